@@ -1,0 +1,150 @@
+//! The bytes of a request and of a response, wiped when they are dropped.
+//!
+//! A [`RequestBody`] leaves as a slice or as shared [`Bytes`]; a [`ResponseBody`] grows up to a limit and no further.
+//! Neither prints its content.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use bytes::Bytes;
+use zeroize::Zeroizing;
+
+/// The body of a request: it may hold a password, so it is wiped on drop and never printed.
+///
+/// Blocking clients take the slice ([`AsRef`]), async ones the shared bytes ([`into_bytes`](Self::into_bytes)); both
+/// leave the only copy here.
+///
+/// ```
+/// use tradovate_auth_core::RequestBody;
+///
+/// let body = RequestBody::new(br#"{"password":"secret"}"#.to_vec());
+/// assert_eq!(format!("{body:?}"), "RequestBody([redacted; 21 bytes])");
+/// ```
+#[derive(Clone, Default)]
+pub struct RequestBody(Bytes);
+
+impl RequestBody {
+    /// Takes the bytes over.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(Bytes::from_owner(Zeroizing::new(bytes)))
+    }
+
+    /// Whether there is nothing to send, as for every GET: such a request has no content type and no length.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The bytes for an async client, shared and not copied; they are wiped when the last holder drops them.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        self.0
+    }
+}
+
+impl AsRef<[u8]> for RequestBody {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for RequestBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RequestBody([redacted; {} bytes])", self.0.len())
+    }
+}
+
+/// A response body as it is received: it may hold a token, so it is wiped on drop and never printed.
+///
+/// ```
+/// use tradovate_auth_core::ResponseBody;
+///
+/// let mut body = ResponseBody::with_limit(8);
+/// body.extend(b"12345678")?;
+/// assert!(body.extend(b"9").is_err());
+/// # Ok::<(), tradovate_auth_core::Oversized>(())
+/// ```
+pub struct ResponseBody {
+    bytes: Zeroizing<Vec<u8>>,
+    limit: usize,
+}
+
+/// What a first chunk is given room for: the usual answer has about 1 KiB.
+const FIRST_CAPACITY: usize = 2048;
+
+/// A response body over its limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the answer is longer than {limit} bytes")]
+pub struct Oversized {
+    /// The limit that was passed, in bytes.
+    pub limit: usize,
+}
+
+impl ResponseBody {
+    /// The limit the transports use unless told otherwise: 256 KiB.
+    pub const DEFAULT_LIMIT: usize = 256 * 1024;
+
+    /// An empty body that takes at most `limit` bytes.
+    #[must_use]
+    pub fn with_limit(limit: usize) -> Self {
+        Self { bytes: Zeroizing::new(Vec::new()), limit }
+    }
+
+    /// Appends a chunk.
+    ///
+    /// # Errors
+    /// [`Oversized`] when the body would pass its limit. Stop reading then.
+    pub fn extend(&mut self, chunk: &[u8]) -> Result<(), Oversized> {
+        let length = self.bytes.len().saturating_add(chunk.len());
+        if length > self.limit {
+            return Err(Oversized { limit: self.limit });
+        }
+        if length > self.bytes.capacity() {
+            // A Vec that grows by itself would leave the old bytes behind unwiped.
+            let mut grown = Zeroizing::new(Vec::with_capacity(length.saturating_mul(2).max(FIRST_CAPACITY)));
+            grown.extend_from_slice(&self.bytes);
+            self.bytes = grown;
+        }
+        self.bytes.extend_from_slice(chunk);
+        Ok(())
+    }
+}
+
+impl AsRef<[u8]> for ResponseBody {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl fmt::Debug for ResponseBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ResponseBody([redacted; {} bytes])", self.bytes.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+
+    #[test]
+    fn a_body_shares_its_bytes_and_prints_only_its_length() {
+        let body = RequestBody::new(b"canary".to_vec());
+        assert_eq!(body.as_ref().as_ptr(), body.clone().into_bytes().as_ptr());
+        assert_eq!(format!("{body:?}"), "RequestBody([redacted; 6 bytes])");
+        assert!(RequestBody::default().is_empty());
+    }
+
+    #[test]
+    fn a_response_grows_in_chunks_up_to_its_limit() {
+        let mut body = ResponseBody::with_limit(5000);
+        for _ in 0..1000 {
+            body.extend(b"12345").unwrap();
+        }
+        assert_eq!(body.as_ref().len(), 5000);
+        assert_eq!(body.extend(b"x"), Err(Oversized { limit: 5000 }));
+        assert_eq!(body.as_ref().len(), 5000);
+        assert_eq!(format!("{body:?}"), "ResponseBody([redacted; 5000 bytes])");
+    }
+}

@@ -1,0 +1,203 @@
+//! The server's time: local clocks are wrong by minutes in the field, and the `Date` of every response tells by how
+//! much.
+//!
+//! Times enter as arguments. [`ServerClock`] learns from an [`Exchange`] and translates local time to the server's.
+
+use core::time::Duration;
+
+use http::{HeaderMap, header};
+use jiff::fmt::rfc2822::DateTimeParser;
+use jiff::{SignedDuration, Timestamp};
+
+/// When one request left and its answer came, by the local clock, and what the server's clock said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exchange {
+    /// When the request was sent, by the local clock.
+    pub sent: Timestamp,
+    /// When the answer was complete, by the local clock.
+    pub received: Timestamp,
+    /// The `Date` of the answer.
+    pub server_time: Option<Timestamp>,
+}
+
+/// `Date` has whole seconds: on average it is this far behind.
+const HALF_A_SECOND: SignedDuration = SignedDuration::from_millis(500);
+
+impl Exchange {
+    /// How far the server's clock is ahead of the local one, measured at the middle of the exchange; zero where the
+    /// answer had no `Date`.
+    #[must_use]
+    pub fn offset(&self) -> SignedDuration {
+        self.measured_offset().unwrap_or(SignedDuration::ZERO)
+    }
+
+    fn measured_offset(&self) -> Option<SignedDuration> {
+        let half = self.received.duration_since(self.sent).checked_div(2)?;
+        let middle = self.sent.checked_add(half).ok()?;
+        self.server_time?.duration_since(middle).checked_add(HALF_A_SECOND)
+    }
+}
+
+/// The server's clock as learnt from its answers.
+///
+/// ```
+/// use jiff::{SignedDuration, Timestamp};
+/// use tradovate_auth_core::{Exchange, ServerClock};
+///
+/// let sent: Timestamp = "2026-11-24T14:00:00Z".parse()?;
+/// let received = sent + SignedDuration::from_secs(2);
+/// let server_time = Some(sent + SignedDuration::from_mins(10)); // the local clock is ten minutes slow
+/// let mut clock = ServerClock::default();
+/// clock.learn(&Exchange { sent, received, server_time });
+/// assert_eq!(clock.server_time(received).to_string(), "2026-11-24T14:10:01.5Z");
+/// # Ok::<(), jiff::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ServerClock {
+    offset: Option<SignedDuration>,
+}
+
+impl ServerClock {
+    /// A `Date` further from local time than this is a broken header, not a clock: it is ignored.
+    pub const BOUND: SignedDuration = SignedDuration::from_hours(24);
+
+    /// A change of the offset by more than this is a clock that was set, not noise: it is believed at once.
+    const JUMP: SignedDuration = SignedDuration::from_secs(5);
+
+    /// Learns from one exchange. Small differences are smoothed, large ones believed, absurd ones ignored.
+    pub fn learn(&mut self, exchange: &Exchange) {
+        let Some(measured) = exchange.measured_offset().filter(|offset| offset.abs() <= Self::BOUND) else {
+            return;
+        };
+        let difference = measured.saturating_sub(self.offset());
+        let smooth = self.offset.is_some() && difference.abs() <= Self::JUMP;
+        let step = if smooth { difference.checked_div(4).unwrap_or_default() } else { difference };
+        self.offset = Some(self.offset().saturating_add(step));
+    }
+
+    /// How far the server's clock is ahead of the local one; zero until something was learnt.
+    #[must_use]
+    pub fn offset(&self) -> SignedDuration {
+        self.offset.unwrap_or(SignedDuration::ZERO)
+    }
+
+    /// The server's time at a local time.
+    #[must_use]
+    pub fn server_time(&self, local: Timestamp) -> Timestamp {
+        local.saturating_add(self.offset()).unwrap_or(local)
+    }
+}
+
+/// The `Date` header.
+pub(crate) fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    http_date(headers.get(header::DATE)?.as_bytes())
+}
+
+/// What `Retry-After` asks for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct RetryAfter {
+    /// Seconds, or the distance of a date from the response's own `Date`.
+    pub(crate) delay: Option<Duration>,
+    /// A date in a response that has no `Date` to measure it by.
+    pub(crate) at: Option<Timestamp>,
+}
+
+/// The `Retry-After` header: seconds or a date.
+pub(crate) fn retry_after(headers: &HeaderMap) -> RetryAfter {
+    let Some(text) = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()) else {
+        return RetryAfter::default();
+    };
+    if let Some(delay) = seconds(text.trim()) {
+        return RetryAfter { delay: Some(delay), at: None };
+    }
+    match (http_date(text.trim().as_bytes()), date(headers)) {
+        (Some(at), Some(now)) => {
+            let delay = Duration::try_from(at.duration_since(now)).unwrap_or_default();
+            RetryAfter { delay: Some(delay), at: None }
+        }
+        (at, _) => RetryAfter { delay: None, at },
+    }
+}
+
+/// Digits alone; more of them than a number can hold are a very long wait.
+fn seconds(text: &str) -> Option<Duration> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| Duration::from_secs(text.parse().unwrap_or(u64::MAX)))
+}
+
+fn http_date(text: &[u8]) -> Option<Timestamp> {
+    DateTimeParser::new().parse_timestamp(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn exchange(sent: &str, received: &str, server: &str) -> Exchange {
+        Exchange { sent: at(sent), received: at(received), server_time: Some(at(server)) }
+    }
+
+    fn headers(fields: &[(header::HeaderName, &'static str)]) -> HeaderMap {
+        fields.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn the_offset_is_measured_at_the_middle_of_the_exchange() {
+        let exchange = exchange("2026-11-24T14:00:00Z", "2026-11-24T14:00:04Z", "2026-11-24T13:50:02Z");
+        assert_eq!(exchange.offset(), SignedDuration::from_millis(-599_500));
+        assert_eq!(Exchange { server_time: None, ..exchange }.offset(), SignedDuration::ZERO);
+    }
+
+    #[test]
+    fn small_differences_are_smoothed_and_large_ones_believed() {
+        let mut clock = ServerClock::default();
+        clock.learn(&exchange("2026-11-24T14:00:00Z", "2026-11-24T14:00:00Z", "2026-11-24T14:00:10Z"));
+        assert_eq!(clock.offset(), SignedDuration::from_millis(10_500));
+        clock.learn(&exchange("2026-11-24T14:00:00Z", "2026-11-24T14:00:00Z", "2026-11-24T14:00:14Z"));
+        assert_eq!(clock.offset(), SignedDuration::from_millis(11_500));
+        clock.learn(&exchange("2026-11-24T14:00:00Z", "2026-11-24T14:00:00Z", "2026-11-24T13:00:00Z"));
+        assert_eq!(clock.offset(), SignedDuration::from_millis(-3_599_500));
+    }
+
+    #[test]
+    fn an_absurd_or_missing_date_teaches_nothing() {
+        let mut clock = ServerClock::default();
+        clock.learn(&exchange("2026-11-24T14:00:00Z", "2026-11-24T14:00:00Z", "1970-01-01T00:00:00Z"));
+        clock.learn(&Exchange { sent: Timestamp::MIN, received: Timestamp::MAX, server_time: Some(Timestamp::MIN) });
+        clock.learn(&Exchange { sent: Timestamp::MAX, received: Timestamp::MIN, server_time: None });
+        assert_eq!(clock, ServerClock::default());
+        assert_eq!(clock.server_time(Timestamp::MAX), Timestamp::MAX);
+    }
+
+    #[test]
+    fn a_date_header_is_read_to_the_second() {
+        let read = |text: &'static str| date(&headers(&[(header::DATE, text)]));
+        assert_eq!(read("Tue, 24 Nov 2026 14:20:30 GMT"), Some(at("2026-11-24T14:20:30Z")));
+        for text in ["", "yesterday", "Tue, 99 Nov 2026 14:20:30 GMT", "2026-11-24T14:20:30Z", "0"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let date = (header::DATE, "Tue, 24 Nov 2026 14:20:30 GMT");
+        let after = |text| (header::RETRY_AFTER, text);
+        let delay = |seconds| RetryAfter { delay: Some(Duration::from_secs(seconds)), at: None };
+        assert_eq!(retry_after(&headers(&[after("120")])), delay(120));
+        assert_eq!(retry_after(&headers(&[after("99999999999999999999999")])), delay(u64::MAX));
+        assert_eq!(retry_after(&headers(&[after("Tue, 24 Nov 2026 16:20:30 GMT"), date.clone()])), delay(7200));
+        assert_eq!(retry_after(&headers(&[after("Tue, 24 Nov 2026 10:20:30 GMT"), date.clone()])), delay(0));
+        assert_eq!(
+            retry_after(&headers(&[after("Tue, 24 Nov 2026 16:20:30 GMT")])),
+            RetryAfter { delay: None, at: Some(at("2026-11-24T16:20:30Z")) }
+        );
+        for nonsense in ["", "-5", "1.5", "soon", "+5"] {
+            assert_eq!(retry_after(&headers(&[after(nonsense), date.clone()])), RetryAfter::default(), "{nonsense}");
+        }
+    }
+}

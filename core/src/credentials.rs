@@ -1,0 +1,245 @@
+//! What a user logs in with: name, password, API key, device (page *Access*).
+//!
+//! Values are kept as given and checked when the request is built; secrets are wrapped from the start.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use crate::secret::{ApiSecret, Password};
+
+/// A user's credentials, and the API key and device that go with them.
+///
+/// ```
+/// use tradovate_auth_core::{ClientId, Credentials, DeviceId};
+///
+/// let credentials = Credentials::new("trader", "password")
+///     .with_app("Sample App", "1.0")
+///     .with_api_key(ClientId::Number(8), "api-secret")
+///     .with_device_id(DeviceId::derive(["machine-id", "sample-app"]));
+/// assert!(!format!("{credentials:?}").contains("password\""));
+/// ```
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    pub(crate) name: String,
+    pub(crate) password: Password,
+    pub(crate) app_id: Option<String>,
+    pub(crate) app_version: Option<String>,
+    pub(crate) device_id: Option<DeviceId>,
+    pub(crate) client_id: Option<ClientId>,
+    pub(crate) secret: Option<ApiSecret>,
+    pub(crate) hibp_check: Option<bool>,
+    pub(crate) extra: Vec<(String, FieldValue)>,
+}
+
+impl Credentials {
+    /// A user name (`name`) and password, each of at most 64 characters.
+    #[must_use]
+    pub fn new(name: impl Into<String>, password: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            password: Password::new(password),
+            app_id: None,
+            app_version: None,
+            device_id: None,
+            client_id: None,
+            secret: None,
+            hibp_check: None,
+            extra: Vec::new(),
+        }
+    }
+
+    /// The name of the API key or app (`appId`) and its version (`appVersion`), each of at most 64 characters.
+    #[must_use]
+    pub fn with_app(mut self, app_id: impl Into<String>, app_version: impl Into<String>) -> Self {
+        self.app_id = Some(app_id.into());
+        self.app_version = Some(app_version.into());
+        self
+    }
+
+    /// The API key: its id (`cid`) and secret (`sec`, at most 8192 characters).
+    #[must_use]
+    pub fn with_api_key(mut self, client_id: ClientId, secret: impl Into<String>) -> Self {
+        self.client_id = Some(client_id);
+        self.secret = Some(ApiSecret::new(secret));
+        self
+    }
+
+    /// The device (`deviceId`). It must be the same at every login: Live answers 401 to calls when it changes.
+    #[must_use]
+    pub fn with_device_id(mut self, device_id: DeviceId) -> Self {
+        self.device_id = Some(device_id);
+        self
+    }
+
+    /// Whether to ask for the breached-password check (`hibpCheck`); its result comes as
+    /// [`hibp_hint`](crate::AccessTokenResponse::hibp_hint).
+    #[must_use]
+    pub fn with_hibp_check(mut self, check: bool) -> Self {
+        self.hibp_check = Some(check);
+        self
+    }
+
+    /// A field of your own, such as `organization`, which the vendor's web client sends empty. It can't replace a
+    /// field that has a setting here.
+    #[must_use]
+    pub fn with_field(mut self, name: impl Into<String>, value: impl Into<FieldValue>) -> Self {
+        self.extra.push((name.into(), value.into()));
+        self
+    }
+
+    /// The user name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// The id of an API key (`cid`): the vendor's examples send a number, some integrators text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ClientId {
+    /// Sent as a JSON number.
+    Number(u64),
+    /// Sent as a JSON string of at most 64 characters.
+    Text(String),
+}
+
+impl ClientId {
+    /// A number where the text is one as a number would be written, text otherwise.
+    ///
+    /// ```
+    /// use tradovate_auth_core::ClientId;
+    ///
+    /// assert_eq!(ClientId::parse("8"), ClientId::Number(8));
+    /// assert_eq!(ClientId::parse("008"), ClientId::Text("008".into()));
+    /// ```
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        match text.parse::<u64>() {
+            Ok(number) if number.to_string() == text => Self::Number(number),
+            _ => Self::Text(text.into()),
+        }
+    }
+}
+
+impl From<u64> for ClientId {
+    fn from(number: u64) -> Self {
+        Self::Number(number)
+    }
+}
+
+/// What identifies a device (`deviceId`): unique to it and always the same, at most 64 characters.
+///
+/// ```
+/// use tradovate_auth_core::DeviceId;
+///
+/// let id = DeviceId::derive(["machine-id", "sample-app"]);
+/// assert_eq!(id, DeviceId::derive(["machine-id", "sample-app"]));
+/// assert_eq!(id.as_str().len(), 64);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct DeviceId(String);
+
+impl DeviceId {
+    /// An id you have stored.
+    #[must_use]
+    pub fn new(id: impl Into<String>) -> Self {
+        Self(id.into())
+    }
+
+    /// An id derived from parts that stay the same, such as a machine id and the program's name: their SHA-256 in 64
+    /// hexadecimal characters. The parts can't be read from it, and they are not run together: `["ab", "c"]` and
+    /// `["a", "bc"]` differ.
+    #[must_use]
+    pub fn derive<P: AsRef<[u8]>>(parts: impl IntoIterator<Item = P>) -> Self {
+        let mut hash = Sha256::new();
+        for part in parts {
+            let part = part.as_ref();
+            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(part);
+        }
+        Self(alloc::format!("{:x}", Bytes::copy_from_slice(&hash.finalize())))
+    }
+
+    /// The id's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The value of a field of the caller's own. Text may be a secret: it is not printed.
+#[derive(Clone, PartialEq, Eq)]
+pub enum FieldValue {
+    /// A JSON string of at most 8192 characters.
+    Text(String),
+    /// A JSON number.
+    Number(i64),
+    /// `true` or `false`.
+    Flag(bool),
+}
+
+impl fmt::Debug for FieldValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FieldValue([redacted])")
+    }
+}
+
+impl From<&str> for FieldValue {
+    fn from(text: &str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<String> for FieldValue {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<i64> for FieldValue {
+    fn from(number: i64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<bool> for FieldValue {
+    fn from(flag: bool) -> Self {
+        Self::Flag(flag)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+
+    #[test]
+    fn a_client_id_is_a_number_only_where_nothing_is_lost() {
+        assert_eq!(ClientId::parse("0"), ClientId::Number(0));
+        assert_eq!(ClientId::parse("18446744073709551615"), ClientId::Number(u64::MAX));
+        for text in ["", "+8", "08", "8 ", "-1", "18446744073709551616", "abc"] {
+            assert_eq!(ClientId::parse(text), ClientId::Text(text.into()));
+        }
+    }
+
+    #[test]
+    fn a_derived_device_id_is_the_sha_256_of_its_delimited_parts() {
+        assert_eq!(
+            DeviceId::derive([] as [&str; 0]).as_str(),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
+        assert_ne!(DeviceId::derive(["ab", "c"]), DeviceId::derive(["a", "bc"]));
+    }
+
+    #[test]
+    fn no_secret_shows_in_debug() {
+        let credentials = Credentials::new("trader", "canary")
+            .with_api_key(ClientId::Number(8), "canary")
+            .with_field("own", "canary");
+        assert!(!format!("{credentials:?}").contains("canary"));
+    }
+}

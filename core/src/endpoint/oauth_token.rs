@@ -1,0 +1,320 @@
+//! `POST /auth/oauthtoken`: buys an access token with an authorization code or a refresh token (pages
+//! `AuthenticationApi`, `o_auth_token`, and *OAuth*).
+//!
+//! The refresh token rotates with every answer, and losing a rotated one costs the user a new consent: store it before
+//! it is used. Errors come with status 200.
+
+use alloc::string::String;
+
+use http::{Request, Response};
+
+use super::fields::{Fields, LONG, SHORT};
+use super::{Endpoint, FORM, JSON, Reply, post};
+use crate::answer::{self, Answer, Carried};
+use crate::body::RequestBody;
+use crate::environment::Environment;
+use crate::error::{BuildError, Contradiction, Error};
+use crate::hosts::ApiHosts;
+use crate::penalty::PenaltyTicket;
+use crate::secret::{
+    AccessToken, Assertion, AuthorizationCode, ClientSecret, CodeVerifier, HttpAuth, IdToken, MarketDataToken,
+    RefreshToken,
+};
+use crate::wire::object;
+
+/// An exchange of a grant for tokens. It goes to the environment's
+/// [`token_url`](crate::Environment::token_url).
+///
+/// ```
+/// use tradovate_auth_core::{AuthorizationCode, BodyFormat, Endpoint, Environment, OAuthGrant, OAuthToken};
+///
+/// let exchange = OAuthToken::new(
+///     "client-id",
+///     OAuthGrant::AuthorizationCode {
+///         code: AuthorizationCode::new("code-from-the-redirect"),
+///         redirect_uri: "http://127.0.0.1:8765/callback".into(),
+///         code_verifier: None,
+///     },
+/// )
+/// .with_body_format(BodyFormat::Form);
+/// let request = exchange.request(&Environment::live())?;
+/// assert_eq!(request.uri(), "https://live.tradovateapi.com/v1/auth/oauthtoken");
+/// assert_eq!(request.headers()["content-type"], "application/x-www-form-urlencoded");
+/// # Ok::<(), tradovate_auth_core::BuildError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct OAuthToken {
+    client_id: String,
+    grant: OAuthGrant,
+    client_secret: Option<ClientSecret>,
+    resource: Option<String>,
+    http_auth: Option<HttpAuth>,
+    assertion: Option<Assertion>,
+    format: BodyFormat,
+    ticket: Option<PenaltyTicket>,
+}
+
+/// What is exchanged (`grant_type`).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum OAuthGrant {
+    /// The code of a redirect (`authorization_code`).
+    AuthorizationCode {
+        /// The code (`code`), good once.
+        code: AuthorizationCode,
+        /// The redirect URI the authorization was asked with (`redirect_uri`), the same to the letter.
+        redirect_uri: String,
+        /// The PKCE verifier (`code_verifier`), where the authorization was asked with a challenge.
+        code_verifier: Option<CodeVerifier>,
+    },
+    /// The refresh token of the last answer (`refresh_token`).
+    RefreshToken(RefreshToken),
+}
+
+/// How the body of the exchange is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum BodyFormat {
+    /// JSON, as the specification and the guides say.
+    #[default]
+    Json,
+    /// `application/x-www-form-urlencoded`, as the vendor's tutorial does and RFC 6749 asks for.
+    Form,
+}
+
+impl OAuthToken {
+    /// An exchange by the app with this `client_id`.
+    #[must_use]
+    pub fn new(client_id: impl Into<String>, grant: OAuthGrant) -> Self {
+        Self {
+            client_id: client_id.into(),
+            grant,
+            client_secret: None,
+            resource: None,
+            http_auth: None,
+            assertion: None,
+            format: BodyFormat::default(),
+            ticket: None,
+        }
+    }
+
+    /// The app's secret (`client_secret`). Public clients (desktop programs with PKCE) have none.
+    #[must_use]
+    pub fn with_client_secret(mut self, secret: ClientSecret) -> Self {
+        self.client_secret = Some(secret);
+        self
+    }
+
+    /// The `resource`. Where it was sent with the code, it is sent again with each refresh.
+    #[must_use]
+    pub fn with_resource(mut self, resource: impl Into<String>) -> Self {
+        self.resource = Some(resource.into());
+        self
+    }
+
+    /// The `httpAuth` field of the specification, whose meaning is not documented.
+    #[must_use]
+    pub fn with_http_auth(mut self, http_auth: HttpAuth) -> Self {
+        self.http_auth = Some(http_auth);
+        self
+    }
+
+    /// An `assertion`.
+    #[must_use]
+    pub fn with_assertion(mut self, assertion: Assertion) -> Self {
+        self.assertion = Some(assertion);
+        self
+    }
+
+    /// The format of the body: JSON unless told otherwise.
+    #[must_use]
+    pub fn with_body_format(mut self, format: BodyFormat) -> Self {
+        self.format = format;
+        self
+    }
+
+    /// The same exchange once more after a penalty's wait, with its ticket (`p-ticket`).
+    #[must_use]
+    pub fn with_ticket(mut self, ticket: PenaltyTicket) -> Self {
+        self.ticket = Some(ticket);
+        self
+    }
+
+    fn fields(&self) -> Result<Fields<'_>, BuildError> {
+        let mut fields = Fields::with_capacity(10);
+        match &self.grant {
+            OAuthGrant::AuthorizationCode { code, redirect_uri, code_verifier } => {
+                fields.required("grant_type", "authorization_code", SHORT)?;
+                fields.required("code", code.expose(), LONG)?;
+                fields.required("redirect_uri", redirect_uri, LONG)?;
+                if let Some(verifier) = code_verifier {
+                    fields.required("code_verifier", verifier.expose(), LONG)?;
+                }
+            }
+            OAuthGrant::RefreshToken(token) => {
+                fields.required("grant_type", "refresh_token", SHORT)?;
+                fields.required("refresh_token", token.expose(), LONG)?;
+            }
+        }
+        fields.required("client_id", &self.client_id, LONG)?;
+        if let Some(secret) = &self.client_secret {
+            fields.required("client_secret", secret.expose(), LONG)?;
+        }
+        fields.text("httpAuth", self.http_auth.as_ref().map(HttpAuth::expose), LONG)?;
+        fields.text("resource", self.resource.as_deref(), LONG)?;
+        fields.text("assertion", self.assertion.as_ref().map(Assertion::expose), LONG)?;
+        fields.ticket(self.ticket.as_ref());
+        Ok(fields)
+    }
+}
+
+impl Endpoint for OAuthToken {
+    type Response = OAuthTokenResponse;
+
+    const NAME: &'static str = "oauthtoken";
+
+    fn request(&self, environment: &Environment) -> Result<Request<RequestBody>, BuildError> {
+        let fields = self.fields()?;
+        let url = environment.token_url()?;
+        Ok(match self.format {
+            BodyFormat::Json => post(&url, JSON, fields.json()?),
+            BodyFormat::Form => post(&url, FORM, fields.form()),
+        })
+    }
+
+    fn parse<B: AsRef<[u8]>>(response: Response<B>) -> Result<Reply<OAuthTokenResponse>, Error> {
+        let reply = answer::parse::<Wire>(&response, Carried::Credentials)?;
+        Ok(Reply { value: reply.value.merged(), server_time: reply.server_time })
+    }
+}
+
+/// The answer to an exchange (`OAuthTokenResponse`).
+///
+/// It has a token and no error, but is not checked against the clock or the session: a [`Grant`](crate::Grant) is.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct OAuthTokenResponse {
+    /// The bearer of REST calls (`access_token`).
+    pub access_token: Option<AccessToken>,
+    /// The next refresh token (`refresh_token`). Where it is missing, the one already held stays good.
+    pub refresh_token: Option<RefreshToken>,
+    /// The token's type (`token_type`): bearer.
+    pub token_type: Option<String>,
+    /// How long the access token lives, in seconds from the request (`expires_in`).
+    pub expires_in: Option<u64>,
+    /// How long the refresh token lives, in seconds from the request (`refresh_token_expires_in`).
+    pub refresh_token_expires_in: Option<u64>,
+    /// The OpenID token (`id_token`).
+    pub id_token: Option<IdToken>,
+    /// The token of market data sockets (`mdAccessToken`), which is often missing.
+    pub md_access_token: Option<MarketDataToken>,
+    /// The user (`userId`), which is often missing.
+    pub user_id: Option<i64>,
+    /// The hosts of the user's organization (`apiHosts`); empty where none are named.
+    pub api_hosts: ApiHosts,
+}
+
+/// The answer as the wire has it: a field may come in snake case, in camel case, or in both. Twins are read separately
+/// and must agree.
+#[derive(Default)]
+struct Wire {
+    access_token: Option<AccessToken>,
+    refresh_token: Option<RefreshToken>,
+    token_type: Option<String>,
+    expires_in: Option<u64>,
+    refresh_token_expires_in: Option<u64>,
+    id_token: Option<IdToken>,
+    camel_access_token: Option<AccessToken>,
+    camel_refresh_token: Option<RefreshToken>,
+    camel_token_type: Option<String>,
+    camel_expires_in: Option<u64>,
+    camel_refresh_token_expires_in: Option<u64>,
+    camel_id_token: Option<IdToken>,
+    md_access_token: Option<MarketDataToken>,
+    user_id: Option<i64>,
+    api_hosts: ApiHosts,
+}
+
+object!(Wire {
+    "access_token" => access_token: access_token,
+    "refresh_token" => refresh_token: secret,
+    "token_type" => token_type: text,
+    "expires_in" => expires_in: lifetime,
+    "refresh_token_expires_in" => refresh_token_expires_in: lifetime,
+    "id_token" => id_token: secret,
+    "accessToken" => camel_access_token: access_token,
+    "refreshToken" => camel_refresh_token: secret,
+    "tokenType" => camel_token_type: text,
+    "expiresIn" => camel_expires_in: lifetime,
+    "refreshTokenExpiresIn" => camel_refresh_token_expires_in: lifetime,
+    "idToken" => camel_id_token: secret,
+    "mdAccessToken" => md_access_token: market_data_token,
+    "userId" => user_id: identifier,
+    "apiHosts" => api_hosts: hosts,
+});
+
+impl Wire {
+    fn merged(self) -> OAuthTokenResponse {
+        OAuthTokenResponse {
+            access_token: self.access_token.or(self.camel_access_token),
+            refresh_token: self.refresh_token.or(self.camel_refresh_token),
+            token_type: self.token_type.or(self.camel_token_type),
+            expires_in: self.expires_in.or(self.camel_expires_in),
+            refresh_token_expires_in: self.refresh_token_expires_in.or(self.camel_refresh_token_expires_in),
+            id_token: self.id_token.or(self.camel_id_token),
+            md_access_token: self.md_access_token,
+            user_id: self.user_id,
+            api_hosts: self.api_hosts,
+        }
+    }
+
+    /// The first field whose two spellings differ.
+    fn differing_twins(&self) -> Option<&'static str> {
+        [
+            ("access_token", differ([&self.access_token, &self.camel_access_token], AccessToken::expose)),
+            ("refresh_token", differ([&self.refresh_token, &self.camel_refresh_token], RefreshToken::expose)),
+            ("token_type", differ([&self.token_type, &self.camel_token_type], String::as_str)),
+            ("expires_in", differ([&self.expires_in, &self.camel_expires_in], |seconds| seconds)),
+            (
+                "refresh_token_expires_in",
+                differ([&self.refresh_token_expires_in, &self.camel_refresh_token_expires_in], |seconds| seconds),
+            ),
+            ("id_token", differ([&self.id_token, &self.camel_id_token], IdToken::expose)),
+        ]
+        .into_iter()
+        .find_map(|(field, differ)| differ.then_some(field))
+    }
+}
+
+impl Answer for Wire {
+    fn missing(&self) -> Option<&'static str> {
+        (self.access_token.is_none() && self.camel_access_token.is_none()).then_some("access_token")
+    }
+
+    fn has_token(&self) -> bool {
+        self.access_token.is_some()
+            || self.refresh_token.is_some()
+            || self.camel_access_token.is_some()
+            || self.camel_refresh_token.is_some()
+            || self.md_access_token.is_some()
+    }
+
+    fn contradiction(&self) -> Option<Contradiction> {
+        if let Some(field) = self.differing_twins() {
+            return Some(Contradiction::Twins(field));
+        }
+        let mut kinds = [&self.token_type, &self.camel_token_type].into_iter().flatten();
+        kinds.any(|kind| !kind.eq_ignore_ascii_case("bearer")).then_some(Contradiction::NotBearer)
+    }
+}
+
+/// Whether both are there and not the same.
+fn differ<'t, T, V: PartialEq + ?Sized>(twins: [&'t Option<T>; 2], value: fn(&'t T) -> &'t V) -> bool {
+    match twins {
+        [Some(one), Some(other)] => value(one) != value(other),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+#[path = "oauth_token/tests.rs"]
+mod tests;

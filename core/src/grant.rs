@@ -1,0 +1,204 @@
+//! From an answer to a checked grant: the step that decides whether a token may be used.
+//!
+//! An answer enters with the times of its exchange and the grant held before; it leaves as a [`Grant`], or not at all.
+//! Expiry is in the server's time.
+
+use alloc::string::String;
+use core::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::clock::Exchange;
+use crate::endpoint::{AccessTokenResponse, OAuthTokenResponse, Reply};
+use crate::error::{Contradiction, Error};
+use crate::hosts::ApiHosts;
+use crate::secret::{AccessToken, MarketDataToken, RefreshToken};
+
+/// A token that passed all checks, and what came with it.
+///
+/// ```
+/// use jiff::{SignedDuration, Timestamp};
+/// use tradovate_auth_core::{AccessTokenRequest, Endpoint, Grant};
+///
+/// let sent: Timestamp = "2026-11-24T14:20:30Z".parse()?;
+/// let received = sent + SignedDuration::from_secs(1);
+/// let response = http::Response::new(
+///     r#"{"accessToken":"synthetic","expirationTime":"2026-11-24T15:40:30Z","userId":15460}"#,
+/// );
+/// let reply = AccessTokenRequest::parse(response)?;
+/// let grant = Grant::from_access_token(reply, sent, received, None)?;
+/// assert_eq!(grant.expires_at.to_string(), "2026-11-24T15:40:30Z");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Grant {
+    /// The bearer of REST calls.
+    pub access_token: AccessToken,
+    /// When the access token expires, in server time.
+    pub expires_at: Timestamp,
+    /// The token of market data sockets, where there is one.
+    pub market_data: Option<MarketDataGrant>,
+    /// The token that buys the next access token, for OAuth sessions.
+    pub refresh: Option<RefreshGrant>,
+    /// The user, where the server has said who it is.
+    pub user_id: Option<i64>,
+    /// The user's name, where the server has said it.
+    pub user_name: Option<String>,
+    /// The hosts in force: those known before, with the answer's merged in.
+    pub hosts: ApiHosts,
+    /// The times of the exchange that brought the grant.
+    pub exchange: Exchange,
+}
+
+/// A market data token and the end of its life.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct MarketDataGrant {
+    /// The token.
+    pub token: MarketDataToken,
+    /// When it dies, in server time: with the access token it came with, even when that has been renewed since.
+    pub expires_at: Timestamp,
+}
+
+/// A refresh token and the end of its life.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct RefreshGrant {
+    /// The token.
+    pub token: RefreshToken,
+    /// When it expires, in server time, where the server has said so.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What the two kinds of answers have in common once their expiry is known.
+struct Candidate {
+    access_token: Option<AccessToken>,
+    expires_at: Timestamp,
+    market_data_token: Option<MarketDataToken>,
+    refresh: Option<RefreshGrant>,
+    user_id: Option<i64>,
+    user_name: Option<String>,
+    hosts: ApiHosts,
+}
+
+impl Grant {
+    /// Checks the answer to a log-in (`held` is `None`, or the user's grant before) or to a renewal (`held` is the
+    /// grant that was renewed). What the answer leaves out is kept from `held`.
+    ///
+    /// `sent` and `received` are local times; the answer's own `Date` corrects them.
+    ///
+    /// # Errors
+    /// [`Error::Incomplete`] without a token or expiry; [`Error::Contradiction`] when it has expired already or is for
+    /// another user than `held`.
+    pub fn from_access_token(
+        reply: Reply<AccessTokenResponse>,
+        sent: Timestamp,
+        received: Timestamp,
+        held: Option<&Self>,
+    ) -> Result<Self, Error> {
+        let Reply { value, server_time } = reply;
+        let candidate = Candidate {
+            access_token: value.access_token,
+            expires_at: value.expiration_time.ok_or_else(|| missing("expirationTime"))?,
+            market_data_token: value.md_access_token,
+            refresh: None,
+            user_id: value.user_id,
+            user_name: value.name,
+            hosts: value.api_hosts,
+        };
+        candidate.check("accessToken", Exchange { sent, received, server_time }, held)
+    }
+
+    /// Checks the answer to an OAuth exchange; `held` is the grant that was refreshed, or `None` for a code. What the
+    /// answer leaves out is kept from `held`, the refresh token included.
+    ///
+    /// Lifetimes count from `sent`, a local time that the answer's own `Date` corrects.
+    ///
+    /// # Errors
+    /// [`Error::Incomplete`] without a token or lifetime; [`Error::Contradiction`] when the lifetime is zero or can't
+    /// be represented, or the answer is for another user than `held`.
+    pub fn from_oauth(
+        reply: Reply<OAuthTokenResponse>,
+        sent: Timestamp,
+        received: Timestamp,
+        held: Option<&Self>,
+    ) -> Result<Self, Error> {
+        let Reply { value, server_time } = reply;
+        let exchange = Exchange { sent, received, server_time };
+        let lifetime = value.expires_in.ok_or_else(|| missing("expires_in"))?;
+        let refresh = match (value.refresh_token, value.refresh_token_expires_in) {
+            (Some(token), lifetime) => Some(RefreshGrant {
+                token,
+                expires_at: lifetime.map(|lifetime| end_of(lifetime, &exchange)).transpose()?,
+            }),
+            (None, _) => None,
+        };
+        let candidate = Candidate {
+            access_token: value.access_token,
+            expires_at: end_of(lifetime, &exchange)?,
+            market_data_token: value.md_access_token,
+            refresh,
+            user_id: value.user_id,
+            user_name: None,
+            hosts: value.api_hosts,
+        };
+        candidate.check("access_token", exchange, held)
+    }
+
+    /// How long the access token still lives at a local time, as far as the exchange told the server's clock; zero once
+    /// it has expired.
+    #[must_use]
+    pub fn remaining(&self, now: Timestamp) -> Duration {
+        let server_now = now.saturating_add(self.exchange.offset()).unwrap_or(now);
+        Duration::try_from(self.expires_at.duration_since(server_now)).unwrap_or_default()
+    }
+}
+
+impl Candidate {
+    fn check(self, token_field: &'static str, exchange: Exchange, held: Option<&Grant>) -> Result<Grant, Error> {
+        let access_token = self.access_token.ok_or_else(|| missing(token_field))?;
+        let server_now = exchange.received.saturating_add(exchange.offset()).unwrap_or(exchange.received);
+        if self.expires_at <= server_now {
+            return Err(Error::Contradiction(Contradiction::ExpiredAlready));
+        }
+        let held_user = held.and_then(|held| held.user_id);
+        if held_user.zip(self.user_id).is_some_and(|(held, new)| held != new) {
+            return Err(Error::Contradiction(Contradiction::OtherUser));
+        }
+        let expires_at = self.expires_at;
+        let market_data = match self.market_data_token {
+            Some(token) => Some(MarketDataGrant { token, expires_at }),
+            None => held.and_then(|held| held.market_data.clone()).filter(|kept| kept.expires_at > server_now),
+        };
+        let mut hosts = held.map(|held| held.hosts.clone()).unwrap_or_default();
+        hosts.merge(&self.hosts);
+        Ok(Grant {
+            access_token,
+            expires_at,
+            market_data,
+            refresh: self.refresh.or_else(|| held.and_then(|held| held.refresh.clone())),
+            user_id: self.user_id.or(held_user),
+            user_name: self.user_name.or_else(|| held.and_then(|held| held.user_name.clone())),
+            hosts,
+            exchange,
+        })
+    }
+}
+
+/// The end of a lifetime that counts from the sending of the request, in server time.
+fn end_of(lifetime: u64, exchange: &Exchange) -> Result<Timestamp, Error> {
+    let end = i64::try_from(lifetime).ok().and_then(|seconds| {
+        let start = exchange.sent.checked_add(exchange.offset()).ok()?;
+        start.checked_add(SignedDuration::from_secs(seconds)).ok()
+    });
+    end.ok_or(Error::Contradiction(Contradiction::LifetimeOutOfRange))
+}
+
+fn missing(field: &'static str) -> Error {
+    Error::Incomplete { field, present: alloc::vec::Vec::new() }
+}
+
+#[cfg(test)]
+#[path = "grant/tests.rs"]
+mod tests;

@@ -1,0 +1,113 @@
+//! The Tradovate authentication protocol without I/O: it builds [`http::Request`] values and parses
+//! [`http::Response`] values, and whoever has an HTTP client carries them.
+//!
+//! There is no clock, socket, thread, file or randomness in here; times come in as arguments. The ready-made carriers
+//! are `tradovate-auth-ureq` (blocking) and `tradovate-auth-reqwest` (async). This crate is not affiliated with
+//! Tradovate.
+//!
+//! # A tour
+//! An [`Environment`] says where everything is, [`Credentials`] who logs in. An [`Endpoint`] turns them into a request
+//! and the response into a result or into an [`Error`] that says what to do. A [`Grant`] is a result that passed all
+//! checks and may be used.
+//!
+//! ```
+//! use jiff::Timestamp;
+//! use tradovate_auth_core::{
+//!     AccessTokenRequest, ClientId, Credentials, DeviceId, Endpoint, Environment, Grant, Purpose, RenewAccessToken,
+//! };
+//!
+//! # fn send(request: http::Request<tradovate_auth_core::RequestBody>) -> http::Response<Vec<u8>> {
+//! #     let body = r#"{"accessToken":"synthetic","expirationTime":"2026-11-24T15:40:30Z",
+//! #         "apiHosts":{"demo":"acme-demo.eval.ninjatrader.com"}}"#;
+//! #     http::Response::new(body.into())
+//! # }
+//! # let (sent, received) = ("2026-11-24T14:20:30Z".parse::<Timestamp>()?, "2026-11-24T14:20:31Z".parse()?);
+//! let mut environment = Environment::demo();
+//! let credentials = Credentials::new("trader", "password")
+//!     .with_app("Sample App", "1.0")
+//!     .with_api_key(ClientId::Number(8), "api-secret")
+//!     .with_device_id(DeviceId::derive(["machine-id", "sample-app"]));
+//!
+//! // Log in: build the request, carry it, parse the response, check the grant.
+//! let request = AccessTokenRequest::new(&credentials).request(&environment)?;
+//! let reply = AccessTokenRequest::parse(send(request))?;
+//! let grant = Grant::from_access_token(reply, sent, received, None)?;
+//!
+//! // The server may have named other hosts for this user's organization. From now on, requests go there.
+//! environment.follow(&grant.hosts);
+//! let orders = environment.url(Purpose::Trading, "/order/list")?;
+//! assert_eq!(orders.to_string(), "https://acme-demo.eval.ninjatrader.com/v1/order/list");
+//! assert!(grant.access_token.header().is_sensitive()); // goes into `Authorization`, not into logs
+//!
+//! // A quarter of an hour before `grant.expires_at`, renew; a second log-in would open a second session.
+//! let request = RenewAccessToken::new(grant.access_token.clone()).request(&environment)?;
+//! let reply = RenewAccessToken::parse(send(request))?;
+//! let renewed = Grant::from_access_token(reply, sent, received, Some(&grant))?;
+//! # assert_eq!(renewed.hosts, grant.hosts);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # The rooms
+//! * where things are: [`Environment`], [`Purpose`], [`BaseUrl`], [`SecureUrl`], [`ApiHosts`], [`Moved`]
+//! * who logs in: [`Credentials`], [`ClientId`], [`DeviceId`], and one newtype for each secret
+//! * the operations: [`AccessTokenRequest`], [`RenewAccessToken`], [`Me`], [`OAuthToken`]
+//! * what comes back: [`Reply`], [`Grant`], [`Error`], [`PenaltyTicket`]
+//! * time: [`Exchange`], [`ServerClock`]
+//! * the bytes: [`RequestBody`], [`ResponseBody`]
+//!
+//! # What is promised
+//! No input makes it panic. No secret appears in a `Debug`, a `Display` or an error. Buffers of ours that held a
+//! secret are wiped on drop; the copies that HTTP and TLS libraries make are theirs.
+
+#![no_std]
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::unreachable, clippy::string_slice))]
+
+extern crate alloc;
+
+mod answer;
+mod body;
+mod clock;
+mod credentials;
+mod endpoint;
+mod environment;
+mod error;
+mod excerpt;
+mod grant;
+mod hosts;
+mod moved;
+mod penalty;
+mod secret;
+mod url;
+mod variables;
+mod wire;
+
+pub use body::{Oversized, RequestBody, ResponseBody};
+pub use clock::{Exchange, ServerClock};
+pub use credentials::{ClientId, Credentials, DeviceId, FieldValue};
+pub use endpoint::{
+    AccessTokenRequest, AccessTokenResponse, BodyFormat, Endpoint, HibpHint, Me, MeResponse, OAuthGrant, OAuthToken,
+    OAuthTokenResponse, RenewAccessToken, Reply, UserStatus,
+};
+pub use environment::{Environment, Purpose};
+pub use error::{
+    BuildError, Contradiction, DeadToken, Error, Failure, Refusal, RefusalKind, Undecodable, UndecodableKind,
+};
+pub use grant::{Grant, MarketDataGrant, RefreshGrant};
+pub use hosts::ApiHosts;
+pub use moved::Moved;
+pub use penalty::PenaltyTicket;
+pub use secret::{
+    AccessToken, ApiSecret, Assertion, AuthorizationCode, ClientSecret, CodeVerifier, HttpAuth, IdToken,
+    MalformedToken, MarketDataToken, Password, RefreshToken,
+};
+pub use url::{BaseUrl, SecureUrl, is_trusted_host};
+pub use variables::VariableError;
