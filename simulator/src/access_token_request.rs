@@ -1,0 +1,130 @@
+//! `POST /v1/auth/accesstokenrequest`: the login by password and API key.
+//! A login that succeeds opens a session; every refusal looks alike, whether the user, the password or the API
+//! secret is wrong.
+
+use http::StatusCode;
+use serde_json::{Map, Value};
+
+use crate::{
+    access_token_response::AccessTokenResponse,
+    call::Call,
+    fields::{Fields, Malformed},
+    options::RefusalStatus,
+    registration::App,
+    reply::{Reply, texts},
+    sessions::{Opening, Origin},
+    side::Side,
+    simulator::Simulator,
+    time::{cut, later},
+    user::User,
+};
+
+struct Login<'a> {
+    name: &'a str,
+    password: &'a str,
+    app_id: Option<&'a str>,
+    cid: Option<String>,
+    sec: Option<&'a str>,
+    device_id: Option<&'a str>,
+    hibp_check: bool,
+}
+
+impl<'a> Login<'a> {
+    fn read(fields: &'a Fields, textual_cid: bool) -> Result<Self, Malformed> {
+        if fields.is_form() {
+            return Err(Malformed("the body is not a JSON object".to_owned()));
+        }
+        fields.text("appVersion", 64)?;
+        Ok(Self {
+            name: fields.required("name", 64)?,
+            password: fields.required("password", 64)?,
+            app_id: fields.text("appId", 64)?,
+            cid: fields.id("cid", 64, textual_cid)?,
+            sec: fields.text("sec", 8192)?,
+            device_id: fields.text("deviceId", 64)?,
+            hibp_check: fields.boolean("hibpCheck")?,
+        })
+    }
+
+    fn user<'u>(&self, users: &'u [User], side: Side) -> Option<&'u User> {
+        let user = users.iter().find(|user| user.name == self.name && user.exists_on(side))?;
+        (user.password.expose() == self.password).then_some(user)
+    }
+
+    /// The reason to refuse the API key that came with a valid password.
+    fn objection(&self, apps: &[App]) -> Option<&'static str> {
+        let app = apps.iter().find(|app| match &self.cid {
+            Some(cid) => app.cid == *cid,
+            None => self.app_id == Some(&app.app_id),
+        });
+        match app {
+            Some(app) if self.app_id.is_none_or(|app_id| app.app_id == app_id) => {
+                (self.sec != Some(app.sec.expose())).then_some(texts::WRONG_PASSWORD)
+            }
+            _ => Some(texts::APP_NOT_REGISTERED),
+        }
+    }
+}
+
+impl Simulator {
+    pub(crate) fn access_token_request(&mut self, call: &Call<'_>, fields: &Fields) -> Reply {
+        let login = match Login::read(fields, self.options.textual_cid) {
+            Ok(login) => login,
+            Err(Malformed(why)) => return Reply::bad_request(&why),
+        };
+        let Some(user) = login.user(&self.users, call.side).cloned() else {
+            return self.refuse_login(texts::WRONG_PASSWORD);
+        };
+        if let Some(objection) = login.objection(&self.apps) {
+            return self.refuse_login(objection);
+        }
+        if let Some(elsewhere) = self.send_elsewhere(call, &user) {
+            return elsewhere;
+        }
+        if !user.challenge.is_empty() {
+            let fields: Map<_, _> =
+                user.challenge.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
+            return Reply::ok(&Value::Object(fields));
+        }
+        self.log_in(call, &login, &user)
+    }
+
+    pub(crate) fn refuse_login(&self, text: &str) -> Reply {
+        let status = match self.options.refusal {
+            RefusalStatus::Ok => StatusCode::OK,
+            RefusalStatus::Unauthorized => StatusCode::UNAUTHORIZED,
+        };
+        Reply::error_text(status, text)
+    }
+
+    fn log_in(&mut self, call: &Call<'_>, login: &Login<'_>, user: &User) -> Reply {
+        let access_token = self.mint.access_token();
+        let market_data_token = user.market_data.then(|| self.mint.market_data_token());
+        let expires = cut(later(call.now, self.options.lifetime), self.options.expiration_fraction);
+        if let Some(device) = login.device_id {
+            self.devices.entry(user.id).or_insert_with(|| device.to_owned());
+        }
+        let opening = Opening {
+            user: user.id,
+            side: call.side,
+            origin: Origin::Login,
+            device: login.device_id.map(str::to_owned),
+            market_data_token: market_data_token.clone(),
+        };
+        let (_, closed) = self.sessions.open(call.now, opening, &access_token, expires);
+        self.statistics.logins += 1;
+        self.statistics.sessions_closed += closed;
+        Reply::ok(
+            &AccessTokenResponse {
+                user,
+                hosts: &self.hosts_of(user),
+                access_token: &access_token,
+                market_data_token: market_data_token.as_deref(),
+                expires,
+                expiration_fraction: self.options.expiration_fraction,
+                hibp_hint: user.hibp_hint.as_deref().filter(|_| login.hibp_check),
+            }
+            .to_json(),
+        )
+    }
+}

@@ -1,0 +1,101 @@
+//! What OAuth has handed out: authorization codes and refresh tokens.
+//! A code is good once; a refresh token is the only one of its user until the next rotation.
+
+use std::collections::BTreeMap;
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+/// An authorization code's terms.
+pub(crate) struct Code {
+    pub(crate) user: i64,
+    pub(crate) client_id: String,
+    pub(crate) redirect_uri: String,
+    /// The S256 challenge of PKCE.
+    pub(crate) challenge: Option<String>,
+    /// `None` until the server has been told the time.
+    pub(crate) issued: Option<Timestamp>,
+}
+
+impl Code {
+    /// Whether a verifier answers the challenge. A verifier without a challenge proves nothing: the challenge was
+    /// lost on the way, or somebody left it out.
+    pub(crate) fn is_answered_by(&self, verifier: Option<&str>) -> bool {
+        match (&self.challenge, verifier) {
+            (Some(challenge), Some(verifier)) => *challenge == s256(verifier),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+}
+
+fn s256(verifier: &str) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()))
+}
+
+/// A refresh token and what it refreshes.
+#[derive(Clone)]
+pub(crate) struct RefreshGrant {
+    pub(crate) token: String,
+    pub(crate) user: i64,
+    pub(crate) client_id: String,
+    pub(crate) resource: Option<String>,
+    pub(crate) session: u64,
+    pub(crate) expires: Timestamp,
+}
+
+/// All codes and refresh tokens.
+#[derive(Default)]
+pub(crate) struct Grants {
+    codes: BTreeMap<String, Code>,
+    by_user: BTreeMap<i64, RefreshGrant>,
+    /// Refreshes still to be refused without a reason.
+    pub(crate) refusals: u32,
+}
+
+impl Grants {
+    pub(crate) fn issue(&mut self, text: String, code: Code) {
+        self.codes.insert(text, code);
+    }
+
+    /// Starts the life of codes that were issued before the server knew the time.
+    pub(crate) fn set_time(&mut self, now: Timestamp) {
+        for code in self.codes.values_mut() {
+            code.issued.get_or_insert(now);
+        }
+    }
+
+    pub(crate) fn code(&self, text: &str) -> Option<&Code> {
+        self.codes.get(text)
+    }
+
+    pub(crate) fn use_up(&mut self, text: &str) {
+        self.codes.remove(text);
+    }
+
+    /// Replaces the user's refresh token, whichever client held it.
+    pub(crate) fn rotate(&mut self, grant: RefreshGrant) {
+        self.by_user.insert(grant.user, grant);
+    }
+
+    pub(crate) fn refresh(&self, token: &str) -> Option<&RefreshGrant> {
+        self.by_user.values().find(|grant| grant.token == token)
+    }
+
+    pub(crate) fn revoke(&mut self, user: i64) {
+        self.by_user.remove(&user);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_challenge_is_the_one_of_rfc_7636() {
+        // Appendix B of RFC 7636.
+        let challenge = s256("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+        assert_eq!(challenge, "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+    }
+}

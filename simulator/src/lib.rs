@@ -1,0 +1,90 @@
+//! The server's side of Tradovate authentication: pure, deterministic, and without a network.
+//!
+//! [`Simulator::handle`] takes the time and a request, and answers as the broker's server would: logins with their
+//! refusals, two sessions per user, renewals, OAuth with rotation, penalty tickets, captchas, lock-outs, dedicated
+//! hosts, maintenance. It has no clock and no randomness of its own, so a test can live through a month in a
+//! millisecond, twice with the same result. It shares no wire type with the client it is there to test.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use http::{Request, StatusCode};
+//! use tradovate_auth_simulator::{Endpoint, Simulator};
+//!
+//! let mut simulator = Simulator::builder().build();
+//! simulator.penalize_next(Endpoint::Me, Duration::from_secs(3));
+//!
+//! let request = Request::get("/v1/auth/me").header("Authorization", "Bearer unknown").body("")?;
+//! let response = simulator.handle("2026-11-24T14:20:30Z".parse()?, request);
+//! assert_eq!(response.status(), StatusCode::OK);
+//! assert!(String::from_utf8(response.into_body())?.contains("p-ticket"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! With the feature `serve`, `SimulatorBuilder::serve` puts it behind HTTP on 127.0.0.1 for as long as the
+//! returned `Server` lives, and the binary
+//! `tradovate-auth-simulator` (feature `cli`, default) does so for programs in any language.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unreachable, clippy::unwrap_used)
+)]
+
+mod access_token_request;
+mod access_token_response;
+mod account_list;
+mod builder;
+mod call;
+mod cors;
+mod endpoint;
+mod fields;
+mod grants;
+mod hosts;
+mod lock_outs;
+mod maintenance;
+mod me;
+mod mint;
+mod network;
+mod oauth_token;
+mod options;
+mod penalties;
+mod rates;
+mod registration;
+mod renew_access_token;
+mod reply;
+mod script;
+mod secret;
+#[cfg(feature = "serve")]
+mod serve;
+mod sessions;
+mod side;
+mod simulator;
+mod statistics;
+#[cfg(test)]
+mod tests;
+mod time;
+mod user;
+
+#[cfg(feature = "serve")]
+pub use serve::Server;
+pub use {
+    builder::SimulatorBuilder,
+    endpoint::Endpoint,
+    hosts::ApiHosts,
+    lock_outs::LockOut,
+    maintenance::Maintenance,
+    network::Network,
+    options::{ClosedSession, EndpointLimit, Limits, Options, OverLimit, RefusalStatus},
+    registration::{App, OAuthClient},
+    secret::Secret,
+    side::Side,
+    simulator::Simulator,
+    statistics::{LogEntry, Statistics},
+    user::{ApiAccess, User},
+};
+
+/// Runs the examples of the README.
+#[cfg(all(doctest, feature = "serve"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

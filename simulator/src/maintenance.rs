@@ -1,0 +1,43 @@
+//! Maintenance: times in which every request is answered with a fault, by a proxy or by the server itself.
+
+use http::StatusCode;
+use jiff::Timestamp;
+
+use crate::{mint::Mint, reply::Reply};
+
+/// What a server in maintenance answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Maintenance {
+    /// 503 with a page of HTML, as a proxy answers.
+    Html,
+    /// 500 with `Internal Server Error, error id: …` as plain text.
+    ErrorId,
+}
+
+impl Maintenance {
+    fn reply(self, mint: &mut Mint) -> Reply {
+        match self {
+            Self::Html => Reply::html(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "<!DOCTYPE html><html><head><title>503 Service Unavailable</title></head>\
+                 <body><h1>503 Service Unavailable</h1></body></html>",
+            ),
+            Self::ErrorId => Reply::internal_error(&mint.error_id()),
+        }
+    }
+}
+
+/// The switch and the planned windows.
+#[derive(Default)]
+pub(crate) struct Plan {
+    pub(crate) switch: Option<Maintenance>,
+    /// From (inclusive) and to (exclusive), in the server's time.
+    pub(crate) windows: Vec<(Timestamp, Timestamp, Maintenance)>,
+}
+
+impl Plan {
+    pub(crate) fn answer(&self, now: Timestamp, mint: &mut Mint) -> Option<Reply> {
+        let planned = || self.windows.iter().find(|(from, to, _)| (*from..*to).contains(&now)).map(|window| window.2);
+        self.switch.or_else(planned).map(|maintenance| maintenance.reply(mint))
+    }
+}

@@ -1,0 +1,48 @@
+//! `GET /v1/auth/me`: who the token belongs to. Live only.
+
+use http::StatusCode;
+use serde_json::json;
+
+use crate::{
+    call::Call,
+    reply::{Reply, texts},
+    sessions::Origin,
+    side::Side,
+    simulator::Simulator,
+    time::elapsed,
+};
+
+impl Simulator {
+    pub(crate) fn me(&self, call: &Call<'_>) -> Reply {
+        if call.side == Side::Demo {
+            return Reply::error_text(StatusCode::OK, texts::LIVE_ONLY);
+        }
+        let (session, user) = match self.authenticate(call) {
+            Ok(authenticated) => authenticated,
+            Err(reply) => return reply,
+        };
+        if let Some(forbidden) = self.strange_device(call, &session, &user) {
+            return forbidden;
+        }
+        let mut body = json!({
+            "errorText": "",
+            "userId": user.id,
+            "name": user.name,
+            "fullName": user.full_name,
+            "email": user.email,
+            "emailVerified": true,
+            "isTrial": false,
+            "organizationName": user.organization,
+            "currentAccountPlan": "Pro Plus",
+            "currentMDSubs": ["marketDataPremium", "newsFeed"],
+            "currentBalance": 50125.5,
+            "activePlugins": ["replay"],
+        });
+        let is_fresh =
+            session.origin == Origin::OAuth && elapsed(call.now, session.opened) < self.options.user_id_delay;
+        if let (true, Some(fields)) = (is_fresh, body.as_object_mut()) {
+            fields.remove("userId");
+        }
+        Reply::ok(&body)
+    }
+}

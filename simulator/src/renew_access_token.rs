@@ -1,0 +1,43 @@
+//! `GET /v1/auth/renewaccesstoken`: extends the session of the token it comes with.
+//! The token of before keeps its own expiry; one that has expired can't be renewed.
+
+use crate::{
+    access_token_response::AccessTokenResponse,
+    call::Call,
+    reply::{Reply, texts},
+    simulator::Simulator,
+    time::{cut, later},
+};
+
+impl Simulator {
+    pub(crate) fn renew_access_token(&mut self, call: &Call<'_>) -> Reply {
+        let (session, user) = match self.authenticate(call) {
+            Ok(authenticated) => authenticated,
+            Err(reply) => return reply,
+        };
+        if session.side != call.side {
+            return Reply::unauthorized(texts::INVALID_TOKEN);
+        }
+        let access_token = match call.bearer {
+            Some(token) if !self.options.renewal_changes_token => token.to_owned(),
+            _ => self.mint.access_token(),
+        };
+        let expires = cut(later(call.now, self.options.lifetime), self.options.expiration_fraction);
+        self.sessions.extend(session.id, &access_token, expires);
+        self.statistics.renewals += 1;
+        let market_data_token =
+            session.market_data_token.as_deref().filter(|_| self.options.renewal_has_market_data_token);
+        Reply::ok(
+            &AccessTokenResponse {
+                user: &user,
+                hosts: &self.hosts_of(&user),
+                access_token: &access_token,
+                market_data_token,
+                expires,
+                expiration_fraction: self.options.expiration_fraction,
+                hibp_hint: None,
+            }
+            .to_json(),
+        )
+    }
+}

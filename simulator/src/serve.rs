@@ -1,0 +1,240 @@
+//! The HTTP front: puts a simulator behind a port of 127.0.0.1, on a thread of its own with a real clock.
+//! The front adds nothing to the answers; it only tells the simulator the time and the caller's network.
+
+use std::{
+    fmt, io,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use tokio::{
+    runtime::{self, Runtime},
+    sync::oneshot,
+};
+
+use crate::{
+    builder::SimulatorBuilder, endpoint::Endpoint, lock_outs::LockOut, maintenance::Maintenance, network::Network,
+    simulator::Simulator, statistics::LogEntry, statistics::Statistics, time::later,
+};
+
+mod client;
+mod http;
+
+type Observer = Box<dyn Fn(&LogEntry) + Send + Sync>;
+
+/// Where to serve, and who looks on.
+#[derive(Default)]
+pub(crate) struct Settings {
+    port: u16,
+    observer: Option<Observer>,
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings").field("port", &self.port).finish_non_exhaustive()
+    }
+}
+
+/// The HTTP front.
+impl SimulatorBuilder {
+    /// The port of 127.0.0.1 to serve at: any free one unless set.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.front.port = port;
+        self
+    }
+
+    /// Calls back after each request, on the server's thread. The callback must not call the [`Server`].
+    #[must_use]
+    pub fn on_request(mut self, observer: impl Fn(&LogEntry) + Send + Sync + 'static) -> Self {
+        self.front.observer = Some(Box::new(observer));
+        self
+    }
+
+    /// Serves over HTTP on 127.0.0.1 until the returned guard is dropped.
+    ///
+    /// # Errors
+    /// When the port is taken or the system has no socket or thread to give.
+    pub fn serve(mut self) -> io::Result<Server> {
+        self.fill_in();
+        let settings = std::mem::take(&mut self.front);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, settings.port))?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let client = client::Client::new(&base_url(address), &self.users, &self.apps)?;
+        let front = Arc::new(Front {
+            simulator: Mutex::new(self.build()),
+            ahead: Mutex::new(Duration::ZERO),
+            observer: settings.observer,
+        });
+        let runtime = runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+        let (stop, stopped) = oneshot::channel();
+        let thread = run(runtime, listener, Arc::clone(&front), stopped)?;
+        Ok(Server { front, address, client, stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+fn run(
+    runtime: Runtime,
+    listener: TcpListener,
+    front: Arc<Front>,
+    stopped: oneshot::Receiver<()>,
+) -> io::Result<JoinHandle<()>> {
+    let listener = {
+        let _context = runtime.enter();
+        tokio::net::TcpListener::from_std(listener)?
+    };
+    thread::Builder::new()
+        .name("tradovate-auth-simulator".to_owned())
+        .spawn(move || runtime.block_on(http::serve(listener, front, stopped)))
+}
+
+fn base_url(address: SocketAddr) -> String {
+    format!("http://{address}/v1")
+}
+
+/// What the server's thread and the guard share.
+struct Front {
+    simulator: Mutex<Simulator>,
+    /// How far the clock is ahead of the real one.
+    ahead: Mutex<Duration>,
+    observer: Option<Observer>,
+}
+
+impl Front {
+    fn now(&self) -> Timestamp {
+        later(Timestamp::now(), *lock(&self.ahead))
+    }
+
+    /// The simulator, with its time set.
+    fn simulator(&self) -> MutexGuard<'_, Simulator> {
+        let mut simulator = lock(&self.simulator);
+        simulator.set_time(self.now());
+        simulator
+    }
+}
+
+/// A failed assertion in a caller's closure must not take the server down with it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A simulator behind HTTP on 127.0.0.1. Dropping it stops the server: requests under way are given a moment, idle
+/// connections are closed, and the port is free when `drop` returns.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use tradovate_auth_simulator::{Endpoint, Simulator};
+///
+/// let server = Simulator::builder().lifetime(Duration::from_secs(300)).serve()?;
+/// server.penalize_next(Duration::from_secs(3));
+/// assert!(server.base_url().starts_with("http://127.0.0.1:"));
+/// assert_eq!(server.statistics().requests(Endpoint::AccessTokenRequest), 0);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct Server {
+    front: Arc<Front>,
+    address: SocketAddr,
+    client: client::Client,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// The base of every path, `http://127.0.0.1:PORT/v1`.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        base_url(self.address)
+    }
+
+    /// The address the server listens at.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Does anything to the simulator, with its time set to now. Requests wait meanwhile.
+    ///
+    /// ```
+    /// use tradovate_auth_simulator::Simulator;
+    ///
+    /// let server = Simulator::builder().serve()?;
+    /// server.with(|simulator| simulator.options_mut().renewal_changes_token = false);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn with<T>(&self, act: impl FnOnce(&mut Simulator) -> T) -> T {
+        act(&mut self.front.simulator())
+    }
+
+    /// The server's clock, before any skew.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.front.now()
+    }
+
+    /// Puts the server's clock forward.
+    pub fn advance(&self, by: Duration) {
+        let mut ahead = lock(&self.front.ahead);
+        *ahead = ahead.saturating_add(by);
+    }
+
+    /// What has happened so far.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        self.with(|simulator| simulator.statistics().clone())
+    }
+
+    /// Answers the next request to an authentication endpoint with a penalty. For one endpoint alone see
+    /// [`Simulator::penalize_next`].
+    pub fn penalize_next(&self, wait: Duration) {
+        self.with(|simulator| simulator.penalize_next(None, wait));
+    }
+
+    /// See [`Simulator::captcha_next`].
+    pub fn captcha_next(&self, endpoint: impl Into<Option<Endpoint>>) {
+        self.with(|simulator| simulator.captcha_next(endpoint));
+    }
+
+    /// See [`Simulator::lock_out`].
+    pub fn lock_out(&self, lock_out: LockOut) {
+        self.with(|simulator| simulator.lock_out(lock_out));
+    }
+
+    /// See [`Simulator::release`].
+    pub fn release(&self) {
+        self.with(Simulator::release);
+    }
+
+    /// See [`Simulator::set_maintenance`].
+    pub fn set_maintenance(&self, maintenance: Option<Maintenance>) {
+        self.with(|simulator| simulator.set_maintenance(maintenance));
+    }
+
+    /// See [`Simulator::issue_code`].
+    #[must_use]
+    pub fn issue_code(&self, user: &str, client_id: &str, redirect_uri: &str, code_challenge: Option<&str>) -> String {
+        self.with(|simulator| simulator.issue_code(user, client_id, redirect_uri, code_challenge))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            // An error means that the thread has ended by itself.
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,43 @@
+//! What a client needs to log in to the server: the only place that knows the client's types.
+
+use std::io;
+
+use tradovate_auth_core::{BaseUrl, ClientId, Credentials, DeviceId, Environment};
+
+use super::Server;
+use crate::{registration::App, user::User};
+
+/// The environment of a server and the credentials it accepts.
+pub(super) struct Client {
+    environment: Environment,
+    credentials: Credentials,
+}
+
+impl Client {
+    pub(super) fn new(base_url: &str, users: &[User], apps: &[App]) -> io::Result<Self> {
+        let base = BaseUrl::parse(base_url).map_err(io::Error::other)?;
+        let (Some(user), Some(app)) = (users.first(), apps.first()) else {
+            return Err(io::Error::other("no user or no API key is registered"));
+        };
+        let credentials = Credentials::new(&user.name, user.password.expose())
+            .with_app(&app.app_id, "1.0")
+            .with_api_key(ClientId::parse(&app.cid), app.sec.expose())
+            .with_device_id(DeviceId::new("synthetic-device"));
+        Ok(Self { environment: Environment::custom(base), credentials })
+    }
+}
+
+/// For a client in the same program.
+impl Server {
+    /// The environment of this server: a custom one at [`base_url`](Self::base_url).
+    #[must_use]
+    pub fn environment(&self) -> Environment {
+        self.client.environment.clone()
+    }
+
+    /// Credentials the server accepts: those of the first user and the first API key, as they were registered.
+    #[must_use]
+    pub fn credentials(&self) -> Credentials {
+        self.client.credentials.clone()
+    }
+}

@@ -1,0 +1,100 @@
+use jiff::SignedDuration;
+
+use super::*;
+use crate::{hosts::ApiHosts, options::Options, user::User};
+
+fn requests() -> [(&'static str, &'static str, Vec<u8>); 3] {
+    let login = with(credentials(), "p-ticket", json!("ticket")).to_string();
+    let form = "grant_type=authorization_code&code=%41%zz&client_id=synthetic-client&p-ticket=1";
+    let refresh = r#"{"grant_type":"refresh_token","refresh_token":null,"client_id":"\u0000\ud83d\ude00"}"#;
+    [
+        (LOGIN, "application/json", login.into()),
+        (OAUTH, "application/x-www-form-urlencoded", form.into()),
+        (OAUTH, "application/json", refresh.into()),
+    ]
+}
+
+#[test]
+fn no_bytes_of_a_body_make_it_panic() {
+    let mut world = World::without_limits();
+    for (path, content_type, body) in requests() {
+        for at in 0..body.len() {
+            world.bytes(path, content_type, body.get(..at).unwrap_or_default());
+            for byte in [0x00, b'"', b'{', b'%', b'9', 0x80, 0xff] {
+                let mut mutated = body.clone();
+                mutated[at] = byte;
+                world.bytes(path, content_type, &mutated);
+                world.bytes(path, "", &mutated);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_header_makes_it_panic() {
+    let mut world = World::without_limits();
+    for value in [&b""[..], b" ", b"Bearer", b"Bearer \xff", b"[::1", b"]:@", b"a@b@c:", b"\x80", b"...", b":"] {
+        for name in ["authorization", "content-type", "origin", "access-control-request-headers"] {
+            let value = http::HeaderValue::from_bytes(value).unwrap();
+            for method in [Method::GET, Method::POST, Method::OPTIONS] {
+                let request = Request::builder().method(method).uri(LOGIN).header(name, value.clone());
+                world.send(request.header("access-control-request-method", "POST").body(Vec::new()).unwrap());
+            }
+        }
+        let host = http::HeaderValue::from_bytes(value).unwrap();
+        let request = Request::post(LOGIN).header("host", host).body(credentials().to_string()).unwrap();
+        world.simulator.handle(world.now, request);
+    }
+}
+
+#[test]
+fn no_time_makes_it_panic() {
+    let extremes = |options: &mut Options| {
+        options.lifetime = Duration::MAX;
+        options.refresh_lifetime = Duration::MAX;
+        options.code_lifetime = Duration::MAX;
+    };
+    for skew in [SignedDuration::MIN, SignedDuration::ZERO, SignedDuration::MAX] {
+        let mut world = World::of(Simulator::builder().clock_skew(skew).options(extremes));
+        for now in [Timestamp::MIN, Timestamp::UNIX_EPOCH, Timestamp::MAX, Timestamp::MIN] {
+            world.now = now;
+            world.simulator.penalize_next(None, Duration::MAX);
+            assert!(world.login().is_penalty());
+            world.login();
+            let code = oauth::code(&mut world);
+            world.post(OAUTH, &oauth::exchange(&code));
+            world.get(RENEW, "unknown");
+        }
+    }
+}
+
+#[test]
+fn a_clock_that_goes_back_harms_nothing() {
+    let mut world = World::new();
+    let token = world.token();
+    world.now = later(Timestamp::UNIX_EPOCH, HOUR);
+    assert_eq!(world.accounts(&token).status, 200);
+}
+
+#[test]
+fn a_host_that_no_header_can_carry_has_no_location() {
+    let hosts = ApiHosts::standard().with("demo", "not a\nhost");
+    let user = User { hosts: Some(hosts), ..User::default() };
+    let mut world = World::of(Simulator::builder().user(user)).at("demo.tradovateapi.com");
+    let answer = world.login();
+    assert_eq!((answer.status, answer.header("location")), (307, ""));
+}
+
+#[test]
+fn a_name_nobody_has_can_be_controlled_without_effect() {
+    let mut world = World::new();
+    let simulator = &mut world.simulator;
+    simulator.close_sessions("nobody");
+    simulator.revoke("nobody");
+    simulator.expire_sessions("nobody");
+    simulator.approve_device("nobody");
+    simulator.move_hosts("nobody", ApiHosts::empty());
+    let code = simulator.issue_code("nobody", "synthetic-client", oauth::REDIRECT, None);
+    let request = with(oauth::exchange(&code), "code_verifier", Value::Null);
+    assert_eq!(world.post(OAUTH, &request).get("error"), json!("invalid_grant"));
+}
