@@ -1,1 +1,51 @@
-//! Placeholder.
+//! Log in to Tradovate from Rust, and stay logged in.
+//!
+//! This is the front door: it re-exports the protocol (`tradovate-auth-core`) and, by feature, a transport. With no
+//! feature it is the protocol alone, for programs that bring their own HTTP client.
+//!
+//! | feature | module | for |
+//! |---|---|---|
+//! | `ureq` | `tradovate_auth::ureq` | blocking programs |
+//! | `reqwest` | `tradovate_auth::reqwest` | async programs on tokio |
+//!
+//! This project is not affiliated with Tradovate.
+//!
+//! # Blocking
+#![cfg_attr(feature = "ureq", doc = "```no_run")]
+#![cfg_attr(not(feature = "ureq"), doc = "```ignore")]
+//! use tradovate_auth::ureq::{Client, FromEnv};
+//! use tradovate_auth::{Credentials, Environment, Purpose};
+//!
+//! let mut client = Client::new(Environment::demo());
+//! let grant = client.access_token_request(&Credentials::from_env()?)?.grant(None)?;
+//! client.follow(&grant.hosts); // the user's organization may be served on hosts of its own
+//! let orders = client.environment().url(Purpose::Trading, "/order/list")?;
+//! let authorization = grant.access_token.header(); // for any HTTP client, marked sensitive
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Async
+#![cfg_attr(feature = "reqwest", doc = "```no_run")]
+#![cfg_attr(not(feature = "reqwest"), doc = "```ignore")]
+//! use tradovate_auth::reqwest::{Client, FromEnv};
+//! use tradovate_auth::{Credentials, Environment};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::new(Environment::demo())?;
+//! let grant = client.access_token_request(&Credentials::from_env()?).await?.grant(None)?;
+//! let renewed = client.renew_access_token(&grant.access_token).await?.grant(Some(&grant))?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Your own client
+//! [`Endpoint::request`] builds an [`http::Request`], [`Endpoint::parse`] reads an [`http::Response`]; the example
+//! `bring_your_own_client` carries them with hyper. Your client must not follow redirects, and must hand over
+//! responses of every status.
+
+pub use tradovate_auth_core::*;
+
+#[cfg(feature = "reqwest")]
+pub use tradovate_auth_reqwest as reqwest;
+#[cfg(feature = "ureq")]
+pub use tradovate_auth_ureq as ureq;

@@ -94,25 +94,33 @@ pub(crate) fn parse<T: Answer>(response: &Response<impl AsRef<[u8]>>, carried: C
 
 impl Envelope {
     /// What the envelope says instead of a result.
-    fn instead(self, carried: Carried) -> Option<Error> {
-        let message = self.message.map(|message| excerpt::line(&message));
+    fn instead(mut self, carried: Carried) -> Option<Error> {
+        let message = self.message.as_deref().map(excerpt::line).filter(|message| !message.is_empty());
         if self.captcha {
             return Some(Error::Captcha { message });
         }
-        if let Some(ticket) = self.ticket {
+        if let Some(ticket) = self.ticket.take().filter(|ticket| !ticket.is_empty()) {
             let wait = self.wait.map_or(PenaltyTicket::DEFAULT_WAIT, Duration::from_secs);
             return Some(Error::Penalty(PenaltyTicket::new(ticket, wait).with_message(message)));
         }
-        let texts = [self.error_text, self.error, self.error_description];
-        let said: Vec<&str> = texts.iter().flatten().map(|text| text.trim()).filter(|text| !text.is_empty()).collect();
-        refusal(&said, carried)
+        refusal(&self.texts(), carried)
+    }
+
+    /// What is said in words, the most precise last.
+    fn texts(&self) -> Vec<&str> {
+        let texts = [&self.error_text, &self.error, &self.error_description];
+        texts.into_iter().flatten().map(|text| text.trim()).filter(|text| !text.is_empty()).collect()
+    }
+
+    fn text(&self) -> Option<String> {
+        self.texts().last().map(|text| excerpt::line(text))
     }
 }
 
 /// The refusal in the texts of an answer: the first known one decides its kind, the last is shown, since a description
 /// follows its code.
 fn refusal(texts: &[&str], carried: Carried) -> Option<Error> {
-    let text = excerpt::line(texts.last()?);
+    let text = excerpt::line(texts.iter().rev().find(|text| !text.is_empty())?);
     if texts.iter().any(|text| names_other_environment(text)) {
         return Some(Error::WrongEnvironment { text });
     }
@@ -133,7 +141,7 @@ fn dead_token(text: &str) -> Option<DeadToken> {
 }
 
 fn names_other_environment(text: &str) -> bool {
-    text.to_ascii_lowercase().starts_with("this endpoint should be called on")
+    text.to_ascii_lowercase().contains("endpoint should be called on")
 }
 
 /// What a status other than 200 means.
@@ -147,36 +155,44 @@ fn failure(status: StatusCode, headers: &HeaderMap, body: &[u8], carried: Carrie
         }
         _ => {}
     }
-    // A body that is JSON says what it says in the same fields as a 200; any other is text.
-    let envelope = wire::read::<Envelope, Nothing>(body).ok().map(|(envelope, Nothing {})| envelope);
-    match status.as_u16() {
-        401 => unauthorized(envelope, body, carried),
-        400 | 403 => match envelope.and_then(|envelope| envelope.instead(carried)) {
-            Some(refused @ (Error::Refused(_) | Error::WrongEnvironment { .. })) => refused,
-            _ => other(status, after.delay, body),
-        },
-        _ => other(status, after.delay, body),
+    // A body that is an object says what it says in the same fields as a 200; any other is text.
+    let (said, instead) = match wire::read::<Envelope, Nothing>(body) {
+        Ok((envelope, Nothing {})) => (envelope.text(), envelope.instead(carried)),
+        Err(_) => (None, known_refusal(plain_text(body), carried)),
+    };
+    let said = said.unwrap_or_else(|| excerpt::excerpt(plain_text(body)));
+    match (status.as_u16(), instead) {
+        (401, instead) => unauthorized(instead, said, carried),
+        (400 | 403, Some(instead)) => instead,
+        (400..=499, Some(wrong @ Error::WrongEnvironment { .. })) => wrong,
+        _ => Error::Status { status, excerpt: said, retry_after: after.delay },
     }
-}
-
-fn other(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> Error {
-    Error::Status { status, excerpt: excerpt::excerpt(body), retry_after }
 }
 
 /// A 401: bad credentials where the request had no bearer; else a dead token where one of the two texts says so, and
 /// a forbidden call where none does.
-fn unauthorized(envelope: Option<Envelope>, body: &[u8], carried: Carried) -> Error {
-    match (carried, envelope.and_then(|envelope| envelope.instead(carried))) {
-        (Carried::Bearer, Some(Error::Refused(refusal))) => return Error::Forbidden { text: Some(refusal.text) },
-        (_, Some(error)) => return error,
-        (_, None) => {}
-    }
-    // Plain text, or a JSON string.
-    let text = core::str::from_utf8(body).unwrap_or_default().trim().trim_matches('"');
-    let shown = excerpt::excerpt(body);
-    match (carried, dead_token(text)) {
-        (Carried::Bearer, Some(reason)) => Error::Unauthorized { reason },
-        (Carried::Bearer, None) => Error::Forbidden { text: Some(shown).filter(|shown| !shown.is_empty()) },
-        (Carried::Credentials, _) => Error::Refused(Refusal { kind: RefusalKind::of(text), text: shown }),
+fn unauthorized(instead: Option<Error>, said: String, carried: Carried) -> Error {
+    match (carried, instead) {
+        (Carried::Bearer, Some(Error::Refused(Refusal { text, .. }))) => Error::Forbidden { text: Some(text) },
+        (_, Some(error)) => error,
+        (Carried::Bearer, None) => Error::Forbidden { text: Some(said).filter(|said| !said.is_empty()) },
+        (Carried::Credentials, None) => Error::Refused(Refusal { kind: RefusalKind::Other, text: said }),
     }
 }
+
+/// What a body is as text: all of it, or the inside of a JSON string.
+fn plain_text(body: &[u8]) -> &[u8] {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii();
+    body.strip_prefix(b"\"").and_then(|inside| inside.strip_suffix(b"\"")).unwrap_or(body).trim_ascii()
+}
+
+/// The refusal in a text, where it is a known one; a web page is none.
+fn known_refusal(text: &[u8], carried: Carried) -> Option<Error> {
+    let text = core::str::from_utf8(text).ok().filter(|text| !text.starts_with('<'))?;
+    let refusal = refusal(&[text], carried)?;
+    Some(refusal).filter(|error| !matches!(error, Error::Refused(Refusal { kind: RefusalKind::Other, .. })))
+}
+
+#[cfg(test)]
+#[path = "answer/tests.rs"]
+mod tests;

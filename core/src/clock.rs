@@ -25,7 +25,7 @@ const HALF_A_SECOND: SignedDuration = SignedDuration::from_millis(500);
 
 impl Exchange {
     /// How far the server's clock is ahead of the local one, measured at the middle of the exchange; zero where the
-    /// answer had no `Date`.
+    /// answer had no `Date`, or one beyond [`ServerClock::BOUND`].
     #[must_use]
     pub fn offset(&self) -> SignedDuration {
         self.measured_offset().unwrap_or(SignedDuration::ZERO)
@@ -34,7 +34,8 @@ impl Exchange {
     fn measured_offset(&self) -> Option<SignedDuration> {
         let half = self.received.duration_since(self.sent).checked_div(2)?;
         let middle = self.sent.checked_add(half).ok()?;
-        self.server_time?.duration_since(middle).checked_add(HALF_A_SECOND)
+        let offset = self.server_time?.duration_since(middle).checked_add(HALF_A_SECOND)?;
+        Some(offset).filter(|offset| offset.abs() <= ServerClock::BOUND)
     }
 }
 
@@ -66,9 +67,7 @@ impl ServerClock {
 
     /// Learns from one exchange. Small differences are smoothed, large ones believed, absurd ones ignored.
     pub fn learn(&mut self, exchange: &Exchange) {
-        let Some(measured) = exchange.measured_offset().filter(|offset| offset.abs() <= Self::BOUND) else {
-            return;
-        };
+        let Some(measured) = exchange.measured_offset() else { return };
         let difference = measured.saturating_sub(self.offset());
         let smooth = self.offset.is_some() && difference.abs() <= Self::JUMP;
         let step = if smooth { difference.checked_div(4).unwrap_or_default() } else { difference };
@@ -151,6 +150,10 @@ mod tests {
         let exchange = exchange("2026-11-24T14:00:00Z", "2026-11-24T14:00:04Z", "2026-11-24T13:50:02Z");
         assert_eq!(exchange.offset(), SignedDuration::from_millis(-599_500));
         assert_eq!(Exchange { server_time: None, ..exchange }.offset(), SignedDuration::ZERO);
+        assert_eq!(
+            Exchange { server_time: Some(at("1970-01-01T00:00:00Z")), ..exchange }.offset(),
+            SignedDuration::ZERO
+        );
     }
 
     #[test]

@@ -17,6 +17,8 @@ mod fields;
 mod me;
 mod oauth_token;
 mod renew_access_token;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use access_token_request::{AccessTokenRequest, AccessTokenResponse, HibpHint, UserStatus};
 pub use me::{Me, MeResponse};
@@ -87,3 +89,7 @@ fn post(url: &SecureUrl, content_type: HeaderValue, body: RequestBody) -> Reques
     request.headers_mut().insert(header::CONTENT_TYPE, content_type);
     request
 }
+
+#[cfg(test)]
+#[path = "endpoint/tests.rs"]
+mod tests;

@@ -41,8 +41,8 @@ pub enum BuildError {
         /// The field's name on the wire.
         field: String,
     },
-    /// An extra field has the name of one that the request already has.
-    #[error("`{field}` can't be an extra field: the request has a setting of its own for it")]
+    /// An extra field has the name of a field the request has a setting for, or of another extra field.
+    #[error("`{field}` can't be an extra field: the request has a field of that name already")]
     ReservedField {
         /// The field's name on the wire.
         field: String,
@@ -91,7 +91,7 @@ pub enum Error {
         message: Option<String>,
     },
     /// 423 or 429: the network address is locked out, or about to be.
-    #[error("locked out by the server ({}): {} must pass without any request; one made meanwhile starts the wait again", status.as_u16(), wait_text(*wait))]
+    #[error("locked out by the server ({}): {} must pass without any request{}; one made meanwhile starts the wait again", status.as_u16(), wait_text(*wait), until.map(|until| alloc::format!(", and none may be sent before {until}")).unwrap_or_default())]
     LockedOut {
         /// 423 (about to be locked out) or 429 (locked out).
         status: StatusCode,
@@ -118,17 +118,18 @@ pub enum Error {
     #[error("{0}")]
     Moved(Moved),
     /// The endpoint is served in the other environment: `/auth/me` on Live only, a user where it was created.
-    #[error("wrong environment: the server says {}: use that environment", quoted(text))]
+    #[error("wrong environment: the server says {}; use the environment it names", quoted(text))]
     WrongEnvironment {
         /// What the server said; it names the host.
         text: String,
     },
     /// Any other status.
-    #[error("{}", status_text(*status, excerpt))]
+    #[error("{}", status_text(*status, excerpt, *retry_after))]
     Status {
         /// The status of the response.
         status: StatusCode,
-        /// The start of the body as one printable line, with values and tokens masked; empty where there was none.
+        /// What the server said: its error text, or the start of the body, as one printable line with values and
+        /// tokens masked; empty where there was none.
         excerpt: String,
         /// `Retry-After`, where it was sent.
         retry_after: Option<Duration>,
@@ -137,14 +138,11 @@ pub enum Error {
     #[error("{0}")]
     Undecodable(Undecodable),
     /// A 200 without a field that a result needs.
-    #[error(
-        "the answer has no `{field}`, only {}: where this was a login, another step may be asked for: approve the device by e-mail and keep the same deviceId",
-        field_list(present)
-    )]
+    #[error("{}", incomplete_text(field, present))]
     Incomplete {
         /// The missing field's name on the wire.
         field: &'static str,
-        /// The names of the fields that are there.
+        /// The names of the fields that are there; empty also where what is there says nothing more.
         present: Vec<String>,
     },
     /// The answer contradicts itself or what is known. Nothing of it may be used.
@@ -180,7 +178,7 @@ impl Error {
 
 /// A refusal in the server's words, and which of the known ones it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("refused by the server with {}: {}", quoted(text), kind.advice())]
+#[error("{}", refusal_text(self))]
 #[non_exhaustive]
 pub struct Refusal {
     /// Which of the known refusals.
@@ -233,12 +231,15 @@ impl RefusalKind {
     pub fn advice(self) -> &'static str {
         match self {
             Self::IncorrectCredentials => {
-                "check name, password, cid and sec, and the environment the user was created in; the server also says \
-                 this to callers that are rate limited. Five failed logins an hour close the address"
+                "check name, password, cid and sec, and the environment the user was created in; the server says the \
+                 same to callers that are rate limited, and five failed logins an hour close the network address"
             }
             Self::AppNotRegistered => "the password is right; check appId, cid and sec against the API key",
             Self::AccessDenied => "check the permissions of the API key and that API access is enabled for the user",
-            Self::InvalidGrant => "a code is good once and for a short time: let the user authorize again",
+            Self::InvalidGrant => {
+                "a code is good once and for a short time, a refresh token until the next one is issued: try a refresh \
+                 once more, then let the user authorize again"
+            }
             Self::InvalidToken => {
                 "the refresh token was not accepted: try once more, then let the user authorize again"
             }
@@ -294,7 +295,12 @@ impl fmt::Display for Undecodable {
         if let Some(field) = self.field {
             write!(f, " in `{field}`")?;
         }
-        write!(f, " (line {}, column {})", self.line, self.column)
+        write!(f, " (line {}, column {}): ", self.line, self.column)?;
+        f.write_str(match self.kind {
+            UndecodableKind::Syntax => "check the base URL, or try again later",
+            UndecodableKind::Mismatch => "nothing of it is used; if it happens again, report it",
+            _ => "try again later",
+        })
     }
 }
 
@@ -360,8 +366,24 @@ fn quoted(text: &str) -> String {
     ["\"", text, "\""].concat()
 }
 
-fn field_list(present: &[String]) -> String {
-    if present.is_empty() { "nothing".into() } else { present.join(", ") }
+fn refusal_text(Refusal { kind, text }: &Refusal) -> String {
+    match text.is_empty() {
+        true => "refused by the server without a word: check the credentials and the permissions of the API key, and \
+                 whether the device has to be approved by e-mail"
+            .into(),
+        false => ["refused by the server with ", &quoted(text), ": ", kind.advice()].concat(),
+    }
+}
+
+fn incomplete_text(field: &str, present: &[String]) -> String {
+    let only = if present.is_empty() { String::new() } else { [", only ", &present.join(", ")].concat() };
+    let advice = match field {
+        "accessToken" => {
+            "a login may be asked for another step: approve the device by e-mail and keep the same deviceId"
+        }
+        _ => "nothing of it is used; if it happens again, report it",
+    };
+    ["the answer has no `", field, "`", &only, ": ", advice].concat()
 }
 
 fn wait_text(wait: Duration) -> String {
@@ -369,15 +391,18 @@ fn wait_text(wait: Duration) -> String {
     if minutes == 60 { "one hour".into() } else { alloc::format!("{minutes} minutes") }
 }
 
-fn status_text(status: StatusCode, excerpt: &str) -> String {
+fn status_text(status: StatusCode, excerpt: &str, retry_after: Option<Duration>) -> String {
     let advice = match status.as_u16() {
-        400 => "the request is malformed in the server's eyes; don't send it again unchanged",
-        404 => "no such endpoint here; check the base URL, which ends in /v1",
-        408 => "a time-out, or the session was closed by another login; try again with growing pauses",
         300..=399 => "a redirect that is not followed; check the base URL",
+        400 => "the request is malformed in the server's eyes; don't send it again unchanged",
+        403 => "the call is not allowed; check the permissions of the app and the account",
+        404 => "no such endpoint here, or the token is not accepted; check the base URL, which ends in /v1",
+        408 => "a time-out, or the session was closed by another login; try again with growing pauses",
         500..=599 => "a fault on the server's side, perhaps maintenance; try again with growing pauses",
-        _ => "not a documented status",
+        _ => "not a status the vendor documents; check the base URL",
     };
     let said = if excerpt.is_empty() { String::new() } else { [" with ", &quoted(excerpt)].concat() };
-    alloc::format!("the server answered {}{said}: {advice}", status.as_u16())
+    let again = status == StatusCode::REQUEST_TIMEOUT || status.is_server_error();
+    let wait = retry_after.filter(|_| again).map(|wait| alloc::format!(", after {} s at the earliest", wait.as_secs()));
+    alloc::format!("the server answered {}{said}: {advice}{}", status.as_u16(), wait.unwrap_or_default())
 }

@@ -72,7 +72,7 @@ impl ApiHosts {
             Some(host) => {
                 self.hosts.insert(key.into(), host.into());
             }
-            None => self.refused.push(excerpt::line(key)),
+            None => self.refused.push(excerpt::name(key)),
         }
     }
 }
@@ -88,7 +88,7 @@ impl<'a> FromIterator<(&'a str, &'a str)> for ApiHosts {
 }
 
 /// Letters, digits and inner hyphens in labels joined by dots: no scheme, port, path, user name or white space.
-fn is_bare_hostname(text: &str) -> bool {
+pub(crate) fn is_bare_hostname(text: &str) -> bool {
     text.len() <= HOST_LIMIT
         && text.split('.').all(|label| {
             !label.is_empty()

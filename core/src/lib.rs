@@ -51,7 +51,7 @@
 //! * where things are: [`Environment`], [`Purpose`], [`BaseUrl`], [`SecureUrl`], [`ApiHosts`], [`Moved`]
 //! * who logs in: [`Credentials`], [`ClientId`], [`DeviceId`], and one newtype for each secret
 //! * the operations: [`AccessTokenRequest`], [`RenewAccessToken`], [`Me`], [`OAuthToken`]
-//! * what comes back: [`Reply`], [`Grant`], [`Error`], [`PenaltyTicket`]
+//! * what comes back: [`Reply`], [`Grant`], [`Error`], [`PenaltyTicket`]; from a transport [`Answer`], [`CallError`]
 //! * time: [`Exchange`], [`ServerClock`]
 //! * the bytes: [`RequestBody`], [`ResponseBody`]
 //!
@@ -75,6 +75,7 @@ extern crate alloc;
 
 mod answer;
 mod body;
+mod call;
 mod clock;
 mod credentials;
 mod endpoint;
@@ -91,6 +92,7 @@ mod variables;
 mod wire;
 
 pub use body::{Oversized, RequestBody, ResponseBody};
+pub use call::{Answer, CallError};
 pub use clock::{Exchange, ServerClock};
 pub use credentials::{ClientId, Credentials, DeviceId, FieldValue};
 pub use endpoint::{

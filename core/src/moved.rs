@@ -8,6 +8,7 @@ use alloc::string::{String, ToString};
 use http::uri::{Authority, Scheme};
 use http::{HeaderMap, StatusCode, Uri, header};
 
+use crate::hosts::is_bare_hostname;
 use crate::url::is_trusted_host;
 
 /// The user's organization is served on another host.
@@ -20,8 +21,10 @@ pub struct Moved {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Target {
-    authority: Authority,
-    trusted: bool,
+    host: String,
+    /// Where a request may go on to; none where the target is not to be trusted. It is kept without the user name and
+    /// password a location can have.
+    authority: Option<Authority>,
 }
 
 impl Moved {
@@ -39,24 +42,23 @@ impl Moved {
     /// The host that was named, without port; trusted or not.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
-        self.target.as_ref().map(|target| target.authority.host())
+        self.target.as_ref().map(|target| target.host.as_str())
     }
 
     /// Where a request may go on to: https, on one of the vendor's own domains.
     pub(crate) fn trusted_authority(&self) -> Option<&Authority> {
-        self.target.as_ref().filter(|target| target.trusted).map(|target| &target.authority)
+        self.target.as_ref()?.authority.as_ref()
     }
 
     fn text(&self) -> String {
         let status = self.status.as_u16().to_string();
         let (host, advice) = match &self.target {
-            Some(target) if target.trusted => {
-                (target.authority.as_str(), "log in there, or with an environment that follows the vendor's hosts")
+            Some(Target { authority: Some(authority), .. }) => {
+                (authority.as_str(), "log in there, or with an environment that follows the vendor's hosts")
             }
-            Some(target) => (
-                target.authority.host(),
-                "nothing was sent there, since it is not one of the vendor's own domains over https",
-            ),
+            Some(Target { host, authority: None }) => {
+                (host.as_str(), "nothing was sent there, since it is not one of the vendor's own domains over https")
+            }
             None => {
                 ("a host that it doesn't name", "log in again at the vendor's default host to learn the hosts in force")
             }
@@ -68,12 +70,14 @@ impl Moved {
 fn target(location: &[u8]) -> Option<Target> {
     let uri = Uri::try_from(location).ok()?;
     let authority = uri.authority()?;
-    if authority.host().is_empty() {
+    let host = authority.host();
+    if !is_bare_hostname(host) {
         return None;
     }
+    let bare = authority.as_str().len() == host.len() || authority.port_u16().is_some();
     let trusted =
-        uri.scheme() == Some(&Scheme::HTTPS) && !authority.as_str().contains('@') && is_trusted_host(authority.host());
-    Some(Target { authority: authority.clone(), trusted })
+        uri.scheme() == Some(&Scheme::HTTPS) && bare && !authority.as_str().contains('@') && is_trusted_host(host);
+    Some(Target { host: host.into(), authority: trusted.then(|| authority.clone()) })
 }
 
 #[cfg(test)]
@@ -107,11 +111,15 @@ mod tests {
             (b"https://", None),
             (b"\xff\xfe", None),
             (b"https://evil.com\\@tradovateapi.com/", None),
+            (b"https://acme.ninjatrader.com:99999/v1", Some("acme.ninjatrader.com")),
+            (b"https://acme.ninjatrader.com:/v1", Some("acme.ninjatrader.com")),
+            (b"https://canary_canary.evil.com/v1", None),
+            (b"https://[::1]/v1", None),
         ] {
             let moved = moved(location);
             assert_eq!(moved.host(), host, "{location:?}");
             assert_eq!(moved.trusted_authority(), None, "{location:?}");
-            assert!(!moved.to_string().contains("canary"));
+            assert!(!alloc::format!("{moved} {moved:?}").contains("canary"), "{location:?}");
         }
         assert_eq!(Moved::new(StatusCode::MISDIRECTED_REQUEST, &HeaderMap::new()).host(), None);
     }

@@ -169,7 +169,7 @@ impl<'de> Visitor<'de> for &mut Names {
         while let Some(Text(key)) = map.next_key()? {
             let value = map.next_value::<Scalar>()?;
             if value != Scalar::Null && self.0.len() < NAMES_SHOWN {
-                self.0.push(crate::excerpt::line(&key));
+                self.0.push(crate::excerpt::name(&key));
             }
         }
         Ok(())
@@ -327,11 +327,11 @@ pub(crate) fn flag<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Option<bool>, 
     })
 }
 
-/// Whether a captcha is asked for: `true`, or any text that doesn't deny it.
+/// Whether a captcha is asked for: `true`, or anything that doesn't deny it.
 pub(crate) fn demand<'de, M: MapAccess<'de>>(map: &mut M) -> Result<bool, M::Error> {
     Ok(match scalar(map)? {
-        Scalar::Null | Scalar::Bool(false) => false,
-        Scalar::Text(text) => !["", "0", "false", "no"].iter().any(|no| text.eq_ignore_ascii_case(no)),
+        Scalar::Null | Scalar::Bool(false) | Scalar::Unsigned(0) => false,
+        Scalar::Text(text) => !["", "0", "false", "no"].iter().any(|no| text.trim().eq_ignore_ascii_case(no)),
         _ => true,
     })
 }
@@ -420,3 +420,7 @@ pub(crate) fn texts<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Vec<String>, 
 pub(crate) fn hosts<'de, M: MapAccess<'de>>(map: &mut M) -> Result<ApiHosts, M::Error> {
     Ok(map.next_value::<Option<ApiHosts>>()?.unwrap_or_default())
 }
+
+#[cfg(test)]
+#[path = "wire/tests.rs"]
+mod tests;

@@ -1,1 +1,24 @@
-//! Placeholder.
+//! The async transport of [`tradovate_auth_core`], on [`reqwest`] and [`tokio`](https://docs.rs/tokio).
+//!
+//! ```no_run
+//! use tradovate_auth_core::{Credentials, Environment};
+//! use tradovate_auth_reqwest::{Client, FromEnv};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::new(Environment::from_env()?)?;
+//! let grant = client.access_token_request(&Credentials::from_env()?).await?.grant(None)?;
+//! let renewed = client.renew_access_token(&grant.access_token).await?.grant(Some(&grant))?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Logs
+//! Each call has a [`tracing`] span `tradovate_auth` with its endpoint, host, status and duration; nothing secret. The
+//! HTTP stack writes logs of its own; keep `hyper`, `hyper_util`, `h2`, `reqwest` and `rustls` at `info` or quieter
+//! wherever logs are kept.
+
+mod client;
+mod from_env;
+
+pub use client::Client;
+pub use from_env::FromEnv;

@@ -1,1 +1,22 @@
-//! Placeholder.
+//! The blocking transport of [`tradovate_auth_core`], on [`ureq`].
+//!
+//! ```no_run
+//! use tradovate_auth_core::{Credentials, Environment};
+//! use tradovate_auth_ureq::{Client, FromEnv};
+//!
+//! let client = Client::new(Environment::from_env()?);
+//! let grant = client.access_token_request(&Credentials::from_env()?)?.grant(None)?;
+//! let renewed = client.renew_access_token(&grant.access_token)?.grant(Some(&grant))?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Logs
+//! Each call has a [`tracing`] span `tradovate_auth` with its endpoint, host, status and duration; nothing secret. The
+//! HTTP stack writes logs of its own: at trace level `ureq_proto` dumps headers byte by byte, **the bearer included**.
+//! Keep `ureq` and `ureq_proto` at `info` or quieter wherever logs are kept.
+
+mod client;
+mod from_env;
+
+pub use client::Client;
+pub use from_env::FromEnv;

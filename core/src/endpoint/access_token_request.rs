@@ -50,8 +50,8 @@ impl<'c> AccessTokenRequest<'c> {
 
     /// The same log-in once more after a penalty's wait, with its ticket (`p-ticket`).
     #[must_use]
-    pub fn with_ticket(mut self, ticket: PenaltyTicket) -> Self {
-        self.ticket = Some(ticket);
+    pub fn with_ticket(mut self, ticket: impl Into<Option<PenaltyTicket>>) -> Self {
+        self.ticket = ticket.into();
         self
     }
 }

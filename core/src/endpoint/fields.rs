@@ -74,7 +74,7 @@ impl<'a> Fields<'a> {
         if name.chars().any(char::is_control) {
             return Err(BuildError::ControlCharacter { field: "name of an extra field".into() });
         }
-        if name.len() > SHORT {
+        if name.chars().count() > SHORT {
             return Err(BuildError::TooLong { field: "name of an extra field".into(), limit: SHORT });
         }
         if reserved.contains(&name) {

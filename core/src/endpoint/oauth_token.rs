@@ -134,8 +134,8 @@ impl OAuthToken {
 
     /// The same exchange once more after a penalty's wait, with its ticket (`p-ticket`).
     #[must_use]
-    pub fn with_ticket(mut self, ticket: PenaltyTicket) -> Self {
-        self.ticket = Some(ticket);
+    pub fn with_ticket(mut self, ticket: impl Into<Option<PenaltyTicket>>) -> Self {
+        self.ticket = ticket.into();
         self
     }
 

@@ -1,1 +1,259 @@
+use super::*;
+use crate::endpoint::testing::{at, ok, refused, with};
+use crate::endpoint::{AccessTokenRequest, Endpoint, OAuthToken, RenewAccessToken};
+use alloc::format;
+use alloc::string::ToString;
+use alloc::vec::Vec;
 
+const SENT: &str = "2026-11-24T14:20:30Z";
+const RECEIVED: &str = "2026-11-24T14:20:32Z";
+
+fn login(body: &str) -> Result<Grant, Error> {
+    renewal(body, None)
+}
+
+fn renewal(body: &str, held: Option<&Grant>) -> Result<Grant, Error> {
+    Grant::from_access_token(RenewAccessToken::parse(ok(body))?, at(SENT), at(RECEIVED), held)
+}
+
+fn oauth(body: &str, held: Option<&Grant>) -> Result<Grant, Error> {
+    Grant::from_oauth(OAuthToken::parse(ok(body))?, at(SENT), at(RECEIVED), held)
+}
+
+/// A log-in whose token expires at this time, answered with this `Date`.
+fn expiring(expiry: &str, date: Option<&str>) -> Result<Grant, Error> {
+    let body = format!(r#"{{"accessToken":"t","expirationTime":"{expiry}"}}"#);
+    let response = date.into_iter().fold(ok(&body), |response, date| with(response, "date", date));
+    Grant::from_access_token(AccessTokenRequest::parse(response)?, at(SENT), at(RECEIVED), None)
+}
+
+fn contradiction(result: Result<Grant, Error>) -> Contradiction {
+    match result {
+        Err(Error::Contradiction(contradiction)) => contradiction,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A grant with everything an answer can bring.
+fn held() -> Grant {
+    let body = r#"{"access_token":"old","expires_in":4800,"refresh_token":"old-refresh","refresh_token_expires_in":93600,
+        "mdAccessToken":"old-md","userId":7,"apiHosts":{"live":"a.ninjatrader.com","demo":"b.ninjatrader.com"}}"#;
+    let grant = oauth(body, None).unwrap();
+    Grant { user_name: Some("trader".into()), ..grant }
+}
+
+#[test]
+fn a_login_becomes_a_grant_with_all_it_brought() {
+    let grant = login(include_str!("../../tests/fixtures/login-2026.json")).unwrap();
+    assert!(grant.access_token.expose().starts_with("ag_YXZ0"));
+    assert_eq!(grant.expires_at, at("2026-11-24T15:40:30Z"));
+    let market_data = grant.market_data.unwrap();
+    assert!(market_data.token.expose().starts_with("md_ih0f"));
+    assert_eq!(market_data.expires_at, grant.expires_at);
+    assert!(grant.refresh.is_none());
+    assert_eq!((grant.user_id, grant.user_name.as_deref()), (Some(15460), Some("synthetic-user")));
+    assert_eq!(grant.hosts.iter().count(), 10);
+    assert_eq!(grant.exchange, Exchange { sent: at(SENT), received: at(RECEIVED), server_time: None });
+}
+
+#[test]
+fn an_oauth_answer_becomes_a_grant_whose_lifetimes_count_from_the_request() {
+    let grant = oauth(include_str!("../../tests/fixtures/oauth-token.json"), None).unwrap();
+    assert_eq!(grant.expires_at, at("2026-11-24T15:40:30Z"));
+    let refresh = grant.refresh.unwrap();
+    assert!(refresh.token.expose().starts_with("5JpoWV7X"));
+    assert_eq!(refresh.expires_at, Some(at("2026-11-25T16:20:30Z")));
+    assert!(grant.market_data.is_none() && grant.user_id.is_none());
+}
+
+#[test]
+fn lifetimes_are_in_the_servers_time_where_it_is_known() {
+    let response = ok(include_str!("../../tests/fixtures/oauth-token.json"));
+    let response = with(response, "date", "Tue, 24 Nov 2026 14:30:31 GMT");
+    let grant = Grant::from_oauth(OAuthToken::parse(response).unwrap(), at(SENT), at(RECEIVED), None).unwrap();
+    assert_eq!(grant.expires_at, at("2026-11-24T15:50:30.5Z"));
+    assert_eq!(grant.remaining(at(SENT)), Duration::from_secs(4800));
+}
+
+#[test]
+fn a_refresh_token_may_have_no_announced_end() {
+    let grant = oauth(r#"{"access_token":"t","expires_in":60,"refresh_token":"r"}"#, None).unwrap();
+    assert_eq!(grant.refresh.unwrap().expires_at, None);
+}
+
+#[test]
+fn without_a_token_or_an_expiry_there_is_no_grant() {
+    for (result, missing) in [
+        (login(r#"{"accessToken":"t"}"#), "expirationTime"),
+        (login(r#"{"accessToken":"t","expirationTime":""}"#), "expirationTime"),
+        (oauth(r#"{"access_token":"t"}"#, None), "expires_in"),
+        (oauth(r#"{"access_token":"t","expires_in":null,"refresh_token_expires_in":5}"#, None), "expires_in"),
+    ] {
+        assert!(matches!(&result, Err(Error::Incomplete { field, .. }) if *field == missing), "{result:?}");
+    }
+    let empty = Reply { value: AccessTokenResponse::default(), server_time: None };
+    let error = Grant::from_access_token(empty, at(SENT), at(RECEIVED), None).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the answer has no `expirationTime`: nothing of it is used; if it happens again, report it"
+    );
+}
+
+#[test]
+fn an_expiry_must_be_in_the_future() {
+    for expiry in ["2026-11-24T14:20:32Z", "2026-11-24T14:20:31Z", "2020-01-01T00:00:00Z", "0001-01-01T00:00:00Z"] {
+        assert_eq!(contradiction(expiring(expiry, None)), Contradiction::ExpiredAlready, "{expiry}");
+    }
+    assert!(expiring("2026-11-24T14:20:32.000000001Z", None).is_ok());
+    assert!(expiring("9999-12-30T22:00:00Z", None).is_ok());
+}
+
+#[test]
+fn a_local_clock_that_is_wrong_by_minutes_neither_kills_nor_saves_a_token() {
+    // The server's clock is ten minutes ahead of the local one, then ten minutes behind.
+    let ahead = Some("Tue, 24 Nov 2026 14:30:31 GMT");
+    assert_eq!(contradiction(expiring("2026-11-24T14:25:00Z", ahead)), Contradiction::ExpiredAlready);
+    assert!(expiring("2026-11-24T14:30:40Z", ahead).is_ok());
+    let behind = Some("Tue, 24 Nov 2026 14:10:31 GMT");
+    assert!(expiring("2026-11-24T14:15:00Z", behind).is_ok());
+    assert_eq!(contradiction(expiring("2026-11-24T14:10:00Z", behind)), Contradiction::ExpiredAlready);
+}
+
+#[test]
+fn a_date_that_is_no_clock_does_not_bring_a_dead_token_to_life() {
+    let epoch = Some("Thu, 01 Jan 1970 00:00:00 GMT");
+    assert_eq!(contradiction(expiring("2020-01-01T00:00:00Z", epoch)), Contradiction::ExpiredAlready);
+    assert!(expiring("2026-11-24T15:40:30Z", Some("Fri, 24 Nov 2028 14:20:31 GMT")).is_ok());
+}
+
+#[test]
+fn a_lifetime_must_not_be_zero_nor_beyond_all_calendars() {
+    let lifetime = |seconds: &str| oauth(&format!(r#"{{"access_token":"t","expires_in":{seconds}}}"#), None);
+    for seconds in ["0", "0.9", "2"] {
+        assert_eq!(contradiction(lifetime(seconds)), Contradiction::ExpiredAlready, "{seconds}");
+    }
+    for seconds in ["18446744073709551615", "9223372036854775807", "1e300", "\"99999999999999999999\"", "999999999999"]
+    {
+        assert_eq!(contradiction(lifetime(seconds)), Contradiction::LifetimeOutOfRange, "{seconds}");
+    }
+    assert!(lifetime("3").is_ok() && lifetime("250000000000").is_ok());
+}
+
+#[test]
+fn no_time_of_an_exchange_makes_it_panic() {
+    let edges = [Timestamp::MIN, Timestamp::UNIX_EPOCH, at(SENT), Timestamp::MAX];
+    for (sent, received) in edges.into_iter().flat_map(|sent| edges.map(|received| (sent, received))) {
+        for date in [None, Some(Timestamp::MIN), Some(at(SENT)), Some(Timestamp::MAX)] {
+            for expiry in edges {
+                let value = AccessTokenResponse {
+                    access_token: AccessToken::parse("t").ok(),
+                    expiration_time: Some(expiry),
+                    ..AccessTokenResponse::default()
+                };
+                let grant = Grant::from_access_token(Reply { value, server_time: date }, sent, received, None);
+                if let Ok(grant) = grant {
+                    let _ = edges.map(|now| grant.remaining(now));
+                }
+            }
+            for lifetime in [0, 1, u64::MAX] {
+                let value = OAuthTokenResponse {
+                    access_token: AccessToken::parse("t").ok(),
+                    expires_in: Some(lifetime),
+                    ..OAuthTokenResponse::default()
+                };
+                let _ = Grant::from_oauth(Reply { value, server_time: date }, sent, received, None);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_answer_for_another_user_is_not_installed() {
+    let answer = |user: &str| {
+        renewal(&format!(r#"{{"accessToken":"t","expirationTime":"2026-11-24T15:40:30Z"{user}}}"#), Some(&held()))
+    };
+    assert_eq!(contradiction(answer(r#","userId":8"#)), Contradiction::OtherUser);
+    assert_eq!(contradiction(answer(r#","userId":"8""#)), Contradiction::OtherUser);
+    assert_eq!(answer(r#","userId":"7""#).unwrap().user_id, Some(7));
+    assert_eq!(answer("").unwrap().user_id, Some(7));
+    assert_eq!(
+        contradiction(oauth(r#"{"access_token":"t","expires_in":60,"userId":8}"#, Some(&held()))),
+        Contradiction::OtherUser
+    );
+    let anonymous = Grant { user_id: None, ..held() };
+    let named = renewal(r#"{"accessToken":"t","expirationTime":"2026-11-24T15:40:30Z","userId":8}"#, Some(&anonymous));
+    assert_eq!(named.unwrap().user_id, Some(8));
+}
+
+#[test]
+fn what_a_renewal_leaves_out_is_kept() {
+    let grant = renewal(r#"{"accessToken":"new","expirationTime":"2026-11-24T17:00:30Z"}"#, Some(&held())).unwrap();
+    assert_eq!((grant.access_token.expose(), grant.expires_at), ("new", at("2026-11-24T17:00:30Z")));
+    let refresh = grant.refresh.unwrap();
+    assert_eq!((refresh.token.expose(), refresh.expires_at), ("old-refresh", Some(at("2026-11-25T16:20:30Z"))));
+    assert_eq!((grant.user_id, grant.user_name.as_deref()), (Some(7), Some("trader")));
+    assert_eq!(grant.hosts, held().hosts);
+}
+
+#[test]
+fn a_kept_market_data_token_dies_with_the_grant_it_came_with() {
+    let kept = renewal(r#"{"accessToken":"new","expirationTime":"2026-11-24T17:00:30Z"}"#, Some(&held())).unwrap();
+    let market_data = kept.market_data.clone().unwrap();
+    assert_eq!((market_data.token.expose(), market_data.expires_at), ("old-md", at("2026-11-24T15:40:30Z")));
+    let reply =
+        RenewAccessToken::parse(ok(r#"{"accessToken":"new","expirationTime":"2026-11-24T18:00:00Z"}"#)).unwrap();
+    let later = at("2026-11-24T15:40:30Z");
+    let grant = Grant::from_access_token(reply, later, later, Some(&kept)).unwrap();
+    assert!(grant.market_data.is_none());
+}
+
+#[test]
+fn a_new_market_data_token_replaces_the_old_one() {
+    let body = r#"{"accessToken":"new","mdAccessToken":"new-md","expirationTime":"2026-11-24T17:00:30Z"}"#;
+    let market_data = renewal(body, Some(&held())).unwrap().market_data.unwrap();
+    assert_eq!((market_data.token.expose(), market_data.expires_at), ("new-md", at("2026-11-24T17:00:30Z")));
+}
+
+#[test]
+fn a_refresh_token_rotates_where_the_answer_has_one_and_stays_where_not() {
+    let refresh = |fields: &str| {
+        let body = format!(r#"{{"access_token":"t","expires_in":60{fields}}}"#);
+        let refresh = oauth(&body, Some(&held())).unwrap().refresh.unwrap();
+        (refresh.token.expose().to_string(), refresh.expires_at)
+    };
+    assert_eq!(refresh(r#","refresh_token":"new""#), ("new".into(), None));
+    assert_eq!(refresh(""), ("old-refresh".into(), Some(at("2026-11-25T16:20:30Z"))));
+    assert_eq!(refresh(r#","refresh_token":"""#).0, "old-refresh");
+    assert_eq!(refresh(r#","refresh_token":null"#).0, "old-refresh");
+}
+
+#[test]
+fn hosts_merge_key_by_key_and_refused_ones_are_reported() {
+    let body = r#"{"accessToken":"t","expirationTime":"2026-11-24T17:00:30Z",
+        "apiHosts":{"demo":"c.ninjatrader.com","live":"https://evil.com/","mdDemo":"d.ninjatrader.com"}}"#;
+    let grant = renewal(body, Some(&held())).unwrap();
+    let hosts: Vec<_> = grant.hosts.iter().collect();
+    assert_eq!(hosts, [("demo", "c.ninjatrader.com"), ("live", "a.ninjatrader.com"), ("mdDemo", "d.ninjatrader.com")]);
+    assert_eq!(grant.hosts.refused(), ["live"]);
+}
+
+#[test]
+fn what_remains_of_a_token_is_never_negative() {
+    let grant = held();
+    assert_eq!(grant.remaining(at("2026-11-24T15:40:29.5Z")), Duration::from_millis(500));
+    assert_eq!(grant.remaining(at("2026-11-24T15:40:30Z")), Duration::ZERO);
+    assert_eq!(grant.remaining(Timestamp::MAX), Duration::ZERO);
+}
+
+#[test]
+fn an_error_is_no_grant() {
+    assert!(matches!(refused(OAuthToken::parse(ok(r#"{"error":"x","expires_in":4800}"#))), Error::Refused(_)));
+}
+
+#[test]
+fn no_token_shows_in_debug() {
+    let shown = format!("{:?} {:#?}", held(), held());
+    for secret in ["\"old", "old-refresh", "old-md"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}

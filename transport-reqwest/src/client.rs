@@ -1,0 +1,222 @@
+//! [`Client`]: one async call for each endpoint.
+//!
+//! A request of the core goes in, an answer with the times of its exchange comes out. Redirects, statuses, time-outs,
+//! proxies and the length of answers are this module's business, whatever builder the caller brings.
+
+use std::time::{Duration, Instant};
+
+use http::{Request, Response};
+use jiff::Timestamp;
+use reqwest::{ClientBuilder, Url};
+use tracing::{Instrument, Span, debug, field, info_span};
+use tradovate_auth_core::{
+    AccessToken, AccessTokenRequest, AccessTokenResponse, Answer, ApiHosts, BuildError, CallError, Credentials,
+    Endpoint, Environment, Error, Exchange, Failure, Me, MeResponse, OAuthToken, OAuthTokenResponse, Oversized,
+    RenewAccessToken, RequestBody, ResponseBody,
+};
+
+/// Calls the endpoints of one environment, async on tokio. Cheap to clone; clones share connections.
+///
+/// Statuses are answers and not errors of the client, redirects are followed once and to the vendor's own hosts alone,
+/// a call may take 30 seconds, an answer may have 256 KiB. Plain http, which is for this machine only, never passes a
+/// proxy.
+///
+/// ```
+/// use tradovate_auth_core::{BaseUrl, Credentials, Environment};
+/// use tradovate_auth_reqwest::Client;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let nobody_listens = Environment::custom(BaseUrl::parse("http://127.0.0.1:1/v1")?);
+/// let client = Client::new(nobody_listens)?;
+/// let error = client.access_token_request(&Credentials::new("trader", "password")).await.unwrap_err();
+/// assert!(error.to_string().starts_with("nothing was sent to 127.0.0.1: "));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    environment: Environment,
+    timeout: Duration,
+    max_response_bytes: usize,
+}
+
+impl Client {
+    /// The longest a whole call may take, unless told otherwise.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+    /// A client with a connection pool of its own.
+    ///
+    /// # Errors
+    /// [`CallError::Io`] when TLS can't be set up.
+    pub fn new(environment: Environment) -> Result<Self, CallError> {
+        let agent = concat!("tradovate-auth/", env!("CARGO_PKG_VERSION"));
+        Self::with_builder(environment, ClientBuilder::new().user_agent(agent))
+    }
+
+    /// A client from a builder of yours: its certificates, resolver, proxy, pool and default headers. What keeps calls
+    /// safe is set here, whatever the builder says: no redirects and no retries by the HTTP client, and no proxy where
+    /// the environment has plain http. (A finished [`reqwest::Client`] can't be taken, since its redirects are fixed.)
+    ///
+    /// # Errors
+    /// [`CallError::Io`] when TLS can't be set up.
+    pub fn with_builder(environment: Environment, builder: ClientBuilder) -> Result<Self, CallError> {
+        let plain_http = environment.uses_plain_http();
+        let builder = if plain_http { builder.no_proxy() } else { builder };
+        let http = builder
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .https_only(!plain_http)
+            .build()
+            .map_err(|error| CallError::io(Failure::NotSent, "any host", error))?;
+        Ok(Self { http, environment, timeout: Self::DEFAULT_TIMEOUT, max_response_bytes: ResponseBody::DEFAULT_LIMIT })
+    }
+
+    /// The longest a whole call may take, from resolving the host to the end of the answer. A redirected call has this
+    /// time twice.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// The longest answer that is read, in bytes, after decompression.
+    #[must_use]
+    pub fn with_max_response_bytes(mut self, limit: usize) -> Self {
+        self.max_response_bytes = limit;
+        self
+    }
+
+    /// Where calls go.
+    #[must_use]
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// Follows the hosts an answer named: see [`Environment::follow`].
+    pub fn follow(&mut self, hosts: &ApiHosts) -> Vec<String> {
+        self.environment.follow(hosts)
+    }
+
+    /// `POST /auth/accesstokenrequest`: logs in. Each log-in opens a session, and a third closes the user's oldest.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn access_token_request(
+        &self,
+        credentials: &Credentials,
+    ) -> Result<Answer<AccessTokenResponse>, CallError> {
+        self.call(&AccessTokenRequest::new(credentials)).await
+    }
+
+    /// `GET /auth/renewaccesstoken`: extends the session of a token.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn renew_access_token(&self, token: &AccessToken) -> Result<Answer<AccessTokenResponse>, CallError> {
+        self.call(&RenewAccessToken::new(token.clone())).await
+    }
+
+    /// `GET /auth/me`: who a token belongs to. Served on Live only.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn me(&self, token: &AccessToken) -> Result<Answer<MeResponse>, CallError> {
+        self.call(&Me::new(token.clone())).await
+    }
+
+    /// `POST /auth/oauthtoken`: exchanges a code or a refresh token.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn oauth_token(&self, exchange: &OAuthToken) -> Result<Answer<OAuthTokenResponse>, CallError> {
+        self.call(exchange).await
+    }
+
+    /// Any endpoint, such as a log-in with a penalty's ticket.
+    ///
+    /// Dropping the future gives the answer up; the server may handle the request all the same.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn call<E: Endpoint>(&self, endpoint: &E) -> Result<Answer<E::Response>, CallError> {
+        let request = endpoint.request(&self.environment)?;
+        let answer = self.exchange::<E>(&request).await;
+        if let Err(CallError::Server(Error::Moved(moved))) = &answer {
+            if let Some(redirected) = self.environment.redirect(&request, moved) {
+                return self.exchange::<E>(&redirected).await;
+            }
+        }
+        answer
+    }
+
+    /// Sends one request and parses the response to it.
+    async fn exchange<E: Endpoint>(&self, request: &Request<RequestBody>) -> Result<Answer<E::Response>, CallError> {
+        let host = request.uri().host().unwrap_or_default();
+        let span =
+            info_span!("tradovate_auth", endpoint = E::NAME, host, status = field::Empty, elapsed_ms = field::Empty);
+        let (started, sent) = (Instant::now(), Timestamp::now());
+        let response = self.send(request, host).instrument(span.clone()).await;
+        let received = Timestamp::now();
+        record(&span, &response, started.elapsed());
+        let reply = E::parse(response?)?;
+        Ok(Answer { value: reply.value, exchange: Exchange { sent, received, server_time: reply.server_time } })
+    }
+
+    async fn send(&self, request: &Request<RequestBody>, host: &str) -> Result<Response<ResponseBody>, CallError> {
+        let response = self.http.execute(self.convert(request)?).await.map_err(|error| failed_to_send(host, error))?;
+        let mut parsed = Response::new(());
+        *parsed.status_mut() = response.status();
+        *parsed.headers_mut() = response.headers().clone();
+        let body = self.read(response, host).await?;
+        Ok(parsed.map(|()| body))
+    }
+
+    fn convert(&self, request: &Request<RequestBody>) -> Result<reqwest::Request, CallError> {
+        let url =
+            Url::parse(&request.uri().to_string()).map_err(|_| BuildError::InvalidUrl { reason: "it is not a URL" })?;
+        let mut converted = reqwest::Request::new(request.method().clone(), url);
+        converted.headers_mut().clone_from(request.headers());
+        *converted.timeout_mut() = Some(self.timeout);
+        if !request.body().is_empty() {
+            *converted.body_mut() = Some(request.body().clone().into_bytes().into());
+        }
+        Ok(converted)
+    }
+
+    async fn read(&self, mut response: reqwest::Response, host: &str) -> Result<ResponseBody, CallError> {
+        let limit = self.max_response_bytes;
+        if response.content_length().is_some_and(|length| usize::try_from(length).map_or(true, |length| length > limit))
+        {
+            return Err(CallError::oversized(host, Oversized { limit }));
+        }
+        let mut body = ResponseBody::with_limit(limit);
+        loop {
+            match response.chunk().await {
+                Ok(None) => return Ok(body),
+                Ok(Some(chunk)) => body.extend(&chunk).map_err(|limit| CallError::oversized(host, limit))?,
+                Err(error) => return Err(CallError::io(Failure::Truncated, host, error.without_url())),
+            }
+        }
+    }
+}
+
+fn record(span: &Span, response: &Result<Response<ResponseBody>, CallError>, elapsed: Duration) {
+    let _entered = span.enter();
+    span.record("elapsed_ms", u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
+    match response {
+        Ok(response) => {
+            span.record("status", response.status().as_u16());
+            debug!("answered");
+        }
+        Err(error) => debug!(%error, "failed"),
+    }
+}
+
+/// Whether a request left before it failed. Where that can't be known, it may have.
+fn failed_to_send(host: &str, error: reqwest::Error) -> CallError {
+    let not_sent = error.is_connect() || error.is_builder();
+    CallError::io(if not_sent { Failure::NotSent } else { Failure::MaybeSent }, host, error.without_url())
+}

@@ -1,0 +1,255 @@
+//! [`Client`]: one blocking call for each endpoint.
+//!
+//! A request of the core goes in, an answer with the times of its exchange comes out. Redirects, statuses, time-outs,
+//! proxies and the length of answers are this module's business, whatever agent the caller brings.
+
+use std::io::Read;
+use std::time::{Duration, Instant};
+
+use http::uri::Scheme;
+use http::{Request, Response};
+use jiff::Timestamp;
+use tracing::{Span, debug, field, info_span};
+use tradovate_auth_core::{
+    AccessToken, AccessTokenRequest, AccessTokenResponse, Answer, ApiHosts, CallError, Credentials, Endpoint,
+    Environment, Error, Exchange, Failure, Me, MeResponse, OAuthToken, OAuthTokenResponse, Oversized, RenewAccessToken,
+    RequestBody, ResponseBody,
+};
+use ureq::{Agent, AsSendBody, Body};
+use zeroize::Zeroizing;
+
+/// Calls the endpoints of one environment, blocking. Cheap to clone; clones share connections.
+///
+/// Statuses are answers and not errors of the client, redirects are followed once and to the vendor's own hosts alone,
+/// a call may take 30 seconds, an answer may have 256 KiB. Plain http, which is for this machine only, never passes a
+/// proxy.
+///
+/// ```
+/// use tradovate_auth_core::{BaseUrl, Credentials, Environment};
+/// use tradovate_auth_ureq::Client;
+///
+/// let nobody_listens = Environment::custom(BaseUrl::parse("http://127.0.0.1:1/v1")?);
+/// let error = Client::new(nobody_listens).access_token_request(&Credentials::new("trader", "password")).unwrap_err();
+/// assert!(error.to_string().starts_with("nothing was sent to 127.0.0.1: "));
+/// # Ok::<(), tradovate_auth_core::BuildError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Client {
+    agent: Agent,
+    environment: Environment,
+    timeout: Duration,
+    max_response_bytes: usize,
+}
+
+/// How much is read from a connection at once.
+const CHUNK: usize = 1024;
+
+impl Client {
+    /// The longest a whole call may take, unless told otherwise.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+    /// A client with an agent of its own.
+    #[must_use]
+    pub fn new(environment: Environment) -> Self {
+        let config = Agent::config_builder().user_agent(concat!("tradovate-auth/", env!("CARGO_PKG_VERSION")));
+        Self {
+            agent: config.build().new_agent(),
+            environment,
+            timeout: Self::DEFAULT_TIMEOUT,
+            max_response_bytes: ResponseBody::DEFAULT_LIMIT,
+        }
+    }
+
+    /// Uses an agent of yours: its pool, certificates, resolver, proxy and middleware. What keeps calls safe is set
+    /// for each call here, whatever the agent says: redirects, statuses, https and the time-out of the whole call.
+    #[must_use]
+    pub fn with_agent(mut self, agent: Agent) -> Self {
+        self.agent = agent;
+        self
+    }
+
+    /// The longest a whole call may take, from resolving the host to the end of the answer. A redirected call has this
+    /// time twice.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// The longest answer that is read, in bytes, after decompression.
+    #[must_use]
+    pub fn with_max_response_bytes(mut self, limit: usize) -> Self {
+        self.max_response_bytes = limit;
+        self
+    }
+
+    /// Where calls go.
+    #[must_use]
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// Follows the hosts an answer named: see [`Environment::follow`].
+    pub fn follow(&mut self, hosts: &ApiHosts) -> Vec<String> {
+        self.environment.follow(hosts)
+    }
+
+    /// `POST /auth/accesstokenrequest`: logs in. Each log-in opens a session, and a third closes the user's oldest.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn access_token_request(&self, credentials: &Credentials) -> Result<Answer<AccessTokenResponse>, CallError> {
+        self.call(&AccessTokenRequest::new(credentials))
+    }
+
+    /// `GET /auth/renewaccesstoken`: extends the session of a token.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn renew_access_token(&self, token: &AccessToken) -> Result<Answer<AccessTokenResponse>, CallError> {
+        self.call(&RenewAccessToken::new(token.clone()))
+    }
+
+    /// `GET /auth/me`: who a token belongs to. Served on Live only.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn me(&self, token: &AccessToken) -> Result<Answer<MeResponse>, CallError> {
+        self.call(&Me::new(token.clone()))
+    }
+
+    /// `POST /auth/oauthtoken`: exchanges a code or a refresh token.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn oauth_token(&self, exchange: &OAuthToken) -> Result<Answer<OAuthTokenResponse>, CallError> {
+        self.call(exchange)
+    }
+
+    /// Any endpoint, such as a log-in with a penalty's ticket.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn call<E: Endpoint>(&self, endpoint: &E) -> Result<Answer<E::Response>, CallError> {
+        let request = endpoint.request(&self.environment)?;
+        let answer = self.exchange::<E>(&request);
+        if let Err(CallError::Server(Error::Moved(moved))) = &answer {
+            if let Some(redirected) = self.environment.redirect(&request, moved) {
+                return self.exchange::<E>(&redirected);
+            }
+        }
+        answer
+    }
+
+    /// Sends one request and parses the response to it.
+    fn exchange<E: Endpoint>(&self, request: &Request<RequestBody>) -> Result<Answer<E::Response>, CallError> {
+        let host = request.uri().host().unwrap_or_default();
+        let span =
+            info_span!("tradovate_auth", endpoint = E::NAME, host, status = field::Empty, elapsed_ms = field::Empty);
+        let _entered = span.enter();
+        let (started, sent) = (Instant::now(), Timestamp::now());
+        let response = self.send(request, host);
+        let received = Timestamp::now();
+        record(&span, &response, started.elapsed());
+        let reply = E::parse(response?)?;
+        Ok(Answer { value: reply.value, exchange: Exchange { sent, received, server_time: reply.server_time } })
+    }
+
+    fn send(&self, request: &Request<RequestBody>, host: &str) -> Result<Response<ResponseBody>, CallError> {
+        let response = if request.body().is_empty() {
+            // An empty body of any other type is sent as `content-length: 0`, which a GET should not have.
+            self.run(request, ())
+        } else {
+            self.run(request, request.body().as_ref())
+        };
+        let (parts, mut body) = response.map_err(|error| failed_to_send(host, error))?.into_parts();
+        Ok(Response::from_parts(parts, self.read(&mut body, host)?))
+    }
+
+    fn run(&self, request: &Request<RequestBody>, body: impl AsSendBody) -> Result<Response<Body>, ureq::Error> {
+        let (parts, _) = request.clone().into_parts();
+        let plain_http = parts.uri.scheme() == Some(&Scheme::HTTP);
+        let config = self.agent.configure_request(Request::from_parts(parts, body));
+        let config = if plain_http { config.proxy(None) } else { config };
+        let request = config
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .https_only(!plain_http)
+            .timeout_global(Some(self.timeout))
+            .build();
+        self.agent.run(request)
+    }
+
+    fn read(&self, body: &mut Body, host: &str) -> Result<ResponseBody, CallError> {
+        let limit = self.max_response_bytes;
+        if body.content_length().is_some_and(|length| usize::try_from(length).map_or(true, |length| length > limit)) {
+            return Err(CallError::oversized(host, Oversized { limit }));
+        }
+        let mut received = ResponseBody::with_limit(limit);
+        let mut reader = body.as_reader();
+        let mut chunk = Zeroizing::new([0; CHUNK]);
+        loop {
+            match reader.read(chunk.as_mut()) {
+                Ok(0) => return Ok(received),
+                Ok(length) => {
+                    let chunk = chunk.get(..length).unwrap_or_default();
+                    received.extend(chunk).map_err(|limit| CallError::oversized(host, limit))?;
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(CallError::io(Failure::Truncated, host, error)),
+            }
+        }
+    }
+}
+
+fn record(span: &Span, response: &Result<Response<ResponseBody>, CallError>, elapsed: Duration) {
+    span.record("elapsed_ms", u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
+    match response {
+        Ok(response) => {
+            span.record("status", response.status().as_u16());
+            debug!("answered");
+        }
+        Err(error) => debug!(%error, "failed"),
+    }
+}
+
+/// Whether a request left before it failed. Where that can't be known, it may have.
+fn failed_to_send(host: &str, error: ureq::Error) -> CallError {
+    use ureq::{Error as Ureq, Timeout};
+
+    let not_sent = match &error {
+        Ureq::BadUri(_)
+        | Ureq::ConnectProxyFailed(_)
+        | Ureq::ConnectionFailed
+        | Ureq::HostNotFound
+        | Ureq::InvalidProxyUrl
+        | Ureq::RequireHttpsOnly(_)
+        | Ureq::Rustls(_)
+        | Ureq::Timeout(Timeout::Resolve | Timeout::Connect)
+        | Ureq::Tls(_) => true,
+        Ureq::Io(error) => is_connect_error(error),
+        _ => false,
+    };
+    let failure = if not_sent { Failure::NotSent } else { Failure::MaybeSent };
+    match error {
+        // Which keeps its own cause, as `ureq`'s error does not.
+        Ureq::Io(error) => CallError::io(failure, host, error),
+        error => CallError::io(failure, host, error),
+    }
+}
+
+/// An error that only connecting brings: no route, nobody listening, a server that is not trusted.
+fn is_connect_error(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+
+    let unreachable = matches!(
+        error.kind(),
+        ErrorKind::AddrNotAvailable
+            | ErrorKind::ConnectionRefused
+            | ErrorKind::HostUnreachable
+            | ErrorKind::NetworkUnreachable
+    );
+    let tls = error.get_ref().and_then(|error| error.downcast_ref());
+    unreachable || matches!(tls, Some(rustls::Error::InvalidCertificate(_) | rustls::Error::PeerIncompatible(_)))
+}
