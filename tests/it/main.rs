@@ -1,1 +1,13 @@
-//! End-to-end tests of `tradovate-auth`.
+//! End-to-end tests: both transports against raw sockets, real TLS, and the simulator. One module per subject.
+
+mod support;
+
+mod answers;
+mod examples;
+mod proxies;
+mod redaction;
+mod redirects;
+mod requests;
+mod simulator;
+mod time_outs;
+mod tls;

@@ -1,0 +1,22 @@
+//! Logs in by both transports with the settings of the process's environment, and prints what came of it.
+
+use tradovate_auth::ureq::FromEnv;
+use tradovate_auth::{CallError, Credentials, Environment};
+
+fn main() {
+    let environment = Environment::from_env().expect("the caller sets the environment");
+    let credentials = Credentials::from_env().expect("the caller sets the credentials");
+
+    let blocking = tradovate_auth::ureq::Client::new(environment.clone()).access_token_request(&credentials);
+    println!("ureq: {}", outcome(blocking.map(drop)));
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let asynchronous = runtime.block_on(async {
+        tradovate_auth::reqwest::Client::new(environment)?.access_token_request(&credentials).await.map(drop)
+    });
+    println!("reqwest: {}", outcome(asynchronous));
+}
+
+fn outcome(result: Result<(), CallError>) -> String {
+    result.map_or_else(|error| error.to_string(), |()| "logged in".into())
+}

@@ -1,0 +1,222 @@
+//! What comes back: every status with its body, whole and in pieces, packed, cut off, and without end.
+
+use std::io::Write;
+use std::thread;
+use std::time::Duration;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::StatusCode;
+use tradovate_auth::{AccessTokenResponse, Answer, CallError, DeadToken, Error, Failure};
+
+use crate::support::{LOGGED_IN, Peer, Transport, at, response};
+
+/// What both transports make of an answer to a log-in.
+fn log_in_at(peer: &Peer) -> Vec<Result<Answer<AccessTokenResponse>, CallError>> {
+    Transport::both(&at(&peer.base_url())).iter().map(Transport::log_in).collect()
+}
+
+fn assert_logged_in(peer: &Peer) {
+    for result in log_in_at(peer) {
+        assert_eq!(result.unwrap().value.access_token.unwrap().expose(), "canary-issued-token");
+    }
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn a_whole_answer_is_read() {
+    assert_logged_in(&Peer::answering(response("200 OK", &["content-type: text/html"], LOGGED_IN)));
+}
+
+#[test]
+fn the_servers_time_comes_with_the_answer() {
+    let peer = Peer::answering(response("200 OK", &["date: Tue, 24 Nov 2026 14:20:30 GMT"], LOGGED_IN));
+    for result in log_in_at(&peer) {
+        let exchange = result.unwrap().exchange;
+        assert_eq!(exchange.server_time.unwrap().to_string(), "2026-11-24T14:20:30Z");
+        assert!(exchange.sent <= exchange.received);
+    }
+}
+
+#[test]
+fn a_gzip_answer_is_unpacked() {
+    assert_logged_in(&Peer::answering(response("200 OK", &["content-encoding: gzip"], gzip(LOGGED_IN))));
+}
+
+#[test]
+fn a_chunked_answer_is_joined() {
+    let (one, two) = LOGGED_IN.split_at(10);
+    let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
+    let chunks = format!("{:x}\r\n{one}\r\n{:x}\r\n{two}\r\n0\r\n\r\n", one.len(), two.len());
+    assert_logged_in(&Peer::answering([head, &chunks].concat()));
+}
+
+#[test]
+fn an_answer_byte_by_byte_is_joined() {
+    assert_logged_in(&Peer::acting(|connection, _| {
+        for byte in response("200 OK", &[], LOGGED_IN) {
+            connection.write_all(&[byte]).unwrap();
+            connection.flush().unwrap();
+        }
+    }));
+}
+
+#[test]
+fn an_answer_without_a_length_ends_with_the_connection() {
+    assert_logged_in(&Peer::answering(["HTTP/1.1 200 OK\r\n\r\n", LOGGED_IN].concat()));
+}
+
+#[test]
+fn the_body_of_a_401_is_not_lost() {
+    let peer =
+        Peer::answering(response("401 Unauthorized", &["content-type: application/json"], "Expired Access Token"));
+    for transport in Transport::both(&at(&peer.base_url())) {
+        let error = transport.renew().unwrap_err();
+        let expired = matches!(&error, CallError::Server(Error::Unauthorized { reason: DeadToken::Expired }));
+        assert!(expired, "{}: {error:?}", transport.name());
+    }
+}
+
+#[test]
+fn a_plain_text_500_and_an_html_502_are_told_with_their_text() {
+    let fault = "Internal Server Error, error id: 0b5f3f0e-70b6-4d5c-9a7e-1c1f6a3b2d4e";
+    let page = "<html><h1>502 Bad Gateway</h1></html>";
+    for (status, body) in [("500 Internal Server Error", fault), ("502 Bad Gateway", page)] {
+        for result in log_in_at(&Peer::answering(response(status, &["content-type: application/json"], body))) {
+            let CallError::Server(error) = result.unwrap_err() else { panic!() };
+            assert!(error.is_retryable());
+            assert!(matches!(&error, Error::Status { excerpt, .. } if excerpt == body), "{error:?}");
+        }
+    }
+}
+
+#[test]
+fn a_lock_out_with_an_empty_body_is_understood() {
+    for result in log_in_at(&Peer::answering(response("429 Too Many Requests", &["retry-after: 7200"], ""))) {
+        let error = result.unwrap_err();
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(7200)));
+        assert!(matches!(error, CallError::Server(Error::LockedOut { status: StatusCode::TOO_MANY_REQUESTS, .. })));
+    }
+}
+
+#[test]
+fn a_truncated_answer_is_told_apart() {
+    let cut = |answer: Vec<u8>| answer[..answer.len() - 5].to_vec();
+    let chunked = format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{LOGGED_IN}", 500);
+    for answer in [
+        cut(response("200 OK", &[], LOGGED_IN)),
+        chunked.into_bytes(),
+        cut(response("200 OK", &["content-encoding: gzip"], gzip(LOGGED_IN))),
+        response("200 OK", &["content-encoding: gzip"], LOGGED_IN),
+    ] {
+        for result in log_in_at(&Peer::answering(answer.clone())) {
+            let error = result.unwrap_err();
+            assert_eq!(error.failure(), Some(Failure::Truncated), "{error:?} of {}", String::from_utf8_lossy(&answer));
+        }
+    }
+}
+
+#[test]
+fn a_reset_before_the_answer_leaves_the_outcome_unknown() {
+    for result in log_in_at(&Peer::answering("")) {
+        let error = result.unwrap_err();
+        assert_eq!(error.failure(), Some(Failure::MaybeSent), "{error:?}");
+        assert!(error.to_string().contains("the server may have handled the request"), "{error}");
+    }
+}
+
+#[test]
+fn bytes_that_are_not_http_leave_the_outcome_unknown() {
+    for result in log_in_at(&Peer::answering("220 mail.example ESMTP\r\n\r\n")) {
+        let error = result.unwrap_err();
+        assert_eq!(error.failure(), Some(Failure::MaybeSent), "{error:?}");
+    }
+}
+
+#[test]
+fn a_host_where_nobody_listens_was_sent_nothing() {
+    let address = Peer::answering("").address();
+    for transport in Transport::both(&at(&format!("http://{address}/v1"))) {
+        let error = transport.log_in().unwrap_err();
+        assert_eq!(error.failure(), Some(Failure::NotSent), "{error:?}");
+        assert!(error.is_retryable());
+    }
+}
+
+/// Writes for as long as anybody reads.
+fn without_end(head: &'static str, piece: &'static [u8]) -> Peer {
+    Peer::acting(move |connection, _| {
+        connection.write_all(head.as_bytes()).unwrap();
+        while connection.write_all(piece).is_ok() {}
+    })
+}
+
+#[test]
+fn an_answer_without_end_is_refused_at_the_limit() {
+    for peer in [
+        without_end("HTTP/1.1 200 OK\r\n\r\n", &[b' '; 4096]),
+        without_end("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"4\r\n    \r\n"),
+        without_end("HTTP/1.1 500 Oops\r\n\r\n", &[b'x'; 4096]),
+    ] {
+        for result in log_in_at(&peer) {
+            let error = result.unwrap_err();
+            assert_eq!(error.failure(), Some(Failure::Oversized), "{error:?}");
+            assert!(error.to_string().contains("longer than 262144 bytes"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn an_announced_length_over_the_limit_is_refused_unread() {
+    // The peer announces and sends nothing more: whoever wants to read on would wait for the time-out.
+    let peer = Peer::acting(|connection, _| {
+        connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 262145\r\n\r\n").unwrap();
+        connection.flush().unwrap();
+        let closed = connection.read(&mut [0; 1]);
+        assert!(!matches!(closed, Ok(1..)));
+    });
+    for result in log_in_at(&peer) {
+        assert_eq!(result.unwrap_err().failure(), Some(Failure::Oversized));
+    }
+}
+
+#[test]
+fn a_gzip_bomb_is_refused_at_the_limit() {
+    let bomb = gzip(&" ".repeat(100_000_000));
+    let peer = Peer::acting(move |connection, _| {
+        drop(connection.write_all(&response("200 OK", &["content-encoding: gzip"], &bomb)));
+    });
+    for result in log_in_at(&peer) {
+        assert_eq!(result.unwrap_err().failure(), Some(Failure::Oversized));
+    }
+}
+
+#[test]
+fn the_limit_is_the_callers_to_set() {
+    let peer = Peer::answering(response("200 OK", &[], LOGGED_IN));
+    for transport in Transport::both(&at(&peer.base_url())) {
+        assert!(transport.with_max_response_bytes(LOGGED_IN.len()).log_in().is_ok());
+    }
+    for transport in Transport::both(&at(&peer.base_url())) {
+        let error = transport.with_max_response_bytes(LOGGED_IN.len() - 1).log_in().unwrap_err();
+        assert_eq!(error.failure(), Some(Failure::Oversized));
+    }
+}
+
+#[test]
+fn a_client_serves_many_threads() {
+    let peer = Peer::answering(response("200 OK", &[], LOGGED_IN));
+    for transport in Transport::both(&at(&peer.base_url())) {
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| transport.log_in().unwrap());
+            }
+        });
+    }
+    assert_eq!(peer.requests().len(), 16);
+}

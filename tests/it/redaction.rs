@@ -1,0 +1,149 @@
+//! Canaries in every secret: none appears in an error, its sources, or a log line of ours.
+
+use std::error::Error as _;
+use std::fmt::Write as _;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::prelude::*;
+use tradovate_auth::{
+    AccessTokenRequest, AuthorizationCode, CallError, ClientSecret, CodeVerifier, OAuthGrant, OAuthToken, PenaltyTicket,
+};
+
+use crate::support::{LOGGED_IN, Peer, Transport, at, credentials, response};
+
+/// Everything an error says: itself and its sources, in every format.
+fn all_of(error: &CallError) -> String {
+    let mut text = format!("{error} {error:?} {error:#?}");
+    let mut source = error.source();
+    while let Some(error) = source {
+        write!(text, " {error} {error:?}").unwrap();
+        source = error.source();
+    }
+    text
+}
+
+fn oauth_exchange() -> OAuthToken {
+    let grant = OAuthGrant::AuthorizationCode {
+        code: AuthorizationCode::new("canary-code"),
+        redirect_uri: "http://127.0.0.1/callback".into(),
+        code_verifier: Some(CodeVerifier::new("canary-verifier")),
+    };
+    OAuthToken::new("client", grant).with_client_secret(ClientSecret::new("canary-client-secret"))
+}
+
+/// Calls every endpoint by both transports and gathers all that the errors say.
+fn errors_of(answer: Vec<u8>) -> String {
+    let peer = Peer::answering(answer);
+    let ticket = PenaltyTicket::new("canary-ticket", std::time::Duration::ZERO);
+    let credentials = credentials();
+    let mut text = String::new();
+    for transport in Transport::both(&at(&peer.base_url())) {
+        let retry = AccessTokenRequest::new(&credentials).with_ticket(ticket.clone());
+        text += &transport.log_in().err().as_ref().map(all_of).unwrap_or_default();
+        text += &transport.call(&retry).err().as_ref().map(all_of).unwrap_or_default();
+        text += &transport.renew().err().as_ref().map(all_of).unwrap_or_default();
+        text += &transport.me().err().as_ref().map(all_of).unwrap_or_default();
+        text += &transport.call(&oauth_exchange()).err().as_ref().map(all_of).unwrap_or_default();
+        text += &format!("{transport:?}");
+    }
+    text
+}
+
+/// Answers of all sorts, many of them with secrets where they should not be.
+fn answers() -> Vec<Vec<u8>> {
+    let echo = r#"cannot parse {"name":"trader","password":"canary-password","sec":"canary-api-secret"}"#;
+    vec![
+        response("200 OK", &[], LOGGED_IN),
+        response("200 OK", &[], r#"{"errorText":"no","accessToken":"canary-issued-token"}"#),
+        response("200 OK", &[], r#"{"p-ticket":"canary-ticket","p-time":15,"p-message":"wait"}"#),
+        response("200 OK", &[], r#"{"p-ticket":"canary-ticket","p-captcha":true}"#),
+        response("200 OK", &[], r#"{"accessToken":"canary issued token"}"#),
+        response("200 OK", &[], r#"{"accessToken":{"canary":"canary"}}"#),
+        response("200 OK", &[], r#"{"accessToken":"canary-issued-token","accessToken":"canary-issued-token"}"#),
+        response("200 OK", &[], r#"{"accessToken":"canary-issued-token"#),
+        response("200 OK", &[], r#"{"error":"invalid_grant","refresh_token":"canary-refresh-token"}"#),
+        response("307 Temporary Redirect", &["location: https://evil.example/?token=canary"], ""),
+        response("400 Bad Request", &[], echo),
+        response("401 Unauthorized", &[], "authorization: Bearer canary-access-token"),
+        response("500 Oops", &["x-canary: canary-password"], echo),
+        response("502 Bad Gateway", &[], "code=canary-code&client_secret=canary-client-secret"),
+        b"HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n{\"accessToken\":\"canary".to_vec(),
+        b"canary canary\r\n\r\n".to_vec(),
+        Vec::new(),
+    ]
+}
+
+#[test]
+fn no_secret_is_in_an_error() {
+    for answer in answers() {
+        let text = errors_of(answer.clone());
+        assert!(!text.contains("canary"), "{}\n{text}", String::from_utf8_lossy(&answer));
+    }
+}
+
+/// Keeps what is written.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+impl Log {
+    /// All log lines of ours while `act` runs, at trace level.
+    fn of(act: impl FnOnce()) -> String {
+        let log = Self::default();
+        let own = filter_fn(|metadata| metadata.target().starts_with("tradovate_auth"));
+        let format = tracing_subscriber::fmt::layer()
+            .with_ansi(false)
+            .with_writer(log.clone())
+            .with_span_events(FmtSpan::FULL)
+            .with_filter(own);
+        let subscriber = tracing_subscriber::registry().with(format).with(LevelFilter::TRACE);
+        tracing::subscriber::with_default(subscriber, act);
+        String::from_utf8(log.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+#[test]
+fn no_secret_is_in_our_logs() {
+    let log = Log::of(|| {
+        for answer in answers() {
+            errors_of(answer);
+        }
+    });
+    assert!(log.contains("accesstokenrequest"), "{log}");
+    assert!(!log.contains("canary"), "{log}");
+}
+
+#[test]
+fn a_call_has_a_span_with_endpoint_host_status_and_duration() {
+    let peer = Peer::answering(response("423 Locked", &[], ""));
+    for transport in Transport::both(&at(&peer.base_url())) {
+        let log = Log::of(|| drop(transport.me()));
+        let close = log.lines().find(|line| line.contains(": close ")).unwrap_or_else(|| panic!("{log}"));
+        for part in [r#"tradovate_auth{endpoint="me" host="127.0.0.1""#, "status=423", "elapsed_ms="] {
+            assert!(close.contains(part), "{part}: {close}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What arrives at the server, byte for byte.
+
+use tradovate_auth::{ClientSecret, OAuthGrant, OAuthToken, RefreshToken};
+
+use crate::support::{LOGGED_IN, Peer, Transport, at, response};
+
+/// The one request that arrived: request line, headers in alphabetical order, body.
+fn arrived(peer: &Peer) -> String {
+    let requests = peer.requests();
+    let [request] = requests.as_slice() else { panic!("{} requests arrived", requests.len()) };
+    let (head, body) = request.split_once("\r\n\r\n").unwrap();
+    let mut lines: Vec<String> = head.lines().map(str::to_owned).collect();
+    lines[1..].sort();
+    format!("{}\n\n{body}", lines.join("\n"))
+        .replace(&peer.address().to_string(), "HOST")
+        .replace(env!("CARGO_PKG_VERSION"), "VERSION")
+}
+
+fn each(call: impl Fn(&Transport)) -> [String; 2] {
+    [0, 1].map(|index| {
+        let peer = Peer::answering(response("200 OK", &[], LOGGED_IN));
+        call(&Transport::both(&at(&peer.base_url()))[index]);
+        arrived(&peer)
+    })
+}
+
+#[test]
+fn a_log_in_is_one_post_of_json() {
+    let [ureq, reqwest] = each(|transport| drop(transport.log_in().unwrap()));
+    insta::assert_snapshot!(ureq, @r#"
+    POST /v1/auth/accesstokenrequest HTTP/1.1
+    accept-encoding: gzip
+    accept: application/json
+    content-length: 140
+    content-type: application/json
+    host: HOST
+    user-agent: tradovate-auth/VERSION
+
+    {"name":"trader","password":"canary-password","appId":"Sample App","appVersion":"1.0","deviceId":"device","cid":8,"sec":"canary-api-secret"}
+    "#);
+    assert_eq!(reqwest, ureq);
+}
+
+#[test]
+fn a_renewal_is_a_get_without_a_body_or_its_headers() {
+    let [ureq, reqwest] = each(|transport| drop(transport.renew().unwrap()));
+    insta::assert_snapshot!(ureq, @"
+    GET /v1/auth/renewaccesstoken HTTP/1.1
+    accept-encoding: gzip
+    accept: application/json
+    authorization: Bearer canary-access-token
+    host: HOST
+    user-agent: tradovate-auth/VERSION
+    ");
+    assert_eq!(reqwest, ureq);
+}
+
+#[test]
+fn who_am_i_is_a_get_without_a_body_or_its_headers() {
+    let [ureq, reqwest] = each(|transport| drop(transport.me().unwrap()));
+    insta::assert_snapshot!(ureq, @"
+    GET /v1/auth/me HTTP/1.1
+    accept-encoding: gzip
+    accept: application/json
+    authorization: Bearer canary-access-token
+    host: HOST
+    user-agent: tradovate-auth/VERSION
+    ");
+    assert_eq!(reqwest, ureq);
+}
+
+#[test]
+fn an_oauth_exchange_is_one_post() {
+    let grant = OAuthGrant::RefreshToken(RefreshToken::new("canary-refresh-token"));
+    let exchange = OAuthToken::new("client", grant).with_client_secret(ClientSecret::new("canary-client-secret"));
+    let [ureq, reqwest] = each(|transport| drop(transport.call(&exchange)));
+    insta::assert_snapshot!(ureq, @r#"
+    POST /v1/auth/oauthtoken HTTP/1.1
+    accept-encoding: gzip
+    accept: application/json
+    content-length: 129
+    content-type: application/json
+    host: HOST
+    user-agent: tradovate-auth/VERSION
+
+    {"grant_type":"refresh_token","refresh_token":"canary-refresh-token","client_id":"client","client_secret":"canary-client-secret"}
+    "#);
+    assert_eq!(reqwest, ureq);
+}

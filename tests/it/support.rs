@@ -1,0 +1,31 @@
+//! The world of a test: a peer that answers what it is told, and both transports to call it with.
+
+pub(crate) mod peer;
+pub(crate) mod tls;
+pub(crate) mod transport;
+
+use tradovate_auth::{AccessToken, BaseUrl, ClientId, Credentials, DeviceId, Environment};
+
+pub(crate) use peer::{Peer, response};
+pub(crate) use transport::Transport;
+
+/// What the tests log in with. Every secret is a canary.
+pub(crate) fn credentials() -> Credentials {
+    Credentials::new("trader", "canary-password")
+        .with_app("Sample App", "1.0")
+        .with_api_key(ClientId::Number(8), "canary-api-secret")
+        .with_device_id(DeviceId::new("device"))
+}
+
+pub(crate) fn token() -> AccessToken {
+    AccessToken::parse("canary-access-token").unwrap()
+}
+
+/// An environment at a base URL.
+pub(crate) fn at(base: &str) -> Environment {
+    Environment::custom(BaseUrl::parse(base).unwrap())
+}
+
+/// An answer to a log-in whose token lives until the end of the century.
+pub(crate) const LOGGED_IN: &str =
+    r#"{"accessToken":"canary-issued-token","expirationTime":"2099-12-31T00:00:00Z","userId":15460}"#;

@@ -1,0 +1,138 @@
+//! A server on a raw socket: it reads one request, keeps it, and answers whatever bytes it is told, whole or in pieces.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+/// A connection, plain or encrypted.
+pub(crate) trait Connection: Read + Write + Send {}
+
+impl<T: Read + Write + Send> Connection for T {}
+
+/// Stops when it is dropped.
+pub(crate) struct Peer {
+    address: SocketAddr,
+    requests: Arc<Mutex<Vec<String>>>,
+    stopped: Arc<AtomicBool>,
+    acceptor: Option<JoinHandle<()>>,
+}
+
+impl Peer {
+    /// Answers each request with these bytes, then closes.
+    pub(crate) fn answering(answer: impl Into<Vec<u8>>) -> Self {
+        let answer = answer.into();
+        Self::acting(move |connection, _| drop(connection.write_all(&answer)))
+    }
+
+    /// Answers each request by an action on the connection, which gets the request.
+    pub(crate) fn acting(act: impl Fn(&mut dyn Connection, &str) + Send + Sync + 'static) -> Self {
+        Self::start(None, act)
+    }
+
+    /// The same behind TLS.
+    pub(crate) fn encrypted(
+        config: Arc<ServerConfig>,
+        act: impl Fn(&mut dyn Connection, &str) + Send + Sync + 'static,
+    ) -> Self {
+        Self::start(Some(config), act)
+    }
+
+    fn start(tls: Option<Arc<ServerConfig>>, act: impl Fn(&mut dyn Connection, &str) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let stopped = Arc::new(AtomicBool::new(false));
+        let (seen, stop) = (Arc::clone(&requests), Arc::clone(&stopped));
+        let acceptor = thread::spawn(move || {
+            for stream in listener.incoming() {
+                if stop.load(Ordering::SeqCst) {
+                    return;
+                }
+                let stream = stream.unwrap();
+                stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+                serve(stream, tls.as_ref(), &seen, &act);
+            }
+        });
+        Self { address, requests, stopped, acceptor: Some(acceptor) }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn base_url(&self) -> String {
+        format!("http://{}/v1", self.address)
+    }
+
+    /// The requests so far, each as the text that arrived.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        drop(TcpStream::connect(self.address));
+        let acceptor = self.acceptor.take().unwrap();
+        // A panic in an action is the test's own failure; let it show.
+        if acceptor.join().is_err() && !thread::panicking() {
+            panic!("the peer failed");
+        }
+    }
+}
+
+fn serve(
+    stream: TcpStream,
+    tls: Option<&Arc<ServerConfig>>,
+    requests: &Mutex<Vec<String>>,
+    act: &impl Fn(&mut dyn Connection, &str),
+) {
+    let Some(config) = tls else {
+        return answer(&mut &stream, requests, act);
+    };
+    let mut stream = StreamOwned::new(ServerConnection::new(Arc::clone(config)).unwrap(), stream);
+    answer(&mut stream, requests, act);
+    stream.conn.send_close_notify();
+    drop(stream.flush());
+}
+
+fn answer(connection: &mut dyn Connection, requests: &Mutex<Vec<String>>, act: &impl Fn(&mut dyn Connection, &str)) {
+    if let Some(request) = read_request(connection) {
+        requests.lock().unwrap().push(request.clone());
+        act(connection, &request);
+        drop(connection.flush());
+    }
+}
+
+/// Reads a head, and a body of the length it announces; nothing where the caller closes or sends none.
+fn read_request(connection: &mut dyn Connection) -> Option<String> {
+    let mut bytes = Vec::new();
+    let mut chunk = [0; 4096];
+    loop {
+        let length = connection.read(&mut chunk).ok().filter(|length| *length > 0)?;
+        bytes.extend_from_slice(&chunk[..length]);
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "))
+            .map_or(0, |length| length.parse().unwrap());
+        if body.len() >= length {
+            return Some(text);
+        }
+    }
+}
+
+/// A response with a body of known length, as bytes.
+pub(crate) fn response(status: &str, headers: &[&str], body: impl AsRef<[u8]>) -> Vec<u8> {
+    let body = body.as_ref();
+    let headers: String = headers.iter().map(|header| (*header).to_owned() + "\r\n").collect();
+    let head = format!("HTTP/1.1 {status}\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    [head.as_bytes(), body].concat()
+}

@@ -1,0 +1,79 @@
+//! A certificate authority of the test's own, servers with its certificates, and clients that trust it and find every
+//! host of the vendor at one address.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::PrivateKeyDer;
+use tradovate_auth::Environment;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+
+use super::Transport;
+
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    pub(crate) fn new() -> Self {
+        let mut params = CertificateParams::new([]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    /// What a server for these hosts needs.
+    pub(crate) fn server(&self, hosts: &[&str]) -> Arc<ServerConfig> {
+        let key = KeyPair::generate().unwrap();
+        let names: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+        let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &self.0).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
+            .unwrap();
+        Arc::new(config)
+    }
+
+    /// Both transports, trusting this authority and finding each of the hosts at its address.
+    pub(crate) fn transports(&self, environment: &Environment, hosts: &[(&str, SocketAddr)]) -> [Transport; 2] {
+        let tls =
+            TlsConfig::builder().root_certs(RootCerts::new_with_certs(&[Certificate::from_der(self.der()).to_owned()]));
+        let config = ureq::Agent::config_builder().tls_config(tls.build()).build();
+        let known = hosts.iter().map(|(host, address)| ((*host).to_owned(), *address)).collect();
+        let agent = ureq::Agent::with_parts(config, DefaultConnector::default(), Known(known));
+        let blocking = tradovate_auth::ureq::Client::new(environment.clone()).with_agent(agent);
+
+        let certificate = reqwest::Certificate::from_der(self.der()).unwrap();
+        let builder = reqwest::ClientBuilder::new().tls_certs_only([certificate]);
+        let builder = hosts.iter().fold(builder, |builder, (host, address)| builder.resolve(host, *address));
+        let asynchronous = tradovate_auth::reqwest::Client::with_builder(environment.clone(), builder).unwrap();
+
+        [Transport::Ureq(blocking), Transport::Reqwest(asynchronous)]
+    }
+
+    fn der(&self) -> &[u8] {
+        self.0.der()
+    }
+}
+
+#[derive(Debug)]
+struct Known(Vec<(String, SocketAddr)>);
+
+impl Resolver for Known {
+    fn resolve(
+        &self,
+        uri: &http::Uri,
+        _: &ureq::config::Config,
+        _: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let host = uri.host().unwrap_or_default();
+        let (_, address) = self.0.iter().find(|(known, _)| known == host).ok_or(ureq::Error::HostNotFound)?;
+        let mut addresses = self.empty();
+        addresses.push(*address);
+        Ok(addresses)
+    }
+}
