@@ -43,9 +43,17 @@
 //! `bring_your_own_client` carries them with hyper. Your client must not follow redirects, and must hand over
 //! responses of every status.
 
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
 pub use tradovate_auth_core::*;
 
 #[cfg(feature = "reqwest")]
 pub use tradovate_auth_reqwest as reqwest;
 #[cfg(feature = "ureq")]
 pub use tradovate_auth_ureq as ureq;
+
+/// The examples of the README.
+#[cfg(all(doctest, feature = "ureq"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -49,7 +49,7 @@ fn errors_of(answer: Vec<u8>) -> String {
         text += &transport.renew().err().as_ref().map(all_of).unwrap_or_default();
         text += &transport.me().err().as_ref().map(all_of).unwrap_or_default();
         text += &transport.call(&oauth_exchange()).err().as_ref().map(all_of).unwrap_or_default();
-        text += &format!("{transport:?}");
+        write!(text, "{transport:?}").unwrap();
     }
     text
 }

@@ -17,6 +17,9 @@
 //! HTTP stack writes logs of its own; keep `hyper`, `hyper_util`, `h2`, `reqwest` and `rustls` at `info` or quieter
 //! wherever logs are kept.
 
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
 mod client;
 mod from_env;
 

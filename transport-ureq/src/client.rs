@@ -133,12 +133,11 @@ impl Client {
     pub fn call<E: Endpoint>(&self, endpoint: &E) -> Result<Answer<E::Response>, CallError> {
         let request = endpoint.request(&self.environment)?;
         let answer = self.exchange::<E>(&request);
-        if let Err(CallError::Server(Error::Moved(moved))) = &answer {
-            if let Some(redirected) = self.environment.redirect(&request, moved) {
-                return self.exchange::<E>(&redirected);
-            }
+        let Err(CallError::Server(Error::Moved(moved))) = &answer else { return answer };
+        match self.environment.redirect(&request, moved) {
+            Some(redirected) => self.exchange::<E>(&redirected),
+            None => answer,
         }
-        answer
     }
 
     /// Sends one request and parses the response to it.

@@ -15,6 +15,9 @@
 //! HTTP stack writes logs of its own: at trace level `ureq_proto` dumps headers byte by byte, **the bearer included**.
 //! Keep `ureq` and `ureq_proto` at `info` or quieter wherever logs are kept.
 
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
 mod client;
 mod from_env;
 
