@@ -194,5 +194,8 @@ fn known_refusal(text: &[u8], carried: Carried) -> Option<Error> {
 }
 
 #[cfg(test)]
+#[path = "answer/status_tests.rs"]
+mod status_tests;
+#[cfg(test)]
 #[path = "answer/tests.rs"]
 mod tests;

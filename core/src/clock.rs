@@ -31,6 +31,12 @@ impl Exchange {
         self.measured_offset().unwrap_or(SignedDuration::ZERO)
     }
 
+    /// The server's time when the answer was complete, at the latest: its `Date` leaves half a second open either way.
+    pub(crate) fn latest_server_time(&self) -> Timestamp {
+        let latest = self.measured_offset().and_then(|offset| offset.checked_add(HALF_A_SECOND)).unwrap_or_default();
+        self.received.saturating_add(latest).unwrap_or(self.received)
+    }
+
     fn measured_offset(&self) -> Option<SignedDuration> {
         let half = self.received.duration_since(self.sent).checked_div(2)?;
         let middle = self.sent.checked_add(half).ok()?;

@@ -102,7 +102,7 @@ pub enum Error {
         until: Option<Timestamp>,
     },
     /// The token is dead: no call will succeed with it again.
-    #[error("the access token is dead ({reason}): renew it, or log in again if it has expired")]
+    #[error("the access token is dead: {reason}")]
     Unauthorized {
         /// Which of the two texts the server sent.
         reason: DeadToken,
@@ -146,7 +146,7 @@ pub enum Error {
         present: Vec<String>,
     },
     /// The answer contradicts itself or what is known. Nothing of it may be used.
-    #[error("{0}, so nothing of it is used; if it happens again, report it to the vendor")]
+    #[error("{0}, so nothing of it is used; if it happens again, report it")]
     Contradiction(Contradiction),
 }
 
@@ -237,14 +237,14 @@ impl RefusalKind {
             Self::AppNotRegistered => "the password is right; check appId, cid and sec against the API key",
             Self::AccessDenied => "check the permissions of the API key and that API access is enabled for the user",
             Self::InvalidGrant => {
-                "a code is good once and for a short time, a refresh token until the next one is issued: try a refresh \
+                "a code is good once and for a short time, a refresh token until the next one is issued; try a refresh \
                  once more, then let the user authorize again"
             }
             Self::InvalidToken => {
-                "the refresh token was not accepted: try once more, then let the user authorize again"
+                "the refresh token was not accepted; try once more, then let the user authorize again"
             }
             Self::ClientMismatch => "check client_id, client_secret and redirect_uri against the app's registration",
-            Self::WrongClientId => "most apps are registered on Live: send the request there",
+            Self::WrongClientId => "most apps are registered on Live; send the request there",
             Self::Other => "see what it says; the same request will be refused again",
         }
     }
@@ -255,10 +255,10 @@ impl RefusalKind {
 #[non_exhaustive]
 pub enum DeadToken {
     /// `Expired Access Token`.
-    #[error("expired")]
+    #[error("it has expired and can't be renewed; log in again, or refresh it where it came by OAuth")]
     Expired,
     /// `Invalid access token`: the server doesn't know it, or knows it no longer.
-    #[error("unknown to the server")]
+    #[error("the server doesn't know it, perhaps because other logins closed the session; log in again, once")]
     Unknown,
 }
 
@@ -331,7 +331,7 @@ pub enum Contradiction {
     #[error("the answer gives `{0}` twice with different values")]
     Twins(&'static str),
     /// An expiry that is not in the future.
-    #[error("the answer has a token that has already expired")]
+    #[error("the answer has a token that has already expired, unless the clock here is wrong")]
     ExpiredAlready,
     /// An expiry beyond all calendars.
     #[error("the answer has a lifetime that can't be represented")]
@@ -367,12 +367,12 @@ fn quoted(text: &str) -> String {
 }
 
 fn refusal_text(Refusal { kind, text }: &Refusal) -> String {
-    match text.is_empty() {
-        true => "refused by the server without a word: check the credentials and the permissions of the API key, and \
-                 whether the device has to be approved by e-mail"
-            .into(),
-        false => ["refused by the server with ", &quoted(text), ": ", kind.advice()].concat(),
+    if text.is_empty() {
+        return "refused by the server without a word: check the credentials and the permissions of the API key, and \
+                whether the device has to be approved by e-mail"
+            .into();
     }
+    ["refused by the server with ", &quoted(text), ": ", kind.advice()].concat()
 }
 
 fn incomplete_text(field: &str, present: &[String]) -> String {

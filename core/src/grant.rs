@@ -127,13 +127,9 @@ impl Grant {
         let Reply { value, server_time } = reply;
         let exchange = Exchange { sent, received, server_time };
         let lifetime = value.expires_in.ok_or_else(|| missing("expires_in"))?;
-        let refresh = match (value.refresh_token, value.refresh_token_expires_in) {
-            (Some(token), lifetime) => Some(RefreshGrant {
-                token,
-                expires_at: lifetime.map(|lifetime| end_of(lifetime, &exchange)).transpose()?,
-            }),
-            (None, _) => None,
-        };
+        // An end beyond all calendars is as good as none: the token is the only copy there is.
+        let refresh_ends = value.refresh_token_expires_in.and_then(|lifetime| end_of(lifetime, &exchange).ok());
+        let refresh = value.refresh_token.map(|token| RefreshGrant { token, expires_at: refresh_ends });
         let candidate = Candidate {
             access_token: value.access_token,
             expires_at: end_of(lifetime, &exchange)?,
@@ -158,7 +154,7 @@ impl Grant {
 impl Candidate {
     fn check(self, token_field: &'static str, exchange: Exchange, held: Option<&Grant>) -> Result<Grant, Error> {
         let access_token = self.access_token.ok_or_else(|| missing(token_field))?;
-        let server_now = exchange.received.saturating_add(exchange.offset()).unwrap_or(exchange.received);
+        let server_now = exchange.latest_server_time();
         if self.expires_at <= server_now {
             return Err(Error::Contradiction(Contradiction::ExpiredAlready));
         }

@@ -60,6 +60,8 @@
 //! secret are wiped on drop; the copies that HTTP and TLS libraries make are theirs.
 
 #![no_std]
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::expect_used,

@@ -59,9 +59,10 @@ impl Moved {
             Some(Target { host, authority: None }) => {
                 (host.as_str(), "nothing was sent there, since it is not one of the vendor's own domains over https")
             }
-            None => {
-                ("a host that it doesn't name", "log in again at the vendor's default host to learn the hosts in force")
-            }
+            None => (
+                "another host, which the answer doesn't name",
+                "log in again at the vendor's default host to learn the hosts in force",
+            ),
         };
         ["moved (", &status, "): the user's organization is served by ", host, "; ", advice].concat()
     }
@@ -105,6 +106,7 @@ mod tests {
             (b"https://evil.com/v1", Some("evil.com")),
             (b"https://tradovateapi.com@evil.com/v1", Some("evil.com")),
             (b"https://canary:canary@tradovateapi.com/v1", Some("tradovateapi.com")),
+            (b"https://canary@tradovateapi.com:443/v1", Some("tradovateapi.com")),
             (b"https://tradovateapi.com.evil.com/", Some("tradovateapi.com.evil.com")),
             (b"/v1/auth/me", None),
             (b"", None),

@@ -1,8 +1,11 @@
 //! What arrives at the server, byte for byte.
 
-use tradovate_auth::{ClientSecret, OAuthGrant, OAuthToken, RefreshToken};
+use tradovate_auth::{
+    AccessTokenResponse, BuildError, ClientSecret, Endpoint, Environment, Error, OAuthGrant, OAuthToken, Purpose,
+    RefreshToken, RenewAccessToken, Reply, RequestBody,
+};
 
-use crate::support::{LOGGED_IN, Peer, Transport, at, response};
+use crate::support::{LOGGED_IN, Peer, Transport, at, response, token};
 
 /// The one request that arrived: request line, headers in alphabetical order, body.
 fn arrived(peer: &Peer) -> String {
@@ -85,5 +88,33 @@ fn an_oauth_exchange_is_one_post() {
 
     {"grant_type":"refresh_token","refresh_token":"canary-refresh-token","client_id":"client","client_secret":"canary-client-secret"}
     "#);
+    assert_eq!(reqwest, ureq);
+}
+
+/// A change of password answers as a log-in does; its endpoint is the caller's own.
+struct ModifyPassword;
+
+impl Endpoint for ModifyPassword {
+    type Response = AccessTokenResponse;
+
+    const NAME: &'static str = "modifypassword";
+
+    fn request(&self, environment: &Environment) -> Result<http::Request<RequestBody>, BuildError> {
+        let mut request = http::Request::new(RequestBody::new(br#"{"password":"canary-password"}"#.to_vec()));
+        *request.method_mut() = http::Method::POST;
+        *request.uri_mut() = environment.url(Purpose::Login, "/user/modifypassword")?.as_uri().clone();
+        request.headers_mut().insert("authorization", token().header());
+        Ok(request)
+    }
+
+    fn parse<B: AsRef<[u8]>>(response: http::Response<B>) -> Result<Reply<AccessTokenResponse>, Error> {
+        RenewAccessToken::parse(response)
+    }
+}
+
+#[test]
+fn an_endpoint_of_the_callers_own_is_called_like_any_other() {
+    let [ureq, reqwest] = each(|transport| drop(transport.call(&ModifyPassword).unwrap().grant(None).unwrap()));
+    assert!(ureq.starts_with("POST /v1/user/modifypassword HTTP/1.1\n"), "{ureq}");
     assert_eq!(reqwest, ureq);
 }

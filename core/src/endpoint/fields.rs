@@ -156,3 +156,24 @@ impl Serialize for Value<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_is_never_too_small_for_what_is_written_into_it() {
+        let extra = FieldValue::Number(i64::MIN);
+        for text in ["", "x", "\"", "\\", "ü", "😀", "&", " ", "a\"b\\c/d&e=f"] {
+            let (text, ticket) = (text.repeat(64), PenaltyTicket::new("\u{1}\n\u{7f}", core::time::Duration::ZERO));
+            let mut fields = Fields::default();
+            fields.text(&text, Some(&text), LONG).unwrap();
+            fields.flag("\"", false);
+            fields.number("number", i128::MIN);
+            fields.extra("extra", &extra, &[]).unwrap();
+            fields.ticket(Some(&ticket));
+            assert!(fields.json().unwrap().as_ref().len() <= fields.json_length(), "{text}");
+            assert!(fields.form().as_ref().len() <= fields.form_length(), "{text}");
+        }
+    }
+}

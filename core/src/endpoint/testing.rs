@@ -7,7 +7,7 @@ use core::fmt::Write as _;
 use http::{Request, Response, StatusCode};
 use jiff::Timestamp;
 
-use super::Reply;
+use super::{AccessTokenRequest, Endpoint, Me, OAuthToken, RenewAccessToken, Reply};
 use crate::body::RequestBody;
 use crate::error::{BuildError, Error};
 
@@ -60,4 +60,31 @@ pub(crate) fn at(text: &str) -> Timestamp {
 pub(crate) fn lines<N: AsRef<str>>(pairs: impl IntoIterator<Item = (N, String)>) -> String {
     let lines: Vec<_> = pairs.into_iter().map(|(name, value)| [name.as_ref(), ": ", &value].concat()).collect();
     lines.join("\n")
+}
+
+/// What all endpoints make of a response: log-in, renewal, `me`, OAuth.
+pub(crate) fn all(response: &Response<&[u8]>) -> [Error; 4] {
+    [
+        refused(AccessTokenRequest::parse(response.clone())),
+        refused(RenewAccessToken::parse(response.clone())),
+        refused(Me::parse(response.clone())),
+        refused(OAuthToken::parse(response.clone())),
+    ]
+}
+
+/// What the endpoints that bring tokens make of a 200: log-in, renewal, OAuth.
+pub(crate) fn of_tokens(body: &str) -> [Error; 3] {
+    [
+        refused(AccessTokenRequest::parse(ok(body))),
+        refused(RenewAccessToken::parse(ok(body))),
+        refused(OAuthToken::parse(ok(body))),
+    ]
+}
+
+/// What all endpoints make of a response, where they must agree.
+pub(crate) fn each(response: &Response<&[u8]>) -> Error {
+    let errors = all(response);
+    let shown = errors.each_ref().map(|error| alloc::format!("{error:?}"));
+    assert!(shown.iter().all(|one| *one == shown[0]), "{shown:#?}");
+    errors.into_iter().next().unwrap()
 }

@@ -120,6 +120,18 @@ fn a_local_clock_that_is_wrong_by_minutes_neither_kills_nor_saves_a_token() {
 }
 
 #[test]
+fn a_token_that_dies_within_the_second_of_the_date_is_dead() {
+    let answer = |expiry: &str| {
+        let body = format!(r#"{{"accessToken":"t","expirationTime":"{expiry}"}}"#);
+        let response = with(ok(&body), "date", "Tue, 24 Nov 2026 14:20:30 GMT");
+        let moment = at("2026-11-24T14:20:30.95Z");
+        Grant::from_access_token(AccessTokenRequest::parse(response)?, moment, moment, None)
+    };
+    assert_eq!(contradiction(answer("2026-11-24T14:20:30.949Z")), Contradiction::ExpiredAlready);
+    assert!(answer("2026-11-24T14:20:32Z").is_ok());
+}
+
+#[test]
 fn a_date_that_is_no_clock_does_not_bring_a_dead_token_to_life() {
     let epoch = Some("Thu, 01 Jan 1970 00:00:00 GMT");
     assert_eq!(contradiction(expiring("2020-01-01T00:00:00Z", epoch)), Contradiction::ExpiredAlready);

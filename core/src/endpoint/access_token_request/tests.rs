@@ -82,22 +82,6 @@ fn characters_that_json_escapes_arrive_as_they_are() {
 }
 
 #[test]
-fn the_buffer_of_a_body_never_grows() {
-    // A buffer that grew would have left a copy of the password behind.
-    for text in ["\"\\".repeat(32), "ü".repeat(64), "x".repeat(64)] {
-        let credentials = Credentials::new(text.clone(), text.clone()).with_app(text.clone(), text.clone());
-        let login = AccessTokenRequest::new(&credentials).with_ticket(ticket(&"\u{1}".repeat(100)));
-        let request = login.request(&Environment::demo()).unwrap();
-        let fields = [&*text, &text, &text, &text, &"\u{1}".repeat(100)];
-        let escaped: usize = fields.iter().map(|text| serde_json::to_string(text).unwrap().len()).sum();
-        assert_eq!(
-            request.body().as_ref().len(),
-            escaped + r#"{"name":,"password":,"appId":,"appVersion":,"p-ticket":}"#.len()
-        );
-    }
-}
-
-#[test]
 fn limits_are_counted_in_characters() {
     for character in ["x", "ü", "😀"] {
         let short = |count| character.repeat(count);
@@ -181,7 +165,7 @@ fn a_control_character_is_noticed_in_every_field() {
 
 #[test]
 fn an_extra_field_takes_no_name_twice() {
-    for name in RESERVED {
+    for name in "name password appId appVersion deviceId cid sec hibpCheck p-ticket".split(' ') {
         let error = build(&minimal().with_field(name, "canary")).unwrap_err();
         assert_eq!(error, BuildError::ReservedField { field: name.into() });
     }

@@ -1,0 +1,238 @@
+//! What users read: every kind of error says what happened and what to do next.
+
+use crate::support::{ok, response};
+use tradovate_auth_core::{AccessTokenRequest, Endpoint, Error, Grant, Me, OAuthToken, RenewAccessToken};
+
+fn login(response: http::Response<Vec<u8>>) -> String {
+    AccessTokenRequest::parse(response).unwrap_err().to_string()
+}
+
+fn renewal(response: http::Response<Vec<u8>>) -> String {
+    RenewAccessToken::parse(response).unwrap_err().to_string()
+}
+
+fn status(status: u16, body: &str) -> http::Response<Vec<u8>> {
+    response(status, &[], body.as_bytes())
+}
+
+fn refusal(text: &str) -> String {
+    login(ok(&format!(r#"{{"errorText":"{text}"}}"#)))
+}
+
+fn exchange(body: &str) -> String {
+    OAuthToken::parse(ok(body)).unwrap_err().to_string()
+}
+
+#[test]
+fn a_refusal_says_what_to_check() {
+    insta::assert_snapshot!([
+        refusal("Incorrect username or password. Please try again, noting that passwords are case-sensitive."),
+        refusal("The app is not registered"),
+        refusal("Access is denied"),
+        exchange(r#"{"error":"invalid_grant","error_description":"Wrong or used already authorization code"}"#),
+        exchange(r#"{"error":"invalid_token"}"#),
+        exchange(r#"{"error":"client_id, redirect_uri and client_secret do not match existing setup"}"#),
+        exchange(r#"{"error":"Wrong client_id"}"#),
+        refusal("Something new"),
+        login(status(401, "")),
+        refusal("This endpoint should be called on live.tradovateapi.com"),
+        Me::parse(ok(r#"{"errorText":"This endpoint should be called on live.tradovateapi.com"}"#)).unwrap_err().to_string(),
+    ].join("\n"), @r#"
+    refused by the server with "Incorrect username or password. Please try again, noting that passwords are case-sensitive.": check name, password, cid and sec, and the environment the user was created in; the server says the same to callers that are rate limited, and five failed logins an hour close the network address
+    refused by the server with "The app is not registered": the password is right; check appId, cid and sec against the API key
+    refused by the server with "Access is denied": check the permissions of the API key and that API access is enabled for the user
+    refused by the server with "Wrong or used already authorization code": a code is good once and for a short time, a refresh token until the next one is issued; try a refresh once more, then let the user authorize again
+    refused by the server with "invalid_token": the refresh token was not accepted; try once more, then let the user authorize again
+    refused by the server with "client_id, redirect_uri and client_secret do not match existing setup": check client_id, client_secret and redirect_uri against the app's registration
+    refused by the server with "Wrong client_id": most apps are registered on Live; send the request there
+    refused by the server with "Something new": see what it says; the same request will be refused again
+    refused by the server without a word: check the credentials and the permissions of the API key, and whether the device has to be approved by e-mail
+    wrong environment: the server says "This endpoint should be called on live.tradovateapi.com"; use the environment it names
+    wrong environment: the server says "This endpoint should be called on live.tradovateapi.com"; use the environment it names
+    "#);
+}
+
+#[test]
+fn a_wait_says_how_long_and_for_what() {
+    let date: &[u8] = b"Tue, 24 Nov 2026 16:20:30 GMT";
+    insta::assert_snapshot!([
+        login(ok(r#"{"p-ticket":"t","p-time":15}"#)),
+        login(ok(r#"{"p-ticket":"t","p-time":15,"p-message":"Too fast"}"#)),
+        login(ok(r#"{"p-captcha":true}"#)),
+        login(ok(r#"{"p-captcha":true,"p-message":"Are you human?"}"#)),
+        login(status(423, "")),
+        login(status(429, "")),
+        login(response(429, &[("retry-after", b"5000")], b"")),
+        login(response(429, &[("retry-after", date)], b"")),
+    ].join("\n"), @r#"
+    the server postponed the request: wait 15 s, then send the same request with the ticket it gave
+    the server postponed the request: wait 15 s, then send the same request with the ticket it gave (it says "Too fast")
+    the server asks for a captcha, which no program can answer: one hour must pass without a request to this endpoint, from anybody at this network address
+    the server asks for a captcha, which no program can answer (it says "Are you human?"): one hour must pass without a request to this endpoint, from anybody at this network address
+    locked out by the server (423): one hour must pass without any request; one made meanwhile starts the wait again
+    locked out by the server (429): one hour must pass without any request; one made meanwhile starts the wait again
+    locked out by the server (429): 84 minutes must pass without any request; one made meanwhile starts the wait again
+    locked out by the server (429): one hour must pass without any request, and none may be sent before 2026-11-24T16:20:30Z; one made meanwhile starts the wait again
+    "#);
+}
+
+#[test]
+fn a_401_says_whether_the_token_is_dead() {
+    insta::assert_snapshot!([
+        renewal(status(401, "Expired Access Token")),
+        renewal(status(401, "\"Invalid access token\"")),
+        renewal(status(401, "")),
+        renewal(status(401, "Access is denied")),
+    ].join("\n"), @r#"
+    the access token is dead: it has expired and can't be renewed; log in again, or refresh it where it came by OAuth
+    the access token is dead: the server doesn't know it, perhaps because other logins closed the session; log in again, once
+    the server forbids this call: the token may be fine; check the permissions of the app and the account, and whether the device has to be approved by e-mail
+    the server forbids this call (it says "Access is denied"): the token may be fine; check the permissions of the app and the account, and whether the device has to be approved by e-mail
+    "#);
+}
+
+#[test]
+fn a_move_says_where_to() {
+    let moved = |location: &'static str| renewal(response(307, &[("location", location.as_bytes())], b""));
+    insta::assert_snapshot!([
+        moved("https://acme.ninjatrader.com/v1/auth/me"),
+        moved("https://acme.ninjatrader.com:8443/v1/auth/me"),
+        moved("http://acme.ninjatrader.com/v1/auth/me"),
+        moved("https://evil.com/v1/auth/me"),
+        moved("/v1/auth/me"),
+        renewal(status(308, "")),
+        renewal(status(421, "")),
+    ].join("\n"), @r"
+    moved (307): the user's organization is served by acme.ninjatrader.com; log in there, or with an environment that follows the vendor's hosts
+    moved (307): the user's organization is served by acme.ninjatrader.com:8443; log in there, or with an environment that follows the vendor's hosts
+    moved (307): the user's organization is served by acme.ninjatrader.com; nothing was sent there, since it is not one of the vendor's own domains over https
+    moved (307): the user's organization is served by evil.com; nothing was sent there, since it is not one of the vendor's own domains over https
+    moved (307): the user's organization is served by another host, which the answer doesn't name; log in again at the vendor's default host to learn the hosts in force
+    moved (308): the user's organization is served by another host, which the answer doesn't name; log in again at the vendor's default host to learn the hosts in force
+    moved (421): the user's organization is served by another host, which the answer doesn't name; log in again at the vendor's default host to learn the hosts in force
+    ");
+}
+
+#[test]
+fn any_other_status_says_what_it_means_here() {
+    let fault: &[u8] = b"Internal Server Error, error id: 0b5f3f0e-70b6-4d5c-9a7e-1c1f6a3b2d4e";
+    insta::assert_snapshot!([
+        login(status(204, "")),
+        login(status(302, "")),
+        login(status(400, "Bad Request")),
+        login(status(403, "<h1>Forbidden</h1>")),
+        login(status(404, "Cannot POST /auth/accesstokenrequest")),
+        login(status(408, "")),
+        login(status(418, r#"{"errorText":"I'm a teapot"}"#)),
+        login(response(500, &[], fault)),
+        login(response(503, &[("retry-after", b"120")], b"<html><body>\n<h1>503 Service Unavailable</h1>\n</body></html>")),
+    ].join("\n"), @r#"
+    the server answered 204: not a status the vendor documents; check the base URL
+    the server answered 302: a redirect that is not followed; check the base URL
+    the server answered 400 with "Bad Request": the request is malformed in the server's eyes; don't send it again unchanged
+    the server answered 403 with "Forbidden": the call is not allowed; check the permissions of the app and the account
+    the server answered 404 with "Cannot POST /auth/accesstokenrequest": no such endpoint here, or the token is not accepted; check the base URL, which ends in /v1
+    the server answered 408: a time-out, or the session was closed by another login; try again with growing pauses
+    the server answered 418 with "I'm a teapot": not a status the vendor documents; check the base URL
+    the server answered 500 with "Internal Server Error, error id: 0b5f3f0e-70b6-4d5c-9a7e-1c1f6a3b2d4e": a fault on the server's side, perhaps maintenance; try again with growing pauses
+    the server answered 503 with "503 Service Unavailable": a fault on the server's side, perhaps maintenance; try again with growing pauses, after 120 s at the earliest
+    "#);
+}
+
+#[test]
+fn an_answer_that_cannot_be_used_says_why() {
+    let grant = |body: &str| {
+        let now = crate::support::now();
+        let reply = AccessTokenRequest::parse(ok(body)).unwrap();
+        Grant::from_access_token(reply, now, now, None).unwrap_err().to_string()
+    };
+    let grant_oauth = |body: &str| {
+        let now = crate::support::now();
+        Grant::from_oauth(OAuthToken::parse(ok(body)).unwrap(), now, now, None).unwrap_err().to_string()
+    };
+    insta::assert_snapshot!([
+        login(ok("")),
+        login(ok("<html>")),
+        login(ok("Service Unavailable")),
+        login(ok(r#"{"accessToken":"#)),
+        login(ok(r#"{"accessToken":7}"#)),
+        login(ok("[]")),
+        login(ok("{}")),
+        login(ok(r#"{"errorText":"","userId":7,"multiFactorRequired":true}"#)),
+        exchange("{}"),
+        exchange(r#"{"token_type":"bearer"}"#),
+        grant(r#"{"accessToken":"t"}"#),
+        grant_oauth(r#"{"access_token":"t"}"#),
+        login(ok(r#"{"errorText":"x","accessToken":"t"}"#)),
+        exchange(r#"{"access_token":"t","accessToken":"u"}"#),
+        exchange(r#"{"access_token":"t","token_type":"mac"}"#),
+        grant(r#"{"accessToken":"t","expirationTime":"2020-01-01T00:00:00Z"}"#),
+        grant_oauth(r#"{"access_token":"t","expires_in":1e300}"#),
+        Error::Contradiction(tradovate_auth_core::Contradiction::OtherUser).to_string(),
+    ].join("\n"), @r"
+    the answer is empty: check the base URL, or try again later
+    the answer is an HTML page, perhaps of a proxy or for maintenance: try again later
+    the answer is not JSON (line 1, column 1): check the base URL, or try again later
+    the answer ends too early in `accessToken` (line 1, column 15): try again later
+    the answer is not what the vendor documents in `accessToken` (line 1, column 17): nothing of it is used; if it happens again, report it
+    the answer is not what the vendor documents (line 1, column 0): nothing of it is used; if it happens again, report it
+    the answer has no `accessToken`: a login may be asked for another step: approve the device by e-mail and keep the same deviceId
+    the answer has no `accessToken`, only errorText, userId, multiFactorRequired: a login may be asked for another step: approve the device by e-mail and keep the same deviceId
+    the answer has no `access_token`: nothing of it is used; if it happens again, report it
+    the answer has no `access_token`, only token_type: nothing of it is used; if it happens again, report it
+    the answer has no `expirationTime`: nothing of it is used; if it happens again, report it
+    the answer has no `expires_in`: nothing of it is used; if it happens again, report it
+    the answer has a token beside a refusal, so nothing of it is used; if it happens again, report it
+    the answer gives `access_token` twice with different values, so nothing of it is used; if it happens again, report it
+    the answer has a token of another type than bearer, so nothing of it is used; if it happens again, report it
+    the answer has a token that has already expired, unless the clock here is wrong, so nothing of it is used; if it happens again, report it
+    the answer has a lifetime that can't be represented, so nothing of it is used; if it happens again, report it
+    the answer is for another user, so nothing of it is used; if it happens again, report it
+    ");
+}
+
+#[test]
+fn what_may_be_tried_again_and_when() {
+    let table = [
+        ("penalty", ok(r#"{"p-ticket":"t","p-time":15}"#)),
+        ("captcha", ok(r#"{"p-captcha":true}"#)),
+        ("locked out", status(429, "")),
+        ("refused", ok(r#"{"errorText":"x"}"#)),
+        ("401", status(401, "")),
+        ("moved", status(307, "")),
+        ("400", status(400, "")),
+        ("404", status(404, "")),
+        ("408", status(408, "")),
+        ("500", status(500, "")),
+        ("503 with a wait", response(503, &[("retry-after", b"120")], b"")),
+        ("empty", ok("")),
+        ("html", ok("<html>")),
+        ("truncated", ok("{")),
+        ("mismatch", ok("[]")),
+        ("incomplete", ok("{}")),
+        ("contradiction", ok(r#"{"errorText":"x","accessToken":"t"}"#)),
+    ]
+    .map(|(name, response)| {
+        let error = AccessTokenRequest::parse(response).unwrap_err();
+        format!("{name}: {} {:?}", error.is_retryable(), error.retry_after())
+    });
+    insta::assert_snapshot!(table.join("\n"), @r"
+    penalty: true Some(15s)
+    captcha: true Some(3600s)
+    locked out: true Some(3600s)
+    refused: false None
+    401: false None
+    moved: false None
+    400: false None
+    404: false None
+    408: true None
+    500: true None
+    503 with a wait: true Some(120s)
+    empty: true None
+    html: true None
+    truncated: true None
+    mismatch: false None
+    incomplete: false None
+    contradiction: false None
+    ");
+}
