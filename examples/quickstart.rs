@@ -43,7 +43,7 @@ fn run() -> Result<(), Box<dyn Error>> {
 
     let mut client = Client::new(environment);
     let log_in = AccessTokenRequest::new(&credentials);
-    let grant = patiently(|ticket| client.call(&log_in.clone().with_ticket(ticket)))?.grant(None)?;
+    let grant = patiently(|ticket| client.call(&log_in.clone().with_ticket(ticket)))?.grant()?;
     println!("logged in as {}", credentials.name());
 
     // The user's organization may be served on hosts of its own.
@@ -66,7 +66,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     }
 
     // A renewal extends the session; a second log-in would open a second one.
-    let renewed = patiently(|_| client.renew_access_token(&grant.access_token))?.grant(Some(&grant))?;
+    let renewed = patiently(|_| client.renew_access_token(&grant.access_token))?.grant_after(&grant)?;
     println!(
         "renewed: the token expires at {} (in {:.0} minutes)",
         renewed.expires_at,

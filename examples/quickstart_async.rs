@@ -44,7 +44,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
 
     let mut client = Client::new(environment)?;
     let log_in = AccessTokenRequest::new(&credentials);
-    let grant = patiently(async |ticket| client.call(&log_in.clone().with_ticket(ticket)).await).await?.grant(None)?;
+    let grant = patiently(async |ticket| client.call(&log_in.clone().with_ticket(ticket)).await).await?.grant()?;
     println!("logged in as {}", credentials.name());
 
     // The user's organization may be served on hosts of its own.
@@ -68,7 +68,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
 
     // A renewal extends the session; a second log-in would open a second one.
     let renewed =
-        patiently(async |_| client.renew_access_token(&grant.access_token).await).await?.grant(Some(&grant))?;
+        patiently(async |_| client.renew_access_token(&grant.access_token).await).await?.grant_after(&grant)?;
     println!(
         "renewed: the token expires at {} (in {:.0} minutes)",
         renewed.expires_at,

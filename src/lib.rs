@@ -1,4 +1,4 @@
-//! Log in to Tradovate from Rust, and stay logged in.
+//! Log in to Tradovate from Rust.
 //!
 //! This is the front door: it re-exports the protocol (`tradovate-auth-core`) and, by feature, a transport. With no
 //! feature it is the protocol alone, for programs that bring their own HTTP client.
@@ -17,8 +17,10 @@
 //! use tradovate_auth::{Credentials, Environment, Purpose};
 //!
 //! let mut client = Client::new(Environment::demo());
-//! let grant = client.access_token_request(&Credentials::from_env()?)?.grant(None)?;
-//! client.follow(&grant.hosts); // the user's organization may be served on hosts of its own
+//! let grant = client.access_token_request(&Credentials::from_env()?)?.grant()?;
+//! for key in client.follow(&grant.hosts) { // the user's organization may be served on hosts of its own
+//!     eprintln!("not followed: the host for `{key}`");
+//! }
 //! let orders = client.environment().url(Purpose::Trading, "/order/list")?;
 //! let authorization = grant.access_token.header(); // for any HTTP client, marked sensitive
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -32,16 +34,19 @@
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let client = Client::new(Environment::demo())?;
-//! let grant = client.access_token_request(&Credentials::from_env()?).await?.grant(None)?;
-//! let renewed = client.renew_access_token(&grant.access_token).await?.grant(Some(&grant))?;
+//! let grant = client.access_token_request(&Credentials::from_env()?).await?.grant()?;
+//! let renewed = client.renew_access_token(&grant.access_token).await?.grant_after(&grant)?;
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! # Your own client
-//! [`Endpoint::request`] builds an [`http::Request`], [`Endpoint::parse`] reads an [`http::Response`]; the example
-//! `bring_your_own_client` carries them with hyper. Your client must not follow redirects, and must hand over
-//! responses of every status.
+//! [`Endpoint::request`] builds a [`Request`](http::Request), [`Endpoint::parse`] reads a [`Response`](http::Response);
+//! the example `bring_your_own_client` carries them with hyper. Your client must not follow redirects, must hand over
+//! responses of every status, and should have a time-out.
+//!
+//! # The rooms
+//! The page of [`tradovate_auth_core`] is a guided tour of the protocol's types, all of which are here too.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]

@@ -29,24 +29,44 @@ impl<T> Answer<T> {
 }
 
 impl Answer<AccessTokenResponse> {
-    /// Checks the answer to a log-in or a renewal: see [`Grant::from_access_token`].
+    /// Checks the answer to a log-in: see [`Grant::from_access_token`].
     ///
     /// # Errors
     /// [`CallError::Server`] as described there.
-    pub fn grant(self, held: Option<&Grant>) -> Result<Grant, CallError> {
+    pub fn grant(self) -> Result<Grant, CallError> {
         let (reply, Exchange { sent, received, .. }) = self.into_reply();
-        Ok(Grant::from_access_token(reply, sent, received, held)?)
+        Ok(Grant::from_access_token(reply, sent, received, None)?)
+    }
+
+    /// Checks the answer to a renewal of the session that `held` belongs to, and keeps what the answer leaves out: see
+    /// [`Grant::from_access_token`].
+    ///
+    /// # Errors
+    /// [`CallError::Server`] as described there.
+    pub fn grant_after(self, held: &Grant) -> Result<Grant, CallError> {
+        let (reply, Exchange { sent, received, .. }) = self.into_reply();
+        Ok(Grant::from_access_token(reply, sent, received, Some(held))?)
     }
 }
 
 impl Answer<OAuthTokenResponse> {
-    /// Checks the answer to an OAuth exchange: see [`Grant::from_oauth`].
+    /// Checks the answer to the exchange of a code: see [`Grant::from_oauth`].
     ///
     /// # Errors
     /// [`CallError::Server`] as described there.
-    pub fn grant(self, held: Option<&Grant>) -> Result<Grant, CallError> {
+    pub fn grant(self) -> Result<Grant, CallError> {
         let (reply, Exchange { sent, received, .. }) = self.into_reply();
-        Ok(Grant::from_oauth(reply, sent, received, held)?)
+        Ok(Grant::from_oauth(reply, sent, received, None)?)
+    }
+
+    /// Checks the answer to a refresh of the session that `held` belongs to, and keeps what the answer leaves out, the
+    /// refresh token included: see [`Grant::from_oauth`].
+    ///
+    /// # Errors
+    /// [`CallError::Server`] as described there.
+    pub fn grant_after(self, held: &Grant) -> Result<Grant, CallError> {
+        let (reply, Exchange { sent, received, .. }) = self.into_reply();
+        Ok(Grant::from_oauth(reply, sent, received, Some(held))?)
     }
 }
 
@@ -61,6 +81,7 @@ pub enum CallError {
     #[error(transparent)]
     Server(#[from] Error),
     /// No whole answer came.
+    #[non_exhaustive]
     #[error("{}", failure_text(*failure, host, source.as_ref()))]
     Io {
         /// How far the exchange got.
@@ -108,8 +129,9 @@ impl CallError {
         self.server().and_then(Error::retry_after)
     }
 
-    /// Whether the same request may succeed later without anybody changing anything. A log-in that
-    /// [may have been sent](Failure::MaybeSent) may have opened a session all the same.
+    /// Whether the same request may succeed later without anybody changing anything. Where the server may have handled
+    /// it ([`Failure::MaybeSent`], [`Failure::Truncated`]), a log-in may have opened a session all the same, and a
+    /// refresh may have replaced its token: renew first.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
@@ -133,7 +155,7 @@ fn failure_text(failure: Failure, host: &str, source: &(dyn StdError + 'static))
         }
         Failure::Oversized => alloc::format!("refused the answer from {host}: {cause}; check the base URL"),
         Failure::Truncated => {
-            alloc::format!("the answer from {host} broke off: {cause}; the server has handled the request")
+            alloc::format!("the answer from {host} broke off: {cause}; the server may have handled the request")
         }
     }
 }

@@ -100,6 +100,7 @@ impl Credentials {
 
 /// The id of an API key (`cid`): the vendor's examples send a number, some integrators text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ClientId {
     /// Sent as a JSON number.
     Number(u64),
@@ -173,6 +174,7 @@ impl DeviceId {
 
 /// The value of a field of the caller's own. Text may be a secret: it is not printed.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FieldValue {
     /// A JSON string of at most 8192 characters.
     Text(String),

@@ -147,7 +147,7 @@ impl Environment {
         self
     }
 
-    /// Where OAuth tokens are bought, where that is not `/auth/oauthtoken` at the login address: the vendor's example
+    /// Where OAuth tokens are obtained, where that is not `/auth/oauthtoken` at the login address: the vendor's example
     /// posts to `https://live.tradovateapi.com/auth/oauthtoken`, without `/v1`.
     #[must_use]
     pub fn with_token_url(mut self, url: SecureUrl) -> Self {
@@ -161,7 +161,7 @@ impl Environment {
         self.authorize_url.as_ref()
     }
 
-    /// Where OAuth tokens are bought.
+    /// Where OAuth tokens are obtained.
     ///
     /// # Errors
     /// As [`url`](Self::url).
@@ -220,30 +220,33 @@ impl Environment {
         pinned || self.token_url.as_ref().is_some_and(SecureUrl::is_plain_http)
     }
 
-    /// Follows the hosts an answer names: from now on requests go there. Hosts that are not the vendor's own are not
-    /// followed; their keys are returned, to be reported. A pinned environment follows none.
+    /// Follows the hosts an answer names: from now on requests go there. Values that are not hostnames, and hosts that
+    /// are not the vendor's own, are not followed; their keys are returned, to be reported. A pinned environment follows
+    /// none and returns none.
     ///
     /// ```
     /// use tradovate_auth_core::{ApiHosts, Environment, Purpose};
     ///
     /// let mut environment = Environment::demo();
     /// let hosts = ApiHosts::from_iter([("demo", "acme-demo.eval.ninjatrader.com"), ("mdDemo", "evil.com")]);
-    /// assert_eq!(environment.follow(&hosts), ["mdDemo"]);
+    /// let not_followed = environment.follow(&hosts);
+    /// assert_eq!(not_followed, ["mdDemo"]);
     /// assert_eq!(environment.base_url(Purpose::Trading).unwrap().host(), "acme-demo.eval.ninjatrader.com");
     /// assert_eq!(environment.base_url(Purpose::MarketData).unwrap().host(), "md-demo.tradovateapi.com");
     /// ```
+    #[must_use = "the hosts that are not followed have to be reported"]
     pub fn follow(&mut self, hosts: &ApiHosts) -> Vec<String> {
         let Addresses::ByKey(bases) = &mut self.addresses else { return Vec::new() };
-        let mut untrusted = Vec::new();
+        let mut not_followed = hosts.refused().to_vec();
         for (key, host) in hosts.iter() {
             match BaseUrl::of_host(host) {
                 Ok(base) if is_trusted_host(host) => {
                     bases.insert(key.to_owned(), base);
                 }
-                _ => untrusted.push(key.to_owned()),
+                _ => not_followed.push(key.to_owned()),
             }
         }
-        untrusted
+        not_followed
     }
 
     /// The same request for the host it was sent on to, method, path, token and body intact; `None` where it must not

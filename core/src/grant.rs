@@ -39,7 +39,7 @@ pub struct Grant {
     pub expires_at: Timestamp,
     /// The token of market data sockets, where there is one.
     pub market_data: Option<MarketDataGrant>,
-    /// The token that buys the next access token, for OAuth sessions.
+    /// The token that obtains the next access token, for OAuth sessions.
     pub refresh: Option<RefreshGrant>,
     /// The user, where the server has said who it is.
     pub user_id: Option<i64>,

@@ -34,7 +34,7 @@
 //! let grant = Grant::from_access_token(reply, sent, received, None)?;
 //!
 //! // The server may have named other hosts for this user's organization. From now on, requests go there.
-//! environment.follow(&grant.hosts);
+//! assert!(environment.follow(&grant.hosts).is_empty()); // all of them are the vendor's own
 //! let orders = environment.url(Purpose::Trading, "/order/list")?;
 //! assert_eq!(orders.to_string(), "https://acme-demo.eval.ninjatrader.com/v1/order/list");
 //! assert!(grant.access_token.header().is_sensitive()); // goes into `Authorization`, not into logs
@@ -115,3 +115,5 @@ pub use secret::{
 };
 pub use url::{BaseUrl, SecureUrl, is_trusted_host};
 pub use variables::VariableError;
+
+pub use {http, jiff};

@@ -60,7 +60,7 @@ secrets! {
     AuthorizationCode;
     /// The PKCE verifier that belongs to a code's challenge (`code_verifier`, RFC 7636).
     CodeVerifier;
-    /// The token that buys the next access token (`refresh_token`). It rotates: each answer may replace it.
+    /// The token that obtains the next access token (`refresh_token`). It rotates: each answer may replace it.
     RefreshToken;
     /// The OpenID token of an OAuth answer (`id_token`). Opaque here: no claim of it is read.
     IdToken;

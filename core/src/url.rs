@@ -59,7 +59,8 @@ impl SecureUrl {
         if text.contains('#') {
             return Err(invalid("it must not have a fragment"));
         }
-        let uri = Uri::from_str(text).map_err(|_| invalid("it is not a URL"))?;
+        let uri =
+            Uri::from_str(text).map_err(|_| invalid("it is not a URL; it has to start with https:// and a host"))?;
         Self::try_from(uri)
     }
 

@@ -147,3 +147,11 @@ fn a_call_has_a_span_with_endpoint_host_status_and_duration() {
         }
     }
 }
+
+#[test]
+fn no_secret_of_the_callers_http_client_is_in_a_clients_debug() {
+    let headers = http::HeaderMap::from_iter([(http::header::COOKIE, http::HeaderValue::from_static("canary"))]);
+    let builder = reqwest::ClientBuilder::new().default_headers(headers);
+    let client = tradovate_auth::reqwest::Client::with_builder(at("http://127.0.0.1:1/v1"), builder).unwrap();
+    assert!(!format!("{client:?}").contains("canary"));
+}

@@ -1,8 +1,8 @@
 //! What arrives at the server, byte for byte.
 
 use tradovate_auth::{
-    AccessTokenResponse, BuildError, ClientSecret, Endpoint, Environment, Error, OAuthGrant, OAuthToken, Purpose,
-    RefreshToken, RenewAccessToken, Reply, RequestBody,
+    AccessTokenResponse, BuildError, CallError, ClientSecret, Endpoint, Environment, Error, OAuthGrant, OAuthToken,
+    Purpose, RefreshToken, RenewAccessToken, Reply, RequestBody,
 };
 
 use crate::support::{LOGGED_IN, Peer, Transport, at, response, token};
@@ -114,7 +114,36 @@ impl Endpoint for ModifyPassword {
 
 #[test]
 fn an_endpoint_of_the_callers_own_is_called_like_any_other() {
-    let [ureq, reqwest] = each(|transport| drop(transport.call(&ModifyPassword).unwrap().grant(None).unwrap()));
+    let [ureq, reqwest] = each(|transport| drop(transport.call(&ModifyPassword).unwrap().grant().unwrap()));
     assert!(ureq.starts_with("POST /v1/user/modifypassword HTTP/1.1\n"), "{ureq}");
     assert_eq!(reqwest, ureq);
+}
+
+/// An endpoint that means no good, or not well enough.
+struct Elsewhere;
+
+impl Endpoint for Elsewhere {
+    type Response = AccessTokenResponse;
+
+    const NAME: &'static str = "elsewhere";
+
+    fn request(&self, _: &Environment) -> Result<http::Request<RequestBody>, BuildError> {
+        let mut request = http::Request::new(RequestBody::default());
+        *request.uri_mut() = http::Uri::from_static("http://evil.example/v1");
+        Ok(request)
+    }
+
+    fn parse<B: AsRef<[u8]>>(response: http::Response<B>) -> Result<Reply<AccessTokenResponse>, Error> {
+        RenewAccessToken::parse(response)
+    }
+}
+
+#[test]
+fn nothing_leaves_unencrypted_for_another_machine() {
+    for environment in [Environment::live(), at("http://127.0.0.1:1/v1")] {
+        for transport in Transport::both(&environment) {
+            let error = transport.call(&Elsewhere).unwrap_err();
+            assert!(matches!(error, CallError::Build(BuildError::PlainHttp { .. })), "{error:?}");
+        }
+    }
 }

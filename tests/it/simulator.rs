@@ -23,13 +23,13 @@ fn log_in_who_am_i_and_renew_open_one_session() {
     each(Simulator::builder, |server, transport| {
         let credentials = server.credentials();
         let login = transport.call(&AccessTokenRequest::new(&credentials)).unwrap();
-        let grant = login.grant(None).unwrap();
+        let grant = login.grant().unwrap();
         let me = transport.call(&Me::new(grant.access_token.clone())).unwrap().value;
         assert_eq!((me.user_id, me.name.as_deref()), (grant.user_id, Some(credentials.name())));
 
         server.advance(Duration::from_secs(65 * 60));
         let renewal = transport.call(&RenewAccessToken::new(grant.access_token.clone())).unwrap();
-        let renewed = renewal.grant(Some(&grant)).unwrap();
+        let renewed = renewal.grant_after(&grant).unwrap();
         assert!(renewed.expires_at > grant.expires_at);
         assert_eq!(server.statistics().logins, 1);
     });
@@ -49,9 +49,9 @@ fn an_oauth_code_is_exchanged_once_and_refreshed() {
                 redirect_uri: redirect_uri.into(),
                 code_verifier: Some(CodeVerifier::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")),
             };
-            let grant = exchange(code.clone()).unwrap().grant(None).unwrap();
+            let grant = exchange(code.clone()).unwrap().grant().unwrap();
             let refresh = OAuthGrant::RefreshToken(grant.refresh.clone().unwrap().token);
-            let refreshed = exchange(refresh).unwrap().grant(Some(&grant)).unwrap();
+            let refreshed = exchange(refresh).unwrap().grant_after(&grant).unwrap();
             assert_ne!(refreshed.access_token.expose(), grant.access_token.expose());
 
             let again = exchange(code).unwrap_err();
@@ -107,7 +107,7 @@ fn who_am_i_on_demo_is_the_wrong_environment() {
         || Simulator::builder().side(Side::Demo),
         |server, transport| {
             let credentials = server.credentials();
-            let grant = transport.call(&AccessTokenRequest::new(&credentials)).unwrap().grant(None).unwrap();
+            let grant = transport.call(&AccessTokenRequest::new(&credentials)).unwrap().grant().unwrap();
             let error = transport.call(&Me::new(grant.access_token)).unwrap_err();
             assert!(matches!(&error, CallError::Server(Error::WrongEnvironment { .. })), "{error:?}");
         },
@@ -122,7 +122,7 @@ fn hosts_of_an_organization_come_with_the_grant() {
             let hosts = ApiHosts::standard().with("demo", "acme-demo.eval.ninjatrader.com").with("live", "not a host");
             simulator.move_hosts(credentials.name(), hosts);
         });
-        let grant = transport.call(&AccessTokenRequest::new(&credentials)).unwrap().grant(None).unwrap();
+        let grant = transport.call(&AccessTokenRequest::new(&credentials)).unwrap().grant().unwrap();
         assert_eq!(grant.hosts.get("demo"), Some("acme-demo.eval.ninjatrader.com"));
         assert_eq!(grant.hosts.refused(), ["live"]);
     });
@@ -139,7 +139,7 @@ fn a_server_clock_that_is_wrong_by_ten_minutes_is_followed() {
                 let login = transport.call(&AccessTokenRequest::new(&credentials)).unwrap();
                 let (offset, received) = (login.exchange.offset(), login.exchange.received);
                 assert!((offset - skew).abs() < jiff::SignedDuration::from_secs(5), "{offset}");
-                let remaining = login.grant(None).unwrap().remaining(received);
+                let remaining = login.grant().unwrap().remaining(received);
                 assert!((55..=65).contains(&remaining.as_secs()), "{remaining:?}");
             },
         );
@@ -152,7 +152,7 @@ fn an_expired_answer_is_no_grant() {
         || Simulator::builder().lifetime(Duration::ZERO),
         |server, transport| {
             let credentials = server.credentials();
-            let error = transport.call(&AccessTokenRequest::new(&credentials)).unwrap().grant(None).unwrap_err();
+            let error = transport.call(&AccessTokenRequest::new(&credentials)).unwrap().grant().unwrap_err();
             let expired = matches!(error, CallError::Server(Error::Contradiction(Contradiction::ExpiredAlready)));
             assert!(expired, "{error:?}");
         },

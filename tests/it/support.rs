@@ -6,7 +6,7 @@ pub(crate) mod transport;
 
 use tradovate_auth::{AccessToken, BaseUrl, ClientId, Credentials, DeviceId, Environment};
 
-pub(crate) use peer::{Peer, response};
+pub(crate) use peer::{Peer, response, silent_after};
 pub(crate) use transport::Transport;
 
 /// What the tests log in with. Every secret is a canary.

@@ -1,24 +1,26 @@
 //! Time-outs: a call ends by itself, wherever the server falls silent.
 //!
-//! The peers here stay silent until the caller hangs up, so that a client without a time-out would never end.
+//! The peers here go on until the caller hangs up, so that a client without a time-out would never end.
 
 use std::net::TcpListener;
+use std::thread;
 use std::time::Duration;
 
 use tradovate_auth::Failure;
 
-use crate::support::{Peer, Transport, at};
+use crate::support::{Peer, Transport, at, silent_after};
 
-/// Sends this much and then waits for the caller to hang up.
-fn silent_after(sent: &'static str) -> Peer {
+/// Sends a byte now and then, for as long as anybody listens: each wait is short, all together have no end.
+fn dripping(sent: &'static str) -> Peer {
     Peer::acting(move |connection, _| {
         connection.write_all(sent.as_bytes()).unwrap();
-        connection.flush().unwrap();
-        let hung_up = connection.read(&mut [0; 1]);
-        assert!(!matches!(hung_up, Ok(1..)), "the caller hangs up");
+        while connection.write_all(b"x").and_then(|()| connection.flush()).is_ok() {
+            thread::sleep(Duration::from_millis(20));
+        }
     })
 }
 
+/// How a call of each transport ends that has a third of a second for it.
 fn failures(base_url: &str) -> Vec<Option<Failure>> {
     let timed = |transport: Transport| transport.with_timeout(Duration::from_millis(300));
     Transport::both(&at(base_url))
@@ -52,7 +54,20 @@ fn a_listener_that_never_accepts_ends() {
 }
 
 #[test]
-fn a_whole_call_may_take_thirty_seconds_by_default() {
-    assert_eq!(tradovate_auth::ureq::Client::DEFAULT_TIMEOUT, Duration::from_secs(30));
-    assert_eq!(tradovate_auth::reqwest::Client::DEFAULT_TIMEOUT, Duration::from_secs(30));
+fn headers_that_drip_without_end_end() {
+    assert_eq!(failures(&dripping("HTTP/1.1 200 OK\r\nx: ").base_url()), [Some(Failure::MaybeSent); 2]);
+}
+
+#[test]
+fn a_body_that_drips_without_end_ends() {
+    let peer = dripping("HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n");
+    assert_eq!(failures(&peer.base_url()), [Some(Failure::Truncated); 2]);
+}
+
+#[test]
+fn any_time_out_is_a_time_out() {
+    let peer = Peer::answering(crate::support::response("200 OK", &[], crate::support::LOGGED_IN));
+    for transport in Transport::both(&at(&peer.base_url())) {
+        assert!(transport.with_timeout(Duration::MAX).log_in().is_ok());
+    }
 }

@@ -1,6 +1,10 @@
 //! Real TLS on loopback: whom the transports trust, which host a call goes to, and a redirect between the vendor's
 //! hosts.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread;
+
 use tradovate_auth::{CallError, Environment, Error, Failure};
 
 use crate::support::tls::Authority;
@@ -113,11 +117,22 @@ fn a_certificate_of_another_host_is_a_clear_error_and_nothing_is_sent() {
 
 #[test]
 fn a_server_that_speaks_no_tls_gets_nothing_of_the_request() {
-    let plain = Peer::answering(response("200 OK", &[], LOGGED_IN));
-    let transports = Authority::new().transports(&Environment::demo(), &[(DEMO, plain.address())]);
-    for transport in transports {
-        let error = transport.with_timeout(std::time::Duration::from_secs(2)).log_in().unwrap_err();
-        assert!(error.failure().is_some(), "{error:?}");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = thread::spawn(move || {
+        [(); 2].map(|()| {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(&response("200 OK", &[], LOGGED_IN)).unwrap();
+            let mut received = Vec::new();
+            drop(stream.read_to_end(&mut received));
+            String::from_utf8_lossy(&received).into_owned()
+        })
+    });
+    for transport in Authority::new().transports(&Environment::demo(), &[(DEMO, address)]) {
+        let error = transport.log_in().unwrap_err();
+        assert_eq!(error.failure(), Some(Failure::NotSent), "{}: {error:?}", transport.name());
     }
-    assert!(plain.requests().iter().all(|request| !request.contains("canary")));
+    for received in server.join().unwrap() {
+        assert!(!received.contains("canary"), "{received}");
+    }
 }

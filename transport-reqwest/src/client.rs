@@ -3,16 +3,17 @@
 //! A request of the core goes in, an answer with the times of its exchange comes out. Redirects, statuses, time-outs,
 //! proxies and the length of answers are this module's business, whatever builder the caller brings.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use jiff::Timestamp;
 use reqwest::{ClientBuilder, Url};
 use tracing::{Instrument, Span, debug, field, info_span};
 use tradovate_auth_core::{
     AccessToken, AccessTokenRequest, AccessTokenResponse, Answer, ApiHosts, BuildError, CallError, Credentials,
     Endpoint, Environment, Error, Exchange, Failure, Me, MeResponse, OAuthToken, OAuthTokenResponse, Oversized,
-    RenewAccessToken, RequestBody, ResponseBody,
+    RenewAccessToken, RequestBody, ResponseBody, SecureUrl,
 };
 
 /// Calls the endpoints of one environment, async on tokio. Cheap to clone; clones share connections.
@@ -34,13 +35,16 @@ use tradovate_auth_core::{
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
     environment: Environment,
     timeout: Duration,
     max_response_bytes: usize,
 }
+
+/// Longer time-outs are none, and overflow the clocks of HTTP clients.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(3600);
 
 impl Client {
     /// The longest a whole call may take, unless told otherwise.
@@ -68,17 +72,20 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
+            // Calls are far apart: a connection kept for the next one would be closed by then, or worse, have an
+            // answer in it that belongs to nothing.
+            .pool_max_idle_per_host(0)
             .https_only(!plain_http)
             .build()
             .map_err(|error| CallError::io(Failure::NotSent, "any host", error))?;
         Ok(Self { http, environment, timeout: Self::DEFAULT_TIMEOUT, max_response_bytes: ResponseBody::DEFAULT_LIMIT })
     }
 
-    /// The longest a whole call may take, from resolving the host to the end of the answer. A redirected call has this
-    /// time twice.
+    /// The longest a whole call may take, from resolving the host to the end of the answer; at most an hour. A
+    /// redirected call has this time twice.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.timeout = timeout.min(LONGEST_TIMEOUT);
         self
     }
 
@@ -95,7 +102,9 @@ impl Client {
         &self.environment
     }
 
-    /// Follows the hosts an answer named: see [`Environment::follow`].
+    /// Follows the hosts an answer named, and returns the keys of those it doesn't: see [`Environment::follow`]. Clones
+    /// made before don't follow.
+    #[must_use = "the hosts that are not followed have to be reported"]
     pub fn follow(&mut self, hosts: &ApiHosts) -> Vec<String> {
         self.environment.follow(hosts)
     }
@@ -165,12 +174,17 @@ impl Client {
     }
 
     async fn send(&self, request: &Request<RequestBody>, host: &str) -> Result<Response<ResponseBody>, CallError> {
+        // Also for endpoints that are not ours: nothing leaves unencrypted but for this machine.
+        SecureUrl::try_from(request.uri().clone())?;
         let response = self.http.execute(self.convert(request)?).await.map_err(|error| failed_to_send(host, error))?;
-        let mut parsed = Response::new(());
-        *parsed.status_mut() = response.status();
-        *parsed.headers_mut() = response.headers().clone();
-        let body = self.read(response, host).await?;
-        Ok(parsed.map(|()| body))
+        let mut received = Response::new(ResponseBody::with_limit(self.max_response_bytes));
+        *received.status_mut() = response.status();
+        *received.headers_mut() = response.headers().clone();
+        match self.read(response, received.body_mut(), host).await {
+            Err(error) if received.status() == StatusCode::OK => Err(error),
+            // Any other status says what it says, with or without the end of its body.
+            _ => Ok(received),
+        }
     }
 
     fn convert(&self, request: &Request<RequestBody>) -> Result<reqwest::Request, CallError> {
@@ -185,20 +199,35 @@ impl Client {
         Ok(converted)
     }
 
-    async fn read(&self, mut response: reqwest::Response, host: &str) -> Result<ResponseBody, CallError> {
+    async fn read(
+        &self,
+        mut response: reqwest::Response,
+        received: &mut ResponseBody,
+        host: &str,
+    ) -> Result<(), CallError> {
         let limit = self.max_response_bytes;
         if response.content_length().is_some_and(|length| usize::try_from(length).map_or(true, |length| length > limit))
         {
             return Err(CallError::oversized(host, Oversized { limit }));
         }
-        let mut body = ResponseBody::with_limit(limit);
         loop {
             match response.chunk().await {
-                Ok(None) => return Ok(body),
-                Ok(Some(chunk)) => body.extend(&chunk).map_err(|limit| CallError::oversized(host, limit))?,
+                Ok(None) => return Ok(()),
+                Ok(Some(chunk)) => received.extend(&chunk).map_err(|limit| CallError::oversized(host, limit))?,
                 Err(error) => return Err(CallError::io(Failure::Truncated, host, error.without_url())),
             }
         }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the HTTP client, whose default headers may be secrets of the caller's.
+        f.debug_struct("Client")
+            .field("environment", &self.environment)
+            .field("timeout", &self.timeout)
+            .field("max_response_bytes", &self.max_response_bytes)
+            .finish_non_exhaustive()
     }
 }
 

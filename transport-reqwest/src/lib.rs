@@ -6,8 +6,8 @@
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let client = Client::new(Environment::from_env()?)?;
-//! let grant = client.access_token_request(&Credentials::from_env()?).await?.grant(None)?;
-//! let renewed = client.renew_access_token(&grant.access_token).await?.grant(Some(&grant))?;
+//! let grant = client.access_token_request(&Credentials::from_env()?).await?.grant()?;
+//! let renewed = client.renew_access_token(&grant.access_token).await?.grant_after(&grant)?;
 //! # Ok(())
 //! # }
 //! ```

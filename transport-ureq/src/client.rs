@@ -3,19 +3,20 @@
 //! A request of the core goes in, an answer with the times of its exchange comes out. Redirects, statuses, time-outs,
 //! proxies and the length of answers are this module's business, whatever agent the caller brings.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
+use http::header::CONTENT_LENGTH;
 use http::uri::Scheme;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use jiff::Timestamp;
 use tracing::{Span, debug, field, info_span};
 use tradovate_auth_core::{
     AccessToken, AccessTokenRequest, AccessTokenResponse, Answer, ApiHosts, CallError, Credentials, Endpoint,
     Environment, Error, Exchange, Failure, Me, MeResponse, OAuthToken, OAuthTokenResponse, Oversized, RenewAccessToken,
-    RequestBody, ResponseBody,
+    RequestBody, ResponseBody, SecureUrl,
 };
-use ureq::{Agent, AsSendBody, Body};
+use ureq::{Agent, AsSendBody, Body, SendBody};
 use zeroize::Zeroizing;
 
 /// Calls the endpoints of one environment, blocking. Cheap to clone; clones share connections.
@@ -41,6 +42,9 @@ pub struct Client {
     max_response_bytes: usize,
 }
 
+/// Longer time-outs are none, and overflow the clocks of HTTP clients.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(3600);
+
 /// How much is read from a connection at once.
 const CHUNK: usize = 1024;
 
@@ -51,7 +55,10 @@ impl Client {
     /// A client with an agent of its own.
     #[must_use]
     pub fn new(environment: Environment) -> Self {
-        let config = Agent::config_builder().user_agent(concat!("tradovate-auth/", env!("CARGO_PKG_VERSION")));
+        // Calls are far apart: a connection kept for the next one would be closed by then, or worse.
+        let config = Agent::config_builder()
+            .user_agent(concat!("tradovate-auth/", env!("CARGO_PKG_VERSION")))
+            .max_idle_connections(0);
         Self {
             agent: config.build().new_agent(),
             environment,
@@ -68,11 +75,11 @@ impl Client {
         self
     }
 
-    /// The longest a whole call may take, from resolving the host to the end of the answer. A redirected call has this
-    /// time twice.
+    /// The longest a whole call may take, from resolving the host to the end of the answer; at most an hour. A
+    /// redirected call has this time twice.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.timeout = timeout.min(LONGEST_TIMEOUT);
         self
     }
 
@@ -89,7 +96,9 @@ impl Client {
         &self.environment
     }
 
-    /// Follows the hosts an answer named: see [`Environment::follow`].
+    /// Follows the hosts an answer named, and returns the keys of those it doesn't: see [`Environment::follow`]. Clones
+    /// made before don't follow.
+    #[must_use = "the hosts that are not followed have to be reported"]
     pub fn follow(&mut self, hosts: &ApiHosts) -> Vec<String> {
         self.environment.follow(hosts)
     }
@@ -155,18 +164,35 @@ impl Client {
     }
 
     fn send(&self, request: &Request<RequestBody>, host: &str) -> Result<Response<ResponseBody>, CallError> {
+        // Also for endpoints that are not ours: nothing leaves unencrypted but for this machine.
+        SecureUrl::try_from(request.uri().clone())?;
         let response = if request.body().is_empty() {
             // An empty body of any other type is sent as `content-length: 0`, which a GET should not have.
-            self.run(request, ())
+            self.run(request.clone(), ()).map_err(|error| {
+                let failure = if never_connects(&error) { Failure::NotSent } else { Failure::MaybeSent };
+                failed(failure, host, error)
+            })
         } else {
-            self.run(request, request.body().as_ref())
+            let mut body = Marked { rest: request.body().as_ref(), touched: false };
+            let mut request = request.clone();
+            request.headers_mut().insert(CONTENT_LENGTH, body.rest.len().into());
+            self.run(request, SendBody::from_reader(&mut body)).map_err(|error| {
+                // A server can't handle what it has nothing of the body of.
+                let failure = if body.touched { Failure::MaybeSent } else { Failure::NotSent };
+                failed(failure, host, error)
+            })
         };
-        let (parts, mut body) = response.map_err(|error| failed_to_send(host, error))?.into_parts();
-        Ok(Response::from_parts(parts, self.read(&mut body, host)?))
+        let (parts, mut body) = response?.into_parts();
+        let mut received = ResponseBody::with_limit(self.max_response_bytes);
+        match self.read(&mut body, &mut received, host) {
+            Err(error) if parts.status == StatusCode::OK => Err(error),
+            // Any other status says what it says, with or without the end of its body.
+            _ => Ok(Response::from_parts(parts, received)),
+        }
     }
 
-    fn run(&self, request: &Request<RequestBody>, body: impl AsSendBody) -> Result<Response<Body>, ureq::Error> {
-        let (parts, _) = request.clone().into_parts();
+    fn run<B>(&self, request: Request<B>, body: impl AsSendBody) -> Result<Response<Body>, ureq::Error> {
+        let (parts, _) = request.into_parts();
         let plain_http = parts.uri.scheme() == Some(&Scheme::HTTP);
         let config = self.agent.configure_request(Request::from_parts(parts, body));
         let config = if plain_http { config.proxy(None) } else { config };
@@ -180,25 +206,37 @@ impl Client {
         self.agent.run(request)
     }
 
-    fn read(&self, body: &mut Body, host: &str) -> Result<ResponseBody, CallError> {
+    fn read(&self, body: &mut Body, received: &mut ResponseBody, host: &str) -> Result<(), CallError> {
         let limit = self.max_response_bytes;
         if body.content_length().is_some_and(|length| usize::try_from(length).map_or(true, |length| length > limit)) {
             return Err(CallError::oversized(host, Oversized { limit }));
         }
-        let mut received = ResponseBody::with_limit(limit);
         let mut reader = body.as_reader();
         let mut chunk = Zeroizing::new([0; CHUNK]);
         loop {
             match reader.read(chunk.as_mut()) {
-                Ok(0) => return Ok(received),
+                Ok(0) => return Ok(()),
                 Ok(length) => {
                     let chunk = chunk.get(..length).unwrap_or_default();
                     received.extend(chunk).map_err(|limit| CallError::oversized(host, limit))?;
                 }
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(CallError::io(Failure::Truncated, host, error)),
             }
         }
+    }
+}
+
+/// A request body that tells whether any of it may have left.
+struct Marked<'b> {
+    rest: &'b [u8],
+    touched: bool,
+}
+
+impl Read for Marked<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.touched = true;
+        self.rest.read(buffer)
     }
 }
 
@@ -213,42 +251,27 @@ fn record(span: &Span, response: &Result<Response<ResponseBody>, CallError>, ela
     }
 }
 
-/// Whether a request left before it failed. Where that can't be known, it may have.
-fn failed_to_send(host: &str, error: ureq::Error) -> CallError {
-    use ureq::{Error as Ureq, Timeout};
+/// Errors that only come before a request leaves.
+fn never_connects(error: &ureq::Error) -> bool {
+    use ureq::{Error, Timeout};
 
-    let not_sent = match &error {
-        Ureq::BadUri(_)
-        | Ureq::ConnectProxyFailed(_)
-        | Ureq::ConnectionFailed
-        | Ureq::HostNotFound
-        | Ureq::InvalidProxyUrl
-        | Ureq::RequireHttpsOnly(_)
-        | Ureq::Rustls(_)
-        | Ureq::Timeout(Timeout::Resolve | Timeout::Connect)
-        | Ureq::Tls(_) => true,
-        Ureq::Io(error) => is_connect_error(error),
-        _ => false,
-    };
-    let failure = if not_sent { Failure::NotSent } else { Failure::MaybeSent };
     match error {
-        // Which keeps its own cause, as `ureq`'s error does not.
-        Ureq::Io(error) => CallError::io(failure, host, error),
-        error => CallError::io(failure, host, error),
+        Error::BadUri(_)
+        | Error::ConnectProxyFailed(_)
+        | Error::ConnectionFailed
+        | Error::HostNotFound
+        | Error::InvalidProxyUrl
+        | Error::RequireHttpsOnly(_)
+        | Error::Timeout(Timeout::Resolve | Timeout::Connect) => true,
+        Error::Io(error) => error.kind() == io::ErrorKind::ConnectionRefused,
+        _ => false,
     }
 }
 
-/// An error that only connecting brings: no route, nobody listening, a server that is not trusted.
-fn is_connect_error(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind;
-
-    let unreachable = matches!(
-        error.kind(),
-        ErrorKind::AddrNotAvailable
-            | ErrorKind::ConnectionRefused
-            | ErrorKind::HostUnreachable
-            | ErrorKind::NetworkUnreachable
-    );
-    let tls = error.get_ref().and_then(|error| error.downcast_ref());
-    unreachable || matches!(tls, Some(rustls::Error::InvalidCertificate(_) | rustls::Error::PeerIncompatible(_)))
+fn failed(failure: Failure, host: &str, error: ureq::Error) -> CallError {
+    match error {
+        // Which keeps its own cause, as `ureq`'s error does not.
+        ureq::Error::Io(error) => CallError::io(failure, host, error),
+        error => CallError::io(failure, host, error),
+    }
 }

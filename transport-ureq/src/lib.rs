@@ -5,8 +5,8 @@
 //! use tradovate_auth_ureq::{Client, FromEnv};
 //!
 //! let client = Client::new(Environment::from_env()?);
-//! let grant = client.access_token_request(&Credentials::from_env()?)?.grant(None)?;
-//! let renewed = client.renew_access_token(&grant.access_token)?.grant(Some(&grant))?;
+//! let grant = client.access_token_request(&Credentials::from_env()?)?.grant()?;
+//! let renewed = client.renew_access_token(&grant.access_token)?.grant_after(&grant)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

@@ -1,4 +1,4 @@
-//! `POST /auth/oauthtoken`: buys an access token with an authorization code or a refresh token (pages
+//! `POST /auth/oauthtoken`: obtains an access token for an authorization code or a refresh token (pages
 //! `AuthenticationApi`, `o_auth_token`, and *OAuth*).
 //!
 //! The refresh token rotates with every answer, and losing a rotated one costs the user a new consent: store it before
@@ -73,6 +73,7 @@ pub enum OAuthGrant {
 
 /// How the body of the exchange is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum BodyFormat {
     /// JSON, as the specification and the guides say.
     #[default]

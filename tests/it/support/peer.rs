@@ -5,7 +5,6 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
@@ -53,9 +52,7 @@ impl Peer {
                 if stop.load(Ordering::SeqCst) {
                     return;
                 }
-                let stream = stream.unwrap();
-                stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-                serve(stream, tls.as_ref(), &seen, &act);
+                serve(stream.unwrap(), tls.as_ref(), &seen, &act);
             }
         });
         Self { address, requests, stopped, acceptor: Some(acceptor) }
@@ -126,6 +123,17 @@ fn read_request(connection: &mut dyn Connection) -> Option<String> {
             return Some(text);
         }
     }
+}
+
+/// Sends this much and then waits for the caller to hang up, however long that takes.
+pub(crate) fn silent_after(sent: impl Into<Vec<u8>>) -> Peer {
+    let sent = sent.into();
+    Peer::acting(move |connection, _| {
+        connection.write_all(&sent).unwrap();
+        connection.flush().unwrap();
+        let hung_up = connection.read(&mut [0; 1]);
+        assert!(!matches!(hung_up, Ok(1..)), "the caller hangs up");
+    })
 }
 
 /// A response with a body of known length, as bytes.
