@@ -145,7 +145,7 @@ fn names_other_environment(text: &str) -> bool {
 }
 
 /// What a status other than 200 means.
-fn failure(status: StatusCode, headers: &HeaderMap, body: &[u8], carried: Carried) -> Error {
+pub(crate) fn failure(status: StatusCode, headers: &HeaderMap, body: &[u8], carried: Carried) -> Error {
     let after = retry_after(headers);
     match status.as_u16() {
         307 | 308 | 421 => return Error::Moved(Moved::new(status, headers)),

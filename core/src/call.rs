@@ -29,7 +29,7 @@ impl<T> Answer<T> {
 }
 
 impl Answer<AccessTokenResponse> {
-    /// Checks the answer to a log-in: see [`Grant::from_access_token`].
+    /// Checks the answer to a login: see [`Grant::from_access_token`].
     ///
     /// # Errors
     /// [`CallError::Server`] as described there.
@@ -130,7 +130,7 @@ impl CallError {
     }
 
     /// Whether the same request may succeed later without anybody changing anything. Where the server may have handled
-    /// it ([`Failure::MaybeSent`], [`Failure::Truncated`]), a log-in may have opened a session all the same, and a
+    /// it ([`Failure::MaybeSent`], [`Failure::Truncated`]), a login may have opened a session all the same, and a
     /// refresh may have replaced its token: renew first.
     #[must_use]
     pub fn is_retryable(&self) -> bool {

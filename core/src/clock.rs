@@ -71,13 +71,42 @@ impl ServerClock {
     /// A change of the offset by more than this is a clock that was set, not noise: it is believed at once.
     const JUMP: SignedDuration = SignedDuration::from_secs(5);
 
-    /// Learns from one exchange. Small differences are smoothed, large ones believed, absurd ones ignored.
+    /// Learns from one exchange. Small differences are smoothed, large ones believed, absurd ones ignored. Of a long
+    /// exchange only the bounds are believed: the clock was read somewhere between sending and receiving.
     pub fn learn(&mut self, exchange: &Exchange) {
         let Some(measured) = exchange.measured_offset() else { return };
-        let difference = measured.saturating_sub(self.offset());
-        let smooth = self.offset.is_some() && difference.abs() <= Self::JUMP;
-        let step = if smooth { difference.checked_div(4).unwrap_or_default() } else { difference };
-        self.offset = Some(self.offset().saturating_add(step));
+        let half = exchange.received.duration_since(exchange.sent).checked_div(2).unwrap_or_default();
+        let (least, most) = (measured.saturating_sub(half), measured.saturating_add(half));
+        let is_long = half > Self::JUMP;
+        let offset = match self.offset {
+            Some(known) if is_long => known.max(least).min(most),
+            // A server's clock that is taken to be ahead makes no dead token look alive.
+            None if is_long => most,
+            Some(known) if measured.saturating_sub(known).abs() <= Self::JUMP => {
+                known.saturating_add(measured.saturating_sub(known).checked_div(4).unwrap_or_default())
+            }
+            _ => measured,
+        };
+        if offset.abs() <= Self::BOUND {
+            self.offset = Some(offset);
+        }
+    }
+
+    /// The `Date` that an answer of this server would have by what is known; nothing until something was learnt.
+    pub(crate) fn date_between(&self, sent: Timestamp, received: Timestamp) -> Option<Timestamp> {
+        let offset = self.offset?.checked_sub(HALF_A_SECOND)?;
+        let half = received.duration_since(sent).checked_div(2)?;
+        sent.checked_add(half).ok()?.checked_add(offset).ok()
+    }
+
+    /// A clock of which an offset is known.
+    pub(crate) fn with_offset(offset: SignedDuration) -> Self {
+        Self { offset: Some(offset).filter(|offset| offset.abs() <= Self::BOUND) }
+    }
+
+    /// Whether anything was learnt yet.
+    pub(crate) fn is_known(&self) -> bool {
+        self.offset.is_some()
     }
 
     /// How far the server's clock is ahead of the local one; zero until something was learnt.
@@ -86,11 +115,27 @@ impl ServerClock {
         self.offset.unwrap_or(SignedDuration::ZERO)
     }
 
+    /// The local time at a time of the server's.
+    #[must_use]
+    pub fn local_time(&self, server: Timestamp) -> Timestamp {
+        server.saturating_sub(self.offset()).unwrap_or(server)
+    }
+
     /// The server's time at a local time.
     #[must_use]
     pub fn server_time(&self, local: Timestamp) -> Timestamp {
         local.saturating_add(self.offset()).unwrap_or(local)
     }
+}
+
+/// A moment this much later, or the last one there is.
+pub(crate) fn later(moment: Timestamp, by: Duration) -> Timestamp {
+    SignedDuration::try_from(by).ok().and_then(|by| moment.checked_add(by).ok()).unwrap_or(Timestamp::MAX)
+}
+
+/// A moment this much earlier, or the first one there is.
+pub(crate) fn earlier(moment: Timestamp, by: Duration) -> Timestamp {
+    SignedDuration::try_from(by).ok().and_then(|by| moment.checked_sub(by).ok()).unwrap_or(Timestamp::MIN)
 }
 
 /// The `Date` header.
@@ -181,6 +226,31 @@ mod tests {
         clock.learn(&Exchange { sent: Timestamp::MAX, received: Timestamp::MIN, server_time: None });
         assert_eq!(clock, ServerClock::default());
         assert_eq!(clock.server_time(Timestamp::MAX), Timestamp::MAX);
+    }
+
+    #[test]
+    fn of_a_long_exchange_only_the_bounds_are_believed() {
+        let learn = |known: Option<i64>, server: &str| {
+            let mut clock =
+                known.map(SignedDuration::from_secs).map_or_else(ServerClock::default, ServerClock::with_offset);
+            clock.learn(&exchange("2026-11-24T14:00:00Z", "2026-11-24T15:00:00Z", server));
+            clock.offset().as_secs()
+        };
+        assert_eq!(learn(Some(0), "2026-11-24T14:00:00Z"), 0);
+        assert_eq!(learn(Some(0), "2026-11-24T15:00:00Z"), 0);
+        assert_eq!(learn(Some(60), "2026-11-24T13:50:00Z"), -599);
+        assert_eq!(learn(Some(-60), "2026-11-24T15:10:00Z"), 600);
+        assert_eq!(learn(None, "2026-11-24T14:00:00Z"), 0, "no earlier than it can be");
+    }
+
+    #[test]
+    fn the_date_an_answer_would_have_is_the_one_the_offset_is_measured_by() {
+        let clock = ServerClock::with_offset(SignedDuration::from_secs(600));
+        let (sent, received) = (at("2026-11-24T14:00:00Z"), at("2026-11-24T16:00:00Z"));
+        let exchange = Exchange { sent, received, server_time: clock.date_between(sent, received) };
+        assert_eq!(exchange.offset(), clock.offset());
+        assert_eq!(ServerClock::default().date_between(sent, received), None);
+        assert_eq!(clock.date_between(Timestamp::MAX, Timestamp::MAX), None);
     }
 
     #[test]

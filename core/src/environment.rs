@@ -35,6 +35,12 @@ pub enum Purpose {
     Reporting,
 }
 
+impl Purpose {
+    /// All purposes.
+    pub const ALL: [Self; 6] =
+        [Self::Login, Self::Identity, Self::Trading, Self::MarketData, Self::Replay, Self::Reporting];
+}
+
 /// A side of the vendor's service. Users, accounts and apps exist on one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Side {

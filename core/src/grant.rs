@@ -83,7 +83,7 @@ struct Candidate {
 }
 
 impl Grant {
-    /// Checks the answer to a log-in (`held` is `None`, or the user's grant before) or to a renewal (`held` is the
+    /// Checks the answer to a login (`held` is `None`, or the user's grant before) or to a renewal (`held` is the
     /// grant that was renewed). What the answer leaves out is kept from `held`.
     ///
     /// `sent` and `received` are local times; the answer's own `Date` corrects them.

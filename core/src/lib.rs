@@ -39,7 +39,7 @@
 //! assert_eq!(orders.to_string(), "https://acme-demo.eval.ninjatrader.com/v1/order/list");
 //! assert!(grant.access_token.header().is_sensitive()); // goes into `Authorization`, not into logs
 //!
-//! // A quarter of an hour before `grant.expires_at`, renew; a second log-in would open a second session.
+//! // A quarter of an hour before `grant.expires_at`, renew; a second login would open a second session.
 //! let request = RenewAccessToken::new(grant.access_token.clone()).request(&environment)?;
 //! let reply = RenewAccessToken::parse(send(request))?;
 //! let renewed = Grant::from_access_token(reply, sent, received, Some(&grant))?;
@@ -77,6 +77,7 @@ extern crate alloc;
 
 mod answer;
 mod body;
+mod budget;
 mod call;
 mod clock;
 mod credentials;
@@ -89,11 +90,14 @@ mod hosts;
 mod moved;
 mod penalty;
 mod secret;
+mod session;
+mod stored_session;
 mod url;
 mod variables;
 mod wire;
 
 pub use body::{Oversized, RequestBody, ResponseBody};
+pub use budget::{Operation, RateBudget};
 pub use call::{Answer, CallError};
 pub use clock::{Exchange, ServerClock};
 pub use credentials::{ClientId, Credentials, DeviceId, FieldValue};
@@ -113,6 +117,10 @@ pub use secret::{
     AccessToken, ApiSecret, Assertion, AuthorizationCode, ClientSecret, CodeVerifier, HttpAuth, IdToken,
     MalformedToken, MarketDataToken, Password, RefreshToken,
 };
+pub use session::{
+    Action, Event, EventKind, ExchangeId, OAuthApp, Policy, Session, SessionToken, StopReason, Trouble, Verdict,
+};
+pub use stored_session::StoredSession;
 pub use url::{BaseUrl, SecureUrl, is_trusted_host};
 pub use variables::VariableError;
 

@@ -182,6 +182,12 @@ impl BaseUrl {
         self.0.host()
     }
 
+    /// The base as a URL of its own.
+    #[must_use]
+    pub fn as_uri(&self) -> &Uri {
+        self.0.as_uri()
+    }
+
     /// Whether requests travel unencrypted, which is accepted on this machine only.
     #[must_use]
     pub fn is_plain_http(&self) -> bool {

@@ -20,7 +20,7 @@ use crate::penalty::PenaltyTicket;
 use crate::secret::{AccessToken, MarketDataToken};
 use crate::wire::object;
 
-/// A log-in.
+/// A login.
 ///
 /// ```
 /// use tradovate_auth_core::{AccessTokenRequest, Credentials, Endpoint, Environment, Error};
@@ -42,13 +42,13 @@ pub struct AccessTokenRequest<'c> {
 }
 
 impl<'c> AccessTokenRequest<'c> {
-    /// A log-in with these credentials.
+    /// A login with these credentials.
     #[must_use]
     pub fn new(credentials: &'c Credentials) -> Self {
         Self { credentials, ticket: None }
     }
 
-    /// The same log-in once more after a penalty's wait, with its ticket (`p-ticket`).
+    /// The same login once more after a penalty's wait, with its ticket (`p-ticket`).
     #[must_use]
     pub fn with_ticket(mut self, ticket: impl Into<Option<PenaltyTicket>>) -> Self {
         self.ticket = ticket.into();
@@ -102,7 +102,7 @@ impl Endpoint for AccessTokenRequest<'_> {
     }
 }
 
-/// The answer to a log-in and to a renewal (`AccessTokenResponse`).
+/// The answer to a login and to a renewal (`AccessTokenResponse`).
 ///
 /// It has a token and no error, but is not checked against the clock or the session: a [`Grant`](crate::Grant) is.
 /// Fields of older and newer deployments are `None` where the server doesn't send them.

@@ -62,7 +62,7 @@ pub(crate) fn lines<N: AsRef<str>>(pairs: impl IntoIterator<Item = (N, String)>)
     lines.join("\n")
 }
 
-/// What all endpoints make of a response: log-in, renewal, `me`, OAuth.
+/// What all endpoints make of a response: login, renewal, `me`, OAuth.
 pub(crate) fn all(response: &Response<&[u8]>) -> [Error; 4] {
     [
         refused(AccessTokenRequest::parse(response.clone())),
@@ -72,7 +72,7 @@ pub(crate) fn all(response: &Response<&[u8]>) -> [Error; 4] {
     ]
 }
 
-/// What the endpoints that bring tokens make of a 200: log-in, renewal, OAuth.
+/// What the endpoints that bring tokens make of a 200: login, renewal, OAuth.
 pub(crate) fn of_tokens(body: &str) -> [Error; 3] {
     [
         refused(AccessTokenRequest::parse(ok(body))),

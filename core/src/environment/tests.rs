@@ -3,11 +3,8 @@ use alloc::format;
 use alloc::string::ToString;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
-const PURPOSES: [Purpose; 6] =
-    [Purpose::Login, Purpose::Identity, Purpose::Trading, Purpose::MarketData, Purpose::Replay, Purpose::Reporting];
-
 fn hosts_of(environment: &Environment) -> Vec<&str> {
-    PURPOSES.iter().map(|purpose| environment.base_url(*purpose).map_or("-", BaseUrl::host)).collect()
+    Purpose::ALL.iter().map(|purpose| environment.base_url(*purpose).map_or("-", BaseUrl::host)).collect()
 }
 
 fn moved(location: &str) -> Moved {
@@ -102,7 +99,7 @@ fn a_custom_base_is_pinned() {
     let base = BaseUrl::parse("https://demo.tradovateapi.com/v1").unwrap();
     let mut environment = Environment::custom(base.clone());
     assert!(environment.follow(&ApiHosts::from_iter([("demo", "acme.ninjatrader.com")])).is_empty());
-    for purpose in PURPOSES {
+    for purpose in Purpose::ALL {
         assert_eq!(environment.base_url(purpose), Some(&base));
     }
     let request = post_to("https://demo.tradovateapi.com/v1/auth/accesstokenrequest");

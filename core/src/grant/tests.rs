@@ -20,7 +20,7 @@ fn oauth(body: &str, held: Option<&Grant>) -> Result<Grant, Error> {
     Grant::from_oauth(OAuthToken::parse(ok(body))?, at(SENT), at(RECEIVED), held)
 }
 
-/// A log-in whose token expires at this time, answered with this `Date`.
+/// A login whose token expires at this time, answered with this `Date`.
 fn expiring(expiry: &str, date: Option<&str>) -> Result<Grant, Error> {
     let body = format!(r#"{{"accessToken":"t","expirationTime":"{expiry}"}}"#);
     let response = date.into_iter().fold(ok(&body), |response, date| with(response, "date", date));

@@ -47,7 +47,7 @@ pub(crate) fn now() -> Timestamp {
 
 /// What the endpoints make of one response.
 pub(crate) struct Read {
-    /// The grants of log-in, renewal and OAuth.
+    /// The grants of login, renewal and OAuth.
     pub(crate) grants: [Result<Grant, Error>; 3],
     pub(crate) me: Result<(), Error>,
     /// All that was printed on the way: results, grants and errors in every format, and the errors' sources.

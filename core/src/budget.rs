@@ -1,0 +1,218 @@
+//! What one network address may still send (page *Rate Limits*): the hourly windows of the endpoints, lock-outs, and
+//! endpoints that a captcha has closed.
+//!
+//! The server counts by network address and not by user, so all sessions behind one address share one budget. Times
+//! come in as arguments and go out as the earliest moment a request may leave.
+
+use alloc::collections::VecDeque;
+use core::fmt;
+use core::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::clock::later;
+use crate::error::ONE_HOUR;
+
+/// What a request asks the server to do; the server counts each kind by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Operation {
+    /// `accesstokenrequest`.
+    LogIn,
+    /// `renewaccesstoken`.
+    Renew,
+    /// `oauthtoken`.
+    Refresh,
+    /// `me`.
+    Identify,
+}
+
+impl Operation {
+    /// How many requests an hour are sent. One failed login stays in reserve for the human behind the same address;
+    /// for `oauthtoken` no limit is published.
+    const fn per_hour(self) -> usize {
+        match self {
+            Self::LogIn => 4,
+            Self::Renew => 15,
+            Self::Identify => 10,
+            Self::Refresh => usize::MAX,
+        }
+    }
+
+    const fn index(self) -> usize {
+        match self {
+            Self::LogIn => 0,
+            Self::Renew => 1,
+            Self::Refresh => 2,
+            Self::Identify => 3,
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LogIn => "login",
+            Self::Renew => "renewal",
+            Self::Refresh => "refresh",
+            Self::Identify => "who-am-I",
+        })
+    }
+}
+
+/// The budget of one network address.
+///
+/// ```
+/// use jiff::{SignedDuration, Timestamp};
+/// use tradovate_auth_core::{Operation, RateBudget};
+///
+/// let now: Timestamp = "2026-11-24T14:00:00Z".parse()?;
+/// let mut budget = RateBudget::default();
+/// for _ in 0..15 {
+///     assert_eq!(budget.earliest(now, Operation::Renew), now);
+///     budget.take(now, Operation::Renew);
+/// }
+/// assert_eq!(budget.earliest(now, Operation::Renew), now + SignedDuration::from_hours(1));
+/// # Ok::<(), jiff::Error>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct RateBudget {
+    locked_until: Option<Timestamp>,
+    closed_until: [Option<Timestamp>; 4],
+    taken: [VecDeque<Timestamp>; 4],
+}
+
+impl RateBudget {
+    /// The earliest moment, `now` or later, at which a request of this kind may leave.
+    #[must_use]
+    pub fn earliest(&self, now: Timestamp, operation: Operation) -> Timestamp {
+        let closed = self.closed_until.get(operation.index()).copied().flatten();
+        let window = self.taken.get(operation.index()).and_then(|taken| {
+            let newest_to_wait_for = taken.len().checked_sub(operation.per_hour())?;
+            taken.get(newest_to_wait_for).map(|taken| later(*taken, ONE_HOUR))
+        });
+        [self.locked_until, closed, window].into_iter().flatten().fold(now, Timestamp::max)
+    }
+
+    /// Notes that a request leaves.
+    pub fn take(&mut self, now: Timestamp, operation: Operation) {
+        if operation.per_hour() == usize::MAX {
+            return;
+        }
+        if let Some(taken) = self.taken.get_mut(operation.index()) {
+            while taken.front().is_some_and(|oldest| later(*oldest, ONE_HOUR) <= now) {
+                taken.pop_front();
+            }
+            taken.push_back(now);
+        }
+    }
+
+    /// Gives back what was taken at `taken_at`, because the server doesn't count it: a login or `me` that succeeded,
+    /// or a request that never arrived.
+    pub fn give_back(&mut self, taken_at: Timestamp, operation: Operation) {
+        if let Some(taken) = self.taken.get_mut(operation.index())
+            && let Some(index) = taken.iter().rposition(|taken| *taken == taken_at)
+        {
+            taken.remove(index);
+        }
+    }
+
+    /// Nothing at all may leave before `until`: the address is locked out, or about to be.
+    pub fn lock_out(&mut self, until: Timestamp) {
+        self.locked_until = self.locked_until.max(Some(until));
+    }
+
+    /// Nothing of this kind may leave before `until`: the endpoint asks for a captcha.
+    pub fn close(&mut self, operation: Operation, until: Timestamp) {
+        if let Some(closed) = self.closed_until.get_mut(operation.index()) {
+            *closed = (*closed).max(Some(until));
+        }
+    }
+
+    /// The end of the lock-out, if there is one at `now`.
+    #[must_use]
+    pub fn locked_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.locked_until.filter(|until| *until > now)
+    }
+
+    /// The moment an endpoint that a captcha has closed opens again, if it is closed at `now`.
+    #[must_use]
+    pub fn closed_until(&self, now: Timestamp, operation: Operation) -> Option<Timestamp> {
+        self.closed_until.get(operation.index()).copied().flatten().filter(|until| *until > now)
+    }
+}
+
+/// How long an endpoint stays closed after a captcha was asked for.
+pub(crate) const CAPTCHA_CLOSES_FOR: Duration = ONE_HOUR;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::SignedDuration;
+
+    fn start() -> Timestamp {
+        "2026-11-24T14:00:00Z".parse().unwrap()
+    }
+
+    fn minutes(minutes: i64) -> SignedDuration {
+        SignedDuration::from_mins(minutes)
+    }
+
+    #[test]
+    fn a_rolling_window_frees_one_place_at_a_time() {
+        let mut budget = RateBudget::default();
+        for minute in 0..4 {
+            budget.take(start() + minutes(minute), Operation::LogIn);
+        }
+        let now = start() + minutes(10);
+        assert_eq!(budget.earliest(now, Operation::LogIn), start() + minutes(60));
+        budget.take(start() + minutes(60), Operation::LogIn);
+        assert_eq!(budget.earliest(start() + minutes(60), Operation::LogIn), start() + minutes(61));
+        assert_eq!(budget.earliest(now, Operation::Renew), now);
+    }
+
+    #[test]
+    fn what_is_given_back_is_free_again() {
+        let mut budget = RateBudget::default();
+        for minute in 0..4 {
+            budget.take(start() + minutes(minute), Operation::LogIn);
+        }
+        budget.give_back(start() + minutes(2), Operation::LogIn);
+        let now = start() + minutes(10);
+        assert_eq!(budget.earliest(now, Operation::LogIn), now);
+        budget.give_back(start() + minutes(2), Operation::LogIn);
+        budget.take(now, Operation::LogIn);
+        assert_eq!(budget.earliest(now, Operation::LogIn), start() + minutes(60));
+    }
+
+    #[test]
+    fn refreshes_are_not_counted() {
+        let mut budget = RateBudget::default();
+        for _ in 0..1000 {
+            budget.take(start(), Operation::Refresh);
+        }
+        assert_eq!(budget.earliest(start(), Operation::Refresh), start());
+    }
+
+    #[test]
+    fn a_lock_out_silences_everything_and_is_never_shortened() {
+        let mut budget = RateBudget::default();
+        budget.lock_out(start() + minutes(60));
+        budget.lock_out(start() + minutes(30));
+        for operation in [Operation::LogIn, Operation::Renew, Operation::Refresh, Operation::Identify] {
+            assert_eq!(budget.earliest(start(), operation), start() + minutes(60));
+        }
+        assert_eq!(budget.locked_until(start()), Some(start() + minutes(60)));
+        assert_eq!(budget.locked_until(start() + minutes(60)), None);
+    }
+
+    #[test]
+    fn a_captcha_closes_its_endpoint_alone() {
+        let mut budget = RateBudget::default();
+        budget.close(Operation::LogIn, start() + minutes(60));
+        assert_eq!(budget.earliest(start(), Operation::LogIn), start() + minutes(60));
+        assert_eq!(budget.earliest(start(), Operation::Renew), start());
+        assert_eq!(budget.closed_until(start(), Operation::LogIn), Some(start() + minutes(60)));
+        assert_eq!(budget.closed_until(start(), Operation::Renew), None);
+    }
+}

@@ -1,0 +1,372 @@
+//! [`Session`]: the state machine that logs in, stays logged in, and keeps to the server's rules.
+//!
+//! It does no I/O and has no clock: [`poll`](Session::poll) says what to do next, and whoever drives it tells what came
+//! of it. Time enters with every call and never goes back; randomness is a seed.
+//!
+//! ```text
+//!             new · resume
+//!                  │
+//!                  ▼                Send                    receive: a grant
+//!      ┌──────► Resting ─────────────────────► Exchanging ──────────────────┐
+//!      │   Wait │  ▲  ▲                          │  │                       │ with a store
+//!      │   ┌────┘  │  │  failed · refused ·      │  │                       ▼          Store
+//!      │   └───────┘  │  postponed · deadline    │  │        ┌────────── Storing ◄────────┐
+//!      │              └──────────────────────────┘  │        │ stored     ▲  └────────────┘
+//!      │                                            │        │            │    store_failed · no word
+//!      │◄───────────────────────────────────────────┼────────┘            │
+//!      │                   a grant, without a store │                     │ a late refresh, with a store
+//!      │                                            ▼                     │
+//!      └───────────────────────────────────────── Stopped ────────────────┘
+//!           replace_credentials · adopt ·           refused · a step is asked for · consent required · forget
+//!           a late refresh, without a store
+//! ```
+//!
+//! Three edges are not drawn. A lock-out, a ticket or a refusal that is worth storing takes *Resting* through *Storing*
+//! and back, whatever the store says. The answer to a request that was given up may come late, in any state, and is
+//! taken unless it has been superseded. `forget` leads from every state to *Stopped*.
+//!
+//! A token that is held is handed out in every state but *Stopped*, until shortly before its expiry.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use http::{Request, Response};
+use jiff::Timestamp;
+
+use crate::body::RequestBody;
+use crate::budget::{Operation, RateBudget};
+use crate::clock::ServerClock;
+use crate::credentials::Credentials;
+use crate::environment::Environment;
+use crate::error::Failure;
+use crate::grant::{Grant, RefreshGrant};
+use crate::penalty::PenaltyTicket;
+use crate::secret::RefreshToken;
+
+mod action;
+mod doubt;
+mod event;
+mod exchange;
+mod grants;
+mod identity;
+mod log_ins;
+mod notices;
+mod outcome;
+mod owner;
+mod pause;
+mod plan;
+mod policy;
+pub(crate) mod refreshes;
+mod refusal;
+mod snapshot;
+mod storing;
+
+pub use action::{Action, ExchangeId, SessionToken};
+pub use doubt::Verdict;
+pub use event::{Event, EventKind, StopReason, Trouble};
+pub use identity::OAuthApp;
+pub use policy::Policy;
+
+use doubt::Doubt;
+use exchange::{Exchange, Standing};
+use grants::Held;
+use identity::Identity;
+use log_ins::LogIns;
+use pause::{Jitter, Pause};
+use refreshes::Refreshes;
+use storing::Storing;
+
+/// A login that is kept.
+///
+/// ```
+/// use jiff::Timestamp;
+/// use tradovate_auth_core::{Action, Credentials, Environment, RateBudget, Session};
+///
+/// let now: Timestamp = "2026-11-24T14:20:30Z".parse()?;
+/// let mut budget = RateBudget::default();
+/// let mut session = Session::new(Environment::demo(), Credentials::new("trader", "password"), 7);
+///
+/// let Action::Send { id, request } = session.poll(now, &mut budget) else { panic!() };
+/// assert_eq!(request.uri().path(), "/v1/auth/accesstokenrequest");
+/// let answer = r#"{"accessToken":"synthetic","expirationTime":"2026-11-24T15:40:30Z"}"#;
+/// session.receive(now, id, http::Response::new(answer), &mut budget);
+///
+/// assert_eq!(session.token(now).unwrap().access_token.expose(), "synthetic");
+/// let Action::Wait { until } = session.poll(now, &mut budget) else { panic!() };
+/// assert!(until > now); // the renewal, a quarter of an hour before expiry
+/// # Ok::<(), jiff::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Session {
+    identity: Identity,
+    /// As the caller gave it; the way back where the hosts in force turn out to be wrong.
+    home: Environment,
+    /// With the hosts in force.
+    environment: Environment,
+    policy: Policy,
+    has_store: bool,
+    jitter: Jitter,
+    clock: ServerClock,
+    now: Timestamp,
+    state: State,
+    /// Exchanges that were given up: an answer may still come, and may hold the only copy of a refresh token.
+    late: Vec<Exchange>,
+    next_id: u64,
+    last_sent: ExchangeId,
+    held: Option<Held>,
+    generation: u64,
+    /// The refresh token to present, which outlives its access token.
+    refresh: Option<RefreshGrant>,
+    /// The exchange it came with: an earlier one's answer holds an older token.
+    refreshed_by: ExchangeId,
+    pause: Pause,
+    store_pause: Pause,
+    ticket: Option<Postponed>,
+    /// A request that a trusted host is to get instead.
+    redirected: Option<(Operation, Request<RequestBody>)>,
+    log_ins: LogIns,
+    refreshes: Refreshes,
+    doubt: Doubt,
+    password_expires_at: Option<Timestamp>,
+    reminded_within_days: Option<i64>,
+    /// There is something to store besides a grant: a lock-out, a ticket, a refusal.
+    unsaved: bool,
+    events: VecDeque<Event>,
+}
+
+/// What is under way.
+#[derive(Debug)]
+enum State {
+    Resting,
+    Exchanging(Exchange),
+    Storing(Storing),
+    Stopped(StopReason),
+}
+
+/// A request the server has postponed.
+#[derive(Debug, Clone)]
+pub(crate) struct Postponed {
+    pub(crate) operation: Operation,
+    pub(crate) ticket: PenaltyTicket,
+    pub(crate) until: Timestamp,
+}
+
+/// Events that nobody fetches; older ones are dropped.
+const EVENTS_KEPT: usize = 256;
+
+impl Session {
+    /// A session of a user with a password. `seed` spreads pauses and renewals: give each session another.
+    #[must_use]
+    pub fn new(environment: Environment, credentials: Credentials, seed: u64) -> Self {
+        Self::of(environment, Identity::User(credentials), seed)
+    }
+
+    /// A session of an OAuth app, from the refresh token of its last answer.
+    #[must_use]
+    pub fn from_refresh_token(environment: Environment, app: OAuthApp, token: RefreshToken, seed: u64) -> Self {
+        let refresh = Some(RefreshGrant { token, expires_at: None });
+        Self { refresh, ..Self::of(environment, Identity::App(app), seed) }
+    }
+
+    /// A session of an OAuth app, from the checked answer to the exchange of a code.
+    #[must_use]
+    pub fn from_grant(environment: Environment, app: OAuthApp, grant: Grant, seed: u64) -> Self {
+        let mut session = Self::of(environment, Identity::App(app), seed);
+        session.clock.learn(&grant.exchange);
+        session.accept(grant.exchange.received, grant, Some(Operation::Refresh));
+        session.unsaved = true;
+        session
+    }
+
+    fn of(environment: Environment, identity: Identity, seed: u64) -> Self {
+        Self {
+            identity,
+            home: environment.clone(),
+            environment,
+            policy: Policy::default(),
+            has_store: false,
+            jitter: Jitter::new(seed),
+            clock: ServerClock::default(),
+            now: Timestamp::MIN,
+            state: State::Resting,
+            late: Vec::new(),
+            next_id: 0,
+            last_sent: ExchangeId(0),
+            held: None,
+            generation: 0,
+            refresh: None,
+            refreshed_by: ExchangeId(0),
+            pause: Pause::default(),
+            store_pause: Pause::default(),
+            ticket: None,
+            redirected: None,
+            log_ins: LogIns::default(),
+            refreshes: Refreshes::default(),
+            doubt: Doubt::default(),
+            password_expires_at: None,
+            reminded_within_days: None,
+            unsaved: false,
+            events: VecDeque::new(),
+        }
+    }
+
+    /// The same session with another policy.
+    #[must_use]
+    pub fn with_policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// The same session with a store: from now on, a new token is used only after its snapshot has been stored.
+    #[must_use]
+    pub fn with_store(mut self) -> Self {
+        self.has_store = true;
+        // The grant it started from has been stored by nobody yet.
+        if self.unsaved
+            && let Some(held) = self.held.take()
+        {
+            self.unsaved = false;
+            self.events.clear();
+            self.accept(self.now, held.grant, Some(Operation::Refresh));
+        }
+        self
+    }
+
+    /// What to do next. Call it after every change, and when the time it named has come.
+    pub fn poll(&mut self, now: Timestamp, budget: &mut RateBudget) -> Action {
+        let now = self.advance(now);
+        self.remind(now);
+        self.doubt.catch_up(now);
+        if self.is_given_up(now) {
+            self.lose(now);
+        }
+        loop {
+            match &self.state {
+                State::Stopped(reason) => return Action::Stopped(reason.clone()),
+                State::Exchanging(exchange) if now < exchange.deadline => {
+                    return Action::Wait { until: exchange.deadline };
+                }
+                State::Exchanging(_) => self.give_up(now),
+                State::Storing(storing) if now < storing.until => return Action::Wait { until: storing.until },
+                State::Storing(storing) if storing.offered => self.not_stored(now),
+                State::Storing(_) => return self.offer(now, budget),
+                State::Resting if self.saving_due(now) => self.save(now),
+                State::Resting => match self.plan(now, budget) {
+                    plan::Step::Send(operation) => {
+                        if let Some(action) = self.send(now, operation, budget) {
+                            return action;
+                        }
+                    }
+                    plan::Step::Wait(until) => return Action::Wait { until },
+                    plan::Step::Stop(reason) => self.stop(now, reason),
+                },
+            }
+        }
+    }
+
+    /// The response to a request, of any status.
+    pub fn receive<B: AsRef<[u8]>>(
+        &mut self,
+        now: Timestamp,
+        id: ExchangeId,
+        response: Response<B>,
+        budget: &mut RateBudget,
+    ) {
+        let now = self.advance(now);
+        if let Some((exchange, standing)) = self.take_exchange(id) {
+            self.outcome(now, &exchange, response, standing, budget);
+        }
+    }
+
+    /// A request that brought no response.
+    pub fn failed(&mut self, now: Timestamp, id: ExchangeId, failure: Failure, budget: &mut RateBudget) {
+        let now = self.advance(now);
+        match self.take_exchange(id) {
+            Some((exchange, Standing::Current)) => self.no_answer(now, &exchange, failure, budget),
+            Some((exchange, _)) if failure == Failure::NotSent => self.forgive(&exchange, budget),
+            _ => {}
+        }
+    }
+
+    /// A snapshot has been stored.
+    pub fn stored(&mut self, now: Timestamp, id: ExchangeId) {
+        let now = self.advance(now);
+        self.has_been_stored(now, id);
+    }
+
+    /// A snapshot could not be stored: it is offered again after a pause.
+    pub fn store_failed(&mut self, now: Timestamp, id: ExchangeId) {
+        let now = self.advance(now);
+        if matches!(&self.state, State::Storing(storing) if storing.id == id) {
+            self.not_stored(now);
+        }
+    }
+
+    /// The token to call with, where one is held and good.
+    #[must_use]
+    pub fn token(&self, now: Timestamp) -> Option<SessionToken> {
+        let held = self
+            .held
+            .as_ref()
+            .filter(|held| !held.lost && !self.doubt.dead && !matches!(self.state, State::Stopped(_)))?;
+        let now = now.max(self.now);
+        let market_data = held.grant.market_data.as_ref();
+        let market_data = market_data.filter(|market_data| market_data.expires_at > self.clock.server_time(now));
+        // One that was kept over a renewal dies before the access token: the two are handed out together until then.
+        let end = market_data.map_or(held.usable_until, |market_data| market_data.expires_at.min(held.usable_until));
+        let usable_until = self.clock.local_time(end);
+        (now < usable_until).then(|| SessionToken {
+            access_token: held.grant.access_token.clone(),
+            generation: held.generation,
+            expires_at: held.grant.expires_at,
+            usable_until,
+            market_data_token: market_data.map(|market_data| market_data.token.clone()),
+        })
+    }
+
+    /// The environment with the hosts in force.
+    #[must_use]
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// The next event, oldest first.
+    pub fn next_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Why the session has stopped, if it has.
+    #[must_use]
+    pub fn stop_reason(&self) -> Option<&StopReason> {
+        match &self.state {
+            State::Stopped(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// Time never goes back, whatever the caller says.
+    fn advance(&mut self, now: Timestamp) -> Timestamp {
+        self.now = self.now.max(now);
+        self.now
+    }
+
+    fn id(&mut self) -> ExchangeId {
+        self.next_id = self.next_id.saturating_add(1);
+        ExchangeId(self.next_id)
+    }
+
+    fn tell(&mut self, at: Timestamp, kind: EventKind) {
+        if self.events.len() >= EVENTS_KEPT {
+            self.events.pop_front();
+        }
+        self.events.push_back(Event { at, kind });
+    }
+
+    fn stop(&mut self, now: Timestamp, reason: StopReason) {
+        self.tell(now, EventKind::Stopped(reason.clone()));
+        self.state = State::Stopped(reason);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,223 @@
+//! What a session tells its owner: events for logs, metrics and user interfaces, and the reason when it stops.
+//!
+//! Events are facts with a time; nothing has to be done about them for the session to go on.
+
+use alloc::string::String;
+use core::fmt;
+
+use jiff::Timestamp;
+
+use crate::budget::Operation;
+use crate::endpoint::{HibpHint, UserStatus};
+use crate::error::{BuildError, Error, Failure};
+
+/// Something that has happened to a session.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Event {
+    /// When, by the clock of whoever drives the session.
+    pub at: Timestamp,
+    /// What.
+    pub kind: EventKind,
+}
+
+/// What has happened.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// A login brought a token.
+    LoggedIn {
+        /// The token's expiry, in server time.
+        expires_at: Timestamp,
+    },
+    /// A renewal brought a token.
+    Renewed {
+        /// The token's expiry, in server time.
+        expires_at: Timestamp,
+    },
+    /// An OAuth refresh brought a token.
+    Refreshed {
+        /// The token's expiry, in server time.
+        expires_at: Timestamp,
+    },
+    /// A token from elsewhere was taken over: from a snapshot, or from the answer to a change of password.
+    Adopted {
+        /// The token's expiry, in server time.
+        expires_at: Timestamp,
+    },
+    /// An exchange failed; another try follows by itself.
+    Failed {
+        /// What was asked for.
+        operation: Operation,
+        /// What came instead.
+        trouble: Trouble,
+        /// The next try is not before this.
+        retry_at: Timestamp,
+    },
+    /// The server has postponed a request; it goes out again with the ticket it gave.
+    Postponed {
+        /// What was asked for.
+        operation: Operation,
+        /// When it goes out again.
+        until: Timestamp,
+    },
+    /// The server asks for a captcha. The user may have to look: nothing of this kind leaves before `until`.
+    CaptchaAsked {
+        /// The endpoint that is closed.
+        operation: Operation,
+        /// When it is tried again.
+        until: Timestamp,
+    },
+    /// The network address is locked out: nothing leaves before `until`.
+    LockedOut {
+        /// The end of the silence.
+        until: Timestamp,
+    },
+    /// Credentials that have worked before were refused, which may have other reasons; they are tried once more.
+    Refused {
+        /// What the server answered.
+        error: Error,
+        /// When they are tried once more.
+        retry_at: Timestamp,
+    },
+    /// The server has ended the session before its time.
+    SessionLost,
+    /// The session was lost more than once within a quarter of an hour: another program may be logging in with the same
+    /// user. Answering would start a ping-pong, so the next login waits.
+    PossiblyKicked {
+        /// The next login is not before this.
+        next_log_in: Timestamp,
+    },
+    /// The hosts in force have changed: connections to the old ones should move.
+    HostsChanged,
+    /// A host the server named is not followed: it is not one of the vendor's own, or no hostname.
+    HostNotFollowed {
+        /// Its key in `apiHosts`.
+        key: String,
+    },
+    /// The user's account is not simply active.
+    AccountNeedsAttention {
+        /// What the server calls it.
+        status: UserStatus,
+    },
+    /// The password expires within 14, 7 or 1 days. Tokens are not affected; the next login would be.
+    PasswordExpires {
+        /// When.
+        at: Timestamp,
+        /// Within how many days.
+        within_days: i64,
+    },
+    /// The password is in a known breach.
+    PasswordCompromised {
+        /// What is known.
+        hint: HibpHint,
+    },
+    /// The refresh token has to be used before this, or the user has to consent again. Each refresh moves it.
+    ConsentDueBy {
+        /// The end of the refresh token.
+        at: Timestamp,
+    },
+    /// The refresh token was refused twice; it is not presented again before `until`. The session is extended by
+    /// renewals meanwhile.
+    RefreshRefused {
+        /// When it may be presented again; never, where its end is not announced or comes first.
+        until: Option<Timestamp>,
+    },
+    /// The answer to a refresh is lost: whether the refresh token has been replaced is not known.
+    RefreshOutcomeUnknown,
+    /// A snapshot could not be stored; it is offered again.
+    StoreFailed {
+        /// When.
+        retry_at: Timestamp,
+    },
+    /// The session does nothing more by itself.
+    Stopped(StopReason),
+}
+
+/// What came instead of a result.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Trouble {
+    /// The server answered, but not with a result.
+    #[error(transparent)]
+    Server(Error),
+    /// No whole answer came.
+    #[error("{}", failure_text(*.0))]
+    Io(Failure),
+}
+
+fn failure_text(failure: Failure) -> &'static str {
+    match failure {
+        Failure::NotSent => "the request could not be sent",
+        Failure::MaybeSent => "no answer came",
+        Failure::Oversized => "the answer was too long",
+        Failure::Truncated => "the answer broke off",
+    }
+}
+
+/// Why a session has stopped for good: only its owner can help.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum StopReason {
+    /// The login was refused: the first one, or one that was tried again an hour after a refusal. Also where the server
+    /// asks for a step no program can take, where the user is served somewhere else, where the answer is for another
+    /// user, and where the server calls the request malformed.
+    #[error(transparent)]
+    Refused(Error),
+    /// A request can't be built.
+    #[error(transparent)]
+    Unbuildable(BuildError),
+    /// The refresh token has ended or was refused: the user has to consent again.
+    #[error("the refresh token is no longer good: the user has to authorize the app again")]
+    ConsentRequired,
+    /// The owner had it forget everything.
+    #[error("the session was forgotten")]
+    Forgotten,
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)
+    }
+}
+
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LoggedIn { expires_at } => write!(f, "logged in, good until {expires_at:.0}"),
+            Self::Renewed { expires_at } => write!(f, "renewed, good until {expires_at:.0}"),
+            Self::Refreshed { expires_at } => write!(f, "refreshed, good until {expires_at:.0}"),
+            Self::Adopted { expires_at } => write!(f, "adopted a token, good until {expires_at:.0}"),
+            Self::Failed { operation, trouble, retry_at } => {
+                write!(f, "{operation} failed: {trouble}; next try at {retry_at:.0}")
+            }
+            Self::Postponed { operation, until } => write!(f, "{operation} postponed by the server until {until:.0}"),
+            Self::CaptchaAsked { operation, until } => {
+                write!(f, "the server asks for a captcha: no {operation} before {until:.0}")
+            }
+            Self::LockedOut { until } => write!(f, "locked out: nothing is sent before {until:.0}"),
+            Self::Refused { error, retry_at } => write!(f, "{error}; tried once more at {retry_at:.0}"),
+            Self::SessionLost => f.write_str("the server has ended the session"),
+            Self::PossiblyKicked { next_log_in } => {
+                write!(f, "possibly kicked by another program with the same user: no login before {next_log_in:.0}")
+            }
+            Self::HostsChanged => f.write_str("the hosts in force have changed"),
+            Self::HostNotFollowed { key } => write!(f, "the host named for `{key}` is not followed"),
+            Self::AccountNeedsAttention { status } => write!(f, "the account needs attention: {status:?}"),
+            Self::PasswordExpires { at, within_days } => {
+                write!(f, "the password expires within {within_days} days, at {at:.0}")
+            }
+            Self::PasswordCompromised { hint } => write!(f, "the password is in a known breach: {hint:?}"),
+            Self::ConsentDueBy { at } => write!(f, "without a refresh, a new consent is due by {at:.0}"),
+            Self::RefreshRefused { until: Some(until) } => {
+                write!(f, "the refresh token was refused; not presented again before {until:.0}")
+            }
+            Self::RefreshRefused { until: None } => f.write_str("the refresh token was refused; not presented again"),
+            Self::RefreshOutcomeUnknown => {
+                f.write_str("the answer to a refresh is lost; its outcome is unknown, so a renewal comes first")
+            }
+            Self::StoreFailed { retry_at } => write!(f, "a snapshot was not stored; offered again at {retry_at:.0}"),
+            Self::Stopped(reason) => write!(f, "stopped: {reason}"),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Exchanges: how a request leaves, when its answer is given up, and what a late one is still good for.
+
+use http::Request;
+use jiff::Timestamp;
+
+use super::{Action, ExchangeId, Identity, Session, State, StopReason};
+use crate::body::RequestBody;
+use crate::budget::{Operation, RateBudget};
+use crate::clock::later;
+use crate::endpoint::{AccessTokenRequest, Endpoint, RenewAccessToken};
+use crate::error::{BuildError, Failure};
+use crate::secret::RefreshToken;
+
+/// How many given-up exchanges are remembered; of more, those without a refresh token are forgotten first.
+const LATE_KEPT: usize = 8;
+
+#[derive(Debug)]
+pub(super) struct Exchange {
+    pub(super) id: ExchangeId,
+    pub(super) operation: Operation,
+    pub(super) sent: Timestamp,
+    pub(super) deadline: Timestamp,
+    pub(super) request: Request<RequestBody>,
+    /// The refresh token in it.
+    pub(super) presented: Option<RefreshToken>,
+    /// Whether it has been sent on to another host already.
+    pub(super) redirected: bool,
+    /// The grants there were when it left.
+    pub(super) generation: u64,
+    /// The owner has taken other credentials meanwhile, or had all forgotten.
+    disowned: bool,
+}
+
+/// How an answer stands to what the session does when it comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It is waited for.
+    Current,
+    /// It was given up, but nothing has been sent since.
+    Late,
+    /// Something has been sent since: a grant is still welcome.
+    Overtaken,
+    /// A later grant has made it worthless; only a lock-out in it counts.
+    Superseded,
+}
+
+impl Exchange {
+    fn disown(&mut self) {
+        self.disowned = true;
+        self.request = Request::new(RequestBody::default());
+        self.presented = None;
+    }
+}
+
+impl Session {
+    pub(super) fn send(&mut self, now: Timestamp, operation: Operation, budget: &mut RateBudget) -> Option<Action> {
+        let (request, redirected) = match self.redirected.take_if(|(redirected, _)| *redirected == operation) {
+            Some((_, request)) => (request, true),
+            None => match self.build(operation) {
+                Ok(request) => (request, false),
+                Err(error) => {
+                    self.stop(now, StopReason::Unbuildable(error));
+                    return None;
+                }
+            },
+        };
+        budget.take(now, operation);
+        if operation == Operation::LogIn {
+            // Until its answer says otherwise, it may have opened a session.
+            self.log_ins.count(now);
+        }
+        if operation == Operation::Renew {
+            self.doubt.renewing(now);
+        }
+        let id = self.id();
+        self.last_sent = id;
+        let presented = self.refresh.as_ref().filter(|_| operation == Operation::Refresh);
+        let exchange = Exchange {
+            id,
+            operation,
+            sent: now,
+            deadline: later(now, self.policy.deadline()),
+            request: request.clone(),
+            presented: presented.map(|refresh| refresh.token.clone()),
+            redirected,
+            generation: self.generation,
+            disowned: false,
+        };
+        self.state = State::Exchanging(exchange);
+        Some(Action::Send { id, request })
+    }
+
+    fn build(&self, operation: Operation) -> Result<Request<RequestBody>, BuildError> {
+        let ticket = self.ticket.as_ref().filter(|postponed| postponed.operation == operation);
+        let ticket = ticket.map(|postponed| postponed.ticket.clone());
+        match (operation, &self.identity, &self.refresh, &self.held) {
+            (Operation::LogIn, Identity::User(credentials), _, _) => {
+                AccessTokenRequest::new(credentials).with_ticket(ticket).request(&self.environment)
+            }
+            (Operation::Refresh, Identity::App(app), Some(refresh), _) => {
+                app.refresh(&refresh.token).with_ticket(ticket).request(&self.environment)
+            }
+            (Operation::Renew, _, _, Some(held)) => {
+                RenewAccessToken::new(held.grant.access_token.clone()).request(&self.environment)
+            }
+            // The plan asks for nothing of the kind.
+            _ => Err(BuildError::Empty { field: "accessToken".into() }),
+        }
+    }
+
+    /// The deadline has passed: the session goes on without the answer, but takes it if it still comes.
+    pub(super) fn give_up(&mut self, now: Timestamp) {
+        if let State::Exchanging(exchange) = core::mem::replace(&mut self.state, State::Resting) {
+            self.doubtful_outcome(now, &exchange, Failure::MaybeSent);
+            self.keep_late(exchange);
+        }
+    }
+
+    pub(super) fn keep_late(&mut self, exchange: Exchange) {
+        if self.late.len() >= LATE_KEPT {
+            let dispensable = self.late.iter().position(|late| late.presented.is_none()).unwrap_or_default();
+            self.late.remove(dispensable);
+        }
+        self.late.push(exchange);
+    }
+
+    /// Gives up what is under way, as far as `which` says, and wants nothing of its answer, or of those that are late.
+    pub(super) fn disown(&mut self, which: impl Fn(&Exchange) -> bool) {
+        match core::mem::replace(&mut self.state, State::Resting) {
+            State::Exchanging(exchange) if which(&exchange) => self.keep_late(exchange),
+            state => self.state = state,
+        }
+        self.late.iter_mut().filter(|late| which(late)).for_each(Exchange::disown);
+    }
+
+    /// The exchange an answer belongs to: the one under way, or one that was given up.
+    pub(super) fn take_exchange(&mut self, id: ExchangeId) -> Option<(Exchange, Standing)> {
+        match core::mem::replace(&mut self.state, State::Resting) {
+            State::Exchanging(exchange) if exchange.id == id => return Some((exchange, Standing::Current)),
+            state => self.state = state,
+        }
+        let index = self.late.iter().position(|late| late.id == id)?;
+        let exchange = self.late.remove(index);
+        let standing = self.standing(&exchange);
+        Some((exchange, standing))
+    }
+
+    fn standing(&self, late: &Exchange) -> Standing {
+        let is_first = late.generation == self.generation;
+        let is_wanted = match (&self.state, late.operation) {
+            _ if late.disowned => false,
+            // A refresh token is worth having even after a renewal, and when nothing else is left.
+            (State::Stopped(StopReason::ConsentRequired), Operation::Refresh) => true,
+            (State::Stopped(_), _) => false,
+            (_, Operation::Refresh) => late.id > self.refreshed_by,
+            (_, Operation::LogIn) => is_first,
+            // A renewal has been refused since.
+            (_, Operation::Renew | Operation::Identify) => {
+                is_first && self.held.as_ref().is_some_and(|held| !held.lost)
+            }
+        };
+        match (is_wanted, &self.state) {
+            (false, _) => Standing::Superseded,
+            (true, State::Resting) if self.last_sent == late.id => Standing::Late,
+            (true, _) => Standing::Overtaken,
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Grants: how a new one is accepted, installed and held.
+
+use core::time::Duration;
+
+use jiff::Timestamp;
+
+use super::snapshot::issued_at;
+use super::{EventKind, Session, State, Storing};
+use crate::budget::Operation;
+use crate::clock::earlier;
+use crate::environment::{Environment, Purpose};
+use crate::grant::Grant;
+
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) grant: Grant,
+    pub(super) generation: u64,
+    /// In server time, as all that follows from the token's expiry.
+    pub(super) renew_at: Timestamp,
+    pub(super) usable_until: Timestamp,
+    /// A renewal has said that the token is dead.
+    pub(super) lost: bool,
+}
+
+impl Session {
+    /// What a new grant is checked against and completed from. The refresh token is kept apart: a renewal that was
+    /// under way while it was replaced must not bring the old one back.
+    pub(super) fn known(&self) -> Option<Grant> {
+        self.held.as_ref().map(|held| Grant { refresh: None, ..held.grant.clone() })
+    }
+
+    /// A new grant: used at once, or, with a store, once it is stored.
+    pub(super) fn accept(&mut self, now: Timestamp, grant: Grant, operation: Option<Operation>) {
+        let grant = match core::mem::replace(&mut self.state, State::Resting) {
+            // The exchange that was to bring what has come is given up.
+            State::Exchanging(current) => {
+                self.keep_late(current);
+                grant
+            }
+            // Two answers before the first was stored: the longer token, and the newest refresh token.
+            State::Storing(Storing { grant: Some((waiting, _)), .. }) => {
+                let refresh = grant.refresh.clone().or(waiting.refresh.clone());
+                let longer = if waiting.expires_at > grant.expires_at { waiting } else { grant };
+                Grant { refresh, ..longer }
+            }
+            _ => grant,
+        };
+        if self.has_store {
+            self.store(now, Some((grant, operation)));
+        } else {
+            self.install(now, grant, operation);
+        }
+    }
+
+    pub(super) fn install(&mut self, now: Timestamp, grant: Grant, operation: Option<Operation>) {
+        let expires_at = grant.expires_at;
+        self.follow(now, &grant);
+        self.tell(
+            now,
+            match operation {
+                Some(Operation::LogIn) => EventKind::LoggedIn { expires_at },
+                Some(Operation::Refresh) => EventKind::Refreshed { expires_at },
+                Some(Operation::Renew | Operation::Identify) => EventKind::Renewed { expires_at },
+                None => EventKind::Adopted { expires_at },
+            },
+        );
+        if let Some(refresh) = &grant.refresh {
+            self.refresh = Some(refresh.clone());
+        }
+        if operation == Some(Operation::Refresh)
+            && let Some(at) = self.refresh.as_ref().and_then(|refresh| refresh.expires_at)
+        {
+            self.tell(now, EventKind::ConsentDueBy { at });
+        }
+        self.hold(grant);
+    }
+
+    /// Holds a grant as the newest of the session.
+    pub(super) fn hold(&mut self, grant: Grant) {
+        let life = Duration::try_from(grant.expires_at.duration_since(issued_at(&grant))).unwrap_or_default();
+        let lead = self.policy.renew_before().min(life.checked_div(2).unwrap_or_default());
+        let spread = self.jitter.up_to(lead.checked_div(10).unwrap_or_default());
+        let margin = self.policy.margin().min(life.checked_div(10).unwrap_or_default());
+        self.generation = self.generation.saturating_add(1);
+        self.doubt.settle();
+        // A request that holds an older token.
+        self.redirected = None;
+        self.held = Some(Held {
+            renew_at: earlier(grant.expires_at, lead.saturating_add(spread)),
+            usable_until: earlier(grant.expires_at, margin),
+            generation: self.generation,
+            lost: false,
+            grant,
+        });
+    }
+
+    pub(super) fn follow(&mut self, now: Timestamp, grant: &Grant) {
+        let before = self.environment.clone();
+        for key in self.environment.follow(&grant.hosts) {
+            self.tell(now, EventKind::HostNotFollowed { key });
+        }
+        if has_moved(&before, &self.environment) {
+            self.tell(now, EventKind::HostsChanged);
+        }
+    }
+}
+
+/// Whether an address that was known is another one now.
+fn has_moved(before: &Environment, after: &Environment) -> bool {
+    Purpose::ALL.into_iter().any(|purpose| {
+        let base = before.base_url(purpose);
+        base.is_some() && base != after.base_url(purpose)
+    })
+}

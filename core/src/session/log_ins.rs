@@ -1,0 +1,184 @@
+//! The history of a session's logins: what keeps it from kicking the trader's other programs out, and from presenting
+//! refused credentials again.
+
+use alloc::collections::VecDeque;
+use core::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::clock::later;
+use crate::error::ONE_HOUR;
+
+/// Successful logins, and those that may have been, stay under four an hour.
+const PER_HOUR: usize = 3;
+
+/// Two losses within this time are a kick.
+const KICK: Duration = Duration::from_secs(15 * 60);
+
+/// After this time without a loss, kicks are forgotten.
+const FORGOTTEN: Duration = Duration::from_secs(2 * 3600);
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct LogIns {
+    /// Whether the credentials have ever brought a token.
+    pub(super) worked_before: bool,
+    refused_since: bool,
+    /// The one further try after a refusal.
+    retry_at: Option<Timestamp>,
+    /// After a kick.
+    not_before: Option<Timestamp>,
+    counted: VecDeque<Timestamp>,
+    last_loss: Option<Timestamp>,
+    kicks: u32,
+}
+
+impl LogIns {
+    /// The earliest moment, `now` or later, of the next login.
+    pub(super) fn earliest(&self, now: Timestamp) -> Timestamp {
+        let crowded = self.counted.len().checked_sub(PER_HOUR).and_then(|index| self.counted.get(index));
+        [self.retry_at, self.not_before, crowded.map(|counted| later(*counted, ONE_HOUR))]
+            .into_iter()
+            .flatten()
+            .fold(now, Timestamp::max)
+    }
+
+    /// The earliest moment at which a lost session may be replaced.
+    pub(super) fn after_kick(&self) -> Option<Timestamp> {
+        self.not_before
+    }
+
+    /// Nothing is known of other credentials; sessions that were opened and lost are the user's.
+    pub(super) fn replace_credentials(&mut self) {
+        self.worked_before = false;
+        self.refused_since = false;
+        self.retry_at = None;
+    }
+
+    /// A login that opened a session, or may have.
+    pub(super) fn count(&mut self, now: Timestamp) {
+        self.counted.push_back(now);
+        while self.counted.len() > PER_HOUR {
+            self.counted.pop_front();
+        }
+    }
+
+    /// A login that opened none after all.
+    pub(super) fn uncount(&mut self, sent: Timestamp) {
+        if let Some(index) = self.counted.iter().rposition(|counted| *counted == sent) {
+            self.counted.remove(index);
+        }
+    }
+
+    pub(super) fn succeeded(&mut self) {
+        self.worked_before = true;
+        self.refused_since = false;
+    }
+
+    /// A refusal: the time of the one further try where the credentials have worked before, nothing where they are to
+    /// be left alone.
+    pub(super) fn refused(&mut self, now: Timestamp) -> Option<Timestamp> {
+        if !self.worked_before || self.refused_since {
+            return None;
+        }
+        self.refused_since = true;
+        let retry_at = later(now, ONE_HOUR);
+        self.retry_at = Some(retry_at);
+        Some(retry_at)
+    }
+
+    /// The server has ended the session before its time. The first loss may be answered by a login; after the next one
+    /// within a quarter of an hour the login waits, longer with each. It may have been noticed before it was certain.
+    pub(super) fn lost(&mut self, noticed: Timestamp, now: Timestamp) -> Option<Timestamp> {
+        let last = self.last_loss.replace(now);
+        if last.is_none_or(|last| later(last, FORGOTTEN) <= now) {
+            self.kicks = 0;
+        }
+        let kicked = last.is_some_and(|last| noticed < later(last, KICK)) || self.kicks > 0;
+        if !kicked {
+            return None;
+        }
+        let wait = KICK.saturating_mul(2_u32.saturating_pow(self.kicks)).min(ONE_HOUR);
+        self.kicks = self.kicks.saturating_add(1);
+        let next = later(now, wait);
+        self.not_before = self.not_before.max(Some(next));
+        Some(next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::SignedDuration;
+
+    fn at(minute: i64) -> Timestamp {
+        "2026-11-24T14:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_mins(minute)
+    }
+
+    #[test]
+    fn a_fourth_log_in_within_an_hour_waits() {
+        let mut log_ins = LogIns::default();
+        for minute in [0, 10, 20] {
+            assert_eq!(log_ins.earliest(at(minute)), at(minute));
+            log_ins.count(at(minute));
+        }
+        assert_eq!(log_ins.earliest(at(30)), at(60));
+        log_ins.count(at(60));
+        assert_eq!(log_ins.earliest(at(60)), at(70));
+        log_ins.uncount(at(60));
+        assert_eq!(log_ins.earliest(at(60)), at(60));
+    }
+
+    #[test]
+    fn refused_credentials_that_never_worked_are_left_alone() {
+        assert_eq!(LogIns::default().refused(at(0)), None);
+    }
+
+    #[test]
+    fn refused_credentials_that_worked_are_tried_once_more_after_an_hour() {
+        let mut log_ins = LogIns::default();
+        log_ins.succeeded();
+        assert_eq!(log_ins.refused(at(90)), Some(at(150)));
+        assert_eq!(log_ins.earliest(at(100)), at(150));
+        assert_eq!(log_ins.refused(at(150)), None);
+        log_ins.succeeded();
+        assert_eq!(log_ins.refused(at(300)), Some(at(360)));
+    }
+
+    #[test]
+    fn a_second_loss_within_a_quarter_of_an_hour_is_not_answered_at_once() {
+        let mut log_ins = LogIns::default();
+        assert_eq!(log_ins.lost(at(0), at(0)), None);
+        assert_eq!(log_ins.lost(at(10), at(10)), Some(at(25)));
+        assert_eq!(log_ins.earliest(at(10)), at(25));
+        assert_eq!(log_ins.lost(at(26), at(26)), Some(at(56)));
+        assert_eq!(log_ins.lost(at(57), at(57)), Some(at(117)));
+        assert_eq!(log_ins.lost(at(118), at(118)), Some(at(178)));
+    }
+
+    #[test]
+    fn a_loss_counts_from_when_it_was_noticed() {
+        let mut log_ins = LogIns::default();
+        assert_eq!(log_ins.lost(at(0), at(0)), None);
+        assert_eq!(log_ins.lost(at(3), at(16)), Some(at(31)));
+        assert_eq!(log_ins.after_kick(), Some(at(31)));
+    }
+
+    #[test]
+    fn other_credentials_of_the_user_are_new_but_the_log_ins_are_the_users() {
+        let mut log_ins = LogIns::default();
+        (0..3).for_each(|minute| log_ins.count(at(minute)));
+        log_ins.succeeded();
+        assert_eq!(log_ins.refused(at(5)), Some(at(65)));
+        log_ins.replace_credentials();
+        assert_eq!(log_ins.earliest(at(6)), at(60));
+        assert_eq!(log_ins.refused(at(60)), None);
+    }
+
+    #[test]
+    fn losses_that_are_far_apart_are_no_kick() {
+        let mut log_ins = LogIns::default();
+        for minute in [0, 20, 40, 60] {
+            assert_eq!(log_ins.lost(at(minute), at(minute)), None, "{minute}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What became of an exchange: a grant, a refusal, or nothing.
+
+use http::Response;
+use jiff::Timestamp;
+
+use super::{Exchange, Session, Standing};
+use crate::budget::{Operation, RateBudget};
+use crate::clock::{Exchange as Times, date};
+use crate::endpoint::{AccessTokenRequest, Endpoint, OAuthToken, RenewAccessToken, Reply};
+use crate::error::Error;
+use crate::grant::Grant;
+
+impl Session {
+    /// A response to an exchange: the one under way, or one that was given up.
+    pub(super) fn outcome<B: AsRef<[u8]>>(
+        &mut self,
+        now: Timestamp,
+        exchange: &Exchange,
+        response: Response<B>,
+        standing: Standing,
+        budget: &mut RateBudget,
+    ) {
+        let times = Times { sent: exchange.sent, received: now, server_time: date(response.headers()) };
+        let status = response.status();
+        self.clock.learn(&times);
+        match self.grant(exchange, response, times, standing) {
+            Ok(grant) if standing != Standing::Superseded => self.succeeded(now, exchange, grant, budget),
+            Ok(_) => {}
+            Err(error) => self.refused(now, exchange, status, error, standing, budget),
+        }
+    }
+
+    fn grant<B: AsRef<[u8]>>(
+        &mut self,
+        exchange: &Exchange,
+        response: Response<B>,
+        times: Times,
+        standing: Standing,
+    ) -> Result<Grant, Error> {
+        let Times { sent, received, .. } = times;
+        // What all answers have taught is closer than the `Date` of this one, above all where it came late.
+        let server_time = self.clock.date_between(sent, received);
+        let known = self.known();
+        match exchange.operation {
+            Operation::LogIn => {
+                let reply = AccessTokenRequest::parse(response)?;
+                if standing != Standing::Superseded {
+                    self.notice(received, &reply.value);
+                }
+                // Another session: its market data token is its own.
+                let user = known.map(|known| Grant { market_data: None, ..known });
+                Grant::from_access_token(Reply { server_time, ..reply }, sent, received, user.as_ref())
+            }
+            Operation::Refresh => {
+                let reply = OAuthToken::parse(response)?;
+                // Judged as of its sending: an access token that has expired on the way is of no use, but the only copy
+                // of a refresh token came with it.
+                let server_time = self.clock.date_between(sent, sent);
+                Grant::from_oauth(Reply { server_time, ..reply }, sent, sent, known.as_ref())
+            }
+            Operation::Renew | Operation::Identify => {
+                let reply = RenewAccessToken::parse(response)?;
+                let answer = Reply { server_time, ..reply.clone() };
+                let grant = Grant::from_access_token(answer, sent, received, known.as_ref())?;
+                self.notice(received, &reply.value);
+                Ok(grant)
+            }
+        }
+    }
+
+    fn succeeded(&mut self, now: Timestamp, exchange: &Exchange, grant: Grant, budget: &mut RateBudget) {
+        match exchange.operation {
+            Operation::LogIn => {
+                budget.give_back(exchange.sent, Operation::LogIn);
+                self.log_ins.succeeded();
+            }
+            Operation::Refresh => {
+                self.refreshes.succeeded();
+                self.refreshed_by = exchange.id;
+            }
+            Operation::Renew | Operation::Identify => self.refreshes.outcome_unknown = false,
+        }
+        self.ticket = None;
+        self.resume_work();
+        self.accept(now, grant, Some(exchange.operation));
+    }
+}

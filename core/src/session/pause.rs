@@ -1,0 +1,116 @@
+//! Pauses between tries: exponential, capped, jittered. The only randomness of a session comes from the seed it was
+//! given.
+
+use core::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::clock::later;
+
+/// The first pause after a fault.
+const FIRST: Duration = Duration::from_secs(1);
+
+/// Pseudo-random spread (`SplitMix64`): it keeps sessions apart and hides nothing.
+#[derive(Debug, Clone)]
+pub(super) struct Jitter(u64);
+
+impl Jitter {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// A duration from zero to `most`.
+    pub(super) fn up_to(&mut self, most: Duration) -> Duration {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.0;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bits ^= bits >> 31;
+        let thousandth = u32::try_from(bits % 1001).unwrap_or_default();
+        most.checked_div(1000).unwrap_or_default().saturating_mul(thousandth)
+    }
+}
+
+/// Faults in a row, and how long to keep quiet after the last of them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Pause {
+    faults: u32,
+    first_fault: Option<Timestamp>,
+    until: Option<Timestamp>,
+}
+
+impl Pause {
+    /// One more fault: pauses half to whole of a time that doubles with each up to the longest, but for a given time at
+    /// least, and returns the end.
+    pub(super) fn after_fault(
+        &mut self,
+        now: Timestamp,
+        at_least: Duration,
+        longest: Duration,
+        jitter: &mut Jitter,
+    ) -> Timestamp {
+        let doubled = FIRST.saturating_mul(2_u32.saturating_pow(self.faults)).min(longest);
+        let half = doubled.checked_div(2).unwrap_or_default();
+        self.for_at_least(now, half.saturating_add(jitter.up_to(half)).max(at_least))
+    }
+
+    /// One more fault, with a pause of its own.
+    pub(super) fn for_at_least(&mut self, now: Timestamp, pause: Duration) -> Timestamp {
+        self.faults = self.faults.saturating_add(1);
+        self.first_fault.get_or_insert(now);
+        let until = later(now, pause);
+        self.until = self.until.max(Some(until));
+        until
+    }
+
+    pub(super) fn until(&self) -> Option<Timestamp> {
+        self.until
+    }
+
+    /// Whether there were at least this many faults over at least this time.
+    pub(super) fn has_lasted(&self, now: Timestamp, faults: u32, time: Duration) -> bool {
+        self.faults >= faults && self.first_fault.is_some_and(|first| later(first, time) <= now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+    use jiff::SignedDuration;
+
+    #[test]
+    fn pauses_double_up_to_the_longest_and_are_spread() {
+        let start: Timestamp = "2026-11-24T14:00:00Z".parse().unwrap();
+        let (mut now, mut pause, mut jitter) = (start, Pause::default(), Jitter::new(7));
+        let pauses: Vec<SignedDuration> = (0..10)
+            .map(|_| {
+                let until = pause.after_fault(now, Duration::ZERO, Duration::from_secs(60), &mut jitter);
+                let length = until.duration_since(now);
+                now = until;
+                length
+            })
+            .collect();
+        for (index, pause) in pauses.iter().enumerate() {
+            let whole = SignedDuration::from_secs(60.min(1 << index));
+            assert!((whole / 2..=whole).contains(pause), "{index}: {pause}");
+        }
+        assert!(pauses[8] != pauses[9], "spread");
+        assert!(pause.has_lasted(now, 3, Duration::from_secs(120)));
+        assert!(!pause.has_lasted(now, 11, Duration::from_secs(120)));
+        assert!(!pause.has_lasted(start, 3, Duration::from_secs(120)));
+    }
+
+    #[test]
+    fn jitter_reaches_both_ends_and_repeats_with_its_seed() {
+        let draw = |seed| {
+            let mut jitter = Jitter::new(seed);
+            (0..5000).map(|_| jitter.up_to(Duration::from_secs(1))).collect::<Vec<_>>()
+        };
+        let drawn = draw(1);
+        assert_eq!(drawn, draw(1));
+        assert_ne!(drawn, draw(2));
+        assert_eq!(drawn.iter().min(), Some(&Duration::ZERO));
+        assert_eq!(drawn.iter().max(), Some(&Duration::from_secs(1)));
+    }
+}

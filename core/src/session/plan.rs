@@ -1,0 +1,113 @@
+//! What a resting session does next, as a function of its state and the time.
+//!
+//! First what has to be done and when it is due; then what forbids it until later. Nothing is changed here.
+
+use core::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Held, Identity, Session, StopReason};
+use crate::budget::{Operation, RateBudget};
+use crate::clock::later;
+
+/// An OAuth session refreshes at least this often, since an unused refresh token ends.
+const REFRESH_AT_LEAST_EVERY: Duration = Duration::from_secs(12 * 3600);
+
+/// After this many failed renewals over this time, a token that callers see rejected is given up.
+const GIVE_UP_AFTER: (u32, Duration) = (3, Duration::from_secs(120));
+
+pub(super) enum Step {
+    Send(Operation),
+    Wait(Timestamp),
+    Stop(StopReason),
+}
+
+impl Session {
+    pub(super) fn plan(&self, now: Timestamp, budget: &RateBudget) -> Step {
+        let (operation, due) = match self.next_operation(now) {
+            Ok(next) => next,
+            Err(reason) => return Step::Stop(reason),
+        };
+        let postponed = self.ticket.as_ref().filter(|postponed| postponed.operation == operation);
+        let opens_session = match operation {
+            Operation::LogIn => Some(self.log_ins.earliest(now)),
+            Operation::Refresh if self.renewable(now).is_none() => self.log_ins.after_kick(),
+            _ => None,
+        };
+        let allowed = [self.pause.until(), postponed.map(|postponed| postponed.until), opens_session]
+            .into_iter()
+            .flatten()
+            .fold(budget.earliest(now, operation), Timestamp::max)
+            .max(due);
+        if allowed <= now {
+            return Step::Send(operation);
+        }
+        let change = self.next_change(now).filter(|change| *change > now);
+        Step::Wait(change.map_or(allowed, |change| change.min(allowed)))
+    }
+
+    /// What has to be done, and when it is due.
+    fn next_operation(&self, now: Timestamp) -> Result<(Operation, Timestamp), StopReason> {
+        let renewable = self.renewable(now);
+        match &self.redirected {
+            // The answer that sent it on may have set the clock right.
+            Some((Operation::LogIn, _)) if renewable.is_some() => {}
+            Some((operation, _)) => return Ok((*operation, now)),
+            None => {}
+        }
+        if self.doubt.verifying && renewable.is_some() {
+            return Ok((Operation::Renew, now));
+        }
+        let due = |held: &Held| self.clock.local_time(held.renew_at);
+        match (&self.identity, renewable) {
+            (Identity::User(_), Some(held)) => Ok((Operation::Renew, due(held))),
+            (Identity::User(_), None) => Ok((Operation::LogIn, now)),
+            (Identity::App(_), renewable) => match (renewable, self.presentable_at(now)) {
+                (Some(held), Some(at)) if at <= now && !self.refreshes.outcome_unknown => {
+                    let latest = later(held.grant.exchange.received, REFRESH_AT_LEAST_EVERY);
+                    Ok((Operation::Refresh, due(held).min(latest)))
+                }
+                (Some(held), _) => Ok((Operation::Renew, due(held))),
+                (None, Some(at)) => Ok((Operation::Refresh, at)),
+                (None, None) => Err(StopReason::ConsentRequired),
+            },
+        }
+    }
+
+    /// The token a renewal could extend: not expired, and not lost.
+    pub(super) fn renewable(&self, now: Timestamp) -> Option<&Held> {
+        let alive = |held: &&Held| !held.lost && held.grant.expires_at > self.clock.server_time(now);
+        self.held.as_ref().filter(alive)
+    }
+
+    /// Whether a token has to be taken for lost: callers see it rejected, and renewals fail again and again.
+    pub(super) fn is_given_up(&self, now: Timestamp) -> bool {
+        let (faults, time) = GIVE_UP_AFTER;
+        let rejected = self.doubt.dead || self.doubt.faulty;
+        rejected && self.pause.has_lasted(now, faults, time) && self.renewable(now).is_some()
+    }
+
+    /// Whether an OAuth session lives by renewals alone, since its refresh token was refused.
+    pub(super) fn only_renewals_left(&self, now: Timestamp) -> bool {
+        matches!(self.identity, Identity::App(_)) && self.presentable_at(now).is_none_or(|at| at > now)
+    }
+
+    pub(super) fn presentable_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let refresh = self.refresh.as_ref()?;
+        self.refreshes.presentable_at(now, self.clock.server_time(now), refresh)
+    }
+
+    /// When the plan may change by itself: a token expires, a refresh token may be presented again,
+    /// a reminder is due, a snapshot is offered again, a doubt is verified.
+    fn next_change(&self, now: Timestamp) -> Option<Timestamp> {
+        let expiry = self.renewable(now).map(|held| self.clock.local_time(held.grant.expires_at));
+        let presentable = self.presentable_at(now);
+        let reminder = self.next_reminder(now).map(|(at, _)| at);
+        let saving = self.store_pause.until().filter(|_| self.unsaved && self.has_store);
+        [expiry, presentable, reminder, saving, self.doubt.due()]
+            .into_iter()
+            .flatten()
+            .filter(|change| *change > now)
+            .min()
+    }
+}

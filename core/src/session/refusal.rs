@@ -1,0 +1,295 @@
+//! What came instead of a grant, and what follows: a pause, a gate, another host, or the end of the session.
+
+use core::time::Duration;
+
+use http::StatusCode;
+use jiff::Timestamp;
+
+use super::refreshes::Refusal as RefreshRefusal;
+use super::{EventKind, Exchange, Pause, Postponed, Session, Standing, StopReason, Trouble};
+use crate::budget::{CAPTCHA_CLOSES_FOR, Operation, RateBudget};
+use crate::clock::later;
+use crate::error::{Contradiction, Error, Failure, ONE_HOUR};
+use crate::hosts::ApiHosts;
+
+/// The pause between tries where the next one has little hope: once an OAuth session has only renewals left and those
+/// fail too, and after an answer that says that the request itself is wrong.
+const LAST_RESORT_PAUSE: Duration = Duration::from_secs(600);
+
+/// A failed renewal whose token is still good waits this part of the token's life, so that the hour's renewals last.
+const PATIENCE: u32 = 6;
+
+impl Session {
+    pub(super) fn refused(
+        &mut self,
+        now: Timestamp,
+        exchange: &Exchange,
+        status: StatusCode,
+        error: Error,
+        standing: Standing,
+        budget: &mut RateBudget,
+    ) {
+        let operation = exchange.operation;
+        match &error {
+            Error::LockedOut { wait, until, .. } => {
+                self.forgive(exchange, budget);
+                return self.lock_out(now, *wait, *until, budget);
+            }
+            Error::Captcha { .. } => {
+                self.forgive(exchange, budget);
+                let until = later(now, CAPTCHA_CLOSES_FOR);
+                budget.close(operation, until);
+                self.unsaved = true;
+                return self.tell(now, EventKind::CaptchaAsked { operation, until });
+            }
+            // What has been overtaken no longer concerns the exchange under way.
+            _ if matches!(standing, Standing::Overtaken | Standing::Superseded) => return,
+            Error::Penalty(ticket) => {
+                self.log_ins.uncount(exchange.sent);
+                // The wait is the server's; our own pause only keeps a ticket without one from being a storm.
+                let longest = self.policy.longest_pause();
+                let until = self.pause.after_fault(now, ticket.wait(), longest, &mut self.jitter);
+                self.ticket = Some(Postponed { operation, ticket: ticket.clone(), until });
+                self.unsaved = true;
+                return self.tell(now, EventKind::Postponed { operation, until });
+            }
+            Error::Moved(moved) if !exchange.redirected => {
+                self.forgive(exchange, budget);
+                if let Some(request) = self.environment.redirect(&exchange.request, moved) {
+                    self.redirected = Some((operation, request));
+                    return;
+                }
+            }
+            _ => {}
+        }
+        if is_turned_away(status) {
+            budget.give_back(exchange.sent, operation);
+        }
+        if matches!(error, Error::Moved(_)) && self.environment != self.home {
+            self.go_home(now);
+            return self.try_again_after(now, operation, Trouble::Server(error), Duration::ZERO);
+        }
+        match operation {
+            Operation::LogIn => self.log_in_refused(now, exchange, error, budget),
+            Operation::Refresh => self.refresh_refused(now, exchange, error),
+            Operation::Renew | Operation::Identify => self.renewal_refused(now, exchange, status, error),
+        }
+    }
+
+    /// The hosts in force are wrong; the vendor's own will name the right ones.
+    fn go_home(&mut self, now: Timestamp) {
+        self.environment = self.home.clone();
+        if let Some(held) = &mut self.held {
+            held.grant.hosts = ApiHosts::default();
+        }
+        self.tell(now, EventKind::HostsChanged);
+    }
+
+    fn log_in_refused(&mut self, now: Timestamp, exchange: &Exchange, error: Error, budget: &mut RateBudget) {
+        match &error {
+            Error::Status { status, .. } if is_fault(*status) => {
+                budget.give_back(exchange.sent, exchange.operation);
+                if !is_time_out(*status) {
+                    self.log_ins.uncount(exchange.sent);
+                }
+                return self.try_again(now, Operation::LogIn, Trouble::Server(error));
+            }
+            // No other login would be for the right user.
+            Error::Contradiction(Contradiction::OtherUser) => return self.stop(now, StopReason::Refused(error)),
+            // The server may have opened a session all the same.
+            Error::Undecodable(_) | Error::Contradiction(_) => {
+                return self.try_again(now, Operation::LogIn, Trouble::Server(error));
+            }
+            _ => {}
+        }
+        self.log_ins.uncount(exchange.sent);
+        self.ticket = None;
+        match self.log_ins.refused(now) {
+            Some(retry_at) if !is_malformed(&error) => self.tell(now, EventKind::Refused { error, retry_at }),
+            _ => self.stop(now, StopReason::Refused(error)),
+        }
+    }
+
+    fn refresh_refused(&mut self, now: Timestamp, exchange: &Exchange, error: Error) {
+        if is_answer_lost(&error) {
+            self.refresh_lost(now);
+        }
+        if !matches!(error, Error::Refused(_)) && !is_malformed(&error) {
+            return self.try_again(now, Operation::Refresh, Trouble::Server(error));
+        }
+        // Another one may have been taken over since.
+        let is_current = |refresh: &&crate::grant::RefreshGrant| {
+            exchange.presented.as_ref().is_some_and(|presented| presented.expose() == refresh.token.expose())
+        };
+        let Some(refresh) = self.refresh.as_ref().filter(is_current) else { return };
+        self.ticket = None;
+        if is_malformed(&error) && self.renewable(now).is_none() {
+            return self.stop(now, StopReason::Refused(error));
+        }
+        match self.refreshes.refused(now, &refresh.token, is_malformed(&error)) {
+            RefreshRefusal::TryAgainAt(at) => {
+                let wait = Duration::try_from(at.duration_since(now)).unwrap_or_default();
+                let retry_at = self.pause.for_at_least(now, wait);
+                let trouble = Trouble::Server(error);
+                self.tell(now, EventKind::Failed { operation: Operation::Refresh, trouble, retry_at });
+            }
+            RefreshRefusal::NotBefore(until) => {
+                self.pause = Pause::default();
+                self.unsaved = true;
+                if is_malformed(&error) {
+                    let trouble = Trouble::Server(error);
+                    self.tell(now, EventKind::Failed { operation: Operation::Refresh, trouble, retry_at: until });
+                }
+                let until = self.presentable_at(now);
+                self.tell(now, EventKind::RefreshRefused { until });
+            }
+        }
+    }
+
+    fn renewal_refused(&mut self, now: Timestamp, exchange: &Exchange, status: StatusCode, error: Error) {
+        let is_dead = status == StatusCode::UNAUTHORIZED || matches!(error, Error::Unauthorized { .. });
+        if !is_dead {
+            if !may_be_a_kick(status) {
+                self.doubt.faulty = false;
+            }
+            return self.try_again(now, Operation::Renew, Trouble::Server(error));
+        }
+        if exchange.generation != self.generation {
+            // It speaks of a token that has been replaced meanwhile.
+            return;
+        }
+        self.lose(now);
+    }
+
+    /// The token can't be renewed: only a login or a refresh helps.
+    pub(super) fn lose(&mut self, now: Timestamp) {
+        let was_alive = self.renewable(now).is_some();
+        let noticed = self.doubt.told_dead().unwrap_or(now);
+        self.doubt.settle();
+        self.pause = Pause::default();
+        if let Some(held) = &mut self.held {
+            held.lost = true;
+        }
+        if !was_alive {
+            return;
+        }
+        self.tell(now, EventKind::SessionLost);
+        if let Some(next_log_in) = self.log_ins.lost(noticed, now) {
+            self.tell(now, EventKind::PossiblyKicked { next_log_in });
+        }
+    }
+
+    /// An exchange that brought no response.
+    pub(super) fn no_answer(&mut self, now: Timestamp, exchange: &Exchange, failure: Failure, budget: &mut RateBudget) {
+        if failure == Failure::NotSent {
+            self.doubt.faulty = false;
+            self.forgive(exchange, budget);
+            return self.try_again(now, exchange.operation, Trouble::Io(failure));
+        }
+        self.doubtful_outcome(now, exchange, failure);
+    }
+
+    /// The server may have handled the request.
+    pub(super) fn doubtful_outcome(&mut self, now: Timestamp, exchange: &Exchange, failure: Failure) {
+        self.doubt.faulty = false;
+        if exchange.operation == Operation::Refresh {
+            self.refresh_lost(now);
+        }
+        self.try_again(now, exchange.operation, Trouble::Io(failure));
+    }
+
+    fn refresh_lost(&mut self, now: Timestamp) {
+        self.refreshes.outcome_unknown = true;
+        self.tell(now, EventKind::RefreshOutcomeUnknown);
+    }
+
+    fn try_again(&mut self, now: Timestamp, operation: Operation, trouble: Trouble) {
+        let renews = operation == Operation::Renew;
+        let at_least = match &trouble {
+            Trouble::Server(Error::Status { retry_after: Some(wait), .. }) => (*wait).min(ONE_HOUR),
+            Trouble::Server(error) if is_futile(error) => LAST_RESORT_PAUSE,
+            _ if renews && self.only_renewals_left(now) => LAST_RESORT_PAUSE,
+            _ if renews && !self.doubt.any() => self.time_to_spare(now),
+            _ => Duration::ZERO,
+        };
+        self.try_again_after(now, operation, trouble, at_least);
+    }
+
+    fn try_again_after(&mut self, now: Timestamp, operation: Operation, trouble: Trouble, at_least: Duration) {
+        let retry_at = self.pause.after_fault(now, at_least, self.policy.longest_pause(), &mut self.jitter);
+        self.tell(now, EventKind::Failed { operation, trouble, retry_at });
+    }
+
+    /// How long a failed renewal can wait, since the token is good meanwhile.
+    fn time_to_spare(&self, now: Timestamp) -> Duration {
+        let left = self.token(now).map(|token| token.usable_until.duration_since(now));
+        let left = left.and_then(|left| Duration::try_from(left).ok()).unwrap_or_default();
+        left.checked_div(PATIENCE).unwrap_or_default().min(self.policy.longest_pause())
+    }
+
+    /// The server counts nothing and has opened nothing for this exchange.
+    pub(super) fn forgive(&mut self, exchange: &Exchange, budget: &mut RateBudget) {
+        budget.give_back(exchange.sent, exchange.operation);
+        if exchange.operation == Operation::LogIn {
+            self.log_ins.uncount(exchange.sent);
+        }
+    }
+
+    pub(super) fn lock_out(
+        &mut self,
+        now: Timestamp,
+        wait: Duration,
+        until: Option<Timestamp>,
+        budget: &mut RateBudget,
+    ) {
+        let until = until.map(|until| self.clock.local_time(until)).max(Some(later(now, wait)));
+        if let Some(until) = until {
+            budget.lock_out(until);
+            self.unsaved = true;
+            self.tell(now, EventKind::LockedOut { until });
+        }
+    }
+}
+
+/// A fault of the server's or of what is in between.
+fn is_fault(status: StatusCode) -> bool {
+    status == StatusCode::REQUEST_TIMEOUT || status.is_server_error()
+}
+
+/// A fault that the token of a closed session shows as. Others are the whole server's.
+pub(super) fn may_be_a_kick(status: StatusCode) -> bool {
+    matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// Whoever stands before the server has kept the request from it, as in maintenance: it counts nothing.
+fn is_turned_away(status: StatusCode) -> bool {
+    matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE)
+}
+
+/// A fault after which the request may have been handled all the same.
+fn is_time_out(status: StatusCode) -> bool {
+    matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::GATEWAY_TIMEOUT)
+}
+
+/// The server doesn't understand the request: it is not sent again unchanged.
+fn is_malformed(error: &Error) -> bool {
+    matches!(error, Error::Status { status: StatusCode::BAD_REQUEST, .. })
+}
+
+/// The request went to the wrong place, or is not for this caller: the next one will hardly do better.
+fn is_futile(error: &Error) -> bool {
+    match error {
+        Error::Status { status, .. } => !is_fault(*status),
+        Error::WrongEnvironment { .. } | Error::Moved(_) => true,
+        _ => false,
+    }
+}
+
+/// The server has handled the request, but what it did can't be read or used.
+fn is_answer_lost(error: &Error) -> bool {
+    match error {
+        Error::Undecodable(_) | Error::Incomplete { .. } | Error::Contradiction(_) => true,
+        Error::Status { status, .. } => is_time_out(*status),
+        _ => false,
+    }
+}

@@ -1,0 +1,70 @@
+use super::*;
+use crate::endpoint::{HibpHint, UserStatus};
+
+#[test]
+fn every_event_says_what_has_happened() {
+    let at = later(start(), minutes(60));
+    let error = || Error::Contradiction(crate::error::Contradiction::OtherUser);
+    let events = [
+        EventKind::LoggedIn { expires_at: at },
+        EventKind::Renewed { expires_at: at },
+        EventKind::Refreshed { expires_at: at },
+        EventKind::Adopted { expires_at: at },
+        EventKind::Failed { operation: Operation::Renew, trouble: Trouble::Io(Failure::NotSent), retry_at: at },
+        EventKind::Failed { operation: Operation::Renew, trouble: Trouble::Io(Failure::MaybeSent), retry_at: at },
+        EventKind::Failed { operation: Operation::Renew, trouble: Trouble::Io(Failure::Oversized), retry_at: at },
+        EventKind::Failed { operation: Operation::Refresh, trouble: Trouble::Io(Failure::Truncated), retry_at: at },
+        EventKind::Postponed { operation: Operation::LogIn, until: at },
+        EventKind::CaptchaAsked { operation: Operation::LogIn, until: at },
+        EventKind::LockedOut { until: at },
+        EventKind::SessionLost,
+        EventKind::PossiblyKicked { next_log_in: at },
+        EventKind::HostsChanged,
+        EventKind::HostNotFollowed { key: "demo".into() },
+        EventKind::AccountNeedsAttention { status: UserStatus::TemporaryLocked },
+        EventKind::PasswordExpires { at, within_days: 7 },
+        EventKind::PasswordCompromised { hint: HibpHint::PasswordCompromised },
+        EventKind::ConsentDueBy { at },
+        EventKind::RefreshRefused { until: Some(at) },
+        EventKind::RefreshRefused { until: None },
+        EventKind::RefreshOutcomeUnknown,
+        EventKind::StoreFailed { retry_at: at },
+        EventKind::Stopped(StopReason::ConsentRequired),
+        EventKind::Stopped(StopReason::Forgotten),
+    ];
+    let lines: Vec<String> = events.into_iter().map(|kind| Event { at: start(), kind }.to_string()).collect();
+    insta::assert_snapshot!(lines.join("\n"), @"
+    logged in, good until 2026-11-24T15:00:00Z
+    renewed, good until 2026-11-24T15:00:00Z
+    refreshed, good until 2026-11-24T15:00:00Z
+    adopted a token, good until 2026-11-24T15:00:00Z
+    renewal failed: the request could not be sent; next try at 2026-11-24T15:00:00Z
+    renewal failed: no answer came; next try at 2026-11-24T15:00:00Z
+    renewal failed: the answer was too long; next try at 2026-11-24T15:00:00Z
+    refresh failed: the answer broke off; next try at 2026-11-24T15:00:00Z
+    login postponed by the server until 2026-11-24T15:00:00Z
+    the server asks for a captcha: no login before 2026-11-24T15:00:00Z
+    locked out: nothing is sent before 2026-11-24T15:00:00Z
+    the server has ended the session
+    possibly kicked by another program with the same user: no login before 2026-11-24T15:00:00Z
+    the hosts in force have changed
+    the host named for `demo` is not followed
+    the account needs attention: TemporaryLocked
+    the password expires within 7 days, at 2026-11-24T15:00:00Z
+    the password is in a known breach: PasswordCompromised
+    without a refresh, a new consent is due by 2026-11-24T15:00:00Z
+    the refresh token was refused; not presented again before 2026-11-24T15:00:00Z
+    the refresh token was refused; not presented again
+    the answer to a refresh is lost; its outcome is unknown, so a renewal comes first
+    a snapshot was not stored; offered again at 2026-11-24T15:00:00Z
+    stopped: the refresh token is no longer good: the user has to authorize the app again
+    stopped: the session was forgotten
+    ");
+    for kind in [
+        EventKind::Failed { operation: Operation::LogIn, trouble: Trouble::Server(error()), retry_at: at },
+        EventKind::Refused { error: error(), retry_at: at },
+        EventKind::Stopped(StopReason::Refused(error())),
+    ] {
+        assert!(kind.to_string().contains(&error().to_string()), "{kind}");
+    }
+}

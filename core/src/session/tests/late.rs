@@ -1,0 +1,182 @@
+use super::*;
+
+#[test]
+fn a_late_token_is_taken_where_nothing_has_been_sent_since() {
+    let mut world = World::user([Answer::Silence]);
+    world.run(Duration::from_secs(45));
+    world.answer_late(token_to("one", 80));
+    insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
+    0.000 → demo accesstokenrequest
+    0.750 login failed (MaybeSent); next try at 0.761
+    0.750 ← late
+    0.750 logged in, good until 2026-11-24T15:20:00Z
+    ");
+}
+
+#[test]
+fn a_late_refusal_is_believed_where_nothing_has_been_sent_since() {
+    let mut world = World::user([Answer::Silence]);
+    world.run(Duration::from_secs(45));
+    world.answer_late(ok(BAD_PASSWORD));
+    insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
+    0.000 → demo accesstokenrequest
+    0.750 login failed (MaybeSent); next try at 0.761
+    0.750 ← late
+    0.750 stopped: Refused, IncorrectCredentials
+    ");
+}
+
+#[test]
+fn a_late_token_takes_the_place_of_the_second_try() {
+    let mut world = World::user([Answer::Silence, Answer::Silence]);
+    world.run(Duration::from_secs(50));
+    world.answer_late(token_to("one", 80));
+    world.answer_late(token_to("two", 80));
+    insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
+    0.000 → demo accesstokenrequest
+    0.750 login failed (MaybeSent); next try at 0.761
+    0.761 → demo accesstokenrequest
+    0.833 ← late
+    0.833 logged in, good until 2026-11-24T15:20:00Z
+    0.833 ← late
+    ");
+    assert_eq!(world.token().as_deref(), Some("one"));
+}
+
+#[test]
+fn a_late_refusal_does_not_concern_the_second_try() {
+    let mut world = World::user([Answer::Silence, Answer::Silence]);
+    world.run(Duration::from_secs(50));
+    world.answer_late(ok(BAD_PASSWORD));
+    world.answer_late(token_to("two", 80));
+    assert_eq!(world.token().as_deref(), Some("two"));
+}
+
+#[test]
+fn a_late_lock_out_counts_whatever_has_happened_since() {
+    let mut world = World::user([Answer::Silence, token_to("two", 80)]);
+    world.run(minutes(2));
+    world.answer_late(status(429, ""));
+    assert_eq!(world.budget.locked_until(world.now), Some(later(world.now, minutes(60))));
+    assert_eq!(world.token().as_deref(), Some("two"));
+}
+
+#[test]
+fn a_late_refresh_token_is_taken_even_after_a_renewal() {
+    let mut world = World::app([refreshed("at-1", "rt-1"), Answer::Silence, token_to("renewed", 150)]);
+    world.run(minutes(75));
+    world.answer_late(refreshed("at-2", "rt-2"));
+    world.script.push_back(refreshed("at-3", "rt-3"));
+    insta::assert_snapshot!(world.run(minutes(145)).trace(), @"
+      0.000 → live oauthtoken (rt-0)
+      0.000 refreshed, good until 2026-11-24T15:20:00Z
+      0.000 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
+     64.535 → live oauthtoken (rt-1)
+     65.285 the answer to a refresh is lost; its outcome is unknown, so a renewal comes first
+     65.285 refresh failed (MaybeSent); next try at 65.297
+     65.297 → live renewaccesstoken (at-1)
+     65.297 renewed, good until 2026-11-24T16:30:00Z
+     75.000 ← late
+     75.000 refreshed, good until 2026-11-24T16:24:32Z
+     75.000 without a refresh, a new consent is due by 2026-11-25T17:04:32Z
+    128.743 → live oauthtoken (rt-2)
+    128.743 refreshed, good until 2026-11-24T17:28:44Z
+    128.743 without a refresh, a new consent is due by 2026-11-25T18:08:44Z
+    ");
+}
+
+#[test]
+fn a_renewal_under_way_does_not_bring_the_old_refresh_token_back() {
+    for works in [Some(true), None] {
+        let mut world = World::app([refreshed("at-1", "rt-1"), Answer::Silence, Answer::Silence]).storing([]);
+        world.run(minutes(66));
+        world.store_works = [works].into();
+        world.answer_late(refreshed("at-2", "rt-2"));
+        world.answer_late(token_to("renewed", 150));
+        world.run(minutes(67));
+        let stored = serde_json::to_value(world.snapshot()).unwrap();
+        assert_eq!(stored["refresh"]["token"], "rt-2", "{}", world.trace());
+    }
+}
+
+#[test]
+fn an_older_refresh_does_not_replace_a_newer_one() {
+    let mut world = World::app([Answer::Silence, refreshed("at-2", "rt-2")]);
+    world.run(minutes(2));
+    world.answer_late(refreshed("at-1", "rt-1"));
+    assert_eq!(world.token().as_deref(), Some("at-2"));
+    let stored = serde_json::to_value(world.snapshot()).unwrap();
+    assert_eq!(stored["refresh"]["token"], "rt-2");
+}
+
+#[test]
+fn a_refresh_is_remembered_over_many_silent_renewals() {
+    let silence = (0..9).map(|_| Answer::Silence);
+    let mut world = World::app([refreshed("at-1", "rt-1")].into_iter().chain(silence));
+    world.run(minutes(78));
+    world.answer_late(refreshed("at-2", "rt-2"));
+    assert_eq!(world.token().as_deref(), Some("at-2"), "{}", world.trace());
+}
+
+#[test]
+fn a_late_refresh_saves_the_user_a_new_consent() {
+    let answers = [Answer::Silence, ok(INVALID_GRANT), ok(INVALID_GRANT)];
+    let mut world = World::app(answers);
+    world.run(minutes(5));
+    assert!(matches!(world.session.stop_reason(), Some(StopReason::ConsentRequired)));
+    world.answer_late(refreshed("at-1", "rt-1"));
+    insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
+    0.000 → live oauthtoken (rt-0)
+    0.750 the answer to a refresh is lost; its outcome is unknown, so a renewal comes first
+    0.750 refresh failed (MaybeSent); next try at 0.761
+    0.761 → live oauthtoken (rt-0)
+    0.761 refresh failed (Refused, InvalidGrant); next try at 0.794
+    0.794 → live oauthtoken (rt-0)
+    0.794 the refresh token was refused; not presented again
+    0.794 stopped: ConsentRequired
+    5.000 ← late
+    5.000 refreshed, good until 2026-11-24T15:20:00Z
+    5.000 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
+    ");
+}
+
+#[test]
+fn a_late_renewal_does_not_revive_a_lost_session() {
+    let mut world = World::user([token_to("one", 80), Answer::Silence, status(401, DEAD), Answer::Silence]);
+    world.run(minutes(67));
+    world.answer_late(token_to("ghost", 140));
+    assert_eq!(world.token(), None);
+    world.answer_late(token_to("two", 160));
+    assert_eq!(world.token().as_deref(), Some("two"), "{}", world.trace());
+}
+
+#[test]
+fn answers_come_once() {
+    let mut world = World::user([Answer::Silence]);
+    world.run(Duration::from_secs(1));
+    let id = world.silent[0];
+    world.answer(id, token_to("one", 80));
+    world.answer(id, token_to("again", 80));
+    world.answer(ExchangeId(77), token_to("foreign", 80));
+    world.answer(id, Answer::Failure(Failure::MaybeSent));
+    assert_eq!(world.token().as_deref(), Some("one"));
+}
+
+#[test]
+fn an_answer_for_a_token_that_was_replaced_meanwhile_does_not_lose_the_new_one() {
+    let mut world = World::user([token_to("one", 80), Answer::Silence]);
+    world.run(minutes(65));
+    let mut other = World::user([token_to("newer", 200)]);
+    other.now = later(start(), minutes(30));
+    other.run(minutes(31));
+    world.session.adopt(world.now, other.snapshot(), &mut world.budget);
+    world.answer_late(status(401, DEAD));
+    assert_eq!(world.token().as_deref(), Some("newer"));
+    insta::assert_snapshot!(world.run(minutes(100)).trace(), @"
+     0.000 → demo accesstokenrequest
+     0.000 logged in, good until 2026-11-24T15:20:00Z
+    64.535 → demo renewaccesstoken (one)
+    65.000 ← late
+    65.000 adopted a token, good until 2026-11-24T17:20:00Z
+    ");
+}

@@ -1,0 +1,296 @@
+//! The snapshot of a session: what survives a restart, in a versioned form for any store.
+//!
+//! It is the one place where tokens are serialized, and only explicitly; it never holds a password, an API secret or a
+//! client secret. Whoever can read it can trade: store it as you would store a password.
+
+use alloc::borrow::Cow;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use crate::budget::Operation;
+use crate::grant::{MarketDataGrant, RefreshGrant};
+use crate::hosts::ApiHosts;
+use crate::penalty::PenaltyTicket;
+use crate::secret::{AccessToken, MarketDataToken, RefreshToken};
+use crate::session::Postponed;
+use crate::session::refreshes::RefusedToken;
+
+/// The version that is written, and the newest that is read.
+const VERSION: u32 = 1;
+
+/// A session as it is stored: serialize it with any self-describing `serde` format, and hand it to
+/// [`Session::adopt`](crate::Session::adopt) after a restart.
+///
+/// ```
+/// use tradovate_auth_core::StoredSession;
+///
+/// let newer = serde_json::from_str::<StoredSession>(r#"{"version":2,"sealed":"…"}"#);
+/// assert!(newer.unwrap_err().to_string().starts_with("a newer version of this library has written the session"));
+/// ```
+#[derive(Clone)]
+pub struct StoredSession(pub(crate) Content);
+
+#[derive(Debug, Clone)]
+pub(crate) struct Content {
+    pub(crate) grant: Option<StoredGrant>,
+    pub(crate) refresh: Option<RefreshGrant>,
+    pub(crate) user_id: Option<i64>,
+    pub(crate) hosts: ApiHosts,
+    pub(crate) clock_offset: Option<SignedDuration>,
+    pub(crate) worked_before: bool,
+    pub(crate) locked_until: Option<Timestamp>,
+    pub(crate) closed_until: Vec<(Operation, Timestamp)>,
+    pub(crate) postponed: Option<Postponed>,
+    pub(crate) refused: Vec<RefusedToken>,
+    pub(crate) password_expires_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct StoredGrant {
+    pub(crate) access_token: AccessToken,
+    pub(crate) issued_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) market_data: Option<MarketDataGrant>,
+}
+
+impl StoredSession {
+    /// When the access token expires, in server time, where there is one.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.0.grant.as_ref().map(|grant| grant.expires_at)
+    }
+
+    /// The user, where the server has said who it is.
+    #[must_use]
+    pub fn user_id(&self) -> Option<i64> {
+        self.0.user_id
+    }
+}
+
+impl fmt::Debug for StoredSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredSession")
+            .field("user_id", &self.user_id())
+            .field("expires_at", &self.expires_at())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The form that is written. It is read field by field, so that a newer form is told by its version whatever has become
+/// of the rest, and so that no error quotes a value.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Form<'a> {
+    version: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access: Option<AccessForm<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh: Option<SecretForm<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<i64>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    hosts: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock_offset_ms: Option<i64>,
+    worked_before: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    locked_until: Option<Timestamp>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    closed_until: BTreeMap<OperationForm, Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    postponed: Option<PostponedForm<'a>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    refused_refresh_tokens: BTreeMap<String, Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password_expires_at: Option<Timestamp>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AccessForm<'a> {
+    token: Cow<'a, str>,
+    issued_at: Timestamp,
+    expires_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    market_data: Option<SecretForm<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SecretForm<'a> {
+    token: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Timestamp>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PostponedForm<'a> {
+    operation: OperationForm,
+    ticket: Cow<'a, str>,
+    until: Timestamp,
+}
+
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "lowercase")]
+enum OperationForm {
+    AccessTokenRequest,
+    RenewAccessToken,
+    OAuthToken,
+    Me,
+}
+
+impl From<Operation> for OperationForm {
+    fn from(operation: Operation) -> Self {
+        match operation {
+            Operation::LogIn => Self::AccessTokenRequest,
+            Operation::Renew => Self::RenewAccessToken,
+            Operation::Refresh => Self::OAuthToken,
+            Operation::Identify => Self::Me,
+        }
+    }
+}
+
+impl From<OperationForm> for Operation {
+    fn from(form: OperationForm) -> Self {
+        match form {
+            OperationForm::AccessTokenRequest => Self::LogIn,
+            OperationForm::RenewAccessToken => Self::Renew,
+            OperationForm::OAuthToken => Self::Refresh,
+            OperationForm::Me => Self::Identify,
+        }
+    }
+}
+
+impl Serialize for StoredSession {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let content = &self.0;
+        let access = content.grant.as_ref().map(|grant| AccessForm {
+            token: grant.access_token.expose().into(),
+            issued_at: grant.issued_at,
+            expires_at: grant.expires_at,
+            market_data: grant.market_data.as_ref().map(|market_data| SecretForm {
+                token: market_data.token.expose().into(),
+                expires_at: Some(market_data.expires_at),
+            }),
+        });
+        let form = Form {
+            version: VERSION,
+            access,
+            refresh: content
+                .refresh
+                .as_ref()
+                .map(|refresh| SecretForm { token: refresh.token.expose().into(), expires_at: refresh.expires_at }),
+            user_id: content.user_id,
+            hosts: content.hosts.iter().map(|(key, host)| (key.into(), host.into())).collect(),
+            clock_offset_ms: content.clock_offset.map(|offset| i64::try_from(offset.as_millis()).unwrap_or_default()),
+            worked_before: content.worked_before,
+            locked_until: content.locked_until,
+            closed_until: content.closed_until.iter().map(|(operation, until)| ((*operation).into(), *until)).collect(),
+            postponed: content.postponed.as_ref().map(|postponed| PostponedForm {
+                operation: postponed.operation.into(),
+                ticket: postponed.ticket.expose().into(),
+                until: postponed.until,
+            }),
+            refused_refresh_tokens: content
+                .refused
+                .iter()
+                .map(|token| (token.fingerprint.clone(), token.until))
+                .collect(),
+            password_expires_at: content.password_expires_at,
+        };
+        form.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for StoredSession {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let fields = BTreeMap::deserialize(deserializer);
+        let fields = fields.map_err(|_| D::Error::custom("the stored session is damaged: it can't be read"))?;
+        read(Fields(fields)).map(Self).map_err(|damage| match damage {
+            Damage::Newer => D::Error::custom(
+                "a newer version of this library has written the session: update the program, the session is intact",
+            ),
+            Damage::In(field) => D::Error::custom(format_args!("the stored session is damaged in `{field}`")),
+        })
+    }
+}
+
+/// Why a stored session can't be used. It quotes nothing: values can be secrets.
+enum Damage {
+    Newer,
+    In(&'static str),
+}
+
+struct Fields(BTreeMap<String, Value>);
+
+impl Fields {
+    fn take<T: DeserializeOwned + Default>(&mut self, name: &'static str) -> Result<T, Damage> {
+        match self.0.remove(name) {
+            None | Some(Value::Null) => Ok(T::default()),
+            Some(value) => serde_json::from_value(value).map_err(|_| Damage::In(name)),
+        }
+    }
+}
+
+fn read(mut fields: Fields) -> Result<Content, Damage> {
+    match fields.take::<Option<u64>>("version")? {
+        Some(version) if version > VERSION.into() => return Err(Damage::Newer),
+        Some(_) => {}
+        None => return Err(Damage::In("version")),
+    }
+    let access: Option<AccessForm<'static>> = fields.take("access")?;
+    let refresh: Option<SecretForm<'static>> = fields.take("refresh")?;
+    let hosts: BTreeMap<String, String> = fields.take("hosts")?;
+    let closed_until: BTreeMap<OperationForm, Timestamp> = fields.take("closedUntil")?;
+    let postponed: Option<PostponedForm<'static>> = fields.take("postponed")?;
+    let refused: BTreeMap<String, Timestamp> = fields.take("refusedRefreshTokens")?;
+    Ok(Content {
+        grant: access.map(stored_grant).transpose()?,
+        refresh: refresh.map(|stored| RefreshGrant {
+            token: RefreshToken::new(stored.token.into_owned()),
+            expires_at: stored.expires_at,
+        }),
+        user_id: fields.take("userId")?,
+        hosts: hosts.iter().map(|(key, host)| (key.as_str(), host.as_str())).collect(),
+        clock_offset: fields.take::<Option<i64>>("clockOffsetMs")?.map(SignedDuration::from_millis),
+        worked_before: fields.take("workedBefore")?,
+        locked_until: fields.take("lockedUntil")?,
+        closed_until: closed_until.into_iter().map(|(operation, until)| (operation.into(), until)).collect(),
+        postponed: postponed.map(|stored| Postponed {
+            operation: stored.operation.into(),
+            ticket: PenaltyTicket::new(stored.ticket.into_owned(), Duration::ZERO),
+            until: stored.until,
+        }),
+        refused: refused.into_iter().map(|(fingerprint, until)| RefusedToken { fingerprint, until }).collect(),
+        password_expires_at: fields.take("passwordExpiresAt")?,
+    })
+}
+
+fn stored_grant(access: AccessForm<'static>) -> Result<StoredGrant, Damage> {
+    let damaged = |_| Damage::In("access");
+    let token = Zeroizing::new(access.token.into_owned());
+    let market_data = access.market_data.map(|stored| {
+        let token = MarketDataToken::parse(stored.token.into_owned()).map_err(damaged)?;
+        Ok(MarketDataGrant { token, expires_at: stored.expires_at.unwrap_or(access.expires_at) })
+    });
+    Ok(StoredGrant {
+        access_token: AccessToken::parse(&token).map_err(damaged)?,
+        issued_at: access.issued_at,
+        expires_at: access.expires_at,
+        market_data: market_data.transpose()?,
+    })
+}
+
+#[cfg(test)]
+#[path = "stored_session/tests.rs"]
+mod tests;
