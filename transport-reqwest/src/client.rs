@@ -89,6 +89,10 @@ impl Client {
         self
     }
 
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// The longest answer that is read, in bytes, after decompression.
     #[must_use]
     pub fn with_max_response_bytes(mut self, limit: usize) -> Self {
@@ -109,7 +113,7 @@ impl Client {
         self.environment.follow(hosts)
     }
 
-    /// `POST /auth/accesstokenrequest`: logs in. Each log-in opens a session, and a third closes the user's oldest.
+    /// `POST /auth/accesstokenrequest`: logs in. Each login opens a session, and a third closes the user's oldest.
     ///
     /// # Errors
     /// [`CallError`].
@@ -144,7 +148,7 @@ impl Client {
         self.call(exchange).await
     }
 
-    /// Any endpoint, such as a log-in with a penalty's ticket.
+    /// Any endpoint, such as a login with a penalty's ticket.
     ///
     /// Dropping the future gives the answer up; the server may handle the request all the same.
     ///
@@ -162,15 +166,25 @@ impl Client {
 
     /// Sends one request and parses the response to it.
     async fn exchange<E: Endpoint>(&self, request: &Request<RequestBody>) -> Result<Answer<E::Response>, CallError> {
-        let host = request.uri().host().unwrap_or_default();
-        let span =
-            info_span!("tradovate_auth", endpoint = E::NAME, host, status = field::Empty, elapsed_ms = field::Empty);
-        let (started, sent) = (Instant::now(), Timestamp::now());
-        let response = self.send(request, host).instrument(span.clone()).await;
+        let sent = Timestamp::now();
+        let response = self.carry(E::NAME, request).await;
         let received = Timestamp::now();
-        record(&span, &response, started.elapsed());
         let reply = E::parse(response?)?;
         Ok(Answer { value: reply.value, exchange: Exchange { sent, received, server_time: reply.server_time } })
+    }
+
+    /// Sends one request and brings the response to it, of any status.
+    pub(crate) async fn carry(
+        &self,
+        endpoint: &str,
+        request: &Request<RequestBody>,
+    ) -> Result<Response<ResponseBody>, CallError> {
+        let host = request.uri().host().unwrap_or_default();
+        let span = info_span!("tradovate_auth", endpoint, host, status = field::Empty, elapsed_ms = field::Empty);
+        let started = Instant::now();
+        let response = self.send(request, host).instrument(span.clone()).await;
+        record(&span, &response, started.elapsed());
+        response
     }
 
     async fn send(&self, request: &Request<RequestBody>, host: &str) -> Result<Response<ResponseBody>, CallError> {

@@ -21,7 +21,10 @@
 #![deny(missing_docs)]
 
 mod client;
-mod from_env;
+mod keeper;
+mod token_source;
 
 pub use client::Client;
-pub use from_env::FromEnv;
+pub use keeper::Keeper;
+pub use token_source::{StoreError, TokenSource, TokenSourceBuilder};
+pub use tradovate_auth_token_source::{FromEnv, SharedBudget, Token, TokenError};

@@ -6,7 +6,7 @@ use tradovate_auth_core::{Credentials, Environment, VariableError};
 ///
 /// ```
 /// use tradovate_auth_core::{Credentials, VariableError};
-/// use tradovate_auth_ureq::FromEnv;
+/// use tradovate_auth_token_source::FromEnv;
 ///
 /// match Credentials::from_env() {
 ///     Ok(credentials) => println!("{} logs in", credentials.name()),

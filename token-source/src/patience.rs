@@ -1,0 +1,39 @@
+//! How long a caller waits for a token.
+
+use std::time::{Duration, Instant};
+
+use crate::error::TokenError;
+use crate::shared::{Idle, Shared};
+
+/// No sleep is longer: the clocks that wake sleepers stand still while the machine is suspended, the session's doesn't.
+pub const LONGEST_SLEEP: Duration = Duration::from_secs(15);
+
+/// The patience of one caller, which begins when it does.
+#[derive(Debug)]
+pub struct Patience(Option<Instant>);
+
+impl Patience {
+    /// Begins now.
+    #[must_use]
+    pub fn new(shared: &Shared) -> Self {
+        Self(Instant::now().checked_add(shared.settings.patience))
+    }
+
+    /// How long to wait at most before looking again.
+    ///
+    /// # Errors
+    /// Where waiting is no use.
+    pub fn sleep(&self, shared: &Shared, idle: Idle) -> Result<Duration, TokenError> {
+        let left = self.0.map_or(Duration::MAX, |end| end.saturating_duration_since(Instant::now()));
+        let longest = match idle {
+            Idle::Stopped(reason) => return Err(TokenError::Stopped(reason)),
+            Idle::Wait(time) if time > left => return Err(shared.not_yet(time)),
+            Idle::Wait(time) => time,
+            Idle::Led(_) if left.is_zero() || shared.is_calling_back() => {
+                return Err(shared.not_yet(Duration::from_secs(1)));
+            }
+            Idle::Led(time) => time.min(left),
+        };
+        Ok(longest.min(LONGEST_SLEEP))
+    }
+}

@@ -1,0 +1,93 @@
+//! What can be set about a token source, whatever carries its requests.
+
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tradovate_auth_core::{Event, Policy, RateBudget, StoredSession};
+
+/// The budget of one network address, shared by all sessions of a process that leave by it.
+#[derive(Debug, Clone, Default)]
+pub struct SharedBudget(Arc<Account>);
+
+#[derive(Debug, Default)]
+struct Account {
+    budget: Mutex<RateBudget>,
+    /// Requests under way, which may be given back to the budget. Changed and read under its lock only.
+    under_way: AtomicUsize,
+}
+
+impl SharedBudget {
+    /// Looks into the budget, or changes it. Don't keep the guard: every session waits for it.
+    pub fn lock(&self) -> MutexGuard<'_, RateBudget> {
+        self.0.budget.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn count(&self) {
+        self.0.under_way.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn uncount(&self) {
+        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Whether a request is under way.
+    pub(crate) fn is_unsettled(&self) -> bool {
+        self.0.under_way.load(Ordering::Relaxed) > 0
+    }
+}
+
+type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
+
+/// The settings that all token sources have.
+#[derive(Clone)]
+pub struct Settings {
+    /// When to renew, how long to wait, how often to try.
+    pub policy: Policy,
+    /// The budget of the network address.
+    pub budget: SharedBudget,
+    /// How long a caller waits for a token before it gets an error: 60 seconds unless set.
+    pub patience: Duration,
+    /// The longest the HTTP client lets a request take: 30 seconds unless set.
+    pub timeout: Duration,
+    /// What an earlier process has stored.
+    pub resume: Option<StoredSession>,
+    /// Who hears of events.
+    pub on_event: Option<Observer>,
+    /// What spreads pauses and renewals: another for each session.
+    pub seed: u64,
+}
+
+impl Settings {
+    /// The defaults, with this seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            policy: Policy::default(),
+            budget: SharedBudget::default(),
+            patience: Duration::from_secs(60),
+            timeout: Duration::from_secs(30),
+            resume: None,
+            on_event: None,
+            seed,
+        }
+    }
+}
+
+impl Settings {
+    /// How long a turn may take before its holder is taken to hang. As long as a client may still be at it, another
+    /// request must not go out beside it.
+    pub(crate) fn longest_turn(&self) -> Duration {
+        self.policy.deadline().max(self.timeout)
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("policy", &self.policy)
+            .field("patience", &self.patience)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,284 @@
+//! A session that threads or tasks share.
+//!
+//! The lock is held for the moments in which the session is told something or asked what to do, never while a request
+//! is under way or a callback runs. The token in force is published besides, so that callers who need no more don't
+//! wait for the lock.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use http::{Request, StatusCode};
+use jiff::{SignedDuration, Timestamp};
+use tradovate_auth_core::{
+    Action, Credentials, Environment, Event, EventKind, Operation, RequestBody, Session, SessionToken, StopReason,
+    StoredSession, Verdict,
+};
+
+use crate::callback;
+use crate::clock::Clock;
+use crate::error::TokenError;
+use crate::settings::Settings;
+use crate::token::Token;
+use crate::turn::Turn;
+use crate::turns::{NoTurn, Rest, Turns};
+
+/// A session behind a lock, the token it has published, and whose turn it is to drive it.
+pub struct Shared {
+    session: Mutex<Session>,
+    token: ArcSwapOption<SessionToken>,
+    environment: ArcSwap<Environment>,
+    turns: Mutex<Turns>,
+    changed: Box<dyn Fn() + Send + Sync>,
+    last_trouble: Mutex<Option<String>>,
+    clock: Clock,
+    pub(crate) settings: Settings,
+}
+
+/// What there is to do.
+#[derive(Debug)]
+pub enum Task {
+    /// Send this request, then call [`Turn::answered`].
+    Send(Request<RequestBody>),
+    /// Store this snapshot, then call [`Turn::stored`].
+    Store(StoredSession),
+}
+
+/// Why there is nothing to do.
+#[derive(Debug, Clone)]
+pub enum Idle {
+    /// Somebody else is at it, and may be for this long.
+    Led(Duration),
+    /// There is nothing for this long, unless something changes.
+    Wait(Duration),
+    /// There is nothing more, unless something changes.
+    Stopped(StopReason),
+}
+
+/// While others of the budget wait for answers, what it allows may change with each of them.
+const UNSETTLED: SignedDuration = SignedDuration::from_secs(1);
+
+impl Shared {
+    /// Shares a session. `changed` is called whenever those who wait should look again.
+    #[must_use]
+    pub fn new(
+        session: Session,
+        has_store: bool,
+        mut settings: Settings,
+        changed: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
+        let clock = Clock::new();
+        let mut session = session.with_policy(settings.policy);
+        if has_store {
+            session = session.with_store();
+        }
+        if let Some(stored) = settings.resume.take() {
+            session.adopt(clock.now(), stored, &mut settings.budget.lock());
+        }
+        let environment = ArcSwap::from_pointee(session.environment().clone());
+        let shared = Self {
+            session: Mutex::new(session),
+            token: ArcSwapOption::empty(),
+            environment,
+            turns: Mutex::default(),
+            changed: Box::new(changed),
+            last_trouble: Mutex::new(None),
+            clock,
+            settings,
+        };
+        shared.with(|_, _| ());
+        shared
+    }
+
+    /// The token in force, without a lock: nothing where none is good at this moment.
+    #[must_use]
+    pub fn token(&self) -> Option<Token> {
+        let token = self.token.load();
+        let token = token.as_ref().filter(|token| self.clock.now() < token.usable_until)?;
+        Some(Token(Arc::clone(token)))
+    }
+
+    /// The environment with the hosts in force.
+    #[must_use]
+    pub fn environment(&self) -> Arc<Environment> {
+        self.environment.load_full()
+    }
+
+    /// What somebody finds who has just taken up something.
+    #[must_use]
+    pub fn led(&self) -> Idle {
+        Idle::Led(self.settings.longest_turn())
+    }
+
+    /// What there is to do, for whoever asks.
+    ///
+    /// # Errors
+    /// [`Idle`] where somebody else is at it, or nothing is to be done now.
+    pub fn next(self: &Arc<Self>) -> Result<(Turn, Task), Idle> {
+        let now = self.clock.now();
+        let overdue_at = now.saturating_add(self.settings.longest_turn()).unwrap_or(Timestamp::MAX);
+        let claim = match lock(&self.turns).claim(now, overdue_at) {
+            Ok(claim) => claim,
+            Err(NoTurn::Taken(overdue_at)) => return Err(Idle::Led(between(now, overdue_at))),
+            Err(NoTurn::Rest(rest)) => return Err(idle(now, rest)),
+        };
+        let turn = Turn::new(Arc::clone(self), claim);
+        let rest = match self.poll() {
+            (Action::Send { id, request }, _) => return Ok((turn.sending(id), Task::Send(request))),
+            (Action::Store { id, snapshot }, _) => return Ok((turn.storing(id), Task::Store(snapshot))),
+            (Action::Stopped(reason), _) => Rest::Stopped(reason),
+            (Action::Wait { until }, unsettled) if unsettled => {
+                Rest::Until(until.min(now.saturating_add(UNSETTLED).unwrap_or(until)))
+            }
+            (Action::Wait { until }, _) => Rest::Until(until),
+            _ => Rest::Until(now.saturating_add(UNSETTLED).unwrap_or(Timestamp::MAX)),
+        };
+        turn.rest(rest.clone());
+        Err(idle(now, rest))
+    }
+
+    /// What the session wants done, and whether what the budget allows may soon be more.
+    fn poll(&self) -> (Action, bool) {
+        self.with(|session, now| {
+            let budget = &self.settings.budget;
+            let mut guard = budget.lock();
+            let action = session.poll(now, &mut guard);
+            if let Action::Send { .. } = action {
+                budget.count();
+            }
+            let closed = guard.locked_until(now).or(guard.closed_until(now, Operation::LogIn));
+            let unsettled = budget.is_unsettled() && closed.is_none();
+            (action, unsettled)
+        })
+    }
+
+    /// What a caller saw when it used a token.
+    pub fn rejected(&self, token: &Token, status: StatusCode, body: &[u8]) -> Verdict {
+        let verdict = self.with(|session, now| {
+            session.rejected(now, token.generation(), status, body, &mut self.settings.budget.lock())
+        });
+        self.wake();
+        verdict
+    }
+
+    /// What has to be kept to go on after a restart.
+    #[must_use]
+    pub fn snapshot(&self) -> StoredSession {
+        self.with(|session, now| session.snapshot(now, &self.settings.budget.lock()))
+    }
+
+    /// Takes over what another process has stored.
+    pub fn adopt(&self, stored: StoredSession) {
+        self.with(|session, now| session.adopt(now, stored, &mut self.settings.budget.lock()));
+        self.wake();
+    }
+
+    /// Takes other credentials; a session that has stopped because of the old ones goes on.
+    pub fn replace_credentials(&self, credentials: Credentials) {
+        self.with(|session, _| session.replace_credentials(credentials));
+        self.wake();
+    }
+
+    /// Forgets all tokens and stops.
+    pub fn forget(&self) {
+        self.with(Session::forget);
+        self.wake();
+    }
+
+    /// Whether this thread runs a callback of this session: what it waited for might be waiting for it.
+    #[must_use]
+    pub fn is_calling_back(&self) -> bool {
+        callback::runs_for(self)
+    }
+
+    /// Runs a callback of this session.
+    pub fn call_back<T>(&self, callback: impl FnOnce() -> T) -> T {
+        callback::run_for(self, callback)
+    }
+
+    /// The error for a caller who would have to wait this long.
+    #[must_use]
+    pub fn not_yet(&self, retry_after: Duration) -> TokenError {
+        TokenError::NotYet { retry_after, reason: lock(&self.last_trouble).clone() }
+    }
+
+    /// Tells the session something, or asks it, and passes on what came of it.
+    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut Session, Timestamp) -> T) -> T {
+        let now = self.clock.now();
+        let mut session = lock(&self.session);
+        let result = act(&mut session, now);
+        let events = std::iter::from_fn(|| session.next_event()).collect::<Vec<_>>();
+        self.publish(&session, now);
+        drop(session);
+        for event in &events {
+            self.tell(event);
+        }
+        result
+    }
+
+    /// Changes whose turn it is, and has those who wait look again.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Turns)) {
+        change(&mut lock(&self.turns));
+        (self.changed)();
+    }
+
+    fn wake(&self) {
+        self.change(Turns::wake);
+    }
+
+    fn publish(&self, session: &Session, now: Timestamp) {
+        let token = session.token(now);
+        // A token may be good for another time than was thought, once more is known of the server's clock.
+        let identity = |token: &SessionToken| (token.generation, token.usable_until, token.market_data_token.is_some());
+        if token.as_ref().map(identity) != self.token.load().as_deref().map(identity) {
+            self.token.store(token.map(Arc::new));
+        }
+        if **self.environment.load() != *session.environment() {
+            self.environment.store(Arc::new(session.environment().clone()));
+        }
+    }
+
+    fn tell(&self, event: &Event) {
+        tracing::info!(target: "tradovate_auth::session", "{event}");
+        let trouble = match &event.kind {
+            EventKind::LoggedIn { .. } | EventKind::Renewed { .. } | EventKind::Refreshed { .. } => Some(None),
+            EventKind::Failed { .. }
+            | EventKind::Postponed { .. }
+            | EventKind::CaptchaAsked { .. }
+            | EventKind::LockedOut { .. }
+            | EventKind::Refused { .. }
+            | EventKind::PossiblyKicked { .. }
+            | EventKind::StoreFailed { .. } => Some(Some(event.to_string())),
+            _ => None,
+        };
+        if let Some(trouble) = trouble {
+            *lock(&self.last_trouble) = trouble;
+        }
+        if let Some(observer) = &self.settings.on_event {
+            callback::observe(self, || observer(event));
+        }
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+fn idle(now: Timestamp, rest: Rest) -> Idle {
+    match rest {
+        Rest::Until(end) => Idle::Wait(between(now, end)),
+        Rest::Stopped(reason) => Idle::Stopped(reason),
+    }
+}
+
+fn between(now: Timestamp, end: Timestamp) -> Duration {
+    Duration::try_from(end.duration_since(now)).unwrap_or_default()
+}
+
+/// A panic of another thread leaves what is behind a lock as it was between two calls, which is a good state.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

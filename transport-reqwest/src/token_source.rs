@@ -1,0 +1,335 @@
+//! [`TokenSource`]: a valid token for any number of tasks, by one login that is kept.
+//!
+//! A task that finds no token has the session's next request carried by a task of its own, and waits for what comes of
+//! it; so a caller that is cancelled cancels no exchange. Nobody waits while a token is held.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tradovate_auth_core::{
+    BaseUrl, BuildError, CallError, Credentials, Environment, Event, Grant, OAuthApp, Policy, Purpose, RefreshToken,
+    SecureUrl, Session, StoredSession, Verdict,
+};
+use tradovate_auth_token_source::{Idle, Patience, Settings, Shared, SharedBudget, Task, Token, TokenError, Turn};
+
+use crate::client::Client;
+use crate::keeper::Keeper;
+
+/// Why a snapshot could not be stored.
+pub type StoreError = Box<dyn std::error::Error + Send + Sync>;
+
+type Saving = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>;
+
+type Store = Box<dyn Fn(StoredSession) -> Saving + Send + Sync>;
+
+/// A valid token whenever one is asked for. Cheap to clone; clones are the same source. It lives on tokio, with any
+/// number of threads.
+///
+/// ```
+/// use tradovate_auth_reqwest::TokenSource;
+/// use tradovate_auth_simulator::Simulator;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = Simulator::builder().serve()?;
+/// let tokens = TokenSource::new(server.environment(), server.credentials())?;
+/// let accounts = reqwest::Client::new()
+///     .get(tokens.url("/account/list")?.to_string())
+///     .header("Authorization", tokens.token().await?.header())
+///     .send()
+///     .await?;
+/// assert_eq!(accounts.status(), 200);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// What the server thinks of a token is reported in two lines, and nothing is sent twice:
+///
+/// ```
+/// # use tradovate_auth_core::Verdict;
+/// # use tradovate_auth_reqwest::TokenSource;
+/// # use tradovate_auth_simulator::Simulator;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let server = Simulator::builder().serve()?;
+/// # let tokens = TokenSource::new(server.environment(), server.credentials())?;
+/// # let token = tokens.token().await?;
+/// # server.with(|simulator| simulator.expire_sessions("synthetic-user"));
+/// # let url = tokens.url("/account/list")?.to_string();
+/// # let response = reqwest::Client::new().get(url).header("Authorization", token.header()).send().await?;
+/// let (status, body) = (response.status(), response.bytes().await?);
+/// let verdict = tokens.rejected(&token, status, &body);
+/// # assert_eq!(verdict, Verdict::Dead);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct TokenSource {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    shared: Arc<Shared>,
+    /// Sees each change of the session.
+    changes: watch::Receiver<()>,
+    client: Client,
+    store: Option<Store>,
+}
+
+impl TokenSource {
+    /// A source for a user with a password. It logs in when it is first asked for a token.
+    ///
+    /// # Errors
+    /// [`CallError::Io`] when TLS can't be set up.
+    pub fn new(environment: Environment, credentials: Credentials) -> Result<Self, CallError> {
+        Self::builder(environment, credentials).build()
+    }
+
+    /// The same with settings.
+    pub fn builder(environment: Environment, credentials: Credentials) -> TokenSourceBuilder {
+        TokenSourceBuilder::of(environment.clone(), |seed| Session::new(environment, credentials, seed))
+    }
+
+    /// A source for an OAuth app, from the refresh token of its last answer.
+    pub fn from_refresh_token(environment: Environment, app: OAuthApp, token: RefreshToken) -> TokenSourceBuilder {
+        TokenSourceBuilder::of(environment.clone(), |seed| Session::from_refresh_token(environment, app, token, seed))
+    }
+
+    /// A source for an OAuth app, from the checked answer to the exchange of a code.
+    pub fn from_grant(environment: Environment, app: OAuthApp, grant: Grant) -> TokenSourceBuilder {
+        TokenSourceBuilder::of(environment.clone(), |seed| Session::from_grant(environment, app, grant, seed))
+    }
+
+    /// A valid token: at once where one is held, else as soon as there is one. Dropping the future loses no answer.
+    ///
+    /// # Errors
+    /// [`TokenError::NotYet`] where that takes longer than the source's patience, at once where it is known before;
+    /// [`TokenError::Stopped`] where only the owner can help.
+    ///
+    /// # Panics
+    /// Outside of tokio, as all of [`reqwest`] does.
+    pub async fn token(&self) -> Result<Token, TokenError> {
+        match self.inner.shared.token() {
+            Some(token) => Ok(token),
+            None => self.inner.wait_for_token().await,
+        }
+    }
+
+    /// The URL of a trading path, such as `/order/list`, at the host in force.
+    ///
+    /// # Errors
+    /// [`BuildError::InvalidUrl`] when the path can't be part of a URL.
+    pub fn url(&self, path: &str) -> Result<SecureUrl, BuildError> {
+        self.environment().url(Purpose::Trading, path)
+    }
+
+    /// The base of a purpose at the host in force; `None` where no host is known for it.
+    #[must_use]
+    pub fn base_url(&self, purpose: Purpose) -> Option<BaseUrl> {
+        self.environment().base_url(purpose).cloned()
+    }
+
+    /// The URL of the socket of a purpose at the host in force; `None` where no host is known for it.
+    #[must_use]
+    pub fn websocket_url(&self, purpose: Purpose) -> Option<String> {
+        self.environment().websocket_url(purpose)
+    }
+
+    /// The environment with the hosts in force.
+    #[must_use]
+    pub fn environment(&self) -> Arc<Environment> {
+        self.inner.shared.environment()
+    }
+
+    /// Tells what came of a call with a token: the status and body of a response, or 401 with the text of a socket's
+    /// refusal, or 421. The verdict says what to do with the call; nothing is sent twice by this.
+    #[must_use]
+    pub fn rejected(&self, token: &Token, status: StatusCode, body: &[u8]) -> Verdict {
+        self.inner.shared.rejected(token, status, body)
+    }
+
+    /// What has to be kept to go on after a restart: give it to [`TokenSourceBuilder::resume`] then.
+    #[must_use]
+    pub fn snapshot(&self) -> StoredSession {
+        self.inner.shared.snapshot()
+    }
+
+    /// Takes over what another process has stored, where it is newer.
+    pub fn adopt(&self, stored: StoredSession) {
+        self.inner.shared.adopt(stored);
+    }
+
+    /// Takes other credentials; a source that has stopped because of the old ones goes on.
+    pub fn replace_credentials(&self, credentials: Credentials) {
+        self.inner.shared.replace_credentials(credentials);
+    }
+
+    /// Forgets all tokens and stops. The server knows no log-out: its token lives to its expiry.
+    pub fn forget(&self) {
+        self.inner.shared.forget();
+    }
+
+    /// Renews ahead of expiry, in a task of its own, for as long as the handle lives.
+    ///
+    /// # Panics
+    /// Outside of tokio.
+    pub fn keep_alive(&self) -> Keeper {
+        Keeper::start(Arc::clone(&self.inner))
+    }
+}
+
+impl fmt::Debug for TokenSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenSource").field("shared", &self.inner.shared).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    async fn wait_for_token(self: &Arc<Self>) -> Result<Token, TokenError> {
+        let patience = Patience::new(&self.shared);
+        loop {
+            let mut changes = self.changes();
+            let idle = self.lead();
+            if let Some(token) = self.shared.token() {
+                return Ok(token);
+            }
+            // Over or changed, the loop looks again.
+            let _ = timeout(patience.sleep(&self.shared, idle)?, changes.changed()).await;
+        }
+    }
+
+    /// Has the next thing done, by a task of its own, unless one is at it or nothing is to be done yet.
+    pub(crate) fn lead(self: &Arc<Self>) -> Idle {
+        match self.shared.next() {
+            Ok((turn, task)) => {
+                tokio::spawn(Arc::clone(self).carry(turn, task));
+                self.shared.led()
+            }
+            Err(idle) => idle,
+        }
+    }
+
+    /// What changes from now on.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        let mut changes = self.changes.clone();
+        changes.mark_unchanged();
+        changes
+    }
+
+    /// Does one thing, and what follows from it at once: what has come is stored, whether or not anybody still waits.
+    async fn carry(self: Arc<Self>, mut turn: Turn, mut task: Task) {
+        loop {
+            turn.begin();
+            match task {
+                Task::Send(request) => {
+                    let endpoint = request.uri().path().rsplit('/').next().unwrap_or_default();
+                    turn.answered(self.client.carry(endpoint, &request).await);
+                }
+                Task::Store(snapshot) => {
+                    let stored = match &self.store {
+                        Some(store) => store(snapshot).await.is_ok(),
+                        None => true,
+                    };
+                    turn.stored(stored);
+                }
+            }
+            let Ok(next) = self.shared.next() else { return };
+            (turn, task) = next;
+        }
+    }
+}
+
+/// Settings of a [`TokenSource`].
+#[must_use]
+pub struct TokenSourceBuilder {
+    session: Session,
+    environment: Environment,
+    client: Option<Client>,
+    store: Option<Store>,
+    settings: Settings,
+}
+
+impl TokenSourceBuilder {
+    fn of(environment: Environment, session: impl FnOnce(u64) -> Session) -> Self {
+        // Without entropy from the system, sessions spread less.
+        let seed = getrandom::u64().unwrap_or_default();
+        Self { session: session(seed), environment, client: None, store: None, settings: Settings::new(seed) }
+    }
+
+    /// Uses a client of yours: its connections, time-out and limits.
+    pub fn client(mut self, client: Client) -> Self {
+        self.client = Some(client);
+        self
+    }
+
+    /// When to renew, how long to wait, how often to try.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.settings.policy = policy;
+        self
+    }
+
+    /// The budget of the network address: give the same one to all sources that leave by the same address.
+    pub fn budget(mut self, budget: SharedBudget) -> Self {
+        self.settings.budget = budget;
+        self
+    }
+
+    /// How long a caller waits for a token before it gets an error: 60 seconds unless set.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.settings.patience = patience;
+        self
+    }
+
+    /// Goes on with what an earlier process has stored.
+    pub fn resume(mut self, stored: StoredSession) -> Self {
+        self.settings.resume = Some(stored);
+        self
+    }
+
+    /// Stores each new session before it is used: a crash loses nothing that had been received and stored. Where it
+    /// fails, by an error or a panic, or takes longer than the policy's deadline, it is asked again after a pause, and
+    /// the new token waits. It must not wait for a token of this source, which may be waiting for it.
+    pub fn store<F, E>(mut self, save: impl Fn(StoredSession) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<StoreError>,
+    {
+        self.store = Some(Box::new(move |snapshot| {
+            let saving = save(snapshot);
+            Box::pin(async move { saving.await.map_err(Into::into) })
+        }));
+        self
+    }
+
+    /// Calls back with each event, on the task that brought it about. A panic ends in it.
+    pub fn on_event(mut self, observer: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.settings.on_event = Some(Arc::new(observer));
+        self
+    }
+
+    /// The source. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`CallError::Io`] when TLS can't be set up.
+    pub fn build(self) -> Result<TokenSource, CallError> {
+        let client = match self.client {
+            Some(client) => client,
+            None => Client::new(self.environment)?,
+        };
+        let (sender, changes) = watch::channel(());
+        let settings = Settings { timeout: client.timeout(), ..self.settings };
+        let shared = Shared::new(self.session, self.store.is_some(), settings, move || sender.send_replace(()));
+        Ok(TokenSource { inner: Arc::new(Inner { shared: Arc::new(shared), changes, client, store: self.store }) })
+    }
+}
+
+impl fmt::Debug for TokenSourceBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenSourceBuilder").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,63 @@
+//! [`Keeper`]: renews ahead of expiry on a thread of its own.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::Duration;
+
+use tradovate_auth_token_source::Idle;
+
+use crate::token_source::Inner;
+
+/// Keeps a session alive for as long as it lives itself. Dropping it ends its thread; an exchange under way is brought
+/// to its end in the background, so that its answer is not lost.
+#[derive(Debug)]
+#[must_use = "the session is kept alive only as long as the keeper lives"]
+pub struct Keeper {
+    source: Arc<Inner>,
+    over: Arc<AtomicBool>,
+    ended: Receiver<()>,
+}
+
+/// The longest a keeper's end is waited for: it never carries a request itself, but may be in a callback, which may be
+/// the one that drops it.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+impl Keeper {
+    pub(crate) fn start(source: Arc<Inner>) -> std::io::Result<Self> {
+        let over = Arc::new(AtomicBool::new(false));
+        let (running, ended) = mpsc::channel();
+        let (keeps, told) = (Arc::clone(&source), Arc::clone(&over));
+        thread::Builder::new().name("tradovate-auth-keeper".into()).spawn(move || {
+            let _running = running;
+            keep(&keeps, &told);
+        })?;
+        Ok(Self { source, over, ended })
+    }
+}
+
+fn keep(source: &Arc<Inner>, over: &AtomicBool) {
+    loop {
+        // Counted before anything is looked at: what changes afterwards ends the sleep.
+        let seen = source.changes.count();
+        if over.load(Ordering::SeqCst) {
+            return;
+        }
+        let time = match source.lead() {
+            Idle::Wait(time) | Idle::Led(time) => time,
+            // Something changes before there is work.
+            Idle::Stopped(_) => Duration::MAX,
+        };
+        source.changes.sleep(seen, time);
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::SeqCst);
+        self.source.changes.tell();
+        // An error means that the thread has ended, which is what is waited for.
+        let _ = self.ended.recv_timeout(PATIENCE);
+    }
+}

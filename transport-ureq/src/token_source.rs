@@ -1,0 +1,327 @@
+//! [`TokenSource`]: a valid token for any number of threads, by one login that is kept.
+//!
+//! A thread that finds no token has the session's next request carried by a thread of its own, and waits for what comes
+//! of it; so a caller whose patience ends loses no answer. Nobody waits while a token is held.
+
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use http::StatusCode;
+use tradovate_auth_core::{
+    BaseUrl, BuildError, Credentials, Environment, Event, Grant, OAuthApp, Policy, Purpose, RefreshToken, SecureUrl,
+    Session, StoredSession, Verdict,
+};
+use tradovate_auth_token_source::{
+    Idle, LONGEST_SLEEP, Patience, Settings, Shared, SharedBudget, Task, Token, TokenError, Turn,
+};
+
+use crate::client::Client;
+use crate::keeper::Keeper;
+use crate::middleware::BearerMiddleware;
+
+type Store = Box<dyn Fn(&StoredSession) -> Result<(), StoreError> + Send + Sync>;
+
+/// Why a snapshot could not be stored.
+pub type StoreError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A valid token whenever one is asked for. Cheap to clone; clones are the same source.
+///
+/// ```
+/// use tradovate_auth_core::Purpose;
+/// use tradovate_auth_simulator::Simulator;
+/// use tradovate_auth_ureq::TokenSource;
+///
+/// let server = Simulator::builder().serve()?;
+/// let tokens = TokenSource::new(server.environment(), server.credentials());
+/// let accounts = ureq::get(tokens.url("/account/list")?.as_uri())
+///     .header("Authorization", tokens.token()?.header())
+///     .call()?;
+/// assert_eq!(accounts.status(), 200);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct TokenSource {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) changes: Arc<Changes>,
+    client: Client,
+    store: Option<Store>,
+}
+
+/// Counts the changes of a session: whoever sleeps is woken by another number than it went to sleep with.
+#[derive(Default)]
+pub(crate) struct Changes {
+    count: Mutex<u64>,
+    changed: Condvar,
+}
+
+impl Changes {
+    pub(crate) fn count(&self) -> u64 {
+        *self.lock()
+    }
+
+    pub(crate) fn tell(&self) {
+        let mut count = self.lock();
+        *count = count.wrapping_add(1);
+        self.changed.notify_all();
+    }
+
+    /// Sleeps until something changes or the time is over.
+    pub(crate) fn sleep(&self, seen: u64, time: Duration) {
+        let unchanged = |count: &mut u64| *count == seen;
+        drop(self.changed.wait_timeout_while(self.lock(), time.min(LONGEST_SLEEP), unchanged));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, u64> {
+        self.count.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl TokenSource {
+    /// A source for a user with a password. It logs in when it is first asked for a token.
+    #[must_use]
+    pub fn new(environment: Environment, credentials: Credentials) -> Self {
+        Self::builder(environment, credentials).build()
+    }
+
+    /// The same with settings.
+    pub fn builder(environment: Environment, credentials: Credentials) -> TokenSourceBuilder {
+        TokenSourceBuilder::of(environment.clone(), |seed| Session::new(environment, credentials, seed))
+    }
+
+    /// A source for an OAuth app, from the refresh token of its last answer.
+    pub fn from_refresh_token(environment: Environment, app: OAuthApp, token: RefreshToken) -> TokenSourceBuilder {
+        TokenSourceBuilder::of(environment.clone(), |seed| Session::from_refresh_token(environment, app, token, seed))
+    }
+
+    /// A source for an OAuth app, from the checked answer to the exchange of a code.
+    pub fn from_grant(environment: Environment, app: OAuthApp, grant: Grant) -> TokenSourceBuilder {
+        TokenSourceBuilder::of(environment.clone(), |seed| Session::from_grant(environment, app, grant, seed))
+    }
+
+    /// A valid token: at once where one is held, else as soon as there is one.
+    ///
+    /// # Errors
+    /// [`TokenError::NotYet`] where that takes longer than the source's patience, at once where it is known before;
+    /// [`TokenError::Stopped`] where only the owner can help.
+    pub fn token(&self) -> Result<Token, TokenError> {
+        match self.inner.shared.token() {
+            Some(token) => Ok(token),
+            None => self.inner.wait_for_token(),
+        }
+    }
+
+    /// The URL of a trading path, such as `/order/list`, at the host in force.
+    ///
+    /// # Errors
+    /// [`BuildError::InvalidUrl`] when the path can't be part of a URL.
+    pub fn url(&self, path: &str) -> Result<SecureUrl, BuildError> {
+        self.environment().url(Purpose::Trading, path)
+    }
+
+    /// The base of a purpose at the host in force; `None` where no host is known for it.
+    #[must_use]
+    pub fn base_url(&self, purpose: Purpose) -> Option<BaseUrl> {
+        self.environment().base_url(purpose).cloned()
+    }
+
+    /// The URL of the socket of a purpose at the host in force; `None` where no host is known for it.
+    #[must_use]
+    pub fn websocket_url(&self, purpose: Purpose) -> Option<String> {
+        self.environment().websocket_url(purpose)
+    }
+
+    /// The environment with the hosts in force.
+    #[must_use]
+    pub fn environment(&self) -> Arc<Environment> {
+        self.inner.shared.environment()
+    }
+
+    /// Tells what came of a call with a token: the status and body of a response, or 401 with the text of a socket's
+    /// refusal, or 421. The verdict says what to do with the call; nothing is sent twice by this.
+    #[must_use]
+    pub fn rejected(&self, token: &Token, status: StatusCode, body: &[u8]) -> Verdict {
+        self.inner.shared.rejected(token, status, body)
+    }
+
+    /// What has to be kept to go on after a restart: give it to [`TokenSourceBuilder::resume`] then.
+    #[must_use]
+    pub fn snapshot(&self) -> StoredSession {
+        self.inner.shared.snapshot()
+    }
+
+    /// Takes over what another process has stored, where it is newer.
+    pub fn adopt(&self, stored: StoredSession) {
+        self.inner.shared.adopt(stored);
+    }
+
+    /// Takes other credentials; a source that has stopped because of the old ones goes on.
+    pub fn replace_credentials(&self, credentials: Credentials) {
+        self.inner.shared.replace_credentials(credentials);
+    }
+
+    /// Forgets all tokens and stops. The server knows no log-out: its token lives to its expiry.
+    pub fn forget(&self) {
+        self.inner.shared.forget();
+    }
+
+    /// A middleware for an agent of yours that adds the bearer to its calls.
+    #[must_use]
+    pub fn middleware(&self) -> BearerMiddleware {
+        BearerMiddleware::new(self.clone())
+    }
+
+    /// Renews ahead of expiry, on a thread of its own, for as long as the handle lives.
+    ///
+    /// # Errors
+    /// When the system has no thread to give.
+    pub fn keep_alive(&self) -> std::io::Result<Keeper> {
+        Keeper::start(Arc::clone(&self.inner))
+    }
+}
+
+impl fmt::Debug for TokenSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TokenSource").field(&self.inner).finish()
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inner").field("shared", &self.shared).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn wait_for_token(self: &Arc<Self>) -> Result<Token, TokenError> {
+        let patience = Patience::new(&self.shared);
+        loop {
+            let seen = self.changes.count();
+            let idle = self.lead();
+            if let Some(token) = self.shared.token() {
+                return Ok(token);
+            }
+            self.changes.sleep(seen, patience.sleep(&self.shared, idle)?);
+        }
+    }
+
+    /// Has the next thing done, by a thread of its own, unless one is at it or nothing is to be done yet.
+    pub(crate) fn lead(self: &Arc<Self>) -> Idle {
+        match self.shared.next() {
+            Ok((turn, task)) => {
+                let source = Arc::clone(self);
+                let carrier = thread::Builder::new().name("tradovate-auth".into());
+                // Without a thread to be had the turn is dropped, which tells the session; it tries again.
+                drop(carrier.spawn(move || source.carry(turn, task)));
+                self.shared.led()
+            }
+            Err(idle) => idle,
+        }
+    }
+
+    /// Does one thing, and what follows from it at once: what has come is stored, whether or not anybody still waits.
+    fn carry(self: &Arc<Self>, mut turn: Turn, mut task: Task) {
+        loop {
+            turn.begin();
+            match task {
+                Task::Send(request) => {
+                    let endpoint = request.uri().path().rsplit('/').next().unwrap_or_default();
+                    turn.answered(self.client.carry(endpoint, &request));
+                }
+                Task::Store(snapshot) => {
+                    let save = || self.store.as_ref().is_none_or(|store| store(&snapshot).is_ok());
+                    turn.stored(self.shared.call_back(save));
+                }
+            }
+            let Ok(next) = self.shared.next() else { return };
+            (turn, task) = next;
+        }
+    }
+}
+
+/// Settings of a [`TokenSource`].
+#[must_use]
+pub struct TokenSourceBuilder {
+    session: Session,
+    client: Client,
+    store: Option<Store>,
+    settings: Settings,
+}
+
+impl TokenSourceBuilder {
+    fn of(environment: Environment, session: impl FnOnce(u64) -> Session) -> Self {
+        // Without entropy from the system, sessions spread less.
+        let seed = getrandom::u64().unwrap_or_default();
+        Self { session: session(seed), client: Client::new(environment), store: None, settings: Settings::new(seed) }
+    }
+
+    /// Uses a client of yours: its agent, time-out and limits.
+    pub fn client(mut self, client: Client) -> Self {
+        self.client = client;
+        self
+    }
+
+    /// When to renew, how long to wait, how often to try.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.settings.policy = policy;
+        self
+    }
+
+    /// The budget of the network address: give the same one to all sources that leave by the same address.
+    pub fn budget(mut self, budget: SharedBudget) -> Self {
+        self.settings.budget = budget;
+        self
+    }
+
+    /// How long a caller waits for a token before it gets an error: 60 seconds unless set.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.settings.patience = patience;
+        self
+    }
+
+    /// Goes on with what an earlier process has stored.
+    pub fn resume(mut self, stored: StoredSession) -> Self {
+        self.settings.resume = Some(stored);
+        self
+    }
+
+    /// Stores each new session before it is used: a crash loses nothing that had been received and stored. Where it
+    /// fails, by an error or a panic, or takes longer than the policy's deadline, it is asked again after a pause, and
+    /// the new token waits. As in [`Self::on_event`], no token of this source is waited for inside of it.
+    pub fn store<E: Into<StoreError>>(
+        mut self,
+        save: impl Fn(&StoredSession) -> Result<(), E> + Send + Sync + 'static,
+    ) -> Self {
+        self.store = Some(Box::new(move |snapshot| save(snapshot).map_err(Into::into)));
+        self
+    }
+
+    /// Calls back with each event, on the thread that brought it about. Inside of it the source may be used, but no token
+    /// is waited for: it is there, or [`TokenError::NotYet`] says that it isn't. A panic ends in it.
+    pub fn on_event(mut self, observer: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.settings.on_event = Some(Arc::new(observer));
+        self
+    }
+
+    /// The source. Nothing is sent yet.
+    #[must_use]
+    pub fn build(self) -> TokenSource {
+        let changes = Arc::new(Changes::default());
+        let told = Arc::clone(&changes);
+        let settings = Settings { timeout: self.client.timeout(), ..self.settings };
+        let shared = Shared::new(self.session, self.store.is_some(), settings, move || told.tell());
+        let inner = Inner { shared: Arc::new(shared), changes, client: self.client, store: self.store };
+        TokenSource { inner: Arc::new(inner) }
+    }
+}
+
+impl fmt::Debug for TokenSourceBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenSourceBuilder").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
