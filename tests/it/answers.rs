@@ -11,7 +11,7 @@ use tradovate_auth::{AccessTokenResponse, Answer, CallError, DeadToken, Error, F
 
 use crate::support::{LOGGED_IN, Peer, Transport, at, response, silent_after};
 
-/// What both transports make of an answer to a log-in.
+/// What both transports make of an answer to a login.
 fn log_in_at(peer: &Peer) -> Vec<Result<Answer<AccessTokenResponse>, CallError>> {
     Transport::both(&at(&peer.base_url())).iter().map(Transport::log_in).collect()
 }

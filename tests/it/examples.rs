@@ -145,3 +145,70 @@ fn they_print_no_secret_even_at_trace_level() {
     let log = run("quickstart", variables(&base_url).into_iter().chain([("RUST_LOG", "trace")])).stderr;
     assert!(String::from_utf8_lossy(&log).contains("tradovate_auth{endpoint="), "there is a log to look at");
 }
+
+const KEPT: [&str; 2] = ["stay_logged_in", "stay_logged_in_async"];
+
+/// Runs an example with arguments against a server.
+fn run_with(server: &Server, name: &str, arguments: &[&str]) -> Output {
+    let base_url = server.base_url();
+    Command::new(example(name)).args(arguments).env_clear().envs(variables(&base_url)).output().unwrap()
+}
+
+#[test]
+fn a_login_is_kept_for_as_long_as_it_is_asked_for() {
+    for name in KEPT {
+        let server = server(Side::Live);
+        let output = run_with(&server, name, &["--for", "1"]);
+        assert!(output.status.success(), "{output:?}");
+        assert!(stdout(&output).contains("Z logged in, good until 2"), "{output:?}");
+        assert!(output.stderr.is_empty(), "{output:?}");
+        assert_eq!(server.statistics().logins, 1);
+    }
+}
+
+#[test]
+fn a_wait_is_announced_with_its_end() {
+    for name in KEPT {
+        let server = server(Side::Live);
+        server.lock_out(LockOut::too_many_requests());
+        let output = run_with(&server, name, &["--for", "1"]);
+        assert!(output.status.success(), "{output:?}");
+        assert!(stdout(&output).contains("Z locked out: nothing is sent before 2"), "{output:?}");
+    }
+}
+
+#[test]
+fn a_session_that_has_stopped_for_good_ends_them_with_the_reason() {
+    for name in KEPT {
+        let server = server(Side::Live);
+        server.with(|simulator| simulator.user_mut("trader").unwrap().password = "another".into());
+        let output = run_with(&server, name, &["--for", "60"]);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let stderr = str::from_utf8(&output.stderr).unwrap();
+        assert!(stderr.starts_with("refused by the server with \"Incorrect username"), "{stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    }
+}
+
+#[test]
+fn arguments_they_don_t_know_are_explained() {
+    for name in KEPT {
+        for arguments in [&["--for"][..], &["--for", "soon"], &["--forever", "1"]] {
+            let output = run_with(&server(Side::Live), name, arguments);
+            assert!(failure(&output).starts_with("usage: stay_logged_in"), "{output:?}");
+        }
+    }
+}
+
+#[test]
+fn the_others_run_by_themselves() {
+    for (name, said) in [
+        ("day", "minutes without a token"),
+        ("manual_loop", "token 3 is good until"),
+        ("many_users", "1000 of 1000 users have a token at the end of the day"),
+    ] {
+        let output = run(name, []);
+        assert!(output.status.success(), "{output:?}");
+        assert!(stdout(&output).contains(said), "{output:?}");
+    }
+}

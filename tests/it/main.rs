@@ -4,6 +4,7 @@ mod support;
 
 mod answers;
 mod examples;
+mod laws;
 mod proxies;
 mod redaction;
 mod redirects;
@@ -11,3 +12,4 @@ mod requests;
 mod simulator;
 mod time_outs;
 mod tls;
+mod token_source;

@@ -6,7 +6,7 @@ use crate::support::{LOGGED_IN, Peer, response};
 
 /// Logs in by both transports from a process whose environment has this proxy, in both spellings.
 fn log_in_behind(proxy: &Peer, base_url: &str) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_log-in"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_login"));
     for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"] {
         command.env(name, format!("http://{}", proxy.address()));
     }

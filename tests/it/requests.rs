@@ -91,7 +91,7 @@ fn an_oauth_exchange_is_one_post() {
     assert_eq!(reqwest, ureq);
 }
 
-/// A change of password answers as a log-in does; its endpoint is the caller's own.
+/// A change of password answers as a login does; its endpoint is the caller's own.
 struct ModifyPassword;
 
 impl Endpoint for ModifyPassword {

@@ -149,7 +149,7 @@ fn a_server_clock_that_is_wrong_by_ten_minutes_is_followed() {
 #[test]
 fn an_expired_answer_is_no_grant() {
     each(
-        || Simulator::builder().lifetime(Duration::ZERO),
+        || Simulator::builder().lifetime(Duration::ZERO).options(|options| options.expiration_fraction = false),
         |server, transport| {
             let credentials = server.credentials();
             let error = transport.call(&AccessTokenRequest::new(&credentials)).unwrap().grant().unwrap_err();

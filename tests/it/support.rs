@@ -1,12 +1,16 @@
 //! The world of a test: a peer that answers what it is told, and both transports to call it with.
 
+pub(crate) mod gate;
 pub(crate) mod peer;
+pub(crate) mod source;
 pub(crate) mod tls;
 pub(crate) mod transport;
 
 use tradovate_auth::{AccessToken, BaseUrl, ClientId, Credentials, DeviceId, Environment};
 
+pub(crate) use gate::Gate;
 pub(crate) use peer::{Peer, response, silent_after};
+pub(crate) use source::{Kind, RUNTIME, Source, await_one, await_that};
 pub(crate) use transport::Transport;
 
 /// What the tests log in with. Every secret is a canary.
@@ -26,6 +30,6 @@ pub(crate) fn at(base: &str) -> Environment {
     Environment::custom(BaseUrl::parse(base).unwrap())
 }
 
-/// An answer to a log-in whose token lives until the end of the century.
+/// An answer to a login whose token lives until the end of the century.
 pub(crate) const LOGGED_IN: &str =
     r#"{"accessToken":"canary-issued-token","expirationTime":"2099-12-31T00:00:00Z","userId":15460}"#;

@@ -1,0 +1,213 @@
+//! The token sources of both transports behind one face, so that each test runs on both.
+
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, LazyLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+use tokio::runtime::Runtime;
+use tradovate_auth::ureq::{SharedBudget, Token, TokenError};
+use tradovate_auth::{Credentials, Environment, Event, OAuthApp, Policy, RefreshToken, StoredSession, Verdict};
+use tradovate_auth_simulator::Server;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Ureq,
+    Reqwest,
+}
+
+/// Where the async sources of the tests live, unless a test is about runtimes.
+pub(crate) static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap());
+
+/// The longest a test waits for what must come; nothing is asserted about time.
+const LONG: Duration = Duration::from_secs(60);
+
+/// What must come.
+pub(crate) fn await_one<T>(receiver: &Receiver<T>) -> T {
+    receiver.recv_timeout(LONG).unwrap()
+}
+
+/// Looks until it is so.
+pub(crate) fn await_that(is_so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < LONG, "it does not come about");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+type Save = Arc<dyn Fn(&StoredSession) -> Result<(), String> + Send + Sync>;
+
+#[expect(clippy::large_enum_variant, reason = "there is one of them at a time")]
+pub(crate) enum Builder {
+    Ureq(tradovate_auth::ureq::TokenSourceBuilder),
+    Reqwest(tradovate_auth::reqwest::TokenSourceBuilder),
+}
+
+impl Builder {
+    fn map(
+        self,
+        blocking: impl FnOnce(tradovate_auth::ureq::TokenSourceBuilder) -> tradovate_auth::ureq::TokenSourceBuilder,
+        asynchronous: impl FnOnce(
+            tradovate_auth::reqwest::TokenSourceBuilder,
+        ) -> tradovate_auth::reqwest::TokenSourceBuilder,
+    ) -> Self {
+        match self {
+            Self::Ureq(builder) => Self::Ureq(blocking(builder)),
+            Self::Reqwest(builder) => Self::Reqwest(asynchronous(builder)),
+        }
+    }
+
+    pub(crate) fn patience(self, patience: Duration) -> Self {
+        self.map(|builder| builder.patience(patience), |builder| builder.patience(patience))
+    }
+
+    pub(crate) fn policy(self, policy: Policy) -> Self {
+        self.map(|builder| builder.policy(policy), |builder| builder.policy(policy))
+    }
+
+    pub(crate) fn budget(self, budget: &SharedBudget) -> Self {
+        self.map(|builder| builder.budget(budget.clone()), |builder| builder.budget(budget.clone()))
+    }
+
+    pub(crate) fn resume(self, stored: &StoredSession) -> Self {
+        self.map(|builder| builder.resume(stored.clone()), |builder| builder.resume(stored.clone()))
+    }
+
+    pub(crate) fn on_event(self, observer: impl Fn(&Event) + Send + Sync + Clone + 'static) -> Self {
+        let same = observer.clone();
+        self.map(|builder| builder.on_event(observer), |builder| builder.on_event(same))
+    }
+
+    /// A hook that may block and panic.
+    pub(crate) fn store(self, save: impl Fn(&StoredSession) -> Result<(), String> + Send + Sync + 'static) -> Self {
+        let save: Save = Arc::new(save);
+        let shared = Arc::clone(&save);
+        self.map(
+            |builder| builder.store(move |snapshot| save(snapshot)),
+            |builder| {
+                builder.store(move |snapshot| {
+                    let save = Arc::clone(&shared);
+                    async move { tokio::task::spawn_blocking(move || save(&snapshot)).await.unwrap() }
+                })
+            },
+        )
+    }
+
+    pub(crate) fn build(self) -> Source {
+        match self {
+            Self::Ureq(builder) => Source::Ureq(builder.build()),
+            Self::Reqwest(builder) => Source::Reqwest(builder.build().unwrap()),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Source {
+    Ureq(tradovate_auth::ureq::TokenSource),
+    Reqwest(tradovate_auth::reqwest::TokenSource),
+}
+
+#[derive(Debug)]
+#[expect(dead_code, reason = "they are kept, not looked at")]
+pub(crate) enum Keeper {
+    Ureq(tradovate_auth::ureq::Keeper),
+    Reqwest(tradovate_auth::reqwest::Keeper),
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 2] = [Self::Ureq, Self::Reqwest];
+
+    pub(crate) fn builder(self, environment: Environment, credentials: Credentials) -> Builder {
+        match self {
+            Self::Ureq => Builder::Ureq(tradovate_auth::ureq::TokenSource::builder(environment, credentials)),
+            Self::Reqwest => Builder::Reqwest(tradovate_auth::reqwest::TokenSource::builder(environment, credentials)),
+        }
+    }
+
+    pub(crate) fn of(self, server: &Server) -> Builder {
+        self.builder(server.environment(), server.credentials())
+    }
+
+    pub(crate) fn of_app(self, environment: Environment, app: OAuthApp, token: RefreshToken) -> Builder {
+        match self {
+            Self::Ureq => Builder::Ureq(tradovate_auth::ureq::TokenSource::from_refresh_token(environment, app, token)),
+            Self::Reqwest => {
+                Builder::Reqwest(tradovate_auth::reqwest::TokenSource::from_refresh_token(environment, app, token))
+            }
+        }
+    }
+}
+
+impl Source {
+    pub(crate) fn token(&self) -> Result<Token, TokenError> {
+        match self {
+            Self::Ureq(tokens) => tokens.token(),
+            Self::Reqwest(tokens) => RUNTIME.block_on(tokens.token()),
+        }
+    }
+
+    /// Asks on a thread or in a task of its own.
+    pub(crate) fn ask(&self) -> Receiver<Result<Token, TokenError>> {
+        let (sender, receiver) = mpsc::channel();
+        match self.clone() {
+            Self::Ureq(tokens) => drop(thread::spawn(move || sender.send(tokens.token()))),
+            Self::Reqwest(tokens) => {
+                drop(RUNTIME.spawn(async move { drop(sender.send(tokens.token().await)) }));
+            }
+        }
+        receiver
+    }
+
+    /// Asks until there is a token.
+    pub(crate) fn token_at_last(&self) -> Token {
+        let start = Instant::now();
+        loop {
+            match self.token() {
+                Ok(token) => return token,
+                Err(error) => assert!(start.elapsed() < LONG, "{error}"),
+            }
+        }
+    }
+
+    pub(crate) fn rejected(&self, token: &Token, status: u16, body: &str) -> Verdict {
+        let status = StatusCode::from_u16(status).unwrap();
+        match self {
+            Self::Ureq(tokens) => tokens.rejected(token, status, body.as_bytes()),
+            Self::Reqwest(tokens) => tokens.rejected(token, status, body.as_bytes()),
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> StoredSession {
+        match self {
+            Self::Ureq(tokens) => tokens.snapshot(),
+            Self::Reqwest(tokens) => tokens.snapshot(),
+        }
+    }
+
+    pub(crate) fn forget(&self) {
+        match self {
+            Self::Ureq(tokens) => tokens.forget(),
+            Self::Reqwest(tokens) => tokens.forget(),
+        }
+    }
+
+    pub(crate) fn replace_credentials(&self, credentials: Credentials) {
+        match self {
+            Self::Ureq(tokens) => tokens.replace_credentials(credentials),
+            Self::Reqwest(tokens) => tokens.replace_credentials(credentials),
+        }
+    }
+
+    pub(crate) fn keep_alive(&self) -> Keeper {
+        match self {
+            Self::Ureq(tokens) => Keeper::Ureq(tokens.keep_alive().unwrap()),
+            Self::Reqwest(tokens) => {
+                let _context = RUNTIME.enter();
+                Keeper::Reqwest(tokens.keep_alive())
+            }
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The token sources: one login for any number of callers, kept, and never at the cost of anything else.
+
+mod budget;
+mod callbacks;
+mod fast_path;
+mod keeper;
+mod middleware;
+mod oauth;
+mod patience;
+mod redaction;
+mod rejected;
+mod runtimes;
+mod single_flight;
+mod stored;
+mod two_lines;

@@ -1,0 +1,71 @@
+//! Several sources behind one network address.
+
+use tradovate_auth::ClientId;
+use tradovate_auth::ureq::SharedBudget;
+use tradovate_auth_simulator::{App, Endpoint, LockOut, Simulator, User};
+
+use crate::support::{Kind, await_one};
+
+#[test]
+fn a_lock_out_of_one_source_silences_the_others() {
+    for kind in Kind::ALL {
+        let server = Simulator::builder().serve().unwrap();
+        let budget = SharedBudget::default();
+        let [first, second] = [(), ()].map(|()| kind.of(&server).budget(&budget).build());
+        server.lock_out(LockOut::too_many_requests());
+        assert!(first.token().is_err());
+        assert!(second.token().unwrap_err().retry_after().is_some());
+        assert_eq!(server.statistics().log().len(), 1, "{kind:?}");
+    }
+}
+
+#[test]
+fn a_lock_out_that_a_caller_reports_silences_the_others() {
+    for kind in Kind::ALL {
+        let server = Simulator::builder().serve().unwrap();
+        let budget = SharedBudget::default();
+        let [first, second] = [(), ()].map(|()| kind.of(&server).budget(&budget).build());
+        let token = first.token().unwrap();
+        let _ = first.rejected(&token, 429, "");
+        assert!(second.token().is_err());
+        assert_eq!(server.statistics().log().len(), 1, "{kind:?}");
+    }
+}
+
+#[test]
+fn a_captcha_of_one_source_silences_the_log_ins_of_the_others() {
+    for kind in Kind::ALL {
+        let server = Simulator::builder().serve().unwrap();
+        let budget = SharedBudget::default();
+        let [first, second] = [(), ()].map(|()| kind.of(&server).budget(&budget).build());
+        server.captcha_next(Endpoint::AccessTokenRequest);
+        assert!(first.token().is_err());
+        assert!(second.token().is_err());
+        assert_eq!(server.statistics().log().len(), 1, "{kind:?}");
+    }
+}
+
+/// Logins that succeed don't count; those under way do until their answers are there.
+#[test]
+fn more_sources_than_may_fail_in_an_hour_log_in_at_once() {
+    for kind in Kind::ALL {
+        let builder = (0..8).fold(Simulator::builder(), |builder, index| {
+            builder.user(User::new(&format!("trader-{index}"), "correct horse"))
+        });
+        let server = builder.app(App::default()).serve().unwrap();
+        let budget = SharedBudget::default();
+        let asked: Vec<_> = (0..8)
+            .map(|index| {
+                let app = App::default();
+                let credentials = tradovate_auth::Credentials::new(format!("trader-{index}"), "correct horse")
+                    .with_app(&app.app_id, "1.0")
+                    .with_api_key(ClientId::parse(&app.cid), app.sec.expose());
+                kind.builder(server.environment(), credentials).budget(&budget).build().ask()
+            })
+            .collect();
+        for answer in asked {
+            assert!(await_one(&answer).is_ok(), "{kind:?}");
+        }
+        assert_eq!(server.statistics().logins, 8);
+    }
+}

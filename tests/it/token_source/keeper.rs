@@ -1,0 +1,100 @@
+//! The keeper: renews ahead of expiry over real HTTP, and ends with its handle.
+
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tradovate_auth::Event;
+use tradovate_auth_simulator::{Limits, Simulator};
+
+use crate::support::{Gate, Kind, LOGGED_IN, Peer, at, await_one, credentials, response};
+
+#[test]
+fn a_kept_session_has_a_token_at_any_moment_by_one_log_in() {
+    std::thread::scope(|scope| {
+        for kind in Kind::ALL {
+            scope.spawn(move || {
+                let server = Simulator::builder()
+                    .lifetime(Duration::from_secs(2))
+                    .options(|options| options.limits = Limits::none())
+                    .serve()
+                    .unwrap();
+                let source = kind.of(&server).build();
+                let _keeper = source.keep_alive();
+                source.token().unwrap();
+                let end = Instant::now() + Duration::from_secs(7);
+                while Instant::now() < end {
+                    let token = source.token().unwrap();
+                    assert!(token.expires_at() > Timestamp::now(), "{kind:?}");
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+                let statistics = server.statistics();
+                assert_eq!(statistics.logins, 1, "{kind:?}");
+                assert!(statistics.renewals >= 4, "{kind:?}: {}", statistics.renewals);
+            });
+        }
+    });
+}
+
+/// Tells when the last one that holds it is gone.
+struct LastWord(mpsc::Sender<()>);
+
+impl Drop for LastWord {
+    fn drop(&mut self) {
+        let _ = self.0.send(());
+    }
+}
+
+#[test]
+fn a_keeper_that_is_dropped_lets_go_of_its_source() {
+    for kind in Kind::ALL {
+        let server = Simulator::builder().serve().unwrap();
+        for _ in 0..20 {
+            let (sender, gone) = mpsc::channel();
+            let last_word = std::sync::Arc::new(LastWord(sender));
+            let held = move |_: &Event| {
+                let _ = &last_word;
+            };
+            server.with(Simulator::release);
+            let source = kind.of(&server).on_event(held).build();
+            let keeper = source.keep_alive();
+            source.token().unwrap();
+            drop(source);
+            drop(keeper);
+            await_one(&gone);
+        }
+    }
+}
+
+#[test]
+fn a_keeper_that_is_dropped_in_mid_exchange_loses_no_answer() {
+    for kind in Kind::ALL {
+        let gate = Gate::closed();
+        let held = gate.clone();
+        let peer = Peer::acting(move |connection, _| {
+            held.pass();
+            drop(connection.write_all(&response("200 OK", &[], LOGGED_IN)));
+        });
+        let source = kind.builder(at(&peer.base_url()), credentials()).build();
+        let keeper = source.keep_alive();
+        gate.await_arrival();
+        // Returns though the answer is held.
+        drop(keeper);
+        gate.open();
+        assert_eq!(source.token().unwrap().expose(), "canary-issued-token");
+        assert_eq!(peer.requests().len(), 1, "{kind:?}");
+    }
+}
+
+#[test]
+fn two_keepers_of_one_source_do_no_more_than_one() {
+    for kind in Kind::ALL {
+        let server = Simulator::builder().serve().unwrap();
+        let source = kind.of(&server).build();
+        let _keepers = [source.keep_alive(), source.keep_alive()];
+        let token = source.token().unwrap();
+        let _ = source.rejected(&token, 401, "Expired Access Token");
+        source.token().unwrap();
+        assert_eq!(server.statistics().log().len(), 2, "{kind:?}");
+    }
+}

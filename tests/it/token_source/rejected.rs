@@ -1,0 +1,122 @@
+//! What callers report, what they are told, and what follows: at most one renewal, never a login.
+
+use std::sync::mpsc;
+
+use tradovate_auth::{Event, EventKind, Verdict};
+use tradovate_auth_simulator::{ApiAccess, Endpoint, Simulator};
+
+use crate::support::{Kind, await_one, await_that};
+
+const VERDICTS: [(u16, &str, Verdict); 15] = [
+    (401, "Expired Access Token", Verdict::Dead),
+    (401, "Invalid access token", Verdict::Dead),
+    (401, "\"Invalid access token\"", Verdict::Dead),
+    (401, "Access is denied", Verdict::BeingChecked),
+    (401, "", Verdict::BeingChecked),
+    (307, "", Verdict::Moved),
+    (308, "", Verdict::Moved),
+    (421, "", Verdict::Moved),
+    (423, "", Verdict::LockedOut),
+    (429, "", Verdict::LockedOut),
+    (400, "Invalid access token", Verdict::NotAboutTheToken),
+    (403, "Access is denied", Verdict::NotAboutTheToken),
+    (404, "", Verdict::NotAboutTheToken),
+    (408, "", Verdict::NotAboutTheToken),
+    (500, "", Verdict::NotAboutTheToken),
+];
+
+#[test]
+fn each_refusal_has_its_verdict() {
+    for (status, body, verdict) in VERDICTS {
+        for kind in Kind::ALL {
+            let server = Simulator::builder().serve().unwrap();
+            let source = kind.of(&server).build();
+            let token = source.token().unwrap();
+            assert_eq!(source.rejected(&token, status, body), verdict, "{kind:?}: {status} {body}");
+        }
+    }
+}
+
+#[test]
+fn what_is_said_of_an_old_token_is_no_word_on_the_new_one() {
+    for kind in Kind::ALL {
+        let server = Simulator::builder().serve().unwrap();
+        let source = kind.of(&server).build();
+        let old = source.token().unwrap();
+        let _ = source.rejected(&old, 401, "Expired Access Token");
+        let new = source.token().unwrap();
+        assert_eq!(source.rejected(&old, 401, "Expired Access Token"), Verdict::AlreadyReplaced);
+        assert_eq!(source.token().unwrap().generation(), new.generation());
+        assert_eq!(server.statistics().requests(Endpoint::RenewAccessToken), 1, "{kind:?}");
+    }
+}
+
+#[test]
+fn a_thousand_reports_are_verified_by_one_renewal() {
+    for kind in Kind::ALL {
+        let server = Simulator::builder().serve().unwrap();
+        let source = kind.of(&server).build();
+        let token = source.token().unwrap();
+        let _keeper = source.keep_alive();
+        std::thread::scope(|scope| {
+            for _ in 0..10 {
+                scope.spawn(|| {
+                    for _ in 0..100 {
+                        let _ = source.rejected(&token, 401, "Access is denied");
+                    }
+                });
+            }
+        });
+        await_that(|| source.token().unwrap().generation() > token.generation());
+        for _ in 0..100 {
+            assert_eq!(source.rejected(&source.token().unwrap(), 401, "Access is denied"), Verdict::Forbidden);
+        }
+        let statistics = server.statistics();
+        assert_eq!((statistics.logins, statistics.requests(Endpoint::RenewAccessToken)), (1, 1), "{kind:?}");
+    }
+}
+
+#[test]
+fn a_forbidden_call_never_leads_to_a_log_in() {
+    for access in [ApiAccess::Denied, ApiAccess::DeniedSilently] {
+        for kind in Kind::ALL {
+            let server = Simulator::builder().serve().unwrap();
+            server.with(|simulator| {
+                let user = server.credentials().name().to_owned();
+                simulator.user_mut(&user).unwrap().api_access = access;
+            });
+            let source = kind.of(&server).build();
+            for _ in 0..50 {
+                let token = source.token().unwrap();
+                let mut response = ureq::get(server.base_url() + "/account/list")
+                    .config()
+                    .http_status_as_error(false)
+                    .build()
+                    .header("Authorization", token.header())
+                    .call()
+                    .unwrap();
+                let body = response.body_mut().read_to_string().unwrap();
+                let verdict = source.rejected(&token, response.status().as_u16(), &body);
+                assert!(matches!(verdict, Verdict::BeingChecked | Verdict::Forbidden | Verdict::AlreadyReplaced));
+            }
+            let statistics = server.statistics();
+            assert_eq!(statistics.logins, 1, "{kind:?}");
+            assert!(statistics.requests(Endpoint::RenewAccessToken) <= 1, "{kind:?}");
+        }
+    }
+}
+
+#[test]
+fn a_report_wakes_the_keeper() {
+    for (status, body) in [(401, "Expired Access Token"), (401, ""), (421, "")] {
+        for kind in Kind::ALL {
+            let server = Simulator::builder().serve().unwrap();
+            let (sender, events) = mpsc::channel();
+            let source = kind.of(&server).on_event(move |event: &Event| drop(sender.send(event.kind.clone()))).build();
+            let _keeper = source.keep_alive();
+            assert!(matches!(await_one(&events), EventKind::LoggedIn { .. }));
+            let _ = source.rejected(&source.token().unwrap(), status, body);
+            assert!(matches!(await_one(&events), EventKind::Renewed { .. }), "{kind:?}: {status}");
+        }
+    }
+}

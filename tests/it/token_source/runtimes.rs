@@ -1,0 +1,122 @@
+//! Async sources and the runtimes they are used from: several, dropped, idle.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+use std::thread;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tradovate_auth::Policy;
+use tradovate_auth::reqwest::{Client, TokenSource};
+use tradovate_auth_simulator::{Endpoint, Simulator};
+
+use crate::support::{Gate, LOGGED_IN, Peer, RUNTIME, at, credentials, response};
+
+fn current_thread() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// Asks on a runtime, and gives up before what it has spawned has run.
+fn ask_in_vain(runtime: &Runtime, tokens: &TokenSource) {
+    runtime.block_on(async {
+        let mut asking = pin!(tokens.token());
+        poll_fn(|context| {
+            assert!(asking.as_mut().poll(context).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_source_is_used_from_one_runtime_after_another() {
+    let server = Simulator::builder().serve().unwrap();
+    let tokens = TokenSource::new(server.environment(), server.credentials()).unwrap();
+    let token = current_thread().block_on(tokens.token()).unwrap();
+    let _ = tokens.rejected(&token, http::StatusCode::UNAUTHORIZED, b"Expired Access Token");
+    let renewed = current_thread().block_on(tokens.token()).unwrap();
+    assert_eq!(renewed.generation(), token.generation() + 1);
+    assert_eq!(server.statistics().logins, 1);
+}
+
+#[test]
+fn a_source_is_used_from_several_runtimes_at_once() {
+    let server = Simulator::builder().serve().unwrap();
+    let tokens = TokenSource::new(server.environment(), server.credentials()).unwrap();
+    let ask = |_| {
+        let tokens = tokens.clone();
+        thread::spawn(move || current_thread().block_on(tokens.token()).unwrap().generation())
+    };
+    let threads: Vec<_> = (0..16).map(ask).collect();
+    // The runtime that carries the request may end first where its own caller has got its token.
+    assert!(threads.into_iter().all(|thread| thread.join().unwrap() > 0));
+    assert_eq!(server.statistics().requests(Endpoint::AccessTokenRequest), 1);
+}
+
+#[test]
+fn a_runtime_that_is_dropped_in_mid_exchange_blocks_nobody() {
+    let gate = Gate::closed();
+    let held = gate.clone();
+    let peer = Peer::acting(move |connection, _| {
+        held.pass();
+        drop(connection.write_all(&response("200 OK", &[], LOGGED_IN)));
+    });
+    let tokens = TokenSource::new(at(&peer.base_url()), credentials()).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let asking = tokens.clone();
+    drop(runtime.spawn(async move { drop(asking.token().await) }));
+    gate.await_arrival();
+    drop(runtime);
+    gate.open();
+    assert!(RUNTIME.block_on(tokens.token()).is_ok());
+    assert_eq!(peer.requests().len(), 2, "the first may have been handled; one more is enough");
+}
+
+#[test]
+fn a_runtime_that_is_dropped_before_it_has_sent_anything_costs_no_log_in() {
+    let server = Simulator::builder().serve().unwrap();
+    let tokens = TokenSource::new(server.environment(), server.credentials()).unwrap();
+    let runtime = current_thread();
+    ask_in_vain(&runtime, &tokens);
+    drop(runtime);
+    assert_eq!(server.statistics().requests(Endpoint::AccessTokenRequest), 0);
+    assert!(RUNTIME.block_on(tokens.token()).is_ok());
+    assert_eq!(server.statistics().requests(Endpoint::AccessTokenRequest), 1);
+}
+
+#[test]
+fn a_runtime_that_is_dropped_before_the_store_was_asked_loses_no_session() {
+    let server = Simulator::builder().serve().unwrap();
+    let builder = TokenSource::builder(server.environment(), server.credentials());
+    let gate = Gate::closed();
+    let held = gate.clone();
+    let store = move |_| {
+        let held = held.clone();
+        async move { tokio::task::spawn_blocking(move || held.pass()).await }
+    };
+    let tokens = builder.store(store).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let asking = tokens.clone();
+    drop(runtime.spawn(async move { drop(asking.token().await) }));
+    gate.await_arrival();
+    runtime.shutdown_background();
+    gate.open();
+    assert!(RUNTIME.block_on(tokens.token()).is_ok());
+    assert_eq!(server.statistics().logins, 1);
+}
+
+#[test]
+fn a_runtime_that_idles_blocks_nobody_for_longer_than_an_exchange_may_take() {
+    let server = Simulator::builder().serve().unwrap();
+    let policy = Policy::default().with_deadline(Duration::from_secs(5));
+    let client = Client::new(server.environment()).unwrap().with_timeout(Duration::from_secs(5));
+    let builder = TokenSource::builder(server.environment(), server.credentials());
+    let tokens = builder.policy(policy).client(client).build().unwrap();
+    let idle = current_thread();
+    ask_in_vain(&idle, &tokens);
+    assert!(RUNTIME.block_on(tokens.token()).is_ok());
+    drop(idle);
+    assert!(RUNTIME.block_on(tokens.token()).is_ok());
+    assert_eq!(server.statistics().requests(Endpoint::AccessTokenRequest), 1);
+}

@@ -1,0 +1,139 @@
+//! Stored before used, whatever the store does, and resumed from what was stored.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+
+use tradovate_auth::{Event, EventKind, StoredSession};
+use tradovate_auth_simulator::{Endpoint, Simulator};
+
+use crate::support::{Gate, Kind, await_one};
+
+/// A database of one row, which is text.
+#[derive(Clone, Default)]
+struct Row(Arc<Mutex<Option<String>>>);
+
+impl Row {
+    fn write(&self, snapshot: &StoredSession) {
+        *self.0.lock().unwrap() = Some(serde_json::to_string(snapshot).unwrap());
+    }
+
+    fn read(&self) -> Option<StoredSession> {
+        self.0.lock().unwrap().as_ref().map(|text| serde_json::from_str(text).unwrap())
+    }
+}
+
+#[test]
+fn no_token_is_handed_out_before_it_is_stored() {
+    for kind in Kind::ALL {
+        let server = Simulator::builder().serve().unwrap();
+        let gate = Gate::closed();
+        let held = gate.clone();
+        let source = kind
+            .of(&server)
+            .store(move |_| {
+                held.pass();
+                Ok(())
+            })
+            .build();
+        let asked = source.ask();
+        gate.await_arrival();
+        assert_eq!(server.statistics().logins, 1);
+        assert!(asked.try_recv().is_err(), "{kind:?}");
+        gate.open();
+        assert!(await_one(&asked).is_ok());
+    }
+}
+
+#[test]
+fn a_store_that_fails_is_asked_again_and_the_token_waits() {
+    for kind in Kind::ALL {
+        let server = Simulator::builder().serve().unwrap();
+        let stores = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&stores);
+        let (sender, events) = mpsc::channel();
+        let source = kind
+            .of(&server)
+            .store(move |_| match counted.fetch_add(1, Ordering::SeqCst) {
+                0 => Err("no connection".to_owned()),
+                _ => Ok(()),
+            })
+            .on_event(move |event: &Event| drop(sender.send(event.kind.clone())))
+            .build();
+        source.token().unwrap();
+        assert_eq!(stores.load(Ordering::SeqCst), 2, "{kind:?}");
+        assert!(matches!(await_one(&events), EventKind::StoreFailed { .. }));
+        assert!(matches!(await_one(&events), EventKind::LoggedIn { .. }));
+        assert_eq!(server.statistics().requests(Endpoint::AccessTokenRequest), 1);
+    }
+}
+
+#[test]
+fn a_stored_session_goes_on_in_another_process() {
+    for kind in Kind::ALL {
+        let server = Simulator::builder().serve().unwrap();
+        let row = Row::default();
+        let writes = row.clone();
+        let build = || {
+            let writes = writes.clone();
+            kind.of(&server).store(move |snapshot| {
+                writes.write(snapshot);
+                Ok(())
+            })
+        };
+        let token = build().build().token().unwrap();
+        let resumed = build().resume(&row.read().unwrap()).build();
+        assert_eq!(resumed.token().unwrap().expose(), token.expose());
+        assert_eq!(server.statistics().log().len(), 1, "{kind:?}");
+
+        // And the session lives on: it renews, and stores what it gets.
+        let _ = resumed.rejected(&resumed.token().unwrap(), 401, "Expired Access Token");
+        let renewed = resumed.token().unwrap();
+        let again = build().resume(&row.read().unwrap()).build();
+        assert_eq!(again.token().unwrap().expose(), renewed.expose());
+        assert_eq!(server.statistics().logins, 1, "{kind:?}");
+    }
+}
+
+#[test]
+fn the_snapshot_of_a_source_without_a_store_resumes_too() {
+    for kind in Kind::ALL {
+        let server = Simulator::builder().serve().unwrap();
+        let source = kind.of(&server).build();
+        let token = source.token().unwrap();
+        let text = serde_json::to_string(&source.snapshot()).unwrap();
+        let resumed = kind.of(&server).resume(&serde_json::from_str(&text).unwrap()).build();
+        assert_eq!(resumed.token().unwrap().expose(), token.expose());
+        assert_eq!(server.statistics().logins, 1, "{kind:?}");
+    }
+}
+
+#[test]
+fn a_kill_between_answer_and_store_loses_nothing_that_was_stored() {
+    for kind in Kind::ALL {
+        let server = Simulator::builder().serve().unwrap();
+        let (row, gate) = (Row::default(), Gate::closed());
+        gate.open();
+        let (writes, held) = (row.clone(), gate.clone());
+        let source = kind
+            .of(&server)
+            .store(move |snapshot| {
+                held.pass();
+                writes.write(snapshot);
+                Ok(())
+            })
+            .build();
+        let token = source.token().unwrap();
+        gate.await_arrival();
+        gate.close();
+        let _ = source.rejected(&token, 401, "Access is denied");
+        let _keeper = source.keep_alive();
+        gate.await_arrival();
+        assert_eq!(server.statistics().renewals, 1);
+
+        // Here the process dies: what is at the gate never arrives.
+        let resumed = kind.of(&server).resume(&row.read().unwrap()).build();
+        assert_eq!(resumed.token().unwrap().expose(), token.expose());
+        assert_eq!(server.statistics().logins, 1, "{kind:?}");
+        gate.open();
+    }
+}
