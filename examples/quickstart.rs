@@ -65,7 +65,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         Err(error) => return Err(error.into()),
     }
 
-    // A renewal extends the session; a second log-in would open a second one.
+    // A renewal extends the session; a second login would open a second one.
     let renewed = patiently(|_| client.renew_access_token(&grant.access_token))?.grant_after(&grant)?;
     println!(
         "renewed: the token expires at {} (in {:.0} minutes)",

@@ -66,7 +66,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         Err(error) => return Err(error.into()),
     }
 
-    // A renewal extends the session; a second log-in would open a second one.
+    // A renewal extends the session; a second login would open a second one.
     let renewed =
         patiently(async |_| client.renew_access_token(&grant.access_token).await).await?.grant_after(&grant)?;
     println!(

@@ -1,4 +1,4 @@
-//! Log in to Tradovate from Rust.
+//! Log in to Tradovate from Rust, and stay logged in.
 //!
 //! This is the front door: it re-exports the protocol (`tradovate-auth-core`) and, by feature, a transport. With no
 //! feature it is the protocol alone, for programs that bring their own HTTP client.
@@ -13,34 +13,33 @@
 //! # Blocking
 #![cfg_attr(feature = "ureq", doc = "```no_run")]
 #![cfg_attr(not(feature = "ureq"), doc = "```ignore")]
-//! use tradovate_auth::ureq::{Client, FromEnv};
-//! use tradovate_auth::{Credentials, Environment, Purpose};
+//! use tradovate_auth::ureq::{FromEnv, TokenSource};
+//! use tradovate_auth::{Credentials, Environment};
 //!
-//! let mut client = Client::new(Environment::demo());
-//! let grant = client.access_token_request(&Credentials::from_env()?)?.grant()?;
-//! for key in client.follow(&grant.hosts) { // the user's organization may be served on hosts of its own
-//!     eprintln!("not followed: the host for `{key}`");
-//! }
-//! let orders = client.environment().url(Purpose::Trading, "/order/list")?;
-//! let authorization = grant.access_token.header(); // for any HTTP client, marked sensitive
+//! let tokens = TokenSource::new(Environment::demo(), Credentials::from_env()?);
+//! let orders = tokens.url("/order/list")?; // at the host that serves the user's organization
+//! let authorization = tokens.token()?.header(); // logs in the first time, renews when it has to
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # Async
 #![cfg_attr(feature = "reqwest", doc = "```no_run")]
 #![cfg_attr(not(feature = "reqwest"), doc = "```ignore")]
-//! use tradovate_auth::reqwest::{Client, FromEnv};
+//! use tradovate_auth::reqwest::{FromEnv, TokenSource};
 //! use tradovate_auth::{Credentials, Environment};
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let client = Client::new(Environment::demo())?;
-//! let grant = client.access_token_request(&Credentials::from_env()?).await?.grant()?;
-//! let renewed = client.renew_access_token(&grant.access_token).await?.grant_after(&grant)?;
+//! let tokens = TokenSource::new(Environment::demo(), Credentials::from_env()?)?;
+//! let _keeper = tokens.keep_alive(); // renews ahead of expiry
+//! let authorization = tokens.token().await?.header();
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! # Your own client
+//! Single calls without a session are `Client` of either module.
+//!
+//! # Your own runtime or client
+//! A [`Session`] says what to send and when, and is told what came of it; the example `manual_loop` drives one.
 //! [`Endpoint::request`] builds a [`Request`](http::Request), [`Endpoint::parse`] reads a [`Response`](http::Response);
 //! the example `bring_your_own_client` carries them with hyper. Your client must not follow redirects, must hand over
 //! responses of every status, and should have a time-out.

@@ -1,0 +1,77 @@
+//! Logs in and stays logged in: one line for each event, with its time.
+//!
+//! Reads the same variables as `quickstart`; without `TRADOVATE_USERNAME` it starts a simulator inside the process,
+//! whose tokens live a minute. `--for SECONDS` ends it; without it, it runs until Ctrl-C. Exit code 2 says that the
+//! session has stopped for good, and why.
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+use std::{env, io};
+
+use tradovate_auth::ureq::{FromEnv, TokenSource};
+use tradovate_auth::{Credentials, Environment, EventKind};
+use tradovate_auth_simulator::Simulator;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<ExitCode, Box<dyn Error>> {
+    let end = running_time()?.and_then(|time| Instant::now().checked_add(time));
+    let simulator = match env::var_os("TRADOVATE_USERNAME") {
+        Some(_) => None,
+        None => Some(Simulator::builder().lifetime(Duration::from_secs(60)).serve()?),
+    };
+    let (environment, credentials) = match &simulator {
+        Some(simulator) => {
+            println!("TRADOVATE_USERNAME is not set, so the server is a simulator at {}", simulator.base_url());
+            (simulator.environment(), simulator.credentials())
+        }
+        None => (Environment::from_env()?, Credentials::from_env()?),
+    };
+
+    let (tell, events) = mpsc::channel();
+    // A send fails once the program ends, and then nobody listens.
+    let on_event = move |event: &_| drop(tell.send(Clone::clone(event)));
+    let tokens = TokenSource::builder(environment, credentials).on_event(on_event).build();
+    let _keeper = tokens.keep_alive()?;
+
+    loop {
+        let left = end.map_or(Duration::from_secs(3600), |end| end.saturating_duration_since(Instant::now()));
+        match events.recv_timeout(left) {
+            Ok(event) => {
+                let event: tradovate_auth::Event = event;
+                println!("{:.0} {event}", event.at);
+                if let EventKind::Stopped(reason) = event.kind {
+                    eprintln!("{reason}");
+                    return Ok(ExitCode::from(2));
+                }
+            }
+            Err(RecvTimeoutError::Timeout) if end.is_some_and(|end| end <= Instant::now()) => break,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The seconds of `--for`, where it is given.
+fn running_time() -> io::Result<Option<Duration>> {
+    let usage = || io::Error::other("usage: stay_logged_in [--for SECONDS]");
+    let mut arguments = env::args().skip(1);
+    match (arguments.next().as_deref(), arguments.next()) {
+        (None, _) => Ok(None),
+        (Some("--for"), Some(seconds)) => {
+            seconds.parse().map(|seconds| Some(Duration::from_secs(seconds))).map_err(|_| usage())
+        }
+        _ => Err(usage()),
+    }
+}

@@ -1,0 +1,82 @@
+//! Logs in and stays logged in: one line for each event, with its time. The async version.
+//!
+//! Reads the same variables as `quickstart`; without `TRADOVATE_USERNAME` it starts a simulator inside the process,
+//! whose tokens live a minute. `--for SECONDS` ends it; without it, it runs until Ctrl-C. Exit code 2 says that the
+//! session has stopped for good, and why.
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::time::Duration;
+use std::{env, io};
+
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+use tradovate_auth::reqwest::{FromEnv, TokenSource};
+use tradovate_auth::{Credentials, Environment, Event, EventKind};
+use tradovate_auth_simulator::Simulator;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<ExitCode, Box<dyn Error>> {
+    let time = running_time()?;
+    let simulator = match env::var_os("TRADOVATE_USERNAME") {
+        Some(_) => None,
+        None => Some(Simulator::builder().lifetime(Duration::from_secs(60)).serve()?),
+    };
+    let (environment, credentials) = match &simulator {
+        Some(simulator) => {
+            println!("TRADOVATE_USERNAME is not set, so the server is a simulator at {}", simulator.base_url());
+            (simulator.environment(), simulator.credentials())
+        }
+        None => (Environment::from_env()?, Credentials::from_env()?),
+    };
+
+    let (tell, mut events) = mpsc::unbounded_channel();
+    // A send fails once the program ends, and then nobody listens.
+    let on_event = move |event: &Event| drop(tell.send(event.clone()));
+    let tokens = TokenSource::builder(environment, credentials).on_event(on_event).build()?;
+    let _keeper = tokens.keep_alive();
+
+    let over = async {
+        match time {
+            Some(time) => sleep(time).await,
+            // An error means that there is no Ctrl-C to wait for.
+            None => drop(tokio::signal::ctrl_c().await),
+        }
+    };
+    tokio::pin!(over);
+    loop {
+        let event = tokio::select! {
+            event = events.recv() => event,
+            () = &mut over => None,
+        };
+        let Some(event) = event else { return Ok(ExitCode::SUCCESS) };
+        println!("{:.0} {event}", event.at);
+        if let EventKind::Stopped(reason) = event.kind {
+            eprintln!("{reason}");
+            return Ok(ExitCode::from(2));
+        }
+    }
+}
+
+/// The seconds of `--for`, where it is given.
+fn running_time() -> io::Result<Option<Duration>> {
+    let usage = || io::Error::other("usage: stay_logged_in_async [--for SECONDS]");
+    let mut arguments = env::args().skip(1);
+    match (arguments.next().as_deref(), arguments.next()) {
+        (None, _) => Ok(None),
+        (Some("--for"), Some(seconds)) => {
+            seconds.parse().map(|seconds| Some(Duration::from_secs(seconds))).map_err(|_| usage())
+        }
+        _ => Err(usage()),
+    }
+}
