@@ -110,6 +110,12 @@ impl TryFrom<Uri> for SecureUrl {
     }
 }
 
+impl From<SecureUrl> for Uri {
+    fn from(url: SecureUrl) -> Self {
+        url.0
+    }
+}
+
 impl FromStr for SecureUrl {
     type Err = BuildError;
 
@@ -296,5 +302,6 @@ mod tests {
         let url = SecureUrl::parse("https://web.ninjatrader.com/oauth?env=demo").unwrap();
         assert_eq!(url.to_string(), "https://web.ninjatrader.com/oauth?env=demo");
         assert_eq!(url.host(), "web.ninjatrader.com");
+        assert_eq!(Uri::from(url), "https://web.ninjatrader.com/oauth?env=demo");
     }
 }

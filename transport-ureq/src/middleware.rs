@@ -32,7 +32,7 @@ use crate::token_source::TokenSource;
 ///     .middleware(tokens.middleware())
 ///     .build()
 ///     .new_agent();
-/// let accounts = agent.get(tokens.url("/account/list")?.as_uri()).call()?;
+/// let accounts = agent.get(tokens.url("/account/list")?).call()?;
 /// assert_eq!(accounts.status(), 200);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

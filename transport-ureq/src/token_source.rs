@@ -35,7 +35,7 @@ pub type StoreError = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// let server = Simulator::builder().serve()?;
 /// let tokens = TokenSource::new(server.environment(), server.credentials());
-/// let accounts = ureq::get(tokens.url("/account/list")?.as_uri())
+/// let accounts = ureq::get(tokens.url("/account/list")?)
 ///     .header("Authorization", tokens.token()?.header())
 ///     .call()?;
 /// assert_eq!(accounts.status(), 200);
