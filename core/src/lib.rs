@@ -47,9 +47,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! A [`Session`] does all this by itself, at the right times: ask it what to do next, do it, tell it what came of it.
+//!
 //! # The rooms
+//! * staying logged in: [`Session`], its [`Action`]s, [`Event`]s and [`Verdict`]s, [`Policy`], [`RateBudget`],
+//!   [`StoredSession`]
 //! * where things are: [`Environment`], [`Purpose`], [`BaseUrl`], [`SecureUrl`], [`ApiHosts`], [`Moved`]
-//! * who logs in: [`Credentials`], [`ClientId`], [`DeviceId`], and one newtype for each secret
+//! * who logs in: [`Credentials`], [`ClientId`], [`DeviceId`], [`OAuthApp`], and one newtype for each secret
 //! * the operations: [`AccessTokenRequest`], [`RenewAccessToken`], [`Me`], [`OAuthToken`]
 //! * what comes back: [`Reply`], [`Grant`], [`Error`], [`PenaltyTicket`]; from a transport [`Answer`], [`CallError`]
 //! * time: [`Exchange`], [`ServerClock`]

@@ -1,5 +1,21 @@
 //! The async transport of [`tradovate_auth_core`], on [`reqwest`] and [`tokio`](https://docs.rs/tokio).
 //!
+//! A [`TokenSource`] has a valid token for any number of tasks: it logs in once and stays logged in.
+//!
+//! ```no_run
+//! use tradovate_auth_core::{Credentials, Environment};
+//! use tradovate_auth_reqwest::{FromEnv, TokenSource};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let tokens = TokenSource::new(Environment::from_env()?, Credentials::from_env()?)?;
+//! let _keeper = tokens.keep_alive(); // renews ahead of expiry
+//! let authorization = tokens.token().await?.header(); // for the calls of your own client
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A [`Client`] makes single calls, without a session:
+//!
 //! ```no_run
 //! use tradovate_auth_core::{Credentials, Environment};
 //! use tradovate_auth_reqwest::{Client, FromEnv};

@@ -1,5 +1,20 @@
 //! The blocking transport of [`tradovate_auth_core`], on [`ureq`].
 //!
+//! A [`TokenSource`] has a valid token for any number of threads: it logs in once and stays logged in.
+//!
+//! ```no_run
+//! use tradovate_auth_core::{Credentials, Environment};
+//! use tradovate_auth_ureq::{FromEnv, TokenSource};
+//!
+//! let tokens = TokenSource::new(Environment::from_env()?, Credentials::from_env()?);
+//! let _keeper = tokens.keep_alive()?; // renews ahead of expiry
+//! let orders =
+//!     ureq::get(tokens.url("/order/list")?).header("Authorization", tokens.token()?.header()).call()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A [`Client`] makes single calls, without a session:
+//!
 //! ```no_run
 //! use tradovate_auth_core::{Credentials, Environment};
 //! use tradovate_auth_ureq::{Client, FromEnv};
