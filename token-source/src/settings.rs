@@ -1,15 +1,20 @@
 //! What can be set about a token source, whatever carries its requests.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tradovate_auth_core::{Event, Policy, RateBudget, StoredSession};
+use tradovate_auth_core::{Environment, Event, Policy, Purpose, RateBudget, StoredSession};
 
-/// The budget of one network address, shared by all sessions of a process that leave by it.
+/// The budget of one network address, shared by all sessions that leave by it. A new one is that of another address.
 #[derive(Debug, Clone, Default)]
 pub struct SharedBudget(Arc<Account>);
+
+/// The budgets of this process, by the host that is logged in to. None is ever dropped: a lock-out outlives the source
+/// that met it.
+static OF_PROCESS: Mutex<BTreeMap<String, SharedBudget>> = Mutex::new(BTreeMap::new());
 
 #[derive(Debug, Default)]
 struct Account {
@@ -19,6 +24,14 @@ struct Account {
 }
 
 impl SharedBudget {
+    /// The budget that all sources of this process share which log in at the same host, unless they are given another.
+    #[must_use]
+    pub fn of_process(environment: &Environment) -> Self {
+        let base = environment.base_url(Purpose::Login);
+        let host = base.and_then(|base| base.as_uri().authority()).map(ToString::to_string).unwrap_or_default();
+        OF_PROCESS.lock().unwrap_or_else(PoisonError::into_inner).entry(host).or_default().clone()
+    }
+
     /// Looks into the budget, or changes it. Don't keep the guard: every session waits for it.
     pub fn lock(&self) -> MutexGuard<'_, RateBudget> {
         self.0.budget.lock().unwrap_or_else(PoisonError::into_inner)
@@ -45,7 +58,7 @@ type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
 pub struct Settings {
     /// When to renew, how long to wait, how often to try.
     pub policy: Policy,
-    /// The budget of the network address.
+    /// The budget of the network address: that of the process for the login host unless set.
     pub budget: SharedBudget,
     /// How long a caller waits for a token before it gets an error: 60 seconds unless set.
     pub patience: Duration,
@@ -60,12 +73,12 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The defaults, with this seed.
+    /// The defaults for an environment, with this seed.
     #[must_use]
-    pub fn new(seed: u64) -> Self {
+    pub fn new(environment: &Environment, seed: u64) -> Self {
         Self {
             policy: Policy::default(),
-            budget: SharedBudget::default(),
+            budget: SharedBudget::of_process(environment),
             patience: Duration::from_secs(60),
             timeout: Duration::from_secs(30),
             resume: None,

@@ -258,7 +258,8 @@ impl TokenSourceBuilder {
     fn of(environment: Environment, session: impl FnOnce(u64) -> Session) -> Self {
         // Without entropy from the system, sessions spread less.
         let seed = getrandom::u64().unwrap_or_default();
-        Self { session: session(seed), environment, client: None, store: None, settings: Settings::new(seed) }
+        let settings = Settings::new(&environment, seed);
+        Self { session: session(seed), environment, client: None, store: None, settings }
     }
 
     /// Uses a client of yours: its connections, time-out and limits.
@@ -273,7 +274,8 @@ impl TokenSourceBuilder {
         self
     }
 
-    /// The budget of the network address: give the same one to all sources that leave by the same address.
+    /// The budget of the network address. Unless set, all sources of the process that log in at the same host share one;
+    /// give a source another where it leaves by another address.
     pub fn budget(mut self, budget: SharedBudget) -> Self {
         self.settings.budget = budget;
         self

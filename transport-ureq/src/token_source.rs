@@ -257,7 +257,8 @@ impl TokenSourceBuilder {
     fn of(environment: Environment, session: impl FnOnce(u64) -> Session) -> Self {
         // Without entropy from the system, sessions spread less.
         let seed = getrandom::u64().unwrap_or_default();
-        Self { session: session(seed), client: Client::new(environment), store: None, settings: Settings::new(seed) }
+        let settings = Settings::new(&environment, seed);
+        Self { session: session(seed), client: Client::new(environment), store: None, settings }
     }
 
     /// Uses a client of yours: its agent, time-out and limits.
@@ -272,7 +273,8 @@ impl TokenSourceBuilder {
         self
     }
 
-    /// The budget of the network address: give the same one to all sources that leave by the same address.
+    /// The budget of the network address. Unless set, all sources of the process that log in at the same host share one;
+    /// give a source another where it leaves by another address.
     pub fn budget(mut self, budget: SharedBudget) -> Self {
         self.settings.budget = budget;
         self

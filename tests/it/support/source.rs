@@ -120,11 +120,13 @@ pub(crate) enum Keeper {
 impl Kind {
     pub(crate) const ALL: [Self; 2] = [Self::Ureq, Self::Reqwest];
 
+    /// With a budget of its own: ports are used again, and what one test met must not stay for another.
     pub(crate) fn builder(self, environment: Environment, credentials: Credentials) -> Builder {
-        match self {
+        let builder = match self {
             Self::Ureq => Builder::Ureq(tradovate_auth::ureq::TokenSource::builder(environment, credentials)),
             Self::Reqwest => Builder::Reqwest(tradovate_auth::reqwest::TokenSource::builder(environment, credentials)),
-        }
+        };
+        builder.budget(&SharedBudget::default())
     }
 
     pub(crate) fn of(self, server: &Server) -> Builder {
@@ -132,12 +134,13 @@ impl Kind {
     }
 
     pub(crate) fn of_app(self, environment: Environment, app: OAuthApp, token: RefreshToken) -> Builder {
-        match self {
+        let builder = match self {
             Self::Ureq => Builder::Ureq(tradovate_auth::ureq::TokenSource::from_refresh_token(environment, app, token)),
             Self::Reqwest => {
                 Builder::Reqwest(tradovate_auth::reqwest::TokenSource::from_refresh_token(environment, app, token))
             }
-        }
+        };
+        builder.budget(&SharedBudget::default())
     }
 }
 

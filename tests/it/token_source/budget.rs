@@ -1,8 +1,8 @@
 //! Several sources behind one network address.
 
 use tradovate_auth::ClientId;
-use tradovate_auth::ureq::SharedBudget;
-use tradovate_auth_simulator::{App, Endpoint, LockOut, Simulator, User};
+use tradovate_auth::ureq::{SharedBudget, TokenSource};
+use tradovate_auth_simulator::{App, Endpoint, LockOut, Server, Simulator, User};
 
 use crate::support::{Kind, await_one};
 
@@ -33,7 +33,7 @@ fn a_lock_out_that_a_caller_reports_silences_the_others() {
 }
 
 #[test]
-fn a_captcha_of_one_source_silences_the_log_ins_of_the_others() {
+fn a_captcha_of_one_source_silences_the_logins_of_the_others() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let budget = SharedBudget::default();
@@ -68,4 +68,16 @@ fn more_sources_than_may_fail_in_an_hour_log_in_at_once() {
         }
         assert_eq!(server.statistics().logins, 8);
     }
+}
+
+#[test]
+fn sources_of_a_process_share_a_budget_by_the_host_they_log_in_at() {
+    let [locked, other] = [(), ()].map(|()| Simulator::builder().serve().unwrap());
+    let source = |server: &Server| TokenSource::new(server.environment(), server.credentials());
+    locked.lock_out(LockOut::too_many_requests());
+    assert!(source(&locked).token().is_err());
+    // Also one that is made anew after the first is gone.
+    assert!(source(&locked).token().unwrap_err().retry_after().is_some());
+    assert_eq!(locked.statistics().log().len(), 1);
+    assert!(source(&other).token().is_ok());
 }
