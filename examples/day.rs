@@ -132,6 +132,7 @@ impl Day {
         let (status, body) = (response.status(), response.body());
         match self.session.rejected(now, token.generation, status, body, &mut self.budget) {
             Verdict::NotAboutTheToken => {}
+            Verdict::Moved => self.note("a call is answered 307: its host has moved"),
             verdict => self.note(&format!("a call is answered {}: {verdict:?}", status.as_u16())),
         }
     }

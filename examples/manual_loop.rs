@@ -10,16 +10,18 @@ use http::{Request, Response};
 use jiff::Timestamp;
 use tradovate_auth::{Action, EventKind, Failure, RateBudget, RequestBody, Session};
 use tradovate_auth_simulator::Simulator;
+use ureq::Agent;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let server = Simulator::builder().lifetime(Duration::from_secs(4)).serve()?;
     let mut session = Session::new(server.environment(), server.credentials(), seed());
     let mut budget = RateBudget::default(); // one for all sessions behind the same network address
+    let agent = client();
     let mut renewals = 0;
 
     while renewals < 2 {
         match session.poll(Timestamp::now(), &mut budget) {
-            Action::Send { id, request } => match carry(&request) {
+            Action::Send { id, request } => match carry(&agent, &request) {
                 Ok(response) => session.receive(Timestamp::now(), id, response, &mut budget),
                 Err(failure) => session.failed(Timestamp::now(), id, failure, &mut budget),
             },
@@ -42,9 +44,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Your HTTP client: no redirects, and responses of every status.
-fn carry(request: &Request<RequestBody>) -> Result<Response<Vec<u8>>, Failure> {
-    let agent = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).build().new_agent();
+/// Your HTTP client: no redirects, responses of every status, a time-out, and no proxy for plain http.
+fn client() -> Agent {
+    let config = Agent::config_builder().http_status_as_error(false).max_redirects(0);
+    config.timeout_global(Some(Duration::from_secs(30))).proxy(None).build().new_agent()
+}
+
+fn carry(agent: &Agent, request: &Request<RequestBody>) -> Result<Response<Vec<u8>>, Failure> {
     let (parts, _) = request.clone().into_parts();
     let response = match request.body().as_ref() {
         [] => agent.run(Request::from_parts(parts, ())),

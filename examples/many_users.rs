@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         sessions.push(Session::from_grant(Environment::live(), app.clone(), grant, user));
     }
 
-    let (mut refreshes, mut requests) = (0_u32, 0_u32);
+    let mut requests = 0_u32;
     let mut by_minute = BTreeMap::<i64, u32>::new();
     while let Some(Reverse((now, index))) = agenda.pop().filter(|Reverse((now, _))| *now < closing) {
         let session = &mut sessions[index];
@@ -61,8 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         while let Some(event) = session.next_event() {
             match event.kind {
-                EventKind::Refreshed { .. } => refreshes += 1,
-                EventKind::ConsentDueBy { .. } => {}
+                EventKind::Refreshed { .. } | EventKind::ConsentDueBy { .. } => {}
                 other => println!("{}: {other}", name(index as u64)),
             }
         }
@@ -70,7 +69,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let usable = sessions.iter().filter(|session| session.token(closing).is_some()).count();
     println!("{usable} of {USERS} users have a token at the end of the day");
-    println!("{requests} requests, {refreshes} refreshes counting the exchange of the code");
+    println!("{requests} refreshes after {USERS} exchanges of a code");
     println!("busiest minute: {} requests", by_minute.values().max().copied().unwrap_or_default());
     println!("one day of {USERS} users in {:.1?}", started.elapsed());
     Ok(())

@@ -58,10 +58,8 @@ fn run() -> Result<(), Box<dyn Error>> {
             me.value.user_id.map_or_else(|| "not known yet".into(), |id| id.to_string()),
         ),
         Err(CallError::Server(
-            answer @ (ServerError::WrongEnvironment { .. }
-            | ServerError::Unauthorized { .. }
-            | ServerError::Forbidden { .. }),
-        )) => println!("who it is, only Live tells ({answer}); going on"),
+            ServerError::WrongEnvironment { .. } | ServerError::Unauthorized { .. } | ServerError::Forbidden { .. },
+        )) => println!("only Live tells who it is; going on"),
         Err(error) => return Err(error.into()),
     }
 

@@ -1,6 +1,6 @@
 //! Log in to Tradovate from Rust, and stay logged in.
 //!
-//! This is the front door: it re-exports the protocol (`tradovate-auth-core`) and, by feature, a transport. With no
+//! This crate re-exports the protocol (`tradovate-auth-core`) and, by feature, a transport. With no
 //! feature it is the protocol alone, for programs that bring their own HTTP client.
 //!
 //! | feature | module | for |
@@ -8,7 +8,7 @@
 //! | `ureq` | `tradovate_auth::ureq` | blocking programs |
 //! | `reqwest` | `tradovate_auth::reqwest` | async programs on tokio |
 //!
-//! This project is not affiliated with Tradovate.
+//! This project is not affiliated with Tradovate or NinjaTrader.
 //!
 //! # Blocking
 #![cfg_attr(feature = "ureq", doc = "```no_run")]
@@ -42,9 +42,9 @@
 //! A [`Session`] says what to send and when, and is told what came of it; the example `manual_loop` drives one.
 //! [`Endpoint::request`] builds a [`Request`](http::Request), [`Endpoint::parse`] reads a [`Response`](http::Response);
 //! the example `bring_your_own_client` carries them with hyper. Your client must not follow redirects, must hand over
-//! responses of every status, and should have a time-out.
+//! responses of every status, and needs a time-out, a limit for the length of answers, and no proxy for plain http.
 //!
-//! # The rooms
+//! # Where to find what
 //! The page of [`tradovate_auth_core`] is a guided tour of the protocol's types, all of which are here too.
 
 #![forbid(unsafe_code)]

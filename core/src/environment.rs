@@ -95,13 +95,13 @@ const STAGING: [(&str, &str); 4] = [
 const AUTHORIZE: &str = "https://trader.tradovate.com/oauth";
 
 impl Environment {
-    /// An own Live account. OAuth apps are usually registered here too; their tokens read Live and Demo.
+    /// A Live account of one's own. OAuth apps are usually registered here too; their tokens read Live and Demo.
     #[must_use]
     pub fn live() -> Self {
         Self::preset(Side::Live, Side::Live, &PRODUCTION).authorizing_at(AUTHORIZE)
     }
 
-    /// An own Demo account with an API key.
+    /// A Demo account of one's own with an API key.
     #[must_use]
     pub fn demo() -> Self {
         Self::preset(Side::Demo, Side::Demo, &PRODUCTION).authorizing_at(AUTHORIZE)

@@ -3,7 +3,8 @@
 //!
 //! There is no clock, socket, thread, file or randomness in here; times come in as arguments. The ready-made carriers
 //! are `tradovate-auth-ureq` (blocking) and `tradovate-auth-reqwest` (async). This crate is not affiliated with
-//! Tradovate.
+//! Tradovate or NinjaTrader. Pages named in these docs, such as *Rate Limits*, are of the vendor's guides and API
+//! reference.
 //!
 //! # A tour
 //! An [`Environment`] says where everything is, [`Credentials`] who logs in. An [`Endpoint`] turns them into a request
@@ -49,7 +50,7 @@
 //!
 //! A [`Session`] does all this by itself, at the right times: ask it what to do next, do it, tell it what came of it.
 //!
-//! # The rooms
+//! # Where to find what
 //! * staying logged in: [`Session`], its [`Action`]s, [`Event`]s and [`Verdict`]s, [`Policy`], [`RateBudget`],
 //!   [`StoredSession`]
 //! * where things are: [`Environment`], [`Purpose`], [`BaseUrl`], [`SecureUrl`], [`ApiHosts`], [`Moved`]

@@ -2,7 +2,8 @@
 //! by, the tokens it hands out, and the settings a process may give it.
 //!
 //! There is no HTTP in here and nothing waits: the transports carry the requests and do the waiting. Programs use
-//! `TokenSource` of `tradovate-auth-ureq` or `tradovate-auth-reqwest`, which re-export what they need.
+//! `TokenSource` of `tradovate-auth-ureq` or `tradovate-auth-reqwest`, which re-export what they need; this crate is not meant
+//! to be used directly.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tradovate_auth_core::{Environment, Event, Policy, Purpose, RateBudget, StoredSession};
+use tradovate_auth_core::{Environment, Event, Policy, Purpose, RateBudget, StoredSession, is_trusted_host};
 
 /// The budget of one network address, shared by all sessions that leave by it. A new one is that of another address.
 #[derive(Debug, Clone, Default)]
 pub struct SharedBudget(Arc<Account>);
 
-/// The budgets of this process, by the host that is logged in to. None is ever dropped: a lock-out outlives the source
+/// The budgets of this process: one for all of the vendor's hosts, and one for each other host that is logged in to. None is ever dropped: a lock-out outlives the source
 /// that met it.
 static OF_PROCESS: Mutex<BTreeMap<String, SharedBudget>> = Mutex::new(BTreeMap::new());
 
@@ -24,11 +24,14 @@ struct Account {
 }
 
 impl SharedBudget {
-    /// The budget that all sources of this process share which log in at the same host, unless they are given another.
+    /// The budget that all sources of this process share, unless they are given another: one for the vendor's hosts, one
+    /// for each other host.
     #[must_use]
     pub fn of_process(environment: &Environment) -> Self {
         let base = environment.base_url(Purpose::Login);
-        let host = base.and_then(|base| base.as_uri().authority()).map(ToString::to_string).unwrap_or_default();
+        let host = base.and_then(|base| base.as_uri().authority()).map(ToString::to_string);
+        // The vendor's hosts are one server: a lock-out on one holds for all.
+        let host = host.filter(|_| base.is_some_and(|base| !is_trusted_host(base.host()))).unwrap_or_default();
         OF_PROCESS.lock().unwrap_or_else(PoisonError::into_inner).entry(host).or_default().clone()
     }
 

@@ -273,7 +273,7 @@ impl TokenSourceBuilder {
         self
     }
 
-    /// The budget of the network address. Unless set, all sources of the process that log in at the same host share one;
+    /// The budget of the network address. Unless set, all sources of the process share one;
     /// give a source another where it leaves by another address.
     pub fn budget(mut self, budget: SharedBudget) -> Self {
         self.settings.budget = budget;
