@@ -401,8 +401,13 @@ fn status_text(status: StatusCode, excerpt: &str, retry_after: Option<Duration>)
         500..=599 => "a fault on the server's side, perhaps maintenance; try again with growing pauses",
         _ => "not a status the vendor documents; check the base URL",
     };
-    let said = if excerpt.is_empty() { String::new() } else { [" with ", &quoted(excerpt)].concat() };
     let again = status == StatusCode::REQUEST_TIMEOUT || status.is_server_error();
     let wait = retry_after.filter(|_| again).map(|wait| alloc::format!(", after {} s at the earliest", wait.as_secs()));
-    alloc::format!("the server answered {}{said}: {advice}{}", status.as_u16(), wait.unwrap_or_default())
+    [&answered_text(status, excerpt), ": ", advice, &wait.unwrap_or_default()].concat()
+}
+
+/// What the server answered, without what to do about it.
+pub(crate) fn answered_text(status: StatusCode, excerpt: &str) -> String {
+    let said = if excerpt.is_empty() { String::new() } else { [" with ", &quoted(excerpt)].concat() };
+    alloc::format!("the server answered {}{said}", status.as_u16())
 }

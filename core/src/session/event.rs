@@ -2,14 +2,14 @@
 //!
 //! Events are facts with a time; nothing has to be done about them for the session to go on.
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use core::fmt;
 
 use jiff::Timestamp;
 
 use crate::budget::Operation;
 use crate::endpoint::{HibpHint, UserStatus};
-use crate::error::{BuildError, Error, Failure};
+use crate::error::{BuildError, Error, Failure, answered_text};
 
 /// Something that has happened to a session.
 #[derive(Debug, Clone)]
@@ -139,11 +139,19 @@ pub enum EventKind {
 #[non_exhaustive]
 pub enum Trouble {
     /// The server answered, but not with a result.
-    #[error(transparent)]
-    Server(Error),
+    #[error("{}", server_text(.0))]
+    Server(#[source] Error),
     /// No whole answer came.
     #[error("{}", failure_text(*.0))]
     Io(Failure),
+}
+
+/// What the session does about a status by itself needs no advice.
+fn server_text(error: &Error) -> String {
+    match error {
+        Error::Status { status, excerpt, .. } => answered_text(*status, excerpt),
+        error => error.to_string(),
+    }
 }
 
 fn failure_text(failure: Failure) -> &'static str {
