@@ -91,6 +91,15 @@ impl ResponseBody {
         Self { bytes: Zeroizing::new(Vec::new()), limit }
     }
 
+    /// Checks a length that was announced, so that nothing has to be read of what is too long.
+    ///
+    /// # Errors
+    /// [`Oversized`] when a body of this length would pass its limit.
+    pub fn announce(&self, length: u64) -> Result<(), Oversized> {
+        let fits = usize::try_from(length).is_ok_and(|length| length <= self.limit);
+        fits.then_some(()).ok_or(Oversized { limit: self.limit })
+    }
+
     /// Appends a chunk.
     ///
     /// # Errors
@@ -139,6 +148,9 @@ mod tests {
     #[test]
     fn a_response_grows_in_chunks_up_to_its_limit() {
         let mut body = ResponseBody::with_limit(5000);
+        assert_eq!(body.announce(5000), Ok(()));
+        assert_eq!(body.announce(5001), Err(Oversized { limit: 5000 }));
+        assert_eq!(body.announce(u64::MAX), Err(Oversized { limit: 5000 }));
         for _ in 0..1000 {
             body.extend(b"12345").unwrap();
         }

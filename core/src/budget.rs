@@ -28,6 +28,8 @@ pub enum Operation {
 }
 
 impl Operation {
+    pub(crate) const ALL: [Self; 4] = [Self::LogIn, Self::Renew, Self::Refresh, Self::Identify];
+
     /// How many requests an hour are sent. One failed login stays in reserve for the human behind the same address;
     /// for `oauthtoken` no limit is published.
     const fn per_hour(self) -> usize {
@@ -199,7 +201,7 @@ mod tests {
         let mut budget = RateBudget::default();
         budget.lock_out(start() + minutes(60));
         budget.lock_out(start() + minutes(30));
-        for operation in [Operation::LogIn, Operation::Renew, Operation::Refresh, Operation::Identify] {
+        for operation in Operation::ALL {
             assert_eq!(budget.earliest(start(), operation), start() + minutes(60));
         }
         assert_eq!(budget.locked_until(start()), Some(start() + minutes(60)));

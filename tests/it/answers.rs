@@ -193,9 +193,10 @@ fn bytes_that_are_not_http_leave_the_outcome_unknown() {
 fn a_host_where_nobody_listens_was_sent_nothing() {
     let address = Peer::answering("").address();
     for transport in Transport::both(&at(&format!("http://{address}/v1"))) {
-        let error = transport.log_in().unwrap_err();
-        assert_eq!(error.failure(), Some(Failure::NotSent), "{error:?}");
-        assert!(error.is_retryable());
+        for error in [transport.log_in().unwrap_err(), transport.renew().unwrap_err()] {
+            assert_eq!(error.failure(), Some(Failure::NotSent), "{error:?}");
+            assert!(error.is_retryable());
+        }
     }
 }
 

@@ -147,3 +147,18 @@ fn nothing_leaves_unencrypted_for_another_machine() {
         }
     }
 }
+
+#[test]
+fn this_machine_is_reached_by_plain_http_also_with_a_client_for_https_alone() {
+    let peer = Peer::answering(response("200 OK", &[], LOGGED_IN));
+    let environment = at(&peer.base_url());
+    let agent = ureq::Agent::config_builder().https_only(true).build().new_agent();
+    let builder = reqwest::ClientBuilder::new().https_only(true);
+    let transports = [
+        Transport::Ureq(tradovate_auth::ureq::Client::new(environment.clone()).with_agent(agent)),
+        Transport::Reqwest(tradovate_auth::reqwest::Client::with_builder(environment, builder).unwrap()),
+    ];
+    for transport in transports {
+        assert!(transport.log_in().is_ok(), "{}", transport.name());
+    }
+}

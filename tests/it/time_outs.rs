@@ -71,3 +71,11 @@ fn any_time_out_is_a_time_out() {
         assert!(transport.with_timeout(Duration::MAX).log_in().is_ok());
     }
 }
+
+#[test]
+fn a_client_has_thirty_seconds_for_a_call_unless_told_otherwise() {
+    for transport in Transport::both(&at("http://127.0.0.1:1/v1")) {
+        let shown = format!("{transport:?}");
+        assert!(shown.contains("timeout: 30s"), "{shown}");
+    }
+}

@@ -136,3 +136,11 @@ fn a_server_that_speaks_no_tls_gets_nothing_of_the_request() {
         assert!(!received.contains("canary"), "{received}");
     }
 }
+
+#[test]
+fn a_host_that_is_not_found_was_sent_nothing_by_any_call() {
+    let [ureq, _] = Authority::new().transports(&Environment::demo(), &[]);
+    for error in [ureq.log_in().unwrap_err(), ureq.renew().unwrap_err()] {
+        assert_eq!(error.failure(), Some(Failure::NotSent), "{error:?}");
+    }
+}

@@ -12,8 +12,8 @@ use reqwest::{ClientBuilder, Url};
 use tracing::{Instrument, Span, debug, field, info_span};
 use tradovate_auth_core::{
     AccessToken, AccessTokenRequest, AccessTokenResponse, Answer, ApiHosts, BuildError, CallError, Credentials,
-    Endpoint, Environment, Error, Exchange, Failure, Me, MeResponse, OAuthToken, OAuthTokenResponse, Oversized,
-    RenewAccessToken, RequestBody, ResponseBody, SecureUrl,
+    Endpoint, Environment, Error, Exchange, Failure, Me, MeResponse, OAuthToken, OAuthTokenResponse, RenewAccessToken,
+    RequestBody, ResponseBody, SecureUrl,
 };
 
 /// Calls the endpoints of one environment, async on tokio. Cheap to clone; clones share connections.
@@ -194,7 +194,7 @@ impl Client {
         let mut received = Response::new(ResponseBody::with_limit(self.max_response_bytes));
         *received.status_mut() = response.status();
         *received.headers_mut() = response.headers().clone();
-        match self.read(response, received.body_mut(), host).await {
+        match read(response, received.body_mut(), host).await {
             Err(error) if received.status() == StatusCode::OK => Err(error),
             // Any other status says what it says, with or without the end of its body.
             _ => Ok(received),
@@ -212,24 +212,16 @@ impl Client {
         }
         Ok(converted)
     }
+}
 
-    async fn read(
-        &self,
-        mut response: reqwest::Response,
-        received: &mut ResponseBody,
-        host: &str,
-    ) -> Result<(), CallError> {
-        let limit = self.max_response_bytes;
-        if response.content_length().is_some_and(|length| usize::try_from(length).map_or(true, |length| length > limit))
-        {
-            return Err(CallError::oversized(host, Oversized { limit }));
-        }
-        loop {
-            match response.chunk().await {
-                Ok(None) => return Ok(()),
-                Ok(Some(chunk)) => received.extend(&chunk).map_err(|limit| CallError::oversized(host, limit))?,
-                Err(error) => return Err(CallError::io(Failure::Truncated, host, error.without_url())),
-            }
+async fn read(mut response: reqwest::Response, received: &mut ResponseBody, host: &str) -> Result<(), CallError> {
+    let oversized = |limit| CallError::oversized(host, limit);
+    received.announce(response.content_length().unwrap_or_default()).map_err(oversized)?;
+    loop {
+        match response.chunk().await {
+            Ok(None) => return Ok(()),
+            Ok(Some(chunk)) => received.extend(&chunk).map_err(oversized)?,
+            Err(error) => return Err(CallError::io(Failure::Truncated, host, error.without_url())),
         }
     }
 }

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use tracing::{Span, debug, field, info_span};
 use tradovate_auth_core::{
     AccessToken, AccessTokenRequest, AccessTokenResponse, Answer, ApiHosts, CallError, Credentials, Endpoint,
-    Environment, Error, Exchange, Failure, Me, MeResponse, OAuthToken, OAuthTokenResponse, Oversized, RenewAccessToken,
+    Environment, Error, Exchange, Failure, Me, MeResponse, OAuthToken, OAuthTokenResponse, RenewAccessToken,
     RequestBody, ResponseBody, SecureUrl,
 };
 use ureq::{Agent, AsSendBody, Body, SendBody};
@@ -198,7 +198,7 @@ impl Client {
         };
         let (parts, mut body) = response?.into_parts();
         let mut received = ResponseBody::with_limit(self.max_response_bytes);
-        match self.read(&mut body, &mut received, host) {
+        match read(&mut body, &mut received, host) {
             Err(error) if parts.status == StatusCode::OK => Err(error),
             // Any other status says what it says, with or without the end of its body.
             _ => Ok(Response::from_parts(parts, received)),
@@ -219,24 +219,19 @@ impl Client {
             .build();
         self.agent.run(request)
     }
+}
 
-    fn read(&self, body: &mut Body, received: &mut ResponseBody, host: &str) -> Result<(), CallError> {
-        let limit = self.max_response_bytes;
-        if body.content_length().is_some_and(|length| usize::try_from(length).map_or(true, |length| length > limit)) {
-            return Err(CallError::oversized(host, Oversized { limit }));
-        }
-        let mut reader = body.as_reader();
-        let mut chunk = Zeroizing::new([0; CHUNK]);
-        loop {
-            match reader.read(chunk.as_mut()) {
-                Ok(0) => return Ok(()),
-                Ok(length) => {
-                    let chunk = chunk.get(..length).unwrap_or_default();
-                    received.extend(chunk).map_err(|limit| CallError::oversized(host, limit))?;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(CallError::io(Failure::Truncated, host, error)),
-            }
+fn read(body: &mut Body, received: &mut ResponseBody, host: &str) -> Result<(), CallError> {
+    let oversized = |limit| CallError::oversized(host, limit);
+    received.announce(body.content_length().unwrap_or_default()).map_err(oversized)?;
+    let mut reader = body.as_reader();
+    let mut chunk = Zeroizing::new([0; CHUNK]);
+    loop {
+        match reader.read(chunk.as_mut()) {
+            Ok(0) => return Ok(()),
+            Ok(length) => received.extend(chunk.get(..length).unwrap_or_default()).map_err(oversized)?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(CallError::io(Failure::Truncated, host, error)),
         }
     }
 }
@@ -270,12 +265,9 @@ fn never_connects(error: &ureq::Error) -> bool {
     use ureq::{Error, Timeout};
 
     match error {
-        Error::BadUri(_)
-        | Error::ConnectProxyFailed(_)
+        Error::ConnectProxyFailed(_)
         | Error::ConnectionFailed
         | Error::HostNotFound
-        | Error::InvalidProxyUrl
-        | Error::RequireHttpsOnly(_)
         | Error::Timeout(Timeout::Resolve | Timeout::Connect) => true,
         Error::Io(error) => error.kind() == io::ErrorKind::ConnectionRefused,
         _ => false,

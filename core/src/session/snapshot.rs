@@ -8,8 +8,6 @@ use crate::clock::{Exchange as Times, ServerClock};
 use crate::grant::Grant;
 use crate::stored_session::{Content, StoredGrant, StoredSession};
 
-const OPERATIONS: [Operation; 4] = [Operation::LogIn, Operation::Renew, Operation::Refresh, Operation::Identify];
-
 impl Session {
     /// What has to be kept to go on after a restart: tokens, hosts, lock-outs and what else was learnt, but no password
     /// and no secret of an app.
@@ -33,7 +31,7 @@ impl Session {
             clock_offset: self.clock.is_known().then(|| self.clock.offset()),
             worked_before: self.log_ins.worked_before,
             locked_until: budget.locked_until(now),
-            closed_until: OPERATIONS.into_iter().filter_map(closed).collect(),
+            closed_until: Operation::ALL.into_iter().filter_map(closed).collect(),
             postponed: self.ticket.clone(),
             refused: self.refreshes.remembered().to_vec(),
             password_expires_at: self.password_expires_at,
