@@ -96,6 +96,7 @@ mod moved;
 mod penalty;
 mod secret;
 mod session;
+mod stored;
 mod stored_session;
 mod url;
 mod variables;

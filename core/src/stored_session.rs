@@ -11,9 +11,7 @@ use core::fmt;
 use core::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::budget::Operation;
@@ -23,6 +21,7 @@ use crate::penalty::PenaltyTicket;
 use crate::secret::{AccessToken, MarketDataToken, RefreshToken};
 use crate::session::Postponed;
 use crate::session::refreshes::RefusedToken;
+use crate::stored::{self, Damage, Fields};
 
 /// The version that is written, and the newest that is read.
 const VERSION: u32 = 1;
@@ -85,8 +84,7 @@ impl fmt::Debug for StoredSession {
     }
 }
 
-/// The form that is written. It is read field by field, so that a newer form is told by its version whatever has become
-/// of the rest, and so that no error quotes a value.
+/// The form that is written; see [`stored`] for how it is read.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Form<'a> {
@@ -214,40 +212,11 @@ impl Serialize for StoredSession {
 
 impl<'de> Deserialize<'de> for StoredSession {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let fields = BTreeMap::deserialize(deserializer);
-        let fields = fields.map_err(|_| D::Error::custom("the stored session is damaged: it can't be read"))?;
-        read(Fields(fields)).map(Self).map_err(|damage| match damage {
-            Damage::Newer => D::Error::custom(
-                "a newer version of this library has written the session: update the program, the session is intact",
-            ),
-            Damage::In(field) => D::Error::custom(format_args!("the stored session is damaged in `{field}`")),
-        })
-    }
-}
-
-/// Why a stored session can't be used. It quotes nothing: values can be secrets.
-enum Damage {
-    Newer,
-    In(&'static str),
-}
-
-struct Fields(BTreeMap<String, Value>);
-
-impl Fields {
-    fn take<T: DeserializeOwned + Default>(&mut self, name: &'static str) -> Result<T, Damage> {
-        match self.0.remove(name) {
-            None | Some(Value::Null) => Ok(T::default()),
-            Some(value) => serde_json::from_value(value).map_err(|_| Damage::In(name)),
-        }
+        stored::read(deserializer, "session", VERSION, read).map(Self)
     }
 }
 
 fn read(mut fields: Fields) -> Result<Content, Damage> {
-    match fields.take::<Option<u64>>("version")? {
-        Some(version) if version > VERSION.into() => return Err(Damage::Newer),
-        Some(_) => {}
-        None => return Err(Damage::In("version")),
-    }
     let access: Option<AccessForm<'static>> = fields.take("access")?;
     let refresh: Option<SecretForm<'static>> = fields.take("refresh")?;
     let hosts: BTreeMap<String, String> = fields.take("hosts")?;
