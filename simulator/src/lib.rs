@@ -1,8 +1,8 @@
 //! The server's side of Tradovate authentication: pure, deterministic, and without a network.
 //!
 //! [`Simulator::handle`] takes the time and a request, and answers as the broker's server would: logins with their
-//! refusals, two sessions per user, renewals, OAuth with rotation, penalty tickets, captchas, lock-outs, dedicated
-//! hosts, maintenance. It has no clock and no randomness of its own, so a test can live through a month in a
+//! refusals, two sessions per user, renewals, OAuth with its page in the browser and rotation, penalty tickets,
+//! captchas, lock-outs, dedicated hosts, maintenance. It has no clock and no randomness of its own, so a test can live through a month in a
 //! millisecond, twice with the same result. It shares no wire type with the client it is there to test.
 //!
 //! ```
@@ -34,6 +34,7 @@
 mod access_token_request;
 mod access_token_response;
 mod account_list;
+mod authorize;
 mod builder;
 mod call;
 mod cors;

@@ -10,9 +10,9 @@ use std::{
     time::Duration,
 };
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, ValueEnum, builder::NonEmptyStringValueParser};
 use tradovate_auth_simulator::{
-    ApiHosts, App, Endpoint, LockOut, LogEntry, Maintenance, Server, Side, Simulator, User,
+    ApiHosts, App, Endpoint, LockOut, LogEntry, Maintenance, OAuthClient, Server, Side, Simulator, User,
 };
 
 const APP_ID: &str = "Synthetic App";
@@ -46,6 +46,23 @@ struct Arguments {
     #[arg(long, default_value = "synthetic-password", value_parser = short)]
     password: String,
 
+    /// `client_id` of the OAuth client
+    #[arg(long, default_value = "synthetic-client", value_parser = NonEmptyStringValueParser::new())]
+    client_id: String,
+
+    /// `client_secret` of the OAuth client; without one it is a public client
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+    client_secret: Option<String>,
+
+    /// Redirect URI of the OAuth client, to the letter; can be given several times
+    #[arg(
+        long = "redirect-uri",
+        value_name = "URI",
+        value_parser = redirect_uri,
+        default_values = ["http://127.0.0.1:8765/callback", "http://localhost:8888/"]
+    )]
+    redirect_uris: Vec<String>,
+
     /// Which side to play; Demo does not answer /auth/me
     #[arg(long, value_enum, default_value_t = Environment::Live)]
     environment: Environment,
@@ -70,6 +87,15 @@ struct Arguments {
 enum Environment {
     Live,
     Demo,
+}
+
+impl From<Environment> for Side {
+    fn from(environment: Environment) -> Self {
+        match environment {
+            Environment::Live => Self::Live,
+            Environment::Demo => Self::Demo,
+        }
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -101,7 +127,7 @@ fn run(arguments: &Arguments) -> io::Result<()> {
         stop_signal()?
     };
     let server = start(arguments).map_err(|error| explain(arguments.port, &error))?;
-    write_exports(&exports(&server, &arguments.user, &arguments.password))?;
+    write_exports(&(login_exports(&server, arguments) + &oauth_exports(&server, arguments)))?;
     runtime.block_on(told_to_stop);
     Ok(())
 }
@@ -114,12 +140,10 @@ fn start(arguments: &Arguments) -> io::Result<Server> {
     let server = Simulator::builder()
         .user(User::new(&arguments.user, &arguments.password).of_organization(ORGANIZATION))
         .app(App::new(APP_ID, CID, SEC))
+        .oauth_client(oauth_client(arguments))
         .organization(ORGANIZATION, hosts)
         .lifetime(arguments.lifetime)
-        .side(match arguments.environment {
-            Environment::Live => Side::Live,
-            Environment::Demo => Side::Demo,
-        })
+        .side(arguments.environment.into())
         .port(arguments.port)
         .on_request(log)
         .serve()?;
@@ -127,6 +151,15 @@ fn start(arguments: &Arguments) -> io::Result<Server> {
         server.with(|simulator| begin(scenario, simulator));
     }
     Ok(server)
+}
+
+/// The client, registered on the side that is played: what is printed has to work.
+fn oauth_client(arguments: &Arguments) -> OAuthClient {
+    let mut client = OAuthClient::public(&arguments.client_id, "").named(APP_ID);
+    client.client_secret = arguments.client_secret.as_deref().map(Into::into);
+    client.redirect_uris.clone_from(&arguments.redirect_uris);
+    client.side = arguments.environment.into();
+    client
 }
 
 fn begin(scenario: Scenario, simulator: &mut Simulator) {
@@ -158,19 +191,41 @@ fn log(entry: &LogEntry) {
     let _ = writeln!(io::stderr(), "{} {} {}", entry.method, entry.path.escape_debug(), entry.status.as_u16());
 }
 
-fn exports(server: &Server, user: &str, password: &str) -> String {
-    let variables = [
+fn login_exports(server: &Server, arguments: &Arguments) -> String {
+    let lines = [
         ("TRADOVATE_API_URL", server.base_url().as_str()),
-        ("TRADOVATE_USERNAME", user),
-        ("TRADOVATE_PASSWORD", password),
+        ("TRADOVATE_USERNAME", &arguments.user),
+        ("TRADOVATE_PASSWORD", &arguments.password),
         ("TRADOVATE_APP_ID", APP_ID),
         ("TRADOVATE_APP_VERSION", APP_VERSION),
         ("TRADOVATE_CID", CID),
         ("TRADOVATE_SEC", SEC),
         ("TRADOVATE_DEVICE_ID", DEVICE_ID),
     ]
-    .map(|(name, value)| format!("export {name}={}\n", quoted(value)));
-    format!("# The simulator is listening; Ctrl-C stops it. Log in with:\n{}", variables.concat())
+    .map(export);
+    format!("# The simulator is listening; Ctrl-C stops it. Log in with:\n{}", lines.concat())
+}
+
+/// Apart from the other lines, since a login by password needs none of these.
+fn oauth_exports(server: &Server, arguments: &Arguments) -> String {
+    let token_url = server.base_url() + "/auth/oauthtoken";
+    let lines = [
+        ("TRADOVATE_AUTHORIZE_URL", server.authorize_url().as_str()),
+        ("TRADOVATE_TOKEN_URL", &token_url),
+        ("TRADOVATE_CLIENT_ID", &arguments.client_id),
+    ]
+    .map(export);
+    let secret = arguments.client_secret.as_deref().map(|secret| export(("TRADOVATE_CLIENT_SECRET", secret)));
+    format!(
+        "# Or with OAuth in a browser, which is sent back to {}:\n{}{}",
+        arguments.redirect_uris.join(" or "),
+        lines.concat(),
+        secret.unwrap_or_default()
+    )
+}
+
+fn export((name, value): (&str, &str)) -> String {
+    format!("export {name}={}\n", quoted(value))
 }
 
 /// The text as one word of a shell.
@@ -224,6 +279,15 @@ fn short(text: &str) -> Result<String, String> {
     }
 }
 
+/// What a `Location` can carry, and a comment in one line.
+fn redirect_uri(text: &str) -> Result<String, String> {
+    let is_clean = text.chars().all(|c| c.is_ascii_graphic() && c != '#');
+    match text.split_once(':') {
+        Some((scheme, rest)) if is_clean && !scheme.is_empty() && !rest.is_empty() => Ok(text.to_owned()),
+        _ => Err("expected a URL without spaces and fragment, such as http://127.0.0.1:8765/callback".to_owned()),
+    }
+}
+
 fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = match text.char_indices().last() {
         Some((end, 's')) => (text.get(..end), 1),
@@ -265,6 +329,17 @@ mod tests {
         assert_eq!(quoted("http://127.0.0.1:8080/v1"), "http://127.0.0.1:8080/v1");
         assert_eq!(quoted("it's $HOME"), r"'it'\''s $HOME'");
         assert_eq!(quoted(""), "''");
+    }
+
+    #[test]
+    fn a_redirect_uri_is_a_clean_url() {
+        for text in ["http://127.0.0.1:8765/callback", "http://localhost/?a=b", "com.example.app:/back"] {
+            assert_eq!(redirect_uri(text), Ok(text.to_owned()));
+        }
+        for text in ["", "callback", ":", "http:", "http://localhost/#a", "http://localhost/a b", "http://localhost/\n"]
+        {
+            assert!(redirect_uri(text).is_err(), "{text}");
+        }
     }
 
     #[test]

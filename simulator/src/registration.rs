@@ -36,7 +36,7 @@ impl Default for App {
     }
 }
 
-/// A client of `/auth/oauthtoken`.
+/// A client of the page at `/oauth` and of `/auth/oauthtoken`.
 ///
 /// ```
 /// use tradovate_auth_simulator::OAuthClient;
@@ -51,9 +51,11 @@ impl Default for App {
 pub struct OAuthClient {
     /// `client_id`.
     pub client_id: String,
+    /// What the page calls the client; its `client_id` unless named.
+    pub name: String,
     /// `client_secret`; a public client has none.
     pub client_secret: Option<Secret>,
-    /// The redirect URIs a code can be bound to.
+    /// The redirect URIs a code can be bound to, each to the letter as requests bring it.
     pub redirect_uris: Vec<String>,
     /// Where the client is registered; the other side answers `Wrong client_id`. Live by default.
     pub side: Side,
@@ -65,6 +67,7 @@ impl OAuthClient {
     pub fn public(client_id: &str, redirect_uri: &str) -> Self {
         Self {
             client_id: client_id.to_owned(),
+            name: client_id.to_owned(),
             client_secret: None,
             redirect_uris: vec![redirect_uri.to_owned()],
             side: Side::Live,
@@ -75,6 +78,20 @@ impl OAuthClient {
     #[must_use]
     pub fn confidential(client_id: &str, client_secret: &str, redirect_uri: &str) -> Self {
         Self { client_secret: Some(Secret::from(client_secret)), ..Self::public(client_id, redirect_uri) }
+    }
+
+    /// The same client under a name for people.
+    ///
+    /// ```
+    /// use tradovate_auth_simulator::OAuthClient;
+    ///
+    /// let client = OAuthClient::public("desktop", "http://localhost:8888/").named("Sample Charts");
+    /// assert_eq!(client.name, "Sample Charts");
+    /// ```
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.name);
+        self
     }
 }
 

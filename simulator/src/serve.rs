@@ -64,7 +64,7 @@ impl SimulatorBuilder {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, settings.port))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let client = client::Client::new(&base_url(address), &self.users, &self.apps)?;
+        let client = client::Client::new(address, &self.users, &self.apps)?;
         let front = Arc::new(Front {
             simulator: Mutex::new(self.build()),
             ahead: Mutex::new(Duration::ZERO),
@@ -94,6 +94,10 @@ fn run(
 
 fn base_url(address: SocketAddr) -> String {
     format!("http://{address}/v1")
+}
+
+fn authorize_url(address: SocketAddr) -> String {
+    format!("http://{address}/oauth")
 }
 
 /// What the server's thread and the guard share.
@@ -149,6 +153,12 @@ impl Server {
     #[must_use]
     pub fn base_url(&self) -> String {
         base_url(self.address)
+    }
+
+    /// Where a browser is sent for OAuth, `http://127.0.0.1:PORT/oauth`, to which the request is appended as a query.
+    #[must_use]
+    pub fn authorize_url(&self) -> String {
+        authorize_url(self.address)
     }
 
     /// The address the server listens at.
@@ -218,6 +228,18 @@ impl Server {
     #[must_use]
     pub fn issue_code(&self, user: &str, client_id: &str, redirect_uri: &str, code_challenge: Option<&str>) -> String {
         self.with(|simulator| simulator.issue_code(user, client_id, redirect_uri, code_challenge))
+    }
+
+    /// See [`Simulator::consent`].
+    #[must_use]
+    pub fn consent(&self, user: &str, authorize_url: &str) -> Option<String> {
+        self.with(|simulator| simulator.consent(user, authorize_url))
+    }
+
+    /// See [`Simulator::deny`].
+    #[must_use]
+    pub fn deny(&self, authorize_url: &str) -> Option<String> {
+        self.with(|simulator| simulator.deny(authorize_url))
     }
 }
 

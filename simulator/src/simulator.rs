@@ -1,6 +1,7 @@
 //! The server: takes a request and a time, and answers.
 //! A request passes, in this order: preflight, scripted answers, maintenance, lock-outs, routing, the hourly limits of
-//! its caller, penalties and rate windows, and only then the endpoint.
+//! its caller, penalties and rate windows, and only then the endpoint. The page in the browser knows only scripted
+//! answers and maintenance.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -8,6 +9,7 @@ use http::{HeaderValue, Request, Response, StatusCode, header, request::Parts};
 use jiff::Timestamp;
 
 use crate::{
+    authorize,
     builder::SimulatorBuilder,
     call::{self, Call},
     cors,
@@ -86,7 +88,9 @@ impl Simulator {
         self.set_time(now);
         let (parts, body) = request.into_parts();
         let mut response = self.answer(&parts, body.as_ref());
-        cors::decorate(&parts.headers, &mut response);
+        if !authorize::is_page(parts.uri.path()) {
+            cors::decorate(&parts.headers, &mut response);
+        }
         if let Some(date) = http_date(self.server_time()).and_then(|date| HeaderValue::try_from(date).ok()) {
             response.headers_mut().entry(header::DATE).or_insert(date);
         }
@@ -95,7 +99,10 @@ impl Simulator {
     }
 
     fn answer(&mut self, parts: &Parts, body: &[u8]) -> Response<Vec<u8>> {
-        if let Some(reply) = cors::preflight(parts) {
+        // Browsers come to the page themselves: no script may read it (RFC 9700, section 2.6).
+        if !authorize::is_page(parts.uri.path())
+            && let Some(reply) = cors::preflight(parts)
+        {
             return *reply.response;
         }
         match self.script.take(Endpoint::at(parts.uri.path())) {
@@ -113,6 +120,10 @@ impl Simulator {
         let network = parts.extensions.get::<Network>().cloned().unwrap_or_default();
         if let Some(reply) = self.maintenance.answer(now, &mut self.mint) {
             return reply;
+        }
+        // The page of the real system is at a host of its own, which shares neither lock-outs nor limits with the API.
+        if authorize::is_page(parts.uri.path()) {
+            return self.authorize(parts, body);
         }
         if let Some(reply) = self.lock_outs.answer(now, &network) {
             return reply;

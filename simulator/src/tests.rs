@@ -14,7 +14,9 @@ use crate::{
     time::{HOUR, later},
 };
 
+mod consent;
 mod cors;
+mod decisions;
 mod devices;
 mod faults;
 mod hosts;
@@ -22,8 +24,10 @@ mod limits;
 mod lock_outs;
 mod login;
 mod oauth;
+mod page;
 mod penalties;
 mod privacy;
+mod redirects;
 mod refresh;
 mod robustness;
 mod routing;

@@ -1,10 +1,10 @@
 //! What a client needs to log in to the server: the only place that knows the client's types.
 
-use std::io;
+use std::{io, net::SocketAddr};
 
-use tradovate_auth_core::{BaseUrl, ClientId, Credentials, DeviceId, Environment};
+use tradovate_auth_core::{BaseUrl, ClientId, Credentials, DeviceId, Environment, SecureUrl};
 
-use super::Server;
+use super::{Server, authorize_url, base_url};
 use crate::{registration::App, user::User};
 
 /// The environment of a server and the credentials it accepts.
@@ -14,8 +14,9 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(base_url: &str, users: &[User], apps: &[App]) -> io::Result<Self> {
-        let base = BaseUrl::parse(base_url).map_err(io::Error::other)?;
+    pub(super) fn new(address: SocketAddr, users: &[User], apps: &[App]) -> io::Result<Self> {
+        let base = BaseUrl::parse(&base_url(address)).map_err(io::Error::other)?;
+        let authorize = SecureUrl::parse(&authorize_url(address)).map_err(io::Error::other)?;
         let (Some(user), Some(app)) = (users.first(), apps.first()) else {
             return Err(io::Error::other("no user or no API key is registered"));
         };
@@ -23,13 +24,14 @@ impl Client {
             .with_app(&app.app_id, "1.0")
             .with_api_key(ClientId::parse(&app.cid), app.sec.expose())
             .with_device_id(DeviceId::new("synthetic-device"));
-        Ok(Self { environment: Environment::custom(base), credentials })
+        Ok(Self { environment: Environment::custom(base).with_authorize_url(authorize), credentials })
     }
 }
 
 /// For a client in the same program.
 impl Server {
-    /// The environment of this server: a custom one at [`base_url`](Self::base_url).
+    /// The environment of this server: a custom one at [`base_url`](Self::base_url), with the page at
+    /// [`authorize_url`](Self::authorize_url).
     #[must_use]
     pub fn environment(&self) -> Environment {
         self.client.environment.clone()

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::Simulator;
 use crate::{
     endpoint::Endpoint, grants::Code, hosts::ApiHosts, lock_outs::LockOut, maintenance::Maintenance, options::Options,
-    penalties::Sanction, script::Scripted, statistics::Statistics, user::User,
+    penalties::Sanction, registration::OAuthClient, script::Scripted, statistics::Statistics, user::User,
 };
 
 /// Control from tests.
@@ -102,9 +102,9 @@ impl Simulator {
         }
     }
 
-    /// Issues an authorization code, as the page in the browser does when the user consents. `code_challenge` is the
-    /// S256 challenge of PKCE; without one the exchange must bring no verifier. A code for a user that does not exist
-    /// is as good as a used one.
+    /// Issues an authorization code without a request; [`consent`](Self::consent) takes one and checks it as the page
+    /// does. `code_challenge` is the S256 challenge of PKCE; without one the exchange must bring no verifier. A code for
+    /// a user that does not exist is as good as a used one.
     pub fn issue_code(
         &mut self,
         user: &str,
@@ -112,18 +112,41 @@ impl Simulator {
         redirect_uri: &str,
         code_challenge: Option<&str>,
     ) -> String {
-        let text = self.mint.code();
-        if let Some(user) = self.id(user) {
-            let code = Code {
-                user,
-                client_id: client_id.to_owned(),
-                redirect_uri: redirect_uri.to_owned(),
-                challenge: code_challenge.map(str::to_owned),
-                issued: self.time.map(|_| self.server_time()),
-            };
-            self.grants.issue(text.clone(), code);
+        match self.id(user) {
+            Some(user) => self.issue_code_to(user, client_id, redirect_uri, code_challenge),
+            None => self.mint.code(),
         }
-        text
+    }
+
+    /// Does what the page at `/oauth` does when the user logs in there and allows: issues a code and gives the URL the
+    /// browser is redirected to. The authorize URL may be whole or begin with its path. No password is asked for, and
+    /// neither maintenance nor a scripted answer stands in the way.
+    ///
+    /// A request that the page answers by a redirect with an error gives the URL of that. `None` where the page would
+    /// show an error, and where the user does not exist on the side the client is registered on.
+    ///
+    /// ```
+    /// use tradovate_auth_simulator::Simulator;
+    ///
+    /// let mut simulator = Simulator::builder().build();
+    /// let url = "/oauth?response_type=code&client_id=synthetic-client&redirect_uri=http://localhost:8888/&state=a1";
+    /// let back = simulator.consent("synthetic-user", url).unwrap_or_default();
+    /// assert!(back.starts_with("http://localhost:8888/?code=") && back.ends_with("&state=a1"));
+    /// ```
+    pub fn consent(&mut self, user: &str, authorize_url: &str) -> Option<String> {
+        self.allow_at(authorize_url, user)
+    }
+
+    /// Does what the page at `/oauth` does when the user denies, and gives the URL the browser is redirected to. `None`
+    /// where the page would show an error. See [`consent`](Self::consent).
+    pub fn deny(&mut self, authorize_url: &str) -> Option<String> {
+        self.deny_at(authorize_url)
+    }
+
+    /// An OAuth client, to change: to register one more redirect URI, for example. Where both sides know the
+    /// `client_id`, the one that was registered first.
+    pub fn oauth_client_mut(&mut self, client_id: &str) -> Option<&mut OAuthClient> {
+        self.clients.iter_mut().find(|client| client.client_id == client_id)
     }
 
     /// Refuses the next refreshes with `invalid_token`, though nothing is wrong with them.
@@ -161,6 +184,26 @@ impl Simulator {
         if let Some(id) = self.id(user) {
             self.devices.remove(&id);
         }
+    }
+
+    /// Issues a code to a user that exists.
+    pub(crate) fn issue_code_to(
+        &mut self,
+        user: i64,
+        client_id: &str,
+        redirect_uri: &str,
+        code_challenge: Option<&str>,
+    ) -> String {
+        let text = self.mint.code();
+        let code = Code {
+            user,
+            client_id: client_id.to_owned(),
+            redirect_uri: redirect_uri.to_owned(),
+            challenge: code_challenge.map(str::to_owned),
+            issued: self.time.map(|_| self.server_time()),
+        };
+        self.grants.issue(text.clone(), code);
+        text
     }
 
     fn close(&mut self, user: &str, at_most: usize) {

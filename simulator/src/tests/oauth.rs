@@ -3,8 +3,8 @@ use crate::{hosts::ApiHosts, registration::OAuthClient, user::User};
 
 pub(super) const REDIRECT: &str = "http://localhost:8888/";
 /// Appendix B of RFC 7636.
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+pub(super) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub(super) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 pub(super) fn code(world: &mut World) -> String {
     world.simulator.issue_code("synthetic-user", "synthetic-client", REDIRECT, Some(CHALLENGE))
@@ -20,7 +20,7 @@ pub(super) fn exchange(code: &str) -> Value {
     })
 }
 
-fn wrong_code() -> Value {
+pub(super) fn wrong_code() -> Value {
     json!({ "error": "invalid_grant", "error_description": "Wrong or used already authorization code" })
 }
 

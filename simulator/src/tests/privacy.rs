@@ -22,7 +22,10 @@ fn no_token_ticket_or_code_is_printed_or_logged() {
     world.simulator.penalize_next(None, Duration::from_secs(3));
     let ticket = world.get(&format!("{ME}?token={token}"), &token).text("p-ticket");
     let printed = format!("{:?} {:?}", world.simulator, world.simulator.statistics());
-    for secret in [token, login.text("mdAccessToken"), ticket, code] {
+    let back = page::allow(&mut world, &page::asking(&[]));
+    let page_code = page::parameter(back.header("location"), "code").unwrap();
+    let printed = format!("{printed} {:?} {:?}", world.simulator, world.simulator.statistics());
+    for secret in [token, login.text("mdAccessToken"), ticket, code, page_code] {
         assert!(!printed.contains(&secret), "{printed}");
     }
 }

@@ -31,6 +31,57 @@ fn no_bytes_of_a_body_make_it_panic() {
 }
 
 #[test]
+fn no_bytes_of_the_form_of_the_page_make_it_panic() {
+    let mut world = World::without_limits();
+    let body = b"username=synthetic-user&password=%41+b&decision=allow";
+    for at in 0..body.len() {
+        world.bytes(&page::asking(&[]), "application/x-www-form-urlencoded", &body[..at]);
+        for byte in [0x00, b'&', b'=', b'%', b'+', 0x80, 0xff] {
+            let mut mutated = *body;
+            mutated[at] = byte;
+            world.bytes(&page::asking(&[]), "", &mutated);
+        }
+    }
+}
+
+#[test]
+fn no_bytes_of_an_authorize_url_make_it_panic() {
+    let mut world = World::without_limits();
+    let url = page::asking(&[("scope", "openid ä"), ("state", "%\0")]).into_bytes();
+    for at in 0..url.len() {
+        for byte in [b'&', b'=', b'%', b'+', b'#', b'?', b'/', b'"', b'<', b'9', 0x00, 0x80, 0xff] {
+            let mut mutated = url.clone();
+            mutated[at] = byte;
+            for url in [&mutated[..], &mutated[..at]] {
+                let text = String::from_utf8_lossy(url);
+                world.simulator.consent("synthetic-user", &text);
+                world.simulator.deny(&text);
+                // Some are no URI at all.
+                if let Ok(uri) = http::Uri::try_from(url) {
+                    for method in [Method::GET, Method::POST] {
+                        let request = Request::builder().method(method).uri(uri.clone());
+                        world.simulator.handle(world.now, request.body(b"decision=deny").unwrap());
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn no_length_of_a_query_makes_it_panic() {
+    let mut world = World::without_limits();
+    let megabyte = page::asking(&[("state", &"s".repeat(1 << 20))]);
+    assert_eq!(world.simulator.consent("synthetic-user", &megabyte), None);
+    let percent = format!("/oauth?{}", "%".repeat(60_000));
+    let pairs = format!("/oauth?{}", "a&".repeat(30_000));
+    let state = page::asking(&[("state", &"ä".repeat(10_000))]);
+    for (url, status) in [(percent, 400), (pairs, 400), (state, 303)] {
+        assert_eq!(page::deny(&mut world, &url).status, status);
+    }
+}
+
+#[test]
 fn no_header_makes_it_panic() {
     let mut world = World::without_limits();
     for value in [&b""[..], b" ", b"Bearer", b"Bearer \xff", b"[::1", b"]:@", b"a@b@c:", b"\x80", b"...", b":"] {
@@ -94,6 +145,7 @@ fn a_name_nobody_has_can_be_controlled_without_effect() {
     simulator.expire_sessions("nobody");
     simulator.approve_device("nobody");
     simulator.move_hosts("nobody", ApiHosts::empty());
+    assert_eq!(simulator.consent("nobody", &page::asking(&[])), None);
     let code = simulator.issue_code("nobody", "synthetic-client", oauth::REDIRECT, None);
     let request = with(oauth::exchange(&code), "code_verifier", Value::Null);
     assert_eq!(world.post(OAUTH, &request).get("error"), json!("invalid_grant"));

@@ -5,12 +5,15 @@ use std::{
     process::{Child, ChildStderr, Command, Output, Stdio},
 };
 
-use crate::client::{get, login, send};
+use crate::client::{Answer, get, login, send};
+
+/// The last line of the lines without a client secret.
+const LAST: &str = "TRADOVATE_CLIENT_ID";
 
 /// The program, killed when the test is over.
 struct Program {
     child: Child,
-    comment: String,
+    comments: Vec<String>,
     exports: BTreeMap<String, String>,
     stderr: BufReader<ChildStderr>,
 }
@@ -29,19 +32,24 @@ fn fail(arguments: &[&str]) -> Output {
 
 impl Program {
     fn start(arguments: &[&str]) -> Self {
+        Self::start_until(LAST, arguments)
+    }
+
+    /// Starts the program and reads what it prints up to the export of `last`.
+    fn start_until(last: &str, arguments: &[&str]) -> Self {
         let mut child = command(arguments).spawn().unwrap();
+        let mut comments = Vec::new();
+        let mut exports = BTreeMap::new();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let comment = lines.next().unwrap();
-        let exports = lines
-            .by_ref()
-            .take(8)
-            .map(|line| {
-                let (name, value) = line.strip_prefix("export ").unwrap().split_once('=').unwrap();
-                (name.to_owned(), value.to_owned())
-            })
-            .collect();
+        while !exports.contains_key(last) {
+            let line = lines.next().unwrap();
+            match line.strip_prefix("export ").and_then(|export| export.split_once('=')) {
+                Some((name, value)) => drop(exports.insert(name.to_owned(), value.to_owned())),
+                None => comments.push(line),
+            }
+        }
         let stderr = BufReader::new(child.stderr.take().unwrap());
-        Self { child, comment, exports, stderr }
+        Self { child, comments, exports, stderr }
     }
 
     fn address(&self) -> SocketAddr {
@@ -59,8 +67,8 @@ impl Drop for Program {
 
 #[test]
 fn it_prints_where_and_how_to_log_in() {
-    let program = Program::start(&[]);
-    assert!(program.comment.starts_with("# "), "{}", program.comment);
+    let program = Program::start_until("TRADOVATE_DEVICE_ID", &[]);
+    assert!(program.comments.len() == 1 && program.comments[0].starts_with("# "), "{:?}", program.comments);
     let expected = [
         ("TRADOVATE_APP_ID", "'Synthetic App'"),
         ("TRADOVATE_APP_VERSION", "1.0"),
@@ -73,6 +81,70 @@ fn it_prints_where_and_how_to_log_in() {
     let mut exports = program.exports.clone();
     assert!(exports.remove("TRADOVATE_API_URL").unwrap().starts_with("http://127.0.0.1:"));
     assert_eq!(exports, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+}
+
+#[test]
+fn it_prints_apart_what_oauth_needs() {
+    let program = Program::start(&[]);
+    let base = format!("http://{}", program.address());
+    assert_eq!(program.exports["TRADOVATE_AUTHORIZE_URL"], format!("{base}/oauth"));
+    assert_eq!(program.exports["TRADOVATE_TOKEN_URL"], format!("{base}/v1/auth/oauthtoken"));
+    assert_eq!(program.exports["TRADOVATE_CLIENT_ID"], "synthetic-client");
+    assert_eq!(
+        program.comments[1],
+        "# Or with OAuth in a browser, which is sent back to http://127.0.0.1:8765/callback or http://localhost:8888/:"
+    );
+}
+
+#[test]
+fn it_has_the_client_it_was_told() {
+    let program = Program::start_until(
+        "TRADOVATE_CLIENT_SECRET",
+        &["--client-id", "charts", "--client-secret", "client secret", "--redirect-uri", "http://localhost:1/a"],
+    );
+    assert_eq!(program.exports["TRADOVATE_CLIENT_ID"], "charts");
+    assert_eq!(program.exports["TRADOVATE_CLIENT_SECRET"], "'client secret'");
+    let status = |redirect_uri| page(&program, "charts", redirect_uri, "").status;
+    assert_eq!((status("http://localhost:1/a"), status("http://localhost:8888/")), (200, 400));
+}
+
+#[test]
+fn its_client_has_a_name_for_people() {
+    let answer = page(&Program::start(&[]), "synthetic-client", "http://localhost:8888/", "");
+    assert!(answer.body.contains("Allow <bdi>Synthetic App</bdi>"), "{}", answer.body);
+}
+
+#[test]
+fn several_redirect_uris_can_be_registered() {
+    let uris = ["http://localhost:1/a", "com.example.app:/back"];
+    let program = Program::start(&["--redirect-uri", uris[0], "--redirect-uri", uris[1]]);
+    for uri in uris {
+        assert_eq!(page(&program, "synthetic-client", uri, "").status, 200, "{uri}");
+    }
+}
+
+/// The page; with a form, what it answers to that.
+fn page(program: &Program, client_id: &str, redirect_uri: &str, form: &str) -> Answer {
+    let method = if form.is_empty() { "GET" } else { "POST" };
+    let query = format!("response_type=code&client_id={client_id}&redirect_uri={redirect_uri}");
+    send(program.address(), &format!("{method} /oauth?{query} HTTP/1.1"), form).unwrap()
+}
+
+#[test]
+fn what_it_prints_for_oauth_works_on_either_side() {
+    for side in ["live", "demo"] {
+        let program = Program::start(&["--environment", side]);
+        let redirect_uri = "http://127.0.0.1:8765/callback";
+        let form = "username=synthetic-user&password=synthetic-password&decision=allow";
+        let answer = page(&program, "synthetic-client", redirect_uri, form);
+        let (_, code) = answer.header("location").split_once("?code=").unwrap();
+        let body = format!(
+            r#"{{"grant_type":"authorization_code","code":"{code}","client_id":"synthetic-client",
+                "redirect_uri":"{redirect_uri}"}}"#
+        );
+        let answer = send(program.address(), "POST /v1/auth/oauthtoken HTTP/1.1", &body).unwrap();
+        assert!(!answer.text("access_token").is_empty(), "{side}");
+    }
 }
 
 #[test]
@@ -171,6 +243,8 @@ fn a_wrong_option_is_explained() {
         (["--organization-hosts", "acme.example"], "expected KEY=HOST"),
         (["--scenario", "earthquake"], "lock-out"),
         (["--user", ""], "must not be empty"),
+        (["--client-secret", ""], "a value is required"),
+        (["--redirect-uri", "http://localhost/#a"], "expected a URL without spaces and fragment"),
     ] {
         let output = fail(&arguments);
         assert!(!output.status.success());

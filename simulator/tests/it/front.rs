@@ -134,6 +134,66 @@ fn a_code_issued_by_the_guard_can_be_exchanged() {
     assert!(!answer.text("access_token").is_empty());
 }
 
+/// The page of the server for a request with this `state`.
+fn page(server: &Server, state: &str) -> String {
+    format!(
+        "{}?response_type=code&client_id=synthetic-client&redirect_uri=http%3A%2F%2Flocalhost%3A8888%2F&state={state}",
+        server.authorize_url()
+    )
+}
+
+/// The target of a request line.
+fn target(url: &str) -> &str {
+    url.find("/oauth").map(|at| &url[at..]).unwrap()
+}
+
+#[test]
+fn the_environment_knows_the_page() {
+    let server = serve();
+    let url = format!("http://127.0.0.1:{}/oauth", server.address().port());
+    assert_eq!(server.environment().authorize_url().unwrap().to_string(), url);
+    assert_eq!(server.authorize_url(), url);
+}
+
+#[test]
+fn the_page_is_shown_over_http() {
+    let server = serve();
+    let url = page(&server, "a1");
+    let answer = send(server.address(), &format!("GET {} HTTP/1.1", target(&url)), "").unwrap();
+    assert_eq!((answer.status, answer.header("content-type")), (200, "text/html; charset=utf-8"));
+    assert!(answer.body.contains(r#"id="allow""#), "{}", answer.body);
+}
+
+#[test]
+fn the_form_of_the_page_is_taken_over_http() {
+    let server = serve();
+    let form = "username=synthetic-user&password=synthetic-password&decision=allow";
+    let head = format!("POST {} HTTP/1.1", target(&page(&server, "a%26b")));
+    let answer = send(server.address(), &head, form).unwrap();
+    let location = answer.header("location");
+    assert_eq!(answer.status, 303);
+    assert!(location.starts_with("http://localhost:8888/?code=") && location.ends_with("&state=a%26b"), "{location}");
+}
+
+#[test]
+fn an_oversized_request_for_the_page_leaves_the_server_running() {
+    let server = serve();
+    let head = format!("GET {} HTTP/1.1", target(&page(&server, &"s".repeat(1 << 20))));
+    // The connection may be closed before all of it is written.
+    if let Ok(answer) = send(server.address(), &head, "") {
+        assert!((400..500).contains(&answer.status), "{}", answer.status);
+    }
+    assert_eq!(login(server.address()).status, 200);
+}
+
+#[test]
+fn the_guard_stands_in_for_the_browser() {
+    let server = serve();
+    let url = page(&server, "a1");
+    assert!(server.consent("synthetic-user", &url).unwrap().starts_with("http://localhost:8888/?code="));
+    assert!(server.deny(&url).unwrap().starts_with("http://localhost:8888/?error=access_denied"));
+}
+
 #[test]
 fn a_failed_assertion_of_the_test_leaves_the_server_running() {
     let server = serve();

@@ -1,0 +1,82 @@
+//! The parameters of a query or a form, read strictly: what one reader could take for something else than another is
+//! refused as a whole (RFC 6749, section 3.1).
+
+use std::collections::BTreeMap;
+
+/// Parameters that are given once each.
+pub(super) struct Parameters(BTreeMap<String, String>);
+
+impl Parameters {
+    /// Reads `application/x-www-form-urlencoded`, or says what is wrong with it.
+    pub(super) fn read(encoded: &[u8]) -> Result<Self, &'static str> {
+        let mut parameters = BTreeMap::new();
+        for pair in encoded.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+            let mut halves = pair.splitn(2, |byte| *byte == b'=');
+            let mut half = || decoded(halves.next().unwrap_or_default()).ok_or("A parameter is not properly encoded.");
+            if parameters.insert(half()?, half()?).is_some() {
+                return Err("A parameter is given twice.");
+            }
+        }
+        Ok(Self(parameters))
+    }
+
+    /// A parameter; one without a value counts as left out.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    pub(super) fn owned(&self, name: &str) -> Option<String> {
+        self.get(name).map(str::to_owned)
+    }
+}
+
+fn decoded(text: &[u8]) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.iter().copied();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => (hex(rest.next()?)? << 4) | hex(rest.next()?)?,
+            other => other,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(encoded: &str) -> Option<String> {
+        Parameters::read(encoded.as_bytes()).unwrap().owned("a")
+    }
+
+    #[test]
+    fn a_parameter_is_decoded() {
+        assert_eq!(value("a=b+c%20%C3%a4=%26").as_deref(), Some("b c ä=&"));
+        assert_eq!(value("&&b=1&%61=2&").as_deref(), Some("2"));
+    }
+
+    #[test]
+    fn a_parameter_without_a_value_is_left_out() {
+        assert_eq!((value("a="), value("a"), value("")), (None, None, None));
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_is_refused() {
+        for encoded in [&b"a=%"[..], b"a=%4", b"a=%zz", b"a=%+1", b"a=%ff", b"%=1", b"a=\xff", b"a=%C3&b=%A4"] {
+            assert!(Parameters::read(encoded).is_err(), "{}", encoded.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_parameter_given_twice_is_refused() {
+        for encoded in ["a=1&a=1", "a=&a=1", "a=1&b=2&%61=3"] {
+            assert!(Parameters::read(encoded.as_bytes()).is_err(), "{encoded}");
+        }
+    }
+}

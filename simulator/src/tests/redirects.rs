@@ -1,0 +1,250 @@
+//! Where the page sends a browser, and where it never does.
+
+use super::{
+    oauth::{CHALLENGE, REDIRECT, exchange},
+    page::{allow, asking, deny, parameter, show},
+    *,
+};
+use crate::registration::OAuthClient;
+
+/// A client with the redirect URIs.
+fn world_with(redirect_uris: &[&str]) -> World {
+    let redirect_uris = redirect_uris.iter().map(|uri| (*uri).to_owned()).collect();
+    let client = OAuthClient { redirect_uris, ..OAuthClient::default() };
+    World::of(Simulator::builder().oauth_client(client))
+}
+
+/// Whether a request is answered by a page with status 400, however it comes.
+#[track_caller]
+fn assert_is_shown(world: &mut World, url: &str) {
+    for answer in [show(world, url), allow(world, url), deny(world, url)] {
+        assert_eq!((answer.status, answer.header("location")), (400, ""), "{url}");
+        assert!(answer.body.contains(r#"role="alert""#), "{}", answer.body);
+    }
+    assert_eq!(world.simulator.consent("synthetic-user", url), None, "{url}");
+    assert_eq!(world.simulator.deny(url), None, "{url}");
+}
+
+/// The redirect that a request leads to, however it comes.
+#[track_caller]
+fn location(url: &str) -> String {
+    let mut world = World::new();
+    let answers = [show(&mut world, url), allow(&mut world, url), deny(&mut world, url)];
+    let [shown, allowed, denied] = answers.map(|answer| {
+        assert_eq!(answer.status, 303, "{url}");
+        answer.header("location").to_owned()
+    });
+    assert_eq!((&allowed, &denied), (&shown, &shown));
+    assert_eq!(world.simulator.consent("synthetic-user", url).as_ref(), Some(&shown));
+    assert_eq!(world.simulator.deny(url).as_ref(), Some(&shown));
+    shown
+}
+
+/// Error, description and state that a request is sent back with.
+#[track_caller]
+fn error(changes: &[(&str, &str)]) -> (String, String) {
+    let location = location(&asking(changes));
+    assert!(location.starts_with(&format!("{REDIRECT}?error=")), "{location}");
+    assert_eq!(parameter(&location, "state").as_deref(), Some("a1"), "{location}");
+    (parameter(&location, "error").unwrap(), parameter(&location, "error_description").unwrap())
+}
+
+fn invalid(why: &str) -> (String, String) {
+    ("invalid_request".to_owned(), why.to_owned())
+}
+
+#[test]
+fn nobody_is_sent_to_a_redirect_uri_that_is_not_registered() {
+    let mut world = world_with(&["http://localhost:8888/back", "https://app.example/a%20b?x=1"]);
+    for uri in [
+        "http://localhost:8888/back/",
+        "http://localhost:8888/back?",
+        "http://localhost:8888/back?next=https://evil.example",
+        "http://localhost:8888/back#",
+        "http://localhost:8888/back#fragment",
+        "http://localhost:8888/back/../evil",
+        "http://localhost:8888/./back",
+        "http://localhost:8888//back",
+        "http://localhost:8888/Back",
+        "http://LOCALHOST:8888/back",
+        "HTTP://localhost:8888/back",
+        "https://localhost:8888/back",
+        "http://localhost:8889/back",
+        "http://localhost/back",
+        "http://127.0.0.1:8888/back",
+        "http://localhost.evil.example:8888/back",
+        "http://evil.example/http://localhost:8888/back",
+        "http://localhost:8888@evil.example/back",
+        "http://user@localhost:8888/back",
+        "http://localhost:8888/bac%6b",
+        "http://localhost:8888/back%00",
+        "http://localhost:8888/back\r\nx: y",
+        "http://localhost:8888/back\\",
+        " http://localhost:8888/back",
+        "http://localhost:8888/back ",
+        "http://localhost:8888",
+        "//localhost:8888/back",
+        "/back",
+        "javascript:alert(1)",
+        "https://app.example/a b?x=1",
+        "https://app.example/a+b?x=1",
+        "https://app.example/a%2520b?x=1",
+        "https://app.example/a%20b?x=1&y=2",
+        "https://app.example/a%20b",
+    ] {
+        assert_is_shown(&mut world, &asking(&[("redirect_uri", uri)]));
+    }
+}
+
+#[test]
+fn a_redirect_uri_of_another_client_is_not_registered() {
+    let other = OAuthClient::public("other", "http://localhost:7777/");
+    let mut world = World::of(Simulator::builder().oauth_client(OAuthClient::default()).oauth_client(other));
+    assert_is_shown(&mut world, &asking(&[("redirect_uri", "http://localhost:7777/")]));
+}
+
+#[test]
+fn an_unknown_client_is_sent_nowhere() {
+    for client in ["unknown", "Synthetic-Client", "synthetic-client ", ""] {
+        assert_is_shown(&mut World::new(), &asking(&[("client_id", client)]));
+    }
+}
+
+#[test]
+fn without_a_redirect_uri_nobody_is_sent_anywhere() {
+    assert_is_shown(&mut World::new(), &asking(&[("redirect_uri", "")]));
+    assert_is_shown(&mut World::new(), "/oauth");
+    assert_is_shown(&mut World::new(), "/oauth?");
+}
+
+#[test]
+fn a_parameter_given_twice_sends_nobody_anywhere() {
+    for name in ["client_id", "redirect_uri", "state", "response_type", "code_challenge", "scope", "resource", "other"]
+    {
+        let url = asking(&[(name, "a")]) + &format!("&{name}=a");
+        assert_is_shown(&mut World::new(), &url);
+    }
+    let good_twice = asking(&[]) + "&redirect_uri=http%3A%2F%2Flocalhost%3A8888%2F";
+    assert_is_shown(&mut World::new(), &good_twice);
+    assert_is_shown(&mut World::new(), &(asking(&[]) + "&st%61te=b"));
+}
+
+#[test]
+fn a_parameter_that_cannot_be_decoded_sends_nobody_anywhere() {
+    for more in ["&other=%", "&other=%f", "&other=%zz", "&other=%ff", "&%c3=1", "&scope=%C3%28"] {
+        assert_is_shown(&mut World::new(), &(asking(&[]) + more));
+    }
+}
+
+#[test]
+fn a_registered_uri_that_cannot_carry_an_answer_sends_nobody_anywhere() {
+    for uri in ["http://localhost:8888/#here", "http://localhost:8888/\r\nx: y", "http://localhost:8888/ä"] {
+        assert_is_shown(&mut world_with(&[uri]), &asking(&[("redirect_uri", uri)]));
+    }
+}
+
+#[test]
+fn only_a_code_can_be_asked_for() {
+    assert_eq!(error(&[("response_type", "")]), invalid("response_type is missing"));
+    for other in ["token", "code token", "CODE", "id_token"] {
+        let (code, why) = error(&[("response_type", other)]);
+        assert_eq!((code.as_str(), why.as_str()), ("unsupported_response_type", "response_type must be code"));
+    }
+}
+
+#[test]
+fn only_a_hashed_challenge_is_accepted() {
+    for method in ["plain", "s256", "S512", ""] {
+        assert_eq!(error(&[("code_challenge_method", method)]), invalid("code_challenge_method must be S256"));
+    }
+}
+
+#[test]
+fn a_method_needs_a_challenge() {
+    assert_eq!(error(&[("code_challenge", "")]), invalid("code_challenge is missing"));
+}
+
+#[test]
+fn a_challenge_is_a_hash_in_base64url() {
+    let refused = invalid("code_challenge must be 43 characters of base64url");
+    for challenge in [
+        &CHALLENGE[1..],
+        &format!("{CHALLENGE}="),
+        &format!("{CHALLENGE}a"),
+        &CHALLENGE.replace('-', "+"),
+        &CHALLENGE.replace('-', "/"),
+        &CHALLENGE.replace('-', " "),
+        &"ä".repeat(43),
+    ] {
+        assert_eq!(error(&[("code_challenge", challenge)]), refused, "{challenge}");
+    }
+}
+
+#[test]
+fn a_description_has_only_characters_that_rfc_6749_allows() {
+    let denied = deny(&mut World::new(), &asking(&[]));
+    let descriptions = [
+        parameter(denied.header("location"), "error_description").unwrap(),
+        error(&[("response_type", "")]).1,
+        error(&[("response_type", "token")]).1,
+        error(&[("code_challenge", "")]).1,
+        error(&[("code_challenge", "a")]).1,
+        error(&[("code_challenge_method", "plain")]).1,
+    ];
+    for description in descriptions {
+        assert!(description.bytes().all(|b| matches!(b, 0x20..=0x7e) && b != b'"' && b != b'\\'), "{description}");
+    }
+}
+
+#[test]
+fn the_state_comes_back_exactly() {
+    for state in ["a b+c%20", "\"<&>'#?=;/\\", "ä€😀", "\r\nlocation: x", "\0", " ", &"s".repeat(8192)] {
+        let url = asking(&[("state", state)]);
+        let mut world = World::new();
+        for answer in [allow(&mut world, &url), deny(&mut world, &url)] {
+            assert_eq!(parameter(answer.header("location"), "state").as_deref(), Some(state));
+        }
+        let error = location(&asking(&[("state", state), ("response_type", "")]));
+        assert_eq!(parameter(&error, "state").as_deref(), Some(state));
+    }
+}
+
+#[test]
+fn without_a_state_none_comes_back() {
+    let url = asking(&[("state", "")]);
+    let mut world = World::new();
+    let answers = [allow(&mut world, &url), deny(&mut world, &url), deny(&mut world, &format!("{url}&state="))];
+    for answer in answers {
+        assert!(answer.status == 303 && !answer.header("location").contains("state"));
+    }
+}
+
+#[test]
+fn an_answer_is_appended_to_the_query_that_a_redirect_uri_has() {
+    for (uri, start) in [
+        ("http://localhost:8888/?a=b&c=%20", "http://localhost:8888/?a=b&c=%20&error="),
+        ("http://localhost:8888/?a", "http://localhost:8888/?a&error="),
+        ("http://localhost:8888/?a=b&", "http://localhost:8888/?a=b&error="),
+        ("http://localhost:8888/?", "http://localhost:8888/?error="),
+        ("http://localhost:8888", "http://localhost:8888?error="),
+        ("com.example.app:/back", "com.example.app:/back?error="),
+    ] {
+        let answer = deny(&mut world_with(&[uri]), &asking(&[("redirect_uri", uri)]));
+        assert!(answer.header("location").starts_with(start), "{}", answer.header("location"));
+    }
+}
+
+#[test]
+fn a_code_for_a_redirect_uri_with_a_query_can_be_exchanged() {
+    let uri = "http://localhost:8888/?tenant=1";
+    let mut world = world_with(&[uri]);
+    let answer = allow(&mut world, &asking(&[("redirect_uri", uri)]));
+    let code = parameter(answer.header("location"), "code").unwrap();
+    let request = with(exchange(&code), "redirect_uri", json!(uri));
+    assert_eq!(world.post(OAUTH, &request).get("error"), Value::Null);
+}
+
+#[test]
+fn parameters_nobody_knows_are_ignored() {
+    assert_eq!(show(&mut World::new(), &asking(&[("env", "demo"), ("prompt", "login")])).status, 200);
+}
