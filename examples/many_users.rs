@@ -11,8 +11,7 @@ use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
 use tradovate_auth::{
-    Action, AuthorizationCode, Endpoint, Environment, EventKind, Grant, OAuthApp, OAuthGrant, OAuthToken, RateBudget,
-    Session,
+    Action, AuthorizationRequest, AuthorizedCode, Entropy, Environment, EventKind, OAuthApp, RateBudget, Session,
 };
 use tradovate_auth_simulator::{OAuthClient, Simulator, User};
 
@@ -31,21 +30,25 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let mut server = builder.build();
 
-    // Each user has come back from the consent page with a code, over the first hour of the day.
+    let environment = Environment::live();
     let app = OAuthApp::new(CLIENT);
     let mut budget = RateBudget::default(); // one for all: they leave by the same address
-    let mut sessions = Vec::new();
+    let mut sessions: Vec<Session> = Vec::new();
     let mut agenda = BinaryHeap::new();
+    // The users come over the first hour of the day, one after the other.
     for user in 0..USERS {
-        let now = opening + SignedDuration::from_secs(i64::try_from(user)? * 3600 / i64::try_from(USERS)?);
-        let grant = connect(&mut server, &app, &name(user), now)?;
-        agenda.push(Reverse((now, sessions.len())));
-        sessions.push(Session::from_grant(Environment::live(), app.clone(), grant, user));
+        let comes = opening + SignedDuration::from_secs(i64::try_from(user * 3600 / USERS)?);
+        agenda.push(Reverse((comes, usize::try_from(user)?)));
     }
 
     let mut requests = 0_u32;
     let mut by_minute = BTreeMap::<i64, u32>::new();
     while let Some(Reverse((now, index))) = agenda.pop().filter(|Reverse((now, _))| *now < closing) {
+        if index == sessions.len() {
+            server.set_time(now);
+            let code = consent(&mut server, &environment, &app, index as u64)?;
+            sessions.push(Session::from_code(environment.clone(), app.clone(), code, index as u64));
+        }
         let session = &mut sessions[index];
         match session.poll(now, &mut budget) {
             Action::Send { id, request } => {
@@ -61,7 +64,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         while let Some(event) = session.next_event() {
             match event.kind {
-                EventKind::Refreshed { .. } | EventKind::ConsentDueBy { .. } => {}
+                EventKind::LoggedIn { .. } | EventKind::Refreshed { .. } | EventKind::ConsentDueBy { .. } => {}
                 other => println!("{}: {other}", name(index as u64)),
             }
         }
@@ -69,7 +72,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let usable = sessions.iter().filter(|session| session.token(closing).is_some()).count();
     println!("{usable} of {USERS} users have a token at the end of the day");
-    println!("{requests} refreshes after {USERS} exchanges of a code");
+    println!("{requests} requests: the exchange of each user's code, and refreshes");
     println!("busiest minute: {} requests", by_minute.values().max().copied().unwrap_or_default());
     println!("one day of {USERS} users in {:.1?}", started.elapsed());
     Ok(())
@@ -79,15 +82,17 @@ fn name(user: u64) -> String {
     format!("user-{user}")
 }
 
-/// Exchanges the code that a user has come back with.
-fn connect(server: &mut Simulator, app: &OAuthApp, user: &str, now: Timestamp) -> Result<Grant, Box<dyn Error>> {
-    server.set_time(now);
-    let code = server.issue_code(user, CLIENT, REDIRECT_URI, None);
-    let exchange = app.exchange(OAuthGrant::AuthorizationCode {
-        code: AuthorizationCode::new(code),
-        redirect_uri: REDIRECT_URI.into(),
-        code_verifier: None,
-    });
-    let response = server.handle(now, exchange.request(&Environment::live())?);
-    Ok(Grant::from_oauth(OAuthToken::parse(response)?, now, now, None)?)
+/// A user's consent: what the browser does in between is the simulator's part.
+fn consent(
+    server: &mut Simulator,
+    environment: &Environment,
+    app: &OAuthApp,
+    user: u64,
+) -> Result<AuthorizedCode, Box<dyn Error>> {
+    let mut bytes = [0; Entropy::LENGTH]; // of the system's randomness in a real program: `entropy()` of a transport
+    bytes[..8].copy_from_slice(&user.to_le_bytes());
+    let request = AuthorizationRequest::new(app, REDIRECT_URI);
+    let (url, mut pending) = request.begin(environment, &Entropy::from(bytes))?;
+    let redirect = server.consent(&name(user), url.as_str()).ok_or("the page shows an error")?;
+    Ok(pending.redirected(&redirect)?)
 }

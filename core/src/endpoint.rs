@@ -21,8 +21,9 @@ mod renew_access_token;
 pub(crate) mod testing;
 
 pub use access_token_request::{AccessTokenRequest, AccessTokenResponse, HibpHint, UserStatus};
+pub(crate) use fields::check_text;
 pub use me::{Me, MeResponse};
-pub use oauth_token::{BodyFormat, OAuthGrant, OAuthToken, OAuthTokenResponse};
+pub use oauth_token::{AuthorizedCode, BodyFormat, OAuthGrant, OAuthToken, OAuthTokenResponse};
 pub use renew_access_token::RenewAccessToken;
 
 /// An operation of the server: one request, one response.

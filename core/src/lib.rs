@@ -54,7 +54,8 @@
 //! * staying logged in: [`Session`], its [`Action`]s, [`Event`]s and [`Verdict`]s, [`Policy`], [`RateBudget`],
 //!   [`StoredSession`]
 //! * where things are: [`Environment`], [`Purpose`], [`BaseUrl`], [`SecureUrl`], [`ApiHosts`], [`Moved`]
-//! * who logs in: [`Credentials`], [`ClientId`], [`DeviceId`], [`OAuthApp`], and one newtype for each secret
+//! * who logs in: [`Credentials`], [`ClientId`], [`DeviceId`], and one newtype for each secret
+//! * logging in by the user's browser: [`OAuthApp`], [`AuthorizationRequest`], [`PendingAuthorization`]
 //! * the operations: [`AccessTokenRequest`], [`RenewAccessToken`], [`Me`], [`OAuthToken`]
 //! * what comes back: [`Reply`], [`Grant`], [`Error`], [`PenaltyTicket`]; from a transport [`Answer`], [`CallError`]
 //! * time: [`Exchange`], [`ServerClock`]
@@ -93,6 +94,7 @@ mod excerpt;
 mod grant;
 mod hosts;
 mod moved;
+mod oauth;
 mod penalty;
 mod secret;
 mod session;
@@ -108,8 +110,8 @@ pub use call::{Answer, CallError};
 pub use clock::{Exchange, ServerClock};
 pub use credentials::{ClientId, Credentials, DeviceId, FieldValue};
 pub use endpoint::{
-    AccessTokenRequest, AccessTokenResponse, BodyFormat, Endpoint, HibpHint, Me, MeResponse, OAuthGrant, OAuthToken,
-    OAuthTokenResponse, RenewAccessToken, Reply, UserStatus,
+    AccessTokenRequest, AccessTokenResponse, AuthorizedCode, BodyFormat, Endpoint, HibpHint, Me, MeResponse,
+    OAuthGrant, OAuthToken, OAuthTokenResponse, RenewAccessToken, Reply, UserStatus,
 };
 pub use environment::{Environment, Purpose};
 pub use error::{
@@ -118,14 +120,16 @@ pub use error::{
 pub use grant::{Grant, MarketDataGrant, RefreshGrant};
 pub use hosts::ApiHosts;
 pub use moved::Moved;
+pub use oauth::{
+    AuthorizationRequest, AuthorizationUrl, Denial, DenialKind, Entropy, OAuthApp, PendingAuthorization, RedirectError,
+    StoredAuthorization,
+};
 pub use penalty::PenaltyTicket;
 pub use secret::{
-    AccessToken, ApiSecret, Assertion, AuthorizationCode, ClientSecret, CodeVerifier, HttpAuth, IdToken,
-    MalformedToken, MarketDataToken, Password, RefreshToken,
+    AccessToken, ApiSecret, Assertion, ClientSecret, HttpAuth, IdToken, MalformedToken, MarketDataToken, Password,
+    RefreshToken,
 };
-pub use session::{
-    Action, Event, EventKind, ExchangeId, OAuthApp, Policy, Session, SessionToken, StopReason, Trouble, Verdict,
-};
+pub use session::{Action, Event, EventKind, ExchangeId, Policy, Session, SessionToken, StopReason, Trouble, Verdict};
 pub use stored_session::StoredSession;
 pub use url::{BaseUrl, SecureUrl, is_trusted_host};
 pub use variables::VariableError;

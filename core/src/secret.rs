@@ -17,20 +17,20 @@ use zeroize::{Zeroize, Zeroizing};
 pub(crate) const TOKEN_LIMIT: usize = 8192;
 
 macro_rules! secrets {
-    ($($(#[$meta:meta])* $name:ident;)+) => {$(
+    ($($(#[$meta:meta])* $visibility:vis $name:ident;)+) => {$(
         $(#[$meta])*
         #[derive(Clone)]
-        pub struct $name(SecretString);
+        $visibility struct $name(SecretString);
 
         impl $name {
             /// Takes the text over. Its length and characters are checked when a request is built with it.
-            pub fn new(text: impl Into<String>) -> Self {
+            $visibility fn new(text: impl Into<String>) -> Self {
                 Self(seal(text.into()))
             }
 
             /// The text itself. Don't print it.
             #[must_use]
-            pub fn expose(&self) -> &str {
+            $visibility fn expose(&self) -> &str {
                 self.0.expose_secret()
             }
         }
@@ -51,23 +51,25 @@ macro_rules! secrets {
 
 secrets! {
     /// The user's password, or the dedicated API password (`password`).
-    Password;
+    pub Password;
     /// The secret of an API key (`sec`).
-    ApiSecret;
+    pub ApiSecret;
     /// The secret of an OAuth app (`client_secret`). Public clients have none.
-    ClientSecret;
+    pub ClientSecret;
     /// The single-use code an OAuth redirect brings (`code`).
-    AuthorizationCode;
+    pub(crate) AuthorizationCode;
     /// The PKCE verifier that belongs to a code's challenge (`code_verifier`, RFC 7636).
-    CodeVerifier;
+    pub(crate) CodeVerifier;
+    /// What tells the answer to an authorization request from a forged one (`state`).
+    pub(crate) State;
     /// The token that obtains the next access token (`refresh_token`). It rotates: each answer may replace it.
-    RefreshToken;
+    pub RefreshToken;
     /// The OpenID token of an OAuth answer (`id_token`). Opaque here: no claim of it is read.
-    IdToken;
+    pub IdToken;
     /// An assertion sent in place of other credentials (`assertion`).
-    Assertion;
+    pub Assertion;
     /// The `httpAuth` field of the OAuth token request.
-    HttpAuth;
+    pub HttpAuth;
 }
 
 /// Moves text into a secret without leaving a copy behind: shrinking a `String` in place may reallocate it.
@@ -201,12 +203,13 @@ mod tests {
     #[test]
     fn no_secret_shows_in_debug() {
         let shown = format!(
-            "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+            "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
             Password::new("canary"),
             ApiSecret::new("canary"),
             ClientSecret::new("canary"),
             AuthorizationCode::new("canary"),
             CodeVerifier::new("canary"),
+            State::new("canary"),
             RefreshToken::new("canary"),
             IdToken::new("canary"),
             Assertion::new("canary"),

@@ -37,9 +37,11 @@ use crate::body::RequestBody;
 use crate::budget::{Operation, RateBudget};
 use crate::clock::ServerClock;
 use crate::credentials::Credentials;
+use crate::endpoint::{AuthorizedCode, OAuthGrant};
 use crate::environment::Environment;
 use crate::error::Failure;
 use crate::grant::{Grant, RefreshGrant};
+use crate::oauth::OAuthApp;
 use crate::penalty::PenaltyTicket;
 use crate::secret::RefreshToken;
 
@@ -48,7 +50,6 @@ mod doubt;
 mod event;
 mod exchange;
 mod grants;
-mod identity;
 mod log_ins;
 mod notices;
 mod outcome;
@@ -64,13 +65,11 @@ mod storing;
 pub use action::{Action, ExchangeId, SessionToken};
 pub use doubt::Verdict;
 pub use event::{Event, EventKind, StopReason, Trouble};
-pub use identity::OAuthApp;
 pub use policy::Policy;
 
 use doubt::Doubt;
 use exchange::{Exchange, Standing};
 use grants::Held;
-use identity::Identity;
 use log_ins::LogIns;
 use pause::{Jitter, Pause};
 use refreshes::Refreshes;
@@ -115,6 +114,8 @@ pub struct Session {
     last_sent: ExchangeId,
     held: Option<Held>,
     generation: u64,
+    /// The code that brings the first tokens, until it has.
+    code: Option<AuthorizedCode>,
     /// The refresh token to present, which outlives its access token.
     refresh: Option<RefreshGrant>,
     /// The exchange it came with: an earlier one's answer holds an older token.
@@ -132,6 +133,13 @@ pub struct Session {
     /// There is something to store besides a grant: a lock-out, a ticket, a refusal.
     unsaved: bool,
     events: VecDeque<Event>,
+}
+
+/// Who logs in: a user with a password, or an app that a user has given its consent.
+#[derive(Debug, Clone)]
+enum Identity {
+    User(Credentials),
+    App(OAuthApp),
 }
 
 /// What is under way.
@@ -159,6 +167,20 @@ impl Session {
     #[must_use]
     pub fn new(environment: Environment, credentials: Credentials, seed: u64) -> Self {
         Self::of(environment, Identity::User(credentials), seed)
+    }
+
+    /// A session of an OAuth app, from the code that the user's consent has brought. It exchanges the code when it is
+    /// first polled, and keeps to penalties and lock-outs in doing so; a refused code stops it.
+    #[must_use]
+    pub fn from_code(environment: Environment, app: OAuthApp, code: AuthorizedCode, seed: u64) -> Self {
+        Self { code: Some(code), ..Self::of(environment, Identity::App(app), seed) }
+    }
+
+    /// A session of an OAuth app that goes on from a snapshot: have it [`adopt`](Self::adopt) one. Without, it stops and
+    /// asks for the user's consent.
+    #[must_use]
+    pub fn of_app(environment: Environment, app: OAuthApp, seed: u64) -> Self {
+        Self::of(environment, Identity::App(app), seed)
     }
 
     /// A session of an OAuth app, from the refresh token of its last answer.
@@ -194,6 +216,7 @@ impl Session {
             last_sent: ExchangeId(0),
             held: None,
             generation: 0,
+            code: None,
             refresh: None,
             refreshed_by: ExchangeId(0),
             pause: Pause::default(),
@@ -227,6 +250,7 @@ impl Session {
         {
             self.unsaved = false;
             self.events.clear();
+            self.refresh = None;
             self.accept(self.now, held.grant, Some(Operation::Refresh));
         }
         self
@@ -348,6 +372,15 @@ impl Session {
     fn advance(&mut self, now: Timestamp) -> Timestamp {
         self.now = self.now.max(now);
         self.now
+    }
+
+    /// What an OAuth session presents for its next tokens.
+    fn presentable(&self) -> Option<OAuthGrant> {
+        match (&self.refresh, &self.code) {
+            (Some(refresh), _) => Some(refresh.token.clone().into()),
+            (None, Some(code)) => Some(code.clone().into()),
+            (None, None) => None,
+        }
     }
 
     fn id(&mut self) -> ExchangeId {

@@ -8,7 +8,9 @@ use alloc::vec::Vec;
 use crate::credentials::{ClientId, Credentials, DeviceId};
 use crate::environment::Environment;
 use crate::error::BuildError;
-use crate::url::BaseUrl;
+use crate::oauth::OAuthApp;
+use crate::secret::{ApiSecret, ClientSecret};
+use crate::url::{BaseUrl, SecureUrl};
 
 /// Settings that are missing or can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,9 +25,14 @@ pub enum VariableError {
     /// `TRADOVATE_ENVIRONMENT` names no environment.
     #[error("TRADOVATE_ENVIRONMENT must be demo, live, evaluation, staging-demo or staging-live")]
     UnknownEnvironment,
-    /// `TRADOVATE_API_URL` can't be used.
-    #[error("TRADOVATE_API_URL: {0}")]
-    ApiUrl(BuildError),
+    /// A URL that can't be used.
+    #[error("{name}: {error}")]
+    Url {
+        /// The variable.
+        name: &'static str,
+        /// What is wrong with it.
+        error: BuildError,
+    },
 }
 
 impl Credentials {
@@ -59,36 +66,79 @@ impl Credentials {
         credentials.app_id = optional(read("TRADOVATE_APP_ID", false));
         credentials.app_version = optional(read("TRADOVATE_APP_VERSION", false));
         credentials.client_id = optional(read("TRADOVATE_CID", false)).map(|text| ClientId::parse(&text));
-        credentials.secret = optional(read("TRADOVATE_SEC", false)).map(crate::secret::ApiSecret::new);
+        credentials.secret = optional(read("TRADOVATE_SEC", false)).map(ApiSecret::new);
         credentials.device_id = optional(read("TRADOVATE_DEVICE_ID", false)).map(DeviceId::new);
         if names.is_empty() { Ok(credentials) } else { Err(VariableError::Missing { names }) }
     }
 }
 
-impl Environment {
-    /// Reads `TRADOVATE_API_URL` (a base URL with `/v1`, pinned), or else `TRADOVATE_ENVIRONMENT` (`demo`, `live`,
-    /// `evaluation`, `staging-demo`, `staging-live`), or else takes Demo. An empty value counts as not set.
+impl OAuthApp {
+    /// Reads `TRADOVATE_CLIENT_ID` and `TRADOVATE_CLIENT_SECRET` through `lookup`. Without a secret, or with an empty
+    /// one, the app is a public client.
     ///
     /// # Errors
-    /// [`VariableError::UnknownEnvironment`] and [`VariableError::ApiUrl`].
+    /// [`VariableError::Missing`] where the first is not set.
     pub fn from_variables(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, VariableError> {
         let read = |name| lookup(name).filter(|value| !value.is_empty());
-        if let Some(url) = read("TRADOVATE_API_URL") {
-            return BaseUrl::parse(&url).map(Self::custom).map_err(VariableError::ApiUrl);
-        }
-        match read("TRADOVATE_ENVIRONMENT").as_deref() {
-            None | Some("demo") => Ok(Self::demo()),
-            Some("live") => Ok(Self::live()),
-            Some("evaluation") => Ok(Self::evaluation()),
-            Some("staging-demo") => Ok(Self::staging_demo()),
-            Some("staging-live") => Ok(Self::staging_live()),
-            Some(_) => Err(VariableError::UnknownEnvironment),
-        }
+        let missing = || VariableError::Missing { names: alloc::vec!["TRADOVATE_CLIENT_ID"] };
+        let app = Self::new(read("TRADOVATE_CLIENT_ID").ok_or_else(missing)?);
+        Ok(match read("TRADOVATE_CLIENT_SECRET") {
+            Some(secret) => app.with_client_secret(ClientSecret::new(secret)),
+            None => app,
+        })
     }
 }
 
+impl Environment {
+    /// Reads `TRADOVATE_API_URL` (a base URL with `/v1`, pinned), or else `TRADOVATE_ENVIRONMENT` (`demo`, `live`,
+    /// `evaluation`, `staging-demo`, `staging-live`), or else takes Demo; and for OAuth, `TRADOVATE_AUTHORIZE_URL` and
+    /// `TRADOVATE_TOKEN_URL`, where they are set. An empty value counts as not set.
+    ///
+    /// # Errors
+    /// [`VariableError::UnknownEnvironment`] and [`VariableError::Url`].
+    pub fn from_variables(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, VariableError> {
+        Self::from_variables_or(Self::demo(), lookup)
+    }
+
+    /// The same with another default than Demo: an OAuth app is usually registered on Live.
+    ///
+    /// # Errors
+    /// As [`from_variables`](Self::from_variables).
+    pub fn from_variables_or(default: Self, lookup: impl Fn(&str) -> Option<String>) -> Result<Self, VariableError> {
+        let read = |name| lookup(name).filter(|value| !value.is_empty());
+        let environment = match (read("TRADOVATE_API_URL"), read("TRADOVATE_ENVIRONMENT").as_deref()) {
+            (Some(url), _) => Self::custom(BaseUrl::parse(&url).map_err(because_of("TRADOVATE_API_URL"))?),
+            (None, None) => default,
+            (None, Some("demo")) => Self::demo(),
+            (None, Some("live")) => Self::live(),
+            (None, Some("evaluation")) => Self::evaluation(),
+            (None, Some("staging-demo")) => Self::staging_demo(),
+            (None, Some("staging-live")) => Self::staging_live(),
+            (None, Some(_)) => return Err(VariableError::UnknownEnvironment),
+        };
+        let url = |name| {
+            let url = read(name).map(|url| SecureUrl::parse(&url).map_err(because_of(name)));
+            url.transpose()
+        };
+        let environment = match url("TRADOVATE_AUTHORIZE_URL")? {
+            Some(url) => environment.with_authorize_url(url),
+            None => environment,
+        };
+        Ok(match url("TRADOVATE_TOKEN_URL")? {
+            Some(url) => environment.with_token_url(url),
+            None => environment,
+        })
+    }
+}
+
+fn because_of(name: &'static str) -> impl Fn(BuildError) -> VariableError {
+    move |error| VariableError::Url { name, error }
+}
+
 fn advice(names: &[&str]) -> &'static str {
-    if names.iter().any(|name| name.ends_with("USERNAME") || name.ends_with("PASSWORD")) {
+    if names.contains(&"TRADOVATE_CLIENT_ID") {
+        "it as the page of the app's registration shows it"
+    } else if names.iter().any(|name| name.ends_with("USERNAME") || name.ends_with("PASSWORD")) {
         "what the user logs in with, and leave a variable of the API key empty to send none"
     } else {
         "it as the API key's page shows it, or to an empty value to send none"
@@ -165,6 +215,47 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "TRADOVATE_API_URL: http is for this machine only, and evil.com is another: use https"
+        );
+        let default = |pairs| Environment::from_variables_or(Environment::live(), table(pairs));
+        assert_eq!(default(&[]), Ok(Environment::live()));
+        assert_eq!(default(&[("TRADOVATE_ENVIRONMENT", "demo")]), Ok(Environment::demo()));
+    }
+
+    #[test]
+    fn the_urls_of_oauth_can_be_set_by_themselves() {
+        let read = |pairs| Environment::from_variables(table(pairs));
+        let authorize = "https://web.ninjatrader.com/oauth?env=demo";
+        let url = SecureUrl::parse(authorize).unwrap();
+        assert_eq!(
+            read(&[("TRADOVATE_AUTHORIZE_URL", "https://web.ninjatrader.com/oauth?env=demo")]),
+            Ok(Environment::demo().with_authorize_url(url.clone()))
+        );
+        assert_eq!(
+            read(&[
+                ("TRADOVATE_ENVIRONMENT", "live"),
+                ("TRADOVATE_TOKEN_URL", "https://web.ninjatrader.com/oauth?env=demo"),
+                ("TRADOVATE_AUTHORIZE_URL", "")
+            ]),
+            Ok(Environment::live().with_token_url(url))
+        );
+        for (name, pairs) in [
+            ("TRADOVATE_AUTHORIZE_URL", &[("TRADOVATE_AUTHORIZE_URL", "http://evil.com/")]),
+            ("TRADOVATE_TOKEN_URL", &[("TRADOVATE_TOKEN_URL", "http://evil.com/")]),
+        ] {
+            assert!(matches!(read(pairs), Err(VariableError::Url { name: named, .. }) if named == name), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_app_is_public_unless_it_has_a_secret() {
+        let read = |pairs| OAuthApp::from_variables(table(pairs));
+        let public = read(&[("TRADOVATE_CLIENT_ID", "app"), ("TRADOVATE_CLIENT_SECRET", "")]).unwrap();
+        assert_eq!((public.client_id.as_str(), public.client_secret.is_none()), ("app", true));
+        let confidential = read(&[("TRADOVATE_CLIENT_ID", "app"), ("TRADOVATE_CLIENT_SECRET", "canary")]).unwrap();
+        assert_eq!(confidential.client_secret.unwrap().expose(), "canary");
+        assert_eq!(
+            read(&[("TRADOVATE_CLIENT_ID", "")]).unwrap_err().to_string(),
+            "not set: TRADOVATE_CLIENT_ID; set it as the page of the app's registration shows it"
         );
     }
 }

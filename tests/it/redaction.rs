@@ -5,13 +5,16 @@ use std::fmt::Write as _;
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::prelude::*;
 use tradovate_auth::{
-    AccessTokenRequest, AuthorizationCode, CallError, ClientSecret, CodeVerifier, OAuthGrant, OAuthToken, PenaltyTicket,
+    AccessTokenRequest, AuthorizationRequest, CallError, ClientSecret, Entropy, Environment, OAuthApp, OAuthToken,
+    PenaltyTicket,
 };
 
 use crate::support::{LOGGED_IN, Peer, Transport, at, credentials, response};
@@ -27,13 +30,15 @@ fn all_of(error: &CallError) -> String {
     text
 }
 
+/// The exchange of `canary-code`, whose verifier and state are `canarycanary…`.
 fn oauth_exchange() -> OAuthToken {
-    let grant = OAuthGrant::AuthorizationCode {
-        code: AuthorizationCode::new("canary-code"),
-        redirect_uri: "http://127.0.0.1/callback".into(),
-        code_verifier: Some(CodeVerifier::new("canary-verifier")),
-    };
-    OAuthToken::new("client", grant).with_client_secret(ClientSecret::new("canary-client-secret"))
+    let half = BASE64_URL_SAFE_NO_PAD.decode(["canary".repeat(7), "c".into()].concat()).unwrap();
+    let entropy = Entropy::from(<[u8; Entropy::LENGTH]>::try_from(half.repeat(2)).unwrap());
+    let app = OAuthApp::new("client").with_client_secret(ClientSecret::new("canary-client-secret"));
+    let request = AuthorizationRequest::new(&app, "http://127.0.0.1/callback");
+    let (_, mut pending) = request.begin(&Environment::live(), &entropy).unwrap();
+    let query = ["code=canary-code&state=", &"canary".repeat(7), "c"].concat();
+    app.exchange(pending.redirected_query(&query).unwrap())
 }
 
 /// Calls every endpoint by both transports and gathers all that the errors say.

@@ -1,8 +1,8 @@
 //! What arrives at the server, byte for byte.
 
 use tradovate_auth::{
-    AccessTokenResponse, BuildError, CallError, ClientSecret, Endpoint, Environment, Error, OAuthGrant, OAuthToken,
-    Purpose, RefreshToken, RenewAccessToken, Reply, RequestBody,
+    AccessTokenResponse, BuildError, CallError, ClientSecret, Endpoint, Environment, Error, OAuthToken, Purpose,
+    RefreshToken, RenewAccessToken, Reply, RequestBody,
 };
 
 use crate::support::{LOGGED_IN, Peer, Transport, at, response, token};
@@ -74,8 +74,8 @@ fn who_am_i_is_a_get_without_a_body_or_its_headers() {
 
 #[test]
 fn an_oauth_exchange_is_one_post() {
-    let grant = OAuthGrant::RefreshToken(RefreshToken::new("canary-refresh-token"));
-    let exchange = OAuthToken::new("client", grant).with_client_secret(ClientSecret::new("canary-client-secret"));
+    let token = RefreshToken::new("canary-refresh-token");
+    let exchange = OAuthToken::new("client", token).with_client_secret(ClientSecret::new("canary-client-secret"));
     let [ureq, reqwest] = each(|transport| drop(transport.call(&exchange)));
     insta::assert_snapshot!(ureq, @r#"
     POST /v1/auth/oauthtoken HTTP/1.1

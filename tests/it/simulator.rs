@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use tradovate_auth::{
-    AccessTokenRequest, AuthorizationCode, BodyFormat, CallError, CodeVerifier, Contradiction, Error, Me, OAuthGrant,
-    OAuthToken, RefusalKind, RenewAccessToken,
+    AccessTokenRequest, BodyFormat, CallError, Contradiction, Error, Me, OAuthGrant, RefusalKind, RenewAccessToken,
 };
 use tradovate_auth_simulator::{ApiHosts, Endpoint, LockOut, Maintenance, Server, Side, Simulator, SimulatorBuilder};
 
-use crate::support::Transport;
+use crate::support::{Transport, app, consent};
 
 /// A server of its own for each transport, since each test leaves traces in it.
 fn each(builder: impl Fn() -> SimulatorBuilder, test: impl Fn(&Server, &Transport)) {
@@ -39,19 +38,10 @@ fn log_in_who_am_i_and_renew_open_one_session() {
 fn an_oauth_code_is_exchanged_once_and_refreshed() {
     for format in [BodyFormat::Json, BodyFormat::Form] {
         each(Simulator::builder, |server, transport| {
-            // Verifier and challenge of RFC 7636, appendix B.
-            let challenge = Some("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
-            let redirect_uri = "http://localhost:8888/";
-            let code = server.issue_code(server.credentials().name(), "synthetic-client", redirect_uri, challenge);
-            let exchange = |grant| transport.call(&OAuthToken::new("synthetic-client", grant).with_body_format(format));
-            let code = OAuthGrant::AuthorizationCode {
-                code: AuthorizationCode::new(code),
-                redirect_uri: redirect_uri.into(),
-                code_verifier: Some(CodeVerifier::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")),
-            };
+            let exchange = |grant: OAuthGrant| transport.call(&app().with_body_format(format).exchange(grant));
+            let code = OAuthGrant::from(consent(server));
             let grant = exchange(code.clone()).unwrap().grant().unwrap();
-            let refresh = OAuthGrant::RefreshToken(grant.refresh.clone().unwrap().token);
-            let refreshed = exchange(refresh).unwrap().grant_after(&grant).unwrap();
+            let refreshed = exchange(grant.refresh.clone().unwrap().token.into()).unwrap().grant_after(&grant).unwrap();
             assert_ne!(refreshed.access_token.expose(), grant.access_token.expose());
 
             let again = exchange(code).unwrap_err();

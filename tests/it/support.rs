@@ -1,5 +1,6 @@
 //! The world of a test: a peer that answers what it is told, and both transports to call it with.
 
+pub(crate) mod consent;
 pub(crate) mod gate;
 pub(crate) mod peer;
 pub(crate) mod source;
@@ -8,6 +9,7 @@ pub(crate) mod transport;
 
 use tradovate_auth::{AccessToken, BaseUrl, ClientId, Credentials, DeviceId, Environment};
 
+pub(crate) use consent::{app, consent};
 pub(crate) use gate::Gate;
 pub(crate) use peer::{Peer, response, silent_after};
 pub(crate) use source::{Kind, RUNTIME, Source, await_one, await_that};

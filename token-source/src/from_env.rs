@@ -1,6 +1,6 @@
 //! Settings from the variables of the process: the vendor's own names, for programs that are configured that way.
 
-use tradovate_auth_core::{Credentials, Environment, VariableError};
+use tradovate_auth_core::{Credentials, Environment, OAuthApp, VariableError};
 
 /// What can be read from the variables of the process.
 ///
@@ -15,7 +15,8 @@ use tradovate_auth_core::{Credentials, Environment, VariableError};
 /// }
 /// ```
 pub trait FromEnv: Sized {
-    /// Reads it. Which variables, see [`Credentials::from_variables`] and [`Environment::from_variables`].
+    /// Reads it. Which variables, see [`Credentials::from_variables`], [`OAuthApp::from_variables`] and
+    /// [`Environment::from_variables`].
     ///
     /// # Errors
     /// [`VariableError`] names what is missing or can't be used.
@@ -29,6 +30,12 @@ impl FromEnv for Credentials {
 }
 
 impl FromEnv for Environment {
+    fn from_env() -> Result<Self, VariableError> {
+        Self::from_variables(variable)
+    }
+}
+
+impl FromEnv for OAuthApp {
     fn from_env() -> Result<Self, VariableError> {
         Self::from_variables(variable)
     }

@@ -1,5 +1,5 @@
 //! What the token sources of the transports have in common: a session that threads or tasks share, the clock it runs
-//! by, the tokens it hands out, and the settings a process may give it.
+//! by, the randomness it needs, the tokens it hands out, and the settings a process may give it.
 //!
 //! There is no HTTP in here and nothing waits: the transports carry the requests and do the waiting. Programs use
 //! `TokenSource` of `tradovate-auth-ureq` or `tradovate-auth-reqwest`, which re-export what they need; this crate is not meant
@@ -10,6 +10,7 @@
 
 mod callback;
 mod clock;
+mod entropy;
 mod error;
 mod from_env;
 mod patience;
@@ -20,6 +21,7 @@ mod turn;
 mod turns;
 
 pub use clock::Clock;
+pub use entropy::entropy;
 pub use error::TokenError;
 pub use from_env::FromEnv;
 pub use patience::{LONGEST_SLEEP, Patience};

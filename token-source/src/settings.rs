@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::entropy::seed;
 use tradovate_auth_core::{Environment, Event, Policy, Purpose, RateBudget, StoredSession, is_trusted_host};
 
 /// The budget of one network address, shared by all sessions that leave by it. A new one is that of another address.
@@ -76,9 +77,9 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The defaults for an environment, with this seed.
+    /// The defaults for an environment, with a seed of their own.
     #[must_use]
-    pub fn new(environment: &Environment, seed: u64) -> Self {
+    pub fn new(environment: &Environment) -> Self {
         Self {
             policy: Policy::default(),
             budget: SharedBudget::of_process(environment),
@@ -86,7 +87,7 @@ impl Settings {
             timeout: Duration::from_secs(30),
             resume: None,
             on_event: None,
-            seed,
+            seed: seed(),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::{Idle, Settings, Shared, SharedBudget, Task};
 
 fn shared(budget: &SharedBudget) -> Arc<Shared> {
     let environment = Environment::custom(BaseUrl::parse("http://127.0.0.1:1/v1").unwrap());
-    let settings = Settings { budget: budget.clone(), ..Settings::new(&environment, 7) };
+    let settings = Settings { budget: budget.clone(), ..Settings::new(&environment) };
     let session = Session::new(environment, Credentials::new("trader", "password"), 7);
     Arc::new(Shared::new(session, false, settings, || ()))
 }
@@ -80,7 +80,7 @@ fn whatever_changes_is_told() {
     let told = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&told);
     let environment = Environment::custom(BaseUrl::parse("http://127.0.0.1:1/v1").unwrap());
-    let settings = Settings::new(&environment, 7);
+    let settings = Settings::new(&environment);
     let session = Session::new(environment, Credentials::new("trader", "password"), 7);
     let count = move || {
         counted.fetch_add(1, Ordering::SeqCst);

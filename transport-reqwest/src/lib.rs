@@ -43,4 +43,4 @@ mod token_source;
 pub use client::Client;
 pub use keeper::Keeper;
 pub use token_source::{StoreError, TokenSource, TokenSourceBuilder};
-pub use tradovate_auth_token_source::{FromEnv, SharedBudget, Token, TokenError};
+pub use tradovate_auth_token_source::{FromEnv, SharedBudget, Token, TokenError, entropy};

@@ -42,4 +42,4 @@ pub use client::Client;
 pub use keeper::Keeper;
 pub use middleware::BearerMiddleware;
 pub use token_source::{StoreError, TokenSource, TokenSourceBuilder};
-pub use tradovate_auth_token_source::{FromEnv, SharedBudget, Token, TokenError};
+pub use tradovate_auth_token_source::{FromEnv, SharedBudget, Token, TokenError, entropy};

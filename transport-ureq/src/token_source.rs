@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 use tradovate_auth_core::{
-    BaseUrl, BuildError, Credentials, Environment, Event, Grant, OAuthApp, Policy, Purpose, RefreshToken, SecureUrl,
-    Session, StoredSession, Verdict,
+    AuthorizedCode, BaseUrl, BuildError, Credentials, Environment, Event, Grant, OAuthApp, Policy, Purpose,
+    RefreshToken, SecureUrl, Session, StoredSession, Verdict,
 };
 use tradovate_auth_token_source::{
     Idle, LONGEST_SLEEP, Patience, Settings, Shared, SharedBudget, Task, Token, TokenError, Turn,
@@ -92,6 +92,19 @@ impl TokenSource {
     /// The same with settings.
     pub fn builder(environment: Environment, credentials: Credentials) -> TokenSourceBuilder {
         TokenSourceBuilder::of(environment.clone(), |seed| Session::new(environment, credentials, seed))
+    }
+
+    /// A source for an OAuth app, from the code that the user's consent has brought: see [`AuthorizationRequest`]. The
+    /// code is exchanged when the source is first asked for a token, which should be at once.
+    ///
+    /// [`AuthorizationRequest`]: tradovate_auth_core::AuthorizationRequest
+    pub fn from_code(environment: Environment, app: OAuthApp, code: AuthorizedCode) -> TokenSourceBuilder {
+        TokenSourceBuilder::of(environment.clone(), |seed| Session::from_code(environment, app, code, seed))
+    }
+
+    /// A source for an OAuth app, from what an earlier process has stored.
+    pub fn from_stored(environment: Environment, app: OAuthApp, stored: StoredSession) -> TokenSourceBuilder {
+        TokenSourceBuilder::of(environment.clone(), |seed| Session::of_app(environment, app, seed)).resume(stored)
     }
 
     /// A source for an OAuth app, from the refresh token of its last answer.
@@ -255,10 +268,8 @@ pub struct TokenSourceBuilder {
 
 impl TokenSourceBuilder {
     fn of(environment: Environment, session: impl FnOnce(u64) -> Session) -> Self {
-        // Without entropy from the system, sessions spread less.
-        let seed = getrandom::u64().unwrap_or_default();
-        let settings = Settings::new(&environment, seed);
-        Self { session: session(seed), client: Client::new(environment), store: None, settings }
+        let settings = Settings::new(&environment);
+        Self { session: session(settings.seed), client: Client::new(environment), store: None, settings }
     }
 
     /// Uses a client of yours: its agent, time-out and limits.

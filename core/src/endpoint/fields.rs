@@ -39,21 +39,13 @@ impl<'a> Fields<'a> {
 
     /// A field that must have a value.
     pub(super) fn required(&mut self, name: &'a str, value: &'a str, limit: usize) -> Result<(), BuildError> {
-        if value.is_empty() {
-            return Err(BuildError::Empty { field: name.into() });
-        }
+        check_present(name, value)?;
         self.text(name, Some(value), limit)
     }
 
     pub(super) fn text(&mut self, name: &'a str, value: Option<&'a str>, limit: usize) -> Result<(), BuildError> {
         let Some(value) = value else { return Ok(()) };
-        if value.chars().any(char::is_control) {
-            return Err(BuildError::ControlCharacter { field: name.into() });
-        }
-        // The specification counts characters; no text has more characters than bytes.
-        if value.len() > limit && value.chars().count() > limit {
-            return Err(BuildError::TooLong { field: name.into(), limit });
-        }
+        check(name, value, limit)?;
         self.0.push(Field { name, value: Value::Text(value) });
         Ok(())
     }
@@ -139,6 +131,27 @@ impl<'a> Fields<'a> {
             total.saturating_add(AROUND).saturating_add(of(field.name)).saturating_add(value)
         })
     }
+}
+
+/// Checks a long field that must have a value, wherever it is sent.
+pub(crate) fn check_text(name: &str, value: &str) -> Result<(), BuildError> {
+    check_present(name, value)?;
+    check(name, value, LONG)
+}
+
+fn check_present(name: &str, value: &str) -> Result<(), BuildError> {
+    if value.is_empty() { Err(BuildError::Empty { field: name.into() }) } else { Ok(()) }
+}
+
+fn check(name: &str, value: &str, limit: usize) -> Result<(), BuildError> {
+    if value.chars().any(char::is_control) {
+        return Err(BuildError::ControlCharacter { field: name.into() });
+    }
+    // The specification counts characters; no text has more characters than bytes.
+    if value.len() > limit && value.chars().count() > limit {
+        return Err(BuildError::TooLong { field: name.into(), limit });
+    }
+    Ok(())
 }
 
 impl Serialize for Fields<'_> {

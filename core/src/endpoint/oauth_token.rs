@@ -26,17 +26,9 @@ use crate::wire::object;
 /// [`token_url`](crate::Environment::token_url).
 ///
 /// ```
-/// use tradovate_auth_core::{AuthorizationCode, BodyFormat, Endpoint, Environment, OAuthGrant, OAuthToken};
+/// use tradovate_auth_core::{BodyFormat, Endpoint, Environment, OAuthToken, RefreshToken};
 ///
-/// let exchange = OAuthToken::new(
-///     "client-id",
-///     OAuthGrant::AuthorizationCode {
-///         code: AuthorizationCode::new("code-from-the-redirect"),
-///         redirect_uri: "http://127.0.0.1:8765/callback".into(),
-///         code_verifier: None,
-///     },
-/// )
-/// .with_body_format(BodyFormat::Form);
+/// let exchange = OAuthToken::new("client-id", RefreshToken::new("refresh-token")).with_body_format(BodyFormat::Form);
 /// let request = exchange.request(&Environment::live())?;
 /// assert_eq!(request.uri(), "https://live.tradovateapi.com/v1/auth/oauthtoken");
 /// assert_eq!(request.headers()["content-type"], "application/x-www-form-urlencoded");
@@ -59,16 +51,39 @@ pub struct OAuthToken {
 #[non_exhaustive]
 pub enum OAuthGrant {
     /// The code of a redirect (`authorization_code`).
-    AuthorizationCode {
-        /// The code (`code`), good once.
-        code: AuthorizationCode,
-        /// The redirect URI the authorization was asked with (`redirect_uri`), the same to the letter.
-        redirect_uri: String,
-        /// The PKCE verifier (`code_verifier`), where the authorization was asked with a challenge.
-        code_verifier: Option<CodeVerifier>,
-    },
+    AuthorizationCode(AuthorizedCode),
     /// The refresh token of the last answer (`refresh_token`).
     RefreshToken(RefreshToken),
+}
+
+impl From<AuthorizedCode> for OAuthGrant {
+    fn from(code: AuthorizedCode) -> Self {
+        Self::AuthorizationCode(code)
+    }
+}
+
+impl From<RefreshToken> for OAuthGrant {
+    fn from(token: RefreshToken) -> Self {
+        Self::RefreshToken(token)
+    }
+}
+
+/// A code with all that it is bound to. Only the redirect of a
+/// [`PendingAuthorization`](crate::PendingAuthorization) brings one, so that none is exchanged that was not asked for.
+#[derive(Debug, Clone)]
+pub struct AuthorizedCode {
+    /// Good once (`code`).
+    code: AuthorizationCode,
+    /// The redirect URI the authorization was asked with (`redirect_uri`), the same to the letter.
+    redirect_uri: String,
+    /// The PKCE verifier (`code_verifier`), where the authorization was asked with a challenge.
+    code_verifier: Option<CodeVerifier>,
+}
+
+impl AuthorizedCode {
+    pub(crate) fn new(code: AuthorizationCode, redirect_uri: String, code_verifier: Option<CodeVerifier>) -> Self {
+        Self { code, redirect_uri, code_verifier }
+    }
 }
 
 /// How the body of the exchange is written.
@@ -85,10 +100,10 @@ pub enum BodyFormat {
 impl OAuthToken {
     /// An exchange by the app with this `client_id`.
     #[must_use]
-    pub fn new(client_id: impl Into<String>, grant: OAuthGrant) -> Self {
+    pub fn new(client_id: impl Into<String>, grant: impl Into<OAuthGrant>) -> Self {
         Self {
             client_id: client_id.into(),
-            grant,
+            grant: grant.into(),
             client_secret: None,
             resource: None,
             http_auth: None,
@@ -143,7 +158,7 @@ impl OAuthToken {
     fn fields(&self) -> Result<Fields<'_>, BuildError> {
         let mut fields = Fields::with_capacity(10);
         match &self.grant {
-            OAuthGrant::AuthorizationCode { code, redirect_uri, code_verifier } => {
+            OAuthGrant::AuthorizationCode(AuthorizedCode { code, redirect_uri, code_verifier }) => {
                 fields.required("grant_type", "authorization_code", SHORT)?;
                 fields.required("code", code.expose(), LONG)?;
                 fields.required("redirect_uri", redirect_uri, LONG)?;

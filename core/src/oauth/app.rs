@@ -1,19 +1,11 @@
-//! Who a session is: a user with a password, or an OAuth app that a user has given its consent.
+//! [`OAuthApp`]: an app as it is registered with the vendor, and as it speaks to the token endpoint.
 
 use alloc::string::String;
 
-use crate::credentials::Credentials;
 use crate::endpoint::{BodyFormat, OAuthGrant, OAuthToken};
-use crate::secret::{ClientSecret, RefreshToken};
+use crate::secret::ClientSecret;
 
-/// Who logs in.
-#[derive(Debug, Clone)]
-pub(super) enum Identity {
-    User(Credentials),
-    App(OAuthApp),
-}
-
-/// An OAuth app as a session needs it to refresh: what was sent with the code is sent again (page *OAuth*).
+/// An OAuth app: what is sent with the authorization, with the code, and with each refresh (page *OAuth*).
 ///
 /// ```
 /// use tradovate_auth_core::{ClientSecret, OAuthApp};
@@ -23,9 +15,9 @@ pub(super) enum Identity {
 /// ```
 #[derive(Debug, Clone)]
 pub struct OAuthApp {
-    client_id: String,
-    client_secret: Option<ClientSecret>,
-    resource: Option<String>,
+    pub(crate) client_id: String,
+    pub(crate) client_secret: Option<ClientSecret>,
+    pub(crate) resource: Option<String>,
     format: BodyFormat,
 }
 
@@ -36,14 +28,14 @@ impl OAuthApp {
         Self { client_id: client_id.into(), client_secret: None, resource: None, format: BodyFormat::default() }
     }
 
-    /// The app's secret.
+    /// The app's secret. A program on the user's own machine can't keep one and has none.
     #[must_use]
     pub fn with_client_secret(mut self, secret: ClientSecret) -> Self {
         self.client_secret = Some(secret);
         self
     }
 
-    /// The `resource` that was sent with the code.
+    /// The `resource` (RFC 8707): sent with the authorization, with the code, and with each refresh.
     #[must_use]
     pub fn with_resource(mut self, resource: impl Into<String>) -> Self {
         self.resource = Some(resource.into());
@@ -57,9 +49,9 @@ impl OAuthApp {
         self
     }
 
-    /// The exchange of any grant by this app.
+    /// The exchange of a code or a refresh token by this app.
     #[must_use]
-    pub fn exchange(&self, grant: OAuthGrant) -> OAuthToken {
+    pub fn exchange(&self, grant: impl Into<OAuthGrant>) -> OAuthToken {
         let mut exchange = OAuthToken::new(self.client_id.clone(), grant).with_body_format(self.format);
         if let Some(secret) = &self.client_secret {
             exchange = exchange.with_client_secret(secret.clone());
@@ -68,9 +60,5 @@ impl OAuthApp {
             exchange = exchange.with_resource(resource.clone());
         }
         exchange
-    }
-
-    pub(super) fn refresh(&self, token: &RefreshToken) -> OAuthToken {
-        self.exchange(OAuthGrant::RefreshToken(token.clone()))
     }
 }

@@ -25,7 +25,7 @@ pub struct Event {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum EventKind {
-    /// A login brought a token.
+    /// A login brought a token: by a password, or by the code of a consent.
     LoggedIn {
         /// The token's expiry, in server time.
         expires_at: Timestamp,
@@ -169,7 +169,7 @@ fn failure_text(failure: Failure) -> &'static str {
 pub enum StopReason {
     /// The login was refused: the first one, or one that was tried again an hour after a refusal. Also where the server
     /// asks for a step no program can take, where the user is served somewhere else, where the answer is for another
-    /// user, and where the server calls the request malformed.
+    /// user, where the server calls the request malformed, and where a code is refused.
     #[error(transparent)]
     Refused(Error),
     /// A request can't be built.

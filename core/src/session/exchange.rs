@@ -7,9 +7,8 @@ use super::{Action, ExchangeId, Identity, Session, State, StopReason};
 use crate::body::RequestBody;
 use crate::budget::{Operation, RateBudget};
 use crate::clock::later;
-use crate::endpoint::{AccessTokenRequest, Endpoint, RenewAccessToken};
+use crate::endpoint::{AccessTokenRequest, Endpoint, OAuthGrant, RenewAccessToken};
 use crate::error::{BuildError, Failure};
-use crate::secret::RefreshToken;
 
 /// How many given-up exchanges are remembered; of more, those without a refresh token are forgotten first.
 const LATE_KEPT: usize = 8;
@@ -21,8 +20,8 @@ pub(super) struct Exchange {
     pub(super) sent: Timestamp,
     pub(super) deadline: Timestamp,
     pub(super) request: Request<RequestBody>,
-    /// The refresh token in it.
-    pub(super) presented: Option<RefreshToken>,
+    /// The code or refresh token in it.
+    pub(super) presented: Option<OAuthGrant>,
     /// Whether it has been sent on to another host already.
     pub(super) redirected: bool,
     /// The grants there were when it left.
@@ -74,14 +73,14 @@ impl Session {
         }
         let id = self.id();
         self.last_sent = id;
-        let presented = self.refresh.as_ref().filter(|_| operation == Operation::Refresh);
+        let presented = self.presentable().filter(|_| operation == Operation::Refresh);
         let exchange = Exchange {
             id,
             operation,
             sent: now,
             deadline: later(now, self.policy.deadline()),
             request: request.clone(),
-            presented: presented.map(|refresh| refresh.token.clone()),
+            presented,
             redirected,
             generation: self.generation,
             disowned: false,
@@ -93,12 +92,12 @@ impl Session {
     fn build(&self, operation: Operation) -> Result<Request<RequestBody>, BuildError> {
         let ticket = self.ticket.as_ref().filter(|postponed| postponed.operation == operation);
         let ticket = ticket.map(|postponed| postponed.ticket.clone());
-        match (operation, &self.identity, &self.refresh, &self.held) {
+        match (operation, &self.identity, self.presentable(), &self.held) {
             (Operation::LogIn, Identity::User(credentials), _, _) => {
                 AccessTokenRequest::new(credentials).with_ticket(ticket).request(&self.environment)
             }
-            (Operation::Refresh, Identity::App(app), Some(refresh), _) => {
-                app.refresh(&refresh.token).with_ticket(ticket).request(&self.environment)
+            (Operation::Refresh, Identity::App(app), Some(grant), _) => {
+                app.exchange(grant).with_ticket(ticket).request(&self.environment)
             }
             (Operation::Renew, _, _, Some(held)) => {
                 RenewAccessToken::new(held.grant.access_token.clone()).request(&self.environment)
@@ -150,7 +149,7 @@ impl Session {
         let is_wanted = match (&self.state, late.operation) {
             _ if late.disowned => false,
             // A refresh token is worth having even after a renewal, and when nothing else is left.
-            (State::Stopped(StopReason::ConsentRequired), Operation::Refresh) => true,
+            (State::Stopped(StopReason::ConsentRequired | StopReason::Refused(_)), Operation::Refresh) => true,
             (State::Stopped(_), _) => false,
             (_, Operation::Refresh) => late.id > self.refreshed_by,
             (_, Operation::LogIn) => is_first,

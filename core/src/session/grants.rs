@@ -59,6 +59,8 @@ impl Session {
             now,
             match operation {
                 Some(Operation::LogIn) => EventKind::LoggedIn { expires_at },
+                // The exchange of a code.
+                Some(Operation::Refresh) if self.refresh.is_none() => EventKind::LoggedIn { expires_at },
                 Some(Operation::Refresh) => EventKind::Refreshed { expires_at },
                 Some(Operation::Renew | Operation::Identify) => EventKind::Renewed { expires_at },
                 None => EventKind::Adopted { expires_at },
@@ -85,6 +87,7 @@ impl Session {
         self.doubt.settle();
         // A request that holds an older token.
         self.redirected = None;
+        self.code = None;
         self.held = Some(Held {
             renew_at: earlier(grant.expires_at, lead.saturating_add(spread)),
             usable_until: earlier(grant.expires_at, margin),

@@ -65,6 +65,7 @@ impl Session {
         if self.held.take().is_some() {
             self.generation = self.generation.saturating_add(1);
         }
+        self.code = None;
         self.refresh = None;
         self.doubt.settle();
     }

@@ -69,6 +69,7 @@ impl Session {
                 }
                 (Some(held), _) => Ok((Operation::Renew, due(held))),
                 (None, Some(at)) => Ok((Operation::Refresh, at)),
+                (None, None) if self.code.is_some() => Ok((Operation::Refresh, now)),
                 (None, None) => Err(StopReason::ConsentRequired),
             },
         }

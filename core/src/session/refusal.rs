@@ -9,7 +9,9 @@ use super::refreshes::Refusal as RefreshRefusal;
 use super::{EventKind, Exchange, Pause, Postponed, Session, Standing, StopReason, Trouble};
 use crate::budget::{CAPTCHA_CLOSES_FOR, Operation, RateBudget};
 use crate::clock::later;
+use crate::endpoint::OAuthGrant;
 use crate::error::{Contradiction, Error, Failure, ONE_HOUR};
+use crate::grant::RefreshGrant;
 use crate::hosts::ApiHosts;
 
 /// The pause between tries where the next one has little hope: once an OAuth session has only renewals left and those
@@ -111,6 +113,9 @@ impl Session {
     }
 
     fn refresh_refused(&mut self, now: Timestamp, exchange: &Exchange, error: Error) {
+        if matches!(exchange.presented, Some(OAuthGrant::AuthorizationCode(_))) {
+            return self.code_refused(now, error);
+        }
         if is_answer_lost(&error) {
             self.refresh_lost(now);
         }
@@ -118,8 +123,9 @@ impl Session {
             return self.try_again(now, Operation::Refresh, Trouble::Server(error));
         }
         // Another one may have been taken over since.
-        let is_current = |refresh: &&crate::grant::RefreshGrant| {
-            exchange.presented.as_ref().is_some_and(|presented| presented.expose() == refresh.token.expose())
+        let is_current = |refresh: &&RefreshGrant| match &exchange.presented {
+            Some(OAuthGrant::RefreshToken(presented)) => presented.expose() == refresh.token.expose(),
+            _ => false,
         };
         let Some(refresh) = self.refresh.as_ref().filter(is_current) else { return };
         self.ticket = None;
@@ -143,6 +149,19 @@ impl Session {
                 let until = self.presentable_at(now);
                 self.tell(now, EventKind::RefreshRefused { until });
             }
+        }
+    }
+
+    /// A refused code is of no use any more, and neither is one that an answer that was lost has used up: asked again, the
+    /// server says so.
+    fn code_refused(&mut self, now: Timestamp, error: Error) {
+        if !matches!(error, Error::Refused(_)) && !is_malformed(&error) {
+            return self.try_again(now, Operation::Refresh, Trouble::Server(error));
+        }
+        self.ticket = None;
+        // Tokens may have come from elsewhere meanwhile.
+        if self.code.take().is_some() {
+            self.stop(now, StopReason::Refused(error));
         }
     }
 
@@ -192,7 +211,7 @@ impl Session {
     /// The server may have handled the request.
     pub(super) fn doubtful_outcome(&mut self, now: Timestamp, exchange: &Exchange, failure: Failure) {
         self.doubt.faulty = false;
-        if exchange.operation == Operation::Refresh {
+        if matches!(exchange.presented, Some(OAuthGrant::RefreshToken(_))) {
             self.refresh_lost(now);
         }
         self.try_again(now, exchange.operation, Trouble::Io(failure));

@@ -81,6 +81,7 @@ impl Session {
         if matches!(self.identity, Identity::App(_)) && content.refresh.is_some() {
             self.refresh.clone_from(&content.refresh);
             self.refreshes.replaced();
+            self.code = None;
         }
         self.resume_work();
         let Some(stored) = content.grant else { return };

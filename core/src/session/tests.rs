@@ -16,6 +16,7 @@ use crate::stored_session::StoredSession;
 
 mod canaries;
 mod clock;
+mod code;
 mod edges;
 mod events;
 mod hosts;
@@ -181,10 +182,12 @@ impl World {
         let path = request.uri().path().trim_start_matches("/v1/auth/");
         let body = String::from_utf8_lossy(request.body().as_ref()).into_owned();
         let bearer = request.headers().get(header::AUTHORIZATION).map(|value| value.to_str().unwrap());
-        let carried = bearer.and_then(|bearer| bearer.strip_prefix("Bearer ")).or_else(|| {
-            let (_, rest) = body.split_once(r#""refresh_token":""#)?;
+        let field = |name: &str| {
+            let (_, rest) = body.split_once(&format!(r#""{name}":""#))?;
             rest.split('"').next()
-        });
+        };
+        let carried = bearer.and_then(|bearer| bearer.strip_prefix("Bearer "));
+        let carried = carried.or_else(|| field("refresh_token")).or_else(|| field("code"));
         let carried = carried.map(|carried| format!(" ({carried})")).unwrap_or_default();
         let ticket = if body.contains("p-ticket") { " with the ticket" } else { "" };
         let first = host.split('.').next().unwrap_or_default();

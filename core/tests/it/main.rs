@@ -3,4 +3,5 @@
 mod messages;
 mod properties;
 mod redaction;
+mod redirects;
 mod support;

@@ -1,12 +1,14 @@
 //! No secret is printed: not by what holds it, and not by an error after a server has repeated it.
 
 use crate::support::{now, ok, read, response};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use proptest::prelude::*;
 use std::time::Duration;
 use tradovate_auth_core::{
-    AccessToken, AccessTokenRequest, ApiHosts, Assertion, AuthorizationCode, BodyFormat, ClientId, ClientSecret,
-    CodeVerifier, Credentials, DeviceId, Endpoint, Environment, Grant, HttpAuth, Me, OAuthGrant, OAuthToken,
-    PenaltyTicket, RefreshToken, RenewAccessToken, RequestBody,
+    AccessToken, AccessTokenRequest, ApiHosts, Assertion, AuthorizationRequest, AuthorizedCode, BodyFormat, ClientId,
+    ClientSecret, Credentials, DeviceId, Endpoint, Entropy, Environment, Grant, HttpAuth, Me, OAuthApp, OAuthGrant,
+    OAuthToken, PenaltyTicket, RefreshToken, RenewAccessToken, RequestBody,
 };
 
 const CANARY: &str = "canary";
@@ -19,13 +21,25 @@ fn credentials(secret: &str) -> Credentials {
         .with_field("own", secret)
 }
 
+/// Entropy of which verifier and state are `canarycanary…`.
+fn canaries() -> Entropy {
+    let half = BASE64_URL_SAFE_NO_PAD.decode([&CANARY.repeat(7), "c"].concat()).unwrap();
+    Entropy::from(<[u8; Entropy::LENGTH]>::try_from(half.repeat(2)).unwrap())
+}
+
+/// The code that a redirect brings, as far as one can have these characters.
+fn code(text: &str) -> AuthorizedCode {
+    let request = AuthorizationRequest::new(&OAuthApp::new("app"), "http://localhost/");
+    let (url, mut pending) = request.begin(&Environment::live(), &canaries()).unwrap();
+    let state = form_urlencoded::parse(url.as_str().as_bytes()).find(|(name, _)| name == "state").unwrap().1;
+    let printable: String = text.chars().filter(char::is_ascii_graphic).collect();
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("code", &["code", &printable].concat()).append_pair("state", &state);
+    pending.redirected_query(&query.finish()).unwrap()
+}
+
 fn exchanges(secret: &str) -> [OAuthToken; 2] {
-    let code = OAuthGrant::AuthorizationCode {
-        code: AuthorizationCode::new(secret),
-        redirect_uri: "http://localhost/".into(),
-        code_verifier: Some(CodeVerifier::new(secret)),
-    };
-    [code, OAuthGrant::RefreshToken(RefreshToken::new(secret))].map(|grant| {
+    [OAuthGrant::from(code(secret)), RefreshToken::new(secret).into()].map(|grant| {
         OAuthToken::new("app", grant)
             .with_client_secret(ClientSecret::new(secret))
             .with_http_auth(HttpAuth::new(secret))

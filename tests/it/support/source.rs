@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use http::StatusCode;
 use tokio::runtime::Runtime;
 use tradovate_auth::ureq::{SharedBudget, Token, TokenError};
-use tradovate_auth::{Credentials, Environment, Event, OAuthApp, Policy, RefreshToken, StoredSession, Verdict};
+use tradovate_auth::{
+    AuthorizedCode, Credentials, Environment, Event, OAuthApp, Policy, RefreshToken, StoredSession, Verdict,
+};
 use tradovate_auth_simulator::Server;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,16 +119,23 @@ pub(crate) enum Keeper {
     Reqwest(tradovate_auth::reqwest::Keeper),
 }
 
+/// A builder of either kind, with a budget of its own: ports are used again, and what one test met must not stay for
+/// another.
+macro_rules! builder {
+    ($kind:expr, $constructor:ident, $($argument:expr),+) => {
+        match $kind {
+            Kind::Ureq => Builder::Ureq(tradovate_auth::ureq::TokenSource::$constructor($($argument),+)),
+            Kind::Reqwest => Builder::Reqwest(tradovate_auth::reqwest::TokenSource::$constructor($($argument),+)),
+        }
+        .budget(&SharedBudget::default())
+    };
+}
+
 impl Kind {
     pub(crate) const ALL: [Self; 2] = [Self::Ureq, Self::Reqwest];
 
-    /// With a budget of its own: ports are used again, and what one test met must not stay for another.
     pub(crate) fn builder(self, environment: Environment, credentials: Credentials) -> Builder {
-        let builder = match self {
-            Self::Ureq => Builder::Ureq(tradovate_auth::ureq::TokenSource::builder(environment, credentials)),
-            Self::Reqwest => Builder::Reqwest(tradovate_auth::reqwest::TokenSource::builder(environment, credentials)),
-        };
-        builder.budget(&SharedBudget::default())
+        builder!(self, builder, environment, credentials)
     }
 
     pub(crate) fn of(self, server: &Server) -> Builder {
@@ -134,13 +143,15 @@ impl Kind {
     }
 
     pub(crate) fn of_app(self, environment: Environment, app: OAuthApp, token: RefreshToken) -> Builder {
-        let builder = match self {
-            Self::Ureq => Builder::Ureq(tradovate_auth::ureq::TokenSource::from_refresh_token(environment, app, token)),
-            Self::Reqwest => {
-                Builder::Reqwest(tradovate_auth::reqwest::TokenSource::from_refresh_token(environment, app, token))
-            }
-        };
-        builder.budget(&SharedBudget::default())
+        builder!(self, from_refresh_token, environment, app, token)
+    }
+
+    pub(crate) fn of_code(self, environment: Environment, app: OAuthApp, code: AuthorizedCode) -> Builder {
+        builder!(self, from_code, environment, app, code)
+    }
+
+    pub(crate) fn of_stored(self, environment: Environment, app: OAuthApp, stored: StoredSession) -> Builder {
+        builder!(self, from_stored, environment, app, stored)
     }
 }
 

@@ -4,30 +4,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use tradovate_auth::{
-    AuthorizationCode, CodeVerifier, Event, EventKind, OAuthApp, OAuthGrant, RefreshToken, StoredSession,
-};
-use tradovate_auth_simulator::{Server, Simulator};
+use tradovate_auth::ureq::{SharedBudget, TokenError};
+use tradovate_auth::{Event, EventKind, RefreshToken, StoredSession};
+use tradovate_auth_simulator::{Endpoint, LockOut, Server, Simulator};
 
-use crate::support::{Kind, Transport, await_one};
+use crate::support::{Kind, Transport, app, await_one, consent};
 
-const REDIRECT_URI: &str = "http://localhost:8888/";
-
-fn app() -> OAuthApp {
-    OAuthApp::new("synthetic-client")
-}
-
-/// The refresh token that a user's consent brings. Verifier and challenge of RFC 7636, appendix B.
-fn consent(server: &Server) -> RefreshToken {
-    let challenge = Some("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
-    let code = server.issue_code(server.credentials().name(), "synthetic-client", REDIRECT_URI, challenge);
-    let code = OAuthGrant::AuthorizationCode {
-        code: AuthorizationCode::new(code),
-        redirect_uri: REDIRECT_URI.into(),
-        code_verifier: Some(CodeVerifier::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")),
-    };
+/// The refresh token that a user's consent brings.
+fn refresh_token(server: &Server) -> RefreshToken {
     let [transport, _] = Transport::both(&server.environment());
-    transport.call(&app().exchange(code)).unwrap().grant().unwrap().refresh.unwrap().token
+    transport.call(&app().exchange(consent(server))).unwrap().grant().unwrap().refresh.unwrap().token
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +37,7 @@ fn a_rotated_refresh_token_is_not_presented_before_it_was_stored() {
             })
             .serve()
             .unwrap();
-        let refresh = consent(&server);
+        let refresh = refresh_token(&server);
         steps.lock().unwrap().clear();
         let stores = AtomicUsize::new(0);
         let (sender, events) = mpsc::channel();
@@ -79,7 +65,7 @@ fn a_rotated_refresh_token_is_not_presented_before_it_was_stored() {
 fn a_stored_refresh_token_outlives_its_process() {
     for kind in Kind::ALL {
         let server = Simulator::builder().lifetime(Duration::from_secs(1)).serve().unwrap();
-        let refresh = consent(&server);
+        let refresh = refresh_token(&server);
         let source = kind.of_app(server.environment(), app(), refresh.clone()).build();
         source.token().unwrap();
         let stored: StoredSession = serde_json::from_str(&serde_json::to_string(&source.snapshot()).unwrap()).unwrap();
@@ -89,5 +75,68 @@ fn a_stored_refresh_token_outlives_its_process() {
         std::thread::sleep(Duration::from_secs(2));
         assert!(resumed.token().is_ok(), "{kind:?}");
         assert_eq!(server.statistics().refreshes, 2);
+    }
+}
+
+#[test]
+fn a_code_becomes_a_source_that_keeps_to_penalties_and_refreshes_itself() {
+    for kind in Kind::ALL {
+        let server = Simulator::builder().lifetime(Duration::from_secs(2)).serve().unwrap();
+        let code = consent(&server);
+        server.penalize_next(Duration::from_secs(1));
+        let (sender, events) = mpsc::channel();
+        let source = kind
+            .of_code(server.environment(), app(), code)
+            .on_event(move |event: &Event| drop(sender.send(event.kind.clone())))
+            .build();
+        let first = source.token().unwrap();
+        assert!(matches!(await_one(&events), EventKind::Postponed { .. }));
+        assert!(matches!(await_one(&events), EventKind::LoggedIn { .. }));
+        let keeper = source.keep_alive();
+        while !matches!(await_one(&events), EventKind::Refreshed { .. }) {}
+        drop(keeper);
+        assert_ne!(source.token().unwrap().expose(), first.expose(), "{kind:?}");
+        assert_eq!(server.statistics().code_exchanges, 1);
+    }
+}
+
+#[test]
+fn a_refused_code_is_an_error_that_says_what_to_do() {
+    for kind in Kind::ALL {
+        let server = Simulator::builder().serve().unwrap();
+        let code = consent(&server);
+        assert!(kind.of_code(server.environment(), app(), code.clone()).build().token().is_ok());
+        let again = kind.of_code(server.environment(), app(), code).build();
+        let error = again.token().unwrap_err();
+        assert!(error.to_string().contains("a code is good once"), "{error}");
+        again.token().unwrap_err();
+        assert_eq!(server.statistics().requests(Endpoint::OauthToken), 2, "{kind:?}");
+    }
+}
+
+#[test]
+fn a_lock_out_met_by_one_code_keeps_the_next_one_back() {
+    for kind in Kind::ALL {
+        let server = Simulator::builder().serve().unwrap();
+        let (one, other) = (consent(&server), consent(&server));
+        server.lock_out(LockOut::too_many_requests());
+        let budget = SharedBudget::default();
+        for code in [one, other] {
+            let source = kind.of_code(server.environment(), app(), code).budget(&budget).build();
+            assert!(matches!(source.token(), Err(TokenError::NotYet { .. })), "{kind:?}");
+        }
+        assert_eq!(server.statistics().requests(Endpoint::OauthToken), 1, "{kind:?}");
+    }
+}
+
+#[test]
+fn a_source_of_an_app_goes_on_from_what_was_stored() {
+    for kind in Kind::ALL {
+        let server = Simulator::builder().serve().unwrap();
+        let source = kind.of_code(server.environment(), app(), consent(&server)).build();
+        let token = source.token().unwrap();
+        let resumed = kind.of_stored(server.environment(), app(), source.snapshot()).build();
+        assert_eq!(resumed.token().unwrap().expose(), token.expose());
+        assert_eq!(server.statistics().requests(Endpoint::OauthToken), 1, "{kind:?}");
     }
 }

@@ -9,7 +9,7 @@ use core::time::Duration;
 fn code(code_verifier: Option<&str>) -> OAuthToken {
     OAuthToken::new(
         "app",
-        OAuthGrant::AuthorizationCode {
+        AuthorizedCode {
             code: AuthorizationCode::new("the-code"),
             redirect_uri: "http://localhost:8765/callback".into(),
             code_verifier: code_verifier.map(CodeVerifier::new),
@@ -18,7 +18,7 @@ fn code(code_verifier: Option<&str>) -> OAuthToken {
 }
 
 fn refresh() -> OAuthToken {
-    OAuthToken::new("app", OAuthGrant::RefreshToken(RefreshToken::new("refresh")))
+    OAuthToken::new("app", RefreshToken::new("refresh"))
 }
 
 fn full() -> OAuthToken {
@@ -96,7 +96,7 @@ fn a_ticket_is_added_behind_the_identical_body() {
 
 #[test]
 fn characters_that_have_a_meaning_are_escaped() {
-    let exchange = || OAuthToken::new("a&b=c+d%e \"f\\ü", OAuthGrant::RefreshToken(RefreshToken::new("*-._~é€😀")));
+    let exchange = || OAuthToken::new("a&b=c+d%e \"f\\ü", RefreshToken::new("*-._~é€😀"));
     assert_eq!(
         body(request(&exchange().with_body_format(BodyFormat::Form))),
         "grant_type=refresh_token&refresh_token=*-._%7E%C3%A9%E2%82%AC%F0%9F%98%80\
@@ -113,7 +113,7 @@ fn said_of(text: &str) -> String {
     let by_code = |code: &str, redirect_uri: &str, verifier: Option<&str>| {
         OAuthToken::new(
             "app",
-            OAuthGrant::AuthorizationCode {
+            AuthorizedCode {
                 code: AuthorizationCode::new(code),
                 redirect_uri: redirect_uri.into(),
                 code_verifier: verifier.map(CodeVerifier::new),
@@ -124,8 +124,8 @@ fn said_of(text: &str) -> String {
         by_code(text, "x", None),
         by_code("x", text, None),
         by_code("x", "x", Some(text)),
-        OAuthToken::new("app", OAuthGrant::RefreshToken(RefreshToken::new(text))),
-        OAuthToken::new(text, OAuthGrant::RefreshToken(RefreshToken::new("x"))),
+        OAuthToken::new("app", RefreshToken::new(text)),
+        OAuthToken::new(text, RefreshToken::new("x")),
         refresh().with_client_secret(ClientSecret::new(text)),
         refresh().with_http_auth(HttpAuth::new(text)),
         refresh().with_resource(text),

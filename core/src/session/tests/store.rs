@@ -92,7 +92,7 @@ fn a_grant_to_start_from_is_stored_before_it_is_used() {
     assert_eq!(world.token(), None);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
      0.000 store
-     0.000 refreshed, good until 2026-11-24T15:20:00Z
+     0.000 logged in, good until 2026-11-24T15:20:00Z
      0.000 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
     64.323 → live oauthtoken (rt-1)
     64.323 store

@@ -1,0 +1,171 @@
+//! [`AuthorizationRequest`]: the page that a browser is sent to (RFC 6749, section 4.1.1).
+
+use alloc::string::{String, ToString};
+use core::fmt;
+
+use form_urlencoded::Serializer as Query;
+
+use super::address::check_redirect_uri;
+use super::app::OAuthApp;
+use super::entropy::Entropy;
+use super::pending::PendingAuthorization;
+use super::pkce;
+use crate::endpoint::check_text;
+use crate::environment::Environment;
+use crate::error::BuildError;
+use crate::secret::State;
+
+/// What the user is asked for, and where the answer goes.
+///
+/// ```
+/// use tradovate_auth_core::{AuthorizationRequest, Entropy, Environment, OAuthApp};
+///
+/// let app = OAuthApp::new("desktop-client");
+/// let request = AuthorizationRequest::new(&app, "http://127.0.0.1:8765/callback");
+/// # let random_bytes = [7; Entropy::LENGTH];
+/// let (url, pending) = request.begin(&Environment::live(), &Entropy::from(random_bytes))?;
+/// assert!(url.as_str().starts_with("https://trader.tradovate.com/oauth?response_type=code&client_id=desktop-client&"));
+/// # Ok::<(), tradovate_auth_core::BuildError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct AuthorizationRequest {
+    client_id: String,
+    redirect_uri: String,
+    scope: Option<String>,
+    resource: Option<String>,
+    pkce: bool,
+}
+
+impl AuthorizationRequest {
+    /// A request of an app. The redirect URI must be registered, to the letter: https, or http on this machine for a
+    /// desktop program (RFC 8252), or a scheme of the app's own such as `com.example.app:/callback`.
+    ///
+    /// Whether `127.0.0.1` or `localhost` is the registration's business: the vendor has denied one where the other
+    /// worked.
+    #[must_use]
+    pub fn new(app: &OAuthApp, redirect_uri: impl Into<String>) -> Self {
+        Self {
+            client_id: app.client_id.clone(),
+            redirect_uri: redirect_uri.into(),
+            scope: None,
+            resource: app.resource.clone(),
+            pkce: true,
+        }
+    }
+
+    /// The `scope`, words with spaces between them. Only where the registration has it: what an app may do at the
+    /// vendor's is a setting of its registration, not of the request.
+    #[must_use]
+    pub fn with_scope(mut self, scope: impl Into<String>) -> Self {
+        self.scope = Some(scope.into());
+        self
+    }
+
+    /// Leaves PKCE (RFC 7636) away, for an authorization page that refuses it. Without it, whoever sees the redirect
+    /// can exchange the code, if the app has no secret.
+    #[must_use]
+    pub fn without_pkce(mut self) -> Self {
+        self.pkce = false;
+        self
+    }
+
+    /// Begins a login: the page to show to the user, and what has to be kept until the browser comes back.
+    ///
+    /// # Errors
+    /// [`BuildError`] where a field can't be sent or the redirect URI is not a safe one; [`BuildError::InvalidUrl`]
+    /// where the environment has no authorize URL, or one whose query has a parameter of the request already.
+    pub fn begin(
+        &self,
+        environment: &Environment,
+        entropy: &Entropy,
+    ) -> Result<(AuthorizationUrl, PendingAuthorization), BuildError> {
+        let [for_verifier, for_state] = entropy.halves();
+        let state = State::new(pkce::text(for_state));
+        let code_verifier = self.pkce.then(|| pkce::verifier(for_verifier));
+        let challenge = code_verifier.as_ref().map(pkce::challenge);
+
+        for (field, value) in [("client_id", &self.client_id), ("redirect_uri", &self.redirect_uri)] {
+            check_text(field, value)?;
+        }
+        for (field, value) in [("scope", &self.scope), ("resource", &self.resource)] {
+            value.as_ref().map_or(Ok(()), |value| check_text(field, value))?;
+        }
+        check_redirect_uri(&self.redirect_uri)?;
+        let parameters = [
+            ("response_type", Some("code")),
+            ("client_id", Some(&self.client_id)),
+            ("redirect_uri", Some(&self.redirect_uri)),
+            ("state", Some(state.expose())),
+            ("scope", self.scope.as_deref()),
+            ("resource", self.resource.as_deref()),
+            ("code_challenge", challenge.as_deref()),
+            ("code_challenge_method", challenge.as_deref().map(|_| "S256")),
+        ];
+        let url = AuthorizationUrl(append(environment, &parameters)?);
+        Ok((url, PendingAuthorization::new(self.redirect_uri.clone(), state, code_verifier)))
+    }
+}
+
+/// The authorize URL with the parameters behind what its query has already.
+fn append(environment: &Environment, parameters: &[(&str, Option<&str>)]) -> Result<String, BuildError> {
+    let base = environment.authorize_url().ok_or(BuildError::InvalidUrl {
+        reason: "no authorize URL is known here; give the environment one with `with_authorize_url`",
+    })?;
+    let own = base.as_uri().query().unwrap_or_default();
+    if form_urlencoded::parse(own.as_bytes()).any(|(own, _)| parameters.iter().any(|(name, _)| *name == own)) {
+        return Err(BuildError::InvalidUrl {
+            reason: "the query of the authorize URL has a parameter that the request sets; take it out",
+        });
+    }
+    let mut url = base.to_string();
+    match url.find('?') {
+        Some(_) if own.is_empty() || own.ends_with('&') => {}
+        Some(_) => url.push('&'),
+        None => url.push('?'),
+    }
+    let start = url.len();
+    let mut query = Query::for_suffix(url, start);
+    for (name, value) in parameters {
+        if let Some(value) = value {
+            query.append_pair(name, value);
+        }
+    }
+    Ok(query.finish())
+}
+
+/// The page to open in the user's browser.
+///
+/// It has the `state` in it, by which an answer is told from a forged one: show it to nobody but the user.
+#[derive(Clone)]
+pub struct AuthorizationUrl(String);
+
+impl AuthorizationUrl {
+    /// The URL's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl AsRef<str> for AuthorizationUrl {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl From<AuthorizationUrl> for String {
+    fn from(url: AuthorizationUrl) -> Self {
+        url.0
+    }
+}
+
+impl fmt::Debug for AuthorizationUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let page = self.0.split_once('?').map_or(self.0.as_str(), |(page, _)| page);
+        write!(f, "AuthorizationUrl({page}?[redacted])")
+    }
+}
+
+#[cfg(test)]
+#[path = "authorization_request/tests.rs"]
+mod tests;

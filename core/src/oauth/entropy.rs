@@ -1,0 +1,55 @@
+//! [`Entropy`]: the randomness of one login, which the caller brings.
+
+use core::fmt;
+
+use zeroize::Zeroizing;
+
+use super::pkce::OCTETS;
+
+/// Random bytes for one login in the browser: never the same for two, and nobody's to guess. Take them from the
+/// operating system; the transports' `entropy()` does. They are wiped on drop.
+///
+/// ```
+/// use tradovate_auth_core::Entropy;
+///
+/// let mut bytes = [0; Entropy::LENGTH];
+/// // getrandom::fill(&mut bytes)?;
+/// let entropy = Entropy::from(bytes);
+/// ```
+pub struct Entropy(Zeroizing<[[u8; OCTETS]; 2]>);
+
+impl Entropy {
+    /// How many bytes: half of them for the PKCE verifier, half for the `state`.
+    pub const LENGTH: usize = 2 * OCTETS;
+
+    /// What the verifier is made of, and the state.
+    pub(super) fn halves(&self) -> &[[u8; OCTETS]; 2] {
+        &self.0
+    }
+}
+
+impl From<[u8; Self::LENGTH]> for Entropy {
+    fn from(bytes: [u8; Self::LENGTH]) -> Self {
+        let mut halves = Zeroizing::new([[0; OCTETS]; 2]);
+        halves.as_flattened_mut().copy_from_slice(Zeroizing::new(bytes).as_slice());
+        Self(halves)
+    }
+}
+
+impl fmt::Debug for Entropy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Entropy([redacted])")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_half_serves_one_purpose() {
+        let mut bytes = [1; Entropy::LENGTH];
+        bytes[OCTETS..].fill(2);
+        assert_eq!(Entropy::from(bytes).halves(), &[[1; OCTETS], [2; OCTETS]]);
+    }
+}

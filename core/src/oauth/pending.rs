@@ -1,0 +1,112 @@
+//! [`PendingAuthorization`]: what is kept while the user is away in the browser, and the only way to a code.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+
+use subtle::ConstantTimeEq as _;
+
+use super::address::Parts;
+use super::redirect::{RedirectError, Response};
+use crate::endpoint::AuthorizedCode;
+use crate::secret::{CodeVerifier, State};
+
+/// The longest redirect that is looked at, in bytes: several times what the longest code needs.
+const LONGEST_REDIRECT: usize = 64 * 1024;
+
+/// A login that the user has been sent away for. It belongs to one browser and is answered once.
+///
+/// On a web server keep it where only the browser that began can get at it, behind a cookie, and throw it away after some
+/// minutes. To move it between processes see [`StoredAuthorization`](crate::StoredAuthorization).
+///
+/// ```
+/// use tradovate_auth_core::{AuthorizationRequest, Endpoint, Entropy, Environment, OAuthApp, RedirectError};
+///
+/// let app = OAuthApp::new("desktop-client");
+/// let request = AuthorizationRequest::new(&app, "http://127.0.0.1:8765/callback");
+/// # let random_bytes = [7; Entropy::LENGTH];
+/// let (url, mut pending) = request.begin(&Environment::live(), &Entropy::from(random_bytes))?;
+/// # let state = url.as_str().split("state=").nth(1).unwrap().split('&').next().unwrap();
+///
+/// // Somebody else's redirect changes nothing …
+/// let forged = pending.redirected("http://127.0.0.1:8765/callback?code=theirs&state=guessed");
+/// assert!(!forged.unwrap_err().ends_login());
+///
+/// // … the real one brings a code, ready to be exchanged.
+/// # let redirect = format!("http://127.0.0.1:8765/callback?code=ours&state={state}");
+/// let code = pending.redirected(&redirect)?;
+/// let request = app.exchange(code).request(&Environment::live())?;
+/// assert_eq!(request.uri(), "https://live.tradovateapi.com/v1/auth/oauthtoken");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct PendingAuthorization {
+    pub(super) redirect_uri: String,
+    /// Gone once the login has been answered.
+    pub(super) awaited: Option<Awaited>,
+}
+
+/// What tells the answer, and what proves who has asked.
+#[derive(Debug, Clone)]
+pub(super) struct Awaited {
+    pub(super) state: State,
+    pub(super) code_verifier: Option<CodeVerifier>,
+}
+
+impl PendingAuthorization {
+    pub(super) fn new(redirect_uri: String, state: State, code_verifier: Option<CodeVerifier>) -> Self {
+        Self { redirect_uri, awaited: Some(Awaited { state, code_verifier }) }
+    }
+
+    /// The redirect URI of this login, where its answer goes.
+    #[must_use]
+    pub fn redirect_uri(&self) -> &str {
+        &self.redirect_uri
+    }
+
+    /// Takes the whole URL that the browser was sent back to. Start a session from the code, or exchange it by
+    /// [`OAuthApp::exchange`](crate::OAuthApp::exchange), at once: it is good for minutes.
+    ///
+    /// # Errors
+    /// [`RedirectError`]. Unless it [ends the login](RedirectError::ends_login), this was not the answer: go on waiting.
+    pub fn redirected(&mut self, url: &str) -> Result<AuthorizedCode, RedirectError> {
+        if url.len() > LONGEST_REDIRECT {
+            return Err(RedirectError::TooLong { limit: LONGEST_REDIRECT });
+        }
+        let parts = Parts::of(url.trim()).ok_or(RedirectError::OtherAddress)?;
+        let asked = Parts::of(&self.redirect_uri).ok_or(RedirectError::OtherAddress)?;
+        if !parts.is_same_address(&asked) {
+            return Err(RedirectError::OtherAddress);
+        }
+        self.answered(parts.query.unwrap_or_default())
+    }
+
+    /// Takes the query alone, with or without its question mark: where a server of yours has been called at the host and
+    /// path of the redirect URI.
+    ///
+    /// # Errors
+    /// As [`redirected`](Self::redirected).
+    pub fn redirected_query(&mut self, query: &str) -> Result<AuthorizedCode, RedirectError> {
+        if query.len() > LONGEST_REDIRECT {
+            return Err(RedirectError::TooLong { limit: LONGEST_REDIRECT });
+        }
+        self.answered(query.strip_prefix('?').unwrap_or(query))
+    }
+
+    fn answered(&mut self, query: &str) -> Result<AuthorizedCode, RedirectError> {
+        let response = Response::parse(query)?;
+        let asked = Parts::of(&self.redirect_uri).ok_or(RedirectError::OtherAddress)?;
+        let has = |own: (Cow<'_, str>, Cow<'_, str>)| form_urlencoded::parse(query.as_bytes()).any(|pair| pair == own);
+        if !asked.pairs().all(has) {
+            return Err(RedirectError::OtherAddress);
+        }
+        let awaited = self.awaited.as_ref().ok_or(RedirectError::AlreadyAnswered)?;
+        let state = response.state().ok_or(RedirectError::MissingState)?;
+        if !bool::from(state.expose().as_bytes().ct_eq(awaited.state.expose().as_bytes())) {
+            return Err(RedirectError::WrongState);
+        }
+        let code = response.outcome();
+        // Whoever knows the state has been sent by the authorization page: there is no second answer.
+        let code_verifier = self.awaited.take().and_then(|awaited| awaited.code_verifier);
+        Ok(AuthorizedCode::new(code?, self.redirect_uri.clone(), code_verifier))
+    }
+}

@@ -1,0 +1,58 @@
+//! Proof Key for Code Exchange (RFC 7636): only who has begun a login can exchange the code it brings.
+
+use alloc::string::String;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+
+use crate::secret::CodeVerifier;
+
+/// The octets of a verifier and of a state: as many as RFC 7636 (section 4.1) recommends.
+pub(super) const OCTETS: usize = 32;
+
+/// A verifier of 43 characters.
+pub(super) fn verifier(octets: &[u8; OCTETS]) -> CodeVerifier {
+    CodeVerifier::new(text(octets))
+}
+
+/// The S256 challenge of a verifier.
+pub(super) fn challenge(verifier: &CodeVerifier) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.expose()))
+}
+
+/// Whether a text can be a verifier: 43 to 128 unreserved characters (section 4.1).
+pub(super) fn is_verifier(text: &str) -> bool {
+    let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    (43..=128).contains(&text.len()) && text.bytes().all(unreserved)
+}
+
+/// Random octets as a text that needs no escaping anywhere.
+pub(super) fn text(octets: &[u8; OCTETS]) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(octets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verifier_and_challenge_are_those_of_rfc_7636_appendix_b() {
+        let octets = [
+            116, 24, 223, 180, 151, 153, 224, 37, 79, 250, 96, 125, 216, 173, 187, 186, 22, 212, 37, 77, 105, 214, 191,
+            240, 91, 88, 5, 88, 83, 132, 141, 121,
+        ];
+        let verifier = verifier(&octets);
+        assert_eq!(verifier.expose(), "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+        assert_eq!(challenge(&verifier), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+    }
+
+    #[test]
+    fn a_verifier_is_43_to_128_unreserved_characters() {
+        assert!(is_verifier(verifier(&[0xff; OCTETS]).expose()));
+        assert!(is_verifier(&"a-._~Z09".repeat(16)));
+        for text in ["", &"a".repeat(42), &"a".repeat(129), &"a".repeat(42).replace('a', "+a"), &"ü".repeat(30)] {
+            assert!(!is_verifier(text), "{text}");
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! What a redirect brings: a code, a refusal, or something that is neither (RFC 6749, section 4.1.2).
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+
+use crate::excerpt;
+use crate::secret::{AuthorizationCode, State, TOKEN_LIMIT};
+
+/// Why a redirect brought no code.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RedirectError {
+    /// It is far longer than an answer can be.
+    #[error("the redirect is longer than {limit} bytes: it is no answer to this login")]
+    TooLong {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// It is not for the redirect URI of this login: another scheme, host, port or path, or a parameter of the redirect
+    /// URI is missing.
+    #[error("the redirect went to another address than this login's redirect URI: compare it with the registration")]
+    OtherAddress,
+    /// Its query is not well-formed: a percent sign without two hexadecimal digits.
+    #[error("the redirect's query is malformed: it is no answer to this login")]
+    MalformedQuery,
+    /// It has a parameter twice.
+    #[error("the redirect has `{parameter}` twice: it may have been tampered with, begin the login again")]
+    Repeated {
+        /// The parameter.
+        parameter: &'static str,
+    },
+    /// It has no `state`: it may be forged.
+    #[error("the redirect has no `state`, so it may be forged: begin the login again")]
+    MissingState,
+    /// It has the `state` of another login, or a forged one.
+    #[error("the redirect's `state` is not this login's, so it may be forged: begin the login again")]
+    WrongState,
+    /// This login has been answered before: a code is good once.
+    #[error("this login has been answered already: begin another one")]
+    AlreadyAnswered,
+    /// It is the answer, but has neither `code` nor `error`.
+    #[error("the redirect has neither a code nor an error: begin the login again")]
+    MissingCode,
+    /// It is the answer, but its code can't be one.
+    #[error("the redirect's code has characters no code has, or too many: begin the login again")]
+    UnusableCode,
+    /// It is the answer, but has both `code` and `error`.
+    #[error("the redirect has a code beside an error, so the code is not used: begin the login again")]
+    CodeBesideError,
+    /// The user or the server said no.
+    #[error(transparent)]
+    Denied(Denial),
+}
+
+impl RedirectError {
+    /// Whether the login is over. Otherwise this was not its answer, and the real one may still come.
+    #[must_use]
+    pub fn ends_login(&self) -> bool {
+        match self {
+            Self::AlreadyAnswered
+            | Self::MissingCode
+            | Self::UnusableCode
+            | Self::CodeBesideError
+            | Self::Denied(_) => true,
+            Self::TooLong { .. }
+            | Self::OtherAddress
+            | Self::MalformedQuery
+            | Self::Repeated { .. }
+            | Self::MissingState
+            | Self::WrongState => false,
+        }
+    }
+}
+
+/// A login that was not authorized, in the words of the authorization page.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", denial_text(self))]
+#[non_exhaustive]
+pub struct Denial {
+    /// Why.
+    pub kind: DenialKind,
+    /// The code (`error`) and what the page says of it (`error_description`), as one bounded, printable line.
+    pub text: String,
+}
+
+/// The reasons of RFC 6749, section 4.1.2.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DenialKind {
+    /// `access_denied`: the user, or the server, does not want it.
+    AccessDenied,
+    /// `invalid_request`: a parameter is missing or wrong.
+    InvalidRequest,
+    /// `unauthorized_client`: the app may not log users in this way.
+    UnauthorizedClient,
+    /// `unsupported_response_type`: the page gives no codes.
+    UnsupportedResponseType,
+    /// `invalid_scope`: the scope is unknown or too wide.
+    InvalidScope,
+    /// `server_error`.
+    ServerError,
+    /// `temporarily_unavailable`.
+    TemporarilyUnavailable,
+    /// Any other.
+    Other,
+}
+
+impl DenialKind {
+    fn of(error: &str) -> Self {
+        match error {
+            "access_denied" => Self::AccessDenied,
+            "invalid_request" => Self::InvalidRequest,
+            "unauthorized_client" => Self::UnauthorizedClient,
+            "unsupported_response_type" => Self::UnsupportedResponseType,
+            "invalid_scope" => Self::InvalidScope,
+            "server_error" => Self::ServerError,
+            "temporarily_unavailable" => Self::TemporarilyUnavailable,
+            _ => Self::Other,
+        }
+    }
+
+    /// What can be done about it.
+    #[must_use]
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::AccessDenied => "the user has to allow it; ask again when they want to",
+            Self::InvalidRequest => {
+                "check client_id, redirect_uri and scope against the app's registration, and whether it takes PKCE"
+            }
+            Self::UnauthorizedClient => "the app's registration does not allow this way to log in",
+            Self::UnsupportedResponseType => "check the authorize URL",
+            Self::InvalidScope => "leave the scope away: permissions belong to the app's registration",
+            Self::ServerError | Self::TemporarilyUnavailable => "try again later",
+            Self::Other => "see what it says, and begin the login again",
+        }
+    }
+}
+
+fn denial_text(Denial { kind, text }: &Denial) -> String {
+    ["the login was not authorized (\"", text, "\"): ", kind.advice()].concat()
+}
+
+/// The parameters of an answer; others are ignored.
+#[derive(Default)]
+pub(super) struct Response {
+    state: Option<State>,
+    code: Option<AuthorizationCode>,
+    error: Option<String>,
+    description: Option<String>,
+}
+
+impl Response {
+    pub(super) fn parse(query: &str) -> Result<Self, RedirectError> {
+        if !is_well_formed(query) {
+            return Err(RedirectError::MalformedQuery);
+        }
+        let mut response = Self::default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match &*name {
+                "state" => set("state", &mut response.state, value)?,
+                "code" => set("code", &mut response.code, value)?,
+                "error" => set("error", &mut response.error, value)?,
+                "error_description" => set("error_description", &mut response.description, value)?,
+                _ => {}
+            }
+        }
+        Ok(response)
+    }
+
+    /// One without a value counts as missing (section 3.1).
+    pub(super) fn state(&self) -> Option<&State> {
+        self.state.as_ref().filter(|state| !state.expose().is_empty())
+    }
+
+    pub(super) fn outcome(self) -> Result<AuthorizationCode, RedirectError> {
+        let code = self.code.filter(|code| !code.expose().is_empty());
+        let error = self.error.filter(|error| !error.is_empty());
+        match (code, error) {
+            (Some(code), None) if is_code(code.expose()) => Ok(code),
+            (Some(_), None) => Err(RedirectError::UnusableCode),
+            (Some(_), Some(_)) => Err(RedirectError::CodeBesideError),
+            (None, Some(error)) => Err(RedirectError::Denied(Denial {
+                kind: DenialKind::of(&error),
+                text: said(&error, self.description.as_deref().unwrap_or_default()),
+            })),
+            (None, None) => Err(RedirectError::MissingCode),
+        }
+    }
+}
+
+fn set<T: From<String>>(
+    parameter: &'static str,
+    slot: &mut Option<T>,
+    value: Cow<'_, str>,
+) -> Result<(), RedirectError> {
+    match slot.replace(T::from(value.into_owned())) {
+        None => Ok(()),
+        Some(_) => Err(RedirectError::Repeated { parameter }),
+    }
+}
+
+/// Whether each percent sign is followed by two hexadecimal digits.
+fn is_well_formed(query: &str) -> bool {
+    let is_byte = |digits: &str| digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    query.split('%').skip(1).all(|behind| behind.get(..2).is_some_and(is_byte))
+}
+
+/// Printable ASCII (appendix A.11), no longer than the token endpoint takes.
+fn is_code(text: &str) -> bool {
+    text.len() <= TOKEN_LIMIT && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
+}
+
+fn said(error: &str, description: &str) -> String {
+    let (error, description) = (excerpt::name(error), excerpt::line(description));
+    let gap = if error.is_empty() || description.is_empty() { "" } else { ": " };
+    [&error, gap, &description].concat()
+}
+
+#[cfg(test)]
+#[path = "redirect/tests.rs"]
+mod tests;

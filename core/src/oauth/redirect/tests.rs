@@ -1,0 +1,283 @@
+use super::super::{AuthorizationRequest, Entropy, OAuthApp, PendingAuthorization};
+use super::*;
+use crate::endpoint::{AuthorizedCode, Endpoint};
+use crate::environment::Environment;
+use alloc::format;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+const REDIRECT_URI: &str = "http://127.0.0.1:8765/callback";
+const STATE: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc";
+
+fn pending_at(redirect_uri: &str) -> PendingAuthorization {
+    let request = AuthorizationRequest::new(&OAuthApp::new("client"), redirect_uri);
+    let (url, pending) = request.begin(&Environment::live(), &Entropy::from([7; 64])).unwrap();
+    assert!(url.as_str().contains(&["&state=", STATE, "&"].concat()));
+    pending
+}
+
+fn pending() -> PendingAuthorization {
+    pending_at(REDIRECT_URI)
+}
+
+/// What becomes of a query, and that a login goes on unless it is over.
+fn answer(query: &str) -> Result<AuthorizedCode, RedirectError> {
+    let mut pending = pending();
+    let result = pending.redirected_query(query);
+    let good = pending.redirected_query(&["code=good&state=", STATE].concat());
+    match &result {
+        Err(error) if !error.ends_login() => assert!(good.is_ok(), "{error}: {good:?}"),
+        _ => assert_eq!(good.unwrap_err(), RedirectError::AlreadyAnswered),
+    }
+    result
+}
+
+fn refused(query: &str) -> RedirectError {
+    answer(query).unwrap_err()
+}
+
+fn with_state(query: &str) -> String {
+    [query, "&state=", STATE].concat()
+}
+
+fn body(code: AuthorizedCode) -> String {
+    let request = OAuthApp::new("client").exchange(code).request(&Environment::live()).unwrap();
+    String::from_utf8(request.body().as_ref().to_vec()).unwrap()
+}
+
+#[test]
+fn a_code_is_exchanged_with_what_it_is_bound_to() {
+    let code = answer(&with_state("code=the-code")).unwrap();
+    insta::assert_snapshot!(body(code), @r#"{"grant_type":"authorization_code","code":"the-code","redirect_uri":"http://127.0.0.1:8765/callback","code_verifier":"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc","client_id":"client"}"#);
+}
+
+#[test]
+fn without_pkce_a_code_is_exchanged_without_a_verifier() {
+    let request = AuthorizationRequest::new(&OAuthApp::new("client"), REDIRECT_URI).without_pkce();
+    let (_, mut pending) = request.begin(&Environment::live(), &Entropy::from([7; 64])).unwrap();
+    let code = pending.redirected_query(&with_state("code=the-code")).unwrap();
+    assert!(!body(code).contains("code_verifier"));
+}
+
+#[test]
+fn the_answer_of_rfc_6749_section_4_1_2_is_understood() {
+    let (_, mut pending) = AuthorizationRequest::new(&OAuthApp::new("s6BhdRkqt3"), "https://client.example.com/cb")
+        .begin(&Environment::live(), &Entropy::from([7; 64]))
+        .unwrap();
+    pending.awaited.as_mut().unwrap().state = State::new("xyz");
+    let code = pending.redirected("https://client.example.com/cb?code=SplxlOBeZQQYbYS6WxSbIA&state=xyz").unwrap();
+    assert!(body(code).contains(r#""code":"SplxlOBeZQQYbYS6WxSbIA","redirect_uri":"https://client.example.com/cb""#));
+}
+
+#[test]
+fn the_refusal_of_rfc_6749_section_4_1_2_1_is_understood() {
+    let RedirectError::Denied(denial) = refused(&with_state("error=access_denied")) else { panic!() };
+    assert_eq!((denial.kind, denial.text.as_str()), (DenialKind::AccessDenied, "access_denied"));
+}
+
+#[test]
+fn a_whole_url_a_query_and_a_query_with_its_question_mark_are_the_same() {
+    let query = with_state("code=the-code");
+    let by_url = pending().redirected(&[REDIRECT_URI, "?", &query, "#_=_"].concat());
+    let by_query = pending().redirected_query(&query);
+    let by_suffix = pending().redirected_query(&["?", &query].concat());
+    let bodies = [by_url, by_query, by_suffix].map(|code| body(code.unwrap()));
+    assert!(bodies[0] == bodies[1] && bodies[1] == bodies[2]);
+}
+
+#[test]
+fn a_redirect_that_was_pasted_may_have_blanks_around_it() {
+    let pasted = ["  ", REDIRECT_URI, "?", &with_state("code=the-code"), "\n"].concat();
+    assert!(pending().redirected(&pasted).is_ok());
+}
+
+#[test]
+fn another_address_is_not_the_answer() {
+    for base in [
+        "http://127.0.0.1:8766/callback",
+        "http://127.0.0.1:8765/callback/",
+        "http://127.0.0.1:8765/other",
+        "http://127.0.0.1:8765/callbac%6b",
+        "http://localhost:8765/callback",
+        "https://127.0.0.1:8765/callback",
+        "http://evil.example/callback",
+        "http://127.0.0.1:8765@evil.example/callback",
+        "/callback",
+        "",
+        "%",
+    ] {
+        let mut pending = pending();
+        let error = pending.redirected(&[base, "?", &with_state("code=x")].concat()).unwrap_err();
+        assert_eq!(error, RedirectError::OtherAddress, "{base}");
+        assert!(pending.redirected_query(&with_state("code=x")).is_ok(), "the login goes on");
+    }
+}
+
+#[test]
+fn a_parameter_of_the_redirect_uri_must_come_back() {
+    let at = "https://app.example/cb?tenant=a+b";
+    for (query, is_good) in [
+        ("tenant=a+b&code=x", true),
+        ("code=x&tenant=a%20b", true),
+        ("code=x&tenant=other", false),
+        ("code=x", false),
+        ("tenant=&code=x", false),
+    ] {
+        let query = with_state(query);
+        let by_url = pending_at(at).redirected(&["https://app.example/cb?", &query].concat());
+        let by_query = pending_at(at).redirected_query(&query);
+        for result in [by_url, by_query] {
+            assert_eq!(result.err(), (!is_good).then_some(RedirectError::OtherAddress), "{query}");
+        }
+    }
+}
+
+#[test]
+fn a_redirect_without_state_may_be_forged() {
+    for query in ["code=x", "code=x&state=", "code=x&State=y", "", "error=access_denied"] {
+        assert_eq!(refused(query), RedirectError::MissingState, "{query}");
+    }
+}
+
+#[test]
+fn a_redirect_with_another_state_is_forged() {
+    let other_case = STATE.to_ascii_lowercase();
+    let longer = [STATE, "x"].concat();
+    for state in ["x", &STATE[1..], &STATE[..42], &other_case, &longer, "%00", &[STATE, "+"].concat()] {
+        assert_eq!(refused(&format!("code=x&state={state}")), RedirectError::WrongState, "{state}");
+        assert_eq!(refused(&format!("error=access_denied&state={state}")), RedirectError::WrongState, "{state}");
+    }
+}
+
+#[test]
+fn a_state_is_good_once() {
+    let mut pending = pending();
+    pending.redirected_query(&with_state("code=one")).unwrap();
+    for query in [with_state("code=one"), with_state("code=two"), with_state("error=access_denied"), String::new()] {
+        assert_eq!(pending.redirected_query(&query).unwrap_err(), RedirectError::AlreadyAnswered, "{query}");
+    }
+}
+
+#[test]
+fn a_denied_login_is_over_too() {
+    let mut pending = pending();
+    pending.redirected_query(&with_state("error=access_denied")).unwrap_err();
+    let error = pending.redirected_query(&with_state("code=x")).unwrap_err();
+    assert_eq!(error, RedirectError::AlreadyAnswered);
+}
+
+#[test]
+fn a_parameter_given_twice_is_refused_whatever_it_says() {
+    for (query, parameter) in [
+        ("code=x&code=x", "code"),
+        ("code=&code=x", "code"),
+        ("code=x&c%6Fde=y", "code"),
+        ("code=x&state=y", "state"),
+        ("code=x&state=", "state"),
+        ("error=a&error=b", "error"),
+        ("error=a&error_description=b&error_description=c", "error_description"),
+    ] {
+        assert_eq!(refused(&with_state(query)), RedirectError::Repeated { parameter }, "{query}");
+    }
+}
+
+#[test]
+fn other_parameters_are_ignored_however_often_they_come() {
+    assert!(
+        answer(&with_state("code=x&iss=https%3A%2F%2Fa&session_state=1&session_state=2&=&&Code=y&code[]=z")).is_ok()
+    );
+}
+
+#[test]
+fn a_code_beside_an_error_is_not_used() {
+    assert_eq!(refused(&with_state("code=x&error=access_denied")), RedirectError::CodeBesideError);
+}
+
+#[test]
+fn an_answer_has_a_code_or_an_error() {
+    for query in ["x=1", "code=", "error=", "code=&error=", "error_description=why"] {
+        assert_eq!(refused(&with_state(query)), RedirectError::MissingCode, "{query}");
+    }
+}
+
+#[test]
+fn percent_encoding_is_undone_once_and_must_be_whole() {
+    for (encoded, code) in
+        [("a%2Fb%3D%3d", "a/b=="), ("a+b", "a b"), ("a%2Bb", "a+b"), ("a%252F", "a%2F"), ("%41", "A")]
+    {
+        let body = body(answer(&with_state(&["code=", encoded].concat())).unwrap());
+        assert!(body.contains(&format!(r#""code":"{code}""#)), "{body}");
+    }
+    for query in
+        ["code=%", "code=%4", "code=%zz", "code=%4&x", "x=%", "%=x", "code=%%41", "code=%\u{e4}", "code=%u0041"]
+    {
+        assert_eq!(refused(&with_state(query)), RedirectError::MalformedQuery, "{query}");
+    }
+}
+
+#[test]
+fn a_code_has_printable_characters_and_an_end() {
+    for code in ["%00", "a%0D%0Ab", "%C3%A4", "%FF", "\u{e4}", "%7F", &"x".repeat(8193)] {
+        assert_eq!(refused(&with_state(&["code=", code].concat())), RedirectError::UnusableCode, "{code}");
+    }
+    assert!(answer(&with_state(&["code=", &"x".repeat(8192)].concat())).is_ok());
+}
+
+#[test]
+fn a_megabyte_is_no_answer() {
+    let query = with_state(&["code=", &"x".repeat(1024 * 1024)].concat());
+    assert_eq!(refused(&query), RedirectError::TooLong { limit: 65536 });
+    let mut pending = pending();
+    let error = pending.redirected(&[REDIRECT_URI, "?", &query].concat()).unwrap_err();
+    assert_eq!(error, RedirectError::TooLong { limit: 65536 });
+}
+
+#[test]
+fn each_reason_of_the_rfc_has_its_advice() {
+    let said: Vec<String> = [
+        "access_denied&error_description=The+user+said+no.",
+        "invalid_request",
+        "unauthorized_client",
+        "unsupported_response_type",
+        "invalid_scope",
+        "server_error",
+        "temporarily_unavailable",
+        "interaction_required",
+        "%1b[31m&error_description=a%0Ab",
+    ]
+    .map(|error| refused(&with_state(&["error=", error].concat())).to_string())
+    .into();
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    the login was not authorized ("access_denied: The user said no."): the user has to allow it; ask again when they want to
+    the login was not authorized ("invalid_request"): check client_id, redirect_uri and scope against the app's registration, and whether it takes PKCE
+    the login was not authorized ("unauthorized_client"): the app's registration does not allow this way to log in
+    the login was not authorized ("unsupported_response_type"): check the authorize URL
+    the login was not authorized ("invalid_scope"): leave the scope away: permissions belong to the app's registration
+    the login was not authorized ("server_error"): try again later
+    the login was not authorized ("temporarily_unavailable"): try again later
+    the login was not authorized ("interaction_required"): see what it says, and begin the login again
+    the login was not authorized ("a b"): see what it says, and begin the login again
+    "#);
+}
+
+#[test]
+fn a_description_that_could_hold_data_is_cut() {
+    let RedirectError::Denied(denial) =
+        refused(&with_state("error=access_denied&error_description=no+for+code%3Dcanary+and+state%3Dcanary"))
+    else {
+        panic!()
+    };
+    assert!(!denial.text.contains("canary"), "{}", denial.text);
+}
+
+#[test]
+fn no_error_quotes_what_has_come() {
+    for query in ["code=canary", "code=canary&state=canary", "code=%canary", "state=canary&state=canary&code=canary"] {
+        let error = refused(query);
+        assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
+    }
+    let error = refused(&with_state("code=canary%00"));
+    assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
+    let code = answer(&with_state("code=canary")).unwrap();
+    assert!(!format!("{code:?}").contains("canary"));
+}

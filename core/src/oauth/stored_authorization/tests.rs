@@ -1,0 +1,79 @@
+use super::super::{AuthorizationRequest, Entropy, OAuthApp, RedirectError};
+use super::*;
+use crate::environment::Environment;
+use alloc::format;
+use alloc::string::ToString;
+
+const WRITTEN: &str = r#"{"version":1,"redirectUri":"https://app.example/cb","awaited":{"state":"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc","codeVerifier":"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc"}}"#;
+const ANSWER: &str = "code=x&state=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc";
+
+fn request() -> AuthorizationRequest {
+    AuthorizationRequest::new(&OAuthApp::new("client"), "https://app.example/cb")
+}
+
+fn pending(request: &AuthorizationRequest) -> PendingAuthorization {
+    request.begin(&Environment::live(), &Entropy::from([7; 64])).unwrap().1
+}
+
+fn written(pending: &PendingAuthorization) -> String {
+    serde_json::to_string(&pending.snapshot()).unwrap()
+}
+
+fn read(text: &str) -> Result<PendingAuthorization, String> {
+    let stored = serde_json::from_str::<StoredAuthorization>(text);
+    stored.map(PendingAuthorization::from).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_login_goes_on_in_another_process() {
+    let text = written(&pending(&request()));
+    assert_eq!(text, WRITTEN);
+    let mut resumed = read(&text).unwrap();
+    assert_eq!(resumed.redirect_uri(), "https://app.example/cb");
+    assert!(resumed.redirected_query(ANSWER).is_ok());
+}
+
+#[test]
+fn a_login_without_pkce_goes_on_without_a_verifier() {
+    let text = written(&pending(&request().without_pkce()));
+    assert!(!text.contains("codeVerifier"), "{text}");
+    let code = read(&text).unwrap().redirected_query(ANSWER).unwrap();
+    assert!(!format!("{code:?}").contains("CodeVerifier"));
+}
+
+#[test]
+fn a_login_that_was_answered_stays_answered() {
+    let mut answered = pending(&request());
+    answered.redirected_query(ANSWER).unwrap();
+    let mut resumed = read(&written(&answered)).unwrap();
+    assert_eq!(resumed.redirected_query(ANSWER).unwrap_err(), RedirectError::AlreadyAnswered);
+}
+
+#[test]
+fn a_newer_form_is_told_by_its_version() {
+    let newer = read(r#"{"version":2,"sealed":"canary"}"#).unwrap_err();
+    assert!(newer.starts_with("a newer version of this library has written the authorization"), "{newer}");
+}
+
+#[test]
+fn damage_is_named_and_not_quoted() {
+    for (from, to, field) in [
+        (r#""version":1,"#, "", "version"),
+        (r#""https://app.example/cb""#, r#""canary""#, "redirectUri"),
+        (r#""https://app.example/cb""#, r#""http://evil.example/canary""#, "redirectUri"),
+        (r#""https://app.example/cb""#, "7", "redirectUri"),
+        (r#""state":"BwcHBwcHBwc"#, r#""state":"canary"#, "awaited"),
+        (r#""codeVerifier":"BwcHBwcHBwc"#, r#""codeVerifier":"canary"#, "awaited"),
+        (r#""state":"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc","#, "", "awaited"),
+        (r#"{"state":"#, r#"{"state":{},"canary":"#, "awaited"),
+    ] {
+        let damaged = WRITTEN.replace(from, to);
+        assert_ne!(damaged, WRITTEN, "{from}");
+        let error = read(&damaged).map(|_| ()).unwrap_err();
+        assert!(error.starts_with(&format!("the stored authorization is damaged in `{field}`")), "{damaged}: {error}");
+        assert!(!error.contains("canary"), "{error}");
+    }
+    for text in ["", "[]", "null", "7", r#"{"version":1"#] {
+        assert!(read(text).is_err(), "{text}");
+    }
+}

@@ -1,0 +1,243 @@
+//! A session that starts from the code of a consent.
+
+use super::*;
+use crate::endpoint::AuthorizedCode;
+use crate::secret::{AuthorizationCode, CodeVerifier};
+
+const MISMATCH: &str = r#"{"error":"invalid_client","error_description":"client_id, redirect_uri and client_secret do not match existing setup"}"#;
+
+/// The deadline of the first exchange is over, and the second one has not begun.
+const GIVEN_UP: Duration = Duration::from_millis(45_300);
+
+fn session() -> Session {
+    let code = AuthorizedCode::new(
+        AuthorizationCode::new("canary-code"),
+        "http://127.0.0.1:8765/callback".into(),
+        Some(CodeVerifier::new("canary-verifier")),
+    );
+    Session::from_code(Environment::live(), OAuthApp::new("client"), code, 7)
+}
+
+fn world(script: impl IntoIterator<Item = Answer>) -> World {
+    World::of(session(), script)
+}
+
+#[test]
+fn a_code_is_exchanged_once_and_what_it_brings_is_refreshed() {
+    let mut world = world([refreshed("at-1", "rt-1"), refreshed("at-2", "rt-2")]);
+    insta::assert_snapshot!(world.run(minutes(100)).trace(), @"
+     0.000 → live oauthtoken (canary-code)
+     0.000 logged in, good until 2026-11-24T15:20:00Z
+     0.000 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
+    64.535 → live oauthtoken (rt-1)
+    64.535 refreshed, good until 2026-11-24T16:24:32Z
+    64.535 without a refresh, a new consent is due by 2026-11-25T17:04:32Z
+    ");
+}
+
+#[test]
+fn the_exchange_has_all_that_the_code_is_bound_to() {
+    let Action::Send { request, .. } = session().poll(start(), &mut RateBudget::default()) else { panic!() };
+    insta::assert_snapshot!(String::from_utf8_lossy(request.body().as_ref()), @r#"
+    {"grant_type":"authorization_code","code":"canary-code","redirect_uri":"http://127.0.0.1:8765/callback","code_verifier":"canary-verifier","client_id":"client"}
+    "#);
+}
+
+#[test]
+fn a_penalty_is_answered_with_the_same_code_and_the_ticket() {
+    let mut world = world([ok(r#"{"p-ticket":"ticket","p-time":15}"#), refreshed("at-1", "rt-1")]);
+    insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
+    0.000 → live oauthtoken (canary-code)
+    0.000 refresh postponed by the server until 2026-11-24T14:00:15Z
+    0.250 → live oauthtoken (canary-code) with the ticket
+    0.250 logged in, good until 2026-11-24T15:20:15Z
+    0.250 without a refresh, a new consent is due by 2026-11-25T16:00:15Z
+    ");
+}
+
+#[test]
+fn a_lock_out_is_sat_out_before_the_code_is_tried_again() {
+    let mut world = world([status(429, ""), ok(INVALID_GRANT)]);
+    insta::assert_snapshot!(world.run(minutes(90)).trace(), @"
+     0.000 → live oauthtoken (canary-code)
+     0.000 locked out: nothing is sent before 2026-11-24T15:00:00Z
+    60.000 → live oauthtoken (canary-code)
+    60.000 stopped: Refused, InvalidGrant
+    ");
+}
+
+#[test]
+fn a_lock_out_of_another_session_holds_the_code_back() {
+    let mut world = world([]);
+    world.budget.lock_out(later(start(), minutes(60)));
+    assert_eq!(world.run(minutes(59)).trace(), "");
+}
+
+#[test]
+fn a_refused_code_is_not_tried_again() {
+    for refusal in [INVALID_GRANT, MISMATCH, r#"{"error":"invalid_client","error_description":"Wrong client_id"}"#] {
+        let mut world = world([ok(refusal)]);
+        world.run(minutes(10_000));
+        assert_eq!(world.trace.len(), 2, "{}", world.trace());
+        assert!(world.trace[1].contains("stopped: Refused"), "{}", world.trace());
+    }
+    let mut world = world([status(400, "the body is malformed")]);
+    assert!(world.run(minutes(10_000)).trace().ends_with("stopped: 400"), "{}", world.trace());
+}
+
+#[test]
+fn a_request_that_did_not_leave_or_was_turned_away_is_sent_again() {
+    let mut world = world([
+        Answer::Failure(Failure::NotSent),
+        status(503, ""),
+        Answer::Failure(Failure::MaybeSent),
+        refreshed("at-1", "rt-1"),
+    ]);
+    insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
+    0.000 → live oauthtoken (canary-code)
+    0.000 refresh failed (NotSent); next try at 0.011
+    0.011 → live oauthtoken (canary-code)
+    0.011 refresh failed (503); next try at 0.035
+    0.035 → live oauthtoken (canary-code)
+    0.035 refresh failed (MaybeSent); next try at 0.079
+    0.079 → live oauthtoken (canary-code)
+    0.079 logged in, good until 2026-11-24T15:20:04Z
+    0.079 without a refresh, a new consent is due by 2026-11-25T16:00:04Z
+    ");
+}
+
+#[test]
+fn a_lost_answer_has_used_up_the_code_and_the_server_says_so() {
+    let mut world = world([Answer::Silence, ok(INVALID_GRANT)]);
+    insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
+    0.000 → live oauthtoken (canary-code)
+    0.750 refresh failed (MaybeSent); next try at 0.761
+    0.761 → live oauthtoken (canary-code)
+    0.761 stopped: Refused, InvalidGrant
+    ");
+}
+
+#[test]
+fn an_answer_that_comes_late_is_welcome_even_after_a_refusal() {
+    for refusal in [None, Some(ok(INVALID_GRANT))] {
+        let is_refused = refusal.is_some();
+        let mut world = world([Answer::Silence].into_iter().chain(refusal).chain([refreshed("at-2", "rt-2")]));
+        world.run(if is_refused { minutes(10) } else { GIVEN_UP });
+        assert_eq!(world.session.stop_reason().is_some(), is_refused, "{}", world.trace());
+        world.answer_late(refreshed("at-1", "rt-1"));
+        assert_eq!(world.token().as_deref(), Some("at-1"), "{}", world.trace());
+        world.run(minutes(75));
+        assert!(world.trace().contains("→ live oauthtoken (rt-1)"), "{}", world.trace());
+    }
+}
+
+#[test]
+fn an_answer_that_contradicts_itself_brings_nothing() {
+    let mut world = world([
+        ok(r#"{"access_token":"at","expires_in":4800,"error":"invalid_grant"}"#),
+        ok(r#"{"access_token":"at","expires_in":0}"#),
+        ok(r#"{"access_token":"at"}"#),
+        ok(INVALID_GRANT),
+    ]);
+    insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
+    0.000 → live oauthtoken (canary-code)
+    0.000 refresh failed (TokenBesideRefusal); next try at 0.011
+    0.011 → live oauthtoken (canary-code)
+    0.011 refresh failed (ExpiredAlready); next try at 0.035
+    0.035 → live oauthtoken (canary-code)
+    0.035 refresh failed (Incomplete, only ); next try at 0.079
+    0.079 → live oauthtoken (canary-code)
+    0.079 stopped: Refused, InvalidGrant
+    ");
+    assert_eq!(world.token(), None);
+}
+
+#[test]
+fn an_answer_is_stored_before_its_token_is_used_and_the_code_is_not_sent_again_meanwhile() {
+    let mut world = world([refreshed("at-1", "rt-1")]).storing([Some(false), None, Some(true)]);
+    insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
+    0.000 → live oauthtoken (canary-code)
+    0.000 store, in vain
+    0.000 a snapshot was not stored; offered again at 2026-11-24T14:00:00Z
+    0.011 store, without a word
+    0.761 a snapshot was not stored; offered again at 2026-11-24T14:00:47Z
+    0.785 store
+    0.785 logged in, good until 2026-11-24T15:20:00Z
+    0.785 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
+    ");
+    assert!(!serde_json::to_string(&world.snapshot()).unwrap().contains("canary"), "a snapshot has no code");
+}
+
+#[test]
+fn a_snapshot_with_tokens_makes_the_code_superfluous() {
+    let mut before = world([refreshed("at-1", "rt-1")]);
+    let stored = before.run(minutes(1)).snapshot();
+    let mut world = world([refreshed("at-2", "rt-2")]);
+    world.session.adopt(start(), stored, &mut world.budget);
+    insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
+     0.000 adopted a token, good until 2026-11-24T15:20:00Z
+    64.535 → live oauthtoken (rt-1)
+    64.535 refreshed, good until 2026-11-24T16:24:32Z
+    64.535 without a refresh, a new consent is due by 2026-11-25T17:04:32Z
+    ");
+}
+
+#[test]
+fn a_refusal_that_comes_late_does_not_end_what_was_adopted_meanwhile() {
+    let mut before = world([refreshed("at-1", "rt-1")]);
+    let stored = before.run(minutes(1)).snapshot();
+    let mut world = world([Answer::Silence]);
+    world.run(GIVEN_UP);
+    world.session.adopt(world.now, stored, &mut world.budget);
+    world.answer_late(ok(INVALID_GRANT));
+    assert_eq!(world.token().as_deref(), Some("at-1"), "{}", world.trace());
+}
+
+#[test]
+fn a_redirect_takes_the_code_to_a_host_of_the_vendors_once() {
+    let location = "https://acme-live.ninjatrader.com/v1/auth/oauthtoken";
+    let mut world = world([moved(location), moved(location), ok(INVALID_GRANT)]);
+    insta::assert_snapshot!(world.run(minutes(30)).trace(), @"
+     0.000 → live oauthtoken (canary-code)
+     0.000 → acme-live oauthtoken (canary-code)
+     0.000 refresh failed (Moved); next try at 10.000
+    10.000 → live oauthtoken (canary-code)
+    10.000 stopped: Refused, InvalidGrant
+    ");
+    let mut world = self::world([moved("https://evil.example/v1/auth/oauthtoken"), ok(INVALID_GRANT)]);
+    assert!(!world.run(minutes(30)).trace().contains("evil"));
+}
+
+#[test]
+fn a_session_that_was_forgotten_has_no_code() {
+    let mut world = world([]);
+    world.session.forget(start());
+    assert_eq!(world.run(minutes(10)).trace(), "    0.000 stopped: Forgotten");
+    assert!(world.session.code.is_none());
+}
+
+#[test]
+fn a_session_of_an_app_goes_on_from_its_snapshot_or_asks_for_consent() {
+    let of_app = || Session::of_app(Environment::live(), OAuthApp::new("client"), 7);
+    let mut world = World::of(of_app(), []);
+    assert_eq!(world.run(minutes(1)).trace(), "    0.000 stopped: ConsentRequired");
+
+    let mut before = self::world([refreshed("at-1", "rt-1")]);
+    let stored = before.run(minutes(1)).snapshot();
+    let mut world = World::of(of_app(), [refreshed("at-2", "rt-2")]);
+    world.session.adopt(start(), stored, &mut world.budget);
+    assert_eq!(world.token().as_deref(), Some("at-1"));
+    assert!(world.run(minutes(70)).trace().contains("→ live oauthtoken (rt-1)"), "{}", world.trace());
+}
+
+#[test]
+fn nothing_prints_the_code() {
+    let mut world = world([ok(r#"{"error":"invalid_grant","error_description":"code=canary-code is used"}"#)]);
+    let action = world.session.poll(start(), &mut world.budget);
+    let sending = format!("{action:?} {:?}", world.session);
+    world.session = session();
+    world.run(minutes(1));
+    world.trace.retain(|line| !line.contains('→'));
+    let shown = format!("{sending} {:?} {:?} {}", world.session, world.session.stop_reason(), world.trace());
+    assert!(!shown.contains("canary"), "{shown}");
+}

@@ -1,0 +1,137 @@
+//! Whatever a browser is made to bring back: nothing panics, and a code comes of the answer to this login alone.
+
+use proptest::prelude::*;
+use tradovate_auth_core::{
+    AuthorizationRequest, AuthorizedCode, Endpoint, Entropy, Environment, OAuthApp, PendingAuthorization,
+    RedirectError, StoredAuthorization,
+};
+
+const REDIRECT_URI: &str = "http://127.0.0.1:8765/callback?tenant=1";
+
+/// A login and its state.
+fn begin() -> (PendingAuthorization, String) {
+    let request = AuthorizationRequest::new(&OAuthApp::new("app"), REDIRECT_URI);
+    let (url, pending) = request.begin(&Environment::live(), &Entropy::from([7; Entropy::LENGTH])).unwrap();
+    let state = form_urlencoded::parse(url.as_str().as_bytes()).find(|(name, _)| name == "state").unwrap().1.into();
+    (pending, state)
+}
+
+/// The code in the body of its exchange.
+fn sent(code: AuthorizedCode) -> String {
+    let request = OAuthApp::new("app").exchange(code).request(&Environment::live()).unwrap();
+    let body: serde_json::Value = serde_json::from_slice(request.body().as_ref()).unwrap();
+    assert!(!body["code_verifier"].as_str().unwrap().is_empty());
+    assert_eq!(body["redirect_uri"], REDIRECT_URI);
+    body["code"].as_str().unwrap().into()
+}
+
+/// Checks an outcome against the query it came from, read by itself.
+fn assert_earned(query: &str, state: &str, outcome: Result<AuthorizedCode, RedirectError>) {
+    let all = |parameter: &str| -> Vec<String> {
+        let pairs = form_urlencoded::parse(query.as_bytes());
+        pairs.filter(|(name, _)| name == parameter).map(|(_, value)| value.into_owned()).collect()
+    };
+    match outcome {
+        Ok(code) => {
+            assert_eq!(all("state"), [state], "{query}");
+            assert_eq!(all("code"), [sent(code)], "{query}");
+            assert!(all("error").concat().is_empty() && all("error").len() <= 1, "{query}");
+            assert!(all("tenant").contains(&"1".into()), "{query}");
+        }
+        Err(error) if error.ends_login() => assert_eq!(all("state"), [state], "{query}: {error}"),
+        Err(_) => {}
+    }
+}
+
+fn assert_all_earned(url: &str) {
+    let query = url.split_once('?').map_or(url, |(_, query)| query);
+    let visible = query.split('#').next().unwrap();
+    let (mut pending, state) = begin();
+    assert_earned(visible, &state, pending.redirected(url));
+    let (mut pending, state) = begin();
+    assert_earned(query, &state, pending.redirected_query(query));
+}
+
+/// Texts that mean something to a parser of queries.
+fn piece() -> impl Strategy<Value = String> {
+    let known = [
+        "code",
+        "state",
+        "error",
+        "error_description",
+        "tenant=1",
+        "=",
+        "&",
+        "?",
+        "#",
+        "%",
+        "+",
+        ";",
+        "%63ode",
+        "%00",
+        "%C3",
+        "%zz",
+        "[]",
+        "/",
+        "//",
+        ":",
+        "@",
+        "http://127.0.0.1:8765/callback",
+    ];
+    prop_oneof![
+        4 => prop::sample::select(known.to_vec()).prop_map(String::from),
+        2 => Just(begin().1),
+        1 => any::<String>(),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_survived(text in any::<String>()) {
+        assert_all_earned(&text);
+        assert_all_earned(&format!("{REDIRECT_URI}&{text}"));
+    }
+
+    #[test]
+    fn any_parts_of_an_answer_in_any_order_are_survived(pieces in prop::collection::vec(piece(), 0..24)) {
+        let text = pieces.concat();
+        assert_all_earned(&text);
+        assert_all_earned(&format!("{REDIRECT_URI}&{text}"));
+        assert_all_earned(&format!("{REDIRECT_URI}&{text}&code=good&state={}", begin().1));
+    }
+
+    #[test]
+    fn a_good_answer_with_anything_changed_is_the_same_answer_or_none(
+        at in any::<prop::sample::Index>(),
+        with in any::<String>(),
+        length in 0_usize..4,
+    ) {
+        let good = format!("{REDIRECT_URI}&code=good&state={}", begin().1);
+        let at = at.index(good.len());
+        let end = (at + length).min(good.len());
+        assert_all_earned(&[&good[..at], &with, &good[end..]].concat());
+    }
+
+    #[test]
+    fn a_stored_login_with_anything_changed_is_refused_or_has_its_secrets_whole(
+        at in any::<prop::sample::Index>(),
+        with in "[ -~]{0,3}",
+    ) {
+        let (pending, state) = begin();
+        let good = serde_json::to_string(&pending.snapshot()).unwrap();
+        let at = at.index(good.len());
+        let changed = [&good[..at], &with, &good[at + 1..]].concat();
+        if let Ok(stored) = serde_json::from_str::<StoredAuthorization>(&changed) {
+            let mut pending = PendingAuthorization::from(stored);
+            for guess in ["", "x"] {
+                let guessed = format!("tenant=1&code=x&state={guess}");
+                prop_assert!(pending.redirected_query(&guessed).is_err(), "{changed}");
+            }
+            // Whatever it takes for its answer now, it still proves who has asked.
+            if let Ok(code) = pending.redirected_query(&format!("tenant=1&code=x&state={state}")) {
+                let request = OAuthApp::new("app").exchange(code).request(&Environment::live()).unwrap();
+                prop_assert!(String::from_utf8_lossy(request.body().as_ref()).contains("code_verifier"), "{changed}");
+            }
+        }
+    }
+}
