@@ -6,12 +6,15 @@ use alloc::string::String;
 use crate::excerpt;
 use crate::secret::{AuthorizationCode, State, TOKEN_LIMIT};
 
+/// What to do where the redirect that was ignored was meant.
+const BEGIN_AGAIN: &str = "; if the login does not go on, begin it again";
+
 /// Why a redirect brought no code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RedirectError {
     /// It is far longer than an answer can be.
-    #[error("the redirect is longer than {limit} bytes: it is no answer to this login")]
+    #[error("the redirect is longer than {limit} bytes, which no answer is: it was ignored{}", BEGIN_AGAIN)]
     TooLong {
         /// The limit, in bytes.
         limit: usize,
@@ -21,22 +24,22 @@ pub enum RedirectError {
     #[error("the redirect went to another address than this login's redirect URI: compare it with the registration")]
     OtherAddress,
     /// Its query is not well-formed: a percent sign without two hexadecimal digits.
-    #[error("the redirect's query is malformed: it is no answer to this login")]
+    #[error("the redirect's query is malformed: it was ignored{}", BEGIN_AGAIN)]
     MalformedQuery,
     /// It has a parameter twice.
-    #[error("the redirect has `{parameter}` twice: it may have been tampered with, begin the login again")]
+    #[error("the redirect has `{parameter}` twice, so it may be forged and was ignored{}", BEGIN_AGAIN)]
     Repeated {
         /// The parameter.
         parameter: &'static str,
     },
     /// It has no `state`: it may be forged.
-    #[error("the redirect has no `state`, so it may be forged: begin the login again")]
+    #[error("the redirect has no `state`, so it may be forged and was ignored{}", BEGIN_AGAIN)]
     MissingState,
     /// It has the `state` of another login, or a forged one.
-    #[error("the redirect's `state` is not this login's, so it may be forged: begin the login again")]
+    #[error("the redirect's `state` is not this login's, so it may be forged and was ignored{}", BEGIN_AGAIN)]
     WrongState,
-    /// This login has been answered before: a code is good once.
-    #[error("this login has been answered already: begin another one")]
+    /// This login has been answered before: a code is good once, and so is a `state`.
+    #[error("this login has been answered already: the redirect was ignored; to log in anew, begin another login")]
     AlreadyAnswered,
     /// It is the answer, but has neither `code` nor `error`.
     #[error("the redirect has neither a code nor an error: begin the login again")]
@@ -53,16 +56,14 @@ pub enum RedirectError {
 }
 
 impl RedirectError {
-    /// Whether the login is over. Otherwise this was not its answer, and the real one may still come.
+    /// Whether this was the answer, and the login has ended without a code. Otherwise nothing has changed by it: where the
+    /// answer has not come yet, it may still come.
     #[must_use]
     pub fn ends_login(&self) -> bool {
         match self {
+            Self::MissingCode | Self::UnusableCode | Self::CodeBesideError | Self::Denied(_) => true,
             Self::AlreadyAnswered
-            | Self::MissingCode
-            | Self::UnusableCode
-            | Self::CodeBesideError
-            | Self::Denied(_) => true,
-            Self::TooLong { .. }
+            | Self::TooLong { .. }
             | Self::OtherAddress
             | Self::MalformedQuery
             | Self::Repeated { .. }

@@ -27,7 +27,11 @@ fn answer(query: &str) -> Result<AuthorizedCode, RedirectError> {
     let good = pending.redirected_query(&["code=good&state=", STATE].concat());
     match &result {
         Err(error) if !error.ends_login() => assert!(good.is_ok(), "{error}: {good:?}"),
-        _ => assert_eq!(good.unwrap_err(), RedirectError::AlreadyAnswered),
+        _ => {
+            let again = good.unwrap_err();
+            assert_eq!(again, RedirectError::AlreadyAnswered);
+            assert!(!again.ends_login(), "it has ended before");
+        }
     }
     result
 }
