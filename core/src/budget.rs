@@ -21,7 +21,7 @@ pub enum Operation {
     LogIn,
     /// `renewaccesstoken`.
     Renew,
-    /// `oauthtoken`.
+    /// `oauthtoken`: a refresh, or the exchange of a code.
     Refresh,
     /// `me`.
     Identify,
@@ -56,7 +56,7 @@ impl fmt::Display for Operation {
         f.write_str(match self {
             Self::LogIn => "login",
             Self::Renew => "renewal",
-            Self::Refresh => "refresh",
+            Self::Refresh => "OAuth exchange",
             Self::Identify => "who-am-I",
         })
     }

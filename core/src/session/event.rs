@@ -169,7 +169,7 @@ fn failure_text(failure: Failure) -> &'static str {
 pub enum StopReason {
     /// The login was refused: the first one, or one that was tried again an hour after a refusal. Also where the server
     /// asks for a step no program can take, where the user is served somewhere else, where the answer is for another
-    /// user, where the server calls the request malformed, and where a code is refused.
+    /// user, where the server calls the request malformed, and where a code brought no tokens.
     #[error(transparent)]
     Refused(Error),
     /// A request can't be built.

@@ -5,9 +5,9 @@ use core::time::Duration;
 use jiff::Timestamp;
 
 use super::snapshot::issued_at;
-use super::{EventKind, Session, State, Storing};
+use super::{EventKind, ExchangeId, Session, State, Storing};
 use crate::budget::Operation;
-use crate::clock::earlier;
+use crate::clock::{earlier, later};
 use crate::environment::{Environment, Purpose};
 use crate::grant::Grant;
 
@@ -20,6 +20,30 @@ pub(super) struct Held {
     pub(super) usable_until: Timestamp,
     /// A renewal has said that the token is dead.
     pub(super) lost: bool,
+    pub(super) failed_renewals: FailedRenewals,
+}
+
+/// Renewals of one token that have failed in a row: a penalty is none, since it is answered with another try.
+#[derive(Debug, Default)]
+pub(super) struct FailedRenewals {
+    count: u32,
+    first: Option<Timestamp>,
+    last: Option<ExchangeId>,
+}
+
+impl FailedRenewals {
+    /// One that was given up and is refused later is one.
+    pub(super) fn add(&mut self, now: Timestamp, id: ExchangeId) {
+        if self.last.replace(id) != Some(id) {
+            self.count = self.count.saturating_add(1);
+            self.first.get_or_insert(now);
+        }
+    }
+
+    /// Whether there were at least this many over at least this time.
+    pub(super) fn have_lasted(&self, now: Timestamp, count: u32, time: Duration) -> bool {
+        self.count >= count && self.first.is_some_and(|first| later(first, time) <= now)
+    }
 }
 
 impl Session {
@@ -93,6 +117,7 @@ impl Session {
             usable_until: earlier(grant.expires_at, margin),
             generation: self.generation,
             lost: false,
+            failed_renewals: FailedRenewals::default(),
             grant,
         });
     }

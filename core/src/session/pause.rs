@@ -35,7 +35,6 @@ impl Jitter {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Pause {
     faults: u32,
-    first_fault: Option<Timestamp>,
     until: Option<Timestamp>,
 }
 
@@ -57,7 +56,6 @@ impl Pause {
     /// One more fault, with a pause of its own.
     pub(super) fn for_at_least(&mut self, now: Timestamp, pause: Duration) -> Timestamp {
         self.faults = self.faults.saturating_add(1);
-        self.first_fault.get_or_insert(now);
         let until = later(now, pause);
         self.until = self.until.max(Some(until));
         until
@@ -65,11 +63,6 @@ impl Pause {
 
     pub(super) fn until(&self) -> Option<Timestamp> {
         self.until
-    }
-
-    /// Whether there were at least this many faults over at least this time.
-    pub(super) fn has_lasted(&self, now: Timestamp, faults: u32, time: Duration) -> bool {
-        self.faults >= faults && self.first_fault.is_some_and(|first| later(first, time) <= now)
     }
 }
 
@@ -96,9 +89,6 @@ mod tests {
             assert!((whole / 2..=whole).contains(pause), "{index}: {pause}");
         }
         assert!(pauses[8] != pauses[9], "spread");
-        assert!(pause.has_lasted(now, 3, Duration::from_secs(120)));
-        assert!(!pause.has_lasted(now, 11, Duration::from_secs(120)));
-        assert!(!pause.has_lasted(start, 3, Duration::from_secs(120)));
     }
 
     #[test]

@@ -83,9 +83,9 @@ impl Session {
 
     /// Whether a token has to be taken for lost: callers see it rejected, and renewals fail again and again.
     pub(super) fn is_given_up(&self, now: Timestamp) -> bool {
-        let (faults, time) = GIVE_UP_AFTER;
+        let (count, time) = GIVE_UP_AFTER;
         let rejected = self.doubt.dead || self.doubt.faulty;
-        rejected && self.pause.has_lasted(now, faults, time) && self.renewable(now).is_some()
+        rejected && self.renewable(now).is_some_and(|held| held.failed_renewals.have_lasted(now, count, time))
     }
 
     /// Whether an OAuth session lives by renewals alone, since its refresh token was refused.

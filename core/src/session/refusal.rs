@@ -152,10 +152,11 @@ impl Session {
         }
     }
 
-    /// A refused code is of no use any more, and neither is one that an answer that was lost has used up: asked again, the
-    /// server says so.
+    /// A refused code is of no use any more, and neither is one that brought an answer of no use. Where an answer was lost,
+    /// asking again tells whether the server had handled the request: nothing is lost by it that is not lost already.
     fn code_refused(&mut self, now: Timestamp, error: Error) {
-        if !matches!(error, Error::Refused(_)) && !is_malformed(&error) {
+        let is_used_up = matches!(error, Error::Refused(_) | Error::Contradiction(_) | Error::Incomplete { .. });
+        if !is_used_up && !is_malformed(&error) {
             return self.try_again(now, Operation::Refresh, Trouble::Server(error));
         }
         self.ticket = None;
@@ -235,6 +236,11 @@ impl Session {
     }
 
     fn try_again_after(&mut self, now: Timestamp, operation: Operation, trouble: Trouble, at_least: Duration) {
+        if operation == Operation::Renew
+            && let Some(held) = &mut self.held
+        {
+            held.failed_renewals.add(now, self.last_sent);
+        }
         let retry_at = self.pause.after_fault(now, at_least, self.policy.longest_pause(), &mut self.jitter);
         self.tell(now, EventKind::Failed { operation, trouble, retry_at });
     }

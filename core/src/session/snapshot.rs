@@ -71,8 +71,8 @@ impl Session {
             (None, Some(_)) => false,
         };
         if !is_newer {
-            // Its ticket is for the request that comes next, unless that has a token already.
-            if self.held.is_none() {
+            // Its ticket is for the request that comes next, unless a token has come already.
+            if newest.is_none() {
                 self.ticket = self.ticket.take().or(content.postponed);
             }
             return;

@@ -48,7 +48,7 @@ fn a_penalty_is_answered_with_the_same_code_and_the_ticket() {
     let mut world = world([ok(r#"{"p-ticket":"ticket","p-time":15}"#), refreshed("at-1", "rt-1")]);
     insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
     0.000 → live oauthtoken (canary-code)
-    0.000 refresh postponed by the server until 2026-11-24T14:00:15Z
+    0.000 OAuth exchange postponed by the server until 2026-11-24T14:00:15Z
     0.250 → live oauthtoken (canary-code) with the ticket
     0.250 logged in, good until 2026-11-24T15:20:15Z
     0.250 without a refresh, a new consent is due by 2026-11-25T16:00:15Z
@@ -95,11 +95,11 @@ fn a_request_that_did_not_leave_or_was_turned_away_is_sent_again() {
     ]);
     insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
     0.000 → live oauthtoken (canary-code)
-    0.000 refresh failed (NotSent); next try at 0.011
+    0.000 OAuth exchange failed (NotSent); next try at 0.011
     0.011 → live oauthtoken (canary-code)
-    0.011 refresh failed (503); next try at 0.035
+    0.011 OAuth exchange failed (503); next try at 0.035
     0.035 → live oauthtoken (canary-code)
-    0.035 refresh failed (MaybeSent); next try at 0.079
+    0.035 OAuth exchange failed (MaybeSent); next try at 0.079
     0.079 → live oauthtoken (canary-code)
     0.079 logged in, good until 2026-11-24T15:20:04Z
     0.079 without a refresh, a new consent is due by 2026-11-25T16:00:04Z
@@ -111,7 +111,7 @@ fn a_lost_answer_has_used_up_the_code_and_the_server_says_so() {
     let mut world = world([Answer::Silence, ok(INVALID_GRANT)]);
     insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
     0.000 → live oauthtoken (canary-code)
-    0.750 refresh failed (MaybeSent); next try at 0.761
+    0.750 OAuth exchange failed (MaybeSent); next try at 0.761
     0.761 → live oauthtoken (canary-code)
     0.761 stopped: Refused, InvalidGrant
     ");
@@ -132,24 +132,32 @@ fn an_answer_that_comes_late_is_welcome_even_after_a_refusal() {
 }
 
 #[test]
-fn an_answer_that_contradicts_itself_brings_nothing() {
-    let mut world = world([
-        ok(r#"{"access_token":"at","expires_in":4800,"error":"invalid_grant"}"#),
-        ok(r#"{"access_token":"at","expires_in":0}"#),
-        ok(r#"{"access_token":"at"}"#),
-        ok(INVALID_GRANT),
-    ]);
+fn an_answer_that_is_of_no_use_has_used_up_the_code_and_nothing_of_it_is_used() {
+    for (answer, name) in [
+        (r#"{"access_token":"at","expires_in":4800,"error":"invalid_grant"}"#, "TokenBesideRefusal"),
+        (r#"{"access_token":"at","expires_in":0}"#, "ExpiredAlready"),
+        (r#"{"access_token":"at","refresh_token":"rt"}"#, "Incomplete, only "),
+        (r#"{"token_type":"Bearer"}"#, "Incomplete, only token_type"),
+    ] {
+        let mut world = world([ok(answer)]);
+        world.run(minutes(10_000));
+        assert_eq!(world.trace.len(), 2, "{}", world.trace());
+        assert_eq!(world.trace[1].trim_end(), format!("    0.000 stopped: {name}").trim_end());
+        assert_eq!(world.token(), None);
+    }
+}
+
+#[test]
+fn an_answer_that_cannot_be_read_is_asked_for_again() {
+    let mut world = world([ok("<html>"), ok(r#"{"access_token":"#), ok(INVALID_GRANT)]);
     insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
     0.000 → live oauthtoken (canary-code)
-    0.000 refresh failed (TokenBesideRefusal); next try at 0.011
+    0.000 OAuth exchange failed (Undecodable); next try at 0.011
     0.011 → live oauthtoken (canary-code)
-    0.011 refresh failed (ExpiredAlready); next try at 0.035
+    0.011 OAuth exchange failed (Undecodable); next try at 0.035
     0.035 → live oauthtoken (canary-code)
-    0.035 refresh failed (Incomplete, only ); next try at 0.079
-    0.079 → live oauthtoken (canary-code)
-    0.079 stopped: Refused, InvalidGrant
+    0.035 stopped: Refused, InvalidGrant
     ");
-    assert_eq!(world.token(), None);
 }
 
 #[test]
@@ -200,7 +208,7 @@ fn a_redirect_takes_the_code_to_a_host_of_the_vendors_once() {
     insta::assert_snapshot!(world.run(minutes(30)).trace(), @"
      0.000 → live oauthtoken (canary-code)
      0.000 → acme-live oauthtoken (canary-code)
-     0.000 refresh failed (Moved); next try at 10.000
+     0.000 OAuth exchange failed (Moved); next try at 10.000
     10.000 → live oauthtoken (canary-code)
     10.000 stopped: Refused, InvalidGrant
     ");

@@ -41,7 +41,7 @@ fn every_event_says_what_has_happened() {
     renewal failed: the request could not be sent; next try at 2026-11-24T15:00:00Z
     renewal failed: no answer came; next try at 2026-11-24T15:00:00Z
     renewal failed: the answer was too long; next try at 2026-11-24T15:00:00Z
-    refresh failed: the answer broke off; next try at 2026-11-24T15:00:00Z
+    OAuth exchange failed: the answer broke off; next try at 2026-11-24T15:00:00Z
     login postponed by the server until 2026-11-24T15:00:00Z
     the server asks for a captcha: no login before 2026-11-24T15:00:00Z
     locked out: nothing is sent before 2026-11-24T15:00:00Z

@@ -73,7 +73,7 @@ fn a_late_refresh_token_is_taken_even_after_a_renewal() {
       0.000 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
      64.535 → live oauthtoken (rt-1)
      65.285 the answer to a refresh is lost; its outcome is unknown, so a renewal comes first
-     65.285 refresh failed (MaybeSent); next try at 65.297
+     65.285 OAuth exchange failed (MaybeSent); next try at 65.297
      65.297 → live renewaccesstoken (at-1)
      65.297 renewed, good until 2026-11-24T16:30:00Z
      75.000 ← late
@@ -128,9 +128,9 @@ fn a_late_refresh_saves_the_user_a_new_consent() {
     insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
     0.000 → live oauthtoken (rt-0)
     0.750 the answer to a refresh is lost; its outcome is unknown, so a renewal comes first
-    0.750 refresh failed (MaybeSent); next try at 0.761
+    0.750 OAuth exchange failed (MaybeSent); next try at 0.761
     0.761 → live oauthtoken (rt-0)
-    0.761 refresh failed (Refused, InvalidGrant); next try at 0.794
+    0.761 OAuth exchange failed (Refused, InvalidGrant); next try at 0.794
     0.794 → live oauthtoken (rt-0)
     0.794 the refresh token was refused; not presented again
     0.794 stopped: ConsentRequired

@@ -66,7 +66,7 @@ fn a_single_refusal_is_not_believed() {
      0.000 refreshed, good until 2026-11-24T15:20:00Z
      0.000 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
     64.535 → live oauthtoken (rt-1)
-    64.535 refresh failed (Refused, InvalidGrant); next try at 64.568
+    64.535 OAuth exchange failed (Refused, InvalidGrant); next try at 64.568
     64.568 → live oauthtoken (rt-1)
     64.568 refreshed, good until 2026-11-24T16:24:34Z
     64.568 without a refresh, a new consent is due by 2026-11-25T17:04:34Z
@@ -83,7 +83,7 @@ fn a_token_that_was_refused_twice_is_not_presented_for_six_hours() {
       0.000 refreshed, good until 2026-11-24T15:20:00Z
       0.000 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
      64.535 → live oauthtoken (rt-1)
-     64.535 refresh failed (Refused, InvalidGrant); next try at 64.568
+     64.535 OAuth exchange failed (Refused, InvalidGrant); next try at 64.568
      64.568 → live oauthtoken (rt-1)
      64.568 the refresh token was refused; not presented again before 2026-11-24T21:04:34Z
      64.568 → live renewaccesstoken (at-1)
@@ -114,7 +114,7 @@ fn where_renewals_fail_too_ten_minutes_pass_between_tries() {
       0.000 refreshed, good until 2026-11-24T15:20:00Z
       0.000 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
      64.535 → live oauthtoken (rt-1)
-     64.535 refresh failed (Refused, InvalidGrant); next try at 64.568
+     64.535 OAuth exchange failed (Refused, InvalidGrant); next try at 64.568
      64.568 → live oauthtoken (rt-1)
      64.568 the refresh token was refused; not presented again before 2026-11-24T21:04:34Z
      64.568 → live renewaccesstoken (at-1)
@@ -122,19 +122,19 @@ fn where_renewals_fail_too_ten_minutes_pass_between_tries() {
      74.568 → live renewaccesstoken (at-1)
      74.568 renewal failed (500); next try at 84.568
     424.568 → live oauthtoken (rt-1)
-    424.568 refresh failed (500); next try at 424.619
+    424.568 OAuth exchange failed (500); next try at 424.619
     424.619 → live oauthtoken (rt-1)
-    424.619 refresh failed (500); next try at 424.709
+    424.619 OAuth exchange failed (500); next try at 424.709
     424.709 → live oauthtoken (rt-1)
-    424.709 refresh failed (500); next try at 424.892
+    424.709 OAuth exchange failed (500); next try at 424.892
     424.892 → live oauthtoken (rt-1)
-    424.892 refresh failed (500); next try at 425.326
+    424.892 OAuth exchange failed (500); next try at 425.326
     425.326 → live oauthtoken (rt-1)
-    425.326 refresh failed (500); next try at 426.193
+    425.326 OAuth exchange failed (500); next try at 426.193
     426.193 → live oauthtoken (rt-1)
-    426.193 refresh failed (500); next try at 426.931
+    426.193 OAuth exchange failed (500); next try at 426.931
     426.931 → live oauthtoken (rt-1)
-    426.931 refresh failed (500); next try at 427.539
+    426.931 OAuth exchange failed (500); next try at 427.539
     427.539 → live oauthtoken (rt-1)
     427.539 refreshed, good until 2026-11-24T22:27:32Z
     427.539 without a refresh, a new consent is due by 2026-11-25T23:07:32Z
@@ -149,7 +149,7 @@ fn without_an_announced_end_the_second_refusal_is_final() {
       0.000 → live oauthtoken (rt-0)
       0.000 refreshed, good until 2026-11-24T15:20:00Z
      64.535 → live oauthtoken (rt-1)
-     64.535 refresh failed (Refused, InvalidGrant); next try at 64.568
+     64.535 OAuth exchange failed (Refused, InvalidGrant); next try at 64.568
      64.568 → live oauthtoken (rt-1)
      64.568 the refresh token was refused; not presented again
      64.568 → live renewaccesstoken (at-1)
@@ -171,7 +171,7 @@ fn consent_is_required_once_the_refresh_token_has_ended() {
      0.000 refreshed, good until 2026-11-24T15:20:00Z
      0.000 without a refresh, a new consent is due by 2026-11-24T15:40:00Z
     64.535 → live oauthtoken (rt-1)
-    64.535 refresh failed (Refused, InvalidGrant); next try at 64.568
+    64.535 OAuth exchange failed (Refused, InvalidGrant); next try at 64.568
     64.568 → live oauthtoken (rt-1)
     64.568 the refresh token was refused; not presented again
     64.568 → live renewaccesstoken (at-1)
@@ -207,9 +207,9 @@ fn a_wrong_address_is_tried_every_ten_minutes() {
     let mut world = World::app([status(404, ""), status(404, ""), refreshed("at-1", "rt-1")]);
     insta::assert_snapshot!(world.run(minutes(30)).trace(), @"
      0.000 → live oauthtoken (rt-0)
-     0.000 refresh failed (404); next try at 10.000
+     0.000 OAuth exchange failed (404); next try at 10.000
     10.000 → live oauthtoken (rt-0)
-    10.000 refresh failed (404); next try at 20.000
+    10.000 OAuth exchange failed (404); next try at 20.000
     20.000 → live oauthtoken (rt-0)
     20.000 refreshed, good until 2026-11-24T15:40:00Z
     20.000 without a refresh, a new consent is due by 2026-11-25T16:20:00Z

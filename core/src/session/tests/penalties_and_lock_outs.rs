@@ -36,21 +36,21 @@ fn a_penalty_without_a_wait_is_no_storm() {
     let mut world = World::app((0..8).map(|_| penalty()).chain([refreshed("one", "rt-1")]));
     insta::assert_snapshot!(world.run(minutes(5)).trace(), @"
     0.000 → live oauthtoken (rt-0)
-    0.000 refresh postponed by the server until 2026-11-24T14:00:00Z
+    0.000 OAuth exchange postponed by the server until 2026-11-24T14:00:00Z
     0.011 → live oauthtoken (rt-0) with the ticket
-    0.011 refresh postponed by the server until 2026-11-24T14:00:02Z
+    0.011 OAuth exchange postponed by the server until 2026-11-24T14:00:02Z
     0.035 → live oauthtoken (rt-0) with the ticket
-    0.035 refresh postponed by the server until 2026-11-24T14:00:04Z
+    0.035 OAuth exchange postponed by the server until 2026-11-24T14:00:04Z
     0.079 → live oauthtoken (rt-0) with the ticket
-    0.079 refresh postponed by the server until 2026-11-24T14:00:10Z
+    0.079 OAuth exchange postponed by the server until 2026-11-24T14:00:10Z
     0.181 → live oauthtoken (rt-0) with the ticket
-    0.181 refresh postponed by the server until 2026-11-24T14:00:21Z
+    0.181 OAuth exchange postponed by the server until 2026-11-24T14:00:21Z
     0.360 → live oauthtoken (rt-0) with the ticket
-    0.360 refresh postponed by the server until 2026-11-24T14:00:43Z
+    0.360 OAuth exchange postponed by the server until 2026-11-24T14:00:43Z
     0.726 → live oauthtoken (rt-0) with the ticket
-    0.726 refresh postponed by the server until 2026-11-24T14:01:32Z
+    0.726 OAuth exchange postponed by the server until 2026-11-24T14:01:32Z
     1.540 → live oauthtoken (rt-0) with the ticket
-    1.540 refresh postponed by the server until 2026-11-24T14:02:24Z
+    1.540 OAuth exchange postponed by the server until 2026-11-24T14:02:24Z
     2.407 → live oauthtoken (rt-0) with the ticket
     2.407 refreshed, good until 2026-11-24T15:22:24Z
     2.407 without a refresh, a new consent is due by 2026-11-25T16:02:24Z

@@ -154,3 +154,40 @@ fn a_market_data_token_that_was_kept_is_handed_out_to_its_own_end() {
     assert!(token.market_data_token.is_none());
     assert!(token.usable_until > later(start(), minutes(140)));
 }
+
+#[test]
+fn a_penalty_is_no_failed_renewal() {
+    let penalty = || ok(r#"{"p-ticket":"ticket","p-time":90}"#);
+    let mut world =
+        World::user([token_to("one", 80), status(500, ""), penalty(), penalty(), penalty(), Answer::Silence]);
+    world.run(minutes(10));
+    world.reject(401, DEAD);
+    world.run(minutes(15));
+    assert_eq!(world.trace.iter().filter(|line| line.contains("renewaccesstoken")).count(), 5, "{}", world.trace());
+    assert_eq!(world.trace.iter().filter(|line| line.contains("accesstokenrequest")).count(), 1, "{}", world.trace());
+}
+
+#[test]
+fn a_renewal_that_is_given_up_and_refused_later_has_failed_once() {
+    let mut world = World::user([token_to("one", 80), Answer::Silence, Answer::Silence, Answer::Silence]);
+    world.run(minutes(10));
+    world.reject(401, DEAD);
+    // Past the deadline, and before the next try.
+    for given_up in [Duration::from_millis(645_300), Duration::from_millis(1_290_700)] {
+        world.run(given_up);
+        world.answer_late(with_header(status(500, ""), header::RETRY_AFTER, "600"));
+    }
+    insta::assert_snapshot!(world.run(minutes(30)).trace(), @r#"
+     0.000 → demo accesstokenrequest
+     0.000 logged in, good until 2026-11-24T15:20:00Z
+    10.000 a call is answered 401 "Invalid access token": Dead
+    10.000 → demo renewaccesstoken (one)
+    10.750 renewal failed (MaybeSent); next try at 10.762
+    10.755 ← late
+    10.755 renewal failed (500); next try at 20.755
+    20.755 → demo renewaccesstoken (one)
+    21.505 renewal failed (MaybeSent); next try at 21.556
+    21.512 ← late
+    21.512 renewal failed (500); next try at 31.512
+    "#);
+}

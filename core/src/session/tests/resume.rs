@@ -152,7 +152,7 @@ fn a_refusal_of_a_token_that_was_replaced_meanwhile_does_not_concern_the_new_one
       0.000 refreshed, good until 2026-11-24T15:20:00Z
       0.000 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
      64.535 → live oauthtoken (rt-x)
-     64.535 refresh failed (Refused, InvalidGrant); next try at 64.568
+     64.535 OAuth exchange failed (Refused, InvalidGrant); next try at 64.568
      64.568 → live oauthtoken (rt-x)
      64.667 ← late
      64.667 adopted a token, good until 2026-11-24T16:24:32Z

@@ -117,7 +117,7 @@ fn refusals_and_penalties_are_stored() {
      0.000 refreshed, good until 2026-11-24T15:20:00Z
      0.000 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
     64.535 → live oauthtoken (rt-1)
-    64.535 refresh failed (Refused, InvalidGrant); next try at 64.568
+    64.535 OAuth exchange failed (Refused, InvalidGrant); next try at 64.568
     64.568 → live oauthtoken (rt-1)
     64.568 the refresh token was refused; not presented again before 2026-11-24T21:04:34Z
     64.568 store
@@ -127,5 +127,30 @@ fn refusals_and_penalties_are_stored() {
     64.818 → live renewaccesstoken (at-1)
     64.818 store
     64.818 renewed, good until 2026-11-24T17:20:00Z
+    ");
+}
+
+#[test]
+fn the_ticket_of_an_older_snapshot_is_not_for_the_refresh_token_that_waits_to_be_stored() {
+    let penalty = ok(r#"{"p-ticket":"ticket","p-time":1}"#);
+    let works = [Some(true), None, Some(true)];
+    let mut world = World::app([penalty, refreshed("at-1", "rt-1"), refreshed("at-2", "rt-2")]).storing(works);
+    world.run(Duration::from_secs(3));
+    let older = world.stored[0].clone();
+    world.session.adopt(world.now, older, &mut world.budget);
+    insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
+     0.000 → live oauthtoken (rt-0)
+     0.000 OAuth exchange postponed by the server until 2026-11-24T14:00:01Z
+     0.000 store
+     0.017 → live oauthtoken (rt-0) with the ticket
+     0.017 store, without a word
+     0.767 a snapshot was not stored; offered again at 2026-11-24T14:00:46Z
+     0.779 store
+     0.779 refreshed, good until 2026-11-24T15:20:01Z
+     0.779 without a refresh, a new consent is due by 2026-11-25T16:00:01Z
+    64.555 → live oauthtoken (rt-1)
+    64.555 store
+    64.555 refreshed, good until 2026-11-24T16:24:33Z
+    64.555 without a refresh, a new consent is due by 2026-11-25T17:04:33Z
     ");
 }

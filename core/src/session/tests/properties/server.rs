@@ -75,6 +75,12 @@ impl Lab {
 
     /// What the answer means to the laws.
     fn note(&mut self, sent: &Sent, reply: &Reply) {
+        let is_granted = match reply {
+            Reply::Grant { .. } => true,
+            // The first user that is heard of is the session's.
+            Reply::OtherUser => self.session.held.is_none(),
+            _ => false,
+        };
         let is_current = self.in_flight.take_if(|current| current.id == sent.id).is_some();
         let is_resting = matches!(self.session.state, State::Resting) && self.last_sent == Some(sent.id);
         let is_newest = is_current || self.last_sent == Some(sent.id);
@@ -85,7 +91,7 @@ impl Lab {
         };
         let (opened, failed) = match reply {
             Reply::LockedOut(_) | Reply::Captcha | Reply::Failure(Failure::NotSent) => (false, false),
-            Reply::Grant { .. } => (true, false),
+            _ if is_granted => (true, false),
             Reply::Moved | Reply::Status(421 | 500 | 502 | 503) if is_newest => (false, false),
             Reply::Status(408 | 504) if is_newest => (true, false),
             Reply::Penalty(_) | Reply::Refused | Reply::Unauthorized | Reply::Incomplete | Reply::Status(_)
@@ -109,7 +115,7 @@ impl Lab {
             Reply::Captcha => {
                 self.closed_until.insert(sent.operation, later(self.now, minutes(60)));
             }
-            Reply::Grant { .. } => {
+            _ if is_granted => {
                 self.owed = None;
                 // What is under way is given up for a late grant.
                 self.given_up.extend(self.in_flight.take());
