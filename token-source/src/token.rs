@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
-use tradovate_auth_core::{MarketDataToken, SessionToken};
+use tradovate_auth_core::{AccessToken, MarketDataToken, SessionToken};
 
 /// A valid token. Cheap to clone; it stays as it is when the session gets another.
 ///
@@ -23,6 +23,12 @@ impl Token {
     /// Sets the `Authorization` header.
     pub fn authorize(&self, headers: &mut HeaderMap) {
         headers.insert(AUTHORIZATION, self.header());
+    }
+
+    /// The token for calls of the protocol itself, such as `Client::me`.
+    #[must_use]
+    pub fn access_token(&self) -> &AccessToken {
+        &self.0.access_token
     }
 
     /// The frame that authorizes a trading socket, with the number its answer will bear (page *Sockets*). It holds
