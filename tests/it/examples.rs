@@ -1,25 +1,16 @@
 //! The examples as a user runs them: what they print, and how they exit.
 
-use std::path::PathBuf;
+mod oauth_login;
+
 use std::process::{Command, Output};
 
 use tradovate_auth_simulator::{Endpoint, LockOut, Server, Side, Simulator};
 
+use crate::support::site::example;
 use crate::support::{LOGGED_IN, Peer, response};
 
 const QUICKSTARTS: [&str; 2] = ["quickstart", "quickstart_async"];
 const ALL: [&str; 3] = ["quickstart", "quickstart_async", "bring_your_own_client"];
-
-/// The built example; Cargo builds all of them for a test of the whole workspace.
-fn example(name: &str) -> PathBuf {
-    let tests = std::env::current_exe().unwrap();
-    let built = tests.ancestors().nth(2).unwrap().join("examples").join(name);
-    if !built.exists() {
-        let arguments = ["build", "--package", "tradovate-auth", "--all-features", "--example", name];
-        assert!(Command::new(env!("CARGO")).args(arguments).status().unwrap().success());
-    }
-    built
-}
 
 /// Runs an example with nothing in its environment but these variables.
 fn run<'v>(name: &str, variables: impl IntoIterator<Item = (&'v str, &'v str)>) -> Output {

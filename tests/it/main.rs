@@ -13,3 +13,4 @@ mod simulator;
 mod time_outs;
 mod tls;
 mod token_source;
+mod web_server;

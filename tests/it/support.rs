@@ -3,6 +3,7 @@
 pub(crate) mod consent;
 pub(crate) mod gate;
 pub(crate) mod peer;
+pub(crate) mod site;
 pub(crate) mod source;
 pub(crate) mod tls;
 pub(crate) mod transport;

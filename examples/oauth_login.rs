@@ -1,0 +1,271 @@
+//! Logs in with the user's browser: OAuth for a program on the user's own machine (RFC 8252).
+//!
+//! It prints the URL where the user logs in and allows it, and opens it with `--open`. Then it listens on this machine,
+//! for this machine alone, until the browser comes back with a code, exchanges that, and says who has logged in and for
+//! how long. `--wait SECONDS` (300) ends it when nobody comes; `--form` sends forms in place of JSON.
+//!
+//! Without `TRADOVATE_CLIENT_ID` it starts a simulator inside the process. With it, it reads the other variables too:
+//! `TRADOVATE_CLIENT_SECRET` (a desktop program usually has none), `TRADOVATE_API_URL` or `TRADOVATE_ENVIRONMENT` (`live`
+//! unless set), `TRADOVATE_AUTHORIZE_URL` and `TRADOVATE_TOKEN_URL`.
+//!
+//! The app has to be registered with the redirect URI `http://HOST:PORT/callback`, to the letter: HOST is
+//! `TRADOVATE_REDIRECT_HOST` (`127.0.0.1` unless set; `localhost` or `[::1]`), PORT is `TRADOVATE_REDIRECT_PORT` (8765
+//! unless set; 0 is any free one, as it is with the simulator).
+
+use std::error::Error;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::process::ExitCode;
+use std::time::Duration;
+use std::{env, io};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tradovate_auth::reqwest::{Client, FromEnv, TokenSource, entropy};
+use tradovate_auth::{
+    AuthorizationRequest, AuthorizedCode, BodyFormat, Environment, EventKind, OAuthApp, PendingAuthorization,
+};
+use tradovate_auth_simulator::{OAuthClient, Simulator};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    let options = Options::read()?;
+    let is_simulated = env::var_os("TRADOVATE_CLIENT_ID").is_none();
+    let (listeners, redirect_uri) = listen(if is_simulated { 0 } else { 8765 }).await?;
+
+    // The simulator lives as long as this variable.
+    let mut simulator = None;
+    let (environment, app) = if is_simulated {
+        let client = OAuthClient::public("synthetic-desktop", &redirect_uri).named("Synthetic Desktop App");
+        let server = simulator.insert(Simulator::builder().oauth_client(client).serve()?);
+        println!(
+            "TRADOVATE_CLIENT_ID is not set, so the server is a simulator at {}; \
+             sign in there as synthetic-user with synthetic-password",
+            server.base_url()
+        );
+        (server.environment(), OAuthApp::new("synthetic-desktop"))
+    } else {
+        let lookup = |name: &str| env::var(name).ok();
+        (Environment::from_variables_or(Environment::live(), lookup)?, OAuthApp::from_env()?)
+    };
+    let app = if options.form { app.with_body_format(BodyFormat::Form) } else { app };
+
+    let (url, pending) = AuthorizationRequest::new(&app, redirect_uri).begin(&environment, &entropy()?)?;
+    let (redirects, came) = mpsc::channel(1);
+    let (stop, stopped) = watch::channel(());
+    let mut servers = JoinSet::new();
+    for listener in listeners {
+        let server = axum::serve(listener, Router::new().fallback(answer).with_state(redirects.clone()));
+        let mut stopped = stopped.clone();
+        servers.spawn(server.with_graceful_shutdown(async move { drop(stopped.changed().await) }).into_future());
+    }
+
+    println!("log in at {}", url.as_str());
+    if options.open
+        && let Err(error) = open::that_detached(url.as_str())
+    {
+        println!("no browser could be opened, so open it by hand: {error}");
+    }
+    let outcome = match timeout(options.wait, await_code(pending, came)).await {
+        Ok(Ok((code, browser))) => {
+            let user = log_in(environment, app, code).await;
+            // Answered after the exchange, so that the page says what came of it. Nobody may wait for it any more.
+            drop(browser.send(match &user {
+                Ok(Some(name)) => page(StatusCode::OK, "Logged in", &format!("You are logged in as {name}. {CLOSE}")),
+                Ok(None) => page(StatusCode::OK, "Logged in", &format!("You are logged in. {CLOSE}")),
+                Err(error) => page(StatusCode::BAD_GATEWAY, "Not logged in", &format!("It failed: {error}. {CLOSE}")),
+            }));
+            user.map(drop)
+        }
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(format!("nobody has logged in within {} seconds: start it again", options.wait.as_secs()).into()),
+    };
+    // The last page is delivered, but no connection that was opened for nothing holds the program up.
+    drop(stop);
+    drop(timeout(Duration::from_secs(2), servers.join_all()).await);
+    outcome
+}
+
+/// A redirect as the listener hands it over: its query, and the browser that waits for a page.
+struct Redirect {
+    query: String,
+    browser: oneshot::Sender<Response>,
+}
+
+/// Waits for the answer to this login. Any page in the browser can send others, and those must not end it.
+async fn await_code(
+    mut pending: PendingAuthorization,
+    mut came: mpsc::Receiver<Redirect>,
+) -> Result<(AuthorizedCode, oneshot::Sender<Response>), Box<dyn Error>> {
+    while let Some(Redirect { query, browser }) = came.recv().await {
+        let refused = |title, text: &str| page(StatusCode::BAD_REQUEST, title, text);
+        match pending.redirected_query(&query) {
+            Ok(code) => return Ok((code, browser)),
+            Err(error) if error.ends_login() => {
+                drop(browser.send(refused("Not logged in", &format!("The program has ended: {error}. {CLOSE}"))));
+                return Err(error.into());
+            }
+            Err(error) => drop(browser.send(refused(
+                "Not the answer to this login",
+                &format!(
+                    "It was not used: {error}. If this was you, open the URL of the program again: it still waits."
+                ),
+            ))),
+        }
+    }
+    Err("the listener has ended".into())
+}
+
+/// What the browser gets for any request.
+async fn answer(State(redirects): State<mpsc::Sender<Redirect>>, method: Method, uri: Uri) -> Response {
+    if uri.path() != "/callback" {
+        return page(StatusCode::NOT_FOUND, "Nothing is here", "The program waits for the browser at another path.");
+    }
+    if method != Method::GET {
+        let refused = page(StatusCode::METHOD_NOT_ALLOWED, "Not the answer to this login", "A redirect is a GET.");
+        return ([(header::ALLOW, "GET")], refused).into_response();
+    }
+    let (browser, outcome) = oneshot::channel();
+    let redirect = Redirect { query: uri.query().unwrap_or_default().to_owned(), browser };
+    if redirects.send(redirect).await.is_ok()
+        && let Ok(page) = outcome.await
+    {
+        return page;
+    }
+    // Nobody takes redirects any more.
+    page(StatusCode::CONFLICT, "Already answered", &format!("This login has been answered already. {CLOSE}"))
+}
+
+/// Exchanges the code, and says who has logged in: their name, where the server tells it.
+async fn log_in(
+    environment: Environment,
+    app: OAuthApp,
+    code: AuthorizedCode,
+) -> Result<Option<String>, Box<dyn Error>> {
+    let tokens = TokenSource::from_code(environment, app, code)
+        .on_event(|event| match event.kind {
+            EventKind::Stopped(_) => {} // is the error below
+            _ => println!("{event}"),
+        })
+        .build()?;
+    let token = tokens.token().await?;
+    // A program of yours keeps `tokens` from here on, as `stay_logged_in_async` does.
+
+    let client = Client::new(Environment::clone(&tokens.environment()))?.with_timeout(Duration::from_secs(10));
+    let name = match client.me(token.access_token()).await {
+        Ok(me) => {
+            let id = me.value.user_id.map_or_else(|| "not known yet".into(), |id| id.to_string());
+            let name = me.value.full_name.or(me.value.name);
+            println!("the server knows the user as {} (id {id})", name.as_deref().unwrap_or("somebody without a name"));
+            name
+        }
+        Err(error) => {
+            println!("the server does not tell who it is; going on ({error})");
+            None
+        }
+    };
+    Ok(name)
+}
+
+/// Listens where the browser will come to, and for no other machine.
+async fn listen(default_port: u16) -> Result<(Vec<TcpListener>, String), Box<dyn Error>> {
+    let read = |name| env::var(name).ok().filter(|value| !value.is_empty());
+    let host = read("TRADOVATE_REDIRECT_HOST").unwrap_or_else(|| "127.0.0.1".into());
+    let (v4, v6) = (IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST));
+    let addresses = match host.as_str() {
+        "127.0.0.1" => vec![v4],
+        "[::1]" => vec![v6],
+        "localhost" => vec![v4, v6], // browsers take either
+        _ => return Err("TRADOVATE_REDIRECT_HOST must be 127.0.0.1, localhost or [::1]".into()),
+    };
+    let mut port = match read("TRADOVATE_REDIRECT_PORT") {
+        Some(port) => port.parse().map_err(|_| "TRADOVATE_REDIRECT_PORT must be a number up to 65535")?,
+        None => default_port,
+    };
+    let mut listeners = Vec::new();
+    for address in addresses {
+        match TcpListener::bind((address, port)).await {
+            Ok(listener) => {
+                port = listener.local_addr()?.port();
+                listeners.push(listener);
+            }
+            // A machine may be without IPv6; but where another program has the port, it would get the code.
+            Err(error) if !listeners.is_empty() && error.kind() != io::ErrorKind::AddrInUse => {}
+            Err(error) => {
+                let advice = "free it, or set TRADOVATE_REDIRECT_PORT to another that is registered";
+                return Err(format!("can't listen at port {port} of {address}, {advice}: {error}").into());
+            }
+        }
+    }
+    Ok((listeners, format!("http://{host}:{port}/callback")))
+}
+
+const CLOSE: &str = "You may close this page.";
+
+const STYLE: &str = "body{margin:0;min-height:100vh;display:grid;place-items:center;color-scheme:light dark;\
+    background:light-dark(#eef1f6,#10141c);color:light-dark(#1b2333,#e8ecf3);font:1rem/1.5 system-ui,sans-serif}\
+    main{box-sizing:border-box;max-width:30rem;margin:1rem;padding:1.5rem 2rem;overflow-wrap:anywhere;border-radius:1rem;\
+    background:light-dark(#fff,#1a202b);border:1px solid light-dark(#d5dae3,#323b4b)}h1{margin:0;font-size:1.4rem}\
+    p{margin:.75rem 0 0;text-wrap:pretty}";
+
+/// A whole page, without scripts: the code is in its URL, and must not leave by it.
+fn page(status: StatusCode, title: &str, text: &str) -> Response {
+    let escaped = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let (title, text) = (escaped(title), escaped(text));
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
+        ),
+    ];
+    let html = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title><style>{STYLE}</style></head>\n\
+         <body><main><h1>{title}</h1><p>{text}</p></main></body></html>\n"
+    );
+    (status, headers, html).into_response()
+}
+
+struct Options {
+    open: bool,
+    form: bool,
+    wait: Duration,
+}
+
+impl Options {
+    fn read() -> io::Result<Self> {
+        let usage = || io::Error::other("usage: oauth_login [--open] [--form] [--wait SECONDS]");
+        let mut options = Self { open: false, form: false, wait: Duration::from_secs(300) };
+        let mut arguments = env::args().skip(1);
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--open" => options.open = true,
+                "--form" => options.form = true,
+                "--wait" => {
+                    let seconds = arguments.next().and_then(|seconds| seconds.parse().ok()).ok_or_else(usage)?;
+                    options.wait = Duration::from_secs(seconds);
+                }
+                _ => return Err(usage()),
+            }
+        }
+        Ok(options)
+    }
+}

@@ -1,0 +1,307 @@
+//! What browsers see of the web server: pages, cookies, and the headers that guard them.
+//!
+//! Every text that comes from elsewhere is escaped here. No page has a script, or needs anything but itself.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::io;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use tradovate_auth::reqwest::TokenError;
+use tradovate_auth::{Denial, RedirectError};
+
+use crate::database::LONGEST_SESSION;
+
+/// Text that nobody can guess, for a cookie.
+pub(crate) fn secret() -> io::Result<String> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a text does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    }))
+}
+
+/// The cookies of a site, and what requests bring of them.
+///
+/// Scripts can't read them (`HttpOnly`), requests that other sites make don't bring them (`SameSite=Lax`; the way back
+/// from the vendor's page is a navigation and does). With https they are `Secure`, and the prefix `__Host-` keeps
+/// neighbours on the same domain from setting them.
+pub(crate) struct Cookies {
+    origin: String,
+    prefix: &'static str,
+    attributes: &'static str,
+}
+
+impl Cookies {
+    pub(crate) fn new(public_url: &str) -> Self {
+        let (prefix, attributes) = if public_url.starts_with("https://") {
+            ("__Host-", "Path=/; HttpOnly; SameSite=Lax; Secure")
+        } else {
+            ("", "Path=/; HttpOnly; SameSite=Lax")
+        };
+        Self { origin: public_url.to_owned(), prefix, attributes }
+    }
+
+    pub(crate) fn login<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+        self.read(headers, "login")
+    }
+
+    pub(crate) fn session<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+        self.read(headers, "session")
+    }
+
+    pub(crate) fn set_login(&self, secret: &str) -> String {
+        format!("{}login={secret}; {}; Max-Age=600", self.prefix, self.attributes)
+    }
+
+    pub(crate) fn set_session(&self, secret: &str) -> String {
+        format!("{}session={secret}; {}; Max-Age={}", self.prefix, self.attributes, LONGEST_SESSION.as_secs())
+    }
+
+    pub(crate) fn end_login(&self) -> String {
+        format!("{}login=; {}; Max-Age=0", self.prefix, self.attributes)
+    }
+
+    pub(crate) fn end_session(&self) -> String {
+        format!("{}session=; {}; Max-Age=0", self.prefix, self.attributes)
+    }
+
+    fn read<'h>(&self, headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+        let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        pairs.find(|(key, _)| key.strip_prefix(self.prefix) == Some(name)).map(|(_, value)| value)
+    }
+
+    /// Refuses a request that changes something where another site's page has made it. Browsers say so in
+    /// `Sec-Fetch-Site`, and older ones in `Origin`, which our own pages with their `no-referrer` may send as `null`.
+    pub(crate) fn check_origin(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        let header = |name| headers.get(name).map(HeaderValue::as_bytes);
+        let is_ours = match header("sec-fetch-site") {
+            Some(site) => site == b"same-origin" || site == b"none",
+            None => header("origin").is_none_or(|origin| origin == self.origin.as_bytes()),
+        };
+        if is_ours { Ok(()) } else { Err(Problem::ForeignOrigin) }
+    }
+}
+
+/// Why a request is not answered as it should be.
+pub(crate) enum Problem {
+    ForeignOrigin,
+    Internal,
+}
+
+impl<E: Error> From<E> for Problem {
+    fn from(error: E) -> Self {
+        // What is wrong within the server is for its owner.
+        eprintln!("{error}");
+        Self::Internal
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        match self {
+            Self::ForeignOrigin => page(
+                StatusCode::FORBIDDEN,
+                "Not from here",
+                "<p>Another site has sent this request. Nothing was done.</p>",
+            ),
+            Self::Internal => page(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "Something went wrong",
+                "<p>It is not your fault. Please try again in a moment.</p>",
+            ),
+        }
+    }
+}
+
+const CONNECT: &str =
+    r#"<form method="post" action="/connect"><button id="connect">Connect with Tradovate</button></form>"#;
+const TRY_AGAIN: &str = r#"<form method="post" action="/connect"><button id="connect">Try again</button></form>"#;
+const LOG_OUT: &str =
+    r#"<form method="post" action="/logout"><button id="logout" class="quiet">Log out</button></form>"#;
+
+pub(crate) fn connect() -> Response {
+    let body = "<p>Sign in at Tradovate’s own page. This site never sees your password.</p>";
+    page(StatusCode::OK, "Welcome", &[body, CONNECT].concat())
+}
+
+pub(crate) fn welcome(user: Option<&str>) -> Response {
+    let body = format!(
+        r#"<p>You are logged in as <strong id="user"><bdi>{}</bdi></strong>.</p><p><a href="/me">Your session</a></p>{LOG_OUT}"#,
+        named(user)
+    );
+    page(StatusCode::OK, "Welcome back", &body)
+}
+
+pub(crate) fn me(user: Option<&str>, expires_at: Timestamp) -> Response {
+    let body = format!(
+        r#"<dl><div><dt>User</dt><dd id="user"><bdi>{}</bdi></dd></div>
+<div><dt>Access</dt><dd>good until {}, and renewed before</dd></div></dl>
+{LOG_OUT}"#,
+        named(user),
+        expires_at.strftime("%Y-%m-%d %H:%M UTC"),
+    );
+    page(StatusCode::OK, "You are logged in", &body)
+}
+
+pub(crate) fn stranger() -> Response {
+    page(StatusCode::UNAUTHORIZED, "You are not logged in", CONNECT)
+}
+
+pub(crate) fn not_found() -> Response {
+    page(StatusCode::NOT_FOUND, "Nothing here", r#"<p><a href="/">To the start</a></p>"#)
+}
+
+pub(crate) fn denied(denial: &Denial) -> Response {
+    let body = format!("<p>Nothing was connected. Tradovate’s page said:</p>{}{TRY_AGAIN}", quoted(&denial.text));
+    page(StatusCode::FORBIDDEN, "You did not allow it", &body)
+}
+
+/// For a browser that has begun no login, or one that is over: by an answer, or by its age.
+pub(crate) fn no_login() -> Response {
+    let body = "<p>No login was begun in this browser, or it is over already.</p>";
+    page(StatusCode::BAD_REQUEST, "There is no login to finish", &[body, CONNECT].concat())
+}
+
+pub(crate) fn bad_redirect(error: &RedirectError) -> Response {
+    let rest = if error.ends_login() {
+        ""
+    } else {
+        "<p>A login that you have begun at Tradovate’s page still waits for you: go on there, or begin again.</p>"
+    };
+    page(
+        StatusCode::BAD_REQUEST,
+        "This was not the answer",
+        &format!("{}{rest}{TRY_AGAIN}", quoted(&error.to_string())),
+    )
+}
+
+pub(crate) fn no_token(error: &TokenError) -> Response {
+    let (status, again) = match error {
+        TokenError::Stopped(_) => (StatusCode::BAD_GATEWAY, TRY_AGAIN),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, ""),
+    };
+    let mut response = page(status, "No access at the moment", &format!("{}{again}", quoted(&error.to_string())));
+    if let Some(wait) = error.retry_after() {
+        response.headers_mut().insert(header::RETRY_AFTER, wait.as_secs().max(1).into());
+    }
+    response
+}
+
+/// The vendor may not know the name of a user who has just allowed it.
+fn named(user: Option<&str>) -> String {
+    escaped(user.unwrap_or("somebody whose name is not known yet"))
+}
+
+fn quoted(text: &str) -> String {
+    format!(r#"<p class="said" id="said">{}</p>"#, escaped(text))
+}
+
+/// Sends the browser on, with cookies.
+pub(crate) fn see_other(url: &str, cookies: &[String]) -> Response {
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    match HeaderValue::from_str(url) {
+        Ok(url) => drop(response.headers_mut().insert(header::LOCATION, url)),
+        Err(error) => return Problem::from(error).into_response(),
+    }
+    for cookie in cookies.iter().filter_map(|cookie| HeaderValue::from_str(cookie).ok()) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+fn page(status: StatusCode, title: &str, body: &str) -> Response {
+    let html = format!(
+        r#"<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title} · Synthetic Web App</title>
+<style>{STYLE}</style>
+</head>
+<body><main>
+<p class="brand">Synthetic Web App</p>
+<h1>{title}</h1>
+{body}
+</main></body>
+</html>
+"#
+    );
+    (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], Body::from(html)).into_response()
+}
+
+/// Guards each answer: nothing of it is kept, framed, or told to other sites. (`form-action` is left out of the policy,
+/// since Chromium applies it to the redirect after `/connect` too.)
+pub(crate) async fn guard(mut response: Response) -> Response {
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
+        ),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// A text for an element or a quoted attribute.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+const STYLE: &str = "
+:root {
+  color-scheme: light dark;
+  --page: #eef2f0; --card: #fff; --text: #17231e; --quiet: #56665e; --line: #d5dfda; --said: #f3f0e6; --primary: #0f766e;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --page: #0f1513; --card: #18211e; --text: #e6eeea; --quiet: #9fb0a8; --line: #2f3d37; --said: #2b2718; --primary: #12857b;
+  }
+}
+* { box-sizing: border-box; }
+body {
+  margin: 0; min-height: 100vh; padding: 1rem; display: grid; place-items: center;
+  background: var(--page); color: var(--text); font: 1rem/1.5 system-ui, sans-serif;
+}
+main {
+  width: 100%; max-width: 27rem; padding: 1.75rem; overflow-wrap: anywhere;
+  background: var(--card); border: 1px solid var(--line); border-radius: 1rem;
+}
+h1 { margin: .25rem 0 1rem; font-size: 1.5rem; line-height: 1.25; }
+.brand { margin: 0; color: var(--primary); font-size: .9rem; font-weight: 600; }
+.said { padding: .65rem .85rem; background: var(--said); border-radius: .6rem; font-size: .925rem; }
+dl { margin: 1rem 0; border-block: 1px solid var(--line); padding: .35rem 0; }
+dl div { display: flex; gap: 1rem; padding: .2rem 0; }
+dt { flex: 0 0 4rem; color: var(--quiet); }
+dd { flex: 1; min-width: 0; margin: 0; }
+a { color: var(--primary); }
+form { margin-top: 1.25rem; }
+button {
+  width: 100%; padding: .7rem .8rem; border: 1px solid var(--primary); border-radius: .6rem; cursor: pointer;
+  background: var(--primary); color: #fff; font: inherit; font-weight: 600;
+}
+.quiet { background: transparent; border-color: var(--line); color: inherit; }
+:focus-visible { outline: 3px solid var(--primary); outline-offset: 2px; }
+";

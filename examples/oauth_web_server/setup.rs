@@ -1,0 +1,53 @@
+//! How the web server is set up: its command line, its variables, its logs, and the vendor it runs on without any.
+
+use std::path::PathBuf;
+use std::{env, io};
+
+use tracing_subscriber::filter::{EnvFilter, FilterExt, filter_fn};
+use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::prelude::*;
+use tradovate_auth::{BodyFormat, ClientSecret, OAuthApp};
+use tradovate_auth_simulator::{OAuthClient, Server, Simulator, User};
+
+const CLIENT_ID: &str = "synthetic-web-app";
+const CLIENT_SECRET: &str = "synthetic-client-secret";
+
+/// A vendor for those who have no credentials yet.
+pub(crate) fn simulate(redirect_uri: &str) -> io::Result<(Server, OAuthApp)> {
+    let client = OAuthClient::confidential(CLIENT_ID, CLIENT_SECRET, redirect_uri).named("Synthetic Web App");
+    let mut second = User::new("second-user", "second-password");
+    second.full_name = "Second User".into();
+    let simulator = Simulator::builder().user(User::default()).user(second).oauth_client(client).serve()?;
+    println!("TRADOVATE_CLIENT_ID is not set, so the server is a simulator at {};", simulator.base_url());
+    println!("sign in there as synthetic-user with synthetic-password, or as second-user with second-password");
+    Ok((simulator, OAuthApp::new(CLIENT_ID).with_client_secret(ClientSecret::new(CLIENT_SECRET))))
+}
+
+/// `--form`, and the file of `--store`.
+pub(crate) fn arguments() -> Result<(BodyFormat, Option<PathBuf>), &'static str> {
+    let (mut format, mut store) = (BodyFormat::Json, None);
+    let mut arguments = env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--form" => format = BodyFormat::Form,
+            "--store" => store = Some(arguments.next().ok_or(USAGE)?.into()),
+            _ => return Err(USAGE),
+        }
+    }
+    Ok((format, store))
+}
+
+const USAGE: &str = "usage: oauth_web_server [--form] [--store FILE]";
+
+/// A variable that is set, and not to an empty value.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Logs of `tradovate_auth` by `RUST_LOG`, and of nobody else: at trace level HTTP stacks dump headers, and the bearer
+/// with them.
+pub(crate) fn show_own_logs() {
+    let own = filter_fn(|metadata| metadata.target().starts_with("tradovate_auth"));
+    let format = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_span_events(FmtSpan::CLOSE);
+    tracing_subscriber::registry().with(format.with_filter(EnvFilter::from_default_env().and(own))).init();
+}

@@ -1,0 +1,170 @@
+//! Chromium without a window, driven by its own driver. Each browser has one, and a profile, to itself.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Once;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use std::{env, thread};
+
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::json;
+
+use crate::site::Directory;
+
+/// How often a page is looked at while it is waited for.
+const OFTEN: Duration = Duration::from_millis(20);
+
+const LONGEST_FAREWELL: Duration = Duration::from_secs(10);
+
+/// Whether there is a browser to test with. Where there is none, says so: a run that leaves these tests out must not
+/// look like one that has passed them.
+pub(crate) fn is_there() -> bool {
+    static SAID: Once = Once::new();
+    if program("chromium").is_some() && program("chromedriver").is_some() {
+        return true;
+    }
+    let required = env::var("TRADOVATE_AUTH_BROWSER").is_ok_and(|value| value == "required");
+    assert!(!required, "the browser tests need chromium and chromedriver, and TRADOVATE_AUTH_BROWSER=required is set");
+    // Around the capture of libtest, which hides what passing tests print.
+    let note = b"not run: the browser tests need chromium and chromedriver (Debian: chromium, chromium-driver)\n";
+    SAID.call_once(|| io::stderr().write_all(note).unwrap());
+    false
+}
+
+fn program(name: &str) -> Option<PathBuf> {
+    env::split_paths(&env::var_os("PATH")?).map(|directory| directory.join(name)).find(|path| path.is_file())
+}
+
+/// A driver that runs until this is dropped, and its browser with it, in a test that fails too.
+struct Driver {
+    child: Child,
+    url: String,
+}
+
+impl Driver {
+    fn start(directory: &Path) -> Self {
+        let driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .env("TMPDIR", directory)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn();
+        let mut driver = Self { child: driver.unwrap(), url: String::new() };
+        let mut lines = BufReader::new(driver.child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let port = lines.find_map(|line| {
+            line.split_once("started successfully on port ").map(|(_, port)| port.trim_end_matches('.').to_owned())
+        });
+        driver.url = format!("http://127.0.0.1:{}", port.expect("chromedriver says its port"));
+        thread::spawn(move || lines.for_each(drop)); // a full pipe would stop it
+        driver
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // Killed, it would leave its browser behind.
+        let farewell =
+            ureq::get(format!("{}/shutdown", self.url)).config().timeout_global(Some(LONGEST_FAREWELL)).build();
+        if farewell.call().is_err() {
+            let _ = self.child.kill();
+        }
+        let _ = self.child.wait();
+    }
+}
+
+pub(crate) struct Browser {
+    client: Client,
+    // In this order: the profile is in use until the driver is gone.
+    driver: Driver,
+    profile: Directory,
+}
+
+impl Browser {
+    pub(crate) async fn start() -> Self {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let profile = Directory::new(&format!("chromium-{}", STARTED.fetch_add(1, Ordering::Relaxed)));
+        let driver = Driver::start(profile.path());
+        let options = json!({
+            "binary": program("chromium"),
+            "args": [
+                "--headless",
+                "--no-sandbox", // which Chromium refuses to root, and the pages are our own
+                "--disable-gpu",
+                "--disable-quic",
+                "--disable-dev-shm-usage",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "--no-proxy-server",
+                "--window-size=480,720",
+                format!("--user-data-dir={}", profile.path().display()),
+            ],
+        });
+        let capabilities = [("goog:chromeOptions".to_owned(), options)].into_iter().collect();
+        let client = ClientBuilder::new(HttpConnector::new()).capabilities(capabilities).connect(&driver.url).await;
+        Self { client: client.unwrap(), driver, profile }
+    }
+
+    pub(crate) async fn quit(self) {
+        self.client.close().await.unwrap();
+        drop(self.driver);
+        drop(self.profile);
+    }
+
+    pub(crate) async fn open(&self, url: &str) {
+        self.client.goto(url).await.unwrap();
+    }
+
+    pub(crate) async fn back(&self) {
+        self.client.back().await.unwrap();
+    }
+
+    pub(crate) async fn url(&self) -> String {
+        self.client.current_url().await.unwrap().into()
+    }
+
+    /// Waits for a page whose heading begins like this.
+    pub(crate) async fn sees(&self, heading: &str) {
+        let locator = format!("//h1[starts-with(normalize-space(.), '{heading}')]");
+        if let Err(error) = self.client.wait().every(OFTEN).for_element(Locator::XPath(&locator)).await {
+            panic!("no {heading:?} at {} ({error}): {}", self.url().await, self.text("main").await);
+        }
+    }
+
+    /// The text of an element, as it shows.
+    pub(crate) async fn text(&self, selector: &str) -> String {
+        let element = self.client.wait().every(OFTEN).for_element(Locator::Css(selector)).await.unwrap();
+        element.text().await.unwrap()
+    }
+
+    pub(crate) async fn click(&self, selector: &str) {
+        let element = self.client.wait().every(OFTEN).for_element(Locator::Css(selector)).await.unwrap();
+        element.click().await.unwrap();
+    }
+
+    /// Fills in the form of the vendor's page and allows; an empty name leaves what is there.
+    pub(crate) async fn sign_in(&self, user: &str, password: &str) {
+        for (field, text) in [("#username", user), ("#password", password)] {
+            let field = self.client.wait().every(OFTEN).for_element(Locator::Css(field)).await.unwrap();
+            field.send_keys(text).await.unwrap();
+        }
+        self.click("#allow").await;
+    }
+
+    /// What scripts of the page would see of its cookies.
+    pub(crate) async fn cookies_for_scripts(&self) -> String {
+        let cookies = self.client.execute("return document.cookie", Vec::new()).await.unwrap();
+        cookies.as_str().unwrap().to_owned()
+    }
+
+    /// Has the page at hand send an empty form somewhere.
+    pub(crate) async fn send_form(&self, url: &str) {
+        let script = "const form = document.createElement('form'); form.method = 'post'; form.action = arguments[0];
+            document.body.append(form); form.submit();";
+        self.client.execute(script, vec![json!(url)]).await.unwrap();
+    }
+}
