@@ -57,6 +57,41 @@ fn a_chunked_answer_is_joined() {
 }
 
 #[test]
+fn an_interim_answer_is_passed_over() {
+    let interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n".to_vec();
+    assert_logged_in(&Peer::answering([interim, response("200 OK", &[], LOGGED_IN)].concat()));
+}
+
+#[test]
+fn interim_answers_without_end_end_with_the_time_out() {
+    let peer = Peer::acting(|connection, _| {
+        let interim = b"HTTP/1.1 100 Continue\r\n\r\n";
+        while connection.write_all(interim).and_then(|()| connection.flush()).is_ok() {
+            thread::sleep(Duration::from_millis(1));
+        }
+    });
+    for transport in Transport::both(&at(&peer.base_url())) {
+        let transport = transport.with_timeout(Duration::from_millis(500));
+        let error = transport.log_in().unwrap_err();
+        assert_eq!(error.failure(), Some(Failure::MaybeSent), "{}: {error:?}", transport.name());
+    }
+}
+
+#[test]
+fn a_megabyte_of_headers_is_refused() {
+    let long = format!("x-long: {}", "x".repeat(1024 * 1024));
+    let many: Vec<String> = (0..40_000).map(|number| format!("x-{number}: 0123456789")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    for headers in [&[long.as_str()][..], &many] {
+        for result in log_in_at(&Peer::answering(response("200 OK", headers, LOGGED_IN))) {
+            let error = result.unwrap_err();
+            assert_eq!(error.failure(), Some(Failure::MaybeSent), "{error:?}");
+            assert!(error.to_string().chars().count() < 500, "{error}");
+        }
+    }
+}
+
+#[test]
 fn an_answer_byte_by_byte_is_joined() {
     assert_logged_in(&Peer::acting(|connection, _| {
         for byte in response("200 OK", &[], LOGGED_IN) {

@@ -116,13 +116,49 @@ fn a_certificate_of_another_host_is_a_clear_error_and_nothing_is_sent() {
 }
 
 #[test]
+fn an_expired_certificate_is_a_clear_error_and_nothing_is_sent() {
+    let authority = Authority::new();
+    let config = authority.server_until(&[DEMO], 2020);
+    let answer = response("200 OK", &[], LOGGED_IN);
+    let demo = Peer::encrypted(config, move |connection, _| drop(connection.write_all(&answer)));
+    assert_not_trusted(&authority.transports(&Environment::demo(), &[(DEMO, demo.address())]), "expired");
+    assert!(demo.requests().is_empty());
+}
+
+/// The start of a handshake by TLS 1.0: a `ServerHello` of that version, without extensions.
+const OLD_HELLO: [u8; 47] = {
+    let mut hello = [7; 47];
+    // Record: handshake, TLS 1.0, 42 bytes. Message: ServerHello, 38 bytes, TLS 1.0.
+    let head = [0x16, 3, 1, 0, 42, 2, 0, 0, 38, 3, 1];
+    let mut index = 0;
+    while index < head.len() {
+        hello[index] = head[index];
+        index += 1;
+    }
+    // After 32 random bytes: no session id, TLS_RSA_WITH_AES_128_CBC_SHA, no compression.
+    (hello[43], hello[44], hello[45], hello[46]) = (0, 0, 0x2f, 0);
+    hello
+};
+
+#[test]
+fn a_server_of_an_old_protocol_gets_nothing_of_the_request() {
+    assert_nothing_is_sent(&OLD_HELLO);
+}
+
+#[test]
 fn a_server_that_speaks_no_tls_gets_nothing_of_the_request() {
+    assert_nothing_is_sent(&response("200 OK", &[], LOGGED_IN));
+}
+
+/// To a server that begins with these bytes, whatever it is told.
+fn assert_nothing_is_sent(begins: &[u8]) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
+    let begins = begins.to_vec();
     let server = thread::spawn(move || {
         [(); 2].map(|()| {
             let (mut stream, _) = listener.accept().unwrap();
-            stream.write_all(&response("200 OK", &[], LOGGED_IN)).unwrap();
+            stream.write_all(&begins).unwrap();
             let mut received = Vec::new();
             drop(stream.read_to_end(&mut received));
             String::from_utf8_lossy(&received).into_owned()

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
@@ -26,9 +26,16 @@ impl Authority {
 
     /// What a server for these hosts needs.
     pub(crate) fn server(&self, hosts: &[&str]) -> Arc<ServerConfig> {
+        self.server_until(hosts, 4096)
+    }
+
+    /// The same with a certificate that is good to the end of this year.
+    pub(crate) fn server_until(&self, hosts: &[&str], year: i32) -> Arc<ServerConfig> {
         let key = KeyPair::generate().unwrap();
         let names: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
-        let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &self.0).unwrap();
+        let mut params = CertificateParams::new(names).unwrap();
+        params.not_after = date_time_ymd(year, 12, 31);
+        let certificate = params.signed_by(&key, &self.0).unwrap();
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
