@@ -92,7 +92,7 @@ fn consent(
     let mut bytes = [0; Entropy::LENGTH]; // of the system's randomness in a real program: `entropy()` of a transport
     bytes[..8].copy_from_slice(&user.to_le_bytes());
     let request = AuthorizationRequest::new(app, REDIRECT_URI);
-    let (url, mut pending) = request.begin(environment, &Entropy::from(bytes))?;
+    let (url, mut pending) = request.begin(environment, Entropy::from(bytes))?;
     let redirect = server.consent(&name(user), url.as_str()).ok_or("the page shows an error")?;
     Ok(pending.redirected(&redirect)?)
 }

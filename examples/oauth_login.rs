@@ -65,7 +65,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     };
     let app = if options.form { app.with_body_format(BodyFormat::Form) } else { app };
 
-    let (url, pending) = AuthorizationRequest::new(&app, redirect_uri).begin(&environment, &entropy()?)?;
+    let (url, pending) = AuthorizationRequest::new(&app, redirect_uri).begin(&environment, entropy()?)?;
     let (redirects, came) = mpsc::channel(1);
     let (stop, stopped) = watch::channel(());
     let mut servers = JoinSet::new();

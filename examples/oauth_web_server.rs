@@ -82,7 +82,7 @@ async fn home(State(site): State<Arc<Site>>, headers: HeaderMap) -> Answer {
 /// Begins a login: remembers it for this browser alone, and sends the browser to the vendor's page.
 async fn connect(State(site): State<Arc<Site>>, headers: HeaderMap) -> Answer {
     site.cookies.check_origin(&headers)?;
-    let (url, pending) = site.login.begin(&site.environment, &entropy()?)?;
+    let (url, pending) = site.login.begin(&site.environment, entropy()?)?;
     if let Some(former) = site.cookies.login(&headers) {
         site.database.abandon_login(former)?;
     }
@@ -241,7 +241,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     };
     let app = app.with_body_format(format);
     let login = AuthorizationRequest::new(&app, redirect_uri);
-    login.begin(&environment, &entropy()?)?; // better now than at the first user's click
+    login.begin(&environment, entropy()?)?; // better now than at the first user's click
 
     let site = Site {
         client: Client::new(environment.clone())?,

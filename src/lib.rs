@@ -38,6 +38,11 @@
 //!
 //! Single calls without a session are `Client` of either module.
 //!
+//! # The user's browser
+//! An [`AuthorizationRequest`] of an [`OAuthApp`] begins a login, the redirect brings a code, and
+//! `TokenSource::from_code` of either module goes on from there; the examples `oauth_login` and `oauth_web_server` are whole
+//! programs.
+//!
 //! # Your own runtime or client
 //! A [`Session`] says what to send and when, and is told what came of it; the example `manual_loop` drives one.
 //! [`Endpoint::request`] builds a [`Request`](http::Request), [`Endpoint::parse`] reads a [`Response`](http::Response);
@@ -53,8 +58,10 @@
 pub use tradovate_auth_core::*;
 
 #[cfg(feature = "reqwest")]
+#[doc(inline)]
 pub use tradovate_auth_reqwest as reqwest;
 #[cfg(feature = "ureq")]
+#[doc(inline)]
 pub use tradovate_auth_ureq as ureq;
 
 /// The examples of the README.

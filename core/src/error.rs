@@ -59,6 +59,10 @@ pub enum BuildError {
         /// The host that was named.
         host: String,
     },
+    /// A code that was asked for by another app, or in an environment with another authorize URL: exchanged here, it would
+    /// be told to a server that it is not for.
+    #[error("the code was asked for by another app or in another environment: exchange it with those")]
+    ForeignCode,
     /// The fields could not be written as JSON.
     #[error("the request can't be written as JSON")]
     Unwritable,

@@ -29,13 +29,14 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use http::{Request, Response};
 use jiff::Timestamp;
 
 use crate::body::RequestBody;
 use crate::budget::{Operation, RateBudget};
-use crate::clock::ServerClock;
+use crate::clock::{ServerClock, later};
 use crate::credentials::Credentials;
 use crate::endpoint::{AuthorizedCode, OAuthGrant};
 use crate::environment::Environment;
@@ -114,8 +115,7 @@ pub struct Session {
     last_sent: ExchangeId,
     held: Option<Held>,
     generation: u64,
-    /// The code that brings the first tokens, until it has.
-    code: Option<AuthorizedCode>,
+    code: Option<Code>,
     /// The refresh token to present, which outlives its access token.
     refresh: Option<RefreshGrant>,
     /// The exchange it came with: an earlier one's answer holds an older token.
@@ -141,6 +141,17 @@ enum Identity {
     User(Credentials),
     App(OAuthApp),
 }
+
+/// The code of a consent, until it has brought the first tokens or is of no use.
+#[derive(Debug)]
+struct Code {
+    code: AuthorizedCode,
+    /// Known from the first moment on that the session is told.
+    good_until: Option<Timestamp>,
+}
+
+/// The longest life that RFC 6749 (section 4.1.2) allows a code: what has not been exchanged by then never will be.
+const LIFE_OF_A_CODE: Duration = Duration::from_secs(600);
 
 /// What is under way.
 #[derive(Debug)]
@@ -170,10 +181,15 @@ impl Session {
     }
 
     /// A session of an OAuth app, from the code that the user's consent has brought. It exchanges the code when it is
-    /// first polled, and keeps to penalties and lock-outs in doing so; a refused code stops it.
+    /// first polled, which should be at once, and keeps to penalties and lock-outs in doing so.
+    ///
+    /// A code is good once and for minutes: it is sent again only where the server has surely not handled it. Where it is
+    /// refused, where its answer is lost, and where it has grown too old, the session stops, and the user has to consent
+    /// again. It is newer than any snapshot: of one that is adopted before the exchange no token is taken over.
     #[must_use]
     pub fn from_code(environment: Environment, app: OAuthApp, code: AuthorizedCode, seed: u64) -> Self {
-        Self { code: Some(code), ..Self::of(environment, Identity::App(app), seed) }
+        let code = Some(Code { code, good_until: None });
+        Self { code, ..Self::of(environment, Identity::App(app), seed) }
     }
 
     /// A session of an OAuth app that goes on from a snapshot: have it [`adopt`](Self::adopt) one. Without, it stops and
@@ -261,6 +277,9 @@ impl Session {
         let now = self.advance(now);
         self.remind(now);
         self.doubt.catch_up(now);
+        if let Some(code) = &mut self.code {
+            code.good_until.get_or_insert(later(now, LIFE_OF_A_CODE));
+        }
         if self.is_given_up(now) {
             self.lose(now);
         }
@@ -378,7 +397,7 @@ impl Session {
     fn presentable(&self) -> Option<OAuthGrant> {
         match (&self.refresh, &self.code) {
             (Some(refresh), _) => Some(refresh.token.clone().into()),
-            (None, Some(code)) => Some(code.clone().into()),
+            (None, Some(code)) => Some(code.code.clone().into()),
             (None, None) => None,
         }
     }

@@ -92,7 +92,8 @@ impl OAuthApp {
 impl Environment {
     /// Reads `TRADOVATE_API_URL` (a base URL with `/v1`, pinned), or else `TRADOVATE_ENVIRONMENT` (`demo`, `live`,
     /// `evaluation`, `staging-demo`, `staging-live`), or else takes Demo; and for OAuth, `TRADOVATE_AUTHORIZE_URL` and
-    /// `TRADOVATE_TOKEN_URL`, where they are set. An empty value counts as not set.
+    /// `TRADOVATE_TOKEN_URL`, where they are set. An empty value counts as not set. A program of an OAuth app wants another
+    /// default than Demo: see [`from_variables_or`](Self::from_variables_or).
     ///
     /// # Errors
     /// [`VariableError::UnknownEnvironment`] and [`VariableError::Url`].

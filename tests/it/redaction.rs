@@ -36,7 +36,7 @@ fn oauth_exchange() -> OAuthToken {
     let entropy = Entropy::from(<[u8; Entropy::LENGTH]>::try_from(half.repeat(2)).unwrap());
     let app = OAuthApp::new("client").with_client_secret(ClientSecret::new("canary-client-secret"));
     let request = AuthorizationRequest::new(&app, "http://127.0.0.1/callback");
-    let (_, mut pending) = request.begin(&Environment::live(), &entropy).unwrap();
+    let (_, mut pending) = request.begin(&Environment::live(), entropy).unwrap();
     let query = ["code=canary-code&state=", &"canary".repeat(7), "c"].concat();
     app.exchange(pending.redirected_query(&query).unwrap())
 }

@@ -96,9 +96,13 @@ impl TokenSource {
     }
 
     /// A source for an OAuth app, from the code that the user's consent has brought: see [`AuthorizationRequest`]. The
-    /// code is exchanged when the source is first asked for a token, which should be at once.
+    /// code is exchanged when the source is first asked for a token, which should be at once. It is newer than any
+    /// snapshot: of one to [resume](TokenSourceBuilder::resume) from, no token is taken over. After
+    /// [`StopReason::CodeLost`] or [`StopReason::ConsentRequired`], another consent makes another source.
     ///
     /// [`AuthorizationRequest`]: tradovate_auth_core::AuthorizationRequest
+    /// [`StopReason::CodeLost`]: tradovate_auth_core::StopReason::CodeLost
+    /// [`StopReason::ConsentRequired`]: tradovate_auth_core::StopReason::ConsentRequired
     pub fn from_code(environment: Environment, app: OAuthApp, code: AuthorizedCode) -> TokenSourceBuilder {
         TokenSourceBuilder::of(environment.clone(), |seed| Session::from_code(environment, app, code, seed))
     }

@@ -4,7 +4,7 @@
 //! The refresh token rotates with every answer, and losing a rotated one costs the user a new consent: store it before
 //! it is used. Errors come with status 200.
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
 
 use http::{Request, Response};
 
@@ -20,6 +20,7 @@ use crate::secret::{
     AccessToken, Assertion, AuthorizationCode, ClientSecret, CodeVerifier, HttpAuth, IdToken, MarketDataToken,
     RefreshToken,
 };
+use crate::url::SecureUrl;
 use crate::wire::object;
 
 /// An exchange of a grant for tokens. It goes to the environment's
@@ -69,21 +70,25 @@ impl From<RefreshToken> for OAuthGrant {
 }
 
 /// A code with all that it is bound to. Only the redirect of a
-/// [`PendingAuthorization`](crate::PendingAuthorization) brings one, so that none is exchanged that was not asked for.
+/// [`PendingAuthorization`](crate::PendingAuthorization) brings one, so that none is exchanged that was not asked for,
+/// and none by another app or in another environment than it was asked for: see [`BuildError::ForeignCode`].
 #[derive(Debug, Clone)]
 pub struct AuthorizedCode {
     /// Good once (`code`).
-    code: AuthorizationCode,
-    /// The redirect URI the authorization was asked with (`redirect_uri`), the same to the letter.
-    redirect_uri: String,
+    pub(crate) code: AuthorizationCode,
     /// The PKCE verifier (`code_verifier`), where the authorization was asked with a challenge.
-    code_verifier: Option<CodeVerifier>,
+    pub(crate) code_verifier: Option<CodeVerifier>,
+    /// How it was asked for.
+    pub(crate) asked: Asked,
 }
 
-impl AuthorizedCode {
-    pub(crate) fn new(code: AuthorizationCode, redirect_uri: String, code_verifier: Option<CodeVerifier>) -> Self {
-        Self { code, redirect_uri, code_verifier }
-    }
+/// How an authorization was asked for, which the exchange of its code has to repeat to the letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) client_id: String,
+    pub(crate) redirect_uri: String,
+    /// The authorize URL of the environment, without the request: a code of one server is no other's business.
+    pub(crate) authorize_url: String,
 }
 
 /// How the body of the exchange is written.
@@ -158,10 +163,10 @@ impl OAuthToken {
     fn fields(&self) -> Result<Fields<'_>, BuildError> {
         let mut fields = Fields::with_capacity(10);
         match &self.grant {
-            OAuthGrant::AuthorizationCode(AuthorizedCode { code, redirect_uri, code_verifier }) => {
+            OAuthGrant::AuthorizationCode(AuthorizedCode { code, code_verifier, asked }) => {
                 fields.required("grant_type", "authorization_code", SHORT)?;
                 fields.required("code", code.expose(), LONG)?;
-                fields.required("redirect_uri", redirect_uri, LONG)?;
+                fields.required("redirect_uri", &asked.redirect_uri, LONG)?;
                 if let Some(verifier) = code_verifier {
                     fields.required("code_verifier", verifier.expose(), LONG)?;
                 }
@@ -189,6 +194,12 @@ impl Endpoint for OAuthToken {
     const NAME: &'static str = "oauthtoken";
 
     fn request(&self, environment: &Environment) -> Result<Request<RequestBody>, BuildError> {
+        if let OAuthGrant::AuthorizationCode(code) = &self.grant {
+            let authorize_url = environment.authorize_url().map(SecureUrl::to_string).unwrap_or_default();
+            if code.asked.client_id != self.client_id || code.asked.authorize_url != authorize_url {
+                return Err(BuildError::ForeignCode);
+            }
+        }
         let fields = self.fields()?;
         let url = environment.token_url()?;
         Ok(match self.format {

@@ -4,7 +4,9 @@
 
 use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
+use core::net::Ipv6Addr;
 
+use super::redirect::is_well_formed;
 use crate::error::BuildError;
 use crate::url::SecureUrl;
 
@@ -65,6 +67,9 @@ pub(super) fn check_redirect_uri(uri: &str) -> Result<(), BuildError> {
     if parts.pairs().any(|(name, _)| is_answer(&name)) {
         return invalid("a redirect URI has no `code`, `state` or `error` in its query: the answer brings them");
     }
+    if !parts.is_as_browsers_write_it() || !is_well_formed(parts.query.unwrap_or_default()) {
+        return invalid("a redirect URI is written as a browser would write it, or the answer goes astray");
+    }
     match parts.scheme.to_ascii_lowercase().as_str() {
         "http" | "https" => SecureUrl::parse(uri).map(drop),
         scheme if scheme.contains('.') => Ok(()),
@@ -75,6 +80,22 @@ pub(super) fn check_redirect_uri(uri: &str) -> Result<(), BuildError> {
 }
 
 impl<'u> Parts<'u> {
+    /// Whether a browser leaves it as it is but for what [`is_same_address`](Self::is_same_address) allows for: no dot
+    /// segments, no backslashes, a port without leading zeros, an IPv6 address in its shortest form.
+    fn is_as_browsers_write_it(&self) -> bool {
+        let is_dots = |segment: &str| [".", ".."].contains(&segment.to_ascii_lowercase().replace("%2e", ".").as_str());
+        let (host, port) = match self.authority.unwrap_or_default() {
+            v6 if v6.starts_with('[') => v6.split_at(v6.find(']').map_or(v6.len(), |end| end.saturating_add(1))),
+            other => other.split_at(other.find(':').unwrap_or(other.len())),
+        };
+        let v6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let is_shortest = |v6: &str| v6.parse::<Ipv6Addr>().is_ok_and(|address| address.to_string() == v6);
+        !self.path.contains('\\')
+            && !self.path.split('/').any(is_dots)
+            && !port.starts_with(":0")
+            && v6.is_none_or(is_shortest)
+    }
+
     pub(super) fn pairs(&self) -> impl Iterator<Item = (Cow<'u, str>, Cow<'u, str>)> + use<'u> {
         form_urlencoded::parse(self.query.unwrap_or_default().as_bytes())
     }
@@ -145,6 +166,8 @@ mod tests {
             "https://app.example/cb?tenant=1",
             "http://127.0.0.1:8765/callback",
             "http://[::1]:8765/",
+            "http://[::1]/",
+            "https://app.example/.well-known/cb..?x=%2e%2e/../",
             "http://localhost:8888/",
             "http://localhost",
             "com.example.app:/callback",
@@ -167,6 +190,14 @@ mod tests {
             "https://app.example/cb?code=1",
             "https://app.example/cb?x=1&st%61te=1",
             "https://app.example:99999/cb",
+            "https://app.example:0443/cb",
+            "https://app.example/a/../cb",
+            "https://app.example/%2E/cb",
+            "https://app.example/.",
+            "https://app.example/a\\b",
+            "https://app.example/cb?x=%zz",
+            "http://[0:0:0:0:0:0:0:1]:8765/cb",
+            "com.example.app:/a/../cb",
             "javascript:alert(1)",
             "data:text/html,x",
             "file:///etc/passwd",

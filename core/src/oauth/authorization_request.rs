@@ -8,12 +8,13 @@ use form_urlencoded::Serializer as Query;
 use super::address::check_redirect_uri;
 use super::app::OAuthApp;
 use super::entropy::Entropy;
-use super::pending::PendingAuthorization;
+use super::pending::{Awaited, PendingAuthorization};
 use super::pkce;
-use crate::endpoint::check_text;
+use crate::endpoint::{Asked, check_text};
 use crate::environment::Environment;
 use crate::error::BuildError;
 use crate::secret::State;
+use crate::url::SecureUrl;
 
 /// What the user is asked for, and where the answer goes.
 ///
@@ -23,7 +24,7 @@ use crate::secret::State;
 /// let app = OAuthApp::new("desktop-client");
 /// let request = AuthorizationRequest::new(&app, "http://127.0.0.1:8765/callback");
 /// # let random_bytes = [7; Entropy::LENGTH];
-/// let (url, pending) = request.begin(&Environment::live(), &Entropy::from(random_bytes))?;
+/// let (url, pending) = request.begin(&Environment::live(), Entropy::from(random_bytes))?;
 /// assert!(url.as_str().starts_with("https://trader.tradovate.com/oauth?response_type=code&client_id=desktop-client&"));
 /// # Ok::<(), tradovate_auth_core::BuildError>(())
 /// ```
@@ -69,15 +70,17 @@ impl AuthorizationRequest {
         self
     }
 
-    /// Begins a login: the page to show to the user, and what has to be kept until the browser comes back.
+    /// Begins a login: the page to show to the user, and what has to be kept until the browser comes back. The entropy is
+    /// used up: each login has its own.
     ///
     /// # Errors
     /// [`BuildError`] where a field can't be sent or the redirect URI is not a safe one; [`BuildError::InvalidUrl`]
     /// where the environment has no authorize URL, or one whose query has a parameter of the request already.
+    #[expect(clippy::needless_pass_by_value, reason = "each login has entropy of its own")]
     pub fn begin(
         &self,
         environment: &Environment,
-        entropy: &Entropy,
+        entropy: Entropy,
     ) -> Result<(AuthorizationUrl, PendingAuthorization), BuildError> {
         let [for_verifier, for_state] = entropy.halves();
         let state = State::new(pkce::text(for_state));
@@ -101,23 +104,29 @@ impl AuthorizationRequest {
             ("code_challenge", challenge.as_deref()),
             ("code_challenge_method", challenge.as_deref().map(|_| "S256")),
         ];
-        let url = AuthorizationUrl(append(environment, &parameters)?);
-        Ok((url, PendingAuthorization::new(self.redirect_uri.clone(), state, code_verifier)))
+        let page = environment.authorize_url().ok_or(BuildError::InvalidUrl {
+            reason: "no authorize URL is known here; give the environment one with `with_authorize_url`, or set \
+                     TRADOVATE_AUTHORIZE_URL where it is read from the variables",
+        })?;
+        let url = AuthorizationUrl(append(page, &parameters)?);
+        let asked = Asked {
+            client_id: self.client_id.clone(),
+            redirect_uri: self.redirect_uri.clone(),
+            authorize_url: page.to_string(),
+        };
+        Ok((url, PendingAuthorization::new(asked, Awaited { state, code_verifier })))
     }
 }
 
 /// The authorize URL with the parameters behind what its query has already.
-fn append(environment: &Environment, parameters: &[(&str, Option<&str>)]) -> Result<String, BuildError> {
-    let base = environment.authorize_url().ok_or(BuildError::InvalidUrl {
-        reason: "no authorize URL is known here; give the environment one with `with_authorize_url`",
-    })?;
-    let own = base.as_uri().query().unwrap_or_default();
+fn append(page: &SecureUrl, parameters: &[(&str, Option<&str>)]) -> Result<String, BuildError> {
+    let own = page.as_uri().query().unwrap_or_default();
     if form_urlencoded::parse(own.as_bytes()).any(|(own, _)| parameters.iter().any(|(name, _)| *name == own)) {
         return Err(BuildError::InvalidUrl {
             reason: "the query of the authorize URL has a parameter that the request sets; take it out",
         });
     }
-    let mut url = base.to_string();
+    let mut url = page.to_string();
     match url.find('?') {
         Some(_) if own.is_empty() || own.ends_with('&') => {}
         Some(_) => url.push('&'),

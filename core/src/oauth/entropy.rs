@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::pkce::OCTETS;
 
 /// Random bytes for one login in the browser: never the same for two, and nobody's to guess. Take them from the
-/// operating system; the transports' `entropy()` does. They are wiped on drop.
+/// operating system; the transports' `entropy()` does. This copy of them is wiped on drop.
 ///
 /// ```
 /// use tradovate_auth_core::Entropy;

@@ -1,13 +1,12 @@
 //! [`PendingAuthorization`]: what is kept while the user is away in the browser, and the only way to a code.
 
 use alloc::borrow::Cow;
-use alloc::string::String;
 
 use subtle::ConstantTimeEq as _;
 
 use super::address::Parts;
 use super::redirect::{RedirectError, Response};
-use crate::endpoint::AuthorizedCode;
+use crate::endpoint::{Asked, AuthorizedCode};
 use crate::secret::{CodeVerifier, State};
 
 /// The longest redirect that is looked at, in bytes: several times what the longest code needs.
@@ -24,7 +23,7 @@ const LONGEST_REDIRECT: usize = 64 * 1024;
 /// let app = OAuthApp::new("desktop-client");
 /// let request = AuthorizationRequest::new(&app, "http://127.0.0.1:8765/callback");
 /// # let random_bytes = [7; Entropy::LENGTH];
-/// let (url, mut pending) = request.begin(&Environment::live(), &Entropy::from(random_bytes))?;
+/// let (url, mut pending) = request.begin(&Environment::live(), Entropy::from(random_bytes))?;
 /// # let state = url.as_str().split("state=").nth(1).unwrap().split('&').next().unwrap();
 ///
 /// // Somebody else's redirect changes nothing …
@@ -40,7 +39,7 @@ const LONGEST_REDIRECT: usize = 64 * 1024;
 /// ```
 #[derive(Debug)]
 pub struct PendingAuthorization {
-    pub(super) redirect_uri: String,
+    pub(super) asked: Asked,
     /// Gone once the login has been answered.
     pub(super) awaited: Option<Awaited>,
 }
@@ -53,14 +52,14 @@ pub(super) struct Awaited {
 }
 
 impl PendingAuthorization {
-    pub(super) fn new(redirect_uri: String, state: State, code_verifier: Option<CodeVerifier>) -> Self {
-        Self { redirect_uri, awaited: Some(Awaited { state, code_verifier }) }
+    pub(super) fn new(asked: Asked, awaited: Awaited) -> Self {
+        Self { asked, awaited: Some(awaited) }
     }
 
     /// The redirect URI of this login, where its answer goes.
     #[must_use]
     pub fn redirect_uri(&self) -> &str {
-        &self.redirect_uri
+        &self.asked.redirect_uri
     }
 
     /// Takes the whole URL that the browser was sent back to. Start a session from the code, or exchange it by
@@ -73,7 +72,7 @@ impl PendingAuthorization {
             return Err(RedirectError::TooLong { limit: LONGEST_REDIRECT });
         }
         let parts = Parts::of(url.trim()).ok_or(RedirectError::OtherAddress)?;
-        let asked = Parts::of(&self.redirect_uri).ok_or(RedirectError::OtherAddress)?;
+        let asked = Parts::of(&self.asked.redirect_uri).ok_or(RedirectError::OtherAddress)?;
         if !parts.is_same_address(&asked) {
             return Err(RedirectError::OtherAddress);
         }
@@ -94,7 +93,7 @@ impl PendingAuthorization {
 
     fn answered(&mut self, query: &str) -> Result<AuthorizedCode, RedirectError> {
         let response = Response::parse(query)?;
-        let asked = Parts::of(&self.redirect_uri).ok_or(RedirectError::OtherAddress)?;
+        let asked = Parts::of(&self.asked.redirect_uri).ok_or(RedirectError::OtherAddress)?;
         let has = |own: (Cow<'_, str>, Cow<'_, str>)| form_urlencoded::parse(query.as_bytes()).any(|pair| pair == own);
         if !asked.pairs().all(has) {
             return Err(RedirectError::OtherAddress);
@@ -107,6 +106,6 @@ impl PendingAuthorization {
         let code = response.outcome();
         // Whoever knows the state has been sent by the authorization page: there is no second answer.
         let code_verifier = self.awaited.take().and_then(|awaited| awaited.code_verifier);
-        Ok(AuthorizedCode::new(code?, self.redirect_uri.clone(), code_verifier))
+        Ok(AuthorizedCode { code: code?, code_verifier, asked: self.asked.clone() })
     }
 }

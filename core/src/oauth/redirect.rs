@@ -21,7 +21,10 @@ pub enum RedirectError {
     },
     /// It is not for the redirect URI of this login: another scheme, host, port or path, or a parameter of the redirect
     /// URI is missing.
-    #[error("the redirect went to another address than this login's redirect URI: compare it with the registration")]
+    #[error(
+        "this is not the redirect URI of this login, so it was ignored: give the whole address that the browser came back \
+         to, and compare it with the registration"
+    )]
     OtherAddress,
     /// Its query is not well-formed: a percent sign without two hexadecimal digits.
     #[error("the redirect's query is malformed: it was ignored{}", BEGIN_AGAIN)]
@@ -201,7 +204,7 @@ fn set<T: From<String>>(
 }
 
 /// Whether each percent sign is followed by two hexadecimal digits.
-fn is_well_formed(query: &str) -> bool {
+pub(super) fn is_well_formed(query: &str) -> bool {
     let is_byte = |digits: &str| digits.bytes().all(|digit| digit.is_ascii_hexdigit());
     query.split('%').skip(1).all(|behind| behind.get(..2).is_some_and(is_byte))
 }

@@ -3,7 +3,6 @@
 //! It holds the state and the verifier, by which the login it belongs to can be taken over until it is answered.
 
 use alloc::borrow::Cow;
-use alloc::string::String;
 use core::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -11,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::address::check_redirect_uri;
 use super::pending::{Awaited, PendingAuthorization};
 use super::pkce;
+use crate::endpoint::Asked;
 use crate::secret::{CodeVerifier, State};
 use crate::stored::{self, Damage, Fields};
 
@@ -27,7 +27,7 @@ const VERSION: u32 = 1;
 ///
 /// # let random_bytes = [7; Entropy::LENGTH];
 /// let request = AuthorizationRequest::new(&OAuthApp::new("web-client"), "https://app.example/callback");
-/// let (url, pending) = request.begin(&Environment::live(), &Entropy::from(random_bytes))?;
+/// let (url, pending) = request.begin(&Environment::live(), Entropy::from(random_bytes))?;
 /// let stored = serde_json::to_string(&pending.snapshot())?;
 ///
 /// // In another process, once the browser has come back:
@@ -37,7 +37,7 @@ const VERSION: u32 = 1;
 /// ```
 #[derive(Clone)]
 pub struct StoredAuthorization {
-    redirect_uri: String,
+    asked: Asked,
     awaited: Option<Awaited>,
 }
 
@@ -45,19 +45,19 @@ impl PendingAuthorization {
     /// What has to be kept until the browser comes back.
     #[must_use]
     pub fn snapshot(&self) -> StoredAuthorization {
-        StoredAuthorization { redirect_uri: self.redirect_uri.clone(), awaited: self.awaited.clone() }
+        StoredAuthorization { asked: self.asked.clone(), awaited: self.awaited.clone() }
     }
 }
 
 impl From<StoredAuthorization> for PendingAuthorization {
     fn from(stored: StoredAuthorization) -> Self {
-        Self { redirect_uri: stored.redirect_uri, awaited: stored.awaited }
+        Self { asked: stored.asked, awaited: stored.awaited }
     }
 }
 
 impl fmt::Debug for StoredAuthorization {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoredAuthorization").field("redirect_uri", &self.redirect_uri).finish_non_exhaustive()
+        f.debug_struct("StoredAuthorization").field("asked", &self.asked).finish_non_exhaustive()
     }
 }
 
@@ -65,7 +65,9 @@ impl fmt::Debug for StoredAuthorization {
 #[serde(rename_all = "camelCase")]
 struct Form<'a> {
     version: u32,
+    client_id: &'a str,
     redirect_uri: &'a str,
+    authorize_url: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     awaited: Option<AwaitedForm<'a>>,
 }
@@ -85,7 +87,8 @@ impl Serialize for StoredAuthorization {
             state: awaited.state.expose().into(),
             code_verifier: awaited.code_verifier.as_ref().map(|verifier| verifier.expose().into()),
         });
-        Form { version: VERSION, redirect_uri: &self.redirect_uri, awaited }.serialize(serializer)
+        let Asked { client_id, redirect_uri, authorize_url } = &self.asked;
+        Form { version: VERSION, client_id, redirect_uri, authorize_url, awaited }.serialize(serializer)
     }
 }
 
@@ -96,10 +99,14 @@ impl<'de> Deserialize<'de> for StoredAuthorization {
 }
 
 fn read(mut fields: Fields) -> Result<StoredAuthorization, Damage> {
-    let redirect_uri: String = fields.take("redirectUri")?;
-    check_redirect_uri(&redirect_uri).map_err(|_| Damage::In("redirectUri"))?;
+    let asked = Asked {
+        client_id: fields.take("clientId")?,
+        redirect_uri: fields.take("redirectUri")?,
+        authorize_url: fields.take("authorizeUrl")?,
+    };
+    check_redirect_uri(&asked.redirect_uri).map_err(|_| Damage::In("redirectUri"))?;
     let awaited: Option<AwaitedForm<'static>> = fields.take("awaited")?;
-    Ok(StoredAuthorization { redirect_uri, awaited: awaited.map(AwaitedForm::check).transpose()? })
+    Ok(StoredAuthorization { asked, awaited: awaited.map(AwaitedForm::check).transpose()? })
 }
 
 impl AwaitedForm<'static> {

@@ -169,7 +169,7 @@ fn failure_text(failure: Failure) -> &'static str {
 pub enum StopReason {
     /// The login was refused: the first one, or one that was tried again an hour after a refusal. Also where the server
     /// asks for a step no program can take, where the user is served somewhere else, where the answer is for another
-    /// user, where the server calls the request malformed, and where a code brought no tokens.
+    /// user, where the server calls the request malformed, and where the exchange of a code was refused.
     #[error(transparent)]
     Refused(Error),
     /// A request can't be built.
@@ -178,6 +178,12 @@ pub enum StopReason {
     /// The refresh token has ended or was refused: the user has to consent again.
     #[error("the refresh token is no longer good: the user has to authorize the app again")]
     ConsentRequired,
+    /// The code of a consent could not be exchanged while it was good, or the answer to its exchange is lost: the user has
+    /// to consent again.
+    #[error(
+        "the code was not exchanged while it was good, or the answer is lost: the user has to authorize the app again"
+    )]
+    CodeLost,
     /// The owner had it forget everything.
     #[error("the session was forgotten")]
     Forgotten,

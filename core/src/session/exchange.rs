@@ -149,7 +149,10 @@ impl Session {
         let is_wanted = match (&self.state, late.operation) {
             _ if late.disowned => false,
             // A refresh token is worth having even after a renewal, and when nothing else is left.
-            (State::Stopped(StopReason::ConsentRequired | StopReason::Refused(_)), Operation::Refresh) => true,
+            (
+                State::Stopped(StopReason::ConsentRequired | StopReason::CodeLost | StopReason::Refused(_)),
+                Operation::Refresh,
+            ) => true,
             (State::Stopped(_), _) => false,
             (_, Operation::Refresh) => late.id > self.refreshed_by,
             (_, Operation::LogIn) => is_first,

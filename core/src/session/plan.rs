@@ -39,6 +39,9 @@ impl Session {
             .flatten()
             .fold(budget.earliest(now, operation), Timestamp::max)
             .max(due);
+        if self.code.as_ref().is_some_and(|code| code.good_until.is_some_and(|end| end <= allowed)) {
+            return Step::Stop(StopReason::CodeLost);
+        }
         if allowed <= now {
             return Step::Send(operation);
         }

@@ -73,7 +73,7 @@ impl Session {
         }
         match operation {
             Operation::LogIn => self.log_in_refused(now, exchange, error, budget),
-            Operation::Refresh => self.refresh_refused(now, exchange, error),
+            Operation::Refresh => self.refresh_refused(now, exchange, status, error),
             Operation::Renew | Operation::Identify => self.renewal_refused(now, exchange, status, error),
         }
     }
@@ -112,9 +112,9 @@ impl Session {
         }
     }
 
-    fn refresh_refused(&mut self, now: Timestamp, exchange: &Exchange, error: Error) {
+    fn refresh_refused(&mut self, now: Timestamp, exchange: &Exchange, status: StatusCode, error: Error) {
         if matches!(exchange.presented, Some(OAuthGrant::AuthorizationCode(_))) {
-            return self.code_refused(now, error);
+            return self.code_refused(now, status, error);
         }
         if is_answer_lost(&error) {
             self.refresh_lost(now);
@@ -152,17 +152,19 @@ impl Session {
         }
     }
 
-    /// A refused code is of no use any more, and neither is one that brought an answer of no use. Where an answer was lost,
-    /// asking again tells whether the server had handled the request: nothing is lost by it that is not lost already.
-    fn code_refused(&mut self, now: Timestamp, error: Error) {
-        let is_used_up = matches!(error, Error::Refused(_) | Error::Contradiction(_) | Error::Incomplete { .. });
-        if !is_used_up && !is_malformed(&error) {
+    /// A code that the server has seen is of no use any more: sent again, it would have the server revoke what it has
+    /// brought (RFC 6749, section 4.1.2).
+    fn code_refused(&mut self, now: Timestamp, status: StatusCode, error: Error) {
+        if is_turned_away(status) {
             return self.try_again(now, Operation::Refresh, Trouble::Server(error));
         }
+        self.stop_with_code(now, StopReason::Refused(error));
+    }
+
+    fn stop_with_code(&mut self, now: Timestamp, reason: StopReason) {
         self.ticket = None;
-        // Tokens may have come from elsewhere meanwhile.
         if self.code.take().is_some() {
-            self.stop(now, StopReason::Refused(error));
+            self.stop(now, reason);
         }
     }
 
@@ -212,8 +214,10 @@ impl Session {
     /// The server may have handled the request.
     pub(super) fn doubtful_outcome(&mut self, now: Timestamp, exchange: &Exchange, failure: Failure) {
         self.doubt.faulty = false;
-        if matches!(exchange.presented, Some(OAuthGrant::RefreshToken(_))) {
-            self.refresh_lost(now);
+        match &exchange.presented {
+            Some(OAuthGrant::RefreshToken(_)) => self.refresh_lost(now),
+            Some(OAuthGrant::AuthorizationCode(_)) => return self.stop_with_code(now, StopReason::CodeLost),
+            None => {}
         }
         self.try_again(now, exchange.operation, Trouble::Io(failure));
     }

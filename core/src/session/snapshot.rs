@@ -39,8 +39,8 @@ impl Session {
     }
 
     /// Takes over a snapshot: at the start, after a restart, or while running, when another process has stored a newer
-    /// one. A token is taken over if it was issued later than the one that is held and is not for another user; lock-outs
-    /// always are.
+    /// one. A token is taken over if it was issued later than the one that is held and is not for another user, and unless
+    /// a code waits to be exchanged, which is newer than any; lock-outs always are.
     pub fn adopt(&mut self, now: Timestamp, stored: StoredSession, budget: &mut RateBudget) {
         let now = self.advance(now);
         let StoredSession(content) = stored;
@@ -56,15 +56,24 @@ impl Session {
         self.log_ins.worked_before |= content.worked_before;
         self.password_expires_at = self.password_expires_at.or(content.password_expires_at);
         self.refreshes.learn(content.refused);
-        let known_user = self.held.as_ref().and_then(|held| held.grant.user_id);
-        if known_user.zip(content.user_id).is_some_and(|(known, stored)| known != stored) {
+        if self.code.is_some() {
             return;
         }
         let waiting = match &self.state {
-            State::Storing(Storing { grant: Some((grant, _)), .. }) => Some(issued_at(grant)),
+            State::Storing(Storing { grant: Some((grant, _)), .. }) => Some(grant),
             _ => None,
         };
-        let newest = self.held.as_ref().map(|held| issued_at(&held.grant)).max(waiting);
+        let held = self.held.as_ref().map(|held| &held.grant);
+        let known_user = held.or(waiting).and_then(|grant| grant.user_id);
+        if known_user.zip(content.user_id).is_some_and(|(known, stored)| known != stored) {
+            return;
+        }
+        // The only copy of a refresh token is not given away for a snapshot without one.
+        if waiting.is_some_and(|waiting| waiting.refresh.is_some()) && content.refresh.is_none() {
+            return;
+        }
+        let is_waiting = waiting.is_some();
+        let newest = held.map(issued_at).max(waiting.map(issued_at));
         let is_newer = match (&content.grant, newest) {
             (Some(stored), Some(newest)) => stored.issued_at > newest,
             (stored, None) => stored.is_some() || content.refresh.is_some(),
@@ -78,10 +87,13 @@ impl Session {
             return;
         }
         self.ticket = content.postponed;
+        // What waits to be stored is older.
+        if is_waiting {
+            self.state = State::Resting;
+        }
         if matches!(self.identity, Identity::App(_)) && content.refresh.is_some() {
             self.refresh.clone_from(&content.refresh);
             self.refreshes.replaced();
-            self.code = None;
         }
         self.resume_work();
         let Some(stored) = content.grant else { return };

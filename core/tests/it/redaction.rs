@@ -30,7 +30,7 @@ fn canaries() -> Entropy {
 /// The code that a redirect brings, as far as one can have these characters.
 fn code(text: &str) -> AuthorizedCode {
     let request = AuthorizationRequest::new(&OAuthApp::new("app"), "http://localhost/");
-    let (url, mut pending) = request.begin(&Environment::live(), &canaries()).unwrap();
+    let (url, mut pending) = request.begin(&Environment::live(), canaries()).unwrap();
     let state = form_urlencoded::parse(url.as_str().as_bytes()).find(|(name, _)| name == "state").unwrap().1;
     let printable: String = text.chars().filter(char::is_ascii_graphic).collect();
     let mut query = form_urlencoded::Serializer::new(String::new());

@@ -11,7 +11,7 @@ const REDIRECT_URI: &str = "http://127.0.0.1:8765/callback?tenant=1";
 /// A login and its state.
 fn begin() -> (PendingAuthorization, String) {
     let request = AuthorizationRequest::new(&OAuthApp::new("app"), REDIRECT_URI);
-    let (url, pending) = request.begin(&Environment::live(), &Entropy::from([7; Entropy::LENGTH])).unwrap();
+    let (url, pending) = request.begin(&Environment::live(), Entropy::from([7; Entropy::LENGTH])).unwrap();
     let state = form_urlencoded::parse(url.as_str().as_bytes()).find(|(name, _)| name == "state").unwrap().1.into();
     (pending, state)
 }

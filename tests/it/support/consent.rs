@@ -15,7 +15,7 @@ pub(crate) fn app() -> OAuthApp {
 /// The code that the user's consent brings.
 pub(crate) fn consent(server: &Server) -> AuthorizedCode {
     let request = AuthorizationRequest::new(&app(), REDIRECT_URI);
-    let (url, mut pending) = request.begin(&server.environment(), &entropy().unwrap()).unwrap();
+    let (url, mut pending) = request.begin(&server.environment(), entropy().unwrap()).unwrap();
     let redirect = server.consent(server.credentials().name(), url.as_str()).unwrap();
     pending.redirected(&redirect).unwrap()
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use tradovate_auth::ureq::{SharedBudget, TokenError};
-use tradovate_auth::{Event, EventKind, RefreshToken, StoredSession};
+use tradovate_auth::{Event, EventKind, RefreshToken, StopReason, StoredSession};
 use tradovate_auth_simulator::{Endpoint, LockOut, Server, Simulator};
 
 use crate::support::{Kind, Transport, app, await_one, consent};
@@ -123,7 +123,7 @@ fn a_lock_out_met_by_one_code_keeps_the_next_one_back() {
         let budget = SharedBudget::default();
         for code in [one, other] {
             let source = kind.of_code(server.environment(), app(), code).budget(&budget).build();
-            assert!(matches!(source.token(), Err(TokenError::NotYet { .. })), "{kind:?}");
+            assert!(matches!(source.token(), Err(TokenError::Stopped(StopReason::CodeLost))), "{kind:?}");
         }
         assert_eq!(server.statistics().requests(Endpoint::OauthToken), 1, "{kind:?}");
     }

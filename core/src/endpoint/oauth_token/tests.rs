@@ -7,14 +7,19 @@ use alloc::string::ToString;
 use core::time::Duration;
 
 fn code(code_verifier: Option<&str>) -> OAuthToken {
-    OAuthToken::new(
-        "app",
-        AuthorizedCode {
-            code: AuthorizationCode::new("the-code"),
-            redirect_uri: "http://localhost:8765/callback".into(),
-            code_verifier: code_verifier.map(CodeVerifier::new),
+    OAuthToken::new("app", authorized("the-code", "http://localhost:8765/callback", code_verifier))
+}
+
+fn authorized(code: &str, redirect_uri: &str, verifier: Option<&str>) -> AuthorizedCode {
+    AuthorizedCode {
+        code: AuthorizationCode::new(code),
+        code_verifier: verifier.map(CodeVerifier::new),
+        asked: Asked {
+            client_id: "app".into(),
+            redirect_uri: redirect_uri.into(),
+            authorize_url: "https://trader.tradovate.com/oauth".into(),
         },
-    )
+    }
 }
 
 fn refresh() -> OAuthToken {
@@ -111,14 +116,7 @@ fn characters_that_have_a_meaning_are_escaped() {
 /// Each text field of the exchange with a text in it, and what is said of it.
 fn said_of(text: &str) -> String {
     let by_code = |code: &str, redirect_uri: &str, verifier: Option<&str>| {
-        OAuthToken::new(
-            "app",
-            AuthorizedCode {
-                code: AuthorizationCode::new(code),
-                redirect_uri: redirect_uri.into(),
-                code_verifier: verifier.map(CodeVerifier::new),
-            },
-        )
+        OAuthToken::new("app", authorized(code, redirect_uri, verifier))
     };
     let fields = [
         by_code(text, "x", None),
@@ -247,4 +245,18 @@ fn a_token_beside_an_error_is_a_contradiction() {
         let error = refused(OAuthToken::parse(ok(&format!(r#"{{"error":"invalid_grant","{token}":"t"}}"#))));
         assert!(matches!(error, Error::Contradiction(Contradiction::TokenBesideRefusal)), "{token}: {error:?}");
     }
+}
+
+#[test]
+fn a_code_is_exchanged_by_the_app_and_in_the_environment_it_was_asked_for() {
+    let code = || authorized("the-code", "http://localhost:8765/callback", None);
+    let elsewhere =
+        Environment::live().with_authorize_url(SecureUrl::parse("https://web.ninjatrader.com/oauth").unwrap());
+    let pinned = Environment::custom(crate::url::BaseUrl::parse("https://other.example/v1").unwrap());
+    for (client_id, environment) in [("another", Environment::live()), ("app", elsewhere), ("app", pinned)] {
+        let refused = OAuthToken::new(client_id, code()).request(&environment);
+        assert_eq!(refused.unwrap_err(), BuildError::ForeignCode, "{client_id}");
+        assert!(OAuthToken::new(client_id, RefreshToken::new("x")).request(&environment).is_ok());
+    }
+    assert!(OAuthToken::new("app", code()).request(&Environment::demo()).is_ok(), "one page serves Live and Demo");
 }

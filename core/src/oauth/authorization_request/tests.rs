@@ -20,12 +20,12 @@ fn request() -> AuthorizationRequest {
 }
 
 fn begin(request: &AuthorizationRequest) -> Result<String, BuildError> {
-    request.begin(&Environment::live(), &entropy()).map(|(url, _)| url.into())
+    request.begin(&Environment::live(), entropy()).map(|(url, _)| url.into())
 }
 
 fn begin_at(authorize_url: &str) -> Result<String, BuildError> {
     let environment = Environment::live().with_authorize_url(SecureUrl::parse(authorize_url).unwrap());
-    request().begin(&environment, &entropy()).map(|(url, _)| url.into())
+    request().begin(&environment, entropy()).map(|(url, _)| url.into())
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn an_authorize_url_must_not_answer_for_the_request() {
 
 #[test]
 fn an_environment_without_an_authorize_url_says_how_to_give_it_one() {
-    let error = request().begin(&Environment::staging_live(), &entropy()).unwrap_err();
+    let error = request().begin(&Environment::staging_live(), entropy()).unwrap_err();
     assert!(error.to_string().contains("with_authorize_url"), "{error}");
 }
 
@@ -121,7 +121,7 @@ fn a_redirect_uri_that_is_not_safe_is_refused() {
 #[test]
 fn two_logins_have_nothing_in_common() {
     let secrets = |bytes| {
-        let (_, pending) = request().begin(&Environment::live(), &Entropy::from([bytes; 64])).unwrap();
+        let (_, pending) = request().begin(&Environment::live(), Entropy::from([bytes; 64])).unwrap();
         let awaited = pending.awaited.unwrap();
         (awaited.state.expose().to_string(), awaited.code_verifier.unwrap().expose().to_string())
     };
@@ -131,7 +131,7 @@ fn two_logins_have_nothing_in_common() {
 
 #[test]
 fn nothing_of_a_login_shows_in_debug() {
-    let (url, pending) = request().begin(&Environment::live(), &entropy()).unwrap();
+    let (url, pending) = request().begin(&Environment::live(), entropy()).unwrap();
     assert_eq!(format!("{url:?}"), "AuthorizationUrl(https://trader.tradovate.com/oauth?[redacted])");
     let shown = format!("{url:?} {pending:?} {:?} {:?} {:?}", pending.snapshot(), entropy(), request());
     let secrets = pending.awaited.unwrap();

@@ -11,7 +11,7 @@ const STATE: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc";
 
 fn pending_at(redirect_uri: &str) -> PendingAuthorization {
     let request = AuthorizationRequest::new(&OAuthApp::new("client"), redirect_uri);
-    let (url, pending) = request.begin(&Environment::live(), &Entropy::from([7; 64])).unwrap();
+    let (url, pending) = request.begin(&Environment::live(), Entropy::from([7; 64])).unwrap();
     assert!(url.as_str().contains(&["&state=", STATE, "&"].concat()));
     pending
 }
@@ -58,7 +58,7 @@ fn a_code_is_exchanged_with_what_it_is_bound_to() {
 #[test]
 fn without_pkce_a_code_is_exchanged_without_a_verifier() {
     let request = AuthorizationRequest::new(&OAuthApp::new("client"), REDIRECT_URI).without_pkce();
-    let (_, mut pending) = request.begin(&Environment::live(), &Entropy::from([7; 64])).unwrap();
+    let (_, mut pending) = request.begin(&Environment::live(), Entropy::from([7; 64])).unwrap();
     let code = pending.redirected_query(&with_state("code=the-code")).unwrap();
     assert!(!body(code).contains("code_verifier"));
 }
@@ -66,11 +66,13 @@ fn without_pkce_a_code_is_exchanged_without_a_verifier() {
 #[test]
 fn the_answer_of_rfc_6749_section_4_1_2_is_understood() {
     let (_, mut pending) = AuthorizationRequest::new(&OAuthApp::new("s6BhdRkqt3"), "https://client.example.com/cb")
-        .begin(&Environment::live(), &Entropy::from([7; 64]))
+        .begin(&Environment::live(), Entropy::from([7; 64]))
         .unwrap();
     pending.awaited.as_mut().unwrap().state = State::new("xyz");
     let code = pending.redirected("https://client.example.com/cb?code=SplxlOBeZQQYbYS6WxSbIA&state=xyz").unwrap();
-    assert!(body(code).contains(r#""code":"SplxlOBeZQQYbYS6WxSbIA","redirect_uri":"https://client.example.com/cb""#));
+    let request = OAuthApp::new("s6BhdRkqt3").exchange(code).request(&Environment::live()).unwrap();
+    let body = String::from_utf8_lossy(request.body().as_ref()).into_owned();
+    assert!(body.contains(r#""code":"SplxlOBeZQQYbYS6WxSbIA","redirect_uri":"https://client.example.com/cb""#));
 }
 
 #[test]

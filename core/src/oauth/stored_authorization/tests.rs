@@ -2,9 +2,9 @@ use super::super::{AuthorizationRequest, Entropy, OAuthApp, RedirectError};
 use super::*;
 use crate::environment::Environment;
 use alloc::format;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 
-const WRITTEN: &str = r#"{"version":1,"redirectUri":"https://app.example/cb","awaited":{"state":"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc","codeVerifier":"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc"}}"#;
+const WRITTEN: &str = r#"{"version":1,"clientId":"client","redirectUri":"https://app.example/cb","authorizeUrl":"https://trader.tradovate.com/oauth","awaited":{"state":"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc","codeVerifier":"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc"}}"#;
 const ANSWER: &str = "code=x&state=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc";
 
 fn request() -> AuthorizationRequest {
@@ -12,7 +12,7 @@ fn request() -> AuthorizationRequest {
 }
 
 fn pending(request: &AuthorizationRequest) -> PendingAuthorization {
-    request.begin(&Environment::live(), &Entropy::from([7; 64])).unwrap().1
+    request.begin(&Environment::live(), Entropy::from([7; 64])).unwrap().1
 }
 
 fn written(pending: &PendingAuthorization) -> String {
@@ -62,6 +62,8 @@ fn damage_is_named_and_not_quoted() {
         (r#""https://app.example/cb""#, r#""canary""#, "redirectUri"),
         (r#""https://app.example/cb""#, r#""http://evil.example/canary""#, "redirectUri"),
         (r#""https://app.example/cb""#, "7", "redirectUri"),
+        (r#""clientId":"client""#, r#""clientId":["canary"]"#, "clientId"),
+        (r#""https://trader.tradovate.com/oauth""#, r#"{"canary":1}"#, "authorizeUrl"),
         (r#""state":"BwcHBwcHBwc"#, r#""state":"canary"#, "awaited"),
         (r#""codeVerifier":"BwcHBwcHBwc"#, r#""codeVerifier":"canary"#, "awaited"),
         (r#""state":"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc","#, "", "awaited"),

@@ -1,20 +1,25 @@
 //! A session that starts from the code of a consent.
 
 use super::*;
-use crate::endpoint::AuthorizedCode;
+use crate::endpoint::{Asked, AuthorizedCode};
 use crate::secret::{AuthorizationCode, CodeVerifier};
 
 const MISMATCH: &str = r#"{"error":"invalid_client","error_description":"client_id, redirect_uri and client_secret do not match existing setup"}"#;
 
-/// The deadline of the first exchange is over, and the second one has not begun.
-const GIVEN_UP: Duration = Duration::from_millis(45_300);
-
 fn session() -> Session {
-    let code = AuthorizedCode::new(
-        AuthorizationCode::new("canary-code"),
-        "http://127.0.0.1:8765/callback".into(),
-        Some(CodeVerifier::new("canary-verifier")),
-    );
+    session_from("canary-code")
+}
+
+fn session_from(code: &str) -> Session {
+    let code = AuthorizedCode {
+        code: AuthorizationCode::new(code),
+        code_verifier: Some(CodeVerifier::new("canary-verifier")),
+        asked: Asked {
+            client_id: "client".into(),
+            redirect_uri: "http://127.0.0.1:8765/callback".into(),
+            authorize_url: "https://trader.tradovate.com/oauth".into(),
+        },
+    };
     Session::from_code(Environment::live(), OAuthApp::new("client"), code, 7)
 }
 
@@ -56,21 +61,25 @@ fn a_penalty_is_answered_with_the_same_code_and_the_ticket() {
 }
 
 #[test]
-fn a_lock_out_is_sat_out_before_the_code_is_tried_again() {
-    let mut world = world([status(429, ""), ok(INVALID_GRANT)]);
+fn a_lock_out_outlasts_the_code() {
+    let mut world = world([status(429, "")]);
     insta::assert_snapshot!(world.run(minutes(90)).trace(), @"
-     0.000 → live oauthtoken (canary-code)
-     0.000 locked out: nothing is sent before 2026-11-24T15:00:00Z
-    60.000 → live oauthtoken (canary-code)
-    60.000 stopped: Refused, InvalidGrant
+    0.000 → live oauthtoken (canary-code)
+    0.000 locked out: nothing is sent before 2026-11-24T15:00:00Z
+    0.000 stopped: CodeLost
     ");
+    assert!(world.budget.locked_until(later(start(), minutes(59))).is_some());
 }
 
 #[test]
-fn a_lock_out_of_another_session_holds_the_code_back() {
-    let mut world = world([]);
-    world.budget.lock_out(later(start(), minutes(60)));
-    assert_eq!(world.run(minutes(59)).trace(), "");
+fn a_lock_out_of_another_session_that_outlasts_the_code_ends_it_unsent() {
+    for (locked, is_lost) in [(9, false), (10, true)] {
+        let mut world = world([refreshed("at-1", "rt-1")]);
+        world.budget.lock_out(later(start(), minutes(locked)));
+        world.run(minutes(30));
+        assert_eq!(world.token().is_none(), is_lost, "{}", world.trace());
+        assert_eq!(world.trace().contains("stopped: CodeLost"), is_lost, "{}", world.trace());
+    }
 }
 
 #[test]
@@ -87,19 +96,15 @@ fn a_refused_code_is_not_tried_again() {
 
 #[test]
 fn a_request_that_did_not_leave_or_was_turned_away_is_sent_again() {
-    let mut world = world([
-        Answer::Failure(Failure::NotSent),
-        status(503, ""),
-        Answer::Failure(Failure::MaybeSent),
-        refreshed("at-1", "rt-1"),
-    ]);
+    let mut world =
+        world([Answer::Failure(Failure::NotSent), status(503, ""), status(502, "<html>"), refreshed("at-1", "rt-1")]);
     insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
     0.000 → live oauthtoken (canary-code)
     0.000 OAuth exchange failed (NotSent); next try at 0.011
     0.011 → live oauthtoken (canary-code)
     0.011 OAuth exchange failed (503); next try at 0.035
     0.035 → live oauthtoken (canary-code)
-    0.035 OAuth exchange failed (MaybeSent); next try at 0.079
+    0.035 OAuth exchange failed (502); next try at 0.079
     0.079 → live oauthtoken (canary-code)
     0.079 logged in, good until 2026-11-24T15:20:04Z
     0.079 without a refresh, a new consent is due by 2026-11-25T16:00:04Z
@@ -107,57 +112,52 @@ fn a_request_that_did_not_leave_or_was_turned_away_is_sent_again() {
 }
 
 #[test]
-fn a_lost_answer_has_used_up_the_code_and_the_server_says_so() {
-    let mut world = world([Answer::Silence, ok(INVALID_GRANT)]);
-    insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
-    0.000 → live oauthtoken (canary-code)
-    0.750 OAuth exchange failed (MaybeSent); next try at 0.761
-    0.761 → live oauthtoken (canary-code)
-    0.761 stopped: Refused, InvalidGrant
-    ");
-}
-
-#[test]
-fn an_answer_that_comes_late_is_welcome_even_after_a_refusal() {
-    for refusal in [None, Some(ok(INVALID_GRANT))] {
-        let is_refused = refusal.is_some();
-        let mut world = world([Answer::Silence].into_iter().chain(refusal).chain([refreshed("at-2", "rt-2")]));
-        world.run(if is_refused { minutes(10) } else { GIVEN_UP });
-        assert_eq!(world.session.stop_reason().is_some(), is_refused, "{}", world.trace());
-        world.answer_late(refreshed("at-1", "rt-1"));
-        assert_eq!(world.token().as_deref(), Some("at-1"), "{}", world.trace());
-        world.run(minutes(75));
-        assert!(world.trace().contains("→ live oauthtoken (rt-1)"), "{}", world.trace());
+fn a_code_that_the_server_may_have_seen_is_not_sent_again() {
+    for failure in [Failure::MaybeSent, Failure::Oversized, Failure::Truncated] {
+        let mut world = world([Answer::Failure(failure)]);
+        assert!(world.run(minutes(10_000)).trace().ends_with("0.000 stopped: CodeLost"), "{}", world.trace());
     }
-}
-
-#[test]
-fn an_answer_that_is_of_no_use_has_used_up_the_code_and_nothing_of_it_is_used() {
+    let mut world = world([Answer::Silence]);
+    assert!(world.run(minutes(10_000)).trace().ends_with("0.750 stopped: CodeLost"), "{}", world.trace());
     for (answer, name) in [
-        (r#"{"access_token":"at","expires_in":4800,"error":"invalid_grant"}"#, "TokenBesideRefusal"),
-        (r#"{"access_token":"at","expires_in":0}"#, "ExpiredAlready"),
-        (r#"{"access_token":"at","refresh_token":"rt"}"#, "Incomplete, only "),
-        (r#"{"token_type":"Bearer"}"#, "Incomplete, only token_type"),
+        (status(500, ""), "500"),
+        (status(504, ""), "504"),
+        (status(408, ""), "408"),
+        (status(404, ""), "404"),
+        (status(403, ""), "403"),
+        (ok("<html>"), "Undecodable"),
+        (ok(r#"{"access_token":"#), "Undecodable"),
+        (ok(r#"{"access_token":"at","expires_in":4800,"error":"invalid_grant"}"#), "TokenBesideRefusal"),
+        (ok(r#"{"access_token":"at","expires_in":0}"#), "ExpiredAlready"),
+        (ok(r#"{"token_type":"Bearer"}"#), "Incomplete, only token_type"),
     ] {
-        let mut world = world([ok(answer)]);
+        let mut world = self::world([answer]);
         world.run(minutes(10_000));
         assert_eq!(world.trace.len(), 2, "{}", world.trace());
-        assert_eq!(world.trace[1].trim_end(), format!("    0.000 stopped: {name}").trim_end());
+        assert!(world.trace[1].ends_with(&format!("stopped: {name}")), "{}", world.trace());
         assert_eq!(world.token(), None);
     }
 }
 
 #[test]
-fn an_answer_that_cannot_be_read_is_asked_for_again() {
-    let mut world = world([ok("<html>"), ok(r#"{"access_token":"#), ok(INVALID_GRANT)]);
-    insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
-    0.000 → live oauthtoken (canary-code)
-    0.000 OAuth exchange failed (Undecodable); next try at 0.011
-    0.011 → live oauthtoken (canary-code)
-    0.011 OAuth exchange failed (Undecodable); next try at 0.035
-    0.035 → live oauthtoken (canary-code)
-    0.035 stopped: Refused, InvalidGrant
-    ");
+fn a_server_that_turns_the_code_away_is_asked_for_ten_minutes() {
+    let mut world = world((0..100).map(|_| status(503, "")));
+    world.run(minutes(30));
+    assert!(world.trace.last().unwrap().ends_with("stopped: CodeLost"), "{}", world.trace());
+    let times = world.trace.iter().map(|line| line.trim_start().split(' ').next().unwrap().parse::<f64>().unwrap());
+    assert!(times.clone().all(|time| time <= 10.0), "{}", world.trace());
+    assert!(times.fold(0.0, f64::max) > 7.0, "{}", world.trace());
+}
+
+#[test]
+fn an_answer_that_comes_late_is_welcome() {
+    let mut world = world([Answer::Silence, refreshed("at-2", "rt-2")]);
+    world.run(minutes(5));
+    assert!(matches!(world.session.stop_reason(), Some(StopReason::CodeLost)), "{}", world.trace());
+    world.answer_late(refreshed("at-1", "rt-1"));
+    assert_eq!(world.token().as_deref(), Some("at-1"), "{}", world.trace());
+    world.run(minutes(75));
+    assert!(world.trace().contains("→ live oauthtoken (rt-1)"), "{}", world.trace());
 }
 
 #[test]
@@ -177,42 +177,46 @@ fn an_answer_is_stored_before_its_token_is_used_and_the_code_is_not_sent_again_m
 }
 
 #[test]
-fn a_snapshot_with_tokens_makes_the_code_superfluous() {
+fn a_code_is_newer_than_any_snapshot() {
     let mut before = world([refreshed("at-1", "rt-1")]);
     let stored = before.run(minutes(1)).snapshot();
     let mut world = world([refreshed("at-2", "rt-2")]);
-    world.session.adopt(start(), stored, &mut world.budget);
-    insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
-     0.000 adopted a token, good until 2026-11-24T15:20:00Z
-    64.535 → live oauthtoken (rt-1)
-    64.535 refreshed, good until 2026-11-24T16:24:32Z
-    64.535 without a refresh, a new consent is due by 2026-11-25T17:04:32Z
-    ");
+    world.session.adopt(start(), stored.clone(), &mut world.budget);
+    assert_eq!(world.token(), None);
+    world.run(minutes(1));
+    assert_eq!(world.token().as_deref(), Some("at-2"));
+    world.session.adopt(world.now, stored, &mut world.budget);
+    assert_eq!(world.token().as_deref(), Some("at-2"), "the other way round, too");
 }
 
 #[test]
-fn a_refusal_that_comes_late_does_not_end_what_was_adopted_meanwhile() {
-    let mut before = world([refreshed("at-1", "rt-1")]);
+fn what_a_snapshot_knows_of_lock_outs_holds_for_a_code() {
+    let mut before = World::app([status(429, "")]);
     let stored = before.run(minutes(1)).snapshot();
-    let mut world = world([Answer::Silence]);
-    world.run(GIVEN_UP);
-    world.session.adopt(world.now, stored, &mut world.budget);
-    world.answer_late(ok(INVALID_GRANT));
-    assert_eq!(world.token().as_deref(), Some("at-1"), "{}", world.trace());
+    let mut world = world([]);
+    world.session.adopt(start(), stored, &mut world.budget);
+    assert_eq!(world.run(minutes(1)).trace(), "    0.000 stopped: CodeLost");
+}
+
+#[test]
+fn the_ticket_of_another_code_is_not_for_this_one() {
+    let mut before = world([ok(r#"{"p-ticket":"ticket","p-time":600}"#)]);
+    let stored = before.run(minutes(1)).snapshot();
+    let mut world = World::of(session_from("another-code"), [refreshed("at-1", "rt-1")]);
+    world.session.adopt(start(), stored, &mut world.budget);
+    assert!(world.run(minutes(1)).trace.first().unwrap().ends_with("→ live oauthtoken (another-code)"));
 }
 
 #[test]
 fn a_redirect_takes_the_code_to_a_host_of_the_vendors_once() {
     let location = "https://acme-live.ninjatrader.com/v1/auth/oauthtoken";
-    let mut world = world([moved(location), moved(location), ok(INVALID_GRANT)]);
+    let mut world = world([moved(location), moved(location)]);
     insta::assert_snapshot!(world.run(minutes(30)).trace(), @"
-     0.000 → live oauthtoken (canary-code)
-     0.000 → acme-live oauthtoken (canary-code)
-     0.000 OAuth exchange failed (Moved); next try at 10.000
-    10.000 → live oauthtoken (canary-code)
-    10.000 stopped: Refused, InvalidGrant
+    0.000 → live oauthtoken (canary-code)
+    0.000 → acme-live oauthtoken (canary-code)
+    0.000 stopped: Moved
     ");
-    let mut world = self::world([moved("https://evil.example/v1/auth/oauthtoken"), ok(INVALID_GRANT)]);
+    let mut world = self::world([moved("https://evil.example/v1/auth/oauthtoken")]);
     assert!(!world.run(minutes(30)).trace().contains("evil"));
 }
 

@@ -154,3 +154,30 @@ fn the_ticket_of_an_older_snapshot_is_not_for_the_refresh_token_that_waits_to_be
     64.555 without a refresh, a new consent is due by 2026-11-25T17:04:33Z
     ");
 }
+
+#[test]
+fn a_newer_snapshot_takes_the_place_of_what_waits_to_be_stored() {
+    let mut other = World::app([refreshed("at-9", "rt-9")]);
+    other.now = later(start(), minutes(5));
+    let newer = other.run(minutes(6)).snapshot();
+    let mut world = World::app([refreshed("at-1", "rt-1"), refreshed("at-10", "rt-10")]).storing([None]);
+    world.run(Duration::from_secs(10));
+    world.session.adopt(later(start(), minutes(6)), newer, &mut world.budget);
+    assert_eq!(world.token().as_deref(), Some("at-9"));
+    let id = world.silent.remove(0);
+    world.session.stored(world.now, id);
+    assert_eq!(world.token().as_deref(), Some("at-9"), "word of the older one changes nothing");
+    assert!(world.run(minutes(80)).trace().contains("(rt-9)"), "{}", world.trace());
+}
+
+#[test]
+fn the_only_copy_of_a_refresh_token_is_not_given_away_for_a_snapshot_without_one() {
+    let mut other = World::user([token_to("newer", 300)]);
+    other.now = later(start(), minutes(5));
+    let newer = other.run(minutes(6)).snapshot();
+    let mut world = World::app([refreshed("at-1", "rt-1"), refreshed("at-2", "rt-2")]).storing([None]);
+    world.run(Duration::from_secs(10));
+    world.session.adopt(later(start(), minutes(6)), newer, &mut world.budget);
+    world.run(minutes(10));
+    assert_eq!(world.token().as_deref(), Some("at-1"), "{}", world.trace());
+}
