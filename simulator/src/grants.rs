@@ -23,7 +23,7 @@ impl Code {
     /// lost on the way, or somebody left it out.
     pub(crate) fn is_answered_by(&self, verifier: Option<&str>) -> bool {
         match (&self.challenge, verifier) {
-            (Some(challenge), Some(verifier)) => *challenge == s256(verifier),
+            (Some(challenge), Some(verifier)) => (43..=128).contains(&verifier.len()) && *challenge == s256(verifier),
             (None, None) => true,
             _ => false,
         }
@@ -91,6 +91,21 @@ impl Grants {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_verifier_has_the_length_of_rfc_7636() {
+        for (length, is_long_enough) in [(42, false), (43, true), (128, true), (129, false)] {
+            let verifier = "a".repeat(length);
+            let code = Code {
+                user: 1,
+                client_id: String::new(),
+                redirect_uri: String::new(),
+                challenge: Some(s256(&verifier)),
+                issued: None,
+            };
+            assert_eq!(code.is_answered_by(Some(&verifier)), is_long_enough, "{length}");
+        }
+    }
 
     #[test]
     fn a_challenge_is_the_one_of_rfc_7636() {

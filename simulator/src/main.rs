@@ -59,7 +59,7 @@ struct Arguments {
         long = "redirect-uri",
         value_name = "URI",
         value_parser = redirect_uri,
-        default_values = ["http://127.0.0.1:8765/callback", "http://localhost:8888/"]
+        default_values = ["http://127.0.0.1:8765/callback", "http://127.0.0.1:8080/callback"]
     )]
     redirect_uris: Vec<String>,
 

@@ -248,6 +248,7 @@ impl Shared {
             | EventKind::CaptchaAsked { .. }
             | EventKind::LockedOut { .. }
             | EventKind::Refused { .. }
+            | EventKind::RefreshRefused { .. }
             | EventKind::PossiblyKicked { .. }
             | EventKind::StoreFailed { .. } => Some(Some(event.to_string())),
             _ => None,

@@ -156,12 +156,6 @@ impl AuthorizationUrl {
     }
 }
 
-impl AsRef<str> for AuthorizationUrl {
-    fn as_ref(&self) -> &str {
-        self.as_str()
-    }
-}
-
 impl From<AuthorizationUrl> for String {
     fn from(url: AuthorizationUrl) -> Self {
         url.0

@@ -224,9 +224,15 @@ impl fmt::Display for EventKind {
             Self::PasswordCompromised { hint } => write!(f, "the password is in a known breach: {hint:?}"),
             Self::ConsentDueBy { at } => write!(f, "without a refresh, a new consent is due by {at:.0}"),
             Self::RefreshRefused { until: Some(until) } => {
-                write!(f, "the refresh token was refused; not presented again before {until:.0}")
+                write!(
+                    f,
+                    "the refresh token was refused and is not presented again before {until:.0}; once the access token \
+                     has ended, only another consent helps until then"
+                )
             }
-            Self::RefreshRefused { until: None } => f.write_str("the refresh token was refused; not presented again"),
+            Self::RefreshRefused { until: None } => {
+                f.write_str("the refresh token was refused and is not presented again: the user has to consent again")
+            }
             Self::RefreshOutcomeUnknown => {
                 f.write_str("the answer to a refresh is lost; its outcome is unknown, so a renewal comes first")
             }

@@ -92,7 +92,7 @@ fn it_prints_apart_what_oauth_needs() {
     assert_eq!(program.exports["TRADOVATE_CLIENT_ID"], "synthetic-client");
     assert_eq!(
         program.comments[1],
-        "# Or with OAuth in a browser, which is sent back to http://127.0.0.1:8765/callback or http://localhost:8888/:"
+        "# Or with OAuth in a browser, which is sent back to http://127.0.0.1:8765/callback or http://127.0.0.1:8080/callback:"
     );
 }
 
@@ -110,7 +110,7 @@ fn it_has_the_client_it_was_told() {
 
 #[test]
 fn its_client_has_a_name_for_people() {
-    let answer = page(&Program::start(&[]), "synthetic-client", "http://localhost:8888/", "");
+    let answer = page(&Program::start(&[]), "synthetic-client", "http://127.0.0.1:8080/callback", "");
     assert!(answer.body.contains("Allow <bdi>Synthetic App</bdi>"), "{}", answer.body);
 }
 

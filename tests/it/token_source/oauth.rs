@@ -140,3 +140,16 @@ fn a_source_of_an_app_goes_on_from_what_was_stored() {
         assert_eq!(server.statistics().requests(Endpoint::OauthToken), 1, "{kind:?}");
     }
 }
+
+#[test]
+fn a_session_that_only_a_consent_can_help_says_so() {
+    for kind in Kind::ALL {
+        let server = Simulator::builder().serve().unwrap();
+        let source = kind.of_code(server.environment(), app(), consent(&server)).build();
+        let token = source.token().unwrap();
+        server.with(|simulator| simulator.revoke("synthetic-user"));
+        source.rejected(&token, 401, "Invalid access token");
+        let error = source.token().unwrap_err();
+        assert!(error.to_string().contains("only another consent helps"), "{error}");
+    }
+}

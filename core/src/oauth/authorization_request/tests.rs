@@ -133,7 +133,10 @@ fn two_logins_have_nothing_in_common() {
 fn nothing_of_a_login_shows_in_debug() {
     let (url, pending) = request().begin(&Environment::live(), entropy()).unwrap();
     assert_eq!(format!("{url:?}"), "AuthorizationUrl(https://trader.tradovate.com/oauth?[redacted])");
-    let shown = format!("{url:?} {pending:?} {:?} {:?} {:?}", pending.snapshot(), entropy(), request());
+    assert_eq!(format!("{:?}", entropy()), "Entropy([redacted])");
+    let stored = format!("{:?}", pending.snapshot());
+    assert!(stored.starts_with("StoredAuthorization { asked: Asked { client_id: \"client\", "), "{stored}");
+    let shown = format!("{url:?} {pending:?} {stored} {:?}", request());
     let secrets = pending.awaited.unwrap();
     for secret in [secrets.state.expose(), secrets.code_verifier.unwrap().expose()] {
         assert!(!shown.contains(secret), "{shown}");

@@ -239,6 +239,20 @@ fn a_megabyte_is_no_answer() {
 }
 
 #[test]
+fn an_answer_may_be_as_long_as_the_limit() {
+    let filled = |length: usize, before: &str| {
+        let query = with_state("code=x&rest=");
+        [before, &query, &"x".repeat(length - before.len() - query.len())].concat()
+    };
+    // What fills it up belongs to the state, which is looked at only within the limit.
+    assert_eq!(refused(&filled(65536, "")), RedirectError::WrongState);
+    assert_eq!(refused(&filled(65537, "")), RedirectError::TooLong { limit: 65536 });
+    let at = [REDIRECT_URI, "?"].concat();
+    assert_eq!(pending().redirected(&filled(65536, &at)).unwrap_err(), RedirectError::WrongState);
+    assert_eq!(pending().redirected(&filled(65537, &at)).unwrap_err(), RedirectError::TooLong { limit: 65536 });
+}
+
+#[test]
 fn each_reason_of_the_rfc_has_its_advice() {
     let said: Vec<String> = [
         "access_denied&error_description=The+user+said+no.",

@@ -53,8 +53,8 @@ fn every_event_says_what_has_happened() {
     the password expires within 7 days, at 2026-11-24T15:00:00Z
     the password is in a known breach: PasswordCompromised
     without a refresh, a new consent is due by 2026-11-24T15:00:00Z
-    the refresh token was refused; not presented again before 2026-11-24T15:00:00Z
-    the refresh token was refused; not presented again
+    the refresh token was refused and is not presented again before 2026-11-24T15:00:00Z; once the access token has ended, only another consent helps until then
+    the refresh token was refused and is not presented again: the user has to consent again
     the answer to a refresh is lost; its outcome is unknown, so a renewal comes first
     a snapshot was not stored; offered again at 2026-11-24T15:00:00Z
     stopped: the refresh token is no longer good: the user has to authorize the app again

@@ -132,7 +132,7 @@ fn a_late_refresh_saves_the_user_a_new_consent() {
     0.761 → live oauthtoken (rt-0)
     0.761 OAuth exchange failed (Refused, InvalidGrant); next try at 0.794
     0.794 → live oauthtoken (rt-0)
-    0.794 the refresh token was refused; not presented again
+    0.794 the refresh token was refused and is not presented again: the user has to consent again
     0.794 stopped: ConsentRequired
     5.000 ← late
     5.000 refreshed, good until 2026-11-24T15:20:00Z

@@ -85,7 +85,7 @@ fn a_token_that_was_refused_twice_is_not_presented_for_six_hours() {
      64.535 → live oauthtoken (rt-1)
      64.535 OAuth exchange failed (Refused, InvalidGrant); next try at 64.568
      64.568 → live oauthtoken (rt-1)
-     64.568 the refresh token was refused; not presented again before 2026-11-24T21:04:34Z
+     64.568 the refresh token was refused and is not presented again before 2026-11-24T21:04:34Z; once the access token has ended, only another consent helps until then
      64.568 → live renewaccesstoken (at-1)
      64.568 renewed, good until 2026-11-24T16:30:00Z
     134.323 → live renewaccesstoken (renewed)
@@ -116,7 +116,7 @@ fn where_renewals_fail_too_ten_minutes_pass_between_tries() {
      64.535 → live oauthtoken (rt-1)
      64.535 OAuth exchange failed (Refused, InvalidGrant); next try at 64.568
      64.568 → live oauthtoken (rt-1)
-     64.568 the refresh token was refused; not presented again before 2026-11-24T21:04:34Z
+     64.568 the refresh token was refused and is not presented again before 2026-11-24T21:04:34Z; once the access token has ended, only another consent helps until then
      64.568 → live renewaccesstoken (at-1)
      64.568 renewal failed (500); next try at 74.568
      74.568 → live renewaccesstoken (at-1)
@@ -151,7 +151,7 @@ fn without_an_announced_end_the_second_refusal_is_final() {
      64.535 → live oauthtoken (rt-1)
      64.535 OAuth exchange failed (Refused, InvalidGrant); next try at 64.568
      64.568 → live oauthtoken (rt-1)
-     64.568 the refresh token was refused; not presented again
+     64.568 the refresh token was refused and is not presented again: the user has to consent again
      64.568 → live renewaccesstoken (at-1)
      64.568 renewed, good until 2026-11-24T16:20:00Z
     124.323 → live renewaccesstoken (renewed)
@@ -173,7 +173,7 @@ fn consent_is_required_once_the_refresh_token_has_ended() {
     64.535 → live oauthtoken (rt-1)
     64.535 OAuth exchange failed (Refused, InvalidGrant); next try at 64.568
     64.568 → live oauthtoken (rt-1)
-    64.568 the refresh token was refused; not presented again
+    64.568 the refresh token was refused and is not presented again: the user has to consent again
     64.568 → live renewaccesstoken (at-1)
     64.568 the server has ended the session
     64.568 stopped: ConsentRequired

@@ -119,7 +119,7 @@ fn refusals_and_penalties_are_stored() {
     64.535 → live oauthtoken (rt-1)
     64.535 OAuth exchange failed (Refused, InvalidGrant); next try at 64.568
     64.568 → live oauthtoken (rt-1)
-    64.568 the refresh token was refused; not presented again before 2026-11-24T21:04:34Z
+    64.568 the refresh token was refused and is not presented again before 2026-11-24T21:04:34Z; once the access token has ended, only another consent helps until then
     64.568 store
     64.568 → live renewaccesstoken (at-1)
     64.568 renewal postponed by the server until 2026-11-24T15:04:49Z
