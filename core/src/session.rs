@@ -31,6 +31,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use http::uri::Authority;
 use http::{Request, Response};
 use jiff::Timestamp;
 
@@ -168,6 +169,8 @@ pub(crate) struct Postponed {
     pub(crate) operation: Operation,
     pub(crate) ticket: PenaltyTicket,
     pub(crate) until: Timestamp,
+    /// Where it was sent on to, if it was.
+    pub(crate) host: Option<Authority>,
 }
 
 /// Events that nobody fetches; older ones are dropped.

@@ -239,6 +239,7 @@ fn read(mut fields: Fields) -> Result<Content, Damage> {
             operation: stored.operation.into(),
             ticket: PenaltyTicket::new(stored.ticket.into_owned(), Duration::ZERO),
             until: stored.until,
+            host: None,
         }),
         refused: refused.into_iter().map(|(fingerprint, until)| RefusedToken { fingerprint, until }).collect(),
         password_expires_at: fields.take("passwordExpiresAt")?,

@@ -1,6 +1,6 @@
 //! Exchanges: how a request leaves, when its answer is given up, and what a late one is still good for.
 
-use http::Request;
+use http::{Request, Uri};
 use jiff::Timestamp;
 
 use super::{Action, ExchangeId, Identity, Session, State, StopReason};
@@ -90,9 +90,9 @@ impl Session {
     }
 
     fn build(&self, operation: Operation) -> Result<Request<RequestBody>, BuildError> {
-        let ticket = self.ticket.as_ref().filter(|postponed| postponed.operation == operation);
-        let ticket = ticket.map(|postponed| postponed.ticket.clone());
-        match (operation, &self.identity, self.presentable(), &self.held) {
+        let postponed = self.ticket.as_ref().filter(|postponed| postponed.operation == operation);
+        let ticket = postponed.map(|postponed| postponed.ticket.clone());
+        let mut request = match (operation, &self.identity, self.presentable(), &self.held) {
             (Operation::LogIn, Identity::User(credentials), _, _) => {
                 AccessTokenRequest::new(credentials).with_ticket(ticket).request(&self.environment)
             }
@@ -104,7 +104,15 @@ impl Session {
             }
             // The plan asks for nothing of the kind.
             _ => Err(BuildError::Empty { field: "accessToken".into() }),
+        }?;
+        if let Some(host) = postponed.and_then(|postponed| postponed.host.clone()) {
+            let mut parts = request.uri().clone().into_parts();
+            parts.authority = Some(host);
+            if let Ok(there) = Uri::from_parts(parts) {
+                *request.uri_mut() = there;
+            }
         }
+        Ok(request)
     }
 
     /// The deadline has passed: the session goes on without the answer, but takes it if it still comes.

@@ -39,7 +39,7 @@ impl Session {
             }
             Error::Captcha { .. } => {
                 self.forgive(exchange, budget);
-                let until = later(now, CAPTCHA_CLOSES_FOR);
+                let until = later(now, with_room(CAPTCHA_CLOSES_FOR));
                 budget.close(operation, until);
                 self.unsaved = true;
                 return self.tell(now, EventKind::CaptchaAsked { operation, until });
@@ -50,8 +50,10 @@ impl Session {
                 self.log_ins.uncount(exchange.sent);
                 // The wait is the server's; our own pause only keeps a ticket without one from being a storm.
                 let longest = self.policy.longest_pause();
-                let until = self.pause.after_fault(now, ticket.wait(), longest, &mut self.jitter);
-                self.ticket = Some(Postponed { operation, ticket: ticket.clone(), until });
+                let until = self.pause.after_fault(now, with_room(ticket.wait()), longest, &mut self.jitter);
+                // Whoever gave the ticket gets it back.
+                let host = exchange.request.uri().authority().filter(|_| exchange.redirected).cloned();
+                self.ticket = Some(Postponed { operation, ticket: ticket.clone(), until, host });
                 self.unsaved = true;
                 return self.tell(now, EventKind::Postponed { operation, until });
             }
@@ -271,13 +273,21 @@ impl Session {
         until: Option<Timestamp>,
         budget: &mut RateBudget,
     ) {
-        let until = until.map(|until| self.clock.local_time(until)).max(Some(later(now, wait)));
+        let until = until.map(|until| self.clock.local_time(until)).max(Some(later(now, with_room(wait))));
         if let Some(until) = until {
             budget.lock_out(until);
             self.unsaved = true;
             self.tell(now, EventKind::LockedOut { until });
         }
     }
+}
+
+/// A wait that the server measures as well, by a clock of its own: who comes a moment too soon waits all over again, and a
+/// local clock that runs fast always comes too soon. A long wait gets a hundredth on top; in a minute no clock gains more
+/// than a request takes on its way.
+fn with_room(wait: Duration) -> Duration {
+    let room = wait.checked_div(100).filter(|_| wait > Duration::from_secs(60)).unwrap_or_default();
+    wait.saturating_add(room)
 }
 
 /// A fault of the server's or of what is in between.

@@ -33,6 +33,7 @@ fn full() -> StoredSession {
             operation: Operation::LogIn,
             ticket: PenaltyTicket::new("canary-ticket", Duration::ZERO),
             until: at("2026-11-24T14:00:15Z"),
+            host: None,
         }),
         refused: vec![RefusedToken { fingerprint: "0f".into(), until: at("2026-11-24T20:00:00Z") }],
         password_expires_at: Some(at("2026-12-24T00:00:00Z")),

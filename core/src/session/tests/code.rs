@@ -65,7 +65,7 @@ fn a_lock_out_outlasts_the_code() {
     let mut world = world([status(429, "")]);
     insta::assert_snapshot!(world.run(minutes(90)).trace(), @"
     0.000 → live oauthtoken (canary-code)
-    0.000 locked out: nothing is sent before 2026-11-24T15:00:00Z
+    0.000 locked out: nothing is sent before 2026-11-24T15:00:36Z
     0.000 stopped: CodeLost
     ");
     assert!(world.budget.locked_until(later(start(), minutes(59))).is_some());

@@ -141,3 +141,17 @@ fn a_redirected_request_is_dropped_with_its_token() {
     60.000 adopted a token, good until 2026-11-24T17:20:00Z
     "#);
 }
+
+#[test]
+fn a_ticket_goes_back_to_the_host_that_gave_it() {
+    let moved = moved("https://acme-demo.eval.ninjatrader.com/v1/auth/accesstokenrequest");
+    let penalty = ok(r#"{"p-ticket":"ticket","p-time":15}"#);
+    let mut world = World::user([moved, penalty, token_to("one", 80)]);
+    insta::assert_snapshot!(world.run(minutes(1)).trace(), @"
+    0.000 → demo accesstokenrequest
+    0.000 → acme-demo accesstokenrequest
+    0.000 login postponed by the server until 2026-11-24T14:00:15Z
+    0.250 → acme-demo accesstokenrequest with the ticket
+    0.250 logged in, good until 2026-11-24T15:20:00Z
+    ");
+}

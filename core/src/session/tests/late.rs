@@ -57,7 +57,7 @@ fn a_late_lock_out_counts_whatever_has_happened_since() {
     let mut world = World::user([Answer::Silence, token_to("two", 80)]);
     world.run(minutes(2));
     world.answer_late(status(429, ""));
-    assert_eq!(world.budget.locked_until(world.now), Some(later(world.now, minutes(60))));
+    assert_eq!(world.budget.locked_until(world.now), Some(later(world.now, Duration::from_secs(3636))));
     assert_eq!(world.token().as_deref(), Some("two"));
 }
 

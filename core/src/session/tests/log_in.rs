@@ -38,9 +38,9 @@ fn a_lock_out_is_waited_for() {
     let mut world = World::user([status(429, ""), token_to("one", 180)]);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
      0.000 → demo accesstokenrequest
-     0.000 locked out: nothing is sent before 2026-11-24T15:00:00Z
-    60.000 → demo accesstokenrequest
-    60.000 logged in, good until 2026-11-24T17:00:00Z
+     0.000 locked out: nothing is sent before 2026-11-24T15:00:36Z
+    60.600 → demo accesstokenrequest
+    60.600 logged in, good until 2026-11-24T17:00:00Z
     ");
 }
 

@@ -93,9 +93,9 @@ fn a_captcha_closes_the_log_in_for_an_hour_and_nothing_else() {
     let mut world = World::user([ok(CAPTCHA), token_to("one", 200)]);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
      0.000 → demo accesstokenrequest
-     0.000 the server asks for a captcha: no login before 2026-11-24T15:00:00Z
-    60.000 → demo accesstokenrequest
-    60.000 logged in, good until 2026-11-24T17:20:00Z
+     0.000 the server asks for a captcha: no login before 2026-11-24T15:00:36Z
+    60.600 → demo accesstokenrequest
+    60.600 logged in, good until 2026-11-24T17:20:00Z
     ");
     assert_eq!(world.budget.earliest(start(), Operation::Renew), start());
 }
@@ -107,7 +107,7 @@ fn a_captcha_on_renewal_is_waited_for_and_the_log_in_follows_expiry() {
      0.000 → demo accesstokenrequest
      0.000 logged in, good until 2026-11-24T15:20:00Z
     64.535 → demo renewaccesstoken (one)
-    64.535 the server asks for a captcha: no renewal before 2026-11-24T16:04:32Z
+    64.535 the server asks for a captcha: no renewal before 2026-11-24T16:05:08Z
     80.000 → demo accesstokenrequest
     80.000 logged in, good until 2026-11-24T16:40:00Z
     ");
@@ -119,9 +119,9 @@ fn a_longer_retry_after_is_kept() {
     let mut world = World::user([locked, token_to("one", 300)]);
     insta::assert_snapshot!(world.run(minutes(130)).trace(), @"
       0.000 → demo accesstokenrequest
-      0.000 locked out: nothing is sent before 2026-11-24T16:00:00Z
-    120.000 → demo accesstokenrequest
-    120.000 logged in, good until 2026-11-24T19:00:00Z
+      0.000 locked out: nothing is sent before 2026-11-24T16:01:12Z
+    121.200 → demo accesstokenrequest
+    121.200 logged in, good until 2026-11-24T19:00:00Z
     ");
 }
 
@@ -132,9 +132,9 @@ fn one_sessions_lock_out_silences_its_neighbours() {
     let mut neighbour = World::app([refreshed("one", "rt-1")]);
     neighbour.budget = world.budget.clone();
     insta::assert_snapshot!(neighbour.run(minutes(70)).trace(), @"
-    60.000 → live oauthtoken (rt-0)
-    60.000 refreshed, good until 2026-11-24T16:20:00Z
-    60.000 without a refresh, a new consent is due by 2026-11-25T17:00:00Z
+    60.600 → live oauthtoken (rt-0)
+    60.600 refreshed, good until 2026-11-24T16:20:36Z
+    60.600 without a refresh, a new consent is due by 2026-11-25T17:00:36Z
     ");
 }
 
@@ -149,11 +149,11 @@ fn a_lock_out_a_caller_has_seen_counts_too_and_starts_again_with_each() {
       0.000 → demo accesstokenrequest
       0.000 logged in, good until 2026-11-24T15:20:00Z
      60.000 a call is answered 429 "": LockedOut
-     60.000 locked out: nothing is sent before 2026-11-24T16:00:00Z
+     60.000 locked out: nothing is sent before 2026-11-24T16:00:36Z
      70.000 a call is answered 429 "": LockedOut
-     70.000 locked out: nothing is sent before 2026-11-24T16:10:00Z
-    130.000 → demo accesstokenrequest
-    130.000 logged in, good until 2026-11-24T18:00:00Z
+     70.000 locked out: nothing is sent before 2026-11-24T16:10:36Z
+    130.600 → demo accesstokenrequest
+    130.600 logged in, good until 2026-11-24T18:00:00Z
     "#);
 }
 
@@ -181,4 +181,15 @@ fn log_ins_that_succeed_take_nothing_from_the_neighbours() {
         assert!(world.token().is_some());
         budget = world.budget;
     }
+}
+
+#[test]
+fn a_long_penalty_is_waited_out_by_a_clock_that_runs_fast_too() {
+    let mut world = World::user([ok(r#"{"p-ticket":"ticket","p-time":3600}"#), token_to("one", 300)]);
+    insta::assert_snapshot!(world.run(minutes(61)).trace(), @"
+     0.000 → demo accesstokenrequest
+     0.000 login postponed by the server until 2026-11-24T15:00:36Z
+    60.600 → demo accesstokenrequest with the ticket
+    60.600 logged in, good until 2026-11-24T19:00:00Z
+    ");
 }

@@ -191,3 +191,18 @@ fn a_renewal_that_is_given_up_and_refused_later_has_failed_once() {
     21.512 renewal failed (500); next try at 31.512
     "#);
 }
+
+#[test]
+fn a_failed_log_in_is_no_failed_renewal() {
+    // The clock is set forward: the token is taken for expired, until the answer to the login corrects the clock.
+    let answers = [token_to("one", 80), status(500, ""), status(500, ""), status(500, ""), token_to("two", 200)];
+    let mut world = World::user(answers).ahead(SignedDuration::ZERO);
+    world.run(minutes(10));
+    world.reject(401, DEAD);
+    world.run(Duration::from_secs(601));
+    let jump = minutes(75);
+    world.now = later(world.now, jump);
+    world.ahead = Some(SignedDuration::try_from(jump).unwrap() * -1);
+    world.run(minutes(90));
+    assert_eq!(world.trace.iter().filter(|line| line.contains("accesstokenrequest")).count(), 2, "{}", world.trace());
+}

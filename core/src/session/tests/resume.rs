@@ -54,8 +54,8 @@ fn a_lock_out_survives_a_restart() {
     let stored = stored_at(10, World::user([status(429, "")]));
     let mut world = resumed_at(20, World::user([token_to("one", 200)]), stored);
     insta::assert_snapshot!(world.run(minutes(61)).trace(), @"
-    60.000 → demo accesstokenrequest
-    60.000 logged in, good until 2026-11-24T17:20:00Z
+    60.600 → demo accesstokenrequest
+    60.600 logged in, good until 2026-11-24T17:20:00Z
     ");
 }
 
@@ -64,14 +64,14 @@ fn a_captcha_and_a_ticket_survive_a_restart() {
     let stored = stored_at(0, World::user([ok(r#"{"p-ticket":"ticket","p-time":600}"#)]));
     let mut world = resumed_at(1, World::user([token_to("one", 200)]), stored);
     insta::assert_snapshot!(world.run(minutes(20)).trace(), @"
-    10.000 → demo accesstokenrequest with the ticket
-    10.000 logged in, good until 2026-11-24T17:20:00Z
+    10.100 → demo accesstokenrequest with the ticket
+    10.100 logged in, good until 2026-11-24T17:20:00Z
     ");
     let stored = stored_at(0, World::user([ok(r#"{"p-captcha":true}"#)]));
     let mut world = resumed_at(1, World::user([token_to("one", 200)]), stored);
     insta::assert_snapshot!(world.run(minutes(61)).trace(), @"
-    60.000 → demo accesstokenrequest
-    60.000 logged in, good until 2026-11-24T17:20:00Z
+    60.600 → demo accesstokenrequest
+    60.600 logged in, good until 2026-11-24T17:20:00Z
     ");
 }
 
