@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use super::Simulator;
 use crate::{
     endpoint::Endpoint, grants::Code, hosts::ApiHosts, lock_outs::LockOut, maintenance::Maintenance, options::Options,
-    penalties::Sanction, registration::OAuthClient, script::Scripted, statistics::Statistics, user::User,
+    penalties::Sanction, registration::OAuthClient, script::Scripted, sessions::Worth, statistics::Statistics,
+    user::User,
 };
 
 /// Control from tests.
@@ -46,6 +47,19 @@ impl Simulator {
     #[must_use]
     pub fn open_sessions(&self, user: &str) -> usize {
         self.id(user).map_or(0, |id| self.sessions.open_of(self.server_time(), id).len())
+    }
+
+    /// Whether an access token is good at the time last told: known, not expired, and its session not closed. It answers
+    /// without a request, so nothing is counted and no lock-out restarts.
+    ///
+    /// ```
+    /// use tradovate_auth_simulator::Simulator;
+    ///
+    /// assert!(!Simulator::builder().build().accepts("unknown"));
+    /// ```
+    #[must_use]
+    pub fn accepts(&self, token: &str) -> bool {
+        matches!(self.sessions.worth(self.server_time(), token), Worth::Good(_))
     }
 
     /// Answers the next request to an endpoint with a penalty. `None` means any of the four authentication endpoints.

@@ -1,0 +1,59 @@
+//! The laws of the session, as `design.md` numbers them, each judged from outside in a file of its own.
+//! A record and the ledger before it enter; what is wrong leaves. None of them looks into a session.
+
+use crate::journal::Record;
+use crate::ledger::Ledger;
+
+mod back_off;
+mod contradictions;
+mod expiry;
+mod kicks;
+mod liveness;
+mod lock_outs;
+mod logins;
+mod one_in_flight;
+mod penalties;
+mod refresh_tokens;
+mod refusals;
+mod stored_first;
+mod trusted_hosts;
+
+/// A law.
+pub(crate) trait Law {
+    /// Its number in the design.
+    fn number(&self) -> u8;
+
+    /// Holds a record against it: what is wrong, if anything is.
+    fn judge(&mut self, record: &Record, ledger: &Ledger) -> Option<String>;
+}
+
+/// All laws, for a fleet of so many programs.
+#[must_use]
+pub(crate) fn all(programs: usize, addresses: usize) -> Vec<Box<dyn Law>> {
+    vec![
+        Box::new(one_in_flight::OneInFlight::new(programs)),
+        Box::new(expiry::NotPastExpiry),
+        Box::new(logins::NoLoginWhileRenewable),
+        Box::new(penalties::PenaltiesAreServed::new(programs)),
+        Box::new(lock_outs::LockOutsAreKept::new(addresses)),
+        Box::new(contradictions::ContradictionInstallsNothing::new(programs)),
+        Box::new(trusted_hosts::OnlyToTrustedHosts),
+        Box::new(refusals::RefusedCredentialsRest::new(programs, addresses)),
+        Box::new(back_off::NoSpinning::new(programs)),
+        Box::new(liveness::UsableAgain::new(programs, addresses)),
+        Box::new(stored_first::StoredBeforeUsed::new(programs)),
+        Box::new(kicks::RefusalsCostNoSession::new(programs)),
+        Box::new(refresh_tokens::RefusedTwiceRests::new(programs)),
+    ]
+}
+
+/// A violation of a law.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The law's number.
+    pub law: u8,
+    /// The program that broke it.
+    pub program: usize,
+    /// What is wrong.
+    pub what: String,
+}

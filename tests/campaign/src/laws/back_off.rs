@@ -1,0 +1,111 @@
+//! Law 9: `poll` never spins: `Wait` is in the future, back-off is exponential, capped, jittered.
+
+use std::collections::VecDeque;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Law;
+use crate::journal::{Outcome, Record, What};
+use crate::ledger::{DEADLINE, Ledger};
+use crate::wire::Says;
+
+/// No session has a reason for so many requests within a minute: seven tries whose pauses double, each sent on to
+/// another host once, and a lost session in between.
+const WITHIN_A_MINUTE: usize = 20;
+
+/// The longest pause of the default policy.
+const LONGEST: SignedDuration = SignedDuration::from_secs(60);
+
+/// After the n-th fault in a row, the next request waits at least half of 2^(n-1) seconds, or of a minute where that is
+/// less: jitter takes away no more than half. A fault is a request without an answer, a 408 or 5xx, or a 200 that can't
+/// be read. A grant, a refusal, a redirect, a 401 and the owner end the row, and so may a token that is given up after
+/// three failed renewals.
+pub(super) struct NoSpinning(Vec<Row>);
+
+#[derive(Debug, Clone, Default)]
+struct Row {
+    faults: u32,
+    last: Option<Timestamp>,
+    /// A token has been given up since the last grant.
+    has_given_up: bool,
+    sent: VecDeque<Timestamp>,
+}
+
+impl NoSpinning {
+    pub(super) fn new(programs: usize) -> Self {
+        Self(vec![Row::default(); programs])
+    }
+}
+
+impl Row {
+    fn fault(&mut self, at: Timestamp) {
+        self.faults += 1;
+        self.last = Some(at);
+    }
+
+    fn end(&mut self) {
+        (self.faults, self.last) = (0, None);
+    }
+
+    fn allowed(&self) -> Option<Timestamp> {
+        let doubled = SignedDuration::from_secs(1 << self.faults.saturating_sub(1).min(6)).min(LONGEST);
+        Some(self.last? + doubled / 2)
+    }
+}
+
+impl Law for NoSpinning {
+    fn number(&self) -> u8 {
+        9
+    }
+
+    fn judge(&mut self, record: &Record, ledger: &Ledger) -> Option<String> {
+        let known = ledger.of(record);
+        let row = &mut self.0[record.program];
+        match &record.what {
+            What::Spins => Some("wants ever more in one moment".into()),
+            What::Waits(until) => (*until <= record.local).then(|| "waits for what has passed".into()),
+            What::Sent(..) => {
+                if let Some(pending) = known.pending {
+                    row.fault(ledger.exchanges[pending].local + DEADLINE);
+                }
+                row.sent.push_back(record.local);
+                row.sent.retain(|sent| *sent + SignedDuration::from_secs(60) > record.local);
+                if row.sent.len() > WITHIN_A_MINUTE {
+                    return Some(format!("{} requests within a minute", row.sent.len()));
+                }
+                let allowed = row.allowed().filter(|allowed| record.local < *allowed)?;
+                let may_give_up = known.is_reported && (row.faults >= 3 || ledger.may_be_given_up(record));
+                if may_give_up && !row.has_given_up {
+                    row.has_given_up = true;
+                    row.end();
+                    return None;
+                }
+                Some(format!("sent before {allowed:.3} local, after {} faults in a row", row.faults))
+            }
+            What::Delivered { exchange, outcome, is_repeated: false, .. } => {
+                let is_current = known.pending == Some(*exchange);
+                // Past its deadline it was given up.
+                let at = record.local.min(ledger.exchanges[*exchange].local + DEADLINE);
+                match outcome {
+                    Outcome::Failure(_) if is_current => row.fault(at),
+                    Outcome::Answer(answer) => match answer.says {
+                        Says::Fault | Says::Garbage if is_current => row.fault(at),
+                        Says::Fault | Says::Garbage | Says::Penalty(..) | Says::Captcha | Says::LockedOut(_) => {}
+                        _ => row.end(),
+                    },
+                    Outcome::Failure(_) => {}
+                }
+                None
+            }
+            What::Handed(Some(seen)) if seen.generation > known.generation() => {
+                row.has_given_up = false;
+                None
+            }
+            What::Started(_) | What::Consented | What::CredentialsReplaced | What::AnswerAdopted(_) => {
+                row.end();
+                None
+            }
+            _ => None,
+        }
+    }
+}

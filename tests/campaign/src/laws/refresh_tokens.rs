@@ -1,0 +1,85 @@
+//! Law 13: a refresh token that was refused twice is not presented again for six hours.
+
+use std::collections::HashMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Law;
+use crate::journal::{Outcome, Record, What};
+use crate::ledger::{Ledger, Standing};
+use crate::names::Name;
+use crate::wire::{Operation, Says};
+
+const SIX_HOURS: SignedDuration = SignedDuration::from_hours(6);
+
+/// The hours are those of the program's own clock; a refusal counts where the session was waiting for it, or where
+/// nothing has been sent since.
+///
+/// A program that crashes knows of it as far as the snapshot has it that it comes back from, and has forgotten a single
+/// refusal.
+pub(super) struct RefusedTwiceRests {
+    programs: Vec<History>,
+    /// What was known when a snapshot was made.
+    snapshots: HashMap<usize, HashMap<Name, Timestamp>>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct History {
+    refused_once: Option<Name>,
+    barred_until: HashMap<Name, Timestamp>,
+}
+
+impl RefusedTwiceRests {
+    pub(super) fn new(programs: usize) -> Self {
+        Self { programs: vec![History::default(); programs], snapshots: HashMap::new() }
+    }
+}
+
+impl Law for RefusedTwiceRests {
+    fn number(&self) -> u8 {
+        13
+    }
+
+    fn judge(&mut self, record: &Record, ledger: &Ledger) -> Option<String> {
+        let history = &mut self.programs[record.program];
+        match &record.what {
+            What::Sent(_, asked) => {
+                let token = asked.refresh?;
+                let until = history.barred_until.get(&token).filter(|until| record.local < **until)?;
+                Some(format!("{token} was refused twice, and is presented before {until:.3} local"))
+            }
+            What::Delivered { exchange, outcome: Outcome::Answer(answer), is_repeated: false, .. } => {
+                let sent = &ledger.exchanges[*exchange].asked;
+                let token = sent.refresh.filter(|_| sent.operation == Operation::Refresh)?;
+                match answer.says {
+                    Says::Grant(_) if !ledger.is_superseded(record, *exchange) => history.refused_once = None,
+                    Says::Refused if ledger.standing(record, *exchange) != Standing::Overtaken => {
+                        if history.refused_once.take() == Some(token) {
+                            history.barred_until.insert(token, record.local + SIX_HOURS);
+                        } else {
+                            history.refused_once = Some(token);
+                        }
+                    }
+                    _ => {}
+                }
+                None
+            }
+            What::Offered(number, _) => {
+                if !history.barred_until.is_empty() {
+                    self.snapshots.insert(*number, history.barred_until.clone());
+                }
+                None
+            }
+            What::Started(snapshot) => {
+                let stored = snapshot.and_then(|(number, _)| self.snapshots.get(&number).cloned());
+                *history = History { refused_once: None, barred_until: stored.unwrap_or_default() };
+                None
+            }
+            What::Consented => {
+                *history = History::default();
+                None
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Law 11: stored before used: where a store is configured, a new token or refresh token is handed out or presented only
+//! after its snapshot is stored. A crash or a cancelled call loses nothing that had been received and stored.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Law;
+use crate::journal::{Record, What};
+use crate::ledger::Ledger;
+use crate::names::Name;
+use crate::wire::Operation;
+
+/// Stored is what was in a snapshot that the session was told is stored. A program that comes back with a token in its
+/// store that has more than a minute left hands that out first, or renews it; it does not ask for another one.
+pub(super) struct StoredBeforeUsed {
+    /// What the program has come back with, and has not used yet.
+    found: Vec<Option<(Name, Timestamp)>>,
+}
+
+impl StoredBeforeUsed {
+    pub(super) fn new(programs: usize) -> Self {
+        Self { found: vec![None; programs] }
+    }
+}
+
+impl Law for StoredBeforeUsed {
+    fn number(&self) -> u8 {
+        11
+    }
+
+    fn judge(&mut self, record: &Record, ledger: &Ledger) -> Option<String> {
+        let known = ledger.of(record);
+        let found = &mut self.found[record.program];
+        let (used, is_presented) = match &record.what {
+            What::Started(snapshot) => {
+                *found = snapshot.and_then(|(_, kept)| kept.access);
+                return None;
+            }
+            What::Consented => {
+                *found = None;
+                return None;
+            }
+            What::Handed(Some(seen)) => ([Some(seen.token), None], false),
+            What::Sent(_, asked) => ([asked.bearer, asked.refresh], true),
+            _ => return None,
+        };
+        if let Some((token, end)) = found.take() {
+            let has_time = ledger.latest_server_now(record) + SignedDuration::from_secs(60) < end;
+            let is_forgotten = match &record.what {
+                What::Sent(_, asked) => asked.operation == Operation::LogIn,
+                _ => used[0] != Some(token),
+            };
+            if has_time && is_forgotten {
+                return Some(format!("{token} was stored, and is forgotten"));
+            }
+        }
+        if !known.has_store {
+            return None;
+        }
+        let name = used.into_iter().flatten().find(|name| !known.stored.contains(name))?;
+        let verb = if is_presented { "presented" } else { "handed out" };
+        Some(format!("{name} is {verb} before it is stored"))
+    }
+}

@@ -1,0 +1,34 @@
+//! A campaign: fleets of sessions against the simulator in virtual time, with all that can befall them, judged by the
+//! laws of the session.
+//!
+//! A seed makes a [`Scenario`]; [`run`] brings it about and says what was violated; [`shrink`] makes it small. Everything
+//! is decided by the seed: the same one lives through the same days, to the millisecond and to the byte.
+//!
+//! ```
+//! use campaign::{Scenario, Way, run};
+//!
+//! let end = run(&Scenario::from_seed(1), Way::default());
+//! assert!(end.violations.is_empty());
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod journal;
+mod laws;
+mod ledger;
+mod mutants;
+mod names;
+mod report;
+mod scenario;
+mod shrink;
+mod tally;
+mod wire;
+mod world;
+
+pub use laws::Violation;
+pub use mutants::{Find, Mutant, hunt};
+pub use report::{Failure, campaign, replay};
+pub use scenario::{Address, Contradiction, Fault, Login, Program, Report, Scenario, Server, Storm, Timed, Trouble};
+pub use shrink::shrink;
+pub use tally::Tally;
+pub use world::{End, Way, run};

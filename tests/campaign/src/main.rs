@@ -1,0 +1,76 @@
+//! Runs a campaign, replays one seed of it, or shows that its checkers notice what they are there for.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use campaign::{Mutant, Scenario, campaign, hunt, replay};
+use clap::Parser;
+
+/// Fleets of sessions against the simulator in virtual time, judged by the laws of the session.
+#[derive(Parser)]
+struct Arguments {
+    /// Session-days to live through.
+    #[arg(long, default_value_t = 1000.0)]
+    days: f64,
+    /// The first seed, or the one to replay.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Replays the one seed and prints what happens in it.
+    #[arg(long)]
+    trace: bool,
+    /// How many threads.
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
+    /// Breaks each law on purpose and says how many seeds it took until that was noticed.
+    #[arg(long)]
+    mutants: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let is_good = if arguments.mutants {
+        mutants(arguments.seed)
+    } else if arguments.trace {
+        traced(arguments.seed)
+    } else {
+        lived_through(&arguments)
+    };
+    if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn lived_through(arguments: &Arguments) -> bool {
+    let start = Instant::now();
+    let (tally, failure) = campaign(arguments.seed, arguments.days, arguments.threads);
+    print!("{tally}");
+    println!("wall               {:.1} s", start.elapsed().as_secs_f64());
+    if let Some(failure) = &failure {
+        println!("\n{failure}");
+    }
+    if tally.calm_logins != tally.calm_sessions {
+        println!("a session logs in more than once, or not at all, although nothing befalls it");
+    }
+    failure.is_none() && tally.calm_logins == tally.calm_sessions
+}
+
+fn traced(seed: u64) -> bool {
+    let end = replay(seed);
+    print!("{}", Scenario::from_seed(seed));
+    end.trace.iter().for_each(|line| println!("{line}"));
+    end.violations.iter().for_each(|found| println!("law {}: s{} {}", found.law, found.program, found.what));
+    end.violations.is_empty()
+}
+
+fn mutants(first: u64) -> bool {
+    println!("law  seeds  mutant                    what the checker says");
+    let mut are_all_found = true;
+    for mutant in Mutant::ALL {
+        let name = format!("{mutant:?}");
+        let find = hunt(mutant, first, 1000);
+        are_all_found &= find.is_some();
+        match find {
+            Some(find) => println!("{:>3}  {:>5}  {name:<24}  {}", mutant.law(), find.seeds, find.what),
+            None => println!("{:>3}      -  {name:<24}  not noticed", mutant.law()),
+        }
+    }
+    are_all_found
+}

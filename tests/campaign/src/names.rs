@@ -1,0 +1,52 @@
+//! Names for secrets: `t3`, `rt2`, `k1` in place of texts of two hundred characters.
+//! Texts enter where something is seen on the wire or in a snapshot; names leave, the same for the same text. Laws and
+//! traces know names alone.
+
+use std::collections::HashMap;
+use std::fmt;
+
+/// What a text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    /// An access token.
+    Access,
+    /// A refresh token.
+    Refresh,
+    /// A penalty ticket.
+    Ticket,
+}
+
+/// The name of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Name {
+    kind: Kind,
+    number: u32,
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            Kind::Access => "t",
+            Kind::Refresh => "rt",
+            Kind::Ticket => "k",
+        };
+        write!(f, "{kind}{}", self.number)
+    }
+}
+
+/// All names given so far.
+#[derive(Debug, Default)]
+pub(crate) struct Names(HashMap<String, Name>);
+
+impl Names {
+    /// The name of a text.
+    pub(crate) fn of(&mut self, kind: Kind, text: &str) -> Name {
+        if let Some(name) = self.0.get(text) {
+            return *name;
+        }
+        let number = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
+        let name = Name { kind, number };
+        self.0.insert(text.to_owned(), name);
+        name
+    }
+}

@@ -1,0 +1,92 @@
+//! Many scenarios, one after the other or on some threads: their tallies added up, and the first failure made small and
+//! readable.
+
+use std::fmt;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+
+use crate::laws::Violation;
+use crate::scenario::Scenario;
+use crate::shrink::shrink;
+use crate::tally::Tally;
+use crate::world::{End, Way, run};
+
+/// A scenario that violates a law.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// The seed it came from.
+    pub seed: u64,
+    /// What it violates.
+    pub violation: Violation,
+    /// What is left of it.
+    pub scenario: Scenario,
+    /// What happens in it, one line per event.
+    pub trace: Vec<String>,
+}
+
+/// The last lines of a trace that are printed.
+const LINES: usize = 200;
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Violation { law, program, what } = &self.violation;
+        writeln!(f, "seed {} violates law {law}: s{program} {what}", self.seed)?;
+        writeln!(f, "replay: cargo run --release -p campaign -- --seed {} --trace", self.seed)?;
+        writeln!(f, "what is left of it:\n{}", self.scenario)?;
+        let skipped = self.trace.len().saturating_sub(LINES);
+        if skipped > 0 {
+            writeln!(f, "({skipped} lines before)")?;
+        }
+        self.trace.iter().skip(skipped).try_for_each(|line| writeln!(f, "{line}"))
+    }
+}
+
+/// Runs scenarios from a seed on until so many session-days are lived through, or one fails.
+#[must_use]
+pub fn campaign(first: u64, days: f64, threads: usize) -> (Tally, Option<Failure>) {
+    let next = AtomicU64::new(first);
+    let (total, failed) = (Mutex::new(Tally::default()), Mutex::new(None::<u64>));
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    let mut end = run(&Scenario::from_seed(seed), Way::default());
+                    end.tally.violations = end.violations.len() as u64;
+                    let Ok(mut total) = total.lock() else { return };
+                    total.add(&end.tally);
+                    if !end.violations.is_empty()
+                        && let Ok(mut failed) = failed.lock()
+                    {
+                        *failed = Some(failed.map_or(seed, |other| other.min(seed)));
+                    }
+                    if total.session_days >= days || !end.violations.is_empty() {
+                        is_over.store(true, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    let total = total.into_inner().unwrap_or_default();
+    let failed = failed.into_inner().unwrap_or_default();
+    (total, failed.and_then(explain))
+}
+
+/// Runs one scenario with a trace.
+#[must_use]
+pub fn replay(seed: u64) -> End {
+    run(&Scenario::from_seed(seed), Way { is_traced: true, ..Way::default() })
+}
+
+fn explain(seed: u64) -> Option<Failure> {
+    let scenario = Scenario::from_seed(seed);
+    let law = run(&scenario, Way::default()).violations.first()?.law;
+    let fails =
+        |scenario: &Scenario| run(scenario, Way::default()).violations.first().is_some_and(|found| found.law == law);
+    let scenario = shrink(&scenario, fails);
+    let end = run(&scenario, Way { is_traced: true, ..Way::default() });
+    let violation = end.violations.into_iter().next()?;
+    Some(Failure { seed, violation, scenario, trace: end.trace })
+}

@@ -1,0 +1,149 @@
+//! What can befall a fleet: on the wire, on the server, at the clocks, at the stores, and in the programs themselves.
+//! Plain data with the numbers of those it meets; the world brings it about.
+
+use jiff::SignedDuration;
+
+/// A fault and its time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Timed {
+    /// Since the start.
+    pub at: SignedDuration,
+    /// What happens.
+    pub fault: Fault,
+}
+
+/// What happens.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fault {
+    /// Something happens to the next request of a program, or to its answer.
+    Wire(usize, Trouble),
+    /// A proxy answers everything.
+    Storm(Storm, SignedDuration),
+    /// The server is in maintenance; whether it answers with a page of HTML.
+    Maintenance(bool, SignedDuration),
+    /// The next request for authentication, whoever sends it, gets a penalty of seconds.
+    Penalty(u64),
+    /// The next login or renewal, whoever sends it, gets a captcha; whether it is a login.
+    Captcha(bool),
+    /// A network address is locked out, by 423 or 429, perhaps with `Retry-After`.
+    LockOut {
+        /// Whom it meets.
+        address: usize,
+        /// 423 rather than 429.
+        is_warning: bool,
+        /// Seconds.
+        retry_after: Option<u64>,
+    },
+    /// Somebody else logs in with the password of the user, as often as said.
+    Kick(usize, u32),
+    /// The server closes all sessions of the user.
+    CloseSessions(usize),
+    /// The server ends the life of the user's access tokens.
+    Expire(usize),
+    /// The server forgets the user's tokens, the refresh token included.
+    Revoke(usize),
+    /// The user's password changes; its programs learn of it later.
+    ChangePassword {
+        /// Whose.
+        user: usize,
+        /// After which time.
+        told_after: SignedDuration,
+        /// By the answer to the change, which has a token, besides the new password.
+        by_answer: bool,
+    },
+    /// The user is served on hosts of its own, of this number; on the vendor's own with 0.
+    MoveHosts(usize, u8),
+    /// The next refreshes, whoever sends them, are refused without a reason.
+    RefuseRefreshes(u32),
+    /// The store of a program fails, or says nothing at all, for a time.
+    Store {
+        /// Whose.
+        program: usize,
+        /// Whether it says nothing.
+        is_silent: bool,
+        /// For how long.
+        lasts: SignedDuration,
+    },
+    /// A program crashes and comes back after a time from its last stored snapshot, where it has a store.
+    Crash(usize, SignedDuration),
+    /// All programs behind an address crash: what they shared is lost as well.
+    CrashAll(usize, SignedDuration),
+    /// A caller of a program meets something as often as said, every half minute, though nothing is wrong with the token.
+    Reported(usize, Report, u32),
+    /// The clock of an address is set forward.
+    Jump(usize, SignedDuration),
+}
+
+/// What happens to a request or its answer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Trouble {
+    /// No connection: the request does not leave.
+    ResetBefore,
+    /// The connection breaks before the answer.
+    ResetAfter,
+    /// The answer never comes, and nothing tells so.
+    Lost,
+    /// The answer comes late.
+    Delayed(SignedDuration),
+    /// The answer comes twice.
+    Duplicated(SignedDuration),
+    /// The request is delivered late, long after it was given up.
+    RequestDelayed(SignedDuration),
+    /// The answer breaks off.
+    BrokenOff,
+    /// The answer is too long to be read.
+    Oversized,
+    /// Half of the body comes, as if it were whole.
+    Halved,
+    /// A byte of the body is another one.
+    Corrupted,
+    /// A fault instead of the answer, after the server has handled the request.
+    StatusAfter(u16),
+    /// A fault instead of the answer; the server never saw the request.
+    Status(u16),
+    /// An answer that contradicts itself.
+    Contradiction(Contradiction),
+    /// A redirect to a host that is not the vendor's; the server never saw the request.
+    EvilRedirect,
+    /// The driver drops the exchange: the session hears nothing.
+    Cancelled,
+}
+
+/// What an answer contradicts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contradiction {
+    /// A token beside an error.
+    BesideError,
+    /// Another user than before.
+    OtherUser,
+    /// An expiry in the past.
+    ExpiredAlready,
+    /// A token that is none.
+    MalformedToken,
+}
+
+/// What answers in place of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Storm {
+    /// This status with an empty body.
+    Status(u16),
+    /// 502 with a page of HTML.
+    Html,
+    /// No connection.
+    NoConnection,
+    /// No answer.
+    Silence,
+}
+
+/// What a caller has met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Report {
+    /// 401 with an empty body.
+    Unclear,
+    /// 401 `Access is denied`.
+    Denied,
+    /// 401 `Invalid access token`, from a host that is not in step.
+    Dead,
+    /// This status with an empty body.
+    Status(u16),
+}

@@ -1,0 +1,25 @@
+//! A scenario as text, for whoever reads a failure.
+//! One line each for the server, an address, a program and a fault; those that were taken away are left out.
+
+use std::fmt::{self, Formatter};
+
+use super::Scenario;
+
+pub(super) fn write(scenario: &Scenario, f: &mut Formatter<'_>) -> fmt::Result {
+    writeln!(f, "seed {}, {} users, {:?}", scenario.seed, scenario.users, scenario.length)?;
+    writeln!(f, "  {:?}", scenario.server)?;
+    for (number, address) in scenario.addresses.iter().enumerate() {
+        if scenario.present().any(|(_, program)| program.address == number) {
+            writeln!(f, "  a{number}: {address:?}")?;
+        }
+    }
+    for (number, program) in scenario.present() {
+        let store = if program.has_store { "with a store" } else { "without a store" };
+        let super::Program { user, address, login, starts, .. } = program;
+        writeln!(f, "  s{number}: {login:?} of u{user} behind a{address} {store}, starts at {starts:?}")?;
+    }
+    for timed in &scenario.faults {
+        writeln!(f, "  at {:?}: {:?}", timed.at, timed.fault)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,136 @@
+//! What is counted: requests, faults, minutes with and without a good token, logins.
+//! Each world makes a tally of its own; tallies are added up.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::SignedDuration;
+
+use crate::scenario::Scenario;
+use crate::wire::Operation;
+
+/// What was counted.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Tally {
+    /// Scenarios.
+    pub scenarios: u64,
+    /// Scenarios without a fault.
+    pub calm: u64,
+    /// Days that sessions have lived through.
+    pub session_days: f64,
+    /// Requests of sessions by what they ask for.
+    pub requests: BTreeMap<Operation, u64>,
+    /// Faults that met somebody, by their kind.
+    pub faults: BTreeMap<&'static str, u64>,
+    /// Penalties that were delivered.
+    pub penalties: u64,
+    /// Consents of users.
+    pub consents: u64,
+    /// Minutes in which the server was well for a program.
+    pub probes: u64,
+    /// Of them, those without a token.
+    pub without_token: u64,
+    /// Of them, those with a token that the server did not accept.
+    pub not_accepted: u64,
+    /// Minutes without a good token, by what had befallen the program last.
+    pub unavailable: BTreeMap<&'static str, u64>,
+    /// Sessions by password in calm scenarios.
+    pub calm_sessions: u64,
+    /// Their logins.
+    pub calm_logins: u64,
+    /// The longest time that it took after the last fault until all were usable.
+    pub longest_recovery: SignedDuration,
+    /// Violations of laws.
+    pub violations: u64,
+}
+
+impl Tally {
+    pub(crate) fn count_request(&mut self, operation: Operation) {
+        *self.requests.entry(operation).or_default() += 1;
+    }
+
+    pub(crate) fn count_fault(&mut self, kind: &'static str) {
+        *self.faults.entry(kind).or_default() += 1;
+    }
+
+    pub(crate) fn count_probe(&mut self, is_accepted: bool, has_token: bool, last_fault: &'static str) {
+        self.probes += 1;
+        if !is_accepted {
+            self.without_token += u64::from(!has_token);
+            self.not_accepted += u64::from(has_token);
+            *self.unavailable.entry(last_fault).or_default() += 1;
+        }
+    }
+
+    pub(crate) fn end_of(&mut self, scenario: &Scenario, logins: impl Iterator<Item = u64>) {
+        self.scenarios = 1;
+        self.session_days = scenario.session_days();
+        if scenario.is_calm() {
+            self.calm = 1;
+            for logins in logins {
+                self.calm_sessions += 1;
+                self.calm_logins += logins;
+            }
+        }
+    }
+
+    /// Adds another tally.
+    pub fn add(&mut self, other: &Self) {
+        self.scenarios += other.scenarios;
+        self.calm += other.calm;
+        self.session_days += other.session_days;
+        self.penalties += other.penalties;
+        self.consents += other.consents;
+        self.probes += other.probes;
+        self.without_token += other.without_token;
+        self.not_accepted += other.not_accepted;
+        self.calm_sessions += other.calm_sessions;
+        self.calm_logins += other.calm_logins;
+        self.violations += other.violations;
+        self.longest_recovery = self.longest_recovery.max(other.longest_recovery);
+        other.requests.iter().for_each(|(kind, count)| *self.requests.entry(*kind).or_default() += count);
+        other.faults.iter().for_each(|(kind, count)| *self.faults.entry(kind).or_default() += count);
+        other.unavailable.iter().for_each(|(kind, count)| *self.unavailable.entry(kind).or_default() += count);
+    }
+
+    /// The share of minutes with a good token.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a share needs no more digits")]
+    pub fn availability(&self) -> f64 {
+        let good = self.probes - self.without_token - self.not_accepted;
+        if self.probes == 0 { 1.0 } else { good as f64 / self.probes as f64 }
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "scenarios          {} ({} calm)", self.scenarios, self.calm)?;
+        writeln!(f, "session-days       {:.1}", self.session_days)?;
+        let total: u64 = self.requests.values().sum();
+        writeln!(f, "requests           {total}")?;
+        for (operation, count) in &self.requests {
+            writeln!(f, "  {:<24} {count}", format!("{operation:?}"))?;
+        }
+        let total: u64 = self.faults.values().sum();
+        writeln!(f, "faults             {total}")?;
+        for (kind, count) in &self.faults {
+            writeln!(f, "  {kind:<24} {count}")?;
+        }
+        writeln!(f, "penalties          {}", self.penalties)?;
+        writeln!(f, "consents           {}", self.consents)?;
+        writeln!(
+            f,
+            "availability       {:.4} % ({} minutes, {} without a token, {} with one that was not accepted)",
+            self.availability() * 100.0,
+            self.probes,
+            self.without_token,
+            self.not_accepted
+        )?;
+        for (kind, count) in &self.unavailable {
+            writeln!(f, "  after {kind:<24} {count} minutes")?;
+        }
+        writeln!(f, "longest recovery   {:?}", self.longest_recovery)?;
+        writeln!(f, "calm logins        {} of {} sessions by password", self.calm_logins, self.calm_sessions)?;
+        writeln!(f, "violations         {}", self.violations)
+    }
+}

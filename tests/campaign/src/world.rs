@@ -1,0 +1,263 @@
+//! A world: sessions, a network and the simulator in virtual time.
+//! A scenario enters; an [`End`] leaves, with what was counted, what was violated, and the trace where one was wanted.
+//! Nothing here knows a real clock, a thread or a random number that does not come from the seed.
+
+use jiff::{SignedDuration, Timestamp};
+use tradovate_auth_core::{Action, RateBudget, StopReason};
+
+use crate::journal::{Record, Seen, What};
+use crate::laws::Violation;
+use crate::mutants::{Mutant, Tamper};
+use crate::names::{Kind, Names};
+use crate::scenario::Scenario;
+use crate::tally::Tally;
+use clock::Clock;
+use court::Court;
+use exchange::Exchange;
+use program::Program;
+use queue::{Event, Queue};
+use server::Server;
+
+mod clock;
+mod court;
+mod exchange;
+mod faults;
+mod owner;
+mod probes;
+mod program;
+mod queue;
+mod server;
+mod spoil;
+mod store;
+
+/// What a session may want in one moment before it is said to spin.
+const ACTIONS_AT_ONCE: usize = 50;
+
+/// What became of a scenario.
+#[derive(Debug)]
+pub struct End {
+    /// What was counted.
+    pub tally: Tally,
+    /// What was violated.
+    pub violations: Vec<Violation>,
+    /// One line per event, where a trace was wanted.
+    pub trace: Vec<String>,
+}
+
+/// How a scenario is run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Way {
+    /// Whether a trace is kept.
+    pub is_traced: bool,
+    /// What is done to the sessions' doings, to see whether the laws notice.
+    pub mutant: Option<Mutant>,
+    /// Go on over violations of other laws than this one.
+    pub only_law: Option<u8>,
+}
+
+/// Runs a scenario to its end, or to the first violation.
+#[must_use]
+pub fn run(scenario: &Scenario, way: Way) -> End {
+    World::new(scenario, way).run()
+}
+
+struct Address {
+    clock: Clock,
+    budget: RateBudget,
+}
+
+struct World<'s> {
+    scenario: &'s Scenario,
+    way: Way,
+    now: Timestamp,
+    queue: Queue,
+    server: Server,
+    addresses: Vec<Address>,
+    programs: Vec<Program>,
+    exchanges: Vec<Exchange>,
+    snapshots: usize,
+    names: Names,
+    court: Court,
+    tally: Tally,
+    /// The refresh token of each user, by the server.
+    refresh_tokens: Vec<Option<crate::names::Name>>,
+    /// When the faults have ended.
+    calm_since: Option<Timestamp>,
+    is_over: bool,
+}
+
+impl<'s> World<'s> {
+    fn new(scenario: &'s Scenario, way: Way) -> Self {
+        let start: Timestamp = Timestamp::from_second(1_795_525_200).unwrap_or_default();
+        let address = |plan: &crate::scenario::Address| Address {
+            clock: Clock::new(start, plan.skew, plan.drift),
+            budget: RateBudget::default(),
+        };
+        let programs = scenario.programs.iter().enumerate();
+        let program = |(number, plan)| Program::new(number, plan, scenario.seed, Tamper::new(way.mutant));
+        let mut world = Self {
+            scenario,
+            way,
+            now: start,
+            queue: Queue::default(),
+            server: Server::new(scenario),
+            addresses: scenario.addresses.iter().map(address).collect(),
+            programs: programs.map(program).collect(),
+            exchanges: Vec::new(),
+            snapshots: 0,
+            names: Names::default(),
+            court: Court::new(scenario, way.is_traced),
+            tally: Tally::default(),
+            refresh_tokens: vec![None; scenario.users],
+            calm_since: None,
+            is_over: false,
+        };
+        for (program, plan) in scenario.present() {
+            world.queue.push(start + plan.starts, Event::Start { program, life: 0 });
+        }
+        for (number, timed) in scenario.faults.iter().enumerate() {
+            world.queue.push(start + timed.at, Event::Fault(number));
+        }
+        world.queue.push(start + SignedDuration::from_mins(1), Event::Probe);
+        world.queue.push(start + scenario.length, Event::FaultsEnd);
+        world
+    }
+
+    fn run(mut self) -> End {
+        while !self.is_over
+            && let Some((at, event)) = self.queue.pop()
+        {
+            self.now = at;
+            self.happen(event);
+            let is_found = match self.way.only_law {
+                Some(law) => self.court.violations.iter().any(|violation| violation.law == law),
+                None => !self.court.violations.is_empty(),
+            };
+            if is_found {
+                break;
+            }
+        }
+        let logins = self.programs.iter().filter(|program| !program.plan.is_absent && !program.is_app());
+        self.tally.end_of(self.scenario, logins.map(|program| program.logins));
+        let trace = self.court.trace.take().unwrap_or_default();
+        End { tally: self.tally, violations: self.court.violations, trace }
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Start { program, life } => self.start(program, life),
+            Event::Wake { program, stamp } => {
+                if self.programs[program].stamp == stamp {
+                    self.step(program);
+                }
+            }
+            Event::Arrive { exchange } => self.arrive(exchange),
+            Event::Deliver { exchange, outcome } => self.deliver(exchange, *outcome),
+            Event::Written { program, snapshot } => self.written(program, snapshot),
+            Event::Told { program, life, id, snapshot, is_stored } => self.told(program, life, id, snapshot, is_stored),
+            Event::Fault(number) => self.befall(number),
+            Event::Help { program } => self.help(program),
+            Event::Tell { user, by_answer } => self.tell(user, by_answer),
+            Event::Report { program, report, times } => self.report(program, report, times),
+            Event::Probe => self.probe(),
+            Event::FaultsEnd => self.end_faults(),
+        }
+    }
+
+    /// Lets a session do what it has to.
+    fn step(&mut self, number: usize) {
+        for _ in 0..ACTIONS_AT_ONCE {
+            let local = self.local(number);
+            let program = &mut self.programs[number];
+            if program.tamper.is_dead() {
+                return;
+            }
+            let Some(session) = &mut program.session else { return };
+            let budget = &mut self.addresses[program.plan.address].budget;
+            let action = session.poll(local, budget);
+            self.observe(number);
+            match action {
+                Action::Send { id, request } => self.send(number, Some(id), request),
+                Action::Store { id, snapshot } => self.offer(number, id, &snapshot),
+                Action::Wait { until } => {
+                    let program = &mut self.programs[number];
+                    let until = program.tamper.wait(local, until);
+                    program.stamp += 1;
+                    let stamp = program.stamp;
+                    let at = self.addresses[program.plan.address].clock.when(until, self.now);
+                    // As the transports do: what others have under way may leave room in the budget when it is answered.
+                    let soon = self.now + SignedDuration::from_secs(1);
+                    let at = if at > soon && self.is_unsettled(number) { soon } else { at };
+                    self.record(number, What::Waits(until));
+                    if until > local {
+                        self.queue.push(at, Event::Wake { program: number, stamp });
+                    }
+                    return;
+                }
+                Action::Stopped(reason) => return self.stopped(number, &reason),
+                _ => return,
+            }
+        }
+        self.record(number, What::Spins);
+    }
+
+    /// Whether another program of the address awaits an answer.
+    fn is_unsettled(&self, number: usize) -> bool {
+        let address = self.programs[number].plan.address;
+        let others = self.programs.iter().enumerate().filter(|(other, _)| *other != number);
+        let waits = |program: &Program| program.under_way.is_some_and(|until| self.now < until);
+        others.into_iter().any(|(_, program)| program.plan.address == address && waits(program))
+    }
+
+    fn stopped(&mut self, number: usize, reason: &StopReason) {
+        let program = &mut self.programs[number];
+        program.stamp += 1;
+        if !program.is_stopped {
+            program.is_stopped = true;
+            self.record(number, What::Stopped(reason.to_string()));
+        }
+        if !self.programs[number].is_helped {
+            self.programs[number].is_helped = true;
+            self.queue.push(self.now + SignedDuration::from_mins(10), Event::Help { program: number });
+        }
+    }
+
+    /// Looks at what a session hands out, and records it where that has changed.
+    fn observe(&mut self, number: usize) {
+        let before = self.programs[number].seen;
+        let seen = self.look(number);
+        let known = |seen: Option<Seen>| seen.map(|seen| (seen.token, seen.generation));
+        if known(before) != known(seen) {
+            self.record(number, What::Handed(seen));
+        }
+    }
+
+    fn look(&mut self, number: usize) -> Option<Seen> {
+        let local = self.local(number);
+        let program = &mut self.programs[number];
+        let token = program.session.as_ref().and_then(|session| session.token(local));
+        let seen = program.tamper.token(token).map(|token| {
+            let known = program.seen.filter(|seen| seen.generation == token.generation);
+            let name =
+                known.map_or_else(|| self.names.of(Kind::Access, token.access_token.expose()), |seen| seen.token);
+            Seen { token: name, generation: token.generation, usable_until: token.usable_until }
+        });
+        program.seen = seen;
+        seen
+    }
+
+    fn local(&self, program: usize) -> Timestamp {
+        self.addresses[self.programs[program].plan.address].clock.at(self.now)
+    }
+
+    fn record(&mut self, program: usize, what: What) {
+        let local = self.local(program);
+        self.court.record(&Record { at: self.now, local, program, what }, true);
+    }
+
+    fn note(&mut self, program: usize, text: impl FnOnce() -> String) {
+        if self.court.trace.is_some() {
+            self.record(program, What::Note(text()));
+        }
+    }
+}

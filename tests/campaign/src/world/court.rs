@@ -1,0 +1,46 @@
+//! Where records go: they are judged by all laws, entered into the ledger, and written into the trace where one is kept.
+
+use crate::journal::{Record, What};
+use crate::laws::{self, Law, Violation};
+use crate::ledger::Ledger;
+use crate::scenario::Scenario;
+
+pub(super) struct Court {
+    pub(super) ledger: Ledger,
+    laws: Vec<Box<dyn Law>>,
+    /// The lines of the trace.
+    pub(super) trace: Option<Vec<String>>,
+    pub(super) violations: Vec<Violation>,
+}
+
+impl Court {
+    pub(super) fn new(scenario: &Scenario, is_traced: bool) -> Self {
+        Self {
+            ledger: Ledger::new(scenario),
+            laws: laws::all(scenario.programs.len(), scenario.addresses.len()),
+            trace: is_traced.then(Vec::new),
+            violations: Vec::new(),
+        }
+    }
+
+    pub(super) fn record(&mut self, record: &Record, is_news: bool) {
+        if let Some(trace) = &mut self.trace
+            && is_news
+        {
+            trace.push(record.to_string());
+        }
+        if let What::Note(_) = record.what {
+            return;
+        }
+        for law in &mut self.laws {
+            if let Some(what) = law.judge(record, &self.ledger) {
+                let violation = Violation { law: law.number(), program: record.program, what };
+                if let Some(trace) = &mut self.trace {
+                    trace.push(format!("*** law {}: {}", violation.law, violation.what));
+                }
+                self.violations.push(violation);
+            }
+        }
+        self.ledger.apply(record);
+    }
+}

@@ -1,0 +1,190 @@
+//! The faults of a scenario, brought about at their time.
+
+use http::StatusCode;
+use jiff::SignedDuration;
+use tradovate_auth_simulator::{Endpoint, LockOut, Maintenance, Network};
+
+use super::World;
+use super::queue::Event;
+use super::server::{name, network};
+use crate::journal::What;
+use crate::scenario::{Fault, Report};
+
+impl World<'_> {
+    pub(super) fn befall(&mut self, number: usize) {
+        let fault = self.scenario.faults[number].fault.clone();
+        let met: Vec<usize> = self.met(&fault);
+        if let Some(program) = met.first() {
+            self.note(*program, || format!("{fault:?}"));
+        }
+        let kind = kind(&fault);
+        if !matches!(fault, Fault::Wire(..)) {
+            // What happens on the wire is counted when it does.
+            self.tally.count_fault(kind);
+            for program in &met {
+                self.programs[*program].last_fault = kind;
+            }
+        }
+        let (now, server_now) = (self.now, self.server_now());
+        match fault {
+            Fault::Wire(program, trouble) => self.programs[program].troubles.push_back(trouble),
+            Fault::Storm(storm, lasts) => self.server.storm = Some((storm, now + lasts)),
+            Fault::Maintenance(is_html, lasts) => {
+                let kind = if is_html { Maintenance::Html } else { Maintenance::ErrorId };
+                self.server.maintained_until = self.server.maintained_until.max(Some(now + lasts));
+                self.server.simulator.plan_maintenance(server_now, server_now + lasts, kind);
+            }
+            Fault::Penalty(seconds) => {
+                self.server.simulator.penalize_next(None, std::time::Duration::from_secs(seconds));
+            }
+            Fault::Captcha(is_login) => {
+                let endpoint = if is_login { Endpoint::AccessTokenRequest } else { Endpoint::RenewAccessToken };
+                self.server.simulator.captcha_next(endpoint);
+            }
+            Fault::LockOut { address, is_warning, retry_after } => {
+                let mut lock_out = if is_warning { LockOut::locked() } else { LockOut::too_many_requests() };
+                lock_out.network = Some(network(address));
+                lock_out.retry_after = retry_after.map(std::time::Duration::from_secs);
+                self.server.simulator.lock_out(lock_out);
+            }
+            Fault::Kick(user, times) => {
+                for _ in 0..times {
+                    self.server.log_in(now, user, &Network("203.0.113.0/24".to_owned()));
+                }
+            }
+            Fault::CloseSessions(user) => {
+                self.server.simulator.set_time(now);
+                self.server.simulator.close_sessions(&name(user));
+            }
+            Fault::Expire(user) => {
+                self.server.simulator.set_time(now);
+                self.server.simulator.expire_sessions(&name(user));
+            }
+            Fault::Revoke(user) => {
+                self.server.simulator.revoke(&name(user));
+                self.refresh_tokens[user] = None;
+            }
+            Fault::ChangePassword { user, told_after, by_answer } => {
+                self.server.change_password(user);
+                self.queue.push(now + told_after, Event::Tell { user, by_answer });
+            }
+            Fault::MoveHosts(user, hosts) => self.server.move_hosts(user, hosts),
+            Fault::RefuseRefreshes(times) => self.server.simulator.refuse_next_refresh(times),
+            Fault::Store { program, is_silent, lasts } => self.disturb_store(program, is_silent, lasts),
+            Fault::Crash(program, down) => self.crash(program, down, false),
+            Fault::CrashAll(_, down) => {
+                for program in met {
+                    self.crash(program, down, true);
+                }
+            }
+            Fault::Reported(program, report, times) => self.report(program, report, times),
+            Fault::Jump(address, by) => {
+                self.addresses[address].clock.set_forward(now, by);
+                for program in met {
+                    self.record(program, What::Jumped(by));
+                    // Whoever waits notices, as the transports do.
+                    self.observe(program);
+                    self.step(program);
+                }
+            }
+        }
+    }
+
+    /// The programs a fault meets.
+    fn met(&self, fault: &Fault) -> Vec<usize> {
+        let meets = |number: usize| {
+            let plan = &self.scenario.programs[number];
+            match fault {
+                Fault::Wire(program, _)
+                | Fault::Store { program, .. }
+                | Fault::Crash(program, _)
+                | Fault::Reported(program, ..) => *program == number,
+                Fault::Kick(user, _)
+                | Fault::CloseSessions(user)
+                | Fault::Expire(user)
+                | Fault::Revoke(user)
+                | Fault::ChangePassword { user, .. }
+                | Fault::MoveHosts(user, _) => plan.user == *user,
+                Fault::LockOut { address, .. } | Fault::CrashAll(address, _) | Fault::Jump(address, _) => {
+                    plan.address == *address
+                }
+                Fault::Storm(..)
+                | Fault::Maintenance(..)
+                | Fault::Penalty(_)
+                | Fault::Captcha(_)
+                | Fault::RefuseRefreshes(_) => true,
+            }
+        };
+        self.scenario.present().map(|(number, _)| number).filter(|number| meets(*number)).collect()
+    }
+
+    pub(super) fn report(&mut self, program: usize, report: Report, times: u32) {
+        if times > 1 {
+            let again = Event::Report { program, report, times: times - 1 };
+            self.queue.push(self.now + SignedDuration::from_secs(30), again);
+        }
+        if self.is_silenced(program) {
+            return;
+        }
+        let (status, text) = match report {
+            Report::Unclear => (401, ""),
+            Report::Denied => (401, "Access is denied"),
+            Report::Dead => (401, "Invalid access token"),
+            Report::Status(status) => (status, ""),
+        };
+        let Some(seen) = self.look(program) else { return };
+        self.reject(program, seen.generation, StatusCode::from_u16(status).unwrap_or_default(), text.as_bytes());
+        self.step(program);
+    }
+
+    /// A caller tells the session what it has met.
+    pub(super) fn reject(&mut self, number: usize, generation: u64, status: StatusCode, body: &[u8]) {
+        let local = self.local(number);
+        let says_dead = status.as_u16() == 401 && body.ends_with(b"ccess token") | body.ends_with(b"ccess Token");
+        let program = &mut self.programs[number];
+        let Some(session) = &mut program.session else { return };
+        session.rejected(local, generation, status, body, &mut self.addresses[program.plan.address].budget);
+        program.tamper.reported(status.as_u16(), says_dead);
+        self.record(number, What::Reported { generation, status: status.as_u16(), says_dead });
+        self.observe(number);
+        self.improvise(number);
+    }
+
+    /// The faults end; whoever was kept from something goes on.
+    pub(super) fn end_faults(&mut self) {
+        self.calm_since = Some(self.now);
+        self.server.storm = None;
+        for (program, _) in self.scenario.present() {
+            self.programs[program].store_trouble = None;
+            self.programs[program].troubles.clear();
+            self.record(program, What::FaultsEnd);
+        }
+        for user in 0..self.scenario.users {
+            self.queue.push(self.now + SignedDuration::from_secs(1), Event::Tell { user, by_answer: false });
+        }
+    }
+}
+
+/// A fault by its kind.
+fn kind(fault: &Fault) -> &'static str {
+    match fault {
+        Fault::Wire(..) => "wire",
+        Fault::Storm(..) => "storm",
+        Fault::Maintenance(..) => "maintenance",
+        Fault::Penalty(_) => "penalty",
+        Fault::Captcha(_) => "captcha",
+        Fault::LockOut { .. } => "lock-out",
+        Fault::Kick(..) => "kick",
+        Fault::CloseSessions(_) => "sessions closed",
+        Fault::Expire(_) => "tokens expired",
+        Fault::Revoke(_) => "tokens revoked",
+        Fault::ChangePassword { .. } => "password changed",
+        Fault::MoveHosts(..) => "hosts moved",
+        Fault::RefuseRefreshes(_) => "refreshes refused",
+        Fault::Store { .. } => "store disturbed",
+        Fault::Crash(..) => "crash",
+        Fault::CrashAll(..) => "crash of all",
+        Fault::Reported(..) => "call rejected",
+        Fault::Jump(..) => "clock set forward",
+    }
+}

@@ -1,0 +1,153 @@
+//! Whoever keeps the programs: starts them, crashes them, tells them a new password, and helps those that have stopped.
+
+use http::Response;
+use jiff::SignedDuration;
+use tradovate_auth_core::{AccessTokenRequest, Answer, Endpoint as _, Exchange, RateBudget, StoredSession};
+
+use super::World;
+use super::queue::Event;
+use super::server::network;
+use super::spoil;
+use crate::journal::What;
+use crate::wire::Kept;
+
+impl World<'_> {
+    /// A program comes up with what it finds in its store; an app that finds nothing asks for consent.
+    pub(super) fn start(&mut self, number: usize, life: u32) {
+        let program = &mut self.programs[number];
+        if program.life != life || program.session.is_some() {
+            return;
+        }
+        (program.is_stopped, program.is_helped) = (false, false);
+        (program.postponed_until, program.refused_until) = (None, None);
+        program.knows_user = false;
+        let found = program.stored.clone().filter(|_| program.plan.has_store);
+        let snapshot = found.and_then(|(snapshot, text)| {
+            let stored: StoredSession = serde_json::from_str(&text).ok()?;
+            let value = serde_json::from_str(&text).ok()?;
+            Some((snapshot, Kept::read(&value, &mut self.names), stored))
+        });
+        match snapshot {
+            Some((snapshot, kept, stored)) => {
+                let local = self.local(number);
+                let program = &mut self.programs[number];
+                let mut session = program.blank();
+                program.knows_user = stored.user_id().is_some();
+                program.refresh = kept.refresh;
+                session.adopt(local, stored, &mut self.addresses[program.plan.address].budget);
+                program.session = Some(session);
+                self.record(number, What::Started(Some((snapshot, kept))));
+            }
+            None if self.programs[number].is_app() => return self.consent(number),
+            None => {
+                let session = self.programs[number].blank();
+                self.programs[number].session = Some(session);
+                self.record(number, What::Started(None));
+            }
+        }
+        self.observe(number);
+        self.step(number);
+    }
+
+    /// The user of an app consents, and another session begins.
+    pub(super) fn consent(&mut self, number: usize) {
+        self.server.simulator.set_time(self.now);
+        let program = &mut self.programs[number];
+        program.session = program.consented(&mut self.server);
+        program.life += 1;
+        program.knows_user = false;
+        program.refresh = None;
+        (program.refused_until, program.refusals) = (None, 0);
+        program.is_stopped = false;
+        self.tally.consents += 1;
+        self.record(number, What::Consented);
+        self.observe(number);
+        self.step(number);
+    }
+
+    pub(super) fn crash(&mut self, number: usize, down: SignedDuration, with_all: bool) {
+        let program = &mut self.programs[number];
+        if program.session.take().is_none() {
+            return;
+        }
+        program.life += 1;
+        program.stamp += 1;
+        program.seen = None;
+        program.under_way = None;
+        if with_all {
+            self.addresses[program.plan.address].budget = RateBudget::default();
+        }
+        let life = program.life;
+        self.record(number, What::Crashed(with_all));
+        self.queue.push(self.now + down, Event::Start { program: number, life });
+    }
+
+    /// A stopped program gets its credentials anew, or the consent of its user.
+    pub(super) fn help(&mut self, number: usize) {
+        let program = &mut self.programs[number];
+        program.is_helped = false;
+        if !program.is_stopped || program.session.is_none() {
+            return;
+        }
+        program.is_stopped = false;
+        if program.is_app() { self.consent(number) } else { self.replace_credentials(number) }
+    }
+
+    fn replace_credentials(&mut self, number: usize) {
+        let program = &mut self.programs[number];
+        self.server.password(program.plan.user).clone_into(&mut program.password);
+        program.refused_until = None;
+        let credentials = program.credentials();
+        let Some(session) = &mut program.session else { return };
+        session.replace_credentials(credentials);
+        program.is_stopped = false;
+        self.record(number, What::CredentialsReplaced);
+        self.observe(number);
+        self.step(number);
+    }
+
+    /// The programs of a user are told the new password; the first of them gets the answer to the change as well.
+    pub(super) fn tell(&mut self, user: usize, by_answer: bool) {
+        let concerned: Vec<usize> = self.scenario.present().map(|(number, _)| number).collect();
+        let mut by_answer = by_answer;
+        for number in concerned {
+            let program = &mut self.programs[number];
+            let knows = program.password == self.server.password(user) && !program.is_stopped;
+            if program.plan.user != user || program.is_app() || knows {
+                continue;
+            }
+            if program.session.is_none() {
+                self.server.password(user).clone_into(&mut program.password);
+                continue;
+            }
+            self.replace_credentials(number);
+            if std::mem::take(&mut by_answer) {
+                self.adopt(number);
+            }
+        }
+    }
+
+    /// The answer to a change of password is that of a login.
+    fn adopt(&mut self, number: usize) {
+        let program = &self.programs[number];
+        let (user, address) = (program.plan.user, program.plan.address);
+        // It goes through the gates of the address like any other request.
+        let is_kept_out = self.server.storm_at(self.now).is_some() || self.server.is_in_maintenance(self.now);
+        if is_kept_out || self.is_gated(number) {
+            return;
+        }
+        let response = self.server.log_in(self.now, user, &network(address));
+        let facts = spoil::read(&response, self.server_now(), &mut self.names);
+        let local = self.local(number);
+        let server_time = facts.server_time;
+        let Some(session) = &mut self.programs[number].session else { return };
+        let Ok(reply) = AccessTokenRequest::parse(response as Response<Vec<u8>>) else { return };
+        let exchange = Exchange { sent: local, received: local, server_time };
+        let adopted = session.adopt_answer(local, Answer { value: reply.value, exchange });
+        if adopted.is_ok() {
+            self.record(number, What::AnswerAdopted(facts));
+            self.observe(number);
+            self.step(number);
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Calls of the programs' own, once a minute each: whether there is a token, and whether the server accepts it.
+//!
+//! What a call meets is reported to the session, as callers do. A minute counts where the server is well for the program:
+//! no storm, no maintenance, nothing that the server has asked it to wait for, credentials and consent good.
+
+use http::{Request, StatusCode, header};
+use jiff::SignedDuration;
+use tradovate_auth_core::Operation;
+
+use super::World;
+use super::queue::Event;
+use super::server::network;
+use crate::journal::{Record, What};
+use crate::scenario::Storm;
+
+/// How long a program by password may take to be usable again, and one of an app.
+const BOUNDS: [SignedDuration; 2] = [SignedDuration::from_hours(3), SignedDuration::from_hours(7)];
+
+impl World<'_> {
+    pub(super) fn probe(&mut self) {
+        self.queue.push(self.now + SignedDuration::from_mins(1), Event::Probe);
+        self.server.simulator.set_time(self.now);
+        for number in 0..self.programs.len() {
+            if self.programs[number].session.is_some() {
+                self.call(number);
+            }
+        }
+        self.look_for_the_end();
+    }
+
+    fn call(&mut self, number: usize) {
+        let Some(session) = self.programs[number].session.as_ref() else { return };
+        let local = self.addresses[self.programs[number].plan.address].clock.at(self.now);
+        let token = session.token(local);
+        let before = self.programs[number].seen;
+        let seen = self.look(number);
+        let is_news = before.map(|seen| seen.generation) != seen.map(|seen| seen.generation);
+        if seen.is_some() || is_news {
+            // Every minute again: the clocks may have moved.
+            self.court.record(&Record { at: self.now, local, program: number, what: What::Handed(seen) }, is_news);
+        }
+        let is_accepted =
+            token.as_ref().is_some_and(|token| self.server.simulator.accepts(token.access_token.expose()));
+        let is_well = self.is_well(number);
+        let weather = self.server.storm_at(self.now);
+        let is_fair = weather.is_none() && !self.server.is_in_maintenance(self.now);
+        let program = &mut self.programs[number];
+        if is_well && self.calm_since.is_none() {
+            self.tally.count_probe(is_accepted, token.is_some(), program.last_fault);
+            if !is_accepted {
+                self.note(number, || "a minute without a good token, though the server is well".to_owned());
+            }
+        }
+        let program = &mut self.programs[number];
+        program.is_usable |= self.calm_since.is_some() && is_accepted;
+        self.miss_consent(number, token.is_some());
+        let Some(token) = token.filter(|_| !(is_accepted && is_fair)) else { return };
+        if self.is_silenced(number) {
+            // Callers that were told so keep quiet too.
+            return;
+        }
+        let (status, body) = match weather {
+            Some(Storm::NoConnection | Storm::Silence) => return,
+            Some(Storm::Status(status)) => (status, Vec::new()),
+            Some(Storm::Html) => (502, Vec::new()),
+            None => {
+                let mut request = Request::new(Vec::new());
+                *request.uri_mut() = self.api_url(number);
+                request.headers_mut().insert(header::AUTHORIZATION, token.access_token.header());
+                request.extensions_mut().insert(network(self.programs[number].plan.address));
+                let response = self.server.simulator.handle(self.now, request);
+                (response.status().as_u16(), response.into_body())
+            }
+        };
+        if !(200..300).contains(&status) {
+            let status = StatusCode::from_u16(status).unwrap_or_default();
+            self.reject(number, token.generation, status, &body);
+            self.step(number);
+        }
+    }
+
+    /// A user whose app has lost the refresh token, and has no token either, is asked for consent when that has gone on
+    /// for half an hour.
+    fn miss_consent(&mut self, number: usize, has_token: bool) {
+        let program = &mut self.programs[number];
+        let is_missing = program.is_app() && !has_token && program.refresh != self.refresh_tokens[program.plan.user];
+        program.missing = if is_missing { program.missing + 1 } else { 0 };
+        if program.missing > 30 {
+            program.missing = 0;
+            self.consent(number);
+        }
+    }
+
+    fn api_url(&self, number: usize) -> http::Uri {
+        let session = self.programs[number].session.as_ref();
+        let url = session
+            .and_then(|session| session.environment().url(tradovate_auth_core::Purpose::Trading, "/account/list").ok());
+        url.map(|url| url.as_uri().clone()).unwrap_or_default()
+    }
+
+    /// Whether the server is well for a program.
+    fn is_well(&self, number: usize) -> bool {
+        let program = &self.programs[number];
+        let user = program.plan.user;
+        let is_fair = self.server.storm_at(self.now).is_none() && !self.server.is_in_maintenance(self.now);
+        let has_good_login = if program.is_app() {
+            program.refresh.is_some() && program.refresh == self.refresh_tokens[user]
+        } else {
+            program.password == self.server.password(user)
+        };
+        let local = self.local(number);
+        let waits = [program.postponed_until, program.refused_until];
+        let is_waiting = waits.into_iter().flatten().any(|until| local < until);
+        is_fair && has_good_login && !is_waiting && !program.is_stopped && !self.is_gated(number)
+    }
+
+    /// Whether a lock-out keeps the address of a program quiet.
+    pub(super) fn is_silenced(&self, number: usize) -> bool {
+        let local = self.local(number);
+        self.addresses[self.programs[number].plan.address].budget.locked_until(local).is_some()
+    }
+
+    /// Whether a lock-out or a captcha keeps requests of a program back.
+    pub(super) fn is_gated(&self, number: usize) -> bool {
+        let local = self.local(number);
+        let budget = &self.addresses[self.programs[number].plan.address].budget;
+        let operations = [Operation::LogIn, Operation::Renew, Operation::Refresh];
+        self.is_silenced(number)
+            || operations.into_iter().any(|operation| budget.closed_until(local, operation).is_some())
+    }
+
+    /// Once the faults have ended, the scenario ends when all are usable, or when one has taken too long.
+    fn look_for_the_end(&mut self) {
+        let Some(since) = self.calm_since else { return };
+        let passed = self.now.duration_since(since);
+        let waiting: Vec<usize> = self
+            .scenario
+            .present()
+            .map(|(number, _)| number)
+            .filter(|number| !self.programs[*number].is_usable)
+            .collect();
+        self.tally.longest_recovery = self.tally.longest_recovery.max(passed);
+        let late = waiting.iter().copied().find(|number| passed > BOUNDS[usize::from(self.programs[*number].is_app())]);
+        if let Some(program) = late {
+            self.record(program, What::Unusable);
+        }
+        self.is_over = waiting.is_empty() || late.is_some();
+    }
+}

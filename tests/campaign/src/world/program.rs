@@ -1,0 +1,130 @@
+//! A program of a world: its session, its store, and what is to befall its requests.
+
+use std::collections::VecDeque;
+
+use jiff::{SignedDuration, Timestamp};
+use oorandom::Rand64;
+use tradovate_auth_core::{AuthorizationRequest, ClientId, Credentials, Entropy, Environment, OAuthApp, Session};
+
+use super::server::{CLIENT_ID, REDIRECT_URI, Server, name};
+use crate::journal::Seen;
+use crate::mutants::Tamper;
+use crate::names::Name;
+use crate::scenario::{Login, Program as Plan, Trouble};
+
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing that is asked for by its name")]
+pub(super) struct Program {
+    pub(super) plan: Plan,
+    /// Nothing while it is down.
+    pub(super) session: Option<Session>,
+    /// How often it has started.
+    pub(super) life: u32,
+    /// Of the wake that counts.
+    pub(super) stamp: u64,
+    /// Until when an answer may be under way, at the latest.
+    pub(super) under_way: Option<Timestamp>,
+    pub(super) random: Rand64,
+    pub(super) tamper: Tamper,
+    pub(super) password: String,
+    pub(super) seen: Option<Seen>,
+    /// What is in the store: the number of the snapshot and its text.
+    pub(super) stored: Option<(usize, String)>,
+    /// Snapshots on their way into the store.
+    pub(super) writing: VecDeque<(usize, String)>,
+    /// Whether the store says nothing rather than no, and until when.
+    pub(super) store_trouble: Option<(bool, Timestamp)>,
+    /// What is to befall the next requests.
+    pub(super) troubles: VecDeque<Trouble>,
+    pub(super) is_stopped: bool,
+    pub(super) is_helped: bool,
+    /// The refresh token it holds by what it was told.
+    pub(super) refresh: Option<Name>,
+    /// For how many minutes it has had no token and no refresh token that the server knows.
+    pub(super) missing: u32,
+    /// Whether an answer has told it who its user is.
+    pub(super) knows_user: bool,
+    /// By its own clock: the server has asked it to wait.
+    pub(super) postponed_until: Option<Timestamp>,
+    /// By its own clock: its good credentials were refused.
+    pub(super) refused_until: Option<Timestamp>,
+    /// Of its refresh token, in a row.
+    pub(super) refusals: u32,
+    /// What has befallen it last.
+    pub(super) last_fault: &'static str,
+    pub(super) logins: u64,
+    /// Since the faults have ended.
+    pub(super) is_usable: bool,
+}
+
+impl Program {
+    pub(super) fn new(number: usize, plan: &Plan, seed: u64, tamper: Tamper) -> Self {
+        let mixed = (u128::from(seed) << 16) ^ number as u128;
+        Self {
+            plan: plan.clone(),
+            session: None,
+            life: 0,
+            stamp: 0,
+            under_way: None,
+            random: Rand64::new(mixed),
+            tamper,
+            password: "synthetic-password-0".to_owned(),
+            seen: None,
+            stored: None,
+            writing: VecDeque::new(),
+            store_trouble: None,
+            troubles: VecDeque::new(),
+            is_stopped: false,
+            is_helped: false,
+            refresh: None,
+            missing: 0,
+            knows_user: false,
+            postponed_until: None,
+            refused_until: None,
+            refusals: 0,
+            last_fault: "nothing",
+            logins: 0,
+            is_usable: false,
+        }
+    }
+
+    pub(super) fn is_app(&self) -> bool {
+        self.plan.login == Login::OAuth
+    }
+
+    pub(super) fn credentials(&self) -> Credentials {
+        Credentials::new(name(self.plan.user), self.password.clone())
+            .with_app("Synthetic App", "1.0")
+            .with_api_key(ClientId::Number(8), "synthetic-api-secret")
+    }
+
+    /// A session that knows nothing; of an app, one that waits for a snapshot.
+    pub(super) fn blank(&mut self) -> Session {
+        let seed = self.random.rand_u64();
+        let session = match self.plan.login {
+            Login::Demo => Session::new(Environment::demo(), self.credentials(), seed),
+            Login::Live => Session::new(Environment::live(), self.credentials(), seed),
+            Login::Evaluation => Session::new(Environment::evaluation(), self.credentials(), seed),
+            Login::OAuth => Session::of_app(Environment::live(), OAuthApp::new(CLIENT_ID), seed),
+        };
+        if self.plan.has_store { session.with_store() } else { session }
+    }
+
+    /// A session of a new consent; `None` where the user does not get as far.
+    pub(super) fn consented(&mut self, server: &mut Server) -> Option<Session> {
+        let (app, environment) = (OAuthApp::new(CLIENT_ID), Environment::live());
+        let mut bytes = [0; Entropy::LENGTH];
+        bytes.fill_with(|| u8::try_from(self.random.rand_range(0..256)).unwrap_or_default());
+        let request = AuthorizationRequest::new(&app, REDIRECT_URI);
+        let (url, mut pending) = request.begin(&environment, Entropy::from(bytes)).ok()?;
+        let back = server.simulator.consent(&name(self.plan.user), url.as_str())?;
+        let code = pending.redirected(&back).ok()?;
+        let session = Session::from_code(environment, app, code, self.random.rand_u64());
+        Some(if self.plan.has_store { session.with_store() } else { session })
+    }
+
+    /// How long one way takes.
+    pub(super) fn latency(&mut self) -> SignedDuration {
+        let most = if self.random.rand_range(0..50) == 0 { 3000 } else { 150 };
+        SignedDuration::from_millis(10 + i64::try_from(self.random.rand_range(0..most)).unwrap_or_default())
+    }
+}

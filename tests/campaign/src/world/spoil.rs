@@ -1,0 +1,114 @@
+//! What becomes of answers on their way: half of them, other bytes, other statuses, other meanings.
+
+use http::{Response, StatusCode, header};
+use jiff::{SignedDuration, Timestamp};
+use oorandom::Rand64;
+use serde_json::Value;
+
+use crate::names::Names;
+use crate::scenario::{Contradiction, Trouble};
+use crate::wire::{Answer, Says};
+
+/// A `userId` that no user has.
+const NOBODY: i64 = 99;
+
+/// A fault as a proxy answers it, without a `Date`.
+pub(super) fn fault(status: u16, is_html: bool) -> Response<Vec<u8>> {
+    let page = "<!DOCTYPE html><html><body><h1>Bad Gateway</h1></body></html>";
+    let mut response = Response::new(if is_html { page.into() } else { Vec::new() });
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
+    response
+}
+
+/// A redirect that no secret may follow.
+pub(super) fn evil_redirect() -> Response<Vec<u8>> {
+    let mut response = fault(307, false);
+    let location = header::HeaderValue::from_static("https://live.tradovateapi.com.evil.example/v1/auth");
+    response.headers_mut().insert(header::LOCATION, location);
+    response
+}
+
+/// An answer as it arrives.
+pub(super) fn spoilt(
+    mut response: Response<Vec<u8>>,
+    trouble: Option<Trouble>,
+    server_now: Timestamp,
+    knows_user: bool,
+    random: &mut Rand64,
+) -> Response<Vec<u8>> {
+    let length = response.body().len();
+    match trouble {
+        Some(Trouble::Halved) => response.body_mut().truncate(length / 2),
+        Some(Trouble::Corrupted) if length > 0 => {
+            let index = usize::try_from(random.rand_range(0..length as u64)).unwrap_or_default();
+            // No text and no JSON has this byte.
+            response.body_mut()[index] = 0;
+        }
+        Some(Trouble::Contradiction(contradiction)) => {
+            let body = serde_json::from_slice(response.body()).ok();
+            if let Some(body) = body.and_then(|body| contradicting(body, contradiction, server_now, knows_user)) {
+                *response.body_mut() = body.to_string().into_bytes();
+            }
+        }
+        _ => {}
+    }
+    response
+}
+
+/// The body with a contradiction in it, where it is one that has a token.
+fn contradicting(
+    mut body: Value,
+    contradiction: Contradiction,
+    server_now: Timestamp,
+    knows_user: bool,
+) -> Option<Value> {
+    let fields = body.as_object_mut()?;
+    let token = if fields.contains_key("accessToken") { "accessToken" } else { "access_token" };
+    let text = fields.get(token)?.as_str()?.to_owned();
+    let (name, value) = match contradiction {
+        Contradiction::BesideError => {
+            let name = if token == "accessToken" { "errorText" } else { "error" };
+            (name, Value::from("Access is denied"))
+        }
+        // Whoever has not been told who its user is can't know that it is another.
+        Contradiction::OtherUser if knows_user => ("userId", Value::from(NOBODY)),
+        Contradiction::OtherUser => return None,
+        Contradiction::ExpiredAlready if token == "accessToken" => {
+            ("expirationTime", Value::from((server_now - SignedDuration::from_secs(60)).to_string()))
+        }
+        Contradiction::ExpiredAlready => ("expires_in", Value::from(0)),
+        Contradiction::MalformedToken => (token, Value::from(format!("{text} or not"))),
+    };
+    fields.insert(name.to_owned(), value);
+    Some(body)
+}
+
+/// The facts of an answer as it arrives.
+pub(super) fn read(response: &Response<Vec<u8>>, given: Timestamp, names: &mut Names) -> Answer {
+    let mut answer = Answer::read(response, given, names);
+    if let Says::Grant(grant) = &answer.says {
+        answer.contradicts |= grant.user == Some(NOBODY);
+    }
+    answer
+}
+
+/// A trouble by its name.
+pub(super) fn name(trouble: Trouble) -> &'static str {
+    match trouble {
+        Trouble::ResetBefore => "connection reset before",
+        Trouble::ResetAfter => "connection reset after",
+        Trouble::Lost => "answer lost",
+        Trouble::Delayed(_) => "answer delayed",
+        Trouble::Duplicated(_) => "answer duplicated",
+        Trouble::RequestDelayed(_) => "request delayed",
+        Trouble::BrokenOff => "answer broken off",
+        Trouble::Oversized => "answer oversized",
+        Trouble::Halved => "body halved",
+        Trouble::Corrupted => "byte corrupted",
+        Trouble::StatusAfter(_) => "fault after",
+        Trouble::Status(_) => "fault before",
+        Trouble::Contradiction(_) => "contradiction",
+        Trouble::EvilRedirect => "evil redirect",
+        Trouble::Cancelled => "call cancelled",
+    }
+}

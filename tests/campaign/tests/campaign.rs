@@ -1,0 +1,93 @@
+//! A small campaign, and proof that a large one is worth something: it repeats to the byte, it notices each broken law,
+//! and what it finds it makes small.
+
+use campaign::{Mutant, Scenario, Way, campaign, hunt, run, shrink};
+
+/// From where the scenarios are that show a mutant soon. From any seed on, it is noticed within a thousand.
+const FROM: [(Mutant, u64); 18] = [
+    (Mutant::SendsTwice, 244),
+    (Mutant::TakesRepeatedAnswers, 80),
+    (Mutant::HandsOutTooLong, 241),
+    (Mutant::LogsInToRenew, 218),
+    (Mutant::ReturnsEarly, 192),
+    (Mutant::ReturnsWithAnotherBody, 192),
+    (Mutant::IgnoresLockOuts, 113),
+    (Mutant::IgnoresCaptchas, 33),
+    (Mutant::BelievesContradictions, 149),
+    (Mutant::GoesAnywhere, 218),
+    (Mutant::Insists, 306),
+    (Mutant::Spins, 244),
+    (Mutant::KnowsNoPause, 19),
+    (Mutant::GivesUp, 19),
+    (Mutant::UsesUnstored, 345),
+    (Mutant::LogsInOnRefusal, 144),
+    (Mutant::VerifiesAlways, 27),
+    (Mutant::PresentsRefused, 144),
+];
+
+#[test]
+fn the_laws_hold() {
+    // Small fleets: the binary lives through thousands of any size.
+    let is_small = |scenario: &Scenario| !scenario.is_calm() && scenario.session_days() < 15.0;
+    for scenario in (1..60).map(Scenario::from_seed).filter(is_small) {
+        let end = run(&scenario, Way::default());
+        assert!(end.violations.is_empty(), "seed {}: {:?}", scenario.seed, end.violations);
+    }
+}
+
+#[test]
+fn sessions_that_nothing_befalls_log_in_once() {
+    let calm = (1..).map(Scenario::from_seed).filter(|scenario| scenario.is_calm() && scenario.session_days() < 20.0);
+    for scenario in calm.take(2) {
+        let tally = run(&scenario, Way::default()).tally;
+        assert_eq!(tally.calm_logins, tally.calm_sessions, "seed {}", scenario.seed);
+        assert_eq!(tally.without_token + tally.not_accepted, 0, "seed {}", scenario.seed);
+    }
+}
+
+#[test]
+fn the_same_seed_lives_through_the_same() {
+    let scenario = Scenario::from_seed(24);
+    let way = Way { is_traced: true, ..Way::default() };
+    let (one, other) = (run(&scenario, way), run(&Scenario::from_seed(24), way));
+    assert!(one.trace.len() > 1000);
+    assert!(one.trace == other.trace);
+    assert_eq!(one.tally, other.tally);
+}
+
+#[test]
+fn threads_change_nothing_but_the_order() {
+    let (one, _) = campaign(59, 1.0, 1);
+    assert_eq!(one.scenarios, 1);
+    assert_eq!(one, run(&Scenario::from_seed(59), Way::default()).tally);
+}
+
+#[test]
+fn each_broken_law_is_noticed_by_its_own_checker() {
+    assert_eq!(FROM.map(|(mutant, _)| mutant), Mutant::ALL);
+    for law in 1..=13 {
+        assert!(Mutant::ALL.iter().any(|mutant| mutant.law() == law), "nothing breaks law {law}");
+    }
+    std::thread::scope(|scope| {
+        for half in FROM.chunks(FROM.len() / 2) {
+            scope.spawn(move || {
+                for (mutant, from) in half {
+                    assert!(hunt(*mutant, *from, 1000).is_some(), "{mutant:?} is not noticed");
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_failure_is_made_small() {
+    let way = Way { mutant: Some(Mutant::PresentsRefused), only_law: Some(13), is_traced: false };
+    let fails = |scenario: &Scenario| run(scenario, way).violations.iter().any(|found| found.law == 13);
+    let failing = Scenario::from_seed(19);
+    assert!(failing.faults.len() > 5 && failing.present().count() > 4 && fails(&failing));
+    let small = shrink(&failing, fails);
+    assert!(fails(&small));
+    assert!(small.faults.len() <= 2, "{small}");
+    assert_eq!(small.present().count(), 1, "{small}");
+    assert!(small.faults.len() < failing.faults.len() && small.present().count() < failing.present().count());
+}
