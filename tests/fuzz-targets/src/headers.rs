@@ -1,0 +1,36 @@
+//! The headers that are read: `Location`, `Date`, `Retry-After`.
+
+use http::StatusCode;
+use tradovate_auth_core::{Endpoint, Environment, Error, OAuthToken, RefreshToken, is_trusted_host};
+
+use crate::{head, response, status};
+
+/// The first byte is a status, the second says which header the rest is.
+pub fn headers(mut input: &[u8]) {
+    let [code, which] = head(&mut input);
+    let (location, date, retry_after) = match which % 4 {
+        0 => (input, &b""[..], &b""[..]),
+        1 => (&b""[..], input, &b"Tue, 24 Nov 2026 14:20:30 GMT"[..]),
+        2 => (&b""[..], &b"Tue, 24 Nov 2026 14:20:30 GMT"[..], input),
+        _ => (input, input, input),
+    };
+    let headers = [("location", location), ("date", date), ("retry-after", retry_after)];
+    let code = if which & 8 == 0 { StatusCode::TEMPORARY_REDIRECT } else { status(code) };
+
+    let environment = Environment::live();
+    let request = OAuthToken::new("app", RefreshToken::new("token")).request(&environment).expect("a request");
+    match OAuthToken::parse(response(code, &headers, b"")) {
+        Ok(_) => {}
+        Err(Error::Moved(moved)) => {
+            drop((moved.to_string(), moved.host()));
+            if let Some(redirected) = environment.redirect(&request, &moved) {
+                let uri = redirected.uri();
+                assert_eq!(uri.scheme_str(), Some("https"), "{uri}");
+                assert!(uri.host().is_some_and(is_trusted_host), "{uri}");
+                assert_eq!(uri.path_and_query(), request.uri().path_and_query(), "{uri}");
+                assert_eq!(redirected.body().as_ref(), request.body().as_ref());
+            }
+        }
+        Err(error) => drop((error.to_string(), error.retry_after())),
+    }
+}

@@ -1,0 +1,291 @@
+//! A whole session, driven by arbitrary events in an arbitrary order.
+
+use arbitrary::{Arbitrary, Unstructured};
+use http::StatusCode;
+use jiff::{SignedDuration, Timestamp};
+use tradovate_auth_core::{
+    Action, AuthorizationRequest, AuthorizedCode, Credentials, Entropy, Environment, ExchangeId, Failure, OAuthApp,
+    RateBudget, RefreshToken, Session, StoredSession, is_trusted_host,
+};
+
+use crate::{CANARY, assert_hidden, response, status};
+
+#[derive(Arbitrary, Debug)]
+enum Start {
+    User,
+    RefreshToken,
+    Code,
+    Snapshot,
+}
+
+#[derive(Arbitrary, Debug)]
+enum Event<'a> {
+    Poll,
+    Wait {
+        seconds: u32,
+    },
+    /// An answer to a request, by how long ago it was sent.
+    Answer {
+        back: u8,
+        status: u8,
+        body: Body<'a>,
+    },
+    Failed {
+        back: u8,
+        failure: u8,
+    },
+    Stored {
+        back: u8,
+    },
+    StoreFailed {
+        back: u8,
+    },
+    Rejected {
+        generation: u8,
+        status: u8,
+        body: &'a [u8],
+    },
+    Adopt {
+        back: u8,
+    },
+    Restart {
+        back: u8,
+    },
+    ReplaceCredentials {
+        same_user: bool,
+    },
+    Forget,
+    TimeGoesBack {
+        seconds: u16,
+    },
+    LockOut {
+        seconds: u16,
+    },
+}
+
+#[derive(Arbitrary, Debug)]
+enum Body<'a> {
+    Bytes(&'a [u8]),
+    Login { life: i16, user: u8 },
+    OAuth { life: i16, rotates: bool },
+    Penalty { seconds: u8 },
+    Refused,
+    InvalidGrant,
+    Dead,
+    Moved(u8),
+}
+
+/// The session's world: what was sent, what was stored.
+struct World {
+    session: Session,
+    budget: RateBudget,
+    now: Timestamp,
+    /// The latest time the session has been told; for it, time never goes back.
+    latest: Timestamp,
+    has_store: bool,
+    sent: Vec<ExchangeId>,
+    offered: Vec<ExchangeId>,
+    snapshots: Vec<StoredSession>,
+    minted: u32,
+}
+
+/// The input is the start of a session and a list of events, as [`Arbitrary`] reads them.
+pub fn session(input: &[u8]) {
+    let mut input = Unstructured::new(input);
+    let (Ok(start), Ok(has_store)) = (Start::arbitrary(&mut input), bool::arbitrary(&mut input)) else { return };
+    let mut world = World::new(&start, has_store);
+    for _ in 0..200 {
+        if input.is_empty() {
+            return;
+        }
+        let Ok(event) = Event::arbitrary(&mut input) else { return };
+        world.happen(event);
+        world.check();
+    }
+}
+
+fn credentials(name: &str) -> Credentials {
+    Credentials::new(name, CANARY)
+}
+
+fn code() -> AuthorizedCode {
+    let request = AuthorizationRequest::new(&OAuthApp::new("app"), "http://127.0.0.1/");
+    let (_, mut pending) = request.begin(&Environment::live(), Entropy::from([7; Entropy::LENGTH])).expect("a login");
+    let query = format!("code={CANARY}&state=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc");
+    pending.redirected_query(&query).expect("a code")
+}
+
+impl World {
+    fn new(start: &Start, has_store: bool) -> Self {
+        let app = || OAuthApp::new("app").with_client_secret(tradovate_auth_core::ClientSecret::new(CANARY));
+        let session = match start {
+            Start::User => Session::new(Environment::demo(), credentials("trader"), 7),
+            Start::RefreshToken => {
+                Session::from_refresh_token(Environment::live(), app(), RefreshToken::new(CANARY), 7)
+            }
+            Start::Code => Session::from_code(Environment::live(), app(), code(), 7),
+            Start::Snapshot => Session::of_app(Environment::live(), app(), 7),
+        };
+        let now = "2026-11-24T14:00:00Z".parse().expect("a time");
+        Self {
+            session: if has_store { session.with_store() } else { session },
+            budget: RateBudget::default(),
+            now,
+            latest: now,
+            has_store,
+            sent: Vec::new(),
+            offered: Vec::new(),
+            snapshots: Vec::new(),
+            minted: 0,
+        }
+    }
+
+    fn happen(&mut self, event: Event<'_>) {
+        self.latest = self.latest.max(self.now);
+        match event {
+            Event::Poll => self.poll(),
+            Event::Wait { seconds } => self.pass(i64::from(seconds)),
+            Event::Answer { back, status, body } => self.answer(back, status, &body),
+            Event::Failed { back, failure } => {
+                let failure = [Failure::NotSent, Failure::MaybeSent, Failure::Oversized, Failure::Truncated]
+                    [usize::from(failure % 4)];
+                if let Some(id) = recent(&self.sent, back) {
+                    self.session.failed(self.now, id, failure, &mut self.budget);
+                }
+            }
+            Event::Stored { back } => {
+                if let Some(id) = recent(&self.offered, back) {
+                    self.session.stored(self.now, id);
+                }
+            }
+            Event::StoreFailed { back } => {
+                if let Some(id) = recent(&self.offered, back) {
+                    self.session.store_failed(self.now, id);
+                }
+            }
+            Event::Rejected { generation, status: code, body } => {
+                let generation = u64::from(generation);
+                let _ = self.session.rejected(self.now, generation, status(code), body, &mut self.budget);
+            }
+            Event::Adopt { back } => {
+                if let Some(stored) = recent(&self.snapshots, back) {
+                    self.session.adopt(self.now, stored, &mut self.budget);
+                }
+            }
+            Event::Restart { back } => {
+                let stored = recent(&self.snapshots, back);
+                *self = Self {
+                    now: self.now,
+                    latest: self.now,
+                    minted: self.minted,
+                    ..Self::new(&Start::User, self.has_store)
+                };
+                if let Some(stored) = stored {
+                    self.session.adopt(self.now, stored, &mut self.budget);
+                }
+            }
+            Event::ReplaceCredentials { same_user } => {
+                self.session.replace_credentials(credentials(if same_user { "trader" } else { "other" }));
+            }
+            Event::Forget => self.session.forget(self.now),
+            Event::TimeGoesBack { seconds } => self.pass(-i64::from(seconds)),
+            Event::LockOut { seconds } => {
+                let until = self.now.saturating_add(SignedDuration::from_secs(seconds.into())).expect("a time");
+                self.budget.lock_out(until);
+            }
+        }
+    }
+
+    fn pass(&mut self, seconds: i64) {
+        self.now = self.now.saturating_add(SignedDuration::from_secs(seconds)).expect("a time");
+    }
+
+    /// Polls until the session waits or waits for its driver, which must come soon.
+    fn poll(&mut self) {
+        for _ in 0..8 {
+            let action = self.session.poll(self.now, &mut self.budget);
+            assert_hidden(&format!("{action:?}"));
+            match action {
+                Action::Send { id, request } => {
+                    let uri = request.uri();
+                    assert_eq!(uri.scheme_str(), Some("https"), "{uri}");
+                    assert!(uri.host().is_some_and(is_trusted_host), "{uri}");
+                    assert!(self.budget.locked_until(self.latest).is_none(), "nothing is sent during a lock-out");
+                    assert!(!self.sent.contains(&id), "each request has an id of its own");
+                    self.sent.push(id);
+                }
+                Action::Store { id, snapshot } => {
+                    assert!(self.has_store);
+                    self.offered.push(id);
+                    let written = serde_json::to_string(&snapshot).expect("a snapshot");
+                    self.snapshots.push(serde_json::from_str(&written).expect("a snapshot that can be read"));
+                }
+                Action::Wait { until } => {
+                    assert!(until > self.now, "a wait is in the future");
+                    return;
+                }
+                _ => return,
+            }
+        }
+        panic!("the session spins");
+    }
+
+    fn answer(&mut self, back: u8, code: u8, body: &Body<'_>) {
+        let Some(id) = recent(&self.sent, back) else { return };
+        self.minted += 1;
+        let minted = self.minted;
+        let end = |life: i16| self.now.saturating_add(SignedDuration::from_secs(life.into())).expect("a time");
+        let mut status = StatusCode::OK;
+        let mut location = String::new();
+        let text = match body {
+            Body::Bytes(bytes) => {
+                status = crate::status(code);
+                String::from_utf8_lossy(bytes).into_owned()
+            }
+            Body::Login { life, user } => format!(
+                r#"{{"accessToken":"{CANARY}{minted}","expirationTime":"{}","userId":{}}}"#,
+                end(*life),
+                user % 3
+            ),
+            Body::OAuth { life, rotates } => format!(
+                r#"{{"access_token":"{CANARY}{minted}","expires_in":{life},"refresh_token":"{CANARY}{}"}}"#,
+                if *rotates { minted } else { 0 }
+            ),
+            Body::Penalty { seconds } => format!(r#"{{"p-ticket":"{CANARY}","p-time":{seconds}}}"#),
+            Body::Refused => r#"{"errorText":"Incorrect username or password."}"#.into(),
+            Body::InvalidGrant => r#"{"error":"invalid_grant"}"#.into(),
+            Body::Dead => {
+                status = StatusCode::UNAUTHORIZED;
+                "Invalid access token".into()
+            }
+            Body::Moved(host) => {
+                status = StatusCode::TEMPORARY_REDIRECT;
+                let host = ["acme.ninjatrader.com", "live.tradovateapi.com", "evil.example"][usize::from(host % 3)];
+                location = format!("https://{host}/v1/auth/x");
+                String::new()
+            }
+        };
+        let response = response(status, &[("location", location.as_bytes())], text.as_bytes());
+        self.session.receive(self.now, id, response, &mut self.budget);
+    }
+
+    fn check(&mut self) {
+        if let Some(token) = self.session.token(self.now) {
+            assert!(token.usable_until > self.now, "a token is handed out while it is good");
+            assert!(
+                token.usable_until <= token.expires_at.saturating_add(SignedDuration::from_hours(24)).expect("a time")
+            );
+            assert_hidden(&format!("{token:?}"));
+        }
+        while let Some(event) = self.session.next_event() {
+            assert_hidden(&format!("{event} {event:?}"));
+        }
+        if self.sent.len().is_multiple_of(8) {
+            assert_hidden(&format!("{:?} {:?}", self.session, self.session.snapshot(self.now, &self.budget)));
+        }
+    }
+}
+
+fn recent<T: Clone>(list: &[T], back: u8) -> Option<T> {
+    list.iter().rev().nth(usize::from(back % 8)).cloned()
+}
