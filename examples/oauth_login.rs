@@ -11,18 +11,22 @@
 //! The app has to be registered with the redirect URI `http://HOST:PORT/callback`, to the letter: HOST is
 //! `TRADOVATE_REDIRECT_HOST` (`127.0.0.1` unless set; `localhost` or `[::1]`), PORT is `TRADOVATE_REDIRECT_PORT` (8765
 //! unless set; 0 is any free one, as it is with the simulator).
+//!
+//! With `--open` other users of the same machine can see the URL, and the `state` in it, in the list of processes: they
+//! could answer in the user's place.
 
+#[path = "shared/loopback.rs"]
+mod loopback;
+
+use std::env;
 use std::error::Error;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::ExitCode;
 use std::time::Duration;
-use std::{env, io};
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -31,6 +35,8 @@ use tradovate_auth::{
     AuthorizationRequest, AuthorizedCode, BodyFormat, Environment, EventKind, OAuthApp, PendingAuthorization,
 };
 use tradovate_auth_simulator::{OAuthClient, Simulator};
+
+use loopback::{listen, variable};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -45,8 +51,9 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Box<dyn Error>> {
     let options = Options::read()?;
-    let is_simulated = env::var_os("TRADOVATE_CLIENT_ID").is_none();
-    let (listeners, redirect_uri) = listen(if is_simulated { 0 } else { 8765 }).await?;
+    let is_simulated = variable("TRADOVATE_CLIENT_ID").is_none();
+    let (listeners, base) = listen(variable("TRADOVATE_REDIRECT_HOST"), if is_simulated { 0 } else { 8765 }).await?;
+    let redirect_uri = format!("{base}/callback");
 
     // The simulator lives as long as this variable.
     let mut simulator = None;
@@ -60,8 +67,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         );
         (server.environment(), OAuthApp::new("synthetic-desktop"))
     } else {
-        let lookup = |name: &str| env::var(name).ok();
-        (Environment::from_variables_or(Environment::live(), lookup)?, OAuthApp::from_env()?)
+        (Environment::from_variables_or(Environment::live(), variable)?, OAuthApp::from_env()?)
     };
     let app = if options.form { app.with_body_format(BodyFormat::Form) } else { app };
 
@@ -76,10 +82,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
     }
 
     println!("log in at {}", url.as_str());
-    if options.open
-        && let Err(error) = open::that_detached(url.as_str())
-    {
-        println!("no browser could be opened, so open it by hand: {error}");
+    if options.open && open::that_detached(url.as_str()).is_err() {
+        println!("no browser could be opened: open the URL by hand");
     }
     let outcome = match timeout(options.wait, await_code(pending, came)).await {
         Ok(Ok((code, browser))) => {
@@ -120,12 +124,12 @@ async fn await_code(
                 drop(browser.send(refused("Not logged in", &format!("The program has ended: {error}. {CLOSE}"))));
                 return Err(error.into());
             }
-            Err(error) => drop(browser.send(refused(
-                "Not the answer to this login",
-                &format!(
-                    "It was not used: {error}. If this was you, open the URL of the program again: it still waits."
-                ),
-            ))),
+            Err(error) => {
+                println!("{error}");
+                let text = "If this was you, open the URL of the program again: it still waits.";
+                let text = format!("It was not used: {error}. {text}");
+                drop(browser.send(refused("Not the answer to this login", &text)));
+            }
         }
     }
     Err("the listener has ended".into())
@@ -158,6 +162,7 @@ async fn log_in(
     code: AuthorizedCode,
 ) -> Result<Option<String>, Box<dyn Error>> {
     let tokens = TokenSource::from_code(environment, app, code)
+        .patience(Duration::from_secs(600)) // the life of a code: no wait of the server's costs the user the consent
         .on_event(|event| match event.kind {
             EventKind::Stopped(_) => {} // is the error below
             _ => println!("{event}"),
@@ -180,39 +185,6 @@ async fn log_in(
         }
     };
     Ok(name)
-}
-
-/// Listens where the browser will come to, and for no other machine.
-async fn listen(default_port: u16) -> Result<(Vec<TcpListener>, String), Box<dyn Error>> {
-    let read = |name| env::var(name).ok().filter(|value| !value.is_empty());
-    let host = read("TRADOVATE_REDIRECT_HOST").unwrap_or_else(|| "127.0.0.1".into());
-    let (v4, v6) = (IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST));
-    let addresses = match host.as_str() {
-        "127.0.0.1" => vec![v4],
-        "[::1]" => vec![v6],
-        "localhost" => vec![v4, v6], // browsers take either
-        _ => return Err("TRADOVATE_REDIRECT_HOST must be 127.0.0.1, localhost or [::1]".into()),
-    };
-    let mut port = match read("TRADOVATE_REDIRECT_PORT") {
-        Some(port) => port.parse().map_err(|_| "TRADOVATE_REDIRECT_PORT must be a number up to 65535")?,
-        None => default_port,
-    };
-    let mut listeners = Vec::new();
-    for address in addresses {
-        match TcpListener::bind((address, port)).await {
-            Ok(listener) => {
-                port = listener.local_addr()?.port();
-                listeners.push(listener);
-            }
-            // A machine may be without IPv6; but where another program has the port, it would get the code.
-            Err(error) if !listeners.is_empty() && error.kind() != io::ErrorKind::AddrInUse => {}
-            Err(error) => {
-                let advice = "free it, or set TRADOVATE_REDIRECT_PORT to another that is registered";
-                return Err(format!("can't listen at port {port} of {address}, {advice}: {error}").into());
-            }
-        }
-    }
-    Ok((listeners, format!("http://{host}:{port}/callback")))
 }
 
 const CLOSE: &str = "You may close this page.";
@@ -251,8 +223,8 @@ struct Options {
 }
 
 impl Options {
-    fn read() -> io::Result<Self> {
-        let usage = || io::Error::other("usage: oauth_login [--open] [--form] [--wait SECONDS]");
+    fn read() -> Result<Self, String> {
+        let wrong = |what: &str| format!("{what}; usage: oauth_login [--open] [--form] [--wait SECONDS]");
         let mut options = Self { open: false, form: false, wait: Duration::from_secs(300) };
         let mut arguments = env::args().skip(1);
         while let Some(argument) = arguments.next() {
@@ -260,10 +232,11 @@ impl Options {
                 "--open" => options.open = true,
                 "--form" => options.form = true,
                 "--wait" => {
-                    let seconds = arguments.next().and_then(|seconds| seconds.parse().ok()).ok_or_else(usage)?;
+                    let seconds = arguments.next().and_then(|seconds| seconds.parse().ok());
+                    let seconds = seconds.ok_or_else(|| wrong("--wait needs a number of seconds"))?;
                     options.wait = Duration::from_secs(seconds);
                 }
-                _ => return Err(usage()),
+                unknown => return Err(wrong(&format!("{unknown:?} is no option"))),
             }
         }
         Ok(options)

@@ -7,18 +7,21 @@
 //! Without `TRADOVATE_CLIENT_ID` the vendor is a simulator inside the process, with two users to sign in as. With it,
 //! these are read: `TRADOVATE_CLIENT_SECRET`; `TRADOVATE_ENVIRONMENT` or `TRADOVATE_API_URL`, `TRADOVATE_AUTHORIZE_URL`,
 //! `TRADOVATE_TOKEN_URL` (Live where nothing is set). `TRADOVATE_REDIRECT_HOST` (127.0.0.1) and `TRADOVATE_REDIRECT_PORT`
-//! (8080; 0 is any free one) make the redirect URI, `http://HOST:PORT/callback`, which must be registered to the letter.
+//! (8080; 0 is any free one) make the redirect URI, `http://HOST:PORT/callback`, which must be registered to the letter;
+//! HOST is 127.0.0.1, `localhost` or `[::1]`.
 //! `--form` sends forms in place of JSON to the token endpoint. `--store FILE` keeps the database in a file, so that
 //! logins and sessions live through a restart.
 //!
 //! For production: serve https, by a proxy in front, and say so with `TRADOVATE_PUBLIC_URL=https://app.example` (the
-//! cookies are `Secure` then, and the redirect URI begins with it); put your database in the place of `database.rs`,
+//! cookies are `Secure` then, the redirect URI begins with it, and the proxy comes to 127.0.0.1); put your database in the place of `database.rs`,
 //! and encrypt what is in it, since whoever reads it can trade. A user who logs in from a second browser gets a second
 //! source here; the vendor keeps one refresh token for each user, so that the first one lives by renewals from then on.
 //! Where you know your users by yourself, have all browsers of one share a source.
 
 #[path = "oauth_web_server/database.rs"]
 mod database;
+#[path = "shared/loopback.rs"]
+mod loopback;
 #[path = "oauth_web_server/pages.rs"]
 mod pages;
 #[path = "oauth_web_server/setup.rs"]
@@ -27,25 +30,29 @@ mod setup;
 use std::collections::HashMap;
 use std::error::Error;
 use std::io;
-use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{RawQuery, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::http::HeaderMap;
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{get, post};
-use tokio::net::TcpListener;
+use jiff::Timestamp;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tradovate_auth::reqwest::{
     Client, FromEnv, Keeper, SharedBudget, Token, TokenError, TokenSource, TokenSourceBuilder, entropy,
 };
-use tradovate_auth::{AuthorizationRequest, Environment, OAuthApp, RedirectError};
+use tradovate_auth::{
+    AuthorizationRequest, CallError, Environment, Error as ServerError, OAuthApp, Operation, RedirectError,
+};
 
 use database::Database;
+use loopback::variable;
 use pages::{Cookies, Problem, see_other};
-use setup::variable;
 
 /// What all requests share.
 struct Site {
@@ -58,6 +65,8 @@ struct Site {
     budget: SharedBudget,
     database: Database,
     cookies: Cookies,
+    /// Where browsers reach it, unless a proxy stands in front, which knows the names of its site.
+    direct_url: Option<String>,
     /// The sessions this process has in memory, by the secret of their cookie.
     sessions: Mutex<HashMap<String, Session>>,
 }
@@ -72,10 +81,11 @@ struct Session {
 type Answer = Result<Response, Problem>;
 
 async fn home(State(site): State<Arc<Site>>, headers: HeaderMap) -> Answer {
-    let id = site.cookies.session(&headers);
-    Ok(match id.filter(|id| site.session(id).is_some()) {
-        Some(id) => pages::welcome(site.database.user(id).as_deref()),
-        None => pages::connect(),
+    let session = site.cookies.session(&headers).and_then(|id| Some((id, site.session(id)?)));
+    let Some((id, session)) = session else { return Ok(pages::connect()) };
+    Ok(match timeout(Duration::ZERO, session.tokens.token()).await {
+        Ok(Ok(_)) => pages::welcome(site.database.user(id).as_deref()),
+        _ => see_other("/me", &[]), // waits for a token, or says why there is none
     })
 }
 
@@ -83,43 +93,33 @@ async fn home(State(site): State<Arc<Site>>, headers: HeaderMap) -> Answer {
 async fn connect(State(site): State<Arc<Site>>, headers: HeaderMap) -> Answer {
     site.cookies.check_origin(&headers)?;
     let (url, pending) = site.login.begin(&site.environment, entropy()?)?;
-    if let Some(former) = site.cookies.login(&headers) {
-        site.database.abandon_login(former)?;
-    }
     let browser = pages::secret()?;
-    site.database.begin_login(&browser, &pending.snapshot())?;
+    site.database.begin_login(&browser, site.cookies.login(&headers), &pending.snapshot())?;
     Ok(see_other(url.as_str(), &[site.cookies.set_login(&browser)]))
 }
 
-/// Where the vendor's page sends the browser back to.
+/// Where the vendor's page sends the browser back to. The keeper exchanges the code, however long the vendor has it
+/// wait, and whatever the browser does meanwhile.
 async fn callback(State(site): State<Arc<Site>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Answer {
     let browser = site.cookies.login(&headers).unwrap_or_default();
     let code = match site.database.answer_login(browser, &query.unwrap_or_default())? {
         Some(Ok(code)) => code,
-        Some(Err(RedirectError::Denied(denial))) => return Ok(pages::denied(&denial)),
+        Some(Err(RedirectError::Denied(denial))) => {
+            eprintln!("{denial}"); // may be for the site's owner
+            return Ok(pages::denied(&denial));
+        }
         Some(Err(error)) => return Ok(pages::bad_redirect(&error)),
         None => return Ok(pages::no_login()),
     };
-
+    if let Some(former) = site.cookies.session(&headers) {
+        site.end(former)?; // nobody could get at it any more
+    }
     // A new secret at each login: one that somebody has planted in the browser before never becomes a session.
     let id = pages::secret()?;
     site.database.open_session(&id)?;
     let source = TokenSource::from_code(site.environment.clone(), site.app.clone(), code);
-    let tokens = site.source(&id, source)?;
-    match tokens.token().await {
-        Ok(token) => site.name_user(&id, &token).await?,
-        Err(error) => {
-            tokens.forget();
-            site.database.close_session(&id)?;
-            return Ok(pages::no_token(&error));
-        }
-    }
-    if let Some(former) = site.cookies.session(&headers) {
-        site.end(former)?; // nobody could get at it any more
-    }
-    let mut sessions = site.sessions();
-    sessions.retain(|id, _| site.database.snapshot(id).is_some()); // those that are too old end with their keepers
-    sessions.insert(id.clone(), Session::new(tokens));
+    let session = Session::new(site.source(&id, source)?);
+    site.sessions().insert(id.clone(), session);
     Ok(see_other("/me", &[site.cookies.set_session(&id), site.cookies.end_login()]))
 }
 
@@ -128,12 +128,20 @@ async fn me(State(site): State<Arc<Site>>, headers: HeaderMap) -> Answer {
     let Some((id, session)) = session else { return Ok(pages::stranger()) };
     match session.tokens.token().await {
         // In place of this page: your calls, with `token.header()`, to `session.tokens.url("/order/list")`.
-        Ok(token) => Ok(pages::me(site.database.user(id).as_deref(), token.expires_at())),
-        Err(error @ TokenError::Stopped(_)) => {
-            site.end(id)?; // only another consent helps
-            Ok(pages::no_token(&error))
+        Ok(token) => {
+            let user = match site.database.user(id) {
+                Some(user) => Some(user),
+                None => site.name_user(id, &session.tokens, &token).await?,
+            };
+            Ok(pages::me(user.as_deref(), token.expires_at()))
         }
-        Err(error) => Ok(pages::no_token(&error)),
+        // Only another consent helps.
+        Err(TokenError::Stopped(reason)) if site.end(id)? => {
+            Ok(pages::with_cookies(pages::stopped(&reason), &[site.cookies.end_session()]))
+        }
+        // It was ended while this request waited; the browser may have another one.
+        Err(TokenError::Stopped(_)) => Ok(see_other("/me", &[])),
+        Err(error) => Ok(pages::not_yet(&error, site.database.snapshot(id).is_none())),
     }
 }
 
@@ -145,26 +153,40 @@ async fn log_out(State(site): State<Arc<Site>>, headers: HeaderMap) -> Answer {
     Ok(see_other("/", &[site.cookies.end_session()]))
 }
 
+/// Sends those to the start who come by another name of this machine: the cookies would stay with that name, and the
+/// way back from the vendor's page leads to the one that is registered.
+async fn by_its_name(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+    match &site.direct_url {
+        Some(url) if !site.cookies.is_for_us(request.headers()) => see_other(url, &[]),
+        _ => next.run(request).await,
+    }
+}
+
 impl Site {
+    /// The sessions in memory. Those whose time is over end here, with their keepers.
     fn sessions(&self) -> MutexGuard<'_, HashMap<String, Session>> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        for (_, session) in sessions.extract_if(|id, _| !self.database.is_open(id)) {
+            session.tokens.forget();
+        }
+        sessions
     }
 
     /// The session behind a cookie: from memory, or else resumed from what this process or one before it has stored.
     fn session(&self, id: &str) -> Option<Session> {
         let mut sessions = self.sessions();
-        let stored = self.database.snapshot(id)?;
         if let Some(session) = sessions.get(id) {
             return Some(session.clone());
         }
+        let stored = self.database.snapshot(id)?;
         let source = TokenSource::from_stored(self.environment.clone(), self.app.clone(), stored);
         let session = Session::new(self.source(id, source).ok()?);
         sessions.insert(id.to_owned(), session.clone());
         Some(session)
     }
 
-    /// Forgets a session here and in the database. No request can resume it in between.
-    fn end(&self, id: &str) -> io::Result<()> {
+    /// Forgets a session here and in the database; whether there was one. No request can resume it in between.
+    fn end(&self, id: &str) -> io::Result<bool> {
         let mut sessions = self.sessions();
         if let Some(session) = sessions.remove(id) {
             session.tokens.forget();
@@ -188,15 +210,29 @@ impl Site {
         Ok(source.build()?)
     }
 
-    /// Writes down who has logged in. The vendor may not know it yet right after the consent, and the login is good
-    /// without it.
-    async fn name_user(&self, id: &str, token: &Token) -> Result<(), Problem> {
-        if let Ok(answer) = self.client.me(token.access_token()).await {
-            let me = answer.value;
-            let name = me.full_name.or(me.name).or(me.user_id.map(|id| format!("user {id}")));
-            self.database.name_user(id, name)?;
+    /// Asks who has logged in, and writes it down. The vendor may not know it right after the consent, and the login is
+    /// good without it.
+    async fn name_user(&self, id: &str, tokens: &TokenSource, token: &Token) -> io::Result<Option<String>> {
+        let now = Timestamp::now();
+        if self.budget.lock().earliest(now, Operation::Identify) > now {
+            return Ok(None);
         }
-        Ok(())
+        self.budget.lock().take(now, Operation::Identify);
+        match self.client.me(token.access_token()).await {
+            Ok(answer) => {
+                self.budget.lock().give_back(now, Operation::Identify); // the vendor counts failures
+                let me = answer.value;
+                let name = me.full_name.or(me.name).or(me.user_id.map(|id| format!("user {id}")));
+                if let Some(name) = &name {
+                    self.database.name_user(id, name)?;
+                }
+                return Ok(name);
+            }
+            // Every session has to know.
+            Err(CallError::Server(ServerError::LockedOut { status, .. })) => drop(tokens.rejected(token, status, b"")),
+            Err(_) => {}
+        }
+        Ok(None)
     }
 }
 
@@ -221,13 +257,11 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Box<dyn Error>> {
     let (format, store) = setup::arguments()?;
-    let port = variable("TRADOVATE_REDIRECT_PORT").unwrap_or_else(|| "8080".into());
-    let port: u16 = port.parse().map_err(|_| "TRADOVATE_REDIRECT_PORT must be a number up to 65535")?;
-    let listening = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
-    let listener = listening.map_err(|error| format!("can't listen on port {port} of 127.0.0.1: {error}"))?;
-    let host = variable("TRADOVATE_REDIRECT_HOST").unwrap_or_else(|| "127.0.0.1".into());
-    let local = format!("http://{host}:{}", listener.local_addr()?.port());
-    let public_url = variable("TRADOVATE_PUBLIC_URL").unwrap_or(local).trim_end_matches('/').to_owned();
+    let proxied_url = variable("TRADOVATE_PUBLIC_URL");
+    let host = if proxied_url.is_some() { None } else { variable("TRADOVATE_REDIRECT_HOST") };
+    let (listeners, local_url) = loopback::listen(host, 8080).await?;
+    let direct_url = proxied_url.is_none().then(|| format!("{local_url}/"));
+    let public_url = proxied_url.unwrap_or(local_url).trim_end_matches('/').to_owned();
     let redirect_uri = format!("{public_url}/callback");
 
     // The simulator lives as long as this variable.
@@ -243,7 +277,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let login = AuthorizationRequest::new(&app, redirect_uri);
     login.begin(&environment, entropy()?)?; // better now than at the first user's click
 
-    let site = Site {
+    let site = Arc::new(Site {
         client: Client::new(environment.clone())?,
         environment,
         app,
@@ -251,8 +285,9 @@ async fn run() -> Result<(), Box<dyn Error>> {
         budget: SharedBudget::default(),
         database: Database::open(store)?,
         cookies: Cookies::new(&public_url),
+        direct_url,
         sessions: Mutex::default(),
-    };
+    });
     let router = Router::new()
         .route("/", get(home))
         .route("/connect", post(connect))
@@ -260,11 +295,16 @@ async fn run() -> Result<(), Box<dyn Error>> {
         .route("/me", get(me))
         .route("/logout", post(log_out))
         .fallback(async || pages::not_found())
-        .layer(axum::middleware::map_response(pages::guard))
-        .with_state(Arc::new(site));
+        .layer(from_fn_with_state(Arc::clone(&site), by_its_name))
+        .layer(map_response(pages::guard))
+        .with_state(site);
+    let mut servers = JoinSet::new();
+    for listener in listeners {
+        servers.spawn(axum::serve(listener, router.clone()).into_future());
+    }
     println!("open {public_url}/");
     tokio::select! {
-        served = axum::serve(listener, router) => served?,
+        Some(served) = servers.join_next() => served??,
         stopped = tokio::signal::ctrl_c() => stopped?,
     }
     Ok(())

@@ -2,6 +2,9 @@
 //!
 //! It is a map in memory, and a file where one is given. Put your own database here: one table for each map, the texts
 //! in columns that are encrypted, each function one transaction. Both tables are bounded, by age and by number.
+//!
+//! Anybody can begin a login, and beyond 10 000 that are under way the oldest make room: in production, put a rate limit
+//! before `/connect`, or a flood of them keeps users from finishing theirs.
 
 use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
@@ -16,8 +19,11 @@ use tradovate_auth::{AuthorizedCode, PendingAuthorization, RedirectError, Stored
 /// How long a user may take at the vendor's page.
 const LONGEST_LOGIN: SignedDuration = SignedDuration::from_mins(10);
 
-/// Anybody can begin a login: beyond this number the oldest ones make room.
+/// Beyond this number the oldest ones make room.
 const MOST_LOGINS: usize = 10_000;
+
+/// A session that has no tokens after this gets none: a code is good for ten minutes.
+const LONGEST_EXCHANGE: SignedDuration = SignedDuration::from_mins(15);
 
 /// After this a user logs in again.
 pub(crate) const LONGEST_SESSION: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -50,8 +56,14 @@ struct Row {
     /// What logs call the session: the secret is no name.
     number: u64,
     user: Option<String>,
-    /// A `StoredSession`.
+    /// A `StoredSession`, once there are tokens.
     snapshot: Option<String>,
+}
+
+impl Row {
+    fn is_open(&self) -> bool {
+        is_younger(self.began, if self.snapshot.is_some() { LONGEST_SESSION } else { LONGEST_EXCHANGE })
+    }
 }
 
 impl Database {
@@ -63,21 +75,25 @@ impl Database {
         Ok(Self { tables: Arc::new(Mutex::new(tables)), file })
     }
 
-    pub(crate) fn begin_login(&self, browser: &str, authorization: &StoredAuthorization) -> io::Result<()> {
+    /// Remembers a login for this browser, and forgets the one that it has begun before.
+    pub(crate) fn begin_login(
+        &self,
+        browser: &str,
+        former: Option<&str>,
+        authorization: &StoredAuthorization,
+    ) -> io::Result<()> {
         let login = Login { began: Timestamp::now(), authorization: serde_json::to_string(authorization)? };
         self.change(|tables| {
+            former.map(|former| tables.logins.remove(former));
             while tables.logins.len() >= MOST_LOGINS {
                 let oldest = tables.logins.iter().min_by_key(|(_, login)| login.began);
                 let Some(oldest) = oldest.map(|(browser, _)| browser.clone()) else { break };
                 tables.logins.remove(&oldest);
             }
             tables.logins.insert(browser.to_owned(), login);
-        })
-    }
-
-    /// Forgets a login that the browser has begun again.
-    pub(crate) fn abandon_login(&self, browser: &str) -> io::Result<()> {
-        self.change(|tables| drop(tables.logins.remove(browser)))
+            true
+        })?;
+        Ok(())
     }
 
     /// Takes a redirect to the login of this browser, where it has one under way. Of redirects that come at the same
@@ -87,15 +103,17 @@ impl Database {
         browser: &str,
         query: &str,
     ) -> io::Result<Option<Result<AuthorizedCode, RedirectError>>> {
-        self.change(|tables| {
-            let authorization = &tables.logins.get(browser)?.authorization;
-            let stored: StoredAuthorization = serde_json::from_str(authorization).ok()?;
-            let answer = PendingAuthorization::from(stored).redirected_query(query);
-            if answer.as_ref().err().is_none_or(RedirectError::ends_login) {
-                tables.logins.remove(browser);
-            }
-            Some(answer)
-        })
+        let Some(stored) = self.login(browser) else { return Ok(None) };
+        let answer = PendingAuthorization::from(stored).redirected_query(query);
+        let is_over = answer.as_ref().err().is_none_or(RedirectError::ends_login);
+        let is_late = is_over && !self.change(|tables| tables.logins.remove(browser).is_some())?;
+        Ok((!is_late).then_some(answer))
+    }
+
+    fn login(&self, browser: &str) -> Option<StoredAuthorization> {
+        let tables = self.tables();
+        let login = tables.logins.get(browser).filter(|login| is_younger(login.began, LONGEST_LOGIN))?;
+        serde_json::from_str(&login.authorization).ok()
     }
 
     /// A session that has no tokens yet.
@@ -104,35 +122,40 @@ impl Database {
             tables.last_number += 1;
             let row = Row { began: Timestamp::now(), number: tables.last_number, user: None, snapshot: None };
             tables.sessions.insert(id.to_owned(), row);
-        })
+            true
+        })?;
+        Ok(())
     }
 
-    /// An update and never an insert: a session that has been closed meanwhile must not come back.
+    /// An update and never an insert: a session that has been closed meanwhile must not come back. What has no tokens
+    /// is not worth keeping before the first ones: the code is not in it.
     pub(crate) fn save(&self, id: &str, snapshot: &StoredSession) -> io::Result<()> {
-        let snapshot = serde_json::to_string(snapshot)?;
-        self.change(|tables| {
-            if let Some(row) = tables.sessions.get_mut(id) {
-                row.snapshot = Some(snapshot);
+        let text = serde_json::to_string(snapshot)?;
+        self.update(id, |row| {
+            if row.snapshot.is_some() || snapshot.expires_at().is_some() {
+                row.snapshot = Some(text);
             }
         })
     }
 
-    pub(crate) fn name_user(&self, id: &str, name: Option<String>) -> io::Result<()> {
-        self.change(|tables| {
-            if let Some(row) = tables.sessions.get_mut(id) {
-                row.user = name;
-            }
-        })
+    pub(crate) fn name_user(&self, id: &str, name: &str) -> io::Result<()> {
+        self.update(id, |row| row.user = Some(name.to_owned()))
     }
 
-    pub(crate) fn close_session(&self, id: &str) -> io::Result<()> {
-        self.change(|tables| drop(tables.sessions.remove(id)))
+    /// Forgets a session; whether it was open until now.
+    pub(crate) fn close_session(&self, id: &str) -> io::Result<bool> {
+        self.change(|tables| tables.sessions.remove(id).is_some())
     }
 
-    /// What a session goes on with; nothing where there is no such session, or where it is too old.
+    /// Whether there is such a session, and it is not too old.
+    pub(crate) fn is_open(&self, id: &str) -> bool {
+        self.tables().sessions.get(id).is_some_and(Row::is_open)
+    }
+
+    /// What a session goes on with, once it has had tokens.
     pub(crate) fn snapshot(&self, id: &str) -> Option<StoredSession> {
         let tables = self.tables();
-        let row = tables.sessions.get(id).filter(|row| is_younger(row.began, LONGEST_SESSION))?;
+        let row = tables.sessions.get(id).filter(|row| row.is_open())?;
         serde_json::from_str(row.snapshot.as_ref()?).ok()
     }
 
@@ -149,22 +172,33 @@ impl Database {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Throws away what is too old, changes something, and writes it down.
-    fn change<T>(&self, change: impl FnOnce(&mut Tables) -> T) -> io::Result<T> {
+    fn update(&self, id: &str, update: impl FnOnce(&mut Row)) -> io::Result<()> {
+        self.change(|tables| tables.sessions.get_mut(id).map(update).is_some())?;
+        Ok(())
+    }
+
+    /// Throws away what is too old and changes something; where that says that it has, writes it down.
+    fn change(&self, change: impl FnOnce(&mut Tables) -> bool) -> io::Result<bool> {
         let mut tables = self.tables();
         tables.logins.retain(|_, login| is_younger(login.began, LONGEST_LOGIN));
-        tables.sessions.retain(|_, row| is_younger(row.began, LONGEST_SESSION));
-        let result = change(&mut tables);
-        if let Some(file) = &self.file {
+        tables.sessions.retain(|_, row| row.is_open());
+        let has_changed = change(&mut tables);
+        if let Some(file) = self.file.as_ref().filter(|_| has_changed) {
+            let new = file.with_extension("new");
+            match fs::remove_file(&new) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {} // one that is left over may be open to others
+            }
             let mut options = OpenOptions::new();
-            options.write(true).create(true).truncate(true);
+            options.write(true).create_new(true);
             #[cfg(unix)]
             std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600); // for its owner's eyes only
-            let new = file.with_extension("new");
-            options.open(&new)?.write_all(&serde_json::to_vec(&*tables)?)?;
+            let mut written = options.open(&new)?;
+            written.write_all(&serde_json::to_vec(&*tables)?)?;
+            written.sync_all()?;
             fs::rename(new, file)?; // all of it or nothing
         }
-        Ok(result)
+        Ok(has_changed)
     }
 }
 

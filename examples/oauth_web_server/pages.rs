@@ -5,13 +5,14 @@
 use std::error::Error;
 use std::fmt::Write as _;
 use std::io;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use tradovate_auth::reqwest::TokenError;
-use tradovate_auth::{Denial, RedirectError};
+use tradovate_auth::{Denial, DenialKind, RedirectError, StopReason};
 
 use crate::database::LONGEST_SESSION;
 
@@ -39,12 +40,13 @@ pub(crate) struct Cookies {
 
 impl Cookies {
     pub(crate) fn new(public_url: &str) -> Self {
-        let (prefix, attributes) = if public_url.starts_with("https://") {
-            ("__Host-", "Path=/; HttpOnly; SameSite=Lax; Secure")
+        let (prefix, attributes, usual_port) = if public_url.starts_with("https://") {
+            ("__Host-", "Path=/; HttpOnly; SameSite=Lax; Secure", ":443")
         } else {
-            ("", "Path=/; HttpOnly; SameSite=Lax")
+            ("", "Path=/; HttpOnly; SameSite=Lax", ":80")
         };
-        Self { origin: public_url.to_owned(), prefix, attributes }
+        let origin = public_url.strip_suffix(usual_port).unwrap_or(public_url).to_owned();
+        Self { origin, prefix, attributes }
     }
 
     pub(crate) fn login<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
@@ -77,8 +79,14 @@ impl Cookies {
         pairs.find(|(key, _)| key.strip_prefix(self.prefix) == Some(name)).map(|(_, value)| value)
     }
 
+    /// Whether a request is for this site by its one name: a browser keeps cookies for another name apart.
+    pub(crate) fn is_for_us(&self, headers: &HeaderMap) -> bool {
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        self.origin.split_once("://").map(|(_, own)| own) == host
+    }
+
     /// Refuses a request that changes something where another site's page has made it. Browsers say so in
-    /// `Sec-Fetch-Site`, and older ones in `Origin`, which our own pages with their `no-referrer` may send as `null`.
+    /// `Sec-Fetch-Site`, and older ones in `Origin`, which is `null` where a page hides where it is from.
     pub(crate) fn check_origin(&self, headers: &HeaderMap) -> Result<(), Problem> {
         let header = |name| headers.get(name).map(HeaderValue::as_bytes);
         let is_ours = match header("sec-fetch-site") {
@@ -122,7 +130,8 @@ impl IntoResponse for Problem {
 
 const CONNECT: &str =
     r#"<form method="post" action="/connect"><button id="connect">Connect with Tradovate</button></form>"#;
-const TRY_AGAIN: &str = r#"<form method="post" action="/connect"><button id="connect">Try again</button></form>"#;
+const CONNECT_AGAIN: &str =
+    r#"<form method="post" action="/connect"><button id="connect">Connect again</button></form>"#;
 const LOG_OUT: &str =
     r#"<form method="post" action="/logout"><button id="logout" class="quiet">Log out</button></form>"#;
 
@@ -159,8 +168,17 @@ pub(crate) fn not_found() -> Response {
 }
 
 pub(crate) fn denied(denial: &Denial) -> Response {
-    let body = format!("<p>Nothing was connected. Tradovate’s page said:</p>{}{TRY_AGAIN}", quoted(&denial.text));
-    page(StatusCode::FORBIDDEN, "You did not allow it", &body)
+    let (status, title) = match denial.kind {
+        DenialKind::AccessDenied => (StatusCode::FORBIDDEN, "You did not allow it"),
+        _ => (StatusCode::BAD_GATEWAY, "Tradovate’s page could not log you in"),
+    };
+    let advice = match denial.kind {
+        DenialKind::ServerError | DenialKind::TemporarilyUnavailable => [": ", denial.kind.advice()].concat(),
+        _ => String::new(), // what the user knows, or what only the site's owner can do
+    };
+    let said = quoted(&denial.text);
+    let body = format!("<p>Nothing was connected{advice}. Tradovate’s page said:</p>{said}{CONNECT_AGAIN}");
+    page(status, title, &body)
 }
 
 /// For a browser that has begun no login, or one that is over: by an answer, or by its age.
@@ -178,20 +196,36 @@ pub(crate) fn bad_redirect(error: &RedirectError) -> Response {
     page(
         StatusCode::BAD_REQUEST,
         "This was not the answer",
-        &format!("{}{rest}{TRY_AGAIN}", quoted(&error.to_string())),
+        &format!("{}{rest}{CONNECT_AGAIN}", quoted(&error.to_string())),
     )
 }
 
-pub(crate) fn no_token(error: &TokenError) -> Response {
-    let (status, again) = match error {
-        TokenError::Stopped(_) => (StatusCode::BAD_GATEWAY, TRY_AGAIN),
-        _ => (StatusCode::SERVICE_UNAVAILABLE, ""),
-    };
-    let mut response = page(status, "No access at the moment", &format!("{}{again}", quoted(&error.to_string())));
-    if let Some(wait) = error.retry_after() {
+/// For a session that has no token yet, or none at the moment. The server goes on by itself.
+pub(crate) fn not_yet(error: &TokenError, is_new: bool) -> Response {
+    let title = if is_new { "Still logging in" } else { "No access at the moment" };
+    let body = format!(
+        r#"<p>Tradovate has this site wait. <a id="reload" href="/me">Reload this page</a> in a while.</p>{}
+<p>If that does not help:</p>{CONNECT_AGAIN}"#,
+        quoted(&error.to_string())
+    );
+    let mut response = page(StatusCode::SERVICE_UNAVAILABLE, title, &body);
+    if let Some(wait) = error.retry_after().filter(|wait| *wait <= LONGEST_ANNOUNCED_WAIT) {
         response.headers_mut().insert(header::RETRY_AFTER, wait.as_secs().max(1).into());
     }
     response
+}
+
+/// After a longer wait another login is the better advice.
+const LONGEST_ANNOUNCED_WAIT: Duration = Duration::from_secs(120);
+
+/// For a session that has come to its end.
+pub(crate) fn stopped(reason: &StopReason) -> Response {
+    let title = match reason {
+        StopReason::ConsentRequired => "Your login has ended",
+        StopReason::CodeLost => "The login was not finished",
+        _ => "The site could not log you in",
+    };
+    page(StatusCode::BAD_GATEWAY, title, &[&quoted(&reason.to_string()), CONNECT_AGAIN].concat())
 }
 
 /// The vendor may not know the name of a user who has just allowed it.
@@ -210,6 +244,10 @@ pub(crate) fn see_other(url: &str, cookies: &[String]) -> Response {
         Ok(url) => drop(response.headers_mut().insert(header::LOCATION, url)),
         Err(error) => return Problem::from(error).into_response(),
     }
+    with_cookies(response, cookies)
+}
+
+pub(crate) fn with_cookies(mut response: Response, cookies: &[String]) -> Response {
     for cookie in cookies.iter().filter_map(|cookie| HeaderValue::from_str(cookie).ok()) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
@@ -237,12 +275,13 @@ fn page(status: StatusCode, title: &str, body: &str) -> Response {
     (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], Body::from(html)).into_response()
 }
 
-/// Guards each answer: nothing of it is kept, framed, or told to other sites. (`form-action` is left out of the policy,
-/// since Chromium applies it to the redirect after `/connect` too.)
+/// Guards each answer: nothing of it is kept, framed, or told to other sites. (Where it is from is told by `strict-origin`,
+/// without the path or the code in it: with `no-referrer` older browsers would send our own forms with `Origin: null`.
+/// `form-action` is left out of the policy, since Chromium applies it to the redirect after `/connect` too.)
 pub(crate) async fn guard(mut response: Response) -> Response {
     for (name, value) in [
         (header::CACHE_CONTROL, "no-store"),
-        (header::REFERRER_POLICY, "no-referrer"),
+        (header::REFERRER_POLICY, "strict-origin"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (
             header::CONTENT_SECURITY_POLICY,

@@ -24,24 +24,18 @@ pub(crate) fn simulate(redirect_uri: &str) -> io::Result<(Server, OAuthApp)> {
 }
 
 /// `--form`, and the file of `--store`.
-pub(crate) fn arguments() -> Result<(BodyFormat, Option<PathBuf>), &'static str> {
+pub(crate) fn arguments() -> Result<(BodyFormat, Option<PathBuf>), String> {
+    let wrong = |what: &str| format!("{what}; usage: oauth_web_server [--form] [--store FILE]");
     let (mut format, mut store) = (BodyFormat::Json, None);
     let mut arguments = env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--form" => format = BodyFormat::Form,
-            "--store" => store = Some(arguments.next().ok_or(USAGE)?.into()),
-            _ => return Err(USAGE),
+            "--store" => store = Some(arguments.next().ok_or_else(|| wrong("--store needs a file"))?.into()),
+            unknown => return Err(wrong(&format!("{unknown:?} is no option"))),
         }
     }
     Ok((format, store))
-}
-
-const USAGE: &str = "usage: oauth_web_server [--form] [--store FILE]";
-
-/// A variable that is set, and not to an empty value.
-pub(crate) fn variable(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// Logs of `tradovate_auth` by `RUST_LOG`, and of nobody else: at trace level HTTP stacks dump headers, and the bearer

@@ -1,7 +1,7 @@
 //! A login in a real browser: the web server of the examples, the simulator's page, and Chromium in between.
 //!
-//! It needs Chromium and its driver (Debian: `chromium`, `chromium-driver`). Without them the tests say so and pass,
-//! unless `TRADOVATE_AUTH_BROWSER=required` is set.
+//! It needs Chromium and its driver (Debian: `chromium`, `chromium-driver`). Without them the tests are ignored, unless
+//! `TRADOVATE_AUTH_BROWSER=required` is set.
 
 #[path = "../it/support/site.rs"]
 #[allow(dead_code, reason = "what the other tests need of it")]
@@ -9,11 +9,38 @@ mod site;
 
 mod chromium;
 
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
 use tokio::runtime::Runtime;
 use tradovate_auth_simulator::{Endpoint, Server};
 
-use chromium::{Browser, is_there};
+use chromium::{Browser, is_there_or_required};
 use site::{PASSWORD, Site, vendor};
+
+macro_rules! trials {
+    ($($test:ident),* $(,)?) => { vec![$(Trial::test(stringify!($test), || { $test(); Ok(()) })),*] };
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let trials = trials![
+        a_user_allows_and_is_logged_in,
+        a_user_denies_and_tries_again,
+        a_wrong_password_is_refused_at_the_vendors_page,
+        a_redirect_that_is_played_again_is_refused_and_the_session_stands,
+        a_forged_redirect_is_refused_and_the_login_can_still_be_finished,
+        two_users_log_in_at_once_and_each_sees_itself,
+        a_user_logs_out,
+        another_site_can_not_log_a_user_out,
+    ];
+    let is_ignored = !is_there_or_required();
+    if is_ignored {
+        eprintln!("not run: the browser tests need chromium and chromedriver (Debian: chromium, chromium-driver)");
+    }
+    let trials = trials.into_iter().map(|trial| trial.with_ignored_flag(is_ignored)).collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
 
 /// What a test is about.
 struct World {
@@ -23,9 +50,6 @@ struct World {
 
 /// Runs a test with browsers of its own, each with its own profile; all of them are gone afterwards.
 fn with_browsers<const N: usize>(test: impl AsyncFnOnce(&World, [&Browser; N])) {
-    if !is_there() {
-        return;
-    }
     let vendor = vendor().serve().unwrap();
     // To a browser `localhost` and `127.0.0.1` are two sites, as the vendor's and the web server's are.
     let site = Site::start_with(&vendor, &[], &[("TRADOVATE_REDIRECT_HOST", "localhost")]);
@@ -69,7 +93,6 @@ impl World {
     }
 }
 
-#[test]
 fn a_user_allows_and_is_logged_in() {
     with_browsers(async |world, [browser]| {
         world.log_in(browser, "trader").await;
@@ -80,7 +103,6 @@ fn a_user_allows_and_is_logged_in() {
     });
 }
 
-#[test]
 fn a_user_denies_and_tries_again() {
     with_browsers(async |world, [browser]| {
         world.connect(browser).await;
@@ -94,7 +116,6 @@ fn a_user_denies_and_tries_again() {
     });
 }
 
-#[test]
 fn a_wrong_password_is_refused_at_the_vendors_page() {
     with_browsers(async |world, [browser]| {
         world.connect(browser).await;
@@ -107,7 +128,6 @@ fn a_wrong_password_is_refused_at_the_vendors_page() {
     });
 }
 
-#[test]
 fn a_redirect_that_is_played_again_is_refused_and_the_session_stands() {
     with_browsers(async |world, [browser]| {
         world.connect(browser).await;
@@ -122,7 +142,6 @@ fn a_redirect_that_is_played_again_is_refused_and_the_session_stands() {
     });
 }
 
-#[test]
 fn a_forged_redirect_is_refused_and_the_login_can_still_be_finished() {
     with_browsers(async |world, [browser]| {
         world.connect(browser).await;
@@ -136,7 +155,6 @@ fn a_forged_redirect_is_refused_and_the_login_can_still_be_finished() {
     });
 }
 
-#[test]
 fn two_users_log_in_at_once_and_each_sees_itself() {
     with_browsers(async |world, [one, two]| {
         tokio::join!(world.log_in(one, "trader"), world.log_in(two, "other"));
@@ -147,7 +165,6 @@ fn two_users_log_in_at_once_and_each_sees_itself() {
     });
 }
 
-#[test]
 fn a_user_logs_out() {
     with_browsers(async |world, [browser]| {
         world.log_in(browser, "trader").await;
@@ -158,7 +175,6 @@ fn a_user_logs_out() {
     });
 }
 
-#[test]
 fn another_site_can_not_log_a_user_out() {
     with_browsers(async |world, [browser]| {
         world.log_in(browser, "trader").await;

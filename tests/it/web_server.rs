@@ -1,7 +1,7 @@
 //! The web server of the examples, by a client that does what a browser does: follows redirects by hand, keeps cookies.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::Barrier;
 use std::thread;
@@ -30,7 +30,7 @@ struct Page {
     text: String,
 }
 
-const GUARDS: [&str; 3] = ["cache-control", "referrer-policy", "content-security-policy"];
+const GUARDS: [&str; 4] = ["cache-control", "referrer-policy", "content-security-policy", "retry-after"];
 
 impl Browser {
     fn at(site: &Site) -> Self {
@@ -100,6 +100,7 @@ impl Browser {
         let callback = self.allow(vendor, user);
         let page = self.get(&callback);
         assert_eq!((page.status, page.location.as_str()), (303, "/me"), "{}", page.text);
+        self.get("/me").says(200, "You are logged in");
     }
 }
 
@@ -107,6 +108,13 @@ impl Page {
     fn says(&self, status: u16, text: &str) {
         assert!(self.status == status && self.text.contains(text), "{} {}", self.status, self.text);
     }
+}
+
+/// The way out of each page that says what went wrong.
+const AGAIN: &str = r#"<form method="post" action="/connect"><button id="connect">Connect again</button></form>"#;
+
+fn state(url: &str) -> String {
+    url.split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned()
 }
 
 fn exchanges(vendor: &Server) -> u64 {
@@ -188,8 +196,8 @@ fn a_redirect_that_is_played_again_is_refused_and_the_session_stands() {
     assert_eq!(browser.get(&callback).status, 303);
     browser.get(&callback).says(400, "No login was begun in this browser");
     former.get(&callback).says(400, "No login was begun in this browser");
-    assert_eq!(exchanges(&vendor), 1);
     browser.get("/me").says(200, "Tess Trader");
+    assert_eq!(exchanges(&vendor), 1);
 }
 
 #[test]
@@ -199,19 +207,20 @@ fn of_redirects_at_the_same_time_one_is_answered() {
     let callback = browser.allow(&vendor, "trader");
     let cookies = &browser.cookies;
     let start = Barrier::new(8);
-    let statuses = thread::scope(|scope| {
+    let pages = thread::scope(|scope| {
         let tries: Vec<_> = (0..8)
             .map(|_| {
                 scope.spawn(|| {
                     let mut tab = Browser { cookies: cookies.clone(), ..Browser::at(&site) };
                     start.wait();
-                    tab.get(&callback).status
+                    (tab.get(&callback).status, tab.get("/me").status)
                 })
             })
             .collect();
         tries.into_iter().map(|tab| tab.join().unwrap()).collect::<Vec<_>>()
     });
-    assert_eq!(statuses.iter().filter(|status| **status == 303).count(), 1, "{statuses:?}");
+    assert_eq!(pages.iter().filter(|page| **page == (303, 200)).count(), 1, "{pages:?}");
+    assert_eq!(pages.iter().filter(|page| **page == (400, 401)).count(), 7, "{pages:?}");
     assert_eq!(exchanges(&vendor), 1);
 }
 
@@ -245,8 +254,29 @@ fn a_user_who_denies_can_try_again() {
     let callback = back.strip_prefix(site.url()).unwrap();
     let page = browser.get(callback);
     page.says(403, "The user denied access");
-    page.says(403, r#"<form method="post" action="/connect"><button id="connect">Try again"#);
+    page.says(403, "You did not allow it");
+    page.says(403, AGAIN);
     browser.log_in(&vendor, "trader");
+}
+
+#[test]
+fn who_says_no_and_what_to_do_is_told_by_the_kind_of_the_denial() {
+    let (_vendor, site) = world();
+    let mut browser = Browser::at(&site);
+    for (error, nothing) in [
+        ("temporarily_unavailable", "Nothing was connected: try again later."),
+        ("invalid_request", "Nothing was connected. "),
+        ("something_else", "Nothing was connected. "),
+    ] {
+        let url = browser.connect();
+        let page = browser.get(&format!("/callback?error={error}&state={}", state(&url)));
+        for text in ["<h1>Tradovate’s page could not log you in</h1>", nothing, error, AGAIN] {
+            page.says(502, text);
+        }
+        assert!(!page.text.contains("client_id"), "{}", page.text);
+    }
+    // The owner of the site sees all of it.
+    site.await_line(|line| line.contains("invalid_request") && line.contains("client_id"));
 }
 
 #[test]
@@ -357,7 +387,7 @@ fn every_answer_is_guarded() {
         .map(|path| browser.get(path));
     for page in pages {
         let guards = page.guards.iter().map(|guard| guard.as_deref().unwrap_or_default()).collect::<Vec<_>>();
-        assert_eq!(guards[..2], ["no-store", "no-referrer"]);
+        assert_eq!(guards[..2], ["no-store", "strict-origin"]);
         assert_eq!(guards[2], "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'");
     }
 }
@@ -368,7 +398,12 @@ fn a_wrong_client_secret_is_told_in_words() {
     let site = Site::start_with(&vendor, &[], &[("TRADOVATE_CLIENT_SECRET", "canary-wrong")]);
     let mut browser = Browser::at(&site);
     let callback = browser.allow(&vendor, "trader");
-    browser.get(&callback).says(502, "client_secret");
+    assert_eq!(browser.get(&callback).location, "/me");
+    let page = browser.get("/me");
+    for text in ["<h1>The site could not log you in</h1>", "client_secret", AGAIN] {
+        page.says(502, text);
+    }
+    assert_eq!(page.set_cookies, ["session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"]);
     browser.get("/me").says(401, "You are not logged in");
 }
 
@@ -379,16 +414,15 @@ fn html_in_a_name_or_a_refusal_is_text() {
     vendor.with(|simulator| simulator.user_mut("trader").unwrap().full_name = name.into());
     let mut browser = Browser::at(&site);
     browser.log_in(&vendor, "trader");
-    for path in ["/", "/me"] {
+    for path in ["/me", "/"] {
         let page = browser.get(path);
         page.says(200, "&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;&amp;&#39;");
         assert!(!page.text.contains("<script"), "{}", page.text);
     }
-    let url = browser.connect();
-    let state = url.split("state=").nth(1).unwrap().split('&').next().unwrap();
+    let state = state(&browser.connect());
     let refusal = format!("/callback?error=%3Cimg%20src=x%3E&error_description=%3Cb%3Ebold%3C/b%3E&state={state}");
     let page = browser.get(&refusal);
-    assert!(page.status == 403 && !page.text.contains("<img") && !page.text.contains("<b>"), "{}", page.text);
+    assert!(page.status == 502 && !page.text.contains("<img") && !page.text.contains("<b>"), "{}", page.text);
 }
 
 #[test]
@@ -397,11 +431,170 @@ fn a_lock_out_holds_back_every_user() {
     let (mut one, mut two) = (Browser::at(&site), Browser::at(&site));
     let (callback_of_one, callback_of_two) = (one.allow(&vendor, "trader"), two.allow(&vendor, "other"));
     vendor.lock_out(LockOut::too_many_requests());
-    one.get(&callback_of_one).says(503, "no token for another");
+    for (browser, callback) in [(&mut one, callback_of_one), (&mut two, callback_of_two)] {
+        assert_eq!(browser.get(&callback).location, "/me");
+        let page = browser.get("/me");
+        page.says(502, "<h1>The login was not finished</h1>");
+        page.says(502, AGAIN);
+        assert_eq!(exchanges(&vendor), 1);
+        vendor.release();
+    }
+}
+
+#[test]
+fn a_lock_out_that_the_question_who_it_is_meets_holds_back_every_user() {
+    let (vendor, site) = world();
+    let (mut one, mut two) = (Browser::at(&site), Browser::at(&site));
+    let callback_of_two = two.allow(&vendor, "other");
+    let lock_out = Response::builder().status(429).body(Vec::new()).unwrap();
+    vendor.with(|simulator| simulator.answer_next(Endpoint::Me, lock_out));
+    one.log_in(&vendor, "trader");
+    one.get("/me").says(200, "somebody whose name is not known yet");
+    assert_eq!(vendor.statistics().requests(Endpoint::Me), 1);
+    assert_eq!(two.get(&callback_of_two).location, "/me");
+    two.get("/me").says(502, "The login was not finished");
     assert_eq!(exchanges(&vendor), 1);
-    vendor.release();
-    two.get(&callback_of_two).says(503, "no token for another");
-    assert_eq!(exchanges(&vendor), 1);
+}
+
+#[test]
+fn a_name_that_is_missing_at_first_is_asked_for_again() {
+    let (vendor, site) = world();
+    let mut browser = Browser::at(&site);
+    let fault = Response::builder().status(503).body(Vec::new()).unwrap();
+    vendor.with(|simulator| simulator.answer_next(Endpoint::Me, fault));
+    let callback = browser.allow(&vendor, "trader");
+    browser.get(&callback);
+    browser.get("/me").says(200, "somebody whose name is not known yet");
+    browser.get("/me").says(200, "Tess Trader");
+    browser.get("/me").says(200, "Tess Trader");
+    assert_eq!(vendor.statistics().requests(Endpoint::Me), 2);
+}
+
+#[test]
+fn a_wait_that_the_vendor_asks_for_costs_no_consent() {
+    let world = Stored::new("wait");
+    let mut browser = Browser::at(world.site());
+    let callback = browser.allow(&world.vendor, "trader");
+    // Longer than a browser is made to wait.
+    world.vendor.penalize_next(Duration::from_secs(25));
+    let page = browser.get(&callback);
+    assert_eq!((page.status, page.location.as_str()), (303, "/me"));
+    world.site().await_line(|line| line.contains("postponed by the server until"));
+    assert_eq!(browser.get("/").location, "/me");
+    let page = browser.get("/me");
+    for text in ["<h1>Still logging in</h1>", r#"<a id="reload" href="/me">"#, AGAIN] {
+        page.says(503, text);
+    }
+    let retry_after = page.guards[3].as_ref().unwrap().parse::<u64>().unwrap();
+    assert!((20..=25).contains(&retry_after), "{retry_after}");
+    thread::sleep(Duration::from_secs(6));
+    browser.get("/me").says(200, "Tess Trader");
+    assert_eq!(exchanges(&world.vendor), 2);
+    assert_eq!(rows(&mut world.tables(), "sessions").count(), 1);
+}
+
+#[test]
+fn a_long_wait_is_not_announced_and_another_login_replaces_it() {
+    let world = Stored::new("long-wait");
+    let mut browser = Browser::at(world.site());
+    let callback = browser.allow(&world.vendor, "trader");
+    world.vendor.penalize_next(Duration::from_secs(300));
+    browser.get(&callback);
+    world.site().await_line(|line| line.contains("postponed by the server until"));
+    let page = browser.get("/me");
+    page.says(503, "Still logging in");
+    assert_eq!(page.guards[3], None);
+    world.vendor.release();
+    browser.log_in(&world.vendor, "trader");
+    world.site().await_line(|line| line.contains("session 1: stopped: the session was forgotten"));
+    assert_eq!(rows(&mut world.tables(), "sessions").count(), 1);
+}
+
+#[test]
+fn a_login_that_is_lost_leaves_nothing_behind() {
+    let world = Stored::new("lost");
+    let mut browser = Browser::at(world.site());
+    let callback = browser.allow(&world.vendor, "trader");
+    let fault = Response::builder().status(500).body(Vec::new()).unwrap();
+    world.vendor.with(|simulator| simulator.answer_next(Endpoint::OauthToken, fault));
+    browser.get(&callback);
+    browser.get("/me").says(502, AGAIN);
+    assert_eq!(exchanges(&world.vendor), 1);
+    let tables = world.tables();
+    assert_eq!((&tables["sessions"], &tables["logins"]), (&json!({}), &json!({})));
+    assert!(browser.cookies.is_empty());
+}
+
+#[test]
+fn who_waits_for_a_session_that_another_login_replaces_is_shown_the_new_one() {
+    let (vendor, site) = world();
+    let mut browser = Browser::at(&site);
+    let callback = browser.allow(&vendor, "trader");
+    // A wait that a browser does wait for.
+    vendor.penalize_next(Duration::from_secs(15));
+    browser.get(&callback);
+    site.await_line(|line| line.contains("postponed by the server until"));
+    let mut tab = Browser { cookies: browser.cookies.clone(), ..Browser::at(&site) };
+    let page = thread::scope(|scope| {
+        let waiting = scope.spawn(move || tab.get("/me"));
+        thread::sleep(Duration::from_secs(2)); // it has asked by then
+        vendor.release();
+        browser.log_in(&vendor, "trader");
+        waiting.join().unwrap()
+    });
+    assert_eq!((page.status, page.location.as_str(), page.set_cookies.len()), (303, "/me", 0));
+    browser.get("/me").says(200, "Tess Trader");
+}
+
+#[test]
+fn after_the_consent_is_gone_another_login_replaces_the_session() {
+    let vendor = vendor().lifetime(Duration::from_secs(6)).serve().unwrap();
+    let site = Site::start(&vendor);
+    let mut browser = Browser::at(&site);
+    browser.log_in(&vendor, "trader");
+    vendor.with(|simulator| simulator.revoke("trader"));
+    let page = loop {
+        let page = browser.get("/me");
+        if page.status != 200 {
+            break page;
+        }
+        thread::sleep(Duration::from_millis(300));
+    };
+    page.says(503, "<h1>No access at the moment</h1>");
+    page.says(503, AGAIN);
+    assert_eq!(browser.get("/").location, "/me");
+    browser.log_in(&vendor, "trader");
+    site.await_line(|line| line.contains("session 1: stopped: the session was forgotten"));
+}
+
+#[test]
+fn it_is_used_by_one_name_and_sends_those_to_it_who_come_by_another() {
+    let (_vendor, site) = world();
+    let port = site.url().rsplit(':').next().unwrap();
+    let mut browser = Browser { site: format!("http://localhost:{port}"), ..Browser::at(&site) };
+    let start = format!("{}/", site.url());
+    for path in ["/", "/me", "//evil.example/", "/callback?code=x&state=y"] {
+        let page = browser.get(path);
+        assert_eq!((page.status, page.location.as_str()), (303, start.as_str()), "{path}");
+    }
+    let page = browser.post("/connect", &[]);
+    assert_eq!((page.location.as_str(), page.set_cookies.len()), (start.as_str(), 0));
+    let page = browser.agent.get(site.url()).header("host", "evil.example").call().unwrap();
+    assert_eq!(page.headers()["location"].to_str().unwrap(), start);
+}
+
+#[test]
+fn it_listens_where_its_redirect_uri_leads() {
+    let vendor = vendor().serve().unwrap();
+    let has_v6 = TcpListener::bind("[::1]:0").is_ok();
+    let site = Site::start_with(&vendor, &[], &[("TRADOVATE_REDIRECT_HOST", "localhost")]);
+    let port = site.url().strip_prefix("http://localhost:").unwrap().to_owned();
+    for address in ["127.0.0.1", "[::1]"].into_iter().filter(|address| has_v6 || *address == "127.0.0.1") {
+        assert!(TcpStream::connect(format!("{address}:{port}")).is_ok(), "{address}");
+    }
+    // A proxy in front comes to 127.0.0.1, whatever the host.
+    let variables = [("TRADOVATE_REDIRECT_HOST", "app.example"), ("TRADOVATE_PUBLIC_URL", "https://app.example")];
+    assert_eq!(Site::start_with(&vendor, &[], &variables).url(), "https://app.example");
 }
 
 #[test]
@@ -512,6 +705,80 @@ fn a_login_that_took_too_long_and_a_session_that_is_too_old_are_over() {
 }
 
 #[test]
+fn a_session_ends_with_its_time_whoever_asks() {
+    let mut world = Stored::new("over");
+    let mut browser = Browser::at(world.site());
+    browser.log_in(&world.vendor, "trader");
+    let nearly = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(7 * 24) + jiff::SignedDuration::from_secs(6);
+    world.change(|tables| rows(tables, "sessions").for_each(|row| row["began"] = json!(nearly)));
+    browser.get("/me").says(200, "Tess Trader");
+    thread::sleep(Duration::from_secs(6));
+    let mut stranger = Browser::at(world.site());
+    stranger.cookies.insert("session".into(), "0".repeat(64));
+    stranger.get("/me").says(401, "You are not logged in");
+    world.site().await_line(|line| line.contains("session 1: stopped: the session was forgotten"));
+    browser.get("/me").says(401, "You are not logged in");
+}
+
+#[test]
+fn a_session_without_tokens_is_gone_after_the_life_of_a_code() {
+    let mut world = Stored::new("codeless");
+    let mut browser = Browser::at(world.site());
+    let callback = browser.allow(&world.vendor, "trader");
+    world.vendor.penalize_next(Duration::from_secs(300));
+    browser.get(&callback);
+    world.site().await_line(|line| line.contains("postponed by the server until"));
+    browser.get("/me").says(503, "Still logging in");
+    let long_ago = json!(jiff::Timestamp::now() - jiff::SignedDuration::from_mins(16));
+    world.change(|tables| {
+        rows(tables, "sessions").for_each(|row| {
+            assert_eq!(row["snapshot"], Value::Null);
+            row["began"] = long_ago.clone();
+        });
+    });
+    browser.get("/me").says(401, "You are not logged in");
+    browser.connect();
+    assert_eq!(world.tables()["sessions"], json!({}));
+}
+
+#[test]
+#[cfg(unix)]
+fn the_file_is_its_owners_and_written_for_changes_only() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+    let world = Stored::new("file");
+    let mut browser = Browser::at(world.site());
+    let left_over = world.directory.path().join("database.new");
+    std::fs::write(&left_over, "").unwrap();
+    std::fs::set_permissions(&left_over, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let callback = browser.allow(&world.vendor, "trader");
+    let file = || std::fs::metadata(world.file()).unwrap();
+    assert_eq!(file().mode() & 0o777, 0o600);
+    browser.get(&callback);
+    browser.get("/me").says(200, "Tess Trader");
+
+    // Each writing makes another file, whose number may be an older one's.
+    let version = || (file().ino(), file().mtime(), file().mtime_nsec());
+    let before = version();
+    let mut stranger = Browser::at(world.site());
+    let mut guesser = Browser::at(world.site());
+    guesser.cookies.extend(["login", "session"].map(|name| (name.to_owned(), "0".repeat(64))));
+    for browser in [&mut browser, &mut stranger, &mut guesser] {
+        for path in ["/", "/me", "/callback?code=x&state=y", "/callback", "/nowhere"] {
+            browser.get(path);
+        }
+    }
+    stranger.post("/logout", &[]);
+    guesser.post("/logout", &[]);
+    assert_eq!(version(), before);
+    let mut begun = Browser::at(world.site());
+    begun.connect();
+    let before = version();
+    begun.get("/callback?code=x&state=forged").says(400, "This was not the answer");
+    assert_eq!(version(), before);
+}
+
+#[test]
 fn strangers_can_not_fill_the_memory_with_logins() {
     let mut world = Stored::new("many");
     let mut browser = Browser::at(world.site());
@@ -579,10 +846,18 @@ fn what_it_can_not_start_with_is_told_in_one_sentence() {
         stderr
     };
     let said = run(&[], &[("TRADOVATE_REDIRECT_PORT", &port)]);
-    assert!(said.starts_with(&format!("can't listen on port {port} of 127.0.0.1: ")), "{said}");
+    assert!(said.starts_with(&format!("can't listen at port {port} of 127.0.0.1, free it, or")), "{said}");
+    if let Ok(other) = TcpListener::bind("[::1]:0") {
+        let port = other.local_addr().unwrap().port().to_string();
+        let said = run(&[], &[("TRADOVATE_REDIRECT_HOST", "localhost"), ("TRADOVATE_REDIRECT_PORT", &port)]);
+        assert!(said.starts_with(&format!("can't listen at port {port} of ")), "{said}");
+    }
+    let said = run(&[], &[("TRADOVATE_REDIRECT_HOST", "0.0.0.0"), ("TRADOVATE_REDIRECT_PORT", "0")]);
+    assert!(said.starts_with("TRADOVATE_REDIRECT_HOST must be 127.0.0.1, localhost or [::1]"), "{said}");
     let said = run(&[], &[("TRADOVATE_REDIRECT_PORT", "many")]);
     assert!(said.starts_with("TRADOVATE_REDIRECT_PORT must be a number"), "{said}");
-    assert!(run(&["--from"], &[]).starts_with("usage: oauth_web_server"));
+    assert!(run(&["--from"], &[]).starts_with(r#""--from" is no option; usage: oauth_web_server"#));
+    assert!(run(&["--store"], &[]).starts_with("--store needs a file; usage: oauth_web_server"));
     let pinned = [
         ("TRADOVATE_REDIRECT_PORT", "0"),
         ("TRADOVATE_CLIENT_ID", "web-app"),

@@ -207,7 +207,27 @@ fn what_is_not_the_answer_is_refused_and_the_answer_is_still_taken() {
     assert!(get(&answer).text.contains("You are logged in as"));
     let output = program.end();
     assert!(output.status.success(), "{output:?}");
+    assert!(
+        stdout(&output).contains("\nthe redirect has no `state`, so it may be forged and was ignored"),
+        "{output:?}"
+    );
     assert_eq!(server.statistics().code_exchanges, 1);
+}
+
+#[test]
+fn a_long_wait_that_the_server_asks_for_costs_no_consent() {
+    let server = server(Simulator::builder());
+    let (mut program, url) = waiting(&server);
+    let answer = allowed(&server, &url);
+    server.penalize_next(Duration::from_secs(90));
+    let page = thread::spawn(move || BROWSER.get(&answer).call().is_ok());
+    let said = await_one(&program.lines);
+    assert!(said.contains("postponed by the server until"), "{said}");
+    let more = program.lines.recv_timeout(Duration::from_secs(1));
+    assert_eq!(more, Err(mpsc::RecvTimeoutError::Timeout), "it waits, and the browser with it");
+    assert!(!page.is_finished() && program.child.try_wait().unwrap().is_none());
+    drop(program);
+    assert!(!page.join().unwrap());
 }
 
 #[test]
@@ -322,15 +342,22 @@ fn the_wait_has_an_end() {
 
 #[test]
 fn arguments_that_it_does_not_know_are_explained() {
-    for arguments in [&["--wait"][..], &["--wait", "soon"], &["--wait", "-1"], &["--close"], &["--form", "please"]] {
+    for (arguments, wrong) in [
+        (&["--wait"][..], "--wait needs a number of seconds"),
+        (&["--wait", "soon"], "--wait needs a number of seconds"),
+        (&["--wait", "-1"], "--wait needs a number of seconds"),
+        (&["--close"], r#""--close" is no option"#),
+        (&["--form", "please"], r#""please" is no option"#),
+    ] {
         let output = Program::start(arguments, []).end();
-        assert_eq!(failure(&output), "usage: oauth_login [--open] [--form] [--wait SECONDS]", "{arguments:?}");
+        let sentence = format!("{wrong}; usage: oauth_login [--open] [--form] [--wait SECONDS]");
+        assert_eq!(failure(&output), sentence, "{arguments:?}");
     }
 }
 
 #[test]
 fn without_a_client_it_has_a_simulator_whose_page_is_filled_in() {
-    let mut program = Program::start(&[], []);
+    let mut program = Program::start(&[], [("TRADOVATE_CLIENT_ID", "")]);
     let url = program.url();
     let said = &program.said[0];
     assert!(said.starts_with("TRADOVATE_CLIENT_ID is not set, so the server is a simulator at http://127"), "{said}");
@@ -512,7 +539,7 @@ fn without_a_browser_it_goes_on() {
     let mut program = Program::start(&["--open", "--wait", "1"], [("PATH", folder.to_str().unwrap())]);
     program.url();
     let output = program.end();
-    assert!(stdout(&output).contains("no browser could be opened, so open it by hand: "), "{output:?}");
+    assert!(stdout(&output).ends_with("\nno browser could be opened: open the URL by hand"), "{output:?}");
     assert!(failure(&output).starts_with("nobody has logged in"), "{output:?}");
     std::fs::remove_dir_all(folder).unwrap();
 }
