@@ -146,6 +146,11 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_may_have_256_kib_unless_told_otherwise() {
+        assert_eq!(ResponseBody::DEFAULT_LIMIT, 262_144);
+    }
+
+    #[test]
     fn a_response_grows_in_chunks_up_to_its_limit() {
         let mut body = ResponseBody::with_limit(5000);
         assert_eq!(body.announce(5000), Ok(()));

@@ -194,6 +194,19 @@ mod tests {
     }
 
     #[test]
+    fn what_became_of_the_request_decides_whether_it_may_be_sent_again() {
+        let all = [Failure::NotSent, Failure::MaybeSent, Failure::Truncated, Failure::Oversized];
+        let errors = all.map(|failure| CallError::io(failure, "a.example", BuildError::Unwritable));
+        assert_eq!(errors.each_ref().map(CallError::failure), all.map(Some));
+        assert_eq!(errors.each_ref().map(CallError::is_retryable), [true, true, true, false]);
+        let said = errors.map(|error| error.to_string());
+        assert!(said[1].contains("the server may have handled the request all the same"), "{}", said[1]);
+        assert!(said[2].contains("broke off"), "{}", said[2]);
+        let unbuildable = CallError::from(BuildError::Unwritable);
+        assert!(!unbuildable.is_retryable() && unbuildable.failure().is_none() && unbuildable.server().is_none());
+    }
+
+    #[test]
     fn what_the_server_said_shines_through() {
         let error = CallError::from(Error::Captcha { message: None });
         assert_eq!(error.retry_after(), Some(Duration::from_secs(3600)));
