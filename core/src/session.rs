@@ -275,7 +275,8 @@ impl Session {
         self
     }
 
-    /// What to do next. Call it after every change, and when the time it named has come.
+    /// What to do next. Call it after every change, and when the time it named has come. Where sessions share a budget, what
+    /// one of them gives back is a change for all that wait for the hour's places: poll those again soon.
     pub fn poll(&mut self, now: Timestamp, budget: &mut RateBudget) -> Action {
         let now = self.advance(now);
         self.remind(now);
