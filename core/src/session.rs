@@ -29,7 +29,6 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use http::uri::Authority;
 use http::{Request, Response};
@@ -37,7 +36,7 @@ use jiff::Timestamp;
 
 use crate::body::RequestBody;
 use crate::budget::{Operation, RateBudget};
-use crate::clock::{ServerClock, later};
+use crate::clock::ServerClock;
 use crate::credentials::Credentials;
 use crate::endpoint::{AuthorizedCode, OAuthGrant};
 use crate::environment::Environment;
@@ -48,6 +47,7 @@ use crate::penalty::PenaltyTicket;
 use crate::secret::RefreshToken;
 
 mod action;
+mod code;
 mod doubt;
 mod event;
 mod exchange;
@@ -69,6 +69,7 @@ pub use doubt::Verdict;
 pub use event::{Event, EventKind, StopReason, Trouble};
 pub use policy::Policy;
 
+use code::Code;
 use doubt::Doubt;
 use exchange::{Exchange, Standing};
 use grants::Held;
@@ -143,17 +144,6 @@ enum Identity {
     App(OAuthApp),
 }
 
-/// The code of a consent, until it has brought the first tokens or is of no use.
-#[derive(Debug)]
-struct Code {
-    code: AuthorizedCode,
-    /// Known from the first moment on that the session is told.
-    good_until: Option<Timestamp>,
-}
-
-/// The longest life that RFC 6749 (section 4.1.2) allows a code: what has not been exchanged by then never will be.
-const LIFE_OF_A_CODE: Duration = Duration::from_secs(600);
-
 /// What is under way.
 #[derive(Debug)]
 enum State {
@@ -191,8 +181,7 @@ impl Session {
     /// again. It is newer than any snapshot: of one that is adopted before the exchange no token is taken over.
     #[must_use]
     pub fn from_code(environment: Environment, app: OAuthApp, code: AuthorizedCode, seed: u64) -> Self {
-        let code = Some(Code { code, good_until: None });
-        Self { code, ..Self::of(environment, Identity::App(app), seed) }
+        Self { code: Some(Code::new(code)), ..Self::of(environment, Identity::App(app), seed) }
     }
 
     /// A session of an OAuth app that goes on from a snapshot: have it [`adopt`](Self::adopt) one. Without, it stops and
@@ -282,7 +271,7 @@ impl Session {
         self.remind(now);
         self.doubt.catch_up(now);
         if let Some(code) = &mut self.code {
-            code.good_until.get_or_insert(later(now, LIFE_OF_A_CODE));
+            code.begin(now);
         }
         if self.is_given_up(now) {
             self.lose(now);

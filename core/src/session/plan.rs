@@ -39,7 +39,7 @@ impl Session {
             .flatten()
             .fold(budget.earliest(now, operation), Timestamp::max)
             .max(due);
-        if self.code.as_ref().is_some_and(|code| code.good_until.is_some_and(|end| end <= allowed)) {
+        if self.code.as_ref().is_some_and(|code| code.is_over_by(allowed)) {
             return Step::Stop(StopReason::CodeLost);
         }
         if allowed <= now {

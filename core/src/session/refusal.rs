@@ -154,22 +154,6 @@ impl Session {
         }
     }
 
-    /// A code that the server has seen is of no use any more: sent again, it would have the server revoke what it has
-    /// brought (RFC 6749, section 4.1.2).
-    fn code_refused(&mut self, now: Timestamp, status: StatusCode, error: Error) {
-        if is_turned_away(status) {
-            return self.try_again(now, Operation::Refresh, Trouble::Server(error));
-        }
-        self.stop_with_code(now, StopReason::Refused(error));
-    }
-
-    fn stop_with_code(&mut self, now: Timestamp, reason: StopReason) {
-        self.ticket = None;
-        if self.code.take().is_some() {
-            self.stop(now, reason);
-        }
-    }
-
     fn renewal_refused(&mut self, now: Timestamp, exchange: &Exchange, status: StatusCode, error: Error) {
         let is_dead = status == StatusCode::UNAUTHORIZED || matches!(error, Error::Unauthorized { .. });
         if !is_dead {
@@ -229,7 +213,7 @@ impl Session {
         self.tell(now, EventKind::RefreshOutcomeUnknown);
     }
 
-    fn try_again(&mut self, now: Timestamp, operation: Operation, trouble: Trouble) {
+    pub(super) fn try_again(&mut self, now: Timestamp, operation: Operation, trouble: Trouble) {
         let renews = operation == Operation::Renew;
         let at_least = match &trouble {
             Trouble::Server(Error::Status { retry_after: Some(wait), .. }) => (*wait).min(ONE_HOUR),
@@ -301,7 +285,7 @@ pub(super) fn may_be_a_kick(status: StatusCode) -> bool {
 }
 
 /// Whoever stands before the server has kept the request from it, as in maintenance: it counts nothing.
-fn is_turned_away(status: StatusCode) -> bool {
+pub(super) fn is_turned_away(status: StatusCode) -> bool {
     matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE)
 }
 
