@@ -415,3 +415,20 @@ pub(crate) fn answered_text(status: StatusCode, excerpt: &str) -> String {
     let said = if excerpt.is_empty() { String::new() } else { [" with ", &quoted(excerpt)].concat() };
     alloc::format!("the server answered {}{said}", status.as_u16())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_may_try_again_is_told_when() {
+        let said = |status: u16| {
+            let status = StatusCode::from_u16(status).unwrap();
+            status_text(status, "", Some(Duration::from_secs(7)))
+        };
+        for (status, may_try_again) in [(408, true), (500, true), (503, true), (400, false), (404, false), (302, false)]
+        {
+            assert_eq!(said(status).ends_with(", after 7 s at the earliest"), may_try_again, "{}", said(status));
+        }
+    }
+}

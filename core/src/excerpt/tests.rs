@@ -14,6 +14,13 @@ fn prose_and_error_ids_stay_readable() {
         assert_eq!(line(text), text);
     }
     assert_eq!(line(" two\n\n  words\r\n"), "two words");
+    // Words of nineteen and of twenty characters; of five digits and of six; and what is no number.
+    assert_eq!(line("a nineteen-characters b"), "a nineteen-characters b");
+    assert_eq!(line("a twenty-characters-is b"), "a […]");
+    assert_eq!(line("error code: 12345 b"), "error code: 12345 b");
+    assert_eq!(line("error code: 123456 b"), "error code: […]");
+    assert_eq!(line("error code: 12a b"), "error code: […]");
+    assert_eq!(line("the token: 12345 b"), "the token: […]");
     assert_eq!(line("can't be read: see the guide (page 7)"), "can't be read: see the guide […]");
 }
 

@@ -180,3 +180,20 @@ fn an_answer_for_a_token_that_was_replaced_meanwhile_does_not_lose_the_new_one()
     65.000 adopted a token, good until 2026-11-24T17:20:00Z
     ");
 }
+
+#[test]
+fn a_request_that_is_known_late_not_to_have_left_takes_nothing_of_the_budget() {
+    for (failure, given_back) in [(Failure::NotSent, true), (Failure::MaybeSent, false)] {
+        let mut world = World::user([Answer::Silence, Answer::Silence]);
+        world.run(Duration::from_secs(50));
+        let id = world.silent[0];
+        for minute in 1..=2 {
+            world.budget.take(later(start(), minutes(minute)), Operation::LogIn);
+        }
+        let full = world.budget.earliest(world.now, Operation::LogIn);
+        world.session.failed(world.now, id, failure, &mut world.budget);
+        let now = world.budget.earliest(world.now, Operation::LogIn);
+        assert!(full > world.now);
+        assert_eq!(now <= world.now, given_back, "{failure:?}");
+    }
+}

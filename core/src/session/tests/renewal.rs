@@ -206,3 +206,13 @@ fn a_failed_log_in_is_no_failed_renewal() {
     world.run(minutes(90));
     assert_eq!(world.trace.iter().filter(|line| line.contains("accesstokenrequest")).count(), 2, "{}", world.trace());
 }
+
+#[test]
+fn a_token_is_handed_out_before_its_last_moment_and_not_at_it() {
+    let mut world = World::user([token_to("one", 80)]);
+    world.run(minutes(1));
+    let end = world.session.token(world.now).unwrap().usable_until;
+    let before = crate::clock::earlier(end, Duration::from_nanos(1));
+    assert!(world.session.token(before).is_some());
+    assert!(world.session.token(end).is_none());
+}
