@@ -186,6 +186,8 @@ mod tests {
             let error = Credentials::from_variables(lookup).unwrap_err();
             assert_eq!(error, VariableError::Missing { names: alloc::vec![missing] });
             assert!(error.to_string().starts_with(&format!("not set: {missing}; set ")));
+            let is_the_users = ["TRADOVATE_USERNAME", "TRADOVATE_PASSWORD"].contains(&missing);
+            assert_eq!(error.to_string().contains("what the user logs in with"), is_the_users, "{error}");
         }
     }
 

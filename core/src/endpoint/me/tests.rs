@@ -85,3 +85,11 @@ fn demo_sends_the_caller_to_live() {
         }
     }
 }
+
+#[test]
+fn a_balance_may_be_a_whole_number() {
+    let me = Me::parse(Response::new(r#"{"currentBalance":100}"#)).unwrap().value;
+    assert_eq!(me.current_balance, Some(100.0));
+    let me = Me::parse(Response::new(r#"{"currentBalance":-100}"#)).unwrap().value;
+    assert_eq!(me.current_balance, Some(-100.0));
+}

@@ -197,3 +197,13 @@ fn a_request_that_is_known_late_not_to_have_left_takes_nothing_of_the_budget() {
         assert_eq!(now <= world.now, given_back, "{failure:?}");
     }
 }
+
+#[test]
+fn a_late_token_does_not_wake_a_session_whose_credentials_were_refused() {
+    let mut world = World::user([Answer::Silence, ok(BAD_PASSWORD)]);
+    world.run(minutes(5));
+    assert!(world.session.stop_reason().is_some(), "{}", world.trace());
+    world.answer_late(token_to("one", 80));
+    assert_eq!(world.token(), None, "{}", world.trace());
+    assert!(world.session.stop_reason().is_some(), "{}", world.trace());
+}

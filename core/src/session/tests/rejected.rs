@@ -142,3 +142,14 @@ fn a_forbidden_call_during_an_outage_costs_no_log_in() {
     assert_eq!(count("accesstokenrequest"), 1, "{}", world.trace());
     assert_eq!(world.token().as_deref(), Some("two"));
 }
+
+#[test]
+fn a_status_that_no_closed_session_shows_has_nothing_verified() {
+    for status in [200, 400, 403, 404, 502, 503] {
+        let mut world = World::user([token_to("one", 80)]);
+        world.run(minutes(5));
+        world.reject(status, "");
+        world.run(minutes(6));
+        assert!(!world.trace().contains("renewaccesstoken"), "{}", world.trace());
+    }
+}
