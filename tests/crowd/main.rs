@@ -68,8 +68,9 @@ fn flap(server: &Server, met: &Met) {
 
 #[test]
 fn a_thousand_callers_meet_a_server_that_comes_and_goes() {
+    // Renewed at half their life, in the midst of it all, and never lost: a login is not had for the asking.
     let limits = |options: &mut tradovate_auth_simulator::Options| options.limits = Limits::none();
-    let server = Arc::new(Simulator::builder().lifetime(Duration::from_secs(15)).options(limits).serve().unwrap());
+    let server = Arc::new(Simulator::builder().lifetime(Duration::from_secs(40)).options(limits).serve().unwrap());
     let met = Arc::new(Met::default());
     let budget = SharedBudget::default();
     let blocking = tradovate_auth::ureq::TokenSource::builder(server.environment(), server.credentials())
@@ -81,6 +82,10 @@ fn a_thousand_callers_meet_a_server_that_comes_and_goes() {
         .unwrap();
     blocking.token().unwrap();
     RUNTIME.block_on(asynchronous.token()).unwrap();
+    let _keepers = (blocking.keep_alive().unwrap(), {
+        let _context = RUNTIME.enter();
+        asynchronous.keep_alive()
+    });
     let before = resources();
     let tasks_before = RUNTIME.metrics().num_alive_tasks();
 
@@ -132,6 +137,7 @@ fn a_thousand_callers_meet_a_server_that_comes_and_goes() {
         statistics.renewals,
         statistics.log().len()
     );
+    assert_eq!(statistics.logins, 2, "one for each source");
     assert_eq!(RUNTIME.metrics().num_alive_tasks(), tasks_before, "a task stays behind");
     assert!(met.tokens.load(Ordering::SeqCst) > 0);
     if let (Some((threads, memory)), Some((threads_after, memory_after))) = (before, after) {
