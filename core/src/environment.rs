@@ -9,13 +9,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use http::Request;
-use http::uri::Uri;
 
 use crate::body::RequestBody;
 use crate::error::BuildError;
 use crate::hosts::ApiHosts;
 use crate::moved::Moved;
-use crate::url::{BaseUrl, SecureUrl, is_trusted_host};
+use crate::url::{BaseUrl, SecureUrl, at_authority, is_trusted_host};
 
 /// What an address is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -263,10 +262,8 @@ impl Environment {
     pub fn redirect(&self, request: &Request<RequestBody>, moved: &Moved) -> Option<Request<RequestBody>> {
         let from_vendor = !self.is_pinned() && request.uri().host().is_some_and(is_trusted_host);
         let target = moved.trusted_authority().filter(|_| from_vendor)?;
-        let mut parts = request.uri().clone().into_parts();
-        parts.authority = Some(target.clone());
         let mut redirected = request.clone();
-        *redirected.uri_mut() = Uri::from_parts(parts).ok()?;
+        *redirected.uri_mut() = at_authority(request.uri(), target.clone())?;
         Some(redirected)
     }
 

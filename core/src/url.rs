@@ -9,7 +9,7 @@ use core::net::IpAddr;
 use core::str::FromStr;
 
 use http::Uri;
-use http::uri::{PathAndQuery, Scheme};
+use http::uri::{Authority, PathAndQuery, Scheme};
 
 use crate::error::BuildError;
 
@@ -178,7 +178,7 @@ impl BaseUrl {
     /// The URL of the socket at this base: `wss://HOST/v1/websocket`, `ws://` on this machine.
     pub(crate) fn websocket(&self) -> String {
         let scheme = if self.is_plain_http() { "ws" } else { "wss" };
-        let authority = self.0.0.authority().map(http::uri::Authority::as_str).unwrap_or_default();
+        let authority = self.0.0.authority().map(Authority::as_str).unwrap_or_default();
         [scheme, "://", authority, self.path(), "/websocket"].concat()
     }
 
@@ -218,6 +218,13 @@ impl fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.to_string().trim_end_matches('/'))
     }
+}
+
+/// The same URI at another host: scheme, path and query stay.
+pub(crate) fn at_authority(uri: &Uri, authority: Authority) -> Option<Uri> {
+    let mut parts = uri.clone().into_parts();
+    parts.authority = Some(authority);
+    Uri::from_parts(parts).ok()
 }
 
 fn is_loopback(host: &str) -> bool {

@@ -1,6 +1,6 @@
 //! Exchanges: how a request leaves, when its answer is given up, and what a late one is still good for.
 
-use http::{Request, Uri};
+use http::Request;
 use jiff::Timestamp;
 
 use super::{Action, ExchangeId, Identity, Session, State, StopReason};
@@ -9,6 +9,7 @@ use crate::budget::{Operation, RateBudget};
 use crate::clock::later;
 use crate::endpoint::{AccessTokenRequest, Endpoint, OAuthGrant, RenewAccessToken};
 use crate::error::{BuildError, Failure};
+use crate::url::at_authority;
 
 /// How many given-up exchanges are remembered; of more, those without a refresh token are forgotten first.
 const LATE_KEPT: usize = 8;
@@ -105,12 +106,9 @@ impl Session {
             // The plan asks for nothing of the kind.
             _ => Err(BuildError::Empty { field: "accessToken".into() }),
         }?;
-        if let Some(host) = postponed.and_then(|postponed| postponed.host.clone()) {
-            let mut parts = request.uri().clone().into_parts();
-            parts.authority = Some(host);
-            if let Ok(there) = Uri::from_parts(parts) {
-                *request.uri_mut() = there;
-            }
+        let host = postponed.and_then(|postponed| postponed.host.clone());
+        if let Some(there) = host.and_then(|host| at_authority(request.uri(), host)) {
+            *request.uri_mut() = there;
         }
         Ok(request)
     }
