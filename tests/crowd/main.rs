@@ -87,7 +87,6 @@ fn a_thousand_callers_meet_a_server_that_comes_and_goes() {
         asynchronous.keep_alive()
     });
     let before = resources();
-    let tasks_before = RUNTIME.metrics().num_alive_tasks();
 
     let threads: Vec<_> = (0..CALLERS)
         .map(|_| {
@@ -138,7 +137,12 @@ fn a_thousand_callers_meet_a_server_that_comes_and_goes() {
         statistics.log().len()
     );
     assert_eq!(statistics.logins, 2, "one for each source");
-    assert_eq!(RUNTIME.metrics().num_alive_tasks(), tasks_before, "a task stays behind");
+    // The keeper's own task is left; one that carries a request may just be ending.
+    let end = Instant::now() + TIME;
+    while RUNTIME.metrics().num_alive_tasks() > 1 {
+        assert!(Instant::now() < end, "a task stays behind");
+        thread::sleep(PAUSE);
+    }
     assert!(met.tokens.load(Ordering::SeqCst) > 0);
     if let (Some((threads, memory)), Some((threads_after, memory_after))) = (before, after) {
         println!(
