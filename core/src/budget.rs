@@ -41,7 +41,7 @@ impl Operation {
         }
     }
 
-    const fn index(self) -> usize {
+    pub(crate) const fn index(self) -> usize {
         match self {
             Self::LogIn => 0,
             Self::Renew => 1,

@@ -6,6 +6,7 @@
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use http::Request;
@@ -59,8 +60,13 @@ enum Side {
 /// assert_eq!(evaluation.base_url(Purpose::Login).unwrap().host(), "live.tradovateapi.com");
 /// assert_eq!(evaluation.base_url(Purpose::Trading).unwrap().host(), "demo.tradovateapi.com");
 /// ```
+///
+/// It is cheap to clone: clones share their addresses until one of them follows others.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Environment {
+pub struct Environment(Arc<Places>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Places {
     login: Side,
     trading: Side,
     addresses: Addresses,
@@ -136,19 +142,13 @@ impl Environment {
     /// ```
     #[must_use]
     pub fn custom(base: BaseUrl) -> Self {
-        Self {
-            login: Side::Live,
-            trading: Side::Live,
-            addresses: Addresses::Pinned(base),
-            authorize_url: None,
-            token_url: None,
-        }
+        Self::of(Side::Live, Side::Live, Addresses::Pinned(base))
     }
 
     /// The page a browser is sent to for OAuth (page *OAuth*). It may have a query of its own.
     #[must_use]
     pub fn with_authorize_url(mut self, url: SecureUrl) -> Self {
-        self.authorize_url = Some(url);
+        Arc::make_mut(&mut self.0).authorize_url = Some(url);
         self
     }
 
@@ -156,14 +156,14 @@ impl Environment {
     /// posts to `https://live.tradovateapi.com/auth/oauthtoken`, without `/v1`.
     #[must_use]
     pub fn with_token_url(mut self, url: SecureUrl) -> Self {
-        self.token_url = Some(url);
+        Arc::make_mut(&mut self.0).token_url = Some(url);
         self
     }
 
     /// The page a browser is sent to for OAuth, where one is known.
     #[must_use]
     pub fn authorize_url(&self) -> Option<&SecureUrl> {
-        self.authorize_url.as_ref()
+        self.0.authorize_url.as_ref()
     }
 
     /// Where OAuth tokens are obtained.
@@ -171,7 +171,7 @@ impl Environment {
     /// # Errors
     /// As [`url`](Self::url).
     pub fn token_url(&self) -> Result<SecureUrl, BuildError> {
-        match &self.token_url {
+        match &self.0.token_url {
             Some(url) => Ok(url.clone()),
             None => self.url(Purpose::Login, "/auth/oauthtoken"),
         }
@@ -180,7 +180,7 @@ impl Environment {
     /// The base of a purpose with the hosts in force; `None` where no document and no answer has named one.
     #[must_use]
     pub fn base_url(&self, purpose: Purpose) -> Option<&BaseUrl> {
-        match &self.addresses {
+        match &self.0.addresses {
             Addresses::Pinned(base) => Some(base),
             Addresses::ByKey(bases) => bases.get(self.key(purpose)),
         }
@@ -211,18 +211,18 @@ impl Environment {
     /// Whether everything stays on one base, whatever hosts the server names.
     #[must_use]
     pub fn is_pinned(&self) -> bool {
-        matches!(self.addresses, Addresses::Pinned(_))
+        matches!(self.0.addresses, Addresses::Pinned(_))
     }
 
     /// Whether anything here is reached by plain http, which is accepted on this machine only. Such requests must
     /// never pass a proxy.
     #[must_use]
     pub fn uses_plain_http(&self) -> bool {
-        let pinned = match &self.addresses {
+        let pinned = match &self.0.addresses {
             Addresses::Pinned(base) => base.is_plain_http(),
             Addresses::ByKey(_) => false,
         };
-        pinned || self.token_url.as_ref().is_some_and(SecureUrl::is_plain_http)
+        pinned || self.0.token_url.as_ref().is_some_and(SecureUrl::is_plain_http)
     }
 
     /// Follows the hosts an answer names: from now on requests go there. Values that are not hostnames, and hosts that
@@ -241,15 +241,20 @@ impl Environment {
     /// ```
     #[must_use = "the hosts that are not followed have to be reported"]
     pub fn follow(&mut self, hosts: &ApiHosts) -> Vec<String> {
-        let Addresses::ByKey(bases) = &mut self.addresses else { return Vec::new() };
+        let Addresses::ByKey(known) = &self.0.addresses else { return Vec::new() };
         let mut not_followed = hosts.refused().to_vec();
+        let mut followed = Vec::new();
         for (key, host) in hosts.iter() {
             match BaseUrl::of_host(host) {
-                Ok(base) if is_trusted_host(host) => {
-                    bases.insert(key.to_owned(), base);
-                }
+                Ok(base) if known.get(key) == Some(&base) => {}
+                Ok(base) if is_trusted_host(host) => followed.push((key.to_owned(), base)),
                 _ => not_followed.push(key.to_owned()),
             }
+        }
+        if !followed.is_empty()
+            && let Addresses::ByKey(bases) = &mut Arc::make_mut(&mut self.0).addresses
+        {
+            bases.extend(followed);
         }
         not_followed
     }
@@ -268,20 +273,23 @@ impl Environment {
     }
 
     fn preset(login: Side, trading: Side, hosts: &[(&str, &str)]) -> Self {
-        let mut environment =
-            Self { login, trading, addresses: Addresses::ByKey(BTreeMap::new()), authorize_url: None, token_url: None };
+        let mut environment = Self::of(login, trading, Addresses::ByKey(BTreeMap::new()));
         let untrusted = environment.follow(&hosts.iter().copied().collect());
         debug_assert!(untrusted.is_empty(), "the vendor's own hosts are trusted");
         environment
     }
 
+    fn of(login: Side, trading: Side, addresses: Addresses) -> Self {
+        Self(Arc::new(Places { login, trading, addresses, authorize_url: None, token_url: None }))
+    }
+
     fn authorizing_at(mut self, url: &str) -> Self {
-        self.authorize_url = SecureUrl::parse(url).ok();
+        Arc::make_mut(&mut self.0).authorize_url = SecureUrl::parse(url).ok();
         self
     }
 
     fn key(&self, purpose: Purpose) -> &'static str {
-        match (purpose, self.login, self.trading) {
+        match (purpose, self.0.login, self.0.trading) {
             (Purpose::Login, Side::Demo, _) | (Purpose::Trading, _, Side::Demo) => "demo",
             (Purpose::Login | Purpose::Trading | Purpose::Identity, _, _) => "live",
             (Purpose::MarketData, _, Side::Live) => "mdLive",

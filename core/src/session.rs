@@ -27,6 +27,7 @@
 //!
 //! A token that is held is handed out in every state but *Stopped*, until shortly before its expiry.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
@@ -57,7 +58,7 @@ mod notices;
 mod outcome;
 mod owner;
 mod pause;
-mod plan;
+pub(crate) mod plan;
 mod policy;
 pub(crate) mod refreshes;
 mod refusal;
@@ -117,16 +118,16 @@ pub struct Session {
     last_sent: ExchangeId,
     held: Option<Held>,
     generation: u64,
-    code: Option<Code>,
+    code: Option<Box<Code>>,
     /// The refresh token to present, which outlives its access token.
     refresh: Option<RefreshGrant>,
     /// The exchange it came with: an earlier one's answer holds an older token.
     refreshed_by: ExchangeId,
     pause: Pause,
     store_pause: Pause,
-    ticket: Option<Postponed>,
+    ticket: Option<Box<Postponed>>,
     /// A request that a trusted host is to get instead.
-    redirected: Option<(Operation, Request<RequestBody>)>,
+    redirected: Option<Box<(Operation, Request<RequestBody>)>>,
     log_ins: LogIns,
     refreshes: Refreshes,
     doubt: Doubt,
@@ -144,11 +145,11 @@ enum Identity {
     App(OAuthApp),
 }
 
-/// What is under way.
+/// What is under way. What only few sessions of many have at a time is kept apart, so that the others stay small.
 #[derive(Debug)]
 enum State {
     Resting,
-    Exchanging(Exchange),
+    Exchanging(Box<Exchange>),
     Storing(Storing),
     Stopped(StopReason),
 }
@@ -181,7 +182,7 @@ impl Session {
     /// again. It is newer than any snapshot: of one that is adopted before the exchange no token is taken over.
     #[must_use]
     pub fn from_code(environment: Environment, app: OAuthApp, code: AuthorizedCode, seed: u64) -> Self {
-        Self { code: Some(Code::new(code)), ..Self::of(environment, Identity::App(app), seed) }
+        Self { code: Some(Box::new(Code::new(code))), ..Self::of(environment, Identity::App(app), seed) }
     }
 
     /// A session of an OAuth app that goes on from a snapshot: have it [`adopt`](Self::adopt) one. Without, it stops and
@@ -369,6 +370,10 @@ impl Session {
     /// The next event, oldest first.
     pub fn next_event(&mut self) -> Option<Event> {
         self.events.pop_front()
+    }
+
+    pub(crate) fn has_events(&self) -> bool {
+        !self.events.is_empty()
     }
 
     /// Why the session has stopped, if it has.

@@ -1,5 +1,7 @@
 //! Exchanges: how a request leaves, when its answer is given up, and what a late one is still good for.
 
+use alloc::boxed::Box;
+
 use http::Request;
 use jiff::Timestamp;
 
@@ -54,8 +56,8 @@ impl Exchange {
 
 impl Session {
     pub(super) fn send(&mut self, now: Timestamp, operation: Operation, budget: &mut RateBudget) -> Option<Action> {
-        let (request, redirected) = match self.redirected.take_if(|(redirected, _)| *redirected == operation) {
-            Some((_, request)) => (request, true),
+        let (request, redirected) = match self.redirected.take_if(|redirected| redirected.0 == operation) {
+            Some(redirected) => (redirected.1, true),
             None => match self.build(operation) {
                 Ok(request) => (request, false),
                 Err(error) => {
@@ -86,7 +88,7 @@ impl Session {
             generation: self.generation,
             disowned: false,
         };
-        self.state = State::Exchanging(exchange);
+        self.state = State::Exchanging(Box::new(exchange));
         Some(Action::Send { id, request })
     }
 
@@ -117,7 +119,7 @@ impl Session {
     pub(super) fn give_up(&mut self, now: Timestamp) {
         if let State::Exchanging(exchange) = core::mem::replace(&mut self.state, State::Resting) {
             self.doubtful_outcome(now, &exchange, Failure::MaybeSent);
-            self.keep_late(exchange);
+            self.keep_late(*exchange);
         }
     }
 
@@ -132,7 +134,7 @@ impl Session {
     /// Gives up what is under way, as far as `which` says, and wants nothing of its answer, or of those that are late.
     pub(super) fn disown(&mut self, which: impl Fn(&Exchange) -> bool) {
         match core::mem::replace(&mut self.state, State::Resting) {
-            State::Exchanging(exchange) if which(&exchange) => self.keep_late(exchange),
+            State::Exchanging(exchange) if which(&exchange) => self.keep_late(*exchange),
             state => self.state = state,
         }
         self.late.iter_mut().filter(|late| which(late)).for_each(Exchange::disown);
@@ -141,7 +143,7 @@ impl Session {
     /// The exchange an answer belongs to: the one under way, or one that was given up.
     pub(super) fn take_exchange(&mut self, id: ExchangeId) -> Option<(Exchange, Standing)> {
         match core::mem::replace(&mut self.state, State::Resting) {
-            State::Exchanging(exchange) if exchange.id == id => return Some((exchange, Standing::Current)),
+            State::Exchanging(exchange) if exchange.id == id => return Some((*exchange, Standing::Current)),
             state => self.state = state,
         }
         let index = self.late.iter().position(|late| late.id == id)?;

@@ -58,11 +58,12 @@ impl Session {
         let grant = match core::mem::replace(&mut self.state, State::Resting) {
             // The exchange that was to bring what has come is given up.
             State::Exchanging(current) => {
-                self.keep_late(current);
+                self.keep_late(*current);
                 grant
             }
             // Two answers before the first was stored: the longer token, and the newest refresh token.
-            State::Storing(Storing { grant: Some((waiting, _)), .. }) => {
+            State::Storing(Storing { grant: Some(waiting), .. }) => {
+                let (waiting, _) = *waiting;
                 let refresh = grant.refresh.clone().or(waiting.refresh.clone());
                 let longer = if waiting.expires_at > grant.expires_at { waiting } else { grant };
                 Grant { refresh, ..longer }

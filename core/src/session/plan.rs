@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Held, Identity, Session, StopReason};
+use super::{Held, Identity, Session, State, StopReason};
 use crate::budget::{Operation, RateBudget};
 use crate::clock::later;
 
@@ -22,37 +22,88 @@ pub(super) enum Step {
     Stop(StopReason),
 }
 
+/// What a session will ask for next, for whoever has many of them take turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Outlook {
+    pub(crate) operation: Operation,
+    /// When it wants to send.
+    pub(crate) wanted: Timestamp,
+    /// Whether it only extends a token in good time, so that it could as well be earlier.
+    pub(crate) is_routine: bool,
+    /// When the plan may change before.
+    pub(crate) change: Option<Timestamp>,
+    /// The token it holds, in local time.
+    pub(crate) token: Option<TokenLife>,
+}
+
+/// How long a token is handed out, in local time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TokenLife {
+    pub(crate) since: Timestamp,
+    pub(crate) end: Timestamp,
+}
+
 impl Session {
     pub(super) fn plan(&self, now: Timestamp, budget: &RateBudget) -> Step {
-        let (operation, due) = match self.next_operation(now) {
-            Ok(next) => next,
+        let (operation, wanted) = match self.next_request(now) {
+            Ok((operation, due)) => (operation, self.held_back(now, operation).max(due)),
             Err(reason) => return Step::Stop(reason),
         };
-        let postponed = self.ticket.as_ref().filter(|postponed| postponed.operation == operation);
-        let opens_session = match operation {
-            Operation::LogIn => Some(self.log_ins.earliest(now)),
-            Operation::Refresh if self.renewable(now).is_none() => self.log_ins.after_kick(),
-            _ => None,
-        };
-        let allowed = [self.pause.until(), postponed.map(|postponed| postponed.until), opens_session]
-            .into_iter()
-            .flatten()
-            .fold(budget.earliest(now, operation), Timestamp::max)
-            .max(due);
+        let allowed = budget.earliest(now, operation).max(wanted);
         if self.code.as_ref().is_some_and(|code| code.is_over_by(allowed)) {
             return Step::Stop(StopReason::CodeLost);
         }
         if allowed <= now {
             return Step::Send(operation);
         }
-        let change = self.next_change(now).filter(|change| *change > now);
+        let change = self.next_change(now);
         Step::Wait(change.map_or(allowed, |change| change.min(allowed)))
     }
 
+    /// The next request of a resting session without regard to the budget.
+    pub(crate) fn outlook(&self, now: Timestamp) -> Option<Outlook> {
+        let (operation, due) = self.next_request(now).ok().filter(|_| matches!(self.state, State::Resting))?;
+        let wanted = self.held_back(now, operation).max(due);
+        let token = self.renewable(now).map(|held| TokenLife {
+            since: held.grant.exchange.received,
+            end: self.clock.local_time(held.usable_until),
+        });
+        Some(Outlook {
+            operation,
+            wanted,
+            is_routine: wanted == due && due > now,
+            change: self.next_change(now),
+            token,
+        })
+    }
+
+    /// Extends the token that is held now, before its time.
+    pub(crate) fn bring_forward(&mut self, now: Timestamp) {
+        let now = self.advance(now);
+        let server_time = self.clock.server_time(now);
+        if let Some(held) = &mut self.held {
+            held.renew_at = held.renew_at.min(server_time);
+        }
+    }
+
+    /// What keeps a request back besides the budget.
+    fn held_back(&self, now: Timestamp, operation: Operation) -> Timestamp {
+        let postponed = self.ticket.as_ref().filter(|postponed| postponed.operation == operation);
+        let opens_session = match operation {
+            Operation::LogIn => Some(self.log_ins.earliest(now)),
+            Operation::Refresh if self.renewable(now).is_none() => self.log_ins.after_kick(),
+            _ => None,
+        };
+        [self.pause.until(), postponed.map(|postponed| postponed.until), opens_session]
+            .into_iter()
+            .flatten()
+            .fold(now, Timestamp::max)
+    }
+
     /// What has to be done, and when it is due.
-    fn next_operation(&self, now: Timestamp) -> Result<(Operation, Timestamp), StopReason> {
+    fn next_request(&self, now: Timestamp) -> Result<(Operation, Timestamp), StopReason> {
         let renewable = self.renewable(now);
-        match &self.redirected {
+        match self.redirected.as_deref() {
             // The answer that sent it on may have set the clock right.
             Some((Operation::LogIn, _)) if renewable.is_some() => {}
             Some((operation, _)) => return Ok((*operation, now)),

@@ -1,5 +1,6 @@
 //! What came instead of a grant, and what follows: a pause, a gate, another host, or the end of the session.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use http::StatusCode;
@@ -53,14 +54,15 @@ impl Session {
                 let until = self.pause.after_fault(now, with_room(ticket.wait()), longest, &mut self.jitter);
                 // Whoever gave the ticket gets it back.
                 let host = exchange.request.uri().authority().filter(|_| exchange.redirected).cloned();
-                self.ticket = Some(Postponed { operation, ticket: ticket.clone(), until, host });
+                let ticket = ticket.clone();
+                self.ticket = Some(Box::new(Postponed { operation, ticket, until, host }));
                 self.unsaved = true;
                 return self.tell(now, EventKind::Postponed { operation, until });
             }
             Error::Moved(moved) if !exchange.redirected => {
                 self.forgive(exchange, budget);
                 if let Some(request) = self.environment.redirect(&exchange.request, moved) {
-                    self.redirected = Some((operation, request));
+                    self.redirected = Some(Box::new((operation, request)));
                     return;
                 }
             }

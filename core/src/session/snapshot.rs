@@ -1,8 +1,10 @@
 //! From a session to its snapshot and back.
 
+use alloc::boxed::Box;
+
 use jiff::Timestamp;
 
-use super::{EventKind, Identity, Session, State, Storing};
+use super::{EventKind, Identity, Session, State};
 use crate::budget::{Operation, RateBudget};
 use crate::clock::{Exchange as Times, ServerClock};
 use crate::grant::Grant;
@@ -13,10 +15,7 @@ impl Session {
     /// and no secret of an app.
     #[must_use]
     pub fn snapshot(&self, now: Timestamp, budget: &RateBudget) -> StoredSession {
-        let waiting = match &self.state {
-            State::Storing(Storing { grant: Some((grant, _)), .. }) => Some(grant),
-            _ => None,
-        };
+        let waiting = self.waiting();
         let held = self.held.as_ref().filter(|held| !held.lost).map(|held| &held.grant);
         let grant = waiting.or(held);
         let closed = |operation| budget.closed_until(now, operation).map(|until| (operation, until));
@@ -32,7 +31,7 @@ impl Session {
             worked_before: self.log_ins.worked_before,
             locked_until: budget.locked_until(now),
             closed_until: Operation::ALL.into_iter().filter_map(closed).collect(),
-            postponed: self.ticket.clone(),
+            postponed: self.ticket.as_deref().cloned(),
             refused: self.refreshes.remembered().to_vec(),
             password_expires_at: self.password_expires_at,
         })
@@ -59,10 +58,7 @@ impl Session {
         if self.code.is_some() {
             return;
         }
-        let waiting = match &self.state {
-            State::Storing(Storing { grant: Some((grant, _)), .. }) => Some(grant),
-            _ => None,
-        };
+        let waiting = self.waiting();
         let held = self.held.as_ref().map(|held| &held.grant);
         let known_user = held.or(waiting).and_then(|grant| grant.user_id);
         if known_user.zip(content.user_id).is_some_and(|(known, stored)| known != stored) {
@@ -82,11 +78,11 @@ impl Session {
         if !is_newer {
             // Its ticket is for the request that comes next, unless a token has come already.
             if newest.is_none() {
-                self.ticket = self.ticket.take().or(content.postponed);
+                self.ticket = self.ticket.take().or(content.postponed.map(Box::new));
             }
             return;
         }
-        self.ticket = content.postponed;
+        self.ticket = content.postponed.map(Box::new);
         // What waits to be stored is older.
         if is_waiting {
             self.state = State::Resting;

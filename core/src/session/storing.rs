@@ -2,6 +2,8 @@
 //!
 //! A snapshot without a new grant, such as that of a lock-out, is offered again too, but nothing waits for it.
 
+use alloc::boxed::Box;
+
 use jiff::Timestamp;
 
 use super::{Action, EventKind, ExchangeId, Pause, Session, State};
@@ -13,7 +15,7 @@ use crate::grant::Grant;
 pub(super) struct Storing {
     pub(super) id: ExchangeId,
     /// Installed once it is stored; with the operation that brought it, unless it was adopted.
-    pub(super) grant: Option<(Grant, Option<Operation>)>,
+    pub(super) grant: Option<Box<(Grant, Option<Operation>)>>,
     /// Whether word of the store is awaited.
     pub(super) offered: bool,
     /// When the snapshot is offered, or the store is taken to have failed.
@@ -31,7 +33,16 @@ impl Session {
     }
 
     pub(super) fn store(&mut self, now: Timestamp, grant: Option<(Grant, Option<Operation>)>) {
+        let grant = grant.map(Box::new);
         self.state = State::Storing(Storing { id: self.id(), grant, offered: false, until: now });
+    }
+
+    /// The grant that waits to be stored.
+    pub(super) fn waiting(&self) -> Option<&Grant> {
+        match &self.state {
+            State::Storing(storing) => storing.grant.as_deref().map(|(grant, _)| grant),
+            _ => None,
+        }
     }
 
     pub(super) fn offer(&mut self, now: Timestamp, budget: &RateBudget) -> Action {
@@ -51,7 +62,7 @@ impl Session {
                 let grant = storing.grant.take();
                 self.state = State::Resting;
                 self.store_pause = Pause::default();
-                if let Some((grant, operation)) = grant {
+                if let Some((grant, operation)) = grant.map(|grant| *grant) {
                     self.install(now, grant, operation);
                 }
             }
