@@ -98,6 +98,7 @@ mod oauth;
 mod penalty;
 mod secret;
 mod session;
+mod session_set;
 mod stored;
 mod stored_session;
 mod url;
@@ -130,6 +131,7 @@ pub use secret::{
     RefreshToken,
 };
 pub use session::{Action, Event, EventKind, ExchangeId, Policy, Session, SessionToken, StopReason, Trouble, Verdict};
+pub use session_set::{SessionKey, SessionSet, SetAction, SetEvent};
 pub use stored_session::StoredSession;
 pub use url::{BaseUrl, SecureUrl, is_trusted_host};
 pub use variables::VariableError;

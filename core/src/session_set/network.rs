@@ -1,0 +1,155 @@
+//! One network address of a set: its budget, who waits for a place in it, and the pace of its renewals and refreshes.
+
+use alloc::collections::BTreeSet;
+use core::time::Duration;
+
+use jiff::Timestamp;
+
+use super::pace::{Pace, Rate};
+use crate::budget::{Operation, RateBudget};
+
+/// From one renewal to the next, so that an hour holds fifteen at the most (page *Rate Limits*), with a hundredth of room
+/// for the server's clock.
+const BETWEEN_RENEWALS: Duration = Duration::from_millis(242_400);
+
+/// Where a session of a network stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It waits for a place in the budget.
+    Waiting { operation: Operation, urgency: Timestamp },
+    /// It holds a token that may be extended any time from now on.
+    Pending { operation: Operation, due: Timestamp, rate: Rate, least: Rate },
+}
+
+#[derive(Debug)]
+pub(super) struct Network<N> {
+    pub(super) key: N,
+    pub(super) budget: RateBudget,
+    /// Its entry in the agenda.
+    pub(super) at: Option<Timestamp>,
+    /// By operation, the most urgent first.
+    waiting: [BTreeSet<(Timestamp, u32)>; 4],
+    renewals: Pace,
+    refreshes: Pace,
+    /// The renewals without which tokens end.
+    least: Rate,
+    has_complained: bool,
+}
+
+impl<N> Network<N> {
+    pub(super) fn new(key: N) -> Self {
+        Self {
+            key,
+            budget: RateBudget::default(),
+            at: None,
+            waiting: Default::default(),
+            renewals: Pace::new(BETWEEN_RENEWALS),
+            refreshes: Pace::new(Duration::ZERO),
+            least: Rate::default(),
+            has_complained: false,
+        }
+    }
+
+    pub(super) fn enter(&mut self, now: Timestamp, index: u32, place: Place) {
+        match place {
+            Place::Waiting { operation, urgency } => {
+                if let Some(waiting) = self.waiting.get_mut(operation.index()) {
+                    waiting.insert((urgency, index));
+                }
+            }
+            Place::Pending { operation, due, rate, least } => {
+                if let Some(pace) = self.pace(operation) {
+                    pace.add(now, due, index, rate);
+                }
+                if operation == Operation::Renew {
+                    self.least = self.least.plus(least);
+                }
+            }
+        }
+    }
+
+    pub(super) fn leave(&mut self, index: u32, place: Place) {
+        match place {
+            Place::Waiting { operation, urgency } => {
+                if let Some(waiting) = self.waiting.get_mut(operation.index()) {
+                    waiting.remove(&(urgency, index));
+                }
+            }
+            Place::Pending { operation, due, rate, least } => {
+                if let Some(pace) = self.pace(operation) {
+                    pace.remove(due, index, rate);
+                }
+                if operation == Operation::Renew {
+                    self.least = self.least.minus(least);
+                }
+            }
+        }
+    }
+
+    /// A token is extended.
+    pub(super) fn beat(&mut self, now: Timestamp, operation: Operation) {
+        if let Some(pace) = self.pace(operation) {
+            pace.beat(now);
+        }
+    }
+
+    /// When this network has something to do by itself: a place for one that waits, or the next beat of a pace.
+    pub(super) fn next(&self, now: Timestamp) -> Option<Timestamp> {
+        let place = |operation: &Operation| {
+            let waits = self.waiting.get(operation.index()).is_some_and(|waiting| !waiting.is_empty());
+            waits.then(|| self.budget.earliest(now, *operation))
+        };
+        let beat = |operation| {
+            let next = self.paced(operation)?.next()?;
+            Some(self.budget.earliest(now, operation).max(next))
+        };
+        let places = Operation::ALL.iter().filter_map(place);
+        places.chain([Operation::Renew, Operation::Refresh].into_iter().filter_map(beat)).min()
+    }
+
+    /// Whoever gets the place that is free now.
+    pub(super) fn next_waiting(&self, now: Timestamp) -> Option<u32> {
+        let is_free = |operation: &&Operation| self.budget.earliest(now, **operation) <= now;
+        let first = |operation: &Operation| self.waiting.get(operation.index())?.first();
+        Operation::ALL.iter().filter(is_free).find_map(first).map(|(_, index)| *index)
+    }
+
+    /// Whoever's token is to be extended before its time.
+    pub(super) fn next_pending(&self, now: Timestamp) -> Option<u32> {
+        [Operation::Renew, Operation::Refresh].into_iter().find_map(|operation| {
+            let pace = self.paced(operation).filter(|_| self.budget.earliest(now, operation) <= now)?;
+            pace.first().filter(|_| pace.next().is_some_and(|next| next <= now))
+        })
+    }
+
+    /// The renewals an hour without which tokens end, where those are more than the server grants and nobody has been
+    /// told.
+    pub(super) fn complaint(&mut self) -> Option<u64> {
+        if self.least <= Rate::one_in(BETWEEN_RENEWALS) || self.has_complained {
+            return None;
+        }
+        self.has_complained = true;
+        Some(self.least.per_hour())
+    }
+
+    /// Fewer sessions may fit again.
+    pub(super) fn shrink(&mut self) {
+        self.has_complained = false;
+    }
+
+    fn pace(&mut self, operation: Operation) -> Option<&mut Pace> {
+        match operation {
+            Operation::Renew => Some(&mut self.renewals),
+            Operation::Refresh => Some(&mut self.refreshes),
+            Operation::LogIn | Operation::Identify => None,
+        }
+    }
+
+    fn paced(&self, operation: Operation) -> Option<&Pace> {
+        match operation {
+            Operation::Renew => Some(&self.renewals),
+            Operation::Refresh => Some(&self.refreshes),
+            Operation::LogIn | Operation::Identify => None,
+        }
+    }
+}
