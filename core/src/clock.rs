@@ -219,6 +219,15 @@ mod tests {
     }
 
     #[test]
+    fn an_exchange_of_ten_seconds_is_believed_to_its_middle() {
+        let mut clock = ServerClock::default();
+        clock.learn(&exchange("2026-11-24T14:00:00Z", "2026-11-24T14:00:10Z", "2026-11-24T14:00:05Z"));
+        assert_eq!(clock.offset(), SignedDuration::from_millis(500));
+        clock.learn(&exchange("2026-11-24T14:00:00Z", "2026-11-24T14:00:10Z", "2026-11-24T14:00:09Z"));
+        assert_eq!(clock.offset(), SignedDuration::from_millis(1500));
+    }
+
+    #[test]
     fn an_absurd_or_missing_date_teaches_nothing() {
         let mut clock = ServerClock::default();
         clock.learn(&exchange("2026-11-24T14:00:00Z", "2026-11-24T14:00:00Z", "1970-01-01T00:00:00Z"));

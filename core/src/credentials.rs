@@ -243,5 +243,6 @@ mod tests {
             .with_api_key(ClientId::Number(8), "canary")
             .with_field("own", "canary");
         assert!(!format!("{credentials:?}").contains("canary"));
+        assert_eq!(format!("{:?}", FieldValue::from("canary")), "FieldValue([redacted])");
     }
 }

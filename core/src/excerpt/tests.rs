@@ -14,6 +14,8 @@ fn prose_and_error_ids_stay_readable() {
         assert_eq!(line(text), text);
     }
     assert_eq!(line(" two\n\n  words\r\n"), "two words");
+    assert_eq!(line("what\u{202e}hides\u{feff}or\u{fffd}is\u{7}nothing"), "what hides or is nothing");
+    assert_eq!(line(&["a ", &"canary".repeat(6)].concat()), "a […]", "as long as an error id");
     // Words of nineteen and of twenty characters; of five digits and of six; and what is no number.
     assert_eq!(line("a nineteen-characters b"), "a nineteen-characters b");
     assert_eq!(line("a twenty-characters-is b"), "a […]");
@@ -153,6 +155,8 @@ fn names_of_fields_stay_readable_however_long() {
         "canarycanarycanarycanary",
         "CaNaRyCaNaRyCaNaRyCaNaRy",
         "canary_canary1_canary_canary",
+        // A word of fifteen letters.
+        "canary_canarycanarycan",
         "password=canary",
         "password: canary",
         "eyJjYW5hcnkiOiJjYW5hcnkifQ.canary",

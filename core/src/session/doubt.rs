@@ -194,6 +194,17 @@ mod tests {
     }
 
     #[test]
+    fn the_ration_counts_from_the_renewal_that_verifies() {
+        let mut doubt = Doubt::default();
+        doubt.renewing(at(0));
+        assert!(doubt.verify(at(1)), "that one was due anyway");
+        doubt.renewing(at(10));
+        doubt.settle();
+        assert!(!doubt.verify(at(24)));
+        assert!(doubt.verify(at(25)));
+    }
+
+    #[test]
     fn what_the_ration_puts_off_is_caught_up_with() {
         let mut doubt = Doubt::default();
         doubt.verify(at(0));

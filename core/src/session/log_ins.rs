@@ -129,6 +129,19 @@ mod tests {
     }
 
     #[test]
+    fn of_several_log_ins_the_one_that_opened_no_session_is_not_counted() {
+        let mut log_ins = LogIns::default();
+        for minute in [0, 10, 20] {
+            log_ins.count(at(minute));
+        }
+        log_ins.uncount(at(5));
+        assert_eq!(log_ins.earliest(at(30)), at(60));
+        log_ins.uncount(at(0));
+        log_ins.count(at(30));
+        assert_eq!(log_ins.earliest(at(30)), at(70));
+    }
+
+    #[test]
     fn refused_credentials_that_never_worked_are_left_alone() {
         assert_eq!(LogIns::default().refused(at(0)), None);
     }
@@ -177,7 +190,7 @@ mod tests {
     #[test]
     fn losses_that_are_far_apart_are_no_kick() {
         let mut log_ins = LogIns::default();
-        for minute in [0, 20, 40, 60] {
+        for minute in [0, 15, 40, 60] {
             assert_eq!(log_ins.lost(at(minute), at(minute)), None, "{minute}");
         }
     }

@@ -104,10 +104,9 @@ impl Session {
     fn next_request(&self, now: Timestamp) -> Result<(Operation, Timestamp), StopReason> {
         let renewable = self.renewable(now);
         match self.redirected.as_deref() {
-            // The answer that sent it on may have set the clock right.
-            Some((Operation::LogIn, _)) if renewable.is_some() => {}
+            // The answer that sent a login on may have set the clock right.
+            Some((Operation::LogIn, _)) | None => {}
             Some((operation, _)) => return Ok((*operation, now)),
-            None => {}
         }
         if self.doubt.verifying && renewable.is_some() {
             return Ok((Operation::Renew, now));
@@ -158,7 +157,7 @@ impl Session {
         let expiry = self.renewable(now).map(|held| self.clock.local_time(held.grant.expires_at));
         let presentable = self.presentable_at(now);
         let reminder = self.next_reminder(now).map(|(at, _)| at);
-        let saving = self.store_pause.until().filter(|_| self.unsaved && self.has_store);
+        let saving = self.store_pause.until().filter(|_| self.unsaved);
         [expiry, presentable, reminder, saving, self.doubt.due()]
             .into_iter()
             .flatten()

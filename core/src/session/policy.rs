@@ -87,3 +87,24 @@ impl Policy {
         self.longest_pause
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_setting_is_kept_beside_the_others_and_moved_to_the_nearest_bound() {
+        let seconds = Duration::from_secs;
+        let set = |renew_before, margin, deadline, longest_pause| {
+            let policy = Policy::default()
+                .with_renew_before(seconds(renew_before))
+                .with_margin(seconds(margin))
+                .with_deadline(seconds(deadline))
+                .with_longest_pause(seconds(longest_pause));
+            [policy.renew_before(), policy.margin(), policy.deadline(), policy.longest_pause()]
+        };
+        assert_eq!(set(1000, 20, 30, 40), [1000, 20, 30, 40].map(seconds));
+        assert_eq!(set(0, 0, 0, 0), [60, 5, 5, 5].map(seconds));
+        assert_eq!(set(9999, 9999, 9999, 9999), [3600, 300, 300, 600].map(seconds));
+    }
+}

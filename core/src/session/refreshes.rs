@@ -86,6 +86,9 @@ impl Refreshes {
         if refresh.expires_at.is_some_and(|end| end <= server_now) {
             return None;
         }
+        if self.refused.is_empty() {
+            return Some(now);
+        }
         let fingerprint = fingerprint(&refresh.token);
         let Some(refused) = self.refused.iter().find(|refused| refused.fingerprint == fingerprint) else {
             return Some(now);
@@ -182,6 +185,21 @@ mod tests {
         refreshes.learn(learnt);
         assert_eq!(refreshes.remembered().len(), 2);
         assert_eq!(refreshes.presentable_at(at(1), at(1), &two), Some(at(360)));
+    }
+
+    #[test]
+    fn a_refusal_is_forgotten_after_six_hours_and_when_the_token_is_refused_again() {
+        let (one, two) = (token("one", Some(1560)), token("two", Some(1560)));
+        let mut refreshes = refused_twice(&one);
+        refreshes.refused(at(10), &one.token, true);
+        assert_eq!(refreshes.remembered().len(), 1);
+        assert_eq!(refreshes.presentable_at(at(11), at(11), &one), Some(at(370)));
+        refreshes.refused(at(369), &two.token, false);
+        assert_eq!(refreshes.remembered().len(), 1);
+        refreshes.refused(at(370), &two.token, false);
+        assert_eq!(refreshes.remembered().len(), 1, "that of the second one");
+        assert_eq!(refreshes.presentable_at(at(371), at(371), &one), Some(at(371)));
+        assert_eq!(refreshes.presentable_at(at(371), at(371), &two), Some(at(730)));
     }
 
     #[test]

@@ -78,6 +78,12 @@ fn an_informing_field_is_dropped_where_it_has_not_its_type() {
 }
 
 #[test]
+fn an_empty_token_is_none() {
+    let answer = AccessTokenRequest::parse(ok(r#"{"errorText":"no","accessToken":"","mdAccessToken":""}"#));
+    assert!(matches!(refused(answer), Error::Refused(_)));
+}
+
+#[test]
 fn a_boolean_may_be_text() {
     for (value, read) in [
         ("true", Some(true)),
@@ -123,6 +129,7 @@ fn a_time_may_have_a_fraction_and_an_offset() {
         let login = read_login(&format!(r#"{{"accessToken":"t","expirationTime":"{value}"}}"#));
         assert_eq!(login.expiration_time, time.map(at), "{value}");
     }
+    assert_eq!(read_login(r#"{"accessToken":"t","expirationTime":null}"#).expiration_time, None);
     for value in [
         "9999-12-31T23:59:59Z",
         "-009999-01-01T00:00:00Z",
@@ -149,6 +156,7 @@ fn a_lifetime_is_whole_seconds() {
     for (value, seconds) in [
         ("4800", Some(4800)),
         ("\"4800\"", Some(4800)),
+        ("\"9007199254740993\"", Some(9_007_199_254_740_993)),
         ("4800.9", Some(4800)),
         ("\"4800.9\"", Some(4800)),
         ("4.8e3", Some(4800)),

@@ -99,15 +99,18 @@ fn a_refresh_token_is_saved_from_an_answer_that_came_too_late_for_its_access_tok
 }
 
 #[test]
-fn an_answer_without_a_date_is_measured_by_what_is_known() {
-    let mut world = World::app([refreshed("at-1", "rt-1"), Answer::Silence]).ahead(SignedDuration::from_mins(10));
-    world.run(minutes(65));
-    let sent = world.now;
-    world.now = later(world.now, Duration::from_secs(40));
-    world.ahead = None;
-    world.answer_late(refreshed("at-2", "rt-2"));
-    let token = world.session.token(world.now).unwrap();
-    assert!(token.usable_until <= later(sent, minutes(80)), "{}", world.trace());
+fn an_answer_without_a_date_or_with_a_late_one_is_measured_by_what_is_known() {
+    for ahead in [None, Some(SignedDuration::from_mins(10))] {
+        let mut world = World::app([refreshed("at-1", "rt-1"), Answer::Silence]).ahead(SignedDuration::from_mins(10));
+        world.run(minutes(54));
+        let Action::Wait { until } = world.session.poll(world.now, &mut world.budget) else { panic!() };
+        world.run(minutes(65));
+        world.now = later(world.now, Duration::from_secs(40));
+        world.ahead = ahead;
+        world.answer_late(refreshed("at-2", "rt-2"));
+        let token = world.session.token(world.now).unwrap();
+        assert!(token.usable_until < later(until, minutes(80)), "{}", world.trace());
+    }
 }
 
 #[test]
@@ -143,4 +146,17 @@ fn the_ends_of_time_are_survived() {
 
 fn earlier_than_the_end() -> Timestamp {
     crate::clock::earlier(Timestamp::MAX, Duration::from_secs(1))
+}
+
+#[test]
+fn an_answer_to_a_log_in_is_not_taken_for_as_young_as_its_date() {
+    // It was given at once, but lay in the socket for more than three hours.
+    let mut world = World::user([token_to("one", 80), Answer::Silence]).ahead(SignedDuration::ZERO);
+    world.run(minutes(1));
+    world.now = later(start(), minutes(100));
+    world.run(Duration::from_secs(6030));
+    world.now = later(start(), minutes(300));
+    world.ahead = None;
+    world.answer_late(with_header(token_to("two", 220), header::DATE, "Tue, 24 Nov 2026 15:40:00 GMT"));
+    assert!(world.trace().contains("login failed (ExpiredAlready)"), "{}", world.trace());
 }

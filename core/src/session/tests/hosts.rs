@@ -155,3 +155,19 @@ fn a_ticket_goes_back_to_the_host_that_gave_it() {
     0.250 logged in, good until 2026-11-24T15:20:00Z
     ");
 }
+
+#[test]
+fn a_log_in_is_not_sent_on_once_its_answer_has_shown_that_the_token_is_alive() {
+    // The clock is set forward: the token is taken for expired, until the answer to the login corrects the clock.
+    let moved = moved("https://acme.ninjatrader.com/v1/auth/accesstokenrequest");
+    let mut world = World::user([token_to("one", 80), moved]).ahead(SignedDuration::ZERO);
+    world.run(minutes(10));
+    world.now = later(start(), minutes(85));
+    world.ahead = Some(SignedDuration::from_mins(-75));
+    insta::assert_snapshot!(world.run(minutes(90)).trace(), @"
+     0.000 → demo accesstokenrequest
+     0.000 logged in, good until 2026-11-24T15:20:00Z
+    85.000 → demo accesstokenrequest
+    ");
+    assert_eq!(world.token().as_deref(), Some("one"));
+}

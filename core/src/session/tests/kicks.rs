@@ -160,3 +160,27 @@ fn a_call_that_faults_by_itself_costs_one_renewal_in_a_quarter_of_an_hour() {
     assert_eq!(world.trace.iter().filter(|line| line.contains("renewaccesstoken")).count(), 4, "{}", world.trace());
     assert_eq!(world.trace.iter().filter(|line| line.contains("accesstokenrequest")).count(), 1);
 }
+
+#[test]
+fn after_a_kick_a_refresh_waits_only_where_it_opens_a_session() {
+    let lost = || status(401, DEAD);
+    let mut world = World::app([refreshed("one", "rt-1"), lost(), refreshed("two", "rt-2"), lost()]);
+    for minute in [2, 4] {
+        world.run(minutes(minute));
+        world.reject(401, DEAD);
+    }
+    world.run(minutes(18));
+    // Another process has come by a token that lives for ten minutes.
+    let mut other = World::app([ok(r#"{"access_token":"new","refresh_token":"rt-3","expires_in":600}"#)]);
+    other.now = world.now;
+    other.run(minutes(19));
+    world.session.adopt(world.now, other.snapshot(), &mut world.budget);
+    world.script.push_back(refreshed("three", "rt-4"));
+    world.trace.clear();
+    insta::assert_snapshot!(world.run(minutes(25)).trace(), @"
+    18.000 adopted a token, good until 2026-11-24T14:28:00Z
+    22.846 → live oauthtoken (rt-3)
+    22.846 refreshed, good until 2026-11-24T15:42:50Z
+    22.846 without a refresh, a new consent is due by 2026-11-25T16:22:50Z
+    ");
+}

@@ -207,3 +207,12 @@ fn a_late_token_does_not_wake_a_session_whose_credentials_were_refused() {
     assert_eq!(world.token(), None, "{}", world.trace());
     assert!(world.session.stop_reason().is_some(), "{}", world.trace());
 }
+
+#[test]
+fn a_late_refusal_does_not_concern_what_was_tried_since() {
+    let wait = with_header(status(503, ""), header::RETRY_AFTER, "600");
+    let mut world = World::user([Answer::Silence, wait]);
+    world.run(minutes(5));
+    world.answer_late(ok(BAD_PASSWORD));
+    assert!(world.session.stop_reason().is_none(), "{}", world.trace());
+}

@@ -71,3 +71,15 @@ fn faults_are_tried_again_with_growing_pauses() {
     3.145 logged in, good until 2026-11-24T17:00:00Z
     ");
 }
+
+#[test]
+fn the_market_data_token_of_a_lost_session_is_not_kept_over_a_log_in() {
+    let first = ok(r#"{"accessToken":"one","mdAccessToken":"market","expirationTime":"2026-11-24T15:20:00Z"}"#);
+    let mut world = World::user([first, status(401, DEAD), token_to("two", 160)]);
+    world.run(minutes(20));
+    world.reject(401, DEAD);
+    world.run(minutes(21));
+    let token = world.session.token(world.now).unwrap();
+    assert_eq!(token.access_token.expose(), "two");
+    assert!(token.market_data_token.is_none());
+}

@@ -225,3 +225,11 @@ fn the_resource_is_sent_again() {
     {"grant_type":"refresh_token","refresh_token":"rt-0","client_id":"client","client_secret":"cs","resource":"api"}
     "#);
 }
+
+#[test]
+fn renewals_that_fail_while_a_refresh_is_left_do_not_wait_ten_minutes() {
+    let lost = Answer::Failure(Failure::Truncated);
+    let mut world = World::app([refreshed("at-1", "rt-1"), lost, status(500, ""), token_to("renewed", 200)]);
+    world.run(minutes(67));
+    assert_eq!(world.token().as_deref(), Some("renewed"), "{}", world.trace());
+}

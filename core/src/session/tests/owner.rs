@@ -123,3 +123,14 @@ fn a_lock_out_in_a_forgotten_answer_still_counts_for_the_neighbours() {
     world.answer_late(status(429, ""));
     assert!(world.budget.locked_until(world.now).is_some());
 }
+
+#[test]
+fn a_renewal_under_way_is_waited_for_though_the_password_has_changed() {
+    let mut world = World::user([token_to("one", 80), Answer::Silence]);
+    world.run(minutes(65));
+    world.session.replace_credentials(Credentials::new("trader", "other"));
+    world.run(Duration::from_secs(65 * 60 + 5));
+    world.answer_late(token_to("two", 160));
+    assert_eq!(world.trace.iter().filter(|line| line.contains("renewaccesstoken")).count(), 1);
+    assert_eq!(world.token().as_deref(), Some("two"));
+}

@@ -216,3 +216,13 @@ fn a_token_is_handed_out_before_its_last_moment_and_not_at_it() {
     assert!(world.session.token(before).is_some());
     assert!(world.session.token(end).is_none());
 }
+
+#[test]
+fn a_renewal_that_is_answered_with_any_401_is_followed_by_a_log_in() {
+    for refusal in ["", "Access is denied", DEAD] {
+        let mut world = World::user([token_to("one", 80), status(401, refusal), token_to("two", 160)]);
+        world.run(minutes(65));
+        assert_eq!(world.token().as_deref(), Some("two"), "{}", world.trace());
+        assert_eq!(world.trace.iter().filter(|line| line.contains("accesstokenrequest")).count(), 2);
+    }
+}

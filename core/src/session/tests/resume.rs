@@ -30,11 +30,11 @@ fn a_restart_needs_no_log_in() {
 #[test]
 fn an_expired_snapshot_is_followed_by_a_log_in() {
     let stored = stored_at(10, World::user([token_to("one", 80)]));
-    let mut world = resumed_at(100, World::user([token_to("two", 200)]), stored);
+    let mut world = resumed_at(80, World::user([token_to("two", 200)]), stored);
     assert_eq!(world.token(), None);
-    insta::assert_snapshot!(world.run(minutes(101)).trace(), @"
-    100.000 → demo accesstokenrequest
-    100.000 logged in, good until 2026-11-24T17:20:00Z
+    insta::assert_snapshot!(world.run(minutes(81)).trace(), @"
+    80.000 → demo accesstokenrequest
+    80.000 logged in, good until 2026-11-24T17:20:00Z
     ");
 }
 
@@ -174,4 +174,17 @@ fn hosts_and_clock_survive_a_restart() {
     54.527 → acme renewaccesstoken (one)
     54.527 renewed, good until 2026-11-24T16:40:00Z
     ");
+}
+
+#[test]
+fn a_snapshot_without_a_refresh_token_takes_none_away() {
+    let mut other = World::user([token_to("newer", 200)]);
+    other.now = later(start(), minutes(1));
+    let newer = other.run(minutes(2)).snapshot();
+    let mut world = World::app([refreshed("at-1", "rt-1")]);
+    world.run(minutes(2));
+    world.session.adopt(world.now, newer, &mut world.budget);
+    assert_eq!(world.token().as_deref(), Some("newer"));
+    let stored = serde_json::to_value(world.snapshot()).unwrap();
+    assert_eq!(stored["refresh"]["token"], "rt-1");
 }

@@ -181,3 +181,24 @@ fn the_only_copy_of_a_refresh_token_is_not_given_away_for_a_snapshot_without_one
     world.run(minutes(10));
     assert_eq!(world.token().as_deref(), Some("at-1"), "{}", world.trace());
 }
+
+#[test]
+fn of_two_tokens_that_live_equally_long_the_one_that_came_last_is_stored() {
+    let mut world = World::user([Answer::Silence, token_to("two", 80)]).storing([None]);
+    world.run(Duration::from_secs(50));
+    world.answer_late(token_to("one", 80));
+    world.run(minutes(1));
+    assert_eq!(world.token().as_deref(), Some("one"), "{}", world.trace());
+}
+
+#[test]
+fn trouble_with_a_store_is_over_once_what_was_to_be_stored_is_superseded() {
+    let mut other = World::user([token_to("newer", 80)]);
+    other.now = later(start(), minutes(2));
+    let newer = other.run(minutes(3)).snapshot();
+    let mut world = World::user([token_to("one", 80)]).storing((0..100).map(|_| Some(false)));
+    world.run(minutes(3));
+    world.session.adopt(world.now, newer, &mut world.budget);
+    let Action::Wait { until } = world.session.poll(world.now, &mut world.budget) else { panic!() };
+    assert!(until > later(start(), minutes(60)), "{until}");
+}
