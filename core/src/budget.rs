@@ -30,14 +30,15 @@ pub enum Operation {
 impl Operation {
     pub(crate) const ALL: [Self; 4] = [Self::LogIn, Self::Renew, Self::Refresh, Self::Identify];
 
-    /// How many requests an hour are sent. One failed login stays in reserve for the human behind the same address;
-    /// for `oauthtoken` no limit is published.
+    /// How many requests an hour are sent. One failed login stays in reserve for the human behind the same address. For
+    /// `oauthtoken` no limit of its own is published, but it has no bearer: without one, an address has a thousand requests
+    /// an hour, and is locked out after that.
     const fn per_hour(self) -> usize {
         match self {
             Self::LogIn => 4,
             Self::Renew => 15,
             Self::Identify => 10,
-            Self::Refresh => usize::MAX,
+            Self::Refresh => 950,
         }
     }
 
@@ -98,9 +99,6 @@ impl RateBudget {
 
     /// Notes that a request leaves.
     pub fn take(&mut self, now: Timestamp, operation: Operation) {
-        if operation.per_hour() == usize::MAX {
-            return;
-        }
         if let Some(taken) = self.taken.get_mut(operation.index()) {
             while taken.front().is_some_and(|oldest| later(*oldest, ONE_HOUR) <= now) {
                 taken.pop_front();
@@ -188,12 +186,14 @@ mod tests {
     }
 
     #[test]
-    fn refreshes_are_not_counted() {
+    fn refreshes_leave_room_in_the_thousand_anonymous_requests_of_an_hour() {
         let mut budget = RateBudget::default();
-        for _ in 0..1000 {
+        for _ in 0..949 {
             budget.take(start(), Operation::Refresh);
         }
         assert_eq!(budget.earliest(start(), Operation::Refresh), start());
+        budget.take(start(), Operation::Refresh);
+        assert_eq!(budget.earliest(start(), Operation::Refresh), start() + minutes(60));
     }
 
     #[test]
@@ -215,6 +215,7 @@ mod tests {
         assert_eq!(budget.earliest(start(), Operation::LogIn), start() + minutes(60));
         assert_eq!(budget.earliest(start(), Operation::Renew), start());
         assert_eq!(budget.closed_until(start(), Operation::LogIn), Some(start() + minutes(60)));
+        assert_eq!(budget.closed_until(start() + minutes(60), Operation::LogIn), None);
         assert_eq!(budget.closed_until(start(), Operation::Renew), None);
     }
 }

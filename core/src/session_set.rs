@@ -5,13 +5,12 @@
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use http::{Request, Response};
 use jiff::Timestamp;
 
 use crate::body::RequestBody;
-use crate::budget::RateBudget;
+use crate::budget::{Operation, RateBudget};
 use crate::error::Failure;
 use crate::session::plan::Outlook;
 use crate::session::{Action, Event, ExchangeId, Session, StopReason};
@@ -23,18 +22,17 @@ mod slots;
 
 pub use slots::SessionKey;
 
-use network::{Network, Place};
-use pace::Rate;
+use network::{Kind, Network, Place};
+use pace::Pending;
 use slots::Slots;
 
 /// Sessions of many users in one program.
 ///
 /// `N` names the network address that a session's requests leave by: the server counts by address, so sessions that
 /// share one share its [`RateBudget`]. Of renewals it grants fifteen an hour for each, which is enough for sixteen tokens
-/// of eighty minutes, and the set has them follow one another so that it is. OAuth sessions refresh instead, which isn't
-/// limited, and leave the renewals to the others. Where there are too many all the same, the tokens that end first are
-/// renewed first, those that end are replaced by a login, and the set says so
-/// ([`SetEvent::TooManyRenewals`]).
+/// of eighty minutes, and the set has them follow one another so that it is. OAuth sessions refresh instead, of which there
+/// is room for a thousand, and leave the renewals to the others. Where there are too many all the same, the tokens that end
+/// first are extended first, and the set says so ([`SetEvent::Crowded`]).
 ///
 /// ```
 /// use jiff::Timestamp;
@@ -129,12 +127,14 @@ pub enum SetEvent<N> {
         /// What.
         event: Event,
     },
-    /// A network's sessions need more renewals than the server grants it. Some of their tokens will end, and be replaced
-    /// by logins. Have fewer sessions leave by it, or have them log in by OAuth.
-    TooManyRenewals {
+    /// A network's sessions need more renewals, or more refreshes, than the server grants it. Some of their tokens will end;
+    /// those of sessions by password are replaced by logins. Have fewer sessions leave by it.
+    Crowded {
         /// Which.
         network: N,
-        /// The renewals an hour without which tokens end.
+        /// What is needed too often.
+        operation: Operation,
+        /// How many of them an hour are needed, or tokens end.
         per_hour: u64,
     },
 }
@@ -316,14 +316,15 @@ impl<N: Ord + Clone> SessionSet<N> {
     /// A session's turn.
     fn drive(&mut self, index: u32) -> Option<SetAction> {
         let now = self.now;
-        let place = self.detach(index);
+        self.detach(index);
         let session = self.members.key(index)?;
         let member = self.members.at(index)?;
         let home = member.network;
         let network = self.networks.get_mut(home as usize)?;
         let action = match member.session.poll(now, &mut network.budget) {
             Action::Send { id, request } => {
-                if let Some(Place::Pending { operation, .. } | Place::Waiting { operation, .. }) = place {
+                // A first token takes a place too, and goes before those that are extended early.
+                if let Some(operation) = member.session.sending() {
                     network.beat(now, operation);
                 }
                 Some(SetAction::Send { session, id, request })
@@ -358,8 +359,14 @@ impl<N: Ord + Clone> SessionSet<N> {
         let outlook = member.session.outlook(now);
         let place = outlook.and_then(|outlook| place(now, &outlook));
         let at = match (outlook, place) {
-            (Some(outlook), Some(Place::Waiting { .. })) => outlook.change,
-            (Some(outlook), _) => Some(outlook.change.map_or(outlook.wanted, |change| change.min(outlook.wanted))),
+            (Some(outlook), Some(Place { kind: Kind::Waiting { .. }, .. })) => outlook.change,
+            (Some(outlook), place) => {
+                let wanted = match place {
+                    Some(Place { kind: Kind::Pending(token), .. }) => token.latest(),
+                    _ => outlook.wanted,
+                };
+                Some(outlook.change.map_or(wanted, |change| change.min(wanted)))
+            }
             (None, _) => Some(until),
         };
         (member.at, member.place) = (at, place);
@@ -369,9 +376,9 @@ impl<N: Ord + Clone> SessionSet<N> {
         let (network, Some(place)) = (member.network, place) else { return };
         if let Some(network) = self.networks.get_mut(network as usize) {
             network.enter(now, index, place);
-            if let Some(per_hour) = network.complaint() {
+            if let Some((operation, per_hour)) = network.complaint() {
                 let network = network.key.clone();
-                self.complaints.push_back(SetEvent::TooManyRenewals { network, per_hour });
+                self.complaints.push_back(SetEvent::Crowded { network, operation, per_hour });
             }
         }
     }
@@ -388,16 +395,16 @@ impl<N: Ord + Clone> SessionSet<N> {
     }
 
     /// Takes a session out of the agendas.
-    fn detach(&mut self, index: u32) -> Option<Place> {
-        let member = self.members.at(index)?;
+    fn detach(&mut self, index: u32) {
+        let Some(member) = self.members.at(index) else { return };
         if let Some(at) = member.at.take() {
             self.agenda.remove(&(at, index));
         }
-        let place = member.place.take()?;
-        if let Some(network) = self.networks.get_mut(member.network as usize) {
+        if let Some(place) = member.place.take()
+            && let Some(network) = self.networks.get_mut(member.network as usize)
+        {
             network.leave(index, place);
         }
-        Some(place)
     }
 
     /// Remembers that a session has something to say.
@@ -430,22 +437,22 @@ impl<N: Ord + Clone> SessionSet<N> {
             return *index;
         }
         let index = u32::try_from(self.networks.len()).unwrap_or(u32::MAX);
-        self.networks.push(Network::new(key.clone()));
+        self.networks.push(Network::new(key.clone(), index));
         self.by_key.insert(key, index);
         index
     }
 }
 
-/// Where a session stands that waits for its next request.
+/// What a session is in line for that has nothing to do now.
 fn place(now: Timestamp, outlook: &Outlook) -> Option<Place> {
     let Outlook { operation, wanted, is_routine, token, .. } = *outlook;
-    if wanted <= now {
-        let urgency = token.map_or(Timestamp::MIN, |token| token.end);
-        return Some(Place::Waiting { operation, urgency });
-    }
-    let token = token.filter(|_| is_routine)?;
-    let one_in = |end: Timestamp| Rate::one_in(Duration::try_from(end.duration_since(token.since)).unwrap_or_default());
-    Some(Place::Pending { operation, due: wanted, rate: one_in(wanted), least: one_in(token.end) })
+    let kind = if wanted <= now {
+        Kind::Waiting { urgency: token.map_or(Timestamp::MIN, |token| token.end) }
+    } else {
+        let token = token.filter(|_| is_routine)?;
+        Kind::Pending(Pending { since: token.since, due: wanted, end: token.end })
+    };
+    Some(Place { operation, kind })
 }
 
 #[cfg(test)]

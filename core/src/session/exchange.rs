@@ -115,6 +115,14 @@ impl Session {
         Ok(request)
     }
 
+    /// What is under way.
+    pub(crate) fn sending(&self) -> Option<Operation> {
+        match &self.state {
+            State::Exchanging(exchange) => Some(exchange.operation),
+            _ => None,
+        }
+    }
+
     /// The deadline has passed: the session goes on without the answer, but takes it if it still comes.
     pub(super) fn give_up(&mut self, now: Timestamp) {
         if let State::Exchanging(exchange) = core::mem::replace(&mut self.state, State::Resting) {

@@ -5,20 +5,32 @@ use core::time::Duration;
 
 use jiff::Timestamp;
 
-use super::pace::{Pace, Rate};
+use super::pace::{Pace, Pending};
 use crate::budget::{Operation, RateBudget};
 
 /// From one renewal to the next, so that an hour holds fifteen at the most (page *Rate Limits*), with a hundredth of room
 /// for the server's clock.
 const BETWEEN_RENEWALS: Duration = Duration::from_millis(242_400);
 
-/// Where a session of a network stands.
+/// From one refresh to the next: for the 950 of an hour that a [`RateBudget`] has, with the same room.
+const BETWEEN_REFRESHES: Duration = Duration::from_millis(3_828);
+
+/// The operations that extend tokens.
+const PACED: [Operation; 2] = [Operation::Renew, Operation::Refresh];
+
+/// What a resting session of a network is in line for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) struct Place {
+    pub(super) operation: Operation,
+    pub(super) kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
     /// It waits for a place in the budget.
-    Waiting { operation: Operation, urgency: Timestamp },
-    /// It holds a token that may be extended any time from now on.
-    Pending { operation: Operation, due: Timestamp, rate: Rate, least: Rate },
+    Waiting { urgency: Timestamp },
+    /// Its token is extended when it is due, or before.
+    Pending(Pending),
 }
 
 #[derive(Debug)]
@@ -32,61 +44,53 @@ pub(super) struct Network<N> {
     renewals: Pace,
     refreshes: Pace,
     /// The renewals without which tokens end.
-    least: Rate,
     has_complained: bool,
 }
 
 impl<N> Network<N> {
-    pub(super) fn new(key: N) -> Self {
+    pub(super) fn new(key: N, number: u32) -> Self {
         Self {
             key,
             budget: RateBudget::default(),
             at: None,
             waiting: Default::default(),
-            renewals: Pace::new(BETWEEN_RENEWALS),
-            refreshes: Pace::new(Duration::ZERO),
-            least: Rate::default(),
+            renewals: Pace::new(BETWEEN_RENEWALS, number),
+            refreshes: Pace::new(BETWEEN_REFRESHES, number),
             has_complained: false,
         }
     }
 
     pub(super) fn enter(&mut self, now: Timestamp, index: u32, place: Place) {
-        match place {
-            Place::Waiting { operation, urgency } => {
-                if let Some(waiting) = self.waiting.get_mut(operation.index()) {
+        match place.kind {
+            Kind::Waiting { urgency } => {
+                if let Some(waiting) = self.waiting.get_mut(place.operation.index()) {
                     waiting.insert((urgency, index));
                 }
             }
-            Place::Pending { operation, due, rate, least } => {
-                if let Some(pace) = self.pace(operation) {
-                    pace.add(now, due, index, rate);
-                }
-                if operation == Operation::Renew {
-                    self.least = self.least.plus(least);
+            Kind::Pending(token) => {
+                if let Some(pace) = self.pace(place.operation) {
+                    pace.add(now, index, token);
                 }
             }
         }
     }
 
     pub(super) fn leave(&mut self, index: u32, place: Place) {
-        match place {
-            Place::Waiting { operation, urgency } => {
-                if let Some(waiting) = self.waiting.get_mut(operation.index()) {
+        match place.kind {
+            Kind::Waiting { urgency } => {
+                if let Some(waiting) = self.waiting.get_mut(place.operation.index()) {
                     waiting.remove(&(urgency, index));
                 }
             }
-            Place::Pending { operation, due, rate, least } => {
-                if let Some(pace) = self.pace(operation) {
-                    pace.remove(due, index, rate);
-                }
-                if operation == Operation::Renew {
-                    self.least = self.least.minus(least);
+            Kind::Pending(token) => {
+                if let Some(pace) = self.pace(place.operation) {
+                    pace.remove(index, token);
                 }
             }
         }
     }
 
-    /// A token is extended.
+    /// A request leaves.
     pub(super) fn beat(&mut self, now: Timestamp, operation: Operation) {
         if let Some(pace) = self.pace(operation) {
             pace.beat(now);
@@ -104,7 +108,7 @@ impl<N> Network<N> {
             Some(self.budget.earliest(now, operation).max(next))
         };
         let places = Operation::ALL.iter().filter_map(place);
-        places.chain([Operation::Renew, Operation::Refresh].into_iter().filter_map(beat)).min()
+        places.chain(PACED.into_iter().filter_map(beat)).min()
     }
 
     /// Whoever gets the place that is free now.
@@ -116,20 +120,18 @@ impl<N> Network<N> {
 
     /// Whoever's token is to be extended before its time.
     pub(super) fn next_pending(&self, now: Timestamp) -> Option<u32> {
-        [Operation::Renew, Operation::Refresh].into_iter().find_map(|operation| {
+        PACED.into_iter().find_map(|operation| {
             let pace = self.paced(operation).filter(|_| self.budget.earliest(now, operation) <= now)?;
             pace.first().filter(|_| pace.next().is_some_and(|next| next <= now))
         })
     }
 
-    /// The renewals an hour without which tokens end, where those are more than the server grants and nobody has been
-    /// told.
-    pub(super) fn complaint(&mut self) -> Option<u64> {
-        if self.least <= Rate::one_in(BETWEEN_RENEWALS) || self.has_complained {
-            return None;
-        }
+    /// The operation of which there have to be more an hour than there may be, where nobody has been told.
+    pub(super) fn complaint(&mut self) -> Option<(Operation, u64)> {
+        let excess = |operation| self.paced(operation)?.excess().map(|per_hour| (operation, per_hour));
+        let complaint = PACED.into_iter().find_map(excess).filter(|_| !self.has_complained)?;
         self.has_complained = true;
-        Some(self.least.per_hour())
+        Some(complaint)
     }
 
     /// Fewer sessions may fit again.

@@ -13,33 +13,62 @@ use crate::clock::later;
 
 /// Requests in the time of a thousand million seconds: what one token asks for, or many.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Rate(u64);
+struct Rate(u64);
 
 impl Rate {
     const TIME: u64 = 1_000_000_000;
 
     /// One request in this time.
-    pub(super) fn one_in(time: Duration) -> Self {
-        Self(Self::TIME.checked_div(time.as_secs()).unwrap_or(Self::TIME))
+    fn one_in(time: Duration) -> Self {
+        let requests = u128::from(Self::TIME).saturating_mul(1000).checked_div(time.as_millis());
+        Self(requests.and_then(|requests| u64::try_from(requests).ok()).unwrap_or(Self::TIME))
     }
 
-    pub(super) fn plus(self, other: Self) -> Self {
+    fn plus(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
 
-    pub(super) fn minus(self, other: Self) -> Self {
+    fn minus(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
     }
 
     /// From one request to the next.
-    pub(super) fn interval(self) -> Duration {
+    fn interval(self) -> Duration {
         let nanoseconds = u128::from(Self::TIME).saturating_mul(1_000_000_000).checked_div(u128::from(self.0));
         nanoseconds.and_then(|time| u64::try_from(time).ok()).map_or(Duration::MAX, Duration::from_nanos)
     }
 
     /// Whole requests in an hour, rounded up.
-    pub(super) fn per_hour(self) -> u64 {
+    fn per_hour(self) -> u64 {
         self.0.saturating_mul(3600).div_ceil(Self::TIME)
+    }
+}
+
+/// A token that may be extended any time from now on, in local time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Pending {
+    pub(super) since: Timestamp,
+    pub(super) due: Timestamp,
+    pub(super) end: Timestamp,
+}
+
+impl Pending {
+    fn rate(&self) -> Rate {
+        self.one_until(self.due)
+    }
+
+    fn least(&self) -> Rate {
+        self.one_until(self.end)
+    }
+
+    fn one_until(&self, end: Timestamp) -> Rate {
+        Rate::one_in(Duration::try_from(end.duration_since(self.since)).unwrap_or_default())
+    }
+
+    /// When it is extended out of turn. Where requests follow one another at the limit, its turn may come a little after it
+    /// is due; to go before would take another's.
+    pub(super) fn latest(&self) -> Timestamp {
+        later(self.due, part(Duration::try_from(self.end.duration_since(self.due)).unwrap_or_default(), 2))
     }
 }
 
@@ -49,35 +78,63 @@ pub(super) struct Pace {
     /// By the time at which they are due.
     pending: BTreeSet<(Timestamp, u32)>,
     rate: Rate,
+    /// What there has to be at the least, or tokens end.
+    least: Rate,
     /// The pace is no faster than this.
     shortest: Duration,
     last: Option<Timestamp>,
+    /// This part of the first interval is left out, so that networks that begin together don't go on together: in parts of
+    /// a [`WHOLE`].
+    phase: u32,
+    is_beginning: bool,
 }
 
+const WHOLE: u32 = 1 << 16;
+
 impl Pace {
-    pub(super) fn new(shortest: Duration) -> Self {
-        Self { pending: BTreeSet::new(), rate: Rate::default(), shortest, last: None }
+    /// The paces of other networks, by their numbers, begin at other times.
+    pub(super) fn new(shortest: Duration, network: u32) -> Self {
+        // Multiples of the golden ratio are spread as evenly as can be, however many there are.
+        let phase = network.wrapping_mul(0x9e37_79b9) >> 16;
+        Self {
+            pending: BTreeSet::new(),
+            rate: Rate::default(),
+            least: Rate::default(),
+            shortest,
+            last: None,
+            phase,
+            is_beginning: false,
+        }
     }
 
-    pub(super) fn add(&mut self, now: Timestamp, due: Timestamp, index: u32, rate: Rate) {
+    pub(super) fn add(&mut self, now: Timestamp, index: u32, token: Pending) {
         if self.pending.is_empty() {
-            // The beats of the time before were for others.
+            // It goes on where it has just sent the only one it has; otherwise it begins anew.
+            self.is_beginning = self.last.is_none_or(|last| later(last, part(token.rate().interval(), 8)) < now);
             self.last = Some(now);
         }
-        if self.pending.insert((due, index)) {
-            self.rate = self.rate.plus(rate);
+        if self.pending.insert((token.due, index)) {
+            self.rate = self.rate.plus(token.rate());
+            self.least = self.least.plus(token.least());
         }
     }
 
-    pub(super) fn remove(&mut self, due: Timestamp, index: u32, rate: Rate) {
-        if self.pending.remove(&(due, index)) {
-            self.rate = self.rate.minus(rate);
+    pub(super) fn remove(&mut self, index: u32, token: Pending) {
+        if self.pending.remove(&(token.due, index)) {
+            self.rate = self.rate.minus(token.rate());
+            self.least = self.least.minus(token.least());
         }
+    }
+
+    /// The requests an hour without which tokens end, where those are more than there may be.
+    pub(super) fn excess(&self) -> Option<u64> {
+        (self.least > Rate::one_in(self.shortest)).then(|| self.least.per_hour())
     }
 
     /// One of them is extended now.
     pub(super) fn beat(&mut self, now: Timestamp) {
         self.last = Some(now);
+        self.is_beginning = false;
     }
 
     /// When one is to be extended before it is due; a little early, so that all of them are.
@@ -86,8 +143,9 @@ impl Pace {
             return None;
         }
         let interval = self.rate.interval();
-        let ahead = interval.checked_div(32).unwrap_or_default();
-        Some(later(self.last?, interval.saturating_sub(ahead).max(self.shortest)))
+        let interval = interval.saturating_sub(part(interval, 32)).max(self.shortest);
+        let left_out = part(interval, WHOLE).saturating_mul(if self.is_beginning { self.phase } else { 0 });
+        Some(later(self.last?, interval.saturating_sub(left_out)))
     }
 
     /// The one that is due first.
@@ -96,9 +154,14 @@ impl Pace {
     }
 }
 
+fn part(time: Duration, of: u32) -> Duration {
+    time.checked_div(of).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec::Vec;
     use jiff::SignedDuration;
 
     fn at(minute: i64) -> Timestamp {
@@ -107,6 +170,11 @@ mod tests {
 
     fn hourly() -> Rate {
         Rate::one_in(Duration::from_secs(3600))
+    }
+
+    /// One that is extended every hour.
+    fn token(due: i64) -> Pending {
+        Pending { since: at(due - 60), due: at(due), end: at(due + 15) }
     }
 
     #[test]
@@ -121,15 +189,15 @@ mod tests {
 
     #[test]
     fn of_four_hourly_tokens_one_is_extended_about_every_quarter_of_an_hour_the_first_that_is_due_first() {
-        let mut pace = Pace::new(Duration::ZERO);
+        let mut pace = Pace::new(Duration::ZERO, 0);
         assert_eq!((pace.next(), pace.first()), (None, None));
         for index in [3, 1, 2, 0] {
-            pace.add(at(0), at(60 + i64::from(index)), index, hourly());
+            pace.add(at(0), index, token(60 + i64::from(index)));
         }
         assert_eq!(pace.first(), Some(0));
         let quarter = SignedDuration::from_secs(900) * 31 / 32;
         assert_eq!(pace.next().map(|next| next.duration_since(at(0)).as_secs()), Some(quarter.as_secs()));
-        pace.remove(at(60), 0, hourly());
+        pace.remove(0, token(60));
         pace.beat(at(14));
         assert_eq!(pace.first(), Some(1));
         let third = SignedDuration::from_secs(1200) * 31 / 32;
@@ -138,28 +206,49 @@ mod tests {
 
     #[test]
     fn after_a_time_without_tokens_the_pace_begins_anew() {
-        let mut pace = Pace::new(Duration::ZERO);
-        pace.add(at(0), at(60), 0, hourly());
-        pace.remove(at(60), 0, hourly());
-        pace.add(at(200), at(260), 0, hourly());
+        let mut pace = Pace::new(Duration::ZERO, 0);
+        pace.add(at(0), 0, token(60));
+        pace.remove(0, token(60));
+        pace.add(at(200), 0, token(260));
         assert!(pace.next().is_some_and(|next| next > at(257)));
     }
 
     #[test]
+    fn networks_that_begin_together_are_spread_over_the_first_interval() {
+        let first = |network| {
+            let mut pace = Pace::new(Duration::ZERO, network);
+            pace.add(at(0), 0, token(60));
+            let first = pace.next().unwrap();
+            pace.remove(0, token(60));
+            pace.beat(first);
+            pace.add(later(first, Duration::from_secs(1)), 0, token(120));
+            assert!(pace.next() >= Some(later(first, Duration::from_secs(58 * 60))), "only the first");
+            first.duration_since(at(0)).as_mins()
+        };
+        let mut minutes: Vec<_> = (0..10).map(first).collect();
+        minutes.sort_unstable();
+        assert!(minutes.windows(2).all(|pair| pair[1] - pair[0] <= 10), "{minutes:?}");
+        assert!(minutes[0] < 10 && minutes[9] == 58, "{minutes:?}");
+    }
+
+    #[test]
     fn what_is_not_there_takes_nothing_away() {
-        let mut pace = Pace::new(Duration::ZERO);
-        pace.add(at(0), at(60), 0, hourly());
-        pace.add(at(0), at(60), 0, hourly());
-        pace.remove(at(61), 0, hourly());
+        let mut pace = Pace::new(Duration::ZERO, 0);
+        pace.add(at(0), 0, token(60));
+        pace.add(at(0), 0, token(60));
+        pace.remove(0, token(61));
         assert_eq!(pace.rate, hourly());
     }
 
     #[test]
     fn a_pace_has_its_limit() {
-        let mut pace = Pace::new(Duration::from_secs(243));
+        let mut pace = Pace::new(Duration::from_secs(243), 0);
         for index in 0..100 {
-            pace.add(at(0), at(60), index, hourly());
+            pace.add(at(0), index, token(60));
         }
         assert_eq!(pace.next(), Some(later(at(0), Duration::from_secs(243))));
+        assert_eq!(pace.excess(), Some(80), "tokens that live 75 minutes");
+        (18..100).for_each(|index| pace.remove(index, token(60)));
+        assert_eq!(pace.excess(), None, "eighteen of them are 14.4 an hour");
     }
 }

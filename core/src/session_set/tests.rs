@@ -119,11 +119,11 @@ impl World {
         times.iter().copied().enumerate().map(within).max().unwrap_or_default()
     }
 
-    fn complaints(&mut self) -> Vec<(&'static str, u64)> {
+    fn complaints(&mut self) -> Vec<(&'static str, Operation, u64)> {
         let mut complaints = Vec::new();
         while let Some(event) = self.set.next_event() {
-            if let SetEvent::TooManyRenewals { network, per_hour } = event {
-                complaints.push((network, per_hour));
+            if let SetEvent::Crowded { network, operation, per_hour } = event {
+                complaints.push((network, operation, per_hour));
             }
         }
         complaints
@@ -162,7 +162,7 @@ fn a_single_session_renews_when_it_would_by_itself() {
 fn too_many_are_told_once_and_those_whose_tokens_end_log_in_again() {
     let (mut world, keys) = World::of("office", (0..40).map(by_password));
     world.run(start() + SignedDuration::from_mins(12 * 60 + 10), |_| {});
-    assert_eq!(world.complaints(), [("office", 16)]);
+    assert_eq!(world.complaints(), [("office", Operation::Renew, 16)]);
     assert!(world.most_within(hours(1), Operation::Renew) <= 15);
     assert!(world.count(Operation::LogIn) > 40);
     // What a login brings while renewals are used up is extended by another login.
@@ -222,9 +222,9 @@ fn a_place_goes_to_the_token_that_ends_first() {
         world.now += 1.minute();
     }
     // No renewal until all three are due.
-    let opens = start() + SignedDuration::from_mins(70);
+    let opens = start() + SignedDuration::from_mins(76);
     world.set.with(world.now, keys[0], |_, budget| budget.close(Operation::Renew, opens));
-    world.run(start() + SignedDuration::from_mins(71), |_| {});
+    world.run(start() + SignedDuration::from_mins(77), |_| {});
     let renewed: Vec<_> = world.sent.iter().filter(|sent| sent.operation == Operation::Renew).collect();
     assert_eq!(renewed.iter().map(|sent| sent.session).collect::<Vec<_>>(), [keys[2], keys[1], keys[0]]);
     assert!(renewed.iter().all(|sent| sent.at == opens));
