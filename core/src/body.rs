@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use bytes::Bytes;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 /// The body of a request: it may hold a password, so it is wiped on drop and never printed.
 ///
@@ -27,7 +27,7 @@ impl RequestBody {
     /// Takes the bytes over.
     #[must_use]
     pub fn new(bytes: Vec<u8>) -> Self {
-        Self(Bytes::from_owner(Zeroizing::new(bytes)))
+        Self(wiped(bytes))
     }
 
     /// Whether there is nothing to send, as for every GET: such a request has no content type and no length.
@@ -52,6 +52,33 @@ impl AsRef<[u8]> for RequestBody {
 impl fmt::Debug for RequestBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RequestBody([redacted; {} bytes])", self.0.len())
+    }
+}
+
+/// Shared bytes that are wiped when the last holder drops them.
+pub(crate) fn wiped(bytes: Vec<u8>) -> Bytes {
+    Bytes::from_owner(Wiped(bytes))
+}
+
+/// Wiped in one go: [`Zeroizing`] wipes a `Vec` byte by byte.
+struct Wiped(Vec<u8>);
+
+impl AsRef<[u8]> for Wiped {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Wiped {
+    fn wipe(&mut self) {
+        self.0.spare_capacity_mut().zeroize();
+        self.0.as_mut_slice().zeroize();
+    }
+}
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        self.wipe();
     }
 }
 
@@ -142,7 +169,24 @@ mod tests {
         let body = RequestBody::new(b"canary".to_vec());
         assert_eq!(body.as_ref().as_ptr(), body.clone().into_bytes().as_ptr());
         assert_eq!(format!("{body:?}"), "RequestBody([redacted; 6 bytes])");
-        assert!(RequestBody::default().is_empty());
+        assert!(RequestBody::default().is_empty() && !body.is_empty());
+    }
+
+    #[test]
+    fn a_chunk_that_fits_is_added_where_the_others_are() {
+        let mut body = ResponseBody::with_limit(FIRST_CAPACITY);
+        body.extend(b"1").unwrap();
+        assert!(body.bytes.capacity() >= FIRST_CAPACITY);
+        let first = body.as_ref().as_ptr();
+        body.extend(&[b'2'; FIRST_CAPACITY - 1]).unwrap();
+        assert_eq!(body.as_ref().as_ptr(), first);
+    }
+
+    #[test]
+    fn bytes_are_wiped() {
+        let mut bytes = Wiped(b"canary".to_vec());
+        bytes.wipe();
+        assert_eq!(bytes.as_ref(), [0; 6]);
     }
 
     #[test]

@@ -75,18 +75,18 @@ pub struct Reply<T> {
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
-fn get(url: &SecureUrl, token: &AccessToken) -> Request<RequestBody> {
+fn get(url: SecureUrl, token: &AccessToken) -> Request<RequestBody> {
     let mut request = Request::new(RequestBody::default());
-    *request.uri_mut() = url.as_uri().clone();
+    *request.uri_mut() = url.into();
     request.headers_mut().insert(header::ACCEPT, JSON);
     request.headers_mut().insert(header::AUTHORIZATION, token.header());
     request
 }
 
-fn post(url: &SecureUrl, content_type: HeaderValue, body: RequestBody) -> Request<RequestBody> {
+fn post(url: SecureUrl, content_type: HeaderValue, body: RequestBody) -> Request<RequestBody> {
     let mut request = Request::new(body);
     *request.method_mut() = Method::POST;
-    *request.uri_mut() = url.as_uri().clone();
+    *request.uri_mut() = url.into();
     request.headers_mut().insert(header::ACCEPT, JSON);
     request.headers_mut().insert(header::CONTENT_TYPE, content_type);
     request

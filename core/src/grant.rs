@@ -167,8 +167,13 @@ impl Candidate {
             Some(token) => Some(MarketDataGrant { token, expires_at }),
             None => held.and_then(|held| held.market_data.clone()).filter(|kept| kept.expires_at > server_now),
         };
-        let mut hosts = held.map(|held| held.hosts.clone()).unwrap_or_default();
-        hosts.merge(&self.hosts);
+        let hosts = match held.map(|held| held.hosts.clone()) {
+            Some(mut hosts) => {
+                hosts.merge(&self.hosts);
+                hosts
+            }
+            None => self.hosts,
+        };
         Ok(Grant {
             access_token,
             expires_at,

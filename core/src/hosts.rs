@@ -10,7 +10,7 @@ use core::fmt;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 
 use crate::excerpt;
-use crate::wire::Scalar;
+use crate::wire::{Scalar, Text};
 
 /// The longest host the vendor's specification allows, in characters.
 const HOST_LIMIT: usize = 64;
@@ -89,13 +89,16 @@ impl<'a> FromIterator<(&'a str, &'a str)> for ApiHosts {
 
 /// Letters, digits and inner hyphens in labels joined by dots: no scheme, port, path, user name or white space.
 pub(crate) fn is_bare_hostname(text: &str) -> bool {
-    text.len() <= HOST_LIMIT
-        && text.split('.').all(|label| {
-            !label.is_empty()
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        })
+    // A label begins and ends with a letter or digit: next to a dot, or to an end of the text, there is nothing else.
+    let mut before = b'.';
+    let fits = text.bytes().chain([b'.']).all(|byte| {
+        let fits = byte.is_ascii_alphanumeric()
+            || (byte == b'-' && before != b'.')
+            || (byte == b'.' && before.is_ascii_alphanumeric());
+        before = byte;
+        fits
+    });
+    fits && text.len() <= HOST_LIMIT
 }
 
 /// Reads the object as the wire has it: `null` is absence, other values that are not hostnames are refused, and a key
@@ -118,7 +121,7 @@ impl<'de> Visitor<'de> for HostsVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ApiHosts, A::Error> {
         let mut hosts = ApiHosts::default();
         let mut seen = alloc::collections::BTreeSet::new();
-        while let Some(key) = map.next_key::<String>()? {
+        while let Some(Text(key)) = map.next_key()? {
             match map.next_value::<Scalar>()? {
                 Scalar::Null => {}
                 Scalar::Text(host) => hosts.insert(&key, Some(&host)),
@@ -149,6 +152,7 @@ mod tests {
         let kept: Vec<_> = hosts.iter().collect();
         assert_eq!(kept, [("brandNew", "x.ninjatrader.com"), ("demo", "demo.tradovateapi.com")]);
         assert!(hosts.refused().is_empty());
+        assert!(ApiHosts::default().is_empty() && !hosts.is_empty());
     }
 
     #[test]
@@ -188,7 +192,7 @@ mod tests {
         for json in [r#"{"demo":"a.com","demo":"a.com"}"#, r#"{"demo":null,"d\u0065mo":"b.com"}"#] {
             assert!(read(json).unwrap_err().to_string().starts_with("a host key comes twice"), "{json}");
         }
-        assert!(read("[]").is_err());
+        assert!(read("[]").unwrap_err().to_string().contains("expected an object of hostnames"));
     }
 
     #[test]

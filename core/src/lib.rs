@@ -52,7 +52,7 @@
 //!
 //! # Where to find what
 //! * staying logged in: [`Session`], its [`Action`]s, [`Event`]s and [`Verdict`]s, [`Policy`], [`RateBudget`],
-//!   [`StoredSession`]
+//!   [`StoredSession`]; many of them in one program: [`SessionSet`]
 //! * where things are: [`Environment`], [`Purpose`], [`BaseUrl`], [`SecureUrl`], [`ApiHosts`], [`Moved`]
 //! * who logs in: [`Credentials`], [`ClientId`], [`DeviceId`], and one newtype for each secret
 //! * logging in by the user's browser: [`OAuthApp`], [`AuthorizationRequest`], [`PendingAuthorization`]

@@ -8,10 +8,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use bytes::Bytes;
 use http::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
+
+use crate::body::wiped;
 
 /// The longest token the vendor's specification allows, in characters.
 pub(crate) const TOKEN_LIMIT: usize = 8192;
@@ -89,7 +90,9 @@ pub(crate) fn seal(mut text: String) -> SecretString {
 pub struct MalformedToken;
 
 fn check_token(text: &str) -> Result<(), MalformedToken> {
-    let usable = (1..=TOKEN_LIMIT).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    // All bytes are looked at, with no early end: so it is done by vectors.
+    let is_visible = || text.bytes().fold(true, |visible, byte| visible & byte.is_ascii_graphic());
+    let usable = (1..=TOKEN_LIMIT).contains(&text.len()) && is_visible();
     usable.then_some(()).ok_or(MalformedToken)
 }
 
@@ -119,8 +122,7 @@ impl AccessToken {
     pub fn parse(text: &str) -> Result<Self, MalformedToken> {
         check_token(text)?;
         let bytes: Vec<u8> = [BEARER.as_bytes(), text.as_bytes()].concat();
-        let shared = Bytes::from_owner(Zeroizing::new(bytes));
-        let mut header = HeaderValue::from_maybe_shared(shared).map_err(|_| MalformedToken)?;
+        let mut header = HeaderValue::from_maybe_shared(wiped(bytes)).map_err(|_| MalformedToken)?;
         header.set_sensitive(true);
         Ok(Self(header))
     }
@@ -218,6 +220,7 @@ mod tests {
             MarketDataToken::parse("canary").unwrap(),
         );
         assert!(!shown.contains("canary"), "{shown}");
+        assert_eq!(shown.matches("([redacted])").count(), 12, "{shown}");
         assert!(!format!("{:?}", AccessToken::parse("canary").unwrap().header()).contains("canary"));
     }
 
@@ -226,6 +229,17 @@ mod tests {
         let mut text = String::with_capacity(100);
         text.push_str("secret");
         assert_eq!(Password::new(text).expose(), "secret");
+    }
+
+    #[test]
+    fn text_without_spare_capacity_is_not_copied() {
+        let text = String::from("secret");
+        let bytes = text.as_ptr();
+        assert_eq!(Password::new(text).expose().as_ptr(), bytes);
+    }
+
+    #[test]
+    fn a_malformed_token_says_what_a_token_must_be() {
         assert_eq!(MalformedToken.to_string(), "not a usable token: it must be 1 to 8192 visible ASCII characters");
     }
 }

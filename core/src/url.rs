@@ -8,6 +8,7 @@ use core::fmt;
 use core::net::IpAddr;
 use core::str::FromStr;
 
+use bytes::Bytes;
 use http::Uri;
 use http::uri::{Authority, PathAndQuery, Scheme};
 
@@ -168,8 +169,9 @@ impl BaseUrl {
         if !path.starts_with('/') || path.contains('#') {
             return Err(invalid("a path must start with a slash and have no fragment"));
         }
-        let joined = [self.path(), path].concat();
-        let path = PathAndQuery::from_str(&joined).map_err(|_| invalid("the path has characters a URL can't have"))?;
+        let joined = Bytes::from([self.path(), path].concat());
+        let path =
+            PathAndQuery::from_maybe_shared(joined).map_err(|_| invalid("the path has characters a URL can't have"))?;
         let mut parts = self.0.0.clone().into_parts();
         parts.path_and_query = Some(path);
         Uri::from_parts(parts).map(SecureUrl).map_err(|_| invalid("it is not a URL"))

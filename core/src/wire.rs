@@ -72,8 +72,11 @@ pub(crate) use object;
 pub(crate) fn read<E: Object, T: Object>(body: &[u8]) -> Result<(E, T), Undecodable> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let mut reading = Reading { envelope: E::default(), result: T::default(), field: None };
-    let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let read = reading.deserialize(&mut deserializer).and_then(|()| deserializer.end());
+    // Looked at once, valid text needs no more looking at string by string.
+    let read = match core::str::from_utf8(body) {
+        Ok(text) => reading.read(serde_json::Deserializer::from_str(text)),
+        Err(_) => reading.read(serde_json::Deserializer::from_slice(body)),
+    };
     match read {
         Ok(()) => Ok((reading.envelope, reading.result)),
         Err(error) => Err(undecodable(body, &error, reading.field)),
@@ -106,6 +109,16 @@ struct Reading<E, T> {
     envelope: E,
     result: T,
     field: Option<&'static str>,
+}
+
+impl<E: Object, T: Object> Reading<E, T> {
+    fn read<'de, R: serde_json::de::Read<'de>>(
+        &mut self,
+        mut deserializer: serde_json::Deserializer<R>,
+    ) -> serde_json::Result<()> {
+        self.deserialize(&mut deserializer)?;
+        deserializer.end()
+    }
 }
 
 impl<'de, E: Object, T: Object> DeserializeSeed<'de> for &mut Reading<E, T> {
@@ -178,7 +191,7 @@ impl<'de> Visitor<'de> for &mut Names {
 
 /// A string, borrowed where it has no escapes.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Text<'de>(Cow<'de, str>);
+pub(crate) struct Text<'de>(pub(crate) Cow<'de, str>);
 
 impl<'de> Deserialize<'de> for Text<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -292,9 +305,18 @@ pub(crate) fn info<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Option<String>
     })
 }
 
-/// An enumeration that informs.
-pub(crate) fn named<'de, M: MapAccess<'de>, T: From<String>>(map: &mut M) -> Result<Option<T>, M::Error> {
-    Ok(info(map)?.map(T::from))
+/// An enumeration that informs. Only a value that is not known is copied.
+pub(crate) fn named<'de, M: MapAccess<'de>, T: Named>(map: &mut M) -> Result<Option<T>, M::Error> {
+    Ok(match scalar(map)? {
+        Scalar::Text(text) => Some(T::known(&text).unwrap_or_else(|| T::from(text.into_owned()))),
+        _ => None,
+    })
+}
+
+/// An enumeration whose values are names.
+pub(crate) trait Named: From<String> {
+    /// The documented value of a name.
+    fn known(name: &str) -> Option<Self>;
 }
 
 /// A secret string; empty is absence.

@@ -18,7 +18,7 @@ use crate::error::{BuildError, Contradiction, Error};
 use crate::hosts::ApiHosts;
 use crate::penalty::PenaltyTicket;
 use crate::secret::{AccessToken, MarketDataToken};
-use crate::wire::object;
+use crate::wire::{Named, object};
 
 /// A login.
 ///
@@ -94,7 +94,7 @@ impl Endpoint for AccessTokenRequest<'_> {
         }
         fields.ticket(self.ticket.as_ref());
         let url = environment.url(Purpose::Login, "/auth/accesstokenrequest")?;
-        Ok(post(&url, JSON, fields.json()?))
+        Ok(post(url, JSON, fields.json()?))
     }
 
     fn parse<B: AsRef<[u8]>>(response: Response<B>) -> Result<Reply<AccessTokenResponse>, Error> {
@@ -198,16 +198,22 @@ pub enum UserStatus {
     Other(String),
 }
 
+impl Named for UserStatus {
+    fn known(name: &str) -> Option<Self> {
+        match name {
+            "Active" => Some(Self::Active),
+            "Closed" => Some(Self::Closed),
+            "Initiated" => Some(Self::Initiated),
+            "TemporaryLocked" => Some(Self::TemporaryLocked),
+            "UnconfirmedEmail" => Some(Self::UnconfirmedEmail),
+            _ => None,
+        }
+    }
+}
+
 impl From<String> for UserStatus {
     fn from(text: String) -> Self {
-        match text.as_str() {
-            "Active" => Self::Active,
-            "Closed" => Self::Closed,
-            "Initiated" => Self::Initiated,
-            "TemporaryLocked" => Self::TemporaryLocked,
-            "UnconfirmedEmail" => Self::UnconfirmedEmail,
-            _ => Self::Other(text),
-        }
+        Self::known(&text).unwrap_or(Self::Other(text))
     }
 }
 
@@ -223,13 +229,19 @@ pub enum HibpHint {
     Other(String),
 }
 
+impl Named for HibpHint {
+    fn known(name: &str) -> Option<Self> {
+        match name {
+            "EmailAndPasswordCompromised" => Some(Self::EmailAndPasswordCompromised),
+            "PasswordCompromised" => Some(Self::PasswordCompromised),
+            _ => None,
+        }
+    }
+}
+
 impl From<String> for HibpHint {
     fn from(text: String) -> Self {
-        match text.as_str() {
-            "EmailAndPasswordCompromised" => Self::EmailAndPasswordCompromised,
-            "PasswordCompromised" => Self::PasswordCompromised,
-            _ => Self::Other(text),
-        }
+        Self::known(&text).unwrap_or(Self::Other(text))
     }
 }
 

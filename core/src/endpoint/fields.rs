@@ -4,7 +4,6 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use form_urlencoded::Serializer as Form;
-use serde::{Serialize, Serializer};
 
 use crate::body::RequestBody;
 use crate::credentials::FieldValue;
@@ -22,12 +21,20 @@ pub(super) const LONG: usize = 8192;
 pub(super) struct Fields<'a>(Vec<Field<'a>>);
 
 struct Field<'a> {
-    name: &'a str,
+    name: Text<'a>,
     value: Value<'a>,
 }
 
+/// A text, looked at once.
+#[derive(Clone, Copy)]
+struct Text<'a> {
+    text: &'a str,
+    /// Whether it is printable ASCII that JSON doesn't escape.
+    is_plain: bool,
+}
+
 enum Value<'a> {
-    Text(&'a str),
+    Text(Text<'a>),
     Number(i128),
     Flag(bool),
 }
@@ -38,24 +45,24 @@ impl<'a> Fields<'a> {
     }
 
     /// A field that must have a value.
-    pub(super) fn required(&mut self, name: &'a str, value: &'a str, limit: usize) -> Result<(), BuildError> {
+    pub(super) fn required(&mut self, name: &'static str, value: &'a str, limit: usize) -> Result<(), BuildError> {
         check_present(name, value)?;
         self.text(name, Some(value), limit)
     }
 
-    pub(super) fn text(&mut self, name: &'a str, value: Option<&'a str>, limit: usize) -> Result<(), BuildError> {
+    pub(super) fn text(&mut self, name: &'static str, value: Option<&'a str>, limit: usize) -> Result<(), BuildError> {
         let Some(value) = value else { return Ok(()) };
-        check(name, value, limit)?;
-        self.0.push(Field { name, value: Value::Text(value) });
+        let value = Value::Text(checked(name, value, limit)?);
+        self.0.push(Field { name: Text::literal(name), value });
         Ok(())
     }
 
-    pub(super) fn number(&mut self, name: &'a str, value: impl Into<i128>) {
-        self.0.push(Field { name, value: Value::Number(value.into()) });
+    pub(super) fn number(&mut self, name: &'static str, value: impl Into<i128>) {
+        self.0.push(Field { name: Text::literal(name), value: Value::Number(value.into()) });
     }
 
-    pub(super) fn flag(&mut self, name: &'a str, value: bool) {
-        self.0.push(Field { name, value: Value::Flag(value) });
+    pub(super) fn flag(&mut self, name: &'static str, value: bool) {
+        self.0.push(Field { name: Text::literal(name), value: Value::Flag(value) });
     }
 
     /// A field of the caller's own, none of the `reserved`.
@@ -63,7 +70,8 @@ impl<'a> Fields<'a> {
         if name.is_empty() {
             return Err(BuildError::Empty { field: "name of an extra field".into() });
         }
-        if name.chars().any(char::is_control) {
+        let name_text = Text::of(name);
+        if name_text.has_control() {
             return Err(BuildError::ControlCharacter { field: "name of an extra field".into() });
         }
         if name.chars().count() > SHORT {
@@ -72,32 +80,50 @@ impl<'a> Fields<'a> {
         if reserved.contains(&name) {
             return Err(BuildError::ReservedField { field: name.into() });
         }
-        match value {
-            FieldValue::Text(text) => self.text(name, Some(text), LONG)?,
-            FieldValue::Number(number) => self.number(name, *number),
-            FieldValue::Flag(flag) => self.flag(name, *flag),
-        }
+        let value = match value {
+            FieldValue::Text(text) => Value::Text(checked(name, text, LONG)?),
+            FieldValue::Number(number) => Value::Number((*number).into()),
+            FieldValue::Flag(flag) => Value::Flag(*flag),
+        };
+        self.0.push(Field { name: name_text, value });
         Ok(())
     }
 
     /// The ticket goes last, behind the fields of the request it repeats.
     pub(super) fn ticket(&mut self, ticket: Option<&'a PenaltyTicket>) {
         if let Some(ticket) = ticket {
-            self.0.push(Field { name: "p-ticket", value: Value::Text(ticket.expose()) });
+            self.0.push(Field { name: Text::literal("p-ticket"), value: Value::Text(Text::of(ticket.expose())) });
         }
     }
 
     pub(super) fn json(&self) -> Result<RequestBody, BuildError> {
         let mut bytes = Vec::with_capacity(self.json_length());
-        serde_json::to_writer(&mut bytes, self).map_err(|_| BuildError::Unwritable)?;
+        self.write_json(&mut bytes).map_err(|_| BuildError::Unwritable)?;
         Ok(RequestBody::new(bytes))
+    }
+
+    fn write_json(&self, mut json: &mut Vec<u8>) -> serde_json::Result<()> {
+        let mut before = b'{';
+        for Field { name, value } in &self.0 {
+            json.push(before);
+            name.quote(json)?;
+            json.push(b':');
+            match value {
+                Value::Text(text) => text.quote(json)?,
+                Value::Number(number) => serde_json::to_writer(&mut json, number)?,
+                Value::Flag(flag) => serde_json::to_writer(&mut json, flag)?,
+            }
+            before = b',';
+        }
+        json.push(b'}');
+        Ok(())
     }
 
     pub(super) fn form(&self) -> RequestBody {
         let mut form = Form::new(String::with_capacity(self.form_length()));
-        for Field { name, value } in &self.0 {
+        for Field { name: Text { text: name, .. }, value } in &self.0 {
             match value {
-                Value::Text(text) => form.append_pair(name, text),
+                Value::Text(value) => form.append_pair(name, value.text),
                 Value::Number(number) => form.append_pair(name, &alloc::format!("{number}")),
                 Value::Flag(flag) => form.append_pair(name, if *flag { "true" } else { "false" }),
             };
@@ -106,12 +132,9 @@ impl<'a> Fields<'a> {
     }
 
     /// Never too little: a buffer that grew would leave the old bytes behind unwiped. A byte is written as six at the
-    /// most (`\u0000`), and only the ticket can have such bytes.
+    /// most (`\u0000`): room for that is cheaper than looking for such bytes.
     fn json_length(&self) -> usize {
-        self.length(|text| {
-            let escaped = text.bytes().filter(|byte| matches!(byte, b'"' | b'\\') || byte.is_ascii_control()).count();
-            text.len().saturating_add(escaped.saturating_mul(5))
-        })
+        self.length(|text| text.len().saturating_mul(6))
     }
 
     fn form_length(&self) -> usize {
@@ -125,10 +148,10 @@ impl<'a> Fields<'a> {
         const NUMBER: usize = 40;
         self.0.iter().fold(AROUND, |total, field| {
             let value = match field.value {
-                Value::Text(text) => of(text),
+                Value::Text(value) => of(value.text),
                 Value::Number(_) | Value::Flag(_) => NUMBER,
             };
-            total.saturating_add(AROUND).saturating_add(of(field.name)).saturating_add(value)
+            total.saturating_add(AROUND).saturating_add(of(field.name.text)).saturating_add(value)
         })
     }
 }
@@ -136,37 +159,51 @@ impl<'a> Fields<'a> {
 /// Checks a long field that must have a value, wherever it is sent.
 pub(crate) fn check_text(name: &str, value: &str) -> Result<(), BuildError> {
     check_present(name, value)?;
-    check(name, value, LONG)
+    checked(name, value, LONG).map(|_| ())
 }
 
 fn check_present(name: &str, value: &str) -> Result<(), BuildError> {
     if value.is_empty() { Err(BuildError::Empty { field: name.into() }) } else { Ok(()) }
 }
 
-fn check(name: &str, value: &str, limit: usize) -> Result<(), BuildError> {
-    if value.chars().any(char::is_control) {
+fn checked<'a>(name: &str, value: &'a str, limit: usize) -> Result<Text<'a>, BuildError> {
+    let text = Text::of(value);
+    if text.has_control() {
         return Err(BuildError::ControlCharacter { field: name.into() });
     }
-    // The specification counts characters; no text has more characters than bytes.
-    if value.len() > limit && value.chars().count() > limit {
+    // The specification counts characters.
+    if value.chars().count() > limit {
         return Err(BuildError::TooLong { field: name.into(), limit });
     }
-    Ok(())
+    Ok(text)
 }
 
-impl Serialize for Fields<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|field| (field.name, &field.value)))
+impl<'a> Text<'a> {
+    /// All bytes are looked at, with no early end: so it is done by vectors.
+    #[expect(clippy::needless_bitwise_bool, reason = "branches would keep it from being done by vectors")]
+    fn of(text: &'a str) -> Self {
+        let is_plain = |byte| matches!(byte, b' '..=b'~') & (byte != b'"') & (byte != b'\\');
+        Self { text, is_plain: text.bytes().fold(true, |plain, byte| plain & is_plain(byte)) }
     }
-}
 
-impl Serialize for Value<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Text(text) => serializer.serialize_str(text),
-            Self::Number(number) => serializer.serialize_i128(*number),
-            Self::Flag(flag) => serializer.serialize_bool(*flag),
+    /// The name of a field of the specification.
+    fn literal(name: &'static str) -> Self {
+        Self { text: name, is_plain: true }
+    }
+
+    fn has_control(self) -> bool {
+        !self.is_plain && self.text.chars().any(char::is_control)
+    }
+
+    /// Writes it as a JSON string.
+    fn quote(self, json: &mut Vec<u8>) -> serde_json::Result<()> {
+        if !self.is_plain {
+            return serde_json::to_writer(json, self.text);
         }
+        json.push(b'"');
+        json.extend_from_slice(self.text.as_bytes());
+        json.push(b'"');
+        Ok(())
     }
 }
 
@@ -175,13 +212,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn control_characters_are_found_wherever_they_are() {
+        for control in ["\0", "\n", "\u{1f}", "\u{7f}", "\u{80}", "\u{9f}"] {
+            for around in ["", "a", "long enough for several vectors, before and after", "ä"] {
+                assert!(Text::of(&[around, control, around].concat()).has_control(), "{control:?} in {around}");
+                assert!(!Text::of(around).has_control());
+            }
+        }
+    }
+
+    #[test]
     fn a_buffer_is_never_too_small_for_what_is_written_into_it() {
         let extra = FieldValue::Number(i64::MIN);
         for text in ["", "x", "\"", "\\", "ü", "😀", "&", " ", "a\"b\\c/d&e=f"] {
             let (text, ticket) = (text.repeat(64), PenaltyTicket::new("\u{1}\n\u{7f}", core::time::Duration::ZERO));
             let mut fields = Fields::default();
-            fields.text(&text, Some(&text), LONG).unwrap();
-            fields.flag("\"", false);
+            let value = FieldValue::Text(text.clone());
+            fields.0.push(Field { name: Text::of(&text), value: Value::Text(Text::of(&text)) });
+            fields.extra("extra text", &value, &[]).unwrap();
+            fields.flag("flag", false);
             fields.number("number", i128::MIN);
             fields.extra("extra", &extra, &[]).unwrap();
             fields.ticket(Some(&ticket));

@@ -35,7 +35,7 @@ impl Endpoint for Me {
     const NAME: &'static str = "me";
 
     fn request(&self, environment: &Environment) -> Result<Request<RequestBody>, BuildError> {
-        Ok(get(&environment.url(Purpose::Identity, "/auth/me")?, &self.token))
+        Ok(get(environment.url(Purpose::Identity, "/auth/me")?, &self.token))
     }
 
     fn parse<B: AsRef<[u8]>>(response: Response<B>) -> Result<Reply<MeResponse>, Error> {

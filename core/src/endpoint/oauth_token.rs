@@ -4,7 +4,7 @@
 //! The refresh token rotates with every answer, and losing a rotated one costs the user a new consent: store it before
 //! it is used. Errors come with status 200.
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 
 use http::{Request, Response};
 
@@ -20,7 +20,6 @@ use crate::secret::{
     AccessToken, Assertion, AuthorizationCode, ClientSecret, CodeVerifier, HttpAuth, IdToken, MarketDataToken,
     RefreshToken,
 };
-use crate::url::SecureUrl;
 use crate::wire::object;
 
 /// An exchange of a grant for tokens. It goes to the environment's
@@ -195,16 +194,17 @@ impl Endpoint for OAuthToken {
 
     fn request(&self, environment: &Environment) -> Result<Request<RequestBody>, BuildError> {
         if let OAuthGrant::AuthorizationCode(code) = &self.grant {
-            let authorize_url = environment.authorize_url().map(SecureUrl::to_string).unwrap_or_default();
-            if code.asked.client_id != self.client_id || code.asked.authorize_url != authorize_url {
+            let asked_at = code.asked.authorize_url.as_str();
+            let is_here = environment.authorize_url().map_or(asked_at.is_empty(), |url| url.as_uri() == asked_at);
+            if code.asked.client_id != self.client_id || !is_here {
                 return Err(BuildError::ForeignCode);
             }
         }
         let fields = self.fields()?;
         let url = environment.token_url()?;
         Ok(match self.format {
-            BodyFormat::Json => post(&url, JSON, fields.json()?),
-            BodyFormat::Form => post(&url, FORM, fields.form()),
+            BodyFormat::Json => post(url, JSON, fields.json()?),
+            BodyFormat::Form => post(url, FORM, fields.form()),
         })
     }
 

@@ -42,7 +42,7 @@ impl Endpoint for RenewAccessToken {
     const NAME: &'static str = "renewaccesstoken";
 
     fn request(&self, environment: &Environment) -> Result<Request<RequestBody>, BuildError> {
-        Ok(get(&environment.url(Purpose::Login, "/auth/renewaccesstoken")?, &self.token))
+        Ok(get(environment.url(Purpose::Login, "/auth/renewaccesstoken")?, &self.token))
     }
 
     fn parse<B: AsRef<[u8]>>(response: Response<B>) -> Result<Reply<AccessTokenResponse>, Error> {
