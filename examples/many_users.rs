@@ -1,17 +1,17 @@
 //! A thousand OAuth users in one process, behind one network address, for one day in virtual time: what a copy-trading
 //! service would start from.
 //!
-//! Renewals are limited to fifteen an hour per address, so these sessions refresh, which is not; a heap says which of
-//! them is next.
+//! Renewals are limited to fifteen an hour per address, so these sessions refresh, which is not. A set of them says whose
+//! turn it is, and has their refreshes follow one another evenly.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BTreeMap;
 use std::error::Error;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use tradovate_auth::{
-    Action, AuthorizationRequest, AuthorizedCode, Entropy, Environment, EventKind, OAuthApp, RateBudget, Session,
+    AuthorizationRequest, AuthorizedCode, Entropy, Environment, EventKind, OAuthApp, Session, SessionKey, SessionSet,
+    SetAction, SetEvent,
 };
 use tradovate_auth_simulator::{OAuthClient, Simulator, User};
 
@@ -32,45 +32,46 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let environment = Environment::live();
     let app = OAuthApp::new(CLIENT);
-    let mut budget = RateBudget::default(); // one for all: they leave by the same address
-    let mut sessions: Vec<Session> = Vec::new();
-    let mut agenda = BinaryHeap::new();
+    let mut sessions = SessionSet::new();
+    let mut users = Vec::new();
     // The users come over the first hour of the day, one after the other.
-    for user in 0..USERS {
-        let comes = opening + SignedDuration::from_secs(i64::try_from(user * 3600 / USERS)?);
-        agenda.push(Reverse((comes, usize::try_from(user)?)));
-    }
+    let arrival = |user| opening + Duration::from_millis(3_600_000 * user / USERS);
+    let mut arrivals = (0..USERS).map(|user| (arrival(user), user)).peekable();
 
     let mut requests = 0_u32;
     let mut by_minute = BTreeMap::<i64, u32>::new();
-    while let Some(Reverse((now, index))) = agenda.pop().filter(|Reverse((now, _))| *now < closing) {
-        if index == sessions.len() {
+    let mut now = opening;
+    while now < closing {
+        if let Some((_, user)) = arrivals.next_if(|(comes, _)| *comes <= now) {
             server.set_time(now);
-            let code = consent(&mut server, &environment, &app, index as u64)?;
-            sessions.push(Session::from_code(environment.clone(), app.clone(), code, index as u64));
+            let code = consent(&mut server, &environment, &app, user)?;
+            let session = Session::from_code(environment.clone(), app.clone(), code, user);
+            users.push(sessions.insert("198.51.100.0/24", session)); // all leave by the same address
         }
-        let session = &mut sessions[index];
-        match session.poll(now, &mut budget) {
-            Action::Send { id, request } => {
+        match sessions.poll(now) {
+            SetAction::Send { session, id, request } => {
                 requests += 1;
                 *by_minute.entry(now.as_second() / 60).or_default() += 1;
                 let response = server.handle(now, request);
-                session.receive(now, id, response, &mut budget);
-                agenda.push(Reverse((now, index)));
+                sessions.receive(now, session, id, response);
             }
-            Action::Wait { until } => agenda.push(Reverse((until, index))),
-            Action::Stopped(reason) => return Err(reason.into()),
-            other => unreachable!("a session without a store asks for nothing else: {other:?}"),
+            SetAction::Wait { until } => now = arrivals.peek().map_or(until, |(comes, _)| until.min(*comes)),
+            SetAction::Stopped { reason, .. } => return Err(reason.into()),
+            other => unreachable!("sessions without a store ask for nothing else: {other:?}"),
         }
-        while let Some(event) = session.next_event() {
-            match event.kind {
-                EventKind::LoggedIn { .. } | EventKind::Refreshed { .. } | EventKind::ConsentDueBy { .. } => {}
-                other => println!("{}: {other}", name(index as u64)),
+        while let Some(event) = sessions.next_event() {
+            match event {
+                SetEvent::Session { event, session } => match event.kind {
+                    EventKind::LoggedIn { .. } | EventKind::Refreshed { .. } | EventKind::ConsentDueBy { .. } => {}
+                    other => println!("{session:?}: {other}"),
+                },
+                other => println!("{other:?}"),
             }
         }
     }
 
-    let usable = sessions.iter().filter(|session| session.token(closing).is_some()).count();
+    let is_usable = |user: &&SessionKey| sessions.get(**user).is_some_and(|session| session.token(closing).is_some());
+    let usable = users.iter().filter(is_usable).count();
     println!("{usable} of {USERS} users have a token at the end of the day");
     println!("{requests} requests: the exchange of each user's code, and refreshes");
     println!("busiest minute: {} requests", by_minute.values().max().copied().unwrap_or_default());
