@@ -316,16 +316,15 @@ impl<N: Ord + Clone> SessionSet<N> {
     /// A session's turn.
     fn drive(&mut self, index: u32) -> Option<SetAction> {
         let now = self.now;
-        self.detach(index);
+        let place = self.detach(index);
         let session = self.members.key(index)?;
         let member = self.members.at(index)?;
         let home = member.network;
         let network = self.networks.get_mut(home as usize)?;
         let action = match member.session.poll(now, &mut network.budget) {
             Action::Send { id, request } => {
-                // A first token takes a place too, and goes before those that are extended early.
                 if let Some(operation) = member.session.sending() {
-                    network.beat(now, operation);
+                    network.beat(now, operation, place.is_some());
                 }
                 Some(SetAction::Send { session, id, request })
             }
@@ -395,16 +394,16 @@ impl<N: Ord + Clone> SessionSet<N> {
     }
 
     /// Takes a session out of the agendas.
-    fn detach(&mut self, index: u32) {
-        let Some(member) = self.members.at(index) else { return };
+    fn detach(&mut self, index: u32) -> Option<Place> {
+        let member = self.members.at(index)?;
         if let Some(at) = member.at.take() {
             self.agenda.remove(&(at, index));
         }
-        if let Some(place) = member.place.take()
-            && let Some(network) = self.networks.get_mut(member.network as usize)
-        {
+        let place = member.place.take()?;
+        if let Some(network) = self.networks.get_mut(member.network as usize) {
             network.leave(index, place);
         }
+        Some(place)
     }
 
     /// Remembers that a session has something to say.

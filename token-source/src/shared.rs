@@ -27,13 +27,20 @@ use crate::turns::{NoTurn, Rest, Turns};
 /// A session behind a lock, the token it has published, and whose turn it is to drive it.
 pub struct Shared {
     session: Mutex<Session>,
-    token: ArcSwapOption<SessionToken>,
+    token: ArcSwapOption<Published>,
     environment: ArcSwap<Environment>,
     turns: Mutex<Turns>,
     changed: Box<dyn Fn() + Send + Sync>,
     last_trouble: Mutex<Option<String>>,
     clock: Clock,
     pub(crate) settings: Settings,
+}
+
+/// The token in force, and what each caller reads of it before: beside the token, whose count of holders all callers
+/// write to, each reading would wait for that of the others.
+struct Published {
+    usable_until: Timestamp,
+    token: Arc<SessionToken>,
 }
 
 /// What there is to do.
@@ -94,9 +101,9 @@ impl Shared {
     /// The token in force, without a lock: nothing where none is good at this moment.
     #[must_use]
     pub fn token(&self) -> Option<Token> {
-        let token = self.token.load();
-        let token = token.as_ref().filter(|token| self.clock.now() < token.usable_until)?;
-        Some(Token(Arc::clone(token)))
+        let published = self.token.load();
+        let published = published.as_ref().filter(|published| self.clock.now() < published.usable_until)?;
+        Some(Token(Arc::clone(&published.token)))
     }
 
     /// The environment with the hosts in force.
@@ -231,8 +238,11 @@ impl Shared {
         let token = session.token(now);
         // A token may be good for another time than was thought, once more is known of the server's clock.
         let identity = |token: &SessionToken| (token.generation, token.usable_until, token.market_data_token.is_some());
-        if token.as_ref().map(identity) != self.token.load().as_deref().map(identity) {
-            self.token.store(token.map(Arc::new));
+        let published = self.token.load();
+        if token.as_ref().map(identity) != published.as_ref().map(|published| identity(&published.token)) {
+            let publish =
+                |token: SessionToken| Arc::new(Published { usable_until: token.usable_until, token: Arc::new(token) });
+            self.token.store(token.map(publish));
         }
         if **self.environment.load() != *session.environment() {
             self.environment.store(Arc::new(session.environment().clone()));

@@ -4,6 +4,7 @@
 //! proxies and the length of answers are this module's business, whatever builder the caller brings.
 
 use std::fmt;
+use std::mem;
 use std::time::{Duration, Instant};
 
 use http::{Request, Response, StatusCode};
@@ -190,10 +191,11 @@ impl Client {
     async fn send(&self, request: &Request<RequestBody>, host: &str) -> Result<Response<ResponseBody>, CallError> {
         // Also for endpoints that are not ours: nothing leaves unencrypted but for this machine.
         SecureUrl::try_from(request.uri().clone())?;
-        let response = self.http.execute(self.convert(request)?).await.map_err(|error| failed_to_send(host, error))?;
+        let mut response =
+            self.http.execute(self.convert(request)?).await.map_err(|error| failed_to_send(host, error))?;
         let mut received = Response::new(ResponseBody::with_limit(self.max_response_bytes));
         *received.status_mut() = response.status();
-        *received.headers_mut() = response.headers().clone();
+        *received.headers_mut() = mem::take(response.headers_mut());
         match read(response, received.body_mut(), host).await {
             Err(error) if received.status() == StatusCode::OK => Err(error),
             // Any other status says what it says, with or without the end of its body.

@@ -171,8 +171,8 @@ fn checked<'a>(name: &str, value: &'a str, limit: usize) -> Result<Text<'a>, Bui
     if text.has_control() {
         return Err(BuildError::ControlCharacter { field: name.into() });
     }
-    // The specification counts characters.
-    if value.chars().count() > limit {
+    // The specification counts characters; no text has more characters than bytes.
+    if value.len() > limit && value.chars().count() > limit {
         return Err(BuildError::TooLong { field: name.into(), limit });
     }
     Ok(text)

@@ -91,9 +91,9 @@ impl<N> Network<N> {
     }
 
     /// A request leaves.
-    pub(super) fn beat(&mut self, now: Timestamp, operation: Operation) {
+    pub(super) fn beat(&mut self, now: Timestamp, operation: Operation, extends: bool) {
         if let Some(pace) = self.pace(operation) {
-            pace.beat(now);
+            pace.beat(now, extends);
         }
     }
 
@@ -103,10 +103,7 @@ impl<N> Network<N> {
             let waits = self.waiting.get(operation.index()).is_some_and(|waiting| !waiting.is_empty());
             waits.then(|| self.budget.earliest(now, *operation))
         };
-        let beat = |operation| {
-            let next = self.paced(operation)?.next()?;
-            Some(self.budget.earliest(now, operation).max(next))
-        };
+        let beat = |operation| self.paced(operation)?.next(self.gate(operation));
         let places = Operation::ALL.iter().filter_map(place);
         places.chain(PACED.into_iter().filter_map(beat)).min()
     }
@@ -121,8 +118,8 @@ impl<N> Network<N> {
     /// Whoever's token is to be extended before its time.
     pub(super) fn next_pending(&self, now: Timestamp) -> Option<u32> {
         PACED.into_iter().find_map(|operation| {
-            let pace = self.paced(operation).filter(|_| self.budget.earliest(now, operation) <= now)?;
-            pace.first().filter(|_| pace.next().is_some_and(|next| next <= now))
+            let pace = self.paced(operation)?;
+            pace.first().filter(|_| pace.next(self.gate(operation)).is_some_and(|next| next <= now))
         })
     }
 
@@ -137,6 +134,11 @@ impl<N> Network<N> {
     /// Fewer sessions may fit again.
     pub(super) fn shrink(&mut self) {
         self.has_complained = false;
+    }
+
+    /// The moment from which on the budget lets a request leave.
+    fn gate(&self, operation: Operation) -> Timestamp {
+        self.budget.earliest(Timestamp::MIN, operation)
     }
 
     fn pace(&mut self, operation: Operation) -> Option<&mut Pace> {

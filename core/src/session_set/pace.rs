@@ -82,11 +82,15 @@ pub(super) struct Pace {
     least: Rate,
     /// The pace is no faster than this.
     shortest: Duration,
+    /// The last request, whatever it was for.
     last: Option<Timestamp>,
+    /// The last that extended a token.
+    extended: Option<Timestamp>,
+    /// When there were tokens again after a time without.
+    began: Timestamp,
     /// This part of the first interval is left out, so that networks that begin together don't go on together: in parts of
     /// a [`WHOLE`].
     phase: u32,
-    is_beginning: bool,
 }
 
 const WHOLE: u32 = 1 << 16;
@@ -102,15 +106,19 @@ impl Pace {
             least: Rate::default(),
             shortest,
             last: None,
+            extended: None,
+            began: Timestamp::MIN,
             phase,
-            is_beginning: false,
         }
     }
 
     pub(super) fn add(&mut self, now: Timestamp, index: u32, token: Pending) {
         if self.pending.is_empty() {
-            // It goes on where it has just sent the only one it has; otherwise it begins anew.
-            self.is_beginning = self.last.is_none_or(|last| later(last, part(token.rate().interval(), 8)) < now);
+            // It goes on where it has just extended the only one it has; otherwise it begins anew.
+            let pause = part(token.rate().interval(), 8);
+            if self.extended.is_none_or(|extended| later(extended, pause) < now) {
+                self.began = now;
+            }
             self.last = Some(now);
         }
         if self.pending.insert((token.due, index)) {
@@ -131,21 +139,29 @@ impl Pace {
         (self.least > Rate::one_in(self.shortest)).then(|| self.least.per_hour())
     }
 
-    /// One of them is extended now.
-    pub(super) fn beat(&mut self, now: Timestamp) {
+    /// A request leaves now: one that extends a token, or one for a first token, which goes before those that are extended
+    /// early.
+    pub(super) fn beat(&mut self, now: Timestamp, extends: bool) {
         self.last = Some(now);
-        self.is_beginning = false;
+        if extends {
+            self.extended = Some(now);
+        }
     }
 
-    /// When one is to be extended before it is due; a little early, so that all of them are.
-    pub(super) fn next(&self) -> Option<Timestamp> {
+    /// When one is to be extended before it is due, where nothing may leave before `gate`; a little early, so that all of
+    /// them are. Networks whose gates open together keep their distance.
+    pub(super) fn next(&self, gate: Timestamp) -> Option<Timestamp> {
         if self.pending.is_empty() {
             return None;
         }
         let interval = self.rate.interval();
         let interval = interval.saturating_sub(part(interval, 32)).max(self.shortest);
-        let left_out = part(interval, WHOLE).saturating_mul(if self.is_beginning { self.phase } else { 0 });
-        Some(later(self.last?, interval.saturating_sub(left_out)))
+        let is_beginning = self.extended.is_none_or(|extended| extended < self.began);
+        let left_out = part(interval, WHOLE).saturating_mul(if is_beginning { self.phase } else { 0 });
+        let next = later(self.last?, interval.saturating_sub(left_out));
+        let missed = Duration::try_from(gate.duration_since(next)).unwrap_or_default();
+        let beats = missed.as_millis().div_ceil(interval.as_millis().max(1));
+        Some(later(next, interval.saturating_mul(u32::try_from(beats).unwrap_or(u32::MAX))))
     }
 
     /// The one that is due first.
@@ -190,18 +206,27 @@ mod tests {
     #[test]
     fn of_four_hourly_tokens_one_is_extended_about_every_quarter_of_an_hour_the_first_that_is_due_first() {
         let mut pace = Pace::new(Duration::ZERO, 0);
-        assert_eq!((pace.next(), pace.first()), (None, None));
+        assert_eq!((pace.next(at(0)), pace.first()), (None, None));
         for index in [3, 1, 2, 0] {
             pace.add(at(0), index, token(60 + i64::from(index)));
         }
         assert_eq!(pace.first(), Some(0));
         let quarter = SignedDuration::from_secs(900) * 31 / 32;
-        assert_eq!(pace.next().map(|next| next.duration_since(at(0)).as_secs()), Some(quarter.as_secs()));
+        assert_eq!(pace.next(at(0)).map(|next| next.duration_since(at(0)).as_secs()), Some(quarter.as_secs()));
         pace.remove(0, token(60));
-        pace.beat(at(14));
+        pace.beat(at(14), true);
         assert_eq!(pace.first(), Some(1));
         let third = SignedDuration::from_secs(1200) * 31 / 32;
-        assert_eq!(pace.next().map(|next| next.duration_since(at(14)).as_secs()), Some(third.as_secs()));
+        assert_eq!(pace.next(at(0)).map(|next| next.duration_since(at(14)).as_secs()), Some(third.as_secs()));
+    }
+
+    #[test]
+    fn a_gate_puts_beats_off_by_whole_intervals() {
+        let mut pace = Pace::new(Duration::from_secs(3600), 0);
+        pace.add(at(0), 0, token(90));
+        for (gate, next) in [(0, 60), (60, 60), (61, 120), (120, 120), (500, 540)] {
+            assert_eq!(pace.next(at(gate)), Some(at(next)), "{gate}");
+        }
     }
 
     #[test]
@@ -210,19 +235,20 @@ mod tests {
         pace.add(at(0), 0, token(60));
         pace.remove(0, token(60));
         pace.add(at(200), 0, token(260));
-        assert!(pace.next().is_some_and(|next| next > at(257)));
+        assert!(pace.next(at(0)).is_some_and(|next| next > at(257)));
     }
 
     #[test]
     fn networks_that_begin_together_are_spread_over_the_first_interval() {
         let first = |network| {
             let mut pace = Pace::new(Duration::ZERO, network);
+            pace.beat(at(0), false);
             pace.add(at(0), 0, token(60));
-            let first = pace.next().unwrap();
+            let first = pace.next(at(0)).unwrap();
             pace.remove(0, token(60));
-            pace.beat(first);
+            pace.beat(first, true);
             pace.add(later(first, Duration::from_secs(1)), 0, token(120));
-            assert!(pace.next() >= Some(later(first, Duration::from_secs(58 * 60))), "only the first");
+            assert!(pace.next(at(0)) >= Some(later(first, Duration::from_secs(58 * 60))), "only the first");
             first.duration_since(at(0)).as_mins()
         };
         let mut minutes: Vec<_> = (0..10).map(first).collect();
@@ -246,7 +272,7 @@ mod tests {
         for index in 0..100 {
             pace.add(at(0), index, token(60));
         }
-        assert_eq!(pace.next(), Some(later(at(0), Duration::from_secs(243))));
+        assert_eq!(pace.next(at(0)), Some(later(at(0), Duration::from_secs(243))));
         assert_eq!(pace.excess(), Some(80), "tokens that live 75 minutes");
         (18..100).for_each(|index| pace.remove(index, token(60)));
         assert_eq!(pace.excess(), None, "eighteen of them are 14.4 an hour");
