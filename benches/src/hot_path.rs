@@ -1,0 +1,134 @@
+//! A token that is held: what it takes to ask for it and to put it into a request, by one thread and by two at once.
+//!
+//! Times depend on the machine and are only printed, beside what the same thread needs to read a clock, to load from an
+//! `ArcSwap` and to share an `Arc`. What is demanded is that a header is made without an allocation and without a copy of the token.
+
+use std::hint::black_box;
+use std::pin::pin;
+use std::sync::{Arc, Barrier};
+use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use http::HeaderMap;
+use jiff::Timestamp;
+use tokio::runtime;
+use tradovate_auth::{reqwest, ureq};
+use tradovate_auth_simulator::Simulator;
+
+use crate::allocations::Allocations;
+use crate::report::Report;
+
+/// Calls in one batch, and how many batches; the middle one is told. Shorter ones are over before the second thread runs.
+const CALLS: u32 = 100_000;
+const BATCHES: usize = 15;
+
+/// What a token is compared with: the sum of these two.
+const CLOCK: &str = "`Timestamp::now`";
+const LOAD: &str = "`ArcSwap::load_full`";
+
+type Work = Box<dyn FnMut()>;
+
+/// What is done, and how one more thread gets a worker that does it.
+struct Step {
+    name: &'static str,
+    worker: Arc<dyn Fn() -> Work + Send + Sync>,
+}
+
+impl Step {
+    fn new<S: Clone + Send + Sync + 'static>(name: &'static str, shared: &S, work: fn(&S)) -> Self {
+        let shared = shared.clone();
+        let worker = move || {
+            let shared = shared.clone();
+            Box::new(move || work(&shared)) as Work
+        };
+        Self { name, worker: Arc::new(worker) }
+    }
+}
+
+/// Prints the table, and looks at what is demanded.
+pub(crate) fn measure(report: &mut Report) {
+    let server = Simulator::builder().serve().expect("a port is free");
+    let blocking = ureq::TokenSource::new(server.environment(), server.credentials());
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let tasks = reqwest::TokenSource::new(server.environment(), server.credentials()).expect("a client");
+    let token = blocking.token().expect("the simulator logs in");
+    runtime.block_on(tasks.token()).expect("the simulator logs in");
+
+    let steps = [
+        Step::new(CLOCK, &(), |()| _ = black_box(Timestamp::now())),
+        Step::new("`Instant::now`", &(), |()| _ = black_box(Instant::now())),
+        Step::new("`Arc::clone`", &Arc::new(0_u64), |shared| drop(black_box(Arc::clone(shared)))),
+        Step::new(LOAD, &Arc::new(ArcSwap::from_pointee(0_u64)), |swap| {
+            drop(black_box(swap.load_full()));
+        }),
+        Step::new("`Token::header`", &token, |token| drop(black_box(token.header()))),
+        Step::new("`token`, `ureq`", &blocking, |tokens| drop(black_box(tokens.token()))),
+        Step::new("`token`, `ureq`, and its header", &blocking, |tokens| {
+            drop(black_box(tokens.token().map(|token| token.header())));
+        }),
+        Step::new("`token`, `ureq`, and `authorize`", &blocking, |tokens| {
+            let mut headers = HeaderMap::new();
+            tokens.token().expect("one is held").authorize(&mut headers);
+            black_box(headers);
+        }),
+        Step::new("`token`, `reqwest`", &tasks, |tokens| drop(black_box(at_once(tokens.token())))),
+        Step::new("`token`, `reqwest`, and its header", &tasks, |tokens| {
+            drop(black_box(at_once(tokens.token()).map(|token| token.header())));
+        }),
+    ];
+
+    println!("\nA token that is held, in nanoseconds\n");
+    println!("| | one thread | ÷ clock and load | two threads | allocations: new + grown, bytes |");
+    println!("|---|---|---|---|---|");
+    let reference: f64 =
+        steps.iter().filter(|step| [CLOCK, LOAD].contains(&step.name)).map(|step| median(1, &step.worker)).sum();
+    for Step { name, worker } in &steps {
+        let alone = median(1, worker);
+        let both = median(2, worker);
+        let mut work = worker();
+        println!("| {name} | {alone:.0} | {:.1} | {both:.0} | {} |", alone / reference, Allocations::of(&mut *work));
+    }
+
+    let allocations = Allocations::of(|| drop(black_box(token.header())));
+    report.expect(allocations == Allocations::NONE, "a header of a held token allocates");
+    let copies = token.header().as_bytes().as_ptr() != token.header().as_bytes().as_ptr();
+    report.expect(!copies, "a header copies the token");
+    let allocations = Allocations::of(|| drop(black_box(blocking.token().map(|token| token.header()))));
+    report.expect(allocations == Allocations::NONE, "to ask for a held token allocates");
+}
+
+/// What a future has that needn't wait, as that of a held token: no runtime is in it.
+fn at_once<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("a held token is there at once"),
+    }
+}
+
+/// The median time of a call, when so many threads make it at the same time.
+fn median(threads: usize, worker: &Arc<dyn Fn() -> Work + Send + Sync>) -> f64 {
+    let barrier = Arc::new(Barrier::new(threads));
+    let threads: Vec<_> = (0..threads)
+        .map(|_| {
+            let (barrier, worker) = (Arc::clone(&barrier), Arc::clone(worker));
+            thread::spawn(move || {
+                let mut work = worker();
+                barrier.wait();
+                let mut batches: Vec<_> = (0..BATCHES).map(|_| batch(&mut *work)).collect();
+                batches.sort_by(f64::total_cmp);
+                batches[BATCHES / 2]
+            })
+        })
+        .collect();
+    threads.into_iter().map(|thread| thread.join().expect("nothing panics")).fold(0.0, f64::max)
+}
+
+fn batch(work: &mut dyn FnMut()) -> f64 {
+    let start = Instant::now();
+    for _ in 0..CALLS {
+        work();
+    }
+    start.elapsed().as_secs_f64() * 1e9 / f64::from(CALLS)
+}

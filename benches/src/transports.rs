@@ -1,0 +1,82 @@
+//! A whole login over the network: our clients, and the same clients used by hand.
+
+use jiff::Timestamp;
+use tokio::runtime;
+use tradovate_auth::{BaseUrl, Environment, reqwest, ureq};
+
+use crate::bare;
+use crate::cases::{Case, Table};
+use crate::samples;
+
+/// A request and its answer fit into it.
+const SMALL: usize = 8 * 1024;
+
+/// What is reached beside `ureq` without its buffers: the checks of the answer, and settings made for each call.
+const WITHOUT_BUFFERS: f64 = 1.08;
+
+/// Logins at a [server](crate::loopback) of this machine.
+pub(crate) fn all(port: u16) -> Vec<Table> {
+    vec![blocking(port), blocking_with_small_buffers(port), on_tokio(port)]
+}
+
+fn base(port: u16) -> String {
+    format!("http://127.0.0.1:{port}/v1")
+}
+
+/// While the token of the sample lives.
+fn received() -> Timestamp {
+    let [_, received] = samples::times();
+    received
+}
+
+fn environment(port: u16) -> Environment {
+    Environment::custom(BaseUrl::parse(&base(port)).expect("a base"))
+}
+
+fn ours<T>(work: impl FnMut() -> T + 'static) -> Case {
+    Case { who: "tradovate-auth", wipes: true, ..Case::of("", work) }
+}
+
+fn blocking(port: u16) -> Table {
+    let ours = ureq::Client::new(environment(port));
+    blocking_by("A login over the network, by `ureq`", 1.05, ours, bare::Ureq::new(&base(port), received()))
+}
+
+/// `ureq` clears two buffers of 128 KiB for each connection, which is most of what is counted: here they are small.
+fn blocking_with_small_buffers(port: u16) -> Table {
+    let small = || bare::Ureq::config().input_buffer_size(SMALL).output_buffer_size(SMALL);
+    let ours = ureq::Client::new(environment(port)).with_agent(small().build().new_agent());
+    let bare = bare::Ureq::with_config(small(), &base(port), received());
+    blocking_by("A login over the network, by `ureq` with buffers of 8 KiB", WITHOUT_BUFFERS, ours, bare)
+}
+
+fn blocking_by(title: &'static str, budget: f64, client: ureq::Client, bare: bare::Ureq) -> Table {
+    let credentials = samples::credentials();
+    Table {
+        title,
+        reference: 1,
+        budget: Some(budget),
+        cases: vec![
+            ours(move || client.access_token_request(&credentials).expect("a login")),
+            Case::of("`ureq` by hand", move || bare.log_in()),
+        ],
+    }
+}
+
+fn on_tokio(port: u16) -> Table {
+    let client = reqwest::Client::new(environment(port)).expect("TLS can be set up");
+    let credentials = samples::credentials();
+    let bare = bare::Reqwest::new(&base(port), received());
+    let runtime = || runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let (mine, theirs) = (runtime(), runtime());
+    Table {
+        title: "A login over the network, by `reqwest`",
+        reference: 1,
+        // What is reached: the request is built, checked and converted, the answer is checked.
+        budget: Some(1.15),
+        cases: vec![
+            ours(move || mine.block_on(client.access_token_request(&credentials)).expect("a login")),
+            Case::of("`reqwest` by hand", move || theirs.block_on(bare.log_in())),
+        ],
+    }
+}
