@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use bytes::Bytes;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroize as _;
 
 /// The body of a request: it may hold a password, so it is wiped on drop and never printed.
 ///
@@ -60,7 +60,7 @@ pub(crate) fn wiped(bytes: Vec<u8>) -> Bytes {
     Bytes::from_owner(Wiped(bytes))
 }
 
-/// Wiped in one go: [`Zeroizing`] wipes a `Vec` byte by byte.
+/// Wiped in one go: `Zeroizing` wipes a `Vec` byte by byte.
 struct Wiped(Vec<u8>);
 
 impl AsRef<[u8]> for Wiped {
@@ -93,7 +93,7 @@ impl Drop for Wiped {
 /// # Ok::<(), tradovate_auth_core::Oversized>(())
 /// ```
 pub struct ResponseBody {
-    bytes: Zeroizing<Vec<u8>>,
+    bytes: Wiped,
     limit: usize,
 }
 
@@ -115,7 +115,7 @@ impl ResponseBody {
     /// An empty body that takes at most `limit` bytes.
     #[must_use]
     pub fn with_limit(limit: usize) -> Self {
-        Self { bytes: Zeroizing::new(Vec::new()), limit }
+        Self { bytes: Wiped(Vec::new()), limit }
     }
 
     /// Checks a length that was announced, so that nothing has to be read of what is too long.
@@ -132,30 +132,33 @@ impl ResponseBody {
     /// # Errors
     /// [`Oversized`] when the body would pass its limit. Stop reading then.
     pub fn extend(&mut self, chunk: &[u8]) -> Result<(), Oversized> {
-        let length = self.bytes.len().saturating_add(chunk.len());
+        let Wiped(bytes) = &mut self.bytes;
+        let length = bytes.len().saturating_add(chunk.len());
         if length > self.limit {
             return Err(Oversized { limit: self.limit });
         }
-        if length > self.bytes.capacity() {
+        if length > bytes.capacity() {
             // A Vec that grows by itself would leave the old bytes behind unwiped.
-            let mut grown = Zeroizing::new(Vec::with_capacity(length.saturating_mul(2).max(FIRST_CAPACITY)));
-            grown.extend_from_slice(&self.bytes);
-            self.bytes = grown;
+            let mut grown = Vec::with_capacity(length.saturating_mul(2).max(FIRST_CAPACITY));
+            grown.extend_from_slice(bytes);
+            grown.extend_from_slice(chunk);
+            self.bytes = Wiped(grown);
+        } else {
+            bytes.extend_from_slice(chunk);
         }
-        self.bytes.extend_from_slice(chunk);
         Ok(())
     }
 }
 
 impl AsRef<[u8]> for ResponseBody {
     fn as_ref(&self) -> &[u8] {
-        &self.bytes
+        self.bytes.as_ref()
     }
 }
 
 impl fmt::Debug for ResponseBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ResponseBody([redacted; {} bytes])", self.bytes.len())
+        write!(f, "ResponseBody([redacted; {} bytes])", self.as_ref().len())
     }
 }
 
@@ -176,7 +179,7 @@ mod tests {
     fn a_chunk_that_fits_is_added_where_the_others_are() {
         let mut body = ResponseBody::with_limit(FIRST_CAPACITY);
         body.extend(b"1").unwrap();
-        assert!(body.bytes.capacity() >= FIRST_CAPACITY);
+        assert!(body.bytes.0.capacity() >= FIRST_CAPACITY);
         let first = body.as_ref().as_ptr();
         body.extend(&[b'2'; FIRST_CAPACITY - 1]).unwrap();
         assert_eq!(body.as_ref().as_ptr(), first);

@@ -17,7 +17,7 @@ use tradovate_auth_core::{
     RequestBody, ResponseBody, SecureUrl,
 };
 use ureq::{Agent, AsSendBody, Body, SendBody};
-use zeroize::Zeroizing;
+use zeroize::Zeroize as _;
 
 /// Calls the endpoints of one environment, blocking. Cheap to clone; clones share connections.
 ///
@@ -225,14 +225,23 @@ fn read(body: &mut Body, received: &mut ResponseBody, host: &str) -> Result<(), 
     let oversized = |limit| CallError::oversized(host, limit);
     received.announce(body.content_length().unwrap_or_default()).map_err(oversized)?;
     let mut reader = body.as_reader();
-    let mut chunk = Zeroizing::new([0; CHUNK]);
+    let mut chunk = Chunk([0; CHUNK]);
     loop {
-        match reader.read(chunk.as_mut()) {
+        match reader.read(&mut chunk.0) {
             Ok(0) => return Ok(()),
-            Ok(length) => received.extend(chunk.get(..length).unwrap_or_default()).map_err(oversized)?,
+            Ok(length) => received.extend(chunk.0.get(..length).unwrap_or_default()).map_err(oversized)?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(CallError::io(Failure::Truncated, host, error)),
         }
+    }
+}
+
+/// What is read at once. It is wiped in one go, as `Zeroizing` doesn't with an array.
+struct Chunk([u8; CHUNK]);
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        self.0.as_mut_slice().zeroize();
     }
 }
 
