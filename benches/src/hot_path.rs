@@ -20,7 +20,7 @@ use tradovate_auth_simulator::Simulator;
 use crate::allocations::Allocations;
 use crate::report::Report;
 
-/// Calls in one batch, and how many batches; the middle one is told. Shorter ones are over before the second thread runs.
+/// Calls in one batch, and how many batches; the middle one is told.
 const CALLS: u32 = 100_000;
 const BATCHES: usize = 15;
 

@@ -36,8 +36,8 @@ pub struct Shared {
     pub(crate) settings: Settings,
 }
 
-/// The token in force, and what each caller reads of it before: beside the token, whose count of holders all callers
-/// write to, each reading would wait for that of the others.
+/// The token in force, and what each caller reads before it takes the token: kept apart from the count of the token's
+/// holders, which all callers write to.
 struct Published {
     usable_until: Timestamp,
     token: Arc<SessionToken>,
