@@ -131,27 +131,27 @@ impl<'a> Fields<'a> {
         RequestBody::new(form.finish().into_bytes())
     }
 
-    /// Never too little: a buffer that grew would leave the old bytes behind unwiped. A byte is written as six at the
-    /// most (`\u0000`): room for that is cheaper than looking for such bytes.
+    /// Never too little: a buffer that grew would leave the old bytes behind unwiped. What is not plain may be written as
+    /// six bytes for each (`\u0000`).
     fn json_length(&self) -> usize {
-        self.length(|text| text.len().saturating_mul(6))
+        self.length(|Text { text, is_plain }| if is_plain { text.len() } else { text.len().saturating_mul(6) })
     }
 
     fn form_length(&self) -> usize {
-        self.length(|text| text.len().saturating_mul(3))
+        self.length(|Text { text, .. }| text.len().saturating_mul(3))
     }
 
-    fn length(&self, of: impl Fn(&str) -> usize) -> usize {
+    fn length(&self, of: impl Fn(Text<'_>) -> usize) -> usize {
         /// Quotes, colon and comma, and the braces of an object.
         const AROUND: usize = 8;
         /// The longest number, with its sign.
         const NUMBER: usize = 40;
         self.0.iter().fold(AROUND, |total, field| {
             let value = match field.value {
-                Value::Text(value) => of(value.text),
+                Value::Text(value) => of(value),
                 Value::Number(_) | Value::Flag(_) => NUMBER,
             };
-            total.saturating_add(AROUND).saturating_add(of(field.name.text)).saturating_add(value)
+            total.saturating_add(AROUND).saturating_add(of(field.name)).saturating_add(value)
         })
     }
 }
