@@ -42,7 +42,6 @@ pub(crate) fn await_that(is_so: impl Fn() -> bool) {
 
 type Save = Arc<dyn Fn(&StoredSession) -> Result<(), String> + Send + Sync>;
 
-#[expect(clippy::large_enum_variant, reason = "there is one of them at a time")]
 pub(crate) enum Builder {
     Ureq(tradovate_auth::ureq::TokenSourceBuilder),
     Reqwest(tradovate_auth::reqwest::TokenSourceBuilder),
