@@ -12,7 +12,7 @@ use crate::samples;
 const SMALL: usize = 8 * 1024;
 
 /// What is reached beside `ureq` without its buffers: the checks of the answer, and settings made for each call.
-const WITHOUT_BUFFERS: f64 = 1.08;
+const WITHOUT_BUFFERS: f64 = 1.05;
 
 /// Logins at a [server](crate::loopback) of this machine.
 pub(crate) fn all(port: u16) -> Vec<Table> {
