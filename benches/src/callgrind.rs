@@ -1,8 +1,6 @@
 //! Instructions, counted by valgrind's callgrind: this program runs itself in it.
 //!
-//! One run measures all: callgrind counts inside [`counted_by_callgrind`] only, and writes its total down whenever that returns. A
-//! runner that compares figures of different benchmarks with each other, in one table and with an exit status, is not
-//! to be had: those there are compare a benchmark with its own past.
+//! One run measures all: callgrind counts inside [`counted_by_callgrind`] only, and writes its total down whenever that returns.
 
 use std::env;
 use std::fs;

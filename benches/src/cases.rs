@@ -38,7 +38,7 @@ pub(crate) struct Case {
 pub(crate) const RUNS: usize = 64;
 
 impl Case {
-    fn ours<T>(work: impl FnMut() -> T + 'static) -> Self {
+    pub(crate) fn ours<T>(work: impl FnMut() -> T + 'static) -> Self {
         Self { who: "tradovate-auth", wipes: true, ..Self::of("", work) }
     }
 

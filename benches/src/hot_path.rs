@@ -1,7 +1,8 @@
 //! A token that is held: what it takes to ask for it and to put it into a request, by one thread and by two at once.
 //!
 //! Times depend on the machine and are only printed, beside what the same thread needs to read a clock, to load from an
-//! `ArcSwap` and to share an `Arc`. What is demanded is that a header is made without an allocation and without a copy of the token.
+//! `ArcSwap` and to share an `Arc`. What is demanded is that a header is made without an allocation and without a copy of
+//! the token.
 
 use std::hint::black_box;
 use std::pin::pin;

@@ -262,7 +262,7 @@ impl Cost {
     }
 }
 
-/// How even a load is, after the first token's life.
+/// How even a load is.
 struct Spread {
     busiest: u32,
     mean: f64,

@@ -33,10 +33,6 @@ fn environment(port: u16) -> Environment {
     Environment::custom(BaseUrl::parse(&base(port)).expect("a base"))
 }
 
-fn ours<T>(work: impl FnMut() -> T + 'static) -> Case {
-    Case { who: "tradovate-auth", wipes: true, ..Case::of("", work) }
-}
-
 fn blocking(port: u16) -> Table {
     let ours = ureq::Client::new(environment(port));
     blocking_by("A login over the network, by `ureq`", 1.05, ours, bare::Ureq::new(&base(port), received()))
@@ -57,7 +53,7 @@ fn blocking_by(title: &'static str, budget: f64, client: ureq::Client, bare: bar
         reference: 1,
         budget: Some(budget),
         cases: vec![
-            ours(move || client.access_token_request(&credentials).expect("a login")),
+            Case::ours(move || client.access_token_request(&credentials).expect("a login")),
             Case::of("`ureq` by hand", move || bare.log_in()),
         ],
     }
@@ -75,7 +71,7 @@ fn on_tokio(port: u16) -> Table {
         // What is reached: the request is built, checked and converted, the answer is checked.
         budget: Some(1.15),
         cases: vec![
-            ours(move || mine.block_on(client.access_token_request(&credentials)).expect("a login")),
+            Case::ours(move || mine.block_on(client.access_token_request(&credentials)).expect("a login")),
             Case::of("`reqwest` by hand", move || theirs.block_on(bare.log_in())),
         ],
     }

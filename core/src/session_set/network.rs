@@ -43,7 +43,7 @@ pub(super) struct Network<N> {
     waiting: [BTreeSet<(Timestamp, u32)>; 4],
     renewals: Pace,
     refreshes: Pace,
-    /// The renewals without which tokens end.
+    /// Whether it was told that there are too many.
     has_complained: bool,
 }
 
