@@ -1,0 +1,20 @@
+//! Where processes share one session: what a store has to do, the form in which a session is kept, and a store in
+//! files for the processes of one machine.
+//!
+//! A store holds one record for each [`SessionName`]: the newest snapshot of a session under a [`Revision`]. Whoever
+//! wants to send something takes the lease, loads the record, and saves what has come before anybody uses it; all
+//! others use what they load. Programs hand a store to `TokenSource::shared` of a transport and call nothing of it
+//! themselves.
+//!
+//! [`Store`] is for blocking programs, [`AsyncStore`] for async ones.
+
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod name;
+mod record;
+mod store;
+
+pub use name::SessionName;
+pub use record::{Revision, Stored, Unreadable};
+pub use store::{AsyncStore, Store};
