@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::clock::later;
+use crate::clock::{later, merge};
 use crate::error::ONE_HOUR;
 
 /// What a request asks the server to do; the server counts each kind by itself.
@@ -114,6 +114,19 @@ impl RateBudget {
             && let Some(index) = taken.iter().rposition(|taken| *taken == taken_at)
         {
             taken.remove(index);
+        }
+    }
+
+    /// When requests of a kind left that the server may still count.
+    pub(crate) fn taken(&self, now: Timestamp, operation: Operation) -> impl Iterator<Item = Timestamp> {
+        let taken = self.taken.get(operation.index()).into_iter().flatten().copied();
+        taken.filter(move |taken| later(*taken, ONE_HOUR) > now)
+    }
+
+    /// Counts what another process behind the address has sent.
+    pub(crate) fn learn(&mut self, operation: Operation, sent: impl IntoIterator<Item = Timestamp>) {
+        if let Some(taken) = self.taken.get_mut(operation.index()) {
+            merge(taken, sent);
         }
     }
 

@@ -3,6 +3,8 @@
 //!
 //! Times enter as arguments. [`ServerClock`] learns from an [`Exchange`] and translates local time to the server's.
 
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use http::{HeaderMap, header};
@@ -128,9 +130,29 @@ impl ServerClock {
     }
 }
 
+/// Two moments that are closer than this, told by two clocks, can be the same one.
+const SAME: SignedDuration = SignedDuration::from_secs(30);
+
+/// Adds to the moments that are known, which are in order, those that somebody else knows besides.
+pub(crate) fn merge(known: &mut VecDeque<Timestamp>, told: impl IntoIterator<Item = Timestamp>) {
+    let mut unmatched: Vec<Timestamp> = known.iter().copied().collect();
+    for moment in told {
+        match unmatched.iter().position(|known| known.duration_since(moment).abs() <= SAME) {
+            Some(index) => drop(unmatched.remove(index)),
+            None => known.push_back(moment),
+        }
+    }
+    known.make_contiguous().sort_unstable();
+}
+
 /// A moment this much later, or the last one there is.
 pub(crate) fn later(moment: Timestamp, by: Duration) -> Timestamp {
     SignedDuration::try_from(by).ok().and_then(|by| moment.checked_add(by).ok()).unwrap_or(Timestamp::MAX)
+}
+
+/// A moment as another clock shows it that is ahead by so much.
+pub(crate) fn moved(moment: Timestamp, by: SignedDuration) -> Timestamp {
+    moment.saturating_add(by).unwrap_or(moment)
 }
 
 /// A moment this much earlier, or the first one there is.

@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::clock::Exchange;
+use crate::clock::{Exchange, moved};
 use crate::endpoint::{AccessTokenResponse, OAuthTokenResponse, Reply};
 use crate::error::{Contradiction, Error};
 use crate::hosts::ApiHosts;
@@ -69,6 +69,8 @@ pub struct RefreshGrant {
     pub token: RefreshToken,
     /// When it expires, in server time, where the server has said so.
     pub expires_at: Option<Timestamp>,
+    /// When it was asked for, in server time, where that is known: of two the later one is good.
+    pub(crate) issued_at: Option<Timestamp>,
 }
 
 /// What the two kinds of answers have in common once their expiry is known.
@@ -129,7 +131,11 @@ impl Grant {
         let lifetime = value.expires_in.ok_or_else(|| missing("expires_in"))?;
         // An end beyond all calendars is as good as none: the token is the only copy there is.
         let refresh_ends = value.refresh_token_expires_in.and_then(|lifetime| end_of(lifetime, &exchange).ok());
-        let refresh = value.refresh_token.map(|token| RefreshGrant { token, expires_at: refresh_ends });
+        let refresh = value.refresh_token.map(|token| RefreshGrant {
+            token,
+            expires_at: refresh_ends,
+            issued_at: Some(moved(sent, exchange.offset())),
+        });
         let candidate = Candidate {
             access_token: value.access_token,
             expires_at: end_of(lifetime, &exchange)?,

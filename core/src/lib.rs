@@ -130,7 +130,9 @@ pub use secret::{
     AccessToken, ApiSecret, Assertion, ClientSecret, HttpAuth, IdToken, MalformedToken, MarketDataToken, Password,
     RefreshToken,
 };
-pub use session::{Action, Event, EventKind, ExchangeId, Policy, Session, SessionToken, StopReason, Trouble, Verdict};
+pub use session::{
+    Action, Event, EventKind, ExchangeId, Pending, Policy, Session, SessionToken, StopReason, Trouble, Verdict,
+};
 pub use session_set::{SessionKey, SessionSet, SetAction, SetEvent};
 pub use stored_session::StoredSession;
 pub use url::{BaseUrl, SecureUrl, is_trusted_host};

@@ -48,20 +48,22 @@ use crate::penalty::PenaltyTicket;
 use crate::secret::RefreshToken;
 
 mod action;
+mod adoption;
 mod code;
 mod doubt;
 mod event;
 mod exchange;
 mod grants;
-mod log_ins;
+pub(crate) mod log_ins;
 mod notices;
 mod outcome;
 mod owner;
-mod pause;
+pub(crate) mod pause;
 pub(crate) mod plan;
 mod policy;
 pub(crate) mod refreshes;
 mod refusal;
+mod sharing;
 mod snapshot;
 mod storing;
 
@@ -69,6 +71,7 @@ pub use action::{Action, ExchangeId, SessionToken};
 pub use doubt::Verdict;
 pub use event::{Event, EventKind, StopReason, Trouble};
 pub use policy::Policy;
+pub use sharing::Pending;
 
 use code::Code;
 use doubt::Doubt;
@@ -108,6 +111,8 @@ pub struct Session {
     environment: Environment,
     policy: Policy,
     has_store: bool,
+    /// Whether other processes use what is stored.
+    is_shared: bool,
     jitter: Jitter,
     clock: ServerClock,
     now: Timestamp,
@@ -195,7 +200,7 @@ impl Session {
     /// A session of an OAuth app, from the refresh token of its last answer.
     #[must_use]
     pub fn from_refresh_token(environment: Environment, app: OAuthApp, token: RefreshToken, seed: u64) -> Self {
-        let refresh = Some(RefreshGrant { token, expires_at: None });
+        let refresh = Some(RefreshGrant { token, expires_at: None, issued_at: None });
         Self { refresh, ..Self::of(environment, Identity::App(app), seed) }
     }
 
@@ -216,6 +221,7 @@ impl Session {
             environment,
             policy: Policy::default(),
             has_store: false,
+            is_shared: false,
             jitter: Jitter::new(seed),
             clock: ServerClock::default(),
             now: Timestamp::MIN,
@@ -268,15 +274,7 @@ impl Session {
     /// What to do next. Call it after every change, and when the time it named has come. Where sessions share a budget, what
     /// one of them gives back is a change for all that wait for the hour's places: poll those again soon.
     pub fn poll(&mut self, now: Timestamp, budget: &mut RateBudget) -> Action {
-        let now = self.advance(now);
-        self.remind(now);
-        self.doubt.catch_up(now);
-        if let Some(code) = &mut self.code {
-            code.begin(now);
-        }
-        if self.is_given_up(now) {
-            self.lose(now);
-        }
+        let now = self.look(now);
         loop {
             match &self.state {
                 State::Stopped(reason) => return Action::Stopped(reason.clone()),
@@ -299,6 +297,20 @@ impl Session {
                 },
             }
         }
+    }
+
+    /// What the time alone has changed.
+    fn look(&mut self, now: Timestamp) -> Timestamp {
+        let now = self.advance(now);
+        self.remind(now);
+        self.doubt.catch_up(now);
+        if let Some(code) = &mut self.code {
+            code.begin(now);
+        }
+        if self.is_given_up(now) {
+            self.lose(now);
+        }
+        now
     }
 
     /// The response to a request, of any status.

@@ -15,6 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
 use crate::budget::Operation;
+use crate::clock::{later, moved};
 use crate::grant::{MarketDataGrant, RefreshGrant};
 use crate::hosts::ApiHosts;
 use crate::penalty::PenaltyTicket;
@@ -22,6 +23,12 @@ use crate::secret::{AccessToken, MarketDataToken, RefreshToken};
 use crate::session::Postponed;
 use crate::session::refreshes::RefusedToken;
 use crate::stored::{self, Damage, Fields};
+
+mod history;
+
+pub(crate) use history::{History, is_default};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// The version that is written, and the newest that is read.
 const VERSION: u32 = 1;
@@ -51,6 +58,7 @@ pub(crate) struct Content {
     pub(crate) postponed: Option<Postponed>,
     pub(crate) refused: Vec<RefusedToken>,
     pub(crate) password_expires_at: Option<Timestamp>,
+    pub(crate) history: History,
 }
 
 #[derive(Debug, Clone)]
@@ -72,6 +80,46 @@ impl StoredSession {
     #[must_use]
     pub fn user_id(&self) -> Option<i64> {
         self.0.user_id
+    }
+
+    /// How long after it was taken something of it is still of use; nothing where that may be for ever. A store may drop
+    /// it then.
+    #[must_use]
+    pub fn keep_for(&self) -> Option<Duration> {
+        let content = &self.0;
+        let written_at = content.history.written_at?;
+        if content.refresh.as_ref().is_some_and(|refresh| refresh.expires_at.is_none()) {
+            return None;
+        }
+        let ends = [
+            self.expires_at(),
+            content.refresh.as_ref().and_then(|refresh| refresh.expires_at),
+            content.locked_until,
+            content.postponed.as_ref().map(|postponed| postponed.until),
+            content.history.counts_until(),
+        ];
+        let closed = content.closed_until.iter().map(|(_, until)| *until);
+        let refused = content.refused.iter().map(|refused| refused.until);
+        let end = ends.into_iter().flatten().chain(closed).chain(refused).fold(written_at, Timestamp::max);
+        // Some of these are times of the server's, whose clock may be as far away as this.
+        Some(Duration::try_from(end.duration_since(written_at)).unwrap_or_default().saturating_add(DAY))
+    }
+
+    /// The same as read at `now` by a machine whose clock may be another's, `age` after it was taken: every local time in
+    /// it is translated to the clock that shows `now`.
+    pub(crate) fn seen_at(mut self, now: Timestamp, age: Duration) -> Self {
+        let content = &mut self.0;
+        let Some(written_at) = content.history.written_at else { return self };
+        let by = now.duration_since(later(written_at, age));
+        content.locked_until = content.locked_until.map(|until| moved(until, by));
+        content.closed_until.iter_mut().for_each(|(_, until)| *until = moved(*until, by));
+        content.refused.iter_mut().for_each(|refused| refused.until = moved(refused.until, by));
+        if let Some(postponed) = &mut content.postponed {
+            postponed.until = moved(postponed.until, by);
+        }
+        content.clock_offset = content.clock_offset.map(|offset| offset.saturating_sub(by));
+        content.history.shift(by);
+        self
     }
 }
 
@@ -110,6 +158,8 @@ struct Form<'a> {
     refused_refresh_tokens: BTreeMap<String, Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     password_expires_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "History::is_empty")]
+    history: &'a History,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -128,6 +178,8 @@ struct SecretForm<'a> {
     token: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expires_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    issued_at: Option<Timestamp>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -138,9 +190,9 @@ struct PostponedForm<'a> {
     until: Timestamp,
 }
 
-#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Serialize, Deserialize, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "lowercase")]
-enum OperationForm {
+pub(crate) enum OperationForm {
     AccessTokenRequest,
     RenewAccessToken,
     OAuthToken,
@@ -179,15 +231,17 @@ impl Serialize for StoredSession {
             market_data: grant.market_data.as_ref().map(|market_data| SecretForm {
                 token: market_data.token.expose().into(),
                 expires_at: Some(market_data.expires_at),
+                issued_at: None,
             }),
         });
         let form = Form {
             version: VERSION,
             access,
-            refresh: content
-                .refresh
-                .as_ref()
-                .map(|refresh| SecretForm { token: refresh.token.expose().into(), expires_at: refresh.expires_at }),
+            refresh: content.refresh.as_ref().map(|refresh| SecretForm {
+                token: refresh.token.expose().into(),
+                expires_at: refresh.expires_at,
+                issued_at: refresh.issued_at,
+            }),
             user_id: content.user_id,
             hosts: content.hosts.iter().map(|(key, host)| (key.into(), host.into())).collect(),
             clock_offset_ms: content.clock_offset.map(|offset| i64::try_from(offset.as_millis()).unwrap_or_default()),
@@ -205,6 +259,7 @@ impl Serialize for StoredSession {
                 .map(|token| (token.fingerprint.clone(), token.until))
                 .collect(),
             password_expires_at: content.password_expires_at,
+            history: &content.history,
         };
         form.serialize(serializer)
     }
@@ -228,6 +283,7 @@ fn read(mut fields: Fields) -> Result<Content, Damage> {
         refresh: refresh.map(|stored| RefreshGrant {
             token: RefreshToken::new(stored.token.into_owned()),
             expires_at: stored.expires_at,
+            issued_at: stored.issued_at,
         }),
         user_id: fields.take("userId")?,
         hosts: hosts.iter().map(|(key, host)| (key.as_str(), host.as_str())).collect(),
@@ -243,6 +299,7 @@ fn read(mut fields: Fields) -> Result<Content, Damage> {
         }),
         refused: refused.into_iter().map(|(fingerprint, until)| RefusedToken { fingerprint, until }).collect(),
         password_expires_at: fields.take("passwordExpiresAt")?,
+        history: fields.take("history")?,
     })
 }
 

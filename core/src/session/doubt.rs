@@ -103,6 +103,16 @@ impl Doubt {
         }
     }
 
+    /// Another session of the user has verified its token: it counts in the same ration.
+    pub(super) fn learn(&mut self, verified_at: Option<Timestamp>) {
+        self.last = self.last.max(verified_at);
+    }
+
+    /// When the last verifying renewal was asked for.
+    pub(super) fn verified_at(&self) -> Option<Timestamp> {
+        self.last
+    }
+
     /// The server has said that the token is dead: whether that is verified now. If not, it will be.
     fn is_told_dead(&mut self, now: Timestamp) -> bool {
         self.told_dead.get_or_insert(now);

@@ -4,10 +4,12 @@
 use alloc::collections::VecDeque;
 use core::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
-use crate::clock::later;
+use crate::clock::{later, merge, moved};
 use crate::error::ONE_HOUR;
+use crate::stored_session::is_default;
 
 /// Successful logins, and those that may have been, stay under four an hour.
 const PER_HOUR: usize = 3;
@@ -18,17 +20,25 @@ const KICK: Duration = Duration::from_secs(15 * 60);
 /// After this time without a loss, kicks are forgotten.
 const FORGOTTEN: Duration = Duration::from_secs(2 * 3600);
 
-#[derive(Debug, Clone, Default)]
-pub(super) struct LogIns {
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct LogIns {
     /// Whether the credentials have ever brought a token.
+    #[serde(skip)]
     pub(super) worked_before: bool,
+    #[serde(skip_serializing_if = "is_default")]
     refused_since: bool,
     /// The one further try after a refusal.
+    #[serde(skip_serializing_if = "is_default")]
     retry_at: Option<Timestamp>,
     /// After a kick.
+    #[serde(skip_serializing_if = "is_default")]
     not_before: Option<Timestamp>,
+    #[serde(skip_serializing_if = "is_default")]
     counted: VecDeque<Timestamp>,
+    #[serde(skip_serializing_if = "is_default")]
     last_loss: Option<Timestamp>,
+    #[serde(skip_serializing_if = "is_default")]
     kicks: u32,
 }
 
@@ -54,9 +64,44 @@ impl LogIns {
         self.retry_at = None;
     }
 
+    /// Takes over what another session of the user knows. That its credentials were refused keeps these from being tried
+    /// only where they are not `fresh`: whoever starts a program anew may have mended them.
+    pub(super) fn learn(&mut self, other: Self, is_fresh: bool) {
+        self.not_before = self.not_before.max(other.not_before);
+        if other.last_loss > self.last_loss {
+            self.last_loss = other.last_loss;
+            self.kicks = other.kicks;
+        }
+        merge(&mut self.counted, other.counted);
+        self.keep_newest();
+        if !is_fresh {
+            self.refused_since |= other.refused_since;
+            self.retry_at = self.retry_at.max(other.retry_at);
+        }
+    }
+
+    /// The same by a clock that is ahead by so much.
+    pub(crate) fn shift(&mut self, by: SignedDuration) {
+        for moment in [&mut self.retry_at, &mut self.not_before, &mut self.last_loss].into_iter().flatten() {
+            *moment = moved(*moment, by);
+        }
+        self.counted.iter_mut().for_each(|moment| *moment = moved(*moment, by));
+    }
+
+    /// The last moment at which something of this still counts.
+    pub(crate) fn counts_until(&self) -> Option<Timestamp> {
+        let counted = self.counted.back().map(|counted| later(*counted, ONE_HOUR));
+        let loss = self.last_loss.map(|loss| later(loss, FORGOTTEN));
+        self.retry_at.max(self.not_before).max(counted).max(loss)
+    }
+
     /// A login that opened a session, or may have.
     pub(super) fn count(&mut self, now: Timestamp) {
         self.counted.push_back(now);
+        self.keep_newest();
+    }
+
+    fn keep_newest(&mut self) {
         while self.counted.len() > PER_HOUR {
             self.counted.pop_front();
         }

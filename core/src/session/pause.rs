@@ -3,9 +3,11 @@
 
 use core::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
-use crate::clock::later;
+use crate::clock::{later, moved};
+use crate::stored_session::is_default;
 
 /// The first pause after a fault.
 const FIRST: Duration = Duration::from_secs(1);
@@ -32,9 +34,12 @@ impl Jitter {
 }
 
 /// Faults in a row, and how long to keep quiet after the last of them.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Pause {
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Pause {
+    #[serde(skip_serializing_if = "is_default")]
     faults: u32,
+    #[serde(skip_serializing_if = "is_default")]
     until: Option<Timestamp>,
 }
 
@@ -61,8 +66,20 @@ impl Pause {
         until
     }
 
-    pub(super) fn until(&self) -> Option<Timestamp> {
+    pub(crate) fn until(&self) -> Option<Timestamp> {
         self.until
+    }
+
+    /// Keeps quiet for as long as another session does.
+    pub(super) fn learn(&mut self, other: &Self) {
+        if other.until > self.until {
+            self.clone_from(other);
+        }
+    }
+
+    /// The same by a clock that is ahead by so much.
+    pub(crate) fn shift(&mut self, by: SignedDuration) {
+        self.until = self.until.map(|until| moved(until, by));
     }
 }
 

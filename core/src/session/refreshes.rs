@@ -118,7 +118,7 @@ mod tests {
     }
 
     fn token(text: &str, end: Option<i64>) -> RefreshGrant {
-        RefreshGrant { token: RefreshToken::new(text), expires_at: end.map(at) }
+        RefreshGrant { token: RefreshToken::new(text), expires_at: end.map(at), issued_at: None }
     }
 
     /// A token that was refused twice at the start.

@@ -110,6 +110,7 @@ impl Session {
         }
         self.log_ins.uncount(exchange.sent);
         self.ticket = None;
+        self.note();
         match self.log_ins.refused(now) {
             Some(retry_at) if !is_malformed(&error) => self.tell(now, EventKind::Refused { error, retry_at }),
             _ => self.stop(now, StopReason::Refused(error)),
@@ -140,6 +141,7 @@ impl Session {
             RefreshRefusal::TryAgainAt(at) => {
                 let wait = Duration::try_from(at.duration_since(now)).unwrap_or_default();
                 let retry_at = self.pause.for_at_least(now, wait);
+                self.note();
                 let trouble = Trouble::Server(error);
                 self.tell(now, EventKind::Failed { operation: Operation::Refresh, trouble, retry_at });
             }
@@ -180,6 +182,7 @@ impl Session {
         if let Some(held) = &mut self.held {
             held.lost = true;
         }
+        self.note();
         if !was_alive {
             return;
         }
@@ -234,6 +237,7 @@ impl Session {
             held.failed_renewals.add(now, self.last_sent);
         }
         let retry_at = self.pause.after_fault(now, at_least, self.policy.longest_pause(), &mut self.jitter);
+        self.note();
         self.tell(now, EventKind::Failed { operation, trouble, retry_at });
     }
 

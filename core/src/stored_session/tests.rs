@@ -8,6 +8,15 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
+const HISTORY: &str = r#"{
+    "writtenAt": "2026-11-24T14:00:01Z",
+    "logIns": { "notBefore": "2026-11-24T15:00:00Z", "counted": ["2026-11-24T14:00:00Z"], "kicks": 1 },
+    "sent": { "renewaccesstoken": ["2026-11-24T13:50:00Z", "2026-11-24T13:55:00Z"] },
+    "pause": { "faults": 2, "until": "2026-11-24T14:01:00Z" },
+    "verifiedAt": "2026-11-24T13:50:00Z",
+    "lostIssuedAt": "2026-11-24T12:00:00Z"
+}"#;
+
 fn full() -> StoredSession {
     StoredSession(Content {
         grant: Some(StoredGrant {
@@ -22,6 +31,7 @@ fn full() -> StoredSession {
         refresh: Some(RefreshGrant {
             token: RefreshToken::new("canary-refresh"),
             expires_at: Some(at("2026-11-25T16:00:00Z")),
+            issued_at: Some(at("2026-11-24T14:00:00Z")),
         }),
         user_id: Some(15460),
         hosts: ApiHosts::from_iter([("demo", "acme.ninjatrader.com"), ("unheardOf", "x.tradovate.com")]),
@@ -37,6 +47,7 @@ fn full() -> StoredSession {
         }),
         refused: vec![RefusedToken { fingerprint: "0f".into(), until: at("2026-11-24T20:00:00Z") }],
         password_expires_at: Some(at("2026-12-24T00:00:00Z")),
+        history: serde_json::from_str(HISTORY).unwrap(),
     })
 }
 
@@ -64,7 +75,8 @@ fn its_form_is_this() {
       },
       "refresh": {
         "token": "canary-refresh",
-        "expiresAt": "2026-11-25T16:00:00Z"
+        "expiresAt": "2026-11-25T16:00:00Z",
+        "issuedAt": "2026-11-24T14:00:00Z"
       },
       "userId": 15460,
       "hosts": {
@@ -85,7 +97,29 @@ fn its_form_is_this() {
       "refusedRefreshTokens": {
         "0f": "2026-11-24T20:00:00Z"
       },
-      "passwordExpiresAt": "2026-12-24T00:00:00Z"
+      "passwordExpiresAt": "2026-12-24T00:00:00Z",
+      "history": {
+        "writtenAt": "2026-11-24T14:00:01Z",
+        "logIns": {
+          "notBefore": "2026-11-24T15:00:00Z",
+          "counted": [
+            "2026-11-24T14:00:00Z"
+          ],
+          "kicks": 1
+        },
+        "sent": {
+          "renewaccesstoken": [
+            "2026-11-24T13:50:00Z",
+            "2026-11-24T13:55:00Z"
+          ]
+        },
+        "pause": {
+          "faults": 2,
+          "until": "2026-11-24T14:01:00Z"
+        },
+        "verifiedAt": "2026-11-24T13:50:00Z",
+        "lostIssuedAt": "2026-11-24T12:00:00Z"
+      }
     }
     "#);
 }
@@ -166,4 +200,30 @@ fn it_prints_no_secret() {
     insta::assert_snapshot!(format!("{:?}", full()), @"
     StoredSession { user_id: Some(15460), expires_at: Some(2026-11-24T15:20:00Z), .. }
     ");
+}
+
+#[test]
+fn another_machines_times_are_translated_by_the_age_of_the_snapshot() {
+    // Written by a clock that is ten minutes ahead, and read a minute later.
+    let read = full().seen_at(at("2026-11-24T13:51:01Z"), Duration::from_secs(60));
+    assert_eq!(read.0.locked_until, Some(at("2026-11-24T15:50:00Z")));
+    assert_eq!(read.0.closed_until, [(Operation::Renew, at("2026-11-24T15:50:00Z"))]);
+    assert_eq!(read.0.postponed.as_ref().unwrap().until, at("2026-11-24T13:50:15Z"));
+    assert_eq!(read.0.refused[0].until, at("2026-11-24T19:50:00Z"));
+    assert_eq!(read.0.clock_offset, Some(SignedDuration::from_millis(500)));
+    assert_eq!(read.expires_at(), full().expires_at(), "that is the server's");
+    insta::assert_snapshot!(serde_json::to_string(&read.0.history).unwrap(), @r#"{"writtenAt":"2026-11-24T13:50:01Z","logIns":{"notBefore":"2026-11-24T14:50:00Z","counted":["2026-11-24T13:50:00Z"],"kicks":1},"sent":{"renewaccesstoken":["2026-11-24T13:40:00Z","2026-11-24T13:45:00Z"]},"pause":{"faults":2,"until":"2026-11-24T13:51:00Z"},"verifiedAt":"2026-11-24T13:40:00Z","lostIssuedAt":"2026-11-24T12:00:00Z"}"#);
+}
+
+#[test]
+fn it_is_worth_keeping_as_long_as_anything_in_it_is() {
+    let hours = |stored: &StoredSession| stored.keep_for().map(|time| time.as_secs() / 3600);
+    assert_eq!(hours(&full()), Some(26 + 24 - 1), "the refresh token, and a day for clocks that are wrong");
+    let mut stored = full();
+    stored.0.refresh = None;
+    assert_eq!(hours(&stored), Some(6 + 24 - 1), "the memory of a refused one");
+    stored.0.refused.clear();
+    assert_eq!(hours(&stored), Some(2 + 24 - 1), "the lock-out");
+    stored.0.refresh = Some(RefreshGrant { token: RefreshToken::new("t"), expires_at: None, issued_at: None });
+    assert_eq!(stored.keep_for(), None, "nobody knows the end of a refresh token");
 }

@@ -179,7 +179,8 @@ fn the_only_copy_of_a_refresh_token_is_not_given_away_for_a_snapshot_without_one
     world.run(Duration::from_secs(10));
     world.session.adopt(later(start(), minutes(6)), newer, &mut world.budget);
     world.run(minutes(10));
-    assert_eq!(world.token().as_deref(), Some("at-1"), "{}", world.trace());
+    assert_eq!(world.token().as_deref(), Some("newer"), "{}", world.trace());
+    assert!(world.run(minutes(300)).trace().contains("oauthtoken (rt-1)"), "{}", world.trace());
 }
 
 #[test]

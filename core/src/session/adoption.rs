@@ -1,0 +1,152 @@
+//! What others have stored: how a session takes it over, piece by piece, so that of each the newest is kept.
+
+use alloc::boxed::Box;
+
+use jiff::Timestamp;
+
+use super::snapshot::issued_at;
+use super::{EventKind, ExchangeId, Identity, Session, State, StopReason, Storing};
+use crate::budget::RateBudget;
+use crate::clock::{Exchange as Times, ServerClock};
+use crate::grant::{Grant, RefreshGrant};
+use crate::stored_session::{Content, History, StoredSession};
+
+impl Session {
+    /// Takes over a snapshot: at the start, after a restart, or while running, when another process has stored a newer
+    /// one. A token is taken over if it was issued later than the one that is held and is not for another user, and unless
+    /// a code waits to be exchanged, which is newer than any; so is a refresh token. Lock-outs always are, and so is what
+    /// was sent in the hour before.
+    pub fn adopt(&mut self, now: Timestamp, stored: StoredSession, budget: &mut RateBudget) {
+        let now = self.advance(now);
+        let StoredSession(content) = stored;
+        if let (Some(offset), false) = (content.clock_offset, self.clock.is_known()) {
+            self.clock = ServerClock::with_offset(offset);
+        }
+        self.take_over(now, content, budget);
+    }
+
+    pub(super) fn take_over(&mut self, now: Timestamp, mut content: Content, budget: &mut RateBudget) {
+        let history = core::mem::take(&mut content.history);
+        if let Some(until) = content.locked_until {
+            budget.lock_out(until);
+        }
+        for (operation, until) in &content.closed_until {
+            budget.close(*operation, *until);
+        }
+        self.log_ins.worked_before |= content.worked_before;
+        self.password_expires_at = self.password_expires_at.or(content.password_expires_at);
+        self.refreshes.learn(core::mem::take(&mut content.refused));
+        let History { log_ins, sent, pause, verified_at, lost_issued_at, .. } = history;
+        // Whoever starts a program anew may have mended its credentials.
+        let is_fresh = self.last_sent == ExchangeId(0) && self.held.is_none();
+        self.log_ins.learn(log_ins, is_fresh);
+        for (operation, sent) in sent {
+            budget.learn(operation.into(), sent);
+        }
+        self.doubt.learn(verified_at);
+        if self.code.is_some() || self.is_for_another_user(&content) {
+            return;
+        }
+        let newest = self.newest_issue();
+        let is_lost = newest.is_some() && lost_issued_at >= newest;
+        match (content.grant.as_ref().map(|grant| grant.issued_at), newest) {
+            // What came before the token that is held says nothing about it.
+            (Some(stored), Some(newest)) if stored < newest => return self.take_refresh(content.refresh),
+            (None, Some(_)) if !is_lost => return self.take_refresh(content.refresh),
+            (Some(stored), Some(newest)) if stored == newest => self.take_rest(content),
+            (None, _) if is_lost || content.refresh.is_none() => self.take_rest(content),
+            _ => self.take_grant(now, content),
+        }
+        self.pause.learn(&pause);
+        if is_lost {
+            self.learn_of_loss(now);
+        }
+    }
+
+    fn is_for_another_user(&self, content: &Content) -> bool {
+        let known = self.held.as_ref().map(|held| &held.grant).or(self.waiting()).and_then(|grant| grant.user_id);
+        known.zip(content.user_id).is_some_and(|(known, stored)| known != stored)
+    }
+
+    /// When the newest token was issued that is held, or waits to be stored.
+    pub(super) fn newest_issue(&self) -> Option<Timestamp> {
+        self.held.as_ref().map(|held| issued_at(&held.grant)).max(self.waiting().map(issued_at))
+    }
+
+    /// Whether a refresh token is newer than any that is held, or waits to be stored.
+    fn is_newer(&self, refresh: &RefreshGrant) -> bool {
+        let waiting = self.waiting().and_then(|waiting| waiting.refresh.as_ref());
+        waiting.or(self.refresh.as_ref()).is_none_or(|own| refresh.issued_at > own.issued_at)
+    }
+
+    /// The ticket and the refresh token of a snapshot whose access token is no other one.
+    fn take_rest(&mut self, content: Content) {
+        if matches!(self.state, State::Resting) && content.postponed.is_some() {
+            self.ticket = content.postponed.map(Box::new);
+        }
+        self.take_refresh(content.refresh);
+    }
+
+    /// A refresh token where it is newer, whatever the access token is that came with it.
+    fn take_refresh(&mut self, refresh: Option<RefreshGrant>) {
+        let Some(refresh) =
+            refresh.filter(|refresh| self.is_newer(refresh) && matches!(self.identity, Identity::App(_)))
+        else {
+            return;
+        };
+        if let State::Storing(Storing { grant: Some(waiting), .. }) = &mut self.state {
+            waiting.0.refresh = None;
+        }
+        self.refresh = Some(refresh);
+        self.refreshes.replaced();
+        if matches!(self.state, State::Stopped(StopReason::ConsentRequired)) {
+            self.resume_work();
+        }
+    }
+
+    /// A newer access token, with all that came with it.
+    fn take_grant(&mut self, now: Timestamp, content: Content) {
+        self.ticket = content.postponed.map(Box::new);
+        // What waits to be stored is older, but for the only copy of a refresh token.
+        let newer_refresh = self.waiting().and_then(|waiting| waiting.refresh.clone());
+        let newer_refresh =
+            newer_refresh.filter(|own| content.refresh.as_ref().is_none_or(|stored| stored.issued_at < own.issued_at));
+        if self.waiting().is_some() {
+            self.state = State::Resting;
+        }
+        if matches!(self.identity, Identity::App(_)) && newer_refresh.is_none() && content.refresh.is_some() {
+            self.refresh.clone_from(&content.refresh);
+            self.refreshes.replaced();
+        }
+        self.resume_work();
+        let Some(stored) = content.grant else { return };
+        let times = Times { sent: stored.issued_at, received: stored.issued_at, server_time: None };
+        let grant = Grant {
+            access_token: stored.access_token,
+            expires_at: stored.expires_at,
+            market_data: stored.market_data,
+            refresh: newer_refresh.clone().or(content.refresh),
+            user_id: content.user_id,
+            user_name: None,
+            hosts: content.hosts,
+            exchange: times,
+        };
+        if newer_refresh.is_some() {
+            return self.store(now, Some((grant, None)));
+        }
+        self.follow(now, &grant);
+        if grant.expires_at > self.clock.server_time(now) {
+            self.tell(now, EventKind::Adopted { expires_at: grant.expires_at });
+        }
+        self.hold(grant);
+    }
+
+    /// Another process has learnt that the token is dead.
+    fn learn_of_loss(&mut self, now: Timestamp) {
+        self.doubt.settle();
+        if let Some(held) = self.held.as_mut().filter(|held| !held.lost) {
+            held.lost = true;
+            self.tell(now, EventKind::SessionLost);
+        }
+    }
+}
