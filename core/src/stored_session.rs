@@ -4,6 +4,7 @@
 //! client secret. Whoever can read it can trade: store it as you would store a password.
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -43,7 +44,7 @@ const VERSION: u32 = 1;
 /// assert!(newer.unwrap_err().to_string().starts_with("a newer version of this library has written the session"));
 /// ```
 #[derive(Clone)]
-pub struct StoredSession(pub(crate) Content);
+pub struct StoredSession(pub(crate) Box<Content>);
 
 #[derive(Debug, Clone)]
 pub(crate) struct Content {
@@ -267,7 +268,7 @@ impl Serialize for StoredSession {
 
 impl<'de> Deserialize<'de> for StoredSession {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        stored::read(deserializer, "session", VERSION, read).map(Self)
+        stored::read(deserializer, "session", VERSION, read).map(|content| Self(Box::new(content)))
     }
 }
 

@@ -15,18 +15,21 @@ use tradovate_auth_core::{
     Action, Credentials, Environment, Event, EventKind, Operation, RequestBody, Session, SessionToken, StopReason,
     StoredSession, Verdict,
 };
+use tradovate_auth_store::{Revision, Stored};
 
 use crate::callback;
 use crate::clock::Clock;
 use crate::error::TokenError;
+use crate::fleet::{Fleet, Lease, LogIn, Seen, Step, lease_time};
 use crate::settings::Settings;
 use crate::token::Token;
-use crate::turn::Turn;
+use crate::turn::{Open, Turn};
 use crate::turns::{NoTurn, Rest, Turns};
 
 /// A session behind a lock, the token it has published, and whose turn it is to drive it.
 pub struct Shared {
     session: Mutex<Session>,
+    fleet: Option<Mutex<Fleet>>,
     token: ArcSwapOption<Published>,
     environment: ArcSwap<Environment>,
     turns: Mutex<Turns>,
@@ -50,6 +53,25 @@ pub enum Task {
     Send(Request<RequestBody>),
     /// Store this snapshot, then call [`Turn::stored`].
     Store(StoredSession),
+    /// Take the store's lease for this long, giving back one that is held; load; then call [`Turn::led`].
+    Lead(Duration),
+    /// Load from the store, then call [`Turn::looked`].
+    Look,
+    /// Save this snapshot if the record is the one that is known, then call [`Turn::saved`].
+    Save(StoredSession, Option<Revision>),
+    /// Give the lease back, then call [`Turn::released`].
+    Release,
+}
+
+/// Where a session is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Storage {
+    /// Nowhere.
+    None,
+    /// By a hook of the owner's, for this process alone.
+    Hook,
+    /// In a store that other processes use too.
+    Shared(LogIn),
 }
 
 /// Why there is nothing to do.
@@ -71,14 +93,20 @@ impl Shared {
     #[must_use]
     pub fn new(
         session: Session,
-        has_store: bool,
+        storage: Storage,
         mut settings: Settings,
         changed: impl Fn() + Send + Sync + 'static,
     ) -> Self {
         let clock = Clock::new();
         let mut session = session.with_policy(settings.policy);
-        if has_store {
-            session = session.with_store();
+        let mut fleet = None;
+        match storage {
+            Storage::None => {}
+            Storage::Hook => session = session.with_store(),
+            Storage::Shared(log_in) => {
+                session = session.with_shared_store();
+                fleet = Some(Mutex::new(Fleet::new(log_in)));
+            }
         }
         if let Some(stored) = settings.resume.take() {
             session.adopt(clock.now(), stored, &mut settings.budget.lock());
@@ -86,6 +114,7 @@ impl Shared {
         let environment = ArcSwap::from_pointee(session.environment().clone());
         let shared = Self {
             session: Mutex::new(session),
+            fleet,
             token: ArcSwapOption::empty(),
             environment,
             turns: Mutex::default(),
@@ -131,9 +160,29 @@ impl Shared {
             Err(NoTurn::Rest(rest)) => return Err(idle(now, rest)),
         };
         let turn = Turn::new(Arc::clone(self), claim);
+        match self.step() {
+            Step::Poll => {}
+            Step::Lead => {
+                let time = lease_time(self.settings.longest_turn());
+                return Ok((turn.opening(Open::Lead { begun: now, time }), Task::Lead(time)));
+            }
+            Step::Look => return Ok((turn.opening(Open::Look), Task::Look)),
+            Step::Save(snapshot, known) => return Ok((turn.opening(Open::LastWord), Task::Save(snapshot, known))),
+            Step::Release => return Ok((turn.opening(Open::Lease), Task::Release)),
+            Step::Rest(until) => {
+                turn.rest(Rest::Until(until));
+                return Err(idle(now, Rest::Until(until)));
+            }
+        }
         let rest = match self.poll() {
-            (Action::Send { id, request }, _) => return Ok((turn.sending(id), Task::Send(request))),
-            (Action::Store { id, snapshot }, _) => return Ok((turn.storing(id), Task::Store(snapshot))),
+            (Action::Send { id, request }, _) => return Ok((turn.opening(Open::Answer(id)), Task::Send(request))),
+            (Action::Store { id, snapshot }, _) => {
+                let task = match &self.fleet {
+                    Some(fleet) => Task::Save(snapshot, lock(fleet).known()),
+                    None => Task::Store(snapshot),
+                };
+                return Ok((turn.opening(Open::Store(id)), task));
+            }
             (Action::Stopped(reason), _) => Rest::Stopped(reason),
             (Action::Wait { until }, unsettled) if unsettled => {
                 Rest::Until(until.min(now.saturating_add(UNSETTLED).unwrap_or(until)))
@@ -143,6 +192,60 @@ impl Shared {
         };
         turn.rest(rest.clone());
         Err(idle(now, rest))
+    }
+
+    /// What has to be done about the store before the session may be polled.
+    fn step(&self) -> Step {
+        let Some(fleet) = &self.fleet else { return Step::Poll };
+        self.with(|session, now| {
+            let budget = self.settings.budget.lock();
+            let pending = session.pending(now, &budget);
+            let mut fleet = lock(fleet);
+            if fleet.leads()
+                && let Some(snapshot) = session.last_word(now, &budget)
+            {
+                return Step::Save(snapshot, fleet.known());
+            }
+            fleet.step(now, pending, self.settings.longest_turn())
+        })
+    }
+
+    /// Whether the lease is ours now, where it was asked for, and what was loaded.
+    pub(crate) fn heard(&self, lease: Option<Lease>, loaded: Result<Option<Stored>, String>) {
+        self.with_fleet(|fleet, session, now| {
+            let seen = match loaded {
+                Ok(stored) => {
+                    if let Some(lease) = lease {
+                        fleet.led(now, lease);
+                    }
+                    fleet.loaded(now, stored)
+                }
+                Err(reason) => fleet.has_failed(now, reason),
+            };
+            match seen {
+                Seen::Record(stored) => session.synchronize(now, stored, &mut self.settings.budget.lock()),
+                Seen::Trouble { reason, is_new, retry_at } if is_new => session.store_unusable(now, reason, retry_at),
+                Seen::Trouble { .. } => {}
+            }
+        });
+    }
+
+    /// The store may hold another record than the one that is [known](Self::known_revision).
+    pub fn store_has_changed(&self) {
+        self.with_fleet(|fleet, _, _| fleet.has_changed());
+        self.wake();
+    }
+
+    /// The record of the store that the session is in step with.
+    #[must_use]
+    pub fn known_revision(&self) -> Option<Revision> {
+        self.fleet.as_ref().and_then(|fleet| lock(fleet).known())
+    }
+
+    pub(crate) fn with_fleet(&self, act: impl FnOnce(&mut Fleet, &mut Session, Timestamp)) {
+        if let Some(fleet) = &self.fleet {
+            self.with(|session, now| act(&mut lock(fleet), session, now));
+        }
     }
 
     /// What the session wants done, and whether what the budget allows may soon be more.
@@ -252,7 +355,10 @@ impl Shared {
     fn tell(&self, event: &Event) {
         tracing::info!(target: "tradovate_auth::session", "{event}");
         let trouble = match &event.kind {
-            EventKind::LoggedIn { .. } | EventKind::Renewed { .. } | EventKind::Refreshed { .. } => Some(None),
+            EventKind::LoggedIn { .. }
+            | EventKind::Renewed { .. }
+            | EventKind::Refreshed { .. }
+            | EventKind::Adopted { .. } => Some(None),
             EventKind::Failed { .. }
             | EventKind::Postponed { .. }
             | EventKind::CaptchaAsked { .. }
@@ -260,7 +366,8 @@ impl Shared {
             | EventKind::Refused { .. }
             | EventKind::RefreshRefused { .. }
             | EventKind::PossiblyKicked { .. }
-            | EventKind::StoreFailed { .. } => Some(Some(event.to_string())),
+            | EventKind::StoreFailed { .. }
+            | EventKind::StoreUnusable { .. } => Some(Some(event.to_string())),
             _ => None,
         };
         if let Some(trouble) = trouble {

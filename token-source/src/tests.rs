@@ -14,7 +14,7 @@ fn shared(budget: &SharedBudget) -> Arc<Shared> {
     let environment = Environment::custom(BaseUrl::parse("http://127.0.0.1:1/v1").unwrap());
     let settings = Settings { budget: budget.clone(), ..Settings::new(&environment) };
     let session = Session::new(environment, Credentials::new("trader", "password"), 7);
-    Arc::new(Shared::new(session, false, settings, || ()))
+    Arc::new(Shared::new(session, Storage::None, settings, || ()))
 }
 
 fn answer(status: u16, date: Option<Timestamp>, body: &str) -> Response<ResponseBody> {
@@ -85,7 +85,7 @@ fn whatever_changes_is_told() {
     let count = move || {
         counted.fetch_add(1, Ordering::SeqCst);
     };
-    let shared = Arc::new(Shared::new(session, false, settings, count));
+    let shared = Arc::new(Shared::new(session, Storage::None, settings, count));
     let tells = |act: &dyn Fn()| {
         let before = told.load(Ordering::SeqCst);
         act();

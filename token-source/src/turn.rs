@@ -1,10 +1,14 @@
 //! [`Turn`]: the right to do the next thing for a session, which ends with what came of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Response;
+use jiff::Timestamp;
 use tradovate_auth_core::{CallError, ExchangeId, Failure, ResponseBody};
+use tradovate_auth_store::{Revision, Stored};
 
+use crate::fleet::Lease;
 use crate::shared::Shared;
 use crate::turns::{Claim, Rest};
 
@@ -20,12 +24,21 @@ pub struct Turn {
     rest: Option<Rest>,
 }
 
-/// What the session waits for.
+/// What is waited for.
 #[derive(Debug, Clone, Copy)]
-enum Open {
+pub(crate) enum Open {
     Nothing,
     Answer(ExchangeId),
     Store(ExchangeId),
+    /// The lease, which was asked for at that time, for so long.
+    Lead {
+        begun: Timestamp,
+        time: Duration,
+    },
+    Look,
+    LastWord,
+    /// That the lease is given back.
+    Lease,
 }
 
 impl Turn {
@@ -33,13 +46,8 @@ impl Turn {
         Self { shared, claim, open: Open::Nothing, begun: false, rest: None }
     }
 
-    pub(crate) fn sending(mut self, id: ExchangeId) -> Self {
-        self.open = Open::Answer(id);
-        self
-    }
-
-    pub(crate) fn storing(mut self, id: ExchangeId) -> Self {
-        self.open = Open::Store(id);
+    pub(crate) fn opening(mut self, open: Open) -> Self {
+        self.open = open;
         self
     }
 
@@ -63,6 +71,26 @@ impl Turn {
         self.settle_store(stored);
     }
 
+    /// Whether the lease is ours now, and what the store holds; or why it can't be used.
+    pub fn led(mut self, result: Result<(bool, Option<Stored>), String>) {
+        self.settle_look(result);
+    }
+
+    /// What the store holds, or why it can't be used.
+    pub fn looked(mut self, result: Result<Option<Stored>, String>) {
+        self.settle_look(result.map(|stored| (false, stored)));
+    }
+
+    /// The new revision, nothing where others were before us, or why the store can't be used.
+    pub fn saved(mut self, result: Result<Option<Revision>, String>) {
+        self.settle_save(result);
+    }
+
+    /// The lease is given back, or runs out by itself.
+    pub fn released(mut self) {
+        self.settle_lease();
+    }
+
     fn settle_answer(&mut self, result: Result<Response<ResponseBody>, Failure>) {
         let Open::Answer(id) = self.open else { return };
         self.open = Open::Nothing;
@@ -77,6 +105,44 @@ impl Turn {
         });
     }
 
+    fn settle_look(&mut self, result: Result<(bool, Option<Stored>), String>) {
+        let (is_ours, loaded) = match result {
+            Ok((is_ours, stored)) => (is_ours, Ok(stored)),
+            Err(reason) => (false, Err(reason)),
+        };
+        let lease = match self.open {
+            Open::Lead { begun, time } => Some(Lease { begun, time, is_ours }),
+            Open::Look => None,
+            _ => return,
+        };
+        self.open = Open::Nothing;
+        self.shared.heard(lease, loaded);
+    }
+
+    fn settle_save(&mut self, result: Result<Option<Revision>, String>) {
+        let Ok(revision) = result
+            .inspect_err(|reason| tracing::warn!(target: "tradovate_auth::session", "the shared store: {reason}"))
+        else {
+            return self.settle_store(false);
+        };
+        let open = std::mem::replace(&mut self.open, Open::Nothing);
+        self.shared.with_fleet(|fleet, session, now| {
+            fleet.saved(revision);
+            match (open, revision) {
+                (Open::Store(id), Some(_)) => session.stored(now, id),
+                (Open::Store(id), None) => session.store_overtaken(now, id),
+                _ => {}
+            }
+        });
+    }
+
+    fn settle_lease(&mut self) {
+        if let Open::Lease = self.open {
+            self.open = Open::Nothing;
+            self.shared.with_fleet(|fleet, _, _| fleet.released());
+        }
+    }
+
     fn settle_store(&mut self, stored: bool) {
         let Open::Store(id) = self.open else { return };
         self.open = Open::Nothing;
@@ -87,7 +153,9 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         self.settle_answer(Err(if self.begun { Failure::MaybeSent } else { Failure::NotSent }));
+        self.settle_look(Err("it gave no answer".into()));
         self.settle_store(false);
+        self.settle_lease();
         let rest = self.rest.take();
         self.shared.change(|turns| match rest {
             Some(rest) => turns.rest(self.claim, rest),

@@ -1,9 +1,11 @@
 //! [`Keeper`]: renews ahead of expiry in a task of its own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
+use tradovate_auth_store::Revision;
 use tradovate_auth_token_source::{Idle, LONGEST_SLEEP};
 
 use crate::token_source::Inner;
@@ -12,11 +14,22 @@ use crate::token_source::Inner;
 /// brought to its end in the background, so that its answer is not lost.
 #[derive(Debug)]
 #[must_use = "the session is kept alive only as long as the keeper lives"]
-pub struct Keeper(JoinHandle<()>);
+pub struct Keeper {
+    keeps: JoinHandle<()>,
+    watches: Option<JoinHandle<()>>,
+}
+
+/// How long a store is asked for changes at a time.
+const SLICE: Duration = Duration::from_secs(15);
+
+/// How long a look at the store is waited for.
+const MOMENT: Duration = Duration::from_millis(500);
 
 impl Keeper {
     pub(crate) fn start(source: Arc<Inner>) -> Self {
-        Self(tokio::spawn(async move { keep(&source).await }))
+        let watched = Arc::clone(&source);
+        let watches = source.storage.shared().is_some().then(|| tokio::spawn(async move { watch(&watched).await }));
+        Self { keeps: tokio::spawn(async move { keep(&source).await }), watches }
     }
 }
 
@@ -33,8 +46,38 @@ async fn keep(source: &Arc<Inner>) {
     }
 }
 
+/// Has the source look whenever the store that it shares tells of a change.
+async fn watch(source: &Arc<Inner>) {
+    let Some(store) = source.storage.shared() else { return };
+    loop {
+        let known = source.shared.known_revision();
+        let begun = Instant::now();
+        match store.changed(known, SLICE).await {
+            Ok(()) if begun.elapsed() >= SLICE => {}
+            Ok(()) => {
+                source.shared.store_has_changed();
+                wait_for_look(source, known).await;
+            }
+            Err(_) => wait_for_look(source, known).await,
+        }
+    }
+}
+
+/// Waits until the source is in step with another record, for a moment at most.
+async fn wait_for_look(source: &Inner, known: Option<Revision>) {
+    let looked = async {
+        let mut changes = source.changes();
+        while source.shared.known_revision() == known && changes.changed().await.is_ok() {}
+    };
+    // Over or not, the store is asked again.
+    let _ = timeout(MOMENT, looked).await;
+}
+
 impl Drop for Keeper {
     fn drop(&mut self) {
-        self.0.abort();
+        self.keeps.abort();
+        if let Some(watches) = &self.watches {
+            watches.abort();
+        }
     }
 }

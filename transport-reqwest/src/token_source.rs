@@ -4,7 +4,6 @@
 //! it; so a caller that is cancelled cancels no exchange. Nobody waits while a token is held.
 
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,17 +14,14 @@ use tradovate_auth_core::{
     AuthorizedCode, BaseUrl, BuildError, CallError, Credentials, Environment, Event, Grant, OAuthApp, Policy, Purpose,
     RefreshToken, SecureUrl, Session, StoredSession, Verdict,
 };
-use tradovate_auth_token_source::{Idle, Patience, Settings, Shared, SharedBudget, Task, Token, TokenError, Turn};
+use tradovate_auth_store::{AsyncStore, SessionName};
+use tradovate_auth_token_source::{
+    Idle, LogIn, Patience, Settings, Shared, SharedBudget, Task, Token, TokenError, Turn,
+};
 
 use crate::client::Client;
 use crate::keeper::Keeper;
-
-/// Why a snapshot could not be stored.
-pub type StoreError = Box<dyn std::error::Error + Send + Sync>;
-
-type Saving = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>;
-
-type Store = Box<dyn Fn(StoredSession) -> Saving + Send + Sync>;
+use crate::storage::{Answer, InStore, SharedStore, Storage, StoreError};
 
 /// A valid token whenever one is asked for. Cheap to clone; clones are the same source. It lives on tokio, with any
 /// number of threads.
@@ -74,11 +70,11 @@ pub struct TokenSource {
 }
 
 pub(crate) struct Inner {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     /// Sees each change of the session.
     changes: watch::Receiver<()>,
     client: Client,
-    store: Option<Store>,
+    pub(crate) storage: Storage,
 }
 
 impl TokenSource {
@@ -88,6 +84,33 @@ impl TokenSource {
     /// [`CallError::Io`] when TLS can't be set up.
     pub fn new(environment: Environment, credentials: Credentials) -> Result<Self, CallError> {
         Self::builder(environment, credentials).build()
+    }
+
+    /// A source for a user with a password whose session is that of all processes with the same store: see
+    /// [`TokenSourceBuilder::shared`]. They are told apart by the host that is logged in to and the user's name.
+    ///
+    /// ```no_run
+    /// use tradovate_auth_core::{Credentials, Environment};
+    /// use tradovate_auth_reqwest::{FromEnv, TokenSource};
+    /// use tradovate_auth_store::FileStore;
+    ///
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tokens = TokenSource::shared(FileStore::user()?, Environment::demo(), Credentials::from_env()?)?;
+    /// let _keeper = tokens.keep_alive(); // learns of what others do, and renews where none of them has
+    /// let authorization = tokens.token().await?.header();
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`CallError::Io`] when TLS can't be set up.
+    pub fn shared(
+        store: impl AsyncStore,
+        environment: Environment,
+        credentials: Credentials,
+    ) -> Result<Self, CallError> {
+        let name = SessionName::of_user(&environment, &credentials);
+        Self::builder(environment, credentials).shared(store, name).build()
     }
 
     /// The same with settings.
@@ -247,17 +270,28 @@ impl Inner {
                     let endpoint = request.uri().path().rsplit('/').next().unwrap_or_default();
                     turn.answered(self.client.carry(endpoint, &request).await);
                 }
-                Task::Store(snapshot) => {
-                    let stored = match &self.store {
-                        Some(store) => store(snapshot).await.is_ok(),
-                        None => true,
-                    };
-                    turn.stored(stored);
+                Task::Store(snapshot) => turn.stored(self.storage.save(snapshot).await.is_ok()),
+                Task::Lead(time) => turn.led(in_store(self.storage.shared().map(|store| store.lead(time))).await),
+                Task::Look => turn.looked(in_store(self.storage.shared().map(SharedStore::load)).await),
+                Task::Save(snapshot, known) => {
+                    turn.saved(in_store(self.storage.shared().map(|store| store.save(snapshot, known))).await);
+                }
+                Task::Release => {
+                    let _ = in_store(self.storage.shared().map(SharedStore::release)).await;
+                    turn.released();
                 }
             }
             let Ok(next) = self.shared.next() else { return };
             (turn, task) = next;
         }
+    }
+}
+
+/// What a store answers. Where there is none, nothing is asked of it.
+async fn in_store<T>(answer: Option<Answer<'_, T>>) -> Result<T, String> {
+    match answer {
+        Some(answer) => answer.await,
+        None => Err("there is none".into()),
     }
 }
 
@@ -267,14 +301,22 @@ pub struct TokenSourceBuilder {
     session: Session,
     environment: Environment,
     client: Option<Client>,
-    store: Option<Store>,
+    storage: Storage,
+    log_in: LogIn,
     settings: Settings,
 }
 
 impl TokenSourceBuilder {
     fn of(environment: Environment, session: impl FnOnce(u64) -> Session) -> Self {
         let settings = Settings::new(&environment);
-        Self { session: session(settings.seed), environment, client: None, store: None, settings }
+        Self {
+            session: session(settings.seed),
+            environment,
+            client: None,
+            storage: Storage::None,
+            log_in: LogIn::default(),
+            settings,
+        }
     }
 
     /// Uses a client of yours: its connections, time-out and limits.
@@ -316,10 +358,27 @@ impl TokenSourceBuilder {
         F: Future<Output = Result<(), E>> + Send + 'static,
         E: Into<StoreError>,
     {
-        self.store = Some(Box::new(move |snapshot| {
+        self.storage = Storage::Hook(Box::new(move |snapshot| {
             let saving = save(snapshot);
             Box::pin(async move { saving.await.map_err(Into::into) })
         }));
+        self
+    }
+
+    /// Shares the session with all processes that use the same store and name: to Tradovate they are one client.
+    ///
+    /// Any of them may log in or renew; while one does, the others wait, and use what it has stored. So nothing is sent
+    /// without the store: while it can't be reached, the token that is held is used as long as it is good. A source with a
+    /// [keeper](TokenSource::keep_alive) learns of what others do within a second; one without looks when it has no token.
+    /// It takes the place of [`Self::store`].
+    pub fn shared(mut self, store: impl AsyncStore, name: SessionName) -> Self {
+        self.storage = Storage::Shared(Box::new(InStore::new(store, name)));
+        self
+    }
+
+    /// When a source that shares its session may log in: when it is needed, unless set.
+    pub fn log_in(mut self, log_in: LogIn) -> Self {
+        self.log_in = log_in;
         self
     }
 
@@ -340,8 +399,9 @@ impl TokenSourceBuilder {
         };
         let (sender, changes) = watch::channel(());
         let settings = Settings { timeout: client.timeout(), ..self.settings };
-        let shared = Shared::new(self.session, self.store.is_some(), settings, move || sender.send_replace(()));
-        Ok(TokenSource { inner: Arc::new(Inner { shared: Arc::new(shared), changes, client, store: self.store }) })
+        let storage = self.storage;
+        let shared = Shared::new(self.session, storage.kind(self.log_in), settings, move || sender.send_replace(()));
+        Ok(TokenSource { inner: Arc::new(Inner { shared: Arc::new(shared), changes, client, storage }) })
     }
 }
 

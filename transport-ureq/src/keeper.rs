@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use tradovate_auth_store::Revision;
 use tradovate_auth_token_source::Idle;
 
 use crate::token_source::Inner;
@@ -24,6 +25,12 @@ pub struct Keeper {
 /// the one that drops it.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// How long a store is asked for changes at a time.
+const SLICE: Duration = Duration::from_secs(5);
+
+/// How long a look at the store is waited for.
+const MOMENT: Duration = Duration::from_millis(500);
+
 impl Keeper {
     pub(crate) fn start(source: Arc<Inner>) -> std::io::Result<Self> {
         let over = Arc::new(AtomicBool::new(false));
@@ -33,6 +40,10 @@ impl Keeper {
             let _running = running;
             keep(&keeps, &told);
         })?;
+        if source.storage.shared().is_some() {
+            let (watches, told) = (Arc::clone(&source), Arc::clone(&over));
+            thread::Builder::new().name("tradovate-auth-watch".into()).spawn(move || watch(&watches, &told))?;
+        }
         Ok(Self { source, over, ended })
     }
 }
@@ -50,6 +61,37 @@ fn keep(source: &Arc<Inner>, over: &AtomicBool) {
             Idle::Stopped(_) => Duration::MAX,
         };
         source.changes.sleep(seen, time);
+    }
+}
+
+/// Has the source look whenever the store that it shares tells of a change. The store is asked in slices, after each of
+/// which a keeper that is dropped ends this too.
+fn watch(source: &Arc<Inner>, over: &AtomicBool) {
+    let Some(store) = source.storage.shared() else { return };
+    while !over.load(Ordering::SeqCst) {
+        let known = source.shared.known_revision();
+        let begun = Instant::now();
+        match source.shared.call_back(|| store.changed(known, SLICE)) {
+            Ok(()) if begun.elapsed() >= SLICE => {}
+            Ok(()) => {
+                source.shared.store_has_changed();
+                wait_for_look(source, over, known);
+            }
+            Err(_) => wait_for_look(source, over, known),
+        }
+    }
+}
+
+/// Waits until the source is in step with another record, for a moment at most.
+fn wait_for_look(source: &Inner, over: &AtomicBool, known: Option<Revision>) {
+    let begun = Instant::now();
+    loop {
+        let seen = source.changes.count();
+        let left = MOMENT.saturating_sub(begun.elapsed());
+        if left.is_zero() || over.load(Ordering::SeqCst) || source.shared.known_revision() != known {
+            return;
+        }
+        source.changes.sleep(seen, left);
     }
 }
 

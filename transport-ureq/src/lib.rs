@@ -36,10 +36,13 @@
 mod client;
 mod keeper;
 mod middleware;
+mod storage;
 mod token_source;
 
 pub use client::Client;
 pub use keeper::Keeper;
 pub use middleware::BearerMiddleware;
-pub use token_source::{StoreError, TokenSource, TokenSourceBuilder};
-pub use tradovate_auth_token_source::{FromEnv, SharedBudget, Token, TokenError, entropy};
+pub use storage::StoreError;
+pub use token_source::{TokenSource, TokenSourceBuilder};
+pub use tradovate_auth_store as store;
+pub use tradovate_auth_token_source::{FromEnv, LogIn, SharedBudget, Token, TokenError, entropy};

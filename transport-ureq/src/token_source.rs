@@ -13,18 +13,15 @@ use tradovate_auth_core::{
     AuthorizedCode, BaseUrl, BuildError, Credentials, Environment, Event, Grant, OAuthApp, Policy, Purpose,
     RefreshToken, SecureUrl, Session, StoredSession, Verdict,
 };
+use tradovate_auth_store::{SessionName, Store};
 use tradovate_auth_token_source::{
-    Idle, LONGEST_SLEEP, Patience, Settings, Shared, SharedBudget, Task, Token, TokenError, Turn,
+    Idle, LONGEST_SLEEP, LogIn, Patience, Settings, Shared, SharedBudget, Task, Token, TokenError, Turn,
 };
 
 use crate::client::Client;
 use crate::keeper::Keeper;
 use crate::middleware::BearerMiddleware;
-
-type Store = Box<dyn Fn(&StoredSession) -> Result<(), StoreError> + Send + Sync>;
-
-/// Why a snapshot could not be stored.
-pub type StoreError = Box<dyn std::error::Error + Send + Sync>;
+use crate::storage::{InStore, SharedStore, Storage, StoreError};
 
 /// A valid token whenever one is asked for. Cheap to clone; clones are the same source.
 ///
@@ -50,7 +47,7 @@ pub(crate) struct Inner {
     pub(crate) shared: Arc<Shared>,
     pub(crate) changes: Arc<Changes>,
     client: Client,
-    store: Option<Store>,
+    pub(crate) storage: Storage,
 }
 
 /// Counts the changes of a session: whoever sleeps is woken by another number than it went to sleep with.
@@ -87,6 +84,25 @@ impl TokenSource {
     #[must_use]
     pub fn new(environment: Environment, credentials: Credentials) -> Self {
         Self::builder(environment, credentials).build()
+    }
+
+    /// A source for a user with a password whose session is that of all processes with the same store: see
+    /// [`TokenSourceBuilder::shared`]. They are told apart by the host that is logged in to and the user's name.
+    ///
+    /// ```no_run
+    /// use tradovate_auth_core::{Credentials, Environment};
+    /// use tradovate_auth_store::FileStore;
+    /// use tradovate_auth_ureq::{FromEnv, TokenSource};
+    ///
+    /// let tokens = TokenSource::shared(FileStore::user()?, Environment::demo(), Credentials::from_env()?);
+    /// let _keeper = tokens.keep_alive()?; // learns of what others do, and renews where none of them has
+    /// let authorization = tokens.token()?.header();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn shared(store: impl Store, environment: Environment, credentials: Credentials) -> Self {
+        let name = SessionName::of_user(&environment, &credentials);
+        Self::builder(environment, credentials).shared(store, name).build()
     }
 
     /// The same with settings.
@@ -241,6 +257,12 @@ impl Inner {
         }
     }
 
+    fn in_store<T>(&self, act: impl FnOnce(&(dyn SharedStore + 'static)) -> Result<T, String>) -> Result<T, String> {
+        // Without one nothing is asked for.
+        let store = self.storage.shared().ok_or("there is none")?;
+        self.shared.call_back(|| act(store))
+    }
+
     /// Does one thing, and what follows from it at once: what has come is stored, whether or not anybody still waits.
     fn carry(self: &Arc<Self>, mut turn: Turn, mut task: Task) {
         loop {
@@ -251,8 +273,17 @@ impl Inner {
                     turn.answered(self.client.carry(endpoint, &request));
                 }
                 Task::Store(snapshot) => {
-                    let save = || self.store.as_ref().is_none_or(|store| store(&snapshot).is_ok());
-                    turn.stored(self.shared.call_back(save));
+                    turn.stored(self.shared.call_back(|| self.storage.save(&snapshot).is_ok()));
+                }
+                Task::Lead(time) => turn.led(self.in_store(|store| store.lead(time))),
+                Task::Look => turn.looked(self.in_store(SharedStore::load)),
+                Task::Save(snapshot, known) => turn.saved(self.in_store(|store| store.save(&snapshot, known))),
+                Task::Release => {
+                    let _ = self.in_store(|store| {
+                        store.release();
+                        Ok(())
+                    });
+                    turn.released();
                 }
             }
             let Ok(next) = self.shared.next() else { return };
@@ -266,14 +297,21 @@ impl Inner {
 pub struct TokenSourceBuilder {
     session: Session,
     client: Client,
-    store: Option<Store>,
+    storage: Storage,
+    log_in: LogIn,
     settings: Settings,
 }
 
 impl TokenSourceBuilder {
     fn of(environment: Environment, session: impl FnOnce(u64) -> Session) -> Self {
         let settings = Settings::new(&environment);
-        Self { session: session(settings.seed), client: Client::new(environment), store: None, settings }
+        Self {
+            session: session(settings.seed),
+            client: Client::new(environment),
+            storage: Storage::None,
+            log_in: LogIn::default(),
+            settings,
+        }
     }
 
     /// Uses a client of yours: its agent, time-out and limits.
@@ -314,7 +352,24 @@ impl TokenSourceBuilder {
         mut self,
         save: impl Fn(&StoredSession) -> Result<(), E> + Send + Sync + 'static,
     ) -> Self {
-        self.store = Some(Box::new(move |snapshot| save(snapshot).map_err(Into::into)));
+        self.storage = Storage::Hook(Box::new(move |snapshot| save(snapshot).map_err(Into::into)));
+        self
+    }
+
+    /// Shares the session with all processes that use the same store and name: to Tradovate they are one client.
+    ///
+    /// Any of them may log in or renew; while one does, the others wait, and use what it has stored. So nothing is sent
+    /// without the store: while it can't be reached, the token that is held is used as long as it is good. A source with a
+    /// [keeper](TokenSource::keep_alive) learns of what others do within a second; one without looks when it has no token.
+    /// It takes the place of [`Self::store`].
+    pub fn shared(mut self, store: impl Store, name: SessionName) -> Self {
+        self.storage = Storage::Shared(Box::new(InStore::new(store, name)));
+        self
+    }
+
+    /// When a source that shares its session may log in: when it is needed, unless set.
+    pub fn log_in(mut self, log_in: LogIn) -> Self {
+        self.log_in = log_in;
         self
     }
 
@@ -331,8 +386,8 @@ impl TokenSourceBuilder {
         let changes = Arc::new(Changes::default());
         let told = Arc::clone(&changes);
         let settings = Settings { timeout: self.client.timeout(), ..self.settings };
-        let shared = Shared::new(self.session, self.store.is_some(), settings, move || told.tell());
-        let inner = Inner { shared: Arc::new(shared), changes, client: self.client, store: self.store };
+        let shared = Shared::new(self.session, self.storage.kind(self.log_in), settings, move || told.tell());
+        let inner = Inner { shared: Arc::new(shared), changes, client: self.client, storage: self.storage };
         TokenSource { inner: Arc::new(inner) }
     }
 }

@@ -18,7 +18,7 @@ impl Session {
     /// was sent in the hour before.
     pub fn adopt(&mut self, now: Timestamp, stored: StoredSession, budget: &mut RateBudget) {
         let now = self.advance(now);
-        let StoredSession(content) = stored;
+        let content = *stored.0;
         if let (Some(offset), false) = (content.clock_offset, self.clock.is_known()) {
             self.clock = ServerClock::with_offset(offset);
         }

@@ -130,6 +130,14 @@ pub enum EventKind {
         /// When.
         retry_at: Timestamp,
     },
+    /// The store that processes share can't be used: without it nothing is sent, and what is held is used as long as it is
+    /// good.
+    StoreUnusable {
+        /// What the store says, or what is wrong with what it holds.
+        reason: String,
+        /// When it is looked at again.
+        retry_at: Timestamp,
+    },
     /// The session does nothing more by itself.
     Stopped(StopReason),
 }
@@ -237,6 +245,9 @@ impl fmt::Display for EventKind {
                 f.write_str("the answer to a refresh is lost; its outcome is unknown, so a renewal comes first")
             }
             Self::StoreFailed { retry_at } => write!(f, "a snapshot was not stored; offered again at {retry_at:.0}"),
+            Self::StoreUnusable { reason, retry_at } => {
+                write!(f, "the shared store can't be used: {reason}; looked at again at {retry_at:.0}")
+            }
             Self::Stopped(reason) => write!(f, "stopped: {reason}"),
         }
     }

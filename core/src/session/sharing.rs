@@ -4,12 +4,13 @@
 //! it, has the session [`synchronize`](Session::synchronize) with what is stored, and only then polls: what others have
 //! done meanwhile is not done again.
 
+use alloc::string::String;
 use core::time::Duration;
 
 use jiff::Timestamp;
 
 use super::snapshot::issued_at;
-use super::{ExchangeId, Session, State, StopReason};
+use super::{EventKind, ExchangeId, Session, State, StopReason};
 use crate::budget::{Operation, RateBudget};
 use crate::clock::ServerClock;
 use crate::session::plan::Step;
@@ -54,7 +55,7 @@ impl Session {
     /// machine's clock, and what is held and not stored is offered to the store again.
     pub fn synchronize(&mut self, now: Timestamp, stored: Option<(StoredSession, Duration)>, budget: &mut RateBudget) {
         let now = self.advance(now);
-        let content = stored.map(|(stored, age)| stored.seen_at(now, age).0);
+        let content = stored.map(|(stored, age)| *stored.seen_at(now, age).0);
         let access = content.as_ref().and_then(|content| content.grant.as_ref()).map(|grant| grant.issued_at);
         let refresh = content.as_ref().and_then(|content| content.refresh.as_ref()).and_then(|token| token.issued_at);
         if let Some(content) = content {
@@ -84,6 +85,13 @@ impl Session {
             }
             _ => {}
         }
+    }
+
+    /// The store can't be reached, or what it holds can't be read: it is looked at again at `retry_at`. The reason is for
+    /// the user.
+    pub fn store_unusable(&mut self, now: Timestamp, reason: String, retry_at: Timestamp) {
+        let now = self.advance(now);
+        self.tell(now, EventKind::StoreUnusable { reason, retry_at });
     }
 
     /// What others should know of a session that has stopped because it was refused; once.

@@ -1,5 +1,6 @@
 //! From a session to its snapshot.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
 use jiff::Timestamp;
@@ -22,7 +23,7 @@ impl Session {
         let held = self.held.as_ref().filter(|held| !held.lost).map(|held| &held.grant);
         let grant = waiting.or(held);
         let closed = |operation| budget.closed_until(now, operation).map(|until| (operation, until));
-        StoredSession(Content {
+        StoredSession(Box::new(Content {
             grant: grant.map(StoredGrant::of),
             refresh: waiting.and_then(|grant| grant.refresh.clone()).or_else(|| self.refresh.clone()),
             user_id: waiting.or(self.held.as_ref().map(|held| &held.grant)).and_then(|grant| grant.user_id),
@@ -38,7 +39,7 @@ impl Session {
             refused: self.refreshes.remembered().to_vec(),
             password_expires_at: self.password_expires_at,
             history: self.history(now, budget),
-        })
+        }))
     }
 
     fn history(&self, now: Timestamp, budget: &RateBudget) -> History {

@@ -18,7 +18,7 @@ const HISTORY: &str = r#"{
 }"#;
 
 fn full() -> StoredSession {
-    StoredSession(Content {
+    StoredSession(Box::new(Content {
         grant: Some(StoredGrant {
             access_token: AccessToken::parse("canary-access").unwrap(),
             issued_at: at("2026-11-24T14:00:00Z"),
@@ -48,7 +48,7 @@ fn full() -> StoredSession {
         refused: vec![RefusedToken { fingerprint: "0f".into(), until: at("2026-11-24T20:00:00Z") }],
         password_expires_at: Some(at("2026-12-24T00:00:00Z")),
         history: serde_json::from_str(HISTORY).unwrap(),
-    })
+    }))
 }
 
 fn json(stored: &StoredSession) -> String {

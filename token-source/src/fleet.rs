@@ -1,0 +1,233 @@
+//! How a session is kept in step with a store that other processes use too: when to look, when to lead, and when a login
+//! is allowed.
+//!
+//! Pure bookkeeping, as that of turns: times come in as arguments. A process leads for as long as it holds the store's
+//! lease, which is as long as it has something to send or to store. All others look, and wait.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tradovate_auth_core::{Operation, Pending, StoredSession};
+use tradovate_auth_store::{Revision, Stored, Unreadable};
+
+/// When a process may open a session of its own, where the store has none that can be used. An open session is never
+/// given up for another.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LogIn {
+    /// Never: it uses what others store. It may renew.
+    Never,
+    /// When the store can be reached, and says twice within a second that it holds nothing, or what it holds has ended.
+    #[default]
+    WhenNeeded,
+    /// Also where what it holds can't be read: another session is stored in its place then.
+    EvenIfUnreadable,
+}
+
+/// What a process knows of the store.
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    log_in: LogIn,
+    /// The record that the session is in step with.
+    known: Option<Revision>,
+    /// Whether there may be a newer one.
+    is_stale: bool,
+    /// How long the lease is ours for sure.
+    leads_until: Option<Timestamp>,
+    /// Whether the session may log in, by what was last loaded.
+    may_log_in: bool,
+    /// When the store was first seen to hold nothing.
+    empty_since: Option<Timestamp>,
+    /// Why and until when the store is left alone.
+    rest: Option<Timestamp>,
+    failures: u32,
+    trouble: Option<String>,
+}
+
+/// What to do with the store.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// The session may be polled.
+    Poll,
+    /// Take the lease and load.
+    Lead,
+    /// Load.
+    Look,
+    /// Save this, since the session does nothing more by itself.
+    Save(StoredSession, Option<Revision>),
+    /// Give the lease back.
+    Release,
+    Rest(Timestamp),
+}
+
+/// The lease is taken for so much of the time that a request may take, so that there is time to store what it brings.
+const LEASE: (u32, u32) = (3, 2);
+
+/// How long the lease is taken for, where a request may take this long.
+pub(crate) fn lease_time(longest: Duration) -> Duration {
+    let (times, of) = LEASE;
+    longest.saturating_mul(times).checked_div(of).unwrap_or(longest)
+}
+
+/// The lease as it was asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lease {
+    pub(crate) begun: Timestamp,
+    pub(crate) time: Duration,
+    pub(crate) is_ours: bool,
+}
+
+/// What a look at the store has brought.
+pub(crate) enum Seen {
+    /// The session is to be synchronized with this.
+    Record(Option<(StoredSession, Duration)>),
+    /// Nothing that could be used, for this reason; to be told, unless it was before.
+    Trouble { reason: String, is_new: bool, retry_at: Timestamp },
+}
+
+/// Between looks at a store that another process leads, where nothing tells of changes.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// How long an empty store is given to be filled again by those who still hold what it has lost.
+const BELIEVED_EMPTY_AFTER: Duration = Duration::from_secs(1);
+
+/// The longest pause between tries to reach a store.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+impl Fleet {
+    pub(crate) fn new(log_in: LogIn) -> Self {
+        Self {
+            log_in,
+            known: None,
+            is_stale: true,
+            leads_until: None,
+            may_log_in: false,
+            empty_since: None,
+            rest: None,
+            failures: 0,
+            trouble: None,
+        }
+    }
+
+    /// What to do, where the session has this pending. A request may take as long as `longest`.
+    pub(crate) fn step(&mut self, now: Timestamp, pending: Option<Pending>, longest: Duration) -> Step {
+        let rest = self.rest.filter(|until| *until > now);
+        let leads = self.leads_until.is_some_and(|until| after(now, longest) <= until);
+        match pending {
+            Some(Pending::Send(Operation::LogIn)) if !self.may_log_in => self.wait_for_others(now, rest),
+            Some(Pending::Store) if self.leads_until.is_some() => Step::Poll,
+            Some(_) if leads => Step::Poll,
+            Some(_) => rest.map_or(Step::Lead, Step::Rest),
+            None if self.leads_until.is_some() => Step::Release,
+            None if self.is_stale && rest.is_none() => Step::Look,
+            None => Step::Poll,
+        }
+    }
+
+    /// The session would log in, which it may not by what is known so far.
+    fn wait_for_others(&mut self, now: Timestamp, rest: Option<Timestamp>) -> Step {
+        if self.leads_until.is_some() {
+            return Step::Release;
+        }
+        match rest {
+            Some(until) => Step::Rest(until),
+            None if self.log_in == LogIn::Never && !self.is_stale => {
+                self.is_stale = true;
+                Step::Rest(after(now, LOOK_AGAIN))
+            }
+            None if self.log_in == LogIn::Never => Step::Look,
+            None => Step::Lead,
+        }
+    }
+
+    pub(crate) fn leads(&self) -> bool {
+        self.leads_until.is_some()
+    }
+
+    /// The record that the session is in step with.
+    pub(crate) fn known(&self) -> Option<Revision> {
+        self.known
+    }
+
+    /// There may be a newer record.
+    pub(crate) fn has_changed(&mut self) {
+        self.is_stale = true;
+        self.rest = None;
+    }
+
+    /// What became of asking for the lease.
+    pub(crate) fn led(&mut self, now: Timestamp, lease: Lease) {
+        self.leads_until = lease.is_ours.then(|| after(lease.begun, lease.time));
+        if !lease.is_ours {
+            self.rest = Some(after(now, LOOK_AGAIN));
+        }
+    }
+
+    /// What was loaded.
+    pub(crate) fn loaded(&mut self, now: Timestamp, stored: Option<Stored>) -> Seen {
+        self.failures = 0;
+        self.is_stale = false;
+        let Some(stored) = stored else {
+            self.trouble = None;
+            self.known = None;
+            let since = *self.empty_since.get_or_insert(now);
+            self.may_log_in = self.log_in != LogIn::Never && after(since, BELIEVED_EMPTY_AFTER) <= now;
+            if !self.may_log_in {
+                self.rest = self.rest.max(Some(after(since.max(now), LOOK_AGAIN)));
+            }
+            return Seen::Record(None);
+        };
+        self.empty_since = None;
+        match stored.session {
+            Ok(session) => {
+                self.trouble = None;
+                self.known = Some(stored.revision);
+                self.may_log_in = self.log_in != LogIn::Never;
+                Seen::Record(Some((session, stored.age)))
+            }
+            Err(unreadable) => self.cannot_read(now, stored.revision, &unreadable),
+        }
+    }
+
+    fn cannot_read(&mut self, now: Timestamp, revision: Revision, unreadable: &Unreadable) -> Seen {
+        self.may_log_in = self.log_in == LogIn::EvenIfUnreadable;
+        if self.may_log_in {
+            self.known = Some(revision);
+            return Seen::Record(None);
+        }
+        self.has_failed(now, unreadable.to_string())
+    }
+
+    /// The store could not be used.
+    pub(crate) fn has_failed(&mut self, now: Timestamp, reason: String) -> Seen {
+        self.leads_until = None;
+        self.may_log_in = false;
+        self.is_stale = true;
+        let pause = Duration::from_millis(250).saturating_mul(2_u32.saturating_pow(self.failures)).min(LONGEST_PAUSE);
+        self.failures = self.failures.saturating_add(1);
+        let retry_at = after(now, pause);
+        self.rest = Some(retry_at);
+        let is_new = self.trouble.as_ref() != Some(&reason);
+        self.trouble = Some(reason.clone());
+        Seen::Trouble { reason, is_new, retry_at }
+    }
+
+    /// A snapshot was saved under this revision, or else others were before us.
+    pub(crate) fn saved(&mut self, revision: Option<Revision>) {
+        match revision {
+            Some(revision) => {
+                self.known = Some(revision);
+                self.empty_since = None;
+            }
+            None => self.leads_until = None,
+        }
+    }
+
+    pub(crate) fn released(&mut self) {
+        self.leads_until = None;
+    }
+}
+
+fn after(moment: Timestamp, time: Duration) -> Timestamp {
+    moment.saturating_add(time).unwrap_or(Timestamp::MAX)
+}
