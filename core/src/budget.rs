@@ -83,9 +83,18 @@ pub struct RateBudget {
     locked_until: Option<Timestamp>,
     closed_until: [Option<Timestamp>; 4],
     taken: [VecDeque<Timestamp>; 4],
+    is_unlimited: bool,
 }
 
 impl RateBudget {
+    /// A budget without hourly windows, for a server that has none, such as a simulator whose tokens live for seconds.
+    /// Lock-outs and captchas are heeded all the same. Never use it with the vendor's hosts: it gets the address locked
+    /// out.
+    #[must_use]
+    pub fn unlimited() -> Self {
+        Self { is_unlimited: true, ..Self::default() }
+    }
+
     /// The earliest moment, `now` or later, at which a request of this kind may leave.
     #[must_use]
     pub fn earliest(&self, now: Timestamp, operation: Operation) -> Timestamp {
@@ -99,7 +108,7 @@ impl RateBudget {
 
     /// Notes that a request leaves.
     pub fn take(&mut self, now: Timestamp, operation: Operation) {
-        if let Some(taken) = self.taken.get_mut(operation.index()) {
+        if let Some(taken) = self.taken.get_mut(operation.index()).filter(|_| !self.is_unlimited) {
             while taken.front().is_some_and(|oldest| later(*oldest, ONE_HOUR) <= now) {
                 taken.pop_front();
             }
@@ -125,7 +134,7 @@ impl RateBudget {
 
     /// Counts what another process behind the address has sent.
     pub(crate) fn learn(&mut self, operation: Operation, sent: impl IntoIterator<Item = Timestamp>) {
-        if let Some(taken) = self.taken.get_mut(operation.index()) {
+        if let Some(taken) = self.taken.get_mut(operation.index()).filter(|_| !self.is_unlimited) {
             merge(taken, sent);
         }
     }
@@ -207,6 +216,31 @@ mod tests {
         assert_eq!(budget.earliest(start(), Operation::Refresh), start());
         budget.take(start(), Operation::Refresh);
         assert_eq!(budget.earliest(start(), Operation::Refresh), start() + minutes(60));
+    }
+
+    #[test]
+    fn without_hourly_limits_only_lock_outs_count() {
+        let mut budget = RateBudget::unlimited();
+        for _ in 0..100 {
+            budget.take(start(), Operation::Renew);
+        }
+        budget.learn(Operation::Renew, [start(); 20]);
+        assert_eq!(budget.earliest(start(), Operation::Renew), start());
+        budget.lock_out(start() + minutes(60));
+        assert_eq!(budget.earliest(start(), Operation::Renew), start() + minutes(60));
+    }
+
+    #[test]
+    fn what_another_process_has_sent_counts_once() {
+        let mut budget = RateBudget::default();
+        budget.take(start(), Operation::LogIn);
+        let told = [start() + SignedDuration::from_secs(1), start() + SignedDuration::from_secs(15)];
+        for _ in 0..3 {
+            budget.learn(Operation::LogIn, told);
+        }
+        let now = start() + minutes(1);
+        assert_eq!(budget.taken(now, Operation::LogIn).count(), 2);
+        assert_eq!(budget.taken(start() + minutes(60), Operation::LogIn).count(), 1, "the first is an hour old");
     }
 
     #[test]

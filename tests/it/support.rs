@@ -2,6 +2,7 @@
 
 pub(crate) mod consent;
 pub(crate) mod gate;
+pub(crate) mod memory_store;
 pub(crate) mod peer;
 pub(crate) mod site;
 pub(crate) mod source;
@@ -12,6 +13,7 @@ use tradovate_auth::{AccessToken, BaseUrl, ClientId, Credentials, DeviceId, Envi
 
 pub(crate) use consent::{app, consent};
 pub(crate) use gate::Gate;
+pub(crate) use memory_store::MemoryStore;
 pub(crate) use peer::{Peer, response, silent_after};
 pub(crate) use source::{Kind, RUNTIME, Source, await_one, await_that};
 pub(crate) use transport::Transport;

@@ -10,6 +10,7 @@ mod patience;
 mod redaction;
 mod rejected;
 mod runtimes;
+mod shared;
 mod single_flight;
 mod stored;
 mod two_lines;

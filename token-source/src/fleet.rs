@@ -113,6 +113,9 @@ impl Fleet {
     pub(crate) fn step(&mut self, now: Timestamp, pending: Option<Pending>, longest: Duration) -> Step {
         let rest = self.rest.filter(|until| *until > now);
         let leads = self.leads_until.is_some_and(|until| after(now, longest) <= until);
+        if self.trouble.is_some() && self.leads_until.is_some() {
+            return Step::Release;
+        }
         match pending {
             Some(Pending::Send(Operation::LogIn)) if !self.may_log_in => self.wait_for_others(now, rest),
             Some(Pending::Store) if self.leads_until.is_some() => Step::Poll,
@@ -129,7 +132,8 @@ impl Fleet {
         if self.leads_until.is_some() {
             return Step::Release;
         }
-        match rest {
+        let believed = self.empty_since.map(|since| after(since, BELIEVED_EMPTY_AFTER));
+        match rest.max(believed.filter(|at| *at > now && self.log_in != LogIn::Never)) {
             Some(until) => Step::Rest(until),
             None if self.log_in == LogIn::Never && !self.is_stale => {
                 self.is_stale = true;
@@ -172,9 +176,6 @@ impl Fleet {
             self.known = None;
             let since = *self.empty_since.get_or_insert(now);
             self.may_log_in = self.log_in != LogIn::Never && after(since, BELIEVED_EMPTY_AFTER) <= now;
-            if !self.may_log_in {
-                self.rest = self.rest.max(Some(after(since.max(now), LOOK_AGAIN)));
-            }
             return Seen::Record(None);
         };
         self.empty_since = None;
@@ -200,7 +201,6 @@ impl Fleet {
 
     /// The store could not be used.
     pub(crate) fn has_failed(&mut self, now: Timestamp, reason: String) -> Seen {
-        self.leads_until = None;
         self.may_log_in = false;
         self.is_stale = true;
         let pause = Duration::from_millis(250).saturating_mul(2_u32.saturating_pow(self.failures)).min(LONGEST_PAUSE);

@@ -24,6 +24,12 @@ struct Account {
     under_way: AtomicUsize,
 }
 
+impl From<RateBudget> for SharedBudget {
+    fn from(budget: RateBudget) -> Self {
+        Self(Arc::new(Account { budget: Mutex::new(budget), under_way: AtomicUsize::default() }))
+    }
+}
+
 impl SharedBudget {
     /// The budget that all sources of this process share, unless they are given another: one for the vendor's hosts, one
     /// for each other host.

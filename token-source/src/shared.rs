@@ -220,7 +220,10 @@ impl Shared {
                     }
                     fleet.loaded(now, stored)
                 }
-                Err(reason) => fleet.has_failed(now, reason),
+                Err(reason) => {
+                    fleet.released();
+                    fleet.has_failed(now, reason)
+                }
             };
             match seen {
                 Seen::Record(stored) => session.synchronize(now, stored, &mut self.settings.budget.lock()),

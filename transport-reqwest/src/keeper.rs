@@ -20,7 +20,7 @@ pub struct Keeper {
 }
 
 /// How long a store is asked for changes at a time.
-const SLICE: Duration = Duration::from_secs(15);
+const SLICE: Duration = Duration::from_secs(5);
 
 /// How long a look at the store is waited for.
 const MOMENT: Duration = Duration::from_millis(500);

@@ -7,11 +7,14 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use tokio::runtime::Runtime;
-use tradovate_auth::ureq::{SharedBudget, Token, TokenError};
+use tradovate_auth::ureq::store::SessionName;
+use tradovate_auth::ureq::{LogIn, SharedBudget, Token, TokenError};
 use tradovate_auth::{
     AuthorizedCode, Credentials, Environment, Event, OAuthApp, Policy, RefreshToken, StoredSession, Verdict,
 };
 use tradovate_auth_simulator::Server;
+
+use super::MemoryStore;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -95,6 +98,18 @@ impl Builder {
                 })
             },
         )
+    }
+
+    pub(crate) fn shared(self, store: &MemoryStore) -> Self {
+        let name = SessionName::new("test", "trader");
+        self.map(
+            |builder| builder.shared(store.clone(), name.clone()),
+            |builder| builder.shared(store.clone(), name.clone()),
+        )
+    }
+
+    pub(crate) fn log_in(self, log_in: LogIn) -> Self {
+        self.map(|builder| builder.log_in(log_in), |builder| builder.log_in(log_in))
     }
 
     pub(crate) fn build(self) -> Source {
