@@ -26,7 +26,7 @@ pub enum LogIn {
 
 /// What a process knows of the store.
 #[derive(Debug)]
-pub(crate) struct Fleet {
+pub struct Fleet {
     log_in: LogIn,
     /// The record that the session is in step with.
     known: Option<Revision>,
@@ -46,7 +46,7 @@ pub(crate) struct Fleet {
 
 /// What to do with the store.
 #[derive(Debug)]
-pub(crate) enum Step {
+pub enum Step {
     /// The session may be polled.
     Poll,
     /// Take the lease and load.
@@ -57,6 +57,7 @@ pub(crate) enum Step {
     Save(StoredSession, Option<Revision>),
     /// Give the lease back.
     Release,
+    /// Nothing before then.
     Rest(Timestamp),
 }
 
@@ -64,25 +65,36 @@ pub(crate) enum Step {
 const LEASE: (u32, u32) = (3, 2);
 
 /// How long the lease is taken for, where a request may take this long.
-pub(crate) fn lease_time(longest: Duration) -> Duration {
+pub fn lease_time(longest: Duration) -> Duration {
     let (times, of) = LEASE;
     longest.saturating_mul(times).checked_div(of).unwrap_or(longest)
 }
 
 /// The lease as it was asked for.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Lease {
-    pub(crate) begun: Timestamp,
-    pub(crate) time: Duration,
-    pub(crate) is_ours: bool,
+pub struct Lease {
+    /// When it was asked for.
+    pub begun: Timestamp,
+    /// For how long.
+    pub time: Duration,
+    /// Whether it was given.
+    pub is_ours: bool,
 }
 
 /// What a look at the store has brought.
-pub(crate) enum Seen {
+#[derive(Debug)]
+pub enum Seen {
     /// The session is to be synchronized with this.
     Record(Option<(StoredSession, Duration)>),
-    /// Nothing that could be used, for this reason; to be told, unless it was before.
-    Trouble { reason: String, is_new: bool, retry_at: Timestamp },
+    /// Nothing that could be used.
+    Trouble {
+        /// Why.
+        reason: String,
+        /// Whether it was not told before.
+        is_new: bool,
+        /// When the store is looked at again.
+        retry_at: Timestamp,
+    },
 }
 
 /// Between looks at a store that another process leads, where nothing tells of changes.
@@ -95,7 +107,9 @@ const BELIEVED_EMPTY_AFTER: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 impl Fleet {
-    pub(crate) fn new(log_in: LogIn) -> Self {
+    /// Nothing is known yet.
+    #[must_use]
+    pub fn new(log_in: LogIn) -> Self {
         Self {
             log_in,
             known: None,
@@ -110,7 +124,7 @@ impl Fleet {
     }
 
     /// What to do, where the session has this pending. A request may take as long as `longest`.
-    pub(crate) fn step(&mut self, now: Timestamp, pending: Option<Pending>, longest: Duration) -> Step {
+    pub fn step(&mut self, now: Timestamp, pending: Option<Pending>, longest: Duration) -> Step {
         let rest = self.rest.filter(|until| *until > now);
         let leads = self.leads_until.is_some_and(|until| after(now, longest) <= until);
         if self.trouble.is_some() && self.leads_until.is_some() {
@@ -144,23 +158,26 @@ impl Fleet {
         }
     }
 
-    pub(crate) fn leads(&self) -> bool {
+    /// Whether the lease is held, or was when it was last heard of.
+    #[must_use]
+    pub fn leads(&self) -> bool {
         self.leads_until.is_some()
     }
 
     /// The record that the session is in step with.
-    pub(crate) fn known(&self) -> Option<Revision> {
+    #[must_use]
+    pub fn known(&self) -> Option<Revision> {
         self.known
     }
 
     /// There may be a newer record.
-    pub(crate) fn has_changed(&mut self) {
+    pub fn has_changed(&mut self) {
         self.is_stale = true;
         self.rest = None;
     }
 
     /// What became of asking for the lease.
-    pub(crate) fn led(&mut self, now: Timestamp, lease: Lease) {
+    pub fn led(&mut self, now: Timestamp, lease: Lease) {
         self.leads_until = lease.is_ours.then(|| after(lease.begun, lease.time));
         if !lease.is_ours {
             self.rest = Some(after(now, LOOK_AGAIN));
@@ -168,7 +185,7 @@ impl Fleet {
     }
 
     /// What was loaded.
-    pub(crate) fn loaded(&mut self, now: Timestamp, stored: Option<Stored>) -> Seen {
+    pub fn loaded(&mut self, now: Timestamp, stored: Option<Stored>) -> Seen {
         self.failures = 0;
         self.is_stale = false;
         let Some(stored) = stored else {
@@ -200,7 +217,7 @@ impl Fleet {
     }
 
     /// The store could not be used.
-    pub(crate) fn has_failed(&mut self, now: Timestamp, reason: String) -> Seen {
+    pub fn has_failed(&mut self, now: Timestamp, reason: String) -> Seen {
         self.may_log_in = false;
         self.is_stale = true;
         let pause = Duration::from_millis(250).saturating_mul(2_u32.saturating_pow(self.failures)).min(LONGEST_PAUSE);
@@ -213,7 +230,7 @@ impl Fleet {
     }
 
     /// A snapshot was saved under this revision, or else others were before us.
-    pub(crate) fn saved(&mut self, revision: Option<Revision>) {
+    pub fn saved(&mut self, revision: Option<Revision>) {
         match revision {
             Some(revision) => {
                 self.known = Some(revision);
@@ -223,7 +240,8 @@ impl Fleet {
         }
     }
 
-    pub(crate) fn released(&mut self) {
+    /// The lease is given back, or lost.
+    pub fn released(&mut self) {
         self.leads_until = None;
     }
 }

@@ -24,7 +24,7 @@ mod turns;
 pub use clock::Clock;
 pub use entropy::entropy;
 pub use error::TokenError;
-pub use fleet::LogIn;
+pub use fleet::{Fleet, Lease, LogIn, Seen, Step, lease_time};
 pub use from_env::FromEnv;
 pub use patience::{LONGEST_SLEEP, Patience};
 pub use settings::{Settings, SharedBudget};
