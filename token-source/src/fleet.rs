@@ -65,6 +65,7 @@ pub enum Step {
 const LEASE: (u32, u32) = (3, 2);
 
 /// How long the lease is taken for, where a request may take this long.
+#[must_use]
 pub fn lease_time(longest: Duration) -> Duration {
     let (times, of) = LEASE;
     longest.saturating_mul(times).checked_div(of).unwrap_or(longest)

@@ -48,6 +48,7 @@ struct Published {
 
 /// What there is to do.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it is taken apart where it arrives, and most are requests")]
 pub enum Task {
     /// Send this request, then call [`Turn::answered`].
     Send(Request<RequestBody>),

@@ -8,7 +8,7 @@ use http::{Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use tradovate_auth_core::{BaseUrl, Credentials, Environment, ResponseBody, Session};
 
-use crate::{Idle, Settings, Shared, SharedBudget, Task};
+use crate::{Idle, Settings, Shared, SharedBudget, Storage, Task};
 
 fn shared(budget: &SharedBudget) -> Arc<Shared> {
     let environment = Environment::custom(BaseUrl::parse("http://127.0.0.1:1/v1").unwrap());

@@ -27,8 +27,10 @@ const MOMENT: Duration = Duration::from_millis(500);
 
 impl Keeper {
     pub(crate) fn start(source: Arc<Inner>) -> Self {
-        let watched = Arc::clone(&source);
-        let watches = source.storage.shared().is_some().then(|| tokio::spawn(async move { watch(&watched).await }));
+        let watches = source.storage.shared().is_some().then(|| {
+            let source = Arc::clone(&source);
+            tokio::spawn(async move { watch(&source).await })
+        });
         Self { keeps: tokio::spawn(async move { keep(&source).await }), watches }
     }
 }

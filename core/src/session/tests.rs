@@ -32,6 +32,7 @@ mod refusals;
 mod rejected;
 mod renewal;
 mod resume;
+mod sharing;
 mod store;
 
 /// What the server of a test does with a request.

@@ -1,0 +1,265 @@
+//! Several processes on one store: what each takes from the others, and what it tells them.
+
+use super::*;
+
+/// A session that shares its store.
+fn member(mut world: World) -> World {
+    world.session = world.session.with_shared_store();
+    world
+}
+
+/// The world at a time, in step with what another has stored at its own time.
+fn in_step(mut world: World, minute: u64, other: &World) -> World {
+    world.now = later(start(), minutes(minute));
+    synchronize(&mut world, other);
+    world
+}
+
+fn synchronize(world: &mut World, other: &World) {
+    let text = serde_json::to_string(&other.snapshot()).unwrap();
+    let age = Duration::try_from(world.now.duration_since(other.now)).unwrap_or_default();
+    let stored = serde_json::from_str(&text).unwrap();
+    world.session.synchronize(world.now, Some((stored, age)), &mut world.budget);
+    world.write_events();
+}
+
+fn pending(world: &mut World) -> Option<Pending> {
+    world.session.pending(world.now, &world.budget)
+}
+
+fn refresh_token(world: &World) -> String {
+    world.snapshot().0.refresh.unwrap().token.expose().into()
+}
+
+#[test]
+fn what_others_have_done_is_not_done_again() {
+    let mut leader = member(World::user([token_to("one", 80)]));
+    leader.run(minutes(1));
+    let mut other = member(World::user([]));
+    assert_eq!(pending(&mut other), Some(Pending::Send(Operation::LogIn)));
+    let mut other = in_step(other, 1, &leader);
+    assert_eq!((pending(&mut other), other.token().as_deref()), (None, Some("one")));
+}
+
+#[test]
+fn a_renewal_that_is_due_is_pending_until_another_has_done_it() {
+    let mut leader = member(World::user([token_to("one", 80), token_to("two", 160)]));
+    let mut other = member(World::user([]));
+    leader.run(minutes(1));
+    synchronize(&mut other, &leader);
+    other.now = later(start(), minutes(66));
+    assert_eq!(pending(&mut other), Some(Pending::Send(Operation::Renew)));
+    leader.run(minutes(66));
+    synchronize(&mut other, &leader);
+    assert_eq!((pending(&mut other), other.token().as_deref()), (None, Some("two")));
+}
+
+#[test]
+fn an_older_record_is_not_taken_and_what_is_held_is_stored_again() {
+    let mut older = member(World::user([token_to("one", 80)]));
+    older.run(minutes(1));
+    let mut holder = member(World::user([token_to("one", 80), token_to("two", 160)]));
+    holder.run(minutes(70));
+    synchronize(&mut holder, &older);
+    assert_eq!(holder.token().as_deref(), Some("two"));
+    assert_eq!(pending(&mut holder), Some(Pending::Store));
+    holder.run(minutes(71));
+    let stored = holder.stored.last().unwrap().clone();
+    holder.session.synchronize(holder.now, Some((stored, Duration::ZERO)), &mut holder.budget);
+    assert_eq!(pending(&mut holder), None, "now they agree");
+}
+
+#[test]
+fn a_store_that_has_lost_everything_gets_it_back_from_whoever_holds_something() {
+    let mut holder = member(World::user([token_to("one", 80)]));
+    holder.run(minutes(1));
+    holder.session.synchronize(holder.now, None, &mut holder.budget);
+    assert_eq!(pending(&mut holder), Some(Pending::Store));
+    let mut cold = member(World::user([]));
+    cold.session.synchronize(cold.now, None, &mut cold.budget);
+    assert_eq!(pending(&mut cold), Some(Pending::Send(Operation::LogIn)), "it holds nothing");
+}
+
+#[test]
+fn of_a_refresh_and_a_renewal_that_crossed_neither_is_lost() {
+    let first = [refreshed("at-1", "rt-1"), refreshed("at-2", "rt-2")];
+    let mut refresher = member(World::app(first));
+    refresher.run(minutes(1));
+    let mut renewer = in_step(member(World::app([token_to("renewed", 200)])), 60, &refresher);
+    refresher.run(minutes(66));
+    // Its lease has run out in the middle of a renewal, which it began after the refresh.
+    renewer.reject(401, "Expired Access Token");
+    renewer.now = later(start(), minutes(67));
+    let Action::Send { id, .. } = renewer.session.poll(renewer.now, &mut renewer.budget) else { panic!() };
+    renewer.answer(id, token_to("renewed", 200));
+    synchronize(&mut renewer, &refresher);
+    renewer.run(minutes(68));
+    assert_eq!(renewer.token().as_deref(), Some("renewed"), "{}", renewer.trace());
+    assert_eq!(refresh_token(&renewer), "rt-2");
+    // And the other way round: what waits to be stored has the newer refresh token, the record the newer access token.
+    let mut waiting = member(World::app(first_two())).storing([Some(true), None]);
+    waiting.run(minutes(65));
+    let mut record = in_step(member(World::app([])), 1, &{
+        let mut old = member(World::app(first_two()));
+        old.run(minutes(1));
+        old
+    });
+    record.now = later(start(), minutes(67));
+    record.reject(401, "Expired Access Token");
+    let Action::Send { id, .. } = record.session.poll(record.now, &mut record.budget) else { panic!() };
+    record.answer(id, token_to("renewed", 200));
+    record.run(minutes(67));
+    assert_eq!(refresh_token(&record), "rt-1");
+    waiting.now = later(start(), minutes(67));
+    synchronize(&mut waiting, &record);
+    waiting.run(minutes(68));
+    assert_eq!((waiting.token().as_deref(), refresh_token(&waiting).as_str()), (Some("renewed"), "rt-2"));
+}
+
+fn first_two() -> [Answer; 2] {
+    [refreshed("at-1", "rt-1"), refreshed("at-2", "rt-2")]
+}
+
+#[test]
+fn a_newer_refresh_token_ends_the_wait_for_a_consent() {
+    let mut leader = member(World::app([refreshed("at-1", "rt-1")]));
+    leader.run(minutes(1));
+    let app = Session::of_app(Environment::live(), OAuthApp::new("client"), 7);
+    let mut other = member(World::of(app, []));
+    other.run(minutes(1));
+    assert!(matches!(other.session.stop_reason(), Some(StopReason::ConsentRequired)));
+    synchronize(&mut other, &leader);
+    assert!(other.session.stop_reason().is_none());
+    assert_eq!(other.token().as_deref(), Some("at-1"));
+}
+
+#[test]
+fn a_dead_token_is_found_dead_by_one_and_believed_by_all() {
+    let mut leader = member(World::user([token_to("one", 80), status(401, DEAD), Answer::Silence]));
+    leader.run(minutes(10));
+    let mut other = in_step(member(World::user([])), 10, &leader);
+    other.reject(401, DEAD);
+    assert_eq!(pending(&mut other), Some(Pending::Send(Operation::Renew)));
+    leader.reject(401, DEAD);
+    leader.run(minutes(10));
+    synchronize(&mut other, &leader);
+    assert_eq!(other.token(), None);
+    assert_eq!(pending(&mut other), Some(Pending::Send(Operation::LogIn)), "{}", other.trace());
+}
+
+#[test]
+fn a_kick_keeps_all_from_answering_it() {
+    let answers = [token_to("one", 80), status(401, DEAD), token_to("two", 90), status(401, DEAD)];
+    let mut leader = member(World::user(answers));
+    leader.run(minutes(1));
+    leader.reject(401, DEAD);
+    leader.run(minutes(10));
+    leader.reject(401, DEAD);
+    leader.run(minutes(17));
+    assert!(leader.session.log_ins.after_kick().is_some(), "{}", leader.trace());
+    let mut other = in_step(member(World::user([])), 17, &leader);
+    assert_eq!(pending(&mut other), None);
+    other.now = leader.session.log_ins.after_kick().unwrap();
+    assert_eq!(pending(&mut other), Some(Pending::Send(Operation::LogIn)));
+}
+
+#[test]
+fn failures_and_their_pauses_are_shared() {
+    let mut leader = member(World::user([token_to("one", 80), status(500, "")]));
+    leader.run(minutes(65));
+    assert!(leader.trace().ends_with("store"), "what has failed is stored: {}", leader.trace());
+    let mut other = in_step(member(World::user([])), 65, &leader);
+    assert_eq!(pending(&mut other), None);
+    other.now = later(start(), minutes(75));
+    assert_eq!(pending(&mut other), Some(Pending::Send(Operation::Renew)));
+    let mut alone = World::user([token_to("one", 80), status(500, "")]).storing([]);
+    alone.run(minutes(65));
+    assert!(alone.trace().contains("renewal failed") && !alone.trace().ends_with("store"), "{}", alone.trace());
+}
+
+#[test]
+fn a_ticket_is_for_whoever_comes_next() {
+    let penalty = ok(r#"{"p-ticket":"ticket","p-time":15}"#);
+    let mut leader = member(World::user([token_to("one", 80), penalty]));
+    leader.run(minutes(1));
+    let mut other = in_step(member(World::user([token_to("two", 160)])), 1, &leader);
+    leader.session.bring_forward(leader.now);
+    leader.run(minutes(1));
+    synchronize(&mut other, &leader);
+    other.session.bring_forward(other.now);
+    assert_eq!(pending(&mut other), None, "the ticket's time has not come");
+    other.run(minutes(2));
+    assert_eq!(other.session.ticket.as_ref().map(|postponed| postponed.operation), None, "it is used up");
+    assert_eq!(other.token().as_deref(), Some("two"));
+}
+
+#[test]
+fn a_verification_counts_in_the_ration_of_all() {
+    let mut leader = member(World::user([token_to("one", 80), token_to("two", 160)]));
+    leader.run(minutes(20));
+    assert_eq!(leader.reject(401, ""), Verdict::BeingChecked);
+    leader.run(minutes(21));
+    let mut other = in_step(member(World::user([])), 21, &leader);
+    assert_eq!(other.reject(401, ""), Verdict::Forbidden);
+    other.now = later(start(), minutes(36));
+    assert_eq!(other.reject(401, ""), Verdict::BeingChecked);
+}
+
+#[test]
+fn a_snapshot_that_was_overtaken_is_offered_again_at_once() {
+    let mut world = member(World::user([token_to("one", 80)])).storing([None]);
+    world.run(Duration::ZERO);
+    let id = world.silent.remove(0);
+    assert_eq!(pending(&mut world), None, "it is being stored");
+    world.session.store_overtaken(world.now, id);
+    assert_eq!(pending(&mut world), Some(Pending::Store));
+    insta::assert_snapshot!(world.run(minutes(1)).trace(), @"
+    0.000 → demo accesstokenrequest
+    0.000 store, without a word
+    0.000 store
+    0.000 logged in, good until 2026-11-24T15:20:00Z
+    ");
+}
+
+#[test]
+fn a_refusal_is_told_to_the_others_once() {
+    let mut world = member(World::user([ok(BAD_PASSWORD)]));
+    world.run(minutes(1));
+    assert!(matches!(world.session.stop_reason(), Some(StopReason::Refused(_))));
+    let last_word = world.session.last_word(world.now, &world.budget).unwrap();
+    assert!(world.session.last_word(world.now, &world.budget).is_none());
+    let mut other = member(World::user([]));
+    other.session.synchronize(world.now, Some((last_word, Duration::ZERO)), &mut other.budget);
+    assert_eq!(other.budget.taken(world.now, Operation::LogIn).count(), 1, "it counts for all");
+    let mut alone = World::user([ok(BAD_PASSWORD)]).storing([]);
+    alone.run(minutes(1));
+    assert!(alone.session.last_word(alone.now, &alone.budget).is_none());
+}
+
+#[test]
+fn credentials_that_others_saw_refused_are_tried_by_a_program_that_has_just_started() {
+    let mut leader = member(World::user([token_to("one", 80), status(401, DEAD), ok(BAD_PASSWORD)]));
+    leader.run(minutes(1));
+    let mut running = in_step(member(World::user([])), 1, &leader);
+    leader.reject(401, DEAD);
+    leader.run(minutes(2));
+    running.now = leader.now;
+    synchronize(&mut running, &leader);
+    assert_eq!(pending(&mut running), None, "{}", running.trace());
+    let mut fresh = in_step(member(World::user([])), 2, &leader);
+    assert_eq!(pending(&mut fresh), Some(Pending::Send(Operation::LogIn)));
+}
+
+#[test]
+fn a_machine_whose_clock_is_wrong_is_set_right_by_the_age_of_what_it_loads() {
+    let mut leader = member(World::user([Answer::Token("one", 80)])).ahead(SignedDuration::ZERO);
+    leader.run(minutes(1));
+    let stored: StoredSession = serde_json::from_str(&serde_json::to_string(&leader.snapshot()).unwrap()).unwrap();
+    // It is ten minutes behind, and loads a minute after the snapshot was taken.
+    let now = later(start(), minutes(2)).saturating_sub(SignedDuration::from_mins(10)).unwrap();
+    let mut other = member(World::user([]));
+    other.session.synchronize(now, Some((stored, minutes(1))), &mut other.budget);
+    let usable_until = |world: &World, now| world.session.token(now).unwrap().usable_until;
+    let behind = usable_until(&leader, leader.now).duration_since(usable_until(&other, now));
+    assert_eq!(behind.as_secs(), 600);
+}
