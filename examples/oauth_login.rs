@@ -15,7 +15,7 @@
 //! With `--open` other users of the same machine can see the URL, and the `state` in it, in the list of processes: they
 //! could answer in the user's place.
 
-#[path = "shared/loopback.rs"]
+#[path = "common/loopback.rs"]
 mod loopback;
 
 use std::env;

@@ -20,7 +20,7 @@
 
 #[path = "oauth_web_server/database.rs"]
 mod database;
-#[path = "shared/loopback.rs"]
+#[path = "common/loopback.rs"]
 mod loopback;
 #[path = "oauth_web_server/pages.rs"]
 mod pages;

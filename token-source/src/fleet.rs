@@ -187,10 +187,9 @@ impl Fleet {
 
     /// What was loaded.
     pub fn loaded(&mut self, now: Timestamp, stored: Option<Stored>) -> Seen {
-        self.failures = 0;
         self.is_stale = false;
         let Some(stored) = stored else {
-            self.trouble = None;
+            self.is_well();
             self.known = None;
             let since = *self.empty_since.get_or_insert(now);
             self.may_log_in = self.log_in != LogIn::Never && after(since, BELIEVED_EMPTY_AFTER) <= now;
@@ -199,7 +198,7 @@ impl Fleet {
         self.empty_since = None;
         match stored.session {
             Ok(session) => {
-                self.trouble = None;
+                self.is_well();
                 self.known = Some(stored.revision);
                 self.may_log_in = self.log_in != LogIn::Never;
                 Seen::Record(Some((session, stored.age)))
@@ -208,9 +207,15 @@ impl Fleet {
         }
     }
 
+    fn is_well(&mut self) {
+        self.failures = 0;
+        self.trouble = None;
+    }
+
     fn cannot_read(&mut self, now: Timestamp, revision: Revision, unreadable: &Unreadable) -> Seen {
         self.may_log_in = self.log_in == LogIn::EvenIfUnreadable;
         if self.may_log_in {
+            self.is_well();
             self.known = Some(revision);
             return Seen::Record(None);
         }
@@ -250,3 +255,6 @@ impl Fleet {
 fn after(moment: Timestamp, time: Duration) -> Timestamp {
     moment.saturating_add(time).unwrap_or(Timestamp::MAX)
 }
+
+#[cfg(test)]
+mod tests;

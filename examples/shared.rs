@@ -1,0 +1,72 @@
+//! Several programs, one login: start it in three terminals, watch one of them log in and renew while the others use
+//! what it stores; kill that one, and watch another take over. One line for each event, with its time.
+//!
+//! Reads the same variables as `quickstart`, and demands them: a simulator inside the program would be this program's
+//! alone. `cargo run -p tradovate-auth-simulator -- --lifetime 2m` starts one for all, and prints the variables.
+//!
+//! `--store file` keeps the session in the user's own directory, `--store file:DIRECTORY` in another, and `--store
+//! redis://HOST:PORT/` in Redis. `--for SECONDS` ends it; without it, it runs until Ctrl-C. `TRADOVATE_SEALING_KEY`, 64
+//! hexadecimal digits, seals what is stored. Exit code 2 says that the session has stopped for good, and why.
+
+use std::env;
+use std::error::Error;
+use std::process::ExitCode;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use tradovate_auth::redis::RedisStore;
+use tradovate_auth::store::{FileStore, SealingKey, SessionName};
+use tradovate_auth::ureq::{FromEnv, TokenSource};
+use tradovate_auth::{Credentials, Environment, Event, EventKind};
+
+#[path = "common/arguments.rs"]
+mod arguments;
+
+use arguments::{Arguments, Place};
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<ExitCode, Box<dyn Error>> {
+    let arguments = Arguments::parse(env::args().skip(1))?;
+    let end = arguments.time.and_then(|time| Instant::now().checked_add(time));
+    let (environment, credentials) = (Environment::from_env()?, Credentials::from_env()?);
+    let name = SessionName::of_user(&environment, &credentials);
+    let key = env::var("TRADOVATE_SEALING_KEY").ok().map(|text| text.parse::<SealingKey>()).transpose()?;
+
+    let (tell, events) = mpsc::channel();
+    // A send fails once the program ends, and then nobody listens.
+    let on_event = move |event: &Event| drop(tell.send(event.clone()));
+    let builder = TokenSource::builder(environment, credentials).on_event(on_event);
+    let builder = match arguments.store {
+        Place::Redis(url) => builder.shared(RedisStore::new(&url)?.sealed(key), name),
+        Place::User => builder.shared(FileStore::user()?.sealed(key), name),
+        Place::Directory(path) => builder.shared(FileStore::in_directory(path)?.sealed(key), name),
+    };
+    let tokens = builder.build();
+    let _keeper = tokens.keep_alive()?;
+
+    loop {
+        let left = end.map_or(Duration::from_secs(3600), |end| end.saturating_duration_since(Instant::now()));
+        match events.recv_timeout(left) {
+            Ok(Event { at, kind, .. }) => {
+                println!("{at:.0} {kind}");
+                if let EventKind::Stopped(reason) = kind {
+                    eprintln!("{reason}");
+                    return Ok(ExitCode::from(2));
+                }
+            }
+            Err(RecvTimeoutError::Timeout) if end.is_some_and(|end| end <= Instant::now()) => break,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,70 @@
+//! Several programs, one login: start it in three terminals, watch one of them log in and renew while the others use
+//! what it stores; kill that one, and watch another take over. The async version of `shared`, with the same variables,
+//! arguments and exit codes; the two can share a session.
+
+use std::env;
+use std::error::Error;
+use std::process::ExitCode;
+
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+use tradovate_auth::redis::AsyncRedisStore;
+use tradovate_auth::reqwest::{FromEnv, TokenSource};
+use tradovate_auth::store::{FileStore, SealingKey, SessionName};
+use tradovate_auth::{Credentials, Environment, Event, EventKind};
+
+#[path = "common/arguments.rs"]
+mod arguments;
+
+use arguments::{Arguments, Place};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<ExitCode, Box<dyn Error>> {
+    let arguments = Arguments::parse(env::args().skip(1))?;
+    let (environment, credentials) = (Environment::from_env()?, Credentials::from_env()?);
+    let name = SessionName::of_user(&environment, &credentials);
+    let key = env::var("TRADOVATE_SEALING_KEY").ok().map(|text| text.parse::<SealingKey>()).transpose()?;
+
+    let (tell, mut events) = mpsc::unbounded_channel();
+    // A send fails once the program ends, and then nobody listens.
+    let on_event = move |event: &Event| drop(tell.send(event.clone()));
+    let builder = TokenSource::builder(environment, credentials).on_event(on_event);
+    let builder = match arguments.store {
+        Place::Redis(url) => builder.shared(AsyncRedisStore::new(&url)?.sealed(key), name),
+        Place::User => builder.shared(FileStore::user()?.sealed(key), name),
+        Place::Directory(path) => builder.shared(FileStore::in_directory(path)?.sealed(key), name),
+    };
+    let tokens = builder.build()?;
+    let _keeper = tokens.keep_alive();
+
+    let over = async {
+        match arguments.time {
+            Some(time) => sleep(time).await,
+            // An error means that there is no Ctrl-C to wait for.
+            None => drop(tokio::signal::ctrl_c().await),
+        }
+    };
+    tokio::pin!(over);
+    loop {
+        let event = tokio::select! {
+            event = events.recv() => event,
+            () = &mut over => None,
+        };
+        let Some(Event { at, kind, .. }) = event else { return Ok(ExitCode::SUCCESS) };
+        println!("{at:.0} {kind}");
+        if let EventKind::Stopped(reason) = kind {
+            eprintln!("{reason}");
+            return Ok(ExitCode::from(2));
+        }
+    }
+}

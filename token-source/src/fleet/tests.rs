@@ -1,0 +1,172 @@
+use jiff::SignedDuration;
+use tradovate_auth_core::{Credentials, Environment, RateBudget, Session};
+
+use super::*;
+
+const LONGEST: Duration = Duration::from_secs(45);
+const LOG_IN: Option<Pending> = Some(Pending::Send(Operation::LogIn));
+const RENEW: Option<Pending> = Some(Pending::Send(Operation::Renew));
+
+fn at(milliseconds: i64) -> Timestamp {
+    "2026-11-24T14:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_millis(milliseconds)
+}
+
+fn record(revision: u64) -> Option<Stored> {
+    let session = Session::new(Environment::demo(), Credentials::new("trader", "password"), 7);
+    let session = session.snapshot(at(0), &RateBudget::default());
+    Some(Stored { revision: Revision(revision), age: Duration::ZERO, session: Ok(session) })
+}
+
+fn damaged(revision: u64) -> Option<Stored> {
+    Some(Stored { revision: Revision(revision), age: Duration::ZERO, session: Err(Unreadable::Damaged) })
+}
+
+/// What to do, where the lease is given and the store holds this.
+fn lead(fleet: &mut Fleet, now: i64, stored: Option<Stored>) -> Seen {
+    fleet.led(at(now), Lease { begun: at(now), time: lease_time(LONGEST), is_ours: true });
+    fleet.loaded(at(now), stored)
+}
+
+fn step(fleet: &mut Fleet, now: i64, pending: Option<Pending>) -> String {
+    match fleet.step(at(now), pending, LONGEST) {
+        Step::Rest(until) => format!("rest for {} ms", until.duration_since(at(now)).as_millis()),
+        step => format!("{step:?}").to_lowercase(),
+    }
+}
+
+#[test]
+fn nothing_is_sent_without_the_lease_and_the_lease_is_given_back() {
+    let mut fleet = Fleet::new(LogIn::WhenNeeded);
+    assert_eq!(step(&mut fleet, 0, RENEW), "lead");
+    lead(&mut fleet, 0, record(1));
+    assert_eq!(step(&mut fleet, 0, RENEW), "poll");
+    assert_eq!(step(&mut fleet, 0, Some(Pending::Store)), "poll");
+    assert_eq!(step(&mut fleet, 1, None), "release");
+    fleet.released();
+    assert_eq!(step(&mut fleet, 1, None), "poll");
+    assert_eq!(step(&mut fleet, 2, RENEW), "lead");
+}
+
+#[test]
+fn a_lease_that_may_run_out_before_an_answer_comes_is_taken_anew_but_good_for_storing_one() {
+    let mut fleet = Fleet::new(LogIn::WhenNeeded);
+    lead(&mut fleet, 0, record(1));
+    assert_eq!(step(&mut fleet, 22_500, RENEW), "poll");
+    assert_eq!(step(&mut fleet, 22_501, RENEW), "lead");
+    assert_eq!(step(&mut fleet, 60_000, Some(Pending::Store)), "poll");
+}
+
+#[test]
+fn the_lease_of_another_is_waited_for_until_something_changes() {
+    let mut fleet = Fleet::new(LogIn::WhenNeeded);
+    fleet.led(at(0), Lease { begun: at(0), time: LONGEST, is_ours: false });
+    fleet.loaded(at(0), record(1));
+    assert_eq!(step(&mut fleet, 0, RENEW), "rest for 500 ms");
+    assert_eq!(step(&mut fleet, 0, LOG_IN), "rest for 500 ms");
+    assert_eq!(step(&mut fleet, 500, RENEW), "lead");
+    fleet.led(at(500), Lease { begun: at(500), time: LONGEST, is_ours: false });
+    fleet.has_changed();
+    assert_eq!(step(&mut fleet, 501, RENEW), "lead");
+}
+
+#[test]
+fn a_store_is_looked_into_at_first_and_when_it_may_have_changed() {
+    let mut fleet = Fleet::new(LogIn::WhenNeeded);
+    assert_eq!(step(&mut fleet, 0, None), "look");
+    fleet.loaded(at(0), record(1));
+    assert_eq!((step(&mut fleet, 0, None).as_str(), fleet.known()), ("poll", Some(Revision(1))));
+    fleet.has_changed();
+    assert_eq!(step(&mut fleet, 1, None), "look");
+}
+
+#[test]
+fn an_empty_store_is_believed_after_a_second_without_the_lease() {
+    let mut fleet = Fleet::new(LogIn::WhenNeeded);
+    assert_eq!(step(&mut fleet, 0, LOG_IN), "lead");
+    lead(&mut fleet, 0, None);
+    assert_eq!(step(&mut fleet, 0, LOG_IN), "release");
+    fleet.released();
+    assert_eq!(step(&mut fleet, 1, LOG_IN), "rest for 999 ms");
+    assert_eq!(step(&mut fleet, 1000, LOG_IN), "lead");
+    lead(&mut fleet, 1000, None);
+    assert_eq!(step(&mut fleet, 1000, LOG_IN), "poll");
+}
+
+#[test]
+fn a_store_that_was_filled_again_is_not_believed_to_be_empty() {
+    let mut fleet = Fleet::new(LogIn::WhenNeeded);
+    lead(&mut fleet, 0, None);
+    fleet.released();
+    fleet.loaded(at(500), record(1));
+    lead(&mut fleet, 2000, None);
+    assert_eq!(step(&mut fleet, 2000, LOG_IN), "release");
+}
+
+#[test]
+fn a_session_that_has_ended_is_replaced_at_once() {
+    let mut fleet = Fleet::new(LogIn::WhenNeeded);
+    lead(&mut fleet, 0, record(1));
+    assert_eq!(step(&mut fleet, 0, LOG_IN), "poll");
+}
+
+#[test]
+fn one_that_never_logs_in_looks_without_taking_the_lease_but_renews() {
+    let mut fleet = Fleet::new(LogIn::Never);
+    for now in [0, 500] {
+        assert_eq!(step(&mut fleet, now, LOG_IN), "look");
+        fleet.loaded(at(now), record(1));
+        assert_eq!(step(&mut fleet, now, LOG_IN), "rest for 500 ms");
+    }
+    assert_eq!(step(&mut fleet, 1000, RENEW), "lead");
+    lead(&mut fleet, 1000, record(1));
+    assert_eq!(step(&mut fleet, 1000, RENEW), "poll");
+    assert_eq!(step(&mut fleet, 1000, LOG_IN), "release");
+}
+
+#[test]
+fn what_cannot_be_read_is_left_alone() {
+    let mut fleet = Fleet::new(LogIn::WhenNeeded);
+    assert!(matches!(lead(&mut fleet, 0, damaged(1)), Seen::Trouble { is_new: true, .. }));
+    assert_eq!(step(&mut fleet, 0, RENEW), "release");
+    fleet.released();
+    assert_eq!(step(&mut fleet, 0, RENEW), "rest for 250 ms");
+    assert!(matches!(lead(&mut fleet, 250, damaged(1)), Seen::Trouble { is_new: false, .. }), "it was told");
+    fleet.released();
+    assert_eq!(step(&mut fleet, 250, LOG_IN), "rest for 500 ms");
+    lead(&mut fleet, 750, record(2));
+    assert_eq!(step(&mut fleet, 750, RENEW), "poll");
+}
+
+#[test]
+fn where_a_login_in_its_place_is_allowed_it_is_replaced() {
+    let mut fleet = Fleet::new(LogIn::EvenIfUnreadable);
+    assert!(matches!(lead(&mut fleet, 0, damaged(1)), Seen::Record(None)));
+    assert_eq!((step(&mut fleet, 0, LOG_IN).as_str(), fleet.known()), ("poll", Some(Revision(1))));
+}
+
+#[test]
+fn a_store_that_fails_is_tried_less_and_less_often() {
+    let mut fleet = Fleet::new(LogIn::WhenNeeded);
+    let mut now = 0;
+    let pauses: Vec<i64> = (0..8)
+        .map(|_| {
+            let Seen::Trouble { retry_at, .. } = fleet.has_failed(at(now), "down".into()) else { panic!() };
+            let pause = i64::try_from(retry_at.duration_since(at(now)).as_millis()).unwrap();
+            now += pause;
+            pause
+        })
+        .collect();
+    assert_eq!(pauses, [250, 500, 1000, 2000, 4000, 8000, 10_000, 10_000]);
+    fleet.loaded(at(now), record(1));
+    assert!(matches!(fleet.has_failed(at(now), "down".into()), Seen::Trouble { is_new: true, .. }), "it was well");
+}
+
+#[test]
+fn whoever_is_overtaken_in_saving_leads_no_more() {
+    let mut fleet = Fleet::new(LogIn::WhenNeeded);
+    lead(&mut fleet, 0, record(1));
+    fleet.saved(Some(Revision(2)));
+    assert_eq!((fleet.leads(), fleet.known()), (true, Some(Revision(2))));
+    fleet.saved(None);
+    assert_eq!((fleet.leads(), step(&mut fleet, 1, Some(Pending::Store)).as_str()), (false, "lead"));
+}
