@@ -39,16 +39,16 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
     let end = arguments.time.and_then(|time| Instant::now().checked_add(time));
     let (environment, credentials) = (Environment::from_env()?, Credentials::from_env()?);
     let name = SessionName::of_user(&environment, &credentials);
-    let key = env::var("TRADOVATE_SEALING_KEY").ok().map(|text| text.parse::<SealingKey>()).transpose()?;
+    let key = env::var("TRADOVATE_SEALING_KEY").ok().map(|text| SealingKey::parse(&text)).transpose()?;
 
     let (tell, events) = mpsc::channel();
     // A send fails once the program ends, and then nobody listens.
     let on_event = move |event: &Event| drop(tell.send(event.clone()));
     let builder = TokenSource::builder(environment, credentials).on_event(on_event);
     let builder = match arguments.store {
-        Place::Redis(url) => builder.shared(RedisStore::new(&url)?.sealed(key), name),
-        Place::User => builder.shared(FileStore::user()?.sealed(key), name),
-        Place::Directory(path) => builder.shared(FileStore::in_directory(path)?.sealed(key), name),
+        Place::User => builder.shared(file(FileStore::user()?, key), name),
+        Place::Directory(path) => builder.shared(file(FileStore::in_directory(path)?, key), name),
+        Place::Redis(url) => builder.shared(redis(RedisStore::new(&url)?, key), name),
     };
     let tokens = builder.build();
     let _keeper = tokens.keep_alive()?;
@@ -69,4 +69,18 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn file(store: FileStore, key: Option<SealingKey>) -> FileStore {
+    match key {
+        Some(key) => store.sealed(key),
+        None => store,
+    }
+}
+
+fn redis(store: RedisStore, key: Option<SealingKey>) -> RedisStore {
+    match key {
+        Some(key) => store.sealed(key),
+        None => store,
+    }
 }

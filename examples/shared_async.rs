@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use tokio::sync::mpsc;
 use tokio::time::sleep;
-use tradovate_auth::redis::AsyncRedisStore;
+use tradovate_auth::redis::RedisStore;
 use tradovate_auth::reqwest::{FromEnv, TokenSource};
 use tradovate_auth::store::{FileStore, SealingKey, SessionName};
 use tradovate_auth::{Credentials, Environment, Event, EventKind};
@@ -33,16 +33,16 @@ async fn run() -> Result<ExitCode, Box<dyn Error>> {
     let arguments = Arguments::parse(env::args().skip(1))?;
     let (environment, credentials) = (Environment::from_env()?, Credentials::from_env()?);
     let name = SessionName::of_user(&environment, &credentials);
-    let key = env::var("TRADOVATE_SEALING_KEY").ok().map(|text| text.parse::<SealingKey>()).transpose()?;
+    let key = env::var("TRADOVATE_SEALING_KEY").ok().map(|text| SealingKey::parse(&text)).transpose()?;
 
     let (tell, mut events) = mpsc::unbounded_channel();
     // A send fails once the program ends, and then nobody listens.
     let on_event = move |event: &Event| drop(tell.send(event.clone()));
     let builder = TokenSource::builder(environment, credentials).on_event(on_event);
     let builder = match arguments.store {
-        Place::Redis(url) => builder.shared(AsyncRedisStore::new(&url)?.sealed(key), name),
-        Place::User => builder.shared(FileStore::user()?.sealed(key), name),
-        Place::Directory(path) => builder.shared(FileStore::in_directory(path)?.sealed(key), name),
+        Place::User => builder.shared(file(FileStore::user()?, key), name),
+        Place::Directory(path) => builder.shared(file(FileStore::in_directory(path)?, key), name),
+        Place::Redis(url) => builder.shared(redis(RedisStore::new(&url)?, key), name),
     };
     let tokens = builder.build()?;
     let _keeper = tokens.keep_alive();
@@ -66,5 +66,19 @@ async fn run() -> Result<ExitCode, Box<dyn Error>> {
             eprintln!("{reason}");
             return Ok(ExitCode::from(2));
         }
+    }
+}
+
+fn file(store: FileStore, key: Option<SealingKey>) -> FileStore {
+    match key {
+        Some(key) => store.sealed(key),
+        None => store,
+    }
+}
+
+fn redis(store: RedisStore, key: Option<SealingKey>) -> RedisStore {
+    match key {
+        Some(key) => store.sealed(key),
+        None => store,
     }
 }

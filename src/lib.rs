@@ -7,6 +7,9 @@
 //! |---|---|---|
 //! | `ureq` | `tradovate_auth::ureq` | blocking programs |
 //! | `reqwest` | `tradovate_auth::reqwest` | async programs on tokio |
+//! | `file` | `tradovate_auth::store::FileStore` | processes of one machine that share a login |
+//! | `redis` | `tradovate_auth::redis` | processes on many machines that share a login |
+//! | `seal` | `tradovate_auth::store::SealingKey` | what is stored, encrypted with a key of yours |
 //!
 //! This project is not affiliated with Tradovate or NinjaTrader.
 //!
@@ -60,6 +63,12 @@ pub use tradovate_auth_core::*;
 #[cfg(feature = "reqwest")]
 #[doc(inline)]
 pub use tradovate_auth_reqwest as reqwest;
+#[cfg(any(feature = "file", feature = "redis", feature = "reqwest", feature = "seal", feature = "ureq"))]
+#[doc(inline)]
+pub use tradovate_auth_store as store;
+#[cfg(feature = "redis")]
+#[doc(inline)]
+pub use tradovate_auth_store_redis as redis;
 #[cfg(feature = "ureq")]
 #[doc(inline)]
 pub use tradovate_auth_ureq as ureq;
@@ -68,3 +77,8 @@ pub use tradovate_auth_ureq as ureq;
 #[cfg(all(doctest, feature = "ureq"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// A store of the user's own.
+#[cfg(all(doctest, feature = "reqwest"))]
+#[doc = include_str!("../docs/stores.md")]
+struct Stores;

@@ -11,10 +11,19 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod codec;
+#[cfg(feature = "file")]
+mod file;
+mod hex;
 mod name;
 mod record;
 mod store;
 
+pub use codec::{Codec, CodecError};
+#[cfg(feature = "seal")]
+pub use codec::{MalformedKey, SealingKey};
+#[cfg(feature = "file")]
+pub use file::{FileLease, FileStore, FileStoreError};
 pub use name::SessionName;
 pub use record::{Revision, Stored, Unreadable};
 pub use store::{AsyncStore, Store};

@@ -36,6 +36,9 @@ pub enum Unreadable {
     /// It is sealed, and no key was given.
     #[error("the stored session is sealed: give the key it was sealed with")]
     Sealed,
+    /// It is not sealed, and a key was given: whoever could write it could have put another user's session there.
+    #[error("the stored session is not sealed, and with a key only sealed ones are used: remove it to log in anew")]
+    Unsealed,
     /// It is sealed with another key, for another name, or damaged.
     #[error("the stored session can't be opened: it was sealed with another key, or is damaged")]
     WrongKey,

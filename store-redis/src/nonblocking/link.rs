@@ -1,0 +1,87 @@
+//! [`Link`]: a connection that commands and messages share.
+
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Instant;
+
+use redis::aio::{MultiplexedConnection, SendError};
+use redis::{AsyncConnectionConfig, FromRedisValue, Msg, ProtocolVersion, PushInfo, PushKind, RedisResult};
+use tradovate_auth_store::SessionName;
+
+use super::changes::{Changes, Watcher};
+use super::lock;
+use crate::scripts::Call;
+use crate::settings::{LONGEST_QUIET, Settings, TRIED_EVERY};
+
+#[derive(Clone)]
+pub(crate) struct Link {
+    number: u64,
+    connection: MultiplexedConnection,
+    /// Owned by the task that reads from the connection: it is gone with it, as when its runtime is.
+    changes: Weak<Changes>,
+    last_sign_of_life: Arc<Mutex<Instant>>,
+}
+
+impl Link {
+    pub(crate) async fn connect(settings: &Settings, number: u64) -> RedisResult<Self> {
+        let changes = Arc::new(Changes::default());
+        let told = Arc::downgrade(&changes);
+        let receive = move |push: PushInfo| {
+            if push.kind == PushKind::Disconnection {
+                changes.lose();
+            } else if let Some(message) = Msg::from_push_info(push) {
+                changes.tell(message.get_payload_bytes());
+            }
+            Ok::<(), SendError>(())
+        };
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(settings.connect_time))
+            .set_response_timeout(Some(settings.answer_time))
+            .set_push_sender(receive);
+        let client = settings.client(ProtocolVersion::RESP3);
+        let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+        connection.subscribe(settings.keys.channel()).await?;
+        Ok(Self { number, connection, changes: told, last_sign_of_life: Arc::new(Mutex::new(Instant::now())) })
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Whether it seems to live.
+    pub(crate) fn is_usable(&self) -> bool {
+        let is_open = self.changes.upgrade().is_some_and(|changes| changes.is_open());
+        is_open && lock(&self.last_sign_of_life).elapsed() < LONGEST_QUIET
+    }
+
+    /// Tells all that wait for a message that none will come.
+    pub(crate) fn lose(&self) {
+        if let Some(changes) = self.changes.upgrade() {
+            changes.lose();
+        }
+    }
+
+    /// Waits for messages about a name, unless none will come.
+    pub(crate) fn watcher(&self, name: &SessionName) -> Option<Watcher> {
+        self.changes.upgrade()?.watcher(name.as_str())
+    }
+
+    pub(crate) async fn ask<T: FromRedisValue>(&self, call: &Call) -> RedisResult<T> {
+        let answer = call.invoke_async(&mut self.connection.clone()).await?;
+        *lock(&self.last_sign_of_life) = Instant::now();
+        Ok(answer)
+    }
+
+    /// Whether it is the caller's turn to try it out: one of all is enough.
+    pub(crate) fn must_be_tried(&self) -> bool {
+        let mut last = lock(&self.last_sign_of_life);
+        let is_quiet = last.elapsed() >= TRIED_EVERY;
+        if is_quiet {
+            *last = Instant::now();
+        }
+        is_quiet
+    }
+
+    pub(crate) async fn try_out(&self) -> RedisResult<()> {
+        redis::cmd("PING").exec_async(&mut self.connection.clone()).await
+    }
+}

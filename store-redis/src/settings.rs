@@ -1,0 +1,179 @@
+//! [`Settings`]: how Redis is reached, and how a session becomes a record and comes back. Both forms have the same.
+
+use std::fmt;
+use std::time::Duration;
+
+use redis::{Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisError};
+use tradovate_auth_core::StoredSession;
+use tradovate_auth_store::{Codec, Revision, SessionName, Stored};
+use zeroize::Zeroizing;
+
+use crate::error::RedisStoreError;
+use crate::scripts::{Call, Keys};
+
+/// What the keys begin with, unless the program says something else.
+const PREFIX: &str = "tradovate-auth:";
+
+/// Long enough for a busy server, short enough for a caller who waits.
+const LONGEST: Duration = Duration::from_secs(2);
+
+/// A connection that has been quiet for longer may have been given up by something in between, without a word.
+pub(crate) const LONGEST_QUIET: Duration = Duration::from_secs(10);
+
+/// How often a connection is tried while somebody waits for a message on it.
+pub(crate) const TRIED_EVERY: Duration = Duration::from_secs(1);
+
+/// The answer of [`Keys::load`].
+pub(crate) type Loaded = Option<(u64, Vec<u8>, u64)>;
+
+#[derive(Clone)]
+pub(crate) struct Settings {
+    client: Client,
+    certificates: redis::TlsCertificates,
+    pub(crate) codec: Codec,
+    pub(crate) keys: Keys,
+    pub(crate) connect_time: Duration,
+    pub(crate) answer_time: Duration,
+}
+
+impl Settings {
+    pub(crate) fn new(url: &str) -> Result<Self, RedisStoreError> {
+        // A password that is not percent-encoded ends the address early, and part of it would be taken for a port.
+        let is_cut_off = url.split_once(['?', '#']).is_some_and(|(_, rest)| rest.contains('@') || url.contains('#'));
+        let info: ConnectionInfo = if is_cut_off {
+            return Err(RedisStoreError::Url);
+        } else {
+            url.into_connection_info().map_err(|_| RedisStoreError::Url)?
+        };
+        let redis = info.redis_settings().clone();
+        let redis =
+            redis.set_protocol(ProtocolVersion::RESP2).set_lib_name("tradovate-auth", env!("CARGO_PKG_VERSION"));
+        let tcp = info.tcp_settings().clone().set_nodelay(true);
+        let info = info.set_redis_settings(redis).set_tcp_settings(tcp);
+        Ok(Self {
+            client: Client::open(info).map_err(|_| RedisStoreError::Url)?,
+            certificates: redis::TlsCertificates { client_tls: None, root_cert: None },
+            codec: Codec::plain(),
+            keys: Keys::new(PREFIX.into()),
+            connect_time: LONGEST,
+            answer_time: LONGEST,
+        })
+    }
+
+    pub(crate) fn root_certificates(self, pem: &[u8]) -> Result<Self, RedisStoreError> {
+        let certificates = redis::TlsCertificates { root_cert: Some(pem.to_vec()), ..self.certificates.clone() };
+        self.certificates(certificates)
+    }
+
+    pub(crate) fn client_certificate(self, certificates: &[u8], key: &[u8]) -> Result<Self, RedisStoreError> {
+        let client = ClientTlsConfig { client_cert: certificates.to_vec(), client_key: key.to_vec() };
+        let certificates = redis::TlsCertificates { client_tls: Some(client), ..self.certificates.clone() };
+        self.certificates(certificates)
+    }
+
+    fn certificates(mut self, certificates: redis::TlsCertificates) -> Result<Self, RedisStoreError> {
+        if !self.is_tls() {
+            return Err(RedisStoreError::Certificates("the URL asks for no TLS, which rediss:// does".into()));
+        }
+        self.client = Client::build_with_tls(self.client.get_connection_info().clone(), certificates.clone())
+            .map_err(|error| RedisStoreError::Certificates(error.to_string()))?;
+        self.certificates = certificates;
+        Ok(self)
+    }
+
+    /// The client for a connection in a protocol.
+    pub(crate) fn client(&self, protocol: ProtocolVersion) -> Client {
+        if self.is_tls() {
+            install_cryptography();
+        }
+        let info = self.client.get_connection_info().clone();
+        let redis = info.redis_settings().clone().set_protocol(protocol);
+        Client::open(info.set_redis_settings(redis)).unwrap_or_else(|_| self.client.clone())
+    }
+
+    fn is_tls(&self) -> bool {
+        matches!(self.client.get_connection_info().addr(), ConnectionAddr::TcpTls { .. })
+    }
+
+    /// Where Redis is, without a secret.
+    pub(crate) fn address(&self) -> String {
+        self.client.get_connection_info().addr().to_string()
+    }
+
+    pub(crate) fn error(&self, error: &RedisError) -> RedisStoreError {
+        RedisStoreError::new(error, self.address())
+    }
+
+    pub(crate) fn stored(&self, name: &SessionName, loaded: Loaded) -> Option<Stored> {
+        let (revision, record, age) = loaded?;
+        let record = Zeroizing::new(record);
+        let session = self.codec.decode(name, &record);
+        Some(Stored { revision: Revision(revision), age: Duration::from_micros(age), session })
+    }
+
+    pub(crate) fn save(
+        &self,
+        name: &SessionName,
+        session: &StoredSession,
+        known: Option<Revision>,
+        fence: u64,
+    ) -> Result<Call, RedisStoreError> {
+        let record =
+            self.codec.encode(name, session).map_err(|error| RedisStoreError::NotEncoded(error.to_string()))?;
+        Ok(self.keys.save(name, &record, session.keep_for(), known, fence))
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore")
+            .field("address", &self.address())
+            .field("tls", &self.is_tls())
+            .field("prefix", &self.keys.prefix())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A program with both transports has two providers of cryptography and no default, without which the TLS of Redis
+/// would panic. A program that has installed one keeps it.
+fn install_cryptography() {
+    #[cfg(feature = "blocking")]
+    let provider = rustls::crypto::ring::default_provider();
+    #[cfg(all(feature = "tokio", not(feature = "blocking")))]
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    #[cfg(any(feature = "blocking", feature = "tokio"))]
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // Another thread may have been faster: then there is one.
+        let _ = provider.install_default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_that_is_cut_short_by_its_password_is_refused_and_not_shown() {
+        for url in ["redis://user:123#canary@host", "redis://user:123?canary@host", "redis://:can/ary@host", "canary"] {
+            let error = Settings::new(url).unwrap_err();
+            assert_eq!(error, RedisStoreError::Url);
+        }
+    }
+
+    #[test]
+    fn a_url_may_say_user_password_port_and_database() {
+        let settings = Settings::new("rediss://user:p%40ss@redis.example:6380/3").unwrap();
+        assert_eq!(
+            format!("{settings:?}"),
+            r#"RedisStore { address: "redis.example:6380", tls: true, prefix: "tradovate-auth:", .. }"#
+        );
+        let redis = settings.client.get_connection_info().redis_settings().clone();
+        assert_eq!((redis.username(), redis.password(), redis.db()), (Some("user"), Some("p@ss"), 3));
+    }
+
+    #[test]
+    fn certificates_without_tls_are_refused() {
+        let error = Settings::new("redis://127.0.0.1/").unwrap().root_certificates(b"").unwrap_err();
+        assert!(matches!(error, RedisStoreError::Certificates(_)), "{error}");
+    }
+}

@@ -1,0 +1,103 @@
+//! The store against a real Redis, in both forms.
+//!
+//! It needs `redis-server` (Debian: `redis-server`). Without it the tests are ignored, unless
+//! `TRADOVATE_AUTH_REDIS=required` is set.
+
+mod party;
+mod runtimes;
+mod secrets;
+mod server;
+mod sharing;
+mod tls;
+mod trouble;
+mod watching;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+use party::Form;
+
+macro_rules! trials {
+    ($($module:ident: $($test:ident),* $(,)?);* $(;)?) => {
+        vec![$($(
+            trial(concat!(stringify!($module), "::blocking::", stringify!($test)), $module::$test, Form::Blocking),
+            trial(concat!(stringify!($module), "::nonblocking::", stringify!($test)), $module::$test, Form::Async),
+        )*)*]
+    };
+}
+
+fn trial(name: &str, test: fn(Form), form: Form) -> Trial {
+    Trial::test(name, move || {
+        test(form);
+        Ok(())
+    })
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let trials = trials![
+        sharing:
+            nothing_is_stored_at_first,
+            what_one_saves_the_other_loads,
+            its_age_is_told_by_the_server,
+            a_save_over_an_unknown_record_changes_nothing,
+            only_one_holds_the_lease,
+            a_lease_that_is_over_can_be_taken_by_another,
+            who_lost_the_lease_to_another_can_not_save,
+            who_lost_the_lease_to_nobody_can_save,
+            a_lease_that_is_given_back_can_be_taken_at_once,
+            only_the_holder_can_give_a_lease_back,
+            no_number_comes_twice,
+            of_many_at_once_one_gets_the_lease,
+            many_who_count_together_lose_no_step,
+            prefixes_keep_sessions_apart,
+            a_record_expires_and_a_lease_is_forgotten;
+        trouble:
+            after_a_flush_an_old_lease_can_not_save_and_a_new_one_can,
+            after_a_flush_no_number_comes_again,
+            a_clock_that_was_put_back_makes_no_number_come_again,
+            a_restart_is_survived,
+            scripts_that_were_flushed_are_loaded_again,
+            a_server_that_is_down_is_told_soon,
+            a_server_that_does_not_answer_is_told_soon_to_all,
+            a_key_of_something_else_is_left_alone,
+            a_record_that_misses_something_is_left_alone,
+            a_record_that_is_damaged_is_told,
+            a_replica_is_told,
+            a_server_without_memory_is_told,
+            a_server_that_lacks_its_replicas_is_told,
+            connections_that_the_server_closes_are_replaced;
+        watching:
+            another_record_than_the_known_one_is_told_at_once,
+            a_save_by_another_is_told,
+            a_save_of_another_session_is_not_told,
+            the_same_record_is_waited_for_until_the_time_is_over,
+            a_lease_by_another_shows_that_the_record_is_gone,
+            a_server_that_goes_down_is_told_to_who_waits,
+            a_server_that_freezes_is_told_to_who_waits,
+            many_wait_on_one_connection,
+            after_a_long_rest_all_is_as_before;
+        secrets:
+            a_password_is_used_and_never_shown,
+            a_wrong_or_missing_password_is_told,
+            a_user_may_need_no_more_than_the_documentation_says,
+            a_user_without_rights_is_told,
+            a_command_that_a_server_repeats_is_not_shown;
+        tls:
+            a_server_is_trusted_by_its_authority,
+            another_authority_is_not_trusted,
+            a_client_shows_its_certificate;
+    ];
+    let of_async = [
+        trial("runtimes::a_store_outlives_its_runtime", |_| runtimes::a_store_outlives_its_runtime(), Form::Async),
+        trial("runtimes::several_share_a_store", |_| runtimes::several_share_a_store(), Form::Async),
+        trial("runtimes::a_wait_that_is_given_up_leaves_nothing", |_| runtimes::a_wait_that_is_given_up(), Form::Async),
+    ];
+    let is_ignored = !server::is_there_or_required();
+    if is_ignored {
+        eprintln!("not run: the tests of the store need redis-server (Debian: redis-server)");
+    }
+    let trials = trials.into_iter().chain(of_async).map(|trial| trial.with_ignored_flag(is_ignored)).collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}

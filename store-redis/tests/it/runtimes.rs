@@ -1,0 +1,52 @@
+//! What only the async form has to cope with.
+
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tradovate_auth_store::{AsyncStore, Store};
+use tradovate_auth_store_redis::RedisStore;
+
+use crate::party::{LONG, name};
+use crate::server::Server;
+
+pub(crate) fn a_store_outlives_its_runtime() {
+    let server = Server::start();
+    let store = RedisStore::new(&server.url()).unwrap();
+    for _ in 0..3 {
+        let runtime = Runtime::new().unwrap();
+        // Not even the first call on the next one fails, and none is one that could be repeated.
+        let lease = runtime.block_on(AsyncStore::lease(&store, &name(), LONG)).unwrap().unwrap();
+        runtime.block_on(AsyncStore::release(&store, &name(), lease)).unwrap();
+    }
+}
+
+pub(crate) fn several_share_a_store() {
+    let server = Server::start();
+    let store = RedisStore::new(&server.url()).unwrap();
+    let (one, other) = (Runtime::new().unwrap(), Runtime::new().unwrap());
+    let lease = one.block_on(AsyncStore::lease(&store, &name(), LONG)).unwrap().unwrap();
+    assert!(other.block_on(AsyncStore::lease(&store, &name(), LONG)).unwrap().is_none());
+    let waiting = {
+        let store = store.clone();
+        other.spawn(async move { AsyncStore::changed(&store, &name(), None, LONG).await })
+    };
+    let session = crate::party::session(1);
+    one.block_on(AsyncStore::save(&store, &name(), &session, None, &lease)).unwrap().unwrap();
+    other.block_on(waiting).unwrap().unwrap();
+}
+
+pub(crate) fn a_wait_that_is_given_up() {
+    let server = Server::start();
+    let store = RedisStore::new(&server.url()).unwrap();
+    Runtime::new().unwrap().block_on(async {
+        for _ in 0..50 {
+            let name = name();
+            let waiting = AsyncStore::changed(&store, &name, None, LONG);
+            tokio::time::timeout(Duration::from_millis(5), waiting).await.unwrap_err();
+        }
+        assert!(AsyncStore::load(&store, &name()).await.unwrap().is_none());
+    });
+    let clients: String = redis::cmd("CLIENT").arg("LIST").query(&mut server.raw()).unwrap();
+    assert!(clients.lines().count() <= 2, "{clients}");
+    assert!(Store::load(&store, &name()).unwrap().is_none());
+}

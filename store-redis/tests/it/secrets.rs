@@ -1,0 +1,102 @@
+//! Passwords and rights.
+
+use std::fmt::Write as _;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread;
+use std::time::Duration;
+
+use tradovate_auth_store_redis::{RedisStore, RedisStoreError};
+
+use crate::party::{Form, LONG, Party};
+use crate::server::Server;
+
+const CANARY: &str = "canary-password";
+
+fn url(server: &Server, login: &str) -> String {
+    format!("redis://{login}@127.0.0.1:{}/", server.port())
+}
+
+/// Of the user `app`, whose password is `secret`.
+fn set_rights(server: &Server, rights: &str) {
+    let rights: Vec<_> = rights.split_ascii_whitespace().collect();
+    redis::cmd("ACL").arg("SETUSER").arg("app").arg("on").arg(">secret").arg(&rights).exec(&mut server.raw()).unwrap();
+}
+
+/// What all operations say of themselves and of what went wrong.
+fn said(party: &Party) -> String {
+    let mut said = format!("{:?} {:#?}", party.store, party.store);
+    let errors =
+        [party.load().err(), party.lease(LONG).err(), party.changed(None, Duration::ZERO).err()].into_iter().flatten();
+    for error in errors {
+        let _ = write!(said, "{error} {error:?} {error:#?}");
+    }
+    said
+}
+
+pub(crate) fn a_password_is_used_and_never_shown(form: Form) {
+    let mut server = Server::start_with(|_| ["--requirepass", CANARY].map(str::to_owned).to_vec());
+    let party = form.party(&url(&server, &format!(":{CANARY}")));
+    party.saved(1, None);
+    let wrong = form.party(&url(&server, &format!(":wrong-{CANARY}")));
+    assert!(said(&wrong).contains("refused the login"));
+    assert!(!said(&wrong).contains("canary"), "{}", said(&wrong));
+    server.stop();
+    assert!(said(&party).contains("can't be reached"));
+    assert!(!said(&party).contains("canary"), "{}", said(&party));
+}
+
+pub(crate) fn a_wrong_or_missing_password_is_told(form: Form) {
+    let server = Server::start_with(|_| ["--requirepass", CANARY].map(str::to_owned).to_vec());
+    for url in [server.url(), url(&server, ":wrong"), url(&server, "nobody:wrong")] {
+        let party = form.party(&url);
+        assert_eq!(party.load().unwrap_err(), RedisStoreError::Refused);
+        assert_eq!(party.changed(None, LONG).unwrap_err(), RedisStoreError::Refused);
+    }
+}
+
+pub(crate) fn a_user_may_need_no_more_than_the_documentation_says(form: Form) {
+    let server = Server::start();
+    let rights = "~tradovate-auth:* &tradovate-auth:* \
+        +hello +ping +subscribe +unsubscribe +punsubscribe +select +evalsha +script|load +time +type +hget +hmget +hset +pexpire \
+        +persist +publish";
+    set_rights(&server, rights);
+    let party = form.party(&url(&server, "app:secret"));
+    let revision = party.saved(1, None);
+    party.changed(Some(revision), Duration::from_millis(1500)).unwrap();
+    assert_eq!(party.found(), Some((revision, 1)));
+}
+
+pub(crate) fn a_user_without_rights_is_told(form: Form) {
+    let server = Server::start();
+    set_rights(&server, "~* resetchannels +@all");
+    let party = form.party(&url(&server, "app:secret"));
+    let error = party.changed(None, LONG).unwrap_err();
+    assert!(matches!(error, RedisStoreError::Forbidden(_)), "{error:?}");
+    set_rights(&server, "~* allchannels +@all -evalsha");
+    let error = party.load().unwrap_err();
+    assert!(matches!(error, RedisStoreError::Forbidden(_)), "{error:?}");
+}
+
+/// A server that knows no command, and says so as servers do.
+pub(crate) fn a_command_that_a_server_repeats_is_not_shown(form: Form) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            thread::spawn(move || {
+                let mut received = [0; 4096];
+                while stream.read(&mut received).is_ok_and(|length| length > 0) {
+                    let refusal = format!("-ERR unknown command 'X', with args beginning with: '{CANARY}' \r\n");
+                    if stream.write_all(refusal.repeat(8).as_bytes()).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    let party = form.party_of(RedisStore::new(&format!("redis://:{CANARY}@127.0.0.1:{port}/")).unwrap());
+    let said = said(&party);
+    assert!(!said.contains("canary"), "{said}");
+}

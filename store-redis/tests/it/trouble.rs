@@ -1,0 +1,199 @@
+//! What goes wrong with a server.
+
+use std::net::TcpListener;
+use std::thread;
+use std::time::Duration;
+
+use tradovate_auth_store::Unreadable;
+use tradovate_auth_store_redis::RedisStoreError;
+
+use crate::party::{Form, LONG, Party, name, timed};
+use crate::server::Server;
+
+/// With the time-outs that are not changed, for all operations: soon.
+const SOON: Duration = Duration::from_secs(5);
+
+fn record() -> String {
+    format!("tradovate-auth:{{{}}}", name())
+}
+
+fn all_fail(party: &Party) -> [RedisStoreError; 3] {
+    [
+        party.load().unwrap_err(),
+        party.lease(LONG).unwrap_err(),
+        party.changed(None, Duration::from_secs(60)).unwrap_err(),
+    ]
+}
+
+pub(crate) fn after_a_flush_an_old_lease_can_not_save_and_a_new_one_can(form: Form) {
+    let server = Server::start();
+    let party = form.party(&server.url());
+    let revision = party.saved(1, None);
+    let lease = party.leased();
+    server.flush();
+    assert_eq!(party.save(2, Some(revision), &lease).unwrap(), None);
+    assert_eq!(party.save(2, None, &lease).unwrap(), None);
+    party.release(lease).unwrap();
+    party.saved(2, None);
+    assert_eq!(party.found().unwrap().1, 2);
+}
+
+pub(crate) fn after_a_flush_no_number_comes_again(form: Form) {
+    let server = Server::start();
+    let (one, other) = (form.party(&server.url()), form.party(&server.url()));
+    let before = one.saved(1, None);
+    let lost = one.lease(Duration::ZERO).unwrap().unwrap();
+    server.flush();
+    // The same operations in the same order: were the numbers only counted, they would be the same ones.
+    let after = other.saved(2, None);
+    let _lease = other.lease(Duration::ZERO).unwrap().unwrap();
+    assert!(after.0 > before.0);
+    assert_eq!(one.save(1, Some(after), &lost).unwrap(), None);
+}
+
+pub(crate) fn a_clock_that_was_put_back_makes_no_number_come_again(form: Form) {
+    let server = Server::start();
+    let party = form.party(&server.url());
+    let revision = party.saved(1, None);
+    // To the server, what is stored is of a later time then: 2^52 µs, which a double still counts exactly.
+    let later = 1_u64 << 52;
+    let set = |field: &str, key: String| {
+        redis::cmd("HSET").arg(key).arg(field).arg(later).exec(&mut server.raw()).unwrap();
+    };
+    set("last", format!("{}:lease", record()));
+    let lease = party.leased();
+    let next = party.save(2, Some(revision), &lease).unwrap().unwrap();
+    assert_eq!(next.0, later + 2);
+    set("saved", record());
+    assert_eq!(party.load().unwrap().unwrap().age, Duration::ZERO);
+}
+
+pub(crate) fn a_restart_is_survived(form: Form) {
+    let mut server = Server::start();
+    let party = form.party(&server.url());
+    party.saved(1, None);
+    server.stop();
+    assert!(party.load().is_err());
+    server.start_again();
+    assert_eq!(party.found(), None);
+    party.saved(2, None);
+    assert_eq!(party.found().unwrap().1, 2);
+}
+
+pub(crate) fn scripts_that_were_flushed_are_loaded_again(form: Form) {
+    let server = Server::start();
+    let party = form.party(&server.url());
+    let revision = party.saved(1, None);
+    redis::cmd("SCRIPT").arg("FLUSH").exec(&mut server.raw()).unwrap();
+    party.saved(2, Some(revision));
+}
+
+pub(crate) fn a_server_that_is_down_is_told_soon(form: Form) {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let party = form.party(&format!("redis://127.0.0.1:{port}/"));
+    let (errors, time) = timed(|| all_fail(&party));
+    for error in errors {
+        assert!(error.to_string().contains(&format!("can't be reached at 127.0.0.1:{port}")), "{error}");
+    }
+    assert!(time < Duration::from_secs(1), "{time:?}");
+}
+
+pub(crate) fn a_server_that_does_not_answer_is_told_soon_to_all(form: Form) {
+    let server = Server::start();
+    let party = form.party(&server.url());
+    party.saved(1, None);
+    server.freeze();
+    let ((), time) = timed(|| {
+        thread::scope(|scope| {
+            for _ in 0..20 {
+                scope.spawn(|| {
+                    let error = party.load().unwrap_err();
+                    assert!(matches!(error, RedisStoreError::TimedOut { .. }), "{error:?}");
+                });
+                scope.spawn(|| party.changed(None, LONG).unwrap_err());
+            }
+        });
+    });
+    assert!(time < SOON, "{time:?}");
+    server.thaw();
+    assert_eq!(party.found().unwrap().1, 1);
+}
+
+pub(crate) fn a_key_of_something_else_is_left_alone(form: Form) {
+    let server = Server::start();
+    let party = form.party(&server.url());
+    let lease = party.leased();
+    let mut raw = server.raw();
+    let record = record();
+    for (command, arguments) in [("SET", &["other"][..]), ("HSET", &["field", "other"])] {
+        redis::cmd("DEL").arg(&record).exec(&mut raw).unwrap();
+        redis::cmd(command).arg(&record).arg(arguments).exec(&mut raw).unwrap();
+        let foreign = RedisStoreError::Foreign { key: record.clone() };
+        assert_eq!(party.load().unwrap_err(), foreign);
+        assert_eq!(party.save(1, None, &lease).unwrap_err(), foreign);
+        assert_eq!(party.lease(LONG).unwrap_err(), foreign);
+        assert_eq!(party.changed(None, LONG).unwrap_err(), foreign);
+    }
+}
+
+pub(crate) fn a_record_that_misses_something_is_left_alone(form: Form) {
+    let server = Server::start();
+    let party = form.party(&server.url());
+    for field in ["revision", "session", "saved"] {
+        server.flush();
+        party.saved(1, None);
+        redis::cmd("HDEL").arg(record()).arg(field).exec(&mut server.raw()).unwrap();
+        assert_eq!(party.load().unwrap_err(), RedisStoreError::Foreign { key: record() });
+    }
+}
+
+pub(crate) fn a_record_that_is_damaged_is_told(form: Form) {
+    let server = Server::start();
+    let party = form.party(&server.url());
+    let revision = party.saved(1, None);
+    redis::cmd("HSET").arg(record()).arg("session").arg(b"{\xff").exec(&mut server.raw()).unwrap();
+    let stored = party.load().unwrap().unwrap();
+    assert_eq!(stored.revision, revision);
+    assert_eq!(stored.session.unwrap_err(), Unreadable::Damaged);
+}
+
+pub(crate) fn a_replica_is_told(form: Form) {
+    let server = Server::start();
+    let primary = Server::start();
+    let party = form.party(&server.url());
+    party.load().unwrap();
+    redis::cmd("REPLICAOF").arg("127.0.0.1").arg(primary.port()).exec(&mut server.raw()).unwrap();
+    assert_eq!(party.lease(LONG).unwrap_err(), RedisStoreError::ReadOnly);
+}
+
+pub(crate) fn a_server_without_memory_is_told(form: Form) {
+    let server = Server::start();
+    let party = form.party(&server.url());
+    let lease = party.leased();
+    redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(1).exec(&mut server.raw()).unwrap();
+    assert_eq!(party.save(1, None, &lease).unwrap_err(), RedisStoreError::OutOfMemory);
+    assert_eq!(party.found(), None);
+}
+
+pub(crate) fn a_server_that_lacks_its_replicas_is_told(form: Form) {
+    let server = Server::start();
+    let party = form.party(&server.url());
+    let lease = party.leased();
+    redis::cmd("CONFIG").arg("SET").arg("min-replicas-to-write").arg(1).exec(&mut server.raw()).unwrap();
+    assert_eq!(party.save(1, None, &lease).unwrap_err(), RedisStoreError::TooFewReplicas);
+    assert_eq!(party.found(), None);
+}
+
+pub(crate) fn connections_that_the_server_closes_are_replaced(form: Form) {
+    let server = Server::start();
+    let party = form.party(&server.url());
+    let revision = party.saved(1, None);
+    party.changed(Some(revision), Duration::ZERO).unwrap();
+    for kind in ["normal", "pubsub"] {
+        redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg(kind).exec(&mut server.raw()).unwrap();
+    }
+    thread::sleep(Duration::from_millis(100));
+    assert_eq!(party.found(), Some((revision, 1)));
+    party.changed(Some(revision), Duration::ZERO).unwrap();
+    party.saved(2, Some(revision));
+}

@@ -1,0 +1,261 @@
+//! The form in which a session is kept, the same in all stores: one header line with a version, and the session's JSON,
+//! plain or sealed.
+//!
+//! ```text
+//! tradovate-auth session 1 plain <salt> <sum>↵{"version":1,…}
+//! tradovate-auth session 1 sealed↵<base64 of nonce, ciphertext and tag>
+//! ```
+//!
+//! The sum is the SHA-256 of the name, the salt and the JSON: it tells accidents, such as a record that was cut off or
+//! copied to another name. What a sealed one holds can neither be read nor replaced by anyone without the key; but an
+//! older record of the same name can be put back. Salt and nonce make every record another one, even of the same
+//! session, so that its bytes tell its revision.
+
+#[cfg(feature = "seal")]
+mod seal;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+
+use sha2::{Digest, Sha256};
+use tradovate_auth_core::StoredSession;
+use zeroize::Zeroizing;
+
+#[cfg(feature = "seal")]
+pub use self::seal::{MalformedKey, SealingKey};
+use crate::hex::hex;
+use crate::name::SessionName;
+use crate::record::Unreadable;
+
+const MAGIC: &str = "tradovate-auth session ";
+
+/// The version that is written, and the newest that is read.
+const VERSION: u32 = 1;
+
+const PLAIN: &str = "plain ";
+const SEALED: &str = "sealed\n";
+
+/// The digits of salt and sum.
+const SALT: usize = 16;
+const SUM: usize = 64;
+
+/// Writes and reads the records of a store, plain or sealed.
+///
+/// ```
+/// use tradovate_auth_core::StoredSession;
+/// use tradovate_auth_store::{Codec, SessionName, Unreadable};
+///
+/// let session: StoredSession = serde_json::from_str(r#"{"version":1,"workedBefore":true,"userId":7}"#)?;
+/// let name = SessionName::new("my app", "user 7");
+/// let record = Codec::plain().encode(&name, &session)?;
+/// assert!(record.starts_with(b"tradovate-auth session 1 plain "));
+/// assert_eq!(Codec::plain().decode(&name, &record)?.user_id(), Some(7));
+/// assert_eq!(Codec::plain().decode(&name, &record[..99]).unwrap_err(), Unreadable::Damaged);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Codec {
+    #[cfg(feature = "seal")]
+    key: Option<SealingKey>,
+}
+
+/// Why a session was not made a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CodecError {
+    /// The operating system gave no random bytes, which no system in order does.
+    #[error("the operating system gives no random bytes")]
+    Random(#[source] getrandom::Error),
+    /// It would be longer than what is read: [`Codec::LIMIT`].
+    #[error("the session is too long to be stored")]
+    TooLong,
+    /// It can't be written as JSON.
+    #[error("the session can't be written as JSON")]
+    Json,
+}
+
+impl Codec {
+    /// The longest record that is read, in bytes: far more than any session needs.
+    pub const LIMIT: usize = 1 << 20;
+
+    /// A codec whose records anyone can use who can read them: the place where they are kept has to be closed.
+    #[must_use]
+    pub fn plain() -> Self {
+        Self::default()
+    }
+
+    /// A codec whose records take a key to be read or written. It accepts no plain ones: whoever could write such a
+    /// one could give a program the session of another user.
+    #[cfg(feature = "seal")]
+    #[must_use]
+    pub fn sealed(key: SealingKey) -> Self {
+        Self { key: Some(key) }
+    }
+
+    /// The record of a session, to be stored under this name and no other. It is wiped when it is dropped.
+    ///
+    /// # Errors
+    /// Where the system has no random bytes, and for sessions no server has given: see [`CodecError`].
+    pub fn encode(&self, name: &SessionName, session: &StoredSession) -> Result<Zeroizing<Vec<u8>>, CodecError> {
+        let json = json(session)?;
+        let record = self.write(name, &json)?;
+        if record.len() > Self::LIMIT { Err(CodecError::TooLong) } else { Ok(record) }
+    }
+
+    /// The session of a record that is stored under this name.
+    ///
+    /// # Errors
+    /// [`Unreadable`] for everything but a whole, unchanged record that was written under the same name and, where this
+    /// codec has a key, sealed with it.
+    pub fn decode(&self, name: &SessionName, record: &[u8]) -> Result<StoredSession, Unreadable> {
+        match Form::of(record)? {
+            Form::Plain { salt, sum: stated, json } => {
+                if self.has_key() {
+                    return Err(Unreadable::Unsealed);
+                }
+                if stated != sum(name, salt, json).as_bytes() {
+                    return Err(Unreadable::Damaged);
+                }
+                session(json)
+            }
+            Form::Sealed(body) => self.open(name, body),
+        }
+    }
+
+    #[cfg(feature = "seal")]
+    fn has_key(&self) -> bool {
+        self.key.is_some()
+    }
+
+    #[cfg(not(feature = "seal"))]
+    #[expect(clippy::unused_self, reason = "it is asked the same way with and without keys")]
+    fn has_key(&self) -> bool {
+        false
+    }
+
+    #[cfg(feature = "seal")]
+    fn write(&self, name: &SessionName, json: &[u8]) -> Result<Zeroizing<Vec<u8>>, CodecError> {
+        let Some(key) = &self.key else { return plain(name, json) };
+        let header = format!("{MAGIC}{VERSION} {SEALED}");
+        let body = key.seal(&bound(&header, name), json)?;
+        Ok(Zeroizing::new([header.as_bytes(), body.as_bytes()].concat()))
+    }
+
+    #[cfg(not(feature = "seal"))]
+    #[expect(clippy::unused_self, reason = "it is asked the same way with and without keys")]
+    fn write(&self, name: &SessionName, json: &[u8]) -> Result<Zeroizing<Vec<u8>>, CodecError> {
+        plain(name, json)
+    }
+
+    #[cfg(feature = "seal")]
+    fn open(&self, name: &SessionName, body: &[u8]) -> Result<StoredSession, Unreadable> {
+        let key = self.key.as_ref().ok_or(Unreadable::Sealed)?;
+        let header = format!("{MAGIC}{VERSION} {SEALED}");
+        session(&key.open(&bound(&header, name), body)?)
+    }
+
+    #[cfg(not(feature = "seal"))]
+    #[expect(clippy::unused_self, reason = "it is asked the same way with and without keys")]
+    fn open(&self, _name: &SessionName, _body: &[u8]) -> Result<StoredSession, Unreadable> {
+        Err(Unreadable::Sealed)
+    }
+}
+
+/// A record, taken apart.
+enum Form<'a> {
+    Plain { salt: &'a [u8], sum: &'a [u8], json: &'a [u8] },
+    Sealed(&'a [u8]),
+}
+
+impl<'a> Form<'a> {
+    fn of(record: &'a [u8]) -> Result<Self, Unreadable> {
+        let Some(rest) = record.strip_prefix(MAGIC.as_bytes()) else {
+            // An empty record is what a crashed machine leaves of one, not what another program writes.
+            let is_cut_off = MAGIC.as_bytes().starts_with(record);
+            return Err(if is_cut_off { Unreadable::Damaged } else { Unreadable::Foreign });
+        };
+        let rest = after_version(rest)?;
+        if record.len() > Codec::LIMIT {
+            return Err(Unreadable::Damaged);
+        }
+        if let Some(body) = rest.strip_prefix(SEALED.as_bytes()) {
+            return Ok(Self::Sealed(body));
+        }
+        plain_parts(rest).ok_or(Unreadable::Damaged)
+    }
+}
+
+fn after_version(rest: &[u8]) -> Result<&[u8], Unreadable> {
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, rest) = rest.split_at(digits);
+    let version: Option<u32> = str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
+    let rest = rest.strip_prefix(b" ").ok_or(Unreadable::Damaged)?;
+    match version {
+        Some(version) if version > VERSION => Err(Unreadable::Newer),
+        Some(VERSION) if digits.len() == 1 => Ok(rest),
+        _ => Err(Unreadable::Damaged),
+    }
+}
+
+fn plain_parts(rest: &[u8]) -> Option<Form<'_>> {
+    let (salt, rest) = rest.strip_prefix(PLAIN.as_bytes())?.split_at_checked(SALT)?;
+    let (sum, rest) = rest.strip_prefix(b" ")?.split_at_checked(SUM)?;
+    Some(Form::Plain { salt, sum, json: rest.strip_prefix(b"\n")? })
+}
+
+fn plain(name: &SessionName, json: &[u8]) -> Result<Zeroizing<Vec<u8>>, CodecError> {
+    let salt = getrandom::u64().map_err(CodecError::Random)?;
+    let salt = format!("{salt:0SALT$x}");
+    let sum = sum(name, salt.as_bytes(), json);
+    let header = format!("{MAGIC}{VERSION} {PLAIN}{salt} {sum}\n");
+    Ok(Zeroizing::new([header.as_bytes(), json].concat()))
+}
+
+fn sum(name: &SessionName, salt: &[u8], json: &[u8]) -> String {
+    let mut hash = Sha256::new();
+    // No name has a line break, and the salt is of one length: no other parts make the same bytes.
+    for part in [name.as_str().as_bytes(), b"\n", salt, json] {
+        hash.update(part);
+    }
+    hex(&hash.finalize())
+}
+
+/// What a sealed record is bound to.
+#[cfg(feature = "seal")]
+fn bound(header: &str, name: &SessionName) -> Vec<u8> {
+    [header.as_bytes(), name.as_str().as_bytes()].concat()
+}
+
+/// It is written twice, the first time to count: a vector that grows leaves copies behind.
+fn json(session: &StoredSession) -> Result<Zeroizing<Vec<u8>>, CodecError> {
+    let mut length = Length(0);
+    serde_json::to_writer(&mut length, session).map_err(|_| CodecError::Json)?;
+    if length.0 > Codec::LIMIT {
+        return Err(CodecError::TooLong);
+    }
+    let mut json = Zeroizing::new(Vec::with_capacity(length.0));
+    serde_json::to_writer(&mut *json, session).map_err(|_| CodecError::Json)?;
+    Ok(json)
+}
+
+struct Length(usize);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn session(json: &[u8]) -> Result<StoredSession, Unreadable> {
+    serde_json::from_slice(json).map_err(|error| {
+        // `serde` leaves nothing but the text to tell it by; a test holds it.
+        let is_newer = error.to_string().starts_with("a newer version of this library");
+        if is_newer { Unreadable::Newer } else { Unreadable::Damaged }
+    })
+}

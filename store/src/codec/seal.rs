@@ -1,0 +1,118 @@
+//! [`SealingKey`]: what closes records, with `XChaCha20-Poly1305`. Its nonce is long enough to be random each time.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use chacha20poly1305::{AeadInOut, Key, KeyInit as _, Tag, XChaCha20Poly1305, XNonce};
+use zeroize::{Zeroize as _, Zeroizing};
+
+use super::CodecError;
+use crate::record::Unreadable;
+
+const KEY: usize = 32;
+const NONCE: usize = 24;
+const TAG: usize = 16;
+
+/// The key that seals the records of a store: 32 random bytes. All programs that share a session are given the same.
+///
+/// Keep it where the records are not: a key beside them closes nothing. It is wiped when the last clone is dropped.
+///
+/// ```
+/// use tradovate_auth_store::SealingKey;
+///
+/// let key: SealingKey = "4a".repeat(32).parse()?;
+/// assert_eq!(format!("{key:?}"), "SealingKey([redacted])");
+///
+/// let error = "secret".parse::<SealingKey>().unwrap_err();
+/// assert_eq!(error.to_string(), "not a sealing key: it must be 64 hexadecimal digits, as `openssl rand -hex 32` makes them");
+/// # Ok::<(), tradovate_auth_store::MalformedKey>(())
+/// ```
+#[derive(Clone)]
+pub struct SealingKey(Arc<Zeroizing<[u8; KEY]>>);
+
+/// The text is no key. It is not told what is wrong with it, because that would tell of the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a sealing key: it must be 64 hexadecimal digits, as `openssl rand -hex 32` makes them")]
+#[non_exhaustive]
+pub struct MalformedKey;
+
+impl SealingKey {
+    /// A key of bytes that a secure source of randomness has made. A passphrase is none.
+    #[must_use]
+    pub fn from_bytes(mut bytes: [u8; KEY]) -> Self {
+        let key = Self(Arc::new(Zeroizing::new(bytes)));
+        bytes.zeroize();
+        key
+    }
+
+    /// The key of 64 hexadecimal digits, with or without white space around them: a file ends with a line break.
+    ///
+    /// # Errors
+    /// [`MalformedKey`] for anything else.
+    pub fn parse(text: &str) -> Result<Self, MalformedKey> {
+        let digits = text.trim_ascii().as_bytes();
+        if digits.len() != 2 * KEY {
+            return Err(MalformedKey);
+        }
+        let mut key = Zeroizing::new([0; KEY]);
+        for (byte, pair) in key.iter_mut().zip(digits.chunks_exact(2)) {
+            for &digit in pair {
+                *byte = (*byte << 4) | value(digit).ok_or(MalformedKey)?;
+            }
+        }
+        Ok(Self(Arc::new(key)))
+    }
+
+    /// The text of a sealed body. `bound` is not in it, and has to be the same to open it.
+    pub(super) fn seal(&self, bound: &[u8], secret: &[u8]) -> Result<String, CodecError> {
+        let mut body = Zeroizing::new(Vec::with_capacity(NONCE + secret.len() + TAG));
+        let mut nonce = [0; NONCE];
+        getrandom::fill(&mut nonce).map_err(CodecError::Random)?;
+        body.extend_from_slice(&nonce);
+        body.extend_from_slice(secret);
+        let tag = self
+            .cipher()
+            .encrypt_inout_detached(&XNonce::from(nonce), bound, (&mut body[NONCE..]).into())
+            .map_err(|_| CodecError::TooLong)?;
+        body.extend_from_slice(&tag);
+        Ok(STANDARD_NO_PAD.encode(&*body))
+    }
+
+    pub(super) fn open(&self, bound: &[u8], body: &[u8]) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
+        // One text for the same bytes: spare bits that are not zero are refused, as are all characters but the alphabet.
+        let body = STANDARD_NO_PAD.decode(body).map_err(|_| Unreadable::Damaged)?;
+        let (nonce, rest) = body.split_first_chunk::<NONCE>().ok_or(Unreadable::Damaged)?;
+        let (sealed, tag) = rest.split_last_chunk::<TAG>().ok_or(Unreadable::Damaged)?;
+        let mut secret = Zeroizing::new(sealed.to_vec());
+        self.cipher()
+            .decrypt_inout_detached(&XNonce::from(*nonce), bound, secret.as_mut_slice().into(), &Tag::from(*tag))
+            .map_err(|_| Unreadable::WrongKey)?;
+        Ok(secret)
+    }
+
+    /// It wipes its own copy of the key when it is dropped.
+    fn cipher(&self) -> XChaCha20Poly1305 {
+        XChaCha20Poly1305::new(<&Key>::from(&**self.0))
+    }
+}
+
+fn value(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+impl FromStr for SealingKey {
+    type Err = MalformedKey;
+
+    fn from_str(text: &str) -> Result<Self, MalformedKey> {
+        Self::parse(text)
+    }
+}
+
+impl fmt::Debug for SealingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SealingKey([redacted])")
+    }
+}

@@ -1,0 +1,205 @@
+//! [`FileStore`]: sessions in a directory that is closed to other users, for the processes of one machine.
+//!
+//! A record is replaced whole, by a rename, so that it can be read without a lock. What changes something takes a lock of
+//! the operating system for as long as that takes and no longer: nobody holds it while anything is sent. The lease,
+//! which is held for that long, is a line in the lock's file with an end and a number that only grows; a holder that was
+//! stopped and wakes up late finds another number there, and saves nothing.
+
+#[cfg(feature = "tokio")]
+mod asynchronous;
+mod error;
+mod lease;
+mod lock;
+mod place;
+mod record;
+mod watch;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use etcetera::BaseStrategy as _;
+use tradovate_auth_core::StoredSession;
+
+pub use self::error::FileStoreError;
+pub use self::lease::FileLease;
+use self::lock::Lock;
+use self::record::Found;
+use self::watch::Watch;
+use crate::codec::Codec;
+#[cfg(feature = "seal")]
+use crate::codec::SealingKey;
+use crate::name::SessionName;
+use crate::record::{Revision, Stored, Unreadable};
+use crate::store::Store;
+
+/// A store in files, for the processes that one user runs on one machine.
+///
+/// The directory must be the user's own and closed to all others (`0700`), and so must the files be (`0600`): whoever
+/// can read them can trade. Where they are not, nothing is read or written, and the error has the command that mends it.
+/// On systems other than Unix this can't be checked; there the directory has to be closed by whoever sets it up.
+///
+/// A name has these files:
+///
+/// - `<name>.session`: the record. To be rid of a session, remove it.
+/// - `<name>.lock`: the lock and the lease. It may be removed; a lease that is held is lost with it.
+/// - `<name>.session.unreadable`: the last record that could not be read and that a login has replaced. One that was not
+///   sealed, where there is a key, is not kept.
+///
+/// The files must be on a disk of the machine: locks and renames of network file systems such as NFS do not hold what
+/// is promised here. Containers and services share a session where they run as one user and share the directory; a
+/// `systemd` service has one of its own, by `StateDirectory=` and `StateDirectoryMode=0700`, in `$STATE_DIRECTORY`.
+///
+/// Leases end by the wall clock, after ten minutes at most: longer ones are cut. So are those that seem longer after
+/// the clock was set back. Where the clock is set forward a lease can end early; then its holder can save nothing.
+///
+/// ```
+/// # #[cfg(unix)] {
+/// use std::time::Duration;
+///
+/// use tradovate_auth_core::StoredSession;
+/// use tradovate_auth_store::{FileStore, SessionName, Store as _};
+/// # use std::os::unix::fs::PermissionsExt as _;
+/// # let temporary = tempfile::tempdir()?;
+/// # let directory = temporary.path();
+/// # std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o700))?;
+///
+/// let store = FileStore::in_directory(directory)?;
+/// let name = SessionName::new("my app", "user 7");
+/// assert!(store.load(&name)?.is_none());
+///
+/// let lease = store.lease(&name, Duration::from_secs(60))?.expect("nobody else has it");
+/// let session: StoredSession = serde_json::from_str(r#"{"version":1,"userId":7}"#)?;
+/// let revision = store.save(&name, &session, None, &lease)?;
+/// store.release(&name, lease)?;
+///
+/// let stored = store.load(&name)?.expect("it was saved");
+/// assert_eq!(Some(stored.revision), revision);
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct FileStore {
+    directory: Arc<Path>,
+    codec: Codec,
+}
+
+impl FileStore {
+    /// The store of the user who runs the program: `tradovate-auth` in `$XDG_STATE_HOME`, which is `~/.local/state` where
+    /// it isn't set, or in `%LOCALAPPDATA%` on Windows. It is made, closed to others, if there is none.
+    ///
+    /// # Errors
+    /// [`FileStoreError`] where the user has no home, and as for [`in_directory`](Self::in_directory).
+    pub fn user() -> Result<Self, FileStoreError> {
+        let places = etcetera::choose_base_strategy().map_err(|_| FileStoreError::NoHome)?;
+        // Windows has no place for state; the one for caches is `%LOCALAPPDATA%`, which does not roam.
+        let state = places.state_dir().unwrap_or_else(|| places.cache_dir());
+        // With an empty `$HOME` it would be wherever the program was started.
+        if !state.is_absolute() {
+            return Err(FileStoreError::NoHome);
+        }
+        let directory = state.join("tradovate-auth");
+        place::make_directory(&directory)?;
+        Self::in_directory(directory)
+    }
+
+    /// A store in a directory that is there, and closed to others. It isn't made: one that is missing was mistyped, or
+    /// is on a disk that isn't there yet, and an empty one would make all programs log in anew.
+    ///
+    /// # Errors
+    /// [`FileStoreError`] where there is none, or others can get at it.
+    pub fn in_directory(directory: impl AsRef<Path>) -> Result<Self, FileStoreError> {
+        let path = directory.as_ref();
+        // So that it stays the same one when the program changes its working directory.
+        let directory = std::path::absolute(path).map_err(FileStoreError::io("find", path))?;
+        place::check_directory(&directory)?;
+        Ok(Self { directory: directory.into(), codec: Codec::plain() })
+    }
+
+    /// Seals what is saved, and reads what is sealed with this key only: see [`Codec::sealed`].
+    #[cfg(feature = "seal")]
+    #[must_use]
+    pub fn sealed(self, key: SealingKey) -> Self {
+        Self { codec: Codec::sealed(key), ..self }
+    }
+
+    fn path(&self, name: &SessionName, ending: &str) -> PathBuf {
+        self.directory.join(format!("{name}.{ending}"))
+    }
+
+    fn record_path(&self, name: &SessionName) -> PathBuf {
+        self.path(name, "session")
+    }
+
+    fn lock(&self, name: &SessionName) -> Result<Lock, FileStoreError> {
+        place::check_directory(&self.directory)?;
+        Lock::take(self.path(name, "lock"))
+    }
+
+    fn find(&self, name: &SessionName) -> Result<Option<Found>, FileStoreError> {
+        place::check_directory(&self.directory)?;
+        let found = record::read(&self.record_path(name))?;
+        if found.is_none() {
+            // A directory that went away in between must not look like one in which nothing is stored.
+            place::check_directory(&self.directory)?;
+        }
+        Ok(found)
+    }
+}
+
+impl Store for FileStore {
+    type Error = FileStoreError;
+    type Lease = FileLease;
+
+    fn load(&self, name: &SessionName) -> Result<Option<Stored>, FileStoreError> {
+        let found = self.find(name)?;
+        Ok(found.map(|found| Stored {
+            revision: found.revision(),
+            age: found.age(),
+            session: self.codec.decode(name, &found.record),
+        }))
+    }
+
+    fn lease(&self, name: &SessionName, time: Duration) -> Result<Option<FileLease>, FileStoreError> {
+        FileLease::take(&mut self.lock(name)?, time, lease::now())
+    }
+
+    fn save(
+        &self,
+        name: &SessionName,
+        session: &StoredSession,
+        known: Option<Revision>,
+        lease: &FileLease,
+    ) -> Result<Option<Revision>, FileStoreError> {
+        let record = self.codec.encode(name, session)?;
+        let mut lock = self.lock(name)?;
+        if !lease.is_held(&mut lock)? {
+            return Ok(None);
+        }
+        let before = self.find(name)?;
+        if before.as_ref().map(Found::revision) != known {
+            return Ok(None);
+        }
+        let path = self.record_path(name);
+        match before.map(|before| self.codec.decode(name, &before.record)) {
+            // What is kept beside would stay for long, and a key is given so that no tokens lie about in plain text.
+            None | Some(Ok(_) | Err(Unreadable::Unsealed)) => {}
+            Some(Err(_)) => record::keep(&path, &self.path(name, "session.unreadable"))?,
+        }
+        record::replace(&path, &record)?;
+        Ok(Some(record::revision(&record)))
+    }
+
+    fn release(&self, name: &SessionName, lease: FileLease) -> Result<(), FileStoreError> {
+        lease.release(&mut self.lock(name)?)
+    }
+
+    fn changed(&self, name: &SessionName, known: Option<Revision>, time: Duration) -> Result<(), FileStoreError> {
+        let mut watch = Watch::new(self.clone(), name.clone(), known, time);
+        while let Some(pause) = watch.look()? {
+            thread::sleep(pause);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,144 @@
+use std::fs;
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+
+use super::*;
+
+const NOW: Duration = Duration::from_secs(1_795_000_000);
+const MINUTE: Duration = Duration::from_secs(60);
+
+struct World {
+    directory: TempDir,
+}
+
+impl World {
+    fn new() -> Self {
+        Self { directory: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("a.lock")
+    }
+
+    fn lock(&self) -> Lock {
+        Lock::take(self.path()).unwrap()
+    }
+
+    fn take(&self, time: Duration, now: Duration) -> Option<FileLease> {
+        FileLease::take(&mut self.lock(), time, now).unwrap()
+    }
+
+    fn holds(&self, lease: &FileLease) -> bool {
+        lease.is_held(&mut self.lock()).unwrap()
+    }
+}
+
+#[test]
+fn a_lease_keeps_others_away_until_its_end() {
+    let world = World::new();
+    let first = world.take(MINUTE, NOW).unwrap();
+    assert!(world.take(MINUTE, NOW + MINUTE - Duration::from_millis(1)).is_none());
+    assert!(world.holds(&first));
+
+    let second = world.take(MINUTE, NOW + MINUTE).unwrap();
+    assert!(second.fence > first.fence);
+    assert!(!world.holds(&first));
+    assert!(world.holds(&second));
+}
+
+#[test]
+fn a_lease_whose_time_is_over_is_held_until_another_is_given() {
+    let world = World::new();
+    let first = world.take(Duration::ZERO, NOW).unwrap();
+    assert!(world.holds(&first));
+}
+
+#[test]
+fn a_released_lease_lets_others_in_and_a_stale_release_does_nothing() {
+    let world = World::new();
+    let first = world.take(MINUTE, NOW).unwrap();
+    first.release(&mut world.lock()).unwrap();
+    let second = world.take(MINUTE, NOW).unwrap();
+    first.release(&mut world.lock()).unwrap();
+    assert!(world.take(MINUTE, NOW).is_none());
+    assert!(world.holds(&second));
+}
+
+#[test]
+fn a_clock_that_was_set_back_blocks_for_ten_minutes_at_most() {
+    let world = World::new();
+    let first = world.take(MINUTE, NOW).unwrap();
+    let earlier = NOW - Duration::from_secs(86_400);
+    assert!(world.take(MINUTE, earlier).is_none());
+    assert!(world.take(MINUTE, earlier + LONGEST / 2).is_none());
+    assert!(world.holds(&first));
+    assert!(world.take(MINUTE, earlier + LONGEST).is_some());
+    assert!(!world.holds(&first));
+}
+
+#[test]
+fn no_lease_is_longer_than_ten_minutes() {
+    let world = World::new();
+    world.take(Duration::MAX, NOW).unwrap();
+    assert!(world.take(MINUTE, NOW + LONGEST - Duration::from_millis(1)).is_none());
+    assert!(world.take(MINUTE, NOW + LONGEST).is_some());
+}
+
+#[test]
+fn a_damaged_line_ends_the_lease_and_the_number_still_grows() {
+    let world = World::new();
+    let first = world.take(MINUTE, NOW).unwrap();
+    let line = fs::read(world.path()).unwrap();
+    let damaged = [
+        Vec::new(),
+        b"\0".repeat(40),
+        b"\xff\xfe".to_vec(),
+        b"x".repeat(5000),
+        line[..line.len() - 1].to_vec(),
+        [&line[..], b"x"].concat(),
+    ];
+    for content in damaged {
+        fs::write(world.path(), &content).unwrap();
+        assert!(!world.holds(&first));
+        let next = world.take(MINUTE, NOW + Duration::from_secs(1)).unwrap();
+        assert!(next.fence > first.fence);
+        next.release(&mut world.lock()).unwrap();
+    }
+}
+
+#[test]
+fn a_line_with_any_byte_changed_says_nothing() {
+    let line = Line { fence: 7, holder: "12-00ff".into(), end: 1_795_000_000_123 }.text();
+    assert!(Line::parse(&line).is_some());
+    for index in 0..line.len() {
+        assert!(Line::parse(&line[..index]).is_none(), "cut at {index}");
+        for value in 0..0x7f_u8 {
+            let mut changed = line.clone().into_bytes();
+            if std::mem::replace(&mut changed[index], value) != value {
+                let changed = String::from_utf8(changed).unwrap();
+                assert!(Line::parse(&changed).is_none(), "{changed:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_lost_file_ends_the_lease_even_where_the_number_comes_again() {
+    let world = World::new();
+    let first = world.take(MINUTE, NOW).unwrap();
+    fs::remove_file(world.path()).unwrap();
+    let second = world.take(MINUTE, NOW).unwrap();
+    assert_eq!(first.fence, second.fence);
+    assert!(!world.holds(&first));
+    assert!(world.holds(&second));
+}
+
+#[test]
+fn the_text_of_a_shorter_line_is_not_followed_by_the_end_of_a_longer() {
+    let world = World::new();
+    let first = world.take(MINUTE, NOW).unwrap();
+    first.release(&mut world.lock()).unwrap();
+    assert!(fs::read_to_string(world.path()).unwrap().ends_with('\n'));
+    assert!(world.holds(&first));
+}

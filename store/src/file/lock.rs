@@ -1,0 +1,143 @@
+//! The lock of a name, which the operating system holds for a process, and the text in its file.
+//!
+//! It is held for a few reads and writes at a time, and goes with the process that holds it. A process that is stopped
+//! in that moment keeps it, and so is waited for only for a time.
+
+use std::fs::{File, TryLockError};
+use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{FileStoreError, place};
+
+/// Writing a record takes milliseconds, on a slow and busy disk maybe a second.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Of the file, this many bytes are read: more than what is ever written.
+const TEXT_LIMIT: u64 = 512;
+
+pub(super) struct Lock {
+    file: File,
+    path: PathBuf,
+}
+
+impl Lock {
+    pub(super) fn take(path: PathBuf) -> Result<Self, FileStoreError> {
+        Self::take_within(PATIENCE, path)
+    }
+
+    fn take_within(patience: Duration, path: PathBuf) -> Result<Self, FileStoreError> {
+        let started = Instant::now();
+        loop {
+            if let Some(file) = try_take(&path)? {
+                return Ok(Self { file, path });
+            }
+            if started.elapsed() >= patience {
+                return Err(FileStoreError::Locked { path });
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+
+    /// What the file says, where it is text.
+    pub(super) fn read(&mut self) -> Result<Option<String>, FileStoreError> {
+        let mut text = Vec::new();
+        self.file
+            .rewind()
+            .and_then(|()| (&self.file).take(TEXT_LIMIT).read_to_end(&mut text))
+            .map_err(FileStoreError::io("read", &self.path))?;
+        Ok(String::from_utf8(text).ok())
+    }
+
+    /// Writes over what the file says. It isn't synced: no lease outlives a crash of the machine, nor does its holder.
+    pub(super) fn write(&mut self, text: &str) -> Result<(), FileStoreError> {
+        // It is cut afterwards, so that it takes no new space on a full disk.
+        self.file
+            .rewind()
+            .and_then(|()| self.file.write_all(text.as_bytes()))
+            .and_then(|()| self.file.set_len(text.len() as u64))
+            .map_err(FileStoreError::io("write", &self.path))
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file is not enough while a child that has just been forked still has it open.
+        let _ = self.file.unlock();
+    }
+}
+
+fn try_take(path: &Path) -> Result<Option<File>, FileStoreError> {
+    let options = place::options().read(true).write(true).create(true).truncate(false).to_owned();
+    let Some(file) = place::open(path, &options)? else {
+        // It would have been made: so its directory has gone.
+        let directory = path.parent().unwrap_or(path);
+        return Err(FileStoreError::NoDirectory { path: directory.into() });
+    };
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(None),
+        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Interrupted => return Ok(None),
+        Err(TryLockError::Error(error)) => return Err(FileStoreError::io("lock", path)(error)),
+    }
+    // Somebody may have removed the file since it was opened; then others lock another one.
+    Ok(is_at(&file, path)?.then_some(file))
+}
+
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> Result<bool, FileStoreError> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let this = file.metadata().map_err(FileStoreError::io("look at", path))?;
+    let there = place::look(path)?;
+    Ok(there.is_some_and(|there| (there.dev(), there.ino()) == (this.dev(), this.ino())))
+}
+
+#[cfg(not(unix))]
+#[allow(clippy::unnecessary_wraps, reason = "files have no number that tells them apart here")]
+fn is_at(_file: &File, _path: &Path) -> Result<bool, FileStoreError> {
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_lock_that_stays_held_is_an_error_that_names_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.lock");
+        let held = Lock::take(path.clone()).unwrap();
+        let error = Lock::take_within(Duration::ZERO, path.clone()).err().unwrap().to_string();
+        assert!(error.contains(&format!("`fuser '{}'`", path.display())), "{error}");
+
+        drop(held);
+        assert!(Lock::take_within(Duration::ZERO, path).is_ok());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_lock_of_a_file_that_was_removed_is_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.lock");
+        let removed = Lock::take(path.clone()).unwrap();
+        assert!(is_at(&removed.file, &path).unwrap());
+        fs::remove_file(&path).unwrap();
+        assert!(!is_at(&removed.file, &path).unwrap());
+
+        let there = Lock::take_within(Duration::ZERO, path.clone()).unwrap();
+        assert!(is_at(&there.file, &path).unwrap());
+        assert!(!is_at(&removed.file, &path).unwrap());
+    }
+
+    #[test]
+    fn a_lock_is_not_made_in_a_directory_that_is_gone() {
+        let directory = tempfile::tempdir().unwrap();
+        let error = Lock::take(directory.path().join("gone").join("a.lock")).err().unwrap();
+        assert!(matches!(error, FileStoreError::NoDirectory { path } if path.ends_with("gone")));
+    }
+}

@@ -1,0 +1,128 @@
+//! What others can get at is neither read nor written, and the error has the command that mends it.
+
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::process::Command;
+
+use super::*;
+
+/// What each method says.
+fn errors(world: &World) -> [Option<String>; 4] {
+    let results = [
+        world.store.load(&world.name).map(drop),
+        world.store.changed(&world.name, None, Duration::ZERO),
+        world.store.lease(&world.name, MINUTE).map(drop),
+        FileStore::in_directory(world.directory.path()).map(drop),
+    ];
+    results.map(|result| result.err().map(|error| error.to_string()))
+}
+
+/// Runs what an error has between backticks, as a user would.
+fn run_command_of(error: &str) {
+    let command = error.split('`').nth(1).unwrap();
+    assert!(Command::new("sh").args(["-c", command]).status().unwrap().success(), "{command}");
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+#[test]
+fn what_is_made_is_closed_to_others() {
+    let (world, _) = World::saved(7);
+    assert_eq!((mode(&world.path("session")), mode(&world.path("lock"))), (0o600, 0o600));
+}
+
+#[test]
+fn an_open_directory_is_refused_until_its_command_is_run() {
+    for open in [0o750, 0o705, 0o710, 0o777] {
+        let (world, _) = World::saved(7);
+        set_mode(world.directory.path(), open);
+        for error in errors(&world) {
+            let error = error.expect("it is refused");
+            assert!(error.contains(&format!("`chmod 700 '{}'`", world.directory.path().display())), "{error}");
+        }
+        run_command_of(errors(&world)[0].as_ref().unwrap());
+        assert_eq!(errors(&world), [const { None }; 4]);
+        assert_eq!(mode(world.directory.path()), 0o700);
+    }
+}
+
+#[test]
+fn an_open_record_is_neither_read_nor_replaced_until_its_command_is_run() {
+    let (world, revision) = World::saved(7);
+    let lease = world.lease();
+    set_mode(&world.path("session"), 0o644);
+    let [load, changed, ..] = errors(&world);
+    let save = world.try_save(8, Some(revision), &lease).unwrap_err().to_string();
+    for error in [load.unwrap(), changed.unwrap(), save.clone()] {
+        assert!(error.contains(&format!("`chmod 600 '{}'`", world.path("session").display())), "{error}");
+    }
+    run_command_of(&save);
+    assert!(world.save(8, Some(revision), &lease).is_some());
+}
+
+#[test]
+fn an_open_lock_is_refused() {
+    let (world, _) = World::saved(7);
+    set_mode(&world.path("lock"), 0o666);
+    let [.., lease, _] = errors(&world);
+    assert!(lease.unwrap().contains("`chmod 600 '"));
+}
+
+#[test]
+fn a_path_with_quotes_is_mended_by_its_command_too() {
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("o'neill's $HOME; touch x");
+    let error = FileStore::in_directory(&directory).unwrap_err().to_string();
+    run_command_of(&error);
+    assert!(FileStore::in_directory(&directory).is_ok());
+}
+
+#[test]
+fn links_and_pipes_and_directories_are_refused_in_place_of_files() {
+    for ending in ["session", "lock"] {
+        let (world, _) = World::saved(7);
+        let path = world.path(ending);
+        let elsewhere = world.path("elsewhere");
+        fs::rename(&path, &elsewhere).unwrap();
+        let make: [&dyn Fn(); 4] = [
+            &|| symlink(&elsewhere, &path).unwrap(),
+            &|| symlink("/nowhere", &path).unwrap(),
+            &|| fs::create_dir(&path).unwrap(),
+            &|| assert!(Command::new("mkfifo").arg("-m600").arg(&path).status().unwrap().success()),
+        ];
+        for make in make {
+            make();
+            let result = match ending {
+                "session" => world.store.load(&world.name).map(drop),
+                _ => world.store.lease(&world.name, MINUTE).map(drop),
+            };
+            assert!(matches!(result, Err(FileStoreError::NotAFile { .. })), "{result:?}");
+            fs::remove_file(&path).or_else(|_| fs::remove_dir(&path)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_belongs_to_another_user_is_refused() {
+    let (world, _) = World::saved(7);
+    // Only the superuser can give a file to another one.
+    for path in [world.path("session"), world.directory.path().into()] {
+        if std::os::unix::fs::chown(&path, Some(12345), None).is_err() {
+            return;
+        }
+        let error = world.store.load(&world.name).unwrap_err();
+        assert!(matches!(error, FileStoreError::Owner { user: 0, .. }), "{error}");
+        assert!(error.to_string().ends_with(&format!("`sudo chown 0 '{}'`", path.display())), "{error}");
+        std::os::unix::fs::chown(&path, Some(0), None).unwrap();
+    }
+}
+
+#[test]
+fn a_file_in_place_of_the_directory_is_no_directory() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    for path in [file.path().into(), file.path().join("deeper")] {
+        let error = FileStore::in_directory(path).unwrap_err();
+        assert!(matches!(error, FileStoreError::NoDirectory { .. }), "{error}");
+    }
+}

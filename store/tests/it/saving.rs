@@ -1,0 +1,130 @@
+//! What is saved is there, whole, for those who know what was there before.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use super::*;
+
+#[test]
+fn at_first_nothing_is_stored_and_nothing_is_made() {
+    let world = World::new();
+    assert!(world.load().is_none());
+    assert!(world.names().is_empty());
+}
+
+#[test]
+fn another_store_loads_what_was_saved() {
+    let (world, revision) = World::saved(7);
+    let stored = world.other().load(&world.name).unwrap().unwrap();
+    assert_eq!(stored.revision, revision);
+    assert!(stored.age < MINUTE);
+    assert_eq!(user_of(Some(stored)), Some(7));
+    assert!(world.store.load(&SessionName::new("app", "other")).unwrap().is_none());
+}
+
+#[test]
+fn there_is_a_record_and_a_lock_and_no_more() {
+    let (world, _) = World::saved(7);
+    assert_eq!(world.names(), [format!("{}.lock", world.name), format!("{}.session", world.name)]);
+}
+
+#[test]
+fn who_does_not_know_the_record_saves_nothing() {
+    let world = World::new();
+    let lease = world.lease();
+    assert_eq!(world.save(1, Some(Revision(7)), &lease), None);
+    let first = world.save(1, None, &lease).unwrap();
+    assert_eq!(world.save(2, None, &lease), None);
+    let second = world.save(2, Some(first), &lease).unwrap();
+    assert_eq!(world.save(3, Some(first), &lease), None);
+    assert_eq!(world.load().unwrap().revision, second);
+    assert_eq!(user_of(world.load()), Some(2));
+}
+
+#[test]
+fn the_same_session_saved_again_is_another_record() {
+    let (world, first) = World::saved(7);
+    let second = world.save(7, Some(first), &world.lease()).unwrap();
+    assert_ne!(first, second);
+}
+
+#[test]
+fn a_session_that_was_removed_is_known_to_nobody() {
+    let (world, revision) = World::saved(7);
+    fs::remove_file(world.path("session")).unwrap();
+    assert!(world.load().is_none());
+    let lease = world.lease();
+    assert_eq!(world.save(8, Some(revision), &lease), None);
+    assert_ne!(world.save(7, None, &lease).unwrap(), revision);
+}
+
+#[test]
+fn whoever_reads_while_others_write_sees_a_whole_record() {
+    let (world, mut known) = World::saved(0);
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut newest = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                let user = user_of(world.load()).unwrap();
+                assert!(user >= newest);
+                newest = user;
+            }
+        });
+        let lease = world.lease();
+        for user in 1..=100 {
+            known = world.save(user, Some(known), &lease).unwrap();
+        }
+        is_over.store(true, Ordering::Relaxed);
+        reader.join().unwrap();
+    });
+}
+
+#[test]
+fn what_killed_writers_left_is_removed_and_nothing_else() {
+    let (world, revision) = World::saved(7);
+    let others = ["notes.new", "session.new", "session.0123456789abcdef.new.bak", "session.0123456789abcdeg.new"];
+    let leftovers = ["session.0123456789abcdef.new", "session.ffffffffffffffff.new"];
+    for ending in others.iter().chain(&leftovers) {
+        fs::write(world.path(ending), "half a rec").unwrap();
+    }
+    let of_another_name = world.directory.path().join("x.session.0123456789abcdef.new");
+    fs::write(&of_another_name, "half a rec").unwrap();
+
+    world.save(8, Some(revision), &world.lease()).unwrap();
+    assert!(others.iter().all(|ending| world.path(ending).exists()));
+    assert!(of_another_name.exists());
+    assert!(!leftovers.iter().any(|ending| world.path(ending).exists()));
+}
+
+#[test]
+fn a_record_can_be_loaded_while_the_lock_is_held() {
+    let (world, _) = World::saved(7);
+    let lock = fs::File::open(world.path("lock")).unwrap();
+    lock.lock().unwrap();
+    assert_eq!(user_of(world.load()), Some(7));
+}
+
+#[test]
+fn a_directory_that_is_gone_is_not_taken_for_an_empty_one() {
+    let (world, revision) = World::saved(7);
+    let lease = world.lease();
+    let elsewhere = world.directory.path().with_extension("elsewhere");
+    fs::rename(world.directory.path(), &elsewhere).unwrap();
+    let results = [
+        world.store.load(&world.name).map(drop),
+        world.store.lease(&world.name, MINUTE).map(drop),
+        world.try_save(8, Some(revision), &lease).map(drop),
+        world.store.changed(&world.name, None, MINUTE),
+        world.store.release(&world.name, lease),
+        FileStore::in_directory(world.directory.path()).map(drop),
+    ];
+    fs::rename(&elsewhere, world.directory.path()).unwrap();
+    for result in results {
+        let error = result.unwrap_err();
+        assert!(matches!(error, FileStoreError::NoDirectory { .. }), "{error}");
+        let command = format!("`mkdir -m 700 '{}'`", world.directory.path().display());
+        assert!(error.to_string().contains(&command), "{error}");
+    }
+    assert_eq!(user_of(world.load()), Some(7));
+}

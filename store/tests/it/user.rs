@@ -1,0 +1,54 @@
+//! The store of the user, in the place the environment names: so it is asked for in a process of its own.
+
+use std::env;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+
+use super::*;
+
+const MARK: &str = "TRADOVATE_AUTH_STORE_TEST_CHILD";
+
+/// What the store of the user is, in a process with these variables.
+fn user_store(variables: &[(&str, &str)]) -> String {
+    let output = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "user::in_a_process_of_its_own", "--nocapture"])
+        .env_remove("XDG_STATE_HOME")
+        .env(MARK, "")
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn in_a_process_of_its_own() {
+    if env::var_os(MARK).is_some() {
+        println!("{:?}", FileStore::user());
+    }
+}
+
+#[test]
+fn it_is_in_the_state_directory_and_made_closed_to_others() {
+    let home = tempfile::tempdir().unwrap();
+    let home_text = home.path().to_str().unwrap();
+    let state = home.path().join("elsewhere");
+    let cases = [
+        (vec![("HOME", home_text)], home.path().join(".local/state/tradovate-auth")),
+        (vec![("HOME", home_text), ("XDG_STATE_HOME", state.to_str().unwrap())], state.join("tradovate-auth")),
+    ];
+    for (variables, directory) in cases {
+        for _ in 0..2 {
+            let shown = user_store(&variables);
+            assert!(shown.contains(&format!("Ok(FileStore {{ directory: {directory:?}")), "{shown}");
+            assert_eq!(fs::metadata(&directory).unwrap().permissions().mode() & 0o7777, 0o700);
+        }
+    }
+}
+
+#[test]
+fn it_is_never_in_the_working_directory() {
+    let shown = user_store(&[("HOME", "")]);
+    assert!(shown.contains("Err(NoHome)") || shown.contains("directory: \"/"), "{shown}");
+    let shown = user_store(&[("HOME", "relative")]);
+    assert!(shown.contains("Err(NoHome)"), "{shown}");
+}

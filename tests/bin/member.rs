@@ -1,0 +1,200 @@
+//! One process of a fleet: shares a session, asks for its token all the time, and prints what happens to it, a line each.
+//!
+//! `member ureq|reqwest file:DIRECTORY|redis://… SECONDS`, with the variables of the examples. The first word of a line says
+//! what it is: `lease`, `event`, `token` with its end and whether the server takes it, `gap`, and at the end `done`.
+
+use std::env;
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tradovate_auth::redis::RedisStore;
+use tradovate_auth::store::{AsyncStore, FileStore, Revision, SessionName, Store, Stored};
+use tradovate_auth::ureq::{FromEnv, SharedBudget, Token, TokenError};
+use tradovate_auth::{Credentials, Environment, Event, Policy, Purpose, RateBudget, StoredSession};
+
+fn main() {
+    let [transport, place, seconds] = env::args().skip(1).collect::<Vec<_>>().try_into().expect("three arguments");
+    let time = Duration::from_secs(seconds.parse().expect("seconds"));
+    match (transport.as_str(), place.split_once(':')) {
+        ("ureq", Some(("file", path))) => blocking(file(path), time),
+        ("ureq", _) => blocking(RedisStore::new(&place).expect("a URL"), time),
+        ("reqwest", Some(("file", path))) => asynchronous(file(path), time),
+        ("reqwest", _) => asynchronous(RedisStore::new(&place).expect("a URL"), time),
+        _ => panic!("which transport?"),
+    }
+}
+
+fn file(path: &str) -> FileStore {
+    FileStore::in_directory(PathBuf::from(path)).expect("a directory")
+}
+
+/// The shortest lease there is: one and a half of this.
+fn policy() -> Policy {
+    Policy::default().with_deadline(Duration::from_secs(5))
+}
+
+const TIME_OUT: Duration = Duration::from_secs(5);
+
+fn budget() -> SharedBudget {
+    RateBudget::unlimited().into()
+}
+
+fn settings() -> (Environment, Credentials, SessionName) {
+    let environment = Environment::from_env().expect("the variables");
+    let credentials = Credentials::from_env().expect("the variables");
+    let name = SessionName::of_user(&environment, &credentials);
+    (environment, credentials, name)
+}
+
+fn tell(event: &Event) {
+    println!("event {event}");
+}
+
+fn blocking(store: impl Store, time: Duration) {
+    use tradovate_auth::ureq::{Client, TokenSource};
+    let (environment, credentials, name) = settings();
+    let tokens = TokenSource::builder(environment.clone(), credentials)
+        .client(Client::new(environment).with_timeout(TIME_OUT))
+        .policy(policy())
+        .budget(budget())
+        .patience(Duration::ZERO)
+        .on_event(tell)
+        .shared(Telling(store), name)
+        .build();
+    let _keeper = tokens.keep_alive().expect("a thread");
+    ask(time, || tokens.token(), || tokens.environment().base_url(Purpose::Trading).expect("it is known").to_string());
+}
+
+fn asynchronous(store: impl AsyncStore, time: Duration) {
+    use tradovate_auth::reqwest::{Client, TokenSource};
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let (environment, credentials, name) = settings();
+    let _context = runtime.enter();
+    let tokens = TokenSource::builder(environment.clone(), credentials)
+        .client(Client::new(environment).expect("TLS").with_timeout(TIME_OUT))
+        .policy(policy())
+        .budget(budget())
+        .patience(Duration::ZERO)
+        .on_event(tell)
+        .shared(Telling(store), name)
+        .build()
+        .expect("TLS");
+    let _keeper = tokens.keep_alive();
+    ask(
+        time,
+        || runtime.block_on(tokens.token()),
+        || tokens.environment().base_url(Purpose::Trading).expect("it is known").to_string(),
+    );
+}
+
+/// Asks for a token a hundred times a second. Once there was one there must always be one, and the server must take it.
+fn ask(time: Duration, token: impl Fn() -> Result<Token, TokenError>, base: impl Fn() -> String) {
+    let begun = Instant::now();
+    let (mut held, mut gap) = (None::<Token>, None);
+    while begun.elapsed() < time {
+        match (token(), &held) {
+            (Ok(token), held_before) => {
+                if let Some(since) = gap.take() {
+                    println!("gap of {:?}", Instant::elapsed(&since));
+                }
+                let is_another = held_before.as_ref().is_none_or(|held| held.generation() != token.generation());
+                if is_another {
+                    println!("token {} {}", token.expires_at(), is_taken(&token, &base()));
+                    held = Some(token);
+                }
+            }
+            (Err(_), None) => {}
+            (Err(error), Some(_)) => {
+                if gap.is_none() {
+                    println!("gap begins: {error}");
+                    gap = Some(Instant::now());
+                }
+            }
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    println!("done");
+}
+
+fn is_taken(token: &Token, base: &str) -> String {
+    let agent = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().new_agent();
+    match agent.get(format!("{base}/account/list")).header("Authorization", token.header()).call() {
+        Ok(response) => response.status().as_u16().to_string(),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// A store that says when it has taken the lease.
+struct Telling<S>(S);
+
+impl<S: Store> Store for Telling<S> {
+    type Error = S::Error;
+    type Lease = S::Lease;
+
+    fn load(&self, name: &SessionName) -> Result<Option<Stored>, S::Error> {
+        self.0.load(name)
+    }
+
+    fn lease(&self, name: &SessionName, time: Duration) -> Result<Option<S::Lease>, S::Error> {
+        self.0.lease(name, time).inspect(|lease| {
+            if lease.is_some() {
+                println!("lease");
+            }
+        })
+    }
+
+    fn save(
+        &self,
+        name: &SessionName,
+        session: &StoredSession,
+        known: Option<Revision>,
+        lease: &S::Lease,
+    ) -> Result<Option<Revision>, S::Error> {
+        self.0.save(name, session, known, lease)
+    }
+
+    fn release(&self, name: &SessionName, lease: S::Lease) -> Result<(), S::Error> {
+        self.0.release(name, lease)
+    }
+
+    fn changed(&self, name: &SessionName, known: Option<Revision>, time: Duration) -> Result<(), S::Error> {
+        self.0.changed(name, known, time)
+    }
+}
+
+impl<S: AsyncStore> AsyncStore for Telling<S> {
+    type Error = S::Error;
+    type Lease = S::Lease;
+
+    async fn load(&self, name: &SessionName) -> Result<Option<Stored>, S::Error> {
+        self.0.load(name).await
+    }
+
+    async fn lease(&self, name: &SessionName, time: Duration) -> Result<Option<S::Lease>, S::Error> {
+        self.0.lease(name, time).await.inspect(|lease| {
+            if lease.is_some() {
+                println!("lease");
+            }
+        })
+    }
+
+    async fn save(
+        &self,
+        name: &SessionName,
+        session: &StoredSession,
+        known: Option<Revision>,
+        lease: &S::Lease,
+    ) -> Result<Option<Revision>, S::Error> {
+        self.0.save(name, session, known, lease).await
+    }
+
+    async fn release(&self, name: &SessionName, lease: S::Lease) -> Result<(), S::Error> {
+        self.0.release(name, lease).await
+    }
+
+    async fn changed(&self, name: &SessionName, known: Option<Revision>, time: Duration) -> Result<(), S::Error> {
+        self.0.changed(name, known, time).await
+    }
+}
