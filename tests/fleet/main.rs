@@ -1,2 +1,65 @@
 //! Fleets of real processes on one store: in files, and in a Redis that these tests start (Debian: `redis-server`).
-fn main() {}
+//! Without it those tests are ignored, unless `TRADOVATE_AUTH_REDIS=required` is set.
+
+mod anywhere;
+mod files;
+mod in_redis;
+mod members;
+mod redis;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+use members::Place;
+
+macro_rules! trials {
+    ($module:ident: $($test:ident),* $(,)?) => {
+        vec![$(Trial::test(concat!(stringify!($module), "::", stringify!($test)), || { $module::$test(); Ok(()) })),*]
+    };
+}
+
+/// The trials that are the same with every store.
+fn anywhere(name: &str, place: fn() -> Place) -> Vec<Trial> {
+    let trial = |what: &str, test: fn(Place)| {
+        Trial::test(format!("{name}::{what}"), move || {
+            test(place());
+            Ok(())
+        })
+    };
+    let mut trials = vec![
+        trial("ten_processes_are_one_client", anywhere::ten_processes_are_one_client),
+        trial(
+            "a_stopped_leader_changes_nothing_when_it_wakes",
+            anywhere::a_stopped_leader_changes_nothing_when_it_wakes,
+        ),
+    ];
+    // Two fleets at a time, five kills each.
+    for fleet in ["one", "two"] {
+        let what = format!("a_killed_leader_is_replaced_in_fleet_{fleet}");
+        trials.push(trial(&what, anywhere::a_killed_leader_is_replaced));
+    }
+    trials
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let mut trials = anywhere("files", Place::files);
+    trials.extend(trials![files:
+        with_a_full_disk_the_session_is_used_and_left_as_it_is,
+        what_is_damaged_is_left_alone_and_nobody_logs_in,
+    ]);
+    let is_ignored = !redis::is_there() && std::env::var_os("TRADOVATE_AUTH_REDIS").is_none();
+    if is_ignored {
+        eprintln!("not run: the tests of fleets on Redis need redis-server (Debian: redis-server)");
+    }
+    let mut redis = anywhere("in_redis", Place::redis);
+    redis.extend(trials![in_redis:
+        a_restart_that_loses_everything_costs_no_login,
+        a_flush_costs_no_login,
+        a_partition_is_sat_out_with_the_token_that_is_held,
+        a_fail_over_to_an_empty_replica_costs_no_login,
+    ]);
+    trials.extend(redis.into_iter().map(|trial| trial.with_ignored_flag(is_ignored)));
+    libtest_mimic::run(&arguments, trials).exit_code()
+}

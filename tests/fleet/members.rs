@@ -1,0 +1,225 @@
+//! Processes that share a session, and what they print.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use tradovate_auth_simulator::{App, Endpoint, Limits, Server, Simulator, User};
+
+use crate::redis::Redis;
+
+/// The longest a test waits for what must come; nothing is asserted about time.
+const LONG: Duration = Duration::from_secs(90);
+
+/// Where they share it.
+pub(crate) enum Place {
+    Files(TempDir),
+    Redis(Redis),
+    Port(u16),
+}
+
+impl Place {
+    pub(crate) fn files() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::create_dir(directory.path().join("sessions")).unwrap();
+        let made = Command::new("chmod").arg("700").arg(directory.path().join("sessions")).status();
+        assert!(made.unwrap().success());
+        Self::Files(directory)
+    }
+
+    pub(crate) fn redis() -> Self {
+        Self::Redis(Redis::start())
+    }
+
+    fn argument(&self) -> String {
+        match self {
+            Self::Files(directory) => format!("file:{}", directory.path().join("sessions").display()),
+            Self::Redis(redis) => format!("redis://127.0.0.1:{}/", redis.port()),
+            Self::Port(port) => format!("redis://127.0.0.1:{port}/"),
+        }
+    }
+
+    /// The file of the session.
+    pub(crate) fn file(&self) -> std::path::PathBuf {
+        let Self::Files(directory) = self else { panic!("no file") };
+        let entries = std::fs::read_dir(directory.path().join("sessions")).unwrap();
+        let is_session = |path: &std::path::PathBuf| path.extension().is_some_and(|extension| extension == "session");
+        entries.map(|entry| entry.unwrap().path()).find(is_session).unwrap()
+    }
+}
+
+/// A fleet, its store, and the server it logs in to, which has no hourly limits.
+pub(crate) struct Fleet {
+    pub(crate) server: Server,
+    pub(crate) place: Place,
+    members: Vec<Member>,
+    tell: Sender<(usize, String)>,
+    told: Receiver<(usize, String)>,
+}
+
+struct Member {
+    process: Child,
+    said: Vec<String>,
+}
+
+impl Fleet {
+    pub(crate) fn new(place: Place, lifetime: Duration) -> Self {
+        let server = Simulator::builder()
+            .user(User::new("trader", "canary-password"))
+            .app(App::new("Sample App", "8", "canary-api-secret"))
+            .lifetime(lifetime)
+            .options(|options| options.limits = Limits::none())
+            .serve()
+            .unwrap();
+        let (tell, told) = mpsc::channel();
+        Self { server, place, members: Vec::new(), tell, told }
+    }
+
+    /// Starts another process, of the one transport and the other by turns, for so many seconds.
+    pub(crate) fn start(&mut self, seconds: u64) -> usize {
+        self.start_by(Command::new(env!("CARGO_BIN_EXE_member")), seconds)
+    }
+
+    /// One that can't write to any file.
+    pub(crate) fn start_with_a_full_disk(&mut self, seconds: u64) -> usize {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", r#"trap "" XFSZ; ulimit -f 0; exec "$0" "$@""#, env!("CARGO_BIN_EXE_member")]);
+        self.start_by(shell, seconds)
+    }
+
+    fn start_by(&mut self, mut command: Command, seconds: u64) -> usize {
+        let number = self.members.len();
+        let transport = if number.is_multiple_of(2) { "ureq" } else { "reqwest" };
+        command.arg(transport).arg(self.place.argument()).arg(seconds.to_string());
+        command.env_clear().envs(variables(&self.server.base_url()));
+        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let tell = self.tell.clone();
+        thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                if tell.send((number, line)).is_err() {
+                    break;
+                }
+            }
+        });
+        self.members.push(Member { process, said: Vec::new() });
+        number
+    }
+
+    /// The next line that begins with this, by whoever says it.
+    pub(crate) fn await_word(&mut self, word: &str) -> (usize, String) {
+        self.await_that(word, |_, line| line.starts_with(word))
+    }
+
+    /// The next line of this process that begins with this.
+    pub(crate) fn await_word_of(&mut self, member: usize, word: &str) -> String {
+        self.await_that(word, |number, line| number == member && line.starts_with(word)).1
+    }
+
+    pub(crate) fn await_that(&mut self, what: &str, is_it: impl Fn(usize, &str) -> bool) -> (usize, String) {
+        let begun = Instant::now();
+        loop {
+            let left = LONG.saturating_sub(begun.elapsed());
+            let Ok((number, line)) = self.told.recv_timeout(left) else {
+                panic!("nobody says {what:?}: {}", self.all());
+            };
+            self.members[number].said.push(line.clone());
+            if is_it(number, &line) {
+                return (number, line);
+            }
+        }
+    }
+
+    /// Takes note of what was said so far.
+    pub(crate) fn catch_up(&mut self) {
+        while let Ok((number, line)) = self.told.try_recv() {
+            self.members[number].said.push(line);
+        }
+    }
+
+    pub(crate) fn signal(&self, member: usize, signal: &str) {
+        let id = self.members[member].process.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+
+    pub(crate) fn kill(&mut self, member: usize) {
+        self.members[member].process.kill().unwrap();
+        self.members[member].process.wait().unwrap();
+    }
+
+    /// What a process has said that begins with this.
+    pub(crate) fn said(&self, member: usize, word: &str) -> Vec<&str> {
+        self.members[member].said.iter().map(String::as_str).filter(|line| line.starts_with(word)).collect()
+    }
+
+    /// The ends of the tokens that anybody had.
+    pub(crate) fn ends(&self) -> BTreeSet<&str> {
+        let lines = self.members.iter().flat_map(|member| &member.said);
+        lines.filter_map(|line| line.strip_prefix("token ")?.split(' ').next()).collect()
+    }
+
+    pub(crate) fn all(&self) -> String {
+        let lines = self.members.iter().enumerate();
+        let lines =
+            lines.flat_map(|(number, member)| member.said.iter().map(move |line| format!("\n{number}: {line}")));
+        lines.collect()
+    }
+
+    /// It has logged in once, and nobody had no token, or one that the server did not take.
+    pub(crate) fn assert_well(&mut self) {
+        self.assert_well_but_for(&[]);
+    }
+
+    /// The same, but for the gaps of those who were stopped or hindered.
+    pub(crate) fn assert_well_but_for(&mut self, hindered: &[usize]) {
+        self.catch_up();
+        for number in (0..self.members.len()).filter(|number| !hindered.contains(number)) {
+            assert!(self.said(number, "gap").is_empty(), "{}", self.all());
+        }
+        for (number, member) in self.members.iter().enumerate() {
+            let tokens = member.said.iter().filter_map(|line| line.strip_prefix("token "));
+            let (ends, statuses): (Vec<_>, Vec<_>) = tokens.filter_map(|line| line.split_once(' ')).unzip();
+            assert!(ends.is_sorted(), "process {number} went back: {}", self.all());
+            assert!(hindered.contains(&number) || statuses.iter().all(|status| *status == "200"), "{}", self.all());
+        }
+        let statistics = self.server.statistics();
+        assert_eq!(statistics.logins, 1, "{}", self.all());
+        assert_eq!(statistics.requests(Endpoint::AccessTokenRequest), 1, "{}", self.all());
+        assert_eq!(statistics.sessions_closed, 0);
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        for member in &mut self.members {
+            // It may have ended.
+            let _ = member.process.kill();
+            let _ = member.process.wait();
+        }
+    }
+}
+
+/// The variables of a server, and the directories of nobody.
+fn variables(base_url: &str) -> Vec<(&'static str, String)> {
+    let variables = [
+        ("TRADOVATE_API_URL", base_url),
+        ("TRADOVATE_USERNAME", "trader"),
+        ("TRADOVATE_PASSWORD", "canary-password"),
+        ("TRADOVATE_APP_ID", "Sample App"),
+        ("TRADOVATE_APP_VERSION", "1.0"),
+        ("TRADOVATE_CID", "8"),
+        ("TRADOVATE_SEC", "canary-api-secret"),
+        ("TRADOVATE_DEVICE_ID", "device"),
+    ];
+    variables.into_iter().map(|(name, value)| (name, value.to_owned())).collect()
+}
+
+/// Whether two files are the same to the byte.
+pub(crate) fn holds(path: &Path, bytes: &[u8]) -> bool {
+    std::fs::read(path).is_ok_and(|content| content == bytes)
+}

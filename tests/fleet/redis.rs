@@ -1,0 +1,150 @@
+//! A Redis server of a test's own, and a network in front of it that can be cut.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+pub(crate) fn is_there() -> bool {
+    Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+/// A server that keeps nothing on disk, so that a restart loses everything.
+#[derive(Debug)]
+pub(crate) struct Redis {
+    port: u16,
+    process: Child,
+    directory: TempDir,
+}
+
+impl Redis {
+    pub(crate) fn start() -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let directory = tempfile::tempdir().unwrap();
+        Self { port, process: run(port, &directory), directory }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn restart(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        self.process = run(self.port, &self.directory);
+    }
+
+    pub(crate) fn flush(&self) {
+        assert_eq!(self.ask("FLUSHALL"), "+OK");
+    }
+
+    fn ask(&self, command: &str) -> String {
+        ask(self.port, command).unwrap()
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn run(port: u16, directory: &TempDir) -> Child {
+    let process = Command::new("redis-server")
+        .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"])
+        .arg(port.to_string())
+        .arg("--dir")
+        .arg(directory.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    while ask(port, "PING").ok().as_deref() != Some("+PONG") {
+        assert!(begun.elapsed() < Duration::from_secs(30), "redis-server does not start");
+        thread::sleep(Duration::from_millis(20));
+    }
+    process
+}
+
+/// The first line of an answer.
+fn ask(port: u16, command: &str) -> io::Result<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.write_all(format!("{command}\r\n").as_bytes())?;
+    let mut answer = [0; 64];
+    let length = stream.read(&mut answer)?;
+    Ok(String::from_utf8_lossy(&answer[..length]).lines().next().unwrap_or_default().to_owned())
+}
+
+/// What lies between the processes and their server.
+#[derive(Debug)]
+pub(crate) struct Network {
+    port: u16,
+    target: Arc<AtomicU16>,
+    /// Nothing gets through, in either direction, and nobody is told.
+    is_cut: Arc<AtomicBool>,
+    streams: Arc<Mutex<Vec<TcpStream>>>,
+}
+
+impl Network {
+    pub(crate) fn to(redis: &Redis) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let network = Self {
+            port: listener.local_addr().unwrap().port(),
+            target: Arc::new(AtomicU16::new(redis.port())),
+            is_cut: Arc::default(),
+            streams: Arc::default(),
+        };
+        let (target, is_cut, streams) =
+            (Arc::clone(&network.target), Arc::clone(&network.is_cut), Arc::clone(&network.streams));
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let Ok(server) = TcpStream::connect(("127.0.0.1", target.load(Ordering::SeqCst))) else { continue };
+                for (from, to) in [(&client, &server), (&server, &client)] {
+                    let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                    streams.lock().unwrap().push(from.try_clone().unwrap());
+                    let is_cut = Arc::clone(&is_cut);
+                    thread::spawn(move || pass(from, to, &is_cut));
+                }
+            }
+        });
+        network
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn cut(&self, is_cut: bool) {
+        self.is_cut.store(is_cut, Ordering::SeqCst);
+    }
+
+    /// Leads to another server from now on; what is open is closed.
+    pub(crate) fn fail_over(&self, redis: &Redis) {
+        self.target.store(redis.port(), Ordering::SeqCst);
+        for stream in self.streams.lock().unwrap().drain(..) {
+            // It may be closed already.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+fn pass(mut from: TcpStream, mut to: TcpStream, is_cut: &AtomicBool) {
+    let mut buffer = [0; 4096];
+    while let Ok(length @ 1..) = from.read(&mut buffer) {
+        if is_cut.load(Ordering::SeqCst) {
+            continue;
+        }
+        if to.write_all(&buffer[..length]).is_err() {
+            break;
+        }
+    }
+    // The other end may be gone.
+    let _ = to.shutdown(Shutdown::Both);
+}
