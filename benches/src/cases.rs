@@ -52,7 +52,7 @@ pub(crate) fn all() -> Vec<Table> {
     vec![
         login(),
         renewal(),
-        checked_grant("Login answer, 600 bytes, to a checked grant", Some(1.15), samples::login()),
+        checked_grant("Login answer, 600 bytes, to a checked grant", Some(1.10), samples::login()),
         checked_grant(
             "Login answer with ten hosts, 1,000 bytes, to a checked grant",
             None,
@@ -77,7 +77,7 @@ fn login() -> Table {
     Table {
         title: "Build a login of 8 fields",
         reference: 1,
-        budget: Some(1.15),
+        budget: Some(0.90),
         cases: vec![
             Case::ours(move || AccessTokenRequest::new(black_box(&credentials)).request(black_box(&environment))),
             Case::of("by hand, pre-sized", with(Login::sample(), Login::pre_sized)),
@@ -102,7 +102,7 @@ fn renewal() -> Table {
     Table {
         title: "Build a renewal",
         reference: 1,
-        budget: Some(1.15),
+        budget: Some(0.55),
         cases: vec![
             Case::ours(move || black_box(&renewal).request(black_box(&environment))),
             Case::of("by hand", with(hand_written::bearer(), hand_written::renewal)),
@@ -154,7 +154,7 @@ fn oauth_exchange() -> Table {
         title: "OAuth: build the exchange of a code, and parse the answer to it",
         reference: 2,
         // The work by hand, without our checks, takes 0.55.
-        budget: Some(0.75),
+        budget: Some(0.60),
         cases: vec![
             Case::ours(move || {
                 let exchange = app.exchange(codes.pop().expect("a code for each run"));

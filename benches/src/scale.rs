@@ -86,9 +86,8 @@ fn with_set(sessions: usize) -> Day {
     let start = opening();
     let before = allocations::live();
     let mut set = SessionSet::new();
-    let environments = environments();
-    let keys: Vec<_> =
-        (0..sessions).map(|number| set.insert(network(number), session(&environments, number))).collect();
+    let shared = Shared::new();
+    let keys: Vec<_> = (0..sessions).map(|number| set.insert(network(number), session(&shared, number))).collect();
     let (mut waiting, mut sending) = (Cost::default(), Cost::default());
     let (mut bytes, mut exchanges, mut log_ins) = (None, 0, 0);
     let mut extended = vec![0; DAY];
@@ -154,8 +153,8 @@ fn with_set(sessions: usize) -> Day {
 fn without_set(sessions: usize) -> Vec<u32> {
     let start = opening();
     let mut budgets: Vec<RateBudget> = (0..=network(sessions | 1)).map(|_| RateBudget::default()).collect();
-    let environments = environments();
-    let mut all: Vec<Session> = (0..sessions).map(|number| session(&environments, number)).collect();
+    let shared = Shared::new();
+    let mut all: Vec<Session> = (0..sessions).map(|number| session(&shared, number)).collect();
     let mut agenda: BinaryHeap<_> = (0..sessions).map(|number| Reverse((start, number))).collect();
     let mut extended = vec![0; DAY];
     while let Some(Reverse((now, number))) = agenda.pop() {
@@ -184,17 +183,24 @@ fn since(start: Timestamp, now: Timestamp) -> Option<usize> {
     usize::try_from(now.duration_since(start).as_secs()).ok()
 }
 
-/// The sessions share them.
-fn environments() -> [Environment; 2] {
-    [Environment::live(), Environment::demo()]
+/// What the sessions of a program have in common.
+struct Shared {
+    live: Environment,
+    demo: Environment,
+    app: OAuthApp,
+}
+
+impl Shared {
+    fn new() -> Self {
+        Self { live: Environment::live(), demo: Environment::demo(), app: OAuthApp::new("synthetic-client") }
+    }
 }
 
 /// Even numbers refresh, odd ones have a password.
-fn session([live, demo]: &[Environment; 2], number: usize) -> Session {
+fn session(Shared { live, demo, app }: &Shared, number: usize) -> Session {
     let seed = number as u64;
     if number.is_multiple_of(2) {
-        let app = OAuthApp::new("synthetic-client");
-        return Session::from_refresh_token(live.clone(), app, RefreshToken::new(REFRESH), seed);
+        return Session::from_refresh_token(live.clone(), app.clone(), RefreshToken::new(REFRESH), seed);
     }
     let credentials = Credentials::new(format!("user-{number}"), "synthetic-password")
         .with_app("Sample App", "1.0")

@@ -79,7 +79,9 @@ pub(crate) fn parse<T: Answer>(response: &Response<impl AsRef<[u8]>>, carried: C
     if response.status() != StatusCode::OK {
         return Err(failure(response.status(), response.headers(), body, carried));
     }
-    let (envelope, result) = wire::read::<Envelope, T>(body).map_err(Error::Undecodable)?;
+    let mut reply = Reply { value: T::default(), server_time: None };
+    let (mut envelope, result) = (Envelope::default(), &mut reply.value);
+    wire::read(body, &mut envelope, result).map_err(Error::Undecodable)?;
     if let Some(instead) = envelope.instead(carried) {
         return Err(if result.has_token() { Error::Contradiction(Contradiction::TokenBesideRefusal) } else { instead });
     }
@@ -89,12 +91,13 @@ pub(crate) fn parse<T: Answer>(response: &Response<impl AsRef<[u8]>>, carried: C
     if let Some(field) = result.missing() {
         return Err(Error::Incomplete { field, present: wire::field_names(body) });
     }
-    Ok(Reply { value: result, server_time: date(response.headers()) })
+    reply.server_time = date(response.headers());
+    Ok(reply)
 }
 
 impl Envelope {
     /// What the envelope says instead of a result.
-    fn instead(mut self, carried: Carried) -> Option<Error> {
+    fn instead(&mut self, carried: Carried) -> Option<Error> {
         let message = self.message.as_deref().map(excerpt::line).filter(|message| !message.is_empty());
         if self.captcha {
             return Some(Error::Captcha { message });
@@ -156,8 +159,9 @@ pub(crate) fn failure(status: StatusCode, headers: &HeaderMap, body: &[u8], carr
         _ => {}
     }
     // A body that is an object says what it says in the same fields as a 200; any other is text.
-    let (said, instead) = match wire::read::<Envelope, Nothing>(body) {
-        Ok((envelope, Nothing {})) => (envelope.text(), envelope.instead(carried)),
+    let mut envelope = Envelope::default();
+    let (said, instead) = match wire::read(body, &mut envelope, &mut Nothing {}) {
+        Ok(()) => (envelope.text(), envelope.instead(carried)),
         Err(_) => (None, known_refusal(plain_text(body), carried)),
     };
     let said = said.unwrap_or_else(|| excerpt::excerpt(plain_text(body)));

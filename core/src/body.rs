@@ -118,13 +118,19 @@ impl ResponseBody {
         Self { bytes: Wiped(Vec::new()), limit }
     }
 
-    /// Checks a length that was announced, so that nothing has to be read of what is too long.
+    /// Checks a length that was announced, so that nothing has to be read of what is too long, and makes room for it where
+    /// the body is still empty.
     ///
     /// # Errors
     /// [`Oversized`] when a body of this length would pass its limit.
-    pub fn announce(&self, length: u64) -> Result<(), Oversized> {
-        let fits = usize::try_from(length).is_ok_and(|length| length <= self.limit);
-        fits.then_some(()).ok_or(Oversized { limit: self.limit })
+    pub fn announce(&mut self, length: u64) -> Result<(), Oversized> {
+        let length = usize::try_from(length).ok().filter(|length| *length <= self.limit);
+        let length = length.ok_or(Oversized { limit: self.limit })?;
+        let Wiped(bytes) = &mut self.bytes;
+        if bytes.is_empty() {
+            bytes.reserve_exact(length);
+        }
+        Ok(())
     }
 
     /// Appends a chunk.
@@ -183,6 +189,17 @@ mod tests {
         let first = body.as_ref().as_ptr();
         body.extend(&[b'2'; FIRST_CAPACITY - 1]).unwrap();
         assert_eq!(body.as_ref().as_ptr(), first);
+    }
+
+    #[test]
+    fn a_body_of_the_announced_length_has_no_more_room_than_that() {
+        let mut body = ResponseBody::with_limit(5000);
+        body.announce(600).unwrap();
+        assert_eq!(body.bytes.0.capacity(), 600);
+        body.extend(&[b'1'; 600]).unwrap();
+        assert_eq!(body.bytes.0.capacity(), 600);
+        body.announce(5000).unwrap();
+        assert_eq!(body.bytes.0.capacity(), 600, "what is there stays where it is");
     }
 
     #[test]

@@ -72,6 +72,8 @@ struct Places {
     addresses: Addresses,
     authorize_url: Option<SecureUrl>,
     token_url: Option<SecureUrl>,
+    /// Where sessions are opened and prolonged, by path: joined once for all requests.
+    login_urls: Vec<(&'static str, SecureUrl)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,6 +98,8 @@ const STAGING: [(&str, &str); 4] = [
     ("mdLive", "md-api.staging.ninjatrader.dev"),
     ("mdDemo", "md-api.staging.ninjatrader.dev"),
 ];
+
+const LOGIN_PATHS: [&str; 3] = ["/auth/accesstokenrequest", "/auth/renewaccesstoken", "/auth/oauthtoken"];
 
 const AUTHORIZE: &str = "https://trader.tradovate.com/oauth";
 
@@ -191,6 +195,10 @@ impl Environment {
     /// # Errors
     /// [`BuildError::InvalidUrl`] when the path can't be part of a URL or no base is known for the purpose.
     pub fn url(&self, purpose: Purpose, path: &str) -> Result<SecureUrl, BuildError> {
+        let mut joined = self.0.login_urls.iter().filter(|_| purpose == Purpose::Login);
+        if let Some((_, url)) = joined.find(|(joined, _)| *joined == path) {
+            return Ok(url.clone());
+        }
         let unknown = BuildError::InvalidUrl { reason: "no host is known for this purpose before a login names one" };
         self.base_url(purpose).ok_or(unknown)?.join(path)
     }
@@ -255,6 +263,7 @@ impl Environment {
             && let Addresses::ByKey(bases) = &mut Arc::make_mut(&mut self.0).addresses
         {
             bases.extend(followed);
+            self.join_login_urls();
         }
         not_followed
     }
@@ -280,7 +289,18 @@ impl Environment {
     }
 
     fn of(login: Side, trading: Side, addresses: Addresses) -> Self {
-        Self(Arc::new(Places { login, trading, addresses, authorize_url: None, token_url: None }))
+        let login_urls = Vec::new();
+        let places = Places { login, trading, addresses, authorize_url: None, token_url: None, login_urls };
+        let mut environment = Self(Arc::new(places));
+        environment.join_login_urls();
+        environment
+    }
+
+    fn join_login_urls(&mut self) {
+        let base = self.base_url(Purpose::Login);
+        let join = |path| Some((path, base?.join(path).ok()?));
+        let joined = LOGIN_PATHS.into_iter().filter_map(join).collect();
+        Arc::make_mut(&mut self.0).login_urls = joined;
     }
 
     fn authorizing_at(mut self, url: &str) -> Self {

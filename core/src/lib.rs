@@ -82,6 +82,7 @@
 extern crate alloc;
 
 mod answer;
+mod ascii;
 mod body;
 mod budget;
 mod call;

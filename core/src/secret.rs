@@ -12,6 +12,7 @@ use http::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroize;
 
+use crate::ascii::all_bytes;
 use crate::body::wiped;
 
 /// The longest token the vendor's specification allows, in characters.
@@ -90,9 +91,7 @@ pub(crate) fn seal(mut text: String) -> SecretString {
 pub struct MalformedToken;
 
 fn check_token(text: &str) -> Result<(), MalformedToken> {
-    // All bytes are looked at, with no early end: so it is done by vectors.
-    let is_visible = || text.bytes().fold(true, |visible, byte| visible & byte.is_ascii_graphic());
-    let usable = (1..=TOKEN_LIMIT).contains(&text.len()) && is_visible();
+    let usable = (1..=TOKEN_LIMIT).contains(&text.len()) && all_bytes(text, |byte| byte.is_ascii_graphic());
     usable.then_some(()).ok_or(MalformedToken)
 }
 

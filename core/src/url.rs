@@ -95,11 +95,15 @@ impl TryFrom<Uri> for SecureUrl {
         if authority.as_str().contains('@') {
             return Err(invalid("it must not have a user name or password in it"));
         }
-        let host = authority.host();
+        let (host, port) = match authority.as_str().rsplit_once(':') {
+            // Not the end of an IPv6 address.
+            Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+            _ => (authority.as_str(), None),
+        };
         if host.is_empty() {
             return Err(invalid("it must name a host"));
         }
-        if authority.port_u16().is_none() && authority.as_str().len() != host.len() {
+        if port.is_some_and(|port| port.parse::<u16>().is_err()) {
             return Err(invalid("its port is not a number from 0 to 65535"));
         }
         match scheme.as_str() {

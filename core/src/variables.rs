@@ -253,9 +253,9 @@ mod tests {
     fn an_app_is_public_unless_it_has_a_secret() {
         let read = |pairs| OAuthApp::from_variables(table(pairs));
         let public = read(&[("TRADOVATE_CLIENT_ID", "app"), ("TRADOVATE_CLIENT_SECRET", "")]).unwrap();
-        assert_eq!((public.client_id.as_str(), public.client_secret.is_none()), ("app", true));
+        assert_eq!((public.client_id(), public.client_secret().is_none()), ("app", true));
         let confidential = read(&[("TRADOVATE_CLIENT_ID", "app"), ("TRADOVATE_CLIENT_SECRET", "canary")]).unwrap();
-        assert_eq!(confidential.client_secret.unwrap().expose(), "canary");
+        assert_eq!(confidential.client_secret().unwrap().expose(), "canary");
         assert_eq!(
             read(&[("TRADOVATE_CLIENT_ID", "")]).unwrap_err().to_string(),
             "not set: TRADOVATE_CLIENT_ID; set it as the page of the app's registration shows it"

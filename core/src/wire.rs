@@ -69,18 +69,15 @@ macro_rules! object {
 pub(crate) use object;
 
 /// Reads a body as one JSON object, shared between an envelope (errors, penalties) and a result.
-pub(crate) fn read<E: Object, T: Object>(body: &[u8]) -> Result<(E, T), Undecodable> {
+pub(crate) fn read(body: &[u8], envelope: &mut impl Object, result: &mut impl Object) -> Result<(), Undecodable> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let mut reading = Reading { envelope: E::default(), result: T::default(), field: None };
+    let mut reading = Reading { envelope, result, field: None };
     // Looked at once, valid text needs no more looking at string by string.
     let read = match core::str::from_utf8(body) {
         Ok(text) => reading.read(serde_json::Deserializer::from_str(text)),
         Err(_) => reading.read(serde_json::Deserializer::from_slice(body)),
     };
-    match read {
-        Ok(()) => Ok((reading.envelope, reading.result)),
-        Err(error) => Err(undecodable(body, &error, reading.field)),
-    }
+    read.map_err(|error| undecodable(body, &error, reading.field))
 }
 
 /// The names of an object's fields that have a value, as printable text; none where the body is no object.
@@ -105,13 +102,13 @@ fn undecodable(body: &[u8], error: &serde_json::Error, field: Option<&'static st
     Undecodable { kind, line: error.line(), column: error.column(), field }
 }
 
-struct Reading<E, T> {
-    envelope: E,
-    result: T,
+struct Reading<'r, E, T> {
+    envelope: &'r mut E,
+    result: &'r mut T,
     field: Option<&'static str>,
 }
 
-impl<E: Object, T: Object> Reading<E, T> {
+impl<E: Object, T: Object> Reading<'_, E, T> {
     fn read<'de, R: serde_json::de::Read<'de>>(
         &mut self,
         mut deserializer: serde_json::Deserializer<R>,
@@ -121,7 +118,7 @@ impl<E: Object, T: Object> Reading<E, T> {
     }
 }
 
-impl<'de, E: Object, T: Object> DeserializeSeed<'de> for &mut Reading<E, T> {
+impl<'de, E: Object, T: Object> DeserializeSeed<'de> for &mut Reading<'_, E, T> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -129,7 +126,7 @@ impl<'de, E: Object, T: Object> DeserializeSeed<'de> for &mut Reading<E, T> {
     }
 }
 
-impl<'de, E: Object, T: Object> Visitor<'de> for &mut Reading<E, T> {
+impl<'de, E: Object, T: Object> Visitor<'de> for &mut Reading<'_, E, T> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::{Request, Response, StatusCode};
@@ -42,6 +43,9 @@ pub struct Client {
     environment: Environment,
     timeout: Duration,
     max_response_bytes: usize,
+    /// Where the last call went, as reqwest wants it: the next one mostly goes there too, and parsing a URL costs as much
+    /// as reading an answer.
+    last_url: Arc<Mutex<Option<(SecureUrl, Url)>>>,
 }
 
 /// Longer time-outs are none, and overflow the clocks of HTTP clients.
@@ -79,7 +83,13 @@ impl Client {
             .https_only(!plain_http)
             .build()
             .map_err(|error| CallError::io(Failure::NotSent, "any host", error))?;
-        Ok(Self { http, environment, timeout: Self::DEFAULT_TIMEOUT, max_response_bytes: ResponseBody::DEFAULT_LIMIT })
+        Ok(Self {
+            http,
+            environment,
+            timeout: Self::DEFAULT_TIMEOUT,
+            max_response_bytes: ResponseBody::DEFAULT_LIMIT,
+            last_url: Arc::default(),
+        })
     }
 
     /// The longest a whole call may take, from resolving the host to the end of the answer; at most an hour. A
@@ -190,9 +200,9 @@ impl Client {
 
     async fn send(&self, request: &Request<RequestBody>, host: &str) -> Result<Response<ResponseBody>, CallError> {
         // Also for endpoints that are not ours: nothing leaves unencrypted but for this machine.
-        SecureUrl::try_from(request.uri().clone())?;
-        let mut response =
-            self.http.execute(self.convert(request)?).await.map_err(|error| failed_to_send(host, error))?;
+        let url = SecureUrl::try_from(request.uri().clone())?;
+        let converted = self.convert(request, self.parsed(url)?);
+        let mut response = self.http.execute(converted).await.map_err(|error| failed_to_send(host, error))?;
         let mut received = Response::new(ResponseBody::with_limit(self.max_response_bytes));
         *received.status_mut() = response.status();
         *received.headers_mut() = mem::take(response.headers_mut());
@@ -203,16 +213,24 @@ impl Client {
         }
     }
 
-    fn convert(&self, request: &Request<RequestBody>) -> Result<reqwest::Request, CallError> {
-        let url =
-            Url::parse(&request.uri().to_string()).map_err(|_| BuildError::InvalidUrl { reason: "it is not a URL" })?;
+    fn parsed(&self, url: SecureUrl) -> Result<Url, BuildError> {
+        let mut last = self.last_url.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, parsed)) = last.as_ref().filter(|(last, _)| *last == url) {
+            return Ok(parsed.clone());
+        }
+        let parsed = Url::parse(&url.to_string()).map_err(|_| BuildError::InvalidUrl { reason: "it is not a URL" })?;
+        *last = Some((url, parsed.clone()));
+        Ok(parsed)
+    }
+
+    fn convert(&self, request: &Request<RequestBody>, url: Url) -> reqwest::Request {
         let mut converted = reqwest::Request::new(request.method().clone(), url);
         converted.headers_mut().clone_from(request.headers());
         *converted.timeout_mut() = Some(self.timeout);
         if !request.body().is_empty() {
             *converted.body_mut() = Some(request.body().clone().into_bytes().into());
         }
-        Ok(converted)
+        converted
     }
 }
 
@@ -255,4 +273,19 @@ fn record(span: &Span, response: &Result<Response<ResponseBody>, CallError>, ela
 fn failed_to_send(host: &str, error: reqwest::Error) -> CallError {
     let not_sent = error.is_connect() || error.is_builder();
     CallError::io(if not_sent { Failure::NotSent } else { Failure::MaybeSent }, host, error.without_url())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_call_goes_to_its_own_url() {
+        let client = Client::new(Environment::demo()).unwrap();
+        for url in
+            ["https://a.example/v1/x", "https://a.example/v1/x", "https://a.example/v1/y", "https://a.example/v1/x?y"]
+        {
+            assert_eq!(client.parsed(SecureUrl::parse(url).unwrap()).unwrap().as_str(), url);
+        }
+    }
 }

@@ -4,7 +4,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use form_urlencoded::Serializer as Form;
+use serde_json::Number;
 
+use crate::ascii::all_bytes;
 use crate::body::RequestBody;
 use crate::credentials::FieldValue;
 use crate::error::BuildError;
@@ -35,7 +37,7 @@ struct Text<'a> {
 
 enum Value<'a> {
     Text(Text<'a>),
-    Number(i128),
+    Number(Number),
     Flag(bool),
 }
 
@@ -57,7 +59,12 @@ impl<'a> Fields<'a> {
         Ok(())
     }
 
-    pub(super) fn number(&mut self, name: &'static str, value: impl Into<i128>) {
+    /// A field whose value is a word of the specification.
+    pub(super) fn literal(&mut self, name: &'static str, value: &'static str) {
+        self.0.push(Field { name: Text::literal(name), value: Value::Text(Text::literal(value)) });
+    }
+
+    pub(super) fn number(&mut self, name: &'static str, value: impl Into<Number>) {
         self.0.push(Field { name: Text::literal(name), value: Value::Number(value.into()) });
     }
 
@@ -179,14 +186,14 @@ fn checked<'a>(name: &str, value: &'a str, limit: usize) -> Result<Text<'a>, Bui
 }
 
 impl<'a> Text<'a> {
-    /// All bytes are looked at, with no early end: so it is done by vectors.
+    #[inline]
     #[expect(clippy::needless_bitwise_bool, reason = "branches would keep it from being done by vectors")]
     fn of(text: &'a str) -> Self {
         let is_plain = |byte| matches!(byte, b' '..=b'~') & (byte != b'"') & (byte != b'\\');
-        Self { text, is_plain: text.bytes().fold(true, |plain, byte| plain & is_plain(byte)) }
+        Self { text, is_plain: all_bytes(text, is_plain) }
     }
 
-    /// The name of a field of the specification.
+    /// A name or a word of the specification.
     fn literal(name: &'static str) -> Self {
         Self { text: name, is_plain: true }
     }
@@ -231,7 +238,7 @@ mod tests {
             fields.0.push(Field { name: Text::of(&text), value: Value::Text(Text::of(&text)) });
             fields.extra("extra text", &value, &[]).unwrap();
             fields.flag("flag", false);
-            fields.number("number", i128::MIN);
+            fields.number("number", i64::MIN);
             fields.extra("extra", &extra, &[]).unwrap();
             fields.ticket(Some(&ticket));
             assert!(fields.json().unwrap().as_ref().len() <= fields.json_length(), "{text}");

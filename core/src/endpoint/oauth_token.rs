@@ -8,13 +8,14 @@ use alloc::string::String;
 
 use http::{Request, Response};
 
-use super::fields::{Fields, LONG, SHORT};
+use super::fields::{Fields, LONG};
 use super::{Endpoint, FORM, JSON, Reply, post};
 use crate::answer::{self, Answer, Carried};
 use crate::body::RequestBody;
 use crate::environment::Environment;
 use crate::error::{BuildError, Contradiction, Error};
 use crate::hosts::ApiHosts;
+use crate::oauth::OAuthApp;
 use crate::penalty::PenaltyTicket;
 use crate::secret::{
     AccessToken, Assertion, AuthorizationCode, ClientSecret, CodeVerifier, HttpAuth, IdToken, MarketDataToken,
@@ -36,13 +37,10 @@ use crate::wire::object;
 /// ```
 #[derive(Debug, Clone)]
 pub struct OAuthToken {
-    client_id: String,
+    app: OAuthApp,
     grant: OAuthGrant,
-    client_secret: Option<ClientSecret>,
-    resource: Option<String>,
     http_auth: Option<HttpAuth>,
     assertion: Option<Assertion>,
-    format: BodyFormat,
     ticket: Option<PenaltyTicket>,
 }
 
@@ -105,29 +103,24 @@ impl OAuthToken {
     /// An exchange by the app with this `client_id`.
     #[must_use]
     pub fn new(client_id: impl Into<String>, grant: impl Into<OAuthGrant>) -> Self {
-        Self {
-            client_id: client_id.into(),
-            grant: grant.into(),
-            client_secret: None,
-            resource: None,
-            http_auth: None,
-            assertion: None,
-            format: BodyFormat::default(),
-            ticket: None,
-        }
+        Self::by_app(OAuthApp::new(client_id), grant.into())
+    }
+
+    pub(crate) fn by_app(app: OAuthApp, grant: OAuthGrant) -> Self {
+        Self { app, grant, http_auth: None, assertion: None, ticket: None }
     }
 
     /// The app's secret (`client_secret`). Public clients (desktop programs with PKCE) have none.
     #[must_use]
     pub fn with_client_secret(mut self, secret: ClientSecret) -> Self {
-        self.client_secret = Some(secret);
+        self.app = self.app.with_client_secret(secret);
         self
     }
 
     /// The `resource`. Where it was sent with the code, it is sent again with each refresh.
     #[must_use]
     pub fn with_resource(mut self, resource: impl Into<String>) -> Self {
-        self.resource = Some(resource.into());
+        self.app = self.app.with_resource(resource);
         self
     }
 
@@ -148,7 +141,7 @@ impl OAuthToken {
     /// The format of the body: JSON unless told otherwise.
     #[must_use]
     pub fn with_body_format(mut self, format: BodyFormat) -> Self {
-        self.format = format;
+        self.app = self.app.with_body_format(format);
         self
     }
 
@@ -163,7 +156,7 @@ impl OAuthToken {
         let mut fields = Fields::with_capacity(10);
         match &self.grant {
             OAuthGrant::AuthorizationCode(AuthorizedCode { code, code_verifier, asked }) => {
-                fields.required("grant_type", "authorization_code", SHORT)?;
+                fields.literal("grant_type", "authorization_code");
                 fields.required("code", code.expose(), LONG)?;
                 fields.required("redirect_uri", &asked.redirect_uri, LONG)?;
                 if let Some(verifier) = code_verifier {
@@ -171,16 +164,16 @@ impl OAuthToken {
                 }
             }
             OAuthGrant::RefreshToken(token) => {
-                fields.required("grant_type", "refresh_token", SHORT)?;
+                fields.literal("grant_type", "refresh_token");
                 fields.required("refresh_token", token.expose(), LONG)?;
             }
         }
-        fields.required("client_id", &self.client_id, LONG)?;
-        if let Some(secret) = &self.client_secret {
+        fields.required("client_id", self.app.client_id(), LONG)?;
+        if let Some(secret) = self.app.client_secret() {
             fields.required("client_secret", secret.expose(), LONG)?;
         }
         fields.text("httpAuth", self.http_auth.as_ref().map(HttpAuth::expose), LONG)?;
-        fields.text("resource", self.resource.as_deref(), LONG)?;
+        fields.text("resource", self.app.resource(), LONG)?;
         fields.text("assertion", self.assertion.as_ref().map(Assertion::expose), LONG)?;
         fields.ticket(self.ticket.as_ref());
         Ok(fields)
@@ -196,13 +189,13 @@ impl Endpoint for OAuthToken {
         if let OAuthGrant::AuthorizationCode(code) = &self.grant {
             let asked_at = code.asked.authorize_url.as_str();
             let is_here = environment.authorize_url().map_or(asked_at.is_empty(), |url| url.as_uri() == asked_at);
-            if code.asked.client_id != self.client_id || !is_here {
+            if code.asked.client_id != self.app.client_id() || !is_here {
                 return Err(BuildError::ForeignCode);
             }
         }
         let fields = self.fields()?;
         let url = environment.token_url()?;
-        Ok(match self.format {
+        Ok(match self.app.format() {
             BodyFormat::Json => post(url, JSON, fields.json()?),
             BodyFormat::Form => post(url, FORM, fields.form()),
         })
@@ -296,19 +289,22 @@ impl Wire {
 
     /// The first field whose two spellings differ.
     fn differing_twins(&self) -> Option<&'static str> {
-        [
-            ("access_token", differ([&self.access_token, &self.camel_access_token], AccessToken::expose)),
-            ("refresh_token", differ([&self.refresh_token, &self.camel_refresh_token], RefreshToken::expose)),
-            ("token_type", differ([&self.token_type, &self.camel_token_type], String::as_str)),
-            ("expires_in", differ([&self.expires_in, &self.camel_expires_in], |seconds| seconds)),
-            (
-                "refresh_token_expires_in",
-                differ([&self.refresh_token_expires_in, &self.camel_refresh_token_expires_in], |seconds| seconds),
-            ),
-            ("id_token", differ([&self.id_token, &self.camel_id_token], IdToken::expose)),
-        ]
-        .into_iter()
-        .find_map(|(field, differ)| differ.then_some(field))
+        let Self { access_token, refresh_token, token_type, expires_in, refresh_token_expires_in, id_token, .. } = self;
+        if differ([access_token, &self.camel_access_token], AccessToken::expose) {
+            Some("access_token")
+        } else if differ([refresh_token, &self.camel_refresh_token], RefreshToken::expose) {
+            Some("refresh_token")
+        } else if differ([token_type, &self.camel_token_type], String::as_str) {
+            Some("token_type")
+        } else if differ([expires_in, &self.camel_expires_in], |seconds| seconds) {
+            Some("expires_in")
+        } else if differ([refresh_token_expires_in, &self.camel_refresh_token_expires_in], |seconds| seconds) {
+            Some("refresh_token_expires_in")
+        } else if differ([id_token, &self.camel_id_token], IdToken::expose) {
+            Some("id_token")
+        } else {
+            None
+        }
     }
 }
 
@@ -329,8 +325,9 @@ impl Answer for Wire {
         if let Some(field) = self.differing_twins() {
             return Some(Contradiction::Twins(field));
         }
-        let mut kinds = [&self.token_type, &self.camel_token_type].into_iter().flatten();
-        kinds.any(|kind| !kind.eq_ignore_ascii_case("bearer")).then_some(Contradiction::NotBearer)
+        // Where both are there, they are the same.
+        let kind = self.token_type.as_ref().or(self.camel_token_type.as_ref());
+        kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")).then_some(Contradiction::NotBearer)
     }
 }
 

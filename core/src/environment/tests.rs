@@ -135,3 +135,18 @@ fn plain_http_is_noticed_wherever_it_is() {
     assert!(Environment::demo().with_token_url(local).uses_plain_http());
     assert!(Environment::custom(BaseUrl::parse("http://127.0.0.1/v1").unwrap()).uses_plain_http());
 }
+
+#[test]
+fn the_urls_of_log_ins_follow_the_hosts_in_force() {
+    let mut environment = Environment::demo();
+    let urls = |environment: &Environment| {
+        let login = LOGIN_PATHS.map(|path| environment.url(Purpose::Login, path).unwrap());
+        login.into_iter().chain([environment.token_url().unwrap()]).map(|url| url.host().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(urls(&environment), ["demo.tradovateapi.com"; 4]);
+    let not_followed = environment.follow(&ApiHosts::from_iter([("demo", "acme-demo.eval.ninjatrader.com")]));
+    assert!(not_followed.is_empty());
+    assert_eq!(urls(&environment), ["acme-demo.eval.ninjatrader.com"; 4]);
+    let other = environment.url(Purpose::Trading, LOGIN_PATHS[0]).unwrap();
+    assert_eq!(other.to_string(), "https://acme-demo.eval.ninjatrader.com/v1/auth/accesstokenrequest");
+}

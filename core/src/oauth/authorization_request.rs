@@ -46,10 +46,10 @@ impl AuthorizationRequest {
     #[must_use]
     pub fn new(app: &OAuthApp, redirect_uri: impl Into<String>) -> Self {
         Self {
-            client_id: app.client_id.clone(),
+            client_id: app.client_id().into(),
             redirect_uri: redirect_uri.into(),
             scope: None,
-            resource: app.resource.clone(),
+            resource: app.resource().map(String::from),
             pkce: true,
         }
     }
