@@ -11,7 +11,7 @@
 use std::env;
 use std::error::Error;
 use std::process::ExitCode;
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use tradovate_auth::redis::RedisStore;
@@ -51,8 +51,15 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
         Place::Redis(url) => builder.shared(redis(RedisStore::new(&url)?, key), name),
     };
     let tokens = builder.build();
-    let _keeper = tokens.keep_alive()?;
+    let keeper = tokens.keep_alive()?;
+    let code = tell_of(&events, end);
+    // So that nobody has to wait for a lease of this process.
+    keeper.stop();
+    Ok(code)
+}
 
+/// Prints events until the end, or until the session has stopped.
+fn tell_of(events: &Receiver<Event>, end: Option<Instant>) -> ExitCode {
     loop {
         let left = end.map_or(Duration::from_secs(3600), |end| end.saturating_duration_since(Instant::now()));
         match events.recv_timeout(left) {
@@ -60,15 +67,13 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
                 println!("{at:.0} {kind}");
                 if let EventKind::Stopped(reason) = kind {
                     eprintln!("{reason}");
-                    return Ok(ExitCode::from(2));
+                    return ExitCode::from(2);
                 }
             }
-            Err(RecvTimeoutError::Timeout) if end.is_some_and(|end| end <= Instant::now()) => break,
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) if end.is_none_or(|end| Instant::now() < end) => {}
+            Err(_) => return ExitCode::SUCCESS,
         }
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 fn file(store: FileStore, key: Option<SealingKey>) -> FileStore {

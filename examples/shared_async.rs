@@ -6,7 +6,7 @@ use std::env;
 use std::error::Error;
 use std::process::ExitCode;
 
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::time::sleep;
 use tradovate_auth::redis::RedisStore;
 use tradovate_auth::reqwest::{FromEnv, TokenSource};
@@ -45,7 +45,7 @@ async fn run() -> Result<ExitCode, Box<dyn Error>> {
         Place::Redis(url) => builder.shared(redis(RedisStore::new(&url)?, key), name),
     };
     let tokens = builder.build()?;
-    let _keeper = tokens.keep_alive();
+    let keeper = tokens.keep_alive();
 
     let over = async {
         match arguments.time {
@@ -54,19 +54,25 @@ async fn run() -> Result<ExitCode, Box<dyn Error>> {
             None => drop(tokio::signal::ctrl_c().await),
         }
     };
-    tokio::pin!(over);
-    loop {
-        let event = tokio::select! {
-            event = events.recv() => event,
-            () = &mut over => None,
-        };
-        let Some(Event { at, kind, .. }) = event else { return Ok(ExitCode::SUCCESS) };
+    let code = tokio::select! {
+        code = tell_of(&mut events) => code,
+        () = over => ExitCode::SUCCESS,
+    };
+    // So that nobody has to wait for a lease of this process.
+    keeper.stop().await;
+    Ok(code)
+}
+
+/// Prints events until the session has stopped.
+async fn tell_of(events: &mut UnboundedReceiver<Event>) -> ExitCode {
+    while let Some(Event { at, kind, .. }) = events.recv().await {
         println!("{at:.0} {kind}");
         if let EventKind::Stopped(reason) = kind {
             eprintln!("{reason}");
-            return Ok(ExitCode::from(2));
+            return ExitCode::from(2);
         }
     }
+    ExitCode::SUCCESS
 }
 
 fn file(store: FileStore, key: Option<SealingKey>) -> FileStore {

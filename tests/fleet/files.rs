@@ -13,8 +13,6 @@ pub(crate) fn with_a_full_disk_the_session_is_used_and_left_as_it_is() {
     fleet.await_word_of(first, "token");
     let hindered = fleet.start_with_a_full_disk(300);
     fleet.await_word_of(hindered, "token");
-    // It follows the renewals of others.
-    fleet.await_word_of(hindered, "token");
     fleet.kill(first);
     let record = fs::read(fleet.place.file()).unwrap();
     fleet.await_word_of(hindered, "event the shared store can't be used");

@@ -43,7 +43,9 @@ fn anywhere(name: &str, place: fn() -> Place) -> Vec<Trial> {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // They wait most of the time: all of them at once take as long as the longest.
+    arguments.test_threads.get_or_insert(16);
     let mut trials = anywhere("files", Place::files);
     trials.extend(trials![files:
         with_a_full_disk_the_session_is_used_and_left_as_it_is,

@@ -1,7 +1,9 @@
 //! Processes that share a session, and what they print.
 
 use std::collections::BTreeSet;
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -25,11 +27,7 @@ pub(crate) enum Place {
 
 impl Place {
     pub(crate) fn files() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        std::fs::create_dir(directory.path().join("sessions")).unwrap();
-        let made = Command::new("chmod").arg("700").arg(directory.path().join("sessions")).status();
-        assert!(made.unwrap().success());
-        Self::Files(directory)
+        Self::Files(tempfile::Builder::new().permissions(Permissions::from_mode(0o700)).tempdir().unwrap())
     }
 
     pub(crate) fn redis() -> Self {
@@ -38,7 +36,7 @@ impl Place {
 
     fn argument(&self) -> String {
         match self {
-            Self::Files(directory) => format!("file:{}", directory.path().join("sessions").display()),
+            Self::Files(directory) => format!("file:{}", directory.path().display()),
             Self::Redis(redis) => format!("redis://127.0.0.1:{}/", redis.port()),
             Self::Port(port) => format!("redis://127.0.0.1:{port}/"),
         }
@@ -47,7 +45,7 @@ impl Place {
     /// The file of the session.
     pub(crate) fn file(&self) -> std::path::PathBuf {
         let Self::Files(directory) = self else { panic!("no file") };
-        let entries = std::fs::read_dir(directory.path().join("sessions")).unwrap();
+        let entries = std::fs::read_dir(directory.path()).unwrap();
         let is_session = |path: &std::path::PathBuf| path.extension().is_some_and(|extension| extension == "session");
         entries.map(|entry| entry.unwrap().path()).find(is_session).unwrap()
     }

@@ -1,6 +1,7 @@
 //! The examples as a user runs them: what they print, and how they exit.
 
 mod oauth_login;
+mod shared;
 
 use std::process::{Command, Output};
 

@@ -41,7 +41,15 @@ pub struct Fleet {
     /// Why and until when the store is left alone.
     rest: Option<Timestamp>,
     failures: u32,
-    trouble: Option<String>,
+    trouble: Option<Trouble>,
+}
+
+/// What is wrong with the store.
+#[derive(Debug, PartialEq, Eq)]
+struct Trouble {
+    reason: String,
+    /// It could be looked into, but the lease could not be taken.
+    is_with_lease: bool,
 }
 
 /// What to do with the store.
@@ -131,13 +139,21 @@ impl Fleet {
         if self.trouble.is_some() && self.leads_until.is_some() {
             return Step::Release;
         }
+        // What it has lost may be on its way back.
+        let believed_empty = self.empty_since.map(|since| after(since, BELIEVED_EMPTY_AFTER)).filter(|at| *at > now);
+        if let (Some(Pending::Send(_)), Some(at)) = (pending, believed_empty) {
+            return if self.leads_until.is_some() { Step::Release } else { Step::Rest(at) };
+        }
+        // What others have stored may be all that is wanted, and to look takes no lease.
+        if self.is_stale && self.leads_until.is_none() && rest.is_none() {
+            return Step::Look;
+        }
         match pending {
             Some(Pending::Send(Operation::LogIn)) if !self.may_log_in => self.wait_for_others(now, rest),
             Some(Pending::Store) if self.leads_until.is_some() => Step::Poll,
             Some(_) if leads => Step::Poll,
             Some(_) => rest.map_or(Step::Lead, Step::Rest),
             None if self.leads_until.is_some() => Step::Release,
-            None if self.is_stale && rest.is_none() => Step::Look,
             None => Step::Poll,
         }
     }
@@ -147,16 +163,20 @@ impl Fleet {
         if self.leads_until.is_some() {
             return Step::Release;
         }
-        let believed = self.empty_since.map(|since| after(since, BELIEVED_EMPTY_AFTER));
-        match rest.max(believed.filter(|at| *at > now && self.log_in != LogIn::Never)) {
+        match rest {
             Some(until) => Step::Rest(until),
-            None if self.log_in == LogIn::Never && !self.is_stale => {
+            None if self.log_in == LogIn::Never => {
                 self.is_stale = true;
                 Step::Rest(after(now, LOOK_AGAIN))
             }
-            None if self.log_in == LogIn::Never => Step::Look,
             None => Step::Lead,
         }
+    }
+
+    /// Whether the lease is held at a time.
+    #[must_use]
+    pub fn leads_at(&self, now: Timestamp) -> bool {
+        self.leads_until.is_some_and(|until| now < until)
     }
 
     /// Whether the lease is held, or was when it was last heard of.
@@ -179,6 +199,7 @@ impl Fleet {
 
     /// What became of asking for the lease.
     pub fn led(&mut self, now: Timestamp, lease: Lease) {
+        self.is_well(true);
         self.leads_until = lease.is_ours.then(|| after(lease.begun, lease.time));
         if !lease.is_ours {
             self.rest = Some(after(now, LOOK_AGAIN));
@@ -189,7 +210,7 @@ impl Fleet {
     pub fn loaded(&mut self, now: Timestamp, stored: Option<Stored>) -> Seen {
         self.is_stale = false;
         let Some(stored) = stored else {
-            self.is_well();
+            self.is_well(false);
             self.known = None;
             let since = *self.empty_since.get_or_insert(now);
             self.may_log_in = self.log_in != LogIn::Never && after(since, BELIEVED_EMPTY_AFTER) <= now;
@@ -198,7 +219,7 @@ impl Fleet {
         self.empty_since = None;
         match stored.session {
             Ok(session) => {
-                self.is_well();
+                self.is_well(false);
                 self.known = Some(stored.revision);
                 self.may_log_in = self.log_in != LogIn::Never;
                 Seen::Record(Some((session, stored.age)))
@@ -207,31 +228,34 @@ impl Fleet {
         }
     }
 
-    fn is_well(&mut self) {
-        self.failures = 0;
-        self.trouble = None;
+    /// What was asked of it was answered: its lease, or its record.
+    fn is_well(&mut self, with_lease: bool) {
+        if self.trouble.take_if(|trouble| trouble.is_with_lease == with_lease).is_some() {
+            self.failures = 0;
+        }
     }
 
     fn cannot_read(&mut self, now: Timestamp, revision: Revision, unreadable: &Unreadable) -> Seen {
         self.may_log_in = self.log_in == LogIn::EvenIfUnreadable;
         if self.may_log_in {
-            self.is_well();
+            self.is_well(false);
             self.known = Some(revision);
             return Seen::Record(None);
         }
-        self.has_failed(now, unreadable.to_string())
+        self.has_failed(now, false, unreadable.to_string())
     }
 
-    /// The store could not be used.
-    pub fn has_failed(&mut self, now: Timestamp, reason: String) -> Seen {
+    /// The store could not be used, to take its lease or to load from it.
+    pub fn has_failed(&mut self, now: Timestamp, with_lease: bool, reason: String) -> Seen {
         self.may_log_in = false;
         self.is_stale = true;
         let pause = Duration::from_millis(250).saturating_mul(2_u32.saturating_pow(self.failures)).min(LONGEST_PAUSE);
         self.failures = self.failures.saturating_add(1);
         let retry_at = after(now, pause);
         self.rest = Some(retry_at);
-        let is_new = self.trouble.as_ref() != Some(&reason);
-        self.trouble = Some(reason.clone());
+        let trouble = Trouble { reason: reason.clone(), is_with_lease: with_lease };
+        let is_new = self.trouble.as_ref() != Some(&trouble);
+        self.trouble = Some(trouble);
         Seen::Trouble { reason, is_new, retry_at }
     }
 

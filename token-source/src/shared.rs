@@ -223,7 +223,7 @@ impl Shared {
                 }
                 Err(reason) => {
                     fleet.released();
-                    fleet.has_failed(now, reason)
+                    fleet.has_failed(now, lease.is_some(), reason)
                 }
             };
             match seen {
@@ -298,6 +298,13 @@ impl Shared {
     pub fn forget(&self) {
         self.with(Session::forget);
         self.wake();
+    }
+
+    /// Whether something is under way: a request, or something to do with a store, whose lease is given back at the end.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        let now = self.clock.now();
+        lock(&self.turns).is_taken(now) || self.fleet.as_ref().is_some_and(|fleet| lock(fleet).leads_at(now))
     }
 
     /// Whether this thread runs a callback of this session: what it waited for might be waiting for it.

@@ -61,6 +61,11 @@ impl Turns {
         Ok(Claim { number: self.given, wakes: self.wakes })
     }
 
+    /// Whether somebody is at it.
+    pub(crate) fn is_taken(&self, now: Timestamp) -> bool {
+        self.holder.as_ref().is_some_and(|holder| now < holder.overdue_at)
+    }
+
     /// Gives the turn back: something was done, so whatever was found before is out of date.
     pub(crate) fn release(&mut self, claim: Claim) {
         self.rest = None;

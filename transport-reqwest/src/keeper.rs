@@ -15,6 +15,7 @@ use crate::token_source::Inner;
 #[derive(Debug)]
 #[must_use = "the session is kept alive only as long as the keeper lives"]
 pub struct Keeper {
+    source: Arc<Inner>,
     keeps: JoinHandle<()>,
     watches: Option<JoinHandle<()>>,
 }
@@ -31,7 +32,23 @@ impl Keeper {
             let source = Arc::clone(&source);
             tokio::spawn(async move { watch(&source).await })
         });
-        Self { keeps: tokio::spawn(async move { keep(&source).await }), watches }
+        let kept = Arc::clone(&source);
+        Self { source, keeps: tokio::spawn(async move { keep(&kept).await }), watches }
+    }
+
+    /// Ends it, and waits until what is under way is done: so a program that ends leaves no lease behind which others
+    /// would have to wait for. Without this an exchange ends in the background, or with the program.
+    pub async fn stop(self) {
+        let source = Arc::clone(&self.source);
+        drop(self);
+        loop {
+            let mut changes = source.changes();
+            if !source.shared.is_busy() {
+                return;
+            }
+            // Over or changed, the loop looks again.
+            let _ = timeout(MOMENT, changes.changed()).await;
+        }
     }
 }
 

@@ -225,7 +225,13 @@ impl TokenSource {
 
 impl fmt::Debug for TokenSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenSource").field("shared", &self.inner.shared).finish_non_exhaustive()
+        f.debug_tuple("TokenSource").field(&self.inner).finish()
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inner").field("shared", &self.shared).finish_non_exhaustive()
     }
 }
 

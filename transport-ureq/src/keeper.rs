@@ -48,6 +48,22 @@ impl Keeper {
     }
 }
 
+impl Keeper {
+    /// Ends it, and waits until what is under way is done: so a program that ends leaves no lease behind which others
+    /// would have to wait for. Without this an exchange ends in the background, or with the program.
+    pub fn stop(self) {
+        let source = Arc::clone(&self.source);
+        drop(self);
+        loop {
+            let seen = source.changes.count();
+            if !source.shared.is_busy() || source.shared.is_calling_back() {
+                return;
+            }
+            source.changes.sleep(seen, MOMENT);
+        }
+    }
+}
+
 fn keep(source: &Arc<Inner>, over: &AtomicBool) {
     loop {
         // Counted before anything is looked at: what changes afterwards ends the sleep.

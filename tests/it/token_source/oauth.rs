@@ -11,7 +11,7 @@ use tradovate_auth_simulator::{Endpoint, LockOut, Server, Simulator};
 use crate::support::{Kind, Transport, app, await_one, consent};
 
 /// The refresh token that a user's consent brings.
-fn refresh_token(server: &Server) -> RefreshToken {
+pub(super) fn refresh_token(server: &Server) -> RefreshToken {
     let [transport, _] = Transport::both(&server.environment());
     transport.call(&app().exchange(consent(server))).unwrap().grant().unwrap().refresh.unwrap().token
 }

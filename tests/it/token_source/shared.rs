@@ -7,7 +7,8 @@ use tradovate_auth::ureq::{LogIn, TokenError};
 use tradovate_auth::{Event, EventKind, Verdict};
 use tradovate_auth_simulator::{Endpoint, Limits, Options, Server, Simulator};
 
-use crate::support::{Kind, MemoryStore, Source, await_one, await_that};
+use super::oauth::refresh_token;
+use crate::support::{Kind, MemoryStore, Source, app, await_one, await_that};
 
 /// One blocking source and one async one, as often as there are.
 fn fleet(server: &Server, store: &MemoryStore, size: usize) -> Vec<Source> {
@@ -221,4 +222,24 @@ fn refused_credentials_are_tried_by_a_whole_fleet_no_more_often_than_the_hour_al
         assert!(await_one(answer).is_err());
     }
     assert_eq!(server.statistics().requests(Endpoint::AccessTokenRequest), 4);
+}
+
+#[test]
+fn refreshes_that_rotate_are_one_after_another() {
+    let server = Simulator::builder().lifetime(Duration::from_secs(4)).options(without_limits).serve().unwrap();
+    let store = MemoryStore::default();
+    let refresh = refresh_token(&server);
+    let source = |kind: Kind| kind.of_app(server.environment(), app(), refresh.clone()).shared(&store).build();
+    let fleet: Vec<_> = Kind::ALL.into_iter().cycle().take(4).map(source).collect();
+    let keepers: Vec<_> = fleet.iter().map(Source::keep_alive).collect();
+    let mut held = tokens(&fleet);
+    for _ in 0..3 {
+        let before = std::mem::take(&mut held);
+        await_that(|| fleet.iter().zip(&before).all(|(source, before)| source.token().unwrap().expose() != before));
+        held = tokens(&fleet);
+    }
+    drop(keepers);
+    let statistics = server.statistics();
+    assert_eq!(statistics.requests(Endpoint::OauthToken), 1 + statistics.refreshes, "the code, and no refusal");
+    assert!(statistics.refreshes < 10, "{statistics:?}");
 }

@@ -21,6 +21,13 @@ fn damaged(revision: u64) -> Option<Stored> {
     Some(Stored { revision: Revision(revision), age: Duration::ZERO, session: Err(Unreadable::Damaged) })
 }
 
+/// One that has looked into the store already.
+fn fleet(log_in: LogIn) -> Fleet {
+    let mut fleet = Fleet::new(log_in);
+    fleet.loaded(at(0), record(1));
+    fleet
+}
+
 /// What to do, where the lease is given and the store holds this.
 fn lead(fleet: &mut Fleet, now: i64, stored: Option<Stored>) -> Seen {
     fleet.led(at(now), Lease { begun: at(now), time: lease_time(LONGEST), is_ours: true });
@@ -36,7 +43,7 @@ fn step(fleet: &mut Fleet, now: i64, pending: Option<Pending>) -> String {
 
 #[test]
 fn nothing_is_sent_without_the_lease_and_the_lease_is_given_back() {
-    let mut fleet = Fleet::new(LogIn::WhenNeeded);
+    let mut fleet = fleet(LogIn::WhenNeeded);
     assert_eq!(step(&mut fleet, 0, RENEW), "lead");
     lead(&mut fleet, 0, record(1));
     assert_eq!(step(&mut fleet, 0, RENEW), "poll");
@@ -66,12 +73,13 @@ fn the_lease_of_another_is_waited_for_until_something_changes() {
     assert_eq!(step(&mut fleet, 500, RENEW), "lead");
     fleet.led(at(500), Lease { begun: at(500), time: LONGEST, is_ours: false });
     fleet.has_changed();
-    assert_eq!(step(&mut fleet, 501, RENEW), "lead");
+    assert_eq!(step(&mut fleet, 501, RENEW), "look");
 }
 
 #[test]
 fn a_store_is_looked_into_at_first_and_when_it_may_have_changed() {
     let mut fleet = Fleet::new(LogIn::WhenNeeded);
+    assert_eq!(step(&mut fleet, 0, LOG_IN), "look", "there may be a session");
     assert_eq!(step(&mut fleet, 0, None), "look");
     fleet.loaded(at(0), record(1));
     assert_eq!((step(&mut fleet, 0, None).as_str(), fleet.known()), ("poll", Some(Revision(1))));
@@ -81,8 +89,7 @@ fn a_store_is_looked_into_at_first_and_when_it_may_have_changed() {
 
 #[test]
 fn an_empty_store_is_believed_after_a_second_without_the_lease() {
-    let mut fleet = Fleet::new(LogIn::WhenNeeded);
-    assert_eq!(step(&mut fleet, 0, LOG_IN), "lead");
+    let mut fleet = fleet(LogIn::WhenNeeded);
     lead(&mut fleet, 0, None);
     assert_eq!(step(&mut fleet, 0, LOG_IN), "release");
     fleet.released();
@@ -90,6 +97,19 @@ fn an_empty_store_is_believed_after_a_second_without_the_lease() {
     assert_eq!(step(&mut fleet, 1000, LOG_IN), "lead");
     lead(&mut fleet, 1000, None);
     assert_eq!(step(&mut fleet, 1000, LOG_IN), "poll");
+}
+
+#[test]
+fn an_old_refresh_token_is_not_presented_while_a_newer_one_may_come_back() {
+    let mut fleet = Fleet::new(LogIn::WhenNeeded);
+    let refresh = Some(Pending::Send(Operation::Refresh));
+    lead(&mut fleet, 0, None);
+    assert_eq!(step(&mut fleet, 0, Some(Pending::Store)), "poll", "whoever holds something stores it at once");
+    assert_eq!(step(&mut fleet, 0, refresh), "release");
+    fleet.released();
+    assert_eq!(step(&mut fleet, 1, refresh), "rest for 999 ms");
+    lead(&mut fleet, 1000, None);
+    assert_eq!(step(&mut fleet, 1000, refresh), "poll");
 }
 
 #[test]
@@ -117,6 +137,8 @@ fn one_that_never_logs_in_looks_without_taking_the_lease_but_renews() {
         fleet.loaded(at(now), record(1));
         assert_eq!(step(&mut fleet, now, LOG_IN), "rest for 500 ms");
     }
+    assert_eq!(step(&mut fleet, 1000, RENEW), "look");
+    fleet.loaded(at(1000), record(1));
     assert_eq!(step(&mut fleet, 1000, RENEW), "lead");
     lead(&mut fleet, 1000, record(1));
     assert_eq!(step(&mut fleet, 1000, RENEW), "poll");
@@ -130,6 +152,7 @@ fn what_cannot_be_read_is_left_alone() {
     assert_eq!(step(&mut fleet, 0, RENEW), "release");
     fleet.released();
     assert_eq!(step(&mut fleet, 0, RENEW), "rest for 250 ms");
+    assert_eq!(step(&mut fleet, 250, RENEW), "look");
     assert!(matches!(lead(&mut fleet, 250, damaged(1)), Seen::Trouble { is_new: false, .. }), "it was told");
     fleet.released();
     assert_eq!(step(&mut fleet, 250, LOG_IN), "rest for 500 ms");
@@ -150,7 +173,7 @@ fn a_store_that_fails_is_tried_less_and_less_often() {
     let mut now = 0;
     let pauses: Vec<i64> = (0..8)
         .map(|_| {
-            let Seen::Trouble { retry_at, .. } = fleet.has_failed(at(now), "down".into()) else { panic!() };
+            let Seen::Trouble { retry_at, .. } = fleet.has_failed(at(now), false, "down".into()) else { panic!() };
             let pause = i64::try_from(retry_at.duration_since(at(now)).as_millis()).unwrap();
             now += pause;
             pause
@@ -158,7 +181,24 @@ fn a_store_that_fails_is_tried_less_and_less_often() {
         .collect();
     assert_eq!(pauses, [250, 500, 1000, 2000, 4000, 8000, 10_000, 10_000]);
     fleet.loaded(at(now), record(1));
-    assert!(matches!(fleet.has_failed(at(now), "down".into()), Seen::Trouble { is_new: true, .. }), "it was well");
+    let again = fleet.has_failed(at(now), false, "down".into());
+    assert!(matches!(again, Seen::Trouble { is_new: true, .. }), "it was well");
+}
+
+#[test]
+fn whoever_cannot_take_the_lease_still_looks() {
+    let mut fleet = fleet(LogIn::WhenNeeded);
+    let full = |fleet: &mut Fleet, now| fleet.has_failed(at(now), true, "the disk is full".into());
+    assert_eq!(step(&mut fleet, 0, RENEW), "lead");
+    assert!(matches!(full(&mut fleet, 0), Seen::Trouble { is_new: true, .. }));
+    assert_eq!(step(&mut fleet, 250, RENEW), "look");
+    fleet.loaded(at(250), record(1));
+    assert_eq!(step(&mut fleet, 250, RENEW), "lead");
+    assert!(matches!(full(&mut fleet, 250), Seen::Trouble { is_new: false, .. }), "to look has mended nothing");
+    fleet.has_changed();
+    assert_eq!(step(&mut fleet, 251, RENEW), "look", "another has renewed");
+    lead(&mut fleet, 300, record(2));
+    assert!(matches!(full(&mut fleet, 400), Seen::Trouble { is_new: true, .. }), "it was well");
 }
 
 #[test]

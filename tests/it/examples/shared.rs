@@ -1,0 +1,75 @@
+//! `shared` and `shared_async` as a user runs them: two programs, one login.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Output, Stdio};
+
+use super::{failure, run, server, stdout, variables};
+use crate::support::site::example;
+use tradovate_auth_simulator::Side;
+
+const SHARED: [&str; 2] = ["shared", "shared_async"];
+
+fn run_with(name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    Command::new(example(name)).args(arguments).env_clear().envs(variables.iter().copied()).output().unwrap()
+}
+
+/// A directory that only its user can enter.
+fn closed_directory() -> tempfile::TempDir {
+    tempfile::Builder::new().permissions(Permissions::from_mode(0o700)).tempdir().unwrap()
+}
+
+#[test]
+fn programs_with_the_same_store_log_in_once() {
+    let server = server(Side::Live);
+    let (base_url, directory) = (server.base_url(), closed_directory());
+    let store = format!("file:{}", directory.path().display());
+    let start = |name| {
+        let mut command = Command::new(example(name));
+        command.args(["--store", &store, "--for", "4"]).env_clear().envs(variables(&base_url));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let outputs = SHARED.map(start).map(|process| process.wait_with_output().unwrap());
+    let mut said: Vec<_> = outputs.iter().map(|output| stdout(output).split_once(' ').unwrap().1).collect();
+    said.sort_unstable();
+    assert!(said[0].starts_with("adopted a token") && said[1].starts_with("logged in"), "{said:?}");
+    assert!(outputs.iter().all(|output| output.status.success()), "{outputs:?}");
+    assert_eq!(server.statistics().logins, 1);
+}
+
+#[test]
+fn the_session_is_kept_in_the_users_own_directory_and_sealed_with_a_key() {
+    let server = server(Side::Live);
+    let (base_url, home) = (server.base_url(), tempfile::tempdir().unwrap());
+    let home = home.path().to_str().unwrap();
+    let key = "0123456789abcdef".repeat(4);
+    let mut with_key: Vec<_> = variables(&base_url).into();
+    with_key.push(("HOME", home));
+    let without_key = with_key.clone();
+    with_key.push(("TRADOVATE_SEALING_KEY", &key));
+    let output = run_with("shared", &["--for", "3"], &with_key);
+    assert!(stdout(&output).contains("logged in"), "{output:?}");
+    let output = run_with("shared_async", &["--store", "file", "--for", "1"], &with_key);
+    assert!(stdout(&output).contains("adopted a token"), "{output:?}");
+    let output = run_with("shared", &["--for", "1"], &without_key);
+    assert!(stdout(&output).contains("the stored session is sealed"), "{output:?}");
+    assert_eq!(server.statistics().logins, 1);
+}
+
+#[test]
+fn refused_credentials_end_them_with_2_and_a_wrong_command_line_with_1() {
+    let server = server(Side::Live);
+    let (base_url, directory) = (server.base_url(), closed_directory());
+    let store = format!("file:{}", directory.path().display());
+    let mut wrong: Vec<_> = variables(&base_url).into();
+    wrong.push(("TRADOVATE_PASSWORD", "wrong"));
+    for name in SHARED {
+        let output = run_with(name, &["--store", &store, "--for", "30"], &wrong);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        for arguments in [&["--store"][..], &["--store", "postgres://x"], &["--for", "ever"], &["--store", "file:"]] {
+            let output = run_with(name, arguments, &wrong);
+            assert!(failure(&output).starts_with("usage: "), "{output:?}");
+        }
+        assert!(failure(&run(name, [])).contains("TRADOVATE_"), "the variables are named");
+    }
+}
