@@ -231,9 +231,6 @@ fn bound(header: &str, name: &SessionName) -> Vec<u8> {
 fn json(session: &StoredSession) -> Result<Zeroizing<Vec<u8>>, CodecError> {
     let mut length = Length(0);
     serde_json::to_writer(&mut length, session).map_err(|_| CodecError::Json)?;
-    if length.0 > Codec::LIMIT {
-        return Err(CodecError::TooLong);
-    }
     let mut json = Zeroizing::new(Vec::with_capacity(length.0));
     serde_json::to_writer(&mut *json, session).map_err(|_| CodecError::Json)?;
     Ok(json)

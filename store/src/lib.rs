@@ -6,7 +6,16 @@
 //! others use what they load. Programs hand a store to `TokenSource::shared` of a transport and call nothing of it
 //! themselves.
 //!
-//! [`Store`] is for blocking programs, [`AsyncStore`] for async ones.
+//! [`Store`] is for blocking programs, [`AsyncStore`] for async ones. A store of your own keeps bytes under a name, and
+//! has a [`Codec`] make them.
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! - `file`: `FileStore`, which is a [`Store`].
+//! - `tokio`: `FileStore` is an [`AsyncStore`], too.
+//! - `seal`: `SealingKey`, with which records are encrypted, and only such are read.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]

@@ -30,7 +30,7 @@ pub enum Unreadable {
     /// A newer version of this library has written it.
     #[error("a newer version of this library has stored the session: update this program")]
     Newer,
-    /// It is not what was written: cut off, or changed.
+    /// It is not what was written under this name: cut off, changed, or copied from another one.
     #[error("the stored session is damaged: remove it to log in anew")]
     Damaged,
     /// It is sealed, and no key was given.

@@ -112,7 +112,7 @@ fn a_record_that_lost_or_got_bytes_is_refused() {
     for (form, codec) in codecs() {
         let record = codec.encode(&name(), &full()).unwrap();
         for index in 0..=record.len() {
-            for extra in [0, b' ', b'\n', b'=', b'A', b'}', 0xff] {
+            for extra in [0, b'0', b' ', b'\n', b'=', b'A', b'}', 0xff] {
                 let more = [&record[..index], &[extra], &record[index..]].concat();
                 assert!(codec.decode(&name(), &more).is_err(), "{form}, byte {index}, extra {extra:02x}");
             }
@@ -160,13 +160,36 @@ fn what_is_no_record_is_foreign_and_what_is_newer_is_newer() {
     }
 }
 
+fn with_token_of(length: usize) -> StoredSession {
+    let json = format!(r#"{{"version":1,"refresh":{{"token":"{}"}}}}"#, "x".repeat(length));
+    serde_json::from_str(&json).unwrap()
+}
+
 #[test]
 fn a_session_that_could_not_be_read_again_is_not_written() {
-    let json = format!(r#"{{"version":1,"refresh":{{"token":"{}"}}}}"#, "x".repeat(Codec::LIMIT - 100));
-    let long: StoredSession = serde_json::from_str(&json).unwrap();
     for (form, codec) in codecs() {
-        assert_eq!(codec.encode(&name(), &long).unwrap_err(), CodecError::TooLong, "{form}");
+        let refused = codec.encode(&name(), &with_token_of(Codec::LIMIT)).unwrap_err();
+        assert_eq!(refused, CodecError::TooLong, "{form}");
     }
+    let codec = Codec::plain();
+    let rest = codec.encode(&name(), &with_token_of(1)).unwrap().len() - 1;
+    let longest = codec.encode(&name(), &with_token_of(Codec::LIMIT - rest)).unwrap();
+    assert_eq!(longest.len(), Codec::LIMIT);
+    assert!(codec.decode(&name(), &longest).is_ok());
+    assert!(codec.encode(&name(), &with_token_of(Codec::LIMIT - rest + 1)).is_err());
+}
+
+#[test]
+fn a_record_that_is_too_long_is_not_read_though_it_is_whole() {
+    let json = json(&with_token_of(Codec::LIMIT)).unwrap();
+    let record = plain(&name(), &json).unwrap();
+    assert_eq!(Codec::plain().decode(&name(), &record).unwrap_err(), Unreadable::Damaged);
+}
+
+#[test]
+fn the_json_is_written_where_it_stays() {
+    let json = json(&full()).unwrap();
+    assert_eq!(json.capacity(), json.len());
 }
 
 #[cfg(feature = "seal")]
@@ -179,6 +202,15 @@ mod sealed {
         let record = str::from_utf8(&record).unwrap();
         assert!(record.starts_with("tradovate-auth session 1 sealed\n"));
         assert!(!record.contains("canary"));
+    }
+
+    #[test]
+    fn a_sealed_record_of_this_version_is_read_for_ever() {
+        let record = "tradovate-auth session 1 sealed\n\
+            NsSQsFnmqyhE/MSj0ZuxPvTavRtSAoI3QAKTr2Go99o5XWeE0rGWVXbwbXAW\
+            dqmOqs+5fiHGSa77TGFkBUhSsw4i8W1LL9KAdA9IiVLHVs8Zl7ADXw";
+        let codec = Codec::sealed(SealingKey::from_bytes([7; 32]));
+        assert_eq!(codec.decode(&name(), record.as_bytes()).unwrap().user_id(), Some(7));
     }
 
     #[test]
@@ -198,8 +230,8 @@ mod sealed {
 
     #[test]
     fn a_key_is_read_from_hexadecimal_digits_of_either_case() {
-        let bytes = std::array::from_fn(|index| u8::try_from(index * 8 + 5).unwrap());
-        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let bytes: [u8; 32] = std::array::from_fn(|index| u8::try_from(index * 8 + 5).unwrap());
+        let digits = hex(&bytes);
         let record = Codec::sealed(SealingKey::from_bytes(bytes)).encode(&name(), &full()).unwrap();
         for text in [digits.clone(), digits.to_uppercase(), format!(" {digits}\r\n")] {
             let key = SealingKey::parse(&text).unwrap();

@@ -105,7 +105,6 @@ fn is_at(_file: &File, _path: &Path) -> Result<bool, FileStoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
 
     #[test]
     fn a_lock_that_stays_held_is_an_error_that_names_it() {
@@ -126,12 +125,23 @@ mod tests {
         let path = directory.path().join("a.lock");
         let removed = Lock::take(path.clone()).unwrap();
         assert!(is_at(&removed.file, &path).unwrap());
-        fs::remove_file(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
         assert!(!is_at(&removed.file, &path).unwrap());
 
         let there = Lock::take_within(Duration::ZERO, path.clone()).unwrap();
         assert!(is_at(&there.file, &path).unwrap());
         assert!(!is_at(&removed.file, &path).unwrap());
+    }
+
+    #[test]
+    fn a_lock_that_was_given_back_is_free_though_a_child_still_has_its_file_open() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.lock");
+        let lock = Lock::take(path.clone()).unwrap();
+        let of_child = lock.file.try_clone().unwrap();
+        drop(lock);
+        assert!(Lock::take_within(Duration::ZERO, path).is_ok());
+        drop(of_child);
     }
 
     #[test]

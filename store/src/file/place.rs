@@ -82,3 +82,20 @@ fn check_private(path: &Path, metadata: &Metadata, mode: u32) -> Result<(), File
 fn check_private(_path: &Path, _metadata: &Metadata, _mode: u32) -> Result<(), FileStoreError> {
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_file_that_is_not_there_is_taken_for_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a");
+        assert!(open(&path, options().read(true)).unwrap().is_none());
+        let new = options().write(true).create_new(true).to_owned();
+        assert!(open(&path, &new).unwrap().is_some());
+        assert!(matches!(open(&path, &new), Err(FileStoreError::Io { action: "open", .. })));
+        let too_long = directory.path().join("a".repeat(5000));
+        assert!(matches!(look(&too_long), Err(FileStoreError::Io { action: "look at", .. })));
+    }
+}

@@ -147,6 +147,16 @@ mod tests {
     }
 
     #[test]
+    fn a_record_that_can_not_be_kept_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.session");
+        fs::write(&path, "damaged").unwrap();
+        let kept = directory.path().join("a.session.unreadable");
+        fs::create_dir(&kept).unwrap();
+        assert!(matches!(keep(&path, &kept), Err(FileStoreError::Io { action: "remove", .. })));
+    }
+
+    #[test]
     fn of_a_record_that_is_far_too_long_no_more_is_read_than_tells_that() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.session");

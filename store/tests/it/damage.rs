@@ -35,10 +35,11 @@ fn a_record_with_any_byte_changed_or_cut_off_is_unreadable_and_left_alone() {
 #[test]
 fn a_file_of_anything_is_unreadable() {
     let (world, _) = World::saved(7);
+    let long = vec![0; Codec::LIMIT * 2];
     let cases: [(&[u8], Unreadable); 5] = [
         (b"", Unreadable::Damaged),
         (b"{}", Unreadable::Foreign),
-        (&[0; Codec::LIMIT * 2], Unreadable::Foreign),
+        (&long, Unreadable::Foreign),
         (b"tradovate-auth session 2 x\n", Unreadable::Newer),
         (b"tradovate-auth session 1 sealed\nAAAA", Unreadable::Sealed),
     ];

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::SystemTime;
 
 use super::*;
 
@@ -20,6 +21,16 @@ fn another_store_loads_what_was_saved() {
     assert!(stored.age < MINUTE);
     assert_eq!(user_of(Some(stored)), Some(7));
     assert!(world.store.load(&SessionName::new("app", "other")).unwrap().is_none());
+}
+
+#[test]
+fn the_age_is_that_of_the_record_and_never_less_than_nothing() {
+    let (world, _) = World::saved(7);
+    let set = |time| fs::File::options().write(true).open(world.path("session")).unwrap().set_modified(time).unwrap();
+    set(SystemTime::now() - MINUTE);
+    assert!(world.load().unwrap().age >= MINUTE);
+    set(SystemTime::now() + MINUTE);
+    assert_eq!(world.load().unwrap().age, Duration::ZERO);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Nothing that is shown holds a token.
 
+use std::fmt::Write as _;
+
 use super::*;
 
 #[test]
@@ -18,7 +20,7 @@ fn no_token_shows_in_debug_or_in_errors() {
     for change in [record.replace("1 plain", "2 plain"), record.replace("access", "acces"), "canary".into()] {
         fs::write(world.path("session"), change).unwrap();
         let unreadable = world.load().unwrap().session.unwrap_err();
-        shown += &format!(" {unreadable} {unreadable:?}");
+        let _ = write!(shown, " {unreadable} {unreadable:?}");
     }
     assert!(!shown.contains("canary"), "{shown}");
 }
