@@ -11,12 +11,14 @@ fn at(milliseconds: i64) -> Timestamp {
     "2026-11-24T14:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_millis(milliseconds)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as it is loaded")]
 fn record(revision: u64) -> Option<Stored> {
     let session = Session::new(Environment::demo(), Credentials::new("trader", "password"), 7);
     let session = session.snapshot(at(0), &RateBudget::default());
     Some(Stored { revision: Revision(revision), age: Duration::ZERO, session: Ok(session) })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as it is loaded")]
 fn damaged(revision: u64) -> Option<Stored> {
     Some(Stored { revision: Revision(revision), age: Duration::ZERO, session: Err(Unreadable::Damaged) })
 }
