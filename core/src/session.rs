@@ -265,8 +265,8 @@ impl Session {
         {
             self.unsaved = false;
             self.events.clear();
-            self.refresh = None;
-            self.accept(self.now, held.grant, Some(Operation::Refresh));
+            let grant = Grant { refresh: self.refresh.take(), ..held.grant };
+            self.accept(self.now, grant, Some(Operation::Refresh));
         }
         self
     }

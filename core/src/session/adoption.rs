@@ -115,7 +115,7 @@ impl Session {
             self.state = State::Resting;
         }
         if matches!(self.identity, Identity::App(_)) && newer_refresh.is_none() && content.refresh.is_some() {
-            self.refresh.clone_from(&content.refresh);
+            self.refresh = content.refresh;
             self.refreshes.replaced();
         }
         self.resume_work();
@@ -125,13 +125,13 @@ impl Session {
             access_token: stored.access_token,
             expires_at: stored.expires_at,
             market_data: stored.market_data,
-            refresh: newer_refresh.clone().or(content.refresh),
+            refresh: newer_refresh,
             user_id: content.user_id,
             user_name: None,
             hosts: content.hosts,
             exchange: times,
         };
-        if newer_refresh.is_some() {
+        if grant.refresh.is_some() {
             return self.store(now, Some((grant, None)));
         }
         self.follow(now, &grant);

@@ -47,10 +47,10 @@ impl FailedRenewals {
 }
 
 impl Session {
-    /// What a new grant is checked against and completed from. The refresh token is kept apart: a renewal that was
+    /// What a new grant is checked against and completed from. The refresh token is kept apart from it: a renewal that was
     /// under way while it was replaced must not bring the old one back.
     pub(super) fn known(&self) -> Option<Grant> {
-        self.held.as_ref().map(|held| Grant { refresh: None, ..held.grant.clone() })
+        self.held.as_ref().map(|held| held.grant.clone())
     }
 
     /// A new grant: used at once, or, with a store, once it is stored.
@@ -77,7 +77,7 @@ impl Session {
         }
     }
 
-    pub(super) fn install(&mut self, now: Timestamp, grant: Grant, operation: Option<Operation>) {
+    pub(super) fn install(&mut self, now: Timestamp, mut grant: Grant, operation: Option<Operation>) {
         let expires_at = grant.expires_at;
         self.follow(now, &grant);
         self.tell(
@@ -91,9 +91,8 @@ impl Session {
                 None => EventKind::Adopted { expires_at },
             },
         );
-        if let Some(refresh) = &grant.refresh {
-            self.refresh = Some(refresh.clone());
-        }
+        // It outlives the access token, and there is one copy of it.
+        self.refresh = grant.refresh.take().or(self.refresh.take());
         if operation == Some(Operation::Refresh)
             && let Some(at) = self.refresh.as_ref().and_then(|refresh| refresh.expires_at)
         {
