@@ -130,6 +130,8 @@ pub struct Session {
     refreshed_by: ExchangeId,
     pause: Pause,
     store_pause: Pause,
+    /// When the last snapshot was taken, if it was long on its way to the store.
+    stored_late: Option<Timestamp>,
     ticket: Option<Box<Postponed>>,
     /// A request that a trusted host is to get instead.
     redirected: Option<Box<(Operation, Request<RequestBody>)>>,
@@ -236,6 +238,7 @@ impl Session {
             refreshed_by: ExchangeId(0),
             pause: Pause::default(),
             store_pause: Pause::default(),
+            stored_late: None,
             ticket: None,
             redirected: None,
             log_ins: LogIns::default(),

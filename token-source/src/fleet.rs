@@ -197,6 +197,15 @@ impl Fleet {
         self.rest = None;
     }
 
+    /// Until when a session rests that would until then: without a token, what others store meanwhile is looked for.
+    pub fn rest(&mut self, now: Timestamp, until: Timestamp, has_token: bool) -> Timestamp {
+        if has_token {
+            return until;
+        }
+        self.is_stale = true;
+        until.min(after(now, LONGEST_PAUSE))
+    }
+
     /// What became of asking for the lease.
     pub fn led(&mut self, now: Timestamp, lease: Lease) {
         self.is_well(true);

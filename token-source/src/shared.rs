@@ -188,7 +188,10 @@ impl Shared {
             (Action::Wait { until }, unsettled) if unsettled => {
                 Rest::Until(until.min(now.saturating_add(UNSETTLED).unwrap_or(until)))
             }
-            (Action::Wait { until }, _) => Rest::Until(until),
+            (Action::Wait { until }, _) => match &self.fleet {
+                Some(fleet) => Rest::Until(lock(fleet).rest(now, until, self.token().is_some())),
+                None => Rest::Until(until),
+            },
             _ => Rest::Until(now.saturating_add(UNSETTLED).unwrap_or(Timestamp::MAX)),
         };
         turn.rest(rest.clone());

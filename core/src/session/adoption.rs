@@ -44,8 +44,14 @@ impl Session {
             budget.learn(operation.into(), sent);
         }
         self.doubt.learn(verified_at);
-        if self.code.is_some() || self.is_for_another_user(&content) {
+        // One that has been exchanged has brought what waits to be stored.
+        let waits_for_code = self.code.is_some() && self.waiting().is_none();
+        if waits_for_code || self.is_for_another_user(&content) {
             return;
+        }
+        if self.renewable(now).is_none() {
+            // Nothing is held that their pauses say nothing about.
+            self.pause.learn(&pause);
         }
         let newest = self.newest_issue();
         let is_lost = newest.is_some() && lost_issued_at >= newest;
@@ -58,7 +64,8 @@ impl Session {
             _ => self.take_grant(now, content),
         }
         self.pause.learn(&pause);
-        if is_lost {
+        // A newer token that has just been taken over is none of the lost ones.
+        if is_lost && lost_issued_at >= self.newest_issue() {
             self.learn_of_loss(now);
         }
     }
@@ -113,6 +120,11 @@ impl Session {
             newer_refresh.filter(|own| content.refresh.as_ref().is_none_or(|stored| stored.issued_at < own.issued_at));
         if self.waiting().is_some() {
             self.state = State::Resting;
+        }
+        // What was to bring a token and is overdue says nothing about the one that has come.
+        match core::mem::replace(&mut self.state, State::Resting) {
+            State::Exchanging(overdue) if overdue.deadline <= now => self.keep_late(*overdue),
+            state => self.state = state,
         }
         if matches!(self.identity, Identity::App(_)) && newer_refresh.is_none() && content.refresh.is_some() {
             self.refresh = content.refresh;

@@ -45,10 +45,21 @@ impl Refreshes {
     /// Takes over what another session has learnt.
     pub(super) fn learn(&mut self, refused: Vec<RefusedToken>) {
         for token in refused {
-            if self.refused.iter().all(|known| known.fingerprint != token.fingerprint) {
-                self.refused.push(token);
+            match self.refused.iter_mut().find(|known| known.fingerprint == token.fingerprint) {
+                Some(known) => known.until = known.until.max(token.until),
+                None => self.refused.push(token),
             }
         }
+    }
+
+    /// Another process was refused the token that is held; the next refusal is the second one.
+    pub(super) fn was_refused_once(&mut self) {
+        self.refused_once = true;
+    }
+
+    /// Whether the token that is held has been refused, which a second refusal has to confirm.
+    pub(super) fn is_refused_once(&self) -> bool {
+        self.refused_once
     }
 
     /// Another refresh token takes the place of the one that was presented.
@@ -185,6 +196,17 @@ mod tests {
         refreshes.learn(learnt);
         assert_eq!(refreshes.remembered().len(), 2);
         assert_eq!(refreshes.presentable_at(at(1), at(1), &two), Some(at(360)));
+    }
+
+    #[test]
+    fn a_later_refusal_that_others_have_learnt_of_takes_the_place_of_an_earlier_one() {
+        let one = token("one", Some(1560));
+        let mut refreshes = refused_twice(&one);
+        let mut others = Refreshes::default();
+        others.was_refused_once();
+        assert!(matches!(others.refused(at(400), &one.token, false), Refusal::NotBefore(until) if until == at(760)));
+        refreshes.learn(others.remembered().to_vec());
+        assert_eq!(refreshes.presentable_at(at(401), at(401), &one), Some(at(760)));
     }
 
     #[test]

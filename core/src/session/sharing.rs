@@ -7,14 +7,19 @@
 use alloc::string::String;
 use core::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::snapshot::issued_at;
 use super::{EventKind, ExchangeId, Session, State, StopReason};
 use crate::budget::{Operation, RateBudget};
 use crate::clock::ServerClock;
+use crate::grant::RefreshGrant;
 use crate::session::plan::Step;
 use crate::stored_session::StoredSession;
+
+/// By as much a word to the store and back makes the server's clock seem behind: whoever knows better keeps what it knows,
+/// so that it doesn't add up from one process to the next.
+const ON_ITS_WAY: SignedDuration = SignedDuration::from_secs(5);
 
 /// What a session would do if it were polled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +46,11 @@ impl Session {
             State::Stopped(_) => None,
             State::Exchanging(exchange) if now < exchange.deadline => None,
             State::Storing(storing) if now < storing.until => None,
+            // Without word of the store, and with nothing that waits for it, the session goes on with what there is to do.
+            State::Storing(storing) if storing.offered && storing.grant.is_none() => match self.plan(now, budget) {
+                Step::Send(operation) => Some(Pending::Send(operation)),
+                Step::Wait(_) | Step::Stop(_) => Some(Pending::Store),
+            },
             State::Storing(_) => Some(Pending::Store),
             State::Resting if self.saving_due(now) => Some(Pending::Store),
             State::Exchanging(_) | State::Resting => match self.plan(now, budget) {
@@ -55,15 +65,28 @@ impl Session {
     /// machine's clock, and what is held and not stored is offered to the store again.
     pub fn synchronize(&mut self, now: Timestamp, stored: Option<(StoredSession, Duration)>, budget: &mut RateBudget) {
         let now = self.advance(now);
+        let written_at = stored.as_ref().and_then(|(stored, _)| stored.0.history.written_at);
+        let is_own_late = written_at.is_some() && written_at == self.stored_late;
         let content = stored.map(|(stored, age)| *stored.seen_at(now, age).0);
         let access = content.as_ref().and_then(|content| content.grant.as_ref()).map(|grant| grant.issued_at);
         let refresh = content.as_ref().and_then(|content| content.refresh.as_ref()).and_then(|token| token.issued_at);
         if let Some(content) = content {
-            // Whoever has led last has asked the server last.
-            if let Some(offset) = content.clock_offset {
-                self.clock = ServerClock::with_offset(offset);
+            // Whoever has led last has asked the server last. What was long on its way is older than the record.
+            if let Some(offset) = content.clock_offset.filter(|_| !is_own_late) {
+                let known = self.clock.is_known().then(|| self.clock.offset());
+                let is_close = |known: &SignedDuration| {
+                    (SignedDuration::ZERO..=ON_ITS_WAY).contains(&(known.saturating_sub(offset)))
+                };
+                self.clock = ServerClock::with_offset(known.filter(is_close).unwrap_or(offset));
             }
+            let refused = content.refresh.clone().filter(|_| content.history.refused_once);
             self.take_over(now, content, budget);
+            let is_own = |refused: &RefreshGrant| {
+                self.refresh.as_ref().is_some_and(|own| own.token.expose() == refused.token.expose())
+            };
+            if refused.as_ref().is_some_and(is_own) {
+                self.refreshes.was_refused_once();
+            }
         }
         let held = self.renewable(now).map(|held| issued_at(&held.grant));
         let is_behind = held > access || self.refresh.as_ref().is_some_and(|own| own.issued_at > refresh);

@@ -55,6 +55,7 @@ impl Session {
             sent: REMEMBERED.into_iter().filter_map(sent).collect(),
             pause: self.pause.clone(),
             verified_at: self.doubt.verified_at(),
+            refused_once: self.refreshes.is_refused_once(),
             lost_issued_at: lost.map(|held| issued_at(&held.grant)),
         }
     }

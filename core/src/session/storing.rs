@@ -3,6 +3,7 @@
 //! A snapshot without a new grant, such as that of a lock-out, is offered again too, but nothing waits for it.
 
 use alloc::boxed::Box;
+use core::time::Duration;
 
 use jiff::Timestamp;
 
@@ -11,6 +12,10 @@ use crate::budget::{Operation, RateBudget};
 use crate::clock::later;
 use crate::grant::Grant;
 
+/// A snapshot that was on its way to a shared store for longer than this, which is less than the margin of a token, is
+/// stored anew.
+const LATE: Duration = Duration::from_secs(10);
+
 #[derive(Debug)]
 pub(super) struct Storing {
     pub(super) id: ExchangeId,
@@ -18,6 +23,8 @@ pub(super) struct Storing {
     pub(super) grant: Option<Box<(Grant, Option<Operation>)>>,
     /// Whether word of the store is awaited.
     pub(super) offered: bool,
+    /// When the snapshot was taken that was offered last.
+    pub(super) taken: Option<Timestamp>,
     /// When the snapshot is offered, or the store is taken to have failed.
     pub(super) until: Timestamp,
 }
@@ -34,7 +41,7 @@ impl Session {
 
     pub(super) fn store(&mut self, now: Timestamp, grant: Option<(Grant, Option<Operation>)>) {
         let grant = grant.map(Box::new);
-        self.state = State::Storing(Storing { id: self.id(), grant, offered: false, until: now });
+        self.state = State::Storing(Storing { id: self.id(), grant, offered: false, taken: None, until: now });
     }
 
     /// The grant that waits to be stored.
@@ -50,6 +57,7 @@ impl Session {
         let mut id = ExchangeId(0);
         if let State::Storing(storing) = &mut self.state {
             storing.offered = true;
+            storing.taken = Some(now);
             storing.until = later(now, self.policy.deadline());
             id = storing.id;
         }
@@ -60,6 +68,11 @@ impl Session {
         match &mut self.state {
             State::Storing(storing) if storing.id == id => {
                 let grant = storing.grant.take();
+                let late = storing.taken.filter(|taken| self.is_shared && later(*taken, LATE) < now);
+                // Others take what it says of the clock for as young as the record. A store that is always slow is asked
+                // once more, not for ever.
+                self.unsaved |= late.is_some() && self.stored_late.is_none();
+                self.stored_late = late;
                 self.state = State::Resting;
                 self.store_pause = Pause::default();
                 if let Some((grant, operation)) = grant.map(|grant| *grant) {
@@ -73,8 +86,14 @@ impl Session {
     /// The store has failed, or says nothing.
     pub(super) fn not_stored(&mut self, now: Timestamp) {
         let longest = self.policy.longest_pause();
-        let retry_at = self.store_pause.after_fault(now, core::time::Duration::ZERO, longest, &mut self.jitter);
+        let retry_at = self.store_pause.after_fault(now, Duration::ZERO, longest, &mut self.jitter);
         self.tell(now, EventKind::StoreFailed { retry_at });
+        if let State::Storing(Storing { taken: Some(taken), .. }) = &self.state
+            && later(*taken, LATE) < now
+        {
+            // It may be there all the same.
+            self.stored_late = Some(*taken);
+        }
         match &mut self.state {
             State::Storing(storing) if storing.grant.is_some() => {
                 storing.offered = false;

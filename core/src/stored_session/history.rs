@@ -30,6 +30,9 @@ pub(crate) struct History {
     /// When the last verifying renewal was asked for.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) verified_at: Option<Timestamp>,
+    /// Whether the refresh token has been refused, which a second refusal has to confirm.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) refused_once: bool,
     /// When the newest token was issued that the server has said to be dead, in server time.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) lost_issued_at: Option<Timestamp>,

@@ -54,6 +54,19 @@ pub(crate) enum What {
     Stored(usize),
     /// It could not be stored, and the session knows.
     NotStored(usize),
+    /// The store that a fleet shares holds this snapshot now, which the program has saved.
+    Saved(usize, Kept),
+    /// The session is in step with what the shared store holds, or held where it is stale.
+    Synchronized {
+        /// What it holds: the number of the snapshot, and what is in it.
+        kept: Option<(usize, Kept)>,
+        /// Whether it is an earlier record.
+        is_stale: bool,
+    },
+    /// The store of a fleet has lost what it had acknowledged, or it can't be read any more.
+    StoreLost,
+    /// The program does nothing for so long.
+    Paused(SignedDuration),
     /// The session wants to be left alone until then, by its own clock.
     Waits(Timestamp),
     /// The session has wanted more than any would in one moment.
@@ -138,6 +151,16 @@ impl fmt::Display for Record {
             What::Offered(number, kept) => write!(f, "offers snapshot {number}: {}", Shown(kept)),
             What::Stored(number) => write!(f, "has stored snapshot {number}"),
             What::NotStored(number) => write!(f, "could not store snapshot {number}"),
+            What::Saved(number, kept) => write!(f, "  the store holds snapshot {number}: {}", Shown(kept)),
+            What::Synchronized { kept, is_stale } => {
+                f.write_str(if *is_stale { "is in step with an earlier record: " } else { "is in step: " })?;
+                match kept {
+                    Some((_, kept)) => write!(f, "{}", Shown(kept)),
+                    None => f.write_str("nothing is stored"),
+                }
+            }
+            What::StoreLost => f.write_str("  the store has lost what it held"),
+            What::Paused(time) => write!(f, "does nothing for {time:?}"),
             What::Waits(until) => write!(f, "waits from {:.3} to {until:.3} local", self.local),
             What::Spins => f.write_str("spins"),
             What::Stopped(why) => write!(f, "stops: {why}"),

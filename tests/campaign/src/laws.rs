@@ -12,6 +12,7 @@ mod liveness;
 mod lock_outs;
 mod logins;
 mod one_in_flight;
+mod one_lineage;
 mod penalties;
 mod refresh_tokens;
 mod refusals;
@@ -27,23 +28,24 @@ pub(crate) trait Law {
     fn judge(&mut self, record: &Record, ledger: &Ledger) -> Option<String>;
 }
 
-/// All laws, for a fleet of so many programs.
+/// All laws, for so many programs, subjects (programs and fleets) and addresses.
 #[must_use]
-pub(crate) fn all(programs: usize, addresses: usize) -> Vec<Box<dyn Law>> {
+pub(crate) fn all(programs: usize, subjects: usize, addresses: usize) -> Vec<Box<dyn Law>> {
     vec![
         Box::new(one_in_flight::OneInFlight::new(programs)),
         Box::new(expiry::NotPastExpiry),
         Box::new(logins::NoLoginWhileRenewable),
-        Box::new(penalties::PenaltiesAreServed::new(programs)),
+        Box::new(penalties::PenaltiesAreServed::new(subjects)),
         Box::new(lock_outs::LockOutsAreKept::new(addresses)),
         Box::new(contradictions::ContradictionInstallsNothing::new(programs)),
         Box::new(trusted_hosts::OnlyToTrustedHosts),
-        Box::new(refusals::RefusedCredentialsRest::new(programs, addresses)),
-        Box::new(back_off::NoSpinning::new(programs)),
-        Box::new(liveness::UsableAgain::new(programs, addresses)),
+        Box::new(refusals::RefusedCredentialsRest::new(subjects, addresses)),
+        Box::new(back_off::NoSpinning::new(subjects)),
+        Box::new(liveness::UsableAgain::new(programs, subjects, addresses)),
         Box::new(stored_first::StoredBeforeUsed::new(programs)),
-        Box::new(kicks::RefusalsCostNoSession::new(programs)),
-        Box::new(refresh_tokens::RefusedTwiceRests::new(programs)),
+        Box::new(kicks::RefusalsCostNoSession::new(subjects)),
+        Box::new(refresh_tokens::RefusedTwiceRests::new(subjects)),
+        Box::new(one_lineage::OneLineage::new(programs)),
     ]
 }
 

@@ -12,8 +12,10 @@ use crate::scenario::{Login, Scenario};
 use crate::wire::{Answer, Asked, Kept, Operation, Says};
 
 mod apply;
+mod fleet;
 mod known;
 
+pub(crate) use fleet::Shared;
 pub(crate) use known::Known;
 
 /// How long a session waits for an answer, by its default policy.
@@ -26,6 +28,8 @@ pub(crate) struct Ledger {
     pub skew: SignedDuration,
     /// Of each program.
     pub programs: Vec<Known>,
+    /// Of each fleet.
+    pub fleets: Vec<Shared>,
     /// All exchanges, by their number.
     pub exchanges: Vec<Exchange>,
     /// The latest end and the life of each token, as the server has decided.
@@ -36,6 +40,12 @@ pub(crate) struct Ledger {
 /// What a snapshot stands for.
 #[derive(Debug)]
 struct Remembered {
+    /// When it was made.
+    at: Timestamp,
+    /// How long it was on its way to the store that a fleet shares.
+    late_by: SignedDuration,
+    /// By how much its program was misled about the server's clock.
+    misled_by: SignedDuration,
     kept: Kept,
     ahead: SignedDuration,
     uncertain: SignedDuration,
@@ -48,6 +58,8 @@ struct Remembered {
 pub(crate) struct Exchange {
     /// What left.
     pub asked: Asked,
+    /// When, in true time.
+    pub at: Timestamp,
     /// When, by the clock of the program.
     pub local: Timestamp,
     /// The generation of tokens there was.
@@ -82,12 +94,14 @@ impl Ledger {
                 scenario.addresses[program.address].drift,
                 program.login == Login::OAuth,
                 program.has_store,
+                program.member.map(|member| member.fleet),
                 skew,
             )
         };
         Self {
             skew,
             programs: scenario.programs.iter().map(known).collect(),
+            fleets: (0..scenario.fleets()).map(|_| Shared::default()).collect(),
             exchanges: Vec::new(),
             issued: HashMap::new(),
             snapshots: BTreeMap::new(),

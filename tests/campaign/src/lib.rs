@@ -27,8 +27,11 @@ mod world;
 
 pub use laws::Violation;
 pub use mutants::{Find, Mutant, hunt};
-pub use report::{Failure, campaign, replay};
-pub use scenario::{Address, Contradiction, Fault, Login, Program, Report, Scenario, Server, Storm, Timed, Trouble};
+pub use report::{Failure, campaign, renewals_per_hour, replay};
+pub use scenario::{
+    Address, Contradiction, Fault, Login, Membership, Moment, Program, Report, Scenario, Server, StoreFault, Storm,
+    Timed, Trouble,
+};
 pub use shrink::shrink;
 pub use tally::Tally;
 pub use world::{End, Way, run};

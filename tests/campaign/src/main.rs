@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use campaign::{Mutant, Scenario, campaign, hunt, replay};
+use campaign::{Mutant, Scenario, campaign, hunt, renewals_per_hour, replay};
 use clap::Parser;
 
 /// Fleets of sessions against the simulator in virtual time, judged by the laws of the session.
@@ -42,6 +42,9 @@ fn lived_through(arguments: &Arguments) -> bool {
     let start = Instant::now();
     let (tally, failure) = campaign(arguments.seed, arguments.days, arguments.threads);
     print!("{tally}");
+    let rates: Vec<_> =
+        [1, 10, 100].map(|processes| format!("{processes}: {:.2}", renewals_per_hour(processes))).into();
+    println!("renewals per hour by processes: {}", rates.join(", "));
     println!("wall               {:.1} s", start.elapsed().as_secs_f64());
     if let Some(failure) = &failure {
         println!("\n{failure}");

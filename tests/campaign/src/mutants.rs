@@ -3,7 +3,7 @@
 
 use http::{Request, Response};
 use jiff::{SignedDuration, Timestamp};
-use tradovate_auth_core::{RequestBody, SessionToken};
+use tradovate_auth_core::{RequestBody, Session, SessionToken};
 
 use crate::journal::Outcome;
 use crate::wire::{Operation, Says};
@@ -52,11 +52,17 @@ pub enum Mutant {
     VerifiesAlways,
     /// Presents a refresh token again and again.
     PresentsRefused,
+    /// Sends without the lease of the store that it shares.
+    LeadsAnyway,
+    /// Doesn't take over what others have stored.
+    IgnoresTheStore,
+    /// Saves over what others have saved.
+    SavesAnyway,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::SendsTwice,
         Self::TakesRepeatedAnswers,
         Self::HandsOutTooLong,
@@ -75,6 +81,9 @@ impl Mutant {
         Self::LogsInOnRefusal,
         Self::VerifiesAlways,
         Self::PresentsRefused,
+        Self::LeadsAnyway,
+        Self::IgnoresTheStore,
+        Self::SavesAnyway,
     ];
 
     /// The law it breaks.
@@ -94,6 +103,7 @@ impl Mutant {
             Self::UsesUnstored => 11,
             Self::LogsInOnRefusal | Self::VerifiesAlways => 12,
             Self::PresentsRefused => 13,
+            Self::LeadsAnyway | Self::IgnoresTheStore | Self::SavesAnyway => 14,
         }
     }
 }
@@ -213,6 +223,21 @@ impl Tamper {
 
     pub(crate) fn claims_to_have_stored(&self) -> bool {
         self.is(Mutant::UsesUnstored)
+    }
+
+    /// Whether it takes a lease for its own that is another's.
+    pub(crate) fn leads_anyway(&self) -> bool {
+        self.is(Mutant::LeadsAnyway)
+    }
+
+    /// Whether it saves over what has come in between.
+    pub(crate) fn saves_anyway(&self) -> bool {
+        self.is(Mutant::SavesAnyway)
+    }
+
+    /// Whether it doesn't look at what the store holds, once it has something itself.
+    pub(crate) fn ignores_the_store(&self, session: &Session, local: Timestamp) -> bool {
+        self.is(Mutant::IgnoresTheStore) && session.token(local).is_some()
     }
 
     pub(crate) fn is_dead(&self) -> bool {

@@ -6,10 +6,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
+use jiff::SignedDuration;
+
 use crate::laws::Violation;
 use crate::scenario::Scenario;
 use crate::shrink::shrink;
 use crate::tally::Tally;
+use crate::wire::Operation;
 use crate::world::{End, Way, run};
 
 /// A scenario that violates a law.
@@ -72,6 +75,16 @@ pub fn campaign(first: u64, days: f64, threads: usize) -> (Tally, Option<Failure
     let total = total.into_inner().unwrap_or_default();
     let failed = failed.into_inner().unwrap_or_default();
     (total, failed.and_then(explain))
+}
+
+/// How many renewals an hour so many processes cost that share a session, if nothing befalls them.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "there are few")]
+pub fn renewals_per_hour(processes: usize) -> f64 {
+    let day = SignedDuration::from_hours(24);
+    let tally = run(&Scenario::of_one_fleet(processes, day), Way::default()).tally;
+    let renewals = tally.requests.get(&Operation::Renew).copied().unwrap_or_default();
+    renewals as f64 / 24.0
 }
 
 /// Runs one scenario with a trace.

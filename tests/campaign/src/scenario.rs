@@ -6,12 +6,14 @@ use std::fmt;
 
 use jiff::SignedDuration;
 use tradovate_auth_simulator::{ClosedSession, OverLimit, RefusalStatus};
+use tradovate_auth_token_source::LogIn;
 
 mod fault;
+mod fleets;
 mod generate;
 mod text;
 
-pub use fault::{Contradiction, Fault, Report, Storm, Timed, Trouble};
+pub use fault::{Contradiction, Fault, Moment, Report, StoreFault, Storm, Timed, Trouble};
 
 /// A fleet, its server, its clocks, and what befalls them.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,10 +80,23 @@ pub struct Program {
     pub login: Login,
     /// Whether it stores its snapshots.
     pub has_store: bool,
+    /// The fleet it belongs to, where it shares its session.
+    pub member: Option<Membership>,
     /// When it starts.
     pub starts: SignedDuration,
     /// Taken away: the others keep their numbers.
     pub is_absent: bool,
+}
+
+/// The part of a program in a fleet: several programs of one user that share one session through one store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Membership {
+    /// The fleet, by its number.
+    pub fleet: usize,
+    /// Whether a keeper renews ahead of expiry and learns of changes; without one it looks when it has no token.
+    pub keeps: bool,
+    /// When it may log in.
+    pub log_in: LogIn,
 }
 
 /// How a program logs in.
@@ -101,6 +116,18 @@ impl Scenario {
     /// The programs that take part.
     pub fn present(&self) -> impl Iterator<Item = (usize, &Program)> {
         self.programs.iter().enumerate().filter(|(_, program)| !program.is_absent)
+    }
+
+    /// How many fleets there are.
+    #[must_use]
+    pub fn fleets(&self) -> usize {
+        let fleets = self.programs.iter().filter_map(|program| program.member).map(|member| member.fleet + 1);
+        fleets.max().unwrap_or_default()
+    }
+
+    /// The programs of a fleet.
+    pub fn members(&self, fleet: usize) -> impl Iterator<Item = (usize, &Program)> {
+        self.present().filter(move |(_, program)| program.member.is_some_and(|member| member.fleet == fleet))
     }
 
     /// The days all sessions live through, together.

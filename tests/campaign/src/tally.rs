@@ -34,6 +34,16 @@ pub struct Tally {
     pub not_accepted: u64,
     /// Minutes without a good token, by what had befallen the program last.
     pub unavailable: BTreeMap<&'static str, u64>,
+    /// Fleets.
+    pub fleets: u64,
+    /// Their programs.
+    pub members: u64,
+    /// Days that their programs have lived through.
+    pub member_days: f64,
+    /// Logins of fleets by password.
+    pub fleet_logins: u64,
+    /// Fleets by password.
+    pub password_fleets: u64,
     /// Sessions by password in calm scenarios.
     pub calm_sessions: u64,
     /// Their logins.
@@ -65,6 +75,11 @@ impl Tally {
     pub(crate) fn end_of(&mut self, scenario: &Scenario, logins: impl Iterator<Item = u64>) {
         self.scenarios = 1;
         self.session_days = scenario.session_days();
+        self.fleets = scenario.fleets() as u64;
+        self.members = scenario.present().filter(|(_, program)| program.member.is_some()).count() as u64;
+        #[expect(clippy::cast_precision_loss, reason = "there are few")]
+        let members = self.members as f64;
+        self.member_days = scenario.length.as_secs_f64() / 86_400.0 * members;
         if scenario.is_calm() {
             self.calm = 1;
             for logins in logins {
@@ -79,6 +94,11 @@ impl Tally {
         self.scenarios += other.scenarios;
         self.calm += other.calm;
         self.session_days += other.session_days;
+        self.fleets += other.fleets;
+        self.members += other.members;
+        self.member_days += other.member_days;
+        self.fleet_logins += other.fleet_logins;
+        self.password_fleets += other.password_fleets;
         self.penalties += other.penalties;
         self.consents += other.consents;
         self.probes += other.probes;
@@ -131,6 +151,11 @@ impl fmt::Display for Tally {
         }
         writeln!(f, "longest recovery   {:?}", self.longest_recovery)?;
         writeln!(f, "calm logins        {} of {} sessions by password", self.calm_logins, self.calm_sessions)?;
+        writeln!(
+            f,
+            "fleets             {} of {} programs on {:.1} days; {} logins of {} fleets by password",
+            self.fleets, self.members, self.member_days, self.fleet_logins, self.password_fleets
+        )?;
         writeln!(f, "violations         {}", self.violations)
     }
 }

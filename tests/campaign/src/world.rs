@@ -2,6 +2,8 @@
 //! A scenario enters; an [`End`] leaves, with what was counted, what was violated, and the trace where one was wanted.
 //! Nothing here knows a real clock, a thread or a random number that does not come from the seed.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use tradovate_auth_core::{Action, RateBudget, StopReason};
 
@@ -17,18 +19,23 @@ use exchange::Exchange;
 use program::Program;
 use queue::{Event, Queue};
 use server::Server;
+use shared_store::SharedStore;
 
 mod clock;
 mod court;
 mod exchange;
 mod faults;
+mod halts;
+mod member;
 mod owner;
 mod probes;
 mod program;
 mod queue;
 mod server;
+mod shared_store;
 mod spoil;
 mod store;
+mod words;
 
 /// What a session may want in one moment before it is said to spin.
 const ACTIONS_AT_ONCE: usize = 50;
@@ -75,6 +82,8 @@ struct World<'s> {
     addresses: Vec<Address>,
     programs: Vec<Program>,
     exchanges: Vec<Exchange>,
+    /// One for each fleet.
+    stores: Vec<SharedStore>,
     snapshots: usize,
     names: Names,
     court: Court,
@@ -104,6 +113,7 @@ impl<'s> World<'s> {
             addresses: scenario.addresses.iter().map(address).collect(),
             programs: programs.map(program).collect(),
             exchanges: Vec::new(),
+            stores: (0..scenario.fleets()).map(|_| SharedStore::default()).collect(),
             snapshots: 0,
             names: Names::default(),
             court: Court::new(scenario, way.is_traced),
@@ -128,6 +138,10 @@ impl<'s> World<'s> {
             && let Some((at, event)) = self.queue.pop()
         {
             self.now = at;
+            if let Some(until) = self.put_off(&event) {
+                self.queue.push(until, event);
+                continue;
+            }
             self.happen(event);
             let is_found = match self.way.only_law {
                 Some(law) => self.court.violations.iter().any(|violation| violation.law == law),
@@ -137,8 +151,18 @@ impl<'s> World<'s> {
                 break;
             }
         }
-        let logins = self.programs.iter().filter(|program| !program.plan.is_absent && !program.is_app());
-        self.tally.end_of(self.scenario, logins.map(|program| program.logins));
+        // A fleet is one session, of which no program has more than its part.
+        let mut of_fleets = BTreeMap::<usize, u64>::new();
+        let mut logins = Vec::new();
+        for program in self.programs.iter().filter(|program| !program.plan.is_absent && !program.is_app()) {
+            match program.plan.member {
+                Some(member) => *of_fleets.entry(member.fleet).or_default() += program.logins,
+                None => logins.push(program.logins),
+            }
+        }
+        self.tally.password_fleets = of_fleets.len() as u64;
+        self.tally.fleet_logins = of_fleets.values().sum();
+        self.tally.end_of(self.scenario, logins.into_iter().chain(of_fleets.into_values()));
         let trace = self.court.trace.take().unwrap_or_default();
         End { tally: self.tally, violations: self.court.violations, trace }
     }
@@ -148,13 +172,21 @@ impl<'s> World<'s> {
             Event::Start { program, life } => self.start(program, life),
             Event::Wake { program, stamp } => {
                 if self.programs[program].stamp == stamp {
-                    self.step(program);
+                    self.wake(program, stamp);
                 }
             }
             Event::Arrive { exchange } => self.arrive(exchange),
             Event::Deliver { exchange, outcome } => self.deliver(exchange, *outcome),
             Event::Written { program, snapshot } => self.written(program, snapshot),
             Event::Told { program, life, id, snapshot, is_stored } => self.told(program, life, id, snapshot, is_stored),
+            Event::AtStore { program, life, turn, ask } => self.at_store(program, life, turn, *ask),
+            Event::FromStore { program, life, turn, word } => self.hear(program, life, turn, *word),
+            Event::StoreChanged { program, life } => self.store_changed(program, life),
+            Event::StoreCleared(fleet) => {
+                self.stores[fleet].remove_damaged();
+                self.tell_watchers(fleet);
+            }
+            Event::GoesOn { program, life } => self.goes_on(program, life),
             Event::Fault(number) => self.befall(number),
             Event::Help { program } => self.help(program),
             Event::Tell { user, by_answer } => self.tell(user, by_answer),
@@ -169,19 +201,31 @@ impl<'s> World<'s> {
         for _ in 0..ACTIONS_AT_ONCE {
             let local = self.local(number);
             let program = &mut self.programs[number];
-            if program.tamper.is_dead() {
+            if program.tamper.is_dead() || program.paused_until.is_some() {
                 return;
             }
+            if !self.may_poll(number) {
+                return;
+            }
+            let program = &mut self.programs[number];
             let Some(session) = &mut program.session else { return };
             let budget = &mut self.addresses[program.plan.address].budget;
             let action = session.poll(local, budget);
             self.observe(number);
             match action {
                 Action::Send { id, request } => self.send(number, Some(id), request),
+                Action::Store { id, snapshot } if self.programs[number].member.is_some() => {
+                    let known = self.programs[number].member.as_ref().and_then(|member| member.fleet.known());
+                    self.save(number, Some(id), &snapshot, known);
+                }
                 Action::Store { id, snapshot } => self.offer(number, id, &snapshot),
                 Action::Wait { until } => {
                     let program = &mut self.programs[number];
                     let until = program.tamper.wait(local, until);
+                    let until = match &mut program.member {
+                        Some(member) if until > local => member.fleet.rest(local, until, program.seen.is_some()),
+                        _ => until,
+                    };
                     program.stamp += 1;
                     let stamp = program.stamp;
                     let at = self.addresses[program.plan.address].clock.when(until, self.now);
@@ -199,6 +243,27 @@ impl<'s> World<'s> {
             }
         }
         self.record(number, What::Spins);
+    }
+
+    /// Has a program step when its clock shows at least this, unless it is woken before.
+    fn wake_at(&mut self, number: usize, until: Timestamp) {
+        let program = &mut self.programs[number];
+        program.stamp += 1;
+        let stamp = program.stamp;
+        let at = self.addresses[program.plan.address].clock.when(until, self.now);
+        self.queue.push(at, Event::Wake { program: number, stamp });
+    }
+
+    /// A program wakes; one without a keeper is woken by its callers, when they find no token.
+    fn wake(&mut self, number: usize, stamp: u64) {
+        let is_kept = self.programs[number].plan.member.is_none_or(|member| member.keeps);
+        match self.look(number) {
+            Some(seen) if !is_kept => {
+                let at = self.addresses[self.programs[number].plan.address].clock.when(seen.usable_until, self.now);
+                self.queue.push(at, Event::Wake { program: number, stamp });
+            }
+            _ => self.step(number),
+        }
     }
 
     /// Whether another program of the address awaits an answer.

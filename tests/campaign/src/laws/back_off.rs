@@ -13,6 +13,9 @@ use crate::wire::Says;
 /// another host once, and a lost session in between.
 const WITHIN_A_MINUTE: usize = 20;
 
+/// By how much the clocks of a fleet may differ over a minute.
+const DRIFT: SignedDuration = SignedDuration::from_millis(50);
+
 /// The longest pause of the default policy.
 const LONGEST: SignedDuration = SignedDuration::from_secs(60);
 
@@ -60,32 +63,39 @@ impl Law for NoSpinning {
 
     fn judge(&mut self, record: &Record, ledger: &Ledger) -> Option<String> {
         let known = ledger.of(record);
-        let row = &mut self.0[record.program];
+        let now = ledger.time(record);
+        let row = &mut self.0[ledger.subject(record)];
+        if ledger.forgets(record) {
+            row.end();
+            return None;
+        }
         match &record.what {
             What::Spins => Some("wants ever more in one moment".into()),
             What::Waits(until) => (*until <= record.local).then(|| "waits for what has passed".into()),
             What::Sent(..) => {
                 if let Some(pending) = known.pending {
-                    row.fault(ledger.exchanges[pending].local + DEADLINE);
+                    row.fault(ledger.sent_at(record, pending) + DEADLINE);
                 }
-                row.sent.push_back(record.local);
-                row.sent.retain(|sent| *sent + SignedDuration::from_secs(60) > record.local);
+                row.sent.push_back(now);
+                row.sent.retain(|sent| *sent + SignedDuration::from_secs(60) > now);
                 if row.sent.len() > WITHIN_A_MINUTE {
                     return Some(format!("{} requests within a minute", row.sent.len()));
                 }
-                let allowed = row.allowed().filter(|allowed| record.local < *allowed)?;
+                let room = if known.fleet.is_some() { DRIFT } else { SignedDuration::ZERO };
+                let allowed = row.allowed().filter(|allowed| now + room < *allowed)?;
                 let may_give_up = known.is_reported && (row.faults >= 3 || ledger.may_be_given_up(record));
                 if may_give_up && !row.has_given_up {
                     row.has_given_up = true;
                     row.end();
                     return None;
                 }
-                Some(format!("sent before {allowed:.3} local, after {} faults in a row", row.faults))
+                Some(format!("sent before {allowed:.3}, after {} faults in a row", row.faults))
             }
             What::Delivered { exchange, outcome, is_repeated: false, .. } => {
                 let is_current = known.pending == Some(*exchange);
                 // Past its deadline it was given up.
-                let at = record.local.min(ledger.exchanges[*exchange].local + DEADLINE);
+                let at = now.min(ledger.sent_at(record, *exchange) + DEADLINE);
+                let is_current = is_current && ledger.is_shared(record, *exchange);
                 match outcome {
                     Outcome::Failure(_) if is_current => row.fault(at),
                     Outcome::Answer(answer) => match answer.says {
@@ -101,6 +111,7 @@ impl Law for NoSpinning {
                 row.has_given_up = false;
                 None
             }
+            What::Started(_) if known.fleet.is_some() => None,
             What::Started(_) | What::Consented | What::CredentialsReplaced | What::AnswerAdopted(_) => {
                 row.end();
                 None

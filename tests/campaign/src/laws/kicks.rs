@@ -11,12 +11,16 @@ use crate::wire::Operation;
 
 const QUARTER: SignedDuration = SignedDuration::from_mins(15);
 
+/// What clocks that drift, and words to a store that take their time, may take off a quarter of an hour.
+const ROOM: SignedDuration = SignedDuration::from_secs(8);
+
 /// A renewal that leaves before it is due, and is not the further try of one that failed, verifies a token; between two
 /// of them is a quarter of an hour. It is due fifteen minutes before expiry, or at half of a shorter life, and up to a
 /// tenth of that sooner. A session that is lost twice within a quarter of an hour opens another one a quarter of an
 /// hour after the second loss at the earliest. A login while callers have been refused needs one of the reasons of law 3.
 ///
-/// What a crash forgets by design: when a token was verified, and that the session was lost.
+/// What a crash forgets by design: when a token was verified, and that the session was lost. A fleet counts as one, and
+/// what may lose its memory is excepted: see [`Ledger::forgets`].
 pub(super) struct RefusalsCostNoSession(Vec<History>);
 
 #[derive(Debug, Clone, Default)]
@@ -39,34 +43,42 @@ impl Law for RefusalsCostNoSession {
 
     fn judge(&mut self, record: &Record, ledger: &Ledger) -> Option<String> {
         let known = ledger.of(record);
-        let history = &mut self.0[record.program];
+        let (now, is_fleet) = (ledger.time(record), known.fleet.is_some());
+        let history = &mut self.0[ledger.subject(record)];
+        if ledger.forgets(record) {
+            *history = History::default();
+            return None;
+        }
+        let room = if is_fleet { ROOM } else { SignedDuration::ZERO };
         match &record.what {
             What::Sent(_, asked) if asked.operation == Operation::LogIn => {
-                if let Some(until) = history.not_before.filter(|until| record.local < *until) {
-                    return Some(format!("answers a kick with a login before {until:.3} local"));
+                if let Some(until) = history.not_before.filter(|until| now + room < *until) {
+                    return Some(format!("answers a kick with a login before {until:.3}"));
                 }
-                let (token, _) = known.holds.filter(|_| known.is_refused && !known.is_lost)?;
+                let (token, _) = known.holds.filter(|_| known.is_refused && !ledger.is_lost(record))?;
                 let is_over = ledger.may_be_expired(record, token) || ledger.may_be_given_up(record);
                 (!is_over).then(|| format!("logs in because callers were refused with {token}"))
             }
             What::Sent(_, asked) if asked.operation == Operation::Renew => {
-                let early =
-                    asked.bearer.filter(|token| known.renewals.is_empty() && is_early(record, ledger, *token))?;
-                let verified = history.verified.replace(record.local)?;
-                let is_too_soon = record.local < verified + QUARTER;
+                let early = asked
+                    .bearer
+                    .filter(|token| !ledger.has_been_tried(record, *token) && is_early(record, ledger, *token))?;
+                let verified = history.verified.replace(now)?;
+                let is_too_soon = now + room < verified + QUARTER;
                 is_too_soon.then(|| format!("verifies {early} within a quarter of an hour"))
             }
-            What::Delivered { .. } if ledger.is_loss(record) && !known.is_lost => {
+            What::Delivered { exchange, .. } if ledger.is_loss(record) && !ledger.is_lost(record) => {
                 let (token, _) = known.holds?;
-                if ledger.may_be_expired(record, token) {
+                if ledger.may_be_expired(record, token) || !ledger.is_shared(record, *exchange) {
                     return None;
                 }
-                let last = history.lost.replace(record.local);
-                if last.is_some_and(|last| record.local < last + QUARTER) {
-                    history.not_before = Some(record.local + QUARTER);
+                let last = history.lost.replace(now);
+                if last.is_some_and(|last| now + room < last + QUARTER) {
+                    history.not_before = Some(now + QUARTER);
                 }
                 None
             }
+            What::Started(_) if is_fleet => None,
             What::Started(_) | What::Consented => {
                 *history = History::default();
                 None

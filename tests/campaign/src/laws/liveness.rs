@@ -32,9 +32,9 @@ struct Code {
 const ROOM: SignedDuration = SignedDuration::from_secs(60);
 
 impl UsableAgain {
-    pub(super) fn new(programs: usize, addresses: usize) -> Self {
+    pub(super) fn new(programs: usize, subjects: usize, addresses: usize) -> Self {
         Self {
-            has_reason: vec![false; programs],
+            has_reason: vec![false; subjects],
             codes: vec![Code::default(); programs],
             silent_until: vec![Timestamp::MIN; addresses],
         }
@@ -70,6 +70,8 @@ impl UsableAgain {
         let code = self.codes[record.program];
         let is_disturbed = code.is_disturbed
             || code.asked.is_some_and(|asked| asked + DEADLINE <= record.local)
+            // One of a fleet sends nothing without the store.
+            || code.asked.is_none() && ledger.of(record).fleet.is_some()
             || self.silent_until[ledger.of(record).address] > record.local;
         code.is_pending && is_disturbed
     }
@@ -83,7 +85,8 @@ impl Law for UsableAgain {
     fn judge(&mut self, record: &Record, ledger: &Ledger) -> Option<String> {
         self.follow_code(record, ledger);
         let may_be_lost = self.may_be_lost(record, ledger);
-        let has_reason = &mut self.has_reason[record.program];
+        let is_app_of_fleet = ledger.of(record).is_app && ledger.of(record).fleet.is_some();
+        let has_reason = &mut self.has_reason[ledger.subject(record)];
         match &record.what {
             What::Unusable => Some("is not usable in time after the last fault".into()),
             What::Stopped(why) if !*has_reason && !may_be_lost => Some(format!("stops for no reason: {why}")),
@@ -98,13 +101,19 @@ impl Law for UsableAgain {
                 *has_reason |= is_no && operation != Operation::Renew;
                 None
             }
+            // A program that has never had tokens finds that its fleet has none.
+            What::Synchronized { .. } | What::StoreLost => {
+                *has_reason |= is_app_of_fleet;
+                None
+            }
+            What::Started(_) if ledger.of(record).fleet.is_some() => None,
             // The refresh token may have come to its end meanwhile, with nobody to refresh it.
             What::Started(snapshot) => {
                 *has_reason = ledger.of(record).is_app && snapshot.is_some();
                 None
             }
             What::Consented => {
-                *has_reason = false;
+                *has_reason &= is_app_of_fleet;
                 None
             }
             _ => None,

@@ -20,7 +20,7 @@ impl Law for NoLoginWhileRenewable {
     fn judge(&mut self, record: &Record, ledger: &Ledger) -> Option<String> {
         let What::Sent(_, asked) = &record.what else { return None };
         let known = ledger.of(record);
-        let (token, _) = known.holds.filter(|_| asked.operation == Operation::LogIn && !known.is_lost)?;
+        let (token, _) = known.holds.filter(|_| asked.operation == Operation::LogIn && !ledger.is_lost(record))?;
         let is_over = ledger.may_be_expired(record, token) || ledger.may_be_given_up(record);
         (!is_over).then(|| format!("logs in, although {token} can be renewed"))
     }

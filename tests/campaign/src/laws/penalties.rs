@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::Law;
 use crate::journal::{Outcome, Record, What};
@@ -10,18 +10,24 @@ use crate::ledger::{Ledger, Standing};
 use crate::names::Name;
 use crate::wire::{Operation, Says};
 
+/// By how much the clocks of a fleet may differ over a penalty.
+const DRIFT: Option<SignedDuration> = Some(SignedDuration::from_millis(500));
+
 /// A request with a ticket has the body that the ticket was given for, and leaves no earlier than allowed, by the
 /// program's own clock. The next request of the kind has the ticket, unless a grant, a refusal or the owner has come in
 /// between; a renewal, which has no body, waits all the same.
 ///
 /// A program that crashes without having stored the ticket has forgotten it by design; the ticket of an answer that has
-/// been overtaken by another request or a later grant is not taken.
+/// been overtaken by another request or a later grant is not taken. Of a fleet, another program may
+/// present it, and whoever was given it does; what may lose it is excepted: a crash, a pause, a save that fails, a store that rolls back, a clock that was set.
 pub(super) struct PenaltiesAreServed {
     tickets: HashMap<Name, Ticket>,
-    owed: Vec<Option<(Operation, Name)>>,
+    /// Of which operation, and whose.
+    owed: Vec<Option<(Operation, Name, usize)>>,
 }
 
 struct Ticket {
+    subject: usize,
     body: u64,
     not_before: Timestamp,
 }
@@ -38,10 +44,21 @@ impl Law for PenaltiesAreServed {
     }
 
     fn judge(&mut self, record: &Record, ledger: &Ledger) -> Option<String> {
-        let owed = &mut self.owed[record.program];
+        let (subject, now) = (ledger.subject(record), ledger.time(record));
+        let owed = &mut self.owed[subject];
+        if ledger.forgets(record) {
+            *owed = None;
+            // By the clock that was set forward it may be over.
+            let of_fleet = self.tickets.values_mut().filter(|ticket| ticket.subject == subject);
+            of_fleet
+                .filter(|_| matches!(record.what, What::Jumped(_)))
+                .for_each(|ticket| ticket.not_before = Timestamp::MIN);
+            return None;
+        }
         match &record.what {
             What::Sent(_, asked) => {
-                let due = owed.filter(|(operation, _)| *operation == asked.operation).map(|(_, ticket)| ticket);
+                let due = owed.filter(|(operation, _, by)| *operation == asked.operation && *by == record.program);
+                let due = due.map(|(_, ticket, _)| ticket);
                 if let Some(ticket) = due
                     && asked.operation != Operation::Renew
                     && asked.ticket != Some(ticket)
@@ -50,7 +67,7 @@ impl Law for PenaltiesAreServed {
                 }
                 let name = asked.ticket.or(due)?;
                 let Some(ticket) = self.tickets.get(&name) else { return Some(format!("{name} was never given")) };
-                if record.local < ticket.not_before {
+                if now + DRIFT.filter(|_| ledger.of(record).fleet.is_some()).unwrap_or_default() < ticket.not_before {
                     return Some(format!("{name} is presented before {:.3} local", ticket.not_before));
                 }
                 (ticket.body != asked.body).then(|| format!("{name} is presented with another body"))
@@ -59,19 +76,22 @@ impl Law for PenaltiesAreServed {
                 let sent = &ledger.exchanges[*exchange].asked;
                 match &answer.says {
                     Says::Penalty(ticket, wait) => {
-                        let not_before = record.local + *wait;
-                        self.tickets.insert(*ticket, Ticket { body: sent.body, not_before });
-                        if ledger.standing(record, *exchange) != Standing::Overtaken {
-                            *owed = Some((sent.operation, *ticket));
+                        let not_before = now + *wait;
+                        self.tickets.insert(*ticket, Ticket { subject, body: sent.body, not_before });
+                        if ledger.is_shared(record, *exchange)
+                            && ledger.standing(record, *exchange) != Standing::Overtaken
+                        {
+                            *owed = Some((sent.operation, *ticket, record.program));
                         }
                     }
                     Says::Grant(_) => *owed = None,
                     Says::Captcha | Says::LockedOut(_) | Says::Fault => {}
-                    _ if owed.is_some_and(|(operation, _)| operation == sent.operation) => *owed = None,
+                    _ if owed.is_some_and(|(operation, ..)| operation == sent.operation) => *owed = None,
                     _ => {}
                 }
                 None
             }
+            What::Started(_) if ledger.of(record).fleet.is_some() => None,
             What::Started(_) | What::Consented | What::CredentialsReplaced | What::AnswerAdopted(_) => {
                 *owed = None;
                 None

@@ -12,11 +12,14 @@ use crate::wire::{Operation, Says};
 
 const SIX_HOURS: SignedDuration = SignedDuration::from_hours(6);
 
+/// What clocks that drift, and words to a store that take their time, may take off the hours.
+const ROOM: SignedDuration = SignedDuration::from_secs(20);
+
 /// The hours are those of the program's own clock; a refusal counts where the session was waiting for it, or where
 /// nothing has been sent since.
 ///
 /// A program that crashes knows of it as far as the snapshot has it that it comes back from, and has forgotten a single
-/// refusal.
+/// refusal. A fleet counts as one, and what may lose its memory is excepted: see [`Ledger::forgets`].
 pub(super) struct RefusedTwiceRests {
     programs: Vec<History>,
     /// What was known when a snapshot was made.
@@ -25,7 +28,7 @@ pub(super) struct RefusedTwiceRests {
 
 #[derive(Debug, Clone, Default)]
 struct History {
-    refused_once: Option<Name>,
+    refused_once: Option<(Name, Timestamp)>,
     barred_until: HashMap<Name, Timestamp>,
 }
 
@@ -41,29 +44,44 @@ impl Law for RefusedTwiceRests {
     }
 
     fn judge(&mut self, record: &Record, ledger: &Ledger) -> Option<String> {
-        let history = &mut self.programs[record.program];
+        let (now, is_fleet) = (ledger.time(record), ledger.of(record).fleet.is_some());
+        let history = &mut self.programs[ledger.subject(record)];
+        if ledger.forgets(record) {
+            *history = History::default();
+            return None;
+        }
         match &record.what {
             What::Sent(_, asked) => {
                 let token = asked.refresh?;
-                let until = history.barred_until.get(&token).filter(|until| record.local < **until)?;
-                Some(format!("{token} was refused twice, and is presented before {until:.3} local"))
+                let until = history
+                    .barred_until
+                    .get(&token)
+                    .filter(|until| now + if is_fleet { ROOM } else { SignedDuration::ZERO } < **until)?;
+                Some(format!("{token} was refused twice, and is presented before {until:.3}"))
             }
             What::Delivered { exchange, outcome: Outcome::Answer(answer), is_repeated: false, .. } => {
                 let sent = &ledger.exchanges[*exchange].asked;
                 let token = sent.refresh.filter(|_| sent.operation == Operation::Refresh)?;
                 match answer.says {
                     Says::Grant(_) if !ledger.is_superseded(record, *exchange) => history.refused_once = None,
-                    Says::Refused if ledger.standing(record, *exchange) != Standing::Overtaken => {
-                        if history.refused_once.take() == Some(token) {
-                            history.barred_until.insert(token, record.local + SIX_HOURS);
+                    Says::Refused
+                        if ledger.is_shared(record, *exchange)
+                            && ledger.standing(record, *exchange) != Standing::Overtaken =>
+                    {
+                        // What a fleet has forgotten in between may have been the second one.
+                        let counts = |at: Timestamp| !is_fleet || now < at + SignedDuration::from_hours(1);
+                        let before = history.refused_once.take();
+                        if before.is_some_and(|(refused, at)| refused == token && counts(at)) {
+                            history.barred_until.insert(token, now + SIX_HOURS);
                         } else {
-                            history.refused_once = Some(token);
+                            history.refused_once = Some((token, now));
                         }
                     }
                     _ => {}
                 }
                 None
             }
+            What::Offered(..) | What::Started(_) if is_fleet => None,
             What::Offered(number, _) => {
                 if !history.barred_until.is_empty() {
                     self.snapshots.insert(*number, history.barred_until.clone());

@@ -12,6 +12,9 @@ use crate::wire::{Operation, Says};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
+/// What clocks that drift, and words to a store that take their time, may take off an hour.
+const ROOM: SignedDuration = SignedDuration::from_secs(10);
+
 /// The shared limit is five failed logins an hour.
 const FAILED_PER_HOUR: usize = 4;
 
@@ -23,7 +26,10 @@ const OPENED_PER_HOUR: usize = 3;
 /// no time-out is taken for the word of the server that it has opened nothing, even where it lies.
 ///
 /// After a crash, that there was a refusal and how many sessions were opened is forgotten by design, and after a crash
-/// of all behind an address the count of failed logins too. Other credentials of the owner's are new ones.
+/// of all behind an address the count of failed logins too. Other credentials of the owner's are new ones. A fleet counts
+/// as one, but each program may try once what another was refused, within the limit of the hour, and two
+/// logins within half a minute, told by different clocks, may be taken for one. What may lose its memory is excepted: see
+/// [`Ledger::forgets`].
 pub(super) struct RefusedCredentialsRest {
     programs: Vec<History>,
     failed: Vec<VecDeque<Timestamp>>,
@@ -33,6 +39,7 @@ pub(super) struct RefusedCredentialsRest {
 struct History {
     refusals: u32,
     refused_at: Option<Timestamp>,
+    refused_by: Option<usize>,
     opened: VecDeque<Timestamp>,
 }
 
@@ -56,17 +63,27 @@ impl Law for RefusedCredentialsRest {
 
     fn judge(&mut self, record: &Record, ledger: &Ledger) -> Option<String> {
         let known = ledger.of(record);
-        let history = &mut self.programs[record.program];
+        let (now, is_fleet) = (ledger.time(record), known.fleet.is_some());
+        let history = &mut self.programs[ledger.subject(record)];
+        if ledger.forgets(record) {
+            *history = History::default();
+            if !matches!(record.what, What::Crashed(true)) {
+                return None;
+            }
+        }
         match &record.what {
             What::Sent(_, asked) if asked.operation == Operation::LogIn => {
                 let refused_at = history.refused_at?;
+                if is_fleet && history.refused_by != Some(record.program) {
+                    return None;
+                }
                 if !known.worked {
                     return Some("tries credentials again that were refused and never worked".into());
                 }
                 if history.refusals > 1 {
                     return Some("tries credentials a third time that were refused twice".into());
                 }
-                let early = record.local < refused_at + HOUR;
+                let early = now < refused_at + HOUR - if is_fleet { ROOM } else { SignedDuration::ZERO };
                 early.then(|| "tries refused credentials again within the hour".into())
             }
             What::Served(exchange, answer) => {
@@ -75,23 +92,28 @@ impl Law for RefusedCredentialsRest {
                     return None;
                 }
                 if matches!(answer.says, Says::Grant(_)) {
-                    let opened = count(&mut history.opened, sent.local);
-                    return (opened > OPENED_PER_HOUR).then(|| format!("opens {opened} sessions within an hour"));
+                    let opened = count(&mut history.opened, ledger.sent_at(record, *exchange));
+                    return (opened > OPENED_PER_HOUR + usize::from(is_fleet))
+                        .then(|| format!("opens {opened} sessions within an hour"));
                 }
                 let failed = if answer.refuses() { count(&mut self.failed[known.address], sent.local) } else { 0 };
                 (failed > FAILED_PER_HOUR).then(|| format!("{failed} failed logins within an hour at one address"))
             }
             What::Delivered { exchange, outcome: Outcome::Answer(answer), is_repeated: false, .. } => {
                 if answer.says == Says::Fault && !matches!(answer.status, 408 | 504) {
-                    let sent = ledger.exchanges[*exchange].local;
+                    let sent = ledger.sent_at(record, *exchange);
                     history.opened.retain(|opened| *opened != sent);
                 }
                 let is_login = ledger.exchanges[*exchange].asked.operation == Operation::LogIn;
                 if answer.good_grant().is_some() && !ledger.is_superseded(record, *exchange) {
                     (history.refusals, history.refused_at) = (0, None);
-                } else if is_login && answer.refuses() && ledger.standing(record, *exchange) != Standing::Overtaken {
+                } else if is_login
+                    && answer.refuses()
+                    && ledger.is_shared(record, *exchange)
+                    && ledger.standing(record, *exchange) != Standing::Overtaken
+                {
                     history.refusals += 1;
-                    history.refused_at = Some(record.local);
+                    (history.refused_at, history.refused_by) = (Some(now), Some(record.program));
                 }
                 None
             }
@@ -99,6 +121,7 @@ impl Law for RefusedCredentialsRest {
                 (history.refusals, history.refused_at) = (0, None);
                 None
             }
+            What::Started(_) if is_fleet => None,
             What::Started(_) | What::Consented => {
                 *history = History::default();
                 None

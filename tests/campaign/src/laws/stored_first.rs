@@ -10,7 +10,8 @@ use crate::names::Name;
 use crate::wire::Operation;
 
 /// Stored is what was in a snapshot that the session was told is stored. A program that comes back with a token in its
-/// store that has more than a minute left hands that out first, or renews it; it does not ask for another one.
+/// store that has more than a minute left hands that out first, or renews it; it does not ask for another one. For a
+/// fleet, stored is what the shared store has ever held, whoever has saved it.
 pub(super) struct StoredBeforeUsed {
     /// What the program has come back with, and has not used yet.
     found: Vec<Option<(Name, Timestamp)>>,
@@ -35,6 +36,11 @@ impl Law for StoredBeforeUsed {
                 *found = snapshot.and_then(|(_, kept)| kept.access);
                 return None;
             }
+            // A fleet's program that has come back finds what the others have stored.
+            What::Synchronized { kept, is_stale } if known.holds.is_none() && known.last_sent.is_none() => {
+                *found = kept.filter(|_| !is_stale).and_then(|(_, kept)| kept.access);
+                return None;
+            }
             What::Consented => {
                 *found = None;
                 return None;
@@ -56,7 +62,8 @@ impl Law for StoredBeforeUsed {
         if !known.has_store {
             return None;
         }
-        let name = used.into_iter().flatten().find(|name| !known.stored.contains(name))?;
+        let stored = ledger.fleet_of(record).map_or(&known.stored, |fleet| &fleet.stored);
+        let name = used.into_iter().flatten().find(|name| !stored.contains(name))?;
         let verb = if is_presented { "presented" } else { "handed out" };
         Some(format!("{name} is {verb} before it is stored"))
     }

@@ -1,10 +1,18 @@
 //! What a record adds to the ledger.
 
+use jiff::SignedDuration;
+
 use super::{Answer, Exchange, Kept, Known, Ledger, Operation, Outcome, Record, Remembered, Says, Standing, What};
 
 impl Ledger {
     /// Takes a record over, after it has been judged.
     pub(crate) fn apply(&mut self, record: &Record) {
+        if let What::Saved(number, _) = &record.what
+            && let Some(remembered) = self.snapshots.get_mut(number)
+        {
+            remembered.late_by = record.at.duration_since(remembered.at);
+        }
+        self.apply_to_fleet(record);
         match &record.what {
             What::Started(snapshot) => self.start(record, *snapshot),
             What::Consented => {
@@ -16,6 +24,7 @@ impl Ledger {
                 debug_assert_eq!(*number, self.exchanges.len(), "exchanges are numbered in their order");
                 self.exchanges.push(Exchange {
                     asked: asked.clone(),
+                    at: record.at,
                     local: record.local,
                     generation: known.generation(),
                     is_done: false,
@@ -48,8 +57,13 @@ impl Ledger {
                 known.pending = None;
                 let (ahead, uncertain) = (known.ahead, known.uncertain);
                 let (user, worked) = (known.user, known.worked);
-                self.snapshots.insert(*number, Remembered { kept: *kept, ahead, uncertain, user, worked });
+                let (at, late_by, misled_by) = (record.at, SignedDuration::ZERO, known.misled_by);
+                self.snapshots.insert(
+                    *number,
+                    Remembered { at, late_by, misled_by, kept: *kept, ahead, uncertain, user, worked },
+                );
             }
+            What::Synchronized { kept: Some((number, kept)), .. } => self.adopt(record, *number, kept),
             What::Stored(number) => {
                 if let Some(remembered) = self.snapshots.get(number) {
                     let Kept { access, refresh } = remembered.kept;
@@ -79,6 +93,7 @@ impl Ledger {
                     known.learn(grant);
                 }
             }
+            What::Paused(lasts) => self.programs[record.program].pause = Some((record.at + *lasts, *lasts)),
             What::Crashed(_) => {
                 let known = &mut self.programs[record.program];
                 (known.seen, known.pending) = (None, None);
@@ -96,9 +111,32 @@ impl Ledger {
         }
     }
 
+    /// What others have stored is as good as what it was told itself.
+    fn adopt(&mut self, record: &Record, number: usize, kept: &Kept) {
+        let Some(fleet) = self.of(record).fleet.map(|fleet| &self.fleets[fleet]) else { return };
+        let of_others = fleet.user;
+        // Whoever was misled misleads others.
+        let late_by = self.snapshots.get(&number).map_or(SignedDuration::ZERO, |found| found.late_by + found.misled_by);
+        let known = &mut self.programs[record.program];
+        // What it has loaded grows old while it is paused.
+        let grown = known.pause.filter(|(until, _)| record.at <= *until + SignedDuration::from_secs(1));
+        let late_by = late_by + grown.map_or(SignedDuration::ZERO, |(_, lasts)| lasts);
+        known.user = of_others.or(known.user);
+        known.worked |= kept.access.is_some();
+        // It takes the server's clock from the store.
+        (known.ahead, known.uncertain) = (record.local.duration_since(record.at), SignedDuration::ZERO);
+        (known.has_compared, known.misled_by) = (true, late_by);
+        if let Some((access, end)) = kept.access {
+            let life = self.issued.get(&access).map(|(_, life)| *life).unwrap_or_default();
+            let (expires, refresh) = (Some(end), kept.refresh);
+            known.learn(crate::wire::Granted { access, expires, life, refresh, refresh_ends: None, user: None });
+        }
+    }
+
     fn start(&mut self, record: &Record, snapshot: Option<(usize, Kept)>) {
         let before = &self.programs[record.program];
-        let mut known = Known::new(before.address, before.drift, before.is_app, before.has_store, self.skew);
+        let mut known =
+            Known::new(before.address, before.drift, before.is_app, before.has_store, before.fleet, self.skew);
         known.grants.clone_from(&before.grants);
         known.half_trip = before.half_trip;
         if let Some((number, kept)) = snapshot {
@@ -147,6 +185,9 @@ impl Ledger {
             exchange.has_failed = false;
             known.learn(grant);
             known.user = grant.user.or(known.user);
+            if let Some(fleet) = known.fleet {
+                self.fleets[fleet].user = known.user;
+            }
             if exchange.asked.operation == Operation::Refresh {
                 known.refreshed_by = Some(number);
             }

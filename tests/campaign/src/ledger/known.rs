@@ -27,6 +27,8 @@ pub(crate) struct Known {
     pub is_app: bool,
     /// Whether it stores snapshots.
     pub has_store: bool,
+    /// The fleet it belongs to.
+    pub fleet: Option<usize>,
     /// What it hands out at the moment.
     pub seen: Option<Seen>,
     /// The last token it was seen to hold, and of which generation, where it may hold it still.
@@ -58,16 +60,28 @@ pub(crate) struct Known {
     /// By how much it may take the server to be further ahead still.
     pub(super) uncertain: SignedDuration,
     pub(super) has_compared: bool,
+    /// Until when it was paused, and for how long.
+    pub(super) pause: Option<(Timestamp, SignedDuration)>,
+    /// By how much the store's word of the server's clock was late.
+    pub misled_by: SignedDuration,
     pub(super) grants: VecDeque<Granted>,
 }
 
 impl Known {
-    pub(super) fn new(address: usize, drift: i32, is_app: bool, has_store: bool, skew: SignedDuration) -> Self {
+    pub(super) fn new(
+        address: usize,
+        drift: i32,
+        is_app: bool,
+        has_store: bool,
+        fleet: Option<usize>,
+        skew: SignedDuration,
+    ) -> Self {
         Self {
             address,
             drift,
             is_app,
             has_store,
+            fleet,
             seen: None,
             holds: None,
             is_lost: false,
@@ -85,6 +99,8 @@ impl Known {
             ahead: skew,
             uncertain: SignedDuration::ZERO,
             has_compared: false,
+            misled_by: SignedDuration::ZERO,
+            pause: None,
             grants: VecDeque::new(),
         }
     }
@@ -127,6 +143,7 @@ impl Known {
         let half = record.local.duration_since(sent.local) / 2;
         let ahead = record.local.duration_since(record.at);
         if half <= LONG {
+            self.misled_by = SignedDuration::ZERO;
             self.half_trip = self.half_trip.max(half);
             (self.ahead, self.uncertain) = (ahead, SignedDuration::ZERO);
         } else if !self.has_compared {

@@ -64,6 +64,19 @@ pub enum Fault {
         /// For how long.
         lasts: SignedDuration,
     },
+    /// The store of a fleet does something else than it should.
+    Shared(usize, StoreFault),
+    /// A program of a fleet stops at a moment: it does nothing for a time, or crashes and comes back after it.
+    Halt {
+        /// Which.
+        program: usize,
+        /// When.
+        moment: Moment,
+        /// Whether it crashes.
+        crashes: bool,
+        /// For how long.
+        lasts: SignedDuration,
+    },
     /// A program crashes and comes back after a time from its last stored snapshot, where it has a store.
     Crash(usize, SignedDuration),
     /// All programs behind an address crash: what they shared is lost as well.
@@ -72,6 +85,34 @@ pub enum Fault {
     Reported(usize, Report, u32),
     /// The clock of an address is set forward.
     Jump(usize, SignedDuration),
+}
+
+/// What a shared store does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreFault {
+    /// It can't be reached for a time.
+    Down(SignedDuration),
+    /// The next snapshot is saved, and the word of it is lost.
+    WordLost,
+    /// It loses the last so many saves that it has acknowledged, and the lease too, as after a fail-over.
+    RollsBack(usize),
+    /// What is loaded for a time is the record before the last one.
+    Stale(SignedDuration),
+    /// The record can't be read, until somebody removes it after this time.
+    Damaged(SignedDuration),
+}
+
+/// When a program is halted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// At once.
+    Now,
+    /// When it is about to send: what it has looked at grows old meanwhile.
+    BeforeSending,
+    /// When it has an answer, and has not yet saved what came with it.
+    BeforeSaving,
+    /// When it has a snapshot in its hands that is about to be saved.
+    Saving,
 }
 
 /// What happens to a request or its answer.

@@ -36,40 +36,41 @@ impl Scenario {
             let fault = fault(&mut draw, &scenario, rate);
             scenario.faults.push(Timed { at: millis(draw.below(days * 86_400_000)), fault });
         }
+        super::fleets::add(&mut scenario, rate);
         scenario.faults.sort_by_key(|timed| timed.at);
         scenario
     }
 }
 
 /// A source of choices.
-struct Draw(Rand64);
+pub(super) struct Draw(pub(super) Rand64);
 
 impl Draw {
     /// A number below another.
-    fn below(&mut self, end: u64) -> u64 {
+    pub(super) fn below(&mut self, end: u64) -> u64 {
         self.0.rand_range(0..end.max(1))
     }
 
-    fn float(&mut self) -> f64 {
+    pub(super) fn float(&mut self) -> f64 {
         self.0.rand_float()
     }
 
     /// True once in so many times.
-    fn once_in(&mut self, times: u64) -> bool {
+    pub(super) fn once_in(&mut self, times: u64) -> bool {
         self.below(times) == 0
     }
 
-    fn index(&mut self, length: usize) -> usize {
+    pub(super) fn index(&mut self, length: usize) -> usize {
         usize::try_from(self.below(length as u64)).unwrap_or_default()
     }
 
-    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
+    pub(super) fn of<T: Copy>(&mut self, choices: &[T]) -> T {
         let index = self.index(choices.len());
         choices.get(index).copied().unwrap_or_else(|| choices[0])
     }
 
     /// Up to so much either way.
-    fn around(&mut self, most: u64) -> i64 {
+    pub(super) fn around(&mut self, most: u64) -> i64 {
         i64::try_from(self.below(2 * most + 1)).unwrap_or_default() - i64::try_from(most).unwrap_or_default()
     }
 }
@@ -78,11 +79,11 @@ fn hours(hours: u64) -> SignedDuration {
     SignedDuration::from_hours(i64::try_from(hours).unwrap_or_default())
 }
 
-fn seconds(seconds: u64) -> SignedDuration {
+pub(super) fn seconds(seconds: u64) -> SignedDuration {
     SignedDuration::from_secs(i64::try_from(seconds).unwrap_or_default())
 }
 
-fn millis(millis: u64) -> SignedDuration {
+pub(super) fn millis(millis: u64) -> SignedDuration {
     SignedDuration::from_millis(i64::try_from(millis).unwrap_or_default())
 }
 
@@ -141,6 +142,7 @@ fn fleet(draw: &mut Draw, sessions: u64, lifetime: u32) -> (Vec<Address>, usize,
             address: addresses.len() - 1,
             login,
             has_store: !draw.once_in(3),
+            member: None,
             starts: millis(draw.below(spread)),
             is_absent: false,
         });
@@ -192,7 +194,7 @@ fn fault(draw: &mut Draw, scenario: &Scenario, rate: f64) -> Fault {
     }
 }
 
-fn trouble(draw: &mut Draw) -> Trouble {
+pub(super) fn trouble(draw: &mut Draw) -> Trouble {
     let contradictions = [
         Contradiction::BesideError,
         Contradiction::OtherUser,
@@ -231,7 +233,7 @@ fn storm(draw: &mut Draw) -> Storm {
     ])
 }
 
-fn report(draw: &mut Draw) -> Report {
+pub(super) fn report(draw: &mut Draw) -> Report {
     draw.of(&[
         Report::Unclear,
         Report::Denied,

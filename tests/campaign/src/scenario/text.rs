@@ -14,7 +14,11 @@ pub(super) fn write(scenario: &Scenario, f: &mut Formatter<'_>) -> fmt::Result {
         }
     }
     for (number, program) in scenario.present() {
-        let store = if program.has_store { "with a store" } else { "without a store" };
+        let store = match program.member {
+            Some(member) => format!("of {member:?}"),
+            None if program.has_store => "with a store".to_owned(),
+            None => "without a store".to_owned(),
+        };
         let super::Program { user, address, login, starts, .. } = program;
         writeln!(f, "  s{number}: {login:?} of u{user} behind a{address} {store}, starts at {starts:?}")?;
     }

@@ -17,7 +17,11 @@ impl Court {
     pub(super) fn new(scenario: &Scenario, is_traced: bool) -> Self {
         Self {
             ledger: Ledger::new(scenario),
-            laws: laws::all(scenario.programs.len(), scenario.addresses.len()),
+            laws: laws::all(
+                scenario.programs.len(),
+                scenario.programs.len() + scenario.fleets(),
+                scenario.addresses.len(),
+            ),
             trace: is_traced.then(Vec::new),
             violations: Vec::new(),
         }

@@ -11,16 +11,18 @@ use super::server::network;
 use super::spoil;
 use crate::journal::{self, What};
 use crate::ledger::DEADLINE;
-use crate::scenario::{Storm, Trouble};
+use crate::scenario::{Moment, Storm, Trouble};
 use crate::wire::{Answer, Asked, Operation, Says};
 
 pub(super) struct Exchange {
-    program: usize,
+    pub(super) program: usize,
     /// In which life of the program.
     life: u32,
     /// Nothing where the session did not ask for it.
     id: Option<ExchangeId>,
     operation: Operation,
+    /// The turn of a member of a fleet that waits for it.
+    turn: u64,
     request: Option<Request<RequestBody>>,
     trouble: Option<Trouble>,
     /// Whether the session has been told an outcome.
@@ -46,8 +48,12 @@ impl World<'_> {
         }
         let again = is_repeated.then(|| request.clone());
         self.record(number, What::Sent(exchange, asked));
+        let turn = self.take_turn(number);
+        self.halt_before(number, Moment::BeforeSending);
+        let halted = self.programs[number].paused_until.map(|until| until.duration_since(self.now));
+        let out = out + halted.unwrap_or_default();
         let (is_told, request) = (false, Some(request));
-        self.exchanges.push(Exchange { program: number, life, id, operation, request, trouble, is_told });
+        self.exchanges.push(Exchange { program: number, life, id, operation, turn, request, trouble, is_told });
         match trouble {
             Some(Trouble::ResetBefore) => {
                 self.fail_after(exchange, out, Failure::NotSent);
@@ -125,6 +131,7 @@ impl World<'_> {
     pub(super) fn deliver(&mut self, number: usize, outcome: Outcome) {
         let exchange = &mut self.exchanges[number];
         let (program, id, operation) = (exchange.program, exchange.id, exchange.operation);
+        let turn = exchange.turn;
         let is_repeated = std::mem::replace(&mut exchange.is_told, true);
         if self.programs[program].life != exchange.life || self.programs[program].session.is_none() {
             return;
@@ -160,7 +167,14 @@ impl World<'_> {
         self.record(program, What::Delivered { exchange: number, outcome: facts, is_repeated, before, after });
         self.handed(program, before, after);
         self.improvise(program);
-        self.step(program);
+        if self.halt_before(program, Moment::BeforeSaving) {
+            // It goes on where it was.
+            if let Some(member) = &mut self.programs[program].member {
+                member.end_turn(turn);
+            }
+            return;
+        }
+        self.go_on(program, turn);
     }
 
     fn handed(&mut self, program: usize, before: Option<journal::Seen>, after: Option<journal::Seen>) {

@@ -8,7 +8,7 @@ use super::World;
 use super::queue::Event;
 use super::server::{name, network};
 use crate::journal::What;
-use crate::scenario::{Fault, Report};
+use crate::scenario::{Fault, Moment, Report, StoreFault};
 
 impl World<'_> {
     pub(super) fn befall(&mut self, number: usize) {
@@ -71,6 +71,18 @@ impl World<'_> {
             Fault::MoveHosts(user, hosts) => self.server.move_hosts(user, hosts),
             Fault::RefuseRefreshes(times) => self.server.simulator.refuse_next_refresh(times),
             Fault::Store { program, is_silent, lasts } => self.disturb_store(program, is_silent, lasts),
+            Fault::Shared(fleet, fault) => {
+                if self.stores[fleet].befall(now, fault) {
+                    if let Some(program) = met.first() {
+                        self.record(*program, What::StoreLost);
+                    }
+                    self.tell_watchers(fleet);
+                }
+                if let StoreFault::Damaged(lasts) = fault {
+                    self.queue.push(now + lasts, Event::StoreCleared(fleet));
+                }
+            }
+            Fault::Halt { program, moment, crashes, lasts } => self.halt(program, moment, crashes, lasts),
             Fault::Crash(program, down) => self.crash(program, down, false),
             Fault::CrashAll(_, down) => {
                 for program in met {
@@ -98,7 +110,9 @@ impl World<'_> {
                 Fault::Wire(program, _)
                 | Fault::Store { program, .. }
                 | Fault::Crash(program, _)
+                | Fault::Halt { program, .. }
                 | Fault::Reported(program, ..) => *program == number,
+                Fault::Shared(fleet, _) => plan.member.is_some_and(|member| member.fleet == *fleet),
                 Fault::Kick(user, _)
                 | Fault::CloseSessions(user)
                 | Fault::Expire(user)
@@ -157,7 +171,12 @@ impl World<'_> {
         for (program, _) in self.scenario.present() {
             self.programs[program].store_trouble = None;
             self.programs[program].troubles.clear();
+            self.programs[program].halts.clear();
             self.record(program, What::FaultsEnd);
+        }
+        for fleet in 0..self.stores.len() {
+            self.stores[fleet].mend();
+            self.tell_watchers(fleet);
         }
         for user in 0..self.scenario.users {
             self.queue.push(self.now + SignedDuration::from_secs(1), Event::Tell { user, by_answer: false });
@@ -182,6 +201,14 @@ fn kind(fault: &Fault) -> &'static str {
         Fault::MoveHosts(..) => "hosts moved",
         Fault::RefuseRefreshes(_) => "refreshes refused",
         Fault::Store { .. } => "store disturbed",
+        Fault::Shared(_, StoreFault::Down(_)) => "shared store down",
+        Fault::Shared(_, StoreFault::WordLost) => "word of a save lost",
+        Fault::Shared(_, StoreFault::RollsBack(_)) => "shared store rolled back",
+        Fault::Shared(_, StoreFault::Stale(_)) => "shared store stale",
+        Fault::Shared(_, StoreFault::Damaged(_)) => "shared store damaged",
+        Fault::Halt { crashes: true, .. } => "crash at a moment",
+        Fault::Halt { moment: Moment::Now, .. } => "pause",
+        Fault::Halt { .. } => "pause at a moment",
         Fault::Crash(..) => "crash",
         Fault::CrashAll(..) => "crash of all",
         Fault::Reported(..) => "call rejected",

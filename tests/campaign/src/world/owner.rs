@@ -21,7 +21,8 @@ impl World<'_> {
         (program.is_stopped, program.is_helped) = (false, false);
         (program.postponed_until, program.refused_until) = (None, None);
         program.knows_user = false;
-        let found = program.stored.clone().filter(|_| program.plan.has_store);
+        let is_alone = program.plan.member.is_none();
+        let found = program.stored.clone().filter(|_| program.plan.has_store && is_alone);
         let snapshot = found.and_then(|(snapshot, text)| {
             let stored: StoredSession = serde_json::from_str(&text).ok()?;
             let value = serde_json::from_str(&text).ok()?;
@@ -38,7 +39,7 @@ impl World<'_> {
                 program.session = Some(session);
                 self.record(number, What::Started(Some((snapshot, kept))));
             }
-            None if self.programs[number].is_app() => return self.consent(number),
+            None if self.programs[number].is_app() && !self.waits_for_fleet(number) => return self.consent(number),
             None => {
                 let session = self.programs[number].blank();
                 self.programs[number].session = Some(session);
@@ -49,17 +50,51 @@ impl World<'_> {
         self.step(number);
     }
 
+    /// The user consents anew; of a fleet once, and its other programs are started again to take what that has brought.
+    pub(super) fn help_app(&mut self, number: usize) {
+        let Some(member) = self.programs[number].plan.member else { return self.consent(number) };
+        let consented = self.stores[member.fleet].consented_at;
+        let is_new = consented.is_some_and(|at| self.now < at + SignedDuration::from_mins(20));
+        if is_new || self.has_good_refresh(number) {
+            self.crash(number, SignedDuration::from_secs(1), false);
+        } else {
+            self.consent(number);
+        }
+    }
+
+    /// Whether a program of an app takes what its fleet has stored: the first one brings the consent.
+    fn waits_for_fleet(&self, number: usize) -> bool {
+        self.programs[number].plan.member.is_some_and(|member| {
+            let is_first = self.scenario.members(member.fleet).next().is_some_and(|(first, _)| first == number);
+            !is_first || self.stores[member.fleet].record.is_some()
+        })
+    }
+
+    /// Whether a program, or its fleet, has the refresh token that the server knows.
+    pub(super) fn has_good_refresh(&self, number: usize) -> bool {
+        let plan = &self.programs[number].plan;
+        let Some(valid) = self.refresh_tokens[plan.user] else { return false };
+        let Some(member) = plan.member else { return self.programs[number].refresh == Some(valid) };
+        self.scenario
+            .members(member.fleet)
+            .any(|(mate, _)| self.programs[mate].session.is_some() && self.programs[mate].refresh == Some(valid))
+    }
+
     /// The user of an app consents, and another session begins.
     pub(super) fn consent(&mut self, number: usize) {
         self.server.simulator.set_time(self.now);
         let program = &mut self.programs[number];
         program.session = program.consented(&mut self.server);
         program.life += 1;
+        program.paused_until = None;
         program.knows_user = false;
         program.refresh = None;
         (program.refused_until, program.refusals) = (None, 0);
         program.is_stopped = false;
         self.tally.consents += 1;
+        if let Some(member) = self.programs[number].plan.member {
+            self.stores[member.fleet].consented_at = Some(self.now);
+        }
         self.record(number, What::Consented);
         self.observe(number);
         self.step(number);
@@ -72,6 +107,8 @@ impl World<'_> {
         }
         program.life += 1;
         program.stamp += 1;
+        program.member = None;
+        program.paused_until = None;
         program.seen = None;
         program.under_way = None;
         if with_all {
@@ -90,7 +127,7 @@ impl World<'_> {
             return;
         }
         program.is_stopped = false;
-        if program.is_app() { self.consent(number) } else { self.replace_credentials(number) }
+        if program.is_app() { self.help_app(number) } else { self.replace_credentials(number) }
     }
 
     fn replace_credentials(&mut self, number: usize) {

@@ -21,7 +21,8 @@ impl World<'_> {
         self.queue.push(self.now + SignedDuration::from_mins(1), Event::Probe);
         self.server.simulator.set_time(self.now);
         for number in 0..self.programs.len() {
-            if self.programs[number].session.is_some() {
+            let program = &self.programs[number];
+            if program.session.is_some() && program.paused_until.is_none() {
                 self.call(number);
             }
         }
@@ -41,7 +42,9 @@ impl World<'_> {
         }
         let is_accepted =
             token.as_ref().is_some_and(|token| self.server.simulator.accepts(token.access_token.expose()));
-        let is_well = self.is_well(number);
+        // Without a keeper a call that finds no token waits for one.
+        let is_kept = self.programs[number].plan.member.is_none_or(|member| member.keeps);
+        let is_well = self.is_well(number) && (is_kept || token.is_some());
         let weather = self.server.storm_at(self.now);
         let is_fair = weather.is_none() && !self.server.is_in_maintenance(self.now);
         let program = &mut self.programs[number];
@@ -82,12 +85,13 @@ impl World<'_> {
     /// A user whose app has lost the refresh token, and has no token either, is asked for consent when that has gone on
     /// for half an hour.
     fn miss_consent(&mut self, number: usize, has_token: bool) {
+        let has_good_refresh = self.has_good_refresh(number);
         let program = &mut self.programs[number];
-        let is_missing = program.is_app() && !has_token && program.refresh != self.refresh_tokens[program.plan.user];
+        let is_missing = program.is_app() && !has_token && !has_good_refresh;
         program.missing = if is_missing { program.missing + 1 } else { 0 };
         if program.missing > 30 {
             program.missing = 0;
-            self.consent(number);
+            self.help_app(number);
         }
     }
 
@@ -101,17 +105,32 @@ impl World<'_> {
     /// Whether the server is well for a program.
     fn is_well(&self, number: usize) -> bool {
         let program = &self.programs[number];
-        let user = program.plan.user;
         let is_fair = self.server.storm_at(self.now).is_none() && !self.server.is_in_maintenance(self.now);
         let has_good_login = if program.is_app() {
-            program.refresh.is_some() && program.refresh == self.refresh_tokens[user]
+            self.has_good_refresh(number)
         } else {
-            program.password == self.server.password(user)
+            program.password == self.server.password(program.plan.user)
         };
-        let local = self.local(number);
-        let waits = [program.postponed_until, program.refused_until];
-        let is_waiting = waits.into_iter().flatten().any(|until| local < until);
-        is_fair && has_good_login && !is_waiting && !program.is_stopped && !self.is_gated(number)
+        let is_waiting = self.mates(number).any(|mate| {
+            let waits = [self.programs[mate].postponed_until, self.programs[mate].refused_until];
+            let local = self.local(mate);
+            waits.into_iter().flatten().any(|until| local < until) || self.is_gated(mate)
+        });
+        let has_store = program.plan.member.is_none_or(|member| {
+            let store = &self.stores[member.fleet];
+            !store.is_down(self.now) && !store.is_damaged()
+        });
+        is_fair && has_good_login && has_store && !is_waiting && !program.is_stopped
+    }
+
+    /// A program and those that share its session.
+    fn mates(&self, number: usize) -> impl Iterator<Item = usize> {
+        let fleet = self.programs[number].plan.member.map(|member| member.fleet);
+        let of_fleet = move |(mate, program): (usize, &crate::scenario::Program)| {
+            let is_mate = mate == number || fleet.is_some() && program.member.map(|member| member.fleet) == fleet;
+            is_mate.then_some(mate)
+        };
+        self.scenario.present().filter_map(of_fleet)
     }
 
     /// Whether a lock-out keeps the address of a program quiet.

@@ -6,17 +6,24 @@ use jiff::{SignedDuration, Timestamp};
 use oorandom::Rand64;
 use tradovate_auth_core::{AuthorizationRequest, ClientId, Credentials, Entropy, Environment, OAuthApp, Session};
 
+use super::member::Member;
 use super::server::{CLIENT_ID, REDIRECT_URI, Server, name};
 use crate::journal::Seen;
 use crate::mutants::Tamper;
 use crate::names::Name;
-use crate::scenario::{Login, Program as Plan, Trouble};
+use crate::scenario::{Login, Moment, Program as Plan, Trouble};
 
 #[expect(clippy::struct_excessive_bools, reason = "each says one thing that is asked for by its name")]
 pub(super) struct Program {
     pub(super) plan: Plan,
     /// Nothing while it is down.
     pub(super) session: Option<Session>,
+    /// Of a fleet: what it knows of the store that is shared.
+    pub(super) member: Option<Member>,
+    /// When it is to be halted next, whether by a crash, and for how long.
+    pub(super) halts: VecDeque<(Moment, bool, SignedDuration)>,
+    /// It does nothing before.
+    pub(super) paused_until: Option<Timestamp>,
     /// How often it has started.
     pub(super) life: u32,
     /// Of the wake that counts.
@@ -62,6 +69,9 @@ impl Program {
         Self {
             plan: plan.clone(),
             session: None,
+            member: None,
+            halts: VecDeque::new(),
+            paused_until: None,
             life: 0,
             stamp: 0,
             under_way: None,
@@ -106,7 +116,17 @@ impl Program {
             Login::Evaluation => Session::new(Environment::evaluation(), self.credentials(), seed),
             Login::OAuth => Session::of_app(Environment::live(), OAuthApp::new(CLIENT_ID), seed),
         };
-        if self.plan.has_store { session.with_store() } else { session }
+        self.stored_by_plan(session)
+    }
+
+    /// With the store that it has, if any.
+    fn stored_by_plan(&mut self, session: Session) -> Session {
+        self.member = self.plan.member.map(Member::new);
+        match self.plan.member {
+            Some(_) => session.with_shared_store(),
+            None if self.plan.has_store => session.with_store(),
+            None => session,
+        }
     }
 
     /// A session of a new consent; `None` where the user does not get as far.
@@ -119,7 +139,7 @@ impl Program {
         let back = server.simulator.consent(&name(self.plan.user), url.as_str())?;
         let code = pending.redirected(&back).ok()?;
         let session = Session::from_code(environment, app, code, self.random.rand_u64());
-        Some(if self.plan.has_store { session.with_store() } else { session })
+        Some(self.stored_by_plan(session))
     }
 
     /// How long one way takes.

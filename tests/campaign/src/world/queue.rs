@@ -7,6 +7,8 @@ use http::Response;
 use jiff::Timestamp;
 use tradovate_auth_core::{ExchangeId, Failure};
 
+use super::exchange::Exchange;
+use super::member::{Ask, Word};
 use crate::scenario::Report;
 
 /// Something that is to happen.
@@ -24,6 +26,16 @@ pub(super) enum Event {
     Written { program: usize, snapshot: usize },
     /// The store tells the session of its snapshot.
     Told { program: usize, life: u32, id: ExchangeId, snapshot: usize, is_stored: bool },
+    /// A word to a shared store arrives there.
+    AtStore { program: usize, life: u32, turn: u64, ask: Box<Ask> },
+    /// The word of a shared store arrives at the program.
+    FromStore { program: usize, life: u32, turn: u64, word: Box<Word> },
+    /// A program that watches a shared store learns that it holds something else.
+    StoreChanged { program: usize, life: u32 },
+    /// Somebody removes a record that can't be read.
+    StoreCleared(usize),
+    /// A program that was paused goes on.
+    GoesOn { program: usize, life: u32 },
     /// A fault of the scenario.
     Fault(usize),
     /// Whoever keeps a program looks after it.
@@ -36,6 +48,20 @@ pub(super) enum Event {
     Probe,
     /// The faults end.
     FaultsEnd,
+}
+
+impl Event {
+    /// The program that has to do something for it to happen.
+    pub(super) fn actor(&self, exchanges: &[Exchange]) -> Option<usize> {
+        match self {
+            Self::Wake { program, .. }
+            | Self::FromStore { program, .. }
+            | Self::StoreChanged { program, .. }
+            | Self::Report { program, .. } => Some(*program),
+            Self::Deliver { exchange, .. } => exchanges.get(*exchange).map(|exchange| exchange.program),
+            _ => None,
+        }
+    }
 }
 
 /// The outcome of an exchange.
