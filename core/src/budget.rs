@@ -136,6 +136,8 @@ impl RateBudget {
     pub(crate) fn learn(&mut self, operation: Operation, sent: impl IntoIterator<Item = Timestamp>) {
         if let Some(taken) = self.taken.get_mut(operation.index()).filter(|_| !self.is_unlimited) {
             merge(taken, sent);
+            let newest = taken.back().copied().unwrap_or(Timestamp::MIN);
+            taken.retain(|taken| later(*taken, ONE_HOUR) > newest);
         }
     }
 

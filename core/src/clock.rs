@@ -133,7 +133,7 @@ impl ServerClock {
 }
 
 /// Two moments that are closer than this, told by two clocks, can be the same one.
-const SAME: SignedDuration = SignedDuration::from_secs(30);
+const SAME: SignedDuration = SignedDuration::from_secs(5);
 
 /// Adds to the moments that are known, which are in order, those that somebody else knows besides.
 pub(crate) fn merge(known: &mut VecDeque<Timestamp>, told: impl IntoIterator<Item = Timestamp>) {

@@ -80,6 +80,7 @@ use grants::Held;
 use log_ins::LogIns;
 use pause::{Jitter, Pause};
 use refreshes::Refreshes;
+use sharing::Sharing;
 use storing::Storing;
 
 /// A login that is kept.
@@ -111,8 +112,8 @@ pub struct Session {
     environment: Environment,
     policy: Policy,
     has_store: bool,
-    /// Whether other processes use what is stored.
-    is_shared: bool,
+    /// Where other processes use what is stored.
+    sharing: Option<Box<Sharing>>,
     jitter: Jitter,
     clock: ServerClock,
     now: Timestamp,
@@ -130,8 +131,6 @@ pub struct Session {
     refreshed_by: ExchangeId,
     pause: Pause,
     store_pause: Pause,
-    /// When the last snapshot was taken, if it was long on its way to the store.
-    stored_late: Option<Timestamp>,
     ticket: Option<Box<Postponed>>,
     /// A request that a trusted host is to get instead.
     redirected: Option<Box<(Operation, Request<RequestBody>)>>,
@@ -223,7 +222,7 @@ impl Session {
             environment,
             policy: Policy::default(),
             has_store: false,
-            is_shared: false,
+            sharing: None,
             jitter: Jitter::new(seed),
             clock: ServerClock::default(),
             now: Timestamp::MIN,
@@ -238,7 +237,6 @@ impl Session {
             refreshed_by: ExchangeId(0),
             pause: Pause::default(),
             store_pause: Pause::default(),
-            stored_late: None,
             ticket: None,
             redirected: None,
             log_ins: LogIns::default(),
@@ -286,10 +284,11 @@ impl Session {
                 }
                 State::Exchanging(_) => self.give_up(now),
                 State::Storing(storing) if now < storing.until => return Action::Wait { until: storing.until },
-                State::Storing(storing) if storing.offered => self.not_stored(now),
+                State::Storing(storing) if storing.offered => self.not_stored(now, None),
                 State::Storing(_) => return self.offer(now, budget),
                 State::Resting if self.saving_due(now) => self.save(now),
                 State::Resting => match self.plan(now, budget) {
+                    plan::Step::Send(operation) if self.is_to_be_announced(operation) => self.announce(now, operation),
                     plan::Step::Send(operation) => {
                         if let Some(action) = self.send(now, operation, budget) {
                             return action;
@@ -350,7 +349,7 @@ impl Session {
     pub fn store_failed(&mut self, now: Timestamp, id: ExchangeId) {
         let now = self.advance(now);
         if matches!(&self.state, State::Storing(storing) if storing.id == id) {
-            self.not_stored(now);
+            self.not_stored(now, None);
         }
     }
 

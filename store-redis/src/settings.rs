@@ -24,7 +24,7 @@ pub(crate) const LONGEST_QUIET: Duration = Duration::from_secs(10);
 pub(crate) const TRIED_EVERY: Duration = Duration::from_secs(1);
 
 /// The answer of [`Keys::load`].
-pub(crate) type Loaded = Option<(u64, Vec<u8>, u64)>;
+pub(crate) type Loaded = Option<(u64, Vec<u8>, i64)>;
 
 #[derive(Clone)]
 pub(crate) struct Settings {
@@ -108,7 +108,7 @@ impl Settings {
         let (revision, record, age) = loaded?;
         let record = Zeroizing::new(record);
         let session = self.codec.decode(name, &record);
-        Some(Stored { revision: Revision(revision), age: Duration::from_micros(age), session })
+        Some(Stored { revision: Revision(revision), age: u64::try_from(age).ok().map(Duration::from_micros), session })
     }
 
     pub(crate) fn save(

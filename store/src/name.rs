@@ -33,7 +33,7 @@ impl SessionName {
             hash.update(part);
         }
         let mut name = format!("{}-{}-", shown(realm), shown(user));
-        for byte in hash.finalize().iter().take(6) {
+        for byte in hash.finalize().iter().take(16) {
             let _ = write!(name, "{byte:02x}");
         }
         Self(name)

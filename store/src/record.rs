@@ -14,8 +14,9 @@ pub struct Revision(pub u64);
 pub struct Stored {
     /// Which one it is.
     pub revision: Revision,
-    /// How long ago it was saved, by the store's own clock: the clocks of two machines may differ, this doesn't.
-    pub age: Duration,
+    /// How long ago it was saved, by the store's own clock: the clocks of two machines may differ, this doesn't. Nothing
+    /// where that clock has been set back since.
+    pub age: Option<Duration>,
     /// The session, where it can be read.
     pub session: Result<StoredSession, Unreadable>,
 }

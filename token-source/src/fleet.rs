@@ -72,11 +72,14 @@ pub enum Step {
 /// The lease is taken for so much of the time that a request may take, so that there is time to store what it brings.
 const LEASE: (u32, u32) = (3, 2);
 
+/// No request is taken to be longer: no store gives a lease for longer than ten minutes.
+const LONGEST_REQUEST: Duration = Duration::from_secs(400);
+
 /// How long the lease is taken for, where a request may take this long.
 #[must_use]
 pub fn lease_time(longest: Duration) -> Duration {
     let (times, of) = LEASE;
-    longest.saturating_mul(times).checked_div(of).unwrap_or(longest)
+    longest.min(LONGEST_REQUEST).saturating_mul(times).checked_div(of).unwrap_or(longest)
 }
 
 /// The lease as it was asked for.
@@ -93,8 +96,10 @@ pub struct Lease {
 /// What a look at the store has brought.
 #[derive(Debug)]
 pub enum Seen {
+    /// The record that the session is in step with.
+    Known,
     /// The session is to be synchronized with this.
-    Record(Option<(StoredSession, Duration)>),
+    Record(Option<(StoredSession, Option<Duration>)>),
     /// Nothing that could be used.
     Trouble {
         /// Why.
@@ -132,11 +137,12 @@ impl Fleet {
         }
     }
 
-    /// What to do, where the session has this pending. A request may take as long as `longest`.
-    pub fn step(&mut self, now: Timestamp, pending: Option<Pending>, longest: Duration) -> Step {
+    /// What to do, where the session has this pending. A request may take as long as `longest`. As long as the only copy of
+    /// a token waits to be stored, the lease is kept.
+    pub fn step(&mut self, now: Timestamp, pending: Option<Pending>, is_unstored: bool, longest: Duration) -> Step {
         let rest = self.rest.filter(|until| *until > now);
-        let leads = self.leads_until.is_some_and(|until| after(now, longest) <= until);
-        if self.trouble.is_some() && self.leads_until.is_some() {
+        let leads = self.leads_until.is_some_and(|until| after(now, longest.min(LONGEST_REQUEST)) <= until);
+        if self.trouble.is_some() && self.leads_until.is_some() && !is_unstored {
             return Step::Release;
         }
         // What it has lost may be on its way back.
@@ -153,7 +159,7 @@ impl Fleet {
             Some(Pending::Store) if self.leads_until.is_some() => Step::Poll,
             Some(_) if leads => Step::Poll,
             Some(_) => rest.map_or(Step::Lead, Step::Rest),
-            None if self.leads_until.is_some() => Step::Release,
+            None if self.leads_until.is_some() && !is_unstored => Step::Release,
             None => Step::Poll,
         }
     }
@@ -194,7 +200,10 @@ impl Fleet {
     /// There may be a newer record.
     pub fn has_changed(&mut self) {
         self.is_stale = true;
-        self.rest = None;
+        // What is wrong with the record itself may take its time; a lease that can't be had is no reason not to look.
+        if self.trouble.as_ref().is_none_or(|trouble| trouble.is_with_lease) {
+            self.rest = None;
+        }
     }
 
     /// Until when a session rests that would until then: without a token, what others store meanwhile is looked for.
@@ -229,8 +238,10 @@ impl Fleet {
         match stored.session {
             Ok(session) => {
                 self.is_well(false);
-                self.known = Some(stored.revision);
                 self.may_log_in = self.log_in != LogIn::Never;
+                if self.known.replace(stored.revision) == Some(stored.revision) {
+                    return Seen::Known;
+                }
                 Seen::Record(Some((session, stored.age)))
             }
             Err(unreadable) => self.cannot_read(now, stored.revision, &unreadable),
@@ -251,6 +262,8 @@ impl Fleet {
             self.known = Some(revision);
             return Seen::Record(None);
         }
+        // It is not told of again.
+        self.known = Some(revision);
         self.has_failed(now, false, unreadable.to_string())
     }
 

@@ -142,6 +142,12 @@ impl Shared {
         self.environment.load_full()
     }
 
+    /// The longest that something under way is waited for.
+    #[must_use]
+    pub fn longest_turn(&self) -> Duration {
+        self.settings.longest_turn()
+    }
+
     /// What somebody finds who has just taken up something.
     #[must_use]
     pub fn led(&self) -> Idle {
@@ -169,7 +175,7 @@ impl Shared {
             }
             Step::Look => return Ok((turn.opening(Open::Look), Task::Look)),
             Step::Save(snapshot, known) => return Ok((turn.opening(Open::LastWord), Task::Save(snapshot, known))),
-            Step::Release => return Ok((turn.opening(Open::Lease), Task::Release)),
+            Step::Release => return Ok((turn.opening(Open::Release), Task::Release)),
             Step::Rest(until) => {
                 turn.rest(Rest::Until(until));
                 return Err(idle(now, Rest::Until(until)));
@@ -184,7 +190,10 @@ impl Shared {
                 };
                 return Ok((turn.opening(Open::Store(id)), task));
             }
-            (Action::Stopped(reason), _) => Rest::Stopped(reason),
+            (Action::Stopped(reason), _) => {
+                let fleet = self.fleet.as_ref().filter(|_| !matches!(reason, StopReason::Forgotten));
+                Rest::Stopped(reason, fleet.map(|fleet| lock(fleet).rest(now, Timestamp::MAX, false)))
+            }
             (Action::Wait { until }, unsettled) if unsettled => {
                 Rest::Until(until.min(now.saturating_add(UNSETTLED).unwrap_or(until)))
             }
@@ -194,8 +203,18 @@ impl Shared {
             },
             _ => Rest::Until(now.saturating_add(UNSETTLED).unwrap_or(Timestamp::MAX)),
         };
+        // What was pending when the lease was taken no longer is.
+        if self.leads_for_nothing() {
+            return Ok((turn.opening(Open::Release), Task::Release));
+        }
         turn.rest(rest.clone());
         Err(idle(now, rest))
+    }
+
+    fn leads_for_nothing(&self) -> bool {
+        self.fleet
+            .as_ref()
+            .is_some_and(|fleet| self.with(|session, _| lock(fleet).leads() && !session.has_unstored_grant()))
     }
 
     /// What has to be done about the store before the session may be polled.
@@ -210,7 +229,7 @@ impl Shared {
             {
                 return Step::Save(snapshot, fleet.known());
             }
-            fleet.step(now, pending, self.settings.longest_turn())
+            fleet.step(now, pending, session.has_unstored_grant(), self.settings.longest_turn())
         })
     }
 
@@ -232,7 +251,7 @@ impl Shared {
             match seen {
                 Seen::Record(stored) => session.synchronize(now, stored, &mut self.settings.budget.lock()),
                 Seen::Trouble { reason, is_new, retry_at } if is_new => session.store_unusable(now, reason, retry_at),
-                Seen::Trouble { .. } => {}
+                Seen::Trouble { .. } | Seen::Known => {}
             }
         });
     }
@@ -275,6 +294,8 @@ impl Shared {
         let verdict = self.with(|session, now| {
             session.rejected(now, token.generation(), status, body, &mut self.settings.budget.lock())
         });
+        // Others may have a newer one already.
+        self.with_fleet(|fleet, _, _| fleet.has_changed());
         self.wake();
         verdict
     }
@@ -303,11 +324,13 @@ impl Shared {
         self.wake();
     }
 
-    /// Whether something is under way: a request, or something to do with a store, whose lease is given back at the end.
+    /// Whether something is under way: a request, or something to do with a store, whose lease is given back at the end; or
+    /// whether something waits to be stored.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         let now = self.clock.now();
-        lock(&self.turns).is_taken(now) || self.fleet.as_ref().is_some_and(|fleet| lock(fleet).leads_at(now))
+        let leads = || self.fleet.as_ref().is_some_and(|fleet| lock(fleet).leads_at(now));
+        lock(&self.turns).is_taken(now) || leads() || lock(&self.session).has_unstored_grant()
     }
 
     /// Whether this thread runs a callback of this session: what it waited for might be waiting for it.
@@ -402,7 +425,7 @@ impl fmt::Debug for Shared {
 fn idle(now: Timestamp, rest: Rest) -> Idle {
     match rest {
         Rest::Until(end) => Idle::Wait(between(now, end)),
-        Rest::Stopped(reason) => Idle::Stopped(reason),
+        Rest::Stopped(reason, _) => Idle::Stopped(reason),
     }
 }
 

@@ -38,7 +38,7 @@ pub(crate) enum Open {
     Look,
     LastWord,
     /// That the lease is given back.
-    Lease,
+    Release,
 }
 
 impl Turn {
@@ -120,10 +120,9 @@ impl Turn {
     }
 
     fn settle_save(&mut self, result: Result<Option<Revision>, String>) {
-        let Ok(revision) = result
-            .inspect_err(|reason| tracing::warn!(target: "tradovate_auth::session", "the shared store: {reason}"))
-        else {
-            return self.settle_store(false);
+        let revision = match result {
+            Ok(revision) => revision,
+            Err(reason) => return self.settle_failed_save(reason),
         };
         let open = std::mem::replace(&mut self.open, Open::Nothing);
         self.shared.with_fleet(|fleet, session, now| {
@@ -136,8 +135,14 @@ impl Turn {
         });
     }
 
+    fn settle_failed_save(&mut self, reason: String) {
+        if let Open::Store(id) = std::mem::replace(&mut self.open, Open::Nothing) {
+            self.shared.with(|session, now| session.store_failed_because(now, id, reason));
+        }
+    }
+
     fn settle_lease(&mut self) {
-        if let Open::Lease = self.open {
+        if let Open::Release = self.open {
             self.open = Open::Nothing;
             self.shared.with_fleet(|fleet, _, _| fleet.released());
         }

@@ -27,7 +27,8 @@ struct Holder {
 #[derive(Debug, Clone)]
 pub(crate) enum Rest {
     Until(Timestamp),
-    Stopped(StopReason),
+    /// For good, unless others can help, which is looked for at that time.
+    Stopped(StopReason, Option<Timestamp>),
 }
 
 /// The right to drive the session.
@@ -52,7 +53,7 @@ impl Turns {
             return Err(NoTurn::Taken(*overdue_at));
         }
         match &self.rest {
-            Some(Rest::Until(end)) if *end <= now => {}
+            Some(Rest::Until(end) | Rest::Stopped(_, Some(end))) if *end <= now => {}
             Some(rest) => return Err(NoTurn::Rest(rest.clone())),
             None => {}
         }
@@ -125,10 +126,19 @@ mod tests {
     fn a_rest_ends_when_it_is_woken() {
         let mut turns = Turns::default();
         let first = claim(&mut turns, 0).unwrap();
-        turns.rest(first, Rest::Stopped(StopReason::Forgotten));
-        assert!(matches!(claim(&mut turns, 1_000_000), Err(NoTurn::Rest(Rest::Stopped(_)))));
+        turns.rest(first, Rest::Stopped(StopReason::Forgotten, None));
+        assert!(matches!(claim(&mut turns, 1_000_000), Err(NoTurn::Rest(Rest::Stopped(..)))));
         turns.wake();
         assert!(claim(&mut turns, 1_000_000).is_ok());
+    }
+
+    #[test]
+    fn a_stop_that_others_can_lift_is_looked_at_again() {
+        let mut turns = Turns::default();
+        let first = claim(&mut turns, 0).unwrap();
+        turns.rest(first, Rest::Stopped(StopReason::ConsentRequired, Some(at(10))));
+        assert!(matches!(claim(&mut turns, 9), Err(NoTurn::Rest(Rest::Stopped(..)))));
+        assert!(claim(&mut turns, 10).is_ok());
     }
 
     #[test]

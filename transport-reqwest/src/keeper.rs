@@ -36,16 +36,17 @@ impl Keeper {
         Self { source, keeps: tokio::spawn(async move { keep(&kept).await }), watches }
     }
 
-    /// Ends it, and waits until what is under way is done: so a program that ends leaves no lease behind which others
-    /// would have to wait for. Without this an exchange ends in the background, or with the program.
+    /// Ends it, and waits until what is under way is done and what has come is stored, for as long as an exchange may take:
+    /// so a program that ends loses nothing, and leaves no lease behind which others would have to wait for. Without this
+    /// an exchange ends in the background, or with the program.
     pub async fn stop(self) {
         let source = Arc::clone(&self.source);
         drop(self);
-        loop {
+        let begun = Instant::now();
+        while source.shared.is_busy() && begun.elapsed() < source.shared.longest_turn() {
             let mut changes = source.changes();
-            if !source.shared.is_busy() {
-                return;
-            }
+            // It may be for a pause that nobody is at it.
+            source.lead();
             // Over or changed, the loop looks again.
             let _ = timeout(MOMENT, changes.changed()).await;
         }

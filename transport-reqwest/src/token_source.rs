@@ -135,7 +135,14 @@ impl TokenSource {
         TokenSourceBuilder::of(environment.clone(), |seed| Session::of_app(environment, app, seed)).resume(stored)
     }
 
-    /// A source for an OAuth app, from the refresh token of its last answer.
+    /// A source for an OAuth app, from nothing but the store that it [shares](TokenSourceBuilder::shared) with those that
+    /// have a session. Where that has none, it stops and asks for the user's consent.
+    pub fn of_app(environment: Environment, app: OAuthApp) -> TokenSourceBuilder {
+        TokenSourceBuilder::of(environment.clone(), |seed| Session::of_app(environment, app, seed))
+    }
+
+    /// A source for an OAuth app, from the refresh token of its last answer. A store that it shares may hold a newer one,
+    /// which is used then; after another consent, [`from_code`](Self::from_code) is what is newer than any.
     pub fn from_refresh_token(environment: Environment, app: OAuthApp, token: RefreshToken) -> TokenSourceBuilder {
         TokenSourceBuilder::of(environment.clone(), |seed| Session::from_refresh_token(environment, app, token, seed))
     }

@@ -40,25 +40,31 @@ impl Keeper {
             let _running = running;
             keep(&keeps, &told);
         })?;
-        if source.storage.shared().is_some() {
-            let (watches, told) = (Arc::clone(&source), Arc::clone(&over));
+        // Dropped where the system has no second thread to give, it ends the first.
+        let keeper = Self { source, over, ended };
+        if keeper.source.storage.shared().is_some() {
+            let (watches, told) = (Arc::clone(&keeper.source), Arc::clone(&keeper.over));
             thread::Builder::new().name("tradovate-auth-watch".into()).spawn(move || watch(&watches, &told))?;
         }
-        Ok(Self { source, over, ended })
+        Ok(keeper)
     }
 }
 
 impl Keeper {
-    /// Ends it, and waits until what is under way is done: so a program that ends leaves no lease behind which others
-    /// would have to wait for. Without this an exchange ends in the background, or with the program.
+    /// Ends it, and waits until what is under way is done and what has come is stored, for as long as an exchange may take:
+    /// so a program that ends loses nothing, and leaves no lease behind which others would have to wait for. Without this
+    /// an exchange ends in the background, or with the program.
     pub fn stop(self) {
         let source = Arc::clone(&self.source);
         drop(self);
-        loop {
+        let begun = Instant::now();
+        while source.shared.is_busy()
+            && !source.shared.is_calling_back()
+            && begun.elapsed() < source.shared.longest_turn()
+        {
             let seen = source.changes.count();
-            if !source.shared.is_busy() || source.shared.is_calling_back() {
-                return;
-            }
+            // It may be for a pause that nobody is at it.
+            source.lead();
             source.changes.sleep(seen, MOMENT);
         }
     }

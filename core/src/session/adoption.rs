@@ -5,11 +5,11 @@ use alloc::boxed::Box;
 use jiff::Timestamp;
 
 use super::snapshot::issued_at;
-use super::{EventKind, ExchangeId, Identity, Session, State, StopReason, Storing};
+use super::{EventKind, Identity, Session, State, StopReason, Storing};
 use crate::budget::RateBudget;
 use crate::clock::{Exchange as Times, ServerClock};
 use crate::grant::{Grant, RefreshGrant};
-use crate::stored_session::{Content, History, StoredSession};
+use crate::stored_session::{Content, History, StoredGrant, StoredSession};
 
 impl Session {
     /// Takes over a snapshot: at the start, after a restart, or while running, when another process has stored a newer
@@ -36,18 +36,31 @@ impl Session {
         self.log_ins.worked_before |= content.worked_before;
         self.password_expires_at = self.password_expires_at.or(content.password_expires_at);
         self.refreshes.learn(core::mem::take(&mut content.refused));
-        let History { log_ins, sent, pause, verified_at, lost_issued_at, .. } = history;
-        // Whoever starts a program anew may have mended its credentials.
-        let is_fresh = self.last_sent == ExchangeId(0) && self.held.is_none();
-        self.log_ins.learn(log_ins, is_fresh);
+        let History { log_ins, sent, pause, verified_at, lost_issued_at, log_in_name, .. } = history;
+        if self.is_for_another_user(&content, log_in_name.as_deref()) {
+            return;
+        }
+        self.log_ins.learn(log_ins);
         for (operation, sent) in sent {
             budget.learn(operation.into(), sent);
         }
         self.doubt.learn(verified_at);
         // One that has been exchanged has brought what waits to be stored.
         let waits_for_code = self.code.is_some() && self.waiting().is_none();
-        if waits_for_code || self.is_for_another_user(&content) {
+        if waits_for_code {
             return;
+        }
+        let lost_issued_at = match &mut self.sharing {
+            Some(sharing) => {
+                sharing.lost = sharing.lost.max(lost_issued_at);
+                sharing.lost
+            }
+            None => lost_issued_at,
+        };
+        // A dead token is not brought back by whoever has not heard of its death.
+        let is_dead = |grant: &StoredGrant| Some(grant.issued_at) <= lost_issued_at;
+        if content.grant.as_ref().is_some_and(is_dead) {
+            content.grant = None;
         }
         if self.renewable(now).is_none() {
             // Nothing is held that their pauses say nothing about.
@@ -70,7 +83,12 @@ impl Session {
         }
     }
 
-    fn is_for_another_user(&self, content: &Content) -> bool {
+    fn is_for_another_user(&self, content: &Content, log_in_name: Option<&str>) -> bool {
+        if let (Identity::User(credentials), Some(name)) = (&self.identity, log_in_name)
+            && credentials.name() != name
+        {
+            return true;
+        }
         let known = self.held.as_ref().map(|held| &held.grant).or(self.waiting()).and_then(|grant| grant.user_id);
         known.zip(content.user_id).is_some_and(|(known, stored)| known != stored)
     }
@@ -115,9 +133,11 @@ impl Session {
     fn take_grant(&mut self, now: Timestamp, content: Content) {
         self.ticket = content.postponed.map(Box::new);
         // What waits to be stored is older, but for the only copy of a refresh token.
-        let newer_refresh = self.waiting().and_then(|waiting| waiting.refresh.clone());
-        let newer_refresh =
-            newer_refresh.filter(|own| content.refresh.as_ref().is_none_or(|stored| stored.issued_at < own.issued_at));
+        let takes_refresh = content.refresh.as_ref().is_some_and(|stored| {
+            let own = self.waiting().and_then(|waiting| waiting.refresh.as_ref()).or(self.refresh.as_ref());
+            own.is_none_or(|own| stored.issued_at >= own.issued_at)
+        });
+        let newer_refresh = self.waiting().and_then(|waiting| waiting.refresh.clone()).filter(|_| !takes_refresh);
         if self.waiting().is_some() {
             self.state = State::Resting;
         }
@@ -126,7 +146,7 @@ impl Session {
             State::Exchanging(overdue) if overdue.deadline <= now => self.keep_late(*overdue),
             state => self.state = state,
         }
-        if matches!(self.identity, Identity::App(_)) && newer_refresh.is_none() && content.refresh.is_some() {
+        if matches!(self.identity, Identity::App(_)) && takes_refresh {
             self.refresh = content.refresh;
             self.refreshes.replaced();
         }

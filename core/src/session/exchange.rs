@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use http::Request;
 use jiff::Timestamp;
 
+use super::sharing::Announcement;
 use super::{Action, ExchangeId, Identity, Session, State, StopReason};
 use crate::body::RequestBody;
 use crate::budget::{Operation, RateBudget};
@@ -66,6 +67,9 @@ impl Session {
                 }
             },
         };
+        if let Some(sharing) = &mut self.sharing {
+            sharing.announcement = Announcement::default();
+        }
         budget.take(now, operation);
         if operation == Operation::LogIn {
             // Until its answer says otherwise, it may have opened a session.

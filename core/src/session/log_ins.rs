@@ -26,6 +26,10 @@ pub(crate) struct LogIns {
     /// Whether the credentials have ever brought a token.
     #[serde(skip)]
     pub(super) worked_before: bool,
+    /// Whether this process has tried its credentials, or seen them work. Whoever starts a program, or replaces its
+    /// credentials, may have mended what others saw refused.
+    #[serde(skip)]
+    pub(super) are_known: bool,
     #[serde(skip_serializing_if = "is_default")]
     refused_since: bool,
     /// The one further try after a refusal.
@@ -62,11 +66,12 @@ impl LogIns {
         self.worked_before = false;
         self.refused_since = false;
         self.retry_at = None;
+        self.are_known = false;
     }
 
     /// Takes over what another session of the user knows. That its credentials were refused keeps these from being tried
-    /// only where they are not `fresh`: whoever starts a program anew may have mended them.
-    pub(super) fn learn(&mut self, other: Self, is_fresh: bool) {
+    /// where they are the same as far as is known.
+    pub(super) fn learn(&mut self, other: Self) {
         self.not_before = self.not_before.max(other.not_before);
         if other.last_loss > self.last_loss {
             self.last_loss = other.last_loss;
@@ -74,7 +79,7 @@ impl LogIns {
         }
         merge(&mut self.counted, other.counted);
         self.keep_newest();
-        if !is_fresh {
+        if self.are_known {
             self.refused_since |= other.refused_since;
             self.retry_at = self.retry_at.max(other.retry_at);
         }
@@ -117,11 +122,19 @@ impl LogIns {
     pub(super) fn succeeded(&mut self) {
         self.worked_before = true;
         self.refused_since = false;
+        self.are_known = true;
+    }
+
+    /// There may have been a login elsewhere.
+    pub(super) fn learn_of_one(&mut self, at: Timestamp) {
+        merge(&mut self.counted, [at]);
+        self.keep_newest();
     }
 
     /// A refusal: the time of the one further try where the credentials have worked before, nothing where they are to
     /// be left alone.
     pub(super) fn refused(&mut self, now: Timestamp) -> Option<Timestamp> {
+        self.are_known = true;
         if !self.worked_before || self.refused_since {
             return None;
         }

@@ -94,7 +94,8 @@ impl Session {
             Operation::Refresh if self.renewable(now).is_none() => self.log_ins.after_kick(),
             _ => None,
         };
-        [self.pause.until(), postponed.map(|postponed| postponed.until), opens_session]
+        let store = self.store_pause.until().filter(|_| self.is_to_be_announced(operation));
+        [self.pause.until(), postponed.map(|postponed| postponed.until), opens_session, store]
             .into_iter()
             .flatten()
             .fold(now, Timestamp::max)

@@ -7,6 +7,7 @@ use http::StatusCode;
 use jiff::Timestamp;
 
 use super::refreshes::Refusal as RefreshRefusal;
+use super::snapshot::issued_at;
 use super::{EventKind, Exchange, Pause, Postponed, Session, Standing, StopReason, Trouble};
 use crate::budget::{CAPTCHA_CLOSES_FOR, Operation, RateBudget};
 use crate::clock::later;
@@ -181,6 +182,10 @@ impl Session {
         self.pause = Pause::default();
         if let Some(held) = &mut self.held {
             held.lost = true;
+            let issued_at = issued_at(&held.grant);
+            if let Some(sharing) = &mut self.sharing {
+                sharing.lost = sharing.lost.max(Some(issued_at));
+            }
         }
         self.note();
         if !was_alive {

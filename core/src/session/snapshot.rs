@@ -5,14 +5,15 @@ use alloc::collections::VecDeque;
 
 use jiff::Timestamp;
 
-use super::Session;
+use super::{Identity, Session};
 use crate::budget::{Operation, RateBudget};
 use crate::clock::moved;
 use crate::grant::Grant;
 use crate::stored_session::{Content, History, StoredGrant, StoredSession};
 
-/// The operations whose hour is remembered in a snapshot. Refreshes are too many for it, and far from their limit.
-const REMEMBERED: [Operation; 2] = [Operation::LogIn, Operation::Renew];
+/// The operations whose hour is remembered in a snapshot: those that fail are few. The others are far from their limits,
+/// or those of one session alone.
+const REMEMBERED: [Operation; 1] = [Operation::LogIn];
 
 impl Session {
     /// What has to be kept to go on after a restart: tokens, hosts, lock-outs and what else was learnt, but no password
@@ -48,7 +49,8 @@ impl Session {
             let sent = budget.taken(now, operation).collect::<VecDeque<_>>();
             (!sent.is_empty()).then(|| (Operation::into(operation), sent))
         };
-        let lost = self.held.as_ref().filter(|held| held.lost);
+        let lost = self.held.as_ref().filter(|held| held.lost).map(|held| issued_at(&held.grant));
+        let sharing = self.sharing.as_deref();
         History {
             written_at: Some(now),
             log_ins: self.log_ins.clone(),
@@ -56,7 +58,13 @@ impl Session {
             pause: self.pause.clone(),
             verified_at: self.doubt.verified_at(),
             refused_once: self.refreshes.is_refused_once(),
-            lost_issued_at: lost.map(|held| issued_at(&held.grant)),
+            refresh_outcome_unknown: self.refreshes.outcome_unknown,
+            announced: sharing.and_then(|sharing| sharing.announcement.operation()).map(Operation::into),
+            log_in_name: match &self.identity {
+                Identity::User(credentials) if sharing.is_some() => Some(credentials.name().into()),
+                _ => None,
+            },
+            lost_issued_at: sharing.and_then(|sharing| sharing.lost).max(lost),
         }
     }
 }

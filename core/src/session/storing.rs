@@ -3,10 +3,12 @@
 //! A snapshot without a new grant, such as that of a lock-out, is offered again too, but nothing waits for it.
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use core::time::Duration;
 
 use jiff::Timestamp;
 
+use super::sharing::Announcement;
 use super::{Action, EventKind, ExchangeId, Pause, Session, State};
 use crate::budget::{Operation, RateBudget};
 use crate::clock::later;
@@ -68,11 +70,14 @@ impl Session {
         match &mut self.state {
             State::Storing(storing) if storing.id == id => {
                 let grant = storing.grant.take();
-                let late = storing.taken.filter(|taken| self.is_shared && later(*taken, LATE) < now);
-                // Others take what it says of the clock for as young as the record. A store that is always slow is asked
-                // once more, not for ever.
-                self.unsaved |= late.is_some() && self.stored_late.is_none();
-                self.stored_late = late;
+                let late = storing.taken.filter(|taken| later(*taken, LATE) < now);
+                if let Some(sharing) = &mut self.sharing {
+                    sharing.announcement.stored();
+                    // Others take what it says of the clock for as young as the record. A store that is always slow is
+                    // asked once more, not for ever.
+                    self.unsaved |= late.is_some() && sharing.stored_late.is_none();
+                    sharing.stored_late = late;
+                }
                 self.state = State::Resting;
                 self.store_pause = Pause::default();
                 if let Some((grant, operation)) = grant.map(|grant| *grant) {
@@ -83,16 +88,25 @@ impl Session {
         }
     }
 
-    /// The store has failed, or says nothing.
-    pub(super) fn not_stored(&mut self, now: Timestamp) {
+    /// The store has failed, for a reason that is for the user where it is known, or says nothing.
+    pub(super) fn not_stored(&mut self, now: Timestamp, reason: Option<String>) {
         let longest = self.policy.longest_pause();
         let retry_at = self.store_pause.after_fault(now, Duration::ZERO, longest, &mut self.jitter);
-        self.tell(now, EventKind::StoreFailed { retry_at });
-        if let State::Storing(Storing { taken: Some(taken), .. }) = &self.state
-            && later(*taken, LATE) < now
-        {
-            // It may be there all the same.
-            self.stored_late = Some(*taken);
+        self.tell(
+            now,
+            match reason {
+                Some(reason) => EventKind::StoreUnusable { reason, retry_at },
+                None => EventKind::StoreFailed { retry_at },
+            },
+        );
+        if let Some(sharing) = &mut self.sharing {
+            sharing.announcement = Announcement::default();
+            if let State::Storing(Storing { taken: Some(taken), .. }) = &self.state
+                && later(*taken, LATE) < now
+            {
+                // It may be there all the same.
+                sharing.stored_late = Some(*taken);
+            }
         }
         match &mut self.state {
             State::Storing(storing) if storing.grant.is_some() => {

@@ -4,6 +4,7 @@
 //! Times are those of the clock of whoever wrote it, but for one.
 
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::string::String;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,15 @@ pub(crate) struct History {
     /// Whether the refresh token has been refused, which a second refusal has to confirm.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) refused_once: bool,
+    /// Whether the answer to a refresh was lost: a renewal comes first.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) refresh_outcome_unknown: bool,
+    /// What was about to be sent.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) announced: Option<OperationForm>,
+    /// The name that the user logs in by.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) log_in_name: Option<String>,
     /// When the newest token was issued that the server has said to be dead, in server time.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) lost_issued_at: Option<Timestamp>,

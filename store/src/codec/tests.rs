@@ -52,7 +52,7 @@ fn a_record_is_one_line_and_the_json() {
 #[test]
 fn a_record_of_this_version_is_read_for_ever() {
     let record = "tradovate-auth session 1 plain 00000000000000ff \
-        a560946a638414cf9277a8db37231f9d241277ec6701bf4702495b75277188c6\n{\"version\":1,\"userId\":7}";
+        637b0057f61732c5e84160f1c303d65137959b4d5486779afaff460fd4cb33df\n{\"version\":1,\"userId\":7}";
     assert_eq!(Codec::plain().decode(&name(), record.as_bytes()).unwrap().user_id(), Some(7));
 }
 
@@ -207,8 +207,8 @@ mod sealed {
     #[test]
     fn a_sealed_record_of_this_version_is_read_for_ever() {
         let record = "tradovate-auth session 1 sealed\n\
-            NsSQsFnmqyhE/MSj0ZuxPvTavRtSAoI3QAKTr2Go99o5XWeE0rGWVXbwbXAW\
-            dqmOqs+5fiHGSa77TGFkBUhSsw4i8W1LL9KAdA9IiVLHVs8Zl7ADXw";
+            YWL400q6YyOpY5eMuE2vrsP9UV3MPnIRqR5ugyKWjRdiwezF4/cZCPTGOGxrkHlWmUVo\
+            lvXG8pB+mRhURj3Xasu57nHkzI+DJW6vWx8Gzow7Y0ep4A";
         let codec = Codec::sealed(SealingKey::from_bytes([7; 32]));
         assert_eq!(codec.decode(&name(), record.as_bytes()).unwrap().user_id(), Some(7));
     }

@@ -27,9 +27,9 @@ impl Found {
         revision(&self.record)
     }
 
-    /// How long ago it was written. Where the clock was set back since, no time has passed.
-    pub(super) fn age(&self) -> Duration {
-        SystemTime::now().duration_since(self.modified).unwrap_or_default()
+    /// How long ago it was written; nothing where the clock was set back since.
+    pub(super) fn age(&self) -> Option<Duration> {
+        SystemTime::now().duration_since(self.modified).ok()
     }
 }
 

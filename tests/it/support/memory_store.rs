@@ -94,7 +94,7 @@ impl Store for MemoryStore {
         content.uses.loads += 1;
         Ok(content.record.as_ref().map(|(revision, session, saved)| Stored {
             revision: *revision,
-            age: saved.elapsed(),
+            age: Some(saved.elapsed()),
             session: session.clone(),
         }))
     }

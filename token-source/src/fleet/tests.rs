@@ -15,12 +15,12 @@ fn at(milliseconds: i64) -> Timestamp {
 fn record(revision: u64) -> Option<Stored> {
     let session = Session::new(Environment::demo(), Credentials::new("trader", "password"), 7);
     let session = session.snapshot(at(0), &RateBudget::default());
-    Some(Stored { revision: Revision(revision), age: Duration::ZERO, session: Ok(session) })
+    Some(Stored { revision: Revision(revision), age: None, session: Ok(session) })
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "as it is loaded")]
 fn damaged(revision: u64) -> Option<Stored> {
-    Some(Stored { revision: Revision(revision), age: Duration::ZERO, session: Err(Unreadable::Damaged) })
+    Some(Stored { revision: Revision(revision), age: None, session: Err(Unreadable::Damaged) })
 }
 
 /// One that has looked into the store already.
@@ -37,7 +37,7 @@ fn lead(fleet: &mut Fleet, now: i64, stored: Option<Stored>) -> Seen {
 }
 
 fn step(fleet: &mut Fleet, now: i64, pending: Option<Pending>) -> String {
-    match fleet.step(at(now), pending, LONGEST) {
+    match fleet.step(at(now), pending, false, LONGEST) {
         Step::Rest(until) => format!("rest for {} ms", until.duration_since(at(now)).as_millis()),
         step => format!("{step:?}").to_lowercase(),
     }
@@ -63,6 +63,25 @@ fn a_lease_that_may_run_out_before_an_answer_comes_is_taken_anew_but_good_for_st
     assert_eq!(step(&mut fleet, 22_500, RENEW), "poll");
     assert_eq!(step(&mut fleet, 22_501, RENEW), "lead");
     assert_eq!(step(&mut fleet, 60_000, Some(Pending::Store)), "poll");
+}
+
+#[test]
+fn the_lease_is_kept_as_long_as_a_token_waits_to_be_stored() {
+    let mut fleet = fleet(LogIn::WhenNeeded);
+    lead(&mut fleet, 0, record(2));
+    assert!(matches!(fleet.step(at(1), None, true, LONGEST), Step::Poll));
+    fleet.has_failed(at(1), false, "down".into());
+    assert!(matches!(fleet.step(at(2), None, true, LONGEST), Step::Poll));
+    assert!(matches!(fleet.step(at(3), None, false, LONGEST), Step::Release));
+}
+
+#[test]
+fn a_record_that_is_known_is_not_taken_over_again() {
+    let mut fleet = fleet(LogIn::WhenNeeded);
+    assert!(matches!(fleet.loaded(at(0), record(1)), Seen::Known));
+    assert!(matches!(fleet.loaded(at(0), record(2)), Seen::Record(Some(_))));
+    fleet.saved(Some(Revision(3)));
+    assert!(matches!(fleet.loaded(at(0), record(3)), Seen::Known), "it is this process's own");
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn synchronize(world: &mut World, other: &World) {
     let text = serde_json::to_string(&other.snapshot()).unwrap();
     let age = Duration::try_from(world.now.duration_since(other.now)).unwrap_or_default();
     let stored = serde_json::from_str(&text).unwrap();
-    world.session.synchronize(world.now, Some((stored, age)), &mut world.budget);
+    world.session.synchronize(world.now, Some((stored, Some(age))), &mut world.budget);
     world.write_events();
 }
 
@@ -65,7 +65,7 @@ fn an_older_record_is_not_taken_and_what_is_held_is_stored_again() {
     assert_eq!(pending(&mut holder), Some(Pending::Store));
     holder.run(minutes(71));
     let stored = holder.stored.last().unwrap().clone();
-    holder.session.synchronize(holder.now, Some((stored, Duration::ZERO)), &mut holder.budget);
+    holder.session.synchronize(holder.now, Some((stored, None)), &mut holder.budget);
     assert_eq!(pending(&mut holder), None, "now they agree");
 }
 
@@ -207,13 +207,14 @@ fn a_verification_counts_in_the_ration_of_all() {
 
 #[test]
 fn a_snapshot_that_was_overtaken_is_offered_again_at_once() {
-    let mut world = member(World::user([token_to("one", 80)])).storing([None]);
+    let mut world = member(World::user([token_to("one", 80)])).storing([Some(true), None]);
     world.run(Duration::ZERO);
     let id = world.silent.remove(0);
     assert_eq!(pending(&mut world), None, "it is being stored");
     world.session.store_overtaken(world.now, id);
     assert_eq!(pending(&mut world), Some(Pending::Store));
     insta::assert_snapshot!(world.run(minutes(1)).trace(), @"
+    0.000 store
     0.000 → demo accesstokenrequest
     0.000 store, without a word
     0.000 store
@@ -229,7 +230,7 @@ fn a_refusal_is_told_to_the_others_once() {
     let last_word = world.session.last_word(world.now, &world.budget).unwrap();
     assert!(world.session.last_word(world.now, &world.budget).is_none());
     let mut other = member(World::user([]));
-    other.session.synchronize(world.now, Some((last_word, Duration::ZERO)), &mut other.budget);
+    other.session.synchronize(world.now, Some((last_word, None)), &mut other.budget);
     assert_eq!(other.budget.taken(world.now, Operation::LogIn).count(), 1, "it counts for all");
     let mut alone = World::user([ok(BAD_PASSWORD)]).storing([]);
     alone.run(minutes(1));
@@ -258,8 +259,152 @@ fn a_machine_whose_clock_is_wrong_is_set_right_by_the_age_of_what_it_loads() {
     // It is ten minutes behind, and loads a minute after the snapshot was taken.
     let now = later(start(), minutes(2)).saturating_sub(SignedDuration::from_mins(10)).unwrap();
     let mut other = member(World::user([]));
-    other.session.synchronize(now, Some((stored, minutes(1))), &mut other.budget);
+    other.session.synchronize(now, Some((stored, Some(minutes(1)))), &mut other.budget);
     let usable_until = |world: &World, now| world.session.token(now).unwrap().usable_until;
     let behind = usable_until(&leader, leader.now).duration_since(usable_until(&other, now));
     assert_eq!(behind.as_secs(), 600);
+}
+
+#[test]
+fn no_login_and_no_refresh_is_sent_before_the_store_was_told_of_it() {
+    let mut world = member(World::user([])).storing((0..100).map(|_| Some(false)));
+    world.run(minutes(1));
+    assert!(
+        !world.trace().contains('→'),
+        "a store that can't be written to is no place for a session: {}",
+        world.trace()
+    );
+    let mut app = member(World::app([refreshed("at-1", "rt-1")]));
+    app.run(minutes(1));
+    assert_eq!(app.trace().matches("store").count(), 2, "{}", app.trace());
+    assert!(app.trace().find("store") < app.trace().find('→'), "{}", app.trace());
+    let mut alone = World::user([token_to("one", 80)]).storing([]);
+    alone.run(minutes(1));
+    assert_eq!(alone.trace().matches("store").count(), 1, "{}", alone.trace());
+}
+
+#[test]
+fn whoever_comes_after_a_crash_counts_the_login_that_was_announced_and_renews_before_the_refresh() {
+    let mut crashed = member(World::user([Answer::Silence]));
+    crashed.run(Duration::ZERO);
+    let announced = crashed.stored.last().unwrap().clone();
+    let mut next = member(World::user([]));
+    for _ in 0..3 {
+        next.session.synchronize(next.now, Some((announced.clone(), None)), &mut next.budget);
+    }
+    assert_eq!(next.session.log_ins.earliest(next.now), next.now, "one, however often it is read");
+    next.session.log_ins.count(next.now);
+    next.session.log_ins.count(next.now);
+    assert!(next.session.log_ins.earliest(next.now) > next.now, "three in all");
+
+    let mut crashed = member(World::app([refreshed("at-1", "rt-1"), Answer::Silence]));
+    crashed.run(minutes(65));
+    let announced = crashed.stored.last().unwrap().clone();
+    let mut next = in_step(member(World::app([])), 65, &crashed);
+    next.session.synchronize(next.now, Some((announced, None)), &mut next.budget);
+    assert_eq!(pending(&mut next), Some(Pending::Send(Operation::Renew)));
+}
+
+#[test]
+fn a_token_that_waits_to_be_stored_is_told_of() {
+    let mut world = member(World::user([token_to("one", 80)])).storing([Some(true), Some(false)]);
+    world.run(Duration::ZERO);
+    assert!(world.session.has_unstored_grant());
+    world.run(minutes(1));
+    assert!(!world.session.has_unstored_grant() && world.token().is_some());
+}
+
+#[test]
+fn the_session_of_another_user_is_not_taken_over_though_nothing_is_held() {
+    let mut other = member(World::user([token_to("one", 80)]));
+    other.run(minutes(1));
+    let session = Session::new(Environment::demo(), Credentials::new("somebody else", "password"), 7);
+    let mut world = in_step(member(World::of(session, [])), 1, &other);
+    assert_eq!((world.token(), pending(&mut world)), (None, Some(Pending::Send(Operation::LogIn))));
+    let mut replaced = in_step(member(World::user([])), 1, &other);
+    replaced.session.replace_credentials(Credentials::new("somebody else", "password"));
+    synchronize(&mut replaced, &other);
+    assert_eq!(replaced.token(), None);
+}
+
+#[test]
+fn a_newer_access_token_brings_no_older_refresh_token_back() {
+    let mut old = member(World::app(first_two()));
+    old.run(minutes(1));
+    let mut refresher = member(World::app(first_two()));
+    refresher.run(minutes(66));
+    assert_eq!(refresh_token(&refresher), "rt-2");
+    let mut renewer = in_step(member(World::app([token_to("renewed", 200)])), 67, &old);
+    renewer.reject(401, "Expired Access Token");
+    renewer.run(minutes(67));
+    refresher.now = later(start(), minutes(68));
+    synchronize(&mut refresher, &renewer);
+    assert_eq!((refresher.token().as_deref(), refresh_token(&refresher).as_str()), (Some("renewed"), "rt-2"));
+    assert_eq!(pending(&mut refresher), Some(Pending::Store), "the others get it back");
+}
+
+#[test]
+fn a_dead_token_is_not_brought_back_by_one_that_has_not_heard_of_its_death() {
+    let mut unaware = member(World::user([token_to("one", 80)]));
+    unaware.run(minutes(1));
+    let mut leader = in_step(member(World::user([status(401, DEAD), Answer::Silence])), 1, &unaware);
+    leader.reject(401, DEAD);
+    leader.run(minutes(1));
+    let mut fresh = in_step(member(World::user([status(500, "")])), 2, &leader);
+    fresh.run(minutes(2));
+    let mut next = in_step(member(World::user([])), 2, &fresh);
+    synchronize(&mut next, &unaware);
+    assert_eq!(next.token(), None);
+    assert!(matches!(pending(&mut next), None | Some(Pending::Send(Operation::LogIn))));
+}
+
+#[test]
+fn a_single_refusal_and_a_lost_refresh_are_those_of_all() {
+    let mut leader = member(World::app([refreshed("at-1", "rt-1"), ok(INVALID_GRANT)]));
+    // A second before its second try.
+    leader.run(Duration::from_secs(3873));
+    let mut other = in_step(member(World::app([ok(INVALID_GRANT), token_to("renewed", 200)])), 66, &leader);
+    other.session.synchronize(other.now, Some((leader.snapshot(), None)), &mut other.budget);
+    other.run(minutes(66));
+    assert_eq!(other.trace().matches("oauthtoken (rt-1)").count(), 1, "{}", other.trace());
+    assert!(other.trace().contains("refused"), "{}", other.trace());
+
+    let mut leader = member(World::app([refreshed("at-1", "rt-1"), Answer::Failure(Failure::MaybeSent)]));
+    leader.run(Duration::from_millis(3_872_500));
+    let mut other = in_step(member(World::app([])), 70, &leader);
+    assert_eq!(pending(&mut other), Some(Pending::Send(Operation::Renew)), "{}", leader.trace());
+}
+
+#[test]
+fn other_credentials_are_tried_though_the_old_ones_were_refused() {
+    let mut world = member(World::user([token_to("one", 80), status(401, DEAD), ok(BAD_PASSWORD)]));
+    world.run(minutes(1));
+    world.reject(401, DEAD);
+    world.run(minutes(2));
+    assert_eq!(pending(&mut world), None);
+    let record = world.stored.last().unwrap().clone();
+    world.session.replace_credentials(Credentials::new("trader", "another password"));
+    world.session.synchronize(world.now, Some((record, None)), &mut world.budget);
+    assert_eq!(pending(&mut world), Some(Pending::Send(Operation::LogIn)));
+}
+
+#[test]
+fn what_was_forgotten_here_is_not_taken_from_others() {
+    let mut other = member(World::user([token_to("one", 80)]));
+    other.run(minutes(1));
+    let mut world = in_step(member(World::user([])), 1, &other);
+    world.session.forget(world.now);
+    synchronize(&mut world, &other);
+    assert!(matches!(world.session.stop_reason(), Some(StopReason::Forgotten)));
+}
+
+#[test]
+fn why_a_snapshot_was_not_stored_is_told_where_it_is_known() {
+    let mut world = member(World::user([token_to("one", 80)])).storing([Some(true), None]);
+    world.run(Duration::ZERO);
+    let id = world.silent.remove(0);
+    world.session.store_failed_because(world.now, id, "the disk is full".into());
+    world.write_events();
+    assert!(world.trace().contains("the disk is full"), "{}", world.trace());
+    assert!(world.session.has_unstored_grant());
 }

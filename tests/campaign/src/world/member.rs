@@ -89,7 +89,7 @@ impl World<'_> {
         let pending = session.pending(local, budget);
         let step = match session.last_word(local, budget).filter(|_| member.fleet.leads()) {
             Some(snapshot) => Step::Save(snapshot, member.fleet.known()),
-            None => member.fleet.step(local, pending, LONGEST),
+            None => member.fleet.step(local, pending, session.has_unstored_grant(), LONGEST),
         };
         let fence = member.lease.take_if(|_| matches!(step, Step::Lead | Step::Release));
         match step {

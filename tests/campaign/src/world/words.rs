@@ -118,7 +118,7 @@ impl World<'_> {
                 });
                 let stored = record.map(|(record, age)| Stored {
                     revision: record.revision,
-                    age,
+                    age: Some(age),
                     session: match serde_json::from_str(&record.text) {
                         Ok(session) if !record.is_damaged => Ok(session),
                         _ => Err(Unreadable::Damaged),
@@ -128,7 +128,7 @@ impl World<'_> {
             }
             Err(reason) => {
                 member.fleet.released();
-                (member.fleet.has_failed(local, reason), None)
+                (member.fleet.has_failed(local, lease.is_some(), reason), None)
             }
         };
         match seen {
@@ -146,7 +146,7 @@ impl World<'_> {
                 self.resumes(number);
             }
             Seen::Trouble { reason, is_new, retry_at } if is_new => session.store_unusable(local, reason, retry_at),
-            Seen::Trouble { .. } => {}
+            Seen::Trouble { .. } | Seen::Known => {}
         }
     }
 
