@@ -36,7 +36,7 @@ pub struct Fleet {
     leads_until: Option<Timestamp>,
     /// Whether the session may log in, by what was last loaded.
     may_log_in: bool,
-    /// When the store was first seen to hold nothing.
+    /// When the store was first seen to hold nothing, with its lease taken.
     empty_since: Option<Timestamp>,
     /// Why and until when the store is left alone.
     rest: Option<Timestamp>,
@@ -230,8 +230,12 @@ impl Fleet {
         let Some(stored) = stored else {
             self.is_well(false);
             self.known = None;
-            let since = *self.empty_since.get_or_insert(now);
-            self.may_log_in = self.log_in != LogIn::Never && after(since, BELIEVED_EMPTY_AFTER) <= now;
+            // Those that hold what it has lost are told when the lease is taken, by some stores only then.
+            if self.leads() {
+                self.empty_since.get_or_insert(now);
+            }
+            let is_believed = self.empty_since.is_some_and(|since| after(since, BELIEVED_EMPTY_AFTER) <= now);
+            self.may_log_in = self.log_in != LogIn::Never && is_believed;
             return Seen::Record(None);
         };
         self.empty_since = None;

@@ -102,7 +102,8 @@ pub(crate) fn name() -> SessionName {
 pub(crate) fn session(user: i64) -> StoredSession {
     let text = format!(
         r#"{{"version":1,"workedBefore":true,"userId":{user},"access":{{"token":"canary-access",
-        "issuedAt":"2026-11-24T14:00:00Z","expiresAt":"2026-11-24T15:20:00Z"}}}}"#
+        "issuedAt":"2026-11-24T14:00:00Z","expiresAt":"2026-11-24T15:20:00Z"}},
+        "history":{{"writtenAt":"2026-11-24T14:00:01Z"}}}}"#
     );
     serde_json::from_str(&text).unwrap()
 }

@@ -151,7 +151,9 @@ pub(crate) fn a_record_that_is_damaged_is_told(form: Form) {
     let server = Server::start();
     let party = form.party(&server.url());
     let revision = party.saved(1, None);
-    redis::cmd("HSET").arg(record()).arg("session").arg(b"{\xff").exec(&mut server.raw()).unwrap();
+    let mut damaged: Vec<u8> = redis::cmd("HGET").arg(record()).arg("session").query(&mut server.raw()).unwrap();
+    *damaged.last_mut().unwrap() ^= 1;
+    redis::cmd("HSET").arg(record()).arg("session").arg(damaged).exec(&mut server.raw()).unwrap();
     let stored = party.load().unwrap().unwrap();
     assert_eq!(stored.revision, revision);
     assert_eq!(stored.session.unwrap_err(), Unreadable::Damaged);

@@ -110,7 +110,9 @@ fn a_store_is_looked_into_at_first_and_when_it_may_have_changed() {
 
 #[test]
 fn an_empty_store_is_believed_after_a_second_without_the_lease() {
-    let mut fleet = fleet(LogIn::WhenNeeded);
+    let mut fleet = Fleet::new(LogIn::WhenNeeded);
+    fleet.loaded(at(-5000), None);
+    assert_eq!(step(&mut fleet, 0, LOG_IN), "lead", "which those hear of who still hold what it has lost");
     lead(&mut fleet, 0, None);
     assert_eq!(step(&mut fleet, 0, LOG_IN), "release");
     fleet.released();
