@@ -79,7 +79,9 @@ impl Session {
 
     /// Whether a login or a refresh has first to be told to those that share the session.
     pub(super) fn is_to_be_announced(&self, operation: Operation) -> bool {
+        // What others have stored is not written over for a code, which may bring nothing.
         matches!(operation, Operation::LogIn | Operation::Refresh)
+            && self.code.is_none()
             && self.sharing.as_ref().is_some_and(|sharing| sharing.announcement != Announcement::Stored(operation))
     }
 

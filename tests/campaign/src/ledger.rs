@@ -48,6 +48,8 @@ struct Remembered {
     misled_by: SignedDuration,
     kept: Kept,
     ahead: SignedDuration,
+    /// By how much its clock was set forward since it last compared it.
+    jumped: SignedDuration,
     uncertain: SignedDuration,
     user: Option<i64>,
     worked: bool,

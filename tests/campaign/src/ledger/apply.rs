@@ -58,9 +58,10 @@ impl Ledger {
                 let (ahead, uncertain) = (known.ahead, known.uncertain);
                 let (user, worked) = (known.user, known.worked);
                 let (at, late_by, misled_by) = (record.at, SignedDuration::ZERO, known.misled_by);
+                let jumped = record.local.duration_since(record.at) - known.ahead;
                 self.snapshots.insert(
                     *number,
-                    Remembered { at, late_by, misled_by, kept: *kept, ahead, uncertain, user, worked },
+                    Remembered { at, late_by, misled_by, kept: *kept, ahead, jumped, uncertain, user, worked },
                 );
             }
             What::Synchronized { kept: Some((number, kept)), .. } => self.adopt(record, *number, kept),
@@ -116,15 +117,17 @@ impl Ledger {
         let Some(fleet) = self.of(record).fleet.map(|fleet| &self.fleets[fleet]) else { return };
         let of_others = fleet.user;
         // Whoever was misled misleads others.
-        let late_by = self.snapshots.get(&number).map_or(SignedDuration::ZERO, |found| found.late_by + found.misled_by);
+        let found = self.snapshots.get(&number);
+        let late_by = found.map_or(SignedDuration::ZERO, |found| found.late_by + found.misled_by);
+        let jumped = found.map_or(SignedDuration::ZERO, |found| found.jumped);
         let known = &mut self.programs[record.program];
         // What it has loaded grows old while it is paused.
         let grown = known.pause.filter(|(until, _)| record.at <= *until + SignedDuration::from_secs(1));
         let late_by = late_by + grown.map_or(SignedDuration::ZERO, |(_, lasts)| lasts);
         known.user = of_others.or(known.user);
         known.worked |= kept.access.is_some();
-        // It takes the server's clock from the store.
-        (known.ahead, known.uncertain) = (record.local.duration_since(record.at), SignedDuration::ZERO);
+        // It takes the server's clock from the store: as whoever wrote that takes it, whose clock may have been set.
+        (known.ahead, known.uncertain) = (record.local.duration_since(record.at) - jumped, SignedDuration::ZERO);
         (known.has_compared, known.misled_by) = (true, late_by);
         if let Some((access, end)) = kept.access {
             let life = self.issued.get(&access).map(|(_, life)| *life).unwrap_or_default();

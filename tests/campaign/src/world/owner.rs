@@ -43,6 +43,7 @@ impl World<'_> {
             None => {
                 let session = self.programs[number].blank();
                 self.programs[number].session = Some(session);
+                self.programs[number].refresh = None;
                 self.record(number, What::Started(None));
             }
         }
