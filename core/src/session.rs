@@ -120,7 +120,7 @@ pub struct Session {
     state: State,
     /// Exchanges that were given up: an answer may still come, and may hold the only copy of a refresh token.
     late: Vec<Exchange>,
-    next_id: u64,
+    next_id: u32,
     last_sent: ExchangeId,
     held: Option<Held>,
     generation: u64,

@@ -10,7 +10,7 @@ use crate::stored_session::StoredSession;
 
 /// Names one request or one store; what is told about another changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ExchangeId(pub(super) u64);
+pub struct ExchangeId(pub(super) u32);
 
 /// What the driver of a session is to do next.
 #[derive(Debug)]

@@ -129,7 +129,7 @@ impl Lab {
             }
             Step::ClockGoesBack => {
                 let before = crate::clock::earlier(self.now, minutes(30));
-                self.session.stored(before, ExchangeId(u64::MAX));
+                self.session.stored(before, ExchangeId(u32::MAX));
                 let _ = self.session.token(before);
             }
             Step::AdoptOld { which } => {
