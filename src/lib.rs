@@ -41,6 +41,11 @@
 //!
 //! Single calls without a session are `Client` of either module.
 //!
+//! # Several processes
+//! `TokenSource::shared` of either module keeps one login for all processes that share a store: `store::FileStore` on one
+//! machine (feature `file`), `redis::RedisStore` on many (feature `redis`), or one of your own, which implements `store::Store`
+//! or `store::AsyncStore`. The examples `shared` and `shared_async` are whole programs.
+//!
 //! # The user's browser
 //! An [`AuthorizationRequest`] of an [`OAuthApp`] begins a login, the redirect brings a code, and
 //! `TokenSource::from_code` of either module goes on from there; the examples `oauth_login` and `oauth_web_server` are whole

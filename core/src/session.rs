@@ -21,9 +21,10 @@
 //!           a late refresh, without a store
 //! ```
 //!
-//! Three edges are not drawn. A lock-out, a ticket or a refusal that is worth storing takes *Resting* through *Storing*
+//! Four edges are not drawn. A lock-out, a ticket or a refusal that is worth storing takes *Resting* through *Storing*
 //! and back, whatever the store says. The answer to a request that was given up may come late, in any state, and is
-//! taken unless it has been superseded. `forget` leads from every state to *Stopped*.
+//! taken unless it has been superseded. `forget` leads from every state to *Stopped*. With a store that processes share, a
+//! login or a refresh goes from *Resting* through *Storing* before it is sent, so that the others know of it.
 //!
 //! A token that is held is handed out in every state but *Stopped*, until shortly before its expiry.
 
