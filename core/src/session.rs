@@ -348,10 +348,7 @@ impl Session {
 
     /// A snapshot could not be stored: it is offered again after a pause.
     pub fn store_failed(&mut self, now: Timestamp, id: ExchangeId) {
-        let now = self.advance(now);
-        if matches!(&self.state, State::Storing(storing) if storing.id == id) {
-            self.not_stored(now, None);
-        }
+        self.has_not_been_stored(now, id, None);
     }
 
     /// The token to call with, where one is held and good.

@@ -1,12 +1,11 @@
 //! Where a token source stores its session: in a hook of the owner's, or in a store that other processes use too.
 
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tradovate_auth_core::StoredSession;
 use tradovate_auth_store::{AsyncStore, Revision, SessionName, Stored};
-use tradovate_auth_token_source as shared;
+use tradovate_auth_token_source::{self as shared, LeaseSlot, in_full};
 
 /// Why a snapshot could not be stored.
 pub type StoreError = Box<dyn std::error::Error + Send + Sync>;
@@ -65,24 +64,16 @@ pub(crate) trait SharedStore: Send + Sync {
 pub(crate) struct InStore<S: AsyncStore> {
     store: S,
     name: SessionName,
-    lease: Mutex<Option<S::Lease>>,
+    lease: LeaseSlot<S::Lease>,
 }
 
 impl<S: AsyncStore> InStore<S> {
     pub(crate) fn new(store: S, name: SessionName) -> Self {
-        Self { store, name, lease: Mutex::new(None) }
-    }
-
-    fn take_lease(&self) -> Option<S::Lease> {
-        self.lease.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    fn put_lease(&self, lease: Option<S::Lease>) {
-        *self.lease.lock().unwrap_or_else(PoisonError::into_inner) = lease;
+        Self { store, name, lease: LeaseSlot::default() }
     }
 
     async fn give_back(&self) {
-        if let Some(lease) = self.take_lease() {
+        if let Some(lease) = self.lease.take() {
             // It runs out by itself.
             let _ = self.store.release(&self.name, lease).await;
         }
@@ -93,28 +84,28 @@ impl<S: AsyncStore> SharedStore for InStore<S> {
     fn lead(&self, time: Duration) -> Answer<'_, (bool, Option<Stored>)> {
         Box::pin(async move {
             self.give_back().await;
-            let lease = self.store.lease(&self.name, time).await.map_err(in_full)?;
+            let lease = self.store.lease(&self.name, time).await.map_err(|error| in_full(&error))?;
             let is_ours = lease.is_some();
-            self.put_lease(lease);
+            self.lease.put(lease);
             match self.store.load(&self.name).await {
                 Ok(stored) => Ok((is_ours, stored)),
                 Err(error) => {
                     self.give_back().await;
-                    Err(in_full(error))
+                    Err(in_full(&error))
                 }
             }
         })
     }
 
     fn load(&self) -> Answer<'_, Option<Stored>> {
-        Box::pin(async move { self.store.load(&self.name).await.map_err(in_full) })
+        Box::pin(async move { self.store.load(&self.name).await.map_err(|error| in_full(&error)) })
     }
 
     fn save(&self, session: StoredSession, known: Option<Revision>) -> Answer<'_, Option<Revision>> {
         Box::pin(async move {
-            let Some(lease) = self.take_lease() else { return Ok(None) };
-            let saved = self.store.save(&self.name, &session, known, &lease).await.map_err(in_full);
-            self.put_lease(Some(lease));
+            let Some(lease) = self.lease.take() else { return Ok(None) };
+            let saved = self.store.save(&self.name, &session, known, &lease).await.map_err(|error| in_full(&error));
+            self.lease.put(Some(lease));
             saved
         })
     }
@@ -127,20 +118,6 @@ impl<S: AsyncStore> SharedStore for InStore<S> {
     }
 
     fn changed(&self, known: Option<Revision>, time: Duration) -> Answer<'_, ()> {
-        Box::pin(async move { self.store.changed(&self.name, known, time).await.map_err(in_full) })
+        Box::pin(async move { self.store.changed(&self.name, known, time).await.map_err(|error| in_full(&error)) })
     }
-}
-
-/// An error with what has led to it.
-fn in_full(error: impl std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }

@@ -1,11 +1,10 @@
 //! Where a token source stores its session: in a hook of the owner's, or in a store that other processes use too.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tradovate_auth_core::StoredSession;
 use tradovate_auth_store::{Revision, SessionName, Store, Stored};
-use tradovate_auth_token_source as shared;
+use tradovate_auth_token_source::{self as shared, LeaseSlot, in_full};
 
 /// Why a snapshot could not be stored.
 pub type StoreError = Box<dyn std::error::Error + Send + Sync>;
@@ -60,66 +59,44 @@ pub(crate) trait SharedStore: Send + Sync {
 pub(crate) struct InStore<S: Store> {
     store: S,
     name: SessionName,
-    lease: Mutex<Option<S::Lease>>,
+    lease: LeaseSlot<S::Lease>,
 }
 
 impl<S: Store> InStore<S> {
     pub(crate) fn new(store: S, name: SessionName) -> Self {
-        Self { store, name, lease: Mutex::new(None) }
-    }
-
-    fn take_lease(&self) -> Option<S::Lease> {
-        self.lease.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    fn put_lease(&self, lease: Option<S::Lease>) {
-        *self.lease.lock().unwrap_or_else(PoisonError::into_inner) = lease;
+        Self { store, name, lease: LeaseSlot::default() }
     }
 }
 
 impl<S: Store> SharedStore for InStore<S> {
     fn lead(&self, time: Duration) -> Result<(bool, Option<Stored>), String> {
         self.release();
-        let lease = self.store.lease(&self.name, time).map_err(in_full)?;
+        let lease = self.store.lease(&self.name, time).map_err(|error| in_full(&error))?;
         let is_ours = lease.is_some();
-        self.put_lease(lease);
+        self.lease.put(lease);
         let loaded = self.load().inspect_err(|_| self.release())?;
         Ok((is_ours, loaded))
     }
 
     fn load(&self) -> Result<Option<Stored>, String> {
-        self.store.load(&self.name).map_err(in_full)
+        self.store.load(&self.name).map_err(|error| in_full(&error))
     }
 
     fn save(&self, session: &StoredSession, known: Option<Revision>) -> Result<Option<Revision>, String> {
-        let Some(lease) = self.take_lease() else { return Ok(None) };
-        let saved = self.store.save(&self.name, session, known, &lease).map_err(in_full);
-        self.put_lease(Some(lease));
+        let Some(lease) = self.lease.take() else { return Ok(None) };
+        let saved = self.store.save(&self.name, session, known, &lease).map_err(|error| in_full(&error));
+        self.lease.put(Some(lease));
         saved
     }
 
     fn release(&self) {
-        if let Some(lease) = self.take_lease() {
+        if let Some(lease) = self.lease.take() {
             // It runs out by itself.
             let _ = self.store.release(&self.name, lease);
         }
     }
 
     fn changed(&self, known: Option<Revision>, time: Duration) -> Result<(), String> {
-        self.store.changed(&self.name, known, time).map_err(in_full)
+        self.store.changed(&self.name, known, time).map_err(|error| in_full(&error))
     }
-}
-
-/// An error with what has led to it.
-fn in_full(error: impl std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }

@@ -94,14 +94,13 @@ impl Session {
     }
 
     /// When the newest token was issued that is held, or waits to be stored.
-    pub(super) fn newest_issue(&self) -> Option<Timestamp> {
+    fn newest_issue(&self) -> Option<Timestamp> {
         self.held.as_ref().map(|held| issued_at(&held.grant)).max(self.waiting().map(issued_at))
     }
 
-    /// Whether a refresh token is newer than any that is held, or waits to be stored.
-    fn is_newer(&self, refresh: &RefreshGrant) -> bool {
-        let waiting = self.waiting().and_then(|waiting| waiting.refresh.as_ref());
-        waiting.or(self.refresh.as_ref()).is_none_or(|own| refresh.issued_at > own.issued_at)
+    /// The newest refresh token that is held, or waits to be stored.
+    fn newest_refresh(&self) -> Option<&RefreshGrant> {
+        self.waiting().and_then(|waiting| waiting.refresh.as_ref()).or(self.refresh.as_ref())
     }
 
     /// The ticket and the refresh token of a snapshot whose access token is no other one.
@@ -114,9 +113,9 @@ impl Session {
 
     /// A refresh token where it is newer, whatever the access token is that came with it.
     fn take_refresh(&mut self, refresh: Option<RefreshGrant>) {
-        let Some(refresh) =
-            refresh.filter(|refresh| self.is_newer(refresh) && matches!(self.identity, Identity::App(_)))
-        else {
+        let is_newer =
+            |refresh: &RefreshGrant| self.newest_refresh().is_none_or(|own| refresh.issued_at > own.issued_at);
+        let Some(refresh) = refresh.filter(|_| matches!(self.identity, Identity::App(_))).filter(is_newer) else {
             return;
         };
         if let State::Storing(Storing { grant: Some(waiting), .. }) = &mut self.state {
@@ -133,10 +132,9 @@ impl Session {
     fn take_grant(&mut self, now: Timestamp, content: Content) {
         self.ticket = content.postponed.map(Box::new);
         // What waits to be stored is older, but for the only copy of a refresh token.
-        let takes_refresh = content.refresh.as_ref().is_some_and(|stored| {
-            let own = self.waiting().and_then(|waiting| waiting.refresh.as_ref()).or(self.refresh.as_ref());
-            own.is_none_or(|own| stored.issued_at >= own.issued_at)
-        });
+        let is_no_older =
+            |stored: &RefreshGrant| self.newest_refresh().is_none_or(|own| stored.issued_at >= own.issued_at);
+        let takes_refresh = content.refresh.as_ref().is_some_and(is_no_older);
         let newer_refresh = self.waiting().and_then(|waiting| waiting.refresh.clone()).filter(|_| !takes_refresh);
         if self.waiting().is_some() {
             self.state = State::Resting;

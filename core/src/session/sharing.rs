@@ -120,8 +120,8 @@ impl Session {
     }
 
     /// Brings the session in step with what is stored at this moment, and was saved so long ago by the store's own clock, if
-    /// it has one; or with a store that holds nothing. As [`adopt`](Self::adopt), but the times in the snapshot may be those of another
-    /// machine's clock, and what is held and not stored is offered to the store again.
+    /// it has one; or with a store that holds nothing. As [`adopt`](Self::adopt), but the times in the snapshot may be those
+    /// of another machine's clock, and what is held and not stored is offered to the store again.
     pub fn synchronize(
         &mut self,
         now: Timestamp,
@@ -208,10 +208,7 @@ impl Session {
 
     /// As [`store_failed`](Self::store_failed), with a reason for the user.
     pub fn store_failed_because(&mut self, now: Timestamp, id: ExchangeId, reason: String) {
-        let now = self.advance(now);
-        if matches!(&self.state, State::Storing(storing) if storing.id == id) {
-            self.not_stored(now, Some(reason));
-        }
+        self.has_not_been_stored(now, id, Some(reason));
     }
 
     /// The store can't be reached, or what it holds can't be read: it is looked at again at `retry_at`. The reason is for

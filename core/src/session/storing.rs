@@ -88,6 +88,13 @@ impl Session {
         }
     }
 
+    pub(super) fn has_not_been_stored(&mut self, now: Timestamp, id: ExchangeId, reason: Option<String>) {
+        let now = self.advance(now);
+        if matches!(&self.state, State::Storing(storing) if storing.id == id) {
+            self.not_stored(now, reason);
+        }
+    }
+
     /// The store has failed, for a reason that is for the user where it is known, or says nothing.
     pub(super) fn not_stored(&mut self, now: Timestamp, reason: Option<String>) {
         let longest = self.policy.longest_pause();
