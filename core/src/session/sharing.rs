@@ -168,11 +168,12 @@ impl Session {
                 |known: &SignedDuration| (SignedDuration::ZERO..=ON_ITS_WAY).contains(&(known.saturating_sub(offset)));
             self.clock = ServerClock::with_offset(known.filter(is_close).unwrap_or(offset));
         }
-        let History { announced, refused_once, refresh_outcome_unknown, .. } = content.history;
+        let History { written_at: announced_at, announced, refused_once, refresh_outcome_unknown, .. } =
+            content.history;
         let presented = content.refresh.clone();
         self.take_over(now, content, budget);
         if announced == Some(OperationForm::AccessTokenRequest) {
-            self.log_ins.learn_of_one(written_at.unwrap_or(now));
+            self.log_ins.learn_of_one(announced_at.unwrap_or(now));
         }
         let is_own = |presented: &RefreshGrant| {
             self.refresh.as_ref().is_some_and(|own| own.token.expose() == presented.token.expose())

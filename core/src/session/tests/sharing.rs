@@ -296,6 +296,13 @@ fn whoever_comes_after_a_crash_counts_the_login_that_was_announced_and_renews_be
     next.session.log_ins.count(next.now);
     next.session.log_ins.count(next.now);
     assert!(next.session.log_ins.earliest(next.now) > next.now, "three in all");
+    // On a machine that is ten minutes behind, a minute later.
+    let now = later(start(), minutes(1)).saturating_sub(SignedDuration::from_mins(10)).unwrap();
+    let mut behind = member(World::user([]));
+    behind.session.synchronize(now, Some((announced, Some(minutes(1)))), &mut behind.budget);
+    behind.session.log_ins.count(now);
+    behind.session.log_ins.count(now);
+    assert_eq!(behind.session.log_ins.earliest(now), later(now, minutes(59)));
 
     let mut crashed = member(World::app([refreshed("at-1", "rt-1"), Answer::Silence]));
     crashed.run(minutes(65));
