@@ -415,3 +415,80 @@ fn why_a_snapshot_was_not_stored_is_told_where_it_is_known() {
     assert!(world.trace().contains("the disk is full"), "{}", world.trace());
     assert!(world.session.has_unstored_grant());
 }
+
+#[test]
+fn a_token_that_was_just_taken_over_is_not_lost_with_the_one_before_it() {
+    let mut leader = member(World::user([token_to("one", 80), status(401, DEAD), token_to("two", 90)]));
+    leader.run(minutes(10));
+    let mut other = in_step(member(World::user([])), 10, &leader);
+    leader.reject(401, DEAD);
+    leader.run(minutes(11));
+    other.now = leader.now;
+    synchronize(&mut other, &leader);
+    assert_eq!((other.token().as_deref(), pending(&mut other)), (Some("two"), None));
+}
+
+#[test]
+fn an_overdue_exchange_says_nothing_about_the_token_that_others_have_got_meanwhile() {
+    let mut leader = member(World::user([token_to("one", 80), token_to("two", 160)]));
+    leader.run(minutes(1));
+    let mut other = in_step(member(World::user([Answer::Silence])), 1, &leader);
+    other.run(minutes(65));
+    leader.run(minutes(65));
+    other.now = later(start(), minutes(67));
+    synchronize(&mut other, &leader);
+    other.run(minutes(68));
+    assert_eq!(other.token().as_deref(), Some("two"));
+    assert!(!other.trace().contains("failed"), "{}", other.trace());
+}
+
+#[test]
+fn a_pause_holds_for_those_that_have_no_token_either() {
+    let mut leader = member(World::user([status(500, "")]));
+    leader.run(Duration::ZERO);
+    let mut other = member(World::user([]));
+    synchronize(&mut other, &leader);
+    assert_eq!(pending(&mut other), None);
+}
+
+#[test]
+fn what_is_pending_without_word_of_the_store_is_what_a_poll_would_do() {
+    let works = [Some(true), Some(true), None];
+    let mut world = member(World::user([token_to("one", 80), status(500, ""), token_to("two", 160)])).storing(works);
+    world.run(minutes(65));
+    assert!(world.trace().ends_with("store, without a word"), "{}", world.trace());
+    world.now = later(start(), minutes(67));
+    assert_eq!(pending(&mut world), Some(Pending::Send(Operation::Renew)));
+    assert!(matches!(world.session.poll(world.now, &mut world.budget), Action::Send { .. }));
+}
+
+#[test]
+fn a_pause_of_one_that_never_had_a_token_holds_where_the_last_one_has_ended() {
+    let mut other = member(World::user([token_to("one", 80)]));
+    other.run(minutes(1));
+    let mut fresh = member(World::user([status(500, "")]));
+    fresh.now = later(start(), minutes(81));
+    fresh.run(minutes(81));
+    other.now = fresh.now;
+    assert_eq!(pending(&mut other), Some(Pending::Send(Operation::LogIn)));
+    synchronize(&mut other, &fresh);
+    assert_eq!(pending(&mut other), None);
+}
+
+#[test]
+fn a_snapshot_that_was_long_on_its_way_is_stored_anew_once() {
+    let mut world = member(World::user([token_to("one", 80)])).storing([Some(true), None]);
+    world.run(Duration::ZERO);
+    for expected in [Some(Pending::Store), None] {
+        let id = match world.silent.pop() {
+            Some(id) => id,
+            None => match world.session.poll(world.now, &mut world.budget) {
+                Action::Store { id, .. } => id,
+                action => panic!("{action:?}"),
+            },
+        };
+        world.now = later(world.now, Duration::from_secs(11));
+        world.session.stored(world.now, id);
+        assert_eq!(pending(&mut world), expected);
+    }
+}
