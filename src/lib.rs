@@ -60,6 +60,7 @@
 //! # Where to find what
 //! The page of [`tradovate_auth_core`] is a guided tour of the protocol's types, all of which are here too.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

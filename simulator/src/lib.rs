@@ -25,6 +25,7 @@
 //! returned `Server` lives, and the binary
 //! `tradovate-auth-simulator` (feature `cli`, default) does so for programs in any language.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),

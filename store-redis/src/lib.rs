@@ -62,6 +62,7 @@
 //! process's provider of cryptography. Where a program has installed none by the first connection, the store does:
 //! `ring` with the feature `blocking`, else `aws-lc-rs`.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![cfg_attr(

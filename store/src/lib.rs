@@ -17,6 +17,7 @@
 //! - `tokio`: `FileStore` is an [`AsyncStore`], too.
 //! - `seal`: `SealingKey`, with which records are encrypted, and only such are read.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

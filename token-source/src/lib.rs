@@ -1,9 +1,8 @@
-//! What the token sources of the transports have in common: a session that threads or tasks share, the clock it runs
-//! by, the randomness it needs, the tokens it hands out, and the settings a process may give it.
+//! Internal to `tradovate-auth`: use the crate `tradovate-auth` instead. This interface changes without notice.
 //!
-//! There is no HTTP in here and nothing waits: the transports carry the requests and do the waiting. Programs use
-//! `TokenSource` of `tradovate-auth-ureq` or `tradovate-auth-reqwest`, which re-export what they need; this crate is not meant
-//! to be used directly.
+//! It contains what the blocking and the async `TokenSource` share: a session that threads or tasks use together, the
+//! clock it runs by, the tokens it hands out, and the settings of a process. It contains no HTTP and never waits; the
+//! transports send the requests and wait.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
