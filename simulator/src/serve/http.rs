@@ -1,15 +1,23 @@
 //! From a socket to the simulator and back.
 
-use std::{future::IntoFuture, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
 
-use axum::{
-    Router,
-    body::{Body, to_bytes},
-    extract::{ConnectInfo, Request, State},
-    http::StatusCode,
-    response::{IntoResponse, Response},
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{
+    body::{Bytes, Incoming},
+    server::conn::http1,
+    service::service_fn,
 };
-use tokio::{net::TcpListener, sync::oneshot, time::timeout};
+use hyper_util::{
+    rt::TokioIo,
+    server::graceful::{GracefulShutdown, Watcher},
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+    time::{sleep, timeout},
+};
 
 use super::{Front, Network};
 
@@ -18,37 +26,54 @@ const BODY_LIMIT: usize = 1 << 20;
 /// What requests under way are given when the server stops. A connection that has not sent a whole request would
 /// otherwise hold it up for good.
 const GRACE: Duration = Duration::from_millis(200);
+/// The pause after a connection that was not accepted: the process may have no file descriptor left.
+const NOT_ACCEPTED: Duration = Duration::from_millis(100);
 
 /// Serves until told to stop, or until the guard is gone.
 pub(super) async fn serve(listener: TcpListener, front: Arc<Front>, stopped: oneshot::Receiver<()>) {
-    let router = Router::new().fallback(answer).with_state(front);
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let (wind_down, winding_down) = oneshot::channel::<()>();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(async {
-        let _ = winding_down.await;
-    });
-    let serving = tokio::spawn(serving.into_future());
+    let connections = Arc::new(GracefulShutdown::new());
+    let accepting = tokio::spawn(accept(listener, front, Arc::clone(&connections)));
     let _ = stopped.await;
-    let _ = wind_down.send(());
-    let _ = timeout(GRACE, serving).await;
+    accepting.abort();
+    let _ = accepting.await;
+    if let Some(connections) = Arc::into_inner(connections) {
+        let _ = timeout(GRACE, connections.shutdown()).await;
+    }
 }
 
-async fn answer(
-    State(front): State<Arc<Front>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
-) -> Response {
+async fn accept(listener: TcpListener, front: Arc<Front>, connections: Arc<GracefulShutdown>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                tokio::spawn(converse(stream, peer.ip(), Arc::clone(&front), connections.watcher()));
+            }
+            Err(_) => sleep(NOT_ACCEPTED).await,
+        }
+    }
+}
+
+/// Answers the requests of one connection, one after the other.
+async fn converse(stream: TcpStream, peer: IpAddr, front: Arc<Front>, watcher: Watcher) {
+    let service = service_fn(|request| answer(&front, peer, request));
+    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    // A client that hangs up is no matter of the server's.
+    let _ = watcher.watch(connection).await;
+}
+
+async fn answer(front: &Front, peer: IpAddr, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let (mut parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, BODY_LIMIT).await else {
-        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    let Ok(body) = Limited::new(body, BODY_LIMIT).collect().await else {
+        let mut response = Response::default();
+        *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+        return Ok(response);
     };
-    parts.extensions.insert(Network::of(peer.ip()));
-    let request = Request::from_parts(parts, body);
+    parts.extensions.insert(Network::of(peer));
+    let request = Request::from_parts(parts, body.to_bytes());
     let mut simulator = front.simulator();
     let now = front.now();
     let response = simulator.handle(now, request);
     if let (Some(observer), Some(entry)) = (&front.observer, simulator.statistics().log().next_back()) {
         observer(entry);
     }
-    response.map(Body::from)
+    Ok(response.map(Full::from))
 }
