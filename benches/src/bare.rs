@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::Response;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use jiff::Timestamp;
+use tradovate_auth::reqwest::http_client_builder;
 use ureq::Agent;
 use ureq::config::ConfigBuilder;
 use ureq::typestate::AgentScope;
@@ -79,7 +80,8 @@ impl Ureq {
 
 impl Reqwest {
     pub(crate) fn new(base: &str, received: Timestamp) -> Self {
-        let client = reqwest::Client::builder()
+        let client = http_client_builder()
+            .expect("TLS can be set up")
             .user_agent(USER_AGENT)
             .pool_max_idle_per_host(0)
             .redirect(reqwest::redirect::Policy::none())

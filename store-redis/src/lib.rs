@@ -59,8 +59,8 @@
 //!   which it was made: others may use it, and when that one ends, the next to use the store makes a new one.
 //!
 //! `rediss://` uses rustls with the certificates of the system, or [others](RedisStore::root_certificates), and the
-//! process's provider of cryptography. Where a program has installed none by the first connection, the store does:
-//! `ring` with the feature `blocking`, else `aws-lc-rs`.
+//! process's default provider of cryptography. If the program has installed none before the first connection, the store
+//! installs `ring`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use redis::{Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisError};
+use rustls::crypto::{CryptoProvider, ring};
 use tradovate_auth_core::StoredSession;
 use tradovate_auth_store::{Codec, Revision, SessionName, Stored};
 use zeroize::Zeroizing;
@@ -84,7 +85,7 @@ impl Settings {
     /// The client for a connection in a protocol.
     pub(crate) fn client(&self, protocol: ProtocolVersion) -> Client {
         if self.is_tls() {
-            install_cryptography();
+            install_provider();
         }
         let info = self.client.get_connection_info().clone();
         let redis = info.redis_settings().clone().set_protocol(protocol);
@@ -134,17 +135,12 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// A program with both transports has two providers of cryptography and no default, without which the TLS of Redis
-/// would panic. A program that has installed one keeps it.
-fn install_cryptography() {
-    #[cfg(feature = "blocking")]
-    let provider = rustls::crypto::ring::default_provider();
-    #[cfg(all(feature = "tokio", not(feature = "blocking")))]
-    let provider = rustls::crypto::aws_lc_rs::default_provider();
-    #[cfg(any(feature = "blocking", feature = "tokio"))]
-    if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // Another thread may have been faster: then there is one.
-        let _ = provider.install_default();
+/// Makes `ring` the provider of this process if it has none. The TLS of Redis uses the one of the process, and panics if
+/// there is none and other crates of the program bring a second one.
+fn install_provider() {
+    if CryptoProvider::get_default().is_none() {
+        // Another thread may have installed one since. Then there is one.
+        let _ = ring::default_provider().install_default();
     }
 }
 

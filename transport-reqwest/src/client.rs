@@ -18,6 +18,8 @@ use tradovate_auth_core::{
     RequestBody, ResponseBody, SecureUrl,
 };
 
+use crate::tls;
+
 /// Calls the endpoints of one environment, async on tokio. Cheap to clone; clones share connections.
 ///
 /// Statuses are answers and not errors of the client, redirects are followed once and to the vendor's own hosts alone,
@@ -55,22 +57,48 @@ impl Client {
     /// The longest a whole call may take, unless told otherwise.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
-    /// A client with a connection pool of its own.
+    /// A client with a connection pool of its own. It trusts the root certificates of `webpki-roots`, and uses the proxy
+    /// of the environment's variables.
     ///
     /// # Errors
     /// [`CallError::Io`] when TLS can't be set up.
     pub fn new(environment: Environment) -> Result<Self, CallError> {
         let agent = concat!("tradovate-auth/", env!("CARGO_PKG_VERSION"));
-        Self::with_builder(environment, ClientBuilder::new().user_agent(agent))
+        Self::with_builder(environment, tls::http_client_builder()?.user_agent(agent))
     }
 
     /// A client from a builder of yours: its certificates, resolver, proxy, pool and default headers. What keeps calls
     /// safe is set here, whatever the builder says: no redirects and no retries by the HTTP client, and no proxy where
     /// the environment has plain http. (A finished [`reqwest::Client`] can't be taken, since its redirects are fixed.)
     ///
+    /// The builder decides about TLS:
+    ///
+    /// | the builder | trusts |
+    /// |---|---|
+    /// | [`http_client_builder()`](crate::http_client_builder) | the roots of `webpki-roots`, as [`new`](Self::new) does |
+    /// | `ClientBuilder::new()` | the roots of the operating system |
+    /// | … with `tls_certs_merge` | these and yours |
+    /// | … with `tls_certs_only` | yours alone |
+    /// | … with `tls_backend_preconfigured` | what your configuration of rustls trusts |
+    ///
+    /// If the process has no default provider of cryptography, this makes `ring` the default, because reqwest needs one
+    /// for a builder without a configuration of rustls. A program that prefers another provider installs it first.
+    ///
     /// # Errors
     /// [`CallError::Io`] when TLS can't be set up.
+    ///
+    /// ```
+    /// use reqwest::{ClientBuilder, Proxy};
+    /// use tradovate_auth_core::Environment;
+    /// use tradovate_auth_reqwest::Client;
+    ///
+    /// # let roots: Vec<reqwest::Certificate> = Vec::new();
+    /// let builder = ClientBuilder::new().tls_certs_merge(roots).proxy(Proxy::https("http://proxy.example:3128")?);
+    /// let client = Client::with_builder(Environment::demo(), builder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn with_builder(environment: Environment, builder: ClientBuilder) -> Result<Self, CallError> {
+        tls::install_provider();
         let plain_http = environment.uses_plain_http();
         let builder = if plain_http { builder.no_proxy() } else { builder };
         let http = builder

@@ -62,7 +62,7 @@ impl Authority {
         [Transport::Ureq(blocking), Transport::Reqwest(asynchronous)]
     }
 
-    fn der(&self) -> &[u8] {
+    pub(crate) fn der(&self) -> &[u8] {
         self.0.der()
     }
 }
