@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
+use hmac_sha256::Hash as Sha256;
 
 use crate::secret::{ApiSecret, Password};
 

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use hmac_sha256::Hash as Sha256;
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
 
 /// An authorization code's terms.
 pub(crate) struct Code {
@@ -31,7 +31,7 @@ impl Code {
 }
 
 fn s256(verifier: &str) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()))
+    BASE64_URL_SAFE_NO_PAD.encode(Sha256::hash(verifier.as_bytes()))
 }
 
 /// A refresh token and what it refreshes.

@@ -18,7 +18,7 @@ mod tests;
 
 use std::io;
 
-use sha2::{Digest, Sha256};
+use hmac_sha256::Hash as Sha256;
 use tradovate_auth_core::StoredSession;
 use zeroize::Zeroizing;
 

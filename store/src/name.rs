@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use sha2::{Digest, Sha256};
+use hmac_sha256::Hash as Sha256;
 use tradovate_auth_core::{Credentials, Environment, Purpose};
 
 /// The name of a session in a store: all processes that give the same one share a login.

@@ -4,7 +4,7 @@ use alloc::string::String;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use sha2::{Digest, Sha256};
+use hmac_sha256::Hash as Sha256;
 
 use crate::secret::CodeVerifier;
 
@@ -18,7 +18,7 @@ pub(super) fn verifier(octets: &[u8; OCTETS]) -> CodeVerifier {
 
 /// The S256 challenge of a verifier.
 pub(super) fn challenge(verifier: &CodeVerifier) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.expose()))
+    BASE64_URL_SAFE_NO_PAD.encode(Sha256::hash(verifier.expose().as_bytes()))
 }
 
 /// Whether a text can be a verifier: 43 to 128 unreserved characters (section 4.1).

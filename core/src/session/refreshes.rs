@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use bytes::Bytes;
+use hmac_sha256::Hash as Sha256;
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
 
 use crate::clock::later;
 use crate::grant::RefreshGrant;
@@ -116,7 +116,7 @@ impl Refreshes {
 
 /// Tells tokens apart without keeping them.
 fn fingerprint(token: &RefreshToken) -> String {
-    alloc::format!("{:x}", Bytes::copy_from_slice(&Sha256::digest(token.expose())))
+    alloc::format!("{:x}", Bytes::copy_from_slice(&Sha256::hash(token.expose().as_bytes())))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@
 use std::process;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sha2::{Digest, Sha256};
+use hmac_sha256::Hash as Sha256;
 
 use super::FileStoreError;
 use super::lock::Lock;
@@ -115,7 +115,7 @@ impl Line {
 }
 
 fn sum(line: &str) -> String {
-    hex(&Sha256::digest(line)[..8])
+    hex(&Sha256::hash(line.as_bytes())[..8])
 }
 
 #[cfg(test)]

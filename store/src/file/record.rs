@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use sha2::{Digest, Sha256};
+use hmac_sha256::Hash as Sha256;
 use zeroize::Zeroizing;
 
 use super::{FileStoreError, place};
@@ -35,7 +35,7 @@ impl Found {
 
 /// It comes of the bytes, so that a damaged record has one as well; no two records that are written are the same.
 pub(super) fn revision(record: &[u8]) -> Revision {
-    let hash = Sha256::digest(record);
+    let hash = Sha256::hash(record);
     Revision(hash.iter().take(8).fold(0, |number, &byte| (number << 8) | u64::from(byte)))
 }
 
