@@ -40,10 +40,13 @@ fn main() -> ExitCode {
             latency::run(port(&arguments));
             ExitCode::SUCCESS
         }
-        Some(build_cost::COMMAND) => {
-            build_cost::measure();
-            ExitCode::SUCCESS
-        }
+        Some(build_cost::COMMAND) => match build_cost::measure(&arguments[1..]) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(usage) => {
+                eprintln!("{usage}");
+                ExitCode::FAILURE
+            }
+        },
         Some("plot") => plot(arguments.get(1).map_or("renewals.svg", String::as_str)),
         Some(other) => {
             eprintln!("no such measurement: {other}");
