@@ -10,8 +10,8 @@ use tradovate_auth_simulator::{Endpoint, LockOut, Server, Side, Simulator};
 use crate::support::site::example;
 use crate::support::{LOGGED_IN, Peer, response};
 
-const QUICKSTARTS: [&str; 2] = ["quickstart", "quickstart_async"];
-const ALL: [&str; 3] = ["quickstart", "quickstart_async", "bring_your_own_client"];
+const QUICKSTARTS: [&str; 2] = ["quickstart", "quickstart-async"];
+const ALL: [&str; 3] = ["quickstart", "quickstart-async", "bring-your-own-client"];
 
 /// Runs an example with nothing in its environment but these variables.
 fn run<'v>(name: &str, variables: impl IntoIterator<Item = (&'v str, &'v str)>) -> Output {
@@ -138,7 +138,7 @@ fn they_print_no_secret_even_at_trace_level() {
     assert!(String::from_utf8_lossy(&log).contains("tradovate_auth{endpoint="), "there is a log to look at");
 }
 
-const KEPT: [&str; 2] = ["stay_logged_in", "stay_logged_in_async"];
+const KEPT: [&str; 2] = ["stay-logged-in", "stay-logged-in-async"];
 
 /// Runs an example with arguments against a server.
 fn run_with(server: &Server, name: &str, arguments: &[&str]) -> Output {
@@ -187,7 +187,7 @@ fn arguments_they_don_t_know_are_explained() {
     for name in KEPT {
         for arguments in [&["--for"][..], &["--for", "soon"], &["--forever", "1"]] {
             let output = run_with(&server(Side::Live), name, arguments);
-            assert!(failure(&output).starts_with("usage: stay_logged_in"), "{output:?}");
+            assert!(failure(&output).starts_with("usage: stay-logged-in"), "{output:?}");
         }
     }
 }
@@ -196,8 +196,8 @@ fn arguments_they_don_t_know_are_explained() {
 fn the_others_run_by_themselves() {
     for (name, said) in [
         ("day", "minutes without a token"),
-        ("manual_loop", "token 3 is good until"),
-        ("many_users", "1000 of 1000 users have a token at the end of the day"),
+        ("manual-loop", "token 3 is good until"),
+        ("many-users", "1000 of 1000 users have a token at the end of the day"),
     ] {
         let output = run(name, []);
         assert!(output.status.success(), "{output:?}");

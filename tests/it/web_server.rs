@@ -834,7 +834,7 @@ fn what_it_can_not_start_with_is_told_in_one_sentence() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let run = |arguments: &[&str], variables: &[(&str, &str)]| {
-        let output = Command::new(example("oauth_web_server"))
+        let output = Command::new(example("oauth-web-server"))
             .args(arguments)
             .env_clear()
             .envs(variables.iter().copied())
@@ -856,8 +856,8 @@ fn what_it_can_not_start_with_is_told_in_one_sentence() {
     assert!(said.starts_with("TRADOVATE_REDIRECT_HOST must be 127.0.0.1, localhost or [::1]"), "{said}");
     let said = run(&[], &[("TRADOVATE_REDIRECT_PORT", "many")]);
     assert!(said.starts_with("TRADOVATE_REDIRECT_PORT must be a number"), "{said}");
-    assert!(run(&["--from"], &[]).starts_with(r#""--from" is no option; usage: oauth_web_server"#));
-    assert!(run(&["--store"], &[]).starts_with("--store needs a file; usage: oauth_web_server"));
+    assert!(run(&["--from"], &[]).starts_with(r#""--from" is no option; usage: oauth-web-server"#));
+    assert!(run(&["--store"], &[]).starts_with("--store needs a file; usage: oauth-web-server"));
     let pinned = [
         ("TRADOVATE_REDIRECT_PORT", "0"),
         ("TRADOVATE_CLIENT_ID", "web-app"),

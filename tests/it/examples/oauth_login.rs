@@ -1,4 +1,4 @@
-//! `oauth_login` as a user runs it, with the browser's part played by the test.
+//! `oauth-login` as a user runs it, with the browser's part played by the test.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -54,7 +54,7 @@ struct Program {
 
 impl Program {
     fn start<'v>(arguments: &[&str], variables: impl IntoIterator<Item = (&'v str, &'v str)>) -> Self {
-        let mut command = Command::new(example("oauth_login"));
+        let mut command = Command::new(example("oauth-login"));
         command.args(arguments).env_clear().envs(variables);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
@@ -350,7 +350,7 @@ fn arguments_that_it_does_not_know_are_explained() {
         (&["--form", "please"], r#""please" is no option"#),
     ] {
         let output = Program::start(arguments, []).end();
-        let sentence = format!("{wrong}; usage: oauth_login [--open] [--form] [--wait SECONDS]");
+        let sentence = format!("{wrong}; usage: oauth-login [--open] [--form] [--wait SECONDS]");
         assert_eq!(failure(&output), sentence, "{arguments:?}");
     }
 }

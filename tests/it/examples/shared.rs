@@ -1,4 +1,4 @@
-//! `shared` and `shared_async` as a user runs them: two programs, one login.
+//! `shared` and `shared-async` as a user runs them: two programs, one login.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,7 +8,7 @@ use super::{failure, run, server, stdout, variables};
 use crate::support::site::example;
 use tradovate_auth_simulator::Side;
 
-const SHARED: [&str; 2] = ["shared", "shared_async"];
+const SHARED: [&str; 2] = ["shared", "shared-async"];
 
 fn run_with(name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     Command::new(example(name)).args(arguments).env_clear().envs(variables.iter().copied()).output().unwrap()
@@ -49,7 +49,7 @@ fn the_session_is_kept_in_the_users_own_directory_and_sealed_with_a_key() {
     with_key.push(("TRADOVATE_SEALING_KEY", &key));
     let output = run_with("shared", &["--for", "3"], &with_key);
     assert!(stdout(&output).contains("logged in"), "{output:?}");
-    let output = run_with("shared_async", &["--store", "file", "--for", "1"], &with_key);
+    let output = run_with("shared-async", &["--store", "file", "--for", "1"], &with_key);
     assert!(stdout(&output).contains("adopted a token"), "{output:?}");
     let output = run_with("shared", &["--for", "1"], &without_key);
     assert!(stdout(&output).contains("the stored session is sealed"), "{output:?}");

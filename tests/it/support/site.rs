@@ -45,7 +45,7 @@ impl Site {
 
     /// Starts it with these arguments and these variables besides the usual ones.
     pub(crate) fn start_with(vendor: &Server, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(example("oauth_web_server"))
+        let mut child = Command::new(example("oauth-web-server"))
             .args(arguments)
             .env_clear()
             .env("TRADOVATE_API_URL", vendor.base_url())
@@ -112,15 +112,9 @@ impl Printed {
     }
 }
 
-/// The built example; Cargo builds all of them for a test of the whole workspace.
+/// The built program of an example: see the manifest of these tests.
 pub(crate) fn example(name: &str) -> PathBuf {
-    let tests = std::env::current_exe().unwrap();
-    let built = tests.ancestors().nth(2).unwrap().join("examples").join(name);
-    if !built.exists() {
-        let arguments = ["build", "--package", "tradovate-auth", "--all-features", "--example", name];
-        assert!(Command::new(env!("CARGO")).args(arguments).status().unwrap().success());
-    }
-    built
+    Path::new(env!("CARGO_BIN_EXE_example-day")).with_file_name(format!("example-{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
 /// A directory for one test, gone with this.

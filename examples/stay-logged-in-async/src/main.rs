@@ -1,8 +1,10 @@
 //! Logs in and stays logged in: one line for each event, with its time. The async version.
 //!
 //! Reads the same variables as `quickstart`; without `TRADOVATE_USERNAME` it starts a simulator inside the process,
-//! whose tokens live a minute. `--for SECONDS` ends it; without it, it runs until Ctrl-C. Exit code 2 says that the
-//! session has stopped for good, and why.
+//! whose tokens live a minute. `--for SECONDS` ends it; without it, it runs until Ctrl-C.
+//!
+//! The exit code is 0 if a token is held at the end, 1 if none is, and 2 if the session has stopped for good. A sentence
+//! says why.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -40,10 +42,11 @@ async fn run() -> Result<ExitCode, Box<dyn Error>> {
         None => (Environment::from_env()?, Credentials::from_env()?),
     };
 
-    let (tell, mut events) = mpsc::unbounded_channel();
-    // A send fails once the program ends, and then nobody listens.
-    let on_event = move |event: &Event| drop(tell.send(event.clone()));
-    let tokens = TokenSource::builder(environment, credentials).on_event(on_event).build()?;
+    let (sender, mut events) = mpsc::unbounded_channel();
+    // A send fails once the program ends, and then nobody receives.
+    let on_event = move |event: &Event| drop(sender.send(event.clone()));
+    // The keeper logs in and renews. Nothing here waits for it, so `token` answers at once.
+    let tokens = TokenSource::builder(environment, credentials).patience(Duration::ZERO).on_event(on_event).build()?;
     let _keeper = tokens.keep_alive();
 
     let over = async {
@@ -59,18 +62,20 @@ async fn run() -> Result<ExitCode, Box<dyn Error>> {
             event = events.recv() => event,
             () = &mut over => None,
         };
-        let Some(event) = event else { return Ok(ExitCode::SUCCESS) };
-        println!("{:.0} {event}", event.at);
-        if let EventKind::Stopped(reason) = event.kind {
+        let Some(Event { at, kind, .. }) = event else { break };
+        println!("{at:.0} {kind}");
+        if let EventKind::Stopped(reason) = kind {
             eprintln!("{reason}");
             return Ok(ExitCode::from(2));
         }
     }
+    tokens.token().await?; // an error if none is held
+    Ok(ExitCode::SUCCESS)
 }
 
-/// The seconds of `--for`, where it is given.
+/// The seconds of `--for`, if it is given.
 fn running_time() -> io::Result<Option<Duration>> {
-    let usage = || io::Error::other("usage: stay_logged_in_async [--for SECONDS]");
+    let usage = || io::Error::other("usage: stay-logged-in-async [--for SECONDS]");
     let mut arguments = env::args().skip(1);
     match (arguments.next().as_deref(), arguments.next()) {
         (None, _) => Ok(None),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::{env, io};
 
-use tracing_subscriber::filter::{EnvFilter, FilterExt, filter_fn};
+use tracing_subscriber::filter::{FilterExt, Targets, filter_fn};
 use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::prelude::*;
 use tradovate_auth::{BodyFormat, ClientSecret, OAuthApp};
@@ -25,7 +25,7 @@ pub(crate) fn simulate(redirect_uri: &str) -> io::Result<(Server, OAuthApp)> {
 
 /// `--form`, and the file of `--store`.
 pub(crate) fn arguments() -> Result<(BodyFormat, Option<PathBuf>), String> {
-    let wrong = |what: &str| format!("{what}; usage: oauth_web_server [--form] [--store FILE]");
+    let wrong = |what: &str| format!("{what}; usage: oauth-web-server [--form] [--store FILE]");
     let (mut format, mut store) = (BodyFormat::Json, None);
     let mut arguments = env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -38,10 +38,10 @@ pub(crate) fn arguments() -> Result<(BodyFormat, Option<PathBuf>), String> {
     Ok((format, store))
 }
 
-/// Logs of `tradovate_auth` by `RUST_LOG`, and of nobody else: at trace level HTTP stacks dump headers, and the bearer
-/// with them.
+/// Shows logs of `tradovate_auth` by `RUST_LOG`, and no others: at trace level HTTP clients log the bearer token.
 pub(crate) fn show_own_logs() {
+    let levels = env::var("RUST_LOG").unwrap_or_default().parse::<Targets>().unwrap_or_default();
     let own = filter_fn(|metadata| metadata.target().starts_with("tradovate_auth"));
     let format = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_span_events(FmtSpan::CLOSE);
-    tracing_subscriber::registry().with(format.with_filter(EnvFilter::from_default_env().and(own))).init();
+    tracing_subscriber::registry().with(format.with_filter(levels.and(own))).init();
 }

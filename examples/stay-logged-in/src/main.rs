@@ -1,8 +1,10 @@
 //! Logs in and stays logged in: one line for each event, with its time.
 //!
 //! Reads the same variables as `quickstart`; without `TRADOVATE_USERNAME` it starts a simulator inside the process,
-//! whose tokens live a minute. `--for SECONDS` ends it; without it, it runs until Ctrl-C. Exit code 2 says that the
-//! session has stopped for good, and why.
+//! whose tokens live a minute. `--for SECONDS` ends it; without it, it runs until Ctrl-C.
+//!
+//! The exit code is 0 if a token is held at the end, 1 if none is, and 2 if the session has stopped for good. A sentence
+//! says why.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -11,7 +13,7 @@ use std::time::{Duration, Instant};
 use std::{env, io};
 
 use tradovate_auth::ureq::{FromEnv, TokenSource};
-use tradovate_auth::{Credentials, Environment, EventKind};
+use tradovate_auth::{Credentials, Environment, Event, EventKind};
 use tradovate_auth_simulator::Simulator;
 
 fn main() -> ExitCode {
@@ -38,34 +40,34 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
         None => (Environment::from_env()?, Credentials::from_env()?),
     };
 
-    let (tell, events) = mpsc::channel();
-    // A send fails once the program ends, and then nobody listens.
-    let on_event = move |event: &_| drop(tell.send(Clone::clone(event)));
-    let tokens = TokenSource::builder(environment, credentials).on_event(on_event).build();
+    let (sender, events) = mpsc::channel();
+    // A send fails once the program ends, and then nobody receives.
+    let on_event = move |event: &Event| drop(sender.send(event.clone()));
+    // The keeper logs in and renews. Nothing here waits for it, so `token` answers at once.
+    let tokens = TokenSource::builder(environment, credentials).patience(Duration::ZERO).on_event(on_event).build();
     let _keeper = tokens.keep_alive()?;
 
     loop {
         let left = end.map_or(Duration::from_secs(3600), |end| end.saturating_duration_since(Instant::now()));
         match events.recv_timeout(left) {
-            Ok(event) => {
-                let event: tradovate_auth::Event = event;
-                println!("{:.0} {event}", event.at);
-                if let EventKind::Stopped(reason) = event.kind {
+            Ok(Event { at, kind, .. }) => {
+                println!("{at:.0} {kind}");
+                if let EventKind::Stopped(reason) = kind {
                     eprintln!("{reason}");
                     return Ok(ExitCode::from(2));
                 }
             }
-            Err(RecvTimeoutError::Timeout) if end.is_some_and(|end| end <= Instant::now()) => break,
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) if end.is_none_or(|end| Instant::now() < end) => {}
+            Err(_) => break,
         }
     }
+    tokens.token()?; // an error if none is held
     Ok(ExitCode::SUCCESS)
 }
 
-/// The seconds of `--for`, where it is given.
+/// The seconds of `--for`, if it is given.
 fn running_time() -> io::Result<Option<Duration>> {
-    let usage = || io::Error::other("usage: stay_logged_in [--for SECONDS]");
+    let usage = || io::Error::other("usage: stay-logged-in [--for SECONDS]");
     let mut arguments = env::args().skip(1);
     match (arguments.next().as_deref(), arguments.next()) {
         (None, _) => Ok(None),

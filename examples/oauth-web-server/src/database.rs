@@ -7,13 +7,14 @@
 //! before `/connect`, or a flood of them keeps users from finishing theirs.
 
 use std::collections::HashMap;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use tempfile::Builder;
 use tradovate_auth::{AuthorizedCode, PendingAuthorization, RedirectError, StoredAuthorization, StoredSession};
 
 /// How long a user may take at the vendor's page.
@@ -184,19 +185,13 @@ impl Database {
         tables.sessions.retain(|_, row| row.is_open());
         let has_changed = change(&mut tables);
         if let Some(file) = self.file.as_ref().filter(|_| has_changed) {
-            let new = file.with_extension("new");
-            match fs::remove_file(&new) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {} // one that is left over may be open to others
-            }
-            let mut options = OpenOptions::new();
-            options.write(true).create_new(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600); // for its owner's eyes only
-            let mut written = options.open(&new)?;
-            written.write_all(&serde_json::to_vec(&*tables)?)?;
-            written.sync_all()?;
-            fs::rename(new, file)?; // all of it or nothing
+            // A new file beside it, under a random name that is longer than its own, which its owner alone can read.
+            let name = file.file_name().unwrap_or_default();
+            let directory = file.parent().filter(|directory| !directory.as_os_str().is_empty());
+            let mut new = Builder::new().prefix(name).suffix(".new").tempfile_in(directory.unwrap_or(Path::new(".")))?;
+            new.write_all(&serde_json::to_vec(&*tables)?)?;
+            new.as_file().sync_all()?;
+            new.persist(file)?; // all of it or nothing
         }
         Ok(has_changed)
     }

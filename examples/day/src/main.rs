@@ -1,11 +1,13 @@
 //! One trading day in virtual time, against the simulator, without sockets: what a session does about a penalty, a move
 //! of hosts, a kick, maintenance, and a clock that jumps.
 
+use std::error::Error;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use http::{Request, Response};
 use jiff::{SignedDuration, Timestamp};
-use tradovate_auth::{Action, Credentials, Environment, EventKind, RateBudget, Session, Verdict};
+use tradovate_auth::http::{Request, Response};
+use tradovate_auth::{Action, Credentials, Environment, EventKind, Purpose, RateBudget, Session, Verdict};
 use tradovate_auth_simulator::{ApiHosts, Endpoint, Maintenance, Simulator};
 
 const USER: &str = "synthetic-user";
@@ -27,44 +29,55 @@ struct Day {
     tries: u32,
 }
 
-fn main() {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let started = Instant::now();
-    let opening: Timestamp = "2026-11-24T13:00:00Z".parse().expect("a time");
+    let opening: Timestamp = "2026-11-24T13:00:00Z".parse()?;
     let at = |hours: i64, minutes: i64| opening + SignedDuration::from_mins(hours * 60 + minutes);
 
     let mut day = Day::new(opening);
     println!("  time   what happens");
     println!("  -----  -----------------------------------------------------------------");
     day.server.penalize_next(Endpoint::AccessTokenRequest, Duration::from_secs(15));
-    day.until(at(3, 0));
+    day.until(at(3, 0))?;
 
     day.note("the organization moves to hosts of its own");
     let hosts = ApiHosts::standard().with("demo", "acme-demo.eval.ninjatrader.com");
     day.server.move_hosts(USER, hosts);
-    day.until(at(5, 30));
+    day.until(at(5, 30))?;
 
     day.note("somebody logs in twice from elsewhere");
     for _ in 0..2 {
-        day.log_in_elsewhere();
+        day.log_in_elsewhere()?;
     }
-    day.until(at(9, 0));
+    day.until(at(9, 0))?;
 
     day.note("maintenance begins");
     day.server.set_maintenance(Some(Maintenance::Html));
-    day.until(at(10, 0));
+    day.until(at(10, 0))?;
     day.note("maintenance is over");
     day.server.set_maintenance(None);
-    day.until(at(14, 0));
+    day.until(at(14, 0))?;
 
     day.note("the clock of this machine jumps ten minutes ahead");
     day.clock_error = SignedDuration::from_mins(10);
-    day.until(at(24, 0));
+    day.until(at(24, 0))?;
 
     let statistics = day.server.statistics();
     println!();
     println!("  {} requests: {} logins, {} renewals", day.requests, statistics.logins - 2, statistics.renewals);
     println!("  {} of {} minutes without a token", day.minutes_without_token, day.minutes);
     println!("  one day in {:.0?}", started.elapsed());
+    Ok(())
 }
 
 impl Day {
@@ -86,13 +99,14 @@ impl Day {
     }
 
     /// Lives on, minute by minute: the session does its work, and the program makes a call.
-    fn until(&mut self, end: Timestamp) {
+    fn until(&mut self, end: Timestamp) -> Result<(), Box<dyn Error>> {
         while self.now < end {
             let minute_ends = self.now + SignedDuration::from_secs(60);
             self.work_until(minute_ends);
             self.now = minute_ends;
-            self.call();
+            self.call()?;
         }
+        Ok(())
     }
 
     /// Does what the session asks for, up to a time.
@@ -114,19 +128,18 @@ impl Day {
     }
 
     /// The program's own call, once a minute. It is never repeated.
-    fn call(&mut self) {
+    fn call(&mut self) -> Result<(), Box<dyn Error>> {
         self.minutes += 1;
         let now = self.now + self.clock_error;
         let Some(token) = self.session.token(now) else {
             self.minutes_without_token += 1;
-            return;
+            return Ok(());
         };
-        let url = self.session.environment().url(tradovate_auth::Purpose::Trading, "/account/list");
-        let request =
-            Request::get(url.expect("a trading host").as_uri()).header("Authorization", token.access_token.header());
-        let response: Response<Vec<u8>> = self.server.handle(self.now, request.body("").expect("a request"));
+        let url = self.session.environment().url(Purpose::Trading, "/account/list")?;
+        let request = Request::get(url.as_uri()).header("Authorization", token.access_token.header()).body("")?;
+        let response: Response<Vec<u8>> = self.server.handle(self.now, request);
         if response.status().is_success() {
-            return;
+            return Ok(());
         }
         self.minutes_without_token += u32::from(!response.status().is_server_error());
         let (status, body) = (response.status(), response.body());
@@ -135,14 +148,16 @@ impl Day {
             Verdict::Moved => self.note("a call is answered 307: its host has moved"),
             verdict => self.note(&format!("a call is answered {}: {verdict:?}", status.as_u16())),
         }
+        Ok(())
     }
 
-    fn log_in_elsewhere(&mut self) {
+    fn log_in_elsewhere(&mut self) -> Result<(), Box<dyn Error>> {
         let body = format!(
             r#"{{"name":"{USER}","password":"{PASSWORD}","appId":"Synthetic App","cid":8,"sec":"synthetic-api-secret"}}"#
         );
         let request = Request::post("https://acme-demo.eval.ninjatrader.com/v1/auth/accesstokenrequest");
-        self.server.handle(self.now, request.body(body).expect("a request"));
+        self.server.handle(self.now, request.body(body)?);
+        Ok(())
     }
 
     fn tell(&mut self) {

@@ -4,9 +4,14 @@
 //! Reads the same variables as `quickstart`, and demands them: a simulator inside the program would be this program's
 //! alone. `cargo run -p tradovate-auth-simulator -- --lifetime 2m` starts one for all, and prints the variables.
 //!
-//! `--store file` keeps the session in the user's own directory, `--store file:DIRECTORY` in another, and `--store
-//! redis://HOST:PORT/` in Redis. `--for SECONDS` ends it; without it, it runs until Ctrl-C. `TRADOVATE_SEALING_KEY`, 64
-//! hexadecimal digits, seals what is stored. Exit code 2 says that the session has stopped for good, and why.
+//! `--store file` keeps the session in the user's own directory, `--store file:DIRECTORY` in another one, and
+//! `--store redis://HOST:PORT/` in Redis (build it with `--features redis`). `TRADOVATE_STORE` is used if `--store` is not
+//! given; a URL with a password must come from there, because other users of the machine can see arguments.
+//! `--for SECONDS` ends it; without it, it runs until Ctrl-C. `TRADOVATE_SEALING_KEY`, 64 hexadecimal digits, seals what is
+//! stored.
+//!
+//! The exit code is 0 if a token is held at the end, 1 if none is, and 2 if the session has stopped for good. A sentence
+//! says why.
 
 use std::env;
 use std::error::Error;
@@ -14,12 +19,12 @@ use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "redis")]
 use tradovate_auth::redis::RedisStore;
 use tradovate_auth::store::{FileStore, SealingKey, SessionName};
 use tradovate_auth::ureq::{FromEnv, TokenSource};
-use tradovate_auth::{Credentials, Environment, Event, EventKind};
+use tradovate_auth::{Credentials, Environment, Event, EventKind, StopReason};
 
-#[path = "common/arguments.rs"]
 mod arguments;
 
 use arguments::{Arguments, Place};
@@ -35,43 +40,52 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<ExitCode, Box<dyn Error>> {
-    let arguments = Arguments::parse(env::args().skip(1))?;
+    let arguments = Arguments::parse(env::args().skip(1), env::var("TRADOVATE_STORE").ok())?;
     let end = arguments.time.and_then(|time| Instant::now().checked_add(time));
     let (environment, credentials) = (Environment::from_env()?, Credentials::from_env()?);
     let name = SessionName::of_user(&environment, &credentials);
     let key = env::var("TRADOVATE_SEALING_KEY").ok().map(|text| SealingKey::parse(&text)).transpose()?;
 
-    let (tell, events) = mpsc::channel();
-    // A send fails once the program ends, and then nobody listens.
-    let on_event = move |event: &Event| drop(tell.send(event.clone()));
-    let builder = TokenSource::builder(environment, credentials).on_event(on_event);
+    let (sender, events) = mpsc::channel();
+    // A send fails once the program ends, and then nobody receives.
+    let on_event = move |event: &Event| drop(sender.send(event.clone()));
+    // The keeper logs in and renews. Nothing here waits for it, so `token` answers at once.
+    let builder = TokenSource::builder(environment, credentials).patience(Duration::ZERO).on_event(on_event);
     let builder = match arguments.store {
         Place::User => builder.shared(file(FileStore::user()?, key), name),
         Place::Directory(path) => builder.shared(file(FileStore::in_directory(path)?, key), name),
+        #[cfg(feature = "redis")]
         Place::Redis(url) => builder.shared(redis(RedisStore::new(&url)?, key), name),
+        #[cfg(not(feature = "redis"))]
+        Place::Redis(_) => return Err("this program is built without Redis: start it with `--features redis`".into()),
     };
     let tokens = builder.build();
     let keeper = tokens.keep_alive()?;
-    let code = tell_of(&events, end);
-    // So that nobody has to wait for a lease of this process.
+    let stopped = print_events(&events, end);
+    let held = tokens.token();
+    // Stores what has come, and gives back the lease, which other processes would have to wait for.
     keeper.stop();
-    Ok(code)
+    if let Some(reason) = stopped {
+        eprintln!("{reason}");
+        return Ok(ExitCode::from(2));
+    }
+    held?;
+    Ok(ExitCode::SUCCESS)
 }
 
-/// Prints events until the end, or until the session has stopped.
-fn tell_of(events: &Receiver<Event>, end: Option<Instant>) -> ExitCode {
+/// Prints events until the end, or until the session stops.
+fn print_events(events: &Receiver<Event>, end: Option<Instant>) -> Option<StopReason> {
     loop {
         let left = end.map_or(Duration::from_secs(3600), |end| end.saturating_duration_since(Instant::now()));
         match events.recv_timeout(left) {
             Ok(Event { at, kind, .. }) => {
                 println!("{at:.0} {kind}");
                 if let EventKind::Stopped(reason) = kind {
-                    eprintln!("{reason}");
-                    return ExitCode::from(2);
+                    return Some(reason);
                 }
             }
             Err(RecvTimeoutError::Timeout) if end.is_none_or(|end| Instant::now() < end) => {}
-            Err(_) => return ExitCode::SUCCESS,
+            Err(_) => return None,
         }
     }
 }
@@ -83,6 +97,7 @@ fn file(store: FileStore, key: Option<SealingKey>) -> FileStore {
     }
 }
 
+#[cfg(feature = "redis")]
 fn redis(store: RedisStore, key: Option<SealingKey>) -> RedisStore {
     match key {
         Some(key) => store.sealed(key),

@@ -14,6 +14,7 @@ use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use jiff::Timestamp;
 use tokio::time::timeout;
+use tradovate_auth::http::Response;
 use tradovate_auth::{AccessTokenRequest, Credentials, Endpoint, Environment, Grant, RenewAccessToken, ResponseBody};
 use tradovate_auth_simulator::Simulator;
 
@@ -83,7 +84,7 @@ async fn exchange<E: Endpoint<Response = tradovate_auth::AccessTokenResponse>>(
     let response = timeout(TIMEOUT, async {
         let (parts, body) = http.request(request).await?.into_parts();
         let body = Limited::new(body, ResponseBody::DEFAULT_LIMIT).collect().await?.to_bytes();
-        Ok::<_, Box<dyn Error + Send + Sync>>(http::Response::from_parts(parts, body))
+        Ok::<_, Box<dyn Error + Send + Sync>>(Response::from_parts(parts, body))
     });
     let response =
         response.await.map_err(|_| "no answer within 30 seconds; the server may have handled the request")??;

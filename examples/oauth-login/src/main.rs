@@ -15,9 +15,6 @@
 //! With `--open` other users of the same machine can see the URL, and the `state` in it, in the list of processes: they
 //! could answer in the user's place.
 
-#[path = "common/loopback.rs"]
-mod loopback;
-
 use std::env;
 use std::error::Error;
 use std::process::ExitCode;
@@ -35,6 +32,8 @@ use tradovate_auth::{
     AuthorizationRequest, AuthorizedCode, BodyFormat, Environment, EventKind, OAuthApp, PendingAuthorization,
 };
 use tradovate_auth_simulator::{OAuthClient, Simulator};
+
+mod loopback;
 
 use loopback::{listen, variable};
 
@@ -169,7 +168,7 @@ async fn log_in(
         })
         .build()?;
     let token = tokens.token().await?;
-    // A program of yours keeps `tokens` from here on, as `stay_logged_in_async` does.
+    // A program of yours keeps `tokens` from here on, as `stay-logged-in-async` does.
 
     let client = Client::new(Environment::clone(&tokens.environment()))?.with_timeout(Duration::from_secs(10));
     let name = match client.me(token.access_token()).await {
@@ -224,7 +223,7 @@ struct Options {
 
 impl Options {
     fn read() -> Result<Self, String> {
-        let wrong = |what: &str| format!("{what}; usage: oauth_login [--open] [--form] [--wait SECONDS]");
+        let wrong = |what: &str| format!("{what}; usage: oauth-login [--open] [--form] [--wait SECONDS]");
         let mut options = Self { open: false, form: false, wait: Duration::from_secs(300) };
         let mut arguments = env::args().skip(1);
         while let Some(argument) = arguments.next() {

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
@@ -19,7 +20,17 @@ const USERS: u64 = 1000;
 const CLIENT: &str = "copy-trader";
 const REDIRECT_URI: &str = "https://copy-trader.example/callback";
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let started = Instant::now();
     let opening: Timestamp = "2026-11-24T13:00:00Z".parse()?;
     let closing = opening + SignedDuration::from_hours(24);
@@ -45,7 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         if let Some((_, user)) = arrivals.next_if(|(comes, _)| *comes <= now) {
             server.set_time(now);
             let code = consent(&mut server, &environment, &app, user)?;
-            let session = Session::from_code(environment.clone(), app.clone(), code, user);
+            let session = Session::from_code(environment.clone(), app.clone(), code, user); // in a real program the seed is random
             users.push(sessions.insert("198.51.100.0/24", session)); // all leave by the same address
         }
         match sessions.poll(now) {
@@ -57,7 +68,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
             SetAction::Wait { until } => now = arrivals.peek().map_or(until, |(comes, _)| until.min(*comes)),
             SetAction::Stopped { reason, .. } => return Err(reason.into()),
-            other => unreachable!("sessions without a store ask for nothing else: {other:?}"),
+            _ => return Err("a session has no store, and asks to store something".into()),
         }
         while let Some(event) = sessions.next_event() {
             match event {

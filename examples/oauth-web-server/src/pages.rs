@@ -167,6 +167,13 @@ pub(crate) fn not_found() -> Response {
     page(StatusCode::NOT_FOUND, "Nothing here", r#"<p><a href="/">To the start</a></p>"#)
 }
 
+/// For a redirect by another method than GET: no browser sends one, and it must not use the code up.
+pub(crate) async fn get_only() -> Response {
+    let mut response = page(StatusCode::METHOD_NOT_ALLOWED, "This was not the answer", "<p>A redirect is a GET.</p>");
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET"));
+    response
+}
+
 pub(crate) fn denied(denial: &Denial) -> Response {
     let (status, title) = match denial.kind {
         DenialKind::AccessDenied => (StatusCode::FORBIDDEN, "You did not allow it"),

@@ -5,15 +5,16 @@
 use std::env;
 use std::error::Error;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::time::sleep;
+#[cfg(feature = "redis")]
 use tradovate_auth::redis::RedisStore;
 use tradovate_auth::reqwest::{FromEnv, TokenSource};
 use tradovate_auth::store::{FileStore, SealingKey, SessionName};
-use tradovate_auth::{Credentials, Environment, Event, EventKind};
+use tradovate_auth::{Credentials, Environment, Event, EventKind, StopReason};
 
-#[path = "common/arguments.rs"]
 mod arguments;
 
 use arguments::{Arguments, Place};
@@ -30,19 +31,23 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<ExitCode, Box<dyn Error>> {
-    let arguments = Arguments::parse(env::args().skip(1))?;
+    let arguments = Arguments::parse(env::args().skip(1), env::var("TRADOVATE_STORE").ok())?;
     let (environment, credentials) = (Environment::from_env()?, Credentials::from_env()?);
     let name = SessionName::of_user(&environment, &credentials);
     let key = env::var("TRADOVATE_SEALING_KEY").ok().map(|text| SealingKey::parse(&text)).transpose()?;
 
-    let (tell, mut events) = mpsc::unbounded_channel();
-    // A send fails once the program ends, and then nobody listens.
-    let on_event = move |event: &Event| drop(tell.send(event.clone()));
-    let builder = TokenSource::builder(environment, credentials).on_event(on_event);
+    let (sender, mut events) = mpsc::unbounded_channel();
+    // A send fails once the program ends, and then nobody receives.
+    let on_event = move |event: &Event| drop(sender.send(event.clone()));
+    // The keeper logs in and renews. Nothing here waits for it, so `token` answers at once.
+    let builder = TokenSource::builder(environment, credentials).patience(Duration::ZERO).on_event(on_event);
     let builder = match arguments.store {
         Place::User => builder.shared(file(FileStore::user()?, key), name),
         Place::Directory(path) => builder.shared(file(FileStore::in_directory(path)?, key), name),
+        #[cfg(feature = "redis")]
         Place::Redis(url) => builder.shared(redis(RedisStore::new(&url)?, key), name),
+        #[cfg(not(feature = "redis"))]
+        Place::Redis(_) => return Err("this program is built without Redis: start it with `--features redis`".into()),
     };
     let tokens = builder.build()?;
     let keeper = tokens.keep_alive();
@@ -54,25 +59,30 @@ async fn run() -> Result<ExitCode, Box<dyn Error>> {
             None => drop(tokio::signal::ctrl_c().await),
         }
     };
-    let code = tokio::select! {
-        code = tell_of(&mut events) => code,
-        () = over => ExitCode::SUCCESS,
+    let stopped = tokio::select! {
+        reason = print_events(&mut events) => reason,
+        () = over => None,
     };
-    // So that nobody has to wait for a lease of this process.
+    let held = tokens.token().await;
+    // Stores what has come, and gives back the lease, which other processes would have to wait for.
     keeper.stop().await;
-    Ok(code)
+    if let Some(reason) = stopped {
+        eprintln!("{reason}");
+        return Ok(ExitCode::from(2));
+    }
+    held?;
+    Ok(ExitCode::SUCCESS)
 }
 
-/// Prints events until the session has stopped.
-async fn tell_of(events: &mut UnboundedReceiver<Event>) -> ExitCode {
+/// Prints events until the session stops.
+async fn print_events(events: &mut UnboundedReceiver<Event>) -> Option<StopReason> {
     while let Some(Event { at, kind, .. }) = events.recv().await {
         println!("{at:.0} {kind}");
         if let EventKind::Stopped(reason) = kind {
-            eprintln!("{reason}");
-            return ExitCode::from(2);
+            return Some(reason);
         }
     }
-    ExitCode::SUCCESS
+    None
 }
 
 fn file(store: FileStore, key: Option<SealingKey>) -> FileStore {
@@ -82,6 +92,7 @@ fn file(store: FileStore, key: Option<SealingKey>) -> FileStore {
     }
 }
 
+#[cfg(feature = "redis")]
 fn redis(store: RedisStore, key: Option<SealingKey>) -> RedisStore {
     match key {
         Some(key) => store.sealed(key),

@@ -1,8 +1,8 @@
 //! A web server whose users log in with Tradovate: OAuth with a confidential client, several users at once.
 //!
 //! Each user's browser goes to the vendor's page and comes back with a code. The server exchanges it, keeps the tokens
-//! alive and never shows them to the browser, which has nothing but a cookie. `cargo run --all-features --example
-//! oauth_web_server`, then open the URL it prints; Ctrl-C ends it.
+//! alive and never shows them to the browser, which has nothing but a cookie. `cargo run -p oauth-web-server`, then
+//! open the URL it prints; Ctrl-C ends it.
 //!
 //! Without `TRADOVATE_CLIENT_ID` the vendor is a simulator inside the process, with two users to sign in as. With it,
 //! these are read: `TRADOVATE_CLIENT_SECRET`; `TRADOVATE_ENVIRONMENT` or `TRADOVATE_API_URL`, `TRADOVATE_AUTHORIZE_URL`,
@@ -18,13 +18,10 @@
 //! source here; the vendor keeps one refresh token for each user, so that the first one lives by renewals from then on.
 //! Where you know your users by yourself, have all browsers of one share a source.
 
-#[path = "oauth_web_server/database.rs"]
 mod database;
-#[path = "common/loopback.rs"]
 mod loopback;
-#[path = "oauth_web_server/pages.rs"]
 mod pages;
-#[path = "oauth_web_server/setup.rs"]
+mod serve;
 mod setup;
 
 use std::collections::HashMap;
@@ -41,6 +38,7 @@ use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{get, post};
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tradovate_auth::reqwest::{
@@ -127,7 +125,7 @@ async fn me(State(site): State<Arc<Site>>, headers: HeaderMap) -> Answer {
     let session = site.cookies.session(&headers).and_then(|id| Some((id, site.session(id)?)));
     let Some((id, session)) = session else { return Ok(pages::stranger()) };
     match session.tokens.token().await {
-        // In place of this page: your calls, with `token.header()`, to `session.tokens.url("/order/list")`.
+        // In place of this page: your calls, with `token.header()`, to `session.tokens.url("/account/list")`.
         Ok(token) => {
             let user = match site.database.user(id) {
                 Some(user) => Some(user),
@@ -291,21 +289,22 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let router = Router::new()
         .route("/", get(home))
         .route("/connect", post(connect))
-        .route("/callback", get(callback))
+        // axum would answer a HEAD by `callback` too, which uses the code up.
+        .route("/callback", get(callback).head(pages::get_only).fallback(pages::get_only))
         .route("/me", get(me))
         .route("/logout", post(log_out))
         .fallback(async || pages::not_found())
         .layer(from_fn_with_state(Arc::clone(&site), by_its_name))
         .layer(map_response(pages::guard))
         .with_state(site);
+    let places = Arc::new(Semaphore::new(serve::MOST_CONNECTIONS));
     let mut servers = JoinSet::new();
     for listener in listeners {
-        servers.spawn(axum::serve(listener, router.clone()).into_future());
+        servers.spawn(serve::serve(listener, router.clone(), Arc::clone(&places)));
     }
     println!("open {public_url}/");
     tokio::select! {
-        Some(served) = servers.join_next() => served??,
-        stopped = tokio::signal::ctrl_c() => stopped?,
+        Some(Err(failed)) = servers.join_next() => Err(failed.into()),
+        stopped = tokio::signal::ctrl_c() => Ok(stopped?),
     }
-    Ok(())
 }

@@ -1,0 +1,80 @@
+//! Logs in, says who it is, makes one call, and says when the token expires.
+//!
+//! Without `TRADOVATE_USERNAME` it starts a simulator inside the process. With it, it reads the other variables too:
+//! `TRADOVATE_API_URL` or `TRADOVATE_ENVIRONMENT`, `TRADOVATE_PASSWORD`, `TRADOVATE_APP_ID`, `TRADOVATE_APP_VERSION`,
+//! `TRADOVATE_CID`, `TRADOVATE_SEC`, `TRADOVATE_DEVICE_ID`.
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::{env, io};
+
+use tracing_subscriber::filter::{FilterExt, Targets, filter_fn};
+use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::prelude::*;
+use tradovate_auth::ureq::{Client, FromEnv, TokenSource};
+use tradovate_auth::{CallError, Credentials, Environment, Error as ServerError};
+use tradovate_auth_simulator::Simulator;
+use ureq::Agent;
+
+fn main() -> ExitCode {
+    show_own_logs();
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
+    // Keeps the status and the body of a refused call, which ureq otherwise replaces by an error.
+    let mut http = Agent::config_builder().http_status_as_error(false);
+    let mut simulator = None; // runs until this is dropped
+    let (environment, credentials) = if env::var_os("TRADOVATE_USERNAME").is_some() {
+        (Environment::from_env()?, Credentials::from_env()?)
+    } else {
+        let server = simulator.insert(Simulator::builder().serve()?);
+        println!("TRADOVATE_USERNAME is not set, so the server is a simulator at {}", server.base_url());
+        http = http.proxy(None); // a proxy of the system cannot reach it
+        (server.environment(), server.credentials())
+    };
+    let name = credentials.name().to_owned();
+
+    let tokens = TokenSource::new(environment, credentials);
+    let token = tokens.token()?; // logs in
+    println!("logged in as {name}");
+
+    match Client::new(Environment::clone(&tokens.environment())).me(token.access_token()) {
+        Ok(me) => println!(
+            "the server knows the user as {} (id {})",
+            me.value.full_name.or(me.value.name).unwrap_or_else(|| "somebody without a name".into()),
+            me.value.user_id.map_or_else(|| "not known yet".into(), |id| id.to_string()),
+        ),
+        Err(CallError::Server(
+            ServerError::WrongEnvironment { .. } | ServerError::Unauthorized { .. } | ServerError::Forbidden { .. },
+        )) => println!("only Live tells who it is; going on"),
+        Err(error) => return Err(error.into()),
+    }
+
+    let token = tokens.token()?; // the same token, or a renewed one: ask before each call
+    let call = http.build().new_agent().get(tokens.url("/account/list")?).header("Authorization", token.header());
+    let mut accounts = call.call()?;
+    let status = accounts.status();
+    if !status.is_success() {
+        // The body says whether the token is dead or the call is forbidden. This repeats nothing.
+        let verdict = tokens.rejected(&token, status, &accounts.body_mut().read_to_vec()?);
+        return Err(format!("/account/list was answered {status}: {verdict:?}").into());
+    }
+    println!("/account/list was answered {status}");
+    println!("the token expires at {:.0}", token.expires_at());
+    Ok(())
+}
+
+/// Shows logs of `tradovate_auth` by `RUST_LOG`, and no others: at trace level HTTP clients log the bearer token.
+fn show_own_logs() {
+    let levels = env::var("RUST_LOG").unwrap_or_default().parse::<Targets>().unwrap_or_default();
+    let own = filter_fn(|metadata| metadata.target().starts_with("tradovate_auth"));
+    let format = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_span_events(FmtSpan::CLOSE);
+    tracing_subscriber::registry().with(format.with_filter(levels.and(own))).init();
+}

@@ -1,0 +1,59 @@
+//! The command line: which store, and for how long.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The arguments of a program that shares its session.
+pub(crate) struct Arguments {
+    pub(crate) store: Place,
+    pub(crate) time: Option<Duration>,
+}
+
+/// Where the session is stored.
+pub(crate) enum Place {
+    /// In the user's own directory for such things.
+    User,
+    Directory(PathBuf),
+    /// By its URL, which can contain a password.
+    Redis(String),
+}
+
+impl Arguments {
+    /// Reads `--store PLACE` and `--for SECONDS`. Without `--store`, the place is `variable`, which only this user can see.
+    pub(crate) fn parse(mut arguments: impl Iterator<Item = String>, variable: Option<String>) -> io::Result<Self> {
+        let (mut store, mut time) = (variable, None);
+        while let Some(name) = arguments.next() {
+            match (name.as_str(), arguments.next()) {
+                ("--store", Some(place)) if place.contains('@') && !place.starts_with("file:") => {
+                    return Err(io::Error::other(
+                        "other users of this machine can see arguments, and this store's URL contains a user or a \
+                         password: set TRADOVATE_STORE to it instead",
+                    ));
+                }
+                ("--store", Some(place)) => store = Some(place),
+                ("--for", Some(seconds)) => {
+                    time = Some(Duration::from_secs(seconds.parse().map_err(|_| usage())?));
+                }
+                _ => return Err(usage()),
+            }
+        }
+        let store = store.filter(|place| !place.is_empty()).map_or(Ok(Place::User), |place| Place::parse(&place))?;
+        Ok(Self { store, time })
+    }
+}
+
+impl Place {
+    fn parse(text: &str) -> io::Result<Self> {
+        match text.split_once(':') {
+            None if text == "file" => Ok(Self::User),
+            Some(("file", path)) if !path.is_empty() => Ok(Self::Directory(path.into())),
+            Some(("redis" | "rediss", _)) => Ok(Self::Redis(text.into())),
+            _ => Err(usage()),
+        }
+    }
+}
+
+fn usage() -> io::Error {
+    io::Error::other("usage: [--store file | file:DIRECTORY | redis://HOST:PORT/] [--for SECONDS]")
+}
