@@ -44,17 +44,17 @@
 //! # Several processes
 //! `TokenSource::shared` of either module keeps one login for all processes that share a store: `store::FileStore` on one
 //! machine (feature `file`), `redis::RedisStore` on many (feature `redis`), or one of your own, which implements `store::Store`
-//! or `store::AsyncStore`. The examples `shared` and `shared_async` are whole programs.
+//! or `store::AsyncStore`. The examples `shared` and `shared-async` are whole programs.
 //!
 //! # The user's browser
 //! An [`AuthorizationRequest`] of an [`OAuthApp`] begins a login, the redirect brings a code, and
-//! `TokenSource::from_code` of either module goes on from there; the examples `oauth_login` and `oauth_web_server` are whole
+//! `TokenSource::from_code` of either module goes on from there; the examples `oauth-login` and `oauth-web-server` are whole
 //! programs.
 //!
 //! # Your own runtime or client
-//! A [`Session`] says what to send and when, and is told what came of it; the example `manual_loop` drives one.
+//! A [`Session`] says what to send and when, and is told what came of it; the example `manual-loop` drives one.
 //! [`Endpoint::request`] builds a [`Request`](http::Request), [`Endpoint::parse`] reads a [`Response`](http::Response);
-//! the example `bring_your_own_client` carries them with hyper. Your client must not follow redirects, must hand over
+//! the example `bring-your-own-client` carries them with hyper. Your client must not follow redirects, must hand over
 //! responses of every status, and needs a time-out, a limit for the length of answers, and no proxy for plain http.
 //!
 //! # Where to find what

@@ -1,6 +1,7 @@
 //! The web server of the examples, by a client that does what a browser does: follows redirects by hand, keeps cookies.
 
 use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::Barrier;
@@ -30,7 +31,7 @@ struct Page {
     text: String,
 }
 
-const GUARDS: [&str; 4] = ["cache-control", "referrer-policy", "content-security-policy", "retry-after"];
+const GUARDS: [&str; 5] = ["cache-control", "referrer-policy", "content-security-policy", "retry-after", "allow"];
 
 impl Browser {
     fn at(site: &Site) -> Self {
@@ -56,6 +57,14 @@ impl Browser {
             request = request.header(*name, *value);
         }
         let response = request.send_empty().unwrap();
+        self.receive(response)
+    }
+
+    /// Sends what no browser sends.
+    fn send(&mut self, method: &str, path: &str) -> Page {
+        let request = http::Request::builder().method(method).uri(format!("{}{path}", self.site));
+        let request = request.header("cookie", self.cookie_header());
+        let response = self.agent.run(request.body(()).unwrap()).unwrap();
         self.receive(response)
     }
 
@@ -198,6 +207,39 @@ fn a_redirect_that_is_played_again_is_refused_and_the_session_stands() {
     former.get(&callback).says(400, "No login was begun in this browser");
     browser.get("/me").says(200, "Tess Trader");
     assert_eq!(exchanges(&vendor), 1);
+}
+
+#[test]
+fn a_code_is_exchanged_on_get_only() {
+    let (vendor, site) = world();
+    let mut browser = Browser::at(&site);
+    let callback = browser.allow(&vendor, "trader");
+    for method in ["HEAD", "OPTIONS", "DELETE", "TRACE"] {
+        let page = browser.send(method, &callback);
+        assert_eq!((page.status, page.guards[4].as_deref()), (405, Some("GET")), "{method}");
+    }
+    browser.post(&callback, &[]).says(405, "A redirect is a GET.");
+    assert_eq!(exchanges(&vendor), 0);
+    assert_eq!(browser.get(&callback).location, "/me");
+    browser.get("/me").says(200, "Tess Trader");
+    assert_eq!(exchanges(&vendor), 1);
+}
+
+#[test]
+fn half_sent_requests_keep_nobody_out_for_long() {
+    let (_vendor, site) = world();
+    let address = site.url().strip_prefix("http://").unwrap();
+    // More than it serves at the same time.
+    let mut half_open: Vec<_> = (0..150)
+        .map(|_| {
+            let mut connection = TcpStream::connect(address).unwrap();
+            connection.write_all(b"GET / HTTP/1.1\r\nHost: ").unwrap();
+            connection.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+            connection
+        })
+        .collect();
+    Browser::at(&site).get("/").says(200, "Welcome");
+    assert_eq!(half_open[0].read(&mut [0; 1]).unwrap(), 0, "the server closes it");
 }
 
 #[test]
@@ -748,12 +790,15 @@ fn the_file_is_its_owners_and_written_for_changes_only() {
 
     let world = Stored::new("file");
     let mut browser = Browser::at(world.site());
-    let left_over = world.directory.path().join("database.new");
-    std::fs::write(&left_over, "").unwrap();
-    std::fs::set_permissions(&left_over, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let neighbour = world.directory.path().join("database.new");
+    std::fs::write(&neighbour, "somebody else's").unwrap();
+    browser.connect();
+    std::fs::set_permissions(world.file(), std::fs::Permissions::from_mode(0o644)).unwrap();
     let callback = browser.allow(&world.vendor, "trader");
     let file = || std::fs::metadata(world.file()).unwrap();
     assert_eq!(file().mode() & 0o777, 0o600);
+    assert_eq!(std::fs::read_to_string(neighbour).unwrap(), "somebody else's");
+    assert_eq!(std::fs::read_dir(world.directory.path()).unwrap().count(), 2, "nothing is left over");
     browser.get(&callback);
     browser.get("/me").says(200, "Tess Trader");
 
@@ -776,6 +821,29 @@ fn the_file_is_its_owners_and_written_for_changes_only() {
     let before = version();
     begun.get("/callback?code=x&state=forged").says(400, "This was not the answer");
     assert_eq!(version(), before);
+}
+
+/// Whatever its name is: no name of a new file is that of the old one.
+#[test]
+#[cfg(unix)]
+fn a_file_that_can_not_be_written_stays_as_it_was() {
+    let vendor = vendor().serve().unwrap();
+    for name in ["database.json", "database.new", "new", ".new"] {
+        let directory = Directory::new(&format!("full-{name}"));
+        let file = directory.path().join(name).to_str().unwrap().to_owned();
+        let site = Site::start_with(&vendor, &["--store", &file], &[]);
+        Browser::at(&site).connect();
+        drop(site);
+        let before = std::fs::read(&file).unwrap();
+
+        // Files are full as soon as they are made.
+        let mut full = Command::new("/bin/sh");
+        full.args(["-c", r#"trap '' XFSZ; ulimit -f 0; exec "$0" "$@""#]).arg(example("oauth-web-server"));
+        let site = Site::start_by(full, &vendor, &["--store", &file], &[]);
+        assert_eq!(Browser::at(&site).post("/connect", &[]).status, 500, "{name}");
+        assert_eq!(std::fs::read(&file).unwrap(), before, "{name}");
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "{name}");
+    }
 }
 
 #[test]

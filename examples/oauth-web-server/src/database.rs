@@ -188,7 +188,8 @@ impl Database {
             // A new file beside it, under a random name that is longer than its own, which its owner alone can read.
             let name = file.file_name().unwrap_or_default();
             let directory = file.parent().filter(|directory| !directory.as_os_str().is_empty());
-            let mut new = Builder::new().prefix(name).suffix(".new").tempfile_in(directory.unwrap_or(Path::new(".")))?;
+            let mut new =
+                Builder::new().prefix(name).suffix(".new").tempfile_in(directory.unwrap_or(Path::new(".")))?;
             new.write_all(&serde_json::to_vec(&*tables)?)?;
             new.as_file().sync_all()?;
             new.persist(file)?; // all of it or nothing

@@ -17,7 +17,7 @@ use tokio::time::sleep;
 const LONGEST_HEAD: Duration = Duration::from_secs(5);
 
 /// Connections at the same time, all listeners together: they leave file descriptors for calls and for the database.
-pub(crate) const MOST_CONNECTIONS: usize = 256;
+pub(crate) const MOST_CONNECTIONS: usize = 128;
 
 /// Serves each connection of a listener on a task of its own.
 pub(crate) async fn serve(listener: TcpListener, router: Router, places: Arc<Semaphore>) -> Infallible {
@@ -26,9 +26,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, places: Arc<Sem
     loop {
         let place = Arc::clone(&places).acquire_owned().await;
         let connection = match listener.accept().await {
-            Ok((stream, _)) => {
-                http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()))
-            }
+            Ok((stream, _)) => http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone())),
             Err(error) => {
                 eprintln!("no connection can be accepted at the moment: {error}");
                 sleep(Duration::from_secs(1)).await;

@@ -73,3 +73,29 @@ fn refused_credentials_end_them_with_2_and_a_wrong_command_line_with_1() {
         assert!(failure(&run(name, [])).contains("TRADOVATE_"), "the variables are named");
     }
 }
+
+#[test]
+fn a_url_with_a_password_comes_from_a_variable_and_not_from_an_argument() {
+    let server = server(Side::Live);
+    let (base_url, directory) = (server.base_url(), closed_directory());
+    let url = "redis://:canary-redis-password@127.0.0.1:1/";
+    let store = format!("file:{}", directory.path().display());
+    let at = |store| variables(&base_url).into_iter().chain([("TRADOVATE_STORE", store)]).collect::<Vec<_>>();
+    for name in SHARED {
+        let refused = run_with(name, &["--store", url], &variables(&base_url));
+        assert!(failure(&refused).contains("set TRADOVATE_STORE to it instead"), "{refused:?}");
+
+        // Nobody listens there, so there is no token.
+        let accepted = run_with(name, &["--for", "1"], &at(url));
+        assert!(stdout(&accepted).contains("the shared store can't be used: "), "{accepted:?}");
+        assert!(failure(&accepted).starts_with("no token for another "), "{accepted:?}");
+        for output in [refused, accepted] {
+            assert!(!String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).contains("canary"));
+        }
+
+        let output = run_with(name, &["--for", "2"], &at(&store));
+        assert!(output.status.success(), "{output:?}");
+        assert!(failure(&run_with(name, &[], &at("postgres://x"))).starts_with("usage: "));
+    }
+    assert_eq!(server.statistics().logins, 1);
+}

@@ -45,7 +45,17 @@ impl Site {
 
     /// Starts it with these arguments and these variables besides the usual ones.
     pub(crate) fn start_with(vendor: &Server, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(example("oauth-web-server"))
+        Self::start_by(Command::new(example("oauth-web-server")), vendor, arguments, variables)
+    }
+
+    /// The same by a command of the test's own, which the arguments are added to.
+    pub(crate) fn start_by(
+        mut command: Command,
+        vendor: &Server,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
+        let mut child = command
             .args(arguments)
             .env_clear()
             .env("TRADOVATE_API_URL", vendor.base_url())
@@ -114,7 +124,8 @@ impl Printed {
 
 /// The built program of an example: see the manifest of these tests.
 pub(crate) fn example(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_BIN_EXE_example-day")).with_file_name(format!("example-{name}{}", std::env::consts::EXE_SUFFIX))
+    Path::new(env!("CARGO_BIN_EXE_example-day"))
+        .with_file_name(format!("example-{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
 /// A directory for one test, gone with this.

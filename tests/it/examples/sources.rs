@@ -1,0 +1,77 @@
+//! What users copy: each folder is a whole program, and ends with a sentence where something is wrong.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{failure, run, variables};
+
+fn folders() -> Vec<PathBuf> {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    fs::read_dir(examples).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+fn sources() -> Vec<(PathBuf, String)> {
+    let files = folders().into_iter().flat_map(|folder| fs::read_dir(folder.join("src")).unwrap());
+    let files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    files.into_iter().map(|file| (file.clone(), fs::read_to_string(file).unwrap())).collect()
+}
+
+#[test]
+fn an_error_is_printed_as_a_sentence_and_nothing_panics() {
+    for (file, text) in sources() {
+        for never in ["main() -> Result", "unreachable!", "panic!", "todo!", ".unwrap()", ".expect(", "http://0.0.0.0"]
+        {
+            assert!(!text.contains(never), "{never} in {}", file.display());
+        }
+        assert!(!text.contains("/order/list"), "the simulator has no such path: {}", file.display());
+    }
+}
+
+#[test]
+fn an_unknown_environment_is_a_sentence_of_each_program() {
+    let variables = variables("");
+    let variables = variables[1..].iter().copied();
+    for name in [
+        "bring-your-own-client",
+        "manual-loop",
+        "oauth-login",
+        "oauth-web-server",
+        "quickstart",
+        "quickstart-async",
+        "shared",
+        "shared-async",
+        "stay-logged-in",
+        "stay-logged-in-async",
+    ] {
+        let more =
+            [("TRADOVATE_ENVIRONMENT", "nowhere"), ("TRADOVATE_CLIENT_ID", "app"), ("TRADOVATE_REDIRECT_PORT", "0")];
+        let output = run(name, variables.clone().chain(more));
+        assert!(failure(&output).contains("TRADOVATE_ENVIRONMENT"), "{name}: {output:?}");
+    }
+}
+
+/// A folder can be copied as it is, so a module that two programs need is in both.
+#[test]
+fn a_module_that_two_programs_have_is_the_same_in_both() {
+    let sources = sources();
+    let mut twins = 0;
+    for (file, text) in &sources {
+        for (other, other_text) in &sources {
+            if file < other && file.file_name() == other.file_name() && !file.ends_with("main.rs") {
+                assert_eq!(text, other_text, "{} and {}", file.display(), other.display());
+                twins += 1;
+            }
+        }
+    }
+    assert_eq!(twins, 2, "arguments.rs and loopback.rs");
+}
+
+/// What `cargo test` runs is built from the same files as what a user starts.
+#[test]
+fn each_folder_is_a_program_of_the_tests() {
+    let manifest = include_str!("../../Cargo.toml");
+    for folder in folders() {
+        let name = folder.file_name().unwrap().to_str().unwrap();
+        assert!(manifest.contains(&format!("path = \"../examples/{name}/src/main.rs\"")), "{name}");
+    }
+}
