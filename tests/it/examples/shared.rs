@@ -82,7 +82,7 @@ fn a_url_with_a_password_comes_from_a_variable_and_not_from_an_argument() {
     let store = format!("file:{}", directory.path().display());
     let at = |store| variables(&base_url).into_iter().chain([("TRADOVATE_STORE", store)]).collect::<Vec<_>>();
     for name in SHARED {
-        let refused = run_with(name, &["--store", url], &variables(&base_url));
+        let refused = run_with(name, &["--store", url, "--for", "1"], &variables(&base_url));
         assert!(failure(&refused).contains("set TRADOVATE_STORE to it instead"), "{refused:?}");
 
         // Nobody listens there, so there is no token.
