@@ -16,6 +16,7 @@ pub(crate) enum Place {
     User,
     Directory(PathBuf),
     /// By its URL, which can contain a password.
+    #[cfg(feature = "redis")]
     Redis(String),
 }
 
@@ -48,7 +49,12 @@ impl Place {
         match text.split_once(':') {
             None if text == "file" => Ok(Self::User),
             Some(("file", path)) if !path.is_empty() => Ok(Self::Directory(path.into())),
+            #[cfg(feature = "redis")]
             Some(("redis" | "rediss", _)) => Ok(Self::Redis(text.into())),
+            #[cfg(not(feature = "redis"))]
+            Some(("redis" | "rediss", _)) => {
+                Err(io::Error::other("this program is built without Redis: start it with `--features redis`"))
+            }
             _ => Err(usage()),
         }
     }
