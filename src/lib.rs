@@ -1,17 +1,21 @@
-//! Log in to Tradovate from Rust, and stay logged in.
+//! Log in to [Tradovate](https://www.tradovate.com) from Rust, and stay logged in.
 //!
-//! This crate re-exports the protocol (`tradovate-auth-core`) and, by feature, a transport. With no
-//! feature it is the protocol alone, for programs that bring their own HTTP client.
+//! A `TokenSource` logs in once, renews the token before it expires, and handles penalties,
+//! lock-outs, lost sessions and changes of hosts. It has only ever run against the simulator
+//! (`tradovate-auth-simulator`), never against the real server. This project is not affiliated with Tradovate or
+//! NinjaTrader.
 //!
-//! | feature | module | for |
-//! |---|---|---|
-//! | `ureq` | `tradovate_auth::ureq` | blocking programs |
-//! | `reqwest` | `tradovate_auth::reqwest` | async programs on tokio |
-//! | `file` | `tradovate_auth::store::FileStore` | processes of one machine that share a login |
-//! | `redis` | `tradovate_auth::redis` | processes on many machines that share a login |
-//! | `seal` | `tradovate_auth::store::SealingKey` | what is stored, encrypted with a key of yours |
+//! # Features
+//! Without a feature, this crate is the protocol and the session: no I/O, no clock and no randomness in its dependency
+//! tree.
 //!
-//! This project is not affiliated with Tradovate or NinjaTrader.
+//! | feature | adds |
+//! |---|---|
+//! | `ureq` | `tradovate_auth::ureq`: a blocking client and token source |
+//! | `reqwest` | `tradovate_auth::reqwest`: an async client and token source, for tokio |
+//! | `file` | `tradovate_auth::store::FileStore`: processes of one machine share one login |
+//! | `redis` | `tradovate_auth::redis::RedisStore`: processes of many machines share one login |
+//! | `seal` | `tradovate_auth::store::SealingKey`: encrypts what a store holds, with your key |
 //!
 //! # Blocking
 #![cfg_attr(feature = "ureq", doc = "```no_run")]
@@ -20,8 +24,8 @@
 //! use tradovate_auth::{Credentials, Environment};
 //!
 //! let tokens = TokenSource::new(Environment::demo(), Credentials::from_env()?);
-//! let orders = tokens.url("/order/list")?; // at the host that serves the user's organization
-//! let authorization = tokens.token()?.header(); // logs in the first time, renews when it has to
+//! let accounts = tokens.url("/account/list")?; // on the host that serves the user's organization
+//! let authorization = tokens.token()?.header(); // logs in first, renews later when it is time
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -33,32 +37,47 @@
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let tokens = TokenSource::new(Environment::demo(), Credentials::from_env()?)?;
-//! let _keeper = tokens.keep_alive(); // renews ahead of expiry
+//! let _keeper = tokens.keep_alive(); // renews 15 minutes before the token expires
 //! let authorization = tokens.token().await?.header();
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! Single calls without a session are `Client` of either module.
+//! `Client` of either module makes single calls without a session.
 //!
 //! # Several processes
-//! `TokenSource::shared` of either module keeps one login for all processes that share a store: `store::FileStore` on one
-//! machine (feature `file`), `redis::RedisStore` on many (feature `redis`), or one of your own, which implements `store::Store`
-//! or `store::AsyncStore`. The examples `shared` and `shared-async` are whole programs.
+//! A user can have two sessions, and a third login closes the oldest. `TokenSource::shared` of either module keeps one
+//! login for all processes that share a store. The stores are `store::FileStore` (one machine) and `redis::RedisStore` (many
+//! machines). A store of your own implements `store::Store` or `store::AsyncStore`.
 //!
-//! # The user's browser
-//! An [`AuthorizationRequest`] of an [`OAuthApp`] begins a login, the redirect brings a code, and
-//! `TokenSource::from_code` of either module goes on from there; the examples `oauth-login` and `oauth-web-server` are whole
-//! programs.
+//! # Login in the user's browser
+//! [`AuthorizationRequest::begin`] returns the URL for the browser, and [`PendingAuthorization::redirected`] takes the URL
+//! at which the browser comes back. `TokenSource::from_code` of either module continues with the code that it brings.
 //!
 //! # Your own runtime or client
-//! A [`Session`] says what to send and when, and is told what came of it; the example `manual-loop` drives one.
-//! [`Endpoint::request`] builds a [`Request`](http::Request), [`Endpoint::parse`] reads a [`Response`](http::Response);
-//! the example `bring-your-own-client` carries them with hyper. Your client must not follow redirects, must hand over
-//! responses of every status, and needs a time-out, a limit for the length of answers, and no proxy for plain http.
+//! [`Session::poll`] says what to send and when. Report the result to [`Session::receive`] or [`Session::failed`].
+//! [`Endpoint::request`] builds a single [`Request`](http::Request), and [`Endpoint::parse`] reads the
+//! [`Response`](http::Response):
 //!
-//! # Where to find what
-//! The page of [`tradovate_auth_core`] is a guided tour of the protocol's types, all of which are here too.
+//! ```
+//! use tradovate_auth::{AccessTokenRequest, Credentials, Endpoint, Environment, Error, http};
+//!
+//! let credentials = Credentials::new("trader", "password");
+//! let request = AccessTokenRequest::new(&credentials).request(&Environment::demo())?;
+//! assert_eq!(request.uri(), "https://demo.tradovateapi.com/v1/auth/accesstokenrequest");
+//!
+//! let response = http::Response::new(r#"{"errorText":"The app is not registered"}"#); // a refusal has status 200
+//! assert!(matches!(AccessTokenRequest::parse(response), Err(Error::Refused(_))));
+//! # Ok::<(), tradovate_auth::BuildError>(())
+//! ```
+//!
+//! Your client must follow no redirects and must return answers of every status. It needs a time-out, a limit for the
+//! length of answers, and no proxy for plain http. The `jiff` that this crate re-exports has no clock: for
+//! `Timestamp::now`, add `jiff = "1"` to your own dependencies.
+//!
+//! # More
+//! [`tradovate_auth_core`] has a tour of all types of the protocol; they are all in this crate too. The source of this
+//! crate has a page for each question (folder `docs`) and whole programs (folder `examples`).
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
@@ -78,13 +97,3 @@ pub use tradovate_auth_store_redis as redis;
 #[cfg(feature = "ureq")]
 #[doc(inline)]
 pub use tradovate_auth_ureq as ureq;
-
-/// The examples of the README.
-#[cfg(all(doctest, feature = "ureq"))]
-#[doc = include_str!("../README.md")]
-struct Readme;
-
-/// A store of the user's own.
-#[cfg(all(doctest, feature = "reqwest"))]
-#[doc = include_str!("../docs/stores.md")]
-struct Stores;

@@ -1,10 +1,11 @@
 //! The Tradovate authentication protocol without I/O: it builds [`http::Request`] values and parses
 //! [`http::Response`] values, and whoever has an HTTP client carries them.
 //!
-//! There is no clock, socket, thread, file or randomness in here; times come in as arguments. The ready-made carriers
-//! are `tradovate-auth-ureq` (blocking) and `tradovate-auth-reqwest` (async). This crate is not affiliated with
-//! Tradovate or NinjaTrader. Pages named in these docs, such as *Rate Limits*, are of the vendor's guides and API
-//! reference.
+//! There is no I/O, no clock and no randomness in here or in the dependency tree, which is checked; times come in as
+//! arguments. The `jiff` that is re-exported has no `Timestamp::now`: for that, add `jiff = "1"` to your own dependencies.
+//! The ready-made carriers are `tradovate-auth-ureq` (blocking) and `tradovate-auth-reqwest` (async). This crate is not
+//! affiliated with Tradovate or NinjaTrader. Pages named in these docs, such as *Rate Limits*, are of the vendor's guides
+//! and API reference.
 //!
 //! # A tour
 //! An [`Environment`] says where everything is, [`Credentials`] who logs in. An [`Endpoint`] turns them into a request
@@ -12,9 +13,9 @@
 //! checks and may be used.
 //!
 //! ```
-//! use jiff::Timestamp;
+//! use tradovate_auth_core::jiff::Timestamp;
 //! use tradovate_auth_core::{
-//!     AccessTokenRequest, ClientId, Credentials, DeviceId, Endpoint, Environment, Grant, Purpose, RenewAccessToken,
+//!     AccessTokenRequest, ClientId, Credentials, DeviceId, Endpoint, Environment, Grant, Purpose, RenewAccessToken, http,
 //! };
 //!
 //! # fn send(request: http::Request<tradovate_auth_core::RequestBody>) -> http::Response<Vec<u8>> {
@@ -36,8 +37,8 @@
 //!
 //! // The server may have named other hosts for this user's organization. From now on, requests go there.
 //! assert!(environment.follow(&grant.hosts).is_empty()); // all of them are the vendor's own
-//! let orders = environment.url(Purpose::Trading, "/order/list")?;
-//! assert_eq!(orders.to_string(), "https://acme-demo.eval.ninjatrader.com/v1/order/list");
+//! let accounts = environment.url(Purpose::Trading, "/account/list")?;
+//! assert_eq!(accounts.to_string(), "https://acme-demo.eval.ninjatrader.com/v1/account/list");
 //! assert!(grant.access_token.header().is_sensitive()); // goes into `Authorization`, not into logs
 //!
 //! // A quarter of an hour before `grant.expires_at`, renew; a second login would open a second session.
