@@ -11,7 +11,7 @@ use std::{env, io};
 use tracing_subscriber::filter::{FilterExt, Targets, filter_fn};
 use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::prelude::*;
-use tradovate_auth::reqwest::{Client, FromEnv, TokenSource};
+use tradovate_auth::reqwest::{Client, FromEnv, TokenSource, http_client_builder};
 use tradovate_auth::{CallError, Credentials, Environment, Error as ServerError};
 use tradovate_auth_simulator::Simulator;
 
@@ -28,7 +28,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    let mut http = reqwest::Client::builder();
+    let mut http = http_client_builder()?;
     let mut simulator = None; // runs until this is dropped
     let (environment, credentials) = if env::var_os("TRADOVATE_USERNAME").is_some() {
         (Environment::from_env()?, Credentials::from_env()?)
