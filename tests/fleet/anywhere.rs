@@ -37,7 +37,7 @@ pub(crate) fn a_killed_leader_is_replaced(place: Place) {
         fleet.await_word_of(member, "token");
     }
     let mut longest = Duration::ZERO;
-    for _ in 0..5 {
+    for _ in 0..3 {
         let (leader, _) = fleet.await_word("lease");
         fleet.kill(leader);
         let killed = Instant::now();

@@ -1,7 +1,9 @@
 //! Fleets of real processes on one store: in files, and in a Redis that these tests start (Debian: `redis-server`).
-//! Without it those tests are ignored, unless `TRADOVATE_AUTH_REDIS=required` is set.
+//! Without Redis its tests are ignored, unless `TRADOVATE_AUTH_REDIS=required` is set. A crowd of callers in one process
+//! runs beside them, because it waits most of its time too.
 
 mod anywhere;
+mod crowd;
 mod files;
 mod in_redis;
 mod members;
@@ -34,8 +36,8 @@ fn anywhere(name: &str, place: fn() -> Place) -> Vec<Trial> {
             anywhere::a_stopped_leader_changes_nothing_when_it_wakes,
         ),
     ];
-    // Two fleets at a time, five kills each.
-    for fleet in ["one", "two"] {
+    // Four fleets at a time, three kills each.
+    for fleet in ["one", "two", "three", "four"] {
         let what = format!("a_killed_leader_is_replaced_in_fleet_{fleet}");
         trials.push(trial(&what, anywhere::a_killed_leader_is_replaced));
     }
@@ -43,10 +45,14 @@ fn anywhere(name: &str, place: fn() -> Place) -> Vec<Trial> {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = crowd::in_this_process() {
+        return code;
+    }
     let mut arguments = Arguments::from_args();
     // They wait most of the time: all of them at once take as long as the longest.
-    arguments.test_threads.get_or_insert(16);
-    let mut trials = anywhere("files", Place::files);
+    arguments.test_threads.get_or_insert(32);
+    let mut trials = trials![crowd: a_thousand_callers_meet_a_server_that_comes_and_goes];
+    trials.extend(anywhere("files", Place::files));
     trials.extend(trials![files:
         with_a_full_disk_the_session_is_used_and_left_as_it_is,
         what_is_damaged_is_left_alone_and_nobody_logs_in,

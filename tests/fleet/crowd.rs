@@ -1,8 +1,10 @@
 //! A thousand callers at once, of both transports, while the server comes and goes: no token that it would not accept, no
 //! thread or task that stays behind, and no memory that grows.
 //!
-//! It is a test of its own process, so that what is counted is its own.
+//! It runs in a process of its own, so that the threads and the memory that it counts are its own.
 
+use std::env;
+use std::process::{Command, ExitCode};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::thread;
@@ -20,6 +22,22 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap());
+
+/// The argument that makes the test's program the process of the crowd.
+const ARGUMENT: &str = "--crowd-in-this-process";
+
+/// Runs the crowd if this is its process.
+pub(crate) fn in_this_process() -> Option<ExitCode> {
+    (env::args().nth(1)? == ARGUMENT).then(|| {
+        a_thousand_callers_meet_a_server();
+        ExitCode::SUCCESS
+    })
+}
+
+pub(crate) fn a_thousand_callers_meet_a_server_that_comes_and_goes() {
+    let status = Command::new(env::current_exe().unwrap()).arg(ARGUMENT).status().unwrap();
+    assert!(status.success(), "the process of the crowd ended with {status}");
+}
 
 /// What the callers have met.
 #[derive(Default)]
@@ -66,8 +84,7 @@ fn flap(server: &Server, met: &Met) {
     met.is_over.store(true, Ordering::SeqCst);
 }
 
-#[test]
-fn a_thousand_callers_meet_a_server_that_comes_and_goes() {
+fn a_thousand_callers_meet_a_server() {
     // Renewed at half their life, in the midst of it all, and never lost: a login is not had for the asking.
     let limits = |options: &mut tradovate_auth_simulator::Options| options.limits = Limits::none();
     let server = Arc::new(Simulator::builder().lifetime(Duration::from_secs(40)).options(limits).serve().unwrap());
