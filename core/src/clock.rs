@@ -24,6 +24,9 @@ pub struct Exchange {
     pub server_time: Option<Timestamp>,
 }
 
+/// No wait is longer than this, whatever a server, a proxy or a snapshot asks for.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
+
 /// `Date` has whole seconds: on average it is this far behind.
 const HALF_A_SECOND: SignedDuration = SignedDuration::from_millis(500);
 
@@ -170,7 +173,7 @@ pub(crate) fn date(headers: &HeaderMap) -> Option<Timestamp> {
 /// What `Retry-After` asks for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct RetryAfter {
-    /// Seconds, or the distance of a date from the response's own `Date`.
+    /// Seconds, or the distance of a date from the response's own `Date`; at most [`LONGEST_WAIT`].
     pub(crate) delay: Option<Duration>,
     /// A date in a response that has no `Date` to measure it by.
     pub(crate) at: Option<Timestamp>,
@@ -182,12 +185,12 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> RetryAfter {
         return RetryAfter::default();
     };
     if let Some(delay) = seconds(text.trim()) {
-        return RetryAfter { delay: Some(delay), at: None };
+        return RetryAfter { delay: Some(delay.min(LONGEST_WAIT)), at: None };
     }
     match (http_date(text.trim().as_bytes()), date(headers)) {
         (Some(at), Some(now)) => {
             let delay = Duration::try_from(at.duration_since(now)).unwrap_or_default();
-            RetryAfter { delay: Some(delay), at: None }
+            RetryAfter { delay: Some(delay.min(LONGEST_WAIT)), at: None }
         }
         (at, _) => RetryAfter { delay: None, at },
     }
@@ -378,8 +381,9 @@ mod tests {
         let after = |text| (header::RETRY_AFTER, text);
         let delay = |seconds| RetryAfter { delay: Some(Duration::from_secs(seconds)), at: None };
         assert_eq!(retry_after(&headers(&[after("120")])), delay(120));
-        assert_eq!(retry_after(&headers(&[after("99999999999999999999999")])), delay(u64::MAX));
+        assert_eq!(retry_after(&headers(&[after("99999999999999999999999")])), delay(24 * 3600));
         assert_eq!(retry_after(&headers(&[after("Tue, 24 Nov 2026 16:20:30 GMT"), date.clone()])), delay(7200));
+        assert_eq!(retry_after(&headers(&[after("Tue, 24 Nov 2099 16:20:30 GMT"), date.clone()])), delay(24 * 3600));
         assert_eq!(retry_after(&headers(&[after("Tue, 24 Nov 2026 10:20:30 GMT"), date.clone()])), delay(0));
         assert_eq!(
             retry_after(&headers(&[after("Tue, 24 Nov 2026 16:20:30 GMT")])),

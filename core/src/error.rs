@@ -99,10 +99,10 @@ pub enum Error {
     LockedOut {
         /// 423 (about to be locked out) or 429 (locked out).
         status: StatusCode,
-        /// How long nothing may be sent: one hour, or `Retry-After` where that is longer.
+        /// How long nothing may be sent: one hour, or `Retry-After` where that is longer, but at most a day.
         wait: Duration,
         /// The end of the wait where `Retry-After` named a date and the response had no `Date` to measure it by. It
-        /// counts where it is later than `wait` from now.
+        /// counts where it is later than `wait` from now; a session waits for a day at most.
         until: Option<Timestamp>,
     },
     /// The token is dead: no call will succeed with it again.
@@ -135,7 +135,7 @@ pub enum Error {
         /// What the server said: its error text, or the start of the body, as one printable line with values and
         /// tokens masked; empty where there was none.
         excerpt: String,
-        /// `Retry-After`, where it was sent.
+        /// `Retry-After`, where it was sent; at most a day.
         retry_after: Option<Duration>,
     },
     /// A 200 whose body is not the JSON that was expected.

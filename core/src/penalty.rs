@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::clock::LONGEST_WAIT;
 use crate::secret::seal;
 
 /// A penalty: wait, then send the identical request with this ticket added (`with_ticket` of the request).
@@ -22,10 +23,10 @@ impl PenaltyTicket {
     /// What is waited where the server names no time: the longest it has been seen to ask for.
     pub(crate) const DEFAULT_WAIT: Duration = Duration::from_secs(60);
 
-    /// A ticket from its parts, as an answer or a stored session has them.
+    /// A ticket from its parts, as an answer or a stored session has them. A wait of more than a day becomes a day.
     #[must_use]
     pub fn new(ticket: impl Into<String>, wait: Duration) -> Self {
-        Self { ticket: seal(ticket.into()), wait, message: None }
+        Self { ticket: seal(ticket.into()), wait: wait.min(LONGEST_WAIT), message: None }
     }
 
     pub(crate) fn with_message(mut self, message: Option<String>) -> Self {
@@ -33,7 +34,7 @@ impl PenaltyTicket {
         self
     }
 
-    /// How long to wait from the receipt of the answer (`p-time`), in whole seconds, rounded up.
+    /// How long to wait from the receipt of the answer (`p-time`), in whole seconds, rounded up; at most a day.
     #[must_use]
     pub fn wait(&self) -> Duration {
         self.wait

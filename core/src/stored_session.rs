@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
 use crate::budget::Operation;
-use crate::clock::{later, moved};
+use crate::clock::{LONGEST_WAIT, later, moved};
 use crate::grant::{MarketDataGrant, RefreshGrant};
 use crate::hosts::ApiHosts;
 use crate::penalty::PenaltyTicket;
@@ -28,8 +28,6 @@ use crate::stored::{self, Damage, Fields};
 mod history;
 
 pub(crate) use history::{History, is_default};
-
-const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// The version that is written, and the newest that is read.
 const VERSION: u32 = 1;
@@ -70,6 +68,20 @@ pub(crate) struct StoredGrant {
     pub(crate) market_data: Option<MarketDataGrant>,
 }
 
+impl Content {
+    /// Shortens each wait that is longer than any wait can be at `now`.
+    pub(crate) fn limit_waits(&mut self, now: Timestamp) {
+        let longest = later(now, LONGEST_WAIT);
+        let postponed = self.postponed.as_mut().map(|postponed| &mut postponed.until);
+        let closed = self.closed_until.iter_mut().map(|(_, until)| until);
+        for until in closed.chain(&mut self.locked_until).chain(postponed) {
+            *until = longest.min(*until);
+        }
+        self.refused.iter_mut().for_each(|refused| refused.until = refused.until.min(longest));
+        self.history.limit_waits(longest);
+    }
+}
+
 impl StoredSession {
     /// When the access token expires, in server time, where there is one.
     #[must_use]
@@ -103,7 +115,8 @@ impl StoredSession {
         let refused = content.refused.iter().map(|refused| refused.until);
         let end = ends.into_iter().flatten().chain(closed).chain(refused).fold(written_at, Timestamp::max);
         // Some of these are times of the server's, whose clock may be as far away as this.
-        Some(Duration::try_from(end.duration_since(written_at)).unwrap_or_default().saturating_add(DAY))
+        let room = Duration::from_secs(24 * 3600);
+        Some(Duration::try_from(end.duration_since(written_at)).unwrap_or_default().saturating_add(room))
     }
 
     /// The same as read at `now` by a machine whose clock may be another's, `age` after it was taken: every local time in

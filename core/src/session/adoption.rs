@@ -26,6 +26,7 @@ impl Session {
     }
 
     pub(super) fn take_over(&mut self, now: Timestamp, mut content: Content, budget: &mut RateBudget) {
+        content.limit_waits(now);
         let history = core::mem::take(&mut content.history);
         if let Some(until) = content.locked_until {
             budget.lock_out(until);

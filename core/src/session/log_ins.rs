@@ -85,6 +85,13 @@ impl LogIns {
         }
     }
 
+    /// The next login waits until `longest` at most.
+    pub(crate) fn wait_until_at_most(&mut self, longest: Timestamp) {
+        for until in [&mut self.retry_at, &mut self.not_before].into_iter().flatten() {
+            *until = longest.min(*until);
+        }
+    }
+
     /// The same by a clock that is ahead by so much.
     pub(crate) fn shift(&mut self, by: SignedDuration) {
         for moment in [&mut self.retry_at, &mut self.not_before, &mut self.last_loss].into_iter().flatten() {

@@ -77,6 +77,11 @@ impl Pause {
         }
     }
 
+    /// Ends at `longest` if it would end later.
+    pub(crate) fn end_by(&mut self, longest: Timestamp) {
+        self.until = self.until.map(|until| until.min(longest));
+    }
+
     /// The same by a clock that is ahead by so much.
     pub(crate) fn shift(&mut self, by: SignedDuration) {
         self.until = self.until.map(|until| moved(until, by));

@@ -10,7 +10,7 @@ use super::refreshes::Refusal as RefreshRefusal;
 use super::snapshot::issued_at;
 use super::{EventKind, Exchange, Pause, Postponed, Session, Standing, StopReason, Trouble};
 use crate::budget::{CAPTCHA_CLOSES_FOR, Operation, RateBudget};
-use crate::clock::later;
+use crate::clock::{LONGEST_WAIT, later};
 use crate::endpoint::OAuthGrant;
 use crate::error::{Contradiction, Error, Failure, ONE_HOUR};
 use crate::grant::RefreshGrant;
@@ -268,21 +268,20 @@ impl Session {
         until: Option<Timestamp>,
         budget: &mut RateBudget,
     ) {
-        let until = until.map(|until| self.clock.local_time(until)).max(Some(later(now, with_room(wait))));
-        if let Some(until) = until {
-            budget.lock_out(until);
-            self.unsaved = true;
-            self.tell(now, EventKind::LockedOut { until });
-        }
+        let named = until.map_or(now, |until| self.clock.local_time(until));
+        let until = named.max(later(now, with_room(wait))).min(later(now, LONGEST_WAIT));
+        budget.lock_out(until);
+        self.unsaved = true;
+        self.tell(now, EventKind::LockedOut { until });
     }
 }
 
 /// A wait that the server measures as well, by a clock of its own: who comes a moment too soon waits all over again, and a
 /// local clock that runs fast always comes too soon. A long wait gets a hundredth on top; in a minute no clock gains more
-/// than a request takes on its way.
+/// than a request takes on its way. No wait is longer than a day.
 fn with_room(wait: Duration) -> Duration {
     let room = wait.checked_div(100).filter(|_| wait > Duration::from_secs(60)).unwrap_or_default();
-    wait.saturating_add(room)
+    wait.saturating_add(room).min(LONGEST_WAIT)
 }
 
 /// A fault of the server's or of what is in between.

@@ -63,6 +63,12 @@ impl History {
         }
     }
 
+    /// No wait ends later than `longest`.
+    pub(super) fn limit_waits(&mut self, longest: Timestamp) {
+        self.pause.end_by(longest);
+        self.log_ins.wait_until_at_most(longest);
+    }
+
     /// The last moment at which something of this still counts.
     pub(super) fn counts_until(&self) -> Option<Timestamp> {
         let sent = self.sent.values().flatten().map(|sent| later(*sent, ONE_HOUR)).max();

@@ -5,3 +5,4 @@ mod properties;
 mod redaction;
 mod redirects;
 mod support;
+mod waits;
