@@ -116,14 +116,22 @@ impl Envelope {
     }
 
     fn text(&self) -> Option<String> {
-        self.texts().last().map(|text| excerpt::line(text))
+        let texts = self.texts();
+        (!texts.is_empty()).then(|| printable(&texts).unwrap_or_default())
     }
 }
 
-/// The refusal in the texts of an answer: the first known one decides its kind, the last is shown, since a description
-/// follows its code.
+/// The last text of which anything can be printed, since a description follows its code.
+fn printable(texts: &[&str]) -> Option<String> {
+    texts.iter().rev().map(|text| excerpt::line(text)).find(|text| !text.is_empty())
+}
+
+/// The refusal in the texts of an answer: the first known one decides its kind, the last one that can be printed is shown.
 fn refusal(texts: &[&str], carried: Carried) -> Option<Error> {
-    let text = excerpt::line(texts.iter().rev().find(|text| !text.is_empty())?);
+    if texts.iter().all(|text| text.is_empty()) {
+        return None;
+    }
+    let text = printable(texts).unwrap_or_default();
     if texts.iter().any(|text| names_other_environment(text)) {
         return Some(Error::WrongEnvironment { text });
     }

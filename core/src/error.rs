@@ -371,6 +371,9 @@ fn quoted(text: &str) -> String {
 }
 
 fn refusal_text(Refusal { kind, text }: &Refusal) -> String {
+    if text.is_empty() && *kind != RefusalKind::Other {
+        return ["refused by the server: ", kind.advice()].concat();
+    }
     if text.is_empty() {
         return "refused by the server without a word: check the credentials and the permissions of the API key, and \
                 whether the device has to be approved by e-mail"

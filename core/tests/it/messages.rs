@@ -236,3 +236,16 @@ fn what_may_be_tried_again_and_when() {
     contradiction: false None
     ");
 }
+
+#[test]
+fn a_refusal_whose_description_can_t_be_printed_gives_the_advice_of_its_code() {
+    let odd = ["\\u0000\\u0001", "QmFzZTY0IGlzIG5vdCBwcm9zZSBhdCBhbGwgYW5kIGlzIG5vdCBzaG93bg=="];
+    for description in odd {
+        let said = exchange(&format!(r#"{{"error":"invalid_grant","error_description":"{description}"}}"#));
+        assert!(!said.contains("API key"), "{said}");
+        assert!(said.starts_with(r#"refused by the server with "invalid_grant": a code is good once"#), "{said}");
+    }
+    let said =
+        exchange(r#"{"error_description":"QmFzZTY0IGlzIG5vdCBwcm9zZSBhdCBhbGwgaW52YWxpZF9ncmFudA invalid_grant"}"#);
+    assert!(said.starts_with("refused by the server: a code is good once"), "{said}");
+}
