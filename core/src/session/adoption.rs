@@ -36,7 +36,7 @@ impl Session {
         }
         self.log_ins.worked_before |= content.worked_before;
         self.password_expires_at = self.password_expires_at.or(content.password_expires_at);
-        self.refreshes.learn(core::mem::take(&mut content.refused));
+        self.refreshes.learn(now, core::mem::take(&mut content.refused));
         let History { log_ins, sent, pause, verified_at, lost_issued_at, log_in_name, .. } = history;
         if self.is_for_another_user(&content, log_in_name.as_deref()) {
             return;

@@ -42,9 +42,10 @@ pub(super) enum Refusal {
 }
 
 impl Refreshes {
-    /// Takes over what another session has learnt.
-    pub(super) fn learn(&mut self, refused: Vec<RefusedToken>) {
-        for token in refused {
+    /// Takes over what another session has learnt, as far as it still holds.
+    pub(super) fn learn(&mut self, now: Timestamp, refused: Vec<RefusedToken>) {
+        self.refused.retain(|refused| refused.until > now);
+        for token in refused.into_iter().filter(|refused| refused.until > now) {
             match self.refused.iter_mut().find(|known| known.fingerprint == token.fingerprint) {
                 Some(known) => known.until = known.until.max(token.until),
                 None => self.refused.push(token),
@@ -109,8 +110,9 @@ impl Refreshes {
         (until.duration_since(now) < left).then_some(until)
     }
 
-    pub(super) fn remembered(&self) -> &[RefusedToken] {
-        &self.refused
+    /// The tokens that may not be presented at `now`.
+    pub(super) fn remembered(&self, now: Timestamp) -> impl Iterator<Item = &RefusedToken> {
+        self.refused.iter().filter(move |refused| refused.until > now)
     }
 }
 
@@ -159,7 +161,7 @@ mod tests {
         assert_eq!(refreshes.presentable_at(at(1), at(1), &one), Some(at(360)));
         assert_eq!(refreshes.presentable_at(at(361), at(361), &one), Some(at(361)));
         assert_eq!(refreshes.presentable_at(at(1), at(1), &token("two", Some(1560))), Some(at(1)));
-        assert_eq!(refreshes.remembered().len(), 1);
+        assert_eq!(refreshes.remembered(at(1)).count(), 1);
     }
 
     #[test]
@@ -191,10 +193,10 @@ mod tests {
         let one = token("one", Some(1560));
         let mut refreshes = refused_twice(&one);
         let two = token("two", Some(1560));
-        let learnt = refused_twice(&two).remembered().to_vec();
-        refreshes.learn(learnt.clone());
-        refreshes.learn(learnt);
-        assert_eq!(refreshes.remembered().len(), 2);
+        let learnt: Vec<_> = refused_twice(&two).remembered(at(1)).cloned().collect();
+        refreshes.learn(at(1), learnt.clone());
+        refreshes.learn(at(1), learnt);
+        assert_eq!(refreshes.remembered(at(1)).count(), 2);
         assert_eq!(refreshes.presentable_at(at(1), at(1), &two), Some(at(360)));
     }
 
@@ -205,7 +207,7 @@ mod tests {
         let mut others = Refreshes::default();
         others.was_refused_once();
         assert!(matches!(others.refused(at(400), &one.token, false), Refusal::NotBefore(until) if until == at(760)));
-        refreshes.learn(others.remembered().to_vec());
+        refreshes.learn(at(400), others.remembered(at(400)).cloned().collect());
         assert_eq!(refreshes.presentable_at(at(401), at(401), &one), Some(at(760)));
     }
 
@@ -214,12 +216,12 @@ mod tests {
         let (one, two) = (token("one", Some(1560)), token("two", Some(1560)));
         let mut refreshes = refused_twice(&one);
         refreshes.refused(at(10), &one.token, true);
-        assert_eq!(refreshes.remembered().len(), 1);
+        assert_eq!(refreshes.remembered(at(10)).count(), 1);
         assert_eq!(refreshes.presentable_at(at(11), at(11), &one), Some(at(370)));
         refreshes.refused(at(369), &two.token, false);
-        assert_eq!(refreshes.remembered().len(), 1);
+        assert_eq!(refreshes.remembered(at(369)).count(), 1);
         refreshes.refused(at(370), &two.token, false);
-        assert_eq!(refreshes.remembered().len(), 1, "that of the second one");
+        assert_eq!(refreshes.remembered(at(370)).count(), 1, "that of the second one");
         assert_eq!(refreshes.presentable_at(at(371), at(371), &one), Some(at(371)));
         assert_eq!(refreshes.presentable_at(at(371), at(371), &two), Some(at(730)));
     }

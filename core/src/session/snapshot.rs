@@ -37,7 +37,7 @@ impl Session {
             locked_until: budget.locked_until(now),
             closed_until: Operation::ALL.into_iter().filter_map(closed).collect(),
             postponed: self.ticket.as_deref().cloned(),
-            refused: self.refreshes.remembered().to_vec(),
+            refused: self.refreshes.remembered(now.max(self.now)).cloned().collect(),
             password_expires_at: self.password_expires_at,
             history: self.history(now, budget),
         }))
