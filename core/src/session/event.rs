@@ -107,6 +107,11 @@ pub enum EventKind {
         /// Within how many days.
         within_days: i64,
     },
+    /// The password has expired. Tokens are not affected; the next login is.
+    PasswordExpired {
+        /// When.
+        at: Timestamp,
+    },
     /// The password is in a known breach.
     PasswordCompromised {
         /// What is known.
@@ -227,7 +232,11 @@ impl fmt::Display for EventKind {
             Self::HostNotFollowed { key } => write!(f, "the host named for `{key}` is not followed"),
             Self::AccountNeedsAttention { status } => write!(f, "the account needs attention: {status:?}"),
             Self::PasswordExpires { at, within_days } => {
-                write!(f, "the password expires within {within_days} days, at {at:.0}")
+                let days = if *within_days == 1 { "day" } else { "days" };
+                write!(f, "the password expires within {within_days} {days}, at {at:.0}")
+            }
+            Self::PasswordExpired { at } => {
+                write!(f, "the password has expired, at {at:.0}: the next login needs a new one")
             }
             Self::PasswordCompromised { hint } => write!(f, "the password is in a known breach: {hint:?}"),
             Self::ConsentDueBy { at } => write!(f, "without a refresh, a new consent is due by {at:.0}"),

@@ -8,8 +8,8 @@ use super::{EventKind, Session};
 use crate::clock::earlier;
 use crate::endpoint::{AccessTokenResponse, UserStatus};
 
-/// The days before a password's expiry at which the user is reminded.
-const REMINDERS: [i64; 3] = [14, 7, 1];
+/// The days before a password's expiry at which the user is reminded; zero is the expiry itself.
+const REMINDERS: [i64; 4] = [14, 7, 1, 0];
 
 impl Session {
     /// What a user must hear, whatever becomes of the token.
@@ -28,12 +28,19 @@ impl Session {
         }
     }
 
-    /// Reminds of the password's expiry when 14, 7 and 1 days are left.
+    /// Reminds of the password's expiry when 14, 7 and 1 days are left, and when it has expired.
     pub(super) fn remind(&mut self, now: Timestamp) {
         let due = self.next_reminder(now).filter(|(at, _)| *at <= now);
         if let (Some((_, within_days)), Some(at)) = (due, self.password_expires_at) {
             self.reminded_within_days = Some(within_days);
-            self.tell(now, EventKind::PasswordExpires { at, within_days });
+            self.tell(
+                now,
+                if within_days == 0 {
+                    EventKind::PasswordExpired { at }
+                } else {
+                    EventKind::PasswordExpires { at, within_days }
+                },
+            );
         }
     }
 

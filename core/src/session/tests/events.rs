@@ -23,6 +23,8 @@ fn every_event_says_what_has_happened() {
         EventKind::HostNotFollowed { key: "demo".into() },
         EventKind::AccountNeedsAttention { status: UserStatus::TemporaryLocked },
         EventKind::PasswordExpires { at, within_days: 7 },
+        EventKind::PasswordExpires { at, within_days: 1 },
+        EventKind::PasswordExpired { at },
         EventKind::PasswordCompromised { hint: HibpHint::PasswordCompromised },
         EventKind::ConsentDueBy { at },
         EventKind::RefreshRefused { until: Some(at) },
@@ -51,6 +53,8 @@ fn every_event_says_what_has_happened() {
     the host named for `demo` is not followed
     the account needs attention: TemporaryLocked
     the password expires within 7 days, at 2026-11-24T15:00:00Z
+    the password expires within 1 day, at 2026-11-24T15:00:00Z
+    the password has expired, at 2026-11-24T15:00:00Z: the next login needs a new one
     the password is in a known breach: PasswordCompromised
     without a refresh, a new consent is due by 2026-11-24T15:00:00Z
     the refresh token was refused and is not presented again before 2026-11-24T15:00:00Z; once the access token has ended, only another consent helps until then

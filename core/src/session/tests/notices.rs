@@ -5,7 +5,7 @@ fn day(day: u64) -> Duration {
 }
 
 #[test]
-fn the_password_s_expiry_is_announced_three_times() {
+fn the_password_s_expiry_is_announced_three_times_and_when_it_comes() {
     let end = later(start(), day(20));
     let far = later(start(), day(40));
     let answer = format!(r#"{{"accessToken":"one","expirationTime":"{far}","passwordExpirationTime":"{end}"}}"#);
@@ -15,7 +15,8 @@ fn the_password_s_expiry_is_announced_three_times() {
         0.000 logged in, good until 2027-01-03T14:00:00Z
      8640.000 the password expires within 14 days, at 2026-12-14T14:00:00Z
     18720.000 the password expires within 7 days, at 2026-12-14T14:00:00Z
-    27360.000 the password expires within 1 days, at 2026-12-14T14:00:00Z
+    27360.000 the password expires within 1 day, at 2026-12-14T14:00:00Z
+    28800.000 the password has expired, at 2026-12-14T14:00:00Z: the next login needs a new one
     ");
 }
 
