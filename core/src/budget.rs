@@ -141,6 +141,13 @@ impl RateBudget {
         }
     }
 
+    /// The time from which on nothing in it counts any more.
+    pub(crate) fn counts_until(&self) -> Timestamp {
+        let closed = self.closed_until.iter().copied().chain([self.locked_until]).flatten();
+        let taken = self.taken.iter().filter_map(|taken| taken.back()).map(|taken| later(*taken, ONE_HOUR));
+        closed.chain(taken).max().unwrap_or(Timestamp::MIN)
+    }
+
     /// Nothing at all may leave before `until`: the address is locked out, or about to be.
     pub fn lock_out(&mut self, until: Timestamp) {
         self.locked_until = self.locked_until.max(Some(until));

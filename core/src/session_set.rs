@@ -4,7 +4,6 @@
 //! a network's hour to the tokens that end first, and extends tokens before their time where many are due at once.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
-use alloc::vec::Vec;
 
 use http::{Request, Response};
 use jiff::Timestamp;
@@ -55,12 +54,14 @@ use slots::Slots;
 #[derive(Debug)]
 pub struct SessionSet<N> {
     members: Slots<Member>,
-    networks: Vec<Network<N>>,
+    networks: Slots<Network<N>>,
     by_key: BTreeMap<N, u32>,
     /// Sessions by when they have something to do.
     agenda: BTreeSet<(Timestamp, u32)>,
     /// Networks likewise.
     network_agenda: BTreeSet<(Timestamp, u32)>,
+    /// Networks without sessions, by when there is nothing left to remember of them.
+    empty_networks: BTreeSet<(Timestamp, u32)>,
     /// Sessions that have something to say.
     speakers: VecDeque<SessionKey>,
     complaints: VecDeque<SetEvent<N>>,
@@ -151,10 +152,11 @@ impl<N: Ord + Clone> SessionSet<N> {
     pub fn new() -> Self {
         Self {
             members: Slots::default(),
-            networks: Vec::new(),
+            networks: Slots::default(),
             by_key: BTreeMap::new(),
             agenda: BTreeSet::new(),
             network_agenda: BTreeSet::new(),
+            empty_networks: BTreeSet::new(),
             speakers: VecDeque::new(),
             complaints: VecDeque::new(),
             now: Timestamp::MIN,
@@ -163,7 +165,7 @@ impl<N: Ord + Clone> SessionSet<N> {
 
     /// Takes in a session that leaves by this network. It is polled next.
     pub fn insert(&mut self, network: N, session: Session) -> SessionKey {
-        let network = self.network(network);
+        let network = self.enter_network(network);
         let (at, place) = (None, None);
         let key = self.members.insert(Member { session, network, at, place, is_speaking: false, has_stopped: false });
         self.touch(key.index);
@@ -171,21 +173,27 @@ impl<N: Ord + Clone> SessionSet<N> {
     }
 
     /// Gives a session back, without another word of it. What it has in flight is the caller's to finish with it.
+    ///
+    /// The set keeps what it knows of the session's network as long as that counts: a lock-out, a closed endpoint, the
+    /// requests of the hour. A network without sessions is forgotten after that.
     pub fn remove(&mut self, session: SessionKey) -> Option<Session> {
         if self.members.contains(session) {
             self.detach(session.index);
         }
         let member = self.members.remove(session)?;
-        if let Some(network) = self.networks.get_mut(member.network as usize) {
-            network.shrink();
+        if member.is_speaking {
+            self.speakers.retain(|speaker| *speaker != session);
         }
+        self.leave_network(member.network);
         self.schedule_network(member.network);
+        self.forget_networks();
         Some(member.session)
     }
 
     /// What to do next. Call it after every change, and when the time it named has come.
     pub fn poll(&mut self, now: Timestamp) -> SetAction {
         self.now = self.now.max(now);
+        self.forget_networks();
         loop {
             let next_network = self.network_agenda.first().copied();
             let next_session = self.agenda.first().copied();
@@ -244,7 +252,7 @@ impl<N: Ord + Clone> SessionSet<N> {
         }
         self.detach(session.index);
         let member = self.members.at(session.index)?;
-        let network = self.networks.get_mut(member.network as usize)?;
+        let network = self.networks.at(member.network)?;
         let answer = tell(&mut member.session, &mut network.budget);
         member.has_stopped &= member.session.stop_reason().is_some();
         let network = member.network;
@@ -260,11 +268,11 @@ impl<N: Ord + Clone> SessionSet<N> {
         self.members.get(session).map(|member| &member.session)
     }
 
-    /// The budget of a network, where any session has ever left by it.
+    /// The budget of a network by which sessions leave, or have left so recently that something of it still counts.
     #[must_use]
     pub fn budget(&self, network: &N) -> Option<&RateBudget> {
         let index = *self.by_key.get(network)?;
-        self.networks.get(index as usize).map(|network| &network.budget)
+        self.networks.get(self.networks.key(index)?).map(|network| &network.budget)
     }
 
     /// How many sessions there are.
@@ -301,7 +309,7 @@ impl<N: Ord + Clone> SessionSet<N> {
     /// A network's turn: one that waits for a place gets it, or a token is extended before its time.
     fn serve(&mut self, index: u32) -> Option<SetAction> {
         let now = self.now;
-        let network = self.networks.get_mut(index as usize)?;
+        let network = self.networks.at(index)?;
         if let Some(waiting) = network.next_waiting(now) {
             self.drive(waiting)
         } else if let Some(pending) = network.next_pending(now) {
@@ -320,7 +328,7 @@ impl<N: Ord + Clone> SessionSet<N> {
         let session = self.members.key(index)?;
         let member = self.members.at(index)?;
         let home = member.network;
-        let network = self.networks.get_mut(home as usize)?;
+        let network = self.networks.at(home)?;
         let action = match member.session.poll(now, &mut network.budget) {
             Action::Send { id, request } => {
                 if let Some(operation) = member.session.sending() {
@@ -340,7 +348,7 @@ impl<N: Ord + Clone> SessionSet<N> {
         };
         if matches!(action, Some(SetAction::Send { .. } | SetAction::Store { .. }))
             && let Some(member) = self.members.at(index)
-            && let Some(network) = self.networks.get_mut(home as usize)
+            && let Some(network) = self.networks.at(home)
             // Nothing but its deadline.
             && let Action::Wait { until } = member.session.poll(now, &mut network.budget)
         {
@@ -373,7 +381,7 @@ impl<N: Ord + Clone> SessionSet<N> {
             self.agenda.insert((at, index));
         }
         let (network, Some(place)) = (member.network, place) else { return };
-        if let Some(network) = self.networks.get_mut(network as usize) {
+        if let Some(network) = self.networks.at(network) {
             network.enter(now, index, place);
             if let Some((operation, per_hour)) = network.complaint() {
                 let network = network.key.clone();
@@ -400,7 +408,7 @@ impl<N: Ord + Clone> SessionSet<N> {
             self.agenda.remove(&(at, index));
         }
         let place = member.place.take()?;
-        if let Some(network) = self.networks.get_mut(member.network as usize) {
+        if let Some(network) = self.networks.at(member.network) {
             network.leave(index, place);
         }
         Some(place)
@@ -418,7 +426,7 @@ impl<N: Ord + Clone> SessionSet<N> {
     }
 
     fn schedule_network(&mut self, index: u32) {
-        let Some(network) = self.networks.get_mut(index as usize) else { return };
+        let Some(network) = self.networks.at(index) else { return };
         let at = network.next(self.now);
         let before = core::mem::replace(&mut network.at, at);
         if before != at {
@@ -431,14 +439,47 @@ impl<N: Ord + Clone> SessionSet<N> {
         }
     }
 
-    fn network(&mut self, key: N) -> u32 {
-        if let Some(index) = self.by_key.get(&key) {
-            return *index;
+    /// One more session leaves by this network.
+    fn enter_network(&mut self, key: N) -> u32 {
+        let index = if let Some(index) = self.by_key.get(&key) {
+            *index
+        } else {
+            let number = u32::try_from(self.networks.len()).unwrap_or(u32::MAX);
+            let index = self.networks.insert(Network::new(key.clone(), number)).index;
+            self.by_key.insert(key, index);
+            index
+        };
+        if let Some(network) = self.networks.at(index) {
+            network.sessions = network.sessions.saturating_add(1);
+            if let Some(end) = network.forgotten_at.take() {
+                self.empty_networks.remove(&(end, index));
+            }
         }
-        let index = u32::try_from(self.networks.len()).unwrap_or(u32::MAX);
-        self.networks.push(Network::new(key.clone(), index));
-        self.by_key.insert(key, index);
         index
+    }
+
+    /// A session that left by this network is gone.
+    fn leave_network(&mut self, index: u32) {
+        let Some(network) = self.networks.at(index) else { return };
+        network.shrink();
+        network.sessions = network.sessions.saturating_sub(1);
+        if network.sessions == 0 {
+            let end = network.budget.counts_until();
+            network.forgotten_at = Some(end);
+            self.empty_networks.insert((end, index));
+        }
+    }
+
+    /// Forgets the networks without sessions of which nothing counts any more.
+    fn forget_networks(&mut self) {
+        while let Some((end, index)) = self.empty_networks.first().copied().filter(|(end, _)| *end <= self.now) {
+            self.empty_networks.remove(&(end, index));
+            let Some(network) = self.networks.key(index).and_then(|key| self.networks.remove(key)) else { continue };
+            self.by_key.remove(&network.key);
+            if let Some(at) = network.at {
+                self.network_agenda.remove(&(at, index));
+            }
+        }
     }
 }
 

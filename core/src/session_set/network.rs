@@ -39,6 +39,10 @@ pub(super) struct Network<N> {
     pub(super) budget: RateBudget,
     /// Its entry in the agenda.
     pub(super) at: Option<Timestamp>,
+    /// How many sessions leave by it.
+    pub(super) sessions: usize,
+    /// Its entry among the networks without sessions.
+    pub(super) forgotten_at: Option<Timestamp>,
     /// By operation, the most urgent first.
     waiting: [BTreeSet<(Timestamp, u32)>; 4],
     renewals: Pace,
@@ -53,6 +57,8 @@ impl<N> Network<N> {
             key,
             budget: RateBudget::default(),
             at: None,
+            sessions: 0,
+            forgotten_at: None,
             waiting: Default::default(),
             renewals: Pace::new(BETWEEN_RENEWALS, number),
             refreshes: Pace::new(BETWEEN_REFRESHES, number),
