@@ -8,9 +8,9 @@ use alloc::collections::VecDeque;
 use core::fmt;
 use core::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::clock::{later, merge};
+use crate::clock::{LONGEST_WAIT, later, merge, moved};
 use crate::error::ONE_HOUR;
 
 /// What a request asks the server to do; the server counts each kind by itself.
@@ -63,7 +63,53 @@ impl fmt::Display for Operation {
     }
 }
 
+/// A time in which nothing may leave: when it was learnt, and for how long it holds from then on.
+///
+/// Its end follows from the two. So neither a clock that was ahead when it was learnt, nor a snapshot that such a clock
+/// has written, makes it last longer than it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Gate {
+    pub(crate) learnt_at: Timestamp,
+    pub(crate) holds_for: Duration,
+}
+
+impl Gate {
+    /// A gate that closes now; for a day at most.
+    pub(crate) fn new(now: Timestamp, holds_for: Duration) -> Self {
+        Self { learnt_at: now, holds_for: holds_for.min(LONGEST_WAIT) }
+    }
+
+    /// When it opens, by the clock of whoever has learnt of it.
+    pub(crate) fn end(&self) -> Timestamp {
+        later(self.learnt_at, self.holds_for)
+    }
+
+    /// When it opens as seen at `now`, by a clock that may be behind: never later than it holds from now on.
+    pub(crate) fn end_seen_at(&self, now: Timestamp) -> Timestamp {
+        self.end().min(later(now, self.holds_for))
+    }
+
+    /// What is left of it at `now`, if anything is: never more than it holds in all, nor more than a day.
+    pub(crate) fn left_at(&self, now: Timestamp) -> Option<Self> {
+        let left = Duration::try_from(self.end_seen_at(now).duration_since(now)).ok()?;
+        Some(Self::new(now, left)).filter(|gate| gate.holds_for > Duration::ZERO)
+    }
+
+    /// The same by a clock that is ahead by so much.
+    pub(crate) fn moved(&self, by: SignedDuration) -> Self {
+        Self { learnt_at: moved(self.learnt_at, by), ..*self }
+    }
+
+    /// Of two gates, the one that opens later.
+    fn or_longer(self, other: Option<Self>) -> Self {
+        other.filter(|other| other.end() >= self.end()).unwrap_or(self)
+    }
+}
+
 /// The budget of one network address.
+///
+/// Give all sessions that share it the same clock. If their clocks differ all the same, each session keeps to a lock-out or
+/// a closed endpoint for its whole time by its own clock.
 ///
 /// ```
 /// use jiff::{SignedDuration, Timestamp};
@@ -80,8 +126,9 @@ impl fmt::Display for Operation {
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct RateBudget {
-    locked_until: Option<Timestamp>,
-    closed_until: [Option<Timestamp>; 4],
+    locked: Option<Gate>,
+    closed: [Option<Gate>; 4],
+    /// By operation, sorted.
     taken: [VecDeque<Timestamp>; 4],
     is_unlimited: bool,
 }
@@ -98,21 +145,37 @@ impl RateBudget {
     /// The earliest moment, `now` or later, at which a request of this kind may leave.
     #[must_use]
     pub fn earliest(&self, now: Timestamp, operation: Operation) -> Timestamp {
-        let closed = self.closed_until.get(operation.index()).copied().flatten();
-        let window = self.taken.get(operation.index()).and_then(|taken| {
-            let newest_to_wait_for = taken.len().checked_sub(operation.per_hour())?;
-            taken.get(newest_to_wait_for).map(|taken| later(*taken, ONE_HOUR))
-        });
-        [self.locked_until, closed, window].into_iter().flatten().fold(now, Timestamp::max)
+        let gates = [self.lock(), self.closing(operation)].into_iter().flatten();
+        gates.map(|gate| gate.end_seen_at(now)).fold(self.next_place(now, operation), Timestamp::max)
+    }
+
+    /// The earliest moment, `now` or later, at which the hour has a place for a request of this kind. What was counted by a
+    /// clock that is ahead counts as of now.
+    pub(crate) fn next_place(&self, now: Timestamp, operation: Operation) -> Timestamp {
+        self.newest_to_wait_for(operation).map_or(now, |taken| later(taken.min(now), ONE_HOUR).max(now))
+    }
+
+    /// When a request of this kind may leave, by the clock of those that have told the budget; long ago if at any time.
+    pub(crate) fn opens(&self, operation: Operation) -> Timestamp {
+        let gates = [self.lock(), self.closing(operation)].into_iter().flatten().map(|gate| gate.end());
+        let place = self.newest_to_wait_for(operation).map(|taken| later(taken, ONE_HOUR));
+        gates.chain(place).max().unwrap_or(Timestamp::MIN)
+    }
+
+    fn newest_to_wait_for(&self, operation: Operation) -> Option<Timestamp> {
+        let taken = self.taken.get(operation.index())?;
+        taken.get(taken.len().checked_sub(operation.per_hour())?).copied()
     }
 
     /// Notes that a request leaves.
     pub fn take(&mut self, now: Timestamp, operation: Operation) {
         if let Some(taken) = self.taken.get_mut(operation.index()).filter(|_| !self.is_unlimited) {
-            while taken.front().is_some_and(|oldest| later(*oldest, ONE_HOUR) <= now) {
+            while taken.front().is_some_and(|oldest| later(*oldest, ONE_HOUR) <= now)
+                && taken.len() >= operation.per_hour()
+            {
                 taken.pop_front();
             }
-            taken.push_back(now);
+            taken.insert(taken.partition_point(|earlier| *earlier <= now), now);
         }
     }
 
@@ -132,44 +195,63 @@ impl RateBudget {
         taken.filter(move |taken| later(*taken, ONE_HOUR) > now)
     }
 
-    /// Counts what another process behind the address has sent.
-    pub(crate) fn learn(&mut self, operation: Operation, sent: impl IntoIterator<Item = Timestamp>) {
+    /// Counts what another process behind the address has sent, by `now`.
+    pub(crate) fn learn(&mut self, now: Timestamp, operation: Operation, sent: impl IntoIterator<Item = Timestamp>) {
         if let Some(taken) = self.taken.get_mut(operation.index()).filter(|_| !self.is_unlimited) {
-            merge(taken, sent);
-            let newest = taken.back().copied().unwrap_or(Timestamp::MIN);
-            taken.retain(|taken| later(*taken, ONE_HOUR) > newest);
+            let sent = sent.into_iter().map(|sent| sent.min(now));
+            merge(taken, sent.filter(|sent| later(*sent, ONE_HOUR) > now));
         }
     }
 
     /// The time from which on nothing in it counts any more.
     pub(crate) fn counts_until(&self) -> Timestamp {
-        let closed = self.closed_until.iter().copied().chain([self.locked_until]).flatten();
+        let gates = self.closed.iter().copied().chain([self.locked]).flatten().map(|gate| gate.end());
         let taken = self.taken.iter().filter_map(|taken| taken.back()).map(|taken| later(*taken, ONE_HOUR));
-        closed.chain(taken).max().unwrap_or(Timestamp::MIN)
+        gates.chain(taken).max().unwrap_or(Timestamp::MIN)
     }
 
-    /// Nothing at all may leave before `until`: the address is locked out, or about to be.
-    pub fn lock_out(&mut self, until: Timestamp) {
-        self.locked_until = self.locked_until.max(Some(until));
+    /// Nothing at all may leave for this time from `now` on, a day at most: the address is locked out, or about to be.
+    pub fn lock_out(&mut self, now: Timestamp, holds_for: Duration) {
+        self.learn_lock(Gate::new(now, holds_for));
     }
 
-    /// Nothing of this kind may leave before `until`: the endpoint asks for a captcha.
-    pub fn close(&mut self, operation: Operation, until: Timestamp) {
-        if let Some(closed) = self.closed_until.get_mut(operation.index()) {
-            *closed = (*closed).max(Some(until));
+    /// Nothing of this kind may leave for this time from `now` on, a day at most: the endpoint asks for a captcha.
+    pub fn close(&mut self, now: Timestamp, operation: Operation, holds_for: Duration) {
+        self.learn_closing(operation, Gate::new(now, holds_for));
+    }
+
+    /// A lock-out, which never shortens another.
+    pub(crate) fn learn_lock(&mut self, gate: Gate) {
+        self.locked = Some(gate.or_longer(self.locked));
+    }
+
+    /// A closed endpoint.
+    pub(crate) fn learn_closing(&mut self, operation: Operation, gate: Gate) {
+        if let Some(closed) = self.closed.get_mut(operation.index()) {
+            *closed = Some(gate.or_longer(*closed));
         }
+    }
+
+    /// The lock-out, which may be over.
+    pub(crate) fn lock(&self) -> Option<Gate> {
+        self.locked
+    }
+
+    /// What has closed an endpoint, which may be over.
+    pub(crate) fn closing(&self, operation: Operation) -> Option<Gate> {
+        self.closed.get(operation.index()).copied().flatten()
     }
 
     /// The end of the lock-out, if there is one at `now`.
     #[must_use]
     pub fn locked_until(&self, now: Timestamp) -> Option<Timestamp> {
-        self.locked_until.filter(|until| *until > now)
+        self.lock().map(|gate| gate.end_seen_at(now)).filter(|until| *until > now)
     }
 
     /// The moment an endpoint that a captcha has closed opens again, if it is closed at `now`.
     #[must_use]
     pub fn closed_until(&self, now: Timestamp, operation: Operation) -> Option<Timestamp> {
-        self.closed_until.get(operation.index()).copied().flatten().filter(|until| *until > now)
+        self.closing(operation).map(|gate| gate.end_seen_at(now)).filter(|until| *until > now)
     }
 }
 
@@ -233,9 +315,9 @@ mod tests {
         for _ in 0..100 {
             budget.take(start(), Operation::Renew);
         }
-        budget.learn(Operation::Renew, [start(); 20]);
+        budget.learn(start(), Operation::Renew, [start(); 20]);
         assert_eq!(budget.earliest(start(), Operation::Renew), start());
-        budget.lock_out(start() + minutes(60));
+        budget.lock_out(start(), ONE_HOUR);
         assert_eq!(budget.earliest(start(), Operation::Renew), start() + minutes(60));
     }
 
@@ -245,7 +327,7 @@ mod tests {
         budget.take(start(), Operation::LogIn);
         let told = [start() + SignedDuration::from_secs(1), start() + SignedDuration::from_secs(15)];
         for _ in 0..3 {
-            budget.learn(Operation::LogIn, told);
+            budget.learn(start() + minutes(1), Operation::LogIn, told);
         }
         let now = start() + minutes(1);
         assert_eq!(budget.taken(now, Operation::LogIn).count(), 2);
@@ -255,8 +337,8 @@ mod tests {
     #[test]
     fn a_lock_out_silences_everything_and_is_never_shortened() {
         let mut budget = RateBudget::default();
-        budget.lock_out(start() + minutes(60));
-        budget.lock_out(start() + minutes(30));
+        budget.lock_out(start(), ONE_HOUR);
+        budget.lock_out(start(), ONE_HOUR / 2);
         for operation in Operation::ALL {
             assert_eq!(budget.earliest(start(), operation), start() + minutes(60));
         }
@@ -267,7 +349,7 @@ mod tests {
     #[test]
     fn a_captcha_closes_its_endpoint_alone() {
         let mut budget = RateBudget::default();
-        budget.close(Operation::LogIn, start() + minutes(60));
+        budget.close(start(), Operation::LogIn, ONE_HOUR);
         assert_eq!(budget.earliest(start(), Operation::LogIn), start() + minutes(60));
         assert_eq!(budget.earliest(start(), Operation::Renew), start());
         assert_eq!(budget.closed_until(start(), Operation::LogIn), Some(start() + minutes(60)));

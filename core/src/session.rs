@@ -65,6 +65,7 @@ mod policy;
 pub(crate) mod refreshes;
 mod refusal;
 mod sharing;
+mod silence;
 mod snapshot;
 mod storing;
 
@@ -82,6 +83,7 @@ use log_ins::LogIns;
 use pause::{Jitter, Pause};
 use refreshes::Refreshes;
 use sharing::Sharing;
+use silence::Silence;
 use storing::Storing;
 
 /// A login that is kept.
@@ -135,6 +137,8 @@ pub struct Session {
     ticket: Option<Box<Postponed>>,
     /// A request that a trusted host is to get instead.
     redirected: Option<Box<(Operation, Request<RequestBody>)>>,
+    /// What its budget forbids, by its own clock.
+    silence: Silence,
     log_ins: LogIns,
     refreshes: Refreshes,
     doubt: Doubt,
@@ -240,6 +244,7 @@ impl Session {
             store_pause: Pause::default(),
             ticket: None,
             redirected: None,
+            silence: Silence::default(),
             log_ins: LogIns::default(),
             refreshes: Refreshes::default(),
             doubt: Doubt::default(),
@@ -277,6 +282,7 @@ impl Session {
     /// one of them gives back is a change for all that wait for the hour's places: poll those again soon.
     pub fn poll(&mut self, now: Timestamp, budget: &mut RateBudget) -> Action {
         let now = self.look(now);
+        self.silence.see(now, budget);
         loop {
             match &self.state {
                 State::Stopped(reason) => return Action::Stopped(reason.clone()),
@@ -325,6 +331,7 @@ impl Session {
         budget: &mut RateBudget,
     ) {
         let now = self.advance(now);
+        self.silence.see(now, budget);
         if let Some((exchange, standing)) = self.take_exchange(id) {
             self.outcome(now, &exchange, response, standing, budget);
         }
@@ -333,6 +340,7 @@ impl Session {
     /// A request that brought no response.
     pub fn failed(&mut self, now: Timestamp, id: ExchangeId, failure: Failure, budget: &mut RateBudget) {
         let now = self.advance(now);
+        self.silence.see(now, budget);
         match self.take_exchange(id) {
             Some((exchange, Standing::Current)) => self.no_answer(now, &exchange, failure, budget),
             Some((exchange, _)) if failure == Failure::NotSent => self.forgive(&exchange, budget),

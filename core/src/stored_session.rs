@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
-use crate::budget::Operation;
+use crate::budget::{Gate, Operation};
 use crate::clock::{LONGEST_WAIT, later, moved};
 use crate::grant::{MarketDataGrant, RefreshGrant};
 use crate::hosts::ApiHosts;
@@ -52,8 +52,8 @@ pub(crate) struct Content {
     pub(crate) hosts: ApiHosts,
     pub(crate) clock_offset: Option<SignedDuration>,
     pub(crate) worked_before: bool,
-    pub(crate) locked_until: Option<Timestamp>,
-    pub(crate) closed_until: Vec<(Operation, Timestamp)>,
+    pub(crate) locked: Option<Gate>,
+    pub(crate) closed: Vec<(Operation, Gate)>,
     pub(crate) postponed: Option<Postponed>,
     pub(crate) refused: Vec<RefusedToken>,
     pub(crate) password_expires_at: Option<Timestamp>,
@@ -72,10 +72,8 @@ impl Content {
     /// Shortens each wait that is longer than any wait can be at `now`.
     pub(crate) fn limit_waits(&mut self, now: Timestamp) {
         let longest = later(now, LONGEST_WAIT);
-        let postponed = self.postponed.as_mut().map(|postponed| &mut postponed.until);
-        let closed = self.closed_until.iter_mut().map(|(_, until)| until);
-        for until in closed.chain(&mut self.locked_until).chain(postponed) {
-            *until = longest.min(*until);
+        if let Some(postponed) = &mut self.postponed {
+            postponed.until = postponed.until.min(longest);
         }
         self.refused.iter_mut().for_each(|refused| refused.until = refused.until.min(longest));
         self.history.limit_waits(longest);
@@ -107,16 +105,24 @@ impl StoredSession {
         let ends = [
             self.expires_at(),
             content.refresh.as_ref().and_then(|refresh| refresh.expires_at),
-            content.locked_until,
+            content.locked.map(|gate| gate.end()),
             content.postponed.as_ref().map(|postponed| postponed.until),
             content.history.counts_until(),
         ];
-        let closed = content.closed_until.iter().map(|(_, until)| *until);
+        let closed = content.closed.iter().map(|(_, gate)| gate.end());
         let refused = content.refused.iter().map(|refused| refused.until);
         let end = ends.into_iter().flatten().chain(closed).chain(refused).fold(written_at, Timestamp::max);
         // Some of these are times of the server's, whose clock may be as far away as this.
         let room = Duration::from_secs(24 * 3600);
         Some(Duration::try_from(end.duration_since(written_at)).unwrap_or_default().saturating_add(room))
+    }
+
+    /// The same as read at `now` after a restart. If the clock shows an earlier time than when it was written, the clock was
+    /// wrong then or is wrong now; it is read as if it had just been written, so that nothing in it lasts longer than what
+    /// was left, and the server's time does not go back.
+    pub(crate) fn read_at(self, now: Timestamp) -> Self {
+        let is_later = self.0.history.written_at.is_some_and(|written_at| written_at > now);
+        if is_later { self.seen_at(now, Duration::ZERO) } else { self }
     }
 
     /// The same as read at `now` by a machine whose clock may be another's, `age` after it was taken: every local time in
@@ -125,8 +131,8 @@ impl StoredSession {
         let content = &mut self.0;
         let Some(written_at) = content.history.written_at else { return self };
         let by = now.duration_since(later(written_at, age));
-        content.locked_until = content.locked_until.map(|until| moved(until, by));
-        content.closed_until.iter_mut().for_each(|(_, until)| *until = moved(*until, by));
+        content.locked = content.locked.map(|gate| gate.moved(by));
+        content.closed.iter_mut().for_each(|(_, gate)| *gate = gate.moved(by));
         content.refused.iter_mut().for_each(|refused| refused.until = moved(refused.until, by));
         if let Some(postponed) = &mut content.postponed {
             postponed.until = moved(postponed.until, by);
@@ -163,9 +169,9 @@ struct Form<'a> {
     clock_offset_ms: Option<i64>,
     worked_before: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    locked_until: Option<Timestamp>,
+    lock_out: Option<GateForm>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    closed_until: BTreeMap<OperationForm, Timestamp>,
+    closed_endpoints: BTreeMap<OperationForm, GateForm>,
     #[serde(skip_serializing_if = "Option::is_none")]
     postponed: Option<PostponedForm<'a>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -194,6 +200,27 @@ struct SecretForm<'a> {
     expires_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     issued_at: Option<Timestamp>,
+}
+
+/// When a lock-out or a captcha was learnt, and for how long it holds from then on.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GateForm {
+    learnt_at: Timestamp,
+    holds_for_ms: u64,
+}
+
+impl From<Gate> for GateForm {
+    fn from(gate: Gate) -> Self {
+        let holds_for_ms = u64::try_from(gate.holds_for.as_millis()).unwrap_or(u64::MAX);
+        Self { learnt_at: gate.learnt_at, holds_for_ms }
+    }
+}
+
+impl From<GateForm> for Gate {
+    fn from(form: GateForm) -> Self {
+        Self::new(form.learnt_at, Duration::from_millis(form.holds_for_ms))
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -260,8 +287,12 @@ impl Serialize for StoredSession {
             hosts: content.hosts.iter().map(|(key, host)| (key.into(), host.into())).collect(),
             clock_offset_ms: content.clock_offset.map(|offset| i64::try_from(offset.as_millis()).unwrap_or_default()),
             worked_before: content.worked_before,
-            locked_until: content.locked_until,
-            closed_until: content.closed_until.iter().map(|(operation, until)| ((*operation).into(), *until)).collect(),
+            lock_out: content.locked.map(GateForm::from),
+            closed_endpoints: content
+                .closed
+                .iter()
+                .map(|(operation, gate)| ((*operation).into(), (*gate).into()))
+                .collect(),
             postponed: content.postponed.as_ref().map(|postponed| PostponedForm {
                 operation: postponed.operation.into(),
                 ticket: postponed.ticket.expose().into(),
@@ -289,7 +320,7 @@ fn read(mut fields: Fields) -> Result<Content, Damage> {
     let access: Option<AccessForm<'static>> = fields.take("access")?;
     let refresh: Option<SecretForm<'static>> = fields.take("refresh")?;
     let hosts: BTreeMap<String, String> = fields.take("hosts")?;
-    let closed_until: BTreeMap<OperationForm, Timestamp> = fields.take("closedUntil")?;
+    let closed: BTreeMap<OperationForm, GateForm> = fields.take("closedEndpoints")?;
     let postponed: Option<PostponedForm<'static>> = fields.take("postponed")?;
     let refused: BTreeMap<String, Timestamp> = fields.take("refusedRefreshTokens")?;
     Ok(Content {
@@ -303,8 +334,8 @@ fn read(mut fields: Fields) -> Result<Content, Damage> {
         hosts: hosts.iter().map(|(key, host)| (key.as_str(), host.as_str())).collect(),
         clock_offset: fields.take::<Option<i64>>("clockOffsetMs")?.map(SignedDuration::from_millis),
         worked_before: fields.take("workedBefore")?,
-        locked_until: fields.take("lockedUntil")?,
-        closed_until: closed_until.into_iter().map(|(operation, until)| (operation.into(), until)).collect(),
+        locked: fields.take::<Option<GateForm>>("lockOut")?.map(Gate::from),
+        closed: closed.into_iter().map(|(operation, gate)| (operation.into(), gate.into())).collect(),
         postponed: postponed.map(|stored| Postponed {
             operation: stored.operation.into(),
             ticket: PenaltyTicket::new(stored.ticket.into_owned(), Duration::ZERO),

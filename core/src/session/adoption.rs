@@ -18,7 +18,8 @@ impl Session {
     /// was sent in the hour before.
     pub fn adopt(&mut self, now: Timestamp, stored: StoredSession, budget: &mut RateBudget) {
         let now = self.advance(now);
-        let content = *stored.0;
+        self.silence.see(now, budget);
+        let content = *stored.read_at(now).0;
         if let (Some(offset), false) = (content.clock_offset, self.clock.is_known()) {
             self.clock = ServerClock::with_offset(offset);
         }
@@ -28,11 +29,13 @@ impl Session {
     pub(super) fn take_over(&mut self, now: Timestamp, mut content: Content, budget: &mut RateBudget) {
         content.limit_waits(now);
         let history = core::mem::take(&mut content.history);
-        if let Some(until) = content.locked_until {
-            budget.lock_out(until);
+        if let Some(gate) = content.locked.and_then(|gate| gate.left_at(now)) {
+            budget.learn_lock(gate);
         }
-        for (operation, until) in &content.closed_until {
-            budget.close(*operation, *until);
+        for (operation, gate) in &content.closed {
+            if let Some(gate) = gate.left_at(now) {
+                budget.learn_closing(*operation, gate);
+            }
         }
         self.log_ins.worked_before |= content.worked_before;
         self.password_expires_at = self.password_expires_at.or(content.password_expires_at);
@@ -43,7 +46,7 @@ impl Session {
         }
         self.log_ins.learn(log_ins);
         for (operation, sent) in sent {
-            budget.learn(operation.into(), sent);
+            budget.learn(now, operation.into(), sent);
         }
         self.doubt.learn(verified_at);
         // One that has been exchanged has brought what waits to be stored.

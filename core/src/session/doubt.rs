@@ -159,6 +159,7 @@ impl Session {
         budget: &mut RateBudget,
     ) -> Verdict {
         let now = self.advance(now);
+        self.silence.see(now, budget);
         let evidence = Evidence::of(status, body);
         match evidence {
             Evidence::None => Verdict::NotAboutTheToken,

@@ -49,7 +49,7 @@ impl Session {
             Ok((operation, due)) => (operation, self.held_back(now, operation).max(due)),
             Err(reason) => return Step::Stop(reason),
         };
-        let allowed = budget.earliest(now, operation).max(wanted);
+        let allowed = budget.next_place(now, operation).max(self.silence.end(operation)).max(wanted);
         if self.code.as_ref().is_some_and(|code| code.is_over_by(allowed)) {
             return Step::Stop(StopReason::CodeLost);
         }

@@ -41,10 +41,10 @@ impl Session {
             }
             Error::Captcha { .. } => {
                 self.forgive(exchange, budget);
-                let until = later(now, with_room(CAPTCHA_CLOSES_FOR));
-                budget.close(operation, until);
+                let holds_for = with_room(CAPTCHA_CLOSES_FOR);
+                budget.close(now, operation, holds_for);
                 self.unsaved = true;
-                return self.tell(now, EventKind::CaptchaAsked { operation, until });
+                return self.tell(now, EventKind::CaptchaAsked { operation, until: later(now, holds_for) });
             }
             // What has been overtaken no longer concerns the exchange under way.
             _ if matches!(standing, Standing::Overtaken | Standing::Superseded) => return,
@@ -268,11 +268,12 @@ impl Session {
         until: Option<Timestamp>,
         budget: &mut RateBudget,
     ) {
-        let named = until.map_or(now, |until| self.clock.local_time(until));
-        let until = named.max(later(now, with_room(wait))).min(later(now, LONGEST_WAIT));
-        budget.lock_out(until);
+        let named = until.map(|until| self.clock.local_time(until).duration_since(now));
+        let named = named.and_then(|named| Duration::try_from(named).ok()).unwrap_or_default();
+        let holds_for = named.max(with_room(wait)).min(LONGEST_WAIT);
+        budget.lock_out(now, holds_for);
         self.unsaved = true;
-        self.tell(now, EventKind::LockedOut { until });
+        self.tell(now, EventKind::LockedOut { until: later(now, holds_for) });
     }
 }
 

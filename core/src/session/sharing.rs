@@ -101,6 +101,7 @@ impl Session {
     /// What the next poll would have done, if it were now; nothing where it would only wait.
     pub fn pending(&mut self, now: Timestamp, budget: &RateBudget) -> Option<Pending> {
         let now = self.look(now);
+        self.silence.see(now, budget);
         match &self.state {
             State::Stopped(_) => None,
             State::Exchanging(exchange) if now < exchange.deadline => None,
@@ -129,6 +130,7 @@ impl Session {
         budget: &mut RateBudget,
     ) {
         let now = self.advance(now);
+        self.silence.see(now, budget);
         if matches!(self.state, State::Stopped(StopReason::Forgotten)) {
             return;
         }
@@ -159,7 +161,7 @@ impl Session {
         }
         let content = match age {
             Some(age) => *stored.seen_at(now, age).0,
-            None => *stored.0,
+            None => *stored.read_at(now).0,
         };
         // Whoever has led last has asked the server last. What was long on its way is older than the record.
         if let Some(offset) = content.clock_offset.filter(|_| !is_own_late) {

@@ -23,7 +23,7 @@ impl Session {
         let waiting = self.waiting();
         let held = self.held.as_ref().filter(|held| !held.lost).map(|held| &held.grant);
         let grant = waiting.or(held);
-        let closed = |operation| budget.closed_until(now, operation).map(|until| (operation, until));
+        let gates = self.silence.closed_at(now.max(self.now), budget);
         StoredSession(Box::new(Content {
             grant: grant.map(StoredGrant::of),
             refresh: waiting.and_then(|grant| grant.refresh.clone()).or_else(|| self.refresh.clone()),
@@ -34,8 +34,8 @@ impl Session {
                 .unwrap_or_default(),
             clock_offset: self.clock.is_known().then(|| self.clock.offset()),
             worked_before: self.log_ins.worked_before,
-            locked_until: budget.locked_until(now),
-            closed_until: Operation::ALL.into_iter().filter_map(closed).collect(),
+            locked: gates.iter().find(|(operation, _)| operation.is_none()).map(|(_, gate)| *gate),
+            closed: gates.iter().filter_map(|(operation, gate)| Some(((*operation)?, *gate))).collect(),
             postponed: self.ticket.as_deref().cloned(),
             refused: self.refreshes.remembered(now.max(self.now)).cloned().collect(),
             password_expires_at: self.password_expires_at,

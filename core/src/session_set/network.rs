@@ -144,7 +144,7 @@ impl<N> Network<N> {
 
     /// The moment from which on the budget lets a request leave.
     fn gate(&self, operation: Operation) -> Timestamp {
-        self.budget.earliest(Timestamp::MIN, operation)
+        self.budget.opens(operation)
     }
 
     fn pace(&mut self, operation: Operation) -> Option<&mut Pace> {

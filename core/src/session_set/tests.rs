@@ -223,7 +223,8 @@ fn a_place_goes_to_the_token_that_ends_first() {
     }
     // No renewal until all three are due.
     let opens = start() + SignedDuration::from_mins(76);
-    world.set.with(world.now, keys[0], |_, budget| budget.close(Operation::Renew, opens));
+    let holds_for = opens.duration_since(world.now).unsigned_abs();
+    world.set.with(world.now, keys[0], |_, budget| budget.close(start() + 3.minutes(), Operation::Renew, holds_for));
     world.run(start() + SignedDuration::from_mins(77), |_| {});
     let renewed: Vec<_> = world.sent.iter().filter(|sent| sent.operation == Operation::Renew).collect();
     assert_eq!(renewed.iter().map(|sent| sent.session).collect::<Vec<_>>(), [keys[2], keys[1], keys[0]]);

@@ -37,8 +37,8 @@ fn full() -> StoredSession {
         hosts: ApiHosts::from_iter([("demo", "acme.ninjatrader.com"), ("unheardOf", "x.tradovate.com")]),
         clock_offset: Some(SignedDuration::from_millis(-599_500)),
         worked_before: true,
-        locked_until: Some(at("2026-11-24T16:00:00Z")),
-        closed_until: vec![(Operation::Renew, at("2026-11-24T16:00:00Z"))],
+        locked: Some(Gate::new(at("2026-11-24T14:00:00Z"), Duration::from_secs(7200))),
+        closed: vec![(Operation::Renew, Gate::new(at("2026-11-24T14:00:00Z"), Duration::from_secs(3636)))],
         postponed: Some(Postponed {
             operation: Operation::LogIn,
             ticket: PenaltyTicket::new("canary-ticket", Duration::ZERO),
@@ -85,9 +85,15 @@ fn its_form_is_this() {
       },
       "clockOffsetMs": -599500,
       "workedBefore": true,
-      "lockedUntil": "2026-11-24T16:00:00Z",
-      "closedUntil": {
-        "renewaccesstoken": "2026-11-24T16:00:00Z"
+      "lockOut": {
+        "learntAt": "2026-11-24T14:00:00Z",
+        "holdsForMs": 7200000
+      },
+      "closedEndpoints": {
+        "renewaccesstoken": {
+          "learntAt": "2026-11-24T14:00:00Z",
+          "holdsForMs": 3636000
+        }
       },
       "postponed": {
         "operation": "accesstokenrequest",
@@ -174,8 +180,8 @@ fn damage_is_named_and_nothing_is_quoted() {
             "in `access`",
         ),
         (r#"{"version":1,"refresh":{"token":["canary"]}}"#, "in `refresh`"),
-        (r#"{"version":1,"lockedUntil":"canary"}"#, "in `lockedUntil`"),
-        (r#"{"version":1,"closedUntil":{"canary":"2026-11-24T14:00:00Z"}}"#, "in `closedUntil`"),
+        (r#"{"version":1,"lockOut":"canary"}"#, "in `lockOut`"),
+        (r#"{"version":1,"closedEndpoints":{"canary":{}}}"#, "in `closedEndpoints`"),
         (
             r#"{"version":1,"postponed":{"operation":"canary","ticket":"t","until":"2026-11-24T14:00:00Z"}}"#,
             "in `postponed`",
@@ -206,8 +212,8 @@ fn it_prints_no_secret() {
 fn another_machines_times_are_translated_by_the_age_of_the_snapshot() {
     // Written by a clock that is ten minutes ahead, and read a minute later.
     let read = full().seen_at(at("2026-11-24T13:51:01Z"), Duration::from_secs(60));
-    assert_eq!(read.0.locked_until, Some(at("2026-11-24T15:50:00Z")));
-    assert_eq!(read.0.closed_until, [(Operation::Renew, at("2026-11-24T15:50:00Z"))]);
+    assert_eq!(read.0.locked.map(|gate| gate.end()), Some(at("2026-11-24T15:50:00Z")));
+    assert_eq!(read.0.closed, [(Operation::Renew, Gate::new(at("2026-11-24T13:50:00Z"), Duration::from_secs(3636)))]);
     assert_eq!(read.0.postponed.as_ref().unwrap().until, at("2026-11-24T13:50:15Z"));
     assert_eq!(read.0.refused[0].until, at("2026-11-24T19:50:00Z"));
     assert_eq!(read.0.clock_offset, Some(SignedDuration::from_millis(500)));

@@ -1,6 +1,7 @@
 //! The public interface of the protocol core, from requests to grants, against friendly and hostile servers.
 
 mod forgetting;
+mod lock_outs;
 mod messages;
 mod properties;
 mod redaction;

@@ -1,5 +1,7 @@
 //! A whole session, driven by arbitrary events in an arbitrary order.
 
+use std::time::Duration;
+
 use arbitrary::{Arbitrary, Unstructured};
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
@@ -190,8 +192,7 @@ impl World {
             Event::Forget => self.session.forget(self.now),
             Event::TimeGoesBack { seconds } => self.pass(-i64::from(seconds)),
             Event::LockOut { seconds } => {
-                let until = self.now.saturating_add(SignedDuration::from_secs(seconds.into())).expect("a time");
-                self.budget.lock_out(until);
+                self.budget.lock_out(self.now, Duration::from_secs(seconds.into()));
             }
         }
     }

@@ -75,7 +75,7 @@ fn a_lock_out_outlasts_the_code() {
 fn a_lock_out_of_another_session_that_outlasts_the_code_ends_it_unsent() {
     for (locked, is_lost) in [(9, false), (10, true)] {
         let mut world = world([refreshed("at-1", "rt-1")]);
-        world.budget.lock_out(later(start(), minutes(locked)));
+        world.budget.lock_out(start(), minutes(locked));
         world.run(minutes(30));
         assert_eq!(world.token().is_none(), is_lost, "{}", world.trace());
         assert_eq!(world.trace().contains("stopped: CodeLost"), is_lost, "{}", world.trace());
