@@ -95,6 +95,12 @@ pub(crate) fn parse<T: Answer>(response: &Response<impl AsRef<[u8]>>, carried: C
     Ok(reply)
 }
 
+/// Whether a body of any status is the endpoint's JSON: an object with a field that the endpoint has. The page of a proxy is
+/// not, and so its `Date` is not the server's.
+pub(crate) fn is_answer<T: Answer>(body: &[u8]) -> bool {
+    wire::is_object_of(body, &mut Envelope::default(), &mut T::default())
+}
+
 impl Envelope {
     /// What the envelope says instead of a result.
     fn instead(&mut self, carried: Carried) -> Option<Error> {

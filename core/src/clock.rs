@@ -1,4 +1,4 @@
-//! The server's time: local clocks are wrong by minutes in the field, and the `Date` of every response tells by how
+//! The server's time: local clocks are wrong by minutes in the field, and the `Date` of the server's answers says by how
 //! much.
 //!
 //! Times enter as arguments. [`ServerClock`] learns from an [`Exchange`] and translates local time to the server's.
@@ -35,20 +35,29 @@ impl Exchange {
     /// answer had no `Date`, or one beyond [`ServerClock::BOUND`].
     #[must_use]
     pub fn offset(&self) -> SignedDuration {
-        self.measured_offset().unwrap_or(SignedDuration::ZERO)
+        self.bounded().measured_offset()
+    }
+
+    /// The same exchange, without a `Date` that is beyond [`ServerClock::BOUND`]: one answer alone does not prove it.
+    pub(crate) fn bounded(self) -> Self {
+        Self { server_time: self.server_time.filter(|_| self.measured_offset().abs() <= ServerClock::BOUND), ..self }
+    }
+
+    /// As [`offset`](Self::offset), but whatever the `Date` is.
+    pub(crate) fn measured_offset(&self) -> SignedDuration {
+        self.measured().unwrap_or_default()
     }
 
     /// The server's time when the answer was complete, at the latest: its `Date` leaves half a second open either way.
     pub(crate) fn latest_server_time(&self) -> Timestamp {
-        let latest = self.measured_offset().and_then(|offset| offset.checked_add(HALF_A_SECOND)).unwrap_or_default();
+        let latest = self.measured().and_then(|offset| offset.checked_add(HALF_A_SECOND)).unwrap_or_default();
         self.received.saturating_add(latest).unwrap_or(self.received)
     }
 
-    fn measured_offset(&self) -> Option<SignedDuration> {
+    fn measured(&self) -> Option<SignedDuration> {
         let half = self.received.duration_since(self.sent).checked_div(2)?;
         let middle = self.sent.checked_add(half).ok()?;
-        let offset = self.server_time?.duration_since(middle).checked_add(HALF_A_SECOND)?;
-        Some(offset).filter(|offset| offset.abs() <= ServerClock::BOUND)
+        self.server_time?.duration_since(middle).checked_add(HALF_A_SECOND)
     }
 }
 
@@ -69,23 +78,59 @@ impl Exchange {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ServerClock {
     offset: Option<SignedDuration>,
+    /// Whether an answer has said so, and the local clock has not stepped since. Otherwise it is a hint.
+    is_learnt: bool,
+    /// The last `Date` that was too far away to be believed by itself.
+    unconfirmed: Option<Measured>,
+}
+
+/// An offset, and when it was measured by the local clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Measured {
+    offset: SignedDuration,
+    at: Timestamp,
+    /// Whether no other `Date` of the kind came before it.
+    is_first: bool,
 }
 
 impl ServerClock {
-    /// A `Date` further from local time than this is a broken header, not a clock: it is ignored.
+    /// A `Date` further than this from the local time, and from the server's time as it is known, is not believed by
+    /// itself. It is believed if a second one says the same at least ten seconds later: then it advances as time does, so it
+    /// is a clock and not a broken header.
     pub const BOUND: SignedDuration = SignedDuration::from_hours(24);
 
-    /// A change of the offset by more than this is a clock that was set, not noise: it is believed at once.
+    /// A change of the offset by more than this is a clock that was set, not noise: it is believed at once. Two `Date`s that
+    /// are to confirm each other differ by no more.
     const JUMP: SignedDuration = SignedDuration::from_secs(5);
 
-    /// Learns from one exchange. Small differences are smoothed, large ones believed, absurd ones ignored. Of a long
-    /// exchange only the bounds are believed: the clock was read somewhere between sending and receiving.
+    /// The least time between two `Date`s that confirm each other. It is longer than [`JUMP`](Self::JUMP), so a `Date` that
+    /// stands still confirms nothing.
+    const CONFIRMED_AFTER: Duration = Duration::from_secs(10);
+
+    /// A second `Date` is asked for after this time, with room for one that is a little off.
+    const ASK_AFTER: Duration = Duration::from_secs(15);
+
+    /// Learns from one exchange. Small differences are smoothed, large ones believed; those beyond [`BOUND`](Self::BOUND) are
+    /// believed when they are confirmed. Of a long exchange only the bounds are believed: the clock was read somewhere
+    /// between sending and receiving.
     pub fn learn(&mut self, exchange: &Exchange) {
-        let Some(measured) = exchange.measured_offset() else { return };
+        let Some(measured) = exchange.measured() else { return };
         let half = exchange.received.duration_since(exchange.sent).checked_div(2).unwrap_or_default();
         let (least, most) = (measured.saturating_sub(half), measured.saturating_add(half));
         let is_long = half > Self::JUMP;
-        let offset = match self.offset {
+        if self.is_far(measured) {
+            if !is_long
+                && self.confirms(Measured {
+                    offset: measured,
+                    at: exchange.received,
+                    is_first: self.unconfirmed.is_none(),
+                })
+            {
+                self.set(measured);
+            }
+            return;
+        }
+        self.set(match self.offset {
             Some(known) if is_long => known.max(least).min(most),
             // A server's clock that is taken to be ahead makes no dead token look alive.
             None if is_long => most,
@@ -93,10 +138,47 @@ impl ServerClock {
                 known.saturating_add(measured.saturating_sub(known).checked_div(4).unwrap_or_default())
             }
             _ => measured,
+        });
+    }
+
+    fn set(&mut self, offset: SignedDuration) {
+        *self = Self { offset: Some(offset), is_learnt: true, unconfirmed: None };
+    }
+
+    fn is_far(&self, measured: SignedDuration) -> bool {
+        let is_far = |known: SignedDuration| measured.saturating_sub(known).abs() > Self::BOUND;
+        is_far(SignedDuration::ZERO) && self.offset.is_none_or(is_far)
+    }
+
+    /// Whether a second measurement says the same as the first, and enough time has passed between them.
+    fn confirms(&mut self, second: Measured) -> bool {
+        let first = self.unconfirmed.replace(second);
+        let Some(first) = first.filter(|first| second.offset.saturating_sub(first.offset).abs() <= Self::JUMP) else {
+            return false;
         };
-        if offset.abs() <= Self::BOUND {
-            self.offset = Some(offset);
+        if later(first.at, Self::CONFIRMED_AFTER) > second.at {
+            self.unconfirmed = Some(first);
+            return false;
         }
+        true
+    }
+
+    /// Whether an answer has said what the server's time is, and the local clock has not stepped since. Otherwise what is
+    /// known is a hint, and an expiry by it proves nothing.
+    pub(crate) fn is_learnt(&self) -> bool {
+        self.is_learnt
+    }
+
+    /// When a second `Date` is to be asked for, if the first one was too far away. A server whose `Date`s contradict each
+    /// other is not asked again.
+    pub(crate) fn confirm_at(&self) -> Option<Timestamp> {
+        self.unconfirmed.filter(|first| first.is_first).map(|first| later(first.at, Self::ASK_AFTER))
+    }
+
+    /// The local clock may have been set: what was learnt is a hint from now on.
+    pub(crate) fn local_clock_may_have_stepped(&mut self) {
+        self.is_learnt = false;
+        self.unconfirmed = None;
     }
 
     /// The `Date` that an answer of this server would have by what is known; nothing until something was learnt.
@@ -106,12 +188,12 @@ impl ServerClock {
         sent.checked_add(half).ok()?.checked_add(offset).ok()
     }
 
-    /// A clock of which an offset is known.
-    pub(crate) fn with_offset(offset: SignedDuration) -> Self {
-        Self { offset: Some(offset).filter(|offset| offset.abs() <= Self::BOUND) }
+    /// A clock that has a hint, such as what a snapshot says.
+    pub(crate) fn with_hint(offset: SignedDuration) -> Self {
+        Self { offset: Some(offset), ..Self::default() }
     }
 
-    /// Whether anything was learnt yet.
+    /// Whether there is at least a hint.
     pub(crate) fn is_known(&self) -> bool {
         self.offset.is_some()
     }
@@ -309,15 +391,46 @@ mod tests {
         clock.learn(&exchange("2026-11-24T14:00:00Z", "2026-11-24T14:00:00Z", "1970-01-01T00:00:00Z"));
         clock.learn(&Exchange { sent: Timestamp::MIN, received: Timestamp::MAX, server_time: Some(Timestamp::MIN) });
         clock.learn(&Exchange { sent: Timestamp::MAX, received: Timestamp::MIN, server_time: None });
-        assert_eq!(clock, ServerClock::default());
+        assert!(!clock.is_known() && !clock.is_learnt());
         assert_eq!(clock.server_time(Timestamp::MAX), Timestamp::MAX);
+    }
+
+    #[test]
+    fn a_date_that_is_days_away_is_believed_when_a_second_one_says_the_same_ten_seconds_later() {
+        let learn = |dates: &[(i64, &str)]| {
+            let mut clock = ServerClock::default();
+            for (second, server) in dates {
+                let now = at("2026-11-24T14:00:00Z").saturating_add(SignedDuration::from_secs(*second)).unwrap();
+                clock.learn(&Exchange { sent: now, received: now, server_time: Some(at(server)) });
+            }
+            (clock.is_learnt(), clock.offset().as_hours())
+        };
+        let (first, soon, second) = ("2026-11-27T14:00:00Z", "2026-11-27T14:00:09Z", "2026-11-27T14:00:12Z");
+        assert_eq!(learn(&[(0, first)]), (false, 0));
+        assert_eq!(learn(&[(0, first), (9, soon)]), (false, 0), "too early");
+        assert_eq!(learn(&[(0, first), (9, soon), (12, second)]), (true, 72));
+        assert_eq!(learn(&[(0, first), (12, second)]), (true, 72));
+        assert_eq!(learn(&[(0, first), (12, first)]), (false, 0), "it stands still");
+        assert_eq!(learn(&[(0, first), (12, "2026-11-27T14:00:02Z"), (24, first)]), (false, 0), "so does this");
+        assert_eq!(learn(&[(0, first), (12, second), (24, "2026-11-24T14:00:24Z")]), (true, 0), "the local time");
+        assert_eq!(learn(&[(0, first), (12, second), (24, "2026-11-27T15:00:24Z")]), (true, 73), "it was set");
+    }
+
+    #[test]
+    fn a_hint_is_confirmed_by_one_answer_and_is_no_more_than_a_hint_until_then() {
+        let mut clock = ServerClock::with_hint(SignedDuration::from_hours(72));
+        assert!(clock.is_known() && !clock.is_learnt());
+        clock.learn(&exchange("2026-11-24T14:00:00Z", "2026-11-24T14:00:00Z", "2026-11-27T14:00:00Z"));
+        assert!(clock.is_learnt());
+        clock.local_clock_may_have_stepped();
+        assert_eq!((clock.is_learnt(), clock.offset().as_hours()), (false, 72));
     }
 
     #[test]
     fn of_a_long_exchange_only_the_bounds_are_believed() {
         let learn = |known: Option<i64>, server: &str| {
             let mut clock =
-                known.map(SignedDuration::from_secs).map_or_else(ServerClock::default, ServerClock::with_offset);
+                known.map(SignedDuration::from_secs).map_or_else(ServerClock::default, ServerClock::with_hint);
             clock.learn(&exchange("2026-11-24T14:00:00Z", "2026-11-24T15:00:00Z", server));
             clock.offset().as_secs()
         };
@@ -330,7 +443,7 @@ mod tests {
 
     #[test]
     fn the_date_an_answer_would_have_is_the_one_the_offset_is_measured_by() {
-        let clock = ServerClock::with_offset(SignedDuration::from_secs(600));
+        let clock = ServerClock::with_hint(SignedDuration::from_secs(600));
         let (sent, received) = (at("2026-11-24T14:00:00Z"), at("2026-11-24T16:00:00Z"));
         let exchange = Exchange { sent, received, server_time: clock.date_between(sent, received) };
         assert_eq!(exchange.offset(), clock.offset());

@@ -100,6 +100,15 @@ impl Grant {
         held: Option<&Self>,
     ) -> Result<Self, Error> {
         let Reply { value, server_time } = reply;
+        Self::of_access_token(value, Exchange { sent, received, server_time }.bounded(), held)
+    }
+
+    /// The same for an exchange whose `Date` is believed whatever it is.
+    pub(crate) fn of_access_token(
+        value: AccessTokenResponse,
+        exchange: Exchange,
+        held: Option<&Self>,
+    ) -> Result<Self, Error> {
         let candidate = Candidate {
             access_token: value.access_token,
             expires_at: value.expiration_time.ok_or_else(|| missing("expirationTime"))?,
@@ -109,7 +118,7 @@ impl Grant {
             user_name: value.name,
             hosts: value.api_hosts,
         };
-        candidate.check("accessToken", Exchange { sent, received, server_time }, held)
+        candidate.check("accessToken", exchange, held)
     }
 
     /// Checks the answer to an OAuth exchange; `held` is the grant that was refreshed, or `None` for a code. What the
@@ -127,14 +136,18 @@ impl Grant {
         held: Option<&Self>,
     ) -> Result<Self, Error> {
         let Reply { value, server_time } = reply;
-        let exchange = Exchange { sent, received, server_time };
+        Self::of_oauth(value, Exchange { sent, received, server_time }.bounded(), held)
+    }
+
+    /// The same for an exchange whose `Date` is believed whatever it is.
+    pub(crate) fn of_oauth(value: OAuthTokenResponse, exchange: Exchange, held: Option<&Self>) -> Result<Self, Error> {
         let lifetime = value.expires_in.ok_or_else(|| missing("expires_in"))?;
         // An end beyond all calendars is as good as none: the token is the only copy there is.
         let refresh_ends = value.refresh_token_expires_in.and_then(|lifetime| end_of(lifetime, &exchange).ok());
         let refresh = value.refresh_token.map(|token| RefreshGrant {
             token,
             expires_at: refresh_ends,
-            issued_at: Some(moved(sent, exchange.offset())),
+            issued_at: Some(moved(exchange.sent, exchange.measured_offset())),
         });
         let candidate = Candidate {
             access_token: value.access_token,
@@ -152,7 +165,7 @@ impl Grant {
     /// it has expired.
     #[must_use]
     pub fn remaining(&self, now: Timestamp) -> Duration {
-        let server_now = now.saturating_add(self.exchange.offset()).unwrap_or(now);
+        let server_now = now.saturating_add(self.exchange.measured_offset()).unwrap_or(now);
         Duration::try_from(self.expires_at.duration_since(server_now)).unwrap_or_default()
     }
 }
@@ -196,7 +209,7 @@ impl Candidate {
 /// The end of a lifetime that counts from the sending of the request, in server time.
 fn end_of(lifetime: u64, exchange: &Exchange) -> Result<Timestamp, Error> {
     let end = i64::try_from(lifetime).ok().and_then(|seconds| {
-        let start = exchange.sent.checked_add(exchange.offset()).ok()?;
+        let start = exchange.sent.checked_add(exchange.measured_offset()).ok()?;
         start.checked_add(SignedDuration::from_secs(seconds)).ok()
     });
     end.ok_or(Error::Contradiction(Contradiction::LifetimeOutOfRange))

@@ -313,6 +313,7 @@ impl Session {
         let now = self.advance(now);
         self.remind(now);
         self.doubt.catch_up(now);
+        self.confirm(now);
         if let Some(code) = &mut self.code {
             code.begin(now);
         }

@@ -70,14 +70,25 @@ pub(crate) use object;
 
 /// Reads a body as one JSON object, shared between an envelope (errors, penalties) and a result.
 pub(crate) fn read(body: &[u8], envelope: &mut impl Object, result: &mut impl Object) -> Result<(), Undecodable> {
+    read_fields(body, envelope, result).map(|_| ())
+}
+
+/// Whether a body is one JSON object with at least one field of these two.
+pub(crate) fn is_object_of(body: &[u8], envelope: &mut impl Object, result: &mut impl Object) -> bool {
+    read_fields(body, envelope, result).unwrap_or_default()
+}
+
+/// Reads a body as one JSON object: whether any of its fields is known.
+fn read_fields(body: &[u8], envelope: &mut impl Object, result: &mut impl Object) -> Result<bool, Undecodable> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let mut reading = Reading { envelope, result, field: None };
+    let mut reading = Reading { envelope, result, field: None, any_known: false };
     // Looked at once, valid text needs no more looking at string by string.
     let read = match core::str::from_utf8(body) {
         Ok(text) => reading.read(serde_json::Deserializer::from_str(text)),
         Err(_) => reading.read(serde_json::Deserializer::from_slice(body)),
     };
-    read.map_err(|error| undecodable(body, &error, reading.field))
+    read.map_err(|error| undecodable(body, &error, reading.field))?;
+    Ok(reading.any_known)
 }
 
 /// The names of an object's fields that have a value, as printable text; none where the body is no object.
@@ -106,6 +117,8 @@ struct Reading<'r, E, T> {
     envelope: &'r mut E,
     result: &'r mut T,
     field: Option<&'static str>,
+    /// Whether a field has been read that one of the two has.
+    any_known: bool,
 }
 
 impl<E: Object, T: Object> Reading<'_, E, T> {
@@ -143,6 +156,7 @@ impl<'de, E: Object, T: Object> Visitor<'de> for &mut Reading<'_, E, T> {
                         .envelope
                         .fill(&key, &mut envelope_seen, &mut map)
                         .inspect_err(|_| self.field = envelope_seen.current)?;
+            self.any_known |= filled;
             if !filled {
                 map.next_value::<IgnoredAny>()?;
                 if !unknown.insert(key) {

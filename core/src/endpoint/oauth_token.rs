@@ -331,6 +331,11 @@ impl Answer for Wire {
     }
 }
 
+/// Whether a body of any status is JSON of this endpoint.
+pub(crate) fn is_answer(body: &[u8]) -> bool {
+    answer::is_answer::<Wire>(body)
+}
+
 /// Whether both are there and not the same.
 fn differ<'t, T, V: PartialEq + ?Sized>(twins: [&'t Option<T>; 2], value: fn(&'t T) -> &'t V) -> bool {
     match twins {

@@ -21,7 +21,7 @@ impl Session {
         self.silence.see(now, budget);
         let content = *stored.read_at(now).0;
         if let (Some(offset), false) = (content.clock_offset, self.clock.is_known()) {
-            self.clock = ServerClock::with_offset(offset);
+            self.clock = ServerClock::with_hint(offset);
         }
         self.take_over(now, content, budget);
     }

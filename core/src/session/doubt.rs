@@ -103,6 +103,12 @@ impl Doubt {
         }
     }
 
+    /// When a renewal is to ask for the server's time that is wanted at `at`.
+    pub(super) fn confirmation_due(&self, at: Option<Timestamp>) -> Option<Timestamp> {
+        let wanted = at.filter(|_| !self.verifying)?;
+        Some(self.last.map_or(wanted, |last| later(last, RATION).max(wanted)))
+    }
+
     /// Another session of the user has verified its token: it counts in the same ration.
     pub(super) fn learn(&mut self, verified_at: Option<Timestamp>) {
         self.last = self.last.max(verified_at);
@@ -147,6 +153,20 @@ impl Doubt {
 }
 
 impl Session {
+    /// Asks for the renewal that confirms the server's time, if it is due. What is stored remembers it before it
+    /// leaves, so a program that crashes again and again asks for one per quarter of an hour.
+    pub(super) fn confirm(&mut self, now: Timestamp) {
+        let is_due = self.confirmation_due().is_some_and(|due| due <= now);
+        if is_due && self.renewable(now).is_some() && self.doubt.verify(now) {
+            self.unsaved |= self.has_store;
+        }
+    }
+
+    /// When a renewal is to confirm the server's time.
+    pub(super) fn confirmation_due(&self) -> Option<Timestamp> {
+        self.doubt.confirmation_due(self.clock.confirm_at())
+    }
+
     /// What a caller saw when it used a token: of which generation, the status, and the body.
     ///
     /// For a socket: 401 with the text of the refusal, or 421. The verdict says what to do with the call.

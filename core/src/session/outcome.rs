@@ -4,9 +4,12 @@ use http::Response;
 use jiff::Timestamp;
 
 use super::{Exchange, Session, Standing};
+use crate::answer::is_answer;
 use crate::budget::{Operation, RateBudget};
 use crate::clock::{Exchange as Times, date};
-use crate::endpoint::{AccessTokenRequest, Endpoint, OAuthToken, RenewAccessToken, Reply};
+use crate::endpoint::{
+    AccessTokenRequest, AccessTokenResponse, Endpoint, OAuthToken, RenewAccessToken, is_oauth_answer,
+};
 use crate::error::Error;
 use crate::grant::Grant;
 
@@ -22,7 +25,9 @@ impl Session {
     ) {
         let times = Times { sent: exchange.sent, received: now, server_time: date(response.headers()) };
         let status = response.status();
-        self.clock.learn(&times);
+        if is_answer_to(exchange.operation, response.body().as_ref()) {
+            self.clock.learn(&times);
+        }
         match self.grant(exchange, response, times, standing) {
             Ok(grant) if standing != Standing::Superseded => self.succeeded(now, exchange, grant, budget),
             Ok(_) => {}
@@ -39,7 +44,7 @@ impl Session {
     ) -> Result<Grant, Error> {
         let Times { sent, received, .. } = times;
         // What all answers have taught is closer than the `Date` of this one, above all where it came late.
-        let server_time = self.clock.date_between(sent, received);
+        let times = Times { sent, received, server_time: self.clock.date_between(sent, received) };
         let known = self.known();
         match exchange.operation {
             Operation::LogIn => {
@@ -49,19 +54,18 @@ impl Session {
                 }
                 // Another session: its market data token is its own.
                 let user = known.map(|known| Grant { market_data: None, ..known });
-                Grant::from_access_token(Reply { server_time, ..reply }, sent, received, user.as_ref())
+                Grant::of_access_token(reply.value, times, user.as_ref())
             }
             Operation::Refresh => {
                 let reply = OAuthToken::parse(response)?;
                 // Judged as of its sending: an access token that has expired on the way is of no use, but the only copy
                 // of a refresh token came with it.
-                let server_time = self.clock.date_between(sent, sent);
-                Grant::from_oauth(Reply { server_time, ..reply }, sent, sent, known.as_ref())
+                let times = Times { sent, received: sent, server_time: self.clock.date_between(sent, sent) };
+                Grant::of_oauth(reply.value, times, known.as_ref())
             }
             Operation::Renew | Operation::Identify => {
                 let reply = RenewAccessToken::parse(response)?;
-                let answer = Reply { server_time, ..reply.clone() };
-                let grant = Grant::from_access_token(answer, sent, received, known.as_ref())?;
+                let grant = Grant::of_access_token(reply.value.clone(), times, known.as_ref())?;
                 self.notice(received, &reply.value);
                 Ok(grant)
             }
@@ -83,5 +87,13 @@ impl Session {
         self.ticket = None;
         self.resume_work();
         self.accept(now, grant, Some(exchange.operation));
+    }
+}
+
+/// Whether the server itself has answered, and not what stands before it.
+fn is_answer_to(operation: Operation, body: &[u8]) -> bool {
+    match operation {
+        Operation::LogIn | Operation::Renew | Operation::Identify => is_answer::<AccessTokenResponse>(body),
+        Operation::Refresh => is_oauth_answer(body),
     }
 }

@@ -159,7 +159,7 @@ impl Session {
         let presentable = self.presentable_at(now);
         let reminder = self.next_reminder(now).map(|(at, _)| at);
         let saving = self.store_pause.until().filter(|_| self.unsaved);
-        [expiry, presentable, reminder, saving, self.doubt.due()]
+        [expiry, presentable, reminder, saving, self.doubt.due(), self.confirmation_due()]
             .into_iter()
             .flatten()
             .filter(|change| *change > now)

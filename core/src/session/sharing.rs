@@ -168,7 +168,7 @@ impl Session {
             let known = self.clock.is_known().then(|| self.clock.offset());
             let is_close =
                 |known: &SignedDuration| (SignedDuration::ZERO..=ON_ITS_WAY).contains(&(known.saturating_sub(offset)));
-            self.clock = ServerClock::with_offset(known.filter(is_close).unwrap_or(offset));
+            self.clock = ServerClock::with_hint(known.filter(is_close).unwrap_or(offset));
         }
         let History { written_at: announced_at, announced, refused_once, refresh_outcome_unknown, .. } =
             content.history;

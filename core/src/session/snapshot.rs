@@ -82,5 +82,5 @@ impl StoredGrant {
 
 /// When the token was asked for, in server time.
 pub(super) fn issued_at(grant: &Grant) -> Timestamp {
-    moved(grant.exchange.sent, grant.exchange.offset())
+    moved(grant.exchange.sent, grant.exchange.measured_offset())
 }

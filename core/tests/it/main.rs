@@ -6,5 +6,6 @@ mod messages;
 mod properties;
 mod redaction;
 mod redirects;
+mod server_time;
 mod support;
 mod waits;

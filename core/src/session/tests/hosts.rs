@@ -159,7 +159,8 @@ fn a_ticket_goes_back_to_the_host_that_gave_it() {
 #[test]
 fn a_log_in_is_not_sent_on_once_its_answer_has_shown_that_the_token_is_alive() {
     // The clock is set forward: the token is taken for expired, until the answer to the login corrects the clock.
-    let moved = moved("https://acme.ninjatrader.com/v1/auth/accesstokenrequest");
+    let moved = status(307, r#"{"errorText":"Moved"}"#);
+    let moved = with_header(moved, header::LOCATION, "https://acme.ninjatrader.com/v1/auth/accesstokenrequest");
     let mut world = World::user([token_to("one", 80), moved]).ahead(SignedDuration::ZERO);
     world.run(minutes(10));
     world.now = later(start(), minutes(85));

@@ -195,7 +195,8 @@ fn a_renewal_that_is_given_up_and_refused_later_has_failed_once() {
 #[test]
 fn a_failed_log_in_is_no_failed_renewal() {
     // The clock is set forward: the token is taken for expired, until the answer to the login corrects the clock.
-    let answers = [token_to("one", 80), status(500, ""), status(500, ""), status(500, ""), token_to("two", 200)];
+    let fault = || status(500, r#"{"errorText":"Fault"}"#);
+    let answers = [token_to("one", 80), fault(), fault(), fault(), token_to("two", 200)];
     let mut world = World::user(answers).ahead(SignedDuration::ZERO);
     world.run(minutes(10));
     world.reject(401, DEAD);
