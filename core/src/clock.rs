@@ -111,8 +111,8 @@ impl ServerClock {
     const ASK_AFTER: Duration = Duration::from_secs(15);
 
     /// Learns from one exchange. Small differences are smoothed, large ones believed; those beyond [`BOUND`](Self::BOUND) are
-    /// believed when they are confirmed. Of a long exchange only the bounds are believed: the clock was read somewhere
-    /// between sending and receiving.
+    /// believed when they are confirmed. Of a long exchange only the bounds are believed, as a hint: the clock was read
+    /// somewhere between sending and receiving.
     pub fn learn(&mut self, exchange: &Exchange) {
         let Some(measured) = exchange.measured() else { return };
         let half = exchange.received.duration_since(exchange.sent).checked_div(2).unwrap_or_default();
@@ -130,10 +130,12 @@ impl ServerClock {
             }
             return;
         }
+        if is_long {
+            // A server's clock that is taken to be ahead makes no dead token look alive, and proves none dead.
+            self.offset = Some(self.offset.map_or(most, |known| known.max(least).min(most)));
+            return;
+        }
         self.set(match self.offset {
-            Some(known) if is_long => known.max(least).min(most),
-            // A server's clock that is taken to be ahead makes no dead token look alive.
-            None if is_long => most,
             Some(known) if measured.saturating_sub(known).abs() <= Self::JUMP => {
                 known.saturating_add(measured.saturating_sub(known).checked_div(4).unwrap_or_default())
             }

@@ -31,6 +31,7 @@
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use http::uri::Authority;
 use http::{Request, Response};
@@ -38,7 +39,7 @@ use jiff::Timestamp;
 
 use crate::body::RequestBody;
 use crate::budget::{Operation, RateBudget};
-use crate::clock::ServerClock;
+use crate::clock::{ServerClock, later};
 use crate::credentials::Credentials;
 use crate::endpoint::{AuthorizedCode, OAuthGrant};
 use crate::environment::Environment;
@@ -120,6 +121,8 @@ pub struct Session {
     jitter: Jitter,
     clock: ServerClock,
     now: Timestamp,
+    /// The driver is expected back by then.
+    expected_by: Timestamp,
     state: State,
     /// Exchanges that were given up: an answer may still come, and may hold the only copy of a refresh token.
     late: Vec<Exchange>,
@@ -174,6 +177,9 @@ pub(crate) struct Postponed {
     /// Where it was sent on to, if it was.
     pub(crate) host: Option<Authority>,
 }
+
+/// A driver that comes later than this after the time it was told may have a clock that was set.
+const LATE: Duration = Duration::from_secs(60);
 
 /// Events that nobody fetches; older ones are dropped.
 const EVENTS_KEPT: usize = 256;
@@ -231,6 +237,7 @@ impl Session {
             jitter: Jitter::new(seed),
             clock: ServerClock::default(),
             now: Timestamp::MIN,
+            expected_by: Timestamp::MAX,
             state: State::Resting,
             late: Vec::new(),
             next_id: 0,
@@ -280,7 +287,21 @@ impl Session {
 
     /// What to do next. Call it after every change, and when the time it named has come. Where sessions share a budget, what
     /// one of them gives back is a change for all that wait for the hour's places: poll those again soon.
+    ///
+    /// `now` is on a timeline that never goes back and counts the time in which the machine sleeps. If the driver comes back
+    /// more than a minute later than it was told, the session can't tell a long sleep from a clock that was set. So until an
+    /// answer says the server's time again, it takes an expiry for unproved and tries one renewal before it logs in.
     pub fn poll(&mut self, now: Timestamp, budget: &mut RateBudget) -> Action {
+        let action = self.next_action(now, budget);
+        self.expected_by = match &action {
+            Action::Wait { until } => *until,
+            Action::Send { .. } | Action::Store { .. } => later(self.now, self.policy.deadline()),
+            Action::Stopped(_) => Timestamp::MAX,
+        };
+        action
+    }
+
+    fn next_action(&mut self, now: Timestamp, budget: &mut RateBudget) -> Action {
         let now = self.look(now);
         self.silence.see(now, budget);
         loop {
@@ -393,6 +414,11 @@ impl Session {
         self.events.pop_front()
     }
 
+    /// The driver has others to serve first, and comes back by then.
+    pub(crate) fn expect_by(&mut self, time: Timestamp) {
+        self.expected_by = self.expected_by.max(time);
+    }
+
     pub(crate) fn has_events(&self) -> bool {
         !self.events.is_empty()
     }
@@ -406,8 +432,12 @@ impl Session {
         }
     }
 
-    /// Time never goes back, whatever the caller says.
+    /// Time never goes back, whatever the caller says. It may have been set forward if the driver is much too late.
     fn advance(&mut self, now: Timestamp) -> Timestamp {
+        if now > later(self.expected_by, LATE) {
+            self.clock.local_clock_may_have_stepped();
+            self.expected_by = Timestamp::MAX;
+        }
         self.now = self.now.max(now);
         self.now
     }

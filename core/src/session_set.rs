@@ -376,6 +376,8 @@ impl<N: Ord + Clone> SessionSet<N> {
             }
             (None, _) => Some(until),
         };
+        // One that waits for a place comes when there is one.
+        member.session.expect_by(at.unwrap_or(Timestamp::MAX));
         (member.at, member.place) = (at, place);
         if let Some(at) = at {
             self.agenda.insert((at, index));

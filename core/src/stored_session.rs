@@ -76,7 +76,7 @@ impl Content {
             postponed.until = postponed.until.min(longest);
         }
         self.refused.iter_mut().for_each(|refused| refused.until = refused.until.min(longest));
-        self.history.limit_waits(longest);
+        self.history.limit_waits(now, longest);
     }
 }
 
@@ -121,8 +121,10 @@ impl StoredSession {
     /// wrong then or is wrong now; it is read as if it had just been written, so that nothing in it lasts longer than what
     /// was left, and the server's time does not go back.
     pub(crate) fn read_at(self, now: Timestamp) -> Self {
-        let is_later = self.0.history.written_at.is_some_and(|written_at| written_at > now);
-        if is_later { self.seen_at(now, Duration::ZERO) } else { self }
+        let Some(written_at) = self.0.history.written_at.filter(|written_at| *written_at > now) else { return self };
+        let mut read = self.seen_at(now, Duration::ZERO);
+        read.0.clock_offset = read.0.clock_offset.or_else(|| Some(written_at.duration_since(now)));
+        read
     }
 
     /// The same as read at `now` by a machine whose clock may be another's, `age` after it was taken: every local time in

@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use jiff::Timestamp;
 
 use super::snapshot::issued_at;
-use super::{EventKind, Identity, Session, State, StopReason, Storing};
+use super::{EventKind, ExchangeId, Identity, Session, State, StopReason, Storing};
 use crate::budget::RateBudget;
 use crate::clock::{Exchange as Times, ServerClock};
 use crate::grant::{Grant, RefreshGrant};
@@ -16,6 +16,9 @@ impl Session {
     /// one. A token is taken over if it was issued later than the one that is held and is not for another user, and unless
     /// a code waits to be exchanged, which is newer than any; so is a refresh token. Lock-outs always are, and so is what
     /// was sent in the hour before.
+    ///
+    /// What the snapshot says of the server's time is a hint. So if the session starts with a token of a snapshot, one renewal
+    /// confirms the token soon, but at most once in 15 minutes over all restarts; the token is handed out meanwhile.
     pub fn adopt(&mut self, now: Timestamp, stored: StoredSession, budget: &mut RateBudget) {
         let now = self.advance(now);
         self.silence.see(now, budget);
@@ -23,7 +26,17 @@ impl Session {
         if let (Some(offset), false) = (content.clock_offset, self.clock.is_known()) {
             self.clock = ServerClock::with_hint(offset);
         }
+        let had_token = self.generation > 0;
         self.take_over(now, content, budget);
+        self.confirm_first(now, had_token);
+    }
+
+    /// A first token that is from a snapshot, before anything was sent: one renewal confirms it.
+    pub(super) fn confirm_first(&mut self, now: Timestamp, had_token: bool) {
+        let has_sent = self.last_sent > ExchangeId(0);
+        if !had_token && !has_sent && self.generation > 0 && !self.clock.is_learnt() {
+            self.doubt.confirm(now);
+        }
     }
 
     pub(super) fn take_over(&mut self, now: Timestamp, mut content: Content, budget: &mut RateBudget) {

@@ -79,6 +79,8 @@ pub(super) struct Doubt {
     pub(super) faulty: bool,
     /// When it first said so.
     told_dead: Option<Timestamp>,
+    /// The token came from a snapshot, and no answer has said the server's time yet: one renewal confirms it.
+    confirm_at: Option<Timestamp>,
     last: Option<Timestamp>,
 }
 
@@ -103,9 +105,14 @@ impl Doubt {
         }
     }
 
-    /// When a renewal is to ask for the server's time that is wanted at `at`.
-    pub(super) fn confirmation_due(&self, at: Option<Timestamp>) -> Option<Timestamp> {
-        let wanted = at.filter(|_| !self.verifying)?;
+    /// The token is to be confirmed by one renewal, as soon as the ration allows.
+    pub(super) fn confirm(&mut self, at: Timestamp) {
+        self.confirm_at = Some(at);
+    }
+
+    /// When a renewal is to confirm the token, or to ask for the server's time that is wanted at `at`.
+    fn confirmation_due(&self, at: Option<Timestamp>) -> Option<Timestamp> {
+        let wanted = self.confirm_at.into_iter().chain(at).min().filter(|_| !self.verifying)?;
         Some(self.last.map_or(wanted, |last| later(last, RATION).max(wanted)))
     }
 
@@ -153,7 +160,7 @@ impl Doubt {
 }
 
 impl Session {
-    /// Asks for the renewal that confirms the server's time, if it is due. What is stored remembers it before it
+    /// Asks for the renewal that confirms the token or the server's time, if it is due. What is stored remembers it before it
     /// leaves, so a program that crashes again and again asks for one per quarter of an hour.
     pub(super) fn confirm(&mut self, now: Timestamp) {
         let is_due = self.confirmation_due().is_some_and(|due| due <= now);
@@ -162,7 +169,7 @@ impl Session {
         }
     }
 
-    /// When a renewal is to confirm the server's time.
+    /// When a renewal is to confirm the token or the server's time.
     pub(super) fn confirmation_due(&self) -> Option<Timestamp> {
         self.doubt.confirmation_due(self.clock.confirm_at())
     }

@@ -21,6 +21,8 @@ pub(super) struct Held {
     /// A renewal has said that the token is dead.
     pub(super) lost: bool,
     pub(super) failed_renewals: FailedRenewals,
+    /// Whether a renewal has reached the server after the token seemed to have expired, in vain.
+    pub(super) tried_after_end: bool,
 }
 
 /// Renewals of one token that have failed in a row: a penalty is none, since it is answered with another try.
@@ -119,6 +121,7 @@ impl Session {
             generation: self.generation,
             lost: false,
             failed_renewals: FailedRenewals::default(),
+            tried_after_end: false,
             grant,
         });
     }

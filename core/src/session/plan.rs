@@ -129,10 +129,22 @@ impl Session {
         }
     }
 
-    /// The token a renewal could extend: not expired, and not lost.
+    /// The token a renewal could extend: not lost, and not expired, or expired by a local clock alone.
     pub(super) fn renewable(&self, now: Timestamp) -> Option<&Held> {
-        let alive = |held: &&Held| !held.lost && held.grant.expires_at > self.clock.server_time(now);
-        self.held.as_ref().filter(alive)
+        let renewable = |held: &&Held| !held.lost && (!self.has_ended(held, now) || self.may_be_alive(held, now));
+        self.held.as_ref().filter(renewable)
+    }
+
+    /// Whether the token has expired by the server's time, as far as it is known.
+    pub(super) fn has_ended(&self, held: &Held, now: Timestamp) -> bool {
+        held.grant.expires_at <= self.clock.server_time(now)
+    }
+
+    /// Whether a token that seems to have expired may be alive: only a local clock says so, and no renewal has been tried
+    /// since. Renewals that did not reach the server are no more than tries, unless they fail again and again.
+    fn may_be_alive(&self, held: &Held, now: Timestamp) -> bool {
+        let (count, time) = GIVE_UP_AFTER;
+        !self.clock.is_learnt() && !held.tried_after_end && !held.failed_renewals.have_lasted(now, count, time)
     }
 
     /// Whether a token has to be taken for lost: callers see it rejected, and renewals fail again and again.
@@ -149,7 +161,7 @@ impl Session {
 
     pub(super) fn presentable_at(&self, now: Timestamp) -> Option<Timestamp> {
         let refresh = self.refresh.as_ref()?;
-        self.refreshes.presentable_at(now, self.clock.server_time(now), refresh)
+        self.refreshes.presentable_at(now, self.clock.server_time(now), self.clock.is_learnt(), refresh)
     }
 
     /// When the plan may change by itself: a token expires, a refresh token may be presented again,

@@ -88,14 +88,15 @@ impl Refreshes {
     }
 
     /// When a refresh token may be presented: now, later, or never again, which is after a second refusal where its end
-    /// is not announced, or where that comes first.
+    /// is not announced, or where that comes first. Its end counts if the server's time is learnt and not a hint.
     pub(super) fn presentable_at(
         &self,
         now: Timestamp,
         server_now: Timestamp,
+        is_learnt: bool,
         refresh: &RefreshGrant,
     ) -> Option<Timestamp> {
-        if refresh.expires_at.is_some_and(|end| end <= server_now) {
+        if is_learnt && refresh.expires_at.is_some_and(|end| end <= server_now) {
             return None;
         }
         if self.refused.is_empty() {
@@ -149,7 +150,7 @@ mod tests {
         let token = token("one", Some(1560));
         let mut refreshes = Refreshes::default();
         refreshes.refused(at(0), &token.token, false);
-        assert_eq!(refreshes.presentable_at(at(0), at(0), &token), Some(at(0)));
+        assert_eq!(refreshes.presentable_at(at(0), at(0), true, &token), Some(at(0)));
         refreshes.succeeded();
         assert!(matches!(refreshes.refused(at(1), &token.token, false), Refusal::TryAgainAt(_)));
     }
@@ -158,9 +159,9 @@ mod tests {
     fn two_refusals_keep_the_token_back_for_six_hours_and_no_other() {
         let one = token("one", Some(1560));
         let refreshes = refused_twice(&one);
-        assert_eq!(refreshes.presentable_at(at(1), at(1), &one), Some(at(360)));
-        assert_eq!(refreshes.presentable_at(at(361), at(361), &one), Some(at(361)));
-        assert_eq!(refreshes.presentable_at(at(1), at(1), &token("two", Some(1560))), Some(at(1)));
+        assert_eq!(refreshes.presentable_at(at(1), at(1), true, &one), Some(at(360)));
+        assert_eq!(refreshes.presentable_at(at(361), at(361), true, &one), Some(at(361)));
+        assert_eq!(refreshes.presentable_at(at(1), at(1), true, &token("two", Some(1560))), Some(at(1)));
         assert_eq!(refreshes.remembered(at(1)).count(), 1);
     }
 
@@ -168,18 +169,20 @@ mod tests {
     fn without_an_end_or_with_an_early_one_two_refusals_are_final() {
         for end in [None, Some(350), Some(360)] {
             let token = token("one", end);
-            assert_eq!(refused_twice(&token).presentable_at(at(1), at(1), &token), None, "{end:?}");
+            assert_eq!(refused_twice(&token).presentable_at(at(1), at(1), true, &token), None, "{end:?}");
         }
         let token = token("one", Some(361));
-        assert_eq!(refused_twice(&token).presentable_at(at(1), at(1), &token), Some(at(360)));
+        assert_eq!(refused_twice(&token).presentable_at(at(1), at(1), true, &token), Some(at(360)));
     }
 
     #[test]
     fn the_end_is_the_servers() {
         let token = token("one", Some(100));
         let refreshes = Refreshes::default();
-        assert_eq!(refreshes.presentable_at(at(90), at(80), &token), Some(at(90)));
-        assert_eq!(refreshes.presentable_at(at(90), at(100), &token), None);
+        assert_eq!(refreshes.presentable_at(at(90), at(80), true, &token), Some(at(90)));
+        assert_eq!(refreshes.presentable_at(at(90), at(100), true, &token), None);
+        assert_eq!(refreshes.presentable_at(at(90), at(100), false, &token), Some(at(90)), "only a hint");
+        assert_eq!(refused_twice(&token).presentable_at(at(90), at(100), false, &token), None);
     }
 
     #[test]
@@ -197,7 +200,7 @@ mod tests {
         refreshes.learn(at(1), learnt.clone());
         refreshes.learn(at(1), learnt);
         assert_eq!(refreshes.remembered(at(1)).count(), 2);
-        assert_eq!(refreshes.presentable_at(at(1), at(1), &two), Some(at(360)));
+        assert_eq!(refreshes.presentable_at(at(1), at(1), true, &two), Some(at(360)));
     }
 
     #[test]
@@ -208,7 +211,7 @@ mod tests {
         others.was_refused_once();
         assert!(matches!(others.refused(at(400), &one.token, false), Refusal::NotBefore(until) if until == at(760)));
         refreshes.learn(at(400), others.remembered(at(400)).cloned().collect());
-        assert_eq!(refreshes.presentable_at(at(401), at(401), &one), Some(at(760)));
+        assert_eq!(refreshes.presentable_at(at(401), at(401), true, &one), Some(at(760)));
     }
 
     #[test]
@@ -217,13 +220,13 @@ mod tests {
         let mut refreshes = refused_twice(&one);
         refreshes.refused(at(10), &one.token, true);
         assert_eq!(refreshes.remembered(at(10)).count(), 1);
-        assert_eq!(refreshes.presentable_at(at(11), at(11), &one), Some(at(370)));
+        assert_eq!(refreshes.presentable_at(at(11), at(11), true, &one), Some(at(370)));
         refreshes.refused(at(369), &two.token, false);
         assert_eq!(refreshes.remembered(at(369)).count(), 1);
         refreshes.refused(at(370), &two.token, false);
         assert_eq!(refreshes.remembered(at(370)).count(), 1, "that of the second one");
-        assert_eq!(refreshes.presentable_at(at(371), at(371), &one), Some(at(371)));
-        assert_eq!(refreshes.presentable_at(at(371), at(371), &two), Some(at(730)));
+        assert_eq!(refreshes.presentable_at(at(371), at(371), true, &one), Some(at(371)));
+        assert_eq!(refreshes.presentable_at(at(371), at(371), true, &two), Some(at(730)));
     }
 
     #[test]

@@ -176,7 +176,8 @@ impl Session {
 
     /// The token can't be renewed: only a login or a refresh helps.
     pub(super) fn lose(&mut self, now: Timestamp) {
-        let was_alive = self.renewable(now).is_some();
+        // One that had expired is no loss.
+        let was_alive = self.held.as_ref().is_some_and(|held| !held.lost && !self.has_ended(held, now));
         let noticed = self.doubt.told_dead().unwrap_or(now);
         self.doubt.settle();
         self.pause = Pause::default();
@@ -236,10 +237,12 @@ impl Session {
     }
 
     fn try_again_after(&mut self, now: Timestamp, operation: Operation, trouble: Trouble, at_least: Duration) {
+        let has_ended = self.held.as_ref().is_some_and(|held| self.has_ended(held, now));
         if operation == Operation::Renew
             && let Some(held) = &mut self.held
         {
             held.failed_renewals.add(now, self.last_sent);
+            held.tried_after_end |= has_ended && has_arrived(&trouble);
         }
         let retry_at = self.pause.after_fault(now, at_least, self.policy.longest_pause(), &mut self.jitter);
         self.note();
@@ -298,6 +301,15 @@ pub(super) fn may_be_a_kick(status: StatusCode) -> bool {
 /// Whoever stands before the server has kept the request from it, as in maintenance: it counts nothing.
 pub(super) fn is_turned_away(status: StatusCode) -> bool {
     matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE)
+}
+
+/// Whether the request may have reached the server.
+fn has_arrived(trouble: &Trouble) -> bool {
+    match trouble {
+        Trouble::Io(failure) => *failure != Failure::NotSent,
+        Trouble::Server(Error::Status { status, .. }) => !is_turned_away(*status),
+        Trouble::Server(_) => true,
+    }
 }
 
 /// A fault after which the request may have been handled all the same.

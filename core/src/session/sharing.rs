@@ -22,6 +22,9 @@ use crate::stored_session::{History, OperationForm, StoredSession};
 /// so that it doesn't add up from one process to the next.
 const ON_ITS_WAY: SignedDuration = SignedDuration::from_secs(5);
 
+/// What was stored within this time, another process has just had from the server, on a clock that has not been set since.
+const FRESH: Duration = Duration::from_secs(60);
+
 /// What a session would do if it were polled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -164,7 +167,8 @@ impl Session {
             None => *stored.read_at(now).0,
         };
         // Whoever has led last has asked the server last. What was long on its way is older than the record.
-        if let Some(offset) = content.clock_offset.filter(|_| !is_own_late) {
+        // An answer that this process has read says more.
+        if let Some(offset) = content.clock_offset.filter(|_| !is_own_late && !self.clock.is_learnt()) {
             let known = self.clock.is_known().then(|| self.clock.offset());
             let is_close =
                 |known: &SignedDuration| (SignedDuration::ZERO..=ON_ITS_WAY).contains(&(known.saturating_sub(offset)));
@@ -173,7 +177,12 @@ impl Session {
         let History { written_at: announced_at, announced, refused_once, refresh_outcome_unknown, .. } =
             content.history;
         let presented = content.refresh.clone();
+        let had_token = self.generation > 0;
         self.take_over(now, content, budget);
+        // Of one that was stored just now, whoever has stored it knows.
+        if age.is_none_or(|age| age > FRESH) {
+            self.confirm_first(now, had_token);
+        }
         if announced == Some(OperationForm::AccessTokenRequest) {
             self.log_ins.learn_of_one(announced_at.unwrap_or(now));
         }

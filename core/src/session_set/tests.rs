@@ -5,6 +5,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use http::header;
 use jiff::{SignedDuration, ToSpan};
 use proptest::prelude::*;
 
@@ -47,6 +48,13 @@ fn granted(now: Timestamp, operation: Operation) -> Response<String> {
             .to_string(),
         _ => format!(r#"{{"accessToken":"synthetic","expirationTime":"{}"}}"#, now + LIFE),
     })
+}
+
+/// The same, with the server's time.
+fn dated(now: Timestamp, mut answer: Response<String>) -> Response<String> {
+    let date = now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    answer.headers_mut().insert(header::DATE, date.parse().unwrap());
+    answer
 }
 
 struct Sent {
@@ -92,7 +100,7 @@ impl World {
     fn run(&mut self, until: Timestamp, mut look: impl FnMut(&Self)) {
         loop {
             while let Some((session, id, operation)) = self.request() {
-                self.set.receive(self.now, session, id, granted(self.now, operation));
+                self.set.receive(self.now, session, id, dated(self.now, granted(self.now, operation)));
             }
             let SetAction::Wait { until: next } = self.set.poll(self.now) else { panic!("there is more to do") };
             if next >= until {

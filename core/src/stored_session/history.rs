@@ -63,8 +63,9 @@ impl History {
         }
     }
 
-    /// No wait ends later than `longest`.
-    pub(super) fn limit_waits(&mut self, longest: Timestamp) {
+    /// What is past was before `now`, and no wait ends later than `longest`.
+    pub(super) fn limit_waits(&mut self, now: Timestamp, longest: Timestamp) {
+        self.verified_at = self.verified_at.map(|verified_at| verified_at.min(now));
         self.pause.end_by(longest);
         self.log_ins.wait_until_at_most(longest);
     }

@@ -1,5 +1,6 @@
 //! The public interface of the protocol core, from requests to grants, against friendly and hostile servers.
 
+mod expiry;
 mod forgetting;
 mod lock_outs;
 mod messages;

@@ -27,16 +27,17 @@ fn with_a_wrong_local_clock_no_dead_token_is_handed_out_and_renewals_come_in_tim
 }
 
 #[test]
-fn after_hours_of_suspension_the_first_thing_is_a_log_in() {
+fn after_hours_of_suspension_one_renewal_is_tried_and_then_a_log_in() {
     let mut world = World::user([]).ahead(SignedDuration::ZERO);
     world.script.push_back(Answer::Token("token", 80));
     world.run(minutes(1));
     world.now = later(start(), minutes(300));
     assert_eq!(world.token(), None);
-    world.script.push_back(Answer::Token("token", 80));
+    world.script.extend([status(401, DEAD), Answer::Token("token", 80)]);
     insta::assert_snapshot!(world.run(minutes(301)).trace(), @"
       0.000 → demo accesstokenrequest
       0.000 logged in, good until 2026-11-24T15:20:00Z
+    300.000 → demo renewaccesstoken (token)
     300.000 → demo accesstokenrequest
     300.000 logged in, good until 2026-11-24T20:20:00Z
     ");
@@ -151,7 +152,7 @@ fn earlier_than_the_end() -> Timestamp {
 #[test]
 fn an_answer_to_a_log_in_is_not_taken_for_as_young_as_its_date() {
     // It was given at once, but lay in the socket for more than three hours.
-    let mut world = World::user([token_to("one", 80), Answer::Silence]).ahead(SignedDuration::ZERO);
+    let mut world = World::user([token_to("one", 80), status(401, DEAD), Answer::Silence]).ahead(SignedDuration::ZERO);
     world.run(minutes(1));
     world.now = later(start(), minutes(100));
     world.run(Duration::from_secs(6030));

@@ -236,7 +236,8 @@ fn a_session_of_an_app_goes_on_from_its_snapshot_or_asks_for_consent() {
 
     let mut before = self::world([refreshed("at-1", "rt-1")]);
     let stored = before.run(minutes(1)).snapshot();
-    let mut world = World::of(of_app(), [refreshed("at-2", "rt-2")]);
+    let renewed = ok(r#"{"accessToken":"at-1","expirationTime":"2026-11-24T15:20:00Z"}"#);
+    let mut world = World::of(of_app(), [renewed, refreshed("at-2", "rt-2")]);
     world.session.adopt(start(), stored, &mut world.budget);
     assert_eq!(world.token().as_deref(), Some("at-1"));
     assert!(world.run(minutes(70)).trace().contains("→ live oauthtoken (rt-1)"), "{}", world.trace());

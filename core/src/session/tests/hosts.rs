@@ -158,17 +158,21 @@ fn a_ticket_goes_back_to_the_host_that_gave_it() {
 
 #[test]
 fn a_log_in_is_not_sent_on_once_its_answer_has_shown_that_the_token_is_alive() {
-    // The clock is set forward: the token is taken for expired, until the answer to the login corrects the clock.
+    // The clock is set forward: the token is taken for expired, until the answer to the login corrects the clock. The
+    // renewal before it is lost.
     let moved = status(307, r#"{"errorText":"Moved"}"#);
     let moved = with_header(moved, header::LOCATION, "https://acme.ninjatrader.com/v1/auth/accesstokenrequest");
-    let mut world = World::user([token_to("one", 80), moved]).ahead(SignedDuration::ZERO);
+    let lost = Answer::Failure(Failure::MaybeSent);
+    let mut world = World::user([token_to("one", 80), lost, moved]).ahead(SignedDuration::ZERO);
     world.run(minutes(10));
     world.now = later(start(), minutes(85));
     world.ahead = Some(SignedDuration::from_mins(-75));
     insta::assert_snapshot!(world.run(minutes(90)).trace(), @"
      0.000 → demo accesstokenrequest
      0.000 logged in, good until 2026-11-24T15:20:00Z
-    85.000 → demo accesstokenrequest
+    85.000 → demo renewaccesstoken (one)
+    85.000 renewal failed (MaybeSent); next try at 85.012
+    85.012 → demo accesstokenrequest
     ");
     assert_eq!(world.token().as_deref(), Some("one"));
 }

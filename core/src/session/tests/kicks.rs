@@ -169,16 +169,16 @@ fn after_a_kick_a_refresh_waits_only_where_it_opens_a_session() {
         world.run(minutes(minute));
         world.reject(401, DEAD);
     }
-    world.run(minutes(18));
+    world.run(minutes(19));
     // Another process has come by a token that lives for ten minutes.
     let mut other = World::app([ok(r#"{"access_token":"new","refresh_token":"rt-3","expires_in":600}"#)]);
-    other.now = world.now;
+    other.now = later(start(), minutes(18));
     other.run(minutes(19));
     world.session.adopt(world.now, other.snapshot(), &mut world.budget);
     world.script.push_back(refreshed("three", "rt-4"));
     world.trace.clear();
     insta::assert_snapshot!(world.run(minutes(25)).trace(), @"
-    18.000 adopted a token, good until 2026-11-24T14:28:00Z
+    19.000 adopted a token, good until 2026-11-24T14:28:00Z
     22.846 → live oauthtoken (rt-3)
     22.846 refreshed, good until 2026-11-24T15:42:50Z
     22.846 without a refresh, a new consent is due by 2026-11-25T16:22:50Z

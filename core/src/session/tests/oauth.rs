@@ -121,23 +121,23 @@ fn where_renewals_fail_too_ten_minutes_pass_between_tries() {
      64.568 renewal failed (500); next try at 74.568
      74.568 → live renewaccesstoken (at-1)
      74.568 renewal failed (500); next try at 84.568
+     84.568 → live renewaccesstoken (at-1)
+     84.568 renewal failed (500); next try at 94.568
     424.568 → live oauthtoken (rt-1)
-    424.568 OAuth exchange failed (500); next try at 424.619
-    424.619 → live oauthtoken (rt-1)
-    424.619 OAuth exchange failed (500); next try at 424.709
-    424.709 → live oauthtoken (rt-1)
-    424.709 OAuth exchange failed (500); next try at 424.892
-    424.892 → live oauthtoken (rt-1)
-    424.892 OAuth exchange failed (500); next try at 425.326
-    425.326 → live oauthtoken (rt-1)
-    425.326 OAuth exchange failed (500); next try at 426.193
-    426.193 → live oauthtoken (rt-1)
-    426.193 OAuth exchange failed (500); next try at 426.931
-    426.931 → live oauthtoken (rt-1)
-    426.931 OAuth exchange failed (500); next try at 427.539
-    427.539 → live oauthtoken (rt-1)
-    427.539 refreshed, good until 2026-11-24T22:27:32Z
-    427.539 without a refresh, a new consent is due by 2026-11-25T23:07:32Z
+    424.568 OAuth exchange failed (500); next try at 424.658
+    424.658 → live oauthtoken (rt-1)
+    424.658 OAuth exchange failed (500); next try at 424.841
+    424.841 → live oauthtoken (rt-1)
+    424.841 OAuth exchange failed (500); next try at 425.275
+    425.275 → live oauthtoken (rt-1)
+    425.275 OAuth exchange failed (500); next try at 426.142
+    426.142 → live oauthtoken (rt-1)
+    426.142 OAuth exchange failed (500); next try at 426.880
+    426.880 → live oauthtoken (rt-1)
+    426.880 OAuth exchange failed (500); next try at 427.489
+    427.489 → live oauthtoken (rt-1)
+    427.489 refreshed, good until 2026-11-24T22:27:29Z
+    427.489 without a refresh, a new consent is due by 2026-11-25T23:07:29Z
     ");
 }
 

@@ -102,14 +102,15 @@ fn a_captcha_closes_the_log_in_for_an_hour_and_nothing_else() {
 
 #[test]
 fn a_captcha_on_renewal_is_waited_for_and_the_log_in_follows_expiry() {
-    let mut world = World::user([token_to("one", 80), ok(CAPTCHA), token_to("two", 160)]);
+    let script = [token_to("one", 80), ok(CAPTCHA), token_to("two", 160)];
+    let mut world = World::user(script).ahead(SignedDuration::ZERO);
     insta::assert_snapshot!(world.run(minutes(81)).trace(), @"
      0.000 → demo accesstokenrequest
      0.000 logged in, good until 2026-11-24T15:20:00Z
-    64.535 → demo renewaccesstoken (one)
-    64.535 the server asks for a captcha: no renewal before 2026-11-24T16:05:08Z
-    80.000 → demo accesstokenrequest
-    80.000 logged in, good until 2026-11-24T16:40:00Z
+    64.527 → demo renewaccesstoken (one)
+    64.527 the server asks for a captcha: no renewal before 2026-11-24T16:05:07Z
+    79.994 → demo accesstokenrequest
+    79.994 logged in, good until 2026-11-24T16:40:00Z
     ");
 }
 
@@ -140,7 +141,7 @@ fn one_sessions_lock_out_silences_its_neighbours() {
 
 #[test]
 fn a_lock_out_a_caller_has_seen_counts_too_and_starts_again_with_each() {
-    let mut world = World::user([token_to("one", 80), token_to("two", 240)]);
+    let mut world = World::user([token_to("one", 80), token_to("two", 240)]).ahead(SignedDuration::ZERO);
     world.run(minutes(60));
     world.reject(429, "");
     world.run(minutes(70));

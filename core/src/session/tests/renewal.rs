@@ -51,13 +51,14 @@ fn no_log_in_while_the_token_can_be_renewed() {
 }
 
 #[test]
-fn a_token_that_has_expired_is_followed_by_a_log_in() {
-    let mut world = World::user([token_to("one", 80), token_to("two", 300)]);
+fn a_token_that_has_expired_by_a_clock_that_jumped_is_followed_by_a_renewal_in_vain_and_a_log_in() {
+    let mut world = World::user([token_to("one", 80), status(401, DEAD), token_to("two", 300)]);
     world.run(minutes(1));
     world.now = later(start(), minutes(200));
     insta::assert_snapshot!(world.run(minutes(201)).trace(), @"
       0.000 → demo accesstokenrequest
       0.000 logged in, good until 2026-11-24T15:20:00Z
+    200.000 → demo renewaccesstoken (one)
     200.000 → demo accesstokenrequest
     200.000 logged in, good until 2026-11-24T19:00:00Z
     ");

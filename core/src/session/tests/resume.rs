@@ -16,23 +16,26 @@ fn resumed_at(minute: u64, mut world: World, stored: StoredSession) -> World {
 }
 
 #[test]
-fn a_restart_needs_no_log_in() {
+fn a_restart_needs_no_log_in_and_one_renewal_confirms_the_token() {
     let stored = stored_at(10, World::user([token_to("one", 80)]));
-    let mut world = resumed_at(20, World::user([token_to("two", 160)]), stored);
+    let mut world = resumed_at(20, World::user([token_to("two", 100), token_to("three", 180)]), stored);
     assert_eq!(world.token().as_deref(), Some("one"));
-    insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
+    insta::assert_snapshot!(world.run(minutes(90)).trace(), @"
     20.000 adopted a token, good until 2026-11-24T15:20:00Z
-    64.535 → demo renewaccesstoken (one)
-    64.535 renewed, good until 2026-11-24T16:40:00Z
+    20.000 → demo renewaccesstoken (one)
+    20.000 renewed, good until 2026-11-24T15:40:00Z
+    84.323 → demo renewaccesstoken (two)
+    84.323 renewed, good until 2026-11-24T17:00:00Z
     ");
 }
 
 #[test]
-fn an_expired_snapshot_is_followed_by_a_log_in() {
+fn an_expired_snapshot_is_followed_by_a_renewal_in_vain_and_a_log_in() {
     let stored = stored_at(10, World::user([token_to("one", 80)]));
-    let mut world = resumed_at(80, World::user([token_to("two", 200)]), stored);
+    let mut world = resumed_at(80, World::user([status(401, DEAD), token_to("two", 200)]), stored);
     assert_eq!(world.token(), None);
     insta::assert_snapshot!(world.run(minutes(81)).trace(), @"
+    80.000 → demo renewaccesstoken (one)
     80.000 → demo accesstokenrequest
     80.000 logged in, good until 2026-11-24T17:20:00Z
     ");
@@ -42,8 +45,9 @@ fn an_expired_snapshot_is_followed_by_a_log_in() {
 fn credentials_of_another_user_than_the_snapshots_stop_it() {
     let stored = stored_at(10, World::user([token_to("one", 80)]));
     let other = ok(r#"{"accessToken":"other","expirationTime":"2026-11-24T18:00:00Z","userId":2}"#);
-    let mut world = resumed_at(100, World::user([other]), stored);
+    let mut world = resumed_at(100, World::user([status(401, DEAD), other]), stored);
     insta::assert_snapshot!(world.run(minutes(101)).trace(), @"
+    100.000 → demo renewaccesstoken (one)
     100.000 → demo accesstokenrequest
     100.000 stopped: OtherUser
     ");
@@ -144,7 +148,7 @@ fn a_refusal_of_a_token_that_was_replaced_meanwhile_does_not_concern_the_new_one
     let stored = stored_at(70, World::app([refreshed("at-1", "rt-1"), refreshed("at-2", "rt-2")]));
     let mut world = World::app([refreshed("at-x", "rt-x"), ok(INVALID_GRANT), Answer::Silence]);
     world.run(Duration::from_secs(3880));
-    world.session.adopt(world.now, stored, &mut world.budget);
+    world.session.adopt(later(start(), minutes(70)), stored, &mut world.budget);
     world.answer_late(ok(INVALID_GRANT));
     world.script.push_back(refreshed("at-3", "rt-3"));
     insta::assert_snapshot!(world.run(minutes(140)).trace(), @"
@@ -167,12 +171,14 @@ fn hosts_and_clock_survive_a_restart() {
     let hosts =
         r#"{"accessToken":"one","expirationTime":"2026-11-24T15:20:00Z","apiHosts":{"demo":"acme.ninjatrader.com"}}"#;
     let stored = stored_at(10, World::user([ok(hosts)]).ahead(SignedDuration::from_mins(10)));
-    let mut world = resumed_at(20, World::user([token_to("two", 160)]), stored);
+    let mut world = resumed_at(20, World::user([token_to("two", 80), token_to("three", 160)]), stored);
     insta::assert_snapshot!(world.run(minutes(60)).trace(), @"
     20.000 the hosts in force have changed
     20.000 adopted a token, good until 2026-11-24T15:20:00Z
-    54.527 → acme renewaccesstoken (one)
-    54.527 renewed, good until 2026-11-24T16:40:00Z
+    20.000 → acme renewaccesstoken (one)
+    20.000 renewed, good until 2026-11-24T15:20:00Z
+    54.315 → acme renewaccesstoken (two)
+    54.315 renewed, good until 2026-11-24T16:40:00Z
     ");
 }
 

@@ -370,7 +370,7 @@ fn a_single_refusal_and_a_lost_refresh_are_those_of_all() {
     let mut leader = member(World::app([refreshed("at-1", "rt-1"), ok(INVALID_GRANT)]));
     // A second before its second try.
     leader.run(Duration::from_secs(3873));
-    let mut other = in_step(member(World::app([ok(INVALID_GRANT), token_to("renewed", 200)])), 66, &leader);
+    let mut other = in_step(member(World::app([ok(INVALID_GRANT), token_to("renewed", 200)])), 65, &leader);
     other.session.synchronize(other.now, Some((leader.snapshot(), None)), &mut other.budget);
     other.run(minutes(66));
     assert_eq!(other.trace().matches("oauthtoken (rt-1)").count(), 1, "{}", other.trace());
@@ -378,7 +378,7 @@ fn a_single_refusal_and_a_lost_refresh_are_those_of_all() {
 
     let mut leader = member(World::app([refreshed("at-1", "rt-1"), Answer::Failure(Failure::MaybeSent)]));
     leader.run(Duration::from_millis(3_872_500));
-    let mut other = in_step(member(World::app([])), 70, &leader);
+    let mut other = in_step(member(World::app([])), 65, &leader);
     assert_eq!(pending(&mut other), Some(Pending::Send(Operation::Renew)), "{}", leader.trace());
 }
 
@@ -464,11 +464,13 @@ fn what_is_pending_without_word_of_the_store_is_what_a_poll_would_do() {
 
 #[test]
 fn a_pause_of_one_that_never_had_a_token_holds_where_the_last_one_has_ended() {
-    let mut other = member(World::user([token_to("one", 80)]));
-    other.run(minutes(1));
+    let captcha = ok(r#"{"p-captcha":true}"#);
+    let mut other = member(World::user([token_to("one", 80), captcha])).ahead(SignedDuration::ZERO);
+    other.run(minutes(79));
     let mut fresh = member(World::user([status(500, "")]));
-    fresh.now = later(start(), minutes(81));
-    fresh.run(minutes(81));
+    let when = Duration::from_secs(80 * 60 + 30);
+    fresh.now = later(start(), when);
+    fresh.run(when);
     other.now = fresh.now;
     assert_eq!(pending(&mut other), Some(Pending::Send(Operation::LogIn)));
     synchronize(&mut other, &fresh);

@@ -1,7 +1,5 @@
 //! Drives one session by hand: each step of a test is one line.
 
-use std::time::Duration;
-
 use http::{Request, Response, header};
 use jiff::{SignedDuration, Timestamp};
 use tradovate_auth_core::{
@@ -73,12 +71,14 @@ pub(crate) struct Driver {
     pub(crate) session: Session,
     pub(crate) budget: RateBudget,
     pub(crate) now: Timestamp,
+    /// The last snapshot that was to be stored, if there is a store.
+    pub(crate) last_stored: Option<StoredSession>,
 }
 
 impl Driver {
     /// Drives a session from the start on.
     pub(crate) fn new(session: Session) -> Self {
-        Self { session, budget: RateBudget::default(), now: start() }
+        Self { session, budget: RateBudget::default(), now: start(), last_stored: None }
     }
 
     /// What happens next without any waiting: the request that leaves now, if one does.
@@ -86,7 +86,10 @@ impl Driver {
         loop {
             match self.session.poll(self.now, &mut self.budget) {
                 Action::Send { id, request } => return Some(Sent { at: self.now, id, request }),
-                Action::Store { id, .. } => self.session.stored(self.now, id),
+                Action::Store { id, snapshot } => {
+                    self.last_stored = Some(snapshot);
+                    self.session.stored(self.now, id);
+                }
                 _ => return None,
             }
         }
@@ -138,10 +141,5 @@ impl Driver {
     /// All that has happened since the last call.
     pub(crate) fn events(&mut self) -> Vec<Event> {
         std::iter::from_fn(|| self.session.next_event()).collect()
-    }
-
-    /// Lets time pass.
-    pub(crate) fn pass(&mut self, time: Duration) {
-        self.now += time;
     }
 }

@@ -180,6 +180,8 @@ impl Lab {
                     && self.renewals.len() >= 3
                     && first.is_some_and(|first| later(*first, minutes(2)) <= self.now);
                 assert!(!is_alive || is_given_up, "law 3: a login while the session can be renewed");
+                let is_proved = held.is_none() || self.is_lost || self.session.clock.is_learnt();
+                assert!(is_proved || !self.renewals.is_empty(), "law 3: a login because of a local clock alone");
             }
             Operation::Refresh => {
                 let token = body["refresh_token"].as_str().unwrap();
