@@ -107,6 +107,9 @@ impl ServerClock {
     /// stands still confirms nothing.
     const CONFIRMED_AFTER: Duration = Duration::from_secs(10);
 
+    /// The most by which two clocks are taken to drift apart between two answers of the server.
+    const DRIFT: SignedDuration = SignedDuration::from_secs(60);
+
     /// A second `Date` is asked for after this time, with room for one that is a little off.
     const ASK_AFTER: Duration = Duration::from_secs(15);
 
@@ -193,6 +196,15 @@ impl ServerClock {
     /// A clock that has a hint, such as what a snapshot says.
     pub(crate) fn with_hint(offset: SignedDuration) -> Self {
         Self { offset: Some(offset), ..Self::default() }
+    }
+
+    /// Takes what another process has learnt, by this clock. It corrects drift; if it contradicts what this process has learnt,
+    /// it is wrong.
+    pub(crate) fn take_hint(&mut self, offset: SignedDuration) {
+        let contradicts = |known: SignedDuration| offset.saturating_sub(known).abs() > Self::DRIFT;
+        if !self.is_learnt || !self.offset.is_some_and(contradicts) {
+            self.offset = Some(offset);
+        }
     }
 
     /// Whether there is at least a hint.

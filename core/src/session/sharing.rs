@@ -13,7 +13,6 @@ use jiff::{SignedDuration, Timestamp};
 use super::snapshot::issued_at;
 use super::{EventKind, ExchangeId, Session, State, StopReason};
 use crate::budget::{Operation, RateBudget};
-use crate::clock::ServerClock;
 use crate::grant::RefreshGrant;
 use crate::session::plan::Step;
 use crate::stored_session::{History, OperationForm, StoredSession};
@@ -167,12 +166,11 @@ impl Session {
             None => *stored.read_at(now).0,
         };
         // Whoever has led last has asked the server last. What was long on its way is older than the record.
-        // An answer that this process has read says more.
-        if let Some(offset) = content.clock_offset.filter(|_| !is_own_late && !self.clock.is_learnt()) {
+        if let Some(offset) = content.clock_offset.filter(|_| !is_own_late) {
             let known = self.clock.is_known().then(|| self.clock.offset());
             let is_close =
                 |known: &SignedDuration| (SignedDuration::ZERO..=ON_ITS_WAY).contains(&(known.saturating_sub(offset)));
-            self.clock = ServerClock::with_hint(known.filter(is_close).unwrap_or(offset));
+            self.clock.take_hint(known.filter(is_close).unwrap_or(offset));
         }
         let History { written_at: announced_at, announced, refused_once, refresh_outcome_unknown, .. } =
             content.history;

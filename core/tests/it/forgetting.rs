@@ -94,10 +94,10 @@ fn the_fingerprint_of_a_refused_refresh_token_is_forgotten_when_it_may_be_presen
     let app = Session::from_refresh_token(Environment::live(), OAuthApp::new("app"), RefreshToken::new("rt"), 1);
     let mut driver = Driver::new(app);
     driver.adopt(stored(REFUSED));
-    let refused = |driver: &Driver| {
+    let refused = |driver: &Driver| -> Vec<String> {
         let stored = serde_json::to_value(driver.stored()).unwrap();
         let refused = stored["refusedRefreshTokens"].as_object().map(|refused| refused.keys().cloned().collect());
-        refused.unwrap_or_else(Vec::<String>::new)
+        refused.unwrap_or_default()
     };
     assert_eq!(refused(&driver), ["0a", "0b"]);
     driver.now = minute(60);

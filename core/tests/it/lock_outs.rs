@@ -148,7 +148,7 @@ fn a_session_whose_clock_steps_ahead_ends_the_lock_out_for_no_other() {
     let mut pair = Pair::new(SignedDuration::ZERO);
     pair.lock_out(start(), 1);
     pair.ahead = SignedDuration::from_hours(5);
-    pair.at(minute(10), 2, |driver| driver.send());
+    pair.at(minute(10), 2, Driver::send);
     for minutes in [10, 59] {
         assert!(!pair.sends(minute(minutes), 1), "{minutes} minutes");
     }
