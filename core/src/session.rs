@@ -329,6 +329,13 @@ impl Session {
         }
     }
 
+    /// The clock behind `now` was set forward, or may have been. Call it if you know; the session notices by itself only if
+    /// the driver comes more than a minute later than it was told. Until an answer says the server's time again, the session
+    /// tries one renewal before it logs in because of an expiry.
+    pub fn clock_was_set(&mut self) {
+        self.clock.local_clock_may_have_stepped();
+    }
+
     /// What the time alone has changed.
     fn look(&mut self, now: Timestamp) -> Timestamp {
         let now = self.advance(now);

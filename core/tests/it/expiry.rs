@@ -88,6 +88,18 @@ fn a_running_clock_that_steps_ahead_again_and_again_opens_no_second_session() {
 }
 
 #[test]
+fn a_clock_that_is_set_within_a_wait_is_no_reason_to_log_in_if_the_driver_says_so() {
+    let mut driver = Driver::new(user(1));
+    driver.exchange("accesstokenrequest", dated(200, token_until("one", minute(80)), start()));
+    let renewal = driver.send_by(minute(70)).unwrap();
+    driver.answer(&renewal, plain(200, r#"{"p-captcha":true}"#));
+    driver.send();
+    driver.session.clock_was_set();
+    let next = driver.send_by(minute(130)).unwrap();
+    assert!(is_renewal(Some(&next)), "the captcha is over");
+}
+
+#[test]
 fn a_driver_that_comes_when_it_was_told_keeps_the_servers_time() {
     let mut driver = Driver::new(user(1));
     driver.exchange("accesstokenrequest", dated(200, token_until("one", minute(80)), start()));
