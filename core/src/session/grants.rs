@@ -21,8 +21,8 @@ pub(super) struct Held {
     /// A renewal has said that the token is dead.
     pub(super) lost: bool,
     pub(super) failed_renewals: FailedRenewals,
-    /// Whether a renewal has reached the server after the token seemed to have expired, in vain.
-    pub(super) tried_after_end: bool,
+    /// Those that may have reached the server after the token seemed to have expired.
+    pub(super) failed_after_end: FailedRenewals,
 }
 
 /// Renewals of one token that have failed in a row: a penalty is none, since it is answered with another try.
@@ -44,7 +44,12 @@ impl FailedRenewals {
 
     /// Whether there were at least this many over at least this time.
     pub(super) fn have_lasted(&self, now: Timestamp, count: u32, time: Duration) -> bool {
-        self.count >= count && self.first.is_some_and(|first| later(first, time) <= now)
+        self.will_have_lasted(count, time).is_some_and(|then| then <= now)
+    }
+
+    /// When there will have been at least this many over at least this time, if there are as many.
+    pub(super) fn will_have_lasted(&self, count: u32, time: Duration) -> Option<Timestamp> {
+        self.first.filter(|_| self.count >= count).map(|first| later(first, time))
     }
 }
 
@@ -121,7 +126,7 @@ impl Session {
             generation: self.generation,
             lost: false,
             failed_renewals: FailedRenewals::default(),
-            tried_after_end: false,
+            failed_after_end: FailedRenewals::default(),
             grant,
         });
     }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::{Held, Identity, Session, State, StopReason};
 use crate::budget::{Operation, RateBudget};
 use crate::clock::later;
+use crate::error::ONE_HOUR;
 
 /// An OAuth session refreshes at least this often, since an unused refresh token ends.
 const REFRESH_AT_LEAST_EVERY: Duration = Duration::from_secs(12 * 3600);
@@ -140,11 +141,10 @@ impl Session {
         held.grant.expires_at <= self.clock.server_time(now)
     }
 
-    /// Whether a token that seems to have expired may be alive: only a local clock says so, and no renewal has been tried
-    /// since. Renewals that did not reach the server are no more than tries, unless they fail again and again.
+    /// Whether a token that seems to have expired may be alive: only a local clock says so. A renewal decides. If none brings a
+    /// verdict, the token is given up after some that have reached the server, and after an hour in which none has.
     fn may_be_alive(&self, held: &Held, now: Timestamp) -> bool {
-        let (count, time) = GIVE_UP_AFTER;
-        !self.clock.is_learnt() && !held.tried_after_end && !held.failed_renewals.have_lasted(now, count, time)
+        !self.clock.is_learnt() && given_up_at(held).is_none_or(|at| now < at)
     }
 
     /// Whether a token has to be taken for lost: callers see it rejected, and renewals fail again and again.
@@ -167,14 +167,23 @@ impl Session {
     /// When the plan may change by itself: a token expires, a refresh token may be presented again,
     /// a reminder is due, a snapshot is offered again, a doubt is verified.
     fn next_change(&self, now: Timestamp) -> Option<Timestamp> {
-        let expiry = self.renewable(now).map(|held| self.clock.local_time(held.grant.expires_at));
+        let renewable = self.renewable(now);
+        let expiry = renewable.map(|held| self.clock.local_time(held.grant.expires_at));
+        let given_up = renewable.filter(|held| self.has_ended(held, now)).and_then(given_up_at);
         let presentable = self.presentable_at(now);
         let reminder = self.next_reminder(now).map(|(at, _)| at);
         let saving = self.store_pause.until().filter(|_| self.unsaved);
-        [expiry, presentable, reminder, saving, self.doubt.due(), self.confirmation_due()]
+        [expiry, given_up, presentable, reminder, saving, self.doubt.due(), self.confirmation_due()]
             .into_iter()
             .flatten()
             .filter(|change| *change > now)
             .min()
     }
+}
+
+/// When a token that only a local clock takes for expired is given up, since no renewal has brought a verdict.
+fn given_up_at(held: &Held) -> Option<Timestamp> {
+    let (count, time) = GIVE_UP_AFTER;
+    let after_end = held.failed_after_end.will_have_lasted(count, time);
+    after_end.into_iter().chain(held.failed_renewals.will_have_lasted(count, ONE_HOUR)).min()
 }

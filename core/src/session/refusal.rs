@@ -242,7 +242,9 @@ impl Session {
             && let Some(held) = &mut self.held
         {
             held.failed_renewals.add(now, self.last_sent);
-            held.tried_after_end |= has_ended && has_arrived(&trouble);
+            if has_ended && has_arrived(&trouble) {
+                held.failed_after_end.add(now, self.last_sent);
+            }
         }
         let retry_at = self.pause.after_fault(now, at_least, self.policy.longest_pause(), &mut self.jitter);
         self.note();

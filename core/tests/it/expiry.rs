@@ -54,11 +54,34 @@ fn a_renewal_that_does_not_reach_the_server_is_no_reason_to_log_in() {
 }
 
 #[test]
-fn a_renewal_without_a_verdict_is_followed_by_a_login() {
+fn renewals_without_a_verdict_are_followed_by_a_login_after_two_minutes() {
+    for (status, body) in [(500, ""), (200, "garbage"), (408, "")] {
+        let mut driver = resumed(minute(200), stored_by_a_right_clock());
+        let mut renewals = 0;
+        let login = loop {
+            let sent = driver.send_by(minute(210)).expect("a request");
+            if !is_renewal(Some(&sent)) {
+                break sent;
+            }
+            renewals += 1;
+            driver.answer(&sent, plain(status, body));
+        };
+        assert_eq!(login.endpoint(), "accesstokenrequest");
+        assert!(renewals >= 3 && login.at >= minute(202), "{renewals} renewals for {status} until {}", login.at);
+    }
+}
+
+#[test]
+fn renewals_that_do_not_reach_the_server_for_an_hour_are_followed_by_a_login() {
     let mut driver = resumed(minute(200), stored_by_a_right_clock());
-    driver.exchange("renewaccesstoken", plain(500, ""));
-    let next = driver.send_by(minute(201)).expect("a request");
-    assert_eq!(next.endpoint(), "accesstokenrequest");
+    let login = loop {
+        let sent = driver.send_by(minute(300)).expect("a request");
+        if !is_renewal(Some(&sent)) {
+            break sent;
+        }
+        driver.answer(&sent, plain(503, ""));
+    };
+    assert!(login.at >= minute(260), "{}", login.at);
 }
 
 #[test]

@@ -60,8 +60,8 @@ fn a_suspension_during_an_exchange_teaches_no_wrong_time() {
      64.527 → demo renewaccesstoken (one)
     185.000 ← late
     185.000 renewal failed (ExpiredAlready); next try at 185.012
-    185.012 → demo accesstokenrequest
-    185.012 logged in, good until 2026-11-24T19:00:00Z
+    185.012 → demo renewaccesstoken (one)
+    185.012 renewed, good until 2026-11-24T19:00:00Z
     ");
 }
 

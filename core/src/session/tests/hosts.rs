@@ -159,11 +159,12 @@ fn a_ticket_goes_back_to_the_host_that_gave_it() {
 #[test]
 fn a_log_in_is_not_sent_on_once_its_answer_has_shown_that_the_token_is_alive() {
     // The clock is set forward: the token is taken for expired, until the answer to the login corrects the clock. The
-    // renewal before it is lost.
+    // renewals before it are lost.
     let moved = status(307, r#"{"errorText":"Moved"}"#);
     let moved = with_header(moved, header::LOCATION, "https://acme.ninjatrader.com/v1/auth/accesstokenrequest");
-    let lost = Answer::Failure(Failure::MaybeSent);
-    let mut world = World::user([token_to("one", 80), lost, moved]).ahead(SignedDuration::ZERO);
+    let lost = (0..8).map(|_| Answer::Failure(Failure::MaybeSent));
+    let script = [token_to("one", 80)].into_iter().chain(lost).chain([moved]);
+    let mut world = World::user(script).ahead(SignedDuration::ZERO);
     world.run(minutes(10));
     world.now = later(start(), minutes(85));
     world.ahead = Some(SignedDuration::from_mins(-75));
@@ -172,7 +173,21 @@ fn a_log_in_is_not_sent_on_once_its_answer_has_shown_that_the_token_is_alive() {
      0.000 logged in, good until 2026-11-24T15:20:00Z
     85.000 → demo renewaccesstoken (one)
     85.000 renewal failed (MaybeSent); next try at 85.012
-    85.012 → demo accesstokenrequest
+    85.012 → demo renewaccesstoken (one)
+    85.012 renewal failed (MaybeSent); next try at 85.034
+    85.034 → demo renewaccesstoken (one)
+    85.034 renewal failed (MaybeSent); next try at 85.085
+    85.085 → demo renewaccesstoken (one)
+    85.085 renewal failed (MaybeSent); next try at 85.175
+    85.175 → demo renewaccesstoken (one)
+    85.175 renewal failed (MaybeSent); next try at 85.357
+    85.357 → demo renewaccesstoken (one)
+    85.357 renewal failed (MaybeSent); next try at 85.791
+    85.791 → demo renewaccesstoken (one)
+    85.791 renewal failed (MaybeSent); next try at 86.659
+    86.659 → demo renewaccesstoken (one)
+    86.659 renewal failed (MaybeSent); next try at 87.396
+    87.396 → demo accesstokenrequest
     ");
     assert_eq!(world.token().as_deref(), Some("one"));
 }

@@ -123,21 +123,21 @@ fn where_renewals_fail_too_ten_minutes_pass_between_tries() {
      74.568 renewal failed (500); next try at 84.568
      84.568 → live renewaccesstoken (at-1)
      84.568 renewal failed (500); next try at 94.568
+     94.568 → live renewaccesstoken (at-1)
+     94.568 renewal failed (500); next try at 104.568
+    104.568 → live renewaccesstoken (at-1)
+    104.568 renewal failed (500); next try at 114.568
     424.568 → live oauthtoken (rt-1)
-    424.568 OAuth exchange failed (500); next try at 424.658
-    424.658 → live oauthtoken (rt-1)
-    424.658 OAuth exchange failed (500); next try at 424.841
-    424.841 → live oauthtoken (rt-1)
-    424.841 OAuth exchange failed (500); next try at 425.275
-    425.275 → live oauthtoken (rt-1)
-    425.275 OAuth exchange failed (500); next try at 426.142
-    426.142 → live oauthtoken (rt-1)
-    426.142 OAuth exchange failed (500); next try at 426.880
-    426.880 → live oauthtoken (rt-1)
-    426.880 OAuth exchange failed (500); next try at 427.489
-    427.489 → live oauthtoken (rt-1)
-    427.489 refreshed, good until 2026-11-24T22:27:29Z
-    427.489 without a refresh, a new consent is due by 2026-11-25T23:07:29Z
+    424.568 OAuth exchange failed (500); next try at 425.002
+    425.002 → live oauthtoken (rt-1)
+    425.002 OAuth exchange failed (500); next try at 425.870
+    425.870 → live oauthtoken (rt-1)
+    425.870 OAuth exchange failed (500); next try at 426.607
+    426.607 → live oauthtoken (rt-1)
+    426.607 OAuth exchange failed (500); next try at 427.216
+    427.216 → live oauthtoken (rt-1)
+    427.216 refreshed, good until 2026-11-24T22:27:12Z
+    427.216 without a refresh, a new consent is due by 2026-11-25T23:07:12Z
     ");
 }
 

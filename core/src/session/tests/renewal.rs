@@ -14,7 +14,8 @@ fn a_short_lived_token_is_renewed_at_half_its_life() {
 #[test]
 fn failed_renewals_are_tried_again_while_the_token_lives_within_the_hours_budget() {
     let faults = (0..15).map(|_| status(500, ""));
-    let mut world = World::user([token_to("one", 80)].into_iter().chain(faults).chain([token_to("two", 160)]));
+    let mut world = World::user([token_to("one", 80)].into_iter().chain(faults).chain([token_to("two", 160)]))
+        .ahead(SignedDuration::ZERO);
     world.run(minutes(100));
     let renewals = world.trace.iter().filter(|line| line.contains("renewaccesstoken")).count();
     assert_eq!(renewals, 15);
@@ -22,9 +23,9 @@ fn failed_renewals_are_tried_again_while_the_token_lives_within_the_hours_budget
     let last = world.trace.iter().rfind(|line| line.contains("renewaccesstoken")).unwrap();
     assert!(minute(last) > 77.0, "{}", world.trace());
     insta::assert_snapshot!(world.trace.split_off(world.trace.len() - 3).join("\n"), @"
-    77.192 renewal failed (500); next try at 77.722
-    80.000 → demo accesstokenrequest
-    80.000 logged in, good until 2026-11-24T16:40:00Z
+    77.184 renewal failed (500); next try at 77.714
+    79.992 → demo accesstokenrequest
+    79.992 logged in, good until 2026-11-24T16:40:00Z
     ");
 }
 
