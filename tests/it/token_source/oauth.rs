@@ -64,7 +64,7 @@ fn a_rotated_refresh_token_is_not_presented_before_it_was_stored() {
 #[test]
 fn a_stored_refresh_token_outlives_its_process() {
     for kind in Kind::ALL {
-        let server = Simulator::builder().lifetime(Duration::from_secs(1)).serve().unwrap();
+        let server = Simulator::builder().lifetime(Duration::from_secs(5)).serve().unwrap();
         let refresh = refresh_token(&server);
         let source = kind.of_app(server.environment(), app(), refresh.clone()).build();
         source.token().unwrap();
@@ -72,7 +72,7 @@ fn a_stored_refresh_token_outlives_its_process() {
         server.with(|simulator| simulator.options_mut().lifetime = Duration::from_secs(4800));
         // The configured token is used up; the stored one took its place.
         let resumed = kind.of_app(server.environment(), app(), refresh).resume(&stored).build();
-        std::thread::sleep(Duration::from_secs(2));
+        std::thread::sleep(Duration::from_secs(6));
         assert!(resumed.token().is_ok(), "{kind:?}");
         assert_eq!(server.statistics().refreshes, 2);
     }
