@@ -12,7 +12,7 @@ use http::{HeaderMap, Response, StatusCode};
 use crate::clock::{date, retry_after};
 use crate::endpoint::Reply;
 use crate::error::{Contradiction, DeadToken, Error, ONE_HOUR, Refusal, RefusalKind};
-use crate::excerpt;
+use crate::excerpt::{self, CUT};
 use crate::moved::Moved;
 use crate::penalty::PenaltyTicket;
 use crate::wire::{self, Object, object};
@@ -29,8 +29,8 @@ pub(crate) trait Answer: Object {
     /// The field without which there is no result, where there is one.
     fn missing(&self) -> Option<&'static str>;
 
-    /// Whether there is a token, which must not be the case beside a refusal.
-    fn has_token(&self) -> bool;
+    /// The texts of all tokens. There must be none beside a refusal.
+    fn tokens(&self) -> Vec<&str>;
 
     /// Twins that differ and other trouble within the result.
     fn contradiction(&self) -> Option<Contradiction>;
@@ -83,7 +83,12 @@ pub(crate) fn parse<T: Answer>(response: &Response<impl AsRef<[u8]>>, carried: C
     let (mut envelope, result) = (Envelope::default(), &mut reply.value);
     wire::read(body, &mut envelope, result).map_err(Error::Undecodable)?;
     if let Some(instead) = envelope.instead(carried) {
-        return Err(if result.has_token() { Error::Contradiction(Contradiction::TokenBesideRefusal) } else { instead });
+        let tokens = result.tokens();
+        if tokens.is_empty() {
+            return Err(instead);
+        }
+        let text = envelope.text_without(&tokens, &instead);
+        return Err(Error::Contradiction(Contradiction::TokenBesideRefusal { text }));
     }
     if let Some(contradiction) = result.contradiction() {
         return Err(Error::Contradiction(contradiction));
@@ -124,6 +129,25 @@ impl Envelope {
     fn text(&self) -> Option<String> {
         let texts = self.texts();
         (!texts.is_empty()).then(|| printable(&texts).unwrap_or_default())
+    }
+
+    /// What the server says, up to the first token of the answer in it. `instead` is what the envelope was read as: its
+    /// ticket is a secret too.
+    fn text_without(&self, tokens: &[&str], instead: &Error) -> String {
+        let text = self.texts().last().copied().or(self.message.as_deref()).unwrap_or_default();
+        let ticket = match instead {
+            Error::Penalty(ticket) => Some(ticket.expose()),
+            _ => None,
+        };
+        let secrets = tokens.iter().copied().chain(ticket);
+        let end = secrets.filter_map(|secret| text.find(secret)).min();
+        match end.and_then(|end| text.split_at_checked(end)) {
+            None => excerpt::line(text),
+            Some((before, _)) => {
+                let shown = excerpt::line(before);
+                if shown.is_empty() || shown.ends_with(CUT) { shown } else { [&shown, " ", CUT].concat() }
+            }
+        }
     }
 }
 

@@ -325,12 +325,16 @@ pub enum UndecodableKind {
 }
 
 /// Answers that must not be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum Contradiction {
     /// A token beside an error or a penalty.
-    #[error("the answer has a token beside a refusal")]
-    TokenBesideRefusal,
+    #[error("the answer has a token beside a refusal{}", said(Some(text).filter(|text| !text.is_empty()).map(String::as_str)))]
+    TokenBesideRefusal {
+        /// What the server says, as one bounded, printable line without any token of the answer; empty if it says
+        /// nothing that can be shown.
+        text: String,
+    },
     /// A camel-case and a snake-case field of one meaning that differ.
     #[error("the answer gives `{0}` twice with different values")]
     Twins(&'static str),

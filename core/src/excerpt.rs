@@ -17,6 +17,9 @@ const WINDOW: usize = LIMIT * 20;
 /// The shortest word that is taken for a token. Words of prose are shorter.
 const TOKEN: usize = 20;
 
+/// Marks that the rest of a text is not shown.
+pub(crate) const CUT: &str = "[…]";
+
 /// The longest word in the name of a field.
 const LONGEST_WORD: usize = 15;
 
@@ -61,7 +64,10 @@ fn prose(text: &str) -> String {
         let gap = if out.is_empty() { "" } else { " " };
         if !shown {
             // What is left out is worth a mark only behind what is shown.
-            out.push_str(if gap.is_empty() { "" } else { " […]" });
+            if !out.is_empty() {
+                out.push_str(gap);
+                out.push_str(CUT);
+            }
             return out;
         }
         out.push_str(gap);

@@ -132,7 +132,7 @@ fn a_token_beside_anything_that_refuses_is_a_contradiction() {
         ] {
             for body in [format!(r#"{{"{token}":"t",{beside}}}"#), format!(r#"{{{beside},"{token}":"t"}}"#)] {
                 for error in of_tokens(&body) {
-                    let expected = matches!(error, Error::Contradiction(Contradiction::TokenBesideRefusal));
+                    let expected = matches!(error, Error::Contradiction(Contradiction::TokenBesideRefusal { .. }));
                     assert!(expected, "{body}: {error:?}");
                 }
             }

@@ -4,6 +4,7 @@
 //! The server opens a new session and closes the user's oldest when a third is open: log in once, renew, share.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use http::{Request, Response};
 use jiff::Timestamp;
@@ -171,8 +172,10 @@ impl Answer for AccessTokenResponse {
         self.access_token.is_none().then_some("accessToken")
     }
 
-    fn has_token(&self) -> bool {
-        self.access_token.is_some() || self.md_access_token.is_some()
+    fn tokens(&self) -> Vec<&str> {
+        let access = self.access_token.as_ref().map(AccessToken::expose);
+        let market_data = self.md_access_token.as_ref().map(MarketDataToken::expose);
+        access.into_iter().chain(market_data).collect()
     }
 
     fn contradiction(&self) -> Option<Contradiction> {

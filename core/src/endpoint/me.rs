@@ -91,8 +91,8 @@ impl Answer for MeResponse {
         None
     }
 
-    fn has_token(&self) -> bool {
-        false
+    fn tokens(&self) -> Vec<&str> {
+        Vec::new()
     }
 
     fn contradiction(&self) -> Option<Contradiction> {

@@ -5,6 +5,7 @@
 //! it is used. Errors come with status 200.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use http::{Request, Response};
 
@@ -313,12 +314,12 @@ impl Answer for Wire {
         (self.access_token.is_none() && self.camel_access_token.is_none()).then_some("access_token")
     }
 
-    fn has_token(&self) -> bool {
-        self.access_token.is_some()
-            || self.refresh_token.is_some()
-            || self.camel_access_token.is_some()
-            || self.camel_refresh_token.is_some()
-            || self.md_access_token.is_some()
+    fn tokens(&self) -> Vec<&str> {
+        let access = [&self.access_token, &self.camel_access_token].into_iter().flatten().map(AccessToken::expose);
+        let refresh = [&self.refresh_token, &self.camel_refresh_token].into_iter().flatten().map(RefreshToken::expose);
+        let id = [&self.id_token, &self.camel_id_token].into_iter().flatten().map(IdToken::expose);
+        let market_data = self.md_access_token.as_ref().map(MarketDataToken::expose);
+        access.chain(refresh).chain(id).chain(market_data).collect()
     }
 
     fn contradiction(&self) -> Option<Contradiction> {

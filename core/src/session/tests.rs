@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::*;
 use crate::clock::later;
-use crate::error::Error;
+use crate::error::{Contradiction, Error};
 use crate::stored_session::StoredSession;
 
 mod canaries;
@@ -284,6 +284,7 @@ fn name(error: &Error) -> String {
     match error {
         Error::Status { status, .. } => status.as_u16().to_string(),
         Error::Refused(refusal) => format!("Refused, {:?}", refusal.kind),
+        Error::Contradiction(Contradiction::TokenBesideRefusal { .. }) => "TokenBesideRefusal".into(),
         Error::Contradiction(contradiction) => format!("{contradiction:?}"),
         Error::Incomplete { present, .. } => format!("Incomplete, only {}", present.join(", ")),
         other => format!("{other:?}").split(['(', ' ']).next().unwrap().into(),

@@ -8,5 +8,6 @@ mod properties;
 mod redaction;
 mod redirects;
 mod server_time;
+mod session;
 mod support;
 mod waits;

@@ -243,7 +243,7 @@ fn a_token_that_is_not_a_bearer_is_refused() {
 fn a_token_beside_an_error_is_a_contradiction() {
     for token in ["access_token", "accessToken", "refresh_token", "refreshToken", "mdAccessToken"] {
         let error = refused(OAuthToken::parse(ok(&format!(r#"{{"error":"invalid_grant","{token}":"t"}}"#))));
-        assert!(matches!(error, Error::Contradiction(Contradiction::TokenBesideRefusal)), "{token}: {error:?}");
+        assert!(matches!(error, Error::Contradiction(Contradiction::TokenBesideRefusal { .. })), "{token}: {error:?}");
     }
 }
 

@@ -1,0 +1,42 @@
+//! A token beside a refusal: nothing of it is used, and the user learns what the server said.
+
+use super::*;
+
+fn log_after(body: &str) -> String {
+    let mut program = Program::user();
+    program.run(seconds(5), |_| ok(body));
+    assert_eq!(program.token(), None);
+    program.log()
+}
+
+#[test]
+fn the_text_beside_a_token_is_shown() {
+    let log =
+        log_after(r#"{"errorText":"You are not allowed","accessToken":"tok","expirationTime":"2026-11-24T18:00:00Z"}"#);
+    assert!(log.contains(r#"a token beside a refusal (it says "You are not allowed")"#), "{log}");
+}
+
+#[test]
+fn no_token_of_the_answer_is_shown_with_the_text() {
+    for field in ["accessToken", "mdAccessToken", "p-ticket"] {
+        let body = format!(r#"{{"errorText":"You may not use Tok-7 here","{field}":"Tok-7","accessToken":"other"}}"#);
+        // A field of this name is there twice otherwise.
+        let body = if field == "accessToken" { body.replace(r#","accessToken":"other""#, "") } else { body };
+        let log = log_after(&body);
+        assert!(log.contains(r#"(it says "You may not use […]")"#), "{field}: {log}");
+        assert!(!log.contains("Tok-7"), "{field}: {log}");
+    }
+    let log = log_after(r#"{"errorText":"Tok-7","accessToken":"Tok-7"}"#);
+    assert!(log.contains("a token beside a refusal, so nothing"), "{log}");
+}
+
+#[test]
+fn the_text_beside_the_tokens_of_a_refresh_is_shown_without_them() {
+    for field in ["access_token", "refresh_token", "id_token", "refreshToken"] {
+        let body = format!(r#"{{"error":"invalid_grant","error_description":"Not for Tok-7","{field}":"Tok-7"}}"#);
+        let mut program = Program::app();
+        program.run(seconds(1), |_| ok(&body));
+        let log = program.log();
+        assert!(log.contains(r#"(it says "Not for […]")"#) && !log.contains("Tok-7"), "{field}: {log}");
+    }
+}
