@@ -169,7 +169,7 @@ fn an_answer_that_cannot_be_used_says_why() {
         grant(r#"{"accessToken":"t","expirationTime":"2020-01-01T00:00:00Z"}"#),
         grant_oauth(r#"{"access_token":"t","expires_in":1e300}"#),
         Error::Contradiction(tradovate_auth_core::Contradiction::OtherUser).to_string(),
-    ].join("\n"), @r"
+    ].join("\n"), @r#"
     the answer is empty: check the base URL, or try again later
     the answer is an HTML page, perhaps of a proxy or for maintenance: try again later
     the answer is not JSON (line 1, column 1): check the base URL, or try again later
@@ -182,13 +182,13 @@ fn an_answer_that_cannot_be_used_says_why() {
     the answer has no `access_token`, only token_type: nothing of it is used; if it happens again, report it
     the answer has no `expirationTime`: nothing of it is used; if it happens again, report it
     the answer has no `expires_in`: nothing of it is used; if it happens again, report it
-    the answer has a token beside a refusal, so nothing of it is used; if it happens again, report it
+    the answer has a token beside a refusal (it says "x"), so nothing of it is used; if it happens again, report it
     the answer gives `access_token` twice with different values, so nothing of it is used; if it happens again, report it
     the answer has a token of another type than bearer, so nothing of it is used; if it happens again, report it
     the answer has a token that has already expired, unless the clock here is wrong, so nothing of it is used; if it happens again, report it
     the answer has a lifetime that can't be represented, so nothing of it is used; if it happens again, report it
     the answer is for another user, so nothing of it is used; if it happens again, report it
-    ");
+    "#);
 }
 
 #[test]
