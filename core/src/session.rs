@@ -308,10 +308,10 @@ impl Session {
             match &self.state {
                 State::Stopped(reason) => return Action::Stopped(reason.clone()),
                 State::Exchanging(exchange) if now < exchange.deadline => {
-                    return Action::Wait { until: exchange.deadline };
+                    return self.wait_until(now, exchange.deadline);
                 }
                 State::Exchanging(_) => self.give_up(now),
-                State::Storing(storing) if now < storing.until => return Action::Wait { until: storing.until },
+                State::Storing(storing) if now < storing.until => return self.wait_until(now, storing.until),
                 State::Storing(storing) if storing.offered => self.not_stored(now, None),
                 State::Storing(_) => return self.offer(now, budget),
                 State::Resting if self.saving_due(now) => self.save(now),
@@ -322,7 +322,7 @@ impl Session {
                             return action;
                         }
                     }
-                    plan::Step::Wait(until) => return Action::Wait { until },
+                    plan::Step::Wait(until) => return self.wait_until(now, until),
                     plan::Step::Stop(reason) => self.stop(now, reason),
                 },
             }
@@ -334,6 +334,12 @@ impl Session {
     /// tries one renewal before it logs in because of an expiry.
     pub fn clock_was_set(&mut self) {
         self.clock.local_clock_may_have_stepped();
+    }
+
+    /// Waits until a time, or until something changes by itself before it.
+    fn wait_until(&self, now: Timestamp, until: Timestamp) -> Action {
+        let change = self.next_change(now);
+        Action::Wait { until: change.map_or(until, |change| change.min(until)) }
     }
 
     /// What the time alone has changed.
@@ -398,7 +404,8 @@ impl Session {
         let now = now.max(self.now);
         let market_data = held.grant.market_data.as_ref();
         let market_data = market_data.filter(|market_data| market_data.expires_at > self.clock.server_time(now));
-        // One that was kept over a renewal dies before the access token: the two are handed out together until then.
+        // One that was kept over a renewal ends before the access token. The two are handed out together until then, and
+        // the access token alone afterwards.
         let end = market_data.map_or(held.usable_until, |market_data| market_data.expires_at.min(held.usable_until));
         let usable_until = self.clock.local_time(end);
         (now < usable_until).then(|| SessionToken {

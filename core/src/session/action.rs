@@ -33,7 +33,8 @@ pub enum Action {
         /// What to store.
         snapshot: StoredSession,
     },
-    /// Nothing before this moment, which is in the future.
+    /// Nothing before this moment, which is in the future. What [`Session::token`](crate::Session::token) hands out does
+    /// not change before it by itself.
     Wait {
         /// When to poll again.
         until: Timestamp,
@@ -53,7 +54,8 @@ pub struct SessionToken {
     /// When the token expires, in server time.
     pub expires_at: Timestamp,
     /// How long the token is handed out as it is, in local time: to its expiry less a safety margin, or to the end of a
-    /// market data token that dies before.
+    /// market data token that ends before. Ask the session again then: it hands out the access token without the market
+    /// data token, and [`Session::poll`](crate::Session::poll) names this time, or an earlier one.
     pub usable_until: Timestamp,
     /// The token of market data sockets, where there is one.
     pub market_data_token: Option<MarketDataToken>,

@@ -57,8 +57,7 @@ impl Session {
         if allowed <= now {
             return Step::Send(operation);
         }
-        let change = self.next_change(now);
-        Step::Wait(change.map_or(allowed, |change| change.min(allowed)))
+        Step::Wait(allowed)
     }
 
     /// The next request of a resting session without regard to the budget.
@@ -164,20 +163,22 @@ impl Session {
         self.refreshes.presentable_at(now, self.clock.server_time(now), self.clock.is_learnt(), refresh)
     }
 
-    /// When the plan may change by itself: a token expires, a refresh token may be presented again,
-    /// a reminder is due, a snapshot is offered again, a doubt is verified.
-    fn next_change(&self, now: Timestamp) -> Option<Timestamp> {
-        let renewable = self.renewable(now);
-        let expiry = renewable.map(|held| self.clock.local_time(held.grant.expires_at));
-        let given_up = renewable.filter(|held| self.has_ended(held, now)).and_then(given_up_at);
+    /// The next time at which something changes by itself: a token expires, is no longer handed out or is given up, the
+    /// market data token ends, a refresh token may be presented again, a reminder is due, a snapshot is offered again, a
+    /// doubt is verified.
+    pub(super) fn next_change(&self, now: Timestamp) -> Option<Timestamp> {
+        let held = self.renewable(now);
+        let expiry = held.map(|held| self.clock.local_time(held.grant.expires_at));
+        let unusable = held.map(|held| self.clock.local_time(held.usable_until));
+        let given_up = held.filter(|held| self.has_ended(held, now)).and_then(given_up_at);
+        let market_data = held.and_then(|held| held.grant.market_data.as_ref());
+        let market_data_ends = market_data.map(|market_data| self.clock.local_time(market_data.expires_at));
         let presentable = self.presentable_at(now);
         let reminder = self.next_reminder(now).map(|(at, _)| at);
         let saving = self.store_pause.until().filter(|_| self.unsaved);
-        [expiry, given_up, presentable, reminder, saving, self.doubt.due(), self.confirmation_due()]
-            .into_iter()
-            .flatten()
-            .filter(|change| *change > now)
-            .min()
+        let token = [expiry, unusable, given_up, market_data_ends];
+        let others = [presentable, reminder, saving, self.doubt.due(), self.confirmation_due()];
+        token.into_iter().chain(others).flatten().filter(|change| *change > now).min()
     }
 }
 

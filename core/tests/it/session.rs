@@ -11,6 +11,7 @@ use tradovate_auth_core::{
     Session, SessionToken, StopReason, StoredSession,
 };
 
+mod market_data;
 mod refusal_beside_token;
 
 /// What the server does with a request.
@@ -166,6 +167,7 @@ impl Program {
                 }
                 Action::Wait { until } => {
                     assert!(until > self.now, "a wait that is over");
+                    self.check_that_nothing_changes_before(until);
                     until
                 }
                 _ => end,
@@ -178,6 +180,16 @@ impl Program {
             self.now = until;
         }
         panic!("the session spins: {:#?}", self.sent);
+    }
+
+    /// Between two inputs, the token that is handed out changes only at a time that the session has named.
+    fn check_that_nothing_changes_before(&self, until: Timestamp) {
+        let handed_out = |at| {
+            let token = self.session.token(at)?;
+            Some((token.generation, token.usable_until, token.market_data_token.is_some()))
+        };
+        let just_before = (until - SignedDuration::from_millis(1)).max(self.now);
+        assert_eq!(handed_out(just_before), handed_out(self.now), "between {} and {until}", self.now);
     }
 
     fn hear(&mut self) {

@@ -466,7 +466,7 @@ fn what_is_pending_without_word_of_the_store_is_what_a_poll_would_do() {
 fn a_pause_of_one_that_never_had_a_token_holds_where_the_last_one_has_ended() {
     let captcha = ok(r#"{"p-captcha":true}"#);
     let mut other = member(World::user([token_to("one", 80), captcha])).ahead(SignedDuration::ZERO);
-    other.run(minutes(79));
+    other.run(Duration::from_secs(79 * 60 + 45));
     let mut fresh = member(World::user([status(500, "")]));
     let when = Duration::from_secs(80 * 60 + 30);
     fresh.now = later(start(), when);

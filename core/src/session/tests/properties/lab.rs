@@ -224,6 +224,12 @@ impl Lab {
                 Action::Store { id, snapshot } => self.store(id, &snapshot),
                 Action::Wait { until } => {
                     assert!(until > self.now, "law 9: a wait that is over");
+                    let just_before = crate::clock::earlier(until, Duration::from_millis(1)).max(self.now);
+                    let handed_out = |at| {
+                        let token = self.session.token(at)?;
+                        Some((token.generation, token.usable_until, token.market_data_token.is_some()))
+                    };
+                    assert_eq!(handed_out(just_before), handed_out(self.now), "law 15: the token changes by itself");
                     if until > end {
                         self.now = end;
                         return;

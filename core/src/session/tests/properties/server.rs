@@ -10,7 +10,8 @@ impl Lab {
         let text = if same_text && operation != Operation::Refresh { "same".into() } else { format!("at-{number}") };
         self.lives.entry(text.clone()).or_default().push((end, minutes(life)));
         if operation != Operation::Refresh {
-            return format!(r#"{{"accessToken":"{text}","expirationTime":"{end}","userId":1}}"#);
+            let market_data = if life.is_multiple_of(3) { r#","mdAccessToken":"md""# } else { "" };
+            return format!(r#"{{"accessToken":"{text}","expirationTime":"{end}","userId":1{market_data}}}"#);
         }
         let seconds = life * 60;
         let ends = if life.is_multiple_of(5) { "" } else { r#","refresh_token_expires_in":93600"# };
