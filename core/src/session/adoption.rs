@@ -57,7 +57,7 @@ impl Session {
         if self.is_for_another_user(&content, log_in_name.as_deref()) {
             return;
         }
-        self.log_ins.learn(log_ins);
+        self.log_ins.learn(now, log_ins);
         for (operation, sent) in sent {
             budget.learn(now, operation.into(), sent);
         }

@@ -7,7 +7,8 @@ use core::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::clock::{later, merge, moved};
+use super::pause::Jitter;
+use crate::clock::{earlier, later, merge, moved};
 use crate::error::ONE_HOUR;
 use crate::stored_session::is_default;
 
@@ -17,8 +18,25 @@ const PER_HOUR: usize = 3;
 /// Two losses within this time are a kick.
 const KICK: Duration = Duration::from_secs(15 * 60);
 
-/// After this time without a loss, kicks are forgotten.
+/// After this time without a loss, kicks are forgotten; after this time without another, logins of unknown outcome.
 const FORGOTTEN: Duration = Duration::from_secs(2 * 3600);
+
+/// The pauses after logins of unknown outcome in a row; after more of them it is an hour.
+const PAUSES: [Duration; 3] = [Duration::from_secs(15), Duration::from_secs(15 * 60), Duration::from_secs(30 * 60)];
+
+/// If the outcome of one of two logins is unknown, no third one leaves within this time of the first.
+const TWO_AT_MOST: Duration = Duration::from_secs(15 * 60);
+
+/// Two times that differ by less may be of the same login.
+const SAME: Duration = Duration::from_secs(5);
+
+/// A login of unknown outcome. It may have opened a session, and three sessions close the trader's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Unknown {
+    sent: Timestamp,
+    /// The next login is not before this.
+    until: Timestamp,
+}
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -40,6 +58,9 @@ pub(crate) struct LogIns {
     not_before: Option<Timestamp>,
     #[serde(skip_serializing_if = "is_default")]
     counted: VecDeque<Timestamp>,
+    /// Logins of unknown outcome in a row, oldest first.
+    #[serde(skip_serializing_if = "is_default")]
+    unknown: VecDeque<Unknown>,
     #[serde(skip_serializing_if = "is_default")]
     last_loss: Option<Timestamp>,
     #[serde(skip_serializing_if = "is_default")]
@@ -50,10 +71,18 @@ impl LogIns {
     /// The earliest moment, `now` or later, of the next login.
     pub(super) fn earliest(&self, now: Timestamp) -> Timestamp {
         let crowded = self.counted.len().checked_sub(PER_HOUR).and_then(|index| self.counted.get(index));
-        [self.retry_at, self.not_before, crowded.map(|counted| later(*counted, ONE_HOUR))]
+        let after_unknown = self.unknown.back().map(|unknown| unknown.until);
+        [self.retry_at, self.not_before, crowded.map(|counted| later(*counted, ONE_HOUR)), after_unknown, self.third()]
             .into_iter()
             .flatten()
             .fold(now, Timestamp::max)
+    }
+
+    /// The earliest moment of a third login after two of which one had an unknown outcome.
+    fn third(&self) -> Option<Timestamp> {
+        let first = *self.counted.get(self.counted.len().checked_sub(2)?)?;
+        let is_unknown = self.unknown.iter().any(|unknown| unknown.sent >= earlier(first, SAME));
+        is_unknown.then(|| later(first, TWO_AT_MOST))
     }
 
     /// The earliest moment at which a lost session may be replaced.
@@ -71,7 +100,8 @@ impl LogIns {
 
     /// Takes over what another session of the user knows. That its credentials were refused keeps these from being tried
     /// where they are the same as far as is known.
-    pub(super) fn learn(&mut self, other: Self) {
+    pub(super) fn learn(&mut self, now: Timestamp, other: Self) {
+        self.learn_unknown(now, other.unknown);
         self.not_before = self.not_before.max(other.not_before);
         if other.last_loss > self.last_loss {
             self.last_loss = other.last_loss;
@@ -85,15 +115,33 @@ impl LogIns {
         }
     }
 
+    /// A clock that was ahead must not make a pause longer than it can be.
+    fn learn_unknown(&mut self, now: Timestamp, others: VecDeque<Unknown>) {
+        for Unknown { sent, until } in others {
+            let (sent, until) = (sent.min(now), until.min(later(now, ONE_HOUR)));
+            let is_same = |known: &&mut Unknown| known.sent.duration_since(sent).unsigned_abs() <= SAME;
+            match self.unknown.iter_mut().find(is_same) {
+                Some(known) => known.until = known.until.max(until),
+                None => self.unknown.push_back(Unknown { sent, until }),
+            }
+        }
+        self.unknown.make_contiguous().sort_unstable_by_key(|unknown| unknown.sent);
+        self.keep_newest();
+    }
+
     /// The next login waits until `longest` at most.
     pub(crate) fn wait_until_at_most(&mut self, longest: Timestamp) {
-        for until in [&mut self.retry_at, &mut self.not_before].into_iter().flatten() {
+        let unknown = self.unknown.iter_mut().map(|unknown| &mut unknown.until);
+        for until in self.retry_at.iter_mut().chain(&mut self.not_before).chain(unknown) {
             *until = longest.min(*until);
         }
     }
 
     /// The same by a clock that is ahead by so much.
     pub(crate) fn shift(&mut self, by: SignedDuration) {
+        for unknown in &mut self.unknown {
+            *unknown = Unknown { sent: moved(unknown.sent, by), until: moved(unknown.until, by) };
+        }
         for moment in [&mut self.retry_at, &mut self.not_before, &mut self.last_loss].into_iter().flatten() {
             *moment = moved(*moment, by);
         }
@@ -104,7 +152,8 @@ impl LogIns {
     pub(crate) fn counts_until(&self) -> Option<Timestamp> {
         let counted = self.counted.back().map(|counted| later(*counted, ONE_HOUR));
         let loss = self.last_loss.map(|loss| later(loss, FORGOTTEN));
-        self.retry_at.max(self.not_before).max(counted).max(loss)
+        let unknown = self.unknown.back().map(|unknown| unknown.until.max(later(unknown.sent, FORGOTTEN)));
+        self.retry_at.max(self.not_before).max(counted).max(loss).max(unknown)
     }
 
     /// A login that opened a session, or may have.
@@ -117,16 +166,41 @@ impl LogIns {
         while self.counted.len() > PER_HOUR {
             self.counted.pop_front();
         }
+        while self.unknown.len() > PAUSES.len() {
+            self.unknown.pop_front();
+        }
+    }
+
+    /// The outcome of a login is unknown: it may have opened a session.
+    pub(super) fn outcome_unknown(&mut self, now: Timestamp, sent: Timestamp, jitter: &mut Jitter) {
+        self.unknown.retain(|unknown| unknown.sent != sent);
+        if self.unknown.back().is_some_and(|last| later(last.sent, FORGOTTEN) <= now) {
+            self.unknown.clear();
+        }
+        let pause = PAUSES.get(self.unknown.len()).copied().unwrap_or(ONE_HOUR);
+        let spread = jitter.up_to(pause.checked_div(10).unwrap_or_default());
+        let until = later(now, pause.saturating_add(spread).min(ONE_HOUR));
+        self.unknown.push_back(Unknown { sent, until });
+        self.keep_newest();
+    }
+
+    /// The server has answered a login, so the pauses begin anew. One that was sent shortly before may still have opened a
+    /// session.
+    fn outcome_known(&mut self, now: Timestamp) {
+        self.unknown.retain(|unknown| later(unknown.sent, TWO_AT_MOST) > now);
+        self.unknown.iter_mut().for_each(|unknown| unknown.until = unknown.sent);
     }
 
     /// A login that opened none after all.
     pub(super) fn uncount(&mut self, sent: Timestamp) {
+        self.unknown.retain(|unknown| unknown.sent != sent);
         if let Some(index) = self.counted.iter().rposition(|counted| *counted == sent) {
             self.counted.remove(index);
         }
     }
 
-    pub(super) fn succeeded(&mut self) {
+    pub(super) fn succeeded(&mut self, now: Timestamp) {
+        self.outcome_known(now);
         self.worked_before = true;
         self.refused_since = false;
         self.are_known = true;
@@ -141,6 +215,7 @@ impl LogIns {
     /// A refusal: the time of the one further try where the credentials have worked before, nothing where they are to
     /// be left alone.
     pub(super) fn refused(&mut self, now: Timestamp) -> Option<Timestamp> {
+        self.outcome_known(now);
         self.are_known = true;
         if !self.worked_before || self.refused_since {
             return None;
@@ -214,11 +289,11 @@ mod tests {
     #[test]
     fn refused_credentials_that_worked_are_tried_once_more_after_an_hour() {
         let mut log_ins = LogIns::default();
-        log_ins.succeeded();
+        log_ins.succeeded(at(0));
         assert_eq!(log_ins.refused(at(90)), Some(at(150)));
         assert_eq!(log_ins.earliest(at(100)), at(150));
         assert_eq!(log_ins.refused(at(150)), None);
-        log_ins.succeeded();
+        log_ins.succeeded(at(0));
         assert_eq!(log_ins.refused(at(300)), Some(at(360)));
     }
 
@@ -245,7 +320,7 @@ mod tests {
     fn other_credentials_of_the_user_are_new_but_the_log_ins_are_the_users() {
         let mut log_ins = LogIns::default();
         (0..3).for_each(|minute| log_ins.count(at(minute)));
-        log_ins.succeeded();
+        log_ins.succeeded(at(0));
         assert_eq!(log_ins.refused(at(5)), Some(at(65)));
         log_ins.replace_credentials();
         assert_eq!(log_ins.earliest(at(6)), at(60));

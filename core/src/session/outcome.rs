@@ -76,7 +76,7 @@ impl Session {
         match exchange.operation {
             Operation::LogIn => {
                 budget.give_back(exchange.sent, Operation::LogIn);
-                self.log_ins.succeeded();
+                self.log_ins.succeeded(now);
             }
             Operation::Refresh => {
                 self.refreshes.succeeded();

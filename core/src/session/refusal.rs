@@ -94,19 +94,17 @@ impl Session {
 
     fn log_in_refused(&mut self, now: Timestamp, exchange: &Exchange, error: Error, budget: &mut RateBudget) {
         match &error {
-            Error::Status { status, .. } if is_fault(*status) => {
-                budget.give_back(exchange.sent, exchange.operation);
-                if !is_time_out(*status) {
-                    self.log_ins.uncount(exchange.sent);
-                }
+            Error::Status { status, .. } if is_turned_away(*status) => {
+                self.log_ins.uncount(exchange.sent);
                 return self.try_again(now, Operation::LogIn, Trouble::Server(error));
             }
             // No other login would be for the right user.
             Error::Contradiction(Contradiction::OtherUser) => return self.stop(now, StopReason::Refused(error)),
-            // The server may have opened a session all the same.
-            Error::Undecodable(_) | Error::Contradiction(_) => {
-                return self.try_again(now, Operation::LogIn, Trouble::Server(error));
+            Error::Status { status, .. } if is_fault(*status) => {
+                budget.give_back(exchange.sent, exchange.operation);
+                return self.log_in_unknown(now, exchange, Trouble::Server(error));
             }
+            _ if may_have_opened(&error) => return self.log_in_unknown(now, exchange, Trouble::Server(error)),
             _ => {}
         }
         self.log_ins.uncount(exchange.sent);
@@ -116,6 +114,13 @@ impl Session {
             Some(retry_at) if !is_malformed(&error) => self.tell(now, EventKind::Refused { error, retry_at }),
             _ => self.stop(now, StopReason::Refused(error)),
         }
+    }
+
+    /// The server may have opened a session, which nobody holds the token of.
+    fn log_in_unknown(&mut self, now: Timestamp, exchange: &Exchange, trouble: Trouble) {
+        self.log_ins.outcome_unknown(now, exchange.sent, &mut self.jitter);
+        self.unsaved = true;
+        self.try_again(now, Operation::LogIn, trouble);
     }
 
     fn refresh_refused(&mut self, now: Timestamp, exchange: &Exchange, status: StatusCode, error: Error) {
@@ -214,6 +219,9 @@ impl Session {
         match &exchange.presented {
             Some(OAuthGrant::RefreshToken(_)) => self.refresh_lost(now),
             Some(OAuthGrant::AuthorizationCode(_)) => return self.stop_with_code(now, StopReason::CodeLost),
+            None if exchange.operation == Operation::LogIn => {
+                return self.log_in_unknown(now, exchange, Trouble::Io(failure));
+            }
             None => {}
         }
         self.try_again(now, exchange.operation, Trouble::Io(failure));
@@ -247,6 +255,10 @@ impl Session {
             }
         }
         let retry_at = self.pause.after_fault(now, at_least, self.policy.longest_pause(), &mut self.jitter);
+        let retry_at = match operation {
+            Operation::LogIn => self.log_ins.earliest(retry_at),
+            _ => retry_at,
+        };
         self.note();
         self.tell(now, EventKind::Failed { operation, trouble, retry_at });
     }
@@ -329,6 +341,15 @@ fn is_futile(error: &Error) -> bool {
     match error {
         Error::Status { status, .. } => !is_fault(*status),
         Error::WrongEnvironment { .. } | Error::Moved(_) => true,
+        _ => false,
+    }
+}
+
+/// The answer to a login has a token that can't be used, or can't be read: a session may be open.
+fn may_have_opened(error: &Error) -> bool {
+    match error {
+        Error::Undecodable(_) | Error::Contradiction(_) => true,
+        Error::Incomplete { field, .. } => *field != "accessToken",
         _ => false,
     }
 }

@@ -5,7 +5,7 @@ use alloc::collections::VecDeque;
 
 use jiff::Timestamp;
 
-use super::{Identity, Session};
+use super::{Identity, Session, State};
 use crate::budget::{Operation, RateBudget};
 use crate::clock::moved;
 use crate::grant::Grant;
@@ -51,9 +51,17 @@ impl Session {
         };
         let lost = self.held.as_ref().filter(|held| held.lost).map(|held| issued_at(&held.grant));
         let sharing = self.sharing.as_deref();
+        let mut log_ins = self.log_ins.clone();
+        if let State::Exchanging(exchange) = &self.state
+            && exchange.operation == Operation::LogIn
+            && sharing.is_none()
+        {
+            // Whoever goes on from here doesn't learn its outcome. A shared store has its announcement.
+            log_ins.outcome_unknown(now, exchange.sent, &mut self.jitter.clone());
+        }
         History {
             written_at: Some(now),
-            log_ins: self.log_ins.clone(),
+            log_ins,
             sent: REMEMBERED.into_iter().filter_map(sent).collect(),
             pause: self.pause.clone(),
             verified_at: self.doubt.verified_at(),

@@ -13,6 +13,7 @@ use tradovate_auth_core::{
 
 mod market_data;
 mod refusal_beside_token;
+mod unknown_logins;
 
 /// What the server does with a request.
 pub(crate) enum Answer {

@@ -7,7 +7,7 @@ fn a_late_token_is_taken_where_nothing_has_been_sent_since() {
     world.answer_late(token_to("one", 80));
     insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
     0.000 → demo accesstokenrequest
-    0.750 login failed (MaybeSent); next try at 0.761
+    0.750 login failed (MaybeSent); next try at 1.008
     0.750 ← late
     0.750 logged in, good until 2026-11-24T15:20:00Z
     ");
@@ -20,7 +20,7 @@ fn a_late_refusal_is_believed_where_nothing_has_been_sent_since() {
     world.answer_late(ok(BAD_PASSWORD));
     insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
     0.000 → demo accesstokenrequest
-    0.750 login failed (MaybeSent); next try at 0.761
+    0.750 login failed (MaybeSent); next try at 1.008
     0.750 ← late
     0.750 stopped: Refused, IncorrectCredentials
     ");
@@ -29,16 +29,16 @@ fn a_late_refusal_is_believed_where_nothing_has_been_sent_since() {
 #[test]
 fn a_late_token_takes_the_place_of_the_second_try() {
     let mut world = World::user([Answer::Silence, Answer::Silence]);
-    world.run(Duration::from_secs(50));
+    world.run(Duration::from_secs(70));
     world.answer_late(token_to("one", 80));
     world.answer_late(token_to("two", 80));
     insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
     0.000 → demo accesstokenrequest
-    0.750 login failed (MaybeSent); next try at 0.761
-    0.761 → demo accesstokenrequest
-    0.833 ← late
-    0.833 logged in, good until 2026-11-24T15:20:00Z
-    0.833 ← late
+    0.750 login failed (MaybeSent); next try at 1.008
+    1.008 → demo accesstokenrequest
+    1.167 ← late
+    1.167 logged in, good until 2026-11-24T15:20:00Z
+    1.167 ← late
     ");
     assert_eq!(world.token().as_deref(), Some("one"));
 }
@@ -46,7 +46,7 @@ fn a_late_token_takes_the_place_of_the_second_try() {
 #[test]
 fn a_late_refusal_does_not_concern_the_second_try() {
     let mut world = World::user([Answer::Silence, Answer::Silence]);
-    world.run(Duration::from_secs(50));
+    world.run(Duration::from_secs(70));
     world.answer_late(ok(BAD_PASSWORD));
     world.answer_late(token_to("two", 80));
     assert_eq!(world.token().as_deref(), Some("two"));
@@ -185,7 +185,7 @@ fn an_answer_for_a_token_that_was_replaced_meanwhile_does_not_lose_the_new_one()
 fn a_request_that_is_known_late_not_to_have_left_takes_nothing_of_the_budget() {
     for (failure, given_back) in [(Failure::NotSent, true), (Failure::MaybeSent, false)] {
         let mut world = World::user([Answer::Silence, Answer::Silence]);
-        world.run(Duration::from_secs(50));
+        world.run(Duration::from_secs(70));
         let id = world.silent[0];
         for minute in 1..=2 {
             world.budget.take(later(start(), minutes(minute)), Operation::LogIn);

@@ -43,6 +43,8 @@ pub(super) struct Lab {
     /// Logins that opened a session, or may have; and those that failed, or may have.
     pub(super) opened: Vec<Timestamp>,
     pub(super) failed: Vec<Timestamp>,
+    /// Logins that may have opened a session whose token the session doesn't hold.
+    pub(super) unknown: Vec<Timestamp>,
     pub(super) last_refused: String,
     pub(super) barred_until: BTreeMap<String, Timestamp>,
     pub(super) stored_texts: BTreeSet<String>,
@@ -79,6 +81,7 @@ impl Lab {
             owed: None,
             opened: Vec::new(),
             failed: Vec::new(),
+            unknown: Vec::new(),
             last_refused: String::new(),
             barred_until: BTreeMap::new(),
             stored_texts: BTreeSet::from(["rt-0".into()]),
@@ -169,8 +172,16 @@ impl Lab {
                 assert!(!self.is_app);
                 assert!(self.count_within_the_hour(&self.opened) < 3, "law 8: a fourth session within an hour");
                 assert!(self.count_within_the_hour(&self.failed) < 4, "law 8: a fifth failure within an hour");
+                let recent = |sent: &&Timestamp| later(**sent, minutes(15)) > self.now;
+                let unknown = self.unknown.iter().filter(recent).max();
+                if let Some(unknown) = unknown {
+                    assert!(later(*unknown, Duration::from_secs(15)) <= self.now, "law 17: within 15 s of a login");
+                    let opened = self.opened.iter().filter(recent).count();
+                    assert!(opened < 2, "law 17: a third login within a quarter of an hour");
+                }
                 self.opened.push(self.now);
                 self.failed.push(self.now);
+                self.unknown.push(self.now);
                 let held = self.session.held.as_ref().map(|held| held.grant.expires_at);
                 // Each answer moves the clock a little.
                 let server_now = later(self.session.clock.server_time(self.now), Duration::from_secs(3));

@@ -93,8 +93,8 @@ impl Lab {
         let (opened, failed) = match reply {
             Reply::LockedOut(_) | Reply::Captcha | Reply::Failure(Failure::NotSent) => (false, false),
             _ if is_granted => (true, false),
-            Reply::Moved | Reply::Status(421 | 500 | 502 | 503) if is_newest => (false, false),
-            Reply::Status(408 | 504) if is_newest => (true, false),
+            Reply::Moved | Reply::Status(421 | 502 | 503) if is_newest => (false, false),
+            Reply::Status(408 | 500 | 504) if is_newest => (true, false),
             Reply::Penalty(_) | Reply::Refused | Reply::Unauthorized | Reply::Incomplete | Reply::Status(_)
                 if is_newest =>
             {
@@ -102,6 +102,9 @@ impl Lab {
             }
             _ => (true, true),
         };
+        if sent.operation == Operation::LogIn && (!opened || is_granted) {
+            forget(&mut self.unknown);
+        }
         if sent.operation == Operation::LogIn && !opened {
             forget(&mut self.opened);
         }

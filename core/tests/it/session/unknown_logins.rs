@@ -1,0 +1,121 @@
+//! A login of unknown outcome may have opened a session, and a third session closes the trader's oldest one.
+
+use super::*;
+
+fn unknown_answers() -> Vec<(&'static str, fn() -> Answer)> {
+    vec![
+        ("no answer", || Answer::Failure(Failure::MaybeSent)),
+        ("no answer before the deadline", || Answer::Silence),
+        ("an answer that was cut", || Answer::Failure(Failure::Truncated)),
+        ("an answer that was too long", || Answer::Failure(Failure::Oversized)),
+        ("408", || status(408, "")),
+        ("500", || status(500, "Internal Server Error")),
+        ("504", || status(504, "")),
+        ("half a token", || ok(r#"{"accessToken":"one","#)),
+        ("an unreadable 200", || ok("<html>")),
+        ("a token beside a refusal", || ok(r#"{"accessToken":"one","errorText":"no"}"#)),
+        ("an expired token", || token("one", -1)),
+        ("a token without an expiry", || ok(r#"{"accessToken":"one","userId":1}"#)),
+        ("a malformed token", || ok(r#"{"accessToken":"o n e","expirationTime":"2026-11-24T18:00:00Z"}"#)),
+    ]
+}
+
+/// The times between logins, in seconds.
+fn pauses(sent: &[Sent]) -> Vec<i64> {
+    sent.windows(2).map(|two| two[1].at.duration_since(two[0].at).as_secs()).collect()
+}
+
+fn check(name: &str, sent: &[Sent]) {
+    let pauses = pauses(sent);
+    assert!(pauses.iter().all(|pause| *pause >= 15), "{name}: {pauses:?}");
+    for three in sent.windows(3) {
+        assert!(three[2].at >= three[0].at + minutes(15), "{name}: {pauses:?}");
+    }
+    assert!(pauses.is_sorted_by(|one, next| next >= one.min(&2700)), "{name}: {pauses:?}");
+}
+
+#[test]
+fn a_login_of_unknown_outcome_is_repeated_after_15_seconds_and_then_after_growing_pauses() {
+    for (name, answer) in unknown_answers() {
+        let mut program = Program::user();
+        let sent = program.run(minutes(300), |_| answer());
+        check(name, &sent);
+        assert!((5..=9).contains(&sent.len()), "{name}: {:?}", pauses(&sent));
+        assert!(pauses(&sent)[0] <= 65, "{name}: {:?}", pauses(&sent));
+    }
+}
+
+#[test]
+fn a_healthy_server_is_asked_again_within_an_hour() {
+    for (name, answer) in unknown_answers() {
+        for sick_for in [0, 1, 20, 50, 200] {
+            let mut program = Program::user();
+            program.run(minutes(sick_for), |_| answer());
+            let healthy_at = program.now;
+            program.run(minutes(61), |_| token("two", 900));
+            assert!(program.token().is_some(), "{name}: not usable an hour after {healthy_at}");
+        }
+    }
+}
+
+#[test]
+fn a_restart_does_not_begin_anew() {
+    for (name, answer) in unknown_answers() {
+        let mut program = Program::user();
+        let mut sent = Vec::new();
+        for _ in 0..60 {
+            sent.extend(program.run(minutes(5), |_| answer()));
+            program = program.restarted(seconds(1), trader());
+        }
+        check(name, &sent);
+    }
+}
+
+#[test]
+fn a_store_is_given_the_login_before_the_next_one() {
+    let mut program = Program::new(trader().with_store());
+    program.run(seconds(1), |_| status(500, ""));
+    let stored: Value = serde_json::from_str(program.stored.last().unwrap()).unwrap();
+    let mut next = Program::starting_at(start() + seconds(2), trader());
+    next.adopt(&stored);
+    assert!(next.run(seconds(12), |_| status(500, "")).is_empty());
+    assert_eq!(next.run(seconds(5), |_| status(500, "")).len(), 1);
+}
+
+#[test]
+fn a_login_that_succeeds_after_one_of_unknown_outcome_is_the_second_of_two() {
+    let mut program = Program::user();
+    let mut answers = vec![token("three", 300), token("two", 200), status(500, "")];
+    program.run(minutes(1), |_| answers.pop().unwrap());
+    assert_eq!(program.token().as_deref(), Some("two"));
+    let generation = program.held().unwrap().generation;
+    let dead = http::StatusCode::UNAUTHORIZED;
+    program.session.rejected(program.now, generation, dead, DEAD.as_bytes(), &mut program.budget);
+    let sent =
+        program.run(minutes(20), |sent| if sent.is_login() { answers.pop().unwrap() } else { status(401, DEAD) });
+    assert_eq!(sent[0].endpoint, "renewaccesstoken");
+    assert!(sent[1].is_login() && sent[1].at >= start() + minutes(15), "{sent:?}");
+}
+
+#[test]
+fn an_answer_that_opened_no_session_is_followed_up_at_once() {
+    for (name, answer) in
+        [("502", status(502, "")), ("503", status(503, "")), ("not sent", Answer::Failure(Failure::NotSent))]
+    {
+        let mut answers = vec![token("one", 80), answer];
+        let mut program = Program::user();
+        program.run(seconds(2), |_| answers.pop().unwrap());
+        assert_eq!(program.token().as_deref(), Some("one"), "{name}");
+    }
+}
+
+#[test]
+fn a_late_answer_settles_the_outcome() {
+    let mut program = Program::user();
+    let Action::Send { id, .. } = program.session.poll(program.now, &mut program.budget) else { panic!() };
+    program.run(seconds(46), |_| panic!("nothing is sent"));
+    let refusal = Response::new(r#"{"p-ticket":"ticket","p-time":1}"#);
+    program.session.receive(program.now, id, refusal, &mut program.budget);
+    let sent = program.run(seconds(3), |_| token("one", 80));
+    assert_eq!(sent[0].body["p-ticket"], "ticket", "it was not handled, so it may go out again");
+}
