@@ -206,8 +206,11 @@ pub enum RefusalKind {
     InvalidGrant,
     /// `invalid_token`.
     InvalidToken,
-    /// `client_id, redirect_uri and client_secret do not match existing setup`.
+    /// `invalid_client`, or `client_id, redirect_uri and client_secret do not match existing setup`: the app's settings are
+    /// wrong, whatever the token is.
     ClientMismatch,
+    /// `unauthorized_client`: the app may not do this, whatever the token is.
+    UnauthorizedClient,
     /// `Wrong client_id`: the app is not registered in this environment.
     WrongClientId,
     /// Any other text.
@@ -217,17 +220,24 @@ pub enum RefusalKind {
 impl RefusalKind {
     /// The known refusal in a text of the server, or in the `error` code of an OAuth answer.
     pub(crate) fn of(text: &str) -> Self {
-        const KNOWN: [(&str, RefusalKind); 7] = [
+        const KNOWN: [(&str, RefusalKind); 9] = [
             ("incorrect username or password", RefusalKind::IncorrectCredentials),
             ("the app is not registered", RefusalKind::AppNotRegistered),
             ("access is denied", RefusalKind::AccessDenied),
             ("invalid_grant", RefusalKind::InvalidGrant),
             ("invalid_token", RefusalKind::InvalidToken),
             ("do not match existing setup", RefusalKind::ClientMismatch),
+            ("invalid_client", RefusalKind::ClientMismatch),
+            ("unauthorized_client", RefusalKind::UnauthorizedClient),
             ("wrong client_id", RefusalKind::WrongClientId),
         ];
         let lower = text.to_ascii_lowercase();
         KNOWN.iter().find(|(known, _)| lower.contains(known)).map_or(Self::Other, |(_, kind)| *kind)
+    }
+
+    /// Whether it is for the app and its settings, and says nothing about a token.
+    pub(crate) fn blames_app(self) -> bool {
+        matches!(self, Self::AppNotRegistered | Self::ClientMismatch | Self::UnauthorizedClient | Self::WrongClientId)
     }
 
     /// What the user can do about it.
@@ -248,6 +258,7 @@ impl RefusalKind {
                 "the refresh token was not accepted; try once more, then let the user authorize again"
             }
             Self::ClientMismatch => "check client_id, client_secret and redirect_uri against the app's registration",
+            Self::UnauthorizedClient => "check what the app's registration allows",
             Self::WrongClientId => "most apps are registered on Live; send the request there",
             Self::Other => "see what it says; the same request will be refused again",
         }

@@ -43,7 +43,7 @@ use crate::clock::{ServerClock, later};
 use crate::credentials::Credentials;
 use crate::endpoint::{AuthorizedCode, OAuthGrant};
 use crate::environment::Environment;
-use crate::error::Failure;
+use crate::error::{Error, Failure};
 use crate::grant::{Grant, RefreshGrant};
 use crate::oauth::OAuthApp;
 use crate::penalty::PenaltyTicket;
@@ -56,6 +56,7 @@ mod doubt;
 mod event;
 mod exchange;
 mod grants;
+pub(crate) mod hosts;
 pub(crate) mod log_ins;
 mod notices;
 mod outcome;
@@ -80,6 +81,7 @@ use code::Code;
 use doubt::Doubt;
 use exchange::{Exchange, Standing};
 use grants::Held;
+use hosts::{FollowedHost, Via};
 use log_ins::LogIns;
 use pause::{Jitter, Pause};
 use refreshes::Refreshes;
@@ -110,10 +112,11 @@ use storing::Storing;
 #[derive(Debug)]
 pub struct Session {
     identity: Identity,
-    /// As the caller gave it; the way back where the hosts in force turn out to be wrong.
+    /// As the caller gave it; the way back if a followed host turns out to be wrong.
     home: Environment,
     /// With the hosts in force.
     environment: Environment,
+    followed: FollowedHost,
     policy: Policy,
     has_store: bool,
     /// Where other processes use what is stored.
@@ -139,11 +142,13 @@ pub struct Session {
     store_pause: Pause,
     ticket: Option<Box<Postponed>>,
     /// A request that a trusted host is to get instead.
-    redirected: Option<Box<(Operation, Request<RequestBody>)>>,
+    redirected: Option<Box<Redirected>>,
     /// What its budget forbids, by its own clock.
     silence: Silence,
     log_ins: LogIns,
     refreshes: Refreshes,
+    /// The refusal that blames the app and its settings: no refresh token is presented with them again.
+    app_refused: Option<Box<Error>>,
     doubt: Doubt,
     password_expires_at: Option<Timestamp>,
     reminded_within_days: Option<i64>,
@@ -166,6 +171,14 @@ enum State {
     Exchanging(Box<Exchange>),
     Storing(Storing),
     Stopped(StopReason),
+}
+
+/// A request that a trusted host is to get instead.
+#[derive(Debug)]
+struct Redirected {
+    operation: Operation,
+    request: Request<RequestBody>,
+    via: Via,
 }
 
 /// A request the server has postponed.
@@ -231,6 +244,7 @@ impl Session {
             identity,
             home: environment.clone(),
             environment,
+            followed: FollowedHost::default(),
             policy: Policy::default(),
             has_store: false,
             sharing: None,
@@ -254,6 +268,7 @@ impl Session {
             silence: Silence::default(),
             log_ins: LogIns::default(),
             refreshes: Refreshes::default(),
+            app_refused: None,
             doubt: Doubt::default(),
             password_expires_at: None,
             reminded_within_days: None,

@@ -53,7 +53,7 @@ impl Session {
         self.log_ins.worked_before |= content.worked_before;
         self.password_expires_at = self.password_expires_at.or(content.password_expires_at);
         self.refreshes.learn(now, core::mem::take(&mut content.refused));
-        let History { log_ins, sent, pause, verified_at, lost_issued_at, log_in_name, .. } = history;
+        let History { log_ins, sent, pause, verified_at, lost_issued_at, log_in_name, followed_host, .. } = history;
         if self.is_for_another_user(&content, log_in_name.as_deref()) {
             return;
         }
@@ -62,6 +62,7 @@ impl Session {
             budget.learn(now, operation.into(), sent);
         }
         self.doubt.learn(verified_at);
+        self.followed.learn(now, &followed_host, self.newest_issue().is_none());
         // One that has been exchanged has brought what waits to be stored.
         let waits_for_code = self.code.is_some() && self.waiting().is_none();
         if waits_for_code {

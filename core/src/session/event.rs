@@ -128,6 +128,12 @@ pub enum EventKind {
         /// When it may be presented again; never, where its end is not announced or comes first.
         until: Option<Timestamp>,
     },
+    /// The server refuses the app, not the refresh token. The token is not presented with these settings again. Renewals
+    /// extend the session; once its token has ended, it stops with this refusal. Correct the app's settings and start again.
+    AppRefused {
+        /// What the server answered.
+        error: Error,
+    },
     /// The answer to a refresh is lost: whether the refresh token has been replaced is not known.
     RefreshOutcomeUnknown,
     /// A snapshot could not be stored; it is offered again.
@@ -182,7 +188,8 @@ fn failure_text(failure: Failure) -> &'static str {
 pub enum StopReason {
     /// The login was refused: the first one, or one that was tried again an hour after a refusal. Also where the server
     /// asks for a step no program can take, where the user is served somewhere else, where the answer is for another
-    /// user, where the server calls the request malformed, and where the exchange of a code was refused.
+    /// user, where the server calls the request malformed, where the exchange of a code was refused, and where a refresh was
+    /// refused because of the app: correct its settings then, and start again with the same snapshot.
     #[error(transparent)]
     Refused(Error),
     /// A request can't be built.
@@ -249,6 +256,9 @@ impl fmt::Display for EventKind {
             }
             Self::RefreshRefused { until: None } => {
                 f.write_str("the refresh token was refused and is not presented again: the user has to consent again")
+            }
+            Self::AppRefused { error } => {
+                write!(f, "the app was refused, so the session lives by renewals until its token ends: {error}")
             }
             Self::RefreshOutcomeUnknown => {
                 f.write_str("the answer to a refresh is lost; its outcome is unknown, so a renewal comes first")

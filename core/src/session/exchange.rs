@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use http::Request;
 use jiff::Timestamp;
 
+use super::hosts::Via;
 use super::sharing::Announcement;
 use super::{Action, ExchangeId, Identity, Session, State, StopReason};
 use crate::body::RequestBody;
@@ -28,6 +29,8 @@ pub(super) struct Exchange {
     pub(super) presented: Option<OAuthGrant>,
     /// Whether it has been sent on to another host already.
     pub(super) redirected: bool,
+    /// What host it went to before that.
+    pub(super) via: Via,
     /// The grants there were when it left.
     pub(super) generation: u64,
     /// The owner has taken other credentials meanwhile, or had all forgotten.
@@ -57,10 +60,13 @@ impl Exchange {
 
 impl Session {
     pub(super) fn send(&mut self, now: Timestamp, operation: Operation, budget: &mut RateBudget) -> Option<Action> {
-        let (request, redirected) = match self.redirected.take_if(|redirected| redirected.0 == operation) {
-            Some(redirected) => (redirected.1, true),
-            None => match self.build(operation) {
-                Ok(request) => (request, false),
+        let (request, via, redirected) = match self.redirected.take_if(|redirected| redirected.operation == operation) {
+            Some(redirected) => (redirected.request, redirected.via, true),
+            None => match self.build(now, operation) {
+                Ok(request) => {
+                    let via = self.via(operation, &request);
+                    (request, via, false)
+                }
                 Err(error) => {
                     self.stop(now, StopReason::Unbuildable(error));
                     return None;
@@ -69,6 +75,9 @@ impl Session {
         };
         if let Some(sharing) = &mut self.sharing {
             sharing.announcement = Announcement::default();
+        }
+        if via == Via::Home && !redirected {
+            self.tries_home(now);
         }
         budget.take(now, operation);
         if operation == Operation::LogIn {
@@ -89,6 +98,7 @@ impl Session {
             request: request.clone(),
             presented,
             redirected,
+            via,
             generation: self.generation,
             disowned: false,
         };
@@ -96,23 +106,26 @@ impl Session {
         Some(Action::Send { id, request })
     }
 
-    fn build(&self, operation: Operation) -> Result<Request<RequestBody>, BuildError> {
+    fn build(&self, now: Timestamp, operation: Operation) -> Result<Request<RequestBody>, BuildError> {
+        let environment = self.environment_for(now, operation);
         let postponed = self.ticket.as_ref().filter(|postponed| postponed.operation == operation);
         let ticket = postponed.map(|postponed| postponed.ticket.clone());
         let mut request = match (operation, &self.identity, self.presentable(), &self.held) {
             (Operation::LogIn, Identity::User(credentials), _, _) => {
-                AccessTokenRequest::new(credentials).with_ticket(ticket).request(&self.environment)
+                AccessTokenRequest::new(credentials).with_ticket(ticket).request(environment)
             }
             (Operation::Refresh, Identity::App(app), Some(grant), _) => {
-                app.exchange(grant).with_ticket(ticket).request(&self.environment)
+                app.exchange(grant).with_ticket(ticket).request(environment)
             }
             (Operation::Renew, _, _, Some(held)) => {
-                RenewAccessToken::new(held.grant.access_token.clone()).request(&self.environment)
+                RenewAccessToken::new(held.grant.access_token.clone()).request(environment)
             }
             // The plan asks for nothing of the kind.
             _ => Err(BuildError::Empty { field: "accessToken".into() }),
         }?;
-        let host = postponed.and_then(|postponed| postponed.host.clone());
+        // Where a ticket was given by a host that is left, it goes to the configured one.
+        let is_left = environment != &self.environment;
+        let host = postponed.and_then(|postponed| postponed.host.clone()).filter(|_| !is_left);
         if let Some(there) = host.and_then(|host| at_authority(request.uri(), host)) {
             *request.uri_mut() = there;
         }

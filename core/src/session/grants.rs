@@ -8,7 +8,6 @@ use super::snapshot::issued_at;
 use super::{EventKind, ExchangeId, Session, State, Storing};
 use crate::budget::Operation;
 use crate::clock::{earlier, later};
-use crate::environment::{Environment, Purpose};
 use crate::grant::Grant;
 
 #[derive(Debug)]
@@ -132,20 +131,11 @@ impl Session {
     }
 
     pub(super) fn follow(&mut self, now: Timestamp, grant: &Grant) {
-        let before = self.environment.clone();
-        for key in self.environment.follow(&grant.hosts) {
+        // A grant has all hosts that are in force.
+        let mut environment = self.home.clone();
+        for key in environment.follow(&grant.hosts) {
             self.tell(now, EventKind::HostNotFollowed { key });
         }
-        if has_moved(&before, &self.environment) {
-            self.tell(now, EventKind::HostsChanged);
-        }
+        self.change_environment(now, environment);
     }
-}
-
-/// Whether an address that was known is another one now.
-fn has_moved(before: &Environment, after: &Environment) -> bool {
-    Purpose::ALL.into_iter().any(|purpose| {
-        let base = before.base_url(purpose);
-        base.is_some() && base != after.base_url(purpose)
-    })
 }

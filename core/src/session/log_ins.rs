@@ -85,6 +85,11 @@ impl LogIns {
         is_unknown.then(|| later(first, TWO_AT_MOST))
     }
 
+    /// Whether the next login is the one further try after a refusal.
+    pub(super) fn is_second_try(&self) -> bool {
+        self.refused_since
+    }
+
     /// The earliest moment at which a lost session may be replaced.
     pub(super) fn after_kick(&self) -> Option<Timestamp> {
         self.not_before

@@ -3,6 +3,8 @@
 use http::Response;
 use jiff::Timestamp;
 
+use super::hosts::Via;
+use super::refusal::Said;
 use super::{Exchange, Session, Standing};
 use crate::answer::is_answer;
 use crate::budget::{Operation, RateBudget};
@@ -12,6 +14,7 @@ use crate::endpoint::{
 };
 use crate::error::Error;
 use crate::grant::Grant;
+use crate::hosts::ApiHosts;
 
 impl Session {
     /// A response to an exchange: the one under way, or one that was given up.
@@ -25,13 +28,15 @@ impl Session {
     ) {
         let times = Times { sent: exchange.sent, received: now, server_time: date(response.headers()) };
         let status = response.status();
+        let is_empty = response.body().as_ref().trim_ascii().is_empty();
+        self.host_is_there(exchange);
         if is_answer_to(exchange.operation, response.body().as_ref()) {
             self.clock.learn(&times);
         }
         match self.grant(exchange, response, times, standing) {
             Ok(grant) if standing != Standing::Superseded => self.succeeded(now, exchange, grant, budget),
             Ok(_) => {}
-            Err(error) => self.refused(now, exchange, status, error, standing, budget),
+            Err(error) => self.refused(now, exchange, Said { status, is_empty, error }, standing, budget),
         }
     }
 
@@ -45,7 +50,11 @@ impl Session {
         let Times { sent, received, .. } = times;
         // What all answers have taught is closer than the `Date` of this one, above all where it came late.
         let times = Times { sent, received, server_time: self.clock.date_between(sent, received) };
-        let known = self.known();
+        // The configured host names all hosts anew.
+        let known = self.known().map(|known| match exchange.via {
+            Via::Home => Grant { hosts: ApiHosts::default(), ..known },
+            _ => known,
+        });
         match exchange.operation {
             Operation::LogIn => {
                 let reply = AccessTokenRequest::parse(response)?;
@@ -84,6 +93,7 @@ impl Session {
             }
             Operation::Renew | Operation::Identify => self.refreshes.outcome_unknown = false,
         }
+        self.followed.settle();
         self.ticket = None;
         self.resume_work();
         self.accept(now, grant, Some(exchange.operation));

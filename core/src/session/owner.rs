@@ -62,6 +62,7 @@ impl Session {
         if matches!(self.state, State::Storing(_)) {
             self.state = State::Resting;
         }
+        self.leave_followed_hosts(self.now);
         if self.held.take().is_some() {
             self.generation = self.generation.saturating_add(1);
         }

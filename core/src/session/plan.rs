@@ -104,10 +104,10 @@ impl Session {
     /// What has to be done, and when it is due.
     fn next_request(&self, now: Timestamp) -> Result<(Operation, Timestamp), StopReason> {
         let renewable = self.renewable(now);
-        match self.redirected.as_deref() {
+        match self.redirected.as_deref().map(|redirected| redirected.operation) {
             // The answer that sent a login on may have set the clock right.
-            Some((Operation::LogIn, _)) | None => {}
-            Some((operation, _)) => return Ok((*operation, now)),
+            Some(Operation::LogIn) | None => {}
+            Some(operation) => return Ok((operation, now)),
         }
         if self.doubt.verifying && renewable.is_some() {
             return Ok((Operation::Renew, now));
@@ -117,6 +117,8 @@ impl Session {
             (Identity::User(_), Some(held)) => Ok((Operation::Renew, due(held))),
             (Identity::User(_), None) => Ok((Operation::LogIn, now)),
             (Identity::App(_), renewable) => match (renewable, self.presentable_at(now)) {
+                (Some(held), _) if self.app_refused.is_some() => Ok((Operation::Renew, due(held))),
+                (None, _) if self.app_refused.is_some() => Err(self.app_refusal()),
                 (Some(held), Some(at)) if at <= now && !self.refreshes.outcome_unknown => {
                     let latest = later(held.grant.exchange.received, REFRESH_AT_LEAST_EVERY);
                     Ok((Operation::Refresh, due(held).min(latest)))
@@ -127,6 +129,10 @@ impl Session {
                 (None, None) => Err(StopReason::ConsentRequired),
             },
         }
+    }
+
+    fn app_refusal(&self) -> StopReason {
+        self.app_refused.as_deref().map_or(StopReason::ConsentRequired, |error| StopReason::Refused(error.clone()))
     }
 
     /// The token a renewal could extend: not lost, and not expired, or expired by a local clock alone.
@@ -153,9 +159,10 @@ impl Session {
         rejected && self.renewable(now).is_some_and(|held| held.failed_renewals.have_lasted(now, count, time))
     }
 
-    /// Whether an OAuth session lives by renewals alone, since its refresh token was refused.
+    /// Whether an OAuth session lives by renewals alone, since its refresh token or its app was refused.
     pub(super) fn only_renewals_left(&self, now: Timestamp) -> bool {
-        matches!(self.identity, Identity::App(_)) && self.presentable_at(now).is_none_or(|at| at > now)
+        let is_presentable = || self.app_refused.is_none() && self.presentable_at(now).is_some_and(|at| at <= now);
+        matches!(self.identity, Identity::App(_)) && !is_presentable()
     }
 
     pub(super) fn presentable_at(&self, now: Timestamp) -> Option<Timestamp> {

@@ -6,30 +6,37 @@ use core::time::Duration;
 use http::StatusCode;
 use jiff::Timestamp;
 
+use super::hosts::{Via, blames_app, says_wrong_host};
 use super::refreshes::Refusal as RefreshRefusal;
 use super::snapshot::issued_at;
-use super::{EventKind, Exchange, Pause, Postponed, Session, Standing, StopReason, Trouble};
+use super::{EventKind, Exchange, Pause, Postponed, Redirected, Session, Standing, StopReason, Trouble};
 use crate::budget::{CAPTCHA_CLOSES_FOR, Operation, RateBudget};
 use crate::clock::{LONGEST_WAIT, later};
 use crate::endpoint::OAuthGrant;
 use crate::error::{Contradiction, Error, Failure, ONE_HOUR};
 use crate::grant::RefreshGrant;
-use crate::hosts::ApiHosts;
 
 /// The pause between tries where the next one has little hope: once an OAuth session has only renewals left and those
 /// fail too, and after an answer that says that the request itself is wrong.
-const LAST_RESORT_PAUSE: Duration = Duration::from_secs(600);
+pub(super) const LAST_RESORT_PAUSE: Duration = Duration::from_secs(600);
 
 /// A failed renewal whose token is still good waits this part of the token's life, so that the hour's renewals last.
 const PATIENCE: u32 = 6;
+
+/// What came instead of a grant.
+pub(super) struct Said {
+    pub(super) status: StatusCode,
+    /// Whether the answer has no body.
+    pub(super) is_empty: bool,
+    pub(super) error: Error,
+}
 
 impl Session {
     pub(super) fn refused(
         &mut self,
         now: Timestamp,
         exchange: &Exchange,
-        status: StatusCode,
-        error: Error,
+        Said { status, is_empty, error }: Said,
         standing: Standing,
         budget: &mut RateBudget,
     ) {
@@ -54,7 +61,8 @@ impl Session {
                 let longest = self.policy.longest_pause();
                 let until = self.pause.after_fault(now, with_room(ticket.wait()), longest, &mut self.jitter);
                 // Whoever gave the ticket gets it back.
-                let host = exchange.request.uri().authority().filter(|_| exchange.redirected).cloned();
+                let is_elsewhere = exchange.redirected || exchange.via == Via::Home;
+                let host = exchange.request.uri().authority().filter(|_| is_elsewhere).cloned();
                 let ticket = ticket.clone();
                 self.ticket = Some(Box::new(Postponed { operation, ticket, until, host }));
                 self.unsaved = true;
@@ -63,7 +71,7 @@ impl Session {
             Error::Moved(moved) if !exchange.redirected => {
                 self.forgive(exchange, budget);
                 if let Some(request) = self.environment.redirect(&exchange.request, moved) {
-                    self.redirected = Some(Box::new((operation, request)));
+                    self.redirected = Some(Box::new(Redirected { operation, request, via: exchange.via }));
                     return;
                 }
             }
@@ -72,24 +80,29 @@ impl Session {
         if is_turned_away(status) {
             budget.give_back(exchange.sent, operation);
         }
-        if matches!(error, Error::Moved(_)) && self.environment != self.home {
-            self.go_home(now);
-            return self.try_again_after(now, operation, Trouble::Server(error), Duration::ZERO);
+        let is_wrong_host = says_wrong_host(status, is_empty, &error);
+        if is_wrong_host && exchange.via == Via::Followed {
+            self.log_ins.uncount(exchange.sent);
+            return self.host_is_wrong(now, operation, error);
         }
+        let is_code = matches!(exchange.presented, Some(OAuthGrant::AuthorizationCode(_)));
+        let is_nowhere = match &error {
+            Error::Status { .. } => is_wrong_host,
+            Error::Moved(_) => !is_code,
+            _ => false,
+        };
+        if is_nowhere && exchange.redirected {
+            // The configured host has named a host that is wrong, and may name another one later.
+            self.log_ins.uncount(exchange.sent);
+            let at_least = if is_code { Duration::ZERO } else { LAST_RESORT_PAUSE };
+            return self.try_again_after(now, operation, Trouble::Server(error), at_least);
+        }
+        self.home_has_answered(now, exchange, &error);
         match operation {
             Operation::LogIn => self.log_in_refused(now, exchange, error, budget),
             Operation::Refresh => self.refresh_refused(now, exchange, status, error),
             Operation::Renew | Operation::Identify => self.renewal_refused(now, exchange, status, error),
         }
-    }
-
-    /// The hosts in force are wrong; the vendor's own will name the right ones.
-    fn go_home(&mut self, now: Timestamp) {
-        self.environment = self.home.clone();
-        if let Some(held) = &mut self.held {
-            held.grant.hosts = ApiHosts::default();
-        }
-        self.tell(now, EventKind::HostsChanged);
     }
 
     fn log_in_refused(&mut self, now: Timestamp, exchange: &Exchange, error: Error, budget: &mut RateBudget) {
@@ -127,6 +140,9 @@ impl Session {
         if matches!(exchange.presented, Some(OAuthGrant::AuthorizationCode(_))) {
             return self.code_refused(now, status, error);
         }
+        if blames_app(&error) {
+            return self.app_refused(now, error);
+        }
         if is_answer_lost(&error) {
             self.refresh_lost(now);
         }
@@ -161,6 +177,18 @@ impl Session {
                 let until = self.presentable_at(now);
                 self.tell(now, EventKind::RefreshRefused { until });
             }
+        }
+    }
+
+    /// The app's settings are wrong, which no other try changes. The refresh token may be good.
+    fn app_refused(&mut self, now: Timestamp, error: Error) {
+        self.ticket = None;
+        self.pause = Pause::default();
+        self.app_refused = Some(Box::new(error.clone()));
+        if self.renewable(now).is_some() {
+            self.tell(now, EventKind::AppRefused { error });
+        } else {
+            self.stop(now, StopReason::Refused(error));
         }
     }
 
@@ -206,6 +234,7 @@ impl Session {
     /// An exchange that brought no response.
     pub(super) fn no_answer(&mut self, now: Timestamp, exchange: &Exchange, failure: Failure, budget: &mut RateBudget) {
         if failure == Failure::NotSent {
+            self.host_not_reached(exchange);
             self.doubt.faulty = false;
             self.forgive(exchange, budget);
             return self.try_again(now, exchange.operation, Trouble::Io(failure));
@@ -244,7 +273,13 @@ impl Session {
         self.try_again_after(now, operation, trouble, at_least);
     }
 
-    fn try_again_after(&mut self, now: Timestamp, operation: Operation, trouble: Trouble, at_least: Duration) {
+    pub(super) fn try_again_after(
+        &mut self,
+        now: Timestamp,
+        operation: Operation,
+        trouble: Trouble,
+        at_least: Duration,
+    ) {
         let has_ended = self.held.as_ref().is_some_and(|held| self.has_ended(held, now));
         if operation == Operation::Renew
             && let Some(held) = &mut self.held

@@ -65,6 +65,7 @@ impl Session {
             sent: REMEMBERED.into_iter().filter_map(sent).collect(),
             pause: self.pause.clone(),
             verified_at: self.doubt.verified_at(),
+            followed_host: self.followed.clone(),
             refused_once: self.refreshes.is_refused_once(),
             refresh_outcome_unknown: self.refreshes.outcome_unknown,
             announced: sharing.and_then(|sharing| sharing.announcement.operation()).map(Operation::into),

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::OperationForm;
 use crate::clock::{later, moved};
 use crate::error::ONE_HOUR;
+use crate::session::hosts::FollowedHost;
 use crate::session::log_ins::LogIns;
 use crate::session::pause::Pause;
 
@@ -43,6 +44,8 @@ pub(crate) struct History {
     /// The name that the user logs in by.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) log_in_name: Option<String>,
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) followed_host: FollowedHost,
     /// When the newest token was issued that the server has said to be dead, in server time.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) lost_issued_at: Option<Timestamp>,
@@ -57,6 +60,7 @@ impl History {
     pub(super) fn shift(&mut self, by: SignedDuration) {
         self.log_ins.shift(by);
         self.pause.shift(by);
+        self.followed_host.shift(by);
         let sent = self.sent.values_mut().flatten();
         for moment in sent.chain(&mut self.written_at).chain(&mut self.verified_at) {
             *moment = moved(*moment, by);

@@ -11,9 +11,11 @@ use tradovate_auth_core::{
     Session, SessionToken, StopReason, StoredSession,
 };
 
+mod app_faults;
 mod market_data;
 mod refusal_beside_token;
 mod unknown_logins;
+mod wrong_hosts;
 
 /// What the server does with a request.
 pub(crate) enum Answer {

@@ -91,9 +91,9 @@ fn hosts_that_turn_out_wrong_are_forgotten_for_good() {
       0.000 the hosts in force have changed
       0.000 logged in, good until 2026-11-24T15:20:00Z
      64.535 → acme renewaccesstoken (one)
-     64.535 the hosts in force have changed
      64.535 renewal failed (Moved); next try at 64.547
      64.547 → demo renewaccesstoken (one)
+     64.547 the hosts in force have changed
      64.547 renewed, good until 2026-11-24T16:40:00Z
     144.538 → demo renewaccesstoken (two)
     144.538 renewed, good until 2026-11-24T18:00:00Z
