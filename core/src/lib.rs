@@ -136,7 +136,7 @@ pub use session::{
     Action, Event, EventKind, ExchangeId, Pending, Policy, Session, SessionToken, StopReason, Trouble, Verdict,
 };
 pub use session_set::{SessionKey, SessionSet, SetAction, SetEvent};
-pub use stored_session::StoredSession;
+pub use stored_session::{OwnerMismatch, StoredSession};
 pub use url::{BaseUrl, SecureUrl, is_trusted_host};
 pub use variables::VariableError;
 

@@ -30,6 +30,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -48,6 +49,8 @@ use crate::grant::{Grant, RefreshGrant};
 use crate::oauth::OAuthApp;
 use crate::penalty::PenaltyTicket;
 use crate::secret::RefreshToken;
+#[cfg(doc)]
+use crate::stored_session::StoredSession;
 
 mod action;
 mod adoption;
@@ -112,6 +115,8 @@ use storing::Storing;
 #[derive(Debug)]
 pub struct Session {
     identity: Identity,
+    /// The caller's own key of the user of an app.
+    user_key: Option<Box<str>>,
     /// As the caller gave it; the way back if a followed host turns out to be wrong.
     home: Environment,
     /// With the hosts in force.
@@ -242,6 +247,7 @@ impl Session {
     fn of(environment: Environment, identity: Identity, seed: u64) -> Self {
         Self {
             identity,
+            user_key: None,
             home: environment.clone(),
             environment,
             followed: FollowedHost::default(),
@@ -281,6 +287,32 @@ impl Session {
     #[must_use]
     pub fn with_policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
+        self
+    }
+
+    /// The same session with your own key of the user who has authorized the app, such as the id of a row in your database.
+    /// It is not secret. Snapshots name it, and the session takes over nothing from a snapshot with another key or without
+    /// one: see [`StoredSession`]. Without keys, the users of one app are told apart by nothing, since OAuth answers often
+    /// don't name them. A session of a user with a password needs no key: its login name is the key.
+    ///
+    /// ```
+    /// use jiff::Timestamp;
+    /// use tradovate_auth_core::{Environment, EventKind, OAuthApp, OwnerMismatch, RateBudget, RefreshToken, Session};
+    ///
+    /// let now: Timestamp = "2026-11-24T14:20:30Z".parse()?;
+    /// let (mut budget, app) = (RateBudget::default(), OAuthApp::new("client"));
+    /// let seven = Session::from_refresh_token(Environment::live(), app.clone(), RefreshToken::new("rt"), 1);
+    /// let snapshot = seven.with_user_key("user 7").snapshot(now, &budget);
+    ///
+    /// let mut eight = Session::of_app(Environment::live(), app, 2).with_user_key("user 8");
+    /// eight.adopt(now, snapshot, &mut budget);
+    /// let event = eight.next_event().unwrap().kind;
+    /// assert!(matches!(event, EventKind::SnapshotNotUsed { mismatch: OwnerMismatch::UserKey }));
+    /// # Ok::<(), jiff::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_user_key(mut self, key: impl Into<String>) -> Self {
+        self.user_key = Some(key.into().into_boxed_str());
         self
     }
 

@@ -26,14 +26,21 @@ use crate::session::refreshes::RefusedToken;
 use crate::stored::{self, Damage, Fields};
 
 mod history;
+mod owner;
 
 pub(crate) use history::{History, is_default};
+pub(crate) use owner::Owner;
+pub use owner::OwnerMismatch;
 
 /// The version that is written, and the newest that is read.
 const VERSION: u32 = 1;
 
 /// A session as it is stored: serialize it with any self-describing `serde` format, and hand it to
 /// [`Session::adopt`](crate::Session::adopt) after a restart.
+///
+/// It names its owner: the configured login base and the login name; for an app, the `client_id` and the caller's own key of
+/// the user ([`Session::with_user_key`](crate::Session::with_user_key)). A session of another owner takes over nothing of
+/// it but the limits of the network address. A snapshot that names no owner is nobody's.
 ///
 /// ```
 /// use tradovate_auth_core::StoredSession;
@@ -46,6 +53,7 @@ pub struct StoredSession(pub(crate) Box<Content>);
 
 #[derive(Debug, Clone)]
 pub(crate) struct Content {
+    pub(crate) owner: Option<Owner>,
     pub(crate) grant: Option<StoredGrant>,
     pub(crate) refresh: Option<RefreshGrant>,
     pub(crate) user_id: Option<i64>,
@@ -159,6 +167,8 @@ impl fmt::Debug for StoredSession {
 #[serde(rename_all = "camelCase")]
 struct Form<'a> {
     version: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<&'a Owner>,
     #[serde(skip_serializing_if = "Option::is_none")]
     access: Option<AccessForm<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -279,6 +289,7 @@ impl Serialize for StoredSession {
         });
         let form = Form {
             version: VERSION,
+            owner: content.owner.as_ref(),
             access,
             refresh: content.refresh.as_ref().map(|refresh| SecretForm {
                 token: refresh.token.expose().into(),
@@ -326,6 +337,7 @@ fn read(mut fields: Fields) -> Result<Content, Damage> {
     let postponed: Option<PostponedForm<'static>> = fields.take("postponed")?;
     let refused: BTreeMap<String, Timestamp> = fields.take("refusedRefreshTokens")?;
     Ok(Content {
+        owner: fields.take("owner")?,
         grant: access.map(stored_grant).transpose()?,
         refresh: refresh.map(|stored| RefreshGrant {
             token: RefreshToken::new(stored.token.into_owned()),

@@ -9,11 +9,28 @@ use super::{EventKind, ExchangeId, Identity, Session, State, StopReason, Storing
 use crate::budget::RateBudget;
 use crate::clock::{Exchange as Times, ServerClock};
 use crate::grant::{Grant, RefreshGrant};
-use crate::stored_session::{Content, History, StoredGrant, StoredSession};
+use crate::stored_session::{Content, History, OwnerMismatch, StoredGrant, StoredSession};
+
+/// Takes over the limits of the network address, whoever has met them.
+pub(super) fn learn_limits(now: Timestamp, content: &mut Content, budget: &mut RateBudget) {
+    content.limit_waits(now);
+    if let Some(gate) = content.locked.and_then(|gate| gate.left_at(now)) {
+        budget.learn_lock(gate);
+    }
+    for (operation, gate) in &content.closed {
+        if let Some(gate) = gate.left_at(now) {
+            budget.learn_closing(*operation, gate);
+        }
+    }
+    for (operation, sent) in &content.history.sent {
+        budget.learn(now, (*operation).into(), sent.iter().copied());
+    }
+}
 
 impl Session {
     /// Takes over a snapshot: at the start, after a restart, or while running, when another process has stored a newer
-    /// one. A token is taken over if it was issued later than the one that is held and is not for another user, and unless
+    /// one. Of a snapshot of another owner nothing is taken over but the limits of the network address, and an
+    /// [event](EventKind::SnapshotNotUsed) says so. A token is taken over if it was issued later than the one that is held and is not for another user, and unless
     /// a code waits to be exchanged, which is newer than any; so is a refresh token. Lock-outs always are, and so is what
     /// was sent in the hour before.
     ///
@@ -22,13 +39,29 @@ impl Session {
     pub fn adopt(&mut self, now: Timestamp, stored: StoredSession, budget: &mut RateBudget) {
         let now = self.advance(now);
         self.silence.see(now, budget);
-        let content = *stored.read_at(now).0;
+        let mut content = *stored.read_at(now).0;
+        learn_limits(now, &mut content, budget);
+        if self.is_not_used(now, &content) {
+            return;
+        }
         if let (Some(offset), false) = (content.clock_offset, self.clock.is_known()) {
             self.clock = ServerClock::with_hint(offset);
         }
         let had_token = self.generation > 0;
-        self.take_over(now, content, budget);
+        self.take_over(now, content);
         self.confirm_first(now, had_token);
+    }
+
+    /// Whether a snapshot is another owner's, which is told.
+    pub(super) fn is_not_used(&mut self, now: Timestamp, content: &Content) -> bool {
+        let known = self.held.as_ref().map(|held| &held.grant).or(self.waiting()).and_then(|grant| grant.user_id);
+        let is_other_user = known.zip(content.user_id).is_some_and(|(known, stored)| known != stored);
+        let mismatch = self.owner().mismatch(content.owner.as_ref());
+        let mismatch = mismatch.or(is_other_user.then_some(OwnerMismatch::UserId));
+        if let Some(mismatch) = mismatch {
+            self.tell(now, EventKind::SnapshotNotUsed { mismatch });
+        }
+        mismatch.is_some()
     }
 
     /// A first token that is from a snapshot, before anything was sent: one renewal confirms it.
@@ -39,28 +72,13 @@ impl Session {
         }
     }
 
-    pub(super) fn take_over(&mut self, now: Timestamp, mut content: Content, budget: &mut RateBudget) {
-        content.limit_waits(now);
+    pub(super) fn take_over(&mut self, now: Timestamp, mut content: Content) {
         let history = core::mem::take(&mut content.history);
-        if let Some(gate) = content.locked.and_then(|gate| gate.left_at(now)) {
-            budget.learn_lock(gate);
-        }
-        for (operation, gate) in &content.closed {
-            if let Some(gate) = gate.left_at(now) {
-                budget.learn_closing(*operation, gate);
-            }
-        }
         self.log_ins.worked_before |= content.worked_before;
         self.password_expires_at = self.password_expires_at.or(content.password_expires_at);
         self.refreshes.learn(now, core::mem::take(&mut content.refused));
-        let History { log_ins, sent, pause, verified_at, lost_issued_at, log_in_name, followed_host, .. } = history;
-        if self.is_for_another_user(&content, log_in_name.as_deref()) {
-            return;
-        }
+        let History { log_ins, pause, verified_at, lost_issued_at, followed_host, .. } = history;
         self.log_ins.learn(now, log_ins);
-        for (operation, sent) in sent {
-            budget.learn(now, operation.into(), sent);
-        }
         self.doubt.learn(verified_at);
         self.followed.learn(now, &followed_host, self.newest_issue().is_none());
         // One that has been exchanged has brought what waits to be stored.
@@ -99,16 +117,6 @@ impl Session {
         if is_lost && lost_issued_at >= self.newest_issue() {
             self.learn_of_loss(now);
         }
-    }
-
-    fn is_for_another_user(&self, content: &Content, log_in_name: Option<&str>) -> bool {
-        if let (Identity::User(credentials), Some(name)) = (&self.identity, log_in_name)
-            && credentials.name() != name
-        {
-            return true;
-        }
-        let known = self.held.as_ref().map(|held| &held.grant).or(self.waiting()).and_then(|grant| grant.user_id);
-        known.zip(content.user_id).is_some_and(|(known, stored)| known != stored)
     }
 
     /// When the newest token was issued that is held, or waits to be stored.

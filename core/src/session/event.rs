@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use crate::budget::Operation;
 use crate::endpoint::{HibpHint, UserStatus};
 use crate::error::{BuildError, Error, Failure, answered_text};
+use crate::stored_session::OwnerMismatch;
 
 /// Something that has happened to a session.
 #[derive(Debug, Clone)]
@@ -44,6 +45,12 @@ pub enum EventKind {
     Adopted {
         /// The token's expiry, in server time.
         expires_at: Timestamp,
+    },
+    /// A snapshot is another owner's: of its tokens, of what it knows of the credentials, and of its reminders nothing is
+    /// taken over. The limits of the network address in it are kept.
+    SnapshotNotUsed {
+        /// What is another.
+        mismatch: OwnerMismatch,
     },
     /// An exchange failed; another try follows by itself.
     Failed {
@@ -222,6 +229,7 @@ impl fmt::Display for EventKind {
             Self::Renewed { expires_at } => write!(f, "renewed, good until {expires_at:.0}"),
             Self::Refreshed { expires_at } => write!(f, "refreshed, good until {expires_at:.0}"),
             Self::Adopted { expires_at } => write!(f, "adopted a token, good until {expires_at:.0}"),
+            Self::SnapshotNotUsed { mismatch } => write!(f, "a snapshot of another owner is not used: {mismatch}"),
             Self::Failed { operation, trouble, retry_at } => {
                 write!(f, "{operation} failed: {trouble}; next try at {retry_at:.0}")
             }

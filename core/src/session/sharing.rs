@@ -10,6 +10,7 @@ use core::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::adoption::learn_limits;
 use super::snapshot::issued_at;
 use super::{EventKind, ExchangeId, Session, State, StopReason};
 use crate::budget::{Operation, RateBudget};
@@ -161,10 +162,14 @@ impl Session {
             sharing.announcement = Announcement::default();
             is_own_late = written_at.is_some() && written_at == sharing.stored_late;
         }
-        let content = match age {
+        let mut content = match age {
             Some(age) => *stored.seen_at(now, age).0,
             None => *stored.read_at(now).0,
         };
+        learn_limits(now, &mut content, budget);
+        if self.is_not_used(now, &content) {
+            return;
+        }
         // Whoever has led last has asked the server last. What was long on its way is older than the record.
         if let Some(offset) = content.clock_offset.filter(|_| !is_own_late) {
             let known = self.clock.is_known().then(|| self.clock.offset());
@@ -176,7 +181,7 @@ impl Session {
             content.history;
         let presented = content.refresh.clone();
         let had_token = self.generation > 0;
-        self.take_over(now, content, budget);
+        self.take_over(now, content);
         // Of one that was stored just now, whoever has stored it knows.
         if age.is_none_or(|age| age > FRESH) {
             self.confirm_first(now, had_token);

@@ -2,14 +2,16 @@
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::string::ToString;
 
 use jiff::Timestamp;
 
 use super::{Identity, Session, State};
 use crate::budget::{Operation, RateBudget};
 use crate::clock::moved;
+use crate::environment::Purpose;
 use crate::grant::Grant;
-use crate::stored_session::{Content, History, StoredGrant, StoredSession};
+use crate::stored_session::{Content, History, Owner, StoredGrant, StoredSession};
 
 /// The operations whose hour is remembered in a snapshot: those that fail are few. The others are far from their limits,
 /// or those of one session alone.
@@ -25,6 +27,7 @@ impl Session {
         let grant = waiting.or(held);
         let gates = self.silence.closed_at(now.max(self.now), budget);
         StoredSession(Box::new(Content {
+            owner: Some(self.owner()),
             grant: grant.map(StoredGrant::of),
             refresh: waiting.and_then(|grant| grant.refresh.clone()).or_else(|| self.refresh.clone()),
             user_id: waiting.or(self.held.as_ref().map(|held| &held.grant)).and_then(|grant| grant.user_id),
@@ -41,6 +44,18 @@ impl Session {
             password_expires_at: self.password_expires_at,
             history: self.history(now, budget),
         }))
+    }
+
+    /// Whose the session is: derived from its settings, so that nothing else can say otherwise.
+    pub(super) fn owner(&self) -> Owner {
+        let login = self.home.base_url(Purpose::Login).map(ToString::to_string).unwrap_or_default();
+        match &self.identity {
+            Identity::User(credentials) => Owner { login, user: Some(credentials.name().into()), ..Owner::default() },
+            Identity::App(app) => {
+                let key = self.user_key.as_deref().map(Into::into);
+                Owner { login, app: Some(app.client_id().into()), key, ..Owner::default() }
+            }
+        }
     }
 
     fn history(&self, now: Timestamp, budget: &RateBudget) -> History {
@@ -69,10 +84,6 @@ impl Session {
             refused_once: self.refreshes.is_refused_once(),
             refresh_outcome_unknown: self.refreshes.outcome_unknown,
             announced: sharing.and_then(|sharing| sharing.announcement.operation()).map(Operation::into),
-            log_in_name: match &self.identity {
-                Identity::User(credentials) if sharing.is_some() => Some(credentials.name().into()),
-                _ => None,
-            },
             lost_issued_at: sharing.and_then(|sharing| sharing.lost).max(lost),
         }
     }

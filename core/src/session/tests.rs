@@ -261,6 +261,13 @@ impl World {
     }
 }
 
+/// A snapshot as of an app whose answers bring no refresh token.
+fn without_refresh_token(stored: &StoredSession) -> StoredSession {
+    let mut value = serde_json::to_value(stored).unwrap();
+    value.as_object_mut().unwrap().remove("refresh");
+    serde_json::from_value(value).unwrap()
+}
+
 /// An event in few words; times are minutes since the start, as in the trace.
 fn brief(event: &EventKind) -> String {
     let minute = |at: &Timestamp| format!("{:.3}", at.duration_since(start()).as_secs_f64() / 60.0);

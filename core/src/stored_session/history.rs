@@ -4,7 +4,6 @@
 //! Times are those of the clock of whoever wrote it, but for one.
 
 use alloc::collections::{BTreeMap, VecDeque};
-use alloc::string::String;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -41,9 +40,6 @@ pub(crate) struct History {
     /// What was about to be sent.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) announced: Option<OperationForm>,
-    /// The name that the user logs in by.
-    #[serde(skip_serializing_if = "is_default")]
-    pub(crate) log_in_name: Option<String>,
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) followed_host: FollowedHost,
     /// When the newest token was issued that the server has said to be dead, in server time.

@@ -19,6 +19,11 @@ const HISTORY: &str = r#"{
 
 fn full() -> StoredSession {
     StoredSession(Box::new(Content {
+        owner: Some(Owner {
+            login: "https://demo.tradovateapi.com/v1".into(),
+            user: Some("trader".into()),
+            ..Owner::default()
+        }),
         grant: Some(StoredGrant {
             access_token: AccessToken::parse("canary-access").unwrap(),
             issued_at: at("2026-11-24T14:00:00Z"),
@@ -64,6 +69,10 @@ fn its_form_is_this() {
     insta::assert_snapshot!(json(&full()), @r#"
     {
       "version": 1,
+      "owner": {
+        "login": "https://demo.tradovateapi.com/v1",
+        "user": "trader"
+      },
       "access": {
         "token": "canary-access",
         "issuedAt": "2026-11-24T14:00:00Z",

@@ -190,7 +190,8 @@ fn programs_that_crash_again_and_again_confirm_the_token_once_in_a_quarter_of_an
 
 #[test]
 fn a_consent_is_not_lost_because_of_a_clock_that_is_days_ahead() {
-    let text = r#"{"version":1,"refresh":{"token":"rt","expiresAt":"2026-11-25T16:00:00Z","issuedAt":"2026-11-24T14:00:00Z"}}"#;
+    let text = r#"{"version":1,"owner":{"login":"https://live.tradovateapi.com/v1","app":"app"},
+        "refresh":{"token":"rt","expiresAt":"2026-11-25T16:00:00Z","issuedAt":"2026-11-24T14:00:00Z"}}"#;
     let mut driver = Driver::new(Session::of_app(Environment::live(), OAuthApp::new("app"), 1));
     driver.now = minute(60 * 24 * 3);
     driver.adopt(stored(text));

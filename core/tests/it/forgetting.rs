@@ -86,8 +86,8 @@ fn the_events_of_a_removed_session_are_gone() {
     assert!(set.next_event().is_none());
 }
 
-const REFUSED: &str =
-    r#"{"version":1,"refusedRefreshTokens":{"0a":"2026-11-24T15:00:00Z","0b":"2026-11-24T16:00:00Z"}}"#;
+const REFUSED: &str = r#"{"version":1,"owner":{"login":"https://live.tradovateapi.com/v1","app":"app"},
+        "refusedRefreshTokens":{"0a":"2026-11-24T15:00:00Z","0b":"2026-11-24T16:00:00Z"}}"#;
 
 #[test]
 fn the_fingerprint_of_a_refused_refresh_token_is_forgotten_when_it_may_be_presented_again() {

@@ -13,6 +13,7 @@ use tradovate_auth_core::{
 
 mod app_faults;
 mod market_data;
+mod owners;
 mod refusal_beside_token;
 mod unknown_logins;
 mod wrong_hosts;

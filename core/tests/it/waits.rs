@@ -81,7 +81,7 @@ fn a_fault_is_waited_out_for_a_day_at_most() {
 fn a_snapshot_with_absurd_times_keeps_nobody_silent_for_more_than_a_day() {
     let mut driver = Driver::new(user(1));
     driver.adopt(stored(
-        r#"{"version":1,
+        r#"{"version":1,"owner":{"login":"https://demo.tradovateapi.com/v1","user":"trader"},
             "postponed":{"operation":"accesstokenrequest","ticket":"t","until":"9000-01-01T00:00:00Z"},
             "history":{"writtenAt":"2026-11-24T14:00:00Z","pause":{"faults":3,"until":"9000-01-01T00:00:00Z"}}}"#,
     ));

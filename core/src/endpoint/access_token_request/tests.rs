@@ -185,7 +185,7 @@ fn the_fixture_of_2026_is_read_whole() {
     assert_eq!((login.user_id, login.name.as_deref()), (Some(15460), Some("synthetic-user")));
     assert_eq!((login.has_live, login.has_sim_plus, login.show_kids), (Some(true), Some(false), Some(false)));
     assert_eq!((login.hibp_hint, login.org_name), (None, None));
-    let hosts: alloc::vec::Vec<_> = login.api_hosts.iter().map(|(key, _)| key).collect();
+    let hosts: Vec<_> = login.api_hosts.iter().map(|(key, _)| key).collect();
     assert_eq!(hosts.len(), 10);
     assert_eq!(login.api_hosts.get("reportingDemo"), Some("rpt-demo.tradovateapi.com"));
     assert!(login.api_hosts.refused().is_empty());

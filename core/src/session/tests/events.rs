@@ -4,7 +4,7 @@ use crate::endpoint::{HibpHint, UserStatus};
 #[test]
 fn every_event_says_what_has_happened() {
     let at = later(start(), minutes(60));
-    let error = || Error::Contradiction(crate::error::Contradiction::OtherUser);
+    let error = || Error::Contradiction(Contradiction::OtherUser);
     let events = [
         EventKind::LoggedIn { expires_at: at },
         EventKind::Renewed { expires_at: at },

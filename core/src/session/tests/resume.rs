@@ -184,9 +184,9 @@ fn hosts_and_clock_survive_a_restart() {
 
 #[test]
 fn a_snapshot_without_a_refresh_token_takes_none_away() {
-    let mut other = World::user([token_to("newer", 200)]);
+    let mut other = World::app([refreshed("newer", "rt-x")]);
     other.now = later(start(), minutes(1));
-    let newer = other.run(minutes(2)).snapshot();
+    let newer = without_refresh_token(&other.run(minutes(2)).snapshot());
     let mut world = World::app([refreshed("at-1", "rt-1")]);
     world.run(minutes(2));
     world.session.adopt(world.now, newer, &mut world.budget);
