@@ -159,6 +159,8 @@ pub struct Session {
     reminded_within_days: Option<i64>,
     /// There is something to store besides a grant: a lock-out, a ticket, a refusal.
     unsaved: bool,
+    /// Why it stops once that is stored.
+    stops_with: Option<Box<StopReason>>,
     events: VecDeque<Event>,
 }
 
@@ -279,6 +281,7 @@ impl Session {
             password_expires_at: None,
             reminded_within_days: None,
             unsaved: false,
+            stops_with: None,
             events: VecDeque::new(),
         }
     }
@@ -313,6 +316,45 @@ impl Session {
     #[must_use]
     pub fn with_user_key(mut self, key: impl Into<String>) -> Self {
         self.user_key = Some(key.into().into_boxed_str());
+        self
+    }
+
+    /// The same session with another try for credentials that were refused: refusals from before that a snapshot remembers
+    /// don't count. Ask for it once you have corrected what was wrong, and not at each start: five failed logins an hour
+    /// close the network address.
+    ///
+    /// A snapshot remembers that the server has refused the credentials, and nothing of the credentials themselves, since a
+    /// hash would help to guess the password. So a program that is started again with the same snapshot stops with
+    /// [`StopReason::RefusedBefore`], also if the password has been corrected meanwhile. Another login name or login host is
+    /// another owner, whom the refusal doesn't concern; [`replace_credentials`](Self::replace_credentials) is another try too.
+    /// A program that stores no snapshot remembers nothing, and tries its credentials at each start.
+    ///
+    /// ```
+    /// use jiff::Timestamp;
+    /// use tradovate_auth_core::{Action, Credentials, Environment, RateBudget, Session, StopReason};
+    ///
+    /// let now: Timestamp = "2026-11-24T14:20:30Z".parse()?;
+    /// let mut budget = RateBudget::default();
+    /// let session = |password: &str| Session::new(Environment::demo(), Credentials::new("trader", password), 7);
+    ///
+    /// let mut first = session("mistyped");
+    /// let Action::Send { id, .. } = first.poll(now, &mut budget) else { panic!() };
+    /// let answer = http::Response::new(r#"{"errorText":"Incorrect username or password."}"#);
+    /// first.receive(now, id, answer, &mut budget);
+    /// let snapshot = first.snapshot(now, &budget);
+    ///
+    /// let mut second = session("mistyped");
+    /// second.adopt(now, snapshot.clone(), &mut budget);
+    /// assert!(matches!(second.poll(now, &mut budget), Action::Stopped(StopReason::RefusedBefore { .. })));
+    ///
+    /// let mut third = session("corrected").with_another_try();
+    /// third.adopt(now, snapshot, &mut budget);
+    /// assert!(matches!(third.poll(now, &mut budget), Action::Send { .. }));
+    /// # Ok::<(), jiff::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_another_try(mut self) -> Self {
+        self.log_ins.begin_anew();
         self
     }
 
@@ -525,6 +567,7 @@ impl Session {
     }
 
     fn stop(&mut self, now: Timestamp, reason: StopReason) {
+        self.stops_with = None;
         self.tell(now, EventKind::Stopped(reason.clone()));
         self.state = State::Stopped(reason);
     }

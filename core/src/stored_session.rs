@@ -107,7 +107,8 @@ impl StoredSession {
     pub fn keep_for(&self) -> Option<Duration> {
         let content = &self.0;
         let written_at = content.history.written_at?;
-        if content.refresh.as_ref().is_some_and(|refresh| refresh.expires_at.is_none()) {
+        let refresh_never_ends = content.refresh.as_ref().is_some_and(|refresh| refresh.expires_at.is_none());
+        if refresh_never_ends || content.history.log_ins.is_to_be_kept() {
             return None;
         }
         let ends = [

@@ -180,6 +180,14 @@ fn server_text(error: &Error) -> String {
     }
 }
 
+fn refused_before_text(at: Timestamp, text: &str) -> String {
+    let said = if text.is_empty() { String::new() } else { [" with \"", text, "\""].concat() };
+    alloc::format!(
+        "the server refused these credentials at {at:.0}{said}, so they are not tried again by themselves: correct them, and \
+         ask for another try"
+    )
+}
+
 fn failure_text(failure: Failure) -> &'static str {
     match failure {
         Failure::NotSent => "the request could not be sent",
@@ -199,6 +207,15 @@ pub enum StopReason {
     /// refused because of the app: correct its settings then, and start again with the same snapshot.
     #[error(transparent)]
     Refused(Error),
+    /// The server has refused the credentials before this start, by what is stored, so they are not tried again. Correct them
+    /// and ask for another try: see [`Session::with_another_try`](crate::Session::with_another_try).
+    #[error("{}", refused_before_text(*at, text))]
+    RefusedBefore {
+        /// When it refused them.
+        at: Timestamp,
+        /// What it said then, as one bounded, printable line.
+        text: String,
+    },
     /// A request can't be built.
     #[error(transparent)]
     Unbuildable(BuildError),

@@ -114,7 +114,6 @@ impl Session {
         let spread = self.jitter.up_to(lead.checked_div(10).unwrap_or_default());
         let margin = self.policy.margin().min(life.checked_div(10).unwrap_or_default());
         self.generation = self.generation.saturating_add(1);
-        self.log_ins.are_known = true;
         self.doubt.settle();
         // A request that holds an older token.
         self.redirected = None;

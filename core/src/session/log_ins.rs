@@ -2,6 +2,7 @@
 //! refused credentials again.
 
 use alloc::collections::VecDeque;
+use alloc::string::String;
 use core::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -30,6 +31,20 @@ const TWO_AT_MOST: Duration = Duration::from_secs(15 * 60);
 /// Two times that differ by less may be of the same login.
 const SAME: Duration = Duration::from_secs(5);
 
+/// Credentials that the server has refused. Nothing of them is kept, not even a hash, which would help to guess the password:
+/// that they have changed is for the owner to say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Refused {
+    pub(super) at: Timestamp,
+    /// The one further try of credentials that worked before; without it, they are not tried again.
+    #[serde(default, skip_serializing_if = "is_default")]
+    retry_at: Option<Timestamp>,
+    /// What the server said, as far as it may be shown.
+    #[serde(default)]
+    pub(super) text: String,
+}
+
 /// A login of unknown outcome. It may have opened a session, and three sessions close the trader's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Unknown {
@@ -44,15 +59,15 @@ pub(crate) struct LogIns {
     /// Whether the credentials have ever brought a token.
     #[serde(skip)]
     pub(super) worked_before: bool,
-    /// Whether this process has tried its credentials, or seen them work. Whoever starts a program, or replaces its
-    /// credentials, may have mended what others saw refused.
+    /// The last refusal, if no login has succeeded since.
+    #[serde(skip_serializing_if = "is_default")]
+    refused: Option<Refused>,
+    /// Refusals up to this moment no longer count: a login has succeeded, or the owner has asked for another try.
+    #[serde(skip_serializing_if = "is_default")]
+    refusals_count_from: Option<Timestamp>,
+    /// The owner has asked for another try, and the time is not known yet.
     #[serde(skip)]
-    pub(super) are_known: bool,
-    #[serde(skip_serializing_if = "is_default")]
-    refused_since: bool,
-    /// The one further try after a refusal.
-    #[serde(skip_serializing_if = "is_default")]
-    retry_at: Option<Timestamp>,
+    begins_anew: bool,
     /// After a kick.
     #[serde(skip_serializing_if = "is_default")]
     not_before: Option<Timestamp>,
@@ -72,7 +87,8 @@ impl LogIns {
     pub(super) fn earliest(&self, now: Timestamp) -> Timestamp {
         let crowded = self.counted.len().checked_sub(PER_HOUR).and_then(|index| self.counted.get(index));
         let after_unknown = self.unknown.back().map(|unknown| unknown.until);
-        [self.retry_at, self.not_before, crowded.map(|counted| later(*counted, ONE_HOUR)), after_unknown, self.third()]
+        let retry_at = self.refused.as_ref().and_then(|refused| refused.retry_at);
+        [retry_at, self.not_before, crowded.map(|counted| later(*counted, ONE_HOUR)), after_unknown, self.third()]
             .into_iter()
             .flatten()
             .fold(now, Timestamp::max)
@@ -87,7 +103,18 @@ impl LogIns {
 
     /// Whether the next login is the one further try after a refusal.
     pub(super) fn is_second_try(&self) -> bool {
-        self.refused_since
+        self.refused.as_ref().is_some_and(|refused| refused.retry_at.is_some())
+    }
+
+    /// The refusal after which the credentials are not tried again by themselves.
+    pub(super) fn given_up(&self) -> Option<&Refused> {
+        self.refused.as_ref().filter(|refused| refused.retry_at.is_none())
+    }
+
+    /// The owner asks for another try, whatever was refused before.
+    pub(super) fn begin_anew(&mut self) {
+        self.refused = None;
+        self.begins_anew = true;
     }
 
     /// The earliest moment at which a lost session may be replaced.
@@ -98,13 +125,10 @@ impl LogIns {
     /// Nothing is known of other credentials; sessions that were opened and lost are the user's.
     pub(super) fn replace_credentials(&mut self) {
         self.worked_before = false;
-        self.refused_since = false;
-        self.retry_at = None;
-        self.are_known = false;
+        self.begin_anew();
     }
 
-    /// Takes over what another session of the user knows. That its credentials were refused keeps these from being tried
-    /// where they are the same as far as is known.
+    /// Takes over what another session of the user knows, or what this one knew before a restart.
     pub(super) fn learn(&mut self, now: Timestamp, other: Self) {
         self.learn_unknown(now, other.unknown);
         self.not_before = self.not_before.max(other.not_before);
@@ -114,10 +138,23 @@ impl LogIns {
         }
         merge(&mut self.counted, other.counted);
         self.keep_newest();
-        if self.are_known {
-            self.refused_since |= other.refused_since;
-            self.retry_at = self.retry_at.max(other.retry_at);
+        self.learn_refusal(now, other.refused, other.refusals_count_from);
+    }
+
+    /// Of two refusals the later one counts, unless a later success or the owner has overridden it.
+    fn learn_refusal(&mut self, now: Timestamp, refused: Option<Refused>, count_from: Option<Timestamp>) {
+        if core::mem::take(&mut self.begins_anew) {
+            self.refusals_count_from = Some(now);
         }
+        self.refusals_count_from = self.refusals_count_from.max(count_from.map(|from| from.min(now)));
+        if let Some(mut refused) = refused {
+            refused.at = refused.at.min(now);
+            refused.retry_at = refused.retry_at.map(|retry_at| retry_at.min(later(now, ONE_HOUR)));
+            if self.refused.as_ref().is_none_or(|own| own.at < refused.at) {
+                self.refused = Some(refused);
+            }
+        }
+        self.refused.take_if(|refused| Some(refused.at) <= self.refusals_count_from);
     }
 
     /// A clock that was ahead must not make a pause longer than it can be.
@@ -136,8 +173,9 @@ impl LogIns {
 
     /// The next login waits until `longest` at most.
     pub(crate) fn wait_until_at_most(&mut self, longest: Timestamp) {
+        let retry_at = self.refused.as_mut().and_then(|refused| refused.retry_at.as_mut());
         let unknown = self.unknown.iter_mut().map(|unknown| &mut unknown.until);
-        for until in self.retry_at.iter_mut().chain(&mut self.not_before).chain(unknown) {
+        for until in retry_at.into_iter().chain(&mut self.not_before).chain(unknown) {
             *until = longest.min(*until);
         }
     }
@@ -147,7 +185,12 @@ impl LogIns {
         for unknown in &mut self.unknown {
             *unknown = Unknown { sent: moved(unknown.sent, by), until: moved(unknown.until, by) };
         }
-        for moment in [&mut self.retry_at, &mut self.not_before, &mut self.last_loss].into_iter().flatten() {
+        if let Some(refused) = &mut self.refused {
+            refused.at = moved(refused.at, by);
+            refused.retry_at = refused.retry_at.map(|retry_at| moved(retry_at, by));
+        }
+        let moments = [&mut self.refusals_count_from, &mut self.not_before, &mut self.last_loss];
+        for moment in moments.into_iter().flatten() {
             *moment = moved(*moment, by);
         }
         self.counted.iter_mut().for_each(|moment| *moment = moved(*moment, by));
@@ -158,7 +201,13 @@ impl LogIns {
         let counted = self.counted.back().map(|counted| later(*counted, ONE_HOUR));
         let loss = self.last_loss.map(|loss| later(loss, FORGOTTEN));
         let unknown = self.unknown.back().map(|unknown| unknown.until.max(later(unknown.sent, FORGOTTEN)));
-        self.retry_at.max(self.not_before).max(counted).max(loss).max(unknown)
+        let retry_at = self.refused.as_ref().and_then(|refused| refused.retry_at);
+        retry_at.max(self.not_before).max(counted).max(loss).max(unknown)
+    }
+
+    /// Whether it remembers a refusal that counts until the owner says otherwise.
+    pub(crate) fn is_to_be_kept(&self) -> bool {
+        self.given_up().is_some()
     }
 
     /// A login that opened a session, or may have.
@@ -207,8 +256,9 @@ impl LogIns {
     pub(super) fn succeeded(&mut self, now: Timestamp) {
         self.outcome_known(now);
         self.worked_before = true;
-        self.refused_since = false;
-        self.are_known = true;
+        self.refused = None;
+        self.refusals_count_from = Some(now);
+        self.begins_anew = false;
     }
 
     /// There may have been a login elsewhere.
@@ -217,18 +267,19 @@ impl LogIns {
         self.keep_newest();
     }
 
-    /// A refusal: the time of the one further try where the credentials have worked before, nothing where they are to
-    /// be left alone.
-    pub(super) fn refused(&mut self, now: Timestamp) -> Option<Timestamp> {
+    /// A refusal: the time of the one further try if the credentials have worked before, nothing if they are not tried
+    /// again. It is remembered if the server has refused the credentials, which is if it has a `text`.
+    pub(super) fn refused(&mut self, now: Timestamp, text: Option<&str>) -> Option<Timestamp> {
         self.outcome_known(now);
-        self.are_known = true;
-        if !self.worked_before || self.refused_since {
-            return None;
-        }
-        self.refused_since = true;
-        let retry_at = later(now, ONE_HOUR);
-        self.retry_at = Some(retry_at);
-        Some(retry_at)
+        self.begins_anew = false;
+        let is_first = self.refused.is_none();
+        let retry_at = (self.worked_before && is_first).then(|| later(now, ONE_HOUR));
+        let is_remembered = retry_at.is_some() || text.is_some();
+        let text = text.unwrap_or_default().into();
+        // Later than what it must outlive.
+        let at = self.refusals_count_from.map_or(now, |from| now.max(later(from, Duration::from_nanos(1))));
+        self.refused = is_remembered.then_some(Refused { at, retry_at, text });
+        retry_at
     }
 
     /// The server has ended the session before its time. The first loss may be answered by a login; after the next one
@@ -288,18 +339,18 @@ mod tests {
 
     #[test]
     fn refused_credentials_that_never_worked_are_left_alone() {
-        assert_eq!(LogIns::default().refused(at(0)), None);
+        assert_eq!(LogIns::default().refused(at(0), Some("no")), None);
     }
 
     #[test]
     fn refused_credentials_that_worked_are_tried_once_more_after_an_hour() {
         let mut log_ins = LogIns::default();
         log_ins.succeeded(at(0));
-        assert_eq!(log_ins.refused(at(90)), Some(at(150)));
+        assert_eq!(log_ins.refused(at(90), Some("no")), Some(at(150)));
         assert_eq!(log_ins.earliest(at(100)), at(150));
-        assert_eq!(log_ins.refused(at(150)), None);
+        assert_eq!(log_ins.refused(at(150), Some("no")), None);
         log_ins.succeeded(at(0));
-        assert_eq!(log_ins.refused(at(300)), Some(at(360)));
+        assert_eq!(log_ins.refused(at(300), Some("no")), Some(at(360)));
     }
 
     #[test]
@@ -326,10 +377,10 @@ mod tests {
         let mut log_ins = LogIns::default();
         (0..3).for_each(|minute| log_ins.count(at(minute)));
         log_ins.succeeded(at(0));
-        assert_eq!(log_ins.refused(at(5)), Some(at(65)));
+        assert_eq!(log_ins.refused(at(5), Some("no")), Some(at(65)));
         log_ins.replace_credentials();
         assert_eq!(log_ins.earliest(at(6)), at(60));
-        assert_eq!(log_ins.refused(at(60)), None);
+        assert_eq!(log_ins.refused(at(60), Some("no")), None);
     }
 
     #[test]

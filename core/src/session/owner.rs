@@ -9,7 +9,7 @@ use crate::credentials::Credentials;
 use crate::endpoint::AccessTokenResponse;
 
 impl Session {
-    /// Takes other credentials: a session that has stopped because of the old ones goes on. Those of another user end
+    /// Takes other credentials, or the same ones for another try: a session that has stopped because of a refusal goes on. Those of another user end
     /// the session of the one before.
     pub fn replace_credentials(&mut self, credentials: Credentials) {
         let is_same_user = matches!(&self.identity, Identity::User(before) if before.name() == credentials.name());
@@ -19,6 +19,7 @@ impl Session {
         } else {
             self.drop_tokens();
             self.log_ins = LogIns::default();
+            self.log_ins.begin_anew();
         }
         self.identity = Identity::User(credentials);
         self.ticket = None;
@@ -72,6 +73,7 @@ impl Session {
     }
 
     pub(super) fn resume_work(&mut self) {
+        self.stops_with = None;
         self.pause = Pause::default();
         if matches!(self.state, State::Stopped(_)) {
             self.state = State::Resting;

@@ -46,6 +46,9 @@ pub(crate) struct TokenLife {
 
 impl Session {
     pub(super) fn plan(&self, now: Timestamp, budget: &RateBudget) -> Step {
+        if let Some(reason) = self.stops_with.as_deref() {
+            return Step::Stop(reason.clone());
+        }
         let (operation, wanted) = match self.next_request(now) {
             Ok((operation, due)) => (operation, self.held_back(now, operation).max(due)),
             Err(reason) => return Step::Stop(reason),
@@ -115,7 +118,10 @@ impl Session {
         let due = |held: &Held| self.clock.local_time(held.renew_at);
         match (&self.identity, renewable) {
             (Identity::User(_), Some(held)) => Ok((Operation::Renew, due(held))),
-            (Identity::User(_), None) => Ok((Operation::LogIn, now)),
+            (Identity::User(_), None) => match self.log_ins.given_up() {
+                Some(refused) => Err(StopReason::RefusedBefore { at: refused.at, text: refused.text.clone() }),
+                None => Ok((Operation::LogIn, now)),
+            },
             (Identity::App(_), renewable) => match (renewable, self.presentable_at(now)) {
                 (Some(held), _) if self.app_refused.is_some() => Ok((Operation::Renew, due(held))),
                 (None, _) if self.app_refused.is_some() => Err(self.app_refusal()),

@@ -123,9 +123,33 @@ impl Session {
         self.log_ins.uncount(exchange.sent);
         self.ticket = None;
         self.note();
-        match self.log_ins.refused(now) {
-            Some(retry_at) if !is_malformed(&error) => self.tell(now, EventKind::Refused { error, retry_at }),
-            _ => self.stop(now, StopReason::Refused(error)),
+        if is_malformed(&error) {
+            return self.stop(now, StopReason::Refused(error));
+        }
+        let text = match &error {
+            Error::Refused(refusal) => Some(refusal.text.as_str()),
+            Error::WrongEnvironment { text } => Some(text.as_str()),
+            _ => None,
+        };
+        let is_remembered = text.is_some();
+        match self.log_ins.refused(now, text) {
+            Some(retry_at) => {
+                self.unsaved = true;
+                self.tell(now, EventKind::Refused { error, retry_at });
+            }
+            None if is_remembered => self.stop_stored(now, StopReason::Refused(error)),
+            None => self.stop(now, StopReason::Refused(error)),
+        }
+    }
+
+    /// Stops once that is stored, so that the next start knows of it. With a shared store, the driver asks for the
+    /// [last snapshot](Self::last_word).
+    fn stop_stored(&mut self, now: Timestamp, reason: StopReason) {
+        self.unsaved = true;
+        if self.has_store && self.sharing.is_none() {
+            self.stops_with = Some(Box::new(reason));
+        } else {
+            self.stop(now, reason);
         }
     }
 

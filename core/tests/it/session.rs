@@ -15,6 +15,7 @@ mod app_faults;
 mod market_data;
 mod owners;
 mod refusal_beside_token;
+mod refused_credentials;
 mod unknown_logins;
 mod wrong_hosts;
 
@@ -215,6 +216,12 @@ impl Program {
     /// The text of the token that is handed out.
     pub(crate) fn token(&self) -> Option<String> {
         self.held().map(|token| token.access_token.expose().into())
+    }
+
+    /// Why it has stopped after one poll.
+    pub(crate) fn after_a_poll(mut self) -> Option<StopReason> {
+        let _ = self.session.poll(self.now, &mut self.budget);
+        self.session.stop_reason().cloned()
     }
 
     pub(crate) fn stop_reason(&self) -> Option<&StopReason> {

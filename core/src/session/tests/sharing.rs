@@ -238,7 +238,7 @@ fn a_refusal_is_told_to_the_others_once() {
 }
 
 #[test]
-fn credentials_that_others_saw_refused_are_tried_by_a_program_that_has_just_started() {
+fn credentials_that_others_saw_refused_are_left_alone_unless_the_owner_asks_for_another_try() {
     let mut leader = member(World::user([token_to("one", 80), status(401, DEAD), ok(BAD_PASSWORD)]));
     leader.run(minutes(1));
     let mut running = in_step(member(World::user([])), 1, &leader);
@@ -248,7 +248,11 @@ fn credentials_that_others_saw_refused_are_tried_by_a_program_that_has_just_star
     synchronize(&mut running, &leader);
     assert_eq!(pending(&mut running), None, "{}", running.trace());
     let mut fresh = in_step(member(World::user([])), 2, &leader);
-    assert_eq!(pending(&mut fresh), Some(Pending::Send(Operation::LogIn)));
+    assert_eq!(pending(&mut fresh), None, "{}", fresh.trace());
+    let mut asked = member(World::user([]));
+    asked.session = asked.session.with_another_try();
+    let mut asked = in_step(asked, 2, &leader);
+    assert_eq!(pending(&mut asked), Some(Pending::Send(Operation::LogIn)));
 }
 
 #[test]

@@ -1,0 +1,176 @@
+//! Refused credentials that never worked are not tried again by themselves, at the next start neither.
+
+use tradovate_auth_core::{Error, RefusalKind};
+
+use super::*;
+
+fn refused() -> Answer {
+    ok(WRONG_PASSWORD)
+}
+
+fn trader_with(password: &str) -> Session {
+    Session::new(Environment::demo(), Credentials::new("trader", password), 7)
+}
+
+/// A program whose password was refused.
+fn stopped() -> Program {
+    let mut program = Program::user();
+    assert_eq!(program.run(minutes(1), |_| refused()).len(), 1);
+    assert!(matches!(program.stop_reason(), Some(StopReason::Refused(Error::Refused(_)))));
+    program
+}
+
+#[test]
+fn a_program_that_is_started_in_a_loop_tries_a_wrong_password_once() {
+    let mut program = Program::user();
+    let mut sent = program.run(minutes(1), |_| refused());
+    for _ in 0..100 {
+        program = program.restarted(minutes(10), trader());
+        sent.extend(program.run(seconds(5), |_| refused()));
+    }
+    assert_eq!(sent.len(), 1);
+    match program.stop_reason() {
+        Some(StopReason::RefusedBefore { at, text }) => {
+            assert_eq!((*at, text.as_str()), (start(), "Incorrect username or password."));
+        }
+        other => panic!("{other:?}"),
+    }
+    let said = program.stop_reason().unwrap().to_string();
+    assert!(said.contains("2026-11-24T14:00:00Z") && said.contains("ask for another try"), "{said}");
+}
+
+#[test]
+fn the_owner_can_ask_for_another_try() {
+    let mut program = stopped().restarted(minutes(1), trader_with("corrected").with_another_try());
+    program.run(seconds(1), |_| token("one", 80));
+    assert_eq!(program.token().as_deref(), Some("one"));
+    // The next start needs no such asking, and an old snapshot changes nothing.
+    let old = stopped().snapshot();
+    program.adopt(&old);
+    let mut program = program.restarted(minutes(120), trader_with("corrected"));
+    program.adopt(&old);
+    program.run(seconds(1), |_| token("two", 300));
+    assert_eq!(program.token().as_deref(), Some("two"));
+}
+
+#[test]
+fn another_try_that_is_refused_is_the_last_one_again() {
+    let mut program = stopped().restarted(minutes(1), trader().with_another_try());
+    assert_eq!(program.run(seconds(1), |_| refused()).len(), 1);
+    let mut program = program.restarted(minutes(1), trader());
+    assert_eq!(program.run(minutes(600), |_| refused()).len(), 0);
+}
+
+#[test]
+fn replaced_credentials_are_tried() {
+    let mut program = stopped().restarted(minutes(1), trader());
+    program.run(seconds(1), |_| panic!("nothing is sent"));
+    program.session.replace_credentials(Credentials::new("trader", "corrected"));
+    program.adopt(&stopped().snapshot());
+    program.run(seconds(1), |_| token("one", 80));
+    assert_eq!(program.token().as_deref(), Some("one"));
+}
+
+#[test]
+fn another_user_or_login_host_is_not_concerned() {
+    for session in [
+        Session::new(Environment::demo(), Credentials::new("somebody", "password"), 7),
+        Session::new(Environment::live(), Credentials::new("trader", "password"), 7),
+    ] {
+        let mut program = stopped().restarted(minutes(1), session);
+        program.run(seconds(1), |_| token("one", 80));
+        assert_eq!(program.token().as_deref(), Some("one"));
+    }
+}
+
+#[test]
+fn a_snapshot_of_a_refusal_has_nothing_of_the_password() {
+    let of = |password: &str| {
+        let mut program = Program::new(trader_with(password));
+        program.run(minutes(1), |_| refused());
+        program.snapshot()
+    };
+    assert_eq!(of("password"), of("another password"), "whatever the password is");
+}
+
+#[test]
+fn the_refusal_is_stored_before_the_session_stops() {
+    let mut program = Program::new(trader().with_store());
+    program.run(seconds(1), |_| refused());
+    assert!(matches!(program.stop_reason(), Some(StopReason::Refused(_))));
+    let stored: Value = serde_json::from_str(program.stored.last().unwrap()).unwrap();
+    let mut next = Program::starting_at(start() + minutes(5), trader());
+    next.adopt(&stored);
+    assert_eq!(next.run(minutes(5), |_| refused()).len(), 0);
+    assert!(matches!(next.stop_reason(), Some(StopReason::RefusedBefore { .. })));
+}
+
+#[test]
+fn a_store_that_fails_keeps_no_session_from_stopping() {
+    let mut session = trader().with_store();
+    let mut budget = RateBudget::default();
+    let Action::Send { id, .. } = session.poll(start(), &mut budget) else { panic!() };
+    session.receive(start(), id, Response::new(WRONG_PASSWORD), &mut budget);
+    let Action::Store { id, .. } = session.poll(start(), &mut budget) else { panic!() };
+    session.store_failed(start(), id);
+    assert!(matches!(session.poll(start(), &mut budget), Action::Stopped(StopReason::Refused(_))));
+}
+
+#[test]
+fn credentials_that_worked_are_tried_once_more_after_an_hour_whatever_is_restarted() {
+    let mut program = Program::user();
+    program.run(minutes(1), |_| token("one", 80));
+    program = program.restarted(minutes(100), trader());
+    let mut sent = Vec::new();
+    for _ in 0..40 {
+        sent.extend(program.run(minutes(5), |_| refused()));
+        program = program.restarted(seconds(1), trader());
+    }
+    assert_eq!(sent.len(), 2, "{sent:?}");
+    assert!(sent[1].at >= sent[0].at + minutes(60), "{sent:?}");
+    assert!(matches!(program.restarted(seconds(1), trader()).after_a_poll(), Some(StopReason::RefusedBefore { .. })));
+}
+
+#[test]
+fn a_token_that_is_held_is_used_and_renewed_though_the_credentials_were_refused() {
+    let mut program = stopped();
+    let mut other = Program::starting_at(program.now, trader());
+    other.run(seconds(1), |_| token("one", 80));
+    program.adopt(&other.snapshot());
+    program.run_to(start() + minutes(79), |sent| {
+        assert!(!sent.is_login());
+        token("two", 160)
+    });
+    assert_eq!(program.token().as_deref(), Some("two"));
+}
+
+#[test]
+fn what_is_no_refusal_of_the_credentials_is_tried_at_the_next_start() {
+    for answer in [|| ok(r#"{"mfaRequired":true}"#), || status(404, "not here"), || status(400, "")] {
+        let mut program = Program::user();
+        program.run(minutes(1), |_| answer());
+        assert!(matches!(program.stop_reason(), Some(StopReason::Refused(_))));
+        let mut program = program.restarted(minutes(1), trader());
+        program.run(seconds(1), |_| token("one", 80));
+        assert_eq!(program.token().as_deref(), Some("one"));
+    }
+}
+
+#[test]
+fn each_text_of_a_refusal_is_remembered() {
+    for (answer, kind) in [
+        (ok(r#"{"errorText":"The app is not registered"}"#), RefusalKind::AppNotRegistered),
+        (status(401, ""), RefusalKind::Other),
+        (ok(r#"{"errorText":"Access is denied"}"#), RefusalKind::AccessDenied),
+    ] {
+        let mut answers = vec![answer];
+        let mut program = Program::user();
+        program.run(minutes(1), |_| answers.pop().unwrap());
+        match program.stop_reason() {
+            Some(StopReason::Refused(Error::Refused(refusal))) => assert_eq!(refusal.kind, kind),
+            other => panic!("{other:?}"),
+        }
+        let mut program = program.restarted(minutes(1), trader());
+        assert_eq!(program.run(minutes(600), |_| refused()).len(), 0, "{kind:?}");
+    }
+}
