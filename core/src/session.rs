@@ -21,8 +21,9 @@
 //!           a late refresh, without a store
 //! ```
 //!
-//! Four edges are not drawn. A lock-out, a ticket or a refusal that is worth storing takes *Resting* through *Storing*
-//! and back, whatever the store says. The answer to a request that was given up may come late, in any state, and is
+//! Five edges are not drawn. A lock-out, a ticket, a login of unknown outcome or a refusal that is worth storing takes
+//! *Resting* through *Storing* and back, whatever the store says; refused credentials are stored in this way before the
+//! session stops. What was refused before the start stops it without a request. The answer to a request that was given up may come late, in any state, and is
 //! taken unless it has been superseded. `forget` leads from every state to *Stopped*. With a store that processes share, a
 //! login or a refresh goes from *Resting* through *Storing* before it is sent, so that the others know of it.
 //!

@@ -15,7 +15,7 @@ pub(crate) use consent::{app, consent};
 pub(crate) use gate::Gate;
 pub(crate) use memory_store::MemoryStore;
 pub(crate) use peer::{Peer, response, silent_after};
-pub(crate) use source::{Kind, RUNTIME, Source, await_one, await_that};
+pub(crate) use source::{Builder, Kind, RUNTIME, Source, await_one, await_that};
 pub(crate) use transport::Transport;
 
 /// What the tests log in with. Every secret is a canary.

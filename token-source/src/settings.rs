@@ -76,6 +76,14 @@ pub struct Settings {
     pub timeout: Duration,
     /// What an earlier process has stored.
     pub resume: Option<StoredSession>,
+    /// The caller's own key of the user who has authorized the app: see [`Session::with_user_key`].
+    ///
+    /// [`Session::with_user_key`]: tradovate_auth_core::Session::with_user_key
+    pub user_key: Option<String>,
+    /// Whether credentials that were refused get another try: see [`Session::with_another_try`].
+    ///
+    /// [`Session::with_another_try`]: tradovate_auth_core::Session::with_another_try
+    pub another_try: bool,
     /// Who hears of events.
     pub on_event: Option<Observer>,
     /// What spreads pauses and renewals: another for each session.
@@ -92,6 +100,8 @@ impl Settings {
             patience: Duration::from_secs(60),
             timeout: Duration::from_secs(30),
             resume: None,
+            user_key: None,
+            another_try: false,
             on_event: None,
             seed: seed(),
         }

@@ -100,6 +100,12 @@ impl Shared {
     ) -> Self {
         let clock = Clock::new();
         let mut session = session.with_policy(settings.policy);
+        if let Some(key) = settings.user_key.take() {
+            session = session.with_user_key(key);
+        }
+        if settings.another_try {
+            session = session.with_another_try();
+        }
         let mut fleet = None;
         match storage {
             Storage::None => {}

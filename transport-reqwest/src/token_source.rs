@@ -357,7 +357,7 @@ impl TokenSourceBuilder {
         self
     }
 
-    /// Goes on with what an earlier process has stored.
+    /// Goes on with what an earlier process has stored. Nothing of another owner's snapshot is used: see [`StoredSession`].
     pub fn resume(mut self, stored: StoredSession) -> Self {
         self.settings.resume = Some(stored);
         self
@@ -385,7 +385,24 @@ impl TokenSourceBuilder {
     /// [keeper](TokenSource::keep_alive) learns of what others do within a second; one without looks when it has no token.
     /// It takes the place of [`Self::store`].
     pub fn shared(mut self, store: impl AsyncStore, name: SessionName) -> Self {
+        self.settings.user_key.get_or_insert_with(|| name.to_string());
         self.storage = Storage::Shared(Box::new(InStore::new(store, name)));
+        self
+    }
+
+    /// Your own key of the user who has authorized the app: see [`Session::with_user_key`]. A source that
+    /// [shares](Self::shared) its session has the session's name for it, unless set. A snapshot to [resume](Self::resume)
+    /// from is used if it was taken with the same key.
+    pub fn user_key(mut self, key: impl Into<String>) -> Self {
+        self.settings.user_key = Some(key.into());
+        self
+    }
+
+    /// Tries credentials once more that were refused before, by what is stored: see [`Session::with_another_try`]. Ask for it
+    /// after [`StopReason::RefusedBefore`](tradovate_auth_core::StopReason::RefusedBefore), once you have corrected what was
+    /// wrong.
+    pub fn another_try(mut self) -> Self {
+        self.settings.another_try = true;
         self
     }
 

@@ -108,6 +108,17 @@ impl Builder {
         )
     }
 
+    pub(crate) fn user_key(self, key: &str) -> Self {
+        self.map(|builder| builder.user_key(key), |builder| builder.user_key(key))
+    }
+
+    pub(crate) fn another_try(self) -> Self {
+        self.map(
+            tradovate_auth::ureq::TokenSourceBuilder::another_try,
+            tradovate_auth::reqwest::TokenSourceBuilder::another_try,
+        )
+    }
+
     pub(crate) fn log_in(self, log_in: LogIn) -> Self {
         self.map(|builder| builder.log_in(log_in), |builder| builder.log_in(log_in))
     }

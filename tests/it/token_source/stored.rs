@@ -3,10 +3,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
-use tradovate_auth::{Event, EventKind, StoredSession};
+use tradovate_auth::ureq::TokenError;
+use tradovate_auth::ureq::store::SessionName;
+use tradovate_auth::{Credentials, Event, EventKind, OAuthApp, RefreshToken, StopReason, StoredSession};
 use tradovate_auth_simulator::{Endpoint, Simulator};
 
-use crate::support::{Gate, Kind, await_one};
+use crate::support::{Builder, Gate, Kind, MemoryStore, await_one};
 
 /// A database of one row, which is text.
 #[derive(Clone, Default)]
@@ -135,5 +137,59 @@ fn a_kill_between_answer_and_store_loses_nothing_that_was_stored() {
         assert_eq!(resumed.token().unwrap().expose(), token.expose());
         assert_eq!(server.statistics().logins, 1, "{kind:?}");
         gate.open();
+    }
+}
+
+#[test]
+fn a_snapshot_of_another_owner_is_not_used() {
+    for kind in Kind::ALL {
+        let (server, other) = (Simulator::builder().serve().unwrap(), Simulator::builder().serve().unwrap());
+        let source = kind.of(&server).build();
+        source.token().unwrap();
+        let resumed = kind.of(&other).resume(&source.snapshot()).build();
+        resumed.token().unwrap();
+        assert_eq!(other.statistics().logins, 1, "{kind:?}: the snapshot is of another login host");
+    }
+}
+
+#[test]
+fn a_wrong_password_is_tried_once_until_the_owner_asks_for_another_try() {
+    for kind in Kind::ALL {
+        let server = Simulator::builder().serve().unwrap();
+        let wrong = Credentials::new(server.credentials().name(), "mistyped");
+        let row = Row::default();
+        let writes = row.clone();
+        let first = kind.builder(server.environment(), wrong.clone()).store(move |snapshot| {
+            writes.write(snapshot);
+            Ok(())
+        });
+        assert!(matches!(first.build().token(), Err(TokenError::Stopped(StopReason::Refused(_)))), "{kind:?}");
+        for _ in 0..3 {
+            let again = kind.builder(server.environment(), wrong.clone()).resume(&row.read().unwrap()).build();
+            let stopped = again.token().unwrap_err();
+            assert!(matches!(stopped, TokenError::Stopped(StopReason::RefusedBefore { .. })), "{kind:?}: {stopped}");
+        }
+        assert_eq!(server.statistics().requests(Endpoint::AccessTokenRequest), 1, "{kind:?}");
+        let corrected = kind.of(&server).resume(&row.read().unwrap()).another_try().build();
+        assert!(corrected.token().is_ok(), "{kind:?}");
+    }
+}
+
+#[test]
+fn the_users_of_an_app_are_told_apart_by_their_keys() {
+    for kind in Kind::ALL {
+        let server = Simulator::builder().serve().unwrap();
+        let of = |key: &str| {
+            let (app, token) = (OAuthApp::new("client"), RefreshToken::new("rt"));
+            kind.of_app(server.environment(), app, token).user_key(key)
+        };
+        let owner =
+            |builder: Builder| serde_json::to_value(builder.build().snapshot()).unwrap()["owner"]["key"].clone();
+        assert_eq!(owner(of("user 7")), "user 7");
+        let store = MemoryStore::default();
+        assert_eq!(owner(of("user 7").shared(&store)), "user 7", "{kind:?}");
+        let app = kind.of_app(server.environment(), OAuthApp::new("client"), RefreshToken::new("rt"));
+        let name = SessionName::new("test", "trader");
+        assert_eq!(owner(app.shared(&store)), name.as_str(), "{kind:?}: the session's name, unless set");
     }
 }
