@@ -27,6 +27,9 @@ pub(crate) enum Answer {
     Silence,
 }
 
+/// A name, and an answer for each time it is asked for.
+pub(crate) type Case = (&'static str, fn() -> Answer);
+
 /// A request that has left.
 #[derive(Debug, Clone)]
 pub(crate) struct Sent {

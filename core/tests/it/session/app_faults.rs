@@ -4,7 +4,10 @@ use tradovate_auth_core::{ClientSecret, Error, RefusalKind};
 
 use super::*;
 
-fn app_faults() -> [(&'static str, RefusalKind, fn() -> Answer); 5] {
+/// The text of a refusal, its kind, and the answer.
+type AppFault = (&'static str, RefusalKind, fn() -> Answer);
+
+fn app_faults() -> [AppFault; 5] {
     [
         ("invalid_client", RefusalKind::ClientMismatch, || ok(r#"{"error":"invalid_client"}"#)),
         ("unauthorized_client", RefusalKind::UnauthorizedClient, || ok(r#"{"error":"unauthorized_client"}"#)),

@@ -7,9 +7,8 @@ use super::*;
 /// Logs in with a market data token to minute 80, renews without one, and stops at this minute.
 fn renewed(minute: i64) -> Program {
     let mut program = Program::user();
-    program.run(minutes(minute), |sent| match sent.is_login() {
-        true => token_with("one", 80, r#","mdAccessToken":"market""#),
-        false => token("two", 160),
+    program.run(minutes(minute), |sent| {
+        if sent.is_login() { token_with("one", 80, r#","mdAccessToken":"market""#) } else { token("two", 160) }
     });
     program
 }

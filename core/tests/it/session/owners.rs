@@ -24,9 +24,8 @@ fn custom(base: &str) -> Environment {
 fn snapshot(session: Session) -> Value {
     let mut program = Program::new(session);
     let fields = r#","mdAccessToken":"market","passwordExpirationTime":"2026-11-29T00:00:00Z","apiHosts":{"demo":"acme.ninjatrader.com"}"#;
-    program.run(minutes(1), |sent| match sent.is_login() {
-        true => token_with("theirs", 200, fields),
-        false => refreshed("theirs", "theirs-too"),
+    program.run(minutes(1), |sent| {
+        if sent.is_login() { token_with("theirs", 200, fields) } else { refreshed("theirs", "theirs-too") }
     });
     assert_eq!(program.token().as_deref(), Some("theirs"));
     program.snapshot()

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn unknown_answers() -> Vec<(&'static str, fn() -> Answer)> {
+fn unknown_answers() -> Vec<Case> {
     vec![
         ("no answer", || Answer::Failure(Failure::MaybeSent)),
         ("no answer before the deadline", || Answer::Silence),

@@ -9,7 +9,7 @@ const FOLLOWED: &str = "acme.ninjatrader.com";
 const FOLLOW: &str = r#","apiHosts":{"demo":"acme.ninjatrader.com"}"#;
 
 /// What a host says that is wrong.
-fn wrong_answers() -> Vec<(&'static str, fn() -> Answer)> {
+fn wrong_answers() -> Vec<Case> {
     vec![
         ("404 without a body", || status(404, "")),
         ("421", || status(421, "")),
@@ -53,9 +53,8 @@ fn a_followed_host_that_is_wrong_is_left_for_the_configured_one() {
 fn the_configured_host_names_the_right_hosts() {
     let mut program = following();
     let named = r#","apiHosts":{"demo":"beta.ninjatrader.com"}"#;
-    program.run_to(start() + minutes(79), |sent| match sent.host == HOME {
-        true => token_with("two", 160, named),
-        false => status(404, ""),
+    program.run_to(start() + minutes(79), |sent| {
+        if sent.host == HOME { token_with("two", 160, named) } else { status(404, "") }
     });
     assert_eq!(login_host(&program), "beta.ninjatrader.com");
     let mut program = following();
@@ -72,9 +71,8 @@ fn the_configured_host_names_the_right_hosts() {
 fn the_configured_host_is_tried_once_in_a_quarter_of_an_hour_and_the_followed_one_is_kept_until_it_answers() {
     for (name, wrong) in wrong_answers() {
         let mut program = following();
-        let sent = program.run_to(start() + minutes(500), |sent| match sent.host == HOME {
-            true => Answer::Failure(Failure::NotSent),
-            false => wrong(),
+        let sent = program.run_to(start() + minutes(500), |sent| {
+            if sent.host == HOME { Answer::Failure(Failure::NotSent) } else { wrong() }
         });
         let tries: Vec<_> = at(HOME, &sent).map(|sent| sent.at).collect();
         assert!(tries.len() > 10, "{name}: {tries:?}");
@@ -110,9 +108,8 @@ fn a_restart_does_not_try_the_configured_host_again_within_the_quarter_of_an_hou
     let mut program = following().restarted(minutes(120), trader());
     let mut sent = Vec::new();
     for _ in 0..30 {
-        sent.extend(program.run(minutes(2), |sent| match sent.host == HOME {
-            true => Answer::Failure(Failure::NotSent),
-            false => status(404, ""),
+        sent.extend(program.run(minutes(2), |sent| {
+            if sent.host == HOME { Answer::Failure(Failure::NotSent) } else { status(404, "") }
         }));
         program = program.restarted(seconds(1), trader());
     }
@@ -158,9 +155,8 @@ fn no_consent_is_lost_because_a_followed_host_is_wrong() {
         let mut program = Program::app();
         program.run(minutes(1), |_| follow("at-1", "rt-1"));
         // The configured host is not reachable at first.
-        program.run_to(start() + minutes(70), |sent| match sent.host == LIVE {
-            true => Answer::Failure(Failure::NotSent),
-            false => wrong(),
+        program.run_to(start() + minutes(70), |sent| {
+            if sent.host == LIVE { Answer::Failure(Failure::NotSent) } else { wrong() }
         });
         let session = Session::of_app(Environment::live(), OAuthApp::new("client"), 7);
         let mut program = program.restarted(minutes(60), session);
