@@ -42,8 +42,33 @@ impl SharedBudget {
         OF_PROCESS.lock().unwrap_or_else(PoisonError::into_inner).entry(host).or_default().clone()
     }
 
-    /// Looks into the budget, or changes it. Don't keep the guard: every session waits for it.
-    pub fn lock(&self) -> MutexGuard<'_, RateBudget> {
+    /// Reads the budget, or changes it. Every source that shares it waits until `act` returns, so keep `act` short, and
+    /// use neither a source nor this budget in it: that would wait for `act` itself. If `act` panics, the budget stays
+    /// usable.
+    ///
+    /// ```
+    /// use jiff::Timestamp;
+    /// use tradovate_auth_core::Operation;
+    /// use tradovate_auth_token_source::SharedBudget;
+    ///
+    /// // A call of the program's own counts as well.
+    /// fn may_ask_who_i_am(budget: &SharedBudget) -> bool {
+    ///     let now = Timestamp::now();
+    ///     budget.with(|budget| {
+    ///         let is_allowed = budget.earliest(now, Operation::Identify) <= now;
+    ///         if is_allowed {
+    ///             budget.take(now, Operation::Identify);
+    ///         }
+    ///         is_allowed
+    ///     })
+    /// }
+    /// assert!(may_ask_who_i_am(&SharedBudget::default()));
+    /// ```
+    pub fn with<T>(&self, act: impl FnOnce(&mut RateBudget) -> T) -> T {
+        act(&mut self.lock())
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, RateBudget> {
         self.0.budget.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

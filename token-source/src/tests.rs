@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::{Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
-use tradovate_auth_core::{BaseUrl, Credentials, Environment, ResponseBody, Session};
+use tradovate_auth_core::{BaseUrl, Credentials, Environment, Operation, ResponseBody, Session};
 
 use crate::{Idle, Settings, Shared, SharedBudget, Storage, Task};
 
@@ -52,11 +52,12 @@ fn a_turn_that_is_dropped_before_it_has_begun_counts_for_nothing() {
     drop(shared.next().unwrap());
     let now = Timestamp::now();
     assert!(matches!(shared.next(), Err(Idle::Wait(_))));
-    let mut spent = budget.lock();
-    for _ in 0..4 {
-        assert!(spent.earliest(now, tradovate_auth_core::Operation::LogIn) <= now);
-        spent.take(now, tradovate_auth_core::Operation::LogIn);
-    }
+    budget.with(|budget| {
+        for _ in 0..4 {
+            assert!(budget.earliest(now, Operation::LogIn) <= now);
+            budget.take(now, Operation::LogIn);
+        }
+    });
     assert!(!budget.is_unsettled());
 }
 

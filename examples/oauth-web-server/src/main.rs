@@ -212,13 +212,19 @@ impl Site {
     /// good without it.
     async fn name_user(&self, id: &str, tokens: &TokenSource, token: &Token) -> io::Result<Option<String>> {
         let now = Timestamp::now();
-        if self.budget.lock().earliest(now, Operation::Identify) > now {
+        let is_allowed = self.budget.with(|budget| {
+            let is_allowed = budget.earliest(now, Operation::Identify) <= now;
+            if is_allowed {
+                budget.take(now, Operation::Identify);
+            }
+            is_allowed
+        });
+        if !is_allowed {
             return Ok(None);
         }
-        self.budget.lock().take(now, Operation::Identify);
         match self.client.me(token.access_token()).await {
             Ok(answer) => {
-                self.budget.lock().give_back(now, Operation::Identify); // the vendor counts failures
+                self.budget.with(|budget| budget.give_back(now, Operation::Identify)); // the vendor counts failures
                 let me = answer.value;
                 let name = me.full_name.or(me.name).or(me.user_id.map(|id| format!("user {id}")));
                 if let Some(name) = &name {

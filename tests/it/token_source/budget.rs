@@ -1,5 +1,7 @@
 //! Several sources behind one network address.
 
+use std::thread;
+
 use tradovate_auth::ClientId;
 use tradovate_auth::ureq::{SharedBudget, TokenSource};
 use tradovate_auth_simulator::{App, Endpoint, LockOut, Server, Simulator, User};
@@ -42,6 +44,19 @@ fn a_captcha_of_one_source_silences_the_logins_of_the_others() {
         assert!(first.token().is_err());
         assert!(second.token().is_err());
         assert_eq!(server.statistics().log().len(), 1, "{kind:?}");
+    }
+}
+
+#[test]
+fn a_panic_while_the_budget_is_used_stops_no_source() {
+    for kind in Kind::ALL {
+        let server = Simulator::builder().serve().unwrap();
+        let budget = SharedBudget::default();
+        let source = kind.of(&server).budget(&budget).build();
+        let used = budget.clone();
+        let panicked = thread::spawn(move || used.with(|_| panic!("a mistake of the caller's"))).join();
+        assert!(panicked.is_err());
+        assert!(source.token().is_ok(), "{kind:?}");
     }
 }
 

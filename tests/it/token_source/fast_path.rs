@@ -39,16 +39,19 @@ fn a_held_token_waits_for_no_lock() {
         let budget = SharedBudget::default();
         let source = kind.of(&server).budget(&budget).build();
         let token = source.token().unwrap();
-        let guard = budget.lock();
-        // Gets the lock of the session, and waits for that of the budget inside.
-        let stuck = source.clone();
-        let stuck = thread::spawn(move || drop(stuck.snapshot()));
-        for _ in 0..100 {
-            assert_eq!(await_one(&source.ask()).unwrap().generation(), token.generation(), "{kind:?}");
-        }
-        assert!(!stuck.is_finished());
-        drop(guard);
-        stuck.join().unwrap();
+        budget
+            .with(|_| {
+                // Gets the lock of the session, and waits for that of the budget inside.
+                let waiting = source.clone();
+                let waiting = thread::spawn(move || drop(waiting.snapshot()));
+                for _ in 0..100 {
+                    assert_eq!(await_one(&source.ask()).unwrap().generation(), token.generation(), "{kind:?}");
+                }
+                assert!(!waiting.is_finished());
+                waiting
+            })
+            .join()
+            .unwrap();
     }
 }
 
