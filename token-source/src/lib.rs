@@ -11,6 +11,7 @@ mod callback;
 mod clock;
 mod entropy;
 mod error;
+mod events;
 mod fleet;
 mod from_env;
 mod lease_slot;

@@ -12,14 +12,15 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use http::{Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use tradovate_auth_core::{
-    Action, Credentials, Environment, Event, EventKind, Operation, RequestBody, Session, SessionToken, StopReason,
-    StoredSession, Verdict,
+    Action, Credentials, Environment, Event, Operation, RequestBody, Session, SessionToken, StopReason, StoredSession,
+    Verdict,
 };
 use tradovate_auth_store::{Revision, Stored};
 
 use crate::callback;
 use crate::clock::Clock;
 use crate::error::TokenError;
+use crate::events::Events;
 use crate::fleet::{Fleet, Lease, LogIn, Seen, Step, lease_time};
 use crate::settings::Settings;
 use crate::token::Token;
@@ -34,7 +35,7 @@ pub struct Shared {
     environment: ArcSwap<Environment>,
     turns: Mutex<Turns>,
     changed: Box<dyn Fn() + Send + Sync>,
-    last_trouble: Mutex<Option<String>>,
+    events: Events,
     clock: Clock,
     pub(crate) settings: Settings,
 }
@@ -126,7 +127,7 @@ impl Shared {
             environment,
             turns: Mutex::default(),
             changed: Box::new(changed),
-            last_trouble: Mutex::new(None),
+            events: Events::default(),
             clock,
             settings,
         };
@@ -353,7 +354,7 @@ impl Shared {
     /// The error for a caller who would have to wait this long.
     #[must_use]
     pub fn not_yet(&self, retry_after: Duration) -> TokenError {
-        TokenError::NotYet { retry_after, reason: lock(&self.last_trouble).clone() }
+        TokenError::NotYet { retry_after, reason: self.events.last_trouble() }
     }
 
     /// Tells the session something, or asks it, and passes on what came of it.
@@ -361,12 +362,10 @@ impl Shared {
         let now = self.clock.now();
         let mut session = lock(&self.session);
         let result = act(&mut session, now);
-        let events = std::iter::from_fn(|| session.next_event()).collect::<Vec<_>>();
+        self.events.take(&mut session);
         self.publish(&session, now);
         drop(session);
-        for event in &events {
-            self.tell(event);
-        }
+        self.events.deliver(|event| self.tell(event));
         result
     }
 
@@ -397,25 +396,6 @@ impl Shared {
 
     fn tell(&self, event: &Event) {
         tracing::info!(target: "tradovate_auth::session", "{event}");
-        let trouble = match &event.kind {
-            EventKind::LoggedIn { .. }
-            | EventKind::Renewed { .. }
-            | EventKind::Refreshed { .. }
-            | EventKind::Adopted { .. } => Some(None),
-            EventKind::Failed { .. }
-            | EventKind::Postponed { .. }
-            | EventKind::CaptchaAsked { .. }
-            | EventKind::LockedOut { .. }
-            | EventKind::Refused { .. }
-            | EventKind::RefreshRefused { .. }
-            | EventKind::PossiblyKicked { .. }
-            | EventKind::StoreFailed { .. }
-            | EventKind::StoreUnusable { .. } => Some(Some(event.to_string())),
-            _ => None,
-        };
-        if let Some(trouble) = trouble {
-            *lock(&self.last_trouble) = trouble;
-        }
         if let Some(observer) = &self.settings.on_event {
             callback::observe(self, || observer(event));
         }

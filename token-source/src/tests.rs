@@ -10,6 +10,8 @@ use tradovate_auth_core::{BaseUrl, Credentials, Environment, Operation, Response
 
 use crate::{Idle, Settings, Shared, SharedBudget, Storage, Task};
 
+mod events;
+
 fn shared(budget: &SharedBudget) -> Arc<Shared> {
     let environment = Environment::custom(BaseUrl::parse("http://127.0.0.1:1/v1").unwrap());
     let settings = Settings { budget: budget.clone(), ..Settings::new(&environment) };

@@ -412,7 +412,9 @@ impl TokenSourceBuilder {
         self
     }
 
-    /// Calls back with each event, on the task that brought it about. A panic ends in it.
+    /// Calls back with each event, in the order in which they happened and one at a time, in a task that uses or drives
+    /// the source. What happens during a callback is delivered after it. The callback may use the source; it should not
+    /// block. A panic ends in the callback.
     pub fn on_event(mut self, observer: impl Fn(&Event) + Send + Sync + 'static) -> Self {
         self.settings.on_event = Some(Arc::new(observer));
         self

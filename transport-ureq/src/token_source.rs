@@ -397,8 +397,10 @@ impl TokenSourceBuilder {
         self
     }
 
-    /// Calls back with each event, on the thread that brought it about. Inside of it the source may be used, but no token
-    /// is waited for: it is there, or [`TokenError::NotYet`] says that it isn't. A panic ends in it.
+    /// Calls back with each event, in the order in which they happened and one at a time, on a thread that uses or drives
+    /// the source. What happens during a callback is delivered after it, so a slow callback delays the next events, but
+    /// no token. The callback may use the source, but no token is waited for in it: it is there, or
+    /// [`TokenError::NotYet`] says that it isn't. A panic ends in the callback.
     pub fn on_event(mut self, observer: impl Fn(&Event) + Send + Sync + 'static) -> Self {
         self.settings.on_event = Some(Arc::new(observer));
         self

@@ -1,0 +1,119 @@
+//! Events reach the callback in the order in which they happened, whatever thread delivers them.
+
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use http::StatusCode;
+use tradovate_auth_core::{BaseUrl, Environment, Event, EventKind, OAuthApp, RefreshToken, Session, StoredSession};
+
+use crate::{Settings, Shared, SharedBudget, Storage, TokenError};
+
+const LONG: Duration = Duration::from_secs(60);
+
+type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
+
+fn shared(on_event: Option<Observer>) -> Arc<Shared> {
+    let environment = Environment::custom(BaseUrl::parse("http://127.0.0.1:1/v1").unwrap());
+    let settings = Settings { on_event, budget: SharedBudget::default(), ..Settings::new(&environment) };
+    let session = Session::from_refresh_token(environment, OAuthApp::new("8"), RefreshToken::new("refresh"), 7);
+    Arc::new(Shared::new(session, Storage::None, settings, || ()))
+}
+
+/// A source of an app whose callback writes down each event and stays in the first until it is let go.
+struct Slow {
+    shared: Arc<Shared>,
+    entered: Receiver<()>,
+    go_on: Sender<()>,
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+fn slow() -> Slow {
+    let (enter, entered) = mpsc::channel();
+    let (go_on, let_go) = mpsc::channel();
+    let let_go = Mutex::new(let_go);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let written = Arc::clone(&seen);
+    let observer = move |event: &Event| {
+        written.lock().unwrap().push(format!("{} begins", name(event)));
+        if written.lock().unwrap().len() == 1 {
+            enter.send(()).unwrap();
+            let_go.lock().unwrap().recv_timeout(LONG).unwrap();
+        }
+        written.lock().unwrap().push(format!("{} ends", name(event)));
+    };
+    let shared = shared(Some(Arc::new(observer)));
+    Slow { shared, entered, go_on, seen }
+}
+
+fn name(event: &Event) -> &'static str {
+    match &event.kind {
+        EventKind::RefreshOutcomeUnknown => "outcome unknown",
+        EventKind::Failed { .. } => "failed",
+        EventKind::Adopted { .. } => "adopted",
+        EventKind::LockedOut { .. } => "locked out",
+        _ => "another",
+    }
+}
+
+/// What another process of the same app has stored.
+fn stored() -> StoredSession {
+    let shared = shared(None);
+    let (turn, _) = shared.next().unwrap();
+    turn.answered(Ok(super::answer(200, None, r#"{"access_token":"synthetic","expires_in":4800}"#)));
+    shared.snapshot()
+}
+
+#[test]
+fn what_happens_during_a_callback_is_delivered_after_it() {
+    let Slow { shared, entered, go_on, seen } = slow();
+    let (turn, _) = shared.next().unwrap();
+    let failing = thread::spawn(move || drop(turn));
+    entered.recv_timeout(LONG).unwrap();
+    shared.adopt(stored());
+    assert!(shared.token().is_some(), "nobody waits for the callback");
+    go_on.send(()).unwrap();
+    failing.join().unwrap();
+    let seen = seen.lock().unwrap();
+    let order = ["failed", "adopted"].map(|name| [format!("{name} begins"), format!("{name} ends")]);
+    assert_eq!(*seen, order.concat());
+}
+
+#[test]
+fn no_error_is_quoted_that_is_older_than_the_last_success() {
+    let Slow { shared, entered, go_on, seen } = slow();
+    let (mut turn, _) = shared.next().unwrap();
+    turn.begin();
+    let failing = thread::spawn(move || drop(turn));
+    entered.recv_timeout(LONG).unwrap();
+    shared.adopt(stored());
+    go_on.send(()).unwrap();
+    failing.join().unwrap();
+    let begun = seen.lock().unwrap().iter().filter(|line| line.ends_with("begins")).cloned().collect::<Vec<_>>();
+    assert_eq!(begun, ["outcome unknown begins", "failed begins", "adopted begins"]);
+    let TokenError::NotYet { reason, .. } = shared.not_yet(Duration::ZERO) else { panic!("it has stopped") };
+    assert_eq!(reason, None);
+}
+
+#[test]
+fn a_callback_that_uses_the_source_is_called_once_at_a_time() {
+    let own = Arc::new(Mutex::new(None::<Arc<Shared>>));
+    let (used, seen) = (Arc::clone(&own), Arc::new(Mutex::new(Vec::new())));
+    let written = Arc::clone(&seen);
+    let observer = move |event: &Event| {
+        written.lock().unwrap().push(format!("{} begins", name(event)));
+        let shared = used.lock().unwrap().clone();
+        if let (Some(shared), EventKind::Adopted { .. }) = (shared, &event.kind) {
+            let token = shared.token().unwrap();
+            let _ = shared.rejected(&token, StatusCode::TOO_MANY_REQUESTS, b"");
+        }
+        written.lock().unwrap().push(format!("{} ends", name(event)));
+    };
+    let shared = shared(Some(Arc::new(observer)));
+    *own.lock().unwrap() = Some(Arc::clone(&shared));
+    shared.adopt(stored());
+    own.lock().unwrap().take();
+    let order = ["adopted", "locked out"].map(|name| [format!("{name} begins"), format!("{name} ends")]);
+    assert_eq!(*seen.lock().unwrap(), order.concat());
+}
