@@ -1,100 +1,209 @@
-//! A clock that never goes back: monotonic time anchored to the wall clock, and anchored anew when the wall clock is
-//! ahead, as after the machine was suspended.
+//! The clock of this process: it starts at the time of the wall clock, counts the time for which the machine is
+//! suspended, and follows no step of the wall clock.
+//!
+//! All token sources and budgets of a process run by one clock. So a lock-out of an hour is an hour that has passed,
+//! whatever happens to the wall clock meanwhile and whenever a source was started. If the wall clock was wrong when the
+//! process started, the `Date` of the server's answers corrects it.
 
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Instant;
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// The time a session runs by. Reading it takes no lock and, unless the wall clock has gone ahead, writes nothing.
+/// A clock. Clones are the same clock. Reading it takes no lock.
+///
+/// On Linux and Android it is `CLOCK_BOOTTIME`, on Apple's systems `CLOCK_MONOTONIC`: both count suspended time. Elsewhere
+/// it is [`Instant`], which may stand still while the machine is suspended. Waits get longer then, never shorter, and the
+/// server's next answer tells what the time is.
 ///
 /// ```
 /// use tradovate_auth_token_source::Clock;
 ///
-/// let clock = Clock::new();
+/// let clock = Clock::of_process();
 /// assert!(clock.now() <= clock.now());
 /// ```
-#[derive(Debug)]
-pub struct Clock {
-    instant: Instant,
+#[derive(Clone)]
+pub struct Clock(Arc<Anchored>);
+
+struct Anchored {
+    system: Box<dyn SystemClock>,
+    /// The wall clock when this clock started, and what had elapsed by then.
     wall: Timestamp,
-    /// How far the wall clock has gone ahead of monotonic time since then, in microseconds. It only grows, so no order
-    /// with other memory is needed for time not to go back.
-    ahead: AtomicI64,
+    begun: Duration,
 }
 
-/// A wall clock that is further ahead than this has not drifted: the machine was suspended, or the clock was set.
-const DRIFT: SignedDuration = SignedDuration::from_secs(1);
+/// What a [`Clock`] reads. Only tests have another than the machine's.
+#[doc(hidden)]
+pub trait SystemClock: Send + Sync {
+    /// The time since some moment. It never goes back.
+    fn elapsed(&self) -> Duration;
 
-impl Default for Clock {
-    fn default() -> Self {
-        Self::new()
-    }
+    /// The wall clock, which may be set at any time.
+    fn wall(&self) -> Timestamp;
+}
+
+static OF_PROCESS: LazyLock<Clock> = LazyLock::new(|| Clock::anchored(Machine::new()));
+
+/// The time by the clock that all token sources and budgets of this process run by.
+#[must_use]
+pub fn now() -> Timestamp {
+    OF_PROCESS.now()
 }
 
 impl Clock {
-    /// A clock that starts at the wall clock's time.
+    /// The clock of this process.
     #[must_use]
-    pub fn new() -> Self {
-        Self::starting(Instant::now(), Timestamp::now())
+    pub fn of_process() -> Self {
+        OF_PROCESS.clone()
     }
 
-    const fn starting(instant: Instant, wall: Timestamp) -> Self {
-        Self { instant, wall, ahead: AtomicI64::new(0) }
+    /// A clock that starts now, by another system than the machine's: for tests.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn anchored(system: impl SystemClock + 'static) -> Self {
+        let (wall, begun) = (system.wall(), system.elapsed());
+        Self(Arc::new(Anchored { system: Box::new(system), wall, begun }))
     }
 
     /// The time now.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.read(Instant::now(), Timestamp::now())
-    }
-
-    fn read(&self, instant: Instant, wall: Timestamp) -> Timestamp {
-        let elapsed = SignedDuration::try_from(instant.saturating_duration_since(self.instant)).unwrap_or_default();
-        let monotonic = self.wall.checked_add(elapsed).unwrap_or(Timestamp::MAX);
-        let now = later(monotonic, self.ahead.load(Ordering::Relaxed));
-        if wall.duration_since(now) <= DRIFT {
-            return now;
-        }
-        let ahead = i64::try_from(wall.duration_since(monotonic).as_micros()).unwrap_or(i64::MAX);
-        // Another thread may have anchored it meanwhile, perhaps further ahead.
-        later(monotonic, self.ahead.fetch_max(ahead, Ordering::Relaxed).max(ahead))
+        let elapsed = self.0.system.elapsed().saturating_sub(self.0.begun);
+        let elapsed = SignedDuration::try_from(elapsed).unwrap_or(SignedDuration::MAX);
+        self.0.wall.checked_add(elapsed).unwrap_or(Timestamp::MAX)
     }
 }
 
-fn later(time: Timestamp, micros: i64) -> Timestamp {
-    time.checked_add(SignedDuration::from_micros(micros)).unwrap_or(Timestamp::MAX)
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Clock").field(&self.now()).finish()
+    }
+}
+
+/// The machine's own clocks.
+enum Machine {
+    /// With one that counts suspended time.
+    Counting,
+    /// With nothing better than this.
+    Since(Instant),
+}
+
+impl Machine {
+    fn new() -> Self {
+        counting().map_or_else(|| Self::Since(Instant::now()), |_| Self::Counting)
+    }
+}
+
+impl SystemClock for Machine {
+    fn elapsed(&self) -> Duration {
+        match self {
+            // It has been there once, so it is there.
+            Self::Counting => counting().unwrap_or_default(),
+            Self::Since(begun) => begun.elapsed(),
+        }
+    }
+
+    fn wall(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+/// The time by the system's clock that counts suspended time, if it has one.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn counting() -> Option<Duration> {
+    use rustix::time::{DynamicClockId, clock_gettime_dynamic};
+
+    clock_gettime_dynamic(DynamicClockId::Boottime).ok()?.try_into().ok()
+}
+
+#[cfg(target_vendor = "apple")]
+fn counting() -> Option<Duration> {
+    use rustix::time::{ClockId, clock_gettime};
+
+    clock_gettime(ClockId::Monotonic).try_into().ok()
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+fn counting() -> Option<Duration> {
+    None
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::sync::Mutex;
+
     use super::*;
-    use std::time::Duration;
 
-    fn clock() -> (Clock, Instant, Timestamp) {
-        let (instant, wall) = (Instant::now(), "2026-11-24T14:00:00Z".parse().unwrap());
-        (Clock::starting(instant, wall), instant, wall)
+    /// A system whose clocks a test sets.
+    #[derive(Clone)]
+    pub(crate) struct Simulated(Arc<Mutex<(Duration, Timestamp)>>);
+
+    impl Simulated {
+        pub(crate) fn new() -> Self {
+            Self(Arc::new(Mutex::new((Duration::from_secs(5), "2026-11-24T14:00:00Z".parse().unwrap()))))
+        }
+
+        /// Time passes, whether or not the machine is suspended.
+        pub(crate) fn pass(&self, time: Duration) {
+            let mut clocks = self.0.lock().unwrap();
+            clocks.0 += time;
+            clocks.1 += time;
+        }
+
+        /// Somebody sets the wall clock.
+        pub(crate) fn set_wall(&self, by: SignedDuration) {
+            self.0.lock().unwrap().1 += by;
+        }
+    }
+
+    impl SystemClock for Simulated {
+        fn elapsed(&self) -> Duration {
+            self.0.lock().unwrap().0
+        }
+
+        fn wall(&self) -> Timestamp {
+            self.0.lock().unwrap().1
+        }
     }
 
     #[test]
-    fn it_follows_monotonic_time_when_the_wall_clock_goes_back() {
-        let (clock, instant, wall) = clock();
-        let later = instant + Duration::from_secs(10);
-        assert_eq!(clock.read(later, wall - SignedDuration::from_hours(1)), wall + SignedDuration::from_secs(10));
+    fn no_step_of_the_wall_clock_is_followed() {
+        let system = Simulated::new();
+        let clock = Clock::anchored(system.clone());
+        let start = clock.now();
+        assert_eq!(start, system.wall());
+        for step in [SignedDuration::from_hours(1), SignedDuration::from_hours(-48), SignedDuration::from_secs(2)] {
+            system.set_wall(step);
+            assert_eq!(clock.now(), start);
+        }
+        system.pass(Duration::from_secs(10));
+        assert_eq!(clock.now(), start + SignedDuration::from_secs(10));
     }
 
     #[test]
-    fn it_follows_the_wall_clock_forwards_after_a_suspension() {
-        let (clock, instant, wall) = clock();
-        let woken = wall + SignedDuration::from_hours(3);
-        assert_eq!(clock.read(instant, woken), woken);
-        assert_eq!(clock.read(instant + Duration::from_secs(5), wall), woken + SignedDuration::from_secs(5));
+    fn a_time_beyond_all_is_the_last_one() {
+        let system = Simulated::new();
+        let clock = Clock::anchored(system.clone());
+        system.0.lock().unwrap().0 = Duration::MAX;
+        assert_eq!(clock.now(), Timestamp::MAX);
+        system.0.lock().unwrap().0 = Duration::ZERO;
+        assert_eq!(clock.now(), "2026-11-24T14:00:00Z".parse().unwrap(), "never before the start");
     }
 
+    impl Clock {
+        pub(crate) fn is(&self, other: &Self) -> bool {
+            Arc::ptr_eq(&self.0, &other.0)
+        }
+    }
+
+    /// As `/proc/uptime`, which counts suspended time.
     #[test]
-    fn it_goes_as_far_ahead_as_a_wall_clock_can() {
-        let (clock, instant, _) = clock();
-        assert_eq!(clock.read(instant, Timestamp::MAX).duration_since(Timestamp::MAX).as_secs(), 0);
-        assert!(clock.read(instant + Duration::from_secs(5), Timestamp::MIN) <= Timestamp::MAX);
+    #[cfg(target_os = "linux")]
+    fn the_clock_of_linux_counts_from_the_boot() {
+        let Ok(uptime) = std::fs::read_to_string("/proc/uptime") else { return };
+        let uptime: f64 = uptime.split(' ').next().unwrap().parse().unwrap();
+        let counted = counting().unwrap();
+        assert!(counted >= Duration::from_secs_f64(uptime), "{counted:?} after {uptime} s");
     }
 }

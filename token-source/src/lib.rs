@@ -22,7 +22,9 @@ mod token;
 mod turn;
 mod turns;
 
-pub use clock::Clock;
+#[doc(hidden)]
+pub use clock::SystemClock;
+pub use clock::{Clock, now};
 pub use entropy::entropy;
 pub use error::TokenError;
 pub use fleet::{Fleet, Lease, LogIn, Seen, Step, lease_time};

@@ -7,6 +7,7 @@ use crate::shared::{Idle, Shared};
 
 /// No sleep is longer: the clocks that wake sleepers stand still while the machine is suspended, the session's doesn't.
 pub const LONGEST_SLEEP: Duration = Duration::from_secs(15);
+const _: () = assert!(LONGEST_SLEEP.as_secs() <= 30);
 
 /// The patience of one caller, which begins when it does.
 #[derive(Debug)]

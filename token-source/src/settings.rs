@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::clock::Clock;
 use crate::entropy::seed;
 use tradovate_auth_core::{Environment, Event, Policy, Purpose, RateBudget, StoredSession, is_trusted_host};
 
-/// The budget of one network address, shared by all sessions that leave by it. A new one is that of another address.
+/// The budget of one network address, shared by all sessions that leave by it. A new one is that of another address. Its
+/// times are those of the process's clock: see [`now`](crate::now).
 #[derive(Debug, Clone, Default)]
 pub struct SharedBudget(Arc<Account>);
 
@@ -47,13 +49,12 @@ impl SharedBudget {
     /// usable.
     ///
     /// ```
-    /// use jiff::Timestamp;
     /// use tradovate_auth_core::Operation;
-    /// use tradovate_auth_token_source::SharedBudget;
+    /// use tradovate_auth_token_source::{SharedBudget, now};
     ///
     /// // A call of the program's own counts as well.
     /// fn may_ask_who_i_am(budget: &SharedBudget) -> bool {
-    ///     let now = Timestamp::now();
+    ///     let now = now();
     ///     budget.with(|budget| {
     ///         let is_allowed = budget.earliest(now, Operation::Identify) <= now;
     ///         if is_allowed {
@@ -113,6 +114,9 @@ pub struct Settings {
     pub on_event: Option<Observer>,
     /// What spreads pauses and renewals: another for each session.
     pub seed: u64,
+    /// The clock of the process, unless a test has another. Sources that share a budget must have the same.
+    #[doc(hidden)]
+    pub clock: Clock,
 }
 
 impl Settings {
@@ -129,6 +133,7 @@ impl Settings {
             another_try: false,
             on_event: None,
             seed: seed(),
+            clock: Clock::of_process(),
         }
     }
 }

@@ -99,7 +99,7 @@ impl Shared {
         mut settings: Settings,
         changed: impl Fn() + Send + Sync + 'static,
     ) -> Self {
-        let clock = Clock::new();
+        let clock = settings.clock.clone();
         let mut session = session.with_policy(settings.policy);
         if let Some(key) = settings.user_key.take() {
             session = session.with_user_key(key);

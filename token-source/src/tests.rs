@@ -10,6 +10,7 @@ use tradovate_auth_core::{BaseUrl, Credentials, Environment, Operation, Response
 
 use crate::{Idle, Settings, Shared, SharedBudget, Storage, Task};
 
+mod clock;
 mod events;
 
 fn shared(budget: &SharedBudget) -> Arc<Shared> {

@@ -48,4 +48,4 @@ pub use storage::StoreError;
 pub use tls::http_client_builder;
 pub use token_source::{TokenSource, TokenSourceBuilder};
 pub use tradovate_auth_store as store;
-pub use tradovate_auth_token_source::{FromEnv, LogIn, SharedBudget, Token, TokenError, entropy};
+pub use tradovate_auth_token_source::{FromEnv, LogIn, SharedBudget, Token, TokenError, entropy, now};

@@ -16,7 +16,7 @@ use tradovate_auth_core::{
 };
 use tradovate_auth_store::{AsyncStore, SessionName};
 use tradovate_auth_token_source::{
-    Idle, LogIn, Patience, Settings, Shared, SharedBudget, Task, Token, TokenError, Turn,
+    Clock, Idle, LogIn, Patience, Settings, Shared, SharedBudget, Task, Token, TokenError, Turn,
 };
 
 use crate::client::Client;
@@ -409,6 +409,13 @@ impl TokenSourceBuilder {
     /// When a source that shares its session may log in: when it is needed, unless set.
     pub fn log_in(mut self, log_in: LogIn) -> Self {
         self.log_in = log_in;
+        self
+    }
+
+    /// Another clock than that of the process: for tests that simulate one.
+    #[doc(hidden)]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.settings.clock = clock;
         self
     }
 

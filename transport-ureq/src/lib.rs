@@ -45,4 +45,4 @@ pub use middleware::BearerMiddleware;
 pub use storage::StoreError;
 pub use token_source::{TokenSource, TokenSourceBuilder};
 pub use tradovate_auth_store as store;
-pub use tradovate_auth_token_source::{FromEnv, LogIn, SharedBudget, Token, TokenError, entropy};
+pub use tradovate_auth_token_source::{FromEnv, LogIn, SharedBudget, Token, TokenError, entropy, now};

@@ -15,7 +15,7 @@ use tradovate_auth_core::{
 };
 use tradovate_auth_store::{SessionName, Store};
 use tradovate_auth_token_source::{
-    Idle, LONGEST_SLEEP, LogIn, Patience, Settings, Shared, SharedBudget, Task, Token, TokenError, Turn,
+    Clock, Idle, LONGEST_SLEEP, LogIn, Patience, Settings, Shared, SharedBudget, Task, Token, TokenError, Turn,
 };
 
 use crate::client::Client;
@@ -394,6 +394,13 @@ impl TokenSourceBuilder {
     /// When a source that shares its session may log in: when it is needed, unless set.
     pub fn log_in(mut self, log_in: LogIn) -> Self {
         self.log_in = log_in;
+        self
+    }
+
+    /// Another clock than that of the process: for tests that simulate one.
+    #[doc(hidden)]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.settings.clock = clock;
         self
     }
 

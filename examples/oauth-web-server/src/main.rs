@@ -37,7 +37,6 @@ use axum::http::HeaderMap;
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{get, post};
-use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -211,7 +210,7 @@ impl Site {
     /// Asks who has logged in, and writes it down. The vendor may not know it right after the consent, and the login is
     /// good without it.
     async fn name_user(&self, id: &str, tokens: &TokenSource, token: &Token) -> io::Result<Option<String>> {
-        let now = Timestamp::now();
+        let now = tradovate_auth::reqwest::now();
         let is_allowed = self.budget.with(|budget| {
             let is_allowed = budget.earliest(now, Operation::Identify) <= now;
             if is_allowed {
