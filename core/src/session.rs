@@ -46,6 +46,7 @@ use crate::credentials::Credentials;
 use crate::endpoint::{AuthorizedCode, OAuthGrant};
 use crate::environment::Environment;
 use crate::error::{Error, Failure};
+use crate::excerpt;
 use crate::grant::{Grant, RefreshGrant};
 use crate::oauth::OAuthApp;
 use crate::penalty::PenaltyTicket;
@@ -464,10 +465,26 @@ impl Session {
 
     /// A request that brought no response.
     pub fn failed(&mut self, now: Timestamp, id: ExchangeId, failure: Failure, budget: &mut RateBudget) {
+        self.failed_because(now, id, failure, "", budget);
+    }
+
+    /// As [`failed`](Self::failed), with the cause for the owner, such as `connection refused`: it is shown in
+    /// [`Trouble::Io`], at most 200 characters of it, and nothing behind the first word that could be a secret.
+    pub fn failed_because(
+        &mut self,
+        now: Timestamp,
+        id: ExchangeId,
+        failure: Failure,
+        cause: &str,
+        budget: &mut RateBudget,
+    ) {
         let now = self.advance(now);
         self.silence.see(now, budget);
         match self.take_exchange(id) {
-            Some((exchange, Standing::Current)) => self.no_answer(now, &exchange, failure, budget),
+            Some((mut exchange, Standing::Current)) => {
+                exchange.cause = Some(excerpt::line(cause)).filter(|cause| !cause.is_empty());
+                self.no_answer(now, &exchange, failure, budget);
+            }
             Some((exchange, _)) if failure == Failure::NotSent => self.forgive(&exchange, budget),
             _ => {}
         }

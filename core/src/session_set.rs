@@ -225,7 +225,19 @@ impl<N: Ord + Clone> SessionSet<N> {
 
     /// A request that brought no response.
     pub fn failed(&mut self, now: Timestamp, session: SessionKey, id: ExchangeId, failure: Failure) {
-        self.with(now, session, |session, budget| session.failed(now, id, failure, budget));
+        self.failed_because(now, session, id, failure, "");
+    }
+
+    /// As [`failed`](Self::failed), with the cause for the owner: see [`Session::failed_because`].
+    pub fn failed_because(
+        &mut self,
+        now: Timestamp,
+        session: SessionKey,
+        id: ExchangeId,
+        failure: Failure,
+        cause: &str,
+    ) {
+        self.with(now, session, |session, budget| session.failed_because(now, id, failure, cause, budget));
     }
 
     /// A snapshot has been stored.

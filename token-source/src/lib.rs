@@ -8,6 +8,7 @@
 #![deny(missing_docs)]
 
 mod callback;
+mod cause;
 mod clock;
 mod entropy;
 mod error;

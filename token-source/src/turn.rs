@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use tradovate_auth_core::{CallError, ExchangeId, Failure, ResponseBody};
 use tradovate_auth_store::{Revision, Stored};
 
+use crate::cause::cause;
 use crate::fleet::Lease;
 use crate::shared::Shared;
 use crate::turns::{Claim, Rest};
@@ -63,7 +64,7 @@ impl Turn {
 
     /// What became of the request.
     pub fn answered(mut self, result: Result<Response<ResponseBody>, CallError>) {
-        self.settle_answer(result.map_err(|error| error.failure().unwrap_or(Failure::NotSent)));
+        self.settle_answer(result.map_err(|error| (error.failure().unwrap_or(Failure::NotSent), cause(&error))));
     }
 
     /// Whether the snapshot was stored.
@@ -91,7 +92,7 @@ impl Turn {
         self.settle_lease();
     }
 
-    fn settle_answer(&mut self, result: Result<Response<ResponseBody>, Failure>) {
+    fn settle_answer(&mut self, result: Result<Response<ResponseBody>, (Failure, String)>) {
         let Open::Answer(id) = self.open else { return };
         self.open = Open::Nothing;
         self.shared.with(|session, now| {
@@ -100,7 +101,7 @@ impl Turn {
             budget.uncount();
             match result {
                 Ok(response) => session.receive(now, id, response, &mut guard),
-                Err(failure) => session.failed(now, id, failure, &mut guard),
+                Err((failure, cause)) => session.failed_because(now, id, failure, &cause, &mut guard),
             }
         });
     }
@@ -157,7 +158,8 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.settle_answer(Err(if self.begun { Failure::MaybeSent } else { Failure::NotSent }));
+        let failure = if self.begun { Failure::MaybeSent } else { Failure::NotSent };
+        self.settle_answer(Err((failure, "the request was abandoned".into())));
         self.settle_look(Err("it gave no answer".into()));
         self.settle_store(false);
         self.settle_lease();

@@ -168,8 +168,17 @@ pub enum Trouble {
     #[error("{}", server_text(.0))]
     Server(#[source] Error),
     /// No whole answer came.
-    #[error("{}", failure_text(*.0))]
-    Io(Failure),
+    #[non_exhaustive]
+    #[error("{}", failure_text(*failure, host, cause.as_deref()))]
+    Io {
+        /// How far the exchange got.
+        failure: Failure,
+        /// The host that was called.
+        host: String,
+        /// What the HTTP client said, as one bounded, printable line: see
+        /// [`Session::failed_because`](crate::Session::failed_because).
+        cause: Option<String>,
+    },
 }
 
 /// What the session does about a status by itself needs no advice.
@@ -188,13 +197,15 @@ fn refused_before_text(at: Timestamp, text: &str) -> String {
     )
 }
 
-fn failure_text(failure: Failure) -> &'static str {
-    match failure {
-        Failure::NotSent => "the request could not be sent",
-        Failure::MaybeSent => "no answer came",
-        Failure::Oversized => "the answer was too long",
-        Failure::Truncated => "the answer broke off",
-    }
+fn failure_text(failure: Failure, host: &str, cause: Option<&str>) -> String {
+    let what = match failure {
+        Failure::NotSent => "nothing was sent to",
+        Failure::MaybeSent => "no answer came from",
+        Failure::Oversized => "the answer was too long from",
+        Failure::Truncated => "the answer broke off from",
+    };
+    let cause = cause.map(|cause| alloc::format!(": {cause}")).unwrap_or_default();
+    alloc::format!("{what} {host}{cause}")
 }
 
 /// Why a session has stopped for good: only its owner can help.

@@ -1,13 +1,14 @@
 //! Exchanges: how a request leaves, when its answer is given up, and what a late one is still good for.
 
 use alloc::boxed::Box;
+use alloc::string::String;
 
 use http::Request;
 use jiff::Timestamp;
 
 use super::hosts::Via;
 use super::sharing::Announcement;
-use super::{Action, ExchangeId, Identity, Session, State, StopReason};
+use super::{Action, ExchangeId, Identity, Session, State, StopReason, Trouble};
 use crate::body::RequestBody;
 use crate::budget::{Operation, RateBudget};
 use crate::clock::later;
@@ -33,6 +34,8 @@ pub(super) struct Exchange {
     pub(super) via: Via,
     /// The grants there were when it left.
     pub(super) generation: u64,
+    /// What the HTTP client said when it failed.
+    pub(super) cause: Option<String>,
     /// The owner has taken other credentials meanwhile, or had all forgotten.
     disowned: bool,
 }
@@ -51,6 +54,12 @@ pub(super) enum Standing {
 }
 
 impl Exchange {
+    /// What came of it when no whole answer did.
+    pub(super) fn trouble(&self, failure: Failure) -> Trouble {
+        let host = self.request.uri().host().unwrap_or_default().into();
+        Trouble::Io { failure, host, cause: self.cause.clone() }
+    }
+
     fn disown(&mut self) {
         self.disowned = true;
         self.request = Request::new(RequestBody::default());
@@ -100,6 +109,7 @@ impl Session {
             redirected,
             via,
             generation: self.generation,
+            cause: None,
             disowned: false,
         };
         self.state = State::Exchanging(Box::new(exchange));

@@ -261,7 +261,7 @@ impl Session {
             self.host_not_reached(exchange);
             self.doubt.faulty = false;
             self.forgive(exchange, budget);
-            return self.try_again(now, exchange.operation, Trouble::Io(failure));
+            return self.try_again(now, exchange.operation, exchange.trouble(failure));
         }
         self.doubtful_outcome(now, exchange, failure);
     }
@@ -273,11 +273,11 @@ impl Session {
             Some(OAuthGrant::RefreshToken(_)) => self.refresh_lost(now),
             Some(OAuthGrant::AuthorizationCode(_)) => return self.stop_with_code(now, StopReason::CodeLost),
             None if exchange.operation == Operation::LogIn => {
-                return self.log_in_unknown(now, exchange, Trouble::Io(failure));
+                return self.log_in_unknown(now, exchange, exchange.trouble(failure));
             }
             None => {}
         }
-        self.try_again(now, exchange.operation, Trouble::Io(failure));
+        self.try_again(now, exchange.operation, exchange.trouble(failure));
     }
 
     fn refresh_lost(&mut self, now: Timestamp) {
@@ -379,7 +379,7 @@ pub(super) fn is_turned_away(status: StatusCode) -> bool {
 /// Whether the request may have reached the server.
 fn has_arrived(trouble: &Trouble) -> bool {
     match trouble {
-        Trouble::Io(failure) => *failure != Failure::NotSent,
+        Trouble::Io { failure, .. } => *failure != Failure::NotSent,
         Trouble::Server(Error::Status { status, .. }) => !is_turned_away(*status),
         Trouble::Server(_) => true,
     }

@@ -275,7 +275,7 @@ fn brief(event: &EventKind) -> String {
         EventKind::Failed { operation, trouble: Trouble::Server(error), retry_at } => {
             format!("{operation} failed ({}); next try at {}", name(error), minute(retry_at))
         }
-        EventKind::Failed { operation, trouble: Trouble::Io(failure), retry_at } => {
+        EventKind::Failed { operation, trouble: Trouble::Io { failure, .. }, retry_at } => {
             format!("{operation} failed ({failure:?}); next try at {}", minute(retry_at))
         }
         EventKind::Refused { error, retry_at } => {

@@ -1,12 +1,13 @@
 //! How long callers wait, what they are told when that is not long enough, and what becomes of the answer.
 
+use std::sync::mpsc;
 use std::time::Duration;
 
 use tradovate_auth::ureq::TokenError;
-use tradovate_auth::{Credentials, Policy, StopReason};
+use tradovate_auth::{Credentials, Event, Policy, StopReason};
 use tradovate_auth_simulator::{Endpoint, LockOut, Server, Simulator};
 
-use crate::support::{Gate, Kind, LOGGED_IN, Peer, at, credentials, response};
+use crate::support::{Gate, Kind, LOGGED_IN, Peer, at, await_one, credentials, response};
 
 const AN_HOUR: Duration = Duration::from_secs(3590);
 
@@ -67,17 +68,37 @@ fn a_caller_without_patience_gets_an_error_and_the_next_one_the_answer() {
 }
 
 #[test]
+fn the_first_failed_try_is_an_event_with_host_and_cause_which_callers_are_told() {
+    for kind in Kind::ALL {
+        let (sender, events) = mpsc::channel();
+        // Nobody listens there.
+        let source = kind
+            .builder(at("http://127.0.0.1:1/v1"), credentials())
+            .patience(Duration::ZERO)
+            .on_event(move |event: &Event| drop(sender.send(event.clone())))
+            .build();
+        assert!(source.token().is_err());
+        let event = await_one(&events);
+        assert!(event.to_string().starts_with("login failed: nothing was sent to 127.0.0.1: "), "{kind:?}: {event}");
+        assert!(event.to_string().contains(": connection refused; next try at "), "{kind:?}: {event}");
+        let error = source.token().unwrap_err();
+        let TokenError::NotYet { reason: Some(reason), .. } = &error else { panic!("{kind:?}: {error}") };
+        assert!(reason.contains("nothing was sent to 127.0.0.1: connection refused"), "{kind:?}: {reason}");
+    }
+}
+
+#[test]
 fn an_answer_is_stored_though_nobody_waits_any_more() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
-        let (sender, stored) = std::sync::mpsc::channel();
+        let (sender, stored) = mpsc::channel();
         let source = kind
             .of(&server)
             .patience(Duration::ZERO)
             .store(move |_| sender.send(()).map_err(|error| error.to_string()))
             .build();
         assert!(matches!(source.token(), Err(TokenError::NotYet { .. })), "{kind:?}");
-        crate::support::await_one(&stored);
+        await_one(&stored);
         source.token_at_last();
         assert_eq!(server.statistics().logins, 1);
     }
@@ -124,7 +145,7 @@ fn what_comes_after_it_was_forgotten_is_no_token() {
         gate.await_arrival();
         source.forget();
         gate.open();
-        let answer = crate::support::await_one(&asked);
+        let answer = await_one(&asked);
         assert!(matches!(answer, Err(TokenError::Stopped(StopReason::Forgotten))), "{kind:?}: {answer:?}");
         assert!(source.token().is_err());
     }
@@ -146,7 +167,7 @@ fn a_client_that_is_given_more_time_than_the_policy_is_let_finish() {
         gate.await_arrival();
         std::thread::sleep(Duration::from_secs(7));
         gate.open();
-        assert!(crate::support::await_one(&asked).is_ok());
+        assert!(await_one(&asked).is_ok());
         assert_eq!(peer.requests().len(), 1, "{kind:?}");
     }
 }

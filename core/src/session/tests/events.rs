@@ -4,16 +4,25 @@ use crate::endpoint::{HibpHint, UserStatus};
 #[test]
 fn every_event_says_what_has_happened() {
     let at = later(start(), minutes(60));
+    let io = |failure, cause: Option<&str>| Trouble::Io {
+        failure,
+        host: "demo.tradovateapi.com".into(),
+        cause: cause.map(Into::into),
+    };
     let error = || Error::Contradiction(Contradiction::OtherUser);
     let events = [
         EventKind::LoggedIn { expires_at: at },
         EventKind::Renewed { expires_at: at },
         EventKind::Refreshed { expires_at: at },
         EventKind::Adopted { expires_at: at },
-        EventKind::Failed { operation: Operation::Renew, trouble: Trouble::Io(Failure::NotSent), retry_at: at },
-        EventKind::Failed { operation: Operation::Renew, trouble: Trouble::Io(Failure::MaybeSent), retry_at: at },
-        EventKind::Failed { operation: Operation::Renew, trouble: Trouble::Io(Failure::Oversized), retry_at: at },
-        EventKind::Failed { operation: Operation::Refresh, trouble: Trouble::Io(Failure::Truncated), retry_at: at },
+        EventKind::Failed {
+            operation: Operation::Renew,
+            trouble: io(Failure::NotSent, Some("connection refused")),
+            retry_at: at,
+        },
+        EventKind::Failed { operation: Operation::Renew, trouble: io(Failure::MaybeSent, None), retry_at: at },
+        EventKind::Failed { operation: Operation::Renew, trouble: io(Failure::Oversized, None), retry_at: at },
+        EventKind::Failed { operation: Operation::Refresh, trouble: io(Failure::Truncated, None), retry_at: at },
         EventKind::Postponed { operation: Operation::LogIn, until: at },
         EventKind::CaptchaAsked { operation: Operation::LogIn, until: at },
         EventKind::LockedOut { until: at },
@@ -40,10 +49,10 @@ fn every_event_says_what_has_happened() {
     renewed, good until 2026-11-24T15:00:00Z
     refreshed, good until 2026-11-24T15:00:00Z
     adopted a token, good until 2026-11-24T15:00:00Z
-    renewal failed: the request could not be sent; next try at 2026-11-24T15:00:00Z
-    renewal failed: no answer came; next try at 2026-11-24T15:00:00Z
-    renewal failed: the answer was too long; next try at 2026-11-24T15:00:00Z
-    OAuth exchange failed: the answer broke off; next try at 2026-11-24T15:00:00Z
+    renewal failed: nothing was sent to demo.tradovateapi.com: connection refused; next try at 2026-11-24T15:00:00Z
+    renewal failed: no answer came from demo.tradovateapi.com; next try at 2026-11-24T15:00:00Z
+    renewal failed: the answer was too long from demo.tradovateapi.com; next try at 2026-11-24T15:00:00Z
+    OAuth exchange failed: the answer broke off from demo.tradovateapi.com; next try at 2026-11-24T15:00:00Z
     login postponed by the server until 2026-11-24T15:00:00Z
     the server asks for a captcha: no login before 2026-11-24T15:00:00Z
     locked out: nothing is sent before 2026-11-24T15:00:00Z
@@ -70,5 +79,25 @@ fn every_event_says_what_has_happened() {
         EventKind::Stopped(StopReason::Refused(error())),
     ] {
         assert!(kind.to_string().contains(&error().to_string()), "{kind}");
+    }
+}
+
+#[test]
+fn a_failure_names_its_host_and_a_cause_without_secrets() {
+    for (cause, shown) in [
+        ("connection refused", Some("connection refused")),
+        ("certificate of https://user:canary-secret@proxy/ expired", Some("certificate of […]")),
+        ("no route\nto\u{202e} host", Some("no route to host")),
+        ("canary-password-canary-password", None),
+        ("", None),
+    ] {
+        let mut budget = RateBudget::default();
+        let mut session = Session::new(Environment::demo(), Credentials::new("trader", "password"), 7);
+        let Action::Send { id, .. } = session.poll(start(), &mut budget) else { panic!("nothing is sent") };
+        session.failed_because(start(), id, Failure::NotSent, cause, &mut budget);
+        let event = session.next_event().unwrap();
+        let EventKind::Failed { trouble: Trouble::Io { host, cause, .. }, .. } = &event.kind else { panic!("{event}") };
+        assert_eq!((host.as_str(), cause.as_deref()), ("demo.tradovateapi.com", shown));
+        assert!(!event.to_string().contains("canary"));
     }
 }

@@ -1,0 +1,48 @@
+//! Why a call brought no answer, in few words for the owner of a session.
+
+use std::error::Error;
+use std::io;
+
+use tradovate_auth_core::CallError;
+
+/// The cause of an error of the HTTP client: the kind of an error of the operating system, else what the innermost error
+/// says. The errors around it say only where it happened, and may repeat a URL.
+pub(crate) fn cause(error: &CallError) -> String {
+    let CallError::Io { source, .. } = error else { return error.to_string() };
+    let mut cause: &(dyn Error + 'static) = source.as_ref();
+    while let Some(inner) = within(cause) {
+        cause = inner;
+    }
+    match cause.downcast_ref::<io::Error>() {
+        Some(error) if error.raw_os_error().is_some() => error.kind().to_string(),
+        _ => cause.to_string(),
+    }
+}
+
+/// The error inside of another. What an I/O error was made from is no source of it.
+fn within<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
+    let made_from = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    made_from.map(|error| error as &(dyn Error + 'static)).or_else(|| error.source())
+}
+
+#[cfg(test)]
+mod tests {
+    use tradovate_auth_core::{BuildError, Failure};
+
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("error sending request for url (https://user:canary-secret@proxy/)")]
+    struct Outer(#[source] io::Error);
+
+    #[test]
+    fn the_innermost_error_is_the_cause() {
+        // A port on which nobody listens.
+        let refused = std::net::TcpStream::connect("127.0.0.1:1").unwrap_err();
+        let of = |error| cause(&CallError::io(Failure::NotSent, "a.example", Outer(error)));
+        assert_eq!(of(refused), "connection refused");
+        assert_eq!(of(io::Error::other(BuildError::Unwritable)), "the request can't be written as JSON");
+        assert_eq!(of(io::Error::from(io::ErrorKind::TimedOut)), "timed out");
+        assert_eq!(cause(&BuildError::Unwritable.into()), "the request can't be written as JSON");
+    }
+}
