@@ -58,7 +58,7 @@
 //! * who logs in: [`Credentials`], [`ClientId`], [`DeviceId`], and one newtype for each secret
 //! * logging in by the user's browser: [`OAuthApp`], [`AuthorizationRequest`], [`PendingAuthorization`]
 //! * the operations: [`AccessTokenRequest`], [`RenewAccessToken`], [`Me`], [`OAuthToken`]
-//! * what comes back: [`Reply`], [`Grant`], [`Error`], [`PenaltyTicket`]; from a transport [`Answer`], [`CallError`]
+//! * what comes back: [`Reply`], [`Grant`], [`Error`], [`PenaltyTicket`], [`Penalty`]; from a transport [`Answer`], [`CallError`]
 //! * time: [`Exchange`], [`ServerClock`]
 //! * the bytes: [`RequestBody`], [`ResponseBody`]
 //!
@@ -127,7 +127,7 @@ pub use oauth::{
     AuthorizationRequest, AuthorizationUrl, Denial, DenialKind, Entropy, OAuthApp, PendingAuthorization, RedirectError,
     StoredAuthorization,
 };
-pub use penalty::PenaltyTicket;
+pub use penalty::{Penalty, PenaltyTicket};
 pub use secret::{
     AccessToken, ApiSecret, Assertion, ClientSecret, HttpAuth, IdToken, MalformedToken, MarketDataToken, Password,
     RefreshToken,

@@ -1,6 +1,7 @@
 //! The ticket of a penalty (page *Rate Limits*): the request was not handled and may be repeated later.
 //!
-//! It is handed out as [`Error::Penalty`](crate::Error::Penalty) and goes back with the identical request.
+//! It is handed out as [`Error::Penalty`](crate::Error::Penalty) and goes back with the identical request. [`Penalty`] finds
+//! it in the body of any other call.
 
 use alloc::string::String;
 use core::time::Duration;
@@ -9,6 +10,10 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::clock::LONGEST_WAIT;
 use crate::secret::seal;
+
+mod in_body;
+
+pub use in_body::Penalty;
 
 /// A penalty: wait, then send the identical request with this ticket added (`with_ticket` of the request).
 #[derive(Clone, thiserror::Error)]

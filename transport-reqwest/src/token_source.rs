@@ -194,7 +194,8 @@ impl TokenSource {
     }
 
     /// Tells what came of a call with a token: the status and body of a response, or 401 with the text of a socket's
-    /// refusal, or 421. The verdict says what to do with the call; nothing is sent twice by this.
+    /// refusal, or 421. The verdict says what to do with the call; nothing is sent twice by this. A 200 may be reported
+    /// too: a [penalty](tradovate_auth_core::Penalty) in its body means that the call was not handled.
     #[must_use]
     pub fn rejected(&self, token: &Token, status: StatusCode, body: &[u8]) -> Verdict {
         self.inner.shared.rejected(token, status, body)

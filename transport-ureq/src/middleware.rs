@@ -36,6 +36,43 @@ use crate::token_source::TokenSource;
 /// assert_eq!(accounts.status(), 200);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # A 200 is not always a success
+/// The server may postpone any call, an order too: it answers 200 with a ticket in the body, and has not handled the call
+/// (page *Rate Limits*). The middleware reads no body of a 200, and never sends a call twice. So give the body to
+/// [`Penalty::in_body`] before you take it for a result:
+///
+/// * [`Penalty::Wait`]: the call was not handled. If it is still wanted after the wait, send the identical body with the
+///   ticket added, once. Without the ticket it is another call, which the server may postpone for longer.
+/// * [`Penalty::Captcha`]: the call was not handled, and no program can answer. Tell the user, and leave that endpoint
+///   alone for an hour. Others are not affected.
+///
+/// After neither of them is another token or login of any use.
+///
+/// ```
+/// # use tradovate_auth_simulator::{Endpoint, Simulator};
+/// # use tradovate_auth_ureq::TokenSource;
+/// use tradovate_auth_core::Penalty;
+///
+/// # let server = Simulator::builder().serve()?;
+/// # let tokens = TokenSource::new(server.environment(), server.credentials());
+/// # let agent = ureq::Agent::config_builder().middleware(tokens.middleware()).build().new_agent();
+/// # let postponed = br#"{"p-ticket":"a-ticket","p-time":15}"#.to_vec();
+/// # server.with(|simulator| simulator.answer_next(Endpoint::AccountList, http::Response::new(postponed)));
+/// let mut answer = agent.get(tokens.url("/account/list")?).call()?;
+/// let body = answer.body_mut().read_to_vec()?;
+/// match Penalty::in_body(&body) {
+///     None => println!("a result of {} bytes", body.len()),
+///     Some(Penalty::Wait(ticket)) => println!("not handled: send it again with the ticket after {:?}", ticket.wait()),
+///     Some(_) => println!("not handled: a person has to look"),
+/// }
+/// # assert!(matches!(Penalty::in_body(&body), Some(Penalty::Wait(_))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// [`Penalty::in_body`]: tradovate_auth_core::Penalty::in_body
+/// [`Penalty::Wait`]: tradovate_auth_core::Penalty::Wait
+/// [`Penalty::Captcha`]: tradovate_auth_core::Penalty::Captcha
 #[derive(Debug, Clone)]
 pub struct BearerMiddleware {
     tokens: TokenSource,

@@ -15,6 +15,7 @@ use crate::answer::{Carried, failure};
 use crate::budget::RateBudget;
 use crate::clock::later;
 use crate::error::{Error, ONE_HOUR};
+use crate::penalty::Penalty;
 
 /// One verifying renewal in this time.
 const RATION: Duration = Duration::from_secs(15 * 60);
@@ -36,8 +37,16 @@ pub enum Verdict {
     AlreadyReplaced,
     /// The network address is locked out: send nothing for an hour.
     LockedOut,
-    /// Nothing is known about the token from it: a fault, a time-out, or the call itself. After a 408 or a 500 the
-    /// session has a look all the same.
+    /// A 200 that is no success: the server has postponed the call and has not handled it. [`Penalty::in_body`] has the
+    /// ticket with which to send it again after the wait. Don't send it without. The session is fine.
+    ///
+    /// [`Penalty::in_body`]: crate::Penalty::in_body
+    Postponed,
+    /// A 200 that is no success: the server asks for a captcha and has not handled the call. Don't repeat it; only a person
+    /// can answer, or the endpoint that was called opens again in about an hour. The session is fine.
+    CaptchaAsked,
+    /// Nothing is known about the token from it: a success, a fault, a time-out, or the call itself. After a 408 or a 500
+    /// the session verifies the token all the same.
     NotAboutTheToken,
 }
 
@@ -48,6 +57,8 @@ pub(super) enum Evidence {
     Unclear,
     Moved,
     LockedOut,
+    Postponed,
+    CaptchaAsked,
     /// A fault as the token of a closed session shows it.
     Fault,
     None,
@@ -62,6 +73,11 @@ impl Evidence {
             },
             307 | 308 | 421 => Self::Moved,
             423 | 429 => Self::LockedOut,
+            200..=299 => match Penalty::in_body(body) {
+                Some(Penalty::Wait(_)) => Self::Postponed,
+                Some(Penalty::Captcha { .. }) => Self::CaptchaAsked,
+                None => Self::None,
+            },
             _ if may_be_a_kick(status) => Self::Fault,
             _ => Self::None,
         }
@@ -176,6 +192,7 @@ impl Session {
 
     /// What a caller saw when it used a token: of which generation, the status, and the body.
     ///
+    /// A 200 may be reported as well: its body may have a penalty or ask for a captcha.
     /// For a socket: 401 with the text of the refusal, or 421. The verdict says what to do with the call.
     pub fn rejected(
         &mut self,
@@ -190,6 +207,9 @@ impl Session {
         let evidence = Evidence::of(status, body);
         match evidence {
             Evidence::None => Verdict::NotAboutTheToken,
+            // It is about the endpoint and the network address, whatever token was sent.
+            Evidence::Postponed => Verdict::Postponed,
+            Evidence::CaptchaAsked => Verdict::CaptchaAsked,
             Evidence::LockedOut => {
                 self.lock_out(now, ONE_HOUR, None, budget);
                 Verdict::LockedOut

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tradovate_auth::Penalty;
 use tradovate_auth::ureq::TokenSource;
 use tradovate_auth_simulator::{Endpoint, Simulator};
 use ureq::Agent;
@@ -143,6 +144,18 @@ fn a_refusal_whose_body_breaks_off_is_reported_and_reaches_the_caller_with_its_s
     assert_eq!(answer.status(), 401);
     assert!(answer.body_mut().read_to_string().is_err());
     tokens.token().unwrap();
+}
+
+#[test]
+fn a_penalty_in_a_200_reaches_the_caller_and_is_not_sent_again() {
+    let postponed = r#"{"p-ticket":"canary-ticket","p-time":0}"#;
+    let peer = peer(response("200 OK", &[], postponed));
+    let tokens = source(&peer);
+    let mut answer = place_order(&tokens, &agent(&tokens)).unwrap();
+    let body = answer.body_mut().read_to_vec().unwrap();
+    let Some(Penalty::Wait(ticket)) = Penalty::in_body(&body) else { panic!("it looks like a success") };
+    assert_eq!(ticket.expose(), "canary-ticket");
+    assert_eq!(calls(&peer).len(), 1);
 }
 
 #[test]

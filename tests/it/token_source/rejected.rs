@@ -7,7 +7,7 @@ use tradovate_auth_simulator::{ApiAccess, Endpoint, Simulator};
 
 use crate::support::{Kind, await_one, await_that};
 
-const VERDICTS: [(u16, &str, Verdict); 15] = [
+const VERDICTS: [(u16, &str, Verdict); 18] = [
     (401, "Expired Access Token", Verdict::Dead),
     (401, "Invalid access token", Verdict::Dead),
     (401, "\"Invalid access token\"", Verdict::Dead),
@@ -23,6 +23,9 @@ const VERDICTS: [(u16, &str, Verdict); 15] = [
     (404, "", Verdict::NotAboutTheToken),
     (408, "", Verdict::NotAboutTheToken),
     (500, "", Verdict::NotAboutTheToken),
+    (200, r#"{"orderId":7}"#, Verdict::NotAboutTheToken),
+    (200, r#"{"p-ticket":"t","p-time":15}"#, Verdict::Postponed),
+    (200, r#"{"p-captcha":true}"#, Verdict::CaptchaAsked),
 ];
 
 #[test]
