@@ -1,5 +1,6 @@
 //! The world of a test: a peer that answers what it is told, and both transports to call it with.
 
+pub(crate) mod clock;
 pub(crate) mod consent;
 pub(crate) mod gate;
 pub(crate) mod memory_store;
@@ -11,6 +12,7 @@ pub(crate) mod transport;
 
 use tradovate_auth::{AccessToken, BaseUrl, ClientId, Credentials, DeviceId, Environment};
 
+pub(crate) use clock::SimulatedClock;
 pub(crate) use consent::{app, consent};
 pub(crate) use gate::Gate;
 pub(crate) use memory_store::MemoryStore;

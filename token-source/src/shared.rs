@@ -5,6 +5,7 @@
 //! wait for the lock.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ pub struct Shared {
     environment: ArcSwap<Environment>,
     turns: Mutex<Turns>,
     changed: Box<dyn Fn() + Send + Sync>,
+    /// Callers' reports wait to be verified. Whoever finds it so asks the session, so no order with other memory is needed.
+    is_verifying: AtomicBool,
     events: Events,
     clock: Clock,
     pub(crate) settings: Settings,
@@ -127,6 +130,7 @@ impl Shared {
             environment,
             turns: Mutex::default(),
             changed: Box::new(changed),
+            is_verifying: AtomicBool::new(false),
             events: Events::default(),
             clock,
             settings,
@@ -141,6 +145,12 @@ impl Shared {
         let published = self.token.load();
         let published = published.as_ref().filter(|published| self.clock.now() < published.usable_until)?;
         Some(Token(Arc::clone(&published.token)))
+    }
+
+    /// Whether what callers report waits to be verified: whoever uses the source drives it then, also with a token.
+    #[must_use]
+    pub fn is_verifying(&self) -> bool {
+        self.is_verifying.load(Ordering::Relaxed)
     }
 
     /// The environment with the hosts in force.
@@ -364,6 +374,7 @@ impl Shared {
         let result = act(&mut session, now);
         self.events.take(&mut session);
         self.publish(&session, now);
+        self.is_verifying.store(session.is_verifying(), Ordering::Relaxed);
         drop(session);
         self.events.deliver(|event| self.tell(event));
         result

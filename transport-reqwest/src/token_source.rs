@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tradovate_auth_core::{
@@ -161,6 +162,7 @@ impl TokenSource {
     /// # Panics
     /// Outside of tokio, as all of [`reqwest`] does.
     pub async fn token(&self) -> Result<Token, TokenError> {
+        self.inner.verify();
         match self.inner.shared.token() {
             Some(token) => Ok(token),
             None => self.inner.wait_for_token().await,
@@ -196,9 +198,14 @@ impl TokenSource {
     /// Tells what came of a call with a token: the status and body of a response, or 401 with the text of a socket's
     /// refusal, or 421. The verdict says what to do with the call; nothing is sent twice by this. A 200 may be reported
     /// too: a [penalty](tradovate_auth_core::Penalty) in its body means that the call was not handled.
+    ///
+    /// Where the verdict is not certain, a renewal verifies the token, at most one in 15 minutes. It begins at once in the
+    /// background; callers who ask for a token continue it, with or without a keeper.
     #[must_use]
     pub fn rejected(&self, token: &Token, status: StatusCode, body: &[u8]) -> Verdict {
-        self.inner.shared.rejected(token, status, body)
+        let verdict = self.inner.shared.rejected(token, status, body);
+        self.inner.verify();
+        verdict
     }
 
     /// What has to be kept to go on after a restart: give it to [`TokenSourceBuilder::resume`] then.
@@ -254,6 +261,14 @@ impl Inner {
             }
             // Over or changed, the loop looks again.
             let _ = timeout(patience.sleep(&self.shared, idle)?, changes.changed()).await;
+        }
+    }
+
+    /// Has what callers report verified, with or without a keeper. It doesn't wait. Outside of tokio it is left to the
+    /// next caller.
+    fn verify(self: &Arc<Self>) {
+        if self.shared.is_verifying() && Handle::try_current().is_ok() {
+            self.lead();
         }
     }
 

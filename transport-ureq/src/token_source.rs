@@ -150,6 +150,7 @@ impl TokenSource {
     /// [`TokenError::NotYet`] where that takes longer than the source's patience, at once where it is known before;
     /// [`TokenError::Stopped`] where only the owner can help.
     pub fn token(&self) -> Result<Token, TokenError> {
+        self.inner.verify();
         match self.inner.shared.token() {
             Some(token) => Ok(token),
             None => self.inner.wait_for_token(),
@@ -185,9 +186,14 @@ impl TokenSource {
     /// Tells what came of a call with a token: the status and body of a response, or 401 with the text of a socket's
     /// refusal, or 421. The verdict says what to do with the call; nothing is sent twice by this. A 200 may be reported
     /// too: a [penalty](tradovate_auth_core::Penalty) in its body means that the call was not handled.
+    ///
+    /// Where the verdict is not certain, a renewal verifies the token, at most one in 15 minutes. It begins at once in the
+    /// background; callers who ask for a token continue it, with or without a keeper.
     #[must_use]
     pub fn rejected(&self, token: &Token, status: StatusCode, body: &[u8]) -> Verdict {
-        self.inner.shared.rejected(token, status, body)
+        let verdict = self.inner.shared.rejected(token, status, body);
+        self.inner.verify();
+        verdict
     }
 
     /// What has to be kept to go on after a restart: give it to [`TokenSourceBuilder::resume`] then.
@@ -248,6 +254,13 @@ impl Inner {
                 return Ok(token);
             }
             self.changes.sleep(seen, patience.sleep(&self.shared, idle)?);
+        }
+    }
+
+    /// Has what callers report verified, with or without a keeper. It doesn't wait.
+    fn verify(self: &Arc<Self>) {
+        if self.shared.is_verifying() {
+            self.lead();
         }
     }
 

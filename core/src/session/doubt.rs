@@ -176,6 +176,14 @@ impl Doubt {
 }
 
 impl Session {
+    /// Whether what callers saw, or a start with a token of a snapshot, waits for a renewal that verifies the token, due now or
+    /// later. The token is handed out meanwhile, unless the server has said that it is dead. So whoever polls only when it
+    /// has no token polls now.
+    #[must_use]
+    pub fn is_verifying(&self) -> bool {
+        self.doubt.any() || self.confirmation_due().is_some()
+    }
+
     /// Asks for the renewal that confirms the token or the server's time, if it is due. What is stored remembers it before it
     /// leaves, so a program that crashes again and again asks for one per quarter of an hour.
     pub(super) fn confirm(&mut self, now: Timestamp) {

@@ -13,6 +13,7 @@ use tradovate_auth::{
     AuthorizedCode, Credentials, Environment, Event, OAuthApp, Policy, RefreshToken, StoredSession, Verdict,
 };
 use tradovate_auth_simulator::Server;
+use tradovate_auth_token_source::Clock;
 
 use super::MemoryStore;
 
@@ -74,6 +75,10 @@ impl Builder {
 
     pub(crate) fn budget(self, budget: &SharedBudget) -> Self {
         self.map(|builder| builder.budget(budget.clone()), |builder| builder.budget(budget.clone()))
+    }
+
+    pub(crate) fn clock(self, clock: &Clock) -> Self {
+        self.map(|builder| builder.clock(clock.clone()), |builder| builder.clock(clock.clone()))
     }
 
     pub(crate) fn resume(self, stored: &StoredSession) -> Self {

@@ -1,11 +1,13 @@
 //! What callers report, what they are told, and what follows: at most one renewal, never a login.
 
-use std::sync::mpsc;
+use std::cell::OnceCell;
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
 
 use tradovate_auth::{Event, EventKind, Verdict};
 use tradovate_auth_simulator::{ApiAccess, Endpoint, Simulator};
 
-use crate::support::{Kind, await_one, await_that};
+use crate::support::{Kind, LOGGED_IN, Peer, SimulatedClock, Source, at, await_one, await_that, credentials, response};
 
 const VERDICTS: [(u16, &str, Verdict); 18] = [
     (401, "Expired Access Token", Verdict::Dead),
@@ -120,6 +122,71 @@ fn a_report_wakes_the_keeper() {
             assert!(matches!(await_one(&events), EventKind::LoggedIn { .. }));
             let _ = source.rejected(&source.token().unwrap(), status, body);
             assert!(matches!(await_one(&events), EventKind::Renewed { .. }), "{kind:?}: {status}");
+        }
+    }
+}
+
+#[test]
+fn a_report_is_verified_without_a_keeper() {
+    for (status, body) in [(401, "Access is denied"), (408, ""), (500, ""), (421, "")] {
+        for kind in Kind::ALL {
+            let server = Simulator::builder().serve().unwrap();
+            let source = kind.of(&server).build();
+            let token = source.token().unwrap();
+            for _ in 0..10 {
+                let _ = source.rejected(&token, status, body);
+            }
+            await_that(|| source.token().unwrap().generation() > token.generation());
+            let statistics = server.statistics();
+            assert_eq!(
+                (statistics.logins, statistics.requests(Endpoint::RenewAccessToken)),
+                (1, 1),
+                "{kind:?}: {status}"
+            );
+        }
+    }
+}
+
+/// The next event of a source that is driven by nobody but callers who ask for a token.
+fn next_event(source: &Source, events: &Receiver<EventKind>) -> EventKind {
+    let next = OnceCell::new();
+    await_that(|| {
+        assert!(source.token().is_ok(), "the token is held until the session is given up");
+        events.try_recv().is_ok_and(|event| next.set(event).is_ok())
+    });
+    next.into_inner().unwrap()
+}
+
+#[test]
+fn a_kick_that_shows_as_a_fault_is_noticed_without_a_keeper() {
+    for status in ["408 Request Timeout", "500 Internal Server Error"] {
+        for kind in Kind::ALL {
+            // Every call with the token of the closed session is answered so, and so is its renewal.
+            let peer = Peer::acting(move |connection, request| {
+                let renews = request.contains("/renewaccesstoken");
+                let fault = response(status, &[], "");
+                drop(connection.write_all(&if renews { fault } else { response("200 OK", &[], LOGGED_IN) }));
+            });
+            let clock = SimulatedClock::new();
+            let (sender, events) = mpsc::channel();
+            let source = kind
+                .builder(at(&peer.base_url()), credentials())
+                .clock(&clock.clock())
+                .on_event(move |event: &Event| drop(sender.send(event.kind.clone())))
+                .build();
+            let kicked = source.token().unwrap();
+            assert!(matches!(await_one(&events), EventKind::LoggedIn { .. }));
+            let _ = source.rejected(&kicked, status[..3].parse().unwrap(), "");
+            for _ in 0..3 {
+                let event = next_event(&source, &events);
+                assert!(matches!(event, EventKind::Failed { .. }), "{kind:?}: {event}");
+                // Longer than the pause between two tries.
+                clock.pass(Duration::from_secs(61));
+            }
+            await_that(|| source.token().unwrap().generation() > kicked.generation());
+            assert!(matches!(await_one(&events), EventKind::SessionLost), "{kind:?}");
+            let log_ins = peer.requests().iter().filter(|request| request.contains("/accesstokenrequest")).count();
+            assert_eq!((log_ins, peer.requests().len()), (2, 5), "{kind:?}");
         }
     }
 }

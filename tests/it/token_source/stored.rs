@@ -8,7 +8,7 @@ use tradovate_auth::ureq::store::SessionName;
 use tradovate_auth::{Credentials, Event, EventKind, OAuthApp, RefreshToken, StopReason, StoredSession};
 use tradovate_auth_simulator::{Endpoint, Simulator};
 
-use crate::support::{Builder, Gate, Kind, MemoryStore, await_one};
+use crate::support::{Builder, Gate, Kind, MemoryStore, await_one, await_that};
 
 /// A database of one row, which is text.
 #[derive(Clone, Default)]
@@ -191,5 +191,20 @@ fn the_users_of_an_app_are_told_apart_by_their_keys() {
         let app = kind.of_app(server.environment(), OAuthApp::new("client"), RefreshToken::new("rt"));
         let name = SessionName::new("test", "trader");
         assert_eq!(owner(app.shared(&store)), name.as_str(), "{kind:?}: the session's name, unless set");
+    }
+}
+
+/// The clock may have been set since the snapshot was taken, so the token in it could be dead.
+#[test]
+fn a_token_of_a_snapshot_is_confirmed_without_a_keeper() {
+    for kind in Kind::ALL {
+        let server = Simulator::builder().serve().unwrap();
+        let first = kind.of(&server).build();
+        first.token().unwrap();
+        let source = kind.of(&server).resume(&first.snapshot()).build();
+        let resumed = source.token().unwrap();
+        await_that(|| source.token().unwrap().generation() > resumed.generation());
+        let statistics = server.statistics();
+        assert_eq!((statistics.logins, statistics.requests(Endpoint::RenewAccessToken)), (1, 1), "{kind:?}");
     }
 }
