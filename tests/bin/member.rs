@@ -1,6 +1,7 @@
 //! One process of a fleet: shares a session, asks for its token all the time, and prints what happens to it, a line each.
 //!
-//! `member ureq|reqwest file:DIRECTORY|redis://… SECONDS`, with the variables of the examples. The first word of a line says
+//! `member ureq|reqwest file:DIRECTORY|redis://… SECONDS`, with the variables of the examples; the wall clock of the process
+//! is ahead of the machine's by the seconds in `MEMBER_CLOCK_AHEAD`. The first word of a line says
 //! what it is: `lease`, `event`, `token` with its end and whether the server takes it, `gap`, and at the end `done`.
 
 use std::env;
@@ -8,10 +9,12 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use jiff::{SignedDuration, Timestamp};
 use tradovate_auth::redis::RedisStore;
 use tradovate_auth::store::{AsyncStore, FileStore, Revision, SessionName, Store, Stored};
 use tradovate_auth::ureq::{FromEnv, SharedBudget, Token, TokenError};
 use tradovate_auth::{Credentials, Environment, Event, Policy, Purpose, RateBudget, StoredSession};
+use tradovate_auth_token_source::{Clock, SystemClock};
 
 fn main() {
     let [transport, place, seconds] = env::args().skip(1).collect::<Vec<_>>().try_into().expect("three arguments");
@@ -47,6 +50,30 @@ fn settings() -> (Environment, Credentials, SessionName) {
     (environment, credentials, name)
 }
 
+/// A machine whose wall clock is wrong.
+struct Wrong {
+    ahead: SignedDuration,
+    begun: Instant,
+}
+
+impl SystemClock for Wrong {
+    fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    fn wall(&self) -> Timestamp {
+        Timestamp::now() + self.ahead
+    }
+}
+
+fn clock() -> Clock {
+    let ahead = env::var("MEMBER_CLOCK_AHEAD").map_or(0, |seconds| seconds.parse().expect("seconds"));
+    match ahead {
+        0 => Clock::of_process(),
+        ahead => Clock::anchored(Wrong { ahead: SignedDuration::from_secs(ahead), begun: Instant::now() }),
+    }
+}
+
 fn tell(event: &Event) {
     println!("event {event}");
 }
@@ -57,6 +84,7 @@ fn blocking(store: impl Store, time: Duration) {
     let tokens = TokenSource::builder(environment.clone(), credentials)
         .client(Client::new(environment).with_timeout(TIME_OUT))
         .policy(policy())
+        .clock(clock())
         .budget(budget())
         .patience(Duration::ZERO)
         .on_event(tell)
@@ -75,6 +103,7 @@ fn asynchronous(store: impl AsyncStore, time: Duration) {
     let tokens = TokenSource::builder(environment.clone(), credentials)
         .client(Client::new(environment).expect("TLS").with_timeout(TIME_OUT))
         .policy(policy())
+        .clock(clock())
         .budget(budget())
         .patience(Duration::ZERO)
         .on_event(tell)

@@ -3,6 +3,7 @@
 //! runs beside them, because it waits most of its time too.
 
 mod anywhere;
+mod clocks;
 mod crowd;
 mod files;
 mod in_redis;
@@ -36,6 +37,24 @@ fn anywhere(name: &str, place: fn() -> Place) -> Vec<Trial> {
             anywhere::a_stopped_leader_changes_nothing_when_it_wakes,
         ),
     ];
+    for (what, test) in [
+        (
+            "a_clock_that_is_ahead_opens_no_session_beside_a_good_one",
+            clocks::a_clock_that_is_ahead_opens_no_session_beside_a_good_one as fn(Place),
+        ),
+        (
+            "a_clock_that_is_further_ahead_at_each_start_opens_no_other_session",
+            clocks::a_clock_that_is_further_ahead_at_each_start_opens_no_other_session,
+        ),
+        ("a_clock_that_is_ahead_ends_no_lock_out", clocks::a_clock_that_is_ahead_ends_no_lock_out),
+        (
+            "a_clock_that_was_set_back_hands_out_no_dead_token",
+            clocks::a_clock_that_was_set_back_hands_out_no_dead_token,
+        ),
+        ("a_first_start_with_a_slow_clock_logs_in_once", clocks::a_first_start_with_a_slow_clock_logs_in_once),
+    ] {
+        trials.push(trial(what, test));
+    }
     // Four fleets at a time, three kills each.
     for fleet in ["one", "two", "three", "four"] {
         let what = format!("a_killed_leader_is_replaced_in_fleet_{fleet}");
@@ -56,6 +75,10 @@ fn main() -> ExitCode {
     trials.extend(trials![files:
         with_a_full_disk_the_session_is_used_and_left_as_it_is,
         what_is_damaged_is_left_alone_and_nobody_logs_in,
+    ]);
+    trials.extend(trials![clocks:
+        a_machine_whose_clock_was_set_ahead_opens_no_other_session,
+        a_machine_whose_clock_was_set_back_replaces_a_dead_token_at_once,
     ]);
     let is_ignored = !redis::is_there() && std::env::var_os("TRADOVATE_AUTH_REDIS").is_none();
     if is_ignored {

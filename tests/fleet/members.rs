@@ -42,6 +42,14 @@ impl Place {
         }
     }
 
+    /// Sets the time back at which the file of the session was written, as if the machine's clock were set ahead.
+    pub(crate) fn make_older(&self, seconds: i64) {
+        let file = std::fs::File::options().write(true).open(self.file()).unwrap();
+        let written = file.metadata().unwrap().modified().unwrap();
+        let by = Duration::from_secs(seconds.unsigned_abs());
+        file.set_modified(if seconds < 0 { written + by } else { written - by }).unwrap();
+    }
+
     /// The file of the session.
     pub(crate) fn file(&self) -> std::path::PathBuf {
         let Self::Files(directory) = self else { panic!("no file") };
@@ -81,6 +89,14 @@ impl Fleet {
     /// Starts another process, of the one transport and the other by turns, for so many seconds.
     pub(crate) fn start(&mut self, seconds: u64) -> usize {
         self.start_by(Command::new(env!("CARGO_BIN_EXE_member")), seconds)
+    }
+
+    /// One whose wall clock is ahead of the others' by so many seconds.
+    pub(crate) fn start_ahead(&mut self, seconds: u64, ahead: i64) -> usize {
+        let mut shell = Command::new("sh");
+        let ahead = format!(r#"MEMBER_CLOCK_AHEAD={ahead} exec "$0" "$@""#);
+        shell.args(["-c", &ahead, env!("CARGO_BIN_EXE_member")]);
+        self.start_by(shell, seconds)
     }
 
     /// One that can't write to any file.
