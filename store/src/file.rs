@@ -12,12 +12,13 @@ mod lease;
 mod lock;
 mod place;
 mod record;
+mod time;
 mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use etcetera::BaseStrategy as _;
 use tradovate_auth_core::StoredSession;
@@ -51,12 +52,16 @@ use crate::store::Store;
 /// is promised here. Containers and services share a session where they run as one user and share the directory; a
 /// `systemd` service has one of its own, by `StateDirectory=` and `StateDirectoryMode=0700`, in `$STATE_DIRECTORY`.
 ///
-/// Leases end by the wall clock, after ten minutes at most: longer ones are cut. So are those that seem longer after
-/// the clock was set back. Where the clock is set forward a lease can end early; then its holder can save nothing.
+/// - `clock`, one for the directory: what the wall clock said when the machine was booted. It may be removed.
+///
+/// Times are measured by the time since the boot, so that no step of the wall clock makes a record look older or younger,
+/// or ends a lease early; across a boot the wall clock counts. On systems other than Linux and Android it always does, and
+/// where it is set forward a lease can end early; then its holder can save nothing. Leases end after ten minutes at most:
+/// longer ones are cut, and so are those that seem longer after the clock was set back.
 ///
 /// ```
 /// # #[cfg(unix)] {
-/// use std::time::Duration;
+/// use std::time::{Duration, UNIX_EPOCH};
 ///
 /// use tradovate_auth_core::StoredSession;
 /// use tradovate_auth_store::{FileStore, SessionName, Store as _};
@@ -156,13 +161,13 @@ impl Store for FileStore {
         let found = self.find(name)?;
         Ok(found.map(|found| Stored {
             revision: found.revision(),
-            age: found.age(),
+            age: found.age(time::now(&self.directory)),
             session: self.codec.decode(name, &found.record),
         }))
     }
 
     fn lease(&self, name: &SessionName, time: Duration) -> Result<Option<FileLease>, FileStoreError> {
-        FileLease::take(&mut self.lock(name)?, time, lease::now())
+        FileLease::take(&mut self.lock(name)?, time, time::now(&self.directory))
     }
 
     fn save(
@@ -187,7 +192,7 @@ impl Store for FileStore {
             None | Some(Ok(_) | Err(Unreadable::Unsealed)) => {}
             Some(Err(_)) => record::keep(&path, &self.path(name, "session.unreadable"))?,
         }
-        record::replace(&path, &record)?;
+        record::replace(&path, &record, UNIX_EPOCH.checked_add(time::now(&self.directory)))?;
         Ok(Some(record::revision(&record)))
     }
 

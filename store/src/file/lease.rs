@@ -4,11 +4,11 @@
 //! tradovate-auth lease 1 <fence> <holder> <end> <sum>↵
 //! ```
 //!
-//! The fence is a number that grows with each lease, the end milliseconds of the wall clock. A line that is damaged says
+//! The fence is a number that grows with each lease, the end milliseconds of the directory's clock. A line that is damaged says
 //! nothing: then nobody holds the lease, and whoever held it doesn't any more.
 
 use std::process;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use hmac_sha256::Hash as Sha256;
 
@@ -27,11 +27,6 @@ const LONGEST: Duration = Duration::from_secs(600);
 pub struct FileLease {
     fence: u64,
     holder: String,
-}
-
-/// The wall clock, since 1970.
-pub(super) fn now() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 impl FileLease {

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hmac_sha256::Hash as Sha256;
 use zeroize::Zeroizing;
@@ -27,9 +27,9 @@ impl Found {
         revision(&self.record)
     }
 
-    /// How long ago it was written; nothing where the clock was set back since.
-    pub(super) fn age(&self) -> Option<Duration> {
-        SystemTime::now().duration_since(self.modified).ok()
+    /// How long ago it was written at a time of the directory's clock; nothing where that was set back since.
+    pub(super) fn age(&self, now: Duration) -> Option<Duration> {
+        now.checked_sub(self.modified.duration_since(UNIX_EPOCH).ok()?)
     }
 }
 
@@ -63,12 +63,12 @@ pub(super) fn keep(path: &Path, kept: &Path) -> Result<(), FileStoreError> {
         .map_err(FileStoreError::io("keep the unreadable session as", kept))
 }
 
-/// Puts a record in the place of the one before, durably. Whoever holds the lock calls it.
-pub(super) fn replace(path: &Path, record: &[u8]) -> Result<(), FileStoreError> {
+/// Puts a record in the place of the one before, durably, as written at this time. Whoever holds the lock calls it.
+pub(super) fn replace(path: &Path, record: &[u8], at: Option<SystemTime>) -> Result<(), FileStoreError> {
     remove_leftovers(path);
     let new = new_path(path)?;
     let replaced =
-        write_new(&new, record).and_then(|()| fs::rename(&new, path)).map_err(FileStoreError::io("write", path));
+        write_new(&new, record, at).and_then(|()| fs::rename(&new, path)).map_err(FileStoreError::io("write", path));
     if replaced.is_err() {
         let _ = remove(&new);
     }
@@ -85,9 +85,13 @@ fn new_path(path: &Path) -> Result<PathBuf, FileStoreError> {
     Ok(new.into())
 }
 
-fn write_new(new: &Path, record: &[u8]) -> io::Result<()> {
+fn write_new(new: &Path, record: &[u8], at: Option<SystemTime>) -> io::Result<()> {
     let mut file = place::options().write(true).create_new(true).open(new)?;
     file.write_all(record)?;
+    // Without it the record has the time of the wall clock.
+    if let Some(at) = at {
+        let _ = file.set_modified(at);
+    }
     file.sync_all()
 }
 
@@ -141,7 +145,7 @@ mod tests {
         let path = directory.path().join("a.session");
         // A file can't be put in the place of a directory.
         fs::create_dir(&path).unwrap();
-        assert!(matches!(replace(&path, b"record"), Err(FileStoreError::Io { action: "write", .. })));
+        assert!(matches!(replace(&path, b"record", None), Err(FileStoreError::Io { action: "write", .. })));
         let names: Vec<_> = fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names, ["a.session"]);
     }
@@ -160,7 +164,7 @@ mod tests {
     fn of_a_record_that_is_far_too_long_no_more_is_read_than_tells_that() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.session");
-        replace(&path, b"").unwrap();
+        replace(&path, b"", None).unwrap();
         File::options().write(true).open(&path).unwrap().set_len(1 << 40).unwrap();
         assert_eq!(read(&path).unwrap().unwrap().record.len(), Codec::LIMIT + 1);
     }

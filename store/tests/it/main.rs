@@ -46,9 +46,11 @@ impl World {
         self.directory.path().join(format!("{}.{ending}", self.name))
     }
 
+    /// The files, without the clock, which systems don't have that don't number their boots.
     fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(self.directory.path()).unwrap();
         let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.retain(|name| name != "clock");
         names.sort();
         names
     }

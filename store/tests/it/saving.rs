@@ -39,6 +39,25 @@ fn there_is_a_record_and_a_lock_and_no_more() {
     assert_eq!(world.names(), [format!("{}.lock", world.name), format!("{}.session", world.name)]);
 }
 
+/// The wall clock is an hour ahead of what it was when the machine was booted.
+#[test]
+#[cfg(target_os = "linux")]
+fn no_step_of_the_wall_clock_changes_the_age_of_a_record_or_ends_a_lease() {
+    let (before, world) = (World::saved(7).0, World::new());
+    let clock = |world: &World| world.path("session").with_file_name("clock");
+    let line = fs::read_to_string(clock(&before)).unwrap();
+    let (start, booted_at) = line.trim_end().rsplit_once(' ').unwrap();
+    let earlier = booted_at.parse::<u64>().unwrap() - 3_600_000;
+    fs::copy(clock(&before), clock(&world)).unwrap();
+    fs::write(clock(&world), format!("{start} {earlier}\n")).unwrap();
+    let lease = world.lease();
+    assert!(world.save(8, None, &lease).is_some());
+    assert!(world.load().unwrap().age.is_some_and(|age| age < MINUTE));
+    assert!(world.store.lease(&world.name, MINUTE).unwrap().is_none());
+    let modified = fs::metadata(world.path("session")).unwrap().modified().unwrap();
+    assert!(modified < SystemTime::now() - 30 * MINUTE, "it is written down by the same clock");
+}
+
 #[test]
 fn who_does_not_know_the_record_saves_nothing() {
     let world = World::new();

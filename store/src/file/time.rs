@@ -1,0 +1,132 @@
+//! The clock of a directory, by which the ages of records and the ends of leases are measured.
+//!
+//! It is the wall clock at the first use since the machine was booted, and from then on the time that has elapsed: all
+//! processes read the same, and no step of the wall clock shortens a lock-out or a lease. What the wall clock said at the
+//! boot is in a file of the directory:
+//!
+//! ```text
+//! tradovate-auth clock 1 <boot> <milliseconds since 1970 at the boot>↵
+//! ```
+//!
+//! A system that doesn't number its boots has the wall clock, and so has a directory in which the file can't be written.
+
+use std::io::Read as _;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::{place, record};
+
+const MAGIC: &str = "tradovate-auth clock 1";
+
+const FILE: &str = "clock";
+
+/// No line is longer.
+const LONGEST: u64 = 256;
+
+/// Which boot of the machine it is, and how long ago it was, the time included for which the machine was suspended.
+#[derive(Clone, Copy)]
+struct Boot<'i> {
+    id: &'i str,
+    elapsed: Duration,
+}
+
+/// The time now by the clock of a directory, since 1970.
+pub(super) fn now(directory: &Path) -> Duration {
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    boot().map_or(wall, |boot| now_since(directory, wall, boot))
+}
+
+fn now_since(directory: &Path, wall: Duration, boot: Boot<'_>) -> Duration {
+    let path = directory.join(FILE);
+    let booted_at = read(&path, boot.id).or_else(|| {
+        let millis = wall.saturating_sub(boot.elapsed).as_millis();
+        let line = format!("{MAGIC} {} {millis}\n", boot.id);
+        record::replace(&path, line.as_bytes(), None).ok()?;
+        u64::try_from(millis).ok().map(Duration::from_millis)
+    });
+    booted_at.map_or(wall, |booted_at| booted_at.saturating_add(boot.elapsed))
+}
+
+/// What the wall clock said at this boot, if it is written down.
+fn read(path: &Path, id: &str) -> Option<Duration> {
+    let file = place::open(path, place::options().read(true)).ok().flatten()?;
+    let mut line = String::new();
+    file.take(LONGEST).read_to_string(&mut line).ok()?;
+    let (boot, booted_at) = line.strip_prefix(MAGIC)?.strip_prefix(' ')?.strip_suffix('\n')?.split_once(' ')?;
+    let millis = booted_at.bytes().all(|byte| byte.is_ascii_digit()).then(|| booted_at.parse().ok())??;
+    (boot == id).then(|| Duration::from_millis(millis))
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn boot() -> Option<Boot<'static>> {
+    use std::sync::LazyLock;
+
+    use rustix::time::{DynamicClockId, clock_gettime_dynamic};
+
+    static ID: LazyLock<Option<String>> = LazyLock::new(id);
+    let elapsed = clock_gettime_dynamic(DynamicClockId::Boottime).ok()?.try_into().ok()?;
+    Some(Boot { id: ID.as_deref()?, elapsed })
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn id() -> Option<String> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    // A container may count from another moment.
+    let namespace = std::fs::read_link("/proc/self/ns/time").ok();
+    let namespace = namespace.as_deref().and_then(Path::to_str).unwrap_or_default();
+    let id = [id.trim(), namespace].concat();
+    let is_word = !id.is_empty() && id.len() < 100 && id.bytes().all(|byte| byte.is_ascii_graphic());
+    is_word.then_some(id)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn boot() -> Option<Boot<'static>> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn boot(id: &str, elapsed: u64) -> Boot<'_> {
+        Boot { id, elapsed: at(elapsed) }
+    }
+
+    const fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn no_step_of_the_wall_clock_is_followed_within_a_boot() {
+        let directory = tempfile::tempdir().unwrap();
+        let now = |wall, boot: Boot<'_>| now_since(directory.path(), at(wall), boot);
+        assert_eq!(now(1_000_000, boot("a", 100)), at(1_000_000));
+        assert_eq!(now(1_000_010 + 7200, boot("a", 110)), at(1_000_010));
+        assert_eq!(now(1_000_020 - 7200, boot("a", 120)), at(1_000_020));
+    }
+
+    #[test]
+    fn after_another_boot_the_wall_clock_counts() {
+        let directory = tempfile::tempdir().unwrap();
+        let now = |wall, boot: Boot<'_>| now_since(directory.path(), at(wall), boot);
+        assert_eq!(now(1_000_000, boot("a", 100)), at(1_000_000));
+        assert_eq!(now(2_000_000, boot("b", 5)), at(2_000_000));
+        assert_eq!(now(3_000_000, boot("b", 6)), at(2_000_001));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_written_anew_and_what_cannot_be_written_is_the_wall_clock() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(FILE);
+        let now = |wall, elapsed| now_since(directory.path(), at(wall), boot("a", elapsed));
+        for damaged in ["", "tradovate-auth clock 1 a\n", "tradovate-auth clock 1 a 5", "tradovate-auth clock 1 a +5\n"]
+        {
+            std::fs::write(&path, damaged).unwrap();
+            assert_eq!(now(1_000_000, 100), at(1_000_000), "{damaged}");
+            assert_eq!(now(5, 101), at(1_000_001), "{damaged}");
+        }
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        assert_eq!((now(1_000_000, 100), now(1_007_200, 101)), (at(1_000_000), at(1_007_200)));
+    }
+}
