@@ -44,7 +44,7 @@ fn a_token_whose_time_turns_out_to_be_over_is_no_longer_handed_out() {
     let (turn, _) = shared.next().unwrap();
     assert!(shared.token().is_some());
     let date = Timestamp::now() + SignedDuration::from_mins(11);
-    turn.answered(Ok(answer(500, Some(date), "")));
+    turn.answered(Ok(answer(500, Some(date), r#"{"errorText":"Internal Server Error"}"#)));
     assert!(shared.token().is_none());
 }
 
