@@ -21,6 +21,7 @@ use crate::{
     simulator::Simulator,
     statistics::Statistics,
     user::User,
+    wrong_hosts::WrongHosts,
 };
 
 /// The `userId` of the first user that was given none.
@@ -152,6 +153,7 @@ impl SimulatorBuilder {
             lock_outs: LockOuts::default(),
             maintenance: Plan::default(),
             script: Script::default(),
+            wrong_hosts: WrongHosts::default(),
             statistics: Statistics::default(),
             time: None,
         }

@@ -67,6 +67,7 @@ mod statistics;
 mod tests;
 mod time;
 mod user;
+mod wrong_hosts;
 
 #[cfg(feature = "serve")]
 pub use serve::Server;
@@ -84,6 +85,7 @@ pub use {
     simulator::Simulator,
     statistics::{LogEntry, Statistics},
     user::{ApiAccess, User},
+    wrong_hosts::WrongHost,
 };
 
 /// Runs the examples of the README.

@@ -33,7 +33,7 @@ pub struct Options {
     pub expiration_fraction: bool,
     /// Whether a renewal brings a new token text rather than the same one.
     pub renewal_changes_token: bool,
-    /// Whether a renewal repeats the `mdAccessToken`.
+    /// Whether a renewal carries an `mdAccessToken`; of an OAuth session it is the only way to one.
     pub renewal_has_market_data_token: bool,
     /// Whether Live accepts tokens that Demo issued; nobody knows whether the real one does.
     pub live_accepts_demo_tokens: bool,

@@ -5,6 +5,7 @@ use crate::{
     access_token_response::AccessTokenResponse,
     call::Call,
     reply::{Reply, texts},
+    sessions::Origin,
     simulator::Simulator,
     time::{cut, later},
 };
@@ -25,14 +26,22 @@ impl Simulator {
         let expires = cut(later(call.now, self.options.lifetime), self.options.expiration_fraction);
         self.sessions.extend(session.id, &access_token, expires);
         self.statistics.renewals += 1;
-        let market_data_token =
-            session.market_data_token.as_deref().filter(|_| self.options.renewal_has_market_data_token);
+        let market_data_token = self.options.renewal_has_market_data_token.then_some(());
+        let market_data_token = market_data_token.and_then(|()| match session.market_data_token {
+            // The exchange of a code brings none.
+            None if session.origin == Origin::OAuth && user.market_data => {
+                let token = self.mint.market_data_token();
+                self.sessions.give_market_data(session.id, &token);
+                Some(token)
+            }
+            held => held,
+        });
         Reply::ok(
             &AccessTokenResponse {
                 user: &user,
                 hosts: &self.hosts_of(&user),
                 access_token: &access_token,
-                market_data_token,
+                market_data_token: market_data_token.as_deref(),
                 expires,
                 expiration_fraction: self.options.expiration_fraction,
                 hibp_hint: None,

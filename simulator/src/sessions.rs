@@ -97,6 +97,13 @@ impl Sessions {
         }
     }
 
+    /// Gives a session its market data token.
+    pub(crate) fn give_market_data(&mut self, id: u64, token: &str) {
+        if let Some(session) = self.by_id.get_mut(&id) {
+            session.market_data_token = Some(token.to_owned());
+        }
+    }
+
     pub(crate) fn worth(&self, now: Timestamp, token: &str) -> Worth {
         let Some(token) = self.tokens.get(token) else { return Worth::Unknown };
         match self.by_id.get(&token.session) {

@@ -32,6 +32,7 @@ use crate::{
     statistics::Statistics,
     time::{http_date, shifted},
     user::User,
+    wrong_hosts::WrongHosts,
 };
 
 mod control;
@@ -70,6 +71,7 @@ pub struct Simulator {
     pub(crate) lock_outs: LockOuts,
     pub(crate) maintenance: Plan,
     pub(crate) script: Script,
+    pub(crate) wrong_hosts: WrongHosts,
     pub(crate) statistics: Statistics,
     /// The caller's time, as last told.
     pub(crate) time: Option<Timestamp>,
@@ -144,6 +146,9 @@ impl Simulator {
             Err(Malformed(why)) => return self.counted(now, door, Reply::bad_request(&why)),
         };
         let host = call::host(&parts.uri, &parts.headers);
+        if let Some(reply) = self.wrong_hosts.answer(&host, endpoint) {
+            return reply;
+        }
         let side = self.dedicated.side(&host).unwrap_or(self.options.default_side);
         let call = Call { endpoint, now, uri: &parts.uri, host, side, network, bearer, fields, ticket };
         if let Some(reply) = self.keep_out(&call) {

@@ -33,6 +33,7 @@ mod robustness;
 mod routing;
 mod sessions;
 mod sides;
+mod wrong_hosts;
 
 const LOGIN: &str = "/v1/auth/accesstokenrequest";
 const ME: &str = "/v1/auth/me";

@@ -150,6 +150,16 @@ fn a_renewal_can_leave_out_the_market_data_token() {
 }
 
 #[test]
+fn a_renewal_brings_the_market_data_token_that_an_exchange_left_out() {
+    let mut world = World::new();
+    let code = oauth::code(&mut world);
+    let token = world.post(OAUTH, &oauth::exchange(&code)).text("access_token");
+    let first = world.get(RENEW, &token);
+    assert!(!first.text("mdAccessToken").is_empty());
+    assert_eq!(world.get(RENEW, &first.text("accessToken")).text("mdAccessToken"), first.text("mdAccessToken"));
+}
+
+#[test]
 fn a_revoked_token_is_unknown_and_an_expired_one_expired() {
     let mut world = World::new();
     let token = world.token();

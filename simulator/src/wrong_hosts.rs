@@ -1,0 +1,63 @@
+//! Hosts that no longer serve their organization: their names still resolve, and something answers there.
+//! A test names them; requests that come to one leave with an answer that says nothing about the request itself.
+
+use std::collections::BTreeMap;
+
+use http::StatusCode;
+
+use crate::{
+    endpoint::Endpoint,
+    reply::{Reply, texts},
+    simulator::Simulator,
+};
+
+/// What a host answers that no longer serves anybody.
+///
+/// A host that can't be connected to is not the simulator's subject: don't pass the request on to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WrongHost {
+    /// 404 without a body to every request.
+    NotFound,
+    /// `Wrong client_id` to every exchange and refresh, as if the app were not registered. Other requests are served.
+    WrongClient,
+}
+
+/// The hosts that are wrong.
+#[derive(Default)]
+pub(crate) struct WrongHosts(BTreeMap<String, WrongHost>);
+
+impl WrongHosts {
+    /// The answer of a wrong host.
+    pub(crate) fn answer(&self, host: &str, endpoint: Endpoint) -> Option<Reply> {
+        match (self.0.get(host)?, endpoint) {
+            (WrongHost::NotFound, _) => Some(Reply::empty(StatusCode::NOT_FOUND)),
+            (WrongHost::WrongClient, Endpoint::OauthToken) => {
+                Some(Reply::oauth_error("invalid_client", Some(texts::WRONG_CLIENT_ID)))
+            }
+            (WrongHost::WrongClient, _) => None,
+        }
+    }
+}
+
+impl Simulator {
+    /// Makes a host a wrong one, or with `None` one that serves again. It stands for whatever answers at a name that an
+    /// organization has left.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use tradovate_auth_simulator::{Simulator, WrongHost};
+    ///
+    /// let mut simulator = Simulator::builder().build();
+    /// simulator.set_wrong_host("acme.ninjatrader.com", Some(WrongHost::NotFound));
+    /// let request = Request::get("https://acme.ninjatrader.com/v1/auth/renewaccesstoken").body("")?;
+    /// assert_eq!(simulator.handle("2026-11-24T14:20:30Z".parse()?, request).status(), 404);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_wrong_host(&mut self, host: &str, wrong: Option<WrongHost>) {
+        let host = host.to_ascii_lowercase();
+        match wrong {
+            Some(wrong) => self.wrong_hosts.0.insert(host, wrong),
+            None => self.wrong_hosts.0.remove(&host),
+        };
+    }
+}
