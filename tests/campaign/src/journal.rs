@@ -90,12 +90,41 @@ pub(crate) enum What {
     Crashed(bool),
     /// The clock was set forward.
     Jumped(SignedDuration),
+    /// The program comes up with what another one has stored in this snapshot.
+    StartedForeign(usize),
+    /// The wall clock of its machine was set.
+    Stepped(SignedDuration),
+    /// Its machine sleeps until then.
+    Asleep(Timestamp),
+    /// Something else answers for the server until then, or nothing does.
+    Outage(Timestamp),
+    /// Its store does not answer, or fails, until then.
+    StoreAway(Timestamp),
+    /// The settings that the owner has given it are not those of the server any more.
+    SettingsWrong,
+    /// The owner has given it the right settings while it is down.
+    SettingsCorrected,
+    /// A minute has passed.
+    Minute(Minute),
     /// No fault any more from here on.
     FaultsEnd,
     /// It was not usable in time, though nothing stood in the way.
     Unusable,
     /// For readers: a fault begins, or something was done.
     Note(String),
+}
+
+/// What callers and the server see of a session once a minute.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Minute {
+    /// What callers hold.
+    pub token: Option<Name>,
+    /// Whether the server accepts it.
+    pub is_accepted: bool,
+    /// Whether the session hands out the same.
+    pub is_current: bool,
+    /// Whether the program has the password or the secret, and the consent, that the server knows.
+    pub has_good_settings: bool,
 }
 
 /// What a session is told of an exchange.
@@ -175,6 +204,14 @@ impl fmt::Display for Record {
             What::AnswerAdopted(answer) => write!(f, "adopts the answer to a change of password: {}", Shown(answer)),
             What::Crashed(all) => f.write_str(if *all { "crashes, with all behind its address" } else { "crashes" }),
             What::Jumped(by) => write!(f, "clock set forward by {by:?}"),
+            What::StartedForeign(number) => write!(f, "starts from snapshot {number} of another"),
+            What::Stepped(by) => write!(f, "the wall clock is set by {by:?}"),
+            What::Asleep(until) => write!(f, "sleeps until {until:.3}"),
+            What::Outage(until) => write!(f, "the server can't be reached until {until:.3}"),
+            What::StoreAway(until) => write!(f, "its store is away until {until:.3}"),
+            What::SettingsWrong => f.write_str("has wrong settings"),
+            What::SettingsCorrected => f.write_str("is given the right settings"),
+            What::Minute(minute) => write!(f, "{minute:?}"),
             What::FaultsEnd => f.write_str("no faults any more"),
             What::Unusable => f.write_str("is not usable"),
             What::Note(text) => write!(f, "-- {text}"),

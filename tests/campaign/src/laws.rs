@@ -24,6 +24,11 @@ pub(crate) trait Law {
     /// Its number in the design.
     fn number(&self) -> u8;
 
+    /// Whether single sessions are judged by it too, and not by the oracle alone.
+    fn is_for_all(&self) -> bool {
+        matches!(self.number(), 6 | 7 | 11)
+    }
+
     /// Holds a record against it: what is wrong, if anything is.
     fn judge(&mut self, record: &Record, ledger: &Ledger) -> Option<String>;
 }

@@ -18,6 +18,7 @@ mod laws;
 mod ledger;
 mod mutants;
 mod names;
+mod oracle;
 mod report;
 mod scenario;
 mod shrink;
@@ -27,10 +28,10 @@ mod world;
 
 pub use laws::Violation;
 pub use mutants::{Find, Mutant, hunt};
-pub use report::{Failure, campaign, renewals_per_hour, replay};
+pub use report::{Failure, campaign, renewals_per_hour, replay, survey};
 pub use scenario::{
-    Address, Contradiction, Fault, Login, Membership, Moment, Program, Report, Scenario, Server, StoreFault, Storm,
-    Timed, Trouble,
+    Absurd, Address, Blame, Contradiction, Fault, Left, Login, Membership, Moment, Program, Report, Scenario, Server,
+    StoreFault, Storm, Timed, Trouble,
 };
 pub use shrink::shrink;
 pub use tally::Tally;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use campaign::{Mutant, Scenario, campaign, hunt, renewals_per_hour, replay};
+use campaign::{Mutant, Scenario, campaign, hunt, renewals_per_hour, replay, survey};
 use clap::Parser;
 
 /// Fleets of sessions against the simulator in virtual time, judged by the laws of the session.
@@ -21,6 +21,9 @@ struct Arguments {
     /// How many threads.
     #[arg(long, default_value_t = 2)]
     threads: usize,
+    /// Counts the first violations of so many seeds by law.
+    #[arg(long)]
+    survey: Option<u64>,
     /// Breaks each law on purpose and says how many seeds it took until that was noticed.
     #[arg(long)]
     mutants: bool,
@@ -30,6 +33,8 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let is_good = if arguments.mutants {
         mutants(arguments.seed)
+    } else if let Some(seeds) = arguments.survey {
+        surveyed(arguments.seed, seeds)
     } else if arguments.trace {
         traced(arguments.seed)
     } else {
@@ -61,6 +66,12 @@ fn traced(seed: u64) -> bool {
     end.trace.iter().for_each(|line| println!("{line}"));
     end.violations.iter().for_each(|found| println!("law {}: s{} {}", found.law, found.program, found.what));
     end.violations.is_empty()
+}
+
+fn surveyed(first: u64, seeds: u64) -> bool {
+    let found = survey(first, seeds);
+    found.iter().for_each(|(law, (times, seed, what))| println!("law {law:>2}: {times} seeds, first {seed}: {what}"));
+    found.is_empty()
 }
 
 fn mutants(first: u64) -> bool {

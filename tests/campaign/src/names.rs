@@ -14,6 +14,8 @@ pub(crate) enum Kind {
     Refresh,
     /// A penalty ticket.
     Ticket,
+    /// An authorization code.
+    Code,
 }
 
 /// The name of a text.
@@ -29,6 +31,7 @@ impl fmt::Display for Name {
             Kind::Access => "t",
             Kind::Refresh => "rt",
             Kind::Ticket => "k",
+            Kind::Code => "c",
         };
         write!(f, "{kind}{}", self.number)
     }

@@ -1,6 +1,7 @@
 //! Many scenarios, one after the other or on some threads: their tallies added up, and the first failure made small and
 //! readable.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -75,6 +76,18 @@ pub fn campaign(first: u64, days: f64, threads: usize) -> (Tally, Option<Failure
     let total = total.into_inner().unwrap_or_default();
     let failed = failed.into_inner().unwrap_or_default();
     (total, failed.and_then(explain))
+}
+
+/// The first violation of each of so many seeds, counted by law, with the seed and the words of the first one.
+#[must_use]
+pub fn survey(first: u64, seeds: u64) -> BTreeMap<u8, (u64, u64, String)> {
+    let mut found = BTreeMap::new();
+    for seed in first..first + seeds {
+        for Violation { law, what, .. } in run(&Scenario::from_seed(seed), Way::default()).violations {
+            found.entry(law).or_insert((0, seed, what)).0 += 1;
+        }
+    }
+    found
 }
 
 /// How many renewals an hour so many processes cost that share a session, if nothing befalls them.

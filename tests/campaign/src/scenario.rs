@@ -11,9 +11,12 @@ use tradovate_auth_token_source::LogIn;
 mod fault;
 mod fleets;
 mod generate;
+mod setbacks;
 mod text;
 
-pub use fault::{Contradiction, Fault, Moment, Report, StoreFault, Storm, Timed, Trouble};
+pub use fault::{
+    Absurd, Blame, Contradiction, Fault, Left, Moment, Report, StoreFault, Storm, Timed, Trouble,
+};
 
 /// A fleet, its server, its clocks, and what befalls them.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,7 +27,8 @@ pub struct Scenario {
     pub length: SignedDuration,
     /// The switches of the server.
     pub server: Server,
-    /// The network addresses, each with the clock and the rate budget of the programs behind it.
+    /// The network addresses. Of single sessions, all behind one address are of one program on a machine of its own,
+    /// with one clock and one rate budget.
     pub addresses: Vec<Address>,
     /// How many users there are.
     pub users: usize,
@@ -60,7 +64,7 @@ pub struct Server {
     pub skew: SignedDuration,
 }
 
-/// The clock of the programs behind one network address.
+/// The clock of the machine behind one network address.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Address {
     /// How far it is ahead of true time at the start.
@@ -74,7 +78,7 @@ pub struct Address {
 pub struct Program {
     /// Whose session it is.
     pub user: usize,
-    /// The network address it is behind.
+    /// The network address it is behind. Sessions that share one and belong to no fleet are of one process.
     pub address: usize,
     /// How it logs in.
     pub login: Login,

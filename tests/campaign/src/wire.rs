@@ -3,11 +3,14 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use http::{Request, Response, header};
+use http::{Request, Response, Uri, header};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::names::{Kind, Name, Names};
+
+/// The longest wait that a server can ask for.
+const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// What a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +36,8 @@ pub(crate) struct Asked {
     pub bearer: Option<Name>,
     /// The refresh token in it.
     pub refresh: Option<Name>,
+    /// The code in it.
+    pub code: Option<Name>,
     /// The ticket in it.
     pub ticket: Option<Name>,
     /// Stands for the body without its ticket.
@@ -59,6 +64,7 @@ impl Asked {
             host: request.uri().host().unwrap_or_default().to_owned(),
             bearer: bearer.map(|text| names.of(Kind::Access, text)),
             refresh: text(&body, "refresh_token").map(|text| names.of(Kind::Refresh, text)),
+            code: text(&body, "code").map(|text| names.of(Kind::Code, text)),
             ticket: ticket.as_ref().and_then(Value::as_str).map(|text| names.of(Kind::Ticket, text)),
             body: hasher.finish(),
         }
@@ -76,6 +82,12 @@ pub(crate) struct Answer {
     pub says: Says,
     /// Whether it contradicts itself, or what is known of the user.
     pub contradicts: bool,
+    /// The hosts it names for Live and for Demo.
+    pub hosts: [Option<String>; 2],
+    /// Where it sends a request on to.
+    pub location: Option<String>,
+    /// Whether it blames the settings of the app.
+    pub blames_app: bool,
 }
 
 /// What an answer says.
@@ -141,7 +153,7 @@ impl Answer {
                 let asked = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
                 let asked =
                     asked.and_then(|text| text.parse().ok()).map_or(SignedDuration::ZERO, SignedDuration::from_secs);
-                Says::LockedOut(asked.max(SignedDuration::from_hours(1)))
+                Says::LockedOut(asked.clamp(SignedDuration::from_hours(1), DAY))
             }
             (307 | 308 | 421, _) => Says::Moved,
             (408 | 500.., _) => Says::Fault,
@@ -151,7 +163,8 @@ impl Answer {
                     (Some(true), _, _) => Says::Captcha,
                     (_, Some(ticket), _) => {
                         let wait = body.get("p-time").and_then(Value::as_f64).unwrap_or_default();
-                        Says::Penalty(names.of(Kind::Ticket, ticket), SignedDuration::from_secs_f64(wait))
+                        let wait = SignedDuration::from_secs_f64(wait.clamp(0.0, DAY.as_secs_f64()));
+                        Says::Penalty(names.of(Kind::Ticket, ticket), wait)
                     }
                     (_, _, Some(grant)) => Says::Grant(grant),
                     _ if refuses => Says::Refused,
@@ -165,6 +178,12 @@ impl Answer {
             server_time: response.headers().contains_key(header::DATE).then_some(server_now),
             says,
             contradicts,
+            hosts: ["live", "demo"].map(|key| {
+                let hosts = body.as_ref().ok()?.get("apiHosts")?;
+                text(hosts, key).map(str::to_owned)
+            }),
+            location: location(response),
+            blames_app: error.is_some_and(|error| matches!(error, "invalid_client" | "unauthorized_client")),
         }
     }
 
@@ -193,6 +212,12 @@ fn granted(body: &Value, server_now: Timestamp, names: &mut Names) -> Option<Gra
         refresh_ends: seconds("refresh_token_expires_in").map(|life| server_now + life),
         user: body.get("userId").and_then(Value::as_i64),
     })
+}
+
+/// The host that a redirect names.
+fn location(response: &Response<Vec<u8>>) -> Option<String> {
+    let location: Uri = response.headers().get(header::LOCATION)?.to_str().ok()?.parse().ok()?;
+    location.host().map(str::to_owned)
 }
 
 fn has_malformed_token(body: &Value) -> bool {

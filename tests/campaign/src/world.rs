@@ -32,6 +32,7 @@ mod probes;
 mod program;
 mod queue;
 mod server;
+mod setbacks;
 mod shared_store;
 mod spoil;
 mod store;
@@ -68,9 +69,18 @@ pub fn run(scenario: &Scenario, way: Way) -> End {
     World::new(scenario, way).run()
 }
 
+/// A machine, and the program on it with all its sessions. Of fleets: what the programs behind one address share.
 struct Address {
+    /// What the machine shows.
+    wall: Clock,
+    /// What the program takes for the time.
     clock: Clock,
     budget: RateBudget,
+    /// Whether the program runs.
+    is_up: bool,
+    asleep_until: Option<Timestamp>,
+    /// Callers keep quiet before, since they were told so.
+    quiet_until: Option<Timestamp>,
 }
 
 struct World<'s> {
@@ -99,8 +109,12 @@ impl<'s> World<'s> {
     fn new(scenario: &'s Scenario, way: Way) -> Self {
         let start: Timestamp = Timestamp::from_second(1_795_525_200).unwrap_or_default();
         let address = |plan: &crate::scenario::Address| Address {
+            wall: Clock::new(start, plan.skew, plan.drift),
             clock: Clock::new(start, plan.skew, plan.drift),
             budget: RateBudget::default(),
+            is_up: false,
+            asleep_until: None,
+            quiet_until: None,
         };
         let programs = scenario.programs.iter().enumerate();
         let program = |(number, plan)| Program::new(number, plan, scenario.seed, Tamper::new(way.mutant));
@@ -187,6 +201,8 @@ impl<'s> World<'s> {
                 self.tell_watchers(fleet);
             }
             Event::GoesOn { program, life } => self.goes_on(program, life),
+            Event::Restart { program, left, every } => self.restart(program, left, every),
+            Event::Awake(address) => self.awake(address),
             Event::Fault(number) => self.befall(number),
             Event::Help { program } => self.help(program),
             Event::Tell { user, by_answer } => self.tell(user, by_answer),
@@ -201,7 +217,7 @@ impl<'s> World<'s> {
         for _ in 0..ACTIONS_AT_ONCE {
             let local = self.local(number);
             let program = &mut self.programs[number];
-            if program.tamper.is_dead() || program.paused_until.is_some() {
+            if program.tamper.is_dead() || program.paused_until.is_some() || self.is_asleep(number) {
                 return;
             }
             if !self.may_poll(number) {
@@ -291,10 +307,19 @@ impl<'s> World<'s> {
     fn observe(&mut self, number: usize) {
         let before = self.programs[number].seen;
         let seen = self.look(number);
+        self.publish(number);
         let known = |seen: Option<Seen>| seen.map(|seen| (seen.token, seen.generation));
         if known(before) != known(seen) {
             self.record(number, What::Handed(seen));
         }
+    }
+
+    /// Callers take what the session hands out when something has happened to it, without asking it again.
+    fn publish(&mut self, number: usize) {
+        let local = self.local(number);
+        let program = &mut self.programs[number];
+        let token = program.session.as_ref().and_then(|session| session.token(local));
+        program.published = program.tamper.token(token);
     }
 
     fn look(&mut self, number: usize) -> Option<Seen> {

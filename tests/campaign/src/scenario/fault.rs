@@ -83,8 +83,55 @@ pub enum Fault {
     CrashAll(usize, SignedDuration),
     /// A caller of a program meets something as often as said, every half minute, though nothing is wrong with the token.
     Reported(usize, Report, u32),
-    /// The clock of an address is set forward.
+    /// The clock of the programs of a fleet behind an address is set forward while they run.
     Jump(usize, SignedDuration),
+    /// The wall clock of a machine is set; a program that runs does not see it, one that starts later does.
+    Step(usize, SignedDuration),
+    /// A machine sleeps: its program gets no time, and all other clocks go on.
+    Sleep(usize, SignedDuration),
+    /// The settings of a program become wrong (the password, or the secret of the app), and its tokens end. It is
+    /// restarted with the wrong settings so many times, and then once more with the right ones.
+    CorrectAtRestart {
+        /// Which.
+        program: usize,
+        /// How often it is restarted with the wrong settings.
+        restarts: u32,
+        /// The time between two starts.
+        every: SignedDuration,
+    },
+    /// A program crashes and comes back with the snapshot of another one.
+    ForeignSnapshot {
+        /// Which.
+        program: usize,
+        /// Whose snapshot it finds.
+        of: usize,
+        /// After which time.
+        down: SignedDuration,
+    },
+    /// The hosts of this number serve nobody any more; their users are served on the vendor's own.
+    LeaveHosts(u8, Left),
+    /// The next call of a program's own gets a penalty of seconds.
+    CallPenalty(u64),
+}
+
+/// What becomes of hosts that an organization has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// No connection.
+    Gone,
+    /// 404 without a body.
+    NotFound,
+    /// `Wrong client_id` to exchanges and refreshes.
+    WrongClient,
+}
+
+/// A wait that no server means.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Absurd {
+    /// 429 with this `Retry-After`, in seconds.
+    RetryAfter(u64),
+    /// A penalty with this `p-time`, in seconds.
+    PenaltyTime(f64),
 }
 
 /// What a shared store does.
@@ -144,6 +191,12 @@ pub enum Trouble {
     Status(u16),
     /// An answer that contradicts itself.
     Contradiction(Contradiction),
+    /// A gateway's page of this status, whose `Date` is off by so much; the server never saw the request.
+    Gateway(u16, SignedDuration),
+    /// The server asks for a wait that it can't mean, and has not handled the request.
+    Absurd(Absurd),
+    /// The app's settings are said to be wrong, though they are right; the server never saw the request.
+    BlamesApp(Blame),
     /// A redirect to a host that is not the vendor's; the server never saw the request.
     EvilRedirect,
     /// The driver drops the exchange: the session hears nothing.
@@ -163,6 +216,17 @@ pub enum Contradiction {
     MalformedToken,
 }
 
+/// How an app is blamed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// `invalid_client`.
+    InvalidClient,
+    /// `unauthorized_client`.
+    UnauthorizedClient,
+    /// `invalid_client` with the text that the settings do not match.
+    Mismatch,
+}
+
 /// What answers in place of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Storm {
@@ -170,6 +234,8 @@ pub enum Storm {
     Status(u16),
     /// 502 with a page of HTML.
     Html,
+    /// 503 with a page of HTML, whose `Date` is off by so much.
+    Gateway(SignedDuration),
     /// No connection.
     NoConnection,
     /// No answer.

@@ -36,6 +36,7 @@ impl Scenario {
             let fault = fault(&mut draw, &scenario, rate);
             scenario.faults.push(Timed { at: millis(draw.below(days * 86_400_000)), fault });
         }
+        super::setbacks::add(&mut scenario, rate);
         super::fleets::add(&mut scenario, rate);
         scenario.faults.sort_by_key(|timed| timed.at);
         scenario
@@ -190,7 +191,10 @@ fn fault(draw: &mut Draw, scenario: &Scenario, rate: f64) -> Fault {
         83..88 => Fault::Crash(program, seconds(draw.below(120))),
         88..90 => Fault::CrashAll(address, seconds(draw.below(120))),
         90..97 => Fault::Reported(program, report(draw), draw.of(&[1, 1, 2, 5, 50])),
-        _ => Fault::Jump(address, millis(1000 + draw.below(1_200_000))),
+        _ => {
+            let by = millis(1000 + draw.below(1_200_000));
+            Fault::Step(address, if by.subsec_millis() % 2 == 0 { by } else { -by })
+        }
     }
 }
 

@@ -1,5 +1,6 @@
-//! The clock behind an address: it is wrong, runs fast or slow, and is set forward; it never goes back, as the
-//! transports see to.
+//! A clock: it is wrong, runs fast or slow, and is set.
+//! A machine has a wall clock. A program reads it once when it starts and then counts the time that passes, suspended
+//! time included, so that what it takes for the time never goes back.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -39,7 +40,13 @@ impl Clock {
         now + SignedDuration::from_nanos(i64::try_from(true_left).unwrap_or_default()) + SignedDuration::from_micros(1)
     }
 
-    pub(super) fn set_forward(&mut self, now: Timestamp, by: SignedDuration) {
+    /// The clock of a program that starts now and reads this one.
+    pub(super) fn anchored(&self, now: Timestamp) -> Self {
+        Self { anchor: now, reading: self.at(now), drift: self.drift }
+    }
+
+    /// It is set.
+    pub(super) fn set(&mut self, now: Timestamp, by: SignedDuration) {
         (self.reading, self.anchor) = (self.at(now) + by, now);
     }
 }

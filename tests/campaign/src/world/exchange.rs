@@ -78,6 +78,7 @@ impl World<'_> {
                 Storm::Silence => {}
                 Storm::Status(status) => self.answer_after(number, back, spoil::fault(status, false)),
                 Storm::Html => self.answer_after(number, back, spoil::fault(502, true)),
+                Storm::Gateway(off) => self.answer_after(number, back, spoil::gateway(503, self.server_now() + off)),
             }
             return;
         }
@@ -86,6 +87,16 @@ impl World<'_> {
                 return self.answer_after(number, back, spoil::fault(status, status == 502));
             }
             Some(Trouble::EvilRedirect) => return self.answer_after(number, back, spoil::evil_redirect()),
+            Some(Trouble::Gateway(status, off)) => {
+                return self.answer_after(number, back, spoil::gateway(status, self.server_now() + off));
+            }
+            Some(Trouble::Absurd(absurd)) => return self.answer_after(number, back, spoil::absurd(absurd, number)),
+            Some(Trouble::BlamesApp(blame)) if operation == Operation::Refresh => {
+                return self.answer_after(number, back, spoil::blame(blame));
+            }
+            _ if self.server.is_gone(request.uri().host().unwrap_or_default()) => {
+                return self.fail_after(number, back, Failure::NotSent);
+            }
             _ => {}
         }
         request.extensions_mut().insert(network(self.programs[program].plan.address));
@@ -198,6 +209,7 @@ impl World<'_> {
         let has_good_password = self.programs[number].password == self.server.password(user);
         let program = &mut self.programs[number];
         match &answer.says {
+            Says::LockedOut(wait) => self.keep_quiet(number, *wait),
             Says::Penalty(_, wait) => {
                 program.postponed_until = Some(local + *wait);
                 self.tally.penalties += 1;

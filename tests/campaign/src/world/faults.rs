@@ -28,11 +28,15 @@ impl World<'_> {
         let (now, server_now) = (self.now, self.server_now());
         match fault {
             Fault::Wire(program, trouble) => self.programs[program].troubles.push_back(trouble),
-            Fault::Storm(storm, lasts) => self.server.storm = Some((storm, now + lasts)),
+            Fault::Storm(storm, lasts) => {
+                self.server.storm = Some((storm, now + lasts));
+                met.iter().for_each(|program| self.record(*program, What::Outage(now + lasts)));
+            }
             Fault::Maintenance(is_html, lasts) => {
                 let kind = if is_html { Maintenance::Html } else { Maintenance::ErrorId };
                 self.server.maintained_until = self.server.maintained_until.max(Some(now + lasts));
                 self.server.simulator.plan_maintenance(server_now, server_now + lasts, kind);
+                met.iter().for_each(|program| self.record(*program, What::Outage(now + lasts)));
             }
             Fault::Penalty(seconds) => {
                 self.server.simulator.penalize_next(None, std::time::Duration::from_secs(seconds));
@@ -70,7 +74,10 @@ impl World<'_> {
             }
             Fault::MoveHosts(user, hosts) => self.server.move_hosts(user, hosts),
             Fault::RefuseRefreshes(times) => self.server.simulator.refuse_next_refresh(times),
-            Fault::Store { program, is_silent, lasts } => self.disturb_store(program, is_silent, lasts),
+            Fault::Store { program, is_silent, lasts } => {
+                self.disturb_store(program, is_silent, lasts);
+                self.record(program, What::StoreAway(now + lasts));
+            }
             Fault::Shared(fleet, fault) => {
                 if self.stores[fleet].befall(now, fault) {
                     if let Some(program) = met.first() {
@@ -90,8 +97,22 @@ impl World<'_> {
                 }
             }
             Fault::Reported(program, report, times) => self.report(program, report, times),
+            Fault::Step(address, by) => {
+                self.addresses[address].wall.set(now, by);
+                // It counts once for all sessions of the machine.
+                met.iter().take(1).for_each(|program| self.record(*program, What::Stepped(by)));
+            }
+            Fault::Sleep(address, lasts) => self.sleep(address, lasts, &met),
+            Fault::CorrectAtRestart { program, restarts, every } => self.spoil_settings(program, restarts, every),
+            Fault::ForeignSnapshot { program, of, down } => self.find_foreign(program, of, down),
+            Fault::LeaveHosts(hosts, left) => self.server.leave_hosts(hosts, left),
+            Fault::CallPenalty(seconds) => {
+                let wait = std::time::Duration::from_secs(seconds);
+                self.server.simulator.penalize_next(Endpoint::AccountList, wait);
+            }
             Fault::Jump(address, by) => {
-                self.addresses[address].clock.set_forward(now, by);
+                self.addresses[address].wall.set(now, by);
+                self.addresses[address].clock.set(now, by);
                 for program in met {
                     self.record(program, What::Jumped(by));
                     // Whoever waits notices, as the transports do.
@@ -111,6 +132,8 @@ impl World<'_> {
                 | Fault::Store { program, .. }
                 | Fault::Crash(program, _)
                 | Fault::Halt { program, .. }
+                | Fault::CorrectAtRestart { program, .. }
+                | Fault::ForeignSnapshot { program, .. }
                 | Fault::Reported(program, ..) => *program == number,
                 Fault::Shared(fleet, _) => plan.member.is_some_and(|member| member.fleet == *fleet),
                 Fault::Kick(user, _)
@@ -119,14 +142,18 @@ impl World<'_> {
                 | Fault::Revoke(user)
                 | Fault::ChangePassword { user, .. }
                 | Fault::MoveHosts(user, _) => plan.user == *user,
-                Fault::LockOut { address, .. } | Fault::CrashAll(address, _) | Fault::Jump(address, _) => {
-                    plan.address == *address
-                }
+                Fault::LockOut { address, .. }
+                | Fault::CrashAll(address, _)
+                | Fault::Jump(address, _)
+                | Fault::Step(address, _)
+                | Fault::Sleep(address, _) => plan.address == *address,
                 Fault::Storm(..)
                 | Fault::Maintenance(..)
                 | Fault::Penalty(_)
                 | Fault::Captcha(_)
-                | Fault::RefuseRefreshes(_) => true,
+                | Fault::RefuseRefreshes(_)
+                | Fault::LeaveHosts(..)
+                | Fault::CallPenalty(_) => true,
             }
         };
         self.scenario.present().map(|(number, _)| number).filter(|number| meets(*number)).collect()
@@ -154,6 +181,9 @@ impl World<'_> {
     /// A caller tells the session what it has met.
     pub(super) fn reject(&mut self, number: usize, generation: u64, status: StatusCode, body: &[u8]) {
         let local = self.local(number);
+        if matches!(status.as_u16(), 423 | 429) {
+            self.keep_quiet(number, SignedDuration::from_hours(1));
+        }
         let says_dead = status.as_u16() == 401 && body.ends_with(b"ccess token") | body.ends_with(b"ccess Token");
         let program = &mut self.programs[number];
         let Some(session) = &mut program.session else { return };
@@ -213,5 +243,11 @@ fn kind(fault: &Fault) -> &'static str {
         Fault::CrashAll(..) => "crash of all",
         Fault::Reported(..) => "call rejected",
         Fault::Jump(..) => "clock set forward",
+        Fault::Step(..) => "wall clock set",
+        Fault::Sleep(..) => "machine asleep",
+        Fault::CorrectAtRestart { .. } => "settings wrong",
+        Fault::ForeignSnapshot { .. } => "snapshot of another",
+        Fault::LeaveHosts(..) => "hosts left",
+        Fault::CallPenalty(_) => "penalty on a call",
     }
 }

@@ -12,7 +12,8 @@ impl World<'_> {
     /// When something that a paused program has to do happens instead.
     pub(super) fn put_off(&self, event: &Event) -> Option<Timestamp> {
         let actor = event.actor(&self.exchanges)?;
-        self.programs[actor].paused_until
+        let asleep = self.addresses[self.programs[actor].plan.address].asleep_until;
+        self.programs[actor].paused_until.max(asleep.filter(|until| self.now < *until))
     }
 
     pub(super) fn halt(&mut self, number: usize, moment: Moment, crashes: bool, lasts: SignedDuration) {

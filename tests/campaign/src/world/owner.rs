@@ -21,6 +21,15 @@ impl World<'_> {
         (program.is_stopped, program.is_helped) = (false, false);
         (program.postponed_until, program.refused_until) = (None, None);
         program.knows_user = false;
+        let address = &mut self.addresses[program.plan.address];
+        if !address.is_up {
+            address.is_up = true;
+            address.clock = address.wall.anchored(self.now);
+        }
+        if let Some(of) = self.programs[number].foreign.take() {
+            return self.start_from_foreign(number, of);
+        }
+        let program = &mut self.programs[number];
         let is_alone = program.plan.member.is_none();
         let found = program.stored.clone().filter(|_| program.plan.has_store && is_alone);
         let snapshot = found.and_then(|(snapshot, text)| {
@@ -47,6 +56,25 @@ impl World<'_> {
                 self.record(number, What::Started(None));
             }
         }
+        self.observe(number);
+        self.step(number);
+    }
+
+    /// A program comes up with the snapshot of another one.
+    fn start_from_foreign(&mut self, number: usize, of: usize) {
+        let (snapshot, stored) = match &self.programs[of].stored {
+            Some((snapshot, text)) => (*snapshot, serde_json::from_str::<StoredSession>(text).ok()),
+            None => (0, None),
+        };
+        let local = self.local(number);
+        let program = &mut self.programs[number];
+        let mut session = program.blank();
+        program.refresh = None;
+        if let Some(stored) = stored {
+            session.adopt(local, stored, &mut self.addresses[program.plan.address].budget);
+        }
+        program.session = Some(session);
+        self.record(number, What::StartedForeign(snapshot));
         self.observe(number);
         self.step(number);
     }
@@ -111,11 +139,16 @@ impl World<'_> {
         program.member = None;
         program.paused_until = None;
         program.seen = None;
+        program.published = None;
         program.under_way = None;
-        if with_all {
-            self.addresses[program.plan.address].budget = RateBudget::default();
+        let (life, address, is_member) = (program.life, program.plan.address, program.plan.member.is_some());
+        // A process ends with its last session.
+        let is_last = !is_member
+            && !self.programs.iter().any(|other| other.plan.address == address && other.session.is_some());
+        if with_all || is_last {
+            self.addresses[address].budget = RateBudget::default();
+            self.addresses[address].is_up = false;
         }
-        let life = program.life;
         self.record(number, What::Crashed(with_all));
         self.queue.push(self.now + down, Event::Start { program: number, life });
     }
@@ -124,7 +157,7 @@ impl World<'_> {
     pub(super) fn help(&mut self, number: usize) {
         let program = &mut self.programs[number];
         program.is_helped = false;
-        if !program.is_stopped || program.session.is_none() {
+        if !program.is_stopped || program.session.is_none() || program.awaits_correction {
             return;
         }
         program.is_stopped = false;
@@ -151,7 +184,7 @@ impl World<'_> {
         for number in concerned {
             let program = &mut self.programs[number];
             let knows = program.password == self.server.password(user) && !program.is_stopped;
-            if program.plan.user != user || program.is_app() || knows {
+            if program.plan.user != user || program.is_app() || knows || program.awaits_correction {
                 continue;
             }
             if program.session.is_none() {

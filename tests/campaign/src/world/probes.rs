@@ -5,12 +5,13 @@
 
 use http::{Request, StatusCode, header};
 use jiff::SignedDuration;
-use tradovate_auth_core::Operation;
+use tradovate_auth_core::{Operation, SessionToken};
 
 use super::World;
 use super::queue::Event;
 use super::server::network;
-use crate::journal::{Record, What};
+use crate::journal::{Minute, Record, What};
+use crate::names::Kind;
 use crate::scenario::Storm;
 
 /// How long a program by password may take to be usable again, and one of an app.
@@ -22,17 +23,47 @@ impl World<'_> {
         self.server.simulator.set_time(self.now);
         for number in 0..self.programs.len() {
             let program = &self.programs[number];
-            if program.session.is_some() && program.paused_until.is_none() {
+            if program.session.is_some() && program.paused_until.is_none() && !self.is_asleep(number) {
+                self.judge_minute(number);
                 self.call(number);
             }
         }
         self.look_for_the_end();
     }
 
+    /// What the oracle judges by: what callers hold, and what the server and the owner know of it.
+    fn judge_minute(&mut self, number: usize) {
+        let local = self.local(number);
+        let program = &self.programs[number];
+        let (Some(session), None) = (&program.session, program.plan.member) else { return };
+        let direct = program.tamper.token(session.token(local));
+        let held = program.published.as_ref().filter(|token| local < token.usable_until);
+        let facts = |token: &SessionToken| (token.generation, token.market_data_token.is_some());
+        let is_current = direct.as_ref().map(facts) == held.map(facts);
+        let text = held.map(|token| token.access_token.expose());
+        let is_accepted = text.is_some_and(|text| self.server.simulator.accepts(text));
+        let token = text.map(|text| self.names.of(Kind::Access, text));
+        let has_good_settings = self.has_good_settings(number);
+        self.record(number, What::Minute(Minute { token, is_accepted, is_current, has_good_settings }));
+    }
+
+    /// Whether the server takes the password of a program, or its secret and its consent.
+    fn has_good_settings(&self, number: usize) -> bool {
+        let program = &self.programs[number];
+        if program.is_app() {
+            program.secret.as_deref() == self.server.secret(program.plan.user) && self.has_good_refresh(number)
+        } else {
+            program.password == self.server.password(program.plan.user)
+        }
+    }
+
     fn call(&mut self, number: usize) {
-        let Some(session) = self.programs[number].session.as_ref() else { return };
-        let local = self.addresses[self.programs[number].plan.address].clock.at(self.now);
-        let token = session.token(local);
+        let local = self.local(number);
+        let program = &self.programs[number];
+        let Some(session) = &program.session else { return };
+        let direct = session.token(local);
+        let held = program.published.clone().filter(|token| local < token.usable_until);
+        let token = if program.plan.member.is_some() { direct } else { held };
         let before = self.programs[number].seen;
         let seen = self.look(number);
         let is_news = before.map(|seen| seen.generation) != seen.map(|seen| seen.generation);
@@ -65,7 +96,7 @@ impl World<'_> {
         let (status, body) = match weather {
             Some(Storm::NoConnection | Storm::Silence) => return,
             Some(Storm::Status(status)) => (status, Vec::new()),
-            Some(Storm::Html) => (502, Vec::new()),
+            Some(Storm::Html | Storm::Gateway(_)) => (502, Vec::new()),
             None => {
                 let mut request = Request::new(Vec::new());
                 *request.uri_mut() = self.api_url(number);
@@ -75,7 +106,7 @@ impl World<'_> {
                 (response.status().as_u16(), response.into_body())
             }
         };
-        if !(200..300).contains(&status) {
+        if !(200..300).contains(&status) || body.windows(8).any(|part| part == b"p-ticket") {
             let status = StatusCode::from_u16(status).unwrap_or_default();
             self.reject(number, token.generation, status, &body);
             self.step(number);
@@ -106,11 +137,7 @@ impl World<'_> {
     fn is_well(&self, number: usize) -> bool {
         let program = &self.programs[number];
         let is_fair = self.server.storm_at(self.now).is_none() && !self.server.is_in_maintenance(self.now);
-        let has_good_login = if program.is_app() {
-            self.has_good_refresh(number)
-        } else {
-            program.password == self.server.password(program.plan.user)
-        };
+        let has_good_login = self.has_good_settings(number);
         let is_waiting = self.mates(number).any(|mate| {
             let waits = [self.programs[mate].postponed_until, self.programs[mate].refused_until];
             let local = self.local(mate);
@@ -136,7 +163,11 @@ impl World<'_> {
     /// Whether a lock-out keeps the address of a program quiet.
     pub(super) fn is_silenced(&self, number: usize) -> bool {
         let local = self.local(number);
-        self.addresses[self.programs[number].plan.address].budget.locked_until(local).is_some()
+        let address = &self.addresses[self.programs[number].plan.address];
+        match self.programs[number].plan.member {
+            Some(_) => address.budget.locked_until(local).is_some(),
+            None => address.quiet_until.is_some_and(|until| self.now < until),
+        }
     }
 
     /// Whether a lock-out or a captcha keeps requests of a program back.

@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 
 use jiff::{SignedDuration, Timestamp};
 use oorandom::Rand64;
-use tradovate_auth_core::{AuthorizationRequest, ClientId, Credentials, Entropy, Environment, OAuthApp, Session};
+use tradovate_auth_core::{
+    AuthorizationRequest, ClientId, ClientSecret, Credentials, Entropy, Environment, OAuthApp, Session, SessionToken,
+};
 
 use super::member::Member;
-use super::server::{CLIENT_ID, REDIRECT_URI, Server, name};
+use super::server::{REDIRECT_URI, Server, client_id, name};
 use crate::journal::Seen;
 use crate::mutants::Tamper;
 use crate::names::Name;
@@ -33,7 +35,15 @@ pub(super) struct Program {
     pub(super) random: Rand64,
     pub(super) tamper: Tamper,
     pub(super) password: String,
+    /// Of an app that has one.
+    pub(super) secret: Option<String>,
+    /// Its settings are wrong until it is restarted with the right ones.
+    pub(super) awaits_correction: bool,
+    /// Whose snapshot it finds when it starts.
+    pub(super) foreign: Option<usize>,
     pub(super) seen: Option<Seen>,
+    /// What callers take without asking the session.
+    pub(super) published: Option<SessionToken>,
     /// What is in the store: the number of the snapshot and its text.
     pub(super) stored: Option<(usize, String)>,
     /// Snapshots on their way into the store.
@@ -79,6 +89,10 @@ impl Program {
             tamper,
             password: "synthetic-password-0".to_owned(),
             seen: None,
+            published: None,
+            secret: None,
+            awaits_correction: false,
+            foreign: None,
             stored: None,
             writing: VecDeque::new(),
             store_trouble: None,
@@ -107,6 +121,22 @@ impl Program {
             .with_api_key(ClientId::Number(8), "synthetic-api-secret")
     }
 
+    pub(super) fn app(&self) -> OAuthApp {
+        let app = OAuthApp::new(client_id(self.plan.user));
+        match &self.secret {
+            Some(secret) => app.with_client_secret(ClientSecret::new(secret.clone())),
+            None => app,
+        }
+    }
+
+    /// The host it is configured for.
+    pub(super) fn login_host(&self) -> &'static str {
+        match self.plan.login {
+            Login::Demo => "demo.tradovateapi.com",
+            Login::Live | Login::Evaluation | Login::OAuth => "live.tradovateapi.com",
+        }
+    }
+
     /// A session that knows nothing; of an app, one that waits for a snapshot.
     pub(super) fn blank(&mut self) -> Session {
         let seed = self.random.rand_u64();
@@ -114,7 +144,7 @@ impl Program {
             Login::Demo => Session::new(Environment::demo(), self.credentials(), seed),
             Login::Live => Session::new(Environment::live(), self.credentials(), seed),
             Login::Evaluation => Session::new(Environment::evaluation(), self.credentials(), seed),
-            Login::OAuth => Session::of_app(Environment::live(), OAuthApp::new(CLIENT_ID), seed),
+            Login::OAuth => Session::of_app(Environment::live(), self.app(), seed),
         };
         self.stored_by_plan(session)
     }
@@ -131,7 +161,7 @@ impl Program {
 
     /// A session of a new consent; `None` where the user does not get as far.
     pub(super) fn consented(&mut self, server: &mut Server) -> Option<Session> {
-        let (app, environment) = (OAuthApp::new(CLIENT_ID), Environment::live());
+        let (app, environment) = (self.app(), Environment::live());
         let mut bytes = [0; Entropy::LENGTH];
         bytes.fill_with(|| u8::try_from(self.random.rand_range(0..256)).unwrap_or_default());
         let request = AuthorizationRequest::new(&app, REDIRECT_URI);

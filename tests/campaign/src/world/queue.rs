@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use http::Response;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tradovate_auth_core::{ExchangeId, Failure};
 
 use super::exchange::Exchange;
@@ -42,6 +42,10 @@ pub(super) enum Event {
     Help { program: usize },
     /// The programs of a user are told the new password, or given the answer to its change.
     Tell { user: usize, by_answer: bool },
+    /// A program whose settings are wrong is restarted, so many times more before they are corrected.
+    Restart { program: usize, left: u32, every: SignedDuration },
+    /// A machine wakes.
+    Awake(usize),
     /// A caller meets something, so many times from now on.
     Report { program: usize, report: Report, times: u32 },
     /// All programs make a call.
@@ -55,6 +59,8 @@ impl Event {
     pub(super) fn actor(&self, exchanges: &[Exchange]) -> Option<usize> {
         match self {
             Self::Wake { program, .. }
+            | Self::Start { program, .. }
+            | Self::Told { program, .. }
             | Self::FromStore { program, .. }
             | Self::StoreChanged { program, .. }
             | Self::Report { program, .. } => Some(*program),

@@ -1,26 +1,34 @@
 //! The server of a world: the simulator with its users, what stands before it, and what others do there.
 
+use std::collections::BTreeMap;
+
 use http::{Request, Response};
 use jiff::Timestamp;
-use tradovate_auth_simulator::{ApiHosts, Network, OAuthClient, Simulator, User};
+use tradovate_auth_simulator::{ApiHosts, Network, OAuthClient, Simulator, User, WrongHost};
 
-use crate::scenario::{Scenario, Storm};
+use crate::scenario::{Left, Scenario, Storm};
 
 /// The way back from the consent.
 pub(super) const REDIRECT_URI: &str = "http://localhost:8888/";
 
-/// The app that users consent to.
-pub(super) const CLIENT_ID: &str = "synthetic-client";
+/// The app that a user consents to.
+pub(super) fn client_id(user: usize) -> String {
+    format!("synthetic-client-{user}")
+}
 
 pub(super) struct Server {
     pub(super) simulator: Simulator,
     pub(super) storm: Option<(Storm, Timestamp)>,
     pub(super) maintained_until: Option<Timestamp>,
+    /// Hosts that serve nobody any more, by their number.
+    left: BTreeMap<u8, Left>,
     users: Vec<Account>,
 }
 
 struct Account {
     password: String,
+    /// Of the app that the user has consented to.
+    secret: Option<String>,
     hosts: u8,
 }
 
@@ -31,7 +39,6 @@ impl Server {
             .seed(scenario.seed)
             .clock_skew(plan.skew)
             .lifetime(std::time::Duration::from_secs(u64::from(plan.lifetime) * 60))
-            .oauth_client(OAuthClient::public(CLIENT_ID, REDIRECT_URI))
             .options(|options| {
                 options.closed_session = plan.closed_session;
                 options.refusal = plan.refusal;
@@ -42,12 +49,13 @@ impl Server {
                 options.oauth_has_user_id = plan.oauth_has_user_id;
                 options.oauth_has_market_data_token = plan.oauth_has_market_data_token;
             });
-        let account = || Account { password: "synthetic-password-0".to_owned(), hosts: 0 };
+        let account = || Account { password: "synthetic-password-0".to_owned(), secret: None, hosts: 0 };
         let users: Vec<Account> = (0..scenario.users).map(|_| account()).collect();
         for (number, user) in users.iter().enumerate() {
             builder = builder.user(User::new(&name(number), &user.password));
+            builder = builder.oauth_client(OAuthClient::public(&client_id(number), REDIRECT_URI));
         }
-        Self { simulator: builder.build(), storm: None, maintained_until: None, users }
+        Self { simulator: builder.build(), storm: None, maintained_until: None, left: BTreeMap::new(), users }
     }
 
     /// What is in force instead of the server.
@@ -74,7 +82,47 @@ impl Server {
         }
     }
 
+    pub(super) fn secret(&self, user: usize) -> Option<&str> {
+        self.users.get(user).and_then(|user| user.secret.as_deref())
+    }
+
+    /// The app of a user gets another secret.
+    pub(super) fn change_secret(&mut self, user: usize) {
+        let Some(account) = self.users.get_mut(user) else { return };
+        let number = account.secret.as_deref().and_then(|text| text.rsplit('-').next()?.parse().ok()).unwrap_or(0_u32);
+        let secret = format!("synthetic-secret-{}", number + 1);
+        if let Some(client) = self.simulator.oauth_client_mut(&client_id(user)) {
+            client.client_secret = Some(secret.as_str().into());
+        }
+        account.secret = Some(secret);
+    }
+
+    /// An organization leaves its hosts; its users are served on the vendor's own.
+    pub(super) fn leave_hosts(&mut self, hosts: u8, left: Left) {
+        self.left.insert(hosts, left);
+        let wrong = match left {
+            Left::Gone => None,
+            Left::NotFound => Some(WrongHost::NotFound),
+            Left::WrongClient => Some(WrongHost::WrongClient),
+        };
+        for side in ["demo", "live"] {
+            self.simulator.set_wrong_host(&dedicated(hosts, side), wrong);
+        }
+        for user in 0..self.users.len() {
+            if self.users[user].hosts == hosts {
+                self.move_hosts(user, 0);
+            }
+        }
+    }
+
+    /// Whether nothing can be connected to at a host.
+    pub(super) fn is_gone(&self, host: &str) -> bool {
+        let is_at = |hosts: u8| ["demo", "live"].iter().any(|side| dedicated(hosts, side) == host);
+        self.left.iter().any(|(hosts, left)| *left == Left::Gone && is_at(*hosts))
+    }
+
     pub(super) fn move_hosts(&mut self, user: usize, hosts: u8) {
+        let hosts = if self.left.contains_key(&hosts) { 0 } else { hosts };
         if let Some(account) = self.users.get_mut(user) {
             account.hosts = hosts;
         }

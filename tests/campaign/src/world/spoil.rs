@@ -1,12 +1,13 @@
 //! What becomes of answers on their way: half of them, other bytes, other statuses, other meanings.
 
 use http::{Response, StatusCode, header};
+use jiff::fmt::rfc2822::DateTimePrinter;
 use jiff::{SignedDuration, Timestamp};
 use oorandom::Rand64;
 use serde_json::Value;
 
 use crate::names::Names;
-use crate::scenario::{Contradiction, Trouble};
+use crate::scenario::{Absurd, Blame, Contradiction, Trouble};
 use crate::wire::{Answer, Says};
 
 /// A `userId` that no user has.
@@ -18,6 +19,43 @@ pub(super) fn fault(status: u16, is_html: bool) -> Response<Vec<u8>> {
     let mut response = Response::new(if is_html { page.into() } else { Vec::new() });
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
     response
+}
+
+/// A gateway's page with a `Date` of its own.
+pub(super) fn gateway(status: u16, date: Timestamp) -> Response<Vec<u8>> {
+    let mut response = fault(status, true);
+    if let Ok(text) = DateTimePrinter::new().timestamp_to_rfc9110_string(&date)
+        && let Ok(value) = header::HeaderValue::try_from(text)
+    {
+        response.headers_mut().insert(header::DATE, value);
+    }
+    response
+}
+
+/// A wait that no server means.
+pub(super) fn absurd(absurd: Absurd, exchange: usize) -> Response<Vec<u8>> {
+    match absurd {
+        Absurd::RetryAfter(seconds) => {
+            let mut response = fault(429, false);
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+            response
+        }
+        Absurd::PenaltyTime(seconds) => {
+            let body = serde_json::json!({ "p-ticket": format!("absurd-{exchange}"), "p-time": seconds });
+            Response::new(body.to_string().into_bytes())
+        }
+    }
+}
+
+/// The app's settings are said to be wrong.
+pub(super) fn blame(blame: Blame) -> Response<Vec<u8>> {
+    let mismatch = "client_id, redirect_uri and client_secret do not match existing setup";
+    let body = match blame {
+        Blame::InvalidClient => serde_json::json!({ "error": "invalid_client" }),
+        Blame::UnauthorizedClient => serde_json::json!({ "error": "unauthorized_client" }),
+        Blame::Mismatch => serde_json::json!({ "error": "invalid_client", "error_description": mismatch }),
+    };
+    Response::new(body.to_string().into_bytes())
 }
 
 /// A redirect that no secret may follow.
@@ -110,5 +148,8 @@ pub(super) fn name(trouble: Trouble) -> &'static str {
         Trouble::Contradiction(_) => "contradiction",
         Trouble::EvilRedirect => "evil redirect",
         Trouble::Cancelled => "call cancelled",
+        Trouble::Gateway(..) => "gateway page",
+        Trouble::Absurd(_) => "absurd wait",
+        Trouble::BlamesApp(_) => "app blamed",
     }
 }

@@ -1,0 +1,73 @@
+//! The times in which a session may be without a good token: one for each cause, opened by records alone.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::causes::{Bound, Cause, RECOVERY};
+
+/// The allowances of a session.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Allowances {
+    /// Nothing where the owner has to act.
+    open: BTreeMap<Cause, Option<Timestamp>>,
+    /// Since when it has had no good token.
+    without_since: Option<Timestamp>,
+}
+
+impl Allowances {
+    /// A record shows a cause, whose bound the table has.
+    pub(super) fn open(&mut self, cause: Cause, now: Timestamp) {
+        match cause.row().bound {
+            Bound::For(time) => self.open_until(cause, now + time),
+            Bound::Named => {}
+            Bound::Owner => {
+                self.open.insert(cause, None);
+            }
+        }
+    }
+
+    /// A record shows a cause and names its end.
+    pub(super) fn open_until(&mut self, cause: Cause, until: Timestamp) {
+        let held = self.open.entry(cause).or_insert(Some(until));
+        if let Some(end) = held {
+            *end = (*end).max(until);
+        }
+    }
+
+    pub(super) fn close(&mut self, cause: Cause) {
+        self.open.remove(&cause);
+    }
+
+    /// The owner has acted: nothing waits for that any more.
+    pub(super) fn owner_has_acted(&mut self, now: Timestamp) {
+        self.open.retain(|cause, until| until.is_some() && !matches!(cause, Cause::Refused | Cause::WrongSettings));
+        self.open(Cause::Start, now);
+    }
+
+    /// A program that starts with a clock that was set back waits for what was left when it stored its snapshot.
+    pub(super) fn set_back(&mut self, stored_at: Timestamp, now: Timestamp) {
+        for until in self.open.values_mut().flatten() {
+            *until = (*until).max(now + until.duration_since(stored_at).max(SignedDuration::ZERO));
+        }
+    }
+
+    /// A minute with a good token.
+    pub(super) fn has_token(&mut self) {
+        self.without_since = None;
+        self.open.retain(|cause, _| !cause.row().ends_with_token);
+    }
+
+    /// A minute without: what is wrong with that, if anything is.
+    pub(super) fn has_none(&mut self, now: Timestamp) -> Option<String> {
+        let since = *self.without_since.get_or_insert(now);
+        if self.open.values().any(|until| until.is_none_or(|until| now <= until + RECOVERY)) {
+            return None;
+        }
+        let last = self.open.iter().max_by_key(|(_, until)| **until);
+        let last = last.map_or("nothing".to_owned(), |(cause, until)| {
+            format!("{}, to {:.0}", cause.row().name, until.unwrap_or(Timestamp::MAX))
+        });
+        Some(format!("has had no good token since {since:.0}; the last that excuses it was: {last}"))
+    }
+}

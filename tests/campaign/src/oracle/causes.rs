@@ -1,0 +1,116 @@
+//! The table of causes: everything that may keep a session from a token that the server accepts, the record that shows
+//! it, and how long it may last.
+//!
+//! A cause that is not in the table excuses nothing. Once the time of a cause is over, one exchange may follow
+//! ([`RECOVERY`]); if that fails too, its failure is a record of its own.
+
+use jiff::SignedDuration;
+
+/// How long the exchange may take that follows a cause: the deadline of an answer, the longest pause between two tries,
+/// and the minute in which nobody has asked yet.
+pub(super) const RECOVERY: SignedDuration = SignedDuration::from_mins(3);
+
+/// How long a cause lasts from its record on.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Bound {
+    /// This time.
+    For(SignedDuration),
+    /// As long as the record says.
+    Named,
+    /// Until the owner acts.
+    Owner,
+}
+
+/// What keeps a session from a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Cause {
+    Start,
+    Exchange,
+    Fault,
+    Outage,
+    WrongPlace,
+    HostWrong,
+    UnknownLogin,
+    Penalty,
+    Captcha,
+    LockOut,
+    Rate,
+    Refused,
+    RefusedAgain,
+    WrongSettings,
+    RefreshRefused,
+    CodeLost,
+    TokenEnded,
+    Kick,
+    StoreAway,
+    Asleep,
+}
+
+/// A line of the table.
+pub(super) struct Row {
+    pub cause: Cause,
+    /// For readers.
+    pub name: &'static str,
+    pub bound: Bound,
+    /// Whether it is over once the server accepts what the session hands out. Otherwise it may be felt later.
+    pub ends_with_token: bool,
+}
+
+const fn secs(seconds: i64) -> Bound {
+    Bound::For(SignedDuration::from_secs(seconds))
+}
+
+const fn mins(minutes: i64) -> Bound {
+    Bound::For(SignedDuration::from_mins(minutes))
+}
+
+const fn row(cause: Cause, name: &'static str, bound: Bound, ends_with_token: bool) -> Row {
+    Row { cause, name, bound, ends_with_token }
+}
+
+/// A session adds a hundredth to an hour that the server counts too.
+const HOUR: Bound = secs(3636);
+
+/// The causes, each with the record that opens it, its bound, and whether it ends with a good token.
+#[rustfmt::skip]
+pub(super) const TABLE: [Row; 20] = [
+    row(Cause::Start,          "a start, or an act of the owner",                          secs(0),      true),
+    row(Cause::Exchange,       "a request, until its answer or its deadline",              secs(45),     true),
+    row(Cause::Fault,          "an answer or a connection that failed",                    secs(60),     true),
+    row(Cause::Outage,         "the server is away or in maintenance",                     Bound::Named, true),
+    row(Cause::WrongPlace,     "an answer that no other try changes (404, a redirect)",    mins(10),     true),
+    row(Cause::HostWrong,      "a followed host that answers for nobody, or is gone",      mins(15),     true),
+    row(Cause::UnknownLogin,   "a login that may have opened a session (law 17)",          HOUR,         true),
+    row(Cause::Penalty,        "a penalty, of at most a day",                              Bound::Named, true),
+    row(Cause::Captcha,        "an endpoint that a captcha closes",                        HOUR,         false),
+    row(Cause::LockOut,        "423 or 429, of at most a day",                             Bound::Named, false),
+    row(Cause::Rate,           "the requests of the hour are used up",                     Bound::Named, false),
+    row(Cause::Refused,        "a refusal of credentials that have worked (law 8)",        HOUR,         true),
+    row(Cause::RefusedAgain,   "a refusal that no other try may follow (law 8)",           Bound::Owner, true),
+    row(Cause::WrongSettings,  "settings or a consent that the server does not know",      mins(1),      true),
+    row(Cause::RefreshRefused, "a refresh token that was refused twice (law 13)",          mins(370),    true),
+    row(Cause::CodeLost,       "a code that was refused, or whose answer is lost",         Bound::Owner, true),
+    row(Cause::TokenEnded,     "the server has ended the token before its time (law 12)",  mins(20),     true),
+    row(Cause::Kick,           "two such losses within 15 minutes (law 12)",               HOUR,         false),
+    row(Cause::StoreAway,      "a store that fails or does not answer (law 11)",           Bound::Named, true),
+    row(Cause::Asleep,         "a machine that sleeps",                                    Bound::Named, true),
+];
+
+impl Cause {
+    /// Its line in the table.
+    pub(super) fn row(self) -> &'static Row {
+        &TABLE[self as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TABLE;
+
+    #[test]
+    fn each_cause_has_its_line() {
+        for row in &TABLE {
+            assert_eq!(row.cause.row().name, row.name);
+        }
+    }
+}

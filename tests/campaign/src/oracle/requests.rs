@@ -1,0 +1,241 @@
+//! The reason of each request, derived from what the session has been told, and whether that permits it. A request
+//! without a reason is a violation.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::memory::Memory;
+use super::{Found, Subject};
+use crate::wire::{Asked, Operation};
+
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+const QUARTER: SignedDuration = SignedDuration::from_mins(15);
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+/// What clocks that drift may take off a wait, in thousandths, and the shortest of it.
+const DRIFT: i32 = 5_000;
+
+/// By how much a session may be mistaken about the server's time: a `Date` of whole seconds, half of a round trip of ten
+/// seconds, and its own pace.
+const UNSURE: SignedDuration = SignedDuration::from_secs(8);
+
+/// Why a request is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// Nothing is held that could be renewed.
+    FirstLogin,
+    /// The token ends soon, or a refresh is due.
+    Due,
+    /// The last try has failed.
+    Retry,
+    /// Callers were refused, or the program has just started with a stored token.
+    Verify,
+    /// A penalty is over.
+    Ticket,
+    /// The server has sent the request on.
+    Redirect,
+    /// Back to the configured host, since the followed one is wrong.
+    Home,
+    /// Once more after a refusal.
+    SecondTry,
+}
+
+/// A wait, less what a clock that runs fast takes off it.
+fn almost(wait: SignedDuration) -> SignedDuration {
+    wait - wait / DRIFT - SignedDuration::from_millis(2)
+}
+
+/// A request that leaves at a time (true, and by the server's clock).
+pub(super) struct Request<'a> {
+    pub asked: &'a Asked,
+    pub now: Timestamp,
+    pub server_now: Timestamp,
+}
+
+impl Request<'_> {
+    /// The reason of the request, or what is wrong with it.
+    pub(super) fn reason(&self, subject: &Subject) -> Result<Reason, Found> {
+        let memory = &subject.memory;
+        if let Some(reason) = self.ticket(memory)? {
+            return Ok(reason);
+        }
+        let is_redirect = memory.redirect.as_ref().is_some_and(|(operation, host)| {
+            *operation == self.asked.operation && *host == self.asked.host
+        });
+        if is_redirect {
+            return Ok(Reason::Redirect);
+        }
+        let is_home = self.host(subject)?;
+        let reason = match self.asked.operation {
+            Operation::LogIn => self.log_in(memory),
+            Operation::Renew => self.renewal(memory),
+            Operation::Refresh => self.refresh(memory),
+        }?;
+        if is_home {
+            return Ok(Reason::Home);
+        }
+        self.pace(memory)?;
+        Ok(reason)
+    }
+
+    /// Law 4.
+    fn ticket(&self, memory: &Memory) -> Result<Option<Reason>, Found> {
+        let owed = memory.owed.filter(|owed| owed.operation == self.asked.operation);
+        let Some(owed) = owed else {
+            return match self.asked.ticket {
+                Some(ticket) => Err((4, format!("{ticket} is presented, and is not owed"))),
+                None => Ok(None),
+            };
+        };
+        if self.asked.operation != Operation::Renew && self.asked.ticket != Some(owed.ticket) {
+            return Err((4, format!("sent without its ticket {}", owed.ticket)));
+        }
+        if self.now + SignedDuration::from_millis(50) < owed.not_before {
+            return Err((4, format!("{} is presented before {:.3}", owed.ticket, owed.not_before)));
+        }
+        if owed.body != self.asked.body {
+            return Err((4, format!("{} is presented with another body", owed.ticket)));
+        }
+        Ok(Some(Reason::Ticket))
+    }
+
+    /// Law 16: whether the request goes back to the configured host, if it goes where it may.
+    fn host(&self, subject: &Subject) -> Result<bool, Found> {
+        let (memory, host) = (&subject.memory, self.asked.host.as_str());
+        let followed = memory.followed.as_deref().unwrap_or(subject.login_host);
+        if host == followed {
+            // Both signals, and the followed host is asked again and again.
+            return if memory.host_signals > 12 && self.is_over(memory.went_home, QUARTER) {
+                Err((16, format!("asks {host} again, which is wrong or gone")))
+            } else {
+                Ok(false)
+            };
+        }
+        if host != subject.login_host {
+            return Err((16, format!("asks {host}, which no answer has named")));
+        }
+        if memory.host_signals == 0 {
+            return Err((16, format!("leaves {followed}, of which nothing said that it is wrong")));
+        }
+        // A second try at the configured host is one once the followed host has been asked in between.
+        Ok(true)
+    }
+
+    /// Laws 3, 8, 12 and 17.
+    fn log_in(&self, memory: &Memory) -> Result<Reason, Found> {
+        if let Some(held) = memory.held.filter(|held| !held.is_lost) {
+            let end = held.grant.expires.unwrap_or(Timestamp::MAX);
+            let is_over = end <= self.server_now + UNSURE || memory.is_given_up(self.now);
+            if !is_over {
+                return Err((3, format!("logs in though {} can be renewed until {end:.0}", held.grant.access)));
+            }
+        }
+        let mut reason = if memory.failures.0 > 0 { Reason::Retry } else { Reason::FirstLogin };
+        match memory.refusals {
+            (0, _) => {}
+            (1, at) if memory.worked => {
+                if !self.is_over(at, almost(HOUR)) {
+                    return Err((8, "tries refused credentials again within the hour".to_owned()));
+                }
+                reason = Reason::SecondTry;
+            }
+            (times, _) => return Err((8, format!("tries credentials again that were refused {times} times"))),
+        }
+        if memory.logins_since(self.now - almost(HOUR)) >= 3 {
+            return Err((8, "opens a fourth session within an hour, or may".to_owned()));
+        }
+        if let Some(at) = memory.unknown_at {
+            if !self.is_over(Some(at), almost(SignedDuration::from_secs(15))) {
+                return Err((17, "logs in within 15 s of a login whose outcome is unknown".to_owned()));
+            }
+            if memory.logins_since(self.now - almost(QUARTER)) >= 2 {
+                return Err((17, "logs in a third time within 15 minutes, though an outcome is unknown".to_owned()));
+            }
+        }
+        let losses: Vec<_> = memory.losses.iter().rev().take(2).collect();
+        if let [last, before] = losses[..]
+            && last.duration_since(*before) < almost(QUARTER)
+            && self.now < *last + almost(QUARTER)
+        {
+            return Err((12, "answers a kick with a login".to_owned()));
+        }
+        Ok(reason)
+    }
+
+    /// Laws 3 and 12.
+    fn renewal(&self, memory: &Memory) -> Result<Reason, Found> {
+        let bearer = self.asked.bearer.filter(|bearer| memory.granted.contains_key(bearer));
+        let Some(grant) = bearer.and_then(|bearer| memory.granted.get(&bearer)) else {
+            return Err((6, "renews a token that no good answer has brought".to_owned()));
+        };
+        let lead = QUARTER.min(grant.life / 2);
+        if grant.expires.is_none_or(|end| end - lead - lead / 10 - UNSURE <= self.server_now) {
+            return Ok(Reason::Due);
+        }
+        if memory.may_verify_start {
+            return Ok(Reason::Verify);
+        }
+        if !memory.failed_renewals.is_empty() || memory.failures.0 > 0 {
+            return Ok(Reason::Retry);
+        }
+        if !memory.is_reported {
+            return Err((12, format!("renews {} early, and nobody asked for it", grant.access)));
+        }
+        if !self.is_over(memory.verified_at, almost(QUARTER)) {
+            return Err((12, format!("verifies {} twice within 15 minutes", grant.access)));
+        }
+        Ok(Reason::Verify)
+    }
+
+    /// Law 13, and the code that is good once.
+    fn refresh(&self, memory: &Memory) -> Result<Reason, Found> {
+        let Some(token) = self.asked.refresh else {
+            return match (self.asked.code, memory.is_code_used) {
+                (None, _) => Err((13, "exchanges nothing".to_owned())),
+                (Some(code), true) => Err((1, format!("sends {code} again, which may have been handled"))),
+                (Some(_), false) if memory.failures.0 > 0 => Ok(Reason::Retry),
+                (Some(_), false) => Ok(Reason::FirstLogin),
+            };
+        };
+        if !memory.refresh_tokens.contains(&token) {
+            return Err((6, format!("presents {token}, which no good answer has brought")));
+        }
+        if memory.blamed > 2 {
+            return Err((13, format!("presents {token} though the app's settings are wrong")));
+        }
+        if let Some(refused) = memory.refused_tokens.get(&token) {
+            let wait = if refused.times > 1 { HOUR * 6 } else { SignedDuration::from_secs(2) };
+            if !self.is_over(Some(refused.at), almost(wait)) {
+                return Err((13, format!("presents {token} too early, which was refused {} times", refused.times)));
+            }
+            return Ok(Reason::SecondTry);
+        }
+        let Some(held) = memory.held.filter(|held| !held.is_lost) else { return Ok(Reason::FirstLogin) };
+        let lead = QUARTER.min(held.grant.life / 2);
+        let is_due = held.grant.expires.is_none_or(|end| end - lead - lead / 10 - UNSURE <= self.server_now);
+        if is_due || self.is_over(memory.refreshed_at, HOUR * 12 - MINUTE * 8) {
+            return Ok(Reason::Due);
+        }
+        if memory.may_verify_start {
+            return Ok(Reason::Verify);
+        }
+        if memory.failures.0 > 0 {
+            return Ok(Reason::Retry);
+        }
+        Err((3, format!("refreshes though {} is good", held.grant.access)))
+    }
+
+    /// Law 9: each pause after a failure is at least half of a time that doubles up to a minute.
+    fn pace(&self, memory: &Memory) -> Result<(), Found> {
+        let (times, Some(at)) = memory.failures else { return Ok(()) };
+        let doubled = SignedDuration::from_millis(500) * (1 << times.saturating_sub(1).min(6));
+        let least = almost(doubled.min(SignedDuration::from_secs(30)));
+        if self.is_over(Some(at), least) {
+            return Ok(());
+        }
+        Err((9, format!("tries again {:?} after {times} failures in a row", self.now.duration_since(at))))
+    }
+
+    fn is_over(&self, since: Option<Timestamp>, wait: SignedDuration) -> bool {
+        since.is_none_or(|since| since + wait <= self.now)
+    }
+}

@@ -1,0 +1,58 @@
+//! The tokens that callers hold, against the server's own list (laws 2, 6, 10, 12 and 15).
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::causes::Cause;
+use super::{Found, Subject};
+use crate::journal::{Minute, Record, Seen};
+
+/// The margin is 30 s, or a tenth of a shorter life; a session may be mistaken by some seconds.
+const MARGIN: SignedDuration = SignedDuration::from_secs(30);
+const UNSURE: SignedDuration = SignedDuration::from_secs(8);
+
+impl Subject {
+    /// A token is handed out until a time.
+    pub(super) fn hand_out(&mut self, record: &Record, seen: Seen, server_now: Timestamp) -> Option<Found> {
+        let Some(grant) = self.memory.granted.get(&seen.token).copied() else {
+            return Some((6, format!("hands out {}, which no good answer has brought", seen.token)));
+        };
+        if self.memory.held.is_none_or(|held| held.grant.access != seen.token) {
+            self.memory.take(grant);
+        }
+        let promised = seen.usable_until.duration_since(record.local).max(SignedDuration::ZERO);
+        let last = server_now + promised;
+        let end = grant.expires?;
+        let margin = MARGIN.min(grant.life / 10) - UNSURE.min(grant.life / 10);
+        (self.memory.knows_time && last + margin > end)
+            .then(|| (2, format!("{} is handed out until {last:.3}, and ends at {end:.3}", seen.token)))
+    }
+
+    /// What callers hold, once a minute.
+    pub(super) fn minute(&mut self, minute: &Minute, now: Timestamp, server_now: Timestamp) -> Option<Found> {
+        if !minute.is_current {
+            return Some((15, "hands out something else than at the last input, and did not say when".to_owned()));
+        }
+        if !minute.has_good_settings {
+            self.allowances.open(Cause::WrongSettings, now);
+        }
+        if minute.is_accepted {
+            self.allowances.has_token();
+            return None;
+        }
+        if let Some(token) = minute.token {
+            let end = self.memory.granted.get(&token).and_then(|grant| grant.expires);
+            match end {
+                None => return Some((6, format!("{token} is used, which no good answer has brought"))),
+                Some(end) if end <= server_now && self.memory.knows_time => {
+                    return Some((2, format!("{token} is used after its end at {end:.0}")));
+                }
+                Some(end) if end > server_now && self.ended != Some(token) => {
+                    self.ended = Some(token);
+                    self.allowances.open(Cause::TokenEnded, now);
+                }
+                Some(_) => {}
+            }
+        }
+        self.allowances.has_none(now).map(|what| (10, what))
+    }
+}

@@ -1,0 +1,95 @@
+//! Setbacks of whole programs: a machine that sleeps, settings that are mended while the program is down, and a
+//! snapshot that is somebody else's.
+
+use jiff::SignedDuration;
+
+use super::World;
+use super::queue::Event;
+use crate::journal::What;
+
+/// How long a supervisor takes to start a program again.
+const RESTART: SignedDuration = SignedDuration::from_secs(5);
+
+impl World<'_> {
+    pub(super) fn is_asleep(&self, number: usize) -> bool {
+        let until = self.addresses[self.programs[number].plan.address].asleep_until;
+        until.is_some_and(|until| self.now < until)
+    }
+
+    /// A machine sleeps, with everything on it.
+    pub(super) fn sleep(&mut self, address: usize, lasts: SignedDuration, met: &[usize]) {
+        let until = self.now + lasts;
+        let asleep = &mut self.addresses[address].asleep_until;
+        *asleep = (*asleep).max(Some(until));
+        met.iter().for_each(|program| self.record(*program, What::Asleep(until)));
+        self.queue.push(until, Event::Awake(address));
+    }
+
+    /// Whoever waited finds out how late it is.
+    pub(super) fn awake(&mut self, address: usize) {
+        for number in 0..self.programs.len() {
+            if self.programs[number].plan.address == address && !self.is_asleep(number) {
+                self.observe(number);
+                self.step(number);
+            }
+        }
+    }
+
+    /// Callers of a program were told to send nothing for a time.
+    pub(super) fn keep_quiet(&mut self, number: usize, wait: SignedDuration) {
+        let quiet = &mut self.addresses[self.programs[number].plan.address].quiet_until;
+        *quiet = (*quiet).max(Some(self.now + wait));
+    }
+
+    /// The settings of a program become wrong, and it is restarted with them.
+    pub(super) fn spoil_settings(&mut self, number: usize, restarts: u32, every: SignedDuration) {
+        let program = &mut self.programs[number];
+        if program.session.is_none() || program.awaits_correction {
+            return;
+        }
+        program.awaits_correction = true;
+        let user = program.plan.user;
+        if program.is_app() {
+            self.server.change_secret(user);
+        } else {
+            self.server.change_password(user);
+        }
+        self.server.simulator.set_time(self.now);
+        self.server.simulator.expire_sessions(&super::server::name(user));
+        self.record(number, What::SettingsWrong);
+        self.queue.push(self.now + every, Event::Restart { program: number, left: restarts, every });
+    }
+
+    pub(super) fn restart(&mut self, number: usize, left: u32, every: SignedDuration) {
+        self.crash(number, RESTART, false);
+        if left > 0 {
+            self.queue.push(self.now + every, Event::Restart { program: number, left: left - 1, every });
+        } else {
+            self.correct(number);
+        }
+    }
+
+    /// The owner gives a program that is down the right settings.
+    fn correct(&mut self, number: usize) {
+        let program = &mut self.programs[number];
+        let user = program.plan.user;
+        program.awaits_correction = false;
+        program.secret = self.server.secret(user).map(str::to_owned);
+        self.server.password(user).clone_into(&mut program.password);
+        self.record(number, What::SettingsCorrected);
+        self.queue.push(self.now + SignedDuration::from_secs(1), Event::Tell { user, by_answer: false });
+    }
+
+    /// A program crashes, and its store holds what another one has stored: of another user, or of another environment.
+    pub(super) fn find_foreign(&mut self, number: usize, of: usize, down: SignedDuration) {
+        let (own, other) = (&self.programs[number], &self.programs[of]);
+        let is_same = own.is_app() == other.is_app()
+            && own.plan.user == other.plan.user
+            && own.login_host() == other.login_host();
+        if is_same || own.session.is_none() || other.stored.is_none() {
+            return;
+        }
+        self.crash(number, down, false);
+        self.programs[number].foreign = Some(of);
+    }
+}
