@@ -94,6 +94,8 @@ pub(crate) enum What {
     StartedForeign(usize),
     /// The wall clock of its machine was set.
     Stepped(SignedDuration),
+    /// Its callers were told to wait until then.
+    CallPostponed(Timestamp),
     /// Its machine sleeps until then.
     Asleep(Timestamp),
     /// Something else answers for the server until then, or nothing does.
@@ -206,6 +208,7 @@ impl fmt::Display for Record {
             What::Jumped(by) => write!(f, "clock set forward by {by:?}"),
             What::StartedForeign(number) => write!(f, "starts from snapshot {number} of another"),
             What::Stepped(by) => write!(f, "the wall clock is set by {by:?}"),
+            What::CallPostponed(until) => write!(f, "its callers wait until {until:.3}"),
             What::Asleep(until) => write!(f, "sleeps until {until:.3}"),
             What::Outage(until) => write!(f, "the server can't be reached until {until:.3}"),
             What::StoreAway(until) => write!(f, "its store is away until {until:.3}"),

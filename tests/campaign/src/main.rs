@@ -21,7 +21,7 @@ struct Arguments {
     /// How many threads.
     #[arg(long, default_value_t = 2)]
     threads: usize,
-    /// Counts the first violations of so many seeds by law.
+    /// Counts the violations of so many seeds by law.
     #[arg(long)]
     survey: Option<u64>,
     /// Breaks each law on purpose and says how many seeds it took until that was noticed.

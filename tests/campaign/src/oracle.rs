@@ -84,7 +84,11 @@ impl Oracle {
         let subject = |program: &crate::scenario::Program| {
             program.member.is_none().then(|| Subject {
                 address: program.address,
-                login_host: if program.login == Login::Demo { "demo.tradovateapi.com" } else { "live.tradovateapi.com" },
+                login_host: if program.login == Login::Demo {
+                    "demo.tradovateapi.com"
+                } else {
+                    "live.tradovateapi.com"
+                },
                 is_live: program.login != Login::Demo,
                 memory: Memory::default(),
                 allowances: Allowances::default(),
@@ -154,7 +158,7 @@ impl Oracle {
                 subject.memory.owner_has_acted();
                 subject.allowances.owner_has_acted(now);
                 if let Some(grant) = answer.good_grant() {
-                    subject.receive(grant);
+                    subject.receive(grant, SignedDuration::ZERO);
                     subject.memory.take(grant);
                     subject.follow(answer);
                 }
@@ -187,6 +191,7 @@ impl Oracle {
             What::Stepped(by) => self.stepped[address] += *by,
             What::Outage(until) => subject.allowances.open_until(causes::Cause::Outage, *until),
             What::StoreAway(until) => subject.allowances.open_until(causes::Cause::StoreAway, *until),
+            What::CallPostponed(until) => subject.allowances.open_until(causes::Cause::Penalty, *until),
             What::Asleep(until) => subject.allowances.open_until(causes::Cause::Asleep, *until),
             What::Spins => return Some((9, "wants more than fifty things at once".to_owned())),
             What::Waits(until) if *until <= record.local => {
@@ -226,9 +231,8 @@ impl Oracle {
     /// A login that is under way is no longer wanted.
     fn forget_login(&mut self, program: usize) {
         let Some(Some(subject)) = self.subjects.get_mut(program) else { return };
-        let is_login = |number: &usize| {
-            self.exchanges.get(number).is_some_and(|sent| sent.asked.operation == Operation::LogIn)
-        };
+        let is_login =
+            |number: &usize| self.exchanges.get(number).is_some_and(|sent| sent.asked.operation == Operation::LogIn);
         subject.last_sent.take_if(|number| is_login(number));
     }
 

@@ -14,9 +14,7 @@ mod generate;
 mod setbacks;
 mod text;
 
-pub use fault::{
-    Absurd, Blame, Contradiction, Fault, Left, Moment, Report, StoreFault, Storm, Timed, Trouble,
-};
+pub use fault::{Absurd, Blame, Contradiction, Fault, Left, Moment, Report, StoreFault, Storm, Timed, Trouble};
 
 /// A fleet, its server, its clocks, and what befalls them.
 #[derive(Debug, Clone, PartialEq)]

@@ -35,10 +35,6 @@ impl Allowances {
         }
     }
 
-    pub(super) fn close(&mut self, cause: Cause) {
-        self.open.remove(&cause);
-    }
-
     /// The owner has acted: nothing waits for that any more.
     pub(super) fn owner_has_acted(&mut self, now: Timestamp) {
         self.open.retain(|cause, until| until.is_some() && !matches!(cause, Cause::Refused | Cause::WrongSettings));
@@ -55,6 +51,10 @@ impl Allowances {
     /// A minute with a good token.
     pub(super) fn has_token(&mut self) {
         self.without_since = None;
+    }
+
+    /// A new token: what kept the session from it is over.
+    pub(super) fn is_granted(&mut self) {
         self.open.retain(|cause, _| !cause.row().ends_with_token);
     }
 

@@ -57,7 +57,11 @@ impl Oracle {
                 return None;
             }
         };
-        subject.memory.knows_time |= answer.server_time.is_some() && answer.is_of_the_api();
+        if answer.server_time.is_some() && answer.is_of_the_api() {
+            // A clock that is off by more than a day is corrected by two answers.
+            let is_far = record.local.duration_since(server_now).abs() > HOUR * 24;
+            subject.memory.times_told += if is_far { 1 } else { 2 };
+        }
         match &answer.says {
             Says::LockedOut(wait) => {
                 subject.is_unhandled(&sent);
@@ -74,9 +78,14 @@ impl Oracle {
             _ => {}
         }
         if let Some(grant) = answer.good_grant() {
-            subject.receive(grant);
+            subject.receive(grant, now.duration_since(sent.at));
             if sent.asked.operation == Operation::LogIn {
-                subject.memory.logins.iter_mut().filter(|(at, _)| *at == sent.at).for_each(|login| login.1 = Opened::Yes);
+                subject
+                    .memory
+                    .logins
+                    .iter_mut()
+                    .filter(|(at, _)| *at == sent.at)
+                    .for_each(|login| login.1 = Opened::Yes);
             }
             if sent.asked.operation == Operation::Refresh {
                 subject.memory.refreshed_at = Some(now);
@@ -85,7 +94,7 @@ impl Oracle {
                 subject.memory.take(grant);
                 subject.memory.unknown_at = None;
                 subject.follow(answer);
-                subject.allowances.close(Cause::Exchange);
+                subject.allowances.is_granted();
                 subject.allowances.open(Cause::Start, now);
             }
         } else if !is_overtaken {
@@ -131,8 +140,8 @@ impl Subject {
     }
 
     /// A grant is there, whether or not it is used.
-    pub(super) fn receive(&mut self, grant: Granted) {
-        self.memory.granted.insert(grant.access, grant);
+    pub(super) fn receive(&mut self, grant: Granted, trip: SignedDuration) {
+        self.memory.granted.insert(grant.access, (grant, trip));
         self.memory.refresh_tokens.extend(grant.refresh);
         grant.refresh.iter().for_each(|token| {
             self.memory.refused_tokens.remove(token);
@@ -179,7 +188,7 @@ impl Subject {
     }
 
     fn fails(&mut self, sent: &Sent, now: Timestamp) {
-        self.memory.failed(now);
+        self.memory.failed(sent.asked.operation, now);
         if sent.asked.operation == Operation::Renew {
             self.memory.failed_renewals.push(now);
         }
@@ -235,8 +244,10 @@ impl Subject {
                     return self.allowances.open(Cause::CodeLost, now);
                 }
                 if let Some(token) = sent.asked.refresh {
-                    let refused = self.memory.refused_tokens.entry(token).or_insert(RefusedToken { times: 0, at: now });
-                    *refused = RefusedToken { times: refused.times + 1, at: now };
+                    let before = self.memory.refused_tokens.get(&token).copied();
+                    // After six hours it may be presented as if nothing had been.
+                    let times = before.filter(|refused| now < refused.at + HOUR * 5).map_or(0, |refused| refused.times);
+                    self.memory.refused_tokens.insert(token, RefusedToken { times: times + 1, at: now });
                 }
                 self.allowances.open(Cause::RefreshRefused, now);
             }

@@ -44,8 +44,8 @@ pub(super) struct RefusedToken {
 #[expect(clippy::struct_excessive_bools, reason = "each says one thing that it has been told")]
 pub(super) struct Memory {
     pub held: Option<Held>,
-    /// All tokens that good answers have brought.
-    pub granted: BTreeMap<Name, Granted>,
+    /// All tokens that good answers have brought, and how long each answer took.
+    pub granted: BTreeMap<Name, (Granted, SignedDuration)>,
     pub refresh_tokens: BTreeSet<Name>,
     /// Whether its credentials have brought a token.
     pub worked: bool,
@@ -76,13 +76,13 @@ pub(super) struct Memory {
     pub verified_at: Option<Timestamp>,
     /// Renewals of the held token that have failed.
     pub failed_renewals: Vec<Timestamp>,
-    /// Failures in a row, and the time of the last one.
-    pub failures: (u32, Option<Timestamp>),
+    /// Failures of each kind of request in a row, and the time of the last one.
+    pub failures: BTreeMap<Operation, (u32, Timestamp)>,
     pub refreshed_at: Option<Timestamp>,
     /// It may renew once after its start, whatever the time (law 3).
     pub may_verify_start: bool,
-    /// Whether an answer has told it the server's time since its start.
-    pub knows_time: bool,
+    /// How often answers have told it the server's time since its start; twice is enough for each clock.
+    pub times_told: u32,
 }
 
 impl Memory {
@@ -90,11 +90,11 @@ impl Memory {
     pub(super) fn restarted(&self, stepped: SignedDuration) -> Self {
         let mut memory = self.clone();
         memory.may_verify_start = self.held.is_some();
-        memory.knows_time = false;
+        memory.times_told = 0;
         memory.is_reported = false;
         memory.failed_renewals.clear();
         (memory.redirect, memory.blamed, memory.host_signals) = (None, 0, 0);
-        memory.failures = (0, None);
+        memory.failures.clear();
         // By a wall clock that was set ahead, more time has passed.
         let by = stepped.max(SignedDuration::ZERO);
         let earlier = |time: &mut Timestamp| *time -= by;
@@ -122,7 +122,7 @@ impl Memory {
         self.refusals = (0, None);
         self.is_reported = false;
         self.failed_renewals.clear();
-        self.failures = (0, None);
+        self.failures.clear();
         (self.owed, self.redirect, self.blamed) = (None, None, 0);
         self.host_signals = 0;
         self.code = None;
@@ -134,8 +134,26 @@ impl Memory {
         self.owed = None;
     }
 
-    pub(super) fn failed(&mut self, now: Timestamp) {
-        self.failures = (self.failures.0 + 1, Some(now));
+    /// Whether it can know the server's time.
+    pub(super) fn knows_time(&self) -> bool {
+        self.times_told > 1
+    }
+
+    pub(super) fn failed(&mut self, operation: Operation, now: Timestamp) {
+        let (times, at) = self.failures.entry(operation).or_insert((0, now));
+        (*times, *at) = (*times + 1, now);
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        !self.failures.is_empty()
+    }
+
+    /// Whether the end of a token is near, as far as the session can know: it may count the life of an OAuth token from
+    /// the request on.
+    pub(super) fn is_due(&self, token: Name, server_now: Timestamp, unsure: SignedDuration) -> bool {
+        let Some((grant, trip)) = self.granted.get(&token) else { return false };
+        let lead = SignedDuration::from_mins(15).min(grant.life / 2);
+        grant.expires.is_none_or(|end| end - lead - lead / 10 - unsure - *trip <= server_now)
     }
 
     /// Logins since a time that have opened a session, or may have.

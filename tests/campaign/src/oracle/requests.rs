@@ -58,9 +58,10 @@ impl Request<'_> {
         if let Some(reason) = self.ticket(memory)? {
             return Ok(reason);
         }
-        let is_redirect = memory.redirect.as_ref().is_some_and(|(operation, host)| {
-            *operation == self.asked.operation && *host == self.asked.host
-        });
+        let is_redirect = memory
+            .redirect
+            .as_ref()
+            .is_some_and(|(operation, host)| *operation == self.asked.operation && *host == self.asked.host);
         if is_redirect {
             return Ok(Reason::Redirect);
         }
@@ -129,7 +130,7 @@ impl Request<'_> {
                 return Err((3, format!("logs in though {} can be renewed until {end:.0}", held.grant.access)));
             }
         }
-        let mut reason = if memory.failures.0 > 0 { Reason::Retry } else { Reason::FirstLogin };
+        let mut reason = if memory.has_failed() { Reason::Retry } else { Reason::FirstLogin };
         match memory.refusals {
             (0, _) => {}
             (1, at) if memory.worked => {
@@ -164,24 +165,23 @@ impl Request<'_> {
     /// Laws 3 and 12.
     fn renewal(&self, memory: &Memory) -> Result<Reason, Found> {
         let bearer = self.asked.bearer.filter(|bearer| memory.granted.contains_key(bearer));
-        let Some(grant) = bearer.and_then(|bearer| memory.granted.get(&bearer)) else {
+        let Some(bearer) = bearer else {
             return Err((6, "renews a token that no good answer has brought".to_owned()));
         };
-        let lead = QUARTER.min(grant.life / 2);
-        if grant.expires.is_none_or(|end| end - lead - lead / 10 - UNSURE <= self.server_now) {
+        if memory.is_due(bearer, self.server_now, UNSURE) {
             return Ok(Reason::Due);
         }
         if memory.may_verify_start {
             return Ok(Reason::Verify);
         }
-        if !memory.failed_renewals.is_empty() || memory.failures.0 > 0 {
+        if !memory.failed_renewals.is_empty() || memory.has_failed() {
             return Ok(Reason::Retry);
         }
         if !memory.is_reported {
-            return Err((12, format!("renews {} early, and nobody asked for it", grant.access)));
+            return Err((12, format!("renews {bearer} early, and nobody asked for it")));
         }
         if !self.is_over(memory.verified_at, almost(QUARTER)) {
-            return Err((12, format!("verifies {} twice within 15 minutes", grant.access)));
+            return Err((12, format!("verifies {bearer} twice within 15 minutes")));
         }
         Ok(Reason::Verify)
     }
@@ -192,7 +192,7 @@ impl Request<'_> {
             return match (self.asked.code, memory.is_code_used) {
                 (None, _) => Err((13, "exchanges nothing".to_owned())),
                 (Some(code), true) => Err((1, format!("sends {code} again, which may have been handled"))),
-                (Some(_), false) if memory.failures.0 > 0 => Ok(Reason::Retry),
+                (Some(_), false) if memory.has_failed() => Ok(Reason::Retry),
                 (Some(_), false) => Ok(Reason::FirstLogin),
             };
         };
@@ -210,15 +210,14 @@ impl Request<'_> {
             return Ok(Reason::SecondTry);
         }
         let Some(held) = memory.held.filter(|held| !held.is_lost) else { return Ok(Reason::FirstLogin) };
-        let lead = QUARTER.min(held.grant.life / 2);
-        let is_due = held.grant.expires.is_none_or(|end| end - lead - lead / 10 - UNSURE <= self.server_now);
+        let is_due = memory.is_due(held.grant.access, self.server_now, UNSURE);
         if is_due || self.is_over(memory.refreshed_at, HOUR * 12 - MINUTE * 8) {
             return Ok(Reason::Due);
         }
         if memory.may_verify_start {
             return Ok(Reason::Verify);
         }
-        if memory.failures.0 > 0 {
+        if memory.has_failed() {
             return Ok(Reason::Retry);
         }
         Err((3, format!("refreshes though {} is good", held.grant.access)))
@@ -226,7 +225,7 @@ impl Request<'_> {
 
     /// Law 9: each pause after a failure is at least half of a time that doubles up to a minute.
     fn pace(&self, memory: &Memory) -> Result<(), Found> {
-        let (times, Some(at)) = memory.failures else { return Ok(()) };
+        let Some((times, at)) = memory.failures.get(&self.asked.operation).copied() else { return Ok(()) };
         let doubled = SignedDuration::from_millis(500) * (1 << times.saturating_sub(1).min(6));
         let least = almost(doubled.min(SignedDuration::from_secs(30)));
         if self.is_over(Some(at), least) {

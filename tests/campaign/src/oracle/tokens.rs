@@ -13,7 +13,7 @@ const UNSURE: SignedDuration = SignedDuration::from_secs(8);
 impl Subject {
     /// A token is handed out until a time.
     pub(super) fn hand_out(&mut self, record: &Record, seen: Seen, server_now: Timestamp) -> Option<Found> {
-        let Some(grant) = self.memory.granted.get(&seen.token).copied() else {
+        let Some((grant, _)) = self.memory.granted.get(&seen.token).copied() else {
             return Some((6, format!("hands out {}, which no good answer has brought", seen.token)));
         };
         if self.memory.held.is_none_or(|held| held.grant.access != seen.token) {
@@ -23,7 +23,7 @@ impl Subject {
         let last = server_now + promised;
         let end = grant.expires?;
         let margin = MARGIN.min(grant.life / 10) - UNSURE.min(grant.life / 10);
-        (self.memory.knows_time && last + margin > end)
+        (self.memory.knows_time() && last + margin > end)
             .then(|| (2, format!("{} is handed out until {last:.3}, and ends at {end:.3}", seen.token)))
     }
 
@@ -40,13 +40,13 @@ impl Subject {
             return None;
         }
         if let Some(token) = minute.token {
-            let end = self.memory.granted.get(&token).and_then(|grant| grant.expires);
+            let end = self.memory.granted.get(&token).and_then(|(grant, _)| grant.expires);
             match end {
                 None => return Some((6, format!("{token} is used, which no good answer has brought"))),
-                Some(end) if end <= server_now && self.memory.knows_time => {
+                Some(end) if end <= server_now && self.memory.knows_time() => {
                     return Some((2, format!("{token} is used after its end at {end:.0}")));
                 }
-                Some(end) if end > server_now && self.ended != Some(token) => {
+                Some(_) if self.ended != Some(token) => {
                     self.ended = Some(token);
                     self.allowances.open(Cause::TokenEnded, now);
                 }

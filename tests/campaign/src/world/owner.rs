@@ -143,8 +143,8 @@ impl World<'_> {
         program.under_way = None;
         let (life, address, is_member) = (program.life, program.plan.address, program.plan.member.is_some());
         // A process ends with its last session.
-        let is_last = !is_member
-            && !self.programs.iter().any(|other| other.plan.address == address && other.session.is_some());
+        let is_last =
+            !is_member && !self.programs.iter().any(|other| other.plan.address == address && other.session.is_some());
         if with_all || is_last {
             self.addresses[address].budget = RateBudget::default();
             self.addresses[address].is_up = false;

@@ -14,8 +14,10 @@ use crate::journal::{Minute, Record, What};
 use crate::names::Kind;
 use crate::scenario::Storm;
 
-/// How long a program by password may take to be usable again, and one of an app.
-const BOUNDS: [SignedDuration; 2] = [SignedDuration::from_hours(3), SignedDuration::from_hours(7)];
+/// How long a program of a fleet may take to be usable again by password, and by an app; and a single one, whose times
+/// without a token the oracle judges.
+const BOUNDS: [SignedDuration; 3] =
+    [SignedDuration::from_hours(3), SignedDuration::from_hours(7), SignedDuration::from_hours(50)];
 
 impl World<'_> {
     pub(super) fn probe(&mut self) {
@@ -89,7 +91,8 @@ impl World<'_> {
         program.is_usable |= self.calm_since.is_some() && is_accepted;
         self.miss_consent(number, token.is_some());
         let Some(token) = token.filter(|_| !(is_accepted && is_fair)) else { return };
-        if self.is_silenced(number) {
+        let is_postponed = self.programs[number].call_after.is_some_and(|after| self.now < after);
+        if self.is_silenced(number) || is_postponed {
             // Callers that were told so keep quiet too.
             return;
         }
@@ -106,7 +109,13 @@ impl World<'_> {
                 (response.status().as_u16(), response.into_body())
             }
         };
-        if !(200..300).contains(&status) || body.windows(8).any(|part| part == b"p-ticket") {
+        let penalty = serde_json::from_slice::<serde_json::Value>(&body).unwrap_or_default();
+        if let Some(wait) = penalty.get("p-time").and_then(serde_json::Value::as_i64) {
+            let after = self.now + SignedDuration::from_secs(wait);
+            self.programs[number].call_after = Some(after);
+            self.record(number, What::CallPostponed(after));
+        }
+        if !(200..300).contains(&status) || penalty.get("p-ticket").is_some() {
             let status = StatusCode::from_u16(status).unwrap_or_default();
             self.reject(number, token.generation, status, &body);
             self.step(number);
@@ -190,7 +199,11 @@ impl World<'_> {
             .filter(|number| !self.programs[*number].is_usable)
             .collect();
         self.tally.longest_recovery = self.tally.longest_recovery.max(passed);
-        let late = waiting.iter().copied().find(|number| passed > BOUNDS[usize::from(self.programs[*number].is_app())]);
+        let bound = |program: &super::program::Program| match program.plan.member {
+            Some(_) => BOUNDS[usize::from(program.is_app())],
+            None => BOUNDS[2],
+        };
+        let late = waiting.iter().copied().find(|number| passed > bound(&self.programs[*number]));
         if let Some(program) = late {
             self.record(program, What::Unusable);
         }

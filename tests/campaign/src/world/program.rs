@@ -42,6 +42,8 @@ pub(super) struct Program {
     /// Whose snapshot it finds when it starts.
     pub(super) foreign: Option<usize>,
     pub(super) seen: Option<Seen>,
+    /// Callers wait before, since a call of theirs got a penalty.
+    pub(super) call_after: Option<Timestamp>,
     /// What callers take without asking the session.
     pub(super) published: Option<SessionToken>,
     /// What is in the store: the number of the snapshot and its text.
@@ -90,6 +92,7 @@ impl Program {
             password: "synthetic-password-0".to_owned(),
             seen: None,
             published: None,
+            call_after: None,
             secret: None,
             awaits_correction: false,
             foreign: None,
