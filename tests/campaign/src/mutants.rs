@@ -9,6 +9,7 @@ use crate::journal::Outcome;
 use crate::wire::{Operation, Says};
 
 mod bodies;
+mod fixes;
 mod hunt;
 
 pub use hunt::{Find, hunt};
@@ -58,11 +59,35 @@ pub enum Mutant {
     IgnoresTheStore,
     /// Saves over what others have saved.
     SavesAnyway,
+    /// Hands out no token once its market data token has ended.
+    WithholdsToken,
+    /// Takes another owner's snapshot for its own.
+    AdoptsAnybody,
+    /// Stays at a followed host that is wrong.
+    NeverGoesHome,
+    /// Takes a refusal of the app for one of the refresh token.
+    BlamesTheToken,
+    /// Takes a login of unknown outcome for one that opened nothing.
+    RepeatsUnknownLogins,
+    /// Learns the time from a gateway's page.
+    BelievesGateways,
+    /// Learns the time from no answer.
+    NeverLearnsTime,
+    /// Waits as long as it is asked to.
+    BelievesAnyWait,
+    /// Waits for a lock-out longer by what its clock was ahead.
+    AddsClockError,
+    /// Forgets a refusal when it is started again.
+    TriesAtEachStart,
+    /// Believes its own clock that a stored token has ended.
+    TrustsLocalClock,
+    /// Sees each step of the wall clock while it runs.
+    FollowsWallClock,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 33] = [
         Self::SendsTwice,
         Self::TakesRepeatedAnswers,
         Self::HandsOutTooLong,
@@ -84,6 +109,18 @@ impl Mutant {
         Self::LeadsAnyway,
         Self::IgnoresTheStore,
         Self::SavesAnyway,
+        Self::WithholdsToken,
+        Self::AdoptsAnybody,
+        Self::NeverGoesHome,
+        Self::BlamesTheToken,
+        Self::RepeatsUnknownLogins,
+        Self::BelievesGateways,
+        Self::NeverLearnsTime,
+        Self::BelievesAnyWait,
+        Self::AddsClockError,
+        Self::TriesAtEachStart,
+        Self::TrustsLocalClock,
+        Self::FollowsWallClock,
     ];
 
     /// The law it breaks.
@@ -91,19 +128,25 @@ impl Mutant {
     pub fn law(self) -> u8 {
         match self {
             Self::SendsTwice | Self::TakesRepeatedAnswers => 1,
-            Self::HandsOutTooLong => 2,
-            Self::LogsInToRenew => 3,
+            Self::HandsOutTooLong | Self::NeverLearnsTime | Self::BelievesGateways => 2,
+            Self::LogsInToRenew | Self::TrustsLocalClock => 3,
             Self::ReturnsEarly | Self::ReturnsWithAnotherBody => 4,
-            Self::IgnoresLockOuts | Self::IgnoresCaptchas => 5,
-            Self::BelievesContradictions => 6,
+            Self::IgnoresLockOuts | Self::IgnoresCaptchas | Self::FollowsWallClock => 5,
+            Self::BelievesContradictions | Self::AdoptsAnybody => 6,
             Self::GoesAnywhere => 7,
-            Self::Insists => 8,
+            Self::Insists | Self::TriesAtEachStart => 8,
             Self::Spins | Self::KnowsNoPause => 9,
-            Self::GivesUp => 10,
+            Self::GivesUp
+            | Self::WithholdsToken
+            | Self::BlamesTheToken
+            | Self::BelievesAnyWait
+            | Self::AddsClockError => 10,
             Self::UsesUnstored => 11,
             Self::LogsInOnRefusal | Self::VerifiesAlways => 12,
             Self::PresentsRefused => 13,
             Self::LeadsAnyway | Self::IgnoresTheStore | Self::SavesAnyway => 14,
+            Self::NeverGoesHome => 16,
+            Self::RepeatsUnknownLogins => 17,
         }
     }
 }
@@ -120,6 +163,10 @@ pub(crate) struct Tamper {
     improvised: Option<Request<RequestBody>>,
     repeats: u64,
     has_met_fault: bool,
+    /// The hosts for Live and Demo that the last good answer has named.
+    followed: [Option<String>; 2],
+    had_market_data: bool,
+    silent_until: Option<Timestamp>,
 }
 
 impl Tamper {
@@ -146,6 +193,9 @@ impl Tamper {
         if self.is(Mutant::ReturnsWithAnotherBody) {
             bodies::change_ticketed(request);
         }
+        if self.is(Mutant::NeverGoesHome) {
+            self.stay(request);
+        }
         if is_renewal && self.is(Mutant::GoesAnywhere) {
             bodies::send_elsewhere(request);
         }
@@ -166,7 +216,7 @@ impl Tamper {
             Some(Mutant::IgnoresLockOuts) => bodies::soften(response, &[423, 429]),
             Some(Mutant::IgnoresCaptchas) => bodies::forget_captcha(response),
             Some(Mutant::BelievesContradictions) => bodies::forget_error(response),
-            _ => {}
+            _ => self.unfixed(response),
         }
     }
 
@@ -177,12 +227,16 @@ impl Tamper {
         }
         self.repeats += u64::from(is_repeated);
         let says = match outcome {
-            Outcome::Answer(answer) => Some(&answer.says),
+            Outcome::Answer(answer) => {
+                self.follow(answer);
+                self.has_met_fault |= self.asks_for_ever(answer);
+                Some(&answer.says)
+            }
             Outcome::Failure(_) => None,
         };
         let is_fault = matches!(says, None | Some(Says::Fault));
         let is_no = matches!(says, Some(Says::Refused | Says::Dead | Says::Forbidden));
-        self.has_met_fault |= is_fault;
+        self.has_met_fault |= is_fault && !self.is(Mutant::BelievesAnyWait);
         let again = (is_fault && self.is(Mutant::KnowsNoPause))
             || (is_no && operation == Operation::LogIn && self.is(Mutant::Insists))
             || (is_no && operation == Operation::Refresh && self.is(Mutant::PresentsRefused));
@@ -207,8 +261,16 @@ impl Tamper {
         self.improvised.take()
     }
 
+    /// The token that is held has a market data token, or had one.
+    pub(crate) fn has_market_data(&mut self, token: Option<&SessionToken>) {
+        self.had_market_data |= token.is_some_and(|token| token.market_data_token.is_some());
+    }
+
     pub(crate) fn token(&self, token: Option<SessionToken>) -> Option<SessionToken> {
         let mut token = token?;
+        if self.is(Mutant::WithholdsToken) && self.had_market_data && token.market_data_token.is_none() {
+            return None;
+        }
         match self.mutant {
             Some(Mutant::HandsOutTooLong) => token.usable_until += SignedDuration::from_mins(5),
             Some(Mutant::TakesRepeatedAnswers) => token.generation += self.repeats << 32,
@@ -241,6 +303,6 @@ impl Tamper {
     }
 
     pub(crate) fn is_dead(&self) -> bool {
-        self.has_met_fault && self.is(Mutant::GivesUp)
+        self.has_met_fault && (self.is(Mutant::GivesUp) || self.is(Mutant::BelievesAnyWait))
     }
 }

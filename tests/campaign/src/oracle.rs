@@ -224,6 +224,10 @@ impl Oracle {
         subject.start(snapshot.memory.restarted(stepped), record.at);
         if stepped.is_negative() {
             subject.allowances.set_back(snapshot.at, record.at);
+            let of_all = subject.allowances.of_all();
+            for other in self.subjects.iter_mut().flatten().filter(|subject| subject.address == address) {
+                of_all.iter().for_each(|(cause, until)| other.allowances.open_until(*cause, *until));
+            }
         }
         self.gates[address].merge(snapshot.gates.stepped(stepped));
     }

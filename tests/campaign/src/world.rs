@@ -217,7 +217,11 @@ impl<'s> World<'s> {
         for _ in 0..ACTIONS_AT_ONCE {
             let local = self.local(number);
             let program = &mut self.programs[number];
-            if program.tamper.is_dead() || program.paused_until.is_some() || self.is_asleep(number) {
+            if program.tamper.is_dead()
+                || program.tamper.is_silent(self.now)
+                || program.paused_until.is_some()
+                || self.is_asleep(number)
+            {
                 return;
             }
             if !self.may_poll(number) {
@@ -319,6 +323,7 @@ impl<'s> World<'s> {
         let local = self.local(number);
         let program = &mut self.programs[number];
         let token = program.session.as_ref().and_then(|session| session.token(local));
+        program.tamper.has_market_data(token.as_ref());
         program.published = program.tamper.token(token);
     }
 

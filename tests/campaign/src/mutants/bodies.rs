@@ -52,6 +52,17 @@ pub(super) fn forget_error(response: &mut Response<Vec<u8>>) {
     });
 }
 
+/// Blames the refresh token for what is the app's fault.
+pub(super) fn blame_token(response: &mut Response<Vec<u8>>) {
+    change(response, |body| {
+        let blames = |error: &str| matches!(error, "invalid_client" | "unauthorized_client");
+        if body.get("error").and_then(Value::as_str).is_some_and(blames) {
+            body.clear();
+            body.insert("error".into(), "invalid_token".into());
+        }
+    });
+}
+
 fn change(response: &mut Response<Vec<u8>>, change: impl FnOnce(&mut Map<String, Value>)) {
     if let Ok(mut body) = serde_json::from_slice::<Map<String, Value>>(response.body()) {
         change(&mut body);

@@ -48,6 +48,12 @@ impl Allowances {
         }
     }
 
+    /// What keeps all sessions of a program quiet, and until when.
+    pub(super) fn of_all(&self) -> Vec<(Cause, Timestamp)> {
+        let causes = [Cause::LockOut, Cause::Captcha, Cause::Rate];
+        causes.into_iter().filter_map(|cause| Some((cause, (*self.open.get(&cause)?)?))).collect()
+    }
+
     /// A minute with a good token.
     pub(super) fn has_token(&mut self) {
         self.without_since = None;

@@ -60,7 +60,9 @@ impl Oracle {
         if answer.server_time.is_some() && answer.is_of_the_api() {
             // A clock that is off by more than a day is corrected by two answers.
             let is_far = record.local.duration_since(server_now).abs() > HOUR * 24;
-            subject.memory.times_told += if is_far { 1 } else { 2 };
+            let memory = &mut subject.memory;
+            memory.may_compare_clocks = is_far && memory.times_told == 0;
+            memory.times_told += if is_far { 1 } else { 2 };
         }
         match &answer.says {
             Says::LockedOut(wait) => {
@@ -119,6 +121,7 @@ impl Subject {
             Reason::Ticket => memory.owed = None,
             Reason::Verify => {
                 memory.may_verify_start = false;
+                memory.may_compare_clocks = false;
                 memory.verified_at = Some(now);
             }
             Reason::Home => {
@@ -141,7 +144,11 @@ impl Subject {
 
     /// A grant is there, whether or not it is used.
     pub(super) fn receive(&mut self, grant: Granted, trip: SignedDuration) {
-        self.memory.granted.insert(grant.access, (grant, trip));
+        // A late answer brings an earlier end of the same token.
+        let held = self.memory.granted.entry(grant.access).or_insert((grant, trip));
+        if held.0.expires < grant.expires {
+            *held = (grant, trip);
+        }
         self.memory.refresh_tokens.extend(grant.refresh);
         grant.refresh.iter().for_each(|token| {
             self.memory.refused_tokens.remove(token);

@@ -81,6 +81,8 @@ pub(super) struct Memory {
     pub refreshed_at: Option<Timestamp>,
     /// It may renew once after its start, whatever the time (law 3).
     pub may_verify_start: bool,
+    /// It may renew once more to compare its clock, which is off by more than a day.
+    pub may_compare_clocks: bool,
     /// How often answers have told it the server's time since its start; twice is enough for each clock.
     pub times_told: u32,
 }

@@ -171,7 +171,7 @@ impl Request<'_> {
         if memory.is_due(bearer, self.server_now, UNSURE) {
             return Ok(Reason::Due);
         }
-        if memory.may_verify_start {
+        if memory.may_verify_start || memory.may_compare_clocks {
             return Ok(Reason::Verify);
         }
         if !memory.failed_renewals.is_empty() || memory.has_failed() {

@@ -42,12 +42,24 @@ pub(super) fn add(scenario: &mut Scenario, rate: f64) {
 /// A setback, with the time after which each part of it comes.
 fn setback(draw: &mut Draw, scenario: &Scenario) -> Vec<(SignedDuration, Fault)> {
     let program = draw.index(scenario.programs.len());
-    let address = draw.index(scenario.addresses.len());
+    let address = scenario.programs[program].address;
     let is_app = scenario.programs[program].login == Login::OAuth;
     let down = seconds(1 + draw.below(120));
     let soon = |fault| vec![(SignedDuration::ZERO, fault)];
     match draw.below(20) {
-        0..3 => soon(Fault::Step(address, off(draw))),
+        0..2 => soon(Fault::Step(address, off(draw))),
+        // A lock-out is on when the clock is set.
+        2 => {
+            let (by, retry_after) = (off(draw), None);
+            let lock_out = Fault::LockOut { address, is_warning: draw.once_in(2), retry_after };
+            let renews = Fault::Expire(scenario.programs[program].user);
+            let mut all = vec![(SignedDuration::ZERO, lock_out), (SignedDuration::ZERO, renews)];
+            if draw.once_in(2) {
+                all.push((seconds(600), Fault::CrashAll(address, down)));
+            }
+            all.push((seconds(601), Fault::Step(address, by)));
+            all
+        }
         // The clock is set while the program is down.
         3..6 => {
             let by = off(draw);

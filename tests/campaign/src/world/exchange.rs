@@ -162,7 +162,6 @@ impl World<'_> {
         let local = self.local(program);
         let address = self.programs[program].plan.address;
         self.programs[program].tamper.delivered(operation, &facts, is_repeated);
-        let Some(session) = &mut self.programs[program].session else { return };
         let budget = &mut self.addresses[address].budget;
         match (id, outcome) {
             (Some(id), Outcome::Answer(mut response, _)) => {
@@ -171,7 +170,12 @@ impl World<'_> {
                     session.receive(local, id, response, budget);
                 }
             }
-            (Some(id), Outcome::Failure(failure)) => session.failed(local, id, failure, budget),
+            (Some(id), Outcome::Failure(failure)) => {
+                let failure = self.programs[program].tamper.failure(operation, failure);
+                if let Some(session) = &mut self.programs[program].session {
+                    session.failed(local, id, failure, budget);
+                }
+            }
             (None, _) => {}
         }
         let after = self.look(program);

@@ -99,6 +99,9 @@ impl World<'_> {
             Fault::Reported(program, report, times) => self.report(program, report, times),
             Fault::Step(address, by) => {
                 self.addresses[address].wall.set(now, by);
+                if met.iter().any(|program| self.programs[*program].tamper.follows_wall_clock()) {
+                    self.addresses[address].clock.set(now, by);
+                }
                 // It counts once for all sessions of the machine.
                 met.iter().take(1).for_each(|program| self.record(*program, What::Stepped(by)));
             }

@@ -24,7 +24,13 @@ impl World<'_> {
         let address = &mut self.addresses[program.plan.address];
         if !address.is_up {
             address.is_up = true;
+            let before = address.clock.at(self.now);
             address.clock = address.wall.anchored(self.now);
+            let set_back = before.duration_since(address.clock.at(self.now));
+            let quiet_until = address.quiet_until.filter(|until| self.now < *until);
+            if let Some(quiet_until) = quiet_until {
+                self.programs[number].tamper.comes_up(quiet_until, set_back);
+            }
         }
         if let Some(of) = self.programs[number].foreign.take() {
             return self.start_from_foreign(number, of);
@@ -32,14 +38,16 @@ impl World<'_> {
         let program = &mut self.programs[number];
         let is_alone = program.plan.member.is_none();
         let found = program.stored.clone().filter(|_| program.plan.has_store && is_alone);
+        let local = self.local(number);
+        let tamper = &self.programs[number].tamper;
         let snapshot = found.and_then(|(snapshot, text)| {
+            let text = tamper.snapshot(text, None, local);
             let stored: StoredSession = serde_json::from_str(&text).ok()?;
             let value = serde_json::from_str(&text).ok()?;
             Some((snapshot, Kept::read(&value, &mut self.names), stored))
         });
         match snapshot {
             Some((snapshot, kept, stored)) => {
-                let local = self.local(number);
                 let program = &mut self.programs[number];
                 let mut session = program.blank();
                 program.knows_user = stored.user_id().is_some();
@@ -62,11 +70,13 @@ impl World<'_> {
 
     /// A program comes up with the snapshot of another one.
     fn start_from_foreign(&mut self, number: usize, of: usize) {
-        let (snapshot, stored) = match &self.programs[of].stored {
-            Some((snapshot, text)) => (*snapshot, serde_json::from_str::<StoredSession>(text).ok()),
-            None => (0, None),
-        };
         let local = self.local(number);
+        let found = self.programs[of].stored.clone();
+        let (snapshot, text) = found.unwrap_or_default();
+        let program = &self.programs[number];
+        let own = program.stored.as_ref().map(|(_, text)| text.as_str());
+        let text = program.tamper.snapshot(text, own, local);
+        let stored = serde_json::from_str::<StoredSession>(&text).ok();
         let program = &mut self.programs[number];
         let mut session = program.blank();
         program.refresh = None;
