@@ -9,8 +9,7 @@ use super::causes::{Bound, Cause, RECOVERY};
 /// The allowances of a session.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Allowances {
-    /// Nothing where the owner has to act.
-    open: BTreeMap<Cause, Option<Timestamp>>,
+    open: BTreeMap<Cause, Timestamp>,
     /// Since when it has had no good token.
     without_since: Option<Timestamp>,
 }
@@ -21,29 +20,25 @@ impl Allowances {
         match cause.row().bound {
             Bound::For(time) => self.open_until(cause, now + time),
             Bound::Named => {}
-            Bound::Owner => {
-                self.open.insert(cause, None);
-            }
         }
     }
 
     /// A record shows a cause and names its end.
     pub(super) fn open_until(&mut self, cause: Cause, until: Timestamp) {
-        let held = self.open.entry(cause).or_insert(Some(until));
-        if let Some(end) = held {
-            *end = (*end).max(until);
-        }
+        let end = self.open.entry(cause).or_insert(until);
+        *end = (*end).max(until);
     }
 
     /// The owner has acted: nothing waits for that any more.
     pub(super) fn owner_has_acted(&mut self, now: Timestamp) {
-        self.open.retain(|cause, until| until.is_some() && !matches!(cause, Cause::Refused | Cause::WrongSettings));
+        let waits = [Cause::Refused, Cause::RefusedAgain, Cause::CodeLost, Cause::WrongSettings];
+        self.open.retain(|cause, _| !waits.contains(cause));
         self.open(Cause::Start, now);
     }
 
     /// A program that starts with a clock that was set back waits for what was left when it stored its snapshot.
     pub(super) fn set_back(&mut self, stored_at: Timestamp, now: Timestamp) {
-        for until in self.open.values_mut().flatten() {
+        for until in self.open.values_mut() {
             *until = (*until).max(now + until.duration_since(stored_at).max(SignedDuration::ZERO));
         }
     }
@@ -51,7 +46,7 @@ impl Allowances {
     /// What keeps all sessions of a program quiet, and until when.
     pub(super) fn of_all(&self) -> Vec<(Cause, Timestamp)> {
         let causes = [Cause::LockOut, Cause::Captcha, Cause::Rate];
-        causes.into_iter().filter_map(|cause| Some((cause, (*self.open.get(&cause)?)?))).collect()
+        causes.into_iter().filter_map(|cause| Some((cause, *self.open.get(&cause)?))).collect()
     }
 
     /// A minute with a good token.
@@ -67,13 +62,11 @@ impl Allowances {
     /// A minute without: what is wrong with that, if anything is.
     pub(super) fn has_none(&mut self, now: Timestamp) -> Option<String> {
         let since = *self.without_since.get_or_insert(now);
-        if self.open.values().any(|until| until.is_none_or(|until| now <= until + RECOVERY)) {
+        if self.open.values().any(|until| now <= *until + RECOVERY) {
             return None;
         }
         let last = self.open.iter().max_by_key(|(_, until)| **until);
-        let last = last.map_or("nothing".to_owned(), |(cause, until)| {
-            format!("{}, to {:.0}", cause.row().name, until.unwrap_or(Timestamp::MAX))
-        });
+        let last = last.map_or("nothing".to_owned(), |(cause, until)| format!("{}, to {until:.0}", cause.row().name));
         Some(format!("has had no good token since {since:.0}; the last that excuses it was: {last}"))
     }
 }

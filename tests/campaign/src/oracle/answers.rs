@@ -122,7 +122,9 @@ impl Subject {
             Reason::Verify => {
                 memory.may_verify_start = false;
                 memory.may_compare_clocks = false;
-                memory.verified_at = Some(now);
+                if asked.operation == Operation::Renew {
+                    memory.verified_at = Some(now);
+                }
             }
             Reason::Home => {
                 memory.went_home = Some(now);
@@ -230,7 +232,9 @@ impl Subject {
             Says::Garbage | Says::Grant(_) => {
                 self.fails(sent, now);
                 self.is_unknown(sent, now);
-                if operation == Operation::LogIn && answer.contradicts {
+                let is_other =
+                    matches!(answer.says, Says::Grant(grant) if grant.user.is_some() && grant.user != self.memory.user);
+                if is_other && self.memory.user.is_some() {
                     self.allowances.open(Cause::RefusedAgain, now);
                 }
             }

@@ -17,8 +17,6 @@ pub(super) enum Bound {
     For(SignedDuration),
     /// As long as the record says.
     Named,
-    /// Until the owner acts.
-    Owner,
 }
 
 /// What keeps a session from a token.
@@ -72,6 +70,9 @@ const fn row(cause: Cause, name: &'static str, bound: Bound, ends_with_token: bo
 /// A session adds a hundredth to an hour that the server counts too.
 const HOUR: Bound = secs(3636);
 
+/// The owner of a session that has stopped looks after it within ten minutes.
+const OWNER: Bound = mins(12);
+
 /// The causes, each with the record that opens it, its bound, and whether it ends with the next token.
 #[rustfmt::skip]
 pub(super) const TABLE: [Row; 20] = [
@@ -87,10 +88,10 @@ pub(super) const TABLE: [Row; 20] = [
     row(Cause::LockOut,        "423 or 429, of at most a day",                             Bound::Named, false),
     row(Cause::Rate,           "the requests of the hour are used up",                     Bound::Named, false),
     row(Cause::Refused,        "a refusal of credentials that have worked (law 8)",        HOUR,         true),
-    row(Cause::RefusedAgain,   "a refusal that no other try may follow (law 8)",           Bound::Owner, true),
+    row(Cause::RefusedAgain,   "a refusal that no other try may follow (law 8)",           OWNER,        true),
     row(Cause::WrongSettings,  "settings or a consent that the server does not know",      mins(1),      true),
     row(Cause::RefreshRefused, "a refresh token that was refused twice (law 13)",          mins(370),    true),
-    row(Cause::CodeLost,       "a code that was refused, or whose answer is lost",         Bound::Owner, true),
+    row(Cause::CodeLost,       "a code that was refused, or whose answer is lost",         OWNER,        true),
     row(Cause::TokenEnded,     "the token has ended, and the session could not know (law 12)", mins(20),     true),
     row(Cause::Kick,           "two such losses within 15 minutes (law 12)",               HOUR,         false),
     row(Cause::StoreAway,      "a store that fails or does not answer (law 11)",           Bound::Named, false),

@@ -47,6 +47,8 @@ pub(super) struct Memory {
     /// All tokens that good answers have brought, and how long each answer took.
     pub granted: BTreeMap<Name, (Granted, SignedDuration)>,
     pub refresh_tokens: BTreeSet<Name>,
+    /// Who the user is, if an answer has said so.
+    pub user: Option<i64>,
     /// Whether its credentials have brought a token.
     pub worked: bool,
     pub code: Option<Name>,
@@ -121,6 +123,7 @@ impl Memory {
     pub(super) fn take(&mut self, grant: Granted) {
         self.held = Some(Held { grant, is_lost: false });
         self.worked = true;
+        self.user = grant.user.or(self.user);
         self.refusals = (0, None);
         self.is_reported = false;
         self.failed_renewals.clear();

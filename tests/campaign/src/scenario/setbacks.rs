@@ -37,6 +37,8 @@ pub(super) fn add(scenario: &mut Scenario, rate: f64) {
             scenario.faults.push(Timed { at: at + after, fault });
         }
     }
+    let length = scenario.length;
+    scenario.faults.retain(|timed| timed.at < length);
 }
 
 /// A setback, with the time after which each part of it comes.

@@ -53,6 +53,9 @@ impl World<'_> {
                 program.knows_user = stored.user_id().is_some();
                 program.refresh = kept.refresh;
                 session.adopt(local, stored, &mut self.addresses[program.plan.address].budget);
+                if std::mem::take(&mut program.is_corrected) && !program.is_app() {
+                    session.replace_credentials(program.credentials());
+                }
                 program.session = Some(session);
                 self.record(number, What::Started(Some((snapshot, kept))));
             }

@@ -39,6 +39,8 @@ pub(super) struct Program {
     pub(super) secret: Option<String>,
     /// Its settings are wrong until it is restarted with the right ones.
     pub(super) awaits_correction: bool,
+    /// It has been given other settings while it was down, of which it is told when it starts.
+    pub(super) is_corrected: bool,
     /// Whose snapshot it finds when it starts.
     pub(super) foreign: Option<usize>,
     pub(super) seen: Option<Seen>,
@@ -95,6 +97,7 @@ impl Program {
             call_after: None,
             secret: None,
             awaits_correction: false,
+            is_corrected: false,
             foreign: None,
             stored: None,
             writing: VecDeque::new(),

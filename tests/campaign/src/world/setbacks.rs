@@ -74,6 +74,7 @@ impl World<'_> {
         let program = &mut self.programs[number];
         let user = program.plan.user;
         program.awaits_correction = false;
+        program.is_corrected = true;
         program.secret = self.server.secret(user).map(str::to_owned);
         self.server.password(user).clone_into(&mut program.password);
         self.record(number, What::SettingsCorrected);
