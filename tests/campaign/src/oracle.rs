@@ -58,7 +58,8 @@ struct Subject {
 
 /// What a session had been told when it stored a snapshot.
 struct Snapshot {
-    at: Timestamp,
+    /// What was left of each cause.
+    left: Vec<(causes::Cause, SignedDuration)>,
     memory: Memory,
     gates: Gates,
     /// How far the wall clock had been set when its program came up.
@@ -165,7 +166,8 @@ impl Oracle {
             }
             What::Offered(number, _) => {
                 let (memory, gates) = (subject.memory.clone(), self.gates[address].clone());
-                let snapshot = Snapshot { at: now, memory, gates, stepped: self.anchored[address] };
+                let left = subject.allowances.left(now);
+                let snapshot = Snapshot { left, memory, gates, stepped: self.anchored[address] };
                 self.snapshots.insert(*number, snapshot);
             }
             What::Reported { status, says_dead, .. } => {
@@ -223,7 +225,7 @@ impl Oracle {
         let stepped = self.anchored[address] - snapshot.stepped;
         subject.start(snapshot.memory.restarted(stepped), record.at);
         if stepped.is_negative() {
-            subject.allowances.set_back(snapshot.at, record.at);
+            subject.allowances.set_back(&snapshot.left, record.at);
             let of_all = subject.allowances.of_all();
             for other in self.subjects.iter_mut().flatten().filter(|subject| subject.address == address) {
                 of_all.iter().for_each(|(cause, until)| other.allowances.open_until(*cause, *until));

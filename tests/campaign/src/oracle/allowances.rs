@@ -36,11 +36,15 @@ impl Allowances {
         self.open(Cause::Start, now);
     }
 
+    /// What is left of each at a time.
+    pub(super) fn left(&self, now: Timestamp) -> Vec<(Cause, SignedDuration)> {
+        let left = self.open.iter().map(|(cause, until)| (*cause, until.duration_since(now)));
+        left.filter(|(_, left)| left.is_positive()).collect()
+    }
+
     /// A program that starts with a clock that was set back waits for what was left when it stored its snapshot.
-    pub(super) fn set_back(&mut self, stored_at: Timestamp, now: Timestamp) {
-        for until in self.open.values_mut() {
-            *until = (*until).max(now + until.duration_since(stored_at).max(SignedDuration::ZERO));
-        }
+    pub(super) fn set_back(&mut self, left: &[(Cause, SignedDuration)], now: Timestamp) {
+        left.iter().for_each(|(cause, left)| self.open_until(*cause, now + *left));
     }
 
     /// What keeps all sessions of a program quiet, and until when.
