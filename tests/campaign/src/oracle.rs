@@ -5,7 +5,7 @@
 //! each time without a token that the server accepts within what the table of causes allows ([`causes`])? What the oracle
 //! does not understand is a violation.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -78,6 +78,10 @@ pub(crate) struct Oracle {
     stepped: Vec<SignedDuration>,
     /// The same when its program last came up.
     anchored: Vec<SignedDuration>,
+    /// Requests by their reason.
+    pub(crate) reasons: BTreeMap<&'static str, u64>,
+    /// Minutes without a good token, by the cause that excuses them longest.
+    pub(crate) excused: BTreeMap<&'static str, u64>,
 }
 
 impl Oracle {
@@ -106,6 +110,8 @@ impl Oracle {
             exchanges: HashMap::new(),
             stepped: vec![SignedDuration::ZERO; scenario.addresses.len()],
             anchored: vec![SignedDuration::ZERO; scenario.addresses.len()],
+            reasons: BTreeMap::new(),
+            excused: BTreeMap::new(),
         }
     }
 
@@ -164,6 +170,9 @@ impl Oracle {
                     subject.follow(answer);
                 }
             }
+            What::Delivered { before, after, .. } if before != after => {
+                return Some((1, "takes an answer a second time".to_owned()));
+            }
             What::Offered(number, _) => {
                 let (memory, gates) = (subject.memory.clone(), self.gates[address].clone());
                 let left = subject.allowances.left(now);
@@ -181,7 +190,7 @@ impl Oracle {
             What::Minute(minute) => {
                 self.miss_answer(record.program, now);
                 let subject = self.subjects.get_mut(record.program)?.as_mut()?;
-                return subject.minute(minute, now, server_now);
+                return subject.minute(minute, now, server_now, &mut self.excused);
             }
             What::Crashed(is_whole) => {
                 subject.is_up = false;
@@ -254,6 +263,7 @@ impl Oracle {
             }
             None => match request.reason(subject) {
                 Ok(reason) => {
+                    *self.reasons.entry(reason.name()).or_default() += 1;
                     subject.is_sent(reason, asked, now);
                     None
                 }

@@ -32,8 +32,12 @@ pub struct Tally {
     pub without_token: u64,
     /// Of them, those with a token that the server did not accept.
     pub not_accepted: u64,
-    /// Minutes without a good token, by what had befallen the program last.
+    /// Minutes without a good token in which the server was well, by what had befallen the program last.
     pub unavailable: BTreeMap<&'static str, u64>,
+    /// Requests of single sessions, by the reason that the oracle finds.
+    pub reasons: BTreeMap<&'static str, u64>,
+    /// Minutes of single sessions without a good token, by the cause that excuses them longest.
+    pub excused: BTreeMap<&'static str, u64>,
     /// Fleets.
     pub fleets: u64,
     /// Their programs.
@@ -110,6 +114,8 @@ impl Tally {
         self.longest_recovery = self.longest_recovery.max(other.longest_recovery);
         other.requests.iter().for_each(|(kind, count)| *self.requests.entry(*kind).or_default() += count);
         other.faults.iter().for_each(|(kind, count)| *self.faults.entry(kind).or_default() += count);
+        other.reasons.iter().for_each(|(kind, count)| *self.reasons.entry(kind).or_default() += count);
+        other.excused.iter().for_each(|(kind, count)| *self.excused.entry(kind).or_default() += count);
         other.unavailable.iter().for_each(|(kind, count)| *self.unavailable.entry(kind).or_default() += count);
     }
 
@@ -149,6 +155,10 @@ impl fmt::Display for Tally {
         for (kind, count) in &self.unavailable {
             writeln!(f, "  after {kind:<24} {count} minutes")?;
         }
+        writeln!(f, "reasons of requests")?;
+        self.reasons.iter().try_for_each(|(reason, count)| writeln!(f, "  {reason:<24} {count}"))?;
+        writeln!(f, "minutes without a good token, by cause")?;
+        self.excused.iter().try_for_each(|(cause, count)| writeln!(f, "  {cause:<64} {count}"))?;
         writeln!(f, "longest recovery   {:?}", self.longest_recovery)?;
         writeln!(f, "calm logins        {} of {} sessions by password", self.calm_logins, self.calm_sessions)?;
         writeln!(

@@ -177,6 +177,8 @@ impl<'s> World<'s> {
         self.tally.password_fleets = of_fleets.len() as u64;
         self.tally.fleet_logins = of_fleets.values().sum();
         self.tally.end_of(self.scenario, logins.into_iter().chain(of_fleets.into_values()));
+        self.tally.reasons = std::mem::take(&mut self.court.oracle.reasons);
+        self.tally.excused = std::mem::take(&mut self.court.oracle.excused);
         let trace = self.court.trace.take().unwrap_or_default();
         End { tally: self.tally, violations: self.court.violations, trace }
     }

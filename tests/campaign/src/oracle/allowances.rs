@@ -63,14 +63,19 @@ impl Allowances {
         self.open.retain(|cause, _| !cause.row().ends_with_token);
     }
 
-    /// A minute without: what is wrong with that, if anything is.
-    pub(super) fn has_none(&mut self, now: Timestamp) -> Option<String> {
+    /// A minute without: the cause that excuses it, or what is wrong with it.
+    pub(super) fn has_none(&mut self, now: Timestamp) -> Result<Cause, String> {
         let since = *self.without_since.get_or_insert(now);
-        if self.open.values().any(|until| now <= *until + RECOVERY) {
-            return None;
-        }
         let last = self.open.iter().max_by_key(|(_, until)| **until);
-        let last = last.map_or("nothing".to_owned(), |(cause, until)| format!("{}, to {until:.0}", cause.row().name));
-        Some(format!("has had no good token since {since:.0}; the last that excuses it was: {last}"))
+        match last {
+            Some((cause, until)) if now <= *until + RECOVERY => Ok(*cause),
+            Some((cause, until)) => {
+                let name = cause.row().name;
+                Err(format!(
+                    "has had no good token since {since:.0}; the last that excuses it was: {name}, to {until:.0}"
+                ))
+            }
+            None => Err(format!("has had no good token since {since:.0}, and nothing excuses it")),
+        }
     }
 }

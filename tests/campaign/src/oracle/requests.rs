@@ -39,6 +39,22 @@ pub(super) enum Reason {
     SecondTry,
 }
 
+impl Reason {
+    /// For readers.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::FirstLogin => "first login",
+            Self::Due => "due",
+            Self::Retry => "retry",
+            Self::Verify => "verify",
+            Self::Ticket => "ticket",
+            Self::Redirect => "redirect",
+            Self::Home => "home",
+            Self::SecondTry => "second try",
+        }
+    }
+}
+
 /// A wait, less what a clock that runs fast takes off it.
 fn almost(wait: SignedDuration) -> SignedDuration {
     wait - wait / DRIFT - SignedDuration::from_millis(2)

@@ -1,5 +1,7 @@
 //! The tokens that callers hold, against the server's own list (laws 2, 6, 10, 12 and 15).
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::causes::Cause;
@@ -28,7 +30,13 @@ impl Subject {
     }
 
     /// What callers hold, once a minute.
-    pub(super) fn minute(&mut self, minute: &Minute, now: Timestamp, server_now: Timestamp) -> Option<Found> {
+    pub(super) fn minute(
+        &mut self,
+        minute: &Minute,
+        now: Timestamp,
+        server_now: Timestamp,
+        excused: &mut BTreeMap<&'static str, u64>,
+    ) -> Option<Found> {
         if !minute.is_current {
             return Some((15, "hands out something else than at the last input, and did not say when".to_owned()));
         }
@@ -53,6 +61,12 @@ impl Subject {
                 Some(_) => {}
             }
         }
-        self.allowances.has_none(now).map(|what| (10, what))
+        match self.allowances.has_none(now) {
+            Ok(cause) => {
+                *excused.entry(cause.row().name).or_default() += 1;
+                None
+            }
+            Err(what) => Some((10, what)),
+        }
     }
 }

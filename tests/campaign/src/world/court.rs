@@ -9,7 +9,7 @@ use crate::scenario::Scenario;
 pub(super) struct Court {
     pub(super) ledger: Ledger,
     laws: Vec<Box<dyn Law>>,
-    oracle: Oracle,
+    pub(super) oracle: Oracle,
     /// The lines of the trace.
     pub(super) trace: Option<Vec<String>>,
     pub(super) violations: Vec<Violation>,
