@@ -1,5 +1,6 @@
 //! The laws of the session, as `design.md` numbers them, each judged from outside in a file of its own.
-//! A record and the ledger before it enter; what is wrong leaves. None of them looks into a session.
+//! A record and the ledger before it enter; what is wrong leaves. None of them looks into a session. Fleets are judged by
+//! all of them, single sessions by four; the oracle judges those by the rest.
 
 use crate::journal::Record;
 use crate::ledger::Ledger;
@@ -24,9 +25,9 @@ pub(crate) trait Law {
     /// Its number in the design.
     fn number(&self) -> u8;
 
-    /// Whether single sessions are judged by it too, and not by the oracle alone.
+    /// Whether single sessions are judged by it too, beside the oracle.
     fn is_for_all(&self) -> bool {
-        matches!(self.number(), 6 | 7 | 11)
+        matches!(self.number(), 1 | 6 | 7 | 11)
     }
 
     /// Holds a record against it: what is wrong, if anything is.

@@ -81,8 +81,7 @@ impl Law for NoSpinning {
                 if row.sent.len() > WITHIN_A_MINUTE {
                     return Some(format!("{} requests within a minute", row.sent.len()));
                 }
-                let room = if known.fleet.is_some() { DRIFT } else { SignedDuration::ZERO };
-                let allowed = row.allowed().filter(|allowed| now + room < *allowed)?;
+                let allowed = row.allowed().filter(|allowed| now + DRIFT < *allowed)?;
                 let may_give_up = known.is_reported && (row.faults >= 3 || ledger.may_be_given_up(record));
                 if may_give_up && !row.has_given_up {
                     row.has_given_up = true;
@@ -111,8 +110,7 @@ impl Law for NoSpinning {
                 row.has_given_up = false;
                 None
             }
-            What::Started(_) if known.fleet.is_some() => None,
-            What::Started(_) | What::Consented | What::CredentialsReplaced | What::AnswerAdopted(_) => {
+            What::Consented | What::CredentialsReplaced | What::AnswerAdopted(_) => {
                 row.end();
                 None
             }

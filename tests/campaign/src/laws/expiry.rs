@@ -35,7 +35,7 @@ impl Law for NotPastExpiry {
         let promised = seen.usable_until.duration_since(record.local).max(SignedDuration::ZERO);
         let margin = MARGIN.min(*life / 10) - ledger.of(record).inaccuracy(*life);
         let known = ledger.of(record);
-        let margin = if known.fleet.is_some() { margin - WORDS - known.misled_by } else { margin };
+        let margin = margin - WORDS - known.misled_by;
         let last = ledger.server_now(record) + promised;
         (last + margin > *end).then(|| format!("{} is handed out until {last:.3}, and ends at {end:.3}", seen.token))
     }

@@ -19,8 +19,7 @@ const ROOM: SignedDuration = SignedDuration::from_secs(8);
 /// tenth of that sooner. A session that is lost twice within a quarter of an hour opens another one a quarter of an
 /// hour after the second loss at the earliest. A login while callers have been refused needs one of the reasons of law 3.
 ///
-/// What a crash forgets by design: when a token was verified, and that the session was lost. A fleet counts as one, and
-/// what may lose its memory is excepted: see [`Ledger::forgets`].
+/// A fleet counts as one, and what may lose its memory is excepted: see [`Ledger::forgets`].
 pub(super) struct RefusalsCostNoSession(Vec<History>);
 
 #[derive(Debug, Clone, Default)]
@@ -43,16 +42,15 @@ impl Law for RefusalsCostNoSession {
 
     fn judge(&mut self, record: &Record, ledger: &Ledger) -> Option<String> {
         let known = ledger.of(record);
-        let (now, is_fleet) = (ledger.time(record), known.fleet.is_some());
+        let now = ledger.time(record);
         let history = &mut self.0[ledger.subject(record)];
         if ledger.forgets(record) {
             *history = History::default();
             return None;
         }
-        let room = if is_fleet { ROOM } else { SignedDuration::ZERO };
         match &record.what {
             What::Sent(_, asked) if asked.operation == Operation::LogIn => {
-                if let Some(until) = history.not_before.filter(|until| now + room < *until) {
+                if let Some(until) = history.not_before.filter(|until| now + ROOM < *until) {
                     return Some(format!("answers a kick with a login before {until:.3}"));
                 }
                 let (token, _) = known.holds.filter(|_| known.is_refused && !ledger.is_lost(record))?;
@@ -64,7 +62,7 @@ impl Law for RefusalsCostNoSession {
                     .bearer
                     .filter(|token| !ledger.has_been_tried(record, *token) && is_early(record, ledger, *token))?;
                 let verified = history.verified.replace(now)?;
-                let is_too_soon = now + room < verified + QUARTER;
+                let is_too_soon = now + ROOM < verified + QUARTER;
                 is_too_soon.then(|| format!("verifies {early} within a quarter of an hour"))
             }
             What::Delivered { exchange, .. } if ledger.is_loss(record) && !ledger.is_lost(record) => {
@@ -73,13 +71,12 @@ impl Law for RefusalsCostNoSession {
                     return None;
                 }
                 let last = history.lost.replace(now);
-                if last.is_some_and(|last| now + room < last + QUARTER) {
+                if last.is_some_and(|last| now + ROOM < last + QUARTER) {
                     history.not_before = Some(now + QUARTER);
                 }
                 None
             }
-            What::Started(_) if is_fleet => None,
-            What::Started(_) | What::Consented => {
+            What::Consented => {
                 *history = History::default();
                 None
             }

@@ -85,7 +85,7 @@ impl Law for UsableAgain {
     fn judge(&mut self, record: &Record, ledger: &Ledger) -> Option<String> {
         self.follow_code(record, ledger);
         let may_be_lost = self.may_be_lost(record, ledger);
-        let is_app_of_fleet = ledger.of(record).is_app && ledger.of(record).fleet.is_some();
+        let is_app = ledger.of(record).is_app;
         let has_reason = &mut self.has_reason[ledger.subject(record)];
         match &record.what {
             What::Unusable => Some("is not usable in time after the last fault".into()),
@@ -103,17 +103,11 @@ impl Law for UsableAgain {
             }
             // A program that has never had tokens finds that its fleet has none.
             What::Synchronized { .. } | What::StoreLost => {
-                *has_reason |= is_app_of_fleet;
-                None
-            }
-            What::Started(_) if ledger.of(record).fleet.is_some() => None,
-            // The refresh token may have come to its end meanwhile, with nobody to refresh it.
-            What::Started(snapshot) => {
-                *has_reason = ledger.of(record).is_app && snapshot.is_some();
+                *has_reason |= is_app;
                 None
             }
             What::Consented => {
-                *has_reason &= is_app_of_fleet;
+                *has_reason &= is_app;
                 None
             }
             _ => None,

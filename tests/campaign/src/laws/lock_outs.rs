@@ -1,7 +1,7 @@
 //! Law 5: after 423 or 429 nothing at all is sent before the hour (or longer `Retry-After`) is over; a captcha closes
 //! its endpoint for an hour. Both hold for every session that shares the budget.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -15,12 +15,9 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// The hour is one of the clock behind the address, from when any program there has received the answer or was told of
 /// it by a caller. Requests that are under way when it comes can't be called back.
 ///
-/// When all programs behind an address crash at once, what none of the snapshots had in it that they come back from is
-/// forgotten by design. An answer that comes a second time counts no more.
+/// When all programs behind an address crash at once, it is forgotten by design. An answer that comes a second time counts no more.
 pub(super) struct LockOutsAreKept {
     addresses: Vec<Gates>,
-    /// What was known when a snapshot was made.
-    snapshots: HashMap<usize, Gates>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -29,19 +26,9 @@ struct Gates {
     closed_until: BTreeMap<Operation, Timestamp>,
 }
 
-impl Gates {
-    fn merge(&mut self, other: &Self) {
-        self.silent_until = self.silent_until.max(other.silent_until);
-        for (operation, until) in &other.closed_until {
-            let closed = self.closed_until.entry(*operation).or_insert(*until);
-            *closed = (*closed).max(*until);
-        }
-    }
-}
-
 impl LockOutsAreKept {
     pub(super) fn new(addresses: usize) -> Self {
-        Self { addresses: vec![Gates::default(); addresses], snapshots: HashMap::new() }
+        Self { addresses: vec![Gates::default(); addresses] }
     }
 }
 
@@ -75,21 +62,8 @@ impl Law for LockOutsAreKept {
                 gates.silent_until = gates.silent_until.max(Some(record.local + HOUR));
                 None
             }
-            What::Offered(number, _) => {
-                let known = gates.clone();
-                if known.silent_until.is_some() || !known.closed_until.is_empty() {
-                    self.snapshots.insert(*number, known);
-                }
-                None
-            }
             What::Crashed(true) => {
                 *gates = Gates::default();
-                None
-            }
-            What::Started(Some((number, _))) => {
-                if let Some(known) = self.snapshots.get(number) {
-                    gates.merge(known);
-                }
                 None
             }
             _ => None,

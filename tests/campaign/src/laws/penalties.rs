@@ -11,7 +11,7 @@ use crate::names::Name;
 use crate::wire::{Operation, Says};
 
 /// By how much the clocks of a fleet may differ over a penalty.
-const DRIFT: Option<SignedDuration> = Some(SignedDuration::from_millis(500));
+const DRIFT: SignedDuration = SignedDuration::from_millis(500);
 
 /// A request with a ticket has the body that the ticket was given for, and leaves no earlier than allowed, by the
 /// program's own clock. The next request of the kind has the ticket, unless a grant, a refusal or the owner has come in
@@ -67,7 +67,7 @@ impl Law for PenaltiesAreServed {
                 }
                 let name = asked.ticket.or(due)?;
                 let Some(ticket) = self.tickets.get(&name) else { return Some(format!("{name} was never given")) };
-                if now + DRIFT.filter(|_| ledger.of(record).fleet.is_some()).unwrap_or_default() < ticket.not_before {
+                if now + DRIFT < ticket.not_before {
                     return Some(format!("{name} is presented before {:.3} local", ticket.not_before));
                 }
                 (ticket.body != asked.body).then(|| format!("{name} is presented with another body"))
@@ -91,8 +91,7 @@ impl Law for PenaltiesAreServed {
                 }
                 None
             }
-            What::Started(_) if ledger.of(record).fleet.is_some() => None,
-            What::Started(_) | What::Consented | What::CredentialsReplaced | What::AnswerAdopted(_) => {
+            What::Consented | What::CredentialsReplaced | What::AnswerAdopted(_) => {
                 *owed = None;
                 None
             }

@@ -18,12 +18,9 @@ const ROOM: SignedDuration = SignedDuration::from_secs(20);
 /// The hours are those of the program's own clock; a refusal counts where the session was waiting for it, or where
 /// nothing has been sent since.
 ///
-/// A program that crashes knows of it as far as the snapshot has it that it comes back from, and has forgotten a single
-/// refusal. A fleet counts as one, and what may lose its memory is excepted: see [`Ledger::forgets`].
+/// A fleet counts as one, and what may lose its memory is excepted: see [`Ledger::forgets`].
 pub(super) struct RefusedTwiceRests {
     programs: Vec<History>,
-    /// What was known when a snapshot was made.
-    snapshots: HashMap<usize, HashMap<Name, Timestamp>>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -34,7 +31,7 @@ struct History {
 
 impl RefusedTwiceRests {
     pub(super) fn new(programs: usize) -> Self {
-        Self { programs: vec![History::default(); programs], snapshots: HashMap::new() }
+        Self { programs: vec![History::default(); programs] }
     }
 }
 
@@ -44,7 +41,7 @@ impl Law for RefusedTwiceRests {
     }
 
     fn judge(&mut self, record: &Record, ledger: &Ledger) -> Option<String> {
-        let (now, is_fleet) = (ledger.time(record), ledger.of(record).fleet.is_some());
+        let now = ledger.time(record);
         let history = &mut self.programs[ledger.subject(record)];
         if ledger.forgets(record) {
             *history = History::default();
@@ -53,10 +50,7 @@ impl Law for RefusedTwiceRests {
         match &record.what {
             What::Sent(_, asked) => {
                 let token = asked.refresh?;
-                let until = history
-                    .barred_until
-                    .get(&token)
-                    .filter(|until| now + if is_fleet { ROOM } else { SignedDuration::ZERO } < **until)?;
+                let until = history.barred_until.get(&token).filter(|until| now + ROOM < **until)?;
                 Some(format!("{token} was refused twice, and is presented before {until:.3}"))
             }
             What::Delivered { exchange, outcome: Outcome::Answer(answer), is_repeated: false, .. } => {
@@ -69,7 +63,7 @@ impl Law for RefusedTwiceRests {
                             && ledger.standing(record, *exchange) != Standing::Overtaken =>
                     {
                         // What a fleet has forgotten in between may have been the second one.
-                        let counts = |at: Timestamp| !is_fleet || now < at + SignedDuration::from_hours(1);
+                        let counts = |at: Timestamp| now < at + SignedDuration::from_hours(1);
                         let before = history.refused_once.take();
                         if before.is_some_and(|(refused, at)| refused == token && counts(at)) {
                             history.barred_until.insert(token, now + SIX_HOURS);
@@ -79,18 +73,6 @@ impl Law for RefusedTwiceRests {
                     }
                     _ => {}
                 }
-                None
-            }
-            What::Offered(..) | What::Started(_) if is_fleet => None,
-            What::Offered(number, _) => {
-                if !history.barred_until.is_empty() {
-                    self.snapshots.insert(*number, history.barred_until.clone());
-                }
-                None
-            }
-            What::Started(snapshot) => {
-                let stored = snapshot.and_then(|(number, _)| self.snapshots.get(&number).cloned());
-                *history = History { refused_once: None, barred_until: stored.unwrap_or_default() };
                 None
             }
             What::Consented => {

@@ -18,15 +18,14 @@ const ROOM: SignedDuration = SignedDuration::from_secs(10);
 /// The shared limit is five failed logins an hour.
 const FAILED_PER_HOUR: usize = 4;
 
-/// Fewer than four an hour.
-const OPENED_PER_HOUR: usize = 3;
+/// Fewer than four an hour, and one more that clocks told as the same.
+const OPENED_PER_HOUR: usize = 4;
 
 /// A refusal is a no that the session was waiting for, or that nothing has overtaken. Logins count by what the server
 /// made of them, whether or not the answer has come, at the time the request left by the program's own clock. A 5xx that is
 /// no time-out is taken for the word of the server that it has opened nothing, even where it lies.
 ///
-/// After a crash, that there was a refusal and how many sessions were opened is forgotten by design, and after a crash
-/// of all behind an address the count of failed logins too. Other credentials of the owner's are new ones. A fleet counts
+/// After a crash of all behind an address the count of failed logins is forgotten by design. Other credentials of the owner's are new ones. A fleet counts
 /// as one, but each program may try once what another was refused, within the limit of the hour, and two
 /// logins within half a minute, told by different clocks, may be taken for one. What may lose its memory is excepted: see
 /// [`Ledger::forgets`].
@@ -63,7 +62,7 @@ impl Law for RefusedCredentialsRest {
 
     fn judge(&mut self, record: &Record, ledger: &Ledger) -> Option<String> {
         let known = ledger.of(record);
-        let (now, is_fleet) = (ledger.time(record), known.fleet.is_some());
+        let now = ledger.time(record);
         let history = &mut self.programs[ledger.subject(record)];
         if ledger.forgets(record) {
             *history = History::default();
@@ -74,7 +73,7 @@ impl Law for RefusedCredentialsRest {
         match &record.what {
             What::Sent(_, asked) if asked.operation == Operation::LogIn => {
                 let refused_at = history.refused_at?;
-                if is_fleet && history.refused_by != Some(record.program) {
+                if history.refused_by != Some(record.program) {
                     return None;
                 }
                 if !known.worked {
@@ -83,7 +82,7 @@ impl Law for RefusedCredentialsRest {
                 if history.refusals > 1 {
                     return Some("tries credentials a third time that were refused twice".into());
                 }
-                let early = now < refused_at + HOUR - if is_fleet { ROOM } else { SignedDuration::ZERO };
+                let early = now < refused_at + HOUR - ROOM;
                 early.then(|| "tries refused credentials again within the hour".into())
             }
             What::Served(exchange, answer) => {
@@ -93,8 +92,7 @@ impl Law for RefusedCredentialsRest {
                 }
                 if matches!(answer.says, Says::Grant(_)) {
                     let opened = count(&mut history.opened, ledger.sent_at(record, *exchange));
-                    return (opened > OPENED_PER_HOUR + usize::from(is_fleet))
-                        .then(|| format!("opens {opened} sessions within an hour"));
+                    return (opened > OPENED_PER_HOUR).then(|| format!("opens {opened} sessions within an hour"));
                 }
                 let failed = if answer.refuses() { count(&mut self.failed[known.address], sent.local) } else { 0 };
                 (failed > FAILED_PER_HOUR).then(|| format!("{failed} failed logins within an hour at one address"))
@@ -121,8 +119,7 @@ impl Law for RefusedCredentialsRest {
                 (history.refusals, history.refused_at) = (0, None);
                 None
             }
-            What::Started(_) if is_fleet => None,
-            What::Started(_) | What::Consented => {
+            What::Consented => {
                 *history = History::default();
                 None
             }
