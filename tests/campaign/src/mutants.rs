@@ -59,8 +59,8 @@ pub enum Mutant {
     IgnoresTheStore,
     /// Saves over what others have saved.
     SavesAnyway,
-    /// Hands out no token once its market data token has ended.
-    WithholdsToken,
+    /// Does not say that the market data token ends, so that callers are left without a token.
+    MissesMarketDataEnd,
     /// Takes another owner's snapshot for its own.
     AdoptsAnybody,
     /// Stays at a followed host that is wrong.
@@ -109,7 +109,7 @@ impl Mutant {
         Self::LeadsAnyway,
         Self::IgnoresTheStore,
         Self::SavesAnyway,
-        Self::WithholdsToken,
+        Self::MissesMarketDataEnd,
         Self::AdoptsAnybody,
         Self::NeverGoesHome,
         Self::BlamesTheToken,
@@ -136,15 +136,12 @@ impl Mutant {
             Self::GoesAnywhere => 7,
             Self::Insists | Self::TriesAtEachStart => 8,
             Self::Spins | Self::KnowsNoPause => 9,
-            Self::GivesUp
-            | Self::WithholdsToken
-            | Self::BlamesTheToken
-            | Self::BelievesAnyWait
-            | Self::AddsClockError => 10,
+            Self::GivesUp | Self::BlamesTheToken | Self::BelievesAnyWait | Self::AddsClockError => 10,
             Self::UsesUnstored => 11,
             Self::LogsInOnRefusal | Self::VerifiesAlways => 12,
             Self::PresentsRefused => 13,
             Self::LeadsAnyway | Self::IgnoresTheStore | Self::SavesAnyway => 14,
+            Self::MissesMarketDataEnd => 15,
             Self::NeverGoesHome => 16,
             Self::RepeatsUnknownLogins => 17,
         }
@@ -165,7 +162,6 @@ pub(crate) struct Tamper {
     has_met_fault: bool,
     /// The hosts for Live and Demo that the last good answer has named.
     followed: [Option<String>; 2],
-    had_market_data: bool,
     silent_until: Option<Timestamp>,
 }
 
@@ -261,16 +257,8 @@ impl Tamper {
         self.improvised.take()
     }
 
-    /// The token that is held has a market data token, or had one.
-    pub(crate) fn has_market_data(&mut self, token: Option<&SessionToken>) {
-        self.had_market_data |= token.is_some_and(|token| token.market_data_token.is_some());
-    }
-
     pub(crate) fn token(&self, token: Option<SessionToken>) -> Option<SessionToken> {
         let mut token = token?;
-        if self.is(Mutant::WithholdsToken) && self.had_market_data && token.market_data_token.is_none() {
-            return None;
-        }
         match self.mutant {
             Some(Mutant::HandsOutTooLong) => token.usable_until += SignedDuration::from_mins(5),
             Some(Mutant::TakesRepeatedAnswers) => token.generation += self.repeats << 32,

@@ -325,8 +325,9 @@ impl<'s> World<'s> {
         let local = self.local(number);
         let program = &mut self.programs[number];
         let token = program.session.as_ref().and_then(|session| session.token(local));
-        program.tamper.has_market_data(token.as_ref());
-        program.published = program.tamper.token(token);
+        if !program.tamper.misses(program.published.as_ref(), token.as_ref()) {
+            program.published = program.tamper.token(token);
+        }
     }
 
     fn look(&mut self, number: usize) -> Option<Seen> {

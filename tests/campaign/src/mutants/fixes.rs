@@ -4,7 +4,7 @@
 use http::{Request, Response, Uri, header};
 use jiff::Timestamp;
 use serde_json::Value;
-use tradovate_auth_core::{Failure, RequestBody};
+use tradovate_auth_core::{Failure, RequestBody, SessionToken};
 
 use super::{Mutant, Tamper, bodies};
 use crate::wire::{Answer, Operation, Says};
@@ -84,6 +84,15 @@ impl Tamper {
     pub(super) fn asks_for_ever(&self, answer: &Answer) -> bool {
         let (Says::LockedOut(wait) | Says::Penalty(_, wait)) = &answer.says else { return false };
         self.is(Mutant::BelievesAnyWait) && wait.as_secs() >= DAY
+    }
+
+    /// Whether callers are not told that only the market data token has ended.
+    pub(crate) fn misses(&self, before: Option<&SessionToken>, after: Option<&SessionToken>) -> bool {
+        let (Some(before), Some(after)) = (before, after) else { return false };
+        self.is(Mutant::MissesMarketDataEnd)
+            && before.generation == after.generation
+            && before.market_data_token.is_some()
+            && after.market_data_token.is_none()
     }
 
     /// Whether steps of the wall clock are seen by a program that runs.
