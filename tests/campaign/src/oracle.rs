@@ -250,6 +250,7 @@ impl Oracle {
 
     fn send(&mut self, record: &Record, number: usize, asked: &Asked, server_now: Timestamp) -> Option<Found> {
         let now = record.at;
+        self.miss_answer(record.program, now);
         let subject = self.subjects.get_mut(record.program)?.as_mut()?;
         let address = subject.address;
         let request = requests::Request { asked, now, server_now };

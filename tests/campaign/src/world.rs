@@ -98,8 +98,8 @@ struct World<'s> {
     names: Names,
     court: Court,
     tally: Tally,
-    /// The refresh token of each user, by the server.
-    refresh_tokens: Vec<Option<crate::names::Name>>,
+    /// The refresh token of each user and its end, by the server.
+    refresh_tokens: Vec<Option<(crate::names::Name, Timestamp)>>,
     /// When the faults have ended.
     calm_since: Option<Timestamp>,
     is_over: bool,

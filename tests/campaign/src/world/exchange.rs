@@ -104,7 +104,7 @@ impl World<'_> {
         let server_now = self.now + self.scenario.server.skew;
         let answer = Answer::read(&response, server_now, &mut self.names);
         if let (Operation::Refresh, Says::Grant(grant)) = (operation, &answer.says) {
-            self.refresh_tokens[self.programs[program].plan.user] = grant.refresh;
+            self.refresh_tokens[self.programs[program].plan.user] = grant.refresh.zip(grant.refresh_ends);
         }
         self.record(program, What::Served(number, answer));
         match trouble {
@@ -223,7 +223,7 @@ impl World<'_> {
                 if operation != Operation::Renew {
                     (program.refused_until, program.refusals) = (None, 0);
                 }
-                if grant.refresh.is_some() && grant.refresh == self.refresh_tokens[user] {
+                if grant.refresh.is_some() && grant.refresh == self.refresh_tokens[user].map(|(name, _)| name) {
                     program.refresh = grant.refresh;
                 }
             }

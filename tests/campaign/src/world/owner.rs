@@ -115,7 +115,10 @@ impl World<'_> {
     /// Whether a program, or its fleet, has the refresh token that the server knows.
     pub(super) fn has_good_refresh(&self, number: usize) -> bool {
         let plan = &self.programs[number].plan;
-        let Some(valid) = self.refresh_tokens[plan.user] else { return false };
+        let Some((valid, end)) = self.refresh_tokens[plan.user] else { return false };
+        if end <= self.server_now() {
+            return false;
+        }
         let Some(member) = plan.member else { return self.programs[number].refresh == Some(valid) };
         self.scenario
             .members(member.fleet)
