@@ -68,12 +68,12 @@ impl Oracle {
         }
         match &answer.says {
             Says::LockedOut(wait) => {
-                subject.is_unhandled(&sent);
+                subject.is_kept_out(&sent, now);
                 self.lock_out(address, now, *wait);
                 return None;
             }
             Says::Captcha => {
-                subject.is_unhandled(&sent);
+                subject.is_kept_out(&sent, now);
                 self.gates[address].close(sent.asked.operation, now);
                 let sessions = self.subjects.iter_mut().flatten().filter(|subject| subject.address == address);
                 sessions.for_each(|subject| subject.allowances.open_until(Cause::Captcha, now + HOUR + ROOM));
@@ -170,6 +170,12 @@ impl Subject {
     pub(super) fn is_unhandled(&mut self, sent: &Sent) {
         self.memory.logins.retain(|(at, _)| *at != sent.at);
         self.memory.is_code_used &= sent.asked.code.is_none();
+    }
+
+    /// A gate stands before the server: the request may be sent again once it is open.
+    fn is_kept_out(&mut self, sent: &Sent, now: Timestamp) {
+        self.is_unhandled(sent);
+        self.memory.failed(sent.asked.operation, now);
     }
 
     /// No answer has come.

@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::memory::Memory;
+use super::memory::{Memory, Owed};
 use super::{Found, Subject};
 use crate::wire::{Asked, Operation};
 
@@ -96,7 +96,9 @@ impl Request<'_> {
 
     /// Law 4.
     fn ticket(&self, memory: &Memory) -> Result<Option<Reason>, Found> {
-        let owed = memory.owed.filter(|owed| owed.operation == self.asked.operation);
+        // The server forgets a ticket after an hour.
+        let is_alive = |owed: &Owed| owed.operation == self.asked.operation && self.now < owed.not_before + HOUR;
+        let owed = memory.owed.filter(is_alive);
         let Some(owed) = owed else {
             return match self.asked.ticket {
                 Some(ticket) => Err((4, format!("{ticket} is presented, and is not owed"))),
