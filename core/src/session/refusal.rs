@@ -55,6 +55,8 @@ impl Session {
             }
             // What has been overtaken no longer concerns the exchange under way.
             _ if matches!(standing, Standing::Overtaken | Standing::Superseded) => return,
+            // The ticket of a request with a refresh token that was replaced meanwhile is for no other request.
+            Error::Penalty(_) if self.has_replaced(exchange) => return,
             Error::Penalty(ticket) => {
                 self.log_ins.uncount(exchange.sent);
                 // The wait is the server's; our own pause only keeps a ticket without one from being a storm.
@@ -103,6 +105,12 @@ impl Session {
             Operation::Refresh => self.refresh_refused(now, exchange, status, error),
             Operation::Renew | Operation::Identify => self.renewal_refused(now, exchange, status, error),
         }
+    }
+
+    /// Whether another refresh token has taken the place of the one that was presented.
+    fn has_replaced(&self, exchange: &Exchange) -> bool {
+        let Some(OAuthGrant::RefreshToken(presented)) = &exchange.presented else { return false };
+        self.refresh.as_ref().is_some_and(|own| own.token.expose() != presented.expose())
     }
 
     fn log_in_refused(&mut self, now: Timestamp, exchange: &Exchange, error: Error, budget: &mut RateBudget) {

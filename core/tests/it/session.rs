@@ -12,6 +12,7 @@ use tradovate_auth_core::{
 };
 
 mod app_faults;
+mod late_answers;
 mod market_data;
 mod owners;
 mod refusal_beside_token;

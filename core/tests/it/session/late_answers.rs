@@ -1,0 +1,28 @@
+//! Answers to requests that were given up.
+
+use super::*;
+
+fn next_send(program: &mut Program) -> (ExchangeId, Sent) {
+    for _ in 0..100 {
+        match program.session.poll(program.now, &mut program.budget) {
+            Action::Send { id, request } => return (id, Sent::new(program.now, &request)),
+            Action::Wait { until } => program.now = until,
+            other => panic!("{other:?}"),
+        }
+    }
+    panic!("nothing is sent");
+}
+
+#[test]
+fn a_late_ticket_for_a_refresh_token_that_was_replaced_is_not_presented_with_the_next_one() {
+    let mut program = Program::app();
+    let (first, _) = next_send(&mut program);
+    let (second, sent) = next_send(&mut program);
+    assert_eq!(sent.body["refresh_token"], "rt-0", "the first request was given up");
+    let Answer::Response(granted) = refreshed("at-1", "rt-1") else { panic!() };
+    program.session.receive(program.now, first, granted, &mut program.budget);
+    let ticket = Response::new(r#"{"p-ticket":"ticket","p-time":1}"#);
+    program.session.receive(program.now, second, ticket, &mut program.budget);
+    let (_, sent) = next_send(&mut program);
+    assert_eq!((&sent.body["refresh_token"], sent.body.get("p-ticket")), (&"rt-1".into(), None));
+}
