@@ -97,6 +97,7 @@ fn is_trouble(event: &EventKind) -> bool {
             | EventKind::LockedOut { .. }
             | EventKind::Refused { .. }
             | EventKind::RefreshRefused { .. }
+            | EventKind::AppRefused { .. }
             | EventKind::PossiblyKicked { .. }
             | EventKind::StoreFailed { .. }
             | EventKind::StoreUnusable { .. }
