@@ -2,10 +2,11 @@
 //!
 //! The peers here go on until the caller hangs up, so that a client without a time-out would never end.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
+use tokio::net::TcpSocket;
 use tradovate_auth::Failure;
 
 use crate::support::{Peer, Transport, at, silent_after};
@@ -77,5 +78,22 @@ fn a_client_has_thirty_seconds_for_a_call_unless_told_otherwise() {
     for transport in Transport::both(&at("http://127.0.0.1:1/v1")) {
         let shown = format!("{transport:?}");
         assert!(shown.contains("timeout: 30s"), "{shown}");
+    }
+}
+
+#[test]
+fn a_host_that_accepts_no_connection_got_nothing() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    let full = runtime.block_on(async {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        socket.listen(0).unwrap()
+    });
+    let address = full.local_addr().unwrap();
+    let _queued: Vec<TcpStream> =
+        (0..8).map_while(|_| TcpStream::connect_timeout(&address, Duration::from_millis(200)).ok()).collect();
+    for transport in Transport::both(&at(&format!("http://{address}/v1"))) {
+        let renewal = transport.renew().unwrap_err();
+        assert_eq!(renewal.failure(), Some(Failure::NotSent), "{renewal}");
     }
 }

@@ -71,6 +71,9 @@ impl Client {
     /// safe is set here, whatever the builder says: no redirects and no retries by the HTTP client, and no proxy where
     /// the environment has plain http. (A finished [`reqwest::Client`] can't be taken, since its redirects are fixed.)
     ///
+    /// Give the builder a `connect_timeout` that is shorter than the time-out of the whole call: without one, a host that
+    /// can't be reached can't be told from a server that is silent.
+    ///
     /// The builder decides about TLS:
     ///
     /// | the builder | trusts |

@@ -45,6 +45,10 @@ pub struct Client {
 /// Longer time-outs are none, and overflow the clocks of HTTP clients.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(3600);
 
+/// Connecting takes no longer than this. A host that can't be reached in this time got nothing, so the call can be told
+/// from one that a silent server may have handled.
+const LONGEST_CONNECT: Duration = Duration::from_secs(10);
+
 /// How much is read from a connection at once.
 const CHUNK: usize = 1024;
 
@@ -68,7 +72,8 @@ impl Client {
     }
 
     /// Uses an agent of yours: its pool, certificates, resolver, proxy and middleware. What keeps calls safe is set
-    /// for each call here, whatever the agent says: redirects, statuses, https and the time-out of the whole call.
+    /// for each call here, whatever the agent says: redirects, statuses, https, and the time-outs of the whole call and of
+    /// connecting.
     #[must_use]
     pub fn with_agent(mut self, agent: Agent) -> Self {
         self.agent = agent;
@@ -76,7 +81,7 @@ impl Client {
     }
 
     /// The longest a whole call may take, from resolving the host to the end of the answer; at most an hour. A
-    /// redirected call has this time twice.
+    /// redirected call has this time twice. Connecting may take a third of it, at most ten seconds.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout.min(LONGEST_TIMEOUT);
@@ -216,6 +221,7 @@ impl Client {
             .max_redirects_will_error(false)
             .https_only(!plain_http)
             .timeout_global(Some(self.timeout))
+            .timeout_connect(Some((self.timeout / 3).min(LONGEST_CONNECT)))
             .build();
         self.agent.run(request)
     }
