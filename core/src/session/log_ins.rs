@@ -171,8 +171,11 @@ impl LogIns {
         self.keep_newest();
     }
 
-    /// The next login waits until `longest` at most.
-    pub(crate) fn wait_until_at_most(&mut self, longest: Timestamp) {
+    /// What is past was before `now`, and no wait ends later than `longest`.
+    pub(crate) fn limit_waits(&mut self, now: Timestamp, longest: Timestamp) {
+        for moment in self.counted.iter_mut().chain(&mut self.last_loss) {
+            *moment = now.min(*moment);
+        }
         let retry_at = self.refused.as_mut().and_then(|refused| refused.retry_at.as_mut());
         let unknown = self.unknown.iter_mut().map(|unknown| &mut unknown.until);
         for until in retry_at.into_iter().chain(&mut self.not_before).chain(unknown) {

@@ -67,7 +67,7 @@ impl History {
     pub(super) fn limit_waits(&mut self, now: Timestamp, longest: Timestamp) {
         self.verified_at = self.verified_at.map(|verified_at| verified_at.min(now));
         self.pause.end_by(longest);
-        self.log_ins.wait_until_at_most(longest);
+        self.log_ins.limit_waits(now, longest);
     }
 
     /// The last moment at which something of this still counts.

@@ -87,3 +87,18 @@ fn a_snapshot_with_absurd_times_keeps_nobody_silent_for_more_than_a_day() {
     ));
     assert_eq!(silent_hours(driver), Some(24));
 }
+
+#[test]
+fn logins_of_a_snapshot_that_lie_ahead_count_as_of_now() {
+    let log_ins = |what: &str| {
+        let owner = r#""owner":{"login":"https://demo.tradovateapi.com/v1","user":"trader"}"#;
+        stored(&format!(r#"{{"version":1,{owner},"history":{{"logIns":{{{what}}}}}}}"#))
+    };
+    let ahead = r#""counted":["9000-01-01T00:00:00Z","9000-01-02T00:00:00Z","9000-01-03T00:00:00Z"]"#;
+    let mut driver = Driver::new(user(1));
+    driver.adopt(log_ins(ahead));
+    assert_eq!(silent_hours(driver), Some(1));
+    let mut driver = Driver::new(user(1));
+    driver.adopt(log_ins(r#""notBefore":"9000-01-01T00:00:00Z""#));
+    assert_eq!(silent_hours(driver), Some(24));
+}
