@@ -1,10 +1,11 @@
 //! How long a session keeps silent, by its own clock.
 //!
 //! A lock-out or a captcha is known to the budget, which sessions with other clocks may share. One that is new was learnt
-//! between the time at which the session last saw the budget and now. So by the session's own clock it ends no earlier
-//! than its length after the former, and no later than its length after the latter.
+//! between the time at which the session last saw the budget and now. If it says so itself, the clocks agree, and it ends
+//! when it says. Otherwise it may have been learnt just now, and the session waits for its whole length.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use jiff::Timestamp;
 
@@ -18,6 +19,9 @@ pub(super) struct Silence {
     /// Few, and mostly none.
     gates: Vec<Seen>,
 }
+
+/// Threads that read one clock and take turns with the budget are no further apart than this.
+const ROOM: Duration = Duration::from_secs(5);
 
 /// A gate of the budget, and its end by the session's clock.
 #[derive(Debug, Clone, Copy)]
@@ -41,8 +45,10 @@ impl Silence {
     fn seen(&self, now: Timestamp, seen_at: Option<Timestamp>, operation: Option<Operation>, gate: Gate) -> Seen {
         let is_known = |seen: &&Seen| seen.operation == operation && seen.gate == gate;
         self.gates.iter().find(is_known).copied().unwrap_or_else(|| {
-            let earliest = seen_at.map_or(Timestamp::MIN, |seen_at| later(seen_at, gate.holds_for));
-            Seen { operation, gate, end: gate.end().max(earliest).min(later(now, gate.holds_for)) }
+            let since = seen_at.unwrap_or(Timestamp::MIN);
+            let clocks_agree = since <= later(gate.learnt_at, ROOM) && gate.learnt_at <= later(now, ROOM);
+            let learnt_at = if clocks_agree { gate.learnt_at.max(since).min(now) } else { now };
+            Seen { operation, gate, end: later(learnt_at, gate.holds_for) }
         })
     }
 

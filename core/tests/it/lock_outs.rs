@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
 use serde_json::Value;
 use tradovate_auth_core::{Operation, RateBudget, StoredSession};
 
@@ -139,6 +140,32 @@ fn a_lock_out_silences_sessions_of_different_clocks_for_the_same_time() {
             }
             assert!(pair.sends(minute(66), other), "{ahead:#}");
             assert!(pair.sends(minute(66), learner), "{ahead:#}");
+        }
+    }
+}
+
+proptest! {
+    /// The session that learns of it keeps silent for an hour, and so does one whose clock differs by more than the time
+    /// since it last saw the budget, or by nothing. Nobody is silent for more than an hour after it has noticed.
+    #[test]
+    fn a_lock_out_lasts_an_hour_for_each_session_whatever_its_clock_shows(
+        ahead in prop_oneof![Just(0_i64), 31..2000_i64, -2000..-31_i64],
+        last_seen in 0..30_i64,
+        learner in 1..=2_u8,
+        polls in proptest::collection::vec(1..30_i64, 1..20),
+    ) {
+        let mut pair = Pair::new(SignedDuration::from_mins(ahead));
+        let other = 3 - learner;
+        pair.at(minute(last_seen), other, Driver::send);
+        pair.lock_out(minute(30), learner);
+        let (mut now, mut noticed, mut has_sent) = (30, None, false);
+        for pause in polls {
+            now += pause;
+            let sent = [pair.sends(minute(now), other), pair.sends(minute(now), learner)];
+            let end = *noticed.get_or_insert(now) + 61;
+            prop_assert!(now > 90 || sent == [false, false], "{sent:?} after {} minutes", now - 30);
+            has_sent |= sent[0];
+            prop_assert!(now < end || has_sent, "silent after {} minutes", now - 30);
         }
     }
 }
