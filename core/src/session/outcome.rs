@@ -49,7 +49,8 @@ impl Session {
     ) -> Result<Grant, Error> {
         let Times { sent, received, .. } = times;
         // What all answers have taught is closer than the `Date` of this one, above all where it came late.
-        let times = Times { sent, received, server_time: self.clock.date_between(sent, received) };
+        let far = self.clock.confirm_at().and(times.server_time);
+        let times = Times { sent, received, server_time: self.judged_by(sent, received, far) };
         // The configured host names all hosts anew.
         let known = self.known().map(|known| match exchange.via {
             Via::Home => Grant { hosts: ApiHosts::default(), ..known },
@@ -69,7 +70,7 @@ impl Session {
                 let reply = OAuthToken::parse(response)?;
                 // Judged as of its sending: an access token that has expired on the way is of no use, but the only copy
                 // of a refresh token came with it.
-                let times = Times { sent, received: sent, server_time: self.clock.date_between(sent, sent) };
+                let times = Times { sent, received: sent, server_time: self.judged_by(sent, sent, far) };
                 Grant::of_oauth(reply.value, times, known.as_ref())
             }
             Operation::Renew | Operation::Identify => {
@@ -79,6 +80,13 @@ impl Session {
                 Ok(grant)
             }
         }
+    }
+
+    /// The server's time by which an answer is judged. As long as a `Date` that is days away waits to be confirmed, a token that
+    /// is good by either clock is kept: a renewal may have ended the one before.
+    fn judged_by(&self, sent: Timestamp, received: Timestamp, far: Option<Timestamp>) -> Option<Timestamp> {
+        let known = self.clock.date_between(sent, received);
+        far.filter(|date| *date < known.unwrap_or(sent)).or(known)
     }
 
     fn succeeded(&mut self, now: Timestamp, exchange: &Exchange, grant: Grant, budget: &mut RateBudget) {

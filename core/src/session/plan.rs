@@ -115,7 +115,12 @@ impl Session {
         if self.doubt.verifying && renewable.is_some() {
             return Ok((Operation::Renew, now));
         }
-        let due = |held: &Held| self.clock.local_time(held.renew_at);
+        let due = |held: &Held| {
+            let due = self.clock.local_time(held.renew_at);
+            // Whether it has ended is known after the second answer that says the server's time.
+            let confirmed_at = self.clock.confirm_at().filter(|_| self.has_ended(held, now));
+            confirmed_at.map_or(due, |at| due.max(at))
+        };
         match (&self.identity, renewable) {
             (Identity::User(_), Some(held)) => Ok((Operation::Renew, due(held))),
             (Identity::User(_), None) => match self.log_ins.given_up() {

@@ -96,6 +96,8 @@ fn a_clock_that_is_days_ahead_is_corrected_by_the_second_answer() {
     assert_eq!(driver.token(), None, "it seems to have ended three days ago");
     while driver.token().is_none() {
         let sent = driver.send_by(minute(70)).expect("another try");
+        assert_eq!(sent.endpoint(), "renewaccesstoken", "the token that seems to have ended is kept");
+        assert!(sent.at >= start() + SignedDuration::from_secs(15));
         driver.answer(&sent, dated(200, body(driver.now), server(driver.now)));
     }
     let usable = driver.session.token(driver.now).unwrap().usable_until.duration_since(driver.now);
