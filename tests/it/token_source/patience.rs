@@ -47,15 +47,20 @@ fn a_short_penalty_is_waited_for() {
     }
 }
 
+/// A server that answers logins once the gate is open.
+fn logging_in_behind(gate: &Gate) -> Peer {
+    let gate = gate.clone();
+    Peer::acting(move |connection, _| {
+        gate.pass();
+        drop(connection.write_all(&response("200 OK", &[], LOGGED_IN)));
+    })
+}
+
 #[test]
 fn a_caller_without_patience_gets_an_error_and_the_next_one_the_answer() {
     for kind in Kind::ALL {
         let gate = Gate::closed();
-        let held = gate.clone();
-        let peer = Peer::acting(move |connection, _| {
-            held.pass();
-            drop(connection.write_all(&response("200 OK", &[], LOGGED_IN)));
-        });
+        let peer = logging_in_behind(&gate);
         let source = kind.builder(at(&peer.base_url()), credentials()).patience(Duration::from_millis(20)).build();
         for _ in 0..3 {
             // The first of them, too, though it was the one who had the request sent.
@@ -90,17 +95,19 @@ fn the_first_failed_try_is_an_event_with_host_and_cause_which_callers_are_told()
 #[test]
 fn an_answer_is_stored_though_nobody_waits_any_more() {
     for kind in Kind::ALL {
-        let server = Simulator::builder().serve().unwrap();
+        let gate = Gate::closed();
+        let peer = logging_in_behind(&gate);
         let (sender, stored) = mpsc::channel();
         let source = kind
-            .of(&server)
+            .builder(at(&peer.base_url()), credentials())
             .patience(Duration::ZERO)
             .store(move |_| sender.send(()).map_err(|error| error.to_string()))
             .build();
         assert!(matches!(source.token(), Err(TokenError::NotYet { .. })), "{kind:?}");
+        gate.open();
         await_one(&stored);
         source.token_at_last();
-        assert_eq!(server.statistics().logins, 1);
+        assert_eq!(peer.requests().len(), 1);
     }
 }
 
