@@ -8,6 +8,8 @@ use std::time::Duration;
 pub(crate) struct Arguments {
     pub(crate) store: Place,
     pub(crate) time: Option<Duration>,
+    /// Whether credentials are tried that the server has refused at an earlier start.
+    pub(crate) another_try: bool,
 }
 
 /// Where the session is stored.
@@ -21,10 +23,14 @@ pub(crate) enum Place {
 }
 
 impl Arguments {
-    /// Reads `--store PLACE` and `--for SECONDS`. Without `--store`, the place is `variable`, which only this user can see.
+    /// Reads `--store PLACE`, `--for SECONDS` and `--another-try`. Without `--store`, the place is `variable`, which only this user can see.
     pub(crate) fn parse(mut arguments: impl Iterator<Item = String>, variable: Option<String>) -> io::Result<Self> {
-        let (mut store, mut time) = (variable, None);
+        let (mut store, mut time, mut another_try) = (variable, None, false);
         while let Some(name) = arguments.next() {
+            if name == "--another-try" {
+                another_try = true;
+                continue;
+            }
             match (name.as_str(), arguments.next()) {
                 ("--store", Some(place)) if place.contains('@') && !place.starts_with("file:") => {
                     return Err(io::Error::other(
@@ -40,7 +46,7 @@ impl Arguments {
             }
         }
         let store = store.filter(|place| !place.is_empty()).map_or(Ok(Place::User), |place| Place::parse(&place))?;
-        Ok(Self { store, time })
+        Ok(Self { store, time, another_try })
     }
 }
 
@@ -61,5 +67,5 @@ impl Place {
 }
 
 fn usage() -> io::Error {
-    io::Error::other("usage: [--store file | file:DIRECTORY | redis://HOST:PORT/] [--for SECONDS]")
+    io::Error::other("usage: [--store file | file:DIRECTORY | redis://HOST:PORT/] [--for SECONDS] [--another-try]")
 }

@@ -41,6 +41,7 @@ async fn run() -> Result<ExitCode, Box<dyn Error>> {
     let on_event = move |event: &Event| drop(sender.send(event.clone()));
     // The keeper logs in and renews. Nothing here waits for it, so `token` answers at once.
     let builder = TokenSource::builder(environment, credentials).patience(Duration::ZERO).on_event(on_event);
+    let builder = if arguments.another_try { builder.another_try() } else { builder };
     let builder = match arguments.store {
         Place::User => builder.shared(file(FileStore::user()?, key), name),
         Place::Directory(path) => builder.shared(file(FileStore::in_directory(path)?, key), name),

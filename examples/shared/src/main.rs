@@ -8,7 +8,7 @@
 //! `--store redis://HOST:PORT/` in Redis (build it with `--features redis`). `TRADOVATE_STORE` is used if `--store` is not
 //! given; a URL with a password must come from there, because other users of the machine can see arguments.
 //! `--for SECONDS` ends it; without it, it runs until Ctrl-C. `TRADOVATE_SEALING_KEY`, 64 hexadecimal digits, seals what is
-//! stored.
+//! stored. What is stored remembers credentials that the server refused: correct them, then give `--another-try` once.
 //!
 //! The exit code is 0 if a token is held at the end, 1 if none is, and 2 if the session has stopped for good. A sentence
 //! says why.
@@ -51,6 +51,7 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
     let on_event = move |event: &Event| drop(sender.send(event.clone()));
     // The keeper logs in and renews. Nothing here waits for it, so `token` answers at once.
     let builder = TokenSource::builder(environment, credentials).patience(Duration::ZERO).on_event(on_event);
+    let builder = if arguments.another_try { builder.another_try() } else { builder };
     let builder = match arguments.store {
         Place::User => builder.shared(file(FileStore::user()?, key), name),
         Place::Directory(path) => builder.shared(file(FileStore::in_directory(path)?, key), name),

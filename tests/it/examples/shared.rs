@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use super::{failure, run, server, stdout, variables};
 use crate::support::site::example;
-use tradovate_auth_simulator::Side;
+use tradovate_auth_simulator::{Endpoint, Side};
 
 const SHARED: [&str; 2] = ["shared", "shared-async"];
 
@@ -72,6 +72,26 @@ fn refused_credentials_end_them_with_2_and_a_wrong_command_line_with_1() {
         }
         assert!(failure(&run(name, [])).contains("TRADOVATE_"), "the variables are named");
     }
+}
+
+#[test]
+fn refused_credentials_are_sent_once_however_often_the_program_starts_until_another_try_is_asked_for() {
+    let server = server(Side::Live);
+    let (base_url, directory) = (server.base_url(), closed_directory());
+    let store = format!("file:{}", directory.path().display());
+    let good: Vec<_> = variables(&base_url).into();
+    let mut wrong = good.clone();
+    wrong.push(("TRADOVATE_PASSWORD", "wrong"));
+    for name in SHARED.into_iter().cycle().take(4) {
+        let output = run_with(name, &["--store", &store, "--for", "30"], &wrong);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(stderr.contains("Incorrect username or password"), "{stderr}");
+    }
+    assert_eq!(server.statistics().requests(Endpoint::AccessTokenRequest), 1);
+    let corrected = run_with("shared", &["--store", &store, "--for", "3", "--another-try"], &good);
+    assert!(corrected.status.success(), "{corrected:?}");
+    assert_eq!(server.statistics().logins, 1);
 }
 
 #[test]
