@@ -15,6 +15,7 @@ use crate::names::Name;
 use crate::scenario::{Login, Scenario};
 use crate::wire::{Asked, Operation};
 use allowances::Allowances;
+use causes::Cause;
 use gates::Gates;
 use memory::Memory;
 
@@ -59,7 +60,7 @@ struct Subject {
 /// What a session had been told when it stored a snapshot.
 struct Snapshot {
     /// What was left of each cause.
-    left: Vec<(causes::Cause, SignedDuration)>,
+    left: Vec<(Cause, SignedDuration)>,
     memory: Memory,
     gates: Gates,
     /// How far the wall clock had been set when its program came up.
@@ -137,9 +138,15 @@ impl Oracle {
         match &record.what {
             What::Started(snapshot) => self.start(record, snapshot.map(|(number, _)| number)),
             What::StartedForeign(number) => {
-                let gates = self.snapshots.get(number).map(|snapshot| snapshot.gates.clone());
                 subject.start(Memory::default(), now);
-                self.gates[address].merge(gates.unwrap_or_default());
+                // It may take over what keeps the address of the other one quiet, by whatever clock that has.
+                if let Some(snapshot) = self.snapshots.get(number) {
+                    let of_all = [Cause::LockOut, Cause::Captcha, Cause::Rate];
+                    let left: Vec<_> =
+                        snapshot.left.iter().copied().filter(|(cause, _)| of_all.contains(cause)).collect();
+                    let sessions = self.subjects.iter_mut().flatten().filter(|other| other.address == address);
+                    sessions.for_each(|other| other.allowances.set_back(&left, now));
+                }
             }
             What::Consented => {
                 subject.start(Memory::default(), now);
@@ -156,7 +163,6 @@ impl Oracle {
                 // A snapshot that it comes back from knows nothing of the right settings.
                 self.snapshots.values_mut().for_each(|snapshot| snapshot.memory.refusals = (0, None));
             }
-            What::SettingsWrong => subject.memory.owner_has_acted(),
             What::Sent(number, asked) => return self.send(record, *number, asked, server_now),
             What::Delivered { exchange, outcome, is_repeated: false, .. } => {
                 return self.deliver(record, *exchange, outcome, server_now);
@@ -197,10 +203,10 @@ impl Oracle {
                 }
             }
             What::Stepped(by) => self.stepped[address] += *by,
-            What::Outage(until) => subject.allowances.open_until(causes::Cause::Outage, *until),
-            What::StoreAway(until) => subject.allowances.open_until(causes::Cause::StoreAway, *until),
-            What::CallPostponed(until) => subject.allowances.open_until(causes::Cause::Penalty, *until),
-            What::Asleep(until) => subject.allowances.open_until(causes::Cause::Asleep, *until),
+            What::Outage(until) => subject.allowances.open_until(Cause::Outage, *until),
+            What::StoreAway(until) => subject.allowances.open_until(Cause::StoreAway, *until),
+            What::CallPostponed(until) => subject.allowances.open_until(Cause::Penalty, *until),
+            What::Asleep(until) => subject.allowances.open_until(Cause::Asleep, *until),
             What::Spins => return Some((9, "wants more than fifty things at once".to_owned())),
             What::Waits(until) if *until <= record.local => {
                 return Some((9, format!("waits until {until:.3}, which has passed")));
@@ -270,11 +276,11 @@ impl Oracle {
         };
         let is_redirected = subject.memory.redirect.take().is_some_and(|(_, host)| host == asked.host);
         subject.last_sent = Some(number);
-        subject.allowances.open(causes::Cause::Exchange, now);
+        subject.allowances.open(Cause::Exchange, now);
         self.exchanges.insert(number, Sent { asked: asked.clone(), at: now, is_redirected, is_done: false });
         if let Some(until) = self.gates[address].count(asked.operation, now) {
             let others = self.subjects.iter_mut().flatten().filter(|subject| subject.address == address);
-            others.for_each(|subject| subject.allowances.open_until(causes::Cause::Rate, until));
+            others.for_each(|subject| subject.allowances.open_until(Cause::Rate, until));
         }
         found
     }
@@ -285,7 +291,7 @@ impl Subject {
         self.memory = memory;
         self.last_sent = None;
         self.ended = None;
-        self.allowances.open(causes::Cause::Start, now);
+        self.allowances.open(Cause::Start, now);
     }
 
     /// Law 1: whether an answer is awaited.

@@ -161,6 +161,10 @@ impl Answer {
             (200..300, Ok(body)) => {
                 match (body.get("p-captcha").and_then(Value::as_bool), text(body, "p-ticket"), grant) {
                     (Some(true), _, _) => Says::Captcha,
+                    // A wait that is no number of seconds is nothing that helps.
+                    (_, Some(_), _) if body.get("p-time").and_then(Value::as_f64).is_some_and(|wait| wait < 0.0) => {
+                        Says::Garbage
+                    }
                     (_, Some(ticket), _) => {
                         let wait = body.get("p-time").and_then(Value::as_f64).unwrap_or_default();
                         let wait = SignedDuration::from_secs_f64(wait.clamp(0.0, DAY.as_secs_f64()));

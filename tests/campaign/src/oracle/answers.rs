@@ -59,7 +59,9 @@ impl Oracle {
                 return None;
             }
         };
-        if answer.server_time.is_some() && answer.is_of_the_api() {
+        // Of a long exchange only the bounds are believed.
+        let is_short = now.duration_since(sent.at) <= SignedDuration::from_secs(10);
+        if answer.server_time.is_some() && answer.is_of_the_api() && is_short {
             // A clock that is off by more than a day is corrected by two answers.
             let is_far = record.local.duration_since(server_now).abs() > HOUR * 24;
             let memory = &mut subject.memory;
@@ -130,7 +132,7 @@ impl Subject {
             }
             Reason::Home => {
                 memory.went_home = Some(now);
-                (memory.followed, memory.host_signals) = (None, 0);
+                (memory.is_home, memory.host_signals) = (true, 0);
             }
             _ => {}
         }
@@ -140,9 +142,6 @@ impl Subject {
         }
         if asked.code.is_some() {
             (memory.code, memory.is_code_used) = (asked.code, true);
-        }
-        if asked.operation == Operation::Renew && memory.is_reported {
-            memory.verified_at = Some(now);
         }
     }
 
@@ -175,7 +174,8 @@ impl Subject {
     /// A gate stands before the server: the request may be sent again once it is open.
     fn is_kept_out(&mut self, sent: &Sent, now: Timestamp) {
         self.is_unhandled(sent);
-        self.memory.failed(sent.asked.operation, now);
+        self.memory.kept_out = Some(sent.asked.operation);
+        self.allowances.open(Cause::Fault, now);
     }
 
     /// No answer has come.

@@ -90,7 +90,7 @@ pub(super) const TABLE: [Row; 20] = [
     row(Cause::Refused,        "a refusal of credentials that have worked (law 8)",        HOUR,         true),
     row(Cause::RefusedAgain,   "a refusal that no other try may follow (law 8)",           OWNER,        true),
     row(Cause::WrongSettings,  "settings or a consent that the server does not know",      mins(1),      true),
-    row(Cause::RefreshRefused, "a refresh token that was refused twice (law 13)",          mins(370),    true),
+    row(Cause::RefreshRefused, "a refresh token that was refused twice (law 13)",          mins(370),    false),
     row(Cause::CodeLost,       "a code that was refused, or whose answer is lost",         OWNER,        true),
     row(Cause::TokenEnded,     "the token has ended, and the session could not know (law 12)", mins(20),     true),
     row(Cause::Kick,           "two such losses within 15 minutes (law 12)",               HOUR,         false),

@@ -71,6 +71,10 @@ pub(super) struct Memory {
     /// Whether something said that the followed host is wrong, and how often it could not be connected to.
     pub host_signals: u32,
     pub went_home: Option<Timestamp>,
+    /// The configured host has been tried, and has not answered yet: both may be asked.
+    pub is_home: bool,
+    /// A gate has kept a request of this kind out.
+    pub kept_out: Option<Operation>,
     /// Losses of the session before the token's time.
     pub losses: VecDeque<Timestamp>,
     /// Callers have met something that may mean that the token is dead.
@@ -129,7 +133,7 @@ impl Memory {
         self.failed_renewals.clear();
         self.failures.clear();
         (self.owed, self.redirect, self.blamed) = (None, None, 0);
-        self.host_signals = 0;
+        (self.host_signals, self.is_home, self.kept_out) = (0, false, None);
         self.code = None;
     }
 
@@ -150,7 +154,7 @@ impl Memory {
     }
 
     pub(super) fn has_failed(&self) -> bool {
-        !self.failures.is_empty()
+        !self.failures.is_empty() || self.kept_out.is_some()
     }
 
     /// Whether the end of a token is near, as far as the session can know: it may count the life of an OAuth token from

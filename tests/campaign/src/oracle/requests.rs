@@ -132,6 +132,9 @@ impl Request<'_> {
         if host != subject.login_host {
             return Err((16, format!("asks {host}, which no answer has named")));
         }
+        if memory.is_home {
+            return Ok(false);
+        }
         if memory.host_signals == 0 {
             return Err((16, format!("leaves {followed}, of which nothing said that it is wrong")));
         }

@@ -15,7 +15,7 @@ const UNSURE: SignedDuration = SignedDuration::from_secs(8);
 impl Subject {
     /// A token is handed out until a time.
     pub(super) fn hand_out(&mut self, record: &Record, seen: Seen, server_now: Timestamp) -> Option<Found> {
-        let Some((grant, _)) = self.memory.granted.get(&seen.token).copied() else {
+        let Some((grant, trip)) = self.memory.granted.get(&seen.token).copied() else {
             return Some((6, format!("hands out {}, which no good answer has brought", seen.token)));
         };
         if self.memory.held.is_none_or(|held| held.grant.access != seen.token) {
@@ -24,7 +24,8 @@ impl Subject {
         let promised = seen.usable_until.duration_since(record.local).max(SignedDuration::ZERO);
         let last = server_now + promised;
         let end = grant.expires?;
-        let margin = MARGIN.min(grant.life / 10) - UNSURE.min(grant.life / 10);
+        // Of a long exchange it takes the middle, or the bounds.
+        let margin = (MARGIN.min(grant.life / 10) - UNSURE - trip).max(SignedDuration::ZERO);
         (self.memory.knows_time() && last + margin > end)
             .then(|| (2, format!("{} is handed out until {last:.3}, and ends at {end:.3}", seen.token)))
     }
