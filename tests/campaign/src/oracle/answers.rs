@@ -122,7 +122,7 @@ impl Subject {
     pub(super) fn is_sent(&mut self, reason: Reason, asked: &Asked, now: Timestamp) {
         let memory = &mut self.memory;
         match reason {
-            Reason::Ticket => memory.owed = None,
+            Reason::Ticket => memory.answered = memory.owed.take().or(memory.answered),
             Reason::Verify => {
                 memory.may_verify_start = false;
                 memory.may_compare_clocks = false;

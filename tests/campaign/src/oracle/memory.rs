@@ -64,6 +64,8 @@ pub(super) struct Memory {
     /// When the outcome of the last login became unknown.
     pub unknown_at: Option<Timestamp>,
     pub owed: Option<Owed>,
+    /// A penalty that was answered, though nobody knows whether the answer arrived.
+    pub answered: Option<Owed>,
     /// A request was sent on to this host.
     pub redirect: Option<(Operation, String)>,
     /// The host that answers have named for logins.

@@ -100,6 +100,10 @@ impl Request<'_> {
         let is_alive = |owed: &Owed| owed.operation == self.asked.operation && self.now < owed.not_before + HOUR;
         let owed = memory.owed.filter(is_alive);
         let Some(owed) = owed else {
+            let answered = memory.answered.filter(|owed| Some(owed.ticket) == self.asked.ticket);
+            if answered.is_some_and(|owed| owed.body == self.asked.body) && memory.has_failed() {
+                return Ok(Some(Reason::Ticket));
+            }
             return match self.asked.ticket {
                 Some(ticket) => Err((4, format!("{ticket} is presented, and is not owed"))),
                 None => Ok(None),
@@ -133,7 +137,7 @@ impl Request<'_> {
             return Err((16, format!("asks {host}, which no answer has named")));
         }
         if memory.is_home {
-            return Ok(false);
+            return Ok(true);
         }
         if memory.host_signals == 0 {
             return Err((16, format!("leaves {followed}, of which nothing said that it is wrong")));
