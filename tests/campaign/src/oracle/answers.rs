@@ -223,7 +223,9 @@ impl Subject {
         match &answer.says {
             Says::Penalty(ticket, wait) => {
                 self.is_unhandled(sent);
-                let not_before = now + *wait;
+                // The longest wait is the session's own, by its own clock.
+                let drift = if *wait >= HOUR * 24 { *wait / 5000 } else { SignedDuration::ZERO };
+                let not_before = now + *wait - drift;
                 self.memory.owed = Some(Owed { operation, ticket: *ticket, body: sent.asked.body, not_before });
                 self.allowances.open_until(Cause::Penalty, not_before + *wait / 100 + SignedDuration::from_secs(61));
             }

@@ -11,6 +11,9 @@ use super::fault::{Absurd, Blame, Fault, Left, Storm, Timed, Trouble};
 use super::generate::{Draw, millis, seconds};
 use super::{Login, Scenario};
 
+/// By how many seconds clocks are wrong. All is less than a day: one answer does not correct a clock that is further off.
+const OFF: [u64; 4] = [600, 2 * 3600, 3 * 3600, 20 * 3600];
+
 /// How many setbacks come for one fault of the weather.
 const SHARE: f64 = 0.5;
 
@@ -105,6 +108,5 @@ fn setback(draw: &mut Draw, scenario: &Scenario) -> Vec<(SignedDuration, Fault)>
 
 /// By how much a clock is wrong.
 fn off(draw: &mut Draw) -> SignedDuration {
-    let size = draw.of(&[600, 2 * 3600, 3 * 3600, 30 * 3600]);
-    seconds(size) * draw.of(&[1, -1])
+    seconds(draw.of(&OFF)) * draw.of(&[1, -1])
 }
