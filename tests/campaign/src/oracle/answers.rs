@@ -124,9 +124,9 @@ impl Subject {
         match reason {
             Reason::Ticket => memory.answered = memory.owed.take().or(memory.answered),
             Reason::Verify => {
-                memory.may_verify_start = false;
                 memory.may_compare_clocks = false;
                 if asked.operation == Operation::Renew {
+                    memory.may_verify_start = false;
                     memory.verified_at = Some(now);
                 }
             }

@@ -103,7 +103,7 @@ impl Memory {
         memory.times_told = 0;
         memory.is_reported = false;
         memory.failed_renewals.clear();
-        (memory.redirect, memory.blamed, memory.host_signals) = (None, 0, 0);
+        (memory.redirect, memory.blamed) = (None, 0);
         memory.failures.clear();
         // By a wall clock that was set ahead, more time has passed.
         let by = stepped.max(SignedDuration::ZERO);
@@ -132,6 +132,7 @@ impl Memory {
         self.user = grant.user.or(self.user);
         self.refusals = (0, None);
         self.is_reported = false;
+        self.may_verify_start = false;
         self.failed_renewals.clear();
         self.failures.clear();
         (self.owed, self.redirect, self.blamed) = (None, None, 0);

@@ -16,6 +16,12 @@ impl World<'_> {
         until.is_some_and(|until| self.now < until)
     }
 
+    /// Whether a wall clock that is set by so much is off by about a day.
+    pub(super) fn is_too_far(&self, address: usize, by: SignedDuration) -> bool {
+        let off = self.addresses[address].wall.at(self.now).duration_since(self.now) + by;
+        off.abs() > SignedDuration::from_hours(23)
+    }
+
     /// A machine sleeps, with everything on it.
     pub(super) fn sleep(&mut self, address: usize, lasts: SignedDuration, met: &[usize]) {
         let until = self.now + lasts;
