@@ -98,6 +98,8 @@ pub(crate) enum What {
     CallPostponed(Timestamp),
     /// Its machine sleeps until then.
     Asleep(Timestamp),
+    /// The hosts that serve its user serve nobody any more, and its callers see nothing of the token there.
+    HostLeft,
     /// Something else answers for the server until then, or nothing does.
     Outage(Timestamp),
     /// Its store does not answer, or fails, until then.
@@ -210,6 +212,7 @@ impl fmt::Display for Record {
             What::Stepped(by) => write!(f, "the wall clock is set by {by:?}"),
             What::CallPostponed(until) => write!(f, "its callers wait until {until:.3}"),
             What::Asleep(until) => write!(f, "sleeps until {until:.3}"),
+            What::HostLeft => f.write_str("its hosts serve nobody any more"),
             What::Outage(until) => write!(f, "the server can't be reached until {until:.3}"),
             What::StoreAway(until) => write!(f, "its store is away until {until:.3}"),
             What::SettingsWrong => f.write_str("has wrong settings"),

@@ -203,6 +203,11 @@ impl Oracle {
                 }
             }
             What::Stepped(by) => self.stepped[address] += *by,
+            What::HostLeft => {
+                let end = subject.memory.held.and_then(|held| held.grant.expires).unwrap_or(now);
+                let quarter = SignedDuration::from_mins(15);
+                subject.allowances.open_until(Cause::HostWrong, now.max(end - self.skew) + quarter);
+            }
             What::Outage(until) => subject.allowances.open_until(Cause::Outage, *until),
             What::StoreAway(until) => subject.allowances.open_until(Cause::StoreAway, *until),
             What::CallPostponed(until) => subject.allowances.open_until(Cause::Penalty, *until),

@@ -81,7 +81,7 @@ pub(super) const TABLE: [Row; 20] = [
     row(Cause::Fault,          "an answer or a connection that failed",                    secs(60),     true),
     row(Cause::Outage,         "the server is away or in maintenance",                     Bound::Named, false),
     row(Cause::WrongPlace,     "an answer that no other try changes (404, a redirect)",    mins(10),     true),
-    row(Cause::HostWrong,      "a followed host that answers for nobody, or is gone",      mins(15),     true),
+    row(Cause::HostWrong,      "a followed host that answers for nobody, or is gone",      mins(15),     false),
     row(Cause::UnknownLogin,   "a login that may have opened a session (law 17)",          HOUR,         true),
     row(Cause::Penalty,        "a penalty, of at most a day",                              Bound::Named, true),
     row(Cause::Captcha,        "an endpoint that a captcha closes",                        HOUR,         false),

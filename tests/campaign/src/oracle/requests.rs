@@ -204,7 +204,8 @@ impl Request<'_> {
         if memory.may_verify_start || memory.may_compare_clocks {
             return Ok(Reason::Verify);
         }
-        if !memory.failed_renewals.is_empty() || memory.has_failed() {
+        let is_postponed = memory.owed.is_some_and(|owed| owed.operation == Operation::Renew);
+        if !memory.failed_renewals.is_empty() || memory.has_failed() || is_postponed {
             return Ok(Reason::Retry);
         }
         if !memory.is_reported {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::causes::Cause;
+use super::memory::Held;
 use super::{Found, Subject};
 use crate::journal::{Minute, Record, Seen};
 
@@ -19,7 +20,8 @@ impl Subject {
             return Some((6, format!("hands out {}, which no good answer has brought", seen.token)));
         };
         if self.memory.held.is_none_or(|held| held.grant.access != seen.token) {
-            self.memory.take(grant);
+            self.memory.held = Some(Held { grant, is_lost: false });
+            (self.memory.worked, self.memory.user) = (true, grant.user.or(self.memory.user));
         }
         let promised = seen.usable_until.duration_since(record.local).max(SignedDuration::ZERO);
         let last = server_now + promised;

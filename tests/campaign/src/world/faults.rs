@@ -110,7 +110,12 @@ impl World<'_> {
             Fault::Sleep(address, lasts) => self.sleep(address, lasts, &met),
             Fault::CorrectAtRestart { program, restarts, every } => self.spoil_settings(program, restarts, every),
             Fault::ForeignSnapshot { program, of, down } => self.find_foreign(program, of, down),
-            Fault::LeaveHosts(hosts, left) => self.server.leave_hosts(hosts, left),
+            Fault::LeaveHosts(hosts, left) => {
+                let left_behind = |program: &&usize| self.server.is_on(self.programs[**program].plan.user, hosts);
+                let left_behind: Vec<usize> = met.iter().filter(left_behind).copied().collect();
+                left_behind.into_iter().for_each(|program| self.record(program, What::HostLeft));
+                self.server.leave_hosts(hosts, left);
+            }
             Fault::CallPenalty(seconds) => {
                 let wait = std::time::Duration::from_secs(seconds);
                 self.server.simulator.penalize_next(Endpoint::AccountList, wait);

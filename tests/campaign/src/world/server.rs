@@ -115,6 +115,11 @@ impl Server {
         }
     }
 
+    /// Whether a user is served on hosts of this number.
+    pub(super) fn is_on(&self, user: usize, hosts: u8) -> bool {
+        self.users.get(user).is_some_and(|user| user.hosts == hosts)
+    }
+
     /// Whether nothing can be connected to at a host.
     pub(super) fn is_gone(&self, host: &str) -> bool {
         let is_at = |hosts: u8| ["demo", "live"].iter().any(|side| dedicated(hosts, side) == host);
