@@ -250,6 +250,12 @@ impl Subject {
             }
             Says::Dead | Says::Forbidden if operation == Operation::Renew => self.is_lost(sent, now, server_now),
             Says::Refused if answer.blames_app => self.is_blamed(sent, now),
+            // That is the host's fault.
+            Says::Status if operation == Operation::LogIn && answer.status == 404 && self.is_followed(sent) => {
+                self.is_unhandled(sent);
+                self.fails(sent, now);
+                self.signals_wrong_host(sent, answer, now);
+            }
             Says::Refused | Says::Dead | Says::Forbidden | Says::Status if operation == Operation::LogIn => {
                 self.is_unhandled(sent);
                 let (times, worked) = (self.memory.refusals.0 + 1, self.memory.worked);
@@ -298,7 +304,9 @@ impl Subject {
             }
             _ => {
                 self.fails(sent, now);
-                self.allowances.open(Cause::WrongPlace, now);
+                // A login that no host takes is as good as refused.
+                let is_login = sent.asked.operation == Operation::LogIn;
+                self.allowances.open(if is_login { Cause::Refused } else { Cause::WrongPlace }, now);
             }
         }
     }

@@ -135,7 +135,7 @@ impl Memory {
         self.may_verify_start = false;
         self.failed_renewals.clear();
         self.failures.clear();
-        (self.owed, self.redirect, self.blamed) = (None, None, 0);
+        (self.owed, self.answered, self.redirect, self.blamed) = (None, None, None, 0);
         (self.host_signals, self.is_home, self.kept_out) = (0, false, None);
         self.code = None;
     }
@@ -144,6 +144,7 @@ impl Memory {
     pub(super) fn owner_has_acted(&mut self) {
         (self.refusals, self.worked, self.blamed) = ((0, None), false, 0);
         self.owed = None;
+        self.failures.clear();
     }
 
     /// Whether it can know the server's time.

@@ -104,7 +104,7 @@ impl Request<'_> {
         let owed = memory.owed.filter(is_alive);
         let Some(owed) = owed else {
             let answered = memory.answered.filter(|owed| Some(owed.ticket) == self.asked.ticket);
-            if answered.is_some_and(|owed| owed.body == self.asked.body) && memory.has_failed() {
+            if answered.is_some_and(|owed| owed.body == self.asked.body) {
                 return Ok(Some(Reason::Ticket));
             }
             return match self.asked.ticket {
@@ -142,7 +142,8 @@ impl Request<'_> {
         if memory.is_home {
             return Ok(true);
         }
-        if memory.host_signals == 0 {
+        // The one further try after a refusal goes to the configured host too.
+        if memory.host_signals == 0 && memory.refusals.0 == 0 {
             return Err((16, format!("leaves {followed}, of which nothing said that it is wrong")));
         }
         // A second try at the configured host is one once the followed host has been asked in between.
