@@ -55,6 +55,8 @@ struct Subject {
     /// A token that the server has ended, once it has been seen.
     ended: Option<Name>,
     is_up: bool,
+    /// Its owner has given it other settings while it was down.
+    is_corrected: bool,
 }
 
 /// What a session had been told when it stored a snapshot.
@@ -101,6 +103,7 @@ impl Oracle {
                 last_sent: None,
                 ended: None,
                 is_up: false,
+                is_corrected: false,
             })
         };
         Self {
@@ -160,8 +163,7 @@ impl Oracle {
             What::SettingsCorrected => {
                 subject.memory.owner_has_acted();
                 subject.allowances.owner_has_acted(now);
-                // A snapshot that it comes back from knows nothing of the right settings.
-                self.snapshots.values_mut().for_each(|snapshot| snapshot.memory.refusals = (0, None));
+                subject.is_corrected = true;
             }
             What::Sent(number, asked) => return self.send(record, *number, asked, server_now),
             What::Delivered { exchange, outcome, is_repeated: false, .. } => {
@@ -241,6 +243,12 @@ impl Oracle {
         };
         let stepped = self.anchored[address] - snapshot.stepped;
         subject.start(snapshot.memory.restarted(stepped), record.at);
+        if std::mem::take(&mut subject.is_corrected) {
+            subject.memory.owner_has_acted();
+        } else if subject.memory.refusals.0 > 0 {
+            // It remembers a refusal, and its owner has not asked for another try.
+            subject.allowances.open(Cause::Refused, record.at);
+        }
         if stepped.is_negative() {
             subject.allowances.set_back(&snapshot.left, record.at);
             let of_all = subject.allowances.of_all();

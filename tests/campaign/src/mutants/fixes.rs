@@ -71,7 +71,8 @@ impl Tamper {
             Some(Mutant::BlamesTheToken) => bodies::blame_token(response),
             Some(Mutant::RepeatsUnknownLogins) => bodies::soften(response, &[408, 500, 504]),
             Some(Mutant::BelievesGateways) if matches!(response.status().as_u16(), 502..=504) => {
-                *response.body_mut() = b"{}".to_vec();
+                *response.body_mut() =
+                    br#"{"errorText":"","error":"","accessToken":null,"access_token":null}"#.to_vec();
             }
             Some(Mutant::NeverLearnsTime) => {
                 response.headers_mut().remove(header::DATE);
