@@ -70,7 +70,9 @@ fn traced(seed: u64) -> bool {
 
 fn surveyed(first: u64, seeds: u64) -> bool {
     let found = survey(first, seeds);
-    found.iter().for_each(|(law, (times, seed, what))| println!("law {law:>2}: {times} seeds, first {seed}: {what}"));
+    for (law, (times, seed, what)) in &found {
+        println!("law {law:>2}: {times} seeds, first {seed}: {what}");
+    }
     found.is_empty()
 }
 

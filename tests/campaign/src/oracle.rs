@@ -253,7 +253,9 @@ impl Oracle {
             subject.allowances.set_back(&snapshot.left, record.at);
             let of_all = subject.allowances.of_all();
             for other in self.subjects.iter_mut().flatten().filter(|subject| subject.address == address) {
-                of_all.iter().for_each(|(cause, until)| other.allowances.open_until(*cause, *until));
+                for (cause, until) in &of_all {
+                    other.allowances.open_until(*cause, *until);
+                }
             }
         }
         self.gates[address].merge(snapshot.gates.stepped(stepped));

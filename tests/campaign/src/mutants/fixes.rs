@@ -116,8 +116,8 @@ impl Tamper {
 /// Takes fields away, wherever they are.
 fn forget(value: &mut Value, names: &[&str]) {
     let Some(fields) = value.as_object_mut() else { return };
-    names.iter().for_each(|name| {
+    for name in names {
         fields.remove(*name);
-    });
+    }
     fields.values_mut().for_each(|value| forget(value, names));
 }

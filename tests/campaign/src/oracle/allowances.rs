@@ -44,7 +44,9 @@ impl Allowances {
 
     /// A program that starts with a clock that was set back waits for what was left when it stored its snapshot.
     pub(super) fn set_back(&mut self, left: &[(Cause, SignedDuration)], now: Timestamp) {
-        left.iter().for_each(|(cause, left)| self.open_until(*cause, now + *left));
+        for (cause, left) in left {
+            self.open_until(*cause, now + *left);
+        }
     }
 
     /// What keeps all sessions of a program quiet, and until when.

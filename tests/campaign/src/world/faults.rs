@@ -11,6 +11,7 @@ use crate::journal::What;
 use crate::scenario::{Fault, Moment, Report, StoreFault};
 
 impl World<'_> {
+    #[expect(clippy::too_many_lines, reason = "a line or two for each fault")]
     pub(super) fn befall(&mut self, number: usize) {
         let fault = self.scenario.faults[number].fault.clone();
         let met: Vec<usize> = self.met(&fault);
@@ -30,13 +31,17 @@ impl World<'_> {
             Fault::Wire(program, trouble) => self.programs[program].troubles.push_back(trouble),
             Fault::Storm(storm, lasts) => {
                 self.server.storm = Some((storm, now + lasts));
-                met.iter().for_each(|program| self.record(*program, What::Outage(now + lasts)));
+                for program in &met {
+                    self.record(*program, What::Outage(now + lasts));
+                }
             }
             Fault::Maintenance(is_html, lasts) => {
                 let kind = if is_html { Maintenance::Html } else { Maintenance::ErrorId };
                 self.server.maintained_until = self.server.maintained_until.max(Some(now + lasts));
                 self.server.simulator.plan_maintenance(server_now, server_now + lasts, kind);
-                met.iter().for_each(|program| self.record(*program, What::Outage(now + lasts)));
+                for program in &met {
+                    self.record(*program, What::Outage(now + lasts));
+                }
             }
             Fault::Penalty(seconds) => {
                 self.server.simulator.penalize_next(None, std::time::Duration::from_secs(seconds));
@@ -105,7 +110,9 @@ impl World<'_> {
                     self.addresses[address].clock.set(now, by);
                 }
                 // It counts once for all sessions of the machine.
-                met.iter().take(1).for_each(|program| self.record(*program, What::Stepped(by)));
+                if let Some(program) = met.first() {
+                    self.record(*program, What::Stepped(by));
+                }
             }
             Fault::Sleep(address, lasts) => self.sleep(address, lasts, &met),
             Fault::CorrectAtRestart { program, restarts, every } => self.spoil_settings(program, restarts, every),
@@ -113,7 +120,9 @@ impl World<'_> {
             Fault::LeaveHosts(hosts, left) => {
                 let left_behind = |program: &&usize| self.server.is_on(self.programs[**program].plan.user, hosts);
                 let left_behind: Vec<usize> = met.iter().filter(left_behind).copied().collect();
-                left_behind.into_iter().for_each(|program| self.record(program, What::HostLeft));
+                for program in left_behind {
+                    self.record(program, What::HostLeft);
+                }
                 self.server.leave_hosts(hosts, left);
             }
             Fault::CallPenalty(seconds) => {

@@ -27,7 +27,9 @@ impl World<'_> {
         let until = self.now + lasts;
         let asleep = &mut self.addresses[address].asleep_until;
         *asleep = (*asleep).max(Some(until));
-        met.iter().for_each(|program| self.record(*program, What::Asleep(until)));
+        for program in met {
+            self.record(*program, What::Asleep(until));
+        }
         self.queue.push(until, Event::Awake(address));
     }
 
