@@ -8,8 +8,8 @@
 //!
 //! let tokens = TokenSource::new(Environment::from_env()?, Credentials::from_env()?);
 //! let _keeper = tokens.keep_alive()?; // renews ahead of expiry
-//! let orders =
-//!     ureq::get(tokens.url("/order/list")?).header("Authorization", tokens.token()?.header()).call()?;
+//! let accounts =
+//!     ureq::get(tokens.url("/account/list")?).header("Authorization", tokens.token()?.header()).call()?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

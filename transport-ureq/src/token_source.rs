@@ -157,7 +157,7 @@ impl TokenSource {
         }
     }
 
-    /// The URL of a trading path, such as `/order/list`, at the host in force.
+    /// The URL of a trading path, such as `/account/list`, at the host in force.
     ///
     /// # Errors
     /// [`BuildError::InvalidUrl`] when the path can't be part of a URL.
