@@ -230,7 +230,11 @@ impl Session {
                 Verdict::Moved
             }
             Evidence::Fault => {
-                self.doubt.faulty |= self.doubt.verify(now);
+                let is_new = !self.doubt.faulty && self.doubt.verify(now);
+                self.doubt.faulty |= is_new;
+                if let Some(held) = self.held.as_mut().filter(|_| is_new) {
+                    held.failed_renewals = super::grants::FailedRenewals::default();
+                }
                 Verdict::NotAboutTheToken
             }
             Evidence::Unclear if self.doubt.verify(now) => Verdict::BeingChecked,

@@ -187,7 +187,9 @@ impl Session {
             self.confirm_first(now, had_token);
         }
         if announced == Some(OperationForm::AccessTokenRequest) {
-            self.log_ins.learn_of_one(announced_at.unwrap_or(now));
+            let sent = announced_at.unwrap_or(now).min(now);
+            self.log_ins.learn_of_one(sent);
+            self.log_ins.outcome_unknown(now, sent, &mut self.jitter);
         }
         let is_own = |presented: &RefreshGrant| {
             self.refresh.as_ref().is_some_and(|own| own.token.expose() == presented.token.expose())

@@ -12,11 +12,14 @@ use tradovate_auth_core::{
 };
 
 mod app_faults;
+mod far_dates;
 mod late_answers;
 mod market_data;
 mod owners;
 mod refusal_beside_token;
 mod refused_credentials;
+mod reports;
+mod restarts;
 mod unknown_logins;
 mod wrong_hosts;
 

@@ -296,10 +296,12 @@ fn whoever_comes_after_a_crash_counts_the_login_that_was_announced_and_renews_be
     for _ in 0..3 {
         next.session.synchronize(next.now, Some((announced.clone(), None)), &mut next.budget);
     }
-    assert_eq!(next.session.log_ins.earliest(next.now), next.now, "one, however often it is read");
+    let soon = next.session.log_ins.earliest(next.now);
+    assert!(soon >= later(next.now, Duration::from_secs(15)), "it may have opened a session");
+    assert!(soon < later(next.now, minutes(1)), "one, however often it is read");
     next.session.log_ins.count(next.now);
     next.session.log_ins.count(next.now);
-    assert!(next.session.log_ins.earliest(next.now) > next.now, "three in all");
+    assert!(next.session.log_ins.earliest(soon) > soon, "three in all");
     // On a machine that is ten minutes behind, a minute later.
     let now = later(start(), minutes(1)).saturating_sub(SignedDuration::from_mins(10)).unwrap();
     let mut behind = member(World::user([]));

@@ -1,0 +1,15 @@
+//! What callers report about the token.
+
+use super::*;
+
+#[test]
+fn one_time_out_of_a_caller_after_an_outage_ends_no_living_session() {
+    let mut program = Program::user();
+    program.run(minutes(1), |_| token("one", 80));
+    program.run_to(start() + minutes(70), |_| Answer::Failure(Failure::NotSent));
+    let generation = program.held().unwrap().generation;
+    let (session, budget, now) = (&mut program.session, &mut program.budget, program.now);
+    let _ = session.rejected(now, generation, http::StatusCode::REQUEST_TIMEOUT, b"", budget);
+    let sent = program.run(minutes(1), |sent| if sent.is_login() { token("two", 900) } else { token("renewed", 150) });
+    assert!(sent.iter().all(|sent| !sent.is_login()), "{}", program.log());
+}
