@@ -532,7 +532,12 @@ impl Session {
 
     /// The next event, oldest first.
     pub fn next_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        let event = self.events.pop_front();
+        if self.events.is_empty() {
+            // Events are rare, and each session of many would keep room for four.
+            self.events = VecDeque::new();
+        }
+        event
     }
 
     /// The driver has others to serve first, and comes back by then.
