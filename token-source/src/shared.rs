@@ -180,8 +180,13 @@ impl Shared {
         let overdue_at = now.saturating_add(self.settings.longest_turn()).unwrap_or(Timestamp::MAX);
         let claim = match lock(&self.turns).claim(now, overdue_at) {
             Ok(claim) => claim,
-            Err(NoTurn::Taken(overdue_at)) => return Err(Idle::Led(between(now, overdue_at))),
-            Err(NoTurn::Rest(rest)) => return Err(idle(now, rest)),
+            Err(no_turn) => {
+                self.replace_ended_token();
+                return Err(match no_turn {
+                    NoTurn::Taken(overdue_at) => Idle::Led(between(now, overdue_at)),
+                    NoTurn::Rest(rest) => idle(now, rest),
+                });
+            }
         };
         let turn = Turn::new(Arc::clone(self), claim);
         match self.step() {
@@ -369,15 +374,34 @@ impl Shared {
 
     /// Tells the session something, or asks it, and passes on what came of it.
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut Session, Timestamp) -> T) -> T {
+        let result = self.update(act);
+        self.events.deliver(|event| self.tell(event));
+        result
+    }
+
+    /// The same, but the events wait for the next delivery. Waiting callers are woken if something was published: they
+    /// need not wait for a callback.
+    fn update<T>(&self, act: impl FnOnce(&mut Session, Timestamp) -> T) -> T {
         let now = self.clock.now();
         let mut session = lock(&self.session);
         let result = act(&mut session, now);
         self.events.take(&mut session);
-        self.publish(&session, now);
+        let has_published = self.publish(&session, now);
         self.is_verifying.store(session.is_verifying(), Ordering::Relaxed);
         drop(session);
-        self.events.deliver(|event| self.tell(event));
+        if has_published {
+            (self.changed)();
+        }
         result
+    }
+
+    /// Publishes again if the published token has ended. The session may hold the access token for longer than its market
+    /// data token, and hands it out alone then.
+    fn replace_ended_token(&self) {
+        let has_ended = |published: &Arc<Published>| published.usable_until <= self.clock.now();
+        if self.token.load().as_ref().is_some_and(has_ended) {
+            self.update(|_, _| ());
+        }
     }
 
     /// Changes whose turn it is, and has those who wait look again.
@@ -390,19 +414,24 @@ impl Shared {
         self.change(Turns::wake);
     }
 
-    fn publish(&self, session: &Session, now: Timestamp) {
+    /// Whether the token or the environment is another than before.
+    fn publish(&self, session: &Session, now: Timestamp) -> bool {
         let token = session.token(now);
         // A token may be good for another time than was thought, once more is known of the server's clock.
         let identity = |token: &SessionToken| (token.generation, token.usable_until, token.market_data_token.is_some());
         let published = self.token.load();
-        if token.as_ref().map(identity) != published.as_ref().map(|published| identity(&published.token)) {
+        let has_other_token =
+            token.as_ref().map(identity) != published.as_ref().map(|published| identity(&published.token));
+        if has_other_token {
             let publish =
                 |token: SessionToken| Arc::new(Published { usable_until: token.usable_until, token: Arc::new(token) });
             self.token.store(token.map(publish));
         }
-        if **self.environment.load() != *session.environment() {
+        let has_other_hosts = **self.environment.load() != *session.environment();
+        if has_other_hosts {
             self.environment.store(Arc::new(session.environment().clone()));
         }
+        has_other_token || has_other_hosts
     }
 
     fn tell(&self, event: &Event) {

@@ -12,6 +12,7 @@ use crate::{Idle, Settings, Shared, SharedBudget, Storage, Task};
 
 mod clock;
 mod events;
+mod published;
 
 fn shared(budget: &SharedBudget) -> Arc<Shared> {
     let environment = Environment::custom(BaseUrl::parse("http://127.0.0.1:1/v1").unwrap());

@@ -1,0 +1,70 @@
+//! What is published reaches callers at once, whatever else is under way.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http::StatusCode;
+use jiff::SignedDuration;
+use tradovate_auth_core::{BaseUrl, Credentials, Environment, Event, EventKind, Session};
+
+use crate::clock::tests::Simulated;
+use crate::{Clock, Idle, Settings, Shared, SharedBudget, Storage};
+
+fn settings(environment: &Environment) -> Settings {
+    Settings { budget: SharedBudget::default(), ..Settings::new(environment) }
+}
+
+fn environment() -> Environment {
+    Environment::custom(BaseUrl::parse("http://127.0.0.1:1/v1").unwrap())
+}
+
+fn session() -> Session {
+    Session::new(environment(), Credentials::new("trader", "password"), 7)
+}
+
+#[test]
+fn the_access_token_is_handed_out_if_the_market_data_token_ends_while_a_request_is_under_way() {
+    let system = Simulated::new();
+    let clock = Clock::anchored(system.clone());
+    let settings = Settings { clock: clock.clone(), ..settings(&environment()) };
+    let source = Arc::new(Shared::new(session(), Storage::None, settings, || ()));
+    let start = clock.now();
+    let answer = |text: &str, end: i64, more: &str| {
+        let end = start + SignedDuration::from_mins(end);
+        super::answer(200, None, &format!(r#"{{"accessToken":"{text}","expirationTime":"{end}"{more}}}"#))
+    };
+    let (turn, _) = source.next().unwrap();
+    turn.answered(Ok(answer("one", 80, r#","mdAccessToken":"md""#)));
+    system.pass(Duration::from_secs(67 * 60));
+    let (turn, _) = source.next().unwrap();
+    turn.answered(Ok(answer("two", 147, "")));
+    system.pass(Duration::from_secs(12 * 60 + 50));
+    let _ = source.rejected(&source.token().unwrap(), StatusCode::INTERNAL_SERVER_ERROR, b"");
+    let (_under_way, _) = source.next().unwrap();
+    system.pass(Duration::from_secs(20));
+    assert!(matches!(source.next(), Err(Idle::Led(_))));
+    let token = source.token().expect("the access token is good for another hour");
+    assert!(token.market_data_token().is_none());
+}
+
+#[test]
+fn waiting_callers_are_woken_before_an_event_callback_runs() {
+    let woken = Arc::new(AtomicUsize::new(0));
+    let woken_before_callback = Arc::new(AtomicUsize::new(0));
+    let (read, written) = (Arc::clone(&woken), Arc::clone(&woken_before_callback));
+    let on_event = move |event: &Event| {
+        if let EventKind::LoggedIn { .. } = event.kind {
+            written.store(read.load(Ordering::SeqCst), Ordering::SeqCst);
+        }
+    };
+    let settings = Settings { on_event: Some(Arc::new(on_event)), ..settings(&environment()) };
+    let counted = Arc::clone(&woken);
+    let wake = move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+    };
+    let source = Arc::new(Shared::new(session(), Storage::None, settings, wake));
+    let before = woken.load(Ordering::SeqCst);
+    super::log_in(&source, SignedDuration::from_mins(80));
+    assert!(woken_before_callback.load(Ordering::SeqCst) > before);
+}
