@@ -62,6 +62,12 @@ impl Events {
         }
     }
 
+    /// Whether an event waits to be delivered, or is being delivered.
+    pub(crate) fn is_waiting(&self) -> bool {
+        let queue = self.lock();
+        queue.is_delivering || !queue.waiting.is_empty()
+    }
+
     /// What went wrong, where nothing has succeeded since.
     pub(crate) fn last_trouble(&self) -> Option<String> {
         self.lock().last_trouble.clone()

@@ -292,7 +292,7 @@ impl Shared {
 
     pub(crate) fn with_fleet(&self, act: impl FnOnce(&mut Fleet, &mut Session, Timestamp)) {
         if let Some(fleet) = &self.fleet {
-            self.with(|session, now| act(&mut lock(fleet), session, now));
+            self.update(|session, now| act(&mut lock(fleet), session, now));
         }
     }
 
@@ -313,7 +313,7 @@ impl Shared {
 
     /// What a caller saw when it used a token.
     pub fn rejected(&self, token: &Token, status: StatusCode, body: &[u8]) -> Verdict {
-        let verdict = self.with(|session, now| {
+        let verdict = self.update(|session, now| {
             session.rejected(now, token.generation(), status, body, &mut self.settings.budget.lock())
         });
         // Others may have a newer one already.
@@ -330,29 +330,32 @@ impl Shared {
 
     /// Takes over what another process has stored.
     pub fn adopt(&self, stored: StoredSession) {
-        self.with(|session, now| session.adopt(now, stored, &mut self.settings.budget.lock()));
+        self.update(|session, now| session.adopt(now, stored, &mut self.settings.budget.lock()));
         self.wake();
     }
 
     /// Takes other credentials; a session that has stopped because of the old ones goes on.
     pub fn replace_credentials(&self, credentials: Credentials) {
-        self.with(|session, _| session.replace_credentials(credentials));
+        self.update(|session, _| session.replace_credentials(credentials));
         self.wake();
     }
 
     /// Forgets all tokens and stops.
     pub fn forget(&self) {
-        self.with(Session::forget);
+        self.update(Session::forget);
         self.wake();
     }
 
     /// Whether something is under way: a request, or something to do with a store, whose lease is given back at the end; or
-    /// whether something waits to be stored.
+    /// whether something waits to be stored, or an event to be delivered.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         let now = self.clock.now();
         let leads = || self.fleet.as_ref().is_some_and(|fleet| lock(fleet).leads_at(now));
-        lock(&self.turns).is_taken(now) || leads() || lock(&self.session).has_unstored_grant()
+        lock(&self.turns).is_taken(now)
+            || leads()
+            || self.events.is_waiting()
+            || lock(&self.session).has_unstored_grant()
     }
 
     /// Whether this thread runs a callback of this session: what it waited for might be waiting for it.
@@ -375,13 +378,13 @@ impl Shared {
     /// Tells the session something, or asks it, and passes on what came of it.
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut Session, Timestamp) -> T) -> T {
         let result = self.update(act);
-        self.events.deliver(|event| self.tell(event));
+        self.deliver();
         result
     }
 
     /// The same, but the events wait for the next delivery. Waiting callers are woken if something was published: they
     /// need not wait for a callback.
-    fn update<T>(&self, act: impl FnOnce(&mut Session, Timestamp) -> T) -> T {
+    pub(crate) fn update<T>(&self, act: impl FnOnce(&mut Session, Timestamp) -> T) -> T {
         let now = self.clock.now();
         let mut session = lock(&self.session);
         let result = act(&mut session, now);
@@ -404,10 +407,16 @@ impl Shared {
         }
     }
 
-    /// Changes whose turn it is, and has those who wait look again.
+    /// Changes whose turn it is, and has those who wait look again. Events are delivered afterwards: meanwhile others may
+    /// drive the session.
     pub(crate) fn change(&self, change: impl FnOnce(&mut Turns)) {
         change(&mut lock(&self.turns));
         (self.changed)();
+        self.deliver();
+    }
+
+    fn deliver(&self) {
+        self.events.deliver(|event| self.tell(event));
     }
 
     fn wake(&self) {

@@ -95,7 +95,7 @@ impl Turn {
     fn settle_answer(&mut self, result: Result<Response<ResponseBody>, (Failure, String)>) {
         let Open::Answer(id) = self.open else { return };
         self.open = Open::Nothing;
-        self.shared.with(|session, now| {
+        self.shared.update(|session, now| {
             let budget = &self.shared.settings.budget;
             let mut guard = budget.lock();
             budget.uncount();
@@ -138,7 +138,7 @@ impl Turn {
 
     fn settle_failed_save(&mut self, reason: String) {
         if let Open::Store(id) = std::mem::replace(&mut self.open, Open::Nothing) {
-            self.shared.with(|session, now| session.store_failed_because(now, id, reason));
+            self.shared.update(|session, now| session.store_failed_because(now, id, reason));
         }
     }
 
@@ -152,7 +152,7 @@ impl Turn {
     fn settle_store(&mut self, stored: bool) {
         let Open::Store(id) = self.open else { return };
         self.open = Open::Nothing;
-        self.shared.with(|session, now| if stored { session.stored(now, id) } else { session.store_failed(now, id) });
+        self.shared.update(|session, now| if stored { session.stored(now, id) } else { session.store_failed(now, id) });
     }
 }
 

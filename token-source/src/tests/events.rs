@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::StatusCode;
 use tradovate_auth_core::{BaseUrl, Environment, Event, EventKind, OAuthApp, RefreshToken, Session, StoredSession};
 
-use crate::{Settings, Shared, SharedBudget, Storage, TokenError};
+use crate::{Idle, Settings, Shared, SharedBudget, Storage, TokenError};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -78,6 +78,21 @@ fn what_happens_during_a_callback_is_delivered_after_it() {
     let seen = seen.lock().unwrap();
     let order = ["failed", "adopted"].map(|name| [format!("{name} begins"), format!("{name} ends")]);
     assert_eq!(*seen, order.concat());
+}
+
+#[test]
+fn others_may_drive_the_session_while_a_callback_runs() {
+    let Slow { shared, entered, go_on, .. } = slow();
+    let (turn, _) = shared.next().unwrap();
+    let failing = thread::spawn(move || drop(turn));
+    entered.recv_timeout(LONG).unwrap();
+    let next = shared.next();
+    assert!(shared.is_busy(), "an event is being delivered");
+    go_on.send(()).unwrap();
+    failing.join().unwrap();
+    assert!(!matches!(next, Err(Idle::Led(_))), "{next:?}");
+    drop(next);
+    assert!(!shared.is_busy());
 }
 
 #[test]
