@@ -107,8 +107,9 @@ impl ServerClock {
     /// stands still confirms nothing.
     const CONFIRMED_AFTER: Duration = Duration::from_secs(10);
 
-    /// The most by which two clocks are taken to drift apart between two answers of the server.
-    const DRIFT: SignedDuration = SignedDuration::from_secs(60);
+    /// The most by which two clocks are taken to drift apart between two hints. It is shorter than the margin before expiry,
+    /// so a hint that is taken for drift, and is late, keeps no dead token alive.
+    const DRIFT: SignedDuration = SignedDuration::from_secs(20);
 
     /// A second `Date` is asked for after this time, with room for one that is a little off.
     const ASK_AFTER: Duration = Duration::from_secs(15);
@@ -198,13 +199,15 @@ impl ServerClock {
         Self { offset: Some(offset), ..Self::default() }
     }
 
-    /// Takes what another process has learnt, by this clock. It corrects drift; if it contradicts what this process has learnt,
-    /// it is wrong.
+    /// Takes what another process has learnt, by this clock. It corrects drift. If it contradicts what this process has learnt,
+    /// one of the two is wrong: the local clock may have been set unnoticed, or the hint is older than its record says. Then
+    /// nothing is learnt any more, and the server's clock is taken to be the one that is further ahead, since that makes no
+    /// dead token look alive.
     pub(crate) fn take_hint(&mut self, offset: SignedDuration) {
-        let contradicts = |known: SignedDuration| offset.saturating_sub(known).abs() > Self::DRIFT;
-        if !self.is_learnt || !self.offset.is_some_and(contradicts) {
-            self.offset = Some(offset);
-        }
+        let learnt = self.offset.filter(|_| self.is_learnt);
+        let contradicted = learnt.filter(|known| offset.saturating_sub(*known).abs() > Self::DRIFT);
+        self.is_learnt &= contradicted.is_none();
+        self.offset = Some(contradicted.map_or(offset, |known| known.max(offset)));
     }
 
     /// Whether there is at least a hint.
@@ -438,6 +441,29 @@ mod tests {
         assert!(clock.is_learnt());
         clock.local_clock_may_have_stepped();
         assert_eq!((clock.is_learnt(), clock.offset().as_hours()), (false, 72));
+    }
+
+    #[test]
+    fn a_hint_corrects_drift_and_takes_away_what_it_contradicts() {
+        let learnt = || {
+            let mut clock = ServerClock::default();
+            let (local, server) = ("2026-11-24T14:00:00Z", "2026-11-24T14:10:00Z");
+            clock.learn(&exchange(local, local, server));
+            clock
+        };
+        let (own, drift) = (learnt().offset(), ServerClock::DRIFT);
+        for by in [drift, -drift] {
+            let mut clock = learnt();
+            clock.take_hint(own + by);
+            assert_eq!((clock.offset(), clock.is_learnt()), (own + by, true), "{by}");
+        }
+        for by in [drift + HALF_A_SECOND, -drift - HALF_A_SECOND] {
+            let mut clock = learnt();
+            clock.take_hint(own + by);
+            assert_eq!((clock.offset(), clock.is_learnt()), (own.max(own + by), false), "{by}");
+            clock.take_hint(own - drift);
+            assert_eq!((clock.offset(), clock.is_learnt()), (own - drift, false), "nothing is left to contradict");
+        }
     }
 
     #[test]

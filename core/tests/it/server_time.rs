@@ -1,6 +1,9 @@
 //! How a session learns the server's time: only from the server's own answers, whatever the local clock shows.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
+use tradovate_auth_core::StoredSession;
 
 use crate::support::driver::{Driver, dated, minute, plain, start, token_until, user};
 
@@ -123,4 +126,51 @@ fn an_answer_without_a_date_teaches_nothing() {
     let mut driver = renewing();
     driver.exchange("renewaccesstoken", plain(200, token_until("two", minute(160))));
     assert_eq!(usable_until(&driver), 159);
+}
+
+/// A session that shares its store, and another one on the same store. The first one has logged in when its clock was right,
+/// the other one has the token and the server's time from it. The token ends after 80 minutes.
+fn pair() -> (Driver, Driver) {
+    let mut own = Driver::new(user(1).with_shared_store());
+    own.exchange("accesstokenrequest", dated(200, token_until("one", minute(80)), start()));
+    assert!(own.send().is_none());
+    let mut other = Driver::new(user(2).with_shared_store());
+    read(&mut other, own.stored(), 0);
+    assert_eq!((usable_until(&own), usable_until(&other)), (79, 79));
+    (own, other)
+}
+
+/// Has the session read what was stored so many minutes ago by the clock of the store.
+fn read(driver: &mut Driver, stored: StoredSession, age: u64) {
+    let age = Duration::from_secs(60 * age);
+    driver.session.synchronize(driver.now, Some((stored, Some(age))), &mut driver.budget);
+}
+
+#[test]
+fn a_record_that_took_a_minute_to_its_store_keeps_no_dead_token_alive() {
+    let (mut own, mut other) = pair();
+    (own.now, other.now) = (minute(11), minute(10));
+    let late = other.stored();
+    read(&mut own, late, 0);
+    assert_eq!(usable_until(&own), 79, "what it has learnt by itself says more");
+    other.now = minute(11);
+    read(&mut own, other.stored(), 0);
+    assert_eq!(usable_until(&own), 79);
+}
+
+#[test]
+fn a_local_clock_that_was_set_forward_unnoticed_is_corrected_by_the_second_record_that_says_so() {
+    let (mut own, mut other) = pair();
+    // It falls on the time at which the session was to be polled again.
+    own.now = minute(60);
+    other.now = minute(20);
+    for usable in [79, 119] {
+        read(&mut own, other.stored(), 0);
+        assert_eq!(usable_until(&own), usable);
+    }
+    other.now = minute(21);
+    own.now = minute(61);
+    read(&mut own, other.stored(), 0);
+    assert_eq!(usable_until(&own), 119);
+    assert!(own.send().is_none(), "no renewal is due");
 }

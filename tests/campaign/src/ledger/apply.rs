@@ -126,9 +126,8 @@ impl Ledger {
         let late_by = late_by + grown.map_or(SignedDuration::ZERO, |(_, lasts)| lasts);
         known.user = of_others.or(known.user);
         known.worked |= kept.access.is_some();
-        // It takes the server's clock from the store: as whoever wrote that takes it, whose clock may have been set.
-        (known.ahead, known.uncertain) = (record.local.duration_since(record.at) - jumped, SignedDuration::ZERO);
-        (known.has_compared, known.misled_by) = (true, late_by);
+        known.take_hint(record.local.duration_since(record.at), jumped);
+        known.misled_by = late_by;
         if let Some((access, end)) = kept.access {
             let life = self.issued.get(&access).map(|(_, life)| *life).unwrap_or_default();
             let (expires, refresh) = (Some(end), kept.refresh);

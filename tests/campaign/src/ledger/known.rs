@@ -15,6 +15,10 @@ const GRANTS_KEPT: usize = 24;
 /// Of an exchange longer than twice this, a session believes only the bounds (see `ServerClock::learn`).
 const LONG: SignedDuration = SignedDuration::from_secs(5);
 
+/// By less than this, two clocks drift apart between two records: less than a session takes for drift by the two seconds
+/// that neither of the clocks is known better.
+const DRIFT: SignedDuration = SignedDuration::from_secs(18);
+
 /// What is known of a program.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each says one thing that the laws ask for by its name")]
@@ -60,6 +64,8 @@ pub(crate) struct Known {
     /// By how much it may take the server to be further ahead still.
     pub(super) uncertain: SignedDuration,
     pub(super) has_compared: bool,
+    /// Whether an answer of the server has said so, and nothing that was stored has contradicted it since.
+    pub(super) has_learnt: bool,
     /// Until when it was paused, and for how long.
     pub(super) pause: Option<(Timestamp, SignedDuration)>,
     /// By how much the store's word of the server's clock was late.
@@ -99,6 +105,7 @@ impl Known {
             ahead: skew,
             uncertain: SignedDuration::ZERO,
             has_compared: false,
+            has_learnt: false,
             misled_by: SignedDuration::ZERO,
             pause: None,
             grants: VecDeque::new(),
@@ -139,12 +146,24 @@ impl Known {
         }
     }
 
+    /// It takes the server's clock from the store: as whoever wrote that takes it, whose clock may have been set forward
+    /// by `jumped`. If its own was, unnoticed and by more than clocks drift apart, it keeps what it has learnt by itself,
+    /// for one record.
+    pub(super) fn take_hint(&mut self, ahead: SignedDuration, jumped: SignedDuration) {
+        let own = ahead - self.ahead;
+        let is_kept = self.has_learnt && own > jumped + DRIFT;
+        self.has_learnt &= !is_kept;
+        (self.ahead, self.uncertain) = (ahead - if is_kept { own } else { jumped }, SignedDuration::ZERO);
+        self.has_compared = true;
+    }
+
     pub(super) fn compare_clocks(&mut self, record: &Record, sent: &Exchange) {
         let half = record.local.duration_since(sent.local) / 2;
         let ahead = record.local.duration_since(record.at);
         if half <= LONG {
             self.misled_by = SignedDuration::ZERO;
             self.half_trip = self.half_trip.max(half);
+            self.has_learnt = true;
             (self.ahead, self.uncertain) = (ahead, SignedDuration::ZERO);
         } else if !self.has_compared {
             (self.ahead, self.uncertain) = (ahead, half * 2);
