@@ -66,6 +66,11 @@ impl Pause {
         until
     }
 
+    /// The next try may come at once, and the one after it no sooner than it would have.
+    pub(super) fn skip(&mut self) {
+        self.until = None;
+    }
+
     pub(crate) fn until(&self) -> Option<Timestamp> {
         self.until
     }

@@ -236,16 +236,18 @@ impl Session {
             // It speaks of a token that has been replaced meanwhile.
             return;
         }
+        self.pause = Pause::default();
         self.lose(now);
     }
 
-    /// The token can't be renewed: only a login or a refresh helps.
+    /// The token can't be renewed: only a login or a refresh helps. It is tried at once; if the server has not answered, its
+    /// failures still count.
     pub(super) fn lose(&mut self, now: Timestamp) {
         // One that had expired is no loss.
         let was_alive = self.held.as_ref().is_some_and(|held| !held.lost && !self.has_ended(held, now));
         let noticed = self.doubt.told_dead().unwrap_or(now);
         self.doubt.settle();
-        self.pause = Pause::default();
+        self.pause.skip();
         if let Some(held) = &mut self.held {
             held.lost = true;
             let issued_at = issued_at(&held.grant);

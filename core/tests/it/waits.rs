@@ -2,7 +2,7 @@
 
 use http::header;
 use jiff::SignedDuration;
-use tradovate_auth_core::PenaltyTicket;
+use tradovate_auth_core::{Environment, OAuthApp, PenaltyTicket, RefreshToken, Session};
 
 use crate::support::driver::{Driver, dated, http_date, minute, plain, start, stored, user, with_header};
 
@@ -101,4 +101,29 @@ fn logins_of_a_snapshot_that_lie_ahead_count_as_of_now() {
     let mut driver = Driver::new(user(1));
     driver.adopt(log_ins(r#""notBefore":"9000-01-01T00:00:00Z""#));
     assert_eq!(silent_hours(driver), Some(24));
+}
+
+#[test]
+fn the_pauses_after_a_token_is_given_up_are_as_long_as_the_failures_before_have_made_them() {
+    let app = OAuthApp::new("app");
+    let mut driver = Driver::new(Session::from_refresh_token(Environment::live(), app, RefreshToken::new("rt"), 1));
+    let granted = r#"{"access_token":"at","expires_in":4800,"refresh_token":"rt-1"}"#;
+    driver.exchange("oauthtoken", dated(200, granted, start()));
+    assert!(driver.send().is_none());
+    let generation = driver.session.token(driver.now).unwrap().generation;
+    let dead = br#"{"errorText":"Expired Access Token"}"#;
+    driver.session.rejected(driver.now, generation, http::StatusCode::UNAUTHORIZED, dead, &mut driver.budget);
+    let mut sent = driver.send_by(minute(1)).unwrap();
+    let mut renewals = 0;
+    while sent.endpoint() == "renewaccesstoken" {
+        renewals += 1;
+        driver.answer(&sent, plain(500, ""));
+        sent = driver.send_by(minute(10)).unwrap();
+    }
+    assert!(renewals > 3, "{renewals}");
+    assert_eq!(sent.endpoint(), "oauthtoken");
+    driver.answer(&sent, plain(500, ""));
+    let next = driver.send_by(minute(20)).unwrap();
+    let pause = next.at.duration_since(sent.at);
+    assert!(pause >= SignedDuration::from_secs(30), "{pause:#}");
 }

@@ -21,8 +21,8 @@ const LONGEST: SignedDuration = SignedDuration::from_secs(60);
 
 /// After the n-th fault in a row, the next request waits at least half of 2^(n-1) seconds, or of a minute where that is
 /// less: jitter takes away no more than half. A fault is a request without an answer, a 408 or 5xx, or a 200 that can't
-/// be read. A grant, a refusal, a redirect, a 401 and the owner end the row, and so may a token that is given up after
-/// three failed renewals.
+/// be read. A grant, a refusal, a redirect, a 401 and the owner end the row. The one request that follows when a token is
+/// given up after three failed renewals may come at once, and is one of the row.
 pub(super) struct NoSpinning(Vec<Row>);
 
 #[derive(Debug, Clone, Default)]
@@ -85,7 +85,6 @@ impl Law for NoSpinning {
                 let may_give_up = known.is_reported && (row.faults >= 3 || ledger.may_be_given_up(record));
                 if may_give_up && !row.has_given_up {
                     row.has_given_up = true;
-                    row.end();
                     return None;
                 }
                 Some(format!("sent before {allowed:.3}, after {} faults in a row", row.faults))
