@@ -13,7 +13,7 @@ use crate::journal::{Record, What};
 use crate::laws::Violation;
 use crate::names::Name;
 use crate::scenario::{Login, Scenario};
-use crate::wire::{Asked, Operation};
+use crate::wire::{Asked, Kept, Operation};
 use allowances::Allowances;
 use causes::Cause;
 use gates::Gates;
@@ -139,7 +139,7 @@ impl Oracle {
         let subject = self.subjects.get_mut(record.program)?.as_mut()?;
         let address = subject.address;
         match &record.what {
-            What::Started(snapshot) => self.start(record, snapshot.map(|(number, _)| number)),
+            What::Started(snapshot) => self.start(record, *snapshot),
             What::StartedForeign(number) => {
                 subject.start(Memory::default(), now);
                 // It may take over what keeps the address of the other one quiet, by whatever clock that has.
@@ -235,14 +235,19 @@ impl Oracle {
         }
     }
 
-    fn start(&mut self, record: &Record, number: Option<usize>) {
+    fn start(&mut self, record: &Record, stored: Option<(usize, Kept)>) {
         let Some(Some(subject)) = self.subjects.get_mut(record.program) else { return };
         let address = subject.address;
-        let Some(snapshot) = number.and_then(|number| self.snapshots.get(&number)) else {
+        let snapshot = stored.and_then(|(number, kept)| Some((self.snapshots.get(&number)?, kept)));
+        let Some((snapshot, kept)) = snapshot else {
             return subject.start(Memory::default(), record.at);
         };
         let stepped = self.anchored[address] - snapshot.stepped;
         subject.start(snapshot.memory.restarted(stepped), record.at);
+        // Hosts go with their token: without one, it asks the configured host again, which names them.
+        if kept.access.is_none() {
+            subject.memory.followed = None;
+        }
         if std::mem::take(&mut subject.is_corrected) {
             subject.memory.owner_has_acted();
         } else if subject.memory.refusals.0 > 0 {

@@ -179,7 +179,8 @@ impl Ledger {
         };
         exchange.has_failed = !matches!(answer.says, Says::Penalty(..) | Says::Captcha | Says::LockedOut(_));
         exchange.moved = (answer.says == Says::Moved).then_some(record.local);
-        if answer.server_time.is_some() {
+        // The `Date` of a gateway's page teaches nothing.
+        if answer.server_time.is_some() && answer.is_of_the_api() {
             known.compare_clocks(record, exchange);
         }
         known.is_lost |= is_loss;

@@ -112,7 +112,7 @@ impl Oracle {
 
 impl Answer {
     /// Whether it is JSON of the API, by which a session learns the server's time.
-    fn is_of_the_api(&self) -> bool {
+    pub(crate) fn is_of_the_api(&self) -> bool {
         matches!(self.says, Says::Grant(_) | Says::Penalty(..) | Says::Captcha | Says::Refused)
     }
 }
@@ -139,6 +139,10 @@ impl Subject {
         if asked.operation == Operation::LogIn {
             memory.logins.push_back((now, Opened::Unknown));
             memory.logins.retain(|(at, _)| *at + HOUR > now);
+            // What it held has ended or was given up, and stays so.
+            if let Some(held) = &mut memory.held {
+                held.is_lost = true;
+            }
         }
         if asked.code.is_some() {
             (memory.code, memory.is_code_used) = (asked.code, true);
