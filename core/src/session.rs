@@ -139,6 +139,8 @@ pub struct Session {
     next_id: u32,
     last_sent: ExchangeId,
     held: Option<Held>,
+    /// Who the user is, as a snapshot has said.
+    user_id: Option<i64>,
     generation: u64,
     code: Option<Box<Code>>,
     /// The refresh token to present, which outlives its access token.
@@ -267,6 +269,7 @@ impl Session {
             next_id: 0,
             last_sent: ExchangeId(0),
             held: None,
+            user_id: None,
             generation: 0,
             code: None,
             refresh: None,

@@ -54,7 +54,7 @@ impl Session {
 
     /// Whether a snapshot is another owner's, which is told.
     pub(super) fn is_not_used(&mut self, now: Timestamp, content: &Content) -> bool {
-        let known = self.held.as_ref().map(|held| &held.grant).or(self.waiting()).and_then(|grant| grant.user_id);
+        let known = self.known_user();
         let is_other_user = known.zip(content.user_id).is_some_and(|(known, stored)| known != stored);
         let mismatch = self.owner().mismatch(content.owner.as_ref());
         let mismatch = mismatch.or(is_other_user.then_some(OwnerMismatch::UserId));
@@ -62,6 +62,12 @@ impl Session {
             self.tell(now, EventKind::SnapshotNotUsed { mismatch });
         }
         mismatch.is_some()
+    }
+
+    /// Who the user is, if an answer or a snapshot has said so.
+    pub(super) fn known_user(&self) -> Option<i64> {
+        let held = self.held.as_ref().map(|held| &held.grant).or(self.waiting());
+        held.and_then(|grant| grant.user_id).or(self.user_id)
     }
 
     /// A first token that is from a snapshot, before anything was sent: one renewal confirms it.
@@ -75,6 +81,7 @@ impl Session {
     pub(super) fn take_over(&mut self, now: Timestamp, mut content: Content) {
         let history = core::mem::take(&mut content.history);
         self.log_ins.worked_before |= content.worked_before;
+        self.user_id = self.known_user().or(content.user_id);
         self.password_expires_at = self.password_expires_at.or(content.password_expires_at);
         self.refreshes.learn(now, core::mem::take(&mut content.refused));
         let History { log_ins, pause, verified_at, lost_issued_at, followed_host, .. } = history;

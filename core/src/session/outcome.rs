@@ -12,7 +12,7 @@ use crate::clock::{Exchange as Times, date};
 use crate::endpoint::{
     AccessTokenRequest, AccessTokenResponse, Endpoint, OAuthToken, RenewAccessToken, is_oauth_answer,
 };
-use crate::error::Error;
+use crate::error::{Contradiction, Error};
 use crate::grant::Grant;
 use crate::hosts::ApiHosts;
 
@@ -33,11 +33,20 @@ impl Session {
         if is_answer_to(exchange.operation, response.body().as_ref()) {
             self.clock.learn(&times);
         }
-        match self.grant(exchange, response, times, standing) {
+        match self.grant(exchange, response, times, standing).and_then(|grant| self.of_known_user(grant)) {
             Ok(grant) if standing != Standing::Superseded => self.succeeded(now, exchange, grant, budget),
             Ok(_) => {}
             Err(error) => self.refused(now, exchange, Said { status, is_empty, error }, standing, budget),
         }
+    }
+
+    /// The grant, if it is not for another user than the one that an answer or a snapshot has named.
+    pub(super) fn of_known_user(&self, grant: Grant) -> Result<Grant, Error> {
+        let known = self.known_user();
+        if known.zip(grant.user_id).is_some_and(|(known, new)| known != new) {
+            return Err(Error::Contradiction(Contradiction::OtherUser));
+        }
+        Ok(Grant { user_id: grant.user_id.or(known), ..grant })
     }
 
     fn grant<B: AsRef<[u8]>>(

@@ -69,6 +69,7 @@ impl Session {
         }
         self.code = None;
         self.refresh = None;
+        self.user_id = None;
         self.doubt.settle();
     }
 

@@ -30,7 +30,7 @@ impl Session {
             owner: Some(self.owner()),
             grant: grant.map(StoredGrant::of),
             refresh: waiting.and_then(|grant| grant.refresh.clone()).or_else(|| self.refresh.clone()),
-            user_id: waiting.or(self.held.as_ref().map(|held| &held.grant)).and_then(|grant| grant.user_id),
+            user_id: waiting.and_then(|grant| grant.user_id).or(self.known_user()),
             hosts: grant
                 .or(self.held.as_ref().map(|held| &held.grant))
                 .map(|grant| grant.hosts.clone())

@@ -10,4 +10,5 @@ mod redirects;
 mod server_time;
 mod session;
 mod support;
+mod user_ids;
 mod waits;
