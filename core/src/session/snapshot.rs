@@ -15,7 +15,7 @@ use crate::stored_session::{Content, History, Owner, StoredGrant, StoredSession}
 
 /// The operations whose hour is remembered in a snapshot: those that fail are few. The others are far from their limits,
 /// or those of one session alone.
-const REMEMBERED: [Operation; 2] = [Operation::LogIn, Operation::Renew];
+const REMEMBERED: [Operation; 1] = [Operation::LogIn];
 
 impl Session {
     /// What has to be kept to go on after a restart: tokens, hosts, lock-outs and what else was learnt, but no password
