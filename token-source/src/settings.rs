@@ -15,8 +15,8 @@ use tradovate_auth_core::{Environment, Event, Policy, Purpose, RateBudget, Store
 #[derive(Debug, Clone, Default)]
 pub struct SharedBudget(Arc<Account>);
 
-/// The budgets of this process: one for all of the vendor's hosts, and one for each other host that is logged in to. None is ever dropped: a lock-out outlives the source
-/// that met it.
+/// The budgets of this process: one for all of the vendor's hosts, and one for each other host that is logged in to. None
+/// is ever dropped: a lock-out outlives the source that met it.
 static OF_PROCESS: Mutex<BTreeMap<String, SharedBudget>> = Mutex::new(BTreeMap::new());
 
 #[derive(Debug, Default)]

@@ -9,15 +9,13 @@ use core::time::Duration;
 use serde::de::MapAccess;
 
 use super::PenaltyTicket;
+use crate::clock::LONGEST_WAIT;
 use crate::error::Error;
 use crate::excerpt;
 use crate::wire::{self, Object, Scalar, Seen, object};
 
 /// A longer body has a result: what comes instead of one is short.
 const LONGEST: usize = 64 * 1024;
-
-/// No wait is longer than a day.
-const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 
 /// What a 200 can have in its body instead of a result, whatever was called (page *Rate Limits*): the server has not
 /// handled the request.

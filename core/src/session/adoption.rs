@@ -30,12 +30,12 @@ pub(super) fn learn_limits(now: Timestamp, content: &mut Content, budget: &mut R
 impl Session {
     /// Takes over a snapshot: at the start, after a restart, or while running, when another process has stored a newer
     /// one. Of a snapshot of another owner, only the limits of the network address are taken over, and an
-    /// [event](EventKind::SnapshotNotUsed) says so. A token is taken over if it was issued later than the one that is held and
-    /// is not for another user, and unless a code waits to be exchanged, which is newer than any; so is a refresh token.
+    /// [event](EventKind::SnapshotNotUsed) says so. A token is taken over if it was issued later than the one that is held
+    /// and is not for another user, and unless a code waits to be exchanged, which is newer than any; so is a refresh token.
     /// Lock-outs always are, and so is what was sent in the hour before.
     ///
-    /// What the snapshot says of the server's time is a hint. So if the session starts with a token of a snapshot, one renewal
-    /// confirms the token soon, but at most once in 15 minutes over all restarts; the token is handed out meanwhile.
+    /// What the snapshot says of the server's time is a hint. So if the session starts with a token of a snapshot, one
+    /// renewal confirms the token soon, but at most once in 15 minutes over all restarts; the token is handed out meanwhile.
     pub fn adopt(&mut self, now: Timestamp, stored: StoredSession, budget: &mut RateBudget) {
         let now = self.advance(now);
         self.silence.see(now, budget);

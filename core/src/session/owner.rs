@@ -9,8 +9,8 @@ use crate::credentials::Credentials;
 use crate::endpoint::AccessTokenResponse;
 
 impl Session {
-    /// Takes other credentials, or the same ones for another try: a session that has stopped because of a refusal goes on. Those of another user end
-    /// the session of the one before.
+    /// Takes other credentials, or the same ones for another try: a session that has stopped because of a refusal goes on.
+    /// Those of another user end the session of the one before.
     pub fn replace_credentials(&mut self, credentials: Credentials) {
         let is_same_user = matches!(&self.identity, Identity::User(before) if before.name() == credentials.name());
         if is_same_user {
