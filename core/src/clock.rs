@@ -40,7 +40,8 @@ impl Exchange {
 
     /// The same exchange, without a `Date` that is beyond [`ServerClock::BOUND`]: one answer alone does not prove it.
     pub(crate) fn bounded(self) -> Self {
-        Self { server_time: self.server_time.filter(|_| self.measured_offset().abs() <= ServerClock::BOUND), ..self }
+        let is_near = |date: &Timestamp| date.duration_since(self.sent).abs() <= ServerClock::BOUND;
+        Self { server_time: self.server_time.filter(is_near), ..self }
     }
 
     /// As [`offset`](Self::offset), but whatever the `Date` is.
