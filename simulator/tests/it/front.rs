@@ -53,12 +53,16 @@ fn a_browsers_preflight_is_answered() {
 
 #[test]
 fn dropping_the_server_frees_its_port() {
-    let server = serve();
-    let address = server.address();
-    login(address);
-    drop(server);
-    assert_eq!(TcpStream::connect(address).unwrap_err().kind(), ErrorKind::ConnectionRefused);
-    drop(Simulator::builder().port(address.port()).serve().unwrap());
+    // A server of another test may get the free port at once, but not each time.
+    let is_freed = || {
+        let server = serve();
+        let address = server.address();
+        login(address);
+        drop(server);
+        let refused = TcpStream::connect(address).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused);
+        refused && Simulator::builder().port(address.port()).serve().is_ok()
+    };
+    assert!((0..10).any(|_| is_freed()));
 }
 
 #[test]
