@@ -226,8 +226,8 @@ fn bytes_that_are_not_http_leave_the_outcome_unknown() {
 
 #[test]
 fn a_host_where_nobody_listens_was_sent_nothing() {
-    let address = Peer::answering("").address();
-    for transport in Transport::both(&at(&format!("http://{address}/v1"))) {
+    // No test listens at a port of the system's services.
+    for transport in Transport::both(&at("http://127.0.0.1:1/v1")) {
         for error in [transport.log_in().unwrap_err(), transport.renew().unwrap_err()] {
             assert_eq!(error.failure(), Some(Failure::NotSent), "{error:?}");
             assert!(error.is_retryable());
