@@ -48,6 +48,11 @@ impl MemoryStore {
         self.0.changed.notify_all();
     }
 
+    /// Whether somebody holds the lease.
+    pub(crate) fn is_leased(&self) -> bool {
+        self.content().lease.is_some()
+    }
+
     /// What it holds can't be read any more.
     pub(crate) fn damage(&self) {
         let mut content = self.content();

@@ -150,8 +150,8 @@ fn what_a_store_has_forgotten_is_published_again_by_those_who_hold_it() {
         let _keeper = holder.keep_alive();
         let token = holder.token().unwrap();
         store.flush();
-        await_that(|| store.session().is_some());
-        // Now it surely watches.
+        // Until the lease is given back, the holder is still at work.
+        await_that(|| store.session().is_some() && !store.is_leased());
         store.flush();
         let cold = kind.of(&server).shared(&store).build();
         assert_eq!(cold.token().unwrap().expose(), token.expose());

@@ -84,8 +84,10 @@ fn a_stored_session_goes_on_in_another_process() {
         };
         let token = build().build().token().unwrap();
         let resumed = build().resume(&row.read().unwrap()).build();
-        assert_eq!(resumed.token().unwrap().expose(), token.expose());
-        assert_eq!(server.statistics().log().len(), 1, "{kind:?}");
+        // The renewal that confirms the stored token may have come already.
+        let held = resumed.token().unwrap();
+        assert!(held.expose() == token.expose() || server.statistics().renewals == 1, "{kind:?}");
+        assert_eq!(server.statistics().logins, 1, "{kind:?}");
 
         // And the session lives on: it renews, and stores what it gets.
         let _ = resumed.rejected(&resumed.token().unwrap(), 401, "Expired Access Token");
