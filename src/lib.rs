@@ -84,6 +84,7 @@
 #![deny(missing_docs)]
 
 pub use tradovate_auth_core::*;
+pub use tradovate_auth_session::*;
 
 #[cfg(feature = "reqwest")]
 #[doc(inline)]

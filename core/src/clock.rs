@@ -3,8 +3,6 @@
 //!
 //! Times enter as arguments. [`ServerClock`] learns from an [`Exchange`] and translates local time to the server's.
 
-use alloc::collections::VecDeque;
-use alloc::vec::Vec;
 use core::time::Duration;
 
 use http::{HeaderMap, header};
@@ -25,12 +23,18 @@ pub struct Exchange {
 }
 
 /// No wait is longer than this, whatever a server, a proxy or a snapshot asks for.
-pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
+pub const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 
 /// `Date` has whole seconds: on average it is this far behind.
 const HALF_A_SECOND: SignedDuration = SignedDuration::from_millis(500);
 
 impl Exchange {
+    /// The times of an exchange whose answer has these headers.
+    #[must_use]
+    pub fn new(sent: Timestamp, received: Timestamp, headers: &HeaderMap) -> Self {
+        Self { sent, received, server_time: date(headers) }
+    }
+
     /// How far the server's clock is ahead of the local one, measured at the middle of the exchange; zero where the
     /// answer had no `Date`, or one beyond [`ServerClock::BOUND`].
     #[must_use]
@@ -45,7 +49,8 @@ impl Exchange {
     }
 
     /// As [`offset`](Self::offset), but whatever the `Date` is.
-    pub(crate) fn measured_offset(&self) -> SignedDuration {
+    #[must_use]
+    pub fn measured_offset(&self) -> SignedDuration {
         self.measured().unwrap_or_default()
     }
 
@@ -172,31 +177,35 @@ impl ServerClock {
 
     /// Whether an answer has said what the server's time is, and the local clock has not stepped since. Otherwise what is
     /// known is a hint, and an expiry by it proves nothing.
-    pub(crate) fn is_learnt(&self) -> bool {
+    #[must_use]
+    pub fn is_learnt(&self) -> bool {
         self.is_learnt
     }
 
     /// When a second `Date` is to be asked for, if the first one was too far away. A server whose `Date`s contradict each
     /// other is not asked again.
-    pub(crate) fn confirm_at(&self) -> Option<Timestamp> {
+    #[must_use]
+    pub fn confirm_at(&self) -> Option<Timestamp> {
         self.unconfirmed.filter(|first| first.is_first).map(|first| later(first.at, Self::ASK_AFTER))
     }
 
     /// The local clock may have been set: what was learnt is a hint from now on.
-    pub(crate) fn local_clock_may_have_stepped(&mut self) {
+    pub fn local_clock_may_have_stepped(&mut self) {
         self.is_learnt = false;
         self.unconfirmed = None;
     }
 
     /// The `Date` that an answer of this server would have by what is known; nothing until something was learnt.
-    pub(crate) fn date_between(&self, sent: Timestamp, received: Timestamp) -> Option<Timestamp> {
+    #[must_use]
+    pub fn date_between(&self, sent: Timestamp, received: Timestamp) -> Option<Timestamp> {
         let offset = self.offset?.checked_sub(HALF_A_SECOND)?;
         let half = received.duration_since(sent).checked_div(2)?;
         sent.checked_add(half).ok()?.checked_add(offset).ok()
     }
 
     /// A clock that has a hint, such as what a snapshot says.
-    pub(crate) fn with_hint(offset: SignedDuration) -> Self {
+    #[must_use]
+    pub fn with_hint(offset: SignedDuration) -> Self {
         Self { offset: Some(offset), ..Self::default() }
     }
 
@@ -204,7 +213,7 @@ impl ServerClock {
     /// one of the two is wrong: the local clock may have been set unnoticed, or the hint is older than its record says. Then
     /// nothing is learnt any more, and the server's clock is taken to be the one that is further ahead, since that makes no
     /// dead token look alive.
-    pub(crate) fn take_hint(&mut self, offset: SignedDuration) {
+    pub fn take_hint(&mut self, offset: SignedDuration) {
         let learnt = self.offset.filter(|_| self.is_learnt);
         let contradicted = learnt.filter(|known| offset.saturating_sub(*known).abs() > Self::DRIFT);
         self.is_learnt &= contradicted.is_none();
@@ -212,7 +221,8 @@ impl ServerClock {
     }
 
     /// Whether there is at least a hint.
-    pub(crate) fn is_known(&self) -> bool {
+    #[must_use]
+    pub fn is_known(&self) -> bool {
         self.offset.is_some()
     }
 
@@ -235,34 +245,16 @@ impl ServerClock {
     }
 }
 
-/// Two moments that are closer than this, told by two clocks, can be the same one.
-const SAME: SignedDuration = SignedDuration::from_secs(5);
-
-/// Adds to the moments that are known, which are in order, those that somebody else knows besides.
-pub(crate) fn merge(known: &mut VecDeque<Timestamp>, told: impl IntoIterator<Item = Timestamp>) {
-    let mut unmatched: Vec<Timestamp> = known.iter().copied().collect();
-    for moment in told {
-        match unmatched.iter().position(|known| known.duration_since(moment).abs() <= SAME) {
-            Some(index) => drop(unmatched.remove(index)),
-            None => known.push_back(moment),
-        }
-    }
-    known.make_contiguous().sort_unstable();
-}
-
 /// A moment this much later, or the last one there is.
-pub(crate) fn later(moment: Timestamp, by: Duration) -> Timestamp {
+#[must_use]
+pub fn later(moment: Timestamp, by: Duration) -> Timestamp {
     SignedDuration::try_from(by).ok().and_then(|by| moment.checked_add(by).ok()).unwrap_or(Timestamp::MAX)
 }
 
 /// A moment as another clock shows it that is ahead by so much.
-pub(crate) fn moved(moment: Timestamp, by: SignedDuration) -> Timestamp {
+#[must_use]
+pub fn moved(moment: Timestamp, by: SignedDuration) -> Timestamp {
     moment.saturating_add(by).unwrap_or(moment)
-}
-
-/// A moment this much earlier, or the first one there is.
-pub(crate) fn earlier(moment: Timestamp, by: Duration) -> Timestamp {
-    SignedDuration::try_from(by).ok().and_then(|by| moment.checked_sub(by).ok()).unwrap_or(Timestamp::MIN)
 }
 
 /// The `Date` header.

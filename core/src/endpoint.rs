@@ -23,7 +23,7 @@ pub(crate) mod testing;
 pub use access_token_request::{AccessTokenRequest, AccessTokenResponse, HibpHint, UserStatus};
 pub(crate) use fields::check_text;
 pub use me::{Me, MeResponse};
-pub(crate) use oauth_token::{Asked, is_answer as is_oauth_answer};
+pub(crate) use oauth_token::Asked;
 pub use oauth_token::{AuthorizedCode, BodyFormat, OAuthGrant, OAuthToken, OAuthTokenResponse};
 pub use renew_access_token::RenewAccessToken;
 

@@ -15,7 +15,7 @@ use crate::moved::Moved;
 use crate::penalty::PenaltyTicket;
 
 /// How long nothing may be sent after a lock-out, and an endpoint after a captcha (page *Rate Limits*).
-pub(crate) const ONE_HOUR: Duration = Duration::from_secs(3600);
+pub const ONE_HOUR: Duration = Duration::from_secs(3600);
 
 /// A request that can't be built: nothing was sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -236,7 +236,8 @@ impl RefusalKind {
     }
 
     /// Whether it is for the app and its settings, and says nothing about a token.
-    pub(crate) fn blames_app(self) -> bool {
+    #[must_use]
+    pub fn blames_app(self) -> bool {
         matches!(self, Self::AppNotRegistered | Self::ClientMismatch | Self::UnauthorizedClient | Self::WrongClientId)
     }
 
@@ -429,7 +430,8 @@ fn status_text(status: StatusCode, excerpt: &str, retry_after: Option<Duration>)
 }
 
 /// What the server answered, without what to do about it.
-pub(crate) fn answered_text(status: StatusCode, excerpt: &str) -> String {
+#[must_use]
+pub fn answered_text(status: StatusCode, excerpt: &str) -> String {
     let said = if excerpt.is_empty() { String::new() } else { [" with ", &quoted(excerpt)].concat() };
     alloc::format!("the server answered {}{said}", status.as_u16())
 }

@@ -31,7 +31,8 @@ pub(crate) fn excerpt(body: &[u8]) -> String {
 }
 
 /// `text` as far as it is prose: one printable line of at most 200 characters.
-pub(crate) fn line(text: &str) -> String {
+#[must_use]
+pub fn line(text: &str) -> String {
     excerpt(text.as_bytes())
 }
 

@@ -70,7 +70,7 @@ pub struct RefreshGrant {
     /// When it expires, in server time, where the server has said so.
     pub expires_at: Option<Timestamp>,
     /// When it was asked for, in server time, where that is known: of two the later one is good.
-    pub(crate) issued_at: Option<Timestamp>,
+    pub issued_at: Option<Timestamp>,
 }
 
 /// What the two kinds of answers have in common once their expiry is known.
@@ -84,7 +84,38 @@ struct Candidate {
     hosts: ApiHosts,
 }
 
+impl MarketDataGrant {
+    /// A market data token from its parts, as a store has them.
+    #[must_use]
+    pub fn new(token: MarketDataToken, expires_at: Timestamp) -> Self {
+        Self { token, expires_at }
+    }
+}
+
+impl RefreshGrant {
+    /// A refresh token from its parts, as a store has them. Times that are not known are left out.
+    #[must_use]
+    pub fn new(token: RefreshToken, expires_at: Option<Timestamp>, issued_at: Option<Timestamp>) -> Self {
+        Self { token, expires_at, issued_at }
+    }
+}
+
 impl Grant {
+    /// A grant from its parts, as a store has them, with nothing but the access token. Nothing is checked.
+    #[must_use]
+    pub fn new(access_token: AccessToken, expires_at: Timestamp, exchange: Exchange) -> Self {
+        Self {
+            access_token,
+            expires_at,
+            market_data: None,
+            refresh: None,
+            user_id: None,
+            user_name: None,
+            hosts: ApiHosts::default(),
+            exchange,
+        }
+    }
+
     /// Checks the answer to a login (`held` is `None`, or the user's grant before) or to a renewal (`held` is the
     /// grant that was renewed). What the answer leaves out is kept from `held`.
     ///
@@ -103,12 +134,12 @@ impl Grant {
         Self::of_access_token(value, Exchange { sent, received, server_time }.bounded(), held)
     }
 
-    /// The same for an exchange whose `Date` is believed whatever it is.
-    pub(crate) fn of_access_token(
-        value: AccessTokenResponse,
-        exchange: Exchange,
-        held: Option<&Self>,
-    ) -> Result<Self, Error> {
+    /// As [`from_access_token`](Self::from_access_token), but the server's time of `exchange` is believed whatever it is.
+    /// [`ServerClock`](crate::ServerClock) knows it better than one answer does.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn of_access_token(value: AccessTokenResponse, exchange: Exchange, held: Option<&Self>) -> Result<Self, Error> {
         let candidate = Candidate {
             access_token: value.access_token,
             expires_at: value.expiration_time.ok_or_else(|| missing("expirationTime"))?,
@@ -139,8 +170,11 @@ impl Grant {
         Self::of_oauth(value, Exchange { sent, received, server_time }.bounded(), held)
     }
 
-    /// The same for an exchange whose `Date` is believed whatever it is.
-    pub(crate) fn of_oauth(value: OAuthTokenResponse, exchange: Exchange, held: Option<&Self>) -> Result<Self, Error> {
+    /// As [`from_oauth`](Self::from_oauth), but the server's time of `exchange` is believed whatever it is.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn of_oauth(value: OAuthTokenResponse, exchange: Exchange, held: Option<&Self>) -> Result<Self, Error> {
         let lifetime = value.expires_in.ok_or_else(|| missing("expires_in"))?;
         // An end beyond all calendars is as good as none: the token is the only copy there is.
         let refresh_ends = value.refresh_token_expires_in.and_then(|lifetime| end_of(lifetime, &exchange).ok());

@@ -49,11 +49,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A [`Session`] does all this by itself, at the right times: ask it what to do next, do it, tell it what came of it.
+//! The crate `tradovate-auth-session` does all this by itself, at the right times: ask its `Session` what to do next, do it,
+//! tell it what came of it.
 //!
 //! # Where to find what
-//! * staying logged in: [`Session`], its [`Action`]s, [`Event`]s and [`Verdict`]s, [`Policy`], [`RateBudget`],
-//!   [`StoredSession`]; many of them in one program: [`SessionSet`]
 //! * where things are: [`Environment`], [`Purpose`], [`BaseUrl`], [`SecureUrl`], [`ApiHosts`], [`Moved`]
 //! * who logs in: [`Credentials`], [`ClientId`], [`DeviceId`], and one newtype for each secret
 //! * logging in by the user's browser: [`OAuthApp`], [`AuthorizationRequest`], [`PendingAuthorization`]
@@ -85,7 +84,6 @@ extern crate alloc;
 mod answer;
 mod ascii;
 mod body;
-mod budget;
 mod call;
 mod clock;
 mod credentials;
@@ -95,20 +93,18 @@ mod error;
 mod excerpt;
 mod grant;
 mod hosts;
+#[doc(hidden)]
+pub mod internal;
 mod moved;
 mod oauth;
 mod penalty;
 mod secret;
-mod session;
-mod session_set;
 mod stored;
-mod stored_session;
 mod url;
 mod variables;
 mod wire;
 
 pub use body::{Oversized, RequestBody, ResponseBody};
-pub use budget::{Operation, RateBudget};
 pub use call::{Answer, CallError};
 pub use clock::{Exchange, ServerClock};
 pub use credentials::{ClientId, Credentials, DeviceId, FieldValue};
@@ -132,11 +128,6 @@ pub use secret::{
     AccessToken, ApiSecret, Assertion, ClientSecret, HttpAuth, IdToken, MalformedToken, MarketDataToken, Password,
     RefreshToken,
 };
-pub use session::{
-    Action, Event, EventKind, ExchangeId, Pending, Policy, Session, SessionToken, StopReason, Trouble, Verdict,
-};
-pub use session_set::{SessionKey, SessionSet, SetAction, SetEvent};
-pub use stored_session::{OwnerMismatch, StoredSession};
 pub use url::{BaseUrl, SecureUrl, is_trusted_host};
 pub use variables::VariableError;
 

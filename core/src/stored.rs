@@ -9,15 +9,22 @@ use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use serde_json::Value;
 
 /// Why a snapshot can't be used.
-pub(crate) enum Damage {
+pub enum Damage {
+    /// A newer version of this library has written it.
     Newer,
+    /// The field of this name can't be read.
     In(&'static str),
 }
 
-pub(crate) struct Fields(BTreeMap<String, Value>);
+/// The fields of a snapshot.
+pub struct Fields(BTreeMap<String, Value>);
 
 impl Fields {
-    pub(crate) fn take<T: DeserializeOwned + Default>(&mut self, name: &'static str) -> Result<T, Damage> {
+    /// Takes a field out; one that is missing or null is the default.
+    ///
+    /// # Errors
+    /// [`Damage::In`] names the field.
+    pub fn take<T: DeserializeOwned + Default>(&mut self, name: &'static str) -> Result<T, Damage> {
         match self.0.remove(name) {
             None | Some(Value::Null) => Ok(T::default()),
             Some(value) => serde_json::from_value(value).map_err(|_| Damage::In(name)),
@@ -34,7 +41,10 @@ impl Fields {
 }
 
 /// Reads a snapshot of something, which no newer version than `newest` has written.
-pub(crate) fn read<'de, D: Deserializer<'de>, T>(
+///
+/// # Errors
+/// What is wrong with it, without any value of it.
+pub fn read<'de, D: Deserializer<'de>, T>(
     deserializer: D,
     what: &str,
     newest: u32,

@@ -227,7 +227,8 @@ impl fmt::Display for BaseUrl {
 }
 
 /// The same URI at another host: scheme, path and query stay.
-pub(crate) fn at_authority(uri: &Uri, authority: Authority) -> Option<Uri> {
+#[must_use]
+pub fn at_authority(uri: &Uri, authority: Authority) -> Option<Uri> {
     let mut parts = uri.clone().into_parts();
     parts.authority = Some(authority);
     Uri::from_parts(parts).ok()

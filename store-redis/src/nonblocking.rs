@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use redis::FromRedisValue;
-use tradovate_auth_core::StoredSession;
+use tradovate_auth_session::StoredSession;
 use tradovate_auth_store::{AsyncStore, Revision, SessionName, Stored};
 
 use crate::error::RedisStoreError;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use redis::{Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisError};
 use rustls::crypto::{CryptoProvider, ring};
-use tradovate_auth_core::StoredSession;
+use tradovate_auth_session::StoredSession;
 use tradovate_auth_store::{Codec, Revision, SessionName, Stored};
 use zeroize::Zeroizing;
 

@@ -19,7 +19,7 @@ mod tests;
 use std::io;
 
 use hmac_sha256::Hash as Sha256;
-use tradovate_auth_core::StoredSession;
+use tradovate_auth_session::StoredSession;
 use zeroize::Zeroizing;
 
 #[cfg(feature = "seal")]
@@ -43,7 +43,7 @@ const SUM: usize = 64;
 /// Writes and reads the records of a store, plain or sealed.
 ///
 /// ```
-/// use tradovate_auth_core::StoredSession;
+/// use tradovate_auth_session::StoredSession;
 /// use tradovate_auth_store::{Codec, SessionName, Unreadable};
 ///
 /// let session: StoredSession = serde_json::from_str(r#"{"version":1,"workedBefore":true,"userId":7}"#)?;

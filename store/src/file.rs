@@ -21,7 +21,7 @@ use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
 use etcetera::BaseStrategy as _;
-use tradovate_auth_core::StoredSession;
+use tradovate_auth_session::StoredSession;
 
 pub use self::error::FileStoreError;
 pub use self::lease::FileLease;
@@ -63,7 +63,7 @@ use crate::store::Store;
 /// # #[cfg(unix)] {
 /// use std::time::{Duration, UNIX_EPOCH};
 ///
-/// use tradovate_auth_core::StoredSession;
+/// use tradovate_auth_session::StoredSession;
 /// use tradovate_auth_store::{FileStore, SessionName, Store as _};
 /// # use std::os::unix::fs::PermissionsExt as _;
 /// # let temporary = tempfile::tempdir()?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tradovate_auth_core::StoredSession;
+use tradovate_auth_session::StoredSession;
 
 /// Which of all records that were ever stored under a name: each save makes another, and none comes twice, not even
 /// after a store has lost everything. Revisions have no order.

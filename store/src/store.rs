@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tradovate_auth_core::StoredSession;
+use tradovate_auth_session::StoredSession;
 
 use crate::name::SessionName;
 use crate::record::{Revision, Stored};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tradovate_auth_core::StopReason;
+use tradovate_auth_session::StopReason;
 
 /// Why a token source has no token to give.
 #[derive(Debug, Clone, thiserror::Error)]

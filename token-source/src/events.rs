@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tradovate_auth_core::{Event, EventKind, Session};
+use tradovate_auth_session::{Event, EventKind, Session};
 
 /// Events that were taken from a session and not delivered yet.
 #[derive(Debug, Default)]

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tradovate_auth_core::{Operation, Pending, StoredSession};
+use tradovate_auth_session::{Operation, Pending, StoredSession};
 use tradovate_auth_store::{Revision, Stored, Unreadable};
 
 /// When a process may open a session of its own, where the store has none that can be used. An open session is never

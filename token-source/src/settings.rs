@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::entropy::seed;
-use tradovate_auth_core::{Environment, Event, Policy, Purpose, RateBudget, StoredSession, is_trusted_host};
+use tradovate_auth_core::{Environment, Purpose, is_trusted_host};
+use tradovate_auth_session::{Event, Policy, RateBudget, StoredSession};
 
 /// The budget of one network address, shared by all sessions that leave by it. A new one is that of another address. Its
 /// times are those of the process's clock: see [`now`](crate::now).
@@ -49,7 +50,7 @@ impl SharedBudget {
     /// usable.
     ///
     /// ```
-    /// use tradovate_auth_core::Operation;
+    /// use tradovate_auth_session::Operation;
     /// use tradovate_auth_token_source::{SharedBudget, now};
     ///
     /// // A call of the program's own counts as well.
@@ -104,11 +105,11 @@ pub struct Settings {
     pub resume: Option<StoredSession>,
     /// The caller's own key of the user who has authorized the app: see [`Session::with_user_key`].
     ///
-    /// [`Session::with_user_key`]: tradovate_auth_core::Session::with_user_key
+    /// [`Session::with_user_key`]: tradovate_auth_session::Session::with_user_key
     pub user_key: Option<String>,
     /// Whether credentials that were refused get another try: see [`Session::with_another_try`].
     ///
-    /// [`Session::with_another_try`]: tradovate_auth_core::Session::with_another_try
+    /// [`Session::with_another_try`]: tradovate_auth_session::Session::with_another_try
     pub another_try: bool,
     /// Who hears of events.
     pub on_event: Option<Observer>,

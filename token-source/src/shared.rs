@@ -12,10 +12,8 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use http::{Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
-use tradovate_auth_core::{
-    Action, Credentials, Environment, Event, Operation, RequestBody, Session, SessionToken, StopReason, StoredSession,
-    Verdict,
-};
+use tradovate_auth_core::{Credentials, Environment, RequestBody};
+use tradovate_auth_session::{Action, Event, Operation, Session, SessionToken, StopReason, StoredSession, Verdict};
 use tradovate_auth_store::{Revision, Stored};
 
 use crate::callback;

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use http::{Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
-use tradovate_auth_core::{BaseUrl, Credentials, Environment, Operation, ResponseBody, Session};
+use tradovate_auth_core::{BaseUrl, Credentials, Environment, ResponseBody};
+use tradovate_auth_session::{Operation, Session};
 
 use crate::{Idle, Settings, Shared, SharedBudget, Storage, Task};
 

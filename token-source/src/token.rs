@@ -5,7 +5,8 @@ use std::sync::Arc;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
-use tradovate_auth_core::{AccessToken, MarketDataToken, SessionToken};
+use tradovate_auth_core::{AccessToken, MarketDataToken};
+use tradovate_auth_session::SessionToken;
 
 /// A valid token. Cheap to clone; it stays as it is when the session gets another.
 ///

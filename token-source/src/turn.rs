@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use http::Response;
 use jiff::Timestamp;
-use tradovate_auth_core::{CallError, ExchangeId, Failure, ResponseBody};
+use tradovate_auth_core::{CallError, Failure, ResponseBody};
+use tradovate_auth_session::ExchangeId;
 use tradovate_auth_store::{Revision, Stored};
 
 use crate::cause::cause;

@@ -4,7 +4,7 @@
 //! that of a task whose runtime no longer runs; what its holder still brings is taken all the same.
 
 use jiff::Timestamp;
-use tradovate_auth_core::StopReason;
+use tradovate_auth_session::StopReason;
 
 #[derive(Debug, Default)]
 pub(crate) struct Turns {

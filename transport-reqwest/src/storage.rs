@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use tradovate_auth_core::StoredSession;
+use tradovate_auth_session::StoredSession;
 use tradovate_auth_store::{AsyncStore, Revision, SessionName, Stored};
 use tradovate_auth_token_source::{self as shared, LeaseSlot, in_full};
 

@@ -12,9 +12,10 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tradovate_auth_core::{
-    AuthorizedCode, BaseUrl, BuildError, CallError, Credentials, Environment, Event, Grant, OAuthApp, Policy, Purpose,
-    RefreshToken, SecureUrl, Session, StoredSession, Verdict,
+    AuthorizedCode, BaseUrl, BuildError, CallError, Credentials, Environment, Grant, OAuthApp, Purpose, RefreshToken,
+    SecureUrl,
 };
+use tradovate_auth_session::{Event, Policy, Session, StoredSession, Verdict};
 use tradovate_auth_store::{AsyncStore, SessionName};
 use tradovate_auth_token_source::{
     Clock, Idle, LogIn, Patience, Settings, Shared, SharedBudget, Task, Token, TokenError, Turn,
@@ -48,7 +49,7 @@ use crate::storage::{Answer, InStore, SharedStore, Storage, StoreError};
 /// What the server thinks of a token is reported in two lines, and nothing is sent twice:
 ///
 /// ```
-/// # use tradovate_auth_core::Verdict;
+/// # use tradovate_auth_session::Verdict;
 /// # use tradovate_auth_reqwest::TokenSource;
 /// # use tradovate_auth_simulator::Simulator;
 /// # #[tokio::main(flavor = "current_thread")]
@@ -125,8 +126,8 @@ impl TokenSource {
     /// [`StopReason::CodeLost`] or [`StopReason::ConsentRequired`], another consent makes another source.
     ///
     /// [`AuthorizationRequest`]: tradovate_auth_core::AuthorizationRequest
-    /// [`StopReason::CodeLost`]: tradovate_auth_core::StopReason::CodeLost
-    /// [`StopReason::ConsentRequired`]: tradovate_auth_core::StopReason::ConsentRequired
+    /// [`StopReason::CodeLost`]: tradovate_auth_session::StopReason::CodeLost
+    /// [`StopReason::ConsentRequired`]: tradovate_auth_session::StopReason::ConsentRequired
     pub fn from_code(environment: Environment, app: OAuthApp, code: AuthorizedCode) -> TokenSourceBuilder {
         TokenSourceBuilder::of(environment.clone(), |seed| Session::from_code(environment, app, code, seed))
     }
@@ -415,7 +416,7 @@ impl TokenSourceBuilder {
     }
 
     /// Tries credentials once more that were refused before, by what is stored: see [`Session::with_another_try`]. Ask for it
-    /// after [`StopReason::RefusedBefore`](tradovate_auth_core::StopReason::RefusedBefore), once you have corrected what was
+    /// after [`StopReason::RefusedBefore`](tradovate_auth_session::StopReason::RefusedBefore), once you have corrected what was
     /// wrong.
     pub fn another_try(mut self) -> Self {
         self.settings.another_try = true;

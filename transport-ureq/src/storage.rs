@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tradovate_auth_core::StoredSession;
+use tradovate_auth_session::StoredSession;
 use tradovate_auth_store::{Revision, SessionName, Store, Stored};
 use tradovate_auth_token_source::{self as shared, LeaseSlot, in_full};
 

@@ -43,6 +43,13 @@ pub struct AccessTokenRequest<'c> {
 }
 
 impl<'c> AccessTokenRequest<'c> {
+    /// Whether a body of any status is JSON of a login or a renewal: an object with a field that its answers have. The page of a
+    /// proxy is not, and so its `Date` is not the server's.
+    #[must_use]
+    pub fn is_answer(body: &[u8]) -> bool {
+        answer::is_answer::<AccessTokenResponse>(body)
+    }
+
     /// A login with these credentials.
     #[must_use]
     pub fn new(credentials: &'c Credentials) -> Self {

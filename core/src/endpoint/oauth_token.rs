@@ -107,6 +107,13 @@ impl OAuthToken {
         Self::by_app(OAuthApp::new(client_id), grant.into())
     }
 
+    /// Whether a body of any status is JSON of this endpoint: an object with a field that its answers have. The page of a
+    /// proxy is not, and so its `Date` is not the server's.
+    #[must_use]
+    pub fn is_answer(body: &[u8]) -> bool {
+        answer::is_answer::<Wire>(body)
+    }
+
     pub(crate) fn by_app(app: OAuthApp, grant: OAuthGrant) -> Self {
         Self { app, grant, http_auth: None, assertion: None, ticket: None }
     }
@@ -330,11 +337,6 @@ impl Answer for Wire {
         let kind = self.token_type.as_ref().or(self.camel_token_type.as_ref());
         kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")).then_some(Contradiction::NotBearer)
     }
-}
-
-/// Whether a body of any status is JSON of this endpoint.
-pub(crate) fn is_answer(body: &[u8]) -> bool {
-    answer::is_answer::<Wire>(body)
 }
 
 /// Whether both are there and not the same.

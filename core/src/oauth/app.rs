@@ -66,7 +66,9 @@ impl OAuthApp {
         OAuthToken::by_app(self.clone(), grant.into())
     }
 
-    pub(crate) fn client_id(&self) -> &str {
+    /// The `client_id`.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
         &self.0.client_id
     }
 

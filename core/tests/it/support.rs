@@ -1,7 +1,5 @@
 //! Worlds in one line: responses, fixtures, and one answer read by every endpoint.
 
-pub(crate) mod driver;
-
 use std::error::Error as _;
 use std::fmt::{Debug, Write as _};
 

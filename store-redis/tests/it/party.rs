@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
-use tradovate_auth_core::StoredSession;
+use tradovate_auth_session::StoredSession;
 use tradovate_auth_store::{AsyncStore, Revision, SessionName, Store, Stored};
 use tradovate_auth_store_redis::{RedisLease, RedisStore, RedisStoreError};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::task;
 use tokio::time::sleep;
-use tradovate_auth_core::StoredSession;
+use tradovate_auth_session::StoredSession;
 
 use super::watch::Watch;
 use super::{FileLease, FileStore, FileStoreError};

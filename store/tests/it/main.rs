@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tradovate_auth_core::StoredSession;
+use tradovate_auth_session::StoredSession;
 use tradovate_auth_store::{FileLease, FileStore, FileStoreError, Revision, SessionName, Store as _, Stored};
 
 const MINUTE: Duration = Duration::from_secs(60);

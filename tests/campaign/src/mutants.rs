@@ -3,7 +3,8 @@
 
 use http::{Request, Response};
 use jiff::{SignedDuration, Timestamp};
-use tradovate_auth_core::{RequestBody, Session, SessionToken};
+use tradovate_auth_core::RequestBody;
+use tradovate_auth_session::{Session, SessionToken};
 
 use crate::journal::Outcome;
 use crate::wire::{Operation, Says};

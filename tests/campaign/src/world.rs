@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use tradovate_auth_core::{Action, RateBudget, StopReason};
+use tradovate_auth_session::{Action, RateBudget, StopReason};
 
 use crate::journal::{Record, Seen, What};
 use crate::laws::Violation;

@@ -6,9 +6,10 @@ use arbitrary::{Arbitrary, Unstructured};
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use tradovate_auth_core::{
-    Action, AuthorizationRequest, AuthorizedCode, Credentials, Entropy, Environment, ExchangeId, Failure, OAuthApp,
-    RateBudget, RefreshToken, Session, StoredSession, is_trusted_host,
+    AuthorizationRequest, AuthorizedCode, Credentials, Entropy, Environment, Failure, OAuthApp, RefreshToken,
+    is_trusted_host,
 };
+use tradovate_auth_session::{Action, ExchangeId, RateBudget, Session, StoredSession};
 
 use crate::{CANARY, assert_hidden, response, status};
 

@@ -1,9 +1,8 @@
 //! Snapshots: of sessions, and of logins that wait for the browser.
 
 use jiff::Timestamp;
-use tradovate_auth_core::{
-    Credentials, Environment, OAuthApp, PendingAuthorization, RateBudget, Session, StoredAuthorization, StoredSession,
-};
+use tradovate_auth_core::{Credentials, Environment, OAuthApp, PendingAuthorization, StoredAuthorization};
+use tradovate_auth_session::{RateBudget, Session, StoredSession};
 
 /// The input is a snapshot in JSON.
 pub fn snapshots(input: &[u8]) {

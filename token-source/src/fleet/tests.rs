@@ -1,5 +1,6 @@
 use jiff::SignedDuration;
-use tradovate_auth_core::{Credentials, Environment, RateBudget, Session};
+use tradovate_auth_core::{Credentials, Environment};
+use tradovate_auth_session::{RateBudget, Session};
 
 use super::*;
 

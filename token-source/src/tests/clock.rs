@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 use jiff::SignedDuration;
-use tradovate_auth_core::{BaseUrl, Credentials, Environment, Operation, Session};
+use tradovate_auth_core::{BaseUrl, Credentials, Environment};
+use tradovate_auth_session::{Operation, Session};
 
 use crate::clock::tests::Simulated;
 use crate::{Clock, Idle, Settings, Shared, SharedBudget, Storage};

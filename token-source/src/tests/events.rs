@@ -6,7 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use http::StatusCode;
-use tradovate_auth_core::{BaseUrl, Environment, Event, EventKind, OAuthApp, RefreshToken, Session, StoredSession};
+use tradovate_auth_core::{BaseUrl, Environment, OAuthApp, RefreshToken};
+use tradovate_auth_session::{Event, EventKind, Session, StoredSession};
 
 use crate::{Idle, Settings, Shared, SharedBudget, Storage, TokenError};
 

@@ -4,7 +4,8 @@
 use http::{Request, Response, Uri, header};
 use jiff::Timestamp;
 use serde_json::Value;
-use tradovate_auth_core::{Failure, RequestBody, SessionToken};
+use tradovate_auth_core::{Failure, RequestBody};
+use tradovate_auth_session::SessionToken;
 
 use super::{Mutant, Tamper, bodies};
 use crate::wire::{Answer, Operation, Says};

@@ -3,7 +3,8 @@
 
 use http::{Request, Response};
 use jiff::{SignedDuration, Timestamp};
-use tradovate_auth_core::{ExchangeId, Failure, RequestBody};
+use tradovate_auth_core::{Failure, RequestBody};
+use tradovate_auth_session::ExchangeId;
 
 use super::World;
 use super::queue::{Event, Outcome};

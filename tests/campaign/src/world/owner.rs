@@ -2,7 +2,8 @@
 
 use http::Response;
 use jiff::SignedDuration;
-use tradovate_auth_core::{AccessTokenRequest, Answer, Endpoint as _, Exchange, RateBudget, StoredSession};
+use tradovate_auth_core::{AccessTokenRequest, Answer, Endpoint as _, Exchange};
+use tradovate_auth_session::{RateBudget, StoredSession};
 
 use super::World;
 use super::queue::Event;

@@ -5,7 +5,7 @@
 
 use http::{Request, StatusCode, header};
 use jiff::SignedDuration;
-use tradovate_auth_core::{Operation, SessionToken};
+use tradovate_auth_session::{Operation, SessionToken};
 
 use super::World;
 use super::queue::Event;

@@ -4,9 +4,8 @@ use std::collections::VecDeque;
 
 use jiff::{SignedDuration, Timestamp};
 use oorandom::Rand64;
-use tradovate_auth_core::{
-    AuthorizationRequest, ClientId, ClientSecret, Credentials, Entropy, Environment, OAuthApp, Session, SessionToken,
-};
+use tradovate_auth_core::{AuthorizationRequest, ClientId, ClientSecret, Credentials, Entropy, Environment, OAuthApp};
+use tradovate_auth_session::{Session, SessionToken};
 
 use super::member::Member;
 use super::server::{REDIRECT_URI, Server, client_id, name};

@@ -5,7 +5,8 @@ use std::collections::BinaryHeap;
 
 use http::Response;
 use jiff::{SignedDuration, Timestamp};
-use tradovate_auth_core::{ExchangeId, Failure};
+use tradovate_auth_core::Failure;
+use tradovate_auth_session::ExchangeId;
 
 use super::exchange::Exchange;
 use super::member::{Ask, Word};

@@ -3,7 +3,7 @@
 
 use jiff::SignedDuration;
 use serde_json::Value;
-use tradovate_auth_core::{ExchangeId, StoredSession};
+use tradovate_auth_session::{ExchangeId, StoredSession};
 
 use super::World;
 use super::queue::Event;

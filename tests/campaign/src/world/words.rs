@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde_json::Value;
-use tradovate_auth_core::ExchangeId;
+use tradovate_auth_session::ExchangeId;
 use tradovate_auth_store::{Revision, Stored, Unreadable};
 use tradovate_auth_token_source::{Lease, Seen};
 

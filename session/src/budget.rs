@@ -1,0 +1,359 @@
+//! What one network address may still send (page *Rate Limits*): the hourly windows of the endpoints, lock-outs, and
+//! endpoints that a captcha has closed.
+//!
+//! The server counts by network address and not by user, so all sessions behind one address share one budget. Times
+//! come in as arguments and go out as the earliest moment a request may leave.
+
+use alloc::collections::VecDeque;
+use core::fmt;
+use core::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tradovate_auth_core::internal::{LONGEST_WAIT, ONE_HOUR, later, moved};
+
+use crate::moments::merge;
+
+/// What a request asks the server to do; the server counts each kind by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Operation {
+    /// `accesstokenrequest`.
+    LogIn,
+    /// `renewaccesstoken`.
+    Renew,
+    /// `oauthtoken`: a refresh, or the exchange of a code.
+    Refresh,
+    /// `me`.
+    Identify,
+}
+
+impl Operation {
+    pub(crate) const ALL: [Self; 4] = [Self::LogIn, Self::Renew, Self::Refresh, Self::Identify];
+
+    /// How many requests an hour are sent. One failed login stays in reserve for the human behind the same address. For
+    /// `oauthtoken` no limit of its own is published, but it has no bearer: without one, an address has a thousand requests
+    /// an hour, and is locked out after that.
+    const fn per_hour(self) -> usize {
+        match self {
+            Self::LogIn => 4,
+            Self::Renew => 15,
+            Self::Identify => 10,
+            Self::Refresh => 950,
+        }
+    }
+
+    pub(crate) const fn index(self) -> usize {
+        match self {
+            Self::LogIn => 0,
+            Self::Renew => 1,
+            Self::Refresh => 2,
+            Self::Identify => 3,
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LogIn => "login",
+            Self::Renew => "renewal",
+            Self::Refresh => "OAuth exchange",
+            Self::Identify => "who-am-I",
+        })
+    }
+}
+
+/// A time in which nothing may leave: when it was learnt, and for how long it holds from then on.
+///
+/// Its end follows from the two. So neither a clock that was ahead when it was learnt, nor a snapshot that such a clock
+/// has written, makes it last longer than it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Gate {
+    pub(crate) learnt_at: Timestamp,
+    pub(crate) holds_for: Duration,
+}
+
+impl Gate {
+    /// A gate that closes now; for a day at most.
+    pub(crate) fn new(now: Timestamp, holds_for: Duration) -> Self {
+        Self { learnt_at: now, holds_for: holds_for.min(LONGEST_WAIT) }
+    }
+
+    /// When it opens, by the clock of whoever has learnt of it.
+    pub(crate) fn end(&self) -> Timestamp {
+        later(self.learnt_at, self.holds_for)
+    }
+
+    /// When it opens as seen at `now`, by a clock that may be behind: never later than it holds from now on.
+    pub(crate) fn end_seen_at(&self, now: Timestamp) -> Timestamp {
+        self.end().min(later(now, self.holds_for))
+    }
+
+    /// What is left of it at `now`, if anything is: never more than it holds in all, nor more than a day.
+    pub(crate) fn left_at(&self, now: Timestamp) -> Option<Self> {
+        let left = Duration::try_from(self.end_seen_at(now).duration_since(now)).ok()?;
+        Some(Self::new(now, left)).filter(|gate| gate.holds_for > Duration::ZERO)
+    }
+
+    /// The same by a clock that is ahead by so much.
+    pub(crate) fn moved(&self, by: SignedDuration) -> Self {
+        Self { learnt_at: moved(self.learnt_at, by), ..*self }
+    }
+
+    /// Of two gates, the one that opens later.
+    fn or_longer(self, other: Option<Self>) -> Self {
+        other.filter(|other| other.end() >= self.end()).unwrap_or(self)
+    }
+}
+
+/// The budget of one network address.
+///
+/// Give all sessions that share it the same clock. If their clocks differ all the same, each session keeps to a lock-out or
+/// a closed endpoint for its whole time by its own clock.
+///
+/// ```
+/// use jiff::{SignedDuration, Timestamp};
+/// use tradovate_auth_session::{Operation, RateBudget};
+///
+/// let now: Timestamp = "2026-11-24T14:00:00Z".parse()?;
+/// let mut budget = RateBudget::default();
+/// for _ in 0..15 {
+///     assert_eq!(budget.earliest(now, Operation::Renew), now);
+///     budget.take(now, Operation::Renew);
+/// }
+/// assert_eq!(budget.earliest(now, Operation::Renew), now + SignedDuration::from_hours(1));
+/// # Ok::<(), jiff::Error>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct RateBudget {
+    locked: Option<Gate>,
+    closed: [Option<Gate>; 4],
+    /// By operation, sorted.
+    taken: [VecDeque<Timestamp>; 4],
+    is_unlimited: bool,
+}
+
+impl RateBudget {
+    /// A budget without hourly windows, for a server that has none, such as a simulator whose tokens live for seconds.
+    /// Lock-outs and captchas are heeded all the same. Never use it with the vendor's hosts: it gets the address locked
+    /// out.
+    #[must_use]
+    pub fn unlimited() -> Self {
+        Self { is_unlimited: true, ..Self::default() }
+    }
+
+    /// The earliest moment, `now` or later, at which a request of this kind may leave.
+    #[must_use]
+    pub fn earliest(&self, now: Timestamp, operation: Operation) -> Timestamp {
+        let gates = [self.lock(), self.closing(operation)].into_iter().flatten();
+        gates.map(|gate| gate.end_seen_at(now)).fold(self.next_place(now, operation), Timestamp::max)
+    }
+
+    /// The earliest moment, `now` or later, at which the hour has a place for a request of this kind. What was counted by a
+    /// clock that is ahead counts as of now.
+    pub(crate) fn next_place(&self, now: Timestamp, operation: Operation) -> Timestamp {
+        self.newest_to_wait_for(operation).map_or(now, |taken| later(taken.min(now), ONE_HOUR).max(now))
+    }
+
+    /// When a request of this kind may leave, by the clock of those that have told the budget; long ago if at any time.
+    pub(crate) fn opens(&self, operation: Operation) -> Timestamp {
+        let gates = [self.lock(), self.closing(operation)].into_iter().flatten().map(|gate| gate.end());
+        let place = self.newest_to_wait_for(operation).map(|taken| later(taken, ONE_HOUR));
+        gates.chain(place).max().unwrap_or(Timestamp::MIN)
+    }
+
+    fn newest_to_wait_for(&self, operation: Operation) -> Option<Timestamp> {
+        let taken = self.taken.get(operation.index())?;
+        taken.get(taken.len().checked_sub(operation.per_hour())?).copied()
+    }
+
+    /// Notes that a request leaves.
+    pub fn take(&mut self, now: Timestamp, operation: Operation) {
+        if let Some(taken) = self.taken.get_mut(operation.index()).filter(|_| !self.is_unlimited) {
+            while taken.front().is_some_and(|oldest| later(*oldest, ONE_HOUR) <= now)
+                && taken.len() >= operation.per_hour()
+            {
+                taken.pop_front();
+            }
+            taken.insert(taken.partition_point(|earlier| *earlier <= now), now);
+        }
+    }
+
+    /// Gives back what was taken at `taken_at`, because the server doesn't count it: a login or `me` that succeeded,
+    /// or a request that never arrived.
+    pub fn give_back(&mut self, taken_at: Timestamp, operation: Operation) {
+        if let Some(taken) = self.taken.get_mut(operation.index())
+            && let Some(index) = taken.iter().rposition(|taken| *taken == taken_at)
+        {
+            taken.remove(index);
+        }
+    }
+
+    /// When requests of a kind left that the server may still count.
+    pub(crate) fn taken(&self, now: Timestamp, operation: Operation) -> impl Iterator<Item = Timestamp> {
+        let taken = self.taken.get(operation.index()).into_iter().flatten().copied();
+        taken.filter(move |taken| later(*taken, ONE_HOUR) > now)
+    }
+
+    /// Counts what another process behind the address has sent, by `now`.
+    pub(crate) fn learn(&mut self, now: Timestamp, operation: Operation, sent: impl IntoIterator<Item = Timestamp>) {
+        if let Some(taken) = self.taken.get_mut(operation.index()).filter(|_| !self.is_unlimited) {
+            let sent = sent.into_iter().map(|sent| sent.min(now));
+            merge(taken, sent.filter(|sent| later(*sent, ONE_HOUR) > now));
+        }
+    }
+
+    /// The time from which on nothing in it counts any more.
+    pub(crate) fn counts_until(&self) -> Timestamp {
+        let gates = self.closed.iter().copied().chain([self.locked]).flatten().map(|gate| gate.end());
+        let taken = self.taken.iter().filter_map(|taken| taken.back()).map(|taken| later(*taken, ONE_HOUR));
+        gates.chain(taken).max().unwrap_or(Timestamp::MIN)
+    }
+
+    /// Nothing at all may leave for this time from `now` on, a day at most: the address is locked out, or about to be.
+    pub fn lock_out(&mut self, now: Timestamp, holds_for: Duration) {
+        self.learn_lock(Gate::new(now, holds_for));
+    }
+
+    /// Nothing of this kind may leave for this time from `now` on, a day at most: the endpoint asks for a captcha.
+    pub fn close(&mut self, now: Timestamp, operation: Operation, holds_for: Duration) {
+        self.learn_closing(operation, Gate::new(now, holds_for));
+    }
+
+    /// A lock-out, which never shortens another.
+    pub(crate) fn learn_lock(&mut self, gate: Gate) {
+        self.locked = Some(gate.or_longer(self.locked));
+    }
+
+    /// A closed endpoint.
+    pub(crate) fn learn_closing(&mut self, operation: Operation, gate: Gate) {
+        if let Some(closed) = self.closed.get_mut(operation.index()) {
+            *closed = Some(gate.or_longer(*closed));
+        }
+    }
+
+    /// The lock-out, which may be over.
+    pub(crate) fn lock(&self) -> Option<Gate> {
+        self.locked
+    }
+
+    /// What has closed an endpoint, which may be over.
+    pub(crate) fn closing(&self, operation: Operation) -> Option<Gate> {
+        self.closed.get(operation.index()).copied().flatten()
+    }
+
+    /// The end of the lock-out, if there is one at `now`.
+    #[must_use]
+    pub fn locked_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.lock().map(|gate| gate.end_seen_at(now)).filter(|until| *until > now)
+    }
+
+    /// The moment an endpoint that a captcha has closed opens again, if it is closed at `now`.
+    #[must_use]
+    pub fn closed_until(&self, now: Timestamp, operation: Operation) -> Option<Timestamp> {
+        self.closing(operation).map(|gate| gate.end_seen_at(now)).filter(|until| *until > now)
+    }
+}
+
+/// How long an endpoint stays closed after a captcha was asked for.
+pub(crate) const CAPTCHA_CLOSES_FOR: Duration = ONE_HOUR;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::SignedDuration;
+
+    fn start() -> Timestamp {
+        "2026-11-24T14:00:00Z".parse().unwrap()
+    }
+
+    fn minutes(minutes: i64) -> SignedDuration {
+        SignedDuration::from_mins(minutes)
+    }
+
+    #[test]
+    fn a_rolling_window_frees_one_place_at_a_time() {
+        let mut budget = RateBudget::default();
+        for minute in 0..4 {
+            budget.take(start() + minutes(minute), Operation::LogIn);
+        }
+        let now = start() + minutes(10);
+        assert_eq!(budget.earliest(now, Operation::LogIn), start() + minutes(60));
+        budget.take(start() + minutes(60), Operation::LogIn);
+        assert_eq!(budget.earliest(start() + minutes(60), Operation::LogIn), start() + minutes(61));
+        assert_eq!(budget.earliest(now, Operation::Renew), now);
+    }
+
+    #[test]
+    fn what_is_given_back_is_free_again() {
+        let mut budget = RateBudget::default();
+        for minute in 0..4 {
+            budget.take(start() + minutes(minute), Operation::LogIn);
+        }
+        budget.give_back(start() + minutes(2), Operation::LogIn);
+        let now = start() + minutes(10);
+        assert_eq!(budget.earliest(now, Operation::LogIn), now);
+        budget.give_back(start() + minutes(2), Operation::LogIn);
+        budget.take(now, Operation::LogIn);
+        assert_eq!(budget.earliest(now, Operation::LogIn), start() + minutes(60));
+    }
+
+    #[test]
+    fn refreshes_leave_room_in_the_thousand_anonymous_requests_of_an_hour() {
+        let mut budget = RateBudget::default();
+        for _ in 0..949 {
+            budget.take(start(), Operation::Refresh);
+        }
+        assert_eq!(budget.earliest(start(), Operation::Refresh), start());
+        budget.take(start(), Operation::Refresh);
+        assert_eq!(budget.earliest(start(), Operation::Refresh), start() + minutes(60));
+    }
+
+    #[test]
+    fn without_hourly_limits_only_lock_outs_count() {
+        let mut budget = RateBudget::unlimited();
+        for _ in 0..100 {
+            budget.take(start(), Operation::Renew);
+        }
+        budget.learn(start(), Operation::Renew, [start(); 20]);
+        assert_eq!(budget.earliest(start(), Operation::Renew), start());
+        budget.lock_out(start(), ONE_HOUR);
+        assert_eq!(budget.earliest(start(), Operation::Renew), start() + minutes(60));
+    }
+
+    #[test]
+    fn what_another_process_has_sent_counts_once() {
+        let mut budget = RateBudget::default();
+        budget.take(start(), Operation::LogIn);
+        let told = [start() + SignedDuration::from_secs(1), start() + SignedDuration::from_secs(15)];
+        for _ in 0..3 {
+            budget.learn(start() + minutes(1), Operation::LogIn, told);
+        }
+        let now = start() + minutes(1);
+        assert_eq!(budget.taken(now, Operation::LogIn).count(), 2);
+        assert_eq!(budget.taken(start() + minutes(60), Operation::LogIn).count(), 1, "the first is an hour old");
+    }
+
+    #[test]
+    fn a_lock_out_silences_everything_and_is_never_shortened() {
+        let mut budget = RateBudget::default();
+        budget.lock_out(start(), ONE_HOUR);
+        budget.lock_out(start(), ONE_HOUR / 2);
+        for operation in Operation::ALL {
+            assert_eq!(budget.earliest(start(), operation), start() + minutes(60));
+        }
+        assert_eq!(budget.locked_until(start()), Some(start() + minutes(60)));
+        assert_eq!(budget.locked_until(start() + minutes(60)), None);
+    }
+
+    #[test]
+    fn a_captcha_closes_its_endpoint_alone() {
+        let mut budget = RateBudget::default();
+        budget.close(start(), Operation::LogIn, ONE_HOUR);
+        assert_eq!(budget.earliest(start(), Operation::LogIn), start() + minutes(60));
+        assert_eq!(budget.earliest(start(), Operation::Renew), start());
+        assert_eq!(budget.closed_until(start(), Operation::LogIn), Some(start() + minutes(60)));
+        assert_eq!(budget.closed_until(start() + minutes(60), Operation::LogIn), None);
+        assert_eq!(budget.closed_until(start(), Operation::Renew), None);
+    }
+}

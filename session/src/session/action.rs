@@ -1,0 +1,61 @@
+//! What a session hands out: what to do next, and the token to call with.
+
+use http::Request;
+use jiff::Timestamp;
+use tradovate_auth_core::{AccessToken, MarketDataToken, RequestBody};
+
+use super::StopReason;
+use crate::stored_session::StoredSession;
+
+/// Names one request or one store; what is told about another changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ExchangeId(pub(super) u32);
+
+/// What the driver of a session is to do next.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Action {
+    /// Send this request, once, following no redirect; then tell [`Session::receive`](crate::Session::receive) or
+    /// [`Session::failed`](crate::Session::failed).
+    Send {
+        /// Comes back with the answer.
+        id: ExchangeId,
+        /// What to send.
+        request: Request<RequestBody>,
+    },
+    /// Store this snapshot; then tell [`Session::stored`](crate::Session::stored) or
+    /// [`Session::store_failed`](crate::Session::store_failed). The new token in it is not handed out before; without
+    /// word of it, it is offered again after the policy's deadline.
+    Store {
+        /// Comes back with the outcome.
+        id: ExchangeId,
+        /// What to store.
+        snapshot: StoredSession,
+    },
+    /// Nothing before this moment, which is in the future. What [`Session::token`](crate::Session::token) hands out does
+    /// not change before it by itself.
+    Wait {
+        /// When to poll again.
+        until: Timestamp,
+    },
+    /// Nothing more by itself.
+    Stopped(StopReason),
+}
+
+/// A token to call with, and what belongs to it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct SessionToken {
+    /// The bearer.
+    pub access_token: AccessToken,
+    /// Which token of the session: a renewal may bring the same text again, but never the same generation.
+    pub generation: u64,
+    /// When the token expires, in server time.
+    pub expires_at: Timestamp,
+    /// How long the token is handed out as it is, in local time: to its expiry less a safety margin, or to the end of a
+    /// market data token that ends before. Ask the session again then: it hands out the access token without the market
+    /// data token, and [`Session::poll`](crate::Session::poll) names this time, or an earlier one.
+    pub usable_until: Timestamp,
+    /// The token of market data sockets, where there is one.
+    pub market_data_token: Option<MarketDataToken>,
+}

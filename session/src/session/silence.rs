@@ -1,0 +1,73 @@
+//! How long a session keeps silent, by its own clock.
+//!
+//! A lock-out or a captcha is known to the budget, which sessions with other clocks may share. One that is new was learnt
+//! between the time at which the session last saw the budget and now. If it says so itself, the clocks agree, and it ends
+//! when it says. Otherwise it may have been learnt just now, and the session waits for its whole length.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use jiff::Timestamp;
+use tradovate_auth_core::internal::later;
+
+use crate::budget::{Gate, Operation, RateBudget};
+
+/// What a session has seen of the gates of its budget.
+#[derive(Debug, Default)]
+pub(super) struct Silence {
+    seen_at: Option<Timestamp>,
+    /// Few, and mostly none.
+    gates: Vec<Seen>,
+}
+
+/// Threads that read one clock and take turns with the budget are no further apart than this.
+const ROOM: Duration = Duration::from_secs(5);
+
+/// A gate of the budget, and its end by the session's clock.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    /// Nothing stands for all.
+    operation: Option<Operation>,
+    gate: Gate,
+    end: Timestamp,
+}
+
+impl Silence {
+    /// Looks at the gates of the budget.
+    pub(super) fn see(&mut self, now: Timestamp, budget: &RateBudget) {
+        let seen_at = self.seen_at.replace(now);
+        if self.gates.is_empty() && gates(budget).next().is_none() {
+            return;
+        }
+        self.gates = gates(budget).map(|(operation, gate)| self.seen(now, seen_at, operation, gate)).collect();
+    }
+
+    fn seen(&self, now: Timestamp, seen_at: Option<Timestamp>, operation: Option<Operation>, gate: Gate) -> Seen {
+        let is_known = |seen: &&Seen| seen.operation == operation && seen.gate == gate;
+        self.gates.iter().find(is_known).copied().unwrap_or_else(|| {
+            let since = seen_at.unwrap_or(Timestamp::MIN);
+            let clocks_agree = since <= later(gate.learnt_at, ROOM) && gate.learnt_at <= later(now, ROOM);
+            let learnt_at = if clocks_agree { gate.learnt_at.max(since).min(now) } else { now };
+            Seen { operation, gate, end: later(learnt_at, gate.holds_for) }
+        })
+    }
+
+    /// When an operation may be asked for again; long ago if at any time.
+    pub(super) fn end(&self, operation: Operation) -> Timestamp {
+        let concerns = |seen: &&Seen| seen.operation.is_none_or(|closed| closed == operation);
+        self.gates.iter().filter(concerns).map(|seen| seen.end).max().unwrap_or(Timestamp::MIN)
+    }
+
+    /// The gates that are closed at `now`, in times of the session's clock.
+    pub(super) fn closed_at(&self, now: Timestamp, budget: &RateBudget) -> Vec<(Option<Operation>, Gate)> {
+        let seen = gates(budget).map(|(operation, gate)| self.seen(now, self.seen_at, operation, gate));
+        let closed = seen.filter(|seen| seen.end > now);
+        closed.map(|Seen { operation, gate, end }| (operation, gate.moved(end.duration_since(gate.end())))).collect()
+    }
+}
+
+/// The gates of a budget, and what they close.
+fn gates(budget: &RateBudget) -> impl Iterator<Item = (Option<Operation>, Gate)> + '_ {
+    let closing = |operation| budget.closing(operation).map(|gate| (Some(operation), gate));
+    budget.lock().map(|gate| (None, gate)).into_iter().chain(Operation::ALL.into_iter().filter_map(closing))
+}

@@ -1,0 +1,320 @@
+//! The machine over a simulated clock and a scripted server: each test reads as what happened, line by line.
+
+use alloc::collections::VecDeque;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use http::{Request, Response, StatusCode, header};
+use jiff::{SignedDuration, Timestamp};
+use tradovate_auth_core::internal::later;
+use tradovate_auth_core::{Contradiction, Error};
+
+use super::*;
+use crate::stored_session::StoredSession;
+
+mod canaries;
+mod clock;
+mod code;
+mod edges;
+mod events;
+mod hosts;
+mod kicks;
+mod late;
+mod log_in;
+mod notices;
+mod oauth;
+mod owner;
+mod penalties_and_lock_outs;
+mod properties;
+mod refusals;
+mod rejected;
+mod renewal;
+mod resume;
+mod sharing;
+mod store;
+
+/// What the server of a test does with a request.
+enum Answer {
+    Response(Response<String>),
+    Failure(Failure),
+    /// Nothing comes, not even a failure.
+    Silence,
+    /// A token that lives this many minutes from now, by the server's clock.
+    Token(&'static str, u64),
+}
+
+fn ok(body: impl Into<String>) -> Answer {
+    status(200, body)
+}
+
+fn status(status: u16, body: impl Into<String>) -> Answer {
+    Answer::Response(Response::builder().status(status).body(body.into()).unwrap())
+}
+
+fn with_header(answer: Answer, name: header::HeaderName, value: &str) -> Answer {
+    let Answer::Response(mut response) = answer else { panic!("no response") };
+    response.headers_mut().insert(name, value.parse().unwrap());
+    Answer::Response(response)
+}
+
+fn moved(location: &str) -> Answer {
+    with_header(status(307, ""), header::LOCATION, location)
+}
+
+const BAD_PASSWORD: &str = r#"{"errorText":"Incorrect username or password."}"#;
+const INVALID_GRANT: &str = r#"{"error":"invalid_grant"}"#;
+const DEAD: &str = "Invalid access token";
+
+/// A session, its budget, and a server that answers from a script; everything that happens is written down.
+struct World {
+    session: Session,
+    budget: RateBudget,
+    now: Timestamp,
+    script: VecDeque<Answer>,
+    /// Whether the store works, one entry for each use; it does where there is none.
+    store_works: VecDeque<Option<bool>>,
+    /// How far the server's clock is ahead, where its answers have a `Date`.
+    ahead: Option<SignedDuration>,
+    silent: Vec<ExchangeId>,
+    trace: Vec<String>,
+    stored: Vec<StoredSession>,
+}
+
+fn start() -> Timestamp {
+    "2026-11-24T14:00:00Z".parse().unwrap()
+}
+
+fn minutes(minutes: u64) -> Duration {
+    Duration::from_secs(minutes * 60)
+}
+
+impl World {
+    fn of(session: Session, script: impl IntoIterator<Item = Answer>) -> Self {
+        Self {
+            session,
+            budget: RateBudget::default(),
+            now: start(),
+            script: script.into_iter().collect(),
+            store_works: VecDeque::new(),
+            ahead: None,
+            silent: Vec::new(),
+            trace: Vec::new(),
+            stored: Vec::new(),
+        }
+    }
+
+    /// A user of Demo.
+    fn user(script: impl IntoIterator<Item = Answer>) -> Self {
+        Self::of(Session::new(Environment::demo(), Credentials::new("trader", "password"), 7), script)
+    }
+
+    /// An OAuth app on Live.
+    fn app(script: impl IntoIterator<Item = Answer>) -> Self {
+        let token = RefreshToken::new("rt-0");
+        Self::of(Session::from_refresh_token(Environment::live(), OAuthApp::new("client"), token, 7), script)
+    }
+
+    fn storing(mut self, works: impl IntoIterator<Item = Option<bool>>) -> Self {
+        self.session = self.session.with_store();
+        self.store_works = works.into_iter().collect();
+        self
+    }
+
+    fn ahead(mut self, ahead: SignedDuration) -> Self {
+        self.ahead = Some(ahead);
+        self
+    }
+
+    fn line(&mut self, text: impl AsRef<str>) {
+        let since = self.now.duration_since(start());
+        self.trace.push(format!("{:>9.3} {}", since.as_secs_f64() / 60.0, text.as_ref()));
+    }
+
+    /// Drives the session until a time, or until it has stopped.
+    fn run(&mut self, time: Duration) -> &mut Self {
+        let end = later(start(), time);
+        for _ in 0..10_000 {
+            let action = self.session.poll(self.now, &mut self.budget);
+            self.write_events();
+            match action {
+                Action::Send { id, request } => self.send(id, &request),
+                Action::Store { id, snapshot } => self.keep(id, snapshot),
+                Action::Wait { until } => {
+                    assert!(until > self.now, "waits are in the future");
+                    if until > end {
+                        self.now = end;
+                        return self;
+                    }
+                    self.now = until;
+                }
+                Action::Stopped(_) => {
+                    self.now = end;
+                    return self;
+                }
+            }
+            self.write_events();
+        }
+        panic!("the session spins:\n{}", self.trace.join("\n"));
+    }
+
+    fn keep(&mut self, id: ExchangeId, snapshot: StoredSession) {
+        let works = self.store_works.pop_front().unwrap_or(Some(true));
+        match works {
+            Some(true) => {
+                self.line("store");
+                self.stored.push(snapshot);
+                self.session.stored(self.now, id);
+            }
+            Some(false) => {
+                self.line("store, in vain");
+                self.session.store_failed(self.now, id);
+            }
+            None => {
+                self.line("store, without a word");
+                self.silent.push(id);
+            }
+        }
+    }
+
+    fn send(&mut self, id: ExchangeId, request: &Request<RequestBody>) {
+        let host = request.uri().host().unwrap_or_default();
+        let path = request.uri().path().trim_start_matches("/v1/auth/");
+        let body = String::from_utf8_lossy(request.body().as_ref()).into_owned();
+        let bearer = request.headers().get(header::AUTHORIZATION).map(|value| value.to_str().unwrap());
+        let field = |name: &str| {
+            let (_, rest) = body.split_once(&format!(r#""{name}":""#))?;
+            rest.split('"').next()
+        };
+        let carried = bearer.and_then(|bearer| bearer.strip_prefix("Bearer "));
+        let carried = carried.or_else(|| field("refresh_token")).or_else(|| field("code"));
+        let carried = carried.map(|carried| format!(" ({carried})")).unwrap_or_default();
+        let ticket = if body.contains("p-ticket") { " with the ticket" } else { "" };
+        let first = host.split('.').next().unwrap_or_default();
+        self.line(format!("→ {first} {path}{carried}{ticket}"));
+        let answer = self.script.pop_front().unwrap_or_else(|| panic!("no answer left:\n{}", self.trace.join("\n")));
+        match answer {
+            Answer::Silence => self.silent.push(id),
+            answer => self.answer(id, answer),
+        }
+    }
+
+    fn answer(&mut self, id: ExchangeId, answer: Answer) {
+        match answer {
+            Answer::Token(text, life) => {
+                let server_now = self.now.saturating_add(self.ahead.unwrap_or_default()).unwrap();
+                self.answer(id, token_until(text, later(server_now, minutes(life))));
+            }
+            Answer::Response(mut response) => {
+                if let Some(ahead) = self.ahead {
+                    let date =
+                        self.now.saturating_add(ahead).unwrap().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+                    response.headers_mut().insert(header::DATE, date.parse().unwrap());
+                }
+                self.session.receive(self.now, id, response, &mut self.budget);
+            }
+            Answer::Failure(failure) => self.session.failed(self.now, id, failure, &mut self.budget),
+            Answer::Silence => {}
+        }
+    }
+
+    /// The answer to the request that has had none, oldest first, comes after all.
+    fn answer_late(&mut self, answer: Answer) -> &mut Self {
+        self.line("← late");
+        let id = self.silent.remove(0);
+        self.answer(id, answer);
+        self.write_events();
+        self
+    }
+
+    /// What a caller saw when it used the token.
+    fn reject(&mut self, status: u16, body: &str) -> Verdict {
+        let generation = self.session.generation;
+        self.reject_of(generation, status, body)
+    }
+
+    fn reject_of(&mut self, generation: u64, status: u16, body: &str) -> Verdict {
+        let status = StatusCode::from_u16(status).unwrap();
+        let verdict = self.session.rejected(self.now, generation, status, body.as_bytes(), &mut self.budget);
+        self.line(format!("a call is answered {} {body:?}: {verdict:?}", status.as_u16()));
+        self.write_events();
+        verdict
+    }
+
+    fn token(&self) -> Option<String> {
+        self.session.token(self.now).map(|token| token.access_token.expose().to_string())
+    }
+
+    fn write_events(&mut self) {
+        while let Some(event) = self.session.next_event() {
+            self.line(brief(&event.kind));
+        }
+    }
+
+    fn trace(&self) -> String {
+        self.trace.join("\n")
+    }
+
+    fn snapshot(&self) -> StoredSession {
+        self.session.snapshot(self.now, &self.budget)
+    }
+}
+
+/// A snapshot as of an app whose answers bring no refresh token.
+fn without_refresh_token(stored: &StoredSession) -> StoredSession {
+    let mut value = serde_json::to_value(stored).unwrap();
+    value.as_object_mut().unwrap().remove("refresh");
+    serde_json::from_value(value).unwrap()
+}
+
+/// An event in few words; times are minutes since the start, as in the trace.
+fn brief(event: &EventKind) -> String {
+    let minute = |at: &Timestamp| format!("{:.3}", at.duration_since(start()).as_secs_f64() / 60.0);
+    match event {
+        EventKind::Failed { operation, trouble: Trouble::Server(error), retry_at } => {
+            format!("{operation} failed ({}); next try at {}", name(error), minute(retry_at))
+        }
+        EventKind::Failed { operation, trouble: Trouble::Io { failure, .. }, retry_at } => {
+            format!("{operation} failed ({failure:?}); next try at {}", minute(retry_at))
+        }
+        EventKind::Refused { error, retry_at } => {
+            format!("refused ({}); next try at {}", name(error), minute(retry_at))
+        }
+        EventKind::Stopped(StopReason::Refused(error)) => format!("stopped: {}", name(error)),
+        EventKind::Stopped(reason) => format!("stopped: {reason:?}"),
+        other => other.to_string(),
+    }
+}
+
+fn name(error: &Error) -> String {
+    match error {
+        Error::Status { status, .. } => status.as_u16().to_string(),
+        Error::Refused(refusal) => format!("Refused, {:?}", refusal.kind),
+        Error::Contradiction(Contradiction::TokenBesideRefusal { .. }) => "TokenBesideRefusal".into(),
+        Error::Contradiction(contradiction) => format!("{contradiction:?}"),
+        Error::Incomplete { present, .. } => format!("Incomplete, only {}", present.join(", ")),
+        other => format!("{other:?}").split(['(', ' ']).next().unwrap().into(),
+    }
+}
+
+fn token_until(text: &str, expires_at: Timestamp) -> Answer {
+    ok(format!(r#"{{"accessToken":"{text}","expirationTime":"{expires_at}","userId":1}}"#))
+}
+
+/// A token that lives to this many minutes after the start.
+fn token_to(text: &str, minute: u64) -> Answer {
+    token_until(text, later(start(), minutes(minute)))
+}
+
+/// An OAuth answer with a token of 80 minutes, and a refresh token of 26 hours.
+fn refreshed(access: &str, refresh: &str) -> Answer {
+    ok(format!(
+        r#"{{"access_token":"{access}","refresh_token":"{refresh}","expires_in":4800,"refresh_token_expires_in":93600}}"#
+    ))
+}
+
+/// The same, without an end of the refresh token.
+fn refreshed_without_end(access: &str, refresh: &str) -> Answer {
+    ok(format!(r#"{{"access_token":"{access}","refresh_token":"{refresh}","expires_in":4800}}"#))
+}

@@ -1,0 +1,163 @@
+use super::*;
+
+fn wrong_clocks() -> [SignedDuration; 4] {
+    [10, -10, 120, -120].map(SignedDuration::from_mins)
+}
+
+#[test]
+fn with_a_wrong_local_clock_no_dead_token_is_handed_out_and_renewals_come_in_time() {
+    for ahead in wrong_clocks() {
+        let mut world = World::user([]).ahead(ahead);
+        let mut issued = None;
+        for minute in 0..600 {
+            if world.script.is_empty() {
+                world.script.push_back(Answer::Token("token", 80));
+            }
+            let before = world.script.len();
+            world.run(minutes(minute));
+            if world.script.len() < before {
+                issued = Some(world.now);
+            }
+            let token = world.session.token(world.now).unwrap();
+            assert!(token.usable_until <= later(issued.unwrap(), minutes(80)), "{ahead}");
+        }
+        let count = |what: &str| world.trace.iter().filter(|line| line.contains(what)).count();
+        assert_eq!((count("accesstokenrequest"), count("renewaccesstoken")), (1, 9), "{ahead} {}", world.trace());
+    }
+}
+
+#[test]
+fn after_hours_of_suspension_one_renewal_is_tried_and_then_a_log_in() {
+    let mut world = World::user([]).ahead(SignedDuration::ZERO);
+    world.script.push_back(Answer::Token("token", 80));
+    world.run(minutes(1));
+    world.now = later(start(), minutes(300));
+    assert_eq!(world.token(), None);
+    world.script.extend([status(401, DEAD), Answer::Token("token", 80)]);
+    insta::assert_snapshot!(world.run(minutes(301)).trace(), @"
+      0.000 → demo accesstokenrequest
+      0.000 logged in, good until 2026-11-24T15:20:00Z
+    300.000 → demo renewaccesstoken (token)
+    300.000 → demo accesstokenrequest
+    300.000 logged in, good until 2026-11-24T20:20:00Z
+    ");
+}
+
+#[test]
+fn a_suspension_during_an_exchange_teaches_no_wrong_time() {
+    // The answer was given at once, but lay in the socket for two hours.
+    let mut world = World::user([token_to("one", 80), Answer::Silence]).ahead(SignedDuration::ZERO);
+    world.run(minutes(65));
+    let date = "Tue, 24 Nov 2026 15:05:00 GMT";
+    world.now = later(start(), minutes(185));
+    world.ahead = None;
+    world.answer_late(with_header(token_to("two", 145), header::DATE, date));
+    assert_eq!(world.token(), None);
+    world.script.push_back(token_to("three", 300));
+    insta::assert_snapshot!(world.run(minutes(186)).trace(), @"
+      0.000 → demo accesstokenrequest
+      0.000 logged in, good until 2026-11-24T15:20:00Z
+     64.527 → demo renewaccesstoken (one)
+    185.000 ← late
+    185.000 renewal failed (ExpiredAlready); next try at 185.012
+    185.012 → demo renewaccesstoken (one)
+    185.012 renewed, good until 2026-11-24T19:00:00Z
+    ");
+}
+
+#[test]
+fn a_suspension_during_the_first_exchange_makes_no_dead_token_look_alive() {
+    let mut world = World::user([Answer::Silence]);
+    world.run(Duration::from_secs(1));
+    world.now = later(start(), minutes(120));
+    world.answer_late(with_header(token_to("one", 80), header::DATE, "Tue, 24 Nov 2026 14:00:01 GMT"));
+    assert_eq!(world.token(), None, "{}", world.trace());
+}
+
+#[test]
+fn a_refresh_token_is_saved_from_an_answer_that_came_too_late_for_its_access_token() {
+    let mut world = World::app([refreshed("at-1", "rt-1"), Answer::Silence]).storing([]);
+    world.run(minutes(65));
+    world.now = later(start(), minutes(300));
+    world.answer_late(refreshed("at-2", "rt-2"));
+    assert_eq!(world.token(), None);
+    world.script.push_back(refreshed("at-3", "rt-3"));
+    insta::assert_snapshot!(world.run(minutes(301)).trace(), @"
+      0.000 → live oauthtoken (rt-0)
+      0.000 store
+      0.000 refreshed, good until 2026-11-24T15:20:00Z
+      0.000 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
+     64.535 → live oauthtoken (rt-1)
+    300.000 ← late
+    300.000 store
+    300.000 refreshed, good until 2026-11-24T16:24:32Z
+    300.000 without a refresh, a new consent is due by 2026-11-25T17:04:32Z
+    300.000 → live oauthtoken (rt-2)
+    300.000 store
+    300.000 refreshed, good until 2026-11-24T20:20:00Z
+    300.000 without a refresh, a new consent is due by 2026-11-25T21:00:00Z
+    ");
+}
+
+#[test]
+fn an_answer_without_a_date_or_with_a_late_one_is_measured_by_what_is_known() {
+    for ahead in [None, Some(SignedDuration::from_mins(10))] {
+        let mut world = World::app([refreshed("at-1", "rt-1"), Answer::Silence]).ahead(SignedDuration::from_mins(10));
+        world.run(minutes(54));
+        let Action::Wait { until } = world.session.poll(world.now, &mut world.budget) else { panic!() };
+        world.run(minutes(65));
+        world.now = later(world.now, Duration::from_secs(40));
+        world.ahead = ahead;
+        world.answer_late(refreshed("at-2", "rt-2"));
+        let token = world.session.token(world.now).unwrap();
+        assert!(token.usable_until < later(until, minutes(80)), "{}", world.trace());
+    }
+}
+
+#[test]
+fn time_that_goes_back_is_not_followed() {
+    let mut world = World::user([token_to("one", 80), token_to("two", 160)]);
+    world.run(minutes(70));
+    world.now = start();
+    let Action::Wait { until } = world.session.poll(world.now, &mut world.budget) else { panic!() };
+    assert!(until > later(start(), minutes(70)));
+    assert!(world.session.token(Timestamp::MIN).is_some());
+}
+
+#[test]
+fn the_ends_of_time_are_survived() {
+    for now in [Timestamp::MIN, Timestamp::MAX, earlier_than_the_end()] {
+        let mut budget = RateBudget::default();
+        let mut session = Session::new(Environment::demo(), Credentials::new("trader", "password"), 7).with_store();
+        for round in 0..50 {
+            match session.poll(now, &mut budget) {
+                Action::Send { id, .. } if round % 2 == 0 => {
+                    let body = format!(r#"{{"accessToken":"a","expirationTime":"{now}"}}"#);
+                    session.receive(now, id, Response::new(body), &mut budget);
+                }
+                Action::Send { id, .. } => session.failed(now, id, Failure::MaybeSent, &mut budget),
+                Action::Store { id, .. } => session.stored(now, id),
+                Action::Wait { .. } | Action::Stopped(_) => {}
+            }
+            session.rejected(now, round, StatusCode::TOO_MANY_REQUESTS, b"", &mut budget);
+            let _ = session.token(now);
+        }
+    }
+}
+
+fn earlier_than_the_end() -> Timestamp {
+    crate::moments::earlier(Timestamp::MAX, Duration::from_secs(1))
+}
+
+#[test]
+fn an_answer_to_a_log_in_is_not_taken_for_as_young_as_its_date() {
+    // It was given at once, but lay in the socket for more than three hours.
+    let mut world = World::user([token_to("one", 80), status(401, DEAD), Answer::Silence]).ahead(SignedDuration::ZERO);
+    world.run(minutes(1));
+    world.now = later(start(), minutes(100));
+    world.run(Duration::from_secs(6030));
+    world.now = later(start(), minutes(300));
+    world.ahead = None;
+    world.answer_late(with_header(token_to("two", 220), header::DATE, "Tue, 24 Nov 2026 15:40:00 GMT"));
+    assert!(world.trace().contains("login failed (ExpiredAlready)"), "{}", world.trace());
+}

@@ -1,0 +1,278 @@
+//! A session that starts from the code of a consent.
+
+use tradovate_auth_core::{AuthorizationRequest, Entropy};
+
+use super::*;
+use core::array;
+
+const MISMATCH: &str = r#"{"error":"invalid_client","error_description":"client_id, redirect_uri and client_secret do not match existing setup"}"#;
+
+fn session() -> Session {
+    session_from("canary-code")
+}
+
+/// Entropy of which verifier and state are `canarycanary…`.
+fn canaries() -> Entropy {
+    let twelve_letters = [113, 169, 218, 175, 39, 26, 157, 170, 242];
+    Entropy::from(array::from_fn(|at| twelve_letters[at % (Entropy::LENGTH / 2) % twelve_letters.len()]))
+}
+
+fn session_from(code: &str) -> Session {
+    let app = OAuthApp::new("client");
+    let request = AuthorizationRequest::new(&app, "http://127.0.0.1:8765/callback");
+    let (url, mut pending) = request.begin(&Environment::live(), canaries()).unwrap();
+    let state = url.as_str().split(['?', '&']).find(|pair| pair.starts_with("state=")).unwrap();
+    let code = pending.redirected_query(&format!("code={code}&{state}")).unwrap();
+    Session::from_code(Environment::live(), app, code, 7)
+}
+
+fn world(script: impl IntoIterator<Item = Answer>) -> World {
+    World::of(session(), script)
+}
+
+#[test]
+fn a_code_is_exchanged_once_and_what_it_brings_is_refreshed() {
+    let mut world = world([refreshed("at-1", "rt-1"), refreshed("at-2", "rt-2")]);
+    insta::assert_snapshot!(world.run(minutes(100)).trace(), @"
+     0.000 → live oauthtoken (canary-code)
+     0.000 logged in, good until 2026-11-24T15:20:00Z
+     0.000 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
+    64.535 → live oauthtoken (rt-1)
+    64.535 refreshed, good until 2026-11-24T16:24:32Z
+    64.535 without a refresh, a new consent is due by 2026-11-25T17:04:32Z
+    ");
+}
+
+#[test]
+fn the_exchange_has_all_that_the_code_is_bound_to() {
+    let Action::Send { request, .. } = session().poll(start(), &mut RateBudget::default()) else { panic!() };
+    insta::assert_snapshot!(String::from_utf8_lossy(request.body().as_ref()), @r#"
+    {"grant_type":"authorization_code","code":"canary-code","redirect_uri":"http://127.0.0.1:8765/callback","code_verifier":"canarycanarycanarycanarycanarycanarycanaryc","client_id":"client"}
+    "#);
+}
+
+#[test]
+fn a_penalty_is_answered_with_the_same_code_and_the_ticket() {
+    let mut world = world([ok(r#"{"p-ticket":"ticket","p-time":15}"#), refreshed("at-1", "rt-1")]);
+    insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
+    0.000 → live oauthtoken (canary-code)
+    0.000 OAuth exchange postponed by the server until 2026-11-24T14:00:15Z
+    0.250 → live oauthtoken (canary-code) with the ticket
+    0.250 logged in, good until 2026-11-24T15:20:15Z
+    0.250 without a refresh, a new consent is due by 2026-11-25T16:00:15Z
+    ");
+}
+
+#[test]
+fn a_lock_out_outlasts_the_code() {
+    let mut world = world([status(429, "")]);
+    insta::assert_snapshot!(world.run(minutes(90)).trace(), @"
+    0.000 → live oauthtoken (canary-code)
+    0.000 locked out: nothing is sent before 2026-11-24T15:00:36Z
+    0.000 stopped: CodeLost
+    ");
+    assert!(world.budget.locked_until(later(start(), minutes(59))).is_some());
+}
+
+#[test]
+fn a_lock_out_of_another_session_that_outlasts_the_code_ends_it_unsent() {
+    for (locked, is_lost) in [(9, false), (10, true)] {
+        let mut world = world([refreshed("at-1", "rt-1")]);
+        world.budget.lock_out(start(), minutes(locked));
+        world.run(minutes(30));
+        assert_eq!(world.token().is_none(), is_lost, "{}", world.trace());
+        assert_eq!(world.trace().contains("stopped: CodeLost"), is_lost, "{}", world.trace());
+    }
+}
+
+#[test]
+fn a_refused_code_is_not_tried_again() {
+    for refusal in [INVALID_GRANT, MISMATCH, r#"{"error":"invalid_client","error_description":"Wrong client_id"}"#] {
+        let mut world = world([ok(refusal)]);
+        world.run(minutes(10_000));
+        assert_eq!(world.trace.len(), 2, "{}", world.trace());
+        assert!(world.trace[1].contains("stopped: Refused"), "{}", world.trace());
+    }
+    let mut world = world([status(400, "the body is malformed")]);
+    assert!(world.run(minutes(10_000)).trace().ends_with("stopped: 400"), "{}", world.trace());
+}
+
+#[test]
+fn a_request_that_did_not_leave_or_was_turned_away_is_sent_again() {
+    let mut world =
+        world([Answer::Failure(Failure::NotSent), status(503, ""), status(502, "<html>"), refreshed("at-1", "rt-1")]);
+    insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
+    0.000 → live oauthtoken (canary-code)
+    0.000 OAuth exchange failed (NotSent); next try at 0.011
+    0.011 → live oauthtoken (canary-code)
+    0.011 OAuth exchange failed (503); next try at 0.035
+    0.035 → live oauthtoken (canary-code)
+    0.035 OAuth exchange failed (502); next try at 0.079
+    0.079 → live oauthtoken (canary-code)
+    0.079 logged in, good until 2026-11-24T15:20:04Z
+    0.079 without a refresh, a new consent is due by 2026-11-25T16:00:04Z
+    ");
+}
+
+#[test]
+fn a_code_that_the_server_may_have_seen_is_not_sent_again() {
+    for failure in [Failure::MaybeSent, Failure::Oversized, Failure::Truncated] {
+        let mut world = world([Answer::Failure(failure)]);
+        assert!(world.run(minutes(10_000)).trace().ends_with("0.000 stopped: CodeLost"), "{}", world.trace());
+    }
+    let mut world = world([Answer::Silence]);
+    assert!(world.run(minutes(10_000)).trace().ends_with("0.750 stopped: CodeLost"), "{}", world.trace());
+    for (answer, name) in [
+        (status(500, ""), "500"),
+        (status(504, ""), "504"),
+        (status(408, ""), "408"),
+        (status(404, ""), "404"),
+        (status(403, ""), "403"),
+        (ok("<html>"), "Undecodable"),
+        (ok(r#"{"access_token":"#), "Undecodable"),
+        (ok(r#"{"access_token":"at","expires_in":4800,"error":"invalid_grant"}"#), "TokenBesideRefusal"),
+        (ok(r#"{"access_token":"at","expires_in":0}"#), "ExpiredAlready"),
+        (ok(r#"{"token_type":"Bearer"}"#), "Incomplete, only token_type"),
+    ] {
+        let mut world = self::world([answer]);
+        world.run(minutes(10_000));
+        assert_eq!(world.trace.len(), 2, "{}", world.trace());
+        assert!(world.trace[1].ends_with(&format!("stopped: {name}")), "{}", world.trace());
+        assert_eq!(world.token(), None);
+    }
+}
+
+#[test]
+fn a_server_that_turns_the_code_away_is_asked_for_ten_minutes() {
+    let mut world = world((0..100).map(|_| status(503, "")));
+    world.run(minutes(30));
+    assert!(world.trace.last().unwrap().ends_with("stopped: CodeLost"), "{}", world.trace());
+    let times = world.trace.iter().map(|line| line.trim_start().split(' ').next().unwrap().parse::<f64>().unwrap());
+    assert!(times.clone().all(|time| time <= 10.0), "{}", world.trace());
+    assert!(times.fold(0.0, f64::max) > 7.0, "{}", world.trace());
+}
+
+#[test]
+fn an_answer_that_comes_late_is_welcome() {
+    let mut world = world([Answer::Silence, refreshed("at-2", "rt-2")]);
+    world.run(minutes(5));
+    assert!(matches!(world.session.stop_reason(), Some(StopReason::CodeLost)), "{}", world.trace());
+    world.answer_late(refreshed("at-1", "rt-1"));
+    assert_eq!(world.token().as_deref(), Some("at-1"), "{}", world.trace());
+    world.run(minutes(75));
+    assert!(world.trace().contains("→ live oauthtoken (rt-1)"), "{}", world.trace());
+}
+
+#[test]
+fn an_answer_is_stored_before_its_token_is_used_and_the_code_is_not_sent_again_meanwhile() {
+    let mut world = world([refreshed("at-1", "rt-1")]).storing([Some(false), None, Some(true)]);
+    insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
+    0.000 → live oauthtoken (canary-code)
+    0.000 store, in vain
+    0.000 a snapshot was not stored; offered again at 2026-11-24T14:00:00Z
+    0.011 store, without a word
+    0.761 a snapshot was not stored; offered again at 2026-11-24T14:00:47Z
+    0.785 store
+    0.785 logged in, good until 2026-11-24T15:20:00Z
+    0.785 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
+    ");
+    assert!(!serde_json::to_string(&world.snapshot()).unwrap().contains("canary"), "a snapshot has no code");
+}
+
+#[test]
+fn a_code_is_newer_than_any_snapshot() {
+    let mut before = world([refreshed("at-1", "rt-1")]);
+    let stored = before.run(minutes(1)).snapshot();
+    let mut world = world([refreshed("at-2", "rt-2")]);
+    world.session.adopt(start(), stored.clone(), &mut world.budget);
+    assert_eq!(world.token(), None);
+    world.run(minutes(1));
+    assert_eq!(world.token().as_deref(), Some("at-2"));
+    world.session.adopt(world.now, stored, &mut world.budget);
+    assert_eq!(world.token().as_deref(), Some("at-2"), "the other way round, too");
+}
+
+#[test]
+fn what_a_snapshot_knows_of_lock_outs_holds_for_a_code() {
+    let mut before = World::app([status(429, "")]);
+    let stored = before.run(minutes(1)).snapshot();
+    let mut world = world([]);
+    world.session.adopt(start(), stored, &mut world.budget);
+    assert_eq!(world.run(minutes(1)).trace(), "    0.000 stopped: CodeLost");
+}
+
+#[test]
+fn the_ticket_of_another_code_is_not_for_this_one() {
+    let mut before = world([ok(r#"{"p-ticket":"ticket","p-time":600}"#)]);
+    let stored = before.run(minutes(1)).snapshot();
+    let mut world = World::of(session_from("another-code"), [refreshed("at-1", "rt-1")]);
+    world.session.adopt(start(), stored, &mut world.budget);
+    assert!(world.run(minutes(1)).trace.first().unwrap().ends_with("→ live oauthtoken (another-code)"));
+}
+
+#[test]
+fn a_redirect_takes_the_code_to_a_host_of_the_vendors_once() {
+    let location = "https://acme-live.ninjatrader.com/v1/auth/oauthtoken";
+    let mut world = world([moved(location), moved(location)]);
+    insta::assert_snapshot!(world.run(minutes(30)).trace(), @"
+    0.000 → live oauthtoken (canary-code)
+    0.000 → acme-live oauthtoken (canary-code)
+    0.000 stopped: Moved
+    ");
+    let mut world = self::world([moved("https://evil.example/v1/auth/oauthtoken")]);
+    assert!(!world.run(minutes(30)).trace().contains("evil"));
+}
+
+#[test]
+fn a_session_that_was_forgotten_has_no_code() {
+    let mut world = world([]);
+    world.session.forget(start());
+    assert_eq!(world.run(minutes(10)).trace(), "    0.000 stopped: Forgotten");
+    assert!(world.session.code.is_none());
+}
+
+#[test]
+fn a_session_of_an_app_goes_on_from_its_snapshot_or_asks_for_consent() {
+    let of_app = || Session::of_app(Environment::live(), OAuthApp::new("client"), 7);
+    let mut world = World::of(of_app(), []);
+    assert_eq!(world.run(minutes(1)).trace(), "    0.000 stopped: ConsentRequired");
+
+    let mut before = self::world([refreshed("at-1", "rt-1")]);
+    let stored = before.run(minutes(1)).snapshot();
+    let renewed = ok(r#"{"accessToken":"at-1","expirationTime":"2026-11-24T15:20:00Z"}"#);
+    let mut world = World::of(of_app(), [renewed, refreshed("at-2", "rt-2")]);
+    world.session.adopt(start(), stored, &mut world.budget);
+    assert_eq!(world.token().as_deref(), Some("at-1"));
+    assert!(world.run(minutes(70)).trace().contains("→ live oauthtoken (rt-1)"), "{}", world.trace());
+}
+
+#[test]
+fn nothing_prints_the_code() {
+    let mut world = world([ok(r#"{"error":"invalid_grant","error_description":"code=canary-code is used"}"#)]);
+    let action = world.session.poll(start(), &mut world.budget);
+    let sending = format!("{action:?} {:?}", world.session);
+    world.session = session();
+    world.run(minutes(1));
+    world.trace.retain(|line| !line.contains('→'));
+    let shown = format!("{sending} {:?} {:?} {}", world.session, world.session.stop_reason(), world.trace());
+    assert!(!shown.contains("canary"), "{shown}");
+}
+
+#[test]
+fn what_others_have_stored_is_not_written_over_for_a_code() {
+    let mut world = World::of(session().with_shared_store(), [refreshed("at-1", "rt-1")]);
+    world.run(minutes(1));
+    assert!(world.trace.first().is_some_and(|line| line.contains("oauthtoken (canary-code)")), "{}", world.trace());
+    assert_eq!(world.trace().matches("store").count(), 1, "what it has brought: {}", world.trace());
+}
+
+#[test]
+fn once_it_is_exchanged_a_newer_session_of_others_is_taken_over() {
+    let mut other = World::app([refreshed("at-9", "rt-9")]);
+    other.now = later(start(), minutes(5));
+    let newer = other.run(minutes(6)).snapshot();
+    let mut world = World::of(session().with_shared_store(), [refreshed("at-1", "rt-1")]).storing([None]);
+    world.run(Duration::from_secs(10));
+    world.session.synchronize(later(start(), minutes(6)), Some((newer, None)), &mut world.budget);
+    assert_eq!(world.token().as_deref(), Some("at-9"));
+}

@@ -1,0 +1,104 @@
+use tradovate_auth_core::{HibpHint, UserStatus};
+
+use super::*;
+
+#[test]
+fn every_event_says_what_has_happened() {
+    let at = later(start(), minutes(60));
+    let io = |failure, cause: Option<&str>| Trouble::Io {
+        failure,
+        host: "demo.tradovateapi.com".into(),
+        cause: cause.map(Into::into),
+    };
+    let error = || Error::Contradiction(Contradiction::OtherUser);
+    let events = [
+        EventKind::LoggedIn { expires_at: at },
+        EventKind::Renewed { expires_at: at },
+        EventKind::Refreshed { expires_at: at },
+        EventKind::Adopted { expires_at: at },
+        EventKind::Failed {
+            operation: Operation::Renew,
+            trouble: io(Failure::NotSent, Some("connection refused")),
+            retry_at: at,
+        },
+        EventKind::Failed { operation: Operation::Renew, trouble: io(Failure::MaybeSent, None), retry_at: at },
+        EventKind::Failed { operation: Operation::Renew, trouble: io(Failure::Oversized, None), retry_at: at },
+        EventKind::Failed { operation: Operation::Refresh, trouble: io(Failure::Truncated, None), retry_at: at },
+        EventKind::Postponed { operation: Operation::LogIn, until: at },
+        EventKind::CaptchaAsked { operation: Operation::LogIn, until: at },
+        EventKind::LockedOut { until: at },
+        EventKind::SessionLost,
+        EventKind::PossiblyKicked { next_log_in: at },
+        EventKind::HostsChanged,
+        EventKind::HostNotFollowed { key: "demo".into() },
+        EventKind::AccountNeedsAttention { status: UserStatus::TemporaryLocked },
+        EventKind::PasswordExpires { at, within_days: 7 },
+        EventKind::PasswordExpires { at, within_days: 1 },
+        EventKind::PasswordExpired { at },
+        EventKind::PasswordCompromised { hint: HibpHint::PasswordCompromised },
+        EventKind::ConsentDueBy { at },
+        EventKind::RefreshRefused { until: Some(at) },
+        EventKind::RefreshRefused { until: None },
+        EventKind::RefreshOutcomeUnknown,
+        EventKind::StoreFailed { retry_at: at },
+        EventKind::Stopped(StopReason::ConsentRequired),
+        EventKind::Stopped(StopReason::Forgotten),
+    ];
+    let lines: Vec<String> = events.into_iter().map(|kind| Event { at: start(), kind }.to_string()).collect();
+    insta::assert_snapshot!(lines.join("\n"), @"
+    logged in, good until 2026-11-24T15:00:00Z
+    renewed, good until 2026-11-24T15:00:00Z
+    refreshed, good until 2026-11-24T15:00:00Z
+    adopted a token, good until 2026-11-24T15:00:00Z
+    renewal failed: nothing was sent to demo.tradovateapi.com: connection refused; next try at 2026-11-24T15:00:00Z
+    renewal failed: no answer came from demo.tradovateapi.com; next try at 2026-11-24T15:00:00Z
+    renewal failed: the answer was too long from demo.tradovateapi.com; next try at 2026-11-24T15:00:00Z
+    OAuth exchange failed: the answer broke off from demo.tradovateapi.com; next try at 2026-11-24T15:00:00Z
+    login postponed by the server until 2026-11-24T15:00:00Z
+    the server asks for a captcha: no login before 2026-11-24T15:00:00Z
+    locked out: nothing is sent before 2026-11-24T15:00:00Z
+    the server has ended the session
+    possibly kicked by another program with the same user: no login before 2026-11-24T15:00:00Z
+    the hosts in force have changed
+    the host named for `demo` is not followed
+    the account needs attention: TemporaryLocked
+    the password expires within 7 days, at 2026-11-24T15:00:00Z
+    the password expires within 1 day, at 2026-11-24T15:00:00Z
+    the password has expired, at 2026-11-24T15:00:00Z: the next login needs a new one
+    the password is in a known breach: PasswordCompromised
+    without a refresh, a new consent is due by 2026-11-24T15:00:00Z
+    the refresh token was refused and is not presented again before 2026-11-24T15:00:00Z; once the access token has ended, only another consent helps until then
+    the refresh token was refused and is not presented again: the user has to consent again
+    the answer to a refresh is lost; its outcome is unknown, so a renewal comes first
+    a snapshot was not stored; offered again at 2026-11-24T15:00:00Z
+    stopped: the refresh token is no longer good: the user has to authorize the app again
+    stopped: the session was forgotten
+    ");
+    for kind in [
+        EventKind::Failed { operation: Operation::LogIn, trouble: Trouble::Server(error()), retry_at: at },
+        EventKind::Refused { error: error(), retry_at: at },
+        EventKind::Stopped(StopReason::Refused(error())),
+    ] {
+        assert!(kind.to_string().contains(&error().to_string()), "{kind}");
+    }
+}
+
+#[test]
+fn a_failure_names_its_host_and_a_cause_without_secrets() {
+    for (cause, shown) in [
+        ("connection refused", Some("connection refused")),
+        ("certificate of https://user:canary-secret@proxy/ expired", Some("certificate of […]")),
+        ("no route\nto\u{202e} host", Some("no route to host")),
+        ("canary-password-canary-password", None),
+        ("", None),
+    ] {
+        let mut budget = RateBudget::default();
+        let mut session = Session::new(Environment::demo(), Credentials::new("trader", "password"), 7);
+        let Action::Send { id, .. } = session.poll(start(), &mut budget) else { panic!("nothing is sent") };
+        session.failed_because(start(), id, Failure::NotSent, cause, &mut budget);
+        let event = session.next_event().unwrap();
+        let EventKind::Failed { trouble: Trouble::Io { host, cause, .. }, .. } = &event.kind else { panic!("{event}") };
+        assert_eq!((host.as_str(), cause.as_deref()), ("demo.tradovateapi.com", shown));
+        assert!(!event.to_string().contains("canary"));
+    }
+}

@@ -1,0 +1,135 @@
+use tradovate_auth_core::{AccessTokenResponse, Answer as CallAnswer, Endpoint, Exchange as Times, RenewAccessToken};
+
+use super::*;
+
+fn password_change(text: &str, user: i64) -> CallAnswer<AccessTokenResponse> {
+    let body = format!(r#"{{"accessToken":"{text}","expirationTime":"2026-11-24T17:00:00Z","userId":{user}}}"#);
+    let value = RenewAccessToken::parse(Response::new(body)).unwrap().value;
+    CallAnswer { value, exchange: Times { sent: start(), received: start(), server_time: None } }
+}
+
+#[test]
+fn other_credentials_revive_a_stopped_session() {
+    let mut world = World::user([ok(BAD_PASSWORD), token_to("one", 80)]);
+    world.run(minutes(1));
+    world.session.replace_credentials(Credentials::new("trader", "other"));
+    insta::assert_snapshot!(world.run(minutes(2)).trace(), @"
+    0.000 → demo accesstokenrequest
+    0.000 stopped: Refused, IncorrectCredentials
+    1.000 → demo accesstokenrequest
+    1.000 logged in, good until 2026-11-24T15:20:00Z
+    ");
+}
+
+#[test]
+fn the_answer_to_the_old_credentials_does_not_concern_the_new_ones() {
+    let mut world = World::user([Answer::Silence, token_to("one", 80)]);
+    world.run(Duration::from_secs(1));
+    world.session.replace_credentials(Credentials::new("trader", "other"));
+    world.answer_late(ok(BAD_PASSWORD));
+    insta::assert_snapshot!(world.run(minutes(2)).trace(), @"
+    0.000 → demo accesstokenrequest
+    0.017 ← late
+    0.017 → demo accesstokenrequest
+    0.017 logged in, good until 2026-11-24T15:20:00Z
+    ");
+}
+
+#[test]
+fn another_users_credentials_end_the_session_of_the_one_before() {
+    let other = ok(r#"{"accessToken":"other","expirationTime":"2026-11-24T18:00:00Z","userId":2}"#);
+    let mut world = World::user([token_to("one", 80), other]);
+    world.run(minutes(1));
+    world.session.replace_credentials(Credentials::new("somebody", "password"));
+    assert_eq!(world.token(), None);
+    world.run(minutes(2));
+    assert_eq!(world.token().as_deref(), Some("other"));
+}
+
+#[test]
+fn replacing_credentials_opens_no_more_sessions_than_allowed() {
+    let mut world = World::user([1, 2, 3, 4].map(|_| token_to("short", 400)));
+    for minute in 1..30 {
+        world.run(minutes(minute));
+        world.session.forget(world.now);
+        world.session.replace_credentials(Credentials::new("trader", "other"));
+    }
+    assert_eq!(world.trace.iter().filter(|line| line.contains('→')).count(), 3, "{}", world.trace());
+}
+
+#[test]
+fn the_answer_to_a_change_of_password_is_taken_over() {
+    let mut world = World::user([token_to("one", 80)]);
+    world.run(minutes(1));
+    world.session.adopt_answer(world.now, password_change("changed", 1)).unwrap();
+    assert!(world.session.adopt_answer(world.now, password_change("other", 2)).is_err());
+    insta::assert_snapshot!(world.run(minutes(2)).trace(), @"
+    0.000 → demo accesstokenrequest
+    0.000 logged in, good until 2026-11-24T15:20:00Z
+    1.000 adopted a token, good until 2026-11-24T17:00:00Z
+    ");
+    assert_eq!(world.token().as_deref(), Some("changed"));
+}
+
+#[test]
+fn the_answer_to_a_change_of_password_is_stored_first_and_loses_no_refresh() {
+    let mut world = World::app([refreshed("at-1", "rt-1"), Answer::Silence]).storing([]);
+    world.run(minutes(65));
+    world.session.adopt_answer(world.now, password_change("changed", 1)).unwrap();
+    assert_eq!(world.token().as_deref(), Some("at-1"));
+    world.answer_late(refreshed("at-2", "rt-2"));
+    insta::assert_snapshot!(world.run(minutes(67)).trace(), @"
+     0.000 → live oauthtoken (rt-0)
+     0.000 store
+     0.000 refreshed, good until 2026-11-24T15:20:00Z
+     0.000 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
+    64.535 → live oauthtoken (rt-1)
+    65.000 ← late
+    65.000 store
+    65.000 refreshed, good until 2026-11-24T17:00:00Z
+    65.000 without a refresh, a new consent is due by 2026-11-25T17:04:32Z
+    ");
+    assert_eq!(serde_json::to_value(world.snapshot()).unwrap()["refresh"]["token"], "rt-2");
+}
+
+#[test]
+fn what_is_forgotten_is_gone_in_every_state() {
+    let resting = World::user([token_to("one", 80)]);
+    let exchanging = World::user([Answer::Silence, Answer::Silence]);
+    let late = World::user([Answer::Silence, Answer::Failure(Failure::NotSent), Answer::Silence]);
+    let storing = World::user([token_to("one", 80)]).storing([None]);
+    let stopped = World::user([ok(BAD_PASSWORD)]);
+    for mut world in [resting, exchanging, late, storing, stopped] {
+        world.run(Duration::from_secs(46));
+        world.session.forget(world.now);
+        for id in world.silent.clone() {
+            world.session.stored(world.now, id);
+            world.answer(id, token_to("late", 80));
+        }
+        world.run(minutes(200));
+        assert!(matches!(world.session.stop_reason(), Some(StopReason::Forgotten)), "{}", world.trace());
+        assert_eq!(world.token(), None);
+        assert!(!serde_json::to_string(&world.snapshot()).unwrap().contains("token"));
+        assert!(!format!("{:?}", world.session.late).contains("Bearer"));
+    }
+}
+
+#[test]
+fn a_lock_out_in_a_forgotten_answer_still_counts_for_the_neighbours() {
+    let mut world = World::user([Answer::Silence]);
+    world.run(Duration::from_secs(1));
+    world.session.forget(world.now);
+    world.answer_late(status(429, ""));
+    assert!(world.budget.locked_until(world.now).is_some());
+}
+
+#[test]
+fn a_renewal_under_way_is_waited_for_though_the_password_has_changed() {
+    let mut world = World::user([token_to("one", 80), Answer::Silence]);
+    world.run(minutes(65));
+    world.session.replace_credentials(Credentials::new("trader", "other"));
+    world.run(Duration::from_secs(65 * 60 + 5));
+    world.answer_late(token_to("two", 160));
+    assert_eq!(world.trace.iter().filter(|line| line.contains("renewaccesstoken")).count(), 1);
+    assert_eq!(world.token().as_deref(), Some("two"));
+}

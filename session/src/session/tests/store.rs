@@ -1,0 +1,205 @@
+use tradovate_auth_core::{Endpoint, Grant};
+
+use super::*;
+
+#[test]
+fn a_token_is_used_only_after_it_is_stored() {
+    let mut world = World::user([token_to("one", 80)]).storing([None]);
+    world.run(Duration::from_secs(10));
+    assert_eq!(world.token(), None);
+    world.session.stored(world.now, ExchangeId(99));
+    assert_eq!(world.token(), None, "another store");
+    let id = world.silent[0];
+    world.session.stored(world.now, id);
+    assert_eq!(world.token().as_deref(), Some("one"));
+}
+
+#[test]
+fn a_store_that_fails_or_says_nothing_is_asked_again() {
+    let mut world = World::user([token_to("one", 80)]).storing([Some(false), None, Some(false)]);
+    insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
+    0.000 → demo accesstokenrequest
+    0.000 store, in vain
+    0.000 a snapshot was not stored; offered again at 2026-11-24T14:00:00Z
+    0.011 store, without a word
+    0.761 a snapshot was not stored; offered again at 2026-11-24T14:00:47Z
+    0.785 store, in vain
+    0.785 a snapshot was not stored; offered again at 2026-11-24T14:00:49Z
+    0.829 store
+    0.829 logged in, good until 2026-11-24T15:20:00Z
+    ");
+    assert_eq!(world.token().as_deref(), Some("one"));
+}
+
+#[test]
+fn the_old_token_serves_while_the_new_one_is_not_stored() {
+    let broken = (0..40).map(|_| Some(false));
+    let mut world =
+        World::user([token_to("one", 80), token_to("two", 160)]).storing([Some(true)].into_iter().chain(broken));
+    world.run(minutes(75));
+    assert_eq!(world.token().as_deref(), Some("one"));
+    world.run(minutes(80));
+    assert_eq!(world.token(), None);
+}
+
+#[test]
+fn trouble_with_the_store_is_no_trouble_of_renewals() {
+    let broken = [Some(true), Some(false), Some(false), Some(false), Some(false), Some(false), Some(false)];
+    let mut world = World::user([token_to("one", 80), token_to("two", 160), token_to("three", 240)]).storing(broken);
+    world.run(minutes(80));
+    world.reject(401, DEAD);
+    world.run(minutes(90));
+    let count = |what: &str| world.trace.iter().filter(|line| line.contains(what)).count();
+    assert_eq!(count("accesstokenrequest"), 1, "{}", world.trace());
+}
+
+#[test]
+fn a_lock_out_that_cannot_be_stored_stops_no_renewal() {
+    let broken = (0..200).map(|_| Some(false));
+    let mut world =
+        World::user([token_to("one", 180), token_to("two", 300)]).storing([Some(true)].into_iter().chain(broken));
+    world.run(minutes(60));
+    world.reject(429, "");
+    world.run(minutes(179));
+    assert_eq!(world.trace.iter().filter(|line| line.contains("renewaccesstoken")).count(), 1, "{}", world.trace());
+}
+
+#[test]
+fn a_rotated_refresh_token_is_presented_only_after_it_is_stored() {
+    let mut world = World::app([refreshed("at-1", "rt-1")]).storing((0..1000).map(|_| None));
+    world.run(minutes(500));
+    let presented = world.trace.iter().filter(|line| line.contains("→ live oauthtoken")).count();
+    assert_eq!(presented, 1);
+}
+
+#[test]
+fn a_grant_to_start_from_is_stored_before_it_is_used() {
+    let mut app = World::app([]);
+    let Action::Send { .. } = app.session.poll(start(), &mut app.budget) else { panic!() };
+    let grant = Grant::from_oauth(
+        tradovate_auth_core::OAuthToken::parse(Response::new(
+            r#"{"access_token":"at-1","refresh_token":"rt-1","expires_in":4800,"refresh_token_expires_in":93600}"#,
+        ))
+        .unwrap(),
+        start(),
+        start(),
+        None,
+    )
+    .unwrap();
+    let of = |grant: Grant| Session::from_grant(Environment::live(), OAuthApp::new("client"), grant, 7);
+    assert!(of(grant.clone()).token(start()).is_some());
+    let mut world = World::of(of(grant), [refreshed("at-2", "rt-2")]).storing([]);
+    assert_eq!(world.token(), None);
+    insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
+     0.000 store
+     0.000 logged in, good until 2026-11-24T15:20:00Z
+     0.000 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
+    64.323 → live oauthtoken (rt-1)
+    64.323 store
+    64.323 refreshed, good until 2026-11-24T16:24:19Z
+    64.323 without a refresh, a new consent is due by 2026-11-25T17:04:19Z
+    ");
+}
+
+#[test]
+fn refusals_and_penalties_are_stored() {
+    let mut world = World::app([
+        refreshed("at-1", "rt-1"),
+        ok(INVALID_GRANT),
+        ok(INVALID_GRANT),
+        ok(r#"{"p-ticket":"ticket","p-time":15}"#),
+        token_to("renewed", 200),
+    ])
+    .storing([]);
+    insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
+     0.000 → live oauthtoken (rt-0)
+     0.000 store
+     0.000 refreshed, good until 2026-11-24T15:20:00Z
+     0.000 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
+    64.535 → live oauthtoken (rt-1)
+    64.535 OAuth exchange failed (Refused, InvalidGrant); next try at 64.568
+    64.568 → live oauthtoken (rt-1)
+    64.568 the refresh token was refused and is not presented again before 2026-11-24T21:04:34Z; once the access token has ended, only another consent helps until then
+    64.568 store
+    64.568 → live renewaccesstoken (at-1)
+    64.568 renewal postponed by the server until 2026-11-24T15:04:49Z
+    64.568 store
+    64.818 → live renewaccesstoken (at-1)
+    64.818 store
+    64.818 renewed, good until 2026-11-24T17:20:00Z
+    ");
+}
+
+#[test]
+fn the_ticket_of_an_older_snapshot_is_not_for_the_refresh_token_that_waits_to_be_stored() {
+    let penalty = ok(r#"{"p-ticket":"ticket","p-time":1}"#);
+    let works = [Some(true), None, Some(true)];
+    let mut world = World::app([penalty, refreshed("at-1", "rt-1"), refreshed("at-2", "rt-2")]).storing(works);
+    world.run(Duration::from_secs(3));
+    let older = world.stored[0].clone();
+    world.session.adopt(world.now, older, &mut world.budget);
+    insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
+     0.000 → live oauthtoken (rt-0)
+     0.000 OAuth exchange postponed by the server until 2026-11-24T14:00:01Z
+     0.000 store
+     0.017 → live oauthtoken (rt-0) with the ticket
+     0.017 store, without a word
+     0.767 a snapshot was not stored; offered again at 2026-11-24T14:00:46Z
+     0.779 store
+     0.779 refreshed, good until 2026-11-24T15:20:01Z
+     0.779 without a refresh, a new consent is due by 2026-11-25T16:00:01Z
+    64.555 → live oauthtoken (rt-1)
+    64.555 store
+    64.555 refreshed, good until 2026-11-24T16:24:33Z
+    64.555 without a refresh, a new consent is due by 2026-11-25T17:04:33Z
+    ");
+}
+
+#[test]
+fn a_newer_snapshot_takes_the_place_of_what_waits_to_be_stored() {
+    let mut other = World::app([refreshed("at-9", "rt-9")]);
+    other.now = later(start(), minutes(5));
+    let newer = other.run(minutes(6)).snapshot();
+    let mut world = World::app([refreshed("at-1", "rt-1"), refreshed("at-10", "rt-10")]).storing([None]);
+    world.run(Duration::from_secs(10));
+    world.session.adopt(later(start(), minutes(6)), newer, &mut world.budget);
+    assert_eq!(world.token().as_deref(), Some("at-9"));
+    let id = world.silent.remove(0);
+    world.session.stored(world.now, id);
+    assert_eq!(world.token().as_deref(), Some("at-9"), "word of the older one changes nothing");
+    assert!(world.run(minutes(80)).trace().contains("(rt-9)"), "{}", world.trace());
+}
+
+#[test]
+fn the_only_copy_of_a_refresh_token_is_not_given_away_for_a_snapshot_without_one() {
+    let mut other = World::app([refreshed("newer", "rt-x")]);
+    other.now = later(start(), minutes(5));
+    let newer = without_refresh_token(&other.run(minutes(6)).snapshot());
+    let mut world = World::app([refreshed("at-1", "rt-1"), refreshed("at-2", "rt-2")]).storing([None]);
+    world.run(Duration::from_secs(10));
+    world.session.adopt(later(start(), minutes(6)), newer, &mut world.budget);
+    world.run(minutes(10));
+    assert_eq!(world.token().as_deref(), Some("newer"), "{}", world.trace());
+    assert!(world.run(minutes(100)).trace().contains("oauthtoken (rt-1)"), "{}", world.trace());
+}
+
+#[test]
+fn of_two_tokens_that_live_equally_long_the_one_that_came_last_is_stored() {
+    let mut world = World::user([Answer::Silence, token_to("two", 80)]).storing([None]);
+    world.run(Duration::from_secs(50));
+    world.answer_late(token_to("one", 80));
+    world.run(minutes(1));
+    assert_eq!(world.token().as_deref(), Some("one"), "{}", world.trace());
+}
+
+#[test]
+fn trouble_with_a_store_is_over_once_what_was_to_be_stored_is_superseded() {
+    let mut other = World::user([token_to("newer", 80)]);
+    other.now = later(start(), minutes(2));
+    let newer = other.run(minutes(3)).snapshot();
+    let mut world = World::user([token_to("one", 80)]).storing((0..100).map(|_| Some(false)));
+    world.run(minutes(3));
+    world.session.adopt(world.now, newer, &mut world.budget);
+    let Action::Wait { until } = world.session.poll(world.now, &mut world.budget) else { panic!() };
+    assert!(until > later(start(), minutes(60)), "{until}");
+}

@@ -1,0 +1,279 @@
+//! The pace at which a network's tokens are extended: evenly, so that no two of them are due in the same moment.
+//!
+//! A token that is extended every `n` minutes asks for one `n`th of a request a minute; all of them together say how
+//! many there are to be, and the one that ends first is next. So nothing is extended more often than it has to be, and
+//! after a crowd has come at once, it takes one round to spread it.
+
+use alloc::collections::BTreeSet;
+use core::time::Duration;
+
+use jiff::Timestamp;
+use tradovate_auth_core::internal::later;
+
+/// Requests in the time of a thousand million seconds: what one token asks for, or many.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Rate(u64);
+
+impl Rate {
+    const TIME: u64 = 1_000_000_000;
+
+    /// One request in this time.
+    fn one_in(time: Duration) -> Self {
+        let requests = u128::from(Self::TIME).saturating_mul(1000).checked_div(time.as_millis());
+        Self(requests.and_then(|requests| u64::try_from(requests).ok()).unwrap_or(Self::TIME))
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
+    fn minus(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
+    /// From one request to the next.
+    fn interval(self) -> Duration {
+        let nanoseconds = u128::from(Self::TIME).saturating_mul(1_000_000_000).checked_div(u128::from(self.0));
+        nanoseconds.and_then(|time| u64::try_from(time).ok()).map_or(Duration::MAX, Duration::from_nanos)
+    }
+
+    /// Whole requests in an hour, rounded up.
+    fn per_hour(self) -> u64 {
+        self.0.saturating_mul(3600).div_ceil(Self::TIME)
+    }
+}
+
+/// A token that may be extended any time from now on, in local time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Pending {
+    pub(super) since: Timestamp,
+    pub(super) due: Timestamp,
+    pub(super) end: Timestamp,
+}
+
+impl Pending {
+    fn rate(&self) -> Rate {
+        self.one_until(self.due)
+    }
+
+    fn least(&self) -> Rate {
+        self.one_until(self.end)
+    }
+
+    fn one_until(&self, end: Timestamp) -> Rate {
+        Rate::one_in(Duration::try_from(end.duration_since(self.since)).unwrap_or_default())
+    }
+
+    /// When it is extended out of turn. Where requests follow one another at the limit, its turn may come a little after it
+    /// is due; to go before would take another's.
+    pub(super) fn latest(&self) -> Timestamp {
+        later(self.due, part(Duration::try_from(self.end.duration_since(self.due)).unwrap_or_default(), 2))
+    }
+}
+
+/// Tokens that one operation extends, behind one network address.
+#[derive(Debug)]
+pub(super) struct Pace {
+    /// By the time at which they are due.
+    pending: BTreeSet<(Timestamp, u32)>,
+    rate: Rate,
+    /// What there has to be at the least, or tokens end.
+    least: Rate,
+    /// The pace is no faster than this.
+    shortest: Duration,
+    /// The last request, whatever it was for.
+    last: Option<Timestamp>,
+    /// The last that extended a token.
+    extended: Option<Timestamp>,
+    /// When there were tokens again after a time without.
+    began: Timestamp,
+    /// This part of the first interval is left out, so that networks that begin together don't go on together: in parts of
+    /// a [`WHOLE`].
+    phase: u32,
+}
+
+const WHOLE: u32 = 1 << 16;
+
+impl Pace {
+    /// The paces of other networks, by their numbers, begin at other times.
+    pub(super) fn new(shortest: Duration, network: u32) -> Self {
+        // Multiples of the golden ratio are spread as evenly as can be, however many there are.
+        let phase = network.wrapping_mul(0x9e37_79b9) >> 16;
+        Self {
+            pending: BTreeSet::new(),
+            rate: Rate::default(),
+            least: Rate::default(),
+            shortest,
+            last: None,
+            extended: None,
+            began: Timestamp::MIN,
+            phase,
+        }
+    }
+
+    pub(super) fn add(&mut self, now: Timestamp, index: u32, token: Pending) {
+        if self.pending.is_empty() {
+            // It goes on where it has just extended the only one it has; otherwise it begins anew.
+            let pause = part(token.rate().interval(), 8);
+            if self.extended.is_none_or(|extended| later(extended, pause) < now) {
+                self.began = now;
+            }
+            self.last = Some(now);
+        }
+        if self.pending.insert((token.due, index)) {
+            self.rate = self.rate.plus(token.rate());
+            self.least = self.least.plus(token.least());
+        }
+    }
+
+    pub(super) fn remove(&mut self, index: u32, token: Pending) {
+        if self.pending.remove(&(token.due, index)) {
+            self.rate = self.rate.minus(token.rate());
+            self.least = self.least.minus(token.least());
+        }
+    }
+
+    /// The requests an hour without which tokens end, where those are more than there may be.
+    pub(super) fn excess(&self) -> Option<u64> {
+        (self.least > Rate::one_in(self.shortest)).then(|| self.least.per_hour())
+    }
+
+    /// A request leaves now: one that extends a token, or one for a first token, which goes before those that are extended
+    /// early.
+    pub(super) fn beat(&mut self, now: Timestamp, extends: bool) {
+        self.last = Some(now);
+        if extends {
+            self.extended = Some(now);
+        }
+    }
+
+    /// When one is to be extended before it is due, where nothing may leave before `gate`; a little early, so that all of
+    /// them are. Networks whose gates open together keep their distance.
+    pub(super) fn next(&self, gate: Timestamp) -> Option<Timestamp> {
+        if self.pending.is_empty() {
+            return None;
+        }
+        let interval = self.rate.interval();
+        let interval = interval.saturating_sub(part(interval, 32)).max(self.shortest);
+        let is_beginning = self.extended.is_none_or(|extended| extended < self.began);
+        let left_out = part(interval, WHOLE).saturating_mul(if is_beginning { self.phase } else { 0 });
+        let next = later(self.last?, interval.saturating_sub(left_out));
+        let missed = Duration::try_from(gate.duration_since(next)).unwrap_or_default();
+        let beats = missed.as_millis().div_ceil(interval.as_millis().max(1));
+        Some(later(next, interval.saturating_mul(u32::try_from(beats).unwrap_or(u32::MAX))))
+    }
+
+    /// The one that is due first.
+    pub(super) fn first(&self) -> Option<u32> {
+        self.pending.first().map(|(_, index)| *index)
+    }
+}
+
+fn part(time: Duration, of: u32) -> Duration {
+    time.checked_div(of).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+    use jiff::SignedDuration;
+
+    fn at(minute: i64) -> Timestamp {
+        "2026-11-24T14:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_mins(minute)
+    }
+
+    fn hourly() -> Rate {
+        Rate::one_in(Duration::from_secs(3600))
+    }
+
+    /// One that is extended every hour.
+    fn token(due: i64) -> Pending {
+        Pending { since: at(due - 60), due: at(due), end: at(due + 15) }
+    }
+
+    #[test]
+    fn rates_add_up_and_go_back_to_nothing() {
+        let both = hourly().plus(Rate::one_in(Duration::from_secs(1800)));
+        assert_eq!((hourly().per_hour(), both.per_hour()), (1, 3));
+        assert_eq!(both.interval().as_secs(), 1200);
+        assert_eq!(both.minus(hourly()).minus(Rate::one_in(Duration::from_secs(1800))), Rate::default());
+        assert_eq!(Rate::default().interval(), Duration::MAX);
+        assert_eq!(Rate::one_in(Duration::ZERO).interval(), Duration::from_secs(1), "never without end");
+    }
+
+    #[test]
+    fn of_four_hourly_tokens_one_is_extended_about_every_quarter_of_an_hour_the_first_that_is_due_first() {
+        let mut pace = Pace::new(Duration::ZERO, 0);
+        assert_eq!((pace.next(at(0)), pace.first()), (None, None));
+        for index in [3, 1, 2, 0] {
+            pace.add(at(0), index, token(60 + i64::from(index)));
+        }
+        assert_eq!(pace.first(), Some(0));
+        let quarter = SignedDuration::from_secs(900) * 31 / 32;
+        assert_eq!(pace.next(at(0)).map(|next| next.duration_since(at(0)).as_secs()), Some(quarter.as_secs()));
+        pace.remove(0, token(60));
+        pace.beat(at(14), true);
+        assert_eq!(pace.first(), Some(1));
+        let third = SignedDuration::from_secs(1200) * 31 / 32;
+        assert_eq!(pace.next(at(0)).map(|next| next.duration_since(at(14)).as_secs()), Some(third.as_secs()));
+    }
+
+    #[test]
+    fn a_gate_puts_beats_off_by_whole_intervals() {
+        let mut pace = Pace::new(Duration::from_secs(3600), 0);
+        pace.add(at(0), 0, token(90));
+        for (gate, next) in [(0, 60), (60, 60), (61, 120), (120, 120), (500, 540)] {
+            assert_eq!(pace.next(at(gate)), Some(at(next)), "{gate}");
+        }
+    }
+
+    #[test]
+    fn after_a_time_without_tokens_the_pace_begins_anew() {
+        let mut pace = Pace::new(Duration::ZERO, 0);
+        pace.add(at(0), 0, token(60));
+        pace.remove(0, token(60));
+        pace.add(at(200), 0, token(260));
+        assert!(pace.next(at(0)).is_some_and(|next| next > at(257)));
+    }
+
+    #[test]
+    fn networks_that_begin_together_are_spread_over_the_first_interval() {
+        let first = |network| {
+            let mut pace = Pace::new(Duration::ZERO, network);
+            pace.beat(at(0), false);
+            pace.add(at(0), 0, token(60));
+            let first = pace.next(at(0)).unwrap();
+            pace.remove(0, token(60));
+            pace.beat(first, true);
+            pace.add(later(first, Duration::from_secs(1)), 0, token(120));
+            assert!(pace.next(at(0)) >= Some(later(first, Duration::from_secs(58 * 60))), "only the first");
+            first.duration_since(at(0)).as_mins()
+        };
+        let mut minutes: Vec<_> = (0..10).map(first).collect();
+        minutes.sort_unstable();
+        assert!(minutes.windows(2).all(|pair| pair[1] - pair[0] <= 10), "{minutes:?}");
+        assert!(minutes[0] < 10 && minutes[9] == 58, "{minutes:?}");
+    }
+
+    #[test]
+    fn what_is_not_there_takes_nothing_away() {
+        let mut pace = Pace::new(Duration::ZERO, 0);
+        pace.add(at(0), 0, token(60));
+        pace.add(at(0), 0, token(60));
+        pace.remove(0, token(61));
+        assert_eq!(pace.rate, hourly());
+    }
+
+    #[test]
+    fn a_pace_has_its_limit() {
+        let mut pace = Pace::new(Duration::from_secs(243), 0);
+        for index in 0..100 {
+            pace.add(at(0), index, token(60));
+        }
+        assert_eq!(pace.next(at(0)), Some(later(at(0), Duration::from_secs(243))));
+        assert_eq!(pace.excess(), Some(80), "tokens that live 75 minutes");
+        (18..100).for_each(|index| pace.remove(index, token(60)));
+        assert_eq!(pace.excess(), None, "eighteen of them are 14.4 an hour");
+    }
+}

@@ -1,0 +1,451 @@
+//! Many sessions over a simulated clock and a server that says yes, unless a test says otherwise.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use http::header;
+use jiff::{SignedDuration, ToSpan};
+use proptest::prelude::*;
+use tradovate_auth_core::{Credentials, Environment, OAuthApp, RefreshToken};
+
+use super::*;
+use crate::budget::Operation;
+
+const LIFE: SignedDuration = SignedDuration::from_mins(80);
+
+fn start() -> Timestamp {
+    "2026-11-24T14:00:00Z".parse().unwrap()
+}
+
+fn by_password(seed: u64) -> Session {
+    Session::new(Environment::demo(), Credentials::new(format!("user-{seed}"), "password"), seed)
+}
+
+fn by_oauth(seed: u64) -> Session {
+    let token = RefreshToken::new("synthetic-refresh");
+    Session::from_refresh_token(Environment::live(), OAuthApp::new("app"), token, seed)
+}
+
+fn operation(request: &Request<RequestBody>) -> Operation {
+    match request.uri().path() {
+        "/v1/auth/accesstokenrequest" => Operation::LogIn,
+        "/v1/auth/renewaccesstoken" => Operation::Renew,
+        "/v1/auth/oauthtoken" => Operation::Refresh,
+        other => panic!("{other}"),
+    }
+}
+
+/// What the server of these tests answers to an operation.
+fn granted(now: Timestamp, operation: Operation) -> Response<String> {
+    Response::new(match operation {
+        Operation::Refresh => r#"{"access_token":"synthetic","token_type":"Bearer","expires_in":4800,
+            "refresh_token":"synthetic-refresh","refresh_token_expires_in":93600}"#
+            .to_string(),
+        _ => format!(r#"{{"accessToken":"synthetic","expirationTime":"{}"}}"#, now + LIFE),
+    })
+}
+
+/// The same, with the server's time.
+fn dated(now: Timestamp, mut answer: Response<String>) -> Response<String> {
+    let date = now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    answer.headers_mut().insert(header::DATE, date.parse().unwrap());
+    answer
+}
+
+struct Sent {
+    at: Timestamp,
+    session: SessionKey,
+    operation: Operation,
+}
+
+struct World {
+    set: SessionSet<&'static str>,
+    now: Timestamp,
+    sent: Vec<Sent>,
+}
+
+impl World {
+    fn new() -> Self {
+        Self { set: SessionSet::new(), now: start(), sent: Vec::new() }
+    }
+
+    fn of(network: &'static str, sessions: impl IntoIterator<Item = Session>) -> (Self, Vec<SessionKey>) {
+        let mut world = Self::new();
+        let keys = sessions.into_iter().map(|session| world.set.insert(network, session)).collect();
+        (world, keys)
+    }
+
+    /// The next request, without an answer to it.
+    fn request(&mut self) -> Option<(SessionKey, ExchangeId, Operation)> {
+        match self.set.poll(self.now) {
+            SetAction::Send { session, id, request } => {
+                let operation = operation(&request);
+                self.sent.push(Sent { at: self.now, session, operation });
+                Some((session, id, operation))
+            }
+            SetAction::Wait { until } => {
+                assert!(until > self.now, "a wait that is over");
+                None
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Goes on until then; each request is granted at once. `look` sees the set whenever time has passed.
+    fn run(&mut self, until: Timestamp, mut look: impl FnMut(&Self)) {
+        loop {
+            while let Some((session, id, operation)) = self.request() {
+                self.set.receive(self.now, session, id, dated(self.now, granted(self.now, operation)));
+            }
+            let SetAction::Wait { until: next } = self.set.poll(self.now) else { panic!("there is more to do") };
+            if next >= until {
+                self.now = until;
+                return;
+            }
+            self.now = next;
+            look(self);
+        }
+    }
+
+    fn has_nothing_to_do(&mut self) -> bool {
+        matches!(self.set.poll(self.now), SetAction::Wait { until } if until == Timestamp::MAX)
+    }
+
+    fn count(&self, operation: Operation) -> usize {
+        self.sent.iter().filter(|sent| sent.operation == operation).count()
+    }
+
+    /// The most requests of a kind that left within this time.
+    fn most_within(&self, time: SignedDuration, operation: Operation) -> usize {
+        let times: Vec<_> = self.sent.iter().filter(|sent| sent.operation == operation).map(|sent| sent.at).collect();
+        let within = |(index, first)| times.iter().skip(index).take_while(|at| at.duration_since(first) < time).count();
+        times.iter().copied().enumerate().map(within).max().unwrap_or_default()
+    }
+
+    fn complaints(&mut self) -> Vec<(&'static str, Operation, u64)> {
+        let mut complaints = Vec::new();
+        while let Some(event) = self.set.next_event() {
+            if let SetEvent::Crowded { network, operation, per_hour } = event {
+                complaints.push((network, operation, per_hour));
+            }
+        }
+        complaints
+    }
+
+    fn usable(&self, keys: &[SessionKey]) -> usize {
+        keys.iter().filter(|key| self.set.get(**key).is_some_and(|session| session.token(self.now).is_some())).count()
+    }
+}
+
+fn hours(hours: i64) -> SignedDuration {
+    SignedDuration::from_hours(hours)
+}
+
+#[test]
+fn sixteen_that_log_in_at_once_share_fifteen_renewals_an_hour_for_a_day() {
+    let (mut world, keys) = World::of("office", (0..16).map(by_password));
+    world.run(start() + hours(24), |world| assert_eq!(world.usable(&keys), 16, "at {}", world.now));
+    assert_eq!(world.count(Operation::LogIn), 16, "one each");
+    assert!(world.most_within(hours(1), Operation::Renew) <= 15);
+    let needed = 16 * 24 * 60 / 65;
+    assert!((needed..=needed * 11 / 10).contains(&world.count(Operation::Renew)), "{}", world.count(Operation::Renew));
+    assert_eq!(world.complaints(), []);
+}
+
+#[test]
+fn a_single_session_renews_when_it_would_by_itself() {
+    let (mut world, _) = World::of("office", [by_password(1)]);
+    world.run(start() + hours(2), |_| {});
+    let renewed = world.sent.iter().find(|sent| sent.operation == Operation::Renew).unwrap().at;
+    let after = renewed.duration_since(start()).as_mins();
+    assert!((61..=65).contains(&after), "{after} minutes");
+}
+
+#[test]
+fn too_many_are_told_once_and_those_whose_tokens_end_log_in_again() {
+    let (mut world, keys) = World::of("office", (0..40).map(by_password));
+    world.run(start() + SignedDuration::from_mins(12 * 60 + 10), |_| {});
+    assert_eq!(world.complaints(), [("office", Operation::Renew, 16)]);
+    assert!(world.most_within(hours(1), Operation::Renew) <= 15);
+    assert!(world.count(Operation::LogIn) > 40);
+    // What a login brings while renewals are used up is extended by another login.
+    assert!(world.usable(&keys) >= 39, "{}", world.usable(&keys));
+
+    for key in &keys[16..] {
+        assert!(world.set.remove(*key).is_some());
+    }
+    world.run(start() + hours(16), |_| {});
+    assert_eq!(world.complaints(), [], "it fits again");
+    for seed in 40..80 {
+        world.set.insert("office", by_password(seed));
+    }
+    world.run(start() + hours(17), |_| {});
+    assert_eq!(world.complaints().len(), 1, "and then no more");
+}
+
+#[test]
+fn three_hundred_that_refresh_at_once_are_spread_and_stay_so() {
+    let (mut world, keys) = World::of("cloud", (0..300).map(by_oauth));
+    world.run(start() + hours(24), |_| {});
+    assert_eq!(world.usable(&keys), 300);
+    let needed = 300 * 24 * 60 / 65;
+    let refreshes = world.count(Operation::Refresh);
+    assert!((needed..=needed * 11 / 10).contains(&refreshes), "{refreshes}");
+    world.sent.retain(|sent| sent.at > start());
+    assert_eq!(world.most_within(SignedDuration::from_secs(1), Operation::Refresh), 1);
+    assert!(world.most_within(SignedDuration::from_mins(1), Operation::Refresh) <= 6, "4.6 on the average");
+}
+
+#[test]
+fn those_that_refresh_take_no_renewals_from_the_others() {
+    let (mut world, keys) = World::of("office", (0..16).map(by_password).chain((16..116).map(by_oauth)));
+    world.run(start() + hours(24), |world| assert_eq!(world.usable(&keys), 116, "at {}", world.now));
+    assert_eq!(world.count(Operation::LogIn), 16);
+    assert_eq!(world.complaints(), []);
+}
+
+#[test]
+fn a_place_that_is_given_back_goes_to_one_that_waits() {
+    let (mut world, _) = World::of("office", (0..6).map(by_password));
+    let first: Vec<_> = core::iter::from_fn(|| world.request()).collect();
+    assert_eq!(first.len(), 4, "the failed logins of an hour, less one");
+    let (session, id, operation) = first[0];
+    world.set.receive(world.now, session, id, granted(world.now, operation));
+    assert!(world.request().is_some_and(|(next, ..)| next != session));
+    assert!(world.request().is_none());
+}
+
+#[test]
+fn a_place_goes_to_the_token_that_ends_first() {
+    let (mut world, keys) = World::of("office", (0..3).map(by_password));
+    // They log in at intervals of a minute, the last one first.
+    let mut requests: Vec<_> = core::iter::from_fn(|| world.request()).collect();
+    while let Some((session, id, operation)) = requests.pop() {
+        world.set.receive(world.now, session, id, granted(world.now, operation));
+        world.now += 1.minute();
+    }
+    // No renewal until all three are due.
+    let opens = start() + SignedDuration::from_mins(76);
+    let holds_for = opens.duration_since(world.now).unsigned_abs();
+    world.set.with(world.now, keys[0], |_, budget| budget.close(start() + 3.minutes(), Operation::Renew, holds_for));
+    world.run(start() + SignedDuration::from_mins(77), |_| {});
+    let renewed: Vec<_> = world.sent.iter().filter(|sent| sent.operation == Operation::Renew).collect();
+    assert_eq!(renewed.iter().map(|sent| sent.session).collect::<Vec<_>>(), [keys[2], keys[1], keys[0]]);
+    assert!(renewed.iter().all(|sent| sent.at == opens));
+}
+
+#[test]
+fn networks_have_nothing_to_do_with_each_other() {
+    let mut world = World::new();
+    let (here, there) = (world.set.insert("here", by_password(1)), world.set.insert("there", by_password(2)));
+    let (session, id, _) = world.request().unwrap();
+    assert_eq!(session, here);
+    world.set.receive(world.now, here, id, Response::builder().status(429).body("").unwrap());
+    let until = world.set.budget(&"here").unwrap().locked_until(world.now).unwrap();
+    assert_eq!(world.set.budget(&"there").unwrap().locked_until(world.now), None);
+    assert!(world.set.budget(&"nowhere").is_none());
+
+    world.run(until - 1.minute(), |_| {});
+    assert_eq!(world.usable(&[there]), 1);
+    assert_eq!(world.sent.iter().filter(|sent| sent.session == here).count(), 1, "silence");
+    world.run(until + 1.minute(), |_| {});
+    assert_eq!(world.usable(&[here, there]), 2);
+}
+
+#[test]
+fn a_session_that_has_stopped_is_told_once_and_goes_on_with_other_credentials() {
+    let (mut world, keys) = World::of("office", [by_password(1)]);
+    let (session, id, _) = world.request().unwrap();
+    world.set.receive(world.now, session, id, Response::new(r#"{"errorText":"Incorrect username or password."}"#));
+    assert!(matches!(world.set.poll(world.now), SetAction::Stopped { session, .. } if session == keys[0]));
+    assert!(world.has_nothing_to_do());
+    world.set.with(world.now, session, |_, _| ());
+    assert!(world.has_nothing_to_do(), "not again");
+
+    world.set.with(world.now, session, |session, _| {
+        session.replace_credentials(Credentials::new("user-1", "right"));
+    });
+    world.run(start() + hours(1), |_| {});
+    assert_eq!(world.usable(&keys), 1);
+    world.set.with(world.now, session, |session, _| session.forget(start()));
+    assert!(matches!(world.set.poll(world.now), SetAction::Stopped { .. }), "for another reason");
+}
+
+#[test]
+fn events_come_with_their_session() {
+    let (mut world, keys) = World::of("office", (0..2).map(by_password));
+    world.run(start() + hours(1), |_| {});
+    let mut heard = BTreeMap::<SessionKey, Vec<String>>::new();
+    while let Some(SetEvent::Session { session, event }) = world.set.next_event() {
+        heard.entry(session).or_default().push(event.kind.to_string());
+    }
+    assert_eq!(heard.keys().copied().collect::<Vec<_>>(), keys);
+    assert!(heard.values().all(|events| events[0].starts_with("logged in")), "{heard:?}");
+    assert!(world.set.next_event().is_none());
+
+    world.run(start() + hours(2), |_| {});
+    assert!(matches!(world.set.next_event(), Some(SetEvent::Session { .. })), "those that came later");
+    world.run(start() + hours(4), |_| {});
+    world.set.remove(keys[0]);
+    world.set.remove(keys[1]);
+    assert!(world.set.next_event().is_none(), "what was removed says nothing");
+}
+
+#[test]
+fn what_is_removed_is_not_driven_and_is_given_back() {
+    let (mut world, keys) = World::of("office", (0..2).map(by_password));
+    world.run(start() + SignedDuration::from_mins(1), |_| {});
+    assert_eq!((world.set.len(), world.set.is_empty()), (2, false));
+    let session = world.set.remove(keys[0]).unwrap();
+    assert!(session.token(world.now).is_some());
+    assert_eq!((world.set.len(), world.set.get(keys[0]).is_none()), (1, true));
+    assert!(world.set.remove(keys[0]).is_none());
+    assert!(world.set.with(world.now, keys[0], |_, _| ()).is_none());
+    world.run(start() + hours(3), |_| {});
+    assert!(world.sent.iter().skip(2).all(|sent| sent.session == keys[1]));
+    world.set.remove(keys[1]);
+    assert!(world.set.is_empty());
+    assert!(world.has_nothing_to_do());
+}
+
+#[test]
+fn a_snapshot_is_stored_before_its_token_is_used() {
+    let (mut world, keys) = World::of("office", [by_password(1).with_store()]);
+    let (session, id, operation) = world.request().unwrap();
+    world.set.receive(world.now, session, id, granted(world.now, operation));
+    let SetAction::Store { id, .. } = world.set.poll(world.now) else { panic!("nothing to store") };
+    assert_eq!(world.usable(&keys), 0);
+    world.set.store_failed(world.now, session, id);
+    let SetAction::Wait { until } = world.set.poll(world.now) else { panic!("at once") };
+    world.now = until;
+    let SetAction::Store { id, .. } = world.set.poll(world.now) else { panic!("not again") };
+    world.set.stored(world.now, session, id);
+    assert_eq!(world.usable(&keys), 1);
+}
+
+#[test]
+fn without_an_answer_a_session_goes_on_at_its_deadline() {
+    let (mut world, _) = World::of("office", [by_password(1)]);
+    let (session, id, _) = world.request().unwrap();
+    assert!(matches!(world.set.poll(world.now), SetAction::Wait { until } if until == start() + 45.seconds()));
+    world.now = start() + 46.seconds();
+    assert!(matches!(world.set.poll(world.now), SetAction::Wait { until } if until < start() + 2.minutes()));
+    world.set.receive(world.now, session, id, granted(world.now, Operation::LogIn));
+    assert_eq!(world.usable(&[session]), 1, "late, but welcome");
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Weather {
+    Granted,
+    Fault,
+    Lost,
+    NotSent,
+    Penalty,
+    Captcha,
+    Dead,
+    LockedOut,
+}
+
+fn weather() -> impl Strategy<Value = Weather> {
+    prop_oneof![
+        20 => Just(Weather::Granted),
+        4 => Just(Weather::Fault),
+        2 => Just(Weather::Lost),
+        2 => Just(Weather::NotSent),
+        2 => Just(Weather::Penalty),
+        1 => Just(Weather::Captcha),
+        2 => Just(Weather::Dead),
+        1 => Just(Weather::LockedOut),
+    ]
+}
+
+proptest! {
+    /// Whatever comes: no network sends more than its hour allows, nothing in silence, no wait is over when it begins,
+    /// and once the weather is fine each session is usable again.
+    #[test]
+    fn a_set_keeps_the_limits_and_comes_back(
+        storm in proptest::collection::vec(weather(), 1..300),
+        passwords in 0_u64..24,
+        apps in 0_u64..40,
+    ) {
+        let mut world = World::new();
+        let networks = ["one", "two"];
+        let mut keys = BTreeMap::new();
+        for seed in 0..passwords {
+            let network = networks[usize::from(seed % 3 == 0)];
+            keys.insert(world.set.insert(network, by_password(seed)), network);
+        }
+        for seed in passwords..passwords + apps {
+            let network = networks[usize::from(seed % 2 == 0)];
+            keys.insert(world.set.insert(network, by_oauth(seed)), network);
+        }
+        let mut locked = BTreeMap::new();
+        let mut storm = storm.into_iter();
+        let mut calm_since = None;
+        loop {
+            match world.set.poll(world.now) {
+                SetAction::Send { session, id, request } => {
+                    let operation = operation(&request);
+                    let network = keys[&session];
+                    prop_assert!(locked.get(network).is_none_or(|until| *until <= world.now), "sent in silence");
+                    world.sent.push(Sent { at: world.now, session, operation });
+                    let now = world.now;
+                    let answer = |status, text: &str| Response::builder().status(status).body(text.to_string()).unwrap();
+                    let weather = storm.next().unwrap_or(Weather::Granted);
+                    if matches!(weather, Weather::Fault | Weather::NotSent) {
+                        world.sent.pop(); // the server doesn't count it
+                    }
+                    match weather {
+                        Weather::Granted => world.set.receive(now, session, id, granted(now, operation)),
+                        Weather::Fault => world.set.receive(now, session, id, answer(503, "down")),
+                        Weather::Lost => {}
+                        Weather::NotSent => world.set.failed(now, session, id, Failure::NotSent),
+                        Weather::Penalty => {
+                            world.set.receive(now, session, id, answer(200, r#"{"p-ticket":"synthetic","p-time":15}"#));
+                        }
+                        Weather::Captcha => {
+                            let text = r#"{"p-ticket":"synthetic","p-time":15,"p-captcha":true}"#;
+                            world.set.receive(now, session, id, answer(200, text));
+                        }
+                        Weather::Dead if operation == Operation::Renew => {
+                            world.set.receive(now, session, id, answer(401, "Expired Access Token"));
+                        }
+                        Weather::Dead => world.set.receive(now, session, id, answer(502, "")),
+                        Weather::LockedOut => {
+                            world.set.receive(now, session, id, answer(429, ""));
+                            locked.insert(network, now + hours(1));
+                        }
+                    }
+                }
+                SetAction::Wait { until } => {
+                    prop_assert!(until > world.now, "a wait that is over");
+                    if storm.len() == 0 && calm_since.is_none() {
+                        calm_since = Some(world.now);
+                    }
+                    if calm_since.is_some_and(|since| until > since + hours(8)) {
+                        break;
+                    }
+                    prop_assert!(until < Timestamp::MAX || keys.is_empty(), "somebody is forgotten");
+                    if until == Timestamp::MAX {
+                        break;
+                    }
+                    world.now = until;
+                }
+                SetAction::Stopped { reason, .. } => prop_assert!(false, "{reason}"),
+                SetAction::Store { .. } => prop_assert!(false, "there is no store"),
+            }
+            while world.set.next_event().is_some() {}
+        }
+        for network in networks {
+            let (here, elsewhere) = world.sent.into_iter().partition(|sent| keys[&sent.session] == network);
+            world.sent = here;
+            prop_assert!(world.most_within(hours(1), Operation::Renew) <= 15);
+            world.sent = elsewhere;
+        }
+        let usable = keys.keys().filter(|key| world.set.get(**key).is_some_and(|session| session.token(world.now).is_some()));
+        // Where there are too many renewals to be had, a token may have just ended.
+        prop_assert!(usable.count() + 2 >= keys.len());
+    }
+}

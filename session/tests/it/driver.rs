@@ -1,0 +1,144 @@
+//! Drives one session by hand: each step of a test is one line.
+
+use http::{Request, Response, header};
+use jiff::{SignedDuration, Timestamp};
+use tradovate_auth_core::{Credentials, Environment, RequestBody};
+use tradovate_auth_session::{Action, Event, ExchangeId, RateBudget, Session, StoredSession};
+
+/// The time at which tests start.
+pub(crate) fn start() -> Timestamp {
+    "2026-11-24T14:00:00Z".parse().unwrap()
+}
+
+/// So many minutes after the start.
+pub(crate) fn minute(minutes: i64) -> Timestamp {
+    start() + SignedDuration::from_mins(minutes)
+}
+
+/// A session of a user of Demo.
+pub(crate) fn user(seed: u64) -> Session {
+    Session::new(Environment::demo(), Credentials::new("trader", "password"), seed)
+}
+
+/// A snapshot from its JSON.
+pub(crate) fn stored(text: &str) -> StoredSession {
+    serde_json::from_str(text).unwrap()
+}
+
+/// An answer without a `Date`.
+pub(crate) fn plain(status: u16, body: impl Into<String>) -> Response<String> {
+    Response::builder().status(status).body(body.into()).unwrap()
+}
+
+/// An answer with the server's time in `Date`.
+pub(crate) fn dated(status: u16, body: impl Into<String>, server_time: Timestamp) -> Response<String> {
+    with_header(plain(status, body), header::DATE, &http_date(server_time))
+}
+
+/// The same answer with one more header.
+pub(crate) fn with_header(mut answer: Response<String>, name: header::HeaderName, value: &str) -> Response<String> {
+    answer.headers_mut().insert(name, value.parse().unwrap());
+    answer
+}
+
+/// A time as HTTP writes it.
+pub(crate) fn http_date(time: Timestamp) -> String {
+    time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+/// The body of an answer with a token.
+pub(crate) fn token_until(text: &str, expires_at: Timestamp) -> String {
+    format!(r#"{{"accessToken":"{text}","expirationTime":"{expires_at}","userId":1}}"#)
+}
+
+/// A request that the session has handed out.
+pub(crate) struct Sent {
+    pub(crate) at: Timestamp,
+    pub(crate) id: ExchangeId,
+    pub(crate) request: Request<RequestBody>,
+}
+
+impl Sent {
+    /// `accesstokenrequest`, `renewaccesstoken` or `oauthtoken`.
+    pub(crate) fn endpoint(&self) -> &str {
+        self.request.uri().path().rsplit('/').next().unwrap()
+    }
+}
+
+/// A session, its budget, and the clock of the program that drives it.
+pub(crate) struct Driver {
+    pub(crate) session: Session,
+    pub(crate) budget: RateBudget,
+    pub(crate) now: Timestamp,
+    /// The last snapshot that was to be stored, if there is a store.
+    pub(crate) last_stored: Option<StoredSession>,
+}
+
+impl Driver {
+    /// Drives a session from the start on.
+    pub(crate) fn new(session: Session) -> Self {
+        Self { session, budget: RateBudget::default(), now: start(), last_stored: None }
+    }
+
+    /// What happens next without any waiting: the request that leaves now, if one does.
+    pub(crate) fn send(&mut self) -> Option<Sent> {
+        loop {
+            match self.session.poll(self.now, &mut self.budget) {
+                Action::Send { id, request } => return Some(Sent { at: self.now, id, request }),
+                Action::Store { id, snapshot } => {
+                    self.last_stored = Some(snapshot);
+                    self.session.stored(self.now, id);
+                }
+                _ => return None,
+            }
+        }
+    }
+
+    /// The next request, and the clock at that time; none before `until`.
+    pub(crate) fn send_by(&mut self, until: Timestamp) -> Option<Sent> {
+        loop {
+            if let Some(sent) = self.send() {
+                return Some(sent);
+            }
+            let Action::Wait { until: next } = self.session.poll(self.now, &mut self.budget) else { return None };
+            assert!(next > self.now, "a wait that is over");
+            if next > until {
+                self.now = until;
+                return None;
+            }
+            self.now = next;
+        }
+    }
+
+    /// The answer to a request comes now.
+    pub(crate) fn answer(&mut self, sent: &Sent, response: Response<String>) {
+        self.session.receive(self.now, sent.id, response, &mut self.budget);
+    }
+
+    /// Sends what is due and answers it.
+    pub(crate) fn exchange(&mut self, endpoint: &str, response: Response<String>) {
+        let sent = self.send().unwrap_or_else(|| panic!("no {endpoint} is due"));
+        assert_eq!(sent.endpoint(), endpoint);
+        self.answer(&sent, response);
+    }
+
+    /// Takes over what is stored.
+    pub(crate) fn adopt(&mut self, stored: StoredSession) {
+        self.session.adopt(self.now, stored, &mut self.budget);
+    }
+
+    /// The text of the token that is handed out.
+    pub(crate) fn token(&self) -> Option<String> {
+        self.session.token(self.now).map(|token| token.access_token.expose().into())
+    }
+
+    /// The snapshot, as it is after being written and read.
+    pub(crate) fn stored(&self) -> StoredSession {
+        stored(&serde_json::to_string(&self.session.snapshot(self.now, &self.budget)).unwrap())
+    }
+
+    /// All that has happened since the last call.
+    pub(crate) fn events(&mut self) -> Vec<Event> {
+        std::iter::from_fn(|| self.session.next_event()).collect()
+    }
+}

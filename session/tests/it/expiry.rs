@@ -1,0 +1,203 @@
+//! An expiry that only a local clock reports is no reason to log in (law 3).
+
+use jiff::{SignedDuration, Timestamp};
+use tradovate_auth_core::{Environment, OAuthApp};
+use tradovate_auth_session::{Session, StoredSession};
+
+use crate::driver::{Driver, Sent, dated, minute, plain, start, stored, token_until, user};
+
+const DEAD: &str = "Invalid access token";
+
+/// What is stored ten minutes after a login at the start, with the server's time learnt; the token ends after 80 minutes.
+fn stored_by_a_right_clock() -> StoredSession {
+    let mut driver = Driver::new(user(1));
+    driver.exchange("accesstokenrequest", dated(200, token_until("one", minute(80)), start()));
+    driver.now = minute(10);
+    driver.stored()
+}
+
+/// A session that goes on from what is stored, at a time that the local clock shows.
+fn resumed(now: Timestamp, stored: StoredSession) -> Driver {
+    let mut driver = Driver::new(user(2));
+    driver.now = now;
+    driver.adopt(stored);
+    driver
+}
+
+fn is_renewal(sent: Option<&Sent>) -> bool {
+    sent.is_some_and(|sent| sent.endpoint() == "renewaccesstoken")
+}
+
+#[test]
+fn a_restart_with_a_clock_that_is_hours_ahead_opens_no_second_session() {
+    let mut driver = resumed(minute(200), stored_by_a_right_clock());
+    assert_eq!(driver.token(), None, "it seems to have expired");
+    driver.exchange("renewaccesstoken", dated(200, token_until("two", minute(100)), minute(20)));
+    assert_eq!(driver.token().as_deref(), Some("two"));
+    assert!(driver.send().is_none());
+}
+
+#[test]
+fn a_token_that_the_server_calls_dead_is_followed_by_a_login() {
+    let mut driver = resumed(minute(200), stored_by_a_right_clock());
+    driver.exchange("renewaccesstoken", plain(401, DEAD));
+    driver.exchange("accesstokenrequest", plain(200, token_until("two", minute(300))));
+    let lost = driver.events().into_iter().filter(|event| event.to_string().contains("ended the session"));
+    assert_eq!(lost.count(), 0, "a token that had expired is no lost session");
+}
+
+#[test]
+fn a_renewal_that_does_not_reach_the_server_is_no_reason_to_log_in() {
+    let mut driver = resumed(minute(200), stored_by_a_right_clock());
+    driver.exchange("renewaccesstoken", plain(503, ""));
+    let next = driver.send_by(minute(201));
+    assert!(is_renewal(next.as_ref()));
+}
+
+#[test]
+fn renewals_without_a_verdict_are_followed_by_a_login_after_two_minutes() {
+    for (status, body) in [(500, ""), (200, "garbage"), (408, "")] {
+        let mut driver = resumed(minute(200), stored_by_a_right_clock());
+        let mut renewals = 0;
+        let login = loop {
+            let sent = driver.send_by(minute(210)).expect("a request");
+            if !is_renewal(Some(&sent)) {
+                break sent;
+            }
+            renewals += 1;
+            driver.answer(&sent, plain(status, body));
+        };
+        assert_eq!(login.endpoint(), "accesstokenrequest");
+        assert!(renewals >= 3 && login.at >= minute(202), "{renewals} renewals for {status} until {}", login.at);
+    }
+}
+
+#[test]
+fn renewals_that_do_not_reach_the_server_for_an_hour_are_followed_by_a_login() {
+    let mut driver = resumed(minute(200), stored_by_a_right_clock());
+    let login = loop {
+        let sent = driver.send_by(minute(300)).expect("a request");
+        if !is_renewal(Some(&sent)) {
+            break sent;
+        }
+        driver.answer(&sent, plain(503, ""));
+    };
+    assert!(login.at >= minute(260), "{}", login.at);
+}
+
+#[test]
+fn an_expiry_by_the_servers_time_needs_no_renewal() {
+    let mut driver = Driver::new(user(1));
+    driver.exchange("accesstokenrequest", dated(200, token_until("one", minute(80)), start()));
+    let renewal = driver.send_by(minute(70)).unwrap();
+    driver.answer(&renewal, plain(200, r#"{"p-captcha":true}"#));
+    let login = driver.send_by(minute(81)).unwrap();
+    assert_eq!(login.endpoint(), "accesstokenrequest");
+}
+
+#[test]
+fn a_running_clock_that_steps_ahead_again_and_again_opens_no_second_session() {
+    let mut driver = Driver::new(user(1));
+    driver.exchange("accesstokenrequest", dated(200, token_until("one", minute(80)), start()));
+    driver.send();
+    for step in 1..=9 {
+        let servers = start() + SignedDuration::from_secs(4 * step);
+        driver.now = servers + SignedDuration::from_hours(2 * step);
+        assert_eq!(driver.token(), None);
+        let end = servers + SignedDuration::from_mins(80);
+        driver.exchange("renewaccesstoken", dated(200, token_until("one", end), servers));
+        assert!(driver.token().is_some(), "step {step}");
+        assert!(driver.send().is_none(), "step {step}");
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_within_a_wait_is_no_reason_to_log_in_if_the_driver_says_so() {
+    let mut driver = Driver::new(user(1));
+    driver.exchange("accesstokenrequest", dated(200, token_until("one", minute(80)), start()));
+    let renewal = driver.send_by(minute(70)).unwrap();
+    driver.answer(&renewal, plain(200, r#"{"p-captcha":true}"#));
+    driver.send();
+    driver.session.clock_was_set();
+    let next = driver.send_by(minute(130)).unwrap();
+    assert!(is_renewal(Some(&next)), "the captcha is over");
+}
+
+#[test]
+fn a_driver_that_comes_when_it_was_told_keeps_the_servers_time() {
+    let mut driver = Driver::new(user(1));
+    driver.exchange("accesstokenrequest", dated(200, token_until("one", minute(80)), start()));
+    let renewal = driver.send_by(minute(70)).unwrap();
+    driver.answer(&renewal, plain(200, r#"{"p-captcha":true}"#));
+    // It was told to come when the token ends, and comes half a minute later.
+    driver.send_by(minute(80) - SignedDuration::from_secs(1));
+    driver.now = minute(80) + SignedDuration::from_secs(30);
+    assert_eq!(driver.send().unwrap().endpoint(), "accesstokenrequest");
+}
+
+#[test]
+fn after_a_restart_one_renewal_confirms_the_token() {
+    let mut driver = resumed(minute(20), stored_by_a_right_clock());
+    assert_eq!(driver.token().as_deref(), Some("one"), "it is used meanwhile");
+    driver.exchange("renewaccesstoken", dated(200, token_until("two", minute(100)), minute(20)));
+    let next = driver.send_by(minute(200)).unwrap();
+    assert!(next.at >= minute(80), "and then the next one is due before the token ends");
+}
+
+#[test]
+fn a_clock_that_was_set_back_over_a_restart_hands_out_no_dead_token() {
+    // It was stored 79 minutes after the login. The clock shows the time of the login then.
+    let mut driver = Driver::new(user(1));
+    driver.exchange("accesstokenrequest", dated(200, token_until("one", minute(80)), start()));
+    driver.now = minute(79);
+    let mut later = resumed(start(), driver.stored());
+    let token = later.session.token(later.now).expect("a token");
+    assert!(token.usable_until <= minute(1), "{}", token.usable_until);
+    let renewal = later.send().expect("a renewal");
+    assert!(is_renewal(Some(&renewal)));
+    later.answer(&renewal, plain(401, "Expired Access Token"));
+    assert_eq!(later.token(), None);
+}
+
+#[test]
+fn without_a_date_the_servers_time_is_no_earlier_than_when_the_snapshot_was_written() {
+    let mut driver = Driver::new(user(1));
+    driver.exchange("accesstokenrequest", plain(200, token_until("one", minute(80))));
+    driver.now = minute(79);
+    let later = resumed(minute(-600), driver.stored());
+    let usable = later.session.token(later.now).expect("a token").usable_until;
+    assert!(usable <= minute(-599), "{usable}");
+}
+
+#[test]
+fn programs_that_crash_again_and_again_confirm_the_token_once_in_a_quarter_of_an_hour() {
+    let mut stored = stored_by_a_right_clock();
+    let mut renewals = Vec::new();
+    for seconds in (0..45 * 60).step_by(10) {
+        let mut driver = Driver::new(user(seconds).with_store());
+        driver.now = minute(12) + SignedDuration::from_secs(seconds.try_into().unwrap());
+        driver.adopt(stored);
+        // It crashes when the request has left: what was stored before is all that is left.
+        let sent = driver.send();
+        renewals.extend(sent.iter().filter(|sent| is_renewal(Some(sent))).map(|sent| sent.at));
+        stored = match sent {
+            Some(_) => driver.last_stored.take().expect("what is remembered is stored before the request leaves"),
+            None => driver.stored(),
+        };
+    }
+    assert_eq!(renewals.len(), 3, "{renewals:?}");
+    assert!(renewals.windows(2).all(|pair| pair[1].duration_since(pair[0]) >= SignedDuration::from_mins(15)));
+}
+
+#[test]
+fn a_consent_is_not_lost_because_of_a_clock_that_is_days_ahead() {
+    let text = r#"{"version":1,"owner":{"login":"https://live.tradovateapi.com/v1","app":"app"},
+        "refresh":{"token":"rt","expiresAt":"2026-11-25T16:00:00Z","issuedAt":"2026-11-24T14:00:00Z"}}"#;
+    let mut driver = Driver::new(Session::of_app(Environment::live(), OAuthApp::new("app"), 1));
+    driver.now = minute(60 * 24 * 3);
+    driver.adopt(stored(text));
+    let sent = driver.send().expect("the refresh token is presented");
+    assert_eq!(sent.endpoint(), "oauthtoken");
+    driver.answer(&sent, dated(200, r#"{"error":"invalid_grant"}"#, minute(60 * 24 * 3)));
+    assert!(driver.send_by(minute(60 * 24 * 4)).is_none(), "the server's time says that it has ended");
+}

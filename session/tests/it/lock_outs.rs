@@ -1,0 +1,216 @@
+//! Lock-outs and captchas last as long as they hold: no clock makes them shorter or longer.
+
+use http::StatusCode;
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use serde_json::Value;
+use tradovate_auth_session::{Operation, RateBudget, StoredSession};
+
+use crate::driver::{Driver, minute, plain, start, stored, token_until, user};
+
+const CAPTCHA: &str = r#"{"p-captcha":true}"#;
+
+/// What is stored at `written` by a session that was locked out, or asked for a captcha, at `learnt`.
+fn closed(learnt: Timestamp, written: Timestamp, is_lock_out: bool) -> StoredSession {
+    let mut driver = Driver::new(user(1));
+    driver.now = learnt;
+    driver.exchange("accesstokenrequest", if is_lock_out { plain(429, "") } else { plain(200, CAPTCHA) });
+    driver.now = written;
+    driver.stored()
+}
+
+/// For how many minutes nothing is sent by a session that takes over what is stored.
+fn silent_minutes(now: Timestamp, stored: StoredSession) -> i64 {
+    let mut driver = Driver::new(user(2));
+    driver.now = now;
+    driver.adopt(stored);
+    let sent = driver.send_by(now + SignedDuration::from_hours(100)).expect("a request");
+    sent.at.duration_since(now).as_mins()
+}
+
+#[test]
+fn a_snapshot_says_when_a_lock_out_was_learnt_and_for_how_long_it_holds() {
+    let locked = serde_json::to_value(closed(start(), minute(10), true)).unwrap();
+    assert_eq!(locked["lockOut"]["learntAt"], "2026-11-24T14:00:00Z");
+    assert_eq!(locked["lockOut"]["holdsForMs"], 3_636_000);
+    let closed = serde_json::to_value(closed(start(), minute(10), false)).unwrap();
+    assert_eq!(closed["closedEndpoints"]["accesstokenrequest"]["learntAt"], "2026-11-24T14:00:00Z");
+    assert_eq!(closed["closedEndpoints"]["accesstokenrequest"]["holdsForMs"], 3_636_000);
+    assert_eq!(closed["lockOut"], Value::Null);
+}
+
+#[test]
+fn across_a_restart_what_was_left_is_waited_for() {
+    for is_lock_out in [true, false] {
+        let stored = closed(start(), minute(10), is_lock_out);
+        assert_eq!(silent_minutes(minute(10), stored.clone()), 50, "at once");
+        assert_eq!(silent_minutes(minute(30), stored.clone()), 30, "twenty minutes later");
+        assert_eq!(silent_minutes(minute(61), stored), 0, "when it is over");
+    }
+}
+
+#[test]
+fn a_clock_that_was_ahead_makes_no_lock_out_longer() {
+    for is_lock_out in [true, false] {
+        for ahead in [3, 24 * 365] {
+            let ahead = SignedDuration::from_hours(ahead);
+            let stored = closed(start() + ahead, minute(10) + ahead, is_lock_out);
+            assert_eq!(silent_minutes(minute(10), stored.clone()), 50, "the clock was set right");
+            assert_eq!(silent_minutes(minute(30), stored), 50, "nobody knows how long that took");
+        }
+    }
+}
+
+#[test]
+fn times_of_a_snapshot_that_contradict_each_other_keep_nobody_silent_for_longer_than_a_gate_holds() {
+    let text = r#"{"version":1,"lockOut":{"learntAt":"2030-01-01T00:00:00Z","holdsForMs":3600000},
+        "closedEndpoints":{"accesstokenrequest":{"learntAt":"2040-01-01T00:00:00Z","holdsForMs":7200000}}}"#;
+    assert_eq!(silent_minutes(start(), stored(text)), 120);
+    let text = r#"{"version":1,"lockOut":{"learntAt":"2026-11-24T14:00:00Z","holdsForMs":18446744073709551615}}"#;
+    assert_eq!(silent_minutes(start(), stored(text)), 24 * 60);
+}
+
+/// Two sessions that share a budget; the clock of the second one is ahead by so much.
+struct Pair {
+    one: Driver,
+    two: Driver,
+    ahead: SignedDuration,
+}
+
+impl Pair {
+    /// Both have a token that lives for ten hours.
+    fn new(ahead: SignedDuration) -> Self {
+        let mut pair = Self { one: Driver::new(user(1)), two: Driver::new(user(2)), ahead };
+        pair.two.now += ahead;
+        for number in [1, 2] {
+            pair.at(start(), number, |driver| {
+                let end = driver.now + SignedDuration::from_hours(10);
+                driver.exchange("accesstokenrequest", plain(200, token_until("one", end)));
+                driver.send();
+            });
+        }
+        pair
+    }
+
+    /// Does something with one of them at this time.
+    fn at<T>(&mut self, now: Timestamp, number: u8, act: impl FnOnce(&mut Driver) -> T) -> T {
+        let (this, other, ahead) = match number {
+            1 => (&mut self.one, &mut self.two, SignedDuration::ZERO),
+            _ => (&mut self.two, &mut self.one, self.ahead),
+        };
+        if this.now < now + ahead {
+            this.now = now + ahead;
+        }
+        let answer = act(this);
+        other.budget = this.budget.clone();
+        answer
+    }
+
+    /// Whether a session would send at this time: its token is said to be dead.
+    fn sends(&mut self, now: Timestamp, number: u8) -> bool {
+        self.at(now, number, |driver| {
+            let generation = driver.session.token(driver.now).map(|token| token.generation);
+            if let Some(generation) = generation {
+                let (status, body) = (StatusCode::UNAUTHORIZED, b"Invalid access token");
+                driver.session.rejected(driver.now, generation, status, body, &mut driver.budget);
+            }
+            driver.send().is_some()
+        })
+    }
+
+    fn lock_out(&mut self, now: Timestamp, number: u8) {
+        self.at(now, number, |driver| {
+            driver.session.rejected(driver.now, 1, StatusCode::TOO_MANY_REQUESTS, b"", &mut driver.budget);
+        });
+    }
+}
+
+#[test]
+fn a_lock_out_silences_sessions_of_different_clocks_for_the_same_time() {
+    for ahead in [0, 90, -90, 60 * 24 * 30].map(SignedDuration::from_mins) {
+        for (learner, other) in [(1, 2), (2, 1)] {
+            let mut pair = Pair::new(ahead);
+            for number in [1, 2] {
+                pair.at(minute(5), number, |driver| assert!(driver.send().is_none()));
+            }
+            pair.lock_out(minute(5), learner);
+            for minutes in [5, 30, 64] {
+                assert!(!pair.sends(minute(minutes), other), "{ahead:#}: {minutes} minutes");
+                assert!(!pair.sends(minute(minutes), learner), "{ahead:#}: {minutes} minutes");
+            }
+            assert!(pair.sends(minute(66), other), "{ahead:#}");
+            assert!(pair.sends(minute(66), learner), "{ahead:#}");
+        }
+    }
+}
+
+proptest! {
+    /// The session that learns of it keeps silent for an hour, and so does one whose clock differs by more than the time
+    /// since it last saw the budget, or by nothing. Nobody is silent for more than an hour after it has noticed.
+    #[test]
+    fn a_lock_out_lasts_an_hour_for_each_session_whatever_its_clock_shows(
+        ahead in prop_oneof![Just(0_i64), 31..2000_i64, -2000..-31_i64],
+        last_seen in 0..30_i64,
+        learner in 1..=2_u8,
+        polls in proptest::collection::vec(1..30_i64, 1..20),
+    ) {
+        let mut pair = Pair::new(SignedDuration::from_mins(ahead));
+        let other = 3 - learner;
+        pair.at(minute(last_seen), other, Driver::send);
+        pair.lock_out(minute(30), learner);
+        let (mut now, mut noticed, mut has_sent) = (30, None, false);
+        for pause in polls {
+            now += pause;
+            let sent = [pair.sends(minute(now), other), pair.sends(minute(now), learner)];
+            let end = *noticed.get_or_insert(now) + 61;
+            prop_assert!(now > 90 || sent == [false, false], "{sent:?} after {} minutes", now - 30);
+            has_sent |= sent[0];
+            prop_assert!(now < end || has_sent, "silent after {} minutes", now - 30);
+        }
+    }
+}
+
+#[test]
+fn a_session_whose_clock_steps_ahead_ends_the_lock_out_for_no_other() {
+    let mut pair = Pair::new(SignedDuration::ZERO);
+    pair.lock_out(start(), 1);
+    pair.ahead = SignedDuration::from_hours(5);
+    pair.at(minute(10), 2, Driver::send);
+    for minutes in [10, 59] {
+        assert!(!pair.sends(minute(minutes), 1), "{minutes} minutes");
+    }
+    assert!(pair.sends(minute(61), 1));
+}
+
+#[test]
+fn a_session_whose_clock_is_ahead_takes_no_counted_request_from_the_others() {
+    let mut budget = RateBudget::default();
+    let ahead = SignedDuration::from_hours(3);
+    (0..15).for_each(|number| budget.take(minute(number), Operation::Renew));
+    // The other session finds the hour over.
+    budget.take(minute(15) + ahead, Operation::Renew);
+    assert_eq!(budget.earliest(minute(15), Operation::Renew), minute(61));
+}
+
+#[test]
+fn requests_that_are_counted_in_any_order_free_their_places_in_the_order_of_time() {
+    let mut budget = RateBudget::default();
+    for minutes in [30, 10, 20, 0] {
+        budget.take(minute(minutes), Operation::LogIn);
+    }
+    assert_eq!(budget.earliest(minute(30), Operation::LogIn), minute(60));
+    budget.give_back(minute(0), Operation::LogIn);
+    assert_eq!(budget.earliest(minute(30), Operation::LogIn), minute(30));
+    budget.take(minute(5), Operation::LogIn);
+    assert_eq!(budget.earliest(minute(30), Operation::LogIn), minute(65));
+}
+
+#[test]
+fn counted_requests_of_a_snapshot_that_lie_ahead_count_as_of_now() {
+    let mut driver = Driver::new(user(1));
+    let ahead = r#"["2027-01-01T00:00:00Z","2028-01-01T00:00:00Z","2029-01-01T00:00:00Z","2030-01-01T00:00:00Z"]"#;
+    driver.adopt(stored(&format!(r#"{{"version":1,"history":{{"sent":{{"accesstokenrequest":{ahead}}}}}}}"#)));
+    assert_eq!(driver.budget.earliest(start(), Operation::LogIn), minute(60));
+    driver.budget.take(minute(-10), Operation::LogIn);
+    assert_eq!(driver.budget.earliest(minute(50), Operation::LogIn), minute(60));
+}

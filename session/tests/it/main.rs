@@ -1,0 +1,10 @@
+//! The public interface of the session, over simulated clocks and servers.
+
+mod driver;
+mod expiry;
+mod forgetting;
+mod lock_outs;
+mod server_time;
+mod session;
+mod user_ids;
+mod waits;

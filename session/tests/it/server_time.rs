@@ -1,0 +1,176 @@
+//! How a session learns the server's time: only from the server's own answers, whatever the local clock shows.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tradovate_auth_session::StoredSession;
+
+use crate::driver::{Driver, dated, minute, plain, start, token_until, user};
+
+const PAGE: &str = "<html><title>Bad gateway</title></html>";
+
+/// A session that has logged in when its clock was right; the token ends after 80 minutes. Its renewal is due.
+fn renewing() -> Driver {
+    let mut driver = Driver::new(user(1));
+    driver.exchange("accesstokenrequest", dated(200, token_until("one", minute(80)), start()));
+    driver.now = minute(66);
+    driver
+}
+
+/// The last minute at which the token is handed out.
+fn usable_until(driver: &Driver) -> i64 {
+    let token = driver.session.token(driver.now).unwrap();
+    token.usable_until.duration_since(start()).as_mins()
+}
+
+#[test]
+fn the_date_of_a_gateways_page_teaches_nothing() {
+    let gateways = minute(66) - SignedDuration::from_mins(50);
+    for (status, body) in [
+        (200, PAGE),
+        (502, PAGE),
+        (503, ""),
+        (503, "upstream connect error"),
+        (503, r#"{"message":"Service Unavailable"}"#),
+        (503, r#"["errorText"]"#),
+        (429, ""),
+        (404, ""),
+        (500, "Internal Server Error, error id: 7"),
+    ] {
+        let mut driver = renewing();
+        driver.exchange("renewaccesstoken", dated(status, body, gateways));
+        assert_eq!(usable_until(&driver), 79, "{status} {body}");
+    }
+}
+
+#[test]
+fn the_date_of_the_servers_own_answer_teaches_whatever_its_status() {
+    let servers = minute(66) - SignedDuration::from_mins(50);
+    for (status, body) in [
+        (200, r#"{"errorText":"Something new"}"#),
+        (503, r#"{"errorText":"Maintenance"}"#),
+        (500, r#"{"accessToken":null,"errorText":"Fault"}"#),
+        (200, r#"{"p-ticket":"t","p-time":3}"#),
+    ] {
+        let mut driver = renewing();
+        driver.exchange("renewaccesstoken", dated(status, body, servers));
+        assert_eq!(usable_until(&driver), 129, "{status} {body}");
+    }
+}
+
+#[test]
+fn dead_tokens_are_not_handed_out_because_a_gateways_clock_is_slow() {
+    let mut driver = renewing();
+    driver.exchange("renewaccesstoken", dated(502, PAGE, start()));
+    driver.now = minute(81);
+    assert_eq!(driver.token(), None);
+}
+
+/// A session whose clock is ahead by so much, and the server's time at a time of its clock.
+fn with_wrong_clock(ahead: SignedDuration) -> (Driver, impl Fn(Timestamp) -> Timestamp) {
+    (Driver::new(user(1)), move |now: Timestamp| now - ahead)
+}
+
+#[test]
+fn a_clock_that_is_days_slow_is_corrected_by_the_second_answer() {
+    let (mut driver, server) = with_wrong_clock(SignedDuration::from_hours(-72));
+    let end = server(start()) + SignedDuration::from_mins(80);
+    driver.exchange("accesstokenrequest", dated(200, token_until("one", end), server(start())));
+    // Nothing but the renewal that asks for a second `Date` is due before the token ends.
+    let sent = driver.send_by(minute(79)).expect("a renewal");
+    assert_eq!(sent.endpoint(), "renewaccesstoken");
+    assert!(sent.at <= minute(1));
+    driver.answer(
+        &sent,
+        dated(200, token_until("two", server(driver.now) + SignedDuration::from_mins(80)), server(driver.now)),
+    );
+    assert_eq!(driver.token().as_deref(), Some("two"));
+    let usable = driver.session.token(driver.now).unwrap().usable_until.duration_since(driver.now);
+    assert_eq!(usable.as_mins(), 79, "by the local clock");
+    let renewal = driver.send_by(minute(79)).expect("a renewal");
+    assert!((60..67).contains(&renewal.at.duration_since(start()).as_mins()));
+}
+
+#[test]
+fn a_clock_that_is_days_ahead_is_corrected_by_the_second_answer() {
+    let (mut driver, server) = with_wrong_clock(SignedDuration::from_hours(72));
+    let body = |now: Timestamp| token_until("one", server(now) + SignedDuration::from_mins(80));
+    driver.exchange("accesstokenrequest", dated(200, body(start()), server(start())));
+    assert_eq!(driver.token(), None, "it seems to have ended three days ago");
+    while driver.token().is_none() {
+        let sent = driver.send_by(minute(70)).expect("another try");
+        assert_eq!(sent.endpoint(), "renewaccesstoken", "the token that seems to have ended is kept");
+        assert!(sent.at >= start() + SignedDuration::from_secs(15));
+        driver.answer(&sent, dated(200, body(driver.now), server(driver.now)));
+    }
+    let usable = driver.session.token(driver.now).unwrap().usable_until.duration_since(driver.now);
+    assert_eq!(usable.as_mins(), 79, "by the local clock");
+}
+
+#[test]
+fn a_date_that_stands_still_is_never_believed() {
+    let mut driver = Driver::new(user(1));
+    let stands = start() - SignedDuration::from_hours(72);
+    driver.exchange("accesstokenrequest", dated(200, token_until("one", minute(80)), stands));
+    let mut renewals = 0;
+    while let Some(sent) = driver.send_by(minute(60)) {
+        renewals += 1;
+        driver.answer(&sent, dated(200, token_until("one", minute(80)), stands));
+        assert_eq!(usable_until(&driver), 79);
+    }
+    assert!(renewals <= 1, "{renewals} renewals ask for a second `Date`");
+}
+
+#[test]
+fn an_answer_without_a_date_teaches_nothing() {
+    let mut driver = renewing();
+    driver.exchange("renewaccesstoken", plain(200, token_until("two", minute(160))));
+    assert_eq!(usable_until(&driver), 159);
+}
+
+/// A session that shares its store, and another one on the same store. The first one has logged in when its clock was right,
+/// the other one has the token and the server's time from it. The token ends after 80 minutes.
+fn pair() -> (Driver, Driver) {
+    let mut own = Driver::new(user(1).with_shared_store());
+    own.exchange("accesstokenrequest", dated(200, token_until("one", minute(80)), start()));
+    assert!(own.send().is_none());
+    let mut other = Driver::new(user(2).with_shared_store());
+    read(&mut other, own.stored(), 0);
+    assert_eq!((usable_until(&own), usable_until(&other)), (79, 79));
+    (own, other)
+}
+
+/// Has the session read what was stored so many minutes ago by the clock of the store.
+fn read(driver: &mut Driver, stored: StoredSession, age: u64) {
+    let age = Duration::from_secs(60 * age);
+    driver.session.synchronize(driver.now, Some((stored, Some(age))), &mut driver.budget);
+}
+
+#[test]
+fn a_record_that_took_a_minute_to_its_store_keeps_no_dead_token_alive() {
+    let (mut own, mut other) = pair();
+    (own.now, other.now) = (minute(11), minute(10));
+    let late = other.stored();
+    read(&mut own, late, 0);
+    assert_eq!(usable_until(&own), 79, "what it has learnt by itself says more");
+    other.now = minute(11);
+    read(&mut own, other.stored(), 0);
+    assert_eq!(usable_until(&own), 79);
+}
+
+#[test]
+fn a_local_clock_that_was_set_forward_unnoticed_is_corrected_by_the_second_record_that_says_so() {
+    let (mut own, mut other) = pair();
+    // It falls on the time at which the session was to be polled again.
+    own.now = minute(60);
+    other.now = minute(20);
+    for usable in [79, 119] {
+        read(&mut own, other.stored(), 0);
+        assert_eq!(usable_until(&own), usable);
+    }
+    other.now = minute(21);
+    own.now = minute(61);
+    read(&mut own, other.stored(), 0);
+    assert_eq!(usable_until(&own), 119);
+    assert!(own.send().is_none(), "no renewal is due");
+}
