@@ -9,7 +9,7 @@ use core::fmt;
 use bytes::Bytes;
 use hmac_sha256::Hash as Sha256;
 
-use crate::secret::{ApiSecret, Password};
+use crate::wire::secret::{ApiSecret, Password};
 
 /// A user's credentials, and the API key and device that go with them.
 ///

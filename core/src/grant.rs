@@ -8,11 +8,14 @@ use core::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::clock::{Exchange, moved};
-use crate::endpoint::{AccessTokenResponse, OAuthTokenResponse, Reply};
-use crate::error::{Contradiction, Error};
-use crate::hosts::ApiHosts;
-use crate::secret::{AccessToken, MarketDataToken, RefreshToken};
+use crate::grant::clock::{Exchange, moved};
+use crate::place::hosts::ApiHosts;
+use crate::wire::endpoint::{AccessTokenResponse, OAuthTokenResponse, Reply};
+use crate::wire::error::{Contradiction, Error};
+use crate::wire::secret::{AccessToken, MarketDataToken, RefreshToken};
+
+pub(crate) mod call;
+pub(crate) mod clock;
 
 /// A token that passed all checks, and what came with it.
 ///

@@ -81,54 +81,43 @@
 
 extern crate alloc;
 
-mod answer;
-mod ascii;
-mod body;
-mod call;
-mod clock;
+// An answer passes `wire` and leaves it as a result; `grant` decides whether its token may be used. Beside these two layers,
+// `place` says where requests go, and `oauth` brings a code from the browser.
 mod credentials;
-mod endpoint;
-mod environment;
-mod error;
-mod excerpt;
 mod grant;
-mod hosts;
 #[doc(hidden)]
 pub mod internal;
-mod moved;
 mod oauth;
-mod penalty;
-mod secret;
+mod place;
 mod stored;
-mod url;
 mod variables;
 mod wire;
 
-pub use body::{Oversized, RequestBody, ResponseBody};
-pub use call::{Answer, CallError};
-pub use clock::{Exchange, ServerClock};
 pub use credentials::{ClientId, Credentials, DeviceId, FieldValue};
-pub use endpoint::{
-    AccessTokenRequest, AccessTokenResponse, AuthorizedCode, BodyFormat, Endpoint, HibpHint, Me, MeResponse,
-    OAuthGrant, OAuthToken, OAuthTokenResponse, RenewAccessToken, Reply, UserStatus,
-};
-pub use environment::{Environment, Purpose};
-pub use error::{
-    BuildError, Contradiction, DeadToken, Error, Failure, Refusal, RefusalKind, Undecodable, UndecodableKind,
-};
+pub use grant::call::{Answer, CallError};
+pub use grant::clock::{Exchange, ServerClock};
 pub use grant::{Grant, MarketDataGrant, RefreshGrant};
-pub use hosts::ApiHosts;
-pub use moved::Moved;
 pub use oauth::{
     AuthorizationRequest, AuthorizationUrl, Denial, DenialKind, Entropy, OAuthApp, PendingAuthorization, RedirectError,
     StoredAuthorization,
 };
-pub use penalty::{Penalty, PenaltyTicket};
-pub use secret::{
+pub use place::environment::{Environment, Purpose};
+pub use place::hosts::ApiHosts;
+pub use place::url::{BaseUrl, SecureUrl, is_trusted_host};
+pub use variables::VariableError;
+pub use wire::body::{Oversized, RequestBody, ResponseBody};
+pub use wire::endpoint::{
+    AccessTokenRequest, AccessTokenResponse, AuthorizedCode, BodyFormat, Endpoint, HibpHint, Me, MeResponse,
+    OAuthGrant, OAuthToken, OAuthTokenResponse, RenewAccessToken, Reply, UserStatus,
+};
+pub use wire::error::{
+    BuildError, Contradiction, DeadToken, Error, Failure, Refusal, RefusalKind, Undecodable, UndecodableKind,
+};
+pub use wire::moved::Moved;
+pub use wire::penalty::{Penalty, PenaltyTicket};
+pub use wire::secret::{
     AccessToken, ApiSecret, Assertion, ClientSecret, HttpAuth, IdToken, MalformedToken, MarketDataToken, Password,
     RefreshToken,
 };
-pub use url::{BaseUrl, SecureUrl, is_trusted_host};
-pub use variables::VariableError;
 
 pub use {http, jiff};

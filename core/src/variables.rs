@@ -6,11 +6,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::credentials::{ClientId, Credentials, DeviceId};
-use crate::environment::Environment;
-use crate::error::BuildError;
 use crate::oauth::OAuthApp;
-use crate::secret::{ApiSecret, ClientSecret};
-use crate::url::{BaseUrl, SecureUrl};
+use crate::place::environment::Environment;
+use crate::place::url::{BaseUrl, SecureUrl};
+use crate::wire::error::BuildError;
+use crate::wire::secret::{ApiSecret, ClientSecret};
 
 /// Settings that are missing or can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -149,7 +149,7 @@ fn advice(names: &[&str]) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::environment::Purpose;
+    use crate::place::environment::Purpose;
     use alloc::format;
     use alloc::string::ToString;
 

@@ -1,6 +1,6 @@
 use super::*;
-use crate::endpoint::testing::{at, ok, refused, with};
-use crate::endpoint::{AccessTokenRequest, Endpoint, OAuthToken, RenewAccessToken};
+use crate::wire::endpoint::testing::{at, ok, refused, with};
+use crate::wire::endpoint::{AccessTokenRequest, Endpoint, OAuthToken, RenewAccessToken};
 use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;

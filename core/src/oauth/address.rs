@@ -7,8 +7,8 @@ use alloc::string::{String, ToString};
 use core::net::Ipv6Addr;
 
 use super::redirect::is_well_formed;
-use crate::error::BuildError;
-use crate::url::SecureUrl;
+use crate::place::url::SecureUrl;
+use crate::wire::error::BuildError;
 
 /// The parts of a URI. Two with the same address are answered by the same listener.
 pub(super) struct Parts<'u> {

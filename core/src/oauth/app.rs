@@ -3,8 +3,8 @@
 use alloc::string::String;
 use alloc::sync::Arc;
 
-use crate::endpoint::{BodyFormat, OAuthGrant, OAuthToken};
-use crate::secret::ClientSecret;
+use crate::wire::endpoint::{BodyFormat, OAuthGrant, OAuthToken};
+use crate::wire::secret::ClientSecret;
 
 /// An OAuth app: what is sent with the authorization, with the code, and with each refresh (page *OAuth*).
 ///

@@ -10,11 +10,11 @@ use super::app::OAuthApp;
 use super::entropy::Entropy;
 use super::pending::{Awaited, PendingAuthorization};
 use super::pkce;
-use crate::endpoint::{Asked, check_text};
-use crate::environment::Environment;
-use crate::error::BuildError;
-use crate::secret::State;
-use crate::url::SecureUrl;
+use crate::place::environment::Environment;
+use crate::place::url::SecureUrl;
+use crate::wire::endpoint::{Asked, check_text};
+use crate::wire::error::BuildError;
+use crate::wire::secret::State;
 
 /// What the user is asked for, and where the answer goes.
 ///

@@ -6,8 +6,8 @@ use subtle::ConstantTimeEq as _;
 
 use super::address::Parts;
 use super::redirect::{RedirectError, Response};
-use crate::endpoint::{Asked, AuthorizedCode};
-use crate::secret::{CodeVerifier, State};
+use crate::wire::endpoint::{Asked, AuthorizedCode};
+use crate::wire::secret::{CodeVerifier, State};
 
 /// The longest redirect that is looked at, in bytes: several times what the longest code needs.
 const LONGEST_REDIRECT: usize = 64 * 1024;

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hmac_sha256::Hash as Sha256;
 
-use crate::secret::CodeVerifier;
+use crate::wire::secret::CodeVerifier;
 
 /// The octets of a verifier and of a state: as many as RFC 7636 (section 4.1) recommends.
 pub(super) const OCTETS: usize = 32;

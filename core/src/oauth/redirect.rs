@@ -3,8 +3,8 @@
 use alloc::borrow::Cow;
 use alloc::string::String;
 
-use crate::excerpt;
-use crate::secret::{AuthorizationCode, State, TOKEN_LIMIT};
+use crate::wire::excerpt;
+use crate::wire::secret::{AuthorizationCode, State, TOKEN_LIMIT};
 
 /// What to do where the redirect that was ignored was meant.
 const BEGIN_AGAIN: &str = "; if the login does not go on, begin it again";

@@ -10,9 +10,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::address::check_redirect_uri;
 use super::pending::{Awaited, PendingAuthorization};
 use super::pkce;
-use crate::endpoint::Asked;
-use crate::secret::{CodeVerifier, State};
 use crate::stored::{self, Damage, Fields};
+use crate::wire::endpoint::Asked;
+use crate::wire::secret::{CodeVerifier, State};
 
 /// The version that is written, and the newest that is read.
 const VERSION: u32 = 1;

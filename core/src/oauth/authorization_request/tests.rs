@@ -1,5 +1,5 @@
 use super::*;
-use crate::url::SecureUrl;
+use crate::place::url::SecureUrl;
 use alloc::format;
 use alloc::vec::Vec;
 

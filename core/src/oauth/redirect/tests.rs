@@ -1,7 +1,7 @@
 use super::super::{AuthorizationRequest, Entropy, OAuthApp, PendingAuthorization};
 use super::*;
-use crate::endpoint::{AuthorizedCode, Endpoint};
-use crate::environment::Environment;
+use crate::place::environment::Environment;
+use crate::wire::endpoint::{AuthorizedCode, Endpoint};
 use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;

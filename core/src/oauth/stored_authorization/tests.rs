@@ -1,6 +1,6 @@
 use super::super::{AuthorizationRequest, Entropy, OAuthApp, RedirectError};
 use super::*;
-use crate::environment::Environment;
+use crate::place::environment::Environment;
 use alloc::format;
 use alloc::string::{String, ToString};
 

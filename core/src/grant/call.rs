@@ -1,0 +1,217 @@
+//! What a transport returns from a call: a result with the times of its exchange, or an error.
+//!
+//! The types are the same for all transports, so that a program can change one for another.
+
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use core::error::Error as StdError;
+use core::time::Duration;
+
+use crate::grant::Grant;
+use crate::grant::clock::Exchange;
+use crate::wire::body::Oversized;
+use crate::wire::endpoint::{AccessTokenResponse, OAuthTokenResponse, Reply};
+use crate::wire::error::{BuildError, Error, Failure};
+
+/// The result of a call, and when it was made.
+#[derive(Debug, Clone)]
+pub struct Answer<T> {
+    /// The result.
+    pub value: T,
+    /// The times of the exchange.
+    pub exchange: Exchange,
+}
+
+impl<T> Answer<T> {
+    fn into_reply(self) -> (Reply<T>, Exchange) {
+        (Reply { value: self.value, server_time: self.exchange.server_time }, self.exchange)
+    }
+}
+
+impl Answer<AccessTokenResponse> {
+    /// Checks the answer to a login: see [`Grant::from_access_token`].
+    ///
+    /// # Errors
+    /// [`CallError::Server`] as described there.
+    pub fn grant(self) -> Result<Grant, CallError> {
+        let (reply, Exchange { sent, received, .. }) = self.into_reply();
+        Ok(Grant::from_access_token(reply, sent, received, None)?)
+    }
+
+    /// Checks the answer to a renewal of the session that `held` belongs to, and keeps what the answer leaves out: see
+    /// [`Grant::from_access_token`].
+    ///
+    /// # Errors
+    /// [`CallError::Server`] as described there.
+    pub fn grant_after(self, held: &Grant) -> Result<Grant, CallError> {
+        let (reply, Exchange { sent, received, .. }) = self.into_reply();
+        Ok(Grant::from_access_token(reply, sent, received, Some(held))?)
+    }
+}
+
+impl Answer<OAuthTokenResponse> {
+    /// Checks the answer to the exchange of a code: see [`Grant::from_oauth`].
+    ///
+    /// # Errors
+    /// [`CallError::Server`] as described there.
+    pub fn grant(self) -> Result<Grant, CallError> {
+        let (reply, Exchange { sent, received, .. }) = self.into_reply();
+        Ok(Grant::from_oauth(reply, sent, received, None)?)
+    }
+
+    /// Checks the answer to a refresh of the session that `held` belongs to, and keeps what the answer leaves out, the
+    /// refresh token included: see [`Grant::from_oauth`].
+    ///
+    /// # Errors
+    /// [`CallError::Server`] as described there.
+    pub fn grant_after(self, held: &Grant) -> Result<Grant, CallError> {
+        let (reply, Exchange { sent, received, .. }) = self.into_reply();
+        Ok(Grant::from_oauth(reply, sent, received, Some(held))?)
+    }
+}
+
+/// Why a call brought no result.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The request can't be built; nothing was sent.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The server answered, but not with a result.
+    #[error(transparent)]
+    Server(#[from] Error),
+    /// No whole answer came.
+    #[non_exhaustive]
+    #[error("{}", failure_text(*failure, host, source.as_ref()))]
+    Io {
+        /// How far the exchange got.
+        failure: Failure,
+        /// The host that was called.
+        host: String,
+        /// The error of the HTTP client.
+        source: Arc<dyn StdError + Send + Sync>,
+    },
+}
+
+impl CallError {
+    /// An exchange that failed with an error of the HTTP client.
+    pub fn io(failure: Failure, host: &str, source: impl StdError + Send + Sync + 'static) -> Self {
+        Self::Io { failure, host: host.into(), source: Arc::new(source) }
+    }
+
+    /// An answer that was longer than the limit.
+    #[must_use]
+    pub fn oversized(host: &str, limit: Oversized) -> Self {
+        Self::io(Failure::Oversized, host, limit)
+    }
+
+    /// How far the exchange got, where no whole answer came.
+    #[must_use]
+    pub fn failure(&self) -> Option<Failure> {
+        match self {
+            Self::Io { failure, .. } => Some(*failure),
+            _ => None,
+        }
+    }
+
+    /// What the server answered instead of a result.
+    #[must_use]
+    pub fn server(&self) -> Option<&Error> {
+        match self {
+            Self::Server(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// How long to wait before the same request may be sent again, where the server said so.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.server().and_then(Error::retry_after)
+    }
+
+    /// Whether the same request may succeed later without anybody changing anything. Where the server may have handled
+    /// it ([`Failure::MaybeSent`], [`Failure::Truncated`]), a login may have opened a session all the same, and a
+    /// refresh may have replaced its token: renew first.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Build(_) => false,
+            Self::Server(error) => error.is_retryable(),
+            Self::Io { failure, .. } => *failure != Failure::Oversized,
+        }
+    }
+}
+
+fn failure_text(failure: Failure, host: &str, source: &(dyn StdError + 'static)) -> String {
+    let cause = root_cause(source).to_string();
+    match failure {
+        Failure::NotSent => {
+            alloc::format!(
+                "nothing was sent to {host}: {cause}; check the host, the network, and the certificates trusted here"
+            )
+        }
+        Failure::MaybeSent => {
+            alloc::format!("no answer from {host}: {cause}; the server may have handled the request all the same")
+        }
+        Failure::Oversized => alloc::format!("refused the answer from {host}: {cause}; check the base URL"),
+        Failure::Truncated => {
+            alloc::format!("the answer from {host} broke off: {cause}; the server may have handled the request")
+        }
+    }
+}
+
+/// The innermost error says what happened; those around it only where.
+fn root_cause<'e>(mut error: &'e (dyn StdError + 'static)) -> &'e (dyn StdError + 'static) {
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("error sending request")]
+    struct Outer(#[source] BuildError);
+
+    #[test]
+    fn the_message_names_the_host_and_the_innermost_cause() {
+        let error = CallError::io(Failure::NotSent, "a.example", Outer(BuildError::Unwritable));
+        assert_eq!(
+            error.to_string(),
+            "nothing was sent to a.example: the request can't be written as JSON; check the host, the network, and \
+             the certificates trusted here"
+        );
+        assert_eq!(error.source().unwrap().to_string(), "error sending request");
+        let error = CallError::oversized("a.example", Oversized { limit: 7 });
+        assert_eq!(
+            error.to_string(),
+            "refused the answer from a.example: the answer is longer than 7 bytes; check the base URL"
+        );
+        assert!(!error.is_retryable());
+    }
+
+    #[test]
+    fn what_became_of_the_request_decides_whether_it_may_be_sent_again() {
+        let all = [Failure::NotSent, Failure::MaybeSent, Failure::Truncated, Failure::Oversized];
+        let errors = all.map(|failure| CallError::io(failure, "a.example", BuildError::Unwritable));
+        assert_eq!(errors.each_ref().map(CallError::failure), all.map(Some));
+        assert_eq!(errors.each_ref().map(CallError::is_retryable), [true, true, true, false]);
+        let said = errors.map(|error| error.to_string());
+        assert!(said[1].contains("the server may have handled the request all the same"), "{}", said[1]);
+        assert!(said[2].contains("broke off"), "{}", said[2]);
+        let unbuildable = CallError::from(BuildError::Unwritable);
+        assert!(!unbuildable.is_retryable() && unbuildable.failure().is_none() && unbuildable.server().is_none());
+    }
+
+    #[test]
+    fn what_the_server_said_shines_through() {
+        let error = CallError::from(Error::Captcha { message: None });
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(3600)));
+        assert!(error.is_retryable());
+        assert_eq!(error.failure(), None);
+        assert!(error.source().is_none());
+    }
+}

@@ -1,0 +1,387 @@
+//! The server's time: local clocks are wrong by minutes in the field, and the `Date` of the server's answers says by how
+//! much.
+//!
+//! Times enter as arguments. [`ServerClock`] learns from an [`Exchange`] and translates local time to the server's.
+
+use core::time::Duration;
+
+use http::HeaderMap;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::wire::headers::date;
+
+/// When one request left and its answer came, by the local clock, and what the server's clock said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exchange {
+    /// When the request was sent, by the local clock.
+    pub sent: Timestamp,
+    /// When the answer was complete, by the local clock.
+    pub received: Timestamp,
+    /// The `Date` of the answer.
+    pub server_time: Option<Timestamp>,
+}
+
+/// `Date` has whole seconds: on average it is this far behind.
+const HALF_A_SECOND: SignedDuration = SignedDuration::from_millis(500);
+
+impl Exchange {
+    /// The times of an exchange whose answer has these headers.
+    #[must_use]
+    pub fn new(sent: Timestamp, received: Timestamp, headers: &HeaderMap) -> Self {
+        Self { sent, received, server_time: date(headers) }
+    }
+
+    /// How far the server's clock is ahead of the local one, measured at the middle of the exchange; zero where the
+    /// answer had no `Date`, or one beyond [`ServerClock::BOUND`].
+    #[must_use]
+    pub fn offset(&self) -> SignedDuration {
+        self.bounded().measured_offset()
+    }
+
+    /// The same exchange, without a `Date` that is beyond [`ServerClock::BOUND`]: one answer alone does not prove it.
+    pub(crate) fn bounded(self) -> Self {
+        let is_near = |date: &Timestamp| date.duration_since(self.sent).abs() <= ServerClock::BOUND;
+        Self { server_time: self.server_time.filter(is_near), ..self }
+    }
+
+    /// As [`offset`](Self::offset), but whatever the `Date` is.
+    #[must_use]
+    pub fn measured_offset(&self) -> SignedDuration {
+        self.measured().unwrap_or_default()
+    }
+
+    /// The server's time when the answer was complete, at the latest: its `Date` leaves half a second open either way.
+    pub(crate) fn latest_server_time(&self) -> Timestamp {
+        let latest = self.measured().and_then(|offset| offset.checked_add(HALF_A_SECOND)).unwrap_or_default();
+        self.received.saturating_add(latest).unwrap_or(self.received)
+    }
+
+    fn measured(&self) -> Option<SignedDuration> {
+        let half = self.received.duration_since(self.sent).checked_div(2)?;
+        let middle = self.sent.checked_add(half).ok()?;
+        self.server_time?.duration_since(middle).checked_add(HALF_A_SECOND)
+    }
+}
+
+/// The server's clock as learnt from its answers.
+///
+/// ```
+/// use jiff::{SignedDuration, Timestamp};
+/// use tradovate_auth_core::{Exchange, ServerClock};
+///
+/// let sent: Timestamp = "2026-11-24T14:00:00Z".parse()?;
+/// let received = sent + SignedDuration::from_secs(2);
+/// let server_time = Some(sent + SignedDuration::from_mins(10)); // the local clock is ten minutes slow
+/// let mut clock = ServerClock::default();
+/// clock.learn(&Exchange { sent, received, server_time });
+/// assert_eq!(clock.server_time(received).to_string(), "2026-11-24T14:10:01.5Z");
+/// # Ok::<(), jiff::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ServerClock {
+    offset: Option<SignedDuration>,
+    /// Whether an answer has said so, and the local clock has not stepped since. Otherwise it is a hint.
+    is_learnt: bool,
+    /// The last `Date` that was too far away to be believed by itself.
+    unconfirmed: Option<Measured>,
+}
+
+/// An offset, and when it was measured by the local clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Measured {
+    offset: SignedDuration,
+    at: Timestamp,
+    /// Whether no other `Date` of the kind came before it.
+    is_first: bool,
+}
+
+impl ServerClock {
+    /// A `Date` further than this from the local time, and from the server's time as it is known, is not believed by
+    /// itself. It is believed if a second one says the same at least ten seconds later: then it advances as time does, so it
+    /// is a clock and not a broken header.
+    pub const BOUND: SignedDuration = SignedDuration::from_hours(24);
+
+    /// A change of the offset by more than this is a clock that was set, not noise: it is believed at once. Two `Date`s that
+    /// are to confirm each other differ by no more.
+    const JUMP: SignedDuration = SignedDuration::from_secs(5);
+
+    /// The least time between two `Date`s that confirm each other. It is longer than [`JUMP`](Self::JUMP), so a `Date` that
+    /// stands still confirms nothing.
+    const CONFIRMED_AFTER: Duration = Duration::from_secs(10);
+
+    /// The most by which two clocks are taken to drift apart between two hints. It is shorter than the margin before expiry,
+    /// so a hint that is taken for drift, and is late, keeps no dead token alive.
+    const DRIFT: SignedDuration = SignedDuration::from_secs(20);
+
+    /// A second `Date` is asked for after this time, with room for one that is a little off.
+    const ASK_AFTER: Duration = Duration::from_secs(15);
+
+    /// Learns from one exchange. Small differences are smoothed, large ones believed; those beyond [`BOUND`](Self::BOUND) are
+    /// believed when they are confirmed. Of a long exchange only the bounds are believed, as a hint: the clock was read
+    /// somewhere between sending and receiving.
+    pub fn learn(&mut self, exchange: &Exchange) {
+        let Some(measured) = exchange.measured() else { return };
+        let half = exchange.received.duration_since(exchange.sent).checked_div(2).unwrap_or_default();
+        let (least, most) = (measured.saturating_sub(half), measured.saturating_add(half));
+        let is_long = half > Self::JUMP;
+        if self.is_far(measured) {
+            if !is_long
+                && self.confirms(Measured {
+                    offset: measured,
+                    at: exchange.received,
+                    is_first: self.unconfirmed.is_none(),
+                })
+            {
+                self.set(measured);
+            }
+            return;
+        }
+        if is_long {
+            // A server's clock that is taken to be ahead makes no dead token look alive, and proves none dead.
+            self.offset = Some(self.offset.map_or(most, |known| known.max(least).min(most)));
+            return;
+        }
+        self.set(match self.offset {
+            Some(known) if measured.saturating_sub(known).abs() <= Self::JUMP => {
+                known.saturating_add(measured.saturating_sub(known).checked_div(4).unwrap_or_default())
+            }
+            _ => measured,
+        });
+    }
+
+    fn set(&mut self, offset: SignedDuration) {
+        *self = Self { offset: Some(offset), is_learnt: true, unconfirmed: None };
+    }
+
+    fn is_far(&self, measured: SignedDuration) -> bool {
+        let is_far = |known: SignedDuration| measured.saturating_sub(known).abs() > Self::BOUND;
+        is_far(SignedDuration::ZERO) && self.offset.is_none_or(is_far)
+    }
+
+    /// Whether a second measurement says the same as the first, and enough time has passed between them.
+    fn confirms(&mut self, second: Measured) -> bool {
+        let first = self.unconfirmed.replace(second);
+        let Some(first) = first.filter(|first| second.offset.saturating_sub(first.offset).abs() <= Self::JUMP) else {
+            return false;
+        };
+        if later(first.at, Self::CONFIRMED_AFTER) > second.at {
+            self.unconfirmed = Some(first);
+            return false;
+        }
+        true
+    }
+
+    /// Whether an answer has said what the server's time is, and the local clock has not stepped since. Otherwise what is
+    /// known is a hint, and an expiry by it proves nothing.
+    #[must_use]
+    pub fn is_learnt(&self) -> bool {
+        self.is_learnt
+    }
+
+    /// When a second `Date` is to be asked for, if the first one was too far away. A server whose `Date`s contradict each
+    /// other is not asked again.
+    #[must_use]
+    pub fn confirm_at(&self) -> Option<Timestamp> {
+        self.unconfirmed.filter(|first| first.is_first).map(|first| later(first.at, Self::ASK_AFTER))
+    }
+
+    /// The local clock may have been set: what was learnt is a hint from now on.
+    pub fn local_clock_may_have_stepped(&mut self) {
+        self.is_learnt = false;
+        self.unconfirmed = None;
+    }
+
+    /// The `Date` that an answer of this server would have by what is known; nothing until something was learnt.
+    #[must_use]
+    pub fn date_between(&self, sent: Timestamp, received: Timestamp) -> Option<Timestamp> {
+        let offset = self.offset?.checked_sub(HALF_A_SECOND)?;
+        let half = received.duration_since(sent).checked_div(2)?;
+        sent.checked_add(half).ok()?.checked_add(offset).ok()
+    }
+
+    /// A clock that has a hint, such as what a snapshot says.
+    #[must_use]
+    pub fn with_hint(offset: SignedDuration) -> Self {
+        Self { offset: Some(offset), ..Self::default() }
+    }
+
+    /// Takes what another process has learnt, by this clock. It corrects drift. If it contradicts what this process has learnt,
+    /// one of the two is wrong: the local clock may have been set unnoticed, or the hint is older than its record says. Then
+    /// nothing is learnt any more, and the server's clock is taken to be the one that is further ahead, since that makes no
+    /// dead token look alive.
+    pub fn take_hint(&mut self, offset: SignedDuration) {
+        let learnt = self.offset.filter(|_| self.is_learnt);
+        let contradicted = learnt.filter(|known| offset.saturating_sub(*known).abs() > Self::DRIFT);
+        self.is_learnt &= contradicted.is_none();
+        self.offset = Some(contradicted.map_or(offset, |known| known.max(offset)));
+    }
+
+    /// Whether there is at least a hint.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.offset.is_some()
+    }
+
+    /// How far the server's clock is ahead of the local one; zero until something was learnt.
+    #[must_use]
+    pub fn offset(&self) -> SignedDuration {
+        self.offset.unwrap_or(SignedDuration::ZERO)
+    }
+
+    /// The local time at a time of the server's.
+    #[must_use]
+    pub fn local_time(&self, server: Timestamp) -> Timestamp {
+        server.saturating_sub(self.offset()).unwrap_or(server)
+    }
+
+    /// The server's time at a local time.
+    #[must_use]
+    pub fn server_time(&self, local: Timestamp) -> Timestamp {
+        local.saturating_add(self.offset()).unwrap_or(local)
+    }
+}
+
+/// A moment this much later, or the last one there is.
+#[must_use]
+pub fn later(moment: Timestamp, by: Duration) -> Timestamp {
+    SignedDuration::try_from(by).ok().and_then(|by| moment.checked_add(by).ok()).unwrap_or(Timestamp::MAX)
+}
+
+/// A moment as another clock shows it that is ahead by so much.
+#[must_use]
+pub fn moved(moment: Timestamp, by: SignedDuration) -> Timestamp {
+    moment.saturating_add(by).unwrap_or(moment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn exchange(sent: &str, received: &str, server: &str) -> Exchange {
+        Exchange { sent: at(sent), received: at(received), server_time: Some(at(server)) }
+    }
+
+    #[test]
+    fn the_offset_is_measured_at_the_middle_of_the_exchange() {
+        let exchange = exchange("2026-11-24T14:00:00Z", "2026-11-24T14:00:04Z", "2026-11-24T13:50:02Z");
+        assert_eq!(exchange.offset(), SignedDuration::from_millis(-599_500));
+        assert_eq!(Exchange { server_time: None, ..exchange }.offset(), SignedDuration::ZERO);
+        assert_eq!(
+            Exchange { server_time: Some(at("1970-01-01T00:00:00Z")), ..exchange }.offset(),
+            SignedDuration::ZERO
+        );
+    }
+
+    #[test]
+    fn small_differences_are_smoothed_and_large_ones_believed() {
+        let mut clock = ServerClock::default();
+        clock.learn(&exchange("2026-11-24T14:00:00Z", "2026-11-24T14:00:00Z", "2026-11-24T14:00:10Z"));
+        assert_eq!(clock.offset(), SignedDuration::from_millis(10_500));
+        clock.learn(&exchange("2026-11-24T14:00:00Z", "2026-11-24T14:00:00Z", "2026-11-24T14:00:14Z"));
+        assert_eq!(clock.offset(), SignedDuration::from_millis(11_500));
+        clock.learn(&exchange("2026-11-24T14:00:00Z", "2026-11-24T14:00:00Z", "2026-11-24T13:00:00Z"));
+        assert_eq!(clock.offset(), SignedDuration::from_millis(-3_599_500));
+    }
+
+    #[test]
+    fn an_exchange_of_ten_seconds_is_believed_to_its_middle() {
+        let mut clock = ServerClock::default();
+        clock.learn(&exchange("2026-11-24T14:00:00Z", "2026-11-24T14:00:10Z", "2026-11-24T14:00:05Z"));
+        assert_eq!(clock.offset(), SignedDuration::from_millis(500));
+        clock.learn(&exchange("2026-11-24T14:00:00Z", "2026-11-24T14:00:10Z", "2026-11-24T14:00:09Z"));
+        assert_eq!(clock.offset(), SignedDuration::from_millis(1500));
+    }
+
+    #[test]
+    fn an_absurd_or_missing_date_teaches_nothing() {
+        let mut clock = ServerClock::default();
+        clock.learn(&exchange("2026-11-24T14:00:00Z", "2026-11-24T14:00:00Z", "1970-01-01T00:00:00Z"));
+        clock.learn(&Exchange { sent: Timestamp::MIN, received: Timestamp::MAX, server_time: Some(Timestamp::MIN) });
+        clock.learn(&Exchange { sent: Timestamp::MAX, received: Timestamp::MIN, server_time: None });
+        assert!(!clock.is_known() && !clock.is_learnt());
+        assert_eq!(clock.server_time(Timestamp::MAX), Timestamp::MAX);
+    }
+
+    #[test]
+    fn a_date_that_is_days_away_is_believed_when_a_second_one_says_the_same_ten_seconds_later() {
+        let learn = |dates: &[(i64, &str)]| {
+            let mut clock = ServerClock::default();
+            for (second, server) in dates {
+                let now = at("2026-11-24T14:00:00Z").saturating_add(SignedDuration::from_secs(*second)).unwrap();
+                clock.learn(&Exchange { sent: now, received: now, server_time: Some(at(server)) });
+            }
+            (clock.is_learnt(), clock.offset().as_hours())
+        };
+        let (first, soon, second) = ("2026-11-27T14:00:00Z", "2026-11-27T14:00:09Z", "2026-11-27T14:00:12Z");
+        assert_eq!(learn(&[(0, first)]), (false, 0));
+        assert_eq!(learn(&[(0, first), (9, soon)]), (false, 0), "too early");
+        assert_eq!(learn(&[(0, first), (9, soon), (12, second)]), (true, 72));
+        assert_eq!(learn(&[(0, first), (12, second)]), (true, 72));
+        assert_eq!(learn(&[(0, first), (12, first)]), (false, 0), "it stands still");
+        assert_eq!(learn(&[(0, first), (12, "2026-11-27T14:00:02Z"), (24, first)]), (false, 0), "so does this");
+        assert_eq!(learn(&[(0, first), (12, second), (24, "2026-11-24T14:00:24Z")]), (true, 0), "the local time");
+        assert_eq!(learn(&[(0, first), (12, second), (24, "2026-11-27T15:00:24Z")]), (true, 73), "it was set");
+    }
+
+    #[test]
+    fn a_hint_is_confirmed_by_one_answer_and_is_no_more_than_a_hint_until_then() {
+        let mut clock = ServerClock::with_hint(SignedDuration::from_hours(72));
+        assert!(clock.is_known() && !clock.is_learnt());
+        clock.learn(&exchange("2026-11-24T14:00:00Z", "2026-11-24T14:00:00Z", "2026-11-27T14:00:00Z"));
+        assert!(clock.is_learnt());
+        clock.local_clock_may_have_stepped();
+        assert_eq!((clock.is_learnt(), clock.offset().as_hours()), (false, 72));
+    }
+
+    #[test]
+    fn a_hint_corrects_drift_and_takes_away_what_it_contradicts() {
+        let learnt = || {
+            let mut clock = ServerClock::default();
+            let (local, server) = ("2026-11-24T14:00:00Z", "2026-11-24T14:10:00Z");
+            clock.learn(&exchange(local, local, server));
+            clock
+        };
+        let (own, drift) = (learnt().offset(), ServerClock::DRIFT);
+        for by in [drift, -drift] {
+            let mut clock = learnt();
+            clock.take_hint(own + by);
+            assert_eq!((clock.offset(), clock.is_learnt()), (own + by, true), "{by}");
+        }
+        for by in [drift + HALF_A_SECOND, -drift - HALF_A_SECOND] {
+            let mut clock = learnt();
+            clock.take_hint(own + by);
+            assert_eq!((clock.offset(), clock.is_learnt()), (own.max(own + by), false), "{by}");
+            clock.take_hint(own - drift);
+            assert_eq!((clock.offset(), clock.is_learnt()), (own - drift, false), "nothing is left to contradict");
+        }
+    }
+
+    #[test]
+    fn of_a_long_exchange_only_the_bounds_are_believed() {
+        let learn = |known: Option<i64>, server: &str| {
+            let mut clock =
+                known.map(SignedDuration::from_secs).map_or_else(ServerClock::default, ServerClock::with_hint);
+            clock.learn(&exchange("2026-11-24T14:00:00Z", "2026-11-24T15:00:00Z", server));
+            clock.offset().as_secs()
+        };
+        assert_eq!(learn(Some(0), "2026-11-24T14:00:00Z"), 0);
+        assert_eq!(learn(Some(0), "2026-11-24T15:00:00Z"), 0);
+        assert_eq!(learn(Some(60), "2026-11-24T13:50:00Z"), -599);
+        assert_eq!(learn(Some(-60), "2026-11-24T15:10:00Z"), 600);
+        assert_eq!(learn(None, "2026-11-24T14:00:00Z"), 0, "no earlier than it can be");
+    }
+
+    #[test]
+    fn the_date_an_answer_would_have_is_the_one_the_offset_is_measured_by() {
+        let clock = ServerClock::with_hint(SignedDuration::from_secs(600));
+        let (sent, received) = (at("2026-11-24T14:00:00Z"), at("2026-11-24T16:00:00Z"));
+        let exchange = Exchange { sent, received, server_time: clock.date_between(sent, received) };
+        assert_eq!(exchange.offset(), clock.offset());
+        assert_eq!(ServerClock::default().date_between(sent, received), None);
+        assert_eq!(clock.date_between(Timestamp::MAX, Timestamp::MAX), None);
+    }
+}

@@ -1,0 +1,5 @@
+//! Where things are: the environments, their addresses, and the hosts that the server names.
+
+pub(crate) mod environment;
+pub(crate) mod hosts;
+pub(crate) mod url;

@@ -1,0 +1,205 @@
+//! `apiHosts`: the hosts the server names for a user's organization (page *Dynamic API Hosts*).
+//!
+//! Bare hostnames enter, checked one by one and never repaired; [`Environment`](crate::Environment) routes by them.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+
+use crate::wire::excerpt;
+use crate::wire::json::{Scalar, Text};
+
+/// The longest host the vendor's specification allows, in characters.
+const HOST_LIMIT: usize = 64;
+
+/// What `apiHosts` said: hostnames by key, unknown keys included, so that nothing is lost when it is stored.
+///
+/// Keys seen: `live`, `demo`, `mdLive`, `mdDemo`, `replay`, `reportingLive`, `reportingDemo`, `riskMonitorLive`,
+/// `riskMonitorDemo`, `userContext`. Each is authoritative; none is derived from another.
+///
+/// ```
+/// use tradovate_auth_core::ApiHosts;
+///
+/// let mut known = ApiHosts::from_iter([("live", "live.tradovateapi.com"), ("demo", "demo.tradovateapi.com")]);
+/// known.merge(&ApiHosts::from_iter([("demo", "acme-demo.eval.ninjatrader.com"), ("replay", "https://evil.com/")]));
+/// assert_eq!(known.get("live"), Some("live.tradovateapi.com"));
+/// assert_eq!(known.get("demo"), Some("acme-demo.eval.ninjatrader.com"));
+/// assert_eq!(known.refused(), ["replay"]);
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ApiHosts {
+    hosts: BTreeMap<String, String>,
+    refused: Vec<String>,
+}
+
+impl ApiHosts {
+    /// The host of a key.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.hosts.get(key).map(String::as_str)
+    }
+
+    /// All keys and hosts, in the order of the keys.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.hosts.iter().map(|(key, host)| (key.as_str(), host.as_str()))
+    }
+
+    /// Whether no host is named.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.hosts.is_empty()
+    }
+
+    /// The keys whose values were refused because they are not bare hostnames. Report them: requests with the token
+    /// would have gone there. What was known under these keys before stays in force.
+    #[must_use]
+    pub fn refused(&self) -> &[String] {
+        &self.refused
+    }
+
+    /// Takes over what a newer answer names, key by key; what it doesn't name stays. The refused keys are the newer
+    /// answer's.
+    pub fn merge(&mut self, newer: &Self) {
+        self.hosts.extend(newer.hosts.iter().map(|(key, host)| (key.clone(), host.clone())));
+        self.refused.clone_from(&newer.refused);
+    }
+
+    fn insert(&mut self, key: &str, host: Option<&str>) {
+        match host.filter(|host| is_bare_hostname(host)) {
+            Some(host) => {
+                self.hosts.insert(key.into(), host.into());
+            }
+            None => self.refused.push(excerpt::name(key)),
+        }
+    }
+}
+
+impl<'a> FromIterator<(&'a str, &'a str)> for ApiHosts {
+    fn from_iter<I: IntoIterator<Item = (&'a str, &'a str)>>(pairs: I) -> Self {
+        let mut hosts = Self::default();
+        for (key, host) in pairs {
+            hosts.insert(key, Some(host));
+        }
+        hosts
+    }
+}
+
+/// Letters, digits and inner hyphens in labels joined by dots: no scheme, port, path, user name or white space.
+pub(crate) fn is_bare_hostname(text: &str) -> bool {
+    // A label begins and ends with a letter or digit: next to a dot, or to an end of the text, there is nothing else.
+    let mut before = b'.';
+    let fits = text.bytes().chain([b'.']).all(|byte| {
+        let fits = byte.is_ascii_alphanumeric()
+            || (byte == b'-' && before != b'.')
+            || (byte == b'.' && before.is_ascii_alphanumeric());
+        before = byte;
+        fits
+    });
+    fits && text.len() <= HOST_LIMIT
+}
+
+/// Reads the object as the wire has it: `null` is absence, other values that are not hostnames are refused, and a key
+/// that comes twice makes the whole answer ambiguous.
+impl<'de> Deserialize<'de> for ApiHosts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(HostsVisitor)
+    }
+}
+
+struct HostsVisitor;
+
+impl<'de> Visitor<'de> for HostsVisitor {
+    type Value = ApiHosts;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of hostnames")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ApiHosts, A::Error> {
+        let mut hosts = ApiHosts::default();
+        let mut seen = alloc::collections::BTreeSet::new();
+        while let Some(Text(key)) = map.next_key()? {
+            match map.next_value::<Scalar>()? {
+                Scalar::Null => {}
+                Scalar::Text(host) => hosts.insert(&key, Some(&host)),
+                _ => hosts.insert(&key, None),
+            }
+            if !seen.insert(key) {
+                return Err(A::Error::custom("a host key comes twice"));
+            }
+        }
+        Ok(hosts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+    use alloc::string::ToString;
+    use alloc::vec;
+
+    fn read(json: &str) -> Result<ApiHosts, serde_json::Error> {
+        serde_json::from_str(json)
+    }
+
+    #[test]
+    fn known_and_unknown_keys_are_kept_and_null_is_absence() {
+        let hosts = read(r#"{"demo":"demo.tradovateapi.com","brandNew":"x.ninjatrader.com","replay":null}"#).unwrap();
+        let kept: Vec<_> = hosts.iter().collect();
+        assert_eq!(kept, [("brandNew", "x.ninjatrader.com"), ("demo", "demo.tradovateapi.com")]);
+        assert!(hosts.refused().is_empty());
+        assert!(ApiHosts::default().is_empty() && !hosts.is_empty());
+    }
+
+    #[test]
+    fn what_is_not_a_bare_hostname_is_refused_and_reported() {
+        for value in [
+            "\"\"",
+            "\" \"",
+            "\"https://a.tradovateapi.com\"",
+            "\"a.tradovateapi.com/v1\"",
+            "\"a.tradovateapi.com:443\"",
+            "\"user@a.tradovateapi.com\"",
+            "\"a.tradovateapi.com \"",
+            "\"a..tradovateapi.com\"",
+            "\".tradovateapi.com\"",
+            "\"a.tradovateapi.com.\"",
+            "\"-a.tradovateapi.com\"",
+            "\"a_b.tradovateapi.com\"",
+            "\"ä.tradovateapi.com\"",
+            "\"[::1]\"",
+            "7",
+            "true",
+            "[]",
+            "{\"a\":1}",
+        ] {
+            let hosts = read(&format!(r#"{{"live":"live.tradovateapi.com","demo":{value}}}"#)).unwrap();
+            assert_eq!(hosts.get("demo"), None, "{value}");
+            assert_eq!(hosts.refused(), ["demo"], "{value}");
+            assert_eq!(hosts.get("live"), Some("live.tradovateapi.com"));
+        }
+        let limit = format!("{}.com", "x".repeat(HOST_LIMIT - 4));
+        assert!(is_bare_hostname(&limit));
+        assert!(!is_bare_hostname(&format!("x{limit}")));
+    }
+
+    #[test]
+    fn a_key_that_comes_twice_is_refused() {
+        for json in [r#"{"demo":"a.com","demo":"a.com"}"#, r#"{"demo":null,"d\u0065mo":"b.com"}"#] {
+            assert!(read(json).unwrap_err().to_string().starts_with("a host key comes twice"), "{json}");
+        }
+        assert!(read("[]").unwrap_err().to_string().contains("expected an object of hostnames"));
+    }
+
+    #[test]
+    fn merging_keeps_what_is_not_named_again() {
+        let mut hosts = ApiHosts::from_iter([("live", "a.com"), ("demo", "b.com"), ("replay", "")]);
+        hosts.merge(&ApiHosts::from_iter([("demo", "c.com"), ("live", "not a host")]));
+        assert_eq!(hosts.iter().collect::<Vec<_>>(), vec![("demo", "c.com"), ("live", "a.com")]);
+        assert_eq!(hosts.refused(), ["live"]);
+    }
+}

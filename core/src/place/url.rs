@@ -1,0 +1,321 @@
+//! Addresses a secret may be sent to: https, or http on this machine.
+//!
+//! A [`SecureUrl`] is checked once, when it is made; a [`BaseUrl`] is one that endpoint paths are appended to. The
+//! vendor's domains, the only ones an answer may send a request on to, are listed here.
+
+use alloc::string::{String, ToString};
+use core::fmt;
+use core::net::IpAddr;
+use core::str::FromStr;
+
+use bytes::Bytes;
+use http::Uri;
+use http::uri::{Authority, PathAndQuery, Scheme};
+
+use crate::wire::error::BuildError;
+
+/// The domains of the vendor, each with all its subdomains.
+const TRUSTED_DOMAINS: [&str; 4] = ["tradovateapi.com", "tradovate.com", "ninjatrader.com", "ninjatrader.dev"];
+
+/// Whether an answer of the server may send a request, token included, on to `host`: the vendor's own domains.
+///
+/// ```
+/// use tradovate_auth_core::is_trusted_host;
+///
+/// assert!(is_trusted_host("acme-demo.eval.ninjatrader.com"));
+/// assert!(!is_trusted_host("ninjatrader.com.example.org"));
+/// ```
+#[must_use]
+pub fn is_trusted_host(host: &str) -> bool {
+    TRUSTED_DOMAINS.iter().any(|domain| {
+        let Some((prefix, suffix)) = host.len().checked_sub(domain.len()).and_then(|at| host.split_at_checked(at))
+        else {
+            return false;
+        };
+        suffix.eq_ignore_ascii_case(domain) && (prefix.is_empty() || prefix.ends_with('.'))
+    })
+}
+
+/// A URL that secrets may be sent to: https, or http where the host is this machine.
+///
+/// It has no user name or password in it and no fragment; it may have a query. `http` is accepted for `localhost`,
+/// `127.0.0.0/8` and `[::1]` only.
+///
+/// ```
+/// use tradovate_auth_core::SecureUrl;
+///
+/// assert!(SecureUrl::parse("https://live.tradovateapi.com/auth/oauthtoken").is_ok());
+/// assert!(SecureUrl::parse("http://live.tradovateapi.com/auth/oauthtoken").is_err());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SecureUrl(Uri);
+
+impl SecureUrl {
+    /// Checks a URL.
+    ///
+    /// # Errors
+    /// [`BuildError::InvalidUrl`] says what is wrong with it; [`BuildError::PlainHttp`] where `http` names a host
+    /// that is not this machine.
+    pub fn parse(text: &str) -> Result<Self, BuildError> {
+        if text.contains('#') {
+            return Err(invalid("it must not have a fragment"));
+        }
+        let uri =
+            Uri::from_str(text).map_err(|_| invalid("it is not a URL; it has to start with https:// and a host"))?;
+        Self::try_from(uri)
+    }
+
+    /// The host, without port; an IPv6 address in its brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.0.host().unwrap_or_default()
+    }
+
+    /// Whether requests travel unencrypted, which is accepted on this machine only. Such a request must never pass a
+    /// proxy.
+    #[must_use]
+    pub fn is_plain_http(&self) -> bool {
+        self.0.scheme() == Some(&Scheme::HTTP)
+    }
+
+    /// The URL for [`http::Request`].
+    #[must_use]
+    pub fn as_uri(&self) -> &Uri {
+        &self.0
+    }
+}
+
+impl TryFrom<Uri> for SecureUrl {
+    type Error = BuildError;
+
+    fn try_from(uri: Uri) -> Result<Self, BuildError> {
+        let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
+            return Err(invalid("it must start with https:// and name a host"));
+        };
+        if authority.as_str().contains('@') {
+            return Err(invalid("it must not have a user name or password in it"));
+        }
+        let (host, port) = match authority.as_str().rsplit_once(':') {
+            // Not the end of an IPv6 address.
+            Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+            _ => (authority.as_str(), None),
+        };
+        if host.is_empty() {
+            return Err(invalid("it must name a host"));
+        }
+        if port.is_some_and(|port| port.parse::<u16>().is_err()) {
+            return Err(invalid("its port is not a number from 0 to 65535"));
+        }
+        match scheme.as_str() {
+            "https" => Ok(Self(uri)),
+            "http" if is_loopback(host) => Ok(Self(uri)),
+            "http" => Err(BuildError::PlainHttp { host: host.to_string() }),
+            _ => Err(invalid("its scheme must be https")),
+        }
+    }
+}
+
+impl From<SecureUrl> for Uri {
+    fn from(url: SecureUrl) -> Self {
+        url.0
+    }
+}
+
+impl FromStr for SecureUrl {
+    type Err = BuildError;
+
+    fn from_str(text: &str) -> Result<Self, BuildError> {
+        Self::parse(text)
+    }
+}
+
+impl fmt::Display for SecureUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A [`SecureUrl`] that paths are appended to, such as `https://demo.tradovateapi.com/v1`. It has no query.
+///
+/// ```
+/// use tradovate_auth_core::BaseUrl;
+///
+/// let base = BaseUrl::parse("https://demo.tradovateapi.com/v1/")?;
+/// assert_eq!(base.to_string(), "https://demo.tradovateapi.com/v1");
+/// assert_eq!(base.join("/account/list")?.to_string(), "https://demo.tradovateapi.com/v1/account/list");
+/// # Ok::<(), tradovate_auth_core::BuildError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct BaseUrl(SecureUrl);
+
+impl BaseUrl {
+    /// Checks a base URL; slashes at its end are dropped.
+    ///
+    /// # Errors
+    /// As [`SecureUrl::parse`], and [`BuildError::InvalidUrl`] when there is a query.
+    pub fn parse(text: &str) -> Result<Self, BuildError> {
+        if text.contains('?') {
+            return Err(invalid("a base URL must not have a query"));
+        }
+        SecureUrl::parse(text.trim_end_matches('/')).map(Self)
+    }
+
+    /// The base at the root of a bare host: `https://HOST/v1`, where the vendor's REST services live.
+    pub(crate) fn of_host(host: &str) -> Result<Self, BuildError> {
+        Self::parse(&["https://", host, "/v1"].concat())
+    }
+
+    /// The URL of `path`, which starts with a slash and may have a query.
+    ///
+    /// # Errors
+    /// [`BuildError::InvalidUrl`] when the path has characters a URL can't have, a fragment, or no leading slash.
+    pub fn join(&self, path: &str) -> Result<SecureUrl, BuildError> {
+        if !path.starts_with('/') || path.contains('#') {
+            return Err(invalid("a path must start with a slash and have no fragment"));
+        }
+        let joined = Bytes::from([self.path(), path].concat());
+        let path =
+            PathAndQuery::from_maybe_shared(joined).map_err(|_| invalid("the path has characters a URL can't have"))?;
+        let mut parts = self.0.0.clone().into_parts();
+        parts.path_and_query = Some(path);
+        Uri::from_parts(parts).map(SecureUrl).map_err(|_| invalid("it is not a URL"))
+    }
+
+    /// The URL of the socket at this base: `wss://HOST/v1/websocket`, `ws://` on this machine.
+    pub(crate) fn websocket(&self) -> String {
+        let scheme = if self.is_plain_http() { "ws" } else { "wss" };
+        let authority = self.0.0.authority().map(Authority::as_str).unwrap_or_default();
+        [scheme, "://", authority, self.path(), "/websocket"].concat()
+    }
+
+    /// The host, without port.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.0.host()
+    }
+
+    /// The base as a URL of its own.
+    #[must_use]
+    pub fn as_uri(&self) -> &Uri {
+        self.0.as_uri()
+    }
+
+    /// Whether requests travel unencrypted, which is accepted on this machine only.
+    #[must_use]
+    pub fn is_plain_http(&self) -> bool {
+        self.0.is_plain_http()
+    }
+
+    /// An empty path is written as a slash by [`Uri`]; appended to, it is nothing.
+    fn path(&self) -> &str {
+        self.0.0.path().trim_end_matches('/')
+    }
+}
+
+impl FromStr for BaseUrl {
+    type Err = BuildError;
+
+    fn from_str(text: &str) -> Result<Self, BuildError> {
+        Self::parse(text)
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.to_string().trim_end_matches('/'))
+    }
+}
+
+/// The same URI at another host: scheme, path and query stay.
+#[must_use]
+pub fn at_authority(uri: &Uri, authority: Authority) -> Option<Uri> {
+    let mut parts = uri.clone().into_parts();
+    parts.authority = Some(authority);
+    Uri::from_parts(parts).ok()
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn invalid(reason: &'static str) -> BuildError {
+    BuildError::InvalidUrl { reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_vendors_domains_and_their_subdomains_are_trusted() {
+        for host in ["tradovateapi.com", "live.tradovateapi.com", "Acme.NinjaTrader.COM", "a.b.ninjatrader.dev"] {
+            assert!(is_trusted_host(host), "{host}");
+        }
+        for host in
+            ["", "com", "evil.com", "xtradovateapi.com", "tradovateapi.com.evil.com", "tradovateapi.com.", "ä.com"]
+        {
+            assert!(!is_trusted_host(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn http_is_for_this_machine_only() {
+        for url in ["http://127.0.0.1:80", "http://127.9.9.9/v1", "http://localhost/v1", "http://[::1]:8080/v1"] {
+            assert!(BaseUrl::parse(url).is_ok(), "{url}");
+        }
+        for (url, host) in [
+            ("http://demo.tradovateapi.com/v1", "demo.tradovateapi.com"),
+            ("http://127.0.0.1.evil.com/v1", "127.0.0.1.evil.com"),
+            ("http://localhost.evil.com", "localhost.evil.com"),
+            ("http://10.0.0.1", "10.0.0.1"),
+            ("http://[::2]", "[::2]"),
+        ] {
+            assert_eq!(BaseUrl::parse(url), Err(BuildError::PlainHttp { host: host.into() }), "{url}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_clean_url_is_refused_without_being_quoted() {
+        for url in [
+            "",
+            "demo.tradovateapi.com",
+            "/v1",
+            "https://",
+            "https:///v1",
+            "ftp://demo.tradovateapi.com",
+            "https://canary:canary@demo.tradovateapi.com/v1",
+            "https://canary@demo.tradovateapi.com",
+            "https://demo.tradovateapi.com/v1?canary=1",
+            "https://demo.tradovateapi.com/v1#canary",
+            "https://demo.tradovateapi.com:99999/v1",
+            "https://demo.tradovateapi.com:/v1",
+            "https://demo tradovateapi.com/v1",
+        ] {
+            let error = BaseUrl::parse(url).unwrap_err();
+            assert!(matches!(error, BuildError::InvalidUrl { .. }), "{url}: {error:?}");
+            assert!(!error.to_string().contains("canary"), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_base_joins_paths_and_shows_itself_without_a_trailing_slash() {
+        let root = BaseUrl::parse("https://host.example").unwrap();
+        assert_eq!(root.to_string(), "https://host.example");
+        assert_eq!(root.join("/auth/me").unwrap().to_string(), "https://host.example/auth/me");
+        let deep = BaseUrl::parse("http://127.0.0.1:8080/a/v1//").unwrap();
+        assert_eq!(deep.join("/x?y=1").unwrap().to_string(), "http://127.0.0.1:8080/a/v1/x?y=1");
+        assert_eq!(deep.websocket(), "ws://127.0.0.1:8080/a/v1/websocket");
+        for path in ["x", "", "/a b", "/a#b"] {
+            assert!(deep.join(path).is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_secure_url_keeps_its_query() {
+        let url = SecureUrl::parse("https://web.ninjatrader.com/oauth?env=demo").unwrap();
+        assert_eq!(url.to_string(), "https://web.ninjatrader.com/oauth?env=demo");
+        assert_eq!(url.host(), "web.ninjatrader.com");
+        assert_eq!(Uri::from(url), "https://web.ninjatrader.com/oauth?env=demo");
+    }
+}

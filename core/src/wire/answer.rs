@@ -1,0 +1,243 @@
+//! From a response to a result or to what came instead of it: first the status, then the body.
+//!
+//! The same reading serves all endpoints; they differ only in the fields of their results and in whether a bearer was
+//! sent with the request. `Content-Type` is not looked at, since it is often wrong.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use http::{HeaderMap, Response, StatusCode};
+
+use crate::wire::endpoint::Reply;
+use crate::wire::error::{Contradiction, DeadToken, Error, ONE_HOUR, Refusal, RefusalKind};
+use crate::wire::excerpt::{self, CUT};
+use crate::wire::headers::{date, retry_after};
+use crate::wire::json::{self, Object, object};
+use crate::wire::moved::Moved;
+use crate::wire::penalty::PenaltyTicket;
+
+/// What the request carried: a 401 speaks of that.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Carried {
+    Credentials,
+    Bearer,
+}
+
+/// The fields of a result, and what makes it one.
+pub(crate) trait Answer: Object {
+    /// The field without which there is no result, where there is one.
+    fn missing(&self) -> Option<&'static str>;
+
+    /// The texts of all tokens. There must be none beside a refusal.
+    fn tokens(&self) -> Vec<&str>;
+
+    /// Twins that differ and other trouble within the result.
+    fn contradiction(&self) -> Option<Contradiction>;
+}
+
+/// The fields that come instead of a result.
+#[derive(Default)]
+struct Envelope {
+    error_text: Option<String>,
+    error: Option<String>,
+    error_description: Option<String>,
+    ticket: Option<String>,
+    wait: Option<u64>,
+    captcha: bool,
+    message: Option<String>,
+}
+
+object!(Envelope {
+    "errorText" => error_text: text,
+    "error" => error: text,
+    "error_description" => error_description: info,
+    "p-ticket" => ticket: text,
+    "p-time" => wait: wait,
+    "p-captcha" => captcha: demand,
+    "p-message" => message: info,
+});
+
+/// An object of which only the envelope matters.
+#[derive(Default)]
+struct Nothing {}
+
+impl Object for Nothing {
+    fn fill<'de, M: serde::de::MapAccess<'de>>(
+        &mut self,
+        _: &str,
+        _: &mut json::Seen,
+        _: &mut M,
+    ) -> Result<bool, M::Error> {
+        Ok(false)
+    }
+}
+
+/// Reads the response to a request whose result is a `T`.
+pub(crate) fn parse<T: Answer>(response: &Response<impl AsRef<[u8]>>, carried: Carried) -> Result<Reply<T>, Error> {
+    let body = response.body().as_ref();
+    if response.status() != StatusCode::OK {
+        return Err(failure(response.status(), response.headers(), body, carried));
+    }
+    let mut reply = Reply { value: T::default(), server_time: None };
+    let (mut envelope, result) = (Envelope::default(), &mut reply.value);
+    json::read(body, &mut envelope, result).map_err(Error::Undecodable)?;
+    if let Some(instead) = envelope.instead(carried) {
+        let tokens = result.tokens();
+        if tokens.is_empty() {
+            return Err(instead);
+        }
+        let text = envelope.text_without(&tokens, &instead);
+        return Err(Error::Contradiction(Contradiction::TokenBesideRefusal { text }));
+    }
+    if let Some(contradiction) = result.contradiction() {
+        return Err(Error::Contradiction(contradiction));
+    }
+    if let Some(field) = result.missing() {
+        return Err(Error::Incomplete { field, present: json::field_names(body) });
+    }
+    reply.server_time = date(response.headers());
+    Ok(reply)
+}
+
+/// Whether a body of any status is the endpoint's JSON: an object with a field that the endpoint has. The page of a proxy is
+/// not, and so its `Date` is not the server's.
+pub(crate) fn is_answer<T: Answer>(body: &[u8]) -> bool {
+    json::is_object_of(body, &mut Envelope::default(), &mut T::default())
+}
+
+impl Envelope {
+    /// What the envelope says instead of a result.
+    fn instead(&mut self, carried: Carried) -> Option<Error> {
+        let message = self.message.as_deref().map(excerpt::line).filter(|message| !message.is_empty());
+        if self.captcha {
+            return Some(Error::Captcha { message });
+        }
+        if let Some(ticket) = self.ticket.take().filter(|ticket| !ticket.is_empty()) {
+            let wait = self.wait.map_or(PenaltyTicket::DEFAULT_WAIT, Duration::from_secs);
+            return Some(Error::Penalty(PenaltyTicket::new(ticket, wait).with_message(message)));
+        }
+        refusal(&self.texts(), carried)
+    }
+
+    /// What is said in words, the most precise last.
+    fn texts(&self) -> Vec<&str> {
+        let texts = [&self.error_text, &self.error, &self.error_description];
+        texts.into_iter().flatten().map(|text| text.trim()).filter(|text| !text.is_empty()).collect()
+    }
+
+    fn text(&self) -> Option<String> {
+        let texts = self.texts();
+        (!texts.is_empty()).then(|| printable(&texts).unwrap_or_default())
+    }
+
+    /// What the server says, up to the first token of the answer in it. `instead` is what the envelope was read as: its
+    /// ticket is a secret too.
+    fn text_without(&self, tokens: &[&str], instead: &Error) -> String {
+        let text = self.texts().last().copied().or(self.message.as_deref()).unwrap_or_default();
+        let ticket = match instead {
+            Error::Penalty(ticket) => Some(ticket.expose()),
+            _ => None,
+        };
+        let secrets = tokens.iter().copied().chain(ticket);
+        let end = secrets.filter_map(|secret| text.find(secret)).min();
+        match end.and_then(|end| text.split_at_checked(end)) {
+            None => excerpt::line(text),
+            Some((before, _)) => {
+                let shown = excerpt::line(before);
+                if shown.is_empty() || shown.ends_with(CUT) { shown } else { [&shown, " ", CUT].concat() }
+            }
+        }
+    }
+}
+
+/// The last text of which anything can be printed, since a description follows its code.
+fn printable(texts: &[&str]) -> Option<String> {
+    texts.iter().rev().map(|text| excerpt::line(text)).find(|text| !text.is_empty())
+}
+
+/// The refusal in the texts of an answer: the first known one decides its kind, the last one that can be printed is shown.
+fn refusal(texts: &[&str], carried: Carried) -> Option<Error> {
+    if texts.iter().all(|text| text.is_empty()) {
+        return None;
+    }
+    let text = printable(texts).unwrap_or_default();
+    if texts.iter().any(|text| names_other_environment(text)) {
+        return Some(Error::WrongEnvironment { text });
+    }
+    let kind = texts.iter().map(|text| RefusalKind::of(text)).find(|kind| *kind != RefusalKind::Other);
+    Some(match (carried, texts.iter().find_map(|text| dead_token(text)), kind) {
+        (Carried::Bearer, Some(reason), _) => Error::Unauthorized { reason },
+        (Carried::Bearer, None, Some(RefusalKind::AccessDenied)) => Error::Forbidden { text: Some(text) },
+        (_, _, kind) => Error::Refused(Refusal { kind: kind.unwrap_or(RefusalKind::Other), text }),
+    })
+}
+
+/// The two texts that say that a token is dead. No other does.
+fn dead_token(text: &str) -> Option<DeadToken> {
+    let text = text.trim_end_matches('.');
+    [("Expired Access Token", DeadToken::Expired), ("Invalid access token", DeadToken::Unknown)]
+        .into_iter()
+        .find_map(|(known, reason)| text.eq_ignore_ascii_case(known).then_some(reason))
+}
+
+fn names_other_environment(text: &str) -> bool {
+    text.to_ascii_lowercase().contains("endpoint should be called on")
+}
+
+/// What a status other than 200 means.
+pub(crate) fn failure(status: StatusCode, headers: &HeaderMap, body: &[u8], carried: Carried) -> Error {
+    let after = retry_after(headers);
+    match status.as_u16() {
+        307 | 308 | 421 => return Error::Moved(Moved::new(status, headers)),
+        423 | 429 => {
+            let wait = after.delay.unwrap_or_default().max(ONE_HOUR);
+            return Error::LockedOut { status, wait, until: after.at };
+        }
+        _ => {}
+    }
+    // A body that is an object says what it says in the same fields as a 200; any other is text.
+    let mut envelope = Envelope::default();
+    let (said, instead) = match json::read(body, &mut envelope, &mut Nothing {}) {
+        Ok(()) => (envelope.text(), envelope.instead(carried)),
+        Err(_) => (None, known_refusal(plain_text(body), carried)),
+    };
+    let said = said.unwrap_or_else(|| excerpt::excerpt(plain_text(body)));
+    match (status.as_u16(), instead) {
+        (401, instead) => unauthorized(instead, said, carried),
+        (400 | 403, Some(instead)) => instead,
+        (400..=499, Some(wrong @ Error::WrongEnvironment { .. })) => wrong,
+        _ => Error::Status { status, excerpt: said, retry_after: after.delay },
+    }
+}
+
+/// A 401: bad credentials where the request had no bearer; else a dead token where one of the two texts says so, and
+/// a forbidden call where none does.
+fn unauthorized(instead: Option<Error>, said: String, carried: Carried) -> Error {
+    match (carried, instead) {
+        (Carried::Bearer, Some(Error::Refused(Refusal { text, .. }))) => Error::Forbidden { text: Some(text) },
+        (_, Some(error)) => error,
+        (Carried::Bearer, None) => Error::Forbidden { text: Some(said).filter(|said| !said.is_empty()) },
+        (Carried::Credentials, None) => Error::Refused(Refusal { kind: RefusalKind::Other, text: said }),
+    }
+}
+
+/// What a body is as text: all of it, or the inside of a JSON string.
+fn plain_text(body: &[u8]) -> &[u8] {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii();
+    body.strip_prefix(b"\"").and_then(|inside| inside.strip_suffix(b"\"")).unwrap_or(body).trim_ascii()
+}
+
+/// The refusal in a text, where it is a known one; a web page is none.
+fn known_refusal(text: &[u8], carried: Carried) -> Option<Error> {
+    let text = core::str::from_utf8(text).ok().filter(|text| !text.starts_with('<'))?;
+    let refusal = refusal(&[text], carried)?;
+    Some(refusal).filter(|error| !matches!(error, Error::Refused(Refusal { kind: RefusalKind::Other, .. })))
+}
+
+#[cfg(test)]
+#[path = "answer/status_tests.rs"]
+mod status_tests;
+#[cfg(test)]
+#[path = "answer/tests.rs"]
+mod tests;

@@ -1,0 +1,194 @@
+//! What a 200 holds instead of a result.
+
+use super::*;
+use crate::wire::endpoint::testing::*;
+use crate::wire::endpoint::{AccessTokenRequest, Endpoint};
+use crate::wire::error::{Undecodable, UndecodableKind};
+use alloc::format;
+use alloc::string::ToString;
+use alloc::vec;
+
+#[test]
+fn every_known_refusal_is_recognised() {
+    let table = [
+        "Incorrect username or password. Please try again, noting that passwords are case-sensitive.",
+        "The app is not registered",
+        "Access is denied",
+        "invalid_grant",
+        "invalid_token",
+        "client_id, redirect_uri and client_secret do not match existing setup",
+        "Wrong client_id",
+        "This endpoint should be called on live.tradovateapi.com",
+        "Something new",
+    ]
+    .map(|text| {
+        let [login, renewal, ..] = all(&ok(&format!(r#"{{"errorText":"{text}"}}"#)));
+        let kind = |error| match error {
+            Error::Refused(refusal) => format!("{:?}", refusal.kind),
+            Error::Forbidden { .. } => "Forbidden".into(),
+            Error::WrongEnvironment { .. } => "WrongEnvironment".into(),
+            other => panic!("{other:?}"),
+        };
+        (text, format!("{}, {}", kind(login), kind(renewal)))
+    });
+    insta::assert_snapshot!(lines(table), @r"
+    Incorrect username or password. Please try again, noting that passwords are case-sensitive.: IncorrectCredentials, IncorrectCredentials
+    The app is not registered: AppNotRegistered, AppNotRegistered
+    Access is denied: AccessDenied, Forbidden
+    invalid_grant: InvalidGrant, InvalidGrant
+    invalid_token: InvalidToken, InvalidToken
+    client_id, redirect_uri and client_secret do not match existing setup: ClientMismatch, ClientMismatch
+    Wrong client_id: WrongClientId, WrongClientId
+    This endpoint should be called on live.tradovateapi.com: WrongEnvironment, WrongEnvironment
+    Something new: Other, Other
+    ");
+}
+
+#[test]
+fn a_refusal_keeps_its_code_and_shows_its_description() {
+    let body = r#"{"error":"invalid_grant","error_description":"  expired \n code ","errorText":""}"#;
+    match each(&ok(body)) {
+        Error::Refused(refusal) => {
+            assert_eq!((refusal.kind, refusal.text.as_str()), (RefusalKind::InvalidGrant, "expired code"));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_error_text_that_says_nothing_is_none() {
+    for text in [r#""""#, "null", r#""  ""#] {
+        let body = format!(r#"{{"errorText":{text},"error":{text},"accessToken":"t","p-ticket":"","p-captcha":null}}"#);
+        assert!(AccessTokenRequest::parse(ok(&body)).is_ok(), "{body}");
+    }
+}
+
+#[test]
+fn a_penalty_is_a_ticket_and_a_wait() {
+    let wait = |time: &str| match each(&ok(&format!(r#"{{"p-ticket":"t"{time}}}"#))) {
+        Error::Penalty(ticket) => Ok(ticket.wait().as_secs()),
+        Error::Undecodable(undecodable) => Err(undecodable.field),
+        other => panic!("{other:?}"),
+    };
+    for (time, seconds) in [
+        (r#","p-time":15"#, 15),
+        (r#","p-time":0"#, 0),
+        (r#","p-time":-0.0"#, 0),
+        (r#","p-time":2.000001"#, 3),
+        (r#","p-time":2.0"#, 2),
+        (r#","p-time":"15""#, 15),
+        (r#","p-time":"15.2""#, 16),
+        (r#","p-time":" 3 ""#, 3),
+        (r#","p-time":1e3"#, 1000),
+        (r#","p-time":1e300"#, 86_400),
+        (r#","p-time":18446744073709551615"#, 86_400),
+        (r#","p-time":"99999999999999999999999""#, 86_400),
+        (r#","p-time":null"#, 60),
+        ("", 60),
+    ] {
+        assert_eq!(wait(time), Ok(seconds), "{time}");
+    }
+    for time in ["-1", "-0.5", "\"\"", "\"-1\"", "\"soon\"", "\"NaN\"", "true", "[]", "{}"] {
+        assert_eq!(wait(&format!(r#","p-time":{time}"#)), Err(Some("p-time")), "{time}");
+    }
+}
+
+#[test]
+fn a_captcha_is_asked_for_in_many_ways() {
+    let captcha = |value: &str| match each(&ok(&format!(r#"{{"p-ticket":"t","p-time":3,"p-captcha":{value}}}"#))) {
+        Error::Captcha { message: None } => true,
+        Error::Penalty(_) => false,
+        other => panic!("{other:?}"),
+    };
+    for value in ["true", "\"true\"", "\"TRUE\"", "\"yes\"", "1", "\"1\"", "\"recaptcha-key\"", "{}", "[]", "0.5"] {
+        assert!(captcha(value), "{value}");
+    }
+    for value in ["false", "\"false\"", "\"False \"", "null", "\"\"", "0", "\"0\"", "\"no\""] {
+        assert!(!captcha(value), "{value}");
+    }
+    assert!(matches!(each(&ok(r#"{"p-captcha":true}"#)), Error::Captcha { .. }));
+    assert!(matches!(each(&ok(include_str!("../../../tests/fixtures/penalty-captcha.json"))), Error::Captcha { .. }));
+    assert!(matches!(each(&ok(include_str!("../../../tests/fixtures/penalty.json"))), Error::Penalty(_)));
+}
+
+#[test]
+fn the_message_of_a_penalty_is_kept() {
+    let Error::Penalty(ticket) = each(&ok(r#"{"p-ticket":"t","p-message":"Slow\ndown"}"#)) else { panic!("none") };
+    assert_eq!(ticket.message(), Some("Slow down"));
+    let error = each(&ok(r#"{"p-captcha":true,"p-message":"Prove it"}"#));
+    assert!(matches!(error, Error::Captcha { message: Some(message) } if message == "Prove it"));
+}
+
+#[test]
+fn a_token_beside_anything_that_refuses_is_a_contradiction() {
+    for token in ["accessToken", "mdAccessToken"] {
+        for beside in [
+            r#""errorText":"x""#,
+            r#""error":"x""#,
+            r#""error_description":"x""#,
+            r#""p-ticket":"t""#,
+            r#""p-captcha":true"#,
+            r#""p-captcha":"why not""#,
+        ] {
+            for body in [format!(r#"{{"{token}":"t",{beside}}}"#), format!(r#"{{{beside},"{token}":"t"}}"#)] {
+                for error in of_tokens(&body) {
+                    let expected = matches!(error, Error::Contradiction(Contradiction::TokenBesideRefusal { .. }));
+                    assert!(expected, "{body}: {error:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_body_that_is_no_object_is_described_and_not_quoted() {
+    for (body, kind) in [
+        ("", UndecodableKind::Empty),
+        (" \n", UndecodableKind::Empty),
+        ("\u{feff}", UndecodableKind::Empty),
+        ("<html></html>", UndecodableKind::Html),
+        ("\u{feff} <html></html>", UndecodableKind::Html),
+        ("Internal Server Error", UndecodableKind::Syntax),
+        ("{} x", UndecodableKind::Syntax),
+        ("{", UndecodableKind::Truncated),
+        (r#"{"x":"canary"#, UndecodableKind::Truncated),
+        ("null", UndecodableKind::Mismatch),
+        ("[]", UndecodableKind::Mismatch),
+        ("\"x\"", UndecodableKind::Mismatch),
+        ("7", UndecodableKind::Mismatch),
+        ("{\"a\":1,\"a\":1}", UndecodableKind::Mismatch),
+    ] {
+        match each(&ok(body)) {
+            Error::Undecodable(undecodable) => assert_eq!(undecodable.kind, kind, "{body}"),
+            other => panic!("{body}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_token_that_could_not_be_a_header_is_a_mismatch_in_its_field() {
+    let too_long = "x".repeat(8193);
+    for token in ["a b", "a\\nb", "a\\r\\nx: y", "ü", "\\u0000", too_long.as_str()] {
+        for field in ["accessToken", "mdAccessToken"] {
+            for error in of_tokens(&format!(r#"{{"{field}":"{token}"}}"#)) {
+                let Error::Undecodable(Undecodable { kind, field: named, .. }) = error else { panic!("{error:?}") };
+                assert_eq!((kind, named), (UndecodableKind::Mismatch, Some(field)));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_token_of_the_full_length_is_taken() {
+    let body = format!(r#"{{"accessToken":"{}"}}"#, "x".repeat(8192));
+    assert!(AccessTokenRequest::parse(ok(&body)).is_ok());
+}
+
+#[test]
+fn an_answer_without_a_token_names_what_it_has() {
+    let errors = of_tokens(r#"{"userId":1,"orgName":null,"x":{"y":1}}"#);
+    for (error, missing) in errors.into_iter().zip(["accessToken", "accessToken", "access_token"]) {
+        let Error::Incomplete { field, present } = error else { panic!("{error:?}") };
+        assert_eq!((field, present), (missing, vec!["userId".to_string(), "x".into()]));
+    }
+}

@@ -1,0 +1,97 @@
+//! The four operations, each a type that builds its request and parses the response to it.
+//!
+//! A request goes to the address its [`Environment`] has for it; authentication is part of the endpoint, so that a
+//! call without its token doesn't compile. Nothing here sends anything.
+
+use http::{HeaderValue, Method, Request, Response, header};
+use jiff::Timestamp;
+
+use crate::place::environment::Environment;
+use crate::place::url::SecureUrl;
+use crate::wire::body::RequestBody;
+use crate::wire::error::{BuildError, Error};
+use crate::wire::secret::AccessToken;
+
+mod access_token_request;
+mod fields;
+mod me;
+mod oauth_token;
+mod renew_access_token;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use access_token_request::{AccessTokenRequest, AccessTokenResponse, HibpHint, UserStatus};
+pub(crate) use fields::check_text;
+pub use me::{Me, MeResponse};
+pub(crate) use oauth_token::Asked;
+pub use oauth_token::{AuthorizedCode, BodyFormat, OAuthGrant, OAuthToken, OAuthTokenResponse};
+pub use renew_access_token::RenewAccessToken;
+
+/// An operation of the server: one request, one response.
+///
+/// Any HTTP client can carry it, on two conditions: it must not follow redirects, and it must hand over responses of
+/// every status.
+///
+/// ```
+/// use tradovate_auth_core::{AccessToken, Endpoint, Environment, Me};
+///
+/// let me = Me::new(AccessToken::parse("synthetic-token")?);
+/// let request = me.request(&Environment::demo())?;
+/// assert_eq!(request.uri(), "https://live.tradovateapi.com/v1/auth/me"); // served on Live only
+///
+/// let response = http::Response::new(r#"{"userId":15460,"name":"synthetic-user"}"#);
+/// assert_eq!(Me::parse(response)?.value.user_id, Some(15460));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait Endpoint {
+    /// The result.
+    type Response;
+
+    /// The operation's name in the vendor's documents, for logs and messages.
+    const NAME: &'static str;
+
+    /// The request, for the place where `environment` has this operation.
+    ///
+    /// # Errors
+    /// [`BuildError`] names the field that can't be sent as it is.
+    fn request(&self, environment: &Environment) -> Result<Request<RequestBody>, BuildError>;
+
+    /// The result in a response of any status.
+    ///
+    /// # Errors
+    /// [`Error`] is what the response is instead of a result.
+    fn parse<B: AsRef<[u8]>>(response: Response<B>) -> Result<Reply<Self::Response>, Error>;
+}
+
+/// A result, and the server's time when it was sent.
+#[derive(Debug, Clone)]
+pub struct Reply<T> {
+    /// The result.
+    pub value: T,
+    /// The `Date` of the response.
+    pub server_time: Option<Timestamp>,
+}
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
+
+fn get(url: SecureUrl, token: &AccessToken) -> Request<RequestBody> {
+    let mut request = Request::new(RequestBody::default());
+    *request.uri_mut() = url.into();
+    request.headers_mut().insert(header::ACCEPT, JSON);
+    request.headers_mut().insert(header::AUTHORIZATION, token.header());
+    request
+}
+
+fn post(url: SecureUrl, content_type: HeaderValue, body: RequestBody) -> Request<RequestBody> {
+    let mut request = Request::new(body);
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = url.into();
+    request.headers_mut().insert(header::ACCEPT, JSON);
+    request.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    request
+}
+
+#[cfg(test)]
+#[path = "endpoint/tests.rs"]
+mod tests;

@@ -1,0 +1,260 @@
+//! `POST /auth/accesstokenrequest`: logs a user in with name and password (page `AuthenticationApi`,
+//! `AccessTokenRequest`).
+//!
+//! The server opens a new session and closes the user's oldest when a third is open: log in once, renew, share.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use http::{Request, Response};
+use jiff::Timestamp;
+
+use super::fields::{Fields, LONG, SHORT};
+use super::{Endpoint, JSON, Reply, post};
+use crate::credentials::{ClientId, Credentials};
+use crate::place::environment::{Environment, Purpose};
+use crate::place::hosts::ApiHosts;
+use crate::wire::answer::{self, Answer, Carried};
+use crate::wire::body::RequestBody;
+use crate::wire::error::{BuildError, Contradiction, Error};
+use crate::wire::json::{Named, object};
+use crate::wire::penalty::PenaltyTicket;
+use crate::wire::secret::{AccessToken, MarketDataToken};
+
+/// A login.
+///
+/// ```
+/// use tradovate_auth_core::{AccessTokenRequest, Credentials, Endpoint, Environment, Error};
+///
+/// let credentials = Credentials::new("trader", "password");
+/// let login = AccessTokenRequest::new(&credentials);
+/// let request = login.request(&Environment::demo())?;
+/// assert_eq!(request.uri(), "https://demo.tradovateapi.com/v1/auth/accesstokenrequest");
+///
+/// // A refusal comes with status 200.
+/// let response = http::Response::new(r#"{"errorText":"Incorrect username or password."}"#);
+/// assert!(matches!(AccessTokenRequest::parse(response), Err(Error::Refused(_))));
+/// # Ok::<(), tradovate_auth_core::BuildError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct AccessTokenRequest<'c> {
+    credentials: &'c Credentials,
+    ticket: Option<PenaltyTicket>,
+}
+
+impl<'c> AccessTokenRequest<'c> {
+    /// Whether a body of any status is JSON of a login or a renewal: an object with a field that its answers have. The page of a
+    /// proxy is not, and so its `Date` is not the server's.
+    #[must_use]
+    pub fn is_answer(body: &[u8]) -> bool {
+        answer::is_answer::<AccessTokenResponse>(body)
+    }
+
+    /// A login with these credentials.
+    #[must_use]
+    pub fn new(credentials: &'c Credentials) -> Self {
+        Self { credentials, ticket: None }
+    }
+
+    /// The same login once more after a penalty's wait, with its ticket (`p-ticket`).
+    #[must_use]
+    pub fn with_ticket(mut self, ticket: impl Into<Option<PenaltyTicket>>) -> Self {
+        self.ticket = ticket.into();
+        self
+    }
+}
+
+const RESERVED: [&str; 9] =
+    ["name", "password", "appId", "appVersion", "deviceId", "cid", "sec", "hibpCheck", "p-ticket"];
+
+impl Endpoint for AccessTokenRequest<'_> {
+    type Response = AccessTokenResponse;
+
+    const NAME: &'static str = "accesstokenrequest";
+
+    fn request(&self, environment: &Environment) -> Result<Request<RequestBody>, BuildError> {
+        let credentials = self.credentials;
+        let mut fields = Fields::with_capacity(RESERVED.len().saturating_add(credentials.extra.len()));
+        fields.required("name", &credentials.name, SHORT)?;
+        fields.required("password", credentials.password.expose(), SHORT)?;
+        fields.text("appId", credentials.app_id.as_deref(), SHORT)?;
+        fields.text("appVersion", credentials.app_version.as_deref(), SHORT)?;
+        if let Some(device) = &credentials.device_id {
+            fields.required("deviceId", device.as_str(), SHORT)?;
+        }
+        match &credentials.client_id {
+            Some(ClientId::Number(number)) => fields.number("cid", *number),
+            Some(ClientId::Text(text)) => fields.required("cid", text, SHORT)?,
+            None => {}
+        }
+        if let Some(secret) = &credentials.secret {
+            fields.required("sec", secret.expose(), LONG)?;
+        }
+        if let Some(check) = credentials.hibp_check {
+            fields.flag("hibpCheck", check);
+        }
+        for (index, (name, value)) in credentials.extra.iter().enumerate() {
+            let twice = credentials.extra.iter().take(index).any(|(earlier, _)| earlier == name);
+            if twice {
+                return Err(BuildError::ReservedField { field: name.clone() });
+            }
+            fields.extra(name, value, &RESERVED)?;
+        }
+        fields.ticket(self.ticket.as_ref());
+        let url = environment.url(Purpose::Login, "/auth/accesstokenrequest")?;
+        Ok(post(url, JSON, fields.json()?))
+    }
+
+    fn parse<B: AsRef<[u8]>>(response: Response<B>) -> Result<Reply<AccessTokenResponse>, Error> {
+        answer::parse(&response, Carried::Credentials)
+    }
+}
+
+/// The answer to a login and to a renewal (`AccessTokenResponse`).
+///
+/// It has a token and no error, but is not checked against the clock or the session: a [`Grant`](crate::Grant) is.
+/// Fields of older and newer deployments are `None` where the server doesn't send them.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct AccessTokenResponse {
+    /// The bearer of REST calls (`accessToken`).
+    pub access_token: Option<AccessToken>,
+    /// The token of market data sockets (`mdAccessToken`). A renewal may leave it out.
+    pub md_access_token: Option<MarketDataToken>,
+    /// When the access token expires, in server time (`expirationTime`).
+    pub expiration_time: Option<Timestamp>,
+    /// When the password expires (`passwordExpirationTime`). It does not affect tokens.
+    pub password_expiration_time: Option<Timestamp>,
+    /// The state of the user's account (`userStatus`).
+    pub user_status: Option<UserStatus>,
+    /// The user (`userId`).
+    pub user_id: Option<i64>,
+    /// The user's name (`name`).
+    pub name: Option<String>,
+    /// Whether the user has a Live account (`hasLive`).
+    pub has_live: Option<bool>,
+    /// `hasSimPlus`.
+    pub has_sim_plus: Option<bool>,
+    /// `showKIDs`.
+    pub show_kids: Option<bool>,
+    /// The breached-password check's result (`hibpHint`), where
+    /// [`with_hibp_check`](crate::Credentials::with_hibp_check) asked for it.
+    pub hibp_hint: Option<HibpHint>,
+    /// The hosts of the user's organization (`apiHosts`); empty where none are named.
+    pub api_hosts: ApiHosts,
+    /// The user's organization (`orgName`).
+    pub org_name: Option<String>,
+    /// `hasFunded`, of older deployments.
+    pub has_funded: Option<bool>,
+    /// `hasMarketData`, of older deployments.
+    pub has_market_data: Option<bool>,
+    /// Whether the terms and conditions have to be accepted again (`outdatedTaC`), of older deployments.
+    pub outdated_tac: Option<bool>,
+    /// `outdatedLiquidationPolicy`, of older deployments.
+    pub outdated_liquidation_policy: Option<bool>,
+}
+
+object!(AccessTokenResponse {
+    "accessToken" => access_token: access_token,
+    "mdAccessToken" => md_access_token: market_data_token,
+    "expirationTime" => expiration_time: time,
+    "passwordExpirationTime" => password_expiration_time: time_info,
+    "userStatus" => user_status: named,
+    "userId" => user_id: identifier,
+    "name" => name: info,
+    "hasLive" => has_live: flag,
+    "hasSimPlus" => has_sim_plus: flag,
+    "showKIDs" => show_kids: flag,
+    "hibpHint" => hibp_hint: named,
+    "apiHosts" => api_hosts: hosts,
+    "orgName" => org_name: info,
+    "hasFunded" => has_funded: flag,
+    "hasMarketData" => has_market_data: flag,
+    "outdatedTaC" => outdated_tac: flag,
+    "outdatedLiquidationPolicy" => outdated_liquidation_policy: flag,
+});
+
+impl Answer for AccessTokenResponse {
+    fn missing(&self) -> Option<&'static str> {
+        self.access_token.is_none().then_some("accessToken")
+    }
+
+    fn tokens(&self) -> Vec<&str> {
+        let access = self.access_token.as_ref().map(AccessToken::expose);
+        let market_data = self.md_access_token.as_ref().map(MarketDataToken::expose);
+        access.into_iter().chain(market_data).collect()
+    }
+
+    fn contradiction(&self) -> Option<Contradiction> {
+        None
+    }
+}
+
+/// The state of a user's account (`userStatus`). Anything but active is for the user to hear.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum UserStatus {
+    /// In use.
+    Active,
+    /// Closed.
+    Closed,
+    /// Opened, but not yet usable.
+    Initiated,
+    /// Locked for a time.
+    TemporaryLocked,
+    /// The e-mail address has to be confirmed.
+    UnconfirmedEmail,
+    /// One that is not documented.
+    Other(String),
+}
+
+impl Named for UserStatus {
+    fn known(name: &str) -> Option<Self> {
+        match name {
+            "Active" => Some(Self::Active),
+            "Closed" => Some(Self::Closed),
+            "Initiated" => Some(Self::Initiated),
+            "TemporaryLocked" => Some(Self::TemporaryLocked),
+            "UnconfirmedEmail" => Some(Self::UnconfirmedEmail),
+            _ => None,
+        }
+    }
+}
+
+impl From<String> for UserStatus {
+    fn from(text: String) -> Self {
+        Self::known(&text).unwrap_or(Self::Other(text))
+    }
+}
+
+/// What the breached-password check found (`hibpHint`). The password should be changed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum HibpHint {
+    /// The pair of e-mail address and password is in a known breach.
+    EmailAndPasswordCompromised,
+    /// The password is in a known breach.
+    PasswordCompromised,
+    /// One that is not documented.
+    Other(String),
+}
+
+impl Named for HibpHint {
+    fn known(name: &str) -> Option<Self> {
+        match name {
+            "EmailAndPasswordCompromised" => Some(Self::EmailAndPasswordCompromised),
+            "PasswordCompromised" => Some(Self::PasswordCompromised),
+            _ => None,
+        }
+    }
+}
+
+impl From<String> for HibpHint {
+    fn from(text: String) -> Self {
+        Self::known(&text).unwrap_or(Self::Other(text))
+    }
+}
+
+#[cfg(test)]
+#[path = "access_token_request/tests.rs"]
+mod tests;

@@ -1,0 +1,257 @@
+use super::super::testing::*;
+use super::*;
+use crate::credentials::{DeviceId, FieldValue};
+use crate::wire::error::RefusalKind;
+use alloc::format;
+use alloc::string::ToString;
+use core::time::Duration;
+
+fn build(credentials: &Credentials) -> Result<Request<RequestBody>, BuildError> {
+    AccessTokenRequest::new(credentials).request(&Environment::demo())
+}
+
+fn minimal() -> Credentials {
+    Credentials::new("trader", "password")
+}
+
+fn full() -> Credentials {
+    minimal()
+        .with_app("Sample App", "1.0")
+        .with_device_id(DeviceId::new("device"))
+        .with_api_key(ClientId::Number(8), "api-secret")
+        .with_hibp_check(true)
+        .with_field("organization", "")
+        .with_field("own", -7)
+        .with_field("flag", false)
+}
+
+fn ticket(text: &str) -> PenaltyTicket {
+    PenaltyTicket::new(text, Duration::from_secs(15))
+}
+
+#[test]
+fn the_smallest_login_has_a_name_and_a_password() {
+    insta::assert_snapshot!(show(build(&minimal())), @r#"
+    POST https://demo.tradovateapi.com/v1/auth/accesstokenrequest
+    accept: application/json
+    content-type: application/json
+    {"name":"trader","password":"password"}
+    "#);
+}
+
+#[test]
+fn the_largest_login_has_all_fields_of_the_specification_and_the_callers() {
+    insta::assert_snapshot!(show(build(&full())), @r#"
+    POST https://demo.tradovateapi.com/v1/auth/accesstokenrequest
+    accept: application/json
+    content-type: application/json
+    {"name":"trader","password":"password","appId":"Sample App","appVersion":"1.0","deviceId":"device","cid":8,"sec":"api-secret","hibpCheck":true,"organization":"","own":-7,"flag":false}
+    "#);
+}
+
+#[test]
+fn a_client_id_is_sent_as_it_was_given() {
+    let with = |id| body(build(&minimal().with_api_key(id, "s")));
+    let expected = |cid: &str| format!(r#"{{"name":"trader","password":"password","cid":{cid},"sec":"s"}}"#);
+    assert_eq!(with(ClientId::Number(u64::MAX)), expected("18446744073709551615"));
+    assert_eq!(with(ClientId::Text("8".into())), expected(r#""8""#));
+    assert_eq!(with(ClientId::parse("8")), expected("8"));
+}
+
+#[test]
+fn a_ticket_is_added_behind_the_identical_body() {
+    for credentials in [minimal(), full()] {
+        let first = body(build(&credentials));
+        let login = AccessTokenRequest::new(&credentials).with_ticket(ticket("dGlja2V0"));
+        let second = body(login.request(&Environment::demo()));
+        let prefix = first.strip_suffix('}').unwrap();
+        assert_eq!(second, [prefix, r#","p-ticket":"dGlja2V0"}"#].concat());
+    }
+}
+
+#[test]
+fn a_ticket_is_repeated_to_the_letter() {
+    let login = AccessTokenRequest::new(&minimal()).with_ticket(ticket("a\"\\\n\u{0}ü")).request(&Environment::demo());
+    assert_eq!(body(login), r#"{"name":"trader","password":"password","p-ticket":"a\"\\\n\u0000ü"}"#);
+}
+
+#[test]
+fn characters_that_json_escapes_arrive_as_they_are() {
+    let credentials = Credentials::new("Jürgen \"J\"", r#"a\b"c/d&e=f+g%h😀 <'>"#);
+    assert_eq!(body(build(&credentials)), r#"{"name":"Jürgen \"J\"","password":"a\\b\"c/d&e=f+g%h😀 <'>"}"#);
+}
+
+#[test]
+fn limits_are_counted_in_characters() {
+    for character in ["x", "ü", "😀"] {
+        let short = |count| character.repeat(count);
+        assert!(build(&Credentials::new(short(64), short(64)).with_app(short(64), short(64))).is_ok());
+        assert!(build(&minimal().with_device_id(DeviceId::new(short(64)))).is_ok());
+        assert!(build(&minimal().with_api_key(ClientId::Text(short(64)), short(8192))).is_ok());
+        assert!(build(&minimal().with_field(short(64), short(8192))).is_ok());
+    }
+}
+
+/// Each field with a text in it, and what is said of it.
+fn said_of(text: &str) -> String {
+    let fields = [
+        Credentials::new(text, "password"),
+        Credentials::new("trader", text),
+        minimal().with_app(text, "1.0"),
+        minimal().with_app("Sample App", text),
+        minimal().with_device_id(DeviceId::new(text)),
+        minimal().with_api_key(ClientId::Text(text.into()), "secret"),
+        minimal().with_api_key(ClientId::Number(8), text),
+        minimal().with_field("own", text),
+        minimal().with_field(text, "value"),
+    ];
+    let said = fields.map(|credentials| match build(&credentials) {
+        Ok(_) => "accepted".to_string(),
+        Err(error) => error.to_string(),
+    });
+    said.join("\n")
+}
+
+#[test]
+fn an_empty_field_is_named() {
+    insta::assert_snapshot!(said_of(""), @r"
+    `name` is empty: give it a value
+    `password` is empty: give it a value
+    accepted
+    accepted
+    `deviceId` is empty: give it a value
+    `cid` is empty: give it a value
+    `sec` is empty: give it a value
+    accepted
+    `name of an extra field` is empty: give it a value
+    ");
+}
+
+#[test]
+fn a_field_that_is_too_long_is_named_and_not_quoted() {
+    insta::assert_snapshot!(said_of(&"canary ü".repeat(8193).chars().take(8193).collect::<String>()), @r"
+    `name` is longer than the 64 characters the server accepts
+    `password` is longer than the 64 characters the server accepts
+    `appId` is longer than the 64 characters the server accepts
+    `appVersion` is longer than the 64 characters the server accepts
+    `deviceId` is longer than the 64 characters the server accepts
+    `cid` is longer than the 64 characters the server accepts
+    `sec` is longer than the 8192 characters the server accepts
+    `own` is longer than the 8192 characters the server accepts
+    `name of an extra field` is longer than the 64 characters the server accepts
+    ");
+    let sixty_five = said_of(&"ü".repeat(65));
+    assert_eq!(sixty_five.matches("longer than the 64").count(), 7);
+    assert_eq!(sixty_five.matches("accepted").count(), 2);
+}
+
+#[test]
+fn a_control_character_is_noticed_in_every_field() {
+    insta::assert_snapshot!(said_of("canary\n"), @r"
+    `name` has a control character in it, perhaps a line break at its end: remove it
+    `password` has a control character in it, perhaps a line break at its end: remove it
+    `appId` has a control character in it, perhaps a line break at its end: remove it
+    `appVersion` has a control character in it, perhaps a line break at its end: remove it
+    `deviceId` has a control character in it, perhaps a line break at its end: remove it
+    `cid` has a control character in it, perhaps a line break at its end: remove it
+    `sec` has a control character in it, perhaps a line break at its end: remove it
+    `own` has a control character in it, perhaps a line break at its end: remove it
+    `name of an extra field` has a control character in it, perhaps a line break at its end: remove it
+    ");
+    for character in ["\r", "\t", "\0", "\u{7f}", "\u{85}", "\u{1b}"] {
+        assert_eq!(said_of(&["x", character, "y"].concat()).matches("control character").count(), 9, "{character:?}");
+    }
+}
+
+#[test]
+fn an_extra_field_takes_no_name_twice() {
+    for name in "name password appId appVersion deviceId cid sec hibpCheck p-ticket".split(' ') {
+        let error = build(&minimal().with_field(name, "canary")).unwrap_err();
+        assert_eq!(error, BuildError::ReservedField { field: name.into() });
+    }
+    let error = build(&minimal().with_field("own", 1).with_field("own", 1)).unwrap_err();
+    assert_eq!(error.to_string(), "`own` can't be an extra field: the request has a field of that name already");
+    assert!(build(&minimal().with_field("Name", FieldValue::Flag(true))).is_ok());
+}
+
+#[test]
+fn the_fixture_of_2026_is_read_whole() {
+    let login =
+        AccessTokenRequest::parse(ok(include_str!("../../../../tests/fixtures/login-2026.json"))).unwrap().value;
+    assert!(login.access_token.unwrap().expose().starts_with("ag_YXZ0"));
+    assert!(login.md_access_token.unwrap().expose().starts_with("md_ih0f"));
+    assert_eq!(login.expiration_time, Some(at("2026-11-24T15:40:30Z")));
+    assert_eq!(login.password_expiration_time, Some(at("2027-01-15T09:30:00Z")));
+    assert_eq!(login.user_status, Some(UserStatus::Active));
+    assert_eq!((login.user_id, login.name.as_deref()), (Some(15460), Some("synthetic-user")));
+    assert_eq!((login.has_live, login.has_sim_plus, login.show_kids), (Some(true), Some(false), Some(false)));
+    assert_eq!((login.hibp_hint, login.org_name), (None, None));
+    let hosts: Vec<_> = login.api_hosts.iter().map(|(key, _)| key).collect();
+    assert_eq!(hosts.len(), 10);
+    assert_eq!(login.api_hosts.get("reportingDemo"), Some("rpt-demo.tradovateapi.com"));
+    assert!(login.api_hosts.refused().is_empty());
+}
+
+#[test]
+fn the_fixture_of_2021_is_read_whole() {
+    let login =
+        AccessTokenRequest::parse(ok(include_str!("../../../../tests/fixtures/login-2021.json"))).unwrap().value;
+    assert_eq!(login.expiration_time, Some(at("2026-11-24T15:40:30.056Z")));
+    let older = [login.has_funded, login.has_market_data, login.outdated_tac, login.outdated_liquidation_policy];
+    assert_eq!(older, [Some(true), Some(true), Some(false), Some(false)]);
+    assert!(login.api_hosts.is_empty());
+}
+
+#[test]
+fn values_that_are_not_documented_survive() {
+    let body = r#"{"accessToken":"t","userStatus":"Frozen","hibpHint":"New","apiHosts":{"new":"a.ninjatrader.com"}}"#;
+    let login = AccessTokenRequest::parse(ok(body)).unwrap().value;
+    assert_eq!(login.user_status, Some(UserStatus::Other("Frozen".into())));
+    assert_eq!(login.hibp_hint, Some(HibpHint::Other("New".into())));
+    assert_eq!(login.api_hosts.get("new"), Some("a.ninjatrader.com"));
+}
+
+#[test]
+fn the_documented_states_and_hints_are_known() {
+    for (text, status) in [
+        ("Active", UserStatus::Active),
+        ("Closed", UserStatus::Closed),
+        ("Initiated", UserStatus::Initiated),
+        ("TemporaryLocked", UserStatus::TemporaryLocked),
+        ("UnconfirmedEmail", UserStatus::UnconfirmedEmail),
+    ] {
+        assert_eq!(UserStatus::from(text.to_string()), status);
+    }
+    for (text, hint) in [
+        ("EmailAndPasswordCompromised", HibpHint::EmailAndPasswordCompromised),
+        ("PasswordCompromised", HibpHint::PasswordCompromised),
+    ] {
+        assert_eq!(HibpHint::from(text.to_string()), hint);
+    }
+}
+
+#[test]
+fn the_fixtures_of_refusals_are_refused() {
+    for (body, kind) in [
+        (include_str!("../../../../tests/fixtures/login-refused.json"), RefusalKind::IncorrectCredentials),
+        (include_str!("../../../../tests/fixtures/login-app-not-registered.json"), RefusalKind::AppNotRegistered),
+    ] {
+        match refused(AccessTokenRequest::parse(ok(body))) {
+            Error::Refused(refusal) => assert_eq!(refusal.kind, kind),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn another_step_of_the_login_names_the_fields_it_came_with() {
+    let body = r#"{"errorText":"","userId":1,"accessToken":null,"passwordExpirationTime":"canary","multiFactorAuthenticationRequired":true}"#;
+    match refused(AccessTokenRequest::parse(ok(body))) {
+        Error::Incomplete { field, present } => {
+            assert_eq!(field, "accessToken");
+            let names = ["errorText", "userId", "passwordExpirationTime", "multiFactorAuthenticationRequired"];
+            assert_eq!(present, names);
+        }
+        other => panic!("{other:?}"),
+    }
+}

@@ -1,0 +1,352 @@
+//! `POST /auth/oauthtoken`: obtains an access token for an authorization code or a refresh token (pages
+//! `AuthenticationApi`, `o_auth_token`, and *OAuth*).
+//!
+//! The refresh token rotates with every answer, and losing a rotated one costs the user a new consent: store it before
+//! it is used. Errors come with status 200.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use http::{Request, Response};
+
+use super::fields::{Fields, LONG};
+use super::{Endpoint, FORM, JSON, Reply, post};
+use crate::oauth::OAuthApp;
+use crate::place::environment::Environment;
+use crate::place::hosts::ApiHosts;
+use crate::wire::answer::{self, Answer, Carried};
+use crate::wire::body::RequestBody;
+use crate::wire::error::{BuildError, Contradiction, Error};
+use crate::wire::json::object;
+use crate::wire::penalty::PenaltyTicket;
+use crate::wire::secret::{
+    AccessToken, Assertion, AuthorizationCode, ClientSecret, CodeVerifier, HttpAuth, IdToken, MarketDataToken,
+    RefreshToken,
+};
+
+/// An exchange of a grant for tokens. It goes to the environment's
+/// [`token_url`](crate::Environment::token_url).
+///
+/// ```
+/// use tradovate_auth_core::{BodyFormat, Endpoint, Environment, OAuthToken, RefreshToken};
+///
+/// let exchange = OAuthToken::new("client-id", RefreshToken::new("refresh-token")).with_body_format(BodyFormat::Form);
+/// let request = exchange.request(&Environment::live())?;
+/// assert_eq!(request.uri(), "https://live.tradovateapi.com/v1/auth/oauthtoken");
+/// assert_eq!(request.headers()["content-type"], "application/x-www-form-urlencoded");
+/// # Ok::<(), tradovate_auth_core::BuildError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct OAuthToken {
+    app: OAuthApp,
+    grant: OAuthGrant,
+    http_auth: Option<HttpAuth>,
+    assertion: Option<Assertion>,
+    ticket: Option<PenaltyTicket>,
+}
+
+/// What is exchanged (`grant_type`).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum OAuthGrant {
+    /// The code of a redirect (`authorization_code`).
+    AuthorizationCode(AuthorizedCode),
+    /// The refresh token of the last answer (`refresh_token`).
+    RefreshToken(RefreshToken),
+}
+
+impl From<AuthorizedCode> for OAuthGrant {
+    fn from(code: AuthorizedCode) -> Self {
+        Self::AuthorizationCode(code)
+    }
+}
+
+impl From<RefreshToken> for OAuthGrant {
+    fn from(token: RefreshToken) -> Self {
+        Self::RefreshToken(token)
+    }
+}
+
+/// A code with all that it is bound to. Only the redirect of a
+/// [`PendingAuthorization`](crate::PendingAuthorization) brings one, so that none is exchanged that was not asked for,
+/// and none by another app or in another environment than it was asked for: see [`BuildError::ForeignCode`].
+#[derive(Debug, Clone)]
+pub struct AuthorizedCode {
+    /// Good once (`code`).
+    pub(crate) code: AuthorizationCode,
+    /// The PKCE verifier (`code_verifier`), where the authorization was asked with a challenge.
+    pub(crate) code_verifier: Option<CodeVerifier>,
+    /// How it was asked for.
+    pub(crate) asked: Asked,
+}
+
+/// How an authorization was asked for, which the exchange of its code has to repeat to the letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) client_id: String,
+    pub(crate) redirect_uri: String,
+    /// The authorize URL of the environment, without the request: a code of one server is no other's business.
+    pub(crate) authorize_url: String,
+}
+
+/// How the body of the exchange is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BodyFormat {
+    /// JSON, as the specification and the guides say.
+    #[default]
+    Json,
+    /// `application/x-www-form-urlencoded`, as the vendor's tutorial does and RFC 6749 asks for.
+    Form,
+}
+
+impl OAuthToken {
+    /// An exchange by the app with this `client_id`.
+    #[must_use]
+    pub fn new(client_id: impl Into<String>, grant: impl Into<OAuthGrant>) -> Self {
+        Self::by_app(OAuthApp::new(client_id), grant.into())
+    }
+
+    /// Whether a body of any status is JSON of this endpoint: an object with a field that its answers have. The page of a
+    /// proxy is not, and so its `Date` is not the server's.
+    #[must_use]
+    pub fn is_answer(body: &[u8]) -> bool {
+        answer::is_answer::<Wire>(body)
+    }
+
+    pub(crate) fn by_app(app: OAuthApp, grant: OAuthGrant) -> Self {
+        Self { app, grant, http_auth: None, assertion: None, ticket: None }
+    }
+
+    /// The app's secret (`client_secret`). Public clients (desktop programs with PKCE) have none.
+    #[must_use]
+    pub fn with_client_secret(mut self, secret: ClientSecret) -> Self {
+        self.app = self.app.with_client_secret(secret);
+        self
+    }
+
+    /// The `resource`. Where it was sent with the code, it is sent again with each refresh.
+    #[must_use]
+    pub fn with_resource(mut self, resource: impl Into<String>) -> Self {
+        self.app = self.app.with_resource(resource);
+        self
+    }
+
+    /// The `httpAuth` field of the specification, whose meaning is not documented.
+    #[must_use]
+    pub fn with_http_auth(mut self, http_auth: HttpAuth) -> Self {
+        self.http_auth = Some(http_auth);
+        self
+    }
+
+    /// An `assertion`.
+    #[must_use]
+    pub fn with_assertion(mut self, assertion: Assertion) -> Self {
+        self.assertion = Some(assertion);
+        self
+    }
+
+    /// The format of the body: JSON unless told otherwise.
+    #[must_use]
+    pub fn with_body_format(mut self, format: BodyFormat) -> Self {
+        self.app = self.app.with_body_format(format);
+        self
+    }
+
+    /// The same exchange once more after a penalty's wait, with its ticket (`p-ticket`).
+    #[must_use]
+    pub fn with_ticket(mut self, ticket: impl Into<Option<PenaltyTicket>>) -> Self {
+        self.ticket = ticket.into();
+        self
+    }
+
+    fn fields(&self) -> Result<Fields<'_>, BuildError> {
+        let mut fields = Fields::with_capacity(10);
+        match &self.grant {
+            OAuthGrant::AuthorizationCode(AuthorizedCode { code, code_verifier, asked }) => {
+                fields.literal("grant_type", "authorization_code");
+                fields.required("code", code.expose(), LONG)?;
+                fields.required("redirect_uri", &asked.redirect_uri, LONG)?;
+                if let Some(verifier) = code_verifier {
+                    fields.required("code_verifier", verifier.expose(), LONG)?;
+                }
+            }
+            OAuthGrant::RefreshToken(token) => {
+                fields.literal("grant_type", "refresh_token");
+                fields.required("refresh_token", token.expose(), LONG)?;
+            }
+        }
+        fields.required("client_id", self.app.client_id(), LONG)?;
+        if let Some(secret) = self.app.client_secret() {
+            fields.required("client_secret", secret.expose(), LONG)?;
+        }
+        fields.text("httpAuth", self.http_auth.as_ref().map(HttpAuth::expose), LONG)?;
+        fields.text("resource", self.app.resource(), LONG)?;
+        fields.text("assertion", self.assertion.as_ref().map(Assertion::expose), LONG)?;
+        fields.ticket(self.ticket.as_ref());
+        Ok(fields)
+    }
+}
+
+impl Endpoint for OAuthToken {
+    type Response = OAuthTokenResponse;
+
+    const NAME: &'static str = "oauthtoken";
+
+    fn request(&self, environment: &Environment) -> Result<Request<RequestBody>, BuildError> {
+        if let OAuthGrant::AuthorizationCode(code) = &self.grant {
+            let asked_at = code.asked.authorize_url.as_str();
+            let is_here = environment.authorize_url().map_or(asked_at.is_empty(), |url| url.as_uri() == asked_at);
+            if code.asked.client_id != self.app.client_id() || !is_here {
+                return Err(BuildError::ForeignCode);
+            }
+        }
+        let fields = self.fields()?;
+        let url = environment.token_url()?;
+        Ok(match self.app.format() {
+            BodyFormat::Json => post(url, JSON, fields.json()?),
+            BodyFormat::Form => post(url, FORM, fields.form()),
+        })
+    }
+
+    fn parse<B: AsRef<[u8]>>(response: Response<B>) -> Result<Reply<OAuthTokenResponse>, Error> {
+        let reply = answer::parse::<Wire>(&response, Carried::Credentials)?;
+        Ok(Reply { value: reply.value.merged(), server_time: reply.server_time })
+    }
+}
+
+/// The answer to an exchange (`OAuthTokenResponse`).
+///
+/// It has a token and no error, but is not checked against the clock or the session: a [`Grant`](crate::Grant) is.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct OAuthTokenResponse {
+    /// The bearer of REST calls (`access_token`).
+    pub access_token: Option<AccessToken>,
+    /// The next refresh token (`refresh_token`). Where it is missing, the one already held stays good.
+    pub refresh_token: Option<RefreshToken>,
+    /// The token's type (`token_type`): bearer.
+    pub token_type: Option<String>,
+    /// How long the access token lives, in seconds from the request (`expires_in`).
+    pub expires_in: Option<u64>,
+    /// How long the refresh token lives, in seconds from the request (`refresh_token_expires_in`).
+    pub refresh_token_expires_in: Option<u64>,
+    /// The OpenID token (`id_token`).
+    pub id_token: Option<IdToken>,
+    /// The token of market data sockets (`mdAccessToken`), which is often missing.
+    pub md_access_token: Option<MarketDataToken>,
+    /// The user (`userId`), which is often missing.
+    pub user_id: Option<i64>,
+    /// The hosts of the user's organization (`apiHosts`); empty where none are named.
+    pub api_hosts: ApiHosts,
+}
+
+/// The answer as the wire has it: a field may come in snake case, in camel case, or in both. Twins are read separately
+/// and must agree.
+#[derive(Default)]
+struct Wire {
+    access_token: Option<AccessToken>,
+    refresh_token: Option<RefreshToken>,
+    token_type: Option<String>,
+    expires_in: Option<u64>,
+    refresh_token_expires_in: Option<u64>,
+    id_token: Option<IdToken>,
+    camel_access_token: Option<AccessToken>,
+    camel_refresh_token: Option<RefreshToken>,
+    camel_token_type: Option<String>,
+    camel_expires_in: Option<u64>,
+    camel_refresh_token_expires_in: Option<u64>,
+    camel_id_token: Option<IdToken>,
+    md_access_token: Option<MarketDataToken>,
+    user_id: Option<i64>,
+    api_hosts: ApiHosts,
+}
+
+object!(Wire {
+    "access_token" => access_token: access_token,
+    "refresh_token" => refresh_token: secret,
+    "token_type" => token_type: text,
+    "expires_in" => expires_in: lifetime,
+    "refresh_token_expires_in" => refresh_token_expires_in: lifetime,
+    "id_token" => id_token: secret,
+    "accessToken" => camel_access_token: access_token,
+    "refreshToken" => camel_refresh_token: secret,
+    "tokenType" => camel_token_type: text,
+    "expiresIn" => camel_expires_in: lifetime,
+    "refreshTokenExpiresIn" => camel_refresh_token_expires_in: lifetime,
+    "idToken" => camel_id_token: secret,
+    "mdAccessToken" => md_access_token: market_data_token,
+    "userId" => user_id: identifier,
+    "apiHosts" => api_hosts: hosts,
+});
+
+impl Wire {
+    fn merged(self) -> OAuthTokenResponse {
+        OAuthTokenResponse {
+            access_token: self.access_token.or(self.camel_access_token),
+            refresh_token: self.refresh_token.or(self.camel_refresh_token),
+            token_type: self.token_type.or(self.camel_token_type),
+            expires_in: self.expires_in.or(self.camel_expires_in),
+            refresh_token_expires_in: self.refresh_token_expires_in.or(self.camel_refresh_token_expires_in),
+            id_token: self.id_token.or(self.camel_id_token),
+            md_access_token: self.md_access_token,
+            user_id: self.user_id,
+            api_hosts: self.api_hosts,
+        }
+    }
+
+    /// The first field whose two spellings differ.
+    fn differing_twins(&self) -> Option<&'static str> {
+        let Self { access_token, refresh_token, token_type, expires_in, refresh_token_expires_in, id_token, .. } = self;
+        if differ([access_token, &self.camel_access_token], AccessToken::expose) {
+            Some("access_token")
+        } else if differ([refresh_token, &self.camel_refresh_token], RefreshToken::expose) {
+            Some("refresh_token")
+        } else if differ([token_type, &self.camel_token_type], String::as_str) {
+            Some("token_type")
+        } else if differ([expires_in, &self.camel_expires_in], |seconds| seconds) {
+            Some("expires_in")
+        } else if differ([refresh_token_expires_in, &self.camel_refresh_token_expires_in], |seconds| seconds) {
+            Some("refresh_token_expires_in")
+        } else if differ([id_token, &self.camel_id_token], IdToken::expose) {
+            Some("id_token")
+        } else {
+            None
+        }
+    }
+}
+
+impl Answer for Wire {
+    fn missing(&self) -> Option<&'static str> {
+        (self.access_token.is_none() && self.camel_access_token.is_none()).then_some("access_token")
+    }
+
+    fn tokens(&self) -> Vec<&str> {
+        let access = [&self.access_token, &self.camel_access_token].into_iter().flatten().map(AccessToken::expose);
+        let refresh = [&self.refresh_token, &self.camel_refresh_token].into_iter().flatten().map(RefreshToken::expose);
+        let id = [&self.id_token, &self.camel_id_token].into_iter().flatten().map(IdToken::expose);
+        let market_data = self.md_access_token.as_ref().map(MarketDataToken::expose);
+        access.chain(refresh).chain(id).chain(market_data).collect()
+    }
+
+    fn contradiction(&self) -> Option<Contradiction> {
+        if let Some(field) = self.differing_twins() {
+            return Some(Contradiction::Twins(field));
+        }
+        // Where both are there, they are the same.
+        let kind = self.token_type.as_ref().or(self.camel_token_type.as_ref());
+        kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")).then_some(Contradiction::NotBearer)
+    }
+}
+
+/// Whether both are there and not the same.
+fn differ<'t, T, V: PartialEq + ?Sized>(twins: [&'t Option<T>; 2], value: fn(&'t T) -> &'t V) -> bool {
+    match twins {
+        [Some(one), Some(other)] => value(one) != value(other),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+#[path = "oauth_token/tests.rs"]
+mod tests;

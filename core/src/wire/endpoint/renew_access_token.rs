@@ -1,0 +1,55 @@
+//! `GET /auth/renewaccesstoken`: extends the session of a token without opening a new one (page `AuthenticationApi`,
+//! `renew_access_token`).
+//!
+//! Ask about 15 minutes before expiry: an expired token can't be renewed. The answer may hold a new token or the same.
+
+use http::{Request, Response};
+
+use super::{AccessTokenResponse, Endpoint, Reply, get};
+use crate::place::environment::{Environment, Purpose};
+use crate::wire::answer::{self, Carried};
+use crate::wire::body::RequestBody;
+use crate::wire::error::{BuildError, Error};
+use crate::wire::secret::AccessToken;
+
+/// A renewal. It goes where the token was issued: to the login address.
+///
+/// ```
+/// use tradovate_auth_core::{AccessToken, Endpoint, Environment, RenewAccessToken};
+///
+/// let renewal = RenewAccessToken::new(AccessToken::parse("synthetic-token")?);
+/// let request = renewal.request(&Environment::live())?;
+/// assert_eq!(request.uri(), "https://live.tradovateapi.com/v1/auth/renewaccesstoken");
+/// assert_eq!(request.headers()["authorization"], "Bearer synthetic-token");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct RenewAccessToken {
+    token: AccessToken,
+}
+
+impl RenewAccessToken {
+    /// A renewal of the session this token belongs to. After a penalty, send the same request again.
+    #[must_use]
+    pub fn new(token: AccessToken) -> Self {
+        Self { token }
+    }
+}
+
+impl Endpoint for RenewAccessToken {
+    type Response = AccessTokenResponse;
+
+    const NAME: &'static str = "renewaccesstoken";
+
+    fn request(&self, environment: &Environment) -> Result<Request<RequestBody>, BuildError> {
+        Ok(get(environment.url(Purpose::Login, "/auth/renewaccesstoken")?, &self.token))
+    }
+
+    fn parse<B: AsRef<[u8]>>(response: Response<B>) -> Result<Reply<AccessTokenResponse>, Error> {
+        answer::parse(&response, Carried::Bearer)
+    }
+}
+
+#[cfg(test)]
+#[path = "renew_access_token/tests.rs"]
+mod tests;

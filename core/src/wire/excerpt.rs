@@ -1,0 +1,154 @@
+//! A body as one short printable line, safe for logs.
+//!
+//! An error page may repeat the request it complains of, in any of the forms frameworks print. So only prose is shown:
+//! of a web page its title, of any other text what comes before the first word that could be data; nothing where that
+//! is the first.
+
+use alloc::string::String;
+
+use crate::place::url::is_trusted_host;
+
+/// The longest excerpt, in characters.
+const LIMIT: usize = 200;
+
+/// How much of a body is looked at: more than enough for the limit, and little enough to be quick on a large body.
+const WINDOW: usize = LIMIT * 20;
+
+/// The shortest word that is taken for a token. Words of prose are shorter.
+const TOKEN: usize = 20;
+
+/// Marks that the rest of a text is not shown.
+pub(crate) const CUT: &str = "[…]";
+
+/// The longest word in the name of a field.
+const LONGEST_WORD: usize = 15;
+
+/// The start of `body` as far as it is prose.
+pub(crate) fn excerpt(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body.get(..WINDOW).unwrap_or(body));
+    let start = text.trim_start_matches(is_blank);
+    prose(if start.starts_with('<') { title(start) } else { start })
+}
+
+/// `text` as far as it is prose: one printable line of at most 200 characters.
+#[must_use]
+pub fn line(text: &str) -> String {
+    excerpt(text.as_bytes())
+}
+
+/// The name of a field: as [`line`], but identifiers of several words stay readable however long they are.
+pub(crate) fn name(text: &str) -> String {
+    if is_identifier(text) { text.into() } else { line(text) }
+}
+
+/// Letters in words of a usual length and few capitals: what chance doesn't make of a token's characters.
+fn is_identifier(text: &str) -> bool {
+    let capitals = text.bytes().filter(u8::is_ascii_uppercase).count();
+    let mut words = text.split(|c: char| c == '_' || c.is_ascii_uppercase());
+    text.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_')
+        && capitals.saturating_mul(4) <= text.len()
+        && words.all(|word| word.len() < LONGEST_WORD)
+}
+
+/// The title of a web page, or its first heading; nothing where it has neither.
+fn title(page: &str) -> &str {
+    let element = |tag| page.split_once(tag).and_then(|(_, inside)| inside.split_once('<')).map(|(text, _)| text);
+    element("<title>").or_else(|| element("<h1>")).unwrap_or_default()
+}
+
+fn prose(text: &str) -> String {
+    let mut out = String::new();
+    let (mut length, mut before) = (0_usize, "");
+    for word in text.split(is_blank).filter(|word| !word.is_empty()) {
+        length = length.saturating_add(word.chars().count()).saturating_add(1);
+        let shown = length <= LIMIT && is_prose(word) && (!announces_data(before) || is_status_code(before, word));
+        let gap = if out.is_empty() { "" } else { " " };
+        if !shown {
+            // What is left out is worth a mark only behind what is shown.
+            if !out.is_empty() {
+                out.push_str(gap);
+                out.push_str(CUT);
+            }
+            return out;
+        }
+        out.push_str(gap);
+        out.push_str(word);
+        before = word;
+    }
+    out
+}
+
+/// Whether a word can't be a value of somebody's: letters, digits, hyphens, and punctuation where prose has it; not long,
+/// unless it is an address of the vendor's or one of the UUIDs its support asks for.
+fn is_prose(word: &str) -> bool {
+    let bare = word.trim_end_matches(['.', ',', ';', ':', '!', '?']);
+    if is_uuid(bare) || is_vendor_address(bare) {
+        return true;
+    }
+    let plain = bare.chars().all(|c| c.is_alphanumeric() || ['-', '_', '.', '/', '\''].contains(&c));
+    plain && !bare.starts_with('\'') && !bare.ends_with('\'') && bare.chars().count() < TOKEN
+}
+
+/// Whether a value follows behind this word: `password:`, `Bearer`.
+fn announces_data(word: &str) -> bool {
+    const SECRETS: [&str; 16] = [
+        "password",
+        "passwd",
+        "pwd",
+        "passphrase",
+        "sec",
+        "secret",
+        "token",
+        "ticket",
+        "code",
+        "verifier",
+        "auth",
+        "authorization",
+        "assertion",
+        "credentials",
+        "cookie",
+        "key",
+    ];
+    let word = word.to_ascii_lowercase();
+    let scheme = ["bearer", "basic"].contains(&word.as_str());
+    scheme || word.strip_suffix(':').is_some_and(|name| SECRETS.iter().any(|secret| name.ends_with(secret)))
+}
+
+/// `error code: 502`: short numbers are no secrets.
+fn is_status_code(before: &str, word: &str) -> bool {
+    before.ends_with("code:") && word.len() <= 5 && word.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// White space, controls, and the invisible characters that reorder or hide text.
+fn is_blank(c: char) -> bool {
+    c.is_whitespace()
+        || c.is_control()
+        || c == char::REPLACEMENT_CHARACTER
+        || matches!(
+            c,
+            '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
+        )
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+/// A host of the vendor's, an endpoint's path, or both: `https://live.tradovateapi.com/v1/auth/me`.
+fn is_vendor_address(word: &str) -> bool {
+    const PATHS: [&str; 4] = ["/auth/accesstokenrequest", "/auth/renewaccesstoken", "/auth/oauthtoken", "/auth/me"];
+    let address = word.strip_prefix("https://").unwrap_or(word);
+    let (host, path) = address.find('/').map_or((address, ""), |at| address.split_at(at));
+    // Longer names than the vendor's could carry something.
+    let known_host = host.is_empty() || host.len() <= 48 && is_trusted_host(host);
+    let path = path.trim_end_matches('/').trim_start_matches("/v1");
+    known_host && (path.is_empty() || PATHS.iter().any(|known| known.eq_ignore_ascii_case(path)))
+}
+
+#[cfg(test)]
+#[path = "excerpt/tests.rs"]
+mod tests;

@@ -1,0 +1,138 @@
+//! An answer that sends the caller to another host (307, 308, 421; page *Dynamic API Hosts*).
+//!
+//! Only the host is taken from it, and only a trusted one; the request keeps its method, path, token and body.
+//! [`Environment::redirect`](crate::Environment::redirect) decides whether it may go there.
+
+use alloc::string::{String, ToString};
+
+use http::uri::{Authority, Scheme};
+use http::{HeaderMap, StatusCode, Uri, header};
+
+use crate::place::hosts::is_bare_hostname;
+use crate::place::url::is_trusted_host;
+
+/// The user's organization is served on another host.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.text())]
+pub struct Moved {
+    status: StatusCode,
+    target: Option<Target>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Target {
+    host: String,
+    /// Where a request may go on to; none where the target is not to be trusted. It is kept without the user name and
+    /// password a location can have.
+    authority: Option<Authority>,
+}
+
+impl Moved {
+    pub(crate) fn new(status: StatusCode, headers: &HeaderMap) -> Self {
+        let target = headers.get(header::LOCATION).and_then(|value| target(value.as_bytes()));
+        Self { status, target }
+    }
+
+    /// 307 or 308, or 421, which names no target.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The host that was named, without port; trusted or not.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        self.target.as_ref().map(|target| target.host.as_str())
+    }
+
+    /// Where a request may go on to: https, on one of the vendor's own domains.
+    pub(crate) fn trusted_authority(&self) -> Option<&Authority> {
+        self.target.as_ref()?.authority.as_ref()
+    }
+
+    fn text(&self) -> String {
+        let status = self.status.as_u16().to_string();
+        let (host, advice) = match &self.target {
+            Some(Target { authority: Some(authority), .. }) => {
+                (authority.as_str(), "log in there, or with an environment that follows the vendor's hosts")
+            }
+            Some(Target { host, authority: None }) => {
+                (host.as_str(), "nothing was sent there, since it is not one of the vendor's own domains over https")
+            }
+            None => (
+                "another host, which the answer doesn't name",
+                "log in again at the vendor's default host to learn the hosts in force",
+            ),
+        };
+        ["moved (", &status, "): the user's organization is served by ", host, "; ", advice].concat()
+    }
+}
+
+fn target(location: &[u8]) -> Option<Target> {
+    let uri = Uri::try_from(location).ok()?;
+    let authority = uri.authority()?;
+    let host = authority.host();
+    if !is_bare_hostname(host) {
+        return None;
+    }
+    let bare = authority.as_str().len() == host.len() || authority.port_u16().is_some();
+    let trusted =
+        uri.scheme() == Some(&Scheme::HTTPS) && bare && !authority.as_str().contains('@') && is_trusted_host(host);
+    Some(Target { host: host.into(), authority: trusted.then(|| authority.clone()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn moved(location: &[u8]) -> Moved {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::LOCATION, HeaderValue::from_bytes(location).unwrap());
+        Moved::new(StatusCode::TEMPORARY_REDIRECT, &headers)
+    }
+
+    #[test]
+    fn a_host_of_the_vendor_over_https_is_trusted() {
+        let moved = moved(b"https://acme-demo.eval.ninjatrader.com/v1/auth/renewaccesstoken");
+        assert_eq!(moved.host(), Some("acme-demo.eval.ninjatrader.com"));
+        assert_eq!(moved.trusted_authority().unwrap(), "acme-demo.eval.ninjatrader.com");
+    }
+
+    #[test]
+    fn every_other_location_is_named_but_not_trusted() {
+        for (location, host) in [
+            (&b"http://acme-demo.eval.ninjatrader.com/v1"[..], Some("acme-demo.eval.ninjatrader.com")),
+            (b"https://evil.com/v1", Some("evil.com")),
+            (b"https://tradovateapi.com@evil.com/v1", Some("evil.com")),
+            (b"https://canary:canary@tradovateapi.com/v1", Some("tradovateapi.com")),
+            (b"https://canary@tradovateapi.com:443/v1", Some("tradovateapi.com")),
+            (b"https://tradovateapi.com.evil.com/", Some("tradovateapi.com.evil.com")),
+            (b"/v1/auth/me", None),
+            (b"", None),
+            (b"https://", None),
+            (b"\xff\xfe", None),
+            (b"https://evil.com\\@tradovateapi.com/", None),
+            (b"https://acme.ninjatrader.com:99999/v1", Some("acme.ninjatrader.com")),
+            (b"https://acme.ninjatrader.com:/v1", Some("acme.ninjatrader.com")),
+            (b"https://canary_canary.evil.com/v1", None),
+            (b"https://[::1]/v1", None),
+        ] {
+            let moved = moved(location);
+            assert_eq!(moved.host(), host, "{location:?}");
+            assert_eq!(moved.trusted_authority(), None, "{location:?}");
+            assert!(!alloc::format!("{moved} {moved:?}").contains("canary"), "{location:?}");
+        }
+        assert_eq!(Moved::new(StatusCode::MISDIRECTED_REQUEST, &HeaderMap::new()).host(), None);
+    }
+
+    #[test]
+    fn it_tells_where_the_organization_is_served() {
+        assert_eq!(
+            moved(b"https://evil.com/canary?token=canary").to_string(),
+            "moved (307): the user's organization is served by evil.com; nothing was sent there, since it is not one \
+             of the vendor's own domains over https"
+        );
+        assert!(moved(b"https://a.tradovateapi.com/v1").to_string().contains("a.tradovateapi.com; log in there"));
+    }
+}

@@ -1,0 +1,73 @@
+//! The ticket of a penalty (page *Rate Limits*): the request was not handled and may be repeated later.
+//!
+//! It is handed out as [`Error::Penalty`](crate::Error::Penalty) and goes back with the identical request. [`Penalty`] finds
+//! it in the body of any other call.
+
+use alloc::string::String;
+use core::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::wire::headers::LONGEST_WAIT;
+use crate::wire::secret::seal;
+
+mod in_body;
+
+pub use in_body::Penalty;
+
+/// A penalty: wait, then send the identical request with this ticket added (`with_ticket` of the request).
+#[derive(Clone, thiserror::Error)]
+#[error("the server postponed the request: wait {} s, then send the same request with the ticket it gave{}", wait.as_secs(), said(message.as_deref()))]
+pub struct PenaltyTicket {
+    ticket: SecretString,
+    wait: Duration,
+    message: Option<String>,
+}
+
+impl PenaltyTicket {
+    /// What is waited where the server names no time: the longest it has been seen to ask for.
+    pub(crate) const DEFAULT_WAIT: Duration = Duration::from_secs(60);
+
+    /// A ticket from its parts, as an answer or a stored session has them. A wait of more than a day becomes a day.
+    #[must_use]
+    pub fn new(ticket: impl Into<String>, wait: Duration) -> Self {
+        Self { ticket: seal(ticket.into()), wait: wait.min(LONGEST_WAIT), message: None }
+    }
+
+    pub(crate) fn with_message(mut self, message: Option<String>) -> Self {
+        self.message = message;
+        self
+    }
+
+    /// How long to wait from the receipt of the answer (`p-time`), in whole seconds, rounded up; at most a day.
+    #[must_use]
+    pub fn wait(&self) -> Duration {
+        self.wait
+    }
+
+    /// What the server said beside it (`p-message`).
+    #[must_use]
+    pub fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+
+    /// The ticket's text (`p-ticket`). Whoever has it can stand in for the request: don't print it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.ticket.expose_secret()
+    }
+}
+
+impl core::fmt::Debug for PenaltyTicket {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("PenaltyTicket")
+            .field("ticket", &"[redacted]")
+            .field("wait", &self.wait)
+            .field("message", &self.message)
+            .finish()
+    }
+}
+
+fn said(message: Option<&str>) -> String {
+    message.map(|message| [" (it says \"", message, "\")"].concat()).unwrap_or_default()
+}

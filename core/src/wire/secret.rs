@@ -1,0 +1,244 @@
+//! One newtype for each secret of the protocol.
+//!
+//! Text enters through a constructor and leaves through `expose`, never through `Debug` or `Display`. The memory is
+//! wiped on drop; copies made by HTTP and TLS libraries are theirs and are not promised here.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use http::HeaderValue;
+use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroize;
+
+use crate::wire::ascii::all_bytes;
+use crate::wire::body::wiped;
+
+/// The longest token the vendor's specification allows, in characters.
+pub(crate) const TOKEN_LIMIT: usize = 8192;
+
+macro_rules! secrets {
+    ($($(#[$meta:meta])* $visibility:vis $name:ident;)+) => {$(
+        $(#[$meta])*
+        #[derive(Clone)]
+        $visibility struct $name(SecretString);
+
+        impl $name {
+            /// Takes the text over. Its length and characters are checked when a request is built with it.
+            $visibility fn new(text: impl Into<String>) -> Self {
+                Self(seal(text.into()))
+            }
+
+            /// The text itself. Don't print it.
+            #[must_use]
+            $visibility fn expose(&self) -> &str {
+                self.0.expose_secret()
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                Self::new(text)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "([redacted])"))
+            }
+        }
+    )+};
+}
+
+secrets! {
+    /// The user's password, or the dedicated API password (`password`).
+    pub Password;
+    /// The secret of an API key (`sec`).
+    pub ApiSecret;
+    /// The secret of an OAuth app (`client_secret`). Public clients have none.
+    pub ClientSecret;
+    /// The single-use code an OAuth redirect brings (`code`).
+    pub(crate) AuthorizationCode;
+    /// The PKCE verifier that belongs to a code's challenge (`code_verifier`, RFC 7636).
+    pub(crate) CodeVerifier;
+    /// What tells the answer to an authorization request from a forged one (`state`).
+    pub(crate) State;
+    /// The token that obtains the next access token (`refresh_token`). It rotates: each answer may replace it.
+    pub RefreshToken;
+    /// The OpenID token of an OAuth answer (`id_token`). Opaque here: no claim of it is read.
+    pub IdToken;
+    /// An assertion sent in place of other credentials (`assertion`).
+    pub Assertion;
+    /// The `httpAuth` field of the OAuth token request.
+    pub HttpAuth;
+}
+
+/// Moves text into a secret without leaving a copy behind: shrinking a `String` in place may reallocate it.
+pub(crate) fn seal(mut text: String) -> SecretString {
+    if text.capacity() == text.len() {
+        return SecretString::from(text);
+    }
+    let exact: Box<str> = Box::from(text.as_str());
+    text.zeroize();
+    SecretString::new(exact)
+}
+
+/// The text is not a usable token: empty, over 8192 characters, or with characters no header can carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a usable token: it must be 1 to 8192 visible ASCII characters")]
+#[non_exhaustive]
+pub struct MalformedToken;
+
+fn check_token(text: &str) -> Result<(), MalformedToken> {
+    let usable = (1..=TOKEN_LIMIT).contains(&text.len()) && all_bytes(text, |byte| byte.is_ascii_graphic());
+    usable.then_some(()).ok_or(MalformedToken)
+}
+
+/// The bearer of REST calls (`accessToken`, `access_token`), opaque.
+///
+/// It is checked once and kept as the finished `Authorization` header; clones share the same bytes, which are wiped
+/// when the last one goes.
+///
+/// ```
+/// use tradovate_auth_core::AccessToken;
+///
+/// let token = AccessToken::parse("synthetic-token")?;
+/// assert_eq!(token.header(), "Bearer synthetic-token");
+/// assert_eq!(format!("{token:?}"), "AccessToken([redacted])");
+/// # Ok::<(), tradovate_auth_core::MalformedToken>(())
+/// ```
+#[derive(Clone)]
+pub struct AccessToken(HeaderValue);
+
+const BEARER: &str = "Bearer ";
+
+impl AccessToken {
+    /// Checks the text of a token.
+    ///
+    /// # Errors
+    /// [`MalformedToken`] when it is empty, over 8192 characters long or not visible ASCII.
+    pub fn parse(text: &str) -> Result<Self, MalformedToken> {
+        check_token(text)?;
+        let bytes: Vec<u8> = [BEARER.as_bytes(), text.as_bytes()].concat();
+        let mut header = HeaderValue::from_maybe_shared(wiped(bytes)).map_err(|_| MalformedToken)?;
+        header.set_sensitive(true);
+        Ok(Self(header))
+    }
+
+    /// The value of the `Authorization` header, marked sensitive. Cloning it copies no bytes.
+    #[must_use]
+    pub fn header(&self) -> HeaderValue {
+        self.0.clone()
+    }
+
+    /// The token's text, without `Bearer`. Don't print it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        let bytes = self.0.as_bytes().get(BEARER.len()..).unwrap_or_default();
+        core::str::from_utf8(bytes).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AccessToken([redacted])")
+    }
+}
+
+/// The token of market data sockets (`mdAccessToken`). It is never a REST bearer, and an access token never stands
+/// in for it.
+#[derive(Clone)]
+pub struct MarketDataToken(SecretString);
+
+impl MarketDataToken {
+    /// Checks the text of a token.
+    ///
+    /// # Errors
+    /// [`MalformedToken`] when it is empty, over 8192 characters long or not visible ASCII.
+    pub fn parse(text: impl Into<String>) -> Result<Self, MalformedToken> {
+        let secret = seal(text.into());
+        check_token(secret.expose_secret())?;
+        Ok(Self(secret))
+    }
+
+    /// The token's text. Don't print it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for MarketDataToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MarketDataToken([redacted])")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+    use alloc::string::ToString;
+
+    #[test]
+    fn a_token_becomes_a_sensitive_bearer_header_whose_clones_share_bytes() {
+        let token = AccessToken::parse("abc-123_~+/=").unwrap();
+        let header = token.header();
+        assert!(header.is_sensitive());
+        assert_eq!(header.as_bytes(), b"Bearer abc-123_~+/=");
+        assert_eq!(header.as_bytes().as_ptr(), token.header().as_bytes().as_ptr());
+        assert_eq!(token.expose(), "abc-123_~+/=");
+    }
+
+    #[test]
+    fn a_token_that_could_split_a_header_or_a_frame_is_refused() {
+        for text in ["", " ", "a b", "a\nb", "a\r\nx: y", "a\0", "ä", "a\u{7f}"] {
+            assert!(AccessToken::parse(text).is_err(), "{text:?}");
+            assert!(MarketDataToken::parse(text).is_err(), "{text:?}");
+        }
+        assert!(AccessToken::parse(&"x".repeat(TOKEN_LIMIT)).is_ok());
+        assert!(AccessToken::parse(&"x".repeat(TOKEN_LIMIT + 1)).is_err());
+    }
+
+    #[test]
+    fn no_secret_shows_in_debug() {
+        let shown = format!(
+            "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+            Password::new("canary"),
+            ApiSecret::new("canary"),
+            ClientSecret::new("canary"),
+            AuthorizationCode::new("canary"),
+            CodeVerifier::new("canary"),
+            State::new("canary"),
+            RefreshToken::new("canary"),
+            IdToken::new("canary"),
+            Assertion::new("canary"),
+            HttpAuth::new("canary"),
+            AccessToken::parse("canary").unwrap(),
+            MarketDataToken::parse("canary").unwrap(),
+        );
+        assert!(!shown.contains("canary"), "{shown}");
+        assert_eq!(shown.matches("([redacted])").count(), 12, "{shown}");
+        assert!(!format!("{:?}", AccessToken::parse("canary").unwrap().header()).contains("canary"));
+    }
+
+    #[test]
+    fn text_with_spare_capacity_is_kept_whole() {
+        let mut text = String::with_capacity(100);
+        text.push_str("secret");
+        assert_eq!(Password::new(text).expose(), "secret");
+    }
+
+    #[test]
+    fn text_without_spare_capacity_is_not_copied() {
+        let text = String::from("secret");
+        let bytes = text.as_ptr();
+        assert_eq!(Password::new(text).expose().as_ptr(), bytes);
+    }
+
+    #[test]
+    fn a_malformed_token_says_what_a_token_must_be() {
+        assert_eq!(MalformedToken.to_string(), "not a usable token: it must be 1 to 8192 visible ASCII characters");
+    }
+}
