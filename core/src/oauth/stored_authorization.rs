@@ -2,9 +2,11 @@
 //!
 //! It holds the state and the verifier, by which the login it belongs to can be taken over until it is answered.
 
-use alloc::borrow::Cow;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
 use core::fmt;
 
+use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::address::check_redirect_uri;
@@ -16,6 +18,10 @@ use crate::wire::secret::{CodeVerifier, State};
 
 /// The version that is written, and the newest that is read.
 const VERSION: u32 = 1;
+
+/// The fields of what is awaited.
+const STATE: &str = "state";
+const CODE_VERIFIER: &str = "codeVerifier";
 
 /// A [`PendingAuthorization`] as it is stored: serialize it with any self-describing `serde` format.
 ///
@@ -61,34 +67,29 @@ impl fmt::Debug for StoredAuthorization {
     }
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Form<'a> {
-    version: u32,
-    client_id: &'a str,
-    redirect_uri: &'a str,
-    authorize_url: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    awaited: Option<AwaitedForm<'a>>,
-}
-
-// A verifier under a damaged name must not be taken for none.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct AwaitedForm<'a> {
-    state: Cow<'a, str>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    code_verifier: Option<Cow<'a, str>>,
-}
-
 impl Serialize for StoredAuthorization {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let awaited = self.awaited.as_ref().map(|awaited| AwaitedForm {
-            state: awaited.state.expose().into(),
-            code_verifier: awaited.code_verifier.as_ref().map(|verifier| verifier.expose().into()),
-        });
         let Asked { client_id, redirect_uri, authorize_url } = &self.asked;
-        Form { version: VERSION, client_id, redirect_uri, authorize_url, awaited }.serialize(serializer)
+        let mut form = serializer.serialize_map(Some(if self.awaited.is_some() { 5 } else { 4 }))?;
+        form.serialize_entry("version", &VERSION)?;
+        form.serialize_entry("clientId", client_id)?;
+        form.serialize_entry("redirectUri", redirect_uri)?;
+        form.serialize_entry("authorizeUrl", authorize_url)?;
+        if let Some(awaited) = &self.awaited {
+            form.serialize_entry("awaited", awaited)?;
+        }
+        form.end()
+    }
+}
+
+impl Serialize for Awaited {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut form = serializer.serialize_map(Some(if self.code_verifier.is_some() { 2 } else { 1 }))?;
+        form.serialize_entry(STATE, self.state.expose())?;
+        if let Some(verifier) = &self.code_verifier {
+            form.serialize_entry(CODE_VERIFIER, verifier.expose())?;
+        }
+        form.end()
     }
 }
 
@@ -105,20 +106,21 @@ fn read(mut fields: Fields) -> Result<StoredAuthorization, Damage> {
         authorize_url: fields.take("authorizeUrl")?,
     };
     check_redirect_uri(&asked.redirect_uri).map_err(|_| Damage::In("redirectUri"))?;
-    let awaited: Option<AwaitedForm<'static>> = fields.take("awaited")?;
-    Ok(StoredAuthorization { asked, awaited: awaited.map(AwaitedForm::check).transpose()? })
+    let awaited: Option<BTreeMap<String, Option<String>>> = fields.take("awaited")?;
+    Ok(StoredAuthorization { asked, awaited: awaited.map(awaited_of).transpose()? })
 }
 
-impl AwaitedForm<'static> {
-    /// A state or a verifier that could be guessed, or left out, proves nothing.
-    fn check(self) -> Result<Awaited, Damage> {
-        let (state, code_verifier) = (State::new(self.state), self.code_verifier.map(CodeVerifier::new));
-        let is_verifier = |verifier: &CodeVerifier| pkce::is_verifier(verifier.expose());
-        if pkce::is_verifier(state.expose()) && code_verifier.as_ref().is_none_or(is_verifier) {
+/// A state or a verifier that could be guessed, or left out, proves nothing. A verifier under a damaged name must not be taken
+/// for none.
+fn awaited_of(mut form: BTreeMap<String, Option<String>>) -> Result<Awaited, Damage> {
+    let mut take = |name| form.remove(name).flatten();
+    let (state, code_verifier) = (take(STATE).map(State::new), take(CODE_VERIFIER).map(CodeVerifier::new));
+    let is_verifier = |verifier: &CodeVerifier| pkce::is_verifier(verifier.expose());
+    match state.filter(|state| pkce::is_verifier(state.expose())) {
+        Some(state) if form.is_empty() && code_verifier.as_ref().is_none_or(is_verifier) => {
             Ok(Awaited { state, code_verifier })
-        } else {
-            Err(Damage::In("awaited"))
         }
+        _ => Err(Damage::In("awaited")),
     }
 }
 

@@ -68,6 +68,8 @@ fn damage_is_named_and_not_quoted() {
         (r#""codeVerifier":"BwcHBwcHBwc"#, r#""codeVerifier":"canary"#, "awaited"),
         (r#""state":"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc","#, "", "awaited"),
         (r#"{"state":"#, r#"{"state":{},"canary":"#, "awaited"),
+        (r#""codeVerifier":"#, r#""canary":"#, "awaited"),
+        (r#""codeVerifier":"#, r#""canary":null,"codeVerifier":"#, "awaited"),
     ] {
         let damaged = WRITTEN.replace(from, to);
         assert_ne!(damaged, WRITTEN, "{from}");
