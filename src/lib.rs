@@ -76,8 +76,9 @@
 //! `Timestamp::now`, add `jiff = "1"` to your own dependencies.
 //!
 //! # More
-//! [`tradovate_auth_core`] has a tour of all types of the protocol; they are all in this crate too. The source tree of the
-//! project has a page for each question (folder `docs`) and whole programs (folder `examples`).
+//! [`tradovate_auth_core`] has a tour of all types of the protocol, and [`tradovate_auth_session`] a list of those of the
+//! session; they are all in this crate too. The source tree of the project has a page for each question (folder `docs`)
+//! and whole programs (folder `examples`).
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]

@@ -61,7 +61,8 @@ fn every_link_leads_to_a_file_or_a_heading() {
 fn packages() -> String {
     let folders = fs::read_dir(root().join("examples")).expect("the folder of the examples");
     let examples = folders.map(|entry| entry.expect("an entry").path());
-    let others = ["", "benches", "core", "docs", "simulator", "tests", "tests/campaign", "tests/fuzz-targets"];
+    let others =
+        ["", "benches", "core", "docs", "session", "simulator", "tests", "tests/campaign", "tests/fuzz-targets"];
     let folders = examples.chain(others.map(|folder| root().join(folder)));
     folders.filter_map(|folder| fs::read_to_string(folder.join("Cargo.toml")).ok()).collect()
 }
