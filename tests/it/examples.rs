@@ -5,6 +5,7 @@ mod oauth_login;
 mod quickstart;
 mod shared;
 mod sources;
+mod web_server;
 
 use std::process::{Command, Output};
 

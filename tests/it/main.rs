@@ -13,4 +13,3 @@ mod simulator;
 mod time_outs;
 mod tls;
 mod token_source;
-mod web_server;

@@ -35,7 +35,9 @@ fn trial(name: &str, test: fn(Form), form: Form) -> Trial {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // They wait most of the time, and the variable `RUST_TEST_THREADS` means nothing to this harness.
+    arguments.test_threads.get_or_insert(16);
     let trials = trials![
         sharing:
             nothing_is_stored_at_first,
