@@ -10,7 +10,7 @@
 //!                                                         │ ▲                      ▼
 //!                      StoredAuthorization ◄── snapshot ──┘ └── redirected ◄── redirect URI
 //!                                                                   │
-//!   Session::from_code, or OAuthApp::exchange ◄── AuthorizedCode ◄──┘
+//!   Login::code, or OAuthApp::exchange        ◄── AuthorizedCode ◄──┘
 //! ```
 
 mod address;

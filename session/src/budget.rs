@@ -9,21 +9,29 @@ use core::fmt;
 use core::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tradovate_auth_core::internal::{LONGEST_WAIT, ONE_HOUR, later, moved};
+use serde::{Deserialize, Serialize};
 
-use crate::moments::merge;
+pub(crate) use address::Address;
+
+use crate::moments::{LONGEST_WAIT, ONE_HOUR, later, merge, shifted};
+
+mod address;
 
 /// What a request asks the server to do; the server counts each kind by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Operation {
     /// `accesstokenrequest`.
+    #[serde(rename = "accesstokenrequest")]
     LogIn,
     /// `renewaccesstoken`.
+    #[serde(rename = "renewaccesstoken")]
     Renew,
     /// `oauthtoken`: a refresh, or the exchange of a code.
+    #[serde(rename = "oauthtoken")]
     Refresh,
     /// `me`.
+    #[serde(rename = "me")]
     Identify,
 }
 
@@ -96,8 +104,8 @@ impl Gate {
     }
 
     /// The same by a clock that is ahead by so much.
-    pub(crate) fn moved(&self, by: SignedDuration) -> Self {
-        Self { learnt_at: moved(self.learnt_at, by), ..*self }
+    pub(crate) fn shifted(&self, by: SignedDuration) -> Self {
+        Self { learnt_at: shifted(self.learnt_at, by), ..*self }
     }
 
     /// Of two gates, the one that opens later.

@@ -35,13 +35,15 @@ extern crate alloc;
 
 mod budget;
 mod moments;
+mod record;
 mod session;
 mod session_set;
 mod stored_session;
 
 pub use budget::{Operation, RateBudget};
 pub use session::{
-    Action, Event, EventKind, ExchangeId, Pending, Policy, Session, SessionToken, StopReason, Trouble, Verdict,
+    Action, Deadline, Event, EventKind, ExchangeId, Login, Pending, Policy, Session, SessionToken, StopReason, Trouble,
+    Verdict,
 };
 pub use session_set::{SessionKey, SessionSet, SetAction, SetEvent};
 pub use stored_session::{OwnerMismatch, StoredSession};

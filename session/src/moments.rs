@@ -1,10 +1,11 @@
-//! Arithmetic of moments, and moments that two processes know, each by its own clock.
+//! Arithmetic of times that never fails, and times that two processes know, each by its own clock.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+pub(crate) use tradovate_auth_core::internal::{LONGEST_WAIT, ONE_HOUR, later, moved as shifted};
 
 /// Two moments that are closer than this, told by two clocks, can be the same one.
 const SAME: SignedDuration = SignedDuration::from_secs(5);
@@ -21,7 +22,15 @@ pub(crate) fn merge(known: &mut VecDeque<Timestamp>, told: impl IntoIterator<Ite
     known.make_contiguous().sort_unstable();
 }
 
-/// A moment this much earlier, or the first one there is.
+/// A driver that comes later than this after the time it was told may have a clock that was set.
+pub(crate) const LATE: Duration = Duration::from_secs(60);
+
+/// How long it is from `now` to a time; zero if that is over.
+pub(crate) fn after(time: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(time.duration_since(now)).unwrap_or_default()
+}
+
+/// A time this much earlier, or the first one there is.
 pub(crate) fn earlier(moment: Timestamp, by: Duration) -> Timestamp {
     SignedDuration::try_from(by).ok().and_then(|by| moment.checked_sub(by).ok()).unwrap_or(Timestamp::MIN)
 }

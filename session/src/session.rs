@@ -1,92 +1,87 @@
 //! [`Session`]: the state machine that logs in, stays logged in, and keeps to the server's rules.
 //!
-//! It does no I/O and has no clock: [`poll`](Session::poll) says what to do next, and whoever drives it tells what came
-//! of it. Time enters with every call and never goes back; randomness is a seed.
+//! It does no I/O and has no clock. [`poll`](Session::poll) says what to do next, and the driver reports the result of each action.
+//! Time enters with every call and never goes back. Randomness is a seed.
 //!
 //! ```text
-//!             new · resume
-//!                  │
-//!                  ▼                Send                    receive: a grant
-//!      ┌──────► Resting ─────────────────────► Exchanging ──────────────────┐
-//!      │   Wait │  ▲  ▲                          │  │                       │ with a store
-//!      │   ┌────┘  │  │  failed · refused ·      │  │                       ▼          Store
-//!      │   └───────┘  │  postponed · deadline    │  │        ┌────────── Storing ◄────────┐
-//!      │              └──────────────────────────┘  │        │ stored     ▲  └────────────┘
-//!      │                                            │        │            │    store_failed · no word
-//!      │◄───────────────────────────────────────────┼────────┘            │
-//!      │                   a grant, without a store │                     │ a late refresh, with a store
-//!      │                                            ▼                     │
-//!      └───────────────────────────────────────── Stopped ────────────────┘
-//!           replace_credentials · adopt ·           refused · a step is asked for · consent required · forget
-//!           a late refresh, without a store
+//!              Session::new · adopt
+//!                      │
+//!                      ▼     plan.rs: what is due?                 Action::Send
+//!   ┌─────────────► resting ────────────────────────► in flight ──────────────────┐
+//!   │  Action::Wait  │ │ ▲                               │ receive · failed       │
+//!   │  deadlines.rs ─┘ │ │                               ▼                        │ no answer in time:
+//!   │                  │ │ failed · postponed    outcome.rs: what does it mean?   │ exchanges.rs keeps it,
+//!   │                  │ │ locked out            apply.rs:   what follows?  ◄─────┘ its answer may come late
+//!   │                  │ └──────────────────────────┬────┴────────────┐
+//!   │                  │                            │ a token         │ refused · consent required
+//!   │                  │ a fact to store            ▼                 ▼
+//!   │                  └────────────────► storing (persistence.rs)  stopped ◄── forget
+//!   │                                       │  Action::Store          │
+//!   └───────────────────────────────────────┴─────────────────────────┘
+//!              stored                          replace_credentials · adopt · a late refresh
 //! ```
 //!
-//! Five edges are not drawn. A lock-out, a ticket, a login of unknown outcome or a refusal that is worth storing takes
-//! *Resting* through *Storing* and back, whatever the store says; refused credentials are stored in this way before the
-//! session stops. What was refused before the start stops it without a request. The answer to a request that was given up may come late, in any state, and is
-//! taken unless it has been superseded. `forget` leads from every state to *Stopped*. With a store that processes share, a
-//! login or a refresh goes from *Resting* through *Storing* before it is sent, so that the others know of it.
-//!
-//! A token that is held is handed out in every state but *Stopped*, until shortly before its expiry.
+//! The facts that outlive the process are the [`Record`]. A token that is held is handed out in every state but *stopped*, until
+//! shortly before its expiry. Without a store, a token is held as soon as it comes. A login, a refresh or a refusal goes through
+//! *storing* first if processes share the store, so that the others know of it.
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::string::String;
-use alloc::vec::Vec;
-use core::time::Duration;
 
-use http::uri::Authority;
-use http::{Request, Response};
+use http::Response;
 use jiff::Timestamp;
-use tradovate_auth_core::internal::{later, line};
-use tradovate_auth_core::{
-    AuthorizedCode, Credentials, Environment, Error, Failure, Grant, OAuthApp, OAuthGrant, PenaltyTicket, RefreshGrant,
-    RefreshToken, RequestBody, ServerClock,
-};
+use tradovate_auth_core::internal::line;
+use tradovate_auth_core::{Environment, Error, Failure, ServerClock};
 
 use crate::budget::{Operation, RateBudget};
+use crate::moments::{LATE, later};
+use crate::record::{Jitter, Record, Refresh};
 #[cfg(doc)]
 use crate::stored_session::StoredSession;
 
+mod account;
 mod action;
-mod adoption;
+mod adopt;
+mod apply;
 mod code;
-mod doubt;
+mod deadlines;
 mod event;
-mod exchange;
+mod exchanges;
+mod gates;
 mod grants;
-pub(crate) mod hosts;
-pub(crate) mod log_ins;
-mod notices;
+mod health;
+mod hosts;
+mod login;
 mod outcome;
 mod owner;
-pub(crate) mod pause;
-pub(crate) mod plan;
+mod pending;
+mod persistence;
+mod plan;
 mod policy;
-pub(crate) mod refreshes;
-mod refusal;
-mod sharing;
-mod silence;
+mod rejected;
+mod send;
 mod snapshot;
-mod storing;
 
 pub use action::{Action, ExchangeId, SessionToken};
-pub use doubt::Verdict;
+pub use deadlines::Deadline;
 pub use event::{Event, EventKind, StopReason, Trouble};
+pub use login::Login;
+pub use pending::Pending;
 pub use policy::Policy;
-pub use sharing::Pending;
+pub use rejected::Verdict;
+
+pub(crate) use plan::Outlook;
+use plan::Step;
 
 use code::Code;
-use doubt::Doubt;
-use exchange::{Exchange, Standing};
-use grants::Held;
-use hosts::{FollowedHost, Via};
-use log_ins::LogIns;
-use pause::{Jitter, Pause};
-use refreshes::Refreshes;
-use sharing::Sharing;
-use silence::Silence;
-use storing::Storing;
+use exchanges::{Exchange, Exchanges, Use};
+use gates::Gates;
+use health::TokenHealth;
+use hosts::{Hosts, Via};
+use login::Start;
+use outcome::{Known, Outcome};
+use persistence::{Persistence, Store, Waiting};
 
 /// A login that is kept.
 ///
@@ -111,178 +106,83 @@ use storing::Storing;
 /// ```
 #[derive(Debug)]
 pub struct Session {
-    identity: Identity,
+    /// A password, or an app.
+    login: Start,
     /// The caller's own key of the user of an app.
     user_key: Option<Box<str>>,
-    /// As the caller gave it; the way back if a followed host turns out to be wrong.
-    home: Environment,
-    /// With the hosts in force.
-    environment: Environment,
-    followed: FollowedHost,
+    hosts: Hosts,
     policy: Policy,
-    has_store: bool,
-    /// Where other processes use what is stored.
-    sharing: Option<Box<Sharing>>,
     jitter: Jitter,
+    /// Names logins. It is apart, so that names change no pauses.
+    ids: Jitter,
     clock: ServerClock,
     now: Timestamp,
     /// The driver is expected back by then.
     expected_by: Timestamp,
-    state: State,
-    /// Exchanges that were given up: an answer may still come, and may hold the only copy of a refresh token.
-    late: Vec<Exchange>,
-    next_id: u32,
-    last_sent: ExchangeId,
-    held: Option<Held>,
-    /// Who the user is, as a snapshot has said.
-    user_id: Option<i64>,
-    generation: u64,
-    code: Option<Box<Code>>,
-    /// The refresh token to present, which outlives its access token.
-    refresh: Option<RefreshGrant>,
-    /// The exchange it came with: an earlier one's answer holds an older token.
-    refreshed_by: ExchangeId,
-    pause: Pause,
-    store_pause: Pause,
-    ticket: Option<Box<Postponed>>,
-    /// A request that a trusted host is to get instead.
-    redirected: Option<Box<Redirected>>,
+    /// What the last poll waits for.
+    waits_for: Option<Deadline>,
+    record: Record,
     /// What its budget forbids, by its own clock.
-    silence: Silence,
-    log_ins: LogIns,
-    refreshes: Refreshes,
+    gates: Gates,
+    token: TokenHealth,
+    exchanges: Exchanges,
+    persistence: Persistence,
+    code: Option<Box<Code>>,
     /// The refusal that blames the app and its settings: no refresh token is presented with them again.
     app_refused: Option<Box<Error>>,
-    doubt: Doubt,
-    password_expires_at: Option<Timestamp>,
     reminded_within_days: Option<i64>,
-    /// There is something to store besides a grant: a lock-out, a ticket, a refusal.
-    unsaved: bool,
-    /// Why it stops once that is stored.
-    stops_with: Option<Box<StopReason>>,
+    /// The owner has asked for another try, and it has not been made yet: refusals in a snapshot don't count.
+    has_another_try: bool,
+    stopped: Option<StopReason>,
     events: VecDeque<Event>,
 }
-
-/// Who logs in: a user with a password, or an app that a user has given its consent.
-#[derive(Debug, Clone)]
-enum Identity {
-    User(Credentials),
-    App(OAuthApp),
-}
-
-/// What is under way. What only few sessions of many have at a time is kept apart, so that the others stay small.
-#[derive(Debug)]
-enum State {
-    Resting,
-    Exchanging(Box<Exchange>),
-    Storing(Storing),
-    Stopped(StopReason),
-}
-
-/// A request that a trusted host is to get instead.
-#[derive(Debug)]
-struct Redirected {
-    operation: Operation,
-    request: Request<RequestBody>,
-    via: Via,
-}
-
-/// A request the server has postponed.
-#[derive(Debug, Clone)]
-pub(crate) struct Postponed {
-    pub(crate) operation: Operation,
-    pub(crate) ticket: PenaltyTicket,
-    pub(crate) until: Timestamp,
-    /// Where it was sent on to, if it was.
-    pub(crate) host: Option<Authority>,
-}
-
-/// A driver that comes later than this after the time it was told may have a clock that was set.
-const LATE: Duration = Duration::from_secs(60);
 
 /// Events that nobody fetches; older ones are dropped.
 const EVENTS_KEPT: usize = 256;
 
 impl Session {
-    /// A session of a user with a password. `seed` spreads pauses and renewals: give each session another.
+    /// A session that logs in, or continues a login. `seed` spreads pauses and renewals: give each session another.
     #[must_use]
-    pub fn new(environment: Environment, credentials: Credentials, seed: u64) -> Self {
-        Self::of(environment, Identity::User(credentials), seed)
-    }
-
-    /// A session of an OAuth app, from the code that the user's consent has brought. It exchanges the code when it is
-    /// first polled, which should be at once, and keeps to penalties and lock-outs in doing so.
-    ///
-    /// A code is good once and for minutes: it is sent again only where the server has surely not handled it. Where it is
-    /// refused, where its answer is lost, and where it has grown too old, the session stops, and the user has to consent
-    /// again. It is newer than any snapshot: of one that is adopted before the exchange no token is taken over.
-    #[must_use]
-    pub fn from_code(environment: Environment, app: OAuthApp, code: AuthorizedCode, seed: u64) -> Self {
-        Self { code: Some(Box::new(Code::new(code))), ..Self::of(environment, Identity::App(app), seed) }
-    }
-
-    /// A session of an OAuth app that goes on from a snapshot: have it [`adopt`](Self::adopt) one. Without, it stops and
-    /// asks for the user's consent.
-    #[must_use]
-    pub fn of_app(environment: Environment, app: OAuthApp, seed: u64) -> Self {
-        Self::of(environment, Identity::App(app), seed)
-    }
-
-    /// A session of an OAuth app, from the refresh token of its last answer.
-    #[must_use]
-    pub fn from_refresh_token(environment: Environment, app: OAuthApp, token: RefreshToken, seed: u64) -> Self {
-        let refresh = Some(RefreshGrant::new(token, None, None));
-        Self { refresh, ..Self::of(environment, Identity::App(app), seed) }
-    }
-
-    /// A session of an OAuth app, from the checked answer to the exchange of a code.
-    #[must_use]
-    pub fn from_grant(environment: Environment, app: OAuthApp, grant: Grant, seed: u64) -> Self {
-        let mut session = Self::of(environment, Identity::App(app), seed);
-        session.clock.learn(&grant.exchange);
-        session.accept(grant.exchange.received, grant, Some(Operation::Refresh));
-        session.unsaved = true;
-        session
-    }
-
-    fn of(environment: Environment, identity: Identity, seed: u64) -> Self {
-        Self {
-            identity,
+    pub fn new(environment: Environment, login: impl Into<Login>, seed: u64) -> Self {
+        let mut session = Self {
+            login: login.into().0,
             user_key: None,
-            home: environment.clone(),
-            environment,
-            followed: FollowedHost::default(),
+            hosts: Hosts::new(environment),
             policy: Policy::default(),
-            has_store: false,
-            sharing: None,
             jitter: Jitter::new(seed),
+            ids: Jitter::new(!seed),
             clock: ServerClock::default(),
             now: Timestamp::MIN,
             expected_by: Timestamp::MAX,
-            state: State::Resting,
-            late: Vec::new(),
-            next_id: 0,
-            last_sent: ExchangeId(0),
-            held: None,
-            user_id: None,
-            generation: 0,
+            waits_for: None,
+            record: Record::default(),
+            gates: Gates::default(),
+            token: TokenHealth::default(),
+            exchanges: Exchanges::default(),
+            persistence: Persistence::default(),
             code: None,
-            refresh: None,
-            refreshed_by: ExchangeId(0),
-            pause: Pause::default(),
-            store_pause: Pause::default(),
-            ticket: None,
-            redirected: None,
-            silence: Silence::default(),
-            log_ins: LogIns::default(),
-            refreshes: Refreshes::default(),
             app_refused: None,
-            doubt: Doubt::default(),
-            password_expires_at: None,
             reminded_within_days: None,
-            unsaved: false,
-            stops_with: None,
+            has_another_try: false,
+            stopped: None,
             events: VecDeque::new(),
+        };
+        session.begin();
+        session
+    }
+
+    /// Takes what the login brings with it.
+    fn begin(&mut self) {
+        let Some(app) = self.login.app().cloned() else { return };
+        match core::mem::replace(&mut self.login, Start::App(app)) {
+            Start::Password(_) | Start::App(_) => {}
+            Start::Code(_, code) => self.code = Some(Box::new(Code::new(code))),
+            Start::RefreshToken(_, token) => self.record.tokens.refresh = Some(Refresh::new(token, None, None)),
+            Start::Grant(_, grant) => {
+                self.clock.learn(&grant.exchange);
+                self.accept(grant.exchange.received, Via::Configured, *grant, Some(Operation::Refresh), true);
+                self.persistence.dirty = true;
+            }
         }
     }
 
@@ -301,14 +201,14 @@ impl Session {
     /// ```
     /// use jiff::Timestamp;
     /// use tradovate_auth_core::{Environment, OAuthApp, RefreshToken};
-    /// use tradovate_auth_session::{EventKind, OwnerMismatch, RateBudget, Session};
+    /// use tradovate_auth_session::{EventKind, Login, OwnerMismatch, RateBudget, Session};
     ///
     /// let now: Timestamp = "2026-11-24T14:20:30Z".parse()?;
     /// let (mut budget, app) = (RateBudget::default(), OAuthApp::new("client"));
-    /// let seven = Session::from_refresh_token(Environment::live(), app.clone(), RefreshToken::new("rt"), 1);
+    /// let seven = Session::new(Environment::live(), Login::refresh_token(app.clone(), RefreshToken::new("rt")), 1);
     /// let snapshot = seven.with_user_key("user 7").snapshot(now, &budget);
     ///
-    /// let mut eight = Session::of_app(Environment::live(), app, 2).with_user_key("user 8");
+    /// let mut eight = Session::new(Environment::live(), Login::app(app), 2).with_user_key("user 8");
     /// eight.adopt(now, snapshot, &mut budget);
     /// let event = eight.next_event().unwrap().kind;
     /// assert!(matches!(event, EventKind::SnapshotNotUsed { mismatch: OwnerMismatch::UserKey }));
@@ -356,23 +256,33 @@ impl Session {
     /// ```
     #[must_use]
     pub fn with_another_try(mut self) -> Self {
-        self.log_ins.begin_anew();
+        self.has_another_try = true;
         self
     }
 
     /// The same session with a store: from now on, a new token is used only after its snapshot has been stored.
     #[must_use]
-    pub fn with_store(mut self) -> Self {
-        self.has_store = true;
-        // The grant it started from has been stored by nobody yet.
-        if self.unsaved
-            && let Some(held) = self.held.take()
-        {
-            self.unsaved = false;
+    pub fn with_store(self) -> Self {
+        if self.persistence.is_shared() { self } else { self.stored_by(Persistence::hook()) }
+    }
+
+    /// The same session with a store that it shares with other processes: see [`synchronize`](Self::synchronize). Besides
+    /// what a store is told of anyway, it is told what others should know: failures and the pauses that follow from them.
+    #[must_use]
+    pub fn with_shared_store(self) -> Self {
+        self.stored_by(Persistence::shared())
+    }
+
+    fn stored_by(mut self, persistence: Persistence) -> Self {
+        let is_unstored = self.persistence.dirty && self.record.tokens.access.is_some();
+        self.persistence = persistence;
+        if is_unstored {
+            // The tokens that it started from have been stored by nobody yet.
             self.events.clear();
-            let mut grant = held.grant;
-            grant.refresh = self.refresh.take();
-            self.accept(self.now, grant, Some(Operation::Refresh));
+            self.token.generation = 0;
+            let tokens = core::mem::take(&mut self.record.tokens);
+            let operation = Some(Operation::Refresh);
+            self.hold_back(self.now, Waiting { tokens, user_id: self.record.user_id, operation });
         }
         self
     }
@@ -394,31 +304,54 @@ impl Session {
     }
 
     fn next_action(&mut self, now: Timestamp, budget: &mut RateBudget) -> Action {
-        let now = self.look(now);
-        self.silence.see(now, budget);
+        let now = self.observe(now);
+        self.gates.see(now, budget);
         loop {
-            match &self.state {
-                State::Stopped(reason) => return Action::Stopped(reason.clone()),
-                State::Exchanging(exchange) if now < exchange.deadline => {
-                    return self.wait_until(now, exchange.deadline);
+            if let Some(reason) = &self.stopped {
+                return Action::Stopped(reason.clone());
+            }
+            let answer_due = self.exchanges.in_flight.as_ref().map(|exchange| exchange.deadline);
+            if answer_due.is_some_and(|deadline| deadline <= now) {
+                self.give_up(now, budget);
+                continue;
+            }
+            // Only tokens are stored while a request is in flight.
+            if let Some(deadline) = answer_due.filter(|_| !self.has_unstored_grant()) {
+                return self.wait_until(now, Deadline::AnswerOverdue, deadline);
+            }
+            match self.persistence.next(now) {
+                Store::Wait(until) => return self.wait_until(now, Deadline::StoreOverdue, until),
+                Store::Offer => return self.offer(now, budget),
+                Store::Overdue => {
+                    self.not_stored(now, None);
+                    continue;
                 }
-                State::Exchanging(_) => self.give_up(now),
-                State::Storing(storing) if now < storing.until => return self.wait_until(now, storing.until),
-                State::Storing(storing) if storing.offered => self.not_stored(now, None),
-                State::Storing(_) => return self.offer(now, budget),
-                State::Resting if self.saving_due(now) => self.save(now),
-                State::Resting => match self.plan(now, budget) {
-                    plan::Step::Send(operation) if self.is_to_be_announced(operation) => self.announce(now, operation),
-                    plan::Step::Send(operation) => {
-                        if let Some(action) = self.send(now, operation, budget) {
-                            return action;
-                        }
+                Store::Idle => {}
+            }
+            match self.plan(now, budget) {
+                Step::Send(operation) if self.is_to_be_announced(operation) => self.announce(now, operation),
+                Step::Send(operation) => {
+                    if let Some(action) = self.send(now, operation, budget) {
+                        return action;
                     }
-                    plan::Step::Wait(until) => return self.wait_until(now, until),
-                    plan::Step::Stop(reason) => self.stop(now, reason),
-                },
+                }
+                Step::Wait(until) => return self.wait_until(now, Deadline::RequestDue, until),
+                Step::Stop(reason) => self.stop(now, reason),
             }
         }
+    }
+
+    /// Waits until a time, or until something changes by itself before it.
+    fn wait_until(&mut self, now: Timestamp, deadline: Deadline, until: Timestamp) -> Action {
+        let (deadline, until) = self.next_deadline(now).filter(|(_, at)| *at < until).unwrap_or((deadline, until));
+        self.waits_for = Some(deadline);
+        Action::Wait { until }
+    }
+
+    /// What the last [`poll`](Self::poll) that returned [`Action::Wait`] waits for.
+    #[must_use]
+    pub fn waits_for(&self) -> Option<Deadline> {
+        self.waits_for
     }
 
     /// The clock behind `now` was set forward, or may have been. Call it if you know; the session notices by itself only if
@@ -428,18 +361,11 @@ impl Session {
         self.clock.local_clock_may_have_stepped();
     }
 
-    /// Waits until a time, or until something changes by itself before it.
-    fn wait_until(&self, now: Timestamp, until: Timestamp) -> Action {
-        let change = self.next_change(now);
-        Action::Wait { until: change.map_or(until, |change| change.min(until)) }
-    }
-
     /// What the time alone has changed.
-    fn look(&mut self, now: Timestamp) -> Timestamp {
+    fn observe(&mut self, now: Timestamp) -> Timestamp {
         let now = self.advance(now);
         self.remind(now);
-        self.doubt.catch_up(now);
-        self.confirm(now);
+        self.verify_what_is_due(now);
         if let Some(code) = &mut self.code {
             code.begin(now);
         }
@@ -458,10 +384,19 @@ impl Session {
         budget: &mut RateBudget,
     ) {
         let now = self.advance(now);
-        self.silence.see(now, budget);
-        if let Some((exchange, standing)) = self.take_exchange(id) {
-            self.outcome(now, &exchange, response, standing, budget);
+        self.gates.see(now, budget);
+        let Some((exchange, is_current)) = self.exchanges.take(id) else { return };
+        // A token has come meanwhile.
+        let is_overtaken = exchange.operation != Operation::Refresh && exchange.generation != self.token.generation;
+        let usable = if is_current && !is_overtaken { Use::Current } else { self.use_of(&exchange) };
+        self.host_is_reached(exchange.via, true);
+        let times = self.learn_time(now, &exchange, &response);
+        let known = Known { exchange: &exchange, times, clock: &self.clock, user_id: self.user_id() };
+        let (outcome, account) = Outcome::of(&known, response);
+        if let Some(account) = account.filter(|_| usable != Use::Superseded) {
+            self.learn_of_account(now, account);
         }
+        self.apply(now, &exchange, outcome, usable, budget);
     }
 
     /// A request that brought no response.
@@ -480,55 +415,72 @@ impl Session {
         budget: &mut RateBudget,
     ) {
         let now = self.advance(now);
-        self.silence.see(now, budget);
-        match self.take_exchange(id) {
-            Some((mut exchange, Standing::Current)) => {
-                exchange.cause = Some(line(cause)).filter(|cause| !cause.is_empty());
-                self.no_answer(now, &exchange, failure, budget);
+        self.gates.see(now, budget);
+        match self.exchanges.take(id) {
+            Some((exchange, true)) => {
+                let cause = Some(line(cause)).filter(|cause| !cause.is_empty());
+                self.no_answer(now, &exchange, failure, cause, budget);
             }
-            Some((exchange, _)) if failure == Failure::NotSent => self.forgive(&exchange, budget),
+            // It was given up before.
+            Some((exchange, false)) if failure == Failure::NotSent => self.forgive(&exchange, budget),
             _ => {}
         }
     }
 
-    /// A snapshot has been stored.
-    pub fn stored(&mut self, now: Timestamp, id: ExchangeId) {
-        let now = self.advance(now);
-        self.has_been_stored(now, id);
+    fn no_answer(
+        &mut self,
+        now: Timestamp,
+        exchange: &Exchange,
+        failure: Failure,
+        cause: Option<String>,
+        budget: &mut RateBudget,
+    ) {
+        if failure == Failure::NotSent {
+            self.host_is_reached(exchange.via, false);
+        }
+        let outcome = Outcome::of_failure(exchange, failure, cause);
+        self.apply(now, exchange, outcome, Use::Current, budget);
     }
 
-    /// A snapshot could not be stored: it is offered again after a pause.
-    pub fn store_failed(&mut self, now: Timestamp, id: ExchangeId) {
-        self.has_not_been_stored(now, id, None);
+    /// The deadline has passed: the session goes on without the answer, but takes it if it still comes.
+    fn give_up(&mut self, now: Timestamp, budget: &mut RateBudget) {
+        let Some(exchange) = self.exchanges.in_flight.take() else { return };
+        self.no_answer(now, &exchange, Failure::MaybeSent, None, budget);
+        self.exchanges.in_flight = Some(exchange);
+        self.exchanges.give_up();
     }
 
-    /// The token to call with, where one is held and good.
+    /// The token to call with, if one is held and good.
     #[must_use]
     pub fn token(&self, now: Timestamp) -> Option<SessionToken> {
-        let held = self
-            .held
-            .as_ref()
-            .filter(|held| !held.lost && !self.doubt.dead && !matches!(self.state, State::Stopped(_)))?;
+        let access = self.record.tokens.access.as_ref();
+        let access = access.filter(|_| !self.token.is_reported_dead && self.stopped.is_none())?;
         let now = now.max(self.now);
-        let market_data = held.grant.market_data.as_ref();
-        let market_data = market_data.filter(|market_data| market_data.expires_at > self.clock.server_time(now));
-        // One that was kept over a renewal ends before the access token. The two are handed out together until then, and
-        // the access token alone afterwards.
-        let end = market_data.map_or(held.usable_until, |market_data| market_data.expires_at.min(held.usable_until));
+        let market_data = access.market_data.as_ref().filter(|it| it.expires_at > self.clock.server_time(now));
+        // A market data token that was kept over a renewal ends before the access token. The two are handed out together until
+        // then, and the access token alone afterwards.
+        let end = self.usable_until(access);
+        let end = market_data.map_or(end, |market_data| market_data.expires_at.min(end));
         let usable_until = self.clock.local_time(end);
         (now < usable_until).then(|| SessionToken {
-            access_token: held.grant.access_token.clone(),
-            generation: held.generation,
-            expires_at: held.grant.expires_at,
+            access_token: access.token.clone(),
+            generation: self.token.generation,
+            expires_at: access.expires_at,
             usable_until,
             market_data_token: market_data.map(|market_data| market_data.token.clone()),
         })
     }
 
+    /// Who the user is, if an answer or a snapshot has said so.
+    #[must_use]
+    pub fn user_id(&self) -> Option<i64> {
+        self.persistence.waiting.as_ref().and_then(|waiting| waiting.user_id).or(self.record.user_id)
+    }
+
     /// The environment with the hosts in force.
     #[must_use]
     pub fn environment(&self) -> &Environment {
-        &self.environment
+        &self.hosts.in_force
     }
 
     /// The next event, oldest first.
@@ -541,6 +493,12 @@ impl Session {
         event
     }
 
+    /// Why the session has stopped, if it has.
+    #[must_use]
+    pub fn stop_reason(&self) -> Option<&StopReason> {
+        self.stopped.as_ref()
+    }
+
     /// The driver has others to serve first, and comes back by then.
     pub(crate) fn expect_by(&mut self, time: Timestamp) {
         self.expected_by = self.expected_by.max(time);
@@ -550,13 +508,13 @@ impl Session {
         !self.events.is_empty()
     }
 
-    /// Why the session has stopped, if it has.
-    #[must_use]
-    pub fn stop_reason(&self) -> Option<&StopReason> {
-        match &self.state {
-            State::Stopped(reason) => Some(reason),
-            _ => None,
-        }
+    /// The operation that is in flight.
+    pub(crate) fn sending(&self) -> Option<Operation> {
+        self.exchanges.in_flight.as_ref().map(|exchange| exchange.operation)
+    }
+
+    fn is_resting(&self) -> bool {
+        self.stopped.is_none() && self.exchanges.in_flight.is_none() && !self.persistence.is_saving()
     }
 
     /// Time never goes back, whatever the caller says. It may have been set forward if the driver is much too late.
@@ -569,21 +527,18 @@ impl Session {
         self.now
     }
 
-    /// What an OAuth session presents for its next tokens.
-    fn presentable(&self) -> Option<OAuthGrant> {
-        match (&self.refresh, &self.code) {
-            (Some(refresh), _) => Some(refresh.token.clone().into()),
-            (None, Some(code)) => Some(code.code.clone().into()),
-            (None, None) => None,
-        }
+    /// A success, or the owner, ends pauses. A session that has stopped goes on.
+    fn resume_work(&mut self) {
+        self.record.pause.end();
+        self.go_on();
     }
 
-    fn id(&mut self) -> ExchangeId {
-        self.next_id = self.next_id.saturating_add(1);
-        ExchangeId(self.next_id)
+    fn go_on(&mut self) {
+        self.persistence.stops_with = None;
+        self.stopped = None;
     }
 
-    fn tell(&mut self, at: Timestamp, kind: EventKind) {
+    fn report(&mut self, at: Timestamp, kind: EventKind) {
         if self.events.len() >= EVENTS_KEPT {
             self.events.pop_front();
         }
@@ -591,9 +546,10 @@ impl Session {
     }
 
     fn stop(&mut self, now: Timestamp, reason: StopReason) {
-        self.stops_with = None;
-        self.tell(now, EventKind::Stopped(reason.clone()));
-        self.state = State::Stopped(reason);
+        self.persistence.stops_with = None;
+        self.persistence.abandon();
+        self.report(now, EventKind::Stopped(reason.clone()));
+        self.stopped = Some(reason);
     }
 }
 

@@ -10,8 +10,7 @@ use jiff::Timestamp;
 use tradovate_auth_core::{Failure, RequestBody};
 
 use crate::budget::{Operation, RateBudget};
-use crate::session::plan::Outlook;
-use crate::session::{Action, Event, ExchangeId, Session, StopReason};
+use crate::session::{Action, Event, ExchangeId, Outlook, Session, StopReason};
 use crate::stored_session::StoredSession;
 
 mod network;

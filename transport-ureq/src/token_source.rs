@@ -12,7 +12,7 @@ use http::StatusCode;
 use tradovate_auth_core::{
     AuthorizedCode, BaseUrl, BuildError, Credentials, Environment, Grant, OAuthApp, Purpose, RefreshToken, SecureUrl,
 };
-use tradovate_auth_session::{Event, Policy, Session, StoredSession, Verdict};
+use tradovate_auth_session::{Event, Login, Policy, Session, StoredSession, Verdict};
 use tradovate_auth_store::{SessionName, Store};
 use tradovate_auth_token_source::{
     Clock, Idle, LONGEST_SLEEP, LogIn, Patience, Settings, Shared, SharedBudget, Task, Token, TokenError, Turn,
@@ -119,29 +119,32 @@ impl TokenSource {
     /// [`StopReason::CodeLost`]: tradovate_auth_session::StopReason::CodeLost
     /// [`StopReason::ConsentRequired`]: tradovate_auth_session::StopReason::ConsentRequired
     pub fn from_code(environment: Environment, app: OAuthApp, code: AuthorizedCode) -> TokenSourceBuilder {
-        TokenSourceBuilder::of(environment.clone(), |seed| Session::from_code(environment, app, code, seed))
+        TokenSourceBuilder::of(environment.clone(), |seed| Session::new(environment, Login::code(app, code), seed))
     }
 
     /// A source for an OAuth app, from what an earlier process has stored.
     pub fn from_stored(environment: Environment, app: OAuthApp, stored: StoredSession) -> TokenSourceBuilder {
-        TokenSourceBuilder::of(environment.clone(), |seed| Session::of_app(environment, app, seed)).resume(stored)
+        TokenSourceBuilder::of(environment.clone(), |seed| Session::new(environment, Login::app(app), seed))
+            .resume(stored)
     }
 
     /// A source for an OAuth app, from nothing but the store that it [shares](TokenSourceBuilder::shared) with those that
     /// have a session. Where that has none, it stops and asks for the user's consent.
     pub fn of_app(environment: Environment, app: OAuthApp) -> TokenSourceBuilder {
-        TokenSourceBuilder::of(environment.clone(), |seed| Session::of_app(environment, app, seed))
+        TokenSourceBuilder::of(environment.clone(), |seed| Session::new(environment, Login::app(app), seed))
     }
 
     /// A source for an OAuth app, from the refresh token of its last answer. A store that it shares may hold a newer one,
     /// which is used then; after another consent, [`from_code`](Self::from_code) is what is newer than any.
     pub fn from_refresh_token(environment: Environment, app: OAuthApp, token: RefreshToken) -> TokenSourceBuilder {
-        TokenSourceBuilder::of(environment.clone(), |seed| Session::from_refresh_token(environment, app, token, seed))
+        TokenSourceBuilder::of(environment.clone(), |seed| {
+            Session::new(environment, Login::refresh_token(app, token), seed)
+        })
     }
 
     /// A source for an OAuth app, from the checked answer to the exchange of a code.
     pub fn from_grant(environment: Environment, app: OAuthApp, grant: Grant) -> TokenSourceBuilder {
-        TokenSourceBuilder::of(environment.clone(), |seed| Session::from_grant(environment, app, grant, seed))
+        TokenSourceBuilder::of(environment.clone(), |seed| Session::new(environment, Login::grant(app, grant), seed))
     }
 
     /// A valid token: at once where one is held, else as soon as there is one.

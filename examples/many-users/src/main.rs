@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use tradovate_auth::{
-    AuthorizationRequest, AuthorizedCode, Entropy, Environment, EventKind, OAuthApp, Session, SessionKey, SessionSet,
-    SetAction, SetEvent,
+    AuthorizationRequest, AuthorizedCode, Entropy, Environment, EventKind, Login, OAuthApp, Session, SessionKey,
+    SessionSet, SetAction, SetEvent,
 };
 use tradovate_auth_simulator::{OAuthClient, Simulator, User};
 
@@ -56,7 +56,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         if let Some((_, user)) = arrivals.next_if(|(comes, _)| *comes <= now) {
             server.set_time(now);
             let code = consent(&mut server, &environment, &app, user)?;
-            let session = Session::from_code(environment.clone(), app.clone(), code, user); // in a real program the seed is random
+            let session = Session::new(environment.clone(), Login::code(app.clone(), code), user); // in a real program the seed is random
             users.push(sessions.insert("198.51.100.0/24", session)); // all leave by the same address
         }
         match sessions.poll(now) {

@@ -8,7 +8,7 @@ use super::StopReason;
 use crate::stored_session::StoredSession;
 
 /// Names one request or one store; what is told about another changes nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ExchangeId(pub(super) u32);
 
 /// What the driver of a session is to do next.

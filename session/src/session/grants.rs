@@ -1,142 +1,147 @@
-//! Grants: how a new one is accepted, installed and held.
+//! New tokens: how they are accepted, stored first if there is a store, and held.
 
 use core::time::Duration;
 
-use jiff::Timestamp;
-use tradovate_auth_core::Grant;
-use tradovate_auth_core::internal::later;
+use jiff::{SignedDuration, Timestamp};
+use tradovate_auth_core::{ApiHosts, Exchange as Times, Grant};
 
-use super::snapshot::issued_at;
-use super::{EventKind, ExchangeId, Session, State, Storing};
+use super::hosts::Via;
+use super::persistence::Waiting;
+use super::{EventKind, Session};
 use crate::budget::Operation;
 use crate::moments::earlier;
-
-#[derive(Debug)]
-pub(super) struct Held {
-    pub(super) grant: Grant,
-    pub(super) generation: u64,
-    /// In server time, as all that follows from the token's expiry.
-    pub(super) renew_at: Timestamp,
-    pub(super) usable_until: Timestamp,
-    /// A renewal has said that the token is dead.
-    pub(super) lost: bool,
-    pub(super) failed_renewals: FailedRenewals,
-    /// Those that may have reached the server after the token seemed to have expired.
-    pub(super) failed_after_end: FailedRenewals,
-}
-
-/// Renewals of one token that have failed in a row: a penalty is none, since it is answered with another try.
-#[derive(Debug, Default)]
-pub(super) struct FailedRenewals {
-    count: u32,
-    first: Option<Timestamp>,
-    last: Option<ExchangeId>,
-}
-
-impl FailedRenewals {
-    /// One that was given up and is refused later is one.
-    pub(super) fn add(&mut self, now: Timestamp, id: ExchangeId) {
-        if self.last.replace(id) != Some(id) {
-            self.count = self.count.saturating_add(1);
-            self.first.get_or_insert(now);
-        }
-    }
-
-    /// Whether there were at least this many over at least this time.
-    pub(super) fn have_lasted(&self, now: Timestamp, count: u32, time: Duration) -> bool {
-        self.will_have_lasted(count, time).is_some_and(|then| then <= now)
-    }
-
-    /// When there will have been at least this many over at least this time, if there are as many.
-    pub(super) fn will_have_lasted(&self, count: u32, time: Duration) -> Option<Timestamp> {
-        self.first.filter(|_| self.count >= count).map(|first| later(first, time))
-    }
-}
+use crate::record::{Access, Fact, MarketData, Refresh, Tokens, newer};
 
 impl Session {
-    /// What a new grant is checked against and completed from. The refresh token is kept apart from it: a renewal that was
-    /// under way while it was replaced must not bring the old one back.
-    pub(super) fn known(&self) -> Option<Grant> {
-        self.held.as_ref().map(|held| held.grant.clone())
-    }
-
-    /// A new grant: used at once, or, with a store, once it is stored.
-    pub(super) fn accept(&mut self, now: Timestamp, grant: Grant, operation: Option<Operation>) {
-        let grant = match core::mem::replace(&mut self.state, State::Resting) {
+    /// Takes a checked token: it is used at once, or, with a store, once it is stored.
+    /// An access token that `is_newest` is newer than what is known, whatever the clock says.
+    pub(super) fn accept(
+        &mut self,
+        now: Timestamp,
+        via: Via,
+        grant: Grant,
+        operation: Option<Operation>,
+        is_newest: bool,
+    ) {
+        if operation.is_none() {
             // The exchange that was to bring what has come is given up.
-            State::Exchanging(current) => {
-                self.keep_late(*current);
-                grant
-            }
-            // Two answers before the first was stored: the longer token, and the newest refresh token.
-            State::Storing(Storing { grant: Some(waiting), .. }) => {
-                let (waiting, _) = *waiting;
-                let refresh = grant.refresh.clone().or(waiting.refresh.clone());
-                let mut longer = if waiting.expires_at > grant.expires_at { waiting } else { grant };
-                longer.refresh = refresh;
-                longer
-            }
-            _ => grant,
+            self.exchanges.give_up();
+        }
+        let mut waiting = Waiting {
+            user_id: grant.user_id,
+            tokens: self.tokens_of(now, via, grant, operation, is_newest),
+            operation,
         };
-        if self.has_store {
-            self.store(now, Some((grant, operation)));
+        if let Some(before) = self.persistence.waiting.take() {
+            // Two answers before the first was stored.
+            let mut tokens = before.tokens;
+            tokens.join(waiting.tokens);
+            waiting.tokens = tokens;
+        }
+        if self.persistence.is_none() {
+            self.install(now, waiting);
         } else {
-            self.install(now, grant, operation);
+            self.hold_back(now, waiting);
         }
     }
 
-    pub(super) fn install(&mut self, now: Timestamp, mut grant: Grant, operation: Option<Operation>) {
-        let expires_at = grant.expires_at;
-        self.follow(now, &grant);
-        self.tell(
+    /// The tokens of an answer, completed by what is known.
+    fn tokens_of(
+        &self,
+        now: Timestamp,
+        via: Via,
+        grant: Grant,
+        operation: Option<Operation>,
+        is_newest: bool,
+    ) -> Tokens {
+        let known = self.newest_tokens();
+        let starts = operation == Some(Operation::LogIn) || self.code.is_some() || known.is_none();
+        let known = known.cloned().unwrap_or_default();
+        let issued_at = issued_at(&grant.exchange);
+        let newest = known.access.as_ref().map(|access| access.issued_at).max(known.dead_issued_at);
+        let key = if is_newest { newer(issued_at, newest) } else { issued_at };
+        // A login opens another session, whose market data token is its own. The market data token of before outlives a renewal.
+        let kept = known
+            .access
+            .as_ref()
+            .and_then(|access| access.market_data.clone())
+            .filter(|_| operation != Some(Operation::LogIn));
+        let kept = kept.filter(|kept| kept.expires_at > self.clock.server_time(now));
+        let new = grant.market_data.map(|it| MarketData { token: it.token, expires_at: it.expires_at });
+        let access = Access {
+            token: grant.access_token,
+            issued_at: key,
+            expires_at: grant.expires_at,
+            market_data: new.or(kept),
+        };
+        let refresh = grant.refresh.map(|it| {
+            let known = known.refresh.as_ref().and_then(|refresh| refresh.issued_at);
+            Refresh::new(it.token, Some(newer(it.issued_at.unwrap_or(issued_at), known)), it.expires_at)
+        });
+        let access = known.access.into_iter().chain([access]).max_by_key(|access| access.issued_at);
+        let mut tokens = Tokens { access, refresh: refresh.or(known.refresh), ..known };
+        if starts {
+            tokens.started_at = Some(newer(issued_at, tokens.started_at));
+        }
+        // The configured host names all hosts anew.
+        let mut hosts = if via == Via::Home { ApiHosts::default() } else { tokens.hosts.clone() };
+        hosts.merge(&grant.hosts);
+        if hosts != tokens.hosts {
+            tokens.name_hosts(issued_at, hosts);
+        }
+        tokens
+    }
+
+    /// The tokens that are held, or wait to be stored.
+    fn newest_tokens(&self) -> Option<&Tokens> {
+        let waiting = self.persistence.waiting.as_ref().map(|waiting| &waiting.tokens);
+        waiting.or(Some(&self.record.tokens)).filter(|tokens| **tokens != Tokens::default())
+    }
+
+    pub(super) fn install(&mut self, now: Timestamp, waiting: Waiting) {
+        let Waiting { tokens, user_id, operation } = waiting;
+        let is_first_refresh = self.record.tokens.refresh.is_none();
+        let is_news = !tokens.is_superseded_by(&self.record.tokens);
+        self.record.tokens.join(tokens);
+        self.record.user_id.join(user_id);
+        self.follow_hosts(now);
+        let Some(access) = self.record.tokens.access.as_ref().filter(|_| is_news) else { return };
+        let (expires_at, life) = (access.expires_at, access.life());
+        let consent_due_by = self.record.tokens.refresh.as_ref().and_then(|refresh| refresh.expires_at);
+        self.report(
             now,
             match operation {
                 Some(Operation::LogIn) => EventKind::LoggedIn { expires_at },
                 // The exchange of a code.
-                Some(Operation::Refresh) if self.refresh.is_none() => EventKind::LoggedIn { expires_at },
+                Some(Operation::Refresh) if is_first_refresh => EventKind::LoggedIn { expires_at },
                 Some(Operation::Refresh) => EventKind::Refreshed { expires_at },
                 Some(Operation::Renew | Operation::Identify) => EventKind::Renewed { expires_at },
                 None => EventKind::Adopted { expires_at },
             },
         );
-        // It outlives the access token, and there is one copy of it.
-        self.refresh = grant.refresh.take().or(self.refresh.take());
-        if operation == Some(Operation::Refresh)
-            && let Some(at) = self.refresh.as_ref().and_then(|refresh| refresh.expires_at)
-        {
-            self.tell(now, EventKind::ConsentDueBy { at });
+        if let (Some(Operation::Refresh), Some(at)) = (operation, consent_due_by) {
+            self.report(now, EventKind::ConsentDueBy { at });
         }
-        self.hold(grant);
+        self.hold(expires_at, life);
     }
 
-    /// Holds a grant as the newest of the session.
-    pub(super) fn hold(&mut self, grant: Grant) {
-        let life = Duration::try_from(grant.expires_at.duration_since(issued_at(&grant))).unwrap_or_default();
-        let lead = self.policy.renew_before().min(life.checked_div(2).unwrap_or_default());
-        let spread = self.jitter.up_to(lead.checked_div(10).unwrap_or_default());
-        let margin = self.policy.margin().min(life.checked_div(10).unwrap_or_default());
-        self.generation = self.generation.saturating_add(1);
-        self.doubt.settle();
+    /// The record has a new access token.
+    pub(super) fn hold(&mut self, expires_at: Timestamp, life: Duration) {
+        let before = self.renew_before(life);
+        let spread = self.jitter.up_to(before.checked_div(10).unwrap_or_default());
+        self.token.next(earlier(expires_at, before.saturating_add(spread)));
+        if let Some(access) = &self.record.tokens.access {
+            self.record.pause.begin(access.issued_at);
+        }
+        self.has_another_try = false;
         // A request that holds an older token.
-        self.redirected = None;
+        self.exchanges.redirect = None;
         self.code = None;
-        self.held = Some(Held {
-            renew_at: earlier(grant.expires_at, lead.saturating_add(spread)),
-            usable_until: earlier(grant.expires_at, margin),
-            generation: self.generation,
-            lost: false,
-            failed_renewals: FailedRenewals::default(),
-            failed_after_end: FailedRenewals::default(),
-            grant,
-        });
     }
+}
 
-    pub(super) fn follow(&mut self, now: Timestamp, grant: &Grant) {
-        // A grant has all hosts that are in force.
-        let mut environment = self.home.clone();
-        for key in environment.follow(&grant.hosts) {
-            self.tell(now, EventKind::HostNotFollowed { key });
-        }
-        self.change_environment(now, environment);
-    }
+/// When a token was asked for, in server time.
+fn issued_at(times: &Times) -> Timestamp {
+    let offset: SignedDuration = times.measured_offset();
+    times.sent.saturating_add(offset).unwrap_or(times.sent)
 }

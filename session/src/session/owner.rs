@@ -1,29 +1,34 @@
 //! What only the owner of a session can do: give it other credentials, hand it a token from elsewhere, have it forget.
 
-use jiff::Timestamp;
-use tradovate_auth_core::{AccessTokenResponse, Answer, CallError, Credentials};
+use alloc::string::ToString;
 
-use super::{Identity, LogIns, Pause, Session, State, StopReason};
+use jiff::Timestamp;
+use tradovate_auth_core::{AccessTokenResponse, Answer, CallError, Contradiction, Credentials, Error, Purpose};
+
+use super::hosts::Via;
+use super::login::Start;
+use super::{Session, StopReason};
 use crate::budget::Operation;
+use crate::record::{LogIns, Owner, Tokens};
 
 impl Session {
     /// Takes other credentials, or the same ones for another try: a session that has stopped because of a refusal goes on.
     /// Those of another user end the session of the one before.
     pub fn replace_credentials(&mut self, credentials: Credentials) {
-        let is_same_user = matches!(&self.identity, Identity::User(before) if before.name() == credentials.name());
+        let is_same_user = self.login.credentials().is_some_and(|before| before.name() == credentials.name());
         if is_same_user {
-            self.disown(|exchange| exchange.operation == Operation::LogIn);
-            self.log_ins.replace_credentials();
+            self.exchanges.disown(|exchange| exchange.operation == Operation::LogIn);
         } else {
             self.drop_tokens();
-            self.log_ins = LogIns::default();
-            self.log_ins.begin_anew();
+            self.record.log_ins = LogIns::default();
         }
-        self.identity = Identity::User(credentials);
-        self.ticket = None;
-        self.redirected = None;
-        self.password_expires_at = None;
+        self.record.log_ins.credentials_replaced();
+        self.has_another_try = true;
+        self.login = Start::Password(credentials);
+        self.record.postponed.clear();
+        self.record.password_expires_at.clear();
         self.reminded_within_days = None;
+        self.exchanges.redirect = None;
         self.resume_work();
     }
 
@@ -36,14 +41,14 @@ impl Session {
         let now = self.advance(now);
         self.clock.learn(&answer.exchange);
         let response = answer.value.clone();
-        let grant = match self.known() {
-            Some(known) => answer.grant_after(&known)?,
-            None => answer.grant()?,
-        };
-        self.notice(now, &response);
-        self.ticket = None;
+        let grant = answer.grant()?;
+        if self.user_id().zip(grant.user_id).is_some_and(|(known, new)| known != new) {
+            return Err(Error::Contradiction(Contradiction::OtherUser).into());
+        }
+        self.learn_of_account(now, response);
+        self.record.postponed.clear();
         self.resume_work();
-        self.accept(now, grant, None);
+        self.accept(now, Via::Configured, grant, None, true);
         Ok(())
     }
 
@@ -51,31 +56,33 @@ impl Session {
     pub fn forget(&mut self, now: Timestamp) {
         let now = self.advance(now);
         self.drop_tokens();
-        self.ticket = None;
-        self.redirected = None;
+        self.record.postponed.clear();
+        self.exchanges.redirect = None;
         self.stop(now, StopReason::Forgotten);
     }
 
     fn drop_tokens(&mut self) {
-        self.disown(|_| true);
-        if matches!(self.state, State::Storing(_)) {
-            self.state = State::Resting;
-        }
+        self.exchanges.disown(|_| true);
+        self.persistence.abandon();
         self.leave_followed_hosts(self.now);
-        if self.held.take().is_some() {
-            self.generation = self.generation.saturating_add(1);
+        if self.record.tokens.access.is_some() {
+            self.token.generation = self.token.generation.saturating_add(1);
         }
+        self.record.tokens = Tokens::default();
+        self.record.user_id = None;
         self.code = None;
-        self.refresh = None;
-        self.user_id = None;
-        self.doubt.settle();
+        self.token.settle();
     }
 
-    pub(super) fn resume_work(&mut self) {
-        self.stops_with = None;
-        self.pause = Pause::default();
-        if matches!(self.state, State::Stopped(_)) {
-            self.state = State::Resting;
+    /// Who owns what the session stores. It is derived from the settings, so that nothing else can say otherwise.
+    pub(super) fn owner(&self) -> Owner {
+        let login = self.hosts.configured.base_url(Purpose::Login).map(ToString::to_string).unwrap_or_default();
+        let app = self.login.app().map(|app| app.client_id().into());
+        Owner {
+            login,
+            user: self.login.credentials().map(|credentials| credentials.name().into()),
+            key: self.user_key.as_deref().filter(|_| app.is_some()).map(Into::into),
+            app,
         }
     }
 }

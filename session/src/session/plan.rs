@@ -1,14 +1,18 @@
-//! What a resting session does next, as a function of its state and the time.
-//!
-//! First what has to be done and when it is due; then what forbids it until later. Nothing is changed here.
+//! What a session asks for next, as a function of its state and the time: what is due and when, and what forbids it until then.
 
+use alloc::string::String;
 use core::time::Duration;
 
+use bytes::Bytes;
+use hmac_sha256::Hash as Sha256;
 use jiff::Timestamp;
-use tradovate_auth_core::internal::{ONE_HOUR, later};
+use tradovate_auth_core::RefreshToken;
 
-use super::{Held, Identity, Session, State, StopReason};
+use super::deadlines::Deadline;
+use super::{Session, StopReason};
 use crate::budget::{Operation, RateBudget};
+use crate::moments::{ONE_HOUR, after, later};
+use crate::record::Access;
 
 /// An OAuth session refreshes at least this often, since an unused refresh token ends.
 const REFRESH_AT_LEAST_EVERY: Duration = Duration::from_secs(12 * 3600);
@@ -22,15 +26,15 @@ pub(super) enum Step {
     Stop(StopReason),
 }
 
-/// What a session will ask for next, for whoever has many of them take turns.
+/// What a session will ask for next, for a set that gives each its place in the hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Outlook {
     pub(crate) operation: Operation,
     /// When it wants to send.
     pub(crate) wanted: Timestamp,
-    /// Whether it only extends a token in good time, so that it could as well be earlier.
+    /// Whether it only extends a token in good time, so that it could be earlier as well.
     pub(crate) is_routine: bool,
-    /// When the plan may change before.
+    /// When this may change before.
     pub(crate) change: Option<Timestamp>,
     /// The token it holds, in local time.
     pub(crate) token: Option<TokenLife>,
@@ -45,59 +49,49 @@ pub(crate) struct TokenLife {
 
 impl Session {
     pub(super) fn plan(&self, now: Timestamp, budget: &RateBudget) -> Step {
-        if let Some(reason) = self.stops_with.as_deref() {
+        if let Some(reason) = self.persistence.stops_with.as_deref() {
             return Step::Stop(reason.clone());
         }
-        let (operation, wanted) = match self.next_request(now) {
-            Ok((operation, due)) => (operation, self.held_back(now, operation).max(due)),
+        let (operation, due) = match self.next_request(now) {
+            Ok(request) => request,
             Err(reason) => return Step::Stop(reason),
         };
-        let allowed = budget.next_place(now, operation).max(self.silence.end(operation)).max(wanted);
+        let wanted = self.held_back(now, operation).max(due);
+        let allowed = budget.next_place(now, operation).max(self.gates.end(operation)).max(wanted);
         if self.code.as_ref().is_some_and(|code| code.is_over_by(allowed)) {
             return Step::Stop(StopReason::CodeLost);
         }
-        if allowed <= now {
-            return Step::Send(operation);
-        }
-        Step::Wait(allowed)
+        if allowed <= now { Step::Send(operation) } else { Step::Wait(allowed) }
     }
 
     /// The next request of a resting session without regard to the budget.
     pub(crate) fn outlook(&self, now: Timestamp) -> Option<Outlook> {
-        let (operation, due) = self.next_request(now).ok().filter(|_| matches!(self.state, State::Resting))?;
+        let (operation, due) = self.next_request(now).ok().filter(|_| self.is_resting())?;
         let wanted = self.held_back(now, operation).max(due);
-        let token = self.renewable(now).map(|held| TokenLife {
-            since: held.grant.exchange.received,
-            end: self.clock.local_time(held.usable_until),
+        let token = self.renewable(now).map(|access| TokenLife {
+            since: self.clock.local_time(access.issued_at),
+            end: self.clock.local_time(self.usable_until(access)),
         });
-        Some(Outlook {
-            operation,
-            wanted,
-            is_routine: wanted == due && due > now,
-            change: self.next_change(now),
-            token,
-        })
+        let change = self.next_deadline(now).map(|(_, at)| at);
+        Some(Outlook { operation, wanted, is_routine: wanted == due && due > now, change, token })
     }
 
     /// Extends the token that is held now, before its time.
     pub(crate) fn bring_forward(&mut self, now: Timestamp) {
         let now = self.advance(now);
-        let server_time = self.clock.server_time(now);
-        if let Some(held) = &mut self.held {
-            held.renew_at = held.renew_at.min(server_time);
-        }
+        self.token.renew_at = self.token.renew_at.min(self.clock.server_time(now));
     }
 
     /// What keeps a request back besides the budget.
     fn held_back(&self, now: Timestamp, operation: Operation) -> Timestamp {
-        let postponed = self.ticket.as_ref().filter(|postponed| postponed.operation == operation);
+        let postponed = self.record.postponed.get().filter(|ticket| ticket.operation == operation);
         let opens_session = match operation {
-            Operation::LogIn => Some(self.log_ins.earliest(now)),
-            Operation::Refresh if self.renewable(now).is_none() => self.log_ins.after_kick(),
+            Operation::LogIn => Some(self.record.log_ins.earliest(now, self.persistence.announced_attempt())),
+            Operation::Refresh if self.renewable(now).is_none() => self.record.log_ins.after_kick(),
             _ => None,
         };
-        let store = self.store_pause.until().filter(|_| self.is_to_be_announced(operation));
-        [self.pause.until(), postponed.map(|postponed| postponed.until), opens_session, store]
+        let store = self.persistence.pause.until().filter(|_| self.is_to_be_announced(operation));
+        [self.record.pause.until(), postponed.map(|ticket| ticket.until), opens_session, store]
             .into_iter()
             .flatten()
             .fold(now, Timestamp::max)
@@ -106,102 +100,106 @@ impl Session {
     /// What has to be done, and when it is due.
     fn next_request(&self, now: Timestamp) -> Result<(Operation, Timestamp), StopReason> {
         let renewable = self.renewable(now);
-        match self.redirected.as_deref().map(|redirected| redirected.operation) {
-            // The answer that sent a login on may have set the clock right.
+        match self.exchanges.redirect.as_deref().map(|redirect| redirect.operation) {
+            // The answer that redirected a login may have set the clock right.
             Some(Operation::LogIn) | None => {}
             Some(operation) => return Ok((operation, now)),
         }
-        if self.doubt.verifying && renewable.is_some() {
+        if self.token.is_verifying && renewable.is_some() {
             return Ok((Operation::Renew, now));
         }
-        let due = |held: &Held| {
-            let due = self.clock.local_time(held.renew_at);
-            // Whether it has ended is known after the second answer that says the server's time.
-            let confirmed_at = self.clock.confirm_at().filter(|_| self.has_ended(held, now));
-            confirmed_at.map_or(due, |at| due.max(at))
+        let Some(_) = self.login.app() else {
+            return match (renewable, self.record.log_ins.given_up()) {
+                (Some(access), _) => Ok((Operation::Renew, self.renewal_due(now, access))),
+                (None, Some(refused)) => Err(StopReason::RefusedBefore { at: refused.at, text: refused.text.clone() }),
+                (None, None) => Ok((Operation::LogIn, now)),
+            };
         };
-        match (&self.identity, renewable) {
-            (Identity::User(_), Some(held)) => Ok((Operation::Renew, due(held))),
-            (Identity::User(_), None) => match self.log_ins.given_up() {
-                Some(refused) => Err(StopReason::RefusedBefore { at: refused.at, text: refused.text.clone() }),
-                None => Ok((Operation::LogIn, now)),
-            },
-            (Identity::App(_), renewable) => match (renewable, self.presentable_at(now)) {
-                (Some(held), _) if self.app_refused.is_some() => Ok((Operation::Renew, due(held))),
-                (None, _) if self.app_refused.is_some() => Err(self.app_refusal()),
-                (Some(held), Some(at)) if at <= now && !self.refreshes.outcome_unknown => {
-                    let latest = later(held.grant.exchange.received, REFRESH_AT_LEAST_EVERY);
-                    Ok((Operation::Refresh, due(held).min(latest)))
-                }
-                (Some(held), _) => Ok((Operation::Renew, due(held))),
-                (None, Some(at)) => Ok((Operation::Refresh, at)),
-                (None, None) if self.code.is_some() => Ok((Operation::Refresh, now)),
-                (None, None) => Err(StopReason::ConsentRequired),
-            },
+        match (renewable, self.presentable_at(now), &self.app_refused) {
+            (Some(access), _, Some(_)) => Ok((Operation::Renew, self.renewal_due(now, access))),
+            (None, _, Some(error)) => Err(StopReason::Refused((**error).clone())),
+            (Some(access), Some(at), None) if at <= now && !self.is_refresh_outcome_unknown() => {
+                let latest = later(self.clock.local_time(access.issued_at), REFRESH_AT_LEAST_EVERY);
+                Ok((Operation::Refresh, self.renewal_due(now, access).min(latest)))
+            }
+            (Some(access), _, None) => Ok((Operation::Renew, self.renewal_due(now, access))),
+            (None, Some(at), None) => Ok((Operation::Refresh, at)),
+            (None, None, None) if self.code.is_some() => Ok((Operation::Refresh, now)),
+            (None, None, None) => Err(StopReason::ConsentRequired),
         }
     }
 
-    fn app_refusal(&self) -> StopReason {
-        self.app_refused.as_deref().map_or(StopReason::ConsentRequired, |error| StopReason::Refused(error.clone()))
+    fn renewal_due(&self, now: Timestamp, access: &Access) -> Timestamp {
+        let due = self.clock.local_time(self.token.renew_at);
+        // Whether it has ended is known after the second answer that says the server's time.
+        let confirmed_at = self.clock.confirm_at().filter(|_| self.has_ended(access, now));
+        confirmed_at.map_or(due, |at| due.max(at))
     }
 
-    /// The token a renewal could extend: not lost, and not expired, or expired by a local clock alone.
-    pub(super) fn renewable(&self, now: Timestamp) -> Option<&Held> {
-        let renewable = |held: &&Held| !held.lost && (!self.has_ended(held, now) || self.may_be_alive(held, now));
-        self.held.as_ref().filter(renewable)
+    /// The token that a renewal could extend: not expired, or expired by a local clock alone.
+    pub(super) fn renewable(&self, now: Timestamp) -> Option<&Access> {
+        let access = self.record.tokens.access.as_ref()?;
+        (!self.has_ended(access, now) || self.may_be_alive(now)).then_some(access)
     }
 
     /// Whether the token has expired by the server's time, as far as it is known.
-    pub(super) fn has_ended(&self, held: &Held, now: Timestamp) -> bool {
-        held.grant.expires_at <= self.clock.server_time(now)
+    pub(super) fn has_ended(&self, access: &Access, now: Timestamp) -> bool {
+        access.expires_at <= self.clock.server_time(now)
     }
 
-    /// Whether a token that seems to have expired may be alive: only a local clock says so. A renewal decides. If none brings a
-    /// verdict, the token is given up after some that have reached the server, and after an hour in which none has.
-    fn may_be_alive(&self, held: &Held, now: Timestamp) -> bool {
-        !self.clock.is_learnt() && given_up_at(held).is_none_or(|at| now < at)
+    /// Whether a token that seems to have expired may be alive, because only a local clock says so. A renewal decides. If none
+    /// brings a verdict, the token is given up after some that have reached the server, and after an hour in which none has.
+    fn may_be_alive(&self, now: Timestamp) -> bool {
+        !self.clock.is_learnt() && self.given_up_at().is_none_or(|at| now < at)
+    }
+
+    /// When a token that only a local clock takes for expired is given up, since no renewal has brought a verdict.
+    pub(super) fn given_up_at(&self) -> Option<Timestamp> {
+        let (count, time) = GIVE_UP_AFTER;
+        let after_expiry = self.token.failed_after_expiry.lasted_at(count, time);
+        after_expiry.into_iter().chain(self.token.failed_renewals.lasted_at(count, ONE_HOUR)).min()
     }
 
     /// Whether a token has to be taken for lost: callers see it rejected, and renewals fail again and again.
     pub(super) fn is_given_up(&self, now: Timestamp) -> bool {
         let (count, time) = GIVE_UP_AFTER;
-        let rejected = self.doubt.dead || self.doubt.faulty;
-        rejected && self.renewable(now).is_some_and(|held| held.failed_renewals.have_lasted(now, count, time))
+        let is_rejected = self.token.is_reported_dead || self.token.is_faulty;
+        is_rejected
+            && self.renewable(now).is_some()
+            && self.token.failed_renewals.lasted_at(count, time).is_some_and(|at| at <= now)
     }
 
-    /// Whether an OAuth session lives by renewals alone, since its refresh token or its app was refused.
-    pub(super) fn only_renewals_left(&self, now: Timestamp) -> bool {
+    /// Whether an OAuth session has only renewals left, since its refresh token or its app was refused.
+    pub(super) fn has_only_renewals(&self, now: Timestamp) -> bool {
         let is_presentable = || self.app_refused.is_none() && self.presentable_at(now).is_some_and(|at| at <= now);
-        matches!(self.identity, Identity::App(_)) && !is_presentable()
+        self.login.app().is_some() && !is_presentable()
     }
 
+    fn is_refresh_outcome_unknown(&self) -> bool {
+        self.record.tokens.refresh.as_ref().is_some_and(|refresh| refresh.outcome_unknown.is_set())
+    }
+
+    /// When the refresh token may be presented: now, later, or never again. It is never again after a second refusal if its end
+    /// is not known, or comes before it may be presented. Its end counts if the server's time is learnt and not a hint.
     pub(super) fn presentable_at(&self, now: Timestamp) -> Option<Timestamp> {
-        let refresh = self.refresh.as_ref()?;
-        self.refreshes.presentable_at(now, self.clock.server_time(now), self.clock.is_learnt(), refresh)
+        let refresh = self.record.tokens.refresh.as_ref()?;
+        let server_now = self.clock.server_time(now);
+        if self.clock.is_learnt() && refresh.expires_at.is_some_and(|end| end <= server_now) {
+            return None;
+        }
+        let refused = &self.record.refused_refresh_tokens;
+        let banned = if refused.is_empty() { None } else { refused.get(&fingerprint(&refresh.token)) };
+        let Some(until) = banned.copied().filter(|until| *until > now) else { return Some(now) };
+        (after(until, now) < after(refresh.expires_at?, server_now)).then_some(until)
     }
 
-    /// The next time at which something changes by itself: a token expires, is no longer handed out or is given up, the
-    /// market data token ends, a refresh token may be presented again, a reminder is due, a snapshot is offered again, a
-    /// doubt is verified.
-    pub(super) fn next_change(&self, now: Timestamp) -> Option<Timestamp> {
-        let held = self.renewable(now);
-        let expiry = held.map(|held| self.clock.local_time(held.grant.expires_at));
-        let unusable = held.map(|held| self.clock.local_time(held.usable_until));
-        let given_up = held.filter(|held| self.has_ended(held, now)).and_then(given_up_at);
-        let market_data = held.and_then(|held| held.grant.market_data.as_ref());
-        let market_data_ends = market_data.map(|market_data| self.clock.local_time(market_data.expires_at));
-        let presentable = self.presentable_at(now);
-        let reminder = self.next_reminder(now).map(|(at, _)| at);
-        let saving = self.store_pause.until().filter(|_| self.unsaved);
-        let token = [expiry, unusable, given_up, market_data_ends];
-        let others = [presentable, reminder, saving, self.doubt.due(), self.confirmation_due()];
-        token.into_iter().chain(others).flatten().filter(|change| *change > now).min()
+    /// The deadlines that follow from the next request.
+    pub(super) fn refresh_deadline(&self, now: Timestamp) -> Option<(Deadline, Timestamp)> {
+        self.presentable_at(now).map(|at| (Deadline::RefreshTokenUsable, at))
     }
 }
 
-/// When a token that only a local clock takes for expired is given up, since no renewal has brought a verdict.
-fn given_up_at(held: &Held) -> Option<Timestamp> {
-    let (count, time) = GIVE_UP_AFTER;
-    let after_end = held.failed_after_end.will_have_lasted(count, time);
-    after_end.into_iter().chain(held.failed_renewals.will_have_lasted(count, ONE_HOUR)).min()
+/// Tells tokens apart without keeping them.
+pub(super) fn fingerprint(token: &RefreshToken) -> String {
+    alloc::format!("{:x}", Bytes::copy_from_slice(&Sha256::hash(token.expose().as_bytes())))
 }

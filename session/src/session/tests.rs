@@ -9,7 +9,7 @@ use core::time::Duration;
 use http::{Request, Response, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
 use tradovate_auth_core::internal::later;
-use tradovate_auth_core::{Contradiction, Error};
+use tradovate_auth_core::{Contradiction, Credentials, Error, OAuthApp, RefreshToken, RequestBody};
 
 use super::*;
 use crate::stored_session::StoredSession;
@@ -17,7 +17,6 @@ use crate::stored_session::StoredSession;
 mod canaries;
 mod clock;
 mod code;
-mod edges;
 mod events;
 mod hosts;
 mod kicks;
@@ -27,7 +26,6 @@ mod notices;
 mod oauth;
 mod owner;
 mod penalties_and_lock_outs;
-mod properties;
 mod refusals;
 mod rejected;
 mod renewal;
@@ -113,7 +111,7 @@ impl World {
     /// An OAuth app on Live.
     fn app(script: impl IntoIterator<Item = Answer>) -> Self {
         let token = RefreshToken::new("rt-0");
-        Self::of(Session::from_refresh_token(Environment::live(), OAuthApp::new("client"), token, 7), script)
+        Self::of(Session::new(Environment::live(), Login::refresh_token(OAuthApp::new("client"), token), 7), script)
     }
 
     fn storing(mut self, works: impl IntoIterator<Item = Option<bool>>) -> Self {
@@ -230,7 +228,7 @@ impl World {
 
     /// What a caller saw when it used the token.
     fn reject(&mut self, status: u16, body: &str) -> Verdict {
-        let generation = self.session.generation;
+        let generation = self.session.token.generation;
         self.reject_of(generation, status, body)
     }
 

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use tradovate_auth_core::{Credentials, Environment, OAuthApp, RefreshToken};
 
 use super::*;
+use crate::Login;
 use crate::budget::Operation;
 
 const LIFE: SignedDuration = SignedDuration::from_mins(80);
@@ -25,7 +26,7 @@ fn by_password(seed: u64) -> Session {
 
 fn by_oauth(seed: u64) -> Session {
     let token = RefreshToken::new("synthetic-refresh");
-    Session::from_refresh_token(Environment::live(), OAuthApp::new("app"), token, seed)
+    Session::new(Environment::live(), Login::refresh_token(OAuthApp::new("app"), token), seed)
 }
 
 fn operation(request: &Request<RequestBody>) -> Operation {

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use tradovate_auth_core::{Environment, OAuthApp};
-use tradovate_auth_session::{Session, StoredSession};
+use tradovate_auth_session::{Login, Session, StoredSession};
 
 use crate::driver::{Driver, Sent, dated, minute, plain, start, stored, token_until, user};
 
@@ -193,7 +193,7 @@ fn programs_that_crash_again_and_again_confirm_the_token_once_in_a_quarter_of_an
 fn a_consent_is_not_lost_because_of_a_clock_that_is_days_ahead() {
     let text = r#"{"version":1,"owner":{"login":"https://live.tradovateapi.com/v1","app":"app"},
         "refresh":{"token":"rt","expiresAt":"2026-11-25T16:00:00Z","issuedAt":"2026-11-24T14:00:00Z"}}"#;
-    let mut driver = Driver::new(Session::of_app(Environment::live(), OAuthApp::new("app"), 1));
+    let mut driver = Driver::new(Session::new(Environment::live(), Login::app(OAuthApp::new("app")), 1));
     driver.now = minute(60 * 24 * 3);
     driver.adopt(stored(text));
     let sent = driver.send().expect("the refresh token is presented");

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use tradovate_auth_core::{Credentials, Environment, OAuthApp, RefreshToken};
-use tradovate_auth_session::{Session, SessionSet, SetAction};
+use tradovate_auth_session::{Login, Session, SessionSet, SetAction};
 
 use crate::driver::{Driver, minute, plain, start, stored, token_until, user};
 
@@ -92,7 +92,7 @@ const REFUSED: &str = r#"{"version":1,"owner":{"login":"https://live.tradovateap
 
 #[test]
 fn the_fingerprint_of_a_refused_refresh_token_is_forgotten_when_it_may_be_presented_again() {
-    let app = Session::from_refresh_token(Environment::live(), OAuthApp::new("app"), RefreshToken::new("rt"), 1);
+    let app = Session::new(Environment::live(), Login::refresh_token(OAuthApp::new("app"), RefreshToken::new("rt")), 1);
     let mut driver = Driver::new(app);
     driver.adopt(stored(REFUSED));
     let refused = |driver: &Driver| -> Vec<String> {

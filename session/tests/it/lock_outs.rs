@@ -209,7 +209,7 @@ fn requests_that_are_counted_in_any_order_free_their_places_in_the_order_of_time
 fn counted_requests_of_a_snapshot_that_lie_ahead_count_as_of_now() {
     let mut driver = Driver::new(user(1));
     let ahead = r#"["2027-01-01T00:00:00Z","2028-01-01T00:00:00Z","2029-01-01T00:00:00Z","2030-01-01T00:00:00Z"]"#;
-    driver.adopt(stored(&format!(r#"{{"version":1,"history":{{"sent":{{"accesstokenrequest":{ahead}}}}}}}"#)));
+    driver.adopt(stored(&format!(r#"{{"version":1,"sent":{{"accesstokenrequest":{ahead}}}}}"#)));
     assert_eq!(driver.budget.earliest(start(), Operation::LogIn), minute(60));
     driver.budget.take(minute(-10), Operation::LogIn);
     assert_eq!(driver.budget.earliest(minute(50), Operation::LogIn), minute(60));

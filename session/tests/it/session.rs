@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tradovate_auth_core::{Credentials, Environment, Failure, OAuthApp, RefreshToken, RequestBody};
 use tradovate_auth_session::{
-    Action, EventKind, ExchangeId, RateBudget, Session, SessionToken, StopReason, StoredSession,
+    Action, EventKind, ExchangeId, Login, RateBudget, Session, SessionToken, StopReason, StoredSession,
 };
 
 mod app_faults;
@@ -249,5 +249,5 @@ pub(crate) fn trader() -> Session {
 }
 
 pub(crate) fn app() -> Session {
-    Session::from_refresh_token(Environment::live(), OAuthApp::new("client"), RefreshToken::new("rt-0"), 7)
+    Session::new(Environment::live(), Login::refresh_token(OAuthApp::new("client"), RefreshToken::new("rt-0")), 7)
 }

@@ -3,7 +3,7 @@
 use http::header;
 use jiff::SignedDuration;
 use tradovate_auth_core::{Environment, OAuthApp, PenaltyTicket, RefreshToken};
-use tradovate_auth_session::Session;
+use tradovate_auth_session::{Login, Session};
 
 use crate::driver::{Driver, dated, http_date, minute, plain, start, stored, user, with_header};
 
@@ -83,8 +83,8 @@ fn a_snapshot_with_absurd_times_keeps_nobody_silent_for_more_than_a_day() {
     let mut driver = Driver::new(user(1));
     driver.adopt(stored(
         r#"{"version":1,"owner":{"login":"https://demo.tradovateapi.com/v1","user":"trader"},
-            "postponed":{"operation":"accesstokenrequest","ticket":"t","until":"9000-01-01T00:00:00Z"},
-            "history":{"writtenAt":"2026-11-24T14:00:00Z","pause":{"faults":3,"until":"9000-01-01T00:00:00Z"}}}"#,
+            "postponed":{"count":1,"value":{"operation":"accesstokenrequest","ticket":"t","until":"9000-01-01T00:00:00Z"}},
+            "writtenAt":"2026-11-24T14:00:00Z","pause":{"faults":3,"until":"9000-01-01T00:00:00Z"}}"#,
     ));
     assert_eq!(silent_hours(driver), Some(24));
 }
@@ -93,21 +93,23 @@ fn a_snapshot_with_absurd_times_keeps_nobody_silent_for_more_than_a_day() {
 fn logins_of_a_snapshot_that_lie_ahead_count_as_of_now() {
     let log_ins = |what: &str| {
         let owner = r#""owner":{"login":"https://demo.tradovateapi.com/v1","user":"trader"}"#;
-        stored(&format!(r#"{{"version":1,{owner},"history":{{"logIns":{{{what}}}}}}}"#))
+        stored(&format!(r#"{{"version":1,{owner},"logIns":{{{what}}}}}"#))
     };
-    let ahead = r#""counted":["9000-01-01T00:00:00Z","9000-01-02T00:00:00Z","9000-01-03T00:00:00Z"]"#;
+    let ahead = r#""attempts":{"1":{"status":"opened","sent":"9000-01-01T00:00:00Z"},
+        "2":{"status":"opened","sent":"9000-01-02T00:00:00Z"},"3":{"status":"opened","sent":"9000-01-03T00:00:00Z"}}"#;
     let mut driver = Driver::new(user(1));
     driver.adopt(log_ins(ahead));
     assert_eq!(silent_hours(driver), Some(1));
     let mut driver = Driver::new(user(1));
-    driver.adopt(log_ins(r#""notBefore":"9000-01-01T00:00:00Z""#));
+    driver.adopt(log_ins(r#""loss":{"at":"9000-01-01T00:00:00Z","kicks":1,"nextLogIn":"9000-01-01T00:00:00Z"}"#));
     assert_eq!(silent_hours(driver), Some(24));
 }
 
 #[test]
 fn the_pauses_after_a_token_is_given_up_are_as_long_as_the_failures_before_have_made_them() {
     let app = OAuthApp::new("app");
-    let mut driver = Driver::new(Session::from_refresh_token(Environment::live(), app, RefreshToken::new("rt"), 1));
+    let mut driver =
+        Driver::new(Session::new(Environment::live(), Login::refresh_token(app, RefreshToken::new("rt")), 1));
     let granted = r#"{"access_token":"at","expires_in":4800,"refresh_token":"rt-1"}"#;
     driver.exchange("oauthtoken", dated(200, granted, start()));
     assert!(driver.send().is_none());

@@ -70,8 +70,8 @@ fn traced(seed: u64) -> bool {
 
 fn surveyed(first: u64, seeds: u64) -> bool {
     let found = survey(first, seeds);
-    for (law, (times, seed, what)) in &found {
-        println!("law {law:>2}: {times} seeds, first {seed}: {what}");
+    for (law, (seeds, what)) in &found {
+        println!("law {law:>2}: {} seeds, first {:?}: {what}", seeds.len(), &seeds[..seeds.len().min(12)]);
     }
     found.is_empty()
 }

@@ -80,7 +80,7 @@ pub fn campaign(first: u64, days: f64, threads: usize) -> (Tally, Option<Failure
 
 /// The seeds that violate each law, of so many, with the first of them and its words.
 #[must_use]
-pub fn survey(first: u64, seeds: u64) -> BTreeMap<u8, (u64, u64, String)> {
+pub fn survey(first: u64, seeds: u64) -> BTreeMap<u8, (Vec<u64>, String)> {
     let mut found = BTreeMap::new();
     for seed in first..first + seeds {
         // No law has this number: it goes on over all violations.
@@ -89,7 +89,7 @@ pub fn survey(first: u64, seeds: u64) -> BTreeMap<u8, (u64, u64, String)> {
         violations.sort_by_key(|violation| violation.law);
         violations.dedup_by_key(|violation| violation.law);
         for Violation { law, what, .. } in violations {
-            found.entry(law).or_insert((0, seed, what)).0 += 1;
+            found.entry(law).or_insert((Vec::new(), what)).0.push(seed);
         }
     }
     found

@@ -123,11 +123,13 @@ impl World {
         let app = || OAuthApp::new("app").with_client_secret(tradovate_auth_core::ClientSecret::new(CANARY));
         let session = match start {
             Start::User => Session::new(Environment::demo(), credentials("trader"), 7),
-            Start::RefreshToken => {
-                Session::from_refresh_token(Environment::live(), app(), RefreshToken::new(CANARY), 7)
-            }
-            Start::Code => Session::from_code(Environment::live(), app(), code(), 7),
-            Start::Snapshot => Session::of_app(Environment::live(), app(), 7),
+            Start::RefreshToken => Session::new(
+                Environment::live(),
+                tradovate_auth_session::Login::refresh_token(app(), RefreshToken::new(CANARY)),
+                7,
+            ),
+            Start::Code => Session::new(Environment::live(), tradovate_auth_session::Login::code(app(), code()), 7),
+            Start::Snapshot => Session::new(Environment::live(), tradovate_auth_session::Login::app(app()), 7),
         };
         let now = "2026-11-24T14:00:00Z".parse().expect("a time");
         Self {

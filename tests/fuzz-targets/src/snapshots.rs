@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use tradovate_auth_core::{Credentials, Environment, OAuthApp, PendingAuthorization, StoredAuthorization};
-use tradovate_auth_session::{RateBudget, Session, StoredSession};
+use tradovate_auth_session::{Login, RateBudget, Session, StoredSession};
 
 /// The input is a snapshot in JSON.
 pub fn snapshots(input: &[u8]) {
@@ -30,7 +30,7 @@ fn resume(stored: &StoredSession) {
     assert_eq!(serde_json::to_string(&again).expect("a snapshot"), written);
     for mut session in [
         Session::new(Environment::demo(), Credentials::new("trader", "password"), 7),
-        Session::of_app(Environment::live(), OAuthApp::new("app"), 7),
+        Session::new(Environment::live(), Login::app(OAuthApp::new("app")), 7),
     ] {
         let mut budget = RateBudget::default();
         session.adopt(now, stored.clone(), &mut budget);

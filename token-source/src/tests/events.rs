@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use tradovate_auth_core::{BaseUrl, Environment, OAuthApp, RefreshToken};
-use tradovate_auth_session::{Event, EventKind, Session, StoredSession};
+use tradovate_auth_session::{Event, EventKind, Login, Session, StoredSession};
 
 use crate::{Idle, Settings, Shared, SharedBudget, Storage, TokenError};
 
@@ -18,7 +18,7 @@ type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
 fn shared(on_event: Option<Observer>) -> Arc<Shared> {
     let environment = Environment::custom(BaseUrl::parse("http://127.0.0.1:1/v1").unwrap());
     let settings = Settings { on_event, budget: SharedBudget::default(), ..Settings::new(&environment) };
-    let session = Session::from_refresh_token(environment, OAuthApp::new("8"), RefreshToken::new("refresh"), 7);
+    let session = Session::new(environment, Login::refresh_token(OAuthApp::new("8"), RefreshToken::new("refresh")), 7);
     Arc::new(Shared::new(session, Storage::None, settings, || ()))
 }
 

@@ -45,7 +45,7 @@ fn a_session_of_a_user_prints_no_secret() {
 fn a_session_of_an_app_prints_no_secret() {
     let app = OAuthApp::new("client").with_client_secret(ClientSecret::new("canary-secret"));
     let token = RefreshToken::new("canary-refresh");
-    let session = Session::from_refresh_token(Environment::live(), app, token, 7);
+    let session = Session::new(Environment::live(), Login::refresh_token(app, token), 7);
     let refusal = r#"{"error":"invalid_grant","error_description":"refresh_token=canary-refresh is used"}"#;
     let mut world =
         World::of(session, [refreshed("canary-at", "canary-rt"), ok(refusal), ok(refusal), Answer::Silence]);

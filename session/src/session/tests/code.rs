@@ -23,7 +23,7 @@ fn session_from(code: &str) -> Session {
     let (url, mut pending) = request.begin(&Environment::live(), canaries()).unwrap();
     let state = url.as_str().split(['?', '&']).find(|pair| pair.starts_with("state=")).unwrap();
     let code = pending.redirected_query(&format!("code={code}&{state}")).unwrap();
-    Session::from_code(Environment::live(), app, code, 7)
+    Session::new(Environment::live(), Login::code(app, code), 7)
 }
 
 fn world(script: impl IntoIterator<Item = Answer>) -> World {
@@ -233,7 +233,7 @@ fn a_session_that_was_forgotten_has_no_code() {
 
 #[test]
 fn a_session_of_an_app_goes_on_from_its_snapshot_or_asks_for_consent() {
-    let of_app = || Session::of_app(Environment::live(), OAuthApp::new("client"), 7);
+    let of_app = || Session::new(Environment::live(), Login::app(OAuthApp::new("client")), 7);
     let mut world = World::of(of_app(), []);
     assert_eq!(world.run(minutes(1)).trace(), "    0.000 stopped: ConsentRequired");
 

@@ -31,7 +31,7 @@ fn a_kick_is_not_answered_with_a_kick() {
             let logged_in = world.trace.iter().rfind(|line| line.contains("logged in")).unwrap();
             let at: f64 = logged_in.trim().split(' ').next().unwrap().parse().unwrap();
             if world.token().is_some() && f64::from(u32::try_from(minute).unwrap()) > at + 1.0 {
-                let generation = world.session.generation;
+                let generation = world.session.token.generation;
                 let status = StatusCode::UNAUTHORIZED;
                 world.session.rejected(world.now, generation, status, DEAD.as_bytes(), &mut world.budget);
             }

@@ -77,11 +77,11 @@ fn a_late_refresh_token_is_taken_even_after_a_renewal() {
      65.297 → live renewaccesstoken (at-1)
      65.297 renewed, good until 2026-11-24T16:30:00Z
      75.000 ← late
-     75.000 refreshed, good until 2026-11-24T16:24:32Z
+     75.000 refreshed, good until 2026-11-24T16:30:00Z
      75.000 without a refresh, a new consent is due by 2026-11-25T17:04:32Z
-    128.743 → live oauthtoken (rt-2)
-    128.743 refreshed, good until 2026-11-24T17:28:44Z
-    128.743 without a refresh, a new consent is due by 2026-11-25T18:08:44Z
+    134.208 → live oauthtoken (rt-2)
+    134.208 refreshed, good until 2026-11-24T17:34:12Z
+    134.208 without a refresh, a new consent is due by 2026-11-25T18:14:12Z
     ");
 }
 

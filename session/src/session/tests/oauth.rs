@@ -220,7 +220,7 @@ fn a_wrong_address_is_tried_every_ten_minutes() {
 fn the_resource_is_sent_again() {
     let app =
         OAuthApp::new("client").with_resource("api").with_client_secret(tradovate_auth_core::ClientSecret::new("cs"));
-    let mut session = Session::from_refresh_token(Environment::live(), app, RefreshToken::new("rt-0"), 7);
+    let mut session = Session::new(Environment::live(), Login::refresh_token(app, RefreshToken::new("rt-0")), 7);
     let Action::Send { request, .. } = session.poll(start(), &mut RateBudget::default()) else { panic!() };
     insta::assert_snapshot!(String::from_utf8_lossy(request.body().as_ref()), @r#"
     {"grant_type":"refresh_token","refresh_token":"rt-0","client_id":"client","client_secret":"cs","resource":"api"}

@@ -86,7 +86,7 @@ fn the_answer_to_a_change_of_password_is_stored_first_and_loses_no_refresh() {
     64.535 → live oauthtoken (rt-1)
     65.000 ← late
     65.000 store
-    65.000 refreshed, good until 2026-11-24T17:00:00Z
+    65.000 refreshed, good until 2026-11-24T16:24:32Z
     65.000 without a refresh, a new consent is due by 2026-11-25T17:04:32Z
     ");
     assert_eq!(serde_json::to_value(world.snapshot()).unwrap()["refresh"]["token"], "rt-2");
@@ -110,7 +110,7 @@ fn what_is_forgotten_is_gone_in_every_state() {
         assert!(matches!(world.session.stop_reason(), Some(StopReason::Forgotten)), "{}", world.trace());
         assert_eq!(world.token(), None);
         assert!(!serde_json::to_string(&world.snapshot()).unwrap().contains("token"));
-        assert!(!format!("{:?}", world.session.late).contains("Bearer"));
+        assert!(!format!("{:?}", world.session.exchanges).contains("Bearer"));
     }
 }
 

@@ -12,7 +12,7 @@ fn a_call_that_is_forbidden_costs_at_most_four_renewals_an_hour_and_no_log_in() 
         world.now = later(start(), Duration::from_secs(second));
         world.run(Duration::from_secs(second));
         assert!(world.token().is_some());
-        let generation = world.session.generation;
+        let generation = world.session.token.generation;
         let verdict = world.session.rejected(
             world.now,
             generation,

@@ -28,7 +28,7 @@ fn pending(world: &mut World) -> Option<Pending> {
 }
 
 fn refresh_token(world: &World) -> String {
-    world.snapshot().0.refresh.unwrap().token.expose().into()
+    world.snapshot().0.record.tokens.refresh.unwrap().token.expose().into()
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn first_two() -> [Answer; 2] {
 fn a_newer_refresh_token_ends_the_wait_for_a_consent() {
     let mut leader = member(World::app([refreshed("at-1", "rt-1")]));
     leader.run(minutes(1));
-    let app = Session::of_app(Environment::live(), OAuthApp::new("client"), 7);
+    let app = Session::new(Environment::live(), Login::app(OAuthApp::new("client")), 7);
     let mut other = member(World::of(app, []));
     other.run(minutes(1));
     assert!(matches!(other.session.stop_reason(), Some(StopReason::ConsentRequired)));
@@ -144,6 +144,8 @@ fn a_dead_token_is_found_dead_by_one_and_believed_by_all() {
     leader.run(minutes(10));
     synchronize(&mut other, &leader);
     assert_eq!(other.token(), None);
+    assert_eq!(pending(&mut other), None, "a login is announced");
+    other.now = later(start(), minutes(15));
     assert_eq!(pending(&mut other), Some(Pending::Send(Operation::LogIn)), "{}", other.trace());
 }
 
@@ -156,10 +158,10 @@ fn a_kick_keeps_all_from_answering_it() {
     leader.run(minutes(10));
     leader.reject(401, DEAD);
     leader.run(minutes(17));
-    assert!(leader.session.log_ins.after_kick().is_some(), "{}", leader.trace());
+    assert!(leader.session.record.log_ins.after_kick().is_some(), "{}", leader.trace());
     let mut other = in_step(member(World::user([])), 17, &leader);
     assert_eq!(pending(&mut other), None);
-    other.now = leader.session.log_ins.after_kick().unwrap();
+    other.now = leader.session.record.log_ins.after_kick().unwrap();
     assert_eq!(pending(&mut other), Some(Pending::Send(Operation::LogIn)));
 }
 
@@ -189,7 +191,7 @@ fn a_ticket_is_for_whoever_comes_next() {
     other.session.bring_forward(other.now);
     assert_eq!(pending(&mut other), None, "the ticket's time has not come");
     other.run(minutes(2));
-    assert_eq!(other.session.ticket.as_ref().map(|postponed| postponed.operation), None, "it is used up");
+    assert_eq!(other.session.record.postponed.get().map(|postponed| postponed.operation), None, "it is used up");
     assert_eq!(other.token().as_deref(), Some("two"));
 }
 
@@ -287,6 +289,17 @@ fn no_login_and_no_refresh_is_sent_before_the_store_was_told_of_it() {
     assert_eq!(alone.trace().matches("store").count(), 1, "{}", alone.trace());
 }
 
+fn earliest(world: &World, now: Timestamp) -> Timestamp {
+    world.session.record.log_ins.earliest(now, None)
+}
+
+fn count_two(world: &mut World) {
+    for _ in 0..2 {
+        let id = world.session.record.log_ins.announce(world.now, &mut world.session.ids);
+        world.session.record.log_ins.succeeded(world.now, id);
+    }
+}
+
 #[test]
 fn whoever_comes_after_a_crash_counts_the_login_that_was_announced_and_renews_before_the_refresh() {
     let mut crashed = member(World::user([Answer::Silence]));
@@ -296,19 +309,19 @@ fn whoever_comes_after_a_crash_counts_the_login_that_was_announced_and_renews_be
     for _ in 0..3 {
         next.session.synchronize(next.now, Some((announced.clone(), None)), &mut next.budget);
     }
-    let soon = next.session.log_ins.earliest(next.now);
+    let soon = earliest(&next, next.now);
     assert!(soon >= later(next.now, Duration::from_secs(15)), "it may have opened a session");
     assert!(soon < later(next.now, minutes(1)), "one, however often it is read");
-    next.session.log_ins.count(next.now);
-    next.session.log_ins.count(next.now);
-    assert!(next.session.log_ins.earliest(soon) > soon, "three in all");
+    next.now = later(next.now, Duration::from_secs(1));
+    count_two(&mut next);
+    assert!(earliest(&next, soon) > soon, "three in all");
     // On a machine that is ten minutes behind, a minute later.
     let now = later(start(), minutes(1)).saturating_sub(SignedDuration::from_mins(10)).unwrap();
     let mut behind = member(World::user([]));
     behind.session.synchronize(now, Some((announced, Some(minutes(1)))), &mut behind.budget);
-    behind.session.log_ins.count(now);
-    behind.session.log_ins.count(now);
-    assert_eq!(behind.session.log_ins.earliest(now), later(now, minutes(59)));
+    behind.now = now;
+    count_two(&mut behind);
+    assert_eq!(earliest(&behind, now), later(now, minutes(59)));
 
     let mut crashed = member(World::app([refreshed("at-1", "rt-1"), Answer::Silence]));
     crashed.run(minutes(65));

@@ -86,7 +86,7 @@ fn a_grant_to_start_from_is_stored_before_it_is_used() {
         None,
     )
     .unwrap();
-    let of = |grant: Grant| Session::from_grant(Environment::live(), OAuthApp::new("client"), grant, 7);
+    let of = |grant: Grant| Session::new(Environment::live(), Login::grant(OAuthApp::new("client"), grant), 7);
     assert!(of(grant.clone()).token(start()).is_some());
     let mut world = World::of(of(grant), [refreshed("at-2", "rt-2")]).storing([]);
     assert_eq!(world.token(), None);

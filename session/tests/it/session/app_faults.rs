@@ -23,7 +23,7 @@ fn app_faults() -> [AppFault; 5] {
 
 fn corrected() -> Session {
     let app = OAuthApp::new("client").with_client_secret(ClientSecret::new("corrected"));
-    Session::of_app(Environment::live(), app, 7)
+    Session::new(Environment::live(), Login::app(app), 7)
 }
 
 fn refreshes(sent: &[Sent]) -> usize {

@@ -10,7 +10,7 @@ fn user(environment: Environment, name: &str) -> Session {
 }
 
 fn of_app(client: &str, key: Option<&str>) -> Session {
-    let session = Session::of_app(Environment::live(), OAuthApp::new(client), 7);
+    let session = Session::new(Environment::live(), Login::app(OAuthApp::new(client)), 7);
     match key {
         Some(key) => session.with_user_key(key),
         None => session,
@@ -33,7 +33,8 @@ fn snapshot(session: Session) -> Value {
 }
 
 fn snapshot_of_app(client: &str, key: Option<&str>) -> Value {
-    let session = Session::from_refresh_token(Environment::live(), OAuthApp::new(client), RefreshToken::new("rt-0"), 7);
+    let session =
+        Session::new(Environment::live(), Login::refresh_token(OAuthApp::new(client), RefreshToken::new("rt-0")), 7);
     snapshot(match key {
         Some(key) => session.with_user_key(key),
         None => session,
@@ -98,7 +99,7 @@ fn the_owners_own_snapshot_is_used() {
         (snapshot_of_app("client", Some("7")), of_app("client", Some("7"))),
         (snapshot_of_app("client", None), {
             let app = OAuthApp::new("client").with_client_secret(ClientSecret::new("corrected"));
-            Session::of_app(Environment::live(), app, 7)
+            Session::new(Environment::live(), Login::app(app), 7)
         }),
     ] {
         let program = with(session, &snapshot);
@@ -119,7 +120,7 @@ fn a_snapshot_without_an_owner_is_nobodys() {
 #[test]
 fn no_secret_is_in_the_owner() {
     let app = OAuthApp::new("client").with_client_secret(ClientSecret::new("canary"));
-    let app = Session::of_app(Environment::live(), app, 7).with_user_key("7");
+    let app = Session::new(Environment::live(), Login::app(app), 7).with_user_key("7");
     let owner = Program::new(app).snapshot()["owner"].clone();
     assert_eq!(owner, serde_json::json!({"login": "https://live.tradovateapi.com/v1", "app": "client", "key": "7"}));
     let user = Session::new(Environment::demo(), Credentials::new("trader", "canary"), 7);

@@ -158,7 +158,7 @@ fn no_consent_is_lost_because_a_followed_host_is_wrong() {
         program.run_to(start() + minutes(70), |sent| {
             if sent.host == LIVE { Answer::Failure(Failure::NotSent) } else { wrong() }
         });
-        let session = Session::of_app(Environment::live(), OAuthApp::new("client"), 7);
+        let session = Session::new(Environment::live(), Login::app(OAuthApp::new("client")), 7);
         let mut program = program.restarted(minutes(60), session);
         program.run(minutes(20), |sent| match (sent.host == LIVE, sent.endpoint.as_str()) {
             (true, "oauthtoken") => {

@@ -149,7 +149,7 @@ impl Program {
             Login::Demo => Session::new(Environment::demo(), self.credentials(), seed),
             Login::Live => Session::new(Environment::live(), self.credentials(), seed),
             Login::Evaluation => Session::new(Environment::evaluation(), self.credentials(), seed),
-            Login::OAuth => Session::of_app(Environment::live(), self.app(), seed),
+            Login::OAuth => Session::new(Environment::live(), tradovate_auth_session::Login::app(self.app()), seed),
         };
         self.stored_by_plan(session)
     }
@@ -173,7 +173,7 @@ impl Program {
         let (url, mut pending) = request.begin(&environment, Entropy::from(bytes)).ok()?;
         let back = server.simulator.consent(&name(self.plan.user), url.as_str())?;
         let code = pending.redirected(&back).ok()?;
-        let session = Session::from_code(environment, app, code, self.random.rand_u64());
+        let session = Session::new(environment, tradovate_auth_session::Login::code(app, code), self.random.rand_u64());
         Some(self.stored_by_plan(session))
     }
 

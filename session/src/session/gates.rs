@@ -1,39 +1,39 @@
-//! How long a session keeps silent, by its own clock.
+//! The lock-outs and closed endpoints of a budget as a session sees them, by its own clock.
 //!
-//! A lock-out or a captcha is known to the budget, which sessions with other clocks may share. One that is new was learnt
-//! between the time at which the session last saw the budget and now. If it says so itself, the clocks agree, and it ends
-//! when it says. Otherwise it may have been learnt just now, and the session waits for its whole length.
+//! Sessions with other clocks may share the budget. A new gate was learnt between the last time at which the session saw the
+//! budget and now. If the gate says so too, the clocks agree, and it opens when it says. Otherwise it may have been learnt just
+//! now, and the session waits for its whole length.
 
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use jiff::Timestamp;
-use tradovate_auth_core::internal::later;
 
 use crate::budget::{Gate, Operation, RateBudget};
+use crate::moments::later;
 
 /// What a session has seen of the gates of its budget.
 #[derive(Debug, Default)]
-pub(super) struct Silence {
+pub(super) struct Gates {
     seen_at: Option<Timestamp>,
     /// Few, and mostly none.
     gates: Vec<Seen>,
 }
 
-/// Threads that read one clock and take turns with the budget are no further apart than this.
+/// Threads that read one clock and share the budget are no further apart than this.
 const ROOM: Duration = Duration::from_secs(5);
 
 /// A gate of the budget, and its end by the session's clock.
 #[derive(Debug, Clone, Copy)]
 struct Seen {
-    /// Nothing stands for all.
+    /// Nothing if it concerns all.
     operation: Option<Operation>,
     gate: Gate,
     end: Timestamp,
 }
 
-impl Silence {
-    /// Looks at the gates of the budget.
+impl Gates {
+    /// Reads the gates of the budget.
     pub(super) fn see(&mut self, now: Timestamp, budget: &RateBudget) {
         let seen_at = self.seen_at.replace(now);
         if self.gates.is_empty() && gates(budget).next().is_none() {
@@ -62,7 +62,7 @@ impl Silence {
     pub(super) fn closed_at(&self, now: Timestamp, budget: &RateBudget) -> Vec<(Option<Operation>, Gate)> {
         let seen = gates(budget).map(|(operation, gate)| self.seen(now, self.seen_at, operation, gate));
         let closed = seen.filter(|seen| seen.end > now);
-        closed.map(|Seen { operation, gate, end }| (operation, gate.moved(end.duration_since(gate.end())))).collect()
+        closed.map(|Seen { operation, gate, end }| (operation, gate.shifted(end.duration_since(gate.end())))).collect()
     }
 }
 

@@ -1,0 +1,122 @@
+//! What is stored of a network address: lock-outs, closed endpoints, and the logins of the hour. The budget owns these facts.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use core::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use tradovate_auth_core::internal::{Damage, Fields};
+
+use super::{Gate, Operation, RateBudget};
+use crate::moments::{ONE_HOUR, later, shifted};
+
+/// The operations whose hour is stored: those that fail are few. The others are far from their limits, or those of one
+/// session alone.
+const STORED: [Operation; 1] = [Operation::LogIn];
+
+/// What is stored of a network address. All times are local.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Address {
+    locked: Option<Gate>,
+    closed: BTreeMap<Operation, Gate>,
+    /// What was sent that the server still counts.
+    sent: BTreeMap<Operation, VecDeque<Timestamp>>,
+}
+
+impl Address {
+    pub(crate) fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        if let Some(gate) = &self.locked {
+            map.serialize_entry("lockOut", gate)?;
+        }
+        if !self.closed.is_empty() {
+            map.serialize_entry("closedEndpoints", &self.closed)?;
+        }
+        if !self.sent.is_empty() {
+            map.serialize_entry("sent", &self.sent)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn read(fields: &mut Fields) -> Result<Self, Damage> {
+        Ok(Self {
+            locked: fields.take("lockOut")?,
+            closed: fields.take("closedEndpoints")?,
+            sent: fields.take("sent")?,
+        })
+    }
+
+    /// Translates the times to a clock that is ahead by `by`.
+    pub(crate) fn shift(&mut self, by: SignedDuration) {
+        for gate in self.locked.iter_mut().chain(self.closed.values_mut()) {
+            *gate = gate.shifted(by);
+        }
+        for sent in self.sent.values_mut().flatten() {
+            *sent = shifted(*sent, by);
+        }
+    }
+
+    /// When the last of it no longer counts.
+    pub(crate) fn ends(&self) -> Option<Timestamp> {
+        let gates = self.locked.iter().chain(self.closed.values()).map(Gate::end);
+        gates.chain(self.sent.values().flatten().map(|sent| later(*sent, ONE_HOUR))).max()
+    }
+}
+
+impl RateBudget {
+    /// What is to be stored, with the gates that are closed at `now` as the session sees them.
+    pub(crate) fn address(&self, now: Timestamp, gates: &[(Option<Operation>, Gate)]) -> Address {
+        let mut address = Address::default();
+        for (operation, gate) in gates {
+            match operation {
+                Some(operation) => drop(address.closed.insert(*operation, *gate)),
+                None => address.locked = Some(*gate),
+            }
+        }
+        for operation in STORED {
+            let sent: VecDeque<_> = self.taken(now, operation).collect();
+            if !sent.is_empty() {
+                address.sent.insert(operation, sent);
+            }
+        }
+        address
+    }
+
+    /// Joins what another session behind the address has stored. No gate lasts longer than it holds, whatever clock has written
+    /// it.
+    pub(crate) fn merge(&mut self, now: Timestamp, address: &Address) {
+        if let Some(gate) = address.locked.and_then(|gate| gate.left_at(now)) {
+            self.learn_lock(gate);
+        }
+        for (operation, gate) in &address.closed {
+            if let Some(gate) = gate.left_at(now) {
+                self.learn_closing(*operation, gate);
+            }
+        }
+        for (operation, sent) in &address.sent {
+            self.learn(now, *operation, sent.iter().copied());
+        }
+    }
+}
+
+/// How a gate is written.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Form {
+    learnt_at: Timestamp,
+    holds_for_ms: u64,
+}
+
+impl Serialize for Gate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let holds_for_ms = u64::try_from(self.holds_for.as_millis()).unwrap_or(u64::MAX);
+        Form { learnt_at: self.learnt_at, holds_for_ms }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Gate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Form { learnt_at, holds_for_ms } = Form::deserialize(deserializer)?;
+        Ok(Self::new(learnt_at, Duration::from_millis(holds_for_ms)))
+    }
+}

@@ -1,0 +1,176 @@
+//! What the facts of a record have in common, and the general kinds of facts.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::moments::{LONGEST_WAIT, later, shifted};
+
+/// A fact that two processes of one owner may know.
+pub(crate) trait Fact: Sized {
+    /// Joins what another process, or an earlier run, knows. It is commutative, associative and idempotent.
+    fn join(&mut self, other: Self);
+
+    /// Translates local times to a clock that is ahead by `by`.
+    fn shift(&mut self, _by: SignedDuration) {}
+
+    /// Corrects what a wrong clock has written: nothing was learnt after `now`, and no wait ends more than a day after it.
+    fn correct(&mut self, _now: Timestamp) {}
+
+    /// When the last of it no longer counts; [`Timestamp::MAX`] if it counts until the owner acts.
+    fn ends(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+/// Facts that say nothing are not written.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// The end of a wait as it may be at `now`.
+pub(crate) fn correct_wait(until: &mut Timestamp, now: Timestamp) {
+    *until = (*until).min(later(now, LONGEST_WAIT));
+}
+
+/// The local time of an event: of two, the later one counts.
+impl Fact for Option<Timestamp> {
+    fn join(&mut self, other: Self) {
+        *self = (*self).max(other);
+    }
+
+    fn shift(&mut self, by: SignedDuration) {
+        *self = self.map(|at| shifted(at, by));
+    }
+
+    fn correct(&mut self, now: Timestamp) {
+        *self = self.map(|at| at.min(now));
+    }
+}
+
+/// A number that never changes once it is known.
+impl Fact for Option<i64> {
+    fn join(&mut self, other: Self) {
+        *self = (*self).max(other);
+    }
+}
+
+/// Waits by name: of two for one name, the longer one counts.
+impl Fact for BTreeMap<String, Timestamp> {
+    fn join(&mut self, other: Self) {
+        for (name, until) in other {
+            let known = self.entry(name).or_insert(until);
+            *known = (*known).max(until);
+        }
+    }
+
+    fn shift(&mut self, by: SignedDuration) {
+        self.values_mut().for_each(|until| *until = shifted(*until, by));
+    }
+
+    fn correct(&mut self, now: Timestamp) {
+        self.retain(|_, until| *until > now);
+        self.values_mut().for_each(|until| correct_wait(until, now));
+    }
+
+    fn ends(&self) -> Option<Timestamp> {
+        self.values().max().copied()
+    }
+}
+
+/// What was learnt last. A process that learns something new counts on from what it knows; the higher count wins, and of two
+/// values with one count the greater. So no clock decides.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Latest<T> {
+    count: u32,
+    #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
+    value: Option<T>,
+}
+
+impl<T> Default for Latest<T> {
+    fn default() -> Self {
+        Self { count: 0, value: None }
+    }
+}
+
+impl<T> Latest<T> {
+    pub(crate) fn get(&self) -> Option<&T> {
+        self.value.as_ref()
+    }
+
+    pub(crate) fn set(&mut self, value: T) {
+        *self = Self { count: self.count.saturating_add(1), value: Some(value) };
+    }
+
+    /// The value is spent.
+    pub(crate) fn clear(&mut self) {
+        if self.value.is_some() {
+            *self = Self { count: self.count.saturating_add(1), value: None };
+        }
+    }
+}
+
+impl<T: Ord + LocalTimes> Fact for Latest<T> {
+    fn join(&mut self, other: Self) {
+        if other > *self {
+            *self = other;
+        }
+    }
+
+    fn shift(&mut self, by: SignedDuration) {
+        if let Some(value) = &mut self.value {
+            value.shift(by);
+        }
+    }
+
+    fn correct(&mut self, now: Timestamp) {
+        if let Some(value) = &mut self.value {
+            value.correct(now);
+        }
+    }
+
+    fn ends(&self) -> Option<Timestamp> {
+        self.value.as_ref().and_then(LocalTimes::ends)
+    }
+}
+
+/// The local times in a value of [`Latest`].
+pub(crate) trait LocalTimes {
+    fn shift(&mut self, _by: SignedDuration) {}
+    fn correct(&mut self, _now: Timestamp) {}
+    fn ends(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+/// In server time.
+impl LocalTimes for Timestamp {}
+
+/// Something that is so or not: it is so if the count of its changes is odd. The higher count wins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Flag(u32);
+
+impl Flag {
+    pub(crate) fn is_set(self) -> bool {
+        self.0 % 2 == 1
+    }
+
+    pub(crate) fn set(&mut self) {
+        self.0 |= 1;
+    }
+
+    pub(crate) fn clear(&mut self) {
+        if self.is_set() {
+            self.0 = self.0.saturating_add(1);
+        }
+    }
+}
+
+impl Fact for Flag {
+    fn join(&mut self, other: Self) {
+        self.0 = self.0.max(other.0);
+    }
+}

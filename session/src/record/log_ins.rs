@@ -1,0 +1,354 @@
+//! Logins: which of them may have opened a session, what was refused, and who was kicked. These facts keep a session from
+//! closing the trader's other sessions, and from presenting refused credentials again.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::fact::{Fact, correct_wait, is_default};
+use super::pause::Jitter;
+use crate::moments::{ONE_HOUR, later, shifted};
+
+/// Successful logins, and logins that may have been successful, stay under four an hour.
+const PER_HOUR: usize = 3;
+
+/// Two losses within this time are a kick.
+const KICK: Duration = Duration::from_secs(15 * 60);
+
+/// After this time without another one, losses and logins of unknown outcome are forgotten.
+const FORGOTTEN: Duration = Duration::from_secs(2 * 3600);
+
+/// The pauses after logins of unknown outcome in a row. After more of them, the pause is an hour.
+const PAUSES: [Duration; 3] = [Duration::from_secs(15), Duration::from_secs(15 * 60), Duration::from_secs(30 * 60)];
+
+/// So many logins are remembered. Three of them can open a session in an hour; the others are refused ones.
+const REMEMBERED: usize = 8;
+
+/// If the outcome of one of two logins is unknown, no third one is sent within this time of the first.
+const TWO_AT_MOST: Duration = Duration::from_secs(15 * 60);
+
+/// Names one login, in all processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct AttemptId(u64);
+
+/// How far one login got. Of two reports, the one further down counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Status {
+    /// It is about to be sent, or its answer is awaited.
+    Announced,
+    /// No answer says whether it opened a session.
+    Unknown,
+    /// It opened none.
+    OpenedNone,
+    /// It opened one.
+    Opened,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Attempt {
+    status: Status,
+    sent: Timestamp,
+    /// If the outcome is unknown: the next login is not sent before this.
+    #[serde(default, skip_serializing_if = "is_default")]
+    until: Option<Timestamp>,
+}
+
+/// Credentials that the server has refused. Nothing of them is kept, not even a hash, which would help to guess the password.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Refused {
+    /// Which try it was; it counts until the owner asks for another one, or a login succeeds.
+    #[serde(default, skip_serializing_if = "is_default")]
+    of_try: u32,
+    pub(crate) at: Timestamp,
+    /// The one further try of credentials that have worked before. Without it, they are not tried again.
+    #[serde(default, skip_serializing_if = "is_default")]
+    retry_at: Option<Timestamp>,
+    /// What the server said, as far as it may be shown.
+    #[serde(default)]
+    pub(crate) text: String,
+}
+
+/// The last session that the server has ended before its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Loss {
+    at: Timestamp,
+    kicks: u32,
+    #[serde(default, skip_serializing_if = "is_default")]
+    next_log_in: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct LogIns {
+    #[serde(skip_serializing_if = "is_default")]
+    attempts: BTreeMap<AttemptId, Attempt>,
+    /// When the outcome of a login was last known. Earlier logins of unknown outcome cause no pause.
+    #[serde(skip_serializing_if = "is_default")]
+    answered_at: Option<Timestamp>,
+    /// How often the owner has given other credentials.
+    #[serde(skip_serializing_if = "is_default")]
+    credentials: u32,
+    /// The credentials that have brought a token last.
+    #[serde(skip_serializing_if = "is_default")]
+    worked: Option<u32>,
+    /// How often refusals were made void: the owner has asked for another try, or a login has succeeded.
+    #[serde(skip_serializing_if = "is_default")]
+    tries: u32,
+    #[serde(skip_serializing_if = "is_default")]
+    refused: Option<Refused>,
+    #[serde(skip_serializing_if = "is_default")]
+    loss: Option<Loss>,
+}
+
+impl LogIns {
+    /// The earliest time, `now` or later, of the next login. A login of our own that is only announced doesn't count.
+    pub(crate) fn earliest(&self, now: Timestamp, own: Option<AttemptId>) -> Timestamp {
+        let mut counted: Vec<_> = self
+            .attempts
+            .iter()
+            .filter(|(id, attempt)| attempt.status != Status::OpenedNone && Some(**id) != own)
+            .map(|(_, attempt)| attempt)
+            .collect();
+        counted.sort_unstable_by_key(|attempt| core::cmp::Reverse(attempt.sent));
+        let crowded = counted.get(PER_HOUR.saturating_sub(1)).map(|attempt| later(attempt.sent, ONE_HOUR));
+        let third = counted.get(1).filter(|_| counted.iter().take(2).any(|attempt| attempt.is_unknown()));
+        let third = third.map(|first| later(first.sent, TWO_AT_MOST));
+        let retry_at = self.refusal().and_then(|refused| refused.retry_at);
+        [retry_at, self.after_kick(), crowded, third, self.pause(own)].into_iter().flatten().fold(now, Timestamp::max)
+    }
+
+    /// The end of the pause after logins of unknown outcome in a row.
+    fn pause(&self, own: Option<AttemptId>) -> Option<Timestamp> {
+        let (mut row, mut end) = (self.row(own), None);
+        row.sort_unstable_by_key(|attempt| attempt.sent);
+        for (index, attempt) in row.iter().enumerate() {
+            // Whoever has announced it may have crashed.
+            end = Some(attempt.until.unwrap_or_else(|| later(attempt.sent, pause_after(index))));
+        }
+        end
+    }
+
+    /// Logins of unknown outcome since the last one whose outcome is known.
+    fn row(&self, own: Option<AttemptId>) -> Vec<&Attempt> {
+        let is_in_row = |(id, attempt): &(&AttemptId, &Attempt)| {
+            attempt.is_unknown() && Some(attempt.sent) > self.answered_at && Some(**id) != own
+        };
+        self.attempts.iter().filter(is_in_row).map(|(_, attempt)| attempt).collect()
+    }
+
+    /// Whether these credentials have brought a token before.
+    fn worked_before(&self) -> bool {
+        self.worked == Some(self.credentials)
+    }
+
+    /// The refusal that counts, if any.
+    fn refusal(&self) -> Option<&Refused> {
+        self.refused.as_ref().filter(|refused| refused.of_try == self.tries)
+    }
+
+    /// The refusal after which the credentials are not tried again by themselves.
+    pub(crate) fn given_up(&self) -> Option<&Refused> {
+        self.refusal().filter(|refused| refused.retry_at.is_none())
+    }
+
+    /// Whether the next login is the one further try after a refusal.
+    pub(crate) fn is_second_try(&self) -> bool {
+        self.refusal().is_some_and(|refused| refused.retry_at.is_some())
+    }
+
+    /// The earliest time at which a lost session may be replaced.
+    pub(crate) fn after_kick(&self) -> Option<Timestamp> {
+        self.loss?.next_log_in
+    }
+
+    /// The owner asks for another try, whatever was refused before.
+    pub(crate) fn try_again(&mut self) {
+        if self.refusal().is_some() {
+            self.tries = self.tries.saturating_add(1);
+        }
+    }
+
+    /// The owner gives other credentials of the same user. Sessions that were opened and lost are the user's.
+    pub(crate) fn credentials_replaced(&mut self) {
+        self.credentials = self.credentials.saturating_add(1);
+        self.try_again();
+    }
+
+    /// A login is about to be sent. Until its outcome is known, it may have opened a session.
+    pub(crate) fn announce(&mut self, now: Timestamp, ids: &mut Jitter) -> AttemptId {
+        self.forget(now);
+        // Two processes with one seed name their logins differently.
+        let moment = now.as_nanosecond().unsigned_abs();
+        let id = AttemptId(ids.next() ^ u64::try_from(moment % u128::from(u64::MAX)).unwrap_or_default());
+        self.attempts.insert(id, Attempt { status: Status::Announced, sent: now, until: None });
+        id
+    }
+
+    /// An announced login is sent now.
+    pub(crate) fn send(&mut self, now: Timestamp, id: AttemptId) {
+        if let Some(attempt) = self.attempts.get_mut(&id) {
+            attempt.sent = now;
+        }
+    }
+
+    /// No answer says whether a login opened a session.
+    pub(crate) fn outcome_unknown(&mut self, now: Timestamp, id: AttemptId, jitter: &mut Jitter) {
+        let row = self.row(Some(id));
+        let is_recent = row.iter().any(|attempt| later(attempt.sent, FORGOTTEN) > now);
+        let pause = pause_after(if is_recent { row.len() } else { 0 });
+        let spread = jitter.up_to(pause.checked_div(10).unwrap_or_default());
+        let until = later(now, pause.saturating_add(spread).min(ONE_HOUR));
+        if let Some(attempt) = self.attempts.get_mut(&id).filter(|attempt| attempt.status <= Status::Unknown) {
+            (attempt.status, attempt.until) = (Status::Unknown, Some(until));
+        }
+    }
+
+    /// A login opened no session.
+    pub(crate) fn opened_none(&mut self, id: AttemptId) {
+        if let Some(attempt) = self.attempts.get_mut(&id) {
+            attempt.status = attempt.status.max(Status::OpenedNone);
+        }
+    }
+
+    /// A login opened a session.
+    pub(crate) fn opened(&mut self, id: AttemptId) {
+        if let Some(attempt) = self.attempts.get_mut(&id) {
+            attempt.status = Status::Opened;
+        }
+    }
+
+    /// A login brought a token.
+    pub(crate) fn succeeded(&mut self, now: Timestamp, id: AttemptId) {
+        self.opened(id);
+        self.answered_at.join(Some(now));
+        self.worked = Some(self.credentials);
+        self.try_again();
+    }
+
+    /// A login was refused. Returns the time of the one further try, if the credentials have worked before. A refusal is
+    /// remembered if the server has refused the credentials, that is, if it has a `text`.
+    pub(crate) fn refused(&mut self, now: Timestamp, text: Option<&str>) -> Option<Timestamp> {
+        self.answered_at.join(Some(now));
+        let is_first = self.refusal().is_none();
+        let retry_at = (self.worked_before() && is_first).then(|| later(now, ONE_HOUR));
+        self.refused = (retry_at.is_some() || text.is_some()).then(|| Refused {
+            of_try: self.tries,
+            at: now,
+            retry_at,
+            text: text.unwrap_or_default().into(),
+        });
+        retry_at
+    }
+
+    /// The server has ended the session before its time, which was noticed at `noticed`. The first loss may be answered by a
+    /// login. After the next loss within a quarter of an hour the login waits, longer each time. Returns its time then.
+    pub(crate) fn lost(&mut self, noticed: Timestamp, now: Timestamp) -> Option<Timestamp> {
+        let last = self.loss;
+        let kicks = last.filter(|last| later(last.at, FORGOTTEN) > now).map_or(0, |last| last.kicks);
+        let is_kick = kicks > 0 || last.is_some_and(|last| noticed < later(last.at, KICK));
+        let wait = KICK.saturating_mul(2_u32.saturating_pow(kicks)).min(ONE_HOUR);
+        let next = is_kick.then(|| later(now, wait));
+        let at = last.map_or(now, |last| last.at.max(now));
+        let kicks = if is_kick { kicks.saturating_add(1) } else { 0 };
+        self.loss = Some(Loss { at, kicks, next_log_in: next.max(self.after_kick()) });
+        next
+    }
+
+    /// Forgets logins that no longer count.
+    fn forget(&mut self, now: Timestamp) {
+        if self.attempts.values().all(|attempt| later(attempt.sent, FORGOTTEN) <= now) {
+            self.attempts.clear();
+        }
+        while self.attempts.len() > REMEMBERED {
+            let oldest = self.attempts.iter().min_by_key(|(_, attempt)| attempt.sent).map(|(id, _)| *id);
+            oldest.and_then(|id| self.attempts.remove(&id));
+        }
+    }
+}
+
+impl Attempt {
+    fn is_unknown(&self) -> bool {
+        self.status <= Status::Unknown
+    }
+}
+
+fn pause_after(unknown_before: usize) -> Duration {
+    PAUSES.get(unknown_before).copied().unwrap_or(ONE_HOUR)
+}
+
+impl Fact for LogIns {
+    fn join(&mut self, other: Self) {
+        for (id, attempt) in other.attempts {
+            let known = self.attempts.entry(id).or_insert(attempt);
+            known.status = known.status.max(attempt.status);
+            known.sent = known.sent.max(attempt.sent);
+            known.until = known.until.max(attempt.until);
+        }
+        self.answered_at.join(other.answered_at);
+        self.credentials = self.credentials.max(other.credentials);
+        self.worked = self.worked.max(other.worked);
+        self.tries = self.tries.max(other.tries);
+        if other.refused > self.refused {
+            self.refused = other.refused;
+        }
+        self.loss = self.loss.max(other.loss);
+    }
+
+    fn shift(&mut self, by: SignedDuration) {
+        for attempt in self.attempts.values_mut() {
+            attempt.sent = shifted(attempt.sent, by);
+            attempt.until.shift(by);
+        }
+        self.answered_at.shift(by);
+        if let Some(refused) = &mut self.refused {
+            refused.at = shifted(refused.at, by);
+            refused.retry_at.shift(by);
+        }
+        if let Some(loss) = &mut self.loss {
+            loss.at = shifted(loss.at, by);
+            loss.next_log_in.shift(by);
+        }
+    }
+
+    fn correct(&mut self, now: Timestamp) {
+        for attempt in self.attempts.values_mut() {
+            attempt.sent = attempt.sent.min(now);
+            attempt.until = attempt.until.map(|until| until.min(later(now, ONE_HOUR)));
+        }
+        self.answered_at.correct(now);
+        if let Some(refused) = &mut self.refused {
+            refused.at = refused.at.min(now);
+            refused.retry_at = refused.retry_at.map(|retry_at| retry_at.min(later(now, ONE_HOUR)));
+        }
+        if let Some(loss) = &mut self.loss {
+            loss.at = loss.at.min(now);
+            loss.next_log_in.iter_mut().for_each(|next| correct_wait(next, now));
+        }
+        self.forget(now);
+    }
+
+    fn ends(&self) -> Option<Timestamp> {
+        if self.given_up().is_some() {
+            return Some(Timestamp::MAX);
+        }
+        let attempts = self
+            .attempts
+            .values()
+            .map(|attempt| later(attempt.sent, FORGOTTEN).max(attempt.until.unwrap_or(attempt.sent)));
+        let loss = self.loss.map(|loss| later(loss.at, FORGOTTEN)).max(self.after_kick());
+        let retry_at = self.refusal().and_then(|refused| refused.retry_at);
+        attempts.max().max(loss).max(retry_at)
+    }
+}
+
+#[cfg(test)]
+mod tests;

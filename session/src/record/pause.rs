@@ -1,0 +1,131 @@
+//! The pause after faults: exponential, capped, jittered. The only randomness of a session is its seed.
+
+use core::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::fact::{Fact, correct_wait, is_default};
+use crate::moments::{later, shifted};
+
+/// The first pause after a fault.
+const FIRST: Duration = Duration::from_secs(1);
+
+/// Pseudo-random numbers (`SplitMix64`). They spread times and hide nothing.
+#[derive(Debug, Clone)]
+pub(crate) struct Jitter(u64);
+
+impl Jitter {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.0;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bits ^ (bits >> 31)
+    }
+
+    /// A duration from zero to `most`.
+    pub(crate) fn up_to(&mut self, most: Duration) -> Duration {
+        let thousandth = u32::try_from(self.next() % 1001).unwrap_or_default();
+        most.checked_div(1000).unwrap_or_default().saturating_mul(thousandth)
+    }
+}
+
+/// Faults in a row, and the pause after the last of them. Of two, the one of the newer token counts, then the one that was ended
+/// more often, then the one that lasts longer.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Pause {
+    /// When the token was issued that was held at the first fault, in server time.
+    #[serde(skip_serializing_if = "is_default")]
+    of: Option<Timestamp>,
+    #[serde(skip_serializing_if = "is_default")]
+    ends: u32,
+    #[serde(skip_serializing_if = "is_default")]
+    until: Option<Timestamp>,
+    #[serde(skip_serializing_if = "is_default")]
+    faults: u32,
+}
+
+impl Pause {
+    pub(crate) fn until(&self) -> Option<Timestamp> {
+        self.until
+    }
+
+    /// One more fault. The pause is half to whole of a time that doubles with each fault up to `longest`, and at least
+    /// `at_least`. Returns its end.
+    pub(crate) fn after_fault(
+        &mut self,
+        now: Timestamp,
+        at_least: Duration,
+        longest: Duration,
+        jitter: &mut Jitter,
+    ) -> Timestamp {
+        let doubled = FIRST.saturating_mul(2_u32.saturating_pow(self.faults)).min(longest);
+        let half = doubled.checked_div(2).unwrap_or_default();
+        self.for_at_least(now, half.saturating_add(jitter.up_to(half)).max(at_least))
+    }
+
+    /// One more fault, with a given pause.
+    pub(crate) fn for_at_least(&mut self, now: Timestamp, pause: Duration) -> Timestamp {
+        self.faults = self.faults.saturating_add(1);
+        let until = later(now, pause);
+        self.until = self.until.max(Some(until));
+        until
+    }
+
+    /// Ends the pause; the one after the next fault is as long as it would have been.
+    pub(crate) fn skip(&mut self) {
+        if self.until.take().is_some() {
+            self.ends = self.ends.saturating_add(1);
+        }
+    }
+
+    /// Ends the pause and forgets the faults.
+    pub(crate) fn end(&mut self) {
+        if self.faults > 0 {
+            *self = Self { of: self.of, ends: self.ends.saturating_add(1), ..Self::default() };
+        }
+    }
+
+    /// A pause of a process that never had a token counts for one whose token has ended.
+    pub(crate) fn rebase(&mut self, known: &Self) {
+        if self.of.is_none() {
+            self.of = known.of;
+            self.ends = self.ends.max(known.ends);
+        }
+    }
+
+    /// A token is held that was issued at this time: faults of before don't count.
+    pub(crate) fn begin(&mut self, issued_at: Timestamp) {
+        if self.of < Some(issued_at) {
+            *self = Self { of: Some(issued_at), ..Self::default() };
+        }
+    }
+}
+
+impl Fact for Pause {
+    fn join(&mut self, other: Self) {
+        if other > *self {
+            *self = other;
+        }
+    }
+
+    fn shift(&mut self, by: SignedDuration) {
+        self.until = self.until.map(|until| shifted(until, by));
+    }
+
+    fn correct(&mut self, now: Timestamp) {
+        if let Some(until) = &mut self.until {
+            correct_wait(until, now);
+        }
+    }
+
+    fn ends(&self) -> Option<Timestamp> {
+        self.until
+    }
+}

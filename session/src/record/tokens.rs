@@ -1,0 +1,339 @@
+//! The tokens of a record and the hosts that were named with them.
+//!
+//! A *lineage* starts with a login or a consent. Renewals and refreshes continue it. The newer lineage wins as a whole, so a
+//! record never holds one login's access token next to another login's market data token. Within a lineage, each fact joins by
+//! the time at which it was issued. All times are in server time.
+
+use alloc::borrow::Cow;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use core::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize};
+use tradovate_auth_core::{AccessToken, ApiHosts, MarketDataToken, RefreshToken};
+
+use super::fact::{Fact, Flag, is_default};
+use crate::moments::shifted;
+use tradovate_auth_core::internal::{Damage, Fields};
+
+/// The tokens and hosts of one lineage.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Tokens {
+    /// When the login or consent was asked for; nothing if the owner gave the tokens.
+    pub(crate) started_at: Option<Timestamp>,
+    pub(crate) access: Option<Access>,
+    pub(crate) refresh: Option<Refresh>,
+    /// When the newest token was issued that the server has called dead. No token that is as old is kept.
+    pub(crate) dead_issued_at: Option<Timestamp>,
+    /// The hosts in force.
+    pub(crate) hosts: ApiHosts,
+    /// When they were named, or left.
+    pub(crate) hosts_at: Option<Timestamp>,
+}
+
+/// An access token, and the market data token that is handed out with it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Access {
+    #[serde(with = "secret")]
+    pub(crate) token: AccessToken,
+    /// When it was asked for.
+    pub(crate) issued_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) market_data: Option<MarketData>,
+}
+
+/// A market data token. It ends with the access token that it came with, even if that has been renewed since.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct MarketData {
+    #[serde(with = "secret")]
+    pub(crate) token: MarketDataToken,
+    pub(crate) expires_at: Timestamp,
+}
+
+/// A refresh token, and what its last uses have shown.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Refresh {
+    #[serde(with = "secret")]
+    pub(crate) token: RefreshToken,
+    /// When it was asked for; nothing if the owner gave it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) issued_at: Option<Timestamp>,
+    /// When it expires, if the server has said so.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) expires_at: Option<Timestamp>,
+    /// It was refused; a second refusal has to confirm that.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) refused_once: Flag,
+    /// It is about to be presented.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) announced: Flag,
+    /// It was presented and the answer is lost: a renewal comes first.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) outcome_unknown: Flag,
+}
+
+impl Refresh {
+    pub(crate) fn new(token: RefreshToken, issued_at: Option<Timestamp>, expires_at: Option<Timestamp>) -> Self {
+        let (refused_once, announced, outcome_unknown) = Default::default();
+        Self { token, issued_at, expires_at, refused_once, announced, outcome_unknown }
+    }
+
+    pub(crate) fn is(&self, token: &RefreshToken) -> bool {
+        self.token.expose() == token.expose()
+    }
+
+    /// It has brought tokens.
+    pub(crate) fn used(&mut self) {
+        self.flags().into_iter().for_each(Flag::clear);
+    }
+
+    fn key(&self) -> (Option<Timestamp>, &str) {
+        (self.issued_at, self.token.expose())
+    }
+
+    fn flags(&mut self) -> [&mut Flag; 3] {
+        [&mut self.refused_once, &mut self.announced, &mut self.outcome_unknown]
+    }
+}
+
+impl Access {
+    /// How long the token lives. A token that seems to have been issued after its end lives long: the clock was wrong.
+    pub(crate) fn life(&self) -> Duration {
+        let life = Duration::try_from(self.expires_at.duration_since(self.issued_at)).unwrap_or_default();
+        if life.is_zero() { Duration::MAX } else { life }
+    }
+
+    fn key(&self) -> (Timestamp, &str) {
+        (self.issued_at, self.token.expose())
+    }
+}
+
+impl Tokens {
+    /// Whether nothing in it is newer than in `other`.
+    pub(crate) fn is_superseded_by(&self, other: &Self) -> bool {
+        let mut joined = other.clone();
+        joined.join(self.clone());
+        joined == *other
+    }
+
+    pub(crate) fn access_key(&self) -> Option<(Timestamp, &str)> {
+        self.access.as_ref().map(Access::key)
+    }
+
+    pub(crate) fn refresh_key(&self) -> Option<(Option<Timestamp>, &str)> {
+        self.refresh.as_ref().map(Refresh::key)
+    }
+
+    /// Whether a token in it was issued later than the one in `other`.
+    pub(crate) fn has_newer_token_than(&self, other: &Self) -> bool {
+        let access = |tokens: &Self| tokens.access.as_ref().map(|access| access.issued_at);
+        let refresh = |tokens: &Self| tokens.refresh.as_ref().and_then(|refresh| refresh.issued_at);
+        access(self) > access(other) || refresh(self) > refresh(other)
+    }
+
+    /// Takes over other hosts at the server's time `at`.
+    pub(crate) fn name_hosts(&mut self, at: Timestamp, hosts: ApiHosts) {
+        self.hosts_at = Some(newer(at, self.hosts_at));
+        self.hosts = hosts;
+    }
+
+    /// The server has called the access token dead.
+    pub(crate) fn access_is_dead(&mut self) {
+        if let Some(access) = self.access.take() {
+            self.dead_issued_at.join(Some(access.issued_at));
+        }
+    }
+
+    fn drop_dead(&mut self) {
+        let dead = self.dead_issued_at;
+        self.access.take_if(|access| Some(access.issued_at) <= dead);
+    }
+
+    pub(crate) fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        let times = [("startedAt", self.started_at), ("deadIssuedAt", self.dead_issued_at), ("hostsAt", self.hosts_at)];
+        for (name, at) in times {
+            if let Some(at) = at {
+                map.serialize_entry(name, &at)?;
+            }
+        }
+        if let Some(access) = &self.access {
+            map.serialize_entry("access", access)?;
+        }
+        if let Some(refresh) = &self.refresh {
+            map.serialize_entry("refresh", refresh)?;
+        }
+        if !self.hosts.is_empty() {
+            map.serialize_entry("hosts", &self.hosts.iter().collect::<BTreeMap<_, _>>())?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn read(fields: &mut Fields) -> Result<Self, Damage> {
+        let hosts: BTreeMap<String, String> = fields.take("hosts")?;
+        let mut read = Self {
+            started_at: fields.take("startedAt")?,
+            access: fields.take("access")?,
+            refresh: fields.take("refresh")?,
+            dead_issued_at: fields.take("deadIssuedAt")?,
+            hosts: hosts.iter().map(|(key, host)| (key.as_str(), host.as_str())).collect(),
+            hosts_at: fields.take("hostsAt")?,
+        };
+        read.drop_dead();
+        Ok(read)
+    }
+}
+
+impl Fact for Tokens {
+    fn join(&mut self, other: Self) {
+        if other.started_at != self.started_at {
+            if other.started_at > self.started_at {
+                *self = other;
+            }
+            return;
+        }
+        self.dead_issued_at.join(other.dead_issued_at);
+        match (&mut self.access, other.access) {
+            (Some(known), Some(other)) if known.key() == other.key() => known.market_data.join(other.market_data),
+            (Some(known), Some(other)) if known.key() > other.key() => {}
+            (_, None) => {}
+            (known, other) => *known = other,
+        }
+        self.drop_dead();
+        self.refresh.join(other.refresh);
+        let named =
+            |at: &Option<Timestamp>, hosts: &ApiHosts| (*at, hosts.iter().map(owned).collect::<BTreeMap<_, _>>());
+        if named(&other.hosts_at, &other.hosts) > named(&self.hosts_at, &self.hosts) {
+            (self.hosts_at, self.hosts) = (other.hosts_at, other.hosts);
+        }
+    }
+
+    fn ends(&self) -> Option<Timestamp> {
+        let refresh = self.refresh.as_ref().map(|refresh| refresh.expires_at.unwrap_or(Timestamp::MAX));
+        self.access.as_ref().map(|access| access.expires_at).max(refresh)
+    }
+}
+
+impl Fact for Option<MarketData> {
+    fn join(&mut self, other: Self) {
+        let key = |token: &Self| token.as_ref().map(|it| (it.expires_at, String::from(it.token.expose())));
+        if key(&other) > key(self) {
+            *self = other;
+        }
+    }
+}
+
+impl Fact for Option<Refresh> {
+    fn join(&mut self, other: Self) {
+        match (self, other) {
+            (Some(known), Some(mut other)) if known.key() == other.key() => {
+                known.expires_at.join(other.expires_at);
+                for (known, other) in known.flags().into_iter().zip(other.flags()) {
+                    known.join(*other);
+                }
+            }
+            (Some(known), Some(other)) if known.key() > other.key() => {}
+            (_, None) => {}
+            (known, other) => *known = other,
+        }
+    }
+}
+
+impl PartialEq for MarketData {
+    fn eq(&self, other: &Self) -> bool {
+        (self.expires_at, self.token.expose()) == (other.expires_at, other.token.expose())
+    }
+}
+
+impl PartialEq for Access {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key() && self.expires_at == other.expires_at && self.market_data == other.market_data
+    }
+}
+
+impl PartialEq for Refresh {
+    fn eq(&self, other: &Self) -> bool {
+        let (mut own, mut others) = (self.clone(), other.clone());
+        self.key() == other.key() && self.expires_at == other.expires_at && own.flags() == others.flags()
+    }
+}
+
+/// The time of something new, which is later than what is known whatever the clock says.
+pub(crate) fn newer(at: Timestamp, known: Option<Timestamp>) -> Timestamp {
+    known.map_or(at, |known| at.max(shifted(known, SignedDuration::from_nanos(1))))
+}
+
+fn owned((key, host): (&str, &str)) -> (String, String) {
+    (key.into(), host.into())
+}
+
+/// How secrets are written and read. This is the only place where a token is serialized.
+pub(super) mod secret {
+    use core::time::Duration;
+
+    use serde::de::Error as _;
+    use serde::{Deserializer, Serializer};
+    use tradovate_auth_core::PenaltyTicket;
+    use zeroize::Zeroizing;
+
+    use super::{AccessToken, Cow, Deserialize, MarketDataToken, RefreshToken};
+
+    pub(in crate::record) trait Secret: Sized {
+        fn text(&self) -> &str;
+        fn read(text: &str) -> Option<Self>;
+    }
+
+    impl Secret for AccessToken {
+        fn text(&self) -> &str {
+            self.expose()
+        }
+
+        fn read(text: &str) -> Option<Self> {
+            Self::parse(text).ok()
+        }
+    }
+
+    impl Secret for MarketDataToken {
+        fn text(&self) -> &str {
+            self.expose()
+        }
+
+        fn read(text: &str) -> Option<Self> {
+            Self::parse(text).ok()
+        }
+    }
+
+    impl Secret for RefreshToken {
+        fn text(&self) -> &str {
+            self.expose()
+        }
+
+        fn read(text: &str) -> Option<Self> {
+            Some(Self::new(text))
+        }
+    }
+
+    impl Secret for PenaltyTicket {
+        fn text(&self) -> &str {
+            self.expose()
+        }
+
+        fn read(text: &str) -> Option<Self> {
+            Some(Self::new(text, Duration::ZERO))
+        }
+    }
+
+    pub(in crate::record) fn serialize<T: Secret, S: Serializer>(secret: &T, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(secret.text())
+    }
+
+    pub(in crate::record) fn deserialize<'de, T: Secret, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+        let text = Zeroizing::new(Cow::<str>::deserialize(deserializer)?.into_owned());
+        T::read(&text).ok_or_else(|| D::Error::custom("a malformed token"))
+    }
+}

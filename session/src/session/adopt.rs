@@ -1,0 +1,178 @@
+//! How a session adopts what others have stored: it merges the records and acts on the difference.
+
+use core::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tradovate_auth_core::ServerClock;
+
+use super::{EventKind, Session, StopReason};
+use crate::budget::RateBudget;
+use crate::record::{Fact, Latest, Pause, Record, Tokens};
+use crate::stored_session::{OwnerMismatch, Stored, StoredSession};
+
+/// The largest clock error that a round trip to the store introduces. A process that knows better keeps what it knows, so that
+/// errors don't add up from one process to the next.
+const ROUND_TRIP: SignedDuration = SignedDuration::from_secs(5);
+
+/// What was stored within this time, another process has just had from the server, on a clock that has not been set since.
+const FRESH: Duration = Duration::from_secs(60);
+
+impl Session {
+    /// Takes over a snapshot: at the start, after a restart, or while running, if another process has stored a newer one. Of a
+    /// snapshot of another owner, only the limits of the network address are taken over, and an
+    /// [event](EventKind::SnapshotNotUsed) says so. Tokens are taken over if they are newer than the ones that are held, and
+    /// unless a code waits to be exchanged, which is newer than any. Lock-outs always are, and so is what was sent in the hour
+    /// before.
+    ///
+    /// What the snapshot says of the server's time is a hint. So if the session starts with a token of a snapshot, one
+    /// renewal confirms the token soon, but at most once in 15 minutes over all restarts; the token is handed out meanwhile.
+    pub fn adopt(&mut self, now: Timestamp, stored: StoredSession, budget: &mut RateBudget) {
+        let now = self.advance(now);
+        self.gates.see(now, budget);
+        let Some(stored) = self.of_owner(now, *stored.read_at(now).0, budget) else { return };
+        if let (Some(offset), false) = (stored.clock_offset, self.clock.is_known()) {
+            self.clock = ServerClock::with_hint(offset);
+        }
+        let had_token = self.token.generation > 0;
+        self.merge(now, stored.record);
+        self.confirm_first(now, had_token);
+    }
+
+    /// Brings the session in step with what is stored at this moment, and was saved so long ago by the store's own clock, if
+    /// it has one; or with a store that holds nothing. As [`adopt`](Self::adopt), but the times in the snapshot may be those
+    /// of another machine's clock, and what is held and not stored is offered to the store again.
+    pub fn synchronize(
+        &mut self,
+        now: Timestamp,
+        stored: Option<(StoredSession, Option<Duration>)>,
+        budget: &mut RateBudget,
+    ) {
+        let now = self.advance(now);
+        self.gates.see(now, budget);
+        if matches!(self.stopped, Some(StopReason::Forgotten)) {
+            return;
+        }
+        let known = stored.as_ref().map(|(stored, _)| stored.0.record.tokens.clone()).unwrap_or_default();
+        if let Some((stored, age)) = stored {
+            self.synchronize_with(now, stored, age, budget);
+        }
+        let mut own = self.record.tokens.clone();
+        if self.renewable(now).is_none() {
+            own.access = None;
+        }
+        self.persistence.dirty |= self.persistence.is_shared() && own.has_newer_token_than(&known);
+    }
+
+    fn synchronize_with(
+        &mut self,
+        now: Timestamp,
+        stored: StoredSession,
+        age: Option<Duration>,
+        budget: &mut RateBudget,
+    ) {
+        // What was announced here, others have written over.
+        self.withdraw_announcement();
+        let is_own_late = self.persistence.is_own_late(stored.0.written_at);
+        let stored = match age {
+            Some(age) => stored.seen_at(now, age),
+            None => stored.read_at(now),
+        };
+        let Some(stored) = self.of_owner(now, *stored.0, budget) else { return };
+        // The process that has held the lease last has asked the server last. What was long on its way is older than the record.
+        if let Some(offset) = stored.clock_offset.filter(|_| !is_own_late) {
+            let known = self.clock.is_known().then(|| self.clock.offset());
+            let is_close =
+                |known: &SignedDuration| (SignedDuration::ZERO..=ROUND_TRIP).contains(&(known.saturating_sub(offset)));
+            self.clock.take_hint(known.filter(is_close).unwrap_or(offset));
+        }
+        let had_token = self.token.generation > 0;
+        self.merge(now, stored.record);
+        // A token that was stored just now is known to whoever has stored it.
+        if age.is_none_or(|age| age > FRESH) {
+            self.confirm_first(now, had_token);
+        }
+        // A refresh that was announced and not followed by anything may have happened.
+        if let Some(refresh) = self.record.tokens.refresh.as_mut().filter(|refresh| refresh.announced.is_set()) {
+            refresh.announced.clear();
+            refresh.outcome_unknown.set();
+        }
+    }
+
+    /// Takes over the limits of the network address. Returns the rest if it is of this owner.
+    fn of_owner(&mut self, now: Timestamp, stored: Stored, budget: &mut RateBudget) -> Option<Stored> {
+        budget.merge(now, &stored.address);
+        let is_other_user = self.user_id().zip(stored.record.user_id).is_some_and(|(known, stored)| known != stored);
+        let mismatch = self.owner().mismatch(stored.owner.as_ref());
+        let mismatch = mismatch.or(is_other_user.then_some(OwnerMismatch::UserId));
+        if let Some(mismatch) = mismatch {
+            self.report(now, EventKind::SnapshotNotUsed { mismatch });
+            return None;
+        }
+        Some(stored)
+    }
+
+    /// A first token that is from a snapshot, before anything was sent: one renewal confirms it.
+    fn confirm_first(&mut self, now: Timestamp, had_token: bool) {
+        let has_sent = self.exchanges.last_sent > super::ExchangeId::default();
+        if !had_token && !has_sent && self.token.generation > 0 && !self.clock.is_learnt() {
+            self.token.confirm(now);
+        }
+    }
+
+    fn merge(&mut self, now: Timestamp, mut other: Record) {
+        other.correct(now);
+        if self.code.is_some() && self.persistence.waiting.is_none() {
+            // The code is newer than any token, and what was postponed was a request for a token.
+            other =
+                Record { tokens: Tokens::default(), pause: Pause::default(), postponed: Latest::default(), ..other };
+        }
+        if self.renewable(now).is_none() {
+            // Nothing is held that their pauses say nothing about.
+            other.pause.rebase(&self.record.pause);
+        }
+        if other.tokens.access.is_none() {
+            // Hosts are adopted together with a token. Without one, the configured host names them anew.
+            (other.tokens.hosts, other.tokens.hosts_at) = Default::default();
+        }
+        let before = self.record.tokens.clone();
+        let was_alive = self.renewable(now).is_some();
+        self.record.join(other);
+        if self.has_another_try {
+            self.record.log_ins.try_again();
+        }
+        if self.persistence.waiting.as_ref().is_some_and(|it| it.tokens.is_superseded_by(&self.record.tokens)) {
+            self.persistence.abandon();
+        }
+        let tokens = &self.record.tokens;
+        let has_other_access = tokens.access_key() != before.access_key();
+        let has_other_refresh = tokens.refresh_key() != before.refresh_key();
+        if has_other_access && tokens.access.is_some() {
+            self.adopted(now);
+        } else if has_other_access && was_alive {
+            // Another process has learnt that the token is dead.
+            self.token.settle();
+            self.report(now, EventKind::SessionLost);
+        } else if tokens.hosts != before.hosts {
+            self.follow_hosts(now);
+        }
+        if has_other_refresh && matches!(self.stopped, Some(StopReason::ConsentRequired)) {
+            self.go_on();
+        }
+    }
+
+    /// The record has another access token.
+    fn adopted(&mut self, now: Timestamp) {
+        // A request that was to bring a token and is overdue says nothing about this one.
+        if self.exchanges.in_flight.as_ref().is_some_and(|exchange| exchange.deadline <= now) {
+            self.exchanges.give_up();
+        }
+        self.go_on();
+        self.follow_hosts(now);
+        let Some(access) = &self.record.tokens.access else { return };
+        let (expires_at, life) = (access.expires_at, access.life());
+        if expires_at > self.clock.server_time(now) {
+            self.report(now, EventKind::Adopted { expires_at });
+        }
+        self.hold(expires_at, life);
+    }
+}

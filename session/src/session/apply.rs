@@ -1,0 +1,435 @@
+//! What follows from the outcome of a request: a token, a pause, a gate, another host, or the end of the session.
+
+use alloc::boxed::Box;
+use core::time::Duration;
+
+use jiff::Timestamp;
+use tradovate_auth_core::{Error, OAuthGrant};
+
+use super::exchanges::{Exchange, Redirect, Use};
+use super::hosts::Via;
+use super::outcome::{Failed, Meaning, Outcome, is_fault, is_turned_away, may_be_a_kick};
+use super::{EventKind, Session, StopReason, Trouble};
+use crate::budget::{CAPTCHA_CLOSES_FOR, Operation, RateBudget};
+use crate::moments::{LONGEST_WAIT, ONE_HOUR, after, later};
+use crate::record::{Refresh, Ticket};
+
+/// The pause if the next try has little hope: an OAuth session has only renewals left and they fail too, or the answer says
+/// that the request itself is wrong.
+const LAST_RESORT_PAUSE: Duration = Duration::from_secs(600);
+
+/// A failed renewal whose token is still good waits this part of the token's life, so that the hour's renewals last.
+const RENEWALS_PER_REST: u32 = 6;
+
+/// The pause before a refused refresh token is presented once more.
+const SECOND_TRY: Duration = Duration::from_secs(2);
+
+/// How long a refresh token that was refused twice is not presented.
+const BAN: Duration = Duration::from_secs(6 * 3600);
+
+impl Session {
+    pub(super) fn apply(
+        &mut self,
+        now: Timestamp,
+        exchange: &Exchange,
+        outcome: Outcome,
+        usable: Use,
+        budget: &mut RateBudget,
+    ) {
+        let operation = exchange.operation;
+        let is_current = matches!(usable, Use::Current | Use::Late);
+        match outcome {
+            Outcome::Granted(grant) if usable != Use::Superseded => {
+                self.succeeded(now, exchange, budget);
+                self.accept(now, exchange.via, *grant, Some(operation), is_current);
+            }
+            Outcome::Granted(_) => {
+                if let Some(attempt) = exchange.attempt {
+                    self.record.log_ins.opened(attempt);
+                }
+            }
+            Outcome::LockedOut { wait, until } => {
+                self.forgive(exchange, budget);
+                self.lock_out(now, wait, until, budget);
+            }
+            Outcome::CaptchaAsked => {
+                self.forgive(exchange, budget);
+                let holds_for = with_room(CAPTCHA_CLOSES_FOR);
+                budget.close(now, operation, holds_for);
+                self.persistence.dirty = true;
+                self.report(now, EventKind::CaptchaAsked { operation, until: later(now, holds_for) });
+            }
+            // An answer that has been overtaken no longer concerns the exchange in flight.
+            Outcome::Failed(Failed { meaning: Meaning::Refused | Meaning::Malformed, .. }) if !is_current => {
+                self.opened_none(exchange);
+            }
+            _ if !is_current => {}
+            // A request with a refresh token that has been replaced is not sent again.
+            Outcome::Postponed(_) if self.has_replaced(exchange) => {}
+            Outcome::Postponed(ticket) => {
+                self.opened_none(exchange);
+                // The wait is the server's. Our own pause only keeps a ticket without a wait from being a storm.
+                let (at_least, longest) = (with_room(ticket.wait()), self.policy.longest_pause());
+                let until = self.record.pause.after_fault(now, at_least, longest, &mut self.jitter);
+                // The host that gave the ticket gets it back.
+                let is_elsewhere = exchange.is_redirected || exchange.via == Via::Home;
+                let host = exchange.request.uri().authority().filter(|_| is_elsewhere).cloned();
+                self.record.postponed.set(Ticket { until, operation, ticket, host });
+                self.persistence.dirty = true;
+                self.report(now, EventKind::Postponed { operation, until });
+            }
+            Outcome::Redirected { to, otherwise } => {
+                self.forgive(exchange, budget);
+                match self.hosts.in_force.redirect(&exchange.request, &to) {
+                    Some(request) => {
+                        let redirect = Redirect { operation, request, via: exchange.via };
+                        self.exchanges.redirect = Some(Box::new(redirect));
+                    }
+                    None => self.failed_with(now, exchange, otherwise, budget),
+                }
+            }
+            Outcome::Failed(failed) => self.failed_with(now, exchange, failed, budget),
+        }
+    }
+
+    fn succeeded(&mut self, now: Timestamp, exchange: &Exchange, budget: &mut RateBudget) {
+        match (exchange.operation, exchange.attempt) {
+            (Operation::LogIn, Some(attempt)) => {
+                budget.give_back(exchange.sent, Operation::LogIn);
+                self.record.log_ins.succeeded(now, attempt);
+            }
+            (Operation::Refresh, _) => {
+                self.exchanges.refreshed_by = exchange.id;
+                if let Some(refresh) = &mut self.record.tokens.refresh {
+                    refresh.used();
+                }
+            }
+            _ => {
+                if let Some(refresh) = &mut self.record.tokens.refresh {
+                    refresh.outcome_unknown.clear();
+                }
+            }
+        }
+        self.host_is_good();
+        self.record.postponed.clear();
+        self.resume_work();
+    }
+
+    fn failed_with(&mut self, now: Timestamp, exchange: &Exchange, failed: Failed, budget: &mut RateBudget) {
+        let Failed { meaning, status, trouble } = failed;
+        if meaning == Meaning::NotHandled {
+            budget.give_back(exchange.sent, exchange.operation);
+        }
+        self.token.is_faulty &=
+            status.is_some_and(|status| exchange.operation != Operation::Renew || may_be_a_kick(status));
+        if exchange.via == Via::Home && trouble.is_verdict() && meaning != Meaning::WrongTarget {
+            // The configured host has answered by itself.
+            self.leave_followed_hosts(now);
+        }
+        match meaning {
+            Meaning::WrongHost => {
+                self.opened_none(exchange);
+                let until_try = self.followed_host_is_wrong(now);
+                let at_least = match exchange.operation {
+                    // The hour's few logins are for the configured host.
+                    Operation::LogIn => until_try,
+                    _ => until_try.min(LAST_RESORT_PAUSE),
+                };
+                self.try_again_after(now, exchange.operation, trouble, at_least);
+            }
+            // The configured host may name another one later.
+            Meaning::WrongTarget => {
+                self.opened_none(exchange);
+                let at_least = if exchange.presents_code() { Duration::ZERO } else { LAST_RESORT_PAUSE };
+                self.try_again_after(now, exchange.operation, trouble, at_least);
+            }
+            meaning => match exchange.operation {
+                Operation::LogIn => self.login_failed(now, exchange, meaning, trouble, budget),
+                Operation::Refresh => self.refresh_failed(now, exchange, meaning, trouble),
+                Operation::Renew | Operation::Identify => self.renewal_failed(now, exchange, meaning, trouble),
+            },
+        }
+    }
+
+    fn login_failed(
+        &mut self,
+        now: Timestamp,
+        exchange: &Exchange,
+        meaning: Meaning,
+        trouble: Trouble,
+        budget: &mut RateBudget,
+    ) {
+        match (meaning, trouble) {
+            (Meaning::NotHandled, trouble) => {
+                self.opened_none(exchange);
+                self.try_again(now, Operation::LogIn, trouble);
+            }
+            (Meaning::OtherUser, Trouble::Server(error)) => self.stop(now, StopReason::Refused(error)),
+            (Meaning::Refused, Trouble::Server(error)) => {
+                self.opened_none(exchange);
+                self.record.postponed.clear();
+                self.credentials_refused(now, error);
+            }
+            (Meaning::Malformed, Trouble::Server(error)) => {
+                self.opened_none(exchange);
+                self.record.postponed.clear();
+                self.persistence.share();
+                self.stop(now, StopReason::Refused(error));
+            }
+            (_, trouble) => {
+                if matches!(&trouble, Trouble::Server(Error::Status { .. })) {
+                    budget.give_back(exchange.sent, Operation::LogIn);
+                }
+                if let Some(attempt) = exchange.attempt {
+                    self.record.log_ins.outcome_unknown(now, attempt, &mut self.jitter);
+                }
+                self.persistence.dirty = true;
+                self.try_again(now, Operation::LogIn, trouble);
+            }
+        }
+    }
+
+    fn credentials_refused(&mut self, now: Timestamp, error: Error) {
+        let text = match &error {
+            Error::Refused(refusal) => Some(refusal.text.as_str()),
+            Error::WrongEnvironment { text } => Some(text.as_str()),
+            _ => None,
+        };
+        self.persistence.dirty |= text.is_some() || self.persistence.is_shared();
+        self.has_another_try = false;
+        match self.record.log_ins.refused(now, text) {
+            Some(retry_at) => {
+                self.persistence.dirty = true;
+                self.report(now, EventKind::Refused { error, retry_at });
+            }
+            // The next start is to know of it, so it is stored first. With a shared store, the driver asks for the last snapshot.
+            None if self.persistence.is_hook() && text.is_some() => {
+                self.persistence.stops_with = Some(Box::new(StopReason::Refused(error)));
+            }
+            None => self.stop(now, StopReason::Refused(error)),
+        }
+    }
+
+    fn refresh_failed(&mut self, now: Timestamp, exchange: &Exchange, meaning: Meaning, trouble: Trouble) {
+        if let Some(refresh) = &mut self.record.tokens.refresh {
+            refresh.announced.clear();
+        }
+        if exchange.presents_code() {
+            return self.code_failed(now, meaning, trouble);
+        }
+        match (meaning, trouble) {
+            (Meaning::AppRefused, Trouble::Server(error)) => self.app_refused(now, error),
+            (Meaning::Refused | Meaning::Malformed, Trouble::Server(error)) => {
+                self.refresh_token_refused(now, exchange, error, meaning == Meaning::Malformed);
+            }
+            (meaning, trouble) => {
+                if meaning == Meaning::Unknown {
+                    if let Some(refresh) = &mut self.record.tokens.refresh {
+                        refresh.outcome_unknown.set();
+                    }
+                    self.report(now, EventKind::RefreshOutcomeUnknown);
+                }
+                self.try_again(now, Operation::Refresh, trouble);
+            }
+        }
+    }
+
+    /// Something else came than tokens for a code. It is sent again only if it can't have reached the server.
+    fn code_failed(&mut self, now: Timestamp, meaning: Meaning, trouble: Trouble) {
+        match (meaning, trouble) {
+            (Meaning::NotHandled, trouble) => self.try_again(now, Operation::Refresh, trouble),
+            (_, Trouble::Server(error)) => self.stop_with_code(now, StopReason::Refused(error)),
+            (_, Trouble::Io { .. }) => self.stop_with_code(now, StopReason::CodeLost),
+        }
+    }
+
+    fn refresh_token_refused(&mut self, now: Timestamp, exchange: &Exchange, error: Error, is_malformed: bool) {
+        let Some(refresh) = self.record.tokens.refresh.as_mut().filter(|refresh| presents(exchange, refresh)) else {
+            // Another one has been adopted since.
+            return;
+        };
+        let is_second = refresh.refused_once.is_set() || is_malformed;
+        if is_second {
+            refresh.refused_once.clear();
+        } else {
+            refresh.refused_once.set();
+        }
+        let fingerprint = super::plan::fingerprint(&refresh.token);
+        self.record.postponed.clear();
+        if is_malformed && self.renewable(now).is_none() {
+            return self.stop(now, StopReason::Refused(error));
+        }
+        if !is_second {
+            let retry_at = self.record.pause.for_at_least(now, SECOND_TRY);
+            self.persistence.share();
+            let trouble = Trouble::Server(error);
+            return self.report(now, EventKind::Failed { operation: Operation::Refresh, trouble, retry_at });
+        }
+        let until = later(now, BAN);
+        self.record.refused_refresh_tokens.retain(|_, until| *until > now);
+        self.record.refused_refresh_tokens.insert(fingerprint, until);
+        self.record.pause.end();
+        self.persistence.dirty = true;
+        if is_malformed {
+            let trouble = Trouble::Server(error);
+            self.report(now, EventKind::Failed { operation: Operation::Refresh, trouble, retry_at: until });
+        }
+        let until = self.presentable_at(now);
+        self.report(now, EventKind::RefreshRefused { until });
+    }
+
+    /// The app's settings are wrong, which no other try changes. The refresh token may be good.
+    fn app_refused(&mut self, now: Timestamp, error: Error) {
+        self.record.postponed.clear();
+        self.record.pause.end();
+        self.app_refused = Some(Box::new(error.clone()));
+        if self.renewable(now).is_some() {
+            self.report(now, EventKind::AppRefused { error });
+        } else {
+            self.stop(now, StopReason::Refused(error));
+        }
+    }
+
+    fn renewal_failed(&mut self, now: Timestamp, exchange: &Exchange, meaning: Meaning, trouble: Trouble) {
+        if meaning != Meaning::Dead {
+            self.try_again(now, Operation::Renew, trouble);
+        } else if exchange.generation == self.token.generation {
+            self.record.pause.end();
+            self.lose(now);
+        }
+    }
+
+    /// The token can't be renewed: only a login or a refresh helps. It is tried at once. If the server has not answered, its
+    /// failures still count.
+    pub(super) fn lose(&mut self, now: Timestamp) {
+        // A token that had expired is no loss.
+        let was_alive = self.record.tokens.access.as_ref().is_some_and(|access| !self.has_ended(access, now));
+        let noticed = self.token.reported_dead_at().unwrap_or(now);
+        self.token.settle();
+        self.record.pause.skip();
+        self.record.tokens.access_is_dead();
+        self.persistence.share();
+        if was_alive {
+            self.report(now, EventKind::SessionLost);
+            if let Some(next_log_in) = self.record.log_ins.lost(noticed, now) {
+                self.report(now, EventKind::PossiblyKicked { next_log_in });
+            }
+        }
+    }
+
+    /// Whether another refresh token has taken the place of the one that was presented.
+    fn has_replaced(&self, exchange: &Exchange) -> bool {
+        matches!(exchange.presented, Some(OAuthGrant::RefreshToken(_)))
+            && self.record.tokens.refresh.as_ref().is_some_and(|refresh| !presents(exchange, refresh))
+    }
+
+    fn try_again(&mut self, now: Timestamp, operation: Operation, trouble: Trouble) {
+        let is_renewal = operation == Operation::Renew;
+        let at_least = match &trouble {
+            Trouble::Server(Error::Status { retry_after: Some(wait), .. }) => (*wait).min(ONE_HOUR),
+            Trouble::Server(error) if is_futile(error) => LAST_RESORT_PAUSE,
+            _ if is_renewal && self.has_only_renewals(now) => LAST_RESORT_PAUSE,
+            _ if is_renewal && !self.token.is_in_question() => self.time_to_spare(now),
+            _ => Duration::ZERO,
+        };
+        self.try_again_after(now, operation, trouble, at_least);
+    }
+
+    fn try_again_after(&mut self, now: Timestamp, operation: Operation, trouble: Trouble, at_least: Duration) {
+        if operation == Operation::Renew {
+            let last = self.exchanges.last_sent;
+            self.token.failed_renewals.add(now, last);
+            let has_ended = self.record.tokens.access.as_ref().is_some_and(|access| self.has_ended(access, now));
+            if has_ended && trouble.may_have_arrived() {
+                self.token.failed_after_expiry.add(now, last);
+            }
+        }
+        let longest = self.policy.longest_pause();
+        let retry_at = self.record.pause.after_fault(now, at_least, longest, &mut self.jitter);
+        let retry_at = match operation {
+            Operation::LogIn => self.record.log_ins.earliest(retry_at, None),
+            _ => retry_at,
+        };
+        self.persistence.share();
+        self.report(now, EventKind::Failed { operation, trouble, retry_at });
+    }
+
+    /// How long a failed renewal can wait, since the token is good meanwhile.
+    fn time_to_spare(&self, now: Timestamp) -> Duration {
+        let left = self.token(now).map(|token| after(token.usable_until, now)).unwrap_or_default();
+        left.checked_div(RENEWALS_PER_REST).unwrap_or_default().min(self.policy.longest_pause())
+    }
+
+    /// The server counts nothing and has opened nothing for this exchange.
+    pub(super) fn forgive(&mut self, exchange: &Exchange, budget: &mut RateBudget) {
+        budget.give_back(exchange.sent, exchange.operation);
+        self.opened_none(exchange);
+    }
+
+    fn opened_none(&mut self, exchange: &Exchange) {
+        if let Some(attempt) = exchange.attempt {
+            self.record.log_ins.opened_none(attempt);
+        }
+    }
+
+    pub(super) fn lock_out(
+        &mut self,
+        now: Timestamp,
+        wait: Duration,
+        until: Option<Timestamp>,
+        budget: &mut RateBudget,
+    ) {
+        let named = until.map(|until| after(self.clock.local_time(until), now)).unwrap_or_default();
+        let holds_for = named.max(with_room(wait)).min(LONGEST_WAIT);
+        budget.lock_out(now, holds_for);
+        self.persistence.dirty = true;
+        self.report(now, EventKind::LockedOut { until: later(now, holds_for) });
+    }
+}
+
+impl Trouble {
+    /// Whether the request may have reached the server.
+    fn may_have_arrived(&self) -> bool {
+        match self {
+            Self::Io { failure, .. } => *failure != tradovate_auth_core::Failure::NotSent,
+            Self::Server(Error::Status { status, .. }) => !is_turned_away(*status),
+            Self::Server(_) => true,
+        }
+    }
+
+    /// Whether the server has judged the request itself.
+    fn is_verdict(&self) -> bool {
+        matches!(
+            self,
+            Self::Server(
+                Error::Refused(_)
+                    | Error::Unauthorized { .. }
+                    | Error::Forbidden { .. }
+                    | Error::WrongEnvironment { .. }
+                    | Error::Incomplete { .. }
+                    | Error::Contradiction(_)
+            )
+        )
+    }
+}
+
+/// The next try will hardly do better: the request went to the wrong place, or is not for this caller.
+fn is_futile(error: &Error) -> bool {
+    match error {
+        Error::Status { status, .. } => !is_fault(*status),
+        Error::WrongEnvironment { .. } | Error::Moved(_) => true,
+        _ => false,
+    }
+}
+
+fn presents(exchange: &Exchange, refresh: &Refresh) -> bool {
+    matches!(&exchange.presented, Some(OAuthGrant::RefreshToken(presented)) if refresh.is(presented))
+}
+
+/// A wait that the server measures as well, by its own clock: a request that comes a moment too early waits all over again, and
+/// a local clock that runs fast always comes too early. A long wait gets a hundredth more. In a minute no clock gains more than
+/// a request takes on its way. No wait is longer than a day.
+fn with_room(wait: Duration) -> Duration {
+    let room = wait.checked_div(100).filter(|_| wait > Duration::from_secs(60)).unwrap_or_default();
+    wait.saturating_add(room).min(LONGEST_WAIT)
+}

@@ -1,0 +1,125 @@
+//! Exchanges: the request in flight, requests whose answers may still come, and what a late answer is good for.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use http::Request;
+use jiff::Timestamp;
+use tradovate_auth_core::{Failure, OAuthGrant, RequestBody};
+
+use super::hosts::Via;
+use super::{ExchangeId, Trouble};
+use crate::budget::Operation;
+use crate::record::AttemptId;
+
+/// How many late exchanges are remembered. If there are more, those without a refresh token are forgotten first.
+const LATE_KEPT: usize = 8;
+
+/// A request that has been sent.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    pub(super) id: ExchangeId,
+    pub(super) operation: Operation,
+    pub(super) sent: Timestamp,
+    pub(super) deadline: Timestamp,
+    pub(super) request: Request<RequestBody>,
+    /// The code or refresh token in it.
+    pub(super) presented: Option<OAuthGrant>,
+    /// The login that it is.
+    pub(super) attempt: Option<AttemptId>,
+    /// The host it went to first.
+    pub(super) via: Via,
+    /// Whether it has been redirected.
+    pub(super) is_redirected: bool,
+    /// The token that was held when it was sent.
+    pub(super) generation: u64,
+    /// The owner has given other credentials since, or had everything forgotten.
+    pub(super) is_disowned: bool,
+}
+
+/// A request that a trusted host is to get instead.
+#[derive(Debug)]
+pub(super) struct Redirect {
+    pub(super) operation: Operation,
+    pub(super) request: Request<RequestBody>,
+    pub(super) via: Via,
+}
+
+/// What the answer to an exchange is still good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// It is waited for.
+    Current,
+    /// It was given up, but nothing has been sent since.
+    Late,
+    /// Something has been sent since. A token is still welcome.
+    Overtaken,
+    /// A later token has made it worthless. Only a lock-out in it counts.
+    Superseded,
+}
+
+impl Exchange {
+    /// What is reported if no whole answer came.
+    pub(super) fn trouble(&self, failure: Failure, cause: Option<String>) -> Trouble {
+        let host = self.request.uri().host().unwrap_or_default().into();
+        Trouble::Io { failure, host, cause }
+    }
+
+    pub(super) fn presents_code(&self) -> bool {
+        matches!(self.presented, Some(OAuthGrant::AuthorizationCode(_)))
+    }
+
+    fn disown(&mut self) {
+        self.is_disowned = true;
+        self.request = Request::new(RequestBody::default());
+        self.presented = None;
+    }
+}
+
+/// The exchanges of a session.
+#[derive(Debug, Default)]
+pub(super) struct Exchanges {
+    pub(super) in_flight: Option<Box<Exchange>>,
+    /// Exchanges that were given up. An answer may hold the only copy of a refresh token.
+    late: Vec<Exchange>,
+    pub(super) redirect: Option<Box<Redirect>>,
+    next_id: u32,
+    pub(super) last_sent: ExchangeId,
+    /// The exchange that brought the refresh token. An earlier one's answer holds an older one.
+    pub(super) refreshed_by: ExchangeId,
+}
+
+impl Exchanges {
+    pub(super) fn next_id(&mut self) -> ExchangeId {
+        self.next_id = self.next_id.saturating_add(1);
+        ExchangeId(self.next_id)
+    }
+
+    /// Gives up what is in flight, but takes its answer if it still comes.
+    pub(super) fn give_up(&mut self) {
+        let Some(exchange) = self.in_flight.take() else { return };
+        if self.late.len() >= LATE_KEPT {
+            let dispensable = self.late.iter().position(|late| late.presented.is_none()).unwrap_or_default();
+            self.late.remove(dispensable);
+        }
+        self.late.push(*exchange);
+    }
+
+    /// Wants no answer of these exchanges any more.
+    pub(super) fn disown(&mut self, which: impl Fn(&Exchange) -> bool) {
+        if self.in_flight.as_deref().is_some_and(&which) {
+            self.give_up();
+        }
+        self.late.iter_mut().filter(|late| which(late)).for_each(Exchange::disown);
+    }
+
+    /// The exchange that an answer belongs to, and whether it is in flight.
+    pub(super) fn take(&mut self, id: ExchangeId) -> Option<(Exchange, bool)> {
+        if let Some(current) = self.in_flight.take_if(|exchange| exchange.id == id) {
+            return Some((*current, true));
+        }
+        let index = self.late.iter().position(|late| late.id == id)?;
+        Some((self.late.remove(index), false))
+    }
+}

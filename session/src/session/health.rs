@@ -1,0 +1,166 @@
+//! What is known of the held token in this process alone: its generation, what callers saw when they used it, and the renewals
+//! that have failed.
+
+use core::time::Duration;
+
+use jiff::Timestamp;
+
+use super::ExchangeId;
+use crate::moments::later;
+
+/// All processes together verify a token once in this time at most.
+const VERIFY_EVERY: Duration = Duration::from_secs(15 * 60);
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct TokenHealth {
+    /// Counts the tokens of the session: 0 before the first.
+    pub(super) generation: u64,
+    /// When to renew, in server time.
+    pub(super) renew_at: Timestamp,
+    pub(super) failed_renewals: FailedRenewals,
+    /// Those that may have reached the server after the token seemed to have expired.
+    pub(super) failed_after_expiry: FailedRenewals,
+    /// A renewal is due, to verify the token or to read the hosts again.
+    pub(super) is_verifying: bool,
+    /// The server has told a caller that the token is dead, and that is being verified.
+    pub(super) is_reported_dead: bool,
+    /// Callers have seen faults as a closed session shows them, and that is being verified.
+    pub(super) is_faulty: bool,
+    /// When a caller was first told that the token is dead.
+    reported_dead_at: Option<Timestamp>,
+    /// The token came from a snapshot, and no answer has said the server's time yet: one renewal confirms it.
+    confirm_at: Option<Timestamp>,
+}
+
+impl TokenHealth {
+    /// A new token is held.
+    pub(super) fn next(&mut self, renew_at: Timestamp) {
+        *self = Self { generation: self.generation.saturating_add(1), renew_at, ..Self::default() };
+    }
+
+    /// The reports are answered.
+    pub(super) fn settle(&mut self) {
+        *self = Self {
+            generation: self.generation,
+            renew_at: self.renew_at,
+            failed_renewals: self.failed_renewals,
+            failed_after_expiry: self.failed_after_expiry,
+            ..Self::default()
+        };
+    }
+
+    /// Asks for a verifying renewal. Returns whether there will be one: the last was long enough ago, or one is due anyway.
+    pub(super) fn verify(&mut self, now: Timestamp, verified_at: &mut Option<Timestamp>) -> bool {
+        if !self.is_verifying && verified_at.is_none_or(|last| later(last, VERIFY_EVERY) <= now) {
+            *verified_at = Some(now);
+            self.is_verifying = true;
+        }
+        self.is_verifying
+    }
+
+    /// A renewal leaves: the next verification counts from here.
+    pub(super) fn renewing(&self, now: Timestamp, verified_at: &mut Option<Timestamp>) {
+        if self.is_verifying {
+            *verified_at = Some(now);
+        }
+    }
+
+    /// The token is to be confirmed by one renewal.
+    pub(super) fn confirm(&mut self, at: Timestamp) {
+        self.confirm_at = Some(at);
+    }
+
+    /// When a renewal is to confirm the token, or to ask for the server's time, which is wanted at `server_time_at`.
+    pub(super) fn confirmation_due(
+        &self,
+        server_time_at: Option<Timestamp>,
+        verified_at: Option<Timestamp>,
+    ) -> Option<Timestamp> {
+        let wanted = self.confirm_at.into_iter().chain(server_time_at).min().filter(|_| !self.is_verifying)?;
+        Some(verified_at.map_or(wanted, |last| later(last, VERIFY_EVERY).max(wanted)))
+    }
+
+    /// A caller was told that the token is dead. Returns whether that is verified now. If not, it will be.
+    pub(super) fn reported_dead(&mut self, now: Timestamp, verified_at: &mut Option<Timestamp>) -> bool {
+        self.reported_dead_at.get_or_insert(now);
+        self.is_reported_dead = self.verify(now, verified_at);
+        self.is_reported_dead
+    }
+
+    /// Callers have seen a fault as a closed session shows it. Renewals that failed before are no evidence of that.
+    pub(super) fn reported_faulty(&mut self, now: Timestamp, verified_at: &mut Option<Timestamp>) {
+        if !self.is_faulty && self.verify(now, verified_at) {
+            self.is_faulty = true;
+            self.failed_renewals = FailedRenewals::default();
+        }
+    }
+
+    /// When a report that had to wait is verified.
+    pub(super) fn verification_due(&self, verified_at: Option<Timestamp>) -> Option<Timestamp> {
+        let last = verified_at.filter(|_| self.reported_dead_at.is_some() && !self.is_verifying)?;
+        Some(later(last, VERIFY_EVERY))
+    }
+
+    pub(super) fn reported_dead_at(&self) -> Option<Timestamp> {
+        self.reported_dead_at
+    }
+
+    /// Whether a report waits for a renewal.
+    pub(super) fn is_in_question(&self) -> bool {
+        self.is_verifying || self.reported_dead_at.is_some()
+    }
+}
+
+/// Renewals of one token that have failed in a row. A penalty is no failure, since it is answered by another try.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct FailedRenewals {
+    count: u32,
+    first: Option<Timestamp>,
+    last: Option<ExchangeId>,
+}
+
+impl FailedRenewals {
+    /// Counts an exchange once, even if it was given up before it was refused.
+    pub(super) fn add(&mut self, now: Timestamp, id: ExchangeId) {
+        if self.last.replace(id) != Some(id) {
+            self.count = self.count.saturating_add(1);
+            self.first.get_or_insert(now);
+        }
+    }
+
+    /// When they will have lasted this time, if there are at least so many.
+    pub(super) fn lasted_at(&self, count: u32, time: Duration) -> Option<Timestamp> {
+        self.first.filter(|_| self.count >= count).map(|first| later(first, time))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minute: u64) -> Timestamp {
+        later("2026-11-24T14:00:00Z".parse().unwrap(), Duration::from_secs(minute * 60))
+    }
+
+    #[test]
+    fn a_token_is_verified_once_in_a_quarter_of_an_hour() {
+        let (mut health, mut verified) = (TokenHealth::default(), None);
+        assert!(health.verify(at(0), &mut verified));
+        assert!(health.verify(at(1), &mut verified), "that renewal is on its way");
+        health.renewing(at(10), &mut verified);
+        health.settle();
+        assert!(!health.is_in_question());
+        assert!(!health.verify(at(24), &mut verified), "the time counts from the renewal");
+        assert!(health.verify(at(25), &mut verified));
+    }
+
+    #[test]
+    fn a_report_that_comes_too_early_is_verified_later() {
+        let (mut health, mut verified) = (TokenHealth::default(), Some(at(0)));
+        assert!(!health.reported_dead(at(3), &mut verified));
+        assert!(health.is_in_question() && !health.is_verifying && !health.is_reported_dead);
+        assert_eq!(health.verification_due(verified), Some(at(15)));
+        assert!(health.reported_dead(at(15), &mut verified));
+        assert_eq!((health.verification_due(verified), health.reported_dead_at()), (None, Some(at(3))));
+    }
+}

@@ -1,0 +1,141 @@
+//! How a request is built and sent, and what an answer to it is still good for.
+
+use alloc::boxed::Box;
+
+use http::{Request, Response};
+use jiff::Timestamp;
+use tradovate_auth_core::internal::at_authority;
+use tradovate_auth_core::{
+    AccessTokenRequest, BuildError, Endpoint, Exchange as Times, OAuthGrant, OAuthToken, RenewAccessToken, RequestBody,
+};
+
+use super::exchanges::{Exchange, Use};
+use super::hosts::Via;
+use super::{Action, Session, StopReason};
+use crate::budget::{Operation, RateBudget};
+use crate::moments::later;
+
+impl Session {
+    /// Sends a request; nothing if it can't be built, which stops the session.
+    pub(super) fn send(&mut self, now: Timestamp, operation: Operation, budget: &mut RateBudget) -> Option<Action> {
+        let redirect = self.exchanges.redirect.take_if(|redirect| redirect.operation == operation);
+        let is_redirected = redirect.is_some();
+        let (request, via) = match redirect {
+            Some(redirect) => (redirect.request, redirect.via),
+            None => match self.build(now, operation) {
+                Ok(request) => {
+                    let via = self.hosts.via(operation, &request);
+                    (request, via)
+                }
+                Err(error) => {
+                    self.stop(now, StopReason::Unbuildable(error));
+                    return None;
+                }
+            },
+        };
+        if via == Via::Home && !is_redirected {
+            self.tries_configured_host(now);
+        }
+        budget.take(now, operation);
+        let announced = self.take_announcement();
+        let attempt = (operation == Operation::LogIn).then(|| self.login_sent(now, announced));
+        if operation == Operation::Renew {
+            self.token.renewing(now, &mut self.record.verified_at);
+        }
+        let id = self.exchanges.next_id();
+        self.exchanges.last_sent = id;
+        self.exchanges.in_flight = Some(Box::new(Exchange {
+            id,
+            operation,
+            sent: now,
+            deadline: later(now, self.policy.deadline()),
+            request: request.clone(),
+            presented: self.presentable().filter(|_| operation == Operation::Refresh),
+            attempt,
+            via,
+            is_redirected,
+            generation: self.token.generation,
+            is_disowned: false,
+        }));
+        Some(Action::Send { id, request })
+    }
+
+    /// Until its outcome is known, a login may have opened a session.
+    fn login_sent(&mut self, now: Timestamp, announced: Option<crate::record::AttemptId>) -> crate::record::AttemptId {
+        let id = announced.unwrap_or_else(|| self.record.log_ins.announce(now, &mut self.ids));
+        self.record.log_ins.send(now, id);
+        id
+    }
+
+    /// What an OAuth session presents for its next tokens.
+    fn presentable(&self) -> Option<OAuthGrant> {
+        let refresh = self.record.tokens.refresh.as_ref().map(|refresh| refresh.token.clone().into());
+        refresh.or_else(|| self.code.as_ref().map(|code| code.code.clone().into()))
+    }
+
+    fn build(&self, now: Timestamp, operation: Operation) -> Result<Request<RequestBody>, BuildError> {
+        let environment = self.environment_for(now, operation);
+        let postponed = self.record.postponed.get().filter(|postponed| postponed.operation == operation);
+        let ticket = postponed.map(|postponed| postponed.ticket.clone());
+        let access = self.record.tokens.access.as_ref();
+        let mut request = match (operation, self.login.credentials(), self.login.app(), self.presentable(), access) {
+            (Operation::LogIn, Some(credentials), ..) => {
+                AccessTokenRequest::new(credentials).with_ticket(ticket).request(environment)
+            }
+            (Operation::Refresh, _, Some(app), Some(grant), _) => {
+                app.exchange(grant).with_ticket(ticket).request(environment)
+            }
+            (Operation::Renew, .., Some(access)) => RenewAccessToken::new(access.token.clone()).request(environment),
+            // The plan asks for nothing of the kind.
+            _ => Err(BuildError::Empty { field: "accessToken".into() }),
+        }?;
+        // A ticket of a host that is left goes to the configured one.
+        let is_left = *environment != self.hosts.in_force;
+        let host = postponed.and_then(|postponed| postponed.host.clone()).filter(|_| !is_left);
+        if let Some(there) = host.and_then(|host| at_authority(request.uri(), host)) {
+            *request.uri_mut() = there;
+        }
+        Ok(request)
+    }
+
+    /// The times of an exchange. The clock learns from them if the server itself has answered, and not something in front of it.
+    pub(super) fn learn_time<B: AsRef<[u8]>>(
+        &mut self,
+        now: Timestamp,
+        exchange: &Exchange,
+        response: &Response<B>,
+    ) -> Times {
+        let times = Times::new(exchange.sent, now, response.headers());
+        let body = response.body().as_ref();
+        let is_answer = match exchange.operation {
+            Operation::Refresh => OAuthToken::is_answer(body),
+            _ => AccessTokenRequest::is_answer(body),
+        };
+        if is_answer {
+            self.clock.learn(&times);
+        }
+        times
+    }
+
+    /// What the late answer to an exchange is good for.
+    pub(super) fn use_of(&self, late: &Exchange) -> Use {
+        let is_first = late.generation == self.token.generation;
+        let is_wanted = match (&self.stopped, late.operation) {
+            _ if late.is_disowned => false,
+            // A refresh token is worth having even after a renewal, and if nothing else is left.
+            (
+                None | Some(StopReason::ConsentRequired | StopReason::CodeLost | StopReason::Refused(_)),
+                Operation::Refresh,
+            ) => self.stopped.is_some() || late.id > self.exchanges.refreshed_by,
+            (Some(_), _) => false,
+            (None, Operation::LogIn) => is_first,
+            // Unless a renewal has been refused since.
+            (None, Operation::Renew | Operation::Identify) => is_first && self.record.tokens.access.is_some(),
+        };
+        match is_wanted {
+            false => Use::Superseded,
+            true if self.is_resting() && self.exchanges.last_sent == late.id => Use::Late,
+            true => Use::Overtaken,
+        }
+    }
+}
