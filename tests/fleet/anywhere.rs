@@ -61,8 +61,7 @@ pub(crate) fn a_stopped_leader_changes_nothing_when_it_wakes(place: Place) {
     for member in members {
         fleet.await_word_of(member, "token");
     }
-    let (leader, _) = fleet.await_word("lease");
-    fleet.signal(leader, "-STOP");
+    let leader = fleet.stop_leader();
     let (next, _) = fleet.await_that("lease", |member, line| member != leader && line == "lease");
     fleet.await_word_of(next, "token");
     fleet.signal(leader, "-CONT");

@@ -57,6 +57,13 @@ impl Place {
         let is_session = |path: &std::path::PathBuf| path.extension().is_some_and(|extension| extension == "session");
         entries.map(|entry| entry.unwrap().path()).find(is_session).unwrap()
     }
+
+    /// Whether a process holds the lock of the files at this moment.
+    fn is_locked(&self) -> bool {
+        let Self::Files(_) = self else { return false };
+        let lock = std::fs::File::open(self.file().with_extension("lock")).unwrap();
+        lock.try_lock().is_err()
+    }
 }
 
 /// A fleet, its store, and the server it logs in to, which has no hourly limits.
@@ -159,6 +166,23 @@ impl Fleet {
     pub(crate) fn signal(&self, member: usize, signal: &str) {
         let id = self.members[member].process.id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+
+    /// Stops a process that holds the lease. One that is stopped while it holds the lock of a file lets nobody take over, so it
+    /// is not stopped then.
+    pub(crate) fn stop_leader(&mut self) -> usize {
+        loop {
+            let (leader, _) = self.await_word("lease");
+            self.signal(leader, "-STOP");
+            let status = format!("/proc/{}/stat", self.members[leader].process.id());
+            while !std::fs::read_to_string(&status).unwrap().contains(") T ") {
+                std::thread::yield_now();
+            }
+            if !self.place.is_locked() {
+                return leader;
+            }
+            self.signal(leader, "-CONT");
+        }
     }
 
     pub(crate) fn kill(&mut self, member: usize) {
