@@ -176,7 +176,7 @@ impl Fleet {
             self.signal(leader, "-STOP");
             let status = format!("/proc/{}/stat", self.members[leader].process.id());
             while !std::fs::read_to_string(&status).unwrap().contains(") T ") {
-                std::thread::yield_now();
+                thread::yield_now();
             }
             if !self.place.is_locked() {
                 return leader;
