@@ -282,7 +282,8 @@ impl Session {
             self.token.generation = 0;
             let tokens = core::mem::take(&mut self.record.tokens);
             let operation = Some(Operation::Refresh);
-            self.hold_back(self.now, Waiting { tokens, user_id: self.record.user_id, operation });
+            let (user_id, assumed_offset) = (self.record.user_id, self.token.assumed_offset);
+            self.hold_back(self.now, Waiting { tokens, user_id, operation, assumed_offset });
         }
         self
     }
@@ -391,6 +392,7 @@ impl Session {
         let usable = if is_current && !is_overtaken { Use::Current } else { self.use_of(&exchange) };
         self.host_is_reached(exchange.via, true);
         let times = self.learn_time(now, &exchange, &response);
+        self.correct_assumed_times();
         let known = Known { exchange: &exchange, times, clock: &self.clock, user_id: self.user_id() };
         let (outcome, account) = Outcome::of(&known, response);
         if let Some(account) = account.filter(|_| usable != Use::Superseded) {

@@ -35,6 +35,10 @@ impl Session {
         }
         let had_token = self.token.generation > 0;
         self.merge(now, stored.record);
+        if !had_token && stored.clock_offset.is_none() && self.login.app().is_some() {
+            // The server's time was not known when its tokens came.
+            self.token.assumed_offset = Some(SignedDuration::ZERO);
+        }
         self.confirm_first(now, had_token);
     }
 
@@ -170,9 +174,10 @@ impl Session {
         self.follow_hosts(now);
         let Some(access) = &self.record.tokens.access else { return };
         let (expires_at, life) = (access.expires_at, access.life());
+        let since = self.clock.local_time(access.issued_at).min(now);
         if expires_at > self.clock.server_time(now) {
             self.report(now, EventKind::Adopted { expires_at });
         }
-        self.hold(expires_at, life);
+        self.hold(since, expires_at, life);
     }
 }

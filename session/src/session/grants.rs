@@ -9,7 +9,7 @@ use super::hosts::Via;
 use super::persistence::Waiting;
 use super::{EventKind, Session};
 use crate::budget::Operation;
-use crate::moments::earlier;
+use crate::moments::{earlier, shifted};
 use crate::record::{Access, Fact, MarketData, Refresh, Tokens, newer};
 
 impl Session {
@@ -27,10 +27,13 @@ impl Session {
             // The exchange that was to bring what has come is given up.
             self.exchanges.give_up();
         }
+        let offset = grant.exchange.measured_offset();
         let mut waiting = Waiting {
             user_id: grant.user_id,
             tokens: self.tokens_of(now, via, grant, operation, is_newest),
             operation,
+            // A lifetime counts from a local time, and the end that follows is as wrong as the local clock.
+            assumed_offset: (operation == Some(Operation::Refresh) && !self.clock.is_learnt()).then_some(offset),
         };
         if let Some(before) = self.persistence.waiting.take() {
             // Two answers before the first was stored.
@@ -99,7 +102,7 @@ impl Session {
     }
 
     pub(super) fn install(&mut self, now: Timestamp, waiting: Waiting) {
-        let Waiting { tokens, user_id, operation } = waiting;
+        let Waiting { tokens, user_id, operation, assumed_offset } = waiting;
         let is_first_refresh = self.record.tokens.refresh.is_none();
         let is_news = !tokens.is_superseded_by(&self.record.tokens);
         self.record.tokens.join(tokens);
@@ -122,14 +125,31 @@ impl Session {
         if let (Some(Operation::Refresh), Some(at)) = (operation, consent_due_by) {
             self.report(now, EventKind::ConsentDueBy { at });
         }
-        self.hold(expires_at, life);
+        self.hold(now, expires_at, life);
+        self.token.assumed_offset = assumed_offset;
+        self.correct_assumed_times();
+    }
+
+    /// The times of a token that were derived from its lifetime by a clock that was wrong are corrected, once an answer has said
+    /// the server's time.
+    pub(super) fn correct_assumed_times(&mut self) {
+        if !self.clock.is_learnt() {
+            return;
+        }
+        let Some(assumed) = self.token.assumed_offset.take() else { return };
+        let by = self.clock.offset().saturating_sub(assumed);
+        if by.abs() > NOISE {
+            self.record.tokens.correct_times(by);
+            self.token.renew_at = shifted(self.token.renew_at, by);
+            self.persistence.dirty |= !self.persistence.is_none();
+        }
     }
 
     /// The record has a new access token.
-    pub(super) fn hold(&mut self, expires_at: Timestamp, life: Duration) {
+    pub(super) fn hold(&mut self, since: Timestamp, expires_at: Timestamp, life: Duration) {
         let before = self.renew_before(life);
         let spread = self.jitter.up_to(before.checked_div(10).unwrap_or_default());
-        self.token.next(earlier(expires_at, before.saturating_add(spread)));
+        self.token.next(since, earlier(expires_at, before.saturating_add(spread)));
         if let Some(access) = &self.record.tokens.access {
             self.record.pause.begin(access.issued_at);
         }
@@ -139,6 +159,9 @@ impl Session {
         self.code = None;
     }
 }
+
+/// Two measurements of the server's clock differ by less.
+const NOISE: SignedDuration = SignedDuration::from_secs(5);
 
 /// When a token was asked for, in server time.
 fn issued_at(times: &Times) -> Timestamp {

@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::ExchangeId;
 use crate::moments::later;
@@ -15,6 +15,8 @@ const VERIFY_EVERY: Duration = Duration::from_secs(15 * 60);
 pub(super) struct TokenHealth {
     /// Counts the tokens of the session: 0 before the first.
     pub(super) generation: u64,
+    /// Since when the token is held, in local time; of an adopted one, when it was issued.
+    pub(super) since: Timestamp,
     /// When to renew, in server time.
     pub(super) renew_at: Timestamp,
     pub(super) failed_renewals: FailedRenewals,
@@ -26,6 +28,9 @@ pub(super) struct TokenHealth {
     pub(super) is_reported_dead: bool,
     /// Callers have seen faults as a closed session shows them, and that is being verified.
     pub(super) is_faulty: bool,
+    /// How far the server's clock was taken to be ahead when the token's times were derived from a lifetime, if that was not
+    /// learnt from an answer.
+    pub(super) assumed_offset: Option<SignedDuration>,
     /// When a caller was first told that the token is dead.
     reported_dead_at: Option<Timestamp>,
     /// The token came from a snapshot, and no answer has said the server's time yet: one renewal confirms it.
@@ -34,17 +39,19 @@ pub(super) struct TokenHealth {
 
 impl TokenHealth {
     /// A new token is held.
-    pub(super) fn next(&mut self, renew_at: Timestamp) {
-        *self = Self { generation: self.generation.saturating_add(1), renew_at, ..Self::default() };
+    pub(super) fn next(&mut self, since: Timestamp, renew_at: Timestamp) {
+        *self = Self { generation: self.generation.saturating_add(1), since, renew_at, ..Self::default() };
     }
 
     /// The reports are answered.
     pub(super) fn settle(&mut self) {
         *self = Self {
             generation: self.generation,
+            since: self.since,
             renew_at: self.renew_at,
             failed_renewals: self.failed_renewals,
             failed_after_expiry: self.failed_after_expiry,
+            assumed_offset: self.assumed_offset,
             ..Self::default()
         };
     }

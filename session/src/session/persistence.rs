@@ -7,7 +7,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use core::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Action, EventKind, ExchangeId, Session, StopReason};
 use crate::budget::{Operation, RateBudget};
@@ -48,6 +48,8 @@ pub(super) struct Waiting {
     pub(super) tokens: Tokens,
     pub(super) user_id: Option<i64>,
     pub(super) operation: Option<Operation>,
+    /// As [`TokenHealth::assumed_offset`](super::TokenHealth::assumed_offset).
+    pub(super) assumed_offset: Option<SignedDuration>,
 }
 
 /// A snapshot that is offered to the store.

@@ -68,10 +68,9 @@ impl Session {
     pub(crate) fn outlook(&self, now: Timestamp) -> Option<Outlook> {
         let (operation, due) = self.next_request(now).ok().filter(|_| self.is_resting())?;
         let wanted = self.held_back(now, operation).max(due);
-        let token = self.renewable(now).map(|access| TokenLife {
-            since: self.clock.local_time(access.issued_at),
-            end: self.clock.local_time(self.usable_until(access)),
-        });
+        let token = self
+            .renewable(now)
+            .map(|access| TokenLife { since: self.token.since, end: self.clock.local_time(self.usable_until(access)) });
         let change = self.next_deadline(now).map(|(_, at)| at);
         Some(Outlook { operation, wanted, is_routine: wanted == due && due > now, change, token })
     }
@@ -119,7 +118,7 @@ impl Session {
             (Some(access), _, Some(_)) => Ok((Operation::Renew, self.renewal_due(now, access))),
             (None, _, Some(error)) => Err(StopReason::Refused((**error).clone())),
             (Some(access), Some(at), None) if at <= now && !self.is_refresh_outcome_unknown() => {
-                let latest = later(self.clock.local_time(access.issued_at), REFRESH_AT_LEAST_EVERY);
+                let latest = later(self.token.since, REFRESH_AT_LEAST_EVERY);
                 Ok((Operation::Refresh, self.renewal_due(now, access).min(latest)))
             }
             (Some(access), _, None) => Ok((Operation::Renew, self.renewal_due(now, access))),

@@ -12,6 +12,7 @@ use tradovate_auth_session::{
 };
 
 mod app_faults;
+mod clocks_days_off;
 mod far_dates;
 mod late_answers;
 mod market_data;
