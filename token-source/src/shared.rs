@@ -300,8 +300,14 @@ impl Shared {
             let budget = &self.settings.budget;
             let mut guard = budget.lock();
             let action = session.poll(now, &mut guard);
-            if let Action::Send { .. } = action {
-                budget.count();
+            match &action {
+                Action::Send { .. } => budget.count(),
+                Action::Wait { until } => {
+                    if let Some(deadline) = session.waits_for() {
+                        tracing::debug!(target: "tradovate_auth::session", "waits until {until:.0}: {deadline}");
+                    }
+                }
+                _ => {}
             }
             let closed = guard.locked_until(now).or(guard.closed_until(now, Operation::LogIn));
             let unsettled = budget.is_unsettled() && closed.is_none();

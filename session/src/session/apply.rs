@@ -146,7 +146,7 @@ impl Session {
             meaning => match exchange.operation {
                 Operation::LogIn => self.login_failed(now, exchange, meaning, trouble, budget),
                 Operation::Refresh => self.refresh_failed(now, exchange, meaning, trouble),
-                Operation::Renew | Operation::Identify => self.renewal_failed(now, exchange, meaning, trouble),
+                _ => self.renewal_failed(now, exchange, meaning, trouble),
             },
         }
     }

@@ -118,8 +118,8 @@ impl Session {
                 // The exchange of a code.
                 Some(Operation::Refresh) if is_first_refresh => EventKind::LoggedIn { expires_at },
                 Some(Operation::Refresh) => EventKind::Refreshed { expires_at },
-                Some(Operation::Renew | Operation::Identify) => EventKind::Renewed { expires_at },
                 None => EventKind::Adopted { expires_at },
+                Some(_) => EventKind::Renewed { expires_at },
             },
         );
         if let (Some(Operation::Refresh), Some(at)) = (operation, consent_due_by) {

@@ -144,7 +144,7 @@ impl Meaning {
             Operation::LogIn => Self::of_login(error),
             Operation::Refresh if exchange.presents_code() => Self::Refused,
             Operation::Refresh => Self::of_refresh(error),
-            Operation::Renew | Operation::Identify => {
+            _ => {
                 let is_dead = status == StatusCode::UNAUTHORIZED || matches!(error, Error::Unauthorized { .. });
                 if is_dead { Self::Dead } else { Self::Fault }
             }

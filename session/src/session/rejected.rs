@@ -132,8 +132,14 @@ impl Session {
                 Verdict::LockedOut
             }
             _ if generation != self.token.generation => Verdict::AlreadyReplaced,
-            Evidence::Dead if self.token.reported_dead(now, verified_at) => Verdict::Dead,
-            Evidence::Dead => Verdict::BeingChecked,
+            Evidence::Dead => {
+                let is_verified = self.token.reported_dead(now, verified_at);
+                if is_verified { Verdict::Dead } else { Verdict::BeingChecked }
+            }
+            Evidence::Unclear => {
+                let is_verified = self.token.verify(now, verified_at);
+                if is_verified { Verdict::BeingChecked } else { Verdict::Forbidden }
+            }
             Evidence::Moved => {
                 self.token.verify(now, verified_at);
                 Verdict::Moved
@@ -142,8 +148,6 @@ impl Session {
                 self.token.reported_faulty(now, verified_at);
                 Verdict::NotAboutTheToken
             }
-            Evidence::Unclear if self.token.verify(now, verified_at) => Verdict::BeingChecked,
-            Evidence::Unclear => Verdict::Forbidden,
         }
     }
 }

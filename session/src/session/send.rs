@@ -130,7 +130,7 @@ impl Session {
             (Some(_), _) => false,
             (None, Operation::LogIn) => is_first,
             // Unless a renewal has been refused since.
-            (None, Operation::Renew | Operation::Identify) => is_first && self.record.tokens.access.is_some(),
+            (None, _) => is_first && self.record.tokens.access.is_some(),
         };
         match is_wanted {
             false => Use::Superseded,
