@@ -4,6 +4,7 @@
 //! The table below has one line for each fact. A new fact is one more line, and the place that learns it. Facts of the network
 //! address are not here: the [`RateBudget`](crate::RateBudget) owns them.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 
@@ -82,7 +83,7 @@ record! {
     /// Logins, refusals and kicks.
     "logIns" log_ins: LogIns,
     /// A request that the server has postponed. The last one counts; one that was answered is spent.
-    "postponed" postponed: Latest<Ticket>,
+    "postponed" postponed: Latest<Box<Ticket>>,
     /// The pause after faults. A later success ends it.
     "pause" pause: Pause,
     /// When the last verifying renewal was asked for.

@@ -1,5 +1,6 @@
 //! What the facts of a record have in common, and the general kinds of facts.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 
@@ -67,12 +68,16 @@ impl Fact for BTreeMap<String, Timestamp> {
     }
 
     fn shift(&mut self, by: SignedDuration) {
-        self.values_mut().for_each(|until| *until = shifted(*until, by));
+        for until in self.values_mut() {
+            *until = shifted(*until, by);
+        }
     }
 
     fn correct(&mut self, now: Timestamp) {
         self.retain(|_, until| *until > now);
-        self.values_mut().for_each(|until| correct_wait(until, now));
+        for until in self.values_mut() {
+            correct_wait(until, now);
+        }
     }
 
     fn ends(&self) -> Option<Timestamp> {
@@ -82,11 +87,39 @@ impl Fact for BTreeMap<String, Timestamp> {
 
 /// What was learnt last. A process that learns something new counts on from what it knows; the higher count wins, and of two
 /// values with one count the greater. So no clock decides.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Latest<T> {
     count: u32,
     #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
     value: Option<T>,
+}
+
+/// A value of [`Latest`].
+pub(crate) trait Value {
+    /// What orders two values. Equal values are the same.
+    fn key(&self) -> (Timestamp, &str);
+
+    /// The end of the wait that it is, in local time.
+    fn wait(&mut self) -> Option<&mut Timestamp> {
+        None
+    }
+}
+
+/// In server time.
+impl Value for Timestamp {
+    fn key(&self) -> (Timestamp, &str) {
+        (*self, "")
+    }
+}
+
+impl<T: Value> Value for Box<T> {
+    fn key(&self) -> (Timestamp, &str) {
+        T::key(self)
+    }
+
+    fn wait(&mut self) -> Option<&mut Timestamp> {
+        T::wait(self)
+    }
 }
 
 impl<T> Default for Latest<T> {
@@ -112,41 +145,41 @@ impl<T> Latest<T> {
     }
 }
 
-impl<T: Ord + LocalTimes> Fact for Latest<T> {
+impl<T: Value> Latest<T> {
+    fn key(&self) -> (u32, Option<(Timestamp, &str)>) {
+        (self.count, self.value.as_ref().map(Value::key))
+    }
+
+    fn wait(&mut self) -> Option<&mut Timestamp> {
+        self.value.as_mut()?.wait()
+    }
+}
+
+impl<T: Value> PartialEq for Latest<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl<T: Value + Clone> Fact for Latest<T> {
     fn join(&mut self, other: Self) {
-        if other > *self {
+        if other.key() > self.key() {
             *self = other;
         }
     }
 
     fn shift(&mut self, by: SignedDuration) {
-        if let Some(value) = &mut self.value {
-            value.shift(by);
-        }
+        self.wait().into_iter().for_each(|until| *until = shifted(*until, by));
     }
 
     fn correct(&mut self, now: Timestamp) {
-        if let Some(value) = &mut self.value {
-            value.correct(now);
-        }
+        self.wait().into_iter().for_each(|until| correct_wait(until, now));
     }
 
     fn ends(&self) -> Option<Timestamp> {
-        self.value.as_ref().and_then(LocalTimes::ends)
+        self.clone().wait().copied()
     }
 }
-
-/// The local times in a value of [`Latest`].
-pub(crate) trait LocalTimes {
-    fn shift(&mut self, _by: SignedDuration) {}
-    fn correct(&mut self, _now: Timestamp) {}
-    fn ends(&self) -> Option<Timestamp> {
-        None
-    }
-}
-
-/// In server time.
-impl LocalTimes for Timestamp {}
 
 /// Something that is so or not: it is so if the count of its changes is odd. The higher count wins.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,7 +1,6 @@
 //! Logins: which of them may have opened a session, what was refused, and who was kicked. These facts keep a session from
 //! closing the trader's other sessions, and from presenting refused credentials again.
 
-use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -53,6 +52,7 @@ enum Status {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Attempt {
+    id: AttemptId,
     status: Status,
     sent: Timestamp,
     /// If the outcome is unknown: the next login is not sent before this.
@@ -90,7 +90,7 @@ struct Loss {
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct LogIns {
     #[serde(skip_serializing_if = "is_default")]
-    attempts: BTreeMap<AttemptId, Attempt>,
+    attempts: Vec<Attempt>,
     /// When the outcome of a login was last known. Earlier logins of unknown outcome cause no pause.
     #[serde(skip_serializing_if = "is_default")]
     answered_at: Option<Timestamp>,
@@ -112,12 +112,8 @@ pub(crate) struct LogIns {
 impl LogIns {
     /// The earliest time, `now` or later, of the next login. A login of our own that is only announced doesn't count.
     pub(crate) fn earliest(&self, now: Timestamp, own: Option<AttemptId>) -> Timestamp {
-        let mut counted: Vec<_> = self
-            .attempts
-            .iter()
-            .filter(|(id, attempt)| attempt.status != Status::OpenedNone && Some(**id) != own)
-            .map(|(_, attempt)| attempt)
-            .collect();
+        let counts = |attempt: &&Attempt| attempt.status != Status::OpenedNone && Some(attempt.id) != own;
+        let mut counted: Vec<_> = self.attempts.iter().filter(counts).collect();
         counted.sort_unstable_by_key(|attempt| core::cmp::Reverse(attempt.sent));
         let crowded = counted.get(PER_HOUR.saturating_sub(1)).map(|attempt| later(attempt.sent, ONE_HOUR));
         let third = counted.get(1).filter(|_| counted.iter().take(2).any(|attempt| attempt.is_unknown()));
@@ -139,10 +135,10 @@ impl LogIns {
 
     /// Logins of unknown outcome since the last one whose outcome is known.
     fn row(&self, own: Option<AttemptId>) -> Vec<&Attempt> {
-        let is_in_row = |(id, attempt): &(&AttemptId, &Attempt)| {
-            attempt.is_unknown() && Some(attempt.sent) > self.answered_at && Some(**id) != own
+        let is_in_row = |attempt: &&Attempt| {
+            attempt.is_unknown() && Some(attempt.sent) > self.answered_at && Some(attempt.id) != own
         };
-        self.attempts.iter().filter(is_in_row).map(|(_, attempt)| attempt).collect()
+        self.attempts.iter().filter(is_in_row).collect()
     }
 
     /// Whether these credentials have brought a token before.
@@ -187,15 +183,15 @@ impl LogIns {
     pub(crate) fn announce(&mut self, now: Timestamp, ids: &mut Jitter) -> AttemptId {
         self.forget(now);
         // Two processes with one seed name their logins differently.
-        let moment = now.as_nanosecond().unsigned_abs();
-        let id = AttemptId(ids.next() ^ u64::try_from(moment % u128::from(u64::MAX)).unwrap_or_default());
-        self.attempts.insert(id, Attempt { status: Status::Announced, sent: now, until: None });
+        let id = AttemptId(ids.next() ^ now.as_microsecond().unsigned_abs());
+        self.attempts.push(Attempt { id, status: Status::Announced, sent: now, until: None });
+        self.in_order();
         id
     }
 
     /// An announced login is sent now.
     pub(crate) fn send(&mut self, now: Timestamp, id: AttemptId) {
-        if let Some(attempt) = self.attempts.get_mut(&id) {
+        if let Some(attempt) = self.attempt(id) {
             attempt.sent = now;
         }
     }
@@ -207,21 +203,21 @@ impl LogIns {
         let pause = pause_after(if is_recent { row.len() } else { 0 });
         let spread = jitter.up_to(pause.checked_div(10).unwrap_or_default());
         let until = later(now, pause.saturating_add(spread).min(ONE_HOUR));
-        if let Some(attempt) = self.attempts.get_mut(&id).filter(|attempt| attempt.status <= Status::Unknown) {
+        if let Some(attempt) = self.attempt(id).filter(|attempt| attempt.status <= Status::Unknown) {
             (attempt.status, attempt.until) = (Status::Unknown, Some(until));
         }
     }
 
     /// A login opened no session.
     pub(crate) fn opened_none(&mut self, id: AttemptId) {
-        if let Some(attempt) = self.attempts.get_mut(&id) {
+        if let Some(attempt) = self.attempt(id) {
             attempt.status = attempt.status.max(Status::OpenedNone);
         }
     }
 
     /// A login opened a session.
     pub(crate) fn opened(&mut self, id: AttemptId) {
-        if let Some(attempt) = self.attempts.get_mut(&id) {
+        if let Some(attempt) = self.attempt(id) {
             attempt.status = Status::Opened;
         }
     }
@@ -265,13 +261,23 @@ impl LogIns {
 
     /// Forgets logins that no longer count.
     fn forget(&mut self, now: Timestamp) {
-        if self.attempts.values().all(|attempt| later(attempt.sent, FORGOTTEN) <= now) {
+        if self.attempts.iter().all(|attempt| later(attempt.sent, FORGOTTEN) <= now) {
             self.attempts.clear();
         }
         while self.attempts.len() > REMEMBERED {
-            let oldest = self.attempts.iter().min_by_key(|(_, attempt)| attempt.sent).map(|(id, _)| *id);
-            oldest.and_then(|id| self.attempts.remove(&id));
+            let oldest = self.attempts.iter().map(|attempt| attempt.sent).min();
+            self.attempts.retain(|attempt| Some(attempt.sent) != oldest);
         }
+    }
+
+    fn attempt(&mut self, id: AttemptId) -> Option<&mut Attempt> {
+        self.attempts.iter_mut().find(|attempt| attempt.id == id)
+    }
+
+    /// Equal sets of logins are equal lists, and many sessions keep no room for more.
+    fn in_order(&mut self) {
+        self.attempts.sort_unstable_by_key(|attempt| attempt.id);
+        self.attempts.shrink_to_fit();
     }
 }
 
@@ -287,12 +293,17 @@ fn pause_after(unknown_before: usize) -> Duration {
 
 impl Fact for LogIns {
     fn join(&mut self, other: Self) {
-        for (id, attempt) in other.attempts {
-            let known = self.attempts.entry(id).or_insert(attempt);
-            known.status = known.status.max(attempt.status);
-            known.sent = known.sent.max(attempt.sent);
-            known.until = known.until.max(attempt.until);
+        for attempt in other.attempts {
+            match self.attempt(attempt.id) {
+                Some(known) => {
+                    known.status = known.status.max(attempt.status);
+                    known.sent = known.sent.max(attempt.sent);
+                    known.until = known.until.max(attempt.until);
+                }
+                None => self.attempts.push(attempt),
+            }
         }
+        self.in_order();
         self.answered_at.join(other.answered_at);
         self.credentials = self.credentials.max(other.credentials);
         self.worked = self.worked.max(other.worked);
@@ -304,7 +315,7 @@ impl Fact for LogIns {
     }
 
     fn shift(&mut self, by: SignedDuration) {
-        for attempt in self.attempts.values_mut() {
+        for attempt in &mut self.attempts {
             attempt.sent = shifted(attempt.sent, by);
             attempt.until.shift(by);
         }
@@ -320,7 +331,7 @@ impl Fact for LogIns {
     }
 
     fn correct(&mut self, now: Timestamp) {
-        for attempt in self.attempts.values_mut() {
+        for attempt in &mut self.attempts {
             attempt.sent = attempt.sent.min(now);
             attempt.until = attempt.until.map(|until| until.min(later(now, ONE_HOUR)));
         }
@@ -342,7 +353,7 @@ impl Fact for LogIns {
         }
         let attempts = self
             .attempts
-            .values()
+            .iter()
             .map(|attempt| later(attempt.sent, FORGOTTEN).max(attempt.until.unwrap_or(attempt.sent)));
         let loss = self.loss.map(|loss| later(loss.at, FORGOTTEN)).max(self.after_kick());
         let retry_at = self.refusal().and_then(|refused| refused.retry_at);

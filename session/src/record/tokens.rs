@@ -304,44 +304,25 @@ pub(super) mod secret {
         fn read(text: &str) -> Option<Self>;
     }
 
-    impl Secret for AccessToken {
-        fn text(&self) -> &str {
-            self.expose()
-        }
+    macro_rules! secret {
+        ($($secret:ty: $read:expr,)*) => {$(
+            impl Secret for $secret {
+                fn text(&self) -> &str {
+                    self.expose()
+                }
 
-        fn read(text: &str) -> Option<Self> {
-            Self::parse(text).ok()
-        }
+                fn read(text: &str) -> Option<Self> {
+                    $read(text)
+                }
+            }
+        )*};
     }
 
-    impl Secret for MarketDataToken {
-        fn text(&self) -> &str {
-            self.expose()
-        }
-
-        fn read(text: &str) -> Option<Self> {
-            Self::parse(text).ok()
-        }
-    }
-
-    impl Secret for RefreshToken {
-        fn text(&self) -> &str {
-            self.expose()
-        }
-
-        fn read(text: &str) -> Option<Self> {
-            Some(Self::new(text))
-        }
-    }
-
-    impl Secret for PenaltyTicket {
-        fn text(&self) -> &str {
-            self.expose()
-        }
-
-        fn read(text: &str) -> Option<Self> {
-            Some(Self::new(text, Duration::ZERO))
-        }
+    secret! {
+        AccessToken: |text| Self::parse(text).ok(),
+        MarketDataToken: |text| Self::parse(text).ok(),
+        RefreshToken: |text| Some(Self::new(text)),
+        PenaltyTicket: |text| Some(Self::new(text, Duration::ZERO)),
     }
 
     pub(in crate::record) fn serialize<T: Secret, S: Serializer>(secret: &T, serializer: S) -> Result<S::Ok, S::Error> {

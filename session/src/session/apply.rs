@@ -74,7 +74,7 @@ impl Session {
                 // The host that gave the ticket gets it back.
                 let is_elsewhere = exchange.is_redirected || exchange.via == Via::Home;
                 let host = exchange.request.uri().authority().filter(|_| is_elsewhere).cloned();
-                self.record.postponed.set(Ticket { until, operation, ticket, host });
+                self.record.postponed.set(Box::new(Ticket { until, operation, secret: ticket, host }));
                 self.persistence.dirty = true;
                 self.report(now, EventKind::Postponed { operation, until });
             }

@@ -169,8 +169,10 @@ impl Meaning {
             error if blames_app(error) => Self::AppRefused,
             Error::Refused(_) => Self::Refused,
             Error::Status { status: StatusCode::BAD_REQUEST, .. } => Self::Malformed,
-            Error::Undecodable(_) | Error::Incomplete { .. } | Error::Contradiction(_) => Self::Unknown,
-            Error::Status { status: StatusCode::REQUEST_TIMEOUT | StatusCode::GATEWAY_TIMEOUT, .. } => Self::Unknown,
+            Error::Undecodable(_)
+            | Error::Incomplete { .. }
+            | Error::Contradiction(_)
+            | Error::Status { status: StatusCode::REQUEST_TIMEOUT | StatusCode::GATEWAY_TIMEOUT, .. } => Self::Unknown,
             _ => Self::Fault,
         }
     }

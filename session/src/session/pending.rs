@@ -39,10 +39,9 @@ impl Session {
         };
         match self.persistence.next(now) {
             Store::Wait(_) => None,
-            Store::Offer => Some(Pending::Store),
             // If nothing waits to be stored, the session continues without an answer of the store.
             Store::Overdue if self.persistence.waiting.is_none() => request().or(Some(Pending::Store)),
-            Store::Overdue => Some(Pending::Store),
+            Store::Offer | Store::Overdue => Some(Pending::Store),
             Store::Idle => request(),
         }
     }

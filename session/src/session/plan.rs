@@ -115,13 +115,12 @@ impl Session {
             };
         };
         match (renewable, self.presentable_at(now), &self.app_refused) {
-            (Some(access), _, Some(_)) => Ok((Operation::Renew, self.renewal_due(now, access))),
             (None, _, Some(error)) => Err(StopReason::Refused((**error).clone())),
             (Some(access), Some(at), None) if at <= now && !self.is_refresh_outcome_unknown() => {
                 let latest = later(self.token.since, REFRESH_AT_LEAST_EVERY);
                 Ok((Operation::Refresh, self.renewal_due(now, access).min(latest)))
             }
-            (Some(access), _, None) => Ok((Operation::Renew, self.renewal_due(now, access))),
+            (Some(access), ..) => Ok((Operation::Renew, self.renewal_due(now, access))),
             (None, Some(at), None) => Ok((Operation::Refresh, at)),
             (None, None, None) if self.code.is_some() => Ok((Operation::Refresh, now)),
             (None, None, None) => Err(StopReason::ConsentRequired),

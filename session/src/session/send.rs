@@ -76,7 +76,7 @@ impl Session {
     fn build(&self, now: Timestamp, operation: Operation) -> Result<Request<RequestBody>, BuildError> {
         let environment = self.environment_for(now, operation);
         let postponed = self.record.postponed.get().filter(|postponed| postponed.operation == operation);
-        let ticket = postponed.map(|postponed| postponed.ticket.clone());
+        let ticket = postponed.map(|postponed| postponed.secret.clone());
         let access = self.record.tokens.access.as_ref();
         let mut request = match (operation, self.login.credentials(), self.login.app(), self.presentable(), access) {
             (Operation::LogIn, Some(credentials), ..) => {

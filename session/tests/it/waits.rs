@@ -95,8 +95,8 @@ fn logins_of_a_snapshot_that_lie_ahead_count_as_of_now() {
         let owner = r#""owner":{"login":"https://demo.tradovateapi.com/v1","user":"trader"}"#;
         stored(&format!(r#"{{"version":1,{owner},"logIns":{{{what}}}}}"#))
     };
-    let ahead = r#""attempts":{"1":{"status":"opened","sent":"9000-01-01T00:00:00Z"},
-        "2":{"status":"opened","sent":"9000-01-02T00:00:00Z"},"3":{"status":"opened","sent":"9000-01-03T00:00:00Z"}}"#;
+    let ahead = r#""attempts":[{"id":1,"status":"opened","sent":"9000-01-01T00:00:00Z"},
+        {"id":2,"status":"opened","sent":"9000-01-02T00:00:00Z"},{"id":3,"status":"opened","sent":"9000-01-03T00:00:00Z"}]"#;
     let mut driver = Driver::new(user(1));
     driver.adopt(log_ins(ahead));
     assert_eq!(silent_hours(driver), Some(1));

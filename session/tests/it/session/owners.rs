@@ -58,7 +58,7 @@ fn mismatch(program: &Program) -> Option<OwnerMismatch> {
 #[test]
 fn a_snapshot_of_another_user_host_or_app_is_not_used() {
     let demo = || snapshot(trader());
-    let cases = [
+    let cases = vec![
         (demo(), user(Environment::demo(), "somebody"), OwnerMismatch::LoginName),
         (demo(), user(Environment::live(), "trader"), OwnerMismatch::LoginHost),
         (demo(), user(custom("http://127.0.0.1:8080/v1"), "trader"), OwnerMismatch::LoginHost),
