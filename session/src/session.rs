@@ -387,8 +387,9 @@ impl Session {
         let now = self.advance(now);
         self.gates.see(now, budget);
         let Some((exchange, is_current)) = self.exchanges.take(id) else { return };
-        // A token has come meanwhile.
-        let is_overtaken = exchange.operation != Operation::Refresh && exchange.generation != self.token.generation;
+        // A late answer has brought tokens meanwhile. A refresh can still bring the newest refresh token.
+        let has_other_token = exchange.operation != Operation::Refresh && exchange.generation != self.token.generation;
+        let is_overtaken = has_other_token || self.has_unstored_grant();
         let usable = if is_current && !is_overtaken { Use::Current } else { self.use_of(&exchange) };
         self.host_is_reached(exchange.via, true);
         let times = self.learn_time(now, &exchange, &response);

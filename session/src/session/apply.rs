@@ -38,6 +38,9 @@ impl Session {
     ) {
         let operation = exchange.operation;
         let is_current = matches!(usable, Use::Current | Use::Late);
+        if let Some(refresh) = self.record.tokens.refresh.as_mut().filter(|_| operation == Operation::Refresh) {
+            refresh.announced.clear();
+        }
         match outcome {
             Outcome::Granted(grant) if usable != Use::Superseded => {
                 self.succeeded(now, exchange, budget);
@@ -211,9 +214,6 @@ impl Session {
     }
 
     fn refresh_failed(&mut self, now: Timestamp, exchange: &Exchange, meaning: Meaning, trouble: Trouble) {
-        if let Some(refresh) = &mut self.record.tokens.refresh {
-            refresh.announced.clear();
-        }
         if exchange.presents_code() {
             return self.code_failed(now, meaning, trouble);
         }
@@ -224,9 +224,8 @@ impl Session {
             }
             (meaning, trouble) => {
                 if meaning == Meaning::Unknown {
-                    if let Some(refresh) = &mut self.record.tokens.refresh {
-                        refresh.outcome_unknown.set();
-                    }
+                    let refresh = self.record.tokens.refresh.as_mut().filter(|refresh| presents(exchange, refresh));
+                    refresh.into_iter().for_each(|refresh| refresh.outcome_unknown.set());
                     self.report(now, EventKind::RefreshOutcomeUnknown);
                 }
                 self.try_again(now, Operation::Refresh, trouble);

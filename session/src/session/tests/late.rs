@@ -216,3 +216,18 @@ fn a_late_refusal_does_not_concern_what_was_tried_since() {
     world.answer_late(ok(BAD_PASSWORD));
     assert!(world.session.stop_reason().is_none(), "{}", world.trace());
 }
+
+#[test]
+fn a_refusal_that_comes_after_a_late_token_changes_nothing() {
+    let mut world = World::user([Answer::Silence, Answer::Silence]).storing([Some(true), None]);
+    world.run(Duration::from_secs(70));
+    world.answer_late(token_to("one", 80));
+    // The token waits to be stored, and the second login is in flight.
+    world.run(Duration::from_secs(71));
+    let store = world.silent.pop().unwrap();
+    world.answer_late(ok(BAD_PASSWORD));
+    world.session.stored(world.now, store);
+    world.run(minutes(3));
+    assert_eq!(world.token().as_deref(), Some("one"));
+    assert!(!world.trace().contains("refused"), "{}", world.trace());
+}
