@@ -2,18 +2,19 @@
 
 mod watch;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use redis::{Connection, FromRedisValue, ProtocolVersion};
 use tradovate_auth_session::StoredSession;
-use tradovate_auth_store::{Revision, SessionName, Store, Stored};
+use tradovate_auth_store::{Lease, Revision, SessionName, Store, StoreError, Stored};
 
-use crate::error::RedisStoreError;
-use crate::scripts::Call;
+use crate::error::Failure;
+use crate::scripts::{Call, lease_of};
 use crate::settings::{LONGEST_QUIET, Settings};
-use crate::store::{RedisLease, RedisStore};
-use watch::Watch;
+use crate::store::RedisStore;
+use crate::waiters::lock;
+use watch::{Watch, wait};
 
 /// More than this are not kept after a rush.
 const MOST_IDLE: usize = 8;
@@ -21,7 +22,7 @@ const MOST_IDLE: usize = 8;
 #[derive(Default)]
 pub(crate) struct Connections {
     idle: Mutex<Vec<Idle>>,
-    watch: Arc<Watch>,
+    watch: Watch,
 }
 
 struct Idle {
@@ -30,17 +31,14 @@ struct Idle {
 }
 
 impl Store for RedisStore {
-    type Error = RedisStoreError;
-    type Lease = RedisLease;
-
-    fn load(&self, name: &SessionName) -> Result<Option<Stored>, Self::Error> {
+    fn load(&self, name: &SessionName) -> Result<Option<Stored>, StoreError> {
         let loaded = self.blocking.look(&self.settings, &self.settings.keys.load(name))?;
         Ok(self.settings.stored(name, loaded))
     }
 
-    fn lease(&self, name: &SessionName, time: Duration) -> Result<Option<Self::Lease>, Self::Error> {
-        let fence: Option<u64> = self.blocking.run(&self.settings, &self.settings.keys.lease(name, time))?;
-        Ok(fence.map(|fence| RedisLease { fence }))
+    fn lease(&self, name: &SessionName, time: Duration) -> Result<Option<Lease>, StoreError> {
+        let fence = self.blocking.run(&self.settings, &self.settings.keys.lease(name, time))?;
+        Ok(lease_of(fence, time))
     }
 
     fn save(
@@ -48,25 +46,25 @@ impl Store for RedisStore {
         name: &SessionName,
         session: &StoredSession,
         known: Option<Revision>,
-        lease: &Self::Lease,
-    ) -> Result<Option<Revision>, Self::Error> {
-        let call = self.settings.save(name, session, known, lease.fence)?;
+        lease: Lease,
+    ) -> Result<Option<Revision>, StoreError> {
+        let call = self.settings.save(name, session, known, lease)?;
         let revision: Option<u64> = self.blocking.run(&self.settings, &call)?;
         Ok(revision.map(Revision))
     }
 
-    fn release(&self, name: &SessionName, lease: Self::Lease) -> Result<(), Self::Error> {
-        let _: bool = self.blocking.run(&self.settings, &self.settings.keys.release(name, lease.fence))?;
+    fn release(&self, name: &SessionName, lease: Lease) -> Result<(), StoreError> {
+        let _: bool = self.blocking.run(&self.settings, &self.settings.keys.release(name, lease))?;
         Ok(())
     }
 
-    fn changed(&self, name: &SessionName, known: Option<Revision>, time: Duration) -> Result<(), Self::Error> {
+    fn changed(&self, name: &SessionName, known: Option<Revision>, time: Duration) -> Result<(), StoreError> {
         let over = Instant::now().checked_add(time);
-        let watcher = Watch::watcher(&self.blocking.watch, name, &self.settings)?;
+        let waiter = self.blocking.watch.waiter(name, &self.settings)?;
         loop {
-            let messages = watcher.messages();
+            let messages = waiter.messages().ok_or_else(|| self.settings.lost())?;
             let found: Option<u64> = self.blocking.look(&self.settings, &self.settings.keys.revision(name))?;
-            if found.map(Revision) != known || !watcher.wait(messages, over)? {
+            if found.map(Revision) != known || !wait(&waiter, messages, over).ok_or_else(|| self.settings.lost())? {
                 return Ok(());
             }
         }
@@ -75,20 +73,20 @@ impl Store for RedisStore {
 
 impl Connections {
     /// Asks what may be asked twice: where a connection turns out to be closed, another is tried.
-    fn look<T: FromRedisValue>(&self, settings: &Settings, call: &Call) -> Result<T, RedisStoreError> {
+    fn look<T: FromRedisValue>(&self, settings: &Settings, call: &Call) -> Result<T, Failure> {
         match self.run(settings, call) {
-            Err(RedisStoreError::Unreachable { .. }) => self.run(settings, call),
+            Err(failure) if failure.is_closed => self.run(settings, call),
             answer => answer,
         }
     }
 
-    fn run<T: FromRedisValue>(&self, settings: &Settings, call: &Call) -> Result<T, RedisStoreError> {
+    fn run<T: FromRedisValue>(&self, settings: &Settings, call: &Call) -> Result<T, Failure> {
         let mut connection = match self.idle() {
             Some(connection) => connection,
             None => connect(settings)?,
         };
-        let answer = call.invoke(&mut connection).map_err(|error| settings.error(&error));
-        if answer.as_ref().is_err_and(RedisStoreError::ends_connection) {
+        let answer = call.invoke(&mut connection).map_err(|error| settings.failure(&error));
+        if answer.as_ref().is_err_and(|failure: &Failure| failure.ends_connection) {
             // The others are no better.
             lock(&self.idle).clear();
         } else {
@@ -108,7 +106,7 @@ impl Connections {
     }
 }
 
-fn connect(settings: &Settings) -> Result<Connection, RedisStoreError> {
+fn connect(settings: &Settings) -> Result<Connection, Failure> {
     let connect = || {
         let client = settings.client(ProtocolVersion::RESP2);
         let connection = client.get_connection_with_timeout(settings.connect_time)?;
@@ -116,10 +114,5 @@ fn connect(settings: &Settings) -> Result<Connection, RedisStoreError> {
         connection.set_write_timeout(Some(settings.answer_time))?;
         Ok(connection)
     };
-    connect().map_err(|error| settings.error(&error))
-}
-
-/// What a lock protects here is whole between any two statements.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    connect().map_err(|error| settings.failure(&error))
 }

@@ -7,7 +7,7 @@
 //! use tradovate_auth_store_redis::RedisStore;
 //!
 //! let store = RedisStore::new("rediss://app:secret@redis.example:6380/")?;
-//! # Ok::<(), tradovate_auth_store_redis::RedisStoreError>(())
+//! # Ok::<(), tradovate_auth_store::StoreError>(())
 //! ```
 //!
 //! It is a [`Store`](tradovate_auth_store::Store) with the feature `blocking`, and an
@@ -78,6 +78,6 @@ mod nonblocking;
 mod scripts;
 mod settings;
 mod store;
+mod waiters;
 
-pub use error::RedisStoreError;
-pub use store::{RedisLease, RedisStore};
+pub use store::RedisStore;

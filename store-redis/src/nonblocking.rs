@@ -1,72 +1,86 @@
 //! The async form: [`AsyncStore`], on one connection for everything, messages included.
 
-mod changes;
 mod link;
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::future::poll_fn;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use redis::FromRedisValue;
 use tradovate_auth_session::StoredSession;
-use tradovate_auth_store::{AsyncStore, Revision, SessionName, Stored};
+use tradovate_auth_store::{AsyncStore, Lease, Revision, SessionName, StoreFuture, Stored};
 
-use crate::error::RedisStoreError;
-use crate::scripts::Call;
+use crate::error::Failure;
+use crate::scripts::{Call, lease_of};
 use crate::settings::{Settings, TRIED_EVERY};
-use crate::store::{RedisLease, RedisStore};
+use crate::store::RedisStore;
+use crate::waiters::{Attempts, lock};
 use link::Link;
 
 #[derive(Default)]
 pub(crate) struct Connections {
     link: Mutex<Option<Link>>,
-    /// Held while somebody connects; the failure of who did so last.
-    connecting: tokio::sync::Mutex<Option<RedisStoreError>>,
-    /// How often somebody tried to connect.
-    attempts: AtomicU64,
+    /// Held while somebody connects.
+    connecting: tokio::sync::Mutex<()>,
+    attempts: Attempts,
 }
 
 impl AsyncStore for RedisStore {
-    type Error = RedisStoreError;
-    type Lease = RedisLease;
-
-    async fn load(&self, name: &SessionName) -> Result<Option<Stored>, Self::Error> {
-        let loaded = self.nonblocking.look(&self.settings, &self.settings.keys.load(name)).await?;
-        Ok(self.settings.stored(name, loaded))
+    fn load<'a>(&'a self, name: &'a SessionName) -> StoreFuture<'a, Option<Stored>> {
+        Box::pin(async move {
+            let loaded = self.nonblocking.look(&self.settings, &self.settings.keys.load(name)).await?;
+            Ok(self.settings.stored(name, loaded))
+        })
     }
 
-    async fn lease(&self, name: &SessionName, time: Duration) -> Result<Option<Self::Lease>, Self::Error> {
-        let fence: Option<u64> = self.nonblocking.run(&self.settings, &self.settings.keys.lease(name, time)).await?;
-        Ok(fence.map(|fence| RedisLease { fence }))
+    fn lease<'a>(&'a self, name: &'a SessionName, time: Duration) -> StoreFuture<'a, Option<Lease>> {
+        Box::pin(async move {
+            let fence = self.nonblocking.run(&self.settings, &self.settings.keys.lease(name, time)).await?;
+            Ok(lease_of(fence, time))
+        })
     }
 
-    async fn save(
-        &self,
-        name: &SessionName,
-        session: &StoredSession,
+    fn save<'a>(
+        &'a self,
+        name: &'a SessionName,
+        session: &'a StoredSession,
         known: Option<Revision>,
-        lease: &Self::Lease,
-    ) -> Result<Option<Revision>, Self::Error> {
-        let call = self.settings.save(name, session, known, lease.fence)?;
-        let revision: Option<u64> = self.nonblocking.run(&self.settings, &call).await?;
-        Ok(revision.map(Revision))
+        lease: Lease,
+    ) -> StoreFuture<'a, Option<Revision>> {
+        Box::pin(async move {
+            let call = self.settings.save(name, session, known, lease)?;
+            let revision: Option<u64> = self.nonblocking.run(&self.settings, &call).await?;
+            Ok(revision.map(Revision))
+        })
     }
 
-    async fn release(&self, name: &SessionName, lease: Self::Lease) -> Result<(), Self::Error> {
-        let call = self.settings.keys.release(name, lease.fence);
-        let _: bool = self.nonblocking.run(&self.settings, &call).await?;
-        Ok(())
+    fn release<'a>(&'a self, name: &'a SessionName, lease: Lease) -> StoreFuture<'a, ()> {
+        Box::pin(async move {
+            let _: bool = self.nonblocking.run(&self.settings, &self.settings.keys.release(name, lease)).await?;
+            Ok(())
+        })
     }
 
-    async fn changed(&self, name: &SessionName, known: Option<Revision>, time: Duration) -> Result<(), Self::Error> {
+    fn changed<'a>(&'a self, name: &'a SessionName, known: Option<Revision>, time: Duration) -> StoreFuture<'a, ()> {
+        Box::pin(async move { Ok(self.nonblocking.changed(&self.settings, name, known, time).await?) })
+    }
+}
+
+impl Connections {
+    async fn changed(
+        &self,
+        settings: &Settings,
+        name: &SessionName,
+        known: Option<Revision>,
+        time: Duration,
+    ) -> Result<(), Failure> {
         let over = Instant::now().checked_add(time);
-        let call = self.settings.keys.revision(name);
-        let link = self.nonblocking.link(&self.settings).await?;
-        let lost = || RedisStoreError::lost(self.settings.address());
-        let mut watcher = link.watcher(name).ok_or_else(lost)?;
+        let call = settings.keys.revision(name);
+        let link = self.link(settings).await?;
+        let waiter = link.waiter(name).ok_or_else(|| settings.lost())?;
         loop {
-            watcher.forget_messages();
-            let found: Option<u64> = self.nonblocking.ask(&link, &self.settings, &call).await?;
+            let messages = waiter.messages().ok_or_else(|| settings.lost())?;
+            let found: Option<u64> = self.ask(&link, settings, &call).await?;
             if found.map(Revision) != known {
                 return Ok(());
             }
@@ -75,91 +89,68 @@ impl AsyncStore for RedisStore {
                 if left.is_zero() {
                     return Ok(());
                 }
-                match tokio::time::timeout(left.min(TRIED_EVERY), watcher.message()).await {
+                match tokio::time::timeout(left.min(TRIED_EVERY), poll_fn(|task| waiter.poll(messages, task.waker())))
+                    .await
+                {
                     Ok(true) => break,
-                    Ok(false) => return Err(lost()),
-                    Err(_) if link.must_be_tried() => self.nonblocking.try_out(&link, &self.settings).await?,
+                    Ok(false) => return Err(settings.lost()),
+                    Err(_) if link.must_be_tried() => self.try_out(&link, settings).await?,
                     Err(_) => {}
                 }
             }
         }
     }
-}
 
-impl Connections {
     /// Asks what may be asked twice: where a connection turns out to be closed, another is tried.
-    async fn look<T: FromRedisValue>(&self, settings: &Settings, call: &Call) -> Result<T, RedisStoreError> {
+    async fn look<T: FromRedisValue>(&self, settings: &Settings, call: &Call) -> Result<T, Failure> {
         match self.run(settings, call).await {
-            Err(RedisStoreError::Unreachable { .. }) => self.run(settings, call).await,
+            Err(failure) if failure.is_closed => self.run(settings, call).await,
             answer => answer,
         }
     }
 
-    async fn run<T: FromRedisValue>(&self, settings: &Settings, call: &Call) -> Result<T, RedisStoreError> {
+    async fn run<T: FromRedisValue>(&self, settings: &Settings, call: &Call) -> Result<T, Failure> {
         let link = self.link(settings).await?;
         self.ask(&link, settings, call).await
     }
 
-    async fn ask<T: FromRedisValue>(
-        &self,
-        link: &Link,
-        settings: &Settings,
-        call: &Call,
-    ) -> Result<T, RedisStoreError> {
+    async fn ask<T: FromRedisValue>(&self, link: &Link, settings: &Settings, call: &Call) -> Result<T, Failure> {
         let answer = link.ask(call).await;
-        answer.map_err(|error| self.failed(link, settings.error(&error)))
+        answer.map_err(|error| self.failed(link, settings.failure(&error)))
     }
 
     /// Whether the connection still lives, which nothing but an answer tells.
-    async fn try_out(&self, link: &Link, settings: &Settings) -> Result<(), RedisStoreError> {
+    async fn try_out(&self, link: &Link, settings: &Settings) -> Result<(), Failure> {
         let answer = link.try_out().await;
-        answer.map_err(|error| self.failed(link, settings.error(&error)))
+        answer.map_err(|error| self.failed(link, settings.failure(&error)))
     }
 
-    /// Gives a link up where the error says so: all that wait for messages on it are told.
-    fn failed(&self, link: &Link, error: RedisStoreError) -> RedisStoreError {
-        if error.ends_connection() {
-            link.lose();
-            lock(&self.link).take_if(|current| current.number() == link.number());
+    /// Gives a link up where the failure says so: all that wait for messages on it are told.
+    fn failed(&self, link: &Link, failure: Failure) -> Failure {
+        if failure.ends_connection {
+            link.close();
+            lock(&self.link).take_if(|current| current.is(link));
         }
-        error
+        failure
     }
 
     /// The connection there is, or a new one.
-    async fn link(&self, settings: &Settings) -> Result<Link, RedisStoreError> {
-        if let Some(link) = self.current() {
+    async fn link(&self, settings: &Settings) -> Result<Link, Failure> {
+        let current = || lock(&self.link).clone().filter(Link::is_usable);
+        let before = self.attempts.ended();
+        if let Some(link) = current() {
             return Ok(link);
         }
-        let before = self.attempts.load(Ordering::SeqCst);
-        let mut failure = self.connecting.lock().await;
-        if let Some(link) = self.current() {
+        let _one = self.connecting.lock().await;
+        if let Some(link) = current() {
             return Ok(link);
         }
-        let attempts = self.attempts.load(Ordering::SeqCst);
-        if attempts != before
-            && let Some(failure) = &*failure
-        {
-            // Who waited for another's attempt waits for no second one.
-            return Err(failure.clone());
+        if let Some(failure) = self.attempts.failed_since(before) {
+            return Err(failure);
         }
-        let connected = Link::connect(settings, attempts).await;
-        self.attempts.store(attempts + 1, Ordering::SeqCst);
-        match connected {
-            Ok(link) => {
-                *failure = None;
-                *lock(&self.link) = Some(link.clone());
-                Ok(link)
-            }
-            Err(error) => Err(failure.insert(settings.error(&error)).clone()),
-        }
+        let connected = Link::connect(settings).await;
+        let link = self.attempts.end(connected.map_err(|error| settings.failure(&error)))?;
+        *lock(&self.link) = Some(link.clone());
+        Ok(link)
     }
-
-    fn current(&self) -> Option<Link> {
-        lock(&self.link).clone().filter(Link::is_usable)
-    }
-}
-
-/// What a lock protects here is whole between any two statements.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

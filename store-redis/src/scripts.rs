@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use redis::{Script, ScriptInvocation};
-use tradovate_auth_store::{Revision, SessionName};
+use tradovate_auth_store::{Lease, Revision, SessionName};
 
 macro_rules! script {
     ($file:literal) => {
@@ -60,7 +60,7 @@ impl Keys {
         self.call(&REVISION, name)
     }
 
-    /// The answer: the fence, unless there is another holder.
+    /// The answer: the fence, unless there is another holder; see [`lease_of`].
     pub(crate) fn lease(&self, name: &SessionName, time: Duration) -> Call {
         let mut call = self.call(&LEASE, name);
         call.arg(micros(time.min(LONGEST_LEASE))).arg(self.channel()).arg(name.as_str());
@@ -74,21 +74,21 @@ impl Keys {
         record: &[u8],
         keep_for: Option<Duration>,
         known: Option<Revision>,
-        fence: u64,
+        lease: Lease,
     ) -> Call {
         let known = known.map_or_else(String::new, |revision| revision.0.to_string());
         // An expiry of nothing would remove the record at once.
         let millis = |time: Duration| time.min(LONGEST_EXPIRY).as_millis().max(1).to_string();
         let keep_for = keep_for.map_or_else(String::new, millis);
         let mut call = self.call(&SAVE, name);
-        call.arg(fence).arg(known).arg(record).arg(keep_for).arg(self.channel()).arg(name.as_str());
+        call.arg(lease.fence).arg(known).arg(record).arg(keep_for).arg(self.channel()).arg(name.as_str());
         call
     }
 
     /// The answer: nothing of interest.
-    pub(crate) fn release(&self, name: &SessionName, fence: u64) -> Call {
+    pub(crate) fn release(&self, name: &SessionName, lease: Lease) -> Call {
         let mut call = self.call(&RELEASE, name);
-        call.arg(fence);
+        call.arg(lease.fence);
         call
     }
 
@@ -98,6 +98,11 @@ impl Keys {
         call.key(format!("{}{{{name}}}", self.prefix)).key(format!("{}{{{name}}}:lease", self.prefix));
         call
     }
+}
+
+/// The lease that [`Keys::lease`] has brought.
+pub(crate) fn lease_of(fence: Option<u64>, time: Duration) -> Option<Lease> {
+    fence.map(|fence| Lease { fence, time: time.min(LONGEST_LEASE) })
 }
 
 fn micros(time: Duration) -> u64 {

@@ -6,10 +6,10 @@ use std::time::Duration;
 use redis::{Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisError};
 use rustls::crypto::{CryptoProvider, ring};
 use tradovate_auth_session::StoredSession;
-use tradovate_auth_store::{Codec, Revision, SessionName, Stored};
+use tradovate_auth_store::{Codec, Lease, Revision, SessionName, StoreError, StoreErrorKind, Stored};
 use zeroize::Zeroizing;
 
-use crate::error::RedisStoreError;
+use crate::error::Failure;
 use crate::scripts::{Call, Keys};
 
 /// What the keys begin with, unless the program says something else.
@@ -38,13 +38,13 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    pub(crate) fn new(url: &str) -> Result<Self, RedisStoreError> {
+    pub(crate) fn new(url: &str) -> Result<Self, StoreError> {
         // A password that is not percent-encoded ends the address early, and part of it would be taken for a port.
         let is_cut_off = url.split_once(['?', '#']).is_some_and(|(_, rest)| rest.contains('@') || url.contains('#'));
         let info: ConnectionInfo = if is_cut_off {
-            return Err(RedisStoreError::Url);
+            return Err(unusable_url());
         } else {
-            url.into_connection_info().map_err(|_| RedisStoreError::Url)?
+            url.into_connection_info().map_err(|_| unusable_url())?
         };
         let redis = info.redis_settings().clone();
         let redis =
@@ -52,7 +52,7 @@ impl Settings {
         let tcp = info.tcp_settings().clone().set_nodelay(true);
         let info = info.set_redis_settings(redis).set_tcp_settings(tcp);
         Ok(Self {
-            client: Client::open(info).map_err(|_| RedisStoreError::Url)?,
+            client: Client::open(info).map_err(|_| unusable_url())?,
             certificates: redis::TlsCertificates { client_tls: None, root_cert: None },
             codec: Codec::plain(),
             keys: Keys::new(PREFIX.into()),
@@ -61,23 +61,23 @@ impl Settings {
         })
     }
 
-    pub(crate) fn root_certificates(self, pem: &[u8]) -> Result<Self, RedisStoreError> {
+    pub(crate) fn root_certificates(self, pem: &[u8]) -> Result<Self, StoreError> {
         let certificates = redis::TlsCertificates { root_cert: Some(pem.to_vec()), ..self.certificates.clone() };
         self.certificates(certificates)
     }
 
-    pub(crate) fn client_certificate(self, certificates: &[u8], key: &[u8]) -> Result<Self, RedisStoreError> {
+    pub(crate) fn client_certificate(self, certificates: &[u8], key: &[u8]) -> Result<Self, StoreError> {
         let client = ClientTlsConfig { client_cert: certificates.to_vec(), client_key: key.to_vec() };
         let certificates = redis::TlsCertificates { client_tls: Some(client), ..self.certificates.clone() };
         self.certificates(certificates)
     }
 
-    fn certificates(mut self, certificates: redis::TlsCertificates) -> Result<Self, RedisStoreError> {
+    fn certificates(mut self, certificates: redis::TlsCertificates) -> Result<Self, StoreError> {
         if !self.is_tls() {
-            return Err(RedisStoreError::Certificates("the URL asks for no TLS, which rediss:// does".into()));
+            return Err(unusable_certificates("the URL asks for no TLS, which rediss:// does"));
         }
         self.client = Client::build_with_tls(self.client.get_connection_info().clone(), certificates.clone())
-            .map_err(|error| RedisStoreError::Certificates(error.to_string()))?;
+            .map_err(|error| unusable_certificates(&error.to_string()))?;
         self.certificates = certificates;
         Ok(self)
     }
@@ -101,8 +101,12 @@ impl Settings {
         self.client.get_connection_info().addr().to_string()
     }
 
-    pub(crate) fn error(&self, error: &RedisError) -> RedisStoreError {
-        RedisStoreError::new(error, self.address())
+    pub(crate) fn failure(&self, error: &RedisError) -> Failure {
+        Failure::of(error, &self.address())
+    }
+
+    pub(crate) fn lost(&self) -> Failure {
+        Failure::closed(&self.address(), "the connection was lost")
     }
 
     pub(crate) fn stored(&self, name: &SessionName, loaded: Loaded) -> Option<Stored> {
@@ -117,11 +121,10 @@ impl Settings {
         name: &SessionName,
         session: &StoredSession,
         known: Option<Revision>,
-        fence: u64,
-    ) -> Result<Call, RedisStoreError> {
-        let record =
-            self.codec.encode(name, session).map_err(|error| RedisStoreError::NotEncoded(error.to_string()))?;
-        Ok(self.keys.save(name, &record, session.keep_for(), known, fence))
+        lease: Lease,
+    ) -> Result<Call, StoreError> {
+        let record = self.codec.encode(name, session)?;
+        Ok(self.keys.save(name, &record, session.keep_for(), known, lease))
     }
 }
 
@@ -133,6 +136,18 @@ impl fmt::Debug for Settings {
             .field("prefix", &self.keys.prefix())
             .finish_non_exhaustive()
     }
+}
+
+/// The URL is none of Redis, or not complete.
+fn unusable_url() -> StoreError {
+    let text = "the URL of Redis can't be used: it has to be redis://[[user]:password@]host[:port][/database], or rediss://… \
+        for TLS, with the special characters of a password percent-encoded";
+    StoreError::new(StoreErrorKind::Misconfigured, text)
+}
+
+/// The certificates or the key can't be read, or the URL asks for no TLS.
+fn unusable_certificates(reason: &str) -> StoreError {
+    StoreError::new(StoreErrorKind::Misconfigured, format!("the certificates for Redis can't be used: {reason}"))
 }
 
 /// Makes `ring` the provider of this process if it has none. The TLS of Redis uses the one of the process, and panics if
@@ -152,7 +167,7 @@ mod tests {
     fn a_url_that_is_cut_short_by_its_password_is_refused_and_not_shown() {
         for url in ["redis://user:123#canary@host", "redis://user:123?canary@host", "redis://:can/ary@host", "canary"] {
             let error = Settings::new(url).unwrap_err();
-            assert_eq!(error, RedisStoreError::Url);
+            assert_eq!(error.to_string(), unusable_url().to_string());
         }
     }
 
@@ -170,6 +185,6 @@ mod tests {
     #[test]
     fn certificates_without_tls_are_refused() {
         let error = Settings::new("redis://127.0.0.1/").unwrap().root_certificates(b"").unwrap_err();
-        assert!(matches!(error, RedisStoreError::Certificates(_)), "{error}");
+        assert!(error.to_string().starts_with("the certificates for Redis can't be used"), "{error}");
     }
 }

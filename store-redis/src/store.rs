@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::RedisStoreError;
+use tradovate_auth_store::StoreError;
+
 use crate::settings::Settings;
 
 /// Sessions in Redis, for any number of processes on any number of machines.
@@ -17,7 +18,7 @@ use crate::settings::Settings;
 ///
 /// let store = RedisStore::new("redis://app:secret@redis.example:6379/0")?.prefix("trading:");
 /// assert!(!format!("{store:?}").contains("secret"));
-/// # Ok::<(), tradovate_auth_store_redis::RedisStoreError>(())
+/// # Ok::<(), tradovate_auth_store::StoreError>(())
 /// ```
 #[derive(Clone)]
 pub struct RedisStore {
@@ -28,19 +29,13 @@ pub struct RedisStore {
     pub(crate) nonblocking: Arc<crate::nonblocking::Connections>,
 }
 
-/// The right to send something for a session and to save what comes of it.
-#[derive(Debug)]
-pub struct RedisLease {
-    pub(crate) fence: u64,
-}
-
 impl RedisStore {
     /// A store at a URL: `redis://[[user]:password@]host[:port][/database]`, `rediss://…` for TLS, or
     /// `unix:///path?db=0&user=…&pass=…`.
     ///
     /// # Errors
-    /// [`RedisStoreError::Url`] where it can't be one.
-    pub fn new(url: &str) -> Result<Self, RedisStoreError> {
+    /// [`StoreError`] if it can't be one.
+    pub fn new(url: &str) -> Result<Self, StoreError> {
         Settings::new(url).map(Self::from_settings)
     }
 
@@ -73,16 +68,16 @@ impl RedisStore {
     /// Trusts the authorities of these certificates, in PEM, and no others; unless said, those of the system are trusted.
     ///
     /// # Errors
-    /// [`RedisStoreError::Certificates`] where they can't be read or the URL isn't `rediss://`.
-    pub fn root_certificates(self, pem: &[u8]) -> Result<Self, RedisStoreError> {
+    /// [`StoreError`] if they can't be read or the URL isn't `rediss://`.
+    pub fn root_certificates(self, pem: &[u8]) -> Result<Self, StoreError> {
         Settings::clone(&self.settings).root_certificates(pem).map(Self::from_settings)
     }
 
     /// Shows the server a certificate: a chain and its key, in PEM.
     ///
     /// # Errors
-    /// [`RedisStoreError::Certificates`] where they can't be read or the URL isn't `rediss://`.
-    pub fn client_certificate(self, chain: &[u8], key: &[u8]) -> Result<Self, RedisStoreError> {
+    /// [`StoreError`] if they can't be read or the URL isn't `rediss://`.
+    pub fn client_certificate(self, chain: &[u8], key: &[u8]) -> Result<Self, StoreError> {
         Settings::clone(&self.settings).client_certificate(chain, key).map(Self::from_settings)
     }
 

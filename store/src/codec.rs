@@ -19,11 +19,13 @@ mod tests;
 use std::io;
 
 use hmac_sha256::Hash as Sha256;
+use serde::Deserialize;
 use tradovate_auth_session::StoredSession;
 use zeroize::Zeroizing;
 
 #[cfg(feature = "seal")]
 pub use self::seal::{MalformedKey, SealingKey};
+use crate::error::{StoreError, StoreErrorKind};
 use crate::hex::hex;
 use crate::name::SessionName;
 use crate::record::Unreadable;
@@ -60,21 +62,6 @@ pub struct Codec {
     key: Option<SealingKey>,
 }
 
-/// Why a session was not made a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum CodecError {
-    /// The operating system gave no random bytes, which no system in order does.
-    #[error("the operating system gives no random bytes")]
-    Random(#[source] getrandom::Error),
-    /// It would be longer than what is read: [`Codec::LIMIT`].
-    #[error("the session is too long to be stored")]
-    TooLong,
-    /// It can't be written as JSON.
-    #[error("the session can't be written as JSON")]
-    Json,
-}
-
 impl Codec {
     /// The longest record that is read, in bytes: far more than any session needs.
     pub const LIMIT: usize = 1 << 20;
@@ -96,11 +83,12 @@ impl Codec {
     /// The record of a session, to be stored under this name and no other. It is wiped when it is dropped.
     ///
     /// # Errors
-    /// Where the system has no random bytes, and for sessions no server has given: see [`CodecError`].
-    pub fn encode(&self, name: &SessionName, session: &StoredSession) -> Result<Zeroizing<Vec<u8>>, CodecError> {
+    /// If the operating system gives no random bytes, or if the record would be longer than [`Codec::LIMIT`]. No session
+    /// of the server is that long.
+    pub fn encode(&self, name: &SessionName, session: &StoredSession) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         let json = json(session)?;
         let record = self.write(name, &json)?;
-        if record.len() > Self::LIMIT { Err(CodecError::TooLong) } else { Ok(record) }
+        if record.len() > Self::LIMIT { Err(unwritten("the session is too long to be stored")) } else { Ok(record) }
     }
 
     /// The session of a record that is stored under this name.
@@ -135,7 +123,7 @@ impl Codec {
     }
 
     #[cfg(feature = "seal")]
-    fn write(&self, name: &SessionName, json: &[u8]) -> Result<Zeroizing<Vec<u8>>, CodecError> {
+    fn write(&self, name: &SessionName, json: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         let Some(key) = &self.key else { return plain(name, json) };
         let header = format!("{MAGIC}{VERSION} {SEALED}");
         let body = key.seal(&bound(&header, name), json)?;
@@ -144,7 +132,7 @@ impl Codec {
 
     #[cfg(not(feature = "seal"))]
     #[expect(clippy::unused_self, reason = "it is asked the same way with and without keys")]
-    fn write(&self, name: &SessionName, json: &[u8]) -> Result<Zeroizing<Vec<u8>>, CodecError> {
+    fn write(&self, name: &SessionName, json: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         plain(name, json)
     }
 
@@ -204,9 +192,8 @@ fn plain_parts(rest: &[u8]) -> Option<Form<'_>> {
     Some(Form::Plain { salt, sum, json: rest.strip_prefix(b"\n")? })
 }
 
-fn plain(name: &SessionName, json: &[u8]) -> Result<Zeroizing<Vec<u8>>, CodecError> {
-    let salt = getrandom::u64().map_err(CodecError::Random)?;
-    let salt = format!("{salt:0SALT$x}");
+fn plain(name: &SessionName, json: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+    let salt = format!("{:0SALT$x}", random()?);
     let sum = sum(name, salt.as_bytes(), json);
     let header = format!("{MAGIC}{VERSION} {PLAIN}{salt} {sum}\n");
     Ok(Zeroizing::new([header.as_bytes(), json].concat()))
@@ -228,11 +215,12 @@ fn bound(header: &str, name: &SessionName) -> Vec<u8> {
 }
 
 /// It is written twice, the first time to count: a vector that grows leaves copies behind.
-fn json(session: &StoredSession) -> Result<Zeroizing<Vec<u8>>, CodecError> {
+fn json(session: &StoredSession) -> Result<Zeroizing<Vec<u8>>, StoreError> {
     let mut length = Length(0);
-    serde_json::to_writer(&mut length, session).map_err(|_| CodecError::Json)?;
+    let not_json = |_| unwritten("the session can't be written as JSON");
+    serde_json::to_writer(&mut length, session).map_err(not_json)?;
     let mut json = Zeroizing::new(Vec::with_capacity(length.0));
-    serde_json::to_writer(&mut *json, session).map_err(|_| CodecError::Json)?;
+    serde_json::to_writer(&mut *json, session).map_err(not_json)?;
     Ok(json)
 }
 
@@ -250,9 +238,30 @@ impl io::Write for Length {
 }
 
 fn session(json: &[u8]) -> Result<StoredSession, Unreadable> {
-    serde_json::from_slice(json).map_err(|error| {
-        // `serde` leaves nothing but the text to tell it by; a test holds it.
-        let is_newer = error.to_string().starts_with("a newer version of this library");
-        if is_newer { Unreadable::Newer } else { Unreadable::Damaged }
-    })
+    serde_json::from_slice(json).map_err(|_| if is_newer(json) { Unreadable::Newer } else { Unreadable::Damaged })
+}
+
+/// Whether a newer version of this library has written a session: a session of its version can't be read, even if there is
+/// nothing else in it.
+fn is_newer(json: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: u64,
+    }
+    let empty = |Versioned { version }| format!(r#"{{"version":{version}}}"#);
+    serde_json::from_slice(json).is_ok_and(|stated| serde_json::from_str::<StoredSession>(&empty(stated)).is_err())
+}
+
+fn unwritten(text: &str) -> StoreError {
+    StoreError::new(StoreErrorKind::NotWritable, text)
+}
+
+/// # Errors
+/// If the operating system gives none, which no system in order does.
+pub(crate) fn random() -> Result<u64, StoreError> {
+    getrandom::u64().map_err(no_random)
+}
+
+fn no_random(source: getrandom::Error) -> StoreError {
+    unwritten("the operating system gives no random bytes").with_source(source)
 }

@@ -23,17 +23,16 @@ use std::time::{Duration, UNIX_EPOCH};
 use etcetera::BaseStrategy as _;
 use tradovate_auth_session::StoredSession;
 
-pub use self::error::FileStoreError;
-pub use self::lease::FileLease;
 use self::lock::Lock;
 use self::record::Found;
 use self::watch::Watch;
 use crate::codec::Codec;
 #[cfg(feature = "seal")]
 use crate::codec::SealingKey;
+use crate::error::StoreError;
 use crate::name::SessionName;
 use crate::record::{Revision, Stored, Unreadable};
-use crate::store::Store;
+use crate::store::{Lease, Store};
 
 /// A store in files, for the processes that one user runs on one machine.
 ///
@@ -76,7 +75,7 @@ use crate::store::Store;
 ///
 /// let lease = store.lease(&name, Duration::from_secs(60))?.expect("nobody else has it");
 /// let session: StoredSession = serde_json::from_str(r#"{"version":1,"userId":7}"#)?;
-/// let revision = store.save(&name, &session, None, &lease)?;
+/// let revision = store.save(&name, &session, None, lease)?;
 /// store.release(&name, lease)?;
 ///
 /// let stored = store.load(&name)?.expect("it was saved");
@@ -95,14 +94,14 @@ impl FileStore {
     /// it isn't set, or in `%LOCALAPPDATA%` on Windows. It is made, closed to others, if there is none.
     ///
     /// # Errors
-    /// [`FileStoreError`] where the user has no home, and as for [`in_directory`](Self::in_directory).
-    pub fn user() -> Result<Self, FileStoreError> {
-        let places = etcetera::choose_base_strategy().map_err(|_| FileStoreError::NoHome)?;
+    /// [`StoreError`] where the user has no home, and as for [`in_directory`](Self::in_directory).
+    pub fn user() -> Result<Self, StoreError> {
+        let places = etcetera::choose_base_strategy().map_err(|_| error::no_home())?;
         // Windows has no place for state; the one for caches is `%LOCALAPPDATA%`, which does not roam.
         let state = places.state_dir().unwrap_or_else(|| places.cache_dir());
         // With an empty `$HOME` it would be wherever the program was started.
         if !state.is_absolute() {
-            return Err(FileStoreError::NoHome);
+            return Err(error::no_home());
         }
         let directory = state.join("tradovate-auth");
         place::make_directory(&directory)?;
@@ -113,11 +112,11 @@ impl FileStore {
     /// is on a disk that isn't there yet, and an empty one would make all programs log in anew.
     ///
     /// # Errors
-    /// [`FileStoreError`] where there is none, or others can get at it.
-    pub fn in_directory(directory: impl AsRef<Path>) -> Result<Self, FileStoreError> {
+    /// [`StoreError`] where there is none, or others can get at it.
+    pub fn in_directory(directory: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = directory.as_ref();
         // So that it stays the same one when the program changes its working directory.
-        let directory = std::path::absolute(path).map_err(FileStoreError::io("find", path))?;
+        let directory = std::path::absolute(path).map_err(error::unread("find", path))?;
         place::check_directory(&directory)?;
         Ok(Self { directory: directory.into(), codec: Codec::plain() })
     }
@@ -137,12 +136,12 @@ impl FileStore {
         self.path(name, "session")
     }
 
-    fn lock(&self, name: &SessionName) -> Result<Lock, FileStoreError> {
+    fn lock(&self, name: &SessionName) -> Result<Lock, StoreError> {
         place::check_directory(&self.directory)?;
         Lock::take(self.path(name, "lock"))
     }
 
-    fn find(&self, name: &SessionName) -> Result<Option<Found>, FileStoreError> {
+    fn find(&self, name: &SessionName) -> Result<Option<Found>, StoreError> {
         place::check_directory(&self.directory)?;
         let found = record::read(&self.record_path(name))?;
         if found.is_none() {
@@ -154,10 +153,7 @@ impl FileStore {
 }
 
 impl Store for FileStore {
-    type Error = FileStoreError;
-    type Lease = FileLease;
-
-    fn load(&self, name: &SessionName) -> Result<Option<Stored>, FileStoreError> {
+    fn load(&self, name: &SessionName) -> Result<Option<Stored>, StoreError> {
         let found = self.find(name)?;
         Ok(found.map(|found| Stored {
             revision: found.revision(),
@@ -166,8 +162,8 @@ impl Store for FileStore {
         }))
     }
 
-    fn lease(&self, name: &SessionName, time: Duration) -> Result<Option<FileLease>, FileStoreError> {
-        FileLease::take(&mut self.lock(name)?, time, time::now(&self.directory))
+    fn lease(&self, name: &SessionName, time: Duration) -> Result<Option<Lease>, StoreError> {
+        lease::take(&mut self.lock(name)?, time, time::now(&self.directory))
     }
 
     fn save(
@@ -175,11 +171,11 @@ impl Store for FileStore {
         name: &SessionName,
         session: &StoredSession,
         known: Option<Revision>,
-        lease: &FileLease,
-    ) -> Result<Option<Revision>, FileStoreError> {
+        lease: Lease,
+    ) -> Result<Option<Revision>, StoreError> {
         let record = self.codec.encode(name, session)?;
         let mut lock = self.lock(name)?;
-        if !lease.is_held(&mut lock)? {
+        if !lease::is_held(lease, &mut lock)? {
             return Ok(None);
         }
         let before = self.find(name)?;
@@ -196,11 +192,11 @@ impl Store for FileStore {
         Ok(Some(record::revision(&record)))
     }
 
-    fn release(&self, name: &SessionName, lease: FileLease) -> Result<(), FileStoreError> {
-        lease.release(&mut self.lock(name)?)
+    fn release(&self, name: &SessionName, lease: Lease) -> Result<(), StoreError> {
+        lease::release(lease, &mut self.lock(name)?)
     }
 
-    fn changed(&self, name: &SessionName, known: Option<Revision>, time: Duration) -> Result<(), FileStoreError> {
+    fn changed(&self, name: &SessionName, known: Option<Revision>, time: Duration) -> Result<(), StoreError> {
         let mut watch = Watch::new(self.clone(), name.clone(), known, time);
         while let Some(pause) = watch.look()? {
             thread::sleep(pause);

@@ -22,6 +22,7 @@
 #![deny(missing_docs)]
 
 mod codec;
+mod error;
 #[cfg(feature = "file")]
 mod file;
 mod hex;
@@ -29,11 +30,12 @@ mod name;
 mod record;
 mod store;
 
-pub use codec::{Codec, CodecError};
+pub use codec::Codec;
 #[cfg(feature = "seal")]
 pub use codec::{MalformedKey, SealingKey};
+pub use error::{StoreError, StoreErrorKind};
 #[cfg(feature = "file")]
-pub use file::{FileLease, FileStore, FileStoreError};
+pub use file::FileStore;
 pub use name::SessionName;
 pub use record::{Revision, Stored, Unreadable};
-pub use store::{AsyncStore, Store};
+pub use store::{AsyncStore, Lease, Store, StoreFuture};

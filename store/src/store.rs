@@ -1,100 +1,248 @@
 //! The interface of a store.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use tradovate_auth_session::StoredSession;
 
+use crate::error::StoreError;
 use crate::name::SessionName;
 use crate::record::{Revision, Stored};
 
+/// The right to send requests for a session and to save the result, for a limited time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Lease {
+    /// The number of the lease. No other lease of the same name ever has the same one, and later ones have higher ones,
+    /// unless the store has forgotten the earlier ones.
+    pub fence: u64,
+    /// When it ends: this long after it was asked for. A store may give less time than it was asked for.
+    pub time: Duration,
+}
+
 /// Where blocking programs share sessions.
 ///
-/// All methods may be called by several threads at once. A store that can't be reached says so by an error, soon: it
-/// must never say that nothing is stored because it doesn't know.
+/// All methods may be called by several threads at once. A store that can't be reached returns an error within a few
+/// seconds. It must never say that nothing is stored because it can't know.
+///
+/// Token sources take any store, and a `Box<dyn Store>` if the program chooses its store while it runs.
+///
+/// A store in the memory of one process, as an example:
+///
+/// ```
+/// use std::sync::{Condvar, Mutex};
+/// use std::time::{Duration, Instant};
+///
+/// use tradovate_auth_session::StoredSession;
+/// use tradovate_auth_store::{Lease, Revision, SessionName, Store, StoreError, Stored};
+///
+/// /// For one session. The numbers count from one, because they end with the memory.
+/// #[derive(Default)]
+/// struct InMemory(Mutex<Content>, Condvar);
+///
+/// #[derive(Default)]
+/// struct Content {
+///     record: Option<(Revision, StoredSession, Instant)>,
+///     lease: Option<(Lease, Instant)>,
+///     last: u64,
+/// }
+///
+/// impl Content {
+///     fn next(&mut self) -> u64 {
+///         self.last += 1;
+///         self.last
+///     }
+///
+///     fn revision(&self) -> Option<Revision> {
+///         self.record.as_ref().map(|(revision, ..)| *revision)
+///     }
+/// }
+///
+/// impl Store for InMemory {
+///     fn load(&self, _: &SessionName) -> Result<Option<Stored>, StoreError> {
+///         let content = self.0.lock().unwrap();
+///         Ok(content.record.as_ref().map(|(revision, session, saved_at)| Stored {
+///             revision: *revision,
+///             age: Some(saved_at.elapsed()),
+///             session: Ok(session.clone()),
+///         }))
+///     }
+///
+///     fn lease(&self, _: &SessionName, time: Duration) -> Result<Option<Lease>, StoreError> {
+///         let mut content = self.0.lock().unwrap();
+///         if content.lease.is_some_and(|(lease, begun)| begun.elapsed() < lease.time) {
+///             return Ok(None);
+///         }
+///         let lease = Lease { fence: content.next(), time };
+///         content.lease = Some((lease, Instant::now()));
+///         Ok(Some(lease))
+///     }
+///
+///     fn save(
+///         &self,
+///         _: &SessionName,
+///         session: &StoredSession,
+///         known: Option<Revision>,
+///         lease: Lease,
+///     ) -> Result<Option<Revision>, StoreError> {
+///         let mut content = self.0.lock().unwrap();
+///         let is_newest = content.lease.is_some_and(|(newest, _)| newest == lease);
+///         if !is_newest || content.revision() != known {
+///             return Ok(None);
+///         }
+///         let revision = Revision(content.next());
+///         content.record = Some((revision, session.clone(), Instant::now()));
+///         self.1.notify_all();
+///         Ok(Some(revision))
+///     }
+///
+///     fn release(&self, _: &SessionName, lease: Lease) -> Result<(), StoreError> {
+///         self.0.lock().unwrap().lease.take_if(|(newest, _)| *newest == lease);
+///         Ok(())
+///     }
+///
+///     fn changed(&self, _: &SessionName, known: Option<Revision>, time: Duration) -> Result<(), StoreError> {
+///         let content = self.0.lock().unwrap();
+///         drop(self.1.wait_timeout_while(content, time, |content| content.revision() == known));
+///         Ok(())
+///     }
+/// }
+///
+/// let (store, name) = (InMemory::default(), SessionName::new("my app", "user 7"));
+/// let session: StoredSession = serde_json::from_str(r#"{"version":1,"userId":7}"#)?;
+/// let overtaken = store.lease(&name, Duration::ZERO)?.expect("nobody else has it");
+/// let lease = store.lease(&name, Duration::from_secs(60))?.expect("the other one has ended");
+/// assert!(store.save(&name, &session, None, overtaken)?.is_none());
+/// assert!(store.save(&name, &session, None, lease)?.is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Store: Send + Sync + 'static {
-    /// Why the store could not do what it was asked to. Its text is shown to the user; it holds no secret.
-    type Error: std::error::Error + Send + Sync + 'static;
-
-    /// The right to send something for a session and to save what comes of it.
-    type Lease: Send + 'static;
-
-    /// The record of a name, where there is one.
+    /// The record of a name, if there is one.
     ///
     /// # Errors
-    /// When it can't be known.
-    fn load(&self, name: &SessionName) -> Result<Option<Stored>, Self::Error>;
+    /// If the store can't know.
+    fn load(&self, name: &SessionName) -> Result<Option<Stored>, StoreError>;
 
-    /// Takes the lease of a name for a time, unless another holder's has not yet run out. Where an earlier holder's has,
-    /// that holder can't save any more, whatever it believes.
+    /// Takes the lease of a name for a time, unless the lease of another holder has not yet ended. From then on, an
+    /// earlier holder can't save any more.
     ///
     /// # Errors
-    /// When it can't be known whether there is another holder.
-    fn lease(&self, name: &SessionName, time: Duration) -> Result<Option<Self::Lease>, Self::Error>;
+    /// If the store can't know whether there is another holder.
+    fn lease(&self, name: &SessionName, time: Duration) -> Result<Option<Lease>, StoreError>;
 
-    /// Saves a session, durably, if the record is still the one the caller knows (`None`: there is none), and no
-    /// other lease was given since the caller's. Returns the new revision, or `None` where either is not so and nothing
-    /// was changed.
+    /// Saves a session, durably, if the record is still the one that the caller knows (`None`: there is none), and no
+    /// other lease was given since the caller's. Returns the new revision; or `None`, and nothing was changed.
     ///
     /// # Errors
-    /// When it was not saved, or that can't be known.
+    /// If it was not saved, or the store can't know.
     fn save(
         &self,
         name: &SessionName,
         session: &StoredSession,
         known: Option<Revision>,
-        lease: &Self::Lease,
-    ) -> Result<Option<Revision>, Self::Error>;
+        lease: Lease,
+    ) -> Result<Option<Revision>, StoreError>;
 
-    /// Gives a lease back before its time, if it is still the caller's.
+    /// Ends a lease before its time, if it is still the newest one.
     ///
     /// # Errors
-    /// When it was not given back; it runs out by itself then.
-    fn release(&self, name: &SessionName, lease: Self::Lease) -> Result<(), Self::Error>;
+    /// If it was not ended. Then it ends when its time is over.
+    fn release(&self, name: &SessionName, lease: Lease) -> Result<(), StoreError>;
 
-    /// Returns as soon as the record is another one than the caller knows, within a second of it; at the latest when the
-    /// time is over. It may return early, for no reason.
+    /// Returns within a second after the record is another one than the caller knows; at the latest when the time is
+    /// over. It may return early, for no reason.
     ///
     /// # Errors
-    /// When the record can't be watched.
-    fn changed(&self, name: &SessionName, known: Option<Revision>, time: Duration) -> Result<(), Self::Error>;
+    /// If the record can't be watched.
+    fn changed(&self, name: &SessionName, known: Option<Revision>, time: Duration) -> Result<(), StoreError>;
 }
+
+/// What the methods of an [`AsyncStore`] return: `Box::pin(async move { … })`.
+pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// Where async programs share sessions: [`Store`] with futures. A future that is dropped may or may not have done its
 /// work.
+///
+/// Each method returns `Box::pin(async move { … })`. This one sends all calls on to another store and counts the saves:
+///
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use std::time::Duration;
+///
+/// use tradovate_auth_session::StoredSession;
+/// use tradovate_auth_store::{AsyncStore, Lease, Revision, SessionName, StoreFuture, Stored};
+///
+/// struct Counted<S>(S, AtomicU64);
+///
+/// impl<S: AsyncStore> AsyncStore for Counted<S> {
+///     fn load<'a>(&'a self, name: &'a SessionName) -> StoreFuture<'a, Option<Stored>> {
+///         self.0.load(name)
+///     }
+///
+///     fn lease<'a>(&'a self, name: &'a SessionName, time: Duration) -> StoreFuture<'a, Option<Lease>> {
+///         self.0.lease(name, time)
+///     }
+///
+///     fn save<'a>(
+///         &'a self,
+///         name: &'a SessionName,
+///         session: &'a StoredSession,
+///         known: Option<Revision>,
+///         lease: Lease,
+///     ) -> StoreFuture<'a, Option<Revision>> {
+///         Box::pin(async move {
+///             let revision = self.0.save(name, session, known, lease).await?;
+///             if revision.is_some() {
+///                 self.1.fetch_add(1, Ordering::Relaxed);
+///             }
+///             Ok(revision)
+///         })
+///     }
+///
+///     fn release<'a>(&'a self, name: &'a SessionName, lease: Lease) -> StoreFuture<'a, ()> {
+///         self.0.release(name, lease)
+///     }
+///
+///     fn changed<'a>(
+///         &'a self,
+///         name: &'a SessionName,
+///         known: Option<Revision>,
+///         time: Duration,
+///     ) -> StoreFuture<'a, ()> {
+///         self.0.changed(name, known, time)
+///     }
+/// }
+/// ```
 pub trait AsyncStore: Send + Sync + 'static {
-    /// As [`Store::Error`].
-    type Error: std::error::Error + Send + Sync + 'static;
-
-    /// As [`Store::Lease`].
-    type Lease: Send + Sync + 'static;
-
     /// As [`Store::load`].
-    fn load(&self, name: &SessionName) -> impl Future<Output = Result<Option<Stored>, Self::Error>> + Send;
+    fn load<'a>(&'a self, name: &'a SessionName) -> StoreFuture<'a, Option<Stored>>;
 
     /// As [`Store::lease`].
-    fn lease(
-        &self,
-        name: &SessionName,
-        time: Duration,
-    ) -> impl Future<Output = Result<Option<Self::Lease>, Self::Error>> + Send;
+    fn lease<'a>(&'a self, name: &'a SessionName, time: Duration) -> StoreFuture<'a, Option<Lease>>;
 
     /// As [`Store::save`].
-    fn save(
-        &self,
-        name: &SessionName,
-        session: &StoredSession,
+    fn save<'a>(
+        &'a self,
+        name: &'a SessionName,
+        session: &'a StoredSession,
         known: Option<Revision>,
-        lease: &Self::Lease,
-    ) -> impl Future<Output = Result<Option<Revision>, Self::Error>> + Send;
+        lease: Lease,
+    ) -> StoreFuture<'a, Option<Revision>>;
 
     /// As [`Store::release`].
-    fn release(&self, name: &SessionName, lease: Self::Lease) -> impl Future<Output = Result<(), Self::Error>> + Send;
+    fn release<'a>(&'a self, name: &'a SessionName, lease: Lease) -> StoreFuture<'a, ()>;
 
     /// As [`Store::changed`].
-    fn changed(
-        &self,
-        name: &SessionName,
-        known: Option<Revision>,
-        time: Duration,
-    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+    fn changed<'a>(&'a self, name: &'a SessionName, known: Option<Revision>, time: Duration) -> StoreFuture<'a, ()>;
+}
+
+impl<S: Store> From<S> for Box<dyn Store> {
+    fn from(store: S) -> Self {
+        Box::new(store)
+    }
+}
+
+impl<S: AsyncStore> From<S> for Box<dyn AsyncStore> {
+    fn from(store: S) -> Self {
+        Box::new(store)
+    }
 }

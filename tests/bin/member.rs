@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use tradovate_auth::redis::RedisStore;
-use tradovate_auth::store::{AsyncStore, FileStore, Revision, SessionName, Store, Stored};
+use tradovate_auth::store::{
+    AsyncStore, FileStore, Lease, Revision, SessionName, Store, StoreError, StoreFuture, Stored,
+};
 use tradovate_auth::ureq::{FromEnv, SharedBudget, Token, TokenError};
 use tradovate_auth::{Credentials, Environment, Event, Policy, Purpose, RateBudget, StoredSession};
 use tradovate_auth_token_source::{Clock, SystemClock};
@@ -158,20 +160,17 @@ fn is_taken(token: &Token, base: &str) -> String {
 /// A store that says when it has taken the lease.
 struct Telling<S>(S);
 
-impl<S: Store> Store for Telling<S> {
-    type Error = S::Error;
-    type Lease = S::Lease;
+fn tell_of(lease: Option<Lease>) -> Option<Lease> {
+    lease.inspect(|_| println!("lease"))
+}
 
-    fn load(&self, name: &SessionName) -> Result<Option<Stored>, S::Error> {
+impl<S: Store> Store for Telling<S> {
+    fn load(&self, name: &SessionName) -> Result<Option<Stored>, StoreError> {
         self.0.load(name)
     }
 
-    fn lease(&self, name: &SessionName, time: Duration) -> Result<Option<S::Lease>, S::Error> {
-        self.0.lease(name, time).inspect(|lease| {
-            if lease.is_some() {
-                println!("lease");
-            }
-        })
+    fn lease(&self, name: &SessionName, time: Duration) -> Result<Option<Lease>, StoreError> {
+        self.0.lease(name, time).map(tell_of)
     }
 
     fn save(
@@ -179,51 +178,44 @@ impl<S: Store> Store for Telling<S> {
         name: &SessionName,
         session: &StoredSession,
         known: Option<Revision>,
-        lease: &S::Lease,
-    ) -> Result<Option<Revision>, S::Error> {
+        lease: Lease,
+    ) -> Result<Option<Revision>, StoreError> {
         self.0.save(name, session, known, lease)
     }
 
-    fn release(&self, name: &SessionName, lease: S::Lease) -> Result<(), S::Error> {
+    fn release(&self, name: &SessionName, lease: Lease) -> Result<(), StoreError> {
         self.0.release(name, lease)
     }
 
-    fn changed(&self, name: &SessionName, known: Option<Revision>, time: Duration) -> Result<(), S::Error> {
+    fn changed(&self, name: &SessionName, known: Option<Revision>, time: Duration) -> Result<(), StoreError> {
         self.0.changed(name, known, time)
     }
 }
 
 impl<S: AsyncStore> AsyncStore for Telling<S> {
-    type Error = S::Error;
-    type Lease = S::Lease;
-
-    async fn load(&self, name: &SessionName) -> Result<Option<Stored>, S::Error> {
-        self.0.load(name).await
+    fn load<'a>(&'a self, name: &'a SessionName) -> StoreFuture<'a, Option<Stored>> {
+        self.0.load(name)
     }
 
-    async fn lease(&self, name: &SessionName, time: Duration) -> Result<Option<S::Lease>, S::Error> {
-        self.0.lease(name, time).await.inspect(|lease| {
-            if lease.is_some() {
-                println!("lease");
-            }
-        })
+    fn lease<'a>(&'a self, name: &'a SessionName, time: Duration) -> StoreFuture<'a, Option<Lease>> {
+        Box::pin(async move { self.0.lease(name, time).await.map(tell_of) })
     }
 
-    async fn save(
-        &self,
-        name: &SessionName,
-        session: &StoredSession,
+    fn save<'a>(
+        &'a self,
+        name: &'a SessionName,
+        session: &'a StoredSession,
         known: Option<Revision>,
-        lease: &S::Lease,
-    ) -> Result<Option<Revision>, S::Error> {
-        self.0.save(name, session, known, lease).await
+        lease: Lease,
+    ) -> StoreFuture<'a, Option<Revision>> {
+        self.0.save(name, session, known, lease)
     }
 
-    async fn release(&self, name: &SessionName, lease: S::Lease) -> Result<(), S::Error> {
-        self.0.release(name, lease).await
+    fn release<'a>(&'a self, name: &'a SessionName, lease: Lease) -> StoreFuture<'a, ()> {
+        self.0.release(name, lease)
     }
 
-    async fn changed(&self, name: &SessionName, known: Option<Revision>, time: Duration) -> Result<(), S::Error> {
-        self.0.changed(name, known, time).await
+    fn changed<'a>(&'a self, name: &'a SessionName, known: Option<Revision>, time: Duration) -> StoreFuture<'a, ()> {
+        self.0.changed(name, known, time)
     }
 }

@@ -7,7 +7,7 @@ use http::Response;
 use jiff::Timestamp;
 use tradovate_auth_core::{CallError, Failure, ResponseBody};
 use tradovate_auth_session::ExchangeId;
-use tradovate_auth_store::{Revision, Stored};
+use tradovate_auth_store::{self as store, Revision, StoreError, Stored};
 
 use crate::cause::cause;
 use crate::fleet::Lease;
@@ -73,19 +73,19 @@ impl Turn {
         self.settle_store(stored);
     }
 
-    /// Whether the lease is ours now, and what the store holds; or why it can't be used.
-    pub fn led(mut self, result: Result<(bool, Option<Stored>), String>) {
-        self.settle_look(result);
+    /// The lease, if it is ours now, and what the store holds; or why it can't be used.
+    pub fn led(mut self, result: Result<(Option<store::Lease>, Option<Stored>), StoreError>) {
+        self.settle_look(result.map_err(|error| error.to_string()));
     }
 
     /// What the store holds, or why it can't be used.
-    pub fn looked(mut self, result: Result<Option<Stored>, String>) {
-        self.settle_look(result.map(|stored| (false, stored)));
+    pub fn looked(mut self, result: Result<Option<Stored>, StoreError>) {
+        self.settle_look(result.map(|stored| (None, stored)).map_err(|error| error.to_string()));
     }
 
     /// The new revision, nothing where others were before us, or why the store can't be used.
-    pub fn saved(mut self, result: Result<Option<Revision>, String>) {
-        self.settle_save(result);
+    pub fn saved(mut self, result: Result<Option<Revision>, StoreError>) {
+        self.settle_save(result.map_err(|error| error.to_string()));
     }
 
     /// The lease is given back, or runs out by itself.
@@ -107,13 +107,16 @@ impl Turn {
         });
     }
 
-    fn settle_look(&mut self, result: Result<(bool, Option<Stored>), String>) {
-        let (is_ours, loaded) = match result {
-            Ok((is_ours, stored)) => (is_ours, Ok(stored)),
-            Err(reason) => (false, Err(reason)),
+    fn settle_look(&mut self, result: Result<(Option<store::Lease>, Option<Stored>), String>) {
+        let (given, loaded) = match result {
+            Ok((given, stored)) => (given, Ok(stored)),
+            Err(reason) => (None, Err(reason)),
         };
         let lease = match self.open {
-            Open::Lead { begun, time } => Some(Lease { begun, time, is_ours }),
+            Open::Lead { begun, time } => {
+                let time = given.map_or(time, |lease| lease.time.min(time));
+                Some(Lease { begun, time, is_ours: given.is_some() })
+            }
             Open::Look => None,
             _ => return,
         };

@@ -44,8 +44,6 @@ mod token_source;
 
 pub use client::Client;
 pub use keeper::Keeper;
-pub use storage::StoreError;
 pub use tls::http_client_builder;
 pub use token_source::{TokenSource, TokenSourceBuilder};
-pub use tradovate_auth_store as store;
 pub use tradovate_auth_token_source::{FromEnv, LogIn, SharedBudget, Token, TokenError, entropy, now};

@@ -3,6 +3,7 @@
 //! A task that finds no token has the session's next request carried by a task of its own, and waits for what comes of
 //! it; so a caller that is cancelled cancels no exchange. Nobody waits while a token is held.
 
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,14 +17,14 @@ use tradovate_auth_core::{
     SecureUrl,
 };
 use tradovate_auth_session::{Event, Login, Policy, Session, StoredSession, Verdict};
-use tradovate_auth_store::{AsyncStore, SessionName};
+use tradovate_auth_store::{AsyncStore, SessionName, StoreError, StoreErrorKind};
 use tradovate_auth_token_source::{
     Clock, Idle, LogIn, Patience, Settings, Shared, SharedBudget, Task, Token, TokenError, Turn,
 };
 
 use crate::client::Client;
 use crate::keeper::Keeper;
-use crate::storage::{Answer, InStore, SharedStore, Storage, StoreError};
+use crate::storage::{Entry, Storage};
 
 /// A valid token whenever one is asked for. Cheap to clone; clones are the same source. It lives on tokio, with any
 /// number of threads.
@@ -107,7 +108,7 @@ impl TokenSource {
     /// # Errors
     /// [`CallError::Io`] when TLS can't be set up.
     pub fn shared(
-        store: impl AsyncStore,
+        store: impl Into<Box<dyn AsyncStore>>,
         environment: Environment,
         credentials: Credentials,
     ) -> Result<Self, CallError> {
@@ -303,14 +304,16 @@ impl Inner {
                     let endpoint = request.uri().path().rsplit('/').next().unwrap_or_default();
                     turn.answered(self.client.carry(endpoint, &request).await);
                 }
-                Task::Store(snapshot) => turn.stored(self.storage.save(snapshot).await.is_ok()),
-                Task::Lead(time) => turn.led(in_store(self.storage.shared().map(|store| store.lead(time))).await),
-                Task::Look => turn.looked(in_store(self.storage.shared().map(SharedStore::load)).await),
+                Task::Store(snapshot) => turn.stored(self.storage.save(snapshot).await),
+                Task::Lead(time) => turn.led(in_store(self.storage.shared().map(|entry| entry.lead(time))).await),
+                Task::Look => turn.looked(in_store(self.storage.shared().map(Entry::load)).await),
                 Task::Save(snapshot, known) => {
-                    turn.saved(in_store(self.storage.shared().map(|store| store.save(snapshot, known))).await);
+                    turn.saved(in_store(self.storage.shared().map(|entry| entry.save(&snapshot, known))).await);
                 }
                 Task::Release => {
-                    let _ = in_store(self.storage.shared().map(SharedStore::release)).await;
+                    if let Some(entry) = self.storage.shared() {
+                        entry.release().await;
+                    }
                     turn.released();
                 }
             }
@@ -320,11 +323,11 @@ impl Inner {
     }
 }
 
-/// What a store answers. Where there is none, nothing is asked of it.
-async fn in_store<T>(answer: Option<Answer<'_, T>>) -> Result<T, String> {
+/// What a store answers. Without a store nothing is asked of it.
+async fn in_store<T>(answer: Option<impl Future<Output = Result<T, StoreError>>>) -> Result<T, StoreError> {
     match answer {
         Some(answer) => answer.await,
-        None => Err("there is none".into()),
+        None => Err(StoreError::new(StoreErrorKind::Misconfigured, "there is no store")),
     }
 }
 
@@ -389,7 +392,7 @@ impl TokenSourceBuilder {
     pub fn store<F, E>(mut self, save: impl Fn(StoredSession) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<(), E>> + Send + 'static,
-        E: Into<StoreError>,
+        E: Into<Box<dyn Error + Send + Sync>>,
     {
         self.storage = Storage::Hook(Box::new(move |snapshot| {
             let saving = save(snapshot);
@@ -404,9 +407,9 @@ impl TokenSourceBuilder {
     /// without the store: while it can't be reached, the token that is held is used as long as it is good. A source with a
     /// [keeper](TokenSource::keep_alive) learns of what others do within a second; one without looks when it has no token.
     /// It takes the place of [`Self::store`].
-    pub fn shared(mut self, store: impl AsyncStore, name: SessionName) -> Self {
+    pub fn shared(mut self, store: impl Into<Box<dyn AsyncStore>>, name: SessionName) -> Self {
         self.settings.user_key.get_or_insert_with(|| name.to_string());
-        self.storage = Storage::Shared(Box::new(InStore::new(store, name)));
+        self.storage = Storage::Shared(Entry::new(store.into(), name));
         self
     }
 

@@ -42,7 +42,5 @@ mod token_source;
 pub use client::Client;
 pub use keeper::Keeper;
 pub use middleware::BearerMiddleware;
-pub use storage::StoreError;
 pub use token_source::{TokenSource, TokenSourceBuilder};
-pub use tradovate_auth_store as store;
 pub use tradovate_auth_token_source::{FromEnv, LogIn, SharedBudget, Token, TokenError, entropy, now};

@@ -1,22 +1,19 @@
 //! Where a token source stores its session: in a hook of the owner's, or in a store that other processes use too.
 
+use std::error::Error;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tradovate_auth_session::StoredSession;
-use tradovate_auth_store::{Revision, SessionName, Store, Stored};
-use tradovate_auth_token_source::{self as shared, LeaseSlot, in_full};
+use tradovate_auth_store::{Lease, Revision, SessionName, Store, StoreError, Stored};
+use tradovate_auth_token_source as shared;
 
-/// Why a snapshot could not be stored.
-pub type StoreError = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type Hook = Box<dyn Fn(&StoredSession) -> Result<(), Box<dyn Error + Send + Sync>> + Send + Sync>;
 
-pub(crate) type Hook = Box<dyn Fn(&StoredSession) -> Result<(), StoreError> + Send + Sync>;
-
-#[derive(Default)]
 pub(crate) enum Storage {
-    #[default]
     None,
     Hook(Hook),
-    Shared(Box<dyn SharedStore>),
+    Shared(Entry),
 }
 
 impl Storage {
@@ -28,75 +25,71 @@ impl Storage {
         }
     }
 
-    pub(crate) fn save(&self, snapshot: &StoredSession) -> Result<(), StoreError> {
+    /// Whether the hook has stored it.
+    pub(crate) fn save(&self, snapshot: &StoredSession) -> bool {
         match self {
-            Self::Hook(hook) => hook(snapshot),
-            _ => Ok(()),
+            Self::Hook(hook) => hook(snapshot).is_ok(),
+            _ => true,
         }
     }
 
-    /// The store that is shared, of a source that shares one.
-    pub(crate) fn shared(&self) -> Option<&(dyn SharedStore + 'static)> {
+    /// The entry in the store of a source that shares its session.
+    pub(crate) fn shared(&self) -> Option<&Entry> {
         match self {
-            Self::Shared(store) => Some(store.as_ref()),
+            Self::Shared(entry) => Some(entry),
             _ => None,
         }
     }
 }
 
-/// A store as a token source uses it, whatever its types: so that a source is one type with any store.
-pub(crate) trait SharedStore: Send + Sync {
-    /// Takes the lease, giving back one that is held, and loads: whether it is ours, and what is stored.
-    fn lead(&self, time: Duration) -> Result<(bool, Option<Stored>), String>;
-    fn load(&self) -> Result<Option<Stored>, String>;
-    /// Without a lease nothing is saved, as with one that is another's.
-    fn save(&self, session: &StoredSession, known: Option<Revision>) -> Result<Option<Revision>, String>;
-    fn release(&self);
-    fn changed(&self, known: Option<Revision>, time: Duration) -> Result<(), String>;
-}
-
-/// One session in a store.
-pub(crate) struct InStore<S: Store> {
-    store: S,
+/// One session in a store, and the lease of it.
+pub(crate) struct Entry {
+    store: Box<dyn Store>,
     name: SessionName,
-    lease: LeaseSlot<S::Lease>,
+    lease: Mutex<Option<Lease>>,
 }
 
-impl<S: Store> InStore<S> {
-    pub(crate) fn new(store: S, name: SessionName) -> Self {
-        Self { store, name, lease: LeaseSlot::default() }
+impl Entry {
+    pub(crate) fn new(store: Box<dyn Store>, name: SessionName) -> Self {
+        Self { store, name, lease: Mutex::default() }
     }
-}
 
-impl<S: Store> SharedStore for InStore<S> {
-    fn lead(&self, time: Duration) -> Result<(bool, Option<Stored>), String> {
+    /// Takes the lease, giving back one that is held, and loads.
+    pub(crate) fn lead(&self, time: Duration) -> Result<(Option<Lease>, Option<Stored>), StoreError> {
         self.release();
-        let lease = self.store.lease(&self.name, time).map_err(|error| in_full(&error))?;
-        let is_ours = lease.is_some();
-        self.lease.put(lease);
-        let loaded = self.load().inspect_err(|_| self.release())?;
-        Ok((is_ours, loaded))
+        let lease = self.store.lease(&self.name, time)?;
+        *self.lease() = lease;
+        let stored = self.load().inspect_err(|_| self.release())?;
+        Ok((lease, stored))
     }
 
-    fn load(&self) -> Result<Option<Stored>, String> {
-        self.store.load(&self.name).map_err(|error| in_full(&error))
+    pub(crate) fn load(&self) -> Result<Option<Stored>, StoreError> {
+        self.store.load(&self.name)
     }
 
-    fn save(&self, session: &StoredSession, known: Option<Revision>) -> Result<Option<Revision>, String> {
-        let Some(lease) = self.lease.take() else { return Ok(None) };
-        let saved = self.store.save(&self.name, session, known, &lease).map_err(|error| in_full(&error));
-        self.lease.put(Some(lease));
-        saved
+    /// Without a lease nothing is saved, as with one that is another's.
+    pub(crate) fn save(
+        &self,
+        session: &StoredSession,
+        known: Option<Revision>,
+    ) -> Result<Option<Revision>, StoreError> {
+        let lease = *self.lease();
+        lease.map_or(Ok(None), |lease| self.store.save(&self.name, session, known, lease))
     }
 
-    fn release(&self) {
-        if let Some(lease) = self.lease.take() {
+    pub(crate) fn release(&self) {
+        let lease = self.lease().take();
+        if let Some(lease) = lease {
             // It runs out by itself.
             let _ = self.store.release(&self.name, lease);
         }
     }
 
-    fn changed(&self, known: Option<Revision>, time: Duration) -> Result<(), String> {
-        self.store.changed(&self.name, known, time).map_err(|error| in_full(&error))
+    pub(crate) fn changed(&self, known: Option<Revision>, time: Duration) -> Result<(), StoreError> {
+        self.store.changed(&self.name, known, time)
+    }
+
+    fn lease(&self) -> MutexGuard<'_, Option<Lease>> {
+        self.lease.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,6 +3,7 @@
 //! A thread that finds no token has the session's next request carried by a thread of its own, and waits for what comes
 //! of it; so a caller whose patience ends loses no answer. Nobody waits while a token is held.
 
+use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -13,7 +14,7 @@ use tradovate_auth_core::{
     AuthorizedCode, BaseUrl, BuildError, Credentials, Environment, Grant, OAuthApp, Purpose, RefreshToken, SecureUrl,
 };
 use tradovate_auth_session::{Event, Login, Policy, Session, StoredSession, Verdict};
-use tradovate_auth_store::{SessionName, Store};
+use tradovate_auth_store::{SessionName, Store, StoreError, StoreErrorKind};
 use tradovate_auth_token_source::{
     Clock, Idle, LONGEST_SLEEP, LogIn, Patience, Settings, Shared, SharedBudget, Task, Token, TokenError, Turn,
 };
@@ -21,7 +22,7 @@ use tradovate_auth_token_source::{
 use crate::client::Client;
 use crate::keeper::Keeper;
 use crate::middleware::BearerMiddleware;
-use crate::storage::{InStore, SharedStore, Storage, StoreError};
+use crate::storage::{Entry, Storage};
 
 /// A valid token whenever one is asked for. Cheap to clone; clones are the same source.
 ///
@@ -100,7 +101,7 @@ impl TokenSource {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn shared(store: impl Store, environment: Environment, credentials: Credentials) -> Self {
+    pub fn shared(store: impl Into<Box<dyn Store>>, environment: Environment, credentials: Credentials) -> Self {
         let name = SessionName::of_user(&environment, &credentials);
         Self::builder(environment, credentials).shared(store, name).build()
     }
@@ -281,10 +282,11 @@ impl Inner {
         }
     }
 
-    fn in_store<T>(&self, act: impl FnOnce(&(dyn SharedStore + 'static)) -> Result<T, String>) -> Result<T, String> {
-        // Without one nothing is asked for.
-        let store = self.storage.shared().ok_or("there is none")?;
-        self.shared.call_back(|| act(store))
+    fn in_store<T>(&self, act: impl FnOnce(&Entry) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        // Without a store nothing is asked for.
+        let none = || StoreError::new(StoreErrorKind::Misconfigured, "there is no store");
+        let entry = self.storage.shared().ok_or_else(none)?;
+        self.shared.call_back(|| act(entry))
     }
 
     /// Does one thing, and what follows from it at once: what has come is stored, whether or not anybody still waits.
@@ -297,10 +299,10 @@ impl Inner {
                     turn.answered(self.client.carry(endpoint, &request));
                 }
                 Task::Store(snapshot) => {
-                    turn.stored(self.shared.call_back(|| self.storage.save(&snapshot).is_ok()));
+                    turn.stored(self.shared.call_back(|| self.storage.save(&snapshot)));
                 }
                 Task::Lead(time) => turn.led(self.in_store(|store| store.lead(time))),
-                Task::Look => turn.looked(self.in_store(SharedStore::load)),
+                Task::Look => turn.looked(self.in_store(Entry::load)),
                 Task::Save(snapshot, known) => turn.saved(self.in_store(|store| store.save(&snapshot, known))),
                 Task::Release => {
                     let _ = self.in_store(|store| {
@@ -372,7 +374,7 @@ impl TokenSourceBuilder {
     /// Stores each new session before it is used: a crash loses nothing that had been received and stored. Where it
     /// fails, by an error or a panic, or takes longer than the policy's deadline, it is asked again after a pause, and
     /// the new token waits. As in [`Self::on_event`], no token of this source is waited for inside of it.
-    pub fn store<E: Into<StoreError>>(
+    pub fn store<E: Into<Box<dyn Error + Send + Sync>>>(
         mut self,
         save: impl Fn(&StoredSession) -> Result<(), E> + Send + Sync + 'static,
     ) -> Self {
@@ -386,9 +388,9 @@ impl TokenSourceBuilder {
     /// without the store: while it can't be reached, the token that is held is used as long as it is good. A source with a
     /// [keeper](TokenSource::keep_alive) learns of what others do within a second; one without looks when it has no token.
     /// It takes the place of [`Self::store`].
-    pub fn shared(mut self, store: impl Store, name: SessionName) -> Self {
+    pub fn shared(mut self, store: impl Into<Box<dyn Store>>, name: SessionName) -> Self {
         self.settings.user_key.get_or_insert_with(|| name.to_string());
-        self.storage = Storage::Shared(Box::new(InStore::new(store, name)));
+        self.storage = Storage::Shared(Entry::new(store.into(), name));
         self
     }
 

@@ -7,29 +7,27 @@ use redis::aio::{MultiplexedConnection, SendError};
 use redis::{AsyncConnectionConfig, FromRedisValue, Msg, ProtocolVersion, PushInfo, PushKind, RedisResult};
 use tradovate_auth_store::SessionName;
 
-use super::changes::{Changes, Watcher};
-use super::lock;
 use crate::scripts::Call;
 use crate::settings::{LONGEST_QUIET, Settings, TRIED_EVERY};
+use crate::waiters::{Waiter, Waiters, lock};
 
 #[derive(Clone)]
 pub(crate) struct Link {
-    number: u64,
     connection: MultiplexedConnection,
     /// Owned by the task that reads from the connection: it is gone with it, as when its runtime is.
-    changes: Weak<Changes>,
+    waiters: Weak<Waiters>,
     last_sign_of_life: Arc<Mutex<Instant>>,
 }
 
 impl Link {
-    pub(crate) async fn connect(settings: &Settings, number: u64) -> RedisResult<Self> {
-        let changes = Arc::new(Changes::default());
-        let told = Arc::downgrade(&changes);
+    pub(crate) async fn connect(settings: &Settings) -> RedisResult<Self> {
+        let owned = Waiters::new();
+        let waiters = Arc::downgrade(&owned);
         let receive = move |push: PushInfo| {
             if push.kind == PushKind::Disconnection {
-                changes.lose();
+                owned.close();
             } else if let Some(message) = Msg::from_push_info(push) {
-                changes.tell(message.get_payload_bytes());
+                owned.tell(message.get_payload_bytes());
             }
             Ok::<(), SendError>(())
         };
@@ -40,29 +38,30 @@ impl Link {
         let client = settings.client(ProtocolVersion::RESP3);
         let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
         connection.subscribe(settings.keys.channel()).await?;
-        Ok(Self { number, connection, changes: told, last_sign_of_life: Arc::new(Mutex::new(Instant::now())) })
+        Ok(Self { connection, waiters, last_sign_of_life: Arc::new(Mutex::new(Instant::now())) })
     }
 
-    pub(crate) fn number(&self) -> u64 {
-        self.number
+    /// Whether the two are the same connection.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.waiters.ptr_eq(&other.waiters)
     }
 
     /// Whether it seems to live.
     pub(crate) fn is_usable(&self) -> bool {
-        let is_open = self.changes.upgrade().is_some_and(|changes| changes.is_open());
+        let is_open = self.waiters.upgrade().is_some_and(|waiters| waiters.is_open());
         is_open && lock(&self.last_sign_of_life).elapsed() < LONGEST_QUIET
     }
 
     /// Tells all that wait for a message that none will come.
-    pub(crate) fn lose(&self) {
-        if let Some(changes) = self.changes.upgrade() {
-            changes.lose();
+    pub(crate) fn close(&self) {
+        if let Some(waiters) = self.waiters.upgrade() {
+            waiters.close();
         }
     }
 
     /// Waits for messages about a name, unless none will come.
-    pub(crate) fn watcher(&self, name: &SessionName) -> Option<Watcher> {
-        self.changes.upgrade()?.watcher(name.as_str())
+    pub(crate) fn waiter(&self, name: &SessionName) -> Option<Waiter> {
+        self.waiters.upgrade()?.waiter(name.as_str())
     }
 
     pub(crate) async fn ask<T: FromRedisValue>(&self, call: &Call) -> RedisResult<T> {

@@ -3,6 +3,10 @@
 //! It needs `redis-server` (Debian: `redis-server`). Without it the tests are ignored, unless
 //! `TRADOVATE_AUTH_REDIS=required` is set.
 
+#[path = "../../../store/tests/it/contract.rs"]
+mod contract;
+#[path = "../../../store/tests/it/in_runtime.rs"]
+mod in_runtime;
 mod party;
 mod runtimes;
 mod secrets;
@@ -40,19 +44,6 @@ fn main() -> ExitCode {
     arguments.test_threads.get_or_insert(16);
     let trials = trials![
         sharing:
-            nothing_is_stored_at_first,
-            what_one_saves_the_other_loads,
-            its_age_is_told_by_the_server,
-            a_save_over_an_unknown_record_changes_nothing,
-            only_one_holds_the_lease,
-            a_lease_that_is_over_can_be_taken_by_another,
-            who_lost_the_lease_to_another_can_not_save,
-            who_lost_the_lease_to_nobody_can_save,
-            a_lease_that_is_given_back_can_be_taken_at_once,
-            only_the_holder_can_give_a_lease_back,
-            no_number_comes_twice,
-            of_many_at_once_one_gets_the_lease,
-            many_who_count_together_lose_no_step,
             prefixes_keep_sessions_apart,
             a_record_expires_and_a_lease_is_forgotten;
         trouble:
@@ -71,9 +62,6 @@ fn main() -> ExitCode {
             a_server_that_lacks_its_replicas_is_told,
             connections_that_the_server_closes_are_replaced;
         watching:
-            another_record_than_the_known_one_is_told_at_once,
-            a_save_by_another_is_told,
-            a_save_of_another_session_is_not_told,
             the_same_record_is_waited_for_until_the_time_is_over,
             a_lease_by_another_shows_that_the_record_is_gone,
             a_server_that_goes_down_is_told_to_who_waits,
@@ -91,6 +79,15 @@ fn main() -> ExitCode {
             another_authority_is_not_trusted,
             a_client_shows_its_certificate;
     ];
+    let of_contract = [Form::Blocking, Form::Async].into_iter().flat_map(|form| {
+        contract::RULES.iter().map(move |&(rule, check)| {
+            Trial::test(format!("contract::{form:?}::{rule}"), move || {
+                let server = server::Server::start();
+                check(&|| form.party(&server.url()).used);
+                Ok(())
+            })
+        })
+    });
     let of_async = [
         trial("runtimes::a_store_outlives_its_runtime", |_| runtimes::a_store_outlives_its_runtime(), Form::Async),
         trial("runtimes::several_share_a_store", |_| runtimes::several_share_a_store(), Form::Async),
@@ -100,6 +97,11 @@ fn main() -> ExitCode {
     if is_ignored {
         eprintln!("not run: the tests of the store need redis-server (Debian: redis-server)");
     }
-    let trials = trials.into_iter().chain(of_async).map(|trial| trial.with_ignored_flag(is_ignored)).collect();
+    let trials = trials
+        .into_iter()
+        .chain(of_contract)
+        .chain(of_async)
+        .map(|trial| trial.with_ignored_flag(is_ignored))
+        .collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -1,15 +1,12 @@
 //! Who uses a store, in either form: so each test is of both.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tokio::runtime::{Builder, Runtime};
-use tradovate_auth_session::StoredSession;
-use tradovate_auth_store::{AsyncStore, Revision, SessionName, Store, Stored};
-use tradovate_auth_store_redis::{RedisLease, RedisStore, RedisStoreError};
+use tradovate_auth_store::{Lease, Revision, Store, StoreError, StoreErrorKind, Stored};
+use tradovate_auth_store_redis::RedisStore;
 
-/// Longer than any lease that a test wants to hold.
-pub(crate) const LONG: Duration = Duration::from_secs(60);
+use crate::contract::{self, LONG, name, session};
+use crate::in_runtime::InRuntime;
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Form {
@@ -19,8 +16,8 @@ pub(crate) enum Form {
 
 pub(crate) struct Party {
     pub(crate) store: RedisStore,
-    /// What drives it in the async form.
-    runtime: Option<Arc<Runtime>>,
+    /// The same one, in its form.
+    pub(crate) used: Box<dyn Store>,
 }
 
 impl Form {
@@ -29,87 +26,63 @@ impl Form {
     }
 
     pub(crate) fn party_of(self, store: RedisStore) -> Party {
-        let runtime = || Arc::new(Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap());
-        Party { store, runtime: matches!(self, Self::Async).then(runtime) }
+        let used: Box<dyn Store> = match self {
+            Self::Blocking => Box::new(store.clone()),
+            Self::Async => Box::new(InRuntime::new(store.clone())),
+        };
+        Party { store, used }
     }
 }
 
 impl Party {
-    pub(crate) fn load(&self) -> Result<Option<Stored>, RedisStoreError> {
-        match &self.runtime {
-            None => Store::load(&self.store, &name()),
-            Some(runtime) => runtime.block_on(AsyncStore::load(&self.store, &name())),
-        }
+    pub(crate) fn load(&self) -> Result<Option<Stored>, StoreError> {
+        self.used.load(&name())
     }
 
-    pub(crate) fn lease(&self, time: Duration) -> Result<Option<RedisLease>, RedisStoreError> {
-        match &self.runtime {
-            None => Store::lease(&self.store, &name(), time),
-            Some(runtime) => runtime.block_on(AsyncStore::lease(&self.store, &name(), time)),
-        }
+    pub(crate) fn lease(&self, time: Duration) -> Result<Option<Lease>, StoreError> {
+        self.used.lease(&name(), time)
     }
 
     pub(crate) fn save(
         &self,
         user: i64,
         known: Option<Revision>,
-        lease: &RedisLease,
-    ) -> Result<Option<Revision>, RedisStoreError> {
-        match &self.runtime {
-            None => Store::save(&self.store, &name(), &session(user), known, lease),
-            Some(runtime) => runtime.block_on(AsyncStore::save(&self.store, &name(), &session(user), known, lease)),
-        }
+        lease: Lease,
+    ) -> Result<Option<Revision>, StoreError> {
+        self.used.save(&name(), &session(user), known, lease)
     }
 
-    pub(crate) fn release(&self, lease: RedisLease) -> Result<(), RedisStoreError> {
-        match &self.runtime {
-            None => Store::release(&self.store, &name(), lease),
-            Some(runtime) => runtime.block_on(AsyncStore::release(&self.store, &name(), lease)),
-        }
+    pub(crate) fn release(&self, lease: Lease) -> Result<(), StoreError> {
+        self.used.release(&name(), lease)
     }
 
-    pub(crate) fn changed(&self, known: Option<Revision>, time: Duration) -> Result<(), RedisStoreError> {
-        match &self.runtime {
-            None => Store::changed(&self.store, &name(), known, time),
-            Some(runtime) => runtime.block_on(AsyncStore::changed(&self.store, &name(), known, time)),
-        }
+    pub(crate) fn changed(&self, known: Option<Revision>, time: Duration) -> Result<(), StoreError> {
+        self.used.changed(&name(), known, time)
     }
 
     /// Takes the lease, which nobody else has, for long.
-    pub(crate) fn leased(&self) -> RedisLease {
-        self.lease(LONG).unwrap().expect("nobody else has it")
+    pub(crate) fn leased(&self) -> Lease {
+        contract::leased(&*self.used)
     }
 
     /// Takes the lease, saves, and gives it back.
     pub(crate) fn saved(&self, user: i64, known: Option<Revision>) -> Revision {
-        let lease = self.leased();
-        let revision = self.save(user, known, &lease).unwrap().expect("it is the one known");
-        self.release(lease).unwrap();
-        revision
+        contract::saved(&*self.used, user, known)
     }
 
     /// Whose session is stored, under which revision.
     pub(crate) fn found(&self) -> Option<(Revision, i64)> {
-        let stored = self.load().unwrap()?;
-        Some((stored.revision, stored.session.unwrap().user_id().unwrap()))
+        contract::found(&*self.used)
+    }
+
+    /// What all calls that need no lease say of a server that does not do what it should.
+    pub(crate) fn errors(&self) -> [StoreError; 3] {
+        [self.load().unwrap_err(), self.lease(LONG).unwrap_err(), self.changed(None, LONG).unwrap_err()]
     }
 }
 
-pub(crate) fn name() -> SessionName {
-    SessionName::new("demo", "trader")
-}
-
-pub(crate) fn session(user: i64) -> StoredSession {
-    let text = format!(
-        r#"{{"version":1,"workedBefore":true,"userId":{user},"access":{{"token":"canary-access",
-        "issuedAt":"2026-11-24T14:00:00Z","expiresAt":"2026-11-24T15:20:00Z"}},
-        "history":{{"writtenAt":"2026-11-24T14:00:01Z"}}}}"#
-    );
-    serde_json::from_str(&text).unwrap()
-}
-
-/// What comes of it, and how long it takes.
-pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
-    let begin = Instant::now();
-    (work(), begin.elapsed())
+/// Asserts that an error is of this kind and says this.
+#[track_caller]
+pub(crate) fn assert_says(error: &StoreError, kind: StoreErrorKind, text: &str) {
+    assert!(error.kind() == kind && error.to_string().contains(text), "{error:?}");
 }

@@ -6,7 +6,7 @@ use tokio::runtime::Runtime;
 use tradovate_auth_store::{AsyncStore, Store};
 use tradovate_auth_store_redis::RedisStore;
 
-use crate::party::{LONG, name};
+use crate::contract::{LONG, name, session};
 use crate::server::Server;
 
 pub(crate) fn a_store_outlives_its_runtime() {
@@ -30,8 +30,7 @@ pub(crate) fn several_share_a_store() {
         let store = store.clone();
         other.spawn(async move { AsyncStore::changed(&store, &name(), None, LONG).await })
     };
-    let session = crate::party::session(1);
-    one.block_on(AsyncStore::save(&store, &name(), &session, None, &lease)).unwrap().unwrap();
+    one.block_on(AsyncStore::save(&store, &name(), &session(1), None, lease)).unwrap().unwrap();
     other.block_on(waiting).unwrap().unwrap();
 }
 

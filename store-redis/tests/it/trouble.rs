@@ -4,10 +4,11 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
+use tradovate_auth_store::StoreErrorKind::{NotReadable, NotWritable, Unreachable};
 use tradovate_auth_store::Unreadable;
-use tradovate_auth_store_redis::RedisStoreError;
 
-use crate::party::{Form, LONG, Party, name, timed};
+use crate::contract::{LONG, name, timed};
+use crate::party::{Form, assert_says};
 use crate::server::Server;
 
 /// With the time-outs that are not changed, for all operations: soon.
@@ -17,22 +18,14 @@ fn record() -> String {
     format!("tradovate-auth:{{{}}}", name())
 }
 
-fn all_fail(party: &Party) -> [RedisStoreError; 3] {
-    [
-        party.load().unwrap_err(),
-        party.lease(LONG).unwrap_err(),
-        party.changed(None, Duration::from_secs(60)).unwrap_err(),
-    ]
-}
-
 pub(crate) fn after_a_flush_an_old_lease_can_not_save_and_a_new_one_can(form: Form) {
     let server = Server::start();
     let party = form.party(&server.url());
     let revision = party.saved(1, None);
     let lease = party.leased();
     server.flush();
-    assert_eq!(party.save(2, Some(revision), &lease).unwrap(), None);
-    assert_eq!(party.save(2, None, &lease).unwrap(), None);
+    assert_eq!(party.save(2, Some(revision), lease).unwrap(), None);
+    assert_eq!(party.save(2, None, lease).unwrap(), None);
     party.release(lease).unwrap();
     party.saved(2, None);
     assert_eq!(party.found().unwrap().1, 2);
@@ -48,7 +41,7 @@ pub(crate) fn after_a_flush_no_number_comes_again(form: Form) {
     let after = other.saved(2, None);
     let _lease = other.lease(Duration::ZERO).unwrap().unwrap();
     assert!(after.0 > before.0);
-    assert_eq!(one.save(1, Some(after), &lost).unwrap(), None);
+    assert_eq!(one.save(1, Some(after), lost).unwrap(), None);
 }
 
 pub(crate) fn a_clock_that_was_put_back_makes_no_number_come_again(form: Form) {
@@ -62,7 +55,7 @@ pub(crate) fn a_clock_that_was_put_back_makes_no_number_come_again(form: Form) {
     };
     set("last", format!("{}:lease", record()));
     let lease = party.leased();
-    let next = party.save(2, Some(revision), &lease).unwrap().unwrap();
+    let next = party.save(2, Some(revision), lease).unwrap().unwrap();
     assert_eq!(next.0, later + 2);
     set("saved", record());
     assert_eq!(party.load().unwrap().unwrap().age, None);
@@ -91,9 +84,9 @@ pub(crate) fn scripts_that_were_flushed_are_loaded_again(form: Form) {
 pub(crate) fn a_server_that_is_down_is_told_soon(form: Form) {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let party = form.party(&format!("redis://127.0.0.1:{port}/"));
-    let (errors, time) = timed(|| all_fail(&party));
+    let (errors, time) = timed(|| party.errors());
     for error in errors {
-        assert!(error.to_string().contains(&format!("can't be reached at 127.0.0.1:{port}")), "{error}");
+        assert_says(&error, Unreachable, &format!("can't be reached at 127.0.0.1:{port}"));
     }
     assert!(time < Duration::from_secs(1), "{time:?}");
 }
@@ -107,8 +100,7 @@ pub(crate) fn a_server_that_does_not_answer_is_told_soon_to_all(form: Form) {
         thread::scope(|scope| {
             for _ in 0..20 {
                 scope.spawn(|| {
-                    let error = party.load().unwrap_err();
-                    assert!(matches!(error, RedisStoreError::TimedOut { .. }), "{error:?}");
+                    assert_says(&party.load().unwrap_err(), Unreachable, "did not answer in time");
                 });
                 scope.spawn(|| party.changed(None, LONG).unwrap_err());
             }
@@ -128,11 +120,10 @@ pub(crate) fn a_key_of_something_else_is_left_alone(form: Form) {
     for (command, arguments) in [("SET", &["other"][..]), ("HSET", &["field", "other"])] {
         redis::cmd("DEL").arg(&record).exec(&mut raw).unwrap();
         redis::cmd(command).arg(&record).arg(arguments).exec(&mut raw).unwrap();
-        let foreign = RedisStoreError::Foreign { key: record.clone() };
-        assert_eq!(party.load().unwrap_err(), foreign);
-        assert_eq!(party.save(1, None, &lease).unwrap_err(), foreign);
-        assert_eq!(party.lease(LONG).unwrap_err(), foreign);
-        assert_eq!(party.changed(None, LONG).unwrap_err(), foreign);
+        let save = party.save(1, None, lease).unwrap_err();
+        for error in party.errors().into_iter().chain([save]) {
+            assert_says(&error, NotReadable, &format!("the key {record} holds no session"));
+        }
     }
 }
 
@@ -143,7 +134,7 @@ pub(crate) fn a_record_that_misses_something_is_left_alone(form: Form) {
         server.flush();
         party.saved(1, None);
         redis::cmd("HDEL").arg(record()).arg(field).exec(&mut server.raw()).unwrap();
-        assert_eq!(party.load().unwrap_err(), RedisStoreError::Foreign { key: record() });
+        assert_says(&party.load().unwrap_err(), NotReadable, &format!("the key {} holds no session", record()));
     }
 }
 
@@ -165,7 +156,7 @@ pub(crate) fn a_replica_is_told(form: Form) {
     let party = form.party(&server.url());
     party.load().unwrap();
     redis::cmd("REPLICAOF").arg("127.0.0.1").arg(primary.port()).exec(&mut server.raw()).unwrap();
-    assert_eq!(party.lease(LONG).unwrap_err(), RedisStoreError::ReadOnly);
+    assert_says(&party.lease(LONG).unwrap_err(), NotWritable, "read-only replica");
 }
 
 pub(crate) fn a_server_without_memory_is_told(form: Form) {
@@ -173,7 +164,7 @@ pub(crate) fn a_server_without_memory_is_told(form: Form) {
     let party = form.party(&server.url());
     let lease = party.leased();
     redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(1).exec(&mut server.raw()).unwrap();
-    assert_eq!(party.save(1, None, &lease).unwrap_err(), RedisStoreError::OutOfMemory);
+    assert_says(&party.save(1, None, lease).unwrap_err(), NotWritable, "out of memory");
     assert_eq!(party.found(), None);
 }
 
@@ -182,7 +173,7 @@ pub(crate) fn a_server_that_lacks_its_replicas_is_told(form: Form) {
     let party = form.party(&server.url());
     let lease = party.leased();
     redis::cmd("CONFIG").arg("SET").arg("min-replicas-to-write").arg(1).exec(&mut server.raw()).unwrap();
-    assert_eq!(party.save(1, None, &lease).unwrap_err(), RedisStoreError::TooFewReplicas);
+    assert_says(&party.save(1, None, lease).unwrap_err(), NotWritable, "too few replicas");
     assert_eq!(party.found(), None);
 }
 

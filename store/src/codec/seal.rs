@@ -9,7 +9,8 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use chacha20poly1305::{AeadInOut, Key, KeyInit as _, Tag, XChaCha20Poly1305, XNonce};
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::CodecError;
+use super::{no_random, unwritten};
+use crate::error::StoreError;
 use crate::record::Unreadable;
 
 const KEY: usize = 32;
@@ -67,16 +68,16 @@ impl SealingKey {
     }
 
     /// The text of a sealed body. `bound` is not in it, and has to be the same to open it.
-    pub(super) fn seal(&self, bound: &[u8], secret: &[u8]) -> Result<String, CodecError> {
+    pub(super) fn seal(&self, bound: &[u8], secret: &[u8]) -> Result<String, StoreError> {
         let mut body = Zeroizing::new(Vec::with_capacity(NONCE + secret.len() + TAG));
         let mut nonce = [0; NONCE];
-        getrandom::fill(&mut nonce).map_err(CodecError::Random)?;
+        getrandom::fill(&mut nonce).map_err(no_random)?;
         body.extend_from_slice(&nonce);
         body.extend_from_slice(secret);
         let tag = self
             .cipher()
             .encrypt_inout_detached(&XNonce::from(nonce), bound, (&mut body[NONCE..]).into())
-            .map_err(|_| CodecError::TooLong)?;
+            .map_err(|_| unwritten("the session is too long to be stored"))?;
         body.extend_from_slice(&tag);
         Ok(STANDARD_NO_PAD.encode(&*body))
     }

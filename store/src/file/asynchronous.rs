@@ -7,67 +7,76 @@ use tokio::task;
 use tokio::time::sleep;
 use tradovate_auth_session::StoredSession;
 
+use super::FileStore;
 use super::watch::Watch;
-use super::{FileLease, FileStore, FileStoreError};
+use crate::error::{StoreError, StoreErrorKind};
 use crate::name::SessionName;
 use crate::record::{Revision, Stored};
-use crate::store::{AsyncStore, Store};
+use crate::store::{AsyncStore, Lease, Store, StoreFuture};
 
 /// It has to be called within a tokio runtime that has its timer enabled.
 ///
 /// A future that is dropped leaves a call of the file system to its end; a lease that was taken so runs out by itself.
 impl AsyncStore for FileStore {
-    type Error = FileStoreError;
-    type Lease = FileLease;
-
-    async fn load(&self, name: &SessionName) -> Result<Option<Stored>, FileStoreError> {
-        let (store, name) = (self.clone(), name.clone());
-        blocking(move || Store::load(&store, &name)).await
+    fn load<'a>(&'a self, name: &'a SessionName) -> StoreFuture<'a, Option<Stored>> {
+        self.call(name, Store::load)
     }
 
-    async fn lease(&self, name: &SessionName, time: Duration) -> Result<Option<FileLease>, FileStoreError> {
-        let (store, name) = (self.clone(), name.clone());
-        blocking(move || Store::lease(&store, &name, time)).await
+    fn lease<'a>(&'a self, name: &'a SessionName, time: Duration) -> StoreFuture<'a, Option<Lease>> {
+        self.call(name, move |store, name| Store::lease(store, name, time))
     }
 
-    async fn save(
+    fn save<'a>(
+        &'a self,
+        name: &'a SessionName,
+        session: &'a StoredSession,
+        known: Option<Revision>,
+        lease: Lease,
+    ) -> StoreFuture<'a, Option<Revision>> {
+        let session = session.clone();
+        self.call(name, move |store, name| Store::save(store, name, &session, known, lease))
+    }
+
+    fn release<'a>(&'a self, name: &'a SessionName, lease: Lease) -> StoreFuture<'a, ()> {
+        self.call(name, move |store, name| Store::release(store, name, lease))
+    }
+
+    fn changed<'a>(&'a self, name: &'a SessionName, known: Option<Revision>, time: Duration) -> StoreFuture<'a, ()> {
+        let mut watch = Watch::new(self.clone(), name.clone(), known, time);
+        Box::pin(async {
+            loop {
+                // The thread is given back between looks.
+                let pause;
+                (watch, pause) = blocking(move || {
+                    let pause = watch.look()?;
+                    Ok((watch, pause))
+                })
+                .await?;
+                let Some(pause) = pause else { return Ok(()) };
+                sleep(pause).await;
+            }
+        })
+    }
+}
+
+impl FileStore {
+    fn call<T: Send + 'static>(
         &self,
         name: &SessionName,
-        session: &StoredSession,
-        known: Option<Revision>,
-        lease: &FileLease,
-    ) -> Result<Option<Revision>, FileStoreError> {
-        let (store, name, session, lease) = (self.clone(), name.clone(), session.clone(), lease.again());
-        blocking(move || Store::save(&store, &name, &session, known, &lease)).await
-    }
-
-    async fn release(&self, name: &SessionName, lease: FileLease) -> Result<(), FileStoreError> {
+        call: impl FnOnce(&Self, &SessionName) -> Result<T, StoreError> + Send + 'static,
+    ) -> StoreFuture<'static, T> {
         let (store, name) = (self.clone(), name.clone());
-        blocking(move || Store::release(&store, &name, lease)).await
-    }
-
-    async fn changed(&self, name: &SessionName, known: Option<Revision>, time: Duration) -> Result<(), FileStoreError> {
-        let mut watch = Watch::new(self.clone(), name.clone(), known, time);
-        loop {
-            // The thread is given back between looks.
-            let pause;
-            (watch, pause) = blocking(move || {
-                let pause = watch.look()?;
-                Ok((watch, pause))
-            })
-            .await?;
-            let Some(pause) = pause else { return Ok(()) };
-            sleep(pause).await;
-        }
+        Box::pin(blocking(move || call(&store, &name)))
     }
 }
 
 async fn blocking<T: Send + 'static>(
-    call: impl FnOnce() -> Result<T, FileStoreError> + Send + 'static,
-) -> Result<T, FileStoreError> {
+    call: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
     match task::spawn_blocking(call).await {
         Ok(result) => result,
         Err(error) if error.is_panic() => panic::resume_unwind(error.into_panic()),
-        Err(_) => Err(FileStoreError::ShutDown),
+        // What it came to is not known.
+        Err(_) => Err(StoreError::new(StoreErrorKind::Unreachable, "the async runtime is shutting down")),
     }
 }

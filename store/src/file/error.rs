@@ -1,97 +1,83 @@
-//! [`FileStoreError`]: what is wrong with the files, and what to do about it. No content of a file is in it.
+//! What is wrong with the files, and what to do about it. No content of a file is in it.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::codec::CodecError;
+use crate::error::StoreError;
+use crate::error::StoreErrorKind::{self, Misconfigured, NotReadable, NotWritable, Unreachable};
 
-/// Why a [`FileStore`](crate::FileStore) could not do what it was asked to. The record is as it was, if nothing else is
-/// said.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum FileStoreError {
-    /// The user who runs the program has no home directory.
-    #[error("there is no home directory to store sessions in: set HOME, or name a directory")]
-    NoHome,
-    /// There is no directory at this path.
-    #[error("there is no directory to store sessions in: make it with `mkdir -m 700 {}`", quoted(path))]
-    NoDirectory {
-        /// The directory.
-        path: PathBuf,
-    },
-    /// Others than the user can get at a file or directory.
-    #[error("other users can get at {}: close it with `chmod {mode:o} {}`", path.display(), quoted(path))]
-    OpenToOthers {
-        /// The file or directory.
-        path: PathBuf,
-        /// The permissions it should have.
-        mode: u32,
-    },
-    /// A file or directory belongs to another user.
-    #[error(
-        "{} belongs to another user than the program's: run it as that user, or give it over with `sudo chown {user} {}`",
-        path.display(), quoted(path)
-    )]
-    Owner {
-        /// The file or directory.
-        path: PathBuf,
-        /// The number of the user who runs the program.
-        user: u32,
-    },
-    /// Something else is where a file should be, such as a symbolic link.
-    #[error("{} is no file but a link, or something else: remove it, or put the file it leads to there", path.display())]
-    NotAFile {
-        /// Where it is.
-        path: PathBuf,
-    },
-    /// Another process has held the lock for seconds. None needs that long: it was stopped, or the disk hangs.
-    #[error(
-        "another process holds the lock {}: see which one with `fuser {}`, and whether it is stopped",
-        path.display(), quoted(path)
-    )]
-    Locked {
-        /// The lock's file.
-        path: PathBuf,
-    },
-    /// The disk is full, or the user's part of it.
-    #[error("there is no space left to write {}: make some, what was stored is as it was", path.display())]
-    Full {
-        /// The file that was written.
-        path: PathBuf,
-    },
-    /// The record has been replaced, but can still be lost if the machine goes down now.
-    #[error("the session was stored in {}, but maybe not for good: {source}", path.display())]
-    NotSynced {
-        /// The directory.
-        path: PathBuf,
-        /// What the operating system says.
-        source: io::Error,
-    },
-    /// The operating system could not do something else.
-    #[error("can't {action} {}: {source}", path.display())]
-    Io {
-        /// What it was to do.
-        action: &'static str,
-        /// With what.
-        path: PathBuf,
-        /// What it says.
-        source: io::Error,
-    },
-    /// No record was made of the session.
-    #[error(transparent)]
-    Codec(#[from] CodecError),
-    /// The async runtime was shut down before it was done, or while it was: what it came to is not known.
-    #[error("the async runtime is shutting down")]
-    ShutDown,
+/// The user who runs the program has no home directory.
+pub(super) fn no_home() -> StoreError {
+    StoreError::new(Misconfigured, "there is no home directory to store sessions in: set HOME, or name a directory")
 }
 
-impl FileStoreError {
-    pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { path: path.into() },
-            _ => Self::Io { action, path: path.into(), source },
+pub(super) fn no_directory(path: &Path) -> StoreError {
+    let command = format!("mkdir -m 700 {}", quoted(path));
+    StoreError::new(Unreachable, format!("there is no directory to store sessions in: make it with `{command}`"))
+}
+
+/// Others than the user can get at a file or directory, which should have these permissions.
+#[cfg(unix)]
+pub(super) fn open_to_others(path: &Path, mode: u32) -> StoreError {
+    let command = format!("chmod {mode:o} {}", quoted(path));
+    StoreError::new(Misconfigured, format!("other users can get at {}: close it with `{command}`", path.display()))
+}
+
+/// A file or directory belongs to another user than the one who runs the program.
+#[cfg(unix)]
+pub(super) fn of_another_user(path: &Path, user: u32) -> StoreError {
+    let text = format!(
+        "{} belongs to another user than the program's: run it as that user, or give it over with `sudo chown {user} {}`",
+        path.display(),
+        quoted(path)
+    );
+    StoreError::new(Misconfigured, text)
+}
+
+/// Something else is where a file should be, such as a symbolic link.
+pub(super) fn not_a_file(path: &Path) -> StoreError {
+    let text = format!(
+        "{} is no file but a link, or something else: remove it, or put the file it leads to there",
+        path.display()
+    );
+    StoreError::new(NotReadable, text)
+}
+
+/// Another process has held the lock for seconds. None needs that long: it was stopped, or the disk hangs.
+pub(super) fn locked(path: &Path) -> StoreError {
+    let text = format!(
+        "another process holds the lock {}: see which one with `fuser {}`, and whether it is stopped",
+        path.display(),
+        quoted(path)
+    );
+    StoreError::new(Unreachable, text)
+}
+
+/// The record has been replaced, but can still be lost if the machine goes down now.
+pub(super) fn not_synced(directory: &Path, source: io::Error) -> StoreError {
+    let text = format!("the session was stored in {}, but maybe not for good", directory.display());
+    StoreError::new(NotWritable, text).with_source(source)
+}
+
+/// The operating system could not read, or find, what is at a path.
+pub(super) fn unread(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    move |source| system(NotReadable, action, path, source)
+}
+
+/// The operating system could not write or remove what is at a path.
+pub(super) fn unwritten(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    move |source| match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            let text =
+                format!("there is no space left to write {}: make some, what was stored is as it was", path.display());
+            StoreError::new(NotWritable, text)
         }
+        _ => system(NotWritable, action, path, source),
     }
+}
+
+fn system(kind: StoreErrorKind, action: &str, path: &Path, source: io::Error) -> StoreError {
+    StoreError::new(kind, format!("can't {action} {}", path.display())).with_source(source)
 }
 
 /// A path as one word of a command.
@@ -103,20 +89,21 @@ fn quoted(path: &Path) -> String {
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
     #[test]
     fn a_path_of_any_characters_is_one_word_of_the_command() {
-        let error = FileStoreError::OpenToOthers { path: "/home/o'neill; $x/`a`".into(), mode: 0o700 };
+        let error = open_to_others(Path::new("/home/o'neill; $x/`a`"), 0o700);
         let command = r"`chmod 700 '/home/o'\''neill; $x/`a`'`";
         assert!(error.to_string().ends_with(command), "{error}");
     }
 
     #[test]
     fn a_full_disk_is_told_from_other_failures() {
-        let error = |kind: io::ErrorKind| FileStoreError::io("write", Path::new("/a"))(kind.into());
+        let error = |kind: io::ErrorKind| unwritten("write", Path::new("/a"))(kind.into());
         for kind in [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded] {
-            assert!(matches!(error(kind), FileStoreError::Full { .. }));
+            assert!(error(kind).to_string().starts_with("there is no space left to write /a"));
         }
-        let shown = error(io::ErrorKind::PermissionDenied).to_string();
-        assert_eq!(shown, "can't write /a: permission denied");
+        let other = error(io::ErrorKind::PermissionDenied);
+        assert_eq!((other.kind(), other.to_string().as_str()), (NotWritable, "can't write /a: permission denied"));
     }
 }

@@ -4,74 +4,63 @@
 //! tradovate-auth lease 1 <fence> <holder> <end> <sum>↵
 //! ```
 //!
-//! The fence is a number that grows with each lease, the end milliseconds of the directory's clock. A line that is damaged says
-//! nothing: then nobody holds the lease, and whoever held it doesn't any more.
+//! The fence is a number that grows with each lease, the holder is the number of a process, for people who read the file,
+//! and the end is in milliseconds of the directory's clock. A line that is damaged says nothing: then nobody holds the
+//! lease, and whoever held it doesn't any more.
 
 use std::process;
 use std::time::Duration;
 
 use hmac_sha256::Hash as Sha256;
 
-use super::FileStoreError;
 use super::lock::Lock;
-use crate::codec::CodecError;
+use crate::codec::random;
+use crate::error::StoreError;
 use crate::hex::hex;
+use crate::store::Lease;
 
 const MAGIC: &str = "tradovate-auth lease 1";
 
 /// No lease is longer: a clock that was set back must not keep everybody from the session for a day.
 const LONGEST: Duration = Duration::from_secs(600);
 
-/// The lease of a name in a [`FileStore`](crate::FileStore).
-#[derive(Debug)]
-pub struct FileLease {
-    fence: u64,
-    holder: String,
+pub(super) fn take(lock: &mut Lock, time: Duration, now: Duration) -> Result<Option<Lease>, StoreError> {
+    let before = Line::read(lock)?;
+    if let Some(line) = &before
+        && line.end > millis(now)
+    {
+        let latest = millis(now + LONGEST);
+        if line.end > latest {
+            // Written down, so that it ends: looked at again, it would be as far off as before.
+            Line { end: latest, ..line.clone() }.write(lock)?;
+        }
+        return Ok(None);
+    }
+    let fence = match &before {
+        Some(line) => line.fence.saturating_add(1),
+        None => first_fence(now)?,
+    };
+    let time = time.min(LONGEST);
+    Line { fence, holder: process::id().to_string(), end: millis(now + time) }.write(lock)?;
+    Ok(Some(Lease { fence, time }))
 }
 
-impl FileLease {
-    pub(super) fn take(lock: &mut Lock, time: Duration, now: Duration) -> Result<Option<Self>, FileStoreError> {
-        let before = Line::read(lock)?;
-        if let Some(line) = &before
-            && line.end > millis(now)
-        {
-            let latest = millis(now + LONGEST);
-            if line.end > latest {
-                // Written down, so that it ends: looked at again, it would be as far off as before.
-                Line { end: latest, ..line.clone() }.write(lock)?;
-            }
-            return Ok(None);
-        }
-        // Where the number is lost the clock's is larger, unless that was set back; then the holder tells leases apart.
-        let lost = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
-        let fence = before.map_or(lost, |line| line.fence.saturating_add(1));
-        let random = getrandom::u64().map_err(CodecError::Random)?;
-        let holder = format!("{}-{random:016x}", process::id());
-        let line = Line { fence, holder, end: millis(now + time.min(LONGEST)) };
-        line.write(lock)?;
-        Ok(Some(Self { fence, holder: line.holder }))
-    }
+/// A number for a name of which no lease is known. If an earlier one was lost, this one is higher, unless the clock was set
+/// back. Then the random bits tell the two apart.
+fn first_fence(now: Duration) -> Result<u64, StoreError> {
+    const RANDOM_BITS: u32 = 20;
+    Ok((millis(now) << RANDOM_BITS) | (random()? >> (u64::BITS - RANDOM_BITS)))
+}
 
-    /// Whether no other lease was given since this one, though its time may be over.
-    pub(super) fn is_held(&self, lock: &mut Lock) -> Result<bool, FileStoreError> {
-        Ok(Line::read(lock)?.is_some_and(|line| self.is(&line)))
-    }
+/// Whether no other lease was given since this one, though its time may be over.
+pub(super) fn is_held(lease: Lease, lock: &mut Lock) -> Result<bool, StoreError> {
+    Ok(Line::read(lock)?.is_some_and(|line| line.fence == lease.fence))
+}
 
-    pub(super) fn release(&self, lock: &mut Lock) -> Result<(), FileStoreError> {
-        match Line::read(lock)? {
-            Some(line) if self.is(&line) => Line { end: 0, ..line }.write(lock),
-            _ => Ok(()),
-        }
-    }
-
-    /// For a call on another thread: nobody else has more than one of it.
-    #[cfg(feature = "tokio")]
-    pub(super) fn again(&self) -> Self {
-        Self { fence: self.fence, holder: self.holder.clone() }
-    }
-
-    fn is(&self, line: &Line) -> bool {
-        (self.fence, &self.holder) == (line.fence, &line.holder)
+pub(super) fn release(lease: Lease, lock: &mut Lock) -> Result<(), StoreError> {
+    match Line::read(lock)? {
+        Some(line) if line.fence == lease.fence => Line { end: 0, ..line }.write(lock),
+        _ => Ok(()),
     }
 }
 
@@ -87,11 +76,11 @@ struct Line {
 }
 
 impl Line {
-    fn read(lock: &mut Lock) -> Result<Option<Self>, FileStoreError> {
+    fn read(lock: &mut Lock) -> Result<Option<Self>, StoreError> {
         Ok(lock.read()?.and_then(|text| Self::parse(&text)))
     }
 
-    fn write(&self, lock: &mut Lock) -> Result<(), FileStoreError> {
+    fn write(&self, lock: &mut Lock) -> Result<(), StoreError> {
         lock.write(&self.text())
     }
 

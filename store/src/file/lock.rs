@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{FileStoreError, place};
+use super::{error, place};
+use crate::error::StoreError;
 
 /// Writing a record takes milliseconds, on a slow and busy disk maybe a second.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -25,41 +26,41 @@ pub(super) struct Lock {
 }
 
 impl Lock {
-    pub(super) fn take(path: PathBuf) -> Result<Self, FileStoreError> {
+    pub(super) fn take(path: PathBuf) -> Result<Self, StoreError> {
         Self::take_within(PATIENCE, path)
     }
 
-    fn take_within(patience: Duration, path: PathBuf) -> Result<Self, FileStoreError> {
+    fn take_within(patience: Duration, path: PathBuf) -> Result<Self, StoreError> {
         let started = Instant::now();
         loop {
             if let Some(file) = try_take(&path)? {
                 return Ok(Self { file, path });
             }
             if started.elapsed() >= patience {
-                return Err(FileStoreError::Locked { path });
+                return Err(error::locked(&path));
             }
             thread::sleep(PAUSE);
         }
     }
 
     /// What the file says, where it is text.
-    pub(super) fn read(&mut self) -> Result<Option<String>, FileStoreError> {
+    pub(super) fn read(&mut self) -> Result<Option<String>, StoreError> {
         let mut text = Vec::new();
         self.file
             .rewind()
             .and_then(|()| (&self.file).take(TEXT_LIMIT).read_to_end(&mut text))
-            .map_err(FileStoreError::io("read", &self.path))?;
+            .map_err(error::unread("read", &self.path))?;
         Ok(String::from_utf8(text).ok())
     }
 
     /// Writes over what the file says. It isn't synced: no lease outlives a crash of the machine, nor does its holder.
-    pub(super) fn write(&mut self, text: &str) -> Result<(), FileStoreError> {
+    pub(super) fn write(&mut self, text: &str) -> Result<(), StoreError> {
         // It is cut afterwards, so that it takes no new space on a full disk.
         self.file
             .rewind()
             .and_then(|()| self.file.write_all(text.as_bytes()))
             .and_then(|()| self.file.set_len(text.len() as u64))
-            .map_err(FileStoreError::io("write", &self.path))
+            .map_err(error::unwritten("write", &self.path))
     }
 }
 
@@ -70,35 +71,34 @@ impl Drop for Lock {
     }
 }
 
-fn try_take(path: &Path) -> Result<Option<File>, FileStoreError> {
+fn try_take(path: &Path) -> Result<Option<File>, StoreError> {
     let options = place::options().read(true).write(true).create(true).truncate(false).to_owned();
     let Some(file) = place::open(path, &options)? else {
         // It would have been made: so its directory has gone.
-        let directory = path.parent().unwrap_or(path);
-        return Err(FileStoreError::NoDirectory { path: directory.into() });
+        return Err(error::no_directory(path.parent().unwrap_or(path)));
     };
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Ok(None),
-        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Interrupted => return Ok(None),
-        Err(TryLockError::Error(error)) => return Err(FileStoreError::io("lock", path)(error)),
+        Err(TryLockError::Error(source)) if source.kind() == ErrorKind::Interrupted => return Ok(None),
+        Err(TryLockError::Error(source)) => return Err(error::unwritten("lock", path)(source)),
     }
     // Somebody may have removed the file since it was opened; then others lock another one.
     Ok(is_at(&file, path)?.then_some(file))
 }
 
 #[cfg(unix)]
-fn is_at(file: &File, path: &Path) -> Result<bool, FileStoreError> {
+fn is_at(file: &File, path: &Path) -> Result<bool, StoreError> {
     use std::os::unix::fs::MetadataExt as _;
 
-    let this = file.metadata().map_err(FileStoreError::io("look at", path))?;
+    let this = file.metadata().map_err(error::unread("look at", path))?;
     let there = place::look(path)?;
     Ok(there.is_some_and(|there| (there.dev(), there.ino()) == (this.dev(), this.ino())))
 }
 
 #[cfg(not(unix))]
 #[allow(clippy::unnecessary_wraps, reason = "files have no number that tells them apart here")]
-fn is_at(_file: &File, _path: &Path) -> Result<bool, FileStoreError> {
+fn is_at(_file: &File, _path: &Path) -> Result<bool, StoreError> {
     Ok(true)
 }
 
@@ -148,6 +148,9 @@ mod tests {
     fn a_lock_is_not_made_in_a_directory_that_is_gone() {
         let directory = tempfile::tempdir().unwrap();
         let error = Lock::take(directory.path().join("gone").join("a.lock")).err().unwrap();
-        assert!(matches!(error, FileStoreError::NoDirectory { path } if path.ends_with("gone")));
+        assert!(
+            error.to_string().starts_with("there is no directory") && error.to_string().ends_with("/gone'`"),
+            "{error}"
+        );
     }
 }

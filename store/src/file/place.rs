@@ -4,27 +4,28 @@ use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::FileStoreError;
+use super::error;
+use crate::error::StoreError;
 
 const DIRECTORY_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 
 /// Makes a directory and those it is in, closed to others from the start. One that is there is left as it is.
-pub(super) fn make_directory(path: &Path) -> Result<(), FileStoreError> {
+pub(super) fn make_directory(path: &Path) -> Result<(), StoreError> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, DIRECTORY_MODE);
-    builder.create(path).map_err(FileStoreError::io("make the directory", path))
+    builder.create(path).map_err(error::unwritten("make the directory", path))
 }
 
-pub(super) fn check_directory(path: &Path) -> Result<(), FileStoreError> {
-    let metadata = fs::metadata(path).map_err(|error| match error.kind() {
-        ErrorKind::NotFound | ErrorKind::NotADirectory => FileStoreError::NoDirectory { path: path.into() },
-        _ => FileStoreError::io("look at", path)(error),
+pub(super) fn check_directory(path: &Path) -> Result<(), StoreError> {
+    let metadata = fs::metadata(path).map_err(|source| match source.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => error::no_directory(path),
+        _ => error::unread("look at", path)(source),
     })?;
     if !metadata.is_dir() {
-        return Err(FileStoreError::NoDirectory { path: path.into() });
+        return Err(error::no_directory(path));
     }
     check_private(path, &metadata, DIRECTORY_MODE)
 }
@@ -38,48 +39,48 @@ pub(super) fn options() -> OpenOptions {
 }
 
 /// Opens a file of the directory, if it is one and closed to others. `None`: there is none, and none was to be made.
-pub(super) fn open(path: &Path, options: &OpenOptions) -> Result<Option<File>, FileStoreError> {
+pub(super) fn open(path: &Path, options: &OpenOptions) -> Result<Option<File>, StoreError> {
     // That it is no link is looked at before it is opened and not with it: the directory is closed, so nobody but the
     // user can put one there in between. It also keeps from waiting at a pipe.
     look(path)?;
     let file = match options.open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(FileStoreError::io("open", path)(error)),
+        Err(source) if source.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(error::unread("open", path)(source)),
     };
-    let metadata = file.metadata().map_err(FileStoreError::io("look at", path))?;
+    let metadata = file.metadata().map_err(error::unread("look at", path))?;
     check_private(path, &metadata, FILE_MODE)?;
     Ok(Some(file))
 }
 
 /// What is known of a file without opening it, if there is one.
-pub(super) fn look(path: &Path) -> Result<Option<Metadata>, FileStoreError> {
+pub(super) fn look(path: &Path) -> Result<Option<Metadata>, StoreError> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_file() => Ok(Some(metadata)),
-        Ok(_) => Err(FileStoreError::NotAFile { path: path.into() }),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(FileStoreError::io("look at", path)(error)),
+        Ok(_) => Err(error::not_a_file(path)),
+        Err(source) if source.kind() == ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(error::unread("look at", path)(source)),
     }
 }
 
 #[cfg(unix)]
-fn check_private(path: &Path, metadata: &Metadata, mode: u32) -> Result<(), FileStoreError> {
+fn check_private(path: &Path, metadata: &Metadata, mode: u32) -> Result<(), StoreError> {
     use std::os::unix::fs::MetadataExt as _;
 
     const OTHERS: u32 = 0o077;
     let user = rustix::process::geteuid().as_raw();
     if metadata.uid() != user {
-        return Err(FileStoreError::Owner { path: path.into(), user });
+        return Err(error::of_another_user(path, user));
     }
     if metadata.mode() & OTHERS != 0 {
-        return Err(FileStoreError::OpenToOthers { path: path.into(), mode });
+        return Err(error::open_to_others(path, mode));
     }
     Ok(())
 }
 
 #[cfg(not(unix))]
 #[allow(clippy::unnecessary_wraps, reason = "it can't be checked here, see `FileStore`")]
-fn check_private(_path: &Path, _metadata: &Metadata, _mode: u32) -> Result<(), FileStoreError> {
+fn check_private(_path: &Path, _metadata: &Metadata, _mode: u32) -> Result<(), StoreError> {
     Ok(())
 }
 
@@ -94,8 +95,8 @@ mod tests {
         assert!(open(&path, options().read(true)).unwrap().is_none());
         let new = options().write(true).create_new(true).to_owned();
         assert!(open(&path, &new).unwrap().is_some());
-        assert!(matches!(open(&path, &new), Err(FileStoreError::Io { action: "open", .. })));
+        assert!(open(&path, &new).unwrap_err().to_string().starts_with("can't open "));
         let too_long = directory.path().join("a".repeat(5000));
-        assert!(matches!(look(&too_long), Err(FileStoreError::Io { action: "look at", .. })));
+        assert!(look(&too_long).unwrap_err().to_string().starts_with("can't look at "));
     }
 }

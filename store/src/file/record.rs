@@ -8,8 +8,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use hmac_sha256::Hash as Sha256;
 use zeroize::Zeroizing;
 
-use super::{FileStoreError, place};
-use crate::codec::{Codec, CodecError};
+use super::{error, place};
+use crate::codec::{Codec, random};
+use crate::error::StoreError;
 use crate::record::Revision;
 
 /// How the names of files end that are not yet a record.
@@ -39,9 +40,9 @@ pub(super) fn revision(record: &[u8]) -> Revision {
     Revision(hash.iter().take(8).fold(0, |number, &byte| (number << 8) | u64::from(byte)))
 }
 
-pub(super) fn read(path: &Path) -> Result<Option<Found>, FileStoreError> {
+pub(super) fn read(path: &Path) -> Result<Option<Found>, StoreError> {
     let Some(file) = place::open(path, place::options().read(true))? else { return Ok(None) };
-    read_all(&file).map(Some).map_err(FileStoreError::io("read", path))
+    read_all(&file).map(Some).map_err(error::unread("read", path))
 }
 
 fn read_all(file: &File) -> io::Result<Found> {
@@ -55,20 +56,20 @@ fn read_all(file: &File) -> io::Result<Found> {
 }
 
 /// Keeps a record beside, in the place of the one that was kept before. It is still where it was, too.
-pub(super) fn keep(path: &Path, kept: &Path) -> Result<(), FileStoreError> {
-    remove(kept).map_err(FileStoreError::io("remove", kept))?;
+pub(super) fn keep(path: &Path, kept: &Path) -> Result<(), StoreError> {
+    remove(kept).map_err(error::unwritten("remove", kept))?;
     // A second name takes no space; not all file systems have it.
     fs::hard_link(path, kept)
         .or_else(|_| fs::copy(path, kept).and_then(|_| File::open(kept)?.sync_all()))
-        .map_err(FileStoreError::io("keep the unreadable session as", kept))
+        .map_err(error::unwritten("keep the unreadable session as", kept))
 }
 
 /// Puts a record in the place of the one before, durably, as written at this time. Whoever holds the lock calls it.
-pub(super) fn replace(path: &Path, record: &[u8], at: Option<SystemTime>) -> Result<(), FileStoreError> {
+pub(super) fn replace(path: &Path, record: &[u8], at: Option<SystemTime>) -> Result<(), StoreError> {
     remove_leftovers(path);
     let new = new_path(path)?;
     let replaced =
-        write_new(&new, record, at).and_then(|()| fs::rename(&new, path)).map_err(FileStoreError::io("write", path));
+        write_new(&new, record, at).and_then(|()| fs::rename(&new, path)).map_err(error::unwritten("write", path));
     if replaced.is_err() {
         let _ = remove(&new);
     }
@@ -78,10 +79,9 @@ pub(super) fn replace(path: &Path, record: &[u8], at: Option<SystemTime>) -> Res
 
 /// Each writer has a name of its own: should two hold the lock because somebody removed its file, neither puts what the
 /// other has half written in place.
-fn new_path(path: &Path) -> Result<PathBuf, FileStoreError> {
-    let random = getrandom::u64().map_err(CodecError::Random)?;
+fn new_path(path: &Path) -> Result<PathBuf, StoreError> {
     let mut new = path.as_os_str().to_owned();
-    new.push(format!(".{random:016x}{NEW}"));
+    new.push(format!(".{:016x}{NEW}", random()?));
     Ok(new.into())
 }
 
@@ -119,19 +119,19 @@ fn remove(path: &Path) -> io::Result<()> {
 
 /// Without it a rename that was seen can be undone by a crash of the machine.
 #[cfg(unix)]
-fn sync_directory_of(path: &Path) -> Result<(), FileStoreError> {
+fn sync_directory_of(path: &Path) -> Result<(), StoreError> {
     let directory = path.parent().unwrap_or(path);
     match File::open(directory).and_then(|directory| directory.sync_all()) {
         // So say file systems that have no such thing for directories.
         Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
-        result => result.map_err(|source| FileStoreError::NotSynced { path: directory.into(), source }),
+        result => result.map_err(|source| error::not_synced(directory, source)),
     }
 }
 
 /// Directories can't be synced on other systems; Windows writes a rename to its journal.
 #[cfg(not(unix))]
 #[allow(clippy::unnecessary_wraps, reason = "it is the same function where it can fail")]
-fn sync_directory_of(_path: &Path) -> Result<(), FileStoreError> {
+fn sync_directory_of(_path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
@@ -145,7 +145,7 @@ mod tests {
         let path = directory.path().join("a.session");
         // A file can't be put in the place of a directory.
         fs::create_dir(&path).unwrap();
-        assert!(matches!(replace(&path, b"record", None), Err(FileStoreError::Io { action: "write", .. })));
+        assert!(replace(&path, b"record", None).unwrap_err().to_string().starts_with("can't write "));
         let names: Vec<_> = fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names, ["a.session"]);
     }
@@ -157,7 +157,7 @@ mod tests {
         fs::write(&path, "damaged").unwrap();
         let kept = directory.path().join("a.session.unreadable");
         fs::create_dir(&kept).unwrap();
-        assert!(matches!(keep(&path, &kept), Err(FileStoreError::Io { action: "remove", .. })));
+        assert!(keep(&path, &kept).unwrap_err().to_string().starts_with("can't remove "));
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::fs::Metadata;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::record::Found;
-use super::{FileStore, FileStoreError, place};
+use super::{FileStore, place};
+use crate::error::StoreError;
 use crate::name::SessionName;
 use crate::record::Revision;
 
@@ -39,7 +40,7 @@ impl Watch {
     }
 
     /// Looks once. `None`: it is over; else it is how long to wait for the next look.
-    pub(super) fn look(&mut self) -> Result<Option<Duration>, FileStoreError> {
+    pub(super) fn look(&mut self) -> Result<Option<Duration>, StoreError> {
         if self.has_changed()? {
             return Ok(None);
         }
@@ -47,7 +48,7 @@ impl Watch {
         Ok((!left.is_zero()).then(|| left.min(PAUSE)))
     }
 
-    fn has_changed(&mut self) -> Result<bool, FileStoreError> {
+    fn has_changed(&mut self) -> Result<bool, StoreError> {
         // Before the record is read: what comes between the two is seen at the next look.
         let now = place::look(&self.store.record_path(&self.name))?.map(|metadata| signs(&metadata));
         if self.looks > 0 && now.is_some() && self.seen == now {

@@ -63,13 +63,13 @@ fn an_unreadable_record_that_is_replaced_is_kept_beside() {
     let lease = world.lease();
     for (user, content) in [(8, &b"first"[..]), (9, b"second"), (10, b"")] {
         let known = load(&world, content).revision;
-        assert_eq!(world.save(user, None, &lease), None);
-        world.save(user, Some(known), &lease).unwrap();
+        assert_eq!(world.save(user, None, lease), None);
+        world.save(user, Some(known), lease).unwrap();
         assert_eq!(user_of(world.load()), Some(user));
         assert_eq!(fs::read(world.path("session.unreadable")).unwrap(), content);
     }
     let known = world.load().unwrap().revision;
-    world.save(11, Some(known), &lease).unwrap();
+    world.save(11, Some(known), lease).unwrap();
     assert_eq!(fs::read(world.path("session.unreadable")).unwrap(), b"");
     assert_eq!(world.names().len(), 3);
 }
@@ -79,7 +79,7 @@ fn a_record_is_kept_though_a_crash_came_between_keeping_and_replacing() {
     let (world, _) = World::saved(7);
     let known = load(&world, b"damaged").revision;
     fs::hard_link(world.path("session"), world.path("session.unreadable")).unwrap();
-    world.save(8, Some(known), &world.lease()).unwrap();
+    world.save(8, Some(known), world.lease()).unwrap();
     assert_eq!(fs::read(world.path("session.unreadable")).unwrap(), b"damaged");
     assert_eq!(user_of(world.load()), Some(8));
 }
@@ -96,7 +96,7 @@ mod sealed {
     #[test]
     fn a_sealed_store_reads_what_it_saved_and_others_do_not() {
         let world = sealed(World::new());
-        world.save(7, None, &world.lease()).unwrap();
+        world.save(7, None, world.lease()).unwrap();
         assert_eq!(user_of(world.load()), Some(7));
         let plain = world.other().load(&world.name).unwrap().unwrap();
         assert_eq!(plain.session.unwrap_err(), Unreadable::Sealed);
@@ -110,7 +110,7 @@ mod sealed {
         let world = sealed(world);
         let stored = world.load().unwrap();
         assert_eq!(stored.session.unwrap_err(), Unreadable::Unsealed);
-        world.save(8, Some(stored.revision), &world.lease()).unwrap();
+        world.save(8, Some(stored.revision), world.lease()).unwrap();
         assert_eq!(user_of(world.load()), Some(8));
         assert!(!world.path("session.unreadable").exists());
     }

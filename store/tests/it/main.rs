@@ -2,7 +2,10 @@
 
 #[cfg(feature = "tokio")]
 mod asynchronous;
+mod contract;
 mod damage;
+#[cfg(feature = "tokio")]
+mod in_runtime;
 mod leases;
 #[cfg(unix)]
 mod permissions;
@@ -17,8 +20,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tradovate_auth_session::StoredSession;
-use tradovate_auth_store::{FileLease, FileStore, FileStoreError, Revision, SessionName, Store as _, Stored};
+use tradovate_auth_store::{FileStore, Lease, Revision, SessionName, Store, StoreError, StoreErrorKind, Stored};
+
+use contract::session;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -34,7 +38,7 @@ impl World {
         let directory = tempfile::tempdir().unwrap();
         set_mode(directory.path(), 0o700);
         let store = FileStore::in_directory(directory.path()).unwrap();
-        Self { directory, store, name: SessionName::new("app", "user") }
+        Self { directory, store, name: contract::name() }
     }
 
     /// Another store in the same directory, as another process has it.
@@ -59,43 +63,50 @@ impl World {
         self.store.load(&self.name).unwrap()
     }
 
-    fn lease(&self) -> FileLease {
-        self.store.lease(&self.name, MINUTE).unwrap().expect("nobody has it")
+    fn lease(&self) -> Lease {
+        contract::leased(&self.store)
     }
 
-    /// A lease whose time is over at once.
-    fn short_lease(&self) -> FileLease {
-        self.store.lease(&self.name, Duration::ZERO).unwrap().expect("nobody has it")
-    }
-
-    fn save(&self, user: i64, known: Option<Revision>, lease: &FileLease) -> Option<Revision> {
+    fn save(&self, user: i64, known: Option<Revision>, lease: Lease) -> Option<Revision> {
         self.try_save(user, known, lease).unwrap()
     }
 
-    fn try_save(
-        &self,
-        user: i64,
-        known: Option<Revision>,
-        lease: &FileLease,
-    ) -> Result<Option<Revision>, FileStoreError> {
+    fn try_save(&self, user: i64, known: Option<Revision>, lease: Lease) -> Result<Option<Revision>, StoreError> {
         self.store.save(&self.name, &session(user), known, lease)
     }
 
     /// A session is saved, and nobody has the lease.
     fn saved(user: i64) -> (Self, Revision) {
         let world = Self::new();
-        let revision = world.save(user, None, &world.short_lease()).unwrap();
+        let revision = contract::saved(&world.store, user, None);
         (world, revision)
     }
 }
 
-fn session(user: i64) -> StoredSession {
-    let json = format!(
-        r#"{{"version":1,"userId":{user},"access":{{"token":"canary-access",
-        "issuedAt":"2026-11-24T14:00:00Z","expiresAt":"2026-11-24T15:20:00Z"}},
-        "refresh":{{"token":"canary-refresh"}}}}"#
-    );
-    serde_json::from_str(&json).unwrap()
+/// Checks all rules of the contract, each in a directory of its own.
+fn check_contract(open: fn(&World) -> Box<dyn Store>) {
+    for (rule, check) in contract::RULES {
+        println!("{rule}");
+        let world = World::new();
+        check(&|| open(&world));
+    }
+}
+
+#[test]
+fn the_blocking_form_keeps_the_contract() {
+    check_contract(|world| Box::new(world.other()));
+}
+
+#[cfg(feature = "tokio")]
+#[test]
+fn the_async_form_keeps_the_contract() {
+    check_contract(|world| Box::new(in_runtime::InRuntime::new(world.other())));
+}
+
+/// Asserts that an error is of this kind and says this.
+#[track_caller]
+fn assert_says(error: &StoreError, kind: StoreErrorKind, text: &str) {
+    assert!(error.kind() == kind && error.to_string().contains(text), "{error:?}");
 }
 
 fn user_of(stored: Option<Stored>) -> Option<i64> {

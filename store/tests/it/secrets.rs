@@ -10,7 +10,7 @@ fn no_token_shows_in_debug_or_in_errors() {
     let lease = world.lease();
     fs::rename(world.path("session"), world.path("elsewhere")).unwrap();
     fs::create_dir(world.path("session")).unwrap();
-    let error = world.try_save(7, Some(revision), &lease).unwrap_err();
+    let error = world.try_save(7, Some(revision), lease).unwrap_err();
     fs::remove_dir(world.path("session")).unwrap();
     fs::rename(world.path("elsewhere"), world.path("session")).unwrap();
 

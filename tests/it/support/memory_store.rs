@@ -4,7 +4,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use tradovate_auth::StoredSession;
-use tradovate_auth::ureq::store::{AsyncStore, Revision, SessionName, Store, Stored, Unreadable};
+use tradovate_auth::store::{
+    AsyncStore, Lease, Revision, SessionName, Store, StoreError, StoreErrorKind, StoreFuture, Stored, Unreadable,
+};
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct MemoryStore(Arc<Shelf>);
@@ -31,10 +33,6 @@ pub(crate) struct Uses {
     pub(crate) leases: usize,
     pub(crate) saves: usize,
 }
-
-#[derive(Debug, thiserror::Error)]
-#[error("the store is down")]
-pub(crate) struct Down;
 
 impl MemoryStore {
     pub(crate) fn set_down(&self, is_down: bool) {
@@ -80,21 +78,19 @@ impl MemoryStore {
         self.0.content.lock().unwrap()
     }
 
-    fn up(&self) -> Result<MutexGuard<'_, Content>, Down> {
+    fn up(&self) -> Result<MutexGuard<'_, Content>, StoreError> {
         let content = self.content();
-        if content.is_down { Err(Down) } else { Ok(content) }
+        let down = || StoreError::new(StoreErrorKind::Unreachable, "the store is down");
+        if content.is_down { Err(down()) } else { Ok(content) }
     }
 
-    fn has_changed(&self, known: Option<Revision>) -> Result<bool, Down> {
+    fn has_changed(&self, known: Option<Revision>) -> Result<bool, StoreError> {
         Ok(self.up()?.record.as_ref().map(|(revision, ..)| *revision) != known)
     }
 }
 
 impl Store for MemoryStore {
-    type Error = Down;
-    type Lease = u64;
-
-    fn load(&self, _: &SessionName) -> Result<Option<Stored>, Down> {
+    fn load(&self, _: &SessionName) -> Result<Option<Stored>, StoreError> {
         let mut content = self.up()?;
         content.uses.loads += 1;
         Ok(content.record.as_ref().map(|(revision, session, saved)| Stored {
@@ -104,7 +100,7 @@ impl Store for MemoryStore {
         }))
     }
 
-    fn lease(&self, _: &SessionName, time: Duration) -> Result<Option<u64>, Down> {
+    fn lease(&self, _: &SessionName, time: Duration) -> Result<Option<Lease>, StoreError> {
         let mut content = self.up()?;
         content.uses.leases += 1;
         if content.lease.is_some_and(|(_, end)| Instant::now() < end) {
@@ -112,7 +108,7 @@ impl Store for MemoryStore {
         }
         content.count += 1;
         content.lease = Some((content.count, Instant::now() + time));
-        Ok(Some(content.count))
+        Ok(Some(Lease { fence: content.count, time }))
     }
 
     fn save(
@@ -120,11 +116,11 @@ impl Store for MemoryStore {
         _: &SessionName,
         session: &StoredSession,
         known: Option<Revision>,
-        lease: &u64,
-    ) -> Result<Option<Revision>, Down> {
+        lease: Lease,
+    ) -> Result<Option<Revision>, StoreError> {
         let mut content = self.up()?;
         content.uses.saves += 1;
-        let is_ours = content.lease.is_some_and(|(fence, _)| fence == *lease);
+        let is_ours = content.lease.is_some_and(|(fence, _)| fence == lease.fence);
         if !is_ours || content.record.as_ref().map(|(revision, ..)| *revision) != known {
             return Ok(None);
         }
@@ -135,13 +131,13 @@ impl Store for MemoryStore {
         Ok(Some(revision))
     }
 
-    fn release(&self, _: &SessionName, lease: u64) -> Result<(), Down> {
+    fn release(&self, _: &SessionName, lease: Lease) -> Result<(), StoreError> {
         let mut content = self.up()?;
-        content.lease.take_if(|(fence, _)| *fence == lease);
+        content.lease.take_if(|(fence, _)| *fence == lease.fence);
         Ok(())
     }
 
-    fn changed(&self, _: &SessionName, known: Option<Revision>, time: Duration) -> Result<(), Down> {
+    fn changed(&self, _: &SessionName, known: Option<Revision>, time: Duration) -> Result<(), StoreError> {
         let unchanged = |content: &mut Content| {
             !content.is_down && content.record.as_ref().map(|(revision, ..)| *revision) == known
         };
@@ -151,36 +147,35 @@ impl Store for MemoryStore {
 }
 
 impl AsyncStore for MemoryStore {
-    type Error = Down;
-    type Lease = u64;
-
-    async fn load(&self, name: &SessionName) -> Result<Option<Stored>, Down> {
-        Store::load(self, name)
+    fn load<'a>(&'a self, name: &'a SessionName) -> StoreFuture<'a, Option<Stored>> {
+        Box::pin(async { Store::load(self, name) })
     }
 
-    async fn lease(&self, name: &SessionName, time: Duration) -> Result<Option<u64>, Down> {
-        Store::lease(self, name, time)
+    fn lease<'a>(&'a self, name: &'a SessionName, time: Duration) -> StoreFuture<'a, Option<Lease>> {
+        Box::pin(async move { Store::lease(self, name, time) })
     }
 
-    async fn save(
-        &self,
-        name: &SessionName,
-        session: &StoredSession,
+    fn save<'a>(
+        &'a self,
+        name: &'a SessionName,
+        session: &'a StoredSession,
         known: Option<Revision>,
-        lease: &u64,
-    ) -> Result<Option<Revision>, Down> {
-        Store::save(self, name, session, known, lease)
+        lease: Lease,
+    ) -> StoreFuture<'a, Option<Revision>> {
+        Box::pin(async move { Store::save(self, name, session, known, lease) })
     }
 
-    async fn release(&self, name: &SessionName, lease: u64) -> Result<(), Down> {
-        Store::release(self, name, lease)
+    fn release<'a>(&'a self, name: &'a SessionName, lease: Lease) -> StoreFuture<'a, ()> {
+        Box::pin(async move { Store::release(self, name, lease) })
     }
 
-    async fn changed(&self, _: &SessionName, known: Option<Revision>, time: Duration) -> Result<(), Down> {
-        let end = Instant::now() + time;
-        while !self.has_changed(known)? && Instant::now() < end {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        Ok(())
+    fn changed<'a>(&'a self, _: &'a SessionName, known: Option<Revision>, time: Duration) -> StoreFuture<'a, ()> {
+        Box::pin(async move {
+            let end = Instant::now() + time;
+            while !self.has_changed(known)? && Instant::now() < end {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            Ok(())
+        })
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use tokio::runtime::Runtime;
-use tradovate_auth::ureq::store::SessionName;
+use tradovate_auth::store::SessionName;
 use tradovate_auth::ureq::{LogIn, SharedBudget, Token, TokenError};
 use tradovate_auth::{
     AuthorizedCode, Credentials, Environment, Event, OAuthApp, Policy, RefreshToken, StoredSession, Verdict,

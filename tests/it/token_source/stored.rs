@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
+use tradovate_auth::store::SessionName;
 use tradovate_auth::ureq::TokenError;
-use tradovate_auth::ureq::store::SessionName;
 use tradovate_auth::{Credentials, Event, EventKind, OAuthApp, RefreshToken, StopReason, StoredSession};
 use tradovate_auth_simulator::{Endpoint, Simulator};
 

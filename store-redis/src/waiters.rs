@@ -1,0 +1,194 @@
+//! What both forms do alike while they connect and wait: [`Attempts`] to connect, and the [`Waiters`] for messages.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Poll, Waker};
+#[cfg(feature = "blocking")]
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::error::Failure;
+
+/// How often somebody tried to connect, and how the last attempt failed. Who waited for the attempt of another makes no
+/// second one.
+#[derive(Default)]
+pub(crate) struct Attempts {
+    ended: AtomicU64,
+    failure: Mutex<Option<Failure>>,
+}
+
+impl Attempts {
+    pub(crate) fn ended(&self) -> u64 {
+        self.ended.load(Ordering::SeqCst)
+    }
+
+    /// The failure of an attempt that has ended since there had been this many.
+    pub(crate) fn failed_since(&self, before: u64) -> Option<Failure> {
+        if self.ended() == before { None } else { lock(&self.failure).clone() }
+    }
+
+    /// An attempt has ended.
+    pub(crate) fn end<T>(&self, result: Result<T, Failure>) -> Result<T, Failure> {
+        *lock(&self.failure) = result.as_ref().err().cloned();
+        self.ended.fetch_add(1, Ordering::SeqCst);
+        result
+    }
+}
+
+/// Who waits for a message about which name, on one connection. The part of the program that reads from the connection owns
+/// it.
+pub(crate) struct Waiters(Mutex<State>);
+
+struct State {
+    /// Nothing: the connection is lost, and no message will come.
+    names: Option<HashMap<String, Waited>>,
+    /// How many there have been.
+    waiters: u64,
+    /// When the last one stopped waiting, or the connection was made.
+    last_left: Instant,
+}
+
+#[derive(Default)]
+struct Waited {
+    messages: u64,
+    /// By the numbers of the waiters.
+    wakers: HashMap<u64, Waker>,
+}
+
+/// One who waits for messages about a name. They are counted from its beginning.
+pub(crate) struct Waiter {
+    waiters: Weak<Waiters>,
+    name: String,
+    number: u64,
+}
+
+impl Waiters {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self(Mutex::new(State { names: Some(HashMap::new()), waiters: 0, last_left: Instant::now() })))
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        lock(&self.0).names.is_some()
+    }
+
+    /// A message about a name has come.
+    pub(crate) fn tell(&self, name: &[u8]) {
+        let wakers: Vec<_> = {
+            let mut state = lock(&self.0);
+            let name = str::from_utf8(name).ok();
+            let Some(waited) = state.names.as_mut().zip(name).and_then(|(names, name)| names.get_mut(name)) else {
+                return;
+            };
+            waited.messages += 1;
+            waited.wakers.values().cloned().collect()
+        };
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// No message will come any more.
+    pub(crate) fn close(&self) {
+        let names = lock(&self.0).names.take().unwrap_or_default();
+        names.into_values().flat_map(|waited| waited.wakers.into_values()).for_each(Waker::wake);
+    }
+
+    /// Whether nobody has waited for this long. Then it is closed, so that nobody begins to.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn closes_after(&self, quiet: Duration) -> bool {
+        let mut state = lock(&self.0);
+        let is_quiet = state.last_left.elapsed() > quiet;
+        state.names.take_if(|names| is_quiet && names.is_empty()).is_some()
+    }
+
+    /// Waits for messages about a name, unless none will come.
+    pub(crate) fn waiter(self: &Arc<Self>, name: &str) -> Option<Waiter> {
+        let state = &mut *lock(&self.0);
+        state.waiters += 1;
+        let number = state.waiters;
+        let waited = state.names.as_mut()?.entry(name.to_owned()).or_default();
+        waited.wakers.insert(number, Waker::noop().clone());
+        Some(Waiter { waiters: Arc::downgrade(self), name: name.to_owned(), number })
+    }
+}
+
+impl Drop for Waiters {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Waiter {
+    /// How many messages there have been; nothing if none will come.
+    pub(crate) fn messages(&self) -> Option<u64> {
+        let waiters = self.waiters.upgrade()?;
+        let state = lock(&waiters.0);
+        state.names.as_ref()?.get(&self.name).map(|waited| waited.messages)
+    }
+
+    /// Whether a message has come since there had been this many, or none will come. Else the waker is woken as soon as
+    /// that changes.
+    pub(crate) fn poll(&self, seen: u64, waker: &Waker) -> Poll<bool> {
+        let Some(waiters) = self.waiters.upgrade() else { return Poll::Ready(false) };
+        let mut state = lock(&waiters.0);
+        match state.names.as_mut().and_then(|names| names.get_mut(&self.name)) {
+            Some(waited) if waited.messages == seen => {
+                waited.wakers.insert(self.number, waker.clone());
+                Poll::Pending
+            }
+            waited => Poll::Ready(waited.is_some()),
+        }
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        let Some(waiters) = self.waiters.upgrade() else { return };
+        let state = &mut *lock(&waiters.0);
+        state.last_left = Instant::now();
+        let Some(names) = &mut state.names else { return };
+        if let Some(waited) = names.get_mut(&self.name) {
+            waited.wakers.remove(&self.number);
+            if waited.wakers.is_empty() {
+                names.remove(&self.name);
+            }
+        }
+    }
+}
+
+/// What a lock protects here is whole between any two statements.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_nobody_waits_for_is_forgotten() {
+        let waiters = Waiters::new();
+        let names = || lock(&waiters.0).names.as_ref().map(HashMap::len);
+        let (one, other) = (waiters.waiter("a"), waiters.waiter("a"));
+        assert_eq!(names(), Some(1));
+        drop(one);
+        assert_eq!(names(), Some(1));
+        drop(other);
+        assert_eq!(names(), Some(0));
+        waiters.tell(b"a");
+        waiters.close();
+        assert!(waiters.waiter("a").is_none());
+    }
+
+    #[test]
+    fn who_waits_is_told_of_messages_about_its_name_and_of_the_end() {
+        let waiters = Waiters::new();
+        let waiter = waiters.waiter("a").unwrap();
+        let poll = |seen| waiter.poll(seen, Waker::noop());
+        waiters.tell(b"b");
+        assert_eq!((waiter.messages(), poll(0)), (Some(0), Poll::Pending));
+        waiters.tell(b"a");
+        assert_eq!((waiter.messages(), poll(0), poll(1)), (Some(1), Poll::Ready(true), Poll::Pending));
+        drop(waiters);
+        assert_eq!((waiter.messages(), poll(1)), (None, Poll::Ready(false)));
+    }
+}
