@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 #[cfg(feature = "redis")]
 use tradovate_auth::redis::RedisStore;
-use tradovate_auth::store::{FileStore, SealingKey, SessionName};
+use tradovate_auth::store::{FileStore, SealingKey, SessionName, Store};
 use tradovate_auth::ureq::{FromEnv, TokenSource};
 use tradovate_auth::{Credentials, Environment, Event, EventKind, StopReason};
 
@@ -52,13 +52,13 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
     // The keeper logs in and renews. Nothing here waits for it, so `token` answers at once.
     let builder = TokenSource::builder(environment, credentials).patience(Duration::ZERO).on_event(on_event);
     let builder = if arguments.another_try { builder.another_try() } else { builder };
-    let builder = match arguments.store {
-        Place::User => builder.shared(file(FileStore::user()?, key), name),
-        Place::Directory(path) => builder.shared(file(FileStore::in_directory(path)?, key), name),
+    let store: Box<dyn Store> = match arguments.store {
+        Place::User => Box::new(file(FileStore::user()?, key)),
+        Place::Directory(path) => Box::new(file(FileStore::in_directory(path)?, key)),
         #[cfg(feature = "redis")]
-        Place::Redis(url) => builder.shared(redis(RedisStore::new(&url)?, key), name),
+        Place::Redis(url) => Box::new(redis(RedisStore::new(&url)?, key)),
     };
-    let tokens = builder.build();
+    let tokens = builder.shared(store, name).build();
     let keeper = tokens.keep_alive()?;
     let stopped = print_events(&events, end);
     let held = tokens.token();
