@@ -73,7 +73,7 @@ pub enum Step {
 const LEASE: (u32, u32) = (3, 2);
 
 /// No request is taken to be longer: no store gives a lease for longer than ten minutes.
-const LONGEST_REQUEST: Duration = Duration::from_secs(400);
+pub(crate) const LONGEST_REQUEST: Duration = Duration::from_secs(400);
 
 /// How long the lease is taken for, where a request may take this long.
 #[must_use]

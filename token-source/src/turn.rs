@@ -10,7 +10,7 @@ use tradovate_auth_session::ExchangeId;
 use tradovate_auth_store::{self as store, Revision, StoreError, Stored};
 
 use crate::cause::cause;
-use crate::fleet::Lease;
+use crate::fleet::{LONGEST_REQUEST, Lease};
 use crate::shared::Shared;
 use crate::turns::{Claim, Rest};
 
@@ -75,7 +75,14 @@ impl Turn {
 
     /// The lease, if it is ours now, and what the store holds; or why it can't be used.
     pub fn led(mut self, result: Result<(Option<store::Lease>, Option<Stored>), StoreError>) {
-        self.settle_look(result.map_err(|error| error.to_string()));
+        let needed = self.shared.settings.longest_turn().min(LONGEST_REQUEST);
+        self.settle_look(match result {
+            Ok((Some(lease), _)) if lease.time < needed => {
+                let (given, needed) = (lease.time.as_secs(), needed.as_secs());
+                Err(format!("the store gives its lease for {given} s, and a request may take {needed} s"))
+            }
+            other => other.map_err(|error| error.to_string()),
+        });
     }
 
     /// What the store holds, or why it can't be used.

@@ -21,6 +21,7 @@ struct Shelf {
 struct Content {
     record: Option<(Revision, Result<StoredSession, Unreadable>, Instant)>,
     lease: Option<(u64, Instant)>,
+    longest_lease: Option<Duration>,
     count: u64,
     is_down: bool,
     uses: Uses,
@@ -66,6 +67,11 @@ impl MemoryStore {
         content.lease = Some((content.count, Instant::now() + time));
     }
 
+    /// Gives no lease for longer than this.
+    pub(crate) fn set_longest_lease(&self, time: Duration) {
+        self.content().longest_lease = Some(time);
+    }
+
     pub(crate) fn session(&self) -> Option<StoredSession> {
         self.content().record.as_ref().and_then(|(_, session, _)| session.as_ref().ok().cloned())
     }
@@ -107,6 +113,7 @@ impl Store for MemoryStore {
             return Ok(None);
         }
         content.count += 1;
+        let time = content.longest_lease.map_or(time, |longest| time.min(longest));
         content.lease = Some((content.count, Instant::now() + time));
         Ok(Some(Lease { fence: content.count, time }))
     }

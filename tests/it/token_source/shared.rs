@@ -204,6 +204,20 @@ fn while_another_has_the_lease_nothing_is_sent() {
 }
 
 #[test]
+fn a_lease_that_may_end_before_a_request_does_is_used_for_none() {
+    for kind in Kind::ALL {
+        let server = Simulator::builder().serve().unwrap();
+        let store = MemoryStore::default();
+        store.set_longest_lease(Duration::from_secs(10));
+        let source = kind.of(&server).shared(&store).patience(Duration::from_millis(1200)).build();
+        let error = source.token().unwrap_err().to_string();
+        assert!(error.contains("the store gives its lease for 10 s, and a request may take 45 s"), "{error}");
+        assert_eq!(server.statistics().logins, 0);
+        assert!(store.uses().leases < 10, "{:?}", store.uses());
+    }
+}
+
+#[test]
 fn refused_credentials_are_tried_once_by_a_whole_fleet() {
     let server = Simulator::builder().serve().unwrap();
     let store = MemoryStore::default();
