@@ -2,7 +2,7 @@
 
 use tradovate_auth_store_redis::RedisStore;
 
-use crate::contract::name;
+use crate::contract::{name, session};
 use crate::party::Form;
 use crate::server::Server;
 
@@ -29,7 +29,12 @@ pub(crate) fn prefixes_keep_sessions_apart(form: Form) {
 
 pub(crate) fn a_record_expires_and_a_lease_is_forgotten(form: Form) {
     let server = Server::start();
-    form.party(&server.url()).saved(1, None);
+    let party = form.party(&server.url());
+    // Nobody knows the end of a refresh token.
+    let mut session = serde_json::to_value(session(1)).unwrap();
+    session.as_object_mut().unwrap().remove("refresh");
+    let session = serde_json::from_value(session).unwrap();
+    party.used.save(&name(), &session, None, party.leased()).unwrap().unwrap();
     let left = |key: String| -> i64 { redis::cmd("TTL").arg(key).query(&mut server.raw()).unwrap() };
     let name = name();
     assert!(left(format!("tradovate-auth:{{{name}}}")) > 0);

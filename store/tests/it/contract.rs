@@ -256,9 +256,9 @@ fn another_name() -> SessionName {
 
 pub(crate) fn session(user: i64) -> StoredSession {
     let text = format!(
-        r#"{{"version":1,"workedBefore":true,"userId":{user},"access":{{"token":"canary-access",
+        r#"{{"version":1,"writtenAt":"2026-11-24T14:00:01Z","userId":{user},"access":{{"token":"canary-access",
         "issuedAt":"2026-11-24T14:00:00Z","expiresAt":"2026-11-24T15:20:00Z"}},
-        "refresh":{{"token":"canary-refresh","expiresAt":"2026-11-25T14:00:00Z"}},"history":{{"writtenAt":"2026-11-24T14:00:01Z"}}}}"#
+        "refresh":{{"token":"canary-refresh"}}}}"#
     );
     serde_json::from_str(&text).unwrap()
 }
