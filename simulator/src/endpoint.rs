@@ -56,20 +56,3 @@ impl Endpoint {
             .find(|endpoint| path.eq_ignore_ascii_case(endpoint.path()))
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_are_found_in_any_case() {
-        assert_eq!(Endpoint::at("/v1/auth/accessTokenRequest"), Some(Endpoint::AccessTokenRequest));
-        assert_eq!(Endpoint::at("/V1/AUTH/ME"), Some(Endpoint::Me));
-    }
-
-    #[test]
-    fn only_oauthtoken_is_also_served_without_the_version() {
-        assert_eq!(Endpoint::at("/auth/oAuthToken"), Some(Endpoint::OauthToken));
-        assert_eq!(Endpoint::at("/auth/me"), None);
-    }
-}

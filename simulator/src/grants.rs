@@ -94,23 +94,11 @@ mod tests {
 
     #[test]
     fn a_verifier_has_the_length_of_rfc_7636() {
-        for (length, is_long_enough) in [(42, false), (43, true), (128, true), (129, false)] {
+        for (length, is_right) in [(42, false), (43, true), (128, true), (129, false)] {
             let verifier = "a".repeat(length);
-            let code = Code {
-                user: 1,
-                client_id: String::new(),
-                redirect_uri: String::new(),
-                challenge: Some(s256(&verifier)),
-                issued: None,
-            };
-            assert_eq!(code.is_answered_by(Some(&verifier)), is_long_enough, "{length}");
+            let challenge = Some(s256(&verifier));
+            let code = Code { user: 1, client_id: String::new(), redirect_uri: String::new(), challenge, issued: None };
+            assert_eq!(code.is_answered_by(Some(&verifier)), is_right, "{length}");
         }
-    }
-
-    #[test]
-    fn a_challenge_is_the_one_of_rfc_7636() {
-        // Appendix B of RFC 7636.
-        let challenge = s256("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
-        assert_eq!(challenge, "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
     }
 }

@@ -71,39 +71,3 @@ fn roll(window: &mut VecDeque<Timestamp>, now: Timestamp) -> usize {
     window.retain(|counted| elapsed(now, *counted) < HOUR);
     window.len()
 }
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    fn after(seconds: u64) -> Timestamp {
-        later("2026-11-24T12:00:00Z".parse().unwrap(), Duration::from_secs(seconds))
-    }
-
-    #[test]
-    fn a_caller_over_the_limit_is_locked_out_for_an_hour_after_its_last_request() {
-        let (mut callers, caller) = (Callers::default(), Caller::User(1));
-        assert!(!callers.is_locked(after(0), &caller, 2));
-        assert!(!callers.is_locked(after(0), &caller, 2));
-        assert!(callers.is_locked(after(0), &caller, 2));
-        assert!(callers.is_locked(after(3599), &caller, 2));
-        assert!(callers.is_locked(after(2 * 3599), &caller, 2));
-        assert!(!callers.is_locked(after(2 * 3599 + 3600), &caller, 2));
-    }
-
-    #[test]
-    fn a_window_rolls() {
-        let (mut callers, caller) = (Callers::default(), Caller::User(1));
-        assert!(!callers.is_locked(after(0), &caller, 1));
-        assert!(!callers.is_locked(after(3600), &caller, 1));
-    }
-
-    #[test]
-    fn callers_are_counted_apart() {
-        let mut callers = Callers::default();
-        assert!(!callers.is_locked(after(0), &Caller::User(1), 1));
-        assert!(!callers.is_locked(after(0), &Caller::Anonymous(Network::default()), 1));
-    }
-}

@@ -7,11 +7,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
-    builder::SimulatorBuilder,
-    network::Network,
-    options::Limits,
-    simulator::Simulator,
-    time::{HOUR, later},
+    builder::SimulatorBuilder, network::Network, options::Limits, options::Options, simulator::Simulator, time::HOUR,
+    time::later, user::User,
 };
 
 mod consent;
@@ -33,7 +30,6 @@ mod robustness;
 mod routing;
 mod sessions;
 mod sides;
-mod wrong_hosts;
 
 const LOGIN: &str = "/v1/auth/accesstokenrequest";
 const ME: &str = "/v1/auth/me";
@@ -41,6 +37,11 @@ const OAUTH: &str = "/v1/auth/oauthtoken";
 const RENEW: &str = "/v1/auth/renewaccesstoken";
 const ACCOUNTS: &str = "/v1/account/list";
 
+const LIVE: &str = "live.tradovateapi.com";
+const DEMO: &str = "demo.tradovateapi.com";
+
+const USER: &str = "synthetic-user";
+const FORM: &str = "application/x-www-form-urlencoded";
 const WRONG_PASSWORD: &str =
     "Incorrect username or password. Please try again, noting that passwords are case-sensitive.";
 
@@ -71,12 +72,16 @@ impl Answer {
         self.get(field).as_str().unwrap_or_else(|| panic!("no text {field} in {}", self.body)).to_owned()
     }
 
-    fn time(&self, field: &str) -> Timestamp {
-        self.text(field).parse().unwrap()
-    }
-
     fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    fn status_and_body(&self) -> (u16, &str) {
+        (self.status, &self.body)
+    }
+
+    fn status_and_location(&self) -> (u16, &str) {
+        (self.status, self.header("location"))
     }
 
     fn is_penalty(&self) -> bool {
@@ -87,7 +92,7 @@ impl Answer {
 /// The default credentials.
 fn credentials() -> Value {
     json!({
-        "name": "synthetic-user",
+        "name": USER,
         "password": "synthetic-password",
         "appId": "Synthetic App",
         "appVersion": "1.0",
@@ -98,13 +103,12 @@ fn credentials() -> Value {
 }
 
 /// A body with one field set; `null` takes it away.
-fn with(mut body: Value, field: &str, value: Value) -> Value {
+fn with(mut body: Value, field: &str, value: impl Into<Value>) -> Value {
     let fields = body.as_object_mut().unwrap();
-    if value.is_null() {
-        fields.remove(field);
-    } else {
-        fields.insert(field.to_owned(), value);
-    }
+    match value.into() {
+        Value::Null => fields.remove(field),
+        value => fields.insert(field.to_owned(), value),
+    };
     body
 }
 
@@ -113,8 +117,16 @@ impl World {
         Self::of(Simulator::builder())
     }
 
+    fn with_user(user: User) -> Self {
+        Self::of(Simulator::builder().user(user))
+    }
+
+    fn with_options(set: impl FnOnce(&mut Options)) -> Self {
+        Self::of(Simulator::builder().options(set))
+    }
+
     fn without_limits() -> Self {
-        Self::of(Simulator::builder().options(|options| options.limits = Limits::none()))
+        Self::with_options(|options| options.limits = Limits::none())
     }
 
     fn of(builder: SimulatorBuilder) -> Self {
@@ -135,10 +147,6 @@ impl World {
         self.now = later(self.now, Duration::from_secs(seconds));
     }
 
-    fn wait_an_hour(&mut self) {
-        self.now = later(self.now, HOUR);
-    }
-
     fn send(&mut self, mut request: Request<Vec<u8>>) -> Answer {
         if let Some(network) = &self.network {
             request.extensions_mut().insert(network.clone());
@@ -149,13 +157,12 @@ impl World {
         Answer { status: parts.status.as_u16(), headers: parts.headers, body: String::from_utf8(body).unwrap() }
     }
 
-    fn bytes(&mut self, path: &str, content_type: &str, body: &[u8]) -> Answer {
-        let request = Request::post(path).header("content-type", content_type).body(body.to_vec()).unwrap();
-        self.send(request)
+    fn bytes(&mut self, path: &str, content_type: &str, body: impl Into<Vec<u8>>) -> Answer {
+        self.send(Request::post(path).header("content-type", content_type).body(body.into()).unwrap())
     }
 
     fn post(&mut self, path: &str, body: &Value) -> Answer {
-        self.bytes(path, "application/json", body.to_string().as_bytes())
+        self.bytes(path, "application/json", body.to_string())
     }
 
     fn get(&mut self, path: &str, token: &str) -> Answer {
@@ -167,11 +174,28 @@ impl World {
     }
 
     fn login(&mut self) -> Answer {
-        self.post(LOGIN, &credentials())
+        self.login_with("name", USER)
+    }
+
+    /// Logs in with one of the credentials changed.
+    fn login_with(&mut self, field: &str, value: impl Into<Value>) -> Answer {
+        self.post(LOGIN, &with(credentials(), field, value))
     }
 
     fn failing_login(&mut self) -> Answer {
-        self.post(LOGIN, &with(credentials(), "password", json!("wrong")))
+        self.login_with("password", "wrong")
+    }
+
+    fn fail(&mut self, times: u32) {
+        (0..times).for_each(|_| drop(self.failing_login()));
+    }
+
+    /// The statuses of logins, each after a wait in seconds.
+    fn logins_after<const N: usize>(&mut self, waits: [u64; N]) -> [u16; N] {
+        waits.map(|wait| {
+            self.wait(wait);
+            self.login().status
+        })
     }
 
     /// Logs in and gives the token.

@@ -46,15 +46,6 @@ pub(crate) fn written(time: Timestamp, fraction: bool) -> String {
 mod tests {
     use super::*;
 
-    fn at(text: &str) -> Timestamp {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn a_date_header_is_an_imf_fixdate() {
-        assert_eq!(http_date(at("2026-11-04T06:07:08.9Z")).unwrap(), "Wed, 04 Nov 2026 06:07:08 GMT");
-    }
-
     #[test]
     fn the_end_of_the_calendar_is_not_passed() {
         assert_eq!(later(Timestamp::MAX, Duration::MAX), Timestamp::MAX);
@@ -63,13 +54,13 @@ mod tests {
 
     #[test]
     fn what_lies_ahead_has_not_elapsed() {
-        assert_eq!(elapsed(at("2026-01-01T00:00:00Z"), at("2026-01-02T00:00:00Z")), Duration::ZERO);
+        assert_eq!(elapsed(Timestamp::UNIX_EPOCH, Timestamp::MAX), Duration::ZERO);
     }
 
     #[test]
-    fn an_expiry_is_written_with_or_without_a_fraction() {
-        let time = at("2026-11-24T15:40:30.056789Z");
-        assert_eq!(written(cut(time, true), true), "2026-11-24T15:40:30.056Z");
+    fn an_expiry_is_cut_not_rounded() {
+        let time = "2026-11-24T15:40:30.956789Z".parse().unwrap();
+        assert_eq!(written(cut(time, true), true), "2026-11-24T15:40:30.956Z");
         assert_eq!(written(cut(time, false), false), "2026-11-24T15:40:30Z");
     }
 }

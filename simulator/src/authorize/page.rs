@@ -117,18 +117,3 @@ fn escaped(text: &str) -> String {
     }
     escaped
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_means_something_in_html_is_escaped() {
-        assert_eq!(escaped(r#"<a b='c' d="e">&amp;ä"#), "&lt;a b=&#39;c&#39; d=&quot;e&quot;&gt;&amp;amp;ä");
-    }
-
-    #[test]
-    fn the_style_asks_for_nothing_from_elsewhere() {
-        assert!(!STYLE.contains("url(") && !STYLE.contains("@import") && !STYLE.contains('<'), "{STYLE}");
-    }
-}

@@ -51,32 +51,16 @@ fn hex(digit: u8) -> Option<u8> {
 mod tests {
     use super::*;
 
-    fn value(encoded: &str) -> Option<String> {
-        Parameters::read(encoded.as_bytes()).unwrap().owned("a")
-    }
-
     #[test]
-    fn a_parameter_is_decoded() {
-        assert_eq!(value("a=b+c%20%C3%a4=%26").as_deref(), Some("b c ä=&"));
-        assert_eq!(value("&&b=1&%61=2&").as_deref(), Some("2"));
-    }
-
-    #[test]
-    fn a_parameter_without_a_value_is_left_out() {
-        assert_eq!((value("a="), value("a"), value("")), (None, None, None));
-    }
-
-    #[test]
-    fn what_cannot_be_decoded_is_refused() {
-        for encoded in [&b"a=%"[..], b"a=%4", b"a=%zz", b"a=%+1", b"a=%ff", b"%=1", b"a=\xff", b"a=%C3&b=%A4"] {
-            assert!(Parameters::read(encoded).is_err(), "{}", encoded.escape_ascii());
-        }
-    }
-
-    #[test]
-    fn a_parameter_given_twice_is_refused() {
-        for encoded in ["a=1&a=1", "a=&a=1", "a=1&b=2&%61=3"] {
-            assert!(Parameters::read(encoded.as_bytes()).is_err(), "{encoded}");
+    fn a_parameter_is_decoded_and_one_without_a_value_is_left_out() {
+        for (encoded, value) in [
+            ("a=b+c%20%C3%a4=%26", Some("b c ä=&")),
+            ("&&b=1&%61=2&", Some("2")),
+            ("a=", None),
+            ("a", None),
+            ("", None),
+        ] {
+            assert_eq!(Parameters::read(encoded.as_bytes()).unwrap().get("a"), value, "{encoded}");
         }
     }
 }

@@ -4,25 +4,20 @@ use super::*;
 use crate::{endpoint::Endpoint, maintenance::Maintenance};
 
 fn fault() -> Response<Vec<u8>> {
-    Response::builder().status(502).header("x-proxy", "down").body(b"Bad Gateway".to_vec()).unwrap()
+    let date = "Thu, 01 Jan 1970 00:00:00 GMT";
+    Response::builder().status(502).header("date", date).body(b"Bad Gateway".to_vec()).unwrap()
 }
 
 #[test]
-fn a_scripted_answer_is_given_once_and_as_written() {
+fn a_scripted_answer_waits_for_its_endpoint_and_is_given_once_as_written() {
     let mut world = World::new();
     world.simulator.answer_next(Endpoint::AccessTokenRequest, fault());
+    assert_eq!(world.get(ME, "any").status, 401);
     let answer = world.login();
-    assert_eq!((answer.status, answer.header("x-proxy"), answer.body.as_str()), (502, "down", "Bad Gateway"));
-    assert_eq!(world.simulator.open_sessions("synthetic-user"), 0);
+    assert_eq!(answer.status_and_body(), (502, "Bad Gateway"));
+    assert_eq!(answer.header("date"), "Thu, 01 Jan 1970 00:00:00 GMT");
+    assert_eq!(world.simulator.open_sessions(USER), 0);
     assert_eq!(world.login().status, 200);
-}
-
-#[test]
-fn a_scripted_answer_waits_for_its_endpoint() {
-    let mut world = World::new();
-    world.simulator.answer_next(Endpoint::Me, fault());
-    assert_eq!(world.login().status, 200);
-    assert_eq!(world.get(ME, "any").status, 502);
 }
 
 #[test]
@@ -39,26 +34,20 @@ fn a_lost_answer_has_taken_effect() {
     let mut world = World::new();
     world.simulator.lose_next_answer(None, fault());
     assert_eq!(world.login().status, 502);
-    assert_eq!(world.simulator.open_sessions("synthetic-user"), 1);
+    assert_eq!(world.simulator.open_sessions(USER), 1);
 }
 
 #[test]
-fn a_scripted_date_is_left_alone() {
+fn maintenance_answers_everything_until_it_is_ended_and_sessions_survive_it() {
     let mut world = World::new();
-    let date = "Thu, 01 Jan 1970 00:00:00 GMT";
-    world.simulator.answer_next(None, Response::builder().header("date", date).body(Vec::new()).unwrap());
-    assert_eq!(world.login().header("date"), date);
-}
-
-#[test]
-fn maintenance_answers_everything_until_it_is_ended() {
-    let mut world = World::new();
+    let token = world.token();
     world.simulator.set_maintenance(Some(Maintenance::Html));
-    let answer = world.login();
+    let answer = world.get(RENEW, &token);
     assert_eq!((answer.status, answer.header("content-type")), (503, "text/html"));
     assert!(answer.body.starts_with("<!DOCTYPE html>"));
+    assert_eq!(page::show(&mut world, &page::asking(&[])).status, 503);
     world.simulator.set_maintenance(None);
-    assert_eq!(world.login().status, 200);
+    assert_eq!(world.get(RENEW, &token).status, 200);
 }
 
 #[test]
@@ -76,20 +65,5 @@ fn planned_maintenance_begins_and_ends_on_time() {
     let mut world = World::new();
     let (from, to) = (later(world.now, Duration::from_secs(60)), later(world.now, Duration::from_secs(120)));
     world.simulator.plan_maintenance(from, to, Maintenance::Html);
-    let mut statuses = Vec::new();
-    for wait in [0, 59, 1, 59, 1] {
-        world.wait(wait);
-        statuses.push(world.login().status);
-    }
-    assert_eq!(statuses, [200, 200, 503, 503, 200]);
-}
-
-#[test]
-fn sessions_survive_maintenance() {
-    let mut world = World::new();
-    let token = world.token();
-    world.simulator.set_maintenance(Some(Maintenance::Html));
-    world.get(RENEW, &token);
-    world.simulator.set_maintenance(None);
-    assert_eq!(world.get(RENEW, &token).status, 200);
+    assert_eq!(world.logins_after([0, 59, 1, 59, 1]), [200, 200, 503, 503, 200]);
 }

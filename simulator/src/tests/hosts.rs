@@ -1,80 +1,55 @@
 use super::*;
-use crate::{hosts::ApiHosts, user::User};
+use crate::{hosts::ApiHosts, wrong_hosts::WrongHost};
 
-const LIVE: &str = "live.tradovateapi.com";
-const DEMO: &str = "demo.tradovateapi.com";
-const ACME_DEMO: &str = "acme-demo.eval.ninjatrader.com";
-
-fn acme_hosts() -> ApiHosts {
-    ApiHosts::standard().with("demo", ACME_DEMO).with("mdDemo", "acme-md-demo.eval.ninjatrader.com")
-}
+/// The organization's host, as its requests name it. The organization itself writes it in capitals.
+const ACME: &str = "acme-demo.eval.ninjatrader.com";
+const REGISTERED: &str = "Acme-Demo.eval.ninjatrader.com";
+const CALL_LIVE: &str = "This endpoint should be called on live.tradovateapi.com";
 
 /// One user on the shared hosts, one of Acme.
 fn world() -> World {
-    World::of(
-        Simulator::builder()
-            .user(User::default())
-            .user(User::new("member", "synthetic-password").of_organization("Acme"))
-            .organization("Acme", acme_hosts()),
-    )
+    let hosts = ApiHosts::standard().with("demo", REGISTERED).with("mdDemo", "acme-md-demo.eval.ninjatrader.com");
+    let member = User::new("member", "synthetic-password").of_organization("Acme");
+    World::of(Simulator::builder().user(User::default()).user(member).organization("Acme", hosts))
 }
 
 fn member() -> Value {
-    with(credentials(), "name", json!("member"))
+    with(credentials(), "name", "member")
 }
 
 #[test]
 fn an_answer_names_the_hosts_of_the_organization() {
     let mut world = world();
-    assert_eq!(world.login().get("apiHosts").get("demo").cloned(), Some(json!(DEMO)));
+    let hosts = world.login().get("apiHosts");
+    assert_eq!((&hosts["demo"], &hosts["live"]), (&json!(DEMO), &json!(LIVE)));
     let login = world.post(LOGIN, &member());
-    assert_eq!(login.get("apiHosts").get("demo").cloned(), Some(json!(ACME_DEMO)));
-    assert_eq!(login.get("apiHosts").get("live").cloned(), Some(json!(LIVE)));
-    let renewal = world.get(RENEW, &login.text("accessToken"));
-    assert_eq!(renewal.get("apiHosts"), login.get("apiHosts"));
-}
-
-#[test]
-fn me_and_refusals_name_no_hosts() {
-    let mut world = world();
-    let token = world.token();
+    let hosts = login.get("apiHosts");
+    assert_eq!((&hosts["demo"], &hosts["live"]), (&json!(REGISTERED), &json!(LIVE)));
+    let token = login.text("accessToken");
+    assert_eq!(world.get(RENEW, &token).get("apiHosts"), hosts);
     assert_eq!(world.get(ME, &token).get("apiHosts"), Value::Null);
     assert_eq!(world.failing_login().get("apiHosts"), Value::Null);
 }
 
 #[test]
-fn a_shared_host_sends_a_login_of_the_organization_to_its_own() {
-    let answer = world().at(DEMO).post("/v1/auth/accessTokenRequest?x=1", &member());
-    assert_eq!((answer.status, answer.body.as_str()), (307, ""));
-    assert_eq!(answer.header("location"), format!("https://{ACME_DEMO}/v1/auth/accessTokenRequest?x=1"));
+fn a_shared_host_sends_a_login_to_the_organizations_own_without_counting_it() {
+    let mut world = world().at(DEMO);
+    let location = format!("https://{REGISTERED}/v1/auth/accessTokenRequest?x=1");
+    for _ in 0..6 {
+        let answer = world.post("/v1/auth/accessTokenRequest?x=1", &member());
+        assert_eq!((answer.status_and_location(), answer.body.as_str()), ((307, location.as_str()), ""));
+    }
+    let wrong = with(member(), "password", "wrong");
+    assert_eq!(world.post(LOGIN, &wrong).get("errorText"), WRONG_PASSWORD);
 }
 
 #[test]
-fn a_wrong_password_is_not_told_where_to_go() {
-    let wrong = with(member(), "password", json!("wrong"));
-    assert_eq!(world().at(DEMO).post(LOGIN, &wrong).get("errorText"), json!(WRONG_PASSWORD));
-}
-
-#[test]
-fn the_host_of_the_organization_serves_it() {
-    let mut world = world().at("Acme-Demo.eval.ninjatrader.com:443");
+fn the_host_of_the_organization_plays_its_side_and_serves_nobody_else() {
+    let mut world = world().at(&format!("{REGISTERED}:443"));
     let token = world.post(LOGIN, &member()).text("accessToken");
     assert_eq!(world.accounts(&token).status, 200);
-    assert_eq!(
-        world.get(ME, &token).get("errorText"),
-        json!("This endpoint should be called on live.tradovateapi.com")
-    );
-}
-
-#[test]
-fn a_shared_host_sends_calls_and_renewals_on() {
-    let mut world = world().at(ACME_DEMO);
-    let token = world.post(LOGIN, &member()).text("accessToken");
-    let mut world = world.at(DEMO);
-    for path in [ACCOUNTS, RENEW] {
-        let answer = world.get(path, &token);
-        assert_eq!((answer.status, answer.header("location")), (307, format!("https://{ACME_DEMO}{path}").as_str()));
-    }
+    assert_eq!(world.get(ME, &token).get("errorText"), CALL_LIVE);
+    assert_eq!(world.login().status_and_location(), (421, ""));
 }
 
 #[test]
@@ -82,52 +57,64 @@ fn an_evaluation_trader_logs_in_on_live_and_is_sent_to_the_dedicated_demo() {
     let mut world = world().at(LIVE);
     let token = world.post(LOGIN, &member()).text("accessToken");
     let mut world = world.at(DEMO);
-    assert_eq!(world.accounts(&token).header("location"), format!("https://{ACME_DEMO}{ACCOUNTS}"));
-    assert_eq!(world.at(ACME_DEMO).accounts(&token).status, 200);
+    for path in [ACCOUNTS, RENEW] {
+        let location = format!("https://{REGISTERED}{path}");
+        assert_eq!(world.get(path, &token).status_and_location(), (307, location.as_str()));
+    }
+    assert_eq!(world.at(ACME).accounts(&token).status, 200);
 }
 
 #[test]
-fn a_side_without_a_dedicated_host_is_served_on_the_shared_one() {
-    let answer = world().at(LIVE).post(LOGIN, &member());
-    assert_eq!((answer.status, answer.get("errorText")), (200, json!("")));
-}
-
-#[test]
-fn an_address_serves_everybody() {
-    assert_eq!(world().at("127.0.0.1:8080").post(LOGIN, &member()).status, 200);
-    assert_eq!(world().at("[::1]:8080").post(LOGIN, &member()).status, 200);
-    assert_eq!(world().at("localhost").post(LOGIN, &member()).status, 200);
-}
-
-#[test]
-fn the_host_of_an_organization_misdirects_everybody_else() {
-    let answer = world().at(ACME_DEMO).login();
-    assert_eq!((answer.status, answer.header("location")), (421, ""));
+fn an_address_serves_everybody_though_an_organization_names_it() {
+    for (host, name, status) in [
+        ("127.0.0.1:8080", "127.0.0.1", 200),
+        ("[::1]:8080", "::1", 200),
+        ("localhost", "localhost", 200),
+        ("elsewhere.example", "elsewhere.example", 421),
+    ] {
+        let mut world = world().at(host);
+        assert_eq!(world.post(LOGIN, &member()).status, 200, "{host}");
+        world.simulator.move_hosts("member", ApiHosts::standard().with("live", name));
+        assert_eq!(world.login().status, status, "{host}");
+    }
 }
 
 #[test]
 fn hosts_can_move_under_a_running_session() {
     let mut world = world().at(DEMO);
     let token = world.token();
-    world.simulator.move_hosts("synthetic-user", ApiHosts::standard().with("demo", "moved-demo.example"));
+    world.simulator.move_hosts(USER, ApiHosts::standard().with("demo", "moved-demo.example"));
     assert_eq!(world.get(RENEW, &token).header("location"), format!("https://moved-demo.example{RENEW}"));
     let renewal = world.at("moved-demo.example").get(RENEW, &token);
-    assert_eq!(renewal.get("apiHosts").get("demo").cloned(), Some(json!("moved-demo.example")));
+    assert_eq!(renewal.get("apiHosts")["demo"], "moved-demo.example");
 }
 
 #[test]
 fn an_answer_may_name_some_hosts_or_none() {
     let mut world = world();
-    world.simulator.move_hosts("synthetic-user", ApiHosts::empty().with("replay", "replay.example"));
+    world.simulator.move_hosts(USER, ApiHosts::empty().with("replay", "replay.example"));
     assert_eq!(world.login().get("apiHosts"), json!({ "replay": "replay.example" }));
-    world.simulator.move_hosts("synthetic-user", ApiHosts::empty());
+    world.simulator.move_hosts(USER, ApiHosts::empty());
     assert_eq!(world.login().get("apiHosts"), Value::Null);
 }
 
 #[test]
-fn being_sent_on_does_not_count_as_a_failure() {
-    let mut world = world().at(DEMO);
-    for _ in 0..6 {
-        assert_eq!(world.post(LOGIN, &member()).status, 307);
-    }
+fn a_host_that_serves_nobody_answers_404_without_a_body() {
+    let mut world = world().at(ACME);
+    world.simulator.set_wrong_host(REGISTERED, Some(WrongHost::NotFound));
+    assert_eq!(world.post(LOGIN, &member()).status_and_body(), (404, ""));
+    world.simulator.set_wrong_host(ACME, None);
+    assert_eq!(world.post(LOGIN, &member()).status, 200);
+}
+
+#[test]
+fn a_host_that_knows_no_app_refuses_exchanges_alone() {
+    let mut world = World::new();
+    let exchange = oauth::exchange(&oauth::code(&mut world));
+    world.simulator.set_wrong_host("old.example", Some(WrongHost::WrongClient));
+    let mut world = world.at("old.example");
+    let refusal = json!({ "error": "invalid_client", "error_description": "Wrong client_id" });
+    assert_eq!(world.post(OAUTH, &exchange).json(), refusal);
+    assert_eq!(world.login().status, 200);
+    assert!(!world.at(LIVE).post(OAUTH, &exchange).text("access_token").is_empty());
 }

@@ -2,40 +2,28 @@ use super::*;
 use crate::options::OverLimit;
 
 #[test]
-fn five_failed_logins_an_hour_are_free() {
+fn five_failed_logins_an_hour_are_free_then_even_the_right_password_must_wait() {
     let mut world = World::new();
     for _ in 0..5 {
-        assert_eq!(world.failing_login().get("errorText"), json!(WRONG_PASSWORD));
-    }
-    assert_eq!(world.failing_login().get("p-time"), json!(15));
-}
-
-#[test]
-fn the_right_password_is_penalized_too_once_the_limit_is_reached() {
-    let mut world = World::new();
-    for _ in 0..5 {
-        world.failing_login();
+        assert_eq!(world.failing_login().get("errorText"), WRONG_PASSWORD);
     }
     let penalty = world.login();
-    assert!(penalty.is_penalty());
+    assert_eq!(penalty.get("p-time"), 15);
     world.wait(15);
-    let repeated = with(credentials(), "p-ticket", json!(penalty.text("p-ticket")));
-    assert_eq!(world.post(LOGIN, &repeated).get("errorText"), json!(""));
+    assert_eq!(world.login_with("p-ticket", penalty.get("p-ticket")).get("errorText"), "");
 }
 
 #[test]
 fn successful_logins_do_not_count() {
     let mut world = World::new();
-    for _ in 0..20 {
-        assert_eq!(world.login().get("errorText"), json!(""));
-    }
+    assert!((0..20).all(|_| world.login().get("errorText") == ""));
 }
 
 #[test]
 fn a_malformed_login_counts_as_failed() {
     let mut world = World::new();
     for _ in 0..5 {
-        assert_eq!(world.bytes(LOGIN, "application/json", b"{").status, 400);
+        assert_eq!(world.bytes(LOGIN, "application/json", "{").status, 400);
     }
     assert!(world.login().is_penalty());
 }
@@ -43,85 +31,56 @@ fn a_malformed_login_counts_as_failed() {
 #[test]
 fn the_window_rolls() {
     let mut world = World::new();
-    world.failing_login();
+    world.fail(1);
     world.wait(1800);
-    for _ in 0..4 {
-        world.failing_login();
-    }
+    world.fail(4);
     world.wait(1799);
     assert!(world.login().is_penalty());
     world.wait(1);
-    assert_eq!(world.failing_login().get("errorText"), json!(WRONG_PASSWORD));
+    assert_eq!(world.failing_login().get("errorText"), WRONG_PASSWORD);
 }
 
 #[test]
 fn failures_are_shared_by_a_network_and_by_nobody_else() {
     let mut world = World::new();
     world.network = Some(Network::of("198.51.100.7".parse().unwrap()));
-    for _ in 0..5 {
-        world.failing_login();
+    world.fail(5);
+    for (address, is_penalty) in [("198.51.100.8", true), ("198.51.101.8", false)] {
+        world.network = Some(Network::of(address.parse().unwrap()));
+        assert_eq!(world.login().is_penalty(), is_penalty, "{address}");
     }
-    world.network = Some(Network::of("198.51.100.8".parse().unwrap()));
-    assert!(world.login().is_penalty());
-    world.network = Some(Network::of("198.51.101.8".parse().unwrap()));
-    assert_eq!(world.login().get("errorText"), json!(""));
 }
 
 #[test]
-fn repeated_violations_wait_longer_and_longer() {
+fn repeated_violations_wait_longer_and_longer_and_are_forgotten_after_an_hour() {
     let mut world = World::new();
-    for _ in 0..5 {
-        world.failing_login();
+    for _ in 0..2 {
+        world.fail(5);
+        for (device, wait) in [("1", 15), ("2", 30), ("3", 60), ("4", 120), ("5", 240)] {
+            assert_eq!(world.login_with("deviceId", device).get("p-time"), wait);
+        }
+        assert_eq!(world.login().get("p-captcha"), true);
+        world.wait(2 * 3600);
     }
-    let waits: Vec<_> = (0..5)
-        .map(|attempt| world.post(LOGIN, &with(credentials(), "deviceId", json!(attempt.to_string()))).get("p-time"))
-        .collect();
-    assert_eq!(waits, [15, 30, 60, 120, 240].map(Value::from));
-    assert_eq!(world.post(LOGIN, &with(credentials(), "deviceId", json!("6"))).get("p-captcha"), json!(true));
-}
-
-#[test]
-fn violations_are_forgotten_after_an_hour() {
-    let mut world = World::new();
-    let waits: Vec<_> = (0..2)
-        .map(|_| {
-            for _ in 0..5 {
-                world.failing_login();
-            }
-            let wait = world.login().get("p-time");
-            world.wait(2 * 3600);
-            wait
-        })
-        .collect();
-    assert_eq!(waits, [15, 15].map(Value::from));
 }
 
 #[test]
 fn a_release_forgets_what_was_counted() {
-    let mut world = World::new();
-    for _ in 0..5 {
-        world.failing_login();
-    }
-    world.simulator.release();
-    assert_eq!(world.failing_login().get("errorText"), json!(WRONG_PASSWORD));
-    for _ in 0..1000 {
-        world.accounts("unknown");
-    }
+    let mut world = World::with_options(|options| options.limits.anonymous = 6);
+    world.fail(6);
     assert_eq!(world.login().status, 429);
     world.simulator.release();
-    assert_eq!(world.login().status, 200);
+    assert_eq!(world.failing_login().get("errorText"), WRONG_PASSWORD);
 }
 
 #[test]
 fn fifteen_renewals_an_hour_are_free_though_all_succeed() {
     let mut world = World::new();
     let token = world.token();
-    for _ in 0..15 {
-        assert_eq!(world.get(RENEW, &token).get("errorText"), json!(""));
-    }
-    assert_eq!(world.get(RENEW, &token).get("p-time"), json!(15));
+    assert!((0..15).all(|_| world.get(RENEW, &token).get("errorText") == ""));
+    assert_eq!(world.get(RENEW, &token).get("p-time"), 15);
     world.wait(15);
-    assert_eq!(world.get(RENEW, &token).get("errorText"), json!(""));
+    assert_eq!(world.get(RENEW, &token).get("errorText"), "");
     assert!(world.get(RENEW, &token).is_penalty());
 }
 
@@ -129,13 +88,9 @@ fn fifteen_renewals_an_hour_are_free_though_all_succeed() {
 fn ten_failed_calls_of_me_an_hour_are_free_and_successes_do_not_count() {
     let mut world = World::new();
     let token = world.token();
-    for _ in 0..20 {
-        assert_eq!(world.get(ME, &token).status, 200);
-    }
-    for _ in 0..10 {
-        assert_eq!(world.get(ME, "unknown").status, 401);
-    }
-    assert_eq!(world.get(ME, &token).get("p-time"), json!(30));
+    assert!((0..20).all(|_| world.get(ME, &token).get("errorText") == ""));
+    assert!((0..10).all(|_| world.get(ME, "unknown").status == 401));
+    assert_eq!(world.get(ME, &token).get("p-time"), 30);
 }
 
 #[test]
@@ -149,46 +104,37 @@ fn oauth_and_the_api_have_no_limit_of_their_own() {
 
 #[test]
 fn a_login_over_the_limit_can_look_like_a_wrong_password() {
-    let mut world = World::of(Simulator::builder().options(|o| o.limits.over_limit = OverLimit::Refusal));
-    for _ in 0..5 {
-        world.failing_login();
-    }
+    let mut world = World::with_options(|options| options.limits.over_limit = OverLimit::Refusal);
+    world.fail(5);
     assert_eq!(world.login().json(), json!({ "errorText": WRONG_PASSWORD }));
-    world.wait_an_hour();
-    assert_eq!(world.login().get("errorText"), json!(""));
+    world.wait(3600);
+    assert_eq!(world.login().get("errorText"), "");
 }
 
 #[test]
 fn a_user_has_five_thousand_requests_an_hour() {
     let mut world = World::new();
     let token = world.token();
-    for _ in 0..5000 {
-        assert_eq!(world.accounts(&token).status, 200);
-    }
-    let answer = world.accounts(&token);
-    assert_eq!((answer.status, answer.body.as_str()), (429, ""));
+    assert!((0..5000).all(|_| world.accounts(&token).status == 200));
+    assert_eq!(world.accounts(&token).status_and_body(), (429, ""));
     assert_eq!(world.login().status, 200, "the network is not locked out");
 }
 
 #[test]
-fn a_network_has_a_thousand_anonymous_requests_an_hour() {
+fn a_network_has_a_thousand_anonymous_requests_an_hour_and_each_further_one_restarts_it() {
     let mut world = World::new();
-    for _ in 0..1000 {
-        assert_eq!(world.accounts("unknown").status, 401);
-    }
-    assert_eq!(world.login().status, 429);
-    world.wait(3599);
-    assert_eq!(world.login().status, 429);
-    world.wait(3599);
-    assert_eq!(world.login().status, 429, "a request meanwhile restarts the hour");
-    world.wait_an_hour();
-    assert_eq!(world.login().status, 200);
+    assert!((0..1000).all(|_| world.accounts("unknown").status == 401));
+    assert_eq!(world.logins_after([0, 3599, 3599, 3600]), [429, 429, 429, 200]);
+}
+
+#[test]
+fn the_window_of_all_requests_rolls_too() {
+    let mut world = World::with_options(|options| options.limits.anonymous = 1);
+    assert_eq!(world.logins_after([0, 3600, 3599]), [200, 200, 429]);
 }
 
 #[test]
 fn limits_can_be_lifted() {
     let mut world = World::without_limits();
-    for _ in 0..2000 {
-        assert_eq!(world.failing_login().get("errorText"), json!(WRONG_PASSWORD));
-    }
+    assert!((0..2000).all(|_| world.failing_login().get("errorText") == WRONG_PASSWORD));
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{hosts::ApiHosts, registration::OAuthClient, user::User};
+use crate::{hosts::ApiHosts, registration::OAuthClient};
 
 pub(super) const REDIRECT: &str = "http://localhost:8888/";
 /// Appendix B of RFC 7636.
@@ -7,7 +7,7 @@ pub(super) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 pub(super) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 pub(super) fn code(world: &mut World) -> String {
-    world.simulator.issue_code("synthetic-user", "synthetic-client", REDIRECT, Some(CHALLENGE))
+    world.simulator.issue_code(USER, "synthetic-client", REDIRECT, Some(CHALLENGE))
 }
 
 pub(super) fn exchange(code: &str) -> Value {
@@ -20,37 +20,39 @@ pub(super) fn exchange(code: &str) -> Value {
     })
 }
 
-pub(super) fn wrong_code() -> Value {
+/// The answer to an exchange, which opens a session.
+pub(super) fn session(world: &mut World) -> Answer {
+    let code = code(world);
+    world.post(OAUTH, &exchange(&code))
+}
+
+fn wrong_code() -> Value {
     json!({ "error": "invalid_grant", "error_description": "Wrong or used already authorization code" })
 }
 
-fn mismatch() -> Value {
-    json!({
-        "error": "invalid_client",
-        "error_description": "client_id, redirect_uri and client_secret do not match existing setup",
-    })
+fn invalid_client(why: &str) -> Value {
+    json!({ "error": "invalid_client", "error_description": why })
 }
 
-/// The answer to an exchange with one field changed.
-fn exchanged_with(field: &str, value: Value) -> (u16, Value) {
-    let mut world = World::new();
-    let code = code(&mut world);
-    let answer = world.post(OAUTH, &with(exchange(&code), field, value));
-    (answer.status, answer.json())
+fn mismatch() -> Value {
+    invalid_client("client_id, redirect_uri and client_secret do not match existing setup")
 }
 
 #[test]
 fn a_code_brings_tokens() {
     let mut world = World::new();
-    let code = code(&mut world);
-    let answer = world.post(OAUTH, &exchange(&code));
+    let answer = session(&mut world);
     assert_eq!(answer.status, 200);
-    assert_eq!(
-        (answer.text("token_type"), answer.get("expires_in"), answer.get("refresh_token_expires_in")),
-        ("Bearer".to_owned(), json!(4800), json!(93600))
-    );
-    assert_eq!(answer.get("apiHosts").get("live").cloned(), Some(json!("live.tradovateapi.com")));
-    assert_eq!((answer.get("userId"), answer.get("mdAccessToken")), (Value::Null, Value::Null));
+    for (field, value) in [
+        ("token_type", json!("Bearer")),
+        ("expires_in", json!(4800)),
+        ("refresh_token_expires_in", json!(93600)),
+        ("userId", Value::Null),
+        ("mdAccessToken", Value::Null),
+    ] {
+        assert_eq!(answer.get(field), value, "{field}");
+    }
+    assert_eq!(answer.get("apiHosts")["live"], LIVE);
     assert!(!answer.text("refresh_token").is_empty() && answer.text("id_token").split('.').count() == 3);
     assert_eq!(world.accounts(&answer.text("access_token")).status, 200);
 }
@@ -60,88 +62,78 @@ fn a_code_is_good_once() {
     let mut world = World::new();
     let code = code(&mut world);
     world.post(OAUTH, &exchange(&code));
-    let answer = world.post(OAUTH, &exchange(&code));
-    assert_eq!((answer.status, answer.json()), (200, wrong_code()));
-}
-
-#[test]
-fn a_code_expires() {
-    let mut world = World::new();
-    world.login();
-    let code = code(&mut world);
-    world.wait(300);
     assert_eq!(world.post(OAUTH, &exchange(&code)).json(), wrong_code());
 }
 
 #[test]
-fn a_code_lives_from_the_first_moment_the_server_knows() {
-    let mut world = World::new();
-    let (first, second) = (code(&mut world), code(&mut world));
-    world.login();
-    world.wait(299);
-    assert_eq!(world.post(OAUTH, &exchange(&first)).get("error"), Value::Null);
-    world.wait(1);
-    assert_eq!(world.post(OAUTH, &exchange(&second)).json(), wrong_code());
+fn a_code_lives_five_minutes_from_the_first_moment_the_server_knows() {
+    for knows in [true, false] {
+        let mut world = World::new();
+        if knows {
+            world.login();
+        }
+        let (first, second) = (code(&mut world), code(&mut world));
+        world.login();
+        world.wait(299);
+        assert_eq!(world.post(OAUTH, &exchange(&first)).get("error"), Value::Null);
+        world.wait(1);
+        assert_eq!(world.post(OAUTH, &exchange(&second)).json(), wrong_code());
+    }
 }
 
 #[test]
-fn an_unknown_code_is_wrong() {
-    assert_eq!(exchanged_with("code", json!("unknown")), (200, wrong_code()));
-    assert_eq!(exchanged_with("code", Value::Null), (200, wrong_code()));
-}
-
-#[test]
-fn a_code_needs_the_verifier_of_its_challenge() {
-    assert_eq!(exchanged_with("code_verifier", json!("wrong")), (200, wrong_code()));
-    assert_eq!(exchanged_with("code_verifier", Value::Null), (200, wrong_code()));
+fn everything_an_exchange_names_must_be_right() {
+    for (field, value, answer) in [
+        ("code", json!("unknown"), wrong_code()),
+        ("code", Value::Null, wrong_code()),
+        ("code_verifier", json!("wrong"), wrong_code()),
+        ("code_verifier", Value::Null, wrong_code()),
+        ("client_id", json!("unknown"), invalid_client("Wrong client_id")),
+        ("client_id", Value::Null, invalid_client("Wrong client_id")),
+        ("redirect_uri", json!("http://localhost:9999/"), mismatch()),
+        ("redirect_uri", Value::Null, mismatch()),
+        ("client_secret", json!("a public client has none"), mismatch()),
+        ("grant_type", json!("password"), json!({ "error": "unsupported_grant_type" })),
+    ] {
+        let mut world = World::new();
+        let exchange = exchange(&code(&mut world));
+        let refusal = world.post(OAUTH, &with(exchange, field, value));
+        assert_eq!((refusal.status, refusal.json()), (200, answer), "{field}");
+    }
 }
 
 #[test]
 fn a_wrong_verifier_uses_up_the_code() {
     let mut world = World::new();
-    let code = code(&mut world);
-    world.post(OAUTH, &with(exchange(&code), "code_verifier", json!("wrong")));
-    assert_eq!(world.post(OAUTH, &exchange(&code)).json(), wrong_code());
+    let exchange = exchange(&code(&mut world));
+    world.post(OAUTH, &with(exchange.clone(), "code_verifier", "wrong"));
+    assert_eq!(world.post(OAUTH, &exchange).json(), wrong_code());
 }
 
 #[test]
 fn a_verifier_without_a_challenge_proves_nothing() {
     let mut world = World::new();
-    let mut code = || world.simulator.issue_code("synthetic-user", "synthetic-client", REDIRECT, None);
-    let (first, second) = (code(), code());
-    assert_eq!(world.post(OAUTH, &exchange(&first)).json(), wrong_code());
-    let plain = with(exchange(&second), "code_verifier", Value::Null);
-    assert_eq!(world.post(OAUTH, &plain).get("error"), Value::Null);
+    let code = world.simulator.issue_code(USER, "synthetic-client", REDIRECT, None);
+    assert_eq!(world.post(OAUTH, &exchange(&code)).json(), wrong_code());
 }
 
 #[test]
 fn the_client_must_be_known_on_this_side() {
-    let wrong = json!({ "error": "invalid_client", "error_description": "Wrong client_id" });
-    assert_eq!(exchanged_with("client_id", json!("unknown")), (200, wrong.clone()));
-    assert_eq!(exchanged_with("client_id", Value::Null), (200, wrong.clone()));
-    let mut world = World::new().at("demo.tradovateapi.com");
-    let code = code(&mut world);
-    assert_eq!(world.post(OAUTH, &exchange(&code)).json(), wrong);
-    assert_eq!(world.at("live.tradovateapi.com").post(OAUTH, &exchange(&code)).get("error"), Value::Null);
-}
-
-#[test]
-fn redirect_and_secret_must_be_those_registered() {
-    assert_eq!(exchanged_with("redirect_uri", json!("http://localhost:9999/")), (200, mismatch()));
-    assert_eq!(exchanged_with("redirect_uri", Value::Null), (200, mismatch()));
-    assert_eq!(exchanged_with("client_secret", json!("a public client has none")), (200, mismatch()));
+    let mut world = World::new().at(DEMO);
+    let exchange = exchange(&code(&mut world));
+    assert_eq!(world.post(OAUTH, &exchange).json(), invalid_client("Wrong client_id"));
+    assert_eq!(world.at(LIVE).post(OAUTH, &exchange).get("error"), Value::Null);
 }
 
 #[test]
 fn a_confidential_client_needs_its_secret() {
     let client = OAuthClient::confidential("website", "client secret", REDIRECT);
     let mut world = World::of(Simulator::builder().oauth_client(client));
-    let code = world.simulator.issue_code("synthetic-user", "website", REDIRECT, Some(CHALLENGE));
-    let request = with(exchange(&code), "client_id", json!("website"));
+    let code = world.simulator.issue_code(USER, "website", REDIRECT, Some(CHALLENGE));
+    let request = with(exchange(&code), "client_id", "website");
     assert_eq!(world.post(OAUTH, &request).json(), mismatch());
-    assert_eq!(world.post(OAUTH, &with(request.clone(), "client_secret", json!("wrong"))).json(), mismatch());
-    let right = with(request, "client_secret", json!("client secret"));
-    assert_eq!(world.post(OAUTH, &right).get("error"), Value::Null);
+    assert_eq!(world.post(OAUTH, &with(request.clone(), "client_secret", "wrong")).json(), mismatch());
+    assert_eq!(world.post(OAUTH, &with(request, "client_secret", "client secret")).get("error"), Value::Null);
 }
 
 #[test]
@@ -152,7 +144,7 @@ fn a_code_belongs_to_its_client_and_redirect() {
     let mut world = World::of(Simulator::builder().oauth_client(client).oauth_client(other));
     let code = code(&mut world);
     for (field, value) in [("client_id", "other"), ("redirect_uri", "http://localhost:7777/")] {
-        assert_eq!(world.post(OAUTH, &with(exchange(&code), field, json!(value))).json(), wrong_code());
+        assert_eq!(world.post(OAUTH, &with(exchange(&code), field, value)).json(), wrong_code());
     }
     assert_eq!(world.post(OAUTH, &exchange(&code)).get("error"), Value::Null);
 }
@@ -160,19 +152,15 @@ fn a_code_belongs_to_its_client_and_redirect() {
 #[test]
 fn a_form_works_and_so_does_the_path_without_a_version() {
     let mut world = World::new();
-    let code = code(&mut world);
-    let mut form = form_urlencoded::Serializer::new(String::new());
-    for (name, value) in exchange(&code).as_object().unwrap() {
-        form.append_pair(name, value.as_str().unwrap());
-    }
-    let answer = world.bytes("/auth/oauthToken", "application/x-www-form-urlencoded", form.finish().as_bytes());
-    assert!(!answer.text("access_token").is_empty());
+    let exchange = exchange(&code(&mut world));
+    let fields = exchange.as_object().unwrap().iter().map(|(name, value)| (name, value.as_str().unwrap()));
+    let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    assert!(!world.bytes("/auth/oauthToken", FORM, form).text("access_token").is_empty());
 }
 
 #[test]
 fn fields_have_limits_and_the_grant_type_is_required() {
     assert_eq!(World::new().post(OAUTH, &json!({ "client_id": "synthetic-client" })).status, 400);
-    assert_eq!(exchanged_with("grant_type", json!("password")), (200, json!({ "error": "unsupported_grant_type" })));
     for field in ["code", "redirect_uri", "client_id", "httpAuth", "refresh_token", "code_verifier", "resource"] {
         let body = json!({ "grant_type": "refresh_token", field: "x".repeat(8193) });
         assert_eq!(World::new().post(OAUTH, &body).status, 400, "{field}");
@@ -181,26 +169,25 @@ fn fields_have_limits_and_the_grant_type_is_required() {
 
 #[test]
 fn user_and_market_data_token_can_be_answered() {
-    let mut world = World::of(Simulator::builder().options(|o| {
-        o.oauth_has_user_id = true;
-        o.oauth_has_market_data_token = true;
-    }));
-    let code = code(&mut world);
-    let answer = world.post(OAUTH, &exchange(&code));
-    assert_eq!(answer.get("userId"), json!(15460));
+    let mut world = World::with_options(|options| {
+        options.oauth_has_user_id = true;
+        options.oauth_has_market_data_token = true;
+    });
+    let answer = session(&mut world);
+    assert_eq!(answer.get("userId"), 15460);
     assert!(answer.text("mdAccessToken").starts_with("md_"));
 }
 
 #[test]
 fn me_can_hide_the_user_of_a_new_oauth_session() {
-    let mut world = World::of(Simulator::builder().options(|o| o.user_id_delay = Duration::from_secs(180)));
-    let code = code(&mut world);
-    let token = world.post(OAUTH, &exchange(&code)).text("access_token");
+    let mut world = World::with_options(|options| options.user_id_delay = Duration::from_secs(180));
+    let token = session(&mut world).text("access_token");
     assert_eq!(world.get(ME, &token).get("userId"), Value::Null);
     world.wait(180);
-    assert_eq!(world.get(ME, &token).get("userId"), json!(15460));
     let by_password = world.token();
-    assert_eq!(world.get(ME, &by_password).get("userId"), json!(15460));
+    for token in [token, by_password] {
+        assert_eq!(world.get(ME, &token).get("userId"), 15460);
+    }
 }
 
 #[test]
@@ -208,18 +195,16 @@ fn an_exchange_opens_a_session() {
     let mut world = World::new();
     let first = world.token();
     world.token();
-    let code = code(&mut world);
-    world.post(OAUTH, &exchange(&code));
+    session(&mut world);
     assert_eq!(world.accounts(&first).status, 408);
 }
 
 #[test]
 fn a_code_sent_to_the_wrong_host_stays_good() {
-    let user = User::default().of_organization("Acme");
-    let hosts = ApiHosts::standard().with("live", "acme-live.example");
-    let mut world = World::of(Simulator::builder().user(user).organization("Acme", hosts)).at("live.tradovateapi.com");
-    let code = code(&mut world);
-    let answer = world.post(OAUTH, &exchange(&code));
-    assert_eq!((answer.status, answer.header("location")), (307, "https://acme-live.example/v1/auth/oauthtoken"));
-    assert_eq!(world.at("acme-live.example").post(OAUTH, &exchange(&code)).get("error"), Value::Null);
+    let user = User { hosts: Some(ApiHosts::standard().with("live", "acme-live.example")), ..User::default() };
+    let mut world = World::with_user(user).at(LIVE);
+    let exchange = exchange(&code(&mut world));
+    let location = "https://acme-live.example/v1/auth/oauthtoken";
+    assert_eq!(world.post(OAUTH, &exchange).status_and_location(), (307, location));
+    assert_eq!(world.at("acme-live.example").post(OAUTH, &exchange).get("error"), Value::Null);
 }

@@ -4,7 +4,7 @@ use super::{
     oauth::{CHALLENGE, REDIRECT},
     *,
 };
-use crate::{endpoint::Endpoint, lock_outs::LockOut, maintenance::Maintenance, registration::OAuthClient};
+use crate::{endpoint::Endpoint, lock_outs::LockOut, registration::OAuthClient};
 
 /// What somebody who wants to break out of a text or an attribute would write.
 const INJECTION: &str = "\"'><script>alert(1)</script>&amp;";
@@ -33,20 +33,20 @@ pub(super) fn show(world: &mut World, url: &str) -> Answer {
     world.method(&Method::GET, url)
 }
 
-pub(super) fn submit(world: &mut World, url: &str, fields: &[(&str, &str)]) -> Answer {
-    world.bytes(url, "application/x-www-form-urlencoded", form(fields).as_bytes())
+fn submit(world: &mut World, url: &str, user: &str, password: &str, decision: &str) -> Answer {
+    world.bytes(url, FORM, form(&[("username", user), ("password", password), ("decision", decision)]))
 }
 
 pub(super) fn allow(world: &mut World, url: &str) -> Answer {
-    submit(world, url, &[("username", "synthetic-user"), ("password", "synthetic-password"), ("decision", "allow")])
+    submit(world, url, USER, "synthetic-password", "allow")
 }
 
 pub(super) fn allow_as(world: &mut World, user: &str, password: &str) -> Answer {
-    submit(world, &asking(&[]), &[("username", user), ("password", password), ("decision", "allow")])
+    submit(world, &asking(&[]), user, password, "allow")
 }
 
 pub(super) fn deny(world: &mut World, url: &str) -> Answer {
-    submit(world, url, &[("username", ""), ("password", ""), ("decision", "deny")])
+    submit(world, url, "", "", "deny")
 }
 
 /// A parameter in the query of a URL.
@@ -69,36 +69,33 @@ fn pages() -> [Answer; 3] {
     let mut world = World::new();
     [
         show(&mut world, &asking(&[("scope", "openid"), ("resource", "https://api.example/")])),
-        allow_as(&mut world, "synthetic-user", "wrong"),
+        allow_as(&mut world, USER, "wrong"),
         show(&mut world, &asking(&[("client_id", "unknown")])),
     ]
 }
 
 #[test]
-fn the_page_says_who_asks_for_what() {
+fn the_page_says_who_asks_for_what_and_nothing_else() {
     let url = asking(&[("scope", "openid profile"), ("resource", "https://api.example/")]);
-    let answer = show(&mut World::new(), &url);
+    let answer = show(&mut world_with(OAuthClient::default().named("Sample Charts")), &url);
     assert_eq!(answer.status, 200);
-    for text in ["<bdi>synthetic-client</bdi>", "openid profile", "https://api.example/", REDIRECT, "act for you"] {
+    for text in [
+        "Allow <bdi>Sample Charts</bdi>",
+        "<bdi>synthetic-client</bdi>",
+        "openid profile",
+        "https://api.example/",
+        REDIRECT,
+        "act for you",
+    ] {
         assert!(answer.body.contains(text), "{text} in {}", answer.body);
     }
-}
-
-#[test]
-fn the_page_leaves_out_what_is_not_asked_for() {
     let answer = show(&mut World::new(), &asking(&[]));
+    assert!(answer.body.contains("Allow <bdi>synthetic-client</bdi>"), "{}", answer.body);
     assert!(!answer.body.contains("Scope") && !answer.body.contains("Resource"), "{}", answer.body);
 }
 
 #[test]
-fn the_page_calls_a_client_by_its_name_and_its_id() {
-    let answer = show(&mut world_with(OAuthClient::default().named("Sample Charts")), &asking(&[]));
-    assert!(answer.body.contains("Allow <bdi>Sample Charts</bdi>"), "{}", answer.body);
-    assert!(answer.body.contains("<bdi>synthetic-client</bdi>"), "{}", answer.body);
-}
-
-#[test]
-fn the_page_has_labelled_fields_and_two_buttons() {
+fn the_page_has_labelled_fields_and_two_buttons_of_which_the_enter_key_presses_the_first() {
     let body = show(&mut World::new(), &asking(&[])).body;
     for element in [
         r#"<form method="post">"#,
@@ -111,65 +108,55 @@ fn the_page_has_labelled_fields_and_two_buttons() {
     ] {
         assert!(body.contains(element), "{element} in {body}");
     }
+    assert!(body.split("<button").nth(1).unwrap().contains(r#"value="allow""#), "{body}");
 }
 
 #[test]
-fn the_enter_key_allows() {
-    let body = show(&mut World::new(), &asking(&[])).body;
-    assert!(body.find("<button").map(|at| &body[at..]).unwrap().contains(r#"value="allow""#));
-    assert!(body.find(r#"id="allow""#) < body.find(r#"id="deny""#));
-}
-
-#[test]
-fn every_page_says_that_it_is_a_simulator() {
+fn every_page_says_that_it_is_a_simulator_and_loads_nothing() {
     for page in pages() {
-        assert!(page.body.contains("this is not Tradovate. Never type a real password here."), "{}", page.body);
-        assert!(page.body.starts_with("<!DOCTYPE html>\n<html lang=\"en\">"), "{}", page.body);
-        assert!(page.body.contains("· Tradovate simulator</title>"), "{}", page.body);
-    }
-}
-
-#[test]
-fn no_page_has_a_script_or_anything_from_elsewhere() {
-    for page in pages() {
+        assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+        let body = page.body;
+        assert!(body.contains("this is not Tradovate. Never type a real password here."), "{body}");
+        assert!(body.starts_with("<!DOCTYPE html>\n<html lang=\"en\">"), "{body}");
+        assert!(body.contains("· Tradovate simulator</title>"), "{body}");
         for loading in
             ["<script", "javascript:", "src=", "href=", "action=", "<link", "<img", "<iframe", "url(", "@import"]
         {
-            assert!(!page.body.contains(loading), "{loading} in {}", page.body);
+            assert!(!body.contains(loading), "{loading} in {body}");
         }
         let mut attributes =
-            page.body.split('=').filter_map(|before| before.rsplit(|c: char| !c.is_ascii_alphabetic()).next());
-        assert!(!attributes.any(|attribute| attribute.starts_with("on")), "{}", page.body);
+            body.split('=').filter_map(|before| before.rsplit(|c: char| !c.is_ascii_alphabetic()).next());
+        assert!(!attributes.any(|attribute| attribute.starts_with("on")), "{body}");
     }
 }
 
 #[test]
-fn every_answer_is_guarded() {
+fn every_answer_is_guarded_and_begins_no_session_in_the_browser() {
     let mut world = World::new();
     let redirect = allow(&mut world, &asking(&[]));
     let method = world.method(&Method::PUT, "/oauth");
     for answer in pages().into_iter().chain([redirect, method]) {
-        let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
-        assert_eq!(answer.header("content-security-policy"), policy);
-        assert_eq!(answer.header("cache-control"), "no-store");
-        assert_eq!(answer.header("referrer-policy"), "no-referrer");
-        assert_eq!(answer.header("x-frame-options"), "DENY");
-    }
-}
-
-#[test]
-fn a_page_is_html_in_utf_8() {
-    for page in pages() {
-        assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+        for (header, value) in [
+            (
+                "content-security-policy",
+                "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
+            ),
+            ("cache-control", "no-store"),
+            ("referrer-policy", "no-referrer"),
+            ("x-frame-options", "DENY"),
+            ("set-cookie", ""),
+        ] {
+            assert_eq!(answer.header(header), value, "{header}");
+        }
     }
 }
 
 #[test]
 fn no_page_can_be_read_by_a_script_of_another_origin() {
-    let mut world = World::new();
     for method in [Method::GET, Method::OPTIONS] {
         let request = Request::builder().method(&method).uri(asking(&[])).header("origin", "https://app.example");
-        let answer = world.send(request.header("access-control-request-method", "GET").body(Vec::new()).unwrap());
+        let request = request.header("access-control-request-method", "GET").body(Vec::new()).unwrap();
+        let answer = World::new().send(request);
         for header in ["access-control-allow-origin", "access-control-allow-methods"] {
             assert_eq!(answer.header(header), "", "{method}");
         }
@@ -177,58 +164,39 @@ fn no_page_can_be_read_by_a_script_of_another_origin() {
 }
 
 #[test]
-fn no_session_in_the_browser_is_begun_or_heeded() {
-    let mut world = World::new();
-    let redirect = allow(&mut world, &asking(&[]));
-    assert_eq!(redirect.header("set-cookie"), "");
-    let request = Request::get(asking(&[])).header("cookie", "session=1").body(Vec::new()).unwrap();
-    assert!(world.send(request).body.contains(r#"id="password""#));
-}
-
-#[test]
-fn the_path_is_found_in_any_case_and_nowhere_else() {
+fn the_path_is_found_in_any_case_and_nowhere_else_and_takes_two_methods() {
     let mut world = World::new();
     assert_eq!(show(&mut world, &asking(&[]).replace("oauth", "OAuth")).status, 200);
     for path in ["/oauth/", "/v1/oauth", "/oauth2", "//oauth", "/%6fauth"] {
         assert_eq!(show(&mut world, &asking(&[]).replacen("/oauth", path, 1)).status, 404, "{path}");
     }
-}
-
-#[test]
-fn other_methods_are_told_the_right_ones() {
     for method in [Method::HEAD, Method::PUT, Method::DELETE, Method::OPTIONS] {
-        let answer = World::new().method(&method, &asking(&[]));
+        let answer = world.method(&method, &asking(&[]));
         assert_eq!((answer.status, answer.header("allow")), (405, "GET, POST"), "{method}");
     }
 }
 
 #[test]
-fn nothing_that_came_with_a_request_becomes_html() {
+fn nothing_that_came_with_a_request_or_is_a_name_becomes_html() {
     let mut client = OAuthClient::public(INJECTION, INJECTION);
     client.redirect_uris.push(REDIRECT.to_owned());
-    let mut world = World::of(Simulator::builder().oauth_client(client).oauth_client(OAuthClient::default()));
+    let named = OAuthClient::default().named(INJECTION);
+    let mut world = World::of(Simulator::builder().oauth_client(client).oauth_client(named));
     let client = ("client_id", INJECTION);
-    for request in [
-        asking(&[client]),
-        asking(&[client, ("redirect_uri", INJECTION)]),
-        asking(&[("scope", INJECTION)]),
-        asking(&[("resource", INJECTION)]),
-        asking(&[("redirect_uri", INJECTION)]),
-        asking(&[("client_id", &format!("unknown {INJECTION}"))]),
+    let mut answers = vec![allow_as(&mut World::new(), INJECTION, INJECTION)];
+    for changes in [
+        &[][..],
+        &[client],
+        &[client, ("redirect_uri", INJECTION)],
+        &[("scope", INJECTION)],
+        &[("resource", INJECTION)],
+        &[("redirect_uri", INJECTION)],
+        &[("client_id", &format!("unknown {INJECTION}"))],
     ] {
-        let answer = show(&mut world, &request);
-        assert!(answer.body.contains(INJECTION_ESCAPED), "{request}: {}", answer.body);
-        assert!(!answer.body.contains("<script"), "{request}: {}", answer.body);
+        answers.push(show(&mut world, &asking(changes)));
     }
-}
-
-#[test]
-fn no_name_becomes_html() {
-    let shown = show(&mut world_with(OAuthClient::default().named(INJECTION)), &asking(&[]));
-    let refused = allow_as(&mut World::new(), INJECTION, INJECTION);
-    for answer in [shown, refused] {
-        assert!(answer.body.contains(INJECTION_ESCAPED), "{}", answer.body);
-        assert!(!answer.body.contains("<script"), "{}", answer.body);
+    for Answer { body, .. } in answers {
+        assert!(body.contains(INJECTION_ESCAPED) && !body.contains("<script"), "{body}");
     }
 }
 
@@ -236,36 +204,23 @@ fn no_name_becomes_html() {
 fn no_page_repeats_the_state_or_any_other_parameter() {
     let url = asking(&[("state", "canary"), ("error", "canary"), ("error_description", "canary"), ("other", "canary")]);
     let mut world = World::new();
-    let refused = submit(&mut world, &url, &[("username", "a"), ("password", "canary"), ("decision", "allow")]);
-    for answer in [show(&mut world, &url), refused] {
+    for answer in [show(&mut world, &url), submit(&mut world, &url, "a", "canary", "allow")] {
         assert!(answer.status == 200 && !answer.body.contains("canary"), "{}", answer.body);
     }
 }
 
 #[test]
-fn maintenance_closes_the_page() {
+fn lock_outs_penalties_and_limits_leave_the_page_alone_and_it_counts_for_none() {
     let mut world = World::new();
-    world.simulator.set_maintenance(Some(Maintenance::Html));
-    assert_eq!(show(&mut world, &asking(&[])).status, 503);
-}
-
-#[test]
-fn lock_outs_and_penalties_leave_the_page_alone() {
-    let mut world = World::new();
+    for _ in 0..10 {
+        allow_as(&mut world, USER, "wrong");
+    }
+    assert!(!world.login().is_penalty());
     world.simulator.lock_out(LockOut::too_many_requests());
     world.simulator.penalize_next(None, Duration::from_secs(3));
     world.simulator.options_mut().limits.anonymous = 0;
-    assert_eq!(world.failing_login().status, 429);
+    assert_eq!(world.login().status, 429);
     assert_eq!(allow(&mut world, &asking(&[])).status, 303);
-}
-
-#[test]
-fn refusals_at_the_page_count_for_no_limit() {
-    let mut world = World::new();
-    for _ in 0..10 {
-        allow_as(&mut world, "synthetic-user", "wrong");
-    }
-    assert!(!world.login().is_penalty());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::{
     oauth::{CHALLENGE, REDIRECT, exchange},
-    page::{allow, asking, deny, parameter, show},
+    page::{allow, asking, code, deny, parameter, show},
     *,
 };
 use crate::registration::OAuthClient;
@@ -21,7 +21,7 @@ fn assert_is_shown(world: &mut World, url: &str) {
         assert_eq!((answer.status, answer.header("location")), (400, ""), "{url}");
         assert!(answer.body.contains(r#"role="alert""#), "{}", answer.body);
     }
-    assert_eq!(world.simulator.consent("synthetic-user", url), None, "{url}");
+    assert_eq!(world.simulator.consent(USER, url), None, "{url}");
     assert_eq!(world.simulator.deny(url), None, "{url}");
 }
 
@@ -35,7 +35,7 @@ fn location(url: &str) -> String {
         answer.header("location").to_owned()
     });
     assert_eq!((&allowed, &denied), (&shown, &shown));
-    assert_eq!(world.simulator.consent("synthetic-user", url).as_ref(), Some(&shown));
+    assert_eq!(world.simulator.consent(USER, url).as_ref(), Some(&shown));
     assert_eq!(world.simulator.deny(url).as_ref(), Some(&shown));
     shown
 }
@@ -47,10 +47,6 @@ fn error(changes: &[(&str, &str)]) -> (String, String) {
     assert!(location.starts_with(&format!("{REDIRECT}?error=")), "{location}");
     assert_eq!(parameter(&location, "state").as_deref(), Some("a1"), "{location}");
     (parameter(&location, "error").unwrap(), parameter(&location, "error_description").unwrap())
-}
-
-fn invalid(why: &str) -> (String, String) {
-    ("invalid_request".to_owned(), why.to_owned())
 }
 
 #[test]
@@ -97,76 +93,62 @@ fn nobody_is_sent_to_a_redirect_uri_that_is_not_registered() {
 }
 
 #[test]
-fn a_redirect_uri_of_another_client_is_not_registered() {
+fn nobody_is_sent_to_a_redirect_uri_that_another_client_registered_or_that_cannot_carry_an_answer() {
     let other = OAuthClient::public("other", "http://localhost:7777/");
     let mut world = World::of(Simulator::builder().oauth_client(OAuthClient::default()).oauth_client(other));
     assert_is_shown(&mut world, &asking(&[("redirect_uri", "http://localhost:7777/")]));
-}
-
-#[test]
-fn an_unknown_client_is_sent_nowhere() {
-    for client in ["unknown", "Synthetic-Client", "synthetic-client ", ""] {
-        assert_is_shown(&mut World::new(), &asking(&[("client_id", client)]));
-    }
-}
-
-#[test]
-fn without_a_redirect_uri_nobody_is_sent_anywhere() {
-    assert_is_shown(&mut World::new(), &asking(&[("redirect_uri", "")]));
-    assert_is_shown(&mut World::new(), "/oauth");
-    assert_is_shown(&mut World::new(), "/oauth?");
-}
-
-#[test]
-fn a_parameter_given_twice_sends_nobody_anywhere() {
-    for name in ["client_id", "redirect_uri", "state", "response_type", "code_challenge", "scope", "resource", "other"]
-    {
-        let url = asking(&[(name, "a")]) + &format!("&{name}=a");
-        assert_is_shown(&mut World::new(), &url);
-    }
-    let good_twice = asking(&[]) + "&redirect_uri=http%3A%2F%2Flocalhost%3A8888%2F";
-    assert_is_shown(&mut World::new(), &good_twice);
-    assert_is_shown(&mut World::new(), &(asking(&[]) + "&st%61te=b"));
-}
-
-#[test]
-fn a_parameter_that_cannot_be_decoded_sends_nobody_anywhere() {
-    for more in ["&other=%", "&other=%f", "&other=%zz", "&other=%ff", "&%c3=1", "&scope=%C3%28"] {
-        assert_is_shown(&mut World::new(), &(asking(&[]) + more));
-    }
-}
-
-#[test]
-fn a_registered_uri_that_cannot_carry_an_answer_sends_nobody_anywhere() {
     for uri in ["http://localhost:8888/#here", "http://localhost:8888/\r\nx: y", "http://localhost:8888/ä"] {
         assert_is_shown(&mut world_with(&[uri]), &asking(&[("redirect_uri", uri)]));
     }
 }
 
 #[test]
-fn only_a_code_can_be_asked_for() {
-    assert_eq!(error(&[("response_type", "")]), invalid("response_type is missing"));
-    for other in ["token", "code token", "CODE", "id_token"] {
-        let (code, why) = error(&[("response_type", other)]);
-        assert_eq!((code.as_str(), why.as_str()), ("unsupported_response_type", "response_type must be code"));
+fn a_request_that_cannot_be_read_for_certain_sends_nobody_anywhere() {
+    let good = asking(&[]);
+    let mut requests = vec!["/oauth".to_owned(), "/oauth?".to_owned(), asking(&[("redirect_uri", "")])];
+    for client in ["unknown", "Synthetic-Client", "synthetic-client ", ""] {
+        requests.push(asking(&[("client_id", client)]));
+    }
+    for name in ["client_id", "redirect_uri", "state", "response_type", "code_challenge", "scope", "resource", "other"]
+    {
+        requests.push(asking(&[(name, "a")]) + &format!("&{name}=a"));
+    }
+    for more in [
+        "&redirect_uri=http%3A%2F%2Flocalhost%3A8888%2F",
+        "&st%61te=b",
+        "&other=&other=1",
+        "&other=%",
+        "&other=%f",
+        "&other=%zz",
+        "&other=%+1",
+        "&other=%ff",
+        "&%c3=1",
+        "&%=1",
+        "&scope=%C3%28",
+        "&scope=%C3&other=%A4",
+    ] {
+        requests.push(good.clone() + more);
+    }
+    for request in requests {
+        assert_is_shown(&mut World::new(), &request);
     }
 }
 
 #[test]
-fn only_a_hashed_challenge_is_accepted() {
-    for method in ["plain", "s256", "S512", ""] {
-        assert_eq!(error(&[("code_challenge_method", method)]), invalid("code_challenge_method must be S256"));
+fn only_a_code_with_a_hashed_challenge_or_none_can_be_asked_for() {
+    const BAD: &str = "invalid_request";
+    for (name, value, code, why) in [
+        ("response_type", "", BAD, "response_type is missing"),
+        ("response_type", "token", "unsupported_response_type", "response_type must be code"),
+        ("response_type", "code token", "unsupported_response_type", "response_type must be code"),
+        ("response_type", "CODE", "unsupported_response_type", "response_type must be code"),
+        ("code_challenge_method", "plain", BAD, "code_challenge_method must be S256"),
+        ("code_challenge_method", "s256", BAD, "code_challenge_method must be S256"),
+        ("code_challenge_method", "", BAD, "code_challenge_method must be S256"),
+        ("code_challenge", "", BAD, "code_challenge is missing"),
+    ] {
+        assert_eq!(error(&[(name, value)]), (code.to_owned(), why.to_owned()), "{name} {value}");
     }
-}
-
-#[test]
-fn a_method_needs_a_challenge() {
-    assert_eq!(error(&[("code_challenge", "")]), invalid("code_challenge is missing"));
-}
-
-#[test]
-fn a_challenge_is_a_hash_in_base64url() {
-    let refused = invalid("code_challenge must be 43 characters of base64url");
     for challenge in [
         &CHALLENGE[1..],
         &format!("{CHALLENGE}="),
@@ -176,23 +158,8 @@ fn a_challenge_is_a_hash_in_base64url() {
         &CHALLENGE.replace('-', " "),
         &"ä".repeat(43),
     ] {
-        assert_eq!(error(&[("code_challenge", challenge)]), refused, "{challenge}");
-    }
-}
-
-#[test]
-fn a_description_has_only_characters_that_rfc_6749_allows() {
-    let denied = deny(&mut World::new(), &asking(&[]));
-    let descriptions = [
-        parameter(denied.header("location"), "error_description").unwrap(),
-        error(&[("response_type", "")]).1,
-        error(&[("response_type", "token")]).1,
-        error(&[("code_challenge", "")]).1,
-        error(&[("code_challenge", "a")]).1,
-        error(&[("code_challenge_method", "plain")]).1,
-    ];
-    for description in descriptions {
-        assert!(description.bytes().all(|b| matches!(b, 0x20..=0x7e) && b != b'"' && b != b'\\'), "{description}");
+        let why = "code_challenge must be 43 characters of base64url";
+        assert_eq!(error(&[("code_challenge", challenge)]), (BAD.to_owned(), why.to_owned()), "{challenge}");
     }
 }
 
@@ -212,9 +179,7 @@ fn the_state_comes_back_exactly() {
 #[test]
 fn without_a_state_none_comes_back() {
     let url = asking(&[("state", "")]);
-    let mut world = World::new();
-    let answers = [allow(&mut world, &url), deny(&mut world, &url), deny(&mut world, &format!("{url}&state="))];
-    for answer in answers {
+    for answer in [allow(&mut World::new(), &url), deny(&mut World::new(), &format!("{url}&state="))] {
         assert!(answer.status == 303 && !answer.header("location").contains("state"));
     }
 }
@@ -222,26 +187,19 @@ fn without_a_state_none_comes_back() {
 #[test]
 fn an_answer_is_appended_to_the_query_that_a_redirect_uri_has() {
     for (uri, start) in [
-        ("http://localhost:8888/?a=b&c=%20", "http://localhost:8888/?a=b&c=%20&error="),
-        ("http://localhost:8888/?a", "http://localhost:8888/?a&error="),
-        ("http://localhost:8888/?a=b&", "http://localhost:8888/?a=b&error="),
-        ("http://localhost:8888/?", "http://localhost:8888/?error="),
-        ("http://localhost:8888", "http://localhost:8888?error="),
-        ("com.example.app:/back", "com.example.app:/back?error="),
+        ("http://localhost:8888/?a=b&c=%20", "http://localhost:8888/?a=b&c=%20&code="),
+        ("http://localhost:8888/?a", "http://localhost:8888/?a&code="),
+        ("http://localhost:8888/?a=b&", "http://localhost:8888/?a=b&code="),
+        ("http://localhost:8888/?", "http://localhost:8888/?code="),
+        ("http://localhost:8888", "http://localhost:8888?code="),
+        ("com.example.app:/back", "com.example.app:/back?code="),
     ] {
-        let answer = deny(&mut world_with(&[uri]), &asking(&[("redirect_uri", uri)]));
+        let mut world = world_with(&[uri]);
+        let answer = allow(&mut world, &asking(&[("redirect_uri", uri)]));
         assert!(answer.header("location").starts_with(start), "{}", answer.header("location"));
+        let request = with(exchange(&code(&answer)), "redirect_uri", uri);
+        assert_eq!(world.post(OAUTH, &request).get("error"), Value::Null);
     }
-}
-
-#[test]
-fn a_code_for_a_redirect_uri_with_a_query_can_be_exchanged() {
-    let uri = "http://localhost:8888/?tenant=1";
-    let mut world = world_with(&[uri]);
-    let answer = allow(&mut world, &asking(&[("redirect_uri", uri)]));
-    let code = parameter(answer.header("location"), "code").unwrap();
-    let request = with(exchange(&code), "redirect_uri", json!(uri));
-    assert_eq!(world.post(OAUTH, &request).get("error"), Value::Null);
 }
 
 #[test]
