@@ -2,7 +2,7 @@ use std::{
     collections::BTreeMap,
     io::{BufRead, BufReader, Read},
     net::{SocketAddr, TcpListener},
-    process::{Child, ChildStderr, Command, Output, Stdio},
+    process::{Child, ChildStderr, Command, Stdio},
 };
 
 use crate::client::{Answer, get, login, send};
@@ -22,12 +22,6 @@ fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tradovate-auth-simulator"));
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
-}
-
-fn fail(arguments: &[&str]) -> Output {
-    let output = command(arguments).output().unwrap();
-    assert!(output.stdout.is_empty());
-    output
 }
 
 impl Program {
@@ -65,64 +59,6 @@ impl Drop for Program {
     }
 }
 
-#[test]
-fn it_prints_where_and_how_to_log_in() {
-    let program = Program::start_until("TRADOVATE_DEVICE_ID", &[]);
-    assert!(program.comments.len() == 1 && program.comments[0].starts_with("# "), "{:?}", program.comments);
-    let expected = [
-        ("TRADOVATE_APP_ID", "'Synthetic App'"),
-        ("TRADOVATE_APP_VERSION", "1.0"),
-        ("TRADOVATE_CID", "8"),
-        ("TRADOVATE_DEVICE_ID", "synthetic-device"),
-        ("TRADOVATE_PASSWORD", "synthetic-password"),
-        ("TRADOVATE_SEC", "synthetic-api-secret"),
-        ("TRADOVATE_USERNAME", "synthetic-user"),
-    ];
-    let mut exports = program.exports.clone();
-    assert!(exports.remove("TRADOVATE_API_URL").unwrap().starts_with("http://127.0.0.1:"));
-    assert_eq!(exports, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
-}
-
-#[test]
-fn it_prints_apart_what_oauth_needs() {
-    let program = Program::start(&[]);
-    let base = format!("http://{}", program.address());
-    assert_eq!(program.exports["TRADOVATE_AUTHORIZE_URL"], format!("{base}/oauth"));
-    assert_eq!(program.exports["TRADOVATE_TOKEN_URL"], format!("{base}/v1/auth/oauthtoken"));
-    assert_eq!(program.exports["TRADOVATE_CLIENT_ID"], "synthetic-client");
-    assert_eq!(
-        program.comments[1],
-        "# Or with OAuth in a browser, which is sent back to http://127.0.0.1:8765/callback or http://127.0.0.1:8080/callback:"
-    );
-}
-
-#[test]
-fn it_has_the_client_it_was_told() {
-    let program = Program::start_until(
-        "TRADOVATE_CLIENT_SECRET",
-        &["--client-id", "charts", "--client-secret", "client secret", "--redirect-uri", "http://localhost:1/a"],
-    );
-    assert_eq!(program.exports["TRADOVATE_CLIENT_ID"], "charts");
-    assert_eq!(program.exports["TRADOVATE_CLIENT_SECRET"], "'client secret'");
-    let status = |redirect_uri| page(&program, "charts", redirect_uri, "").status;
-    assert_eq!((status("http://localhost:1/a"), status("http://localhost:8888/")), (200, 400));
-}
-
-#[test]
-fn its_client_has_a_name_for_people() {
-    let answer = page(&Program::start(&[]), "synthetic-client", "http://127.0.0.1:8080/callback", "");
-    assert!(answer.body.contains("Allow <bdi>Synthetic App</bdi>"), "{}", answer.body);
-}
-
-#[test]
-fn several_redirect_uris_can_be_registered() {
-    let uris = ["http://localhost:1/a", "com.example.app:/back"];
-    let program = Program::start(&["--redirect-uri", uris[0], "--redirect-uri", uris[1]]);
-    for uri in uris {
-        assert_eq!(page(&program, "synthetic-client", uri, "").status, 200, "{uri}");
-    }
-}
-
 /// The page; with a form, what it answers to that.
 fn page(program: &Program, client_id: &str, redirect_uri: &str, form: &str) -> Answer {
     let method = if form.is_empty() { "GET" } else { "POST" };
@@ -131,10 +67,61 @@ fn page(program: &Program, client_id: &str, redirect_uri: &str, form: &str) -> A
 }
 
 #[test]
-fn what_it_prints_for_oauth_works_on_either_side() {
-    for side in ["live", "demo"] {
+fn it_prints_where_and_how_to_log_in_and_apart_what_oauth_needs() {
+    let program = Program::start(&[]);
+    let base = format!("http://{}", program.address());
+    let expected = [
+        ("TRADOVATE_API_URL", format!("{base}/v1")),
+        ("TRADOVATE_APP_ID", "'Synthetic App'".to_owned()),
+        ("TRADOVATE_APP_VERSION", "1.0".to_owned()),
+        ("TRADOVATE_AUTHORIZE_URL", format!("{base}/oauth")),
+        ("TRADOVATE_CID", "8".to_owned()),
+        ("TRADOVATE_CLIENT_ID", "synthetic-client".to_owned()),
+        ("TRADOVATE_DEVICE_ID", "synthetic-device".to_owned()),
+        ("TRADOVATE_PASSWORD", "synthetic-password".to_owned()),
+        ("TRADOVATE_SEC", "synthetic-api-secret".to_owned()),
+        ("TRADOVATE_TOKEN_URL", format!("{base}/v1/auth/oauthtoken")),
+        ("TRADOVATE_USERNAME", "synthetic-user".to_owned()),
+    ];
+    assert_eq!(program.exports, expected.map(|(name, value)| (name.to_owned(), value)).into());
+    let oauth = "# Or with OAuth in a browser, which is sent back to http://127.0.0.1:8765/callback or http://127.0.0.1:8080/callback:";
+    assert!(program.comments[0].starts_with("# ") && program.comments[1] == oauth, "{:?}", program.comments);
+}
+
+#[test]
+fn it_has_the_client_it_was_told() {
+    let uris = ["http://localhost:1/a", "com.example.app:/back"];
+    let program = Program::start_until(
+        "TRADOVATE_CLIENT_SECRET",
+        &[
+            "--client-id",
+            "charts",
+            "--client-secret",
+            "client secret",
+            "--redirect-uri",
+            uris[0],
+            "--redirect-uri",
+            uris[1],
+        ],
+    );
+    assert_eq!(program.exports["TRADOVATE_CLIENT_ID"], "charts");
+    assert_eq!(program.exports["TRADOVATE_CLIENT_SECRET"], "'client secret'");
+    for (uri, status) in [(uris[0], 200), (uris[1], 200), ("http://localhost:8888/", 400)] {
+        assert_eq!(page(&program, "charts", uri, "").status, status, "{uri}");
+    }
+}
+
+#[test]
+fn what_it_prints_works_on_either_side() {
+    for (side, me) in [("live", "synthetic-user"), ("demo", "should be called on live.tradovateapi.com")] {
         let program = Program::start(&["--environment", side]);
+        let token = login(program.address()).text("accessToken").to_owned();
+        let answer = get(program.address(), "/v1/auth/me", &token);
+        assert!(answer.body.contains(me), "{}", answer.body);
+
         let redirect_uri = "http://127.0.0.1:8765/callback";
+        let shown = page(&program, "synthetic-client", redirect_uri, "");
+        assert!(shown.body.contains("Allow <bdi>Synthetic App</bdi>"), "{}", shown.body);
         let form = "username=synthetic-user&password=synthetic-password&decision=allow";
         let answer = page(&program, "synthetic-client", redirect_uri, form);
         let (_, code) = answer.header("location").split_once("?code=").unwrap();
@@ -148,13 +135,6 @@ fn what_it_prints_for_oauth_works_on_either_side() {
 }
 
 #[test]
-fn what_it_prints_works() {
-    let program = Program::start(&[]);
-    let token = login(program.address()).text("accessToken").to_owned();
-    assert_eq!(get(program.address(), "/v1/auth/me", &token).text("name"), "synthetic-user");
-}
-
-#[test]
 fn it_accepts_the_user_it_was_told() {
     let program = Program::start(&["--user", "trader", "--password", "it's me", "--lifetime", "90s"]);
     assert_eq!(program.exports["TRADOVATE_PASSWORD"], r"'it'\''s me'");
@@ -164,26 +144,17 @@ fn it_accepts_the_user_it_was_told() {
 }
 
 #[test]
-fn it_can_play_demo() {
-    let program = Program::start(&["--environment", "demo"]);
-    let answer = get(program.address(), "/v1/auth/me", "any");
-    assert!(answer.body.contains("live.tradovateapi.com"), "{}", answer.body);
-}
-
-#[test]
 fn it_names_the_hosts_of_an_organization() {
-    let program = Program::start(&["--organization-hosts", "demo=acme-demo.example,mdDemo=acme-md.example"]);
-    let answer = login(program.address());
-    assert_eq!((answer.text("demo"), answer.text("mdDemo")), ("acme-demo.example", "acme-md.example"));
-    assert_eq!(answer.text("live"), "live.tradovateapi.com");
-}
-
-#[test]
-fn it_has_an_organization_to_show() {
-    let program = Program::start(&["--organization-hosts", "--port", "0"]);
-    let answer = login(program.address());
-    assert_eq!(answer.text("demo"), "acme-demo.eval.ninjatrader.com");
-    assert_eq!(answer.text("mdDemo"), "acme-md-demo.eval.ninjatrader.com");
+    for (argument, demo, market_data) in [
+        ("demo=acme-demo.example,mdDemo=acme-md.example", "acme-demo.example", "acme-md.example"),
+        ("", "acme-demo.eval.ninjatrader.com", "acme-md-demo.eval.ninjatrader.com"),
+    ] {
+        let arguments = ["--organization-hosts", argument];
+        let program = Program::start(if argument.is_empty() { &arguments[..1] } else { &arguments });
+        let answer = login(program.address());
+        assert_eq!((answer.text("demo"), answer.text("mdDemo")), (demo, market_data));
+        assert_eq!(answer.text("live"), "live.tradovateapi.com");
+    }
 }
 
 #[test]
@@ -194,10 +165,8 @@ fn each_scenario_brings_its_trouble() {
         ("lock-out", 429, ""),
         ("maintenance", 503, "<h1>503"),
     ] {
-        let program = Program::start(&["--scenario", scenario]);
-        let answer = login(program.address());
-        assert_eq!(answer.status, status, "{scenario}");
-        assert!(answer.body.contains(body), "{scenario}: {}", answer.body);
+        let answer = login(Program::start(&["--scenario", scenario]).address());
+        assert!(answer.status == status && answer.body.contains(body), "{scenario}: {}", answer.body);
     }
 }
 
@@ -227,28 +196,22 @@ fn it_ends_well_when_told_to_stop() {
 }
 
 #[test]
-fn a_taken_port_is_explained() {
+fn a_taken_port_and_a_wrong_option_are_explained() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let output = fail(&["--port", &port]);
-    assert_eq!(output.status.code(), Some(1));
-    let expected = format!("error: port {port} is in use; --port 0 takes a free one\n");
-    assert_eq!(String::from_utf8(output.stderr).unwrap(), expected);
-}
-
-#[test]
-fn a_wrong_option_is_explained() {
-    for (arguments, why) in [
-        (["--lifetime", "soon"], "expected a time such as 90s"),
-        (["--organization-hosts", "acme.example"], "expected KEY=HOST"),
-        (["--scenario", "earthquake"], "lock-out"),
-        (["--user", ""], "must not be empty"),
-        (["--client-secret", ""], "a value is required"),
-        (["--redirect-uri", "http://localhost/#a"], "expected a URL without spaces and fragment"),
+    let in_use = format!("error: port {port} is in use; --port 0 takes a free one\n");
+    for (arguments, code, why) in [
+        (["--port", &port], 1, in_use.as_str()),
+        (["--lifetime", "soon"], 2, "expected a time such as 90s"),
+        (["--organization-hosts", "acme.example"], 2, "expected KEY=HOST"),
+        (["--scenario", "earthquake"], 2, "lock-out"),
+        (["--user", ""], 2, "must not be empty"),
+        (["--client-secret", ""], 2, "a value is required"),
+        (["--redirect-uri", "http://localhost/#a"], 2, "expected a URL without spaces and fragment"),
     ] {
-        let output = fail(&arguments);
-        assert!(!output.status.success());
+        let output = command(&arguments).output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
-        assert!(stderr.contains(why), "{stderr}");
+        assert!(output.status.code() == Some(code) && stderr.contains(why), "{stderr}");
+        assert!(output.stdout.is_empty());
     }
 }

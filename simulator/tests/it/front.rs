@@ -1,6 +1,7 @@
 use std::{
     io::{ErrorKind, Read, Write},
     net::TcpStream,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::mpsc,
     time::{Duration, Instant},
 };
@@ -15,40 +16,17 @@ fn serve() -> Server {
 }
 
 #[test]
-fn a_login_over_http_brings_a_token_that_works() {
+fn a_login_over_http_brings_a_token_that_works_until_the_clock_is_put_forward() {
     let server = serve();
+    assert_eq!(server.base_url(), format!("http://127.0.0.1:{}/v1", server.address().port()));
     let token = login(server.address()).text("accessToken").to_owned();
     assert_eq!(get(server.address(), "/v1/account/list", &token).status, 200);
     assert_eq!(server.statistics().requests(Endpoint::AccountList), 1);
-}
-
-#[test]
-fn the_base_url_is_on_loopback() {
-    let server = serve();
-    assert_eq!(server.base_url(), format!("http://127.0.0.1:{}/v1", server.address().port()));
-}
-
-#[test]
-fn the_date_is_the_simulators() {
-    let server = serve();
     server.advance(Duration::from_secs(10 * 365 * 24 * 60 * 60));
+    let answer = get(server.address(), "/v1/account/list", &token);
+    assert_eq!((answer.status, answer.body.as_str()), (401, "Expired Access Token"));
     let year = format!(" {} ", server.now().to_string().split('-').next().unwrap());
-    assert!(login(server.address()).header("date").contains(&year));
-}
-
-#[test]
-fn a_browsers_preflight_is_answered() {
-    let server = serve();
-    let answer = send(
-        server.address(),
-        "OPTIONS /v1/auth/accesstokenrequest HTTP/1.1\r\norigin: https://app.example\r\n\
-         access-control-request-method: POST\r\naccess-control-request-headers: content-type",
-        "",
-    )
-    .unwrap();
-    assert_eq!(answer.status, 204);
-    assert_eq!(answer.header("access-control-allow-origin"), "https://app.example");
-    assert_eq!(answer.header("access-control-allow-headers"), "content-type");
+    assert!(answer.header("date").contains(&year), "the date is the simulator's");
 }
 
 #[test]
@@ -100,15 +78,6 @@ fn a_taken_port_is_an_error() {
 }
 
 #[test]
-fn the_clock_can_be_put_forward() {
-    let server = serve();
-    let token = login(server.address()).text("accessToken").to_owned();
-    server.advance(Duration::from_secs(80 * 60));
-    let answer = get(server.address(), "/v1/account/list", &token);
-    assert_eq!((answer.status, answer.body.as_str()), (401, "Expired Access Token"));
-}
-
-#[test]
 fn the_guard_controls_the_simulator() {
     let server = serve();
     server.penalize_next(Duration::from_secs(3));
@@ -122,20 +91,13 @@ fn the_guard_controls_the_simulator() {
     assert_eq!(login(server.address()).status, 500);
     server.set_maintenance(None);
     server.with(|simulator| simulator.options_mut().lifetime = Duration::from_secs(60));
-    assert_eq!(login(server.address()).status, 200);
+    let failed = catch_unwind(AssertUnwindSafe(|| server.with(|_| panic!("on purpose"))));
+    let answer = login(server.address());
+    assert!(failed.is_err() && answer.status == 200, "a failed assertion of the test leaves the server running");
     assert_eq!(server.statistics().logins, 1);
-}
-
-#[test]
-fn a_code_issued_by_the_guard_can_be_exchanged() {
-    let server = serve();
-    let code = server.issue_code("synthetic-user", "synthetic-client", "http://localhost:8888/", None);
-    let body = format!(
-        r#"{{"grant_type":"authorization_code","code":"{code}","client_id":"synthetic-client",
-            "redirect_uri":"http://localhost:8888/"}}"#
-    );
-    let answer = send(server.address(), "POST /v1/auth/oauthtoken HTTP/1.1", &body).unwrap();
-    assert!(!answer.text("access_token").is_empty());
+    assert_ne!(server.issue_code("synthetic-user", "synthetic-client", "http://localhost:8888/", None), "");
+    let printed = format!("{server:?}");
+    assert!(!printed.contains("synthetic-password") && !printed.contains(answer.text("accessToken")), "{printed}");
 }
 
 /// The page of the server for a request with this `state`.
@@ -146,63 +108,37 @@ fn page(server: &Server, state: &str) -> String {
     )
 }
 
-/// The target of a request line.
-fn target(url: &str) -> &str {
-    url.find("/oauth").map(|at| &url[at..]).unwrap()
-}
-
 #[test]
-fn the_environment_knows_the_page() {
+fn the_form_of_the_page_is_taken_over_http_and_the_guard_stands_in_for_the_browser() {
     let server = serve();
-    let url = format!("http://127.0.0.1:{}/oauth", server.address().port());
-    assert_eq!(server.environment().authorize_url().unwrap().to_string(), url);
-    assert_eq!(server.authorize_url(), url);
-}
-
-#[test]
-fn the_page_is_shown_over_http() {
-    let server = serve();
-    let url = page(&server, "a1");
-    let answer = send(server.address(), &format!("GET {} HTTP/1.1", target(&url)), "").unwrap();
-    assert_eq!((answer.status, answer.header("content-type")), (200, "text/html; charset=utf-8"));
-    assert!(answer.body.contains(r#"id="allow""#), "{}", answer.body);
-}
-
-#[test]
-fn the_form_of_the_page_is_taken_over_http() {
-    let server = serve();
+    let url = page(&server, "a%26b");
+    assert_eq!(server.environment().authorize_url().unwrap().to_string(), server.authorize_url());
+    let (_, target) = url.split_once(&server.address().to_string()).unwrap();
     let form = "username=synthetic-user&password=synthetic-password&decision=allow";
-    let head = format!("POST {} HTTP/1.1", target(&page(&server, "a%26b")));
-    let answer = send(server.address(), &head, form).unwrap();
-    let location = answer.header("location");
+    let answer = send(server.address(), &format!("POST {target} HTTP/1.1"), form).unwrap();
     assert_eq!(answer.status, 303);
-    assert!(location.starts_with("http://localhost:8888/?code=") && location.ends_with("&state=a%26b"), "{location}");
-}
-
-#[test]
-fn an_oversized_request_for_the_page_leaves_the_server_running() {
-    let server = serve();
-    let head = format!("GET {} HTTP/1.1", target(&page(&server, &"s".repeat(1 << 20))));
-    // The connection may be closed before all of it is written.
-    if let Ok(answer) = send(server.address(), &head, "") {
-        assert!((400..500).contains(&answer.status), "{}", answer.status);
+    for location in [answer.header("location").to_owned(), server.consent("synthetic-user", &url).unwrap()] {
+        assert!(
+            location.starts_with("http://localhost:8888/?code=") && location.ends_with("&state=a%26b"),
+            "{location}"
+        );
     }
-    assert_eq!(login(server.address()).status, 200);
-}
-
-#[test]
-fn the_guard_stands_in_for_the_browser() {
-    let server = serve();
-    let url = page(&server, "a1");
-    assert!(server.consent("synthetic-user", &url).unwrap().starts_with("http://localhost:8888/?code="));
     assert!(server.deny(&url).unwrap().starts_with("http://localhost:8888/?error=access_denied"));
 }
 
 #[test]
-fn a_failed_assertion_of_the_test_leaves_the_server_running() {
+fn an_oversized_request_is_refused_and_leaves_the_server_running() {
     let server = serve();
-    let failed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| server.with(|_| panic!("on purpose"))));
-    assert!(failed.is_err());
+    let long = "x".repeat((1 << 20) + 1);
+    for (head, body, status) in [
+        (format!("GET /oauth?state={long} HTTP/1.1"), "", 400..500),
+        ("POST /v1/auth/accesstokenrequest HTTP/1.1".to_owned(), long.as_str(), 413..414),
+    ] {
+        // The connection may be closed before all of it is written.
+        if let Ok(answer) = send(server.address(), &head, body) {
+            assert!(status.contains(&answer.status), "{}", answer.status);
+        }
+    }
     assert_eq!(login(server.address()).status, 200);
 }
 
@@ -218,18 +154,6 @@ fn requests_can_be_watched() {
 }
 
 #[test]
-fn an_oversized_body_is_refused() {
-    let server = serve();
-    let body = "x".repeat((1 << 20) + 1);
-    let head = "POST /v1/auth/accesstokenrequest HTTP/1.1";
-    // The connection may be closed before all of the body is written.
-    if let Ok(answer) = send(server.address(), head, &body) {
-        assert_eq!(answer.status, 413);
-    }
-    assert_eq!(login(server.address()).status, 200);
-}
-
-#[test]
 fn what_the_guard_hands_out_is_accepted() {
     let server = serve();
     let request = AccessTokenRequest::new(&server.credentials()).request(&server.environment()).unwrap();
@@ -237,14 +161,6 @@ fn what_the_guard_hands_out_is_accepted() {
     let body = String::from_utf8(request.body().as_ref().to_vec()).unwrap();
     let answer = send(server.address(), "POST /v1/auth/accesstokenrequest HTTP/1.1", &body).unwrap();
     assert!(answer.text("accessToken").starts_with("ag_"), "{}", answer.body);
-}
-
-#[test]
-fn a_guard_does_not_print_secrets() {
-    let server = serve();
-    let token = login(server.address()).text("accessToken").to_owned();
-    let printed = format!("{server:?}");
-    assert!(!printed.contains("synthetic-password") && !printed.contains(&token), "{printed}");
 }
 
 #[test]
