@@ -17,9 +17,24 @@ use crate::support::{LOGGED_IN, Peer, response};
 const QUICKSTARTS: [&str; 2] = ["quickstart", "quickstart-async"];
 const ALL: [&str; 3] = ["quickstart", "quickstart-async", "bring-your-own-client"];
 
-/// Runs an example with nothing in its environment but these variables.
+/// Runs an example with arguments, and nothing in its environment but these variables.
+pub(crate) fn run_with<'v>(
+    name: &str,
+    arguments: &[&str],
+    variables: impl IntoIterator<Item = (&'v str, &'v str)>,
+) -> Output {
+    Command::new(example(name)).args(arguments).env_clear().envs(variables).output().unwrap()
+}
+
 fn run<'v>(name: &str, variables: impl IntoIterator<Item = (&'v str, &'v str)>) -> Output {
-    Command::new(example(name)).env_clear().envs(variables).output().unwrap()
+    run_with(name, &[], variables)
+}
+
+/// Runs an example that works.
+fn stdout_of<'v>(name: &str, arguments: &[&str], variables: impl IntoIterator<Item = (&'v str, &'v str)>) -> String {
+    let output = run_with(name, arguments, variables);
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// The variables of a server at this base URL, with a canary in each secret.
@@ -36,11 +51,6 @@ fn variables(base_url: &str) -> [(&'static str, &str); 8] {
     ]
 }
 
-/// Runs an example against a simulator that accepts these variables.
-fn run_at(server: &Server, name: &str) -> Output {
-    run(name, variables(&server.base_url()))
-}
-
 fn server(side: Side) -> Server {
     let user = tradovate_auth_simulator::User::new("trader", "canary-password");
     let app = tradovate_auth_simulator::App::new("Sample App", "8", "canary-api-secret");
@@ -52,22 +62,26 @@ fn stdout(output: &Output) -> &str {
 }
 
 /// The one sentence of a failed example.
-fn failure(output: &Output) -> &str {
+pub(crate) fn failure(output: &Output) -> &str {
     let stderr = str::from_utf8(&output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
     stderr.trim_end()
 }
 
+/// What an example prints, and the sentence that it ends with, at a server that has a trouble.
+fn failures(name: &str, arguments: &[&str], server: &Server) -> [String; 2] {
+    let output = run_with(name, arguments, variables(&server.base_url()));
+    [stdout(&output).to_owned(), failure(&output).to_owned()]
+}
+
 #[test]
 fn without_credentials_they_run_on_a_simulator_and_say_so() {
     for name in ALL {
-        let output = run(name, []);
-        assert!(output.status.success(), "{output:?}");
-        assert!(stdout(&output).starts_with("TRADOVATE_USERNAME is not set, so the server is a simulator at http"));
-        assert!(stdout(&output).contains("the token expires at 2"), "{output:?}");
-        assert_eq!(stdout(&output).contains("renewed: "), name == "bring-your-own-client", "{output:?}");
-        assert!(output.stderr.is_empty(), "{output:?}");
+        let said = stdout_of(name, &[], []);
+        assert!(said.starts_with("TRADOVATE_USERNAME is not set, so the server is a simulator at http"), "{said}");
+        assert!(said.contains("the token expires at 2"), "{said}");
+        assert_eq!(said.contains("renewed: "), name == "bring-your-own-client", "{said}");
     }
 }
 
@@ -75,9 +89,8 @@ fn without_credentials_they_run_on_a_simulator_and_say_so() {
 fn with_credentials_they_log_in_once() {
     for name in ALL {
         let server = server(Side::Live);
-        let output = run_at(&server, name);
-        assert!(output.status.success(), "{output:?}");
-        assert!(stdout(&output).contains("logged in as trader"), "{output:?}");
+        let said = stdout_of(name, &[], variables(&server.base_url()));
+        assert!(said.contains("logged in as trader"), "{said}");
         // A token source renews when it has to, and only then.
         let renewals = u64::from(name == "bring-your-own-client");
         assert_eq!((server.statistics().logins, server.statistics().renewals), (1, renewals));
@@ -87,17 +100,15 @@ fn with_credentials_they_log_in_once() {
 #[test]
 fn a_server_that_tells_on_live_only_who_it_is_does_not_stop_them() {
     for name in QUICKSTARTS {
-        let output = run_at(&server(Side::Demo), name);
-        assert!(output.status.success(), "{output:?}");
-        assert!(stdout(&output).contains("only Live tells"), "{output:?}");
-        assert!(stdout(&output).contains("the token expires at 2"), "{output:?}");
+        let said = stdout_of(name, &[], variables(&server(Side::Demo).base_url()));
+        assert!(said.contains("only Live tells") && said.contains("the token expires at 2"), "{said}");
     }
 }
 
 #[test]
 fn a_missing_variable_is_named() {
+    let all = variables("http://127.0.0.1:1/v1");
     for name in ALL {
-        let all = variables("http://127.0.0.1:1/v1");
         for missing in &all[2..] {
             let output = run(name, all.into_iter().filter(|variable| variable != missing));
             assert!(failure(&output).starts_with(&format!("not set: {}; set ", missing.0)), "{output:?}");
@@ -109,10 +120,8 @@ fn a_missing_variable_is_named() {
 fn a_refusal_says_what_the_server_said_and_what_to_do() {
     for name in ALL {
         let server = server(Side::Live);
-        let wrong = variables("").map(|(name, value)| (name, if name.ends_with("SEC") { "wrong" } else { value }));
-        let base_url = server.base_url();
-        let output = run(name, wrong.into_iter().skip(1).chain([("TRADOVATE_API_URL", base_url.as_str())]));
-        let sentence = failure(&output);
+        server.with(|simulator| simulator.user_mut("trader").unwrap().password = "another".into());
+        let [_, sentence] = failures(name, &[], &server);
         assert!(sentence.starts_with("refused by the server with \"Incorrect username or password."), "{sentence}");
         assert!(sentence.contains("check name, password, cid and sec"), "{sentence}");
     }
@@ -120,18 +129,21 @@ fn a_refusal_says_what_the_server_said_and_what_to_do() {
 
 #[test]
 fn a_lock_out_and_a_captcha_say_that_an_hour_must_pass() {
-    for name in ALL {
-        let (locked, captcha) = (server(Side::Live), server(Side::Live));
-        locked.lock_out(LockOut::too_many_requests());
-        captcha.captcha_next(Endpoint::AccessTokenRequest);
-        for (server, what) in [(locked, "locked out: nothing is sent"), (captcha, "the server asks for a captcha: no ")]
-        {
-            let output = run_at(&server, name);
-            if QUICKSTARTS.contains(&name) {
-                assert!(failure(&output).starts_with("no token for another 36"), "{output:?}");
-                assert!(failure(&output).contains(what), "{output:?}");
+    let troubles: [(fn(&Server), &str); 2] = [
+        (|server| server.lock_out(LockOut::too_many_requests()), "locked out: nothing is sent before 2"),
+        (|server| server.captcha_next(Endpoint::AccessTokenRequest), "the server asks for a captcha: no "),
+    ];
+    for (trouble, what) in troubles {
+        for name in ALL.into_iter().chain(KEPT) {
+            let server = server(Side::Live);
+            trouble(&server);
+            let arguments = if KEPT.contains(&name) { &["--for", "1"][..] } else { &[] };
+            let [said, sentence] = failures(name, arguments, &server);
+            if name == "bring-your-own-client" {
+                assert!(sentence.contains("one hour must pass without"), "{sentence}");
             } else {
-                assert!(failure(&output).contains("one hour must pass without"), "{output:?}");
+                assert!(sentence.starts_with("no token for another 36") && sentence.contains(what), "{sentence}");
+                assert!(!KEPT.contains(&name) || said.contains(&format!("Z {what}")), "{said}");
             }
         }
     }
@@ -144,42 +156,22 @@ fn they_print_no_secret_even_at_trace_level() {
     for name in ALL {
         let output = run(name, variables(&base_url).into_iter().chain([("RUST_LOG", "trace")]));
         assert!(output.status.success(), "{output:?}");
-        let printed = [output.stdout, output.stderr].concat();
-        assert!(!String::from_utf8_lossy(&printed).contains("canary"), "{}", String::from_utf8_lossy(&printed));
+        let printed = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(!printed.contains("canary"), "{printed}");
+        let has_log = printed.contains("tradovate_auth{endpoint=");
+        assert_eq!(has_log, QUICKSTARTS.contains(&name), "{printed}");
     }
-    let log = run("quickstart", variables(&base_url).into_iter().chain([("RUST_LOG", "trace")])).stderr;
-    assert!(String::from_utf8_lossy(&log).contains("tradovate_auth{endpoint="), "there is a log to look at");
 }
 
 const KEPT: [&str; 2] = ["stay-logged-in", "stay-logged-in-async"];
-
-/// Runs an example with arguments against a server.
-fn run_with(server: &Server, name: &str, arguments: &[&str]) -> Output {
-    let base_url = server.base_url();
-    Command::new(example(name)).args(arguments).env_clear().envs(variables(&base_url)).output().unwrap()
-}
 
 #[test]
 fn a_login_is_kept_for_as_long_as_it_is_asked_for() {
     for name in KEPT {
         let server = server(Side::Live);
-        let output = run_with(&server, name, &["--for", "1"]);
-        assert!(output.status.success(), "{output:?}");
-        assert!(stdout(&output).contains("Z logged in, good until 2"), "{output:?}");
-        assert!(output.stderr.is_empty(), "{output:?}");
+        let said = stdout_of(name, &["--for", "1"], variables(&server.base_url()));
+        assert!(said.contains("Z logged in, good until 2"), "{said}");
         assert_eq!(server.statistics().logins, 1);
-    }
-}
-
-#[test]
-fn a_wait_is_announced_with_its_end_and_no_token_at_the_end_is_a_failure() {
-    for name in KEPT {
-        let server = server(Side::Live);
-        server.lock_out(LockOut::too_many_requests());
-        let output = run_with(&server, name, &["--for", "1"]);
-        assert!(failure(&output).starts_with("no token for another 36"), "{output:?}");
-        assert!(failure(&output).contains("locked out: nothing is sent before 2"), "{output:?}");
-        assert!(stdout(&output).contains("Z locked out: nothing is sent before 2"), "{output:?}");
     }
 }
 
@@ -188,7 +180,7 @@ fn a_session_that_has_stopped_for_good_ends_them_with_the_reason() {
     for name in KEPT {
         let server = server(Side::Live);
         server.with(|simulator| simulator.user_mut("trader").unwrap().password = "another".into());
-        let output = run_with(&server, name, &["--for", "60"]);
+        let output = run_with(name, &["--for", "60"], variables(&server.base_url()));
         assert_eq!(output.status.code(), Some(2), "{output:?}");
         let stderr = str::from_utf8(&output.stderr).unwrap();
         assert!(stderr.starts_with("refused by the server with \"Incorrect username"), "{stderr}");
@@ -200,7 +192,7 @@ fn a_session_that_has_stopped_for_good_ends_them_with_the_reason() {
 fn arguments_they_don_t_know_are_explained() {
     for name in KEPT {
         for arguments in [&["--for"][..], &["--for", "soon"], &["--forever", "1"]] {
-            let output = run_with(&server(Side::Live), name, arguments);
+            let output = run_with(name, arguments, variables("http://127.0.0.1:1/v1"));
             assert!(failure(&output).starts_with("usage: stay-logged-in"), "{output:?}");
         }
     }
@@ -213,8 +205,6 @@ fn the_others_run_by_themselves() {
         ("manual-loop", "token 3 is good until"),
         ("many-users", "1000 of 1000 users have a token at the end of the day"),
     ] {
-        let output = run(name, []);
-        assert!(output.status.success(), "{output:?}");
-        assert!(stdout(&output).contains(said), "{output:?}");
+        assert!(stdout_of(name, &[], []).contains(said), "{name}");
     }
 }

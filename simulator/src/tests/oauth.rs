@@ -75,6 +75,7 @@ fn a_code_lives_five_minutes_from_the_first_moment_the_server_knows() {
             world.login();
         }
         let (first, second) = (code(&mut world), code(&mut world));
+        assert_ne!(first, second);
         world.login();
         world.wait(299);
         assert_eq!(world.post(OAUTH, &exchange(&first)).get("error"), Value::Null);

@@ -2,7 +2,6 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{LazyLock, Mutex};
@@ -13,8 +12,8 @@ use reqwest::Url;
 use tradovate_auth_simulator::{Endpoint, OAuthClient, Server, Side, Simulator, SimulatorBuilder};
 use ureq::Agent;
 
-use super::{failure, stdout};
-use crate::support::site::example;
+use super::{failure, run_with, stdout};
+use crate::support::site::{Directory, example};
 use crate::support::{Peer, await_one, response};
 
 const SECRET: &str = "canary-client-secret";
@@ -101,35 +100,69 @@ impl Drop for Program {
     }
 }
 
-/// A server that knows the app; where it is sent back to is registered once the program has chosen a port.
-fn server(builder: SimulatorBuilder) -> Server {
-    builder.oauth_client(OAuthClient::confidential("desktop", SECRET, "http://127.0.0.1/")).serve().unwrap()
+/// A server that knows the app, the program that waits for a user, and where it sent them.
+struct Login {
+    server: Server,
+    program: Program,
+    url: String,
 }
 
-/// Starts the program at an API and a page, with a secret.
-fn start(api: &str, page: &str, secret: &str, arguments: &[&str]) -> Program {
-    let variables = [
-        ("TRADOVATE_API_URL", api),
-        ("TRADOVATE_AUTHORIZE_URL", page),
-        ("TRADOVATE_CLIENT_ID", "desktop"),
-        ("TRADOVATE_CLIENT_SECRET", secret),
-        ("TRADOVATE_REDIRECT_PORT", "0"),
-        ("RUST_LOG", "trace"),
-    ];
-    Program::start(arguments, variables)
-}
+impl Login {
+    fn new() -> Self {
+        Self::at(Simulator::builder())
+    }
 
-/// The program that waits for a user, and where it sent them.
-fn waiting(server: &Server) -> (Program, String) {
-    let mut program = start(&server.base_url(), &server.authorize_url(), SECRET, &[]);
-    let url = program.url();
-    register(server, &url);
-    (program, url)
-}
+    fn at(builder: SimulatorBuilder) -> Self {
+        Self::with(builder, None, SECRET, &[])
+    }
 
-fn register(server: &Server, url: &str) {
-    let uri = redirect_uri(url);
-    server.with(|simulator| simulator.oauth_client_mut("desktop").unwrap().redirect_uris.push(uri));
+    /// One whose code is exchanged at a peer.
+    fn exchanged_at(peer: &Peer, arguments: &[&str]) -> Self {
+        Self::with(Simulator::builder(), Some(peer.base_url()), SECRET, arguments)
+    }
+
+    fn with(builder: SimulatorBuilder, api: Option<String>, secret: &str, arguments: &[&str]) -> Self {
+        let client = OAuthClient::confidential("desktop", SECRET, "http://127.0.0.1/");
+        let server = builder.oauth_client(client).serve().unwrap();
+        let variables = [
+            ("TRADOVATE_API_URL", &*api.unwrap_or_else(|| server.base_url())),
+            ("TRADOVATE_AUTHORIZE_URL", &server.authorize_url()),
+            ("TRADOVATE_CLIENT_ID", "desktop"),
+            ("TRADOVATE_CLIENT_SECRET", secret),
+            ("TRADOVATE_REDIRECT_PORT", "0"),
+            ("RUST_LOG", "trace"),
+        ];
+        let mut program = Program::start(arguments, variables);
+        let url = program.url();
+        let uri = redirect_uri(&url);
+        server.with(|simulator| {
+            let side = simulator.options().default_side;
+            let client = simulator.oauth_client_mut("desktop").unwrap();
+            client.redirect_uris.push(uri);
+            client.side = side;
+        });
+        Self { server, program, url }
+    }
+
+    fn back(&self) -> String {
+        redirect_uri(&self.url)
+    }
+
+    /// Where the page sends the browser when the user allows.
+    fn allowed(&self) -> String {
+        self.server.consent("synthetic-user", &self.url).unwrap()
+    }
+
+    fn denied(&self) -> String {
+        self.server.deny(&self.url).unwrap()
+    }
+
+    /// Waits for the end of a program that works, and gives what it has printed.
+    fn end(self) -> String {
+        let output = self.program.end();
+        assert!(output.status.success(), "{output:?}");
+        stdout(&output).to_owned()
+    }
 }
 
 fn parameter(url: &str, name: &str) -> String {
@@ -141,84 +174,83 @@ fn redirect_uri(url: &str) -> String {
     parameter(url, "redirect_uri")
 }
 
-/// Where the page sends the browser when the user allows.
-fn allowed(server: &Server, url: &str) -> String {
-    server.consent("synthetic-user", url).unwrap()
-}
-
 #[test]
 fn a_user_logs_in_and_both_the_page_and_the_program_say_so() {
-    let server = server(Simulator::builder());
-    let (program, url) = waiting(&server);
-    let page = get(&allowed(&server, &url));
-    assert_eq!(page.status, 200);
-    assert!(page.text.contains("You are logged in as Synthetic User. You may close this page."), "{}", page.text);
-    let output = program.end();
-    assert!(output.status.success(), "{output:?}");
-    assert!(stdout(&output).contains("logged in, good until 2"), "{output:?}");
-    assert!(stdout(&output).contains("without a refresh, a new consent is due by 2"), "{output:?}");
-    assert!(stdout(&output).contains("the server knows the user as Synthetic User (id 15460)"), "{output:?}");
-    assert!(output.stderr.is_empty(), "{output:?}");
-    assert_eq!((server.statistics().code_exchanges, server.statistics().requests(Endpoint::OauthToken)), (1, 1));
+    let late = Simulator::builder().options(|options| options.user_id_delay = Duration::from_secs(300));
+    for (builder, shown, said) in [
+        (
+            Simulator::builder(),
+            "You are logged in as Synthetic User. You may close this page.",
+            "the server knows the user as Synthetic User (id 15460)",
+        ),
+        (
+            late,
+            "You are logged in as Synthetic User.",
+            "the server knows the user as Synthetic User (id not known yet)",
+        ),
+        (
+            Simulator::builder().side(Side::Demo),
+            "You are logged in. You may close this page.",
+            "the server does not tell who it is; going on (",
+        ),
+    ] {
+        let Login { server, program, url } = Login::at(builder);
+        let page = get(&server.consent("synthetic-user", &url).unwrap());
+        assert!(page.status == 200 && page.text.contains(shown), "{}", page.text);
+        let output = program.end();
+        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+        for text in [said, "logged in, good until 2", "without a refresh, a new consent is due by 2"] {
+            assert!(stdout(&output).contains(text), "{output:?}");
+        }
+        assert_eq!((server.statistics().code_exchanges, server.statistics().requests(Endpoint::OauthToken)), (1, 1));
+    }
 }
 
 #[test]
-fn a_denial_ends_it_and_both_the_page_and_the_program_say_so() {
-    let server = server(Simulator::builder());
-    let (program, url) = waiting(&server);
-    let page = get(&server.deny(&url).unwrap());
-    assert_eq!(page.status, 400);
-    assert!(page.text.contains("The program has ended: the login was not authorized"), "{}", page.text);
-    let output = program.end();
-    assert!(failure(&output).starts_with("the login was not authorized (\"access_denied: "), "{output:?}");
-    assert_eq!(server.statistics().requests(Endpoint::OauthToken), 0);
+fn a_denial_or_a_wrong_secret_ends_it_and_both_the_page_and_the_program_say_so() {
+    for (secret, status, exchanges, told) in [
+        (SECRET, 400, 0, "the login was not authorized (\"access_denied: "),
+        ("another", 502, 1, "do not match existing setup"),
+    ] {
+        let login = Login::with(Simulator::builder(), None, secret, &[]);
+        let page = get(&if status == 400 { login.denied() } else { login.allowed() });
+        let output = login.program.end();
+        assert_eq!(page.status, status);
+        // The quotes are escaped in HTML.
+        assert!(page.text.contains(told.split('(').next().unwrap()), "{}", page.text);
+        assert!(failure(&output).contains(told), "{output:?}");
+        assert!(!stdout(&output).contains(told), "it is said once: {output:?}");
+        assert_eq!(login.server.statistics().requests(Endpoint::OauthToken), exchanges);
+    }
 }
 
 #[test]
 fn what_is_not_the_answer_is_refused_and_the_answer_is_still_taken() {
-    let server = server(Simulator::builder());
-    let (program, url) = waiting(&server);
-    let (back, state) = (redirect_uri(&url), parameter(&url, "state"));
-
-    for forged in [
-        String::new(),
-        "?code=theirs".into(),
-        "?code=theirs&state=".into(),
-        "?code=theirs&state=guessed".into(),
-        "?error=access_denied&state=guessed".into(),
-        format!("?code=theirs&code=ours&state={state}"),
-        format!("?code=%4&state={state}"),
-    ] {
-        let page = get(&format!("{back}{forged}"));
+    let login = Login::new();
+    let (back, answer) = (login.back(), login.allowed());
+    for forged in [String::new(), format!("{back}?code=theirs&state=guessed"), format!("{answer}&code=ours")] {
+        let page = get(if forged.is_empty() { &back } else { &forged });
         assert_eq!(page.status, 400, "{forged}");
         assert!(page.text.contains("It was not used: the redirect"), "{forged}: {}", page.text);
     }
-
-    let answer = allowed(&server, &url);
     for elsewhere in ["/", "/favicon.ico", "/callback/", "/Callback", "/%63allback", "//callback"] {
         assert_eq!(get(&answer.replace("/callback", elsewhere)).status, 404, "{elsewhere}");
     }
     for page in [BROWSER.post(&answer).send_empty(), BROWSER.head(&answer).call(), BROWSER.put(&answer).send_empty()] {
         let page = Page::of(page.unwrap());
-        assert_eq!(page.status, 405);
-        assert!(page.head.contains(r#""allow": "GET""#), "{}", page.head);
+        assert!(page.status == 405 && page.head.contains(r#""allow": "GET""#), "{}", page.head);
     }
 
     assert!(get(&answer).text.contains("You are logged in as"));
-    let output = program.end();
-    assert!(output.status.success(), "{output:?}");
-    assert!(
-        stdout(&output).contains("\nthe redirect has no `state`, so it may be forged and was ignored"),
-        "{output:?}"
-    );
-    assert_eq!(server.statistics().code_exchanges, 1);
+    assert_eq!(login.server.statistics().code_exchanges, 1);
+    let said = login.end();
+    assert!(said.contains("\nthe redirect has no `state`, so it may be forged and was ignored"), "{said}");
 }
 
 #[test]
 fn a_long_wait_that_the_server_asks_for_costs_no_consent() {
-    let server = server(Simulator::builder());
-    let (mut program, url) = waiting(&server);
-    let answer = allowed(&server, &url);
+    let Login { server, mut program, url } = Login::new();
+    let answer = server.consent("synthetic-user", &url).unwrap();
     server.penalize_next(Duration::from_secs(90));
     let page = thread::spawn(move || BROWSER.get(&answer).call().is_ok());
     let said = await_one(&program.lines);
@@ -232,13 +264,12 @@ fn a_long_wait_that_the_server_asks_for_costs_no_consent() {
 
 #[test]
 fn neither_a_megabyte_nor_a_silent_connection_holds_it_up() {
-    let server = server(Simulator::builder());
-    let (program, url) = waiting(&server);
-    let port = Url::parse(&redirect_uri(&url)).unwrap().port().unwrap();
+    let login = Login::new();
+    let port = Url::parse(&login.back()).unwrap().port().unwrap();
     let connect = || TcpStream::connect(("127.0.0.1", port));
 
     let mut long = connect().unwrap();
-    let query = format!("state={}&code={}", parameter(&url, "state"), "x".repeat(1 << 20));
+    let query = format!("state={}&code={}", parameter(&login.url, "state"), "x".repeat(1 << 20));
     // The program may hang up in the middle of it.
     drop(write!(long, "GET /callback?{query} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"));
     let mut answer = [0; 12];
@@ -249,15 +280,13 @@ fn neither_a_megabyte_nor_a_silent_connection_holds_it_up() {
     let silent = connect().unwrap();
     let mut unfinished = connect().unwrap();
     unfinished.write_all(b"GET /callback?").unwrap();
-    assert!(get(&allowed(&server, &url)).text.contains("You are logged in as"));
-    let output = program.end();
-    assert!(output.status.success(), "{output:?}");
+    assert!(get(&login.allowed()).text.contains("You are logged in as"));
+    login.end();
     drop((silent, unfinished));
 }
 
 #[test]
 fn one_redirect_is_taken_and_a_later_one_changes_nothing() {
-    let server = server(Simulator::builder());
     let (tell, asked) = mpsc::channel();
     let (go_on, held) = mpsc::channel::<()>();
     let held = Mutex::new(held);
@@ -269,25 +298,18 @@ fn one_redirect_is_taken_and_a_later_one_changes_nothing() {
         }
         connection.write_all(&response("200 OK", &[], TOKENS)).unwrap();
     });
-    let mut program = start(&peer.base_url(), &server.authorize_url(), SECRET, &[]);
-    let url = program.url();
-    register(&server, &url);
-    let answer = allowed(&server, &url);
-
-    let first = {
-        let answer = answer.clone();
-        thread::spawn(move || get(&answer))
-    };
+    let login = Login::exchanged_at(&peer, &[]);
+    let answer = login.allowed();
+    let same = answer.clone();
+    let first = thread::spawn(move || get(&same));
     await_one(&asked);
-    for later in [&answer, &server.deny(&url).unwrap(), &format!("{}?code=theirs&state=guessed", redirect_uri(&url))] {
-        let page = get(later);
-        assert_eq!(page.status, 409);
-        assert!(page.text.contains("This login has been answered already."), "{}", page.text);
+    for later in [answer, login.denied(), format!("{}?code=theirs&state=guessed", login.back())] {
+        let page = get(&later);
+        assert!(page.status == 409 && page.text.contains("This login has been answered already."), "{}", page.text);
     }
     drop(go_on);
     assert_eq!(first.join().unwrap().status, 200);
-    let output = program.end();
-    assert!(output.status.success(), "{output:?}");
+    login.end();
     assert_eq!(peer.requests().iter().filter(|request| request.starts_with("POST")).count(), 1);
 }
 
@@ -296,62 +318,45 @@ const TOKENS: &str = r#"{"access_token":"canary-access-token","token_type":"Bear
     "refresh_token":"canary-refresh-token","refresh_token_expires_in":93600,"mdAccessToken":"canary-market-data-token"}"#;
 
 #[test]
-fn a_wrong_secret_is_told_to_both() {
-    let server = server(Simulator::builder());
-    let mut program = start(&server.base_url(), &server.authorize_url(), "another", &[]);
-    let url = program.url();
-    register(&server, &url);
-    let page = get(&allowed(&server, &url));
-    assert_eq!(page.status, 502);
-    assert!(page.text.contains("It failed: "), "{}", page.text);
-    let output = program.end();
-    for told in [failure(&output), &page.text] {
-        assert!(told.contains("do not match existing setup"), "{told}");
-    }
-    assert!(!stdout(&output).contains("do not match"), "it is said once: {output:?}");
-    assert_eq!(server.statistics().code_exchanges, 0);
+fn the_exchange_can_be_a_form() {
+    let peer = Peer::answering(response("200 OK", &[], TOKENS));
+    let login = Login::exchanged_at(&peer, &["--form"]);
+    get(&login.allowed());
+    login.end();
+    let (head, sent) =
+        peer.requests()[0].split_once("\r\n\r\n").map(|(head, sent)| (head.to_owned(), sent.to_owned())).unwrap();
+    assert!(head.contains("content-type: application/x-www-form-urlencoded"), "{head}");
+    assert!(sent.starts_with("grant_type=authorization_code&code="), "{sent}");
 }
 
 #[test]
-fn the_exchange_is_json_or_a_form() {
-    for (arguments, content_type, body) in [
-        (&[][..], "application/json", r#"{"grant_type":"authorization_code","code":""#),
-        (&["--form"], "application/x-www-form-urlencoded", "grant_type=authorization_code&code="),
-    ] {
-        let server = server(Simulator::builder());
-        let peer = Peer::answering(response("200 OK", &[], TOKENS));
-        let mut program = start(&peer.base_url(), &server.authorize_url(), SECRET, arguments);
-        let url = program.url();
-        register(&server, &url);
-        get(&allowed(&server, &url));
-        assert!(program.end().status.success());
-        let exchange = &peer.requests()[0];
-        let (head, sent) = exchange.split_once("\r\n\r\n").unwrap();
-        assert!(head.contains(&format!("content-type: {content_type}")), "{head}");
-        assert!(sent.starts_with(body), "{sent}");
-    }
-}
-
-#[test]
-fn the_wait_has_an_end() {
-    let server = server(Simulator::builder());
-    let mut program = start(&server.base_url(), &server.authorize_url(), SECRET, &["--wait", "1"]);
-    program.url();
-    assert_eq!(failure(&program.end()), "nobody has logged in within 1 seconds: start it again");
-}
-
-#[test]
-fn arguments_that_it_does_not_know_are_explained() {
+fn what_it_can_not_start_with_is_explained() {
+    let usage = |wrong| format!("{wrong}; usage: oauth-login [--open] [--form] [--wait SECONDS]");
     for (arguments, wrong) in [
         (&["--wait"][..], "--wait needs a number of seconds"),
-        (&["--wait", "soon"], "--wait needs a number of seconds"),
         (&["--wait", "-1"], "--wait needs a number of seconds"),
-        (&["--close"], r#""--close" is no option"#),
         (&["--form", "please"], r#""please" is no option"#),
     ] {
-        let output = Program::start(arguments, []).end();
-        let sentence = format!("{wrong}; usage: oauth-login [--open] [--form] [--wait SECONDS]");
-        assert_eq!(failure(&output), sentence, "{arguments:?}");
+        assert_eq!(failure(&run_with("oauth-login", arguments, [])), usage(wrong), "{arguments:?}");
+    }
+
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = other.local_addr().unwrap().port().to_string();
+    let advice = format!("can't listen at port {taken} of 127.0.0.1, free it, or");
+    let mut wrong = vec![
+        ("", taken.clone(), advice.as_str()),
+        ("0.0.0.0", "0".to_owned(), "TRADOVATE_REDIRECT_HOST must be 127.0.0.1, localhost or [::1]"),
+        ("127.0.0.1", "65536".to_owned(), "TRADOVATE_REDIRECT_PORT must be a number up to 65535"),
+    ];
+    // An address that is half another program's. Without IPv6 there is no other half.
+    let half = TcpListener::bind("[::1]:0");
+    if let Ok(half) = &half {
+        wrong.push(("localhost", half.local_addr().unwrap().port().to_string(), "can't listen at port "));
+    }
+    for (host, port, sentence) in wrong {
+        let variables = [("TRADOVATE_REDIRECT_HOST", host), ("TRADOVATE_REDIRECT_PORT", &port)];
+        let output = run_with("oauth-login", &[], variables);
+        assert!(failure(&output).starts_with(sentence), "{output:?}");
     }
 }
 
@@ -378,14 +383,11 @@ fn without_a_client_it_has_a_simulator_whose_page_is_filled_in() {
 fn no_secret_is_printed_or_shown() {
     let refusal = r#"{"error":"invalid_grant","error_description":"canary-of-more-than-twenty-characters"}"#;
     for answer in [TOKENS, refusal] {
-        let server = server(Simulator::builder());
         let peer = Peer::answering(response("200 OK", &[], answer));
-        let mut program = start(&peer.base_url(), &server.authorize_url(), SECRET, &[]);
-        let url = program.url();
-        register(&server, &url);
-        let answer = allowed(&server, &url);
+        let login = Login::exchanged_at(&peer, &[]);
+        let (url, answer) = (login.url.clone(), login.allowed());
         let page = get(&answer);
-        let output = program.end();
+        let output = login.program.end();
 
         let exchange = peer.requests()[0].clone();
         let (_, sent) = exchange.split_once("\r\n\r\n").unwrap();
@@ -403,19 +405,13 @@ fn no_secret_is_printed_or_shown() {
 
 #[test]
 fn each_page_is_whole_and_kept_by_nobody() {
-    let server = server(Simulator::builder());
-    server.with(|simulator| simulator.user_mut("synthetic-user").unwrap().full_name = "<b>&amp".into());
-    let (program, url) = waiting(&server);
-    let back = redirect_uri(&url);
-    let post = Page::of(BROWSER.post(&back).send_empty().unwrap());
-    let last = get(&allowed(&server, &url));
+    let login = Login::new();
+    login.server.with(|simulator| simulator.user_mut("synthetic-user").unwrap().full_name = "<b>&amp".into());
+    let post = Page::of(BROWSER.post(login.back()).send_empty().unwrap());
+    let missing = get(&format!("{}/", login.back()));
+    let last = get(&login.allowed());
     assert!(last.text.contains("You are logged in as &lt;b&gt;&amp;amp. "), "{}", last.text);
-    assert!(program.end().status.success());
-
-    let (program, url) = waiting(&server);
-    let missing = get(&format!("{}/", redirect_uri(&url)));
-    let denied = get(&server.deny(&url).unwrap());
-    failure(&program.end());
+    let denied = get(&Login::new().denied());
     for page in [post, last, missing, denied] {
         for header in [
             r#""content-type": "text/html; charset=utf-8""#,
@@ -431,37 +427,6 @@ fn each_page_is_whole_and_kept_by_nobody() {
 }
 
 #[test]
-fn a_server_that_does_not_tell_who_it_is_ends_nothing() {
-    let late = Simulator::builder().options(|options| options.user_id_delay = Duration::from_secs(300));
-    let demo = Simulator::builder().side(Side::Demo);
-    for (builder, said, shown) in [
-        (
-            late,
-            "the server knows the user as Synthetic User (id not known yet)",
-            "You are logged in as Synthetic User.",
-        ),
-        (demo, "the server does not tell who it is; going on (", "You are logged in. You may close this page."),
-    ] {
-        let server = server(builder);
-        server.with(|simulator| {
-            let side = simulator.options().default_side;
-            simulator.oauth_client_mut("desktop").unwrap().side = side;
-        });
-        let (program, url) = waiting(&server);
-        let page = get(&allowed(&server, &url));
-        assert!(page.text.contains(shown), "{}", page.text);
-        let output = program.end();
-        assert!(output.status.success(), "{output:?}");
-        assert!(stdout(&output).contains(said), "{output:?}");
-    }
-}
-
-/// Starts it with a host and a port for the redirect.
-fn at(host: &str, port: &str) -> Program {
-    Program::start(&[], [("TRADOVATE_REDIRECT_HOST", host), ("TRADOVATE_REDIRECT_PORT", port)])
-}
-
-#[test]
 fn it_listens_where_its_redirect_uri_leads() {
     let has_v6 = TcpListener::bind("[::1]:0").is_ok();
     for (host, addresses) in
@@ -470,7 +435,7 @@ fn it_listens_where_its_redirect_uri_leads() {
         if host == "[::1]" && !has_v6 {
             continue;
         }
-        let mut program = at(host, "");
+        let mut program = Program::start(&[], [("TRADOVATE_REDIRECT_HOST", host)]);
         let back = redirect_uri(&program.url());
         let port = Url::parse(&back).unwrap().port().unwrap();
         assert_eq!(back, format!("http://{host}:{port}/callback"));
@@ -482,64 +447,23 @@ fn it_listens_where_its_redirect_uri_leads() {
 }
 
 #[test]
-fn a_port_in_use_is_named() {
-    let other = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = other.local_addr().unwrap().port().to_string();
-    let output = at("", &port).end();
-    let sentence = failure(&output);
-    assert!(sentence.starts_with(&format!("can't listen at port {port} of 127.0.0.1, free it, or")), "{sentence}");
-}
-
-#[test]
-fn an_address_that_is_half_another_programs_is_not_listened_at() {
-    // Without IPv6 there is no other half.
-    let Ok(other) = TcpListener::bind("[::1]:0") else { return };
-    let port = other.local_addr().unwrap().port().to_string();
-    let output = at("localhost", &port).end();
-    assert!(failure(&output).starts_with(&format!("can't listen at port {port} of ")), "{output:?}");
-}
-
-#[test]
-fn a_host_or_port_that_it_can_not_use_is_explained() {
-    for (host, port, sentence) in [
-        ("0.0.0.0", "0", "TRADOVATE_REDIRECT_HOST must be 127.0.0.1, localhost or [::1]"),
-        ("127.0.0.1", "65536", "TRADOVATE_REDIRECT_PORT must be a number up to 65535"),
-    ] {
-        assert_eq!(failure(&at(host, port).end()), sentence);
-    }
-}
-
-/// An empty folder of the test's own, as the only place where programs are looked for.
-fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("oauth_login-{}-{name}", std::process::id()));
-    drop(std::fs::remove_dir_all(&folder));
-    std::fs::create_dir_all(&folder).unwrap();
-    folder
-}
-
-#[test]
 #[cfg(unix)]
-fn the_browser_is_opened_where_there_is_one() {
+fn the_browser_is_opened_where_there_is_one_and_the_wait_has_an_end() {
     use std::os::unix::fs::PermissionsExt;
 
-    let folder = folder("browser");
-    let (launcher, opened) = (folder.join("xdg-open"), folder.join("opened"));
-    std::fs::write(&launcher, format!("#!/bin/sh\necho \"$1\" >'{}'\n", opened.display())).unwrap();
-    std::fs::set_permissions(&launcher, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let mut program = Program::start(&["--open", "--wait", "1"], [("PATH", folder.to_str().unwrap())]);
-    let url = program.url();
-    failure(&program.end());
-    assert_eq!(std::fs::read_to_string(opened).unwrap().trim_end(), url);
-    std::fs::remove_dir_all(folder).unwrap();
-}
-
-#[test]
-fn without_a_browser_it_goes_on() {
-    let folder = folder("nothing");
-    let mut program = Program::start(&["--open", "--wait", "1"], [("PATH", folder.to_str().unwrap())]);
-    program.url();
-    let output = program.end();
-    assert!(stdout(&output).ends_with("\nno browser could be opened: open the URL by hand"), "{output:?}");
-    assert!(failure(&output).starts_with("nobody has logged in"), "{output:?}");
-    std::fs::remove_dir_all(folder).unwrap();
+    let folder = Directory::new("oauth-login");
+    let (launcher, opened) = (folder.path().join("xdg-open"), folder.path().join("opened"));
+    for has_browser in [false, true] {
+        if has_browser {
+            std::fs::write(&launcher, format!("#!/bin/sh\necho \"$1\" >'{}'\n", opened.display())).unwrap();
+            std::fs::set_permissions(&launcher, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let mut program = Program::start(&["--open", "--wait", "1"], [("PATH", folder.path().to_str().unwrap())]);
+        let url = program.url();
+        let output = program.end();
+        assert_eq!(failure(&output), "nobody has logged in within 1 seconds: start it again");
+        let by_hand = stdout(&output).ends_with("\nno browser could be opened: open the URL by hand");
+        assert_ne!(by_hand, has_browser, "{output:?}");
+        assert!(!has_browser || std::fs::read_to_string(&opened).unwrap().trim_end() == url);
+    }
 }

@@ -2,27 +2,20 @@
 
 use tradovate_auth_simulator::{ApiAccess, Endpoint, Side};
 
-use super::{QUICKSTARTS, failure, run, run_at, server, stdout, variables};
+use super::{QUICKSTARTS, failure, failures, run, server, stdout_of, variables};
 use crate::support::{LOGGED_IN, Peer, response};
 
 #[test]
-fn they_call_the_api_with_the_token_of_one_login() {
+fn they_call_the_api_with_the_token_of_one_login_and_end_with_the_verdict_on_a_refusal() {
     for name in QUICKSTARTS {
         let server = server(Side::Live);
-        let output = run_at(&server, name);
-        assert!(stdout(&output).contains("/account/list was answered 200 OK"), "{output:?}");
+        let said = stdout_of(name, &[], variables(&server.base_url()));
+        assert!(said.contains("/account/list was answered 200 OK"), "{said}");
         assert_eq!((server.statistics().logins, server.statistics().requests(Endpoint::AccountList)), (1, 1));
-    }
-}
-
-#[test]
-fn a_call_that_is_refused_ends_them_with_the_verdict_and_without_another_login() {
-    for name in QUICKSTARTS {
-        let server = server(Side::Live);
         server.with(|simulator| simulator.user_mut("trader").unwrap().api_access = ApiAccess::Denied);
-        let output = run_at(&server, name);
-        assert_eq!(failure(&output), "/account/list was answered 401 Unauthorized: BeingChecked");
-        assert_eq!(server.statistics().logins, 1);
+        let [_, sentence] = failures(name, &[], &server);
+        assert_eq!(sentence, "/account/list was answered 401 Unauthorized: BeingChecked");
+        assert_eq!(server.statistics().logins, 2);
     }
 }
 
@@ -42,38 +35,32 @@ fn the_body_of_a_401_tells_a_dead_token_from_a_forbidden_call() {
 }
 
 #[test]
-fn a_proxy_of_the_system_does_not_keep_them_from_the_simulator() {
+fn a_proxy_of_the_system_and_a_malformed_rust_log_stop_nobody() {
     for name in QUICKSTARTS {
-        let output = run(name, [("HTTP_PROXY", "http://127.0.0.1:1"), ("http_proxy", "http://127.0.0.1:1")]);
-        assert!(output.status.success(), "{output:?}");
+        stdout_of(name, &[], [("HTTP_PROXY", "http://127.0.0.1:1"), ("http_proxy", "http://127.0.0.1:1")]);
+        for levels in ["=", "a=b=c", "tradovate_auth=loud", ",,[", "[{}]=5=", "\u{7f}"] {
+            let output = run(name, [("RUST_LOG", levels)]);
+            assert!(output.status.success(), "{levels}: {output:?}");
+        }
     }
 }
 
 #[test]
 fn rust_log_shows_the_logs_of_this_library_and_no_others() {
     for name in QUICKSTARTS {
-        let log = |levels| {
+        for (levels, is_shown) in [
+            ("debug", true),
+            ("trace", true),
+            ("warn,tradovate_auth=debug", true),
+            ("", false),
+            ("warn", false),
+            ("ureq=trace,hyper=trace,reqwest=trace", false),
+        ] {
             let output = run(name, [("RUST_LOG", levels)]);
-            assert!(output.status.success(), "{output:?}");
-            String::from_utf8(output.stderr).unwrap()
-        };
-        for levels in ["debug", "trace", "warn,tradovate_auth=debug"] {
-            assert!(log(levels).contains("tradovate_auth{endpoint="), "{levels}");
-        }
-        assert!(log("trace").lines().all(|line| line.contains(" tradovate_auth")), "{}", log("trace"));
-        for levels in ["", "warn", "ureq=trace,hyper=trace,reqwest=trace"] {
-            assert_eq!(log(levels), "", "{levels}");
-        }
-    }
-}
-
-#[test]
-fn a_malformed_rust_log_stops_nobody() {
-    for name in QUICKSTARTS {
-        for levels in ["=", "a=b=c", "tradovate_auth=loud", ",,[", "[{}]=5=", "\u{7f}"] {
-            let output = run(name, [("RUST_LOG", levels)]);
-            assert!(output.status.success(), "{levels}: {output:?}");
-            assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"), "{levels}: {output:?}");
+            let log = String::from_utf8(output.stderr).unwrap();
+            assert!(output.status.success(), "{log}");
+            assert_eq!(log.contains("tradovate_auth{endpoint="), is_shown, "{levels}: {log}");
+            assert!(log.lines().all(|line| line.contains(" tradovate_auth")), "{log}");
         }
     }
 }

@@ -2,28 +2,25 @@
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
-use super::{failure, run, server, stdout, variables};
+use super::{failure, run, run_with, server, stdout, stdout_of, variables};
 use crate::support::site::example;
-use tradovate_auth_simulator::{Endpoint, Side};
+use tradovate_auth_simulator::{Endpoint, Server, Side};
 
 const SHARED: [&str; 2] = ["shared", "shared-async"];
 
-fn run_with(name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
-    Command::new(example(name)).args(arguments).env_clear().envs(variables.iter().copied()).output().unwrap()
-}
-
-/// A directory that only its user can enter.
-fn closed_directory() -> tempfile::TempDir {
-    tempfile::Builder::new().permissions(Permissions::from_mode(0o700)).tempdir().unwrap()
+/// A server, a directory that only its user can enter, and the store in it.
+fn world() -> (Server, tempfile::TempDir, String) {
+    let directory = tempfile::Builder::new().permissions(Permissions::from_mode(0o700)).tempdir().unwrap();
+    let store = format!("file:{}", directory.path().display());
+    (server(Side::Live), directory, store)
 }
 
 #[test]
 fn programs_with_the_same_store_log_in_once() {
-    let server = server(Side::Live);
-    let (base_url, directory) = (server.base_url(), closed_directory());
-    let store = format!("file:{}", directory.path().display());
+    let (server, _directory, store) = world();
+    let base_url = server.base_url();
     let start = |name| {
         let mut command = Command::new(example(name));
         command.args(["--store", &store, "--for", "4"]).env_clear().envs(variables(&base_url));
@@ -39,83 +36,67 @@ fn programs_with_the_same_store_log_in_once() {
 
 #[test]
 fn the_session_is_kept_in_the_users_own_directory_and_sealed_with_a_key() {
-    let server = server(Side::Live);
-    let (base_url, home) = (server.base_url(), tempfile::tempdir().unwrap());
-    let home = home.path().to_str().unwrap();
+    let (server, home, _) = world();
+    let (base_url, home) = (server.base_url(), home.path().to_str().unwrap());
     let key = "0123456789abcdef".repeat(4);
-    let mut with_key: Vec<_> = variables(&base_url).into();
-    with_key.push(("HOME", home));
-    let without_key = with_key.clone();
-    with_key.push(("TRADOVATE_SEALING_KEY", &key));
-    let output = run_with("shared", &["--for", "3"], &with_key);
-    assert!(stdout(&output).contains("logged in"), "{output:?}");
-    let output = run_with("shared-async", &["--store", "file", "--for", "1"], &with_key);
-    assert!(stdout(&output).contains("adopted a token"), "{output:?}");
-    let output = run_with("shared", &["--for", "1"], &without_key);
+    let without_key = || variables(&base_url).into_iter().chain([("HOME", home)]);
+    let with_key = || without_key().chain([("TRADOVATE_SEALING_KEY", key.as_str())]);
+    let said = stdout_of("shared", &["--for", "3"], with_key());
+    assert!(said.contains("logged in"), "{said}");
+    let said = stdout_of("shared-async", &["--store", "file", "--for", "1"], with_key());
+    assert!(said.contains("adopted a token"), "{said}");
+    let output = run_with("shared", &["--for", "1"], without_key());
     assert!(stdout(&output).contains("the stored session is sealed"), "{output:?}");
     assert_eq!(server.statistics().logins, 1);
 }
 
 #[test]
-fn refused_credentials_end_them_with_2_and_a_wrong_command_line_with_1() {
-    let server = server(Side::Live);
-    let (base_url, directory) = (server.base_url(), closed_directory());
-    let store = format!("file:{}", directory.path().display());
-    let mut wrong: Vec<_> = variables(&base_url).into();
-    wrong.push(("TRADOVATE_PASSWORD", "wrong"));
+fn a_wrong_command_line_or_store_ends_them_with_1() {
+    let base_url = "http://127.0.0.1:1/v1";
     for name in SHARED {
-        let output = run_with(name, &["--store", &store, "--for", "30"], &wrong);
-        assert_eq!(output.status.code(), Some(2), "{output:?}");
         for arguments in [&["--store"][..], &["--store", "postgres://x"], &["--for", "ever"], &["--store", "file:"]] {
-            let output = run_with(name, arguments, &wrong);
+            let output = run_with(name, arguments, variables(base_url));
             assert!(failure(&output).starts_with("usage: "), "{output:?}");
         }
+        let in_variable = variables(base_url).into_iter().chain([("TRADOVATE_STORE", "postgres://x")]);
+        assert!(failure(&run(name, in_variable)).starts_with("usage: "));
         assert!(failure(&run(name, [])).contains("TRADOVATE_"), "the variables are named");
     }
 }
 
 #[test]
 fn refused_credentials_are_sent_once_however_often_the_program_starts_until_another_try_is_asked_for() {
-    let server = server(Side::Live);
-    let (base_url, directory) = (server.base_url(), closed_directory());
-    let store = format!("file:{}", directory.path().display());
-    let good: Vec<_> = variables(&base_url).into();
-    let mut wrong = good.clone();
-    wrong.push(("TRADOVATE_PASSWORD", "wrong"));
+    let (server, _directory, store) = world();
+    let base_url = server.base_url();
     for name in SHARED.into_iter().cycle().take(4) {
-        let output = run_with(name, &["--store", &store, "--for", "30"], &wrong);
+        let wrong = variables(&base_url).into_iter().chain([("TRADOVATE_PASSWORD", "wrong")]);
+        let output = run_with(name, &["--store", &store, "--for", "30"], wrong);
         assert_eq!(output.status.code(), Some(2), "{output:?}");
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(stderr.contains("Incorrect username or password"), "{stderr}");
     }
     assert_eq!(server.statistics().requests(Endpoint::AccessTokenRequest), 1);
-    let corrected = run_with("shared", &["--store", &store, "--for", "3", "--another-try"], &good);
-    assert!(corrected.status.success(), "{corrected:?}");
+    stdout_of("shared", &["--store", &store, "--for", "3", "--another-try"], variables(&base_url));
     assert_eq!(server.statistics().logins, 1);
 }
 
 #[test]
 fn a_url_with_a_password_comes_from_a_variable_and_not_from_an_argument() {
-    let server = server(Side::Live);
-    let (base_url, directory) = (server.base_url(), closed_directory());
+    let (server, _directory, store) = world();
+    let base_url = server.base_url();
     let url = "redis://:canary-redis-password@127.0.0.1:1/";
-    let store = format!("file:{}", directory.path().display());
-    let at = |store| variables(&base_url).into_iter().chain([("TRADOVATE_STORE", store)]).collect::<Vec<_>>();
+    let at = |store| variables(&base_url).into_iter().chain([("TRADOVATE_STORE", store)]);
     for name in SHARED {
-        let refused = run_with(name, &["--store", url, "--for", "1"], &variables(&base_url));
+        let refused = run_with(name, &["--store", url, "--for", "1"], variables(&base_url));
         assert!(failure(&refused).contains("set TRADOVATE_STORE to it instead"), "{refused:?}");
-
         // Nobody listens there, so there is no token.
-        let accepted = run_with(name, &["--for", "1"], &at(url));
+        let accepted = run_with(name, &["--for", "1"], at(url));
         assert!(stdout(&accepted).contains("the shared store can't be used: "), "{accepted:?}");
         assert!(failure(&accepted).starts_with("no token for another "), "{accepted:?}");
         for output in [refused, accepted] {
             assert!(!String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).contains("canary"));
         }
-
-        let output = run_with(name, &["--for", "2"], &at(&store));
-        assert!(output.status.success(), "{output:?}");
-        assert!(failure(&run_with(name, &[], &at("postgres://x"))).starts_with("usage: "));
+        stdout_of(name, &["--for", "2"], at(&store));
     }
     assert_eq!(server.statistics().logins, 1);
 }

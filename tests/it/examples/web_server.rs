@@ -9,10 +9,11 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tradovate_auth_simulator::{Endpoint, LockOut, Server};
+use tradovate_auth_simulator::{Endpoint, Server, SimulatorBuilder};
 use ureq::http::{Response, header};
 use ureq::{Agent, Body};
 
+use crate::examples::{failure, run_with};
 use crate::support::site::{CLIENT_SECRET, Directory, PASSWORD, Site, example, vendor};
 
 /// A browser, as far as HTTP sees it.
@@ -34,7 +35,7 @@ struct Page {
 const GUARDS: [&str; 5] = ["cache-control", "referrer-policy", "content-security-policy", "retry-after", "allow"];
 
 impl Browser {
-    fn at(site: &Site) -> Self {
+    fn at(site: &str) -> Self {
         let agent = Agent::config_builder()
             .max_redirects(0)
             .max_redirects_will_error(false)
@@ -42,7 +43,7 @@ impl Browser {
             .timeout_global(Some(Duration::from_secs(30)))
             .proxy(None)
             .build();
-        Self { agent: agent.into(), site: site.url().to_owned(), cookies: BTreeMap::new() }
+        Self { agent: agent.into(), site: site.to_owned(), cookies: BTreeMap::new() }
     }
 
     fn get(&mut self, path: &str) -> Page {
@@ -100,578 +101,80 @@ impl Browser {
     }
 
     /// Begins a login and lets a user allow it; the path it is sent back to.
-    fn allow(&mut self, vendor: &Server, user: &str) -> String {
-        let back = vendor.consent(user, &self.connect()).unwrap();
+    fn allow(&mut self, world: &World, user: &str) -> String {
+        let back = world.vendor.consent(user, &self.connect()).unwrap();
         back.strip_prefix(&self.site).unwrap().to_owned()
     }
 
-    fn log_in(&mut self, vendor: &Server, user: &str) {
-        let callback = self.allow(vendor, user);
-        let page = self.get(&callback);
-        assert_eq!((page.status, page.location.as_str()), (303, "/me"), "{}", page.text);
-        self.get("/me").says(200, "You are logged in");
+    fn log_in(&mut self, world: &World, user: &str) {
+        let callback = self.allow(world, user);
+        self.get(&callback).leads_to("/me");
+        self.sees(200, ["You are logged in"]);
+    }
+
+    /// Looks at the page of whoever is logged in.
+    fn sees<const N: usize>(&mut self, status: u16, texts: [&str; N]) {
+        self.get("/me").says(status, texts);
     }
 }
 
 impl Page {
-    fn says(&self, status: u16, text: &str) {
-        assert!(self.status == status && self.text.contains(text), "{} {}", self.status, self.text);
+    fn says<const N: usize>(&self, status: u16, texts: [&str; N]) {
+        let is_said = texts.iter().all(|text| self.text.contains(text));
+        assert!(self.status == status && is_said, "{texts:?}: {} {}", self.status, self.text);
+    }
+
+    fn leads_to(&self, location: &str) {
+        assert_eq!((self.status, self.location.as_str()), (303, location), "{}", self.text);
     }
 }
 
 /// The way out of each page that says what went wrong.
 const AGAIN: &str = r#"<form method="post" action="/connect"><button id="connect">Connect again</button></form>"#;
+const NOBODY: [&str; 1] = ["You are not logged in"];
+const NO_LOGIN: [&str; 1] = ["No login was begun in this browser"];
+const UNKNOWN_NAME: [&str; 1] = ["somebody whose name is not known yet"];
+const POSTPONED: &str = "postponed by the server until";
+const FORGOTTEN: &str = "session 1: stopped: the session was forgotten";
 
 fn state(url: &str) -> String {
     url.split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned()
 }
 
-fn exchanges(vendor: &Server) -> u64 {
-    vendor.statistics().requests(Endpoint::OauthToken)
-}
-
-fn world() -> (Server, Site) {
-    let vendor = vendor().serve().unwrap();
-    let site = Site::start(&vendor);
-    (vendor, site)
-}
-
-#[test]
-fn a_user_connects_sees_who_it_is_and_logs_out() {
-    let (vendor, site) = world();
-    let mut browser = Browser::at(&site);
-    browser.get("/").says(200, "Connect with Tradovate");
-    browser.log_in(&vendor, "trader");
-    browser.get("/me").says(200, "Tess Trader");
-    browser.get("/me").says(200, "good until");
-    browser.get("/").says(200, "Tess Trader");
-    assert_eq!(exchanges(&vendor), 1);
-    let page = browser.post("/logout", &[]);
-    assert_eq!((page.status, page.location.as_str()), (303, "/"));
-    browser.get("/").says(200, "Connect with Tradovate");
-}
-
-#[test]
-fn a_stranger_sees_nobody() {
-    let (vendor, site) = world();
-    Browser::at(&site).log_in(&vendor, "trader");
-    let mut stranger = Browser::at(&site);
-    stranger.get("/me").says(401, "You are not logged in");
-    stranger.cookies.insert("session".into(), "0".repeat(64));
-    stranger.get("/me").says(401, "You are not logged in");
-    stranger.get("/elsewhere").says(404, "Nothing here");
-}
-
-#[test]
-fn without_credentials_it_runs_on_a_simulator_and_says_so() {
-    let vendor = vendor().serve().unwrap();
-    vendor.with(|simulator| simulator.oauth_client_mut("web-app").unwrap().redirect_uris.clear());
-    let site = Site::start_with(&vendor, &[], &[("TRADOVATE_CLIENT_ID", "")]);
-    assert!(
-        site.printed().starts_with("TRADOVATE_CLIENT_ID is not set, so the server is a simulator at http://127.0.0.1:")
-    );
-    assert!(site.printed().contains("sign in there as synthetic-user with synthetic-password"));
-    let mut browser = Browser::at(&site);
-    let url = browser.connect();
-    let page = browser.agent.get(url).call().unwrap().body_mut().read_to_string().unwrap();
-    assert!(page.contains("Synthetic Web App") && page.contains("Returns to"), "{page}");
-}
-
-#[test]
-fn a_forged_redirect_is_refused_and_the_real_one_still_works() {
-    let (vendor, site) = world();
-    let mut browser = Browser::at(&site);
-    let callback = browser.allow(&vendor, "trader");
-    for forged in [
-        "/callback?code=x&state=forged",
-        "/callback?code=x",
-        "/callback?error=access_denied&state=forged",
-        "/callback",
-        &format!("{callback}&code=twice"),
-        &format!("{callback}%"),
-    ] {
-        browser.get(forged).says(400, "This was not the answer");
-    }
-    assert_eq!(exchanges(&vendor), 0);
-    assert_eq!(browser.get(&callback).location, "/me");
-}
-
-#[test]
-fn a_redirect_that_is_played_again_is_refused_and_the_session_stands() {
-    let (vendor, site) = world();
-    let mut browser = Browser::at(&site);
-    let callback = browser.allow(&vendor, "trader");
-    let mut former = Browser { cookies: browser.cookies.clone(), ..Browser::at(&site) };
-    assert_eq!(browser.get(&callback).status, 303);
-    browser.get(&callback).says(400, "No login was begun in this browser");
-    former.get(&callback).says(400, "No login was begun in this browser");
-    browser.get("/me").says(200, "Tess Trader");
-    assert_eq!(exchanges(&vendor), 1);
-}
-
-#[test]
-fn a_code_is_exchanged_on_get_only() {
-    let (vendor, site) = world();
-    let mut browser = Browser::at(&site);
-    let callback = browser.allow(&vendor, "trader");
-    for method in ["HEAD", "OPTIONS", "DELETE", "TRACE"] {
-        let page = browser.send(method, &callback);
-        assert_eq!((page.status, page.guards[4].as_deref()), (405, Some("GET")), "{method}");
-    }
-    browser.post(&callback, &[]).says(405, "A redirect is a GET.");
-    assert_eq!(exchanges(&vendor), 0);
-    assert_eq!(browser.get(&callback).location, "/me");
-    browser.get("/me").says(200, "Tess Trader");
-    assert_eq!(exchanges(&vendor), 1);
-}
-
-#[test]
-fn half_sent_requests_keep_nobody_out_for_long() {
-    let (_vendor, site) = world();
-    let address = site.url().strip_prefix("http://").unwrap();
-    // More than it serves at the same time.
-    let mut half_open: Vec<_> = (0..150)
-        .map(|_| {
-            let mut connection = TcpStream::connect(address).unwrap();
-            connection.write_all(b"GET / HTTP/1.1\r\nHost: ").unwrap();
-            connection.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-            connection
-        })
-        .collect();
-    Browser::at(&site).get("/").says(200, "Welcome");
-    assert_eq!(half_open[0].read(&mut [0; 1]).unwrap(), 0, "the server closes it");
-}
-
-#[test]
-fn of_redirects_at_the_same_time_one_is_answered() {
-    let (vendor, site) = world();
-    let mut browser = Browser::at(&site);
-    let callback = browser.allow(&vendor, "trader");
-    let cookies = &browser.cookies;
-    let start = Barrier::new(8);
-    let pages = thread::scope(|scope| {
-        let tries: Vec<_> = (0..8)
-            .map(|_| {
-                scope.spawn(|| {
-                    let mut tab = Browser { cookies: cookies.clone(), ..Browser::at(&site) };
-                    start.wait();
-                    (tab.get(&callback).status, tab.get("/me").status)
-                })
-            })
-            .collect();
-        tries.into_iter().map(|tab| tab.join().unwrap()).collect::<Vec<_>>()
-    });
-    assert_eq!(pages.iter().filter(|page| **page == (303, 200)).count(), 1, "{pages:?}");
-    assert_eq!(pages.iter().filter(|page| **page == (400, 401)).count(), 7, "{pages:?}");
-    assert_eq!(exchanges(&vendor), 1);
-}
-
-#[test]
-fn a_login_is_finished_in_the_browser_that_began_it_and_in_no_other() {
-    let (vendor, site) = world();
-    let (mut mine, mut theirs) = (Browser::at(&site), Browser::at(&site));
-    let callback = mine.allow(&vendor, "trader");
-    theirs.get(&callback).says(400, "No login was begun in this browser");
-    theirs.connect();
-    theirs.get(&callback).says(400, "This was not the answer");
-    assert_eq!(exchanges(&vendor), 0);
-    assert_eq!(mine.get(&callback).location, "/me");
-}
-
-#[test]
-fn a_code_beside_an_error_is_not_used_and_ends_the_login() {
-    let (vendor, site) = world();
-    let mut browser = Browser::at(&site);
-    let callback = browser.allow(&vendor, "trader");
-    browser.get(&format!("{callback}&error=access_denied")).says(400, "a code beside an error");
-    browser.get(&callback).says(400, "No login was begun in this browser");
-    assert_eq!(exchanges(&vendor), 0);
-}
-
-#[test]
-fn a_user_who_denies_can_try_again() {
-    let (vendor, site) = world();
-    let mut browser = Browser::at(&site);
-    let back = vendor.deny(&browser.connect()).unwrap();
-    let callback = back.strip_prefix(site.url()).unwrap();
-    let page = browser.get(callback);
-    page.says(403, "The user denied access");
-    page.says(403, "You did not allow it");
-    page.says(403, AGAIN);
-    browser.log_in(&vendor, "trader");
-}
-
-#[test]
-fn who_says_no_and_what_to_do_is_told_by_the_kind_of_the_denial() {
-    let (_vendor, site) = world();
-    let mut browser = Browser::at(&site);
-    for (error, nothing) in [
-        ("temporarily_unavailable", "Nothing was connected: try again later."),
-        ("invalid_request", "Nothing was connected. "),
-        ("something_else", "Nothing was connected. "),
-    ] {
-        let url = browser.connect();
-        let page = browser.get(&format!("/callback?error={error}&state={}", state(&url)));
-        for text in ["<h1>Tradovate’s page could not log you in</h1>", nothing, error, AGAIN] {
-            page.says(502, text);
-        }
-        assert!(!page.text.contains("client_id"), "{}", page.text);
-    }
-    // The owner of the site sees all of it.
-    site.await_line(|line| line.contains("invalid_request") && line.contains("client_id"));
-}
-
-#[test]
-fn two_users_see_themselves_only() {
-    let (vendor, site) = world();
-    let (mut one, mut two) = (Browser::at(&site), Browser::at(&site));
-    let (callback_of_one, callback_of_two) = (one.allow(&vendor, "trader"), two.allow(&vendor, "other"));
-    assert_eq!(two.get(&callback_of_two).status, 303);
-    assert_eq!(one.get(&callback_of_one).status, 303);
-    let (page_of_one, page_of_two) = (one.get("/me"), two.get("/me"));
-    assert!(page_of_one.text.contains("Tess Trader") && !page_of_one.text.contains("Otto Other"));
-    assert!(page_of_two.text.contains("Otto Other") && !page_of_two.text.contains("Tess Trader"));
-    one.post("/logout", &[]);
-    one.get("/me").says(401, "You are not logged in");
-    two.get("/me").says(200, "Otto Other");
-}
-
-#[test]
-fn a_login_brings_a_new_secret_and_a_planted_one_is_worth_nothing() {
-    let (vendor, site) = world();
-    let planted = "0".repeat(64);
-    let mut browser = Browser::at(&site);
-    browser.cookies.insert("session".into(), planted.clone());
-    browser.log_in(&vendor, "trader");
-    let first = browser.cookies["session"].clone();
-    assert_ne!(first, planted);
-
-    browser.log_in(&vendor, "other");
-    assert_ne!(browser.cookies["session"], first);
-    for secret in [planted, first] {
-        let mut thief = Browser::at(&site);
-        thief.cookies.insert("session".into(), secret);
-        thief.get("/me").says(401, "You are not logged in");
-    }
-}
-
-#[test]
-fn cookies_are_for_this_site_and_not_for_scripts() {
-    let (vendor, site) = world();
-    let mut browser = Browser::at(&site);
-    let begun = browser.post("/connect", &[]);
-    let login = begun.set_cookies[0].split_once(';').unwrap();
-    assert_eq!(login.1, " Path=/; HttpOnly; SameSite=Lax; Max-Age=600");
-    assert_eq!(login.0.len(), "login=".len() + 64);
-    let back = vendor.consent("trader", &begun.location).unwrap();
-    let done = browser.get(back.strip_prefix(site.url()).unwrap());
-    let session = done.set_cookies[0].split_once(';').unwrap();
-    assert_eq!(session.1, " Path=/; HttpOnly; SameSite=Lax; Max-Age=604800");
-    assert_eq!(session.0.len(), "session=".len() + 64);
-    assert_eq!(done.set_cookies[1], "login=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0");
-    let over = browser.post("/logout", &[]);
-    assert_eq!(over.set_cookies, ["session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"]);
-}
-
-#[test]
-fn with_https_cookies_are_secure_and_bound_to_the_host() {
-    let vendor = vendor().serve().unwrap();
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port().to_string();
-    drop(free);
-    let site = Site::start_with(
-        &vendor,
-        &[],
-        &[("TRADOVATE_PUBLIC_URL", "https://app.example/"), ("TRADOVATE_REDIRECT_PORT", &port)],
-    );
-    assert_eq!(site.url(), "https://app.example");
-    // What stands in front of it with TLS comes from this machine.
-    let mut browser = Browser { site: format!("http://127.0.0.1:{port}"), ..Browser::at(&site) };
-    let begun = browser.post("/connect", &[("origin", "https://app.example")]);
-    assert!(begun.location.contains("redirect_uri=https%3A%2F%2Fapp.example%2Fcallback&"), "{}", begun.location);
-    let cookie = &begun.set_cookies[0];
-    assert!(cookie.starts_with("__Host-login="), "{cookie}");
-    assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=600"), "{cookie}");
-    let back = vendor.consent("trader", &begun.location).unwrap();
-    assert_eq!(browser.get(back.strip_prefix("https://app.example").unwrap()).location, "/me");
-    assert!(browser.cookies.contains_key("__Host-session"));
-    browser.get("/me").says(200, "Tess Trader");
-}
-
-#[test]
-fn what_another_site_sends_is_refused() {
-    let (vendor, site) = world();
-    let mut browser = Browser::at(&site);
-    browser.log_in(&vendor, "trader");
-    for foreign in [
-        ("origin", "https://evil.example"),
-        ("origin", "null"),
-        ("sec-fetch-site", "cross-site"),
-        ("sec-fetch-site", "same-site"),
-    ] {
-        browser.post("/connect", &[foreign]).says(403, "Another site has sent this request");
-        browser.post("/logout", &[foreign]).says(403, "Another site has sent this request");
-    }
-    browser.get("/me").says(200, "Tess Trader");
-    for own in [("origin", site.url()), ("sec-fetch-site", "same-origin")] {
-        assert_eq!(browser.post("/connect", &[own]).status, 303);
-    }
-    // A link or an image can't change anything.
-    assert_eq!((browser.get("/connect").status, browser.get("/logout").status), (405, 405));
-}
-
-#[test]
-fn every_answer_is_guarded() {
-    let (vendor, site) = world();
-    let mut browser = Browser::at(&site);
-    let callback = browser.allow(&vendor, "trader");
-    let pages = ["/", "/me", "/callback?code=x&state=forged", &callback, "/me", "/connect", "/nowhere"]
-        .map(|path| browser.get(path));
-    for page in pages {
-        let guards = page.guards.iter().map(|guard| guard.as_deref().unwrap_or_default()).collect::<Vec<_>>();
-        assert_eq!(guards[..2], ["no-store", "strict-origin"]);
-        assert_eq!(guards[2], "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'");
-    }
-}
-
-#[test]
-fn a_wrong_client_secret_is_told_in_words() {
-    let vendor = vendor().serve().unwrap();
-    let site = Site::start_with(&vendor, &[], &[("TRADOVATE_CLIENT_SECRET", "canary-wrong")]);
-    let mut browser = Browser::at(&site);
-    let callback = browser.allow(&vendor, "trader");
-    assert_eq!(browser.get(&callback).location, "/me");
-    let page = browser.get("/me");
-    for text in ["<h1>The site could not log you in</h1>", "client_secret", AGAIN] {
-        page.says(502, text);
-    }
-    assert_eq!(page.set_cookies, ["session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"]);
-    browser.get("/me").says(401, "You are not logged in");
-}
-
-#[test]
-fn html_in_a_name_or_a_refusal_is_text() {
-    let (vendor, site) = world();
-    let name = r#"<script>alert("x")</script>&'"#;
-    vendor.with(|simulator| simulator.user_mut("trader").unwrap().full_name = name.into());
-    let mut browser = Browser::at(&site);
-    browser.log_in(&vendor, "trader");
-    for path in ["/me", "/"] {
-        let page = browser.get(path);
-        page.says(200, "&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;&amp;&#39;");
-        assert!(!page.text.contains("<script"), "{}", page.text);
-    }
-    let state = state(&browser.connect());
-    let refusal = format!("/callback?error=%3Cimg%20src=x%3E&error_description=%3Cb%3Ebold%3C/b%3E&state={state}");
-    let page = browser.get(&refusal);
-    assert!(page.status == 502 && !page.text.contains("<img") && !page.text.contains("<b>"), "{}", page.text);
-}
-
-#[test]
-fn a_lock_out_holds_back_every_user() {
-    let (vendor, site) = world();
-    let (mut one, mut two) = (Browser::at(&site), Browser::at(&site));
-    let (callback_of_one, callback_of_two) = (one.allow(&vendor, "trader"), two.allow(&vendor, "other"));
-    vendor.lock_out(LockOut::too_many_requests());
-    for (browser, callback) in [(&mut one, callback_of_one), (&mut two, callback_of_two)] {
-        assert_eq!(browser.get(&callback).location, "/me");
-        let page = browser.get("/me");
-        page.says(502, "<h1>The login was not finished</h1>");
-        page.says(502, AGAIN);
-        assert_eq!(exchanges(&vendor), 1);
-        vendor.release();
-    }
-}
-
-#[test]
-fn a_lock_out_that_the_question_who_it_is_meets_holds_back_every_user() {
-    let (vendor, site) = world();
-    let (mut one, mut two) = (Browser::at(&site), Browser::at(&site));
-    let callback_of_two = two.allow(&vendor, "other");
-    let lock_out = Response::builder().status(429).body(Vec::new()).unwrap();
-    vendor.with(|simulator| simulator.answer_next(Endpoint::Me, lock_out));
-    one.log_in(&vendor, "trader");
-    one.get("/me").says(200, "somebody whose name is not known yet");
-    assert_eq!(vendor.statistics().requests(Endpoint::Me), 1);
-    assert_eq!(two.get(&callback_of_two).location, "/me");
-    two.get("/me").says(502, "The login was not finished");
-    assert_eq!(exchanges(&vendor), 1);
-}
-
-#[test]
-fn a_name_that_is_missing_at_first_is_asked_for_again() {
-    let (vendor, site) = world();
-    let mut browser = Browser::at(&site);
-    let fault = Response::builder().status(503).body(Vec::new()).unwrap();
-    vendor.with(|simulator| simulator.answer_next(Endpoint::Me, fault));
-    let callback = browser.allow(&vendor, "trader");
-    browser.get(&callback);
-    browser.get("/me").says(200, "somebody whose name is not known yet");
-    browser.get("/me").says(200, "Tess Trader");
-    browser.get("/me").says(200, "Tess Trader");
-    assert_eq!(vendor.statistics().requests(Endpoint::Me), 2);
-}
-
-#[test]
-fn a_wait_that_the_vendor_asks_for_costs_no_consent() {
-    let world = Stored::new("wait");
-    let mut browser = Browser::at(world.site());
-    let callback = browser.allow(&world.vendor, "trader");
-    // Longer than a browser is made to wait.
-    world.vendor.penalize_next(Duration::from_secs(25));
-    let page = browser.get(&callback);
-    assert_eq!((page.status, page.location.as_str()), (303, "/me"));
-    world.site().await_line(|line| line.contains("postponed by the server until"));
-    assert_eq!(browser.get("/").location, "/me");
-    let page = browser.get("/me");
-    for text in ["<h1>Still logging in</h1>", r#"<a id="reload" href="/me">"#, AGAIN] {
-        page.says(503, text);
-    }
-    let retry_after = page.guards[3].as_ref().unwrap().parse::<u64>().unwrap();
-    assert!((20..=25).contains(&retry_after), "{retry_after}");
-    thread::sleep(Duration::from_secs(6));
-    browser.get("/me").says(200, "Tess Trader");
-    assert_eq!(exchanges(&world.vendor), 2);
-    assert_eq!(rows(&mut world.tables(), "sessions").count(), 1);
-}
-
-#[test]
-fn a_long_wait_is_not_announced_and_another_login_replaces_it() {
-    let world = Stored::new("long-wait");
-    let mut browser = Browser::at(world.site());
-    let callback = browser.allow(&world.vendor, "trader");
-    world.vendor.penalize_next(Duration::from_secs(300));
-    browser.get(&callback);
-    world.site().await_line(|line| line.contains("postponed by the server until"));
-    let page = browser.get("/me");
-    page.says(503, "Still logging in");
-    assert_eq!(page.guards[3], None);
-    world.vendor.release();
-    browser.log_in(&world.vendor, "trader");
-    world.site().await_line(|line| line.contains("session 1: stopped: the session was forgotten"));
-    assert_eq!(rows(&mut world.tables(), "sessions").count(), 1);
-}
-
-#[test]
-fn a_login_that_is_lost_leaves_nothing_behind() {
-    let world = Stored::new("lost");
-    let mut browser = Browser::at(world.site());
-    let callback = browser.allow(&world.vendor, "trader");
-    let fault = Response::builder().status(500).body(Vec::new()).unwrap();
-    world.vendor.with(|simulator| simulator.answer_next(Endpoint::OauthToken, fault));
-    browser.get(&callback);
-    browser.get("/me").says(502, AGAIN);
-    assert_eq!(exchanges(&world.vendor), 1);
-    let tables = world.tables();
-    assert_eq!((&tables["sessions"], &tables["logins"]), (&json!({}), &json!({})));
-    assert!(browser.cookies.is_empty());
-}
-
-#[test]
-fn who_waits_for_a_session_that_another_login_replaces_is_shown_the_new_one() {
-    let (vendor, site) = world();
-    let mut browser = Browser::at(&site);
-    let callback = browser.allow(&vendor, "trader");
-    // A wait that a browser does wait for.
-    vendor.penalize_next(Duration::from_secs(15));
-    browser.get(&callback);
-    site.await_line(|line| line.contains("postponed by the server until"));
-    let mut tab = Browser { cookies: browser.cookies.clone(), ..Browser::at(&site) };
-    let page = thread::scope(|scope| {
-        let waiting = scope.spawn(move || tab.get("/me"));
-        thread::sleep(Duration::from_secs(2)); // it has asked by then
-        vendor.release();
-        browser.log_in(&vendor, "trader");
-        waiting.join().unwrap()
-    });
-    assert_eq!((page.status, page.location.as_str(), page.set_cookies.len()), (303, "/me", 0));
-    browser.get("/me").says(200, "Tess Trader");
-}
-
-#[test]
-fn after_the_consent_is_gone_another_login_replaces_the_session() {
-    let vendor = vendor().lifetime(Duration::from_secs(6)).serve().unwrap();
-    let site = Site::start(&vendor);
-    let mut browser = Browser::at(&site);
-    browser.log_in(&vendor, "trader");
-    vendor.with(|simulator| simulator.revoke("trader"));
-    let page = loop {
-        let page = browser.get("/me");
-        if page.status != 200 {
-            break page;
-        }
-        thread::sleep(Duration::from_millis(300));
-    };
-    page.says(503, "<h1>No access at the moment</h1>");
-    page.says(503, AGAIN);
-    assert_eq!(browser.get("/").location, "/me");
-    browser.log_in(&vendor, "trader");
-    site.await_line(|line| line.contains("session 1: stopped: the session was forgotten"));
-}
-
-#[test]
-fn it_is_used_by_one_name_and_sends_those_to_it_who_come_by_another() {
-    let (_vendor, site) = world();
-    let port = site.url().rsplit(':').next().unwrap();
-    let mut browser = Browser { site: format!("http://localhost:{port}"), ..Browser::at(&site) };
-    let start = format!("{}/", site.url());
-    for path in ["/", "/me", "//evil.example/", "/callback?code=x&state=y"] {
-        let page = browser.get(path);
-        assert_eq!((page.status, page.location.as_str()), (303, start.as_str()), "{path}");
-    }
-    let page = browser.post("/connect", &[]);
-    assert_eq!((page.location.as_str(), page.set_cookies.len()), (start.as_str(), 0));
-    let page = browser.agent.get(site.url()).header("host", "evil.example").call().unwrap();
-    assert_eq!(page.headers()["location"].to_str().unwrap(), start);
-}
-
-#[test]
-fn it_listens_where_its_redirect_uri_leads() {
-    let vendor = vendor().serve().unwrap();
-    let has_v6 = TcpListener::bind("[::1]:0").is_ok();
-    let site = Site::start_with(&vendor, &[], &[("TRADOVATE_REDIRECT_HOST", "localhost")]);
-    let port = site.url().strip_prefix("http://localhost:").unwrap().to_owned();
-    for address in ["127.0.0.1", "[::1]"].into_iter().filter(|address| has_v6 || *address == "127.0.0.1") {
-        assert!(TcpStream::connect(format!("{address}:{port}")).is_ok(), "{address}");
-    }
-    // A proxy in front comes to 127.0.0.1, whatever the host.
-    let variables = [("TRADOVATE_REDIRECT_HOST", "app.example"), ("TRADOVATE_PUBLIC_URL", "https://app.example")];
-    assert_eq!(Site::start_with(&vendor, &[], &variables).url(), "https://app.example");
-}
-
-#[test]
-fn a_session_is_kept_alive_while_nobody_looks() {
-    let vendor = vendor().lifetime(Duration::from_secs(6)).serve().unwrap();
-    let site = Site::start(&vendor);
-    Browser::at(&site).log_in(&vendor, "trader");
-    let line = site.await_line(|line| line.contains("refreshed, good until") || line.contains("renewed, good until"));
-    assert!(line.contains("Z session 1: "), "{line}");
-}
-
-/// A web server whose database is a file, to look into and to start again with.
-struct Stored {
-    directory: Directory,
+/// A vendor and the web server, whose database is in memory, or a file to look into and to start again with.
+struct World {
     vendor: Server,
     site: Option<Site>,
+    directory: Option<Directory>,
     port: String,
 }
 
-impl Stored {
-    fn new(name: &str) -> Self {
-        let mut stored =
-            Self { directory: Directory::new(name), vendor: vendor().serve().unwrap(), site: None, port: "0".into() };
-        stored.start();
-        stored
+impl World {
+    fn new() -> Self {
+        Self::of(vendor(), None)
     }
 
-    fn file(&self) -> String {
-        self.directory.path().join("database.json").to_str().unwrap().to_owned()
+    fn stored(name: &str) -> Self {
+        Self::of(vendor(), Some(Directory::new(name)))
+    }
+
+    /// One whose tokens must be renewed at once.
+    fn short_lived() -> Self {
+        Self::of(vendor().lifetime(Duration::from_secs(6)), None)
+    }
+
+    fn of(builder: SimulatorBuilder, directory: Option<Directory>) -> Self {
+        let mut world = Self { vendor: builder.serve().unwrap(), site: None, directory, port: "0".into() };
+        world.start();
+        world
     }
 
     fn start(&mut self) {
         self.site = None;
+        let file = self.directory.as_ref().map(|_| self.file());
+        let arguments = file.iter().flat_map(|file| ["--store", file]).collect::<Vec<_>>();
         let variables = [("TRADOVATE_REDIRECT_PORT", self.port.as_str()), ("RUST_LOG", "trace")];
-        let site = Site::start_with(&self.vendor, &["--store", &self.file()], &variables);
+        let site = Site::start_with(&self.vendor, &arguments, &variables);
         site.url().rsplit(':').next().unwrap().clone_into(&mut self.port);
         self.site = Some(site);
     }
@@ -680,8 +183,64 @@ impl Stored {
         self.site.as_ref().unwrap()
     }
 
+    fn browser(&self) -> Browser {
+        Browser::at(self.site().url())
+    }
+
+    fn browser_with(&self, cookies: &BTreeMap<String, String>) -> Browser {
+        Browser { cookies: cookies.clone(), ..self.browser() }
+    }
+
+    fn browser_with_session(&self, secret: &str) -> Browser {
+        self.browser_with(&[("session".to_owned(), secret.to_owned())].into())
+    }
+
+    /// A browser whose user has allowed, and the path it is sent back to.
+    fn allowed(&self, user: &str) -> (Browser, String) {
+        let mut browser = self.browser();
+        let callback = browser.allow(self, user);
+        (browser, callback)
+    }
+
+    fn logged_in(&self, user: &str) -> Browser {
+        let mut browser = self.browser();
+        browser.log_in(self, user);
+        browser
+    }
+
+    /// A browser whose login the vendor has postponed.
+    fn postponed(&self, user: &str, seconds: u64) -> Browser {
+        let (mut browser, callback) = self.allowed(user);
+        self.vendor.penalize_next(Duration::from_secs(seconds));
+        browser.get(&callback).leads_to("/me");
+        self.await_line(POSTPONED);
+        browser
+    }
+
+    fn answer_next(&self, endpoint: Endpoint, status: u16, body: &str) {
+        let answer = Response::builder().status(status).body(body.into()).unwrap();
+        self.vendor.with(|simulator| simulator.answer_next(endpoint, answer));
+    }
+
+    fn exchanges(&self) -> u64 {
+        self.vendor.statistics().requests(Endpoint::OauthToken)
+    }
+
+    fn await_line(&self, text: &str) -> String {
+        self.site().await_line(|line| line.contains(text))
+    }
+
+    fn file(&self) -> String {
+        self.directory.as_ref().unwrap().path().join("database.json").to_str().unwrap().to_owned()
+    }
+
     fn tables(&self) -> Value {
         serde_json::from_str(&std::fs::read_to_string(self.file()).unwrap()).unwrap()
+    }
+
+    /// The rows of the sessions and of the logins.
+    fn counts(&self) -> [usize; 2] {
+        ["sessions", "logins"].map(|name| rows(&mut self.tables(), name).count())
     }
 
     /// Changes what is in the file while the server is away.
@@ -698,89 +257,451 @@ fn rows<'t>(tables: &'t mut Value, name: &str) -> impl Iterator<Item = &'t mut V
     tables[name].as_object_mut().unwrap().values_mut()
 }
 
+fn ago(time: jiff::SignedDuration) -> Value {
+    json!(jiff::Timestamp::now() - time)
+}
+
+#[test]
+fn two_users_see_themselves_until_they_log_out_and_a_stranger_sees_nobody() {
+    let world = World::new();
+    let (mut one, callback_of_one) = world.allowed("trader");
+    let (mut two, callback_of_two) = world.allowed("other");
+    two.get(&callback_of_two).leads_to("/me");
+    one.get(&callback_of_one).leads_to("/me");
+    for (browser, name, other) in [(&mut one, "Tess Trader", "Otto Other"), (&mut two, "Otto Other", "Tess Trader")] {
+        browser.sees(200, [name, "good until"]);
+        for path in ["/", "/me"] {
+            let page = browser.get(path);
+            assert!(page.text.contains(name) && !page.text.contains(other), "{}", page.text);
+        }
+    }
+    assert_eq!(world.exchanges(), 2);
+    one.post("/logout", &[]).leads_to("/");
+    two.sees(200, ["Otto Other"]);
+    for mut stranger in [one, world.browser(), world.browser_with_session(&"0".repeat(64))] {
+        stranger.sees(401, NOBODY);
+        stranger.get("/").says(200, ["Connect with Tradovate"]);
+        stranger.get("/elsewhere").says(404, ["Nothing here"]);
+    }
+}
+
+#[test]
+fn without_credentials_it_runs_on_a_simulator_and_says_so() {
+    let vendor = vendor().serve().unwrap();
+    let site = Site::start_with(&vendor, &[], &[("TRADOVATE_CLIENT_ID", "")]);
+    let said = "TRADOVATE_CLIENT_ID is not set, so the server is a simulator at http://127.0.0.1:";
+    assert!(site.printed().starts_with(said), "{}", site.printed());
+    assert!(site.printed().contains("sign in there as synthetic-user with synthetic-password"));
+    let mut browser = Browser::at(site.url());
+    let url = browser.connect();
+    let page = browser.agent.get(url).call().unwrap().body_mut().read_to_string().unwrap();
+    assert!(page.contains("Synthetic Web App") && page.contains("Returns to"), "{page}");
+}
+
+#[test]
+fn a_login_is_finished_once_by_the_real_redirect_in_the_browser_that_began_it() {
+    let world = World::new();
+    let (mut browser, callback) = world.allowed("trader");
+    let mut former = world.browser_with(&browser.cookies);
+    for forged in [
+        "/callback?code=x&state=forged",
+        "/callback?code=x",
+        "/callback?error=access_denied&state=forged",
+        "/callback",
+        &format!("{callback}&code=twice"),
+        &format!("{callback}%"),
+    ] {
+        browser.get(forged).says(400, ["This was not the answer"]);
+    }
+    for method in ["HEAD", "OPTIONS", "DELETE", "TRACE", "POST"] {
+        let page = browser.send(method, &callback);
+        assert_eq!((page.status, page.guards[4].as_deref()), (405, Some("GET")), "{method}");
+    }
+    let mut theirs = world.browser();
+    theirs.get(&callback).says(400, NO_LOGIN);
+    theirs.connect();
+    theirs.get(&callback).says(400, ["This was not the answer"]);
+    assert_eq!(world.exchanges(), 0);
+
+    browser.get(&callback).leads_to("/me");
+    browser.get(&callback).says(400, NO_LOGIN);
+    former.get(&callback).says(400, NO_LOGIN);
+    browser.sees(200, ["Tess Trader"]);
+    assert_eq!(world.exchanges(), 1);
+}
+
+#[test]
+fn half_sent_requests_keep_nobody_out_for_long() {
+    let world = World::new();
+    let address = format!("127.0.0.1:{}", world.port);
+    // More than it serves at the same time.
+    let mut half_open: Vec<_> = (0..150)
+        .map(|_| {
+            let mut connection = TcpStream::connect(&address).unwrap();
+            connection.write_all(b"GET / HTTP/1.1\r\nHost: ").unwrap();
+            connection.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+            connection
+        })
+        .collect();
+    world.browser().get("/").says(200, ["Welcome"]);
+    assert_eq!(half_open[0].read(&mut [0; 1]).unwrap(), 0, "the server closes it");
+}
+
+#[test]
+fn of_redirects_at_the_same_time_one_is_answered() {
+    let world = World::new();
+    let (browser, callback) = world.allowed("trader");
+    let start = Barrier::new(8);
+    let mut pages = thread::scope(|scope| {
+        let tabs = [(); 8].map(|()| {
+            scope.spawn(|| {
+                let mut tab = world.browser_with(&browser.cookies);
+                start.wait();
+                (tab.get(&callback).status, tab.get("/me").status)
+            })
+        });
+        tabs.map(|tab| tab.join().unwrap())
+    });
+    pages.sort_unstable();
+    assert_eq!((pages[0], &pages[1..]), ((303, 200), &[(400, 401); 7][..]));
+    assert_eq!(world.exchanges(), 1);
+}
+
+#[test]
+fn a_code_beside_an_error_is_not_used_and_ends_the_login() {
+    let world = World::new();
+    let (mut browser, callback) = world.allowed("trader");
+    browser.get(&format!("{callback}&error=access_denied")).says(400, ["a code beside an error"]);
+    browser.get(&callback).says(400, NO_LOGIN);
+    assert_eq!(world.exchanges(), 0);
+}
+
+#[test]
+fn who_says_no_and_what_to_do_is_told_by_the_kind_of_the_denial() {
+    const REFUSED: &str = "<h1>Tradovate’s page could not log you in</h1>";
+    let world = World::new();
+    let mut browser = world.browser();
+    for (error, status, heading, nothing) in [
+        ("access_denied", 403, "You did not allow it", "access_denied"),
+        ("temporarily_unavailable", 502, REFUSED, "Nothing was connected: try again later."),
+        ("invalid_request", 502, REFUSED, "Nothing was connected. "),
+        ("something_else", 502, REFUSED, "Nothing was connected. "),
+    ] {
+        let url = browser.connect();
+        let page = browser.get(&format!("/callback?error={error}&error_description=Some+words&state={}", state(&url)));
+        page.says(status, [heading, nothing, &format!("{error}: Some words"), AGAIN]);
+        assert!(!page.text.contains("client_id"), "{}", page.text);
+    }
+    // The owner of the site sees all of it.
+    world.site().await_line(|line| line.contains("invalid_request") && line.contains("client_id"));
+    browser.log_in(&world, "trader");
+}
+
+#[test]
+fn a_login_brings_a_new_secret_and_a_planted_one_is_worth_nothing() {
+    let world = World::new();
+    let planted = "0".repeat(64);
+    let mut browser = world.browser_with_session(&planted);
+    browser.log_in(&world, "trader");
+    let first = browser.cookies["session"].clone();
+    browser.log_in(&world, "other");
+    assert_ne!(browser.cookies["session"], first);
+    for secret in [planted, first] {
+        world.browser_with_session(&secret).sees(401, NOBODY);
+    }
+}
+
+#[test]
+fn cookies_are_for_this_site_and_not_for_scripts() {
+    let world = World::new();
+    let mut browser = world.browser();
+    let begun = browser.post("/connect", &[]);
+    let back = world.vendor.consent("trader", &begun.location).unwrap();
+    let done = browser.get(back.strip_prefix(&browser.site).unwrap());
+    for (cookie, name, age) in [(&begun.set_cookies[0], "login=", 600), (&done.set_cookies[0], "session=", 604_800)] {
+        let (secret, attributes) = cookie.split_once(';').unwrap();
+        assert_eq!(secret.len(), name.len() + 64);
+        assert_eq!(attributes, format!(" Path=/; HttpOnly; SameSite=Lax; Max-Age={age}"));
+    }
+    assert_eq!(done.set_cookies[1], "login=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0");
+    let over = browser.post("/logout", &[]);
+    assert_eq!(over.set_cookies, ["session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"]);
+}
+
+#[test]
+fn with_https_cookies_are_secure_and_bound_to_the_host() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port().to_string();
+    drop(free);
+    let vendor = vendor().serve().unwrap();
+    // No address of this machine: what stands in front of it with TLS comes to 127.0.0.1, whatever the host.
+    let variables = [
+        ("TRADOVATE_REDIRECT_HOST", "app.example"),
+        ("TRADOVATE_PUBLIC_URL", "https://app.example/"),
+        ("TRADOVATE_REDIRECT_PORT", &port),
+    ];
+    let site = Site::start_with(&vendor, &[], &variables);
+    assert_eq!(site.url(), "https://app.example");
+    let mut browser = Browser::at(&format!("http://127.0.0.1:{port}"));
+    let begun = browser.post("/connect", &[("origin", "https://app.example")]);
+    assert!(begun.location.contains("redirect_uri=https%3A%2F%2Fapp.example%2Fcallback&"), "{}", begun.location);
+    let cookie = &begun.set_cookies[0];
+    assert!(cookie.starts_with("__Host-login="), "{cookie}");
+    assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=600"), "{cookie}");
+    let back = vendor.consent("trader", &begun.location).unwrap();
+    browser.get(back.strip_prefix("https://app.example").unwrap()).leads_to("/me");
+    assert!(browser.cookies.contains_key("__Host-session"));
+    browser.sees(200, ["Tess Trader"]);
+}
+
+#[test]
+fn what_another_site_sends_is_refused() {
+    let world = World::new();
+    let mut browser = world.logged_in("trader");
+    for foreign in [
+        ("origin", "https://evil.example"),
+        ("origin", "null"),
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+    ] {
+        for path in ["/connect", "/logout"] {
+            browser.post(path, &[foreign]).says(403, ["Another site has sent this request"]);
+        }
+    }
+    browser.sees(200, ["Tess Trader"]);
+    for own in [("origin", world.site().url()), ("sec-fetch-site", "same-origin")] {
+        assert_eq!(browser.post("/connect", &[own]).status, 303);
+    }
+    // A link or an image can't change anything.
+    assert_eq!((browser.get("/connect").status, browser.get("/logout").status), (405, 405));
+}
+
+#[test]
+fn every_answer_is_guarded() {
+    let world = World::new();
+    let (mut browser, callback) = world.allowed("trader");
+    for path in ["/", "/me", "/callback?code=x&state=forged", &callback, "/me", "/connect", "/nowhere"] {
+        let page = browser.get(path);
+        let guards = page.guards[..3].iter().map(|guard| guard.as_deref().unwrap_or_default()).collect::<Vec<_>>();
+        let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
+        assert_eq!(guards, ["no-store", "strict-origin", policy], "{path}");
+    }
+}
+
+#[test]
+fn a_login_that_fails_is_told_in_words_and_leaves_nothing_behind() {
+    let world = World::stored("failed");
+    let mismatch = r#"{"error":"invalid_client","error_description":"do not match existing setup"}"#;
+    for (status, body, texts) in [
+        (200, mismatch, ["<h1>The site could not log you in</h1>", "client_secret", AGAIN]),
+        (500, "", ["<h1>The site could not log you in</h1>", "the server answered 500", AGAIN]),
+    ] {
+        let (mut browser, callback) = world.allowed("trader");
+        world.answer_next(Endpoint::OauthToken, status, body);
+        browser.get(&callback).leads_to("/me");
+        let page = browser.get("/me");
+        page.says(502, texts);
+        assert_eq!(page.set_cookies, ["session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"]);
+        assert!(browser.cookies.is_empty());
+        assert_eq!(world.counts(), [0, 0]);
+        browser.sees(401, NOBODY);
+    }
+    assert_eq!(world.exchanges(), 2);
+}
+
+#[test]
+fn html_in_a_name_or_a_refusal_is_text() {
+    let world = World::new();
+    let name = r#"<script>alert("x")</script>&'"#;
+    world.vendor.with(|simulator| simulator.user_mut("trader").unwrap().full_name = name.into());
+    let mut browser = world.logged_in("trader");
+    for path in ["/me", "/"] {
+        let page = browser.get(path);
+        page.says(200, ["&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;&amp;&#39;"]);
+        assert!(!page.text.contains("<script"), "{}", page.text);
+    }
+    let state = state(&browser.connect());
+    let refusal = format!("/callback?error=%3Cimg%20src=x%3E&error_description=%3Cb%3Ebold%3C/b%3E&state={state}");
+    let page = browser.get(&refusal);
+    assert!(page.status == 502 && !page.text.contains("<img") && !page.text.contains("<b>"), "{}", page.text);
+}
+
+#[test]
+fn a_lock_out_that_one_user_meets_holds_back_every_user() {
+    let no_token = (502, ["<h1>The login was not finished</h1>"]);
+    for (endpoint, (status, texts)) in [(Endpoint::OauthToken, no_token), (Endpoint::Me, (200, UNKNOWN_NAME))] {
+        let world = World::new();
+        let (mut one, callback_of_one) = world.allowed("trader");
+        let (mut two, callback_of_two) = world.allowed("other");
+        world.answer_next(endpoint, 429, "");
+        one.get(&callback_of_one).leads_to("/me");
+        one.sees(status, texts);
+        assert_eq!(world.vendor.statistics().requests(endpoint), 1);
+        two.get(&callback_of_two).leads_to("/me");
+        two.sees(502, ["<h1>The login was not finished</h1>", AGAIN]);
+        assert_eq!(world.exchanges(), 1);
+    }
+}
+
+#[test]
+fn a_name_that_is_missing_at_first_is_asked_for_again() {
+    let world = World::new();
+    world.answer_next(Endpoint::Me, 503, "");
+    let (mut browser, callback) = world.allowed("trader");
+    browser.get(&callback);
+    for texts in [UNKNOWN_NAME, ["Tess Trader"], ["Tess Trader"]] {
+        browser.sees(200, texts);
+    }
+    assert_eq!(world.vendor.statistics().requests(Endpoint::Me), 2);
+}
+
+#[test]
+fn a_wait_that_the_vendor_asks_for_costs_no_consent() {
+    let world = World::stored("wait");
+    // Longer than a browser is made to wait.
+    let mut browser = world.postponed("trader", 25);
+    browser.get("/").leads_to("/me");
+    let page = browser.get("/me");
+    page.says(503, ["<h1>Still logging in</h1>", r#"<a id="reload" href="/me">"#, AGAIN]);
+    let retry_after = page.guards[3].as_ref().unwrap().parse::<u64>().unwrap();
+    assert!((20..=25).contains(&retry_after), "{retry_after}");
+    thread::sleep(Duration::from_secs(6));
+    browser.sees(200, ["Tess Trader"]);
+    assert_eq!(world.exchanges(), 2);
+    assert_eq!(world.counts(), [1, 0]);
+}
+
+#[test]
+fn a_long_wait_is_not_announced_and_another_login_replaces_it() {
+    let world = World::stored("long-wait");
+    let mut browser = world.postponed("trader", 300);
+    let page = browser.get("/me");
+    page.says(503, ["Still logging in"]);
+    assert_eq!(page.guards[3], None);
+    world.vendor.release();
+    browser.log_in(&world, "trader");
+    world.await_line(FORGOTTEN);
+    assert_eq!(world.counts(), [1, 0]);
+}
+
+#[test]
+fn who_waits_for_a_session_that_another_login_replaces_is_shown_the_new_one() {
+    let world = World::new();
+    // A wait that a browser does wait for.
+    let mut browser = world.postponed("trader", 15);
+    let mut tab = world.browser_with(&browser.cookies);
+    let page = thread::scope(|scope| {
+        let waiting = scope.spawn(move || tab.get("/me"));
+        thread::sleep(Duration::from_secs(2)); // it has asked by then
+        world.vendor.release();
+        browser.log_in(&world, "trader");
+        waiting.join().unwrap()
+    });
+    page.leads_to("/me");
+    assert!(page.set_cookies.is_empty());
+    browser.sees(200, ["Tess Trader"]);
+}
+
+#[test]
+fn after_the_consent_is_gone_another_login_replaces_the_session() {
+    let world = World::short_lived();
+    let mut browser = world.logged_in("trader");
+    world.vendor.with(|simulator| simulator.revoke("trader"));
+    let page = loop {
+        let page = browser.get("/me");
+        if page.status != 200 {
+            break page;
+        }
+        thread::sleep(Duration::from_millis(300));
+    };
+    page.says(503, ["<h1>No access at the moment</h1>", AGAIN]);
+    browser.get("/").leads_to("/me");
+    browser.log_in(&world, "trader");
+    world.await_line(FORGOTTEN);
+}
+
+#[test]
+fn it_is_used_by_one_name_and_sends_those_to_it_who_come_by_another() {
+    let world = World::new();
+    let start = format!("{}/", world.site().url());
+    let mut browser = Browser::at(&format!("http://localhost:{}", world.port));
+    for path in ["/", "/me", "//evil.example/", "/callback?code=x&state=y"] {
+        browser.get(path).leads_to(&start);
+    }
+    let page = browser.post("/connect", &[]);
+    assert_eq!((page.location.as_str(), page.set_cookies.len()), (start.as_str(), 0));
+    let page = browser.agent.get(world.site().url()).header("host", "evil.example").call().unwrap();
+    assert_eq!(page.headers()["location"].to_str().unwrap(), start);
+}
+
+#[test]
+fn a_session_is_kept_alive_while_nobody_looks() {
+    let world = World::short_lived();
+    world.logged_in("trader");
+    let is_kept = |line: &str| line.contains("refreshed, good until") || line.contains("renewed, good until");
+    world.site().await_line(|line| line.contains("Z session 1: ") && is_kept(line));
+}
+
 #[test]
 fn a_session_and_a_login_live_through_a_restart() {
-    let mut world = Stored::new("restart");
-    let (mut one, mut two) = (Browser::at(world.site()), Browser::at(world.site()));
-    one.log_in(&world.vendor, "trader");
-    let callback = two.allow(&world.vendor, "other");
+    let mut world = World::stored("restart");
+    let mut one = world.logged_in("trader");
+    let (mut two, callback) = world.allowed("other");
     world.start();
-    one.get("/me").says(200, "Tess Trader");
-    world.site().await_line(|line| line.contains("Z session 1: adopted a token"));
-    assert_eq!(exchanges(&world.vendor), 1);
-    assert_eq!(two.get(&callback).location, "/me");
-    two.get("/me").says(200, "Otto Other");
+    one.sees(200, ["Tess Trader"]);
+    world.await_line("Z session 1: adopted a token");
+    assert_eq!(world.exchanges(), 1);
+    two.get(&callback).leads_to("/me");
+    two.sees(200, ["Otto Other"]);
 }
 
 #[test]
 fn logging_out_leaves_nothing_behind() {
-    let mut world = Stored::new("logout");
-    let mut browser = Browser::at(world.site());
-    browser.log_in(&world.vendor, "trader");
+    let mut world = World::stored("logout");
+    let mut browser = world.logged_in("trader");
     let cookies = browser.cookies.clone();
-    assert_eq!(world.tables()["sessions"].as_object().unwrap().len(), 1);
+    assert_eq!(world.counts(), [1, 0]);
     browser.post("/logout", &[]);
-    assert_eq!((&world.tables()["sessions"], &world.tables()["logins"]), (&json!({}), &json!({})));
+    assert_eq!(world.counts(), [0, 0]);
     assert!(browser.cookies.is_empty());
-    world.site().await_line(|line| line.contains("session 1: stopped: the session was forgotten"));
-    let mut again = Browser { cookies: cookies.clone(), ..Browser::at(world.site()) };
-    again.get("/me").says(401, "You are not logged in");
+    world.await_line(FORGOTTEN);
+    world.browser_with(&cookies).sees(401, NOBODY);
     world.start();
-    let mut again = Browser { cookies, ..Browser::at(world.site()) };
-    again.get("/me").says(401, "You are not logged in");
+    world.browser_with(&cookies).sees(401, NOBODY);
 }
 
 #[test]
-fn a_login_that_took_too_long_and_a_session_that_is_too_old_are_over() {
-    let mut world = Stored::new("age");
-    let (mut one, mut two) = (Browser::at(world.site()), Browser::at(world.site()));
-    one.log_in(&world.vendor, "trader");
-    let callback = two.allow(&world.vendor, "other");
-    let long_ago = |minutes: i64| json!(world.vendor.now() - jiff::SignedDuration::from_mins(minutes));
-    let (login, session) = (long_ago(11), long_ago(7 * 24 * 60 + 1));
+fn a_login_a_session_and_a_session_without_tokens_have_an_end() {
+    let mut world = World::stored("age");
+    let mut old = world.logged_in("trader");
+    let mut codeless = world.postponed("other", 300);
+    codeless.sees(503, ["Still logging in"]);
+    let (mut slow, callback) = world.allowed("other");
     world.change(|tables| {
-        rows(tables, "logins").for_each(|row| row["began"] = login.clone());
-        rows(tables, "sessions").for_each(|row| row["began"] = session.clone());
+        rows(tables, "logins").for_each(|row| row["began"] = ago(jiff::SignedDuration::from_mins(11)));
+        for row in rows(tables, "sessions") {
+            let life = if row["snapshot"].is_null() { 15 } else { 7 * 24 * 60 };
+            row["began"] = ago(jiff::SignedDuration::from_mins(life + 1));
+        }
     });
-    one.get("/me").says(401, "You are not logged in");
-    two.get(&callback).says(400, "No login was begun in this browser");
+    old.sees(401, NOBODY);
+    codeless.sees(401, NOBODY);
+    slow.get(&callback).says(400, NO_LOGIN);
+    slow.connect();
+    assert_eq!(world.counts(), [0, 1]);
 }
 
 #[test]
 fn a_session_ends_with_its_time_whoever_asks() {
-    let mut world = Stored::new("over");
-    let mut browser = Browser::at(world.site());
-    browser.log_in(&world.vendor, "trader");
-    let nearly = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(7 * 24) + jiff::SignedDuration::from_secs(6);
-    world.change(|tables| rows(tables, "sessions").for_each(|row| row["began"] = json!(nearly)));
-    browser.get("/me").says(200, "Tess Trader");
+    let mut world = World::stored("over");
+    let mut browser = world.logged_in("trader");
+    let nearly = ago(jiff::SignedDuration::from_hours(7 * 24) - jiff::SignedDuration::from_secs(6));
+    world.change(|tables| rows(tables, "sessions").for_each(|row| row["began"] = nearly.clone()));
+    browser.sees(200, ["Tess Trader"]);
     thread::sleep(Duration::from_secs(6));
-    let mut stranger = Browser::at(world.site());
-    stranger.cookies.insert("session".into(), "0".repeat(64));
-    stranger.get("/me").says(401, "You are not logged in");
-    world.site().await_line(|line| line.contains("session 1: stopped: the session was forgotten"));
-    browser.get("/me").says(401, "You are not logged in");
-}
-
-#[test]
-fn a_session_without_tokens_is_gone_after_the_life_of_a_code() {
-    let mut world = Stored::new("codeless");
-    let mut browser = Browser::at(world.site());
-    let callback = browser.allow(&world.vendor, "trader");
-    world.vendor.penalize_next(Duration::from_secs(300));
-    browser.get(&callback);
-    world.site().await_line(|line| line.contains("postponed by the server until"));
-    browser.get("/me").says(503, "Still logging in");
-    let long_ago = json!(jiff::Timestamp::now() - jiff::SignedDuration::from_mins(16));
-    world.change(|tables| {
-        rows(tables, "sessions").for_each(|row| {
-            assert_eq!(row["snapshot"], Value::Null);
-            row["began"] = long_ago.clone();
-        });
-    });
-    browser.get("/me").says(401, "You are not logged in");
-    browser.connect();
-    assert_eq!(world.tables()["sessions"], json!({}));
+    world.browser_with_session(&"0".repeat(64)).sees(401, NOBODY);
+    world.await_line(FORGOTTEN);
+    browser.sees(401, NOBODY);
 }
 
 #[test]
@@ -788,38 +709,34 @@ fn a_session_without_tokens_is_gone_after_the_life_of_a_code() {
 fn the_file_is_its_owners_and_written_for_changes_only() {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
-    let world = Stored::new("file");
-    let mut browser = Browser::at(world.site());
-    let neighbour = world.directory.path().join("database.new");
+    let world = World::stored("file");
+    let directory = world.directory.as_ref().unwrap().path();
+    let neighbour = directory.join("database.new");
     std::fs::write(&neighbour, "somebody else's").unwrap();
-    browser.connect();
+    world.browser().connect();
     std::fs::set_permissions(world.file(), std::fs::Permissions::from_mode(0o644)).unwrap();
-    let callback = browser.allow(&world.vendor, "trader");
+    let (mut browser, callback) = world.allowed("trader");
     let file = || std::fs::metadata(world.file()).unwrap();
     assert_eq!(file().mode() & 0o777, 0o600);
     assert_eq!(std::fs::read_to_string(neighbour).unwrap(), "somebody else's");
-    assert_eq!(std::fs::read_dir(world.directory.path()).unwrap().count(), 2, "nothing is left over");
+    assert_eq!(std::fs::read_dir(directory).unwrap().count(), 2, "nothing is left over");
     browser.get(&callback);
-    browser.get("/me").says(200, "Tess Trader");
+    browser.sees(200, ["Tess Trader"]);
 
+    let mut begun = world.browser();
+    begun.connect();
     // Each writing makes another file, whose number may be an older one's.
     let version = || (file().ino(), file().mtime(), file().mtime_nsec());
     let before = version();
-    let mut stranger = Browser::at(world.site());
-    let mut guesser = Browser::at(world.site());
-    guesser.cookies.extend(["login", "session"].map(|name| (name.to_owned(), "0".repeat(64))));
-    for browser in [&mut browser, &mut stranger, &mut guesser] {
+    let mut stranger = world.browser();
+    let mut guesser = world.browser_with(&["login", "session"].map(|name| (name.to_owned(), "0".repeat(64))).into());
+    for browser in [&mut browser, &mut stranger, &mut guesser, &mut begun] {
         for path in ["/", "/me", "/callback?code=x&state=y", "/callback", "/nowhere"] {
             browser.get(path);
         }
     }
     stranger.post("/logout", &[]);
     guesser.post("/logout", &[]);
-    assert_eq!(version(), before);
-    let mut begun = Browser::at(world.site());
-    begun.connect();
-    let before = version();
-    begun.get("/callback?code=x&state=forged").says(400, "This was not the answer");
     assert_eq!(version(), before);
 }
 
@@ -832,7 +749,7 @@ fn a_file_that_can_not_be_written_stays_as_it_was() {
         let directory = Directory::new(&format!("full-{name}"));
         let file = directory.path().join(name).to_str().unwrap().to_owned();
         let site = Site::start_with(&vendor, &["--store", &file], &[]);
-        Browser::at(&site).connect();
+        Browser::at(site.url()).connect();
         drop(site);
         let before = std::fs::read(&file).unwrap();
 
@@ -840,7 +757,7 @@ fn a_file_that_can_not_be_written_stays_as_it_was() {
         let mut full = Command::new("/bin/sh");
         full.args(["-c", r#"trap '' XFSZ; ulimit -f 0; exec "$0" "$@""#]).arg(example("oauth-web-server"));
         let site = Site::start_by(full, &vendor, &["--store", &file], &[]);
-        assert_eq!(Browser::at(&site).post("/connect", &[]).status, 500, "{name}");
+        assert_eq!(Browser::at(site.url()).post("/connect", &[]).status, 500, "{name}");
         assert_eq!(std::fs::read(&file).unwrap(), before, "{name}");
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "{name}");
     }
@@ -848,32 +765,28 @@ fn a_file_that_can_not_be_written_stays_as_it_was() {
 
 #[test]
 fn strangers_can_not_fill_the_memory_with_logins() {
-    let mut world = Stored::new("many");
-    let mut browser = Browser::at(world.site());
-    let callback = browser.allow(&world.vendor, "trader");
+    let mut world = World::stored("many");
+    let (mut browser, callback) = world.allowed("trader");
     world.change(|tables| {
         let row = rows(tables, "logins").next().unwrap().clone();
         for number in 0..10_000 {
             tables["logins"][number.to_string()] = row.clone();
         }
         // The oldest makes room.
-        tables["logins"]["77"]["began"] = json!(jiff::Timestamp::now() - jiff::SignedDuration::from_mins(5));
+        tables["logins"]["77"]["began"] = ago(jiff::SignedDuration::from_mins(5));
     });
-    Browser::at(world.site()).connect();
-    let tables = world.tables();
-    let logins = tables["logins"].as_object().unwrap();
-    assert_eq!((logins.len(), logins.contains_key("77")), (10_000, false));
-    assert_eq!(browser.get(&callback).status, 303);
+    world.browser().connect();
+    assert_eq!((world.counts(), world.tables()["logins"].get("77")), ([0, 10_000], None));
+    browser.get(&callback).leads_to("/me");
 }
 
 #[test]
 fn no_secret_is_printed_or_shown_even_at_trace_level() {
-    let world = Stored::new("secrets");
-    let mut browser = Browser::at(world.site());
+    let world = World::stored("secrets");
     let mut secrets = vec![CLIENT_SECRET.to_owned(), PASSWORD.to_owned()];
     let mut shown = String::new();
 
-    let callback = browser.allow(&world.vendor, "trader");
+    let (mut browser, callback) = world.allowed("trader");
     secrets.extend(browser.cookies.values().cloned());
     let login = rows(&mut world.tables(), "logins").next().unwrap()["authorization"].as_str().unwrap().to_owned();
     let login: Value = serde_json::from_str(&login).unwrap();
@@ -887,9 +800,9 @@ fn no_secret_is_printed_or_shown_even_at_trace_level() {
     let session: Value = serde_json::from_str(&session).unwrap();
     secrets.extend(["access", "refresh"].map(|name| session[name]["token"].as_str().unwrap().to_owned()));
     browser.post("/logout", &[]);
-    world.site().await_line(|line| line.contains("the session was forgotten"));
+    world.await_line(FORGOTTEN);
 
-    world.site().await_line(|line| line.contains("tradovate_auth{endpoint=")); // there is a log to look at
+    world.await_line("tradovate_auth{endpoint="); // there is a log to look at
     shown.push_str(&world.site().printed());
     assert_eq!(secrets.len(), 9);
     for secret in secrets {
@@ -899,38 +812,18 @@ fn no_secret_is_printed_or_shown_even_at_trace_level() {
 
 #[test]
 fn what_it_can_not_start_with_is_told_in_one_sentence() {
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = taken.local_addr().unwrap().port().to_string();
-    let run = |arguments: &[&str], variables: &[(&str, &str)]| {
-        let output = Command::new(example("oauth-web-server"))
-            .args(arguments)
-            .env_clear()
-            .envs(variables.iter().copied())
-            .output()
-            .unwrap();
-        assert_eq!(output.status.code(), Some(1), "{output:?}");
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(stderr.lines().count(), 1, "{stderr}");
-        stderr
-    };
-    let said = run(&[], &[("TRADOVATE_REDIRECT_PORT", &port)]);
-    assert!(said.starts_with(&format!("can't listen at port {port} of 127.0.0.1, free it, or")), "{said}");
-    if let Ok(other) = TcpListener::bind("[::1]:0") {
-        let port = other.local_addr().unwrap().port().to_string();
-        let said = run(&[], &[("TRADOVATE_REDIRECT_HOST", "localhost"), ("TRADOVATE_REDIRECT_PORT", &port)]);
-        assert!(said.starts_with(&format!("can't listen at port {port} of ")), "{said}");
-    }
-    let said = run(&[], &[("TRADOVATE_REDIRECT_HOST", "0.0.0.0"), ("TRADOVATE_REDIRECT_PORT", "0")]);
-    assert!(said.starts_with("TRADOVATE_REDIRECT_HOST must be 127.0.0.1, localhost or [::1]"), "{said}");
-    let said = run(&[], &[("TRADOVATE_REDIRECT_PORT", "many")]);
-    assert!(said.starts_with("TRADOVATE_REDIRECT_PORT must be a number"), "{said}");
-    assert!(run(&["--from"], &[]).starts_with(r#""--from" is no option; usage: oauth-web-server"#));
-    assert!(run(&["--store"], &[]).starts_with("--store needs a file; usage: oauth-web-server"));
     let pinned = [
         ("TRADOVATE_REDIRECT_PORT", "0"),
         ("TRADOVATE_CLIENT_ID", "web-app"),
         ("TRADOVATE_API_URL", "http://127.0.0.1:1/v1"),
     ];
-    let said = run(&[], &pinned);
-    assert!(said.contains("no authorize URL is known"), "{said}");
+    for (arguments, variables, sentence) in [
+        (&[][..], &[("TRADOVATE_REDIRECT_PORT", "many")][..], "TRADOVATE_REDIRECT_PORT must be a number"),
+        (&[], &pinned, "no authorize URL is known"),
+        (&["--from"], &[], r#""--from" is no option; usage: oauth-web-server"#),
+        (&["--store"], &[], "--store needs a file; usage: oauth-web-server"),
+    ] {
+        let output = run_with("oauth-web-server", arguments, variables.iter().copied());
+        assert!(failure(&output).contains(sentence), "{output:?}");
+    }
 }

@@ -39,10 +39,6 @@ struct Printed {
 }
 
 impl Site {
-    pub(crate) fn start(vendor: &Server) -> Self {
-        Self::start_with(vendor, &[], &[])
-    }
-
     /// Starts it with these arguments and these variables besides the usual ones.
     pub(crate) fn start_with(vendor: &Server, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         Self::start_by(Command::new(example("oauth-web-server")), vendor, arguments, variables)
