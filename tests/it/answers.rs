@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use http::StatusCode;
 use tradovate_auth::{AccessTokenResponse, Answer, CallError, DeadToken, Error, Failure};
 
 use crate::support::{LOGGED_IN, Peer, Transport, at, response, silent_after};
+
+const TWO_HOURS: Duration = Duration::from_secs(7200);
 
 /// What both transports make of an answer to a login.
 fn log_in_at(peer: &Peer) -> Vec<Result<Answer<AccessTokenResponse>, CallError>> {
@@ -28,9 +29,36 @@ fn gzip(text: &str) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+/// Writes for as long as anybody reads.
+fn without_end(head: impl Into<String>, piece: &'static [u8]) -> Peer {
+    let head = head.into();
+    Peer::acting(move |connection, _| {
+        connection.write_all(head.as_bytes()).unwrap();
+        while connection.write_all(piece).is_ok() {}
+    })
+}
+
 #[test]
-fn a_whole_answer_is_read() {
-    assert_logged_in(&Peer::answering(response("200 OK", &["content-type: text/html"], LOGGED_IN)));
+fn an_answer_is_read_however_it_comes() {
+    let interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n".to_vec();
+    let (one, two) = LOGGED_IN.split_at(10);
+    let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
+    let chunks = format!("{head}{:x}\r\n{one}\r\n{:x}\r\n{two}\r\n0\r\n\r\n", one.len(), two.len());
+    for answer in [
+        response("200 OK", &["content-type: text/html"], LOGGED_IN),
+        response("200 OK", &["content-encoding: gzip"], gzip(LOGGED_IN)),
+        chunks.into_bytes(),
+        [interim, response("200 OK", &[], LOGGED_IN)].concat(),
+        ["HTTP/1.1 200 OK\r\n\r\n", LOGGED_IN].concat().into_bytes(),
+    ] {
+        assert_logged_in(&Peer::answering(answer));
+    }
+    assert_logged_in(&Peer::acting(|connection, _| {
+        for byte in response("200 OK", &[], LOGGED_IN) {
+            connection.write_all(&[byte]).unwrap();
+            connection.flush().unwrap();
+        }
+    }));
 }
 
 #[test]
@@ -44,66 +72,48 @@ fn the_servers_time_comes_with_the_answer() {
 }
 
 #[test]
-fn a_gzip_answer_is_unpacked() {
-    assert_logged_in(&Peer::answering(response("200 OK", &["content-encoding: gzip"], gzip(LOGGED_IN))));
-}
-
-#[test]
-fn a_chunked_answer_is_joined() {
-    let (one, two) = LOGGED_IN.split_at(10);
-    let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
-    let chunks = format!("{:x}\r\n{one}\r\n{:x}\r\n{two}\r\n0\r\n\r\n", one.len(), two.len());
-    assert_logged_in(&Peer::answering([head, &chunks].concat()));
-}
-
-#[test]
-fn an_interim_answer_is_passed_over() {
-    let interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n".to_vec();
-    assert_logged_in(&Peer::answering([interim, response("200 OK", &[], LOGGED_IN)].concat()));
+fn no_whole_answer_is_told_apart_from_one_without_end() {
+    const LONG: &str = "longer than 262144 bytes";
+    const UNKNOWN: &str = "the server may have handled the request";
+    let cut = |answer: Vec<u8>| Peer::answering(&answer[..answer.len() - 5]);
+    let gzipped = |body: &[u8]| response("200 OK", &["content-encoding: gzip"], body);
+    let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    let long = format!("x-long: {}", "x".repeat(1024 * 1024));
+    let many: Vec<String> = (0..40_000).map(|number| format!("x-{number}: 0123456789")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let bomb = gzipped(&gzip(&" ".repeat(100_000_000)));
+    for (what, peer, failure, said) in [
+        ("a reset", Peer::answering(""), Failure::MaybeSent, UNKNOWN),
+        ("no HTTP", Peer::answering("220 mail.example ESMTP\r\n\r\n"), Failure::MaybeSent, UNKNOWN),
+        ("a long header", Peer::answering(response("200 OK", &[&long], LOGGED_IN)), Failure::MaybeSent, UNKNOWN),
+        ("many headers", Peer::answering(response("200 OK", &many, LOGGED_IN)), Failure::MaybeSent, UNKNOWN),
+        ("a cut body", cut(response("200 OK", &[], LOGGED_IN)), Failure::Truncated, ""),
+        ("a cut chunk", Peer::answering(format!("{chunked}500\r\n{LOGGED_IN}")), Failure::Truncated, ""),
+        ("a cut gzip", cut(gzipped(&gzip(LOGGED_IN))), Failure::Truncated, ""),
+        ("no gzip", Peer::answering(gzipped(LOGGED_IN.as_bytes())), Failure::Truncated, ""),
+        ("no end", without_end("HTTP/1.1 200 OK\r\n\r\n", &[b' '; 4096]), Failure::Oversized, LONG),
+        ("endless chunks", without_end(chunked, b"4\r\n    \r\n"), Failure::Oversized, LONG),
+        ("a bomb", Peer::acting(move |peer, _| drop(peer.write_all(&bomb))), Failure::Oversized, LONG),
+        // The peer announces and sends nothing more: whoever wants to read on would wait for the time-out.
+        ("a length", silent_after("HTTP/1.1 200 OK\r\ncontent-length: 262145\r\n\r\n"), Failure::Oversized, LONG),
+    ] {
+        for result in log_in_at(&peer) {
+            let error = result.unwrap_err();
+            assert_eq!(error.failure(), Some(failure), "{what}: {error:?}");
+            assert!(error.to_string().contains(said) && error.to_string().len() < 500, "{what}: {error}");
+        }
+        assert_eq!(peer.requests().len(), 2, "{what}: each transport asks once");
+    }
 }
 
 #[test]
 fn interim_answers_without_end_end_with_the_time_out() {
-    let peer = Peer::acting(|connection, _| {
-        let interim = b"HTTP/1.1 100 Continue\r\n\r\n";
-        while connection.write_all(interim).and_then(|()| connection.flush()).is_ok() {
-            thread::sleep(Duration::from_millis(1));
-        }
-    });
+    let peer = without_end("", b"HTTP/1.1 100 Continue\r\n\r\n");
     for transport in Transport::both(&at(&peer.base_url())) {
         let transport = transport.with_timeout(Duration::from_millis(500));
         let error = transport.log_in().unwrap_err();
         assert_eq!(error.failure(), Some(Failure::MaybeSent), "{}: {error:?}", transport.name());
     }
-}
-
-#[test]
-fn a_megabyte_of_headers_is_refused() {
-    let long = format!("x-long: {}", "x".repeat(1024 * 1024));
-    let many: Vec<String> = (0..40_000).map(|number| format!("x-{number}: 0123456789")).collect();
-    let many: Vec<&str> = many.iter().map(String::as_str).collect();
-    for headers in [&[long.as_str()][..], &many] {
-        for result in log_in_at(&Peer::answering(response("200 OK", headers, LOGGED_IN))) {
-            let error = result.unwrap_err();
-            assert_eq!(error.failure(), Some(Failure::MaybeSent), "{error:?}");
-            assert!(error.to_string().chars().count() < 500, "{error}");
-        }
-    }
-}
-
-#[test]
-fn an_answer_byte_by_byte_is_joined() {
-    assert_logged_in(&Peer::acting(|connection, _| {
-        for byte in response("200 OK", &[], LOGGED_IN) {
-            connection.write_all(&[byte]).unwrap();
-            connection.flush().unwrap();
-        }
-    }));
-}
-
-#[test]
-fn an_answer_without_a_length_ends_with_the_connection() {
-    assert_logged_in(&Peer::answering(["HTTP/1.1 200 OK\r\n\r\n", LOGGED_IN].concat()));
 }
 
 #[test]
@@ -132,32 +142,6 @@ fn a_plain_text_500_and_an_html_502_are_told_with_their_text() {
     }
 }
 
-#[test]
-fn a_lock_out_with_an_empty_body_is_understood() {
-    for result in log_in_at(&Peer::answering(response("429 Too Many Requests", &["retry-after: 7200"], ""))) {
-        let error = result.unwrap_err();
-        assert_eq!(error.retry_after(), Some(Duration::from_secs(7200)));
-        assert!(matches!(error, CallError::Server(Error::LockedOut { status: StatusCode::TOO_MANY_REQUESTS, .. })));
-    }
-}
-
-#[test]
-fn a_truncated_answer_is_told_apart() {
-    let cut = |answer: Vec<u8>| answer[..answer.len() - 5].to_vec();
-    let chunked = format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{LOGGED_IN}", 500);
-    for answer in [
-        cut(response("200 OK", &[], LOGGED_IN)),
-        chunked.into_bytes(),
-        cut(response("200 OK", &["content-encoding: gzip"], gzip(LOGGED_IN))),
-        response("200 OK", &["content-encoding: gzip"], LOGGED_IN),
-    ] {
-        for result in log_in_at(&Peer::answering(answer.clone())) {
-            let error = result.unwrap_err();
-            assert_eq!(error.failure(), Some(Failure::Truncated), "{error:?} of {}", String::from_utf8_lossy(&answer));
-        }
-    }
-}
-
 /// Answers that say what they say by their status, however their bodies end.
 fn broken(head: &str) -> Vec<Peer> {
     let cut = format!("{head}content-length: 99\r\n\r\ncut");
@@ -174,29 +158,23 @@ fn broken(head: &str) -> Vec<Peer> {
 
 #[test]
 fn a_status_counts_even_when_its_body_is_broken() {
-    for peer in broken("HTTP/1.1 429 Too Many Requests\r\nretry-after: 7200\r\n") {
-        for transport in Transport::both(&at(&peer.base_url())) {
-            let error = transport.with_timeout(Duration::from_secs(1)).log_in().unwrap_err();
-            assert_eq!(error.retry_after(), Some(Duration::from_secs(7200)), "{error:?}");
+    let locked = "HTTP/1.1 429 Too Many Requests\r\nretry-after: 7200\r\n";
+    let moved = "HTTP/1.1 307 Temporary Redirect\r\nlocation: https://acme.ninjatrader.com/v1\r\n";
+    for head in [locked, moved] {
+        for peer in broken(head).into_iter().chain([Peer::answering(format!("{head}content-length: 0\r\n\r\n"))]) {
+            for transport in Transport::both(&at(&peer.base_url())) {
+                let error = transport.with_timeout(Duration::from_secs(1)).log_in().unwrap_err();
+                let is_told = match &error {
+                    CallError::Server(Error::LockedOut { status, .. }) => {
+                        head == locked && status.as_u16() == 429 && error.retry_after() == Some(TWO_HOURS)
+                    }
+                    CallError::Server(Error::Moved(_)) => head == moved,
+                    _ => false,
+                };
+                assert!(is_told, "{error:?}");
+            }
         }
     }
-    for peer in broken("HTTP/1.1 307 Temporary Redirect\r\nlocation: https://acme.ninjatrader.com/v1\r\n") {
-        for transport in Transport::both(&at(&peer.base_url())) {
-            let error = transport.with_timeout(Duration::from_secs(1)).log_in().unwrap_err();
-            assert!(matches!(error, CallError::Server(Error::Moved(_))), "{error:?}");
-        }
-    }
-}
-
-#[test]
-fn a_reset_before_the_answer_leaves_the_outcome_unknown_and_sends_nothing_again() {
-    let peer = Peer::answering("");
-    for result in log_in_at(&peer) {
-        let error = result.unwrap_err();
-        assert_eq!(error.failure(), Some(Failure::MaybeSent), "{error:?}");
-        assert!(error.to_string().contains("the server may have handled the request"), "{error}");
-    }
-    assert_eq!(peer.requests().len(), 2, "one for each transport");
 }
 
 #[test]
@@ -217,18 +195,11 @@ fn each_call_has_a_connection_of_its_own() {
 }
 
 #[test]
-fn bytes_that_are_not_http_leave_the_outcome_unknown() {
-    for result in log_in_at(&Peer::answering("220 mail.example ESMTP\r\n\r\n")) {
-        let error = result.unwrap_err();
-        assert_eq!(error.failure(), Some(Failure::MaybeSent), "{error:?}");
-    }
-}
-
-#[test]
-fn a_host_where_nobody_listens_was_sent_nothing() {
+fn a_host_where_nobody_listens_or_without_an_address_was_sent_nothing() {
     // No test listens at a port of the system's services.
-    for transport in Transport::both(&at("http://127.0.0.1:1/v1")) {
-        for error in [transport.log_in().unwrap_err(), transport.renew().unwrap_err()] {
+    for base in ["http://127.0.0.1:1/v1", "https://no-such-host.invalid/v1"] {
+        for transport in Transport::both(&at(base)) {
+            let error = transport.log_in().unwrap_err();
             assert_eq!(error.failure(), Some(Failure::NotSent), "{error:?}");
             assert!(error.is_retryable());
         }
@@ -236,65 +207,13 @@ fn a_host_where_nobody_listens_was_sent_nothing() {
 }
 
 #[test]
-fn a_host_without_an_address_was_sent_nothing() {
-    for transport in Transport::both(&at("https://no-such-host.invalid/v1")) {
-        let error = transport.log_in().unwrap_err();
-        assert_eq!(error.failure(), Some(Failure::NotSent), "{error:?}");
-    }
-}
-
-/// Writes for as long as anybody reads.
-fn without_end(head: impl Into<String>, piece: &'static [u8]) -> Peer {
-    let head = head.into();
-    Peer::acting(move |connection, _| {
-        connection.write_all(head.as_bytes()).unwrap();
-        while connection.write_all(piece).is_ok() {}
-    })
-}
-
-#[test]
-fn an_answer_without_end_is_refused_at_the_limit() {
-    for peer in [
-        without_end("HTTP/1.1 200 OK\r\n\r\n", &[b' '; 4096]),
-        without_end("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"4\r\n    \r\n"),
-    ] {
-        for result in log_in_at(&peer) {
-            let error = result.unwrap_err();
-            assert_eq!(error.failure(), Some(Failure::Oversized), "{error:?}");
-            assert!(error.to_string().contains("longer than 262144 bytes"), "{error}");
-        }
-    }
-}
-
-#[test]
-fn an_announced_length_over_the_limit_is_refused_unread() {
-    // The peer announces and sends nothing more: whoever wants to read on would wait for the time-out.
-    let peer = silent_after("HTTP/1.1 200 OK\r\ncontent-length: 262145\r\n\r\n");
-    for result in log_in_at(&peer) {
-        assert_eq!(result.unwrap_err().failure(), Some(Failure::Oversized));
-    }
-}
-
-#[test]
-fn a_gzip_bomb_is_refused_at_the_limit() {
-    let bomb = gzip(&" ".repeat(100_000_000));
-    let peer = Peer::acting(move |connection, _| {
-        drop(connection.write_all(&response("200 OK", &["content-encoding: gzip"], &bomb)));
-    });
-    for result in log_in_at(&peer) {
-        assert_eq!(result.unwrap_err().failure(), Some(Failure::Oversized));
-    }
-}
-
-#[test]
 fn the_limit_is_the_callers_to_set() {
     let peer = Peer::answering(response("200 OK", &[], LOGGED_IN));
-    for transport in Transport::both(&at(&peer.base_url())) {
-        assert!(transport.with_max_response_bytes(LOGGED_IN.len()).log_in().is_ok());
-    }
-    for transport in Transport::both(&at(&peer.base_url())) {
-        let error = transport.with_max_response_bytes(LOGGED_IN.len() - 1).log_in().unwrap_err();
-        assert_eq!(error.failure(), Some(Failure::Oversized));
+    for (limit, failure) in [(LOGGED_IN.len(), None), (LOGGED_IN.len() - 1, Some(Failure::Oversized))] {
+        for transport in Transport::both(&at(&peer.base_url())) {
+            let result = transport.with_max_response_bytes(limit).log_in();
+            assert_eq!(result.err().and_then(|error| error.failure()), failure);
+        }
     }
 }
 

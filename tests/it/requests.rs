@@ -1,8 +1,8 @@
 //! What arrives at the server, byte for byte.
 
 use tradovate_auth::{
-    AccessTokenResponse, BuildError, CallError, ClientSecret, Endpoint, Environment, Error, OAuthToken, Purpose,
-    RefreshToken, RenewAccessToken, Reply, RequestBody,
+    AccessTokenResponse, BuildError, CallError, Endpoint, Environment, Error, Purpose, RenewAccessToken, Reply,
+    RequestBody,
 };
 
 use crate::support::{LOGGED_IN, Peer, Transport, at, response, token};
@@ -58,51 +58,21 @@ fn a_renewal_is_a_get_without_a_body_or_its_headers() {
     assert_eq!(reqwest, ureq);
 }
 
-#[test]
-fn who_am_i_is_a_get_without_a_body_or_its_headers() {
-    let [ureq, reqwest] = each(|transport| drop(transport.me().unwrap()));
-    insta::assert_snapshot!(ureq, @"
-    GET /v1/auth/me HTTP/1.1
-    accept-encoding: gzip
-    accept: application/json
-    authorization: Bearer canary-access-token
-    host: HOST
-    user-agent: tradovate-auth/VERSION
-    ");
-    assert_eq!(reqwest, ureq);
-}
+/// An endpoint of the caller's own, which answers as a login does; without a path it is at a stranger's.
+struct Own(Option<&'static str>);
 
-#[test]
-fn an_oauth_exchange_is_one_post() {
-    let token = RefreshToken::new("canary-refresh-token");
-    let exchange = OAuthToken::new("client", token).with_client_secret(ClientSecret::new("canary-client-secret"));
-    let [ureq, reqwest] = each(|transport| drop(transport.call(&exchange)));
-    insta::assert_snapshot!(ureq, @r#"
-    POST /v1/auth/oauthtoken HTTP/1.1
-    accept-encoding: gzip
-    accept: application/json
-    content-length: 129
-    content-type: application/json
-    host: HOST
-    user-agent: tradovate-auth/VERSION
-
-    {"grant_type":"refresh_token","refresh_token":"canary-refresh-token","client_id":"client","client_secret":"canary-client-secret"}
-    "#);
-    assert_eq!(reqwest, ureq);
-}
-
-/// A change of password answers as a login does; its endpoint is the caller's own.
-struct ModifyPassword;
-
-impl Endpoint for ModifyPassword {
+impl Endpoint for Own {
     type Response = AccessTokenResponse;
 
-    const NAME: &'static str = "modifypassword";
+    const NAME: &'static str = "own";
 
     fn request(&self, environment: &Environment) -> Result<http::Request<RequestBody>, BuildError> {
         let mut request = http::Request::new(RequestBody::new(br#"{"password":"canary-password"}"#.to_vec()));
         *request.method_mut() = http::Method::POST;
-        *request.uri_mut() = environment.url(Purpose::Login, "/user/modifypassword")?.as_uri().clone();
+        *request.uri_mut() = match self.0 {
+            Some(path) => environment.url(Purpose::Login, path)?.as_uri().clone(),
+            None => http::Uri::from_static("http://evil.example/v1"),
+        };
         request.headers_mut().insert("authorization", token().header());
         Ok(request)
     }
@@ -114,35 +84,17 @@ impl Endpoint for ModifyPassword {
 
 #[test]
 fn an_endpoint_of_the_callers_own_is_called_like_any_other() {
-    let [ureq, reqwest] = each(|transport| drop(transport.call(&ModifyPassword).unwrap().grant().unwrap()));
+    let modify_password = Own(Some("/user/modifypassword"));
+    let [ureq, reqwest] = each(|transport| drop(transport.call(&modify_password).unwrap().grant().unwrap()));
     assert!(ureq.starts_with("POST /v1/user/modifypassword HTTP/1.1\n"), "{ureq}");
     assert_eq!(reqwest, ureq);
-}
-
-/// An endpoint that means no good, or not well enough.
-struct Elsewhere;
-
-impl Endpoint for Elsewhere {
-    type Response = AccessTokenResponse;
-
-    const NAME: &'static str = "elsewhere";
-
-    fn request(&self, _: &Environment) -> Result<http::Request<RequestBody>, BuildError> {
-        let mut request = http::Request::new(RequestBody::default());
-        *request.uri_mut() = http::Uri::from_static("http://evil.example/v1");
-        Ok(request)
-    }
-
-    fn parse<B: AsRef<[u8]>>(response: http::Response<B>) -> Result<Reply<AccessTokenResponse>, Error> {
-        RenewAccessToken::parse(response)
-    }
 }
 
 #[test]
 fn nothing_leaves_unencrypted_for_another_machine() {
     for environment in [Environment::live(), at("http://127.0.0.1:1/v1")] {
         for transport in Transport::both(&environment) {
-            let error = transport.call(&Elsewhere).unwrap_err();
+            let error = transport.call(&Own(None)).unwrap_err();
             assert!(matches!(error, CallError::Build(BuildError::PlainHttp { .. })), "{error:?}");
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::net::TcpSocket;
 use tradovate_auth::Failure;
 
-use crate::support::{Peer, Transport, at, silent_after};
+use crate::support::{LOGGED_IN, Peer, Transport, at, response, silent_after};
 
 /// Sends a byte now and then, for as long as anybody listens: each wait is short, all together have no end.
 fn dripping(sent: &'static str) -> Peer {
@@ -22,62 +22,35 @@ fn dripping(sent: &'static str) -> Peer {
 }
 
 /// How a call of each transport ends that has a third of a second for it.
-fn failures(base_url: &str) -> Vec<Option<Failure>> {
-    let timed = |transport: Transport| transport.with_timeout(Duration::from_millis(300));
-    Transport::both(&at(base_url))
-        .map(timed)
-        .iter()
-        .map(|transport| transport.log_in().unwrap_err().failure())
-        .collect()
+fn failures(base_url: &str) -> [Option<Failure>; 2] {
+    let failure =
+        |transport: Transport| transport.with_timeout(Duration::from_millis(300)).log_in().unwrap_err().failure();
+    Transport::both(&at(base_url)).map(failure)
 }
 
 #[test]
-fn silence_before_the_answer_ends() {
-    assert_eq!(failures(&silent_after("").base_url()), [Some(Failure::MaybeSent); 2]);
-}
-
-#[test]
-fn silence_within_the_headers_ends() {
-    assert_eq!(failures(&silent_after("HTTP/1.1 200 OK\r\ndate: ").base_url()), [Some(Failure::MaybeSent); 2]);
-}
-
-#[test]
-fn silence_within_the_body_ends() {
-    let peer = silent_after("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{");
-    assert_eq!(failures(&peer.base_url()), [Some(Failure::Truncated); 2]);
-}
-
-#[test]
-fn a_listener_that_never_accepts_ends() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let base = format!("http://{}/v1", listener.local_addr().unwrap());
+fn silence_and_bytes_that_drip_without_end_end() {
+    let body = "HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n";
+    for (what, peer, failure) in [
+        ("silence", silent_after(""), Failure::MaybeSent),
+        ("silence within the headers", silent_after("HTTP/1.1 200 OK\r\ndate: "), Failure::MaybeSent),
+        ("silence within the body", silent_after(body), Failure::Truncated),
+        ("dripping headers", dripping("HTTP/1.1 200 OK\r\nx: "), Failure::MaybeSent),
+        ("a dripping body", dripping(body), Failure::Truncated),
+    ] {
+        assert_eq!(failures(&peer.base_url()), [Some(failure); 2], "{what}");
+    }
+    let never_accepts = TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = format!("http://{}/v1", never_accepts.local_addr().unwrap());
     assert_eq!(failures(&base), [Some(Failure::MaybeSent); 2]);
 }
 
 #[test]
-fn headers_that_drip_without_end_end() {
-    assert_eq!(failures(&dripping("HTTP/1.1 200 OK\r\nx: ").base_url()), [Some(Failure::MaybeSent); 2]);
-}
-
-#[test]
-fn a_body_that_drips_without_end_ends() {
-    let peer = dripping("HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n");
-    assert_eq!(failures(&peer.base_url()), [Some(Failure::Truncated); 2]);
-}
-
-#[test]
-fn any_time_out_is_a_time_out() {
-    let peer = Peer::answering(crate::support::response("200 OK", &[], crate::support::LOGGED_IN));
+fn a_client_has_thirty_seconds_for_a_call_or_any_time_it_is_told() {
+    let peer = Peer::answering(response("200 OK", &[], LOGGED_IN));
     for transport in Transport::both(&at(&peer.base_url())) {
+        assert!(format!("{transport:?}").contains("timeout: 30s"), "{transport:?}");
         assert!(transport.with_timeout(Duration::MAX).log_in().is_ok());
-    }
-}
-
-#[test]
-fn a_client_has_thirty_seconds_for_a_call_unless_told_otherwise() {
-    for transport in Transport::both(&at("http://127.0.0.1:1/v1")) {
-        let shown = format!("{transport:?}");
-        assert!(shown.contains("timeout: 30s"), "{shown}");
     }
 }
 

@@ -62,29 +62,19 @@ fn a_redirect_to_a_host_of_the_vendor_carries_method_body_and_token() {
 }
 
 #[test]
-fn only_one_redirect_is_followed() {
+fn neither_a_second_redirect_nor_one_to_a_stranger_is_followed() {
     let authority = Authority::new();
-    let demo = server(&authority, DEMO, moved_to(ACME));
-    let acme = server(&authority, ACME, moved_to(DEMO));
-    let hosts = [(DEMO, demo.address()), (ACME, acme.address())];
-    for transport in authority.transports(&Environment::demo(), &hosts) {
-        let error = transport.log_in().unwrap_err();
-        assert!(matches!(&error, CallError::Server(Error::Moved(_))), "{error:?}");
+    for (host, followed) in [(ACME, 2), ("evil.example", 0)] {
+        let demo = server(&authority, DEMO, moved_to(host));
+        let other = server(&authority, host, moved_to(DEMO));
+        let hosts = [(DEMO, demo.address()), (host, other.address())];
+        for transport in authority.transports(&Environment::demo(), &hosts) {
+            let error = transport.log_in().unwrap_err();
+            assert!(matches!(&error, CallError::Server(Error::Moved(_))), "{error:?}");
+            assert!(followed > 0 || error.to_string().contains(host), "{error}");
+        }
+        assert_eq!((demo.requests().len(), other.requests().len()), (2, followed));
     }
-    assert_eq!((demo.requests().len(), acme.requests().len()), (2, 2));
-}
-
-#[test]
-fn a_redirect_to_a_stranger_is_not_followed_even_over_tls() {
-    let authority = Authority::new();
-    let stranger = server(&authority, "evil.example", response("200 OK", &[], LOGGED_IN));
-    let demo = server(&authority, DEMO, moved_to("evil.example"));
-    let hosts = [(DEMO, demo.address()), ("evil.example", stranger.address())];
-    for transport in authority.transports(&Environment::demo(), &hosts) {
-        let error = transport.log_in().unwrap_err();
-        assert!(error.to_string().contains("evil.example"), "{error}");
-    }
-    assert!(stranger.requests().is_empty());
 }
 
 fn assert_not_trusted(transports: &[Transport], cause: &str) {
@@ -97,79 +87,50 @@ fn assert_not_trusted(transports: &[Transport], cause: &str) {
 }
 
 #[test]
-fn an_untrusted_certificate_is_a_clear_error_and_nothing_is_sent() {
-    let stranger = Authority::new();
-    let demo = server(&stranger, DEMO, response("200 OK", &[], LOGGED_IN));
-    let transports = Authority::new().transports(&Environment::demo(), &[(DEMO, demo.address())]);
-    assert_not_trusted(&transports, "invalid peer certificate");
-    assert_not_trusted(&Transport::both(&at(&demo.base_url().replace("http:", "https:"))), "certificate");
-    assert!(demo.requests().is_empty());
-}
-
-#[test]
-fn a_certificate_of_another_host_is_a_clear_error_and_nothing_is_sent() {
-    let authority = Authority::new();
-    let live = server(&authority, LIVE, response("200 OK", &[], LOGGED_IN));
-    let transports = authority.transports(&Environment::demo(), &[(DEMO, live.address())]);
-    assert_not_trusted(&transports, "not valid for name");
-    assert!(live.requests().is_empty());
-}
-
-#[test]
-fn an_expired_certificate_is_a_clear_error_and_nothing_is_sent() {
-    let authority = Authority::new();
-    let config = authority.server_until(&[DEMO], 2020);
-    let answer = response("200 OK", &[], LOGGED_IN);
-    let demo = Peer::encrypted(config, move |connection, _| drop(connection.write_all(&answer)));
-    assert_not_trusted(&authority.transports(&Environment::demo(), &[(DEMO, demo.address())]), "expired");
-    assert!(demo.requests().is_empty());
+fn a_certificate_that_is_untrusted_expired_or_of_another_host_is_a_clear_error_and_nothing_is_sent() {
+    let (trusted, stranger) = (Authority::new(), Authority::new());
+    for (config, cause) in [
+        (stranger.server(&[DEMO]), "invalid peer certificate"),
+        (trusted.server(&[LIVE]), "not valid for name"),
+        (trusted.server_until(&[DEMO], 2020), "expired"),
+    ] {
+        let demo = Peer::encrypted(config, |_, _| ());
+        let transports = trusted.transports(&Environment::demo(), &[(DEMO, demo.address())]);
+        assert_not_trusted(&transports, cause);
+        assert_not_trusted(&Transport::both(&at(&demo.base_url().replace("http:", "https:"))), "certificate");
+        assert!(demo.requests().is_empty());
+    }
 }
 
 /// The start of a handshake by TLS 1.0: a `ServerHello` of that version, without extensions.
-const OLD_HELLO: [u8; 47] = {
-    let mut hello = [7; 47];
+fn old_hello() -> Vec<u8> {
     // Record: handshake, TLS 1.0, 42 bytes. Message: ServerHello, 38 bytes, TLS 1.0.
     let head = [0x16, 3, 1, 0, 42, 2, 0, 0, 38, 3, 1];
-    let mut index = 0;
-    while index < head.len() {
-        hello[index] = head[index];
-        index += 1;
-    }
     // After 32 random bytes: no session id, TLS_RSA_WITH_AES_128_CBC_SHA, no compression.
-    (hello[43], hello[44], hello[45], hello[46]) = (0, 0, 0x2f, 0);
-    hello
-};
-
-#[test]
-fn a_server_of_an_old_protocol_gets_nothing_of_the_request() {
-    assert_nothing_is_sent(&OLD_HELLO);
+    [&head[..], &[7; 32], &[0, 0, 0x2f, 0]].concat()
 }
 
 #[test]
-fn a_server_that_speaks_no_tls_gets_nothing_of_the_request() {
-    assert_nothing_is_sent(&response("200 OK", &[], LOGGED_IN));
-}
-
-/// To a server that begins with these bytes, whatever it is told.
-fn assert_nothing_is_sent(begins: &[u8]) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let begins = begins.to_vec();
-    let server = thread::spawn(move || {
-        [(); 2].map(|()| {
-            let (mut stream, _) = listener.accept().unwrap();
-            stream.write_all(&begins).unwrap();
-            let mut received = Vec::new();
-            drop(stream.read_to_end(&mut received));
-            String::from_utf8_lossy(&received).into_owned()
-        })
-    });
-    for transport in Authority::new().transports(&Environment::demo(), &[(DEMO, address)]) {
-        let error = transport.log_in().unwrap_err();
-        assert_eq!(error.failure(), Some(Failure::NotSent), "{}: {error:?}", transport.name());
-    }
-    for received in server.join().unwrap() {
-        assert!(!received.contains("canary"), "{received}");
+fn a_server_of_an_old_protocol_or_without_tls_gets_nothing_of_the_request() {
+    for begins in [old_hello(), response("200 OK", &[], LOGGED_IN)] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = thread::spawn(move || {
+            [(); 2].map(|()| {
+                let (mut stream, _) = listener.accept().unwrap();
+                stream.write_all(&begins).unwrap();
+                let mut received = Vec::new();
+                drop(stream.read_to_end(&mut received));
+                String::from_utf8_lossy(&received).into_owned()
+            })
+        });
+        for transport in Authority::new().transports(&Environment::demo(), &[(DEMO, address)]) {
+            let error = transport.log_in().unwrap_err();
+            assert_eq!(error.failure(), Some(Failure::NotSent), "{}: {error:?}", transport.name());
+        }
+        for received in server.join().unwrap() {
+            assert!(!received.contains("canary"), "{received}");
+        }
     }
 }
 

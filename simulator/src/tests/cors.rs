@@ -33,6 +33,9 @@ fn an_answer_echoes_the_origin_of_its_page() {
 }
 
 #[test]
-fn options_without_an_origin_is_a_wrong_method() {
-    assert_eq!(World::new().method(&Method::OPTIONS, LOGIN).status, 405);
+fn options_without_the_headers_of_a_preflight_is_a_wrong_method() {
+    for header in ["accept", "origin", "access-control-request-method"] {
+        let request = Request::options(LOGIN).header(header, "POST").body(Vec::new()).unwrap();
+        assert_eq!(World::new().send(request).status, 405, "{header}");
+    }
 }
