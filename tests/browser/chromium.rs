@@ -3,15 +3,14 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use std::{env, thread};
 
+use fantoccini::elements::Element;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::json;
-
-use crate::site::Directory;
+use tempfile::TempDir;
 
 /// How often a page is looked at while it is waited for.
 const OFTEN: Duration = Duration::from_millis(20);
@@ -71,15 +70,14 @@ impl Drop for Driver {
 pub(crate) struct Browser {
     client: Client,
     // In this order: the profile is in use until the driver is gone.
-    driver: Driver,
-    profile: Directory,
+    _driver: Driver,
+    _profile: TempDir,
 }
 
 impl Browser {
     pub(crate) async fn start() -> Self {
-        static STARTED: AtomicU32 = AtomicU32::new(0);
         assert!(is_there(), "the browser tests need chromium and chromedriver");
-        let profile = Directory::new(&format!("chromium-{}", STARTED.fetch_add(1, Ordering::Relaxed)));
+        let profile = tempfile::tempdir().unwrap();
         let driver = Driver::start(profile.path());
         let options = json!({
             "binary": program("chromium"),
@@ -100,21 +98,15 @@ impl Browser {
         });
         let capabilities = [("goog:chromeOptions".to_owned(), options)].into_iter().collect();
         let client = ClientBuilder::new(HttpConnector::new()).capabilities(capabilities).connect(&driver.url).await;
-        Self { client: client.unwrap(), driver, profile }
+        Self { client: client.unwrap(), _driver: driver, _profile: profile }
     }
 
     pub(crate) async fn quit(self) {
         self.client.close().await.unwrap();
-        drop(self.driver);
-        drop(self.profile);
     }
 
     pub(crate) async fn open(&self, url: &str) {
         self.client.goto(url).await.unwrap();
-    }
-
-    pub(crate) async fn back(&self) {
-        self.client.back().await.unwrap();
     }
 
     pub(crate) async fn url(&self) -> String {
@@ -129,22 +121,23 @@ impl Browser {
         }
     }
 
+    async fn element(&self, selector: &str) -> Element {
+        self.client.wait().every(OFTEN).for_element(Locator::Css(selector)).await.unwrap()
+    }
+
     /// The text of an element, as it shows.
     pub(crate) async fn text(&self, selector: &str) -> String {
-        let element = self.client.wait().every(OFTEN).for_element(Locator::Css(selector)).await.unwrap();
-        element.text().await.unwrap()
+        self.element(selector).await.text().await.unwrap()
     }
 
     pub(crate) async fn click(&self, selector: &str) {
-        let element = self.client.wait().every(OFTEN).for_element(Locator::Css(selector)).await.unwrap();
-        element.click().await.unwrap();
+        self.element(selector).await.click().await.unwrap();
     }
 
     /// Fills in the form of the vendor's page and allows; an empty name leaves what is there.
     pub(crate) async fn sign_in(&self, user: &str, password: &str) {
         for (field, text) in [("#username", user), ("#password", password)] {
-            let field = self.client.wait().every(OFTEN).for_element(Locator::Css(field)).await.unwrap();
-            field.send_keys(text).await.unwrap();
+            self.element(field).await.send_keys(text).await.unwrap();
         }
         self.click("#allow").await;
     }

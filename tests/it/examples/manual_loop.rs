@@ -1,23 +1,16 @@
 //! `manual-loop` at servers that fail: how far a request got is what the session is told.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use tradovate_auth_simulator::Side;
 
 use super::{failure, failures, run, server, stdout_of, variables};
-use crate::support::site::example;
+use crate::support::site::{Program, example};
 use crate::support::{Peer, response};
 
 /// The first line that it prints.
 fn first_line(base_url: &str) -> String {
-    let mut command = Command::new(example("manual-loop"));
-    let mut program = command.env_clear().envs(variables(base_url)).stdout(Stdio::piped()).spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(program.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    program.kill().unwrap();
-    program.wait().unwrap();
-    line
+    Program::start(Command::new(example("manual-loop")), &[], variables(base_url)).await_line(|_| true)
 }
 
 #[test]

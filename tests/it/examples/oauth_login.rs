@@ -1,11 +1,10 @@
 //! `oauth-login` as a user runs it, with the browser's part played by the test.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc::{self, Receiver};
-use std::sync::{LazyLock, Mutex};
-use std::thread::{self, JoinHandle};
+use std::process::Command;
+use std::sync::{LazyLock, Mutex, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use reqwest::Url;
@@ -13,7 +12,7 @@ use tradovate_auth_simulator::{Endpoint, OAuthClient, Server, Side, Simulator, S
 use ureq::Agent;
 
 use super::{failure, run_with, stdout};
-use crate::support::site::{Directory, example};
+use crate::support::site::{Program, example};
 use crate::support::{Peer, await_one, response};
 
 const SECRET: &str = "canary-client-secret";
@@ -43,61 +42,13 @@ fn get(url: &str) -> Page {
     Page::of(BROWSER.get(url).call().unwrap())
 }
 
-/// The running example, killed when the test is over.
-struct Program {
-    child: Child,
-    lines: Receiver<String>,
-    errors: JoinHandle<String>,
-    said: Vec<String>,
+fn start<'v>(arguments: &[&str], variables: impl IntoIterator<Item = (&'v str, &'v str)>) -> Program {
+    Program::start(Command::new(example("oauth-login")), arguments, variables)
 }
 
-impl Program {
-    fn start<'v>(arguments: &[&str], variables: impl IntoIterator<Item = (&'v str, &'v str)>) -> Self {
-        let mut command = Command::new(example("oauth-login"));
-        command.args(arguments).env_clear().envs(variables);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let (stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        let (sender, lines) = mpsc::channel();
-        thread::spawn(move || BufReader::new(stdout).lines().try_for_each(|line| sender.send(line.unwrap())));
-        let errors = thread::spawn(move || {
-            let mut text = String::new();
-            stderr.read_to_string(&mut text).unwrap();
-            text
-        });
-        Self { child, lines, errors, said: Vec::new() }
-    }
-
-    /// Reads until the program prints its URL.
-    fn url(&mut self) -> String {
-        loop {
-            self.said.push(await_one(&self.lines));
-            if let Some(url) = self.said.last().unwrap().strip_prefix("log in at ") {
-                return url.to_owned();
-            }
-        }
-    }
-
-    /// Waits for its end, and gives all that it has printed.
-    fn end(mut self) -> Output {
-        loop {
-            match self.lines.recv_timeout(Duration::from_secs(60)) {
-                Ok(line) => self.said.push(line),
-                Err(mpsc::RecvTimeoutError::Disconnected) => break,
-                Err(mpsc::RecvTimeoutError::Timeout) => panic!("it does not end: {:?}", self.said),
-            }
-        }
-        let status = self.child.wait().unwrap();
-        let stderr = std::mem::replace(&mut self.errors, thread::spawn(String::new)).join().unwrap();
-        Output { status, stdout: self.said.join("\n").into(), stderr: stderr.into() }
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        // An error means that it has ended by itself.
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
+/// Where the program sends the user.
+fn url_of(program: &Program) -> String {
+    program.await_line(|line| line.starts_with("log in at ")).trim_start_matches("log in at ").to_owned()
 }
 
 /// A server that knows the app, the program that waits for a user, and where it sent them.
@@ -132,8 +83,8 @@ impl Login {
             ("TRADOVATE_REDIRECT_PORT", "0"),
             ("RUST_LOG", "trace"),
         ];
-        let mut program = Program::start(arguments, variables);
-        let url = program.url();
+        let program = start(arguments, variables);
+        let url = url_of(&program);
         let uri = redirect_uri(&url);
         server.with(|simulator| {
             let side = simulator.options().default_side;
@@ -253,11 +204,9 @@ fn a_long_wait_that_the_server_asks_for_costs_no_consent() {
     let answer = server.consent("synthetic-user", &url).unwrap();
     server.penalize_next(Duration::from_secs(90));
     let page = thread::spawn(move || BROWSER.get(&answer).call().is_ok());
-    let said = await_one(&program.lines);
-    assert!(said.contains("postponed by the server until"), "{said}");
-    let more = program.lines.recv_timeout(Duration::from_secs(1));
-    assert_eq!(more, Err(mpsc::RecvTimeoutError::Timeout), "it waits, and the browser with it");
-    assert!(!page.is_finished() && program.child.try_wait().unwrap().is_none());
+    program.await_line(|line| line.contains("postponed by the server until"));
+    thread::sleep(Duration::from_secs(1));
+    assert!(!page.is_finished() && program.is_running(), "it waits, and the browser with it");
     drop(program);
     assert!(!page.join().unwrap());
 }
@@ -362,9 +311,9 @@ fn what_it_can_not_start_with_is_explained() {
 
 #[test]
 fn without_a_client_it_has_a_simulator_whose_page_is_filled_in() {
-    let mut program = Program::start(&[], [("TRADOVATE_CLIENT_ID", "")]);
-    let url = program.url();
-    let said = &program.said[0];
+    let program = start(&[], [("TRADOVATE_CLIENT_ID", "")]);
+    let url = url_of(&program);
+    let said = program.await_line(|_| true);
     assert!(said.starts_with("TRADOVATE_CLIENT_ID is not set, so the server is a simulator at http://127"), "{said}");
     assert!(said.ends_with("/v1; sign in there as synthetic-user with synthetic-password"), "{said}");
     assert!(get(&url).text.contains("Allow <bdi>Synthetic Desktop App</bdi> to use your account?"));
@@ -435,8 +384,8 @@ fn it_listens_where_its_redirect_uri_leads() {
         if host == "[::1]" && !has_v6 {
             continue;
         }
-        let mut program = Program::start(&[], [("TRADOVATE_REDIRECT_HOST", host)]);
-        let back = redirect_uri(&program.url());
+        let program = start(&[], [("TRADOVATE_REDIRECT_HOST", host)]);
+        let back = redirect_uri(&url_of(&program));
         let port = Url::parse(&back).unwrap().port().unwrap();
         assert_eq!(back, format!("http://{host}:{port}/callback"));
         for address in ["127.0.0.1", "[::1]"].into_iter().filter(|address| has_v6 || *address == "127.0.0.1") {
@@ -451,18 +400,18 @@ fn it_listens_where_its_redirect_uri_leads() {
 fn the_browser_is_opened_where_there_is_one_and_the_wait_has_an_end() {
     use std::os::unix::fs::PermissionsExt;
 
-    let folder = Directory::new("oauth-login");
+    let folder = tempfile::tempdir().unwrap();
     let (launcher, opened) = (folder.path().join("xdg-open"), folder.path().join("opened"));
     for has_browser in [false, true] {
         if has_browser {
             std::fs::write(&launcher, format!("#!/bin/sh\necho \"$1\" >'{}'\n", opened.display())).unwrap();
             std::fs::set_permissions(&launcher, std::fs::Permissions::from_mode(0o755)).unwrap();
         }
-        let mut program = Program::start(&["--open", "--wait", "1"], [("PATH", folder.path().to_str().unwrap())]);
-        let url = program.url();
+        let program = start(&["--open", "--wait", "1"], [("PATH", folder.path().to_str().unwrap())]);
+        let url = url_of(&program);
         let output = program.end();
         assert_eq!(failure(&output), "nobody has logged in within 1 seconds: start it again");
-        let by_hand = stdout(&output).ends_with("\nno browser could be opened: open the URL by hand");
+        let by_hand = stdout(&output).ends_with("\nno browser could be opened: open the URL by hand\n");
         assert_ne!(by_hand, has_browser, "{output:?}");
         assert!(!has_browser || std::fs::read_to_string(&opened).unwrap().trim_end() == url);
     }

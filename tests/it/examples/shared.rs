@@ -2,10 +2,10 @@
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use super::{failure, run, run_with, server, stdout, stdout_of, variables};
-use crate::support::site::example;
+use crate::support::site::{Program, example};
 use tradovate_auth_simulator::{Endpoint, Server, Side};
 
 const SHARED: [&str; 2] = ["shared", "shared-async"];
@@ -21,12 +21,9 @@ fn world() -> (Server, tempfile::TempDir, String) {
 fn programs_with_the_same_store_log_in_once() {
     let (server, _directory, store) = world();
     let base_url = server.base_url();
-    let start = |name| {
-        let mut command = Command::new(example(name));
-        command.args(["--store", &store, "--for", "4"]).env_clear().envs(variables(&base_url));
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-    };
-    let outputs = SHARED.map(start).map(|process| process.wait_with_output().unwrap());
+    let arguments = ["--store", &store, "--for", "4"];
+    let start = |name| Program::start(Command::new(example(name)), &arguments, variables(&base_url));
+    let outputs = SHARED.map(start).map(Program::end);
     let mut said: Vec<_> = outputs.iter().map(|output| stdout(output).split_once(' ').unwrap().1).collect();
     said.sort_unstable();
     assert!(said[0].starts_with("adopted a token") && said[1].starts_with("logged in"), "{said:?}");

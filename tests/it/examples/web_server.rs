@@ -9,12 +9,13 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tradovate_auth_simulator::{Endpoint, Server, SimulatorBuilder};
+use ureq::Agent;
 use ureq::http::{Response, header};
-use ureq::{Agent, Body};
 
 use crate::examples::{failure, run_with};
-use crate::support::site::{CLIENT_SECRET, Directory, PASSWORD, Site, example, vendor};
+use crate::support::site::{CLIENT_SECRET, PASSWORD, Site, example, vendor};
 
 /// A browser, as far as HTTP sees it.
 struct Browser {
@@ -47,33 +48,21 @@ impl Browser {
     }
 
     fn get(&mut self, path: &str) -> Page {
-        let request = self.agent.get(format!("{}{path}", self.site)).header("cookie", self.cookie_header());
-        let response = request.call().unwrap();
-        self.receive(response)
+        self.send("GET", path, &[])
     }
 
     fn post(&mut self, path: &str, headers: &[(&str, &str)]) -> Page {
-        let mut request = self.agent.post(format!("{}{path}", self.site)).header("cookie", self.cookie_header());
+        self.send("POST", path, headers)
+    }
+
+    fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)]) -> Page {
+        let cookies = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
+        let mut request = http::Request::builder().method(method).uri(format!("{}{path}", self.site));
+        request = request.header("cookie", cookies.join("; "));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = request.send_empty().unwrap();
-        self.receive(response)
-    }
-
-    /// Sends what no browser sends.
-    fn send(&mut self, method: &str, path: &str) -> Page {
-        let request = http::Request::builder().method(method).uri(format!("{}{path}", self.site));
-        let request = request.header("cookie", self.cookie_header());
-        let response = self.agent.run(request.body(()).unwrap()).unwrap();
-        self.receive(response)
-    }
-
-    fn cookie_header(&self) -> String {
-        self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
-    }
-
-    fn receive(&mut self, mut response: Response<Body>) -> Page {
+        let mut response = self.agent.run(request.body(()).unwrap()).unwrap();
         let text = |value: &header::HeaderValue| value.to_str().unwrap().to_owned();
         let set_cookies: Vec<_> = response.headers().get_all("set-cookie").iter().map(text).collect();
         for cookie in &set_cookies {
@@ -145,7 +134,7 @@ fn state(url: &str) -> String {
 struct World {
     vendor: Server,
     site: Option<Site>,
-    directory: Option<Directory>,
+    directory: Option<TempDir>,
     port: String,
 }
 
@@ -154,8 +143,8 @@ impl World {
         Self::of(vendor(), None)
     }
 
-    fn stored(name: &str) -> Self {
-        Self::of(vendor(), Some(Directory::new(name)))
+    fn stored() -> Self {
+        Self::of(vendor(), Some(tempfile::tempdir().unwrap()))
     }
 
     /// One whose tokens must be renewed at once.
@@ -163,7 +152,7 @@ impl World {
         Self::of(vendor().lifetime(Duration::from_secs(6)), None)
     }
 
-    fn of(builder: SimulatorBuilder, directory: Option<Directory>) -> Self {
+    fn of(builder: SimulatorBuilder, directory: Option<TempDir>) -> Self {
         let mut world = Self { vendor: builder.serve().unwrap(), site: None, directory, port: "0".into() };
         world.start();
         world
@@ -314,7 +303,7 @@ fn a_login_is_finished_once_by_the_real_redirect_in_the_browser_that_began_it() 
         browser.get(forged).says(400, ["This was not the answer"]);
     }
     for method in ["HEAD", "OPTIONS", "DELETE", "TRACE", "POST"] {
-        let page = browser.send(method, &callback);
+        let page = browser.send(method, &callback, &[]);
         assert_eq!((page.status, page.guards[4].as_deref()), (405, Some("GET")), "{method}");
     }
     let mut theirs = world.browser();
@@ -490,7 +479,7 @@ fn every_answer_is_guarded() {
 
 #[test]
 fn a_login_that_fails_is_told_in_words_and_leaves_nothing_behind() {
-    let world = World::stored("failed");
+    let world = World::stored();
     let mismatch = r#"{"error":"invalid_client","error_description":"do not match existing setup"}"#;
     for (status, body, texts) in [
         (200, mismatch, ["<h1>The site could not log you in</h1>", "client_secret", AGAIN]),
@@ -557,7 +546,7 @@ fn a_name_that_is_missing_at_first_is_asked_for_again() {
 
 #[test]
 fn a_wait_that_the_vendor_asks_for_costs_no_consent() {
-    let world = World::stored("wait");
+    let world = World::stored();
     // Longer than a browser is made to wait.
     let mut browser = world.postponed("trader", 25);
     browser.get("/").leads_to("/me");
@@ -573,7 +562,7 @@ fn a_wait_that_the_vendor_asks_for_costs_no_consent() {
 
 #[test]
 fn a_long_wait_is_not_announced_and_another_login_replaces_it() {
-    let world = World::stored("long-wait");
+    let world = World::stored();
     let mut browser = world.postponed("trader", 300);
     let page = browser.get("/me");
     page.says(503, ["Still logging in"]);
@@ -644,7 +633,7 @@ fn a_session_is_kept_alive_while_nobody_looks() {
 
 #[test]
 fn a_session_and_a_login_live_through_a_restart() {
-    let mut world = World::stored("restart");
+    let mut world = World::stored();
     let mut one = world.logged_in("trader");
     let (mut two, callback) = world.allowed("other");
     world.start();
@@ -657,7 +646,7 @@ fn a_session_and_a_login_live_through_a_restart() {
 
 #[test]
 fn logging_out_leaves_nothing_behind() {
-    let mut world = World::stored("logout");
+    let mut world = World::stored();
     let mut browser = world.logged_in("trader");
     let cookies = browser.cookies.clone();
     assert_eq!(world.counts(), [1, 0]);
@@ -672,7 +661,7 @@ fn logging_out_leaves_nothing_behind() {
 
 #[test]
 fn a_login_a_session_and_a_session_without_tokens_have_an_end() {
-    let mut world = World::stored("age");
+    let mut world = World::stored();
     let mut old = world.logged_in("trader");
     let mut codeless = world.postponed("other", 300);
     codeless.sees(503, ["Still logging in"]);
@@ -693,7 +682,7 @@ fn a_login_a_session_and_a_session_without_tokens_have_an_end() {
 
 #[test]
 fn a_session_ends_with_its_time_whoever_asks() {
-    let mut world = World::stored("over");
+    let mut world = World::stored();
     let mut browser = world.logged_in("trader");
     let nearly = ago(jiff::SignedDuration::from_hours(7 * 24) - jiff::SignedDuration::from_secs(6));
     world.change(|tables| rows(tables, "sessions").for_each(|row| row["began"] = nearly.clone()));
@@ -709,7 +698,7 @@ fn a_session_ends_with_its_time_whoever_asks() {
 fn the_file_is_its_owners_and_written_for_changes_only() {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
-    let world = World::stored("file");
+    let world = World::stored();
     let directory = world.directory.as_ref().unwrap().path();
     let neighbour = directory.join("database.new");
     std::fs::write(&neighbour, "somebody else's").unwrap();
@@ -746,7 +735,7 @@ fn the_file_is_its_owners_and_written_for_changes_only() {
 fn a_file_that_can_not_be_written_stays_as_it_was() {
     let vendor = vendor().serve().unwrap();
     for name in ["database.json", "database.new", "new", ".new"] {
-        let directory = Directory::new(&format!("full-{name}"));
+        let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join(name).to_str().unwrap().to_owned();
         let site = Site::start_with(&vendor, &["--store", &file], &[]);
         Browser::at(site.url()).connect();
@@ -765,7 +754,7 @@ fn a_file_that_can_not_be_written_stays_as_it_was() {
 
 #[test]
 fn strangers_can_not_fill_the_memory_with_logins() {
-    let mut world = World::stored("many");
+    let mut world = World::stored();
     let (mut browser, callback) = world.allowed("trader");
     world.change(|tables| {
         let row = rows(tables, "logins").next().unwrap().clone();
@@ -782,7 +771,7 @@ fn strangers_can_not_fill_the_memory_with_logins() {
 
 #[test]
 fn no_secret_is_printed_or_shown_even_at_trace_level() {
-    let world = World::stored("secrets");
+    let world = World::stored();
     let mut secrets = vec![CLIENT_SECRET.to_owned(), PASSWORD.to_owned()];
     let mut shown = String::new();
 

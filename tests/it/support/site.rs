@@ -1,11 +1,11 @@
-//! The web server of the examples as a child process, in front of a simulator of the test.
+//! Programs of the examples as child processes, and the web server in front of a simulator of the test.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
-use std::thread;
-use std::time::Duration;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use tradovate_auth_simulator::{OAuthClient, Server, Simulator, SimulatorBuilder, User};
 
@@ -25,17 +25,94 @@ pub(crate) fn vendor() -> SimulatorBuilder {
     Simulator::builder().user(user("trader", "Tess Trader")).user(user("other", "Otto Other")).oauth_client(client)
 }
 
-/// A web server that runs until this is dropped.
-pub(crate) struct Site {
+/// A program that runs until this is dropped, and what it has printed so far.
+pub(crate) struct Program {
     child: Child,
     printed: Arc<Printed>,
-    url: String,
+    readers: Vec<JoinHandle<()>>,
 }
 
 #[derive(Default)]
 struct Printed {
-    text: Mutex<String>,
+    stdout_and_stderr: Mutex<[String; 2]>,
     more: Condvar,
+}
+
+/// The longest a test waits for what must come.
+const LONG: Duration = Duration::from_secs(60);
+
+impl Program {
+    /// Starts a command with these arguments besides its own, and nothing in its environment but these variables.
+    pub(crate) fn start<'v>(
+        mut command: Command,
+        arguments: &[&str],
+        variables: impl IntoIterator<Item = (&'v str, &'v str)>,
+    ) -> Self {
+        command.args(arguments).env_clear().envs(variables);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let mut program = Self { child, printed: Arc::default(), readers: Vec::new() };
+        program.follow(0, stdout);
+        program.follow(1, stderr);
+        program
+    }
+
+    fn follow(&mut self, index: usize, stream: impl Read + Send + 'static) {
+        let printed = Arc::clone(&self.printed);
+        self.readers.push(thread::spawn(move || {
+            let mut lines = BufReader::new(stream);
+            let mut line = Vec::new();
+            while lines.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
+                printed.stdout_and_stderr.lock().unwrap()[index].push_str(&String::from_utf8_lossy(&line));
+                printed.more.notify_all();
+                line.clear();
+            }
+        }));
+    }
+
+    pub(crate) fn printed(&self) -> String {
+        self.printed.stdout_and_stderr.lock().unwrap().concat()
+    }
+
+    /// The first whole line like this that it prints.
+    pub(crate) fn await_line(&self, is_it: impl Fn(&str) -> bool) -> String {
+        let find = |texts: &[String; 2]| {
+            let mut lines = texts.iter().flat_map(|text| text.split_inclusive('\n'));
+            lines.find(|line| line.ends_with('\n') && is_it(line)).map(str::to_owned)
+        };
+        let texts = self.printed.stdout_and_stderr.lock().unwrap();
+        let (texts, _) = self.printed.more.wait_timeout_while(texts, LONG, |texts| find(texts).is_none()).unwrap();
+        find(&texts).unwrap_or_else(|| panic!("not printed: {}", texts.concat())).trim_end().to_owned()
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn end(mut self) -> Output {
+        let start = Instant::now();
+        while self.is_running() {
+            assert!(start.elapsed() < LONG, "it does not end: {}", self.printed());
+            thread::sleep(Duration::from_millis(5));
+        }
+        self.readers.drain(..).for_each(|reader| reader.join().unwrap());
+        let [stdout, stderr] = std::mem::take(&mut *self.printed.stdout_and_stderr.lock().unwrap());
+        Output { status: self.child.wait().unwrap(), stdout: stdout.into(), stderr: stderr.into() }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A web server that runs until this is dropped.
+pub(crate) struct Site {
+    program: Program,
+    url: String,
 }
 
 impl Site {
@@ -45,34 +122,20 @@ impl Site {
     }
 
     /// The same by a command of the test's own, which the arguments are added to.
-    pub(crate) fn start_by(
-        mut command: Command,
-        vendor: &Server,
-        arguments: &[&str],
-        variables: &[(&str, &str)],
-    ) -> Self {
-        let mut child = command
-            .args(arguments)
-            .env_clear()
-            .env("TRADOVATE_API_URL", vendor.base_url())
-            .env("TRADOVATE_AUTHORIZE_URL", vendor.authorize_url())
-            .env("TRADOVATE_CLIENT_ID", CLIENT_ID)
-            .env("TRADOVATE_CLIENT_SECRET", CLIENT_SECRET)
-            .env("TRADOVATE_REDIRECT_PORT", "0")
-            .envs(variables.iter().copied())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let printed = Arc::new(Printed::default());
-        printed.follow(child.stdout.take().unwrap());
-        printed.follow(child.stderr.take().unwrap());
-        let mut site = Self { child, printed, url: String::new() };
-        let line = site.await_line(|line| line.starts_with("open "));
-        line.trim_start_matches("open ").trim_end_matches('/').clone_into(&mut site.url);
-        let redirect_uri = format!("{}/callback", site.url);
+    pub(crate) fn start_by(command: Command, vendor: &Server, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let usual = [
+            ("TRADOVATE_API_URL", &*vendor.base_url()),
+            ("TRADOVATE_AUTHORIZE_URL", &vendor.authorize_url()),
+            ("TRADOVATE_CLIENT_ID", CLIENT_ID),
+            ("TRADOVATE_CLIENT_SECRET", CLIENT_SECRET),
+            ("TRADOVATE_REDIRECT_PORT", "0"),
+        ];
+        let program = Program::start(command, arguments, usual.into_iter().chain(variables.iter().copied()));
+        let line = program.await_line(|line| line.starts_with("open "));
+        let url = line.trim_start_matches("open ").trim_end_matches('/').to_owned();
+        let redirect_uri = format!("{url}/callback");
         vendor.with(|simulator| simulator.oauth_client_mut(CLIENT_ID).unwrap().redirect_uris.push(redirect_uri));
-        site
+        Self { program, url }
     }
 
     /// Where browsers find it, without a slash at the end.
@@ -80,41 +143,12 @@ impl Site {
         &self.url
     }
 
-    /// All it has printed so far.
     pub(crate) fn printed(&self) -> String {
-        self.printed.text.lock().unwrap().clone()
+        self.program.printed()
     }
 
-    /// The first whole line like this that it prints.
     pub(crate) fn await_line(&self, is_it: impl Fn(&str) -> bool) -> String {
-        let find =
-            |text: &str| text.split_inclusive('\n').find(|line| line.ends_with('\n') && is_it(line)).map(str::to_owned);
-        let text = self.printed.text.lock().unwrap();
-        let longest = Duration::from_secs(30);
-        let (text, _) = self.printed.more.wait_timeout_while(text, longest, |text| find(text).is_none()).unwrap();
-        find(&text).unwrap_or_else(|| panic!("not printed: {text}")).trim_end().to_owned()
-    }
-}
-
-impl Drop for Site {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Printed {
-    fn follow(self: &Arc<Self>, stream: impl Read + Send + 'static) {
-        let printed = Arc::clone(self);
-        thread::spawn(move || {
-            let mut lines = BufReader::new(stream);
-            let mut line = Vec::new();
-            while lines.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
-                printed.text.lock().unwrap().push_str(&String::from_utf8_lossy(&line));
-                printed.more.notify_all();
-                line.clear();
-            }
-        });
+        self.program.await_line(is_it)
     }
 }
 
@@ -122,25 +156,4 @@ impl Printed {
 pub(crate) fn example(name: &str) -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_example-day"))
         .with_file_name(format!("example-{name}{}", std::env::consts::EXE_SUFFIX))
-}
-
-/// A directory for one test, gone with this.
-pub(crate) struct Directory(PathBuf);
-
-impl Directory {
-    pub(crate) fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("tradovate-auth-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
