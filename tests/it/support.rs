@@ -1,5 +1,6 @@
 //! The world of a test: a peer that answers what it is told, and both transports to call it with.
 
+pub(crate) mod browser;
 pub(crate) mod clock;
 pub(crate) mod consent;
 pub(crate) mod gate;

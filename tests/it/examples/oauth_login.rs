@@ -3,43 +3,26 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
-use std::sync::{LazyLock, Mutex, mpsc};
+use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use reqwest::Url;
 use tradovate_auth_simulator::{Endpoint, OAuthClient, Server, Side, Simulator, SimulatorBuilder};
-use ureq::Agent;
 
 use super::{failure, run_with, stdout};
+use crate::support::browser::{Browser, Page};
 use crate::support::site::{Program, example};
 use crate::support::{Peer, await_one, response};
 
 const SECRET: &str = "canary-client-secret";
 
-/// Without limits a mistake in the program would hang the test.
-static BROWSER: LazyLock<Agent> = LazyLock::new(|| {
-    let config = Agent::config_builder().http_status_as_error(false).max_redirects(0).proxy(None);
-    config.timeout_global(Some(Duration::from_secs(60))).build().into()
-});
-
-/// What a browser shows.
-#[derive(Debug)]
-struct Page {
-    status: u16,
-    head: String,
-    text: String,
-}
-
-impl Page {
-    fn of(mut response: http::Response<ureq::Body>) -> Self {
-        let text = response.body_mut().read_to_string().unwrap();
-        Self { status: response.status().as_u16(), head: format!("{:?}", response.headers()), text }
-    }
-}
-
 fn get(url: &str) -> Page {
-    Page::of(BROWSER.get(url).call().unwrap())
+    send("GET", url)
+}
+
+fn send(method: &str, url: &str) -> Page {
+    Browser::at("").send(method, url, &[])
 }
 
 fn start<'v>(arguments: &[&str], variables: impl IntoIterator<Item = (&'v str, &'v str)>) -> Program {
@@ -147,7 +130,7 @@ fn a_user_logs_in_and_both_the_page_and_the_program_say_so() {
     ] {
         let Login { server, program, url } = Login::at(builder);
         let page = get(&server.consent("synthetic-user", &url).unwrap());
-        assert!(page.status == 200 && page.text.contains(shown), "{}", page.text);
+        assert!(page.status() == 200 && page.text().contains(shown), "{}", page.text());
         let output = program.end();
         assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
         for text in [said, "logged in, good until 2", "without a refresh, a new consent is due by 2"] {
@@ -166,9 +149,9 @@ fn a_denial_or_a_wrong_secret_ends_it_and_both_the_page_and_the_program_say_so()
         let login = Login::with(Simulator::builder(), None, secret, &[]);
         let page = get(&if status == 400 { login.denied() } else { login.allowed() });
         let output = login.program.end();
-        assert_eq!(page.status, status);
+        assert_eq!(page.status(), status);
         // The quotes are escaped in HTML.
-        assert!(page.text.contains(told.split('(').next().unwrap()), "{}", page.text);
+        assert!(page.text().contains(told.split('(').next().unwrap()), "{}", page.text());
         assert!(failure(&output).contains(told), "{output:?}");
         assert!(!stdout(&output).contains(told), "it is said once: {output:?}");
         assert_eq!(login.server.statistics().requests(Endpoint::OauthToken), exchanges);
@@ -181,18 +164,18 @@ fn what_is_not_the_answer_is_refused_and_the_answer_is_still_taken() {
     let (back, answer) = (login.back(), login.allowed());
     for forged in [String::new(), format!("{back}?code=theirs&state=guessed"), format!("{answer}&code=ours")] {
         let page = get(if forged.is_empty() { &back } else { &forged });
-        assert_eq!(page.status, 400, "{forged}");
-        assert!(page.text.contains("It was not used: the redirect"), "{forged}: {}", page.text);
+        assert_eq!(page.status(), 400, "{forged}");
+        assert!(page.text().contains("It was not used: the redirect"), "{forged}: {}", page.text());
     }
     for elsewhere in ["/", "/favicon.ico", "/callback/", "/Callback", "/%63allback", "//callback"] {
-        assert_eq!(get(&answer.replace("/callback", elsewhere)).status, 404, "{elsewhere}");
+        assert_eq!(get(&answer.replace("/callback", elsewhere)).status(), 404, "{elsewhere}");
     }
-    for page in [BROWSER.post(&answer).send_empty(), BROWSER.head(&answer).call(), BROWSER.put(&answer).send_empty()] {
-        let page = Page::of(page.unwrap());
-        assert!(page.status == 405 && page.head.contains(r#""allow": "GET""#), "{}", page.head);
+    for method in ["POST", "HEAD", "PUT"] {
+        let page = send(method, &answer);
+        assert_eq!((page.status(), page.header("allow")), (405, "GET"), "{method}");
     }
 
-    assert!(get(&answer).text.contains("You are logged in as"));
+    assert!(get(&answer).text().contains("You are logged in as"));
     assert_eq!(login.server.statistics().code_exchanges, 1);
     let said = login.end();
     assert!(said.contains("\nthe redirect has no `state`, so it may be forged and was ignored"), "{said}");
@@ -203,7 +186,7 @@ fn a_long_wait_that_the_server_asks_for_costs_no_consent() {
     let Login { server, mut program, url } = Login::new();
     let answer = server.consent("synthetic-user", &url).unwrap();
     server.penalize_next(Duration::from_secs(90));
-    let page = thread::spawn(move || BROWSER.get(&answer).call().is_ok());
+    let page = thread::spawn(move || Browser::at("").agent.get(&answer).call().is_ok());
     program.await_line(|line| line.contains("postponed by the server until"));
     thread::sleep(Duration::from_secs(1));
     assert!(!page.is_finished() && program.is_running(), "it waits, and the browser with it");
@@ -229,7 +212,7 @@ fn neither_a_megabyte_nor_a_silent_connection_holds_it_up() {
     let silent = connect().unwrap();
     let mut unfinished = connect().unwrap();
     unfinished.write_all(b"GET /callback?").unwrap();
-    assert!(get(&login.allowed()).text.contains("You are logged in as"));
+    assert!(get(&login.allowed()).text().contains("You are logged in as"));
     login.end();
     drop((silent, unfinished));
 }
@@ -254,10 +237,14 @@ fn one_redirect_is_taken_and_a_later_one_changes_nothing() {
     await_one(&asked);
     for later in [answer, login.denied(), format!("{}?code=theirs&state=guessed", login.back())] {
         let page = get(&later);
-        assert!(page.status == 409 && page.text.contains("This login has been answered already."), "{}", page.text);
+        assert!(
+            page.status() == 409 && page.text().contains("This login has been answered already."),
+            "{}",
+            page.text()
+        );
     }
     drop(go_on);
-    assert_eq!(first.join().unwrap().status, 200);
+    assert_eq!(first.join().unwrap().status(), 200);
     login.end();
     assert_eq!(peer.requests().iter().filter(|request| request.starts_with("POST")).count(), 1);
 }
@@ -316,14 +303,14 @@ fn without_a_client_it_has_a_simulator_whose_page_is_filled_in() {
     let said = program.await_line(|_| true);
     assert!(said.starts_with("TRADOVATE_CLIENT_ID is not set, so the server is a simulator at http://127"), "{said}");
     assert!(said.ends_with("/v1; sign in there as synthetic-user with synthetic-password"), "{said}");
-    assert!(get(&url).text.contains("Allow <bdi>Synthetic Desktop App</bdi> to use your account?"));
+    assert!(get(&url).text().contains("Allow <bdi>Synthetic Desktop App</bdi> to use your account?"));
 
     let form = [("username", "synthetic-user"), ("password", "synthetic-password"), ("decision", "allow")];
-    let sent = BROWSER.post(&url).send_form(form).unwrap();
+    let sent = Browser::at("").agent.post(&url).send_form(form).unwrap();
     assert_eq!(sent.status(), 303);
     let back = sent.headers()["location"].to_str().unwrap().to_owned();
     assert!(back.starts_with(&redirect_uri(&url)), "{back}");
-    assert!(get(&back).text.contains("You are logged in as Synthetic User."));
+    assert!(get(&back).text().contains("You are logged in as Synthetic User."));
     let output = program.end();
     assert!(output.status.success(), "{output:?}");
 }
@@ -343,7 +330,7 @@ fn no_secret_is_printed_or_shown() {
         let sent: serde_json::Value = serde_json::from_str(sent).unwrap();
         assert_eq!(sent["client_secret"], SECRET);
         let (code, verifier) = (parameter(&answer, "code"), sent["code_verifier"].as_str().unwrap());
-        let printed = [&*output.stdout, &*output.stderr, page.text.as_bytes(), page.head.as_bytes()].concat();
+        let printed = [&*output.stdout, &*output.stderr, format!("{page:?}").as_bytes()].concat();
         // The state is in the URL that the user needs, and nowhere else.
         let printed = String::from_utf8(printed).unwrap().replacen(&url, "", 1);
         for secret in ["canary", &code, verifier, &parameter(&url, "state")] {
@@ -356,22 +343,25 @@ fn no_secret_is_printed_or_shown() {
 fn each_page_is_whole_and_kept_by_nobody() {
     let login = Login::new();
     login.server.with(|simulator| simulator.user_mut("synthetic-user").unwrap().full_name = "<b>&amp".into());
-    let post = Page::of(BROWSER.post(login.back()).send_empty().unwrap());
+    let post = send("POST", &login.back());
     let missing = get(&format!("{}/", login.back()));
     let last = get(&login.allowed());
-    assert!(last.text.contains("You are logged in as &lt;b&gt;&amp;amp. "), "{}", last.text);
+    assert!(last.text().contains("You are logged in as &lt;b&gt;&amp;amp. "), "{}", last.text());
     let denied = get(&Login::new().denied());
     for page in [post, last, missing, denied] {
-        for header in [
-            r#""content-type": "text/html; charset=utf-8""#,
-            r#""cache-control": "no-store""#,
-            r#""referrer-policy": "no-referrer""#,
-            r#""default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'""#,
+        for (header, value) in [
+            ("content-type", "text/html; charset=utf-8"),
+            ("cache-control", "no-store"),
+            ("referrer-policy", "no-referrer"),
+            (
+                "content-security-policy",
+                "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
+            ),
         ] {
-            assert!(page.head.contains(header), "{header}: {}", page.head);
+            assert_eq!(page.header(header), value);
         }
-        assert!(page.text.starts_with("<!DOCTYPE html>") && page.text.ends_with("</html>\n"), "{}", page.text);
-        assert!(!page.text.contains("<script") && !page.text.contains("<b>"), "{}", page.text);
+        assert!(page.text().starts_with("<!DOCTYPE html>") && page.text().ends_with("</html>\n"), "{}", page.text());
+        assert!(!page.text().contains("<script") && !page.text().contains("<b>"), "{}", page.text());
     }
 }
 

@@ -8,85 +8,21 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
 
+use http::Response;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tradovate_auth_simulator::{Endpoint, Server, SimulatorBuilder};
-use ureq::Agent;
-use ureq::http::{Response, header};
 
 use crate::examples::{failure, run_with};
+use crate::support::browser::Browser;
 use crate::support::site::{CLIENT_SECRET, PASSWORD, Site, example, vendor};
 
-/// A browser, as far as HTTP sees it.
-struct Browser {
-    agent: Agent,
-    site: String,
-    cookies: BTreeMap<String, String>,
-}
-
-/// What a browser is answered.
-struct Page {
-    status: u16,
-    location: String,
-    set_cookies: Vec<String>,
-    guards: Vec<Option<String>>,
-    text: String,
-}
-
-const GUARDS: [&str; 5] = ["cache-control", "referrer-policy", "content-security-policy", "retry-after", "allow"];
-
 impl Browser {
-    fn at(site: &str) -> Self {
-        let agent = Agent::config_builder()
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(30)))
-            .proxy(None)
-            .build();
-        Self { agent: agent.into(), site: site.to_owned(), cookies: BTreeMap::new() }
-    }
-
-    fn get(&mut self, path: &str) -> Page {
-        self.send("GET", path, &[])
-    }
-
-    fn post(&mut self, path: &str, headers: &[(&str, &str)]) -> Page {
-        self.send("POST", path, headers)
-    }
-
-    fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)]) -> Page {
-        let cookies = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
-        let mut request = http::Request::builder().method(method).uri(format!("{}{path}", self.site));
-        request = request.header("cookie", cookies.join("; "));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let mut response = self.agent.run(request.body(()).unwrap()).unwrap();
-        let text = |value: &header::HeaderValue| value.to_str().unwrap().to_owned();
-        let set_cookies: Vec<_> = response.headers().get_all("set-cookie").iter().map(text).collect();
-        for cookie in &set_cookies {
-            let (name, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();
-            if cookie.contains("Max-Age=0") {
-                self.cookies.remove(name);
-            } else {
-                self.cookies.insert(name.to_owned(), value.to_owned());
-            }
-        }
-        Page {
-            status: response.status().as_u16(),
-            location: response.headers().get("location").map(text).unwrap_or_default(),
-            set_cookies,
-            guards: GUARDS.map(|name| response.headers().get(name).map(text)).to_vec(),
-            text: response.body_mut().read_to_string().unwrap(),
-        }
-    }
-
     /// Begins a login; the URL it is sent to.
     fn connect(&mut self) -> String {
         let page = self.post("/connect", &[]);
-        assert_eq!(page.status, 303, "{}", page.text);
-        page.location
+        assert_eq!(page.status(), 303, "{}", page.text());
+        page.header("location").to_owned()
     }
 
     /// Begins a login and lets a user allow it; the path it is sent back to.
@@ -104,17 +40,6 @@ impl Browser {
     /// Looks at the page of whoever is logged in.
     fn sees<const N: usize>(&mut self, status: u16, texts: [&str; N]) {
         self.get("/me").says(status, texts);
-    }
-}
-
-impl Page {
-    fn says<const N: usize>(&self, status: u16, texts: [&str; N]) {
-        let is_said = texts.iter().all(|text| self.text.contains(text));
-        assert!(self.status == status && is_said, "{texts:?}: {} {}", self.status, self.text);
-    }
-
-    fn leads_to(&self, location: &str) {
-        assert_eq!((self.status, self.location.as_str()), (303, location), "{}", self.text);
     }
 }
 
@@ -261,7 +186,7 @@ fn two_users_see_themselves_until_they_log_out_and_a_stranger_sees_nobody() {
         browser.sees(200, [name, "good until"]);
         for path in ["/", "/me"] {
             let page = browser.get(path);
-            assert!(page.text.contains(name) && !page.text.contains(other), "{}", page.text);
+            assert!(page.text().contains(name) && !page.text().contains(other), "{}", page.text());
         }
     }
     assert_eq!(world.exchanges(), 2);
@@ -304,7 +229,7 @@ fn a_login_is_finished_once_by_the_real_redirect_in_the_browser_that_began_it() 
     }
     for method in ["HEAD", "OPTIONS", "DELETE", "TRACE", "POST"] {
         let page = browser.send(method, &callback, &[]);
-        assert_eq!((page.status, page.guards[4].as_deref()), (405, Some("GET")), "{method}");
+        assert_eq!((page.status(), page.header("allow")), (405, "GET"), "{method}");
     }
     let mut theirs = world.browser();
     theirs.get(&callback).says(400, NO_LOGIN);
@@ -346,7 +271,7 @@ fn of_redirects_at_the_same_time_one_is_answered() {
             scope.spawn(|| {
                 let mut tab = world.browser_with(&browser.cookies);
                 start.wait();
-                (tab.get(&callback).status, tab.get("/me").status)
+                (tab.get(&callback).status(), tab.get("/me").status())
             })
         });
         tabs.map(|tab| tab.join().unwrap())
@@ -379,7 +304,7 @@ fn who_says_no_and_what_to_do_is_told_by_the_kind_of_the_denial() {
         let url = browser.connect();
         let page = browser.get(&format!("/callback?error={error}&error_description=Some+words&state={}", state(&url)));
         page.says(status, [heading, nothing, &format!("{error}: Some words"), AGAIN]);
-        assert!(!page.text.contains("client_id"), "{}", page.text);
+        assert!(!page.text().contains("client_id"), "{}", page.text());
     }
     // The owner of the site sees all of it.
     world.site().await_line(|line| line.contains("invalid_request") && line.contains("client_id"));
@@ -405,16 +330,16 @@ fn cookies_are_for_this_site_and_not_for_scripts() {
     let world = World::new();
     let mut browser = world.browser();
     let begun = browser.post("/connect", &[]);
-    let back = world.vendor.consent("trader", &begun.location).unwrap();
+    let back = world.vendor.consent("trader", begun.header("location")).unwrap();
     let done = browser.get(back.strip_prefix(&browser.site).unwrap());
-    for (cookie, name, age) in [(&begun.set_cookies[0], "login=", 600), (&done.set_cookies[0], "session=", 604_800)] {
+    for (cookie, name, age) in [(begun.set_cookies()[0], "login=", 600), (done.set_cookies()[0], "session=", 604_800)] {
         let (secret, attributes) = cookie.split_once(';').unwrap();
         assert_eq!(secret.len(), name.len() + 64);
         assert_eq!(attributes, format!(" Path=/; HttpOnly; SameSite=Lax; Max-Age={age}"));
     }
-    assert_eq!(done.set_cookies[1], "login=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0");
+    assert_eq!(done.set_cookies()[1], "login=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0");
     let over = browser.post("/logout", &[]);
-    assert_eq!(over.set_cookies, ["session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"]);
+    assert_eq!(over.set_cookies(), ["session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"]);
 }
 
 #[test]
@@ -433,11 +358,15 @@ fn with_https_cookies_are_secure_and_bound_to_the_host() {
     assert_eq!(site.url(), "https://app.example");
     let mut browser = Browser::at(&format!("http://127.0.0.1:{port}"));
     let begun = browser.post("/connect", &[("origin", "https://app.example")]);
-    assert!(begun.location.contains("redirect_uri=https%3A%2F%2Fapp.example%2Fcallback&"), "{}", begun.location);
-    let cookie = &begun.set_cookies[0];
+    assert!(
+        begun.header("location").contains("redirect_uri=https%3A%2F%2Fapp.example%2Fcallback&"),
+        "{}",
+        begun.header("location")
+    );
+    let cookie = begun.set_cookies()[0];
     assert!(cookie.starts_with("__Host-login="), "{cookie}");
     assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=600"), "{cookie}");
-    let back = vendor.consent("trader", &begun.location).unwrap();
+    let back = vendor.consent("trader", begun.header("location")).unwrap();
     browser.get(back.strip_prefix("https://app.example").unwrap()).leads_to("/me");
     assert!(browser.cookies.contains_key("__Host-session"));
     browser.sees(200, ["Tess Trader"]);
@@ -459,10 +388,10 @@ fn what_another_site_sends_is_refused() {
     }
     browser.sees(200, ["Tess Trader"]);
     for own in [("origin", world.site().url()), ("sec-fetch-site", "same-origin")] {
-        assert_eq!(browser.post("/connect", &[own]).status, 303);
+        assert_eq!(browser.post("/connect", &[own]).status(), 303);
     }
     // A link or an image can't change anything.
-    assert_eq!((browser.get("/connect").status, browser.get("/logout").status), (405, 405));
+    assert_eq!((browser.get("/connect").status(), browser.get("/logout").status()), (405, 405));
 }
 
 #[test]
@@ -471,7 +400,7 @@ fn every_answer_is_guarded() {
     let (mut browser, callback) = world.allowed("trader");
     for path in ["/", "/me", "/callback?code=x&state=forged", &callback, "/me", "/connect", "/nowhere"] {
         let page = browser.get(path);
-        let guards = page.guards[..3].iter().map(|guard| guard.as_deref().unwrap_or_default()).collect::<Vec<_>>();
+        let guards = ["cache-control", "referrer-policy", "content-security-policy"].map(|name| page.header(name));
         let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
         assert_eq!(guards, ["no-store", "strict-origin", policy], "{path}");
     }
@@ -490,7 +419,7 @@ fn a_login_that_fails_is_told_in_words_and_leaves_nothing_behind() {
         browser.get(&callback).leads_to("/me");
         let page = browser.get("/me");
         page.says(502, texts);
-        assert_eq!(page.set_cookies, ["session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"]);
+        assert_eq!(page.set_cookies(), ["session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"]);
         assert!(browser.cookies.is_empty());
         assert_eq!(world.counts(), [0, 0]);
         browser.sees(401, NOBODY);
@@ -507,12 +436,12 @@ fn html_in_a_name_or_a_refusal_is_text() {
     for path in ["/me", "/"] {
         let page = browser.get(path);
         page.says(200, ["&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;&amp;&#39;"]);
-        assert!(!page.text.contains("<script"), "{}", page.text);
+        assert!(!page.text().contains("<script"), "{}", page.text());
     }
     let state = state(&browser.connect());
     let refusal = format!("/callback?error=%3Cimg%20src=x%3E&error_description=%3Cb%3Ebold%3C/b%3E&state={state}");
     let page = browser.get(&refusal);
-    assert!(page.status == 502 && !page.text.contains("<img") && !page.text.contains("<b>"), "{}", page.text);
+    assert!(page.status() == 502 && !page.text().contains("<img") && !page.text().contains("<b>"), "{}", page.text());
 }
 
 #[test]
@@ -552,7 +481,7 @@ fn a_wait_that_the_vendor_asks_for_costs_no_consent() {
     browser.get("/").leads_to("/me");
     let page = browser.get("/me");
     page.says(503, ["<h1>Still logging in</h1>", r#"<a id="reload" href="/me">"#, AGAIN]);
-    let retry_after = page.guards[3].as_ref().unwrap().parse::<u64>().unwrap();
+    let retry_after = page.header("retry-after").parse::<u64>().unwrap();
     assert!((20..=25).contains(&retry_after), "{retry_after}");
     thread::sleep(Duration::from_secs(6));
     browser.sees(200, ["Tess Trader"]);
@@ -566,7 +495,7 @@ fn a_long_wait_is_not_announced_and_another_login_replaces_it() {
     let mut browser = world.postponed("trader", 300);
     let page = browser.get("/me");
     page.says(503, ["Still logging in"]);
-    assert_eq!(page.guards[3], None);
+    assert_eq!(page.header("retry-after"), "");
     world.vendor.release();
     browser.log_in(&world, "trader");
     world.await_line(FORGOTTEN);
@@ -587,7 +516,7 @@ fn who_waits_for_a_session_that_another_login_replaces_is_shown_the_new_one() {
         waiting.join().unwrap()
     });
     page.leads_to("/me");
-    assert!(page.set_cookies.is_empty());
+    assert!(page.set_cookies().is_empty());
     browser.sees(200, ["Tess Trader"]);
 }
 
@@ -598,7 +527,7 @@ fn after_the_consent_is_gone_another_login_replaces_the_session() {
     world.vendor.with(|simulator| simulator.revoke("trader"));
     let page = loop {
         let page = browser.get("/me");
-        if page.status != 200 {
+        if page.status() != 200 {
             break page;
         }
         thread::sleep(Duration::from_millis(300));
@@ -618,7 +547,7 @@ fn it_is_used_by_one_name_and_sends_those_to_it_who_come_by_another() {
         browser.get(path).leads_to(&start);
     }
     let page = browser.post("/connect", &[]);
-    assert_eq!((page.location.as_str(), page.set_cookies.len()), (start.as_str(), 0));
+    assert_eq!((page.header("location"), page.set_cookies().len()), (start.as_str(), 0));
     let page = browser.agent.get(world.site().url()).header("host", "evil.example").call().unwrap();
     assert_eq!(page.headers()["location"].to_str().unwrap(), start);
 }
@@ -746,7 +675,7 @@ fn a_file_that_can_not_be_written_stays_as_it_was() {
         let mut full = Command::new("/bin/sh");
         full.args(["-c", r#"trap '' XFSZ; ulimit -f 0; exec "$0" "$@""#]).arg(example("oauth-web-server"));
         let site = Site::start_by(full, &vendor, &["--store", &file], &[]);
-        assert_eq!(Browser::at(site.url()).post("/connect", &[]).status, 500, "{name}");
+        assert_eq!(Browser::at(site.url()).post("/connect", &[]).status(), 500, "{name}");
         assert_eq!(std::fs::read(&file).unwrap(), before, "{name}");
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "{name}");
     }
@@ -782,7 +711,7 @@ fn no_secret_is_printed_or_shown_even_at_trace_level() {
     secrets.extend(["state", "codeVerifier"].map(|name| login["awaited"][name].as_str().unwrap().to_owned()));
     secrets.push(callback.split("code=").nth(1).unwrap().split('&').next().unwrap().to_owned());
     for path in [&format!("{callback}&code=twice"), &callback, &callback, "/me", "/"] {
-        shown.push_str(&browser.get(path).text);
+        shown.push_str(&browser.get(path).text());
     }
     secrets.extend(browser.cookies.values().cloned());
     let session = rows(&mut world.tables(), "sessions").next().unwrap()["snapshot"].as_str().unwrap().to_owned();
