@@ -8,13 +8,13 @@ use crate::{head, response, status};
 /// The first byte is a status, the second says which header the rest is.
 pub fn headers(mut input: &[u8]) {
     let [code, which] = head(&mut input);
-    let (location, date, retry_after) = match which % 4 {
-        0 => (input, &b""[..], &b""[..]),
-        1 => (&b""[..], input, &b"Tue, 24 Nov 2026 14:20:30 GMT"[..]),
-        2 => (&b""[..], &b"Tue, 24 Nov 2026 14:20:30 GMT"[..], input),
-        _ => (input, input, input),
+    let date = b"Tue, 24 Nov 2026 14:20:30 GMT";
+    let headers: [(&str, &[u8]); 3] = match which % 4 {
+        0 => [("location", input), ("date", b""), ("retry-after", b"")],
+        1 => [("location", b""), ("date", input), ("retry-after", date)],
+        2 => [("location", b""), ("date", date), ("retry-after", input)],
+        _ => [("location", input), ("date", input), ("retry-after", input)],
     };
-    let headers = [("location", location), ("date", date), ("retry-after", retry_after)];
     let code = if which & 8 == 0 { StatusCode::TEMPORARY_REDIRECT } else { status(code) };
 
     let environment = Environment::live();
