@@ -47,9 +47,6 @@ impl Callers {
     /// Counts a request; whether the caller is locked out.
     pub(crate) fn is_locked(&mut self, now: Timestamp, caller: &Caller, per_hour: usize) -> bool {
         let locked = self.locked_until.get(caller).is_some_and(|until| now < *until);
-        if !locked && self.locked_until.remove(caller).is_some() {
-            self.windows.remove(caller);
-        }
         if per_hour == usize::MAX {
             return locked;
         }

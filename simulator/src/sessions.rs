@@ -135,7 +135,6 @@ impl Sessions {
     /// Makes every token of the user unknown.
     pub(crate) fn revoke(&mut self, user: i64) {
         self.by_id.retain(|_, session| session.user != user);
-        self.drop_orphans();
     }
 
     /// Ends the life of every token of the user now.
@@ -153,11 +152,5 @@ impl Sessions {
     fn forget(&mut self, now: Timestamp) {
         self.by_id.retain(|_, session| now <= later(session.expires, MEMORY));
         self.tokens.retain(|_, token| elapsed(now, token.expires) <= MEMORY);
-        self.drop_orphans();
-    }
-
-    fn drop_orphans(&mut self) {
-        let by_id = &self.by_id;
-        self.tokens.retain(|_, token| by_id.contains_key(&token.session));
     }
 }

@@ -26,7 +26,7 @@ fn a_lock_out_ends_after_an_hour_or_a_longer_retry_after_without_a_request() {
 }
 
 #[test]
-fn a_lock_out_can_meet_one_network() {
+fn a_lock_out_can_meet_one_network_and_be_released() {
     let mut world = World::new();
     let mut lock_out = LockOut::too_many_requests();
     lock_out.network = Some(Network("198.51.100.0/24".to_owned()));
@@ -34,12 +34,6 @@ fn a_lock_out_can_meet_one_network() {
     assert_eq!(world.login().status, 200);
     world.network = Some(Network("198.51.100.0/24".to_owned()));
     assert_eq!(world.login().status, 429);
-}
-
-#[test]
-fn a_release_ends_it() {
-    let mut world = World::new();
-    world.simulator.lock_out(LockOut::too_many_requests());
     world.simulator.release();
     assert_eq!(world.login().status, 200);
 }

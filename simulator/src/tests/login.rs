@@ -58,14 +58,12 @@ fn an_id_may_be_text_or_missing_and_further_fields_are_ignored() {
 }
 
 #[test]
-fn a_textual_cid_can_be_refused() {
-    let mut world = World::with_options(|options| options.textual_cid = false);
+fn a_textual_cid_can_be_refused_and_a_refusal_can_be_a_401() {
+    let mut world = World::with_options(|options| {
+        options.textual_cid = false;
+        options.refusal = RefusalStatus::Unauthorized;
+    });
     assert_eq!((world.login_with("cid", "8").status, world.login().status), (400, 200));
-}
-
-#[test]
-fn a_refusal_can_be_a_401() {
-    let mut world = World::with_options(|options| options.refusal = RefusalStatus::Unauthorized);
     let answer = world.failing_login();
     assert_eq!((answer.status, answer.json()), (401, json!({ "errorText": WRONG_PASSWORD })));
 }

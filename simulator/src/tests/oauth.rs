@@ -39,7 +39,7 @@ fn mismatch() -> Value {
 }
 
 #[test]
-fn a_code_brings_tokens() {
+fn a_code_brings_tokens_for_a_session_of_its_own() {
     let mut world = World::new();
     let answer = session(&mut world);
     assert_eq!(answer.status, 200);
@@ -54,13 +54,18 @@ fn a_code_brings_tokens() {
     }
     assert_eq!(answer.get("apiHosts")["live"], LIVE);
     assert!(!answer.text("refresh_token").is_empty() && answer.text("id_token").split('.').count() == 3);
+    world.login();
     assert_eq!(world.accounts(&answer.text("access_token")).status, 200);
+    world.login();
+    assert_eq!(world.accounts(&answer.text("access_token")).status, 408, "a third session closes it");
 }
 
 #[test]
 fn a_code_is_good_for_one_exchange_also_with_a_wrong_verifier() {
+    let mut world = World::new();
+    let without_challenge = world.simulator.issue_code(USER, "synthetic-client", REDIRECT, None);
+    assert_eq!(world.post(OAUTH, &exchange(&without_challenge)).json(), wrong_code(), "a verifier too many");
     for verifier in [VERIFIER, "wrong"] {
-        let mut world = World::new();
         let exchange = exchange(&code(&mut world));
         world.post(OAUTH, &with(exchange.clone(), "code_verifier", verifier));
         assert_eq!(world.post(OAUTH, &exchange).json(), wrong_code());
@@ -103,13 +108,6 @@ fn everything_an_exchange_names_must_be_right() {
         let refusal = world.post(OAUTH, &with(exchange, field, value));
         assert_eq!((refusal.status, refusal.json()), (200, answer), "{field}");
     }
-}
-
-#[test]
-fn a_verifier_without_a_challenge_proves_nothing() {
-    let mut world = World::new();
-    let code = world.simulator.issue_code(USER, "synthetic-client", REDIRECT, None);
-    assert_eq!(world.post(OAUTH, &exchange(&code)).json(), wrong_code());
 }
 
 #[test]
@@ -163,35 +161,22 @@ fn fields_have_limits_and_the_grant_type_is_required() {
 }
 
 #[test]
-fn user_and_market_data_token_can_be_answered() {
+fn user_and_market_data_token_can_be_answered_and_me_can_hide_the_user_for_some_minutes() {
     let mut world = World::with_options(|options| {
         options.oauth_has_user_id = true;
         options.oauth_has_market_data_token = true;
+        options.user_id_delay = Duration::from_secs(180);
     });
     let answer = session(&mut world);
     assert_eq!(answer.get("userId"), 15460);
     assert!(answer.text("mdAccessToken").starts_with("md_"));
-}
-
-#[test]
-fn me_can_hide_the_user_of_a_new_oauth_session() {
-    let mut world = World::with_options(|options| options.user_id_delay = Duration::from_secs(180));
-    let token = session(&mut world).text("access_token");
+    let token = answer.text("access_token");
     assert_eq!(world.get(ME, &token).get("userId"), Value::Null);
     world.wait(180);
     let by_password = world.token();
     for token in [token, by_password] {
         assert_eq!(world.get(ME, &token).get("userId"), 15460);
     }
-}
-
-#[test]
-fn an_exchange_opens_a_session() {
-    let mut world = World::new();
-    let first = world.token();
-    world.token();
-    session(&mut world);
-    assert_eq!(world.accounts(&first).status, 408);
 }
 
 #[test]

@@ -23,15 +23,10 @@ impl World {
 }
 
 #[test]
-fn a_penalized_request_is_not_handled() {
-    let (world, _) = penalized();
-    assert_eq!(world.simulator.open_sessions(USER), 0);
-    assert_eq!(world.simulator.statistics().penalties, 1);
-}
-
-#[test]
-fn a_ticket_after_the_wait_is_honoured_once() {
+fn a_penalized_request_is_not_handled_until_it_comes_with_its_ticket_once() {
     let (mut world, ticket) = penalized();
+    assert_eq!(world.simulator.statistics().penalties, 1);
+    assert_eq!(world.simulator.open_sessions(USER), 0);
     assert_eq!(world.repeat(3, &ticket).get("errorText"), "");
     assert!(world.repeat(0, &ticket).is_penalty());
 }
@@ -123,26 +118,19 @@ fn a_captcha_closes_its_endpoint_to_its_network_for_an_hour() {
 }
 
 #[test]
+fn too_many_violations_bring_a_captcha_that_a_release_lifts() {
+    let (mut world, _) = penalized();
+    let captchas: Vec<_> = (0..6).map(|_| world.login().get("p-captcha")).collect();
+    assert_eq!(captchas, [false, false, false, false, false, true].map(Value::from));
+    world.simulator.release();
+    assert_eq!(world.login().get("errorText"), "");
+}
+
+#[test]
 fn a_captcha_over_earlier_tickets_are_worth_nothing() {
     let (mut world, _) = penalized();
     world.simulator.captcha_next(None);
     world.login_with("deviceId", "another");
     world.wait(3600);
-    assert_eq!(world.login().get("errorText"), "");
-}
-
-#[test]
-fn too_many_violations_bring_a_captcha() {
-    let (mut world, _) = penalized();
-    let captchas: Vec<_> = (0..6).map(|_| world.login().get("p-captcha")).collect();
-    assert_eq!(captchas, [false, false, false, false, false, true].map(Value::from));
-}
-
-#[test]
-fn a_release_lifts_penalties() {
-    let (mut world, _) = penalized();
-    world.simulator.captcha_next(None);
-    world.login();
-    world.simulator.release();
     assert_eq!(world.login().get("errorText"), "");
 }
