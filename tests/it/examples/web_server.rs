@@ -241,6 +241,10 @@ fn a_login_is_finished_once_by_the_real_redirect_in_the_browser_that_began_it() 
     browser.get(&callback).says(400, NO_LOGIN);
     former.get(&callback).says(400, NO_LOGIN);
     browser.sees(200, ["Tess Trader"]);
+
+    let callback = browser.allow(&world, "trader");
+    browser.get(&format!("{callback}&error=access_denied")).says(400, ["a code beside an error"]);
+    browser.get(&callback).says(400, NO_LOGIN);
     assert_eq!(world.exchanges(), 1);
 }
 
@@ -282,15 +286,6 @@ fn of_redirects_at_the_same_time_one_is_answered() {
 }
 
 #[test]
-fn a_code_beside_an_error_is_not_used_and_ends_the_login() {
-    let world = World::new();
-    let (mut browser, callback) = world.allowed("trader");
-    browser.get(&format!("{callback}&error=access_denied")).says(400, ["a code beside an error"]);
-    browser.get(&callback).says(400, NO_LOGIN);
-    assert_eq!(world.exchanges(), 0);
-}
-
-#[test]
 fn who_says_no_and_what_to_do_is_told_by_the_kind_of_the_denial() {
     const REFUSED: &str = "<h1>Tradovate’s page could not log you in</h1>";
     let world = World::new();
@@ -326,50 +321,37 @@ fn a_login_brings_a_new_secret_and_a_planted_one_is_worth_nothing() {
 }
 
 #[test]
-fn cookies_are_for_this_site_and_not_for_scripts() {
-    let world = World::new();
-    let mut browser = world.browser();
-    let begun = browser.post("/connect", &[]);
-    let back = world.vendor.consent("trader", begun.header("location")).unwrap();
-    let done = browser.get(back.strip_prefix(&browser.site).unwrap());
-    for (cookie, name, age) in [(begun.set_cookies()[0], "login=", 600), (done.set_cookies()[0], "session=", 604_800)] {
-        let (secret, attributes) = cookie.split_once(';').unwrap();
-        assert_eq!(secret.len(), name.len() + 64);
-        assert_eq!(attributes, format!(" Path=/; HttpOnly; SameSite=Lax; Max-Age={age}"));
-    }
-    assert_eq!(done.set_cookies()[1], "login=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0");
-    let over = browser.post("/logout", &[]);
-    assert_eq!(over.set_cookies(), ["session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"]);
-}
-
-#[test]
-fn with_https_cookies_are_secure_and_bound_to_the_host() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port().to_string();
-    drop(free);
+fn cookies_are_for_this_site_and_not_for_scripts_and_by_https_they_are_secure_and_bound_to_the_host() {
     let vendor = vendor().serve().unwrap();
-    // No address of this machine: what stands in front of it with TLS comes to 127.0.0.1, whatever the host.
-    let variables = [
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    // What stands in front of the site with TLS comes to 127.0.0.1, whatever the host is called.
+    let public = [
         ("TRADOVATE_REDIRECT_HOST", "app.example"),
         ("TRADOVATE_PUBLIC_URL", "https://app.example/"),
-        ("TRADOVATE_REDIRECT_PORT", &port),
+        ("TRADOVATE_REDIRECT_PORT", &free),
     ];
-    let site = Site::start_with(&vendor, &[], &variables);
-    assert_eq!(site.url(), "https://app.example");
-    let mut browser = Browser::at(&format!("http://127.0.0.1:{port}"));
-    let begun = browser.post("/connect", &[("origin", "https://app.example")]);
-    assert!(
-        begun.header("location").contains("redirect_uri=https%3A%2F%2Fapp.example%2Fcallback&"),
-        "{}",
-        begun.header("location")
-    );
-    let cookie = begun.set_cookies()[0];
-    assert!(cookie.starts_with("__Host-login="), "{cookie}");
-    assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=600"), "{cookie}");
-    let back = vendor.consent("trader", begun.header("location")).unwrap();
-    browser.get(back.strip_prefix("https://app.example").unwrap()).leads_to("/me");
-    assert!(browser.cookies.contains_key("__Host-session"));
-    browser.sees(200, ["Tess Trader"]);
+    for (variables, prefix, secure) in [(&[][..], "", ""), (&public, "__Host-", " Secure;")] {
+        let site = Site::start_with(&vendor, &[], variables);
+        let local = format!("http://127.0.0.1:{free}");
+        let mut browser = Browser::at(if variables.is_empty() { site.url() } else { &local });
+        let begun = browser.post("/connect", &[("origin", site.url())]);
+        let back = vendor.consent("trader", begun.header("location")).unwrap();
+        let done = browser.get(back.strip_prefix(site.url()).unwrap());
+        done.leads_to("/me");
+        browser.sees(200, ["Tess Trader"]);
+        let cookies = [begun.set_cookies(), done.set_cookies()].concat();
+        for (cookie, name, length, age) in [
+            (cookies[0], "login", 64, 600),
+            (cookies[1], "session", 64, 604_800),
+            (cookies[2], "login", 0, 0),
+            (browser.post("/logout", &[]).set_cookies()[0], "session", 0, 0),
+        ] {
+            let (secret, attributes) = cookie.split_once(';').unwrap();
+            assert_eq!(secret.strip_prefix(&format!("{prefix}{name}=")).map(str::len), Some(length), "{cookie}");
+            assert_eq!(attributes, format!(" Path=/; HttpOnly; SameSite=Lax;{secure} Max-Age={age}"));
+        }
+        assert!(browser.cookies.is_empty());
+    }
 }
 
 #[test]
@@ -561,7 +543,7 @@ fn a_session_is_kept_alive_while_nobody_looks() {
 }
 
 #[test]
-fn a_session_and_a_login_live_through_a_restart() {
+fn a_session_and_a_login_live_through_a_restart_and_after_a_logout_nothing_is_left() {
     let mut world = World::stored();
     let mut one = world.logged_in("trader");
     let (mut two, callback) = world.allowed("other");
@@ -571,17 +553,11 @@ fn a_session_and_a_login_live_through_a_restart() {
     assert_eq!(world.exchanges(), 1);
     two.get(&callback).leads_to("/me");
     two.sees(200, ["Otto Other"]);
-}
+    assert_eq!(world.counts(), [2, 0]);
 
-#[test]
-fn logging_out_leaves_nothing_behind() {
-    let mut world = World::stored();
-    let mut browser = world.logged_in("trader");
-    let cookies = browser.cookies.clone();
+    let cookies = one.cookies.clone();
+    one.post("/logout", &[]);
     assert_eq!(world.counts(), [1, 0]);
-    browser.post("/logout", &[]);
-    assert_eq!(world.counts(), [0, 0]);
-    assert!(browser.cookies.is_empty());
     world.await_line(FORGOTTEN);
     world.browser_with(&cookies).sees(401, NOBODY);
     world.start();
