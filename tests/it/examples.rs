@@ -7,6 +7,7 @@ mod shared;
 mod sources;
 mod web_server;
 
+use std::net::TcpListener;
 use std::process::{Command, Output};
 
 use tradovate_auth_simulator::{Endpoint, LockOut, Server, Side, Simulator};
@@ -18,11 +19,7 @@ const QUICKSTARTS: [&str; 2] = ["quickstart", "quickstart-async"];
 const ALL: [&str; 3] = ["quickstart", "quickstart-async", "bring-your-own-client"];
 
 /// Runs an example with arguments, and nothing in its environment but these variables.
-pub(crate) fn run_with<'v>(
-    name: &str,
-    arguments: &[&str],
-    variables: impl IntoIterator<Item = (&'v str, &'v str)>,
-) -> Output {
+fn run_with<'v>(name: &str, arguments: &[&str], variables: impl IntoIterator<Item = (&'v str, &'v str)>) -> Output {
     Command::new(example(name)).args(arguments).env_clear().envs(variables).output().unwrap()
 }
 
@@ -62,10 +59,13 @@ fn stdout(output: &Output) -> &str {
 }
 
 /// The one sentence of a failed example.
-pub(crate) fn failure(output: &Output) -> &str {
+fn failure(output: &Output) -> &str {
+    failure_with(1, output)
+}
+
+fn failure_with(code: i32, output: &Output) -> &str {
     let stderr = str::from_utf8(&output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert_eq!((output.status.code(), stderr.lines().count()), (Some(code), 1), "{output:?}");
     stderr.trim_end()
 }
 
@@ -86,11 +86,12 @@ fn without_credentials_they_run_on_a_simulator_and_say_so() {
 }
 
 #[test]
-fn with_credentials_they_log_in_once() {
-    for name in ALL {
-        let server = server(Side::Live);
+fn with_credentials_they_log_in_once_also_if_only_live_tells_who_it_is() {
+    let in_demo = QUICKSTARTS.map(|name| (name, Side::Demo, "only Live tells"));
+    for (name, side, text) in ALL.map(|name| (name, Side::Live, "logged in as trader")).into_iter().chain(in_demo) {
+        let server = server(side);
         let said = stdout_of(name, &[], variables(&server.base_url()));
-        assert!(said.contains("logged in as trader"), "{said}");
+        assert!(said.contains(text) && said.contains("the token expires at 2"), "{said}");
         // A token source renews when it has to, and only then.
         let renewals = u64::from(name == "bring-your-own-client");
         assert_eq!((server.statistics().logins, server.statistics().renewals), (1, renewals));
@@ -98,10 +99,58 @@ fn with_credentials_they_log_in_once() {
 }
 
 #[test]
-fn a_server_that_tells_on_live_only_who_it_is_does_not_stop_them() {
-    for name in QUICKSTARTS {
-        let said = stdout_of(name, &[], variables(&server(Side::Demo).base_url()));
-        assert!(said.contains("only Live tells") && said.contains("the token expires at 2"), "{said}");
+fn a_refusal_says_what_the_server_said_and_what_to_do() {
+    for (name, code) in ALL.map(|name| (name, 1)).into_iter().chain(KEPT.map(|name| (name, 2))) {
+        let server = server(Side::Live);
+        server.with(|simulator| simulator.user_mut("trader").unwrap().password = "another".into());
+        let output = run_with(name, if code == 2 { &["--for", "60"] } else { &[] }, variables(&server.base_url()));
+        let sentence = failure_with(code, &output);
+        assert!(sentence.starts_with("refused by the server with \"Incorrect username or password."), "{sentence}");
+        assert!(code == 2 || sentence.contains("check name, password, cid and sec"), "{sentence}");
+    }
+}
+
+#[test]
+fn what_they_can_not_start_with_is_told_in_one_sentence() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let taken_port = format!("TRADOVATE_REDIRECT_PORT={port}");
+    let is_taken = format!("can't listen at port {port} of 127.0.0.1, free it, or");
+    // An address that is half another program's. Without IPv6 there is no other half.
+    let half = TcpListener::bind("[::1]:0");
+    let port = half.as_ref().unwrap_or(&taken).local_addr().unwrap().port();
+    let half_port = format!("TRADOVATE_REDIRECT_HOST=localhost TRADOVATE_REDIRECT_PORT={port}");
+    let is_half = format!("can't listen at port {port} of ");
+    for (name, arguments, more, sentence) in [
+        (
+            "oauth-login",
+            "--wait",
+            "",
+            "--wait needs a number of seconds; usage: oauth-login [--open] [--form] [--wait SEC",
+        ),
+        ("oauth-login", "--wait -1", "", "--wait needs a number of seconds; usage: oauth-login"),
+        ("oauth-login", "--form please", "", "\"please\" is no option; usage: oauth-login"),
+        ("oauth-login", "", &taken_port, &is_taken),
+        ("oauth-login", "", &half_port, &is_half),
+        ("oauth-login", "", "TRADOVATE_REDIRECT_HOST=0.0.0.0", "REDIRECT_HOST must be 127.0.0.1, localhost or [::1]"),
+        ("oauth-login", "", "TRADOVATE_REDIRECT_PORT=65536", "TRADOVATE_REDIRECT_PORT must be a number up to 65535"),
+        ("oauth-web-server", "", "TRADOVATE_REDIRECT_PORT=many", "TRADOVATE_REDIRECT_PORT must be a number"),
+        ("oauth-web-server", "", "TRADOVATE_CLIENT_ID=app TRADOVATE_REDIRECT_PORT=0", "no authorize URL is known"),
+        ("oauth-web-server", "--from", "", "\"--from\" is no option; usage: oauth-web-server"),
+        ("oauth-web-server", "--store", "", "--store needs a file; usage: oauth-web-server"),
+        ("shared", "--store", "", "usage: "),
+        ("shared", "--store postgres://x", "", "usage: "),
+        ("shared", "--store file:", "", "usage: "),
+        ("shared-async", "--for ever", "", "usage: "),
+        ("shared-async", "", "TRADOVATE_STORE=postgres://x", "usage: "),
+        ("stay-logged-in", "--for", "", "usage: stay-logged-in"),
+        ("stay-logged-in", "--for soon", "", "usage: stay-logged-in"),
+        ("stay-logged-in-async", "--forever 1", "", "usage: stay-logged-in-async"),
+    ] {
+        let arguments: Vec<_> = arguments.split_whitespace().collect();
+        let more = more.split_whitespace().filter_map(|variable| variable.split_once('='));
+        let output = run_with(name, &arguments, variables("http://127.0.0.1:1/v1").into_iter().chain(more));
+        assert!(failure(&output).contains(sentence), "{output:?}");
     }
 }
 
@@ -114,16 +163,8 @@ fn a_missing_variable_is_named() {
             assert!(failure(&output).starts_with(&format!("not set: {}; set ", missing.0)), "{output:?}");
         }
     }
-}
-
-#[test]
-fn a_refusal_says_what_the_server_said_and_what_to_do() {
-    for name in ALL {
-        let server = server(Side::Live);
-        server.with(|simulator| simulator.user_mut("trader").unwrap().password = "another".into());
-        let [_, sentence] = failures(name, &[], &server);
-        assert!(sentence.starts_with("refused by the server with \"Incorrect username or password."), "{sentence}");
-        assert!(sentence.contains("check name, password, cid and sec"), "{sentence}");
+    for name in ["shared", "shared-async"] {
+        assert!(failure(&run(name, [])).contains("TRADOVATE_"), "{name}");
     }
 }
 
@@ -172,29 +213,6 @@ fn a_login_is_kept_for_as_long_as_it_is_asked_for() {
         let said = stdout_of(name, &["--for", "1"], variables(&server.base_url()));
         assert!(said.contains("Z logged in, good until 2"), "{said}");
         assert_eq!(server.statistics().logins, 1);
-    }
-}
-
-#[test]
-fn a_session_that_has_stopped_for_good_ends_them_with_the_reason() {
-    for name in KEPT {
-        let server = server(Side::Live);
-        server.with(|simulator| simulator.user_mut("trader").unwrap().password = "another".into());
-        let output = run_with(name, &["--for", "60"], variables(&server.base_url()));
-        assert_eq!(output.status.code(), Some(2), "{output:?}");
-        let stderr = str::from_utf8(&output.stderr).unwrap();
-        assert!(stderr.starts_with("refused by the server with \"Incorrect username"), "{stderr}");
-        assert_eq!(stderr.lines().count(), 1, "{stderr}");
-    }
-}
-
-#[test]
-fn arguments_they_don_t_know_are_explained() {
-    for name in KEPT {
-        for arguments in [&["--for"][..], &["--for", "soon"], &["--forever", "1"]] {
-            let output = run_with(name, arguments, variables("http://127.0.0.1:1/v1"));
-            assert!(failure(&output).starts_with("usage: stay-logged-in"), "{output:?}");
-        }
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use reqwest::Url;
 use tradovate_auth_simulator::{Endpoint, OAuthClient, Server, Side, Simulator, SimulatorBuilder};
 
-use super::{failure, run_with, stdout};
+use super::{failure, stdout};
 use crate::support::browser::{Browser, Page};
 use crate::support::site::{Program, example};
 use crate::support::{Peer, await_one, response};
@@ -259,41 +259,10 @@ fn the_exchange_can_be_a_form() {
     let login = Login::exchanged_at(&peer, &["--form"]);
     get(&login.allowed());
     login.end();
-    let (head, sent) =
-        peer.requests()[0].split_once("\r\n\r\n").map(|(head, sent)| (head.to_owned(), sent.to_owned())).unwrap();
+    let exchange = peer.requests()[0].clone();
+    let (head, sent) = exchange.split_once("\r\n\r\n").unwrap();
     assert!(head.contains("content-type: application/x-www-form-urlencoded"), "{head}");
     assert!(sent.starts_with("grant_type=authorization_code&code="), "{sent}");
-}
-
-#[test]
-fn what_it_can_not_start_with_is_explained() {
-    let usage = |wrong| format!("{wrong}; usage: oauth-login [--open] [--form] [--wait SECONDS]");
-    for (arguments, wrong) in [
-        (&["--wait"][..], "--wait needs a number of seconds"),
-        (&["--wait", "-1"], "--wait needs a number of seconds"),
-        (&["--form", "please"], r#""please" is no option"#),
-    ] {
-        assert_eq!(failure(&run_with("oauth-login", arguments, [])), usage(wrong), "{arguments:?}");
-    }
-
-    let other = TcpListener::bind("127.0.0.1:0").unwrap();
-    let taken = other.local_addr().unwrap().port().to_string();
-    let advice = format!("can't listen at port {taken} of 127.0.0.1, free it, or");
-    let mut wrong = vec![
-        ("", taken.clone(), advice.as_str()),
-        ("0.0.0.0", "0".to_owned(), "TRADOVATE_REDIRECT_HOST must be 127.0.0.1, localhost or [::1]"),
-        ("127.0.0.1", "65536".to_owned(), "TRADOVATE_REDIRECT_PORT must be a number up to 65535"),
-    ];
-    // An address that is half another program's. Without IPv6 there is no other half.
-    let half = TcpListener::bind("[::1]:0");
-    if let Ok(half) = &half {
-        wrong.push(("localhost", half.local_addr().unwrap().port().to_string(), "can't listen at port "));
-    }
-    for (host, port, sentence) in wrong {
-        let variables = [("TRADOVATE_REDIRECT_HOST", host), ("TRADOVATE_REDIRECT_PORT", &port)];
-        let output = run_with("oauth-login", &[], variables);
-        assert!(failure(&output).starts_with(sentence), "{output:?}");
-    }
 }
 
 #[test]

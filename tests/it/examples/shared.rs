@@ -4,7 +4,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
-use super::{failure, run, run_with, server, stdout, stdout_of, variables};
+use super::{failure, run_with, server, stdout, stdout_of, variables};
 use crate::support::site::{Program, example};
 use tradovate_auth_simulator::{Endpoint, Server, Side};
 
@@ -45,20 +45,6 @@ fn the_session_is_kept_in_the_users_own_directory_and_sealed_with_a_key() {
     let output = run_with("shared", &["--for", "1"], without_key());
     assert!(stdout(&output).contains("the stored session is sealed"), "{output:?}");
     assert_eq!(server.statistics().logins, 1);
-}
-
-#[test]
-fn a_wrong_command_line_or_store_ends_them_with_1() {
-    let base_url = "http://127.0.0.1:1/v1";
-    for name in SHARED {
-        for arguments in [&["--store"][..], &["--store", "postgres://x"], &["--for", "ever"], &["--store", "file:"]] {
-            let output = run_with(name, arguments, variables(base_url));
-            assert!(failure(&output).starts_with("usage: "), "{output:?}");
-        }
-        let in_variable = variables(base_url).into_iter().chain([("TRADOVATE_STORE", "postgres://x")]);
-        assert!(failure(&run(name, in_variable)).starts_with("usage: "));
-        assert!(failure(&run(name, [])).contains("TRADOVATE_"), "the variables are named");
-    }
 }
 
 #[test]

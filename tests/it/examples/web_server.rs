@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tradovate_auth_simulator::{Endpoint, Server, SimulatorBuilder};
 
-use crate::examples::{failure, run_with};
 use crate::support::browser::Browser;
 use crate::support::site::{CLIENT_SECRET, PASSWORD, Site, example, vendor};
 
@@ -701,23 +700,5 @@ fn no_secret_is_printed_or_shown_even_at_trace_level() {
     assert_eq!(secrets.len(), 9);
     for secret in secrets {
         assert!(secret.len() > 8 && !shown.contains(&secret), "{secret} in {shown}");
-    }
-}
-
-#[test]
-fn what_it_can_not_start_with_is_told_in_one_sentence() {
-    let pinned = [
-        ("TRADOVATE_REDIRECT_PORT", "0"),
-        ("TRADOVATE_CLIENT_ID", "web-app"),
-        ("TRADOVATE_API_URL", "http://127.0.0.1:1/v1"),
-    ];
-    for (arguments, variables, sentence) in [
-        (&[][..], &[("TRADOVATE_REDIRECT_PORT", "many")][..], "TRADOVATE_REDIRECT_PORT must be a number"),
-        (&[], &pinned, "no authorize URL is known"),
-        (&["--from"], &[], r#""--from" is no option; usage: oauth-web-server"#),
-        (&["--store"], &[], "--store needs a file; usage: oauth-web-server"),
-    ] {
-        let output = run_with("oauth-web-server", arguments, variables.iter().copied());
-        assert!(failure(&output).contains(sentence), "{output:?}");
     }
 }
