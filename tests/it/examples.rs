@@ -122,13 +122,8 @@ fn what_they_can_not_start_with_is_told_in_one_sentence() {
     let half_port = format!("TRADOVATE_REDIRECT_HOST=localhost TRADOVATE_REDIRECT_PORT={port}");
     let is_half = format!("can't listen at port {port} of ");
     for (name, arguments, more, sentence) in [
-        (
-            "oauth-login",
-            "--wait",
-            "",
-            "--wait needs a number of seconds; usage: oauth-login [--open] [--form] [--wait SEC",
-        ),
-        ("oauth-login", "--wait -1", "", "--wait needs a number of seconds; usage: oauth-login"),
+        ("oauth-login", "--wait", "", "--wait needs a number of seconds; usage: oauth-login"),
+        ("oauth-login", "--wait -1", "", "seconds; usage: oauth-login [--open] [--form] [--wait SECONDS]"),
         ("oauth-login", "--form please", "", "\"please\" is no option; usage: oauth-login"),
         ("oauth-login", "", &taken_port, &is_taken),
         ("oauth-login", "", &half_port, &is_half),
@@ -145,6 +140,9 @@ fn what_they_can_not_start_with_is_told_in_one_sentence() {
         ("shared-async", "", "TRADOVATE_STORE=postgres://x", "usage: "),
         ("stay-logged-in", "--for", "", "usage: stay-logged-in"),
         ("stay-logged-in", "--for soon", "", "usage: stay-logged-in"),
+        ("stay-logged-in", "--forever 1", "", "usage: stay-logged-in"),
+        ("stay-logged-in-async", "--for", "", "usage: stay-logged-in-async"),
+        ("stay-logged-in-async", "--for soon", "", "usage: stay-logged-in-async"),
         ("stay-logged-in-async", "--forever 1", "", "usage: stay-logged-in-async"),
     ] {
         let arguments: Vec<_> = arguments.split_whitespace().collect();

@@ -21,12 +21,14 @@ fn a_scripted_answer_waits_for_its_endpoint_and_is_given_once_as_written() {
 }
 
 #[test]
-fn scripted_answers_for_anything_are_given_in_order() {
+fn scripted_answers_for_anything_are_given_in_order_also_to_the_page() {
     let mut world = World::new();
-    for status in [500, 503] {
-        world.simulator.answer_next(None, Response::builder().status(status).body(Vec::new()).unwrap());
+    for (endpoint, status) in [(Some(Endpoint::OauthToken), 400), (None, 500), (None, 503), (None, 418)] {
+        world.simulator.answer_next(endpoint, Response::builder().status(status).body(Vec::new()).unwrap());
     }
-    assert_eq!([world.login().status, world.accounts("any").status, world.login().status], [500, 503, 200]);
+    let page = page::show(&mut world, &page::asking(&[])).status;
+    let statuses = [page, world.login().status, world.accounts("any").status, world.login().status];
+    assert_eq!(statuses, [500, 503, 418, 200]);
 }
 
 #[test]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::options::ClosedSession;
+use crate::{endpoint::Endpoint, options::ClosedSession};
 
 const LIFETIME: u64 = 80 * 60;
 
@@ -113,16 +113,17 @@ fn a_revoked_token_is_unknown_and_an_expired_one_expired_by_the_servers_clock() 
 }
 
 #[test]
-fn statistics_count_and_log_requests() {
+fn statistics_count_and_log_requests_and_log_the_page_alone() {
     let mut world = World::new();
     let token = world.token();
     world.failing_login();
     world.get(RENEW, &token);
+    page::allow(&mut world, &page::asking(&[]));
     let statistics = world.simulator.statistics();
-    let logins = statistics.requests(crate::Endpoint::AccessTokenRequest);
-    assert_eq!((statistics.logins, statistics.renewals, logins), (1, 1, 2));
-    let log: Vec<_> =
-        statistics.log().map(|entry| format!("{} {} {}", entry.method, entry.path, entry.status)).collect();
-    let login = "POST /v1/auth/accesstokenrequest 200 OK";
-    assert_eq!(log, [login, login, "GET /v1/auth/renewaccesstoken 200 OK"]);
+    let requests = [Endpoint::AccessTokenRequest, Endpoint::OauthToken].map(|endpoint| statistics.requests(endpoint));
+    assert_eq!((statistics.logins, statistics.renewals, statistics.code_exchanges, requests), (1, 1, 0, [2, 0]));
+    let log: Vec<_> = statistics.log().map(|entry| format!("{} {}", entry.method, entry.path)).collect();
+    let login = "POST /v1/auth/accesstokenrequest";
+    assert_eq!(log, [login, login, "GET /v1/auth/renewaccesstoken", "POST /oauth"]);
+    assert_eq!(statistics.log().next_back().unwrap().status, 303);
 }
