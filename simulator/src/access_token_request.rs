@@ -6,7 +6,6 @@ use http::StatusCode;
 use serde_json::{Map, Value};
 
 use crate::{
-    access_token_response::AccessTokenResponse,
     call::Call,
     fields::{Fields, Malformed},
     options::RefusalStatus,
@@ -67,26 +66,21 @@ impl<'a> Login<'a> {
 }
 
 impl Simulator {
-    pub(crate) fn access_token_request(&mut self, call: &Call<'_>, fields: &Fields) -> Reply {
-        let login = match Login::read(fields, self.options.textual_cid) {
-            Ok(login) => login,
-            Err(Malformed(why)) => return Reply::bad_request(&why),
-        };
+    pub(crate) fn access_token_request(&mut self, call: &Call<'_>, fields: &Fields) -> Result<Reply, Reply> {
+        let login = Login::read(fields, self.options.textual_cid)?;
         let Some(user) = login.user(&self.users, call.side).cloned() else {
-            return self.refuse_login(texts::WRONG_PASSWORD);
+            return Err(self.refuse_login(texts::WRONG_PASSWORD));
         };
         if let Some(objection) = login.objection(&self.apps) {
-            return self.refuse_login(objection);
+            return Err(self.refuse_login(objection));
         }
-        if let Some(elsewhere) = self.send_elsewhere(call, &user) {
-            return elsewhere;
-        }
+        self.check_host(call, &user)?;
         if !user.challenge.is_empty() {
             let fields: Map<_, _> =
                 user.challenge.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
-            return Reply::ok(&Value::Object(fields));
+            return Ok(Reply::ok(&Value::Object(fields)));
         }
-        self.log_in(call, &login, &user)
+        Ok(self.log_in(call, &login, &user))
     }
 
     pub(crate) fn refuse_login(&self, text: &str) -> Reply {
@@ -111,20 +105,9 @@ impl Simulator {
             device: login.device_id.map(str::to_owned),
             market_data_token: market_data_token.clone(),
         };
-        let (_, closed) = self.sessions.open(call.now, opening, &access_token, expires);
+        self.open_session(call.now, opening, &access_token, expires);
         self.statistics.logins += 1;
-        self.statistics.sessions_closed += closed;
-        Reply::ok(
-            &AccessTokenResponse {
-                user,
-                hosts: &self.hosts_of(user),
-                access_token: &access_token,
-                market_data_token: market_data_token.as_deref(),
-                expires,
-                expiration_fraction: self.options.expiration_fraction,
-                hibp_hint: user.hibp_hint.as_deref().filter(|_| login.hibp_check),
-            }
-            .to_json(),
-        )
+        let hibp_hint = user.hibp_hint.as_deref().filter(|_| login.hibp_check);
+        self.access_token_response(user, &access_token, market_data_token.as_deref(), expires, hibp_hint)
     }
 }

@@ -4,32 +4,29 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    hosts::ApiHosts,
+    reply::Reply,
     side::Side,
+    simulator::Simulator,
     time::{cut, written},
     user::User,
 };
 
-/// The parts of an answer that brings a token.
-pub(crate) struct AccessTokenResponse<'a> {
-    pub(crate) user: &'a User,
-    pub(crate) hosts: &'a ApiHosts,
-    pub(crate) access_token: &'a str,
-    pub(crate) market_data_token: Option<&'a str>,
-    pub(crate) expires: Timestamp,
-    pub(crate) expiration_fraction: bool,
-    pub(crate) hibp_hint: Option<&'a str>,
-}
-
-impl AccessTokenResponse<'_> {
-    pub(crate) fn to_json(&self) -> Value {
-        let user = self.user;
+impl Simulator {
+    /// The answer that brings a user a token.
+    pub(crate) fn access_token_response(
+        &self,
+        user: &User,
+        access_token: &str,
+        market_data_token: Option<&str>,
+        expires: Timestamp,
+        hibp_hint: Option<&str>,
+    ) -> Reply {
         let password_expiration = user.password_expiration.map(|time| written(cut(time, false), false));
         let mut fields = Map::new();
         let mut set = |name: &str, value: Value| fields.insert(name.to_owned(), value);
         set("errorText", json!(""));
-        set("accessToken", json!(self.access_token));
-        set("expirationTime", json!(written(self.expires, self.expiration_fraction)));
+        set("accessToken", json!(access_token));
+        set("expirationTime", json!(written(expires, self.options.expiration_fraction)));
         set("passwordExpirationTime", json!(password_expiration));
         set("userStatus", json!(user.status));
         set("userId", json!(user.id));
@@ -37,18 +34,18 @@ impl AccessTokenResponse<'_> {
         set("hasLive", json!(user.exists_on(Side::Live)));
         set("hasSimPlus", json!(false));
         set("showKIDs", json!(false));
-        if let Some(token) = self.market_data_token {
+        if let Some(token) = market_data_token {
             set("mdAccessToken", json!(token));
         }
-        if let Some(hint) = self.hibp_hint {
+        if let Some(hint) = hibp_hint {
             set("hibpHint", json!(hint));
         }
-        if let Some(hosts) = self.hosts.to_json() {
+        if let Some(hosts) = self.hosts_of(user).to_json() {
             set("apiHosts", hosts);
         }
         if !user.organization.is_empty() {
             set("orgName", json!(user.organization));
         }
-        Value::Object(fields)
+        Reply::ok(&Value::Object(fields))
     }
 }

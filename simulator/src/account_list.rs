@@ -10,17 +10,12 @@ use crate::{
 };
 
 impl Simulator {
-    pub(crate) fn account_list(&self, call: &Call<'_>) -> Reply {
-        let (session, user) = match self.authenticate(call) {
-            Ok(authenticated) => authenticated,
-            Err(reply) => return reply,
-        };
-        if let Some(forbidden) = self.strange_device(call, &session, &user) {
-            return forbidden;
-        }
+    pub(crate) fn account_list(&self, call: &Call<'_>) -> Result<Reply, Reply> {
+        let (session, user) = self.authenticate(call)?;
+        self.check_device(call, &session, &user)?;
         match user.api_access {
-            ApiAccess::Denied => return Reply::unauthorized(texts::ACCESS_DENIED),
-            ApiAccess::DeniedSilently => return Reply::empty(http::StatusCode::UNAUTHORIZED),
+            ApiAccess::Denied => return Err(Reply::unauthorized(texts::ACCESS_DENIED)),
+            ApiAccess::DeniedSilently => return Err(Reply::empty(http::StatusCode::UNAUTHORIZED)),
             ApiAccess::Granted => {}
         }
         let accounts = (1_i64..).zip(&user.accounts).map(|(number, name)| {
@@ -32,6 +27,6 @@ impl Simulator {
                 "active": true,
             })
         });
-        Reply::ok(&Value::Array(accounts.collect()))
+        Ok(Reply::ok(&Value::Array(accounts.collect())))
     }
 }

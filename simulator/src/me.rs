@@ -13,17 +13,12 @@ use crate::{
 };
 
 impl Simulator {
-    pub(crate) fn me(&self, call: &Call<'_>) -> Reply {
+    pub(crate) fn me(&self, call: &Call<'_>) -> Result<Reply, Reply> {
         if call.side == Side::Demo {
-            return Reply::error_text(StatusCode::OK, texts::LIVE_ONLY);
+            return Err(Reply::error_text(StatusCode::OK, texts::LIVE_ONLY));
         }
-        let (session, user) = match self.authenticate(call) {
-            Ok(authenticated) => authenticated,
-            Err(reply) => return reply,
-        };
-        if let Some(forbidden) = self.strange_device(call, &session, &user) {
-            return forbidden;
-        }
+        let (session, user) = self.authenticate(call)?;
+        self.check_device(call, &session, &user)?;
         let mut body = json!({
             "errorText": "",
             "userId": user.id,
@@ -43,6 +38,6 @@ impl Simulator {
         if let (true, Some(fields)) = (is_fresh, body.as_object_mut()) {
             fields.remove("userId");
         }
-        Reply::ok(&body)
+        Ok(Reply::ok(&body))
     }
 }

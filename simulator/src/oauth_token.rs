@@ -3,7 +3,6 @@
 //! whether or not its verifier is right; a refused refresh uses up nothing.
 
 use http::StatusCode;
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
@@ -57,18 +56,13 @@ struct Issue<'a> {
 }
 
 impl Simulator {
-    pub(crate) fn oauth_token(&mut self, call: &Call<'_>, fields: &Fields) -> Reply {
-        let request = match Request::read(fields) {
-            Ok(request) => request,
-            Err(Malformed(why)) => return Reply::bad_request(&why),
-        };
-        if let Err(refusal) = self.check_client(call, &request) {
-            return refusal;
-        }
+    pub(crate) fn oauth_token(&mut self, call: &Call<'_>, fields: &Fields) -> Result<Reply, Reply> {
+        let request = Request::read(fields)?;
+        self.check_client(call, &request)?;
         match request.grant_type {
             "authorization_code" => self.exchange_code(call, &request),
             "refresh_token" => self.refresh(call, &request),
-            _ => Reply::oauth_error("unsupported_grant_type", None),
+            _ => Err(Reply::oauth_error("unsupported_grant_type", None)),
         }
     }
 
@@ -94,56 +88,48 @@ impl Simulator {
         }
     }
 
-    fn exchange_code(&mut self, call: &Call<'_>, request: &Request<'_>) -> Reply {
+    fn exchange_code(&mut self, call: &Call<'_>, request: &Request<'_>) -> Result<Reply, Reply> {
         let wrong_code = || Reply::oauth_error("invalid_grant", Some(texts::WRONG_CODE));
-        let Some((text, code)) = request.code.and_then(|text| Some((text, self.grants.code(text)?))) else {
-            return wrong_code();
-        };
+        let text = request.code.ok_or_else(wrong_code)?;
+        let code = self.grants.code(text).ok_or_else(wrong_code)?;
         if request.client_id != Some(&code.client_id) || request.redirect_uri != Some(&code.redirect_uri) {
-            return wrong_code();
+            return Err(wrong_code());
         }
         let issued = code.issued.unwrap_or(call.now);
         let is_good =
             code.is_answered_by(request.code_verifier) && call.now < later(issued, self.options.code_lifetime);
         let user = self.user_by_id(code.user).cloned();
-        if let (true, Some(user)) = (is_good, &user)
-            && let Some(elsewhere) = self.send_elsewhere(call, user)
-        {
-            return elsewhere;
+        if let (true, Some(user)) = (is_good, &user) {
+            self.check_host(call, user)?;
         }
         self.grants.use_up(text);
         let (true, Some(user), Some(client_id)) = (is_good, user, request.client_id) else {
-            return wrong_code();
+            return Err(wrong_code());
         };
         self.statistics.code_exchanges += 1;
-        self.issue(call, &Issue { user: &user, client_id, resource: request.resource, session: None })
+        Ok(self.issue(call, &Issue { user: &user, client_id, resource: request.resource, session: None }))
     }
 
-    fn refresh(&mut self, call: &Call<'_>, request: &Request<'_>) -> Reply {
+    fn refresh(&mut self, call: &Call<'_>, request: &Request<'_>) -> Result<Reply, Reply> {
+        let invalid_token = || Reply::oauth_error("invalid_token", None);
         if self.grants.refusals > 0 {
             self.grants.refusals -= 1;
-            return Reply::oauth_error("invalid_token", None);
+            return Err(invalid_token());
         }
         let grant = request.refresh_token.and_then(|token| self.grants.refresh(token)).cloned();
-        let Some(grant) = grant.filter(|grant| call.now < grant.expires) else {
-            return Reply::oauth_error("invalid_token", None);
-        };
+        let grant = grant.filter(|grant| call.now < grant.expires).ok_or_else(invalid_token)?;
         if request.client_id != Some(&grant.client_id) {
-            return Reply::oauth_error("invalid_client", Some(texts::SETUP_MISMATCH));
+            return Err(Reply::oauth_error("invalid_client", Some(texts::SETUP_MISMATCH)));
         }
         if request.resource != grant.resource.as_deref() {
-            return Reply::oauth_error("invalid_target", None);
+            return Err(Reply::oauth_error("invalid_target", None));
         }
-        let Some(user) = self.user_by_id(grant.user).cloned() else {
-            return Reply::oauth_error("invalid_token", None);
-        };
-        if let Some(elsewhere) = self.send_elsewhere(call, &user) {
-            return elsewhere;
-        }
+        let user = self.user_by_id(grant.user).cloned().ok_or_else(invalid_token)?;
+        self.check_host(call, &user)?;
         self.statistics.refreshes += 1;
         let session = Some(grant.session).filter(|session| self.sessions.is_open(call.now, *session));
         let issue = Issue { user: &user, client_id: &grant.client_id, resource: grant.resource.as_deref(), session };
-        self.issue(call, &issue)
+        Ok(self.issue(call, &issue))
     }
 
     fn issue(&mut self, call: &Call<'_>, issue: &Issue<'_>) -> Reply {
@@ -152,12 +138,13 @@ impl Simulator {
         let market_data_token =
             (self.options.oauth_has_market_data_token && user.market_data).then(|| self.mint.market_data_token());
         let expires = cut(later(call.now, self.options.lifetime), true);
-        let session = match issue.session {
-            Some(session) => {
-                self.sessions.extend(session, &access_token, expires);
-                session
-            }
-            None => self.open_oauth_session(call, user.id, &access_token, expires, market_data_token.clone()),
+        let session = if let Some(session) = issue.session {
+            self.sessions.extend(session, &access_token, expires);
+            session
+        } else {
+            let (user, market_data_token) = (user.id, market_data_token.clone());
+            let opening = Opening { user, side: call.side, origin: Origin::OAuth, device: None, market_data_token };
+            self.open_session(call.now, opening, &access_token, expires)
         };
         let refresh_token = self.mint.refresh_token();
         let mut body = json!({
@@ -188,19 +175,5 @@ impl Simulator {
             }
         }
         Reply::json(StatusCode::OK, &body)
-    }
-
-    fn open_oauth_session(
-        &mut self,
-        call: &Call<'_>,
-        user: i64,
-        access_token: &str,
-        expires: Timestamp,
-        market_data_token: Option<String>,
-    ) -> u64 {
-        let opening = Opening { user, side: call.side, origin: Origin::OAuth, device: None, market_data_token };
-        let (session, closed) = self.sessions.open(call.now, opening, access_token, expires);
-        self.statistics.sessions_closed += closed;
-        session
     }
 }

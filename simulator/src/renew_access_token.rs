@@ -2,7 +2,6 @@
 //! The token of before keeps its own expiry; one that has expired can't be renewed.
 
 use crate::{
-    access_token_response::AccessTokenResponse,
     call::Call,
     reply::{Reply, texts},
     sessions::Origin,
@@ -11,13 +10,10 @@ use crate::{
 };
 
 impl Simulator {
-    pub(crate) fn renew_access_token(&mut self, call: &Call<'_>) -> Reply {
-        let (session, user) = match self.authenticate(call) {
-            Ok(authenticated) => authenticated,
-            Err(reply) => return reply,
-        };
+    pub(crate) fn renew_access_token(&mut self, call: &Call<'_>) -> Result<Reply, Reply> {
+        let (session, user) = self.authenticate(call)?;
         if session.side != call.side {
-            return Reply::unauthorized(texts::INVALID_TOKEN);
+            return Err(Reply::unauthorized(texts::INVALID_TOKEN));
         }
         let access_token = match call.bearer {
             Some(token) if !self.options.renewal_changes_token => token.to_owned(),
@@ -36,17 +32,6 @@ impl Simulator {
             }
             held => held,
         });
-        Reply::ok(
-            &AccessTokenResponse {
-                user: &user,
-                hosts: &self.hosts_of(&user),
-                access_token: &access_token,
-                market_data_token: market_data_token.as_deref(),
-                expires,
-                expiration_fraction: self.options.expiration_fraction,
-                hibp_hint: None,
-            }
-            .to_json(),
-        )
+        Ok(self.access_token_response(&user, &access_token, market_data_token.as_deref(), expires, None))
     }
 }

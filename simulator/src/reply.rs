@@ -5,6 +5,8 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use serde_json::{Value, json};
 
+use crate::fields::Malformed;
+
 /// Texts that the server is known to answer.
 pub(crate) mod texts {
     pub(crate) const WRONG_PASSWORD: &str =
@@ -33,6 +35,12 @@ pub(crate) struct Reply {
     /// Boxed, since it travels as an error too.
     pub(crate) response: Box<Response<Vec<u8>>>,
     pub(crate) outcome: Outcome,
+}
+
+impl From<Malformed> for Reply {
+    fn from(Malformed(why): Malformed) -> Self {
+        Self::bad_request(&why)
+    }
 }
 
 impl Reply {

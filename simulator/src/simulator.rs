@@ -27,7 +27,7 @@ use crate::{
     registration::{App, OAuthClient},
     reply::{Outcome, Reply, texts},
     script::{Script, Scripted},
-    sessions::{Origin, Session, Sessions, Worth},
+    sessions::{Opening, Origin, Session, Sessions, Worth},
     side::Side,
     statistics::Statistics,
     time::{http_date, shifted},
@@ -143,7 +143,7 @@ impl Simulator {
         let door = (network.clone(), endpoint);
         let (fields, ticket) = match read_body(endpoint, parts, body) {
             Ok(read) => read,
-            Err(Malformed(why)) => return self.counted(now, door, Reply::bad_request(&why)),
+            Err(malformed) => return self.counted(now, door, malformed.into()),
         };
         let host = call::host(&parts.uri, &parts.headers);
         if let Some(reply) = self.wrong_hosts.answer(&host, endpoint) {
@@ -154,14 +154,18 @@ impl Simulator {
         if let Some(reply) = self.keep_out(&call) {
             return reply;
         }
-        let reply = match (endpoint, &call.fields) {
+        // `Err` is an answer too: one that ends the work on a request early.
+        let answered = match (endpoint, &call.fields) {
             (Endpoint::AccessTokenRequest, Some(fields)) => self.access_token_request(&call, fields),
             (Endpoint::OauthToken, Some(fields)) => self.oauth_token(&call, fields),
             (Endpoint::Me, _) => self.me(&call),
             (Endpoint::RenewAccessToken, _) => self.renew_access_token(&call),
             (Endpoint::AccountList, _) => self.account_list(&call),
-            (Endpoint::AccessTokenRequest | Endpoint::OauthToken, None) => Reply::bad_request("the body is missing"),
+            (Endpoint::AccessTokenRequest | Endpoint::OauthToken, None) => {
+                Err(Reply::bad_request("the body is missing"))
+            }
         };
+        let (Ok(reply) | Err(reply)) = answered;
         self.counted(now, door, reply)
     }
 
@@ -224,10 +228,10 @@ impl Simulator {
         let is_foreign =
             session.side == Side::Demo && call.side == Side::Live && !self.options.live_accepts_demo_tokens;
         match self.user_by_id(session.user) {
-            Some(user) if !is_foreign => match self.send_elsewhere(call, user) {
-                Some(elsewhere) => Err(elsewhere),
-                None => Ok((session, user.clone())),
-            },
+            Some(user) if !is_foreign => {
+                self.check_host(call, user)?;
+                Ok((session, user.clone()))
+            }
             _ => Err(Reply::unauthorized(texts::INVALID_TOKEN)),
         }
     }
@@ -242,26 +246,33 @@ impl Simulator {
         }
     }
 
-    /// The answer to an API call on Live from a session whose device is not the one its user first came with.
-    pub(crate) fn strange_device(&self, call: &Call<'_>, session: &Session, user: &User) -> Option<Reply> {
+    /// Refuses an API call on Live from a session whose device is not the one its user first came with.
+    pub(crate) fn check_device(&self, call: &Call<'_>, session: &Session, user: &User) -> Result<(), Reply> {
         let is_strange = user.checks_device
             && call.side == Side::Live
             && session.origin == Origin::Login
             && self.devices.get(&user.id).is_some_and(|known| session.device.as_ref() != Some(known));
-        is_strange.then(|| Reply::empty(StatusCode::UNAUTHORIZED))
+        if is_strange { Err(Reply::empty(StatusCode::UNAUTHORIZED)) } else { Ok(()) }
     }
 
-    /// The answer that sends a user's request to the host of the organization.
-    pub(crate) fn send_elsewhere(&self, call: &Call<'_>, user: &User) -> Option<Reply> {
+    /// Sends a user's request to the host of the organization.
+    pub(crate) fn check_host(&self, call: &Call<'_>, user: &User) -> Result<(), Reply> {
         match self.dedicated.place(&call.host, call.side, &self.hosts_of(user)) {
-            Placement::Here => None,
+            Placement::Here => Ok(()),
             Placement::At(host) => {
                 let path = call.uri.path_and_query().map_or("/", |path| path.as_str());
                 let location = format!("https://{host}{path}");
-                Some(Reply::empty(StatusCode::TEMPORARY_REDIRECT).with_header(header::LOCATION, &location).moved())
+                Err(Reply::empty(StatusCode::TEMPORARY_REDIRECT).with_header(header::LOCATION, &location).moved())
             }
-            Placement::Elsewhere => Some(Reply::empty(StatusCode::MISDIRECTED_REQUEST).moved()),
+            Placement::Elsewhere => Err(Reply::empty(StatusCode::MISDIRECTED_REQUEST).moved()),
         }
+    }
+
+    /// Opens a session, and counts those that it closes.
+    pub(crate) fn open_session(&mut self, now: Timestamp, opening: Opening, token: &str, expires: Timestamp) -> u64 {
+        let (session, closed) = self.sessions.open(now, opening, token, expires);
+        self.statistics.sessions_closed += closed;
+        session
     }
 
     pub(crate) fn hosts_of(&self, user: &User) -> ApiHosts {
