@@ -80,18 +80,13 @@ fn an_address_serves_everybody_though_an_organization_names_it() {
 }
 
 #[test]
-fn hosts_can_move_under_a_running_session() {
+fn hosts_can_move_under_a_running_session_and_an_answer_may_name_some_or_none() {
     let mut world = world().at(DEMO);
     let token = world.token();
     world.simulator.move_hosts(USER, ApiHosts::standard().with("demo", "moved-demo.example"));
     assert_eq!(world.get(RENEW, &token).header("location"), format!("https://moved-demo.example{RENEW}"));
-    let renewal = world.at("moved-demo.example").get(RENEW, &token);
-    assert_eq!(renewal.get("apiHosts")["demo"], "moved-demo.example");
-}
-
-#[test]
-fn an_answer_may_name_some_hosts_or_none() {
-    let mut world = world();
+    let mut world = world.at("moved-demo.example");
+    assert_eq!(world.get(RENEW, &token).get("apiHosts")["demo"], "moved-demo.example");
     world.simulator.move_hosts(USER, ApiHosts::empty().with("replay", "replay.example"));
     assert_eq!(world.login().get("apiHosts"), json!({ "replay": "replay.example" }));
     world.simulator.move_hosts(USER, ApiHosts::empty());
@@ -99,22 +94,15 @@ fn an_answer_may_name_some_hosts_or_none() {
 }
 
 #[test]
-fn a_host_that_serves_nobody_answers_404_without_a_body() {
-    let mut world = world().at(ACME);
-    world.simulator.set_wrong_host(REGISTERED, Some(WrongHost::NotFound));
-    assert_eq!(world.post(LOGIN, &member()).status_and_body(), (404, ""));
-    world.simulator.set_wrong_host(ACME, None);
-    assert_eq!(world.post(LOGIN, &member()).status, 200);
-}
-
-#[test]
-fn a_host_that_knows_no_app_refuses_exchanges_alone() {
-    let mut world = World::new();
+fn a_host_that_its_organization_has_left_answers_404_or_knows_no_app() {
+    let mut world = world().at("old.example");
     let exchange = oauth::exchange(&oauth::code(&mut world));
+    world.simulator.set_wrong_host("Old.example", Some(WrongHost::NotFound));
+    assert_eq!(world.login().status_and_body(), (404, ""));
     world.simulator.set_wrong_host("old.example", Some(WrongHost::WrongClient));
-    let mut world = world.at("old.example");
     let refusal = json!({ "error": "invalid_client", "error_description": "Wrong client_id" });
     assert_eq!(world.post(OAUTH, &exchange).json(), refusal);
     assert_eq!(world.login().status, 200);
-    assert!(!world.at(LIVE).post(OAUTH, &exchange).text("access_token").is_empty());
+    world.simulator.set_wrong_host("old.example", None);
+    assert!(!world.post(OAUTH, &exchange).text("access_token").is_empty());
 }

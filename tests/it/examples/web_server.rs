@@ -71,11 +71,6 @@ impl World {
         Self::of(vendor(), Some(tempfile::tempdir().unwrap()))
     }
 
-    /// One whose tokens must be renewed at once.
-    fn short_lived() -> Self {
-        Self::of(vendor().lifetime(Duration::from_secs(6)), None)
-    }
-
     fn of(builder: SimulatorBuilder, directory: Option<TempDir>) -> Self {
         let mut world = Self { vendor: builder.serve().unwrap(), site: None, directory, port: "0".into() };
         world.start();
@@ -502,9 +497,11 @@ fn who_waits_for_a_session_that_another_login_replaces_is_shown_the_new_one() {
 }
 
 #[test]
-fn after_the_consent_is_gone_another_login_replaces_the_session() {
-    let world = World::short_lived();
+fn a_session_is_kept_alive_while_nobody_looks_and_without_its_consent_another_login_replaces_it() {
+    let world = World::of(vendor().lifetime(Duration::from_secs(6)), None);
     let mut browser = world.logged_in("trader");
+    let is_kept = |line: &str| line.contains("refreshed, good until") || line.contains("renewed, good until");
+    world.site().await_line(|line| line.contains("Z session 1: ") && is_kept(line));
     world.vendor.with(|simulator| simulator.revoke("trader"));
     let page = loop {
         let page = browser.get("/me");
@@ -531,14 +528,6 @@ fn it_is_used_by_one_name_and_sends_those_to_it_who_come_by_another() {
     assert_eq!((page.header("location"), page.set_cookies().len()), (start.as_str(), 0));
     let page = browser.agent.get(world.site().url()).header("host", "evil.example").call().unwrap();
     assert_eq!(page.headers()["location"].to_str().unwrap(), start);
-}
-
-#[test]
-fn a_session_is_kept_alive_while_nobody_looks() {
-    let world = World::short_lived();
-    world.logged_in("trader");
-    let is_kept = |line: &str| line.contains("refreshed, good until") || line.contains("renewed, good until");
-    world.site().await_line(|line| line.contains("Z session 1: ") && is_kept(line));
 }
 
 #[test]
