@@ -197,9 +197,9 @@ fn each_call_has_a_connection_of_its_own() {
 #[test]
 fn a_host_where_nobody_listens_or_without_an_address_was_sent_nothing() {
     // No test listens at a port of the system's services.
-    for base in ["http://127.0.0.1:1/v1", "https://no-such-host.invalid/v1"] {
-        for transport in Transport::both(&at(base)) {
-            let error = transport.log_in().unwrap_err();
+    let [nobody, nowhere] = ["http://127.0.0.1:1/v1", "https://no-such-host.invalid/v1"];
+    for (nobody, nowhere) in Transport::both(&at(nobody)).iter().zip(Transport::both(&at(nowhere))) {
+        for error in [nobody.log_in(), nobody.renew(), nowhere.log_in()].map(Result::unwrap_err) {
             assert_eq!(error.failure(), Some(Failure::NotSent), "{error:?}");
             assert!(error.is_retryable());
         }

@@ -1,5 +1,4 @@
 use std::{
-    collections::BTreeMap,
     io::{BufRead, BufReader, Read},
     net::{SocketAddr, TcpListener},
     process::{Child, ChildStderr, Command, Stdio},
@@ -7,14 +6,10 @@ use std::{
 
 use crate::client::{Answer, get, login, send};
 
-/// The last line of the lines without a client secret.
-const LAST: &str = "TRADOVATE_CLIENT_ID";
-
-/// The program, killed when the test is over.
+/// The program, killed when the test is over, and what it says when it starts.
 struct Program {
     child: Child,
-    comments: Vec<String>,
-    exports: BTreeMap<String, String>,
+    lines: Vec<String>,
     stderr: BufReader<ChildStderr>,
 }
 
@@ -26,28 +21,26 @@ fn command(arguments: &[&str]) -> Command {
 
 impl Program {
     fn start(arguments: &[&str]) -> Self {
-        Self::start_until(LAST, arguments)
-    }
-
-    /// Starts the program and reads what it prints up to the export of `last`.
-    fn start_until(last: &str, arguments: &[&str]) -> Self {
+        let last = if arguments.contains(&"--client-secret") { "_CLIENT_SECRET=" } else { "_CLIENT_ID=" };
         let mut child = command(arguments).spawn().unwrap();
-        let mut comments = Vec::new();
-        let mut exports = BTreeMap::new();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-        while !exports.contains_key(last) {
-            let line = lines.next().unwrap();
-            match line.strip_prefix("export ").and_then(|export| export.split_once('=')) {
-                Some((name, value)) => drop(exports.insert(name.to_owned(), value.to_owned())),
-                None => comments.push(line),
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut lines = Vec::new();
+        for line in BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap) {
+            lines.push(line);
+            if lines.last().unwrap().contains(last) {
+                break;
             }
         }
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        Self { child, comments, exports, stderr }
+        Self { child, lines, stderr }
+    }
+
+    fn export(&self, name: &str) -> &str {
+        let export = |line: &'_ String| line.starts_with(&format!("export {name}="));
+        self.lines.iter().find(|line| export(line)).unwrap().split_once('=').unwrap().1
     }
 
     fn address(&self) -> SocketAddr {
-        let url = &self.exports["TRADOVATE_API_URL"];
+        let url = self.export("TRADOVATE_API_URL");
         url.strip_prefix("http://").unwrap().strip_suffix("/v1").unwrap().parse().unwrap()
     }
 }
@@ -69,43 +62,32 @@ fn page(program: &Program, client_id: &str, redirect_uri: &str, form: &str) -> A
 #[test]
 fn it_prints_where_and_how_to_log_in_and_apart_what_oauth_needs() {
     let program = Program::start(&[]);
-    let base = format!("http://{}", program.address());
-    let expected = [
-        ("TRADOVATE_API_URL", format!("{base}/v1")),
-        ("TRADOVATE_APP_ID", "'Synthetic App'".to_owned()),
-        ("TRADOVATE_APP_VERSION", "1.0".to_owned()),
-        ("TRADOVATE_AUTHORIZE_URL", format!("{base}/oauth")),
-        ("TRADOVATE_CID", "8".to_owned()),
-        ("TRADOVATE_CLIENT_ID", "synthetic-client".to_owned()),
-        ("TRADOVATE_DEVICE_ID", "synthetic-device".to_owned()),
-        ("TRADOVATE_PASSWORD", "synthetic-password".to_owned()),
-        ("TRADOVATE_SEC", "synthetic-api-secret".to_owned()),
-        ("TRADOVATE_TOKEN_URL", format!("{base}/v1/auth/oauthtoken")),
-        ("TRADOVATE_USERNAME", "synthetic-user".to_owned()),
-    ];
-    assert_eq!(program.exports, expected.map(|(name, value)| (name.to_owned(), value)).into());
-    let oauth = "# Or with OAuth in a browser, which is sent back to http://127.0.0.1:8765/callback or http://127.0.0.1:8080/callback:";
-    assert!(program.comments[0].starts_with("# ") && program.comments[1] == oauth, "{:?}", program.comments);
+    let said = program.lines.join("\n").replace(&program.address().to_string(), "HOST");
+    let expected = "\
+# The simulator is listening; Ctrl-C stops it. Log in with:
+export TRADOVATE_API_URL=http://HOST/v1
+export TRADOVATE_USERNAME=synthetic-user
+export TRADOVATE_PASSWORD=synthetic-password
+export TRADOVATE_APP_ID='Synthetic App'
+export TRADOVATE_APP_VERSION=1.0
+export TRADOVATE_CID=8
+export TRADOVATE_SEC=synthetic-api-secret
+export TRADOVATE_DEVICE_ID=synthetic-device
+# Or with OAuth in a browser, which is sent back to http://127.0.0.1:8765/callback or http://127.0.0.1:8080/callback:
+export TRADOVATE_AUTHORIZE_URL=http://HOST/oauth
+export TRADOVATE_TOKEN_URL=http://HOST/v1/auth/oauthtoken
+export TRADOVATE_CLIENT_ID=synthetic-client";
+    assert_eq!(said, expected);
 }
 
 #[test]
 fn it_has_the_client_it_was_told() {
     let uris = ["http://localhost:1/a", "com.example.app:/back"];
-    let program = Program::start_until(
-        "TRADOVATE_CLIENT_SECRET",
-        &[
-            "--client-id",
-            "charts",
-            "--client-secret",
-            "client secret",
-            "--redirect-uri",
-            uris[0],
-            "--redirect-uri",
-            uris[1],
-        ],
-    );
-    assert_eq!(program.exports["TRADOVATE_CLIENT_ID"], "charts");
-    assert_eq!(program.exports["TRADOVATE_CLIENT_SECRET"], "'client secret'");
+    let [client, secret] = [["--client-id", "charts"], ["--client-secret", "client secret"]];
+    let redirects = uris.map(|uri| ["--redirect-uri", uri]);
+    let program = Program::start(&[client, secret, redirects[0], redirects[1]].concat());
+    assert_eq!(program.export("TRADOVATE_CLIENT_ID"), "charts");
+    assert_eq!(program.export("TRADOVATE_CLIENT_SECRET"), "'client secret'");
     for (uri, status) in [(uris[0], 200), (uris[1], 200), ("http://localhost:8888/", 400)] {
         assert_eq!(page(&program, "charts", uri, "").status, status, "{uri}");
     }
@@ -137,7 +119,7 @@ fn what_it_prints_works_on_either_side() {
 #[test]
 fn it_accepts_the_user_it_was_told() {
     let program = Program::start(&["--user", "trader", "--password", "it's me", "--lifetime", "90s"]);
-    assert_eq!(program.exports["TRADOVATE_PASSWORD"], r"'it'\''s me'");
+    assert_eq!(program.export("TRADOVATE_PASSWORD"), r"'it'\''s me'");
     let body = r#"{"name":"trader","password":"it's me","cid":8,"sec":"synthetic-api-secret"}"#;
     let answer = send(program.address(), "POST /v1/auth/accesstokenrequest HTTP/1.1", body).unwrap();
     assert_eq!(answer.text("name"), "trader");
