@@ -675,7 +675,7 @@ fn no_secret_is_printed_or_shown_even_at_trace_level() {
     secrets.extend(["state", "codeVerifier"].map(|name| login["awaited"][name].as_str().unwrap().to_owned()));
     secrets.push(callback.split("code=").nth(1).unwrap().split('&').next().unwrap().to_owned());
     for path in [&format!("{callback}&code=twice"), &callback, &callback, "/me", "/"] {
-        shown.push_str(&browser.get(path).text());
+        shown.push_str(browser.get(path).text());
     }
     secrets.extend(browser.cookies.values().cloned());
     let session = rows(&mut world.tables(), "sessions").next().unwrap()["snapshot"].as_str().unwrap().to_owned();
