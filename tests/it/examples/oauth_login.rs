@@ -112,25 +112,13 @@ fn redirect_uri(url: &str) -> String {
 fn a_user_logs_in_and_both_the_page_and_the_program_say_so() {
     let late = Simulator::builder().options(|options| options.user_id_delay = Duration::from_secs(300));
     for (builder, shown, said) in [
-        (
-            Simulator::builder(),
-            "You are logged in as Synthetic User. You may close this page.",
-            "the server knows the user as Synthetic User (id 15460)",
-        ),
-        (
-            late,
-            "You are logged in as Synthetic User.",
-            "the server knows the user as Synthetic User (id not known yet)",
-        ),
-        (
-            Simulator::builder().side(Side::Demo),
-            "You are logged in. You may close this page.",
-            "the server does not tell who it is; going on (",
-        ),
+        (Simulator::builder(), "logged in as Synthetic User. You may close this page.", "Synthetic User (id 15460)"),
+        (late, "logged in as Synthetic User. You may close this page.", "Synthetic User (id not known yet)"),
+        (Simulator::builder().side(Side::Demo), "logged in. You may close", "does not tell who it is; going on ("),
     ] {
         let Login { server, program, url } = Login::at(builder);
         let page = get(&server.consent("synthetic-user", &url).unwrap());
-        assert!(page.status() == 200 && page.text().contains(shown), "{}", page.text());
+        page.says(200, [shown]);
         let output = program.end();
         assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
         for text in [said, "logged in, good until 2", "without a refresh, a new consent is due by 2"] {
@@ -149,9 +137,8 @@ fn a_denial_or_a_wrong_secret_ends_it_and_both_the_page_and_the_program_say_so()
         let login = Login::with(Simulator::builder(), None, secret, &[]);
         let page = get(&if status == 400 { login.denied() } else { login.allowed() });
         let output = login.program.end();
-        assert_eq!(page.status(), status);
         // The quotes are escaped in HTML.
-        assert!(page.text().contains(told.split('(').next().unwrap()), "{}", page.text());
+        page.says(status, [told.split('(').next().unwrap()]);
         assert!(failure(&output).contains(told), "{output:?}");
         assert!(!stdout(&output).contains(told), "it is said once: {output:?}");
         assert_eq!(login.server.statistics().requests(Endpoint::OauthToken), exchanges);
@@ -162,10 +149,8 @@ fn a_denial_or_a_wrong_secret_ends_it_and_both_the_page_and_the_program_say_so()
 fn what_is_not_the_answer_is_refused_and_the_answer_is_still_taken() {
     let login = Login::new();
     let (back, answer) = (login.back(), login.allowed());
-    for forged in [String::new(), format!("{back}?code=theirs&state=guessed"), format!("{answer}&code=ours")] {
-        let page = get(if forged.is_empty() { &back } else { &forged });
-        assert_eq!(page.status(), 400, "{forged}");
-        assert!(page.text().contains("It was not used: the redirect"), "{forged}: {}", page.text());
+    for forged in [&back, &format!("{back}?code=theirs&state=guessed"), &format!("{answer}&code=ours")] {
+        get(forged).says(400, ["It was not used: the redirect"]);
     }
     for elsewhere in ["/", "/favicon.ico", "/callback/", "/Callback", "/%63allback", "//callback"] {
         assert_eq!(get(&answer.replace("/callback", elsewhere)).status(), 404, "{elsewhere}");
@@ -175,7 +160,7 @@ fn what_is_not_the_answer_is_refused_and_the_answer_is_still_taken() {
         assert_eq!((page.status(), page.header("allow")), (405, "GET"), "{method}");
     }
 
-    assert!(get(&answer).text().contains("You are logged in as"));
+    get(&answer).says(200, ["You are logged in as"]);
     assert_eq!(login.server.statistics().code_exchanges, 1);
     let said = login.end();
     assert!(said.contains("\nthe redirect has no `state`, so it may be forged and was ignored"), "{said}");
@@ -236,12 +221,7 @@ fn one_redirect_is_taken_and_a_later_one_changes_nothing() {
     let first = thread::spawn(move || get(&same));
     await_one(&asked);
     for later in [answer, login.denied(), format!("{}?code=theirs&state=guessed", login.back())] {
-        let page = get(&later);
-        assert!(
-            page.status() == 409 && page.text().contains("This login has been answered already."),
-            "{}",
-            page.text()
-        );
+        get(&later).says(409, ["This login has been answered already."]);
     }
     drop(go_on);
     assert_eq!(first.join().unwrap().status(), 200);
@@ -318,17 +298,10 @@ fn each_page_is_whole_and_kept_by_nobody() {
     assert!(last.text().contains("You are logged in as &lt;b&gt;&amp;amp. "), "{}", last.text());
     let denied = get(&Login::new().denied());
     for page in [post, last, missing, denied] {
-        for (header, value) in [
-            ("content-type", "text/html; charset=utf-8"),
-            ("cache-control", "no-store"),
-            ("referrer-policy", "no-referrer"),
-            (
-                "content-security-policy",
-                "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
-            ),
-        ] {
-            assert_eq!(page.header(header), value);
-        }
+        let headers = ["content-type", "cache-control", "referrer-policy"].map(|name| page.header(name));
+        assert_eq!(headers, ["text/html; charset=utf-8", "no-store", "no-referrer"]);
+        let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
+        assert_eq!(page.header("content-security-policy"), policy);
         assert!(page.text().starts_with("<!DOCTYPE html>") && page.text().ends_with("</html>\n"), "{}", page.text());
         assert!(!page.text().contains("<script") && !page.text().contains("<b>"), "{}", page.text());
     }

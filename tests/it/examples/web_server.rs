@@ -54,35 +54,30 @@ fn state(url: &str) -> String {
     url.split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned()
 }
 
-/// A vendor and the web server, whose database is in memory, or a file to look into and to start again with.
+/// A vendor and the web server, whose database is a file to look into and to start again with.
 struct World {
     vendor: Server,
     site: Option<Site>,
-    directory: Option<TempDir>,
+    directory: TempDir,
     port: String,
 }
 
 impl World {
     fn new() -> Self {
-        Self::of(vendor(), None)
+        Self::of(vendor())
     }
 
-    fn stored() -> Self {
-        Self::of(vendor(), Some(tempfile::tempdir().unwrap()))
-    }
-
-    fn of(builder: SimulatorBuilder, directory: Option<TempDir>) -> Self {
-        let mut world = Self { vendor: builder.serve().unwrap(), site: None, directory, port: "0".into() };
+    fn of(builder: SimulatorBuilder) -> Self {
+        let (vendor, directory) = (builder.serve().unwrap(), tempfile::tempdir().unwrap());
+        let mut world = Self { vendor, site: None, directory, port: "0".into() };
         world.start();
         world
     }
 
     fn start(&mut self) {
         self.site = None;
-        let file = self.directory.as_ref().map(|_| self.file());
-        let arguments = file.iter().flat_map(|file| ["--store", file]).collect::<Vec<_>>();
         let variables = [("TRADOVATE_REDIRECT_PORT", self.port.as_str()), ("RUST_LOG", "trace")];
-        let site = Site::start_with(&self.vendor, &arguments, &variables);
+        let site = Site::start_with(&self.vendor, &["--store", &self.file()], &variables);
         site.url().rsplit(':').next().unwrap().clone_into(&mut self.port);
         self.site = Some(site);
     }
@@ -139,7 +134,7 @@ impl World {
     }
 
     fn file(&self) -> String {
-        self.directory.as_ref().unwrap().path().join("database.json").to_str().unwrap().to_owned()
+        self.directory.path().join("database.json").to_str().unwrap().to_owned()
     }
 
     fn tables(&self) -> Value {
@@ -221,10 +216,11 @@ fn a_login_is_finished_once_by_the_real_redirect_in_the_browser_that_began_it() 
     ] {
         browser.get(forged).says(400, ["This was not the answer"]);
     }
-    for method in ["HEAD", "OPTIONS", "DELETE", "TRACE", "POST"] {
+    for method in ["HEAD", "OPTIONS", "DELETE", "TRACE"] {
         let page = browser.send(method, &callback, &[]);
         assert_eq!((page.status(), page.header("allow")), (405, "GET"), "{method}");
     }
+    browser.post(&callback, &[]).says(405, ["A redirect is a GET."]);
     let mut theirs = world.browser();
     theirs.get(&callback).says(400, NO_LOGIN);
     theirs.connect();
@@ -384,7 +380,7 @@ fn every_answer_is_guarded() {
 
 #[test]
 fn a_login_that_fails_is_told_in_words_and_leaves_nothing_behind() {
-    let world = World::stored();
+    let world = World::new();
     let mismatch = r#"{"error":"invalid_client","error_description":"do not match existing setup"}"#;
     for (status, body, texts) in [
         (200, mismatch, ["<h1>The site could not log you in</h1>", "client_secret", AGAIN]),
@@ -451,7 +447,7 @@ fn a_name_that_is_missing_at_first_is_asked_for_again() {
 
 #[test]
 fn a_wait_that_the_vendor_asks_for_costs_no_consent() {
-    let world = World::stored();
+    let world = World::new();
     // Longer than a browser is made to wait.
     let mut browser = world.postponed("trader", 25);
     browser.get("/").leads_to("/me");
@@ -467,7 +463,7 @@ fn a_wait_that_the_vendor_asks_for_costs_no_consent() {
 
 #[test]
 fn a_long_wait_is_not_announced_and_another_login_replaces_it() {
-    let world = World::stored();
+    let world = World::new();
     let mut browser = world.postponed("trader", 300);
     let page = browser.get("/me");
     page.says(503, ["Still logging in"]);
@@ -498,7 +494,7 @@ fn who_waits_for_a_session_that_another_login_replaces_is_shown_the_new_one() {
 
 #[test]
 fn a_session_is_kept_alive_while_nobody_looks_and_without_its_consent_another_login_replaces_it() {
-    let world = World::of(vendor().lifetime(Duration::from_secs(6)), None);
+    let world = World::of(vendor().lifetime(Duration::from_secs(6)));
     let mut browser = world.logged_in("trader");
     let is_kept = |line: &str| line.contains("refreshed, good until") || line.contains("renewed, good until");
     world.site().await_line(|line| line.contains("Z session 1: ") && is_kept(line));
@@ -532,7 +528,7 @@ fn it_is_used_by_one_name_and_sends_those_to_it_who_come_by_another() {
 
 #[test]
 fn a_session_and_a_login_live_through_a_restart_and_after_a_logout_nothing_is_left() {
-    let mut world = World::stored();
+    let mut world = World::new();
     let mut one = world.logged_in("trader");
     let (mut two, callback) = world.allowed("other");
     world.start();
@@ -554,7 +550,7 @@ fn a_session_and_a_login_live_through_a_restart_and_after_a_logout_nothing_is_le
 
 #[test]
 fn a_login_a_session_and_a_session_without_tokens_have_an_end() {
-    let mut world = World::stored();
+    let mut world = World::new();
     let mut old = world.logged_in("trader");
     let mut codeless = world.postponed("other", 300);
     codeless.sees(503, ["Still logging in"]);
@@ -575,7 +571,7 @@ fn a_login_a_session_and_a_session_without_tokens_have_an_end() {
 
 #[test]
 fn a_session_ends_with_its_time_whoever_asks() {
-    let mut world = World::stored();
+    let mut world = World::new();
     let mut browser = world.logged_in("trader");
     let nearly = ago(jiff::SignedDuration::from_hours(7 * 24) - jiff::SignedDuration::from_secs(6));
     world.change(|tables| rows(tables, "sessions").for_each(|row| row["began"] = nearly.clone()));
@@ -591,8 +587,8 @@ fn a_session_ends_with_its_time_whoever_asks() {
 fn the_file_is_its_owners_and_written_for_changes_only() {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
-    let world = World::stored();
-    let directory = world.directory.as_ref().unwrap().path();
+    let world = World::new();
+    let directory = world.directory.path();
     let neighbour = directory.join("database.new");
     std::fs::write(&neighbour, "somebody else's").unwrap();
     world.browser().connect();
@@ -647,7 +643,7 @@ fn a_file_that_can_not_be_written_stays_as_it_was() {
 
 #[test]
 fn strangers_can_not_fill_the_memory_with_logins() {
-    let mut world = World::stored();
+    let mut world = World::new();
     let (mut browser, callback) = world.allowed("trader");
     world.change(|tables| {
         let row = rows(tables, "logins").next().unwrap().clone();
@@ -664,7 +660,7 @@ fn strangers_can_not_fill_the_memory_with_logins() {
 
 #[test]
 fn no_secret_is_printed_or_shown_even_at_trace_level() {
-    let world = World::stored();
+    let world = World::new();
     let mut secrets = vec![CLIENT_SECRET.to_owned(), PASSWORD.to_owned()];
     let mut shown = String::new();
 
