@@ -557,6 +557,7 @@ fn a_login_a_session_and_a_session_without_tokens_have_an_end() {
     let (mut slow, callback) = world.allowed("other");
     world.change(|tables| {
         rows(tables, "logins").for_each(|row| row["began"] = ago(jiff::SignedDuration::from_mins(11)));
+        assert_eq!(rows(tables, "sessions").filter(|row| row["snapshot"].is_null()).count(), 1);
         for row in rows(tables, "sessions") {
             let life = if row["snapshot"].is_null() { 15 } else { 7 * 24 * 60 };
             row["began"] = ago(jiff::SignedDuration::from_mins(life + 1));
