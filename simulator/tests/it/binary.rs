@@ -118,9 +118,9 @@ fn what_it_prints_works_on_either_side() {
 
 #[test]
 fn it_accepts_the_user_it_was_told() {
-    let program = Program::start(&["--user", "trader", "--password", "it's me", "--lifetime", "90s"]);
-    assert_eq!(program.export("TRADOVATE_PASSWORD"), r"'it'\''s me'");
-    let body = r#"{"name":"trader","password":"it's me","cid":8,"sec":"synthetic-api-secret"}"#;
+    let program = Program::start(&["--user", "trader", "--password", "it's $HOME", "--lifetime", "90s"]);
+    assert_eq!(program.export("TRADOVATE_PASSWORD"), r"'it'\''s $HOME'");
+    let body = r#"{"name":"trader","password":"it's $HOME","cid":8,"sec":"synthetic-api-secret"}"#;
     let answer = send(program.address(), "POST /v1/auth/accesstokenrequest HTTP/1.1", body).unwrap();
     assert_eq!(answer.text("name"), "trader");
 }
