@@ -127,21 +127,6 @@ fn the_body_of_a_401_is_not_lost() {
     }
 }
 
-#[test]
-fn a_plain_text_500_and_an_html_502_are_told_with_their_text() {
-    let fault = "Internal Server Error, error id: 0b5f3f0e-70b6-4d5c-9a7e-1c1f6a3b2d4e";
-    let page = "<html><h1>502 Bad Gateway</h1></html>";
-    for (status, body, told) in
-        [("500 Internal Server Error", fault, fault), ("502 Bad Gateway", page, "502 Bad Gateway")]
-    {
-        for result in log_in_at(&Peer::answering(response(status, &["content-type: application/json"], body))) {
-            let CallError::Server(error) = result.unwrap_err() else { panic!() };
-            assert!(error.is_retryable());
-            assert!(matches!(&error, Error::Status { excerpt, .. } if excerpt == told), "{error:?}");
-        }
-    }
-}
-
 /// Answers that say what they say by their status, however their bodies end.
 fn broken(head: &str) -> Vec<Peer> {
     let cut = format!("{head}content-length: 99\r\n\r\ncut");

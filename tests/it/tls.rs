@@ -25,24 +25,6 @@ fn moved_to(host: &str) -> Vec<u8> {
 }
 
 #[test]
-fn each_call_goes_to_the_host_of_its_environment() {
-    let authority = Authority::new();
-    let live = server(&authority, LIVE, response("200 OK", &[], LOGGED_IN));
-    let demo = server(&authority, DEMO, response("200 OK", &[], LOGGED_IN));
-    let hosts = [(LIVE, live.address()), (DEMO, demo.address())];
-    for transport in authority.transports(&Environment::demo(), &hosts) {
-        transport.log_in().unwrap();
-        transport.renew().unwrap();
-        transport.me().unwrap();
-    }
-    let paths = |peer: &Peer| -> Vec<String> {
-        peer.requests().iter().map(|request| request.split(' ').nth(1).unwrap().to_owned()).collect()
-    };
-    assert_eq!(paths(&demo), ["/v1/auth/accesstokenrequest", "/v1/auth/renewaccesstoken"].repeat(2));
-    assert_eq!(paths(&live), ["/v1/auth/me"].repeat(2));
-}
-
-#[test]
 fn a_redirect_to_a_host_of_the_vendor_carries_method_body_and_token() {
     let authority = Authority::new();
     let demo = server(&authority, DEMO, moved_to(ACME));
