@@ -112,7 +112,7 @@ fn interim_answers_without_end_end_with_the_time_out() {
     for transport in Transport::both(&at(&peer.base_url())) {
         let transport = transport.with_timeout(Duration::from_millis(500));
         let error = transport.log_in().unwrap_err();
-        assert_eq!(error.failure(), Some(Failure::MaybeSent), "{}: {error:?}", transport.name());
+        assert_eq!(error.failure(), Some(Failure::MaybeSent), "{transport:?}: {error:?}");
     }
 }
 
@@ -123,7 +123,7 @@ fn the_body_of_a_401_is_not_lost() {
     for transport in Transport::both(&at(&peer.base_url())) {
         let error = transport.renew().unwrap_err();
         let expired = matches!(&error, CallError::Server(Error::Unauthorized { reason: DeadToken::Expired }));
-        assert!(expired, "{}: {error:?}", transport.name());
+        assert!(expired, "{transport:?}: {error:?}");
     }
 }
 
@@ -174,7 +174,7 @@ fn each_call_has_a_connection_of_its_own() {
     for transport in Transport::both(&at(&peer.base_url())) {
         for _ in 0..2 {
             let token = transport.log_in().unwrap().value.access_token.unwrap();
-            assert_eq!(token.expose(), "first", "{}", transport.name());
+            assert_eq!(token.expose(), "first", "{transport:?}");
         }
     }
 }

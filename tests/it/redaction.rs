@@ -61,30 +61,6 @@ fn errors_of(answer: Vec<u8>) -> String {
     text
 }
 
-/// Answers of all sorts, many of them with secrets where they should not be.
-fn answers() -> Vec<Vec<u8>> {
-    let echo = r#"cannot parse {"name":"trader","password":"canary-password","sec":"canary-api-secret"}"#;
-    vec![
-        response("200 OK", &[], LOGGED_IN),
-        response("200 OK", &[], r#"{"errorText":"no","accessToken":"canary-issued-token"}"#),
-        response("200 OK", &[], r#"{"p-ticket":"canary-ticket","p-time":15,"p-message":"wait"}"#),
-        response("200 OK", &[], r#"{"p-ticket":"canary-ticket","p-captcha":true}"#),
-        response("200 OK", &[], r#"{"accessToken":"canary issued token"}"#),
-        response("200 OK", &[], r#"{"accessToken":{"canary":"canary"}}"#),
-        response("200 OK", &[], r#"{"accessToken":"canary-issued-token","accessToken":"canary-issued-token"}"#),
-        response("200 OK", &[], r#"{"accessToken":"canary-issued-token"#),
-        response("200 OK", &[], r#"{"error":"invalid_grant","refresh_token":"canary-refresh-token"}"#),
-        response("307 Temporary Redirect", &["location: https://evil.example/?token=canary"], ""),
-        response("400 Bad Request", &[], echo),
-        response("401 Unauthorized", &[], "authorization: Bearer canary-access-token"),
-        response("500 Oops", &["x-canary: canary-password"], echo),
-        response("502 Bad Gateway", &[], "code=canary-code&client_secret=canary-client-secret"),
-        b"HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n{\"accessToken\":\"canary".to_vec(),
-        b"canary canary\r\n\r\n".to_vec(),
-        Vec::new(),
-    ]
-}
-
 /// All log lines of ours while `act` runs, at trace level.
 fn log_of(act: impl FnOnce()) -> String {
     let log = Arc::new(tempfile::tempfile().unwrap());
@@ -102,7 +78,17 @@ fn log_of(act: impl FnOnce()) -> String {
 
 #[test]
 fn no_secret_is_in_an_error_or_in_our_logs() {
-    for answer in answers() {
+    let echo = r#"cannot parse {"name":"trader","password":"canary-password","sec":"canary-api-secret"}"#;
+    for answer in [
+        response("200 OK", &[], LOGGED_IN),
+        response("200 OK", &[], r#"{"p-ticket":"canary-ticket","accessToken":"canary issued token"}"#),
+        response("307 Temporary Redirect", &["location: https://evil.example/?token=canary"], ""),
+        response("401 Unauthorized", &[], "authorization: Bearer canary-access-token"),
+        response("500 Oops", &["x-canary: canary-password"], echo),
+        b"HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n{\"accessToken\":\"canary".to_vec(),
+        b"canary canary\r\n\r\n".to_vec(),
+        Vec::new(),
+    ] {
         let mut errors = String::new();
         let log = log_of(|| errors = errors_of(answer.clone()));
         assert!(log.contains("accesstokenrequest"), "{log}");

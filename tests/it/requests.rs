@@ -111,6 +111,6 @@ fn this_machine_is_reached_by_plain_http_also_with_a_client_for_https_alone() {
         Transport::Reqwest(tradovate_auth::reqwest::Client::with_builder(environment, builder).unwrap()),
     ];
     for transport in transports {
-        assert!(transport.log_in().is_ok(), "{}", transport.name());
+        assert!(transport.log_in().is_ok(), "{transport:?}");
     }
 }

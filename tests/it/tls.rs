@@ -31,8 +31,8 @@ fn a_redirect_to_a_host_of_the_vendor_carries_method_body_and_token() {
     let acme = server(&authority, ACME, response("200 OK", &[], LOGGED_IN));
     let hosts = [(DEMO, demo.address()), (ACME, acme.address())];
     for transport in authority.transports(&Environment::demo(), &hosts) {
-        assert!(transport.log_in().is_ok(), "{}", transport.name());
-        assert!(transport.renew().is_ok(), "{}", transport.name());
+        assert!(transport.log_in().is_ok(), "{transport:?}");
+        assert!(transport.renew().is_ok(), "{transport:?}");
     }
     let (asked, carried) = (demo.requests(), acme.requests());
     assert_eq!((asked.len(), carried.len()), (4, 4));
@@ -62,7 +62,7 @@ fn neither_a_second_redirect_nor_one_to_a_stranger_is_followed() {
 fn assert_not_trusted(transports: &[Transport], cause: &str) {
     for transport in transports {
         let error = transport.log_in().unwrap_err();
-        assert_eq!(error.failure(), Some(Failure::NotSent), "{}: {error:?}", transport.name());
+        assert_eq!(error.failure(), Some(Failure::NotSent), "{transport:?}: {error:?}");
         let text = error.to_string();
         assert!(text.contains(cause) && text.contains("check the host, the network, and the certificates"), "{text}");
     }
@@ -108,7 +108,7 @@ fn a_server_of_an_old_protocol_or_without_tls_gets_nothing_of_the_request() {
         });
         for transport in Authority::new().transports(&Environment::demo(), &[(DEMO, address)]) {
             let error = transport.log_in().unwrap_err();
-            assert_eq!(error.failure(), Some(Failure::NotSent), "{}: {error:?}", transport.name());
+            assert_eq!(error.failure(), Some(Failure::NotSent), "{transport:?}: {error:?}");
         }
         for received in server.join().unwrap() {
             assert!(!received.contains("canary"), "{received}");

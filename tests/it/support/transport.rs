@@ -37,13 +37,6 @@ impl Transport {
         }
     }
 
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::Ureq(_) => "ureq",
-            Self::Reqwest(_) => "reqwest",
-        }
-    }
-
     pub(crate) fn call<E: Endpoint>(&self, endpoint: &E) -> Result<Answer<E::Response>, CallError> {
         match self {
             Self::Ureq(client) => client.call(endpoint),
