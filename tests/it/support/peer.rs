@@ -52,7 +52,13 @@ impl Peer {
                 if stop.load(Ordering::SeqCst) {
                     return;
                 }
-                serve(stream.unwrap(), tls.as_ref(), &seen, &act);
+                serve(stream.unwrap(), tls.as_ref(), |connection| {
+                    if let Some(request) = read_request(connection) {
+                        seen.lock().unwrap().push(request.clone());
+                        act(connection, &request);
+                        drop(connection.flush());
+                    }
+                });
             }
         });
         Self { address, requests, stopped, acceptor: Some(acceptor) }
@@ -83,27 +89,12 @@ impl Drop for Peer {
     }
 }
 
-fn serve(
-    stream: TcpStream,
-    tls: Option<&Arc<ServerConfig>>,
-    requests: &Mutex<Vec<String>>,
-    act: &impl Fn(&mut dyn Connection, &str),
-) {
-    let Some(config) = tls else {
-        return answer(&mut &stream, requests, act);
-    };
+fn serve(stream: TcpStream, tls: Option<&Arc<ServerConfig>>, answer: impl Fn(&mut dyn Connection)) {
+    let Some(config) = tls else { return answer(&mut &stream) };
     let mut stream = StreamOwned::new(ServerConnection::new(Arc::clone(config)).unwrap(), stream);
-    answer(&mut stream, requests, act);
+    answer(&mut stream);
     stream.conn.send_close_notify();
     drop(stream.flush());
-}
-
-fn answer(connection: &mut dyn Connection, requests: &Mutex<Vec<String>>, act: &impl Fn(&mut dyn Connection, &str)) {
-    if let Some(request) = read_request(connection) {
-        requests.lock().unwrap().push(request.clone());
-        act(connection, &request);
-        drop(connection.flush());
-    }
 }
 
 /// Reads a head, and a body of the length it announces; nothing where the caller closes or sends none.
