@@ -98,7 +98,7 @@ fn serve(stream: TcpStream, tls: Option<&Arc<ServerConfig>>, answer: impl Fn(&mu
 }
 
 /// Reads a head, and a body of the length it announces; nothing where the caller closes or sends none.
-fn read_request(connection: &mut dyn Connection) -> Option<String> {
+pub(crate) fn read_request(connection: &mut dyn Connection) -> Option<String> {
     let mut bytes = Vec::new();
     let mut chunk = [0; 4096];
     loop {
