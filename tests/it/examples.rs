@@ -10,7 +10,7 @@ mod web_server;
 use std::net::TcpListener;
 use std::process::{Command, Output};
 
-use tradovate_auth_simulator::{Endpoint, LockOut, Server, Side, Simulator};
+use tradovate_auth_simulator::{LockOut, Server, Side, Simulator};
 
 use crate::support::site::example;
 use crate::support::{LOGGED_IN, Peer, response};
@@ -170,24 +170,19 @@ fn a_missing_variable_is_named() {
 }
 
 #[test]
-fn a_lock_out_and_a_captcha_say_that_an_hour_must_pass() {
-    for what in ["locked out: nothing is sent before 2", "the server asks for a captcha: no "] {
-        for name in ALL.into_iter().chain(KEPT) {
-            let server = server(Side::Live);
-            if what.starts_with("locked out") {
-                server.lock_out(LockOut::too_many_requests());
-            } else {
-                server.captcha_next(Endpoint::AccessTokenRequest);
-            }
-            let arguments = if KEPT.contains(&name) { &["--for", "1"][..] } else { &[] };
-            let [said, sentence] = failures(name, arguments, &server);
-            if name == "bring-your-own-client" {
-                assert!(sentence.contains("one hour must pass without"), "{sentence}");
-            } else {
-                assert!(sentence.starts_with("no token for another 36") && sentence.contains(what), "{sentence}");
-                assert!(!KEPT.contains(&name) || said.contains(&format!("Z {what}")), "{said}");
-            }
+fn a_wait_says_why_and_how_long_it_is() {
+    for name in ALL.into_iter().chain(KEPT) {
+        let server = server(Side::Live);
+        server.lock_out(LockOut::too_many_requests());
+        let arguments = if KEPT.contains(&name) { &["--for", "1"][..] } else { &[] };
+        let [said, sentence] = failures(name, arguments, &server);
+        if name == "bring-your-own-client" {
+            assert!(sentence.contains("one hour must pass without"), "{sentence}");
+            continue;
         }
+        let why = "locked out: nothing is sent before 2";
+        assert!(sentence.starts_with("no token for another 36") && sentence.contains(why), "{sentence}");
+        assert!(!KEPT.contains(&name) || said.contains(&format!("Z {why}")), "{said}");
     }
 }
 
