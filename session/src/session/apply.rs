@@ -224,8 +224,10 @@ impl Session {
             }
             (meaning, trouble) => {
                 if meaning == Meaning::Unknown {
-                    let refresh = self.record.tokens.refresh.as_mut().filter(|refresh| presents(exchange, refresh));
-                    refresh.into_iter().for_each(|refresh| refresh.outcome_unknown.set());
+                    let refresh = self.record.tokens.refresh.as_mut();
+                    if let Some(refresh) = refresh.filter(|refresh| presents(exchange, refresh)) {
+                        refresh.outcome_unknown.set();
+                    }
                     self.report(now, EventKind::RefreshOutcomeUnknown);
                 }
                 self.try_again(now, Operation::Refresh, trouble);
