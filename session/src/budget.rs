@@ -163,7 +163,7 @@ impl RateBudget {
         self.newest_to_wait_for(operation).map_or(now, |taken| later(taken.min(now), ONE_HOUR).max(now))
     }
 
-    /// When a request of this kind may leave, by the clock of those that have told the budget; long ago if at any time.
+    /// When a request of this kind may leave, by the clock of the sessions that took from the budget; long ago if at any time.
     pub(crate) fn opens(&self, operation: Operation) -> Timestamp {
         let gates = [self.lock(), self.closing(operation)].into_iter().flatten().map(|gate| gate.end());
         let place = self.newest_to_wait_for(operation).map(|taken| later(taken, ONE_HOUR));
@@ -175,7 +175,7 @@ impl RateBudget {
         taken.get(taken.len().checked_sub(operation.per_hour())?).copied()
     }
 
-    /// Notes that a request leaves.
+    /// Counts a request that is sent.
     pub fn take(&mut self, now: Timestamp, operation: Operation) {
         if let Some(taken) = self.taken.get_mut(operation.index()).filter(|_| !self.is_unlimited) {
             while taken.front().is_some_and(|oldest| later(*oldest, ONE_HOUR) <= now)

@@ -7,13 +7,13 @@ use core::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 pub(crate) use tradovate_auth_core::internal::{LONGEST_WAIT, ONE_HOUR, later, moved as shifted};
 
-/// Two moments that are closer than this, told by two clocks, can be the same one.
+/// Two times that are closer than this, by two clocks, can be the same one.
 const SAME: SignedDuration = SignedDuration::from_secs(5);
 
-/// Adds to the moments that are known, which are in order, those that somebody else knows besides.
-pub(crate) fn merge(known: &mut VecDeque<Timestamp>, told: impl IntoIterator<Item = Timestamp>) {
+/// Adds the times that somebody else knows to those that are known, which are in order.
+pub(crate) fn merge(known: &mut VecDeque<Timestamp>, others: impl IntoIterator<Item = Timestamp>) {
     let mut unmatched: Vec<Timestamp> = known.iter().copied().collect();
-    for moment in told {
+    for moment in others {
         match unmatched.iter().position(|known| known.duration_since(moment).abs() <= SAME) {
             Some(index) => drop(unmatched.remove(index)),
             None => known.push_back(moment),
@@ -22,7 +22,7 @@ pub(crate) fn merge(known: &mut VecDeque<Timestamp>, told: impl IntoIterator<Ite
     known.make_contiguous().sort_unstable();
 }
 
-/// A driver that comes later than this after the time it was told may have a clock that was set.
+/// If the driver polls more than this after the time that it was given, its clock may have been set.
 pub(crate) const LATE: Duration = Duration::from_secs(60);
 
 /// How long it is from `now` to a time; zero if that is over.

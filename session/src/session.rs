@@ -195,7 +195,7 @@ impl Session {
 
     /// The same session with your own key of the user who has authorized the app, such as the id of a row in your database.
     /// It is not secret. Snapshots name it, and the session takes over nothing from a snapshot with another key or without
-    /// one: see [`StoredSession`]. Without keys, the users of one app are told apart by nothing, since OAuth answers often
+    /// one: see [`StoredSession`]. Without keys, the users of one app can't be distinguished, since OAuth answers often
     /// don't name them. A session of a user with a password needs no key: its login name is the key.
     ///
     /// ```
@@ -267,7 +267,7 @@ impl Session {
     }
 
     /// The same session with a store that it shares with other processes: see [`synchronize`](Self::synchronize). Besides
-    /// what a store is told of anyway, it is told what others should know: failures and the pauses that follow from them.
+    /// what any store is given, it is given what others should know: failures and the pauses that follow from them.
     #[must_use]
     pub fn with_shared_store(self) -> Self {
         self.stored_by(Persistence::shared())
@@ -292,7 +292,7 @@ impl Session {
     /// one of them gives back is a change for all that wait for the hour's places: poll those again soon.
     ///
     /// `now` is on a timeline that never goes back and counts the time in which the machine sleeps. If the driver comes back
-    /// more than a minute later than it was told, the session can't tell a long sleep from a clock that was set. So until an
+    /// more than a minute after the time it was given, the session can't distinguish a long sleep from a clock that was set. So until an
     /// answer says the server's time again, it takes an expiry for unproved and tries one renewal before it logs in.
     pub fn poll(&mut self, now: Timestamp, budget: &mut RateBudget) -> Action {
         let action = self.next_action(now, budget);
@@ -356,7 +356,7 @@ impl Session {
     }
 
     /// The clock behind `now` was set forward, or may have been. Call it if you know; the session notices by itself only if
-    /// the driver comes more than a minute later than it was told. Until an answer says the server's time again, the session
+    /// the driver comes more than a minute after the time it was given. Until an answer says the server's time again, the session
     /// tries one renewal before it logs in because of an expiry.
     pub fn clock_was_set(&mut self) {
         self.clock.local_clock_may_have_stepped();
@@ -371,7 +371,7 @@ impl Session {
             code.begin(now);
         }
         if self.is_given_up(now) {
-            self.lose(now);
+            self.token_is_lost(now);
         }
         now
     }
@@ -408,7 +408,7 @@ impl Session {
     }
 
     /// As [`failed`](Self::failed), with the cause for the owner, such as `connection refused`: it is shown in
-    /// [`Trouble::Io`], at most 200 characters of it, and nothing behind the first word that could be a secret.
+    /// [`Trouble::Io`], at most 200 characters of it, and nothing after the first part that could be a secret.
     pub fn failed_because(
         &mut self,
         now: Timestamp,

@@ -82,7 +82,7 @@ struct Member {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SetAction {
-    /// Send this request, as [`Action::Send`] says; then tell [`SessionSet::receive`] or [`SessionSet::failed`]. Poll
+    /// Send this request, as [`Action::Send`] says. Then call [`SessionSet::receive`] or [`SessionSet::failed`]. Poll
     /// again meanwhile, for as many requests at a time as there may be.
     Send {
         /// Whose.
@@ -92,7 +92,7 @@ pub enum SetAction {
         /// What to send.
         request: Request<RequestBody>,
     },
-    /// Store this snapshot, as [`Action::Store`] says; then tell [`SessionSet::stored`] or
+    /// Store this snapshot, as [`Action::Store`] says. Then call [`SessionSet::stored`] or
     /// [`SessionSet::store_failed`].
     Store {
         /// Whose.
@@ -171,7 +171,7 @@ impl<N: Ord + Clone> SessionSet<N> {
         key
     }
 
-    /// Gives a session back, without another word of it. What it has in flight is the caller's to finish with it.
+    /// Takes a session out of the set. The set reports nothing more of it. What it has in flight is the caller's to finish with it.
     ///
     /// The set keeps what it knows of the session's network as long as that counts: a lock-out, a closed endpoint, the
     /// requests of the hour. A network without sessions is forgotten after that.
@@ -249,13 +249,13 @@ impl<N: Ord + Clone> SessionSet<N> {
         self.with(now, session, |session, _| session.store_failed(now, id));
     }
 
-    /// Whatever else is to be told to a session or asked of it, with the budget of its network: what callers saw when they
-    /// used its token ([`Session::rejected`]), other credentials, a snapshot. `None` where the session is not in the set.
+    /// Calls another method of a session, with the budget of its network: to report what callers saw when they used its token
+    /// ([`Session::rejected`]), to give it other credentials, or to take a snapshot. `None` if the session is not in the set.
     pub fn with<T>(
         &mut self,
         now: Timestamp,
         session: SessionKey,
-        tell: impl FnOnce(&mut Session, &mut RateBudget) -> T,
+        call: impl FnOnce(&mut Session, &mut RateBudget) -> T,
     ) -> Option<T> {
         self.now = self.now.max(now);
         if !self.members.contains(session) {
@@ -264,7 +264,7 @@ impl<N: Ord + Clone> SessionSet<N> {
         self.detach(session.index);
         let member = self.members.at(session.index)?;
         let network = self.networks.at(member.network)?;
-        let answer = tell(&mut member.session, &mut network.budget);
+        let answer = call(&mut member.session, &mut network.budget);
         member.has_stopped &= member.session.stop_reason().is_some();
         let network = member.network;
         self.touch(session.index);
@@ -317,7 +317,7 @@ impl<N: Ord + Clone> SessionSet<N> {
         }
     }
 
-    /// A network's turn: one that waits for a place gets it, or a token is extended before its time.
+    /// Serves a network: a session that waits for a place gets it, or a token is extended before its time.
     fn serve(&mut self, index: u32) -> Option<SetAction> {
         let now = self.now;
         let network = self.networks.at(index)?;
@@ -332,7 +332,7 @@ impl<N: Ord + Clone> SessionSet<N> {
         }
     }
 
-    /// A session's turn.
+    /// Polls a session.
     fn drive(&mut self, index: u32) -> Option<SetAction> {
         let now = self.now;
         let place = self.detach(index);

@@ -245,7 +245,7 @@ impl Shared {
             let pending = session.pending(now, &budget);
             let mut fleet = lock(fleet);
             if fleet.leads()
-                && let Some(snapshot) = session.last_word(now, &budget)
+                && let Some(snapshot) = session.final_snapshot(now, &budget)
             {
                 return Step::Save(snapshot, fleet.known());
             }

@@ -7,7 +7,7 @@ use tradovate_auth_core::{AccessToken, MarketDataToken, RequestBody};
 use super::StopReason;
 use crate::stored_session::StoredSession;
 
-/// Names one request or one store; what is told about another changes nothing.
+/// Names one request or one save. A result that is reported with another id changes nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ExchangeId(pub(super) u32);
 
@@ -15,7 +15,7 @@ pub struct ExchangeId(pub(super) u32);
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Action {
-    /// Send this request, once, following no redirect; then tell [`Session::receive`](crate::Session::receive) or
+    /// Send this request once and follow no redirect. Then call [`Session::receive`](crate::Session::receive) or
     /// [`Session::failed`](crate::Session::failed).
     Send {
         /// Comes back with the answer.
@@ -23,9 +23,9 @@ pub enum Action {
         /// What to send.
         request: Request<RequestBody>,
     },
-    /// Store this snapshot; then tell [`Session::stored`](crate::Session::stored) or
-    /// [`Session::store_failed`](crate::Session::store_failed). The new token in it is not handed out before; without
-    /// word of it, it is offered again after the policy's deadline.
+    /// Store this snapshot. Then call [`Session::stored`](crate::Session::stored) or
+    /// [`Session::store_failed`](crate::Session::store_failed). The new token in it is not handed out before. If
+    /// no result is reported, the snapshot is offered again after the policy's deadline.
     Store {
         /// Comes back with the outcome.
         id: ExchangeId,

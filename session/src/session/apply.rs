@@ -296,13 +296,13 @@ impl Session {
             self.try_again(now, Operation::Renew, trouble);
         } else if exchange.generation == self.token.generation {
             self.record.pause.end();
-            self.lose(now);
+            self.token_is_lost(now);
         }
     }
 
     /// The token can't be renewed: only a login or a refresh helps. It is tried at once. If the server has not answered, its
     /// failures still count.
-    pub(super) fn lose(&mut self, now: Timestamp) {
+    pub(super) fn token_is_lost(&mut self, now: Timestamp) {
         // A token that had expired is no loss.
         let was_alive = self.record.tokens.access.as_ref().is_some_and(|access| !self.has_ended(access, now));
         let noticed = self.token.reported_dead_at().unwrap_or(now);

@@ -18,7 +18,7 @@ const LIFE: Duration = Duration::from_secs(600);
 #[derive(Debug)]
 pub(super) struct Code {
     pub(super) code: AuthorizedCode,
-    /// Known from the first time on that the session is told.
+    /// Known since the first call that brought a time.
     good_until: Option<Timestamp>,
 }
 

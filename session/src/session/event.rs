@@ -1,4 +1,4 @@
-//! What a session tells its owner: events for logs, metrics and user interfaces, and the reason when it stops.
+//! What a session reports to its owner: events for logs, metrics and user interfaces, and the reason when it stops.
 //!
 //! Events are facts with a time; nothing has to be done about them for the session to go on.
 
@@ -68,7 +68,7 @@ pub enum EventKind {
         /// When it goes out again.
         until: Timestamp,
     },
-    /// The server asks for a captcha. The user may have to look: nothing of this kind leaves before `until`.
+    /// The server asks for a captcha. A person may have to answer it: nothing of this kind is sent before `until`.
     CaptchaAsked {
         /// The endpoint that is closed.
         operation: Operation,
@@ -95,7 +95,7 @@ pub enum EventKind {
         /// The next login is not before this.
         next_log_in: Timestamp,
     },
-    /// The hosts in force have changed: connections to the old ones should move.
+    /// The hosts in force have changed: connect to the new ones.
     HostsChanged,
     /// A host the server named is not followed: it is not one of the vendor's own, or no hostname.
     HostNotFollowed {
@@ -124,7 +124,7 @@ pub enum EventKind {
         /// What is known.
         hint: HibpHint,
     },
-    /// The refresh token has to be used before this, or the user has to consent again. Each refresh moves it.
+    /// The refresh token has to be used before this, or the user has to consent again. Each refresh postpones this time.
     ConsentDueBy {
         /// The end of the refresh token.
         at: Timestamp,
@@ -153,7 +153,7 @@ pub enum EventKind {
     StoreUnusable {
         /// What the store says, or what is wrong with what it holds.
         reason: String,
-        /// When it is looked at again.
+        /// When it is tried again.
         retry_at: Timestamp,
     },
     /// The session does nothing more by itself.
@@ -301,7 +301,7 @@ impl fmt::Display for EventKind {
             }
             Self::StoreFailed { retry_at } => write!(f, "a snapshot was not stored; offered again at {retry_at:.0}"),
             Self::StoreUnusable { reason, retry_at } => {
-                write!(f, "the shared store can't be used: {reason}; looked at again at {retry_at:.0}")
+                write!(f, "the shared store can't be used: {reason}; tried again at {retry_at:.0}")
             }
             Self::Stopped(reason) => write!(f, "stopped: {reason}"),
         }

@@ -24,14 +24,14 @@ pub(super) struct TokenHealth {
     pub(super) failed_after_expiry: FailedRenewals,
     /// A renewal is due, to verify the token or to read the hosts again.
     pub(super) is_verifying: bool,
-    /// The server has told a caller that the token is dead, and that is being verified.
+    /// A caller got an answer that calls the token dead, and that is being verified.
     pub(super) is_reported_dead: bool,
     /// Callers have seen faults as a closed session shows them, and that is being verified.
     pub(super) is_faulty: bool,
     /// How far the server's clock was taken to be ahead when the token's times were derived from a lifetime, if that was not
     /// learnt from an answer.
     pub(super) assumed_offset: Option<SignedDuration>,
-    /// When a caller was first told that the token is dead.
+    /// When a caller first got an answer that calls the token dead.
     reported_dead_at: Option<Timestamp>,
     /// The token came from a snapshot, and no answer has said the server's time yet: one renewal confirms it.
     confirm_at: Option<Timestamp>,
@@ -87,7 +87,7 @@ impl TokenHealth {
         Some(verified_at.map_or(wanted, |last| later(last, VERIFY_EVERY).max(wanted)))
     }
 
-    /// A caller was told that the token is dead. Returns whether that is verified now. If not, it will be.
+    /// A caller got an answer that calls the token dead. Returns whether that is verified now. If not, it will be.
     pub(super) fn reported_dead(&mut self, now: Timestamp, verified_at: &mut Option<Timestamp>) -> bool {
         self.reported_dead_at.get_or_insert(now);
         self.is_reported_dead = self.verify(now, verified_at);

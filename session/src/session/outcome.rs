@@ -84,12 +84,12 @@ impl Outcome {
     pub(super) fn of<B: AsRef<[u8]>>(known: &Known<'_>, response: Response<B>) -> (Self, Option<AccessTokenResponse>) {
         let status = response.status();
         let is_empty = response.body().as_ref().trim_ascii().is_empty();
-        let (grant, told) = known.grant(response);
+        let (grant, account) = known.grant(response);
         let outcome = match grant.and_then(|grant| known.of_known_user(grant)) {
             Ok(grant) => Self::Granted(Box::new(grant)),
             Err(error) => Self::of_error(known.exchange, status, is_empty, error),
         };
-        (outcome, told)
+        (outcome, account)
     }
 
     /// The outcome of a request that brought no whole answer.

@@ -58,8 +58,9 @@ impl Session {
         self.report(now, EventKind::StoreUnusable { reason, retry_at });
     }
 
-    /// What others should know of a session that has stopped because it was refused; once.
-    pub fn last_word(&mut self, now: Timestamp, budget: &RateBudget) -> Option<StoredSession> {
+    /// The snapshot of a session that has stopped because it was refused, so that other processes learn of the refusal. It is
+    /// returned once, and only by a session with a shared store.
+    pub fn final_snapshot(&mut self, now: Timestamp, budget: &RateBudget) -> Option<StoredSession> {
         let is_refused = matches!(self.stopped, Some(StopReason::Refused(_)));
         let has_news = is_refused && self.persistence.is_shared() && core::mem::take(&mut self.persistence.dirty);
         has_news.then(|| self.snapshot(now, budget))

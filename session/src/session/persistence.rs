@@ -70,8 +70,8 @@ struct Sharing {
     stored_late: Option<Timestamp>,
 }
 
-/// A login or a refresh is sent only after the store has been told of it. So the store can surely be written to, and a process
-/// that comes after a crash knows that there may have been one.
+/// A login or a refresh that is stored before it is sent. So the store can surely be written to, and after a crash the next
+/// process knows that the request may have been sent.
 #[derive(Debug, Clone, Copy)]
 struct Announcement {
     operation: Operation,

@@ -197,7 +197,7 @@ impl Session {
     }
 }
 
-/// Tells tokens apart without keeping them.
+/// A hash that distinguishes tokens, so that no token is kept.
 pub(super) fn fingerprint(token: &RefreshToken) -> String {
     alloc::format!("{:x}", Bytes::copy_from_slice(&Sha256::hash(token.expose().as_bytes())))
 }

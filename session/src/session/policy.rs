@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 /// When to renew, how long to wait, how often to try. The defaults are the vendor's advice; values out of bounds are
-/// moved to the nearest bound.
+/// set to the nearest bound.
 ///
 /// ```
 /// use std::time::Duration;
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_setting_is_kept_beside_the_others_and_moved_to_the_nearest_bound() {
+    fn each_setting_is_kept_beside_the_others_and_set_to_the_nearest_bound() {
         let seconds = Duration::from_secs;
         let set = |renew_before, margin, deadline, longest_pause| {
             let policy = Policy::default()

@@ -47,7 +47,7 @@ pub(super) struct Network<N> {
     waiting: [BTreeSet<(Timestamp, u32)>; 4],
     renewals: Pace,
     refreshes: Pace,
-    /// Whether it was told that there are too many.
+    /// Whether it was reported that there are too many sessions.
     has_complained: bool,
 }
 
@@ -129,7 +129,7 @@ impl<N> Network<N> {
         })
     }
 
-    /// The operation of which there have to be more an hour than there may be, where nobody has been told.
+    /// The operation of which there have to be more an hour than there may be, if that was not reported yet.
     pub(super) fn complaint(&mut self) -> Option<(Operation, u64)> {
         let excess = |operation| self.paced(operation)?.excess().map(|per_hour| (operation, per_hour));
         let complaint = PACED.into_iter().find_map(excess).filter(|_| !self.has_complained)?;

@@ -64,8 +64,8 @@ impl Pending {
         Rate::one_in(Duration::try_from(end.duration_since(self.since)).unwrap_or_default())
     }
 
-    /// When it is extended out of turn. Where requests follow one another at the limit, its turn may come a little after it
-    /// is due; to go before would take another's.
+    /// When it is extended at the latest. If requests follow one another at the limit, its place may come a little after it is
+    /// due. Before that time, it would take the place of another session.
     pub(super) fn latest(&self) -> Timestamp {
         later(self.due, part(Duration::try_from(self.end.duration_since(self.due)).unwrap_or_default(), 2))
     }

@@ -229,14 +229,14 @@ fn a_refusal_is_told_to_the_others_once() {
     let mut world = member(World::user([ok(BAD_PASSWORD)]));
     world.run(minutes(1));
     assert!(matches!(world.session.stop_reason(), Some(StopReason::Refused(_))));
-    let last_word = world.session.last_word(world.now, &world.budget).unwrap();
-    assert!(world.session.last_word(world.now, &world.budget).is_none());
+    let snapshot = world.session.final_snapshot(world.now, &world.budget).unwrap();
+    assert!(world.session.final_snapshot(world.now, &world.budget).is_none());
     let mut other = member(World::user([]));
-    other.session.synchronize(world.now, Some((last_word, None)), &mut other.budget);
+    other.session.synchronize(world.now, Some((snapshot, None)), &mut other.budget);
     assert_eq!(other.budget.taken(world.now, Operation::LogIn).count(), 1, "it counts for all");
     let mut alone = World::user([ok(BAD_PASSWORD)]).storing([]);
     alone.run(minutes(1));
-    assert!(alone.session.last_word(alone.now, &alone.budget).is_none());
+    assert!(alone.session.final_snapshot(alone.now, &alone.budget).is_none());
 }
 
 #[test]

@@ -87,7 +87,7 @@ impl World<'_> {
             return false;
         }
         let pending = session.pending(local, budget);
-        let step = match session.last_word(local, budget).filter(|_| member.fleet.leads()) {
+        let step = match session.final_snapshot(local, budget).filter(|_| member.fleet.leads()) {
             Some(snapshot) => Step::Save(snapshot, member.fleet.known()),
             None => member.fleet.step(local, pending, session.has_unstored_grant(), LONGEST),
         };
