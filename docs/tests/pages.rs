@@ -1,5 +1,7 @@
-//! What the pages name exists: the files and headings that they link to, and the packages of their commands.
+//! What the pages name exists: the files and headings that they link to, the packages of their commands, and in the pages about
+//! the code its files, functions and tests.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -82,4 +84,56 @@ fn every_command_names_a_package_of_the_workspace() {
         }
     }
     assert!(unknown.is_empty(), "{unknown:#?}");
+}
+
+/// The pages that say where things are in the code.
+const OF_THE_CODE: [&str; 2] = ["docs/architecture.md", "docs/laws.md"];
+
+/// The paths of all files below a folder, without what was built and what is hidden.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry")) {
+        let name = entry.file_name();
+        let is_skipped = name == "target" || (name.to_string_lossy().starts_with('.') && name != ".ci");
+        match entry.path() {
+            _ if is_skipped => {}
+            path if path.is_dir() => found.extend(files(&path)),
+            path => found.push(path),
+        }
+    }
+    found
+}
+
+/// What a page has between backticks, outside of its diagrams and programs.
+fn code_spans(page: &str) -> Vec<&str> {
+    let text = page.split("```").step_by(2);
+    text.flat_map(|text| text.split('`').skip(1).step_by(2)).collect()
+}
+
+/// The last name of a path such as `Outcome::of`; nothing for a header, a host or a text.
+fn identifier(span: &str) -> Option<&str> {
+    let is_path = span.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ':'));
+    span.rsplit("::").next().filter(|_| is_path)
+}
+
+#[test]
+fn files_functions_and_tests_that_a_page_names_exist() {
+    let root = root();
+    let files = files(&root);
+    let is_file_or_folder = |name: &str| root.join(name).exists() || files.iter().any(|file| file.ends_with(name));
+    let is_source = |file: &&PathBuf| file.extension().is_some_and(|extension| extension == "rs");
+    let sources: String = files.iter().filter(is_source).filter_map(|file| fs::read_to_string(file).ok()).collect();
+    let words: HashSet<_> = sources.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+    for name in OF_THE_CODE {
+        let page = fs::read_to_string(root.join(name)).expect("a page");
+        let exists = |span: &&str| match identifier(span) {
+            Some(identifier) => words.contains(identifier),
+            None if span.contains('/') || span.ends_with(".rs") => is_file_or_folder(span),
+            None => true,
+        };
+        let spans = code_spans(&page);
+        let unknown: Vec<_> = spans.iter().filter(|span| !exists(span)).collect();
+        assert!(spans.len() > 50, "{name} names only {} things", spans.len());
+        assert!(unknown.is_empty(), "{name} names what doesn't exist: {unknown:#?}");
+    }
 }

@@ -1,4 +1,4 @@
-//! The laws of the session, as `design.md` numbers them, each judged from outside in a file of its own.
+//! The laws of the session by their numbers in `docs/laws.md`, each judged from outside in a file of its own.
 //! A record and the ledger before it enter; what is wrong leaves. None of them looks into a session. Fleets are judged by
 //! all of them, single sessions by four; the oracle judges those by the rest.
 
@@ -22,7 +22,7 @@ mod trusted_hosts;
 
 /// A law.
 pub(crate) trait Law {
-    /// Its number in the design.
+    /// Its number in `docs/laws.md`.
     fn number(&self) -> u8;
 
     /// Whether single sessions are judged by it too, beside the oracle.
