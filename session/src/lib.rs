@@ -1,15 +1,15 @@
 //! Stays logged in to Tradovate: a state machine without I/O.
 //!
-//! A [`Session`] logs in, renews the token before it expires, and keeps to the server's rules. It says what to do next;
-//! whoever drives it does that and reports the result. The requests, answers and tokens are those of
-//! [`tradovate_auth_core`].
+//! A [`Session`] logs in, renews the token before it expires, and follows the server's rules. [`Session::poll`] says what to do
+//! next. A driver does it and reports the result. The requests, answers and tokens are those of [`tradovate_auth_core`].
 //!
-//! There is no I/O, no clock and no randomness in here or in the dependency tree, which is checked; times and seeds are
-//! arguments. The ready-made drivers are `tradovate-auth-ureq` (blocking) and `tradovate-auth-reqwest` (async). This crate is
-//! not affiliated with Tradovate or NinjaTrader.
+//! This crate and its dependencies have no I/O, no clock and no randomness, which is checked: times and seeds are arguments.
+//! `tradovate-auth-ureq` (blocking) and `tradovate-auth-reqwest` (async) are drivers. This crate is not affiliated with Tradovate
+//! or NinjaTrader.
 //!
 //! # Where to find what
-//! * one login: [`Session`], its [`Action`]s, [`Event`]s and [`Verdict`]s, its [`Policy`]
+//! * one login: [`Session`], what it starts from ([`Login`]), its [`Action`]s, [`Event`]s and [`Verdict`]s, its [`Policy`]
+//! * when it acts next, and why: [`Action::Wait`], [`Deadline`]
 //! * what an address may send: [`RateBudget`], [`Operation`]
 //! * what is stored: [`StoredSession`]
 //! * many logins in one program: [`SessionSet`]
@@ -33,6 +33,8 @@
 
 extern crate alloc;
 
+// `session` decides what to do. `record` is what it remembers and stores, `budget` what the network address may send, and
+// `stored_session` the two as a snapshot. `session_set` drives many sessions.
 mod budget;
 mod moments;
 mod record;

@@ -1,8 +1,11 @@
-//! [`Record`]: every fact of a session that outlives the process. It is the snapshot: it is stored as it is, and a stored
-//! record is adopted by [`Fact::join`].
+//! [`Record`]: every fact of a session that outlives the process. The record is the snapshot: it is stored as it is. A session
+//! adopts a stored record by [`Fact::join`], so the order of processes, lost writes and stale reads do not matter.
 //!
-//! The table below has one line for each fact. A new fact is one more line, and the place that learns it. Facts of the network
-//! address are not here: the [`RateBudget`](crate::RateBudget) owns them.
+//! The table below has a line for each fact: its name in the snapshot, its field and its type. The type says how the fact is
+//! joined, which times in it are local, what a wrong clock can't do to it, and when it ends. A new fact is a line of the table
+//! and the place that learns it. The tokens and hosts are in `tokens.rs`.
+//!
+//! The facts of the network address are not here: the [`RateBudget`](crate::RateBudget) owns them.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;

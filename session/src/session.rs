@@ -1,29 +1,31 @@
-//! [`Session`]: the state machine that logs in, stays logged in, and keeps to the server's rules.
+//! [`Session`]: the state machine that logs in, stays logged in, and follows the server's rules.
 //!
-//! It does no I/O and has no clock. [`poll`](Session::poll) says what to do next, and the driver reports the result of each action.
-//! Time enters with every call and never goes back. Randomness is a seed.
+//! It does no I/O and has no clock. [`poll`](Session::poll) says what to do next, and the driver reports the result. Each call
+//! brings the time, which never goes back. A seed takes the place of randomness.
 //!
 //! ```text
-//!              Session::new · adopt
-//!                      │
-//!                      ▼     plan.rs: what is due?                 Action::Send
-//!   ┌─────────────► resting ────────────────────────► in flight ──────────────────┐
-//!   │  Action::Wait  │ │ ▲                               │ receive · failed       │
-//!   │  deadlines.rs ─┘ │ │                               ▼                        │ no answer in time:
-//!   │                  │ │ failed · postponed    outcome.rs: what does it mean?   │ exchanges.rs keeps it,
-//!   │                  │ │ locked out            apply.rs:   what follows?  ◄─────┘ its answer may come late
-//!   │                  │ └──────────────────────────┬────┴────────────┐
-//!   │                  │                            │ a token         │ refused · consent required
-//!   │                  │ a fact to store            ▼                 ▼
-//!   │                  └────────────────► storing (persistence.rs)  stopped ◄── forget
-//!   │                                       │  Action::Store          │
-//!   └───────────────────────────────────────┴─────────────────────────┘
-//!              stored                          replace_credentials · adopt · a late refresh
+//!                   plan.rs                      receive · failed
+//!   resting ─────── Action::Send ────► in flight ────────────────► outcome.rs: what does it mean?
+//!   │ ▲ ▲                                  │                           │
+//!   │ │ │                                  └ no answer in time ──► apply.rs: what follows?
+//!   │ │ └────────── a pause, a gate, another host, a token ────────────┤
+//!   │ │                                                                │
+//!   │ └── stored ── storing ◄──── a token, if there is a store ────────┤
+//!   │               Action::Store                                      │
+//!   │                 ▲                       refused, no consent left │
+//!   └─ a fact to store, an announcement                                ▼
+//!   resting ◄────── replace_credentials · adopt · a late refresh ─── stopped ◄── forget
 //! ```
 //!
-//! The facts that outlive the process are the [`Record`]. A token that is held is handed out in every state but *stopped*, until
-//! shortly before its expiry. Without a store, a token is held as soon as it comes. A login, a refresh or a refusal goes through
-//! *storing* first if processes share the store, so that the others know of it.
+//! No field holds the state. It follows from `stopped`, from the exchange in flight and from what is being stored. In each state
+//! but *stopped*, [`Action::Wait`] lasts until the earliest time in `deadlines.rs`, and [`token`](Session::token) hands out the
+//! held token until shortly before its expiry, unless callers were told that it is dead.
+//!
+//! The [`Record`] has all facts that outlive the process. A session without a store uses a new token at once. If processes share
+//! the store, a login or a refresh is announced: it is stored before it is sent, so that the others know of it.
+//!
+//! The file `docs/laws.md` of the repository states the seventeen laws that a session follows, and `docs/architecture.md` shows
+//! how the files of this folder work together.
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -292,8 +294,8 @@ impl Session {
     /// one of them gives back is a change for all that wait for the hour's places: poll those again soon.
     ///
     /// `now` is on a timeline that never goes back and counts the time in which the machine sleeps. If the driver comes back
-    /// more than a minute after the time it was given, the session can't distinguish a long sleep from a clock that was set. So until an
-    /// answer says the server's time again, it takes an expiry for unproved and tries one renewal before it logs in.
+    /// more than a minute after the time it was given, the session can't distinguish a long sleep from a clock that was set.
+    /// Until an answer says the server's time again, it takes an expiry for unproved and tries one renewal before it logs in.
     pub fn poll(&mut self, now: Timestamp, budget: &mut RateBudget) -> Action {
         let action = self.next_action(now, budget);
         self.expected_by = match &action {
