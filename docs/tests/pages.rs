@@ -121,14 +121,15 @@ fn files_functions_and_tests_that_a_page_names_exist() {
     let root = root();
     let files = files(&root);
     let is_file_or_folder = |name: &str| root.join(name).exists() || files.iter().any(|file| file.ends_with(name));
-    let is_source = |file: &&PathBuf| file.extension().is_some_and(|extension| extension == "rs");
-    let sources: String = files.iter().filter(is_source).filter_map(|file| fs::read_to_string(file).ok()).collect();
+    let is_source = |file: &Path| file.extension().is_some_and(|extension| extension == "rs");
+    let sources = files.iter().filter(|file| is_source(file)).filter_map(|file| fs::read_to_string(file).ok());
+    let sources: String = sources.collect();
     let words: HashSet<_> = sources.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
     for name in OF_THE_CODE {
         let page = fs::read_to_string(root.join(name)).expect("a page");
         let exists = |span: &&str| match identifier(span) {
             Some(identifier) => words.contains(identifier),
-            None if span.contains('/') || span.ends_with(".rs") => is_file_or_folder(span),
+            None if span.contains('/') || is_source(Path::new(span)) => is_file_or_folder(span),
             None => true,
         };
         let spans = code_spans(&page);
