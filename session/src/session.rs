@@ -290,8 +290,8 @@ impl Session {
         self
     }
 
-    /// What to do next. Call it after every change, and when the time it named has come. Where sessions share a budget, what
-    /// one of them gives back is a change for all that wait for the hour's places: poll those again soon.
+    /// What to do next. Call it after each input, and at the time that the last [`Action::Wait`] named. If sessions share a
+    /// budget, a request that one of them gives back can unblock the others: poll them again.
     ///
     /// `now` is on a timeline that never goes back and counts the time in which the machine sleeps. If the driver comes back
     /// more than a minute after the time it was given, the session can't distinguish a long sleep from a clock that was set.
