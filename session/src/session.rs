@@ -19,7 +19,7 @@
 //!
 //! No field holds the state. It follows from `stopped`, from the exchange in flight and from what is being stored. In each state
 //! but *stopped*, [`Action::Wait`] lasts until the earliest time in `deadlines.rs`, and [`token`](Session::token) hands out the
-//! held token until shortly before its expiry, unless callers were told that it is dead.
+//! held token until shortly before its expiry, unless an answer to a caller said that it is dead.
 //!
 //! The [`Record`] has all facts that outlive the process. A session without a store uses a new token at once. If processes share
 //! the store, a login or a refresh is announced: it is stored before it is sent, so that the others know of it.

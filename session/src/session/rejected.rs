@@ -48,7 +48,7 @@ pub enum Verdict {
 pub(super) enum Evidence {
     Dead,
     Unclear,
-    Moved,
+    OtherHost,
     LockedOut,
     Postponed,
     CaptchaAsked,
@@ -68,7 +68,7 @@ impl Evidence {
                     _ => Self::Unclear,
                 }
             }
-            307 | 308 | 421 => Self::Moved,
+            307 | 308 | 421 => Self::OtherHost,
             423 | 429 => Self::LockedOut,
             200..=299 => match Penalty::in_body(body) {
                 Some(Penalty::Captcha { .. }) => Self::CaptchaAsked,
@@ -140,7 +140,7 @@ impl Session {
                 let is_verified = self.token.verify(now, verified_at);
                 if is_verified { Verdict::BeingChecked } else { Verdict::Forbidden }
             }
-            Evidence::Moved => {
+            Evidence::OtherHost => {
                 self.token.verify(now, verified_at);
                 Verdict::Moved
             }
