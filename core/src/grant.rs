@@ -145,7 +145,7 @@ impl Grant {
     pub fn of_access_token(value: AccessTokenResponse, exchange: Exchange, held: Option<&Self>) -> Result<Self, Error> {
         let candidate = Candidate {
             access_token: value.access_token,
-            expires_at: value.expiration_time.ok_or_else(|| missing("expirationTime"))?,
+            expires_at: value.expiration_time.ok_or_else(|| Error::missing("expirationTime"))?,
             market_data_token: value.md_access_token,
             refresh: None,
             user_id: value.user_id,
@@ -178,7 +178,7 @@ impl Grant {
     /// # Errors
     /// As there.
     pub fn of_oauth(value: OAuthTokenResponse, exchange: Exchange, held: Option<&Self>) -> Result<Self, Error> {
-        let lifetime = value.expires_in.ok_or_else(|| missing("expires_in"))?;
+        let lifetime = value.expires_in.ok_or_else(|| Error::missing("expires_in"))?;
         // An end beyond all calendars is as good as none: the token is the only copy there is.
         let refresh_ends = value.refresh_token_expires_in.and_then(|lifetime| end_of(lifetime, &exchange).ok());
         let refresh = value.refresh_token.map(|token| RefreshGrant {
@@ -209,7 +209,7 @@ impl Grant {
 
 impl Candidate {
     fn check(self, token_field: &'static str, exchange: Exchange, held: Option<&Grant>) -> Result<Grant, Error> {
-        let access_token = self.access_token.ok_or_else(|| missing(token_field))?;
+        let access_token = self.access_token.ok_or_else(|| Error::missing(token_field))?;
         let server_now = exchange.latest_server_time();
         if self.expires_at <= server_now {
             return Err(Error::Contradiction(Contradiction::ExpiredAlready));
@@ -250,10 +250,6 @@ fn end_of(lifetime: u64, exchange: &Exchange) -> Result<Timestamp, Error> {
         start.checked_add(SignedDuration::from_secs(seconds)).ok()
     });
     end.ok_or(Error::Contradiction(Contradiction::LifetimeOutOfRange))
-}
-
-fn missing(field: &'static str) -> Error {
-    Error::Incomplete { field, present: alloc::vec::Vec::new() }
 }
 
 #[cfg(test)]

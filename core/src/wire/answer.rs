@@ -24,86 +24,60 @@ pub(crate) enum Carried {
     Bearer,
 }
 
-/// The fields of a result, and what makes it one.
+/// The fields of an answer, and what makes a result of them.
 pub(crate) trait Answer: Object {
-    /// The field without which there is no result, where there is one.
-    fn missing(&self) -> Option<&'static str>;
+    type Result;
 
     /// The texts of all tokens. There must be none beside a refusal.
     fn tokens(&self) -> Vec<&str>;
 
-    /// Twins that differ and other trouble within the result.
-    fn contradiction(&self) -> Option<Contradiction>;
+    /// The result; or the field that is missing, or what contradicts itself.
+    fn result(self) -> Result<Self::Result, Error>;
 }
 
-/// The fields that come instead of a result.
-#[derive(Default)]
-struct Envelope {
-    error_text: Option<String>,
-    error: Option<String>,
-    error_description: Option<String>,
-    ticket: Option<String>,
-    wait: Option<u64>,
-    captcha: bool,
-    message: Option<String>,
-}
-
-object!(Envelope {
-    "errorText" => error_text: text,
-    "error" => error: text,
-    "error_description" => error_description: info,
-    "p-ticket" => ticket: text,
-    "p-time" => wait: wait,
-    "p-captcha" => captcha: demand,
-    "p-message" => message: info,
-});
-
-/// An object of which only the envelope matters.
-#[derive(Default)]
-struct Nothing {}
-
-impl Object for Nothing {
-    fn fill<'de, M: serde::de::MapAccess<'de>>(
-        &mut self,
-        _: &str,
-        _: &mut json::Seen,
-        _: &mut M,
-    ) -> Result<bool, M::Error> {
-        Ok(false)
+object! {
+    /// The fields that come instead of a result.
+    struct Envelope {
+        "errorText" => error_text: Option<String> = text,
+        "error" => error: Option<String> = text,
+        "error_description" => error_description: Option<String> = info,
+        "p-ticket" => ticket: Option<String> = text,
+        "p-time" => wait: Option<u64> = wait,
+        "p-captcha" => captcha: bool = demand,
+        "p-message" => message: Option<String> = info,
     }
 }
 
 /// Reads the response to a request whose result is a `T`.
-pub(crate) fn parse<T: Answer>(response: &Response<impl AsRef<[u8]>>, carried: Carried) -> Result<Reply<T>, Error> {
+pub(crate) fn parse<T: Answer>(
+    response: &Response<impl AsRef<[u8]>>,
+    carried: Carried,
+) -> Result<Reply<T::Result>, Error> {
     let body = response.body().as_ref();
     if response.status() != StatusCode::OK {
         return Err(failure(response.status(), response.headers(), body, carried));
     }
-    let mut reply = Reply { value: T::default(), server_time: None };
-    let (mut envelope, result) = (Envelope::default(), &mut reply.value);
-    json::read(body, &mut envelope, result).map_err(Error::Undecodable)?;
+    let (mut envelope, mut answer) = (Envelope::default(), T::default());
+    json::read(body, &mut envelope, &mut answer).map_err(Error::Undecodable)?;
     if let Some(instead) = envelope.instead(carried) {
-        let tokens = result.tokens();
+        let tokens = answer.tokens();
         if tokens.is_empty() {
             return Err(instead);
         }
         let text = envelope.text_without(&tokens, &instead);
         return Err(Error::Contradiction(Contradiction::TokenBesideRefusal { text }));
     }
-    if let Some(contradiction) = result.contradiction() {
-        return Err(Error::Contradiction(contradiction));
+    match answer.result() {
+        Ok(value) => Ok(Reply { value, server_time: date(response.headers()) }),
+        Err(Error::Incomplete { field, .. }) => Err(Error::Incomplete { field, present: json::field_names(body) }),
+        Err(other) => Err(other),
     }
-    if let Some(field) = result.missing() {
-        return Err(Error::Incomplete { field, present: json::field_names(body) });
-    }
-    reply.server_time = date(response.headers());
-    Ok(reply)
 }
 
 /// Whether a body of any status is the endpoint's JSON: an object with a field that the endpoint has. The page of a proxy is
 /// not, and so its `Date` is not the server's.
 pub(crate) fn is_answer<T: Answer>(body: &[u8]) -> bool {
-    json::is_object_of(body, &mut Envelope::default(), &mut T::default())
+    json::read(body, &mut Envelope::default(), &mut T::default()).unwrap_or(false)
 }
 
 impl Envelope {
@@ -198,8 +172,8 @@ pub(crate) fn failure(status: StatusCode, headers: &HeaderMap, body: &[u8], carr
     }
     // A body that is an object says what it says in the same fields as a 200; any other is text.
     let mut envelope = Envelope::default();
-    let (said, instead) = match json::read(body, &mut envelope, &mut Nothing {}) {
-        Ok(()) => (envelope.text(), envelope.instead(carried)),
+    let (said, instead) = match json::read(body, &mut envelope, &mut ()) {
+        Ok(_) => (envelope.text(), envelope.instead(carried)),
         Err(_) => (None, known_refusal(plain_text(body), carried)),
     };
     let said = said.unwrap_or_else(|| excerpt::excerpt(plain_text(body)));

@@ -155,6 +155,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// The error of an answer without this field.
+    pub(crate) fn missing(field: &'static str) -> Self {
+        Self::Incomplete { field, present: Vec::new() }
+    }
+
     /// How long to wait before the same request may be sent again, where the server said so.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {

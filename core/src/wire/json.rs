@@ -3,35 +3,47 @@
 //! A key may be unknown or reordered but comes once; `null` is absence; a number may come as a string. Fields that
 //! decide (tokens, errors, expiry, user) must have their type; a field that only informs is dropped where it hasn't.
 
-use alloc::borrow::{Cow, ToOwned};
+use alloc::borrow::Cow;
 use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
 use jiff::Timestamp;
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Number;
+use serde_json::de::Read;
+use serde_json::error::Category;
 
 use crate::place::hosts::ApiHosts;
 use crate::wire::error::{Undecodable, UndecodableKind};
+use crate::wire::excerpt;
 use crate::wire::secret::{AccessToken, MarketDataToken};
 
-/// A JSON object that is filled field by field. [`object!`] implements it from a table of keys.
+/// A JSON object that is filled field by field. [`object!`] makes one of a table of keys.
 pub(crate) trait Object: Default {
     /// Takes the value of `key` from `map`; `false` leaves it there because the key is not one of this object's.
     fn fill<'de, M: MapAccess<'de>>(&mut self, key: &str, seen: &mut Seen, map: &mut M) -> Result<bool, M::Error>;
 }
 
-/// The fields that have been read.
+/// An object without fields.
+impl Object for () {
+    fn fill<'de, M: MapAccess<'de>>(&mut self, _: &str, _: &mut Seen, _: &mut M) -> Result<bool, M::Error> {
+        Ok(false)
+    }
+}
+
+/// The fields of an object that have been read.
 #[derive(Default)]
 pub(crate) struct Seen {
     bits: u64,
-    current: Option<&'static str>,
+    /// The field whose value is being read.
+    pub(crate) current: Option<&'static str>,
 }
 
 impl Seen {
-    /// Notes that the field of this number is being read.
-    pub(crate) fn once<E: serde::de::Error>(&mut self, number: u32, key: &'static str) -> Result<(), E> {
+    /// Begins to read the field of this number.
+    pub(crate) fn begin<E: serde::de::Error>(&mut self, number: u32, key: &'static str) -> Result<(), E> {
         self.current = Some(key);
         let bit = 1_u64.checked_shl(number).unwrap_or_default();
         if self.bits & bit != 0 {
@@ -42,9 +54,18 @@ impl Seen {
     }
 }
 
-/// Implements [`Object`] for a struct: which key fills which field, read by which function of this module.
+/// Defines a struct and its [`Object`]: each line has a key, the field that it fills, and the function of this module that
+/// reads it.
 macro_rules! object {
-    ($object:ident { $($key:literal => $field:ident: $reader:ident),+ $(,)? }) => {
+    ($(#[$meta:meta])* $visibility:vis struct $object:ident {
+        $($(#[$doc:meta])* $key:literal => $field_visibility:vis $field:ident: $type:ty = $reader:ident,)+
+    }) => {
+        $(#[$meta])*
+        #[derive(Default)]
+        $visibility struct $object {
+            $($(#[$doc])* $field_visibility $field: $type,)+
+        }
+
         impl $crate::wire::json::Object for $object {
             fn fill<'de, M: serde::de::MapAccess<'de>>(
                 &mut self,
@@ -56,11 +77,12 @@ macro_rules! object {
                 enum Number { $($field),+ }
                 match key {
                     $($key => {
-                        seen.once(Number::$field as u32, $key)?;
+                        seen.begin(Number::$field as u32, $key)?;
                         self.$field = $crate::wire::json::$reader(map)?;
                     })+
                     _ => return Ok(false),
                 }
+                seen.current = None;
                 Ok(true)
             }
         }
@@ -68,40 +90,21 @@ macro_rules! object {
 }
 pub(crate) use object;
 
-/// Reads a body as one JSON object, shared between an envelope (errors, penalties) and a result.
-pub(crate) fn read(body: &[u8], envelope: &mut impl Object, result: &mut impl Object) -> Result<(), Undecodable> {
-    read_fields(body, envelope, result).map(|_| ())
-}
-
-/// Whether a body is one JSON object with at least one field of these two.
-pub(crate) fn is_object_of(body: &[u8], envelope: &mut impl Object, result: &mut impl Object) -> bool {
-    read_fields(body, envelope, result).unwrap_or_default()
-}
-
-/// Reads a body as one JSON object: whether any of its fields is known.
-fn read_fields(body: &[u8], envelope: &mut impl Object, result: &mut impl Object) -> Result<bool, Undecodable> {
+/// Reads a body as one JSON object, shared between an envelope (errors, penalties) and a result: whether one of the two has
+/// a field of it.
+pub(crate) fn read(body: &[u8], envelope: &mut impl Object, result: &mut impl Object) -> Result<bool, Undecodable> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let mut reading = Reading { envelope, result, field: None, any_known: false };
-    // Looked at once, valid text needs no more looking at string by string.
+    let mut reading = Reading { envelope, result, seen: Default::default(), any_known: false };
+    // Valid text is checked once here, and not again string by string.
     let read = match core::str::from_utf8(body) {
         Ok(text) => reading.read(serde_json::Deserializer::from_str(text)),
         Err(_) => reading.read(serde_json::Deserializer::from_slice(body)),
     };
-    read.map_err(|error| undecodable(body, &error, reading.field))?;
-    Ok(reading.any_known)
-}
-
-/// The names of an object's fields that have a value, as printable text; none where the body is no object.
-pub(crate) fn field_names(body: &[u8]) -> Vec<String> {
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let mut names = Names::default();
-    let _ = DeserializeSeed::deserialize(&mut names, &mut serde_json::Deserializer::from_slice(body));
-    names.0
+    let [of_envelope, of_result] = reading.seen.map(|seen| seen.current);
+    read.map(|()| reading.any_known).map_err(|error| undecodable(body, &error, of_result.or(of_envelope)))
 }
 
 fn undecodable(body: &[u8], error: &serde_json::Error, field: Option<&'static str>) -> Undecodable {
-    use serde_json::error::Category;
-
     let start = body.trim_ascii_start();
     let kind = match error.classify() {
         _ if start.is_empty() => UndecodableKind::Empty,
@@ -116,26 +119,14 @@ fn undecodable(body: &[u8], error: &serde_json::Error, field: Option<&'static st
 struct Reading<'r, E, T> {
     envelope: &'r mut E,
     result: &'r mut T,
-    field: Option<&'static str>,
-    /// Whether a field has been read that one of the two has.
+    seen: [Seen; 2],
     any_known: bool,
 }
 
 impl<E: Object, T: Object> Reading<'_, E, T> {
-    fn read<'de, R: serde_json::de::Read<'de>>(
-        &mut self,
-        mut deserializer: serde_json::Deserializer<R>,
-    ) -> serde_json::Result<()> {
-        self.deserialize(&mut deserializer)?;
-        deserializer.end()
-    }
-}
-
-impl<'de, E: Object, T: Object> DeserializeSeed<'de> for &mut Reading<'_, E, T> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
+    fn read<'de, R: Read<'de>>(&mut self, mut json: serde_json::Deserializer<R>) -> serde_json::Result<()> {
+        json.deserialize_map(self)?;
+        json.end()
     }
 }
 
@@ -147,56 +138,42 @@ impl<'de, E: Object, T: Object> Visitor<'de> for &mut Reading<'_, E, T> {
     }
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
-        let (mut result_seen, mut envelope_seen) = (Seen::default(), Seen::default());
+        let [of_envelope, of_result] = &mut self.seen;
         let mut unknown = BTreeSet::new();
         while let Some(Text(key)) = map.next_key()? {
-            let filled =
-                self.result.fill(&key, &mut result_seen, &mut map).inspect_err(|_| self.field = result_seen.current)?
-                    || self
-                        .envelope
-                        .fill(&key, &mut envelope_seen, &mut map)
-                        .inspect_err(|_| self.field = envelope_seen.current)?;
-            self.any_known |= filled;
-            if !filled {
-                map.next_value::<IgnoredAny>()?;
-                if !unknown.insert(key) {
-                    return Err(M::Error::custom("a field comes twice"));
-                }
+            if self.result.fill(&key, of_result, &mut map)? || self.envelope.fill(&key, of_envelope, &mut map)? {
+                self.any_known = true;
+                continue;
+            }
+            map.next_value::<IgnoredAny>()?;
+            if !unknown.insert(key) {
+                return Err(M::Error::custom("a field comes twice"));
             }
         }
         Ok(())
     }
+}
+
+/// The names of an object's fields that have a value, as printable text; none if the body is no object.
+pub(crate) fn field_names(body: &[u8]) -> Vec<String> {
+    let mut names = Names::default();
+    let _ = read(body, &mut (), &mut names);
+    names.0
 }
 
 #[derive(Default)]
 struct Names(Vec<String>);
 
-impl<'de> DeserializeSeed<'de> for &mut Names {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
 /// An answer with more fields than this is not described in full.
 const NAMES_SHOWN: usize = 32;
 
-impl<'de> Visitor<'de> for &mut Names {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
-        while let Some(Text(key)) = map.next_key()? {
-            let value = map.next_value::<Scalar>()?;
-            if value != Scalar::Null && self.0.len() < NAMES_SHOWN {
-                self.0.push(crate::wire::excerpt::name(&key));
-            }
+impl Object for Names {
+    fn fill<'de, M: MapAccess<'de>>(&mut self, key: &str, _: &mut Seen, map: &mut M) -> Result<bool, M::Error> {
+        let has_value = !matches!(map.next_value()?, Scalar::Null);
+        if has_value && self.0.len() < NAMES_SHOWN {
+            self.0.push(excerpt::name(key));
         }
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -206,26 +183,35 @@ pub(crate) struct Text<'de>(pub(crate) Cow<'de, str>);
 
 impl<'de> Deserialize<'de> for Text<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Scalar::deserialize(deserializer)? {
-            Scalar::Text(text) => Ok(Self(text)),
-            _ => Err(D::Error::custom("not a string")),
-        }
+        Scalar::deserialize(deserializer)?.text().map(Self).ok_or_else(|| D::Error::custom("not a string"))
     }
 }
 
 /// Any JSON value, as far as one field can hold it.
-#[derive(PartialEq)]
 pub(crate) enum Scalar<'de> {
     Null,
     Bool(bool),
-    Unsigned(u64),
-    Signed(i64),
-    Float(f64),
+    Number(Number),
     Text(Cow<'de, str>),
     /// The strings of an array.
     List(Vec<String>),
     /// An object, which has been skipped.
     Object,
+}
+
+impl<'de> Scalar<'de> {
+    fn text(self) -> Option<Cow<'de, str>> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
+
+    /// A number, or a text that is one.
+    fn real(self) -> Option<f64> {
+        match self {
+            Self::Number(number) => number.as_f64(),
+            Self::Text(text) => text.trim().parse().ok(),
+            _ => None,
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for Scalar<'de> {
@@ -252,35 +238,29 @@ impl<'de> Visitor<'de> for ScalarVisitor {
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Unsigned(value))
+        Ok(Scalar::Number(value.into()))
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Signed(value))
+        Ok(Scalar::Number(value.into()))
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Float(value))
+        Ok(Number::from_f64(value).map_or(Scalar::Null, Scalar::Number))
     }
 
     fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Text(Cow::Borrowed(value)))
+        Ok(Scalar::Text(value.into()))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Text(Cow::Owned(value.to_owned())))
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Text(Cow::Owned(value)))
+        Ok(Scalar::Text(Cow::Owned(value.into())))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Scalar<'de>, A::Error> {
         let mut texts = Vec::new();
-        while let Some(element) = seq.next_element()? {
-            if let Scalar::Text(text) = element {
-                texts.push(text.into_owned());
-            }
+        while let Some(element) = seq.next_element::<Scalar>()? {
+            texts.extend(element.text().map(Cow::into_owned));
         }
         Ok(Scalar::List(texts))
     }
@@ -291,37 +271,43 @@ impl<'de> Visitor<'de> for ScalarVisitor {
     }
 }
 
-fn scalar<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Scalar<'de>, M::Error> {
-    map.next_value()
+/// A value that decides: `null` is absence, and a value that is not what the vendor documents spoils the answer.
+fn decide<'de, M: MapAccess<'de>, T>(
+    map: &mut M,
+    read: impl FnOnce(Scalar<'de>) -> Option<T>,
+) -> Result<Option<T>, M::Error> {
+    match map.next_value()? {
+        Scalar::Null => Ok(None),
+        value => read(value).map(Some).ok_or_else(|| M::Error::custom("not the documented type")),
+    }
 }
 
-fn mismatch<E: serde::de::Error>() -> E {
-    E::custom("not the documented type")
+/// A text that decides; empty is absence.
+fn filled<'de, M: MapAccess<'de>, T>(
+    map: &mut M,
+    read: impl FnOnce(Cow<'de, str>) -> Option<T>,
+) -> Result<Option<T>, M::Error> {
+    let value = decide(map, |value| {
+        let text = value.text()?;
+        if text.is_empty() { Some(None) } else { read(text).map(Some) }
+    });
+    Ok(value?.flatten())
 }
 
 /// A string that decides.
 pub(crate) fn text<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Option<String>, M::Error> {
-    match scalar(map)? {
-        Scalar::Null => Ok(None),
-        Scalar::Text(text) => Ok(Some(text.into_owned())),
-        _ => Err(mismatch()),
-    }
+    decide(map, |value| value.text().map(Cow::into_owned))
 }
 
 /// A string that informs.
 pub(crate) fn info<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Option<String>, M::Error> {
-    Ok(match scalar(map)? {
-        Scalar::Text(text) => Some(text.into_owned()),
-        _ => None,
-    })
+    Ok(map.next_value::<Scalar>()?.text().map(Cow::into_owned))
 }
 
 /// An enumeration that informs. Only a value that is not known is copied.
 pub(crate) fn named<'de, M: MapAccess<'de>, T: Named>(map: &mut M) -> Result<Option<T>, M::Error> {
-    Ok(match scalar(map)? {
-        Scalar::Text(text) => Some(T::known(&text).unwrap_or_else(|| T::from(text.into_owned()))),
-        _ => None,
-    })
+    let text = map.next_value::<Scalar>()?.text();
+    Ok(text.map(|text| T::known(&text).unwrap_or_else(|| T::from(text.into_owned()))))
 }
 
 /// An enumeration whose values are names.
@@ -332,28 +318,22 @@ pub(crate) trait Named: From<String> {
 
 /// A secret string; empty is absence.
 pub(crate) fn secret<'de, M: MapAccess<'de>, T: From<String>>(map: &mut M) -> Result<Option<T>, M::Error> {
-    Ok(text(map)?.filter(|text| !text.is_empty()).map(T::from))
+    filled(map, |text| Some(T::from(text.into_owned())))
 }
 
 /// An access token; empty is absence.
 pub(crate) fn access_token<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Option<AccessToken>, M::Error> {
-    match scalar(map)? {
-        Scalar::Null => Ok(None),
-        Scalar::Text(text) if text.is_empty() => Ok(None),
-        Scalar::Text(text) => AccessToken::parse(&text).map(Some).map_err(M::Error::custom),
-        _ => Err(mismatch()),
-    }
+    filled(map, |text| AccessToken::parse(&text).ok())
 }
 
 /// A market data token; empty is absence.
 pub(crate) fn market_data_token<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Option<MarketDataToken>, M::Error> {
-    let text = text(map)?.filter(|text| !text.is_empty());
-    text.map(MarketDataToken::parse).transpose().map_err(M::Error::custom)
+    filled(map, |text| MarketDataToken::parse(text).ok())
 }
 
 /// `true`, `false`, or one of them as a string; it informs.
 pub(crate) fn flag<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Option<bool>, M::Error> {
-    Ok(match scalar(map)? {
+    Ok(match map.next_value()? {
         Scalar::Bool(value) => Some(value),
         Scalar::Text(text) => text.to_ascii_lowercase().parse().ok(),
         _ => None,
@@ -362,8 +342,9 @@ pub(crate) fn flag<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Option<bool>, 
 
 /// Whether a captcha is asked for: `true`, or anything that doesn't deny it.
 pub(crate) fn demand<'de, M: MapAccess<'de>>(map: &mut M) -> Result<bool, M::Error> {
-    Ok(match scalar(map)? {
-        Scalar::Null | Scalar::Bool(false) | Scalar::Unsigned(0) => false,
+    Ok(match map.next_value()? {
+        Scalar::Null | Scalar::Bool(false) => false,
+        Scalar::Number(number) => number.as_u64() != Some(0),
         Scalar::Text(text) => !["", "0", "false", "no"].iter().any(|no| text.trim().eq_ignore_ascii_case(no)),
         _ => true,
     })
@@ -371,82 +352,56 @@ pub(crate) fn demand<'de, M: MapAccess<'de>>(map: &mut M) -> Result<bool, M::Err
 
 /// An identifier: a 64-bit integer, as a number or a string.
 pub(crate) fn identifier<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Option<i64>, M::Error> {
-    match scalar(map)? {
-        Scalar::Null => Ok(None),
-        Scalar::Unsigned(number) => i64::try_from(number).map(Some).map_err(|_| mismatch()),
-        Scalar::Signed(number) => Ok(Some(number)),
-        Scalar::Text(text) => text.parse().map(Some).map_err(|_| mismatch()),
-        _ => Err(mismatch()),
-    }
+    decide(map, |value| match value {
+        Scalar::Number(number) => number.as_i64(),
+        other => other.text()?.parse().ok(),
+    })
 }
 
 /// A number that informs.
 pub(crate) fn number<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Option<f64>, M::Error> {
-    Ok(real(&scalar(map)?).filter(|number| number.is_finite()))
+    Ok(map.next_value::<Scalar>()?.real().filter(|number| number.is_finite()))
 }
 
 /// A lifetime: whole seconds, a fraction dropped.
 pub(crate) fn lifetime<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Option<u64>, M::Error> {
-    seconds(map, |_| 0)
+    decide(map, |value| seconds(value).map(|(whole, _)| whole))
 }
 
 /// A wait: whole seconds, a fraction rounded up.
 pub(crate) fn wait<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Option<u64>, M::Error> {
-    seconds(map, u64::from)
+    decide(map, |value| seconds(value).map(|(whole, has_fraction)| whole.saturating_add(has_fraction.into())))
 }
 
-fn seconds<'de, M: MapAccess<'de>>(map: &mut M, round: fn(bool) -> u64) -> Result<Option<u64>, M::Error> {
-    match scalar(map)? {
-        Scalar::Null => Ok(None),
-        Scalar::Unsigned(seconds) => Ok(Some(seconds)),
+/// Whole seconds, and whether there is a fraction beside them.
+fn seconds(value: Scalar<'_>) -> Option<(u64, bool)> {
+    match value {
+        Scalar::Number(number) if number.is_u64() => Some((number.as_u64()?, false)),
         Scalar::Text(text) if text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() => {
-            Ok(Some(text.parse().unwrap_or(u64::MAX)))
+            Some((text.parse().unwrap_or(u64::MAX), false))
         }
         other => {
-            let seconds = real(&other).filter(|seconds| *seconds >= 0.0).ok_or_else(mismatch::<M::Error>)?;
+            let seconds = other.real().filter(|seconds| *seconds >= 0.0)?;
             // The cast saturates, and what it drops is the fraction.
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
-            let (whole, has_fraction) = (seconds as u64, seconds > (seconds as u64) as f64);
-            Ok(Some(whole.saturating_add(round(has_fraction))))
+            Some((seconds as u64, seconds > (seconds as u64) as f64))
         }
     }
 }
 
-#[allow(clippy::cast_precision_loss)]
-fn real(scalar: &Scalar<'_>) -> Option<f64> {
-    match scalar {
-        Scalar::Unsigned(number) => Some(*number as f64),
-        Scalar::Signed(number) => Some(*number as f64),
-        Scalar::Float(number) => Some(*number),
-        Scalar::Text(text) => text.trim().parse().ok(),
-        _ => None,
-    }
-}
-
-/// A time that decides: RFC 3339, with or without a fraction.
+/// A time that decides: RFC 3339, with or without a fraction; empty is absence.
 pub(crate) fn time<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Option<Timestamp>, M::Error> {
-    match scalar(map)? {
-        Scalar::Null => Ok(None),
-        Scalar::Text(text) if text.is_empty() => Ok(None),
-        Scalar::Text(text) => text.parse().map(Some).map_err(|_| mismatch()),
-        _ => Err(mismatch()),
-    }
+    filled(map, |text| text.parse().ok())
 }
 
 /// A time that informs.
 pub(crate) fn time_info<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Option<Timestamp>, M::Error> {
-    Ok(match scalar(map)? {
-        Scalar::Text(text) => text.parse().ok(),
-        _ => None,
-    })
+    Ok(map.next_value::<Scalar>()?.text().and_then(|text| text.parse().ok()))
 }
 
 /// A list of strings that informs; other elements are dropped.
 pub(crate) fn texts<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Vec<String>, M::Error> {
-    Ok(match scalar(map)? {
-        Scalar::List(texts) => texts,
-        _ => Vec::new(),
-    })
+    Ok(if let Scalar::List(texts) = map.next_value()? { texts } else { Vec::new() })
 }
 
 /// `apiHosts`.

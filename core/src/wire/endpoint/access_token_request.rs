@@ -16,7 +16,7 @@ use crate::place::environment::{Environment, Purpose};
 use crate::place::hosts::ApiHosts;
 use crate::wire::answer::{self, Answer, Carried};
 use crate::wire::body::RequestBody;
-use crate::wire::error::{BuildError, Contradiction, Error};
+use crate::wire::error::{BuildError, Error};
 use crate::wire::json::{Named, object};
 use crate::wire::penalty::PenaltyTicket;
 use crate::wire::secret::{AccessToken, MarketDataToken};
@@ -106,78 +106,58 @@ impl Endpoint for AccessTokenRequest<'_> {
     }
 
     fn parse<B: AsRef<[u8]>>(response: Response<B>) -> Result<Reply<AccessTokenResponse>, Error> {
-        answer::parse(&response, Carried::Credentials)
+        answer::parse::<AccessTokenResponse>(&response, Carried::Credentials)
     }
 }
 
-/// The answer to a login and to a renewal (`AccessTokenResponse`).
-///
-/// It has a token and no error, but is not checked against the clock or the session: a [`Grant`](crate::Grant) is.
-/// Fields of older and newer deployments are `None` where the server doesn't send them.
-#[derive(Debug, Clone, Default)]
-#[non_exhaustive]
-pub struct AccessTokenResponse {
-    /// The bearer of REST calls (`accessToken`).
-    pub access_token: Option<AccessToken>,
-    /// The token of market data sockets (`mdAccessToken`). A renewal may leave it out.
-    pub md_access_token: Option<MarketDataToken>,
-    /// When the access token expires, in server time (`expirationTime`).
-    pub expiration_time: Option<Timestamp>,
-    /// When the password expires (`passwordExpirationTime`). It does not affect tokens.
-    pub password_expiration_time: Option<Timestamp>,
-    /// The state of the user's account (`userStatus`).
-    pub user_status: Option<UserStatus>,
-    /// The user (`userId`).
-    pub user_id: Option<i64>,
-    /// The user's name (`name`).
-    pub name: Option<String>,
-    /// Whether the user has a Live account (`hasLive`).
-    pub has_live: Option<bool>,
-    /// `hasSimPlus`.
-    pub has_sim_plus: Option<bool>,
-    /// `showKIDs`.
-    pub show_kids: Option<bool>,
-    /// The breached-password check's result (`hibpHint`), where
-    /// [`with_hibp_check`](crate::Credentials::with_hibp_check) asked for it.
-    pub hibp_hint: Option<HibpHint>,
-    /// The hosts of the user's organization (`apiHosts`); empty where none are named.
-    pub api_hosts: ApiHosts,
-    /// The user's organization (`orgName`).
-    pub org_name: Option<String>,
-    /// `hasFunded`, of older deployments.
-    pub has_funded: Option<bool>,
-    /// `hasMarketData`, of older deployments.
-    pub has_market_data: Option<bool>,
-    /// Whether the terms and conditions have to be accepted again (`outdatedTaC`), of older deployments.
-    pub outdated_tac: Option<bool>,
-    /// `outdatedLiquidationPolicy`, of older deployments.
-    pub outdated_liquidation_policy: Option<bool>,
+object! {
+    /// The answer to a login and to a renewal (`AccessTokenResponse`).
+    ///
+    /// It has a token and no error, but is not checked against the clock or the session: a [`Grant`](crate::Grant) is.
+    /// Fields of older and newer deployments are `None` where the server doesn't send them.
+    #[derive(Debug, Clone)]
+    #[non_exhaustive]
+    pub struct AccessTokenResponse {
+        /// The bearer of REST calls (`accessToken`).
+        "accessToken" => pub access_token: Option<AccessToken> = access_token,
+        /// The token of market data sockets (`mdAccessToken`). A renewal may leave it out.
+        "mdAccessToken" => pub md_access_token: Option<MarketDataToken> = market_data_token,
+        /// When the access token expires, in server time (`expirationTime`).
+        "expirationTime" => pub expiration_time: Option<Timestamp> = time,
+        /// When the password expires (`passwordExpirationTime`). It does not affect tokens.
+        "passwordExpirationTime" => pub password_expiration_time: Option<Timestamp> = time_info,
+        /// The state of the user's account (`userStatus`).
+        "userStatus" => pub user_status: Option<UserStatus> = named,
+        /// The user (`userId`).
+        "userId" => pub user_id: Option<i64> = identifier,
+        /// The user's name (`name`).
+        "name" => pub name: Option<String> = info,
+        /// Whether the user has a Live account (`hasLive`).
+        "hasLive" => pub has_live: Option<bool> = flag,
+        /// `hasSimPlus`.
+        "hasSimPlus" => pub has_sim_plus: Option<bool> = flag,
+        /// `showKIDs`.
+        "showKIDs" => pub show_kids: Option<bool> = flag,
+        /// The breached-password check's result (`hibpHint`), where
+        /// [`with_hibp_check`](crate::Credentials::with_hibp_check) asked for it.
+        "hibpHint" => pub hibp_hint: Option<HibpHint> = named,
+        /// The hosts of the user's organization (`apiHosts`); empty where none are named.
+        "apiHosts" => pub api_hosts: ApiHosts = hosts,
+        /// The user's organization (`orgName`).
+        "orgName" => pub org_name: Option<String> = info,
+        /// `hasFunded`, of older deployments.
+        "hasFunded" => pub has_funded: Option<bool> = flag,
+        /// `hasMarketData`, of older deployments.
+        "hasMarketData" => pub has_market_data: Option<bool> = flag,
+        /// Whether the terms and conditions have to be accepted again (`outdatedTaC`), of older deployments.
+        "outdatedTaC" => pub outdated_tac: Option<bool> = flag,
+        /// `outdatedLiquidationPolicy`, of older deployments.
+        "outdatedLiquidationPolicy" => pub outdated_liquidation_policy: Option<bool> = flag,
+    }
 }
-
-object!(AccessTokenResponse {
-    "accessToken" => access_token: access_token,
-    "mdAccessToken" => md_access_token: market_data_token,
-    "expirationTime" => expiration_time: time,
-    "passwordExpirationTime" => password_expiration_time: time_info,
-    "userStatus" => user_status: named,
-    "userId" => user_id: identifier,
-    "name" => name: info,
-    "hasLive" => has_live: flag,
-    "hasSimPlus" => has_sim_plus: flag,
-    "showKIDs" => show_kids: flag,
-    "hibpHint" => hibp_hint: named,
-    "apiHosts" => api_hosts: hosts,
-    "orgName" => org_name: info,
-    "hasFunded" => has_funded: flag,
-    "hasMarketData" => has_market_data: flag,
-    "outdatedTaC" => outdated_tac: flag,
-    "outdatedLiquidationPolicy" => outdated_liquidation_policy: flag,
-});
 
 impl Answer for AccessTokenResponse {
-    fn missing(&self) -> Option<&'static str> {
-        self.access_token.is_none().then_some("accessToken")
-    }
+    type Result = Self;
 
     fn tokens(&self) -> Vec<&str> {
         let access = self.access_token.as_ref().map(AccessToken::expose);
@@ -185,8 +165,8 @@ impl Answer for AccessTokenResponse {
         access.into_iter().chain(market_data).collect()
     }
 
-    fn contradiction(&self) -> Option<Contradiction> {
-        None
+    fn result(self) -> Result<Self, Error> {
+        if self.access_token.is_some() { Ok(self) } else { Err(Error::missing("accessToken")) }
     }
 }
 

@@ -11,7 +11,7 @@ use super::{Endpoint, Reply, get};
 use crate::place::environment::{Environment, Purpose};
 use crate::wire::answer::{self, Answer, Carried};
 use crate::wire::body::RequestBody;
-use crate::wire::error::{BuildError, Contradiction, Error};
+use crate::wire::error::{BuildError, Error};
 use crate::wire::json::object;
 use crate::wire::secret::AccessToken;
 
@@ -39,64 +39,50 @@ impl Endpoint for Me {
     }
 
     fn parse<B: AsRef<[u8]>>(response: Response<B>) -> Result<Reply<MeResponse>, Error> {
-        answer::parse(&response, Carried::Bearer)
+        answer::parse::<MeResponse>(&response, Carried::Bearer)
     }
 }
 
-/// Who a user is (`OAuthMeResponse`). All of it is optional; on a very fresh OAuth token even the id can be missing for
-/// some minutes.
-#[derive(Debug, Clone, Default, PartialEq)]
-#[non_exhaustive]
-pub struct MeResponse {
-    /// The user (`userId`). Use this to identify a login; `userId` of an account is the firm that owns it.
-    pub user_id: Option<i64>,
-    /// The user's login name (`name`).
-    pub name: Option<String>,
-    /// The user's full name (`fullName`).
-    pub full_name: Option<String>,
-    /// The user's e-mail address (`email`).
-    pub email: Option<String>,
-    /// Whether the address is verified (`emailVerified`).
-    pub email_verified: Option<bool>,
-    /// Whether the account is a trial (`isTrial`).
-    pub is_trial: Option<bool>,
-    /// The user's organization (`organizationName`).
-    pub organization_name: Option<String>,
-    /// The plan (`currentAccountPlan`).
-    pub current_account_plan: Option<String>,
-    /// The market data subscriptions (`currentMDSubs`).
-    pub current_md_subs: Vec<String>,
-    /// The balance (`currentBalance`).
-    pub current_balance: Option<f64>,
-    /// The active plug-ins (`activePlugins`).
-    pub active_plugins: Vec<String>,
+object! {
+    /// Who a user is (`OAuthMeResponse`). All of it is optional; on a very fresh OAuth token even the id can be missing for
+    /// some minutes.
+    #[derive(Debug, Clone, PartialEq)]
+    #[non_exhaustive]
+    pub struct MeResponse {
+        /// The user (`userId`). Use this to identify a login; `userId` of an account is the firm that owns it.
+        "userId" => pub user_id: Option<i64> = identifier,
+        /// The user's login name (`name`).
+        "name" => pub name: Option<String> = info,
+        /// The user's full name (`fullName`).
+        "fullName" => pub full_name: Option<String> = info,
+        /// The user's e-mail address (`email`).
+        "email" => pub email: Option<String> = info,
+        /// Whether the address is verified (`emailVerified`).
+        "emailVerified" => pub email_verified: Option<bool> = flag,
+        /// Whether the account is a trial (`isTrial`).
+        "isTrial" => pub is_trial: Option<bool> = flag,
+        /// The user's organization (`organizationName`).
+        "organizationName" => pub organization_name: Option<String> = info,
+        /// The plan (`currentAccountPlan`).
+        "currentAccountPlan" => pub current_account_plan: Option<String> = info,
+        /// The market data subscriptions (`currentMDSubs`).
+        "currentMDSubs" => pub current_md_subs: Vec<String> = texts,
+        /// The balance (`currentBalance`).
+        "currentBalance" => pub current_balance: Option<f64> = number,
+        /// The active plug-ins (`activePlugins`).
+        "activePlugins" => pub active_plugins: Vec<String> = texts,
+    }
 }
-
-object!(MeResponse {
-    "userId" => user_id: identifier,
-    "name" => name: info,
-    "fullName" => full_name: info,
-    "email" => email: info,
-    "emailVerified" => email_verified: flag,
-    "isTrial" => is_trial: flag,
-    "organizationName" => organization_name: info,
-    "currentAccountPlan" => current_account_plan: info,
-    "currentMDSubs" => current_md_subs: texts,
-    "currentBalance" => current_balance: number,
-    "activePlugins" => active_plugins: texts,
-});
 
 impl Answer for MeResponse {
-    fn missing(&self) -> Option<&'static str> {
-        None
-    }
+    type Result = Self;
 
     fn tokens(&self) -> Vec<&str> {
         Vec::new()
     }
 
-    fn contradiction(&self) -> Option<Contradiction> {
-        None
+    fn result(self) -> Result<Self, Error> {
+        Ok(self)
     }
 }
 

@@ -8,6 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use http::{Request, Response};
+use serde::de::MapAccess;
 
 use super::fields::{Fields, LONG};
 use super::{Endpoint, FORM, JSON, Reply, post};
@@ -17,7 +18,7 @@ use crate::place::hosts::ApiHosts;
 use crate::wire::answer::{self, Answer, Carried};
 use crate::wire::body::RequestBody;
 use crate::wire::error::{BuildError, Contradiction, Error};
-use crate::wire::json::object;
+use crate::wire::json::{Object, Seen, object};
 use crate::wire::penalty::PenaltyTicket;
 use crate::wire::secret::{
     AccessToken, Assertion, AuthorizationCode, ClientSecret, CodeVerifier, HttpAuth, IdToken, MarketDataToken,
@@ -210,140 +211,119 @@ impl Endpoint for OAuthToken {
     }
 
     fn parse<B: AsRef<[u8]>>(response: Response<B>) -> Result<Reply<OAuthTokenResponse>, Error> {
-        let reply = answer::parse::<Wire>(&response, Carried::Credentials)?;
-        Ok(Reply { value: reply.value.merged(), server_time: reply.server_time })
+        answer::parse::<Wire>(&response, Carried::Credentials)
     }
 }
 
-/// The answer to an exchange (`OAuthTokenResponse`).
-///
-/// It has a token and no error, but is not checked against the clock or the session: a [`Grant`](crate::Grant) is.
-#[derive(Debug, Clone, Default)]
-#[non_exhaustive]
-pub struct OAuthTokenResponse {
-    /// The bearer of REST calls (`access_token`).
-    pub access_token: Option<AccessToken>,
-    /// The next refresh token (`refresh_token`). Where it is missing, the one already held stays good.
-    pub refresh_token: Option<RefreshToken>,
-    /// The token's type (`token_type`): bearer.
-    pub token_type: Option<String>,
-    /// How long the access token lives, in seconds from the request (`expires_in`).
-    pub expires_in: Option<u64>,
-    /// How long the refresh token lives, in seconds from the request (`refresh_token_expires_in`).
-    pub refresh_token_expires_in: Option<u64>,
-    /// The OpenID token (`id_token`).
-    pub id_token: Option<IdToken>,
-    /// The token of market data sockets (`mdAccessToken`), which is often missing.
-    pub md_access_token: Option<MarketDataToken>,
-    /// The user (`userId`), which is often missing.
-    pub user_id: Option<i64>,
-    /// The hosts of the user's organization (`apiHosts`); empty where none are named.
-    pub api_hosts: ApiHosts,
+object! {
+    /// The answer to an exchange (`OAuthTokenResponse`).
+    ///
+    /// It has a token and no error, but is not checked against the clock or the session: a [`Grant`](crate::Grant) is.
+    #[derive(Debug, Clone)]
+    #[non_exhaustive]
+    pub struct OAuthTokenResponse {
+        /// The bearer of REST calls (`access_token`).
+        "access_token" => pub access_token: Option<AccessToken> = access_token,
+        /// The next refresh token (`refresh_token`). Where it is missing, the one already held stays good.
+        "refresh_token" => pub refresh_token: Option<RefreshToken> = secret,
+        /// The token's type (`token_type`): bearer.
+        "token_type" => pub token_type: Option<String> = text,
+        /// How long the access token lives, in seconds from the request (`expires_in`).
+        "expires_in" => pub expires_in: Option<u64> = lifetime,
+        /// How long the refresh token lives, in seconds from the request (`refresh_token_expires_in`).
+        "refresh_token_expires_in" => pub refresh_token_expires_in: Option<u64> = lifetime,
+        /// The OpenID token (`id_token`).
+        "id_token" => pub id_token: Option<IdToken> = secret,
+        /// The token of market data sockets (`mdAccessToken`), which is often missing.
+        "mdAccessToken" => pub md_access_token: Option<MarketDataToken> = market_data_token,
+        /// The user (`userId`), which is often missing.
+        "userId" => pub user_id: Option<i64> = identifier,
+        /// The hosts of the user's organization (`apiHosts`); empty where none are named.
+        "apiHosts" => pub api_hosts: ApiHosts = hosts,
+    }
 }
 
 /// The answer as the wire has it: a field may come in snake case, in camel case, or in both. Twins are read separately
 /// and must agree.
 #[derive(Default)]
 struct Wire {
-    access_token: Option<AccessToken>,
-    refresh_token: Option<RefreshToken>,
-    token_type: Option<String>,
-    expires_in: Option<u64>,
-    refresh_token_expires_in: Option<u64>,
-    id_token: Option<IdToken>,
-    camel_access_token: Option<AccessToken>,
-    camel_refresh_token: Option<RefreshToken>,
-    camel_token_type: Option<String>,
-    camel_expires_in: Option<u64>,
-    camel_refresh_token_expires_in: Option<u64>,
-    camel_id_token: Option<IdToken>,
-    md_access_token: Option<MarketDataToken>,
-    user_id: Option<i64>,
-    api_hosts: ApiHosts,
+    snake: OAuthTokenResponse,
+    camel: OAuthTokenResponse,
+    camel_seen: Seen,
 }
 
-object!(Wire {
-    "access_token" => access_token: access_token,
-    "refresh_token" => refresh_token: secret,
-    "token_type" => token_type: text,
-    "expires_in" => expires_in: lifetime,
-    "refresh_token_expires_in" => refresh_token_expires_in: lifetime,
-    "id_token" => id_token: secret,
-    "accessToken" => camel_access_token: access_token,
-    "refreshToken" => camel_refresh_token: secret,
-    "tokenType" => camel_token_type: text,
-    "expiresIn" => camel_expires_in: lifetime,
-    "refreshTokenExpiresIn" => camel_refresh_token_expires_in: lifetime,
-    "idToken" => camel_id_token: secret,
-    "mdAccessToken" => md_access_token: market_data_token,
-    "userId" => user_id: identifier,
-    "apiHosts" => api_hosts: hosts,
-});
+const TWINS: [(&str, &str); 6] = [
+    ("accessToken", "access_token"),
+    ("refreshToken", "refresh_token"),
+    ("tokenType", "token_type"),
+    ("expiresIn", "expires_in"),
+    ("refreshTokenExpiresIn", "refresh_token_expires_in"),
+    ("idToken", "id_token"),
+];
 
-impl Wire {
-    fn merged(self) -> OAuthTokenResponse {
-        OAuthTokenResponse {
-            access_token: self.access_token.or(self.camel_access_token),
-            refresh_token: self.refresh_token.or(self.camel_refresh_token),
-            token_type: self.token_type.or(self.camel_token_type),
-            expires_in: self.expires_in.or(self.camel_expires_in),
-            refresh_token_expires_in: self.refresh_token_expires_in.or(self.camel_refresh_token_expires_in),
-            id_token: self.id_token.or(self.camel_id_token),
-            md_access_token: self.md_access_token,
-            user_id: self.user_id,
-            api_hosts: self.api_hosts,
+impl Object for Wire {
+    fn fill<'de, M: MapAccess<'de>>(&mut self, key: &str, seen: &mut Seen, map: &mut M) -> Result<bool, M::Error> {
+        if self.snake.fill(key, seen, map)? {
+            return Ok(true);
         }
-    }
-
-    /// The first field whose two spellings differ.
-    fn differing_twins(&self) -> Option<&'static str> {
-        let Self { access_token, refresh_token, token_type, expires_in, refresh_token_expires_in, id_token, .. } = self;
-        if differ([access_token, &self.camel_access_token], AccessToken::expose) {
-            Some("access_token")
-        } else if differ([refresh_token, &self.camel_refresh_token], RefreshToken::expose) {
-            Some("refresh_token")
-        } else if differ([token_type, &self.camel_token_type], String::as_str) {
-            Some("token_type")
-        } else if differ([expires_in, &self.camel_expires_in], |seconds| seconds) {
-            Some("expires_in")
-        } else if differ([refresh_token_expires_in, &self.camel_refresh_token_expires_in], |seconds| seconds) {
-            Some("refresh_token_expires_in")
-        } else if differ([id_token, &self.camel_id_token], IdToken::expose) {
-            Some("id_token")
-        } else {
-            None
-        }
+        let Some((camel, snake)) = TWINS.iter().find(|(camel, _)| *camel == key) else { return Ok(false) };
+        seen.current = Some(camel);
+        let filled = self.camel.fill(snake, &mut self.camel_seen, map)?;
+        seen.current = None;
+        Ok(filled)
     }
 }
 
 impl Answer for Wire {
-    fn missing(&self) -> Option<&'static str> {
-        (self.access_token.is_none() && self.camel_access_token.is_none()).then_some("access_token")
-    }
+    type Result = OAuthTokenResponse;
 
     fn tokens(&self) -> Vec<&str> {
-        let access = [&self.access_token, &self.camel_access_token].into_iter().flatten().map(AccessToken::expose);
-        let refresh = [&self.refresh_token, &self.camel_refresh_token].into_iter().flatten().map(RefreshToken::expose);
-        let id = [&self.id_token, &self.camel_id_token].into_iter().flatten().map(IdToken::expose);
-        let market_data = self.md_access_token.as_ref().map(MarketDataToken::expose);
-        access.chain(refresh).chain(id).chain(market_data).collect()
+        let all = [&self.snake, &self.camel].into_iter().flat_map(|answer| {
+            [
+                answer.access_token.as_ref().map(AccessToken::expose),
+                answer.refresh_token.as_ref().map(RefreshToken::expose),
+                answer.id_token.as_ref().map(IdToken::expose),
+                answer.md_access_token.as_ref().map(MarketDataToken::expose),
+            ]
+        });
+        all.flatten().collect()
     }
 
-    fn contradiction(&self) -> Option<Contradiction> {
-        if let Some(field) = self.differing_twins() {
-            return Some(Contradiction::Twins(field));
+    fn result(self) -> Result<OAuthTokenResponse, Error> {
+        let Self { snake, camel, .. } = self;
+        let answer = OAuthTokenResponse {
+            access_token: twin("access_token", snake.access_token, camel.access_token, AccessToken::expose)?,
+            refresh_token: twin("refresh_token", snake.refresh_token, camel.refresh_token, RefreshToken::expose)?,
+            token_type: twin("token_type", snake.token_type, camel.token_type, String::as_str)?,
+            expires_in: twin("expires_in", snake.expires_in, camel.expires_in, |seconds| seconds)?,
+            refresh_token_expires_in: twin(
+                "refresh_token_expires_in",
+                snake.refresh_token_expires_in,
+                camel.refresh_token_expires_in,
+                |seconds| seconds,
+            )?,
+            id_token: twin("id_token", snake.id_token, camel.id_token, IdToken::expose)?,
+            ..snake
+        };
+        if answer.token_type.as_ref().is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
+            return Err(Error::Contradiction(Contradiction::NotBearer));
         }
-        // Where both are there, they are the same.
-        let kind = self.token_type.as_ref().or(self.camel_token_type.as_ref());
-        kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")).then_some(Contradiction::NotBearer)
+        if answer.access_token.is_some() { Ok(answer) } else { Err(Error::missing("access_token")) }
     }
 }
 
-/// Whether both are there and not the same.
-fn differ<'t, T, V: PartialEq + ?Sized>(twins: [&'t Option<T>; 2], value: fn(&'t T) -> &'t V) -> bool {
-    match twins {
-        [Some(one), Some(other)] => value(one) != value(other),
-        _ => false,
+/// The value of a field in either spelling. Both may be there if they are the same.
+fn twin<T, V: PartialEq + ?Sized>(
+    field: &'static str,
+    snake: Option<T>,
+    camel: Option<T>,
+    value: fn(&T) -> &V,
+) -> Result<Option<T>, Error> {
+    match (&snake, &camel) {
+        (Some(one), Some(other)) if value(one) != value(other) => {
+            Err(Error::Contradiction(Contradiction::Twins(field)))
+        }
+        _ => Ok(snake.or(camel)),
     }
 }
 

@@ -87,20 +87,14 @@ fn whole_seconds(seconds: f64) -> Option<Duration> {
     Some(Duration::from_secs(wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0))))
 }
 
-#[derive(Default)]
-struct Found {
-    ticket: Option<String>,
-    wait: Option<f64>,
-    captcha: bool,
-    message: Option<String>,
+object! {
+    struct Found {
+        "p-ticket" => ticket: Option<String> = info,
+        "p-time" => wait: Option<f64> = number,
+        "p-captcha" => captcha: bool = demand,
+        "p-message" => message: Option<String> = info,
+    }
 }
-
-object!(Found {
-    "p-ticket" => ticket: info,
-    "p-time" => wait: number,
-    "p-captcha" => captcha: demand,
-    "p-message" => message: info,
-});
 
 /// All other fields: whether one of them has a value that a result could have.
 #[derive(Default)]
