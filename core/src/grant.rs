@@ -76,17 +76,6 @@ pub struct RefreshGrant {
     pub issued_at: Option<Timestamp>,
 }
 
-/// What the two kinds of answers have in common once their expiry is known.
-struct Candidate {
-    access_token: Option<AccessToken>,
-    expires_at: Timestamp,
-    market_data_token: Option<MarketDataToken>,
-    refresh: Option<RefreshGrant>,
-    user_id: Option<i64>,
-    user_name: Option<String>,
-    hosts: ApiHosts,
-}
-
 impl MarketDataGrant {
     /// A market data token from its parts, as a store has them.
     #[must_use]
@@ -143,16 +132,20 @@ impl Grant {
     /// # Errors
     /// As there.
     pub fn of_access_token(value: AccessTokenResponse, exchange: Exchange, held: Option<&Self>) -> Result<Self, Error> {
-        let candidate = Candidate {
-            access_token: value.access_token,
-            expires_at: value.expiration_time.ok_or_else(|| Error::missing("expirationTime"))?,
-            market_data_token: value.md_access_token,
+        let expires_at = value.expiration_time.ok_or_else(|| Error::missing("expirationTime"))?;
+        let access_token = value.access_token.ok_or_else(|| Error::missing("accessToken"))?;
+        let mut grant = Self {
+            access_token,
+            expires_at,
+            market_data: value.md_access_token.map(|token| MarketDataGrant { token, expires_at }),
             refresh: None,
             user_id: value.user_id,
             user_name: value.name,
             hosts: value.api_hosts,
+            exchange,
         };
-        candidate.check("accessToken", exchange, held)
+        grant.complete(held)?;
+        Ok(grant)
     }
 
     /// Checks the answer to an OAuth exchange; `held` is the grant that was refreshed, or `None` for a code. What the
@@ -186,60 +179,48 @@ impl Grant {
             expires_at: refresh_ends,
             issued_at: Some(moved(exchange.sent, exchange.measured_offset())),
         });
-        let candidate = Candidate {
-            access_token: value.access_token,
-            expires_at: end_of(lifetime, &exchange)?,
-            market_data_token: value.md_access_token,
+        let expires_at = end_of(lifetime, &exchange)?;
+        let access_token = value.access_token.ok_or_else(|| Error::missing("access_token"))?;
+        let mut grant = Self {
+            access_token,
+            expires_at,
+            market_data: value.md_access_token.map(|token| MarketDataGrant { token, expires_at }),
             refresh,
             user_id: value.user_id,
             user_name: None,
             hosts: value.api_hosts,
+            exchange,
         };
-        candidate.check("access_token", exchange, held)
+        grant.complete(held)?;
+        Ok(grant)
+    }
+
+    /// Checks that the token is alive and for the user of `held`, and keeps what the answer leaves out.
+    fn complete(&mut self, held: Option<&Self>) -> Result<(), Error> {
+        let server_now = self.exchange.latest_server_time();
+        if self.expires_at <= server_now {
+            return Err(Error::Contradiction(Contradiction::ExpiredAlready));
+        }
+        let Some(held) = held else { return Ok(()) };
+        if held.user_id.zip(self.user_id).is_some_and(|(held, new)| held != new) {
+            return Err(Error::Contradiction(Contradiction::OtherUser));
+        }
+        let is_alive = |kept: &&MarketDataGrant| kept.expires_at > server_now;
+        self.market_data = self.market_data.take().or_else(|| held.market_data.as_ref().filter(is_alive).cloned());
+        self.refresh = self.refresh.take().or_else(|| held.refresh.clone());
+        self.user_id = self.user_id.or(held.user_id);
+        self.user_name = self.user_name.take().or_else(|| held.user_name.clone());
+        let named = core::mem::replace(&mut self.hosts, held.hosts.clone());
+        self.hosts.merge(&named);
+        Ok(())
     }
 
     /// How long the access token still lives at a local time, as far as the exchange told the server's clock; zero once
     /// it has expired.
     #[must_use]
     pub fn remaining(&self, now: Timestamp) -> Duration {
-        let server_now = now.saturating_add(self.exchange.measured_offset()).unwrap_or(now);
+        let server_now = moved(now, self.exchange.measured_offset());
         Duration::try_from(self.expires_at.duration_since(server_now)).unwrap_or_default()
-    }
-}
-
-impl Candidate {
-    fn check(self, token_field: &'static str, exchange: Exchange, held: Option<&Grant>) -> Result<Grant, Error> {
-        let access_token = self.access_token.ok_or_else(|| Error::missing(token_field))?;
-        let server_now = exchange.latest_server_time();
-        if self.expires_at <= server_now {
-            return Err(Error::Contradiction(Contradiction::ExpiredAlready));
-        }
-        let held_user = held.and_then(|held| held.user_id);
-        if held_user.zip(self.user_id).is_some_and(|(held, new)| held != new) {
-            return Err(Error::Contradiction(Contradiction::OtherUser));
-        }
-        let expires_at = self.expires_at;
-        let market_data = match self.market_data_token {
-            Some(token) => Some(MarketDataGrant { token, expires_at }),
-            None => held.and_then(|held| held.market_data.clone()).filter(|kept| kept.expires_at > server_now),
-        };
-        let hosts = match held.map(|held| held.hosts.clone()) {
-            Some(mut hosts) => {
-                hosts.merge(&self.hosts);
-                hosts
-            }
-            None => self.hosts,
-        };
-        Ok(Grant {
-            access_token,
-            expires_at,
-            market_data,
-            refresh: self.refresh.or_else(|| held.and_then(|held| held.refresh.clone())),
-            user_id: self.user_id.or(held_user),
-            user_name: self.user_name.or_else(|| held.and_then(|held| held.user_name.clone())),
-            hosts,
-            exchange,
-        })
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The types are the same for all transports, so that a program can change one for another.
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use core::error::Error as StdError;
 use core::time::Duration;
@@ -10,7 +10,7 @@ use core::time::Duration;
 use crate::grant::Grant;
 use crate::grant::clock::Exchange;
 use crate::wire::body::Oversized;
-use crate::wire::endpoint::{AccessTokenResponse, OAuthTokenResponse, Reply};
+use crate::wire::endpoint::{AccessTokenResponse, OAuthTokenResponse};
 use crate::wire::error::{BuildError, Error, Failure};
 
 /// The result of a call, and when it was made.
@@ -22,20 +22,13 @@ pub struct Answer<T> {
     pub exchange: Exchange,
 }
 
-impl<T> Answer<T> {
-    fn into_reply(self) -> (Reply<T>, Exchange) {
-        (Reply { value: self.value, server_time: self.exchange.server_time }, self.exchange)
-    }
-}
-
 impl Answer<AccessTokenResponse> {
     /// Checks the answer to a login: see [`Grant::from_access_token`].
     ///
     /// # Errors
     /// [`CallError::Server`] as described there.
     pub fn grant(self) -> Result<Grant, CallError> {
-        let (reply, Exchange { sent, received, .. }) = self.into_reply();
-        Ok(Grant::from_access_token(reply, sent, received, None)?)
+        Ok(Grant::of_access_token(self.value, self.exchange.bounded(), None)?)
     }
 
     /// Checks the answer to a renewal of the session that `held` belongs to, and keeps what the answer leaves out: see
@@ -44,8 +37,7 @@ impl Answer<AccessTokenResponse> {
     /// # Errors
     /// [`CallError::Server`] as described there.
     pub fn grant_after(self, held: &Grant) -> Result<Grant, CallError> {
-        let (reply, Exchange { sent, received, .. }) = self.into_reply();
-        Ok(Grant::from_access_token(reply, sent, received, Some(held))?)
+        Ok(Grant::of_access_token(self.value, self.exchange.bounded(), Some(held))?)
     }
 }
 
@@ -55,8 +47,7 @@ impl Answer<OAuthTokenResponse> {
     /// # Errors
     /// [`CallError::Server`] as described there.
     pub fn grant(self) -> Result<Grant, CallError> {
-        let (reply, Exchange { sent, received, .. }) = self.into_reply();
-        Ok(Grant::from_oauth(reply, sent, received, None)?)
+        Ok(Grant::of_oauth(self.value, self.exchange.bounded(), None)?)
     }
 
     /// Checks the answer to a refresh of the session that `held` belongs to, and keeps what the answer leaves out, the
@@ -65,8 +56,7 @@ impl Answer<OAuthTokenResponse> {
     /// # Errors
     /// [`CallError::Server`] as described there.
     pub fn grant_after(self, held: &Grant) -> Result<Grant, CallError> {
-        let (reply, Exchange { sent, received, .. }) = self.into_reply();
-        Ok(Grant::from_oauth(reply, sent, received, Some(held))?)
+        Ok(Grant::of_oauth(self.value, self.exchange.bounded(), Some(held))?)
     }
 }
 
@@ -143,21 +133,18 @@ impl CallError {
 }
 
 fn failure_text(failure: Failure, host: &str, source: &(dyn StdError + 'static)) -> String {
-    let cause = root_cause(source).to_string();
-    match failure {
-        Failure::NotSent => {
-            alloc::format!(
-                "nothing was sent to {host}: {cause}; check the host, the network, and the certificates trusted here"
-            )
-        }
-        Failure::MaybeSent => {
-            alloc::format!("no answer from {host}: {cause}; the server may have handled the request all the same")
-        }
-        Failure::Oversized => alloc::format!("refused the answer from {host}: {cause}; check the base URL"),
+    let cause = root_cause(source);
+    let (event, advice) = match failure {
+        Failure::NotSent => ("nothing was sent to", "check the host, the network, and the certificates trusted here"),
+        Failure::MaybeSent => ("no answer from", "the server may have handled the request all the same"),
+        Failure::Oversized => ("refused the answer from", "check the base URL"),
         Failure::Truncated => {
-            alloc::format!("the answer from {host} broke off: {cause}; the server may have handled the request")
+            return alloc::format!(
+                "the answer from {host} broke off: {cause}; the server may have handled the request"
+            );
         }
-    }
+    };
+    alloc::format!("{event} {host}: {cause}; {advice}")
 }
 
 /// The innermost error says what happened; those around it only where.
@@ -171,6 +158,7 @@ fn root_cause<'e>(mut error: &'e (dyn StdError + 'static)) -> &'e (dyn StdError 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::ToString;
 
     #[derive(Debug, thiserror::Error)]
     #[error("error sending request")]

@@ -53,7 +53,7 @@ impl Exchange {
     /// The server's time when the answer was complete, at the latest: its `Date` leaves half a second open either way.
     pub(crate) fn latest_server_time(&self) -> Timestamp {
         let latest = self.measured().and_then(|offset| offset.checked_add(HALF_A_SECOND)).unwrap_or_default();
-        self.received.saturating_add(latest).unwrap_or(self.received)
+        moved(self.received, latest)
     }
 
     fn measured(&self) -> Option<SignedDuration> {
@@ -125,13 +125,8 @@ impl ServerClock {
         let (least, most) = (measured.saturating_sub(half), measured.saturating_add(half));
         let is_long = half > Self::JUMP;
         if self.is_far(measured) {
-            if !is_long
-                && self.confirms(Measured {
-                    offset: measured,
-                    at: exchange.received,
-                    is_first: self.unconfirmed.is_none(),
-                })
-            {
+            let is_first = self.unconfirmed.is_none();
+            if !is_long && self.confirms(Measured { offset: measured, at: exchange.received, is_first }) {
                 self.set(measured);
             }
             return;
@@ -164,11 +159,11 @@ impl ServerClock {
         let Some(first) = first.filter(|first| second.offset.saturating_sub(first.offset).abs() <= Self::JUMP) else {
             return false;
         };
-        if later(first.at, Self::CONFIRMED_AFTER) > second.at {
+        let is_early = later(first.at, Self::CONFIRMED_AFTER) > second.at;
+        if is_early {
             self.unconfirmed = Some(first);
-            return false;
         }
-        true
+        !is_early
     }
 
     /// Whether an answer has said what the server's time is, and the local clock has not stepped since. Otherwise what is
@@ -237,7 +232,7 @@ impl ServerClock {
     /// The server's time at a local time.
     #[must_use]
     pub fn server_time(&self, local: Timestamp) -> Timestamp {
-        local.saturating_add(self.offset()).unwrap_or(local)
+        moved(local, self.offset())
     }
 }
 

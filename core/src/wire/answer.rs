@@ -26,13 +26,15 @@ pub(crate) enum Carried {
 
 /// The fields of an answer, and what makes a result of them.
 pub(crate) trait Answer: Object {
-    type Result;
-
     /// The texts of all tokens. There must be none beside a refusal.
-    fn tokens(&self) -> Vec<&str>;
+    fn tokens(&self) -> Vec<&str> {
+        Vec::new()
+    }
 
-    /// The result; or the field that is missing, or what contradicts itself.
-    fn result(self) -> Result<Self::Result, Error>;
+    /// Makes a result of the fields; fails if one is missing, or if they contradict each other.
+    fn complete(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 object! {
@@ -49,16 +51,14 @@ object! {
 }
 
 /// Reads the response to a request whose result is a `T`.
-pub(crate) fn parse<T: Answer>(
-    response: &Response<impl AsRef<[u8]>>,
-    carried: Carried,
-) -> Result<Reply<T::Result>, Error> {
+pub(crate) fn parse<T: Answer>(response: &Response<impl AsRef<[u8]>>, carried: Carried) -> Result<Reply<T>, Error> {
     let body = response.body().as_ref();
     if response.status() != StatusCode::OK {
         return Err(failure(response.status(), response.headers(), body, carried));
     }
-    let (mut envelope, mut answer) = (Envelope::default(), T::default());
-    json::read(body, &mut envelope, &mut answer).map_err(Error::Undecodable)?;
+    let mut reply = Reply { value: T::default(), server_time: None };
+    let (mut envelope, answer) = (Envelope::default(), &mut reply.value);
+    json::read(body, &mut envelope, answer).map_err(Error::Undecodable)?;
     if let Some(instead) = envelope.instead(carried) {
         let tokens = answer.tokens();
         if tokens.is_empty() {
@@ -67,11 +67,12 @@ pub(crate) fn parse<T: Answer>(
         let text = envelope.text_without(&tokens, &instead);
         return Err(Error::Contradiction(Contradiction::TokenBesideRefusal { text }));
     }
-    match answer.result() {
-        Ok(value) => Ok(Reply { value, server_time: date(response.headers()) }),
-        Err(Error::Incomplete { field, .. }) => Err(Error::Incomplete { field, present: json::field_names(body) }),
-        Err(other) => Err(other),
-    }
+    answer.complete().map_err(|error| match error {
+        Error::Incomplete { field, .. } => Error::Incomplete { field, present: json::field_names(body) },
+        other => other,
+    })?;
+    reply.server_time = date(response.headers());
+    Ok(reply)
 }
 
 /// Whether a body of any status is the endpoint's JSON: an object with a field that the endpoint has. The page of a proxy is

@@ -200,6 +200,7 @@ pub(crate) enum Scalar<'de> {
 }
 
 impl<'de> Scalar<'de> {
+    #[inline]
     fn text(self) -> Option<Cow<'de, str>> {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
@@ -272,6 +273,7 @@ impl<'de> Visitor<'de> for ScalarVisitor {
 }
 
 /// A value that decides: `null` is absence, and a value that is not what the vendor documents spoils the answer.
+#[inline]
 fn decide<'de, M: MapAccess<'de>, T>(
     map: &mut M,
     read: impl FnOnce(Scalar<'de>) -> Option<T>,
@@ -283,6 +285,7 @@ fn decide<'de, M: MapAccess<'de>, T>(
 }
 
 /// A text that decides; empty is absence.
+#[inline]
 fn filled<'de, M: MapAccess<'de>, T>(
     map: &mut M,
     read: impl FnOnce(Cow<'de, str>) -> Option<T>,

@@ -106,7 +106,7 @@ impl Endpoint for AccessTokenRequest<'_> {
     }
 
     fn parse<B: AsRef<[u8]>>(response: Response<B>) -> Result<Reply<AccessTokenResponse>, Error> {
-        answer::parse::<AccessTokenResponse>(&response, Carried::Credentials)
+        answer::parse(&response, Carried::Credentials)
     }
 }
 
@@ -157,16 +157,14 @@ object! {
 }
 
 impl Answer for AccessTokenResponse {
-    type Result = Self;
-
     fn tokens(&self) -> Vec<&str> {
         let access = self.access_token.as_ref().map(AccessToken::expose);
         let market_data = self.md_access_token.as_ref().map(MarketDataToken::expose);
         access.into_iter().chain(market_data).collect()
     }
 
-    fn result(self) -> Result<Self, Error> {
-        if self.access_token.is_some() { Ok(self) } else { Err(Error::missing("accessToken")) }
+    fn complete(&mut self) -> Result<(), Error> {
+        if self.access_token.is_some() { Ok(()) } else { Err(Error::missing("accessToken")) }
     }
 }
 

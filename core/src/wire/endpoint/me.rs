@@ -39,7 +39,7 @@ impl Endpoint for Me {
     }
 
     fn parse<B: AsRef<[u8]>>(response: Response<B>) -> Result<Reply<MeResponse>, Error> {
-        answer::parse::<MeResponse>(&response, Carried::Bearer)
+        answer::parse(&response, Carried::Bearer)
     }
 }
 
@@ -74,17 +74,7 @@ object! {
     }
 }
 
-impl Answer for MeResponse {
-    type Result = Self;
-
-    fn tokens(&self) -> Vec<&str> {
-        Vec::new()
-    }
-
-    fn result(self) -> Result<Self, Error> {
-        Ok(self)
-    }
-}
+impl Answer for MeResponse {}
 
 #[cfg(test)]
 #[path = "me/tests.rs"]

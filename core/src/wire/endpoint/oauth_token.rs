@@ -211,7 +211,8 @@ impl Endpoint for OAuthToken {
     }
 
     fn parse<B: AsRef<[u8]>>(response: Response<B>) -> Result<Reply<OAuthTokenResponse>, Error> {
-        answer::parse::<Wire>(&response, Carried::Credentials)
+        let Reply { value, server_time } = answer::parse::<Wire>(&response, Carried::Credentials)?;
+        Ok(Reply { value: value.snake, server_time })
     }
 }
 
@@ -275,8 +276,6 @@ impl Object for Wire {
 }
 
 impl Answer for Wire {
-    type Result = OAuthTokenResponse;
-
     fn tokens(&self) -> Vec<&str> {
         let all = [&self.snake, &self.camel].into_iter().flat_map(|answer| {
             [
@@ -289,41 +288,38 @@ impl Answer for Wire {
         all.flatten().collect()
     }
 
-    fn result(self) -> Result<OAuthTokenResponse, Error> {
+    fn complete(&mut self) -> Result<(), Error> {
         let Self { snake, camel, .. } = self;
-        let answer = OAuthTokenResponse {
-            access_token: twin("access_token", snake.access_token, camel.access_token, AccessToken::expose)?,
-            refresh_token: twin("refresh_token", snake.refresh_token, camel.refresh_token, RefreshToken::expose)?,
-            token_type: twin("token_type", snake.token_type, camel.token_type, String::as_str)?,
-            expires_in: twin("expires_in", snake.expires_in, camel.expires_in, |seconds| seconds)?,
-            refresh_token_expires_in: twin(
-                "refresh_token_expires_in",
-                snake.refresh_token_expires_in,
-                camel.refresh_token_expires_in,
-                |seconds| seconds,
-            )?,
-            id_token: twin("id_token", snake.id_token, camel.id_token, IdToken::expose)?,
-            ..snake
-        };
-        if answer.token_type.as_ref().is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
+        join("access_token", &mut snake.access_token, &mut camel.access_token, AccessToken::expose)?;
+        join("refresh_token", &mut snake.refresh_token, &mut camel.refresh_token, RefreshToken::expose)?;
+        join("token_type", &mut snake.token_type, &mut camel.token_type, String::as_str)?;
+        join("expires_in", &mut snake.expires_in, &mut camel.expires_in, |seconds| seconds)?;
+        let (ends, camel_ends) = (&mut snake.refresh_token_expires_in, &mut camel.refresh_token_expires_in);
+        join("refresh_token_expires_in", ends, camel_ends, |seconds| seconds)?;
+        join("id_token", &mut snake.id_token, &mut camel.id_token, IdToken::expose)?;
+        if snake.token_type.as_ref().is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
             return Err(Error::Contradiction(Contradiction::NotBearer));
         }
-        if answer.access_token.is_some() { Ok(answer) } else { Err(Error::missing("access_token")) }
+        if snake.access_token.is_some() { Ok(()) } else { Err(Error::missing("access_token")) }
     }
 }
 
-/// The value of a field in either spelling. Both may be there if they are the same.
-fn twin<T, V: PartialEq + ?Sized>(
+/// Joins the two spellings of a field. Both may be there if they are the same.
+fn join<T, V: PartialEq + ?Sized>(
     field: &'static str,
-    snake: Option<T>,
-    camel: Option<T>,
+    snake: &mut Option<T>,
+    camel: &mut Option<T>,
     value: fn(&T) -> &V,
-) -> Result<Option<T>, Error> {
-    match (&snake, &camel) {
-        (Some(one), Some(other)) if value(one) != value(other) => {
+) -> Result<(), Error> {
+    match (&snake, camel.take()) {
+        (Some(one), Some(other)) if value(one) != value(&other) => {
             Err(Error::Contradiction(Contradiction::Twins(field)))
         }
-        _ => Ok(snake.or(camel)),
+        (Some(_), _) => Ok(()),
+        (None, other) => {
+            *snake = other;
+            Ok(())
+        }
     }
 }
 

@@ -46,7 +46,7 @@ impl Endpoint for RenewAccessToken {
     }
 
     fn parse<B: AsRef<[u8]>>(response: Response<B>) -> Result<Reply<AccessTokenResponse>, Error> {
-        answer::parse::<AccessTokenResponse>(&response, Carried::Bearer)
+        answer::parse(&response, Carried::Bearer)
     }
 }
 
