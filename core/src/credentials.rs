@@ -4,12 +4,11 @@
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::fmt;
 
 use bytes::Bytes;
 use hmac_sha256::Hash as Sha256;
 
-use crate::wire::secret::{ApiSecret, Password};
+use crate::wire::secret::{ApiSecret, Password, redacted};
 
 /// A user's credentials, and the API key and device that go with them.
 ///
@@ -23,6 +22,7 @@ use crate::wire::secret::{ApiSecret, Password};
 /// assert!(!format!("{credentials:?}").contains("password\""));
 /// ```
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct Credentials {
     pub(crate) name: String,
     pub(crate) password: Password,
@@ -37,7 +37,6 @@ pub struct Credentials {
 
 impl Credentials {
     /// A user name (`name`) and password, each of at most 64 characters.
-    #[must_use]
     pub fn new(name: impl Into<String>, password: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -53,7 +52,6 @@ impl Credentials {
     }
 
     /// The name of the API key or app (`appId`) and its version (`appVersion`), each of at most 64 characters.
-    #[must_use]
     pub fn with_app(mut self, app_id: impl Into<String>, app_version: impl Into<String>) -> Self {
         self.app_id = Some(app_id.into());
         self.app_version = Some(app_version.into());
@@ -61,7 +59,6 @@ impl Credentials {
     }
 
     /// The API key: its id (`cid`) and secret (`sec`, at most 8192 characters).
-    #[must_use]
     pub fn with_api_key(mut self, client_id: ClientId, secret: impl Into<String>) -> Self {
         self.client_id = Some(client_id);
         self.secret = Some(ApiSecret::new(secret));
@@ -69,7 +66,6 @@ impl Credentials {
     }
 
     /// The device (`deviceId`). It must be the same at every login: Live answers 401 to calls when it changes.
-    #[must_use]
     pub fn with_device_id(mut self, device_id: DeviceId) -> Self {
         self.device_id = Some(device_id);
         self
@@ -77,7 +73,6 @@ impl Credentials {
 
     /// Whether to ask for the breached-password check (`hibpCheck`); its result comes as
     /// [`hibp_hint`](crate::AccessTokenResponse::hibp_hint).
-    #[must_use]
     pub fn with_hibp_check(mut self, check: bool) -> Self {
         self.hibp_check = Some(check);
         self
@@ -85,7 +80,6 @@ impl Credentials {
 
     /// A field of your own, such as `organization`, which the vendor's web client sends empty. It can't replace a
     /// field that has a setting here.
-    #[must_use]
     pub fn with_field(mut self, name: impl Into<String>, value: impl Into<FieldValue>) -> Self {
         self.extra.push((name.into(), value.into()));
         self
@@ -184,11 +178,7 @@ pub enum FieldValue {
     Flag(bool),
 }
 
-impl fmt::Debug for FieldValue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("FieldValue([redacted])")
-    }
-}
+redacted!(FieldValue);
 
 impl From<&str> for FieldValue {
     fn from(text: &str) -> Self {

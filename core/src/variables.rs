@@ -82,10 +82,8 @@ impl OAuthApp {
         let read = |name| lookup(name).filter(|value| !value.is_empty());
         let missing = || VariableError::Missing { names: alloc::vec!["TRADOVATE_CLIENT_ID"] };
         let app = Self::new(read("TRADOVATE_CLIENT_ID").ok_or_else(missing)?);
-        Ok(match read("TRADOVATE_CLIENT_SECRET") {
-            Some(secret) => app.with_client_secret(ClientSecret::new(secret)),
-            None => app,
-        })
+        let secret = read("TRADOVATE_CLIENT_SECRET").map(ClientSecret::new);
+        Ok(secret.into_iter().fold(app, Self::with_client_secret))
     }
 }
 
@@ -107,7 +105,7 @@ impl Environment {
     /// As [`from_variables`](Self::from_variables).
     pub fn from_variables_or(default: Self, lookup: impl Fn(&str) -> Option<String>) -> Result<Self, VariableError> {
         let read = |name| lookup(name).filter(|value| !value.is_empty());
-        let environment = match (read("TRADOVATE_API_URL"), read("TRADOVATE_ENVIRONMENT").as_deref()) {
+        let mut environment = match (read("TRADOVATE_API_URL"), read("TRADOVATE_ENVIRONMENT").as_deref()) {
             (Some(url), _) => Self::custom(BaseUrl::parse(&url).map_err(because_of("TRADOVATE_API_URL"))?),
             (None, None) => default,
             (None, Some("demo")) => Self::demo(),
@@ -117,18 +115,14 @@ impl Environment {
             (None, Some("staging-live")) => Self::staging_live(),
             (None, Some(_)) => return Err(VariableError::UnknownEnvironment),
         };
-        let url = |name| {
-            let url = read(name).map(|url| SecureUrl::parse(&url).map_err(because_of(name)));
-            url.transpose()
-        };
-        let environment = match url("TRADOVATE_AUTHORIZE_URL")? {
-            Some(url) => environment.with_authorize_url(url),
-            None => environment,
-        };
-        Ok(match url("TRADOVATE_TOKEN_URL")? {
-            Some(url) => environment.with_token_url(url),
-            None => environment,
-        })
+        let url = |name| read(name).map(|url| SecureUrl::parse(&url).map_err(because_of(name))).transpose();
+        if let Some(url) = url("TRADOVATE_AUTHORIZE_URL")? {
+            environment = environment.with_authorize_url(url);
+        }
+        if let Some(url) = url("TRADOVATE_TOKEN_URL")? {
+            environment = environment.with_token_url(url);
+        }
+        Ok(environment)
     }
 }
 
@@ -253,9 +247,9 @@ mod tests {
     fn an_app_is_public_unless_it_has_a_secret() {
         let read = |pairs| OAuthApp::from_variables(table(pairs));
         let public = read(&[("TRADOVATE_CLIENT_ID", "app"), ("TRADOVATE_CLIENT_SECRET", "")]).unwrap();
-        assert_eq!((public.client_id(), public.client_secret().is_none()), ("app", true));
+        assert_eq!((public.client_id(), public.0.client_secret.is_none()), ("app", true));
         let confidential = read(&[("TRADOVATE_CLIENT_ID", "app"), ("TRADOVATE_CLIENT_SECRET", "canary")]).unwrap();
-        assert_eq!(confidential.client_secret().unwrap().expose(), "canary");
+        assert_eq!(confidential.0.client_secret.as_ref().unwrap().expose(), "canary");
         assert_eq!(
             read(&[("TRADOVATE_CLIENT_ID", "")]).unwrap_err().to_string(),
             "not set: TRADOVATE_CLIENT_ID; set it as the page of the app's registration shows it"

@@ -17,19 +17,19 @@ use crate::wire::secret::ClientSecret;
 ///
 /// It is cheap to clone: clones share what they have, the secret included, until one of them is changed.
 #[derive(Debug, Clone)]
-pub struct OAuthApp(Arc<Registration>);
+#[must_use]
+pub struct OAuthApp(pub(crate) Arc<Registration>);
 
 #[derive(Debug, Clone)]
-struct Registration {
-    client_id: String,
-    client_secret: Option<ClientSecret>,
-    resource: Option<String>,
-    format: BodyFormat,
+pub(crate) struct Registration {
+    pub(crate) client_id: String,
+    pub(crate) client_secret: Option<ClientSecret>,
+    pub(crate) resource: Option<String>,
+    pub(crate) format: BodyFormat,
 }
 
 impl OAuthApp {
     /// An app by its `client_id`. Public clients need no more.
-    #[must_use]
     pub fn new(client_id: impl Into<String>) -> Self {
         Self(Arc::new(Registration {
             client_id: client_id.into(),
@@ -40,47 +40,31 @@ impl OAuthApp {
     }
 
     /// The app's secret. A program on the user's own machine can't keep one and has none.
-    #[must_use]
     pub fn with_client_secret(mut self, secret: ClientSecret) -> Self {
         Arc::make_mut(&mut self.0).client_secret = Some(secret);
         self
     }
 
     /// The `resource` (RFC 8707): sent with the authorization, with the code, and with each refresh.
-    #[must_use]
     pub fn with_resource(mut self, resource: impl Into<String>) -> Self {
         Arc::make_mut(&mut self.0).resource = Some(resource.into());
         self
     }
 
     /// The format of the bodies: JSON unless told otherwise.
-    #[must_use]
     pub fn with_body_format(mut self, format: BodyFormat) -> Self {
         Arc::make_mut(&mut self.0).format = format;
         self
     }
 
     /// The exchange of a code or a refresh token by this app.
-    #[must_use]
     pub fn exchange(&self, grant: impl Into<OAuthGrant>) -> OAuthToken {
-        OAuthToken::by_app(self.clone(), grant.into())
+        OAuthToken::of_app(self.clone(), grant.into())
     }
 
     /// The `client_id`.
     #[must_use]
     pub fn client_id(&self) -> &str {
         &self.0.client_id
-    }
-
-    pub(crate) fn client_secret(&self) -> Option<&ClientSecret> {
-        self.0.client_secret.as_ref()
-    }
-
-    pub(crate) fn resource(&self) -> Option<&str> {
-        self.0.resource.as_deref()
-    }
-
-    pub(crate) fn format(&self) -> BodyFormat {
-        self.0.format
     }
 }

@@ -8,8 +8,9 @@ use form_urlencoded::Serializer as Query;
 use super::address::check_redirect_uri;
 use super::app::OAuthApp;
 use super::entropy::Entropy;
-use super::pending::{Awaited, PendingAuthorization};
+use super::pending::PendingAuthorization;
 use super::pkce;
+use super::stored_authorization::{Awaited, StoredAuthorization};
 use crate::place::environment::Environment;
 use crate::place::url::SecureUrl;
 use crate::wire::endpoint::{Asked, check_text};
@@ -29,6 +30,7 @@ use crate::wire::secret::State;
 /// # Ok::<(), tradovate_auth_core::BuildError>(())
 /// ```
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct AuthorizationRequest {
     client_id: String,
     redirect_uri: String,
@@ -43,20 +45,18 @@ impl AuthorizationRequest {
     ///
     /// Whether `127.0.0.1` or `localhost` is the registration's business: the vendor has denied one where the other
     /// worked.
-    #[must_use]
     pub fn new(app: &OAuthApp, redirect_uri: impl Into<String>) -> Self {
         Self {
             client_id: app.client_id().into(),
             redirect_uri: redirect_uri.into(),
             scope: None,
-            resource: app.resource().map(String::from),
+            resource: app.0.resource.clone(),
             pkce: true,
         }
     }
 
     /// The `scope`, words with spaces between them. Only where the registration has it: what an app may do at the
     /// vendor's is a setting of its registration, not of the request.
-    #[must_use]
     pub fn with_scope(mut self, scope: impl Into<String>) -> Self {
         self.scope = Some(scope.into());
         self
@@ -64,7 +64,6 @@ impl AuthorizationRequest {
 
     /// Leaves PKCE (RFC 7636) away, for an authorization page that refuses it. Without it, whoever sees the redirect
     /// can exchange the code, if the app has no secret.
-    #[must_use]
     pub fn without_pkce(mut self) -> Self {
         self.pkce = false;
         self
@@ -114,7 +113,8 @@ impl AuthorizationRequest {
             redirect_uri: self.redirect_uri.clone(),
             authorize_url: page.to_string(),
         };
-        Ok((url, PendingAuthorization::new(asked, Awaited { state, code_verifier })))
+        let stored = StoredAuthorization { asked, awaited: Some(Awaited { state, code_verifier }) };
+        Ok((url, stored.into()))
     }
 }
 

@@ -1,10 +1,9 @@
 //! [`Entropy`]: the randomness of one login, which the caller brings.
 
-use core::fmt;
-
 use zeroize::Zeroizing;
 
 use super::pkce::OCTETS;
+use crate::wire::secret::redacted;
 
 /// Random bytes for one login in the browser: never the same for two, and nobody's to guess. Take them from the
 /// operating system; the transports' `entropy()` does. This copy of them is wiped on drop.
@@ -36,11 +35,7 @@ impl From<[u8; Self::LENGTH]> for Entropy {
     }
 }
 
-impl fmt::Debug for Entropy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Entropy([redacted])")
-    }
-}
+redacted!(Entropy);
 
 #[cfg(test)]
 mod tests {

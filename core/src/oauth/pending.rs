@@ -6,8 +6,8 @@ use subtle::ConstantTimeEq as _;
 
 use super::address::Parts;
 use super::redirect::{RedirectError, Response};
-use crate::wire::endpoint::{Asked, AuthorizedCode};
-use crate::wire::secret::{CodeVerifier, State};
+use super::stored_authorization::StoredAuthorization;
+use crate::wire::endpoint::AuthorizedCode;
 
 /// The longest redirect that is looked at, in bytes: several times what the longest code needs.
 const LONGEST_REDIRECT: usize = 64 * 1024;
@@ -38,28 +38,25 @@ const LONGEST_REDIRECT: usize = 64 * 1024;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct PendingAuthorization {
-    pub(super) asked: Asked,
-    /// Gone once the login has been answered.
-    pub(super) awaited: Option<Awaited>,
-}
+pub struct PendingAuthorization(pub(super) StoredAuthorization);
 
-/// What tells the answer, and what proves who has asked.
-#[derive(Debug, Clone)]
-pub(super) struct Awaited {
-    pub(super) state: State,
-    pub(super) code_verifier: Option<CodeVerifier>,
+impl From<StoredAuthorization> for PendingAuthorization {
+    fn from(stored: StoredAuthorization) -> Self {
+        Self(stored)
+    }
 }
 
 impl PendingAuthorization {
-    pub(super) fn new(asked: Asked, awaited: Awaited) -> Self {
-        Self { asked, awaited: Some(awaited) }
+    /// What has to be kept until the browser comes back.
+    #[must_use]
+    pub fn snapshot(&self) -> StoredAuthorization {
+        self.0.clone()
     }
 
     /// The redirect URI of this login, where its answer goes.
     #[must_use]
     pub fn redirect_uri(&self) -> &str {
-        &self.asked.redirect_uri
+        &self.0.asked.redirect_uri
     }
 
     /// Takes the whole URL that the browser was sent back to. Start a session from the code, or exchange it by
@@ -72,7 +69,7 @@ impl PendingAuthorization {
             return Err(RedirectError::TooLong { limit: LONGEST_REDIRECT });
         }
         let parts = Parts::of(url.trim()).ok_or(RedirectError::OtherAddress)?;
-        let asked = Parts::of(&self.asked.redirect_uri).ok_or(RedirectError::OtherAddress)?;
+        let asked = Parts::of(&self.0.asked.redirect_uri).ok_or(RedirectError::OtherAddress)?;
         if !parts.is_same_address(&asked) {
             return Err(RedirectError::OtherAddress);
         }
@@ -93,19 +90,19 @@ impl PendingAuthorization {
 
     fn answered(&mut self, query: &str) -> Result<AuthorizedCode, RedirectError> {
         let response = Response::parse(query)?;
-        let asked = Parts::of(&self.asked.redirect_uri).ok_or(RedirectError::OtherAddress)?;
+        let asked = Parts::of(&self.0.asked.redirect_uri).ok_or(RedirectError::OtherAddress)?;
         let has = |own: (Cow<'_, str>, Cow<'_, str>)| form_urlencoded::parse(query.as_bytes()).any(|pair| pair == own);
         if !asked.pairs().all(has) {
             return Err(RedirectError::OtherAddress);
         }
-        let awaited = self.awaited.as_ref().ok_or(RedirectError::AlreadyAnswered)?;
+        let awaited = self.0.awaited.as_ref().ok_or(RedirectError::AlreadyAnswered)?;
         let state = response.state().ok_or(RedirectError::MissingState)?;
         if !bool::from(state.expose().as_bytes().ct_eq(awaited.state.expose().as_bytes())) {
             return Err(RedirectError::WrongState);
         }
         let code = response.outcome();
         // Whoever knows the state has been sent by the authorization page: there is no second answer.
-        let code_verifier = self.awaited.take().and_then(|awaited| awaited.code_verifier);
-        Ok(AuthorizedCode { code: code?, code_verifier, asked: self.asked.clone() })
+        let code_verifier = self.0.awaited.take().and_then(|awaited| awaited.code_verifier);
+        Ok(AuthorizedCode { code: code?, code_verifier, asked: self.0.asked.clone() })
     }
 }

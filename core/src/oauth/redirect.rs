@@ -63,16 +63,7 @@ impl RedirectError {
     /// answer has not come yet, it may still come.
     #[must_use]
     pub fn ends_login(&self) -> bool {
-        match self {
-            Self::MissingCode | Self::UnusableCode | Self::CodeBesideError | Self::Denied(_) => true,
-            Self::AlreadyAnswered
-            | Self::TooLong { .. }
-            | Self::OtherAddress
-            | Self::MalformedQuery
-            | Self::Repeated { .. }
-            | Self::MissingState
-            | Self::WrongState => false,
-        }
+        matches!(self, Self::MissingCode | Self::UnusableCode | Self::CodeBesideError | Self::Denied(_))
     }
 }
 
@@ -197,10 +188,8 @@ fn set<T: From<String>>(
     slot: &mut Option<T>,
     value: Cow<'_, str>,
 ) -> Result<(), RedirectError> {
-    match slot.replace(T::from(value.into_owned())) {
-        None => Ok(()),
-        Some(_) => Err(RedirectError::Repeated { parameter }),
-    }
+    let earlier = slot.replace(T::from(value.into_owned()));
+    if earlier.is_some() { Err(RedirectError::Repeated { parameter }) } else { Ok(()) }
 }
 
 /// Whether each percent sign is followed by two hexadecimal digits.

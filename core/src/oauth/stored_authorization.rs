@@ -4,13 +4,11 @@
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
-use core::fmt;
 
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::address::check_redirect_uri;
-use super::pending::{Awaited, PendingAuthorization};
 use super::pkce;
 use crate::stored::{self, Damage, Fields};
 use crate::wire::endpoint::Asked;
@@ -23,7 +21,7 @@ const VERSION: u32 = 1;
 const STATE: &str = "state";
 const CODE_VERIFIER: &str = "codeVerifier";
 
-/// A [`PendingAuthorization`] as it is stored: serialize it with any self-describing `serde` format.
+/// A [`PendingAuthorization`](crate::PendingAuthorization) as it is stored: serialize it with any self-describing `serde` format.
 ///
 /// Keep it where only the browser that began the login can have it answered, take it out when that comes back, and never
 /// put it into a cookie as it is: whoever reads it can answer the login.
@@ -41,41 +39,29 @@ const CODE_VERIFIER: &str = "codeVerifier";
 /// assert_eq!(pending.redirect_uri(), "https://app.example/callback");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct StoredAuthorization {
-    asked: Asked,
-    awaited: Option<Awaited>,
+    pub(super) asked: Asked,
+    /// Gone once the login has been answered.
+    pub(super) awaited: Option<Awaited>,
 }
 
-impl PendingAuthorization {
-    /// What has to be kept until the browser comes back.
-    #[must_use]
-    pub fn snapshot(&self) -> StoredAuthorization {
-        StoredAuthorization { asked: self.asked.clone(), awaited: self.awaited.clone() }
-    }
-}
-
-impl From<StoredAuthorization> for PendingAuthorization {
-    fn from(stored: StoredAuthorization) -> Self {
-        Self { asked: stored.asked, awaited: stored.awaited }
-    }
-}
-
-impl fmt::Debug for StoredAuthorization {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoredAuthorization").field("asked", &self.asked).finish_non_exhaustive()
-    }
+/// What tells the answer, and what proves who has asked.
+#[derive(Debug, Clone)]
+pub(super) struct Awaited {
+    pub(super) state: State,
+    pub(super) code_verifier: Option<CodeVerifier>,
 }
 
 impl Serialize for StoredAuthorization {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Asked { client_id, redirect_uri, authorize_url } = &self.asked;
-        let mut form = serializer.serialize_map(Some(if self.awaited.is_some() { 5 } else { 4 }))?;
+        let Self { asked, awaited } = self;
+        let mut form = serializer.serialize_map(Some(if awaited.is_some() { 5 } else { 4 }))?;
         form.serialize_entry("version", &VERSION)?;
-        form.serialize_entry("clientId", client_id)?;
-        form.serialize_entry("redirectUri", redirect_uri)?;
-        form.serialize_entry("authorizeUrl", authorize_url)?;
-        if let Some(awaited) = &self.awaited {
+        form.serialize_entry("clientId", &asked.client_id)?;
+        form.serialize_entry("redirectUri", &asked.redirect_uri)?;
+        form.serialize_entry("authorizeUrl", &asked.authorize_url)?;
+        if let Some(awaited) = awaited {
             form.serialize_entry("awaited", awaited)?;
         }
         form.end()
@@ -84,12 +70,8 @@ impl Serialize for StoredAuthorization {
 
 impl Serialize for Awaited {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut form = serializer.serialize_map(Some(if self.code_verifier.is_some() { 2 } else { 1 }))?;
-        form.serialize_entry(STATE, self.state.expose())?;
-        if let Some(verifier) = &self.code_verifier {
-            form.serialize_entry(CODE_VERIFIER, verifier.expose())?;
-        }
-        form.end()
+        let verifier = self.code_verifier.as_ref().map(|verifier| (CODE_VERIFIER, verifier.expose()));
+        serializer.collect_map([(STATE, self.state.expose())].into_iter().chain(verifier))
     }
 }
 

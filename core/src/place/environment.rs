@@ -63,25 +63,21 @@ enum Side {
 ///
 /// It is cheap to clone: clones share their addresses until one of them follows others.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
 pub struct Environment(Arc<Places>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Places {
     login: Side,
     trading: Side,
-    addresses: Addresses,
+    /// One base for everything.
+    pinned: Option<BaseUrl>,
+    /// Otherwise the bases by the keys of `apiHosts`.
+    by_key: BTreeMap<String, BaseUrl>,
     authorize_url: Option<SecureUrl>,
     token_url: Option<SecureUrl>,
     /// Where sessions are opened and prolonged, by path: joined once for all requests.
     login_urls: Vec<(&'static str, SecureUrl)>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Addresses {
-    /// One base for everything.
-    Pinned(BaseUrl),
-    /// Hosts by the keys of `apiHosts`.
-    ByKey(BTreeMap<String, BaseUrl>),
 }
 
 const PRODUCTION: [(&str, &str); 5] = [
@@ -105,31 +101,26 @@ const AUTHORIZE: &str = "https://trader.tradovate.com/oauth";
 
 impl Environment {
     /// A Live account of one's own. OAuth apps are usually registered here too; their tokens read Live and Demo.
-    #[must_use]
     pub fn live() -> Self {
         Self::preset(Side::Live, Side::Live, &PRODUCTION).authorizing_at(AUTHORIZE)
     }
 
     /// A Demo account of one's own with an API key.
-    #[must_use]
     pub fn demo() -> Self {
         Self::preset(Side::Demo, Side::Demo, &PRODUCTION).authorizing_at(AUTHORIZE)
     }
 
     /// A prop firm's (evaluation) account: users are created on Live and log in there, accounts trade on Demo.
-    #[must_use]
     pub fn evaluation() -> Self {
         Self::preset(Side::Live, Side::Demo, &PRODUCTION).authorizing_at(AUTHORIZE)
     }
 
     /// The vendor's staging system, Live side. It has no documented authorize URL.
-    #[must_use]
     pub fn staging_live() -> Self {
         Self::preset(Side::Live, Side::Live, &STAGING)
     }
 
     /// The vendor's staging system, Demo side. It has no documented authorize URL.
-    #[must_use]
     pub fn staging_demo() -> Self {
         Self::preset(Side::Demo, Side::Demo, &STAGING)
     }
@@ -144,13 +135,11 @@ impl Environment {
     /// assert!(environment.is_pinned());
     /// # Ok::<(), tradovate_auth_core::BuildError>(())
     /// ```
-    #[must_use]
     pub fn custom(base: BaseUrl) -> Self {
-        Self::of(Side::Live, Side::Live, Addresses::Pinned(base))
+        Self::of(Side::Live, Side::Live, Some(base))
     }
 
     /// The page a browser is sent to for OAuth (page *OAuth*). It may have a query of its own.
-    #[must_use]
     pub fn with_authorize_url(mut self, url: SecureUrl) -> Self {
         Arc::make_mut(&mut self.0).authorize_url = Some(url);
         self
@@ -158,7 +147,6 @@ impl Environment {
 
     /// Where OAuth tokens are obtained, where that is not `/auth/oauthtoken` at the login address: the vendor's example
     /// posts to `https://live.tradovateapi.com/auth/oauthtoken`, without `/v1`.
-    #[must_use]
     pub fn with_token_url(mut self, url: SecureUrl) -> Self {
         Arc::make_mut(&mut self.0).token_url = Some(url);
         self
@@ -184,10 +172,7 @@ impl Environment {
     /// The base of a purpose with the hosts in force; `None` where no document and no answer has named one.
     #[must_use]
     pub fn base_url(&self, purpose: Purpose) -> Option<&BaseUrl> {
-        match &self.0.addresses {
-            Addresses::Pinned(base) => Some(base),
-            Addresses::ByKey(bases) => bases.get(self.key(purpose)),
-        }
+        self.0.pinned.as_ref().or_else(|| self.0.by_key.get(self.key(purpose)))
     }
 
     /// The URL of a path, such as `/account/list`, at the base of a purpose.
@@ -219,18 +204,15 @@ impl Environment {
     /// Whether everything stays on one base, whatever hosts the server names.
     #[must_use]
     pub fn is_pinned(&self) -> bool {
-        matches!(self.0.addresses, Addresses::Pinned(_))
+        self.0.pinned.is_some()
     }
 
     /// Whether anything here is reached by plain http, which is accepted on this machine only. Such requests must
     /// never pass a proxy.
     #[must_use]
     pub fn uses_plain_http(&self) -> bool {
-        let pinned = match &self.0.addresses {
-            Addresses::Pinned(base) => base.is_plain_http(),
-            Addresses::ByKey(_) => false,
-        };
-        pinned || self.0.token_url.as_ref().is_some_and(SecureUrl::is_plain_http)
+        self.0.pinned.as_ref().is_some_and(BaseUrl::is_plain_http)
+            || self.0.token_url.as_ref().is_some_and(SecureUrl::is_plain_http)
     }
 
     /// Follows the hosts an answer names: from now on requests go there. Values that are not hostnames, and hosts that
@@ -249,20 +231,20 @@ impl Environment {
     /// ```
     #[must_use = "the hosts that are not followed have to be reported"]
     pub fn follow(&mut self, hosts: &ApiHosts) -> Vec<String> {
-        let Addresses::ByKey(known) = &self.0.addresses else { return Vec::new() };
+        if self.is_pinned() {
+            return Vec::new();
+        }
         let mut not_followed = hosts.refused().to_vec();
         let mut followed = Vec::new();
         for (key, host) in hosts.iter() {
             match BaseUrl::of_host(host) {
-                Ok(base) if known.get(key) == Some(&base) => {}
+                Ok(base) if self.0.by_key.get(key) == Some(&base) => {}
                 Ok(base) if is_trusted_host(host) => followed.push((key.to_owned(), base)),
                 _ => not_followed.push(key.to_owned()),
             }
         }
-        if !followed.is_empty()
-            && let Addresses::ByKey(bases) = &mut Arc::make_mut(&mut self.0).addresses
-        {
-            bases.extend(followed);
+        if !followed.is_empty() {
+            Arc::make_mut(&mut self.0).by_key.extend(followed);
             self.join_login_urls();
         }
         not_followed
@@ -282,15 +264,15 @@ impl Environment {
     }
 
     fn preset(login: Side, trading: Side, hosts: &[(&str, &str)]) -> Self {
-        let mut environment = Self::of(login, trading, Addresses::ByKey(BTreeMap::new()));
+        let mut environment = Self::of(login, trading, None);
         let untrusted = environment.follow(&hosts.iter().copied().collect());
         debug_assert!(untrusted.is_empty(), "the vendor's own hosts are trusted");
         environment
     }
 
-    fn of(login: Side, trading: Side, addresses: Addresses) -> Self {
-        let login_urls = Vec::new();
-        let places = Places { login, trading, addresses, authorize_url: None, token_url: None, login_urls };
+    fn of(login: Side, trading: Side, pinned: Option<BaseUrl>) -> Self {
+        let (by_key, login_urls) = (BTreeMap::new(), Vec::new());
+        let places = Places { login, trading, pinned, by_key, authorize_url: None, token_url: None, login_urls };
         let mut environment = Self(Arc::new(places));
         environment.join_login_urls();
         environment

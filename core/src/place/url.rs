@@ -95,15 +95,11 @@ impl TryFrom<Uri> for SecureUrl {
         if authority.as_str().contains('@') {
             return Err(invalid("it must not have a user name or password in it"));
         }
-        let (host, port) = match authority.as_str().rsplit_once(':') {
-            // Not the end of an IPv6 address.
-            Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-            _ => (authority.as_str(), None),
-        };
+        let host = authority.host();
         if host.is_empty() {
             return Err(invalid("it must name a host"));
         }
-        if port.is_some_and(|port| port.parse::<u16>().is_err()) {
+        if has_bad_port(authority) {
             return Err(invalid("its port is not a number from 0 to 65535"));
         }
         match scheme.as_str() {
@@ -232,6 +228,11 @@ pub fn at_authority(uri: &Uri, authority: Authority) -> Option<Uri> {
     let mut parts = uri.clone().into_parts();
     parts.authority = Some(authority);
     Uri::from_parts(parts).ok()
+}
+
+/// Whether something stands behind the host that is no port. There must be no user name in it.
+pub(crate) fn has_bad_port(authority: &Authority) -> bool {
+    authority.as_str().len() != authority.host().len() && authority.port_u16().is_none()
 }
 
 fn is_loopback(host: &str) -> bool {

@@ -3,7 +3,7 @@
 //! A request goes to the address its [`Environment`] has for it; authentication is part of the endpoint, so that a
 //! call without its token doesn't compile. Nothing here sends anything.
 
-use http::{HeaderValue, Method, Request, Response, header};
+use http::{HeaderName, HeaderValue, Method, Request, Response, header};
 use jiff::Timestamp;
 
 use crate::place::environment::Environment;
@@ -76,19 +76,20 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
 fn get(url: SecureUrl, token: &AccessToken) -> Request<RequestBody> {
-    let mut request = Request::new(RequestBody::default());
-    *request.uri_mut() = url.into();
-    request.headers_mut().insert(header::ACCEPT, JSON);
-    request.headers_mut().insert(header::AUTHORIZATION, token.header());
-    request
+    request(url, RequestBody::default(), header::AUTHORIZATION, token.header())
 }
 
 fn post(url: SecureUrl, content_type: HeaderValue, body: RequestBody) -> Request<RequestBody> {
-    let mut request = Request::new(body);
+    let mut request = request(url, body, header::CONTENT_TYPE, content_type);
     *request.method_mut() = Method::POST;
+    request
+}
+
+fn request(url: SecureUrl, body: RequestBody, name: HeaderName, value: HeaderValue) -> Request<RequestBody> {
+    let mut request = Request::new(body);
     *request.uri_mut() = url.into();
     request.headers_mut().insert(header::ACCEPT, JSON);
-    request.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    request.headers_mut().insert(name, value);
     request
 }
 

@@ -5,7 +5,6 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt;
 use core::time::Duration;
 
 use http::StatusCode;
@@ -150,7 +149,7 @@ pub enum Error {
         present: Vec<String>,
     },
     /// The answer contradicts itself or what is known. Nothing of it may be used.
-    #[error("{0}, so nothing of it is used; if it happens again, report it")]
+    #[error("{0}, so {REPORT_IT}")]
     Contradiction(Contradiction),
 }
 
@@ -284,7 +283,8 @@ pub enum DeadToken {
 }
 
 /// Where a body stopped being the JSON that was expected. It quotes nothing: values can be secrets.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", undecodable_text(self))]
 #[non_exhaustive]
 pub struct Undecodable {
     /// What kind of trouble.
@@ -295,34 +295,6 @@ pub struct Undecodable {
     pub column: usize,
     /// The field whose value was being read.
     pub field: Option<&'static str>,
-}
-
-impl core::error::Error for Undecodable {}
-
-impl fmt::Display for Undecodable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.kind {
-            UndecodableKind::Empty => {
-                return f.write_str("the answer is empty: check the base URL, or try again later");
-            }
-            UndecodableKind::Html => {
-                return f
-                    .write_str("the answer is an HTML page, perhaps of a proxy or for maintenance: try again later");
-            }
-            UndecodableKind::Syntax => "the answer is not JSON",
-            UndecodableKind::Truncated => "the answer ends too early",
-            UndecodableKind::Mismatch => "the answer is not what the vendor documents",
-        })?;
-        if let Some(field) = self.field {
-            write!(f, " in `{field}`")?;
-        }
-        write!(f, " (line {}, column {}): ", self.line, self.column)?;
-        f.write_str(match self.kind {
-            UndecodableKind::Syntax => "check the base URL, or try again later",
-            UndecodableKind::Mismatch => "nothing of it is used; if it happens again, report it",
-            _ => "try again later",
-        })
-    }
 }
 
 /// The kinds of bodies that can't be read.
@@ -346,7 +318,7 @@ pub enum UndecodableKind {
 #[non_exhaustive]
 pub enum Contradiction {
     /// A token beside an error or a penalty.
-    #[error("the answer has a token beside a refusal{}", said(Some(text).filter(|text| !text.is_empty()).map(String::as_str)))]
+    #[error("the answer has a token beside a refusal{}", said(Some(text.as_str()).filter(|text| !text.is_empty())))]
     TokenBesideRefusal {
         /// What the server says, as one bounded, printable line without any token of the answer; empty if it says
         /// nothing that can be shown.
@@ -383,7 +355,9 @@ pub enum Failure {
     Truncated,
 }
 
-fn said(text: Option<&str>) -> String {
+const REPORT_IT: &str = "nothing of it is used; if it happens again, report it";
+
+pub(crate) fn said(text: Option<&str>) -> String {
     text.map(|text| [" (it says ", &quoted(text), ")"].concat()).unwrap_or_default()
 }
 
@@ -391,16 +365,33 @@ fn quoted(text: &str) -> String {
     ["\"", text, "\""].concat()
 }
 
+fn with(text: &str) -> String {
+    if text.is_empty() { String::new() } else { [" with ", &quoted(text)].concat() }
+}
+
 fn refusal_text(Refusal { kind, text }: &Refusal) -> String {
-    if text.is_empty() && *kind != RefusalKind::Other {
-        return ["refused by the server: ", kind.advice()].concat();
+    match kind {
+        RefusalKind::Other if text.is_empty() => {
+            "refused by the server without a word: check the credentials and the permissions of the API key, and whether \
+             the device has to be approved by e-mail"
+                .into()
+        }
+        kind => ["refused by the server", &with(text), ": ", kind.advice()].concat(),
     }
-    if text.is_empty() {
-        return "refused by the server without a word: check the credentials and the permissions of the API key, and \
-                whether the device has to be approved by e-mail"
-            .into();
-    }
-    ["refused by the server with ", &quoted(text), ": ", kind.advice()].concat()
+}
+
+fn undecodable_text(Undecodable { kind, line, column, field }: &Undecodable) -> String {
+    let (fault, advice) = match kind {
+        UndecodableKind::Empty => return "the answer is empty: check the base URL, or try again later".into(),
+        UndecodableKind::Html => {
+            return "the answer is an HTML page, perhaps of a proxy or for maintenance: try again later".into();
+        }
+        UndecodableKind::Syntax => ("is not JSON", "check the base URL, or try again later"),
+        UndecodableKind::Truncated => ("ends too early", "try again later"),
+        UndecodableKind::Mismatch => ("is not what the vendor documents", REPORT_IT),
+    };
+    let place = field.map(|field| [" in `", field, "`"].concat()).unwrap_or_default();
+    alloc::format!("the answer {fault}{place} (line {line}, column {column}): {advice}")
 }
 
 fn incomplete_text(field: &str, present: &[String]) -> String {
@@ -409,7 +400,7 @@ fn incomplete_text(field: &str, present: &[String]) -> String {
         "accessToken" => {
             "a login may be asked for another step: approve the device by e-mail and keep the same deviceId"
         }
-        _ => "nothing of it is used; if it happens again, report it",
+        _ => REPORT_IT,
     };
     ["the answer has no `", field, "`", &only, ": ", advice].concat()
 }
@@ -437,8 +428,7 @@ fn status_text(status: StatusCode, excerpt: &str, retry_after: Option<Duration>)
 /// What the server answered, without what to do about it.
 #[must_use]
 pub fn answered_text(status: StatusCode, excerpt: &str) -> String {
-    let said = if excerpt.is_empty() { String::new() } else { [" with ", &quoted(excerpt)].concat() };
-    alloc::format!("the server answered {}{said}", status.as_u16())
+    alloc::format!("the server answered {}{}", status.as_u16(), with(excerpt))
 }
 
 #[cfg(test)]

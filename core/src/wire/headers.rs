@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use http::{HeaderMap, header};
 use jiff::Timestamp;
-use jiff::civil::{Date, DateTime, Time, Weekday};
+use jiff::civil::{Date, DateTime, Time};
 use jiff::fmt::rfc2822::DateTimeParser;
 use jiff::tz::TimeZone;
 
@@ -59,40 +59,18 @@ fn fixed_date(text: &[u8]) -> Option<Timestamp> {
     let &[w1, w2, w3, b',', b' ', d1, d2, b' ', n1, n2, n3, b' ', y1, y2, y3, y4, b' ',
           h1, h2, b':', m1, m2, b':', s1, s2, b' ', b'G', b'M', b'T'] = text else { return None };
     let year = i16::from(digits(y1, y2)?).checked_mul(100)?.checked_add(digits(y3, y4)?.into())?;
-    let date = Date::new(year, month([n1, n2, n3])?, digits(d1, d2)?).ok()?;
+    let date = Date::new(year, number([n1, n2, n3], MONTHS)?, digits(d1, d2)?).ok()?;
     let time = Time::new(digits(h1, h2)?, digits(m1, m2)?, digits(s1, s2)?, 0).ok()?;
-    let is_weekday = [w1, w2, w3] == *name_of(date.weekday());
+    let is_weekday = number([w1, w2, w3], WEEKDAYS)? == date.weekday().to_monday_one_offset();
     TimeZone::UTC.to_timestamp(DateTime::from_parts(date, time)).ok().filter(|_| is_weekday)
 }
 
-fn month(name: [u8; 3]) -> Option<i8> {
-    Some(match &name {
-        b"Jan" => 1,
-        b"Feb" => 2,
-        b"Mar" => 3,
-        b"Apr" => 4,
-        b"May" => 5,
-        b"Jun" => 6,
-        b"Jul" => 7,
-        b"Aug" => 8,
-        b"Sep" => 9,
-        b"Oct" => 10,
-        b"Nov" => 11,
-        b"Dec" => 12,
-        _ => return None,
-    })
-}
+const MONTHS: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
+const WEEKDAYS: &[u8] = b"MonTueWedThuFriSatSun";
 
-fn name_of(day: Weekday) -> &'static [u8; 3] {
-    match day {
-        Weekday::Monday => b"Mon",
-        Weekday::Tuesday => b"Tue",
-        Weekday::Wednesday => b"Wed",
-        Weekday::Thursday => b"Thu",
-        Weekday::Friday => b"Fri",
-        Weekday::Saturday => b"Sat",
-        Weekday::Sunday => b"Sun",
-    }
+/// The number of a name of three letters, from 1.
+fn number(name: [u8; 3], names: &[u8]) -> Option<i8> {
+    names.as_chunks().0.iter().zip(1..).find(|(known, _)| **known == name).map(|(_, number)| number)
 }
 
 fn digits(tens: u8, ones: u8) -> Option<i8> {

@@ -9,7 +9,7 @@ use http::uri::{Authority, Scheme};
 use http::{HeaderMap, StatusCode, Uri, header};
 
 use crate::place::hosts::is_bare_hostname;
-use crate::place::url::is_trusted_host;
+use crate::place::url::{has_bad_port, is_trusted_host};
 
 /// The user's organization is served on another host.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,9 +75,8 @@ fn target(location: &[u8]) -> Option<Target> {
     if !is_bare_hostname(host) {
         return None;
     }
-    let bare = authority.as_str().len() == host.len() || authority.port_u16().is_some();
-    let trusted =
-        uri.scheme() == Some(&Scheme::HTTPS) && bare && !authority.as_str().contains('@') && is_trusted_host(host);
+    let is_bare = !authority.as_str().contains('@') && !has_bad_port(authority);
+    let trusted = uri.scheme() == Some(&Scheme::HTTPS) && is_bare && is_trusted_host(host);
     Some(Target { host: host.into(), authority: trusted.then(|| authority.clone()) })
 }
 

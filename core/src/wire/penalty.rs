@@ -6,20 +6,19 @@
 use alloc::string::String;
 use core::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
-
+use crate::wire::error::said;
 use crate::wire::headers::LONGEST_WAIT;
-use crate::wire::secret::seal;
+use crate::wire::secret::Ticket;
 
 mod in_body;
 
 pub use in_body::Penalty;
 
 /// A penalty: wait, then send the identical request with this ticket added (`with_ticket` of the request).
-#[derive(Clone, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("the server postponed the request: wait {} s, then send the same request with the ticket it gave{}", wait.as_secs(), said(message.as_deref()))]
 pub struct PenaltyTicket {
-    ticket: SecretString,
+    ticket: Ticket,
     wait: Duration,
     message: Option<String>,
 }
@@ -31,7 +30,7 @@ impl PenaltyTicket {
     /// A ticket from its parts, as an answer or a stored session has them. A wait of more than a day becomes a day.
     #[must_use]
     pub fn new(ticket: impl Into<String>, wait: Duration) -> Self {
-        Self { ticket: seal(ticket.into()), wait: wait.min(LONGEST_WAIT), message: None }
+        Self { ticket: Ticket::new(ticket), wait: wait.min(LONGEST_WAIT), message: None }
     }
 
     pub(crate) fn with_message(mut self, message: Option<String>) -> Self {
@@ -54,20 +53,6 @@ impl PenaltyTicket {
     /// The ticket's text (`p-ticket`). Whoever has it can stand in for the request: don't print it.
     #[must_use]
     pub fn expose(&self) -> &str {
-        self.ticket.expose_secret()
+        self.ticket.expose()
     }
-}
-
-impl core::fmt::Debug for PenaltyTicket {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("PenaltyTicket")
-            .field("ticket", &"[redacted]")
-            .field("wait", &self.wait)
-            .field("message", &self.message)
-            .finish()
-    }
-}
-
-fn said(message: Option<&str>) -> String {
-    message.map(|message| [" (it says \"", message, "\")"].concat()).unwrap_or_default()
 }

@@ -6,7 +6,6 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt;
 
 use http::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
@@ -17,6 +16,18 @@ use crate::wire::body::wiped;
 
 /// The longest token the vendor's specification allows, in characters.
 pub(crate) const TOKEN_LIMIT: usize = 8192;
+
+/// Implements `Debug` without the content.
+macro_rules! redacted {
+    ($($name:ident),+) => {$(
+        impl core::fmt::Debug for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.write_str(concat!(stringify!($name), "([redacted])"))
+            }
+        }
+    )+};
+}
+pub(crate) use redacted;
 
 macro_rules! secrets {
     ($($(#[$meta:meta])* $visibility:vis $name:ident;)+) => {$(
@@ -43,11 +54,7 @@ macro_rules! secrets {
             }
         }
 
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(concat!(stringify!($name), "([redacted])"))
-            }
-        }
+        redacted!($name);
     )+};
 }
 
@@ -66,6 +73,8 @@ secrets! {
     pub(crate) State;
     /// The token that obtains the next access token (`refresh_token`). It rotates: each answer may replace it.
     pub RefreshToken;
+    /// The ticket of a penalty (`p-ticket`).
+    pub(crate) Ticket;
     /// The OpenID token of an OAuth answer (`id_token`). Opaque here: no claim of it is read.
     pub IdToken;
     /// An assertion sent in place of other credentials (`assertion`).
@@ -140,12 +149,6 @@ impl AccessToken {
     }
 }
 
-impl fmt::Debug for AccessToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AccessToken([redacted])")
-    }
-}
-
 /// The token of market data sockets (`mdAccessToken`). It is never a REST bearer, and an access token never stands
 /// in for it.
 #[derive(Clone)]
@@ -169,11 +172,7 @@ impl MarketDataToken {
     }
 }
 
-impl fmt::Debug for MarketDataToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("MarketDataToken([redacted])")
-    }
-}
+redacted!(AccessToken, MarketDataToken);
 
 #[cfg(test)]
 mod tests {

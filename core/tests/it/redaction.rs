@@ -89,7 +89,7 @@ fn what_holds_a_secret_does_not_print_it() {
         assert_clean(&format!("{request:?} {request:#?}"), "request");
     }
     assert_clean(&format!("{:?} {} {:#?}", ticket(CANARY), ticket(CANARY), ticket(CANARY)), "ticket");
-    let shown = r#"PenaltyTicket { ticket: "[redacted]", wait: 3s, message: None }"#;
+    let shown = "PenaltyTicket { ticket: Ticket([redacted]), wait: 3s, message: None }";
     assert_eq!(format!("{:?}", ticket(CANARY)), shown);
 }
 

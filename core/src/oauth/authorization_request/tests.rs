@@ -122,7 +122,7 @@ fn a_redirect_uri_that_is_not_safe_is_refused() {
 fn two_logins_have_nothing_in_common() {
     let secrets = |bytes| {
         let (_, pending) = request().begin(&Environment::live(), Entropy::from([bytes; 64])).unwrap();
-        let awaited = pending.awaited.unwrap();
+        let awaited = pending.0.awaited.unwrap();
         (awaited.state.expose().to_string(), awaited.code_verifier.unwrap().expose().to_string())
     };
     let (one, other) = (secrets(1), secrets(2));
@@ -137,7 +137,7 @@ fn nothing_of_a_login_shows_in_debug() {
     let stored = format!("{:?}", pending.snapshot());
     assert!(stored.starts_with("StoredAuthorization { asked: Asked { client_id: \"client\", "), "{stored}");
     let shown = format!("{url:?} {pending:?} {stored} {:?}", request());
-    let secrets = pending.awaited.unwrap();
+    let secrets = pending.0.awaited.unwrap();
     for secret in [secrets.state.expose(), secrets.code_verifier.unwrap().expose()] {
         assert!(!shown.contains(secret), "{shown}");
     }

@@ -68,7 +68,7 @@ fn the_answer_of_rfc_6749_section_4_1_2_is_understood() {
     let (_, mut pending) = AuthorizationRequest::new(&OAuthApp::new("s6BhdRkqt3"), "https://client.example.com/cb")
         .begin(&Environment::live(), Entropy::from([7; 64]))
         .unwrap();
-    pending.awaited.as_mut().unwrap().state = State::new("xyz");
+    pending.0.awaited.as_mut().unwrap().state = State::new("xyz");
     let code = pending.redirected("https://client.example.com/cb?code=SplxlOBeZQQYbYS6WxSbIA&state=xyz").unwrap();
     let request = OAuthApp::new("s6BhdRkqt3").exchange(code).request(&Environment::live()).unwrap();
     let body = String::from_utf8_lossy(request.body().as_ref()).into_owned();

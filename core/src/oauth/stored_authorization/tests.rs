@@ -1,4 +1,4 @@
-use super::super::{AuthorizationRequest, Entropy, OAuthApp, RedirectError};
+use super::super::{AuthorizationRequest, Entropy, OAuthApp, PendingAuthorization, RedirectError};
 use super::*;
 use crate::place::environment::Environment;
 use alloc::format;

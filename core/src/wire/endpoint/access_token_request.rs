@@ -37,6 +37,7 @@ use crate::wire::secret::{AccessToken, MarketDataToken};
 /// # Ok::<(), tradovate_auth_core::BuildError>(())
 /// ```
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct AccessTokenRequest<'c> {
     credentials: &'c Credentials,
     ticket: Option<PenaltyTicket>,
@@ -51,13 +52,11 @@ impl<'c> AccessTokenRequest<'c> {
     }
 
     /// A login with these credentials.
-    #[must_use]
     pub fn new(credentials: &'c Credentials) -> Self {
         Self { credentials, ticket: None }
     }
 
     /// The same login once more after a penalty's wait, with its ticket (`p-ticket`).
-    #[must_use]
     pub fn with_ticket(mut self, ticket: impl Into<Option<PenaltyTicket>>) -> Self {
         self.ticket = ticket.into();
         self
@@ -93,11 +92,7 @@ impl Endpoint for AccessTokenRequest<'_> {
         if let Some(check) = credentials.hibp_check {
             fields.flag("hibpCheck", check);
         }
-        for (index, (name, value)) in credentials.extra.iter().enumerate() {
-            let twice = credentials.extra.iter().take(index).any(|(earlier, _)| earlier == name);
-            if twice {
-                return Err(BuildError::ReservedField { field: name.clone() });
-            }
+        for (name, value) in &credentials.extra {
             fields.extra(name, value, &RESERVED)?;
         }
         fields.ticket(self.ticket.as_ref());

@@ -1,9 +1,10 @@
 //! The fields of a request body: checked against the specification, then written as JSON or as a form.
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use form_urlencoded::Serializer as Form;
+
 use serde_json::Number;
 
 use crate::credentials::FieldValue;
@@ -46,6 +47,10 @@ impl<'a> Fields<'a> {
         Self(Vec::with_capacity(capacity))
     }
 
+    fn push(&mut self, name: &'static str, value: Value<'a>) {
+        self.0.push(Field { name: Text::literal(name), value });
+    }
+
     /// A field that must have a value.
     pub(super) fn required(&mut self, name: &'static str, value: &'a str, limit: usize) -> Result<(), BuildError> {
         check_present(name, value)?;
@@ -53,38 +58,31 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn text(&mut self, name: &'static str, value: Option<&'a str>, limit: usize) -> Result<(), BuildError> {
-        let Some(value) = value else { return Ok(()) };
-        let value = Value::Text(checked(name, value, limit)?);
-        self.0.push(Field { name: Text::literal(name), value });
+        if let Some(value) = value {
+            self.push(name, Value::Text(checked(name, value, limit)?));
+        }
         Ok(())
     }
 
     /// A field whose value is a word of the specification.
     pub(super) fn literal(&mut self, name: &'static str, value: &'static str) {
-        self.0.push(Field { name: Text::literal(name), value: Value::Text(Text::literal(value)) });
+        self.push(name, Value::Text(Text::literal(value)));
     }
 
-    pub(super) fn number(&mut self, name: &'static str, value: impl Into<Number>) {
-        self.0.push(Field { name: Text::literal(name), value: Value::Number(value.into()) });
+    pub(super) fn number(&mut self, name: &'static str, value: u64) {
+        self.push(name, Value::Number(value.into()));
     }
 
     pub(super) fn flag(&mut self, name: &'static str, value: bool) {
-        self.0.push(Field { name: Text::literal(name), value: Value::Flag(value) });
+        self.push(name, Value::Flag(value));
     }
 
     /// A field of the caller's own, none of the `reserved`.
     pub(super) fn extra(&mut self, name: &'a str, value: &'a FieldValue, reserved: &[&str]) -> Result<(), BuildError> {
-        if name.is_empty() {
-            return Err(BuildError::Empty { field: "name of an extra field".into() });
-        }
-        let name_text = Text::of(name);
-        if name_text.has_control() {
-            return Err(BuildError::ControlCharacter { field: "name of an extra field".into() });
-        }
-        if name.chars().count() > SHORT {
-            return Err(BuildError::TooLong { field: "name of an extra field".into(), limit: SHORT });
-        }
-        if reserved.contains(&name) {
+        const NAME: &str = "name of an extra field";
+        check_present(NAME, name)?;
+        let name_text = checked(NAME, name, SHORT)?;
+        if reserved.contains(&name) || self.0.iter().any(|field| field.name.text == name) {
             return Err(BuildError::ReservedField { field: name.into() });
         }
         let value = match value {
@@ -99,7 +97,7 @@ impl<'a> Fields<'a> {
     /// The ticket goes last, behind the fields of the request it repeats.
     pub(super) fn ticket(&mut self, ticket: Option<&'a PenaltyTicket>) {
         if let Some(ticket) = ticket {
-            self.0.push(Field { name: Text::literal("p-ticket"), value: Value::Text(Text::of(ticket.expose())) });
+            self.push("p-ticket", Value::Text(Text::of(ticket.expose())));
         }
     }
 
@@ -109,7 +107,7 @@ impl<'a> Fields<'a> {
         Ok(RequestBody::new(bytes))
     }
 
-    fn write_json(&self, mut json: &mut Vec<u8>) -> serde_json::Result<()> {
+    fn write_json(&self, json: &mut Vec<u8>) -> serde_json::Result<()> {
         let mut before = b'{';
         for Field { name, value } in &self.0 {
             json.push(before);
@@ -117,8 +115,8 @@ impl<'a> Fields<'a> {
             json.push(b':');
             match value {
                 Value::Text(text) => text.quote(json)?,
-                Value::Number(number) => serde_json::to_writer(&mut json, number)?,
-                Value::Flag(flag) => serde_json::to_writer(&mut json, flag)?,
+                Value::Number(number) => serde_json::to_writer(&mut *json, number)?,
+                Value::Flag(flag) => serde_json::to_writer(&mut *json, flag)?,
             }
             before = b',';
         }
@@ -128,11 +126,11 @@ impl<'a> Fields<'a> {
 
     pub(super) fn form(&self) -> RequestBody {
         let mut form = Form::new(String::with_capacity(self.form_length()));
-        for Field { name: Text { text: name, .. }, value } in &self.0 {
+        for Field { name, value } in &self.0 {
             match value {
-                Value::Text(value) => form.append_pair(name, value.text),
-                Value::Number(number) => form.append_pair(name, &alloc::format!("{number}")),
-                Value::Flag(flag) => form.append_pair(name, if *flag { "true" } else { "false" }),
+                Value::Text(value) => form.append_pair(name.text, value.text),
+                Value::Number(number) => form.append_pair(name.text, &number.to_string()),
+                Value::Flag(flag) => form.append_pair(name.text, if *flag { "true" } else { "false" }),
             };
         }
         RequestBody::new(form.finish().into_bytes())
@@ -238,7 +236,7 @@ mod tests {
             fields.0.push(Field { name: Text::of(&text), value: Value::Text(Text::of(&text)) });
             fields.extra("extra text", &value, &[]).unwrap();
             fields.flag("flag", false);
-            fields.number("number", i64::MIN);
+            fields.number("number", u64::MAX);
             fields.extra("extra", &extra, &[]).unwrap();
             fields.ticket(Some(&ticket));
             assert!(fields.json().unwrap().as_ref().len() <= fields.json_length(), "{text}");

@@ -38,6 +38,7 @@ use crate::wire::secret::{
 /// # Ok::<(), tradovate_auth_core::BuildError>(())
 /// ```
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct OAuthToken {
     app: OAuthApp,
     grant: OAuthGrant,
@@ -103,9 +104,8 @@ pub enum BodyFormat {
 
 impl OAuthToken {
     /// An exchange by the app with this `client_id`.
-    #[must_use]
     pub fn new(client_id: impl Into<String>, grant: impl Into<OAuthGrant>) -> Self {
-        Self::by_app(OAuthApp::new(client_id), grant.into())
+        Self::of_app(OAuthApp::new(client_id), grant.into())
     }
 
     /// Whether a body of any status is JSON of this endpoint: an object with a field that its answers have. The page of a
@@ -115,54 +115,48 @@ impl OAuthToken {
         answer::is_answer::<Wire>(body)
     }
 
-    pub(crate) fn by_app(app: OAuthApp, grant: OAuthGrant) -> Self {
+    pub(crate) fn of_app(app: OAuthApp, grant: OAuthGrant) -> Self {
         Self { app, grant, http_auth: None, assertion: None, ticket: None }
     }
 
     /// The app's secret (`client_secret`). Public clients (desktop programs with PKCE) have none.
-    #[must_use]
     pub fn with_client_secret(mut self, secret: ClientSecret) -> Self {
         self.app = self.app.with_client_secret(secret);
         self
     }
 
     /// The `resource`. Where it was sent with the code, it is sent again with each refresh.
-    #[must_use]
     pub fn with_resource(mut self, resource: impl Into<String>) -> Self {
         self.app = self.app.with_resource(resource);
         self
     }
 
     /// The `httpAuth` field of the specification, whose meaning is not documented.
-    #[must_use]
     pub fn with_http_auth(mut self, http_auth: HttpAuth) -> Self {
         self.http_auth = Some(http_auth);
         self
     }
 
     /// An `assertion`.
-    #[must_use]
     pub fn with_assertion(mut self, assertion: Assertion) -> Self {
         self.assertion = Some(assertion);
         self
     }
 
     /// The format of the body: JSON unless told otherwise.
-    #[must_use]
     pub fn with_body_format(mut self, format: BodyFormat) -> Self {
         self.app = self.app.with_body_format(format);
         self
     }
 
     /// The same exchange once more after a penalty's wait, with its ticket (`p-ticket`).
-    #[must_use]
     pub fn with_ticket(mut self, ticket: impl Into<Option<PenaltyTicket>>) -> Self {
         self.ticket = ticket.into();
         self
     }
 
     fn fields(&self) -> Result<Fields<'_>, BuildError> {
-        let mut fields = Fields::with_capacity(10);
+        let (app, mut fields) = (&self.app.0, Fields::with_capacity(10));
         match &self.grant {
             OAuthGrant::AuthorizationCode(AuthorizedCode { code, code_verifier, asked }) => {
                 fields.literal("grant_type", "authorization_code");
@@ -177,12 +171,12 @@ impl OAuthToken {
                 fields.required("refresh_token", token.expose(), LONG)?;
             }
         }
-        fields.required("client_id", self.app.client_id(), LONG)?;
-        if let Some(secret) = self.app.client_secret() {
+        fields.required("client_id", &app.client_id, LONG)?;
+        if let Some(secret) = &app.client_secret {
             fields.required("client_secret", secret.expose(), LONG)?;
         }
         fields.text("httpAuth", self.http_auth.as_ref().map(HttpAuth::expose), LONG)?;
-        fields.text("resource", self.app.resource(), LONG)?;
+        fields.text("resource", app.resource.as_deref(), LONG)?;
         fields.text("assertion", self.assertion.as_ref().map(Assertion::expose), LONG)?;
         fields.ticket(self.ticket.as_ref());
         Ok(fields)
@@ -204,7 +198,7 @@ impl Endpoint for OAuthToken {
         }
         let fields = self.fields()?;
         let url = environment.token_url()?;
-        Ok(match self.app.format() {
+        Ok(match self.app.0.format {
             BodyFormat::Json => post(url, JSON, fields.json()?),
             BodyFormat::Form => post(url, FORM, fields.form()),
         })

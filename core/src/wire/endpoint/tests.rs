@@ -92,7 +92,7 @@ fn a_get_has_no_body_and_describes_none() {
     let [_, renew, me, _] = requests(&Environment::demo());
     for get in [renew, me] {
         assert!(get.body().is_empty());
-        let names: Vec<_> = get.headers().keys().map(http::HeaderName::as_str).collect();
+        let names: Vec<_> = get.headers().keys().map(HeaderName::as_str).collect();
         assert_eq!(names, ["accept", "authorization"]);
     }
 }
