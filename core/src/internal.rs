@@ -3,6 +3,7 @@
 pub use crate::grant::clock::{later, moved};
 pub use crate::place::url::at_authority;
 pub use crate::stored::{Damage, Fields, read as read_stored};
+pub use crate::wire::endpoint::{read_login, read_oauth, read_renewal};
 pub use crate::wire::error::{ONE_HOUR, answered_text};
 pub use crate::wire::excerpt::line;
 pub use crate::wire::headers::LONGEST_WAIT;

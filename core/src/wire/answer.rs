@@ -52,12 +52,23 @@ object! {
 
 /// Reads the response to a request whose result is a `T`.
 pub(crate) fn parse<T: Answer>(response: &Response<impl AsRef<[u8]>>, carried: Carried) -> Result<Reply<T>, Error> {
+    let mut reply = Reply { value: T::default(), server_time: None };
+    read(response, carried, &mut reply.value)?;
+    reply.server_time = date(response.headers());
+    Ok(reply)
+}
+
+/// Reads all of a response but its `Date`.
+pub(crate) fn read<T: Answer>(
+    response: &Response<impl AsRef<[u8]>>,
+    carried: Carried,
+    answer: &mut T,
+) -> Result<(), Error> {
     let body = response.body().as_ref();
     if response.status() != StatusCode::OK {
         return Err(failure(response.status(), response.headers(), body, carried));
     }
-    let mut reply = Reply { value: T::default(), server_time: None };
-    let (mut envelope, answer) = (Envelope::default(), &mut reply.value);
+    let mut envelope = Envelope::default();
     json::read(body, &mut envelope, answer).map_err(Error::Undecodable)?;
     if let Some(instead) = envelope.instead(carried) {
         let tokens = answer.tokens();
@@ -70,9 +81,7 @@ pub(crate) fn parse<T: Answer>(response: &Response<impl AsRef<[u8]>>, carried: C
     answer.complete().map_err(|error| match error {
         Error::Incomplete { field, .. } => Error::Incomplete { field, present: json::field_names(body) },
         other => other,
-    })?;
-    reply.server_time = date(response.headers());
-    Ok(reply)
+    })
 }
 
 /// Whether a body of any status is the endpoint's JSON: an object with a field that the endpoint has. The page of a proxy is

@@ -20,12 +20,12 @@ mod renew_access_token;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use access_token_request::{AccessTokenRequest, AccessTokenResponse, HibpHint, UserStatus};
+pub use access_token_request::{AccessTokenRequest, AccessTokenResponse, HibpHint, UserStatus, read_login};
 pub(crate) use fields::check_text;
 pub use me::{Me, MeResponse};
 pub(crate) use oauth_token::Asked;
-pub use oauth_token::{AuthorizedCode, BodyFormat, OAuthGrant, OAuthToken, OAuthTokenResponse};
-pub use renew_access_token::RenewAccessToken;
+pub use oauth_token::{AuthorizedCode, BodyFormat, OAuthGrant, OAuthToken, OAuthTokenResponse, read_oauth};
+pub use renew_access_token::{RenewAccessToken, read_renewal};
 
 /// An operation of the server: one request, one response.
 ///

@@ -63,6 +63,15 @@ impl<'c> AccessTokenRequest<'c> {
     }
 }
 
+/// The result of a login, whose `Date` has been read by [`Exchange::new`](crate::Exchange::new) already.
+///
+/// # Errors
+/// As [`Endpoint::parse`] of [`AccessTokenRequest`].
+pub fn read_login(response: &Response<impl AsRef<[u8]>>) -> Result<AccessTokenResponse, Error> {
+    let mut login = AccessTokenResponse::default();
+    answer::read(response, Carried::Credentials, &mut login).map(|()| login)
+}
+
 const RESERVED: [&str; 9] =
     ["name", "password", "appId", "appVersion", "deviceId", "cid", "sec", "hibpCheck", "p-ticket"];
 

@@ -210,6 +210,15 @@ impl Endpoint for OAuthToken {
     }
 }
 
+/// The result of an exchange of tokens, whose `Date` has been read by [`Exchange::new`](crate::Exchange::new) already.
+///
+/// # Errors
+/// As [`Endpoint::parse`] of [`OAuthToken`].
+pub fn read_oauth(response: &Response<impl AsRef<[u8]>>) -> Result<OAuthTokenResponse, Error> {
+    let mut wire = Wire::default();
+    answer::read(response, Carried::Credentials, &mut wire).map(|()| wire.snake)
+}
+
 object! {
     /// The answer to an exchange (`OAuthTokenResponse`).
     ///

@@ -50,6 +50,15 @@ impl Endpoint for RenewAccessToken {
     }
 }
 
+/// The result of a renewal, whose `Date` has been read by [`Exchange::new`](crate::Exchange::new) already.
+///
+/// # Errors
+/// As [`Endpoint::parse`] of [`RenewAccessToken`].
+pub fn read_renewal(response: &Response<impl AsRef<[u8]>>) -> Result<AccessTokenResponse, Error> {
+    let mut renewal = AccessTokenResponse::default();
+    answer::read(response, Carried::Bearer, &mut renewal).map(|()| renewal)
+}
+
 #[cfg(test)]
 #[path = "renew_access_token/tests.rs"]
 mod tests;

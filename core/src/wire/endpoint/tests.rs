@@ -107,3 +107,22 @@ fn no_request_prints_its_secrets() {
         }
     }
 }
+
+#[test]
+fn a_response_whose_date_was_read_before_is_read_the_same() {
+    for body in [
+        include_str!("../../../tests/fixtures/login-2026.json"),
+        include_str!("../../../tests/fixtures/oauth-token.json"),
+        include_str!("../../../tests/fixtures/login-refused.json"),
+        r#"{"errorText":"Access is denied"}"#,
+        "",
+    ] {
+        let response = with(ok(body), "date", "Tue, 24 Nov 2026 14:20:30 GMT");
+        let (login, renewal) = (AccessTokenRequest::parse(response.clone()), RenewAccessToken::parse(response.clone()));
+        let of = |reply: Result<Reply<AccessTokenResponse>, Error>| format!("{:?}", reply.map(|reply| reply.value));
+        assert_eq!(format!("{:?}", read_login(&response)), of(login));
+        assert_eq!(format!("{:?}", read_renewal(&response)), of(renewal));
+        let exchange = OAuthToken::parse(response.clone()).map(|reply| reply.value);
+        assert_eq!(format!("{:?}", read_oauth(&response)), format!("{exchange:?}"));
+    }
+}
