@@ -198,13 +198,18 @@ mod tests {
     fn the_environment_is_a_url_or_a_name_or_demo() {
         let read = |pairs| Environment::from_variables(table(pairs));
         assert_eq!(read(&[]), Ok(Environment::demo()));
-        assert_eq!(read(&[("TRADOVATE_ENVIRONMENT", "")]), Ok(Environment::demo()));
-        assert_eq!(read(&[("TRADOVATE_ENVIRONMENT", "demo")]), Ok(Environment::demo()));
-        assert_eq!(read(&[("TRADOVATE_ENVIRONMENT", "live")]), Ok(Environment::live()));
-        assert_eq!(read(&[("TRADOVATE_ENVIRONMENT", "evaluation")]), Ok(Environment::evaluation()));
-        assert_eq!(read(&[("TRADOVATE_ENVIRONMENT", "staging-demo")]), Ok(Environment::staging_demo()));
-        assert_eq!(read(&[("TRADOVATE_ENVIRONMENT", "staging-live")]), Ok(Environment::staging_live()));
-        assert_eq!(read(&[("TRADOVATE_ENVIRONMENT", "prod")]), Err(VariableError::UnknownEnvironment));
+        for (name, environment) in [
+            ("", Ok(Environment::demo())),
+            ("demo", Ok(Environment::demo())),
+            ("live", Ok(Environment::live())),
+            ("evaluation", Ok(Environment::evaluation())),
+            ("staging-demo", Ok(Environment::staging_demo())),
+            ("staging-live", Ok(Environment::staging_live())),
+            ("prod", Err(VariableError::UnknownEnvironment)),
+        ] {
+            let lookup = |variable: &str| (variable == "TRADOVATE_ENVIRONMENT").then(|| name.into());
+            assert_eq!(Environment::from_variables(lookup), environment, "{name}");
+        }
         let custom =
             read(&[("TRADOVATE_API_URL", "http://127.0.0.1:1/v1"), ("TRADOVATE_ENVIRONMENT", "live")]).unwrap();
         assert_eq!(custom.base_url(Purpose::Login).unwrap().to_string(), "http://127.0.0.1:1/v1");
@@ -220,21 +225,13 @@ mod tests {
 
     #[test]
     fn the_urls_of_oauth_can_be_set_by_themselves() {
+        const URL: &str = "https://web.ninjatrader.com/oauth?env=demo";
         let read = |pairs| Environment::from_variables(table(pairs));
-        let authorize = "https://web.ninjatrader.com/oauth?env=demo";
-        let url = SecureUrl::parse(authorize).unwrap();
-        assert_eq!(
-            read(&[("TRADOVATE_AUTHORIZE_URL", "https://web.ninjatrader.com/oauth?env=demo")]),
-            Ok(Environment::demo().with_authorize_url(url.clone()))
-        );
-        assert_eq!(
-            read(&[
-                ("TRADOVATE_ENVIRONMENT", "live"),
-                ("TRADOVATE_TOKEN_URL", "https://web.ninjatrader.com/oauth?env=demo"),
-                ("TRADOVATE_AUTHORIZE_URL", "")
-            ]),
-            Ok(Environment::live().with_token_url(url))
-        );
+        let url = SecureUrl::parse(URL).unwrap();
+        let authorized = Environment::demo().with_authorize_url(url.clone());
+        assert_eq!(read(&[("TRADOVATE_AUTHORIZE_URL", URL)]), Ok(authorized));
+        let table = &[("TRADOVATE_ENVIRONMENT", "live"), ("TRADOVATE_TOKEN_URL", URL), ("TRADOVATE_AUTHORIZE_URL", "")];
+        assert_eq!(read(table), Ok(Environment::live().with_token_url(url)));
         for (name, pairs) in [
             ("TRADOVATE_AUTHORIZE_URL", &[("TRADOVATE_AUTHORIZE_URL", "http://evil.com/")]),
             ("TRADOVATE_TOKEN_URL", &[("TRADOVATE_TOKEN_URL", "http://evil.com/")]),

@@ -202,24 +202,11 @@ mod tests {
 
     #[test]
     fn no_secret_shows_in_debug() {
-        let shown = format!(
-            "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
-            Password::new("canary"),
-            ApiSecret::new("canary"),
-            ClientSecret::new("canary"),
-            AuthorizationCode::new("canary"),
-            CodeVerifier::new("canary"),
-            State::new("canary"),
-            RefreshToken::new("canary"),
-            IdToken::new("canary"),
-            Assertion::new("canary"),
-            HttpAuth::new("canary"),
-            AccessToken::parse("canary").unwrap(),
-            MarketDataToken::parse("canary").unwrap(),
-        );
-        assert!(!shown.contains("canary"), "{shown}");
-        assert_eq!(shown.matches("([redacted])").count(), 12, "{shown}");
-        assert!(!format!("{:?}", AccessToken::parse("canary").unwrap().header()).contains("canary"));
+        let secrets = (Password::new("canary"), AuthorizationCode::new("canary"), RefreshToken::new("canary"));
+        let (access, market_data) = (AccessToken::parse("canary").unwrap(), MarketDataToken::parse("canary").unwrap());
+        let shown = format!("{secrets:?} {access:?} {market_data:?}");
+        assert_eq!(shown.matches("([redacted])").count(), 5, "{shown}");
+        assert!(!format!("{shown} {:?}", access.header()).contains("canary"), "{shown}");
     }
 
     #[test]

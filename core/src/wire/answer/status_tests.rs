@@ -25,51 +25,34 @@ fn a_move_names_its_target() {
 }
 
 #[test]
-fn a_token_at_another_status_than_200_is_none() {
-    let body = include_str!("../../../tests/fixtures/login-2026.json");
-    for code in [201, 202, 204, 206, 301, 302, 303, 307, 400, 401, 403, 404, 408, 421, 423, 429, 500, 502, 503, 504] {
-        for error in all(&status(code, body)) {
-            assert!(!format!("{error} {error:?}").contains("ag_YXZ0"), "{code}");
-        }
-    }
-}
-
-#[test]
 fn nothing_is_sent_for_an_hour_after_a_lock_out() {
-    let wait = |code, after: Option<&str>, date: Option<&str>| {
-        let mut response = status(code, "");
-        if let Some(after) = after {
-            response = with(response, "retry-after", after);
-        }
-        if let Some(date) = date {
-            response = with(response, "date", date);
-        }
+    let wait = |code, body, headers: &[(&'static str, &str)]| {
+        let response = headers.iter().fold(status(code, body), |response, (name, value)| with(response, name, value));
         match each(&response) {
-            Error::LockedOut { status, wait, until } => {
-                assert_eq!(status.as_u16(), code);
-                (wait.as_secs(), until)
-            }
+            Error::LockedOut { status, wait, until } if status.as_u16() == code => (wait.as_secs(), until),
             other => panic!("{other:?}"),
         }
     };
     let (date, later) = ("Tue, 24 Nov 2026 14:20:30 GMT", "Tue, 24 Nov 2026 16:20:30 GMT");
+    let after = |value| ("retry-after", value);
     for code in [423, 429] {
-        assert_eq!(wait(code, None, None), (3600, None));
-        assert_eq!(wait(code, Some("5"), None), (3600, None));
-        assert_eq!(wait(code, Some("7200"), None), (7200, None));
-        assert_eq!(wait(code, Some(later), Some(date)), (7200, None));
-        assert_eq!(wait(code, Some(date), Some(later)), (3600, None));
-        assert_eq!(wait(code, Some(later), None), (3600, Some(at("2026-11-24T16:20:30Z"))));
-        assert_eq!(wait(code, Some("soon"), Some(date)), (3600, None));
-        assert_eq!(wait(code, Some("99999999999999999999999999"), None), (86_400, None));
+        for body in ["", "<html>", r#"{"errorText":"Expired Access Token"}"#, r#"{"p-ticket":"t","p-time":3}"#, "\0"] {
+            assert_eq!(wait(code, body, &[]), (3600, None), "{body}");
+        }
+        assert_eq!(wait(code, "", &[after("5")]), (3600, None));
+        assert_eq!(wait(code, "", &[after("7200")]), (7200, None));
+        assert_eq!(wait(code, "", &[after(later), ("date", date)]), (7200, None));
+        assert_eq!(wait(code, "", &[after(date), ("date", later)]), (3600, None));
+        assert_eq!(wait(code, "", &[after(later)]), (3600, Some(at("2026-11-24T16:20:30Z"))));
+        assert_eq!(wait(code, "", &[after("soon"), ("date", date)]), (3600, None));
+        assert_eq!(wait(code, "", &[after("99999999999999999999999999")]), (86_400, None));
     }
-}
-
-#[test]
-fn a_lock_out_is_one_whatever_its_body_says() {
-    for body in ["", "<html>", r#"{"errorText":"Expired Access Token"}"#, r#"{"p-ticket":"t","p-time":3}"#, "\u{0}"] {
-        assert!(matches!(each(&status(429, body)), Error::LockedOut { .. }), "{body}");
-    }
+    let after = |value| each(&with(status(503, ""), "retry-after", value)).retry_after();
+    assert_eq!(
+        (after("120"), after("soon")),
+        (Some(Duration::from_secs(120)), None),
+        "a fault keeps what is asked for"
+    );
 }
 
 #[test]
@@ -128,15 +111,11 @@ fn any_other_401_forbids_a_call_and_refuses_a_login() {
 }
 
 #[test]
-fn a_401_to_a_login_knows_the_known_refusals() {
+fn a_malformed_request_is_refused_with_what_was_said() {
     for body in ["Incorrect username or password.", r#"{"errorText":"Incorrect username or password."}"#] {
         let [login, ..] = all(&status(401, body));
         assert!(matches!(login, Error::Refused(refusal) if refusal.kind == RefusalKind::IncorrectCredentials));
     }
-}
-
-#[test]
-fn a_malformed_request_is_refused_with_what_was_said() {
     let Error::Refused(refusal) = each(&status(400, r#"{"error":"invalid_grant"}"#)) else { panic!("not refused") };
     assert_eq!(refusal.kind, RefusalKind::InvalidGrant);
     assert_eq!(text_of(each(&status(400, "Bad Request"))), "Bad Request");
@@ -160,11 +139,4 @@ fn any_other_status_is_reported_with_what_was_said() {
             assert_eq!(text_of(each(&status(code, body))), said, "{code}");
         }
     }
-}
-
-#[test]
-fn a_fault_keeps_what_retry_after_asks_for() {
-    let after = |value| each(&with(status(503, ""), "retry-after", value)).retry_after();
-    assert_eq!(after("120"), Some(Duration::from_secs(120)));
-    assert_eq!(after("soon"), None);
 }

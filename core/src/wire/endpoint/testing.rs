@@ -27,6 +27,18 @@ pub(crate) fn body(request: Result<Request<RequestBody>, BuildError>) -> String 
     String::from_utf8(request.unwrap().into_body().as_ref().to_vec()).unwrap()
 }
 
+/// What becomes of each request: `ok`, or what is wrong with which field.
+pub(crate) fn faults<const N: usize>(requests: [Result<Request<RequestBody>, BuildError>; N]) -> String {
+    let faults = requests.map(|request| match request {
+        Ok(_) => "ok".into(),
+        Err(BuildError::Empty { field }) => field + " empty",
+        Err(BuildError::TooLong { field, limit }) => alloc::format!("{field} > {limit}"),
+        Err(BuildError::ControlCharacter { field }) => field + " control",
+        Err(other) => panic!("{other:?}"),
+    });
+    faults.join(", ")
+}
+
 /// A response of status 200.
 pub(crate) fn ok(body: &str) -> Response<&[u8]> {
     Response::new(body.as_bytes())

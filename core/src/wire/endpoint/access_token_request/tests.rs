@@ -1,7 +1,6 @@
 use super::super::testing::*;
 use super::*;
 use crate::credentials::{DeviceId, FieldValue};
-use crate::wire::error::RefusalKind;
 use alloc::format;
 use alloc::string::ToString;
 use core::time::Duration;
@@ -92,9 +91,9 @@ fn limits_are_counted_in_characters() {
     }
 }
 
-/// Each field with a text in it, and what is said of it.
-fn said_of(text: &str) -> String {
-    let fields = [
+/// What becomes of each field with a text in it.
+fn with_each(text: &str) -> String {
+    let each = [
         Credentials::new(text, "password"),
         Credentials::new("trader", text),
         minimal().with_app(text, "1.0"),
@@ -105,61 +104,20 @@ fn said_of(text: &str) -> String {
         minimal().with_field("own", text),
         minimal().with_field(text, "value"),
     ];
-    let said = fields.map(|credentials| match build(&credentials) {
-        Ok(_) => "accepted".to_string(),
-        Err(error) => error.to_string(),
-    });
-    said.join("\n")
+    faults(each.map(|credentials| build(&credentials)))
 }
 
 #[test]
-fn an_empty_field_is_named() {
-    insta::assert_snapshot!(said_of(""), @r"
-    `name` is empty: give it a value
-    `password` is empty: give it a value
-    accepted
-    accepted
-    `deviceId` is empty: give it a value
-    `cid` is empty: give it a value
-    `sec` is empty: give it a value
-    accepted
-    `name of an extra field` is empty: give it a value
-    ");
-}
-
-#[test]
-fn a_field_that_is_too_long_is_named_and_not_quoted() {
-    insta::assert_snapshot!(said_of(&"canary ü".repeat(8193).chars().take(8193).collect::<String>()), @r"
-    `name` is longer than the 64 characters the server accepts
-    `password` is longer than the 64 characters the server accepts
-    `appId` is longer than the 64 characters the server accepts
-    `appVersion` is longer than the 64 characters the server accepts
-    `deviceId` is longer than the 64 characters the server accepts
-    `cid` is longer than the 64 characters the server accepts
-    `sec` is longer than the 8192 characters the server accepts
-    `own` is longer than the 8192 characters the server accepts
-    `name of an extra field` is longer than the 64 characters the server accepts
-    ");
-    let sixty_five = said_of(&"ü".repeat(65));
-    assert_eq!(sixty_five.matches("longer than the 64").count(), 7);
-    assert_eq!(sixty_five.matches("accepted").count(), 2);
-}
-
-#[test]
-fn a_control_character_is_noticed_in_every_field() {
-    insta::assert_snapshot!(said_of("canary\n"), @r"
-    `name` has a control character in it, perhaps a line break at its end: remove it
-    `password` has a control character in it, perhaps a line break at its end: remove it
-    `appId` has a control character in it, perhaps a line break at its end: remove it
-    `appVersion` has a control character in it, perhaps a line break at its end: remove it
-    `deviceId` has a control character in it, perhaps a line break at its end: remove it
-    `cid` has a control character in it, perhaps a line break at its end: remove it
-    `sec` has a control character in it, perhaps a line break at its end: remove it
-    `own` has a control character in it, perhaps a line break at its end: remove it
-    `name of an extra field` has a control character in it, perhaps a line break at its end: remove it
-    ");
-    for character in ["\r", "\t", "\0", "\u{7f}", "\u{85}", "\u{1b}"] {
-        assert_eq!(said_of(&["x", character, "y"].concat()).matches("control character").count(), 9, "{character:?}");
+fn a_field_that_cannot_be_sent_is_named() {
+    let own = "name of an extra field";
+    let empty = "name empty, password empty, ok, ok, deviceId empty, cid empty, sec empty, ok";
+    assert_eq!(with_each(""), format!("{empty}, {own} empty"));
+    let short = "name > 64, password > 64, appId > 64, appVersion > 64, deviceId > 64, cid > 64";
+    assert_eq!(with_each(&"ü".repeat(65)), format!("{short}, ok, ok, {own} > 64"));
+    assert_eq!(with_each(&"ü".repeat(8193)), format!("{short}, sec > 8192, own > 8192, {own} > 64"));
+    for character in ["\r", "\n", "\t", "\0", "\u{7f}", "\u{85}", "\u{1b}"] {
+        let text = ["x", character, "y"].concat();
+        assert_eq!(with_each(&text).matches(" control").count(), 9, "{character:?}");
     }
 }
 
@@ -203,55 +161,22 @@ fn the_fixture_of_2021_is_read_whole() {
 }
 
 #[test]
-fn values_that_are_not_documented_survive() {
+fn documented_states_and_hints_are_known_and_others_survive() {
+    let read = |status: &str, hint: &str| {
+        let body = format!(r#"{{"accessToken":"t","userStatus":"{status}","hibpHint":"{hint}"}}"#);
+        let login = AccessTokenRequest::parse(ok(&body)).unwrap().value;
+        let (status, hint) = (login.user_status.unwrap(), login.hibp_hint.unwrap());
+        assert_eq!((&UserStatus::from(format!("{status:?}")), &HibpHint::from(format!("{hint:?}"))), (&status, &hint));
+        format!("{status:?} {hint:?}")
+    };
+    for status in ["Active", "Closed", "Initiated", "TemporaryLocked", "UnconfirmedEmail"] {
+        for hint in ["EmailAndPasswordCompromised", "PasswordCompromised"] {
+            assert_eq!(read(status, hint), format!("{status} {hint}"));
+        }
+    }
     let body = r#"{"accessToken":"t","userStatus":"Frozen","hibpHint":"New","apiHosts":{"new":"a.ninjatrader.com"}}"#;
     let login = AccessTokenRequest::parse(ok(body)).unwrap().value;
     assert_eq!(login.user_status, Some(UserStatus::Other("Frozen".into())));
     assert_eq!(login.hibp_hint, Some(HibpHint::Other("New".into())));
     assert_eq!(login.api_hosts.get("new"), Some("a.ninjatrader.com"));
-}
-
-#[test]
-fn the_documented_states_and_hints_are_known() {
-    for (text, status) in [
-        ("Active", UserStatus::Active),
-        ("Closed", UserStatus::Closed),
-        ("Initiated", UserStatus::Initiated),
-        ("TemporaryLocked", UserStatus::TemporaryLocked),
-        ("UnconfirmedEmail", UserStatus::UnconfirmedEmail),
-    ] {
-        assert_eq!(UserStatus::from(text.to_string()), status);
-    }
-    for (text, hint) in [
-        ("EmailAndPasswordCompromised", HibpHint::EmailAndPasswordCompromised),
-        ("PasswordCompromised", HibpHint::PasswordCompromised),
-    ] {
-        assert_eq!(HibpHint::from(text.to_string()), hint);
-    }
-}
-
-#[test]
-fn the_fixtures_of_refusals_are_refused() {
-    for (body, kind) in [
-        (include_str!("../../../../tests/fixtures/login-refused.json"), RefusalKind::IncorrectCredentials),
-        (include_str!("../../../../tests/fixtures/login-app-not-registered.json"), RefusalKind::AppNotRegistered),
-    ] {
-        match refused(AccessTokenRequest::parse(ok(body))) {
-            Error::Refused(refusal) => assert_eq!(refusal.kind, kind),
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-#[test]
-fn another_step_of_the_login_names_the_fields_it_came_with() {
-    let body = r#"{"errorText":"","userId":1,"accessToken":null,"passwordExpirationTime":"canary","multiFactorAuthenticationRequired":true}"#;
-    match refused(AccessTokenRequest::parse(ok(body))) {
-        Error::Incomplete { field, present } => {
-            assert_eq!(field, "accessToken");
-            let names = ["errorText", "userId", "passwordExpirationTime", "multiFactorAuthenticationRequired"];
-            assert_eq!(present, names);
-        }
-        other => panic!("{other:?}"),
-    }
 }

@@ -1,7 +1,6 @@
 use super::super::testing::*;
 use super::super::{HibpHint, UserStatus};
 use super::*;
-use crate::wire::error::{DeadToken, RefusalKind};
 
 #[test]
 fn the_request_is_a_get_with_a_bearer_and_nothing_else() {
@@ -25,22 +24,4 @@ fn the_fixture_has_a_token_and_no_market_data_token() {
     assert_eq!((renewed.has_live, renewed.has_sim_plus, renewed.show_kids), (Some(true), Some(false), Some(false)));
     assert_eq!(renewed.hibp_hint, None::<HibpHint>);
     assert_eq!(renewed.api_hosts.iter().count(), 10);
-}
-
-#[test]
-fn a_dead_token_is_told_from_a_forbidden_call_in_a_200_too() {
-    let parse = |body| refused(RenewAccessToken::parse(ok(body)));
-    assert!(matches!(
-        parse(r#"{"errorText":"Expired Access Token"}"#),
-        Error::Unauthorized { reason: DeadToken::Expired }
-    ));
-    assert!(matches!(
-        parse(r#"{"errorText":"Invalid access token"}"#),
-        Error::Unauthorized { reason: DeadToken::Unknown }
-    ));
-    assert!(matches!(parse(r#"{"errorText":"Access is denied"}"#), Error::Forbidden { text: Some(_) }));
-    assert!(matches!(
-        parse(r#"{"errorText":"The app is not registered"}"#),
-        Error::Refused(refusal) if refusal.kind == RefusalKind::AppNotRegistered
-    ));
 }
