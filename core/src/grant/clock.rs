@@ -273,22 +273,20 @@ mod tests {
 
     #[test]
     fn small_differences_are_smoothed_and_large_ones_believed() {
-        let mut clock = ServerClock::default();
-        clock.learn(&exchange("2026-11-24T14:00:00Z", "2026-11-24T14:00:00Z", "2026-11-24T14:00:10Z"));
-        assert_eq!(clock.offset(), SignedDuration::from_millis(10_500));
-        clock.learn(&exchange("2026-11-24T14:00:00Z", "2026-11-24T14:00:00Z", "2026-11-24T14:00:14Z"));
-        assert_eq!(clock.offset(), SignedDuration::from_millis(11_500));
-        clock.learn(&exchange("2026-11-24T14:00:00Z", "2026-11-24T14:00:00Z", "2026-11-24T13:00:00Z"));
-        assert_eq!(clock.offset(), SignedDuration::from_millis(-3_599_500));
-    }
-
-    #[test]
-    fn an_exchange_of_ten_seconds_is_believed_to_its_middle() {
-        let mut clock = ServerClock::default();
-        clock.learn(&exchange("2026-11-24T14:00:00Z", "2026-11-24T14:00:10Z", "2026-11-24T14:00:05Z"));
-        assert_eq!(clock.offset(), SignedDuration::from_millis(500));
-        clock.learn(&exchange("2026-11-24T14:00:00Z", "2026-11-24T14:00:10Z", "2026-11-24T14:00:09Z"));
-        assert_eq!(clock.offset(), SignedDuration::from_millis(1500));
+        let learn = |received: &str, dates: &[&str]| {
+            let mut clock = ServerClock::default();
+            for date in dates {
+                clock.learn(&exchange("2026-11-24T14:00:00Z", received, date));
+            }
+            clock.offset().as_millis()
+        };
+        let (at_once, later) = ("2026-11-24T14:00:00Z", "2026-11-24T14:00:10Z");
+        assert_eq!(learn(at_once, &["2026-11-24T14:00:10Z"]), 10_500);
+        assert_eq!(learn(at_once, &["2026-11-24T14:00:10Z", "2026-11-24T14:00:14Z"]), 11_500);
+        assert_eq!(learn(at_once, &["2026-11-24T14:00:10Z", "2026-11-24T13:00:00Z"]), -3_599_500);
+        // An exchange of ten seconds is believed to its middle.
+        assert_eq!(learn(later, &["2026-11-24T14:00:05Z"]), 500);
+        assert_eq!(learn(later, &["2026-11-24T14:00:05Z", "2026-11-24T14:00:09Z"]), 1500);
     }
 
     #[test]

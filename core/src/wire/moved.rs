@@ -115,6 +115,8 @@ mod tests {
             (b"https://acme.ninjatrader.com:99999/v1", Some("acme.ninjatrader.com")),
             (b"https://acme.ninjatrader.com:/v1", Some("acme.ninjatrader.com")),
             (b"https://canary_canary.evil.com/v1", None),
+            (b"https://canarycanarycanarycanarycanarycanarycanarycanarycanarycanarycanary.com/", None),
+            (b"https://acme.ninjatrader.com:canary/?canary=canary#canary", Some("acme.ninjatrader.com")),
             (b"https://[::1]/v1", None),
         ] {
             let moved = moved(location);

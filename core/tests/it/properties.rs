@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{FIXTURES, Read, fixture, now, ok, read, response};
-use jiff::{SignedDuration, Timestamp};
+use crate::support::{FIXTURES, Read, now, ok, read, response};
+use jiff::Timestamp;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Map, Value};
@@ -157,8 +157,9 @@ proptest! {
     fn the_order_of_the_fields_and_unknown_ones_change_nothing(
         (_, body) in select(&FIXTURES[..]),
         seed in proptest::collection::vec(any::<u32>(), 40),
-        value in any_json(),
+        value in select(&["null", "-1.5e300", "\"\\u00fc\"", "{\"a\":[null,{\"accessToken\":\"x\"}]}", "[[],{}]"][..]),
     ) {
+        let value: Value = serde_json::from_str(value).unwrap();
         let fields: Map<String, Value> = serde_json::from_str(body).unwrap();
         let fields = fields.iter().map(|(key, value)| (key.as_str(), value));
         let mut fields: Vec<_> = fields.chain([("somethingNew", &value)]).zip(seed).collect();
@@ -166,13 +167,6 @@ proptest! {
         let fields: Vec<_> = fields.iter().map(|((key, value), _)| format!("\"{key}\":{value}")).collect();
         let shuffled = format!("{{{}}}", fields.join(", "));
         prop_assert_eq!(outcome(&read(&ok(&shuffled))), outcome(&read(&ok(body))));
-    }
-
-    #[test]
-    fn an_expiry_decides_to_the_second(seconds in -100_000_i64..100_000, fraction in 0_u32..1000) {
-        let expiry = now() + SignedDuration::from_secs(seconds) + SignedDuration::from_millis(fraction.into());
-        let grants = read(&ok(&format!(r#"{{"accessToken":"t","expirationTime":"{expiry}"}}"#))).grants;
-        prop_assert_eq!(grants[0].is_ok(), expiry > now());
     }
 
     #[test]
@@ -197,23 +191,6 @@ fn outcome(read: &Read) -> Vec<String> {
     };
     let grants = read.grants.iter().map(|result| result.as_ref().map_or_else(error, grant));
     grants.chain(read.me.as_ref().err().map(error)).collect()
-}
-
-fn any_json() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::Bool),
-        any::<i64>().prop_map(Value::from),
-        any::<f64>().prop_map(Value::from),
-        ".{0,10}".prop_map(Value::from),
-    ];
-    leaf.prop_recursive(4, 16, 4, |inner| {
-        prop_oneof![
-            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            proptest::collection::btree_map("[a-z]{0,4}", inner, 0..4)
-                .prop_map(|object| Value::Object(object.into_iter().collect())),
-        ]
-    })
 }
 
 #[test]
@@ -241,29 +218,19 @@ fn every_fixture_is_read_as_what_it_is() {
 }
 
 #[test]
-fn a_null_is_the_same_as_no_field() {
+fn a_null_is_the_same_as_no_field_and_as_no_host() {
     for (name, body) in FIXTURES {
-        let fields: Map<String, Value> = serde_json::from_str(body).unwrap();
-        for key in fields.keys() {
-            let (mut nulled, mut removed) = (fields.clone(), fields.clone());
-            nulled[key] = Value::Null;
-            removed.remove(key);
-            let [nulled, removed] =
-                [nulled, removed].map(|fields| outcome(&read(&ok(&Value::Object(fields).to_string()))));
-            assert_eq!(nulled, removed, "{key} of {name}");
+        let fields: Value = serde_json::from_str(body).unwrap();
+        for place in ["", "/apiHosts"] {
+            let Some(Value::Object(object)) = fields.pointer(place) else { continue };
+            for key in object.keys() {
+                let (mut nulled, mut removed) = (fields.clone(), fields.clone());
+                nulled.pointer_mut(place).unwrap()[key] = Value::Null;
+                removed.pointer_mut(place).unwrap().as_object_mut().unwrap().remove(key);
+                let [nulled, removed] = [nulled, removed].map(|fields| outcome(&read(&ok(&fields.to_string()))));
+                assert_eq!(nulled, removed, "{place} {key} of {name}");
+            }
         }
-    }
-}
-
-#[test]
-fn a_null_host_is_the_same_as_no_host() {
-    let fields: Map<String, Value> = serde_json::from_str(fixture("renew")).unwrap();
-    for key in fields["apiHosts"].as_object().unwrap().keys() {
-        let (mut nulled, mut removed) = (fields.clone(), fields.clone());
-        nulled["apiHosts"][key] = Value::Null;
-        removed["apiHosts"].as_object_mut().unwrap().remove(key);
-        let [nulled, removed] = [nulled, removed].map(|fields| outcome(&read(&ok(&Value::Object(fields).to_string()))));
-        assert_eq!(nulled, removed, "{key}");
     }
 }
 

@@ -21,10 +21,6 @@ pub(crate) const FIXTURES: [(&str, &str); 11] = [
     ("renew", include_str!("../fixtures/renew.json")),
 ];
 
-pub(crate) fn fixture(name: &str) -> &'static str {
-    FIXTURES.iter().find(|(known, _)| *known == name).unwrap().1
-}
-
 pub(crate) fn response(status: u16, headers: &[(&'static str, &[u8])], body: &[u8]) -> Response<Vec<u8>> {
     let mut response = Response::new(body.to_vec());
     *response.status_mut() = StatusCode::from_u16(status).unwrap();

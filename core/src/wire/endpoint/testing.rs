@@ -1,7 +1,6 @@
 //! What the tests of the endpoints share: requests as text, and responses in one line.
 
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::fmt::Write as _;
 
 use http::{Request, Response, StatusCode};
@@ -66,12 +65,6 @@ pub(crate) fn refused<T>(result: Result<Reply<T>, Error>) -> Error {
 
 pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
-}
-
-/// Pairs of names and values, one a line.
-pub(crate) fn lines<N: AsRef<str>>(pairs: impl IntoIterator<Item = (N, String)>) -> String {
-    let lines: Vec<_> = pairs.into_iter().map(|(name, value)| [name.as_ref(), ": ", &value].concat()).collect();
-    lines.join("\n")
 }
 
 /// What all endpoints make of a response: login, renewal, `me`, OAuth.
