@@ -52,6 +52,26 @@ impl<'u> Parts<'u> {
         let default_port = if self.scheme.eq_ignore_ascii_case("https") { ":443" } else { ":80" };
         Some(authority.strip_suffix(default_port).unwrap_or(&authority).to_string())
     }
+
+    /// Whether a browser leaves it as it is but for what [`is_same_address`](Self::is_same_address) allows for: no dot
+    /// segments, no backslashes, a port without leading zeros, an IPv6 address in its shortest form.
+    fn is_as_browsers_write_it(&self) -> bool {
+        let is_dots = |segment: &str| [".", ".."].contains(&segment.to_ascii_lowercase().replace("%2e", ".").as_str());
+        let (host, port) = match self.authority.unwrap_or_default() {
+            v6 if v6.starts_with('[') => v6.split_at(v6.find(']').map_or(v6.len(), |end| end.saturating_add(1))),
+            other => other.split_at(other.find(':').unwrap_or(other.len())),
+        };
+        let v6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let is_shortest = |v6: &str| v6.parse::<Ipv6Addr>().is_ok_and(|address| address.to_string() == v6);
+        !self.path.contains('\\')
+            && !self.path.split('/').any(is_dots)
+            && !port.starts_with(":0")
+            && v6.is_none_or(is_shortest)
+    }
+
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (Cow<'u, str>, Cow<'u, str>)> + use<'u> {
+        form_urlencoded::parse(self.query.unwrap_or_default().as_bytes())
+    }
 }
 
 /// Checks a redirect URI: https, http on this machine, or a scheme of the app's own with a dot in it (RFC 8252, section
@@ -76,28 +96,6 @@ pub(super) fn check_redirect_uri(uri: &str) -> Result<(), BuildError> {
         _ => {
             invalid("a redirect URI is https, http on this machine, or has a scheme of the app's own, with a dot in it")
         }
-    }
-}
-
-impl<'u> Parts<'u> {
-    /// Whether a browser leaves it as it is but for what [`is_same_address`](Self::is_same_address) allows for: no dot
-    /// segments, no backslashes, a port without leading zeros, an IPv6 address in its shortest form.
-    fn is_as_browsers_write_it(&self) -> bool {
-        let is_dots = |segment: &str| [".", ".."].contains(&segment.to_ascii_lowercase().replace("%2e", ".").as_str());
-        let (host, port) = match self.authority.unwrap_or_default() {
-            v6 if v6.starts_with('[') => v6.split_at(v6.find(']').map_or(v6.len(), |end| end.saturating_add(1))),
-            other => other.split_at(other.find(':').unwrap_or(other.len())),
-        };
-        let v6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-        let is_shortest = |v6: &str| v6.parse::<Ipv6Addr>().is_ok_and(|address| address.to_string() == v6);
-        !self.path.contains('\\')
-            && !self.path.split('/').any(is_dots)
-            && !port.starts_with(":0")
-            && v6.is_none_or(is_shortest)
-    }
-
-    pub(super) fn pairs(&self) -> impl Iterator<Item = (Cow<'u, str>, Cow<'u, str>)> + use<'u> {
-        form_urlencoded::parse(self.query.unwrap_or_default().as_bytes())
     }
 }
 

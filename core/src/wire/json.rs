@@ -373,7 +373,16 @@ pub(crate) fn lifetime<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Option<u64
 
 /// A wait: whole seconds, a fraction rounded up.
 pub(crate) fn wait<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Option<u64>, M::Error> {
-    decide(map, |value| seconds(value).map(|(whole, has_fraction)| whole.saturating_add(has_fraction.into())))
+    decide(map, rounded_up)
+}
+
+/// A wait that informs.
+pub(crate) fn wait_info<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Option<u64>, M::Error> {
+    Ok(rounded_up(map.next_value()?))
+}
+
+fn rounded_up(value: Scalar<'_>) -> Option<u64> {
+    seconds(value).map(|(whole, has_fraction)| whole.saturating_add(has_fraction.into()))
 }
 
 /// Whole seconds, and whether there is a fraction beside them.

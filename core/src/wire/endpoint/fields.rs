@@ -64,11 +64,6 @@ impl<'a> Fields<'a> {
         Ok(())
     }
 
-    /// A field whose value is a word of the specification.
-    pub(super) fn literal(&mut self, name: &'static str, value: &'static str) {
-        self.push(name, Value::Text(Text::literal(value)));
-    }
-
     pub(super) fn number(&mut self, name: &'static str, value: u64) {
         self.push(name, Value::Number(value.into()));
     }
@@ -191,7 +186,7 @@ impl<'a> Text<'a> {
         Self { text, is_plain: all_bytes(text, is_plain) }
     }
 
-    /// A name or a word of the specification.
+    /// A name of the specification.
     fn literal(name: &'static str) -> Self {
         Self { text: name, is_plain: true }
     }

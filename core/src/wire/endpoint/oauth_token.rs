@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use http::{Request, Response};
 use serde::de::MapAccess;
 
-use super::fields::{Fields, LONG};
+use super::fields::{Fields, LONG, SHORT};
 use super::{Endpoint, FORM, JSON, Reply, post};
 use crate::oauth::OAuthApp;
 use crate::place::environment::Environment;
@@ -159,7 +159,7 @@ impl OAuthToken {
         let (app, mut fields) = (&self.app.0, Fields::with_capacity(10));
         match &self.grant {
             OAuthGrant::AuthorizationCode(AuthorizedCode { code, code_verifier, asked }) => {
-                fields.literal("grant_type", "authorization_code");
+                fields.required("grant_type", "authorization_code", SHORT)?;
                 fields.required("code", code.expose(), LONG)?;
                 fields.required("redirect_uri", &asked.redirect_uri, LONG)?;
                 if let Some(verifier) = code_verifier {
@@ -167,7 +167,7 @@ impl OAuthToken {
                 }
             }
             OAuthGrant::RefreshToken(token) => {
-                fields.literal("grant_type", "refresh_token");
+                fields.required("grant_type", "refresh_token", SHORT)?;
                 fields.required("refresh_token", token.expose(), LONG)?;
             }
         }

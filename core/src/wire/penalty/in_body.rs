@@ -11,7 +11,6 @@ use serde::de::MapAccess;
 use super::PenaltyTicket;
 use crate::wire::error::Error;
 use crate::wire::excerpt;
-use crate::wire::headers::LONGEST_WAIT;
 use crate::wire::json::{self, Object, Scalar, Seen, object};
 
 /// A longer body has a result: what comes instead of one is short.
@@ -58,7 +57,7 @@ impl Penalty {
             return None;
         }
         let message = found.message.as_deref().map(excerpt::line).filter(|message| !message.is_empty());
-        let wait = found.wait.and_then(whole_seconds).unwrap_or(PenaltyTicket::DEFAULT_WAIT).min(LONGEST_WAIT);
+        let wait = found.wait.map_or(PenaltyTicket::DEFAULT_WAIT, Duration::from_secs);
         let ticket = found.ticket.filter(|ticket| !ticket.is_empty());
         let ticket = ticket.map(|ticket| PenaltyTicket::new(ticket, wait).with_message(message.clone()));
         match ticket {
@@ -78,19 +77,10 @@ impl From<Penalty> for Error {
     }
 }
 
-/// Rounded up; nothing of what is no time.
-fn whole_seconds(seconds: f64) -> Option<Duration> {
-    if seconds >= LONGEST_WAIT.as_secs_f64() {
-        return Some(LONGEST_WAIT);
-    }
-    let wait = Duration::try_from_secs_f64(seconds).ok()?;
-    Some(Duration::from_secs(wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0))))
-}
-
 object! {
     struct Found {
         "p-ticket" => ticket: Option<String> = info,
-        "p-time" => wait: Option<f64> = number,
+        "p-time" => wait: Option<u64> = wait_info,
         "p-captcha" => captcha: bool = demand,
         "p-message" => message: Option<String> = info,
     }
