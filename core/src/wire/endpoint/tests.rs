@@ -51,3 +51,31 @@ fn a_response_whose_date_was_read_before_is_read_the_same() {
         assert_eq!(format!("{:?}", read_oauth(&response)), format!("{exchange:?}"));
     }
 }
+
+#[test]
+fn every_fixture_is_read_whole() {
+    let [login, older, renewal, oauth, me] = [
+        include_str!("../../../tests/fixtures/login-2026.json"),
+        include_str!("../../../tests/fixtures/login-2021.json"),
+        include_str!("../../../tests/fixtures/renew.json"),
+        include_str!("../../../tests/fixtures/oauth-token.json"),
+        include_str!("../../../tests/fixtures/me.json"),
+    ];
+    let older = AccessTokenRequest::parse(ok(older)).unwrap().value;
+    insta::assert_snapshot!(format!("{older:?}"), @r#"AccessTokenResponse { access_token: Some(AccessToken([redacted])), md_access_token: Some(MarketDataToken([redacted])), expiration_time: Some(2026-11-24T15:40:30.056Z), password_expiration_time: None, user_status: Some(Active), user_id: Some(15460), name: Some("synthetic-user"), has_live: Some(true), has_sim_plus: None, show_kids: None, hibp_hint: None, api_hosts: ApiHosts { hosts: {}, refused: [] }, org_name: None, has_funded: Some(true), has_market_data: Some(true), outdated_tac: Some(false), outdated_liquidation_policy: Some(false) }"#);
+    let renewal = RenewAccessToken::parse(ok(renewal)).unwrap().value;
+    insta::assert_snapshot!(format!("{renewal:?}"), @r#"AccessTokenResponse { access_token: Some(AccessToken([redacted])), md_access_token: None, expiration_time: Some(2026-11-24T17:00:30.056Z), password_expiration_time: None, user_status: Some(Active), user_id: Some(15460), name: Some("synthetic-user"), has_live: Some(true), has_sim_plus: Some(false), show_kids: Some(false), hibp_hint: None, api_hosts: ApiHosts { hosts: {"demo": "demo.tradovateapi.com", "live": "live.tradovateapi.com", "mdDemo": "md-demo.tradovateapi.com", "mdLive": "md.tradovateapi.com", "replay": "replay.tradovateapi.com", "reportingDemo": "rpt-demo.tradovateapi.com", "reportingLive": "rpt-live.tradovateapi.com", "riskMonitorDemo": "risk-monitor-demo.ninjatrader.com", "riskMonitorLive": "risk-monitor-live.ninjatrader.com", "userContext": "user-context-api.ninjatrader.com"}, refused: [] }, org_name: None, has_funded: None, has_market_data: None, outdated_tac: None, outdated_liquidation_policy: None }"#);
+    let me = Me::parse(ok(me)).unwrap().value;
+    insta::assert_snapshot!(format!("{me:?}"), @r#"MeResponse { user_id: Some(15460), name: Some("synthetic-user"), full_name: Some("Synthetic User"), email: Some("user@example.com"), email_verified: Some(true), is_trial: Some(false), organization_name: Some("Example Evaluation"), current_account_plan: Some("Pro Plus"), current_md_subs: ["marketDataPremium", "newsFeed"], current_balance: Some(50125.5), active_plugins: ["replay"] }"#);
+
+    let sent: [serde_json::Value; 2] = [login, oauth].map(|body| serde_json::from_str(body).unwrap());
+    let login = AccessTokenRequest::parse(ok(login)).unwrap().value;
+    insta::assert_snapshot!(format!("{login:?}"), @r#"AccessTokenResponse { access_token: Some(AccessToken([redacted])), md_access_token: Some(MarketDataToken([redacted])), expiration_time: Some(2026-11-24T15:40:30Z), password_expiration_time: Some(2027-01-15T09:30:00Z), user_status: Some(Active), user_id: Some(15460), name: Some("synthetic-user"), has_live: Some(true), has_sim_plus: Some(false), show_kids: Some(false), hibp_hint: None, api_hosts: ApiHosts { hosts: {"demo": "demo.tradovateapi.com", "live": "live.tradovateapi.com", "mdDemo": "md-demo.tradovateapi.com", "mdLive": "md.tradovateapi.com", "replay": "replay.tradovateapi.com", "reportingDemo": "rpt-demo.tradovateapi.com", "reportingLive": "rpt-live.tradovateapi.com", "riskMonitorDemo": "risk-monitor-demo.ninjatrader.com", "riskMonitorLive": "risk-monitor-live.ninjatrader.com", "userContext": "user-context-api.ninjatrader.com"}, refused: [] }, org_name: None, has_funded: None, has_market_data: None, outdated_tac: None, outdated_liquidation_policy: None }"#);
+    assert_eq!(sent[0]["accessToken"], login.access_token.unwrap().expose());
+    assert_eq!(sent[0]["mdAccessToken"], login.md_access_token.unwrap().expose());
+    let oauth = OAuthToken::parse(ok(oauth)).unwrap().value;
+    insta::assert_snapshot!(format!("{oauth:?}"), @r#"OAuthTokenResponse { access_token: Some(AccessToken([redacted])), refresh_token: Some(RefreshToken([redacted])), token_type: Some("Bearer"), expires_in: Some(4800), refresh_token_expires_in: Some(93600), id_token: Some(IdToken([redacted])), md_access_token: None, user_id: None, api_hosts: ApiHosts { hosts: {"demo": "demo.tradovateapi.com", "live": "live.tradovateapi.com", "mdDemo": "md-demo.tradovateapi.com", "mdLive": "md.tradovateapi.com", "replay": "replay.tradovateapi.com", "reportingDemo": "rpt-demo.tradovateapi.com", "reportingLive": "rpt-live.tradovateapi.com", "riskMonitorDemo": "risk-monitor-demo.ninjatrader.com", "riskMonitorLive": "risk-monitor-live.ninjatrader.com", "userContext": "user-context-api.ninjatrader.com"}, refused: [] } }"#);
+    assert_eq!(sent[1]["access_token"], oauth.access_token.unwrap().expose());
+    assert_eq!(sent[1]["refresh_token"], oauth.refresh_token.unwrap().expose());
+    assert_eq!(sent[1]["id_token"], oauth.id_token.unwrap().expose());
+}

@@ -133,34 +133,6 @@ fn an_extra_field_takes_no_name_twice() {
 }
 
 #[test]
-fn the_fixture_of_2026_is_read_whole() {
-    let login =
-        AccessTokenRequest::parse(ok(include_str!("../../../../tests/fixtures/login-2026.json"))).unwrap().value;
-    assert!(login.access_token.unwrap().expose().starts_with("ag_YXZ0"));
-    assert!(login.md_access_token.unwrap().expose().starts_with("md_ih0f"));
-    assert_eq!(login.expiration_time, Some(at("2026-11-24T15:40:30Z")));
-    assert_eq!(login.password_expiration_time, Some(at("2027-01-15T09:30:00Z")));
-    assert_eq!(login.user_status, Some(UserStatus::Active));
-    assert_eq!((login.user_id, login.name.as_deref()), (Some(15460), Some("synthetic-user")));
-    assert_eq!((login.has_live, login.has_sim_plus, login.show_kids), (Some(true), Some(false), Some(false)));
-    assert_eq!((login.hibp_hint, login.org_name), (None, None));
-    let hosts: Vec<_> = login.api_hosts.iter().map(|(key, _)| key).collect();
-    assert_eq!(hosts.len(), 10);
-    assert_eq!(login.api_hosts.get("reportingDemo"), Some("rpt-demo.tradovateapi.com"));
-    assert!(login.api_hosts.refused().is_empty());
-}
-
-#[test]
-fn the_fixture_of_2021_is_read_whole() {
-    let login =
-        AccessTokenRequest::parse(ok(include_str!("../../../../tests/fixtures/login-2021.json"))).unwrap().value;
-    assert_eq!(login.expiration_time, Some(at("2026-11-24T15:40:30.056Z")));
-    let older = [login.has_funded, login.has_market_data, login.outdated_tac, login.outdated_liquidation_policy];
-    assert_eq!(older, [Some(true), Some(true), Some(false), Some(false)]);
-    assert!(login.api_hosts.is_empty());
-}
-
-#[test]
 fn documented_states_and_hints_are_known_and_others_survive() {
     let read = |status: &str, hint: &str| {
         let body = format!(r#"{{"accessToken":"t","userStatus":"{status}","hibpHint":"{hint}"}}"#);

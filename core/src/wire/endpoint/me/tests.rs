@@ -2,7 +2,6 @@ use super::super::testing::*;
 use super::*;
 use crate::wire::headers;
 use alloc::format;
-use alloc::vec;
 
 #[test]
 fn the_request_is_a_get_with_a_bearer_and_nothing_else() {
@@ -12,26 +11,6 @@ fn the_request_is_a_get_with_a_bearer_and_nothing_else() {
     accept: application/json
     authorization: Bearer ag_token-~+/= (sensitive)
     ");
-}
-
-#[test]
-fn the_fixture_is_read_whole() {
-    let reply = Me::parse(ok(include_str!("../../../../tests/fixtures/me.json"))).unwrap();
-    let expected = MeResponse {
-        user_id: Some(15460),
-        name: Some("synthetic-user".into()),
-        full_name: Some("Synthetic User".into()),
-        email: Some("user@example.com".into()),
-        email_verified: Some(true),
-        is_trial: Some(false),
-        organization_name: Some("Example Evaluation".into()),
-        current_account_plan: Some("Pro Plus".into()),
-        current_md_subs: vec!["marketDataPremium".into(), "newsFeed".into()],
-        current_balance: Some(50_125.5),
-        active_plugins: vec!["replay".into()],
-    };
-    assert_eq!(reply.value, expected);
-    assert_eq!(reply.server_time, None);
 }
 
 #[test]

@@ -137,18 +137,6 @@ fn a_field_that_cannot_be_sent_is_named() {
     );
 }
 
-#[test]
-fn the_fixture_is_read_whole() {
-    let token = OAuthToken::parse(ok(include_str!("../../../../tests/fixtures/oauth-token.json"))).unwrap().value;
-    assert!(token.access_token.unwrap().expose().starts_with("YXZ0Qw1C"));
-    assert!(token.refresh_token.unwrap().expose().starts_with("5JpoWV7X"));
-    assert_eq!(token.token_type.as_deref(), Some("Bearer"));
-    assert_eq!((token.expires_in, token.refresh_token_expires_in), (Some(4800), Some(93600)));
-    assert_eq!(token.id_token.unwrap().expose(), "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxNTQ2MCJ9.c2ln");
-    assert_eq!(token.api_hosts.iter().count(), 10);
-    assert!(token.md_access_token.is_none() && token.user_id.is_none());
-}
-
 const TWINS: [(&str, &str, &str, &str); 6] = [
     ("access_token", "accessToken", r#""one""#, r#""two""#),
     ("refresh_token", "refreshToken", r#""one""#, r#""two""#),
