@@ -10,7 +10,7 @@ use core::fmt;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 
 use crate::wire::excerpt;
-use crate::wire::json::{Scalar, Text};
+use crate::wire::json::value::{Scalar, Text};
 
 /// The longest host the vendor's specification allows, in characters.
 const HOST_LIMIT: usize = 64;

@@ -13,59 +13,16 @@ use jiff::Timestamp;
 use crate::wire::moved::Moved;
 use crate::wire::penalty::PenaltyTicket;
 
+mod build;
+mod refusal;
+mod undecodable;
+
+pub use build::BuildError;
+pub use refusal::{Refusal, RefusalKind};
+pub use undecodable::{Undecodable, UndecodableKind};
+
 /// How long nothing may be sent after a lock-out, and an endpoint after a captcha (page *Rate Limits*).
 pub const ONE_HOUR: Duration = Duration::from_secs(3600);
-
-/// A request that can't be built: nothing was sent.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// A required field is empty.
-    #[error("`{field}` is empty: give it a value")]
-    Empty {
-        /// The field's name on the wire.
-        field: String,
-    },
-    /// A field is longer than the vendor's specification allows.
-    #[error("`{field}` is longer than the {limit} characters the server accepts")]
-    TooLong {
-        /// The field's name on the wire.
-        field: String,
-        /// The limit, in characters.
-        limit: usize,
-    },
-    /// A field has control characters in it, often a line break from a file or a prompt.
-    #[error("`{field}` has a control character in it, perhaps a line break at its end: remove it")]
-    ControlCharacter {
-        /// The field's name on the wire.
-        field: String,
-    },
-    /// An extra field has the name of a field the request has a setting for, or of another extra field.
-    #[error("`{field}` can't be an extra field: the request has a field of that name already")]
-    ReservedField {
-        /// The field's name on the wire.
-        field: String,
-    },
-    /// A URL or path that can't be used. The URL is not repeated here: it might hold a secret.
-    #[error("not a usable URL: {reason}")]
-    InvalidUrl {
-        /// What is wrong with it.
-        reason: &'static str,
-    },
-    /// `http` to a host that is not this machine: secrets would travel unencrypted.
-    #[error("http is for this machine only, and {host} is another: use https")]
-    PlainHttp {
-        /// The host that was named.
-        host: String,
-    },
-    /// A code that was asked for by another app, or in an environment with another authorize URL: exchanged here, it would
-    /// be told to a server that it is not for.
-    #[error("the code was asked for by another app or in another environment: exchange it with those")]
-    ForeignCode,
-    /// The fields could not be written as JSON.
-    #[error("the request can't be written as JSON")]
-    Unwritable,
-}
 
 /// What a response can be instead of a result.
 ///
@@ -184,92 +141,6 @@ impl Error {
     }
 }
 
-/// A refusal in the server's words, and which of the known ones it is.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}", refusal_text(self))]
-#[non_exhaustive]
-pub struct Refusal {
-    /// Which of the known refusals.
-    pub kind: RefusalKind,
-    /// The server's text, as one bounded, printable line with tokens masked.
-    pub text: String,
-}
-
-/// The refusals that are known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum RefusalKind {
-    /// `Incorrect username or password`. The same text comes when `sec` is missing, when the caller is rate limited,
-    /// and on the wrong host: for credentials that have worked before it is no verdict.
-    IncorrectCredentials,
-    /// `The app is not registered`: the password was right, the app id is not.
-    AppNotRegistered,
-    /// `Access is denied`.
-    AccessDenied,
-    /// `invalid_grant`: the authorization code is wrong, used or too old, or the refresh token is.
-    InvalidGrant,
-    /// `invalid_token`.
-    InvalidToken,
-    /// `invalid_client`, or `client_id, redirect_uri and client_secret do not match existing setup`: the app's settings are
-    /// wrong, whatever the token is.
-    ClientMismatch,
-    /// `unauthorized_client`: the app may not do this, whatever the token is.
-    UnauthorizedClient,
-    /// `Wrong client_id`: the app is not registered in this environment.
-    WrongClientId,
-    /// Any other text.
-    Other,
-}
-
-impl RefusalKind {
-    /// The known refusal in a text of the server, or in the `error` code of an OAuth answer.
-    pub(crate) fn of(text: &str) -> Self {
-        const KNOWN: [(&str, RefusalKind); 9] = [
-            ("incorrect username or password", RefusalKind::IncorrectCredentials),
-            ("the app is not registered", RefusalKind::AppNotRegistered),
-            ("access is denied", RefusalKind::AccessDenied),
-            ("invalid_grant", RefusalKind::InvalidGrant),
-            ("invalid_token", RefusalKind::InvalidToken),
-            ("do not match existing setup", RefusalKind::ClientMismatch),
-            ("invalid_client", RefusalKind::ClientMismatch),
-            ("unauthorized_client", RefusalKind::UnauthorizedClient),
-            ("wrong client_id", RefusalKind::WrongClientId),
-        ];
-        let lower = text.to_ascii_lowercase();
-        KNOWN.iter().find(|(known, _)| lower.contains(known)).map_or(Self::Other, |(_, kind)| *kind)
-    }
-
-    /// Whether it is for the app and its settings, and says nothing about a token.
-    #[must_use]
-    pub fn blames_app(self) -> bool {
-        matches!(self, Self::AppNotRegistered | Self::ClientMismatch | Self::UnauthorizedClient | Self::WrongClientId)
-    }
-
-    /// What the user can do about it.
-    #[must_use]
-    pub fn advice(self) -> &'static str {
-        match self {
-            Self::IncorrectCredentials => {
-                "check name, password, cid and sec, and the environment the user was created in; the server says the \
-                 same to callers that are rate limited, and five failed logins an hour close the network address"
-            }
-            Self::AppNotRegistered => "the password is right; check appId, cid and sec against the API key",
-            Self::AccessDenied => "check the permissions of the API key and that API access is enabled for the user",
-            Self::InvalidGrant => {
-                "a code is good once and for a short time, a refresh token until the next one is issued; try a refresh \
-                 once more, then let the user authorize again"
-            }
-            Self::InvalidToken => {
-                "the refresh token was not accepted; try once more, then let the user authorize again"
-            }
-            Self::ClientMismatch => "check client_id, client_secret and redirect_uri against the app's registration",
-            Self::UnauthorizedClient => "check what the app's registration allows",
-            Self::WrongClientId => "most apps are registered on Live; send the request there",
-            Self::Other => "see what it says; the same request will be refused again",
-        }
-    }
-}
-
 /// Why a token is dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
@@ -280,37 +151,6 @@ pub enum DeadToken {
     /// `Invalid access token`: the server doesn't know it, or knows it no longer.
     #[error("the server doesn't know it, perhaps because other logins closed the session; log in again, once")]
     Unknown,
-}
-
-/// Where a body stopped being the JSON that was expected. It quotes nothing: values can be secrets.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}", undecodable_text(self))]
-#[non_exhaustive]
-pub struct Undecodable {
-    /// What kind of trouble.
-    pub kind: UndecodableKind,
-    /// The line, from 1; 0 where there is no position.
-    pub line: usize,
-    /// The column in bytes, from 1; 0 where there is no position.
-    pub column: usize,
-    /// The field whose value was being read.
-    pub field: Option<&'static str>,
-}
-
-/// The kinds of bodies that can't be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum UndecodableKind {
-    /// Nothing at all.
-    Empty,
-    /// A web page.
-    Html,
-    /// Not JSON.
-    Syntax,
-    /// JSON that ends too early.
-    Truncated,
-    /// JSON with a value of another type than documented, or with a key twice.
-    Mismatch,
 }
 
 /// Answers that must not be used.
@@ -367,31 +207,6 @@ fn quoted(text: &str) -> String {
 
 fn with(text: &str) -> String {
     if text.is_empty() { String::new() } else { [" with ", &quoted(text)].concat() }
-}
-
-fn refusal_text(Refusal { kind, text }: &Refusal) -> String {
-    match kind {
-        RefusalKind::Other if text.is_empty() => {
-            "refused by the server without a word: check the credentials and the permissions of the API key, and whether \
-             the device has to be approved by e-mail"
-                .into()
-        }
-        kind => ["refused by the server", &with(text), ": ", kind.advice()].concat(),
-    }
-}
-
-fn undecodable_text(Undecodable { kind, line, column, field }: &Undecodable) -> String {
-    let (fault, advice) = match kind {
-        UndecodableKind::Empty => return "the answer is empty: check the base URL, or try again later".into(),
-        UndecodableKind::Html => {
-            return "the answer is an HTML page, perhaps of a proxy or for maintenance: try again later".into();
-        }
-        UndecodableKind::Syntax => ("is not JSON", "check the base URL, or try again later"),
-        UndecodableKind::Truncated => ("ends too early", "try again later"),
-        UndecodableKind::Mismatch => ("is not what the vendor documents", REPORT_IT),
-    };
-    let place = field.map(|field| [" in `", field, "`"].concat()).unwrap_or_default();
-    alloc::format!("the answer {fault}{place} (line {line}, column {column}): {advice}")
 }
 
 fn incomplete_text(field: &str, present: &[String]) -> String {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::wire::endpoint::testing::*;
-use crate::wire::endpoint::{AccessTokenRequest, Endpoint};
+use crate::wire::endpoint::{AccessTokenRequest, Endpoint, OAuthToken};
 use crate::wire::error::{Undecodable, UndecodableKind};
 use alloc::format;
 use alloc::string::ToString;
@@ -158,5 +158,22 @@ fn an_answer_without_a_token_names_what_it_has() {
     for (error, missing) in errors.into_iter().zip(["accessToken", "accessToken", "access_token"]) {
         let Error::Incomplete { field, present } = error else { panic!("{error:?}") };
         assert_eq!((field, present), (missing, vec!["userId".to_string(), "x".into()]));
+    }
+}
+
+#[test]
+fn an_answer_of_the_server_is_an_object_with_a_field_of_the_endpoint() {
+    for (body, of_login, of_oauth) in [
+        (r#"{"errorText":""}"#, true, true),
+        (r#"{"x":1,"p-time":3}"#, true, true),
+        (r#"{"orgName":null}"#, true, false),
+        (r#"{"tokenType":"bearer","x":1}"#, false, true),
+        (r#"{"status":"ok"}"#, false, false),
+        (r#"{"userId":"seven"}"#, false, false),
+        ("<html>", false, false),
+        ("", false, false),
+    ] {
+        let answers = [AccessTokenRequest::is_answer(body.as_bytes()), OAuthToken::is_answer(body.as_bytes())];
+        assert_eq!(answers, [of_login, of_oauth], "{body}");
     }
 }

@@ -17,7 +17,8 @@ use crate::place::hosts::ApiHosts;
 use crate::wire::answer::{self, Answer, Carried};
 use crate::wire::body::RequestBody;
 use crate::wire::error::{BuildError, Error};
-use crate::wire::json::{Named, object};
+use crate::wire::json::object;
+use crate::wire::json::value::Named;
 use crate::wire::penalty::PenaltyTicket;
 use crate::wire::secret::{AccessToken, MarketDataToken};
 

@@ -11,7 +11,8 @@ use serde::de::MapAccess;
 use super::PenaltyTicket;
 use crate::wire::error::Error;
 use crate::wire::excerpt;
-use crate::wire::json::{self, Object, Scalar, Seen, object};
+use crate::wire::json::value::Scalar;
+use crate::wire::json::{self, Object, Seen, object};
 
 /// A longer body has a result: what comes instead of one is short.
 const LONGEST: usize = 64 * 1024;

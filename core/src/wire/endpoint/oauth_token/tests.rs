@@ -184,7 +184,9 @@ fn a_token_that_is_not_a_bearer_is_refused() {
 
 #[test]
 fn a_token_beside_an_error_is_a_contradiction() {
-    for token in ["access_token", "accessToken", "refresh_token", "refreshToken", "mdAccessToken"] {
+    for token in
+        ["access_token", "accessToken", "refresh_token", "refreshToken", "id_token", "idToken", "mdAccessToken"]
+    {
         let error = refused(OAuthToken::parse(ok(&format!(r#"{{"error":"invalid_grant","{token}":"t"}}"#))));
         assert!(matches!(error, Error::Contradiction(Contradiction::TokenBesideRefusal { .. })), "{token}: {error:?}");
     }

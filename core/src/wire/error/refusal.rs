@@ -1,0 +1,104 @@
+//! [`Refusal`]: the server understood a request and said no.
+//!
+//! The server's text enters bounded and masked; the known texts have advice of their own.
+
+use alloc::string::String;
+
+use super::with;
+
+/// A refusal in the server's words, and which of the known ones it is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", refusal_text(self))]
+#[non_exhaustive]
+pub struct Refusal {
+    /// Which of the known refusals.
+    pub kind: RefusalKind,
+    /// The server's text, as one bounded, printable line with tokens masked.
+    pub text: String,
+}
+
+/// The refusals that are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RefusalKind {
+    /// `Incorrect username or password`. The same text comes when `sec` is missing, when the caller is rate limited,
+    /// and on the wrong host: for credentials that have worked before it is no verdict.
+    IncorrectCredentials,
+    /// `The app is not registered`: the password was right, the app id is not.
+    AppNotRegistered,
+    /// `Access is denied`.
+    AccessDenied,
+    /// `invalid_grant`: the authorization code is wrong, used or too old, or the refresh token is.
+    InvalidGrant,
+    /// `invalid_token`.
+    InvalidToken,
+    /// `invalid_client`, or `client_id, redirect_uri and client_secret do not match existing setup`: the app's settings are
+    /// wrong, whatever the token is.
+    ClientMismatch,
+    /// `unauthorized_client`: the app may not do this, whatever the token is.
+    UnauthorizedClient,
+    /// `Wrong client_id`: the app is not registered in this environment.
+    WrongClientId,
+    /// Any other text.
+    Other,
+}
+
+impl RefusalKind {
+    /// The known refusal in a text of the server, or in the `error` code of an OAuth answer.
+    pub(crate) fn of(text: &str) -> Self {
+        const KNOWN: [(&str, RefusalKind); 9] = [
+            ("incorrect username or password", RefusalKind::IncorrectCredentials),
+            ("the app is not registered", RefusalKind::AppNotRegistered),
+            ("access is denied", RefusalKind::AccessDenied),
+            ("invalid_grant", RefusalKind::InvalidGrant),
+            ("invalid_token", RefusalKind::InvalidToken),
+            ("do not match existing setup", RefusalKind::ClientMismatch),
+            ("invalid_client", RefusalKind::ClientMismatch),
+            ("unauthorized_client", RefusalKind::UnauthorizedClient),
+            ("wrong client_id", RefusalKind::WrongClientId),
+        ];
+        let lower = text.to_ascii_lowercase();
+        KNOWN.iter().find(|(known, _)| lower.contains(known)).map_or(Self::Other, |(_, kind)| *kind)
+    }
+
+    /// Whether it is for the app and its settings, and says nothing about a token.
+    #[must_use]
+    pub fn blames_app(self) -> bool {
+        matches!(self, Self::AppNotRegistered | Self::ClientMismatch | Self::UnauthorizedClient | Self::WrongClientId)
+    }
+
+    /// What the user can do about it.
+    #[must_use]
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::IncorrectCredentials => {
+                "check name, password, cid and sec, and the environment the user was created in; the server says the \
+                 same to callers that are rate limited, and five failed logins an hour close the network address"
+            }
+            Self::AppNotRegistered => "the password is right; check appId, cid and sec against the API key",
+            Self::AccessDenied => "check the permissions of the API key and that API access is enabled for the user",
+            Self::InvalidGrant => {
+                "a code is good once and for a short time, a refresh token until the next one is issued; try a refresh \
+                 once more, then let the user authorize again"
+            }
+            Self::InvalidToken => {
+                "the refresh token was not accepted; try once more, then let the user authorize again"
+            }
+            Self::ClientMismatch => "check client_id, client_secret and redirect_uri against the app's registration",
+            Self::UnauthorizedClient => "check what the app's registration allows",
+            Self::WrongClientId => "most apps are registered on Live; send the request there",
+            Self::Other => "see what it says; the same request will be refused again",
+        }
+    }
+}
+
+fn refusal_text(Refusal { kind, text }: &Refusal) -> String {
+    match kind {
+        RefusalKind::Other if text.is_empty() => {
+            "refused by the server without a word: check the credentials and the permissions of the API key, and whether \
+             the device has to be approved by e-mail"
+                .into()
+        }
+        kind => ["refused by the server", &with(text), ": ", kind.advice()].concat(),
+    }
+}
