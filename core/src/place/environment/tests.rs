@@ -89,7 +89,8 @@ fn hosts_that_are_not_the_vendors_are_reported_and_not_followed() {
 fn a_custom_base_is_pinned() {
     let base = BaseUrl::parse("https://demo.tradovateapi.com/v1").unwrap();
     let mut environment = Environment::custom(base.clone());
-    assert!(environment.follow(&ApiHosts::from_iter([("demo", "acme.ninjatrader.com")])).is_empty());
+    let hosts = ApiHosts::from_iter([("demo", "acme.ninjatrader.com"), ("live", "evil.com"), ("replay", "no host")]);
+    assert!(environment.follow(&hosts).is_empty());
     for purpose in Purpose::ALL {
         assert_eq!(environment.base_url(purpose), Some(&base));
     }
