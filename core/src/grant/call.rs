@@ -158,11 +158,34 @@ fn root_cause<'e>(mut error: &'e (dyn StdError + 'static)) -> &'e (dyn StdError 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::endpoint::{AccessTokenRequest, Endpoint as _, OAuthToken};
     use alloc::string::ToString;
+    use http::Response;
+    use jiff::Timestamp;
 
     #[derive(Debug, thiserror::Error)]
     #[error("error sending request")]
     struct Outer(#[source] BuildError);
+
+    #[test]
+    fn an_answer_becomes_a_grant_that_keeps_what_the_answer_leaves_out() {
+        let sent = "2026-11-24T14:20:30Z".parse::<Timestamp>().unwrap();
+        // A `Date` that is years away is not believed by itself.
+        let exchange = Exchange { sent, received: sent, server_time: Some(Timestamp::MIN) };
+        let oauth = |body: &str| Answer { value: OAuthToken::parse(Response::new(body)).unwrap().value, exchange };
+        let login = |expiry: &str| {
+            let body = alloc::format!(r#"{{"accessToken":"t","expirationTime":"{expiry}"}}"#);
+            Answer { value: AccessTokenRequest::parse(Response::new(body)).unwrap().value, exchange }
+        };
+        let held = oauth(r#"{"access_token":"t","expires_in":60,"refresh_token":"r"}"#).grant().unwrap();
+        assert_eq!(held.remaining(sent), Duration::from_secs(60));
+        let (dead, alive) = ("2026-11-24T14:20:30Z", "2026-11-24T14:20:31Z");
+        assert!(login(alive).grant().unwrap().refresh.is_none());
+        assert!(login(alive).grant_after(&held).unwrap().refresh.is_some());
+        assert!(login(dead).grant().is_err() && login(dead).grant_after(&held).is_err());
+        assert!(oauth(r#"{"access_token":"u","expires_in":60}"#).grant_after(&held).unwrap().refresh.is_some());
+        assert!(oauth(r#"{"access_token":"u","expires_in":0}"#).grant_after(&held).is_err());
+    }
 
     #[test]
     fn the_message_names_the_host_and_the_innermost_cause() {

@@ -109,6 +109,7 @@ fn a_request_that_is_repeated_back_is_masked() {
         "Field error on field 'password': rejected value [canary]; codes",
         "the value 'canary canary' is not allowed",
         "code_verifier: canary",
+        "assertion: canary",
         "password=gr\u{fffd}canary",
     ] {
         let shown = excerpt(echo.as_bytes());
