@@ -121,6 +121,29 @@ fn no_secret_of_a_grant_is_printed_after_it_was_kept() {
 }
 
 #[test]
+fn a_json_error_quotes_nothing() {
+    for body in [
+        format!(r#"{{"accessToken":"{CANARY} {CANARY}"}}"#),
+        format!(r#"{{"accessToken":["{CANARY}"]}}"#),
+        format!(r#"{{"accessToken":{CANARY}}}"#),
+        format!(r#"{{"accessToken":"{CANARY}\x"}}"#),
+        format!(r#"{{"accessToken":"{CANARY}","accessToken":"{CANARY}"}}"#),
+        format!(r#"{{"{CANARY}":1,"{CANARY}":1}}"#),
+        format!(r#"{{"expirationTime":"{CANARY}"}}"#),
+        format!(r#"{{"userId":"{CANARY}"}}"#),
+        format!(r#"{{"expires_in":"{CANARY}"}}"#),
+        format!(r#"{{"apiHosts":"{CANARY}"}}"#),
+        format!(r#"{{"p-ticket":"t","p-time":"{CANARY}"}}"#),
+        format!(r#"{{"errorText":["{CANARY}"]}}"#),
+        CANARY.to_string(),
+        format!("\"{CANARY}\""),
+        format!("<html>{CANARY}"),
+    ] {
+        assert_clean(&read(&ok(&body)).printed, &body);
+    }
+}
+
+#[test]
 fn a_long_secret_is_masked_wherever_the_server_writes_it() {
     let secret = format!("{CANARY}0123456789ABCDEF");
     for body in [
