@@ -20,10 +20,10 @@
 //! # Blocking
 #![cfg_attr(feature = "ureq", doc = "```no_run")]
 #![cfg_attr(not(feature = "ureq"), doc = "```ignore")]
-//! use tradovate_auth::ureq::{FromEnv, TokenSource};
-//! use tradovate_auth::{Credentials, Environment};
+//! use tradovate_auth::ureq::{TokenSource, from_env};
 //!
-//! let tokens = TokenSource::new(Environment::demo(), Credentials::from_env()?);
+//! let (environment, credentials) = from_env()?; // TRADOVATE_USERNAME and others
+//! let tokens = TokenSource::new(environment, credentials);
 //! let accounts = tokens.url("/account/list")?; // on the host that serves the user's organization
 //! let authorization = tokens.token()?.header(); // logs in first, renews later when it is time
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -32,11 +32,11 @@
 //! # Async
 #![cfg_attr(feature = "reqwest", doc = "```no_run")]
 #![cfg_attr(not(feature = "reqwest"), doc = "```ignore")]
-//! use tradovate_auth::reqwest::{FromEnv, TokenSource};
-//! use tradovate_auth::{Credentials, Environment};
+//! use tradovate_auth::reqwest::{TokenSource, from_env};
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let tokens = TokenSource::new(Environment::demo(), Credentials::from_env()?)?;
+//! let (environment, credentials) = from_env()?;
+//! let tokens = TokenSource::new(environment, credentials)?;
 //! let _keeper = tokens.keep_alive(); // renews 15 minutes before the token expires
 //! let authorization = tokens.token().await?.header();
 //! # Ok(())

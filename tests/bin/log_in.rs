@@ -1,11 +1,10 @@
 //! Logs in by both transports with the settings of the process's environment, and prints what came of it.
 
-use tradovate_auth::ureq::FromEnv;
-use tradovate_auth::{CallError, Credentials, Environment};
+use tradovate_auth::CallError;
+use tradovate_auth::ureq::from_env;
 
 fn main() {
-    let environment = Environment::from_env().expect("the caller sets the environment");
-    let credentials = Credentials::from_env().expect("the caller sets the credentials");
+    let (environment, credentials) = from_env().expect("the caller sets the variables");
 
     let blocking = tradovate_auth::ureq::Client::new(environment.clone()).access_token_request(&credentials);
     println!("ureq: {}", outcome(blocking.map(drop)));

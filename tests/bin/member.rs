@@ -14,7 +14,7 @@ use tradovate_auth::redis::RedisStore;
 use tradovate_auth::store::{
     AsyncStore, FileStore, Lease, Revision, SessionName, Store, StoreError, StoreFuture, Stored,
 };
-use tradovate_auth::ureq::{FromEnv, SharedBudget, Token, TokenError};
+use tradovate_auth::ureq::{SharedBudget, Token, TokenError, from_env};
 use tradovate_auth::{Credentials, Environment, Event, Policy, Purpose, RateBudget, StoredSession};
 use tradovate_auth_token_source::{Clock, SystemClock};
 
@@ -46,8 +46,7 @@ fn budget() -> SharedBudget {
 }
 
 fn settings() -> (Environment, Credentials, SessionName) {
-    let environment = Environment::from_env().expect("the variables");
-    let credentials = Credentials::from_env().expect("the variables");
+    let (environment, credentials) = from_env().expect("the variables");
     let name = SessionName::of_user(&environment, &credentials);
     (environment, credentials, name)
 }

@@ -28,7 +28,7 @@ pub use clock::{Clock, now};
 pub use entropy::entropy;
 pub use error::TokenError;
 pub use fleet::{Fleet, Lease, LogIn, Seen, Step, lease_time};
-pub use from_env::FromEnv;
+pub use from_env::{app_from_env, from_env};
 pub use patience::{LONGEST_SLEEP, Patience};
 pub use settings::{Settings, SharedBudget};
 pub use shared::{Idle, Shared, Storage, Task};

@@ -3,11 +3,11 @@
 //! A [`TokenSource`] has a valid token for any number of tasks: it logs in once and stays logged in.
 //!
 //! ```no_run
-//! use tradovate_auth_core::{Credentials, Environment};
-//! use tradovate_auth_reqwest::{FromEnv, TokenSource};
+//! use tradovate_auth_reqwest::{TokenSource, from_env};
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let tokens = TokenSource::new(Environment::from_env()?, Credentials::from_env()?)?;
+//! let (environment, credentials) = from_env()?;
+//! let tokens = TokenSource::new(environment, credentials)?;
 //! let _keeper = tokens.keep_alive(); // renews ahead of expiry
 //! let authorization = tokens.token().await?.header(); // for the calls of your own client
 //! # Ok(())
@@ -17,12 +17,12 @@
 //! A [`Client`] makes single calls, without a session:
 //!
 //! ```no_run
-//! use tradovate_auth_core::{Credentials, Environment};
-//! use tradovate_auth_reqwest::{Client, FromEnv};
+//! use tradovate_auth_reqwest::{Client, from_env};
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let client = Client::new(Environment::from_env()?)?;
-//! let grant = client.access_token_request(&Credentials::from_env()?).await?.grant()?;
+//! let (environment, credentials) = from_env()?;
+//! let client = Client::new(environment)?;
+//! let grant = client.access_token_request(&credentials).await?.grant()?;
 //! let renewed = client.renew_access_token(&grant.access_token).await?.grant_after(&grant)?;
 //! # Ok(())
 //! # }
@@ -46,4 +46,4 @@ pub use client::Client;
 pub use keeper::Keeper;
 pub use tls::http_client_builder;
 pub use token_source::{TokenSource, TokenSourceBuilder};
-pub use tradovate_auth_token_source::{FromEnv, LogIn, SharedBudget, Token, TokenError, entropy, now};
+pub use tradovate_auth_token_source::{LogIn, SharedBudget, Token, TokenError, app_from_env, entropy, from_env, now};

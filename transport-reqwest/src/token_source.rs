@@ -93,12 +93,12 @@ impl TokenSource {
     /// [`TokenSourceBuilder::shared`]. They are told apart by the host that is logged in to and the user's name.
     ///
     /// ```no_run
-    /// use tradovate_auth_core::{Credentials, Environment};
-    /// use tradovate_auth_reqwest::{FromEnv, TokenSource};
+    /// use tradovate_auth_reqwest::{TokenSource, from_env};
     /// use tradovate_auth_store::FileStore;
     ///
     /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-    /// let tokens = TokenSource::shared(FileStore::user()?, Environment::demo(), Credentials::from_env()?)?;
+    /// let (environment, credentials) = from_env()?;
+    /// let tokens = TokenSource::shared(FileStore::user()?, environment, credentials)?;
     /// let _keeper = tokens.keep_alive(); // learns of what others do, and renews where none of them has
     /// let authorization = tokens.token().await?.header();
     /// # Ok(())

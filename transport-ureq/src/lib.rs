@@ -3,10 +3,10 @@
 //! A [`TokenSource`] has a valid token for any number of threads: it logs in once and stays logged in.
 //!
 //! ```no_run
-//! use tradovate_auth_core::{Credentials, Environment};
-//! use tradovate_auth_ureq::{FromEnv, TokenSource};
+//! use tradovate_auth_ureq::{TokenSource, from_env};
 //!
-//! let tokens = TokenSource::new(Environment::from_env()?, Credentials::from_env()?);
+//! let (environment, credentials) = from_env()?;
+//! let tokens = TokenSource::new(environment, credentials);
 //! let _keeper = tokens.keep_alive()?; // renews ahead of expiry
 //! let accounts =
 //!     ureq::get(tokens.url("/account/list")?).header("Authorization", tokens.token()?.header()).call()?;
@@ -16,11 +16,11 @@
 //! A [`Client`] makes single calls, without a session:
 //!
 //! ```no_run
-//! use tradovate_auth_core::{Credentials, Environment};
-//! use tradovate_auth_ureq::{Client, FromEnv};
+//! use tradovate_auth_ureq::{Client, from_env};
 //!
-//! let client = Client::new(Environment::from_env()?);
-//! let grant = client.access_token_request(&Credentials::from_env()?)?.grant()?;
+//! let (environment, credentials) = from_env()?;
+//! let client = Client::new(environment);
+//! let grant = client.access_token_request(&credentials)?.grant()?;
 //! let renewed = client.renew_access_token(&grant.access_token)?.grant_after(&grant)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -43,4 +43,4 @@ pub use client::Client;
 pub use keeper::Keeper;
 pub use middleware::BearerMiddleware;
 pub use token_source::{TokenSource, TokenSourceBuilder};
-pub use tradovate_auth_token_source::{FromEnv, LogIn, SharedBudget, Token, TokenError, entropy, now};
+pub use tradovate_auth_token_source::{LogIn, SharedBudget, Token, TokenError, app_from_env, entropy, from_env, now};

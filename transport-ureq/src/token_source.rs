@@ -93,9 +93,10 @@ impl TokenSource {
     /// ```no_run
     /// use tradovate_auth_core::{Credentials, Environment};
     /// use tradovate_auth_store::FileStore;
-    /// use tradovate_auth_ureq::{FromEnv, TokenSource};
+    /// use tradovate_auth_ureq::{TokenSource, from_env};
     ///
-    /// let tokens = TokenSource::shared(FileStore::user()?, Environment::demo(), Credentials::from_env()?);
+    /// let (environment, credentials) = from_env()?;
+    /// let tokens = TokenSource::shared(FileStore::user()?, environment, credentials);
     /// let _keeper = tokens.keep_alive()?; // learns of what others do, and renews where none of them has
     /// let authorization = tokens.token()?.header();
     /// # Ok::<(), Box<dyn std::error::Error>>(())

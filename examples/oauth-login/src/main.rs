@@ -27,7 +27,7 @@ use axum::response::{IntoResponse, Response};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tradovate_auth::reqwest::{Client, FromEnv, TokenSource, entropy};
+use tradovate_auth::reqwest::{Client, TokenSource, app_from_env, entropy};
 use tradovate_auth::{
     AuthorizationRequest, AuthorizedCode, BodyFormat, Environment, EventKind, OAuthApp, PendingAuthorization,
 };
@@ -66,7 +66,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         );
         (server.environment(), OAuthApp::new("synthetic-desktop"))
     } else {
-        (Environment::from_variables_or(Environment::live(), variable)?, OAuthApp::from_env()?)
+        app_from_env()?
     };
     let app = if options.form { app.with_body_format(BodyFormat::Form) } else { app };
 

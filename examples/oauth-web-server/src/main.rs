@@ -41,7 +41,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tradovate_auth::reqwest::{
-    Client, FromEnv, Keeper, SharedBudget, Token, TokenError, TokenSource, TokenSourceBuilder, entropy,
+    Client, Keeper, SharedBudget, Token, TokenError, TokenSource, TokenSourceBuilder, app_from_env, entropy,
 };
 use tradovate_auth::{
     AuthorizationRequest, CallError, Environment, Error as ServerError, OAuthApp, Operation, RedirectError,
@@ -274,7 +274,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     };
     let (environment, app) = match &simulator {
         Some((simulator, app)) => (simulator.environment(), app.clone()),
-        None => (Environment::from_variables_or(Environment::live(), variable)?, OAuthApp::from_env()?),
+        None => app_from_env()?,
     };
     let app = app.with_body_format(format);
     let login = AuthorizationRequest::new(&app, redirect_uri);

@@ -11,8 +11,8 @@ use std::{env, io};
 use tracing_subscriber::filter::{FilterExt, Targets, filter_fn};
 use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::prelude::*;
-use tradovate_auth::reqwest::{Client, FromEnv, TokenSource, http_client_builder};
-use tradovate_auth::{CallError, Credentials, Environment, Error as ServerError};
+use tradovate_auth::reqwest::{Client, TokenSource, from_env, http_client_builder};
+use tradovate_auth::{CallError, Environment, Error as ServerError};
 use tradovate_auth_simulator::Simulator;
 
 #[tokio::main]
@@ -31,7 +31,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let mut http = http_client_builder()?;
     let mut simulator = None; // runs until this is dropped
     let (environment, credentials) = if env::var_os("TRADOVATE_USERNAME").is_some() {
-        (Environment::from_env()?, Credentials::from_env()?)
+        from_env()?
     } else {
         let server = simulator.insert(Simulator::builder().serve()?);
         println!("TRADOVATE_USERNAME is not set, so the server is a simulator at {}", server.base_url());

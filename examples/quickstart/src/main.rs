@@ -11,8 +11,8 @@ use std::{env, io};
 use tracing_subscriber::filter::{FilterExt, Targets, filter_fn};
 use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::prelude::*;
-use tradovate_auth::ureq::{Client, FromEnv, TokenSource};
-use tradovate_auth::{CallError, Credentials, Environment, Error as ServerError};
+use tradovate_auth::ureq::{Client, TokenSource, from_env};
+use tradovate_auth::{CallError, Environment, Error as ServerError};
 use tradovate_auth_simulator::Simulator;
 use ureq::Agent;
 
@@ -32,7 +32,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     let mut http = Agent::config_builder().http_status_as_error(false);
     let mut simulator = None; // runs until this is dropped
     let (environment, credentials) = if env::var_os("TRADOVATE_USERNAME").is_some() {
-        (Environment::from_env()?, Credentials::from_env()?)
+        from_env()?
     } else {
         let server = simulator.insert(Simulator::builder().serve()?);
         println!("TRADOVATE_USERNAME is not set, so the server is a simulator at {}", server.base_url());

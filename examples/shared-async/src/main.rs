@@ -11,9 +11,9 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::time::sleep;
 #[cfg(feature = "redis")]
 use tradovate_auth::redis::RedisStore;
-use tradovate_auth::reqwest::{FromEnv, TokenSource};
+use tradovate_auth::reqwest::{TokenSource, from_env};
 use tradovate_auth::store::{AsyncStore, FileStore, SealingKey, SessionName};
-use tradovate_auth::{Credentials, Environment, Event, EventKind, StopReason};
+use tradovate_auth::{Event, EventKind, StopReason};
 
 mod arguments;
 
@@ -32,7 +32,7 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<ExitCode, Box<dyn Error>> {
     let arguments = Arguments::parse(env::args().skip(1), env::var("TRADOVATE_STORE").ok())?;
-    let (environment, credentials) = (Environment::from_env()?, Credentials::from_env()?);
+    let (environment, credentials) = from_env()?;
     let name = SessionName::of_user(&environment, &credentials);
     let key = env::var("TRADOVATE_SEALING_KEY").ok().map(|text| SealingKey::parse(&text)).transpose()?;
 

@@ -22,8 +22,8 @@ use std::time::{Duration, Instant};
 #[cfg(feature = "redis")]
 use tradovate_auth::redis::RedisStore;
 use tradovate_auth::store::{FileStore, SealingKey, SessionName, Store};
-use tradovate_auth::ureq::{FromEnv, TokenSource};
-use tradovate_auth::{Credentials, Environment, Event, EventKind, StopReason};
+use tradovate_auth::ureq::{TokenSource, from_env};
+use tradovate_auth::{Event, EventKind, StopReason};
 
 mod arguments;
 
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
 fn run() -> Result<ExitCode, Box<dyn Error>> {
     let arguments = Arguments::parse(env::args().skip(1), env::var("TRADOVATE_STORE").ok())?;
     let end = arguments.time.and_then(|time| Instant::now().checked_add(time));
-    let (environment, credentials) = (Environment::from_env()?, Credentials::from_env()?);
+    let (environment, credentials) = from_env()?;
     let name = SessionName::of_user(&environment, &credentials);
     let key = env::var("TRADOVATE_SEALING_KEY").ok().map(|text| SealingKey::parse(&text)).transpose()?;
 

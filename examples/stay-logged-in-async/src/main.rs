@@ -13,8 +13,8 @@ use std::{env, io};
 
 use tokio::sync::mpsc;
 use tokio::time::sleep;
-use tradovate_auth::reqwest::{FromEnv, TokenSource};
-use tradovate_auth::{Credentials, Environment, Event, EventKind};
+use tradovate_auth::reqwest::{TokenSource, from_env};
+use tradovate_auth::{Event, EventKind};
 use tradovate_auth_simulator::Simulator;
 
 #[tokio::main]
@@ -39,7 +39,7 @@ async fn run() -> Result<ExitCode, Box<dyn Error>> {
             println!("TRADOVATE_USERNAME is not set, so the server is a simulator at {}", simulator.base_url());
             (simulator.environment(), simulator.credentials())
         }
-        None => (Environment::from_env()?, Credentials::from_env()?),
+        None => from_env()?,
     };
 
     let (sender, mut events) = mpsc::unbounded_channel();

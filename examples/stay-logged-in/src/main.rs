@@ -12,8 +12,8 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use std::{env, io};
 
-use tradovate_auth::ureq::{FromEnv, TokenSource};
-use tradovate_auth::{Credentials, Environment, Event, EventKind};
+use tradovate_auth::ureq::{TokenSource, from_env};
+use tradovate_auth::{Event, EventKind};
 use tradovate_auth_simulator::Simulator;
 
 fn main() -> ExitCode {
@@ -37,7 +37,7 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
             println!("TRADOVATE_USERNAME is not set, so the server is a simulator at {}", simulator.base_url());
             (simulator.environment(), simulator.credentials())
         }
-        None => (Environment::from_env()?, Credentials::from_env()?),
+        None => from_env()?,
     };
 
     let (sender, events) = mpsc::channel();
