@@ -52,7 +52,7 @@
 //!
 //! # Login in the user's browser
 //! [`AuthorizationRequest::begin`] returns the URL for the browser, and [`PendingAuthorization::redirected`] takes the URL
-//! at which the browser comes back. `TokenSource::from_code` of either module continues with the code that it brings.
+//! at which the browser comes back. [`Login::code`] starts a `TokenSource` with the code that it brings.
 //!
 //! # Your own runtime or client
 //! [`Session::poll`] says what to send and when. Report the result to [`Session::receive`] or [`Session::failed`].

@@ -12,10 +12,7 @@ use http::StatusCode;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::timeout;
-use tradovate_auth_core::{
-    AuthorizedCode, BaseUrl, BuildError, CallError, Credentials, Environment, Grant, OAuthApp, Purpose, RefreshToken,
-    SecureUrl,
-};
+use tradovate_auth_core::{BaseUrl, BuildError, CallError, Credentials, Environment, Purpose, SecureUrl};
 use tradovate_auth_session::{Event, Login, Policy, Session, StoredSession, Verdict};
 use tradovate_auth_store::{AsyncStore, SessionName, StoreError, StoreErrorKind};
 use tradovate_auth_token_source::{
@@ -81,16 +78,18 @@ pub(crate) struct Inner {
 }
 
 impl TokenSource {
-    /// A source for a user with a password. It logs in when it is first asked for a token.
+    /// A source for a user's [`Credentials`] or another [`Login`]. It sends nothing until it is first asked for a token.
     ///
     /// # Errors
     /// [`CallError::Io`] when TLS can't be set up.
-    pub fn new(environment: Environment, credentials: Credentials) -> Result<Self, CallError> {
-        Self::builder(environment, credentials).build()
+    pub fn new(environment: Environment, login: impl Into<Login>) -> Result<Self, CallError> {
+        Self::builder(environment, login).build()
     }
 
     /// A source for a user with a password whose session is that of all processes with the same store: see
-    /// [`TokenSourceBuilder::shared`]. They are told apart by the host that is logged in to and the user's name.
+    /// [`TokenSourceBuilder::shared`]. The host of the login and the user's name are the [name](SessionName::of_user) of the
+    /// session. The session of an OAuth app has no user name, so it needs a name of yours:
+    /// `TokenSource::builder(environment, login).shared(store, name)`.
     ///
     /// ```no_run
     /// use tradovate_auth_reqwest::{TokenSource, from_env};
@@ -116,46 +115,30 @@ impl TokenSource {
         Self::builder(environment, credentials).shared(store, name).build()
     }
 
-    /// The same with settings.
-    pub fn builder(environment: Environment, credentials: Credentials) -> TokenSourceBuilder {
-        TokenSourceBuilder::of(environment.clone(), |seed| Session::new(environment, credentials, seed))
-    }
-
-    /// A source for an OAuth app, from the code that the user's consent has brought: see [`AuthorizationRequest`]. The
-    /// code is exchanged when the source is first asked for a token, which should be at once. It is newer than any
-    /// snapshot: of one to [resume](TokenSourceBuilder::resume) from, no token is taken over. After
-    /// [`StopReason::CodeLost`] or [`StopReason::ConsentRequired`], another consent makes another source.
+    /// A source with settings.
     ///
-    /// [`AuthorizationRequest`]: tradovate_auth_core::AuthorizationRequest
-    /// [`StopReason::CodeLost`]: tradovate_auth_session::StopReason::CodeLost
-    /// [`StopReason::ConsentRequired`]: tradovate_auth_session::StopReason::ConsentRequired
-    pub fn from_code(environment: Environment, app: OAuthApp, code: AuthorizedCode) -> TokenSourceBuilder {
-        TokenSourceBuilder::of(environment.clone(), |seed| Session::new(environment, Login::code(app, code), seed))
-    }
-
-    /// A source for an OAuth app, from what an earlier process has stored.
-    pub fn from_stored(environment: Environment, app: OAuthApp, stored: StoredSession) -> TokenSourceBuilder {
-        TokenSourceBuilder::of(environment.clone(), |seed| Session::new(environment, Login::app(app), seed))
-            .resume(stored)
-    }
-
-    /// A source for an OAuth app, from nothing but the store that it [shares](TokenSourceBuilder::shared) with those that
-    /// have a session. Where that has none, it stops and asks for the user's consent.
-    pub fn of_app(environment: Environment, app: OAuthApp) -> TokenSourceBuilder {
-        TokenSourceBuilder::of(environment.clone(), |seed| Session::new(environment, Login::app(app), seed))
-    }
-
-    /// A source for an OAuth app, from the refresh token of its last answer. A store that it shares may hold a newer one,
-    /// which is used then; after another consent, [`from_code`](Self::from_code) is what is newer than any.
-    pub fn from_refresh_token(environment: Environment, app: OAuthApp, token: RefreshToken) -> TokenSourceBuilder {
-        TokenSourceBuilder::of(environment.clone(), |seed| {
-            Session::new(environment, Login::refresh_token(app, token), seed)
-        })
-    }
-
-    /// A source for an OAuth app, from the checked answer to the exchange of a code.
-    pub fn from_grant(environment: Environment, app: OAuthApp, grant: Grant) -> TokenSourceBuilder {
-        TokenSourceBuilder::of(environment.clone(), |seed| Session::new(environment, Login::grant(app, grant), seed))
+    /// ```
+    /// use tradovate_auth_core::{Environment, OAuthApp};
+    /// use tradovate_auth_session::{Login, StoredSession};
+    /// use tradovate_auth_reqwest::{TokenSource, TokenSourceBuilder};
+    ///
+    /// fn after_a_restart(app: OAuthApp, stored: StoredSession) -> TokenSourceBuilder {
+    ///     TokenSource::builder(Environment::live(), Login::app(app)).resume(stored)
+    /// }
+    /// ```
+    ///
+    /// [`Login::app`] brings no token. The source uses the one of the snapshot that it [resumes](TokenSourceBuilder::resume),
+    /// or of the store that it [shares](TokenSourceBuilder::shared).
+    pub fn builder(environment: Environment, login: impl Into<Login>) -> TokenSourceBuilder {
+        let settings = Settings::new(&environment);
+        TokenSourceBuilder {
+            session: Session::new(environment.clone(), login, settings.seed),
+            environment,
+            client: None,
+            storage: Storage::None,
+            log_in: LogIn::default(),
+            settings,
+        }
     }
 
     /// A valid token: at once where one is held, else as soon as there is one. Dropping the future loses no answer.
@@ -343,18 +326,6 @@ pub struct TokenSourceBuilder {
 }
 
 impl TokenSourceBuilder {
-    fn of(environment: Environment, session: impl FnOnce(u64) -> Session) -> Self {
-        let settings = Settings::new(&environment);
-        Self {
-            session: session(settings.seed),
-            environment,
-            client: None,
-            storage: Storage::None,
-            log_in: LogIn::default(),
-            settings,
-        }
-    }
-
     /// Uses a client of yours: its connections, time-out and limits.
     pub fn client(mut self, client: Client) -> Self {
         self.client = Some(client);

@@ -29,7 +29,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tradovate_auth::reqwest::{Client, TokenSource, app_from_env, entropy};
 use tradovate_auth::{
-    AuthorizationRequest, AuthorizedCode, BodyFormat, Environment, EventKind, OAuthApp, PendingAuthorization,
+    AuthorizationRequest, AuthorizedCode, BodyFormat, Environment, EventKind, Login, OAuthApp, PendingAuthorization,
 };
 use tradovate_auth_simulator::{OAuthClient, Simulator};
 
@@ -160,7 +160,7 @@ async fn log_in(
     app: OAuthApp,
     code: AuthorizedCode,
 ) -> Result<Option<String>, Box<dyn Error>> {
-    let tokens = TokenSource::from_code(environment, app, code)
+    let tokens = TokenSource::builder(environment, Login::code(app, code))
         .patience(Duration::from_secs(600)) // the life of a code: no wait of the server's costs the user the consent
         .on_event(|event| match event.kind {
             EventKind::Stopped(_) => {} // is the error below

@@ -44,7 +44,7 @@ use tradovate_auth::reqwest::{
     Client, Keeper, SharedBudget, Token, TokenError, TokenSource, TokenSourceBuilder, app_from_env, entropy,
 };
 use tradovate_auth::{
-    AuthorizationRequest, CallError, Environment, Error as ServerError, OAuthApp, Operation, RedirectError,
+    AuthorizationRequest, CallError, Environment, Error as ServerError, Login, OAuthApp, Operation, RedirectError,
 };
 
 use database::Database;
@@ -114,7 +114,7 @@ async fn callback(State(site): State<Arc<Site>>, RawQuery(query): RawQuery, head
     // A new secret at each login: one that somebody has planted in the browser before never becomes a session.
     let id = pages::secret()?;
     site.database.open_session(&id)?;
-    let source = TokenSource::from_code(site.environment.clone(), site.app.clone(), code);
+    let source = TokenSource::builder(site.environment.clone(), Login::code(site.app.clone(), code));
     let session = Session::new(site.source(&id, source)?);
     site.sessions().insert(id.clone(), session);
     Ok(see_other("/me", &[site.cookies.set_session(&id), site.cookies.end_login()]))
@@ -176,7 +176,7 @@ impl Site {
             return Some(session.clone());
         }
         let stored = self.database.snapshot(id)?;
-        let source = TokenSource::from_stored(self.environment.clone(), self.app.clone(), stored);
+        let source = TokenSource::builder(self.environment.clone(), Login::app(self.app.clone())).resume(stored);
         let session = Session::new(self.source(id, source).ok()?);
         sessions.insert(id.to_owned(), session.clone());
         Some(session)

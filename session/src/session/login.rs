@@ -45,7 +45,8 @@ impl Login {
         Self(Start::Code(app, code))
     }
 
-    /// An OAuth app and the refresh token of its last answer.
+    /// An OAuth app and the refresh token of its last answer. A snapshot that is adopted may hold a newer one, which is used
+    /// then. After another consent, use [`Self::code`]: a code is newer than any snapshot.
     #[must_use]
     pub fn refresh_token(app: OAuthApp, token: RefreshToken) -> Self {
         Self(Start::RefreshToken(app, token))

@@ -9,9 +9,7 @@ use http::StatusCode;
 use tokio::runtime::Runtime;
 use tradovate_auth::store::SessionName;
 use tradovate_auth::ureq::{LogIn, SharedBudget, Token, TokenError};
-use tradovate_auth::{
-    AuthorizedCode, Credentials, Environment, Event, OAuthApp, Policy, RefreshToken, StoredSession, Verdict,
-};
+use tradovate_auth::{Credentials, Environment, Event, Login, Policy, StoredSession, Verdict};
 use tradovate_auth_simulator::Server;
 use tradovate_auth_token_source::Clock;
 
@@ -149,39 +147,21 @@ pub(crate) enum Keeper {
     Reqwest(tradovate_auth::reqwest::Keeper),
 }
 
-/// A builder of either kind, with a budget of its own: ports are used again, and what one test met must not stay for
-/// another.
-macro_rules! builder {
-    ($kind:expr, $constructor:ident, $($argument:expr),+) => {
-        match $kind {
-            Kind::Ureq => Builder::Ureq(tradovate_auth::ureq::TokenSource::$constructor($($argument),+)),
-            Kind::Reqwest => Builder::Reqwest(tradovate_auth::reqwest::TokenSource::$constructor($($argument),+)),
-        }
-        .budget(&SharedBudget::default())
-    };
-}
-
 impl Kind {
     pub(crate) const ALL: [Self; 2] = [Self::Ureq, Self::Reqwest];
 
-    pub(crate) fn builder(self, environment: Environment, credentials: Credentials) -> Builder {
-        builder!(self, builder, environment, credentials)
+    /// A builder of either kind, with a budget of its own: ports are used again, and what one test met must not stay for
+    /// another.
+    pub(crate) fn builder(self, environment: Environment, login: impl Into<Login>) -> Builder {
+        match self {
+            Self::Ureq => Builder::Ureq(tradovate_auth::ureq::TokenSource::builder(environment, login)),
+            Self::Reqwest => Builder::Reqwest(tradovate_auth::reqwest::TokenSource::builder(environment, login)),
+        }
+        .budget(&SharedBudget::default())
     }
 
     pub(crate) fn of(self, server: &Server) -> Builder {
         self.builder(server.environment(), server.credentials())
-    }
-
-    pub(crate) fn of_app(self, environment: Environment, app: OAuthApp, token: RefreshToken) -> Builder {
-        builder!(self, from_refresh_token, environment, app, token)
-    }
-
-    pub(crate) fn of_code(self, environment: Environment, app: OAuthApp, code: AuthorizedCode) -> Builder {
-        builder!(self, from_code, environment, app, code)
-    }
-
-    pub(crate) fn of_stored(self, environment: Environment, app: OAuthApp, stored: StoredSession) -> Builder {
-        builder!(self, from_stored, environment, app, stored)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use tradovate_auth::ureq::{SharedBudget, TokenError};
-use tradovate_auth::{Event, EventKind, RefreshToken, StopReason, StoredSession};
+use tradovate_auth::{Event, EventKind, Login, RefreshToken, StopReason, StoredSession};
 use tradovate_auth_simulator::{Endpoint, LockOut, Server, Simulator};
 
 use crate::support::{Kind, Transport, app, await_one, consent};
@@ -42,7 +42,7 @@ fn a_rotated_refresh_token_is_not_presented_before_it_was_stored() {
         let stores = AtomicUsize::new(0);
         let (sender, events) = mpsc::channel();
         let source = kind
-            .of_app(server.environment(), app(), refresh)
+            .builder(server.environment(), Login::refresh_token(app(), refresh))
             .store(move |_| {
                 let fails = stores.fetch_add(1, Ordering::SeqCst).is_multiple_of(2);
                 done.lock().unwrap().push(if fails { Step::Failed } else { Step::Stored });
@@ -66,12 +66,12 @@ fn a_stored_refresh_token_outlives_its_process() {
     for kind in Kind::ALL {
         let server = Simulator::builder().lifetime(Duration::from_secs(5)).serve().unwrap();
         let refresh = refresh_token(&server);
-        let source = kind.of_app(server.environment(), app(), refresh.clone()).build();
+        let source = kind.builder(server.environment(), Login::refresh_token(app(), refresh.clone())).build();
         source.token().unwrap();
         let stored: StoredSession = serde_json::from_str(&serde_json::to_string(&source.snapshot()).unwrap()).unwrap();
         server.with(|simulator| simulator.options_mut().lifetime = Duration::from_secs(4800));
         // The configured token is used up; the stored one took its place.
-        let resumed = kind.of_app(server.environment(), app(), refresh).resume(&stored).build();
+        let resumed = kind.builder(server.environment(), Login::refresh_token(app(), refresh)).resume(&stored).build();
         std::thread::sleep(Duration::from_secs(6));
         assert!(resumed.token().is_ok(), "{kind:?}");
         assert_eq!(server.statistics().refreshes, 2);
@@ -86,7 +86,7 @@ fn a_code_becomes_a_source_that_keeps_to_penalties_and_refreshes_itself() {
         server.penalize_next(Duration::from_secs(1));
         let (sender, events) = mpsc::channel();
         let source = kind
-            .of_code(server.environment(), app(), code)
+            .builder(server.environment(), Login::code(app(), code))
             .on_event(move |event: &Event| drop(sender.send(event.kind.clone())))
             .build();
         let first = source.token().unwrap();
@@ -105,8 +105,8 @@ fn a_refused_code_is_an_error_that_says_what_to_do() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let code = consent(&server);
-        assert!(kind.of_code(server.environment(), app(), code.clone()).build().token().is_ok());
-        let again = kind.of_code(server.environment(), app(), code).build();
+        assert!(kind.builder(server.environment(), Login::code(app(), code.clone())).build().token().is_ok());
+        let again = kind.builder(server.environment(), Login::code(app(), code)).build();
         let error = again.token().unwrap_err();
         assert!(error.to_string().contains("a code is good once"), "{error}");
         again.token().unwrap_err();
@@ -122,7 +122,7 @@ fn a_lock_out_met_by_one_code_keeps_the_next_one_back() {
         server.lock_out(LockOut::too_many_requests());
         let budget = SharedBudget::default();
         for code in [one, other] {
-            let source = kind.of_code(server.environment(), app(), code).budget(&budget).build();
+            let source = kind.builder(server.environment(), Login::code(app(), code)).budget(&budget).build();
             assert!(matches!(source.token(), Err(TokenError::Stopped(StopReason::CodeLost))), "{kind:?}");
         }
         assert_eq!(server.statistics().requests(Endpoint::OauthToken), 1, "{kind:?}");
@@ -133,9 +133,9 @@ fn a_lock_out_met_by_one_code_keeps_the_next_one_back() {
 fn a_source_of_an_app_goes_on_from_what_was_stored() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
-        let source = kind.of_code(server.environment(), app(), consent(&server)).build();
+        let source = kind.builder(server.environment(), Login::code(app(), consent(&server))).build();
         source.token().unwrap();
-        let resumed = kind.of_stored(server.environment(), app(), source.snapshot()).build();
+        let resumed = kind.builder(server.environment(), Login::app(app())).resume(&source.snapshot()).build();
         // It is the stored token, or the renewal of it that confirms it.
         resumed.token().unwrap();
         assert_eq!(server.statistics().requests(Endpoint::OauthToken), 1, "{kind:?}");
@@ -146,7 +146,7 @@ fn a_source_of_an_app_goes_on_from_what_was_stored() {
 fn a_session_that_only_a_consent_can_help_says_so() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
-        let source = kind.of_code(server.environment(), app(), consent(&server)).build();
+        let source = kind.builder(server.environment(), Login::code(app(), consent(&server))).build();
         let token = source.token().unwrap();
         server.with(|simulator| simulator.revoke("synthetic-user"));
         source.rejected(&token, 401, "Invalid access token");

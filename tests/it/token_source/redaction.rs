@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::prelude::*;
-use tradovate_auth::{ClientSecret, Event, OAuthApp, RefreshToken};
+use tradovate_auth::{ClientSecret, Event, Login, OAuthApp, RefreshToken};
 
 use crate::support::{Kind, Peer, at, credentials, response};
 
@@ -83,7 +83,7 @@ fn no_secret_is_in_anything_a_source_says() {
             let environment = at(&peer.base_url());
             let builders = [
                 kind.builder(environment.clone(), credentials()),
-                kind.of_app(environment, app, RefreshToken::new("canary-refresh-token")),
+                kind.builder(environment, Login::refresh_token(app, RefreshToken::new("canary-refresh-token"))),
             ];
             for builder in builders {
                 let events = text.clone();

@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use tradovate_auth::ureq::{LogIn, TokenError};
-use tradovate_auth::{Event, EventKind, Verdict};
+use tradovate_auth::{Event, EventKind, Login, Verdict};
 use tradovate_auth_simulator::{Endpoint, Limits, Options, Server, Simulator};
 
 use super::oauth::refresh_token;
@@ -243,7 +243,9 @@ fn refreshes_that_rotate_are_one_after_another() {
     let server = Simulator::builder().lifetime(Duration::from_secs(4)).options(without_limits).serve().unwrap();
     let store = MemoryStore::default();
     let refresh = refresh_token(&server);
-    let source = |kind: Kind| kind.of_app(server.environment(), app(), refresh.clone()).shared(&store).build();
+    let source = |kind: Kind| {
+        kind.builder(server.environment(), Login::refresh_token(app(), refresh.clone())).shared(&store).build()
+    };
     let fleet: Vec<_> = Kind::ALL.into_iter().cycle().take(4).map(source).collect();
     let keepers: Vec<_> = fleet.iter().map(Source::keep_alive).collect();
     let mut held = tokens(&fleet);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use tradovate_auth::store::SessionName;
 use tradovate_auth::ureq::TokenError;
-use tradovate_auth::{Credentials, Event, EventKind, OAuthApp, RefreshToken, StopReason, StoredSession};
+use tradovate_auth::{Credentials, Event, EventKind, Login, OAuthApp, RefreshToken, StopReason, StoredSession};
 use tradovate_auth_simulator::{Endpoint, Simulator};
 
 use crate::support::{Builder, Gate, Kind, MemoryStore, await_one, await_that};
@@ -183,14 +183,14 @@ fn the_users_of_an_app_are_told_apart_by_their_keys() {
         let server = Simulator::builder().serve().unwrap();
         let of = |key: &str| {
             let (app, token) = (OAuthApp::new("client"), RefreshToken::new("rt"));
-            kind.of_app(server.environment(), app, token).user_key(key)
+            kind.builder(server.environment(), Login::refresh_token(app, token)).user_key(key)
         };
         let owner =
             |builder: Builder| serde_json::to_value(builder.build().snapshot()).unwrap()["owner"]["key"].clone();
         assert_eq!(owner(of("user 7")), "user 7");
         let store = MemoryStore::default();
         assert_eq!(owner(of("user 7").shared(&store)), "user 7", "{kind:?}");
-        let app = kind.of_app(server.environment(), OAuthApp::new("client"), RefreshToken::new("rt"));
+        let app = kind.builder(server.environment(), Login::app(OAuthApp::new("client")));
         let name = SessionName::new("test", "trader");
         assert_eq!(owner(app.shared(&store)), name.as_str(), "{kind:?}: the session's name, unless set");
     }
