@@ -277,7 +277,9 @@ impl Session {
 
     fn stored_by(mut self, persistence: Persistence) -> Self {
         let is_unstored = self.persistence.dirty && self.record.tokens.access.is_some();
-        self.persistence = persistence;
+        if let Some(waiting) = core::mem::replace(&mut self.persistence, persistence).waiting {
+            self.hold_back(self.now, *waiting);
+        }
         if is_unstored {
             // The tokens that it started from have been stored by nobody yet.
             self.events.clear();
@@ -379,6 +381,7 @@ impl Session {
     }
 
     /// The response to a request, of any status.
+    #[expect(clippy::needless_pass_by_value, reason = "nobody needs the answer afterwards, and it holds secrets")]
     pub fn receive<B: AsRef<[u8]>>(
         &mut self,
         now: Timestamp,
@@ -397,7 +400,7 @@ impl Session {
         let times = self.learn_time(now, &exchange, &response);
         self.correct_assumed_times();
         let known = Known { exchange: &exchange, times, clock: &self.clock, user_id: self.user_id() };
-        let (outcome, account) = Outcome::of(&known, response);
+        let (outcome, account) = Outcome::of(&known, &response);
         if let Some(account) = account.filter(|_| usable != Use::Superseded) {
             self.learn_of_account(now, account);
         }
@@ -483,7 +486,6 @@ impl Session {
     }
 
     /// The environment with the hosts in force.
-    #[must_use]
     pub fn environment(&self) -> &Environment {
         &self.hosts.in_force
     }

@@ -44,6 +44,8 @@ pub(crate) struct Stored {
     pub(crate) written_at: Option<Timestamp>,
     /// How far the server's clock is ahead. It is a hint, and never merged.
     pub(crate) clock_offset: Option<SignedDuration>,
+    /// As the session's: the ends of its tokens were derived by a clock that was not learnt.
+    pub(crate) assumed_offset: Option<SignedDuration>,
     pub(crate) record: Record,
     pub(crate) address: Address,
 }
@@ -92,6 +94,7 @@ impl StoredSession {
         let by = now.duration_since(later(written_at, age));
         stored.written_at.shift(by);
         stored.clock_offset = stored.clock_offset.map(|offset| offset.saturating_sub(by));
+        stored.assumed_offset = stored.assumed_offset.map(|offset| offset.saturating_sub(by));
         stored.record.shift(by);
         stored.address.shift(by);
         self
@@ -117,8 +120,11 @@ impl Serialize for StoredSession {
         if let Some(written_at) = &self.0.written_at {
             map.serialize_entry("writtenAt", written_at)?;
         }
-        if let Some(offset) = self.0.clock_offset {
-            map.serialize_entry("clockOffsetMs", &i64::try_from(offset.as_millis()).unwrap_or_default())?;
+        let offsets = [("clockOffsetMs", self.0.clock_offset), ("assumedOffsetMs", self.0.assumed_offset)];
+        for (name, offset) in offsets {
+            if let Some(offset) = offset {
+                map.serialize_entry(name, &i64::try_from(offset.as_millis()).unwrap_or_default())?;
+            }
         }
         self.0.record.write(&mut map)?;
         self.0.address.write(&mut map)?;
@@ -137,6 +143,7 @@ fn read(mut fields: Fields) -> Result<Stored, Damage> {
         owner: fields.take("owner")?,
         written_at: fields.take("writtenAt")?,
         clock_offset: fields.take::<Option<i64>>("clockOffsetMs")?.map(SignedDuration::from_millis),
+        assumed_offset: fields.take::<Option<i64>>("assumedOffsetMs")?.map(SignedDuration::from_millis),
         record: Record::read(&mut fields)?,
         address: Address::read(&mut fields)?,
     })

@@ -24,8 +24,8 @@ const FORGOTTEN: Duration = Duration::from_secs(2 * 3600);
 /// The pauses after logins of unknown outcome in a row. After more of them, the pause is an hour.
 const PAUSES: [Duration; 3] = [Duration::from_secs(15), Duration::from_secs(15 * 60), Duration::from_secs(30 * 60)];
 
-/// So many logins are remembered. Three of them can open a session in an hour; the others are refused ones.
-const REMEMBERED: usize = 8;
+/// So many logins that opened no session are remembered, and so many others that are older than [`FORGOTTEN`].
+const REMEMBERED: usize = 4;
 
 /// If the outcome of one of two logins is unknown, no third one is sent within this time of the first.
 const TWO_AT_MOST: Duration = Duration::from_secs(15 * 60);
@@ -227,7 +227,8 @@ impl LogIns {
         self.opened(id);
         self.answered_at.join(Some(now));
         self.worked = Some(self.credentials);
-        self.try_again();
+        // Refusals that other processes know of are void, too.
+        self.tries = self.tries.saturating_add(1);
     }
 
     /// A login was refused. Returns the time of the one further try, if the credentials have worked before. A refusal is
@@ -260,14 +261,24 @@ impl LogIns {
     }
 
     /// Forgets logins that no longer count.
-    fn forget(&mut self, now: Timestamp) {
+    pub(crate) fn forget(&mut self, now: Timestamp) {
         if self.attempts.iter().all(|attempt| later(attempt.sent, FORGOTTEN) <= now) {
             self.attempts.clear();
         }
-        while self.attempts.len() > REMEMBERED {
-            let oldest = self.attempts.iter().map(|attempt| attempt.sent).min();
-            self.attempts.retain(|attempt| Some(attempt.sent) != oldest);
-        }
+        let newest = |attempts: &[Attempt], opened_none: bool| {
+            let mut sent: Vec<_> = attempts
+                .iter()
+                .filter(|attempt| (attempt.status == Status::OpenedNone) == opened_none)
+                .map(|attempt| attempt.sent)
+                .collect();
+            sent.sort_unstable_by(|one, other| other.cmp(one));
+            sent.get(REMEMBERED).copied()
+        };
+        let (opened_none, others) = (newest(&self.attempts, true), newest(&self.attempts, false));
+        self.attempts.retain(|attempt| match attempt.status {
+            Status::OpenedNone => Some(attempt.sent) > opened_none,
+            _ => Some(attempt.sent) > others || later(attempt.sent, FORGOTTEN) > now,
+        });
     }
 
     fn attempt(&mut self, id: AttemptId) -> Option<&mut Attempt> {

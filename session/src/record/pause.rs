@@ -52,6 +52,10 @@ pub(crate) struct Pause {
 }
 
 impl Pause {
+    pub(crate) fn faults(&self) -> u32 {
+        self.faults
+    }
+
     pub(crate) fn until(&self) -> Option<Timestamp> {
         self.until
     }

@@ -143,20 +143,17 @@ impl Tokens {
         self.hosts = hosts;
     }
 
-    /// Corrects times that were derived by a clock that was wrong by so much.
-    pub(crate) fn correct_times(&mut self, by: SignedDuration) {
+    /// Corrects ends that were derived by a clock that was wrong by so much. The times of issue only order the tokens, and stay.
+    pub(crate) fn correct_ends(&mut self, by: SignedDuration) {
         if let Some(access) = &mut self.access {
-            access.issued_at = shifted(access.issued_at, by);
             access.expires_at = shifted(access.expires_at, by);
             if let Some(market_data) = &mut access.market_data {
                 market_data.expires_at = shifted(market_data.expires_at, by);
             }
         }
         if let Some(refresh) = &mut self.refresh {
-            refresh.issued_at.shift(by);
             refresh.expires_at.shift(by);
         }
-        self.started_at.shift(by);
     }
 
     /// The server has called the access token dead.

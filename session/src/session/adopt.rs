@@ -35,9 +35,8 @@ impl Session {
         }
         let had_token = self.token.generation > 0;
         self.merge(now, stored.record);
-        if !had_token && stored.clock_offset.is_none() && self.login.app().is_some() {
-            // The server's time was not known when its tokens came.
-            self.token.assumed_offset = Some(SignedDuration::ZERO);
+        if !had_token {
+            self.token.assumed_offset = stored.assumed_offset;
         }
         self.confirm_first(now, had_token);
     }
@@ -125,8 +124,9 @@ impl Session {
 
     fn merge(&mut self, now: Timestamp, mut other: Record) {
         other.correct(now);
-        if self.code.is_some() && self.persistence.waiting.is_none() {
+        if let Some(code) = self.code.as_mut().filter(|_| self.persistence.waiting.is_none()) {
             // The code is newer than any token, and what was postponed was a request for a token.
+            code.known_start.join(other.tokens.started_at);
             other =
                 Record { tokens: Tokens::default(), pause: Pause::default(), postponed: Latest::default(), ..other };
         }
@@ -141,6 +141,7 @@ impl Session {
         let before = self.record.tokens.clone();
         let was_alive = self.renewable(now).is_some();
         self.record.join(other);
+        self.record.log_ins.forget(now);
         if self.has_another_try {
             self.record.log_ins.try_again();
         }
@@ -178,6 +179,9 @@ impl Session {
         if expires_at > self.clock.server_time(now) {
             self.report(now, EventKind::Adopted { expires_at });
         }
+        let refresh = self.record.tokens.refresh.as_ref().and_then(|refresh| refresh.issued_at);
+        let refreshed_at = refresh.map(|issued_at| self.clock.local_time(issued_at).min(now));
         self.hold(since, expires_at, life);
+        self.token.refreshed_at = refreshed_at;
     }
 }

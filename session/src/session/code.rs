@@ -17,14 +17,16 @@ const LIFE: Duration = Duration::from_secs(600);
 /// A code that has neither brought tokens nor been refused.
 #[derive(Debug)]
 pub(super) struct Code {
-    pub(super) code: AuthorizedCode,
+    pub(super) authorized: AuthorizedCode,
     /// Known since the first call that brought a time.
     good_until: Option<Timestamp>,
+    /// The newest lineage that a snapshot has named. What the code brings is newer.
+    pub(super) known_start: Option<Timestamp>,
 }
 
 impl Code {
     pub(super) fn new(code: AuthorizedCode) -> Self {
-        Self { code, good_until: None }
+        Self { authorized: code, good_until: None, known_start: None }
     }
 
     /// Its life begins, unless it has begun.

@@ -71,6 +71,7 @@ impl Session {
             token(Deadline::TokenUnusable, access.map(|access| self.usable_until(access))),
             token(Deadline::MarketDataTokenEnds, access.and_then(market_data_ends)),
             given_up.map(|at| (Deadline::TokenGivenUp, at)),
+            self.rejected_given_up_at().map(|at| (Deadline::TokenGivenUp, at)),
             self.refresh_deadline(now),
             self.next_reminder(now).map(|(at, _)| (Deadline::ReminderDue, at)),
             self.persistence.save_due().map(|at| (Deadline::SaveDue, at)),

@@ -84,7 +84,8 @@ impl Session {
         let access = known.access.into_iter().chain([access]).max_by_key(|access| access.issued_at);
         let mut tokens = Tokens { access, refresh: refresh.or(known.refresh), ..known };
         if starts {
-            tokens.started_at = Some(newer(issued_at, tokens.started_at));
+            let known_start = self.code.as_ref().and_then(|code| code.known_start);
+            tokens.started_at = Some(newer(issued_at, tokens.started_at.max(known_start)));
         }
         // The configured host names all hosts anew.
         let mut hosts = if via == Via::Home { ApiHosts::default() } else { tokens.hosts.clone() };
@@ -126,6 +127,9 @@ impl Session {
             self.report(now, EventKind::ConsentDueBy { at });
         }
         self.hold(now, expires_at, life);
+        if operation == Some(Operation::Refresh) {
+            self.token.refreshed_at = Some(now);
+        }
         self.token.assumed_offset = assumed_offset;
         self.correct_assumed_times();
     }
@@ -139,7 +143,7 @@ impl Session {
         let Some(assumed) = self.token.assumed_offset.take() else { return };
         let by = self.clock.offset().saturating_sub(assumed);
         if by.abs() > NOISE {
-            self.record.tokens.correct_times(by);
+            self.record.tokens.correct_ends(by);
             self.token.renew_at = shifted(self.token.renew_at, by);
             self.persistence.dirty |= !self.persistence.is_none();
         }

@@ -17,6 +17,8 @@ pub(super) struct TokenHealth {
     pub(super) generation: u64,
     /// Since when the token is held, in local time; of an adopted one, when it was issued.
     pub(super) since: Timestamp,
+    /// When the refresh token came, in local time.
+    pub(super) refreshed_at: Option<Timestamp>,
     /// When to renew, in server time.
     pub(super) renew_at: Timestamp,
     pub(super) failed_renewals: FailedRenewals,
@@ -40,7 +42,8 @@ pub(super) struct TokenHealth {
 impl TokenHealth {
     /// A new token is held.
     pub(super) fn next(&mut self, since: Timestamp, renew_at: Timestamp) {
-        *self = Self { generation: self.generation.saturating_add(1), since, renew_at, ..Self::default() };
+        let (generation, refreshed_at) = (self.generation.saturating_add(1), self.refreshed_at);
+        *self = Self { generation, since, refreshed_at, renew_at, ..Self::default() };
     }
 
     /// The reports are answered.
@@ -48,6 +51,7 @@ impl TokenHealth {
         *self = Self {
             generation: self.generation,
             since: self.since,
+            refreshed_at: self.refreshed_at,
             renew_at: self.renew_at,
             failed_renewals: self.failed_renewals,
             failed_after_expiry: self.failed_after_expiry,

@@ -6,9 +6,10 @@ use core::time::Duration;
 
 use http::{Response, StatusCode};
 use jiff::Timestamp;
+use tradovate_auth_core::internal::{read_login, read_oauth, read_renewal};
 use tradovate_auth_core::{
-    AccessTokenRequest, AccessTokenResponse, Contradiction, Endpoint, Error, Exchange as Times, Failure, Grant, Moved,
-    OAuthToken, PenaltyTicket, Refusal, RenewAccessToken, ServerClock,
+    AccessTokenResponse, Contradiction, Error, Exchange as Times, Failure, Grant, Moved, PenaltyTicket, Refusal,
+    ServerClock,
 };
 
 use super::Trouble;
@@ -81,7 +82,7 @@ pub(super) struct Known<'a> {
 
 impl Outcome {
     /// The outcome of a request that was answered, and the answer itself if it is one of the endpoint's.
-    pub(super) fn of<B: AsRef<[u8]>>(known: &Known<'_>, response: Response<B>) -> (Self, Option<AccessTokenResponse>) {
+    pub(super) fn of<B: AsRef<[u8]>>(known: &Known<'_>, response: &Response<B>) -> (Self, Option<AccessTokenResponse>) {
         let status = response.status();
         let is_empty = response.body().as_ref().trim_ascii().is_empty();
         let (grant, account) = known.grant(response);
@@ -180,23 +181,23 @@ impl Meaning {
 
 impl Known<'_> {
     /// The checked token, and what the answer says of the account.
-    fn grant<B: AsRef<[u8]>>(&self, response: Response<B>) -> (Result<Grant, Error>, Option<AccessTokenResponse>) {
+    fn grant<B: AsRef<[u8]>>(&self, response: &Response<B>) -> (Result<Grant, Error>, Option<AccessTokenResponse>) {
         let Times { sent, received, .. } = self.times;
         match self.exchange.operation {
             Operation::Refresh => {
                 // Judged as of its sending: an access token that has expired on the way is of no use, but the only copy
                 // of a refresh token came with it.
                 let times = Times { sent, received: sent, server_time: self.judged_by(sent, sent) };
-                (OAuthToken::parse(response).and_then(|reply| Grant::of_oauth(reply.value, times, None)), None)
+                (read_oauth(response).and_then(|value| Grant::of_oauth(value, times, None)), None)
             }
             operation => {
-                let reply = match operation {
-                    Operation::LogIn => AccessTokenRequest::parse(response),
-                    _ => RenewAccessToken::parse(response),
+                let value = match operation {
+                    Operation::LogIn => read_login(response),
+                    _ => read_renewal(response),
                 };
                 let times = Times { server_time: self.judged_by(sent, received), ..self.times };
-                match reply {
-                    Ok(reply) => (Grant::of_access_token(reply.value.clone(), times, None), Some(reply.value)),
+                match value {
+                    Ok(value) => (Grant::of_access_token(value.clone(), times, None), Some(value)),
                     Err(error) => (Err(error), None),
                 }
             }

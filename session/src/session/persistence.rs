@@ -198,7 +198,10 @@ impl Session {
     }
 
     /// The announced request is sent. Returns the login that it is.
-    pub(super) fn take_announcement(&mut self) -> Option<AttemptId> {
+    pub(super) fn take_announcement(&mut self, operation: Operation) -> Option<AttemptId> {
+        if self.persistence.announcement().is_some_and(|announced| announced.operation != operation) {
+            self.withdraw_announcement();
+        }
         self.persistence.sharing()?.announced.take()?.attempt
     }
 

@@ -20,6 +20,9 @@ const REFRESH_AT_LEAST_EVERY: Duration = Duration::from_secs(12 * 3600);
 /// After this many failed renewals over this time, a token that callers see rejected is given up.
 const GIVE_UP_AFTER: (u32, Duration) = (3, Duration::from_secs(120));
 
+/// A session that stops tries so often to store why.
+const STORE_TRIES: u32 = 3;
+
 pub(super) enum Step {
     Send(Operation),
     Wait(Timestamp),
@@ -50,7 +53,9 @@ pub(crate) struct TokenLife {
 impl Session {
     pub(super) fn plan(&self, now: Timestamp, budget: &RateBudget) -> Step {
         if let Some(reason) = self.persistence.stops_with.as_deref() {
-            return Step::Stop(reason.clone());
+            let again =
+                self.persistence.save_due().filter(|at| *at > now && self.persistence.pause.faults() < STORE_TRIES);
+            return again.map_or_else(|| Step::Stop(reason.clone()), Step::Wait);
         }
         let (operation, due) = match self.next_request(now) {
             Ok(request) => request,
@@ -104,7 +109,9 @@ impl Session {
             Some(Operation::LogIn) | None => {}
             Some(operation) => return Ok((operation, now)),
         }
-        if self.token.is_verifying && renewable.is_some() {
+        let refresh_by = later(self.token.refreshed_at.unwrap_or(self.token.since), REFRESH_AT_LEAST_EVERY);
+        let may_refresh = refresh_by <= now && !self.has_only_renewals(now) && !self.is_refresh_outcome_unknown();
+        if self.token.is_verifying && renewable.is_some() && !may_refresh {
             return Ok((Operation::Renew, now));
         }
         let Some(_) = self.login.app() else {
@@ -117,8 +124,7 @@ impl Session {
         match (renewable, self.presentable_at(now), &self.app_refused) {
             (None, _, Some(error)) => Err(StopReason::Refused((**error).clone())),
             (Some(access), Some(at), None) if at <= now && !self.is_refresh_outcome_unknown() => {
-                let latest = later(self.token.since, REFRESH_AT_LEAST_EVERY);
-                Ok((Operation::Refresh, self.renewal_due(now, access).min(latest)))
+                Ok((Operation::Refresh, self.renewal_due(now, access).min(refresh_by)))
             }
             (Some(access), ..) => Ok((Operation::Renew, self.renewal_due(now, access))),
             (None, Some(at), None) => Ok((Operation::Refresh, at)),
@@ -158,13 +164,15 @@ impl Session {
         after_expiry.into_iter().chain(self.token.failed_renewals.lasted_at(count, ONE_HOUR)).min()
     }
 
-    /// Whether a token has to be taken for lost: callers see it rejected, and renewals fail again and again.
-    pub(super) fn is_given_up(&self, now: Timestamp) -> bool {
+    /// When a token is taken for lost, since callers see it rejected and renewals fail again and again.
+    pub(super) fn rejected_given_up_at(&self) -> Option<Timestamp> {
         let (count, time) = GIVE_UP_AFTER;
         let is_rejected = self.token.is_reported_dead || self.token.is_faulty;
-        is_rejected
-            && self.renewable(now).is_some()
-            && self.token.failed_renewals.lasted_at(count, time).is_some_and(|at| at <= now)
+        self.token.failed_renewals.lasted_at(count, time).filter(|_| is_rejected)
+    }
+
+    pub(super) fn is_given_up(&self, now: Timestamp) -> bool {
+        self.renewable(now).is_some() && self.rejected_given_up_at().is_some_and(|at| at <= now)
     }
 
     /// Whether an OAuth session has only renewals left, since its refresh token or its app was refused.

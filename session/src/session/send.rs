@@ -37,7 +37,7 @@ impl Session {
             self.tries_configured_host(now);
         }
         budget.take(now, operation);
-        let announced = self.take_announcement();
+        let announced = self.take_announcement(operation);
         let attempt = (operation == Operation::LogIn).then(|| self.login_sent(now, announced));
         if operation == Operation::Renew {
             self.token.renewing(now, &mut self.record.verified_at);
@@ -70,7 +70,7 @@ impl Session {
     /// What an OAuth session presents for its next tokens.
     fn presentable(&self) -> Option<OAuthGrant> {
         let refresh = self.record.tokens.refresh.as_ref().map(|refresh| refresh.token.clone().into());
-        refresh.or_else(|| self.code.as_ref().map(|code| code.code.clone().into()))
+        refresh.or_else(|| self.code.as_ref().map(|code| code.authorized.clone().into()))
     }
 
     fn build(&self, now: Timestamp, operation: Operation) -> Result<Request<RequestBody>, BuildError> {

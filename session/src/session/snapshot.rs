@@ -16,7 +16,9 @@ impl Session {
     pub fn snapshot(&self, now: Timestamp, budget: &RateBudget) -> StoredSession {
         let now = now.max(self.now);
         let mut record = self.record.clone();
+        let mut assumed_offset = self.token.assumed_offset;
         if let Some(waiting) = &self.persistence.waiting {
+            assumed_offset = waiting.assumed_offset;
             record.tokens.join(waiting.tokens.clone());
             record.user_id.join(waiting.user_id);
         }
@@ -25,6 +27,7 @@ impl Session {
             owner: Some(self.owner()),
             written_at: Some(now),
             clock_offset: self.clock.is_known().then(|| self.clock.offset()),
+            assumed_offset,
             record,
             address: budget.address(now, &self.gates.closed_at(now, budget)),
         }))

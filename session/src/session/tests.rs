@@ -26,6 +26,7 @@ mod notices;
 mod oauth;
 mod owner;
 mod penalties_and_lock_outs;
+mod rare;
 mod refusals;
 mod rejected;
 mod renewal;

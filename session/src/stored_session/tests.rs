@@ -17,6 +17,7 @@ const FULL: &str = r#"{
   },
   "writtenAt": "2026-11-24T14:00:01Z",
   "clockOffsetMs": -599500,
+  "assumedOffsetMs": 0,
   "startedAt": "2026-11-24T12:40:00Z",
   "deadIssuedAt": "2026-11-24T12:00:00Z",
   "hostsAt": "2026-11-24T12:40:00Z",
@@ -205,6 +206,7 @@ fn another_machines_times_are_translated_by_the_age_of_the_snapshot() {
     insta::assert_snapshot!(changed, @r#"
     "writtenAt": "2026-11-24T13:50:01Z"
     "clockOffsetMs": 500
+    "assumedOffsetMs": 600000
     "0f": "2026-11-24T19:50:00Z"
     "sent": "2026-11-24T13:20:00Z"
     "until": "2026-11-24T13:21:00Z"

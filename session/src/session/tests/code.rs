@@ -17,7 +17,7 @@ fn canaries() -> Entropy {
     Entropy::from(array::from_fn(|at| twelve_letters[at % (Entropy::LENGTH / 2) % twelve_letters.len()]))
 }
 
-fn session_from(code: &str) -> Session {
+pub(super) fn session_from(code: &str) -> Session {
     let app = OAuthApp::new("client");
     let request = AuthorizationRequest::new(&app, "http://127.0.0.1:8765/callback");
     let (url, mut pending) = request.begin(&Environment::live(), canaries()).unwrap();

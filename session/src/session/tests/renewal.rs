@@ -91,9 +91,9 @@ fn three_failed_renewals_of_a_token_that_is_said_to_be_dead_are_followed_by_a_lo
     10.791 renewal failed (500); next try at 11.659
     11.659 → demo renewaccesstoken (one)
     11.659 renewal failed (500); next try at 12.396
-    12.396 the server has ended the session
-    12.396 → demo accesstokenrequest
-    12.396 logged in, good until 2026-11-24T16:40:00Z
+    12.000 the server has ended the session
+    12.000 → demo accesstokenrequest
+    12.000 logged in, good until 2026-11-24T16:40:00Z
     "#);
 }
 

@@ -111,9 +111,22 @@ fn a_store_that_fails_keeps_no_session_from_stopping() {
     let mut budget = RateBudget::default();
     let Action::Send { id, .. } = session.poll(start(), &mut budget) else { panic!() };
     session.receive(start(), id, Response::new(WRONG_PASSWORD), &mut budget);
-    let Action::Store { id, .. } = session.poll(start(), &mut budget) else { panic!() };
-    session.store_failed(start(), id);
-    assert!(matches!(session.poll(start(), &mut budget), Action::Stopped(StopReason::Refused(_))));
+    let (mut now, mut tries) = (start(), 0);
+    loop {
+        match session.poll(now, &mut budget) {
+            Action::Store { id, .. } => {
+                tries += 1;
+                session.store_failed(now, id);
+            }
+            Action::Wait { until } => now = until,
+            action => {
+                assert!(matches!(action, Action::Stopped(StopReason::Refused(_))));
+                break;
+            }
+        }
+    }
+    assert_eq!(tries, 3);
+    assert!(now <= start() + seconds(10));
 }
 
 #[test]
