@@ -100,7 +100,6 @@ impl Client {
     }
 
     /// Where calls go.
-    #[must_use]
     pub fn environment(&self) -> &Environment {
         &self.environment
     }

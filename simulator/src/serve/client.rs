@@ -32,13 +32,11 @@ impl Client {
 impl Server {
     /// The environment of this server: a custom one at [`base_url`](Self::base_url), with the page at
     /// [`authorize_url`](Self::authorize_url).
-    #[must_use]
     pub fn environment(&self) -> Environment {
         self.client.environment.clone()
     }
 
     /// Credentials the server accepts: those of the first user and the first API key, as they were registered.
-    #[must_use]
     pub fn credentials(&self) -> Credentials {
         self.client.credentials.clone()
     }
