@@ -38,15 +38,15 @@ pub(crate) trait Law {
 #[must_use]
 pub(crate) fn all(programs: usize, subjects: usize, addresses: usize) -> Vec<Box<dyn Law>> {
     vec![
-        Box::new(one_in_flight::OneInFlight::new(programs)),
+        Box::new(one_in_flight::OneInFlight),
         Box::new(expiry::NotPastExpiry),
         Box::new(logins::NoLoginWhileRenewable),
         Box::new(penalties::PenaltiesAreServed::new(subjects)),
         Box::new(lock_outs::LockOutsAreKept::new(addresses)),
-        Box::new(contradictions::ContradictionInstallsNothing::new(programs)),
+        Box::new(contradictions::ContradictionInstallsNothing),
         Box::new(trusted_hosts::OnlyToTrustedHosts),
         Box::new(refusals::RefusedCredentialsRest::new(subjects, addresses)),
-        Box::new(back_off::NoSpinning::new(subjects)),
+        Box::new(back_off::NoSpinning::default()),
         Box::new(liveness::UsableAgain::new(programs, subjects, addresses)),
         Box::new(stored_first::StoredBeforeUsed::new(programs)),
         Box::new(kicks::RefusalsCostNoSession::new(subjects)),

@@ -79,7 +79,7 @@ fn surveyed(first: u64, seeds: u64) -> bool {
 fn mutants(first: u64) -> bool {
     println!("law  seeds  mutant                    what the checker says");
     let mut are_all_found = true;
-    for mutant in Mutant::ALL {
+    for &mutant in Mutant::ALL {
         let name = format!("{mutant:?}");
         let find = hunt(mutant, first, 1000);
         are_all_found &= find.is_some();

@@ -15,138 +15,99 @@ mod hunt;
 
 pub use hunt::{Find, hunt};
 
-/// A way to break a law.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mutant {
-    /// Sends each request twice.
-    SendsTwice,
-    /// Takes a repeated answer for another token.
-    TakesRepeatedAnswers,
-    /// Hands tokens out five minutes longer.
-    HandsOutTooLong,
-    /// Logs in where it should renew.
-    LogsInToRenew,
-    /// Takes every penalty for one of no time.
-    ReturnsEarly,
-    /// Comes back from a penalty with another body.
-    ReturnsWithAnotherBody,
-    /// Takes a lock-out for a fault.
-    IgnoresLockOuts,
-    /// Takes a captcha for a fault.
-    IgnoresCaptchas,
-    /// Believes a token beside an error.
-    BelievesContradictions,
-    /// Sends a renewal to a host of somebody else's.
-    GoesAnywhere,
-    /// Tries refused credentials again at once.
-    Insists,
-    /// Waits for what has passed.
-    Spins,
-    /// Tries again at once after a fault.
-    KnowsNoPause,
-    /// Does nothing any more after the first fault.
-    GivesUp,
-    /// Uses a token before it is stored.
-    UsesUnstored,
-    /// Logs in when a call is refused.
-    LogsInOnRefusal,
-    /// Verifies the token whenever a call is refused.
-    VerifiesAlways,
-    /// Presents a refresh token again and again.
-    PresentsRefused,
-    /// Sends without the lease of the store that it shares.
-    LeadsAnyway,
-    /// Doesn't take over what others have stored.
-    IgnoresTheStore,
-    /// Saves over what others have saved.
-    SavesAnyway,
-    /// Does not say that the market data token ends, so that callers are left without a token.
-    MissesMarketDataEnd,
-    /// Takes another owner's snapshot for its own.
-    AdoptsAnybody,
-    /// Stays at a followed host that is wrong.
-    NeverGoesHome,
-    /// Takes a refusal of the app for one of the refresh token.
-    BlamesTheToken,
-    /// Takes a login of unknown outcome for one that opened nothing.
-    RepeatsUnknownLogins,
-    /// Learns the time from a gateway's page.
-    BelievesGateways,
-    /// Learns the time from no answer.
-    NeverLearnsTime,
-    /// Waits as long as it is asked to.
-    BelievesAnyWait,
-    /// Waits for a lock-out longer by what its clock was ahead.
-    AddsClockError,
-    /// Forgets a refusal when it is started again.
-    TriesAtEachStart,
-    /// Believes its own clock that a stored token has ended.
-    TrustsLocalClock,
-    /// Sees each step of the wall clock while it runs.
-    FollowsWallClock,
+/// Mutants, each with the law that it breaks, and the seed from which on a scenario shows it soon.
+macro_rules! mutants {
+    ($(#[$says:meta] $name:ident breaks $law:literal from $seed:literal,)+) => {
+        /// A way to break a law.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Mutant { $(#[$says] $name,)+ }
+
+        impl Mutant {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// The law it breaks.
+            #[must_use]
+            pub fn law(self) -> u8 {
+                match self { $(Self::$name => $law),+ }
+            }
+
+            /// The seed from which on a scenario shows it soon. From any seed on, it is noticed within a thousand.
+            #[must_use]
+            pub fn soon_from(self) -> u64 {
+                match self { $(Self::$name => $seed),+ }
+            }
+        }
+    };
 }
 
-impl Mutant {
-    /// All of them.
-    pub const ALL: [Self; 33] = [
-        Self::SendsTwice,
-        Self::TakesRepeatedAnswers,
-        Self::HandsOutTooLong,
-        Self::LogsInToRenew,
-        Self::ReturnsEarly,
-        Self::ReturnsWithAnotherBody,
-        Self::IgnoresLockOuts,
-        Self::IgnoresCaptchas,
-        Self::BelievesContradictions,
-        Self::GoesAnywhere,
-        Self::Insists,
-        Self::Spins,
-        Self::KnowsNoPause,
-        Self::GivesUp,
-        Self::UsesUnstored,
-        Self::LogsInOnRefusal,
-        Self::VerifiesAlways,
-        Self::PresentsRefused,
-        Self::LeadsAnyway,
-        Self::IgnoresTheStore,
-        Self::SavesAnyway,
-        Self::MissesMarketDataEnd,
-        Self::AdoptsAnybody,
-        Self::NeverGoesHome,
-        Self::BlamesTheToken,
-        Self::RepeatsUnknownLogins,
-        Self::BelievesGateways,
-        Self::NeverLearnsTime,
-        Self::BelievesAnyWait,
-        Self::AddsClockError,
-        Self::TriesAtEachStart,
-        Self::TrustsLocalClock,
-        Self::FollowsWallClock,
-    ];
-
-    /// The law it breaks.
-    #[must_use]
-    pub fn law(self) -> u8 {
-        match self {
-            Self::SendsTwice | Self::TakesRepeatedAnswers => 1,
-            Self::HandsOutTooLong | Self::NeverLearnsTime | Self::BelievesGateways => 2,
-            Self::LogsInToRenew | Self::TrustsLocalClock => 3,
-            Self::ReturnsEarly | Self::ReturnsWithAnotherBody => 4,
-            Self::IgnoresLockOuts | Self::IgnoresCaptchas | Self::FollowsWallClock => 5,
-            Self::BelievesContradictions | Self::AdoptsAnybody => 6,
-            Self::GoesAnywhere => 7,
-            Self::Insists | Self::TriesAtEachStart => 8,
-            Self::Spins | Self::KnowsNoPause => 9,
-            Self::GivesUp | Self::BlamesTheToken | Self::BelievesAnyWait | Self::AddsClockError => 10,
-            Self::UsesUnstored => 11,
-            Self::LogsInOnRefusal | Self::VerifiesAlways => 12,
-            Self::PresentsRefused => 13,
-            Self::LeadsAnyway | Self::IgnoresTheStore | Self::SavesAnyway => 14,
-            Self::MissesMarketDataEnd => 15,
-            Self::NeverGoesHome => 16,
-            Self::RepeatsUnknownLogins => 17,
-        }
-    }
+mutants! {
+    /// Sends each request twice.
+    SendsTwice breaks 1 from 1,
+    /// Takes a repeated answer for another token.
+    TakesRepeatedAnswers breaks 1 from 2,
+    /// Hands tokens out five minutes longer.
+    HandsOutTooLong breaks 2 from 1,
+    /// Logs in where it should renew.
+    LogsInToRenew breaks 3 from 1,
+    /// Takes every penalty for one of no time.
+    ReturnsEarly breaks 4 from 3,
+    /// Comes back from a penalty with another body.
+    ReturnsWithAnotherBody breaks 4 from 5,
+    /// Takes a lock-out for a fault.
+    IgnoresLockOuts breaks 5 from 5,
+    /// Takes a captcha for a fault.
+    IgnoresCaptchas breaks 5 from 3,
+    /// Believes a token beside an error.
+    BelievesContradictions breaks 6 from 27,
+    /// Sends a renewal to a host of somebody else's.
+    GoesAnywhere breaks 7 from 1,
+    /// Tries refused credentials again at once.
+    Insists breaks 8 from 19,
+    /// Waits for what has passed.
+    Spins breaks 9 from 1,
+    /// Tries again at once after a fault.
+    KnowsNoPause breaks 9 from 2,
+    /// Does nothing any more after the first fault.
+    GivesUp breaks 10 from 2,
+    /// Uses a token before it is stored.
+    UsesUnstored breaks 11 from 1,
+    /// Logs in when a call is refused.
+    LogsInOnRefusal breaks 12 from 46,
+    /// Verifies the token whenever a call is refused.
+    VerifiesAlways breaks 12 from 13,
+    /// Presents a refresh token again and again.
+    PresentsRefused breaks 13 from 3,
+    /// Sends without the lease of the store that it shares.
+    LeadsAnyway breaks 14 from 6,
+    /// Doesn't take over what others have stored.
+    IgnoresTheStore breaks 14 from 19,
+    /// Saves over what others have saved.
+    SavesAnyway breaks 14 from 32,
+    /// Does not say that the market data token ends, so that callers are left without a token.
+    MissesMarketDataEnd breaks 15 from 2,
+    /// Takes another owner's snapshot for its own.
+    AdoptsAnybody breaks 6 from 5,
+    /// Stays at a followed host that is wrong.
+    NeverGoesHome breaks 16 from 2,
+    /// Takes a refusal of the app for one of the refresh token.
+    BlamesTheToken breaks 10 from 14,
+    /// Takes a login of unknown outcome for one that opened nothing.
+    RepeatsUnknownLogins breaks 17 from 5,
+    /// Learns the time from a gateway's page.
+    BelievesGateways breaks 2 from 2,
+    /// Learns the time from no answer.
+    NeverLearnsTime breaks 2 from 4,
+    /// Waits as long as it is asked to.
+    BelievesAnyWait breaks 10 from 5,
+    /// Waits for a lock-out longer by what its clock was ahead.
+    AddsClockError breaks 10 from 8,
+    /// Forgets a refusal when it is started again.
+    TriesAtEachStart breaks 8 from 21,
+    /// Believes its own clock that a stored token has ended.
+    TrustsLocalClock breaks 3 from 5,
+    /// Sees each step of the wall clock while it runs.
+    FollowsWallClock breaks 5 from 13,
 }
 
 /// What stands between a session and its world.

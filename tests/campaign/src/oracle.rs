@@ -13,11 +13,12 @@ use crate::journal::{Record, What};
 use crate::laws::Violation;
 use crate::names::Name;
 use crate::scenario::{Login, Scenario};
-use crate::wire::{Asked, Kept, Operation};
+use crate::wire::{Asked, Operation};
 use allowances::Allowances;
 use causes::Cause;
 use gates::Gates;
 use memory::Memory;
+use restarts::Snapshot;
 
 mod allowances;
 mod answers;
@@ -25,7 +26,9 @@ mod causes;
 mod gates;
 mod memory;
 mod requests;
+mod restarts;
 mod tokens;
+mod verdicts;
 
 /// The number of a law, and how it is broken.
 type Found = (u8, String);
@@ -57,16 +60,6 @@ struct Subject {
     is_up: bool,
     /// Its owner has given it other settings while it was down.
     is_corrected: bool,
-}
-
-/// What a session had been told when it stored a snapshot.
-struct Snapshot {
-    /// What was left of each cause.
-    left: Vec<(Cause, SignedDuration)>,
-    memory: Memory,
-    gates: Gates,
-    /// How far the wall clock had been set when its program came up.
-    stepped: SignedDuration,
 }
 
 /// All single sessions of a scenario.
@@ -140,17 +133,7 @@ impl Oracle {
         let address = subject.address;
         match &record.what {
             What::Started(snapshot) => self.start(record, *snapshot),
-            What::StartedForeign(number) => {
-                subject.start(Memory::default(), now);
-                // It may take over what keeps the address of the other one quiet, by whatever clock that has.
-                if let Some(snapshot) = self.snapshots.get(number) {
-                    let of_all = [Cause::LockOut, Cause::Captcha, Cause::Rate];
-                    let left: Vec<_> =
-                        snapshot.left.iter().copied().filter(|(cause, _)| of_all.contains(cause)).collect();
-                    let sessions = self.subjects.iter_mut().flatten().filter(|other| other.address == address);
-                    sessions.for_each(|other| other.allowances.set_back(&left, now));
-                }
-            }
+            What::StartedForeign(number) => self.start_foreign(record, *number),
             What::Consented => {
                 subject.start(Memory::default(), now);
                 subject.allowances.owner_has_acted(now);
@@ -173,14 +156,13 @@ impl Oracle {
                 subject.memory.owner_has_acted();
                 subject.allowances.owner_has_acted(now);
                 if let Some(grant) = answer.good_grant() {
-                    subject.receive(grant, SignedDuration::ZERO);
-                    subject.memory.take(grant);
-                    subject.follow(answer);
+                    subject.receive(grant, answer, SignedDuration::ZERO);
+                    subject.memory.take(grant.access);
                 }
             }
             What::Offered(number, _) => {
-                let (memory, gates) = (subject.memory.clone(), self.gates[address].clone());
-                let left = subject.allowances.left(now);
+                let (memory, left) = (subject.memory.clone(), subject.allowances.left(now));
+                let gates = self.gates[address].clone();
                 let snapshot = Snapshot { left, memory, gates, stepped: self.anchored[address] };
                 self.snapshots.insert(*number, snapshot);
             }
@@ -197,13 +179,7 @@ impl Oracle {
                 let subject = self.subjects.get_mut(record.program)?.as_mut()?;
                 return subject.minute(minute, now, server_now, &mut self.excused);
             }
-            What::Crashed(is_whole) => {
-                subject.is_up = false;
-                let is_up = self.subjects.iter().flatten().any(|other| other.address == address && other.is_up);
-                if *is_whole || !is_up {
-                    self.gates[address] = Gates::default();
-                }
-            }
+            What::Crashed(is_whole) => self.crash(record, *is_whole),
             What::Stepped(by) => self.stepped[address] += *by,
             What::HostLeft => {
                 let end = subject.memory.held.and_then(|held| held.grant.expires).unwrap_or(now);
@@ -224,48 +200,6 @@ impl Oracle {
         None
     }
 
-    /// A program that comes up reads the wall clock.
-    fn come_up(&mut self, program: usize) {
-        let Some(Some(subject)) = self.subjects.get_mut(program) else { return };
-        let address = subject.address;
-        subject.is_up = true;
-        let up = self.subjects.iter().flatten().filter(|subject| subject.address == address && subject.is_up).count();
-        if up == 1 {
-            self.anchored[address] = self.stepped[address];
-        }
-    }
-
-    fn start(&mut self, record: &Record, stored: Option<(usize, Kept)>) {
-        let Some(Some(subject)) = self.subjects.get_mut(record.program) else { return };
-        let address = subject.address;
-        let snapshot = stored.and_then(|(number, kept)| Some((self.snapshots.get(&number)?, kept)));
-        let Some((snapshot, kept)) = snapshot else {
-            return subject.start(Memory::default(), record.at);
-        };
-        let stepped = self.anchored[address] - snapshot.stepped;
-        subject.start(snapshot.memory.restarted(stepped), record.at);
-        // Hosts go with their token: without one, it asks the configured host again, which names them.
-        if kept.access.is_none() {
-            subject.memory.followed = None;
-        }
-        if std::mem::take(&mut subject.is_corrected) {
-            subject.memory.owner_has_acted();
-        } else if subject.memory.refusals.0 > 0 {
-            // It remembers a refusal, and its owner has not asked for another try.
-            subject.allowances.open(Cause::Refused, record.at);
-        }
-        if stepped.is_negative() {
-            subject.allowances.set_back(&snapshot.left, record.at);
-            let of_all = subject.allowances.of_all();
-            for other in self.subjects.iter_mut().flatten().filter(|subject| subject.address == address) {
-                for (cause, until) in &of_all {
-                    other.allowances.open_until(*cause, *until);
-                }
-            }
-        }
-        self.gates[address].merge(snapshot.gates.stepped(stepped));
-    }
-
     /// A login that is under way is no longer wanted.
     fn forget_login(&mut self, program: usize) {
         let Some(Some(subject)) = self.subjects.get_mut(program) else { return };
@@ -282,9 +216,6 @@ impl Oracle {
         let request = requests::Request { asked, now, server_now };
         let found = match self.gates[address].check(asked.operation, now) {
             Some(found) => Some(found),
-            None if subject.is_waiting(&self.exchanges, now) => {
-                Some((1, "sends while an answer is awaited".to_owned()))
-            }
             None => match request.reason(subject) {
                 Ok(reason) => {
                     *self.reasons.entry(reason.name()).or_default() += 1;
@@ -298,26 +229,15 @@ impl Oracle {
         subject.last_sent = Some(number);
         subject.allowances.open(Cause::Exchange, now);
         self.exchanges.insert(number, Sent { asked: asked.clone(), at: now, is_redirected, is_done: false });
-        if let Some(until) = self.gates[address].count(asked.operation, now) {
-            let others = self.subjects.iter_mut().flatten().filter(|subject| subject.address == address);
-            others.for_each(|subject| subject.allowances.open_until(Cause::Rate, until));
-        }
+        self.gates[address].count(asked.operation, now);
+        self.wait_for_budget(address, asked.operation);
         found
     }
-}
 
-impl Subject {
-    fn start(&mut self, memory: Memory, now: Timestamp) {
-        self.memory = memory;
-        self.last_sent = None;
-        self.ended = None;
-        self.allowances.open(Cause::Start, now);
-    }
-
-    /// Law 1: whether an answer is awaited.
-    fn is_waiting(&self, exchanges: &HashMap<usize, Sent>, now: Timestamp) -> bool {
-        let last = self.last_sent.and_then(|number| exchanges.get(&number));
-        let almost = DEADLINE - SignedDuration::from_millis(100);
-        last.is_some_and(|sent| !sent.is_done && now < sent.at + almost)
+    /// The requests of the hour may be used up: all sessions behind the address wait.
+    fn wait_for_budget(&mut self, address: usize, operation: Operation) {
+        let Some(until) = self.gates[address].used_up(operation) else { return };
+        let sessions = self.subjects.iter_mut().flatten().filter(|subject| subject.address == address);
+        sessions.for_each(|subject| subject.allowances.open_until(Cause::Rate, until));
     }
 }

@@ -82,6 +82,8 @@ pub(crate) struct Answer {
     pub says: Says,
     /// Whether it contradicts itself, or what is known of the user.
     pub contradicts: bool,
+    /// Whether its token is none, so that it can't be read.
+    pub is_malformed: bool,
     /// The hosts it names for Live and for Demo.
     pub hosts: [Option<String>; 2],
     /// Where it sends a request on to.
@@ -182,6 +184,7 @@ impl Answer {
             server_time: response.headers().contains_key(header::DATE).then_some(server_now),
             says,
             contradicts,
+            is_malformed,
             hosts: ["live", "demo"].map(|key| {
                 let hosts = body.as_ref().ok()?.get("apiHosts")?;
                 text(hosts, key).map(str::to_owned)

@@ -1,13 +1,13 @@
 //! Law 9: `poll` never spins: `Wait` is in the future, back-off is exponential, capped, jittered.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::Law;
 use crate::journal::{Outcome, Record, What};
 use crate::ledger::{DEADLINE, Ledger};
-use crate::wire::Says;
+use crate::wire::{Asked, Says};
 
 /// No session has a reason for so many requests within a minute: seven tries whose pauses double, each sent on to
 /// another host once, and a lost session in between.
@@ -23,9 +23,12 @@ const LONGEST: SignedDuration = SignedDuration::from_secs(60);
 /// less: jitter takes away no more than half. A fault is a request without an answer, a 408 or 5xx, or a 200 that can't
 /// be read. A grant, a refusal, a redirect, a 401 and the owner end the row. The one request that follows when a token is
 /// given up after three failed renewals may come at once, and is one of the row.
-pub(super) struct NoSpinning(Vec<Row>);
+///
+/// A program that has a code in hand does not take over the pause of the others, since the code ends soon: it has a row of its own.
+#[derive(Default)]
+pub(super) struct NoSpinning(BTreeMap<(usize, Option<usize>), Row>);
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 struct Row {
     faults: u32,
     last: Option<Timestamp>,
@@ -35,8 +38,17 @@ struct Row {
 }
 
 impl NoSpinning {
-    pub(super) fn new(programs: usize) -> Self {
-        Self(vec![Row::default(); programs])
+    /// The row of a request: that of the program if it presents a code, and otherwise that of its whole fleet.
+    fn row(&mut self, record: &Record, ledger: &Ledger, asked: &Asked) -> &mut Row {
+        self.0.entry((ledger.subject(record), asked.code.map(|_| record.program))).or_default()
+    }
+
+    fn end(&mut self, record: &Record, ledger: &Ledger) {
+        for program in [None, Some(record.program)] {
+            if let Some(row) = self.0.get_mut(&(ledger.subject(record), program)) {
+                (row.faults, row.last) = (0, None);
+            }
+        }
     }
 }
 
@@ -44,10 +56,6 @@ impl Row {
     fn fault(&mut self, at: Timestamp) {
         self.faults += 1;
         self.last = Some(at);
-    }
-
-    fn end(&mut self) {
-        (self.faults, self.last) = (0, None);
     }
 
     fn allowed(&self) -> Option<Timestamp> {
@@ -64,18 +72,19 @@ impl Law for NoSpinning {
     fn judge(&mut self, record: &Record, ledger: &Ledger) -> Option<String> {
         let known = ledger.of(record);
         let now = ledger.time(record);
-        let row = &mut self.0[ledger.subject(record)];
         if ledger.forgets(record) {
-            row.end();
+            self.end(record, ledger);
             return None;
         }
         match &record.what {
             What::Spins => Some("wants ever more in one moment".into()),
             What::Waits(until) => (*until <= record.local).then(|| "waits for what has passed".into()),
-            What::Sent(..) => {
+            What::Sent(_, asked) => {
                 if let Some(pending) = known.pending {
-                    row.fault(ledger.sent_at(record, pending) + DEADLINE);
+                    let at = ledger.sent_at(record, pending) + DEADLINE;
+                    self.row(record, ledger, &ledger.exchanges[pending].asked).fault(at);
                 }
+                let row = self.row(record, ledger, asked);
                 row.sent.push_back(now);
                 row.sent.retain(|sent| *sent + SignedDuration::from_secs(60) > now);
                 if row.sent.len() > WITHIN_A_MINUTE {
@@ -90,27 +99,30 @@ impl Law for NoSpinning {
                 Some(format!("sent before {allowed:.3}, after {} faults in a row", row.faults))
             }
             What::Delivered { exchange, outcome, is_repeated: false, .. } => {
-                let is_current = known.pending == Some(*exchange);
-                // Past its deadline it was given up.
-                let at = now.min(ledger.sent_at(record, *exchange) + DEADLINE);
-                let is_current = is_current && ledger.is_shared(record, *exchange);
-                match outcome {
-                    Outcome::Failure(_) if is_current => row.fault(at),
-                    Outcome::Answer(answer) => match answer.says {
-                        Says::Fault | Says::Garbage if is_current => row.fault(at),
-                        Says::Fault | Says::Garbage | Says::Penalty(..) | Says::Captcha | Says::LockedOut(_) => {}
-                        _ => row.end(),
-                    },
-                    Outcome::Failure(_) => {}
+                let is_current = known.pending == Some(*exchange) && ledger.is_shared(record, *exchange);
+                let says = match outcome {
+                    Outcome::Failure(_) => &Says::Fault,
+                    Outcome::Answer(answer) => &answer.says,
+                };
+                match says {
+                    Says::Fault | Says::Garbage if is_current => {
+                        // Past its deadline it was given up.
+                        let at = now.min(ledger.sent_at(record, *exchange) + DEADLINE);
+                        self.row(record, ledger, &ledger.exchanges[*exchange].asked).fault(at);
+                    }
+                    Says::Fault | Says::Garbage | Says::Penalty(..) | Says::Captcha | Says::LockedOut(_) => {}
+                    _ => self.end(record, ledger),
                 }
                 None
             }
             What::Handed(Some(seen)) if seen.generation > known.generation() => {
-                row.has_given_up = false;
+                if let Some(row) = self.0.get_mut(&(ledger.subject(record), None)) {
+                    row.has_given_up = false;
+                }
                 None
             }
             What::Consented | What::CredentialsReplaced | What::AnswerAdopted(_) => {
-                row.end();
+                self.end(record, ledger);
                 None
             }
             _ => None,

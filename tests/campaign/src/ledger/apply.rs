@@ -128,18 +128,15 @@ impl Ledger {
         known.worked |= kept.access.is_some();
         known.take_hint(record.local.duration_since(record.at), jumped);
         known.misled_by = late_by;
-        if let Some((access, end)) = kept.access {
-            let life = self.issued.get(&access).map(|(_, life)| *life).unwrap_or_default();
-            let (expires, refresh) = (Some(end), kept.refresh);
-            known.learn(crate::wire::Granted { access, expires, life, refresh, refresh_ends: None, user: None });
-        }
+        known.granted.extend(kept.access.map(|(access, end)| (access, Some(end))));
+        known.granted.extend(kept.refresh.map(|refresh| (refresh, None)));
     }
 
     fn start(&mut self, record: &Record, snapshot: Option<(usize, Kept)>) {
         let before = &self.programs[record.program];
         let mut known =
             Known::new(before.address, before.drift, before.is_app, before.has_store, before.fleet, self.skew);
-        known.grants.clone_from(&before.grants);
+        known.granted.clone_from(&before.granted);
         known.half_trip = before.half_trip;
         if let Some((number, kept)) = snapshot {
             known.stored.clone_from(&before.stored);
@@ -148,8 +145,7 @@ impl Ledger {
             known.holds = kept.access.map(|(name, _)| (name, 0));
             // A renewal that brought the same text again and was not stored is forgotten.
             if let Some((name, end)) = kept.access {
-                let of_it = known.grants.iter_mut().filter(|grant| grant.access == name);
-                of_it.for_each(|grant| grant.expires = grant.expires.map(|expires| expires.min(end)));
+                known.granted.entry(name).and_modify(|expires| *expires = expires.map(|expires| expires.min(end)));
             }
             known.has_compared = true;
             if let Some(remembered) = self.snapshots.get(&number) {

@@ -1,6 +1,6 @@
 //! What is known of one program: what it holds, what it was told, what it has stored, and how its clock goes.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -8,9 +8,6 @@ use super::Exchange;
 use crate::journal::{Record, Seen};
 use crate::names::Name;
 use crate::wire::Granted;
-
-/// Grants remembered per program.
-const GRANTS_KEPT: usize = 24;
 
 /// Of an exchange longer than twice this, a session believes only the bounds (see `ServerClock::learn`).
 const LONG: SignedDuration = SignedDuration::from_secs(5);
@@ -20,7 +17,7 @@ const LONG: SignedDuration = SignedDuration::from_secs(5);
 const DRIFT: SignedDuration = SignedDuration::from_secs(18);
 
 /// What is known of a program.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each says one thing that the laws ask for by its name")]
 pub(crate) struct Known {
     /// The address it is behind.
@@ -70,7 +67,8 @@ pub(crate) struct Known {
     pub(super) pause: Option<(Timestamp, SignedDuration)>,
     /// By how much the store's word of the server's clock was late.
     pub misled_by: SignedDuration,
-    pub(super) grants: VecDeque<Granted>,
+    /// All tokens that good answers have brought, with the last end that it was told.
+    pub granted: BTreeMap<Name, Option<Timestamp>>,
 }
 
 impl Known {
@@ -82,34 +80,8 @@ impl Known {
         fleet: Option<usize>,
         skew: SignedDuration,
     ) -> Self {
-        Self {
-            address,
-            drift,
-            is_app,
-            has_store,
-            fleet,
-            seen: None,
-            holds: None,
-            is_lost: false,
-            is_reported: false,
-            is_refused: false,
-            renewals: Vec::new(),
-            pending: None,
-            last_sent: None,
-            refreshed_by: None,
-            worked: false,
-            user: None,
-            stored: BTreeSet::new(),
-            half_trip: SignedDuration::ZERO,
-            // Until it knows better it takes its own clock for the server's.
-            ahead: skew,
-            uncertain: SignedDuration::ZERO,
-            has_compared: false,
-            has_learnt: false,
-            misled_by: SignedDuration::ZERO,
-            pause: None,
-            grants: VecDeque::new(),
-        }
+        // Until it knows better it takes its own clock for the server's.
+        Self { address, drift, is_app, has_store, fleet, ahead: skew, ..Self::default() }
     }
 
     /// The generation of the token it holds.
@@ -121,13 +93,7 @@ impl Known {
     /// The end of a token, as the program was told last.
     #[must_use]
     pub(crate) fn end_of(&self, token: Name) -> Option<Timestamp> {
-        self.grants.iter().rev().find(|grant| grant.access == token).and_then(|grant| grant.expires)
-    }
-
-    /// Whether it was told of a token by an answer that may be used.
-    #[must_use]
-    pub(crate) fn was_granted(&self, token: Name) -> bool {
-        self.grants.iter().any(|grant| grant.access == token || grant.refresh == Some(token))
+        self.granted.get(&token).copied().flatten()
     }
 
     /// How far off it may take the server's clock to be over a time: a `Date` has whole seconds, its own clock runs at
@@ -140,10 +106,8 @@ impl Known {
     }
 
     pub(super) fn learn(&mut self, grant: Granted) {
-        self.grants.push_back(grant);
-        if self.grants.len() > GRANTS_KEPT {
-            self.grants.pop_front();
-        }
+        self.granted.insert(grant.access, grant.expires);
+        self.granted.extend(grant.refresh.map(|refresh| (refresh, None)));
     }
 
     /// It takes the server's clock from the store: as whoever wrote that takes it, whose clock may have been set forward

@@ -49,7 +49,7 @@ impl Tamper {
                     fields.insert("owner".to_owned(), owner);
                 }
             }
-            Some(Mutant::TriesAtEachStart) => forget(&mut value, &["refused", "refusedSince", "retryAt"]),
+            Some(Mutant::TriesAtEachStart) => forget(&mut value, &["refused"]),
             Some(Mutant::TrustsLocalClock) => {
                 let end = value.get("access").and_then(|access| access.get("expiresAt")?.as_str()?.parse().ok());
                 if end.is_some_and(|end: Timestamp| end <= local) {

@@ -1,17 +1,16 @@
-//! What an answer, or its absence, tells a session, and which causes it opens.
+//! What a token, or the absence of an answer, tells a session, and which causes it opens.
 
 use jiff::{SignedDuration, Timestamp};
 use tradovate_auth_core::Failure;
 
 use super::causes::Cause;
-use super::memory::{Opened, Owed, RefusedToken};
-use super::requests::Reason;
+use super::memory::{Brought, Opened};
+use super::requests::{Reason, almost};
 use super::{DEADLINE, Found, Oracle, Sent, Subject};
 use crate::journal::{Outcome, Record};
 use crate::wire::{Answer, Asked, Granted, Operation, Says};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
-const QUARTER: SignedDuration = SignedDuration::from_mins(15);
 
 /// What a session keeps quiet on top of an hour.
 const ROOM: SignedDuration = SignedDuration::from_secs(36);
@@ -32,7 +31,7 @@ impl Oracle {
         let Some(sent) = subject.last_sent.and_then(|number| self.exchanges.get_mut(&number)) else { return };
         if !sent.is_done && sent.at + DEADLINE <= now {
             sent.is_done = true;
-            let (sent, at) = (sent.clone(), sent.at + DEADLINE);
+            let (sent, at) = (sent.clone(), sent.at + almost(DEADLINE));
             subject.no_answer(&sent, at, None);
         }
     }
@@ -45,6 +44,7 @@ impl Oracle {
         server_now: Timestamp,
     ) -> Option<Found> {
         let now = record.at;
+        self.miss_answer(record.program, now);
         let subject = self.subjects.get_mut(record.program)?.as_mut()?;
         let sent = self.exchanges.get_mut(&number)?;
         let is_overtaken = subject.last_sent != Some(number);
@@ -84,7 +84,7 @@ impl Oracle {
             _ => {}
         }
         if let Some(grant) = answer.good_grant() {
-            subject.receive(grant, now.duration_since(sent.at));
+            subject.receive(grant, answer, now.duration_since(sent.at));
             if sent.asked.operation == Operation::LogIn {
                 subject
                     .memory
@@ -97,9 +97,8 @@ impl Oracle {
                 subject.memory.refreshed_at = Some(now);
             }
             if !is_overtaken {
-                subject.memory.take(grant);
+                subject.memory.take(grant.access);
                 subject.memory.unknown_at = None;
-                subject.follow(answer);
                 subject.allowances.is_granted();
                 subject.allowances.open(Cause::Start, now);
             }
@@ -113,7 +112,7 @@ impl Oracle {
 impl Answer {
     /// Whether it is JSON of the API, by which a session learns the server's time.
     pub(crate) fn is_of_the_api(&self) -> bool {
-        matches!(self.says, Says::Grant(_) | Says::Penalty(..) | Says::Captcha | Says::Refused)
+        !self.is_malformed && matches!(self.says, Says::Grant(_) | Says::Penalty(..) | Says::Captcha | Says::Refused)
     }
 }
 
@@ -150,23 +149,17 @@ impl Subject {
     }
 
     /// A grant is there, whether or not it is used.
-    pub(super) fn receive(&mut self, grant: Granted, trip: SignedDuration) {
+    pub(super) fn receive(&mut self, grant: Granted, answer: &Answer, trip: SignedDuration) {
+        let [live, demo] = &answer.hosts;
+        let brought = Brought { grant, trip, host: if self.is_live { live } else { demo }.clone() };
         // A late answer brings an earlier end of the same token.
-        let held = self.memory.granted.entry(grant.access).or_insert((grant, trip));
-        if held.0.expires < grant.expires {
-            *held = (grant, trip);
+        let held = self.memory.granted.entry(grant.access).or_insert_with(|| brought.clone());
+        if held.grant.expires < grant.expires {
+            *held = brought;
         }
-        self.memory.refresh_tokens.extend(grant.refresh);
         grant.refresh.iter().for_each(|token| {
             self.memory.refused_tokens.remove(token);
         });
-    }
-
-    pub(super) fn follow(&mut self, answer: &Answer) {
-        let [live, demo] = &answer.hosts;
-        if let Some(host) = if self.is_live { live } else { demo } {
-            self.memory.followed = Some(host.clone());
-        }
     }
 
     /// The server has not handled a request: a login opened nothing, and a code is still good.
@@ -197,7 +190,7 @@ impl Subject {
     }
 
     /// The server may have handled a request.
-    fn is_unknown(&mut self, sent: &Sent, now: Timestamp) {
+    pub(super) fn is_unknown(&mut self, sent: &Sent, now: Timestamp) {
         match sent.asked.operation {
             Operation::LogIn => {
                 self.memory.unknown_at = Some(now);
@@ -208,7 +201,7 @@ impl Subject {
         }
     }
 
-    fn fails(&mut self, sent: &Sent, now: Timestamp) {
+    pub(super) fn fails(&mut self, sent: &Sent, now: Timestamp) {
         self.memory.failed(sent.asked.operation, now);
         if sent.asked.operation == Operation::Renew {
             self.memory.failed_renewals.push(now);
@@ -217,131 +210,7 @@ impl Subject {
     }
 
     /// Whether a request went to a host that answers have named, rather than to the configured one.
-    fn is_followed(&self, sent: &Sent) -> bool {
+    pub(super) fn is_followed(&self, sent: &Sent) -> bool {
         sent.asked.host != self.login_host
-    }
-
-    /// An answer without a grant.
-    fn is_told(&mut self, sent: &Sent, answer: &Answer, now: Timestamp, server_now: Timestamp) {
-        let operation = sent.asked.operation;
-        match &answer.says {
-            Says::Penalty(ticket, wait) => {
-                self.is_unhandled(sent);
-                // The longest wait is the session's own, by its own clock.
-                let drift = if *wait >= HOUR * 24 { *wait / 5000 } else { SignedDuration::ZERO };
-                let not_before = now + *wait - drift;
-                self.memory.owed = Some(Owed { operation, ticket: *ticket, body: sent.asked.body, not_before });
-                self.allowances.open_until(Cause::Penalty, not_before + *wait / 100 + SignedDuration::from_secs(61));
-            }
-            Says::Moved => self.is_moved(sent, answer, now),
-            Says::Fault => {
-                self.fails(sent, now);
-                if matches!(answer.status, 408 | 500 | 504) {
-                    self.is_unknown(sent, now);
-                } else {
-                    self.is_unhandled(sent);
-                }
-            }
-            // It may have opened a session.
-            Says::Garbage | Says::Grant(_) => {
-                self.fails(sent, now);
-                self.is_unknown(sent, now);
-                let is_other =
-                    matches!(answer.says, Says::Grant(grant) if grant.user.is_some() && grant.user != self.memory.user);
-                if is_other && self.memory.user.is_some() {
-                    self.allowances.open(Cause::RefusedAgain, now);
-                }
-            }
-            Says::Dead | Says::Forbidden if operation == Operation::Renew => self.is_lost(sent, now, server_now),
-            Says::Refused if answer.blames_app => self.is_blamed(sent, now),
-            // That is the host's fault.
-            Says::Status if operation == Operation::LogIn && answer.status == 404 && self.is_followed(sent) => {
-                self.is_unhandled(sent);
-                self.fails(sent, now);
-                self.signals_wrong_host(sent, answer, now);
-            }
-            Says::Refused | Says::Dead | Says::Forbidden | Says::Status if operation == Operation::LogIn => {
-                self.is_unhandled(sent);
-                let (times, worked) = (self.memory.refusals.0 + 1, self.memory.worked);
-                self.memory.refusals = (times, Some(now));
-                self.memory.owed = None;
-                let is_last = times > 1 || !worked;
-                self.allowances.open(if is_last { Cause::RefusedAgain } else { Cause::Refused }, now);
-                self.signals_wrong_host(sent, answer, now);
-            }
-            Says::Refused | Says::Dead | Says::Forbidden if operation == Operation::Refresh => {
-                self.memory.owed = None;
-                if sent.asked.code.is_some() {
-                    return self.allowances.open(Cause::CodeLost, now);
-                }
-                if let Some(token) = sent.asked.refresh {
-                    let before = self.memory.refused_tokens.get(&token).copied();
-                    // After six hours it may be presented as if nothing had been.
-                    let times = before.filter(|refused| now < refused.at + HOUR * 5).map_or(0, |refused| refused.times);
-                    self.memory.refused_tokens.insert(token, RefusedToken { times: times + 1, at: now });
-                }
-                self.allowances.open(Cause::RefreshRefused, now);
-            }
-            _ => {
-                self.fails(sent, now);
-                self.memory.is_code_used &= sent.asked.code.is_none();
-                self.allowances.open(Cause::WrongPlace, now);
-                self.signals_wrong_host(sent, answer, now);
-            }
-        }
-    }
-
-    fn signals_wrong_host(&mut self, sent: &Sent, answer: &Answer, now: Timestamp) {
-        if answer.status == 404 && self.is_followed(sent) {
-            self.memory.host_signals += 1;
-            self.allowances.open(Cause::HostWrong, now);
-        }
-    }
-
-    /// Sent on, or told that this is the wrong host.
-    fn is_moved(&mut self, sent: &Sent, answer: &Answer, now: Timestamp) {
-        self.is_unhandled(sent);
-        self.memory.host_signals += u32::from(self.is_followed(sent));
-        match &answer.location {
-            Some(host) if !sent.is_redirected && !host.ends_with(".example") => {
-                self.memory.redirect = Some((sent.asked.operation, host.clone()));
-            }
-            _ => {
-                self.fails(sent, now);
-                // A login that no host takes is as good as refused.
-                let is_login = sent.asked.operation == Operation::LogIn;
-                self.allowances.open(if is_login { Cause::Refused } else { Cause::WrongPlace }, now);
-            }
-        }
-    }
-
-    fn is_blamed(&mut self, sent: &Sent, now: Timestamp) {
-        self.memory.owed = None;
-        if self.is_followed(sent) {
-            self.memory.host_signals += 1;
-            self.memory.is_code_used &= sent.asked.code.is_none();
-            return self.allowances.open(Cause::HostWrong, now);
-        }
-        self.memory.blamed += 1;
-        self.allowances.open(Cause::RefusedAgain, now);
-    }
-
-    /// A renewal is told that its token is dead.
-    fn is_lost(&mut self, sent: &Sent, now: Timestamp, server_now: Timestamp) {
-        let Some(held) = &mut self.memory.held else { return };
-        if sent.asked.bearer != Some(held.grant.access) || held.is_lost {
-            return;
-        }
-        held.is_lost = true;
-        if held.grant.expires.is_some_and(|end| end <= server_now) {
-            return;
-        }
-        let losses = &mut self.memory.losses;
-        losses.push_back(now);
-        losses.retain(|at| *at + HOUR * 2 > now);
-        let is_kick = losses.len() > 1 && losses.iter().rev().nth(1).is_some_and(|before| now < *before + QUARTER);
-        if is_kick || losses.len() > 2 {
-            self.allowances.open(Cause::Kick, now);
-        }
     }
 }

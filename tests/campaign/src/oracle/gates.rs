@@ -35,8 +35,13 @@ impl Gates {
         self.closed_until.insert(operation, now + HOUR);
     }
 
-    /// What a snapshot knows of them.
-    pub(super) fn merge(&mut self, other: Self) {
+    /// What a snapshot knows of them. Of what was sent, logins are stored.
+    pub(super) fn merge(&mut self, mut other: Self) {
+        if let Some(sent) = other.sent.remove(&Operation::LogIn) {
+            let known = self.sent.entry(Operation::LogIn).or_default();
+            known.extend(sent.into_iter().filter(|at| !known.contains(at)).collect::<Vec<_>>());
+            known.make_contiguous().sort_unstable();
+        }
         self.silent_until = self.silent_until.max(other.silent_until);
         for (operation, until) in other.closed_until {
             let closed = self.closed_until.entry(operation).or_insert(until);
@@ -44,10 +49,11 @@ impl Gates {
         }
     }
 
-    /// The same by a wall clock that was set: ahead, the waits are shorter.
-    pub(super) fn stepped(&self, by: SignedDuration) -> Self {
-        let by = by.max(SignedDuration::ZERO);
+    /// The same by a wall clock that was set: ahead, the waits are shorter; back, what was sent counts for longer.
+    pub(super) fn stepped(&self, by: SignedDuration, now: Timestamp) -> Self {
         let mut gates = self.clone();
+        gates.sent.values_mut().flatten().for_each(|at| *at = (*at - by).min(now));
+        let by = by.max(SignedDuration::ZERO);
         gates.silent_until.iter_mut().chain(gates.closed_until.values_mut()).for_each(|until| *until -= by);
         gates
     }
@@ -62,12 +68,15 @@ impl Gates {
         Some((5, format!("sent to an endpoint that a captcha has closed to {until:.3}")))
     }
 
-    /// Counts a request: until when the next one may have to wait, if the hour's are used up.
-    pub(super) fn count(&mut self, operation: Operation, now: Timestamp) -> Option<Timestamp> {
+    pub(super) fn count(&mut self, operation: Operation, now: Timestamp) {
         let sent = self.sent.entry(operation).or_default();
         sent.push_back(now);
         sent.retain(|at| *at + HOUR > now);
-        let oldest = sent.len().checked_sub(per_hour(operation)).and_then(|index| sent.get(index))?;
-        Some(*oldest + HOUR)
+    }
+
+    /// Until when the next request of a kind may have to wait, if those of the hour are used up.
+    pub(super) fn used_up(&self, operation: Operation) -> Option<Timestamp> {
+        let sent = self.sent.get(&operation)?;
+        Some(*sent.get(sent.len().checked_sub(per_hour(operation))?)? + HOUR)
     }
 }

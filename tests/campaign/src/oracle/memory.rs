@@ -1,7 +1,7 @@
 //! What a session has been told: by the answers that reached it, its callers and its owner. A session that comes back
 //! from a snapshot has been told what it had been told when it stored that.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -14,6 +14,16 @@ pub(super) struct Held {
     pub grant: Granted,
     /// A renewal has been told that it is dead.
     pub is_lost: bool,
+}
+
+/// What a good answer has brought.
+#[derive(Debug, Clone)]
+pub(super) struct Brought {
+    pub grant: Granted,
+    /// How long the answer took.
+    pub trip: SignedDuration,
+    /// The host that it has named for logins.
+    pub host: Option<String>,
 }
 
 /// What may have become of a login.
@@ -44,9 +54,8 @@ pub(super) struct RefusedToken {
 #[expect(clippy::struct_excessive_bools, reason = "each says one thing that it has been told")]
 pub(super) struct Memory {
     pub held: Option<Held>,
-    /// All tokens that good answers have brought, and how long each answer took.
-    pub granted: BTreeMap<Name, (Granted, SignedDuration)>,
-    pub refresh_tokens: BTreeSet<Name>,
+    /// All tokens that good answers have brought.
+    pub granted: BTreeMap<Name, Brought>,
     /// Who the user is, if an answer has said so.
     pub user: Option<i64>,
     /// Whether its credentials have brought a token.
@@ -59,6 +68,8 @@ pub(super) struct Memory {
     pub refused_tokens: BTreeMap<Name, RefusedToken>,
     /// The app was blamed by its configured host.
     pub blamed: u32,
+    /// It was blamed while a token was good: once that has ended, the session stops.
+    pub is_app_refused: bool,
     /// Logins that have opened a session, or may have, by the time at which they were sent.
     pub logins: VecDeque<(Timestamp, Opened)>,
     /// When the outcome of the last login became unknown.
@@ -103,7 +114,7 @@ impl Memory {
         memory.times_told = 0;
         memory.is_reported = false;
         memory.failed_renewals.clear();
-        (memory.redirect, memory.blamed) = (None, 0);
+        (memory.redirect, memory.blamed, memory.is_app_refused) = (None, 0, false);
         memory.failures.clear();
         // By a wall clock that was set ahead, more time has passed.
         let by = stepped.max(SignedDuration::ZERO);
@@ -125,16 +136,23 @@ impl Memory {
         memory
     }
 
-    /// A good answer was taken.
-    pub(super) fn take(&mut self, grant: Granted) {
+    /// It holds a token that a good answer has brought.
+    pub(super) fn hold(&mut self, token: Name) {
+        let Some(Brought { grant, host, .. }) = self.granted.get(&token).cloned() else { return };
+        self.followed = host.or(self.followed.take());
         self.held = Some(Held { grant, is_lost: false });
         self.worked = true;
         self.user = grant.user.or(self.user);
+        self.failures.clear();
+    }
+
+    /// A good answer was taken.
+    pub(super) fn take(&mut self, token: Name) {
+        self.hold(token);
         self.refusals = (0, None);
         self.is_reported = false;
         self.may_verify_start = false;
         self.failed_renewals.clear();
-        self.failures.clear();
         (self.owed, self.answered, self.redirect, self.blamed) = (None, None, None, 0);
         (self.host_signals, self.is_home, self.kept_out) = (0, false, None);
         self.code = None;
@@ -143,6 +161,7 @@ impl Memory {
     /// The owner has given it other settings, or the same ones again.
     pub(super) fn owner_has_acted(&mut self) {
         (self.refusals, self.worked, self.blamed) = ((0, None), false, 0);
+        self.is_app_refused = false;
         self.owed = None;
         self.failures.clear();
     }
@@ -164,7 +183,7 @@ impl Memory {
     /// Whether the end of a token is near, as far as the session can know: it may count the life of an OAuth token from
     /// the request on.
     pub(super) fn is_due(&self, token: Name, server_now: Timestamp, unsure: SignedDuration) -> bool {
-        let Some((grant, trip)) = self.granted.get(&token) else { return false };
+        let Some(Brought { grant, trip, .. }) = self.granted.get(&token) else { return false };
         let lead = SignedDuration::from_mins(15).min(grant.life / 2);
         grant.expires.is_none_or(|end| end - lead - lead / 10 - unsure - *trip <= server_now)
     }

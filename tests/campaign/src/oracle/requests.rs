@@ -56,7 +56,7 @@ impl Reason {
 }
 
 /// A wait, less what a clock that runs fast takes off it.
-fn almost(wait: SignedDuration) -> SignedDuration {
+pub(super) fn almost(wait: SignedDuration) -> SignedDuration {
     wait - wait / DRIFT - SignedDuration::from_millis(2)
 }
 
@@ -193,12 +193,9 @@ impl Request<'_> {
         Ok(reason)
     }
 
-    /// Laws 3 and 12.
+    /// Law 12.
     fn renewal(&self, memory: &Memory) -> Result<Reason, Found> {
-        let bearer = self.asked.bearer.filter(|bearer| memory.granted.contains_key(bearer));
-        let Some(bearer) = bearer else {
-            return Err((6, "renews a token that no good answer has brought".to_owned()));
-        };
+        let Some(bearer) = self.asked.bearer else { return Err((12, "renews nothing".to_owned())) };
         if memory.is_due(bearer, self.server_now, UNSURE) {
             return Ok(Reason::Due);
         }
@@ -228,9 +225,6 @@ impl Request<'_> {
                 (Some(_), false) => Ok(Reason::FirstLogin),
             };
         };
-        if !memory.refresh_tokens.contains(&token) {
-            return Err((6, format!("presents {token}, which no good answer has brought")));
-        }
         if memory.blamed > 2 {
             return Err((13, format!("presents {token} though the app's settings are wrong")));
         }

@@ -1,11 +1,11 @@
-//! The tokens that callers hold, against the server's own list (laws 2, 6, 10, 12 and 15).
+//! The tokens that callers hold, against the server's own list (laws 2, 10, 12 and 15).
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::causes::Cause;
-use super::memory::Held;
+use super::memory::{Brought, Held};
 use super::{Found, Subject};
 use crate::journal::{Minute, Record, Seen};
 
@@ -16,12 +16,10 @@ const UNSURE: SignedDuration = SignedDuration::from_secs(8);
 impl Subject {
     /// A token is handed out until a time.
     pub(super) fn hand_out(&mut self, record: &Record, seen: Seen, server_now: Timestamp) -> Option<Found> {
-        let Some((grant, trip)) = self.memory.granted.get(&seen.token).copied() else {
-            return Some((6, format!("hands out {}, which no good answer has brought", seen.token)));
-        };
+        let Brought { grant, trip, .. } = self.memory.granted.get(&seen.token)?.clone();
+        // An answer that was overtaken by another request has brought it, or it was stored.
         if self.memory.held.is_none_or(|held| held.grant.access != seen.token) {
-            self.memory.held = Some(Held { grant, is_lost: false });
-            (self.memory.worked, self.memory.user) = (true, grant.user.or(self.memory.user));
+            self.memory.hold(seen.token);
         }
         let promised = seen.usable_until.duration_since(record.local).max(SignedDuration::ZERO);
         let last = server_now + promised;
@@ -51,18 +49,18 @@ impl Subject {
             return None;
         }
         if let Some(token) = minute.token {
-            let end = self.memory.granted.get(&token).and_then(|(grant, _)| grant.expires);
-            match end {
-                None => return Some((6, format!("{token} is used, which no good answer has brought"))),
-                Some(end) if end <= server_now && self.memory.knows_time() => {
-                    return Some((2, format!("{token} is used after its end at {end:.0}")));
-                }
-                Some(_) if self.ended != Some(token) => {
-                    self.ended = Some(token);
-                    self.allowances.open(Cause::TokenEnded, now);
-                }
-                Some(_) => {}
+            let end = self.memory.granted.get(&token).and_then(|brought| brought.grant.expires);
+            if end.is_some_and(|end| end <= server_now) && self.memory.knows_time() {
+                return Some((2, format!("{token} is used after its end")));
             }
+            if self.ended.replace(token) != Some(token) {
+                self.allowances.open(Cause::TokenEnded, now);
+            }
+        }
+        let has_ended = |held: &Held| held.is_lost || held.grant.expires.is_none_or(|end| end <= server_now + UNSURE);
+        if self.memory.is_app_refused && self.memory.held.as_ref().is_none_or(has_ended) {
+            self.memory.is_app_refused = false;
+            self.allowances.open(Cause::RefusedAgain, now);
         }
         match self.allowances.has_none(now) {
             Ok(cause) => {

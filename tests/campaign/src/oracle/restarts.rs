@@ -1,0 +1,99 @@
+//! How programs end and come up: what each knows afterwards, and what may keep it from a token.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::causes::Cause;
+use super::gates::Gates;
+use super::memory::Memory;
+use super::{Oracle, Subject};
+use crate::journal::Record;
+use crate::wire::{Kept, Operation};
+
+/// What a session had been told when it stored a snapshot.
+pub(super) struct Snapshot {
+    /// What was left of each cause.
+    pub left: Vec<(Cause, SignedDuration)>,
+    pub memory: Memory,
+    pub gates: Gates,
+    /// How far the wall clock had been set when its program came up.
+    pub stepped: SignedDuration,
+}
+
+impl Oracle {
+    /// A program that comes up reads the wall clock.
+    pub(super) fn come_up(&mut self, program: usize) {
+        let Some(Some(subject)) = self.subjects.get_mut(program) else { return };
+        let address = subject.address;
+        subject.is_up = true;
+        let up = self.subjects.iter().flatten().filter(|subject| subject.address == address && subject.is_up).count();
+        if up == 1 {
+            self.anchored[address] = self.stepped[address];
+        }
+    }
+
+    pub(super) fn start(&mut self, record: &Record, stored: Option<(usize, Kept)>) {
+        let Some(Some(subject)) = self.subjects.get_mut(record.program) else { return };
+        let address = subject.address;
+        let snapshot = stored.and_then(|(number, kept)| Some((self.snapshots.get(&number)?, kept)));
+        let Some((snapshot, kept)) = snapshot else {
+            return subject.start(Memory::default(), record.at);
+        };
+        let stepped = self.anchored[address] - snapshot.stepped;
+        subject.start(snapshot.memory.restarted(stepped), record.at);
+        // Hosts go with their token: without one, it asks the configured host again, which names them.
+        match kept.access {
+            None => subject.memory.followed = None,
+            Some((token, _)) if subject.memory.held.is_none_or(|held| held.grant.access != token) => {
+                subject.memory.hold(token);
+            }
+            Some(_) => {}
+        }
+        if std::mem::take(&mut subject.is_corrected) {
+            subject.memory.owner_has_acted();
+        } else if subject.memory.refusals.0 > 0 {
+            // It remembers a refusal, and its owner has not asked for another try.
+            subject.allowances.open(Cause::Refused, record.at);
+        }
+        if stepped.is_negative() {
+            subject.allowances.set_back(&snapshot.left, record.at);
+            let of_all = subject.allowances.of_all();
+            for other in self.subjects.iter_mut().flatten().filter(|subject| subject.address == address) {
+                for (cause, until) in &of_all {
+                    other.allowances.open_until(*cause, *until);
+                }
+            }
+        }
+        self.gates[address].merge(snapshot.gates.stepped(stepped, record.at));
+        self.wait_for_budget(address, Operation::LogIn);
+    }
+
+    /// A program comes up with the snapshot of another one. It may take over what keeps the address of that one quiet, by
+    /// whatever clock that has.
+    pub(super) fn start_foreign(&mut self, record: &Record, number: usize) {
+        let Some(Some(subject)) = self.subjects.get_mut(record.program) else { return };
+        subject.start(Memory::default(), record.at);
+        let (address, of_all) = (subject.address, [Cause::LockOut, Cause::Captcha, Cause::Rate]);
+        let left = self.snapshots.get(&number).into_iter().flat_map(|snapshot| &snapshot.left);
+        let left: Vec<_> = left.copied().filter(|(cause, _)| of_all.contains(cause)).collect();
+        let sessions = self.subjects.iter_mut().flatten().filter(|other| other.address == address);
+        sessions.for_each(|other| other.allowances.set_back(&left, record.at));
+    }
+
+    pub(super) fn crash(&mut self, record: &Record, is_whole: bool) {
+        let Some(Some(subject)) = self.subjects.get_mut(record.program) else { return };
+        let address = subject.address;
+        subject.is_up = false;
+        if is_whole || !self.subjects.iter().flatten().any(|other| other.address == address && other.is_up) {
+            self.gates[address] = Gates::default();
+        }
+    }
+}
+
+impl Subject {
+    pub(super) fn start(&mut self, memory: Memory, now: Timestamp) {
+        self.memory = memory;
+        self.last_sent = None;
+        self.ended = None;
+        self.allowances.open(Cause::Start, now);
+    }
+}

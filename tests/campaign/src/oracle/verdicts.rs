@@ -1,0 +1,140 @@
+//! What an answer without a token tells a session, and which causes it opens.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::causes::Cause;
+use super::memory::{Owed, RefusedToken};
+use super::{Sent, Subject};
+use crate::wire::{Answer, Operation, Says};
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+const QUARTER: SignedDuration = SignedDuration::from_mins(15);
+
+impl Subject {
+    /// An answer without a grant.
+    pub(super) fn is_told(&mut self, sent: &Sent, answer: &Answer, now: Timestamp, server_now: Timestamp) {
+        let operation = sent.asked.operation;
+        match &answer.says {
+            Says::Penalty(ticket, wait) => {
+                self.is_unhandled(sent);
+                // The longest wait is the session's own, by its own clock.
+                let drift = if *wait >= HOUR * 24 { *wait / 5000 } else { SignedDuration::ZERO };
+                let not_before = now + *wait - drift;
+                self.memory.owed = Some(Owed { operation, ticket: *ticket, body: sent.asked.body, not_before });
+                self.allowances.open_until(Cause::Penalty, not_before + *wait / 100 + SignedDuration::from_secs(61));
+            }
+            Says::Moved => self.is_moved(sent, answer, now),
+            Says::Fault => {
+                self.fails(sent, now);
+                if matches!(answer.status, 408 | 500 | 504) {
+                    self.is_unknown(sent, now);
+                } else {
+                    self.is_unhandled(sent);
+                }
+            }
+            // It may have opened a session.
+            Says::Garbage | Says::Grant(_) => {
+                self.fails(sent, now);
+                self.is_unknown(sent, now);
+                let is_other =
+                    matches!(answer.says, Says::Grant(grant) if grant.user.is_some() && grant.user != self.memory.user);
+                if is_other && self.memory.user.is_some() {
+                    self.allowances.open(Cause::RefusedAgain, now);
+                }
+            }
+            Says::Dead | Says::Forbidden if operation == Operation::Renew => self.is_lost(sent, now, server_now),
+            Says::Refused if answer.blames_app => self.is_blamed(sent, now),
+            // That is the host's fault.
+            Says::Status if operation == Operation::LogIn && answer.status == 404 && self.is_followed(sent) => {
+                self.is_unhandled(sent);
+                self.fails(sent, now);
+                self.signals_wrong_host(sent, answer, now);
+            }
+            Says::Refused | Says::Dead | Says::Forbidden | Says::Status if operation == Operation::LogIn => {
+                self.is_unhandled(sent);
+                let (times, worked) = (self.memory.refusals.0 + 1, self.memory.worked);
+                self.memory.refusals = (times, Some(now));
+                self.memory.owed = None;
+                let is_last = times > 1 || !worked;
+                self.allowances.open(if is_last { Cause::RefusedAgain } else { Cause::Refused }, now);
+                self.signals_wrong_host(sent, answer, now);
+            }
+            Says::Refused | Says::Dead | Says::Forbidden if operation == Operation::Refresh => {
+                self.memory.failures.clear();
+                self.memory.owed = None;
+                if sent.asked.code.is_some() {
+                    return self.allowances.open(Cause::CodeLost, now);
+                }
+                if let Some(token) = sent.asked.refresh {
+                    let before = self.memory.refused_tokens.get(&token).copied();
+                    // After six hours it may be presented as if nothing had been.
+                    let times = before.filter(|refused| now < refused.at + HOUR * 5).map_or(0, |refused| refused.times);
+                    self.memory.refused_tokens.insert(token, RefusedToken { times: times + 1, at: now });
+                }
+                self.allowances.open(Cause::RefreshRefused, now);
+            }
+            _ => {
+                self.fails(sent, now);
+                self.memory.is_code_used &= sent.asked.code.is_none();
+                self.allowances.open(Cause::WrongPlace, now);
+                self.signals_wrong_host(sent, answer, now);
+            }
+        }
+    }
+
+    fn signals_wrong_host(&mut self, sent: &Sent, answer: &Answer, now: Timestamp) {
+        if answer.status == 404 && self.is_followed(sent) {
+            self.memory.host_signals += 1;
+            self.allowances.open(Cause::HostWrong, now);
+        }
+    }
+
+    /// Sent on, or told that this is the wrong host.
+    fn is_moved(&mut self, sent: &Sent, answer: &Answer, now: Timestamp) {
+        self.is_unhandled(sent);
+        self.memory.host_signals += u32::from(self.is_followed(sent));
+        match &answer.location {
+            Some(host) if !sent.is_redirected && !host.ends_with(".example") => {
+                self.memory.redirect = Some((sent.asked.operation, host.clone()));
+            }
+            _ => {
+                self.fails(sent, now);
+                // A login that no host takes is as good as refused.
+                let is_login = sent.asked.operation == Operation::LogIn;
+                self.allowances.open(if is_login { Cause::Refused } else { Cause::WrongPlace }, now);
+            }
+        }
+    }
+
+    fn is_blamed(&mut self, sent: &Sent, now: Timestamp) {
+        self.memory.owed = None;
+        if self.is_followed(sent) {
+            self.memory.host_signals += 1;
+            self.memory.is_code_used &= sent.asked.code.is_none();
+            return self.allowances.open(Cause::HostWrong, now);
+        }
+        self.memory.blamed += 1;
+        self.memory.is_app_refused = true;
+        self.allowances.open(Cause::RefusedAgain, now);
+    }
+
+    /// A renewal is told that its token is dead.
+    fn is_lost(&mut self, sent: &Sent, now: Timestamp, server_now: Timestamp) {
+        let Some(held) = &mut self.memory.held else { return };
+        if sent.asked.bearer != Some(held.grant.access) || held.is_lost {
+            return;
+        }
+        held.is_lost = true;
+        self.memory.failures.clear();
+        if held.grant.expires.is_some_and(|end| end <= server_now) {
+            return;
+        }
+        let losses = &mut self.memory.losses;
+        losses.push_back(now);
+        losses.retain(|at| *at + HOUR * 2 > now);
+        let is_kick = losses.len() > 1 && losses.iter().rev().nth(1).is_some_and(|before| now < *before + QUARTER);
+        if is_kick || losses.len() > 2 {
+            self.allowances.open(Cause::Kick, now);
+        }
+    }
+}

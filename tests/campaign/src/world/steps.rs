@@ -1,0 +1,145 @@
+//! What the sessions want, one step after the other, and what they hand out.
+
+use jiff::{SignedDuration, Timestamp};
+use tradovate_auth_session::{Action, StopReason};
+
+use super::World;
+use super::program::Program;
+use super::queue::Event;
+use crate::journal::{Seen, What};
+use crate::names::Kind;
+
+/// What a session may want in one moment before it is said to spin.
+const ACTIONS_AT_ONCE: usize = 50;
+
+impl World<'_> {
+    /// Lets a session do what it has to.
+    pub(super) fn step(&mut self, number: usize) {
+        for _ in 0..ACTIONS_AT_ONCE {
+            let local = self.local(number);
+            let program = &mut self.programs[number];
+            if program.tamper.is_dead()
+                || program.tamper.is_silent(self.now)
+                || program.paused_until.is_some()
+                || self.is_asleep(number)
+            {
+                return;
+            }
+            if !self.may_poll(number) {
+                return;
+            }
+            let program = &mut self.programs[number];
+            let Some(session) = &mut program.session else { return };
+            let budget = &mut self.addresses[program.plan.address].budget;
+            let action = session.poll(local, budget);
+            self.observe(number);
+            match action {
+                Action::Send { id, request } => self.send(number, Some(id), request),
+                Action::Store { id, snapshot } if self.programs[number].member.is_some() => {
+                    let known = self.programs[number].member.as_ref().and_then(|member| member.fleet.known());
+                    self.save(number, Some(id), &snapshot, known);
+                }
+                Action::Store { id, snapshot } => self.offer(number, id, &snapshot),
+                Action::Wait { until } => {
+                    let program = &mut self.programs[number];
+                    let until = program.tamper.wait(local, until);
+                    let until = match &mut program.member {
+                        Some(member) if until > local => member.fleet.rest(local, until, program.seen.is_some()),
+                        _ => until,
+                    };
+                    program.stamp += 1;
+                    let stamp = program.stamp;
+                    let at = self.addresses[program.plan.address].clock.when(until, self.now);
+                    // As the transports do: what others have under way may leave room in the budget when it is answered.
+                    let soon = self.now + SignedDuration::from_secs(1);
+                    let at = if at > soon && self.is_unsettled(number) { soon } else { at };
+                    self.record(number, What::Waits(until));
+                    if until > local {
+                        self.queue.push(at, Event::Wake { program: number, stamp });
+                    }
+                    return;
+                }
+                Action::Stopped(reason) => return self.stopped(number, &reason),
+                _ => return,
+            }
+        }
+        self.record(number, What::Spins);
+    }
+
+    /// Has a program step when its clock shows at least this, unless it is woken before.
+    pub(super) fn wake_at(&mut self, number: usize, until: Timestamp) {
+        let program = &mut self.programs[number];
+        program.stamp += 1;
+        let stamp = program.stamp;
+        let at = self.addresses[program.plan.address].clock.when(until, self.now);
+        self.queue.push(at, Event::Wake { program: number, stamp });
+    }
+
+    /// A program wakes; one without a keeper is woken by its callers, when they find no token.
+    pub(super) fn wake(&mut self, number: usize, stamp: u64) {
+        let is_kept = self.programs[number].plan.member.is_none_or(|member| member.keeps);
+        match self.look(number) {
+            Some(seen) if !is_kept => {
+                let at = self.addresses[self.programs[number].plan.address].clock.when(seen.usable_until, self.now);
+                self.queue.push(at, Event::Wake { program: number, stamp });
+            }
+            _ => self.step(number),
+        }
+    }
+
+    /// Whether another program of the address awaits an answer.
+    pub(super) fn is_unsettled(&self, number: usize) -> bool {
+        let address = self.programs[number].plan.address;
+        let others = self.programs.iter().enumerate().filter(|(other, _)| *other != number);
+        let waits = |program: &Program| program.under_way.is_some_and(|until| self.now < until);
+        others.into_iter().any(|(_, program)| program.plan.address == address && waits(program))
+    }
+
+    pub(super) fn stopped(&mut self, number: usize, reason: &StopReason) {
+        let program = &mut self.programs[number];
+        program.stamp += 1;
+        if !program.is_stopped {
+            program.is_stopped = true;
+            self.record(number, What::Stopped(reason.to_string()));
+        }
+        if !self.programs[number].is_helped {
+            self.programs[number].is_helped = true;
+            self.queue.push(self.now + SignedDuration::from_mins(10), Event::Help { program: number });
+        }
+    }
+
+    /// Looks at what a session hands out, and records it where that has changed.
+    pub(super) fn observe(&mut self, number: usize) {
+        let before = self.programs[number].seen;
+        let seen = self.look(number);
+        self.publish(number);
+        let known = |seen: Option<Seen>| seen.map(|seen| (seen.token, seen.generation));
+        if known(before) != known(seen) {
+            self.record(number, What::Handed(seen));
+        }
+    }
+
+    /// Callers take what the session hands out when something has happened to it, without asking it again.
+    pub(super) fn publish(&mut self, number: usize) {
+        let local = self.local(number);
+        let program = &mut self.programs[number];
+        let token = program.session.as_ref().and_then(|session| session.token(local));
+        if !program.tamper.misses(program.published.as_ref(), token.as_ref()) {
+            program.published = program.tamper.token(token);
+        }
+    }
+
+    pub(super) fn look(&mut self, number: usize) -> Option<Seen> {
+        let local = self.local(number);
+        let program = &mut self.programs[number];
+        let token = program.session.as_ref().and_then(|session| session.token(local));
+        let seen = program.tamper.token(token).map(|token| {
+            let known = program.seen.filter(|seen| seen.generation == token.generation);
+            let name =
+                known.map_or_else(|| self.names.of(Kind::Access, token.access_token.expose()), |seen| seen.token);
+            Seen { token: name, generation: token.generation, usable_until: token.usable_until }
+        });
+        program.seen = seen;
+        seen
+    }
+}
