@@ -91,7 +91,9 @@ impl Law for NoSpinning {
                     return Some(format!("{} requests within a minute", row.sent.len()));
                 }
                 let allowed = row.allowed().filter(|allowed| now + DRIFT < *allowed)?;
-                let may_give_up = known.is_reported && (row.faults >= 3 || ledger.may_be_given_up(record));
+                let has_failed = row.faults >= 3 || ledger.may_be_given_up(record);
+                // Another program of the fleet may have given it up.
+                let may_give_up = known.is_reported && has_failed || ledger.is_lost(record);
                 if may_give_up && !row.has_given_up {
                     row.has_given_up = true;
                     return None;
