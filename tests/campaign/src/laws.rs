@@ -1,6 +1,6 @@
 //! The laws of the session by their numbers in `docs/laws.md`, each judged from outside in a file of its own.
 //! A record and the ledger before it enter; what is wrong leaves. None of them looks into a session. Fleets are judged by
-//! all of them, single sessions by four; the oracle judges those by the rest.
+//! all of them, single sessions by four; the oracle judges those by the rest, and all by law 5.
 
 use crate::journal::Record;
 use crate::ledger::Ledger;
@@ -10,7 +10,6 @@ mod contradictions;
 mod expiry;
 mod kicks;
 mod liveness;
-mod lock_outs;
 mod logins;
 mod one_in_flight;
 mod one_lineage;
@@ -42,7 +41,6 @@ pub(crate) fn all(programs: usize, subjects: usize, addresses: usize) -> Vec<Box
         Box::new(expiry::NotPastExpiry),
         Box::new(logins::NoLoginWhileRenewable),
         Box::new(penalties::PenaltiesAreServed::new(subjects)),
-        Box::new(lock_outs::LockOutsAreKept::new(addresses)),
         Box::new(contradictions::ContradictionInstallsNothing),
         Box::new(trusted_hosts::OnlyToTrustedHosts),
         Box::new(refusals::RefusedCredentialsRest::new(subjects, addresses)),

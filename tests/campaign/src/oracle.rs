@@ -62,11 +62,13 @@ struct Subject {
     is_corrected: bool,
 }
 
-/// All single sessions of a scenario.
+/// All single sessions of a scenario, and the gates of all addresses.
 pub(crate) struct Oracle {
     skew: SignedDuration,
     /// Nothing of a program of a fleet.
     subjects: Vec<Option<Subject>>,
+    /// The address of each program.
+    addresses: Vec<usize>,
     gates: Vec<Gates>,
     snapshots: HashMap<usize, Snapshot>,
     exchanges: HashMap<usize, Sent>,
@@ -102,6 +104,7 @@ impl Oracle {
         Self {
             skew: scenario.server.skew,
             subjects: scenario.programs.iter().map(subject).collect(),
+            addresses: scenario.programs.iter().map(|program| program.address).collect(),
             gates: vec![Gates::default(); scenario.addresses.len()],
             snapshots: HashMap::new(),
             exchanges: HashMap::new(),
@@ -128,6 +131,9 @@ impl Oracle {
         let server_now = now + self.skew;
         if matches!(record.what, What::Started(_) | What::StartedForeign(_) | What::Consented) {
             self.come_up(record.program);
+        }
+        if !self.judges(record.program) {
+            return self.gates[self.addresses[record.program]].judge(record);
         }
         let subject = self.subjects.get_mut(record.program)?.as_mut()?;
         let address = subject.address;

@@ -17,9 +17,7 @@ const ROOM: SignedDuration = SignedDuration::from_secs(36);
 
 impl Oracle {
     pub(super) fn lock_out(&mut self, address: usize, now: Timestamp, wait: SignedDuration) {
-        // The longest wait is the session's own, by its own clock.
-        let drift = if wait >= HOUR * 24 { wait / 5000 } else { SignedDuration::ZERO };
-        self.gates[address].lock_out(now + wait - drift);
+        self.gates[address].lock_out(now, wait);
         let until = now + wait + wait / 100;
         let sessions = self.subjects.iter_mut().flatten().filter(|subject| subject.address == address);
         sessions.for_each(|subject| subject.allowances.open_until(Cause::LockOut, until));

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Found;
-use crate::wire::Operation;
+use crate::journal::{Outcome, Record, What};
+use crate::wire::{Operation, Says};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -24,11 +25,38 @@ pub(super) struct Gates {
     silent_until: Option<Timestamp>,
     closed_until: BTreeMap<Operation, Timestamp>,
     sent: BTreeMap<Operation, VecDeque<Timestamp>>,
+    /// What each exchange of a fleet asks for.
+    exchanges: BTreeMap<usize, Operation>,
 }
 
 impl Gates {
-    pub(super) fn lock_out(&mut self, until: Timestamp) {
-        self.silent_until = self.silent_until.max(Some(until));
+    pub(super) fn lock_out(&mut self, now: Timestamp, wait: SignedDuration) {
+        // The longest wait is the session's own, by its own clock.
+        let drift = if wait >= HOUR * 24 { wait / 5000 } else { SignedDuration::ZERO };
+        self.silent_until = self.silent_until.max(Some(now + wait - drift));
+    }
+
+    /// Judges a record of a program of a fleet, whose address forgets them if all programs behind it crash at once.
+    pub(super) fn judge(&mut self, record: &Record) -> Option<Found> {
+        let now = record.at;
+        match &record.what {
+            What::Sent(number, asked) => {
+                self.exchanges.insert(*number, asked.operation);
+                return self.check(asked.operation, now);
+            }
+            What::Delivered { exchange, outcome: Outcome::Answer(answer), is_repeated: false, .. } => {
+                match (&answer.says, self.exchanges.get(exchange)) {
+                    (Says::LockedOut(wait), _) => self.lock_out(now, *wait),
+                    (Says::Captcha, Some(operation)) => self.close(*operation, now),
+                    _ => {}
+                }
+            }
+            What::Reported { status: 423 | 429, .. } => self.lock_out(now, HOUR),
+            What::Jumped(by) => *self = self.stepped(*by, now),
+            What::Crashed(true) => *self = Self { exchanges: std::mem::take(&mut self.exchanges), ..Self::default() },
+            _ => {}
+        }
+        None
     }
 
     pub(super) fn close(&mut self, operation: Operation, now: Timestamp) {
