@@ -57,6 +57,16 @@ fn each_broken_law_is_noticed_by_its_own_checker() {
 }
 
 #[test]
+fn a_fleet_that_ignores_lock_outs_is_noticed() {
+    let way = Way { mutant: Some(Mutant::IgnoresLockOuts), only_law: Some(5), is_traced: false };
+    let mut fleets = (1..400).map(Scenario::from_seed).filter(|scenario| scenario.fleets() > 0);
+    assert!(fleets.any(|mut scenario| {
+        scenario.programs.iter_mut().for_each(|program| program.is_absent |= program.member.is_none());
+        run(&scenario, way).violations.iter().any(|found| found.law == 5)
+    }));
+}
+
+#[test]
 fn a_failure_is_made_small() {
     let way = Way { mutant: Some(Mutant::PresentsRefused), only_law: Some(13), is_traced: false };
     let fails = |scenario: &Scenario| run(scenario, way).violations.iter().any(|found| found.law == 13);
