@@ -1,5 +1,6 @@
 //! The pause after faults: exponential, capped, jittered. The only randomness of a session is its seed.
 
+use core::cmp::Ordering;
 use core::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -36,8 +37,8 @@ impl Jitter {
 }
 
 /// Faults in a row, and the pause after the last of them. Of two, the one of the newer token counts, then the one that was ended
-/// more often, then the one that lasts longer.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// more often. Of two that are equal in this, more faults count, and the later end.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Pause {
     /// When the token was issued that was held at the first fault, in server time.
@@ -114,8 +115,14 @@ impl Pause {
 
 impl Fact for Pause {
     fn join(&mut self, other: Self) {
-        if other > *self {
-            *self = other;
+        let order = |pause: &Self| (pause.of, pause.ends);
+        match order(&other).cmp(&order(self)) {
+            Ordering::Greater => *self = other,
+            Ordering::Equal => {
+                self.until = self.until.max(other.until);
+                self.faults = self.faults.max(other.faults);
+            }
+            Ordering::Less => {}
         }
     }
 

@@ -309,7 +309,7 @@ impl Session {
         self.token.settle();
         self.record.pause.skip();
         self.record.tokens.access_is_dead();
-        self.persistence.share();
+        self.persistence.dirty |= !self.persistence.is_none();
         if was_alive {
             self.report(now, EventKind::SessionLost);
             if let Some(next_log_in) = self.record.log_ins.lost(noticed, now) {

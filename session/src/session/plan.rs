@@ -195,7 +195,7 @@ impl Session {
         }
         let refused = &self.record.refused_refresh_tokens;
         let banned = if refused.is_empty() { None } else { refused.get(&fingerprint(&refresh.token)) };
-        let Some(until) = banned.copied().filter(|until| *until > now) else { return Some(now) };
+        let Some(until) = banned.map(|until| (*until).max(now)) else { return Some(now) };
         (after(until, now) < after(refresh.expires_at?, server_now)).then_some(until)
     }
 
