@@ -170,14 +170,14 @@ impl Session {
             (Meaning::OtherUser, Trouble::Server(error)) => self.stop(now, StopReason::Refused(error)),
             (Meaning::Refused, Trouble::Server(error)) => {
                 self.opened_none(exchange);
-                self.record.postponed.clear();
+                self.ticket_is_spent();
                 self.credentials_refused(now, error);
             }
             (Meaning::Malformed, Trouble::Server(error)) => {
                 self.opened_none(exchange);
-                self.record.postponed.clear();
+                self.ticket_is_spent();
                 self.persistence.share();
-                self.stop(now, StopReason::Refused(error));
+                self.stop_stored(now, StopReason::Refused(error));
             }
             (_, trouble) => {
                 if matches!(&trouble, Trouble::Server(Error::Status { .. })) {
@@ -205,11 +205,7 @@ impl Session {
                 self.persistence.dirty = true;
                 self.report(now, EventKind::Refused { error, retry_at });
             }
-            // The next start is to know of it, so it is stored first. With a shared store, the driver asks for the last snapshot.
-            None if self.persistence.is_hook() && text.is_some() => {
-                self.persistence.stops_with = Some(Box::new(StopReason::Refused(error)));
-            }
-            None => self.stop(now, StopReason::Refused(error)),
+            None => self.stop_stored(now, StopReason::Refused(error)),
         }
     }
 
@@ -256,9 +252,9 @@ impl Session {
             refresh.refused_once.set();
         }
         let fingerprint = super::plan::fingerprint(&refresh.token);
-        self.record.postponed.clear();
+        self.ticket_is_spent();
         if is_malformed && self.renewable(now).is_none() {
-            return self.stop(now, StopReason::Refused(error));
+            return self.stop_stored(now, StopReason::Refused(error));
         }
         if !is_second {
             let retry_at = self.record.pause.for_at_least(now, SECOND_TRY);
@@ -281,13 +277,29 @@ impl Session {
 
     /// The app's settings are wrong, which no other try changes. The refresh token may be good.
     fn app_refused(&mut self, now: Timestamp, error: Error) {
-        self.record.postponed.clear();
+        self.ticket_is_spent();
         self.record.pause.end();
         self.app_refused = Some(Box::new(error.clone()));
         if self.renewable(now).is_some() {
             self.report(now, EventKind::AppRefused { error });
         } else {
-            self.stop(now, StopReason::Refused(error));
+            self.stop_stored(now, StopReason::Refused(error));
+        }
+    }
+
+    /// A request with the ticket has been judged. The ticket is never presented again, and the next start is to know of it.
+    fn ticket_is_spent(&mut self) {
+        self.persistence.dirty |= self.record.postponed.get().is_some() && !self.persistence.is_none();
+        self.record.postponed.clear();
+    }
+
+    /// Stops once the record is stored, so that the next start knows of what has happened. With a shared store, the driver asks
+    /// for the final snapshot.
+    fn stop_stored(&mut self, now: Timestamp, reason: StopReason) {
+        if self.persistence.is_hook() && self.persistence.dirty {
+            self.persistence.stops_with = Some(Box::new(reason));
+        } else {
+            self.stop(now, reason);
         }
     }
 
