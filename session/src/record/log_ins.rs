@@ -61,7 +61,7 @@ struct Attempt {
 }
 
 /// Credentials that the server has refused. Nothing of them is kept, not even a hash, which would help to guess the password.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Refused {
     /// Which try it was; it counts until the owner asks for another one, or a login succeeds.
@@ -237,12 +237,12 @@ impl LogIns {
         self.answered_at.join(Some(now));
         let is_first = self.refusal().is_none();
         let retry_at = (self.worked_before() && is_first).then(|| later(now, ONE_HOUR));
-        self.refused = (retry_at.is_some() || text.is_some()).then(|| Refused {
-            of_try: self.tries,
-            at: now,
-            retry_at,
-            text: text.unwrap_or_default().into(),
-        });
+        if retry_at.is_some() || text.is_some() {
+            self.refused =
+                Some(Refused { of_try: self.tries, at: now, retry_at, text: text.unwrap_or_default().into() });
+        } else {
+            self.try_again();
+        }
         retry_at
     }
 
@@ -292,6 +292,13 @@ impl LogIns {
     }
 }
 
+impl Refused {
+    /// Of two, the one of the later try counts, and of two of one try the one after which there is none, whatever the clocks say.
+    fn key(&self) -> (u32, bool, Timestamp, Option<Timestamp>, &str) {
+        (self.of_try, self.retry_at.is_none(), self.at, self.retry_at, &self.text)
+    }
+}
+
 impl Attempt {
     fn is_unknown(&self) -> bool {
         self.status <= Status::Unknown
@@ -319,7 +326,7 @@ impl Fact for LogIns {
         self.credentials = self.credentials.max(other.credentials);
         self.worked = self.worked.max(other.worked);
         self.tries = self.tries.max(other.tries);
-        if other.refused > self.refused {
+        if other.refused.as_ref().map(Refused::key) > self.refused.as_ref().map(Refused::key) {
             self.refused = other.refused;
         }
         self.loss = self.loss.max(other.loss);

@@ -1,1 +1,427 @@
+//! The laws of the record, over random snapshots of one owner. Few names and few times, so that they meet often.
 
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::vec::Vec;
+
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+use tradovate_auth_core::{ApiHosts, PenaltyTicket};
+
+use super::*;
+use crate::budget::Operation;
+use crate::moments::later;
+use crate::stored_session::StoredSession;
+use core::time::Duration;
+
+/// The time at which the facts of a test are corrected.
+fn now() -> Timestamp {
+    second(0)
+}
+
+fn second(second: i64) -> Timestamp {
+    "2026-11-24T14:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_secs(second)
+}
+
+/// How times are chosen.
+#[derive(Clone, Copy)]
+enum Times {
+    /// Within seconds, before and after [`now`].
+    Close,
+    /// Whatever JSON can say.
+    Any,
+}
+
+impl Times {
+    fn one(self) -> BoxedStrategy<Value> {
+        match self {
+            Self::Close => (-1_i64..3).prop_map(|it| json!(second(it))).boxed(),
+            Self::Any => {
+                let ends = [Timestamp::MIN, Timestamp::MAX, Timestamp::UNIX_EPOCH];
+                let far = (-377_705_023_201_i64..=253_402_207_200).prop_map(|it| Timestamp::from_second(it).unwrap());
+                prop_oneof![prop::sample::select(ends.to_vec()), far].prop_map(|it| json!(it)).boxed()
+            }
+        }
+    }
+
+    fn count(self) -> BoxedStrategy<Value> {
+        match self {
+            Self::Close => (0_u32..4).prop_map(Value::from).boxed(),
+            Self::Any => {
+                prop::sample::select([0_u32, 1, u32::MAX - 1, u32::MAX].to_vec()).prop_map(Value::from).boxed()
+            }
+        }
+    }
+}
+
+fn one_of(values: &'static [&'static str]) -> BoxedStrategy<Value> {
+    prop::sample::select(values).prop_map(Value::from).boxed()
+}
+
+/// An object; names that end in `?` may be missing.
+fn object<const N: usize>(fields: [(&'static str, BoxedStrategy<Value>); N]) -> BoxedStrategy<Value> {
+    let (names, values): (Vec<_>, Vec<_>) = fields
+        .into_iter()
+        .map(|(name, value)| match name.strip_suffix('?') {
+            Some(name) => (name, prop::option::of(value).boxed()),
+            None => (name, value.prop_map(Some).boxed()),
+        })
+        .unzip();
+    let with_names = move |values: Vec<Option<Value>>| {
+        let fields = names.iter().zip(values).filter_map(|(name, value)| Some(((*name).into(), value?)));
+        Value::Object(fields.collect::<Map<_, _>>())
+    };
+    values.prop_map(with_names).boxed()
+}
+
+/// Up to three values under few names.
+fn by_name(names: &'static [&'static str], value: BoxedStrategy<Value>) -> BoxedStrategy<Value> {
+    let all = prop::collection::btree_map(prop::sample::select(names), value, 0..4);
+    all.prop_map(|all| all.into_iter().map(|(name, value)| (name.into(), value)).collect::<Map<_, _>>().into()).boxed()
+}
+
+/// No try and no credentials are later than those that the owner has given.
+fn plausible(mut log_ins: Value) -> Value {
+    let [worked, of_try] = [&log_ins["worked"], &log_ins["refused"]["ofTry"]].map(|it| it.as_u64().unwrap_or_default());
+    for (name, least) in [("credentials", worked), ("tries", of_try)] {
+        log_ins[name] = log_ins[name].as_u64().unwrap_or_default().max(least).into();
+    }
+    log_ins
+}
+
+fn records_of(times: Times) -> BoxedStrategy<Value> {
+    let (at, count) = (|| times.one(), || times.count());
+    let market_data = object([("token", one_of(&["md-1", "md-2"])), ("expiresAt", at())]);
+    let access = object([
+        ("token", one_of(&["at-1", "at-2"])),
+        ("issuedAt", at()),
+        ("expiresAt", at()),
+        ("marketData?", market_data),
+    ]);
+    let refresh = object([
+        ("token", one_of(&["rt-1", "rt-2"])),
+        ("issuedAt?", at()),
+        ("expiresAt?", at()),
+        ("refusedOnce?", count()),
+        ("announced?", count()),
+        ("outcomeUnknown?", count()),
+    ]);
+    let attempt = object([
+        ("status", one_of(&["announced", "unknown", "openedNone", "opened"])),
+        ("sent", at()),
+        ("until?", at()),
+    ]);
+    let refused =
+        object([("ofTry?", count()), ("at", at()), ("retryAt?", at()), ("text", one_of(&["no", "wrong password"]))]);
+    let loss = object([("at", at()), ("kicks", count()), ("nextLogIn?", at())]);
+    let log_ins = object([
+        ("attempts?", by_name(&["1", "2", "3"], attempt)),
+        ("answeredAt?", at()),
+        ("credentials?", count()),
+        ("worked?", count()),
+        ("tries?", count()),
+        ("refused?", refused),
+        ("loss?", loss),
+    ])
+    .prop_map(plausible);
+    let ticket = object([
+        ("until", at()),
+        ("operation", one_of(&["accesstokenrequest", "oauthtoken"])),
+        ("ticket", one_of(&["t-1", "t-2"])),
+    ]);
+    let pause =
+        (prop::option::of(at()), count(), prop::option::of(at()), count()).prop_map(|(of, ends, until, faults)| {
+            let faults = if until.is_some() { faults } else { json!(0) };
+            json!({"of": of, "ends": ends, "until": until.filter(|_| faults != json!(0)), "faults": faults})
+        });
+    object([
+        ("startedAt?", Just(json!(second(0))).boxed()),
+        ("deadIssuedAt?", at()),
+        ("hostsAt?", at()),
+        ("hosts?", by_name(&["demo", "live"], one_of(&["a.tradovateapi.com", "b.tradovateapi.com"]))),
+        ("access?", access),
+        ("refresh?", refresh),
+        ("userId?", Just(json!(7)).boxed()),
+        ("refusedRefreshTokens?", by_name(&["f-1", "f-2"], at())),
+        ("logIns?", log_ins.boxed()),
+        ("postponed?", object([("count", count()), ("value?", ticket)])),
+        ("pause?", pause.boxed()),
+        ("verifiedAt?", at()),
+        ("followedHostIsWrong?", count()),
+        ("configuredHostTriedAt?", at()),
+        ("passwordExpiresAt?", object([("count", count()), ("value?", at())])),
+    ])
+}
+
+fn read(mut snapshot: Value) -> StoredSession {
+    snapshot["version"] = json!(1);
+    serde_json::from_value(snapshot).unwrap()
+}
+
+/// A record whose times are close to each other.
+fn records() -> BoxedStrategy<Record> {
+    records_of(Times::Close).prop_map(|snapshot| read(snapshot).0.record).boxed()
+}
+
+fn joined(one: &Record, other: &Record) -> Record {
+    let mut joined = one.clone();
+    joined.join(other.clone());
+    joined
+}
+
+/// What is stored of a record.
+fn json_of(record: &Record) -> Value {
+    let mut empty = read(json!({}));
+    empty.0.record = record.clone();
+    serde_json::to_value(empty).unwrap()
+}
+
+fn assert_same(one: &Record, other: &Record) {
+    assert_eq!(json_of(one), json_of(other));
+    assert_eq!(one, other);
+}
+
+/// Something that a session learns.
+#[derive(Debug, Clone, Copy)]
+enum Learn {
+    LogIn(fn(&mut LogIns, AttemptId)),
+    LogIns(fn(&mut LogIns)),
+    Record(fn(&mut Record)),
+}
+
+fn jitter() -> Jitter {
+    Jitter::new(7)
+}
+
+const LEARN: [(&str, Learn); 24] = [
+    ("a login is announced", Learn::LogIn(|_, _| {})),
+    ("a login is sent", Learn::LogIn(|it, id| it.send(now(), id))),
+    ("its outcome is unknown", Learn::LogIn(|it, id| it.outcome_unknown(now(), id, &mut jitter()))),
+    ("it opened none", Learn::LogIn(LogIns::opened_none)),
+    ("it opened a session", Learn::LogIn(LogIns::opened)),
+    ("it succeeded", Learn::LogIn(|it, id| it.succeeded(now(), id))),
+    (
+        "the credentials are refused",
+        Learn::LogIns(|it| {
+            it.refused(now(), Some("wrong password again"));
+        }),
+    ),
+    (
+        "a login is refused without a text",
+        Learn::LogIns(|it| {
+            it.refused(now(), None);
+        }),
+    ),
+    (
+        "the session is lost",
+        Learn::LogIns(|it| {
+            it.lost(now(), now());
+        }),
+    ),
+    ("the owner asks for another try", Learn::LogIns(LogIns::try_again)),
+    ("the owner gives other credentials", Learn::LogIns(LogIns::credentials_replaced)),
+    ("the access token is dead", Learn::Record(|it| it.tokens.access_is_dead())),
+    ("other hosts are named", Learn::Record(|it| it.tokens.name_hosts(now(), ApiHosts::default()))),
+    ("the refresh token is used", Learn::Record(|it| it.tokens.refresh.iter_mut().for_each(Refresh::used))),
+    (
+        "a request is postponed",
+        Learn::Record(|it| {
+            let ticket = PenaltyTicket::new("t-0", Duration::ZERO);
+            it.postponed.set(Ticket { until: now(), operation: Operation::LogIn, ticket, host: None });
+        }),
+    ),
+    ("the ticket is spent", Learn::Record(|it| it.postponed.clear())),
+    (
+        "a fault",
+        Learn::Record(|it| {
+            it.pause.for_at_least(now(), Duration::ZERO);
+        }),
+    ),
+    ("the pause ends", Learn::Record(|it| it.pause.end())),
+    ("the pause is skipped", Learn::Record(|it| it.pause.skip())),
+    ("a token is held", Learn::Record(|it| it.pause.begin(second(1)))),
+    ("the token is verified", Learn::Record(|it| it.verified_at = Some(now()))),
+    ("the followed host is wrong", Learn::Record(|it| it.followed_host_is_wrong.set())),
+    ("the followed host is good", Learn::Record(|it| it.followed_host_is_wrong.clear())),
+    ("the password's expiry is told", Learn::Record(|it| it.password_expires_at.set(Timestamp::MIN))),
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_order_of_joins_does_not_matter(a in records(), b in records(), c in records()) {
+        assert_same(&joined(&a, &b), &joined(&b, &a));
+        assert_same(&joined(&joined(&a, &b), &c), &joined(&a, &joined(&b, &c)));
+    }
+
+    #[test]
+    fn a_record_that_is_known_already_changes_nothing(a in records(), b in records()) {
+        assert_same(&joined(&a, &a), &a);
+        let both = joined(&a, &b);
+        assert_same(&joined(&both, &a), &both);
+        assert_same(&joined(&both, &b), &both);
+    }
+
+    #[test]
+    fn a_record_is_read_as_it_was_written(a in records(), b in records()) {
+        for record in [&a, &joined(&a, &b)] {
+            assert_same(&read(json_of(record)).0.record, record);
+        }
+    }
+
+    #[test]
+    fn an_access_token_is_never_next_to_the_market_data_token_of_another_lineage(a in records(), b in records()) {
+        let both = joined(&a, &b).tokens;
+        let Some(access) = both.access else { return Ok(()) };
+        let own = |it: &&Record| {
+            it.tokens.started_at == both.started_at
+                && it.tokens.access.as_ref().is_some_and(|own| own.token.expose() == access.token.expose())
+        };
+        let market_data = |it: &Record| it.tokens.access.as_ref().unwrap().market_data.clone();
+        let brought: Vec<_> = [&a, &b].into_iter().filter(own).map(market_data).collect();
+        assert!(brought.contains(&access.market_data), "{brought:?}");
+    }
+
+    #[test]
+    fn a_dead_token_never_comes_back(a in records(), b in records(), by: bool) {
+        let mut knows = a.clone();
+        let dead = knows.tokens.access.as_ref().map(|access| access.issued_at);
+        knows.tokens.access_is_dead();
+        assert!(knows.tokens.access.is_none());
+        let later = if by { joined(&joined(&knows, &b), &a) } else { joined(&joined(&a, &b), &knows) };
+        if later.tokens.started_at == a.tokens.started_at {
+            assert!(later.tokens.access.is_none_or(|access| Some(access.issued_at) > dead));
+        }
+    }
+
+    #[test]
+    fn what_is_learnt_is_never_overruled_by_what_was_known_before(known in records(), index in 0..LEARN.len()) {
+        let mut known = known;
+        known.correct(now());
+        let mut learnt = known.clone();
+        let (what, learn) = LEARN[index];
+        match learn {
+            Learn::LogIn(learn) => {
+                let id = learnt.log_ins.announce(now(), &mut jitter());
+                learn(&mut learnt.log_ins, id);
+            }
+            Learn::LogIns(learn) => learn(&mut learnt.log_ins),
+            Learn::Record(learn) => learn(&mut learnt),
+        }
+        assert_eq!(json_of(&joined(&known, &learnt)), json_of(&learnt), "{what}");
+    }
+
+    #[test]
+    fn a_clock_that_is_ahead_makes_no_wait_longer_than_a_day(snapshot in records_of(Times::Any)) {
+        let mut record = read(snapshot).0.record;
+        record.correct(now());
+        let day = later(now(), Duration::from_secs(24 * 3600));
+        assert!(record.log_ins.earliest(now(), None) <= day);
+        assert!(record.pause.until() <= Some(day));
+        assert!(record.refused_refresh_tokens.values().all(|until| (now()..=day).contains(until)));
+        assert!(record.postponed.get().is_none_or(|ticket| ticket.until <= day));
+        for event in [record.verified_at, record.configured_host_tried_at] {
+            assert!(event <= Some(now()));
+        }
+        let mut again = record.clone();
+        again.correct(now());
+        assert_same(&again, &record);
+    }
+
+    #[test]
+    fn no_time_is_too_far(
+        snapshot in records_of(Times::Any),
+        at in Times::Any.one(),
+        by in prop::sample::select([SignedDuration::MIN, SignedDuration::MAX, SignedDuration::ZERO].to_vec()),
+    ) {
+        let at: Timestamp = serde_json::from_value(at).unwrap();
+        let mut record = read(snapshot).0.record;
+        record.shift(by);
+        record.correct(at);
+        for index in 0..LEARN.len() {
+            if let Learn::Record(learn) = LEARN[index].1 {
+                learn(&mut record);
+            }
+        }
+        let id = record.log_ins.announce(at, &mut jitter());
+        record.log_ins.outcome_unknown(at, id, &mut jitter());
+        record.log_ins.lost(at, at);
+        record.log_ins.refused(at, None);
+        record.log_ins.succeeded(at, id);
+        record.log_ins.earliest(at, None);
+        record.pause.after_fault(at, Duration::MAX, Duration::MAX, &mut jitter());
+        record.ends();
+        read(json_of(&record));
+    }
+
+    #[test]
+    fn a_shift_there_and_back_changes_nothing_and_leaves_the_times_of_tokens(record in records(), hours in -99_i64..99) {
+        let by = SignedDuration::from_hours(hours);
+        let mut moved = record.clone();
+        moved.shift(by);
+        assert_eq!(moved.tokens, record.tokens);
+        assert_eq!(moved.password_expires_at, record.password_expires_at);
+        assert_eq!(moved.verified_at, record.verified_at.map(|at| at + by));
+        assert_eq!(moved.log_ins.after_kick(), record.log_ins.after_kick().map(|at| at + by));
+        assert_eq!(moved.pause.until(), record.pause.until().map(|at| at + by));
+        moved.shift(-by);
+        assert_same(&moved, &record);
+    }
+}
+
+/// Each fact of the table beside the time at which it ends, if it does.
+#[test]
+fn a_record_ends_with_the_last_of_its_facts() {
+    let ends = |snapshot: Value| read(snapshot).0.record.ends().map(|end| end.duration_since(now()).as_secs());
+    let at = |it: i64| json!(second(it));
+    let access = json!({"token": "at", "issuedAt": at(0), "expiresAt": at(80)});
+    let cases = [
+        ("nothing", json!({})),
+        ("an access token", json!({"access": access})),
+        ("a refresh token with an end", json!({"access": access, "refresh": {"token": "rt", "expiresAt": at(90)}})),
+        ("a refused refresh token", json!({"refusedRefreshTokens": {"a": at(5), "b": at(6)}})),
+        ("a login", json!({"logIns": {"attempts": {"1": {"status": "opened", "sent": at(0)}}}})),
+        (
+            "a long pause after a login",
+            json!({"logIns": {"attempts": {"1": {"status": "unknown", "sent": at(0), "until": at(9000)}}}}),
+        ),
+        ("a loss", json!({"logIns": {"loss": {"at": at(1), "kicks": 0}}})),
+        ("a kick", json!({"logIns": {"loss": {"at": at(1), "kicks": 1, "nextLogIn": at(8000)}}})),
+        ("a refusal with another try", json!({"logIns": {"refused": {"at": at(0), "retryAt": at(3600)}}})),
+        (
+            "a ticket",
+            json!({"postponed": {"count": 1,
+            "value": {"until": at(15), "operation": "oauthtoken", "ticket": "t"}}}),
+        ),
+        ("a pause", json!({"pause": {"until": at(20), "faults": 1}})),
+        ("the password's expiry", json!({"passwordExpiresAt": {"count": 1, "value": at(100)}})),
+    ];
+    let lines: Vec<_> = cases.into_iter().map(|(what, snapshot)| format!("{what}: {:?}", ends(snapshot))).collect();
+    insta::assert_snapshot!(lines.join("\n"), @"
+    nothing: None
+    an access token: Some(80)
+    a refresh token with an end: Some(90)
+    a refused refresh token: Some(6)
+    a login: Some(7200)
+    a long pause after a login: Some(9000)
+    a loss: Some(7201)
+    a kick: Some(8000)
+    a refusal with another try: Some(3600)
+    a ticket: Some(15)
+    a pause: Some(20)
+    the password's expiry: None
+    ");
+    for endless in [json!({"refresh": {"token": "rt"}}), json!({"logIns": {"refused": {"at": at(0), "text": "no"}}})] {
+        assert_eq!(read(endless).0.record.ends(), Some(Timestamp::MAX));
+    }
+}
+
+#[test]
+fn damaged_tokens_are_not_read() {
+    for damaged in ["", " ", "a b"] {
+        let access = json!({"token": damaged, "issuedAt": now(), "expiresAt": now()});
+        let snapshot = json!({"version": 1, "access": access});
+        assert!(serde_json::from_value::<Box<StoredSession>>(snapshot).is_err(), "{damaged:?}");
+    }
+}

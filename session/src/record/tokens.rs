@@ -212,7 +212,10 @@ impl Fact for Tokens {
         }
         self.dead_issued_at.join(other.dead_issued_at);
         match (&mut self.access, other.access) {
-            (Some(known), Some(other)) if known.key() == other.key() => known.market_data.join(other.market_data),
+            (Some(known), Some(other)) if known.key() == other.key() => {
+                known.expires_at = known.expires_at.min(other.expires_at);
+                known.market_data.join(other.market_data);
+            }
             (Some(known), Some(other)) if known.key() > other.key() => {}
             (_, None) => {}
             (known, other) => *known = other,
