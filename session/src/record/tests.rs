@@ -247,7 +247,7 @@ const LEARN: [(&str, Learn); 24] = [
 ];
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_order_of_joins_does_not_matter(a in records(), b in records(), c in records()) {
