@@ -318,6 +318,7 @@ impl Session {
             let answer_due = self.exchanges.in_flight.as_ref().map(|exchange| exchange.deadline);
             if answer_due.is_some_and(|deadline| deadline <= now) {
                 self.give_up(now, budget);
+                self.lose_if_given_up(now);
                 continue;
             }
             // Only tokens are stored while a request is in flight.
@@ -374,10 +375,14 @@ impl Session {
         if let Some(code) = &mut self.code {
             code.begin(now);
         }
+        self.lose_if_given_up(now);
+        now
+    }
+
+    fn lose_if_given_up(&mut self, now: Timestamp) {
         if self.is_given_up(now) {
             self.token_is_lost(now);
         }
-        now
     }
 
     /// The response to a request, of any status.

@@ -3,6 +3,7 @@
 mod driver;
 mod expiry;
 mod forgetting;
+mod laws;
 mod lock_outs;
 mod server_time;
 mod session;
