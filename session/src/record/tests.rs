@@ -418,6 +418,16 @@ fn a_record_ends_with_the_last_of_its_facts() {
 }
 
 #[test]
+fn facts_that_say_nothing_are_not_written() {
+    assert_eq!(json_of(&Record::default()), json!({"version": 1}));
+    let access = json!({"token": "at", "issuedAt": now(), "expiresAt": now()});
+    let least = json!({
+        "version": 1, "access": access, "refresh": {"token": "rt"}, "logIns": {"attempts": {"1": {"status": "opened", "sent": now()}}},
+    });
+    assert_eq!(json_of(&read(least.clone()).0.record), least);
+}
+
+#[test]
 fn damaged_tokens_are_not_read() {
     for damaged in ["", " ", "a b"] {
         let access = json!({"token": damaged, "issuedAt": now(), "expiresAt": now()});

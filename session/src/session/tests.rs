@@ -21,13 +21,11 @@ mod events;
 mod hosts;
 mod kicks;
 mod late;
-mod log_in;
 mod notices;
 mod oauth;
 mod owner;
 mod penalties_and_lock_outs;
 mod rare;
-mod refusals;
 mod rejected;
 mod renewal;
 mod resume;
@@ -106,13 +104,13 @@ impl World {
 
     /// A user of Demo.
     fn user(script: impl IntoIterator<Item = Answer>) -> Self {
-        Self::of(Session::new(Environment::demo(), Credentials::new("trader", "password"), 7), script)
+        Self::of(Session::new(Environment::demo(), Credentials::new("trader", "password"), 0), script)
     }
 
     /// An OAuth app on Live.
     fn app(script: impl IntoIterator<Item = Answer>) -> Self {
         let token = RefreshToken::new("rt-0");
-        Self::of(Session::new(Environment::live(), Login::refresh_token(OAuthApp::new("client"), token), 7), script)
+        Self::of(Session::new(Environment::live(), Login::refresh_token(OAuthApp::new("client"), token), 0), script)
     }
 
     fn storing(mut self, works: impl IntoIterator<Item = Option<bool>>) -> Self {
@@ -127,8 +125,8 @@ impl World {
     }
 
     fn line(&mut self, text: impl AsRef<str>) {
-        let since = self.now.duration_since(start());
-        self.trace.push(format!("{:>9.3} {}", since.as_secs_f64() / 60.0, text.as_ref()));
+        let at = clock(self.now);
+        self.trace.push(format!("{at:>9} {}", text.as_ref()));
     }
 
     /// Drives the session until a time, or until it has stopped.
@@ -267,9 +265,16 @@ fn without_refresh_token(stored: &StoredSession) -> StoredSession {
     serde_json::from_value(value).unwrap()
 }
 
-/// An event in few words; times are minutes since the start, as in the trace.
+/// A time as minutes and seconds since the start.
+fn clock(at: Timestamp) -> String {
+    let since = at.duration_since(start());
+    let (minutes, seconds, millis) = (since.as_mins(), since.as_secs() % 60, since.subsec_millis());
+    if millis == 0 { format!("{minutes}:{seconds:02}") } else { format!("{minutes}:{seconds:02}.{millis:03}") }
+}
+
+/// An event in few words; times are those of the trace.
 fn brief(event: &EventKind) -> String {
-    let minute = |at: &Timestamp| format!("{:.3}", at.duration_since(start()).as_secs_f64() / 60.0);
+    let minute = |at: &Timestamp| clock(*at);
     match event {
         EventKind::Failed { operation, trouble: Trouble::Server(error), retry_at } => {
             format!("{operation} failed ({}); next try at {}", name(error), minute(retry_at))

@@ -93,7 +93,7 @@ fn a_failure_names_its_host_and_a_cause_without_secrets() {
         ("", None),
     ] {
         let mut budget = RateBudget::default();
-        let mut session = Session::new(Environment::demo(), Credentials::new("trader", "password"), 7);
+        let mut session = Session::new(Environment::demo(), Credentials::new("trader", "password"), 0);
         let Action::Send { id, .. } = session.poll(start(), &mut budget) else { panic!("nothing is sent") };
         session.failed_because(start(), id, Failure::NotSent, cause, &mut budget);
         let event = session.next_event().unwrap();

@@ -1,4 +1,4 @@
-use tradovate_auth_core::{BaseUrl, Purpose};
+use tradovate_auth_core::Purpose;
 
 use super::*;
 
@@ -14,14 +14,14 @@ fn hosts_are_followed_and_reported_and_others_refused() {
     let hosts = r#"{"demo":"acme.ninjatrader.com","mdDemo":"evil.com","replay":"https://x"}"#;
     let mut world = World::user([token_with_hosts("one", 80, hosts), token_to("two", 160)]);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
-     0.000 → demo accesstokenrequest
-     0.000 the host named for `replay` is not followed
-     0.000 the host named for `mdDemo` is not followed
-     0.000 the hosts in force have changed
-     0.000 logged in, good until 2026-11-24T15:20:00Z
-    64.535 → acme renewaccesstoken (one)
-    64.535 the host named for `mdDemo` is not followed
-    64.535 renewed, good until 2026-11-24T16:40:00Z
+     0:00 → demo accesstokenrequest
+     0:00 the host named for `replay` is not followed
+     0:00 the host named for `mdDemo` is not followed
+     0:00 the hosts in force have changed
+     0:00 logged in, good until 2026-11-24T15:20:00Z
+    65:00 → acme renewaccesstoken (one)
+    65:00 the host named for `mdDemo` is not followed
+    65:00 renewed, good until 2026-11-24T16:40:00Z
     ");
     let base = world.session.environment().base_url(Purpose::MarketData).unwrap();
     assert_eq!(base.host(), "md-demo.tradovateapi.com");
@@ -36,13 +36,13 @@ fn a_trusted_redirect_is_followed_with_body_and_token() {
         token_with_hosts("two", 160, r#"{"demo":"acme.ninjatrader.com"}"#),
     ]);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
-     0.000 → demo accesstokenrequest
-     0.000 → acme accesstokenrequest
-     0.000 logged in, good until 2026-11-24T15:20:00Z
-    64.535 → demo renewaccesstoken (one)
-    64.535 → acme renewaccesstoken (one)
-    64.535 the hosts in force have changed
-    64.535 renewed, good until 2026-11-24T16:40:00Z
+     0:00 → demo accesstokenrequest
+     0:00 → acme accesstokenrequest
+     0:00 logged in, good until 2026-11-24T15:20:00Z
+    65:00 → demo renewaccesstoken (one)
+    65:00 → acme renewaccesstoken (one)
+    65:00 the hosts in force have changed
+    65:00 renewed, good until 2026-11-24T16:40:00Z
     ");
 }
 
@@ -50,12 +50,12 @@ fn a_trusted_redirect_is_followed_with_body_and_token() {
 fn an_untrusted_redirect_gets_nothing() {
     let mut world = World::user([token_to("one", 80), moved("https://evil.com/v1"), token_to("two", 160)]);
     insta::assert_snapshot!(world.run(minutes(78)).trace(), @"
-     0.000 → demo accesstokenrequest
-     0.000 logged in, good until 2026-11-24T15:20:00Z
-    64.535 → demo renewaccesstoken (one)
-    64.535 renewal failed (Moved); next try at 74.535
-    74.535 → demo renewaccesstoken (one)
-    74.535 renewed, good until 2026-11-24T16:40:00Z
+     0:00 → demo accesstokenrequest
+     0:00 logged in, good until 2026-11-24T15:20:00Z
+    65:00 → demo renewaccesstoken (one)
+    65:00 renewal failed (Moved); next try at 75:00
+    75:00 → demo renewaccesstoken (one)
+    75:00 renewed, good until 2026-11-24T16:40:00Z
     ");
 }
 
@@ -68,52 +68,13 @@ fn a_second_redirect_is_not_followed() {
         token_to("two", 160),
     ]);
     insta::assert_snapshot!(world.run(minutes(78)).trace(), @"
-     0.000 → demo accesstokenrequest
-     0.000 logged in, good until 2026-11-24T15:20:00Z
-    64.535 → demo renewaccesstoken (one)
-    64.535 → acme renewaccesstoken (one)
-    64.535 renewal failed (Moved); next try at 74.535
-    74.535 → demo renewaccesstoken (one)
-    74.535 renewed, good until 2026-11-24T16:40:00Z
-    ");
-}
-
-#[test]
-fn hosts_that_turn_out_wrong_are_forgotten_for_good() {
-    let mut world = World::user([
-        token_with_hosts("one", 80, r#"{"demo":"acme.ninjatrader.com"}"#),
-        status(421, ""),
-        token_to("two", 160),
-        token_to("three", 240),
-    ]);
-    insta::assert_snapshot!(world.run(minutes(150)).trace(), @"
-      0.000 → demo accesstokenrequest
-      0.000 the hosts in force have changed
-      0.000 logged in, good until 2026-11-24T15:20:00Z
-     64.535 → acme renewaccesstoken (one)
-     64.535 renewal failed (Moved); next try at 64.547
-     64.547 → demo renewaccesstoken (one)
-     64.547 the hosts in force have changed
-     64.547 renewed, good until 2026-11-24T16:40:00Z
-    144.538 → demo renewaccesstoken (two)
-    144.538 renewed, good until 2026-11-24T18:00:00Z
-    ");
-    assert!(world.session.environment() == &Environment::demo());
-}
-
-#[test]
-fn a_pinned_environment_stays_where_it_is() {
-    let environment = Environment::custom(BaseUrl::parse("https://gateway.example/v1").unwrap());
-    let session = Session::new(environment, Credentials::new("trader", "password"), 7);
-    let hosts = r#"{"demo":"acme.ninjatrader.com"}"#;
-    let mut world = World::of(session, [token_with_hosts("one", 80, hosts), moved(RENEWAL), token_to("two", 160)]);
-    insta::assert_snapshot!(world.run(minutes(78)).trace(), @"
-     0.000 → gateway accesstokenrequest
-     0.000 logged in, good until 2026-11-24T15:20:00Z
-    64.535 → gateway renewaccesstoken (one)
-    64.535 renewal failed (Moved); next try at 74.535
-    74.535 → gateway renewaccesstoken (one)
-    74.535 renewed, good until 2026-11-24T16:40:00Z
+     0:00 → demo accesstokenrequest
+     0:00 logged in, good until 2026-11-24T15:20:00Z
+    65:00 → demo renewaccesstoken (one)
+    65:00 → acme renewaccesstoken (one)
+    65:00 renewal failed (Moved); next try at 75:00
+    75:00 → demo renewaccesstoken (one)
+    75:00 renewed, good until 2026-11-24T16:40:00Z
     ");
 }
 
@@ -135,10 +96,10 @@ fn a_redirected_request_is_dropped_with_its_token() {
     world.session.adopt(world.now, newer, &mut world.budget);
     world.write_events();
     insta::assert_snapshot!(world.run(minutes(100)).trace(), @r#"
-     0.000 → demo accesstokenrequest
-     0.000 logged in, good until 2026-11-24T15:20:00Z
-    60.000 a call is answered 401 "": BeingChecked
-    60.000 adopted a token, good until 2026-11-24T17:20:00Z
+     0:00 → demo accesstokenrequest
+     0:00 logged in, good until 2026-11-24T15:20:00Z
+    60:00 a call is answered 401 "": BeingChecked
+    60:00 adopted a token, good until 2026-11-24T17:20:00Z
     "#);
 }
 
@@ -148,11 +109,11 @@ fn a_ticket_goes_back_to_the_host_that_gave_it() {
     let penalty = ok(r#"{"p-ticket":"ticket","p-time":15}"#);
     let mut world = World::user([moved, penalty, token_to("one", 80)]);
     insta::assert_snapshot!(world.run(minutes(1)).trace(), @"
-    0.000 → demo accesstokenrequest
-    0.000 → acme-demo accesstokenrequest
-    0.000 login postponed by the server until 2026-11-24T14:00:15Z
-    0.250 → acme-demo accesstokenrequest with the ticket
-    0.250 logged in, good until 2026-11-24T15:20:00Z
+    0:00 → demo accesstokenrequest
+    0:00 → acme-demo accesstokenrequest
+    0:00 login postponed by the server until 2026-11-24T14:00:15Z
+    0:15 → acme-demo accesstokenrequest with the ticket
+    0:15 logged in, good until 2026-11-24T15:20:00Z
     ");
 }
 
@@ -162,32 +123,34 @@ fn a_log_in_is_not_sent_on_once_its_answer_has_shown_that_the_token_is_alive() {
     // renewals before it are lost.
     let moved = status(307, r#"{"errorText":"Moved"}"#);
     let moved = with_header(moved, header::LOCATION, "https://acme.ninjatrader.com/v1/auth/accesstokenrequest");
-    let lost = (0..8).map(|_| Answer::Failure(Failure::MaybeSent));
+    let lost = (0..9).map(|_| Answer::Failure(Failure::MaybeSent));
     let script = [token_to("one", 80)].into_iter().chain(lost).chain([moved]);
     let mut world = World::user(script).ahead(SignedDuration::ZERO);
     world.run(minutes(10));
     world.now = later(start(), minutes(85));
     world.ahead = Some(SignedDuration::from_mins(-75));
     insta::assert_snapshot!(world.run(minutes(90)).trace(), @"
-     0.000 → demo accesstokenrequest
-     0.000 logged in, good until 2026-11-24T15:20:00Z
-    85.000 → demo renewaccesstoken (one)
-    85.000 renewal failed (MaybeSent); next try at 85.012
-    85.012 → demo renewaccesstoken (one)
-    85.012 renewal failed (MaybeSent); next try at 85.034
-    85.034 → demo renewaccesstoken (one)
-    85.034 renewal failed (MaybeSent); next try at 85.085
-    85.085 → demo renewaccesstoken (one)
-    85.085 renewal failed (MaybeSent); next try at 85.175
-    85.175 → demo renewaccesstoken (one)
-    85.175 renewal failed (MaybeSent); next try at 85.357
-    85.357 → demo renewaccesstoken (one)
-    85.357 renewal failed (MaybeSent); next try at 85.791
-    85.791 → demo renewaccesstoken (one)
-    85.791 renewal failed (MaybeSent); next try at 86.659
-    86.659 → demo renewaccesstoken (one)
-    86.659 renewal failed (MaybeSent); next try at 87.396
-    87.396 → demo accesstokenrequest
+         0:00 → demo accesstokenrequest
+         0:00 logged in, good until 2026-11-24T15:20:00Z
+        85:00 → demo renewaccesstoken (one)
+        85:00 renewal failed (MaybeSent); next try at 85:00.500
+    85:00.500 → demo renewaccesstoken (one)
+    85:00.500 renewal failed (MaybeSent); next try at 85:01.500
+    85:01.500 → demo renewaccesstoken (one)
+    85:01.500 renewal failed (MaybeSent); next try at 85:03.500
+    85:03.500 → demo renewaccesstoken (one)
+    85:03.500 renewal failed (MaybeSent); next try at 85:07.500
+    85:07.500 → demo renewaccesstoken (one)
+    85:07.500 renewal failed (MaybeSent); next try at 85:15.500
+    85:15.500 → demo renewaccesstoken (one)
+    85:15.500 renewal failed (MaybeSent); next try at 85:31.500
+    85:31.500 → demo renewaccesstoken (one)
+    85:31.500 renewal failed (MaybeSent); next try at 86:01.500
+    86:01.500 → demo renewaccesstoken (one)
+    86:01.500 renewal failed (MaybeSent); next try at 86:31.500
+    86:31.500 → demo renewaccesstoken (one)
+    86:31.500 renewal failed (MaybeSent); next try at 87:01.500
+    87:01.500 → demo accesstokenrequest
     ");
     assert_eq!(world.token().as_deref(), Some("one"));
 }

@@ -14,10 +14,10 @@ fn other_credentials_revive_a_stopped_session() {
     world.run(minutes(1));
     world.session.replace_credentials(Credentials::new("trader", "other"));
     insta::assert_snapshot!(world.run(minutes(2)).trace(), @"
-    0.000 → demo accesstokenrequest
-    0.000 stopped: Refused, IncorrectCredentials
-    1.000 → demo accesstokenrequest
-    1.000 logged in, good until 2026-11-24T15:20:00Z
+    0:00 → demo accesstokenrequest
+    0:00 stopped: Refused, IncorrectCredentials
+    1:00 → demo accesstokenrequest
+    1:00 logged in, good until 2026-11-24T15:20:00Z
     ");
 }
 
@@ -28,10 +28,10 @@ fn the_answer_to_the_old_credentials_does_not_concern_the_new_ones() {
     world.session.replace_credentials(Credentials::new("trader", "other"));
     world.answer_late(ok(BAD_PASSWORD));
     insta::assert_snapshot!(world.run(minutes(2)).trace(), @"
-    0.000 → demo accesstokenrequest
-    0.017 ← late
-    0.017 → demo accesstokenrequest
-    0.017 logged in, good until 2026-11-24T15:20:00Z
+    0:00 → demo accesstokenrequest
+    0:01 ← late
+    0:01 → demo accesstokenrequest
+    0:01 logged in, good until 2026-11-24T15:20:00Z
     ");
 }
 
@@ -47,26 +47,15 @@ fn another_users_credentials_end_the_session_of_the_one_before() {
 }
 
 #[test]
-fn replacing_credentials_opens_no_more_sessions_than_allowed() {
-    let mut world = World::user([1, 2, 3, 4].map(|_| token_to("short", 400)));
-    for minute in 1..30 {
-        world.run(minutes(minute));
-        world.session.forget(world.now);
-        world.session.replace_credentials(Credentials::new("trader", "other"));
-    }
-    assert_eq!(world.trace.iter().filter(|line| line.contains('→')).count(), 3, "{}", world.trace());
-}
-
-#[test]
 fn the_answer_to_a_change_of_password_is_taken_over() {
     let mut world = World::user([token_to("one", 80)]);
     world.run(minutes(1));
     world.session.adopt_answer(world.now, password_change("changed", 1)).unwrap();
     assert!(world.session.adopt_answer(world.now, password_change("other", 2)).is_err());
     insta::assert_snapshot!(world.run(minutes(2)).trace(), @"
-    0.000 → demo accesstokenrequest
-    0.000 logged in, good until 2026-11-24T15:20:00Z
-    1.000 adopted a token, good until 2026-11-24T17:00:00Z
+    0:00 → demo accesstokenrequest
+    0:00 logged in, good until 2026-11-24T15:20:00Z
+    1:00 adopted a token, good until 2026-11-24T17:00:00Z
     ");
     assert_eq!(world.token().as_deref(), Some("changed"));
 }
@@ -79,15 +68,15 @@ fn the_answer_to_a_change_of_password_is_stored_first_and_loses_no_refresh() {
     assert_eq!(world.token().as_deref(), Some("at-1"));
     world.answer_late(refreshed("at-2", "rt-2"));
     insta::assert_snapshot!(world.run(minutes(67)).trace(), @"
-     0.000 → live oauthtoken (rt-0)
-     0.000 store
-     0.000 refreshed, good until 2026-11-24T15:20:00Z
-     0.000 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
-    64.535 → live oauthtoken (rt-1)
-    65.000 ← late
-    65.000 store
-    65.000 refreshed, good until 2026-11-24T16:24:32Z
-    65.000 without a refresh, a new consent is due by 2026-11-25T17:04:32Z
+     0:00 → live oauthtoken (rt-0)
+     0:00 store
+     0:00 refreshed, good until 2026-11-24T15:20:00Z
+     0:00 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
+    65:00 → live oauthtoken (rt-1)
+    65:00 ← late
+    65:00 store
+    65:00 refreshed, good until 2026-11-24T16:25:00Z
+    65:00 without a refresh, a new consent is due by 2026-11-25T17:05:00Z
     ");
     assert_eq!(serde_json::to_value(world.snapshot()).unwrap()["refresh"]["token"], "rt-2");
 }

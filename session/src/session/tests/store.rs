@@ -18,15 +18,15 @@ fn a_token_is_used_only_after_it_is_stored() {
 fn a_store_that_fails_or_says_nothing_is_asked_again() {
     let mut world = World::user([token_to("one", 80)]).storing([Some(false), None, Some(false)]);
     insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
-    0.000 → demo accesstokenrequest
-    0.000 store, in vain
-    0.000 a snapshot was not stored; offered again at 2026-11-24T14:00:00Z
-    0.011 store, without a word
-    0.761 a snapshot was not stored; offered again at 2026-11-24T14:00:47Z
-    0.785 store, in vain
-    0.785 a snapshot was not stored; offered again at 2026-11-24T14:00:49Z
-    0.829 store
-    0.829 logged in, good until 2026-11-24T15:20:00Z
+        0:00 → demo accesstokenrequest
+        0:00 store, in vain
+        0:00 a snapshot was not stored; offered again at 2026-11-24T14:00:00Z
+    0:00.500 store, without a word
+    0:45.500 a snapshot was not stored; offered again at 2026-11-24T14:00:46Z
+    0:46.500 store, in vain
+    0:46.500 a snapshot was not stored; offered again at 2026-11-24T14:00:48Z
+    0:48.500 store
+    0:48.500 logged in, good until 2026-11-24T15:20:00Z
     ");
     assert_eq!(world.token().as_deref(), Some("one"));
 }
@@ -86,18 +86,18 @@ fn a_grant_to_start_from_is_stored_before_it_is_used() {
         None,
     )
     .unwrap();
-    let of = |grant: Grant| Session::new(Environment::live(), Login::grant(OAuthApp::new("client"), grant), 7);
+    let of = |grant: Grant| Session::new(Environment::live(), Login::grant(OAuthApp::new("client"), grant), 0);
     assert!(of(grant.clone()).token(start()).is_some());
     let mut world = World::of(of(grant), [refreshed("at-2", "rt-2")]).storing([]);
     assert_eq!(world.token(), None);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
-     0.000 store
-     0.000 logged in, good until 2026-11-24T15:20:00Z
-     0.000 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
-    64.323 → live oauthtoken (rt-1)
-    64.323 store
-    64.323 refreshed, good until 2026-11-24T16:24:19Z
-    64.323 without a refresh, a new consent is due by 2026-11-25T17:04:19Z
+     0:00 store
+     0:00 logged in, good until 2026-11-24T15:20:00Z
+     0:00 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
+    65:00 → live oauthtoken (rt-1)
+    65:00 store
+    65:00 refreshed, good until 2026-11-24T16:25:00Z
+    65:00 without a refresh, a new consent is due by 2026-11-25T17:05:00Z
     ");
 }
 
@@ -112,21 +112,21 @@ fn refusals_and_penalties_are_stored() {
     ])
     .storing([]);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
-     0.000 → live oauthtoken (rt-0)
-     0.000 store
-     0.000 refreshed, good until 2026-11-24T15:20:00Z
-     0.000 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
-    64.535 → live oauthtoken (rt-1)
-    64.535 OAuth exchange failed (Refused, InvalidGrant); next try at 64.568
-    64.568 → live oauthtoken (rt-1)
-    64.568 the refresh token was refused and is not presented again before 2026-11-24T21:04:34Z; once the access token has ended, only another consent helps until then
-    64.568 store
-    64.568 → live renewaccesstoken (at-1)
-    64.568 renewal postponed by the server until 2026-11-24T15:04:49Z
-    64.568 store
-    64.818 → live renewaccesstoken (at-1)
-    64.818 store
-    64.818 renewed, good until 2026-11-24T17:20:00Z
+     0:00 → live oauthtoken (rt-0)
+     0:00 store
+     0:00 refreshed, good until 2026-11-24T15:20:00Z
+     0:00 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
+    65:00 → live oauthtoken (rt-1)
+    65:00 OAuth exchange failed (Refused, InvalidGrant); next try at 65:02
+    65:02 → live oauthtoken (rt-1)
+    65:02 the refresh token was refused and is not presented again before 2026-11-24T21:05:02Z; once the access token has ended, only another consent helps until then
+    65:02 store
+    65:02 → live renewaccesstoken (at-1)
+    65:02 renewal postponed by the server until 2026-11-24T15:05:17Z
+    65:02 store
+    65:17 → live renewaccesstoken (at-1)
+    65:17 store
+    65:17 renewed, good until 2026-11-24T17:20:00Z
     ");
 }
 
@@ -139,19 +139,19 @@ fn the_ticket_of_an_older_snapshot_is_not_for_the_refresh_token_that_waits_to_be
     let older = world.stored[0].clone();
     world.session.adopt(world.now, older, &mut world.budget);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
-     0.000 → live oauthtoken (rt-0)
-     0.000 OAuth exchange postponed by the server until 2026-11-24T14:00:01Z
-     0.000 store
-     0.017 → live oauthtoken (rt-0) with the ticket
-     0.017 store, without a word
-     0.767 a snapshot was not stored; offered again at 2026-11-24T14:00:46Z
-     0.779 store
-     0.779 refreshed, good until 2026-11-24T15:20:01Z
-     0.779 without a refresh, a new consent is due by 2026-11-25T16:00:01Z
-    64.555 → live oauthtoken (rt-1)
-    64.555 store
-    64.555 refreshed, good until 2026-11-24T16:24:33Z
-    64.555 without a refresh, a new consent is due by 2026-11-25T17:04:33Z
+        0:00 → live oauthtoken (rt-0)
+        0:00 OAuth exchange postponed by the server until 2026-11-24T14:00:01Z
+        0:00 store
+        0:01 → live oauthtoken (rt-0) with the ticket
+        0:01 store, without a word
+        0:46 a snapshot was not stored; offered again at 2026-11-24T14:00:46Z
+    0:46.500 store
+    0:46.500 refreshed, good until 2026-11-24T15:20:01Z
+    0:46.500 without a refresh, a new consent is due by 2026-11-25T16:00:01Z
+       65:01 → live oauthtoken (rt-1)
+       65:01 store
+       65:01 refreshed, good until 2026-11-24T16:25:01Z
+       65:01 without a refresh, a new consent is due by 2026-11-25T17:05:01Z
     ");
 }
 
@@ -181,15 +181,6 @@ fn the_only_copy_of_a_refresh_token_is_not_given_away_for_a_snapshot_without_one
     world.run(minutes(10));
     assert_eq!(world.token().as_deref(), Some("newer"), "{}", world.trace());
     assert!(world.run(minutes(100)).trace().contains("oauthtoken (rt-1)"), "{}", world.trace());
-}
-
-#[test]
-fn of_two_tokens_that_live_equally_long_the_one_that_came_last_is_stored() {
-    let mut world = World::user([Answer::Silence, token_to("two", 80)]).storing([None]);
-    world.run(Duration::from_secs(50));
-    world.answer_late(token_to("one", 80));
-    world.run(minutes(1));
-    assert_eq!(world.token().as_deref(), Some("one"), "{}", world.trace());
 }
 
 #[test]
