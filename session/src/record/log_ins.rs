@@ -136,7 +136,7 @@ impl LogIns {
     /// Logins of unknown outcome since the last one whose outcome is known.
     fn row(&self, own: Option<AttemptId>) -> Vec<&Attempt> {
         let is_in_row = |attempt: &&Attempt| {
-            attempt.is_unknown() && Some(attempt.sent) > self.answered_at && Some(attempt.id) != own
+            attempt.is_unknown() && Some(attempt.sent) >= self.answered_at && Some(attempt.id) != own
         };
         self.attempts.iter().filter(is_in_row).collect()
     }

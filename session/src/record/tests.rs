@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use tradovate_auth_core::{ApiHosts, PenaltyTicket};
+use tradovate_auth_core::{ApiHosts, PenaltyTicket, RefreshToken};
 
 use super::*;
 use crate::budget::Operation;
@@ -365,9 +365,51 @@ proptest! {
         assert_eq!(moved.verified_at, record.verified_at.map(|at| at + by));
         assert_eq!(moved.log_ins.after_kick(), record.log_ins.after_kick().map(|at| at + by));
         assert_eq!(moved.pause.until(), record.pause.until().map(|at| at + by));
+        let postponed = |it: &Record| it.postponed.get().map(|ticket| ticket.until);
+        assert_eq!(postponed(&moved), postponed(&record).map(|at| at + by));
+        for (name, until) in &record.refused_refresh_tokens {
+            assert_eq!(moved.refused_refresh_tokens[name], *until + by);
+        }
         moved.shift(-by);
         assert_same(&moved, &record);
     }
+}
+
+#[test]
+fn a_register_has_what_was_set_last_and_nothing_once_it_is_spent() {
+    let mut register = Latest::default();
+    register.clear();
+    assert_eq!(register, Latest::default(), "there was nothing to spend");
+    register.set(second(2));
+    let first = register.clone();
+    register.set(second(1));
+    register.join(first.clone());
+    assert_eq!(register.get(), Some(&second(1)), "the later one, though its value is less");
+    register.clear();
+    register.join(first);
+    assert_eq!(register.get(), None);
+}
+
+#[test]
+fn a_flag_is_set_until_it_is_cleared() {
+    let mut flag = Flag::default();
+    assert!(!flag.is_set());
+    for _ in 0..2 {
+        flag.set();
+        flag.set();
+        assert!(flag.is_set());
+        flag.clear();
+        flag.clear();
+        assert!(!flag.is_set());
+    }
+}
+
+#[test]
+fn a_wait_that_is_over_is_forgotten() {
+    let refused = json!({"refusedRefreshTokens": {"a": second(-1), "b": now(), "c": second(1)}});
+    let mut record = read(refused).0.record;
+    record.correct(now());
+    assert_eq!(record.refused_refresh_tokens.keys().collect::<Vec<_>>(), ["c"]);
 }
 
 /// Each fact of the table beside the time at which it ends, if it does.
@@ -434,4 +476,116 @@ fn damaged_tokens_are_not_read() {
         let snapshot = json!({"version": 1, "access": access});
         assert!(serde_json::from_value::<Box<StoredSession>>(snapshot).is_err(), "{damaged:?}");
     }
+}
+
+#[test]
+fn jitter_is_splitmix64() {
+    let mut jitter = Jitter::new(1_234_567);
+    assert_eq!([jitter.next(), jitter.next()], [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]);
+    let mut jitter = Jitter::new(7);
+    let most = Duration::from_secs(1000);
+    let all: Vec<_> = (0..2000).map(|_| jitter.up_to(most)).collect();
+    assert!(all.iter().all(|it| *it <= most));
+    assert!(all.iter().min().unwrap().as_secs() < 10 && all.iter().max().unwrap().as_secs() > 990);
+}
+
+#[test]
+fn the_pauses_after_faults_are_half_to_whole_of_a_time_that_doubles() {
+    let (longest, none) = (Duration::from_secs(60), Duration::ZERO);
+    let pauses = |seed: u64| {
+        let (mut pause, mut jitter) = (Pause::default(), Jitter::new(seed));
+        let all: Vec<_> = (0..8).map(|_| pause.after_fault(now(), none, longest, &mut jitter)).collect();
+        assert_eq!(pause.until(), all.iter().copied().max());
+        all.into_iter().map(|until| until.duration_since(now()).as_millis()).collect::<Vec<_>>()
+    };
+    let halves = [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000];
+    assert_eq!(pauses(0), halves);
+    for seed in 1..50 {
+        assert!(pauses(seed).iter().zip(halves).all(|(pause, half)| (half..=2 * half).contains(pause)));
+    }
+    assert!((1..50).any(|seed| pauses(seed)[7] > 55_000));
+    let mut pause = Pause::default();
+    let long = pause.after_fault(now(), Duration::from_secs(600), longest, &mut Jitter::new(0));
+    assert_eq!(long, second(600));
+    pause.after_fault(now(), none, longest, &mut Jitter::new(0));
+    assert_eq!(pause.until(), Some(long), "a later fault does not shorten it");
+}
+
+#[test]
+fn a_pause_that_is_skipped_is_as_long_again_after_the_next_fault_and_one_that_ends_is_not() {
+    let fault = |pause: &mut Pause| {
+        let until = pause.after_fault(now(), Duration::ZERO, Duration::from_secs(60), &mut Jitter::new(0));
+        until.duration_since(now()).as_millis()
+    };
+    let mut pause = Pause::default();
+    pause.skip();
+    pause.end();
+    assert_eq!(pause, Pause::default(), "there was none");
+    assert_eq!([fault(&mut pause), fault(&mut pause)], [500, 1000]);
+    let before = pause.clone();
+    pause.skip();
+    assert_eq!(pause.until(), None);
+    pause.join(before.clone());
+    assert_eq!(pause.until(), None, "the one before is over");
+    assert_eq!(fault(&mut pause), 2000);
+    pause.end();
+    assert_eq!(pause.until(), None);
+    pause.join(before.clone());
+    assert_eq!(fault(&mut pause), 500);
+    pause.begin(second(1));
+    assert_eq!(pause.until(), None, "another token has come");
+    fault(&mut pause);
+    pause.begin(second(1));
+    assert!(pause.until().is_some(), "it is the same token");
+    pause.join(before.clone());
+    assert_eq!(json!(pause)["of"], json!(second(1)));
+    let mut other = before;
+    other.rebase(&pause);
+    assert_eq!(
+        (&json!(other)["of"], &json!(other)["ends"]),
+        (&json!(second(1)), &json!(json!(pause)["ends"].as_u64())),
+        "it counts as one of this token"
+    );
+    let rebased = other.clone();
+    other.rebase(&serde_json::from_value(json!({"of": second(2)})).unwrap());
+    assert_eq!(other, rebased, "it has a token of its own");
+}
+
+#[test]
+fn of_two_records_it_is_known_which_one_has_newer_tokens() {
+    let of = |access: Value, refresh: Value| read(json!({"access": access, "refresh": refresh})).0.record.tokens;
+    let access = |issued| json!({"token": format!("at-{issued}"), "issuedAt": second(issued), "expiresAt": second(60)});
+    let refresh = |issued| json!({"token": format!("rt-{issued}"), "issuedAt": second(issued)});
+    let none = Tokens::default();
+    let (old, renewed, refreshed) = (of(access(0), refresh(0)), of(access(1), refresh(0)), of(access(0), refresh(1)));
+    for (one, other, has_newer) in [
+        (&old, &none, true),
+        (&none, &old, false),
+        (&old, &old, false),
+        (&renewed, &old, true),
+        (&refreshed, &old, true),
+    ] {
+        assert_eq!(one.has_newer_token_than(other), has_newer);
+        assert_eq!(one.is_superseded_by(other), !has_newer);
+    }
+    assert!(renewed.has_newer_token_than(&refreshed) && refreshed.has_newer_token_than(&renewed));
+    assert_eq!(renewed.access_key(), Some((second(1), "at-1")));
+    assert_eq!(refreshed.refresh_key(), Some((Some(second(1)), "rt-1")));
+    assert_eq!((none.access_key(), none.refresh_key()), (None, None));
+    assert!(
+        old.refresh.as_ref().unwrap().is(&RefreshToken::new("rt-0"))
+            && !old.refresh.unwrap().is(&RefreshToken::new("rt"))
+    );
+    assert_eq!(newer(second(5), Some(second(3))), second(5));
+    assert!(newer(second(3), Some(second(3))) > second(3) && newer(second(3), None) == second(3));
+}
+
+#[test]
+fn a_token_lives_from_when_it_was_asked_for_to_its_expiry() {
+    let life = |issued, end| {
+        let access = json!({"token": "at", "issuedAt": second(issued), "expiresAt": second(end)});
+        read(json!({"access": access})).0.record.tokens.access.unwrap().life()
+    };
+    assert_eq!(life(1, 61), Duration::from_secs(60));
+    assert_eq!((life(1, 1), life(2, 1)), (Duration::MAX, Duration::MAX), "the clock was wrong");
 }

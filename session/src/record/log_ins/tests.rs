@@ -138,6 +138,15 @@ fn an_answer_ends_the_row_of_unknown_outcomes() {
 }
 
 #[test]
+fn a_login_that_is_sent_at_the_moment_of_an_answer_is_not_answered_by_it() {
+    let mut log_ins = LogIns::default();
+    log_ins.refused(at(20), Some("no"));
+    log_ins.credentials_replaced();
+    log_ins.sent_in_vain(at(20), 0);
+    assert_eq!(log_ins.next(at(20)), second(20 * 60 + 15));
+}
+
+#[test]
 fn a_row_of_unknown_outcomes_begins_anew_two_hours_after_the_last_one() {
     let mut log_ins = LogIns::default();
     for minute in [0, 1, 20] {
