@@ -174,4 +174,63 @@ mod tests {
         assert!(health.reported_dead(at(15), &mut verified));
         assert_eq!((health.verification_due(verified), health.reported_dead_at()), (None, Some(at(3))));
     }
+
+    #[test]
+    fn once_reports_are_answered_the_token_and_its_failures_are_what_they_were() {
+        let mut health = TokenHealth::default();
+        health.next(at(60));
+        health.next(at(65));
+        (1..=3).for_each(|id| health.failed_renewals.add(at(u64::from(id)), ExchangeId(id)));
+        health.failed_after_expiry.add(at(4), ExchangeId(4));
+        health.reported_dead(at(5), &mut None);
+        health.settle();
+        assert_eq!((health.generation, health.renew_at, health.is_in_question()), (2, at(65), false));
+        assert_eq!(health.reported_dead_at(), None);
+        assert_eq!(health.failed_renewals.lasted_at(3, VERIFY_EVERY), Some(at(16)));
+        assert_eq!(health.failed_after_expiry.lasted_at(1, VERIFY_EVERY), Some(at(19)));
+        health.next(at(100));
+        assert_eq!((health.generation, health.failed_renewals.lasted_at(0, VERIFY_EVERY)), (3, None));
+    }
+
+    #[test]
+    fn a_renewal_that_fails_twice_has_failed_once() {
+        let mut failed = FailedRenewals::default();
+        for (minute, id) in [(0, 1), (1, 1), (2, 2)] {
+            failed.add(at(minute), ExchangeId(id));
+        }
+        assert_eq!(failed.lasted_at(2, Duration::from_secs(120)), Some(at(2)));
+        assert_eq!(failed.lasted_at(3, Duration::from_secs(120)), None);
+    }
+
+    #[test]
+    fn failures_from_before_a_report_of_faults_are_no_evidence_of_a_kick() {
+        let (mut health, mut verified) = (TokenHealth::default(), Some(at(0)));
+        health.failed_renewals.add(at(0), ExchangeId(1));
+        health.reported_faulty(at(14), &mut verified);
+        assert!(
+            !health.is_faulty && health.failed_renewals.lasted_at(1, VERIFY_EVERY).is_some(),
+            "it can't be verified yet"
+        );
+        health.reported_faulty(at(15), &mut verified);
+        assert!(health.is_faulty && health.is_verifying && health.failed_renewals.lasted_at(1, VERIFY_EVERY).is_none());
+        health.failed_renewals.add(at(16), ExchangeId(2));
+        health.reported_faulty(at(17), &mut verified);
+        assert!(health.failed_renewals.lasted_at(1, VERIFY_EVERY).is_some(), "it is the same report");
+    }
+
+    #[test]
+    fn a_token_is_confirmed_once_it_may_be_verified() {
+        let mut health = TokenHealth::default();
+        assert_eq!(health.confirmation_due(None, None), None);
+        assert_eq!(health.confirmation_due(Some(at(9)), None), Some(at(9)), "the server's time is asked for");
+        health.confirm(at(5));
+        assert_eq!(health.confirmation_due(Some(at(9)), None), Some(at(5)));
+        assert_eq!(health.confirmation_due(Some(at(2)), None), Some(at(2)));
+        assert_eq!(health.confirmation_due(None, Some(at(0))), Some(at(15)));
+        health.verify(at(5), &mut None);
+        assert_eq!(health.confirmation_due(None, None), None, "it is on its way");
+        let mut verified = Some(at(0));
+        TokenHealth::default().renewing(at(7), &mut verified);
+        assert_eq!(verified, Some(at(0)), "that renewal verifies nothing");
+    }
 }

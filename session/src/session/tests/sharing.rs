@@ -235,40 +235,8 @@ fn no_login_and_no_refresh_is_sent_before_the_store_was_told_of_it() {
     assert_eq!(alone.trace().matches("store").count(), 1, "{}", alone.trace());
 }
 
-fn earliest(world: &World, now: Timestamp) -> Timestamp {
-    world.session.record.log_ins.earliest(now, None)
-}
-
-fn count_two(world: &mut World) {
-    for _ in 0..2 {
-        let id = world.session.record.log_ins.announce(world.now, &mut world.session.ids);
-        world.session.record.log_ins.succeeded(world.now, id);
-    }
-}
-
 #[test]
-fn whoever_comes_after_a_crash_counts_the_login_that_was_announced_and_renews_before_the_refresh() {
-    let mut crashed = member(World::user([Answer::Silence]));
-    crashed.run(Duration::ZERO);
-    let announced = crashed.stored.last().unwrap().clone();
-    let mut next = member(World::user([]));
-    for _ in 0..3 {
-        next.session.synchronize(next.now, Some((announced.clone(), None)), &mut next.budget);
-    }
-    let soon = earliest(&next, next.now);
-    assert!(soon >= later(next.now, Duration::from_secs(15)), "it may have opened a session");
-    assert!(soon < later(next.now, minutes(1)), "one, however often it is read");
-    next.now = later(next.now, Duration::from_secs(1));
-    count_two(&mut next);
-    assert!(earliest(&next, soon) > soon, "three in all");
-    // On a machine that is ten minutes behind, a minute later.
-    let now = later(start(), minutes(1)).saturating_sub(SignedDuration::from_mins(10)).unwrap();
-    let mut behind = member(World::user([]));
-    behind.session.synchronize(now, Some((announced, Some(minutes(1)))), &mut behind.budget);
-    behind.now = now;
-    count_two(&mut behind);
-    assert_eq!(earliest(&behind, now), later(now, minutes(59)));
-
+fn whoever_comes_after_a_crash_renews_before_the_refresh_that_was_announced() {
     let mut crashed = member(World::app([refreshed("at-1", "rt-1"), Answer::Silence]));
     crashed.run(minutes(65));
     let announced = crashed.stored.last().unwrap().clone();

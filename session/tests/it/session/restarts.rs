@@ -40,3 +40,20 @@ fn a_login_that_was_announced_before_a_crash_is_of_unknown_outcome() {
     let third: Vec<_> = logins.windows(3).map(|w| w[2] - w[0]).collect();
     assert!(third.iter().all(|t| *t >= 900), "logins at {logins:?}");
 }
+
+#[test]
+fn a_login_by_a_clock_that_was_years_ahead_is_replaced_by_the_next_one() {
+    let mut first = Program::user();
+    first.run(minutes(1), |_| token("one", 80));
+    let mut ahead = first.snapshot();
+    ahead["startedAt"] = "2036-01-01T00:00:00Z".into();
+    let mut next = Program::starting_at(first.now, trader());
+    next.adopt(&ahead);
+    next.run(minutes(1), |sent| if sent.is_login() { token("two", 160) } else { status(401, DEAD) });
+    assert_eq!(next.token().as_deref(), Some("two"));
+    for order in [[ahead.clone(), next.snapshot()], [next.snapshot(), ahead]] {
+        let mut program = Program::starting_at(next.now, trader());
+        order.iter().for_each(|snapshot| program.adopt(snapshot));
+        assert_eq!(program.token().as_deref(), Some("two"));
+    }
+}
