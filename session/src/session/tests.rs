@@ -245,7 +245,12 @@ impl World {
 
     fn write_events(&mut self) {
         while let Some(event) = self.session.next_event() {
-            self.line(brief(&event.kind));
+            match (&event.kind, self.trace.last_mut()) {
+                (EventKind::ConsentDueBy { at }, Some(line)) => {
+                    line.push_str(&format!("; consent due by {}", clock(*at)))
+                }
+                _ => self.line(brief(&event.kind)),
+            }
         }
     }
 

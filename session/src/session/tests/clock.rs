@@ -68,17 +68,14 @@ fn a_refresh_token_is_saved_from_an_answer_that_came_too_late_for_its_access_tok
     insta::assert_snapshot!(world.run(minutes(301)).trace(), @"
       0:00 → live oauthtoken (rt-0)
       0:00 store
-      0:00 refreshed, good until 2026-11-24T15:20:00Z
-      0:00 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
+      0:00 refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
      65:00 → live oauthtoken (rt-1)
     300:00 ← late
     300:00 store
-    300:00 refreshed, good until 2026-11-24T16:25:00Z
-    300:00 without a refresh, a new consent is due by 2026-11-25T17:05:00Z
+    300:00 refreshed, good until 2026-11-24T16:25:00Z; consent due by 1625:00
     300:00 → live oauthtoken (rt-2)
     300:00 store
-    300:00 refreshed, good until 2026-11-24T20:20:00Z
-    300:00 without a refresh, a new consent is due by 2026-11-25T21:00:00Z
+    300:00 refreshed, good until 2026-11-24T20:20:00Z; consent due by 1860:00
     ");
 }
 

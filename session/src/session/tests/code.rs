@@ -35,11 +35,9 @@ fn a_code_is_exchanged_once_and_what_it_brings_is_refreshed() {
     let mut world = world([refreshed("at-1", "rt-1"), refreshed("at-2", "rt-2")]);
     insta::assert_snapshot!(world.run(minutes(100)).trace(), @"
      0:00 → live oauthtoken (canary-code)
-     0:00 logged in, good until 2026-11-24T15:20:00Z
-     0:00 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
+     0:00 logged in, good until 2026-11-24T15:20:00Z; consent due by 1560:00
     65:00 → live oauthtoken (rt-1)
-    65:00 refreshed, good until 2026-11-24T16:25:00Z
-    65:00 without a refresh, a new consent is due by 2026-11-25T17:05:00Z
+    65:00 refreshed, good until 2026-11-24T16:25:00Z; consent due by 1625:00
     ");
 }
 
@@ -50,8 +48,7 @@ fn a_penalty_is_answered_with_the_same_code_and_the_ticket() {
     0:00 → live oauthtoken (canary-code)
     0:00 OAuth exchange postponed by the server until 2026-11-24T14:00:15Z
     0:15 → live oauthtoken (canary-code) with the ticket
-    0:15 logged in, good until 2026-11-24T15:20:15Z
-    0:15 without a refresh, a new consent is due by 2026-11-25T16:00:15Z
+    0:15 logged in, good until 2026-11-24T15:20:15Z; consent due by 1560:15
     ");
 }
 
@@ -101,8 +98,7 @@ fn a_request_that_did_not_leave_or_was_turned_away_is_sent_again() {
     0:01.500 → live oauthtoken (canary-code)
     0:01.500 OAuth exchange failed (502); next try at 0:03.500
     0:03.500 → live oauthtoken (canary-code)
-    0:03.500 logged in, good until 2026-11-24T15:20:03Z
-    0:03.500 without a refresh, a new consent is due by 2026-11-25T16:00:03Z
+    0:03.500 logged in, good until 2026-11-24T15:20:03Z; consent due by 1560:03.500
     ");
 }
 
@@ -157,8 +153,7 @@ fn an_answer_is_stored_before_its_token_is_used_and_the_code_is_not_sent_again_m
     0:00.500 store, without a word
     0:45.500 a snapshot was not stored; offered again at 2026-11-24T14:00:46Z
     0:46.500 store
-    0:46.500 logged in, good until 2026-11-24T15:20:00Z
-    0:46.500 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
+    0:46.500 logged in, good until 2026-11-24T15:20:00Z; consent due by 1560:00
     ");
     assert!(!serde_json::to_string(&world.snapshot()).unwrap().contains("canary"), "a snapshot has no code");
 }

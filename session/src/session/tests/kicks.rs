@@ -28,21 +28,18 @@ fn a_refresh_is_no_answer_to_a_kick_either() {
     world.reject(401, DEAD);
     insta::assert_snapshot!(world.run(minutes(40)).trace(), @r#"
      0:00 → live oauthtoken (rt-0)
-     0:00 refreshed, good until 2026-11-24T15:20:00Z
-     0:00 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
+     0:00 refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
      2:00 a call is answered 401 "Invalid access token": Dead
      2:00 → live renewaccesstoken (one)
      2:00 the server has ended the session
      2:00 → live oauthtoken (rt-1)
-     2:00 refreshed, good until 2026-11-24T15:22:00Z
-     2:00 without a refresh, a new consent is due by 2026-11-25T16:02:00Z
+     2:00 refreshed, good until 2026-11-24T15:22:00Z; consent due by 1562:00
      4:00 a call is answered 401 "Invalid access token": BeingChecked
     17:00 → live renewaccesstoken (two)
     17:00 the server has ended the session
     17:00 possibly kicked by another program with the same user: no login before 2026-11-24T14:32:00Z
     32:00 → live oauthtoken (rt-2)
-    32:00 refreshed, good until 2026-11-24T15:52:00Z
-    32:00 without a refresh, a new consent is due by 2026-11-25T16:32:00Z
+    32:00 refreshed, good until 2026-11-24T15:52:00Z; consent due by 1592:00
     "#);
 }
 
@@ -102,7 +99,6 @@ fn after_a_kick_a_refresh_waits_only_where_it_opens_a_session() {
     insta::assert_snapshot!(world.run(minutes(25)).trace(), @"
     19:00 adopted a token, good until 2026-11-24T14:28:00Z
     23:00 → live oauthtoken (rt-3)
-    23:00 refreshed, good until 2026-11-24T15:43:00Z
-    23:00 without a refresh, a new consent is due by 2026-11-25T16:23:00Z
+    23:00 refreshed, good until 2026-11-24T15:43:00Z; consent due by 1583:00
     ");
 }

@@ -69,19 +69,16 @@ fn a_late_refresh_token_is_taken_even_after_a_renewal() {
     world.script.push_back(refreshed("at-3", "rt-3"));
     insta::assert_snapshot!(world.run(minutes(145)).trace(), @"
          0:00 → live oauthtoken (rt-0)
-         0:00 refreshed, good until 2026-11-24T15:20:00Z
-         0:00 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
+         0:00 refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
         65:00 → live oauthtoken (rt-1)
         65:45 the answer to a refresh is lost; its outcome is unknown, so a renewal comes first
         65:45 OAuth exchange failed (MaybeSent); next try at 65:45.500
     65:45.500 → live renewaccesstoken (at-1)
     65:45.500 renewed, good until 2026-11-24T16:30:00Z
         75:00 ← late
-        75:00 refreshed, good until 2026-11-24T16:30:00Z
-        75:00 without a refresh, a new consent is due by 2026-11-25T17:05:00Z
+        75:00 refreshed, good until 2026-11-24T16:30:00Z; consent due by 1625:00
        135:00 → live oauthtoken (rt-2)
-       135:00 refreshed, good until 2026-11-24T17:35:00Z
-       135:00 without a refresh, a new consent is due by 2026-11-25T18:15:00Z
+       135:00 refreshed, good until 2026-11-24T17:35:00Z; consent due by 1695:00
     ");
 }
 
@@ -135,8 +132,7 @@ fn a_late_refresh_saves_the_user_a_new_consent() {
     0:47.500 the refresh token was refused and is not presented again: the user has to consent again
     0:47.500 stopped: ConsentRequired
         5:00 ← late
-        5:00 refreshed, good until 2026-11-24T15:20:00Z
-        5:00 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
+        5:00 refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
     ");
 }
 

@@ -6,14 +6,11 @@ fn a_refresh_token_that_is_not_replaced_is_kept() {
     let mut world = World::app([refreshed("at-1", "rt-1"), kept, refreshed("at-3", "rt-3")]);
     insta::assert_snapshot!(world.run(minutes(140)).trace(), @"
       0:00 → live oauthtoken (rt-0)
-      0:00 refreshed, good until 2026-11-24T15:20:00Z
-      0:00 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
+      0:00 refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
      65:00 → live oauthtoken (rt-1)
-     65:00 refreshed, good until 2026-11-24T16:25:00Z
-     65:00 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
+     65:00 refreshed, good until 2026-11-24T16:25:00Z; consent due by 1560:00
     130:00 → live oauthtoken (rt-1)
-    130:00 refreshed, good until 2026-11-24T17:30:00Z
-    130:00 without a refresh, a new consent is due by 2026-11-25T18:10:00Z
+    130:00 refreshed, good until 2026-11-24T17:30:00Z; consent due by 1690:00
     ");
 }
 
@@ -27,14 +24,11 @@ fn a_long_lived_token_is_refreshed_every_twelve_hours() {
     let mut world = World::app([long("a"), long("b"), long("c")]);
     insta::assert_snapshot!(world.run(minutes(25 * 60)).trace(), @"
        0:00 → live oauthtoken (rt-0)
-       0:00 refreshed, good until 2026-11-26T14:00:00Z
-       0:00 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
+       0:00 refreshed, good until 2026-11-26T14:00:00Z; consent due by 1560:00
      720:00 → live oauthtoken (ra)
-     720:00 refreshed, good until 2026-11-27T02:00:00Z
-     720:00 without a refresh, a new consent is due by 2026-11-26T04:00:00Z
+     720:00 refreshed, good until 2026-11-27T02:00:00Z; consent due by 2280:00
     1440:00 → live oauthtoken (rb)
-    1440:00 refreshed, good until 2026-11-27T14:00:00Z
-    1440:00 without a refresh, a new consent is due by 2026-11-26T16:00:00Z
+    1440:00 refreshed, good until 2026-11-27T14:00:00Z; consent due by 3000:00
     ");
 }
 
@@ -43,13 +37,11 @@ fn a_single_refusal_is_not_believed() {
     let mut world = World::app([refreshed("at-1", "rt-1"), ok(INVALID_GRANT), refreshed("at-2", "rt-2")]);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
      0:00 → live oauthtoken (rt-0)
-     0:00 refreshed, good until 2026-11-24T15:20:00Z
-     0:00 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
+     0:00 refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
     65:00 → live oauthtoken (rt-1)
     65:00 OAuth exchange failed (Refused, InvalidGrant); next try at 65:02
     65:02 → live oauthtoken (rt-1)
-    65:02 refreshed, good until 2026-11-24T16:25:02Z
-    65:02 without a refresh, a new consent is due by 2026-11-25T17:05:02Z
+    65:02 refreshed, good until 2026-11-24T16:25:02Z; consent due by 1625:02
     ");
 }
 
@@ -60,8 +52,7 @@ fn a_token_that_was_refused_twice_is_not_presented_for_six_hours() {
     let mut world = World::app(answers.into_iter().chain(renewals).chain([refreshed("at-2", "rt-2")]));
     insta::assert_snapshot!(world.run(minutes(470)).trace(), @"
       0:00 → live oauthtoken (rt-0)
-      0:00 refreshed, good until 2026-11-24T15:20:00Z
-      0:00 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
+      0:00 refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
      65:00 → live oauthtoken (rt-1)
      65:00 OAuth exchange failed (Refused, InvalidGrant); next try at 65:02
      65:02 → live oauthtoken (rt-1)
@@ -79,8 +70,7 @@ fn a_token_that_was_refused_twice_is_not_presented_for_six_hours() {
     399:00 → live renewaccesstoken (renewed)
     399:00 renewed, good until 2026-11-24T22:00:00Z
     465:00 → live oauthtoken (rt-1)
-    465:00 refreshed, good until 2026-11-24T23:05:00Z
-    465:00 without a refresh, a new consent is due by 2026-11-25T23:45:00Z
+    465:00 refreshed, good until 2026-11-24T23:05:00Z; consent due by 2025:00
     ");
 }
 
@@ -91,8 +81,7 @@ fn where_renewals_fail_too_ten_minutes_pass_between_tries() {
     let mut world = World::app(answers.into_iter().chain(faults));
     insta::assert_snapshot!(world.run(minutes(100)).trace(), @"
      0:00 → live oauthtoken (rt-0)
-     0:00 refreshed, good until 2026-11-24T15:20:00Z
-     0:00 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
+     0:00 refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
     65:00 → live oauthtoken (rt-1)
     65:00 OAuth exchange failed (Refused, InvalidGrant); next try at 65:02
     65:02 → live oauthtoken (rt-1)
@@ -135,8 +124,7 @@ fn consent_is_required_once_the_refresh_token_has_ended() {
     let mut world = World::app([short].into_iter().chain(refusals).chain([status(401, DEAD)]));
     insta::assert_snapshot!(world.run(minutes(300)).trace(), @"
      0:00 → live oauthtoken (rt-0)
-     0:00 refreshed, good until 2026-11-24T15:20:00Z
-     0:00 without a refresh, a new consent is due by 2026-11-24T15:40:00Z
+     0:00 refreshed, good until 2026-11-24T15:20:00Z; consent due by 100:00
     65:00 → live oauthtoken (rt-1)
     65:00 OAuth exchange failed (Refused, InvalidGrant); next try at 65:02
     65:02 → live oauthtoken (rt-1)
@@ -178,8 +166,7 @@ fn a_wrong_address_is_tried_every_ten_minutes() {
     10:00 → live oauthtoken (rt-0)
     10:00 OAuth exchange failed (404); next try at 20:00
     20:00 → live oauthtoken (rt-0)
-    20:00 refreshed, good until 2026-11-24T15:40:00Z
-    20:00 without a refresh, a new consent is due by 2026-11-25T16:20:00Z
+    20:00 refreshed, good until 2026-11-24T15:40:00Z; consent due by 1580:00
     ");
 }
 

@@ -70,13 +70,11 @@ fn the_answer_to_a_change_of_password_is_stored_first_and_loses_no_refresh() {
     insta::assert_snapshot!(world.run(minutes(67)).trace(), @"
      0:00 → live oauthtoken (rt-0)
      0:00 store
-     0:00 refreshed, good until 2026-11-24T15:20:00Z
-     0:00 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
+     0:00 refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
     65:00 → live oauthtoken (rt-1)
     65:00 ← late
     65:00 store
-    65:00 refreshed, good until 2026-11-24T16:25:00Z
-    65:00 without a refresh, a new consent is due by 2026-11-25T17:05:00Z
+    65:00 refreshed, good until 2026-11-24T16:25:00Z; consent due by 1625:00
     ");
     assert_eq!(serde_json::to_value(world.snapshot()).unwrap()["refresh"]["token"], "rt-2");
 }

@@ -52,8 +52,7 @@ fn a_penalty_without_a_wait_is_no_storm() {
     1:01.500 → live oauthtoken (rt-0) with the ticket
     1:01.500 OAuth exchange postponed by the server until 2026-11-24T14:01:31Z
     1:31.500 → live oauthtoken (rt-0) with the ticket
-    1:31.500 refreshed, good until 2026-11-24T15:21:31Z
-    1:31.500 without a refresh, a new consent is due by 2026-11-25T16:01:31Z
+    1:31.500 refreshed, good until 2026-11-24T15:21:31Z; consent due by 1561:31.500
     ");
 }
 
@@ -108,8 +107,7 @@ fn one_sessions_lock_out_silences_its_neighbours() {
     neighbour.budget = world.budget.clone();
     insta::assert_snapshot!(neighbour.run(minutes(70)).trace(), @"
     60:36 → live oauthtoken (rt-0)
-    60:36 refreshed, good until 2026-11-24T16:20:36Z
-    60:36 without a refresh, a new consent is due by 2026-11-25T17:00:36Z
+    60:36 refreshed, good until 2026-11-24T16:20:36Z; consent due by 1620:36
     ");
 }
 

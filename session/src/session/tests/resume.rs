@@ -43,8 +43,7 @@ fn a_refused_refresh_token_stays_refused() {
      81:00 → live renewaccesstoken (renewed)
      81:00 the server has ended the session
     425:02 → live oauthtoken (rt-1)
-    425:02 refreshed, good until 2026-11-24T22:25:02Z
-    425:02 without a refresh, a new consent is due by 2026-11-25T23:05:02Z
+    425:02 refreshed, good until 2026-11-24T22:25:02Z; consent due by 1985:02
     "#);
 }
 
@@ -68,12 +67,10 @@ fn a_newer_snapshot_of_another_process_is_taken_over_with_its_refresh_token() {
     world.write_events();
     insta::assert_snapshot!(world.run(minutes(140)).trace(), @"
       0:00 → live oauthtoken (rt-0)
-      0:00 refreshed, good until 2026-11-24T15:20:00Z
-      0:00 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
+      0:00 refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
      70:00 adopted a token, good until 2026-11-24T16:25:00Z
     130:00 → live oauthtoken (rt-2)
-    130:00 refreshed, good until 2026-11-24T17:30:00Z
-    130:00 without a refresh, a new consent is due by 2026-11-25T18:10:00Z
+    130:00 refreshed, good until 2026-11-24T17:30:00Z; consent due by 1690:00
     ");
 }
 
@@ -87,16 +84,14 @@ fn a_refusal_of_a_token_that_was_replaced_meanwhile_does_not_concern_the_new_one
     world.script.push_back(refreshed("at-3", "rt-3"));
     insta::assert_snapshot!(world.run(minutes(140)).trace(), @"
       0:00 → live oauthtoken (rt-0)
-      0:00 refreshed, good until 2026-11-24T15:20:00Z
-      0:00 without a refresh, a new consent is due by 2026-11-25T16:00:00Z
+      0:00 refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
      65:00 → live oauthtoken (rt-x)
      65:00 OAuth exchange failed (Refused, InvalidGrant); next try at 65:02
      65:02 → live oauthtoken (rt-x)
      65:10 ← late
      65:10 adopted a token, good until 2026-11-24T16:25:00Z
     130:00 → live oauthtoken (rt-2)
-    130:00 refreshed, good until 2026-11-24T17:30:00Z
-    130:00 without a refresh, a new consent is due by 2026-11-25T18:10:00Z
+    130:00 refreshed, good until 2026-11-24T17:30:00Z; consent due by 1690:00
     ");
 }
 
