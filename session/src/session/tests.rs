@@ -195,6 +195,17 @@ impl World {
             Answer::Silence => self.silent.push(id),
             answer => self.answer(id, answer),
         }
+        self.write_what_it_brought();
+    }
+
+    /// What has followed from an answer, in the line of the request.
+    fn write_what_it_brought(&mut self) {
+        let events: Vec<_> =
+            core::iter::from_fn(|| self.session.next_event()).map(|event| brief(&event.kind)).collect();
+        if let (Some(line), false) = (self.trace.last_mut(), events.is_empty()) {
+            line.push_str(": ");
+            line.push_str(&events.join("; "));
+        }
     }
 
     fn answer(&mut self, id: ExchangeId, answer: Answer) {
@@ -221,7 +232,7 @@ impl World {
         self.line("← late");
         let id = self.silent.remove(0);
         self.answer(id, answer);
-        self.write_events();
+        self.write_what_it_brought();
         self
     }
 
@@ -245,11 +256,15 @@ impl World {
 
     fn write_events(&mut self) {
         while let Some(event) = self.session.next_event() {
-            match (&event.kind, self.trace.last_mut()) {
-                (EventKind::ConsentDueBy { at }, Some(line)) => {
-                    line.push_str(&format!("; consent due by {}", clock(*at)))
-                }
-                _ => self.line(brief(&event.kind)),
+            self.line(brief(&event.kind));
+        }
+    }
+
+    /// The requests of the trace show bearers on purpose. What they have brought is left.
+    fn hide_requests(&mut self) {
+        for line in &mut self.trace {
+            if let Some((_, request)) = line.split_once('→') {
+                *line = request.split_once(": ").map(|(_, brought)| brought.into()).unwrap_or_default();
             }
         }
     }
@@ -290,6 +305,7 @@ fn brief(event: &EventKind) -> String {
         EventKind::Refused { error, retry_at } => {
             format!("refused ({}); next try at {}", name(error), minute(retry_at))
         }
+        EventKind::ConsentDueBy { at } => format!("consent due by {}", minute(at)),
         EventKind::Stopped(StopReason::Refused(error)) => format!("stopped: {}", name(error)),
         EventKind::Stopped(reason) => format!("stopped: {reason:?}"),
         other => other.to_string(),

@@ -31,8 +31,7 @@ fn a_session_of_a_user_prints_no_secret() {
     for second in 0..4800 {
         world.run(Duration::from_secs(second));
         if second % 60 == 0 || second < 60 {
-            // The trace of requests shows bearers on purpose.
-            world.trace.retain(|line| !line.contains('→'));
+            world.hide_requests();
             assert_silent(&world, "in mid-course");
         }
     }
@@ -50,7 +49,7 @@ fn a_session_of_an_app_prints_no_secret() {
     let mut world =
         World::of(session, [refreshed("canary-at", "canary-rt"), ok(refusal), ok(refusal), Answer::Silence]);
     world.run(minutes(66));
-    world.trace.retain(|line| !line.contains('→'));
+    world.hide_requests();
     assert_silent(&world, "after refusals");
 }
 

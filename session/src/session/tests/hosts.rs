@@ -14,14 +14,8 @@ fn hosts_are_followed_and_reported_and_others_refused() {
     let hosts = r#"{"demo":"acme.ninjatrader.com","mdDemo":"evil.com","replay":"https://x"}"#;
     let mut world = World::user([token_with_hosts("one", 80, hosts), token_to("two", 160)]);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
-     0:00 → demo accesstokenrequest
-     0:00 the host named for `replay` is not followed
-     0:00 the host named for `mdDemo` is not followed
-     0:00 the hosts in force have changed
-     0:00 logged in, good until 2026-11-24T15:20:00Z
-    65:00 → acme renewaccesstoken (one)
-    65:00 the host named for `mdDemo` is not followed
-    65:00 renewed, good until 2026-11-24T16:40:00Z
+     0:00 → demo accesstokenrequest: the host named for `replay` is not followed; the host named for `mdDemo` is not followed; the hosts in force have changed; logged in, good until 2026-11-24T15:20:00Z
+    65:00 → acme renewaccesstoken (one): the host named for `mdDemo` is not followed; renewed, good until 2026-11-24T16:40:00Z
     ");
     let base = world.session.environment().base_url(Purpose::MarketData).unwrap();
     assert_eq!(base.host(), "md-demo.tradovateapi.com");
@@ -37,12 +31,9 @@ fn a_trusted_redirect_is_followed_with_body_and_token() {
     ]);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
      0:00 → demo accesstokenrequest
-     0:00 → acme accesstokenrequest
-     0:00 logged in, good until 2026-11-24T15:20:00Z
+     0:00 → acme accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
     65:00 → demo renewaccesstoken (one)
-    65:00 → acme renewaccesstoken (one)
-    65:00 the hosts in force have changed
-    65:00 renewed, good until 2026-11-24T16:40:00Z
+    65:00 → acme renewaccesstoken (one): the hosts in force have changed; renewed, good until 2026-11-24T16:40:00Z
     ");
 }
 
@@ -50,12 +41,9 @@ fn a_trusted_redirect_is_followed_with_body_and_token() {
 fn an_untrusted_redirect_gets_nothing() {
     let mut world = World::user([token_to("one", 80), moved("https://evil.com/v1"), token_to("two", 160)]);
     insta::assert_snapshot!(world.run(minutes(78)).trace(), @"
-     0:00 → demo accesstokenrequest
-     0:00 logged in, good until 2026-11-24T15:20:00Z
-    65:00 → demo renewaccesstoken (one)
-    65:00 renewal failed (Moved); next try at 75:00
-    75:00 → demo renewaccesstoken (one)
-    75:00 renewed, good until 2026-11-24T16:40:00Z
+     0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
+    65:00 → demo renewaccesstoken (one): renewal failed (Moved); next try at 75:00
+    75:00 → demo renewaccesstoken (one): renewed, good until 2026-11-24T16:40:00Z
     ");
 }
 
@@ -68,13 +56,10 @@ fn a_second_redirect_is_not_followed() {
         token_to("two", 160),
     ]);
     insta::assert_snapshot!(world.run(minutes(78)).trace(), @"
-     0:00 → demo accesstokenrequest
-     0:00 logged in, good until 2026-11-24T15:20:00Z
+     0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
     65:00 → demo renewaccesstoken (one)
-    65:00 → acme renewaccesstoken (one)
-    65:00 renewal failed (Moved); next try at 75:00
-    75:00 → demo renewaccesstoken (one)
-    75:00 renewed, good until 2026-11-24T16:40:00Z
+    65:00 → acme renewaccesstoken (one): renewal failed (Moved); next try at 75:00
+    75:00 → demo renewaccesstoken (one): renewed, good until 2026-11-24T16:40:00Z
     ");
 }
 
@@ -96,8 +81,7 @@ fn a_redirected_request_is_dropped_with_its_token() {
     world.session.adopt(world.now, newer, &mut world.budget);
     world.write_events();
     insta::assert_snapshot!(world.run(minutes(100)).trace(), @r#"
-     0:00 → demo accesstokenrequest
-     0:00 logged in, good until 2026-11-24T15:20:00Z
+     0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
     60:00 a call is answered 401 "": BeingChecked
     60:00 adopted a token, good until 2026-11-24T17:20:00Z
     "#);
@@ -110,10 +94,8 @@ fn a_ticket_goes_back_to_the_host_that_gave_it() {
     let mut world = World::user([moved, penalty, token_to("one", 80)]);
     insta::assert_snapshot!(world.run(minutes(1)).trace(), @"
     0:00 → demo accesstokenrequest
-    0:00 → acme-demo accesstokenrequest
-    0:00 login postponed by the server until 2026-11-24T14:00:15Z
-    0:15 → acme-demo accesstokenrequest with the ticket
-    0:15 logged in, good until 2026-11-24T15:20:00Z
+    0:00 → acme-demo accesstokenrequest: login postponed by the server until 2026-11-24T14:00:15Z
+    0:15 → acme-demo accesstokenrequest with the ticket: logged in, good until 2026-11-24T15:20:00Z
     ");
 }
 
@@ -130,26 +112,16 @@ fn a_log_in_is_not_sent_on_once_its_answer_has_shown_that_the_token_is_alive() {
     world.now = later(start(), minutes(85));
     world.ahead = Some(SignedDuration::from_mins(-75));
     insta::assert_snapshot!(world.run(minutes(90)).trace(), @"
-         0:00 → demo accesstokenrequest
-         0:00 logged in, good until 2026-11-24T15:20:00Z
-        85:00 → demo renewaccesstoken (one)
-        85:00 renewal failed (MaybeSent); next try at 85:00.500
-    85:00.500 → demo renewaccesstoken (one)
-    85:00.500 renewal failed (MaybeSent); next try at 85:01.500
-    85:01.500 → demo renewaccesstoken (one)
-    85:01.500 renewal failed (MaybeSent); next try at 85:03.500
-    85:03.500 → demo renewaccesstoken (one)
-    85:03.500 renewal failed (MaybeSent); next try at 85:07.500
-    85:07.500 → demo renewaccesstoken (one)
-    85:07.500 renewal failed (MaybeSent); next try at 85:15.500
-    85:15.500 → demo renewaccesstoken (one)
-    85:15.500 renewal failed (MaybeSent); next try at 85:31.500
-    85:31.500 → demo renewaccesstoken (one)
-    85:31.500 renewal failed (MaybeSent); next try at 86:01.500
-    86:01.500 → demo renewaccesstoken (one)
-    86:01.500 renewal failed (MaybeSent); next try at 86:31.500
-    86:31.500 → demo renewaccesstoken (one)
-    86:31.500 renewal failed (MaybeSent); next try at 87:01.500
+         0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
+        85:00 → demo renewaccesstoken (one): renewal failed (MaybeSent); next try at 85:00.500
+    85:00.500 → demo renewaccesstoken (one): renewal failed (MaybeSent); next try at 85:01.500
+    85:01.500 → demo renewaccesstoken (one): renewal failed (MaybeSent); next try at 85:03.500
+    85:03.500 → demo renewaccesstoken (one): renewal failed (MaybeSent); next try at 85:07.500
+    85:07.500 → demo renewaccesstoken (one): renewal failed (MaybeSent); next try at 85:15.500
+    85:15.500 → demo renewaccesstoken (one): renewal failed (MaybeSent); next try at 85:31.500
+    85:31.500 → demo renewaccesstoken (one): renewal failed (MaybeSent); next try at 86:01.500
+    86:01.500 → demo renewaccesstoken (one): renewal failed (MaybeSent); next try at 86:31.500
+    86:31.500 → demo renewaccesstoken (one): renewal failed (MaybeSent); next try at 87:01.500
     87:01.500 → demo accesstokenrequest
     ");
     assert_eq!(world.token().as_deref(), Some("one"));

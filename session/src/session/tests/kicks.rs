@@ -7,13 +7,10 @@ fn a_lost_session_is_followed_by_one_log_in() {
     world.reject(401, DEAD);
     assert_eq!(world.token(), None);
     insta::assert_snapshot!(world.run(minutes(25)).trace(), @r#"
-     0:00 → demo accesstokenrequest
-     0:00 logged in, good until 2026-11-24T15:20:00Z
+     0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
     20:00 a call is answered 401 "Invalid access token": Dead
-    20:00 → demo renewaccesstoken (one)
-    20:00 the server has ended the session
-    20:00 → demo accesstokenrequest
-    20:00 logged in, good until 2026-11-24T17:20:00Z
+    20:00 → demo renewaccesstoken (one): the server has ended the session
+    20:00 → demo accesstokenrequest: logged in, good until 2026-11-24T17:20:00Z
     "#);
 }
 
@@ -27,19 +24,13 @@ fn a_refresh_is_no_answer_to_a_kick_either() {
     world.run(minutes(4));
     world.reject(401, DEAD);
     insta::assert_snapshot!(world.run(minutes(40)).trace(), @r#"
-     0:00 → live oauthtoken (rt-0)
-     0:00 refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
+     0:00 → live oauthtoken (rt-0): refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
      2:00 a call is answered 401 "Invalid access token": Dead
-     2:00 → live renewaccesstoken (one)
-     2:00 the server has ended the session
-     2:00 → live oauthtoken (rt-1)
-     2:00 refreshed, good until 2026-11-24T15:22:00Z; consent due by 1562:00
+     2:00 → live renewaccesstoken (one): the server has ended the session
+     2:00 → live oauthtoken (rt-1): refreshed, good until 2026-11-24T15:22:00Z; consent due by 1562:00
      4:00 a call is answered 401 "Invalid access token": BeingChecked
-    17:00 → live renewaccesstoken (two)
-    17:00 the server has ended the session
-    17:00 possibly kicked by another program with the same user: no login before 2026-11-24T14:32:00Z
-    32:00 → live oauthtoken (rt-2)
-    32:00 refreshed, good until 2026-11-24T15:52:00Z; consent due by 1592:00
+    17:00 → live renewaccesstoken (two): the server has ended the session; possibly kicked by another program with the same user: no login before 2026-11-24T14:32:00Z
+    32:00 → live oauthtoken (rt-2): refreshed, good until 2026-11-24T15:52:00Z; consent due by 1592:00
     "#);
 }
 
@@ -98,7 +89,6 @@ fn after_a_kick_a_refresh_waits_only_where_it_opens_a_session() {
     world.trace.clear();
     insta::assert_snapshot!(world.run(minutes(25)).trace(), @"
     19:00 adopted a token, good until 2026-11-24T14:28:00Z
-    23:00 → live oauthtoken (rt-3)
-    23:00 refreshed, good until 2026-11-24T15:43:00Z; consent due by 1583:00
+    23:00 → live oauthtoken (rt-3): refreshed, good until 2026-11-24T15:43:00Z; consent due by 1583:00
     ");
 }

@@ -8,8 +8,7 @@ fn a_late_token_is_taken_where_nothing_has_been_sent_since() {
     insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
     0:00 → demo accesstokenrequest
     0:45 login failed (MaybeSent); next try at 1:00
-    0:45 ← late
-    0:45 logged in, good until 2026-11-24T15:20:00Z
+    0:45 ← late: logged in, good until 2026-11-24T15:20:00Z
     ");
 }
 
@@ -21,8 +20,7 @@ fn a_late_refusal_is_believed_where_nothing_has_been_sent_since() {
     insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
     0:00 → demo accesstokenrequest
     0:45 login failed (MaybeSent); next try at 1:00
-    0:45 ← late
-    0:45 stopped: Refused, IncorrectCredentials
+    0:45 ← late: stopped: Refused, IncorrectCredentials
     ");
 }
 
@@ -36,8 +34,7 @@ fn a_late_token_takes_the_place_of_the_second_try() {
     0:00 → demo accesstokenrequest
     0:45 login failed (MaybeSent); next try at 1:00
     1:00 → demo accesstokenrequest
-    1:10 ← late
-    1:10 logged in, good until 2026-11-24T15:20:00Z
+    1:10 ← late: logged in, good until 2026-11-24T15:20:00Z
     1:10 ← late
     ");
     assert_eq!(world.token().as_deref(), Some("one"));
@@ -68,17 +65,13 @@ fn a_late_refresh_token_is_taken_even_after_a_renewal() {
     world.answer_late(refreshed("at-2", "rt-2"));
     world.script.push_back(refreshed("at-3", "rt-3"));
     insta::assert_snapshot!(world.run(minutes(145)).trace(), @"
-         0:00 → live oauthtoken (rt-0)
-         0:00 refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
+         0:00 → live oauthtoken (rt-0): refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
         65:00 → live oauthtoken (rt-1)
         65:45 the answer to a refresh is lost; its outcome is unknown, so a renewal comes first
         65:45 OAuth exchange failed (MaybeSent); next try at 65:45.500
-    65:45.500 → live renewaccesstoken (at-1)
-    65:45.500 renewed, good until 2026-11-24T16:30:00Z
-        75:00 ← late
-        75:00 refreshed, good until 2026-11-24T16:30:00Z; consent due by 1625:00
-       135:00 → live oauthtoken (rt-2)
-       135:00 refreshed, good until 2026-11-24T17:35:00Z; consent due by 1695:00
+    65:45.500 → live renewaccesstoken (at-1): renewed, good until 2026-11-24T16:30:00Z
+        75:00 ← late: refreshed, good until 2026-11-24T16:30:00Z; consent due by 1625:00
+       135:00 → live oauthtoken (rt-2): refreshed, good until 2026-11-24T17:35:00Z; consent due by 1695:00
     ");
 }
 
@@ -126,13 +119,10 @@ fn a_late_refresh_saves_the_user_a_new_consent() {
         0:00 → live oauthtoken (rt-0)
         0:45 the answer to a refresh is lost; its outcome is unknown, so a renewal comes first
         0:45 OAuth exchange failed (MaybeSent); next try at 0:45.500
-    0:45.500 → live oauthtoken (rt-0)
-    0:45.500 OAuth exchange failed (Refused, InvalidGrant); next try at 0:47.500
-    0:47.500 → live oauthtoken (rt-0)
-    0:47.500 the refresh token was refused and is not presented again: the user has to consent again
+    0:45.500 → live oauthtoken (rt-0): OAuth exchange failed (Refused, InvalidGrant); next try at 0:47.500
+    0:47.500 → live oauthtoken (rt-0): the refresh token was refused and is not presented again: the user has to consent again
     0:47.500 stopped: ConsentRequired
-        5:00 ← late
-        5:00 refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
+        5:00 ← late: refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
     ");
 }
 
@@ -169,11 +159,9 @@ fn an_answer_for_a_token_that_was_replaced_meanwhile_does_not_lose_the_new_one()
     world.answer_late(status(401, DEAD));
     assert_eq!(world.token().as_deref(), Some("newer"));
     insta::assert_snapshot!(world.run(minutes(100)).trace(), @"
-     0:00 → demo accesstokenrequest
-     0:00 logged in, good until 2026-11-24T15:20:00Z
+     0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
     65:00 → demo renewaccesstoken (one)
-    65:00 ← late
-    65:00 adopted a token, good until 2026-11-24T17:20:00Z
+    65:00 ← late: adopted a token, good until 2026-11-24T17:20:00Z
     ");
 }
 

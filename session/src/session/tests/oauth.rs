@@ -5,12 +5,9 @@ fn a_refresh_token_that_is_not_replaced_is_kept() {
     let kept = ok(r#"{"access_token":"at-2","expires_in":4800}"#);
     let mut world = World::app([refreshed("at-1", "rt-1"), kept, refreshed("at-3", "rt-3")]);
     insta::assert_snapshot!(world.run(minutes(140)).trace(), @"
-      0:00 → live oauthtoken (rt-0)
-      0:00 refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
-     65:00 → live oauthtoken (rt-1)
-     65:00 refreshed, good until 2026-11-24T16:25:00Z; consent due by 1560:00
-    130:00 → live oauthtoken (rt-1)
-    130:00 refreshed, good until 2026-11-24T17:30:00Z; consent due by 1690:00
+      0:00 → live oauthtoken (rt-0): refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
+     65:00 → live oauthtoken (rt-1): refreshed, good until 2026-11-24T16:25:00Z; consent due by 1560:00
+    130:00 → live oauthtoken (rt-1): refreshed, good until 2026-11-24T17:30:00Z; consent due by 1690:00
     ");
 }
 
@@ -23,12 +20,9 @@ fn a_long_lived_token_is_refreshed_every_twelve_hours() {
     };
     let mut world = World::app([long("a"), long("b"), long("c")]);
     insta::assert_snapshot!(world.run(minutes(25 * 60)).trace(), @"
-       0:00 → live oauthtoken (rt-0)
-       0:00 refreshed, good until 2026-11-26T14:00:00Z; consent due by 1560:00
-     720:00 → live oauthtoken (ra)
-     720:00 refreshed, good until 2026-11-27T02:00:00Z; consent due by 2280:00
-    1440:00 → live oauthtoken (rb)
-    1440:00 refreshed, good until 2026-11-27T14:00:00Z; consent due by 3000:00
+       0:00 → live oauthtoken (rt-0): refreshed, good until 2026-11-26T14:00:00Z; consent due by 1560:00
+     720:00 → live oauthtoken (ra): refreshed, good until 2026-11-27T02:00:00Z; consent due by 2280:00
+    1440:00 → live oauthtoken (rb): refreshed, good until 2026-11-27T14:00:00Z; consent due by 3000:00
     ");
 }
 
@@ -36,12 +30,9 @@ fn a_long_lived_token_is_refreshed_every_twelve_hours() {
 fn a_single_refusal_is_not_believed() {
     let mut world = World::app([refreshed("at-1", "rt-1"), ok(INVALID_GRANT), refreshed("at-2", "rt-2")]);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
-     0:00 → live oauthtoken (rt-0)
-     0:00 refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
-    65:00 → live oauthtoken (rt-1)
-    65:00 OAuth exchange failed (Refused, InvalidGrant); next try at 65:02
-    65:02 → live oauthtoken (rt-1)
-    65:02 refreshed, good until 2026-11-24T16:25:02Z; consent due by 1625:02
+     0:00 → live oauthtoken (rt-0): refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
+    65:00 → live oauthtoken (rt-1): OAuth exchange failed (Refused, InvalidGrant); next try at 65:02
+    65:02 → live oauthtoken (rt-1): refreshed, good until 2026-11-24T16:25:02Z; consent due by 1625:02
     ");
 }
 
@@ -51,26 +42,16 @@ fn a_token_that_was_refused_twice_is_not_presented_for_six_hours() {
     let answers = [refreshed("at-1", "rt-1"), ok(INVALID_GRANT), ok(INVALID_GRANT)];
     let mut world = World::app(answers.into_iter().chain(renewals).chain([refreshed("at-2", "rt-2")]));
     insta::assert_snapshot!(world.run(minutes(470)).trace(), @"
-      0:00 → live oauthtoken (rt-0)
-      0:00 refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
-     65:00 → live oauthtoken (rt-1)
-     65:00 OAuth exchange failed (Refused, InvalidGrant); next try at 65:02
-     65:02 → live oauthtoken (rt-1)
-     65:02 the refresh token was refused and is not presented again before 2026-11-24T21:05:02Z; once the access token has ended, only another consent helps until then
-     65:02 → live renewaccesstoken (at-1)
-     65:02 renewed, good until 2026-11-24T16:30:00Z
-    135:00 → live renewaccesstoken (renewed)
-    135:00 renewed, good until 2026-11-24T17:36:00Z
-    201:00 → live renewaccesstoken (renewed)
-    201:00 renewed, good until 2026-11-24T18:42:00Z
-    267:00 → live renewaccesstoken (renewed)
-    267:00 renewed, good until 2026-11-24T19:48:00Z
-    333:00 → live renewaccesstoken (renewed)
-    333:00 renewed, good until 2026-11-24T20:54:00Z
-    399:00 → live renewaccesstoken (renewed)
-    399:00 renewed, good until 2026-11-24T22:00:00Z
-    465:00 → live oauthtoken (rt-1)
-    465:00 refreshed, good until 2026-11-24T23:05:00Z; consent due by 2025:00
+      0:00 → live oauthtoken (rt-0): refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
+     65:00 → live oauthtoken (rt-1): OAuth exchange failed (Refused, InvalidGrant); next try at 65:02
+     65:02 → live oauthtoken (rt-1): the refresh token was refused and is not presented again before 2026-11-24T21:05:02Z; once the access token has ended, only another consent helps until then
+     65:02 → live renewaccesstoken (at-1): renewed, good until 2026-11-24T16:30:00Z
+    135:00 → live renewaccesstoken (renewed): renewed, good until 2026-11-24T17:36:00Z
+    201:00 → live renewaccesstoken (renewed): renewed, good until 2026-11-24T18:42:00Z
+    267:00 → live renewaccesstoken (renewed): renewed, good until 2026-11-24T19:48:00Z
+    333:00 → live renewaccesstoken (renewed): renewed, good until 2026-11-24T20:54:00Z
+    399:00 → live renewaccesstoken (renewed): renewed, good until 2026-11-24T22:00:00Z
+    465:00 → live oauthtoken (rt-1): refreshed, good until 2026-11-24T23:05:00Z; consent due by 2025:00
     ");
 }
 
@@ -80,20 +61,13 @@ fn where_renewals_fail_too_ten_minutes_pass_between_tries() {
     let answers = [refreshed("at-1", "rt-1"), ok(INVALID_GRANT), ok(INVALID_GRANT)];
     let mut world = World::app(answers.into_iter().chain(faults));
     insta::assert_snapshot!(world.run(minutes(100)).trace(), @"
-     0:00 → live oauthtoken (rt-0)
-     0:00 refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
-    65:00 → live oauthtoken (rt-1)
-    65:00 OAuth exchange failed (Refused, InvalidGrant); next try at 65:02
-    65:02 → live oauthtoken (rt-1)
-    65:02 the refresh token was refused and is not presented again before 2026-11-24T21:05:02Z; once the access token has ended, only another consent helps until then
-    65:02 → live renewaccesstoken (at-1)
-    65:02 renewal failed (500); next try at 75:02
-    75:02 → live renewaccesstoken (at-1)
-    75:02 renewal failed (500); next try at 85:02
-    85:02 → live renewaccesstoken (at-1)
-    85:02 renewal failed (500); next try at 95:02
-    95:02 → live renewaccesstoken (at-1)
-    95:02 renewal failed (500); next try at 105:02
+     0:00 → live oauthtoken (rt-0): refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
+    65:00 → live oauthtoken (rt-1): OAuth exchange failed (Refused, InvalidGrant); next try at 65:02
+    65:02 → live oauthtoken (rt-1): the refresh token was refused and is not presented again before 2026-11-24T21:05:02Z; once the access token has ended, only another consent helps until then
+    65:02 → live renewaccesstoken (at-1): renewal failed (500); next try at 75:02
+    75:02 → live renewaccesstoken (at-1): renewal failed (500); next try at 85:02
+    85:02 → live renewaccesstoken (at-1): renewal failed (500); next try at 95:02
+    95:02 → live renewaccesstoken (at-1): renewal failed (500); next try at 105:02
     ");
 }
 
@@ -102,16 +76,11 @@ fn without_an_announced_end_the_second_refusal_is_final() {
     let answers = [refreshed_without_end("at-1", "rt-1"), ok(INVALID_GRANT), ok(INVALID_GRANT)];
     let mut world = World::app(answers.into_iter().chain([token_to("renewed", 140), status(401, DEAD)]));
     insta::assert_snapshot!(world.run(minutes(300)).trace(), @"
-      0:00 → live oauthtoken (rt-0)
-      0:00 refreshed, good until 2026-11-24T15:20:00Z
-     65:00 → live oauthtoken (rt-1)
-     65:00 OAuth exchange failed (Refused, InvalidGrant); next try at 65:02
-     65:02 → live oauthtoken (rt-1)
-     65:02 the refresh token was refused and is not presented again: the user has to consent again
-     65:02 → live renewaccesstoken (at-1)
-     65:02 renewed, good until 2026-11-24T16:20:00Z
-    125:00 → live renewaccesstoken (renewed)
-    125:00 the server has ended the session
+      0:00 → live oauthtoken (rt-0): refreshed, good until 2026-11-24T15:20:00Z
+     65:00 → live oauthtoken (rt-1): OAuth exchange failed (Refused, InvalidGrant); next try at 65:02
+     65:02 → live oauthtoken (rt-1): the refresh token was refused and is not presented again: the user has to consent again
+     65:02 → live renewaccesstoken (at-1): renewed, good until 2026-11-24T16:20:00Z
+    125:00 → live renewaccesstoken (renewed): the server has ended the session
     125:00 stopped: ConsentRequired
     ");
 }
@@ -123,14 +92,10 @@ fn consent_is_required_once_the_refresh_token_has_ended() {
     let refusals = [ok(INVALID_GRANT), ok(INVALID_GRANT)];
     let mut world = World::app([short].into_iter().chain(refusals).chain([status(401, DEAD)]));
     insta::assert_snapshot!(world.run(minutes(300)).trace(), @"
-     0:00 → live oauthtoken (rt-0)
-     0:00 refreshed, good until 2026-11-24T15:20:00Z; consent due by 100:00
-    65:00 → live oauthtoken (rt-1)
-    65:00 OAuth exchange failed (Refused, InvalidGrant); next try at 65:02
-    65:02 → live oauthtoken (rt-1)
-    65:02 the refresh token was refused and is not presented again: the user has to consent again
-    65:02 → live renewaccesstoken (at-1)
-    65:02 the server has ended the session
+     0:00 → live oauthtoken (rt-0): refreshed, good until 2026-11-24T15:20:00Z; consent due by 100:00
+    65:00 → live oauthtoken (rt-1): OAuth exchange failed (Refused, InvalidGrant); next try at 65:02
+    65:02 → live oauthtoken (rt-1): the refresh token was refused and is not presented again: the user has to consent again
+    65:02 → live renewaccesstoken (at-1): the server has ended the session
     65:02 stopped: ConsentRequired
     ");
 }
@@ -141,7 +106,12 @@ fn after_an_unknown_outcome_a_renewal_comes_first() {
         let mut world =
             World::app([refreshed("at-1", "rt-1"), lost, token_to("renewed", 200), refreshed("at-2", "rt-2")]);
         world.run(minutes(190));
-        let order: Vec<_> = world.trace.iter().filter_map(|line| line.split_once("→ ")).map(|(_, sent)| sent).collect();
+        let order: Vec<_> = world
+            .trace
+            .iter()
+            .filter_map(|line| line.split_once("→ "))
+            .map(|(_, sent)| sent.split(':').next().unwrap())
+            .collect();
         let expected = ["live oauthtoken (rt-0)", "live oauthtoken (rt-1)", "live renewaccesstoken (at-1)"];
         assert_eq!(order[..3], expected, "{}", world.trace());
         assert_eq!(order[3], "live oauthtoken (rt-1)");
@@ -151,22 +121,16 @@ fn after_an_unknown_outcome_a_renewal_comes_first() {
 #[test]
 fn a_request_that_makes_no_sense_to_the_server_is_not_repeated() {
     let mut world = World::app([status(400, "")]);
-    insta::assert_snapshot!(world.run(minutes(300)).trace(), @"
-    0:00 → live oauthtoken (rt-0)
-    0:00 stopped: 400
-    ");
+    insta::assert_snapshot!(world.run(minutes(300)).trace(), @"     0:00 → live oauthtoken (rt-0): stopped: 400");
 }
 
 #[test]
 fn a_wrong_address_is_tried_every_ten_minutes() {
     let mut world = World::app([status(404, ""), status(404, ""), refreshed("at-1", "rt-1")]);
     insta::assert_snapshot!(world.run(minutes(30)).trace(), @"
-     0:00 → live oauthtoken (rt-0)
-     0:00 OAuth exchange failed (404); next try at 10:00
-    10:00 → live oauthtoken (rt-0)
-    10:00 OAuth exchange failed (404); next try at 20:00
-    20:00 → live oauthtoken (rt-0)
-    20:00 refreshed, good until 2026-11-24T15:40:00Z; consent due by 1580:00
+     0:00 → live oauthtoken (rt-0): OAuth exchange failed (404); next try at 10:00
+    10:00 → live oauthtoken (rt-0): OAuth exchange failed (404); next try at 20:00
+    20:00 → live oauthtoken (rt-0): refreshed, good until 2026-11-24T15:40:00Z; consent due by 1580:00
     ");
 }
 

@@ -21,12 +21,9 @@ fn a_penalty_on_the_retry_brings_the_next_ticket() {
     let second = ok(r#"{"p-ticket":"second","p-time":60}"#);
     let mut world = World::user([ok(PENALTY), second, token_to("one", 80)]);
     insta::assert_snapshot!(world.run(minutes(5)).trace(), @"
-    0:00 → demo accesstokenrequest
-    0:00 login postponed by the server until 2026-11-24T14:00:15Z
-    0:15 → demo accesstokenrequest with the ticket
-    0:15 login postponed by the server until 2026-11-24T14:01:15Z
-    1:15 → demo accesstokenrequest with the ticket
-    1:15 logged in, good until 2026-11-24T15:20:00Z
+    0:00 → demo accesstokenrequest: login postponed by the server until 2026-11-24T14:00:15Z
+    0:15 → demo accesstokenrequest with the ticket: login postponed by the server until 2026-11-24T14:01:15Z
+    1:15 → demo accesstokenrequest with the ticket: logged in, good until 2026-11-24T15:20:00Z
     ");
 }
 
@@ -35,24 +32,15 @@ fn a_penalty_without_a_wait_is_no_storm() {
     let penalty = || ok(r#"{"p-ticket":"ticket","p-time":0}"#);
     let mut world = World::app((0..8).map(|_| penalty()).chain([refreshed("one", "rt-1")]));
     insta::assert_snapshot!(world.run(minutes(5)).trace(), @"
-        0:00 → live oauthtoken (rt-0)
-        0:00 OAuth exchange postponed by the server until 2026-11-24T14:00:00Z
-    0:00.500 → live oauthtoken (rt-0) with the ticket
-    0:00.500 OAuth exchange postponed by the server until 2026-11-24T14:00:01Z
-    0:01.500 → live oauthtoken (rt-0) with the ticket
-    0:01.500 OAuth exchange postponed by the server until 2026-11-24T14:00:03Z
-    0:03.500 → live oauthtoken (rt-0) with the ticket
-    0:03.500 OAuth exchange postponed by the server until 2026-11-24T14:00:07Z
-    0:07.500 → live oauthtoken (rt-0) with the ticket
-    0:07.500 OAuth exchange postponed by the server until 2026-11-24T14:00:15Z
-    0:15.500 → live oauthtoken (rt-0) with the ticket
-    0:15.500 OAuth exchange postponed by the server until 2026-11-24T14:00:31Z
-    0:31.500 → live oauthtoken (rt-0) with the ticket
-    0:31.500 OAuth exchange postponed by the server until 2026-11-24T14:01:01Z
-    1:01.500 → live oauthtoken (rt-0) with the ticket
-    1:01.500 OAuth exchange postponed by the server until 2026-11-24T14:01:31Z
-    1:31.500 → live oauthtoken (rt-0) with the ticket
-    1:31.500 refreshed, good until 2026-11-24T15:21:31Z; consent due by 1561:31.500
+        0:00 → live oauthtoken (rt-0): OAuth exchange postponed by the server until 2026-11-24T14:00:00Z
+    0:00.500 → live oauthtoken (rt-0) with the ticket: OAuth exchange postponed by the server until 2026-11-24T14:00:01Z
+    0:01.500 → live oauthtoken (rt-0) with the ticket: OAuth exchange postponed by the server until 2026-11-24T14:00:03Z
+    0:03.500 → live oauthtoken (rt-0) with the ticket: OAuth exchange postponed by the server until 2026-11-24T14:00:07Z
+    0:07.500 → live oauthtoken (rt-0) with the ticket: OAuth exchange postponed by the server until 2026-11-24T14:00:15Z
+    0:15.500 → live oauthtoken (rt-0) with the ticket: OAuth exchange postponed by the server until 2026-11-24T14:00:31Z
+    0:31.500 → live oauthtoken (rt-0) with the ticket: OAuth exchange postponed by the server until 2026-11-24T14:01:01Z
+    1:01.500 → live oauthtoken (rt-0) with the ticket: OAuth exchange postponed by the server until 2026-11-24T14:01:31Z
+    1:31.500 → live oauthtoken (rt-0) with the ticket: refreshed, good until 2026-11-24T15:21:31Z; consent due by 1561:31.500
     ");
 }
 
@@ -60,12 +48,9 @@ fn a_penalty_without_a_wait_is_no_storm() {
 fn a_postponed_renewal_is_repeated_as_it_was() {
     let mut world = World::user([token_to("one", 80), ok(PENALTY), token_to("two", 160)]);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
-     0:00 → demo accesstokenrequest
-     0:00 logged in, good until 2026-11-24T15:20:00Z
-    65:00 → demo renewaccesstoken (one)
-    65:00 renewal postponed by the server until 2026-11-24T15:05:15Z
-    65:15 → demo renewaccesstoken (one)
-    65:15 renewed, good until 2026-11-24T16:40:00Z
+     0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
+    65:00 → demo renewaccesstoken (one): renewal postponed by the server until 2026-11-24T15:05:15Z
+    65:15 → demo renewaccesstoken (one): renewed, good until 2026-11-24T16:40:00Z
     ");
 }
 
@@ -74,16 +59,11 @@ fn a_used_ticket_is_not_used_again() {
     let mut world =
         World::user([token_to("one", 80), status(401, DEAD), ok(PENALTY), ok(BAD_PASSWORD), token_to("two", 400)]);
     insta::assert_snapshot!(world.run(minutes(200)).trace(), @"
-      0:00 → demo accesstokenrequest
-      0:00 logged in, good until 2026-11-24T15:20:00Z
-     65:00 → demo renewaccesstoken (one)
-     65:00 the server has ended the session
-     65:00 → demo accesstokenrequest
-     65:00 login postponed by the server until 2026-11-24T15:05:15Z
-     65:15 → demo accesstokenrequest with the ticket
-     65:15 refused (Refused, IncorrectCredentials); next try at 125:15
-    125:15 → demo accesstokenrequest
-    125:15 logged in, good until 2026-11-24T20:40:00Z
+      0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
+     65:00 → demo renewaccesstoken (one): the server has ended the session
+     65:00 → demo accesstokenrequest: login postponed by the server until 2026-11-24T15:05:15Z
+     65:15 → demo accesstokenrequest with the ticket: refused (Refused, IncorrectCredentials); next try at 125:15
+    125:15 → demo accesstokenrequest: logged in, good until 2026-11-24T20:40:00Z
     ");
 }
 
@@ -91,10 +71,8 @@ fn a_used_ticket_is_not_used_again() {
 fn a_captcha_closes_the_log_in_for_an_hour_and_nothing_else() {
     let mut world = World::user([ok(CAPTCHA), token_to("one", 200)]);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
-     0:00 → demo accesstokenrequest
-     0:00 the server asks for a captcha: no login before 2026-11-24T15:00:36Z
-    60:36 → demo accesstokenrequest
-    60:36 logged in, good until 2026-11-24T17:20:00Z
+     0:00 → demo accesstokenrequest: the server asks for a captcha: no login before 2026-11-24T15:00:36Z
+    60:36 → demo accesstokenrequest: logged in, good until 2026-11-24T17:20:00Z
     ");
     assert_eq!(world.budget.earliest(start(), Operation::Renew), start());
 }
@@ -105,10 +83,7 @@ fn one_sessions_lock_out_silences_its_neighbours() {
     world.run(minutes(1));
     let mut neighbour = World::app([refreshed("one", "rt-1")]);
     neighbour.budget = world.budget.clone();
-    insta::assert_snapshot!(neighbour.run(minutes(70)).trace(), @"
-    60:36 → live oauthtoken (rt-0)
-    60:36 refreshed, good until 2026-11-24T16:20:36Z; consent due by 1620:36
-    ");
+    insta::assert_snapshot!(neighbour.run(minutes(70)).trace(), @"    60:36 → live oauthtoken (rt-0): refreshed, good until 2026-11-24T16:20:36Z; consent due by 1620:36");
 }
 
 #[test]
@@ -119,14 +94,12 @@ fn a_lock_out_a_caller_has_seen_counts_too_and_starts_again_with_each() {
     world.run(minutes(70));
     world.reject(429, "");
     insta::assert_snapshot!(world.run(minutes(140)).trace(), @r#"
-      0:00 → demo accesstokenrequest
-      0:00 logged in, good until 2026-11-24T15:20:00Z
+      0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
      60:00 a call is answered 429 "": LockedOut
      60:00 locked out: nothing is sent before 2026-11-24T16:00:36Z
      70:00 a call is answered 429 "": LockedOut
      70:00 locked out: nothing is sent before 2026-11-24T16:10:36Z
-    130:36 → demo accesstokenrequest
-    130:36 logged in, good until 2026-11-24T18:00:00Z
+    130:36 → demo accesstokenrequest: logged in, good until 2026-11-24T18:00:00Z
     "#);
 }
 

@@ -9,11 +9,9 @@ fn a_401_that_survives_a_renewal_is_forbidden() {
     world.run(minutes(6));
     assert_eq!(world.reject(401, ""), Verdict::Forbidden);
     insta::assert_snapshot!(world.run(minutes(15)).trace(), @r#"
-    0:00 → demo accesstokenrequest
-    0:00 logged in, good until 2026-11-24T15:20:00Z
+    0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
     5:00 a call is answered 401 "": BeingChecked
-    5:00 → demo renewaccesstoken (one)
-    5:00 renewed, good until 2026-11-24T15:40:00Z
+    5:00 → demo renewaccesstoken (one): renewed, good until 2026-11-24T15:40:00Z
     6:00 a call is answered 401 "": Forbidden
     "#);
 }
@@ -62,12 +60,10 @@ fn a_report_during_a_renewal_is_answered_by_it() {
     assert_eq!(world.reject(401, ""), Verdict::BeingChecked);
     world.answer_late(token_to("two", 160));
     insta::assert_snapshot!(world.run(minutes(100)).trace(), @r#"
-     0:00 → demo accesstokenrequest
-     0:00 logged in, good until 2026-11-24T15:20:00Z
+     0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
     65:00 → demo renewaccesstoken (one)
     65:00 a call is answered 401 "": BeingChecked
-    65:00 ← late
-    65:00 renewed, good until 2026-11-24T16:40:00Z
+    65:00 ← late: renewed, good until 2026-11-24T16:40:00Z
     "#);
 }
 
@@ -80,14 +76,11 @@ fn a_token_said_to_be_dead_within_the_ration_is_checked_when_the_ration_allows()
     assert_eq!(world.reject(401, DEAD), Verdict::BeingChecked);
     assert_eq!(world.token().as_deref(), Some("two"), "it may be the call");
     insta::assert_snapshot!(world.run(minutes(30)).trace(), @r#"
-     0:00 → demo accesstokenrequest
-     0:00 logged in, good until 2026-11-24T15:20:00Z
+     0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
      5:00 a call is answered 401 "Invalid access token": Dead
-     5:00 → demo renewaccesstoken (one)
-     5:00 renewed, good until 2026-11-24T15:40:00Z
+     5:00 → demo renewaccesstoken (one): renewed, good until 2026-11-24T15:40:00Z
      6:00 a call is answered 401 "Invalid access token": BeingChecked
-    20:00 → demo renewaccesstoken (two)
-    20:00 renewed, good until 2026-11-24T16:00:00Z
+    20:00 → demo renewaccesstoken (two): renewed, good until 2026-11-24T16:00:00Z
     "#);
 }
 
@@ -99,12 +92,9 @@ fn a_move_a_caller_has_seen_has_the_hosts_read_again() {
     world.run(minutes(5));
     world.reject(421, "");
     insta::assert_snapshot!(world.run(minutes(10)).trace(), @r#"
-    0:00 → demo accesstokenrequest
-    0:00 logged in, good until 2026-11-24T15:20:00Z
+    0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
     5:00 a call is answered 421 "": Moved
-    5:00 → demo renewaccesstoken (one)
-    5:00 the hosts in force have changed
-    5:00 renewed, good until 2026-11-24T15:40:00Z
+    5:00 → demo renewaccesstoken (one): the hosts in force have changed; renewed, good until 2026-11-24T15:40:00Z
     "#);
 }
 

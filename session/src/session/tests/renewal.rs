@@ -4,10 +4,8 @@ use super::*;
 fn a_short_lived_token_is_renewed_at_half_its_life() {
     let mut world = World::user([token_to("one", 10), token_to("two", 20)]);
     insta::assert_snapshot!(world.run(minutes(8)).trace(), @"
-    0:00 → demo accesstokenrequest
-    0:00 logged in, good until 2026-11-24T14:10:00Z
-    5:00 → demo renewaccesstoken (one)
-    5:00 renewed, good until 2026-11-24T14:20:00Z
+    0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T14:10:00Z
+    5:00 → demo renewaccesstoken (one): renewed, good until 2026-11-24T14:20:00Z
     ");
 }
 
@@ -20,9 +18,9 @@ fn failed_renewals_are_tried_again_while_the_token_lives_within_the_hours_budget
     let renewals = world.trace.iter().filter(|line| line.contains("renewaccesstoken")).count();
     assert_eq!(renewals, 15);
     insta::assert_snapshot!(world.trace.split_off(world.trace.len() - 3).join("\n"), @"
-    77:20.356 renewal failed (500); next try at 77:50.356
-    79:59.500 → demo accesstokenrequest
-    79:59.500 logged in, good until 2026-11-24T16:40:00Z
+    76:50.356 → demo renewaccesstoken (one): renewal failed (500); next try at 77:20.356
+    77:20.356 → demo renewaccesstoken (one): renewal failed (500); next try at 77:50.356
+    79:59.500 → demo accesstokenrequest: logged in, good until 2026-11-24T16:40:00Z
     ");
 }
 
@@ -46,27 +44,17 @@ fn three_failed_renewals_of_a_token_that_is_said_to_be_dead_are_followed_by_a_lo
     world.run(minutes(10));
     world.reject(401, DEAD);
     insta::assert_snapshot!(world.run(minutes(15)).trace(), @r#"
-         0:00 → demo accesstokenrequest
-         0:00 logged in, good until 2026-11-24T15:20:00Z
+         0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
         10:00 a call is answered 401 "Invalid access token": Dead
-        10:00 → demo renewaccesstoken (one)
-        10:00 renewal failed (500); next try at 10:00.500
-    10:00.500 → demo renewaccesstoken (one)
-    10:00.500 renewal failed (500); next try at 10:01.500
-    10:01.500 → demo renewaccesstoken (one)
-    10:01.500 renewal failed (500); next try at 10:03.500
-    10:03.500 → demo renewaccesstoken (one)
-    10:03.500 renewal failed (500); next try at 10:07.500
-    10:07.500 → demo renewaccesstoken (one)
-    10:07.500 renewal failed (500); next try at 10:15.500
-    10:15.500 → demo renewaccesstoken (one)
-    10:15.500 renewal failed (500); next try at 10:31.500
-    10:31.500 → demo renewaccesstoken (one)
-    10:31.500 renewal failed (500); next try at 11:01.500
-    11:01.500 → demo renewaccesstoken (one)
-    11:01.500 renewal failed (500); next try at 11:31.500
-    11:31.500 → demo renewaccesstoken (one)
-    11:31.500 renewed, good until 2026-11-24T16:40:00Z
+        10:00 → demo renewaccesstoken (one): renewal failed (500); next try at 10:00.500
+    10:00.500 → demo renewaccesstoken (one): renewal failed (500); next try at 10:01.500
+    10:01.500 → demo renewaccesstoken (one): renewal failed (500); next try at 10:03.500
+    10:03.500 → demo renewaccesstoken (one): renewal failed (500); next try at 10:07.500
+    10:07.500 → demo renewaccesstoken (one): renewal failed (500); next try at 10:15.500
+    10:15.500 → demo renewaccesstoken (one): renewal failed (500); next try at 10:31.500
+    10:31.500 → demo renewaccesstoken (one): renewal failed (500); next try at 11:01.500
+    11:01.500 → demo renewaccesstoken (one): renewal failed (500); next try at 11:31.500
+    11:31.500 → demo renewaccesstoken (one): renewed, good until 2026-11-24T16:40:00Z
     "#);
 }
 
@@ -84,12 +72,9 @@ fn an_answer_for_another_user_is_not_installed() {
     let other = ok(r#"{"accessToken":"other","expirationTime":"2026-11-24T18:00:00Z","userId":2}"#);
     let mut world = World::user([token_to("one", 80), other, token_to("two", 160)]);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
-     0:00 → demo accesstokenrequest
-     0:00 logged in, good until 2026-11-24T15:20:00Z
-    65:00 → demo renewaccesstoken (one)
-    65:00 renewal failed (OtherUser); next try at 66:00
-    66:00 → demo renewaccesstoken (one)
-    66:00 renewed, good until 2026-11-24T16:40:00Z
+     0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
+    65:00 → demo renewaccesstoken (one): renewal failed (OtherUser); next try at 66:00
+    66:00 → demo renewaccesstoken (one): renewed, good until 2026-11-24T16:40:00Z
     ");
     assert_eq!(world.token().as_deref(), Some("two"));
 }
@@ -126,17 +111,14 @@ fn a_renewal_that_is_given_up_and_refused_later_has_failed_once() {
         world.answer_late(with_header(status(500, ""), header::RETRY_AFTER, "600"));
     }
     insta::assert_snapshot!(world.run(minutes(30)).trace(), @r#"
-         0:00 → demo accesstokenrequest
-         0:00 logged in, good until 2026-11-24T15:20:00Z
+         0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
         10:00 a call is answered 401 "Invalid access token": Dead
         10:00 → demo renewaccesstoken (one)
         10:45 renewal failed (MaybeSent); next try at 10:45.500
-    10:45.300 ← late
-    10:45.300 renewal failed (500); next try at 20:45.300
+    10:45.300 ← late: renewal failed (500); next try at 20:45.300
     20:45.300 → demo renewaccesstoken (one)
     21:30.300 renewal failed (MaybeSent); next try at 21:32.300
-    21:30.700 ← late
-    21:30.700 renewal failed (500); next try at 31:30.700
+    21:30.700 ← late: renewal failed (500); next try at 31:30.700
     "#);
 }
 
@@ -180,12 +162,9 @@ fn a_renewal_that_is_answered_with_any_401_is_followed_by_a_log_in() {
 fn it_logs_in_once_and_renews_before_expiry() {
     let mut world = World::user([token_to("one", 80), token_to("two", 150), token_to("three", 220)]);
     insta::assert_snapshot!(world.run(minutes(150)).trace(), @"
-      0:00 → demo accesstokenrequest
-      0:00 logged in, good until 2026-11-24T15:20:00Z
-     65:00 → demo renewaccesstoken (one)
-     65:00 renewed, good until 2026-11-24T16:30:00Z
-    135:00 → demo renewaccesstoken (two)
-    135:00 renewed, good until 2026-11-24T17:40:00Z
+      0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
+     65:00 → demo renewaccesstoken (one): renewed, good until 2026-11-24T16:30:00Z
+    135:00 → demo renewaccesstoken (two): renewed, good until 2026-11-24T17:40:00Z
     ");
 }
 
@@ -194,26 +173,16 @@ fn faults_are_tried_again_with_growing_pauses() {
     let faults = (0..9).map(|_| status(503, "<html>"));
     let mut world = World::user(faults.chain([token_to("one", 180)]));
     insta::assert_snapshot!(world.run(minutes(20)).trace(), @"
-        0:00 → demo accesstokenrequest
-        0:00 login failed (503); next try at 0:00.500
-    0:00.500 → demo accesstokenrequest
-    0:00.500 login failed (503); next try at 0:01.500
-    0:01.500 → demo accesstokenrequest
-    0:01.500 login failed (503); next try at 0:03.500
-    0:03.500 → demo accesstokenrequest
-    0:03.500 login failed (503); next try at 0:07.500
-    0:07.500 → demo accesstokenrequest
-    0:07.500 login failed (503); next try at 0:15.500
-    0:15.500 → demo accesstokenrequest
-    0:15.500 login failed (503); next try at 0:31.500
-    0:31.500 → demo accesstokenrequest
-    0:31.500 login failed (503); next try at 1:01.500
-    1:01.500 → demo accesstokenrequest
-    1:01.500 login failed (503); next try at 1:31.500
-    1:31.500 → demo accesstokenrequest
-    1:31.500 login failed (503); next try at 2:01.500
-    2:01.500 → demo accesstokenrequest
-    2:01.500 logged in, good until 2026-11-24T17:00:00Z
+        0:00 → demo accesstokenrequest: login failed (503); next try at 0:00.500
+    0:00.500 → demo accesstokenrequest: login failed (503); next try at 0:01.500
+    0:01.500 → demo accesstokenrequest: login failed (503); next try at 0:03.500
+    0:03.500 → demo accesstokenrequest: login failed (503); next try at 0:07.500
+    0:07.500 → demo accesstokenrequest: login failed (503); next try at 0:15.500
+    0:15.500 → demo accesstokenrequest: login failed (503); next try at 0:31.500
+    0:31.500 → demo accesstokenrequest: login failed (503); next try at 1:01.500
+    1:01.500 → demo accesstokenrequest: login failed (503); next try at 1:31.500
+    1:31.500 → demo accesstokenrequest: login failed (503); next try at 2:01.500
+    2:01.500 → demo accesstokenrequest: logged in, good until 2026-11-24T17:00:00Z
     ");
 }
 
@@ -234,9 +203,7 @@ fn a_pause_the_server_asks_for_is_kept() {
     let fault = with_header(status(503, ""), header::RETRY_AFTER, "600");
     let mut world = World::user([fault, token_to("one", 80)]);
     insta::assert_snapshot!(world.run(minutes(20)).trace(), @"
-     0:00 → demo accesstokenrequest
-     0:00 login failed (503); next try at 10:00
-    10:00 → demo accesstokenrequest
-    10:00 logged in, good until 2026-11-24T15:20:00Z
+     0:00 → demo accesstokenrequest: login failed (503); next try at 10:00
+    10:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
     ");
 }

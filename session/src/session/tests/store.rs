@@ -92,10 +92,12 @@ fn a_grant_to_start_from_is_stored_before_it_is_used() {
     assert_eq!(world.token(), None);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
      0:00 store
-     0:00 logged in, good until 2026-11-24T15:20:00Z; consent due by 1560:00
+     0:00 logged in, good until 2026-11-24T15:20:00Z
+     0:00 consent due by 1560:00
     65:00 → live oauthtoken (rt-1)
     65:00 store
-    65:00 refreshed, good until 2026-11-24T16:25:00Z; consent due by 1625:00
+    65:00 refreshed, good until 2026-11-24T16:25:00Z
+    65:00 consent due by 1625:00
     ");
 }
 
@@ -112,14 +114,12 @@ fn refusals_and_penalties_are_stored() {
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
      0:00 → live oauthtoken (rt-0)
      0:00 store
-     0:00 refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
-    65:00 → live oauthtoken (rt-1)
-    65:00 OAuth exchange failed (Refused, InvalidGrant); next try at 65:02
-    65:02 → live oauthtoken (rt-1)
-    65:02 the refresh token was refused and is not presented again before 2026-11-24T21:05:02Z; once the access token has ended, only another consent helps until then
+     0:00 refreshed, good until 2026-11-24T15:20:00Z
+     0:00 consent due by 1560:00
+    65:00 → live oauthtoken (rt-1): OAuth exchange failed (Refused, InvalidGrant); next try at 65:02
+    65:02 → live oauthtoken (rt-1): the refresh token was refused and is not presented again before 2026-11-24T21:05:02Z; once the access token has ended, only another consent helps until then
     65:02 store
-    65:02 → live renewaccesstoken (at-1)
-    65:02 renewal postponed by the server until 2026-11-24T15:05:17Z
+    65:02 → live renewaccesstoken (at-1): renewal postponed by the server until 2026-11-24T15:05:17Z
     65:02 store
     65:17 → live renewaccesstoken (at-1)
     65:17 store
@@ -136,17 +136,18 @@ fn the_ticket_of_an_older_snapshot_is_not_for_the_refresh_token_that_waits_to_be
     let older = world.stored[0].clone();
     world.session.adopt(world.now, older, &mut world.budget);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
-        0:00 → live oauthtoken (rt-0)
-        0:00 OAuth exchange postponed by the server until 2026-11-24T14:00:01Z
+        0:00 → live oauthtoken (rt-0): OAuth exchange postponed by the server until 2026-11-24T14:00:01Z
         0:00 store
         0:01 → live oauthtoken (rt-0) with the ticket
         0:01 store, without a word
         0:46 a snapshot was not stored; offered again at 2026-11-24T14:00:46Z
     0:46.500 store
-    0:46.500 refreshed, good until 2026-11-24T15:20:01Z; consent due by 1560:01
+    0:46.500 refreshed, good until 2026-11-24T15:20:01Z
+    0:46.500 consent due by 1560:01
        65:01 → live oauthtoken (rt-1)
        65:01 store
-       65:01 refreshed, good until 2026-11-24T16:25:01Z; consent due by 1625:01
+       65:01 refreshed, good until 2026-11-24T16:25:01Z
+       65:01 consent due by 1625:01
     ");
 }
 
