@@ -161,6 +161,14 @@ fn a_row_of_unknown_outcomes_begins_anew_two_hours_after_the_last_one() {
     assert_eq!(log_ins.attempts.len(), 1);
     log_ins.sent_in_vain(at(120), 0);
     assert_eq!(log_ins.attempts.len(), 1, "the one before is forgotten");
+    let mut log_ins = LogIns::default();
+    log_ins.sent_in_vain(at(0), 0);
+    let id = log_ins.sent(at(119));
+    log_ins.outcome_unknown(at(120), id, &mut Jitter::new(0));
+    assert_eq!(log_ins.pause(None), Some(second(120 * 60 + 15)), "the one before is two hours old");
+    let mut log_ins = LogIns::default();
+    log_ins.sent_in_vain(at(0), 0);
+    log_ins.sent_in_vain(at(120), 0);
     assert_eq!(log_ins.next(at(120)), second(120 * 60 + 15));
 }
 
@@ -206,6 +214,8 @@ fn logins_of_two_processes_with_one_seed_have_different_names() {
     let (mut one, mut other) = (LogIns::default(), LogIns::default());
     assert_ne!(one.sent(at(0)), other.sent(second(1)));
     assert_eq!(one.sent(at(0)), other.sent(at(0)));
+    let moment = u64::try_from(at(0).as_nanosecond()).unwrap();
+    assert_eq!(one.sent(at(0)), AttemptId(Jitter::new(7).next() ^ moment));
 }
 
 #[test]
