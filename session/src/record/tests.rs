@@ -80,6 +80,13 @@ fn by_name(names: &'static [&'static str], value: BoxedStrategy<Value>) -> Boxed
     all.prop_map(|all| all.into_iter().map(|(name, value)| (name.into(), value)).collect::<Map<_, _>>().into()).boxed()
 }
 
+/// A list of logins has each of them once, in the order of their ids.
+fn with_own_ids(mut attempts: Vec<Value>) -> Value {
+    attempts.sort_by_key(|attempt| attempt["id"].as_u64());
+    attempts.dedup_by_key(|attempt| attempt["id"].as_u64());
+    attempts.into()
+}
+
 /// No try and no credentials are later than those that the owner has given.
 fn plausible(mut log_ins: Value) -> Value {
     let [worked, of_try] = [&log_ins["worked"], &log_ins["refused"]["ofTry"]].map(|it| it.as_u64().unwrap_or_default());
@@ -107,6 +114,7 @@ fn records_of(times: Times) -> BoxedStrategy<Value> {
         ("outcomeUnknown?", count()),
     ]);
     let attempt = object([
+        ("id", prop::sample::select(&[1_u64, 2, 3][..]).prop_map(Value::from).boxed()),
         ("status", one_of(&["announced", "unknown", "openedNone", "opened"])),
         ("sent", at()),
         ("until?", at()),
@@ -115,7 +123,7 @@ fn records_of(times: Times) -> BoxedStrategy<Value> {
         object([("ofTry?", count()), ("at", at()), ("retryAt?", at()), ("text", one_of(&["no", "wrong password"]))]);
     let loss = object([("at", at()), ("kicks", count()), ("nextLogIn?", at())]);
     let log_ins = object([
-        ("attempts?", by_name(&["1", "2", "3"], attempt)),
+        ("attempts?", prop::collection::vec(attempt, 0..4).prop_map(with_own_ids).boxed()),
         ("answeredAt?", at()),
         ("credentials?", count()),
         ("worked?", count()),
@@ -226,8 +234,8 @@ const LEARN: [(&str, Learn); 24] = [
     (
         "a request is postponed",
         Learn::Record(|it| {
-            let ticket = PenaltyTicket::new("t-0", Duration::ZERO);
-            it.postponed.set(Ticket { until: now(), operation: Operation::LogIn, ticket, host: None });
+            let secret = PenaltyTicket::new("t-0", Duration::ZERO);
+            it.postponed.set(Box::new(Ticket { until: now(), operation: Operation::LogIn, secret, host: None }));
         }),
     ),
     ("the ticket is spent", Learn::Record(|it| it.postponed.clear())),
@@ -423,10 +431,10 @@ fn a_record_ends_with_the_last_of_its_facts() {
         ("an access token", json!({"access": access})),
         ("a refresh token with an end", json!({"access": access, "refresh": {"token": "rt", "expiresAt": at(90)}})),
         ("a refused refresh token", json!({"refusedRefreshTokens": {"a": at(5), "b": at(6)}})),
-        ("a login", json!({"logIns": {"attempts": {"1": {"status": "opened", "sent": at(0)}}}})),
+        ("a login", json!({"logIns": {"attempts": [{"id": 1, "status": "opened", "sent": at(0)}]}})),
         (
             "a long pause after a login",
-            json!({"logIns": {"attempts": {"1": {"status": "unknown", "sent": at(0), "until": at(9000)}}}}),
+            json!({"logIns": {"attempts": [{"id": 1, "status": "unknown", "sent": at(0), "until": at(9000)}]}}),
         ),
         ("a loss", json!({"logIns": {"loss": {"at": at(1), "kicks": 0}}})),
         ("a kick", json!({"logIns": {"loss": {"at": at(1), "kicks": 1, "nextLogIn": at(8000)}}})),
@@ -464,7 +472,7 @@ fn facts_that_say_nothing_are_not_written() {
     assert_eq!(json_of(&Record::default()), json!({"version": 1}));
     let access = json!({"token": "at", "issuedAt": now(), "expiresAt": now()});
     let least = json!({
-        "version": 1, "access": access, "refresh": {"token": "rt"}, "logIns": {"attempts": {"1": {"status": "opened", "sent": now()}}},
+        "version": 1, "access": access, "refresh": {"token": "rt"}, "logIns": {"attempts": [{"id": 1, "status": "opened", "sent": now()}]},
     });
     assert_eq!(json_of(&read(least.clone()).0.record), least);
 }

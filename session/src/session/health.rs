@@ -178,17 +178,19 @@ mod tests {
     #[test]
     fn once_reports_are_answered_the_token_and_its_failures_are_what_they_were() {
         let mut health = TokenHealth::default();
-        health.next(at(60));
-        health.next(at(65));
+        health.next(at(0), at(60));
+        health.next(at(1), at(65));
+        health.assumed_offset = Some(SignedDuration::ZERO);
         (1..=3).for_each(|id| health.failed_renewals.add(at(u64::from(id)), ExchangeId(id)));
         health.failed_after_expiry.add(at(4), ExchangeId(4));
         health.reported_dead(at(5), &mut None);
         health.settle();
-        assert_eq!((health.generation, health.renew_at, health.is_in_question()), (2, at(65), false));
+        assert_eq!((health.generation, health.since, health.renew_at), (2, at(1), at(65)));
+        assert!(!health.is_in_question() && health.assumed_offset.is_some());
         assert_eq!(health.reported_dead_at(), None);
         assert_eq!(health.failed_renewals.lasted_at(3, VERIFY_EVERY), Some(at(16)));
         assert_eq!(health.failed_after_expiry.lasted_at(1, VERIFY_EVERY), Some(at(19)));
-        health.next(at(100));
+        health.next(at(65), at(100));
         assert_eq!((health.generation, health.failed_renewals.lasted_at(0, VERIFY_EVERY)), (3, None));
     }
 

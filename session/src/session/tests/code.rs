@@ -52,11 +52,9 @@ fn a_penalty_is_answered_with_the_same_code_and_the_ticket() {
 fn a_lock_out_outlasts_the_code() {
     let mut world = world([status(429, "")]);
     insta::assert_snapshot!(world.run(minutes(90)).trace(), @"
-0:00 → live oauthtoken (canary-code)
-0:00 OAuth exchange postponed by the server until 2026-11-24T14:00:15Z
-0:15 → live oauthtoken (canary-code) with the ticket
-0:15 logged in, good until 2026-11-24T15:20:15Z; consent due by 1560:15
-");
+    0:00 → live oauthtoken (canary-code): locked out: nothing is sent before 2026-11-24T15:00:36Z
+    0:00 stopped: CodeLost
+    ");
     assert!(world.budget.locked_until(later(start(), minutes(59))).is_some());
 }
 
@@ -140,15 +138,15 @@ fn an_answer_that_comes_late_is_welcome() {
 fn an_answer_is_stored_before_its_token_is_used_and_the_code_is_not_sent_again_meanwhile() {
     let mut world = world([refreshed("at-1", "rt-1")]).storing([Some(false), None, Some(true)]);
     insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
-    0:00 → live oauthtoken (canary-code)
-    0:00 OAuth exchange failed (NotSent); next try at 0:00.500
-0:00.500 → live oauthtoken (canary-code)
-0:00.500 OAuth exchange failed (503); next try at 0:01.500
-0:01.500 → live oauthtoken (canary-code)
-0:01.500 OAuth exchange failed (502); next try at 0:03.500
-0:03.500 → live oauthtoken (canary-code)
-0:03.500 logged in, good until 2026-11-24T15:20:03Z; consent due by 1560:03.500
-");
+        0:00 → live oauthtoken (canary-code)
+        0:00 store, in vain
+        0:00 a snapshot was not stored; offered again at 2026-11-24T14:00:00Z
+    0:00.500 store, without a word
+    0:45.500 a snapshot was not stored; offered again at 2026-11-24T14:00:46Z
+    0:46.500 store
+    0:46.500 logged in, good until 2026-11-24T15:20:00Z
+    0:46.500 consent due by 1560:00
+    ");
     assert!(!serde_json::to_string(&world.snapshot()).unwrap().contains("canary"), "a snapshot has no code");
 }
 
@@ -180,13 +178,8 @@ fn a_redirect_takes_the_code_to_a_host_of_the_vendors_once() {
     let mut world = world([moved(location), moved(location)]);
     insta::assert_snapshot!(world.run(minutes(30)).trace(), @"
     0:00 → live oauthtoken (canary-code)
-    0:00 store, in vain
-    0:00 a snapshot was not stored; offered again at 2026-11-24T14:00:00Z
-0:00.500 store, without a word
-0:45.500 a snapshot was not stored; offered again at 2026-11-24T14:00:46Z
-0:46.500 store
-0:46.500 logged in, good until 2026-11-24T15:20:00Z; consent due by 1560:00
-");
+    0:00 → acme-live oauthtoken (canary-code): stopped: Moved
+    ");
     let mut world = self::world([moved("https://evil.example/v1/auth/oauthtoken")]);
     assert!(!world.run(minutes(30)).trace().contains("evil"));
 }
