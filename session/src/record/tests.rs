@@ -347,8 +347,8 @@ proptest! {
         let mut record = read(snapshot).0.record;
         record.shift(by);
         record.correct(at);
-        for index in 0..LEARN.len() {
-            if let Learn::Record(learn) = LEARN[index].1 {
+        for (_, learn) in LEARN {
+            if let Learn::Record(learn) = learn {
                 learn(&mut record);
             }
         }

@@ -97,3 +97,16 @@ impl Session {
 pub(super) fn market_data_ends(access: &Access) -> Option<Timestamp> {
     access.market_data.as_ref().map(|market_data| market_data.expires_at)
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn each_deadline_says_what_happens_then() {
+        assert_eq!(Deadline::RequestDue.to_string(), "the next request is due");
+        assert_eq!(Deadline::MarketDataTokenEnds.to_string(), "the market data token ends");
+    }
+}

@@ -47,14 +47,6 @@ fn a_token_that_the_server_calls_dead_is_followed_by_a_login() {
 }
 
 #[test]
-fn a_renewal_that_does_not_reach_the_server_is_no_reason_to_log_in() {
-    let mut driver = resumed(minute(200), stored_by_a_right_clock());
-    driver.exchange("renewaccesstoken", plain(503, ""));
-    let next = driver.send_by(minute(201));
-    assert!(is_renewal(next.as_ref()));
-}
-
-#[test]
 fn renewals_without_a_verdict_are_followed_by_a_login_after_two_minutes() {
     for (status, body) in [(500, ""), (200, "garbage"), (408, "")] {
         let mut driver = resumed(minute(200), stored_by_a_right_clock());

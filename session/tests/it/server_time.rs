@@ -58,14 +58,6 @@ fn the_date_of_the_servers_own_answer_teaches_whatever_its_status() {
     }
 }
 
-#[test]
-fn dead_tokens_are_not_handed_out_because_a_gateways_clock_is_slow() {
-    let mut driver = renewing();
-    driver.exchange("renewaccesstoken", dated(502, PAGE, start()));
-    driver.now = minute(81);
-    assert_eq!(driver.token(), None);
-}
-
 /// A session whose clock is ahead by so much, and the server's time at a time of its clock.
 fn with_wrong_clock(ahead: SignedDuration) -> (Driver, impl Fn(Timestamp) -> Timestamp) {
     (Driver::new(user(1)), move |now: Timestamp| now - ahead)

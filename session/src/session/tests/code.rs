@@ -40,25 +40,6 @@ fn a_code_is_exchanged_once_and_what_it_brings_is_refreshed() {
 }
 
 #[test]
-fn a_penalty_is_answered_with_the_same_code_and_the_ticket() {
-    let mut world = world([ok(r#"{"p-ticket":"ticket","p-time":15}"#), refreshed("at-1", "rt-1")]);
-    insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
-    0:00 → live oauthtoken (canary-code): OAuth exchange postponed by the server until 2026-11-24T14:00:15Z
-    0:15 → live oauthtoken (canary-code) with the ticket: logged in, good until 2026-11-24T15:20:15Z; consent due by 1560:15
-    ");
-}
-
-#[test]
-fn a_lock_out_outlasts_the_code() {
-    let mut world = world([status(429, "")]);
-    insta::assert_snapshot!(world.run(minutes(90)).trace(), @"
-    0:00 → live oauthtoken (canary-code): locked out: nothing is sent before 2026-11-24T15:00:36Z
-    0:00 stopped: CodeLost
-    ");
-    assert!(world.budget.locked_until(later(start(), minutes(59))).is_some());
-}
-
-#[test]
 fn a_lock_out_of_another_session_that_outlasts_the_code_ends_it_unsent() {
     for (locked, is_lost) in [(9, false), (10, true)] {
         let mut world = world([refreshed("at-1", "rt-1")]);
@@ -135,22 +116,6 @@ fn an_answer_that_comes_late_is_welcome() {
 }
 
 #[test]
-fn an_answer_is_stored_before_its_token_is_used_and_the_code_is_not_sent_again_meanwhile() {
-    let mut world = world([refreshed("at-1", "rt-1")]).storing([Some(false), None, Some(true)]);
-    insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
-        0:00 → live oauthtoken (canary-code)
-        0:00 store, in vain
-        0:00 a snapshot was not stored; offered again at 2026-11-24T14:00:00Z
-    0:00.500 store, without a word
-    0:45.500 a snapshot was not stored; offered again at 2026-11-24T14:00:46Z
-    0:46.500 store
-    0:46.500 logged in, good until 2026-11-24T15:20:00Z
-    0:46.500 consent due by 1560:00
-    ");
-    assert!(!serde_json::to_string(&world.snapshot()).unwrap().contains("canary"), "a snapshot has no code");
-}
-
-#[test]
 fn a_code_is_newer_than_any_snapshot() {
     let mut before = world([refreshed("at-1", "rt-1")]);
     let stored = before.run(minutes(1)).snapshot();
@@ -182,14 +147,6 @@ fn a_redirect_takes_the_code_to_a_host_of_the_vendors_once() {
     ");
     let mut world = self::world([moved("https://evil.example/v1/auth/oauthtoken")]);
     assert!(!world.run(minutes(30)).trace().contains("evil"));
-}
-
-#[test]
-fn a_session_that_was_forgotten_has_no_code() {
-    let mut world = world([]);
-    world.session.forget(start());
-    assert_eq!(world.run(minutes(10)).trace(), "     0:00 stopped: Forgotten");
-    assert!(world.session.code.is_none());
 }
 
 #[test]

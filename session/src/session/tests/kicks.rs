@@ -60,18 +60,6 @@ fn faults_of_the_whole_server_are_no_kick() {
 }
 
 #[test]
-fn a_call_that_faults_by_itself_costs_one_renewal_in_a_quarter_of_an_hour() {
-    let renewals = (0..9).map(|_| token_to("renewed", 200));
-    let mut world = World::user([token_to("one", 200)].into_iter().chain(renewals));
-    for minute in 1..=60 {
-        world.run(minutes(minute));
-        world.reject(500, "");
-    }
-    assert_eq!(world.trace.iter().filter(|line| line.contains("renewaccesstoken")).count(), 4, "{}", world.trace());
-    assert_eq!(world.trace.iter().filter(|line| line.contains("accesstokenrequest")).count(), 1);
-}
-
-#[test]
 fn after_a_kick_a_refresh_waits_only_where_it_opens_a_session() {
     let lost = || status(401, DEAD);
     let mut world = World::app([refreshed("one", "rt-1"), lost(), refreshed("two", "rt-2"), lost()]);

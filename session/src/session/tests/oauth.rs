@@ -27,16 +27,6 @@ fn a_long_lived_token_is_refreshed_every_twelve_hours() {
 }
 
 #[test]
-fn a_single_refusal_is_not_believed() {
-    let mut world = World::app([refreshed("at-1", "rt-1"), ok(INVALID_GRANT), refreshed("at-2", "rt-2")]);
-    insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
-     0:00 → live oauthtoken (rt-0): refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
-    65:00 → live oauthtoken (rt-1): OAuth exchange failed (Refused, InvalidGrant); next try at 65:02
-    65:02 → live oauthtoken (rt-1): refreshed, good until 2026-11-24T16:25:02Z; consent due by 1625:02
-    ");
-}
-
-#[test]
 fn a_token_that_was_refused_twice_is_not_presented_for_six_hours() {
     let renewals = (0..6).map(|index| token_to("renewed", 150 + index * 66));
     let answers = [refreshed("at-1", "rt-1"), ok(INVALID_GRANT), ok(INVALID_GRANT)];

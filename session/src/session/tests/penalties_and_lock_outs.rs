@@ -78,15 +78,6 @@ fn a_captcha_closes_the_log_in_for_an_hour_and_nothing_else() {
 }
 
 #[test]
-fn one_sessions_lock_out_silences_its_neighbours() {
-    let mut world = World::user([status(429, "")]);
-    world.run(minutes(1));
-    let mut neighbour = World::app([refreshed("one", "rt-1")]);
-    neighbour.budget = world.budget.clone();
-    insta::assert_snapshot!(neighbour.run(minutes(70)).trace(), @"    60:36 → live oauthtoken (rt-0): refreshed, good until 2026-11-24T16:20:36Z; consent due by 1620:36");
-}
-
-#[test]
 fn a_lock_out_a_caller_has_seen_counts_too_and_starts_again_with_each() {
     let mut world = World::user([token_to("one", 80), token_to("two", 240)]).ahead(SignedDuration::ZERO);
     world.run(minutes(60));

@@ -108,15 +108,3 @@ fn a_status_that_no_closed_session_shows_has_nothing_verified() {
         assert!(!world.trace().contains("renewaccesstoken"), "{}", world.trace());
     }
 }
-
-#[test]
-fn the_ration_counts_from_the_renewal_and_not_from_the_report() {
-    let mut world = World::user([token_to("one", 300), token_to("two", 400)]);
-    world.run(minutes(5));
-    world.reject(429, "");
-    world.run(minutes(10));
-    assert_eq!(world.reject(401, ""), Verdict::BeingChecked);
-    world.run(minutes(70));
-    assert_eq!(world.token().as_deref(), Some("two"), "{}", world.trace());
-    assert_eq!(world.reject(401, ""), Verdict::Forbidden);
-}

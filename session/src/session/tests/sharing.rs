@@ -32,16 +32,6 @@ fn refresh_token(world: &World) -> String {
 }
 
 #[test]
-fn what_others_have_done_is_not_done_again() {
-    let mut leader = member(World::user([token_to("one", 80)]));
-    leader.run(minutes(1));
-    let mut other = member(World::user([]));
-    assert_eq!(pending(&mut other), Some(Pending::Send(Operation::LogIn)));
-    let mut other = in_step(other, 1, &leader);
-    assert_eq!((pending(&mut other), other.token().as_deref()), (None, Some("one")));
-}
-
-#[test]
 fn a_renewal_that_is_due_is_pending_until_another_has_done_it() {
     let mut leader = member(World::user([token_to("one", 80), token_to("two", 160)]));
     let mut other = member(World::user([]));
@@ -114,22 +104,6 @@ fn a_dead_token_is_found_dead_by_one_and_believed_by_all() {
 }
 
 #[test]
-fn a_kick_keeps_all_from_answering_it() {
-    let answers = [token_to("one", 80), status(401, DEAD), token_to("two", 90), status(401, DEAD)];
-    let mut leader = member(World::user(answers));
-    leader.run(minutes(1));
-    leader.reject(401, DEAD);
-    leader.run(minutes(10));
-    leader.reject(401, DEAD);
-    leader.run(minutes(17));
-    assert!(leader.session.record.log_ins.after_kick().is_some(), "{}", leader.trace());
-    let mut other = in_step(member(World::user([])), 17, &leader);
-    assert_eq!(pending(&mut other), None);
-    other.now = leader.session.record.log_ins.after_kick().unwrap();
-    assert_eq!(pending(&mut other), Some(Pending::Send(Operation::LogIn)));
-}
-
-#[test]
 fn failures_and_their_pauses_are_shared() {
     let mut leader = member(World::user([token_to("one", 80), status(500, "")]));
     leader.run(minutes(65));
@@ -157,18 +131,6 @@ fn a_ticket_is_for_whoever_comes_next() {
     other.run(minutes(2));
     assert_eq!(other.session.record.postponed.get().map(|postponed| postponed.operation), None, "it is used up");
     assert_eq!(other.token().as_deref(), Some("two"));
-}
-
-#[test]
-fn a_verification_counts_in_the_ration_of_all() {
-    let mut leader = member(World::user([token_to("one", 80), token_to("two", 160)]));
-    leader.run(minutes(20));
-    assert_eq!(leader.reject(401, ""), Verdict::BeingChecked);
-    leader.run(minutes(21));
-    let mut other = in_step(member(World::user([])), 21, &leader);
-    assert_eq!(other.reject(401, ""), Verdict::Forbidden);
-    other.now = later(start(), minutes(36));
-    assert_eq!(other.reject(401, ""), Verdict::BeingChecked);
 }
 
 #[test]

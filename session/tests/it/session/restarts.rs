@@ -53,7 +53,9 @@ fn a_login_by_a_clock_that_was_years_ahead_is_replaced_by_the_next_one() {
     assert_eq!(next.token().as_deref(), Some("two"));
     for order in [[ahead.clone(), next.snapshot()], [next.snapshot(), ahead]] {
         let mut program = Program::starting_at(next.now, trader());
-        order.iter().for_each(|snapshot| program.adopt(snapshot));
+        for snapshot in &order {
+            program.adopt(snapshot);
+        }
         assert_eq!(program.token().as_deref(), Some("two"));
     }
 }
