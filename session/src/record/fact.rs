@@ -7,6 +7,7 @@ use alloc::string::String;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::budget::Operation;
 use crate::moments::{LONGEST_WAIT, later, shifted};
 
 /// A fact that two processes of one owner may know.
@@ -97,7 +98,7 @@ pub(crate) struct Latest<T> {
 /// A value of [`Latest`].
 pub(crate) trait Value {
     /// What orders two values. Equal values are the same.
-    fn key(&self) -> (Timestamp, &str);
+    fn key(&self) -> (Timestamp, Option<Operation>, &str);
 
     /// The end of the wait that it is, in local time.
     fn wait(&mut self) -> Option<&mut Timestamp> {
@@ -107,13 +108,13 @@ pub(crate) trait Value {
 
 /// In server time.
 impl Value for Timestamp {
-    fn key(&self) -> (Timestamp, &str) {
-        (*self, "")
+    fn key(&self) -> (Timestamp, Option<Operation>, &str) {
+        (*self, None, "")
     }
 }
 
 impl<T: Value> Value for Box<T> {
-    fn key(&self) -> (Timestamp, &str) {
+    fn key(&self) -> (Timestamp, Option<Operation>, &str) {
         T::key(self)
     }
 
@@ -146,7 +147,7 @@ impl<T> Latest<T> {
 }
 
 impl<T: Value> Latest<T> {
-    fn key(&self) -> (u32, Option<(Timestamp, &str)>) {
+    fn key(&self) -> (u32, Option<(Timestamp, Option<Operation>, &str)>) {
         (self.count, self.value.as_ref().map(Value::key))
     }
 

@@ -25,8 +25,8 @@ pub(crate) struct Ticket {
 }
 
 impl Value for Ticket {
-    fn key(&self) -> (Timestamp, &str) {
-        (self.until, self.secret.expose())
+    fn key(&self) -> (Timestamp, Option<Operation>, &str) {
+        (self.until, Some(self.operation), self.secret.expose())
     }
 
     fn wait(&mut self) -> Option<&mut Timestamp> {

@@ -198,15 +198,26 @@ fn an_announced_login_of_a_process_that_has_crashed_is_of_unknown_outcome() {
 }
 
 #[test]
-fn eight_logins_are_remembered() {
+fn four_logins_that_opened_none_are_remembered_and_all_others_for_two_hours() {
     let mut log_ins = LogIns::default();
     for minute in 0..12 {
         let id = log_ins.sent(at(minute));
-        log_ins.opened_none(id);
+        if minute % 2 == 0 {
+            log_ins.opened_none(id);
+        }
     }
     log_ins.forget(at(12));
-    assert_eq!(log_ins.attempts.iter().map(|attempt| attempt.sent).min(), Some(at(4)));
-    assert_eq!(log_ins.attempts.len(), 8);
+    let minutes = |log_ins: &LogIns| {
+        let mut minutes: Vec<_> =
+            log_ins.attempts.iter().map(|attempt| attempt.sent.duration_since(at(0)).as_mins()).collect();
+        minutes.sort_unstable();
+        minutes
+    };
+    assert_eq!(minutes(&log_ins), [1, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+    log_ins.forget(at(130));
+    assert_eq!(minutes(&log_ins), [4, 5, 6, 7, 8, 9, 10, 11], "and four that are older");
+    log_ins.forget(at(131));
+    assert!(log_ins.attempts.is_empty(), "the last one is two hours ago");
 }
 
 #[test]

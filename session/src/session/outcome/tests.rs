@@ -193,7 +193,7 @@ fn outcome(request: Request, to: To, answer: &Answer) -> Outcome {
     }
     let clock = ServerClock::default();
     let times = Times::new(exchange.sent, now(), response.headers());
-    Outcome::of(&Known { exchange: &exchange, times, clock: &clock, user_id: Some(1) }, response).0
+    Outcome::of(&Known { exchange: &exchange, times, clock: &clock, user_id: Some(1) }, &response).0
 }
 
 /// A row for each answer, and a column for each request.

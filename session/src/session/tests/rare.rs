@@ -215,7 +215,7 @@ fn tokens_that_wait_to_be_stored_survive_a_correction_of_the_clock() {
     w.run(minutes(65));
     // The refresh is given up; a renewal comes next, and is in flight when the late answer comes.
     w.script = [Answer::Silence].into_iter().collect();
-    w.run(Duration::from_secs(3922));
+    w.run(Duration::from_secs(3947));
     w.answer_late(refreshed("at-2", "rt-2"));
     let Action::Store { id, .. } = w.session.poll(w.now, &mut w.budget) else { panic!("no store") };
     w.ahead = Some(SignedDuration::from_mins(10));

@@ -39,7 +39,7 @@ fn maintenance_does_not_use_up_the_hours_renewals() {
 
 #[test]
 fn three_failed_renewals_of_a_token_that_is_said_to_be_dead_are_followed_by_a_log_in() {
-    let faults = (0..8).map(|_| status(500, ""));
+    let faults = (0..9).map(|_| status(500, ""));
     let mut world = World::user([token_to("one", 80)].into_iter().chain(faults).chain([token_to("two", 160)]));
     world.run(minutes(10));
     world.reject(401, DEAD);
@@ -54,7 +54,9 @@ fn three_failed_renewals_of_a_token_that_is_said_to_be_dead_are_followed_by_a_lo
     10:15.500 → demo renewaccesstoken (one): renewal failed (500); next try at 10:31.500
     10:31.500 → demo renewaccesstoken (one): renewal failed (500); next try at 11:01.500
     11:01.500 → demo renewaccesstoken (one): renewal failed (500); next try at 11:31.500
-    11:31.500 → demo renewaccesstoken (one): renewed, good until 2026-11-24T16:40:00Z
+    11:31.500 → demo renewaccesstoken (one): renewal failed (500); next try at 12:01.500
+        12:00 the server has ended the session
+        12:00 → demo accesstokenrequest: logged in, good until 2026-11-24T16:40:00Z
     "#);
 }
 
