@@ -597,3 +597,12 @@ fn a_token_lives_from_when_it_was_asked_for_to_its_expiry() {
     assert_eq!(life(1, 61), Duration::from_secs(60));
     assert_eq!((life(1, 1), life(2, 1)), (Duration::MAX, Duration::MAX), "the clock was wrong");
 }
+
+#[test]
+fn a_refresh_token_that_has_brought_tokens_is_neither_refused_nor_announced_nor_lost() {
+    let flags = json!({"token": "rt", "refusedOnce": 1, "announced": 1, "outcomeUnknown": 1});
+    let mut refresh = read(json!({"refresh": flags})).0.record.tokens.refresh.unwrap();
+    assert!([refresh.refused_once, refresh.announced, refresh.outcome_unknown].into_iter().all(Flag::is_set));
+    refresh.used();
+    assert!(![refresh.refused_once, refresh.announced, refresh.outcome_unknown].into_iter().any(Flag::is_set));
+}
