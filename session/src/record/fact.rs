@@ -95,10 +95,13 @@ pub(crate) struct Latest<T> {
     value: Option<T>,
 }
 
+/// What orders the values of a register.
+type Key<'v> = (Timestamp, Option<Operation>, &'v str);
+
 /// A value of [`Latest`].
 pub(crate) trait Value {
     /// What orders two values. Equal values are the same.
-    fn key(&self) -> (Timestamp, Option<Operation>, &str);
+    fn key(&self) -> Key<'_>;
 
     /// The end of the wait that it is, in local time.
     fn wait(&mut self) -> Option<&mut Timestamp> {
@@ -108,13 +111,13 @@ pub(crate) trait Value {
 
 /// In server time.
 impl Value for Timestamp {
-    fn key(&self) -> (Timestamp, Option<Operation>, &str) {
+    fn key(&self) -> Key<'_> {
         (*self, None, "")
     }
 }
 
 impl<T: Value> Value for Box<T> {
-    fn key(&self) -> (Timestamp, Option<Operation>, &str) {
+    fn key(&self) -> Key<'_> {
         T::key(self)
     }
 
@@ -147,7 +150,7 @@ impl<T> Latest<T> {
 }
 
 impl<T: Value> Latest<T> {
-    fn key(&self) -> (u32, Option<(Timestamp, Option<Operation>, &str)>) {
+    fn key(&self) -> (u32, Option<Key<'_>>) {
         (self.count, self.value.as_ref().map(Value::key))
     }
 

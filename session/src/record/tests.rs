@@ -606,3 +606,15 @@ fn a_refresh_token_that_has_brought_tokens_is_neither_refused_nor_announced_nor_
     refresh.used();
     assert!(![refresh.refused_once, refresh.announced, refresh.outcome_unknown].into_iter().any(Flag::is_set));
 }
+
+#[test]
+fn hosts_that_are_named_are_newer_than_those_before_whatever_the_clock_says() {
+    let hosts = |host: &'static str| -> ApiHosts { [("demo", host)].into_iter().collect() };
+    let mut tokens = Tokens::default();
+    tokens.name_hosts(second(5), hosts("a.tradovateapi.com"));
+    let before = tokens.clone();
+    tokens.name_hosts(second(1), hosts("b.tradovateapi.com"));
+    tokens.join(before);
+    assert_eq!(tokens.hosts.get("demo"), Some("b.tradovateapi.com"));
+    assert!(tokens.hosts_at > Some(second(5)));
+}

@@ -341,3 +341,28 @@ fn a_failure_keeps_its_status_its_error_and_where_it_leads() {
     };
     assert_eq!((ticket.expose().to_string().as_str(), ticket.wait()), ("t", Duration::from_secs(15)));
 }
+
+/// What becomes of a login whose answer says that it is `date`, by a clock that was taught a date before.
+fn login_dated(taught: &str, date: &str, expires_at: &str) -> &'static str {
+    let times = |date: &str| {
+        let mut headers = http::HeaderMap::new();
+        headers.insert(header::DATE, date.parse().unwrap());
+        Times::new(now(), now(), &headers)
+    };
+    let mut clock = ServerClock::default();
+    clock.learn(&times(taught));
+    let exchange = exchange(Request::LogIn, CONFIGURED);
+    let response = Response::new(format!(r#"{{"accessToken":"at","expirationTime":"{expires_at}"}}"#));
+    brief(&Outcome::of(&Known { exchange: &exchange, times: times(date), clock: &clock, user_id: None }, &response).0)
+}
+
+#[test]
+fn as_long_as_a_far_date_is_not_confirmed_a_token_is_kept_that_is_good_by_either_clock() {
+    let (right, past) = ("Tue, 24 Nov 2026 14:00:00 GMT", "Sat, 01 Jan 2000 00:00:00 GMT");
+    let (in_an_hour, then) = ("2026-11-24T15:00:00Z", "2000-01-01T01:00:00Z");
+    assert_eq!(login_dated(past, past, then), "token", "by the far date");
+    assert_eq!(login_dated(past, past, in_an_hour), "token", "by the local clock");
+    assert_eq!(login_dated(past, "Fri, 01 Jan 2100 00:00:00 GMT", in_an_hour), "token", "a later date ends none");
+    assert_eq!(login_dated(right, past, then), "unknown", "the server's time is known");
+    assert_eq!(login_dated(right, past, in_an_hour), "token");
+}
