@@ -618,3 +618,29 @@ fn hosts_that_are_named_are_newer_than_those_before_whatever_the_clock_says() {
     assert_eq!(tokens.hosts.get("demo"), Some("b.tradovateapi.com"));
     assert!(tokens.hosts_at > Some(second(5)));
 }
+
+#[test]
+fn of_two_lineages_the_newer_one_wins_as_a_whole() {
+    let access = |issued| json!({"token": "at", "issuedAt": second(issued), "expiresAt": second(60)});
+    let refresh = json!({"token": "rt", "issuedAt": second(9)});
+    let older = json!({"startedAt": second(1), "access": access(9), "refresh": refresh, "deadIssuedAt": second(8)});
+    let newer = json!({"startedAt": second(2), "access": access(2)});
+    let [none, older, newer] = [json!({"access": access(9)}), older, newer].map(|it| read(it).0.record);
+    for (one, other, wins) in [(&older, &newer, &newer), (&none, &older, &older), (&none, &newer, &newer)] {
+        assert_same(&joined(one, other), wins);
+        assert_same(&joined(other, one), wins);
+    }
+}
+
+#[test]
+fn ends_that_were_derived_by_a_wrong_clock_are_corrected_and_times_of_issue_stay() {
+    let tokens = |end: i64| {
+        let market_data = json!({"token": "md", "expiresAt": second(end)});
+        let access = json!({"token": "at", "issuedAt": second(0), "expiresAt": second(end), "marketData": market_data});
+        let refresh = json!({"token": "rt", "issuedAt": second(0), "expiresAt": second(end)});
+        read(json!({"access": access, "refresh": refresh})).0.record.tokens
+    };
+    let mut corrected = tokens(60);
+    corrected.correct_ends(SignedDuration::from_secs(-20));
+    assert_eq!(corrected, tokens(40));
+}
