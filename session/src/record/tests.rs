@@ -644,3 +644,19 @@ fn ends_that_were_derived_by_a_wrong_clock_are_corrected_and_times_of_issue_stay
     corrected.correct_ends(SignedDuration::from_secs(-20));
     assert_eq!(corrected, tokens(40));
 }
+
+#[test]
+fn of_two_market_data_tokens_of_one_access_token_the_one_that_ends_later_is_kept() {
+    let with = |market_data: Value| {
+        let access = json!({"token": "at", "issuedAt": second(0), "expiresAt": second(60), "marketData": market_data});
+        read(json!({"access": access})).0.record
+    };
+    let [none, early, late] =
+        [json!(null), json!({"token": "md", "expiresAt": second(1)}), json!({"token": "md", "expiresAt": second(2)})]
+            .map(with);
+    assert!(early != late && none != early);
+    for (one, other, kept) in [(&none, &early, &early), (&early, &late, &late)] {
+        assert_same(&joined(one, other), kept);
+        assert_same(&joined(other, one), kept);
+    }
+}

@@ -130,3 +130,14 @@ fn the_pauses_after_a_token_is_given_up_are_as_long_as_the_failures_before_have_
     let pause = next.at.duration_since(sent.at);
     assert!(pause >= SignedDuration::from_secs(30), "{pause:#}");
 }
+
+#[test]
+fn a_ticket_keeps_back_its_own_request_alone() {
+    for (operation, leaves_at) in [("accesstokenrequest", 10), ("oauthtoken", 0)] {
+        let owner = r#""owner":{"login":"https://demo.tradovateapi.com/v1","user":"trader"}"#;
+        let ticket = format!(r#"{{"operation":"{operation}","ticket":"t","until":"2026-11-24T14:10:00Z"}}"#);
+        let mut driver = Driver::new(user(1));
+        driver.adopt(stored(&format!(r#"{{"version":1,{owner},"postponed":{{"count":1,"value":{ticket}}}}}"#)));
+        assert_eq!(driver.send_by(minute(60)).unwrap().at, minute(leaves_at), "{operation}");
+    }
+}
