@@ -209,3 +209,21 @@ fn a_pause_the_server_asks_for_is_kept() {
     10:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
     ");
 }
+
+#[test]
+fn a_token_is_given_up_at_the_moment_at_which_the_third_answer_is_overdue() {
+    let wait = with_header(status(500, ""), header::RETRY_AFTER, "600");
+    let mut world = World::user([token_to("one", 80), wait, status(500, ""), Answer::Silence, token_to("two", 160)]);
+    world.run(minutes(10));
+    world.reject(401, DEAD);
+    insta::assert_snapshot!(world.run(minutes(30)).trace(), @r#"
+     0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
+    10:00 a call is answered 401 "Invalid access token": Dead
+    10:00 → demo renewaccesstoken (one): renewal failed (500); next try at 20:00
+    20:00 → demo renewaccesstoken (one): renewal failed (500); next try at 20:01
+    20:01 → demo renewaccesstoken (one)
+    20:46 renewal failed (MaybeSent); next try at 20:48
+    20:46 the server has ended the session
+    20:46 → demo accesstokenrequest: logged in, good until 2026-11-24T16:40:00Z
+    "#);
+}
