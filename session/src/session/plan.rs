@@ -110,8 +110,11 @@ impl Session {
             Some(operation) => return Ok((operation, now)),
         }
         let refresh_by = later(self.token.refreshed_at.unwrap_or(self.token.since), REFRESH_AT_LEAST_EVERY);
-        let may_refresh = refresh_by <= now && !self.has_only_renewals(now) && !self.is_refresh_outcome_unknown();
-        if self.token.is_verifying && renewable.is_some() && !may_refresh {
+        let is_refresh_due = self.login.app().is_some()
+            && refresh_by <= now
+            && !self.has_only_renewals(now)
+            && !self.is_refresh_outcome_unknown();
+        if self.token.is_verifying && renewable.is_some() && !is_refresh_due {
             return Ok((Operation::Renew, now));
         }
         let Some(_) = self.login.app() else {

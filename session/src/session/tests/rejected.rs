@@ -108,3 +108,13 @@ fn a_status_that_no_closed_session_shows_has_nothing_verified() {
         assert!(!world.trace().contains("renewaccesstoken"), "{}", world.trace());
     }
 }
+
+#[test]
+fn a_report_is_verified_however_long_the_token_has_been_held() {
+    let hours = |hours: u64| minutes(60 * hours);
+    let mut world = World::user([token_to("one", 48 * 60), token_to("two", 96 * 60)]);
+    world.run(hours(13));
+    assert_eq!(world.reject(401, DEAD), Verdict::Dead);
+    world.run(hours(13));
+    assert_eq!(world.token().as_deref(), Some("two"), "{}", world.trace());
+}
