@@ -132,7 +132,7 @@ pub struct Session {
     code: Option<Box<Code>>,
     /// The refusal that blames the app and its settings: no refresh token is presented with them again.
     app_refused: Option<Box<Error>>,
-    reminded_within_days: Option<i64>,
+    reminded_within_days: Option<u8>,
     /// The owner has asked for another try, and it has not been made yet: refusals in a snapshot don't count.
     has_another_try: bool,
     stopped: Option<StopReason>,

@@ -31,7 +31,7 @@ impl Session {
     pub(super) fn remind(&mut self, now: Timestamp) {
         let due = self.next_reminder(now).filter(|(at, _)| *at <= now);
         if let (Some((_, within_days)), Some(at)) = (due, self.record.password_expires_at.get().copied()) {
-            self.reminded_within_days = Some(within_days);
+            self.reminded_within_days = u8::try_from(within_days).ok();
             let kind = match within_days {
                 0 => EventKind::PasswordExpired { at },
                 _ => EventKind::PasswordExpires { at, within_days },
@@ -43,7 +43,7 @@ impl Session {
     /// The next reminder that has not been given: when, and within how many days.
     pub(super) fn next_reminder(&self, now: Timestamp) -> Option<(Timestamp, i64)> {
         let end = self.clock.local_time(*self.record.password_expires_at.get()?);
-        let given = self.reminded_within_days.unwrap_or(i64::MAX);
+        let given = self.reminded_within_days.map_or(i64::MAX, i64::from);
         let at = |days: i64| earlier(end, Duration::from_secs(days.unsigned_abs().saturating_mul(24 * 3600)));
         let open = || REMINDERS.into_iter().filter(|days| *days < given).map(|days| (at(days), days));
         // Of the reminders that are due, the last one says it all.

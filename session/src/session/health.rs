@@ -126,22 +126,26 @@ impl TokenHealth {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct FailedRenewals {
     count: u32,
-    first: Option<Timestamp>,
-    last: Option<ExchangeId>,
+    last: ExchangeId,
+    /// When the first one has failed, if one has.
+    first: Timestamp,
 }
 
 impl FailedRenewals {
     /// Counts an exchange once, even if it was given up before it was refused.
     pub(super) fn add(&mut self, now: Timestamp, id: ExchangeId) {
-        if self.last.replace(id) != Some(id) {
-            self.count = self.count.saturating_add(1);
-            self.first.get_or_insert(now);
+        if core::mem::replace(&mut self.last, id) == id {
+            return;
         }
+        if self.count == 0 {
+            self.first = now;
+        }
+        self.count = self.count.saturating_add(1);
     }
 
     /// When they will have lasted this time, if there are at least so many.
     pub(super) fn lasted_at(&self, count: u32, time: Duration) -> Option<Timestamp> {
-        self.first.filter(|_| self.count >= count).map(|first| later(first, time))
+        (self.count >= count.max(1)).then(|| later(self.first, time))
     }
 }
 
