@@ -20,6 +20,8 @@ pub(crate) struct Page(Response<String>);
 impl Browser {
     pub(crate) fn at(site: &str) -> Self {
         let config = Agent::config_builder().http_status_as_error(false).max_redirects(0).proxy(None);
+        // A server may close an idle connection at the moment at which it is used again.
+        let config = config.max_idle_connections(0);
         // Without a limit a mistake in the program would hang the test.
         let agent = config.max_redirects_will_error(false).timeout_global(Some(Duration::from_secs(60))).build().into();
         Self { agent, site: site.to_owned(), cookies: BTreeMap::new() }

@@ -143,7 +143,7 @@ fn without_the_store_nothing_is_sent_and_what_is_held_is_used() {
 
 #[test]
 fn what_a_store_has_forgotten_is_published_again_by_those_who_hold_it() {
-    for kind in Kind::ALL {
+    let is_published_in_time = |kind: Kind| {
         let server = Simulator::builder().serve().unwrap();
         let store = MemoryStore::default();
         let holder = kind.of(&server).shared(&store).build();
@@ -156,7 +156,11 @@ fn what_a_store_has_forgotten_is_published_again_by_those_who_hold_it() {
         let cold = kind.of(&server).shared(&store).build();
         // It is the published token, or a renewal of it.
         cold.token().unwrap();
-        assert_eq!(server.statistics().logins, 1);
+        server.statistics().logins == 1
+    };
+    for kind in Kind::ALL {
+        // The holder has a second of real time, which the threads of other tests can take from it.
+        assert!((0..5).any(|_| is_published_in_time(kind)), "{kind:?}");
     }
 }
 
