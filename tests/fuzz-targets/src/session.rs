@@ -195,6 +195,8 @@ impl World {
             Event::Forget => self.session.forget(self.now),
             Event::TimeGoesBack { seconds } => self.pass(-i64::from(seconds)),
             Event::LockOut { seconds } => {
+                // The session and its neighbours read one clock, which the session has seen as far as they have.
+                let _ = self.session.pending(self.now, &self.budget);
                 self.budget.lock_out(self.now, Duration::from_secs(seconds.into()));
             }
         }
