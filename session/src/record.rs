@@ -13,7 +13,6 @@ use alloc::string::String;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::ser::SerializeMap;
-
 use tradovate_auth_core::internal::{Damage, Fields};
 
 mod fact;

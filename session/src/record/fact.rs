@@ -96,7 +96,7 @@ pub(crate) struct Latest<T> {
 }
 
 /// What orders the values of a register.
-type Key<'v> = (Timestamp, Option<Operation>, &'v str);
+pub(crate) type Key<'v> = (Timestamp, Option<Operation>, &'v str);
 
 /// A value of [`Latest`].
 pub(crate) trait Value {

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tradovate_auth_core::PenaltyTicket;
 
-use super::fact::Value;
+use super::fact::{Key, Value};
 use super::tokens::secret;
 use crate::budget::Operation;
 
@@ -15,8 +15,7 @@ pub(crate) struct Ticket {
     /// When the request may be sent again.
     pub(crate) until: Timestamp,
     pub(crate) operation: Operation,
-    #[serde(with = "secret")]
-    #[serde(rename = "ticket")]
+    #[serde(rename = "ticket", with = "secret")]
     pub(crate) secret: PenaltyTicket,
     /// The host that gave the ticket, if it isn't the one that the request would go to. It is not stored: no request goes to
     /// a host because a store says so.
@@ -25,7 +24,7 @@ pub(crate) struct Ticket {
 }
 
 impl Value for Ticket {
-    fn key(&self) -> (Timestamp, Option<Operation>, &str) {
+    fn key(&self) -> Key<'_> {
         (self.until, Some(self.operation), self.secret.expose())
     }
 

@@ -12,11 +12,11 @@ use core::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize};
+use tradovate_auth_core::internal::{Damage, Fields};
 use tradovate_auth_core::{AccessToken, ApiHosts, MarketDataToken, RefreshToken};
 
 use super::fact::{Fact, Flag, is_default};
 use crate::moments::shifted;
-use tradovate_auth_core::internal::{Damage, Fields};
 
 /// The tokens and hosts of one lineage.
 #[derive(Debug, Clone, Default, PartialEq)]

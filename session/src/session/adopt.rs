@@ -1,4 +1,4 @@
-//! How a session adopts what others have stored: it merges the records and acts on the difference.
+//! How a session adopts what others have stored: it joins the records and acts on the difference.
 
 use core::time::Duration;
 

@@ -289,7 +289,9 @@ impl Session {
 
     /// A request with the ticket has been judged. The ticket is never presented again, and the next start is to know of it.
     fn ticket_is_spent(&mut self) {
-        self.persistence.dirty |= self.record.postponed.get().is_some() && !self.persistence.is_none();
+        if self.record.postponed.get().is_some() {
+            self.persistence.changed();
+        }
         self.record.postponed.clear();
     }
 
@@ -321,7 +323,7 @@ impl Session {
         self.token.settle();
         self.record.pause.skip();
         self.record.tokens.access_is_dead();
-        self.persistence.dirty |= !self.persistence.is_none();
+        self.persistence.changed();
         if was_alive {
             self.report(now, EventKind::SessionLost);
             if let Some(next_log_in) = self.record.log_ins.lost(noticed, now) {

@@ -72,7 +72,7 @@ impl Session {
             token(Deadline::MarketDataTokenEnds, access.and_then(market_data_ends)),
             given_up.map(|at| (Deadline::TokenGivenUp, at)),
             self.rejected_given_up_at().map(|at| (Deadline::TokenGivenUp, at)),
-            self.refresh_deadline(now),
+            self.presentable_at(now).map(|at| (Deadline::RefreshTokenUsable, at)),
             self.next_reminder(now).map(|(at, _)| (Deadline::ReminderDue, at)),
             self.persistence.save_due().map(|at| (Deadline::SaveDue, at)),
             self.token.verification_due(self.record.verified_at).map(|at| (Deadline::VerificationDue, at)),
@@ -94,7 +94,7 @@ impl Session {
 }
 
 /// When the market data token ends, in server time.
-pub(super) fn market_data_ends(access: &Access) -> Option<Timestamp> {
+fn market_data_ends(access: &Access) -> Option<Timestamp> {
     access.market_data.as_ref().map(|market_data| market_data.expires_at)
 }
 

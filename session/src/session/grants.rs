@@ -145,7 +145,7 @@ impl Session {
         if by.abs() > NOISE {
             self.record.tokens.correct_ends(by);
             self.token.renew_at = shifted(self.token.renew_at, by);
-            self.persistence.dirty |= !self.persistence.is_none();
+            self.persistence.changed();
         }
     }
 

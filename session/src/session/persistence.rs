@@ -111,6 +111,11 @@ impl Persistence {
         matches!(self.kind, Kind::Shared(_))
     }
 
+    /// The record has something to store, if there is a store.
+    pub(super) fn changed(&mut self) {
+        self.dirty |= !self.is_none();
+    }
+
     /// Other processes are to know of what has just happened.
     pub(super) fn share(&mut self) {
         self.dirty |= self.is_shared();

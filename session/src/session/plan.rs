@@ -8,7 +8,6 @@ use hmac_sha256::Hash as Sha256;
 use jiff::Timestamp;
 use tradovate_auth_core::RefreshToken;
 
-use super::deadlines::Deadline;
 use super::{Session, StopReason};
 use crate::budget::{Operation, RateBudget};
 use crate::moments::{ONE_HOUR, after, later};
@@ -200,11 +199,6 @@ impl Session {
         let banned = if refused.is_empty() { None } else { refused.get(&fingerprint(&refresh.token)) };
         let Some(until) = banned.map(|until| (*until).max(now)) else { return Some(now) };
         (after(until, now) < after(refresh.expires_at?, server_now)).then_some(until)
-    }
-
-    /// The deadlines that follow from the next request.
-    pub(super) fn refresh_deadline(&self, now: Timestamp) -> Option<(Deadline, Timestamp)> {
-        self.presentable_at(now).map(|at| (Deadline::RefreshTokenUsable, at))
     }
 }
 

@@ -98,7 +98,7 @@ impl Session {
         }
         let is_due = self.confirmation_due().is_some_and(|due| due <= now);
         if is_due && self.renewable(now).is_some() && self.token.verify(now, &mut self.record.verified_at) {
-            self.persistence.dirty |= !self.persistence.is_none();
+            self.persistence.changed();
         }
     }
 

@@ -14,6 +14,7 @@ use super::hosts::Via;
 use super::{Action, Session, StopReason};
 use crate::budget::{Operation, RateBudget};
 use crate::moments::later;
+use crate::record::AttemptId;
 
 impl Session {
     /// Sends a request; nothing if it can't be built, which stops the session.
@@ -61,7 +62,7 @@ impl Session {
     }
 
     /// Until its outcome is known, a login may have opened a session.
-    fn login_sent(&mut self, now: Timestamp, announced: Option<crate::record::AttemptId>) -> crate::record::AttemptId {
+    fn login_sent(&mut self, now: Timestamp, announced: Option<AttemptId>) -> AttemptId {
         let id = announced.unwrap_or_else(|| self.record.log_ins.announce(now, &mut self.ids));
         self.record.log_ins.send(now, id);
         id
