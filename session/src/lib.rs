@@ -40,12 +40,16 @@ mod moments;
 mod record;
 mod session;
 mod session_set;
+mod store;
 mod stored_session;
 
 pub use budget::{Operation, RateBudget};
 pub use session::{
-    Action, Deadline, Event, EventKind, ExchangeId, Login, Pending, Policy, Session, SessionToken, StopReason, Trouble,
-    Verdict,
+    Action, Deadline, Event, EventKind, ExchangeId, Login, Policy, Session, SessionToken, StopReason, Trouble, Verdict,
 };
 pub use session_set::{SessionKey, SessionSet, SetAction, SetEvent};
+pub use store::{
+    Lease, LeaseHolder, MayLogIn, Revision, StoreAnswer, StoreError, StoreErrorKind, StoreRequest, StoredRecord,
+    Unreadable,
+};
 pub use stored_session::{OwnerMismatch, StoredSession};

@@ -39,6 +39,7 @@ use tradovate_auth_core::{Environment, Error, Failure, ServerClock};
 use crate::budget::{Operation, RateBudget};
 use crate::moments::{LATE, later};
 use crate::record::{Jitter, Record, Refresh};
+use crate::store::MayLogIn;
 #[cfg(doc)]
 use crate::stored_session::StoredSession;
 
@@ -57,19 +58,18 @@ mod hosts;
 mod login;
 mod outcome;
 mod owner;
-mod pending;
 mod persistence;
 mod plan;
 mod policy;
 mod rejected;
 mod send;
+mod sharing;
 mod snapshot;
 
 pub use action::{Action, ExchangeId, SessionToken};
 pub use deadlines::Deadline;
 pub use event::{Event, EventKind, StopReason, Trouble};
 pub use login::Login;
-pub use pending::Pending;
 pub use policy::Policy;
 pub use rejected::Verdict;
 
@@ -84,6 +84,7 @@ use hosts::{Hosts, Via};
 use login::Start;
 use outcome::{Known, Outcome};
 use persistence::{Persistence, Store, Waiting};
+use sharing::{Permitted, Wanted};
 
 /// A login that is kept.
 ///
@@ -137,6 +138,24 @@ pub struct Session {
     has_another_try: bool,
     stopped: Option<StopReason>,
     events: VecDeque<Event>,
+}
+
+/// What a session would do if no other process shared its store.
+enum Next {
+    Send(Operation),
+    Save,
+    Wait(Deadline, Timestamp),
+    Stopped(StopReason),
+}
+
+impl Next {
+    fn wanted(&self) -> Wanted {
+        match self {
+            Self::Send(operation) => Wanted::Send(*operation),
+            Self::Save => Wanted::Save,
+            Self::Wait(..) | Self::Stopped(_) => Wanted::Nothing,
+        }
+    }
 }
 
 /// Events that nobody fetches; older ones are dropped.
@@ -268,11 +287,16 @@ impl Session {
         if self.persistence.is_shared() { self } else { self.stored_by(Persistence::hook()) }
     }
 
-    /// The same session with a store that it shares with other processes: see [`synchronize`](Self::synchronize). Besides
-    /// what any store is given, it is given what others should know: failures and the pauses that follow from them.
+    /// The same session with a store that it shares with other processes: to the server they are one client. Before it sends
+    /// or saves, it takes the lease of the store and loads what others have saved; otherwise it uses what they save. Besides
+    /// what any store is given, it saves what others should know: failures and the pauses that follow from them.
+    ///
+    /// Give all processes of one user the same store, the same login host and the same user. [`poll`](Self::poll) says what
+    /// to ask the store ([`Action::Store`]). Call [`store_changed`](Self::store_changed) if the store says that it has
+    /// changed; without such calls, a session without a token loads every ten seconds.
     #[must_use]
-    pub fn with_shared_store(self) -> Self {
-        self.stored_by(Persistence::shared())
+    pub fn with_shared_store(self, may_log_in: MayLogIn) -> Self {
+        self.stored_by(Persistence::shared(may_log_in))
     }
 
     fn stored_by(mut self, persistence: Persistence) -> Self {
@@ -303,7 +327,7 @@ impl Session {
         self.expected_by = match &action {
             Action::Wait { until } => *until,
             Action::Send { .. } | Action::Store { .. } => later(self.now, self.policy.deadline()),
-            Action::Stopped(_) => Timestamp::MAX,
+            Action::Stopped { check_at, .. } => check_at.unwrap_or(Timestamp::MAX),
         };
         action
     }
@@ -312,37 +336,64 @@ impl Session {
         let now = self.observe(now);
         self.gates.see(now, budget);
         loop {
-            if let Some(reason) = &self.stopped {
-                return Action::Stopped(reason.clone());
-            }
-            let answer_due = self.exchanges.in_flight.as_ref().map(|exchange| exchange.deadline);
-            if answer_due.is_some_and(|deadline| deadline <= now) {
-                self.give_up(now, budget);
-                self.lose_if_given_up(now);
-                continue;
-            }
-            // Only tokens are stored while a request is in flight.
-            if let Some(deadline) = answer_due.filter(|_| !self.has_unstored_grant()) {
-                return self.wait_until(now, Deadline::AnswerOverdue, deadline);
-            }
-            match self.persistence.next(now) {
-                Store::Wait(until) => return self.wait_until(now, Deadline::StoreOverdue, until),
-                Store::Offer => return self.offer(now, budget),
-                Store::Overdue => {
-                    self.not_stored(now, None);
-                    continue;
+            let Some(next) = self.next_step(now, budget) else { continue };
+            match (self.permit(now, next.wanted()), next) {
+                (_, Next::Wait(deadline @ (Deadline::AnswerOverdue | Deadline::StoreOverdue), until)) => {
+                    return self.wait_until(now, deadline, until);
                 }
-                Store::Idle => {}
-            }
-            match self.plan(now, budget) {
-                Step::Send(operation) if self.is_to_be_announced(operation) => self.announce(now, operation),
-                Step::Send(operation) => {
+                (Permitted::Ask(what), _) => return self.ask(now, what),
+                (Permitted::NotBefore(until), _) => return self.wait_until(now, Deadline::StoreDue, until),
+                (Permitted::Wanted, Next::Wait(deadline, until)) => return self.wait_until(now, deadline, until),
+                (Permitted::Wanted, Next::Save) => return self.offer(now, budget),
+                (Permitted::Wanted, Next::Send(operation)) if self.is_to_be_announced(operation) => {
+                    self.announce(now, operation);
+                }
+                (Permitted::Wanted, Next::Send(operation)) => {
                     if let Some(action) = self.send(now, operation, budget) {
                         return action;
                     }
                 }
-                Step::Wait(until) => return self.wait_until(now, Deadline::RequestDue, until),
-                Step::Stop(reason) => self.stop(now, reason),
+                (Permitted::Wanted, Next::Stopped(reason)) => {
+                    let check_at = self.load_due(now).filter(|_| !matches!(reason, StopReason::Forgotten));
+                    return Action::Stopped { reason, check_at };
+                }
+            }
+        }
+    }
+
+    /// What the session would do if no other process shared its store; nothing if something has just changed.
+    fn next_step(&mut self, now: Timestamp, budget: &mut RateBudget) -> Option<Next> {
+        let in_flight = self.exchanges.in_flight.as_ref().filter(|_| self.stopped.is_none());
+        match in_flight.map(|exchange| exchange.deadline) {
+            Some(deadline) if deadline <= now => {
+                self.give_up(now, budget);
+                self.lose_if_given_up(now);
+                return None;
+            }
+            // Only tokens are stored while a request is in flight.
+            Some(deadline) if !self.has_unstored_grant() => return Some(Next::Wait(Deadline::AnswerOverdue, deadline)),
+            _ => {}
+        }
+        match self.persistence.next(now) {
+            Store::Asked(until) => return Some(Next::Wait(Deadline::StoreOverdue, until)),
+            Store::Overdue => {
+                self.store_is_overdue(now, budget);
+                return None;
+            }
+            Store::Paused(until) => return Some(Next::Wait(Deadline::SaveDue, until)),
+            // Only the process that was refused tells the others why, and it still holds the lease.
+            Store::Offer if self.stopped.is_none() || self.persistence.holds_lease() => return Some(Next::Save),
+            Store::Offer | Store::Idle => {}
+        }
+        if let Some(reason) = &self.stopped {
+            return Some(Next::Stopped(reason.clone()));
+        }
+        match self.plan(now, budget) {
+            Step::Send(operation) => Some(Next::Send(operation)),
+            Step::Wait(until) => Some(Next::Wait(Deadline::RequestDue, until)),
+            Step::Stop(reason) => {
+                self.stop(now, reason);
+                None
             }
         }
     }

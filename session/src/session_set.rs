@@ -11,7 +11,7 @@ use tradovate_auth_core::{Failure, RequestBody};
 
 use crate::budget::{Operation, RateBudget};
 use crate::session::{Action, Event, ExchangeId, Outlook, Session, StopReason};
-use crate::stored_session::StoredSession;
+use crate::store::{StoreAnswer, StoreError, StoreRequest};
 
 mod network;
 mod pace;
@@ -92,15 +92,14 @@ pub enum SetAction {
         /// What to send.
         request: Request<RequestBody>,
     },
-    /// Store this snapshot, as [`Action::Store`] says. Then call [`SessionSet::stored`] or
-    /// [`SessionSet::store_failed`].
+    /// Ask the store of a session, as [`Action::Store`] says. Then call [`SessionSet::store_answered`].
     Store {
         /// Whose.
         session: SessionKey,
-        /// Comes back with the outcome.
+        /// Comes back with the answer.
         id: ExchangeId,
-        /// What to store.
-        snapshot: StoredSession,
+        /// What to ask.
+        request: StoreRequest,
     },
     /// A session does nothing more by itself. It is said once; the session stays in the set.
     Stopped {
@@ -239,14 +238,15 @@ impl<N: Ord + Clone> SessionSet<N> {
         self.with(now, session, |session, budget| session.failed_because(now, id, failure, cause, budget));
     }
 
-    /// A snapshot has been stored.
-    pub fn stored(&mut self, now: Timestamp, session: SessionKey, id: ExchangeId) {
-        self.with(now, session, |session, _| session.stored(now, id));
-    }
-
-    /// A snapshot could not be stored: it is offered again after a pause.
-    pub fn store_failed(&mut self, now: Timestamp, session: SessionKey, id: ExchangeId) {
-        self.with(now, session, |session, _| session.store_failed(now, id));
+    /// What the store of a session has done, or why it has not: see [`Session::store_answered`].
+    pub fn store_answered(
+        &mut self,
+        now: Timestamp,
+        session: SessionKey,
+        id: ExchangeId,
+        answer: Result<StoreAnswer, StoreError>,
+    ) {
+        self.with(now, session, |session, budget| session.store_answered(now, id, answer, budget));
     }
 
     /// Calls another method of a session, with the budget of its network: to report what callers saw when they used its token
@@ -347,13 +347,16 @@ impl<N: Ord + Clone> SessionSet<N> {
                 }
                 Some(SetAction::Send { session, id, request })
             }
-            Action::Store { id, snapshot } => Some(SetAction::Store { session, id, snapshot }),
+            Action::Store { id, request } => Some(SetAction::Store { session, id, request }),
             Action::Wait { until } => {
                 self.settle(index, until);
                 None
             }
-            Action::Stopped(reason) => {
+            Action::Stopped { reason, check_at } => {
                 let is_news = !core::mem::replace(&mut member.has_stopped, true);
+                if let Some(at) = check_at {
+                    self.settle(index, at);
+                }
                 is_news.then_some(SetAction::Stopped { session, reason })
             }
         };

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use redis::{Connection, FromRedisValue, ProtocolVersion};
 use tradovate_auth_session::StoredSession;
-use tradovate_auth_store::{Lease, Revision, SessionName, Store, StoreError, Stored};
+use tradovate_auth_session::{Lease, Revision, StoreError, StoredRecord};
+use tradovate_auth_store::{SessionName, Store};
 
 use crate::error::Failure;
 use crate::scripts::{Call, lease_of};
@@ -31,7 +32,7 @@ struct Idle {
 }
 
 impl Store for RedisStore {
-    fn load(&self, name: &SessionName) -> Result<Option<Stored>, StoreError> {
+    fn load(&self, name: &SessionName) -> Result<Option<StoredRecord>, StoreError> {
         let loaded = self.blocking.look(&self.settings, &self.settings.keys.load(name))?;
         Ok(self.settings.stored(name, loaded))
     }

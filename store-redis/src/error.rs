@@ -4,8 +4,8 @@
 //! password or a session.
 
 use redis::{ErrorKind, RedisError};
-use tradovate_auth_store::StoreError;
-use tradovate_auth_store::StoreErrorKind::{self, Misconfigured, NotReadable, NotWritable, Unreachable};
+use tradovate_auth_session::StoreError;
+use tradovate_auth_session::StoreErrorKind::{self, Misconfigured, NotReadable, NotWritable, Unreachable};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {

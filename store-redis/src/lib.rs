@@ -7,7 +7,7 @@
 //! use tradovate_auth_store_redis::RedisStore;
 //!
 //! let store = RedisStore::new("rediss://app:secret@redis.example:6380/")?;
-//! # Ok::<(), tradovate_auth_store::StoreError>(())
+//! # Ok::<(), tradovate_auth_session::StoreError>(())
 //! ```
 //!
 //! It is a [`Store`](tradovate_auth_store::Store) with the feature `blocking`, and an

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use redis::FromRedisValue;
 use tradovate_auth_session::StoredSession;
-use tradovate_auth_store::{AsyncStore, Lease, Revision, SessionName, StoreFuture, Stored};
+use tradovate_auth_session::{Lease, Revision, StoredRecord};
+use tradovate_auth_store::{AsyncStore, SessionName, StoreFuture};
 
 use crate::error::Failure;
 use crate::scripts::{Call, lease_of};
@@ -26,7 +27,7 @@ pub(crate) struct Connections {
 }
 
 impl AsyncStore for RedisStore {
-    fn load<'a>(&'a self, name: &'a SessionName) -> StoreFuture<'a, Option<Stored>> {
+    fn load<'a>(&'a self, name: &'a SessionName) -> StoreFuture<'a, Option<StoredRecord>> {
         Box::pin(async move {
             let loaded = self.nonblocking.look(&self.settings, &self.settings.keys.load(name)).await?;
             Ok(self.settings.stored(name, loaded))

@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use redis::{Script, ScriptInvocation};
-use tradovate_auth_store::{Lease, Revision, SessionName};
+use tradovate_auth_session::{Lease, Revision};
+use tradovate_auth_store::SessionName;
 
 macro_rules! script {
     ($file:literal) => {

@@ -6,7 +6,8 @@ use std::time::Duration;
 use redis::{Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisError};
 use rustls::crypto::{CryptoProvider, ring};
 use tradovate_auth_session::StoredSession;
-use tradovate_auth_store::{Codec, Lease, Revision, SessionName, StoreError, StoreErrorKind, Stored};
+use tradovate_auth_session::{Lease, Revision, StoreError, StoreErrorKind, StoredRecord};
+use tradovate_auth_store::{Codec, SessionName};
 use zeroize::Zeroizing;
 
 use crate::error::Failure;
@@ -109,11 +110,15 @@ impl Settings {
         Failure::closed(&self.address(), "the connection was lost")
     }
 
-    pub(crate) fn stored(&self, name: &SessionName, loaded: Loaded) -> Option<Stored> {
+    pub(crate) fn stored(&self, name: &SessionName, loaded: Loaded) -> Option<StoredRecord> {
         let (revision, record, age) = loaded?;
         let record = Zeroizing::new(record);
         let session = self.codec.decode(name, &record);
-        Some(Stored { revision: Revision(revision), age: u64::try_from(age).ok().map(Duration::from_micros), session })
+        Some(StoredRecord {
+            revision: Revision(revision),
+            age: u64::try_from(age).ok().map(Duration::from_micros),
+            session,
+        })
     }
 
     pub(crate) fn save(

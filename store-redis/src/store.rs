@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tradovate_auth_store::StoreError;
+use tradovate_auth_session::StoreError;
 
 use crate::settings::Settings;
 
@@ -18,7 +18,7 @@ use crate::settings::Settings;
 ///
 /// let store = RedisStore::new("redis://app:secret@redis.example:6379/0")?.prefix("trading:");
 /// assert!(!format!("{store:?}").contains("secret"));
-/// # Ok::<(), tradovate_auth_store::StoreError>(())
+/// # Ok::<(), tradovate_auth_session::StoreError>(())
 /// ```
 #[derive(Clone)]
 pub struct RedisStore {

@@ -25,10 +25,10 @@ use zeroize::Zeroizing;
 
 #[cfg(feature = "seal")]
 pub use self::seal::{MalformedKey, SealingKey};
-use crate::error::{StoreError, StoreErrorKind};
 use crate::hex::hex;
 use crate::name::SessionName;
-use crate::record::Unreadable;
+use tradovate_auth_session::Unreadable;
+use tradovate_auth_session::{StoreError, StoreErrorKind};
 
 const MAGIC: &str = "tradovate-auth session ";
 
@@ -46,7 +46,8 @@ const SUM: usize = 64;
 ///
 /// ```
 /// use tradovate_auth_session::StoredSession;
-/// use tradovate_auth_store::{Codec, SessionName, Unreadable};
+/// use tradovate_auth_session::{Unreadable};
+/// use tradovate_auth_store::{Codec, SessionName};
 ///
 /// let session: StoredSession = serde_json::from_str(r#"{"version":1,"workedBefore":true,"userId":7}"#)?;
 /// let name = SessionName::new("my app", "user 7");

@@ -29,10 +29,10 @@ use self::watch::Watch;
 use crate::codec::Codec;
 #[cfg(feature = "seal")]
 use crate::codec::SealingKey;
-use crate::error::StoreError;
 use crate::name::SessionName;
-use crate::record::{Revision, Stored, Unreadable};
-use crate::store::{Lease, Store};
+use crate::store::Store;
+use tradovate_auth_session::StoreError;
+use tradovate_auth_session::{Lease, Revision, StoredRecord, Unreadable};
 
 /// A store in files, for the processes that one user runs on one machine.
 ///
@@ -153,9 +153,9 @@ impl FileStore {
 }
 
 impl Store for FileStore {
-    fn load(&self, name: &SessionName) -> Result<Option<Stored>, StoreError> {
+    fn load(&self, name: &SessionName) -> Result<Option<StoredRecord>, StoreError> {
         let found = self.find(name)?;
-        Ok(found.map(|found| Stored {
+        Ok(found.map(|found| StoredRecord {
             revision: found.revision(),
             age: found.age(time::now(&self.directory)),
             session: self.codec.decode(name, &found.record),

@@ -1,7 +1,8 @@
 //! Where processes share one session: what a store has to do, the form in which a session is kept, and a store in
 //! files for the processes of one machine.
 //!
-//! A store holds one record for each [`SessionName`]: the newest snapshot of a session under a [`Revision`]. Whoever
+//! A store holds one record for each [`SessionName`]: the newest snapshot of a session under a
+//! [`Revision`](tradovate_auth_session::Revision). Whoever
 //! wants to send something takes the lease, loads the record, and saves what has come before anybody uses it; all
 //! others use what they load. Programs hand a store to `TokenSource::shared` of a transport and call nothing of it
 //! themselves.
@@ -22,20 +23,16 @@
 #![deny(missing_docs)]
 
 mod codec;
-mod error;
 #[cfg(feature = "file")]
 mod file;
 mod hex;
 mod name;
-mod record;
 mod store;
 
 pub use codec::Codec;
 #[cfg(feature = "seal")]
 pub use codec::{MalformedKey, SealingKey};
-pub use error::{StoreError, StoreErrorKind};
 #[cfg(feature = "file")]
 pub use file::FileStore;
 pub use name::SessionName;
-pub use record::{Revision, Stored, Unreadable};
-pub use store::{AsyncStore, Lease, Store, StoreFuture};
+pub use store::{AsyncStore, Store, StoreFuture, ask, ask_async};

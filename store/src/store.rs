@@ -4,20 +4,9 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use tradovate_auth_session::StoredSession;
+use tradovate_auth_session::{Lease, Revision, StoreAnswer, StoreError, StoreErrorKind, StoreRequest, StoredRecord};
 
-use crate::error::StoreError;
 use crate::name::SessionName;
-use crate::record::{Revision, Stored};
-
-/// The right to send requests for a session and to save the result, for a limited time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Lease {
-    /// The number of the lease. No other lease of the same name ever has the same one, and later ones have higher ones,
-    /// unless the store has forgotten the earlier ones.
-    pub fence: u64,
-    /// When it ends: this long after it was asked for. A store may give less time than it was asked for.
-    pub time: Duration,
-}
 
 /// Where blocking programs share sessions.
 ///
@@ -32,8 +21,8 @@ pub struct Lease {
 /// use std::sync::{Condvar, Mutex};
 /// use std::time::{Duration, Instant};
 ///
-/// use tradovate_auth_session::StoredSession;
-/// use tradovate_auth_store::{Lease, Revision, SessionName, Store, StoreError, Stored};
+/// use tradovate_auth_session::{Lease, Revision, StoreError, StoredRecord, StoredSession};
+/// use tradovate_auth_store::{SessionName, Store};
 ///
 /// /// For one session. The numbers count from one, because they end with the memory.
 /// #[derive(Default)]
@@ -58,9 +47,9 @@ pub struct Lease {
 /// }
 ///
 /// impl Store for InMemory {
-///     fn load(&self, _: &SessionName) -> Result<Option<Stored>, StoreError> {
+///     fn load(&self, _: &SessionName) -> Result<Option<StoredRecord>, StoreError> {
 ///         let content = self.0.lock().unwrap();
-///         Ok(content.record.as_ref().map(|(revision, session, saved_at)| Stored {
+///         Ok(content.record.as_ref().map(|(revision, session, saved_at)| StoredRecord {
 ///             revision: *revision,
 ///             age: Some(saved_at.elapsed()),
 ///             session: Ok(session.clone()),
@@ -120,7 +109,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// If the store can't know.
-    fn load(&self, name: &SessionName) -> Result<Option<Stored>, StoreError>;
+    fn load(&self, name: &SessionName) -> Result<Option<StoredRecord>, StoreError>;
 
     /// Takes the lease of a name for a time, unless the lease of another holder has not yet ended. From then on, an
     /// earlier holder can't save any more.
@@ -156,6 +145,47 @@ pub trait Store: Send + Sync + 'static {
     fn changed(&self, name: &SessionName, known: Option<Revision>, time: Duration) -> Result<(), StoreError>;
 }
 
+/// Asks a store what a session has asked of it. The result is for
+/// [`Session::store_answered`](tradovate_auth_session::Session::store_answered).
+///
+/// # Errors
+/// What the store says.
+pub fn ask(store: &dyn Store, name: &SessionName, request: &StoreRequest) -> Result<StoreAnswer, StoreError> {
+    match request {
+        StoreRequest::Acquire(time) => store.lease(name, *time).map(StoreAnswer::Lease),
+        StoreRequest::Load => store.load(name).map(StoreAnswer::Loaded),
+        StoreRequest::Save { snapshot, known, lease } => {
+            store.save(name, snapshot, *known, *lease).map(StoreAnswer::Saved)
+        }
+        StoreRequest::Release(lease) => store.release(name, *lease).map(|()| StoreAnswer::Released),
+        _ => Err(not_for_a_shared_store()),
+    }
+}
+
+/// As [`ask`].
+///
+/// # Errors
+/// What the store says.
+pub async fn ask_async(
+    store: &dyn AsyncStore,
+    name: &SessionName,
+    request: &StoreRequest,
+) -> Result<StoreAnswer, StoreError> {
+    match request {
+        StoreRequest::Acquire(time) => store.lease(name, *time).await.map(StoreAnswer::Lease),
+        StoreRequest::Load => store.load(name).await.map(StoreAnswer::Loaded),
+        StoreRequest::Save { snapshot, known, lease } => {
+            store.save(name, snapshot, *known, *lease).await.map(StoreAnswer::Saved)
+        }
+        StoreRequest::Release(lease) => store.release(name, *lease).await.map(|()| StoreAnswer::Released),
+        _ => Err(not_for_a_shared_store()),
+    }
+}
+
+fn not_for_a_shared_store() -> StoreError {
+    StoreError::new(StoreErrorKind::Misconfigured, "this session has a store hook of its own and shares no store")
+}
+
 /// What the methods of an [`AsyncStore`] return: `Box::pin(async move { … })`.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
@@ -168,13 +198,13 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 /// use std::sync::atomic::{AtomicU64, Ordering};
 /// use std::time::Duration;
 ///
-/// use tradovate_auth_session::StoredSession;
-/// use tradovate_auth_store::{AsyncStore, Lease, Revision, SessionName, StoreFuture, Stored};
+/// use tradovate_auth_session::{Lease, Revision, StoredRecord, StoredSession};
+/// use tradovate_auth_store::{AsyncStore, SessionName, StoreFuture};
 ///
 /// struct Counted<S>(S, AtomicU64);
 ///
 /// impl<S: AsyncStore> AsyncStore for Counted<S> {
-///     fn load<'a>(&'a self, name: &'a SessionName) -> StoreFuture<'a, Option<Stored>> {
+///     fn load<'a>(&'a self, name: &'a SessionName) -> StoreFuture<'a, Option<StoredRecord>> {
 ///         self.0.load(name)
 ///     }
 ///
@@ -214,7 +244,7 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 /// ```
 pub trait AsyncStore: Send + Sync + 'static {
     /// As [`Store::load`].
-    fn load<'a>(&'a self, name: &'a SessionName) -> StoreFuture<'a, Option<Stored>>;
+    fn load<'a>(&'a self, name: &'a SessionName) -> StoreFuture<'a, Option<StoredRecord>>;
 
     /// As [`Store::lease`].
     fn lease<'a>(&'a self, name: &'a SessionName, time: Duration) -> StoreFuture<'a, Option<Lease>>;

@@ -11,11 +11,10 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use tradovate_auth::redis::RedisStore;
-use tradovate_auth::store::{
-    AsyncStore, FileStore, Lease, Revision, SessionName, Store, StoreError, StoreFuture, Stored,
-};
+use tradovate_auth::store::{AsyncStore, FileStore, SessionName, Store, StoreFuture};
 use tradovate_auth::ureq::{SharedBudget, Token, TokenError, from_env};
 use tradovate_auth::{Credentials, Environment, Event, Policy, Purpose, RateBudget, StoredSession};
+use tradovate_auth::{Lease, Revision, StoreError, StoredRecord};
 use tradovate_auth_token_source::{Clock, SystemClock};
 
 fn main() {
@@ -164,7 +163,7 @@ fn tell_of(lease: Option<Lease>) -> Option<Lease> {
 }
 
 impl<S: Store> Store for Telling<S> {
-    fn load(&self, name: &SessionName) -> Result<Option<Stored>, StoreError> {
+    fn load(&self, name: &SessionName) -> Result<Option<StoredRecord>, StoreError> {
         self.0.load(name)
     }
 
@@ -192,7 +191,7 @@ impl<S: Store> Store for Telling<S> {
 }
 
 impl<S: AsyncStore> AsyncStore for Telling<S> {
-    fn load<'a>(&'a self, name: &'a SessionName) -> StoreFuture<'a, Option<Stored>> {
+    fn load<'a>(&'a self, name: &'a SessionName) -> StoreFuture<'a, Option<StoredRecord>> {
         self.0.load(name)
     }
 

@@ -106,6 +106,5 @@ fn is_trouble(event: &EventKind) -> bool {
             | EventKind::AppRefused { .. }
             | EventKind::PossiblyKicked { .. }
             | EventKind::StoreFailed { .. }
-            | EventKind::StoreUnusable { .. }
     )
 }

@@ -10,30 +10,28 @@
 mod callback;
 mod cause;
 mod clock;
+mod driver;
 mod entropy;
 mod error;
 mod events;
-mod fleet;
 mod from_env;
 mod patience;
+mod permit;
 mod settings;
 mod shared;
 mod token;
-mod turn;
-mod turns;
 
 #[doc(hidden)]
 pub use clock::SystemClock;
 pub use clock::{Clock, now};
 pub use entropy::entropy;
 pub use error::TokenError;
-pub use fleet::{Fleet, Lease, LogIn, Seen, Step, lease_time};
 pub use from_env::{app_from_env, from_env};
 pub use patience::{LONGEST_SLEEP, Patience};
+pub use permit::Permit;
 pub use settings::{Settings, SharedBudget};
-pub use shared::{Idle, Shared, Storage, Task};
+pub use shared::{Idle, Shared, Storage, Task, no_store};
 pub use token::Token;
-pub use turn::Turn;
 
 #[cfg(test)]
 mod tests;

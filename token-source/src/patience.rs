@@ -30,10 +30,10 @@ impl Patience {
             Idle::Stopped(reason) => return Err(TokenError::Stopped(reason)),
             Idle::Wait(time) if time > left => return Err(shared.not_yet(time)),
             Idle::Wait(time) => time,
-            Idle::Led(_) if left.is_zero() || shared.is_calling_back() => {
+            Idle::Busy(_) if left.is_zero() || shared.is_calling_back() => {
                 return Err(shared.not_yet(Duration::from_secs(1)));
             }
-            Idle::Led(time) => time.min(left),
+            Idle::Busy(time) => time.min(left),
         };
         Ok(longest.min(LONGEST_SLEEP))
     }

@@ -140,9 +140,8 @@ impl Settings {
 }
 
 impl Settings {
-    /// How long a turn may take before its holder is taken to hang. As long as a client may still be at it, another
-    /// request must not go out beside it.
-    pub(crate) fn longest_turn(&self) -> Duration {
+    /// How long an exchange may take. While the HTTP client may still send a request, no other request is sent.
+    pub(crate) fn longest_exchange(&self) -> Duration {
         self.policy.deadline().max(self.timeout)
     }
 }

@@ -13,26 +13,26 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use http::{Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use tradovate_auth_core::{Credentials, Environment, RequestBody};
-use tradovate_auth_session::{Action, Event, Operation, Session, SessionToken, StopReason, StoredSession, Verdict};
-use tradovate_auth_store::{Revision, Stored};
+use tradovate_auth_session::{
+    Action, Event, LeaseHolder, MayLogIn, Operation, Revision, Session, SessionToken, StopReason, StoreError,
+    StoreErrorKind, StoreRequest, StoredSession, Verdict,
+};
 
 use crate::callback;
 use crate::clock::Clock;
+use crate::driver::{Denied, Driver, Rest};
 use crate::error::TokenError;
 use crate::events::Events;
-use crate::fleet::{Fleet, Lease, LogIn, Seen, Step, lease_time};
+use crate::permit::{Awaited, Permit};
 use crate::settings::Settings;
 use crate::token::Token;
-use crate::turn::{Open, Turn};
-use crate::turns::{NoTurn, Rest, Turns};
 
-/// A session behind a lock, the token it has published, and whose turn it is to drive it.
+/// A session behind a lock, the token it has published, and the caller that drives it.
 pub struct Shared {
     session: Mutex<Session>,
-    fleet: Option<Mutex<Fleet>>,
     token: ArcSwapOption<Published>,
     environment: ArcSwap<Environment>,
-    turns: Mutex<Turns>,
+    driver: Mutex<Driver>,
     changed: Box<dyn Fn() + Send + Sync>,
     /// Callers' reports wait to be verified. Whoever finds it so asks the session, so no order with other memory is needed.
     is_verifying: AtomicBool,
@@ -52,18 +52,10 @@ struct Published {
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "it is taken apart where it arrives, and most are requests")]
 pub enum Task {
-    /// Send this request, then call [`Turn::answered`].
+    /// Send this request, then call [`Permit::answered`].
     Send(Request<RequestBody>),
-    /// Store this snapshot, then call [`Turn::stored`].
-    Store(StoredSession),
-    /// Take the store's lease for this long, giving back one that is held; load; then call [`Turn::led`].
-    Lead(Duration),
-    /// Load from the store, then call [`Turn::looked`].
-    Look,
-    /// Save this snapshot if the record is the one that is known, then call [`Turn::saved`].
-    Save(StoredSession, Option<Revision>),
-    /// Give the lease back, then call [`Turn::released`].
-    Release,
+    /// Ask the store, then call [`Permit::store_answered`].
+    Store(StoreRequest),
 }
 
 /// Where a session is stored.
@@ -74,17 +66,23 @@ pub enum Storage {
     /// By a hook of the owner's, for this process alone.
     Hook,
     /// In a store that other processes use too.
-    Shared(LogIn),
+    Shared(MayLogIn),
+}
+
+/// What a source answers to a question for a store that it does not have.
+#[must_use]
+pub fn no_store() -> StoreError {
+    StoreError::new(StoreErrorKind::Misconfigured, "there is no such store")
 }
 
 /// Why there is nothing to do.
 #[derive(Debug, Clone)]
 pub enum Idle {
-    /// Somebody else is at it, and may be for this long.
-    Led(Duration),
-    /// There is nothing for this long, unless something changes.
+    /// Another caller drives the session, for at most this long.
+    Busy(Duration),
+    /// There is nothing to do for this long, unless something changes.
     Wait(Duration),
-    /// There is nothing more, unless something changes.
+    /// There is nothing more to do, unless something changes.
     Stopped(StopReason),
 }
 
@@ -101,21 +99,19 @@ impl Shared {
         changed: impl Fn() + Send + Sync + 'static,
     ) -> Self {
         let clock = settings.clock.clone();
-        let mut session = session.with_policy(settings.policy);
+        // The session must not give up a request that the HTTP client may still send.
+        let policy = settings.policy.with_deadline(settings.longest_exchange());
+        let mut session = session.with_policy(policy);
         if let Some(key) = settings.user_key.take() {
             session = session.with_user_key(key);
         }
         if settings.another_try {
             session = session.with_another_try();
         }
-        let mut fleet = None;
         match storage {
             Storage::None => {}
             Storage::Hook => session = session.with_store(),
-            Storage::Shared(log_in) => {
-                session = session.with_shared_store();
-                fleet = Some(Mutex::new(Fleet::new(log_in)));
-            }
+            Storage::Shared(may_log_in) => session = session.with_shared_store(may_log_in),
         }
         if let Some(stored) = settings.resume.take() {
             session.adopt(clock.now(), stored, &mut settings.budget.lock());
@@ -123,10 +119,9 @@ impl Shared {
         let environment = ArcSwap::from_pointee(session.environment().clone());
         let shared = Self {
             session: Mutex::new(session),
-            fleet,
             token: ArcSwapOption::empty(),
             environment,
-            turns: Mutex::default(),
+            driver: Mutex::default(),
             changed: Box::new(changed),
             is_verifying: AtomicBool::new(false),
             events: Events::default(),
@@ -157,141 +152,62 @@ impl Shared {
         self.environment.load_full()
     }
 
-    /// The longest that something under way is waited for.
+    /// How long an exchange may take.
     #[must_use]
-    pub fn longest_turn(&self) -> Duration {
-        self.settings.longest_turn()
+    pub fn longest_exchange(&self) -> Duration {
+        self.settings.longest_exchange()
     }
 
-    /// What somebody finds who has just taken up something.
+    /// What the next caller finds while this one drives the session.
     #[must_use]
-    pub fn led(&self) -> Idle {
-        Idle::Led(self.settings.longest_turn())
+    pub fn busy(&self) -> Idle {
+        Idle::Busy(self.settings.longest_exchange())
     }
 
     /// What there is to do, for whoever asks.
     ///
     /// # Errors
-    /// [`Idle`] where somebody else is at it, or nothing is to be done now.
-    pub fn next(self: &Arc<Self>) -> Result<(Turn, Task), Idle> {
+    /// [`Idle`] if another caller drives the session, or nothing is to be done now.
+    pub fn next(self: &Arc<Self>) -> Result<(Permit, Task), Idle> {
         let now = self.clock.now();
-        let overdue_at = now.saturating_add(self.settings.longest_turn()).unwrap_or(Timestamp::MAX);
-        let claim = match lock(&self.turns).claim(now, overdue_at) {
+        let overdue_at = now.saturating_add(self.settings.longest_exchange()).unwrap_or(Timestamp::MAX);
+        let claim = match lock(&self.driver).claim(now, overdue_at) {
             Ok(claim) => claim,
-            Err(no_turn) => {
+            Err(denied) => {
                 self.replace_ended_token();
-                return Err(match no_turn {
-                    NoTurn::Taken(overdue_at) => Idle::Led(between(now, overdue_at)),
-                    NoTurn::Rest(rest) => idle(now, rest),
+                return Err(match denied {
+                    Denied::Busy(overdue_at) => Idle::Busy(between(now, overdue_at)),
+                    Denied::Rest(rest) => idle(now, rest),
                 });
             }
         };
-        let turn = Turn::new(Arc::clone(self), claim);
-        match self.step() {
-            Step::Poll => {}
-            Step::Lead => {
-                let time = lease_time(self.settings.longest_turn());
-                return Ok((turn.opening(Open::Lead { begun: now, time }), Task::Lead(time)));
-            }
-            Step::Look => return Ok((turn.opening(Open::Look), Task::Look)),
-            Step::Save(snapshot, known) => return Ok((turn.opening(Open::LastWord), Task::Save(snapshot, known))),
-            Step::Release => return Ok((turn.opening(Open::Release), Task::Release)),
-            Step::Rest(until) => {
-                turn.rest(Rest::Until(until));
-                return Err(idle(now, Rest::Until(until)));
-            }
-        }
+        let permit = Permit::new(Arc::clone(self), claim);
+        let soon = now.saturating_add(UNSETTLED).unwrap_or(Timestamp::MAX);
         let rest = match self.poll() {
-            (Action::Send { id, request }, _) => return Ok((turn.opening(Open::Answer(id)), Task::Send(request))),
-            (Action::Store { id, snapshot }, _) => {
-                let task = match &self.fleet {
-                    Some(fleet) => Task::Save(snapshot, lock(fleet).known()),
-                    None => Task::Store(snapshot),
-                };
-                return Ok((turn.opening(Open::Store(id)), task));
+            (Action::Send { id, request }, _) => {
+                return Ok((permit.awaiting(Awaited::Response(id)), Task::Send(request)));
             }
-            (Action::Stopped(reason), _) => {
-                let fleet = self.fleet.as_ref().filter(|_| !matches!(reason, StopReason::Forgotten));
-                Rest::Stopped(reason, fleet.map(|fleet| lock(fleet).rest(now, Timestamp::MAX, false)))
+            (Action::Store { id, request }, _) => {
+                return Ok((permit.awaiting(Awaited::StoreAnswer(id)), Task::Store(request)));
             }
-            (Action::Wait { until }, unsettled) if unsettled => {
-                Rest::Until(until.min(now.saturating_add(UNSETTLED).unwrap_or(until)))
-            }
-            (Action::Wait { until }, _) => match &self.fleet {
-                Some(fleet) => Rest::Until(lock(fleet).rest(now, until, self.token().is_some())),
-                None => Rest::Until(until),
-            },
-            _ => Rest::Until(now.saturating_add(UNSETTLED).unwrap_or(Timestamp::MAX)),
+            (Action::Stopped { reason, check_at }, _) => Rest::Stopped(reason, check_at),
+            (Action::Wait { until }, is_unsettled) => Rest::Until(if is_unsettled { until.min(soon) } else { until }),
+            _ => Rest::Until(soon),
         };
-        // What was pending when the lease was taken no longer is.
-        if self.leads_for_nothing() {
-            return Ok((turn.opening(Open::Release), Task::Release));
-        }
-        turn.rest(rest.clone());
+        permit.rest(rest.clone());
         Err(idle(now, rest))
-    }
-
-    fn leads_for_nothing(&self) -> bool {
-        self.fleet
-            .as_ref()
-            .is_some_and(|fleet| self.with(|session, _| lock(fleet).leads() && !session.has_unstored_grant()))
-    }
-
-    /// What has to be done about the store before the session may be polled.
-    fn step(&self) -> Step {
-        let Some(fleet) = &self.fleet else { return Step::Poll };
-        self.with(|session, now| {
-            let budget = self.settings.budget.lock();
-            let pending = session.pending(now, &budget);
-            let mut fleet = lock(fleet);
-            if fleet.leads()
-                && let Some(snapshot) = session.final_snapshot(now, &budget)
-            {
-                return Step::Save(snapshot, fleet.known());
-            }
-            fleet.step(now, pending, session.has_unstored_grant(), self.settings.longest_turn())
-        })
-    }
-
-    /// Whether the lease is ours now, where it was asked for, and what was loaded.
-    pub(crate) fn heard(&self, lease: Option<Lease>, loaded: Result<Option<Stored>, String>) {
-        self.with_fleet(|fleet, session, now| {
-            let seen = match loaded {
-                Ok(stored) => {
-                    if let Some(lease) = lease {
-                        fleet.led(now, lease);
-                    }
-                    fleet.loaded(now, stored)
-                }
-                Err(reason) => {
-                    fleet.released();
-                    fleet.has_failed(now, lease.is_some(), reason)
-                }
-            };
-            match seen {
-                Seen::Record(stored) => session.synchronize(now, stored, &mut self.settings.budget.lock()),
-                Seen::Trouble { reason, is_new, retry_at } if is_new => session.store_unusable(now, reason, retry_at),
-                Seen::Trouble { .. } | Seen::Known => {}
-            }
-        });
     }
 
     /// The store may hold another record than the one that is [known](Self::known_revision).
     pub fn store_has_changed(&self) {
-        self.with_fleet(|fleet, _, _| fleet.has_changed());
+        self.update(|session, _| session.store_changed());
         self.wake();
     }
 
     /// The record of the store that the session is in step with.
     #[must_use]
     pub fn known_revision(&self) -> Option<Revision> {
-        self.fleet.as_ref().and_then(|fleet| lock(fleet).known())
-    }
-
-    pub(crate) fn with_fleet(&self, act: impl FnOnce(&mut Fleet, &mut Session, Timestamp)) {
-        if let Some(fleet) = &self.fleet {
-            self.update(|session, now| act(&mut lock(fleet), session, now));
-        }
+        lock(&self.session).known_revision()
     }
 
     /// What the session wants done, and whether what the budget allows may soon be more.
@@ -320,8 +236,6 @@ impl Shared {
         let verdict = self.update(|session, now| {
             session.rejected(now, token.generation(), status, body, &mut self.settings.budget.lock())
         });
-        // Others may have a newer one already.
-        self.with_fleet(|fleet, _, _| fleet.has_changed());
         self.wake();
         verdict
     }
@@ -355,11 +269,10 @@ impl Shared {
     #[must_use]
     pub fn is_busy(&self) -> bool {
         let now = self.clock.now();
-        let leads = || self.fleet.as_ref().is_some_and(|fleet| lock(fleet).leads_at(now));
-        lock(&self.turns).is_taken(now)
-            || leads()
-            || self.events.is_waiting()
-            || lock(&self.session).has_unstored_grant()
+        let is_driven = lock(&self.driver).is_busy(now);
+        let session = lock(&self.session);
+        let holds_lease = matches!(session.lease_holder(now), LeaseHolder::ThisProcess { .. });
+        is_driven || holds_lease || session.has_unstored_grant() || self.events.is_waiting()
     }
 
     /// Whether this thread runs a callback of this session: what it waited for might be waiting for it.
@@ -411,10 +324,10 @@ impl Shared {
         }
     }
 
-    /// Changes whose turn it is, and has those who wait look again. Events are delivered afterwards: meanwhile others may
-    /// drive the session.
-    pub(crate) fn change(&self, change: impl FnOnce(&mut Turns)) {
-        change(&mut lock(&self.turns));
+    /// Changes who drives the session, and wakes all that wait. Events are delivered afterwards: meanwhile others may drive
+    /// the session.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Driver)) {
+        change(&mut lock(&self.driver));
         (self.changed)();
         self.deliver();
     }
@@ -424,7 +337,7 @@ impl Shared {
     }
 
     fn wake(&self) {
-        self.change(Turns::wake);
+        self.change(Driver::wake);
     }
 
     /// Whether the token or the environment is another than before.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
-use tradovate_auth_store::Revision;
+use tradovate_auth_session::Revision;
 use tradovate_auth_token_source::{Idle, LONGEST_SLEEP};
 
 use crate::token_source::Inner;
@@ -28,7 +28,7 @@ const MOMENT: Duration = Duration::from_millis(500);
 
 impl Keeper {
     pub(crate) fn start(source: Arc<Inner>) -> Self {
-        let watches = source.storage.shared().is_some().then(|| {
+        let watches = source.storage.is_shared().then(|| {
             let source = Arc::clone(&source);
             tokio::spawn(async move { watch(&source).await })
         });
@@ -43,10 +43,10 @@ impl Keeper {
         let source = Arc::clone(&self.source);
         drop(self);
         let begun = Instant::now();
-        while source.shared.is_busy() && begun.elapsed() < source.shared.longest_turn() {
+        while source.shared.is_busy() && begun.elapsed() < source.shared.longest_exchange() {
             let mut changes = source.changes();
-            // It may be for a pause that nobody is at it.
-            source.lead();
+            // The session may wait only for the end of a pause.
+            source.drive();
             // Over or changed, the loop looks again.
             let _ = timeout(MOMENT, changes.changed()).await;
         }
@@ -56,8 +56,8 @@ impl Keeper {
 async fn keep(source: &Arc<Inner>) {
     loop {
         let mut changes = source.changes();
-        let time = match source.lead() {
-            Idle::Wait(time) | Idle::Led(time) => time.min(LONGEST_SLEEP),
+        let time = match source.drive() {
+            Idle::Wait(time) | Idle::Busy(time) => time.min(LONGEST_SLEEP),
             // Something changes before there is work.
             Idle::Stopped(_) => LONGEST_SLEEP,
         };
@@ -68,11 +68,10 @@ async fn keep(source: &Arc<Inner>) {
 
 /// Has the source look whenever the store that it shares tells of a change.
 async fn watch(source: &Arc<Inner>) {
-    let Some(store) = source.storage.shared() else { return };
     loop {
         let known = source.shared.known_revision();
         let begun = Instant::now();
-        match store.changed(known, SLICE).await {
+        match source.storage.changed(known, SLICE).await {
             Ok(()) if begun.elapsed() >= SLICE => {}
             Ok(()) => {
                 source.shared.store_has_changed();

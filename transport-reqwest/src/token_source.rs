@@ -13,15 +13,15 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tradovate_auth_core::{BaseUrl, BuildError, CallError, Credentials, Environment, Purpose, SecureUrl};
-use tradovate_auth_session::{Event, Login, Policy, Session, StoredSession, Verdict};
-use tradovate_auth_store::{AsyncStore, SessionName, StoreError, StoreErrorKind};
+use tradovate_auth_session::{Event, Login, MayLogIn, Policy, Session, StoredSession, Verdict};
+use tradovate_auth_store::{AsyncStore, SessionName};
 use tradovate_auth_token_source::{
-    Clock, Idle, LogIn, Patience, Settings, Shared, SharedBudget, Task, Token, TokenError, Turn,
+    Clock, Idle, Patience, Permit, Settings, Shared, SharedBudget, Task, Token, TokenError,
 };
 
 use crate::client::Client;
 use crate::keeper::Keeper;
-use crate::storage::{Entry, Storage};
+use crate::storage::Storage;
 
 /// A valid token whenever one is asked for. Cheap to clone; clones are the same source. It lives on tokio, with any
 /// number of threads.
@@ -136,7 +136,7 @@ impl TokenSource {
             environment,
             client: None,
             storage: Storage::None,
-            log_in: LogIn::default(),
+            may_log_in: MayLogIn::default(),
             settings,
         }
     }
@@ -243,7 +243,7 @@ impl Inner {
         let patience = Patience::new(&self.shared);
         loop {
             let mut changes = self.changes();
-            let idle = self.lead();
+            let idle = self.drive();
             if let Some(token) = self.shared.token() {
                 return Ok(token);
             }
@@ -256,16 +256,16 @@ impl Inner {
     /// next caller.
     fn verify(self: &Arc<Self>) {
         if self.shared.is_verifying() && Handle::try_current().is_ok() {
-            self.lead();
+            self.drive();
         }
     }
 
     /// Has the next thing done, by a task of its own, unless one is at it or nothing is to be done yet.
-    pub(crate) fn lead(self: &Arc<Self>) -> Idle {
+    pub(crate) fn drive(self: &Arc<Self>) -> Idle {
         match self.shared.next() {
-            Ok((turn, task)) => {
-                tokio::spawn(Arc::clone(self).carry(turn, task));
-                self.shared.led()
+            Ok((permit, task)) => {
+                tokio::spawn(Arc::clone(self).carry(permit, task));
+                self.shared.busy()
             }
             Err(idle) => idle,
         }
@@ -279,38 +279,19 @@ impl Inner {
     }
 
     /// Does one thing, and what follows from it at once: what has come is stored, whether or not anybody still waits.
-    async fn carry(self: Arc<Self>, mut turn: Turn, mut task: Task) {
+    async fn carry(self: Arc<Self>, mut permit: Permit, mut task: Task) {
         loop {
-            turn.begin();
+            permit.begin();
             match task {
                 Task::Send(request) => {
                     let endpoint = request.uri().path().rsplit('/').next().unwrap_or_default();
-                    turn.answered(self.client.carry(endpoint, &request).await);
+                    permit.answered(self.client.carry(endpoint, &request).await);
                 }
-                Task::Store(snapshot) => turn.stored(self.storage.save(snapshot).await),
-                Task::Lead(time) => turn.led(in_store(self.storage.shared().map(|entry| entry.lead(time))).await),
-                Task::Look => turn.looked(in_store(self.storage.shared().map(Entry::load)).await),
-                Task::Save(snapshot, known) => {
-                    turn.saved(in_store(self.storage.shared().map(|entry| entry.save(&snapshot, known))).await);
-                }
-                Task::Release => {
-                    if let Some(entry) = self.storage.shared() {
-                        entry.release().await;
-                    }
-                    turn.released();
-                }
+                Task::Store(request) => permit.store_answered(self.storage.ask(request).await),
             }
             let Ok(next) = self.shared.next() else { return };
-            (turn, task) = next;
+            (permit, task) = next;
         }
-    }
-}
-
-/// What a store answers. Without a store nothing is asked of it.
-async fn in_store<T>(answer: Option<impl Future<Output = Result<T, StoreError>>>) -> Result<T, StoreError> {
-    match answer {
-        Some(answer) => answer.await,
-        None => Err(StoreError::new(StoreErrorKind::Misconfigured, "there is no store")),
     }
 }
 
@@ -321,7 +302,7 @@ pub struct TokenSourceBuilder {
     environment: Environment,
     client: Option<Client>,
     storage: Storage,
-    log_in: LogIn,
+    may_log_in: MayLogIn,
     settings: Settings,
 }
 
@@ -380,7 +361,7 @@ impl TokenSourceBuilder {
     /// It takes the place of [`Self::store`].
     pub fn shared(mut self, store: impl Into<Box<dyn AsyncStore>>, name: SessionName) -> Self {
         self.settings.user_key.get_or_insert_with(|| name.to_string());
-        self.storage = Storage::Shared(Entry::new(store.into(), name));
+        self.storage = Storage::Shared(store.into(), name);
         self
     }
 
@@ -401,8 +382,8 @@ impl TokenSourceBuilder {
     }
 
     /// When a source that shares its session may log in: when it is needed, unless set.
-    pub fn log_in(mut self, log_in: LogIn) -> Self {
-        self.log_in = log_in;
+    pub fn may_log_in(mut self, may_log_in: MayLogIn) -> Self {
+        self.may_log_in = may_log_in;
         self
     }
 
@@ -433,7 +414,8 @@ impl TokenSourceBuilder {
         let (sender, changes) = watch::channel(());
         let settings = Settings { timeout: client.timeout(), ..self.settings };
         let storage = self.storage;
-        let shared = Shared::new(self.session, storage.kind(self.log_in), settings, move || sender.send_replace(()));
+        let shared =
+            Shared::new(self.session, storage.kind(self.may_log_in), settings, move || sender.send_replace(()));
         Ok(TokenSource { inner: Arc::new(Inner { shared: Arc::new(shared), changes, client, storage }) })
     }
 }

@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tradovate_auth_store::Revision;
+use tradovate_auth_session::Revision;
 use tradovate_auth_token_source::Idle;
 
 use crate::token_source::Inner;
@@ -42,7 +42,7 @@ impl Keeper {
         })?;
         // Dropped where the system has no second thread to give, it ends the first.
         let keeper = Self { source, over, ended };
-        if keeper.source.storage.shared().is_some() {
+        if keeper.source.storage.is_shared() {
             let (watches, told) = (Arc::clone(&keeper.source), Arc::clone(&keeper.over));
             thread::Builder::new().name("tradovate-auth-watch".into()).spawn(move || watch(&watches, &told))?;
         }
@@ -60,11 +60,11 @@ impl Keeper {
         let begun = Instant::now();
         while source.shared.is_busy()
             && !source.shared.is_calling_back()
-            && begun.elapsed() < source.shared.longest_turn()
+            && begun.elapsed() < source.shared.longest_exchange()
         {
             let seen = source.changes.count();
-            // It may be for a pause that nobody is at it.
-            source.lead();
+            // The session may wait only for the end of a pause.
+            source.drive();
             source.changes.sleep(seen, MOMENT);
         }
     }
@@ -77,8 +77,8 @@ fn keep(source: &Arc<Inner>, over: &AtomicBool) {
         if over.load(Ordering::SeqCst) {
             return;
         }
-        let time = match source.lead() {
-            Idle::Wait(time) | Idle::Led(time) => time,
+        let time = match source.drive() {
+            Idle::Wait(time) | Idle::Busy(time) => time,
             // Something changes before there is work.
             Idle::Stopped(_) => Duration::MAX,
         };
@@ -89,11 +89,10 @@ fn keep(source: &Arc<Inner>, over: &AtomicBool) {
 /// Has the source look whenever the store that it shares tells of a change. The store is asked in slices, after each of
 /// which a keeper that is dropped ends this too.
 fn watch(source: &Arc<Inner>, over: &AtomicBool) {
-    let Some(store) = source.storage.shared() else { return };
     while !over.load(Ordering::SeqCst) {
         let known = source.shared.known_revision();
         let begun = Instant::now();
-        match source.shared.call_back(|| store.changed(known, SLICE)) {
+        match source.shared.call_back(|| source.storage.changed(known, SLICE)) {
             Ok(()) if begun.elapsed() >= SLICE => {}
             Ok(()) => {
                 source.shared.store_has_changed();

@@ -43,4 +43,4 @@ pub use client::Client;
 pub use keeper::Keeper;
 pub use middleware::BearerMiddleware;
 pub use token_source::{TokenSource, TokenSourceBuilder};
-pub use tradovate_auth_token_source::{LogIn, SharedBudget, Token, TokenError, app_from_env, entropy, from_env, now};
+pub use tradovate_auth_token_source::{SharedBudget, Token, TokenError, app_from_env, entropy, from_env, now};

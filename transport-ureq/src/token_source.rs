@@ -11,16 +11,16 @@ use std::time::Duration;
 
 use http::StatusCode;
 use tradovate_auth_core::{BaseUrl, BuildError, Credentials, Environment, Purpose, SecureUrl};
-use tradovate_auth_session::{Event, Login, Policy, Session, StoredSession, Verdict};
-use tradovate_auth_store::{SessionName, Store, StoreError, StoreErrorKind};
+use tradovate_auth_session::{Event, Login, MayLogIn, Policy, Session, StoredSession, Verdict};
+use tradovate_auth_store::{SessionName, Store};
 use tradovate_auth_token_source::{
-    Clock, Idle, LONGEST_SLEEP, LogIn, Patience, Settings, Shared, SharedBudget, Task, Token, TokenError, Turn,
+    Clock, Idle, LONGEST_SLEEP, Patience, Permit, Settings, Shared, SharedBudget, Task, Token, TokenError,
 };
 
 use crate::client::Client;
 use crate::keeper::Keeper;
 use crate::middleware::BearerMiddleware;
-use crate::storage::{Entry, Storage};
+use crate::storage::Storage;
 
 /// A valid token whenever one is asked for. Cheap to clone; clones are the same source.
 ///
@@ -126,7 +126,7 @@ impl TokenSource {
             session: Session::new(environment.clone(), login, settings.seed),
             client: Client::new(environment),
             storage: Storage::None,
-            log_in: LogIn::default(),
+            may_log_in: MayLogIn::default(),
             settings,
         }
     }
@@ -236,7 +236,7 @@ impl Inner {
         let patience = Patience::new(&self.shared);
         loop {
             let seen = self.changes.count();
-            let idle = self.lead();
+            let idle = self.drive();
             if let Some(token) = self.shared.token() {
                 return Ok(token);
             }
@@ -247,56 +247,39 @@ impl Inner {
     /// Has what callers report verified, with or without a keeper. It doesn't wait.
     fn verify(self: &Arc<Self>) {
         if self.shared.is_verifying() {
-            self.lead();
+            self.drive();
         }
     }
 
     /// Has the next thing done, by a thread of its own, unless one is at it or nothing is to be done yet.
-    pub(crate) fn lead(self: &Arc<Self>) -> Idle {
+    pub(crate) fn drive(self: &Arc<Self>) -> Idle {
         match self.shared.next() {
-            Ok((turn, task)) => {
+            Ok((permit, task)) => {
                 let source = Arc::clone(self);
                 let carrier = thread::Builder::new().name("tradovate-auth".into());
-                // Without a thread to be had the turn is dropped, which tells the session; it tries again.
-                drop(carrier.spawn(move || source.carry(turn, task)));
-                self.shared.led()
+                // Without a thread to be had the permit is dropped, which tells the session; it tries again.
+                drop(carrier.spawn(move || source.carry(permit, task)));
+                self.shared.busy()
             }
             Err(idle) => idle,
         }
     }
 
-    fn in_store<T>(&self, act: impl FnOnce(&Entry) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        // Without a store nothing is asked for.
-        let none = || StoreError::new(StoreErrorKind::Misconfigured, "there is no store");
-        let entry = self.storage.shared().ok_or_else(none)?;
-        self.shared.call_back(|| act(entry))
-    }
-
     /// Does one thing, and what follows from it at once: what has come is stored, whether or not anybody still waits.
-    fn carry(self: &Arc<Self>, mut turn: Turn, mut task: Task) {
+    fn carry(self: &Arc<Self>, mut permit: Permit, mut task: Task) {
         loop {
-            turn.begin();
+            permit.begin();
             match task {
                 Task::Send(request) => {
                     let endpoint = request.uri().path().rsplit('/').next().unwrap_or_default();
-                    turn.answered(self.client.carry(endpoint, &request));
+                    permit.answered(self.client.carry(endpoint, &request));
                 }
-                Task::Store(snapshot) => {
-                    turn.stored(self.shared.call_back(|| self.storage.save(&snapshot)));
-                }
-                Task::Lead(time) => turn.led(self.in_store(|store| store.lead(time))),
-                Task::Look => turn.looked(self.in_store(Entry::load)),
-                Task::Save(snapshot, known) => turn.saved(self.in_store(|store| store.save(&snapshot, known))),
-                Task::Release => {
-                    let _ = self.in_store(|store| {
-                        store.release();
-                        Ok(())
-                    });
-                    turn.released();
+                Task::Store(request) => {
+                    permit.store_answered(self.shared.call_back(|| self.storage.ask(&request)));
                 }
             }
             let Ok(next) = self.shared.next() else { return };
-            (turn, task) = next;
+            (permit, task) = next;
         }
     }
 }
@@ -307,7 +290,7 @@ pub struct TokenSourceBuilder {
     session: Session,
     client: Client,
     storage: Storage,
-    log_in: LogIn,
+    may_log_in: MayLogIn,
     settings: Settings,
 }
 
@@ -362,7 +345,7 @@ impl TokenSourceBuilder {
     /// It takes the place of [`Self::store`].
     pub fn shared(mut self, store: impl Into<Box<dyn Store>>, name: SessionName) -> Self {
         self.settings.user_key.get_or_insert_with(|| name.to_string());
-        self.storage = Storage::Shared(Entry::new(store.into(), name));
+        self.storage = Storage::Shared(store.into(), name);
         self
     }
 
@@ -383,8 +366,8 @@ impl TokenSourceBuilder {
     }
 
     /// When a source that shares its session may log in: when it is needed, unless set.
-    pub fn log_in(mut self, log_in: LogIn) -> Self {
-        self.log_in = log_in;
+    pub fn may_log_in(mut self, may_log_in: MayLogIn) -> Self {
+        self.may_log_in = may_log_in;
         self
     }
 
@@ -410,7 +393,7 @@ impl TokenSourceBuilder {
         let changes = Arc::new(Changes::default());
         let told = Arc::clone(&changes);
         let settings = Settings { timeout: self.client.timeout(), ..self.settings };
-        let shared = Shared::new(self.session, self.storage.kind(self.log_in), settings, move || told.tell());
+        let shared = Shared::new(self.session, self.storage.kind(self.may_log_in), settings, move || told.tell());
         let inner = Inner { shared: Arc::new(shared), changes, client: self.client, storage: self.storage };
         TokenSource { inner: Arc::new(inner) }
     }

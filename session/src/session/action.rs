@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use tradovate_auth_core::{AccessToken, MarketDataToken, RequestBody};
 
 use super::StopReason;
-use crate::stored_session::StoredSession;
+use crate::store::StoreRequest;
 
-/// Names one request or one save. A result that is reported with another id changes nothing.
+/// Names one request, or one question to the store. A result that is reported with another id changes nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ExchangeId(pub(super) u32);
 
@@ -23,14 +23,13 @@ pub enum Action {
         /// What to send.
         request: Request<RequestBody>,
     },
-    /// Store this snapshot. Then call [`Session::stored`](crate::Session::stored) or
-    /// [`Session::store_failed`](crate::Session::store_failed). The new token in it is not handed out before. If
-    /// no result is reported, the snapshot is offered again after the policy's deadline.
+    /// Ask the store. Then call [`Session::store_answered`](crate::Session::store_answered). If no answer is reported, the
+    /// session goes on without it after the policy's deadline, and asks again.
     Store {
-        /// Comes back with the outcome.
+        /// Comes back with the answer.
         id: ExchangeId,
-        /// What to store.
-        snapshot: StoredSession,
+        /// What to ask.
+        request: StoreRequest,
     },
     /// Nothing before this moment, which is in the future. What [`Session::token`](crate::Session::token) hands out does
     /// not change before it by itself.
@@ -38,8 +37,14 @@ pub enum Action {
         /// When to poll again.
         until: Timestamp,
     },
-    /// Nothing more by itself.
-    Stopped(StopReason),
+    /// Nothing more is sent.
+    Stopped {
+        /// Why.
+        reason: StopReason,
+        /// When to poll again all the same, if processes share the store: another process may store what lets this one
+        /// go on.
+        check_at: Option<Timestamp>,
+    },
 }
 
 /// A token to call with, and what belongs to it.

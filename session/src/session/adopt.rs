@@ -44,7 +44,7 @@ impl Session {
     /// Brings the session in step with what is stored at this moment, and was saved so long ago by the store's own clock, if
     /// it has one; or with a store that holds nothing. As [`adopt`](Self::adopt), but the times in the snapshot may be those
     /// of another machine's clock, and what is held and not stored is offered to the store again.
-    pub fn synchronize(
+    pub(super) fn synchronize(
         &mut self,
         now: Timestamp,
         stored: Option<(StoredSession, Option<Duration>)>,

@@ -19,8 +19,10 @@ pub enum Deadline {
     RequestDue,
     /// The request in flight has had no answer for too long.
     AnswerOverdue,
-    /// The store has not reported a result for too long, or a snapshot is offered to it again.
+    /// The store has not answered for too long.
     StoreOverdue,
+    /// The store that processes share is asked again.
+    StoreDue,
     /// The access token is no longer handed out.
     TokenUnusable,
     /// The access token expires.
@@ -46,6 +48,7 @@ impl fmt::Display for Deadline {
         f.write_str(match self {
             Self::RequestDue => "the next request is due",
             Self::AnswerOverdue => "the answer is overdue",
+            Self::StoreDue => "the store is asked again",
             Self::StoreOverdue => "the store's answer is overdue",
             Self::TokenUnusable => "the token is no longer handed out",
             Self::TokenExpires => "the token expires",
@@ -77,6 +80,7 @@ impl Session {
             self.persistence.save_due().map(|at| (Deadline::SaveDue, at)),
             self.token.verification_due(self.record.verified_at).map(|at| (Deadline::VerificationDue, at)),
             self.confirmation_due().map(|at| (Deadline::ConfirmationDue, at)),
+            self.load_due(now).map(|at| (Deadline::StoreDue, at)),
         ];
         all.into_iter().flatten().filter(|(_, at)| *at > now).min_by_key(|(_, at)| *at)
     }

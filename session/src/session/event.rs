@@ -10,6 +10,7 @@ use tradovate_auth_core::internal::answered_text;
 use tradovate_auth_core::{BuildError, Error, Failure, HibpHint, UserStatus};
 
 use crate::budget::Operation;
+use crate::store::{StoreError, StoreErrorKind};
 use crate::stored_session::OwnerMismatch;
 
 /// Something that has happened to a session.
@@ -143,19 +144,18 @@ pub enum EventKind {
     },
     /// The answer to a refresh is lost: whether the refresh token has been replaced is not known.
     RefreshOutcomeUnknown,
-    /// A snapshot could not be stored; it is offered again.
+    /// The store can't be reached, read or written. A new token is not used before it is stored, and a session with a
+    /// shared store sends nothing.
     StoreFailed {
-        /// When.
-        retry_at: Timestamp,
-    },
-    /// The store that processes share can't be used: without it nothing is sent, and what is held is used as long as it is
-    /// good.
-    StoreUnusable {
         /// What the store says, or what is wrong with what it holds.
-        reason: String,
-        /// When it is tried again.
+        error: StoreError,
+        /// The store is not asked again before this.
         retry_at: Timestamp,
+        /// How long the token that is held can be used, in local time; `None` if no token is held.
+        usable_until: Option<Timestamp>,
     },
+    /// The store works again.
+    StoreRestored,
     /// The session does nothing more by itself.
     Stopped(StopReason),
 }
@@ -259,17 +259,23 @@ impl fmt::Display for EventKind {
             Self::Adopted { expires_at } => write!(f, "adopted a token, good until {expires_at:.0}"),
             Self::SnapshotNotUsed { mismatch } => write!(f, "a snapshot of another owner is not used: {mismatch}"),
             Self::Failed { operation, trouble, retry_at } => {
-                write!(f, "{operation} failed: {trouble}; next try at {retry_at:.0}")
+                write!(f, "{operation} failed: {trouble}; next try at {}", up_to_second(*retry_at))
             }
-            Self::Postponed { operation, until } => write!(f, "{operation} postponed by the server until {until:.0}"),
+            Self::Postponed { operation, until } => {
+                write!(f, "{operation} postponed by the server until {}", up_to_second(*until))
+            }
             Self::CaptchaAsked { operation, until } => {
-                write!(f, "the server asks for a captcha: no {operation} before {until:.0}")
+                write!(f, "the server asks for a captcha: no {operation} before {}", up_to_second(*until))
             }
-            Self::LockedOut { until } => write!(f, "locked out: nothing is sent before {until:.0}"),
-            Self::Refused { error, retry_at } => write!(f, "{error}; tried once more at {retry_at:.0}"),
+            Self::LockedOut { until } => write!(f, "locked out: nothing is sent before {}", up_to_second(*until)),
+            Self::Refused { error, retry_at } => write!(f, "{error}; tried once more at {}", up_to_second(*retry_at)),
             Self::SessionLost => f.write_str("the server has ended the session"),
             Self::PossiblyKicked { next_log_in } => {
-                write!(f, "possibly kicked by another program with the same user: no login before {next_log_in:.0}")
+                write!(
+                    f,
+                    "possibly kicked by another program with the same user: no login before {}",
+                    up_to_second(*next_log_in)
+                )
             }
             Self::HostsChanged => f.write_str("the hosts in force have changed"),
             Self::HostNotFollowed { key } => write!(f, "the host named for `{key}` is not followed"),
@@ -299,11 +305,32 @@ impl fmt::Display for EventKind {
             Self::RefreshOutcomeUnknown => {
                 f.write_str("the answer to a refresh is lost; its outcome is unknown, so a renewal comes first")
             }
-            Self::StoreFailed { retry_at } => write!(f, "a snapshot was not stored; offered again at {retry_at:.0}"),
-            Self::StoreUnusable { reason, retry_at } => {
-                write!(f, "the shared store can't be used: {reason}; tried again at {retry_at:.0}")
+            Self::StoreFailed { error, retry_at, usable_until } => {
+                let what = match error.kind() {
+                    StoreErrorKind::Unreachable => "the store can't be reached",
+                    StoreErrorKind::NotReadable => "the store can't be read",
+                    StoreErrorKind::NotWritable => "the store can't be written",
+                    StoreErrorKind::Misconfigured => "the store can't be used",
+                };
+                write!(f, "{what}: {error}; next try at {}; ", up_to_second(*retry_at))?;
+                match usable_until {
+                    Some(end) => write!(f, "the token can be used until {end:.0}"),
+                    None => f.write_str("no token is held"),
+                }
             }
+            Self::StoreRestored => f.write_str("the store works again"),
             Self::Stopped(reason) => write!(f, "stopped: {reason}"),
+        }
+    }
+}
+
+/// The first full second from which on something is tried again, so that it is never shown as the present second.
+fn up_to_second(at: Timestamp) -> Timestamp {
+    let rest = jiff::SignedDuration::from_nanos(i64::from(at.subsec_nanosecond().rem_euclid(1_000_000_000)));
+    match rest.is_zero() {
+        true => at,
+        false => {
+            at.saturating_sub(rest).and_then(|at| at.checked_add(jiff::SignedDuration::from_secs(1))).unwrap_or(at)
         }
     }
 }

@@ -4,15 +4,16 @@
 //! without new tokens, such as one of a lock-out, is offered again too, but nothing waits for it.
 
 use alloc::boxed::Box;
-use alloc::string::String;
 use core::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::sharing::{Announcement, Ask, Asked, Failure, Loaded, Permitted, Sharing, Situation, Wanted};
 use super::{Action, EventKind, ExchangeId, Session, StopReason};
 use crate::budget::{Operation, RateBudget};
 use crate::moments::later;
 use crate::record::{AttemptId, Pause, Tokens};
+use crate::store::{LeaseHolder, MayLogIn, Revision, StoreAnswer, StoreError, StoreErrorKind, StoreRequest};
 
 /// A snapshot that was on its way to a shared store for longer than this, which is less than the margin of a token, is stored
 /// anew.
@@ -62,32 +63,17 @@ struct Saving {
     until: Timestamp,
 }
 
-/// What a session keeps in mind besides if processes share its store.
-#[derive(Debug, Default)]
-struct Sharing {
-    announced: Option<Announcement>,
-    /// When the last snapshot was taken, if it was long on its way to the store.
-    stored_late: Option<Timestamp>,
-}
-
-/// A login or a refresh that is stored before it is sent. So the store can surely be written to, and after a crash the next
-/// process knows that the request may have been sent.
-#[derive(Debug, Clone, Copy)]
-struct Announcement {
-    operation: Operation,
-    attempt: Option<AttemptId>,
-    is_stored: bool,
-}
-
 /// What the store has to do next.
 pub(super) enum Store {
     /// The record is stored.
     Idle,
-    /// Nothing before this.
-    Wait(Timestamp),
-    Offer,
-    /// It has not said what became of the snapshot.
+    /// Its answer is awaited until then.
+    Asked(Timestamp),
+    /// It has not answered in time.
     Overdue,
+    /// A snapshot is offered again then.
+    Paused(Timestamp),
+    Offer,
 }
 
 impl Persistence {
@@ -95,8 +81,8 @@ impl Persistence {
         Self { kind: Kind::Hook, ..Self::default() }
     }
 
-    pub(super) fn shared() -> Self {
-        Self { kind: Kind::Shared(Box::default()), ..Self::default() }
+    pub(super) fn shared(may_log_in: MayLogIn) -> Self {
+        Self { kind: Kind::Shared(Box::new(Sharing::new(may_log_in))), ..Self::default() }
     }
 
     pub(super) fn is_none(&self) -> bool {
@@ -131,15 +117,27 @@ impl Persistence {
     }
 
     pub(super) fn next(&self, now: Timestamp) -> Store {
-        match &self.saving {
-            Some(saving) if now < saving.until => Store::Wait(saving.until),
-            Some(Saving { taken: Some(_), .. }) => Store::Overdue,
-            Some(_) => Store::Offer,
-            None if self.dirty && !self.is_none() && self.pause.until().is_none_or(|until| until <= now) => {
+        let asked = self.as_shared().and_then(Sharing::asked).map(|asked| asked.until);
+        let saving = self.saving.filter(|saving| saving.taken.is_some()).map(|saving| saving.until);
+        match (asked.or(saving), &self.saving) {
+            (Some(until), _) if now < until => Store::Asked(until),
+            (Some(_), _) => Store::Overdue,
+            (None, Some(saving)) if now < saving.until => Store::Paused(saving.until),
+            (None, Some(_)) => Store::Offer,
+            (None, None) if self.dirty && !self.is_none() && self.pause.until().is_none_or(|until| until <= now) => {
                 Store::Offer
             }
-            None => Store::Idle,
+            (None, None) => Store::Idle,
         }
+    }
+
+    pub(super) fn holds_lease(&self) -> bool {
+        self.as_shared().is_some_and(|sharing| sharing.lease().is_some())
+    }
+
+    /// Whether the store has failed since it last did what it was asked.
+    fn is_failing(&self) -> bool {
+        self.pause.faults() > 0 || self.as_shared().is_some_and(Sharing::is_failing)
     }
 
     /// Offers nothing more, and drops what waits.
@@ -148,18 +146,22 @@ impl Persistence {
         self.waiting = None;
     }
 
-    fn sharing(&mut self) -> Option<&mut Sharing> {
+    pub(super) fn shared_mut(&mut self) -> Option<&mut Sharing> {
         match &mut self.kind {
             Kind::Shared(sharing) => Some(sharing),
             _ => None,
         }
     }
 
-    fn announcement(&self) -> Option<&Announcement> {
+    pub(super) fn as_shared(&self) -> Option<&Sharing> {
         match &self.kind {
-            Kind::Shared(sharing) => sharing.announced.as_ref(),
+            Kind::Shared(sharing) => Some(sharing),
             _ => None,
         }
+    }
+
+    fn announcement(&self) -> Option<&Announcement> {
+        self.as_shared()?.announced.as_ref()
     }
 
     /// The login that is announced and not sent.
@@ -173,7 +175,7 @@ impl Persistence {
 
     /// Whether this snapshot, which was long on its way, is this session's own.
     pub(super) fn is_own_late(&self, written_at: Option<Timestamp>) -> bool {
-        matches!(&self.kind, Kind::Shared(sharing) if written_at.is_some() && sharing.stored_late == written_at)
+        self.as_shared().is_some_and(|sharing| written_at.is_some() && sharing.stored_late == written_at)
     }
 }
 
@@ -196,7 +198,7 @@ impl Session {
         if let (None, Some(refresh)) = (attempt, &mut self.record.tokens.refresh) {
             refresh.announced.set();
         }
-        if let Some(sharing) = self.persistence.sharing() {
+        if let Some(sharing) = self.persistence.shared_mut() {
             sharing.announced = Some(Announcement { operation, attempt, is_stored: false });
         }
         self.save(now);
@@ -207,12 +209,14 @@ impl Session {
         if self.persistence.announcement().is_some_and(|announced| announced.operation != operation) {
             self.withdraw_announcement();
         }
-        self.persistence.sharing()?.announced.take()?.attempt
+        self.persistence.shared_mut()?.announced.take()?.attempt
     }
 
     /// What was announced is not sent.
     pub(super) fn withdraw_announcement(&mut self) {
-        let Some(announced) = self.persistence.sharing().and_then(|sharing| sharing.announced.take()) else { return };
+        let Some(announced) = self.persistence.shared_mut().and_then(|sharing| sharing.announced.take()) else {
+            return;
+        };
         if let Some(attempt) = announced.attempt {
             self.record.log_ins.opened_none(attempt);
         } else if let Some(refresh) = &mut self.record.tokens.refresh {
@@ -243,15 +247,166 @@ impl Session {
             saving.until = later(now, self.policy.deadline());
             id = saving.id;
         }
-        Action::Store { id, snapshot }
+        let shared = self.persistence.as_shared();
+        let request = match shared.and_then(|sharing| Some((sharing.known(), sharing.lease()?))) {
+            Some((known, lease)) => StoreRequest::Save { snapshot, known, lease },
+            None => StoreRequest::Keep(snapshot),
+        };
+        Action::Store { id, request }
+    }
+
+    /// What the session may do, if processes share its store. Otherwise it may do what it wants.
+    pub(super) fn permit(&self, now: Timestamp, wanted: Wanted) -> Permitted {
+        let Some(sharing) = self.persistence.as_shared() else { return Permitted::Wanted };
+        sharing.permit(&Situation {
+            now,
+            longest: self.policy.deadline(),
+            wanted,
+            is_unstored: self.persistence.waiting.is_some(),
+            has_token: self.token(now).is_some(),
+        })
+    }
+
+    pub(super) fn ask(&mut self, now: Timestamp, what: Ask) -> Action {
+        let id = self.exchanges.next_id();
+        let longest = self.policy.deadline();
+        if let Some(sharing) = self.persistence.shared_mut() {
+            sharing.ask(now, longest, id, what);
+        }
+        let request = match what {
+            Ask::Acquire(time) => StoreRequest::Acquire(time),
+            Ask::Load => StoreRequest::Load,
+            Ask::Release(lease) => StoreRequest::Release(lease),
+        };
+        Action::Store { id, request }
+    }
+
+    /// What the store has done, or why it has not.
+    pub fn store_answered(
+        &mut self,
+        now: Timestamp,
+        id: ExchangeId,
+        answer: Result<StoreAnswer, StoreError>,
+        budget: &mut RateBudget,
+    ) {
+        let now = self.advance(now);
+        self.gates.see(now, budget);
+        let was_failing = self.persistence.is_failing();
+        self.take_answer(now, id, answer, budget);
+        if was_failing && !self.persistence.is_failing() {
+            self.report(now, EventKind::StoreRestored);
+        }
+    }
+
+    fn take_answer(
+        &mut self,
+        now: Timestamp,
+        id: ExchangeId,
+        answer: Result<StoreAnswer, StoreError>,
+        budget: &mut RateBudget,
+    ) {
+        if self.persistence.saving.is_some_and(|saving| saving.id == id) {
+            match answer {
+                Ok(StoreAnswer::Kept) if self.persistence.is_hook() => self.stored(now),
+                Ok(StoreAnswer::Saved(revision)) if self.persistence.is_shared() => {
+                    if let Some(sharing) = self.persistence.shared_mut() {
+                        sharing.saved(revision);
+                    }
+                    if revision.is_some() { self.stored(now) } else { self.offer_again(now) }
+                }
+                Ok(_) => self.not_stored(now, another_answer()),
+                Err(error) => self.not_stored(now, error),
+            }
+            return;
+        }
+        let asked = self.persistence.as_shared().and_then(Sharing::asked).filter(|asked| asked.id == id);
+        if asked.is_some()
+            && let Some(asked) = self.persistence.shared_mut().and_then(Sharing::take_asked)
+        {
+            self.shared_store_answered(now, asked, answer, budget);
+        }
+    }
+
+    fn shared_store_answered(
+        &mut self,
+        now: Timestamp,
+        asked: Asked,
+        answer: Result<StoreAnswer, StoreError>,
+        budget: &mut RateBudget,
+    ) {
+        let longest = self.policy.deadline();
+        let Some(sharing) = self.persistence.shared_mut() else { return };
+        let failure = match (asked.what, answer) {
+            (Ask::Acquire(_), Ok(StoreAnswer::Lease(lease))) => sharing.acquired(now, longest, &asked, lease),
+            (Ask::Load, Ok(StoreAnswer::Loaded(stored))) => match sharing.loaded(now, stored) {
+                Loaded::Failed(failure) => Some(failure),
+                Loaded::Known | Loaded::Unreadable => {
+                    sharing.judge(now);
+                    None
+                }
+                Loaded::Record(stored) => {
+                    let is_empty = stored.is_none();
+                    self.synchronize(now, stored, budget);
+                    let has_ended = self.record.tokens.access.is_some() && self.renewable(now).is_none();
+                    if let Some(sharing) = self.persistence.shared_mut() {
+                        sharing.joined(is_empty || has_ended);
+                        sharing.judge(now);
+                    }
+                    None
+                }
+            },
+            (Ask::Release(_), _) => None,
+            (what, Ok(_)) => sharing.ask_failed(now, what, another_answer()),
+            (what, Err(error)) => sharing.ask_failed(now, what, error),
+        };
+        if let Some(Failure { error, retry_at, .. }) = failure.filter(|failure| failure.is_new) {
+            self.store_has_failed(now, error, retry_at);
+        }
+    }
+
+    /// The store has not answered in time.
+    pub(super) fn store_is_overdue(&mut self, now: Timestamp, budget: &mut RateBudget) {
+        match self.persistence.shared_mut().and_then(Sharing::take_asked) {
+            Some(asked) => self.shared_store_answered(now, asked, Err(no_answer()), budget),
+            None => self.not_stored(now, no_answer()),
+        }
+    }
+
+    /// When the record of a shared store is loaded by itself.
+    pub(super) fn load_due(&self, now: Timestamp) -> Option<Timestamp> {
+        self.persistence.as_shared()?.load_due(self.token(now).is_some())
+    }
+
+    /// The store that processes share may hold another record: the session loads it.
+    pub fn store_changed(&mut self) {
+        if let Some(sharing) = self.persistence.shared_mut() {
+            sharing.changed();
+        }
+    }
+
+    /// The record of the shared store that the session is in step with.
+    #[must_use]
+    pub fn known_revision(&self) -> Option<Revision> {
+        self.persistence.as_shared()?.known()
+    }
+
+    /// Who holds the lease of the shared store, as far as this process knows.
+    #[must_use]
+    pub fn lease_holder(&self, now: Timestamp) -> LeaseHolder {
+        self.persistence.as_shared().map_or(LeaseHolder::Nobody, |sharing| sharing.holder(now))
+    }
+
+    /// Whether the only copy of a token waits to be stored.
+    #[must_use]
+    pub fn has_unstored_grant(&self) -> bool {
+        self.persistence.waiting.is_some()
     }
 
     /// A snapshot has been stored.
-    pub fn stored(&mut self, now: Timestamp, id: ExchangeId) {
-        let now = self.advance(now);
-        let Some(saving) = self.persistence.saving.take_if(|saving| saving.id == id) else { return };
+    fn stored(&mut self, now: Timestamp) {
+        let Some(saving) = self.persistence.saving.take() else { return };
         let late = saving.taken.filter(|taken| later(*taken, LATE) < now);
-        if let Some(sharing) = self.persistence.sharing() {
+        if let Some(sharing) = self.persistence.shared_mut() {
             sharing.announced.iter_mut().for_each(|announced| announced.is_stored = true);
             // Others take what it says of the clock for as young as the record. A store that is always slow is asked once
             // more, not for ever.
@@ -266,34 +421,12 @@ impl Session {
     }
 
     /// A snapshot could not be stored: it is offered again after a pause.
-    pub fn store_failed(&mut self, now: Timestamp, id: ExchangeId) {
-        self.save_failed(now, id, None);
-    }
-
-    /// As [`store_failed`](Self::store_failed), with a reason for the user.
-    pub fn store_failed_because(&mut self, now: Timestamp, id: ExchangeId, reason: String) {
-        self.save_failed(now, id, Some(reason));
-    }
-
-    fn save_failed(&mut self, now: Timestamp, id: ExchangeId, reason: Option<String>) {
-        let now = self.advance(now);
-        if self.persistence.saving.is_some_and(|saving| saving.id == id) {
-            self.not_stored(now, reason);
-        }
-    }
-
-    pub(super) fn not_stored(&mut self, now: Timestamp, reason: Option<String>) {
+    fn not_stored(&mut self, now: Timestamp, error: StoreError) {
         let longest = self.policy.longest_pause();
         let retry_at = self.persistence.pause.after_fault(now, Duration::ZERO, longest, &mut self.jitter);
-        self.report(
-            now,
-            match reason {
-                Some(reason) => EventKind::StoreUnusable { reason, retry_at },
-                None => EventKind::StoreFailed { retry_at },
-            },
-        );
+        self.store_has_failed(now, error, retry_at);
         let taken = self.persistence.saving.and_then(|saving| saving.taken);
-        if let Some(sharing) = self.persistence.sharing()
+        if let Some(sharing) = self.persistence.shared_mut()
             && let Some(taken) = taken.filter(|taken| later(*taken, LATE) < now)
         {
             // It may be there all the same.
@@ -302,15 +435,9 @@ impl Session {
         self.offer_again(retry_at);
     }
 
-    /// The store holds something else than was thought, or the lease is another's: the snapshot was not stored, and is offered
-    /// again once the session has been [synchronized](Self::synchronize).
-    pub fn store_overtaken(&mut self, now: Timestamp, id: ExchangeId) {
-        let now = self.advance(now);
-        if self.persistence.saving.is_some_and(|saving| saving.id == id) {
-            self.offer_again(now);
-        } else {
-            self.withdraw_announcement();
-        }
+    fn store_has_failed(&mut self, now: Timestamp, error: StoreError, retry_at: Timestamp) {
+        let usable_until = self.token(now).map(|token| token.usable_until);
+        self.report(now, EventKind::StoreFailed { error, retry_at, usable_until });
     }
 
     fn offer_again(&mut self, at: Timestamp) {
@@ -322,4 +449,13 @@ impl Session {
             self.persistence.dirty = true;
         }
     }
+}
+
+/// The store has not answered before the deadline.
+fn no_answer() -> StoreError {
+    StoreError::new(StoreErrorKind::Unreachable, "the store gave no answer in time")
+}
+
+fn another_answer() -> StoreError {
+    StoreError::new(StoreErrorKind::NotReadable, "the store answered another question than it was asked")
 }

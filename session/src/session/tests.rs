@@ -12,6 +12,7 @@ use tradovate_auth_core::internal::later;
 use tradovate_auth_core::{Contradiction, Credentials, Error, OAuthApp, RefreshToken, RequestBody};
 
 use super::*;
+use crate::store::{Lease, MayLogIn, Revision, StoreAnswer, StoreError, StoreErrorKind, StoreRequest, StoredRecord};
 use crate::stored_session::StoredSession;
 
 mod canaries;
@@ -77,6 +78,8 @@ struct World {
     silent: Vec<ExchangeId>,
     trace: Vec<String>,
     stored: Vec<StoredSession>,
+    /// The record of a shared store, which nobody else uses.
+    record: Option<StoredRecord>,
 }
 
 fn start() -> Timestamp {
@@ -99,6 +102,7 @@ impl World {
             silent: Vec::new(),
             trace: Vec::new(),
             stored: Vec::new(),
+            record: None,
         }
     }
 
@@ -137,7 +141,7 @@ impl World {
             self.write_events();
             match action {
                 Action::Send { id, request } => self.send(id, &request),
-                Action::Store { id, snapshot } => self.keep(id, snapshot),
+                Action::Store { id, request } => self.ask_store(id, request),
                 Action::Wait { until } => {
                     assert!(until > self.now, "waits are in the future");
                     if until > end {
@@ -146,7 +150,7 @@ impl World {
                     }
                     self.now = until;
                 }
-                Action::Stopped(_) => {
+                Action::Stopped { .. } => {
                     self.now = end;
                     return self;
                 }
@@ -156,23 +160,53 @@ impl World {
         panic!("the session spins:\n{}", self.trace.join("\n"));
     }
 
-    fn keep(&mut self, id: ExchangeId, snapshot: StoredSession) {
+    fn ask_store(&mut self, id: ExchangeId, request: StoreRequest) {
+        let answer = match request {
+            StoreRequest::Keep(snapshot) => return self.keep(id, snapshot, StoreAnswer::Kept),
+            StoreRequest::Save { snapshot, .. } => {
+                let revision = Revision(self.stored.len() as u64 + 1);
+                return self.keep(id, snapshot, StoreAnswer::Saved(Some(revision)));
+            }
+            StoreRequest::Acquire(time) => StoreAnswer::Lease(Some(Lease { fence: 1, time })),
+            StoreRequest::Load => StoreAnswer::Loaded(self.record.clone()),
+            StoreRequest::Release(_) => StoreAnswer::Released,
+        };
+        self.store_answers(id, Ok(answer));
+    }
+
+    fn keep(&mut self, id: ExchangeId, snapshot: StoredSession, answer: StoreAnswer) {
         let works = self.store_works.pop_front().unwrap_or(Some(true));
         match works {
             Some(true) => {
                 self.line("store");
+                if let StoreAnswer::Saved(Some(revision)) = answer {
+                    self.record = Some(StoredRecord { revision, age: None, session: Ok(snapshot.clone()) });
+                }
                 self.stored.push(snapshot);
-                self.session.stored(self.now, id);
+                self.store_answers(id, Ok(answer));
             }
             Some(false) => {
                 self.line("store, in vain");
-                self.session.store_failed(self.now, id);
+                self.store_answers(id, Err(disk_full()));
             }
             None => {
                 self.line("store, without a word");
                 self.silent.push(id);
             }
         }
+    }
+
+    /// The snapshot that was offered is stored.
+    fn stored(&mut self, id: ExchangeId) {
+        let answer = match self.session.persistence.is_hook() {
+            true => StoreAnswer::Kept,
+            false => StoreAnswer::Saved(Some(Revision(u64::MAX))),
+        };
+        self.store_answers(id, Ok(answer));
+    }
+
+    fn store_answers(&mut self, id: ExchangeId, answer: Result<StoreAnswer, StoreError>) {
+        self.session.store_answered(self.now, id, answer, &mut self.budget);
     }
 
     fn send(&mut self, id: ExchangeId, request: &Request<RequestBody>) {
@@ -276,6 +310,10 @@ impl World {
     fn snapshot(&self) -> StoredSession {
         self.session.snapshot(self.now, &self.budget)
     }
+}
+
+fn disk_full() -> StoreError {
+    StoreError::new(StoreErrorKind::NotWritable, "the disk is full")
 }
 
 /// A snapshot as of an app whose answers bring no refresh token.

@@ -11,8 +11,8 @@ use proptest::prelude::*;
 use tradovate_auth_core::{Credentials, Environment, OAuthApp, RefreshToken};
 
 use super::*;
-use crate::Login;
 use crate::budget::Operation;
+use crate::{Login, StoreErrorKind};
 
 const LIFE: SignedDuration = SignedDuration::from_mins(80);
 
@@ -318,11 +318,12 @@ fn a_snapshot_is_stored_before_its_token_is_used() {
     world.set.receive(world.now, session, id, granted(world.now, operation));
     let SetAction::Store { id, .. } = world.set.poll(world.now) else { panic!("nothing to store") };
     assert_eq!(world.usable(&keys), 0);
-    world.set.store_failed(world.now, session, id);
+    let failed = StoreError::new(StoreErrorKind::NotWritable, "the disk is full");
+    world.set.store_answered(world.now, session, id, Err(failed));
     let SetAction::Wait { until } = world.set.poll(world.now) else { panic!("at once") };
     world.now = until;
     let SetAction::Store { id, .. } = world.set.poll(world.now) else { panic!("not again") };
-    world.set.stored(world.now, session, id);
+    world.set.store_answered(world.now, session, id, Ok(StoreAnswer::Kept));
     assert_eq!(world.usable(&keys), 1);
 }
 

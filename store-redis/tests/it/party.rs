@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use tradovate_auth_store::{Lease, Revision, Store, StoreError, StoreErrorKind, Stored};
+use tradovate_auth_session::{Lease, Revision, StoreError, StoreErrorKind, StoredRecord};
+use tradovate_auth_store::Store;
 use tradovate_auth_store_redis::RedisStore;
 
 use crate::contract::{self, LONG, name, session};
@@ -35,7 +36,7 @@ impl Form {
 }
 
 impl Party {
-    pub(crate) fn load(&self) -> Result<Option<Stored>, StoreError> {
+    pub(crate) fn load(&self) -> Result<Option<StoredRecord>, StoreError> {
         self.used.load(&name())
     }
 

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
-use tradovate_auth_store::StoreErrorKind::Misconfigured;
+use tradovate_auth_session::StoreErrorKind::Misconfigured;
 use tradovate_auth_store_redis::RedisStore;
 
 use crate::contract::LONG;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use tradovate_auth_store::StoreErrorKind::Unreachable;
+use tradovate_auth_session::StoreErrorKind::Unreachable;
 use tradovate_auth_store_redis::RedisStore;
 
 use crate::party::{Form, assert_says};

@@ -4,8 +4,8 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
-use tradovate_auth_store::StoreErrorKind::{NotReadable, NotWritable, Unreachable};
-use tradovate_auth_store::Unreadable;
+use tradovate_auth_session::StoreErrorKind::{NotReadable, NotWritable, Unreachable};
+use tradovate_auth_session::Unreadable;
 
 use crate::contract::{LONG, name, timed};
 use crate::party::{Form, assert_says};

@@ -10,8 +10,8 @@ use chacha20poly1305::{AeadInOut, Key, KeyInit as _, Tag, XChaCha20Poly1305, XNo
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{no_random, unwritten};
-use crate::error::StoreError;
-use crate::record::Unreadable;
+use tradovate_auth_session::StoreError;
+use tradovate_auth_session::Unreadable;
 
 const KEY: usize = 32;
 const NONCE: usize = 24;

@@ -9,16 +9,16 @@ use tradovate_auth_session::StoredSession;
 
 use super::FileStore;
 use super::watch::Watch;
-use crate::error::{StoreError, StoreErrorKind};
 use crate::name::SessionName;
-use crate::record::{Revision, Stored};
-use crate::store::{AsyncStore, Lease, Store, StoreFuture};
+use crate::store::{AsyncStore, Store, StoreFuture};
+use tradovate_auth_session::{Lease, Revision, StoredRecord};
+use tradovate_auth_session::{StoreError, StoreErrorKind};
 
 /// It has to be called within a tokio runtime that has its timer enabled.
 ///
 /// A future that is dropped leaves a call of the file system to its end; a lease that was taken so runs out by itself.
 impl AsyncStore for FileStore {
-    fn load<'a>(&'a self, name: &'a SessionName) -> StoreFuture<'a, Option<Stored>> {
+    fn load<'a>(&'a self, name: &'a SessionName) -> StoreFuture<'a, Option<StoredRecord>> {
         self.call(name, Store::load)
     }
 

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::Path;
 
-use crate::error::StoreError;
-use crate::error::StoreErrorKind::{self, Misconfigured, NotReadable, NotWritable, Unreachable};
+use tradovate_auth_session::StoreError;
+use tradovate_auth_session::StoreErrorKind::{self, Misconfigured, NotReadable, NotWritable, Unreachable};
 
 /// The user who runs the program has no home directory.
 pub(super) fn no_home() -> StoreError {

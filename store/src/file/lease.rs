@@ -15,9 +15,9 @@ use hmac_sha256::Hash as Sha256;
 
 use super::lock::Lock;
 use crate::codec::random;
-use crate::error::StoreError;
 use crate::hex::hex;
-use crate::store::Lease;
+use tradovate_auth_session::Lease;
+use tradovate_auth_session::StoreError;
 
 const MAGIC: &str = "tradovate-auth lease 1";
 

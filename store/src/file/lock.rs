@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{error, place};
-use crate::error::StoreError;
+use tradovate_auth_session::StoreError;
 
 /// Writing a record takes milliseconds, on a slow and busy disk maybe a second.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 
 use super::{error, place};
 use crate::codec::{Codec, random};
-use crate::error::StoreError;
-use crate::record::Revision;
+use tradovate_auth_session::Revision;
+use tradovate_auth_session::StoreError;
 
 /// How the names of files end that are not yet a record.
 const NEW: &str = ".new";

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::record::Found;
 use super::{FileStore, place};
-use crate::error::StoreError;
 use crate::name::SessionName;
-use crate::record::Revision;
+use tradovate_auth_session::Revision;
+use tradovate_auth_session::StoreError;
 
 const PAUSE: Duration = Duration::from_millis(100);
 

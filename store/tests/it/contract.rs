@@ -6,7 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tradovate_auth_session::StoredSession;
-use tradovate_auth_store::{Lease, Revision, SessionName, Store, StoreError};
+use tradovate_auth_session::{Lease, Revision, StoreError};
+use tradovate_auth_store::{SessionName, Store};
 
 /// Longer than any lease that a test wants to hold.
 pub(crate) const LONG: Duration = Duration::from_secs(60);

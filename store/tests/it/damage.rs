@@ -1,10 +1,11 @@
 //! A record that can't be read is said to be so, left alone, and kept when a login replaces it.
 
 use super::*;
-use tradovate_auth_store::{Codec, Unreadable};
+use tradovate_auth_session::Unreadable;
+use tradovate_auth_store::Codec;
 
 /// Loads what is in the record's file in place of what was saved.
-fn load(world: &World, content: &[u8]) -> Stored {
+fn load(world: &World, content: &[u8]) -> StoredRecord {
     fs::write(world.path("session"), content).unwrap();
     let stored = world.load().expect("there is something");
     assert_eq!(fs::read(world.path("session")).unwrap(), content);

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tradovate_auth_session::StoredSession;
-use tradovate_auth_store::{AsyncStore, Lease, Revision, SessionName, Store, StoreError, Stored};
+use tradovate_auth_session::{Lease, Revision, StoreError, StoredRecord};
+use tradovate_auth_store::{AsyncStore, SessionName, Store};
 
 pub(crate) struct InRuntime<S>(S, Runtime);
 
@@ -15,7 +16,7 @@ impl<S: AsyncStore> InRuntime<S> {
 }
 
 impl<S: AsyncStore> Store for InRuntime<S> {
-    fn load(&self, name: &SessionName) -> Result<Option<Stored>, StoreError> {
+    fn load(&self, name: &SessionName) -> Result<Option<StoredRecord>, StoreError> {
         self.1.block_on(self.0.load(name))
     }
 

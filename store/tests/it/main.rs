@@ -20,7 +20,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tradovate_auth_store::{FileStore, Lease, Revision, SessionName, Store, StoreError, StoreErrorKind, Stored};
+use tradovate_auth_session::{Lease, Revision, StoreError, StoreErrorKind, StoredRecord};
+use tradovate_auth_store::{FileStore, SessionName, Store};
 
 use contract::session;
 
@@ -59,7 +60,7 @@ impl World {
         names
     }
 
-    fn load(&self) -> Option<Stored> {
+    fn load(&self) -> Option<StoredRecord> {
         self.store.load(&self.name).unwrap()
     }
 
@@ -109,7 +110,7 @@ fn assert_says(error: &StoreError, kind: StoreErrorKind, text: &str) {
     assert!(error.kind() == kind && error.to_string().contains(text), "{error:?}");
 }
 
-fn user_of(stored: Option<Stored>) -> Option<i64> {
+fn user_of(stored: Option<StoredRecord>) -> Option<i64> {
     stored?.session.unwrap().user_id()
 }
 

@@ -37,7 +37,7 @@ enum Event<'a> {
         back: u8,
         failure: u8,
     },
-    Stored {
+    StoredRecord {
         back: u8,
     },
     StoreFailed {
@@ -158,7 +158,7 @@ impl World {
                     self.session.failed(self.now, id, failure, &mut self.budget);
                 }
             }
-            Event::Stored { back } => {
+            Event::StoredRecord { back } => {
                 if let Some(id) = recent(&self.offered, back) {
                     self.session.stored(self.now, id);
                 }

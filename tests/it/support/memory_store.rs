@@ -4,9 +4,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use tradovate_auth::StoredSession;
-use tradovate_auth::store::{
-    AsyncStore, Lease, Revision, SessionName, Store, StoreError, StoreErrorKind, StoreFuture, Stored, Unreadable,
-};
+use tradovate_auth::store::{AsyncStore, SessionName, Store, StoreFuture};
+use tradovate_auth::{Lease, Revision, StoreError, StoreErrorKind, StoredRecord, Unreadable};
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct MemoryStore(Arc<Shelf>);
@@ -96,10 +95,10 @@ impl MemoryStore {
 }
 
 impl Store for MemoryStore {
-    fn load(&self, _: &SessionName) -> Result<Option<Stored>, StoreError> {
+    fn load(&self, _: &SessionName) -> Result<Option<StoredRecord>, StoreError> {
         let mut content = self.up()?;
         content.uses.loads += 1;
-        Ok(content.record.as_ref().map(|(revision, session, saved)| Stored {
+        Ok(content.record.as_ref().map(|(revision, session, saved)| StoredRecord {
             revision: *revision,
             age: Some(saved.elapsed()),
             session: session.clone(),
@@ -154,7 +153,7 @@ impl Store for MemoryStore {
 }
 
 impl AsyncStore for MemoryStore {
-    fn load<'a>(&'a self, name: &'a SessionName) -> StoreFuture<'a, Option<Stored>> {
+    fn load<'a>(&'a self, name: &'a SessionName) -> StoreFuture<'a, Option<StoredRecord>> {
         Box::pin(async { Store::load(self, name) })
     }
 

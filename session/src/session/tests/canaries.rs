@@ -66,7 +66,7 @@ fn requests_and_actions_print_no_secret() {
     let action = session.poll(start(), &mut budget);
     assert!(!format!("{action:?}").contains("canary"));
     let Action::Store { id, .. } = action else { panic!() };
-    session.stored(start(), id);
+    session.store_answered(start(), id, Ok(StoreAnswer::Kept), &mut budget);
     assert!(!format!("{:?}", session.token(start()).unwrap()).contains("canary"));
     let Action::Wait { until } = session.poll(start(), &mut budget) else { panic!() };
     let action = session.poll(until, &mut budget);

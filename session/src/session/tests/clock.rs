@@ -116,8 +116,8 @@ fn the_ends_of_time_are_survived() {
                     session.receive(now, id, Response::new(body), &mut budget);
                 }
                 Action::Send { id, .. } => session.failed(now, id, Failure::MaybeSent, &mut budget),
-                Action::Store { id, .. } => session.stored(now, id),
-                Action::Wait { .. } | Action::Stopped(_) => {}
+                Action::Store { id, .. } => session.store_answered(now, id, Ok(StoreAnswer::Kept), &mut budget),
+                Action::Wait { .. } | Action::Stopped { .. } => {}
             }
             session.rejected(now, round, StatusCode::TOO_MANY_REQUESTS, b"", &mut budget);
             let _ = session.token(now);

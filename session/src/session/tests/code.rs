@@ -178,7 +178,7 @@ fn nothing_prints_the_code() {
 
 #[test]
 fn what_others_have_stored_is_not_written_over_for_a_code() {
-    let mut world = World::of(session().with_shared_store(), [refreshed("at-1", "rt-1")]);
+    let mut world = sharing::member(World::of(session(), [refreshed("at-1", "rt-1")]));
     world.run(minutes(1));
     assert!(world.trace.first().is_some_and(|line| line.contains("oauthtoken (canary-code)")), "{}", world.trace());
     assert_eq!(world.trace().matches("store").count(), 1, "what it has brought: {}", world.trace());
@@ -189,7 +189,7 @@ fn once_it_is_exchanged_a_newer_session_of_others_is_taken_over() {
     let mut other = World::app([refreshed("at-9", "rt-9")]);
     other.now = later(start(), minutes(5));
     let newer = other.run(minutes(6)).snapshot();
-    let mut world = World::of(session().with_shared_store(), [refreshed("at-1", "rt-1")]).storing([None]);
+    let mut world = sharing::member(World::of(session(), [refreshed("at-1", "rt-1")])).storing([None]);
     world.run(Duration::from_secs(10));
     world.session.synchronize(later(start(), minutes(6)), Some((newer, None)), &mut world.budget);
     assert_eq!(world.token().as_deref(), Some("at-9"));

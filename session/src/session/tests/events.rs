@@ -40,7 +40,9 @@ fn every_event_says_what_has_happened() {
         EventKind::RefreshRefused { until: Some(at) },
         EventKind::RefreshRefused { until: None },
         EventKind::RefreshOutcomeUnknown,
-        EventKind::StoreFailed { retry_at: at },
+        EventKind::StoreFailed { error: disk_full(), retry_at: at, usable_until: Some(at) },
+        EventKind::StoreFailed { error: disk_full(), retry_at: at, usable_until: None },
+        EventKind::StoreRestored,
         EventKind::Stopped(StopReason::ConsentRequired),
         EventKind::Stopped(StopReason::Forgotten),
     ];
@@ -70,7 +72,9 @@ fn every_event_says_what_has_happened() {
     the refresh token was refused and is not presented again before 2026-11-24T15:00:00Z; once the access token has ended, only another consent helps until then
     the refresh token was refused and is not presented again: the user has to consent again
     the answer to a refresh is lost; its outcome is unknown, so a renewal comes first
-    a snapshot was not stored; offered again at 2026-11-24T15:00:00Z
+    the store can't be written: the disk is full; next try at 2026-11-24T15:00:00Z; the token can be used until 2026-11-24T15:00:00Z
+    the store can't be written: the disk is full; next try at 2026-11-24T15:00:00Z; no token is held
+    the store works again
     stopped: the refresh token is no longer good: the user has to authorize the app again
     stopped: the session was forgotten
     ");

@@ -201,7 +201,7 @@ fn a_refusal_that_comes_after_a_late_token_changes_nothing() {
     world.run(Duration::from_secs(71));
     let store = world.silent.pop().unwrap();
     world.answer_late(ok(BAD_PASSWORD));
-    world.session.stored(world.now, store);
+    world.stored(store);
     world.run(minutes(3));
     assert_eq!(world.token().as_deref(), Some("one"));
     assert!(!world.trace().contains("refused"), "{}", world.trace());

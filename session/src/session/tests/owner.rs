@@ -88,7 +88,7 @@ fn what_is_forgotten_is_gone_in_every_state() {
         world.run(Duration::from_secs(46));
         world.session.forget(world.now);
         for id in world.silent.clone() {
-            world.session.stored(world.now, id);
+            world.stored(id);
             world.answer(id, token_to("late", 80));
         }
         world.run(minutes(200));

@@ -32,14 +32,14 @@ fn a_penalty_without_a_wait_is_no_storm() {
     let penalty = || ok(r#"{"p-ticket":"ticket","p-time":0}"#);
     let mut world = World::app((0..8).map(|_| penalty()).chain([refreshed("one", "rt-1")]));
     insta::assert_snapshot!(world.run(minutes(5)).trace(), @"
-        0:00 → live oauthtoken (rt-0): OAuth exchange postponed by the server until 2026-11-24T14:00:00Z
-    0:00.500 → live oauthtoken (rt-0) with the ticket: OAuth exchange postponed by the server until 2026-11-24T14:00:01Z
-    0:01.500 → live oauthtoken (rt-0) with the ticket: OAuth exchange postponed by the server until 2026-11-24T14:00:03Z
-    0:03.500 → live oauthtoken (rt-0) with the ticket: OAuth exchange postponed by the server until 2026-11-24T14:00:07Z
-    0:07.500 → live oauthtoken (rt-0) with the ticket: OAuth exchange postponed by the server until 2026-11-24T14:00:15Z
-    0:15.500 → live oauthtoken (rt-0) with the ticket: OAuth exchange postponed by the server until 2026-11-24T14:00:31Z
-    0:31.500 → live oauthtoken (rt-0) with the ticket: OAuth exchange postponed by the server until 2026-11-24T14:01:01Z
-    1:01.500 → live oauthtoken (rt-0) with the ticket: OAuth exchange postponed by the server until 2026-11-24T14:01:31Z
+        0:00 → live oauthtoken (rt-0): OAuth exchange postponed by the server until 2026-11-24T14:00:01Z
+    0:00.500 → live oauthtoken (rt-0) with the ticket: OAuth exchange postponed by the server until 2026-11-24T14:00:02Z
+    0:01.500 → live oauthtoken (rt-0) with the ticket: OAuth exchange postponed by the server until 2026-11-24T14:00:04Z
+    0:03.500 → live oauthtoken (rt-0) with the ticket: OAuth exchange postponed by the server until 2026-11-24T14:00:08Z
+    0:07.500 → live oauthtoken (rt-0) with the ticket: OAuth exchange postponed by the server until 2026-11-24T14:00:16Z
+    0:15.500 → live oauthtoken (rt-0) with the ticket: OAuth exchange postponed by the server until 2026-11-24T14:00:32Z
+    0:31.500 → live oauthtoken (rt-0) with the ticket: OAuth exchange postponed by the server until 2026-11-24T14:01:02Z
+    1:01.500 → live oauthtoken (rt-0) with the ticket: OAuth exchange postponed by the server until 2026-11-24T14:01:32Z
     1:31.500 → live oauthtoken (rt-0) with the ticket: refreshed, good until 2026-11-24T15:21:31Z; consent due by 1561:31.500
     ");
 }

@@ -2,9 +2,8 @@
 
 use super::*;
 
-fn member(mut world: World) -> World {
-    world.session = world.session.with_shared_store();
-    world
+fn member(world: World) -> World {
+    sharing::member(world)
 }
 
 fn synchronize(world: &mut World, stored: &StoredSession, age: Duration) {
@@ -86,7 +85,8 @@ fn a_grant_survives_both_builders() {
         times,
     );
     let login = Login::grant(OAuthApp::new("client"), grant);
-    let mut w = World::of(Session::new(Environment::live(), login, 7).with_store().with_shared_store(), []);
+    let session = Session::new(Environment::live(), login, 7).with_store().with_shared_store(MayLogIn::WhenNeeded);
+    let mut w = World::of(session, []);
     w.run(minutes(1));
     assert_eq!(w.token().as_deref(), Some("at"));
 }
@@ -193,8 +193,7 @@ fn a_corrected_token_survives_a_restart() {
 #[test]
 fn an_announced_login_that_is_not_sent_is_withdrawn() {
     let mut w = member(World::user([]));
-    let Action::Store { id, .. } = w.session.poll(w.now, &mut w.budget) else { panic!() };
-    w.session.stored(w.now, id);
+    w.announce();
     let text = r#"{"accessToken":"other","expirationTime":"2026-11-24T15:20:00Z","userId":1}"#;
     let value = <tradovate_auth_core::AccessTokenRequest as tradovate_auth_core::Endpoint>::parse(Response::new(text))
         .unwrap()
@@ -220,7 +219,7 @@ fn tokens_that_wait_to_be_stored_survive_a_correction_of_the_clock() {
     let Action::Store { id, .. } = w.session.poll(w.now, &mut w.budget) else { panic!("no store") };
     w.ahead = Some(SignedDuration::from_mins(10));
     w.answer_late(ok(r#"{"errorText":"busy"}"#));
-    w.session.stored(w.now, id);
+    w.stored(id);
     w.write_events();
     assert_eq!(refresh_token(&w), "rt-2");
 }

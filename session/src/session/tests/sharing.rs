@@ -3,8 +3,11 @@
 use super::*;
 
 /// A session that shares its store.
-fn member(mut world: World) -> World {
-    world.session = world.session.with_shared_store();
+pub(super) fn member(mut world: World) -> World {
+    world.session = world.session.with_shared_store(MayLogIn::WhenNeeded);
+    // A record of this user without a token: an empty store would have to be believed empty first.
+    let session = Ok(world.snapshot());
+    world.record = Some(StoredRecord { revision: Revision(0), age: None, session });
     world
 }
 
@@ -23,8 +26,34 @@ fn synchronize(world: &mut World, other: &World) {
     world.write_events();
 }
 
-fn pending(world: &mut World) -> Option<Pending> {
-    world.session.pending(world.now, &world.budget)
+impl World {
+    /// Answers the store's questions until the session saves. Returns the id of the save.
+    fn offered(&mut self) -> ExchangeId {
+        loop {
+            match self.session.poll(self.now, &mut self.budget) {
+                Action::Store { id, request: StoreRequest::Save { .. } } => return id,
+                Action::Store { id, request } => self.ask_store(id, request),
+                action => panic!("{action:?}"),
+            }
+        }
+    }
+
+    /// A login is announced and not yet sent.
+    pub(super) fn announce(&mut self) {
+        let id = self.offered();
+        self.stored(id);
+    }
+}
+
+/// What the session would do if no other process shared its store.
+fn pending(world: &mut World) -> Option<Wanted> {
+    world.session.observe(world.now);
+    world.session.gates.see(world.now, &world.budget);
+    loop {
+        if let Some(next) = world.session.next_step(world.now, &mut world.budget) {
+            return Some(next.wanted()).filter(|wanted| *wanted != Wanted::Nothing);
+        }
+    }
 }
 
 fn refresh_token(world: &World) -> String {
@@ -38,7 +67,7 @@ fn a_renewal_that_is_due_is_pending_until_another_has_done_it() {
     leader.run(minutes(1));
     synchronize(&mut other, &leader);
     other.now = later(start(), minutes(66));
-    assert_eq!(pending(&mut other), Some(Pending::Send(Operation::Renew)));
+    assert_eq!(pending(&mut other), Some(Wanted::Send(Operation::Renew)));
     leader.run(minutes(66));
     synchronize(&mut other, &leader);
     assert_eq!((pending(&mut other), other.token().as_deref()), (None, Some("two")));
@@ -52,7 +81,7 @@ fn an_older_record_is_not_taken_and_what_is_held_is_stored_again() {
     holder.run(minutes(70));
     synchronize(&mut holder, &older);
     assert_eq!(holder.token().as_deref(), Some("two"));
-    assert_eq!(pending(&mut holder), Some(Pending::Store));
+    assert_eq!(pending(&mut holder), Some(Wanted::Save));
     holder.run(minutes(71));
     let stored = holder.stored.last().unwrap().clone();
     holder.session.synchronize(holder.now, Some((stored, None)), &mut holder.budget);
@@ -64,10 +93,10 @@ fn a_store_that_has_lost_everything_gets_it_back_from_whoever_holds_something() 
     let mut holder = member(World::user([token_to("one", 80)]));
     holder.run(minutes(1));
     holder.session.synchronize(holder.now, None, &mut holder.budget);
-    assert_eq!(pending(&mut holder), Some(Pending::Store));
+    assert_eq!(pending(&mut holder), Some(Wanted::Save));
     let mut cold = member(World::user([]));
     cold.session.synchronize(cold.now, None, &mut cold.budget);
-    assert_eq!(pending(&mut cold), Some(Pending::Send(Operation::LogIn)), "it holds nothing");
+    assert_eq!(pending(&mut cold), Some(Wanted::Send(Operation::LogIn)), "it holds nothing");
 }
 
 fn first_two() -> [Answer; 2] {
@@ -93,14 +122,14 @@ fn a_dead_token_is_found_dead_by_one_and_believed_by_all() {
     leader.run(minutes(10));
     let mut other = in_step(member(World::user([])), 10, &leader);
     other.reject(401, DEAD);
-    assert_eq!(pending(&mut other), Some(Pending::Send(Operation::Renew)));
+    assert_eq!(pending(&mut other), Some(Wanted::Send(Operation::Renew)));
     leader.reject(401, DEAD);
     leader.run(minutes(10));
     synchronize(&mut other, &leader);
     assert_eq!(other.token(), None);
     assert_eq!(pending(&mut other), None, "a login is announced");
     other.now = later(start(), minutes(15));
-    assert_eq!(pending(&mut other), Some(Pending::Send(Operation::LogIn)), "{}", other.trace());
+    assert_eq!(pending(&mut other), Some(Wanted::Send(Operation::LogIn)), "{}", other.trace());
 }
 
 #[test]
@@ -111,7 +140,7 @@ fn failures_and_their_pauses_are_shared() {
     let mut other = in_step(member(World::user([])), 65, &leader);
     assert_eq!(pending(&mut other), None);
     other.now = later(start(), minutes(75));
-    assert_eq!(pending(&mut other), Some(Pending::Send(Operation::Renew)));
+    assert_eq!(pending(&mut other), Some(Wanted::Send(Operation::Renew)));
     let mut alone = World::user([token_to("one", 80), status(500, "")]).storing([]);
     alone.run(minutes(65));
     assert!(alone.trace().contains("renewal failed") && !alone.trace().ends_with("store"), "{}", alone.trace());
@@ -139,8 +168,8 @@ fn a_snapshot_that_was_overtaken_is_offered_again_at_once() {
     world.run(Duration::ZERO);
     let id = world.silent.remove(0);
     assert_eq!(pending(&mut world), None, "it is being stored");
-    world.session.store_overtaken(world.now, id);
-    assert_eq!(pending(&mut world), Some(Pending::Store));
+    world.store_answers(id, Ok(StoreAnswer::Saved(None)));
+    assert_eq!(pending(&mut world), Some(Wanted::Save));
     insta::assert_snapshot!(world.run(minutes(1)).trace(), @"
     0:00 store
     0:00 → demo accesstokenrequest
@@ -155,14 +184,13 @@ fn a_refusal_is_told_to_the_others_once() {
     let mut world = member(World::user([ok(BAD_PASSWORD)]));
     world.run(minutes(1));
     assert!(matches!(world.session.stop_reason(), Some(StopReason::Refused(_))));
-    let snapshot = world.session.final_snapshot(world.now, &world.budget).unwrap();
-    assert!(world.session.final_snapshot(world.now, &world.budget).is_none());
+    assert_eq!(world.stored.len(), 2, "the announced login, and the refusal: {}", world.trace());
+    let snapshot = world.stored.pop().unwrap();
     let mut other = member(World::user([]));
     other.session.synchronize(world.now, Some((snapshot, None)), &mut other.budget);
     assert_eq!(other.budget.taken(world.now, Operation::LogIn).count(), 1, "it counts for all");
     let mut alone = World::user([ok(BAD_PASSWORD)]).storing([]);
     alone.run(minutes(1));
-    assert!(alone.session.final_snapshot(alone.now, &alone.budget).is_none());
 }
 
 #[test]
@@ -204,7 +232,7 @@ fn whoever_comes_after_a_crash_renews_before_the_refresh_that_was_announced() {
     let announced = crashed.stored.last().unwrap().clone();
     let mut next = in_step(member(World::app([])), 65, &crashed);
     next.session.synchronize(next.now, Some((announced, None)), &mut next.budget);
-    assert_eq!(pending(&mut next), Some(Pending::Send(Operation::Renew)));
+    assert_eq!(pending(&mut next), Some(Wanted::Send(Operation::Renew)));
 }
 
 #[test]
@@ -229,7 +257,7 @@ fn a_newer_access_token_brings_no_older_refresh_token_back() {
     refresher.now = later(start(), minutes(68));
     synchronize(&mut refresher, &renewer);
     assert_eq!((refresher.token().as_deref(), refresh_token(&refresher).as_str()), (Some("renewed"), "rt-2"));
-    assert_eq!(pending(&mut refresher), Some(Pending::Store), "the others get it back");
+    assert_eq!(pending(&mut refresher), Some(Wanted::Save), "the others get it back");
 }
 
 #[test]
@@ -246,7 +274,7 @@ fn a_single_refusal_and_a_lost_refresh_are_those_of_all() {
     let mut leader = member(World::app([refreshed("at-1", "rt-1"), Answer::Failure(Failure::MaybeSent)]));
     leader.run(Duration::from_millis(3_900_400));
     let mut other = in_step(member(World::app([])), 66, &leader);
-    assert_eq!(pending(&mut other), Some(Pending::Send(Operation::Renew)), "{}", leader.trace());
+    assert_eq!(pending(&mut other), Some(Wanted::Send(Operation::Renew)), "{}", leader.trace());
 }
 
 #[test]
@@ -264,7 +292,7 @@ fn why_a_snapshot_was_not_stored_is_told_where_it_is_known() {
     let mut world = member(World::user([token_to("one", 80)])).storing([Some(true), None]);
     world.run(Duration::ZERO);
     let id = world.silent.remove(0);
-    world.session.store_failed_because(world.now, id, "the disk is full".into());
+    world.store_answers(id, Err(disk_full()));
     world.write_events();
     assert!(world.trace().contains("the disk is full"), "{}", world.trace());
     assert!(world.session.has_unstored_grant());
@@ -306,17 +334,6 @@ fn a_pause_holds_for_those_that_have_no_token_either() {
 }
 
 #[test]
-fn what_is_pending_without_word_of_the_store_is_what_a_poll_would_do() {
-    let works = [Some(true), Some(true), None];
-    let mut world = member(World::user([token_to("one", 80), status(500, ""), token_to("two", 160)])).storing(works);
-    world.run(minutes(65));
-    assert!(world.trace().ends_with("store, without a word"), "{}", world.trace());
-    world.now = later(start(), minutes(67));
-    assert_eq!(pending(&mut world), Some(Pending::Send(Operation::Renew)));
-    assert!(matches!(world.session.poll(world.now, &mut world.budget), Action::Send { .. }));
-}
-
-#[test]
 fn a_pause_of_one_that_never_had_a_token_holds_where_the_last_one_has_ended() {
     let captcha = ok(r#"{"p-captcha":true}"#);
     let mut other = member(World::user([token_to("one", 80), captcha])).ahead(SignedDuration::ZERO);
@@ -326,7 +343,7 @@ fn a_pause_of_one_that_never_had_a_token_holds_where_the_last_one_has_ended() {
     fresh.now = later(start(), when);
     fresh.run(when);
     other.now = fresh.now;
-    assert_eq!(pending(&mut other), Some(Pending::Send(Operation::LogIn)));
+    assert_eq!(pending(&mut other), Some(Wanted::Send(Operation::LogIn)));
     synchronize(&mut other, &fresh);
     assert_eq!(pending(&mut other), None);
 }
@@ -335,16 +352,13 @@ fn a_pause_of_one_that_never_had_a_token_holds_where_the_last_one_has_ended() {
 fn a_snapshot_that_was_long_on_its_way_is_stored_anew_once() {
     let mut world = member(World::user([token_to("one", 80)])).storing([Some(true), None]);
     world.run(Duration::ZERO);
-    for expected in [Some(Pending::Store), None] {
+    for expected in [Some(Wanted::Save), None] {
         let id = match world.silent.pop() {
             Some(id) => id,
-            None => match world.session.poll(world.now, &mut world.budget) {
-                Action::Store { id, .. } => id,
-                action => panic!("{action:?}"),
-            },
+            None => world.offered(),
         };
         world.now = later(world.now, Duration::from_secs(11));
-        world.session.stored(world.now, id);
+        world.stored(id);
         assert_eq!(pending(&mut world), expected);
     }
 }

@@ -7,10 +7,10 @@ fn a_token_is_used_only_after_it_is_stored() {
     let mut world = World::user([token_to("one", 80)]).storing([None]);
     world.run(Duration::from_secs(10));
     assert_eq!(world.token(), None);
-    world.session.stored(world.now, ExchangeId(99));
+    world.stored(ExchangeId(99));
     assert_eq!(world.token(), None, "another store");
     let id = world.silent[0];
-    world.session.stored(world.now, id);
+    world.stored(id);
     assert_eq!(world.token().as_deref(), Some("one"));
 }
 
@@ -20,13 +20,14 @@ fn a_store_that_fails_or_says_nothing_is_asked_again() {
     insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
         0:00 → demo accesstokenrequest
         0:00 store, in vain
-        0:00 a snapshot was not stored; offered again at 2026-11-24T14:00:00Z
+        0:00 the store can't be written: the disk is full; next try at 2026-11-24T14:00:01Z; no token is held
     0:00.500 store, without a word
-    0:45.500 a snapshot was not stored; offered again at 2026-11-24T14:00:46Z
+    0:45.500 the store can't be reached: the store gave no answer in time; next try at 2026-11-24T14:00:47Z; no token is held
     0:46.500 store, in vain
-    0:46.500 a snapshot was not stored; offered again at 2026-11-24T14:00:48Z
+    0:46.500 the store can't be written: the disk is full; next try at 2026-11-24T14:00:49Z; no token is held
     0:48.500 store
     0:48.500 logged in, good until 2026-11-24T15:20:00Z
+    0:48.500 the store works again
     ");
     assert_eq!(world.token().as_deref(), Some("one"));
 }
@@ -140,10 +141,11 @@ fn the_ticket_of_an_older_snapshot_is_not_for_the_refresh_token_that_waits_to_be
         0:00 store
         0:01 → live oauthtoken (rt-0) with the ticket
         0:01 store, without a word
-        0:46 a snapshot was not stored; offered again at 2026-11-24T14:00:46Z
+        0:46 the store can't be reached: the store gave no answer in time; next try at 2026-11-24T14:00:47Z; no token is held
     0:46.500 store
     0:46.500 refreshed, good until 2026-11-24T15:20:01Z
     0:46.500 consent due by 1560:01
+    0:46.500 the store works again
        65:01 → live oauthtoken (rt-1)
        65:01 store
        65:01 refreshed, good until 2026-11-24T16:25:01Z
@@ -161,7 +163,7 @@ fn a_newer_snapshot_takes_the_place_of_what_waits_to_be_stored() {
     world.session.adopt(later(start(), minutes(6)), newer, &mut world.budget);
     assert_eq!(world.token().as_deref(), Some("at-9"));
     let id = world.silent.remove(0);
-    world.session.stored(world.now, id);
+    world.stored(id);
     assert_eq!(world.token().as_deref(), Some("at-9"), "word of the older one changes nothing");
     assert!(world.run(minutes(80)).trace().contains("(rt-9)"), "{}", world.trace());
 }

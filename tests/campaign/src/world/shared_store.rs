@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tradovate_auth_store::Revision;
+use tradovate_auth_session::Revision;
 
 use crate::scenario::StoreFault;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use serde_json::Value;
 use tradovate_auth_session::ExchangeId;
-use tradovate_auth_store::{Revision, Stored, Unreadable};
+use tradovate_auth_session::{Revision, StoredRecord, Unreadable};
 use tradovate_auth_token_source::{Lease, Seen};
 
 use super::World;
@@ -116,7 +116,7 @@ impl World<'_> {
                     let value: Value = serde_json::from_str(&record.text).ok()?;
                     Some((record.snapshot, Kept::read(&value, &mut self.names)))
                 });
-                let stored = record.map(|(record, age)| Stored {
+                let stored = record.map(|(record, age)| StoredRecord {
                     revision: record.revision,
                     age: Some(age),
                     session: match serde_json::from_str(&record.text) {

@@ -1,8 +1,9 @@
 //! [`StoreError`]: why a store could not do what it was asked to, the same type for all stores.
 
-use std::error::Error;
-use std::fmt;
-use std::sync::Arc;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use core::error::Error;
+use core::fmt;
 
 /// Why a store could not do what it was asked to.
 ///
@@ -10,7 +11,7 @@ use std::sync::Arc;
 /// may hold a secret.
 ///
 /// ```
-/// use tradovate_auth_store::{StoreError, StoreErrorKind};
+/// use tradovate_auth_session::{StoreError, StoreErrorKind};
 ///
 /// let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
 /// let error = StoreError::new(StoreErrorKind::Unreachable, "the database can't be reached").with_source(refused);
@@ -83,6 +84,8 @@ impl Error for StoreError {
 
 #[cfg(test)]
 mod tests {
+    use alloc::format;
+
     use super::*;
 
     #[derive(Debug, thiserror::Error)]

@@ -1,0 +1,98 @@
+//! [`Permit`]: the right to do the next thing for a session, which ends with the result.
+
+use std::sync::Arc;
+
+use http::Response;
+use tradovate_auth_core::{CallError, Failure, ResponseBody};
+use tradovate_auth_session::{ExchangeId, StoreAnswer, StoreError, StoreErrorKind};
+
+use crate::cause::cause;
+use crate::driver::{Claim, Rest};
+use crate::shared::Shared;
+
+/// The right, and the duty, to do the next thing for a session. If it is dropped without a result, by a panic or together with
+/// its runtime, the session learns that the result is not known.
+#[derive(Debug)]
+#[must_use = "the session waits for the result"]
+pub struct Permit {
+    shared: Arc<Shared>,
+    claim: Claim,
+    awaited: Awaited,
+    begun: bool,
+    rest: Option<Rest>,
+}
+
+/// The result that is awaited.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Awaited {
+    Nothing,
+    Response(ExchangeId),
+    StoreAnswer(ExchangeId),
+}
+
+impl Permit {
+    pub(crate) fn new(shared: Arc<Shared>, claim: Claim) -> Self {
+        Self { shared, claim, awaited: Awaited::Nothing, begun: false, rest: None }
+    }
+
+    pub(crate) fn awaiting(mut self, awaited: Awaited) -> Self {
+        self.awaited = awaited;
+        self
+    }
+
+    /// Ends the permit: there is nothing to do, for this reason.
+    pub(crate) fn rest(mut self, rest: Rest) {
+        self.rest = Some(rest);
+    }
+
+    /// From now on the server may get the request. A permit that is dropped before has sent nothing.
+    pub fn begin(&mut self) {
+        self.begun = true;
+    }
+
+    /// The response, or why there is none.
+    pub fn answered(mut self, result: Result<Response<ResponseBody>, CallError>) {
+        self.report_response(result.map_err(|error| (error.failure().unwrap_or(Failure::NotSent), cause(&error))));
+    }
+
+    /// What the store has done, or why it has not.
+    pub fn store_answered(mut self, answer: Result<StoreAnswer, StoreError>) {
+        self.report_store_answer(answer);
+    }
+
+    fn report_response(&mut self, result: Result<Response<ResponseBody>, (Failure, String)>) {
+        let Awaited::Response(id) = self.awaited else { return };
+        self.awaited = Awaited::Nothing;
+        self.shared.update(|session, now| {
+            let budget = &self.shared.settings.budget;
+            let mut guard = budget.lock();
+            budget.uncount();
+            match result {
+                Ok(response) => session.receive(now, id, response, &mut guard),
+                Err((failure, cause)) => session.failed_because(now, id, failure, &cause, &mut guard),
+            }
+        });
+    }
+
+    fn report_store_answer(&mut self, answer: Result<StoreAnswer, StoreError>) {
+        let Awaited::StoreAnswer(id) = self.awaited else { return };
+        self.awaited = Awaited::Nothing;
+        self.shared.update(|session, now| {
+            session.store_answered(now, id, answer, &mut self.shared.settings.budget.lock());
+        });
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let failure = if self.begun { Failure::MaybeSent } else { Failure::NotSent };
+        self.report_response(Err((failure, "the request was abandoned".into())));
+        let abandoned = || StoreError::new(StoreErrorKind::Unreachable, "the call of the store was abandoned");
+        self.report_store_answer(Err(abandoned()));
+        let rest = self.rest.take();
+        self.shared.change(|driver| match rest {
+            Some(rest) => driver.rest(self.claim, rest),
+            None => driver.release(self.claim),
+        });
+    }
+}
