@@ -268,7 +268,7 @@ impl Session {
     ///
     /// let mut second = session("mistyped");
     /// second.adopt(now, snapshot.clone(), &mut budget);
-    /// assert!(matches!(second.poll(now, &mut budget), Action::Stopped(StopReason::RefusedBefore { .. })));
+    /// assert!(matches!(second.poll(now, &mut budget), Action::Stopped { reason: StopReason::RefusedBefore { .. }, .. }));
     ///
     /// let mut third = session("corrected").with_another_try();
     /// third.adopt(now, snapshot, &mut budget);

@@ -51,7 +51,7 @@ fn run() -> Result<(), Box<dyn Error>> {
                 let time = until.duration_since(Timestamp::now());
                 thread::sleep(Duration::try_from(time).unwrap_or_default());
             }
-            Action::Stopped(reason) => return Err(reason.into()),
+            Action::Stopped { reason, .. } => return Err(reason.into()),
             _ => return Err("the session has no store, and asks to store something".into()),
         }
         while let Some(event) = session.next_event() {

@@ -3,7 +3,9 @@
 use http::{Request, Response, header};
 use jiff::{SignedDuration, Timestamp};
 use tradovate_auth_core::{Credentials, Environment, RequestBody};
-use tradovate_auth_session::{Action, Event, ExchangeId, RateBudget, Session, StoredSession};
+use tradovate_auth_session::{Action, Event, ExchangeId, MayLogIn, RateBudget, Session, StoredSession};
+
+use crate::store::{MemoryStore, serve};
 
 /// The time at which tests start.
 pub(crate) fn start() -> Timestamp {
@@ -70,27 +72,27 @@ pub(crate) struct Driver {
     pub(crate) session: Session,
     pub(crate) budget: RateBudget,
     pub(crate) now: Timestamp,
-    /// The last snapshot that was to be stored, if there is a store.
-    pub(crate) last_stored: Option<StoredSession>,
+    pub(crate) store: MemoryStore,
 }
 
 impl Driver {
     /// Drives a session from the start on.
     pub(crate) fn new(session: Session) -> Self {
-        Self { session, budget: RateBudget::default(), now: start(), last_stored: None }
+        Self { session, budget: RateBudget::default(), now: start(), store: MemoryStore::default() }
+    }
+
+    /// Drives a session that shares a store. Its record is of this user and has no token.
+    pub(crate) fn sharing(session: Session) -> Self {
+        let mut driver = Self::new(session.with_shared_store(MayLogIn::WhenNeeded));
+        driver.store.put(driver.stored(), driver.now);
+        driver
     }
 
     /// What happens next without any waiting: the request that leaves now, if one does.
     pub(crate) fn send(&mut self) -> Option<Sent> {
-        loop {
-            match self.session.poll(self.now, &mut self.budget) {
-                Action::Send { id, request } => return Some(Sent { at: self.now, id, request }),
-                Action::Store { id, snapshot } => {
-                    self.last_stored = Some(snapshot);
-                    self.session.stored(self.now, id);
-                }
-                _ => return None,
-            }
+        match serve(&mut self.session, self.now, &mut self.budget, &mut self.store) {
+            Action::Send { id, request } => Some(Sent { at: self.now, id, request }),
+            _ => None,
         }
     }
 

@@ -173,7 +173,7 @@ fn programs_that_crash_again_and_again_confirm_the_token_once_in_a_quarter_of_an
         let sent = driver.send();
         renewals.extend(sent.iter().filter(|sent| is_renewal(Some(sent))).map(|sent| sent.at));
         stored = match sent {
-            Some(_) => driver.last_stored.take().expect("what is remembered is stored before the request leaves"),
+            Some(_) => driver.store.session().expect("what is remembered is stored before the request leaves"),
             None => driver.stored(),
         };
     }

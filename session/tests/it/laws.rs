@@ -5,10 +5,13 @@ use http::{StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use tradovate_auth_core::Failure;
-use tradovate_auth_session::{Action, Deadline, ExchangeId, RateBudget, Session, StoredSession};
+use tradovate_auth_session::{
+    Action, Deadline, ExchangeId, MayLogIn, RateBudget, Session, StoreAnswer, StoreRequest, StoredSession,
+};
 
 use crate::driver::{dated, plain, start, with_header};
-use crate::session::{DEAD, WRONG_PASSWORD, app, trader};
+use crate::session::{DEAD, WRONG_PASSWORD, app, disk_full, trader};
+use crate::store::MemoryStore;
 
 #[derive(Debug, Clone)]
 enum Reply {
@@ -83,7 +86,9 @@ struct Lab {
     replies: Vec<Reply>,
     served: usize,
     unanswered: Vec<(ExchangeId, bool)>,
-    unstored: Vec<ExchangeId>,
+    store: MemoryStore,
+    /// What the store has done and not said.
+    unstored: Vec<(ExchangeId, StoreAnswer)>,
     snapshots: Vec<StoredSession>,
 }
 
@@ -114,8 +119,8 @@ impl Lab {
                 self.ahead -= by;
             }
             Step::Stored => {
-                if let Some(id) = self.unstored.pop() {
-                    self.session.stored(self.now, id);
+                if let Some((id, answer)) = self.unstored.pop() {
+                    self.session.store_answered(self.now, id, Ok(answer), &mut self.budget);
                 }
             }
         }
@@ -156,14 +161,16 @@ impl Lab {
                     self.served += 1;
                     self.answer(id, is_refresh, &reply);
                 }
-                Action::Store { id, snapshot } => {
+                Action::Store { id, request } => {
                     self.served += 1;
+                    let is_save = matches!(request, StoreRequest::Keep(_) | StoreRequest::Save { .. });
+                    let answer = self.store.answer(self.now, request);
                     match self.served % 5 {
-                        0 => self.session.store_failed(self.now, id),
-                        1 => self.unstored.push(id),
-                        _ => self.session.stored(self.now, id),
+                        0 => self.session.store_answered(self.now, id, Err(disk_full()), &mut self.budget),
+                        1 => self.unstored.push((id, answer)),
+                        _ => self.session.store_answered(self.now, id, Ok(answer), &mut self.budget),
                     }
-                    self.snapshots.push(snapshot);
+                    self.snapshots.extend(self.store.session().filter(|_| is_save));
                 }
                 Action::Wait { until } => {
                     let deadline = self.nothing_changes_before(until, end);
@@ -238,11 +245,12 @@ proptest! {
         let session = match store {
             0 => session,
             1 => session.with_store(),
-            _ => session.with_shared_store(),
+            _ => session.with_shared_store(MayLogIn::WhenNeeded),
         };
         let (budget, ahead) = (RateBudget::default(), SignedDuration::from_secs(ahead));
-        let (unanswered, unstored, snapshots) = Default::default();
-        let mut lab = Lab { session, budget, now: start(), ahead, replies, served: 0, unanswered, unstored, snapshots };
+        let (unanswered, store, unstored, snapshots) = Default::default();
+        let now = start();
+        let mut lab = Lab { session, budget, now, ahead, replies, served: 0, unanswered, store, unstored, snapshots };
         for step in &steps {
             lab.step(step);
         }

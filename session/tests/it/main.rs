@@ -7,5 +7,6 @@ mod laws;
 mod lock_outs;
 mod server_time;
 mod session;
+mod store;
 mod user_ids;
 mod waits;

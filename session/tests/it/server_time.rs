@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tradovate_auth_session::StoredSession;
+use tradovate_auth_session::{StoredRecord, StoredSession};
 
 use crate::driver::{Driver, dated, minute, plain, start, token_until, user};
+use crate::store::load;
 
 const PAGE: &str = "<html><title>Bad gateway</title></html>";
 
@@ -123,10 +124,10 @@ fn an_answer_without_a_date_teaches_nothing() {
 /// A session that shares its store, and another one on the same store. The first one has logged in when its clock was right,
 /// the other one has the token and the server's time from it. The token ends after 80 minutes.
 fn pair() -> (Driver, Driver) {
-    let mut own = Driver::new(user(1).with_shared_store());
+    let mut own = Driver::sharing(user(1));
     own.exchange("accesstokenrequest", dated(200, token_until("one", minute(80)), start()));
     assert!(own.send().is_none());
-    let mut other = Driver::new(user(2).with_shared_store());
+    let mut other = Driver::sharing(user(2));
     read(&mut other, own.stored(), 0);
     assert_eq!((usable_until(&own), usable_until(&other)), (79, 79));
     (own, other)
@@ -135,7 +136,9 @@ fn pair() -> (Driver, Driver) {
 /// Has the session read what was stored so many minutes ago by the clock of the store.
 fn read(driver: &mut Driver, stored: StoredSession, age: u64) {
     let age = Duration::from_secs(60 * age);
-    driver.session.synchronize(driver.now, Some((stored, Some(age))), &mut driver.budget);
+    let revision = driver.store.put(stored.clone(), driver.now);
+    let record = StoredRecord { revision, age: Some(age), session: Ok(stored) };
+    load(&mut driver.session, driver.now, &mut driver.budget, record);
 }
 
 #[test]

@@ -3,12 +3,14 @@
 
 use std::fmt::Write as _;
 
+use crate::store::MemoryStore;
 use http::{Request, Response, header};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tradovate_auth_core::{Credentials, Environment, Failure, OAuthApp, RefreshToken, RequestBody};
 use tradovate_auth_session::{
-    Action, EventKind, ExchangeId, Login, RateBudget, Session, SessionToken, StopReason, StoredSession,
+    Action, EventKind, ExchangeId, Login, RateBudget, Session, SessionToken, StopReason, StoreAnswer, StoreError,
+    StoreErrorKind, StoredSession,
 };
 
 mod app_faults;
@@ -114,7 +116,12 @@ pub(crate) struct Program {
     pub(crate) events: Vec<EventKind>,
     /// The snapshots that it was asked to store.
     pub(crate) stored: Vec<String>,
+    store: MemoryStore,
     silent: Vec<ExchangeId>,
+}
+
+pub(crate) fn disk_full() -> StoreError {
+    StoreError::new(StoreErrorKind::NotWritable, "the disk is full")
 }
 
 impl Program {
@@ -123,8 +130,8 @@ impl Program {
     }
 
     pub(crate) fn starting_at(now: Timestamp, session: Session) -> Self {
-        let (budget, sent, events, stored, silent) = Default::default();
-        Self { session, budget, now, sent, events, stored, silent }
+        let (budget, sent, events, stored, store, silent) = Default::default();
+        Self { session, budget, now, sent, events, stored, store, silent }
     }
 
     /// A user of Demo.
@@ -173,9 +180,12 @@ impl Program {
                     }
                     self.now
                 }
-                Action::Store { id, snapshot } => {
-                    self.stored.push(serde_json::to_string(&snapshot).unwrap());
-                    self.session.stored(self.now, id);
+                Action::Store { id, request } => {
+                    let answer = self.store.answer(self.now, request);
+                    if let StoreAnswer::Kept | StoreAnswer::Saved(_) = answer {
+                        self.stored.push(serde_json::to_string(&self.store.session().unwrap()).unwrap());
+                    }
+                    self.session.store_answered(self.now, id, Ok(answer), &mut self.budget);
                     self.now
                 }
                 Action::Wait { until } => {

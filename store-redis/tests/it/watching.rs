@@ -3,8 +3,8 @@
 use std::thread;
 use std::time::Duration;
 
-use tradovate_auth_store::SessionName;
 use tradovate_auth_session::StoreErrorKind::Unreachable;
+use tradovate_auth_store::SessionName;
 
 use crate::contract::{A_MOMENT, LONG, SOON, session, timed, waiting};
 use crate::party::{Form, assert_says};

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use tokio::runtime::Runtime;
+use tradovate_auth::MayLogIn;
 use tradovate_auth::store::SessionName;
-use tradovate_auth::ureq::{LogIn, SharedBudget, Token, TokenError};
+use tradovate_auth::ureq::{SharedBudget, Token, TokenError};
 use tradovate_auth::{Credentials, Environment, Event, Login, Policy, StoredSession, Verdict};
 use tradovate_auth_simulator::Server;
 use tradovate_auth_token_source::Clock;
@@ -122,8 +123,8 @@ impl Builder {
         )
     }
 
-    pub(crate) fn log_in(self, log_in: LogIn) -> Self {
-        self.map(|builder| builder.log_in(log_in), |builder| builder.log_in(log_in))
+    pub(crate) fn may_log_in(self, may_log_in: MayLogIn) -> Self {
+        self.map(|builder| builder.may_log_in(may_log_in), |builder| builder.may_log_in(may_log_in))
     }
 
     pub(crate) fn build(self) -> Source {

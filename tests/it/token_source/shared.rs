@@ -3,7 +3,8 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
-use tradovate_auth::ureq::{LogIn, TokenError};
+use tradovate_auth::MayLogIn;
+use tradovate_auth::ureq::TokenError;
 use tradovate_auth::{Event, EventKind, Login, Verdict};
 use tradovate_auth_simulator::{Endpoint, Limits, Options, Server, Simulator};
 
@@ -133,7 +134,7 @@ fn without_the_store_nothing_is_sent_and_what_is_held_is_used() {
             .build();
         let error = cold.token().unwrap_err();
         assert!(error.to_string().contains("the store is down"), "{error}");
-        assert!(matches!(await_one(&events), EventKind::StoreUnusable { .. }));
+        assert!(matches!(await_one(&events), EventKind::StoreFailed { .. }));
         assert_eq!(server.statistics().requests(Endpoint::AccessTokenRequest), 1);
         store.set_down(false);
         assert_eq!(cold.token_at_last().expose(), token.expose());
@@ -169,7 +170,7 @@ fn one_that_never_logs_in_waits_for_one_that_does() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let store = MemoryStore::default();
-        let follower = kind.of(&server).shared(&store).log_in(LogIn::Never).build();
+        let follower = kind.of(&server).shared(&store).may_log_in(MayLogIn::Never).build();
         let asked = follower.ask();
         let leader = kind.of(&server).shared(&store).build();
         let token = leader.token().unwrap();
@@ -188,7 +189,7 @@ fn what_cannot_be_read_is_left_alone_unless_a_login_in_its_place_is_allowed() {
         let error = careful.token().unwrap_err();
         assert!(matches!(&error, TokenError::NotYet { .. }) && error.to_string().contains("damaged"), "{error}");
         assert_eq!(server.statistics().logins, 0);
-        let bold = kind.of(&server).shared(&store).log_in(LogIn::EvenIfUnreadable).build();
+        let bold = kind.of(&server).shared(&store).may_log_in(MayLogIn::EvenIfUnreadable).build();
         let token = bold.token().unwrap();
         assert_eq!(careful.token_at_last().expose(), token.expose());
         assert!(store.session().is_some());

@@ -1,10 +1,9 @@
 //! One answer whose `Date` is years away from the server time that is known.
 
-use std::time::Duration;
-
 use super::*;
 use crate::driver::dated;
-use tradovate_auth_session::StoredSession;
+use crate::store::{MemoryStore, serve};
+use tradovate_auth_session::{MayLogIn, StoredSession};
 
 fn oauth(access: &str, refresh: &str, date: Timestamp) -> Response<String> {
     let body = format!(
@@ -32,31 +31,22 @@ fn one_date_far_in_the_past_brings_back_no_token_that_was_replaced() {
         serde_json::from_str(&serde_json::to_string(&session.snapshot(now, budget)).unwrap()).unwrap()
     };
     let (mut ba, mut bb) = (RateBudget::default(), RateBudget::default());
-    let (mut a, mut b) = (trader().with_shared_store(), trader().with_shared_store());
-    let drive = |s: &mut Session, now, budget: &mut RateBudget, answer: Response<String>| loop {
-        match s.poll(now, budget) {
-            Action::Store { id, .. } => s.stored(now, id),
-            Action::Send { id, .. } => {
-                s.receive(now, id, answer.clone(), budget);
-                while let Action::Store { id, .. } = s.poll(now, budget) {
-                    s.stored(now, id);
-                }
-                return;
-            }
-            other => panic!("{other:?}"),
-        }
+    let member = || trader().with_shared_store(MayLogIn::WhenNeeded);
+    let (mut a, mut b) = (member(), member());
+    let mut store = MemoryStore::holding(json(&a, start(), &ba), start());
+    let drive = |s: &mut Session, now, budget: &mut RateBudget, store: &mut MemoryStore, answer| {
+        let Action::Send { id, .. } = serve(s, now, budget, store) else { panic!("nothing is sent") };
+        s.receive(now, id, answer, budget);
+        serve(s, now, budget, store);
     };
     let body = |text: &str, end: i64| {
         format!(r#"{{"accessToken":"{text}","expirationTime":"{}","userId":1}}"#, start() + minutes(end))
     };
-    let zero = Some(Duration::from_millis(100));
-    drive(&mut a, start(), &mut ba, dated(200, body("one", 80), start()));
-    b.synchronize(start(), Some((json(&a, start(), &ba), zero)), &mut bb);
+    drive(&mut a, start(), &mut ba, &mut store, dated(200, body("one", 80), start()));
+    serve(&mut b, start(), &mut bb, &mut store);
     let due = start() + minutes(67);
-    drive(&mut a, due, &mut ba, dated(200, body("two", 147), "2000-01-01T00:00:00Z".parse().unwrap()));
+    drive(&mut a, due, &mut ba, &mut store, dated(200, body("two", 147), "2000-01-01T00:00:00Z".parse().unwrap()));
     assert_eq!(a.token(due).unwrap().access_token.expose(), "two");
-    b.synchronize(due, Some((json(&a, due, &ba), zero)), &mut bb);
-    let pending = b.pending(due, &bb);
-    let token = b.token(due).map(|t| t.access_token.expose().to_owned());
-    assert_eq!((token.as_deref(), pending), (Some("two"), None));
+    assert!(matches!(serve(&mut b, due, &mut bb, &mut store), Action::Wait { .. }), "it has nothing to do");
+    assert_eq!(b.token(due).unwrap().access_token.expose(), "two");
 }

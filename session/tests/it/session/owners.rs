@@ -1,9 +1,10 @@
 //! A session takes over nothing of another owner's snapshot but the limits of the network address.
 
 use tradovate_auth_core::{BaseUrl, ClientSecret};
-use tradovate_auth_session::OwnerMismatch;
+use tradovate_auth_session::{MayLogIn, OwnerMismatch, Revision, StoredRecord};
 
 use super::*;
+use crate::store::load;
 
 fn user(environment: Environment, name: &str) -> Session {
     Session::new(environment, Credentials::new(name, "password"), 7)
@@ -173,7 +174,9 @@ fn a_running_session_does_not_take_over_anothers_snapshot_either() {
     program.adopt(&other.snapshot());
     assert_eq!(program.token().as_deref(), Some("own"));
     let stored: StoredSession = serde_json::from_value(other.snapshot()).unwrap();
-    program.session.synchronize(program.now, Some((stored, None)), &mut program.budget);
+    let record = StoredRecord { revision: Revision(1), age: None, session: Ok(stored) };
+    program.session = program.session.with_shared_store(MayLogIn::WhenNeeded);
+    load(&mut program.session, program.now, &mut program.budget, record);
     assert_eq!(program.token().as_deref(), Some("own"));
 }
 

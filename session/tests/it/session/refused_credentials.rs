@@ -116,11 +116,11 @@ fn a_store_that_fails_keeps_no_session_from_stopping() {
         match session.poll(now, &mut budget) {
             Action::Store { id, .. } => {
                 tries += 1;
-                session.store_failed(now, id);
+                session.store_answered(now, id, Err(disk_full()), &mut budget);
             }
             Action::Wait { until } => now = until,
             action => {
-                assert!(matches!(action, Action::Stopped(StopReason::Refused(_))));
+                assert!(matches!(action, Action::Stopped { reason: StopReason::Refused(_), .. }));
                 break;
             }
         }

@@ -1,31 +1,20 @@
 //! Programs that are killed or restarted again and again log in no more often than one that goes on.
 
-use std::time::Duration;
-
 use super::*;
-use tradovate_auth_session::StoredSession;
+use crate::store::{MemoryStore, serve};
+use tradovate_auth_session::MayLogIn;
 
 #[test]
 fn a_login_that_was_announced_before_a_crash_is_of_unknown_outcome() {
-    let mut record: Option<StoredSession> = None;
+    let mut store = MemoryStore::holding(trader().snapshot(start(), &RateBudget::default()), start());
     let mut logins = Vec::new();
     let mut now = start();
-    let mut written = now;
     for seed in 0..6 {
         let mut budget = RateBudget::default();
-        let mut session =
-            Session::new(Environment::demo(), Credentials::new("trader", "password"), seed).with_shared_store();
-        let text = record.as_ref().map(|r| serde_json::to_string(r).unwrap());
-        let stored = text.map(|t| serde_json::from_str(&t).unwrap());
-        let age = Duration::try_from(now.duration_since(written)).unwrap();
-        session.synchronize(now, stored.map(|s| (s, Some(age))), &mut budget);
+        let mut session = Session::new(Environment::demo(), Credentials::new("trader", "password"), seed)
+            .with_shared_store(MayLogIn::WhenNeeded);
         for _ in 0..20 {
-            match session.poll(now, &mut budget) {
-                Action::Store { id, snapshot } => {
-                    record = Some(snapshot);
-                    written = now;
-                    session.stored(now, id);
-                }
+            match serve(&mut session, now, &mut budget, &mut store) {
                 Action::Send { .. } => {
                     logins.push(now.duration_since(start()).as_secs());
                     break; // the process is killed

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
-use tradovate_auth_session::{ExchangeId, StoredSession};
 use tradovate_auth_session::Revision;
+use tradovate_auth_session::{ExchangeId, StoredSession};
 use tradovate_auth_token_source::{Fleet, Lease, Step, lease_time};
 
 use super::World;
