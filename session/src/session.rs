@@ -354,7 +354,10 @@ impl Session {
                     }
                 }
                 (Permitted::Wanted, Next::Stopped(reason)) => {
-                    let check_at = self.load_due(now).filter(|_| !matches!(reason, StopReason::Forgotten));
+                    let check_at = match reason {
+                        StopReason::Forgotten => self.persistence.save_due(),
+                        _ => self.load_due(now),
+                    };
                     return Action::Stopped { reason, check_at };
                 }
             }
@@ -371,7 +374,9 @@ impl Session {
                 return None;
             }
             // Only tokens are stored while a request is in flight.
-            Some(deadline) if !self.has_unstored_grant() => return Some(Next::Wait(Deadline::AnswerOverdue, deadline)),
+            Some(deadline) if self.persistence.waiting.is_none() => {
+                return Some(Next::Wait(Deadline::AnswerOverdue, deadline));
+            }
             _ => {}
         }
         match self.persistence.next(now) {
@@ -381,8 +386,7 @@ impl Session {
                 return None;
             }
             Store::Paused(until) => return Some(Next::Wait(Deadline::SaveDue, until)),
-            // Only the process that was refused tells the others why, and it still holds the lease.
-            Store::Offer if self.stopped.is_none() || self.persistence.holds_lease() => return Some(Next::Save),
+            Store::Offer if self.has_news() => return Some(Next::Save),
             Store::Offer | Store::Idle => {}
         }
         if let Some(reason) = &self.stopped {
@@ -395,6 +399,15 @@ impl Session {
                 self.stop(now, reason);
                 None
             }
+        }
+    }
+
+    /// Whether what is to be stored concerns others although the session has stopped. Of a refusal, the process that was
+    /// refused tells them, which still holds the lease.
+    fn has_news(&self) -> bool {
+        match self.stopped {
+            None | Some(StopReason::Forgotten) => true,
+            Some(_) => self.persistence.holds_lease(),
         }
     }
 
@@ -427,6 +440,7 @@ impl Session {
             code.begin(now);
         }
         self.lose_if_given_up(now);
+        self.use_unstored(now);
         now
     }
 
@@ -450,7 +464,7 @@ impl Session {
         let Some((exchange, is_current)) = self.exchanges.take(id) else { return };
         // A late answer has brought tokens meanwhile. A refresh can still bring the newest refresh token.
         let has_other_token = exchange.operation != Operation::Refresh && exchange.generation != self.token.generation;
-        let is_overtaken = has_other_token || self.has_unstored_grant();
+        let is_overtaken = has_other_token || self.persistence.waiting.is_some();
         let usable = if is_current && !is_overtaken { Use::Current } else { self.use_of(&exchange) };
         self.host_is_reached(exchange.via, true);
         let times = self.learn_time(now, &exchange, &response);

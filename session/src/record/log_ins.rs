@@ -110,8 +110,9 @@ pub(crate) struct LogIns {
 }
 
 impl LogIns {
-    /// The earliest time, `now` or later, of the next login. A login of our own that is only announced doesn't count.
-    pub(crate) fn earliest(&self, now: Timestamp, own: Option<AttemptId>) -> Timestamp {
+    /// The earliest time, `now` or later, of the next login. A login of our own that is only announced doesn't count. One that
+    /// another process has announced may be `under_way` for that long.
+    pub(crate) fn earliest(&self, now: Timestamp, own: Option<AttemptId>, under_way: Duration) -> Timestamp {
         let counts = |attempt: &&Attempt| attempt.status != Status::OpenedNone && Some(attempt.id) != own;
         let mut counted: Vec<_> = self.attempts.iter().filter(counts).collect();
         counted.sort_unstable_by_key(|attempt| core::cmp::Reverse(attempt.sent));
@@ -119,16 +120,19 @@ impl LogIns {
         let third = counted.get(1).filter(|_| counted.iter().take(2).any(|attempt| attempt.is_unknown()));
         let third = third.map(|first| later(first.sent, TWO_AT_MOST));
         let retry_at = self.refusal().and_then(|refused| refused.retry_at);
-        [retry_at, self.after_kick(), crowded, third, self.pause(own)].into_iter().flatten().fold(now, Timestamp::max)
+        [retry_at, self.after_kick(), crowded, third, self.pause(own, under_way)]
+            .into_iter()
+            .flatten()
+            .fold(now, Timestamp::max)
     }
 
     /// The end of the pause after logins of unknown outcome in a row.
-    fn pause(&self, own: Option<AttemptId>) -> Option<Timestamp> {
+    fn pause(&self, own: Option<AttemptId>, under_way: Duration) -> Option<Timestamp> {
         let (mut row, mut end) = (self.row(own), None);
         row.sort_unstable_by_key(|attempt| attempt.sent);
         for (index, attempt) in row.iter().enumerate() {
             // Whoever has announced it may have crashed.
-            end = Some(attempt.until.unwrap_or_else(|| later(attempt.sent, pause_after(index))));
+            end = Some(attempt.until.unwrap_or_else(|| later(attempt.sent, pause_after(index).max(under_way))));
         }
         end
     }

@@ -325,7 +325,7 @@ proptest! {
         let mut record = read(snapshot).0.record;
         record.correct(now());
         let day = later(now(), Duration::from_secs(24 * 3600));
-        assert!(record.log_ins.earliest(now(), None) <= day);
+        assert!(record.log_ins.earliest(now(), None, Duration::ZERO) <= day);
         assert!(record.pause.until() <= Some(day));
         assert!(record.refused_refresh_tokens.values().all(|until| (now()..=day).contains(until)));
         assert!(record.postponed.get().is_none_or(|ticket| ticket.until <= day));
@@ -357,7 +357,7 @@ proptest! {
         record.log_ins.lost(at, at);
         record.log_ins.refused(at, None);
         record.log_ins.succeeded(at, id);
-        record.log_ins.earliest(at, None);
+        record.log_ins.earliest(at, None, Duration::ZERO);
         record.pause.after_fault(at, Duration::MAX, Duration::MAX, &mut jitter());
         record.ends();
         read(json_of(&record));

@@ -115,6 +115,16 @@ impl Access {
 }
 
 impl Tokens {
+    /// A lineage without tokens, which is newer than this one. It keeps other processes from writing this one back.
+    pub(crate) fn forgotten(&self, server_now: Timestamp) -> Self {
+        Self { started_at: Some(newer(server_now, self.started_at)), ..Self::default() }
+    }
+
+    /// Whether the owner had it forgotten. Any other lineage has a token, or has had one that is dead.
+    pub(crate) fn is_forgotten(&self) -> bool {
+        self.started_at.is_some() && *self == Self { started_at: self.started_at, ..Self::default() }
+    }
+
     /// Whether nothing in it is newer than in `other`.
     pub(crate) fn is_superseded_by(&self, other: &Self) -> bool {
         let mut joined = other.clone();

@@ -53,6 +53,7 @@ impl Session {
         let now = self.advance(now);
         self.gates.see(now, budget);
         if matches!(self.stopped, Some(StopReason::Forgotten)) {
+            // What is saved over it is newer.
             return;
         }
         let known = stored.as_ref().map(|(stored, _)| stored.0.record.tokens.clone()).unwrap_or_default();
@@ -149,6 +150,9 @@ impl Session {
             self.persistence.abandon();
         }
         let tokens = &self.record.tokens;
+        if tokens.is_forgotten() && before != Tokens::default() && !before.is_forgotten() {
+            return self.forgotten_by_another(now);
+        }
         let has_other_access = tokens.access_key() != before.access_key();
         let has_other_refresh = tokens.refresh_key() != before.refresh_key();
         if has_other_access && tokens.access.is_some() {
@@ -163,6 +167,14 @@ impl Session {
         if has_other_refresh && matches!(self.stopped, Some(StopReason::ConsentRequired)) {
             self.go_on();
         }
+    }
+
+    /// Another process had the session forgotten: this one does not log in again.
+    fn forgotten_by_another(&mut self, now: Timestamp) {
+        let forgotten = self.record.tokens.clone();
+        self.drop_tokens();
+        self.record.tokens = forgotten;
+        self.stop(now, StopReason::Forgotten);
     }
 
     /// The record has another access token.

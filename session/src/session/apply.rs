@@ -362,7 +362,7 @@ impl Session {
         let longest = self.policy.longest_pause();
         let retry_at = self.record.pause.after_fault(now, at_least, longest, &mut self.jitter);
         let retry_at = match operation {
-            Operation::LogIn => self.record.log_ins.earliest(retry_at, None),
+            Operation::LogIn => self.earliest_log_in(retry_at),
             _ => retry_at,
         };
         self.persistence.share();

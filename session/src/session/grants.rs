@@ -58,7 +58,8 @@ impl Session {
         is_newest: bool,
     ) -> Tokens {
         let known = self.newest_tokens();
-        let starts = operation == Some(Operation::LogIn) || self.code.is_some() || known.is_none();
+        let starts =
+            operation == Some(Operation::LogIn) || self.code.is_some() || known.is_none_or(Tokens::is_forgotten);
         let known = known.cloned().unwrap_or_default();
         let issued_at = issued_at(&grant.exchange);
         let newest = known.access.as_ref().map(|access| access.issued_at).max(known.dead_issued_at);

@@ -52,16 +52,20 @@ impl Session {
         Ok(())
     }
 
-    /// Forgets all tokens and stops. The server knows no log-out: its token lives to its expiry.
+    /// Forgets all tokens and stops. If processes share the store, this is saved too, and those that are running stop as soon
+    /// as they load it: poll until then. The server has no log-out, so a token that somebody has kept works until its expiry.
     pub fn forget(&mut self, now: Timestamp) {
         let now = self.advance(now);
+        let forgotten = self.record.tokens.forgotten(self.clock.server_time(now));
         self.drop_tokens();
+        self.record.tokens = forgotten;
+        self.persistence.share();
         self.record.postponed.clear();
         self.exchanges.redirect = None;
         self.stop(now, StopReason::Forgotten);
     }
 
-    fn drop_tokens(&mut self) {
+    pub(super) fn drop_tokens(&mut self) {
         self.exchanges.disown(|_| true);
         self.persistence.abandon();
         self.leave_followed_hosts(self.now);

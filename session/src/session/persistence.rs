@@ -262,7 +262,7 @@ impl Session {
             now,
             longest: self.policy.deadline(),
             wanted,
-            is_unstored: self.persistence.waiting.is_some(),
+            is_unstored: self.has_unstored_grant(),
             has_token: self.token(now).is_some(),
         })
     }
@@ -399,7 +399,24 @@ impl Session {
     /// Whether the only copy of a token waits to be stored.
     #[must_use]
     pub fn has_unstored_grant(&self) -> bool {
-        self.persistence.waiting.is_some()
+        let uses_unstored = self.persistence.as_shared().is_some_and(|sharing| sharing.uses_unstored);
+        uses_unstored || self.persistence.waiting.is_some()
+    }
+
+    /// A new token that the shared store can't take is used by this process once it has no other one. It is still offered to the
+    /// store, and neither a refresh nor a login follows before the store takes it.
+    pub(super) fn use_unstored(&mut self, now: Timestamp) {
+        let has_failed = self.persistence.pause.faults() > 0 && self.persistence.is_shared();
+        if !has_failed || self.token.generation == 0 || self.token(now).is_some() {
+            return;
+        }
+        let Some(waiting) = self.persistence.waiting.take() else { return };
+        self.persistence.saving.take_if(|saving| saving.taken.is_none());
+        self.persistence.dirty = true;
+        if let Some(sharing) = self.persistence.shared_mut() {
+            sharing.uses_unstored = true;
+        }
+        self.install(now, *waiting);
     }
 
     /// A snapshot has been stored.
@@ -412,6 +429,7 @@ impl Session {
             // more, not for ever.
             let is_first = late.is_some() && sharing.stored_late.is_none();
             sharing.stored_late = late;
+            sharing.uses_unstored = false;
             self.persistence.dirty |= is_first;
         }
         self.persistence.pause = Pause::default();

@@ -89,7 +89,7 @@ impl Session {
     fn held_back(&self, now: Timestamp, operation: Operation) -> Timestamp {
         let postponed = self.record.postponed.get().filter(|ticket| ticket.operation == operation);
         let opens_session = match operation {
-            Operation::LogIn => Some(self.record.log_ins.earliest(now, self.persistence.announced_attempt())),
+            Operation::LogIn => Some(self.earliest_log_in(now)),
             Operation::Refresh if self.renewable(now).is_none() => self.record.log_ins.after_kick(),
             _ => None,
         };
@@ -98,6 +98,12 @@ impl Session {
             .into_iter()
             .flatten()
             .fold(now, Timestamp::max)
+    }
+
+    /// The earliest time, `now` or later, of the next login.
+    pub(super) fn earliest_log_in(&self, now: Timestamp) -> Timestamp {
+        let under_way = if self.persistence.is_shared() { self.policy.deadline() } else { Duration::ZERO };
+        self.record.log_ins.earliest(now, self.persistence.announced_attempt(), under_way)
     }
 
     /// What has to be done, and when it is due.

@@ -67,6 +67,8 @@ pub(super) struct Sharing {
     trouble: Option<Trouble>,
     asked: Option<Asked>,
     pub(super) announced: Option<Announcement>,
+    /// The tokens in use could not be stored yet.
+    pub(super) uses_unstored: bool,
     /// When the last snapshot was taken, if it was long on its way to the store.
     pub(super) stored_late: Option<Timestamp>,
 }
@@ -188,6 +190,7 @@ impl Sharing {
             trouble: None,
             asked: None,
             announced: None,
+            uses_unstored: false,
             stored_late: None,
         }
     }

@@ -35,7 +35,7 @@ impl LogIns {
     }
 
     fn next(&self, now: Timestamp) -> Timestamp {
-        self.earliest(now, None)
+        self.earliest(now, None, Duration::ZERO)
     }
 }
 
@@ -44,7 +44,11 @@ fn a_fourth_login_within_an_hour_waits() {
     let (mut log_ins, _) = LogIns::opened_at([0, 10]);
     assert_eq!(log_ins.next(at(20)), at(20));
     let third = log_ins.sent(at(20));
-    assert_eq!(log_ins.earliest(at(20), Some(third)), at(20), "its own announcement does not keep it back");
+    assert_eq!(
+        log_ins.earliest(at(20), Some(third), Duration::ZERO),
+        at(20),
+        "its own announcement does not keep it back"
+    );
     log_ins.opened(third);
     assert_eq!(log_ins.next(at(30)), at(60));
     assert_eq!(log_ins.next(at(61)), at(61));
@@ -93,7 +97,7 @@ fn the_pauses_after_logins_of_unknown_outcome_grow_to_an_hour() {
     let (mut log_ins, mut now, mut pauses) = (LogIns::default(), at(0), Vec::new());
     for _ in 0..6 {
         log_ins.sent_in_vain(now, 0);
-        let end = log_ins.pause(None).unwrap();
+        let end = log_ins.pause(None, Duration::ZERO).unwrap();
         assert!(log_ins.next(now) >= end);
         pauses.push(end.duration_since(now).as_secs());
         now = end;
@@ -153,7 +157,7 @@ fn a_row_of_unknown_outcomes_begins_anew_two_hours_after_the_last_one() {
         log_ins.sent_in_vain(at(minute), 0);
     }
     let id = log_ins.sent(at(139));
-    assert_eq!(log_ins.earliest(at(139), Some(id)), at(139));
+    assert_eq!(log_ins.earliest(at(139), Some(id), Duration::ZERO), at(139));
     log_ins.outcome_unknown(at(139), id, &mut Jitter::new(0));
     assert_eq!(log_ins.next(at(139)), at(199), "the fourth in a row");
     let mut log_ins = LogIns::default();
@@ -165,7 +169,7 @@ fn a_row_of_unknown_outcomes_begins_anew_two_hours_after_the_last_one() {
     log_ins.sent_in_vain(at(0), 0);
     let id = log_ins.sent(at(119));
     log_ins.outcome_unknown(at(120), id, &mut Jitter::new(0));
-    assert_eq!(log_ins.pause(None), Some(second(120 * 60 + 15)), "the one before is two hours old");
+    assert_eq!(log_ins.pause(None, Duration::ZERO), Some(second(120 * 60 + 15)), "the one before is two hours old");
     let mut log_ins = LogIns::default();
     log_ins.sent_in_vain(at(0), 0);
     log_ins.sent_in_vain(at(120), 0);
@@ -337,7 +341,7 @@ proptest! {
         let (mut log_ins, mut jitter, mut now) = (LogIns::default(), Jitter::new(seed), at(0));
         let mut sent: Vec<(Timestamp, bool)> = Vec::new();
         for (outcome, minutes) in outcomes {
-            now = log_ins.earliest(now, None);
+            now = log_ins.earliest(now, None, Duration::ZERO);
             let since = |ago: i64| sent.iter().filter(move |(sent, _)| *sent + SignedDuration::from_mins(ago) > now);
             assert!(since(60).count() < 3, "law 8");
             assert!(since(15).count() < 2 || since(15).all(|(_, is_known)| *is_known), "law 17");
