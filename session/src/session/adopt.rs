@@ -183,6 +183,7 @@ impl Session {
         if self.exchanges.in_flight.as_ref().is_some_and(|exchange| exchange.deadline <= now) {
             self.exchanges.give_up();
         }
+        self.persistence.has_stored_tokens();
         self.go_on();
         self.follow_hosts(now);
         let Some(access) = &self.record.tokens.access else { return };

@@ -140,10 +140,18 @@ impl Persistence {
         self.pause.faults() > 0 || self.as_shared().is_some_and(Sharing::is_failing)
     }
 
+    /// The tokens in use are stored, or others have stored newer ones.
+    pub(super) fn has_stored_tokens(&mut self) {
+        if let Some(sharing) = self.shared_mut() {
+            sharing.uses_unstored = false;
+        }
+    }
+
     /// Offers nothing more, and drops what waits.
     pub(super) fn abandon(&mut self) {
         self.saving = None;
         self.waiting = None;
+        self.has_stored_tokens();
     }
 
     pub(super) fn shared_mut(&mut self) -> Option<&mut Sharing> {

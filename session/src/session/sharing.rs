@@ -413,3 +413,6 @@ impl Sharing {
 fn lease_time(longest: Duration) -> Duration {
     longest.saturating_add(longest.checked_div(2).unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests;

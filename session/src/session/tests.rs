@@ -80,6 +80,7 @@ struct World {
     stored: Vec<StoredSession>,
     /// The record of a shared store, which nobody else uses.
     record: Option<StoredRecord>,
+    saved_at: Timestamp,
 }
 
 fn start() -> Timestamp {
@@ -103,6 +104,7 @@ impl World {
             trace: Vec::new(),
             stored: Vec::new(),
             record: None,
+            saved_at: start(),
         }
     }
 
@@ -168,10 +170,15 @@ impl World {
                 return self.keep(id, snapshot, StoreAnswer::Saved(Some(revision)));
             }
             StoreRequest::Acquire(time) => StoreAnswer::Lease(Some(Lease { fence: 1, time })),
-            StoreRequest::Load => StoreAnswer::Loaded(self.record.clone()),
+            StoreRequest::Load => StoreAnswer::Loaded(self.loaded()),
             StoreRequest::Release(_) => StoreAnswer::Released,
         };
         self.store_answers(id, Ok(answer));
+    }
+
+    fn loaded(&self) -> Option<StoredRecord> {
+        let age = Duration::try_from(self.now.duration_since(self.saved_at)).ok();
+        self.record.clone().map(|record| StoredRecord { age, ..record })
     }
 
     fn keep(&mut self, id: ExchangeId, snapshot: StoredSession, answer: StoreAnswer) {
@@ -181,6 +188,7 @@ impl World {
                 self.line("store");
                 if let StoreAnswer::Saved(Some(revision)) = answer {
                     self.record = Some(StoredRecord { revision, age: None, session: Ok(snapshot.clone()) });
+                    self.saved_at = self.now;
                 }
                 self.stored.push(snapshot);
                 self.store_answers(id, Ok(answer));

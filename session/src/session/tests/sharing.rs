@@ -362,3 +362,92 @@ fn a_snapshot_that_was_long_on_its_way_is_stored_anew_once() {
         assert_eq!(pending(&mut world), expected);
     }
 }
+
+/// Has a session load what another one has saved last, at the same time.
+fn load_from(world: &mut World, other: &World) {
+    world.now = world.now.max(other.now);
+    (world.record, world.saved_at) = (other.record.clone(), other.saved_at);
+    world.session.store_changed();
+}
+
+#[test]
+fn a_token_that_the_store_refuses_is_used_by_its_own_process_once_the_old_one_has_ended() {
+    let works = [Some(true), Some(true)].into_iter().chain([Some(false); 200]);
+    let mut world = member(World::user([token_to("one", 80), token_to("two", 160), token_to("three", 240)]));
+    world.store_works = works.collect();
+    world.run(minutes(79));
+    assert_eq!(world.token().as_deref(), Some("one"));
+    world.run(minutes(80));
+    assert_eq!(world.token().as_deref(), Some("two"), "{}", world.trace());
+    assert!(world.session.has_unstored_grant());
+    world.store_works.clear();
+    world.run(minutes(82));
+    assert_eq!(
+        world.record.as_ref().unwrap().session.as_ref().unwrap().expires_at(),
+        Some(later(start(), minutes(160)))
+    );
+    assert!(!world.session.has_unstored_grant());
+    assert!(world.trace().ends_with("the store works again"), "{}", world.trace());
+}
+
+#[test]
+fn a_refresh_token_that_the_store_refuses_is_not_presented() {
+    let works = [Some(true), Some(true), Some(true)].into_iter().chain([Some(false); 2000]);
+    let mut world = member(World::app([refreshed("at-1", "rt-1"), refreshed("at-2", "rt-2"), token_to("at-3", 300)]));
+    world.store_works = works.collect();
+    world.run(minutes(200));
+    assert!(world.trace().contains("oauthtoken (rt-1)") && !world.trace().contains("(rt-2)"), "{}", world.trace());
+}
+
+#[test]
+fn a_session_that_is_forgotten_is_forgotten_by_every_running_process_and_written_back_by_none() {
+    let mut first = member(World::user([token_to("one", 80)]));
+    first.run(minutes(1));
+    let mut second = member(World::user([]));
+    load_from(&mut second, &first);
+    second.run(minutes(1));
+    assert_eq!(second.token().as_deref(), Some("one"));
+    first.session.forget(first.now);
+    first.run(minutes(2));
+    load_from(&mut second, &first);
+    second.run(minutes(300));
+    assert!(matches!(second.session.stop_reason(), Some(StopReason::Forgotten)), "{}", second.trace());
+    assert!(second.stored.is_empty() && second.token().is_none());
+    let mut next = member(World::user([token_to("two", 380)]));
+    load_from(&mut next, &first);
+    next.run(minutes(301));
+    assert_eq!(next.token().as_deref(), Some("two"), "a process that starts later logs in: {}", next.trace());
+}
+
+#[test]
+fn a_login_that_another_process_has_announced_is_under_way_as_long_as_a_request_may_take() {
+    let mut first = member(World::user([Answer::Silence]));
+    first.run(Duration::ZERO);
+    let mut second = member(World::user([]));
+    load_from(&mut second, &first);
+    second.run(Duration::from_secs(44));
+    assert!(!second.trace().contains('→'), "{}", second.trace());
+    assert_eq!(pending(&mut second), None);
+    second.now = later(start(), Duration::from_secs(45));
+    assert_eq!(pending(&mut second), Some(Wanted::Send(Operation::LogIn)));
+}
+
+#[test]
+fn an_answer_to_another_question_is_a_failure_of_the_store() {
+    let mut world = member(World::user([]));
+    let Action::Store { id, request: StoreRequest::Load } = world.session.poll(world.now, &mut world.budget) else {
+        panic!("it loads first")
+    };
+    world.store_answers(id, Ok(StoreAnswer::Released));
+    world.write_events();
+    assert!(world.trace().contains("the store answered another question"), "{}", world.trace());
+}
+
+#[test]
+fn a_store_that_does_not_answer_is_asked_again() {
+    let mut world = member(World::user([token_to("one", 80)]));
+    let Action::Store { .. } = world.session.poll(world.now, &mut world.budget) else { panic!("it loads first") };
+    world.run(minutes(1));
+    assert!(world.trace().contains("the store gave no answer in time"), "{}", world.trace());
+    assert_eq!(world.token().as_deref(), Some("one"));
+}

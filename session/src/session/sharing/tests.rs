@@ -1,0 +1,324 @@
+use jiff::SignedDuration;
+use tradovate_auth_core::{Credentials, Environment};
+
+use super::*;
+use crate::budget::RateBudget;
+use crate::session::Session;
+use crate::store::Unreadable;
+
+const LONGEST: Duration = Duration::from_secs(45);
+const LOG_IN: Wanted = Wanted::Send(Operation::LogIn);
+const RENEW: Wanted = Wanted::Send(Operation::Renew);
+
+fn at(milliseconds: i64) -> Timestamp {
+    "2026-11-24T14:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_millis(milliseconds)
+}
+
+fn record(revision: u64) -> StoredRecord {
+    let session = Session::new(Environment::demo(), Credentials::new("trader", "password"), 7);
+    let session = session.snapshot(at(0), &RateBudget::default());
+    StoredRecord { revision: Revision(revision), age: None, session: Ok(session) }
+}
+
+fn damaged(revision: u64) -> StoredRecord {
+    StoredRecord { revision: Revision(revision), age: None, session: Err(Unreadable::Damaged) }
+}
+
+fn down() -> StoreError {
+    StoreError::new(StoreErrorKind::Unreachable, "it is down")
+}
+
+impl Sharing {
+    /// One that has loaded a record.
+    fn after_load(may_log_in: MayLogIn) -> Self {
+        let mut sharing = Self::new(may_log_in);
+        sharing.loads(0, Some(record(1)));
+        sharing
+    }
+
+    fn asks_for_lease(&mut self, now: i64, lease: Option<Lease>) -> Option<Failure> {
+        self.ask(at(now), LONGEST, ExchangeId(0), Ask::Acquire(lease_time(LONGEST)));
+        let asked = self.take_asked().unwrap();
+        self.acquired(at(now), LONGEST, &asked, lease)
+    }
+
+    /// The record is loaded. It has a token that is alive.
+    fn loads(&mut self, now: i64, stored: Option<StoredRecord>) -> Loaded {
+        self.loads_with(now, stored, false)
+    }
+
+    fn loads_with(&mut self, now: i64, stored: Option<StoredRecord>, has_ended: bool) -> Loaded {
+        self.ask(at(now), LONGEST, ExchangeId(0), Ask::Load);
+        self.take_asked();
+        let loaded = self.loaded(at(now), stored);
+        if let Loaded::Record(stored) = &loaded {
+            self.joined(stored.is_none() || has_ended);
+        }
+        if !matches!(loaded, Loaded::Failed(_)) {
+            self.judge(at(now));
+        }
+        loaded
+    }
+
+    /// Takes the lease, and loads.
+    fn leads(&mut self, now: i64, stored: Option<StoredRecord>) -> Loaded {
+        assert!(self.asks_for_lease(now, Some(lease())).is_none());
+        assert_eq!(self.next(now, RENEW), "load", "what others have saved comes first");
+        self.loads(now, stored)
+    }
+
+    fn gives_back(&mut self, now: i64) {
+        self.ask(at(now), LONGEST, ExchangeId(0), Ask::Release(lease()));
+        self.take_asked();
+    }
+
+    /// What is permitted to a session that has a token.
+    fn next(&self, now: i64, wanted: Wanted) -> String {
+        self.next_with(now, wanted, false)
+    }
+
+    fn next_with(&self, now: i64, wanted: Wanted, is_unstored: bool) -> String {
+        let situation = Situation { now: at(now), longest: LONGEST, wanted, is_unstored, has_token: true };
+        match self.permit(&situation) {
+            Permitted::Wanted => "go on".into(),
+            Permitted::Ask(Ask::Acquire(_)) => "acquire".into(),
+            Permitted::Ask(Ask::Load) => "load".into(),
+            Permitted::Ask(Ask::Release(_)) => "release".into(),
+            Permitted::NotBefore(until) => format!("wait {} ms", until.duration_since(at(now)).as_millis()),
+        }
+    }
+}
+
+fn lease() -> Lease {
+    Lease { fence: 1, time: lease_time(LONGEST) }
+}
+
+#[test]
+fn nothing_is_sent_without_the_lease_and_the_lease_is_given_back() {
+    let mut sharing = Sharing::after_load(MayLogIn::WhenNeeded);
+    assert_eq!(sharing.next(0, RENEW), "acquire");
+    sharing.leads(0, Some(record(1)));
+    assert_eq!((sharing.next(0, RENEW), sharing.next(0, Wanted::Save)), ("go on".into(), "go on".into()));
+    assert_eq!(sharing.next(1, Wanted::Nothing), "release");
+    sharing.gives_back(1);
+    assert_eq!((sharing.next(1, Wanted::Nothing), sharing.next(2, RENEW)), ("go on".into(), "acquire".into()));
+}
+
+#[test]
+fn a_lease_that_may_end_before_an_answer_comes_is_taken_anew_but_is_good_for_saving() {
+    let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
+    sharing.leads(0, Some(record(1)));
+    assert_eq!(sharing.next(22_500, RENEW), "go on");
+    assert_eq!(sharing.next(22_501, RENEW), "release");
+    assert_eq!(sharing.next(60_000, Wanted::Save), "go on");
+    sharing.gives_back(22_501);
+    assert_eq!(sharing.next(22_501, RENEW), "acquire");
+}
+
+#[test]
+fn the_lease_is_kept_as_long_as_a_token_waits_to_be_saved() {
+    let mut sharing = Sharing::after_load(MayLogIn::WhenNeeded);
+    sharing.leads(0, Some(record(2)));
+    assert_eq!(sharing.next_with(1, Wanted::Nothing, true), "go on");
+    sharing.ask_failed(at(1), Ask::Load, down());
+    assert_eq!(sharing.next_with(2, Wanted::Nothing, true), "go on");
+    assert_eq!(sharing.next(3, Wanted::Nothing), "release");
+}
+
+#[test]
+fn a_record_that_is_known_is_not_joined_again() {
+    let mut sharing = Sharing::after_load(MayLogIn::WhenNeeded);
+    assert!(matches!(sharing.loads(0, Some(record(1))), Loaded::Known));
+    assert!(matches!(sharing.loads(0, Some(record(2))), Loaded::Record(Some(_))));
+    sharing.saved(Some(Revision(3)));
+    assert!(matches!(sharing.loads(0, Some(record(3))), Loaded::Known), "it is this process's own");
+}
+
+#[test]
+fn the_lease_of_another_process_is_waited_for_until_something_changes() {
+    let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
+    sharing.asks_for_lease(0, None);
+    assert_eq!(sharing.next(0, RENEW), "load", "it may have saved a token");
+    sharing.loads(0, Some(record(1)));
+    assert_eq!(sharing.holder(at(0)), LeaseHolder::AnotherProcess);
+    assert_eq!((sharing.next(0, RENEW), sharing.next(0, LOG_IN)), ("wait 500 ms".into(), "wait 500 ms".into()));
+    assert_eq!(sharing.next(500, RENEW), "acquire");
+    sharing.asks_for_lease(500, None);
+    sharing.loads(500, Some(record(1)));
+    sharing.changed();
+    assert_eq!(sharing.next(501, RENEW), "load");
+}
+
+#[test]
+fn the_store_is_loaded_at_first_and_when_it_may_have_changed() {
+    let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
+    assert_eq!((sharing.next(0, LOG_IN), sharing.next(0, Wanted::Nothing)), ("load".into(), "load".into()));
+    sharing.loads(0, Some(record(1)));
+    assert_eq!((sharing.next(0, Wanted::Nothing), sharing.known()), ("go on".into(), Some(Revision(1))));
+    sharing.changed();
+    assert_eq!(sharing.next(1, Wanted::Nothing), "load");
+}
+
+#[test]
+fn a_session_without_a_token_loads_every_ten_seconds() {
+    let sharing = Sharing::after_load(MayLogIn::WhenNeeded);
+    assert_eq!((sharing.load_due(false), sharing.load_due(true)), (Some(at(10_000)), None));
+}
+
+#[test]
+fn a_store_that_is_empty_twice_within_a_second_allows_a_login() {
+    let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
+    sharing.loads(-5000, None);
+    assert_eq!(sharing.next(0, LOG_IN), "acquire", "the processes that hold what it has lost learn of this");
+    sharing.leads(0, None);
+    assert_eq!(sharing.next(0, LOG_IN), "release");
+    sharing.gives_back(0);
+    assert_eq!(sharing.next(1, LOG_IN), "wait 999 ms");
+    assert_eq!(sharing.next(1000, LOG_IN), "acquire");
+    sharing.leads(1000, None);
+    assert_eq!(sharing.next(1000, LOG_IN), "go on");
+}
+
+#[test]
+fn an_old_refresh_token_is_not_presented_while_a_newer_one_may_come_back() {
+    let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
+    let refresh = Wanted::Send(Operation::Refresh);
+    sharing.leads(0, None);
+    assert_eq!(sharing.next(0, Wanted::Save), "go on", "a process that holds something saves it at once");
+    assert_eq!(sharing.next(0, refresh), "release");
+    sharing.gives_back(0);
+    assert_eq!(sharing.next(1, refresh), "wait 999 ms");
+    sharing.leads(1000, None);
+    assert_eq!(sharing.next(1000, refresh), "go on");
+}
+
+#[test]
+fn a_store_that_was_filled_again_is_not_taken_for_empty() {
+    let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
+    sharing.leads(0, None);
+    sharing.gives_back(0);
+    sharing.loads(500, Some(record(1)));
+    sharing.leads(2000, None);
+    assert_eq!(sharing.next(2000, LOG_IN), "release");
+}
+
+#[test]
+fn a_record_that_has_ended_is_treated_like_an_empty_store() {
+    let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
+    sharing.loads_with(0, Some(record(1)), true);
+    assert_eq!(sharing.next(0, LOG_IN), "acquire");
+    sharing.leads(0, Some(record(1)));
+    assert_eq!(sharing.next(0, LOG_IN), "release", "the store may have fallen back to it");
+    sharing.gives_back(0);
+    sharing.leads(1000, Some(record(1)));
+    assert_eq!(sharing.next(1000, LOG_IN), "go on");
+}
+
+#[test]
+fn a_record_that_this_process_has_saved_is_replaced_at_once_when_it_has_ended() {
+    let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
+    sharing.leads(0, Some(record(1)));
+    sharing.saved(Some(Revision(2)));
+    sharing.gives_back(1);
+    sharing.leads(2, Some(record(2)));
+    assert_eq!(sharing.next(2, LOG_IN), "go on");
+}
+
+#[test]
+fn a_process_that_never_logs_in_loads_without_the_lease_and_renews() {
+    let mut sharing = Sharing::new(MayLogIn::Never);
+    for now in [0, 500] {
+        assert_eq!(sharing.next(now, LOG_IN), "load");
+        sharing.loads(now, Some(record(1)));
+        assert_eq!(sharing.next(now, LOG_IN), "wait 500 ms");
+    }
+    assert_eq!(sharing.next(1000, RENEW), "acquire");
+    sharing.leads(1000, Some(record(1)));
+    assert_eq!((sharing.next(1000, RENEW), sharing.next(1000, LOG_IN)), ("go on".into(), "release".into()));
+}
+
+#[test]
+fn a_record_that_cannot_be_read_is_left_alone() {
+    let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
+    assert!(matches!(sharing.leads(0, Some(damaged(1))), Loaded::Failed(Failure { is_new: true, .. })));
+    assert_eq!(sharing.next(0, RENEW), "release");
+    sharing.gives_back(0);
+    assert_eq!(sharing.next(0, RENEW), "wait 250 ms");
+    sharing.changed();
+    assert_eq!(sharing.next(0, RENEW), "wait 250 ms", "a change of the record is looked for later");
+    assert_eq!(sharing.next(250, RENEW), "load");
+    let again = sharing.loads(250, Some(damaged(1)));
+    assert!(matches!(again, Loaded::Failed(Failure { is_new: false, .. })), "it was reported");
+    assert_eq!(sharing.next(250, LOG_IN), "wait 500 ms");
+    sharing.loads(750, Some(record(2)));
+    sharing.leads(750, Some(record(2)));
+    assert_eq!(sharing.next(750, RENEW), "go on");
+}
+
+#[test]
+fn a_record_that_cannot_be_read_is_replaced_if_the_settings_allow_it() {
+    let mut sharing = Sharing::new(MayLogIn::EvenIfUnreadable);
+    assert!(matches!(sharing.leads(0, Some(damaged(1))), Loaded::Unreadable));
+    assert_eq!((sharing.next(0, LOG_IN), sharing.known()), ("go on".into(), Some(Revision(1))));
+}
+
+#[test]
+fn a_store_that_fails_is_tried_less_and_less_often() {
+    let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
+    let mut now = 0;
+    let pauses = [(); 8].map(|()| {
+        let failure = sharing.ask_failed(at(now), Ask::Load, down()).unwrap();
+        let pause = i64::try_from(failure.retry_at.duration_since(at(now)).as_millis()).unwrap();
+        now += pause;
+        pause
+    });
+    assert_eq!(pauses, [250, 500, 1000, 2000, 4000, 8000, 10_000, 10_000]);
+    sharing.loads(now, Some(record(1)));
+    assert!(sharing.ask_failed(at(now), Ask::Load, down()).unwrap().is_new, "it had worked again");
+}
+
+#[test]
+fn a_change_of_the_store_ends_the_pause_after_a_failure() {
+    let mut sharing = Sharing::after_load(MayLogIn::WhenNeeded);
+    sharing.ask_failed(at(0), Ask::Load, down());
+    assert_eq!(sharing.next(1, RENEW), "wait 249 ms");
+    sharing.changed();
+    assert_eq!(sharing.next(1, RENEW), "load");
+}
+
+#[test]
+fn a_process_that_cannot_take_the_lease_still_loads() {
+    let mut sharing = Sharing::after_load(MayLogIn::WhenNeeded);
+    let acquire = Ask::Acquire(LONGEST);
+    assert_eq!(sharing.next(0, RENEW), "acquire");
+    assert!(sharing.ask_failed(at(0), acquire, down()).unwrap().is_new);
+    assert_eq!(sharing.next(250, RENEW), "load");
+    sharing.loads(250, Some(record(1)));
+    assert_eq!(sharing.next(250, RENEW), "acquire");
+    assert!(!sharing.ask_failed(at(250), acquire, down()).unwrap().is_new, "a load has mended nothing");
+    sharing.changed();
+    assert_eq!(sharing.next(251, RENEW), "load", "another process may have renewed");
+    sharing.leads(300, Some(record(2)));
+    assert!(sharing.ask_failed(at(400), acquire, down()).unwrap().is_new, "it had worked again");
+}
+
+#[test]
+fn a_process_that_is_overtaken_when_it_saves_has_lost_the_lease() {
+    let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
+    sharing.leads(0, Some(record(1)));
+    sharing.saved(Some(Revision(2)));
+    assert!(matches!(sharing.holder(at(0)), LeaseHolder::ThisProcess { until } if until == at(67_500)));
+    sharing.saved(None);
+    assert_eq!((sharing.holder(at(0)), sharing.next(1, Wanted::Save)), (LeaseHolder::Nobody, "acquire".into()));
+}
+
+#[test]
+fn a_lease_that_is_too_short_for_a_request_is_given_back() {
+    let mut sharing = Sharing::after_load(MayLogIn::WhenNeeded);
+    let short = Lease { fence: 1, time: Duration::from_secs(10) };
+    let failure = sharing.asks_for_lease(0, Some(short)).unwrap();
+    assert_eq!(failure.error.to_string(), "the store gives its lease for 10 s, and a request may take 45 s");
+    assert_eq!(sharing.next(0, RENEW), "release");
+    sharing.gives_back(0);
+    assert_eq!(sharing.next(0, RENEW), "wait 250 ms");
+}
