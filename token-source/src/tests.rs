@@ -31,10 +31,10 @@ fn answer(status: u16, date: Option<Timestamp>, body: &str) -> Response<Response
 }
 
 fn log_in(shared: &Arc<Shared>, lifetime: SignedDuration) {
-    let (turn, task) = shared.next().unwrap();
+    let (permit, task) = shared.next().unwrap();
     assert!(matches!(task, Task::Send(_)));
     let expiry = Timestamp::now() + lifetime;
-    turn.answered(Ok(answer(200, None, &format!(r#"{{"accessToken":"synthetic","expirationTime":"{expiry}"}}"#))));
+    permit.answered(Ok(answer(200, None, &format!(r#"{{"accessToken":"synthetic","expirationTime":"{expiry}"}}"#))));
 }
 
 #[test]
@@ -43,15 +43,15 @@ fn a_token_whose_time_turns_out_to_be_over_is_no_longer_handed_out() {
     log_in(&shared, SignedDuration::from_mins(10));
     let token = shared.token().unwrap();
     let _ = shared.rejected(&token, StatusCode::UNAUTHORIZED, b"");
-    let (turn, _) = shared.next().unwrap();
+    let (permit, _) = shared.next().unwrap();
     assert!(shared.token().is_some());
     let date = Timestamp::now() + SignedDuration::from_mins(11);
-    turn.answered(Ok(answer(500, Some(date), r#"{"errorText":"Internal Server Error"}"#)));
+    permit.answered(Ok(answer(500, Some(date), r#"{"errorText":"Internal Server Error"}"#)));
     assert!(shared.token().is_none());
 }
 
 #[test]
-fn a_turn_that_is_dropped_before_it_has_begun_counts_for_nothing() {
+fn a_permit_that_is_dropped_before_it_has_begun_counts_for_nothing() {
     let budget = SharedBudget::default();
     let shared = shared(&budget);
     drop(shared.next().unwrap());
@@ -71,10 +71,10 @@ fn a_budget_that_others_have_in_use_is_looked_at_again_soon() {
     let budget = SharedBudget::default();
     let all: Vec<_> = (0..5).map(|_| shared(&budget)).collect();
     let (last, first) = all.split_last().unwrap();
-    let mut turns: Vec<_> = first.iter().map(|shared| shared.next().unwrap()).collect();
+    let mut permits: Vec<_> = first.iter().map(|shared| shared.next().unwrap()).collect();
     assert!(matches!(last.next(), Err(Idle::Wait(time)) if time <= Duration::from_secs(1)));
-    for (turn, _) in turns.drain(..) {
-        turn.answered(Ok(answer(200, None, r#"{"errorText":"Incorrect username or password"}"#)));
+    for (permit, _) in permits.drain(..) {
+        permit.answered(Ok(answer(200, None, r#"{"errorText":"Incorrect username or password"}"#)));
     }
     // Now all of them count, and it is known for how long.
     std::thread::sleep(Duration::from_secs(1));

@@ -212,9 +212,13 @@ impl TokenSource {
         self.inner.shared.replace_credentials(credentials);
     }
 
-    /// Forgets all tokens and stops. The server knows no log-out: its token lives to its expiry.
+    /// Forgets all tokens and stops. A source that [shares](TokenSourceBuilder::shared) its session saves this, and all other
+    /// processes stop too. The server has no log-out, so a token that somebody has kept works until its expiry.
     pub fn forget(&self) {
         self.inner.shared.forget();
+        if self.inner.storage.is_shared() && Handle::try_current().is_ok() {
+            self.inner.drive();
+        }
     }
 
     /// Renews ahead of expiry, in a task of its own, for as long as the handle lives.

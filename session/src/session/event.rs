@@ -5,7 +5,7 @@
 use alloc::string::{String, ToString};
 use core::fmt;
 
-use jiff::Timestamp;
+use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use tradovate_auth_core::internal::answered_text;
 use tradovate_auth_core::{BuildError, Error, Failure, HibpHint, UserStatus};
 
@@ -326,11 +326,5 @@ impl fmt::Display for EventKind {
 
 /// The first full second from which on something is tried again, so that it is never shown as the present second.
 fn up_to_second(at: Timestamp) -> Timestamp {
-    let rest = jiff::SignedDuration::from_nanos(i64::from(at.subsec_nanosecond().rem_euclid(1_000_000_000)));
-    match rest.is_zero() {
-        true => at,
-        false => {
-            at.saturating_sub(rest).and_then(|at| at.checked_add(jiff::SignedDuration::from_secs(1))).unwrap_or(at)
-        }
-    }
+    at.round(TimestampRound::new().smallest(Unit::Second).mode(RoundMode::Ceil)).unwrap_or(at)
 }

@@ -47,14 +47,9 @@ pub(super) struct Sharing {
     may_log_in: MayLogIn,
     /// The record that the session is in step with.
     known: Option<Revision>,
-    /// There may be a newer record.
-    has_changed: bool,
-    /// The record is loaded next, since the lease was asked for.
-    must_load: bool,
+    news: News,
     loaded_at: Option<Timestamp>,
-    lease: Option<Held>,
-    /// Another process held the lease when this one last asked for it.
-    is_anothers: bool,
+    lease: LeaseState,
     /// Whether what was last loaded allows a login.
     allows_login: bool,
     /// What was loaded had ended, and this process has not saved since.
@@ -73,10 +68,22 @@ pub(super) struct Sharing {
     pub(super) stored_late: Option<Timestamp>,
 }
 
+/// Whether the record may be newer than the one that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum News {
+    None,
+    /// It may be.
+    Possible,
+    /// It is loaded next, since the lease was asked for.
+    LoadNow,
+}
+
+/// The lease, as this process last saw it.
 #[derive(Debug, Clone, Copy)]
-struct Held {
-    lease: Lease,
-    until: Timestamp,
+enum LeaseState {
+    Free,
+    Anothers,
+    Held { lease: Lease, until: Timestamp },
 }
 
 /// What is wrong with the store.
@@ -177,11 +184,9 @@ impl Sharing {
         Self {
             may_log_in,
             known: None,
-            has_changed: true,
-            must_load: false,
+            news: News::Possible,
             loaded_at: None,
-            lease: None,
-            is_anothers: false,
+            lease: LeaseState::Free,
             allows_login: false,
             may_be_outdated: false,
             empty_since: None,
@@ -200,10 +205,10 @@ impl Sharing {
         let Situation { now, wanted, is_unstored, has_token, .. } = *situation;
         let longest = situation.longest.min(LONGEST_REQUEST);
         let pause = self.pause.filter(|until| *until > now);
-        if self.must_load {
+        if self.news == News::LoadNow {
             return Permitted::Ask(Ask::Load);
         }
-        let give_back = self.lease.map(|held| Permitted::Ask(Ask::Release(held.lease)));
+        let give_back = self.lease().map(|lease| Permitted::Ask(Ask::Release(lease)));
         if let (Some(give_back), true, false) = (give_back, self.trouble.is_some(), is_unstored) {
             return give_back;
         }
@@ -213,7 +218,7 @@ impl Sharing {
             return give_back.unwrap_or(Permitted::NotBefore(at));
         }
         // What others have stored may be all that is wanted, and loading takes no lease.
-        if self.lease.is_none() && pause.is_none() && self.load_due(has_token).is_some_and(|at| at <= now) {
+        if give_back.is_none() && pause.is_none() && self.load_due(has_token).is_some_and(|at| at <= now) {
             return Permitted::Ask(Ask::Load);
         }
         let acquire = || pause.map_or(Permitted::Ask(Ask::Acquire(lease_time(longest))), Permitted::NotBefore);
@@ -223,8 +228,8 @@ impl Sharing {
                 (None, MayLogIn::Never) => self.load_again(now, pause),
                 (None, _) => acquire(),
             },
-            Wanted::Save if self.lease.is_some() => Permitted::Wanted,
-            Wanted::Send(_) if self.lease.is_some_and(|held| later(now, longest) <= held.until) => Permitted::Wanted,
+            Wanted::Save if give_back.is_some() => Permitted::Wanted,
+            Wanted::Send(_) if self.held_until().is_some_and(|until| later(now, longest) <= until) => Permitted::Wanted,
             Wanted::Send(_) | Wanted::Save => give_back.unwrap_or_else(acquire),
             Wanted::Nothing => give_back.filter(|_| !is_unstored).unwrap_or(Permitted::Wanted),
         }
@@ -239,7 +244,7 @@ impl Sharing {
     /// When the record is loaded although nothing has to be sent. A session without a token looks for one.
     pub(super) fn load_due(&self, has_token: bool) -> Option<Timestamp> {
         let due = match self.loaded_at {
-            Some(loaded_at) if !self.has_changed => (!has_token).then(|| later(loaded_at, LONGEST_PAUSE)),
+            Some(loaded_at) if self.news == News::None => (!has_token).then(|| later(loaded_at, LONGEST_PAUSE)),
             _ => Some(Timestamp::MIN),
         };
         due.map(|at| self.pause.map_or(at, |pause| at.max(pause)))
@@ -247,8 +252,8 @@ impl Sharing {
 
     pub(super) fn ask(&mut self, now: Timestamp, longest: Duration, id: ExchangeId, what: Ask) {
         match what {
-            Ask::Load => self.must_load = false,
-            Ask::Release(_) => self.lease = None,
+            Ask::Load => self.news = News::None,
+            Ask::Release(_) => self.lease = LeaseState::Free,
             Ask::Acquire(_) => {}
         }
         self.asked = Some(Asked { id, what, since: now, until: later(now, longest) });
@@ -275,9 +280,9 @@ impl Sharing {
         lease: Option<Lease>,
     ) -> Option<Failure> {
         self.is_well(Part::Lease);
-        self.must_load = true;
-        self.is_anothers = lease.is_none();
+        self.news = News::LoadNow;
         let Some(lease) = lease else {
+            self.lease = LeaseState::Anothers;
             self.pause = Some(later(now, ASK_AGAIN));
             return None;
         };
@@ -285,19 +290,17 @@ impl Sharing {
             Ask::Acquire(time) => time.min(lease.time),
             _ => lease.time,
         };
-        self.lease = Some(Held { lease, until: later(asked.since, time) });
+        self.lease = LeaseState::Held { lease, until: later(asked.since, time) };
         let needed = longest.min(LONGEST_REQUEST);
         if time >= needed {
             return None;
         }
         let (given, needed) = (time.as_secs(), needed.as_secs());
         let text = format!("the store gives its lease for {given} s, and a request may take {needed} s");
-        self.must_load = false;
         Some(self.failed(now, Part::Lease, StoreError::new(StoreErrorKind::Misconfigured, text)))
     }
 
     pub(super) fn loaded(&mut self, now: Timestamp, stored: Option<StoredRecord>) -> Loaded {
-        self.has_changed = false;
         self.loaded_at = Some(now);
         self.is_well(Part::Store);
         let Some(stored) = stored else {
@@ -335,7 +338,7 @@ impl Sharing {
     pub(super) fn judge(&mut self, now: Timestamp) {
         if !self.may_be_outdated {
             self.empty_since = None;
-        } else if self.lease.is_some() {
+        } else if self.lease().is_some() {
             self.empty_since.get_or_insert(now);
         }
         let is_believed = self.empty_since.is_some_and(|since| later(since, BELIEVED_EMPTY_AFTER) <= now);
@@ -354,7 +357,7 @@ impl Sharing {
 
     fn failed(&mut self, now: Timestamp, part: Part, error: StoreError) -> Failure {
         self.allows_login = false;
-        self.has_changed = true;
+        self.news = News::Possible;
         let pause = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(self.failures)).min(LONGEST_PAUSE);
         self.failures = self.failures.saturating_add(1);
         let retry_at = later(now, pause);
@@ -375,7 +378,9 @@ impl Sharing {
     /// There may be a newer record. A record that can't be read may take its time to change; any other trouble may be over,
     /// since the store has just been reached.
     pub(super) fn changed(&mut self) {
-        self.has_changed = true;
+        if self.news == News::None {
+            self.news = News::Possible;
+        }
         if self.trouble.as_ref().is_none_or(|trouble| trouble.part != Part::Record) {
             self.pause = None;
         }
@@ -388,7 +393,7 @@ impl Sharing {
                 self.known = Some(revision);
                 (self.may_be_outdated, self.empty_since) = (false, None);
             }
-            None => self.lease = None,
+            None => self.lease = LeaseState::Free,
         }
     }
 
@@ -397,13 +402,23 @@ impl Sharing {
     }
 
     pub(super) fn lease(&self) -> Option<Lease> {
-        self.lease.map(|held| held.lease)
+        match self.lease {
+            LeaseState::Held { lease, .. } => Some(lease),
+            _ => None,
+        }
+    }
+
+    fn held_until(&self) -> Option<Timestamp> {
+        match self.lease {
+            LeaseState::Held { until, .. } => Some(until),
+            _ => None,
+        }
     }
 
     pub(super) fn holder(&self, now: Timestamp) -> LeaseHolder {
         match self.lease {
-            Some(held) if now < held.until => LeaseHolder::ThisProcess { until: held.until },
-            _ if self.is_anothers => LeaseHolder::AnotherProcess,
+            LeaseState::Held { until, .. } if now < until => LeaseHolder::ThisProcess { until },
+            LeaseState::Anothers => LeaseHolder::AnotherProcess,
             _ => LeaseHolder::Nobody,
         }
     }

@@ -206,9 +206,10 @@ impl World {
 
     /// The snapshot that was offered is stored.
     fn stored(&mut self, id: ExchangeId) {
-        let answer = match self.session.persistence.is_hook() {
-            true => StoreAnswer::Kept,
-            false => StoreAnswer::Saved(Some(Revision(u64::MAX))),
+        let answer = if self.session.persistence.is_hook() {
+            StoreAnswer::Kept
+        } else {
+            StoreAnswer::Saved(Some(Revision(u64::MAX)))
         };
         self.store_answers(id, Ok(answer));
     }

@@ -84,7 +84,7 @@ impl Driver {
     /// Drives a session that shares a store. Its record is of this user and has no token.
     pub(crate) fn sharing(session: Session) -> Self {
         let mut driver = Self::new(session.with_shared_store(MayLogIn::WhenNeeded));
-        driver.store.put(driver.stored(), driver.now);
+        driver.store.put(&driver.stored(), driver.now);
         driver
     }
 

@@ -136,7 +136,7 @@ fn pair() -> (Driver, Driver) {
 /// Has the session read what was stored so many minutes ago by the clock of the store.
 fn read(driver: &mut Driver, stored: StoredSession, age: u64) {
     let age = Duration::from_secs(60 * age);
-    let revision = driver.store.put(stored.clone(), driver.now);
+    let revision = driver.store.put(&stored, driver.now);
     let record = StoredRecord { revision, age: Some(age), session: Ok(stored) };
     load(&mut driver.session, driver.now, &mut driver.budget, record);
 }

@@ -16,16 +16,16 @@ pub(crate) struct MemoryStore {
 
 impl MemoryStore {
     /// A store that holds this, saved at that time.
-    pub(crate) fn holding(session: StoredSession, saved_at: Timestamp) -> Self {
+    pub(crate) fn holding(session: &StoredSession, saved_at: Timestamp) -> Self {
         let mut store = Self::default();
         store.put(session, saved_at);
         store
     }
 
-    pub(crate) fn put(&mut self, session: StoredSession, saved_at: Timestamp) -> Revision {
+    pub(crate) fn put(&mut self, session: &StoredSession, saved_at: Timestamp) -> Revision {
         self.saved += 1;
         // Through its text, as in any store.
-        let session = serde_json::from_str(&serde_json::to_string(&session).unwrap()).unwrap();
+        let session = serde_json::from_str(&serde_json::to_string(session).unwrap()).unwrap();
         self.record = Some((Revision(self.saved), session, saved_at));
         Revision(self.saved)
     }
@@ -37,7 +37,7 @@ impl MemoryStore {
     pub(crate) fn answer(&mut self, now: Timestamp, request: StoreRequest) -> StoreAnswer {
         match request {
             StoreRequest::Keep(snapshot) => {
-                self.put(snapshot, now);
+                self.put(&snapshot, now);
                 StoreAnswer::Kept
             }
             StoreRequest::Acquire(time) => StoreAnswer::Lease(Some(Lease { fence: 1, time })),
@@ -45,7 +45,7 @@ impl MemoryStore {
                 let age = Duration::try_from(now.duration_since(*saved_at)).ok();
                 StoredRecord { revision: *revision, age, session: Ok(session.clone()) }
             })),
-            StoreRequest::Save { snapshot, .. } => StoreAnswer::Saved(Some(self.put(snapshot, now))),
+            StoreRequest::Save { snapshot, .. } => StoreAnswer::Saved(Some(self.put(&snapshot, now))),
             _ => StoreAnswer::Released,
         }
     }

@@ -34,8 +34,8 @@ impl Process {
 }
 
 fn lock_out(source: &Arc<Shared>) {
-    let (turn, _) = source.next().unwrap();
-    turn.answered(Ok(super::answer(StatusCode::LOCKED.as_u16(), None, "")));
+    let (permit, _) = source.next().unwrap();
+    permit.answered(Ok(super::answer(StatusCode::LOCKED.as_u16(), None, "")));
 }
 
 /// How long a source has nothing to do. Something has changed, so it looks.
@@ -82,8 +82,8 @@ fn the_requests_of_an_hour_are_counted_in_order_whatever_the_wall_clock_says() {
         process.system.set_wall(SignedDuration::from_hours(step));
         process.system.pass(Duration::from_secs(60));
         let source = process.source();
-        let (turn, _) = source.next().unwrap();
-        turn.answered(Ok(super::answer(200, None, r#"{"errorText":"Incorrect username or password"}"#)));
+        let (permit, _) = source.next().unwrap();
+        permit.answered(Ok(super::answer(200, None, r#"{"errorText":"Incorrect username or password"}"#)));
         sources.push(source);
     }
     // Four logins have failed; the first of them is an hour old in 57 minutes.

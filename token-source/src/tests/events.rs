@@ -61,16 +61,16 @@ fn name(event: &Event) -> &'static str {
 /// What another process of the same app has stored.
 fn stored() -> StoredSession {
     let shared = shared(None);
-    let (turn, _) = shared.next().unwrap();
-    turn.answered(Ok(super::answer(200, None, r#"{"access_token":"synthetic","expires_in":4800}"#)));
+    let (permit, _) = shared.next().unwrap();
+    permit.answered(Ok(super::answer(200, None, r#"{"access_token":"synthetic","expires_in":4800}"#)));
     shared.snapshot()
 }
 
 #[test]
 fn what_happens_during_a_callback_is_delivered_after_it() {
     let Slow { shared, entered, go_on, seen } = slow();
-    let (turn, _) = shared.next().unwrap();
-    let failing = thread::spawn(move || drop(turn));
+    let (permit, _) = shared.next().unwrap();
+    let failing = thread::spawn(move || drop(permit));
     entered.recv_timeout(LONG).unwrap();
     shared.adopt(stored());
     assert!(shared.token().is_some(), "nobody waits for the callback");
@@ -84,14 +84,14 @@ fn what_happens_during_a_callback_is_delivered_after_it() {
 #[test]
 fn others_may_drive_the_session_while_a_callback_runs() {
     let Slow { shared, entered, go_on, .. } = slow();
-    let (turn, _) = shared.next().unwrap();
-    let failing = thread::spawn(move || drop(turn));
+    let (permit, _) = shared.next().unwrap();
+    let failing = thread::spawn(move || drop(permit));
     entered.recv_timeout(LONG).unwrap();
     let next = shared.next();
     assert!(shared.is_busy(), "an event is being delivered");
     go_on.send(()).unwrap();
     failing.join().unwrap();
-    assert!(!matches!(next, Err(Idle::Led(_))), "{next:?}");
+    assert!(!matches!(next, Err(Idle::Busy(_))), "{next:?}");
     drop(next);
     assert!(!shared.is_busy());
 }
@@ -99,9 +99,9 @@ fn others_may_drive_the_session_while_a_callback_runs() {
 #[test]
 fn no_error_is_quoted_that_is_older_than_the_last_success() {
     let Slow { shared, entered, go_on, seen } = slow();
-    let (mut turn, _) = shared.next().unwrap();
-    turn.begin();
-    let failing = thread::spawn(move || drop(turn));
+    let (mut permit, _) = shared.next().unwrap();
+    permit.begin();
+    let failing = thread::spawn(move || drop(permit));
     entered.recv_timeout(LONG).unwrap();
     shared.adopt(stored());
     go_on.send(()).unwrap();

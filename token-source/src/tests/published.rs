@@ -35,16 +35,16 @@ fn the_access_token_is_handed_out_if_the_market_data_token_ends_while_a_request_
         let end = start + SignedDuration::from_mins(end);
         super::answer(200, None, &format!(r#"{{"accessToken":"{text}","expirationTime":"{end}"{more}}}"#))
     };
-    let (turn, _) = source.next().unwrap();
-    turn.answered(Ok(answer("one", 80, r#","mdAccessToken":"md""#)));
+    let (permit, _) = source.next().unwrap();
+    permit.answered(Ok(answer("one", 80, r#","mdAccessToken":"md""#)));
     system.pass(Duration::from_secs(67 * 60));
-    let (turn, _) = source.next().unwrap();
-    turn.answered(Ok(answer("two", 147, "")));
+    let (permit, _) = source.next().unwrap();
+    permit.answered(Ok(answer("two", 147, "")));
     system.pass(Duration::from_secs(12 * 60 + 50));
     let _ = source.rejected(&source.token().unwrap(), StatusCode::INTERNAL_SERVER_ERROR, b"");
     let (_under_way, _) = source.next().unwrap();
     system.pass(Duration::from_secs(20));
-    assert!(matches!(source.next(), Err(Idle::Led(_))));
+    assert!(matches!(source.next(), Err(Idle::Busy(_))));
     let token = source.token().expect("the access token is good for another hour");
     assert!(token.market_data_token().is_none());
 }

@@ -33,7 +33,7 @@ fn one_date_far_in_the_past_brings_back_no_token_that_was_replaced() {
     let (mut ba, mut bb) = (RateBudget::default(), RateBudget::default());
     let member = || trader().with_shared_store(MayLogIn::WhenNeeded);
     let (mut a, mut b) = (member(), member());
-    let mut store = MemoryStore::holding(json(&a, start(), &ba), start());
+    let mut store = MemoryStore::holding(&json(&a, start(), &ba), start());
     let drive = |s: &mut Session, now, budget: &mut RateBudget, store: &mut MemoryStore, answer| {
         let Action::Send { id, .. } = serve(s, now, budget, store) else { panic!("nothing is sent") };
         s.receive(now, id, answer, budget);

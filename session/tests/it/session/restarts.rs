@@ -6,7 +6,7 @@ use tradovate_auth_session::MayLogIn;
 
 #[test]
 fn a_login_that_was_announced_before_a_crash_is_of_unknown_outcome() {
-    let mut store = MemoryStore::holding(trader().snapshot(start(), &RateBudget::default()), start());
+    let mut store = MemoryStore::holding(&trader().snapshot(start(), &RateBudget::default()), start());
     let mut logins = Vec::new();
     let mut now = start();
     for seed in 0..6 {
