@@ -1,10 +1,12 @@
 //! The checker is checked: an adapter around a session's inputs and outputs that breaks one law on purpose.
 //! What a session wants and what it is told pass through a [`Tamper`]; without a [`Mutant`] nothing is changed.
 
+use std::time::Duration;
+
 use http::{Request, Response};
 use jiff::{SignedDuration, Timestamp};
 use tradovate_auth_core::RequestBody;
-use tradovate_auth_session::{Session, SessionToken};
+use tradovate_auth_session::{Lease, RateBudget, Session, SessionToken, StoreAnswer, StoreError, StoredRecord};
 
 use crate::journal::Outcome;
 use crate::wire::{Operation, Says};
@@ -237,19 +239,32 @@ impl Tamper {
         self.is(Mutant::UsesUnstored)
     }
 
-    /// Whether it takes a lease for its own that is another's.
-    pub(crate) fn leads_anyway(&self) -> bool {
-        self.is(Mutant::LeadsAnyway)
+    /// An answer of a store is about to be reported to the session: of a shared one, the lease may be another's, and what it
+    /// holds may be passed over once the session has something itself.
+    pub(crate) fn store_answer(
+        &self,
+        answer: Result<StoreAnswer, StoreError>,
+        session: &Session,
+        local: Timestamp,
+        budget: &RateBudget,
+    ) -> Result<StoreAnswer, StoreError> {
+        match answer {
+            Ok(StoreAnswer::Lease(None)) if self.is(Mutant::LeadsAnyway) => {
+                Ok(StoreAnswer::Lease(Some(Lease { fence: 0, time: Duration::from_secs(3600) })))
+            }
+            Ok(StoreAnswer::Loaded(Some(record)))
+                if self.is(Mutant::IgnoresTheStore) && session.token(local).is_some() =>
+            {
+                let own = Ok(session.snapshot(local, budget));
+                Ok(StoreAnswer::Loaded(Some(StoredRecord { session: own, ..record })))
+            }
+            answer => answer,
+        }
     }
 
     /// Whether it saves over what has come in between.
     pub(crate) fn saves_anyway(&self) -> bool {
         self.is(Mutant::SavesAnyway)
-    }
-
-    /// Whether it doesn't look at what the store holds, once it has something itself.
-    pub(crate) fn ignores_the_store(&self, session: &Session, local: Timestamp) -> bool {
-        self.is(Mutant::IgnoresTheStore) && session.token(local).is_some()
     }
 
     pub(crate) fn is_dead(&self) -> bool {

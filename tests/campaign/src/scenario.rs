@@ -5,8 +5,8 @@
 use std::fmt;
 
 use jiff::SignedDuration;
+use tradovate_auth_session::MayLogIn;
 use tradovate_auth_simulator::{ClosedSession, OverLimit, RefusalStatus};
-use tradovate_auth_token_source::LogIn;
 
 mod fault;
 mod fleets;
@@ -98,7 +98,7 @@ pub struct Membership {
     /// Whether a keeper renews ahead of expiry and learns of changes; without one it looks when it has no token.
     pub keeps: bool,
     /// When it may log in.
-    pub log_in: LogIn,
+    pub may_log_in: MayLogIn,
 }
 
 /// How a program logs in.

@@ -26,7 +26,6 @@ mod court;
 mod exchange;
 mod faults;
 mod halts;
-mod member;
 mod owner;
 mod probes;
 mod program;
@@ -37,7 +36,6 @@ mod shared_store;
 mod spoil;
 mod steps;
 mod store;
-mod words;
 
 /// What became of a scenario.
 #[derive(Debug)]
@@ -191,10 +189,10 @@ impl<'s> World<'s> {
             }
             Event::Arrive { exchange } => self.arrive(exchange),
             Event::Deliver { exchange, outcome } => self.deliver(exchange, *outcome),
-            Event::Written { program, snapshot } => self.written(program, snapshot),
-            Event::Told { program, life, id, snapshot, is_stored } => self.told(program, life, id, snapshot, is_stored),
-            Event::AtStore { program, life, turn, ask } => self.at_store(program, life, turn, *ask),
-            Event::FromStore { program, life, turn, word } => self.hear(program, life, turn, *word),
+            Event::AtStore { program, life, id, request, snapshot } => {
+                self.at_store(program, life, id, &request, snapshot);
+            }
+            Event::FromStore { program, life, reply } => self.store_answers(program, life, *reply),
             Event::StoreChanged { program, life } => self.store_changed(program, life),
             Event::StoreCleared(fleet) => {
                 self.stores[fleet].remove_damaged();

@@ -9,7 +9,10 @@ use tradovate_auth_core::{
     AuthorizationRequest, AuthorizedCode, Credentials, Entropy, Environment, Failure, OAuthApp, RefreshToken,
     is_trusted_host,
 };
-use tradovate_auth_session::{Action, ExchangeId, RateBudget, Session, StoredSession};
+use tradovate_auth_session::{
+    Action, ExchangeId, Lease, MayLogIn, RateBudget, Revision, Session, StoreAnswer, StoreError, StoreErrorKind,
+    StoreRequest, StoredRecord, StoredSession, Unreadable,
+};
 
 use crate::{CANARY, assert_hidden, response, status};
 
@@ -19,6 +22,21 @@ enum Start {
     RefreshToken,
     Code,
     Snapshot,
+}
+
+/// Where the session is stored.
+#[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
+enum Storage {
+    None,
+    Hook,
+    Shared(Allowed),
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
+enum Allowed {
+    Never,
+    WhenNeeded,
+    EvenIfUnreadable,
 }
 
 #[derive(Arbitrary, Debug)]
@@ -37,12 +55,12 @@ enum Event<'a> {
         back: u8,
         failure: u8,
     },
-    StoredRecord {
+    /// An answer to a question to the store, by how long ago it was asked; perhaps the answer to another question.
+    StoreAnswers {
         back: u8,
+        answer: Said,
     },
-    StoreFailed {
-        back: u8,
-    },
+    StoreChanged,
     Rejected {
         generation: u8,
         status: u8,
@@ -78,6 +96,44 @@ enum Body<'a> {
     Moved(u8),
 }
 
+/// What a store says.
+#[derive(Arbitrary, Debug)]
+enum Said {
+    /// What was asked for, as a store that works would.
+    AsAsked,
+    Kept,
+    Lease {
+        seconds: u16,
+    },
+    AnothersLease,
+    /// A record of another process, by how long ago this one has taken such a snapshot.
+    Loaded {
+        back: u8,
+        age: Option<u16>,
+        revision: u8,
+    },
+    Nothing,
+    Unreadable,
+    Saved {
+        revision: u8,
+    },
+    Overtaken,
+    Released,
+    Failed {
+        kind: u8,
+    },
+}
+
+/// What the store is asked.
+#[derive(Clone, Copy)]
+enum Question {
+    Keep,
+    Acquire(Duration),
+    Load,
+    Save,
+    Release,
+}
+
 /// The session's world: what was sent, what was stored.
 struct World {
     session: Session,
@@ -85,9 +141,10 @@ struct World {
     now: Timestamp,
     /// The latest time the session has been told; for it, time never goes back.
     latest: Timestamp,
-    has_store: bool,
+    storage: Storage,
     sent: Vec<ExchangeId>,
-    offered: Vec<ExchangeId>,
+    /// The questions to the store.
+    asked: Vec<(ExchangeId, Question)>,
     snapshots: Vec<StoredSession>,
     minted: u32,
 }
@@ -95,8 +152,8 @@ struct World {
 /// The input is the start of a session and a list of events, as [`Arbitrary`] reads them.
 pub fn session(input: &[u8]) {
     let mut input = Unstructured::new(input);
-    let (Ok(start), Ok(has_store)) = (Start::arbitrary(&mut input), bool::arbitrary(&mut input)) else { return };
-    let mut world = World::new(&start, has_store);
+    let (Ok(start), Ok(storage)) = (Start::arbitrary(&mut input), Storage::arbitrary(&mut input)) else { return };
+    let mut world = World::new(&start, storage);
     for _ in 0..200 {
         if input.is_empty() {
             return;
@@ -119,7 +176,7 @@ fn code() -> AuthorizedCode {
 }
 
 impl World {
-    fn new(start: &Start, has_store: bool) -> Self {
+    fn new(start: &Start, storage: Storage) -> Self {
         let app = || OAuthApp::new("app").with_client_secret(tradovate_auth_core::ClientSecret::new(CANARY));
         let session = match start {
             Start::User => Session::new(Environment::demo(), credentials("trader"), 7),
@@ -133,13 +190,19 @@ impl World {
         };
         let now = "2026-11-24T14:00:00Z".parse().expect("a time");
         Self {
-            session: if has_store { session.with_store() } else { session },
+            session: match storage {
+                Storage::None => session,
+                Storage::Hook => session.with_store(),
+                Storage::Shared(Allowed::Never) => session.with_shared_store(MayLogIn::Never),
+                Storage::Shared(Allowed::WhenNeeded) => session.with_shared_store(MayLogIn::WhenNeeded),
+                Storage::Shared(Allowed::EvenIfUnreadable) => session.with_shared_store(MayLogIn::EvenIfUnreadable),
+            },
             budget: RateBudget::default(),
             now,
             latest: now,
-            has_store,
+            storage,
             sent: Vec::new(),
-            offered: Vec::new(),
+            asked: Vec::new(),
             snapshots: Vec::new(),
             minted: 0,
         }
@@ -158,16 +221,8 @@ impl World {
                     self.session.failed(self.now, id, failure, &mut self.budget);
                 }
             }
-            Event::StoredRecord { back } => {
-                if let Some(id) = recent(&self.offered, back) {
-                    self.session.stored(self.now, id);
-                }
-            }
-            Event::StoreFailed { back } => {
-                if let Some(id) = recent(&self.offered, back) {
-                    self.session.store_failed(self.now, id);
-                }
-            }
+            Event::StoreAnswers { back, answer } => self.store_answers(back, &answer),
+            Event::StoreChanged => self.session.store_changed(),
             Event::Rejected { generation, status: code, body } => {
                 let generation = u64::from(generation);
                 let _ = self.session.rejected(self.now, generation, status(code), body, &mut self.budget);
@@ -183,7 +238,7 @@ impl World {
                     now: self.now,
                     latest: self.now,
                     minted: self.minted,
-                    ..Self::new(&Start::User, self.has_store)
+                    ..Self::new(&Start::User, self.storage)
                 };
                 if let Some(stored) = stored {
                     self.session.adopt(self.now, stored, &mut self.budget);
@@ -196,7 +251,7 @@ impl World {
             Event::TimeGoesBack { seconds } => self.pass(-i64::from(seconds)),
             Event::LockOut { seconds } => {
                 // The session and its neighbours read one clock, which the session has seen as far as they have.
-                let _ = self.session.pending(self.now, &self.budget);
+                self.session.failed(self.now, ExchangeId::default(), Failure::NotSent, &mut self.budget);
                 self.budget.lock_out(self.now, Duration::from_secs(seconds.into()));
             }
         }
@@ -220,11 +275,12 @@ impl World {
                     assert!(!self.sent.contains(&id), "each request has an id of its own");
                     self.sent.push(id);
                 }
-                Action::Store { id, snapshot } => {
-                    assert!(self.has_store);
-                    self.offered.push(id);
-                    let written = serde_json::to_string(&snapshot).expect("a snapshot");
-                    self.snapshots.push(serde_json::from_str(&written).expect("a snapshot that can be read"));
+                Action::Store { id, request } => {
+                    let is_shared = matches!(self.storage, Storage::Shared(_));
+                    assert_eq!(is_shared, !matches!(request, StoreRequest::Keep(_)), "each store has its questions");
+                    assert!(self.storage != Storage::None && self.asked.iter().all(|(asked, _)| *asked != id));
+                    let question = self.question(&request);
+                    self.asked.push((id, question));
                 }
                 Action::Wait { until } => {
                     assert!(until > self.now, "a wait is in the future");
@@ -234,6 +290,59 @@ impl World {
             }
         }
         panic!("the session spins");
+    }
+
+    fn question(&mut self, request: &StoreRequest) -> Question {
+        match request {
+            StoreRequest::Keep(snapshot) | StoreRequest::Save { snapshot, .. } => {
+                let written = serde_json::to_string(snapshot).expect("a snapshot");
+                self.snapshots.push(serde_json::from_str(&written).expect("a snapshot that can be read"));
+                if matches!(request, StoreRequest::Keep(_)) { Question::Keep } else { Question::Save }
+            }
+            StoreRequest::Acquire(time) => Question::Acquire(*time),
+            StoreRequest::Load => Question::Load,
+            _ => Question::Release,
+        }
+    }
+
+    fn store_answers(&mut self, back: u8, said: &Said) {
+        let Some((id, question)) = recent(&self.asked, back) else { return };
+        let record = |session, revision: usize, age: Option<u16>| {
+            let (revision, age) = (Revision(revision as u64), age.map(|age| Duration::from_secs(age.into())));
+            StoreAnswer::Loaded(Some(StoredRecord { revision, age, session }))
+        };
+        let lease = |time| StoreAnswer::Lease(Some(Lease { fence: self.asked.len() as u64, time }));
+        let answer = match (said, question) {
+            (Said::AsAsked, Question::Keep) | (Said::Kept, _) => StoreAnswer::Kept,
+            (Said::AsAsked, Question::Acquire(time)) => lease(time),
+            (Said::AsAsked, Question::Load) => match self.snapshots.last() {
+                Some(stored) => record(Ok(stored.clone()), self.snapshots.len(), Some(0)),
+                None => StoreAnswer::Loaded(None),
+            },
+            (Said::AsAsked, Question::Save) => StoreAnswer::Saved(Some(Revision(self.snapshots.len() as u64))),
+            (Said::AsAsked, Question::Release) | (Said::Released, _) => StoreAnswer::Released,
+            (Said::Lease { seconds }, _) => lease(Duration::from_secs((*seconds).into())),
+            (Said::AnothersLease, _) => StoreAnswer::Lease(None),
+            (Said::Loaded { back, age, revision }, _) => {
+                let Some(stored) = recent(&self.snapshots, *back) else { return };
+                record(Ok(stored), usize::from(*revision), *age)
+            }
+            (Said::Nothing, _) => StoreAnswer::Loaded(None),
+            (Said::Unreadable, _) => record(Err(Unreadable::Damaged), usize::from(back), None),
+            (Said::Saved { revision }, _) => StoreAnswer::Saved(Some(Revision((*revision).into()))),
+            (Said::Overtaken, _) => StoreAnswer::Saved(None),
+            (Said::Failed { kind }, _) => {
+                let kinds = [
+                    StoreErrorKind::Unreachable,
+                    StoreErrorKind::NotReadable,
+                    StoreErrorKind::NotWritable,
+                    StoreErrorKind::Misconfigured,
+                ];
+                let error = StoreError::new(kinds[usize::from(kind % 4)], "a synthetic failure");
+                return self.session.store_answered(self.now, id, Err(error), &mut self.budget);
+            }
+        };
+        self.session.store_answered(self.now, id, Ok(answer), &mut self.budget);
     }
 
     fn answer(&mut self, back: u8, code: u8, body: &Body<'_>) {

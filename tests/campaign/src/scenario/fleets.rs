@@ -4,7 +4,7 @@
 
 use jiff::SignedDuration;
 use oorandom::Rand64;
-use tradovate_auth_token_source::LogIn;
+use tradovate_auth_session::MayLogIn;
 
 use super::fault::{Fault, Moment, StoreFault, Timed};
 use super::generate::{Draw, millis, report, seconds, trouble};
@@ -42,7 +42,7 @@ impl Scenario {
         scenario.server.lifetime = 80;
         (scenario.length, scenario.users) = (length, 1);
         scenario.faults.clear();
-        let member = Some(Membership { fleet: 0, keeps: true, log_in: LogIn::WhenNeeded });
+        let member = Some(Membership { fleet: 0, keeps: true, may_log_in: MayLogIn::WhenNeeded });
         let address = |number: usize| Address { skew: seconds(number as u64 % 7 * 60), drift: 0 };
         scenario.addresses = (0..size).map(address).collect();
         let program = |address| Program {
@@ -76,16 +76,16 @@ fn add_fleet(scenario: &mut Scenario, draw: &mut Draw) {
         let starts = millis(draw.below(spread));
         let waits = login == Login::OAuth && number > 0;
         let may_log_in = match draw.below(6) {
-            0 if number > 0 => LogIn::Never,
-            1 => LogIn::EvenIfUnreadable,
-            _ => LogIn::WhenNeeded,
+            0 if number > 0 => MayLogIn::Never,
+            1 => MayLogIn::EvenIfUnreadable,
+            _ => MayLogIn::WhenNeeded,
         };
         scenario.programs.push(Program {
             user,
             address: own + draw.index(scenario.addresses.len() - own),
             login,
             has_store: true,
-            member: Some(Membership { fleet, keeps: draw.once_in(keepers), log_in: may_log_in }),
+            member: Some(Membership { fleet, keeps: draw.once_in(keepers), may_log_in }),
             starts: if waits {
                 starts + AFTER_CONSENT
             } else {

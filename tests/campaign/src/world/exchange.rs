@@ -22,8 +22,6 @@ pub(super) struct Exchange {
     /// Nothing where the session did not ask for it.
     id: Option<ExchangeId>,
     operation: Operation,
-    /// The turn of a member of a fleet that waits for it.
-    turn: u64,
     request: Option<Request<RequestBody>>,
     trouble: Option<Trouble>,
     /// Whether the session has been told an outcome.
@@ -49,12 +47,11 @@ impl World<'_> {
         }
         let again = is_repeated.then(|| request.clone());
         self.record(number, What::Sent(exchange, asked));
-        let turn = self.take_turn(number);
         self.halt_before(number, Moment::BeforeSending);
         let halted = self.programs[number].paused_until.map(|until| until.duration_since(self.now));
         let out = out + halted.unwrap_or_default();
         let (is_told, request) = (false, Some(request));
-        self.exchanges.push(Exchange { program: number, life, id, operation, turn, request, trouble, is_told });
+        self.exchanges.push(Exchange { program: number, life, id, operation, request, trouble, is_told });
         match trouble {
             Some(Trouble::ResetBefore) => {
                 self.fail_after(exchange, out, Failure::NotSent);
@@ -143,7 +140,6 @@ impl World<'_> {
     pub(super) fn deliver(&mut self, number: usize, outcome: Outcome) {
         let exchange = &mut self.exchanges[number];
         let (program, id, operation) = (exchange.program, exchange.id, exchange.operation);
-        let turn = exchange.turn;
         let is_repeated = std::mem::replace(&mut exchange.is_told, true);
         if self.programs[program].life != exchange.life || self.programs[program].session.is_none() {
             return;
@@ -185,12 +181,10 @@ impl World<'_> {
         self.improvise(program);
         if self.halt_before(program, Moment::BeforeSaving) {
             // It goes on where it was.
-            if let Some(member) = &mut self.programs[program].member {
-                member.end_turn(turn);
-            }
             return;
         }
-        self.go_on(program, turn);
+        self.observe(program);
+        self.step(program);
     }
 
     fn handed(&mut self, program: usize, before: Option<journal::Seen>, after: Option<journal::Seen>) {

@@ -153,7 +153,6 @@ impl World<'_> {
         }
         program.life += 1;
         program.stamp += 1;
-        program.member = None;
         program.paused_until = None;
         program.seen = None;
         program.published = None;

@@ -7,7 +7,6 @@ use oorandom::Rand64;
 use tradovate_auth_core::{AuthorizationRequest, ClientId, ClientSecret, Credentials, Entropy, Environment, OAuthApp};
 use tradovate_auth_session::{Session, SessionToken};
 
-use super::member::Member;
 use super::server::{REDIRECT_URI, Server, client_id, name};
 use crate::journal::Seen;
 use crate::mutants::Tamper;
@@ -19,8 +18,6 @@ pub(super) struct Program {
     pub(super) plan: Plan,
     /// Nothing while it is down.
     pub(super) session: Option<Session>,
-    /// Of a fleet: what it knows of the store that is shared.
-    pub(super) member: Option<Member>,
     /// When it is to be halted next, whether by a crash, and for how long.
     pub(super) halts: VecDeque<(Moment, bool, SignedDuration)>,
     /// It does nothing before.
@@ -49,8 +46,6 @@ pub(super) struct Program {
     pub(super) published: Option<SessionToken>,
     /// What is in the store: the number of the snapshot and its text.
     pub(super) stored: Option<(usize, String)>,
-    /// Snapshots on their way into the store.
-    pub(super) writing: VecDeque<(usize, String)>,
     /// Whether the store says nothing rather than no, and until when.
     pub(super) store_trouble: Option<(bool, Timestamp)>,
     /// What is to befall the next requests.
@@ -82,7 +77,6 @@ impl Program {
         Self {
             plan: plan.clone(),
             session: None,
-            member: None,
             halts: VecDeque::new(),
             paused_until: None,
             life: 0,
@@ -99,7 +93,6 @@ impl Program {
             is_corrected: false,
             foreign: None,
             stored: None,
-            writing: VecDeque::new(),
             store_trouble: None,
             troubles: VecDeque::new(),
             is_stopped: false,
@@ -155,10 +148,9 @@ impl Program {
     }
 
     /// With the store that it has, if any.
-    fn stored_by_plan(&mut self, session: Session) -> Session {
-        self.member = self.plan.member.map(Member::new);
+    fn stored_by_plan(&self, session: Session) -> Session {
         match self.plan.member {
-            Some(_) => session.with_shared_store(),
+            Some(member) => session.with_shared_store(member.may_log_in),
             None if self.plan.has_store => session.with_store(),
             None => session,
         }

@@ -6,10 +6,11 @@ use std::collections::BinaryHeap;
 use http::Response;
 use jiff::{SignedDuration, Timestamp};
 use tradovate_auth_core::Failure;
-use tradovate_auth_session::ExchangeId;
+use tradovate_auth_session::{ExchangeId, StoreAnswer, StoreError, StoreRequest};
 
 use super::exchange::Exchange;
-use super::member::{Ask, Word};
+use super::shared_store::Found;
+use super::store::Snapshot;
 use crate::scenario::Report;
 
 /// Something that is to happen.
@@ -23,14 +24,10 @@ pub(super) enum Event {
     Arrive { exchange: usize },
     /// The outcome of an exchange arrives at the program.
     Deliver { exchange: usize, outcome: Box<Outcome> },
-    /// A snapshot is in the store.
-    Written { program: usize, snapshot: usize },
-    /// The store tells the session of its snapshot.
-    Told { program: usize, life: u32, id: ExchangeId, snapshot: usize, is_stored: bool },
-    /// A word to a shared store arrives there.
-    AtStore { program: usize, life: u32, turn: u64, ask: Box<Ask> },
-    /// The word of a shared store arrives at the program.
-    FromStore { program: usize, life: u32, turn: u64, word: Box<Word> },
+    /// A question to a store arrives there.
+    AtStore { program: usize, life: u32, id: ExchangeId, request: Box<StoreRequest>, snapshot: Option<Snapshot> },
+    /// The answer of a store arrives at the program.
+    FromStore { program: usize, life: u32, reply: Box<Reply> },
     /// A program that watches a shared store learns that it holds something else.
     StoreChanged { program: usize, life: u32 },
     /// Somebody removes a record that can't be read.
@@ -61,7 +58,6 @@ impl Event {
         match self {
             Self::Wake { program, .. }
             | Self::Start { program, .. }
-            | Self::Told { program, .. }
             | Self::FromStore { program, .. }
             | Self::StoreChanged { program, .. }
             | Self::Report { program, .. } => Some(*program),
@@ -76,6 +72,17 @@ impl Event {
 pub(super) enum Outcome {
     Answer(Response<Vec<u8>>, Timestamp),
     Failure(Failure),
+}
+
+/// What a store answers.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) id: ExchangeId,
+    /// The number of the snapshot that was to be stored.
+    pub(super) snapshot: Option<usize>,
+    pub(super) answer: Result<StoreAnswer, StoreError>,
+    /// What was loaded.
+    pub(super) found: Option<Found>,
 }
 
 /// The events to come.

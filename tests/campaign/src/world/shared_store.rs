@@ -5,9 +5,13 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tradovate_auth_session::Revision;
+use tradovate_auth_session::{
+    Lease, Revision, StoreAnswer, StoreError, StoreErrorKind, StoreRequest, StoredRecord, Unreadable,
+};
 
+use super::store::Snapshot;
 use crate::scenario::StoreFault;
+use crate::wire::Kept;
 
 /// How many earlier records it may fall back to.
 const EARLIER_KEPT: usize = 8;
@@ -15,23 +19,22 @@ const EARLIER_KEPT: usize = 8;
 /// A record, by its snapshot.
 #[derive(Debug, Clone)]
 pub(super) struct Record {
-    pub(super) revision: Revision,
-    pub(super) snapshot: usize,
-    pub(super) text: String,
+    revision: Revision,
+    snapshot: Snapshot,
     saved_at: Timestamp,
-    pub(super) is_damaged: bool,
+    is_damaged: bool,
 }
 
-impl Record {
-    /// How old it is.
-    pub(super) fn age(&self, now: Timestamp) -> Duration {
-        Duration::try_from(now.duration_since(self.saved_at)).unwrap_or_default()
-    }
-}
-
-/// It can't be reached.
+/// What a program is given when it loads.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Down;
+pub(super) struct Found {
+    /// The snapshot by its number, if there is one that can be read.
+    pub(super) kept: Option<(usize, Kept)>,
+    pub(super) revision: Option<Revision>,
+    /// Whether it is an earlier record than the last one.
+    pub(super) is_stale: bool,
+    pub(super) is_readable: bool,
+}
 
 #[derive(Debug, Default)]
 pub(super) struct SharedStore {
@@ -56,57 +59,92 @@ impl SharedStore {
         self.record.as_ref().is_some_and(|record| record.is_damaged)
     }
 
-    /// What is loaded, and whether it is another record than the last one.
-    pub(super) fn load(&self, now: Timestamp) -> Result<(Option<Record>, bool), Down> {
-        if self.is_down(now) {
-            return Err(Down);
-        }
-        let is_stale = self.stale_until.is_some_and(|until| now < until) && !self.earlier.is_empty();
-        Ok(if is_stale { (self.earlier.last().cloned().flatten(), true) } else { (self.record.clone(), false) })
+    pub(super) fn revision(&self) -> Option<Revision> {
+        self.record.as_ref().map(|record| record.revision)
     }
 
-    pub(super) fn lease(&mut self, now: Timestamp, time: Duration) -> Result<Option<u64>, Down> {
+    /// Does what it is asked. Saves whatever has come in between if that is `forced`.
+    pub(super) fn answer(
+        &mut self,
+        now: Timestamp,
+        request: &StoreRequest,
+        snapshot: Option<Snapshot>,
+        forced: bool,
+    ) -> (Result<StoreAnswer, StoreError>, Option<Found>) {
         if self.is_down(now) {
-            return Err(Down);
+            return (Err(StoreError::new(StoreErrorKind::Unreachable, "the store is down")), None);
         }
+        let answer = match (request, snapshot) {
+            (StoreRequest::Acquire(time), _) => StoreAnswer::Lease(self.lease(now, *time)),
+            (StoreRequest::Load, _) => {
+                let (record, found) = self.load(now);
+                return (Ok(StoreAnswer::Loaded(record)), Some(found));
+            }
+            (StoreRequest::Save { known, lease, .. }, Some(snapshot)) => {
+                StoreAnswer::Saved(self.save(now, snapshot, *known, lease.fence, forced))
+            }
+            (StoreRequest::Release(lease), _) => {
+                self.lease.take_if(|(held, _)| *held == lease.fence);
+                StoreAnswer::Released
+            }
+            _ => return (Err(StoreError::new(StoreErrorKind::Misconfigured, "no question to a shared store")), None),
+        };
+        (Ok(answer), None)
+    }
+
+    /// Whether the word of what was just saved is lost.
+    pub(super) fn loses_word(&mut self) -> bool {
+        std::mem::take(&mut self.loses_word)
+    }
+
+    fn load(&self, now: Timestamp) -> (Option<StoredRecord>, Found) {
+        let is_stale = self.stale_until.is_some_and(|until| now < until) && !self.earlier.is_empty();
+        let record = if is_stale { self.earlier.last().and_then(Option::as_ref) } else { self.record.as_ref() };
+        let stored = record.map(|record| StoredRecord {
+            revision: record.revision,
+            age: Duration::try_from(now.duration_since(record.saved_at)).ok(),
+            session: match serde_json::from_str(&record.snapshot.text) {
+                Ok(session) if !record.is_damaged => Ok(session),
+                _ => Err(Unreadable::Damaged),
+            },
+        });
+        let found = Found {
+            kept: record.filter(|record| !record.is_damaged).map(|it| (it.snapshot.number, it.snapshot.kept)),
+            revision: record.map(|record| record.revision),
+            is_stale,
+            is_readable: record.is_none_or(|record| !record.is_damaged),
+        };
+        (stored, found)
+    }
+
+    fn lease(&mut self, now: Timestamp, time: Duration) -> Option<Lease> {
         if self.lease.is_some_and(|(_, until)| now < until) {
-            return Ok(None);
+            return None;
         }
         self.fences += 1;
         self.lease = Some((self.fences, now + SignedDuration::try_from(time).unwrap_or_default()));
-        Ok(Some(self.fences))
+        Some(Lease { fence: self.fences, time })
     }
 
-    pub(super) fn release(&mut self, now: Timestamp, fence: u64) {
-        if !self.is_down(now) {
-            self.lease.take_if(|(held, _)| *held == fence);
-        }
-    }
-
-    /// Saves if nothing has come in between, or whatever has, where it is `forced`; and whether the word of it is lost.
-    pub(super) fn save(
+    fn save(
         &mut self,
         now: Timestamp,
-        (snapshot, text): (usize, String),
+        snapshot: Snapshot,
         known: Option<Revision>,
         fence: u64,
         forced: bool,
-    ) -> Result<(Option<Revision>, bool), Down> {
-        if self.is_down(now) {
-            return Err(Down);
-        }
-        let is_known = self.record.as_ref().map(|record| record.revision) == known;
-        if !forced && (!is_known || fence != self.fences) {
-            return Ok((None, false));
+    ) -> Option<Revision> {
+        if !forced && (self.revision() != known || fence != self.fences) {
+            return None;
         }
         self.revisions += 1;
         let revision = Revision(self.revisions);
-        let record = Record { revision, snapshot, text, saved_at: now, is_damaged: false };
+        let record = Record { revision, snapshot, saved_at: now, is_damaged: false };
         self.earlier.push(self.record.replace(record));
         if self.earlier.len() > EARLIER_KEPT {
             self.earlier.remove(0);
         }
-        Ok((Some(revision), std::mem::take(&mut self.loses_word)))
+        Some(revision)
     }
 
     /// Whether what was acknowledged is lost by it.

@@ -25,9 +25,6 @@ impl World<'_> {
             {
                 return;
             }
-            if !self.may_poll(number) {
-                return;
-            }
             let program = &mut self.programs[number];
             let Some(session) = &mut program.session else { return };
             let budget = &mut self.addresses[program.plan.address].budget;
@@ -35,18 +32,10 @@ impl World<'_> {
             self.observe(number);
             match action {
                 Action::Send { id, request } => self.send(number, Some(id), request),
-                Action::Store { id, snapshot } if self.programs[number].member.is_some() => {
-                    let known = self.programs[number].member.as_ref().and_then(|member| member.fleet.known());
-                    self.save(number, Some(id), &snapshot, known);
-                }
-                Action::Store { id, snapshot } => self.offer(number, id, &snapshot),
+                Action::Store { id, request } => self.ask_store(number, id, request),
                 Action::Wait { until } => {
                     let program = &mut self.programs[number];
                     let until = program.tamper.wait(local, until);
-                    let until = match &mut program.member {
-                        Some(member) if until > local => member.fleet.rest(local, until, program.seen.is_some()),
-                        _ => until,
-                    };
                     program.stamp += 1;
                     let stamp = program.stamp;
                     let at = self.addresses[program.plan.address].clock.when(until, self.now);
@@ -59,7 +48,13 @@ impl World<'_> {
                     }
                     return;
                 }
-                Action::Stopped(reason) => return self.stopped(number, &reason),
+                Action::Stopped { reason, check_at } => {
+                    self.stopped(number, &reason);
+                    if let Some(at) = check_at {
+                        self.wake_at(number, at);
+                    }
+                    return;
+                }
                 _ => return,
             }
         }

@@ -1,70 +1,158 @@
-//! The stores of the programs: a snapshot is written, and then the session is told; either may fail, and a crash may
-//! come in between.
+//! What programs ask of their stores, own and shared ones. Each question takes its time there, each answer its time back, and
+//! anything may happen in between.
 
 use jiff::SignedDuration;
 use serde_json::Value;
-use tradovate_auth_session::{ExchangeId, StoredSession};
+use tradovate_auth_session::{ExchangeId, Revision, StoreAnswer, StoreError, StoreErrorKind, StoreRequest};
 
 use super::World;
-use super::queue::Event;
+use super::queue::{Event, Reply};
+use super::shared_store::Found;
 use crate::journal::What;
+use crate::scenario::Moment;
 use crate::wire::Kept;
 
+/// A snapshot by its number, what is in it, and its text.
+#[derive(Debug, Clone)]
+pub(super) struct Snapshot {
+    pub(super) number: usize,
+    pub(super) kept: Kept,
+    pub(super) text: String,
+}
+
 impl World<'_> {
-    pub(super) fn offer(&mut self, number: usize, id: ExchangeId, snapshot: &StoredSession) {
-        let value = serde_json::to_value(snapshot).unwrap_or(Value::Null);
-        let kept = Kept::read(&value, &mut self.names);
-        let snapshot = self.snapshots;
-        self.snapshots += 1;
-        self.record(number, What::Offered(snapshot, kept));
-        let local = self.local(number);
+    pub(super) fn ask_store(&mut self, number: usize, id: ExchangeId, request: StoreRequest) {
+        let (local, now) = (self.local(number), self.now);
+        let snapshot = match &request {
+            StoreRequest::Keep(session) | StoreRequest::Save { snapshot: session, .. } => {
+                let value = serde_json::to_value(session).unwrap_or(Value::Null);
+                let kept = Kept::read(&value, &mut self.names);
+                self.snapshots += 1;
+                Some(Snapshot { number: self.snapshots - 1, kept, text: value.to_string() })
+            }
+            _ => None,
+        };
+        let mut at = now + self.programs[number].latency();
+        if let Some(Snapshot { number: taken, kept, .. }) = &snapshot {
+            self.record(number, What::Offered(*taken, *kept));
+            let program = &mut self.programs[number];
+            if program.tamper.claims_to_have_stored()
+                && let Some(session) = &mut program.session
+            {
+                let is_own = matches!(request, StoreRequest::Keep(_));
+                let answer = if is_own { StoreAnswer::Kept } else { StoreAnswer::Saved(Some(Revision(u64::MAX))) };
+                session.store_answered(local, id, Ok(answer), &mut self.addresses[program.plan.address].budget);
+                self.observe(number);
+            }
+            if self.halt_before(number, Moment::Saving) {
+                // The snapshot leaves when the program goes on, if it does.
+                let Some(until) = self.programs[number].paused_until else { return };
+                at = until;
+            }
+        }
+        let (program, life, request) = (number, self.programs[number].life, Box::new(request));
+        self.queue.push(at, Event::AtStore { program, life, id, request, snapshot });
+    }
+
+    /// A question arrives at the store, whether or not the program still lives.
+    pub(super) fn at_store(
+        &mut self,
+        number: usize,
+        life: u32,
+        id: ExchangeId,
+        request: &StoreRequest,
+        snapshot: Option<Snapshot>,
+    ) {
+        let asked = snapshot.as_ref().map(|snapshot| (snapshot.number, snapshot.kept));
+        let (answer, found) = match self.programs[number].plan.member {
+            None => {
+                let Some(answer) = self.keep(number, snapshot) else { return };
+                (answer, None)
+            }
+            Some(plan) => {
+                let forced = self.programs[number].tamper.saves_anyway();
+                let store = &mut self.stores[plan.fleet];
+                let (mut answer, found) = store.answer(self.now, request, snapshot, forced);
+                if let (Ok(StoreAnswer::Saved(Some(_))), Some((snapshot, kept))) = (&answer, asked) {
+                    if store.loses_word() {
+                        answer = Err(StoreError::new(StoreErrorKind::Unreachable, "no answer"));
+                    }
+                    self.record(number, What::Saved(snapshot, kept));
+                    self.tell_watchers(plan.fleet);
+                }
+                (answer, found)
+            }
+        };
+        let back = self.programs[number].latency();
+        let reply = Box::new(Reply { id, snapshot: asked.map(|(number, _)| number), answer, found });
+        self.queue.push(self.now + back, Event::FromStore { program: number, life, reply });
+    }
+
+    /// A program's own store, which may fail, or say nothing.
+    fn keep(&mut self, number: usize, snapshot: Option<Snapshot>) -> Option<Result<StoreAnswer, StoreError>> {
         let now = self.now;
         let program = &mut self.programs[number];
-        let (write, word) = (program.latency(), program.latency());
-        let life = program.life;
-        let trouble = program.store_trouble.filter(|(_, until)| now < *until);
-        let told = |is_stored| Event::Told { program: number, life, id, snapshot, is_stored };
-        if let Some((false, _)) = trouble {
-            self.queue.push(now + write, told(false));
-            return;
+        let trouble = program.store_trouble.filter(|(_, until)| now < *until).map(|(is_silent, _)| is_silent);
+        if trouble == Some(false) {
+            return Some(Err(StoreError::new(StoreErrorKind::NotWritable, "the store fails")));
         }
-        program.writing.push_back((snapshot, value.to_string()));
-        if program.tamper.claims_to_have_stored()
-            && let Some(session) = &mut program.session
-        {
-            session.stored(local, id);
-            self.observe(number);
-        }
-        self.queue.push(now + write, Event::Written { program: number, snapshot });
-        if trouble.is_none() {
-            self.queue.push(now + write + word, told(true));
-        }
+        // What was written later stays.
+        let written = snapshot.map(|snapshot| (snapshot.number, snapshot.text));
+        program.stored = program.stored.take().max(written);
+        trouble.is_none().then_some(Ok(StoreAnswer::Kept))
     }
 
-    pub(super) fn written(&mut self, number: usize, snapshot: usize) {
-        let program = &mut self.programs[number];
-        if let Some(index) = program.writing.iter().position(|(written, _)| *written == snapshot) {
-            let written = program.writing.remove(index);
-            // What was written later stays.
-            program.stored = program.stored.take().max(written);
-        }
-    }
-
-    pub(super) fn told(&mut self, number: usize, life: u32, id: ExchangeId, snapshot: usize, is_stored: bool) {
+    /// The answer of the store arrives, if the program still lives.
+    pub(super) fn store_answers(&mut self, number: usize, life: u32, reply: Reply) {
         let local = self.local(number);
         let program = &mut self.programs[number];
+        let budget = &mut self.addresses[program.plan.address].budget;
+        let Some(session) = program.session.as_mut().filter(|_| program.life == life) else { return };
+        let Reply { id, snapshot, answer, found } = reply;
+        let is_stored = matches!(answer, Ok(StoreAnswer::Kept | StoreAnswer::Saved(Some(_))));
+        let news = found.filter(|found| found.revision.is_none() || found.revision != session.known_revision());
+        let answer = program.tamper.store_answer(answer, session, local, budget);
+        session.store_answered(local, id, answer, budget);
+        // A session that had stopped may go on with what others have stored.
+        program.is_stopped &= session.stop_reason().is_some();
+        if let Some(Found { kept, is_stale, is_readable: true, .. }) = news {
+            program.refresh = kept.and_then(|(_, kept)| kept.refresh).or(program.refresh);
+            self.record(number, What::Synchronized { kept, is_stale });
+        }
+        if let Some(snapshot) = snapshot {
+            self.record(number, if is_stored { What::Stored(snapshot) } else { What::NotStored(snapshot) });
+        }
+        self.observe(number);
+        self.step(number);
+    }
+
+    /// Those that watch learn of another record within a second.
+    pub(super) fn tell_watchers(&mut self, fleet: usize) {
+        for number in 0..self.programs.len() {
+            let program = &mut self.programs[number];
+            if program.plan.member.is_some_and(|plan| plan.fleet == fleet && plan.keeps) && program.session.is_some() {
+                let within = i64::try_from(program.random.rand_range(0..1000)).unwrap_or_default();
+                let at = self.now + SignedDuration::from_millis(within);
+                self.queue.push(at, Event::StoreChanged { program: number, life: program.life });
+            }
+        }
+    }
+
+    pub(super) fn store_changed(&mut self, number: usize, life: u32) {
+        let program = &mut self.programs[number];
+        let (Some(plan), Some(session)) = (program.plan.member, &mut program.session) else { return };
         if program.life != life {
             return;
         }
-        let Some(session) = &mut program.session else { return };
-        if is_stored {
-            session.stored(local, id);
-        } else {
-            session.store_failed(local, id);
+        let store = &self.stores[plan.fleet];
+        if store.is_down(self.now) {
+            // It watches again as soon as it can.
+            let again = self.now + SignedDuration::from_secs(1);
+            self.queue.push(again, Event::StoreChanged { program: number, life });
+        } else if store.revision() != session.known_revision() {
+            session.store_changed();
+            self.step(number);
         }
-        self.record(number, if is_stored { What::Stored(snapshot) } else { What::NotStored(snapshot) });
-        self.observe(number);
-        self.step(number);
     }
 
     /// A store that fails, or says nothing, for a time.
