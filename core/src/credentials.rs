@@ -150,13 +150,7 @@ impl DeviceId {
     /// `["a", "bc"]` differ.
     #[must_use]
     pub fn derive<P: AsRef<[u8]>>(parts: impl IntoIterator<Item = P>) -> Self {
-        let mut hash = Sha256::new();
-        for part in parts {
-            let part = part.as_ref();
-            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-            hash.update(part);
-        }
-        Self(alloc::format!("{:x}", Bytes::copy_from_slice(&hash.finalize())))
+        Self(hash_of(parts))
     }
 
     /// The id's text.
@@ -164,6 +158,35 @@ impl DeviceId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// The SHA-256 of parts that are not run together, in 64 hexadecimal characters.
+pub fn hash_of<P: AsRef<[u8]>>(parts: impl IntoIterator<Item = P>) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        let part = part.as_ref();
+        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hash.update(part);
+    }
+    alloc::format!("{:x}", Bytes::copy_from_slice(&hash.finalize()))
+}
+
+/// A hash of what a login says, without the values that could be secret: a stored hash of them would help to guess them.
+#[must_use]
+pub fn login_hash(credentials: &Credentials) -> String {
+    let device_id = credentials.device_id.as_ref().map(DeviceId::as_str);
+    let client_id = credentials.client_id.as_ref().map(|id| alloc::format!("{id:?}"));
+    let hibp_check = credentials.hibp_check.map(|check| alloc::format!("{check}"));
+    let texts = [
+        Some(credentials.name.as_str()),
+        credentials.app_id.as_deref(),
+        credentials.app_version.as_deref(),
+        device_id,
+        client_id.as_deref(),
+        hibp_check.as_deref(),
+    ];
+    let fields = credentials.extra.iter().map(|(name, _)| name.as_str());
+    hash_of(texts.into_iter().map(Option::unwrap_or_default).chain(fields))
 }
 
 /// The value of a field of the caller's own. Text may be a secret: it is not printed.

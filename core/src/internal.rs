@@ -1,5 +1,6 @@
 //! What the other crates of this project share with this one. It is for them only: no version promises that any of it stays.
 
+pub use crate::credentials::{hash_of, login_hash};
 pub use crate::grant::clock::{later, moved};
 pub use crate::place::url::at_authority;
 pub use crate::stored::{Damage, Fields, read as read_stored};

@@ -141,6 +141,13 @@ impl<T> Latest<T> {
         *self = Self { count: self.count.saturating_add(1), value: Some(value) };
     }
 
+    /// Sets the value, if there is one.
+    pub(crate) fn set_if_some(&mut self, value: Option<T>) {
+        if let Some(value) = value {
+            self.set(value);
+        }
+    }
+
     /// The value is spent.
     pub(crate) fn clear(&mut self) {
         if self.value.is_some() {

@@ -135,6 +135,7 @@ fn records_of(times: Times) -> BoxedStrategy<Value> {
     let ticket = object([
         ("until", at()),
         ("operation", one_of(&["accesstokenrequest", "oauthtoken"])),
+        ("request", one_of(&["hash"])),
         ("ticket", one_of(&["t-1", "t-2"])),
     ]);
     let pause =
@@ -235,7 +236,13 @@ const LEARN: [(&str, Learn); 24] = [
         "a request is postponed",
         Learn::Record(|it| {
             let secret = PenaltyTicket::new("t-0", Duration::ZERO);
-            it.postponed.set(Box::new(Ticket { until: now(), operation: Operation::LogIn, secret, host: None }));
+            it.postponed.set(Box::new(Ticket {
+                until: now(),
+                operation: Operation::LogIn,
+                secret,
+                host: None,
+                request: "hash".into(),
+            }));
         }),
     ),
     ("the ticket is spent", Learn::Record(|it| it.postponed.clear())),
@@ -442,7 +449,7 @@ fn a_record_ends_with_the_last_of_its_facts() {
         (
             "a ticket",
             json!({"postponed": {"count": 1,
-            "value": {"until": at(15), "operation": "oauthtoken", "ticket": "t"}}}),
+            "value": {"until": at(15), "operation": "oauthtoken", "request": "hash", "ticket": "t"}}}),
         ),
         ("a pause", json!({"pause": {"until": at(20), "faults": 1}})),
         ("the password's expiry", json!({"passwordExpiresAt": {"count": 1, "value": at(100)}})),

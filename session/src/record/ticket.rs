@@ -1,5 +1,7 @@
 //! A request that the server has postponed, and the ticket with which it is sent again.
 
+use alloc::string::String;
+
 use http::uri::Authority;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -15,6 +17,8 @@ pub(crate) struct Ticket {
     /// When the request may be sent again.
     pub(crate) until: Timestamp,
     pub(crate) operation: Operation,
+    /// A hash of what the request says, without secrets that could be guessed. The ticket is presented with no other request.
+    pub(crate) request: String,
     #[serde(rename = "ticket", with = "secret")]
     pub(crate) secret: PenaltyTicket,
     /// The host that gave the ticket, if it isn't the one that the request would go to. It is not stored: no request goes to

@@ -77,7 +77,8 @@ impl Session {
                 // The host that gave the ticket gets it back.
                 let is_elsewhere = exchange.is_redirected || exchange.via == Via::Home;
                 let host = exchange.request.uri().authority().filter(|_| is_elsewhere).cloned();
-                self.record.postponed.set(Box::new(Ticket { until, operation, secret: ticket, host }));
+                let request = self.request_hash(operation);
+                self.record.postponed.set(Box::new(Ticket { until, operation, request, secret: ticket, host }));
                 self.persistence.dirty = true;
                 self.report(now, EventKind::Postponed { operation, until });
             }
@@ -121,6 +122,7 @@ impl Session {
     fn failed_with(&mut self, now: Timestamp, exchange: &Exchange, failed: Failed, budget: &mut RateBudget) {
         let Failed { meaning, status, trouble } = failed;
         if meaning == Meaning::NotHandled {
+            self.ticket_is_unused(exchange);
             budget.give_back(exchange.sent, exchange.operation);
         }
         self.token.is_faulty &=
@@ -377,8 +379,14 @@ impl Session {
 
     /// The server counts nothing and has opened nothing for this exchange.
     pub(super) fn forgive(&mut self, exchange: &Exchange, budget: &mut RateBudget) {
+        self.ticket_is_unused(exchange);
         budget.give_back(exchange.sent, exchange.operation);
         self.opened_none(exchange);
+    }
+
+    /// The ticket that was announced as spent was not presented after all.
+    fn ticket_is_unused(&mut self, exchange: &Exchange) {
+        self.record.postponed.set_if_some(exchange.ticket.clone());
     }
 
     fn opened_none(&mut self, exchange: &Exchange) {

@@ -11,7 +11,7 @@ use tradovate_auth_core::{Failure, OAuthGrant, RequestBody};
 use super::hosts::Via;
 use super::{ExchangeId, Trouble};
 use crate::budget::Operation;
-use crate::record::AttemptId;
+use crate::record::{AttemptId, Ticket};
 
 /// How many late exchanges are remembered. If there are more, those without a refresh token are forgotten first.
 const LATE_KEPT: usize = 8;
@@ -26,6 +26,8 @@ pub(super) struct Exchange {
     pub(super) request: Request<RequestBody>,
     /// The code or refresh token in it.
     pub(super) presented: Option<OAuthGrant>,
+    /// The ticket in it, if other processes were told that it is spent.
+    pub(super) ticket: Option<Box<Ticket>>,
     /// The login that it is.
     pub(super) attempt: Option<AttemptId>,
     /// The host it went to first.
@@ -74,6 +76,7 @@ impl Exchange {
         self.is_disowned = true;
         self.request = Request::new(RequestBody::default());
         self.presented = None;
+        self.ticket = None;
     }
 }
 

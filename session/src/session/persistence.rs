@@ -168,7 +168,7 @@ impl Persistence {
         }
     }
 
-    fn announcement(&self) -> Option<&Announcement> {
+    pub(super) fn announcement(&self) -> Option<&Announcement> {
         self.as_shared()?.announced.as_ref()
     }
 
@@ -206,18 +206,19 @@ impl Session {
         if let (None, Some(refresh)) = (attempt, &mut self.record.tokens.refresh) {
             refresh.announced.set();
         }
+        let ticket = self.take_ticket(operation);
         if let Some(sharing) = self.persistence.shared_mut() {
-            sharing.announced = Some(Announcement { operation, attempt, is_stored: false });
+            sharing.announced = Some(Announcement { operation, attempt, ticket, is_stored: false });
         }
         self.save(now);
     }
 
-    /// The announced request is sent. Returns the login that it is.
-    pub(super) fn take_announcement(&mut self, operation: Operation) -> Option<AttemptId> {
+    /// The announced request is sent.
+    pub(super) fn take_announcement(&mut self, operation: Operation) -> Option<Announcement> {
         if self.persistence.announcement().is_some_and(|announced| announced.operation != operation) {
             self.withdraw_announcement();
         }
-        self.persistence.shared_mut()?.announced.take()?.attempt
+        self.persistence.shared_mut()?.announced.take()
     }
 
     /// What was announced is not sent.
@@ -225,6 +226,7 @@ impl Session {
         let Some(announced) = self.persistence.shared_mut().and_then(|sharing| sharing.announced.take()) else {
             return;
         };
+        self.record.postponed.set_if_some(announced.ticket);
         if let Some(attempt) = announced.attempt {
             self.record.log_ins.opened_none(attempt);
         } else if let Some(refresh) = &mut self.record.tokens.refresh {

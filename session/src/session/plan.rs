@@ -3,10 +3,9 @@
 use alloc::string::String;
 use core::time::Duration;
 
-use bytes::Bytes;
-use hmac_sha256::Hash as Sha256;
 use jiff::Timestamp;
 use tradovate_auth_core::RefreshToken;
+use tradovate_auth_core::internal::hash_of;
 
 use super::{Session, StopReason};
 use crate::budget::{Operation, RateBudget};
@@ -210,5 +209,5 @@ impl Session {
 
 /// A hash that distinguishes tokens, so that no token is kept.
 pub(super) fn fingerprint(token: &RefreshToken) -> String {
-    alloc::format!("{:x}", Bytes::copy_from_slice(&Sha256::hash(token.expose().as_bytes())))
+    hash_of([token.expose()])
 }

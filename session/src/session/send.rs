@@ -1,10 +1,11 @@
 //! How a request is built and sent, and what an answer to it is still good for.
 
 use alloc::boxed::Box;
+use alloc::string::String;
 
 use http::{Request, Response};
 use jiff::Timestamp;
-use tradovate_auth_core::internal::at_authority;
+use tradovate_auth_core::internal::{at_authority, hash_of, login_hash};
 use tradovate_auth_core::{
     AccessTokenRequest, BuildError, Endpoint, Exchange as Times, OAuthGrant, OAuthToken, RenewAccessToken, RequestBody,
 };
@@ -14,7 +15,7 @@ use super::hosts::Via;
 use super::{Action, Session, StopReason};
 use crate::budget::{Operation, RateBudget};
 use crate::moments::later;
-use crate::record::AttemptId;
+use crate::record::{AttemptId, Ticket};
 
 impl Session {
     /// Sends a request; nothing if it can't be built, which stops the session.
@@ -38,7 +39,10 @@ impl Session {
             self.tries_configured_host(now);
         }
         budget.take(now, operation);
-        let announced = self.take_announcement(operation);
+        let (announced, ticket) = match self.take_announcement(operation) {
+            Some(announced) => (announced.attempt, announced.ticket),
+            None => (None, None),
+        };
         let attempt = (operation == Operation::LogIn).then(|| self.login_sent(now, announced));
         if operation == Operation::Renew {
             self.token.renewing(now, &mut self.record.verified_at);
@@ -52,6 +56,7 @@ impl Session {
             deadline: later(now, self.policy.deadline()),
             request: request.clone(),
             presented: self.presentable().filter(|_| operation == Operation::Refresh),
+            ticket,
             attempt,
             via,
             is_redirected,
@@ -59,6 +64,33 @@ impl Session {
             is_disowned: false,
         }));
         Some(Action::Send { id, request })
+    }
+
+    /// The ticket that the next request presents, if it is the request that was postponed.
+    fn postponed(&self, operation: Operation) -> Option<&Ticket> {
+        let announced = self.persistence.announcement().and_then(|announced| announced.ticket.as_ref());
+        let ticket = announced.or(self.record.postponed.get()).filter(|ticket| ticket.operation == operation)?;
+        (self.request_hash(operation) == ticket.request).then_some(&**ticket)
+    }
+
+    /// Takes the ticket that the next request presents: for other processes it is spent.
+    pub(super) fn take_ticket(&mut self, operation: Operation) -> Option<Box<Ticket>> {
+        let ticket = self.postponed(operation).cloned().map(Box::new)?;
+        self.record.postponed.clear();
+        Some(ticket)
+    }
+
+    /// A hash of what a request says, without passwords and secrets of an app, which a stored hash would help to guess.
+    pub(super) fn request_hash(&self, operation: Operation) -> String {
+        match (operation, self.login.credentials(), self.login.app()) {
+            (Operation::LogIn, Some(credentials), _) => login_hash(credentials),
+            (Operation::Refresh, _, Some(app)) => {
+                let refresh = self.record.tokens.refresh.as_ref().map_or("", |refresh| refresh.token.expose());
+                hash_of([app.client_id(), refresh])
+            }
+            // A renewal is repeated without its ticket.
+            _ => String::new(),
+        }
     }
 
     /// Until its outcome is known, a login may have opened a session.
@@ -76,7 +108,7 @@ impl Session {
 
     fn build(&self, now: Timestamp, operation: Operation) -> Result<Request<RequestBody>, BuildError> {
         let environment = self.environment_for(now, operation);
-        let postponed = self.record.postponed.get().filter(|postponed| postponed.operation == operation);
+        let postponed = self.postponed(operation);
         let ticket = postponed.map(|postponed| postponed.secret.clone());
         let access = self.record.tokens.access.as_ref();
         let mut request = match (operation, self.login.credentials(), self.login.app(), self.presentable(), access) {

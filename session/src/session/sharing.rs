@@ -13,6 +13,7 @@
 //!  └ the store has changed · no token for ten seconds: Load
 //! ```
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use core::time::Duration;
@@ -22,7 +23,7 @@ use jiff::Timestamp;
 use super::ExchangeId;
 use crate::budget::Operation;
 use crate::moments::later;
-use crate::record::AttemptId;
+use crate::record::{AttemptId, Ticket};
 use crate::store::{Lease, LeaseHolder, MayLogIn, Revision, StoreError, StoreErrorKind, StoredRecord};
 use crate::stored_session::StoredSession;
 
@@ -120,10 +121,12 @@ pub(super) enum Ask {
 
 /// A login or a refresh that is stored before it is sent. So the store can surely be written to, and after a crash the next
 /// process knows that the request may have been sent.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Announcement {
     pub(super) operation: Operation,
     pub(super) attempt: Option<AttemptId>,
+    /// The ticket that is presented. In what is stored it is spent.
+    pub(super) ticket: Option<Box<Ticket>>,
     pub(super) is_stored: bool,
 }
 

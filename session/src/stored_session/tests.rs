@@ -73,6 +73,7 @@ const FULL: &str = r#"{
     "value": {
       "until": "2026-11-24T14:00:15Z",
       "operation": "accesstokenrequest",
+      "request": "hash",
       "ticket": "canary-ticket"
     }
   },

@@ -83,7 +83,7 @@ fn a_snapshot_with_absurd_times_keeps_nobody_silent_for_more_than_a_day() {
     let mut driver = Driver::new(user(1));
     driver.adopt(stored(
         r#"{"version":1,"owner":{"login":"https://demo.tradovateapi.com/v1","user":"trader"},
-            "postponed":{"count":1,"value":{"operation":"accesstokenrequest","ticket":"t","until":"9000-01-01T00:00:00Z"}},
+            "postponed":{"count":1,"value":{"operation":"accesstokenrequest","request":"hash","ticket":"t","until":"9000-01-01T00:00:00Z"}},
             "writtenAt":"2026-11-24T14:00:00Z","pause":{"faults":3,"until":"9000-01-01T00:00:00Z"}}"#,
     ));
     assert_eq!(silent_hours(driver), Some(24));
@@ -135,7 +135,8 @@ fn the_pauses_after_a_token_is_given_up_are_as_long_as_the_failures_before_have_
 fn a_ticket_keeps_back_its_own_request_alone() {
     for (operation, leaves_at) in [("accesstokenrequest", 10), ("oauthtoken", 0)] {
         let owner = r#""owner":{"login":"https://demo.tradovateapi.com/v1","user":"trader"}"#;
-        let ticket = format!(r#"{{"operation":"{operation}","ticket":"t","until":"2026-11-24T14:10:00Z"}}"#);
+        let ticket =
+            format!(r#"{{"operation":"{operation}","request":"hash","ticket":"t","until":"2026-11-24T14:10:00Z"}}"#);
         let mut driver = Driver::new(user(1));
         driver.adopt(stored(&format!(r#"{{"version":1,{owner},"postponed":{{"count":1,"value":{ticket}}}}}"#)));
         assert_eq!(driver.send_by(minute(60)).unwrap().at, minute(leaves_at), "{operation}");

@@ -282,7 +282,10 @@ impl World {
                     // A snapshot that could not be stored is offered again under its id.
                     let is_again = matches!(question, Question::Keep | Question::Save);
                     assert!(self.storage != Storage::None);
-                    assert!(is_again || self.asked.iter().all(|(asked, _)| *asked != id), "each question has its own id");
+                    assert!(
+                        is_again || self.asked.iter().all(|(asked, _)| *asked != id),
+                        "each question has its own id"
+                    );
                     self.asked.push((id, question));
                 }
                 Action::Wait { until } => {

@@ -60,6 +60,7 @@ fn exchange(request: Request, to: To) -> Exchange {
         deadline: later(now(), Duration::from_secs(45)),
         request: http::Request::new(RequestBody::default()),
         presented,
+        ticket: None,
         attempt: None,
         via: to.via,
         is_redirected: to.is_redirected,

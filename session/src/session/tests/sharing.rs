@@ -451,3 +451,73 @@ fn a_store_that_does_not_answer_is_asked_again() {
     assert!(world.trace().contains("the store gave no answer in time"), "{}", world.trace());
     assert_eq!(world.token().as_deref(), Some("one"));
 }
+
+const PENALTY: &str = r#"{"p-ticket":"ticket","p-time":15}"#;
+
+/// A member whose login the server has postponed, and who stops running there.
+fn postponed() -> World {
+    let mut world = member(World::user([ok(PENALTY)]));
+    world.run(Duration::from_secs(14));
+    world
+}
+
+/// The next process, which has loaded what the one before has saved.
+fn after(first: &World, session: Session, script: impl IntoIterator<Item = Answer>) -> World {
+    let mut world = member(World::of(session, script));
+    load_from(&mut world, first);
+    world
+}
+
+fn user_with(password: &str, version: &str) -> Session {
+    Session::new(Environment::demo(), Credentials::new("trader", password).with_app("app", version), 0)
+}
+
+#[test]
+fn a_ticket_is_presented_by_another_process_that_sends_the_same_request() {
+    let first = postponed();
+    let mut second = after(
+        &first,
+        Session::new(Environment::demo(), Credentials::new("trader", "password"), 0),
+        [token_to("one", 80)],
+    );
+    second.run(minutes(1));
+    assert!(second.trace().contains("0:15 → demo accesstokenrequest with the ticket"), "{}", second.trace());
+}
+
+#[test]
+fn a_ticket_is_not_presented_with_another_request() {
+    let first = postponed();
+    let mut second = after(&first, user_with("password", "2.0"), [token_to("one", 80)]);
+    second.run(minutes(1));
+    assert!(second.trace().contains("0:15 → demo accesstokenrequest\n"), "it waits all the same: {}", second.trace());
+    assert!(!second.trace().contains("with the ticket"), "{}", second.trace());
+}
+
+#[test]
+fn a_ticket_that_was_presented_is_spent_for_all_processes() {
+    let mut first = member(World::user([ok(PENALTY), Answer::Silence]));
+    first.run(Duration::from_secs(20));
+    assert!(first.trace().ends_with("with the ticket"), "{}", first.trace());
+    let session = Session::new(Environment::demo(), Credentials::new("trader", "password"), 0);
+    let mut second = after(&first, session, [token_to("one", 80)]);
+    second.run(minutes(30));
+    assert!(second.trace().contains("→ demo accesstokenrequest"), "{}", second.trace());
+    assert!(!second.trace().contains("with the ticket"), "{}", second.trace());
+}
+
+#[test]
+fn a_ticket_that_could_not_be_presented_is_not_spent() {
+    let mut world = member(World::user([ok(PENALTY), Answer::Failure(Failure::NotSent), token_to("one", 80)]));
+    world.run(minutes(1));
+    assert_eq!(world.trace().matches("with the ticket").count(), 2, "{}", world.trace());
+}
+
+#[test]
+fn what_is_stored_of_a_postponed_login_does_not_depend_on_the_password() {
+    let stored = |password: &str| {
+        let mut world = member(World::of(user_with(password, "1.0"), [ok(PENALTY)]));
+        world.run(Duration::from_secs(14));
+        world.record.unwrap().session.unwrap().0.record.postponed.get().unwrap().request.clone()
+    };
+    assert_eq!(stored("password"), stored("another"));
+}
