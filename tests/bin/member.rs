@@ -86,7 +86,7 @@ fn blocking(store: impl Store, time: Duration) {
         .policy(policy())
         .clock(clock())
         .budget(budget())
-        .patience(Duration::ZERO)
+        .token_timeout(Duration::ZERO)
         .on_event(tell)
         .shared(Telling(store), name)
         .build();
@@ -105,7 +105,7 @@ fn asynchronous(store: impl AsyncStore, time: Duration) {
         .policy(policy())
         .clock(clock())
         .budget(budget())
-        .patience(Duration::ZERO)
+        .token_timeout(Duration::ZERO)
         .on_event(tell)
         .shared(Telling(store), name)
         .build()

@@ -8,7 +8,7 @@ use tradovate_auth_session::StopReason;
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// Getting one takes longer than the caller has patience for. The source goes on by itself.
+    /// Getting one takes longer than the caller waits. The source goes on by itself.
     #[error("no token for another {} s{}", retry_after.as_secs().max(1), because(reason.as_deref()))]
     NotYet {
         /// How long it takes at least.

@@ -15,11 +15,11 @@ mod entropy;
 mod error;
 mod events;
 mod from_env;
-mod patience;
 mod permit;
 mod settings;
 mod shared;
 mod token;
+mod token_timeout;
 
 #[doc(hidden)]
 pub use clock::SystemClock;
@@ -27,11 +27,11 @@ pub use clock::{Clock, now};
 pub use entropy::entropy;
 pub use error::TokenError;
 pub use from_env::{app_from_env, from_env};
-pub use patience::{LONGEST_SLEEP, Patience};
 pub use permit::Permit;
 pub use settings::{Settings, SharedBudget};
 pub use shared::{Idle, Shared, Storage, Task, no_store};
 pub use token::Token;
+pub use token_timeout::{LONGEST_SLEEP, TokenTimeout};
 
 #[cfg(test)]
 mod tests;

@@ -98,7 +98,7 @@ pub struct Settings {
     /// The budget of the network address: that of the process for the login host unless set.
     pub budget: SharedBudget,
     /// How long a caller waits for a token before it gets an error: 60 seconds unless set.
-    pub patience: Duration,
+    pub token_timeout: Duration,
     /// The longest the HTTP client lets a request take: 30 seconds unless set.
     pub timeout: Duration,
     /// What an earlier process has stored.
@@ -127,7 +127,7 @@ impl Settings {
         Self {
             policy: Policy::default(),
             budget: SharedBudget::of_process(environment),
-            patience: Duration::from_secs(60),
+            token_timeout: Duration::from_secs(60),
             timeout: Duration::from_secs(30),
             resume: None,
             user_key: None,
@@ -150,7 +150,7 @@ impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
             .field("policy", &self.policy)
-            .field("patience", &self.patience)
+            .field("token_timeout", &self.token_timeout)
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,6 @@
 //! A session that threads or tasks share.
 //!
-//! The lock is held for the moments in which the session is told something or asked what to do, never while a request
+//! The lock is held only while the session takes an input or says what to do, never while a request
 //! is under way or a callback runs. The token in force is published besides, so that callers who need no more don't
 //! wait for the lock.
 
@@ -90,7 +90,7 @@ pub enum Idle {
 const UNSETTLED: SignedDuration = SignedDuration::from_secs(1);
 
 impl Shared {
-    /// Shares a session. `changed` is called whenever those who wait should look again.
+    /// Shares a session. `changed` is called whenever callers that wait should check again.
     #[must_use]
     pub fn new(
         session: Session,
@@ -333,7 +333,7 @@ impl Shared {
     }
 
     fn deliver(&self) {
-        self.events.deliver(|event| self.tell(event));
+        self.events.deliver(|event| self.report(event));
     }
 
     fn wake(&self) {
@@ -360,7 +360,7 @@ impl Shared {
         has_other_token || has_other_hosts
     }
 
-    fn tell(&self, event: &Event) {
+    fn report(&self, event: &Event) {
         tracing::info!(target: "tradovate_auth::session", "{event}");
         if let Some(observer) = &self.settings.on_event {
             callback::observe(self, || observer(event));

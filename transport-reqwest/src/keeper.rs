@@ -23,7 +23,7 @@ pub struct Keeper {
 /// How long a store is asked for changes at a time.
 const SLICE: Duration = Duration::from_secs(5);
 
-/// How long a look at the store is waited for.
+/// How long a load from the store is waited for.
 const MOMENT: Duration = Duration::from_millis(500);
 
 impl Keeper {
@@ -66,7 +66,7 @@ async fn keep(source: &Arc<Inner>) {
     }
 }
 
-/// Has the source look whenever the store that it shares tells of a change.
+/// Has the source load whenever the store that it shares has changed.
 async fn watch(source: &Arc<Inner>) {
     loop {
         let known = source.shared.known_revision();
@@ -75,15 +75,15 @@ async fn watch(source: &Arc<Inner>) {
             Ok(()) if begun.elapsed() >= SLICE => {}
             Ok(()) => {
                 source.shared.store_has_changed();
-                wait_for_look(source, known).await;
+                wait_for_load(source, known).await;
             }
-            Err(_) => wait_for_look(source, known).await,
+            Err(_) => wait_for_load(source, known).await,
         }
     }
 }
 
 /// Waits until the source is in step with another record, for a moment at most.
-async fn wait_for_look(source: &Inner, known: Option<Revision>) {
+async fn wait_for_load(source: &Inner, known: Option<Revision>) {
     let looked = async {
         let mut changes = source.changes();
         while source.shared.known_revision() == known && changes.changed().await.is_ok() {}

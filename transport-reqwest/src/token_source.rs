@@ -16,7 +16,7 @@ use tradovate_auth_core::{BaseUrl, BuildError, CallError, Credentials, Environme
 use tradovate_auth_session::{Event, Login, MayLogIn, Policy, Session, StoredSession, Verdict};
 use tradovate_auth_store::{AsyncStore, SessionName};
 use tradovate_auth_token_source::{
-    Clock, Idle, Patience, Permit, Settings, Shared, SharedBudget, Task, Token, TokenError,
+    Clock, Idle, Permit, Settings, Shared, SharedBudget, Task, Token, TokenError, TokenTimeout,
 };
 
 use crate::client::Client;
@@ -144,7 +144,7 @@ impl TokenSource {
     /// A valid token: at once where one is held, else as soon as there is one. Dropping the future loses no answer.
     ///
     /// # Errors
-    /// [`TokenError::NotYet`] where that takes longer than the source's patience, at once where it is known before;
+    /// [`TokenError::NotYet`] if that takes longer than the source's `token_timeout`, at once if this is known before;
     /// [`TokenError::Stopped`] where only the owner can help.
     ///
     /// # Panics
@@ -244,7 +244,7 @@ impl fmt::Debug for Inner {
 
 impl Inner {
     async fn wait_for_token(self: &Arc<Self>) -> Result<Token, TokenError> {
-        let patience = Patience::new(&self.shared);
+        let token_timeout = TokenTimeout::new(&self.shared);
         loop {
             let mut changes = self.changes();
             let idle = self.drive();
@@ -252,7 +252,7 @@ impl Inner {
                 return Ok(token);
             }
             // Over or changed, the loop looks again.
-            let _ = timeout(patience.sleep(&self.shared, idle)?, changes.changed()).await;
+            let _ = timeout(token_timeout.sleep(&self.shared, idle)?, changes.changed()).await;
         }
     }
 
@@ -331,8 +331,8 @@ impl TokenSourceBuilder {
     }
 
     /// How long a caller waits for a token before it gets an error: 60 seconds unless set.
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.settings.patience = patience;
+    pub fn token_timeout(mut self, token_timeout: Duration) -> Self {
+        self.settings.token_timeout = token_timeout;
         self
     }
 

@@ -23,28 +23,28 @@ pub struct Keeper {
 
 /// The longest a keeper's end is waited for: it never carries a request itself, but may be in a callback, which may be
 /// the one that drops it.
-const PATIENCE: Duration = Duration::from_millis(500);
+const LONGEST_WAIT: Duration = Duration::from_millis(500);
 
 /// How long a store is asked for changes at a time.
 const SLICE: Duration = Duration::from_secs(5);
 
-/// How long a look at the store is waited for.
+/// How long a load from the store is waited for.
 const MOMENT: Duration = Duration::from_millis(500);
 
 impl Keeper {
     pub(crate) fn start(source: Arc<Inner>) -> std::io::Result<Self> {
         let over = Arc::new(AtomicBool::new(false));
         let (running, ended) = mpsc::channel();
-        let (keeps, told) = (Arc::clone(&source), Arc::clone(&over));
+        let (kept, ends) = (Arc::clone(&source), Arc::clone(&over));
         thread::Builder::new().name("tradovate-auth-keeper".into()).spawn(move || {
             let _running = running;
-            keep(&keeps, &told);
+            keep(&kept, &ends);
         })?;
         // Dropped where the system has no second thread to give, it ends the first.
         let keeper = Self { source, over, ended };
         if keeper.source.storage.is_shared() {
-            let (watches, told) = (Arc::clone(&keeper.source), Arc::clone(&keeper.over));
-            thread::Builder::new().name("tradovate-auth-watch".into()).spawn(move || watch(&watches, &told))?;
+            let (watched, ends) = (Arc::clone(&keeper.source), Arc::clone(&keeper.over));
+            thread::Builder::new().name("tradovate-auth-watch".into()).spawn(move || watch(&watched, &ends))?;
         }
         Ok(keeper)
     }
@@ -86,7 +86,7 @@ fn keep(source: &Arc<Inner>, over: &AtomicBool) {
     }
 }
 
-/// Has the source look whenever the store that it shares tells of a change. The store is asked in slices, after each of
+/// Has the source load whenever the store that it shares has changed. The store is asked in slices, after each of
 /// which a keeper that is dropped ends this too.
 fn watch(source: &Arc<Inner>, over: &AtomicBool) {
     while !over.load(Ordering::SeqCst) {
@@ -96,15 +96,15 @@ fn watch(source: &Arc<Inner>, over: &AtomicBool) {
             Ok(()) if begun.elapsed() >= SLICE => {}
             Ok(()) => {
                 source.shared.store_has_changed();
-                wait_for_look(source, over, known);
+                wait_for_load(source, over, known);
             }
-            Err(_) => wait_for_look(source, over, known),
+            Err(_) => wait_for_load(source, over, known),
         }
     }
 }
 
 /// Waits until the source is in step with another record, for a moment at most.
-fn wait_for_look(source: &Inner, over: &AtomicBool, known: Option<Revision>) {
+fn wait_for_load(source: &Inner, over: &AtomicBool, known: Option<Revision>) {
     let begun = Instant::now();
     loop {
         let seen = source.changes.count();
@@ -119,8 +119,8 @@ fn wait_for_look(source: &Inner, over: &AtomicBool, known: Option<Revision>) {
 impl Drop for Keeper {
     fn drop(&mut self) {
         self.over.store(true, Ordering::SeqCst);
-        self.source.changes.tell();
+        self.source.changes.notify();
         // An error means that the thread has ended, which is what is waited for.
-        let _ = self.ended.recv_timeout(PATIENCE);
+        let _ = self.ended.recv_timeout(LONGEST_WAIT);
     }
 }

@@ -1,7 +1,7 @@
 //! [`TokenSource`]: a valid token for any number of threads, by one login that is kept.
 //!
 //! A thread that finds no token has the session's next request carried by a thread of its own, and waits for what comes
-//! of it; so a caller whose patience ends loses no answer. Nobody waits while a token is held.
+//! of it; so a caller that stops waiting loses no answer. Nobody waits while a token is held.
 
 use std::error::Error;
 use std::fmt;
@@ -14,7 +14,7 @@ use tradovate_auth_core::{BaseUrl, BuildError, Credentials, Environment, Purpose
 use tradovate_auth_session::{Event, Login, MayLogIn, Policy, Session, StoredSession, Verdict};
 use tradovate_auth_store::{SessionName, Store};
 use tradovate_auth_token_source::{
-    Clock, Idle, LONGEST_SLEEP, Patience, Permit, Settings, Shared, SharedBudget, Task, Token, TokenError,
+    Clock, Idle, LONGEST_SLEEP, Permit, Settings, Shared, SharedBudget, Task, Token, TokenError, TokenTimeout,
 };
 
 use crate::client::Client;
@@ -61,7 +61,7 @@ impl Changes {
         *self.lock()
     }
 
-    pub(crate) fn tell(&self) {
+    pub(crate) fn notify(&self) {
         let mut count = self.lock();
         *count = count.wrapping_add(1);
         self.changed.notify_all();
@@ -134,7 +134,7 @@ impl TokenSource {
     /// A valid token: at once where one is held, else as soon as there is one.
     ///
     /// # Errors
-    /// [`TokenError::NotYet`] where that takes longer than the source's patience, at once where it is known before;
+    /// [`TokenError::NotYet`] if that takes longer than the source's `token_timeout`, at once if this is known before;
     /// [`TokenError::Stopped`] where only the owner can help.
     pub fn token(&self) -> Result<Token, TokenError> {
         self.inner.verify();
@@ -237,14 +237,14 @@ impl fmt::Debug for Inner {
 
 impl Inner {
     fn wait_for_token(self: &Arc<Self>) -> Result<Token, TokenError> {
-        let patience = Patience::new(&self.shared);
+        let token_timeout = TokenTimeout::new(&self.shared);
         loop {
             let seen = self.changes.count();
             let idle = self.drive();
             if let Some(token) = self.shared.token() {
                 return Ok(token);
             }
-            self.changes.sleep(seen, patience.sleep(&self.shared, idle)?);
+            self.changes.sleep(seen, token_timeout.sleep(&self.shared, idle)?);
         }
     }
 
@@ -319,8 +319,8 @@ impl TokenSourceBuilder {
     }
 
     /// How long a caller waits for a token before it gets an error: 60 seconds unless set.
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.settings.patience = patience;
+    pub fn token_timeout(mut self, token_timeout: Duration) -> Self {
+        self.settings.token_timeout = token_timeout;
         self
     }
 
@@ -395,9 +395,9 @@ impl TokenSourceBuilder {
     #[must_use]
     pub fn build(self) -> TokenSource {
         let changes = Arc::new(Changes::default());
-        let told = Arc::clone(&changes);
+        let notified = Arc::clone(&changes);
         let settings = Settings { timeout: self.client.timeout(), ..self.settings };
-        let shared = Shared::new(self.session, self.storage.kind(self.may_log_in), settings, move || told.tell());
+        let shared = Shared::new(self.session, self.storage.kind(self.may_log_in), settings, move || notified.notify());
         let inner = Inner { shared: Arc::new(shared), changes, client: self.client, storage: self.storage };
         TokenSource { inner: Arc::new(inner) }
     }

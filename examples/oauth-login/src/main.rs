@@ -161,7 +161,7 @@ async fn log_in(
     code: AuthorizedCode,
 ) -> Result<Option<String>, Box<dyn Error>> {
     let tokens = TokenSource::builder(environment, Login::code(app, code))
-        .patience(Duration::from_secs(600)) // the life of a code: no wait of the server's costs the user the consent
+        .token_timeout(Duration::from_secs(600)) // the life of a code: no wait of the server's costs the user the consent
         .on_event(|event| match event.kind {
             EventKind::Stopped(_) => {} // is the error below
             _ => println!("{event}"),

@@ -198,7 +198,7 @@ impl Site {
         let source = source
             .client(self.client.clone())
             .budget(self.budget.clone())
-            .patience(Duration::from_secs(20)) // a browser is waiting
+            .token_timeout(Duration::from_secs(20)) // a browser is waiting
             .store(move |snapshot| {
                 let saved = database.save(&key, &snapshot);
                 async move { saved }

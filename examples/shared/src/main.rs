@@ -50,7 +50,7 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
     // A send fails once the program ends, and then nobody receives.
     let on_event = move |event: &Event| drop(sender.send(event.clone()));
     // The keeper logs in and renews. Nothing here waits for it, so `token` answers at once.
-    let builder = TokenSource::builder(environment, credentials).patience(Duration::ZERO).on_event(on_event);
+    let builder = TokenSource::builder(environment, credentials).token_timeout(Duration::ZERO).on_event(on_event);
     let builder = if arguments.another_try { builder.another_try() } else { builder };
     let store: Box<dyn Store> = match arguments.store {
         Place::User => Box::new(file(FileStore::user()?, key)),

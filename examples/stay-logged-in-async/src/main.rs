@@ -46,7 +46,8 @@ async fn run() -> Result<ExitCode, Box<dyn Error>> {
     // A send fails once the program ends, and then nobody receives.
     let on_event = move |event: &Event| drop(sender.send(event.clone()));
     // The keeper logs in and renews. Nothing here waits for it, so `token` answers at once.
-    let tokens = TokenSource::builder(environment, credentials).patience(Duration::ZERO).on_event(on_event).build()?;
+    let tokens =
+        TokenSource::builder(environment, credentials).token_timeout(Duration::ZERO).on_event(on_event).build()?;
     let _keeper = tokens.keep_alive();
 
     let over = async {

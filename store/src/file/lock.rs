@@ -13,7 +13,7 @@ use super::{error, place};
 use tradovate_auth_session::StoreError;
 
 /// Writing a record takes milliseconds, on a slow and busy disk maybe a second.
-const PATIENCE: Duration = Duration::from_secs(2);
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -27,16 +27,16 @@ pub(super) struct Lock {
 
 impl Lock {
     pub(super) fn take(path: PathBuf) -> Result<Self, StoreError> {
-        Self::take_within(PATIENCE, path)
+        Self::take_within(LONGEST_WAIT, path)
     }
 
-    fn take_within(patience: Duration, path: PathBuf) -> Result<Self, StoreError> {
+    fn take_within(longest: Duration, path: PathBuf) -> Result<Self, StoreError> {
         let started = Instant::now();
         loop {
             if let Some(file) = try_take(&path)? {
                 return Ok(Self { file, path });
             }
-            if started.elapsed() >= patience {
+            if started.elapsed() >= longest {
                 return Err(error::locked(&path));
             }
             thread::sleep(PAUSE);

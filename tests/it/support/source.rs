@@ -64,8 +64,8 @@ impl Builder {
         }
     }
 
-    pub(crate) fn patience(self, patience: Duration) -> Self {
-        self.map(|builder| builder.patience(patience), |builder| builder.patience(patience))
+    pub(crate) fn token_timeout(self, token_timeout: Duration) -> Self {
+        self.map(|builder| builder.token_timeout(token_timeout), |builder| builder.token_timeout(token_timeout))
     }
 
     pub(crate) fn policy(self, policy: Policy) -> Self {

@@ -52,7 +52,7 @@ fn a_store_that_panics_hands_over_and_is_asked_again() {
                 _ => Ok(()),
             })
             // Less than a store may take before it is given up.
-            .patience(Duration::from_secs(30))
+            .token_timeout(Duration::from_secs(30))
             .build();
         let asked: Vec<_> = (0..20).map(|_| source.ask()).collect();
         for answer in asked {
@@ -92,7 +92,7 @@ fn no_token_is_waited_for_in_a_callback() {
     let (sender, receiver) = mpsc::channel();
     let source = Kind::Ureq
         .of(&server)
-        .patience(Duration::MAX)
+        .token_timeout(Duration::MAX)
         .store(move |_| {
             // It waits for the very store that asks for it.
             sender.send(used.get().unwrap().token().map(drop)).unwrap();
@@ -146,7 +146,7 @@ fn an_event_callback_may_panic_over_a_store_that_does() {
                 0 => panic!("the store is out of order"),
                 _ => Ok(()),
             })
-            .patience(Duration::from_secs(30))
+            .token_timeout(Duration::from_secs(30))
             .build();
         assert!(source.token().is_ok(), "{kind:?}");
     }

@@ -88,7 +88,7 @@ fn no_secret_is_in_anything_a_source_says() {
             for builder in builders {
                 let events = text.clone();
                 let source = builder
-                    .patience(std::time::Duration::from_millis(300))
+                    .token_timeout(std::time::Duration::from_millis(300))
                     .store(|_| Ok(()))
                     .on_event(move |event: &Event| events.add(format!("{event} {event:?} {event:#?}")))
                     .build();

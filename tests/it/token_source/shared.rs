@@ -129,7 +129,7 @@ fn without_the_store_nothing_is_sent_and_what_is_held_is_used() {
         let cold = kind
             .of(&server)
             .shared(&store)
-            .patience(Duration::from_millis(300))
+            .token_timeout(Duration::from_millis(300))
             .on_event(move |event: &Event| drop(sender.send(event.kind.clone())))
             .build();
         let error = cold.token().unwrap_err();
@@ -185,7 +185,7 @@ fn what_cannot_be_read_is_left_alone_unless_a_login_in_its_place_is_allowed() {
         let server = Simulator::builder().serve().unwrap();
         let store = MemoryStore::default();
         store.damage();
-        let careful = kind.of(&server).shared(&store).patience(Duration::from_millis(200)).build();
+        let careful = kind.of(&server).shared(&store).token_timeout(Duration::from_millis(200)).build();
         let error = careful.token().unwrap_err();
         assert!(matches!(&error, TokenError::NotYet { .. }) && error.to_string().contains("damaged"), "{error}");
         assert_eq!(server.statistics().logins, 0);
@@ -203,7 +203,7 @@ fn while_another_has_the_lease_nothing_is_sent() {
         let server = Simulator::builder().serve().unwrap();
         let store = MemoryStore::default();
         store.block(Duration::from_secs(3600));
-        let source = kind.of(&server).shared(&store).patience(Duration::from_millis(1200)).build();
+        let source = kind.of(&server).shared(&store).token_timeout(Duration::from_millis(1200)).build();
         assert!(source.token().is_err());
         assert_eq!(server.statistics().logins, 0);
     }
@@ -215,7 +215,7 @@ fn a_lease_that_may_end_before_a_request_does_is_used_for_none() {
         let server = Simulator::builder().serve().unwrap();
         let store = MemoryStore::default();
         store.set_longest_lease(Duration::from_secs(10));
-        let source = kind.of(&server).shared(&store).patience(Duration::from_millis(1200)).build();
+        let source = kind.of(&server).shared(&store).token_timeout(Duration::from_millis(1200)).build();
         let error = source.token().unwrap_err().to_string();
         assert!(error.contains("the store gives its lease for 10 s, and a request may take 45 s"), "{error}");
         assert_eq!(server.statistics().logins, 0);
@@ -234,7 +234,7 @@ fn refused_credentials_are_tried_once_by_a_whole_fleet() {
         .take(8)
         .map(|kind| {
             let builder = kind.builder(server.environment(), wrong.clone()).shared(&store);
-            builder.patience(Duration::from_secs(5)).build()
+            builder.token_timeout(Duration::from_secs(5)).build()
         })
         .collect();
     let asked: Vec<_> = fleet.iter().map(Source::ask).collect();

@@ -57,11 +57,11 @@ fn logging_in_behind(gate: &Gate) -> Peer {
 }
 
 #[test]
-fn a_caller_without_patience_gets_an_error_and_the_next_one_the_answer() {
+fn a_caller_that_does_not_wait_gets_an_error_and_the_next_one_the_answer() {
     for kind in Kind::ALL {
         let gate = Gate::closed();
         let peer = logging_in_behind(&gate);
-        let source = kind.builder(at(&peer.base_url()), credentials()).patience(Duration::from_millis(20)).build();
+        let source = kind.builder(at(&peer.base_url()), credentials()).token_timeout(Duration::from_millis(20)).build();
         for _ in 0..3 {
             // The first of them, too, though it was the one who had the request sent.
             assert!(matches!(source.token(), Err(TokenError::NotYet { .. })), "{kind:?}");
@@ -79,7 +79,7 @@ fn the_first_failed_try_is_an_event_with_host_and_cause_which_callers_are_told()
         // Nobody listens there.
         let source = kind
             .builder(at("http://127.0.0.1:1/v1"), credentials())
-            .patience(Duration::ZERO)
+            .token_timeout(Duration::ZERO)
             .on_event(move |event: &Event| drop(sender.send(event.clone())))
             .build();
         assert!(source.token().is_err());
@@ -100,7 +100,7 @@ fn an_answer_is_stored_though_nobody_waits_any_more() {
         let (sender, stored) = mpsc::channel();
         let source = kind
             .builder(at(&peer.base_url()), credentials())
-            .patience(Duration::ZERO)
+            .token_timeout(Duration::ZERO)
             .store(move |_| sender.send(()).map_err(|error| error.to_string()))
             .build();
         assert!(matches!(source.token(), Err(TokenError::NotYet { .. })), "{kind:?}");

@@ -9,15 +9,15 @@ use crate::shared::{Idle, Shared};
 pub const LONGEST_SLEEP: Duration = Duration::from_secs(15);
 const _: () = assert!(LONGEST_SLEEP.as_secs() <= 30);
 
-/// The patience of one caller, which begins when it does.
+/// How long one caller waits, from its first try on.
 #[derive(Debug)]
-pub struct Patience(Option<Instant>);
+pub struct TokenTimeout(Option<Instant>);
 
-impl Patience {
-    /// Begins now.
+impl TokenTimeout {
+    /// The time starts now.
     #[must_use]
     pub fn new(shared: &Shared) -> Self {
-        Self(Instant::now().checked_add(shared.settings.patience))
+        Self(Instant::now().checked_add(shared.settings.token_timeout))
     }
 
     /// How long to wait at most before looking again.
