@@ -14,24 +14,28 @@ mod driver;
 mod entropy;
 mod error;
 mod events;
+mod fixed;
 mod from_env;
 mod permit;
 mod settings;
 mod shared;
 mod token;
 mod token_timeout;
+mod watch;
 
 #[doc(hidden)]
 pub use clock::SystemClock;
 pub use clock::{Clock, now};
 pub use entropy::entropy;
 pub use error::TokenError;
+pub use fixed::fixed;
 pub use from_env::{app_from_env, from_env};
 pub use permit::Permit;
 pub use settings::{Settings, SharedBudget};
 pub use shared::{Idle, Shared, Storage, Task, no_store};
 pub use token::Token;
 pub use token_timeout::{LONGEST_SLEEP, TokenTimeout};
+pub use watch::{Change, Seen};
 
 #[cfg(test)]
 mod tests;

@@ -115,6 +115,8 @@ pub struct Settings {
     pub on_event: Option<Observer>,
     /// What spreads pauses and renewals: another for each session.
     pub seed: u64,
+    /// The source sends nothing: for the tests of programs that use it.
+    pub is_fixed: bool,
     /// The clock of the process, unless a test has another. Sources that share a budget must have the same.
     #[doc(hidden)]
     pub clock: Clock,
@@ -134,6 +136,7 @@ impl Settings {
             another_try: false,
             on_event: None,
             seed: seed(),
+            is_fixed: false,
             clock: Clock::of_process(),
         }
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use http::{Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
-use tradovate_auth_core::{Credentials, Environment, RequestBody};
+use tradovate_auth_core::{AccessTokenResponse, Answer, CallError, Credentials, Environment, RequestBody};
 use tradovate_auth_session::{
     Action, Event, LeaseHolder, MayLogIn, Operation, Revision, Session, SessionToken, StopReason, StoreError,
     StoreErrorKind, StoreRequest, StoredSession, Verdict,
@@ -140,6 +140,24 @@ impl Shared {
         Some(Token(Arc::clone(&published.token)))
     }
 
+    /// How long the token in force can still be used.
+    pub(crate) fn token_ends_in(&self) -> Option<Duration> {
+        let usable_until = self.token.load().as_ref()?.usable_until;
+        Some(between(self.clock.now(), usable_until)).filter(|time| !time.is_zero())
+    }
+
+    /// Why the session has stopped, if it has.
+    #[must_use]
+    pub fn stop_reason(&self) -> Option<StopReason> {
+        lock(&self.session).stop_reason().cloned()
+    }
+
+    /// Who the user is, if an answer or what was stored has said so.
+    #[must_use]
+    pub fn user_id(&self) -> Option<i64> {
+        lock(&self.session).user_id()
+    }
+
     /// Whether what callers report waits to be verified: whoever uses the source drives it then, also with a token.
     #[must_use]
     pub fn is_verifying(&self) -> bool {
@@ -169,6 +187,9 @@ impl Shared {
     /// # Errors
     /// [`Idle`] if another caller drives the session, or nothing is to be done now.
     pub fn next(self: &Arc<Self>) -> Result<(Permit, Task), Idle> {
+        if self.settings.is_fixed {
+            return Err(Idle::Wait(Duration::MAX));
+        }
         let now = self.clock.now();
         let overdue_at = now.saturating_add(self.settings.longest_exchange()).unwrap_or(Timestamp::MAX);
         let claim = match lock(&self.driver).claim(now, overdue_at) {
@@ -250,6 +271,16 @@ impl Shared {
     pub fn adopt(&self, stored: StoredSession) {
         self.update(|session, now| session.adopt(now, stored, &mut self.settings.budget.lock()));
         self.wake();
+    }
+
+    /// Takes over the answer to a change of password, or to another login: see [`Session::adopt_answer`].
+    ///
+    /// # Errors
+    /// As [`Session::adopt_answer`].
+    pub fn adopt_answer(&self, answer: Answer<AccessTokenResponse>) -> Result<(), CallError> {
+        let result = self.with(|session, now| session.adopt_answer(now, answer));
+        self.wake();
+        result
     }
 
     /// Takes other credentials; a session that has stopped because of the old ones goes on.

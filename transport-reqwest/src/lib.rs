@@ -45,5 +45,5 @@ mod token_source;
 pub use client::Client;
 pub use keeper::Keeper;
 pub use tls::http_client_builder;
-pub use token_source::{TokenSource, TokenSourceBuilder};
-pub use tradovate_auth_token_source::{SharedBudget, Token, TokenError, app_from_env, entropy, from_env, now};
+pub use token_source::{TokenSource, TokenSourceBuilder, Watch};
+pub use tradovate_auth_token_source::{Change, SharedBudget, Token, TokenError, app_from_env, entropy, from_env, now};

@@ -12,11 +12,14 @@ use http::StatusCode;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::timeout;
-use tradovate_auth_core::{BaseUrl, BuildError, CallError, Credentials, Environment, Purpose, SecureUrl};
+use tradovate_auth_core::{
+    AccessToken, AccessTokenResponse, Answer, BaseUrl, BuildError, CallError, Credentials, Environment, Purpose,
+    SecureUrl,
+};
 use tradovate_auth_session::{Event, Login, MayLogIn, Policy, Session, StoredSession, Verdict};
 use tradovate_auth_store::{AsyncStore, SessionName};
 use tradovate_auth_token_source::{
-    Clock, Idle, Permit, Settings, Shared, SharedBudget, Task, Token, TokenError, TokenTimeout,
+    Change, Clock, Idle, Permit, Seen, Settings, Shared, SharedBudget, Task, Token, TokenError, TokenTimeout, fixed,
 };
 
 use crate::client::Client;
@@ -115,6 +118,27 @@ impl TokenSource {
         Self::builder(environment, credentials).shared(store, name).build()
     }
 
+    /// A source for the tests of your own program: it hands out this token, at the hosts of the environment, and sends
+    /// nothing. If it is [`rejected`](Self::rejected) as dead, there is no token any more.
+    ///
+    /// ```
+    /// use tradovate_auth_core::{AccessToken, BaseUrl, Environment};
+    /// use tradovate_auth_reqwest::TokenSource;
+    ///
+    /// let environment = Environment::custom(BaseUrl::parse("http://127.0.0.1:8080/v1")?);
+    /// let tokens = TokenSource::fixed(environment, AccessToken::parse("synthetic")?)?;
+    /// # let _ = tokens;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`CallError::Io`] if TLS can't be set up.
+    pub fn fixed(environment: Environment, token: AccessToken) -> Result<Self, CallError> {
+        let mut settings = Settings::new(&environment);
+        let login = fixed(token, &mut settings);
+        TokenSourceBuilder { settings, ..Self::builder(environment, login) }.build()
+    }
+
     /// A source with settings.
     ///
     /// ```
@@ -207,6 +231,44 @@ impl TokenSource {
         self.inner.shared.adopt(stored);
     }
 
+    /// Who the user is, if an answer or what was stored has said so. OAuth answers often don't.
+    #[must_use]
+    pub fn user_id(&self) -> Option<i64> {
+        self.inner.shared.user_id()
+    }
+
+    /// Takes over the answer to a call of yours that brings a token: a change of the password or of the credentials, or a
+    /// social login. [`Client::call`](crate::Client::call) makes such calls. The token replaces the one that is held.
+    ///
+    /// # Errors
+    /// [`CallError::Server`](tradovate_auth_core::CallError::Server) if the answer has no token that can be used, or is for another
+    /// user. Nothing has changed then.
+    pub fn adopt_answer(&self, answer: Answer<AccessTokenResponse>) -> Result<(), CallError> {
+        self.inner.shared.adopt_answer(answer)
+    }
+
+    /// Watches for changes: another token, the end of the token, other hosts, a stop. For sockets and pools of connections.
+    ///
+    /// ```
+    /// use tradovate_auth_reqwest::TokenSource;
+    /// use tradovate_auth_simulator::Simulator;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Simulator::builder().serve()?;
+    /// let tokens = TokenSource::new(server.environment(), server.credentials())?;
+    /// let mut watch = tokens.watch();
+    /// tokens.token().await?;
+    /// let change = watch.changed().await;
+    /// assert!(change.has_other_token && change.token.is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn watch(&self) -> Watch {
+        Watch { seen: Seen::now(&self.inner.shared), source: Arc::clone(&self.inner) }
+    }
+
     /// Takes other credentials; a source that has stopped because of the old ones goes on.
     pub fn replace_credentials(&self, credentials: Credentials) {
         self.inner.shared.replace_credentials(credentials);
@@ -227,6 +289,28 @@ impl TokenSource {
     /// Outside of tokio.
     pub fn keep_alive(&self) -> Keeper {
         Keeper::start(Arc::clone(&self.inner))
+    }
+}
+
+/// Sees the changes of a [`TokenSource`]: see [`TokenSource::watch`]. It does not renew: see [`TokenSource::keep_alive`].
+#[derive(Debug)]
+pub struct Watch {
+    source: Arc<Inner>,
+    seen: Seen,
+}
+
+impl Watch {
+    /// Waits for a change since the watch was created, or since the last change. Several changes in a row are one. No change
+    /// is lost if the future is dropped.
+    pub async fn changed(&mut self) -> Change {
+        loop {
+            let mut changes = self.source.changes();
+            match self.seen.update(&self.source.shared) {
+                Ok(change) => return change,
+                // Over or changed, the loop checks again.
+                Err(time) => drop(timeout(time, changes.changed()).await),
+            }
+        }
     }
 }
 

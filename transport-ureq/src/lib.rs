@@ -42,5 +42,5 @@ mod token_source;
 pub use client::Client;
 pub use keeper::Keeper;
 pub use middleware::BearerMiddleware;
-pub use token_source::{TokenSource, TokenSourceBuilder};
-pub use tradovate_auth_token_source::{SharedBudget, Token, TokenError, app_from_env, entropy, from_env, now};
+pub use token_source::{TokenSource, TokenSourceBuilder, Watch};
+pub use tradovate_auth_token_source::{Change, SharedBudget, Token, TokenError, app_from_env, entropy, from_env, now};

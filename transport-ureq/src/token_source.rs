@@ -7,14 +7,18 @@ use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::StatusCode;
-use tradovate_auth_core::{BaseUrl, BuildError, Credentials, Environment, Purpose, SecureUrl};
+use tradovate_auth_core::{
+    AccessToken, AccessTokenResponse, Answer, BaseUrl, BuildError, CallError, Credentials, Environment, Purpose,
+    SecureUrl,
+};
 use tradovate_auth_session::{Event, Login, MayLogIn, Policy, Session, StoredSession, Verdict};
 use tradovate_auth_store::{SessionName, Store};
 use tradovate_auth_token_source::{
-    Clock, Idle, LONGEST_SLEEP, Permit, Settings, Shared, SharedBudget, Task, Token, TokenError, TokenTimeout,
+    Change, Clock, Idle, LONGEST_SLEEP, Permit, Seen, Settings, Shared, SharedBudget, Task, Token, TokenError,
+    TokenTimeout, fixed,
 };
 
 use crate::client::Client;
@@ -106,6 +110,25 @@ impl TokenSource {
         Self::builder(environment, credentials).shared(store, name).build()
     }
 
+    /// A source for the tests of your own program: it hands out this token, at the hosts of the environment, and sends
+    /// nothing. If it is [`rejected`](Self::rejected) as dead, there is no token any more.
+    ///
+    /// ```
+    /// use tradovate_auth_core::{AccessToken, BaseUrl, Environment};
+    /// use tradovate_auth_ureq::TokenSource;
+    ///
+    /// let environment = Environment::custom(BaseUrl::parse("http://127.0.0.1:8080/v1")?);
+    /// let tokens = TokenSource::fixed(environment, AccessToken::parse("synthetic")?);
+    /// assert_eq!(tokens.token()?.expose(), "synthetic");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn fixed(environment: Environment, token: AccessToken) -> Self {
+        let mut settings = Settings::new(&environment);
+        let login = fixed(token, &mut settings);
+        TokenSourceBuilder { settings, ..Self::builder(environment, login) }.build()
+    }
+
     /// A source with settings.
     ///
     /// ```
@@ -194,6 +217,42 @@ impl TokenSource {
         self.inner.shared.adopt(stored);
     }
 
+    /// Who the user is, if an answer or what was stored has said so. OAuth answers often don't.
+    #[must_use]
+    pub fn user_id(&self) -> Option<i64> {
+        self.inner.shared.user_id()
+    }
+
+    /// Takes over the answer to a call of yours that brings a token: a change of the password or of the credentials, or a
+    /// social login. [`Client::call`](crate::Client::call) makes such calls. The token replaces the one that is held.
+    ///
+    /// # Errors
+    /// [`CallError::Server`](tradovate_auth_core::CallError::Server) if the answer has no token that can be used, or is for another
+    /// user. Nothing has changed then.
+    pub fn adopt_answer(&self, answer: Answer<AccessTokenResponse>) -> Result<(), CallError> {
+        self.inner.shared.adopt_answer(answer)
+    }
+
+    /// Watches for changes: another token, the end of the token, other hosts, a stop. For sockets and pools of connections.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tradovate_auth_simulator::Simulator;
+    /// use tradovate_auth_ureq::TokenSource;
+    ///
+    /// let server = Simulator::builder().serve()?;
+    /// let tokens = TokenSource::new(server.environment(), server.credentials());
+    /// let mut watch = tokens.watch();
+    /// tokens.token()?;
+    /// let change = watch.changed(Duration::from_secs(5)).expect("there is a token now");
+    /// assert!(change.has_other_token && change.token.is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn watch(&self) -> Watch {
+        Watch { seen: Seen::now(&self.inner.shared), source: Arc::clone(&self.inner) }
+    }
+
     /// Takes other credentials; a source that has stopped because of the old ones goes on.
     pub fn replace_credentials(&self, credentials: Credentials) {
         self.inner.shared.replace_credentials(credentials);
@@ -220,6 +279,30 @@ impl TokenSource {
     /// When the system has no thread to give.
     pub fn keep_alive(&self) -> std::io::Result<Keeper> {
         Keeper::start(Arc::clone(&self.inner))
+    }
+}
+
+/// Sees the changes of a [`TokenSource`]: see [`TokenSource::watch`]. It does not renew: see [`TokenSource::keep_alive`].
+#[derive(Debug)]
+pub struct Watch {
+    source: Arc<Inner>,
+    seen: Seen,
+}
+
+impl Watch {
+    /// Waits for a change since the watch was created, or since the last change. Several changes in a row are one.
+    /// `None` if nothing has changed in this time.
+    pub fn changed(&mut self, timeout: Duration) -> Option<Change> {
+        let start = Instant::now();
+        loop {
+            let count = self.source.changes.count();
+            let sleep = match self.seen.update(&self.source.shared) {
+                Ok(change) => return Some(change),
+                Err(time) => time,
+            };
+            let left = timeout.checked_sub(start.elapsed()).filter(|left| !left.is_zero())?;
+            self.source.changes.sleep(count, sleep.min(left));
+        }
     }
 }
 

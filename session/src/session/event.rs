@@ -160,6 +160,46 @@ pub enum EventKind {
     Stopped(StopReason),
 }
 
+impl EventKind {
+    /// The name of this kind of event, for metrics: lower case with underscores. Names never change.
+    ///
+    /// ```
+    /// use tradovate_auth_session::EventKind;
+    ///
+    /// assert_eq!(EventKind::SessionLost.name(), "session_lost");
+    /// ```
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::LoggedIn { .. } => "logged_in",
+            Self::Renewed { .. } => "renewed",
+            Self::Refreshed { .. } => "refreshed",
+            Self::Adopted { .. } => "adopted",
+            Self::SnapshotNotUsed { .. } => "snapshot_not_used",
+            Self::Failed { .. } => "failed",
+            Self::Postponed { .. } => "postponed",
+            Self::CaptchaAsked { .. } => "captcha_asked",
+            Self::LockedOut { .. } => "locked_out",
+            Self::Refused { .. } => "refused",
+            Self::SessionLost => "session_lost",
+            Self::PossiblyKicked { .. } => "possibly_kicked",
+            Self::HostsChanged => "hosts_changed",
+            Self::HostNotFollowed { .. } => "host_not_followed",
+            Self::AccountNeedsAttention { .. } => "account_needs_attention",
+            Self::PasswordExpires { .. } => "password_expires",
+            Self::PasswordExpired { .. } => "password_expired",
+            Self::PasswordCompromised { .. } => "password_compromised",
+            Self::ConsentDueBy { .. } => "consent_due_by",
+            Self::RefreshRefused { .. } => "refresh_refused",
+            Self::AppRefused { .. } => "app_refused",
+            Self::RefreshOutcomeUnknown => "refresh_outcome_unknown",
+            Self::StoreFailed { .. } => "store_failed",
+            Self::StoreRestored => "store_restored",
+            Self::Stopped(_) => "stopped",
+        }
+    }
+}
+
 /// What came instead of a result.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
