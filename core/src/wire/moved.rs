@@ -29,11 +29,12 @@ struct Target {
 
 impl Moved {
     pub(crate) fn new(status: StatusCode, headers: &HeaderMap) -> Self {
-        let target = headers.get(header::LOCATION).and_then(|value| target(value.as_bytes()));
+        let location = headers.get(header::LOCATION).filter(|_| status != StatusCode::MISDIRECTED_REQUEST);
+        let target = location.and_then(|value| target(value.as_bytes()));
         Self { status, target }
     }
 
-    /// 307 or 308, or 421, which names no target.
+    /// 307 or 308, or 421, which names no target: a `Location` in it is ignored.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
