@@ -304,5 +304,14 @@ impl Environment {
 }
 
 #[cfg(test)]
-#[path = "environment/tests.rs"]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_is_noticed_wherever_it_is() {
+        let local = SecureUrl::parse("http://localhost:1/auth/oauthtoken").unwrap();
+        assert!(!Environment::demo().uses_plain_http());
+        assert!(Environment::demo().with_token_url(local).uses_plain_http());
+        assert!(Environment::custom(BaseUrl::parse("http://127.0.0.1/v1").unwrap()).uses_plain_http());
+    }
+}

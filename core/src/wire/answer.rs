@@ -218,10 +218,3 @@ fn known_refusal(text: &[u8], carried: Carried) -> Option<Error> {
     let refusal = refusal(&[text], carried)?;
     Some(refusal).filter(|error| !matches!(error, Error::Refused(Refusal { kind: RefusalKind::Other, .. })))
 }
-
-#[cfg(test)]
-#[path = "answer/status_tests.rs"]
-mod status_tests;
-#[cfg(test)]
-#[path = "answer/tests.rs"]
-mod tests;

@@ -177,5 +177,14 @@ impl Object for Names {
 }
 
 #[cfg(test)]
-#[path = "json/tests.rs"]
-mod tests;
+mod tests {
+    use super::*;
+    use alloc::format;
+
+    #[test]
+    fn the_names_of_very_many_fields_are_not_all_kept() {
+        let fields: Vec<_> = (0..1000).map(|number| format!("\"k{number}\":0")).collect();
+        let names = field_names(format!("{{{}}}", fields.join(",")).as_bytes());
+        assert_eq!((names.len(), names[31].as_str()), (NAMES_SHOWN, "k31"));
+    }
+}

@@ -191,16 +191,6 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_could_split_a_header_or_a_frame_is_refused() {
-        for text in ["", " ", "a b", "a\nb", "a\r\nx: y", "a\0", "ä", "a\u{7f}"] {
-            assert!(AccessToken::parse(text).is_err(), "{text:?}");
-            assert!(MarketDataToken::parse(text).is_err(), "{text:?}");
-        }
-        assert!(AccessToken::parse(&"x".repeat(TOKEN_LIMIT)).is_ok());
-        assert!(AccessToken::parse(&"x".repeat(TOKEN_LIMIT + 1)).is_err());
-    }
-
-    #[test]
     fn no_secret_shows_in_debug() {
         let secrets = (Password::new("canary"), AuthorizationCode::new("canary"), RefreshToken::new("canary"));
         let (access, market_data) = (AccessToken::parse("canary").unwrap(), MarketDataToken::parse("canary").unwrap());

@@ -239,5 +239,14 @@ impl From<String> for HibpHint {
 }
 
 #[cfg(test)]
-#[path = "access_token_request/tests.rs"]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_become_states_and_hints() {
+        assert_eq!(UserStatus::from(String::from("Closed")), UserStatus::Closed);
+        assert_eq!(UserStatus::from(String::from("Frozen")), UserStatus::Other("Frozen".into()));
+        assert_eq!(HibpHint::from(String::from("PasswordCompromised")), HibpHint::PasswordCompromised);
+        assert_eq!(HibpHint::from(String::from("New")), HibpHint::Other("New".into()));
+    }
+}

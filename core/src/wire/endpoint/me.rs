@@ -75,7 +75,3 @@ object! {
 }
 
 impl Answer for MeResponse {}
-
-#[cfg(test)]
-#[path = "me/tests.rs"]
-mod tests;

@@ -325,7 +325,3 @@ fn join<T, V: PartialEq + ?Sized>(
         }
     }
 }
-
-#[cfg(test)]
-#[path = "oauth_token/tests.rs"]
-mod tests;

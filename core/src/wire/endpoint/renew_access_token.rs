@@ -58,7 +58,3 @@ pub fn read_renewal(response: &Response<impl AsRef<[u8]>>) -> Result<AccessToken
     let mut renewal = AccessTokenResponse::default();
     answer::read(response, Carried::Bearer, &mut renewal).map(|()| renewal)
 }
-
-#[cfg(test)]
-#[path = "renew_access_token/tests.rs"]
-mod tests;
