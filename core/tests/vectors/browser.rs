@@ -21,7 +21,8 @@ pub(crate) fn begin(input: &mut Fields) -> Outcome {
     let request = if verifier.is_some() { request } else { request.without_pkce() };
     let value = match environment(input).and_then(|environment| request.begin(&environment, entropy)) {
         Ok((url, _)) => {
-            let (page, query) = url.as_str().split_once('?').unwrap();
+            let url = String::from(url);
+            let (page, query) = url.split_once('?').unwrap();
             let own = &query[..query.find("response_type=").unwrap()];
             json!({"meaning": "sent", "starts_with": format!("{page}?{own}"), "query": pairs(query)})
         }

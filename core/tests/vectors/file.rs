@@ -1,6 +1,6 @@
 //! The files of `vectors/`: read, checked against their schema, and with long texts written out.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::PathBuf;
 
@@ -11,45 +11,57 @@ use crate::schema;
 pub(crate) struct Case {
     pub(crate) kind: String,
     pub(crate) id: String,
-    pub(crate) input: Fields,
+    pub(crate) input: Value,
     pub(crate) expected: Map<String, Value>,
 }
 
-fn folder() -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "..", "vectors"].iter().collect()
+/// The schema, and the files by the names of their groups.
+pub(crate) fn read() -> (Value, BTreeMap<String, Value>) {
+    let folder: PathBuf = [env!("CARGO_MANIFEST_DIR"), "..", "vectors"].iter().collect();
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let paths = paths.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    let read = |path: PathBuf| {
+        let group = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        (group, serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap())
+    };
+    let mut files: BTreeMap<_, _> = paths.map(read).collect();
+    (files.remove("schema").unwrap(), files)
 }
 
 /// All cases of all files.
 pub(crate) fn cases() -> Vec<Case> {
-    let read =
-        |name: &str| -> Value { serde_json::from_str(&fs::read_to_string(folder().join(name)).unwrap()).unwrap() };
-    let schema = read("schema.json");
-    let paths = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
-    let mut cases = Vec::new();
-    for path in paths.filter(|path| path.extension().is_some_and(|extension| extension == "json")) {
-        let group = path.file_stem().unwrap().to_str().unwrap();
-        if group == "schema" {
-            continue;
-        }
-        let name = format!("{group}.json");
-        let file = read(&name);
-        let faults = schema::faults(&schema, &file);
-        assert!(faults.is_empty(), "{name} does not follow schema.json: {faults:#?}");
-        assert_eq!(file["group"], group, "the group of {name}");
-        let in_file = file["cases"].as_array().unwrap();
-        assert_eq!(file["number_of_cases"], in_file.len(), "the number of cases in {name}");
-        cases.extend(in_file.iter().map(|case| Case {
-            kind: file["kind"].as_str().unwrap().into(),
-            id: case["id"].as_str().unwrap().into(),
-            input: Fields(written_out(&case["input"]).as_object().unwrap().clone()),
-            expected: written_out(&case["expected"]).as_object().unwrap().clone(),
-        }));
-    }
-    let mut ids = HashSet::new();
-    let twice: Vec<_> = cases.iter().map(|case| &case.id).filter(|id| !ids.insert(*id)).collect();
-    assert!(twice.is_empty(), "these ids come twice: {twice:?}");
-    assert!(cases.len() >= 800, "only {} cases were found", cases.len());
+    let (schema, files) = read();
+    let cases = checked(&schema, &files).unwrap();
+    assert!(cases.len() >= 900, "only {} cases were found", cases.len());
     cases
+}
+
+/// The cases of these files, or what is wrong with them.
+pub(crate) fn checked(schema: &Value, files: &BTreeMap<String, Value>) -> Result<Vec<Case>, String> {
+    let (mut cases, mut ids) = (Vec::new(), HashSet::new());
+    for (group, file) in files {
+        let faults = schema::faults(schema, file);
+        if !faults.is_empty() {
+            return Err(format!("{group} does not follow the schema: {faults:#?}"));
+        }
+        let in_file = file["cases"].as_array().unwrap();
+        if file["group"] != *group || file["number_of_cases"] != in_file.len() {
+            return Err(format!("{group} has {} cases", in_file.len()));
+        }
+        for case in in_file {
+            let id = case["id"].as_str().unwrap();
+            if !ids.insert(id) {
+                return Err(format!("{id} comes twice"));
+            }
+            cases.push(Case {
+                kind: file["kind"].as_str().unwrap().into(),
+                id: id.into(),
+                input: written_out(&case["input"]),
+                expected: written_out(&case["expected"]).as_object().unwrap().clone(),
+            });
+        }
+    }
+    Ok(cases)
 }
 
 /// Replaces `{"repeat": …, "times": …}` and `{"concat": […]}` by the texts that they stand for.
