@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 use tradovate_auth_core::internal::{read_login, read_oauth, read_renewal};
 use tradovate_auth_core::{
     AccessToken, AccessTokenRequest, AccessTokenResponse, ApiHosts, Contradiction, Endpoint, Error, IdToken,
-    MarketDataToken, Me, MeResponse, OAuthToken, OAuthTokenResponse, Penalty, RefreshToken, RenewAccessToken, Reply,
+    MarketDataToken, Me, MeResponse, OAuthToken, OAuthTokenResponse, Penalty, RefreshToken, Refusal, RenewAccessToken,
+    Reply,
 };
 
 use crate::file::{Fields, Outcome, snake};
@@ -65,7 +66,9 @@ fn outcome<T: Debug>(
 
 pub(crate) fn of_error(error: &Error, printed: &str) -> Outcome {
     let mut value = match error {
-        Error::Refused(refusal) => json!({"meaning": "refused", "refusal": snake(&refusal.kind), "says": refusal.text}),
+        Error::Refused(Refusal { kind, text, .. }) => {
+            json!({"meaning": "refused", "refusal": snake(kind), "blames_app": kind.blames_app(), "says": text})
+        }
         Error::Penalty(ticket) => json!({"meaning": "penalty", "ticket": ticket.expose(), "says": ticket.message()}),
         Error::Captcha { message, .. } => json!({"meaning": "captcha", "says": message}),
         Error::LockedOut { until, .. } => {
