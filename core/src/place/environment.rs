@@ -306,6 +306,7 @@ impl Environment {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::ToString;
 
     #[test]
     fn plain_http_is_noticed_wherever_it_is() {
@@ -313,5 +314,12 @@ mod tests {
         assert!(!Environment::demo().uses_plain_http());
         assert!(Environment::demo().with_token_url(local).uses_plain_http());
         assert!(Environment::custom(BaseUrl::parse("http://127.0.0.1/v1").unwrap()).uses_plain_http());
+    }
+
+    #[test]
+    fn a_path_of_the_login_host_is_one_of_the_trading_host_too() {
+        let url = |purpose| Environment::evaluation().url(purpose, LOGIN_PATHS[1]).unwrap().to_string();
+        assert_eq!(url(Purpose::Login), "https://live.tradovateapi.com/v1/auth/renewaccesstoken");
+        assert_eq!(url(Purpose::Trading), "https://demo.tradovateapi.com/v1/auth/renewaccesstoken");
     }
 }
