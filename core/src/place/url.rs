@@ -267,6 +267,7 @@ mod tests {
         assert_eq!(root.join("/auth/me").unwrap().to_string(), "https://host.example/auth/me");
         let deep = BaseUrl::parse("http://127.0.0.1:8080/a/v1//").unwrap();
         assert_eq!(deep.join("/x?y=1").unwrap().to_string(), "http://127.0.0.1:8080/a/v1/x?y=1");
+        assert_eq!((deep.host(), deep.join("/x").unwrap().host()), ("127.0.0.1", "127.0.0.1"));
         assert_eq!(deep.websocket(), "ws://127.0.0.1:8080/a/v1/websocket");
         for path in ["x", "", "/a b", "/a#b"] {
             assert!(deep.join(path).is_err(), "{path}");

@@ -44,12 +44,14 @@ pub(crate) fn redirect(input: &mut Fields) -> Outcome {
     let environment = request::environment(input).unwrap();
     let operation = json!({"operation": input.take("operation")});
     let request = request::build(&mut Fields::of(operation), &environment).unwrap();
-    let mut response = Response::builder().status(input.status());
+    let status = input.status();
+    let mut response = Response::builder().status(status);
     if let Some(location) = input.text("location") {
         response = response.header("location", HeaderValue::from_bytes(location.as_bytes()).unwrap());
     }
     let error = Me::parse(response.body([]).unwrap()).unwrap_err();
     let Error::Moved(moved) = &error else { panic!("{error:?}") };
+    assert_eq!(moved.status(), status);
     let to = environment.redirect(&request, moved).map(|redirected| {
         assert_eq!((redirected.method(), redirected.headers()), (request.method(), request.headers()));
         assert_eq!(redirected.body().as_ref(), request.body().as_ref());

@@ -109,7 +109,9 @@ fn present<const N: usize>(fields: [(&str, Value); N]) -> Value {
 }
 
 pub(crate) fn hosts(hosts: &ApiHosts) -> Value {
-    Value::Object(hosts.iter().map(|(key, host)| (key.to_owned(), host.into())).collect::<Map<_, _>>())
+    let all: Map<_, _> = hosts.iter().map(|(key, host)| (key.to_owned(), host.into())).collect();
+    assert!(all.is_empty() == hosts.is_empty() && all.iter().all(|(key, host)| hosts.get(key) == host.as_str()));
+    all.into()
 }
 
 /// The documented name of a value, or an undocumented one.

@@ -244,9 +244,14 @@ mod tests {
 
     #[test]
     fn names_become_states_and_hints() {
-        assert_eq!(UserStatus::from(String::from("Closed")), UserStatus::Closed);
+        use UserStatus::{Active, Closed, Initiated, TemporaryLocked, UnconfirmedEmail};
+        for status in [Active, Closed, Initiated, TemporaryLocked, UnconfirmedEmail] {
+            assert_eq!(UserStatus::from(alloc::format!("{status:?}")), status);
+        }
         assert_eq!(UserStatus::from(String::from("Frozen")), UserStatus::Other("Frozen".into()));
-        assert_eq!(HibpHint::from(String::from("PasswordCompromised")), HibpHint::PasswordCompromised);
+        for hint in [HibpHint::EmailAndPasswordCompromised, HibpHint::PasswordCompromised] {
+            assert_eq!(HibpHint::from(alloc::format!("{hint:?}")), hint);
+        }
         assert_eq!(HibpHint::from(String::from("New")), HibpHint::Other("New".into()));
     }
 }
