@@ -42,6 +42,7 @@ fn held() -> Grant {
     Grant { user_name: Some("trader".into()), ..grant }
 }
 
+//= R-TIME-1
 #[test]
 fn a_login_becomes_a_grant_with_all_it_brought() {
     let grant = login(include_str!("../../tests/fixtures/login-2026.json")).unwrap();
@@ -56,6 +57,9 @@ fn a_login_becomes_a_grant_with_all_it_brought() {
     assert_eq!(grant.exchange, Exchange { sent: at(SENT), received: at(RECEIVED), server_time: None });
 }
 
+//= R-OAUTH-5
+//= R-TIME-4
+//= R-TIME-6
 #[test]
 fn lifetimes_are_in_the_servers_time_where_it_is_known() {
     let response = ok(include_str!("../../tests/fixtures/oauth-token.json"));
@@ -69,6 +73,7 @@ fn lifetimes_are_in_the_servers_time_where_it_is_known() {
     assert!(by_local_clock.market_data.is_none() && by_local_clock.user_id.is_none());
 }
 
+//= R-TIME-1
 #[test]
 fn without_a_token_or_an_expiry_there_is_no_grant() {
     for (result, missing) in [
@@ -87,6 +92,7 @@ fn without_a_token_or_an_expiry_there_is_no_grant() {
     );
 }
 
+//= R-TIME-7
 #[test]
 fn an_expiry_must_be_in_the_future_by_the_clock_of_the_server() {
     let (ahead, behind) = (Some("Tue, 24 Nov 2026 14:30:31 GMT"), Some("Tue, 24 Nov 2026 14:10:31 GMT"));
@@ -113,6 +119,10 @@ fn an_expiry_must_be_in_the_future_by_the_clock_of_the_server() {
     }
 }
 
+//= R-HOST-8
+//= R-RENEW-8
+//= R-RENEW-9
+//= R-REFRESH-2
 #[test]
 fn what_an_answer_leaves_out_is_kept_and_what_it_has_replaces_it() {
     let brief = |grant: Grant| {
@@ -186,6 +196,8 @@ fn no_time_of_an_exchange_makes_it_panic() {
     }
 }
 
+//= R-RENEW-7
+//= R-OAUTH-10
 #[test]
 fn an_answer_for_another_user_is_not_installed() {
     let answer = |user: &str| {
@@ -204,6 +216,7 @@ fn an_answer_for_another_user_is_not_installed() {
     assert_eq!(named.unwrap().user_id, Some(8));
 }
 
+//= R-HOST-4
 #[test]
 fn hosts_merge_key_by_key_and_refused_ones_are_reported() {
     let body = r#"{"accessToken":"t","expirationTime":"2026-11-24T17:00:30Z",

@@ -17,6 +17,7 @@ pub(super) fn verifier(octets: &[u8; OCTETS]) -> CodeVerifier {
 }
 
 /// The S256 challenge of a verifier.
+//= R-AUTHORIZE-4
 pub(super) fn challenge(verifier: &CodeVerifier) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(Sha256::hash(verifier.expose().as_bytes()))
 }
@@ -36,6 +37,7 @@ pub(super) fn text(octets: &[u8; OCTETS]) -> String {
 mod tests {
     use super::*;
 
+    //= R-AUTHORIZE-4
     #[test]
     fn verifier_and_challenge_are_those_of_rfc_7636_appendix_b() {
         let octets = [

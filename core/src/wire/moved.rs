@@ -76,6 +76,7 @@ fn target(location: &[u8]) -> Option<Target> {
         return None;
     }
     let is_bare = !authority.as_str().contains('@') && !has_bad_port(authority);
+    //= R-HOST-9
     let trusted = uri.scheme() == Some(&Scheme::HTTPS) && is_bare && is_trusted_host(host);
     Some(Target { host: host.into(), authority: trusted.then(|| authority.clone()) })
 }
@@ -98,6 +99,7 @@ mod tests {
         assert_eq!(moved.trusted_authority().unwrap(), "acme-demo.eval.ninjatrader.com");
     }
 
+    //= R-HOST-9
     #[test]
     fn every_other_location_is_named_but_not_trusted() {
         for (location, host) in [

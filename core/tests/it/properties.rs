@@ -153,6 +153,7 @@ proptest! {
         check(200, &[], &body);
     }
 
+    //= R-LOGIN-17
     #[test]
     fn the_order_of_the_fields_and_unknown_ones_change_nothing(
         (_, body) in select(&FIXTURES[..]),
@@ -193,6 +194,7 @@ fn outcome(read: &Read) -> Vec<String> {
     grants.chain(read.me.as_ref().err().map(error)).collect()
 }
 
+//= R-OAUTH-6
 #[test]
 fn every_fixture_is_read_as_what_it_is() {
     let table = FIXTURES.map(|(name, body)| {
@@ -217,6 +219,7 @@ fn every_fixture_is_read_as_what_it_is() {
     ");
 }
 
+//= R-LOGIN-17
 #[test]
 fn a_null_is_the_same_as_no_field_and_as_no_host() {
     for (name, body) in FIXTURES {
@@ -234,6 +237,7 @@ fn a_null_is_the_same_as_no_field_and_as_no_host() {
     }
 }
 
+//= R-STATUS-14
 #[test]
 fn every_key_that_comes_twice_makes_the_answer_useless() {
     for (name, body) in FIXTURES {

@@ -28,6 +28,10 @@ fn begin_at(authorize_url: &str) -> Result<String, BuildError> {
     request().begin(&environment, entropy()).map(|(url, _)| url.into())
 }
 
+//= R-AUTHORIZE-1
+//= R-AUTHORIZE-2
+//= R-AUTHORIZE-4
+//= R-AUTHORIZE-5
 #[test]
 fn a_request_asks_for_a_code_with_state_and_the_challenge_of_rfc_7636() {
     assert_eq!(
@@ -38,6 +42,7 @@ fn a_request_asks_for_a_code_with_state_and_the_challenge_of_rfc_7636() {
     );
 }
 
+//= R-AUTHORIZE-5
 #[test]
 fn scope_resource_and_pkce_are_the_callers_choice() {
     let app = OAuthApp::new("client").with_resource("https://api.example/");
@@ -48,6 +53,7 @@ fn scope_resource_and_pkce_are_the_callers_choice() {
     assert!(!url.contains("code_challenge") && url.contains("&state="), "{url}");
 }
 
+//= R-AUTHORIZE-6
 #[test]
 fn an_authorize_url_keeps_its_own_query() {
     for (authorize_url, start) in [

@@ -63,6 +63,7 @@ fn without_pkce_a_code_is_exchanged_without_a_verifier() {
     assert!(!body(code).contains("code_verifier"));
 }
 
+//= R-AUTHORIZE-3
 #[test]
 fn the_answer_of_rfc_6749_section_4_1_2_is_understood() {
     let (_, mut pending) = AuthorizationRequest::new(&OAuthApp::new("s6BhdRkqt3"), "https://client.example.com/cb")
@@ -105,6 +106,7 @@ fn a_parameter_of_the_redirect_uri_must_come_back() {
     }
 }
 
+//= R-AUTHORIZE-2
 #[test]
 fn a_state_is_good_once() {
     let mut pending = pending();
@@ -114,6 +116,8 @@ fn a_state_is_good_once() {
     }
 }
 
+//= R-AUTHORIZE-2
+//= R-AUTHORIZE-3
 #[test]
 fn what_is_not_a_good_answer_says_why() {
     use RedirectError::{CodeBesideError, MalformedQuery, MissingCode, MissingState, UnusableCode, WrongState};

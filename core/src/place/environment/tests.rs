@@ -21,6 +21,11 @@ fn post_to(url: &str) -> Request<RequestBody> {
         .unwrap()
 }
 
+//= R-ENV-1
+//= R-ENV-2
+//= R-ENV-3
+//= R-ENV-5
+//= R-SOCKET-7
 #[test]
 fn every_preset_is_the_table_of_the_vendors_hosts() {
     let table = [
@@ -41,6 +46,8 @@ fn every_preset_is_the_table_of_the_vendors_hosts() {
     ");
 }
 
+//= R-ENV-1
+//= R-ENV-2
 #[test]
 fn bases_end_in_v1_and_sockets_in_websocket() {
     let live = Environment::live();
@@ -49,6 +56,9 @@ fn bases_end_in_v1_and_sockets_in_websocket() {
     assert!(live.websocket_url(Purpose::Reporting).is_none() && live.url(Purpose::Reporting, "/x").is_err());
 }
 
+//= R-AUTHORIZE-1
+//= R-AUTHORIZE-6
+//= R-OAUTH-2
 #[test]
 fn oauth_urls_are_settings_of_their_own() {
     let demo = Environment::demo();
@@ -61,6 +71,7 @@ fn oauth_urls_are_settings_of_their_own() {
     assert_eq!(demo.token_url().unwrap().to_string(), "https://live.tradovateapi.com/auth/oauthtoken");
 }
 
+//= R-HOST-3
 #[test]
 fn hosts_are_followed_key_by_key_and_every_one_is_authoritative() {
     let mut environment = Environment::evaluation();
@@ -77,6 +88,7 @@ fn hosts_are_followed_key_by_key_and_every_one_is_authoritative() {
     assert_eq!(hosts_of(&environment).join(" "), all.join(" "));
 }
 
+//= R-HOST-6
 #[test]
 fn hosts_that_are_not_the_vendors_are_reported_and_not_followed() {
     let mut environment = Environment::demo();
@@ -98,6 +110,7 @@ fn a_custom_base_is_pinned() {
     assert!(environment.redirect(&request, &moved("https://acme.ninjatrader.com/v1")).is_none());
 }
 
+//= R-HOST-9
 #[test]
 fn a_redirected_request_changes_its_host_alone() {
     let request = post_to("https://demo.tradovateapi.com/v1/auth/accesstokenrequest?x=1");
@@ -109,6 +122,7 @@ fn a_redirected_request_changes_its_host_alone() {
     assert_eq!(redirected.body().as_ref(), b"body");
 }
 
+//= R-HOST-9
 #[test]
 fn a_request_is_not_sent_on_to_strangers_nor_by_strangers() {
     let environment = Environment::demo();

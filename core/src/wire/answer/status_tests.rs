@@ -12,6 +12,8 @@ fn text_of(error: Error) -> String {
     }
 }
 
+//= R-HOST-9
+//= R-HOST-10
 #[test]
 fn a_move_names_its_target() {
     for code in [307, 308, 421] {
@@ -24,6 +26,8 @@ fn a_move_names_its_target() {
     }
 }
 
+//= R-STATUS-8
+//= R-STATUS-9
 #[test]
 fn nothing_is_sent_for_an_hour_after_a_lock_out() {
     let wait = |code, body, headers: &[(&'static str, &str)]| {
@@ -55,6 +59,7 @@ fn nothing_is_sent_for_an_hour_after_a_lock_out() {
     );
 }
 
+//= R-STATUS-3
 #[test]
 fn only_two_texts_say_that_a_token_is_dead() {
     for (text, dead) in [("Expired Access Token", DeadToken::Expired), ("Invalid access token", DeadToken::Unknown)] {
@@ -83,6 +88,8 @@ fn only_two_texts_say_that_a_token_is_dead() {
     }
 }
 
+//= R-LOGIN-9
+//= R-STATUS-4
 #[test]
 fn any_other_401_forbids_a_call_and_refuses_a_login() {
     for (body, said) in [
@@ -110,6 +117,7 @@ fn any_other_401_forbids_a_call_and_refuses_a_login() {
     }
 }
 
+//= R-STATUS-13
 #[test]
 fn a_malformed_request_is_refused_with_what_was_said() {
     for body in ["Incorrect username or password.", r#"{"errorText":"Incorrect username or password."}"#] {

@@ -8,6 +8,17 @@ use alloc::format;
 use alloc::string::ToString;
 use alloc::vec;
 
+//= R-LOGIN-9
+//= R-LOGIN-12
+//= R-LOGIN-14
+//= R-LOGIN-15
+//= R-ENV-7
+//= R-ENV-11
+//= R-OAUTH-7
+//= R-OAUTH-8
+//= R-OAUTH-9
+//= R-STATUS-1
+//= R-RENEW-3
 #[test]
 fn every_known_refusal_is_recognised() {
     let kind = |error: Error| match error {
@@ -35,6 +46,7 @@ fn every_known_refusal_is_recognised() {
     }
 }
 
+//= R-LOGIN-10
 #[test]
 fn an_error_text_that_says_nothing_is_none() {
     for text in [r#""""#, "null", r#""  ""#] {
@@ -43,6 +55,9 @@ fn an_error_text_that_says_nothing_is_none() {
     }
 }
 
+//= R-PENALTY-1
+//= R-PENALTY-2
+//= R-STATUS-1
 #[test]
 fn a_penalty_is_a_ticket_and_a_wait() {
     let wait = |time: &str| match each(&ok(&format!(r#"{{"p-ticket":"t"{time}}}"#))) {
@@ -75,6 +90,7 @@ fn a_penalty_is_a_ticket_and_a_wait() {
     }
 }
 
+//= R-PENALTY-4
 #[test]
 fn a_captcha_is_asked_for_in_many_ways() {
     let captcha = |value: &str| match each(&ok(&format!(r#"{{"p-ticket":"t","p-time":3,"p-captcha":{value}}}"#))) {
@@ -93,6 +109,7 @@ fn a_captcha_is_asked_for_in_many_ways() {
     assert!(matches!(each(&ok(include_str!("../../../tests/fixtures/penalty.json"))), Error::Penalty(_)));
 }
 
+//= R-LOGIN-11
 #[test]
 fn a_token_beside_anything_that_refuses_is_a_contradiction() {
     for token in ["accessToken", "mdAccessToken"] {
@@ -114,6 +131,7 @@ fn a_token_beside_anything_that_refuses_is_a_contradiction() {
     }
 }
 
+//= R-STATUS-11
 #[test]
 fn a_body_that_is_no_object_is_described_and_not_quoted() {
     for (body, kind) in [
@@ -139,6 +157,7 @@ fn a_body_that_is_no_object_is_described_and_not_quoted() {
     }
 }
 
+//= R-LOGIN-21
 #[test]
 fn a_token_that_could_not_be_a_header_is_a_mismatch_in_its_field() {
     let too_long = "x".repeat(8193);
@@ -152,6 +171,7 @@ fn a_token_that_could_not_be_a_header_is_a_mismatch_in_its_field() {
     }
 }
 
+//= R-LOGIN-16
 #[test]
 fn an_answer_without_a_token_names_what_it_has() {
     let errors = of_tokens(r#"{"userId":1,"orgName":null,"x":{"y":1}}"#);
@@ -161,6 +181,7 @@ fn an_answer_without_a_token_names_what_it_has() {
     }
 }
 
+//= R-TIME-5
 #[test]
 fn an_answer_of_the_server_is_an_object_with_a_field_of_the_endpoint() {
     for (body, of_login, of_oauth) in [

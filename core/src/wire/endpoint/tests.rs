@@ -17,6 +17,10 @@ fn requests(environment: &Environment) -> [Request<RequestBody>; 4] {
     ]
 }
 
+//= R-ENV-4
+//= R-ENV-6
+//= R-ENV-9
+//= R-OAUTH-2
 #[test]
 fn every_endpoint_has_its_address() {
     let uris = |environment: Environment| requests(&environment).map(|request| request.uri().to_string());
@@ -52,6 +56,11 @@ fn a_response_whose_date_was_read_before_is_read_the_same() {
     }
 }
 
+//= R-HOST-1
+//= R-LOGIN-18
+//= R-RENEW-3
+//= R-ME-2
+//= R-OAUTH-4
 #[test]
 fn every_fixture_is_read_whole() {
     let [login, older, renewal, oauth, me] = [

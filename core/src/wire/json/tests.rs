@@ -16,6 +16,7 @@ fn trouble(body: &str) -> (UndecodableKind, Option<&'static str>) {
     }
 }
 
+//= R-STATUS-14
 #[test]
 fn a_key_that_comes_twice_is_refused_in_any_spelling() {
     for (body, field) in [
@@ -86,6 +87,7 @@ fn values_may_be_text_and_keys_may_not_be_others() {
     assert!(matches!(refused(empty), Error::Refused(_)), "an empty token is none");
 }
 
+//= R-TIME-2
 #[test]
 fn a_time_may_have_a_fraction_and_an_offset() {
     for (value, time) in [

@@ -48,6 +48,7 @@ impl Penalty {
     /// The penalty in the body of a 200; `None` if it is a result, an error text, or no JSON object. A body that has a
     /// ticket beside values of a result is a result: its request was handled.
     #[must_use]
+    //= R-PENALTY-6
     pub fn in_body(body: &[u8]) -> Option<Self> {
         if body.len() > LONGEST {
             return None;
@@ -121,6 +122,7 @@ mod tests {
         Some((ticket.map(|ticket| ticket.expose().to_string()), wait, captcha))
     }
 
+    //= R-PENALTY-6
     #[test]
     fn a_penalty_is_found_however_its_fields_are_written() {
         for (body, wait) in [
@@ -150,6 +152,7 @@ mod tests {
         }
     }
 
+    //= R-PENALTY-6
     #[test]
     fn an_ordinary_answer_is_no_penalty() {
         for body in [

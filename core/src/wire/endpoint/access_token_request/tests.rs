@@ -28,6 +28,8 @@ fn ticket(text: &str) -> PenaltyTicket {
     PenaltyTicket::new(text, Duration::from_secs(15))
 }
 
+//= R-LOGIN-1
+//= R-LOGIN-2
 #[test]
 fn the_smallest_login_has_a_name_and_a_password() {
     insta::assert_snapshot!(show(build(&minimal())), @r#"
@@ -38,6 +40,9 @@ fn the_smallest_login_has_a_name_and_a_password() {
     "#);
 }
 
+//= R-LOGIN-3
+//= R-LOGIN-7
+//= R-LOGIN-8
 #[test]
 fn the_largest_login_has_all_fields_of_the_specification_and_the_callers() {
     insta::assert_snapshot!(show(build(&full())), @r#"
@@ -48,6 +53,7 @@ fn the_largest_login_has_all_fields_of_the_specification_and_the_callers() {
     "#);
 }
 
+//= R-LOGIN-4
 #[test]
 fn a_client_id_is_sent_as_it_was_given() {
     let with = |id| body(build(&minimal().with_api_key(id, "s")));
@@ -57,6 +63,7 @@ fn a_client_id_is_sent_as_it_was_given() {
     assert_eq!(with(ClientId::parse("8")), expected("8"));
 }
 
+//= R-PENALTY-3
 #[test]
 fn a_ticket_is_added_behind_the_identical_body() {
     for credentials in [minimal(), full()] {
@@ -80,6 +87,8 @@ fn characters_that_json_escapes_arrive_as_they_are() {
     assert_eq!(body(build(&credentials)), r#"{"name":"Jürgen \"J\"","password":"a\\b\"c/d&e=f+g%h😀 <'>"}"#);
 }
 
+//= R-LOGIN-2
+//= R-LOGIN-3
 #[test]
 fn limits_are_counted_in_characters() {
     for character in ["x", "ü", "😀"] {
@@ -107,6 +116,8 @@ fn with_each(text: &str) -> String {
     faults(each.map(|credentials| build(&credentials)))
 }
 
+//= R-LOGIN-2
+//= R-LOGIN-3
 #[test]
 fn a_field_that_cannot_be_sent_is_named() {
     let own = "name of an extra field";
@@ -132,6 +143,8 @@ fn an_extra_field_takes_no_name_twice() {
     assert!(build(&minimal().with_field("Name", FieldValue::Flag(true))).is_ok());
 }
 
+//= R-LOGIN-19
+//= R-LOGIN-20
 #[test]
 fn documented_states_and_hints_are_known_and_others_survive() {
     let read = |status: &str, hint: &str| {

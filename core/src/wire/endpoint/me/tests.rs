@@ -3,6 +3,9 @@ use super::*;
 use crate::wire::headers;
 use alloc::format;
 
+//= R-ME-1
+//= R-ENV-6
+//= R-SOCKET-1
 #[test]
 fn the_request_is_a_get_with_a_bearer_and_nothing_else() {
     let me = Me::new(AccessToken::parse("ag_token-~+/=").unwrap());
@@ -20,6 +23,8 @@ fn the_servers_time_comes_with_the_answer() {
     assert_eq!(Me::parse(response).unwrap().server_time, Some(at("2026-11-24T14:20:30Z")));
 }
 
+//= R-ME-2
+//= R-ME-3
 #[test]
 fn what_is_missing_or_not_readable_is_left_out() {
     let read = |body: &str| Me::parse(ok(body)).unwrap().value;
@@ -39,6 +44,7 @@ fn what_is_missing_or_not_readable_is_left_out() {
     }
 }
 
+//= R-ENV-11
 #[test]
 fn demo_sends_the_caller_to_live() {
     let text = "This endpoint should be called on live.tradovateapi.com";

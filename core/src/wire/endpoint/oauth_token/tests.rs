@@ -36,6 +36,8 @@ fn request(exchange: &OAuthToken) -> Result<Request<RequestBody>, BuildError> {
     exchange.request(&Environment::live())
 }
 
+//= R-OAUTH-1
+//= R-OAUTH-13
 #[test]
 fn a_code_is_sent_as_json() {
     insta::assert_snapshot!(show(request(&code(None))), @r#"
@@ -46,6 +48,7 @@ fn a_code_is_sent_as_json() {
     "#);
 }
 
+//= R-OAUTH-1
 #[test]
 fn a_code_is_sent_as_a_form_where_that_is_chosen() {
     insta::assert_snapshot!(show(request(&code(Some("verifier")).with_body_format(BodyFormat::Form))), @r"
@@ -56,12 +59,15 @@ fn a_code_is_sent_as_a_form_where_that_is_chosen() {
     ");
 }
 
+//= R-OAUTH-3
 #[test]
 fn the_largest_exchange_has_all_fields_of_the_specification() {
     insta::assert_snapshot!(body(request(&full())), @r#"{"grant_type":"authorization_code","code":"the-code","redirect_uri":"http://localhost:8765/callback","code_verifier":"verifier","client_id":"app","client_secret":"app-secret","httpAuth":"auth","resource":"https://api.example/","assertion":"assertion"}"#);
     insta::assert_snapshot!(body(request(&full().with_body_format(BodyFormat::Form))), @"grant_type=authorization_code&code=the-code&redirect_uri=http%3A%2F%2Flocalhost%3A8765%2Fcallback&code_verifier=verifier&client_id=app&client_secret=app-secret&httpAuth=auth&resource=https%3A%2F%2Fapi.example%2F&assertion=assertion");
 }
 
+//= R-OAUTH-12
+//= R-OAUTH-13
 #[test]
 fn a_public_client_refreshes_without_a_secret_and_repeats_its_resource() {
     insta::assert_snapshot!(show(request(&refresh().with_resource("https://api.example/"))), @r#"
@@ -72,6 +78,7 @@ fn a_public_client_refreshes_without_a_secret_and_repeats_its_resource() {
     "#);
 }
 
+//= R-PENALTY-3
 #[test]
 fn a_ticket_is_added_behind_the_identical_body() {
     for format in [BodyFormat::Json, BodyFormat::Form] {
@@ -122,6 +129,7 @@ fn with_each(text: &str) -> String {
     faults(each.map(|exchange| request(&exchange)))
 }
 
+//= R-OAUTH-3
 #[test]
 fn a_field_that_cannot_be_sent_is_named() {
     let fields =
@@ -146,6 +154,7 @@ const TWINS: [(&str, &str, &str, &str); 6] = [
     ("id_token", "idToken", r#""one""#, r#""two""#),
 ];
 
+//= R-OAUTH-11
 #[test]
 fn twins_must_agree() {
     for (snake, camel, one, other) in TWINS {
@@ -160,6 +169,7 @@ fn twins_must_agree() {
     }
 }
 
+//= R-OAUTH-11
 #[test]
 fn camel_case_alone_is_as_good() {
     let body = r#"{"accessToken":"a","refreshToken":"r","tokenType":"BEARER","expiresIn":"4800",
@@ -172,6 +182,7 @@ fn camel_case_alone_is_as_good() {
     assert_eq!((token.md_access_token.unwrap().expose(), token.user_id), ("m", Some(7)));
 }
 
+//= R-OAUTH-14
 #[test]
 fn a_token_that_is_not_a_bearer_is_refused() {
     for kind in ["mac", "", "Bearer ", "DPoP"] {
@@ -182,6 +193,8 @@ fn a_token_that_is_not_a_bearer_is_refused() {
     }
 }
 
+//= R-LOGIN-11
+//= R-OAUTH-6
 #[test]
 fn a_token_beside_an_error_is_a_contradiction() {
     for token in

@@ -1,6 +1,8 @@
 use super::super::testing::*;
 use super::*;
 
+//= R-RENEW-1
+//= R-ENV-9
 #[test]
 fn the_request_is_a_get_with_a_bearer_and_nothing_else() {
     let renewal = RenewAccessToken::new(AccessToken::parse("ag_token").unwrap());
