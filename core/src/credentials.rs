@@ -149,6 +149,7 @@ impl DeviceId {
     /// hexadecimal characters. The parts can't be read from it, and they are not run together: `["ab", "c"]` and
     /// `["a", "bc"]` differ.
     #[must_use]
+    //= R-LOGIN-5
     pub fn derive<P: AsRef<[u8]>>(parts: impl IntoIterator<Item = P>) -> Self {
         let mut hash = Sha256::new();
         for part in parts {
@@ -208,6 +209,7 @@ impl From<bool> for FieldValue {
 mod tests {
     use super::*;
 
+    //= R-LOGIN-5
     #[test]
     fn a_derived_device_id_is_the_sha_256_of_its_delimited_parts() {
         assert_eq!(

@@ -76,6 +76,7 @@ impl<'u> Parts<'u> {
 
 /// Checks a redirect URI: https, http on this machine, or a scheme of the app's own with a dot in it (RFC 8252, section
 /// 7.1); no fragment (RFC 6749, section 3.1.2), and no parameter that the answer will bring.
+//= R-AUTHORIZE-7
 pub(super) fn check_redirect_uri(uri: &str) -> Result<(), BuildError> {
     let invalid = |reason| Err(BuildError::InvalidUrl { reason });
     if uri.bytes().any(|byte| !byte.is_ascii_graphic()) {

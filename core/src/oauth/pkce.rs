@@ -17,6 +17,7 @@ pub(super) fn verifier(octets: &[u8; OCTETS]) -> CodeVerifier {
 }
 
 /// The S256 challenge of a verifier.
+//= R-AUTHORIZE-4
 pub(super) fn challenge(verifier: &CodeVerifier) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(Sha256::hash(verifier.expose().as_bytes()))
 }

@@ -31,6 +31,7 @@ const HOST_LIMIT: usize = 64;
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ApiHosts {
+    //= R-HOST-2
     hosts: BTreeMap<String, String>,
     refused: Vec<String>,
 }
@@ -62,6 +63,7 @@ impl ApiHosts {
 
     /// Takes over what a newer answer names, key by key; what it doesn't name stays. The refused keys are the newer
     /// answer's.
+    //= R-HOST-4
     pub fn merge(&mut self, newer: &Self) {
         self.hosts.extend(newer.hosts.iter().map(|(key, host)| (key.clone(), host.clone())));
         self.refused.clone_from(&newer.refused);
@@ -88,6 +90,7 @@ impl<'a> FromIterator<(&'a str, &'a str)> for ApiHosts {
 }
 
 /// Letters, digits and inner hyphens in labels joined by dots: no scheme, port, path, user name or white space.
+//= R-HOST-5
 pub(crate) fn is_bare_hostname(text: &str) -> bool {
     // A label begins and ends with a letter or digit: next to a dot, or to an end of the text, there is nothing else.
     let mut before = b'.';

@@ -15,6 +15,7 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use crate::wire::error::BuildError;
 
 /// The domains of the vendor, each with all its subdomains.
+//= R-HOST-6
 const TRUSTED_DOMAINS: [&str; 4] = ["tradovateapi.com", "tradovate.com", "ninjatrader.com", "ninjatrader.dev"];
 
 /// Whether an answer of the server may send a request, token included, on to `host`: the vendor's own domains.
@@ -104,6 +105,7 @@ impl TryFrom<Uri> for SecureUrl {
         }
         match scheme.as_str() {
             "https" => Ok(Self(uri)),
+            //= R-HOST-13
             "http" if is_loopback(host) => Ok(Self(uri)),
             "http" => Err(BuildError::PlainHttp { host: host.to_string() }),
             _ => Err(invalid("its scheme must be https")),
@@ -178,6 +180,7 @@ impl BaseUrl {
     }
 
     /// The URL of the socket at this base: `wss://HOST/v1/websocket`, `ws://` on this machine.
+    //= R-ENV-2
     pub(crate) fn websocket(&self) -> String {
         let scheme = if self.is_plain_http() { "ws" } else { "wss" };
         let authority = self.0.0.authority().map(Authority::as_str).unwrap_or_default();
@@ -248,6 +251,7 @@ fn invalid(reason: &'static str) -> BuildError {
 mod tests {
     use super::*;
 
+    //= R-HOST-6
     #[test]
     fn only_the_vendors_domains_and_their_subdomains_are_trusted() {
         for host in ["tradovateapi.com", "live.tradovateapi.com", "Acme.NinjaTrader.COM", "a.b.ninjatrader.dev"] {

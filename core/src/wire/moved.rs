@@ -29,6 +29,7 @@ struct Target {
 
 impl Moved {
     pub(crate) fn new(status: StatusCode, headers: &HeaderMap) -> Self {
+        //= R-HOST-10
         let location = headers.get(header::LOCATION).filter(|_| status != StatusCode::MISDIRECTED_REQUEST);
         let target = location.and_then(|value| target(value.as_bytes()));
         Self { status, target }
@@ -77,6 +78,7 @@ fn target(location: &[u8]) -> Option<Target> {
         return None;
     }
     let is_bare = !authority.as_str().contains('@') && !has_bad_port(authority);
+    //= R-HOST-9
     let trusted = uri.scheme() == Some(&Scheme::HTTPS) && is_bare && is_trusted_host(host);
     Some(Target { host: host.into(), authority: trusted.then(|| authority.clone()) })
 }

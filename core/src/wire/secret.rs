@@ -99,6 +99,7 @@ pub(crate) fn seal(mut text: String) -> SecretString {
 #[non_exhaustive]
 pub struct MalformedToken;
 
+//= R-LOGIN-21
 fn check_token(text: &str) -> Result<(), MalformedToken> {
     let usable = (1..=TOKEN_LIMIT).contains(&text.len()) && all_bytes(text, |byte| byte.is_ascii_graphic());
     usable.then_some(()).ok_or(MalformedToken)
@@ -120,6 +121,7 @@ fn check_token(text: &str) -> Result<(), MalformedToken> {
 #[derive(Clone)]
 pub struct AccessToken(HeaderValue);
 
+//= R-SOCKET-1
 const BEARER: &str = "Bearer ";
 
 impl AccessToken {

@@ -23,6 +23,7 @@ fn exchange(body: &str) -> String {
     OAuthToken::parse(ok(body)).unwrap_err().to_string()
 }
 
+//= R-LOGIN-12
 #[test]
 fn a_refusal_says_what_to_check() {
     insta::assert_snapshot!([
@@ -113,6 +114,7 @@ fn a_move_says_where_to() {
     ");
 }
 
+//= R-STATUS-6
 #[test]
 fn any_other_status_says_what_it_means_here() {
     let fault: &[u8] = b"Internal Server Error, error id: 0b5f3f0e-70b6-4d5c-9a7e-1c1f6a3b2d4e";
@@ -191,6 +193,9 @@ fn an_answer_that_cannot_be_used_says_why() {
     "#);
 }
 
+//= R-STATUS-2
+//= R-STATUS-7
+//= R-STATUS-10
 #[test]
 fn a_refusal_whose_description_can_t_be_printed_gives_the_advice_of_its_code() {
     let odd = ["\\u0000\\u0001", "QmFzZTY0IGlzIG5vdCBwcm9zZSBhdCBhbGwgYW5kIGlzIG5vdCBzaG93bg=="];

@@ -153,6 +153,7 @@ proptest! {
         check(200, &[], &body);
     }
 
+    //= R-LOGIN-17
     #[test]
     fn the_order_of_the_fields_and_unknown_ones_change_nothing(
         (_, body) in select(&FIXTURES[..]),
@@ -210,6 +211,7 @@ fn a_null_is_the_same_as_no_field_and_as_no_host() {
     }
 }
 
+//= R-STATUS-14
 #[test]
 fn every_key_that_comes_twice_makes_the_answer_useless() {
     for (name, body) in FIXTURES {

@@ -37,6 +37,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`Grant::from_access_token`](tradovate_auth_core::Grant::from_access_token).
+    //= R-LOGIN-23
     pub fn adopt_answer(&mut self, now: Timestamp, answer: Answer<AccessTokenResponse>) -> Result<(), CallError> {
         let now = self.advance(now);
         self.clock.learn(&answer.exchange);
@@ -53,6 +54,7 @@ impl Session {
     }
 
     /// Forgets all tokens and stops. The server knows no log-out: its token lives to its expiry.
+    //= R-SESSION-5
     pub fn forget(&mut self, now: Timestamp) {
         let now = self.advance(now);
         self.drop_tokens();

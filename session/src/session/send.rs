@@ -86,6 +86,7 @@ impl Session {
             (Operation::Refresh, _, Some(app), Some(grant), _) => {
                 app.exchange(grant).with_ticket(ticket).request(environment)
             }
+            //= R-PENALTY-7
             (Operation::Renew, .., Some(access)) => RenewAccessToken::new(access.token.clone()).request(environment),
             // The plan asks for nothing of the kind.
             _ => Err(BuildError::Empty { field: "accessToken".into() }),
@@ -112,6 +113,7 @@ impl Session {
             Operation::Refresh => OAuthToken::is_answer(body),
             _ => AccessTokenRequest::is_answer(body),
         };
+        //= R-TIME-5
         if is_answer {
             self.clock.learn(&times);
         }
@@ -119,6 +121,7 @@ impl Session {
     }
 
     /// What the late answer to an exchange is good for.
+    //= R-REFRESH-1
     pub(super) fn use_of(&self, late: &Exchange) -> Use {
         let is_first = late.generation == self.token.generation;
         let is_wanted = match (&self.stopped, late.operation) {

@@ -37,11 +37,14 @@ impl RenewAccessToken {
 }
 
 impl Endpoint for RenewAccessToken {
+    //= R-RENEW-3
     type Response = AccessTokenResponse;
 
     const NAME: &'static str = "renewaccesstoken";
 
     fn request(&self, environment: &Environment) -> Result<Request<RequestBody>, BuildError> {
+        //= R-ENV-9
+        //= R-RENEW-1
         Ok(get(environment.url(Purpose::Login, "/auth/renewaccesstoken")?, &self.token))
     }
 

@@ -48,6 +48,7 @@ impl Penalty {
     /// The penalty in the body of a 200; `None` if it is a result, an error text, or no JSON object. A body that has a
     /// ticket beside values of a result is a result: its request was handled.
     #[must_use]
+    //= R-PENALTY-6
     pub fn in_body(body: &[u8]) -> Option<Self> {
         if body.len() > LONGEST {
             return None;
