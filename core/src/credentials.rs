@@ -149,6 +149,7 @@ impl DeviceId {
     /// hexadecimal characters. The parts can't be read from it, and they are not run together: `["ab", "c"]` and
     /// `["a", "bc"]` differ.
     #[must_use]
+    //= R-LOGIN-5
     pub fn derive<P: AsRef<[u8]>>(parts: impl IntoIterator<Item = P>) -> Self {
         Self(hash_of(parts))
     }
@@ -231,15 +232,7 @@ impl From<bool> for FieldValue {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_client_id_is_a_number_only_where_nothing_is_lost() {
-        assert_eq!(ClientId::parse("0"), ClientId::Number(0));
-        assert_eq!(ClientId::parse("18446744073709551615"), ClientId::Number(u64::MAX));
-        for text in ["", "+8", "08", "8 ", "-1", "18446744073709551616", "abc"] {
-            assert_eq!(ClientId::parse(text), ClientId::Text(text.into()));
-        }
-    }
-
+    //= R-LOGIN-5
     #[test]
     fn a_derived_device_id_is_the_sha_256_of_its_delimited_parts() {
         assert_eq!(

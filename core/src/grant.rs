@@ -132,6 +132,7 @@ impl Grant {
     /// # Errors
     /// As there.
     pub fn of_access_token(value: AccessTokenResponse, exchange: Exchange, held: Option<&Self>) -> Result<Self, Error> {
+        //= R-TIME-1
         let expires_at = value.expiration_time.ok_or_else(|| Error::missing("expirationTime"))?;
         let access_token = value.access_token.ok_or_else(|| Error::missing("accessToken"))?;
         let mut grant = Self {
@@ -198,19 +199,28 @@ impl Grant {
     /// Checks that the token is alive and for the user of `held`, and keeps what the answer leaves out.
     fn complete(&mut self, held: Option<&Self>) -> Result<(), Error> {
         let server_now = self.exchange.latest_server_time();
+        //= R-TIME-7
         if self.expires_at <= server_now {
             return Err(Error::Contradiction(Contradiction::ExpiredAlready));
         }
         let Some(held) = held else { return Ok(()) };
         if held.user_id.zip(self.user_id).is_some_and(|(held, new)| held != new) {
+            //= R-RENEW-7
             return Err(Error::Contradiction(Contradiction::OtherUser));
         }
+        //= R-RENEW-9
         let is_alive = |kept: &&MarketDataGrant| kept.expires_at > server_now;
+        //= R-RENEW-8
         self.market_data = self.market_data.take().or_else(|| held.market_data.as_ref().filter(is_alive).cloned());
+        //= R-REFRESH-2
         self.refresh = self.refresh.take().or_else(|| held.refresh.clone());
+        //= R-OAUTH-10
         self.user_id = self.user_id.or(held.user_id);
         self.user_name = self.user_name.take().or_else(|| held.user_name.clone());
+        //= R-HOST-8
         let named = core::mem::replace(&mut self.hosts, held.hosts.clone());
+        //= R-HOST-4
+        //= R-HOST-8
         self.hosts.merge(&named);
         Ok(())
     }
@@ -225,8 +235,10 @@ impl Grant {
 }
 
 /// The end of a lifetime that counts from the sending of the request, in server time.
+//= R-OAUTH-5
 fn end_of(lifetime: u64, exchange: &Exchange) -> Result<Timestamp, Error> {
     let end = i64::try_from(lifetime).ok().and_then(|seconds| {
+        //= R-TIME-6
         let start = exchange.sent.checked_add(exchange.measured_offset()).ok()?;
         start.checked_add(SignedDuration::from_secs(seconds)).ok()
     });

@@ -5,16 +5,28 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The pages that readers begin with, and the folder of the others.
-const PAGES: [&str; 5] = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "simulator/README.md"];
+/// The pages that readers begin with, and those that are in a folder of their own.
+const PAGES: [&str; 8] = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "CHANGELOG.md",
+    "simulator/README.md",
+    "core/tests/fixtures/README.md",
+    "vectors/README.md",
+    "vectors/observed/README.md",
+];
+
+/// The folders of the others.
+const FOLDERS: [&str; 2] = ["docs", "docs/contract"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package is a folder of the repository").into()
 }
 
 fn pages() -> Vec<PathBuf> {
-    let folder = fs::read_dir(root().join("docs")).expect("the folder of the pages");
-    let in_folder = folder.map(|entry| entry.expect("an entry").path());
+    let entries = FOLDERS.iter().flat_map(|folder| fs::read_dir(root().join(folder)).expect("a folder of pages"));
+    let in_folder = entries.map(|entry| entry.expect("an entry").path());
     let in_folder = in_folder.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
     PAGES.iter().map(|page| root().join(page)).chain(in_folder).collect()
 }

@@ -43,9 +43,14 @@ impl Operation {
     /// an hour, and is locked out after that.
     const fn per_hour(self) -> usize {
         match self {
+            //= R-LIMIT-1
             Self::LogIn => 4,
+            //= R-LIMIT-2
             Self::Renew => 15,
+            //= R-LIMIT-3
             Self::Identify => 10,
+            //= R-LIMIT-5
+            //= R-LIMIT-6
             Self::Refresh => 950,
         }
     }
@@ -133,6 +138,8 @@ impl Gate {
 /// # Ok::<(), jiff::Error>(())
 /// ```
 #[derive(Debug, Clone, Default)]
+//= R-LIMIT-7
+//= R-PENALTY-8
 pub struct RateBudget {
     locked: Option<Gate>,
     closed: [Option<Gate>; 4],
@@ -264,6 +271,7 @@ impl RateBudget {
 }
 
 /// How long an endpoint stays closed after a captcha was asked for.
+//= R-PENALTY-4
 pub(crate) const CAPTCHA_CLOSES_FOR: Duration = ONE_HOUR;
 
 #[cfg(test)]
@@ -306,6 +314,24 @@ mod tests {
         assert_eq!(budget.earliest(now, Operation::LogIn), start() + minutes(60));
     }
 
+    //= R-LIMIT-1
+    //= R-LIMIT-2
+    //= R-LIMIT-3
+    #[test]
+    fn an_hour_has_as_many_requests_as_the_vendor_publishes() {
+        // One failed login is left to the person behind the same address.
+        for (operation, per_hour) in [(Operation::LogIn, 4), (Operation::Renew, 15), (Operation::Identify, 10)] {
+            let mut budget = RateBudget::default();
+            for _ in 0..per_hour {
+                assert_eq!(budget.earliest(start(), operation), start(), "{operation}");
+                budget.take(start(), operation);
+            }
+            assert_eq!(budget.earliest(start(), operation), start() + minutes(60), "{operation}");
+        }
+    }
+
+    //= R-LIMIT-5
+    //= R-LIMIT-6
     #[test]
     fn refreshes_leave_room_in_the_thousand_anonymous_requests_of_an_hour() {
         let mut budget = RateBudget::default();

@@ -545,6 +545,7 @@ impl Session {
             generation: self.token.generation,
             expires_at: access.expires_at,
             usable_until,
+            //= R-SOCKET-8
             market_data_token: market_data.map(|market_data| market_data.token.clone()),
         })
     }

@@ -107,6 +107,7 @@ fn a_day_without_trouble_is_one_log_in() {
     assert!((20..=24).contains(&world.requests(Endpoint::RenewAccessToken)));
 }
 
+//= R-STATUS-5
 #[test]
 fn a_forbidden_endpoint_polled_every_second_for_a_day_costs_no_log_in() {
     for access in [ApiAccess::Denied, ApiAccess::DeniedSilently] {

@@ -24,6 +24,7 @@ fn assert_not_followed(status: &str, base: &str, host: &str) {
     assert_eq!(peer.requests().len(), 4, "{status}: each transport asks once");
 }
 
+//= R-HOST-11
 #[test]
 fn neither_a_log_in_nor_a_token_is_carried_to_another_host() {
     for status in REDIRECTS {

@@ -90,6 +90,7 @@ fn an_endpoint_of_the_callers_own_is_called_like_any_other() {
     assert_eq!(reqwest, ureq);
 }
 
+//= R-HOST-13
 #[test]
 fn nothing_leaves_unencrypted_for_another_machine() {
     for environment in [Environment::live(), at("http://127.0.0.1:1/v1")] {

@@ -24,6 +24,7 @@ fn moved_to(host: &str) -> Vec<u8> {
     response("307 Temporary Redirect", &[&location], "")
 }
 
+//= R-HOST-9
 #[test]
 fn a_redirect_to_a_host_of_the_vendor_carries_method_body_and_token() {
     let authority = Authority::new();

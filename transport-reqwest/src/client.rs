@@ -105,6 +105,7 @@ impl Client {
         let plain_http = environment.uses_plain_http();
         let builder = if plain_http { builder.no_proxy() } else { builder };
         let http = builder
+            //= R-HOST-11
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)

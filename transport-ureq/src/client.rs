@@ -216,6 +216,7 @@ impl Client {
         let config = if plain_http { config.proxy(None) } else { config };
         let request = config
             .http_status_as_error(false)
+            //= R-HOST-11
             .max_redirects(0)
             .max_redirects_will_error(false)
             .https_only(!plain_http)

@@ -119,6 +119,7 @@ impl ServerClock {
     /// Learns from one exchange. Small differences are smoothed, large ones believed; those beyond [`BOUND`](Self::BOUND) are
     /// believed when they are confirmed. Of a long exchange only the bounds are believed, as a hint: the clock was read
     /// somewhere between sending and receiving.
+    //= R-TIME-4
     pub fn learn(&mut self, exchange: &Exchange) {
         let Some(measured) = exchange.measured() else { return };
         let half = exchange.received.duration_since(exchange.sent).checked_div(2).unwrap_or_default();
@@ -271,6 +272,7 @@ mod tests {
         );
     }
 
+    //= R-TIME-4
     #[test]
     fn small_differences_are_smoothed_and_large_ones_believed() {
         let learn = |received: &str, dates: &[&str]| {

@@ -76,6 +76,7 @@ impl<'u> Parts<'u> {
 
 /// Checks a redirect URI: https, http on this machine, or a scheme of the app's own with a dot in it (RFC 8252, section
 /// 7.1); no fragment (RFC 6749, section 3.1.2), and no parameter that the answer will bring.
+//= R-AUTHORIZE-7
 pub(super) fn check_redirect_uri(uri: &str) -> Result<(), BuildError> {
     let invalid = |reason| Err(BuildError::InvalidUrl { reason });
     if uri.bytes().any(|byte| !byte.is_ascii_graphic()) {
@@ -102,112 +103,4 @@ pub(super) fn check_redirect_uri(uri: &str) -> Result<(), BuildError> {
 /// Whether a parameter is one of an answer's.
 pub(super) fn is_answer(name: &str) -> bool {
     ["code", "state", "error", "error_description"].contains(&name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn is_same(one: &str, other: &str) -> bool {
-        Parts::of(one).unwrap().is_same_address(&Parts::of(other).unwrap())
-    }
-
-    #[test]
-    fn an_address_is_the_same_however_a_browser_writes_it() {
-        for (asked, came) in [
-            ("http://127.0.0.1:8765/callback", "http://127.0.0.1:8765/callback?code=1"),
-            ("http://localhost:8888", "http://localhost:8888/?code=1"),
-            ("https://App.Example/cb", "HTTPS://app.example:443/cb?code=1"),
-            ("http://localhost:80/cb", "http://localhost/cb"),
-            ("com.example.app:/cb", "com.example.app:/cb?code=1#_"),
-            ("https://app.example/cb?tenant=1", "https://app.example/cb?tenant=1&code=1"),
-        ] {
-            assert!(is_same(asked, came), "{asked} {came}");
-        }
-    }
-
-    #[test]
-    fn another_scheme_host_port_or_path_is_another_address() {
-        for came in [
-            "https://127.0.0.1:8765/callback",
-            "http://localhost:8765/callback",
-            "http://127.0.0.1:8766/callback",
-            "http://127.0.0.1/callback",
-            "http://127.0.0.1:8765",
-            "http://127.0.0.1:8765/",
-            "http://127.0.0.1:8765/callback/",
-            "http://127.0.0.1:8765/Callback",
-            "http://127.0.0.1:8765/%63allback",
-            "http://127.0.0.1:8765//callback",
-            "http://user@127.0.0.1:8765/callback",
-            "http://127.0.0.1:8765@evil.example/callback",
-            "http:/127.0.0.1:8765/callback",
-            "com.example.app:/callback",
-        ] {
-            assert!(!is_same("http://127.0.0.1:8765/callback", came), "{came}");
-        }
-        assert!(!is_same("https://app.example:80/cb", "https://app.example/cb"));
-        assert!(!is_same("http://app.example:443/cb", "http://app.example/cb"));
-    }
-
-    #[test]
-    fn what_has_no_scheme_is_no_uri() {
-        for text in ["", "/callback?code=1", "callback", ":", "1a:/", "#a:b", "?a:b", "ü:/", "http//x"] {
-            assert!(Parts::of(text).is_none(), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_redirect_uri_is_https_or_loopback_or_the_apps_own() {
-        for uri in [
-            "https://app.example/cb",
-            "https://app.example/cb?tenant=1",
-            "http://127.0.0.1:8765/callback",
-            "http://[::1]:8765/",
-            "http://[::1]/",
-            "https://[2001:db8::1]/cb",
-            "https://app.example/.well-known/cb..?x=%2e%2e/../",
-            "http://localhost:8888/",
-            "http://localhost",
-            "com.example.app:/callback",
-        ] {
-            assert_eq!(check_redirect_uri(uri), Ok(()), "{uri}");
-        }
-    }
-
-    #[test]
-    fn a_redirect_uri_that_can_leak_or_run_something_is_refused() {
-        for uri in [
-            "",
-            "/callback",
-            "https://",
-            "https://app.example/cb#fragment",
-            "https://user@app.example/cb",
-            "https://app.example/c b",
-            "https://app.example/cb\n",
-            "https://äpp.example/cb",
-            "https://app.example/cb?code=1",
-            "https://app.example/cb?x=1&st%61te=1",
-            "https://app.example:99999/cb",
-            "https://app.example:0443/cb",
-            "https://app.example/a/../cb",
-            "https://app.example/%2E/cb",
-            "https://app.example/.",
-            "https://app.example/a\\b",
-            "https://app.example/cb?x=%zz",
-            "http://[0:0:0:0:0:0:0:1]:8765/cb",
-            "https://[2001:db8:0:0:0:0:0:1]/cb",
-            "com.example.app:/a/../cb",
-            "javascript:alert(1)",
-            "data:text/html,x",
-            "file:///etc/passwd",
-            "myapp:/callback",
-        ] {
-            assert!(matches!(check_redirect_uri(uri), Err(BuildError::InvalidUrl { .. })), "{uri}");
-        }
-        assert_eq!(
-            check_redirect_uri("http://app.example/cb"),
-            Err(BuildError::PlainHttp { host: "app.example".into() })
-        );
-    }
 }

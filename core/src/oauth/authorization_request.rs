@@ -93,11 +93,13 @@ impl AuthorizationRequest {
             value.as_ref().map_or(Ok(()), |value| check_text(field, value))?;
         }
         check_redirect_uri(&self.redirect_uri)?;
+        //= R-AUTHORIZE-1
         let parameters = [
             ("response_type", Some("code")),
             ("client_id", Some(&self.client_id)),
             ("redirect_uri", Some(&self.redirect_uri)),
             ("state", Some(state.expose())),
+            //= R-AUTHORIZE-5
             ("scope", self.scope.as_deref()),
             ("resource", self.resource.as_deref()),
             ("code_challenge", challenge.as_deref()),
@@ -119,6 +121,7 @@ impl AuthorizationRequest {
 }
 
 /// The authorize URL with the parameters behind what its query has already.
+//= R-AUTHORIZE-6
 fn append(page: &SecureUrl, parameters: &[(&str, Option<&str>)]) -> Result<String, BuildError> {
     let own = page.as_uri().query().unwrap_or_default();
     if form_urlencoded::parse(own.as_bytes()).any(|(own, _)| parameters.iter().any(|(name, _)| *name == own)) {

@@ -36,15 +36,3 @@ impl From<[u8; Self::LENGTH]> for Entropy {
 }
 
 redacted!(Entropy);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_half_serves_one_purpose() {
-        let mut bytes = [1; Entropy::LENGTH];
-        bytes[OCTETS..].fill(2);
-        assert_eq!(Entropy::from(bytes).halves(), &[[1; OCTETS], [2; OCTETS]]);
-    }
-}

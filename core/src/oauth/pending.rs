@@ -88,6 +88,7 @@ impl PendingAuthorization {
         self.answered(query.strip_prefix('?').unwrap_or(query))
     }
 
+    //= R-AUTHORIZE-2
     fn answered(&mut self, query: &str) -> Result<AuthorizedCode, RedirectError> {
         let response = Response::parse(query)?;
         let asked = Parts::of(&self.0.asked.redirect_uri).ok_or(RedirectError::OtherAddress)?;

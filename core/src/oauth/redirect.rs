@@ -170,6 +170,7 @@ impl Response {
     pub(super) fn outcome(self) -> Result<AuthorizationCode, RedirectError> {
         let code = self.code.filter(|code| !code.expose().is_empty());
         let error = self.error.filter(|error| !error.is_empty());
+        //= R-AUTHORIZE-3
         match (code, error) {
             (Some(code), None) if is_code(code.expose()) => Ok(code),
             (Some(_), None) => Err(RedirectError::UnusableCode),

@@ -80,6 +80,8 @@ struct Places {
     login_urls: Vec<(&'static str, SecureUrl)>,
 }
 
+//= R-ENV-1
+//= R-ENV-2
 const PRODUCTION: [(&str, &str); 5] = [
     ("live", "live.tradovateapi.com"),
     ("demo", "demo.tradovateapi.com"),
@@ -88,6 +90,7 @@ const PRODUCTION: [(&str, &str); 5] = [
     ("replay", "replay.tradovateapi.com"),
 ];
 
+//= R-ENV-3
 const STAGING: [(&str, &str); 4] = [
     ("live", "live-api.staging.ninjatrader.dev"),
     ("demo", "demo-api.staging.ninjatrader.dev"),
@@ -95,8 +98,10 @@ const STAGING: [(&str, &str); 4] = [
     ("mdDemo", "md-api.staging.ninjatrader.dev"),
 ];
 
+//= R-ENV-4
 const LOGIN_PATHS: [&str; 3] = ["/auth/accesstokenrequest", "/auth/renewaccesstoken", "/auth/oauthtoken"];
 
+//= R-AUTHORIZE-1
 const AUTHORIZE: &str = "https://trader.tradovate.com/oauth";
 
 impl Environment {
@@ -111,6 +116,7 @@ impl Environment {
     }
 
     /// A prop firm's (evaluation) account: users are created on Live and log in there, accounts trade on Demo.
+    //= R-ENV-5
     pub fn evaluation() -> Self {
         Self::preset(Side::Live, Side::Demo, &PRODUCTION).authorizing_at(AUTHORIZE)
     }
@@ -162,6 +168,7 @@ impl Environment {
     ///
     /// # Errors
     /// As [`url`](Self::url).
+    //= R-OAUTH-2
     pub fn token_url(&self) -> Result<SecureUrl, BuildError> {
         match &self.0.token_url {
             Some(url) => Ok(url.clone()),
@@ -239,6 +246,7 @@ impl Environment {
         for (key, host) in hosts.iter() {
             match BaseUrl::of_host(host) {
                 Ok(base) if self.0.by_key.get(key) == Some(&base) => {}
+                //= R-HOST-6
                 Ok(base) if is_trusted_host(host) => followed.push((key.to_owned(), base)),
                 _ => not_followed.push(key.to_owned()),
             }
@@ -255,6 +263,7 @@ impl Environment {
     ///
     /// Follow one such answer for a request, not a chain of them.
     #[must_use]
+    //= R-HOST-9
     pub fn redirect(&self, request: &Request<RequestBody>, moved: &Moved) -> Option<Request<RequestBody>> {
         let from_vendor = !self.is_pinned() && request.uri().host().is_some_and(is_trusted_host);
         let target = moved.trusted_authority().filter(|_| from_vendor)?;
@@ -290,10 +299,12 @@ impl Environment {
         self
     }
 
+    //= R-HOST-3
     fn key(&self, purpose: Purpose) -> &'static str {
         match (purpose, self.0.login, self.0.trading) {
             (Purpose::Login, Side::Demo, _) | (Purpose::Trading, _, Side::Demo) => "demo",
             (Purpose::Login | Purpose::Trading | Purpose::Identity, _, _) => "live",
+            //= R-SOCKET-7
             (Purpose::MarketData, _, Side::Live) => "mdLive",
             (Purpose::MarketData, _, Side::Demo) => "mdDemo",
             (Purpose::Reporting, _, Side::Live) => "reportingLive",
@@ -304,5 +315,22 @@ impl Environment {
 }
 
 #[cfg(test)]
-#[path = "environment/tests.rs"]
-mod tests;
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn plain_http_is_noticed_wherever_it_is() {
+        let local = SecureUrl::parse("http://localhost:1/auth/oauthtoken").unwrap();
+        assert!(!Environment::demo().uses_plain_http());
+        assert!(Environment::demo().with_token_url(local).uses_plain_http());
+        assert!(Environment::custom(BaseUrl::parse("http://127.0.0.1/v1").unwrap()).uses_plain_http());
+    }
+
+    #[test]
+    fn a_path_of_the_login_host_is_one_of_the_trading_host_too() {
+        let url = |purpose| Environment::evaluation().url(purpose, LOGIN_PATHS[1]).unwrap().to_string();
+        assert_eq!(url(Purpose::Login), "https://live.tradovateapi.com/v1/auth/renewaccesstoken");
+        assert_eq!(url(Purpose::Trading), "https://demo.tradovateapi.com/v1/auth/renewaccesstoken");
+    }
+}

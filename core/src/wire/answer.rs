@@ -70,12 +70,15 @@ pub(crate) fn read<T: Answer>(
     }
     let mut envelope = Envelope::default();
     json::read(body, &mut envelope, answer).map_err(Error::Undecodable)?;
+    //= R-LOGIN-9
+    //= R-STATUS-1
     if let Some(instead) = envelope.instead(carried) {
         let tokens = answer.tokens();
         if tokens.is_empty() {
             return Err(instead);
         }
         let text = envelope.text_without(&tokens, &instead);
+        //= R-LOGIN-11
         return Err(Error::Contradiction(Contradiction::TokenBesideRefusal { text }));
     }
     answer.complete().map_err(|error| match error {
@@ -86,6 +89,7 @@ pub(crate) fn read<T: Answer>(
 
 /// Whether a body of any status is the endpoint's JSON: an object with a field that the endpoint has. The page of a proxy is
 /// not, and so its `Date` is not the server's.
+//= R-TIME-5
 pub(crate) fn is_answer<T: Answer>(body: &[u8]) -> bool {
     json::read(body, &mut Envelope::default(), &mut T::default()).unwrap_or(false)
 }
@@ -97,6 +101,7 @@ impl Envelope {
         if self.captcha {
             return Some(Error::Captcha { message });
         }
+        //= R-PENALTY-1
         if let Some(ticket) = self.ticket.take().filter(|ticket| !ticket.is_empty()) {
             let wait = self.wait.map_or(PenaltyTicket::DEFAULT_WAIT, Duration::from_secs);
             return Some(Error::Penalty(PenaltyTicket::new(ticket, wait).with_message(message)));
@@ -106,6 +111,8 @@ impl Envelope {
 
     /// What is said in words, the most precise last.
     fn texts(&self) -> Vec<&str> {
+        //= R-LOGIN-10
+        //= R-OAUTH-6
         let texts = [&self.error_text, &self.error, &self.error_description];
         texts.into_iter().flatten().map(|text| text.trim()).filter(|text| !text.is_empty()).collect()
     }
@@ -158,6 +165,7 @@ fn refusal(texts: &[&str], carried: Carried) -> Option<Error> {
 }
 
 /// The two texts that say that a token is dead. No other does.
+//= R-STATUS-3
 fn dead_token(text: &str) -> Option<DeadToken> {
     let text = text.trim_end_matches('.');
     [("Expired Access Token", DeadToken::Expired), ("Invalid access token", DeadToken::Unknown)]
@@ -165,6 +173,7 @@ fn dead_token(text: &str) -> Option<DeadToken> {
         .find_map(|(known, reason)| text.eq_ignore_ascii_case(known).then_some(reason))
 }
 
+//= R-ENV-11
 fn names_other_environment(text: &str) -> bool {
     text.to_ascii_lowercase().contains("endpoint should be called on")
 }
@@ -173,7 +182,11 @@ fn names_other_environment(text: &str) -> bool {
 pub(crate) fn failure(status: StatusCode, headers: &HeaderMap, body: &[u8], carried: Carried) -> Error {
     let after = retry_after(headers);
     match status.as_u16() {
+        //= R-HOST-9
+        //= R-HOST-10
         307 | 308 | 421 => return Error::Moved(Moved::new(status, headers)),
+        //= R-STATUS-8
+        //= R-STATUS-9
         423 | 429 => {
             let wait = after.delay.unwrap_or_default().max(ONE_HOUR);
             return Error::LockedOut { status, wait, until: after.at };
@@ -189,6 +202,7 @@ pub(crate) fn failure(status: StatusCode, headers: &HeaderMap, body: &[u8], carr
     let said = said.unwrap_or_else(|| excerpt::excerpt(plain_text(body)));
     match (status.as_u16(), instead) {
         (401, instead) => unauthorized(instead, said, carried),
+        //= R-STATUS-13
         (400 | 403, Some(instead)) => instead,
         (400..=499, Some(wrong @ Error::WrongEnvironment { .. })) => wrong,
         _ => Error::Status { status, excerpt: said, retry_after: after.delay },
@@ -197,16 +211,19 @@ pub(crate) fn failure(status: StatusCode, headers: &HeaderMap, body: &[u8], carr
 
 /// A 401: bad credentials where the request had no bearer; else a dead token where one of the two texts says so, and
 /// a forbidden call where none does.
+//= R-STATUS-4
 fn unauthorized(instead: Option<Error>, said: String, carried: Carried) -> Error {
     match (carried, instead) {
         (Carried::Bearer, Some(Error::Refused(Refusal { text, .. }))) => Error::Forbidden { text: Some(text) },
         (_, Some(error)) => error,
         (Carried::Bearer, None) => Error::Forbidden { text: Some(said).filter(|said| !said.is_empty()) },
+        //= R-LOGIN-9
         (Carried::Credentials, None) => Error::Refused(Refusal { kind: RefusalKind::Other, text: said }),
     }
 }
 
 /// What a body is as text: all of it, or the inside of a JSON string.
+//= R-STATUS-11
 fn plain_text(body: &[u8]) -> &[u8] {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii();
     body.strip_prefix(b"\"").and_then(|inside| inside.strip_suffix(b"\"")).unwrap_or(body).trim_ascii()
@@ -218,10 +235,3 @@ fn known_refusal(text: &[u8], carried: Carried) -> Option<Error> {
     let refusal = refusal(&[text], carried)?;
     Some(refusal).filter(|error| !matches!(error, Error::Refused(Refusal { kind: RefusalKind::Other, .. })))
 }
-
-#[cfg(test)]
-#[path = "answer/status_tests.rs"]
-mod status_tests;
-#[cfg(test)]
-#[path = "answer/tests.rs"]
-mod tests;

@@ -17,8 +17,6 @@ mod fields;
 mod me;
 mod oauth_token;
 mod renew_access_token;
-#[cfg(test)]
-pub(crate) mod testing;
 
 pub use access_token_request::{AccessTokenRequest, AccessTokenResponse, HibpHint, UserStatus, read_login};
 pub(crate) use fields::check_text;
@@ -92,7 +90,3 @@ fn request(url: SecureUrl, body: RequestBody, name: HeaderName, value: HeaderVal
     request.headers_mut().insert(name, value);
     request
 }
-
-#[cfg(test)]
-#[path = "endpoint/tests.rs"]
-mod tests;

@@ -134,6 +134,9 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Penalty(_) | Self::Captcha { .. } | Self::LockedOut { .. } => true,
+            //= R-STATUS-2
+            //= R-STATUS-7
+            //= R-STATUS-10
             Self::Status { status, .. } => *status == StatusCode::REQUEST_TIMEOUT || status.is_server_error(),
             Self::Undecodable(undecodable) => undecodable.kind != UndecodableKind::Mismatch,
             _ => false,
@@ -230,6 +233,7 @@ fn status_text(status: StatusCode, excerpt: &str, retry_after: Option<Duration>)
         300..=399 => "a redirect that is not followed; check the base URL",
         400 => "the request is malformed in the server's eyes; don't send it again unchanged",
         403 => "the call is not allowed; check the permissions of the app and the account",
+        //= R-STATUS-6
         404 => "no such endpoint here, or the token is not accepted; check the base URL, which ends in /v1",
         408 => "a time-out, or the session was closed by another login; try again with growing pauses",
         500..=599 => "a fault on the server's side, perhaps maintenance; try again with growing pauses",

@@ -42,6 +42,7 @@ pub(crate) struct Seen {
 
 impl Seen {
     /// Begins to read the field of this number.
+    //= R-STATUS-14
     pub(crate) fn begin<E: serde::de::Error>(&mut self, number: u32, key: &'static str) -> Result<(), E> {
         self.current = Some(key);
         let bit = 1_u64.checked_shl(number).unwrap_or_default();
@@ -103,6 +104,7 @@ pub(crate) fn read(body: &[u8], envelope: &mut impl Object, result: &mut impl Ob
     read.map(|()| reading.any_known).map_err(|error| undecodable(body, &error, of_result.or(of_envelope)))
 }
 
+//= R-STATUS-11
 fn undecodable(body: &[u8], error: &serde_json::Error, field: Option<&'static str>) -> Undecodable {
     let start = body.trim_ascii_start();
     let kind = match error.classify() {
@@ -144,6 +146,7 @@ impl<'de, E: Object, T: Object> Visitor<'de> for &mut Reading<'_, E, T> {
                 self.any_known = true;
                 continue;
             }
+            //= R-LOGIN-17
             map.next_value::<IgnoredAny>()?;
             if !unknown.insert(key) {
                 return Err(M::Error::custom("a field comes twice"));
@@ -177,5 +180,14 @@ impl Object for Names {
 }
 
 #[cfg(test)]
-#[path = "json/tests.rs"]
-mod tests;
+mod tests {
+    use super::*;
+    use alloc::format;
+
+    #[test]
+    fn the_names_of_very_many_fields_are_not_all_kept() {
+        let fields: Vec<_> = (0..1000).map(|number| format!("\"k{number}\":0")).collect();
+        let names = field_names(format!("{{{}}}", fields.join(",")).as_bytes());
+        assert_eq!((names.len(), names[31].as_str()), (NAMES_SHOWN, "k31"));
+    }
+}

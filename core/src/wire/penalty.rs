@@ -30,6 +30,7 @@ impl PenaltyTicket {
     /// A ticket from its parts, as an answer or a stored session has them. A wait of more than a day becomes a day.
     #[must_use]
     pub fn new(ticket: impl Into<String>, wait: Duration) -> Self {
+        //= R-PENALTY-2
         Self { ticket: Ticket::new(ticket), wait: wait.min(LONGEST_WAIT), message: None }
     }
 

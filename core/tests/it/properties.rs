@@ -153,6 +153,7 @@ proptest! {
         check(200, &[], &body);
     }
 
+    //= R-LOGIN-17
     #[test]
     fn the_order_of_the_fields_and_unknown_ones_change_nothing(
         (_, body) in select(&FIXTURES[..]),
@@ -194,30 +195,6 @@ fn outcome(read: &Read) -> Vec<String> {
 }
 
 #[test]
-fn every_fixture_is_read_as_what_it_is() {
-    let table = FIXTURES.map(|(name, body)| {
-        let read = read(&ok(body));
-        let kind = |error: &Error| format!("{error:?}").split([' ', '(']).next().unwrap_or_default().to_string();
-        let grants = read.grants.iter().map(|grant| grant.as_ref().err().map_or("grant".into(), kind));
-        let me = read.me.as_ref().err().map_or("result".into(), kind);
-        format!("{name}: {}, {me}", grants.collect::<Vec<_>>().join(", "))
-    });
-    insta::assert_snapshot!(table.join("\n"), @r"
-    login-2021: grant, grant, Incomplete, result
-    login-2026: grant, grant, Incomplete, result
-    login-app-not-registered: Refused, Refused, Refused, Refused
-    login-dedicated-hosts: grant, grant, Incomplete, result
-    login-refused: Refused, Refused, Refused, Refused
-    me: Incomplete, Incomplete, Incomplete, result
-    oauth-invalid-grant: Refused, Refused, Refused, Refused
-    oauth-token: Incomplete, Incomplete, grant, result
-    penalty: Penalty, Penalty, Penalty, Penalty
-    penalty-captcha: Captcha, Captcha, Captcha, Captcha
-    renew: grant, grant, Incomplete, result
-    ");
-}
-
-#[test]
 fn a_null_is_the_same_as_no_field_and_as_no_host() {
     for (name, body) in FIXTURES {
         let fields: Value = serde_json::from_str(body).unwrap();
@@ -234,6 +211,7 @@ fn a_null_is_the_same_as_no_field_and_as_no_host() {
     }
 }
 
+//= R-STATUS-14
 #[test]
 fn every_key_that_comes_twice_makes_the_answer_useless() {
     for (name, body) in FIXTURES {

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use tradovate_auth_core::{
-    AuthorizationRequest, AuthorizedCode, Endpoint, Entropy, Environment, OAuthApp, PendingAuthorization,
-    RedirectError, StoredAuthorization,
+    AuthorizationRequest, AuthorizedCode, BaseUrl, BuildError, Endpoint, Entropy, Environment, OAuthApp,
+    PendingAuthorization, RedirectError, SecureUrl, StoredAuthorization,
 };
 
 const REDIRECT_URI: &str = "http://127.0.0.1:8765/callback?tenant=1";
@@ -23,6 +23,23 @@ fn sent(code: AuthorizedCode) -> String {
     assert!(!body["code_verifier"].as_str().unwrap().is_empty());
     assert_eq!(body["redirect_uri"], REDIRECT_URI);
     body["code"].as_str().unwrap().into()
+}
+
+#[test]
+fn a_code_is_exchanged_by_the_app_and_in_the_environment_it_was_asked_for() {
+    let code = || {
+        let (mut pending, state) = begin();
+        pending.redirected_query(&format!("tenant=1&code=good&state={state}")).unwrap()
+    };
+    let page = SecureUrl::parse("https://web.ninjatrader.com/oauth").unwrap();
+    let elsewhere = Environment::live().with_authorize_url(page);
+    let pinned = Environment::custom(BaseUrl::parse("https://other.example/v1").unwrap());
+    for (client_id, environment) in [("another", Environment::live()), ("app", elsewhere), ("app", pinned)] {
+        let exchange = OAuthApp::new(client_id).exchange(code());
+        assert_eq!(exchange.request(&environment).unwrap_err(), BuildError::ForeignCode, "{client_id}");
+    }
+    let on_demo = OAuthApp::new("app").exchange(code()).request(&Environment::demo());
+    assert!(on_demo.is_ok(), "one page serves Live and Demo");
 }
 
 /// Checks an outcome against the query it came from, read by itself.

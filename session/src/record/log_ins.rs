@@ -13,6 +13,7 @@ use super::pause::Jitter;
 use crate::moments::{ONE_HOUR, later, shifted};
 
 /// Successful logins, and logins that may have been successful, stay under four an hour.
+//= R-SESSION-1
 const PER_HOUR: usize = 3;
 
 /// Two losses within this time are a kick.
@@ -201,6 +202,7 @@ impl LogIns {
     }
 
     /// No answer says whether a login opened a session.
+    //= R-SESSION-6
     pub(crate) fn outcome_unknown(&mut self, now: Timestamp, id: AttemptId, jitter: &mut Jitter) {
         let row = self.row(Some(id));
         let is_recent = row.iter().any(|attempt| later(attempt.sent, FORGOTTEN) > now);
@@ -237,6 +239,7 @@ impl LogIns {
 
     /// A login was refused. Returns the time of the one further try, if the credentials have worked before. A refusal is
     /// remembered if the server has refused the credentials, that is, if it has a `text`.
+    //= R-LOGIN-13
     pub(crate) fn refused(&mut self, now: Timestamp, text: Option<&str>) -> Option<Timestamp> {
         self.answered_at.join(Some(now));
         let is_first = self.refusal().is_none();
@@ -252,6 +255,7 @@ impl LogIns {
 
     /// The server has ended the session before its time, which was noticed at `noticed`. The first loss may be answered by a
     /// login. After the next loss within a quarter of an hour the login waits, longer each time. Returns its time then.
+    //= R-SESSION-4
     pub(crate) fn lost(&mut self, noticed: Timestamp, now: Timestamp) -> Option<Timestamp> {
         let last = self.loss;
         let kicks = last.filter(|last| later(last.at, FORGOTTEN) > now).map_or(0, |last| last.kicks);

@@ -66,6 +66,7 @@ impl Pause {
 
     /// One more fault. The pause is half to whole of a time that doubles with each fault up to `longest`, and at least
     /// `at_least`. Returns its end.
+    //= R-STATUS-10
     pub(crate) fn after_fault(
         &mut self,
         now: Timestamp,

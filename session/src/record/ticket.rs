@@ -13,6 +13,7 @@ use crate::budget::Operation;
 
 /// A postponed request.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+//= R-PENALTY-9
 pub(crate) struct Ticket {
     /// When the request may be sent again.
     pub(crate) until: Timestamp,

@@ -13,9 +13,11 @@ const REMINDERS: [i64; 4] = [14, 7, 1, 0];
 
 impl Session {
     pub(super) fn learn_of_account(&mut self, now: Timestamp, response: AccessTokenResponse) {
+        //= R-LOGIN-19
         if let Some(status) = response.user_status.filter(|status| *status != UserStatus::Active) {
             self.report(now, EventKind::AccountNeedsAttention { status });
         }
+        //= R-LOGIN-20
         if let Some(hint) = response.hibp_hint {
             self.report(now, EventKind::PasswordCompromised { hint });
         }
@@ -28,6 +30,7 @@ impl Session {
     }
 
     /// Reminds the owner when the password expires within 14, 7 and 1 days, and when it has expired.
+    //= R-TIME-3
     pub(super) fn remind(&mut self, now: Timestamp) {
         let due = self.next_reminder(now).filter(|(at, _)| *at <= now);
         if let (Some((_, within_days)), Some(at)) = (due, self.record.password_expires_at.get().copied()) {

@@ -16,15 +16,18 @@ use crate::record::{Refresh, Ticket};
 
 /// The pause if the next try has little hope: an OAuth session has only renewals left and they fail too, or the answer says
 /// that the request itself is wrong.
+//= R-REFRESH-9
 const LAST_RESORT_PAUSE: Duration = Duration::from_secs(600);
 
 /// A failed renewal whose token is still good waits this part of the token's life, so that the hour's renewals last.
 const RENEWALS_PER_REST: u32 = 6;
 
 /// The pause before a refused refresh token is presented once more.
+//= R-REFRESH-6
 const SECOND_TRY: Duration = Duration::from_secs(2);
 
 /// How long a refresh token that was refused twice is not presented.
+//= R-REFRESH-7
 const BAN: Duration = Duration::from_secs(6 * 3600);
 
 impl Session {
@@ -290,6 +293,7 @@ impl Session {
     }
 
     /// A request with the ticket has been judged. The ticket is never presented again, and the next start is to know of it.
+    //= R-PENALTY-9
     fn ticket_is_spent(&mut self) {
         if self.record.postponed.get().is_some() {
             self.persistence.changed();

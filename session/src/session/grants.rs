@@ -44,6 +44,7 @@ impl Session {
         if self.persistence.is_none() {
             self.install(now, waiting);
         } else {
+            //= R-REFRESH-3
             self.hold_back(now, waiting);
         }
     }
@@ -125,6 +126,7 @@ impl Session {
             },
         );
         if let (Some(Operation::Refresh), Some(at)) = (operation, consent_due_by) {
+            //= R-REFRESH-5
             self.report(now, EventKind::ConsentDueBy { at });
         }
         self.hold(now, expires_at, life);

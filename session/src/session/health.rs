@@ -9,6 +9,7 @@ use super::ExchangeId;
 use crate::moments::later;
 
 /// All processes together verify a token once in this time at most.
+//= R-STATUS-4
 const VERIFY_EVERY: Duration = Duration::from_secs(15 * 60);
 
 #[derive(Debug, Clone, Default)]
@@ -41,6 +42,7 @@ pub(super) struct TokenHealth {
 
 impl TokenHealth {
     /// A new token is held.
+    //= R-RENEW-6
     pub(super) fn next(&mut self, since: Timestamp, renew_at: Timestamp) {
         let (generation, refreshed_at) = (self.generation.saturating_add(1), self.refreshed_at);
         *self = Self { generation, since, refreshed_at, renew_at, ..Self::default() };

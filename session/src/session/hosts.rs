@@ -87,6 +87,7 @@ impl Session {
             return;
         }
         self.hosts.failed_connections = if is_reached { 0 } else { self.hosts.failed_connections.saturating_add(1) };
+        //= R-HOST-12
         if self.hosts.failed_connections >= GONE_AFTER {
             self.record.followed_host_is_wrong.set();
         }
@@ -109,6 +110,7 @@ impl Session {
     }
 
     /// Follows the hosts of the record.
+    //= R-HOST-7
     pub(super) fn follow_hosts(&mut self, now: Timestamp) {
         let mut environment = self.hosts.configured.clone();
         for key in environment.follow(&self.record.tokens.hosts) {

@@ -124,6 +124,7 @@ impl Meaning {
     fn of(exchange: &Exchange, status: StatusCode, is_empty: bool, error: &Error) -> Self {
         let says_wrong_host = match error {
             Error::Moved(_) | Error::WrongEnvironment { .. } => true,
+            //= R-HOST-12
             Error::Status { .. } => status == StatusCode::NOT_FOUND && is_empty,
             error => blames_app(error),
         };
@@ -147,6 +148,7 @@ impl Meaning {
             Operation::Refresh => Self::of_refresh(error),
             _ => {
                 let is_dead = status == StatusCode::UNAUTHORIZED || matches!(error, Error::Unauthorized { .. });
+                //= R-RENEW-11
                 if is_dead { Self::Dead } else { Self::Fault }
             }
         }
@@ -233,6 +235,7 @@ pub(super) fn is_fault(status: StatusCode) -> bool {
 }
 
 /// A fault as the token of a closed session shows it. Other faults are those of the whole server.
+//= R-SESSION-2
 pub(super) fn may_be_a_kick(status: StatusCode) -> bool {
     matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::INTERNAL_SERVER_ERROR)
 }

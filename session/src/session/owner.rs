@@ -37,6 +37,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`Grant::from_access_token`](tradovate_auth_core::Grant::from_access_token).
+    //= R-LOGIN-23
     pub fn adopt_answer(&mut self, now: Timestamp, answer: Answer<AccessTokenResponse>) -> Result<(), CallError> {
         let now = self.advance(now);
         self.clock.learn(&answer.exchange);
@@ -54,6 +55,7 @@ impl Session {
 
     /// Forgets all tokens and stops. If processes share the store, this is saved too, and those that are running stop as soon
     /// as they load it: poll until then. The server has no log-out, so a token that somebody has kept works until its expiry.
+    //= R-SESSION-5
     pub fn forget(&mut self, now: Timestamp) {
         let now = self.advance(now);
         let forgotten = self.record.tokens.forgotten(self.clock.server_time(now));

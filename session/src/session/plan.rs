@@ -13,6 +13,7 @@ use crate::moments::{ONE_HOUR, after, later};
 use crate::record::Access;
 
 /// An OAuth session refreshes at least this often, since an unused refresh token ends.
+//= R-REFRESH-4
 const REFRESH_AT_LEAST_EVERY: Duration = Duration::from_secs(12 * 3600);
 
 /// After this many failed renewals over this time, a token that callers see rejected is given up.
@@ -123,6 +124,7 @@ impl Session {
         }
         let Some(_) = self.login.app() else {
             return match (renewable, self.record.log_ins.given_up()) {
+                //= R-RENEW-2
                 (Some(access), _) => Ok((Operation::Renew, self.renewal_due(now, access))),
                 (None, Some(refused)) => Err(StopReason::RefusedBefore { at: refused.at, text: refused.text.clone() }),
                 (None, None) => Ok((Operation::LogIn, now)),
@@ -133,6 +135,7 @@ impl Session {
             (Some(access), Some(at), None) if at <= now && !self.is_refresh_outcome_unknown() => {
                 Ok((Operation::Refresh, self.renewal_due(now, access).min(refresh_by)))
             }
+            //= R-RENEW-10
             (Some(access), ..) => Ok((Operation::Renew, self.renewal_due(now, access))),
             (None, Some(at), None) => Ok((Operation::Refresh, at)),
             (None, None, None) if self.code.is_some() => Ok((Operation::Refresh, now)),
@@ -148,6 +151,7 @@ impl Session {
     }
 
     /// The token that a renewal could extend: not expired, or expired by a local clock alone.
+    //= R-RENEW-5
     pub(super) fn renewable(&self, now: Timestamp) -> Option<&Access> {
         let access = self.record.tokens.access.as_ref()?;
         (!self.has_ended(access, now) || self.may_be_alive(now)).then_some(access)
@@ -188,12 +192,14 @@ impl Session {
         self.login.app().is_some() && !is_presentable()
     }
 
+    //= R-REFRESH-10
     fn is_refresh_outcome_unknown(&self) -> bool {
         self.record.tokens.refresh.as_ref().is_some_and(|refresh| refresh.outcome_unknown.is_set())
     }
 
     /// When the refresh token may be presented: now, later, or never again. It is never again after a second refusal if its end
     /// is not known, or comes before it may be presented. Its end counts if the server's time is learnt and not a hint.
+    //= R-REFRESH-8
     pub(super) fn presentable_at(&self, now: Timestamp) -> Option<Timestamp> {
         let refresh = self.record.tokens.refresh.as_ref()?;
         let server_now = self.clock.server_time(now);

@@ -23,6 +23,7 @@ pub struct Policy {
 impl Default for Policy {
     fn default() -> Self {
         Self {
+            //= R-RENEW-4
             renew_before: Duration::from_secs(15 * 60),
             margin: Duration::from_secs(30),
             deadline: Duration::from_secs(45),

@@ -63,11 +63,13 @@ impl Evidence {
             401 => {
                 let mut response = Response::new(body);
                 *response.status_mut() = status;
+                //= R-SOCKET-3
                 match RenewAccessToken::parse(response) {
                     Err(Error::Unauthorized { .. }) => Self::Dead,
                     _ => Self::Unclear,
                 }
             }
+            //= R-SOCKET-4
             307 | 308 | 421 => Self::OtherHost,
             423 | 429 => Self::LockedOut,
             200..=299 => match Penalty::in_body(body) {
@@ -137,6 +139,7 @@ impl Session {
                 if is_verified { Verdict::Dead } else { Verdict::BeingChecked }
             }
             Evidence::Unclear => {
+                //= R-STATUS-5
                 let is_verified = self.token.verify(now, verified_at);
                 if is_verified { Verdict::BeingChecked } else { Verdict::Forbidden }
             }

@@ -118,6 +118,7 @@ impl Session {
             (Operation::Refresh, _, Some(app), Some(grant), _) => {
                 app.exchange(grant).with_ticket(ticket).request(environment)
             }
+            //= R-PENALTY-7
             (Operation::Renew, .., Some(access)) => RenewAccessToken::new(access.token.clone()).request(environment),
             // The plan asks for nothing of the kind.
             _ => Err(BuildError::Empty { field: "accessToken".into() }),
@@ -144,6 +145,7 @@ impl Session {
             Operation::Refresh => OAuthToken::is_answer(body),
             _ => AccessTokenRequest::is_answer(body),
         };
+        //= R-TIME-5
         if is_answer {
             self.clock.learn(&times);
         }
@@ -151,6 +153,7 @@ impl Session {
     }
 
     /// What the late answer to an exchange is good for.
+    //= R-REFRESH-1
     pub(super) fn use_of(&self, late: &Exchange) -> Use {
         let is_first = late.generation == self.token.generation;
         let is_wanted = match (&self.stopped, late.operation) {

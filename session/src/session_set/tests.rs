@@ -144,6 +144,7 @@ fn hours(hours: i64) -> SignedDuration {
     SignedDuration::from_hours(hours)
 }
 
+//= R-LIMIT-2
 #[test]
 fn sixteen_that_log_in_at_once_share_fifteen_renewals_an_hour_for_a_day() {
     let (mut world, keys) = World::of("office", (0..16).map(by_password));

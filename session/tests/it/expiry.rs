@@ -77,6 +77,7 @@ fn renewals_that_do_not_reach_the_server_for_an_hour_are_followed_by_a_login() {
     assert!(login.at >= minute(260), "{}", login.at);
 }
 
+//= R-RENEW-5
 #[test]
 fn an_expiry_by_the_servers_time_needs_no_renewal() {
     let mut driver = Driver::new(user(1));

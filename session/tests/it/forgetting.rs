@@ -130,6 +130,7 @@ fn a_password_that_has_expired_is_said_to_have_expired() {
     assert!(reminders(&mut driver).is_empty(), "once");
 }
 
+//= R-TIME-3
 #[test]
 fn a_password_expires_within_days_then_within_one_day_and_then_has_expired() {
     let mut driver = Driver::new(user(1));

@@ -24,6 +24,7 @@ fn usable_until(driver: &Driver) -> i64 {
     token.usable_until.duration_since(start()).as_mins()
 }
 
+//= R-TIME-5
 #[test]
 fn the_date_of_a_gateways_page_teaches_nothing() {
     let gateways = minute(66) - SignedDuration::from_mins(50);

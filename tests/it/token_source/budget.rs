@@ -8,6 +8,8 @@ use tradovate_auth_simulator::{App, Endpoint, LockOut, Server, Simulator, User};
 
 use crate::support::{Kind, await_one};
 
+//= R-LIMIT-7
+//= R-STATUS-9
 #[test]
 fn a_lock_out_of_one_source_silences_the_others() {
     for kind in Kind::ALL {
@@ -34,6 +36,8 @@ fn a_lock_out_that_a_caller_reports_silences_the_others() {
     }
 }
 
+//= R-PENALTY-4
+//= R-PENALTY-8
 #[test]
 fn a_captcha_of_one_source_silences_the_logins_of_the_others() {
     for kind in Kind::ALL {

@@ -244,6 +244,7 @@ fn refused_credentials_are_tried_once_by_a_whole_fleet() {
     assert_eq!(server.statistics().requests(Endpoint::AccessTokenRequest), 1);
 }
 
+//= R-REFRESH-1
 #[test]
 fn refreshes_that_rotate_are_one_after_another() {
     let server = Simulator::builder().lifetime(Duration::from_secs(4)).options(without_limits).serve().unwrap();

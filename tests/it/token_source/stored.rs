@@ -177,6 +177,7 @@ fn a_wrong_password_is_tried_once_until_the_owner_asks_for_another_try() {
     }
 }
 
+//= R-OAUTH-10
 #[test]
 fn the_users_of_an_app_are_told_apart_by_their_keys() {
     for kind in Kind::ALL {

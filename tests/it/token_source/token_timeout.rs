@@ -125,6 +125,7 @@ fn refused_credentials_stop_a_source_until_it_has_others() {
     }
 }
 
+//= R-SESSION-5
 #[test]
 fn a_forgotten_source_gives_no_token_and_sends_nothing() {
     for kind in Kind::ALL {

@@ -84,13 +84,16 @@ impl Endpoint for AccessTokenRequest<'_> {
     fn request(&self, environment: &Environment) -> Result<Request<RequestBody>, BuildError> {
         let credentials = self.credentials;
         let mut fields = Fields::with_capacity(RESERVED.len().saturating_add(credentials.extra.len()));
+        //= R-LOGIN-2
         fields.required("name", &credentials.name, SHORT)?;
         fields.required("password", credentials.password.expose(), SHORT)?;
+        //= R-LOGIN-3
         fields.text("appId", credentials.app_id.as_deref(), SHORT)?;
         fields.text("appVersion", credentials.app_version.as_deref(), SHORT)?;
         if let Some(device) = &credentials.device_id {
             fields.required("deviceId", device.as_str(), SHORT)?;
         }
+        //= R-LOGIN-4
         match &credentials.client_id {
             Some(ClientId::Number(number)) => fields.number("cid", *number),
             Some(ClientId::Text(text)) => fields.required("cid", text, SHORT)?,
@@ -99,14 +102,17 @@ impl Endpoint for AccessTokenRequest<'_> {
         if let Some(secret) = &credentials.secret {
             fields.required("sec", secret.expose(), LONG)?;
         }
+        //= R-LOGIN-7
         if let Some(check) = credentials.hibp_check {
             fields.flag("hibpCheck", check);
         }
+        //= R-LOGIN-8
         for (name, value) in &credentials.extra {
             fields.extra(name, value, &RESERVED)?;
         }
         fields.ticket(self.ticket.as_ref());
         let url = environment.url(Purpose::Login, "/auth/accesstokenrequest")?;
+        //= R-LOGIN-1
         Ok(post(url, JSON, fields.json()?))
     }
 
@@ -122,10 +128,12 @@ object! {
     /// Fields of older and newer deployments are `None` where the server doesn't send them.
     #[derive(Debug, Clone)]
     #[non_exhaustive]
+    //= R-LOGIN-18
     pub struct AccessTokenResponse {
         /// The bearer of REST calls (`accessToken`).
         "accessToken" => pub access_token: Option<AccessToken> = access_token,
         /// The token of market data sockets (`mdAccessToken`). A renewal may leave it out.
+        //= R-SOCKET-7
         "mdAccessToken" => pub md_access_token: Option<MarketDataToken> = market_data_token,
         /// When the access token expires, in server time (`expirationTime`).
         "expirationTime" => pub expiration_time: Option<Timestamp> = time,
@@ -147,6 +155,7 @@ object! {
         /// [`with_hibp_check`](crate::Credentials::with_hibp_check) asked for it.
         "hibpHint" => pub hibp_hint: Option<HibpHint> = named,
         /// The hosts of the user's organization (`apiHosts`); empty where none are named.
+        //= R-HOST-1
         "apiHosts" => pub api_hosts: ApiHosts = hosts,
         /// The user's organization (`orgName`).
         "orgName" => pub org_name: Option<String> = info,
@@ -169,6 +178,7 @@ impl Answer for AccessTokenResponse {
     }
 
     fn complete(&mut self) -> Result<(), Error> {
+        //= R-LOGIN-16
         if self.access_token.is_some() { Ok(()) } else { Err(Error::missing("accessToken")) }
     }
 }
@@ -191,6 +201,7 @@ pub enum UserStatus {
     Other(String),
 }
 
+//= R-LOGIN-19
 impl Named for UserStatus {
     fn known(name: &str) -> Option<Self> {
         match name {
@@ -222,6 +233,7 @@ pub enum HibpHint {
     Other(String),
 }
 
+//= R-LOGIN-20
 impl Named for HibpHint {
     fn known(name: &str) -> Option<Self> {
         match name {
@@ -239,5 +251,19 @@ impl From<String> for HibpHint {
 }
 
 #[cfg(test)]
-#[path = "access_token_request/tests.rs"]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_become_states_and_hints() {
+        use UserStatus::{Active, Closed, Initiated, TemporaryLocked, UnconfirmedEmail};
+        for status in [Active, Closed, Initiated, TemporaryLocked, UnconfirmedEmail] {
+            assert_eq!(UserStatus::from(alloc::format!("{status:?}")), status);
+        }
+        assert_eq!(UserStatus::from(String::from("Frozen")), UserStatus::Other("Frozen".into()));
+        for hint in [HibpHint::EmailAndPasswordCompromised, HibpHint::PasswordCompromised] {
+            assert_eq!(HibpHint::from(alloc::format!("{hint:?}")), hint);
+        }
+        assert_eq!(HibpHint::from(String::from("New")), HibpHint::Other("New".into()));
+    }
+}

@@ -90,6 +90,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The ticket goes last, behind the fields of the request it repeats.
+    //= R-PENALTY-3
     pub(super) fn ticket(&mut self, ticket: Option<&'a PenaltyTicket>) {
         if let Some(ticket) = ticket {
             self.push("p-ticket", Value::Text(Text::of(ticket.expose())));

@@ -35,6 +35,8 @@ impl Endpoint for Me {
     const NAME: &'static str = "me";
 
     fn request(&self, environment: &Environment) -> Result<Request<RequestBody>, BuildError> {
+        //= R-ENV-6
+        //= R-ME-1
         Ok(get(environment.url(Purpose::Identity, "/auth/me")?, &self.token))
     }
 
@@ -48,8 +50,10 @@ object! {
     /// some minutes.
     #[derive(Debug, Clone, PartialEq)]
     #[non_exhaustive]
+    //= R-ME-2
     pub struct MeResponse {
         /// The user (`userId`). Use this to identify a login; `userId` of an account is the firm that owns it.
+        //= R-ME-3
         "userId" => pub user_id: Option<i64> = identifier,
         /// The user's login name (`name`).
         "name" => pub name: Option<String> = info,
@@ -75,7 +79,3 @@ object! {
 }
 
 impl Answer for MeResponse {}
-
-#[cfg(test)]
-#[path = "me/tests.rs"]
-mod tests;

@@ -155,6 +155,7 @@ impl OAuthToken {
         self
     }
 
+    //= R-OAUTH-3
     fn fields(&self) -> Result<Fields<'_>, BuildError> {
         let (app, mut fields) = (&self.app.0, Fields::with_capacity(10));
         match &self.grant {
@@ -172,10 +173,12 @@ impl OAuthToken {
             }
         }
         fields.required("client_id", &app.client_id, LONG)?;
+        //= R-OAUTH-13
         if let Some(secret) = &app.client_secret {
             fields.required("client_secret", secret.expose(), LONG)?;
         }
         fields.text("httpAuth", self.http_auth.as_ref().map(HttpAuth::expose), LONG)?;
+        //= R-OAUTH-12
         fields.text("resource", app.resource.as_deref(), LONG)?;
         fields.text("assertion", self.assertion.as_ref().map(Assertion::expose), LONG)?;
         fields.ticket(self.ticket.as_ref());
@@ -198,6 +201,7 @@ impl Endpoint for OAuthToken {
         }
         let fields = self.fields()?;
         let url = environment.token_url()?;
+        //= R-OAUTH-1
         Ok(match self.app.0.format {
             BodyFormat::Json => post(url, JSON, fields.json()?),
             BodyFormat::Form => post(url, FORM, fields.form()),
@@ -225,6 +229,7 @@ object! {
     /// It has a token and no error, but is not checked against the clock or the session: a [`Grant`](crate::Grant) is.
     #[derive(Debug, Clone)]
     #[non_exhaustive]
+    //= R-OAUTH-4
     pub struct OAuthTokenResponse {
         /// The bearer of REST calls (`access_token`).
         "access_token" => pub access_token: Option<AccessToken> = access_token,
@@ -243,6 +248,7 @@ object! {
         /// The user (`userId`), which is often missing.
         "userId" => pub user_id: Option<i64> = identifier,
         /// The hosts of the user's organization (`apiHosts`); empty where none are named.
+        //= R-HOST-1
         "apiHosts" => pub api_hosts: ApiHosts = hosts,
     }
 }
@@ -300,6 +306,7 @@ impl Answer for Wire {
         let (ends, camel_ends) = (&mut snake.refresh_token_expires_in, &mut camel.refresh_token_expires_in);
         join("refresh_token_expires_in", ends, camel_ends, |seconds| seconds)?;
         join("id_token", &mut snake.id_token, &mut camel.id_token, IdToken::expose)?;
+        //= R-OAUTH-14
         if snake.token_type.as_ref().is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
             return Err(Error::Contradiction(Contradiction::NotBearer));
         }
@@ -308,6 +315,7 @@ impl Answer for Wire {
 }
 
 /// Joins the two spellings of a field. Both may be there if they are the same.
+//= R-OAUTH-11
 fn join<T, V: PartialEq + ?Sized>(
     field: &'static str,
     snake: &mut Option<T>,
@@ -325,7 +333,3 @@ fn join<T, V: PartialEq + ?Sized>(
         }
     }
 }
-
-#[cfg(test)]
-#[path = "oauth_token/tests.rs"]
-mod tests;

@@ -37,11 +37,14 @@ impl RenewAccessToken {
 }
 
 impl Endpoint for RenewAccessToken {
+    //= R-RENEW-3
     type Response = AccessTokenResponse;
 
     const NAME: &'static str = "renewaccesstoken";
 
     fn request(&self, environment: &Environment) -> Result<Request<RequestBody>, BuildError> {
+        //= R-ENV-9
+        //= R-RENEW-1
         Ok(get(environment.url(Purpose::Login, "/auth/renewaccesstoken")?, &self.token))
     }
 
@@ -58,7 +61,3 @@ pub fn read_renewal(response: &Response<impl AsRef<[u8]>>) -> Result<AccessToken
     let mut renewal = AccessTokenResponse::default();
     answer::read(response, Carried::Bearer, &mut renewal).map(|()| renewal)
 }
-
-#[cfg(test)]
-#[path = "renew_access_token/tests.rs"]
-mod tests;

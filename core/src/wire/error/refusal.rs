@@ -47,14 +47,21 @@ impl RefusalKind {
     /// The known refusal in a text of the server, or in the `error` code of an OAuth answer.
     pub(crate) fn of(text: &str) -> Self {
         const KNOWN: [(&str, RefusalKind); 9] = [
+            //= R-LOGIN-12
             ("incorrect username or password", RefusalKind::IncorrectCredentials),
+            //= R-LOGIN-14
             ("the app is not registered", RefusalKind::AppNotRegistered),
+            //= R-LOGIN-15
             ("access is denied", RefusalKind::AccessDenied),
+            //= R-OAUTH-7
             ("invalid_grant", RefusalKind::InvalidGrant),
+            //= R-OAUTH-8
             ("invalid_token", RefusalKind::InvalidToken),
+            //= R-OAUTH-9
             ("do not match existing setup", RefusalKind::ClientMismatch),
             ("invalid_client", RefusalKind::ClientMismatch),
             ("unauthorized_client", RefusalKind::UnauthorizedClient),
+            //= R-ENV-7
             ("wrong client_id", RefusalKind::WrongClientId),
         ];
         let lower = text.to_ascii_lowercase();

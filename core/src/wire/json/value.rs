@@ -116,6 +116,7 @@ fn decide<'de, M: MapAccess<'de>, T>(
     read: impl FnOnce(Scalar<'de>) -> Option<T>,
 ) -> Result<Option<T>, M::Error> {
     match map.next_value()? {
+        //= R-LOGIN-17
         Scalar::Null => Ok(None),
         value => read(value).map(Some).ok_or_else(|| M::Error::custom("not the documented type")),
     }
@@ -181,6 +182,7 @@ pub(crate) fn flag<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Option<bool>, 
 }
 
 /// Whether a captcha is asked for: `true`, or anything that doesn't deny it.
+//= R-PENALTY-4
 pub(crate) fn demand<'de, M: MapAccess<'de>>(map: &mut M) -> Result<bool, M::Error> {
     Ok(match map.next_value()? {
         Scalar::Null | Scalar::Bool(false) => false,
@@ -209,6 +211,7 @@ pub(crate) fn lifetime<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Option<u64
 }
 
 /// A wait: whole seconds, a fraction rounded up.
+//= R-PENALTY-2
 pub(crate) fn wait<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Option<u64>, M::Error> {
     decide(map, rounded_up)
 }
@@ -239,6 +242,7 @@ fn seconds(value: Scalar<'_>) -> Option<(u64, bool)> {
 }
 
 /// A time that decides: RFC 3339, with or without a fraction; empty is absence.
+//= R-TIME-2
 pub(crate) fn time<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Option<Timestamp>, M::Error> {
     filled(map, |text| text.parse().ok())
 }

@@ -39,6 +39,7 @@ impl LogIns {
     }
 }
 
+//= R-SESSION-1
 #[test]
 fn a_fourth_login_within_an_hour_waits() {
     let (mut log_ins, _) = LogIns::opened_at([0, 10]);
@@ -233,6 +234,7 @@ fn logins_of_two_processes_with_one_seed_have_different_names() {
     assert_eq!(one.sent(at(0)), AttemptId(Jitter::new(7).next() ^ moment));
 }
 
+//= R-LOGIN-13
 #[test]
 fn refused_credentials_that_never_worked_are_left_alone() {
     let mut log_ins = LogIns::default();
@@ -253,6 +255,7 @@ fn a_refusal_without_a_text_is_not_remembered() {
     assert!(log_ins.given_up().is_none() && log_ins.refusal().is_none());
 }
 
+//= R-LOGIN-13
 #[test]
 fn refused_credentials_that_worked_are_tried_once_more_after_an_hour() {
     for text in [Some("no"), None] {
@@ -284,6 +287,7 @@ fn other_credentials_of_the_user_are_new_but_the_logins_are_the_users() {
     assert!(log_ins.given_up().is_none());
 }
 
+//= R-SESSION-4
 #[test]
 fn losses_in_a_row_are_kicks_and_the_pauses_after_them_grow_to_an_hour() {
     let mut log_ins = LogIns::default();

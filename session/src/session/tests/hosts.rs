@@ -9,6 +9,7 @@ fn token_with_hosts(text: &str, minute: u64, hosts: &str) -> Answer {
     ok(format!(r#"{{"accessToken":"{text}","expirationTime":"{end}","apiHosts":{hosts}}}"#))
 }
 
+//= R-HOST-7
 #[test]
 fn hosts_are_followed_and_reported_and_others_refused() {
     let hosts = r#"{"demo":"acme.ninjatrader.com","mdDemo":"evil.com","replay":"https://x"}"#;
@@ -87,6 +88,7 @@ fn a_redirected_request_is_dropped_with_its_token() {
     "#);
 }
 
+//= R-PENALTY-9
 #[test]
 fn a_ticket_goes_back_to_the_host_that_gave_it() {
     let moved = moved("https://acme-demo.eval.ninjatrader.com/v1/auth/accesstokenrequest");

@@ -1,5 +1,6 @@
 use super::*;
 
+//= R-RENEW-11
 #[test]
 fn a_lost_session_is_followed_by_one_log_in() {
     let mut world = World::user([token_to("one", 80), status(401, DEAD), token_to("two", 200)]);
@@ -34,6 +35,7 @@ fn a_refresh_is_no_answer_to_a_kick_either() {
     "#);
 }
 
+//= R-SESSION-2
 #[test]
 fn a_kick_that_shows_as_faults_is_recognized_when_renewals_fail_alike() {
     for kick in [408, 500] {

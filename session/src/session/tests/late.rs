@@ -89,6 +89,7 @@ fn a_renewal_under_way_does_not_bring_the_old_refresh_token_back() {
     }
 }
 
+//= R-REFRESH-1
 #[test]
 fn an_older_refresh_does_not_replace_a_newer_one() {
     let mut world = World::app([Answer::Silence, refreshed("at-2", "rt-2")]);

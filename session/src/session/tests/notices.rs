@@ -1,5 +1,7 @@
 use super::*;
 
+//= R-LOGIN-19
+//= R-LOGIN-20
 #[test]
 fn what_is_wrong_with_the_account_is_told() {
     let answer = r#"{"accessToken":"one","expirationTime":"2026-11-24T15:20:00Z","userStatus":"UnconfirmedEmail","hibpHint":"PasswordCompromised"}"#;

@@ -1,5 +1,7 @@
 use super::*;
 
+//= R-REFRESH-2
+//= R-REFRESH-5
 #[test]
 fn a_refresh_token_that_is_not_replaced_is_kept() {
     let kept = ok(r#"{"access_token":"at-2","expires_in":4800}"#);
@@ -11,6 +13,7 @@ fn a_refresh_token_that_is_not_replaced_is_kept() {
     ");
 }
 
+//= R-REFRESH-4
 #[test]
 fn a_long_lived_token_is_refreshed_every_twelve_hours() {
     let long = |text: &str| {
@@ -26,6 +29,8 @@ fn a_long_lived_token_is_refreshed_every_twelve_hours() {
     ");
 }
 
+//= R-REFRESH-6
+//= R-REFRESH-7
 #[test]
 fn a_token_that_was_refused_twice_is_not_presented_for_six_hours() {
     let renewals = (0..6).map(|index| token_to("renewed", 150 + index * 66));
@@ -45,6 +50,7 @@ fn a_token_that_was_refused_twice_is_not_presented_for_six_hours() {
     ");
 }
 
+//= R-REFRESH-9
 #[test]
 fn where_renewals_fail_too_ten_minutes_pass_between_tries() {
     let faults = (0..9).map(|_| status(500, ""));
@@ -61,6 +67,7 @@ fn where_renewals_fail_too_ten_minutes_pass_between_tries() {
     ");
 }
 
+//= R-REFRESH-8
 #[test]
 fn without_an_announced_end_the_second_refusal_is_final() {
     let answers = [refreshed_without_end("at-1", "rt-1"), ok(INVALID_GRANT), ok(INVALID_GRANT)];
@@ -90,6 +97,7 @@ fn consent_is_required_once_the_refresh_token_has_ended() {
     ");
 }
 
+//= R-REFRESH-10
 #[test]
 fn after_an_unknown_outcome_a_renewal_comes_first() {
     for lost in [Answer::Failure(Failure::Truncated), Answer::Silence, ok("<html>"), status(504, "")] {

@@ -43,6 +43,7 @@ fn another_users_credentials_end_the_session_of_the_one_before() {
     assert_eq!(world.token().as_deref(), Some("other"));
 }
 
+//= R-LOGIN-23
 #[test]
 fn the_answer_to_a_change_of_password_is_taken_over() {
     let mut world = World::user([token_to("one", 80)]);

@@ -3,6 +3,7 @@ use super::*;
 const PENALTY: &str = r#"{"p-ticket":"ticket","p-time":15}"#;
 const CAPTCHA: &str = r#"{"p-ticket":"ticket","p-time":15,"p-captcha":true}"#;
 
+//= R-PENALTY-3
 #[test]
 fn the_retry_is_the_identical_body_with_the_ticket() {
     let mut world = World::user([]);
@@ -44,6 +45,7 @@ fn a_penalty_without_a_wait_is_no_storm() {
     ");
 }
 
+//= R-PENALTY-7
 #[test]
 fn a_postponed_renewal_is_repeated_as_it_was() {
     let mut world = World::user([token_to("one", 80), ok(PENALTY), token_to("two", 160)]);
@@ -54,6 +56,7 @@ fn a_postponed_renewal_is_repeated_as_it_was() {
     ");
 }
 
+//= R-PENALTY-9
 #[test]
 fn a_used_ticket_is_not_used_again() {
     let mut world =
@@ -67,6 +70,7 @@ fn a_used_ticket_is_not_used_again() {
     ");
 }
 
+//= R-PENALTY-4
 #[test]
 fn a_captcha_closes_the_log_in_for_an_hour_and_nothing_else() {
     let mut world = World::user([ok(CAPTCHA), token_to("one", 200)]);
@@ -94,6 +98,8 @@ fn a_lock_out_a_caller_has_seen_counts_too_and_starts_again_with_each() {
     "#);
 }
 
+//= R-LIMIT-1
+//= R-LIMIT-7
 #[test]
 fn neighbours_share_the_hours_failed_log_ins_and_one_stays_for_the_human() {
     let mut budget = RateBudget::default();

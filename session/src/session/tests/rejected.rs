@@ -1,5 +1,7 @@
 use super::*;
 
+//= R-STATUS-4
+//= R-STATUS-5
 #[test]
 fn a_401_that_survives_a_renewal_is_forbidden() {
     let mut world = World::user([token_to("one", 80), token_to("two", 100)]);
@@ -16,6 +18,9 @@ fn a_401_that_survives_a_renewal_is_forbidden() {
     "#);
 }
 
+//= R-SOCKET-3
+//= R-SOCKET-4
+//= R-STATUS-3
 #[test]
 fn every_status_has_its_verdict() {
     for (status, body, verdict) in [

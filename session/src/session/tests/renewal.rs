@@ -9,6 +9,7 @@ fn a_short_lived_token_is_renewed_at_half_its_life() {
     ");
 }
 
+//= R-LIMIT-2
 #[test]
 fn failed_renewals_are_tried_again_while_the_token_lives_within_the_hours_budget() {
     let faults = (0..15).map(|_| status(500, ""));
@@ -81,6 +82,7 @@ fn an_answer_for_another_user_is_not_installed() {
     assert_eq!(world.token().as_deref(), Some("two"));
 }
 
+//= R-RENEW-6
 #[test]
 fn the_same_text_again_is_another_generation() {
     let mut world = World::user([token_to("one", 80), token_to("one", 160)]);
@@ -160,6 +162,9 @@ fn a_renewal_that_is_answered_with_any_401_is_followed_by_a_log_in() {
     }
 }
 
+//= R-SESSION-1
+//= R-RENEW-2
+//= R-RENEW-4
 #[test]
 fn it_logs_in_once_and_renews_before_expiry() {
     let mut world = World::user([token_to("one", 80), token_to("two", 150), token_to("three", 220)]);
@@ -170,6 +175,7 @@ fn it_logs_in_once_and_renews_before_expiry() {
     ");
 }
 
+//= R-STATUS-10
 #[test]
 fn faults_are_tried_again_with_growing_pauses() {
     let faults = (0..9).map(|_| status(503, "<html>"));

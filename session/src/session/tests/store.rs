@@ -65,6 +65,7 @@ fn a_lock_out_that_cannot_be_stored_stops_no_renewal() {
     assert_eq!(world.trace.iter().filter(|line| line.contains("renewaccesstoken")).count(), 1, "{}", world.trace());
 }
 
+//= R-REFRESH-3
 #[test]
 fn a_rotated_refresh_token_is_presented_only_after_it_is_stored() {
     let mut world = World::app([refreshed("at-1", "rt-1")]).storing((0..1000).map(|_| None));

@@ -59,6 +59,8 @@ fn after_a_restart_with_other_settings_the_token_is_presented_at_once() {
     }
 }
 
+//= R-RENEW-10
+//= R-OAUTH-9
 #[test]
 fn the_session_is_renewed_for_as_long_as_that_is_possible() {
     for (text, _, refused) in app_faults() {

@@ -15,6 +15,8 @@ fn market_data(program: &Program) -> Option<String> {
     program.held()?.market_data_token.map(|token| token.expose().into())
 }
 
+//= R-SOCKET-8
+//= R-RENEW-9
 #[test]
 fn the_access_token_is_handed_out_without_a_market_data_token_that_has_ended() {
     let mut program = renewed(70);

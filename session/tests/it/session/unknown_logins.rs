@@ -25,6 +25,7 @@ fn check(name: &str, sent: &[Sent]) {
     assert!(pauses.is_sorted_by(|one, next| next >= one.min(&2700)), "{name}: {pauses:?}");
 }
 
+//= R-SESSION-6
 #[test]
 fn a_login_of_unknown_outcome_is_repeated_after_15_seconds_and_then_after_growing_pauses() {
     for (name, answer) in unknown_answers() {

@@ -36,6 +36,7 @@ fn at<'s>(host: &'s str, sent: &'s [Sent]) -> impl Iterator<Item = &'s Sent> {
     sent.iter().filter(move |sent| sent.host == host)
 }
 
+//= R-HOST-12
 #[test]
 fn a_followed_host_that_is_wrong_is_left_for_the_configured_one() {
     for (name, wrong) in wrong_answers() {
