@@ -19,6 +19,7 @@ use crate::{
     sessions::Sessions,
     side::Side,
     simulator::Simulator,
+    sockets::Sockets,
     statistics::Statistics,
     user::User,
     wrong_hosts::WrongHosts,
@@ -154,6 +155,7 @@ impl SimulatorBuilder {
             maintenance: Plan::default(),
             script: Script::default(),
             wrong_hosts: WrongHosts::default(),
+            sockets: Sockets::default(),
             statistics: Statistics::default(),
             time: None,
         }

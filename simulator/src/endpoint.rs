@@ -16,6 +16,8 @@ pub enum Endpoint {
     RenewAccessToken,
     /// `GET /v1/account/list`: one call of the API proper, to see whether a token works there.
     AccountList,
+    /// `GET /v1/websocket`: where sockets are connected. See [`Simulator::connect`](crate::Simulator::connect).
+    WebSocket,
 }
 
 impl Endpoint {
@@ -28,6 +30,7 @@ impl Endpoint {
             Self::OauthToken => "/v1/auth/oauthtoken",
             Self::RenewAccessToken => "/v1/auth/renewaccesstoken",
             Self::AccountList => "/v1/account/list",
+            Self::WebSocket => "/v1/websocket",
         }
     }
 
@@ -36,14 +39,14 @@ impl Endpoint {
     pub fn method(self) -> Method {
         match self {
             Self::AccessTokenRequest | Self::OauthToken => Method::POST,
-            Self::Me | Self::RenewAccessToken | Self::AccountList => Method::GET,
+            Self::Me | Self::RenewAccessToken | Self::AccountList | Self::WebSocket => Method::GET,
         }
     }
 
     /// Whether the call is one of the four that get and keep tokens; only these are penalized.
     #[must_use]
     pub fn is_authentication(self) -> bool {
-        self != Self::AccountList
+        !matches!(self, Self::AccountList | Self::WebSocket)
     }
 
     /// The call at a path, in whatever case it is written.
@@ -51,8 +54,15 @@ impl Endpoint {
         if path.eq_ignore_ascii_case("/auth/oauthtoken") {
             return Some(Self::OauthToken);
         }
-        [Self::AccessTokenRequest, Self::Me, Self::OauthToken, Self::RenewAccessToken, Self::AccountList]
-            .into_iter()
-            .find(|endpoint| path.eq_ignore_ascii_case(endpoint.path()))
+        [
+            Self::AccessTokenRequest,
+            Self::Me,
+            Self::OauthToken,
+            Self::RenewAccessToken,
+            Self::AccountList,
+            Self::WebSocket,
+        ]
+        .into_iter()
+        .find(|endpoint| path.eq_ignore_ascii_case(endpoint.path()))
     }
 }

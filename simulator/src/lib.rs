@@ -62,6 +62,7 @@ mod serve;
 mod sessions;
 mod side;
 mod simulator;
+mod sockets;
 mod statistics;
 #[cfg(test)]
 mod tests;
@@ -78,11 +79,12 @@ pub use {
     lock_outs::LockOut,
     maintenance::Maintenance,
     network::Network,
-    options::{ClosedSession, EndpointLimit, Limits, Options, OverLimit, RefusalStatus},
+    options::{ClosedSession, EndpointLimit, ExpiredSocket, Limits, Options, OverLimit, RefusalStatus},
     registration::{App, OAuthClient},
     secret::Secret,
     side::Side,
     simulator::Simulator,
+    sockets::{SocketId, SocketNext, SocketOutput},
     statistics::{LogEntry, Statistics},
     user::{ApiAccess, User},
     wrong_hosts::WrongHost,

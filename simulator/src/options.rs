@@ -43,6 +43,11 @@ pub struct Options {
     pub oauth_has_market_data_token: bool,
     /// How long `/auth/me` leaves out the `userId` of a new OAuth session: no time.
     pub user_id_delay: Duration,
+    /// How long a client may send nothing on a socket before the server closes it: 5 seconds, twice the time in which a
+    /// client has to send `[]`.
+    pub socket_timeout: Duration,
+    /// What a socket does when the token expires that it was authorized with.
+    pub expired_socket: ExpiredSocket,
     /// The published limits.
     pub limits: Limits,
 }
@@ -65,6 +70,8 @@ impl Default for Options {
             oauth_has_user_id: false,
             oauth_has_market_data_token: false,
             user_id_delay: Duration::ZERO,
+            socket_timeout: Duration::from_secs(5),
+            expired_socket: ExpiredSocket::StaysOpen,
             limits: Limits::default(),
         }
     }
@@ -90,6 +97,17 @@ pub enum ClosedSession {
     InternalServerError,
     /// 401 with `Invalid access token`.
     Unauthorized,
+}
+
+/// What a socket does when its token expires. Reports from production disagree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExpiredSocket {
+    /// Nothing: it goes on.
+    StaysOpen,
+    /// It stays connected and sends nothing more.
+    FallsSilent,
+    /// It is closed.
+    Closes,
 }
 
 /// Requests per rolling hour.
@@ -133,7 +151,7 @@ impl Limits {
             Endpoint::AccessTokenRequest => Some(self.access_token_request),
             Endpoint::RenewAccessToken => Some(self.renew_access_token),
             Endpoint::Me => Some(self.me),
-            Endpoint::OauthToken | Endpoint::AccountList => None,
+            Endpoint::OauthToken | Endpoint::AccountList | Endpoint::WebSocket => None,
         }
     }
 }

@@ -12,7 +12,7 @@ use std::{
 use jiff::Timestamp;
 use tokio::{
     runtime::{self, Runtime},
-    sync::oneshot,
+    sync::{oneshot, watch},
 };
 
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
 
 mod client;
 mod http;
+mod socket;
 
 type Observer = Box<dyn Fn(&LogEntry) + Send + Sync>;
 
@@ -69,6 +70,7 @@ impl SimulatorBuilder {
             simulator: Mutex::new(self.build()),
             ahead: Mutex::new(Duration::ZERO),
             observer: settings.observer,
+            changes: watch::Sender::new(()),
         });
         let runtime = runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let (stop, stopped) = oneshot::channel();
@@ -106,6 +108,8 @@ struct Front {
     /// How far the clock is ahead of the real one.
     ahead: Mutex<Duration>,
     observer: Option<Observer>,
+    /// Wakes the sockets: something has happened to the simulator, or to its clock.
+    changes: watch::Sender<()>,
 }
 
 impl Front {
@@ -118,6 +122,20 @@ impl Front {
         let mut simulator = lock(&self.simulator);
         simulator.set_time(self.now());
         simulator
+    }
+
+    /// Does something that sockets may have to know about.
+    fn with<T>(&self, act: impl FnOnce(&mut Simulator) -> T) -> T {
+        let done = act(&mut self.simulator());
+        self.changes.send_replace(());
+        done
+    }
+
+    /// Shows the latest request to whoever looks on.
+    fn observe(&self, simulator: &Simulator) {
+        if let (Some(observer), Some(entry)) = (&self.observer, simulator.statistics().log().next_back()) {
+            observer(entry);
+        }
     }
 }
 
@@ -177,7 +195,7 @@ impl Server {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn with<T>(&self, act: impl FnOnce(&mut Simulator) -> T) -> T {
-        act(&mut self.front.simulator())
+        self.front.with(act)
     }
 
     /// The server's clock, before any skew.
@@ -190,6 +208,8 @@ impl Server {
     pub fn advance(&self, by: Duration) {
         let mut ahead = lock(&self.front.ahead);
         *ahead = ahead.saturating_add(by);
+        drop(ahead);
+        self.front.changes.send_replace(());
     }
 
     /// What has happened so far.

@@ -29,6 +29,7 @@ use crate::{
     script::{Script, Scripted},
     sessions::{Opening, Origin, Session, Sessions, Worth},
     side::Side,
+    sockets::Sockets,
     statistics::Statistics,
     time::{http_date, shifted},
     user::User,
@@ -72,6 +73,7 @@ pub struct Simulator {
     pub(crate) maintenance: Plan,
     pub(crate) script: Script,
     pub(crate) wrong_hosts: WrongHosts,
+    pub(crate) sockets: Sockets,
     pub(crate) statistics: Statistics,
     /// The caller's time, as last told.
     pub(crate) time: Option<Timestamp>,
@@ -161,6 +163,7 @@ impl Simulator {
             (Endpoint::Me, _) => self.me(&call),
             (Endpoint::RenewAccessToken, _) => self.renew_access_token(&call),
             (Endpoint::AccountList, _) => self.account_list(&call),
+            (Endpoint::WebSocket, _) => self.web_socket(&call, &parts.extensions),
             (Endpoint::AccessTokenRequest | Endpoint::OauthToken, None) => {
                 Err(Reply::bad_request("the body is missing"))
             }
@@ -208,7 +211,7 @@ impl Simulator {
         let counts = match door.1 {
             Endpoint::RenewAccessToken => reply.outcome != Outcome::Moved,
             Endpoint::AccessTokenRequest | Endpoint::Me => reply.outcome == Outcome::Failure,
-            Endpoint::OauthToken | Endpoint::AccountList => false,
+            Endpoint::OauthToken | Endpoint::AccountList | Endpoint::WebSocket => false,
         };
         if counts {
             self.rates.record(now, door);

@@ -18,9 +18,9 @@ const PATH_LENGTH: usize = 100;
 pub struct LogEntry {
     /// When, in the caller's time.
     pub at: Timestamp,
-    /// Its method.
+    /// Its method; `SOCKET` for a request on a socket.
     pub method: Method,
-    /// Its path without the query; of an unknown one the first 100 characters.
+    /// Its path without the query; of an unknown one the first 100 characters. On a socket, the name of the call.
     pub path: String,
     /// The status of the answer.
     pub status: StatusCode,
@@ -42,6 +42,10 @@ pub struct Statistics {
     pub sessions_closed: u64,
     /// Penalties answered, captchas included.
     pub penalties: u64,
+    /// Sockets authorized with an access token.
+    pub trading_sockets: u64,
+    /// Sockets authorized with a market data token.
+    pub market_data_sockets: u64,
     requests: BTreeMap<Endpoint, u64>,
     log: VecDeque<LogEntry>,
 }

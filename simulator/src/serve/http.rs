@@ -6,12 +6,14 @@ use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
     body::{Bytes, Incoming},
-    server::conn::http1,
     service::service_fn,
 };
 use hyper_util::{
-    rt::TokioIo,
-    server::graceful::{GracefulShutdown, Watcher},
+    rt::{TokioExecutor, TokioIo},
+    server::{
+        conn::auto,
+        graceful::{GracefulShutdown, Watcher},
+    },
 };
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -19,7 +21,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{Front, Network};
+use super::{Front, Network, socket};
 
 /// No field of any request is longer than 8192 characters.
 const BODY_LIMIT: usize = 1 << 20;
@@ -54,26 +56,34 @@ async fn accept(listener: TcpListener, front: Arc<Front>, connections: Arc<Grace
 
 /// Answers the requests of one connection, one after the other.
 async fn converse(stream: TcpStream, peer: IpAddr, front: Arc<Front>, watcher: Watcher) {
-    let service = service_fn(|request| answer(&front, peer, request));
-    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let service = service_fn(move |request| answer(Arc::clone(&front), peer, request));
+    let builder = auto::Builder::new(TokioExecutor::new()).http1_only();
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     // A client that hangs up is no matter of the server's.
     let _ = watcher.watch(connection).await;
 }
 
-async fn answer(front: &Front, peer: IpAddr, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    let (mut parts, body) = request.into_parts();
+async fn answer(
+    front: Arc<Front>,
+    peer: IpAddr,
+    mut request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    request.extensions_mut().insert(Network::of(peer));
+    if let Some(accept) = socket::accept_key(request.headers()) {
+        return Ok(socket::connect(&front, request, &accept).map(Full::from));
+    }
+    let (parts, body) = request.into_parts();
     let Ok(body) = Limited::new(body, BODY_LIMIT).collect().await else {
         let mut response = Response::default();
         *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
         return Ok(response);
     };
-    parts.extensions.insert(Network::of(peer));
     let request = Request::from_parts(parts, body.to_bytes());
-    let mut simulator = front.simulator();
     let now = front.now();
-    let response = simulator.handle(now, request);
-    if let (Some(observer), Some(entry)) = (&front.observer, simulator.statistics().log().next_back()) {
-        observer(entry);
-    }
+    let response = front.with(|simulator| {
+        let response = simulator.handle(now, request);
+        front.observe(simulator);
+        response
+    });
     Ok(response.map(Full::from))
 }

@@ -1,5 +1,6 @@
-//! The simulator over real sockets, by a client that knows nothing but `std`.
+//! The simulator over real sockets, by clients that know nothing of its types.
 
 mod binary;
 mod client;
 mod front;
+mod sockets;
