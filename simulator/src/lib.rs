@@ -34,7 +34,6 @@
 
 mod access_token_request;
 mod access_token_response;
-mod account_list;
 mod authorize;
 mod builder;
 mod call;
@@ -43,6 +42,7 @@ mod endpoint;
 mod fields;
 mod grants;
 mod hosts;
+mod lists;
 mod lock_outs;
 mod maintenance;
 mod me;

@@ -151,7 +151,7 @@ impl Limits {
             Endpoint::AccessTokenRequest => Some(self.access_token_request),
             Endpoint::RenewAccessToken => Some(self.renew_access_token),
             Endpoint::Me => Some(self.me),
-            Endpoint::OauthToken | Endpoint::AccountList | Endpoint::WebSocket => None,
+            _ => None,
         }
     }
 }

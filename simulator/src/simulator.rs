@@ -162,7 +162,7 @@ impl Simulator {
             (Endpoint::OauthToken, Some(fields)) => self.oauth_token(&call, fields),
             (Endpoint::Me, _) => self.me(&call),
             (Endpoint::RenewAccessToken, _) => self.renew_access_token(&call),
-            (Endpoint::AccountList, _) => self.account_list(&call),
+            (Endpoint::AccountList | Endpoint::UserList | Endpoint::OrderList, _) => self.list(&call),
             (Endpoint::WebSocket, _) => self.web_socket(&call, &parts.extensions),
             (Endpoint::AccessTokenRequest | Endpoint::OauthToken, None) => {
                 Err(Reply::bad_request("the body is missing"))
@@ -211,7 +211,7 @@ impl Simulator {
         let counts = match door.1 {
             Endpoint::RenewAccessToken => reply.outcome != Outcome::Moved,
             Endpoint::AccessTokenRequest | Endpoint::Me => reply.outcome == Outcome::Failure,
-            Endpoint::OauthToken | Endpoint::AccountList | Endpoint::WebSocket => false,
+            _ => false,
         };
         if counts {
             self.rates.record(now, door);

@@ -69,7 +69,16 @@ struct Socket {
 
 struct Authorized {
     session: u64,
+    user: i64,
     token: String,
+    purpose: Purpose,
+}
+
+/// What the token of an `authorize` is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Trading,
+    MarketData,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -4,11 +4,12 @@ use http::{Method, StatusCode};
 use serde_json::Value;
 
 use super::{
-    Authorized, SocketId,
+    Authorized, Purpose, SocketId,
     frame::{self, SocketRequest},
 };
 use crate::{
     hosts::{ApiHosts, MARKET_DATA_SOCKETS, TRADING_SOCKETS},
+    lists,
     reply::texts,
     sessions::{Session, Worth},
     side::Side,
@@ -21,13 +22,7 @@ type Refusal = (u16, &'static str);
 
 const DEAD: Refusal = (401, texts::INVALID_TOKEN);
 const DENIED: Refusal = (401, texts::ACCESS_DENIED);
-
-/// What the token of an `authorize` is for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Purpose {
-    Trading,
-    MarketData,
-}
+const NOT_FOUND: Refusal = (404, "Not found");
 
 impl Simulator {
     pub(super) fn answer_socket(&mut self, id: SocketId, request: &SocketRequest<'_>) {
@@ -50,8 +45,13 @@ impl Simulator {
         if request.endpoint == "authorize" {
             return self.authorize_socket(id, request.body.trim()).map(|()| Value::Null);
         }
-        let authorized = self.sockets.by_id.get(&id.0).and_then(|socket| socket.authorized.as_ref());
-        if authorized.is_none() { Err(DENIED) } else { Err((404, "Not found")) }
+        let authorized = self.sockets.by_id.get(&id.0).and_then(|socket| socket.authorized.as_ref()).ok_or(DENIED)?;
+        let user = self.user_by_id(authorized.user).ok_or(DENIED)?;
+        match (authorized.purpose, request.endpoint.to_ascii_lowercase().as_str()) {
+            (Purpose::Trading, "user/syncrequest") => Ok(lists::everything(user)),
+            (Purpose::Trading, name) => lists::list(user, name).ok_or(NOT_FOUND),
+            (Purpose::MarketData, _) => Err(NOT_FOUND),
+        }
     }
 
     fn authorize_socket(&mut self, id: SocketId, token: &str) -> Result<(), Refusal> {
@@ -63,7 +63,8 @@ impl Simulator {
             Purpose::MarketData => self.statistics.market_data_sockets += 1,
         }
         if let Some(socket) = self.sockets.by_id.get_mut(&id.0) {
-            socket.authorized = Some(Authorized { session: session.id, token: token.to_owned() });
+            socket.authorized =
+                Some(Authorized { session: session.id, user: session.user, token: token.to_owned(), purpose });
         }
         Ok(())
     }

@@ -138,6 +138,34 @@ fn nothing_is_answered_before_the_authorization() {
 }
 
 #[test]
+fn a_client_can_read_on_a_socket_what_it_starts_with() {
+    let mut world = World::new();
+    let login = world.login();
+    let (token, socket) = (login.text("accessToken"), world.socket());
+    world.authorize(socket, &token);
+    for name in ["user/list", "account/list", "order/list"] {
+        let list = world.get(&format!("/v1/{name}"), &token).body;
+        assert_eq!(world.tell(socket, &format!("{name}\n2\n\n")), format!(r#"a[{{"s":200,"i":2,"d":{list}}}]"#));
+    }
+    let answer = world.tell(socket, "user/syncRequest\n3\n\n{\"users\":[15460]}");
+    let answer: Value = serde_json::from_str(&answer[1..]).unwrap();
+    let data = &answer[0]["d"];
+    assert_eq!((&answer[0]["s"], &answer[0]["i"]), (&json!(200), &json!(3)));
+    assert_eq!((&data["users"][0]["name"], &data["accounts"][0]["name"]), (&json!(USER), &json!("SIM00001")));
+    assert_eq!((&data["orders"], &data["positions"]), (&json!([]), &json!([])));
+}
+
+#[test]
+fn a_socket_of_market_data_has_no_calls_of_trading() {
+    let mut world = World::new();
+    let (token, socket) = (world.login().text("mdAccessToken"), world.socket());
+    world.authorize(socket, &token);
+    for name in ["user/list", "user/syncrequest"] {
+        assert_eq!(world.tell(socket, &format!("{name}\n2")), r#"a[{"s":404,"i":2,"d":"Not found"}]"#);
+    }
+}
+
+#[test]
 fn a_heartbeat_comes_after_two_and_a_half_seconds_without_another_frame() {
     let mut world = World::new();
     let socket = world.authorized();
