@@ -33,6 +33,10 @@ pub struct Options {
     pub expiration_fraction: bool,
     /// Whether a renewal brings a new token text rather than the same one.
     pub renewal_changes_token: bool,
+    /// Whether an answer that is no error has `errorText: ""`, as the server sends it, or no `errorText`.
+    pub empty_error_text: bool,
+    /// Whether a login carries an `mdAccessToken`. If not, a renewal is the only way to one, as for an OAuth session.
+    pub login_has_market_data_token: bool,
     /// Whether a renewal carries an `mdAccessToken`; of an OAuth session it is the only way to one.
     pub renewal_has_market_data_token: bool,
     /// Whether Live accepts tokens that Demo issued; nobody knows whether the real one does.
@@ -65,6 +69,8 @@ impl Default for Options {
             textual_cid: true,
             expiration_fraction: true,
             renewal_changes_token: true,
+            empty_error_text: true,
+            login_has_market_data_token: true,
             renewal_has_market_data_token: true,
             live_accepts_demo_tokens: false,
             oauth_has_user_id: false,

@@ -60,12 +60,12 @@ impl SimulatorBuilder {
     /// # Errors
     /// When the port is taken or the system has no socket or thread to give.
     pub fn serve(mut self) -> io::Result<Server> {
-        self.fill_in();
+        self.setup.fill_in();
         let settings = std::mem::take(&mut self.front);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, settings.port))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let client = client::Client::new(address, &self.users, &self.apps)?;
+        let client = client::Client::new(address, &self.setup.users, &self.setup.apps)?;
         let front = Arc::new(Front {
             simulator: Mutex::new(self.build()),
             ahead: Mutex::new(Duration::ZERO),

@@ -243,6 +243,11 @@ enum SocketEnd {
 }
 
 impl Sockets {
+    /// Gives no socket the id of one of these.
+    pub(crate) fn number_on_from(&mut self, others: &Self) {
+        self.opened = others.opened;
+    }
+
     fn set_all(&mut self, state: State) {
         self.by_id.values_mut().for_each(|socket| socket.state = state);
     }

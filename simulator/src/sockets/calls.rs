@@ -1,5 +1,7 @@
 //! What a client can ask for on a socket. Its first request has to be `authorize`, with the token in the body.
 
+use std::collections::BTreeMap;
+
 use http::{Method, StatusCode};
 use serde_json::Value;
 
@@ -14,6 +16,7 @@ use crate::{
     sessions::{Session, Worth},
     side::Side,
     simulator::Simulator,
+    statistics::LogEntry,
     user::ApiAccess,
 };
 
@@ -38,7 +41,16 @@ impl Simulator {
         }
         let method = Method::from_bytes(b"SOCKET").unwrap_or_default();
         let status = StatusCode::from_u16(status).unwrap_or_default();
-        self.statistics.record(self.time.unwrap_or_default(), &method, name(request.endpoint), status);
+        let host = self.sockets.by_id.get(&id.0).map(|socket| socket.host.clone()).unwrap_or_default();
+        self.statistics.record(LogEntry {
+            at: self.time.unwrap_or_default(),
+            method,
+            path: name(request.endpoint).to_owned(),
+            host,
+            has_token: request.endpoint == "authorize" && !request.body.trim().is_empty(),
+            fields: BTreeMap::new(),
+            status,
+        });
     }
 
     fn call(&mut self, id: SocketId, request: &SocketRequest<'_>) -> Result<Value, Refusal> {
