@@ -21,7 +21,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{Front, Network, socket};
+use super::{Front, Network, control, socket};
 
 /// No field of any request is longer than 8192 characters.
 const BODY_LIMIT: usize = 1 << 20;
@@ -78,7 +78,11 @@ async fn answer(
         *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
         return Ok(response);
     };
-    let request = Request::from_parts(parts, body.to_bytes());
+    let body = body.to_bytes();
+    if control::is_control(parts.uri.path()) {
+        return Ok(control::answer(&front, &parts.method, &parts.uri, &parts.headers, &body).map(Full::from));
+    }
+    let request = Request::from_parts(parts, body);
     let now = front.now();
     let response = front.with(|simulator| {
         let response = simulator.handle(now, request);

@@ -2,5 +2,7 @@
 
 mod binary;
 mod client;
+mod control;
 mod front;
+mod scripts;
 mod sockets;

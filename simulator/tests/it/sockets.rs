@@ -5,7 +5,7 @@ use std::{io::ErrorKind, net::TcpStream, time::Duration};
 use tradovate_auth_simulator::{Endpoint, Server, Simulator};
 use tungstenite::{Error, Message, WebSocket, stream::MaybeTlsStream};
 
-use crate::client::{get, login};
+use crate::client::{get, login, send};
 
 type Socket = WebSocket<MaybeTlsStream<TcpStream>>;
 type End = fn(&Server);
@@ -78,6 +78,27 @@ fn a_connection_that_is_cut_ends_without_a_word() {
         Err(Error::Protocol(_)) => {}
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn sockets_can_be_ended_by_the_control() {
+    let server = Simulator::builder().serve().unwrap();
+    let control = |command: &str, body: &str| {
+        assert_eq!(send(server.address(), &format!("POST /simulator/{command} HTTP/1.1"), body).unwrap().status, 200);
+    };
+    let mut socket = authorized(&server);
+    control("kick", r#"{"all":true}"#);
+    assert_eq!(text(&mut socket), r#"c[3000,"Session closed"]"#);
+    let mut socket = authorized(&server);
+    control("options", r#"{"expiredSocket":"closes","lifetimeSeconds":1}"#);
+    control("expire", "");
+    assert_eq!(text(&mut socket), r#"c[3000,"Token expired"]"#);
+    control("reset", "");
+    let mut socket = authorized(&server);
+    control("silence-sockets", "");
+    control("advance", r#"{"seconds":3600}"#);
+    control("cut-sockets", "");
+    assert!(!matches!(socket.read(), Ok(_) | Err(Error::ConnectionClosed)), "not even a heartbeat");
 }
 
 #[test]
