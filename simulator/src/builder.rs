@@ -197,11 +197,10 @@ impl Setup {
 
 impl Simulator {
     /// Begins anew: with the users, apps, clients and switches that it was built with, without sessions, sockets and
-    /// statistics. The time goes on, and no token, ticket or code from before is issued again.
+    /// statistics. No token, ticket or code from before is issued again.
     pub fn reset(&mut self) {
         let mut fresh = self.setup.clone().start(std::mem::replace(&mut self.mint, Mint::new(0)));
         fresh.sockets.number_on_from(&self.sockets);
-        fresh.time = self.time;
         *self = fresh;
     }
 }
