@@ -2,7 +2,7 @@
 //!
 //! [`Simulator::handle`] takes the time and a request, and answers as the broker's server would: logins with their
 //! refusals, two sessions per user, renewals, OAuth with its page in the browser and rotation, penalty tickets,
-//! captchas, lock-outs, dedicated hosts, maintenance. It has no clock and no randomness of its own, so a test can live through a month in a
+//! captchas, lock-outs, dedicated hosts, maintenance. [`Simulator::connect`] does the same for sockets. It has no clock and no randomness of its own, so a test can live through a month in a
 //! millisecond, twice with the same result. It shares no wire type with the client it is there to test.
 //!
 //! ```

@@ -1,5 +1,6 @@
-//! The HTTP front: puts a simulator behind a port of 127.0.0.1, on a thread of its own with a real clock.
-//! The front adds nothing to the answers; it only tells the simulator the time and the caller's network.
+//! The front: puts a simulator behind a port of 127.0.0.1, on a thread of its own with a real clock. It carries requests
+//! and the frames of sockets, and adds nothing to the answers: it tells the simulator the time and the caller's network.
+//! The paths of the control are its own.
 
 use std::{
     fmt, io,

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use futures_util::{SinkExt, StreamExt};
 use http::{HeaderMap, HeaderValue, Request, Response, header};
 use hyper::{
@@ -12,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::time::sleep;
 use tokio_tungstenite::{
     WebSocketStream,
-    tungstenite::{Message, handshake::derive_accept_key, protocol::Role},
+    tungstenite::{Message, protocol::Role},
 };
 
 use super::Front;
@@ -26,7 +27,9 @@ pub(super) fn accept_key(headers: &HeaderMap) -> Option<String> {
     let is_upgrade = headers.get(header::UPGRADE)?.as_bytes().eq_ignore_ascii_case(b"websocket");
     let is_known = headers.get(header::SEC_WEBSOCKET_VERSION)? == "13";
     let key = headers.get(header::SEC_WEBSOCKET_KEY)?;
-    (is_upgrade && is_known).then(|| derive_accept_key(key.as_bytes()))
+    let mut hash = sha1_smol::Sha1::from(key.as_bytes());
+    hash.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"); // RFC 6455, section 1.3
+    (is_upgrade && is_known).then(|| BASE64_STANDARD.encode(hash.digest().bytes()))
 }
 
 /// Connects, or answers as the simulator does if it refuses.

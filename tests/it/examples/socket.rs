@@ -82,8 +82,8 @@ fn comes_back(said: &str, prepare: impl Fn(&mut Simulator) + Sync) {
 #[test]
 fn a_socket_lives_by_its_heartbeats_until_the_renewal_and_the_next_one_gets_the_new_token() {
     let short = || {
-        let builder = builder().lifetime(Duration::from_secs(12));
-        builder.options(|options| options.socket_timeout = Duration::from_secs(4))
+        let builder = builder().lifetime(Duration::from_secs(20));
+        builder.options(|options| options.socket_timeout = Duration::from_secs(6))
     };
     each(
         &[TRADING, MARKET_DATA],
