@@ -34,5 +34,9 @@ mod embedding {}
 mod testing {}
 
 #[cfg(doctest)]
+#[doc = include_str!("../sockets.md")]
+mod sockets {}
+
+#[cfg(doctest)]
 #[doc = include_str!("../stores.md")]
 mod stores {}

@@ -93,7 +93,8 @@ impl Simulator {
 
     fn log_in(&mut self, call: &Call<'_>, login: &Login<'_>, user: &User) -> Reply {
         let access_token = self.mint.access_token();
-        let market_data_token = user.market_data.then(|| self.mint.market_data_token());
+        let has_market_data = user.market_data && self.options.login_has_market_data_token;
+        let market_data_token = has_market_data.then(|| self.mint.market_data_token());
         let expires = cut(later(call.now, self.options.lifetime), self.options.expiration_fraction);
         if let Some(device) = login.device_id {
             self.devices.entry(user.id).or_insert_with(|| device.to_owned());

@@ -24,7 +24,9 @@ impl Simulator {
         let password_expiration = user.password_expiration.map(|time| written(cut(time, false), false));
         let mut fields = Map::new();
         let mut set = |name: &str, value: Value| fields.insert(name.to_owned(), value);
-        set("errorText", json!(""));
+        if self.options.empty_error_text {
+            set("errorText", json!(""));
+        }
         set("accessToken", json!(access_token));
         set("expirationTime", json!(written(expires, self.options.expiration_fraction)));
         set("passwordExpirationTime", json!(password_expiration));

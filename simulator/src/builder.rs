@@ -19,6 +19,7 @@ use crate::{
     sessions::Sessions,
     side::Side,
     simulator::Simulator,
+    sockets::Sockets,
     statistics::Statistics,
     user::User,
     wrong_hosts::WrongHosts,
@@ -43,14 +44,20 @@ const FIRST_USER_ID: i64 = 15460;
 /// ```
 #[derive(Debug, Default)]
 pub struct SimulatorBuilder {
+    pub(crate) setup: Setup,
+    seed: u64,
+    #[cfg(feature = "serve")]
+    pub(crate) front: crate::serve::Settings,
+}
+
+/// What a simulator begins with.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Setup {
     pub(crate) users: Vec<User>,
     pub(crate) apps: Vec<App>,
     clients: Vec<OAuthClient>,
     organizations: BTreeMap<String, ApiHosts>,
     options: Options,
-    seed: u64,
-    #[cfg(feature = "serve")]
-    pub(crate) front: crate::serve::Settings,
 }
 
 impl SimulatorBuilder {
@@ -61,49 +68,49 @@ impl SimulatorBuilder {
     /// Adds a user.
     #[must_use]
     pub fn user(mut self, user: User) -> Self {
-        self.users.push(user);
+        self.setup.users.push(user);
         self
     }
 
     /// Adds an API key.
     #[must_use]
     pub fn app(mut self, app: App) -> Self {
-        self.apps.push(app);
+        self.setup.apps.push(app);
         self
     }
 
     /// Adds an OAuth client.
     #[must_use]
     pub fn oauth_client(mut self, client: OAuthClient) -> Self {
-        self.clients.push(client);
+        self.setup.clients.push(client);
         self
     }
 
     /// Gives an organization hosts of its own.
     #[must_use]
     pub fn organization(mut self, name: &str, hosts: ApiHosts) -> Self {
-        self.organizations.insert(name.to_owned(), hosts);
+        self.setup.organizations.insert(name.to_owned(), hosts);
         self
     }
 
     /// The side played at hosts that are none of the published ones, such as 127.0.0.1: Live unless set.
     #[must_use]
     pub fn side(mut self, side: Side) -> Self {
-        self.options.default_side = side;
+        self.setup.options.default_side = side;
         self
     }
 
     /// Life of an access token: 80 minutes unless set.
     #[must_use]
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
-        self.options.lifetime = lifetime;
+        self.setup.options.lifetime = lifetime;
         self
     }
 
     /// How far the server's clock is ahead of the caller's; negative: behind.
     #[must_use]
     pub fn clock_skew(mut self, skew: SignedDuration) -> Self {
-        self.options.clock_skew = skew;
+        self.setup.options.clock_skew = skew;
         self
     }
 
@@ -124,26 +131,35 @@ impl SimulatorBuilder {
     /// ```
     #[must_use]
     pub fn options(mut self, change: impl FnOnce(&mut Options)) -> Self {
-        change(&mut self.options);
+        change(&mut self.setup.options);
         self
     }
 
     /// The server, without a front.
     #[must_use]
     pub fn build(mut self) -> Simulator {
-        self.fill_in();
+        self.setup.fill_in();
+        self.setup.start(Mint::new(self.seed))
+    }
+}
+
+impl Setup {
+    /// A simulator to which nothing has happened.
+    fn start(self, mint: Mint) -> Simulator {
         let mut dedicated = DedicatedHosts::new();
         for hosts in self.organizations.values().chain(self.users.iter().filter_map(|user| user.hosts.as_ref())) {
             dedicated.learn(hosts);
         }
+        let Self { users, apps, clients, organizations, options } = self.clone();
         Simulator {
-            options: self.options,
-            users: self.users,
-            apps: self.apps,
-            clients: self.clients,
-            organizations: self.organizations,
+            setup: self,
+            options,
+            users,
+            apps,
+            clients,
+            organizations,
             dedicated,
-            mint: Mint::new(self.seed),
+            mint,
             sessions: Sessions::default(),
             grants: Grants::default(),
             devices: BTreeMap::new(),
@@ -154,6 +170,7 @@ impl SimulatorBuilder {
             maintenance: Plan::default(),
             script: Script::default(),
             wrong_hosts: WrongHosts::default(),
+            sockets: Sockets::default(),
             statistics: Statistics::default(),
             time: None,
         }
@@ -175,5 +192,15 @@ impl SimulatorBuilder {
                 user.id = id;
             }
         }
+    }
+}
+
+impl Simulator {
+    /// Begins anew: with the users, apps, clients and switches that it was built with, without sessions, sockets and
+    /// statistics. No token, ticket or code from before is issued again.
+    pub fn reset(&mut self) {
+        let mut fresh = self.setup.clone().start(std::mem::replace(&mut self.mint, Mint::new(0)));
+        fresh.sockets.number_on_from(&self.sockets);
+        *self = fresh;
     }
 }

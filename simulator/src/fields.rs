@@ -1,7 +1,27 @@
 //! The fields of a POST body, JSON or form, read leniently and checked against the published limits.
 //! A penalty ticket is taken out, so that two bodies can be compared without it.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
+
+const REDACTED: &str = "[redacted]";
+/// The fields whose values are secrets.
+const SECRET: [&str; 8] =
+    ["assertion", "client_secret", "code", "code_verifier", "httpAuth", "password", "refresh_token", "sec"];
+/// The fields whose values are no secrets.
+const PUBLIC: [&str; 10] = [
+    "appId",
+    "appVersion",
+    "cid",
+    "client_id",
+    "deviceId",
+    "grant_type",
+    "hibpCheck",
+    "name",
+    "redirect_uri",
+    "resource",
+];
 
 /// Why a body is answered with 400. The text names fields, never their values.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,6 +48,19 @@ impl Fields {
 
     pub(crate) fn is_form(&self) -> bool {
         self.form
+    }
+
+    /// What may be logged: the names of known fields, and the values of those that hold no secret. A body that is no form
+    /// may be read as one; then the name of its field can be a secret too.
+    pub(crate) fn redacted(&self, has_ticket: bool) -> BTreeMap<String, String> {
+        let shown = |(name, value): (&String, &Value)| {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let is_public = PUBLIC.contains(&name.as_str());
+            let name = if is_public || SECRET.contains(&name.as_str()) { name } else { "[unknown]" };
+            (name.to_owned(), if is_public { text.chars().take(100).collect() } else { REDACTED.to_owned() })
+        };
+        let ticket = has_ticket.then(|| ("p-ticket".to_owned(), REDACTED.to_owned()));
+        self.values.iter().map(shown).chain(ticket).collect()
     }
 
     /// A text of at most `limit` characters; `null` is absence.

@@ -1,7 +1,7 @@
 //! The `apiHosts` of a user's organization, and whether a request has come to the right host.
 //! Hosts enter by registration or when a user is moved; they leave in answers and in the `Location` of a 307.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -77,29 +77,46 @@ impl Default for ApiHosts {
     }
 }
 
-/// Every host that organizations have for themselves, with the side it plays. An address or `localhost` is none: all
+/// The hosts that organizations are told apart by. An address or `localhost` is none: all
 /// are served there.
-pub(crate) struct DedicatedHosts(BTreeMap<String, Side>);
+pub(crate) struct DedicatedHosts {
+    sides: BTreeMap<String, Side>,
+    /// The hosts at which sockets can be told apart by organization, the shared ones included.
+    sockets: BTreeSet<String>,
+}
+
+/// The keys of `apiHosts` whose hosts have sockets.
+pub(crate) const TRADING_SOCKETS: [&str; 3] = ["live", "demo", "replay"];
+pub(crate) const MARKET_DATA_SOCKETS: [&str; 2] = ["mdLive", "mdDemo"];
 
 impl DedicatedHosts {
     pub(crate) fn new() -> Self {
-        Self(BTreeMap::new())
+        let mut dedicated = Self { sides: BTreeMap::new(), sockets: BTreeSet::new() };
+        dedicated.learn(&ApiHosts::standard());
+        dedicated
     }
 
     pub(crate) fn learn(&mut self, hosts: &ApiHosts) {
+        let sockets = TRADING_SOCKETS.iter().chain(&MARKET_DATA_SOCKETS).filter_map(|key| hosts.get(key));
+        self.sockets.extend(sockets.filter(|host| !is_local(host)).map(str::to_ascii_lowercase));
         for side in [Side::Live, Side::Demo] {
             if let Some(host) = hosts.get(side.hosts_key())
                 && Side::of_published(host).is_none()
                 && !is_local(host)
             {
-                self.0.insert(host.to_ascii_lowercase(), side);
+                self.sides.insert(host.to_ascii_lowercase(), side);
             }
         }
     }
 
     /// The side a host plays, where that is known.
     pub(crate) fn side(&self, host: &str) -> Option<Side> {
-        Side::of_published(host).or_else(|| self.0.get(host).copied())
+        Side::of_published(host).or_else(|| self.sides.get(host).copied())
+    }
+
+    /// Whether a host has sockets for the users of some organizations only.
+    pub(crate) fn has_sockets(&self, host: &str) -> bool {
+        self.sockets.contains(host)
     }
 
     /// Where the requests of a user with these hosts belong, seen from the host one was sent to.
@@ -112,7 +129,7 @@ impl DedicatedHosts {
                 Some(_) => Placement::Here,
                 None => Placement::At(expected.to_owned()),
             }
-        } else if self.0.contains_key(host) {
+        } else if self.sides.contains_key(host) {
             Placement::Elsewhere
         } else {
             Placement::Here

@@ -2,7 +2,7 @@
 //!
 //! [`Simulator::handle`] takes the time and a request, and answers as the broker's server would: logins with their
 //! refusals, two sessions per user, renewals, OAuth with its page in the browser and rotation, penalty tickets,
-//! captchas, lock-outs, dedicated hosts, maintenance. It has no clock and no randomness of its own, so a test can live through a month in a
+//! captchas, lock-outs, dedicated hosts, maintenance. [`Simulator::connect`] does the same for sockets. It has no clock and no randomness of its own, so a test can live through a month in a
 //! millisecond, twice with the same result. It shares no wire type with the client it is there to test.
 //!
 //! ```
@@ -34,7 +34,6 @@
 
 mod access_token_request;
 mod access_token_response;
-mod account_list;
 mod authorize;
 mod builder;
 mod call;
@@ -43,6 +42,7 @@ mod endpoint;
 mod fields;
 mod grants;
 mod hosts;
+mod lists;
 mod lock_outs;
 mod maintenance;
 mod me;
@@ -62,6 +62,7 @@ mod serve;
 mod sessions;
 mod side;
 mod simulator;
+mod sockets;
 mod statistics;
 #[cfg(test)]
 mod tests;
@@ -78,11 +79,12 @@ pub use {
     lock_outs::LockOut,
     maintenance::Maintenance,
     network::Network,
-    options::{ClosedSession, EndpointLimit, Limits, Options, OverLimit, RefusalStatus},
+    options::{ClosedSession, EndpointLimit, ExpiredSocket, Limits, Options, OverLimit, RefusalStatus},
     registration::{App, OAuthClient},
     secret::Secret,
     side::Side,
     simulator::Simulator,
+    sockets::{SocketId, SocketNext, SocketOutput},
     statistics::{LogEntry, Statistics},
     user::{ApiAccess, User},
     wrong_hosts::WrongHost,

@@ -6,6 +6,7 @@
 use std::{
     future::Future,
     io::{self, Write},
+    net::IpAddr,
     process::ExitCode,
     time::Duration,
 };
@@ -33,6 +34,11 @@ struct Arguments {
     /// Port to serve at; 0 takes a free one
     #[arg(long, default_value_t = 0)]
     port: u16,
+
+    /// Address to serve at in place of 127.0.0.1: 0.0.0.0 or ::, for containers. Everybody who reaches this machine can
+    /// then use and control the simulator
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<IpAddr>,
 
     /// Life of an access token: 90s, 80m, 2h, or plain seconds
     #[arg(long, default_value = "80m", value_parser = duration)]
@@ -127,6 +133,13 @@ fn run(arguments: &Arguments) -> io::Result<()> {
         stop_signal()?
     };
     let server = start(arguments).map_err(|error| explain(arguments.port, &error))?;
+    if let Some(address) = arguments.listen.filter(|address| !address.is_loopback()) {
+        let _ = writeln!(
+            io::stderr(),
+            "warning: at {address}, everybody who reaches this machine can use and control the simulator; \
+             enter no real password"
+        );
+    }
     write_exports(&(login_exports(&server, arguments) + &oauth_exports(&server, arguments)))?;
     runtime.block_on(told_to_stop);
     Ok(())
@@ -137,7 +150,7 @@ fn start(arguments: &Arguments) -> io::Result<Server> {
     for (key, host) in &arguments.organization_hosts {
         hosts = hosts.with(key, host);
     }
-    let server = Simulator::builder()
+    let builder = Simulator::builder()
         .user(User::new(&arguments.user, &arguments.password).of_organization(ORGANIZATION))
         .app(App::new(APP_ID, CID, SEC))
         .oauth_client(oauth_client(arguments))
@@ -145,8 +158,12 @@ fn start(arguments: &Arguments) -> io::Result<Server> {
         .lifetime(arguments.lifetime)
         .side(arguments.environment.into())
         .port(arguments.port)
-        .on_request(log)
-        .serve()?;
+        .on_request(log);
+    let server = match arguments.listen {
+        Some(address) => builder.listen(address),
+        None => builder,
+    };
+    let server = server.serve()?;
     if let Some(scenario) = arguments.scenario {
         server.with(|simulator| begin(scenario, simulator));
     }
@@ -203,7 +220,11 @@ fn login_exports(server: &Server, arguments: &Arguments) -> String {
         ("TRADOVATE_DEVICE_ID", DEVICE_ID),
     ]
     .map(export);
-    format!("# The simulator is listening; Ctrl-C stops it. Log in with:\n{}", lines.concat())
+    let control = server.base_url().replace("/v1", "/simulator");
+    format!(
+        "# The simulator is listening; Ctrl-C stops it, and {control} controls it. Log in with:\n{}",
+        lines.concat()
+    )
 }
 
 /// Apart from the other lines, since a login by password needs none of these.

@@ -35,8 +35,9 @@ impl Simulator {
         });
         let is_fresh =
             session.origin == Origin::OAuth && elapsed(call.now, session.opened) < self.options.user_id_delay;
-        if let (true, Some(fields)) = (is_fresh, body.as_object_mut()) {
-            fields.remove("userId");
+        let absent = [(is_fresh, "userId"), (!self.options.empty_error_text, "errorText")];
+        for (_, name) in absent.into_iter().filter(|(is_absent, _)| *is_absent) {
+            body.as_object_mut().and_then(|fields| fields.remove(name));
         }
         Ok(Reply::ok(&body))
     }

@@ -33,6 +33,10 @@ pub struct Options {
     pub expiration_fraction: bool,
     /// Whether a renewal brings a new token text rather than the same one.
     pub renewal_changes_token: bool,
+    /// Whether an answer that is no error has `errorText: ""`, as the server sends it, or no `errorText`.
+    pub empty_error_text: bool,
+    /// Whether a login carries an `mdAccessToken`. If not, a renewal is the only way to one, as for an OAuth session.
+    pub login_has_market_data_token: bool,
     /// Whether a renewal carries an `mdAccessToken`; of an OAuth session it is the only way to one.
     pub renewal_has_market_data_token: bool,
     /// Whether Live accepts tokens that Demo issued; nobody knows whether the real one does.
@@ -43,6 +47,11 @@ pub struct Options {
     pub oauth_has_market_data_token: bool,
     /// How long `/auth/me` leaves out the `userId` of a new OAuth session: no time.
     pub user_id_delay: Duration,
+    /// How long a client may send nothing on a socket before the server closes it: 5 seconds, twice the time in which a
+    /// client has to send `[]`.
+    pub socket_timeout: Duration,
+    /// What a socket does when the token expires that it was authorized with.
+    pub expired_socket: ExpiredSocket,
     /// The published limits.
     pub limits: Limits,
 }
@@ -60,11 +69,15 @@ impl Default for Options {
             textual_cid: true,
             expiration_fraction: true,
             renewal_changes_token: true,
+            empty_error_text: true,
+            login_has_market_data_token: true,
             renewal_has_market_data_token: true,
             live_accepts_demo_tokens: false,
             oauth_has_user_id: false,
             oauth_has_market_data_token: false,
             user_id_delay: Duration::ZERO,
+            socket_timeout: Duration::from_secs(5),
+            expired_socket: ExpiredSocket::StaysOpen,
             limits: Limits::default(),
         }
     }
@@ -90,6 +103,17 @@ pub enum ClosedSession {
     InternalServerError,
     /// 401 with `Invalid access token`.
     Unauthorized,
+}
+
+/// What a socket does when its token expires. Reports from production disagree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExpiredSocket {
+    /// Nothing: it goes on.
+    StaysOpen,
+    /// It stays connected and sends nothing more.
+    FallsSilent,
+    /// It is closed.
+    Closes,
 }
 
 /// Requests per rolling hour.
@@ -133,7 +157,7 @@ impl Limits {
             Endpoint::AccessTokenRequest => Some(self.access_token_request),
             Endpoint::RenewAccessToken => Some(self.renew_access_token),
             Endpoint::Me => Some(self.me),
-            Endpoint::OauthToken | Endpoint::AccountList => None,
+            _ => None,
         }
     }
 }

@@ -4,7 +4,6 @@
 use crate::{
     call::Call,
     reply::{Reply, texts},
-    sessions::Origin,
     simulator::Simulator,
     time::{cut, later},
 };
@@ -24,8 +23,8 @@ impl Simulator {
         self.statistics.renewals += 1;
         let market_data_token = self.options.renewal_has_market_data_token.then_some(());
         let market_data_token = market_data_token.and_then(|()| match session.market_data_token {
-            // The exchange of a code brings none.
-            None if session.origin == Origin::OAuth && user.market_data => {
+            // The exchange of a code brings none, and neither does a login, depending on a switch.
+            None if user.market_data => {
                 let token = self.mint.market_data_token();
                 self.sessions.give_market_data(session.id, &token);
                 Some(token)

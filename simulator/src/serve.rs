@@ -1,9 +1,10 @@
-//! The HTTP front: puts a simulator behind a port of 127.0.0.1, on a thread of its own with a real clock.
-//! The front adds nothing to the answers; it only tells the simulator the time and the caller's network.
+//! The front: puts a simulator behind a port of 127.0.0.1, on a thread of its own with a real clock. It carries requests
+//! and the frames of sockets, and adds nothing to the answers: it tells the simulator the time and the caller's network.
+//! The paths of the control are its own.
 
 use std::{
     fmt, io,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
     time::Duration,
@@ -12,7 +13,7 @@ use std::{
 use jiff::Timestamp;
 use tokio::{
     runtime::{self, Runtime},
-    sync::oneshot,
+    sync::{oneshot, watch},
 };
 
 use crate::{
@@ -21,7 +22,9 @@ use crate::{
 };
 
 mod client;
+mod control;
 mod http;
+mod socket;
 
 type Observer = Box<dyn Fn(&LogEntry) + Send + Sync>;
 
@@ -29,12 +32,13 @@ type Observer = Box<dyn Fn(&LogEntry) + Send + Sync>;
 #[derive(Default)]
 pub(crate) struct Settings {
     port: u16,
+    address: Option<IpAddr>,
     observer: Option<Observer>,
 }
 
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settings").field("port", &self.port).finish_non_exhaustive()
+        f.debug_struct("Settings").field("port", &self.port).field("address", &self.address).finish_non_exhaustive()
     }
 }
 
@@ -47,6 +51,18 @@ impl SimulatorBuilder {
         self
     }
 
+    /// The address to serve at, in place of 127.0.0.1: 0.0.0.0 or `::` for all of this machine, or another loopback
+    /// address. **At 0.0.0.0 and `::`, everybody who reaches this machine can use the simulator and
+    /// [control](SimulatorBuilder::serve) it.** It is meant for containers.
+    ///
+    /// The clients of this project use plain http within one machine only, so they can't use a simulator in another
+    /// container. Clients of others can.
+    #[must_use]
+    pub fn listen(mut self, address: IpAddr) -> Self {
+        self.front.address = Some(address);
+        self
+    }
+
     /// Calls back after each request, on the server's thread. The callback must not call the [`Server`].
     #[must_use]
     pub fn on_request(mut self, observer: impl Fn(&LogEntry) + Send + Sync + 'static) -> Self {
@@ -54,21 +70,36 @@ impl SimulatorBuilder {
         self
     }
 
-    /// Serves over HTTP on 127.0.0.1 until the returned guard is dropped.
+    /// Serves over HTTP on 127.0.0.1 until the returned guard is dropped. `GET /simulator` lists how other programs can
+    /// control the simulator.
     ///
     /// # Errors
-    /// When the port is taken or the system has no socket or thread to give.
+    /// When the address is one of another machine or of one network only, the port is taken or the system has no socket or thread to give.
     pub fn serve(mut self) -> io::Result<Server> {
-        self.fill_in();
+        self.setup.fill_in();
         let settings = std::mem::take(&mut self.front);
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, settings.port))?;
+        let ip = settings.address.unwrap_or(Ipv4Addr::LOCALHOST.into());
+        if !ip.is_loopback() && !ip.is_unspecified() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("{ip} is neither 0.0.0.0, :: nor loopback"),
+            ));
+        }
+        let listener = TcpListener::bind((ip, settings.port))?;
         listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
-        let client = client::Client::new(address, &self.users, &self.apps)?;
+        let mut address = listener.local_addr()?;
+        match ip {
+            IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+            IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+            _ => {}
+        }
+        let client = client::Client::new(address, &self.setup.users, &self.setup.apps)?;
         let front = Arc::new(Front {
             simulator: Mutex::new(self.build()),
             ahead: Mutex::new(Duration::ZERO),
             observer: settings.observer,
+            is_open: ip.is_unspecified(),
+            changes: watch::Sender::new(()),
         });
         let runtime = runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let (stop, stopped) = oneshot::channel();
@@ -106,6 +137,10 @@ struct Front {
     /// How far the clock is ahead of the real one.
     ahead: Mutex<Duration>,
     observer: Option<Observer>,
+    /// Whether other machines may reach it.
+    is_open: bool,
+    /// Wakes the sockets: something has happened to the simulator, or to its clock.
+    changes: watch::Sender<()>,
 }
 
 impl Front {
@@ -118,6 +153,27 @@ impl Front {
         let mut simulator = lock(&self.simulator);
         simulator.set_time(self.now());
         simulator
+    }
+
+    /// Does something that sockets may have to know about.
+    fn with<T>(&self, act: impl FnOnce(&mut Simulator) -> T) -> T {
+        let done = act(&mut self.simulator());
+        self.changes.send_replace(());
+        done
+    }
+
+    fn advance(&self, by: Duration) {
+        let mut ahead = lock(&self.ahead);
+        *ahead = ahead.saturating_add(by);
+        drop(ahead);
+        self.changes.send_replace(());
+    }
+
+    /// Shows the latest request to whoever looks on.
+    fn observe(&self, simulator: &Simulator) {
+        if let (Some(observer), Some(entry)) = (&self.observer, simulator.statistics().log().next_back()) {
+            observer(entry);
+        }
     }
 }
 
@@ -161,7 +217,7 @@ impl Server {
         authorize_url(self.address)
     }
 
-    /// The address the server listens at.
+    /// The address at which programs on this machine reach the server.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -177,7 +233,7 @@ impl Server {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn with<T>(&self, act: impl FnOnce(&mut Simulator) -> T) -> T {
-        act(&mut self.front.simulator())
+        self.front.with(act)
     }
 
     /// The server's clock, before any skew.
@@ -188,8 +244,7 @@ impl Server {
 
     /// Puts the server's clock forward.
     pub fn advance(&self, by: Duration) {
-        let mut ahead = lock(&self.front.ahead);
-        *ahead = ahead.saturating_add(by);
+        self.front.advance(by);
     }
 
     /// What has happened so far.

@@ -114,6 +114,20 @@ impl Sessions {
         }
     }
 
+    /// The open session with this market data token.
+    pub(crate) fn of_market_data(&self, now: Timestamp, token: &str) -> Option<&Session> {
+        self.by_id.values().find(|session| {
+            !session.closed && session.expires > now && session.market_data_token.as_deref() == Some(token)
+        })
+    }
+
+    /// When a token of a session ends; `None` if the session is closed or its tokens are revoked. A market data token ends
+    /// with its session.
+    pub(crate) fn end(&self, id: u64, token: &str) -> Option<Timestamp> {
+        let session = self.by_id.get(&id).filter(|session| !session.closed)?;
+        Some(self.tokens.get(token).map_or(session.expires, |token| token.expires))
+    }
+
     pub(crate) fn is_open(&self, now: Timestamp, id: u64) -> bool {
         self.by_id.get(&id).is_some_and(|session| !session.closed && session.expires > now)
     }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::{
     authorize,
-    builder::SimulatorBuilder,
+    builder::{Setup, SimulatorBuilder},
     call::{self, Call},
     cors,
     endpoint::Endpoint,
@@ -29,7 +29,8 @@ use crate::{
     script::{Script, Scripted},
     sessions::{Opening, Origin, Session, Sessions, Worth},
     side::Side,
-    statistics::Statistics,
+    sockets::Sockets,
+    statistics::{LogEntry, Statistics},
     time::{http_date, shifted},
     user::User,
     wrong_hosts::WrongHosts,
@@ -54,6 +55,8 @@ mod control;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Simulator {
+    /// What it began with.
+    pub(crate) setup: Setup,
     pub(crate) options: Options,
     pub(crate) users: Vec<User>,
     pub(crate) apps: Vec<App>,
@@ -72,6 +75,7 @@ pub struct Simulator {
     pub(crate) maintenance: Plan,
     pub(crate) script: Script,
     pub(crate) wrong_hosts: WrongHosts,
+    pub(crate) sockets: Sockets,
     pub(crate) statistics: Statistics,
     /// The caller's time, as last told.
     pub(crate) time: Option<Timestamp>,
@@ -96,7 +100,15 @@ impl Simulator {
         if let Some(date) = http_date(self.server_time()).and_then(|date| HeaderValue::try_from(date).ok()) {
             response.headers_mut().entry(header::DATE).or_insert(date);
         }
-        self.statistics.record(now, &parts.method, parts.uri.path(), response.status());
+        self.statistics.record(LogEntry {
+            at: now,
+            method: parts.method.clone(),
+            path: parts.uri.path().to_owned(),
+            host: call::host(&parts.uri, &parts.headers),
+            has_token: call::bearer(&parts.headers).is_some(),
+            fields: logged_fields(&parts, body.as_ref()),
+            status: response.status(),
+        });
         response
     }
 
@@ -160,7 +172,8 @@ impl Simulator {
             (Endpoint::OauthToken, Some(fields)) => self.oauth_token(&call, fields),
             (Endpoint::Me, _) => self.me(&call),
             (Endpoint::RenewAccessToken, _) => self.renew_access_token(&call),
-            (Endpoint::AccountList, _) => self.account_list(&call),
+            (Endpoint::AccountList | Endpoint::UserList | Endpoint::OrderList, _) => self.list(&call),
+            (Endpoint::WebSocket, _) => self.web_socket(&call, &parts.extensions),
             (Endpoint::AccessTokenRequest | Endpoint::OauthToken, None) => {
                 Err(Reply::bad_request("the body is missing"))
             }
@@ -208,7 +221,7 @@ impl Simulator {
         let counts = match door.1 {
             Endpoint::RenewAccessToken => reply.outcome != Outcome::Moved,
             Endpoint::AccessTokenRequest | Endpoint::Me => reply.outcome == Outcome::Failure,
-            Endpoint::OauthToken | Endpoint::AccountList => false,
+            _ => false,
         };
         if counts {
             self.rates.record(now, door);
@@ -295,6 +308,13 @@ fn read_body(endpoint: Endpoint, parts: &Parts, body: &[u8]) -> Result<(Option<F
     }
     let (fields, ticket) = Fields::read(call::text(&parts.headers, &header::CONTENT_TYPE), body)?;
     Ok((Some(fields), ticket))
+}
+
+fn logged_fields(parts: &Parts, body: &[u8]) -> BTreeMap<String, String> {
+    match Endpoint::at(parts.uri.path()).map(|endpoint| read_body(endpoint, parts, body)) {
+        Some(Ok((Some(fields), ticket))) => fields.redacted(ticket.is_some()),
+        _ => BTreeMap::new(),
+    }
 }
 
 impl fmt::Debug for Simulator {

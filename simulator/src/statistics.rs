@@ -18,10 +18,16 @@ const PATH_LENGTH: usize = 100;
 pub struct LogEntry {
     /// When, in the caller's time.
     pub at: Timestamp,
-    /// Its method.
+    /// Its method; `SOCKET` for a request on a socket.
     pub method: Method,
-    /// Its path without the query; of an unknown one the first 100 characters.
+    /// Its path without the query; of an unknown one the first 100 characters. On a socket, the name of the call.
     pub path: String,
+    /// The host that it was sent to, without the port.
+    pub host: String,
+    /// Whether it had a token: in `Authorization`, or in the `authorize` of a socket.
+    pub has_token: bool,
+    /// The fields of its body in their order by name, with `[redacted]` in place of each value that is or may be a secret.
+    pub fields: BTreeMap<String, String>,
     /// The status of the answer.
     pub status: StatusCode,
 }
@@ -42,6 +48,10 @@ pub struct Statistics {
     pub sessions_closed: u64,
     /// Penalties answered, captchas included.
     pub penalties: u64,
+    /// Sockets authorized with an access token.
+    pub trading_sockets: u64,
+    /// Sockets authorized with a market data token.
+    pub market_data_sockets: u64,
     requests: BTreeMap<Endpoint, u64>,
     log: VecDeque<LogEntry>,
 }
@@ -59,17 +69,16 @@ impl Statistics {
         self.log.iter()
     }
 
-    pub(crate) fn record(&mut self, at: Timestamp, method: &Method, path: &str, status: StatusCode) {
-        let endpoint = Endpoint::at(path);
-        if let Some(endpoint) = endpoint
-            && *method != Method::OPTIONS
+    pub(crate) fn record(&mut self, mut entry: LogEntry) {
+        if let Some(endpoint) = Endpoint::at(&entry.path)
+            && entry.method != Method::OPTIONS
         {
             *self.requests.entry(endpoint).or_default() += 1;
         }
         if self.log.len() >= LOG_LENGTH {
             self.log.pop_front();
         }
-        let path = path.chars().take(PATH_LENGTH).collect();
-        self.log.push_back(LogEntry { at, method: method.clone(), path, status });
+        entry.path = entry.path.chars().take(PATH_LENGTH).collect();
+        self.log.push_back(entry);
     }
 }

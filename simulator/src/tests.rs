@@ -30,6 +30,7 @@ mod robustness;
 mod routing;
 mod sessions;
 mod sides;
+mod sockets;
 
 const LOGIN: &str = "/v1/auth/accesstokenrequest";
 const ME: &str = "/v1/auth/me";

@@ -4,6 +4,7 @@ mod manual_loop;
 mod oauth_login;
 mod quickstart;
 mod shared;
+mod socket;
 mod sources;
 mod web_server;
 
@@ -141,6 +142,8 @@ fn what_they_can_not_start_with_is_told_in_one_sentence() {
         ("shared", "--store file:", "", "usage: "),
         ("shared-async", "--for ever", "", "usage: "),
         ("shared-async", "", "TRADOVATE_STORE=postgres://x", "usage: "),
+        ("socket", "--for", "", "usage: socket [--market-data]"),
+        ("socket-async", "--for", "", "usage: socket-async [--market-data]"),
         ("stay-logged-in", "--for", "", "usage: stay-logged-in"),
         ("stay-logged-in", "--for soon", "", "usage: stay-logged-in"),
         ("stay-logged-in", "--forever 1", "", "usage: stay-logged-in"),

@@ -10,6 +10,7 @@ mod redaction;
 mod redirects;
 mod requests;
 mod simulator;
+mod sockets;
 mod time_outs;
 mod tls;
 mod token_source;

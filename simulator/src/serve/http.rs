@@ -1,6 +1,6 @@
 //! From a socket to the simulator and back.
 
-use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::IpAddr, pin::pin, sync::Arc, time::Duration};
 
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
@@ -9,17 +9,15 @@ use hyper::{
     server::conn::http1,
     service::service_fn,
 };
-use hyper_util::{
-    rt::TokioIo,
-    server::graceful::{GracefulShutdown, Watcher},
-};
+use hyper_util::rt::TokioIo;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::oneshot,
+    sync::{oneshot, watch},
+    task::JoinSet,
     time::{sleep, timeout},
 };
 
-use super::{Front, Network};
+use super::{Front, Network, control, socket};
 
 /// No field of any request is longer than 8192 characters.
 const BODY_LIMIT: usize = 1 << 20;
@@ -30,50 +28,64 @@ const GRACE: Duration = Duration::from_millis(200);
 const NOT_ACCEPTED: Duration = Duration::from_millis(100);
 
 /// Serves until told to stop, or until the guard is gone.
-pub(super) async fn serve(listener: TcpListener, front: Arc<Front>, stopped: oneshot::Receiver<()>) {
-    let connections = Arc::new(GracefulShutdown::new());
-    let accepting = tokio::spawn(accept(listener, front, Arc::clone(&connections)));
-    let _ = stopped.await;
-    accepting.abort();
-    let _ = accepting.await;
-    if let Some(connections) = Arc::into_inner(connections) {
-        let _ = timeout(GRACE, connections.shutdown()).await;
-    }
-}
-
-async fn accept(listener: TcpListener, front: Arc<Front>, connections: Arc<GracefulShutdown>) {
+pub(super) async fn serve(listener: TcpListener, front: Arc<Front>, mut stopped: oneshot::Receiver<()>) {
+    let (serving, stopping) = watch::channel(());
+    let mut connections = JoinSet::new();
     loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => {
-                tokio::spawn(converse(stream, peer.ip(), Arc::clone(&front), connections.watcher()));
-            }
-            Err(_) => sleep(NOT_ACCEPTED).await,
+        tokio::select! {
+            _ = &mut stopped => break,
+            // Forgets those that have ended.
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => {
+                    connections.spawn(converse(stream, peer.ip(), Arc::clone(&front), stopping.clone()));
+                }
+                Err(_) => sleep(NOT_ACCEPTED).await,
+            },
         }
     }
+    drop((listener, serving));
+    let _ = timeout(GRACE, async { while connections.join_next().await.is_some() {} }).await;
 }
 
 /// Answers the requests of one connection, one after the other.
-async fn converse(stream: TcpStream, peer: IpAddr, front: Arc<Front>, watcher: Watcher) {
+async fn converse(stream: TcpStream, peer: IpAddr, front: Arc<Front>, mut stopping: watch::Receiver<()>) {
     let service = service_fn(|request| answer(&front, peer, request));
-    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-    // A client that hangs up is no matter of the server's.
-    let _ = watcher.watch(connection).await;
+    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades();
+    let mut connection = pin!(connection);
+    tokio::select! {
+        // A client that hangs up is no matter of the server's.
+        _ = connection.as_mut() => return,
+        _ = stopping.changed() => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
 }
 
-async fn answer(front: &Front, peer: IpAddr, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    let (mut parts, body) = request.into_parts();
+async fn answer(
+    front: &Arc<Front>,
+    peer: IpAddr,
+    mut request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    request.extensions_mut().insert(Network::of(peer));
+    if let Some(accept) = socket::accept_key(request.headers()) {
+        return Ok(socket::connect(front, request, &accept).map(Full::from));
+    }
+    let (parts, body) = request.into_parts();
     let Ok(body) = Limited::new(body, BODY_LIMIT).collect().await else {
         let mut response = Response::default();
         *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
         return Ok(response);
     };
-    parts.extensions.insert(Network::of(peer));
-    let request = Request::from_parts(parts, body.to_bytes());
-    let mut simulator = front.simulator();
-    let now = front.now();
-    let response = simulator.handle(now, request);
-    if let (Some(observer), Some(entry)) = (&front.observer, simulator.statistics().log().next_back()) {
-        observer(entry);
+    let body = body.to_bytes();
+    if control::is_control(parts.uri.path()) {
+        return Ok(control::answer(front, &parts.method, &parts.uri, &parts.headers, &body).map(Full::from));
     }
+    let request = Request::from_parts(parts, body);
+    let now = front.now();
+    let response = front.with(|simulator| {
+        let response = simulator.handle(now, request);
+        front.observe(simulator);
+        response
+    });
     Ok(response.map(Full::from))
 }

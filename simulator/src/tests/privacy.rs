@@ -14,6 +14,31 @@ fn no_secret_is_printed() {
 }
 
 #[test]
+fn the_log_shows_what_was_sent_without_its_secrets() {
+    let mut world = World::new().at("demo.tradovateapi.com:443");
+    let secret = with(with(credentials(), "password", "canary-password"), "sec", "canary-api-secret");
+    world.post(LOGIN, &with(with(secret, "canary-name", "canary-value"), "p-ticket", "canary-ticket"));
+    world.bytes(OAUTH, FORM, "grant_type=refresh_token&refresh_token=canary-refresh-token&client_id=app");
+    world.bytes(OAUTH, FORM, "canary-of-somebody-who-sends-a-token-alone");
+    world.get("/v1/auth/me?p-ticket=canary-ticket", "canary-token");
+    let log: Vec<_> = world.simulator.statistics().log().collect();
+    let shown = |entry: usize| {
+        let fields = log[entry].fields.iter().map(|(name, value)| format!("{name}={value}"));
+        fields.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(
+        shown(0),
+        "[unknown]=[redacted] appId=Synthetic App appVersion=1.0 cid=8 deviceId=a-device name=synthetic-user \
+         p-ticket=[redacted] password=[redacted] sec=[redacted]"
+    );
+    assert_eq!(shown(1), "client_id=app grant_type=refresh_token refresh_token=[redacted]");
+    assert_eq!((shown(2), shown(3)), ("[unknown]=[redacted]".to_owned(), String::new()));
+    let tokens: Vec<_> = log.iter().map(|entry| (entry.has_token, &*entry.host)).collect();
+    assert_eq!((tokens[0], tokens[3]), ((false, DEMO), (true, DEMO)));
+    assert!(!format!("{log:?}").contains("canary"), "{log:?}");
+}
+
+#[test]
 fn no_token_ticket_or_code_is_printed() {
     let mut world = World::new();
     let (code, page_code) = (oauth::code(&mut world), page::code(&page::allow(&mut world, &page::asking(&[]))));

@@ -1,8 +1,9 @@
 use super::*;
+use crate::endpoint::Endpoint;
 
 #[test]
 fn an_unknown_path_is_not_found() {
-    for path in ["/v2/auth/me", "/auth/me", "/nowhere"] {
+    for path in ["/v2/auth/me", "/nowhere", "/auth/accesstokenrequest", "/account/list", "/v1/user/syncrequest"] {
         assert_eq!(World::new().method(&Method::GET, path).status_and_body(), (404, ""));
     }
 }
@@ -34,6 +35,36 @@ fn a_path_is_found_in_any_case_and_a_call_needs_a_bearer_token() {
     for path in [ME, RENEW, ACCOUNTS] {
         assert_eq!(world.method(&Method::GET, path).status, 404, "{path}");
     }
+}
+
+#[test]
+fn the_paths_of_the_guides_are_answered_without_a_version_too() {
+    let mut world = World::new();
+    let token = world.token();
+    for path in ["/auth/me", "/Auth/renewAccessToken"] {
+        assert_eq!(world.get(path, &token).text("name"), USER, "{path}");
+    }
+    assert_eq!(world.post("/auth/oauthtoken", &json!({})).status, 400);
+    let statistics = world.simulator.statistics();
+    let counted = [Endpoint::Me, Endpoint::RenewAccessToken, Endpoint::OauthToken];
+    assert_eq!(counted.map(|endpoint| statistics.requests(endpoint)), [1, 1, 1]);
+}
+
+#[test]
+fn a_client_can_read_its_user_its_accounts_and_that_it_has_no_orders() {
+    let mut world = World::new();
+    let token = world.token();
+    for (path, expected) in
+        [("/v1/user/list", json!([USER])), ("/v1/account/list", json!(["SIM00001"])), ("/v1/order/list", json!([]))]
+    {
+        let answer = world.get(path, &token).json();
+        let names: Vec<_> = answer.as_array().unwrap().iter().map(|entry| entry["name"].clone()).collect();
+        assert_eq!(Value::from(names), expected, "{path}");
+        assert_eq!(world.get(path, "unknown").status_and_body(), (401, "Invalid access token"));
+    }
+    let user = world.get("/v1/user/list", &token).json()[0]["id"].clone();
+    assert_eq!(world.accounts(&token).json()[0]["userId"], user);
+    assert_eq!(world.get(ME, &token).get("userId"), user);
 }
 
 #[test]

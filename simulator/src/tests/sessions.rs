@@ -96,6 +96,51 @@ fn a_renewal_can_repeat_the_token_and_leave_out_the_market_data_token() {
 }
 
 #[test]
+fn a_login_can_leave_the_market_data_token_to_the_renewal() {
+    let mut world = World::with_options(|options| options.login_has_market_data_token = false);
+    let login = world.login();
+    assert_eq!(login.get("mdAccessToken"), Value::Null);
+    let token = world.get(RENEW, &login.text("accessToken")).text("mdAccessToken");
+    assert_eq!(world.get(RENEW, &login.text("accessToken")).text("mdAccessToken"), token);
+    world.simulator.user_mut(USER).unwrap().market_data = false;
+    let login = world.login();
+    assert_eq!(world.get(RENEW, &login.text("accessToken")).get("mdAccessToken"), Value::Null);
+}
+
+#[test]
+fn an_answer_that_is_no_error_can_have_an_empty_error_text_or_none() {
+    for (is_sent, text) in [(true, json!("")), (false, Value::Null)] {
+        let mut world = World::with_options(|options| options.empty_error_text = is_sent);
+        let login = world.login();
+        let token = login.text("accessToken");
+        for answer in [login, world.get(RENEW, &token), world.get(ME, &token)] {
+            assert_eq!((answer.get("errorText"), answer.text("name")), (text.clone(), USER.to_owned()));
+        }
+        assert_eq!(world.failing_login().text("errorText"), WRONG_PASSWORD);
+    }
+}
+
+#[test]
+fn a_reset_brings_the_server_back_to_its_beginning() {
+    let mut world = World::with_options(|options| options.lifetime = Duration::from_secs(60));
+    let (token, socket) =
+        (world.token(), world.simulator.connect(world.now, Request::get("/v1/websocket").body("").unwrap()));
+    let simulator = &mut world.simulator;
+    simulator.options_mut().lifetime = HOUR;
+    simulator.user_mut(USER).unwrap().password = "another".into();
+    simulator.set_maintenance(Some(crate::maintenance::Maintenance::Html));
+    simulator.lock_out(crate::lock_outs::LockOut::locked());
+    simulator.reset();
+    assert_eq!((simulator.statistics().logins, simulator.open_sessions(USER), simulator.open_sockets()), (0, 0, 0));
+    assert_eq!(world.accounts(&token).status_and_body(), (401, "Invalid access token"));
+    let login = world.login();
+    assert_eq!(login.text("expirationTime"), "2026-11-24T12:01:00.500Z");
+    assert_ne!(login.text("accessToken"), token);
+    let next = world.simulator.connect(world.now, Request::get("/v1/websocket").body("").unwrap());
+    assert_ne!(next.unwrap(), socket.unwrap());
+}
+
+#[test]
 fn a_revoked_token_is_unknown_and_an_expired_one_expired_by_the_servers_clock() {
     let mut world = World::new();
     let token = world.token();

@@ -7,7 +7,7 @@ use std::{
 use crate::client::{Answer, get, login, send};
 
 /// The program, killed when the test is over, and what it says when it starts.
-struct Program {
+pub(crate) struct Program {
     child: Child,
     lines: Vec<String>,
     stderr: BufReader<ChildStderr>,
@@ -20,7 +20,7 @@ fn command(arguments: &[&str]) -> Command {
 }
 
 impl Program {
-    fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         let last = if arguments.contains(&"--client-secret") { "_CLIENT_SECRET=" } else { "_CLIENT_ID=" };
         let mut child = command(arguments).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
@@ -32,6 +32,12 @@ impl Program {
             }
         }
         Self { child, lines, stderr }
+    }
+
+    /// The variables that it prints.
+    pub(crate) fn exports(&self) -> impl Iterator<Item = (&str, &str)> {
+        let exports = self.lines.iter().filter_map(|line| line.strip_prefix("export ")?.split_once('='));
+        exports.map(|(name, value)| (name, value.trim_matches('\'')))
     }
 
     fn export(&self, name: &str) -> &str {
@@ -64,7 +70,7 @@ fn it_prints_where_and_how_to_log_in_and_apart_what_oauth_needs() {
     let program = Program::start(&[]);
     let said = program.lines.join("\n").replace(&program.address().to_string(), "HOST");
     let expected = "\
-# The simulator is listening; Ctrl-C stops it. Log in with:
+# The simulator is listening; Ctrl-C stops it, and http://HOST/simulator controls it. Log in with:
 export TRADOVATE_API_URL=http://HOST/v1
 export TRADOVATE_USERNAME=synthetic-user
 export TRADOVATE_PASSWORD=synthetic-password
@@ -163,6 +169,18 @@ fn it_logs_requests_without_secrets() {
     assert_eq!(log, "POST /v1/auth/accesstokenrequest 200\nGET /v1/auth/me 200\n");
 }
 
+#[test]
+fn it_warns_if_other_machines_can_reach_it() {
+    let mut program = Program::start(&["--listen", "0.0.0.0"]);
+    assert!(program.address().ip().is_loopback());
+    let mut warning = String::new();
+    program.stderr.read_line(&mut warning).unwrap();
+    let expected = "warning: at 0.0.0.0, everybody who reaches this machine can use and control the simulator; \
+                    enter no real password\n";
+    assert_eq!(warning, expected);
+    assert_eq!(login(program.address()).status, 200);
+}
+
 #[cfg(unix)]
 #[test]
 fn it_ends_well_when_told_to_stop() {
@@ -185,6 +203,8 @@ fn a_taken_port_and_a_wrong_option_are_explained() {
     for (arguments, code, why) in [
         (["--port", &port], 1, in_use.as_str()),
         (["--lifetime", "soon"], 2, "expected a time such as 90s"),
+        (["--listen", "198.51.100.1"], 1, "198.51.100.1 is neither 0.0.0.0, :: nor loopback"),
+        (["--listen", "everywhere"], 2, "invalid"),
         (["--organization-hosts", "acme.example"], 2, "expected KEY=HOST"),
         (["--scenario", "earthquake"], 2, "lock-out"),
         (["--user", ""], 2, "must not be empty"),

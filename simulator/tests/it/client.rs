@@ -33,12 +33,17 @@ impl Answer {
 }
 
 pub(crate) fn send(address: SocketAddr, head: &str, body: &str) -> io::Result<Answer> {
+    send_as(address, &address.to_string(), head, body)
+}
+
+/// Sends it for this host.
+pub(crate) fn send_as(address: SocketAddr, host: &str, head: &str, body: &str) -> io::Result<Answer> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     let length = body.len();
     write!(
         stream,
-        "{head}\r\nhost: {address}\r\nconnection: close\r\ncontent-type: application/json\r\n\
+        "{head}\r\nhost: {host}\r\nconnection: close\r\ncontent-type: application/json\r\n\
          content-length: {length}\r\n\r\n{body}"
     )?;
     let mut answer = String::new();

@@ -1,5 +1,8 @@
-//! The simulator over real sockets, by a client that knows nothing but `std`.
+//! The simulator over real sockets, by clients that know nothing of its types.
 
 mod binary;
 mod client;
+mod control;
 mod front;
+mod scripts;
+mod sockets;

@@ -76,9 +76,14 @@ impl Program {
 
     /// The first whole line like this that it prints.
     pub(crate) fn await_line(&self, is_it: impl Fn(&str) -> bool) -> String {
+        self.await_lines(1, is_it)
+    }
+
+    /// The last of so many whole lines like this that it prints.
+    pub(crate) fn await_lines(&self, count: usize, is_it: impl Fn(&str) -> bool) -> String {
         let find = |texts: &[String; 2]| {
-            let mut lines = texts.iter().flat_map(|text| text.split_inclusive('\n'));
-            lines.find(|line| line.ends_with('\n') && is_it(line)).map(str::to_owned)
+            let lines = texts.iter().flat_map(|text| text.split_inclusive('\n'));
+            lines.filter(|line| line.ends_with('\n') && is_it(line)).nth(count - 1).map(str::to_owned)
         };
         let texts = self.printed.stdout_and_stderr.lock().unwrap();
         let (texts, _) = self.printed.more.wait_timeout_while(texts, LONG, |texts| find(texts).is_none()).unwrap();

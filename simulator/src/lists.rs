@@ -1,0 +1,98 @@
+//! The calls of the API proper: `account/list`, `user/list` and `order/list` by GET and on sockets, and
+//! `user/syncrequest` on sockets only. They have what a client needs to start, and no more: there are no orders.
+
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    call::Call,
+    reply::{Reply, texts},
+    simulator::Simulator,
+    user::{ApiAccess, User},
+};
+
+/// The lists of a `user/syncrequest` that are always empty.
+const EMPTY: [&str; 26] = [
+    "accountRiskStatuses",
+    "cashBalances",
+    "commandReports",
+    "commands",
+    "contractGroups",
+    "contractMaturities",
+    "contracts",
+    "currencies",
+    "exchanges",
+    "executionReports",
+    "fillPairs",
+    "fills",
+    "marginSnapshots",
+    "orderStrategies",
+    "orderStrategyLinks",
+    "orderStrategyTypes",
+    "orderVersions",
+    "orders",
+    "positions",
+    "products",
+    "properties",
+    "spreadDefinitions",
+    "userAccountAutoLiqs",
+    "userPlugins",
+    "userProperties",
+    "userReadStatuses",
+];
+
+impl Simulator {
+    /// Answers a list by GET, where a good token may still be refused.
+    pub(crate) fn list(&self, call: &Call<'_>) -> Result<Reply, Reply> {
+        let (session, user) = self.authenticate(call)?;
+        self.check_device(call, &session, &user)?;
+        match user.api_access {
+            ApiAccess::Denied => return Err(Reply::unauthorized(texts::ACCESS_DENIED)),
+            ApiAccess::DeniedSilently => return Err(Reply::empty(StatusCode::UNAUTHORIZED)),
+            ApiAccess::Granted => {}
+        }
+        let name = call.endpoint.path().trim_start_matches("/v1/");
+        list(&user, name).map(|list| Reply::ok(&list)).ok_or_else(|| Reply::empty(StatusCode::NOT_FOUND))
+    }
+}
+
+/// A list by the name that it has in the API.
+pub(crate) fn list(user: &User, name: &str) -> Option<Value> {
+    Some(match name {
+        "account/list" => accounts(user),
+        "user/list" => users(user),
+        "order/list" => json!([]),
+        _ => return None,
+    })
+}
+
+/// What `user/syncrequest` answers.
+pub(crate) fn everything(user: &User) -> Value {
+    let mut lists: Map<_, _> = EMPTY.iter().map(|name| ((*name).to_owned(), json!([]))).collect();
+    lists.insert("accounts".to_owned(), accounts(user));
+    lists.insert("users".to_owned(), users(user));
+    Value::Object(lists)
+}
+
+fn users(user: &User) -> Value {
+    json!([{
+        "id": user.id,
+        "name": user.name,
+        "email": user.email,
+        "status": user.status,
+        "professional": false,
+    }])
+}
+
+fn accounts(user: &User) -> Value {
+    let accounts = (1_i64..).zip(&user.accounts).map(|(number, name)| {
+        json!({
+            "id": user.id.saturating_mul(100).saturating_add(number),
+            "name": name,
+            "userId": user.id,
+            "accountType": "Customer",
+            "active": true,
+        })
+    });
+    Value::Array(accounts.collect())
+}

@@ -1,0 +1,119 @@
+//! From a WebSocket to a socket of the simulator and back.
+
+use std::{sync::Arc, time::Duration};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use futures_util::{SinkExt, StreamExt};
+use http::{HeaderMap, HeaderValue, Request, Response, header};
+use hyper::{
+    body::Incoming,
+    upgrade::{OnUpgrade, Upgraded},
+};
+use hyper_util::rt::TokioIo;
+use tokio::time::sleep;
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{Message, protocol::Role},
+};
+
+use super::Front;
+use crate::sockets::{SocketId, SocketNext, SocketOutput};
+
+/// How long a client is given to answer that the server closes a socket.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// The `Sec-WebSocket-Accept` of a request for a WebSocket; `None` for other requests.
+pub(super) fn accept_key(headers: &HeaderMap) -> Option<String> {
+    let is_upgrade = headers.get(header::UPGRADE)?.as_bytes().eq_ignore_ascii_case(b"websocket");
+    let is_known = headers.get(header::SEC_WEBSOCKET_VERSION)? == "13";
+    let key = headers.get(header::SEC_WEBSOCKET_KEY)?;
+    let mut hash = sha1_smol::Sha1::from(key.as_bytes());
+    hash.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"); // RFC 6455, section 1.3
+    (is_upgrade && is_known).then(|| BASE64_STANDARD.encode(hash.digest().bytes()))
+}
+
+/// Connects, or answers as the simulator does if it refuses.
+pub(super) fn connect(front: &Arc<Front>, mut request: Request<Incoming>, accept: &str) -> Response<Vec<u8>> {
+    let upgrade = hyper::upgrade::on(&mut request);
+    let now = front.now();
+    let connected = front.with(|simulator| {
+        let connected = simulator.connect(now, request.map(|_| ""));
+        front.observe(simulator);
+        connected
+    });
+    match connected {
+        Err(refusal) => *refusal,
+        Ok(id) => {
+            tokio::spawn(converse(Arc::clone(front), id, upgrade));
+            let mut response = Response::new(Vec::new());
+            *response.status_mut() = http::StatusCode::SWITCHING_PROTOCOLS;
+            let headers = response.headers_mut();
+            headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+            if let Ok(accept) = HeaderValue::from_str(accept) {
+                headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+            }
+            response
+        }
+    }
+}
+
+async fn converse(front: Arc<Front>, id: SocketId, upgrade: OnUpgrade) {
+    let Ok(upgraded) = upgrade.await else { return front.simulator().socket_hung_up(id) };
+    let mut stream = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await;
+    exchange(&front, id, &mut stream).await;
+    // Before the connection ends: whoever sees its end finds the socket gone.
+    front.simulator().socket_hung_up(id);
+}
+
+/// Carries frames until either side ends it.
+async fn exchange(front: &Front, id: SocketId, stream: &mut WebSocketStream<TokioIo<Upgraded>>) {
+    let mut changes = front.changes.subscribe();
+    let mut output = poll(front, id);
+    loop {
+        for frame in output.frames {
+            if stream.send(Message::text(frame)).await.is_err() {
+                return;
+            }
+        }
+        let due = match output.next {
+            SocketNext::Open(due) => due,
+            SocketNext::Cut => return,
+            SocketNext::Closed => {
+                let closing = async {
+                    let _ = stream.close(None).await;
+                    while let Some(Ok(_)) = stream.next().await {}
+                };
+                let _ = tokio::time::timeout(GRACE, closing).await;
+                return;
+            }
+        };
+        let left = due.map(|due| Duration::try_from(due.duration_since(front.now())).unwrap_or_default());
+        output = tokio::select! {
+            message = stream.next() => match message {
+                Some(Ok(Message::Text(text))) => receive(front, id, &text),
+                Some(Ok(_)) => poll(front, id),
+                Some(Err(_)) | None => return,
+            },
+            // The sender lives in the front.
+            _ = changes.changed() => poll(front, id),
+            () = sleep(left.unwrap_or(Duration::MAX)) => poll(front, id),
+        };
+    }
+}
+
+fn poll(front: &Front, id: SocketId) -> SocketOutput {
+    let now = front.now();
+    front.simulator().socket_poll(now, id)
+}
+
+fn receive(front: &Front, id: SocketId, text: &str) -> SocketOutput {
+    let now = front.now();
+    let mut simulator = front.simulator();
+    let logged = simulator.statistics().log().len();
+    let output = simulator.socket_receive(now, id, text);
+    if simulator.statistics().log().len() != logged {
+        front.observe(&simulator);
+    }
+    output
+}

@@ -1,0 +1,140 @@
+//! The sockets of the front, by a client of another library.
+
+use std::{io::ErrorKind, net::TcpStream, time::Duration};
+
+use tradovate_auth_simulator::{Endpoint, Server, Simulator};
+use tungstenite::{Error, Message, WebSocket, stream::MaybeTlsStream};
+
+use crate::client::{get, login, send};
+
+type Socket = WebSocket<MaybeTlsStream<TcpStream>>;
+type End = fn(&Server);
+
+fn connect(server: &Server) -> Result<Socket, Box<Error>> {
+    let url = format!("ws://{}/v1/websocket", server.address());
+    let (socket, response) = tungstenite::connect(url)?;
+    assert_eq!(response.status(), 101);
+    if let MaybeTlsStream::Plain(stream) = socket.get_ref() {
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    }
+    Ok(socket)
+}
+
+fn text(socket: &mut Socket) -> String {
+    socket.read().unwrap().into_text().unwrap().to_string()
+}
+
+fn authorized(server: &Server) -> Socket {
+    let token = login(server.address()).text("accessToken").to_owned();
+    let mut socket = connect(server).unwrap();
+    assert_eq!(text(&mut socket), "o");
+    socket.send(Message::text(format!("authorize\n1\n\n{token}"))).unwrap();
+    assert_eq!(text(&mut socket), r#"a[{"s":200,"i":1}]"#);
+    socket
+}
+
+/// Waits for the end of the connection: no frame comes before it, and no handshake.
+fn assert_is_cut(socket: &mut Socket) {
+    match socket.read() {
+        Err(Error::Io(error)) => assert_ne!(error.kind(), ErrorKind::WouldBlock, "nothing came for 20 s"),
+        Err(Error::Protocol(_)) => {}
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_socket_is_authorized_and_gets_heartbeats_by_the_clock_of_the_server() {
+    let server = Simulator::builder().serve().unwrap();
+    let mut socket = authorized(&server);
+    for _ in 0..3 {
+        server.advance(Duration::from_secs(3));
+        assert_eq!(text(&mut socket), "h");
+        socket.send(Message::text("[]")).unwrap();
+        // The answer comes after the heartbeat was taken.
+        socket.send(Message::text("no/such\n2")).unwrap();
+        assert_eq!(text(&mut socket), r#"a[{"s":404,"i":2,"d":"Not found"}]"#);
+    }
+    assert_eq!(server.statistics().requests(Endpoint::WebSocket), 1);
+}
+
+#[test]
+fn a_silent_client_and_a_kicked_one_get_a_reason_and_a_proper_end() {
+    let server = Simulator::builder().serve().unwrap();
+    let ends: [(&str, End); 3] = [
+        ("No heartbeat", |server| server.advance(Duration::from_secs(5))),
+        ("Session closed", |server| server.with(|simulator| simulator.close_sessions("synthetic-user"))),
+        ("Session closed", |server| drop((login(server.address()), login(server.address())))),
+    ];
+    for (reason, end) in ends {
+        let mut socket = authorized(&server);
+        end(&server);
+        assert_eq!(text(&mut socket), format!("c[3000,\"{reason}\"]"));
+        assert!(socket.read().unwrap().is_close());
+    }
+}
+
+#[test]
+fn a_connection_that_is_cut_ends_without_a_word() {
+    let server = Simulator::builder().serve().unwrap();
+    let mut socket = authorized(&server);
+    // A silent socket has no heartbeat to wake up for.
+    server.with(Simulator::silence_sockets);
+    server.advance(Duration::from_secs(1));
+    login(server.address()); // by its answer, the socket has seen that it is silent
+    server.with(Simulator::cut_sockets);
+    assert_is_cut(&mut socket);
+}
+
+#[test]
+fn sockets_can_be_ended_by_the_control() {
+    let server = Simulator::builder().serve().unwrap();
+    let control = |command: &str, body: &str| {
+        assert_eq!(send(server.address(), &format!("POST /simulator/{command} HTTP/1.1"), body).unwrap().status, 200);
+    };
+    let mut socket = authorized(&server);
+    control("kick", r#"{"all":true}"#);
+    assert_eq!(text(&mut socket), r#"c[3000,"Session closed"]"#);
+    let mut socket = authorized(&server);
+    control("options", r#"{"expiredSocket":"closes","lifetimeSeconds":1}"#);
+    control("expire", "");
+    assert_eq!(text(&mut socket), r#"c[3000,"Token expired"]"#);
+    control("reset", "");
+    let mut socket = authorized(&server);
+    control("silence-sockets", "");
+    control("advance", r#"{"seconds":3600}"#);
+    control("cut-sockets", "");
+    assert_is_cut(&mut socket);
+}
+
+#[test]
+fn a_socket_that_the_client_closes_is_forgotten() {
+    let server = Simulator::builder().serve().unwrap();
+    let mut socket = authorized(&server);
+    assert_eq!(server.with(|simulator| simulator.open_sockets()), 1);
+    socket.close(None).unwrap();
+    assert!(socket.read().unwrap().is_close());
+    assert!(matches!(socket.read(), Err(Error::ConnectionClosed)));
+    assert_eq!(server.with(|simulator| simulator.open_sockets()), 0);
+}
+
+#[test]
+fn a_refusal_to_connect_is_an_answer() {
+    let server = Simulator::builder().serve().unwrap();
+    let misdirected = || http::Response::builder().status(421).body(Vec::new()).unwrap();
+    server.with(|simulator| simulator.answer_next(Endpoint::WebSocket, misdirected()));
+    match connect(&server).map_err(|error| *error) {
+        Err(Error::Http(refusal)) => {
+            assert_eq!((refusal.status().as_u16(), refusal.body().as_deref()), (421, Some(&[][..])));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(get(server.address(), "/v1/websocket", "").status, 426);
+}
+
+#[test]
+fn open_sockets_do_not_hold_up_the_end() {
+    let server = Simulator::builder().serve().unwrap();
+    let mut socket = authorized(&server);
+    drop(server);
+    assert!(socket.read().is_err());
+}
