@@ -14,3 +14,4 @@ mod single_flight;
 mod stored;
 mod token_timeout;
 mod two_lines;
+mod watch;

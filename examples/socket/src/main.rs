@@ -71,7 +71,7 @@ fn run() -> Result<Infallible, Box<dyn Error>> {
         (simulator.environment(), simulator.credentials())
     };
     // The keeper logs in and renews. `token` never waits, so that heartbeats are in time.
-    let tokens = TokenSource::builder(environment, credentials).patience(Duration::ZERO).build();
+    let tokens = TokenSource::builder(environment, credentials).token_timeout(Duration::ZERO).build();
     let _keeper = tokens.keep_alive()?;
 
     let mut pause = FIRST_PAUSE;
