@@ -12,14 +12,19 @@ use crate::wire::Operation;
 /// Stored is what was in a snapshot that the session was told is stored. A program that comes back with a token in its
 /// store that has more than a minute left hands that out first, or renews it; it does not ask for another one. For a
 /// fleet, stored is what the shared store has ever held, whoever has saved it.
+///
+/// Exception: an access token that a shared store could not take is used by the program that has it, once it has no other.
 pub(super) struct StoredBeforeUsed {
+    /// The access token of the last snapshot of each program that could not be stored.
+    not_stored: Vec<Option<Name>>,
+    offered: Vec<Option<Name>>,
     /// What the program has come back with, and has not used yet.
     found: Vec<Option<(Name, Timestamp)>>,
 }
 
 impl StoredBeforeUsed {
     pub(super) fn new(programs: usize) -> Self {
-        Self { found: vec![None; programs] }
+        Self { not_stored: vec![None; programs], offered: vec![None; programs], found: vec![None; programs] }
     }
 }
 
@@ -45,6 +50,14 @@ impl Law for StoredBeforeUsed {
                 *found = None;
                 return None;
             }
+            What::Offered(_, kept) => {
+                self.offered[record.program] = kept.access.map(|(name, _)| name);
+                return None;
+            }
+            What::NotStored(_) => {
+                self.not_stored[record.program] = self.offered[record.program];
+                return None;
+            }
             What::Handed(Some(seen)) => ([Some(seen.token), None], false),
             What::Sent(_, asked) => ([asked.bearer, asked.refresh], true),
             _ => return None,
@@ -64,6 +77,10 @@ impl Law for StoredBeforeUsed {
         }
         let stored = ledger.fleet_of(record).map_or(&known.stored, |fleet| &fleet.stored);
         let name = used.into_iter().flatten().find(|name| !stored.contains(name))?;
+        let is_all = known.seen.is_none_or(|seen| seen.token == name || seen.usable_until <= record.local);
+        if known.fleet.is_some() && self.not_stored[record.program] == Some(name) && is_all {
+            return None;
+        }
         let verb = if is_presented { "presented" } else { "handed out" };
         Some(format!("{name} is {verb} before it is stored"))
     }
