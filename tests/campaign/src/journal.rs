@@ -1,5 +1,5 @@
 //! The journal: everything an observer outside the sessions can see, one record each.
-//! The world writes it; the ledger and the laws read it, and nothing else; with `--trace` people do.
+//! The world writes it; the oracle reads it, and nothing else; with `--trace` people do.
 
 use std::fmt;
 
@@ -62,9 +62,11 @@ pub(crate) enum What {
         kept: Option<(usize, Kept)>,
         /// Whether it is an earlier record.
         is_stale: bool,
+        /// How long the snapshot was on its way to the store and from there.
+        late: SignedDuration,
     },
-    /// The store of a fleet has lost what it had acknowledged, or it can't be read any more.
-    StoreLost,
+    /// The store of a fleet has lost what it had acknowledged.
+    StoreLost(Loss),
     /// The program does nothing for so long.
     Paused(SignedDuration),
     /// The session wants to be left alone until then, by its own clock.
@@ -116,6 +118,17 @@ pub(crate) enum What {
     Unusable,
     /// For readers: a fault begins, or something was done.
     Note(String),
+}
+
+/// How a store has lost what it had acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// It holds an earlier record or none, and has forgotten who holds the lease.
+    RolledBack,
+    /// Its record can't be read.
+    Unreadable,
+    /// A record that could not be read was removed.
+    Removed,
 }
 
 /// What callers and the server see of a session once a minute.
@@ -185,14 +198,14 @@ impl fmt::Display for Record {
             What::Stored(number) => write!(f, "has stored snapshot {number}"),
             What::NotStored(number) => write!(f, "could not store snapshot {number}"),
             What::Saved(number, kept) => write!(f, "  the store holds snapshot {number}: {}", Shown(kept)),
-            What::Synchronized { kept, is_stale } => {
+            What::Synchronized { kept, is_stale, .. } => {
                 f.write_str(if *is_stale { "is in step with an earlier record: " } else { "is in step: " })?;
                 match kept {
                     Some((_, kept)) => write!(f, "{}", Shown(kept)),
                     None => f.write_str("nothing is stored"),
                 }
             }
-            What::StoreLost => f.write_str("  the store has lost what it held"),
+            What::StoreLost(loss) => write!(f, "  the store has lost what it held: {loss:?}"),
             What::Paused(time) => write!(f, "does nothing for {time:?}"),
             What::Waits(until) => write!(f, "waits from {:.3} to {until:.3} local", self.local),
             What::Spins => f.write_str("spins"),

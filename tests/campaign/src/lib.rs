@@ -14,8 +14,6 @@
 #![forbid(unsafe_code)]
 
 mod journal;
-mod laws;
-mod ledger;
 mod mutants;
 mod names;
 mod oracle;
@@ -26,8 +24,8 @@ mod tally;
 mod wire;
 mod world;
 
-pub use laws::Violation;
 pub use mutants::{Find, Mutant, hunt};
+pub use oracle::Violation;
 pub use report::{Failure, campaign, renewals_per_hour, replay, survey};
 pub use scenario::{
     Absurd, Address, Blame, Contradiction, Fault, Left, Login, Membership, Moment, Program, Report, Scenario, Server,

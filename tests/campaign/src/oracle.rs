@@ -1,60 +1,116 @@
-//! The oracle of single sessions. It judges by what the server has received and answered, by what the owner has done, and
-//! by the faults that were injected, and by nothing that a session says of itself.
+//! The oracle. It judges by what the server has received and answered, by what stores have held, by what the owner has done,
+//! and by the faults that were injected, and by nothing that a session says of itself.
 //!
 //! Two questions are asked. Has each request a reason ([`requests`]) in what the session was told ([`memory`])? And lies
 //! each time without a token that the server accepts within what the table of causes allows ([`causes`])? What the oracle
-//! does not understand is a violation.
+//! does not understand is a violation. The programs of a fleet are judged like any other, each by what it was told, and as
+//! one client of the server ([`fleets`]).
 
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
+use tradovate_auth_session::MayLogIn;
 
-use crate::journal::{Record, What};
-use crate::laws::Violation;
+use crate::journal::{Minute, Record, Seen, What};
 use crate::names::Name;
 use crate::scenario::{Login, Scenario};
-use crate::wire::{Asked, Operation};
+use crate::wire::{Answer, Asked, Operation};
 use allowances::Allowances;
 use causes::Cause;
+use fleets::Fleet;
 use gates::Gates;
-use memory::Memory;
+use memory::{Memory, Order};
 use restarts::Snapshot;
+use stored::Storage;
 
 mod allowances;
 mod answers;
 mod causes;
+mod fleets;
 mod gates;
 mod memory;
 mod requests;
 mod restarts;
+mod stored;
 mod tokens;
 mod verdicts;
 
 /// The number of a law, and how it is broken.
 type Found = (u8, String);
 
+/// The vendor's own hosts and their subdomains.
+const TRUSTED: [&str; 4] = ["tradovateapi.com", "tradovate.com", "ninjatrader.com", "ninjatrader.dev"];
+
+/// A violation of a law.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The law's number in `docs/laws.md`.
+    pub law: u8,
+    /// The program that broke it.
+    pub program: usize,
+    /// What is wrong.
+    pub what: String,
+}
+
 /// How long a session waits for an answer.
-const DEADLINE: SignedDuration = SignedDuration::from_secs(45);
+pub(crate) const DEADLINE: SignedDuration = SignedDuration::from_secs(45);
 
 /// A request that has left.
 #[derive(Debug, Clone)]
 struct Sent {
+    program: usize,
     asked: Asked,
     at: Timestamp,
+    /// By the clock of the program.
+    local: Timestamp,
+    /// The token that was held.
+    generation: u32,
     /// Whether it was sent on from another host.
     is_redirected: bool,
     is_done: bool,
 }
 
 /// A session, as it is judged.
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing that is asked for by its name")]
 struct Subject {
     address: usize,
+    fleet: Option<usize>,
+    has_store: bool,
+    /// Whether it learns of changes of the store that it shares.
+    watches: bool,
+    /// Whether it uses what others store, and never logs in.
+    never_logs_in: bool,
     login_host: &'static str,
     /// Whether the host for logins is that of Live.
     is_live: bool,
     memory: Memory,
     allowances: Allowances,
     last_sent: Option<usize>,
+    /// The exchange whose outcome is awaited.
+    in_flight: Option<usize>,
+    /// Counts the tokens that it has taken or loaded.
+    generation: u32,
+    /// The refresh whose answer was taken last.
+    refreshed_by: Option<usize>,
+    /// What it hands out.
+    seen: Option<Seen>,
+    /// What it handed out until that ended, once that has been seen.
+    noticed: Option<Seen>,
+    storage: Storage,
+    /// The last snapshot that it wanted stored, and whether the last one could not be.
+    offered: Option<usize>,
+    is_store_failing: bool,
+    /// The snapshot that it has saved or loaded last.
+    synchronized: Option<usize>,
+    /// It was given an earlier record last.
+    is_misled: bool,
+    paused_until: Option<Timestamp>,
+    /// It has sent a login and has not saved since.
+    has_unsaved_login: bool,
+    /// When the store that it shares has last lost a record.
+    store_lost_at: Option<Timestamp>,
+    /// Whether it held a good token in the last minute.
+    is_good: bool,
     /// A token that the server has ended, once it has been seen.
     ended: Option<Name>,
     is_up: bool,
@@ -62,13 +118,11 @@ struct Subject {
     is_corrected: bool,
 }
 
-/// All single sessions of a scenario, and the gates of all addresses.
+/// All sessions of a scenario, and the gates of all addresses.
 pub(crate) struct Oracle {
     skew: SignedDuration,
-    /// Nothing of a program of a fleet.
-    subjects: Vec<Option<Subject>>,
-    /// The address of each program.
-    addresses: Vec<usize>,
+    subjects: Vec<Subject>,
+    fleets: Vec<Fleet>,
     gates: Vec<Gates>,
     snapshots: HashMap<usize, Snapshot>,
     exchanges: HashMap<usize, Sent>,
@@ -76,6 +130,8 @@ pub(crate) struct Oracle {
     stepped: Vec<SignedDuration>,
     /// The same when its program last came up.
     anchored: Vec<SignedDuration>,
+    /// When the clock of the programs behind each address was last set forward.
+    jumped_at: Vec<Option<Timestamp>>,
     /// Requests by their reason.
     pub(crate) reasons: BTreeMap<&'static str, u64>,
     /// Minutes without a good token, by the cause that excuses them longest.
@@ -84,93 +140,138 @@ pub(crate) struct Oracle {
 
 impl Oracle {
     pub(crate) fn new(scenario: &Scenario) -> Self {
-        let subject = |program: &crate::scenario::Program| {
-            program.member.is_none().then(|| Subject {
-                address: program.address,
-                login_host: if program.login == Login::Demo {
-                    "demo.tradovateapi.com"
-                } else {
-                    "live.tradovateapi.com"
-                },
-                is_live: program.login != Login::Demo,
-                memory: Memory::default(),
-                allowances: Allowances::default(),
-                last_sent: None,
-                ended: None,
-                is_up: false,
-                is_corrected: false,
-            })
+        let subject = |program: &crate::scenario::Program| Subject {
+            address: program.address,
+            fleet: program.member.map(|member| member.fleet),
+            has_store: program.has_store,
+            watches: program.member.is_some_and(|member| member.keeps),
+            never_logs_in: program.member.is_some_and(|member| member.may_log_in == MayLogIn::Never),
+            login_host: if program.login == Login::Demo { "demo.tradovateapi.com" } else { "live.tradovateapi.com" },
+            is_live: program.login != Login::Demo,
+            memory: Memory::default(),
+            allowances: Allowances::default(),
+            last_sent: None,
+            in_flight: None,
+            generation: 0,
+            refreshed_by: None,
+            seen: None,
+            noticed: None,
+            storage: Storage::default(),
+            offered: None,
+            is_store_failing: false,
+            synchronized: None,
+            is_misled: false,
+            paused_until: None,
+            has_unsaved_login: false,
+            store_lost_at: None,
+            is_good: false,
+            ended: None,
+            is_up: false,
+            is_corrected: false,
         };
         Self {
             skew: scenario.server.skew,
             subjects: scenario.programs.iter().map(subject).collect(),
-            addresses: scenario.programs.iter().map(|program| program.address).collect(),
+            fleets: (0..scenario.fleets()).map(|_| Fleet::default()).collect(),
             gates: vec![Gates::default(); scenario.addresses.len()],
             snapshots: HashMap::new(),
             exchanges: HashMap::new(),
             stepped: vec![SignedDuration::ZERO; scenario.addresses.len()],
             anchored: vec![SignedDuration::ZERO; scenario.addresses.len()],
+            jumped_at: vec![None; scenario.addresses.len()],
             reasons: BTreeMap::new(),
             excused: BTreeMap::new(),
         }
     }
 
-    /// Whether a program is judged here.
-    pub(crate) fn judges(&self, program: usize) -> bool {
-        self.subjects.get(program).is_some_and(Option::is_some)
-    }
-
     /// Judges a record, and takes it over.
-    pub(crate) fn judge(&mut self, record: &Record) -> Option<Violation> {
+    pub(crate) fn judge(&mut self, record: &Record) -> Vec<Violation> {
+        let of_use = self.judge_use(record);
         let found = self.found(record);
-        found.map(|(law, what)| Violation { law, program: record.program, what })
+        if matches!(record.what, What::Sent(..) | What::Delivered { .. } | What::NotStored(_) | What::Minute(_)) {
+            self.share_causes(record.program);
+        }
+        let violation = |(law, what)| Violation { law, program: record.program, what };
+        of_use.into_iter().chain(found).map(violation).collect()
     }
 
+    #[expect(clippy::too_many_lines, reason = "a line or two for each kind of record")]
     fn found(&mut self, record: &Record) -> Option<Found> {
-        let now = record.at;
+        let (now, program) = (record.at, record.program);
         let server_now = now + self.skew;
         if matches!(record.what, What::Started(_) | What::StartedForeign(_) | What::Consented) {
-            self.come_up(record.program);
+            self.come_up(program);
         }
-        if !self.judges(record.program) {
-            return self.gates[self.addresses[record.program]].judge(record);
-        }
-        let subject = self.subjects.get_mut(record.program)?.as_mut()?;
+        let subject = self.subjects.get_mut(program)?;
         let address = subject.address;
         match &record.what {
             What::Started(snapshot) => self.start(record, *snapshot),
             What::StartedForeign(number) => self.start_foreign(record, *number),
             What::Consented => {
-                subject.start(Memory::default(), now);
+                subject.start(Memory { has_code: true, ..Memory::default() }, now);
                 subject.allowances.owner_has_acted(now);
+                self.share_causes(program);
             }
             What::CredentialsReplaced => {
-                subject.memory.owner_has_acted();
+                subject.memory.owner_has_acted(now);
                 subject.allowances.owner_has_acted(now);
-                self.forget_login(record.program);
+                self.forget_login(program);
             }
             What::SettingsCorrected => {
-                subject.memory.owner_has_acted();
+                subject.memory.owner_has_acted(now);
                 subject.allowances.owner_has_acted(now);
                 subject.is_corrected = true;
             }
             What::Sent(number, asked) => return self.send(record, *number, asked, server_now),
-            What::Delivered { exchange, outcome, is_repeated: false, .. } => {
-                return self.deliver(record, *exchange, outcome, server_now);
+            What::Served(number, answer) => return self.serve(*number, answer, now),
+            What::Delivered { is_repeated: true, exchange, before, after, .. } => {
+                let token = |seen: &Option<Seen>| seen.map(|seen| (seen.generation, seen.token));
+                let is_changed = token(before) != token(after);
+                return is_changed
+                    .then(|| (1, format!("{exchange} was answered before, and changes what is handed out")));
             }
+            What::Delivered { exchange, outcome, .. } => return self.deliver(record, *exchange, outcome, server_now),
             What::AnswerAdopted(answer) => {
-                subject.memory.owner_has_acted();
+                subject.memory.owner_has_acted(now);
                 subject.allowances.owner_has_acted(now);
+                subject.in_flight = None;
                 if let Some(grant) = answer.good_grant() {
-                    subject.receive(grant, answer, SignedDuration::ZERO);
-                    subject.memory.take(grant.access);
+                    let order = Order { lineage: now, asked: now, trip: SignedDuration::ZERO };
+                    subject.receive(grant, answer, order);
+                    subject.memory.take(grant.access, now);
+                    subject.generation += 1;
                 }
             }
-            What::Offered(number, _) => {
+            What::Offered(number, kept) => {
                 let (memory, left) = (subject.memory.clone(), subject.allowances.left(now));
+                // It offers nothing while it awaits an answer.
+                subject.in_flight = None;
+                subject.offered = Some(*number);
                 let gates = self.gates[address].clone();
-                let snapshot = Snapshot { left, memory, gates, stepped: self.anchored[address] };
+                let kept = *kept;
+                let snapshot = Snapshot { left, memory, gates, kept, stepped: self.anchored[address] };
                 self.snapshots.insert(*number, snapshot);
+            }
+            What::Stored(number) => {
+                let kept = self.snapshots.get(number)?.kept;
+                subject.storage.holds(&kept);
+                subject.is_store_failing = false;
+            }
+            What::NotStored(_) => subject.is_store_failing = true,
+            What::Saved(number, kept) => return self.save(record, *number, kept, server_now),
+            What::Synchronized { kept, is_stale, late } => self.synchronize(record, *kept, *is_stale, *late),
+            What::StoreLost(loss) => self.lose(program, *loss, now),
+            What::Paused(lasts) => {
+                subject.paused_until = Some(now + *lasts);
+                subject.allowances.open_until(Cause::Asleep, now + *lasts);
+                self.loses_holder(program, now);
+            }
+            What::Jumped(by) => {
+                subject.memory.age(*by);
+                subject.memory.ahead += *by;
+                if self.jumped_at[address].replace(now) != Some(now) {
+                    self.gates[address] = self.gates[address].stepped(*by, now);
+                }
             }
             What::Reported { status, says_dead, .. } => {
                 if matches!(status, 423 | 429) {
@@ -179,12 +280,11 @@ impl Oracle {
                     subject.memory.is_reported = true;
                 }
             }
-            What::Handed(Some(seen)) => return subject.hand_out(record, *seen, server_now),
-            What::Minute(minute) => {
-                self.miss_answer(record.program, now);
-                let subject = self.subjects.get_mut(record.program)?.as_mut()?;
-                return subject.minute(minute, now, server_now, &mut self.excused);
+            What::Handed(seen) => {
+                subject.seen = *seen;
+                return subject.hand_out(record, (*seen)?, server_now);
             }
+            What::Minute(minute) => return self.minute(record, minute, server_now),
             What::Crashed(is_whole) => self.crash(record, *is_whole),
             What::Stepped(by) => self.stepped[address] += *by,
             What::HostLeft => {
@@ -193,7 +293,7 @@ impl Oracle {
                 subject.allowances.open_until(Cause::HostWrong, now.max(end - self.skew) + quarter);
             }
             What::Outage(until) => subject.allowances.open_until(Cause::Outage, *until),
-            What::StoreAway(until) => subject.allowances.open_until(Cause::StoreAway, *until),
+            What::StoreAway(until) => self.open_for_fleet(program, Cause::StoreAway, *until),
             What::CallPostponed(until) => subject.allowances.open_until(Cause::Penalty, *until),
             What::Asleep(until) => subject.allowances.open_until(Cause::Asleep, *until),
             What::Spins => return Some((9, "wants more than fifty things at once".to_owned())),
@@ -206,44 +306,87 @@ impl Oracle {
         None
     }
 
+    /// The server has answered.
+    fn serve(&mut self, number: usize, answer: &Answer, now: Timestamp) -> Option<Found> {
+        let sent = self.exchanges.get(&number)?;
+        let address = self.subjects[sent.program].address;
+        if answer.refuses() && sent.asked.operation == Operation::LogIn { self.gates[address].refuse(now) } else { None }
+    }
+
+    fn minute(&mut self, record: &Record, minute: &Minute, server_now: Timestamp) -> Option<Found> {
+        self.miss_answer(record.program, record.at);
+        let others_have_none = !self.mates(record.program).any(|mate| self.subjects[mate].is_good);
+        let subject = self.subjects.get_mut(record.program)?;
+        subject.is_good = minute.is_accepted;
+        let has_ended = subject.seen.filter(|seen| minute.token.is_none() && seen.usable_until <= record.local);
+        if let Some(seen) = has_ended.filter(|_| subject.fleet.is_some() && !subject.watches) {
+            // It learns then what the others have stored.
+            if subject.noticed.replace(seen) != Some(seen) {
+                subject.allowances.open(Cause::Unwatched, record.at);
+            }
+        }
+        if subject.never_logs_in && others_have_none {
+            subject.allowances.open(Cause::OthersHaveNone, record.at);
+        }
+        subject.minute(minute, record.at, server_now, &mut self.excused)
+    }
+
     /// A login that is under way is no longer wanted.
     fn forget_login(&mut self, program: usize) {
-        let Some(Some(subject)) = self.subjects.get_mut(program) else { return };
+        let Some(subject) = self.subjects.get_mut(program) else { return };
         let is_login =
-            |number: &usize| self.exchanges.get(number).is_some_and(|sent| sent.asked.operation == Operation::LogIn);
-        subject.last_sent.take_if(|number| is_login(number));
+            |number: &mut usize| self.exchanges.get(number).is_some_and(|sent| sent.asked.operation == Operation::LogIn);
+        subject.last_sent.take_if(is_login);
+        subject.in_flight.take_if(is_login);
     }
 
     fn send(&mut self, record: &Record, number: usize, asked: &Asked, server_now: Timestamp) -> Option<Found> {
         let now = record.at;
         self.miss_answer(record.program, now);
-        let subject = self.subjects.get_mut(record.program)?.as_mut()?;
+        let of_fleet = self.judge_sending(record, asked, server_now);
+        let subject = self.subjects.get_mut(record.program)?;
         let address = subject.address;
         let request = requests::Request { asked, now, server_now };
-        let found = match self.gates[address].check(asked.operation, now) {
-            Some(found) => Some(found),
-            None => match request.reason(subject) {
+        let is_of = |domain: &str| {
+            asked.host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        };
+        let in_flight = subject.in_flight.and_then(|number| Some((number, self.exchanges.get(&number)?)));
+        let in_flight = in_flight.filter(|(_, sent)| sent.local + DEADLINE > record.local);
+        let found = if let Some((other, _)) = in_flight {
+            Some((1, format!("sent while {other} is in flight")))
+        } else if !asked.is_secure || !TRUSTED.iter().any(|domain| is_of(domain)) {
+            Some((7, format!("a secret goes to {}", asked.host)))
+        } else if let Some(found) = self.gates[address].check(asked.operation, now) {
+            Some(found)
+        } else {
+            match request.reason(subject) {
                 Ok(reason) => {
                     *self.reasons.entry(reason.name()).or_default() += 1;
                     subject.is_sent(reason, asked, now);
                     None
                 }
                 Err(found) => Some(found),
-            },
+            }
         };
         let is_redirected = subject.memory.redirect.take().is_some_and(|(_, host)| host == asked.host);
-        subject.last_sent = Some(number);
+        (subject.last_sent, subject.in_flight) = (Some(number), Some(number));
+        subject.has_unsaved_login |= asked.operation == Operation::LogIn;
         subject.allowances.open(Cause::Exchange, now);
-        self.exchanges.insert(number, Sent { asked: asked.clone(), at: now, is_redirected, is_done: false });
+        let (program, local, generation) = (record.program, record.local, subject.generation);
+        let sent = Sent { program, asked: asked.clone(), at: now, local, generation, is_redirected, is_done: false };
+        self.exchanges.insert(number, sent);
         self.gates[address].count(asked.operation, now);
         self.wait_for_budget(address, asked.operation);
-        found
+        if asked.code.is_none() {
+            self.announced(record.program, asked.operation, now);
+        }
+        found.or(of_fleet)
     }
 
     /// The requests of the hour may be used up: all sessions behind the address wait.
     fn wait_for_budget(&mut self, address: usize, operation: Operation) {
         let Some(until) = self.gates[address].used_up(operation) else { return };
-        let sessions = self.subjects.iter_mut().flatten().filter(|subject| subject.address == address);
+        let sessions = self.subjects.iter_mut().filter(|subject| subject.address == address);
         sessions.for_each(|subject| subject.allowances.open_until(Cause::Rate, until));
     }
 }

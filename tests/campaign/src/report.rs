@@ -9,7 +9,7 @@ use std::thread;
 
 use jiff::SignedDuration;
 
-use crate::laws::Violation;
+use crate::oracle::Violation;
 use crate::scenario::Scenario;
 use crate::shrink::shrink;
 use crate::tally::Tally;

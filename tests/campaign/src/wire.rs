@@ -194,6 +194,12 @@ impl Answer {
         }
     }
 
+    /// Whether it is a no to a login.
+    #[must_use]
+    pub(crate) fn refuses(&self) -> bool {
+        matches!(self.says, Says::Refused | Says::Dead | Says::Forbidden)
+    }
+
     /// The grant, where there is one that may be used.
     #[must_use]
     pub(crate) fn good_grant(&self) -> Option<Granted> {

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use tradovate_auth_session::RateBudget;
 
 use crate::journal::{Record, What};
-use crate::laws::Violation;
+use crate::oracle::Violation;
 use crate::mutants::{Mutant, Tamper};
 use crate::names::Names;
 use crate::scenario::Scenario;
@@ -194,10 +194,7 @@ impl<'s> World<'s> {
             }
             Event::FromStore { program, life, reply } => self.store_answers(program, life, *reply),
             Event::StoreChanged { program, life } => self.store_changed(program, life),
-            Event::StoreCleared(fleet) => {
-                self.stores[fleet].remove_damaged();
-                self.tell_watchers(fleet);
-            }
+            Event::StoreCleared(fleet) => self.clear_store(fleet),
             Event::GoesOn { program, life } => self.goes_on(program, life),
             Event::Restart { program, left, every } => self.restart(program, left, every),
             Event::Awake(address) => self.awake(address),

@@ -55,6 +55,13 @@ impl Allowances {
         causes.into_iter().filter_map(|cause| Some((cause, *self.open.get(&cause)?))).collect()
     }
 
+    /// What keeps a whole fleet from a token, since one of its programs met it.
+    pub(super) fn of_fleet(&self) -> Vec<(Cause, Timestamp)> {
+        let own = [Cause::Asleep, Cause::TokenEnded, Cause::OthersHaveNone, Cause::Unwatched];
+        let shared = self.open.iter().filter(|(cause, _)| !own.contains(cause));
+        shared.map(|(cause, until)| (*cause, *until)).collect()
+    }
+
     /// A minute with a good token.
     pub(super) fn has_token(&mut self) {
         self.without_since = None;

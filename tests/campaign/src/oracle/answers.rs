@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use tradovate_auth_core::Failure;
 
 use super::causes::Cause;
-use super::memory::{Brought, Opened};
+use super::memory::{Brought, Opened, Order};
 use super::requests::{Reason, almost};
 use super::{DEADLINE, Found, Oracle, Sent, Subject};
 use crate::journal::{Outcome, Record};
@@ -19,13 +19,13 @@ impl Oracle {
     pub(super) fn lock_out(&mut self, address: usize, now: Timestamp, wait: SignedDuration) {
         self.gates[address].lock_out(now, wait);
         let until = now + wait + wait / 100;
-        let sessions = self.subjects.iter_mut().flatten().filter(|subject| subject.address == address);
+        let sessions = self.subjects.iter_mut().filter(|subject| subject.address == address);
         sessions.for_each(|subject| subject.allowances.open_until(Cause::LockOut, until));
     }
 
     /// An answer that has not come within its time: the session goes on without it.
     pub(super) fn miss_answer(&mut self, program: usize, now: Timestamp) {
-        let Some(Some(subject)) = self.subjects.get_mut(program) else { return };
+        let Some(subject) = self.subjects.get_mut(program) else { return };
         let Some(sent) = subject.last_sent.and_then(|number| self.exchanges.get_mut(&number)) else { return };
         if !sent.is_done && sent.at + DEADLINE <= now {
             sent.is_done = true;
@@ -43,9 +43,11 @@ impl Oracle {
     ) -> Option<Found> {
         let now = record.at;
         self.miss_answer(record.program, now);
-        let subject = self.subjects.get_mut(record.program)?.as_mut()?;
+        let subject = self.subjects.get_mut(record.program)?;
         let sent = self.exchanges.get_mut(&number)?;
         let is_overtaken = subject.last_sent != Some(number);
+        let is_superseded = subject.is_superseded(number, sent);
+        subject.in_flight.take_if(|in_flight| *in_flight == number);
         let was_done = std::mem::replace(&mut sent.is_done, true);
         let (sent, address) = (sent.clone(), subject.address);
         let answer = match outcome {
@@ -65,6 +67,7 @@ impl Oracle {
             let memory = &mut subject.memory;
             memory.may_compare_clocks = is_far && memory.times_told == 0;
             memory.times_told += if is_far { 1 } else { 2 };
+            (memory.ahead, memory.misled) = (SignedDuration::ZERO, SignedDuration::ZERO);
         }
         match &answer.says {
             Says::LockedOut(wait) => {
@@ -75,28 +78,37 @@ impl Oracle {
             Says::Captcha => {
                 subject.is_kept_out(&sent, now);
                 self.gates[address].close(sent.asked.operation, now);
-                let sessions = self.subjects.iter_mut().flatten().filter(|subject| subject.address == address);
+                let sessions = self.subjects.iter_mut().filter(|subject| subject.address == address);
                 sessions.for_each(|subject| subject.allowances.open_until(Cause::Captcha, now + HOUR + ROOM));
                 return None;
             }
             _ => {}
         }
         if let Some(grant) = answer.good_grant() {
-            subject.receive(grant, answer, now.duration_since(sent.at));
+            if is_superseded {
+                // It may have opened a session all the same.
+                subject.memory.logins.entry(sent.at).and_modify(|opened| *opened = Opened::Yes);
+                return None;
+            }
+            let (lineage, asked) = (subject.lineage(&sent), sent.at);
+            let order = Order { lineage, asked, trip: now.duration_since(asked) };
+            subject.receive(grant, answer, order);
+            if let Some(fleet) = subject.fleet {
+                let names = [Some(grant.access), grant.refresh].into_iter().flatten();
+                self.fleets[fleet].issued.extend(names.map(|name| (name, order)));
+            }
+            // Whatever was under way is given up for it.
+            subject.in_flight = None;
             if sent.asked.operation == Operation::LogIn {
-                subject
-                    .memory
-                    .logins
-                    .iter_mut()
-                    .filter(|(at, _)| *at == sent.at)
-                    .for_each(|login| login.1 = Opened::Yes);
+                subject.memory.logins.entry(sent.at).and_modify(|opened| *opened = Opened::Yes);
             }
             if sent.asked.operation == Operation::Refresh {
                 subject.memory.refreshed_at = Some(now);
+                subject.refreshed_by = Some(number);
             }
             if !is_overtaken {
-                subject.memory.take(grant.access);
-                subject.memory.unknown_at = None;
+                subject.memory.take(grant.access, now);
+                subject.generation += 1;
                 subject.allowances.is_granted();
                 subject.allowances.open(Cause::Start, now);
             }
@@ -119,7 +131,10 @@ impl Subject {
     pub(super) fn is_sent(&mut self, reason: Reason, asked: &Asked, now: Timestamp) {
         let memory = &mut self.memory;
         match reason {
-            Reason::Ticket => memory.answered = memory.owed.take().or(memory.answered),
+            Reason::Ticket => {
+                memory.answered = memory.owed.or(memory.answered);
+                memory.owes(None, now);
+            }
             Reason::Verify => {
                 memory.may_compare_clocks = false;
                 if asked.operation == Operation::Renew {
@@ -134,8 +149,8 @@ impl Subject {
             _ => {}
         }
         if asked.operation == Operation::LogIn {
-            memory.logins.push_back((now, Opened::Unknown));
-            memory.logins.retain(|(at, _)| *at + HOUR > now);
+            memory.logins.insert(now, Opened::Unknown);
+            memory.logins.retain(|at, _| *at + HOUR > now);
             // What it held has ended or was given up, and stays so.
             if let Some(held) = &mut memory.held {
                 held.is_lost = true;
@@ -146,15 +161,35 @@ impl Subject {
         }
     }
 
-    /// A grant is there, whether or not it is used.
-    pub(super) fn receive(&mut self, grant: Granted, answer: &Answer, trip: SignedDuration) {
-        let [live, demo] = &answer.hosts;
-        let brought = Brought { grant, trip, host: if self.is_live { live } else { demo }.clone() };
-        // A late answer brings an earlier end of the same token.
-        let held = self.memory.granted.entry(grant.access).or_insert_with(|| brought.clone());
-        if held.grant.expires < grant.expires {
-            *held = brought;
+    /// Whether an answer is worthless, since a token has come since from elsewhere; or, of a refresh, a later one.
+    fn is_superseded(&self, number: usize, sent: &Sent) -> bool {
+        match sent.asked.operation {
+            Operation::Refresh => self.refreshed_by.is_some_and(|by| by > number),
+            _ => self.generation > sent.generation,
         }
+    }
+
+    /// When the lineage began that an answer continues: a login and a code begin another.
+    fn lineage(&self, sent: &Sent) -> Timestamp {
+        let Asked { operation, bearer, refresh, .. } = &sent.asked;
+        let continued = match operation {
+            Operation::LogIn => None,
+            Operation::Renew => bearer.and_then(|bearer| Some(self.memory.granted.get(&bearer)?.order.lineage)),
+            Operation::Refresh => refresh.and_then(|refresh| self.memory.refresh_tokens.get(&refresh).copied()),
+        };
+        continued.unwrap_or(sent.at)
+    }
+
+    /// A grant is there, whether or not it is used.
+    pub(super) fn receive(
+        &mut self,
+        grant: Granted,
+        answer: &Answer,
+        order: Order,
+    ) {
+        let [live, demo] = &answer.hosts;
+        let host = if self.is_live { live } else { demo }.clone();
+        self.memory.learn(grant.access, Brought { grant, order, host });
         grant.refresh.iter().for_each(|token| {
             self.memory.refused_tokens.remove(token);
         });
@@ -162,7 +197,7 @@ impl Subject {
 
     /// The server has not handled a request: a login opened nothing, and a code is still good.
     pub(super) fn is_unhandled(&mut self, sent: &Sent) {
-        self.memory.logins.retain(|(at, _)| *at != sent.at);
+        self.memory.logins.entry(sent.at).and_modify(|opened| *opened = Opened::None);
         self.memory.is_code_used &= sent.asked.code.is_none();
     }
 

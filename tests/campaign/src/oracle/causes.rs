@@ -42,6 +42,9 @@ pub(super) enum Cause {
     Kick,
     StoreAway,
     Asleep,
+    LeaseHeld,
+    OthersHaveNone,
+    Unwatched,
 }
 
 /// A line of the table.
@@ -75,7 +78,7 @@ const OWNER: Bound = mins(12);
 
 /// The causes, each with the record that opens it, its bound, and whether it ends with the next token.
 #[rustfmt::skip]
-pub(super) const TABLE: [Row; 20] = [
+pub(super) const TABLE: [Row; 23] = [
     row(Cause::Start,          "a start, or an act of the owner",                          secs(0),      true),
     row(Cause::Exchange,       "a request, until its answer or its deadline",              secs(45),     true),
     row(Cause::Fault,          "an answer or a connection that failed",                    secs(60),     true),
@@ -95,7 +98,10 @@ pub(super) const TABLE: [Row; 20] = [
     row(Cause::TokenEnded,     "the token has ended, and the session could not know (law 12)", mins(20),     true),
     row(Cause::Kick,           "two such losses within 15 minutes (law 12)",               HOUR,         false),
     row(Cause::StoreAway,      "a store that fails or does not answer (law 11)",           Bound::Named, false),
-    row(Cause::Asleep,         "a machine that sleeps",                                    Bound::Named, false),
+    row(Cause::Asleep,         "a machine that sleeps, or a program that is paused",       Bound::Named, false),
+    row(Cause::LeaseHeld,      "a lease whose holder has crashed or is paused",            secs(68),     false),
+    row(Cause::OthersHaveNone, "no token in its fleet, for a program that never logs in",  mins(1),      true),
+    row(Cause::Unwatched,      "the end of a token, for a program that does not watch its store", secs(0), true),
 ];
 
 impl Cause {

@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Found;
-use crate::journal::{Outcome, Record, What};
-use crate::wire::{Operation, Says};
+use crate::wire::Operation;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -25,8 +24,8 @@ pub(super) struct Gates {
     silent_until: Option<Timestamp>,
     closed_until: BTreeMap<Operation, Timestamp>,
     sent: BTreeMap<Operation, VecDeque<Timestamp>>,
-    /// What each exchange of a fleet asks for.
-    exchanges: BTreeMap<usize, Operation>,
+    /// Logins that the server has refused.
+    refused: VecDeque<Timestamp>,
 }
 
 impl Gates {
@@ -34,29 +33,6 @@ impl Gates {
         // The longest wait is the session's own, by its own clock.
         let drift = if wait >= HOUR * 24 { wait / 5000 } else { SignedDuration::ZERO };
         self.silent_until = self.silent_until.max(Some(now + wait - drift));
-    }
-
-    /// Judges a record of a program of a fleet, whose address forgets them if all programs behind it crash at once.
-    pub(super) fn judge(&mut self, record: &Record) -> Option<Found> {
-        let now = record.at;
-        match &record.what {
-            What::Sent(number, asked) => {
-                self.exchanges.insert(*number, asked.operation);
-                return self.check(asked.operation, now);
-            }
-            What::Delivered { exchange, outcome: Outcome::Answer(answer), is_repeated: false, .. } => {
-                match (&answer.says, self.exchanges.get(exchange)) {
-                    (Says::LockedOut(wait), _) => self.lock_out(now, *wait),
-                    (Says::Captcha, Some(operation)) => self.close(*operation, now),
-                    _ => {}
-                }
-            }
-            What::Reported { status: 423 | 429, .. } => self.lock_out(now, HOUR),
-            What::Jumped(by) => *self = self.stepped(*by, now),
-            What::Crashed(true) => *self = Self { exchanges: std::mem::take(&mut self.exchanges), ..Self::default() },
-            _ => {}
-        }
-        None
     }
 
     pub(super) fn close(&mut self, operation: Operation, now: Timestamp) {
@@ -94,6 +70,14 @@ impl Gates {
         }
         let until = self.closed_until.get(&operation).filter(|until| now < **until)?;
         Some((5, format!("sent to an endpoint that a captcha has closed to {until:.3}")))
+    }
+
+    /// The server has refused a login (law 8): one of the five failed logins of an hour stays in reserve.
+    pub(super) fn refuse(&mut self, now: Timestamp) -> Option<Found> {
+        self.refused.push_back(now);
+        self.refused.retain(|at| *at + HOUR > now);
+        let refused = self.refused.len();
+        (refused > 4).then(|| (8, format!("{refused} failed logins within an hour at one address")))
     }
 
     pub(super) fn count(&mut self, operation: Operation, now: Timestamp) {

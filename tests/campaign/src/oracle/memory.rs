@@ -1,7 +1,8 @@
 //! What a session has been told: by the answers that reached it, its callers and its owner. A session that comes back
-//! from a snapshot has been told what it had been told when it stored that.
+//! from a snapshot has been told what it had been told when it stored that, and one that loads what another has stored
+//! has been told what that one had been told ([`Memory::join`]).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -12,25 +13,36 @@ use crate::wire::{Granted, Operation};
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Held {
     pub grant: Granted,
+    pub order: Order,
     /// A renewal has been told that it is dead.
     pub is_lost: bool,
+}
+
+/// What orders tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Order {
+    /// When the lineage began: with a login or a consent.
+    pub lineage: Timestamp,
+    pub asked: Timestamp,
+    /// How long the answer took.
+    pub trip: SignedDuration,
 }
 
 /// What a good answer has brought.
 #[derive(Debug, Clone)]
 pub(super) struct Brought {
     pub grant: Granted,
-    /// How long the answer took.
-    pub trip: SignedDuration,
+    pub order: Order,
     /// The host that it has named for logins.
     pub host: Option<String>,
 }
 
-/// What may have become of a login.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What may have become of a login. Of two reports, the one further down counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Opened {
-    Yes,
     Unknown,
+    None,
+    Yes,
 }
 
 /// A penalty that is to be answered.
@@ -56,11 +68,18 @@ pub(super) struct Memory {
     pub held: Option<Held>,
     /// All tokens that good answers have brought.
     pub granted: BTreeMap<Name, Brought>,
+    /// All refresh tokens that they have brought, each with the begin of its lineage.
+    pub refresh_tokens: BTreeMap<Name, Timestamp>,
+    /// When a good answer was taken last, or the owner has acted: what was told before is settled.
+    pub taken_at: Option<Timestamp>,
+    pub acted_at: Option<Timestamp>,
     /// Who the user is, if an answer has said so.
     pub user: Option<i64>,
     /// Whether its credentials have brought a token.
     pub worked: bool,
     pub code: Option<Name>,
+    /// Its user has consented, and the code has brought nothing yet.
+    pub has_code: bool,
     /// The code may have been handled.
     pub is_code_used: bool,
     /// Refusals of its credentials in a row, and the time of the last one.
@@ -70,11 +89,13 @@ pub(super) struct Memory {
     pub blamed: u32,
     /// It was blamed while a token was good: once that has ended, the session stops.
     pub is_app_refused: bool,
-    /// Logins that have opened a session, or may have, by the time at which they were sent.
-    pub logins: VecDeque<(Timestamp, Opened)>,
+    /// What became of logins, by the time at which they were sent.
+    pub logins: BTreeMap<Timestamp, Opened>,
     /// When the outcome of the last login became unknown.
     pub unknown_at: Option<Timestamp>,
     pub owed: Option<Owed>,
+    /// When what is owed has last changed.
+    pub owed_at: Option<Timestamp>,
     /// A penalty that was answered, though nobody knows whether the answer arrived.
     pub answered: Option<Owed>,
     /// A request was sent on to this host.
@@ -86,10 +107,10 @@ pub(super) struct Memory {
     pub went_home: Option<Timestamp>,
     /// The configured host has been tried, and has not answered yet: both may be asked.
     pub is_home: bool,
-    /// A gate has kept a request of this kind out.
+    /// A gate has kept a request of this kind out, or another process may have sent it.
     pub kept_out: Option<Operation>,
-    /// Losses of the session before the token's time.
-    pub losses: VecDeque<Timestamp>,
+    /// Losses of the session before the time of a token, by the token that was lost.
+    pub losses: BTreeMap<Order, Timestamp>,
     /// Callers have met something that may mean that the token is dead.
     pub is_reported: bool,
     pub verified_at: Option<Timestamp>,
@@ -104,6 +125,12 @@ pub(super) struct Memory {
     pub may_compare_clocks: bool,
     /// How often answers have told it the server's time since its start; twice is enough for each clock.
     pub times_told: u32,
+    /// A record has told it the server's time, of one that knew it.
+    pub is_time_hinted: bool,
+    /// By how much its clock was set forward while it ran, since it was last told the server's time.
+    pub ahead: SignedDuration,
+    /// By how much a record misleads it about the server's time, since it was on its way for so long.
+    pub misled: SignedDuration,
 }
 
 impl Memory {
@@ -117,53 +144,184 @@ impl Memory {
         (memory.redirect, memory.blamed, memory.is_app_refused) = (None, 0, false);
         memory.failures.clear();
         // By a wall clock that was set ahead, more time has passed.
-        let by = stepped.max(SignedDuration::ZERO);
+        memory.age(stepped.max(SignedDuration::ZERO));
+        memory
+    }
+
+    /// By a clock that was set ahead, so much more time has passed.
+    pub(super) fn age(&mut self, by: SignedDuration) {
         let earlier = |time: &mut Timestamp| *time -= by;
-        memory.logins.iter_mut().for_each(|(time, _)| earlier(time));
-        memory.losses.iter_mut().for_each(earlier);
-        memory.refused_tokens.values_mut().for_each(|refused| earlier(&mut refused.at));
-        if let Some(owed) = &mut memory.owed {
+        self.logins = self.logins.iter().map(|(time, opened)| (*time - by, *opened)).collect();
+        self.losses.values_mut().for_each(earlier);
+        self.refused_tokens.values_mut().for_each(|refused| earlier(&mut refused.at));
+        self.failures.values_mut().for_each(|(_, time)| earlier(time));
+        self.failed_renewals.iter_mut().for_each(earlier);
+        if let Some(owed) = &mut self.owed {
             earlier(&mut owed.not_before);
         }
         let times = [
-            &mut memory.refusals.1,
-            &mut memory.unknown_at,
-            &mut memory.verified_at,
-            &mut memory.went_home,
-            &mut memory.refreshed_at,
+            &mut self.refusals.1,
+            &mut self.unknown_at,
+            &mut self.verified_at,
+            &mut self.went_home,
+            &mut self.refreshed_at,
+            &mut self.taken_at,
+            &mut self.acted_at,
+            &mut self.owed_at,
         ];
         times.into_iter().flatten().for_each(earlier);
-        memory
+    }
+
+    /// It is told what another had been told when it stored a snapshot, and holds the newer token of the two; whether that
+    /// is another one than before. Failures of renewals, reports of callers and what the app was blamed for are not stored.
+    pub(super) fn join(&mut self, other: &Self, has_access: bool) -> bool {
+        for (token, brought) in &other.granted {
+            self.learn(*token, brought.clone());
+        }
+        self.refresh_tokens.extend(&other.refresh_tokens);
+        let before = self.held.map(|held| held.order);
+        match (&mut self.held, other.held) {
+            (Some(own), Some(other)) if own.order == other.order => own.is_lost |= other.is_lost,
+            (own, Some(other)) if own.is_none_or(|own| own.order < other.order) => *own = Some(other),
+            _ => {}
+        }
+        let is_another = self.held.map(|held| held.order) != before;
+        if is_another {
+            self.is_reported = false;
+            self.failed_renewals.clear();
+            self.redirect = None;
+        }
+        self.user = self.user.or(other.user);
+        self.worked |= other.worked;
+        if has_access && other.taken_at >= self.taken_at {
+            self.followed.clone_from(&other.followed);
+        }
+        for (at, opened) in &other.logins {
+            let known = self.logins.entry(*at).or_insert(*opened);
+            *known = (*known).max(*opened);
+        }
+        for (token, at) in &other.losses {
+            self.losses.entry(*token).or_insert(*at);
+        }
+        for (token, refused) in &other.refused_tokens {
+            let known = self.refused_tokens.entry(*token).or_insert(*refused);
+            if known.at < refused.at {
+                *known = *refused;
+            }
+        }
+        // A code ends soon: no pause of others holds it back.
+        let may_wait = !self.has_code || self.is_code_used;
+        for (operation, (times, at)) in other.failures.iter().filter(|_| may_wait) {
+            let known = self.failures.entry(*operation).or_insert((*times, *at));
+            if known.1 < *at {
+                *known = (*times, *at);
+            }
+        }
+        if self.refusals.1 < other.refusals.1 {
+            self.refusals = other.refusals;
+        }
+        if self.owed_at < other.owed_at && may_wait {
+            (self.owed, self.owed_at) = (other.owed, other.owed_at);
+        }
+        self.answered = other.answered.or(self.answered);
+        self.host_signals = self.host_signals.max(other.host_signals);
+        self.is_home |= other.is_home;
+        self.kept_out = other.kept_out.or(self.kept_out);
+        for (own, other) in [
+            (&mut self.unknown_at, other.unknown_at),
+            (&mut self.verified_at, other.verified_at),
+            (&mut self.went_home, other.went_home),
+            (&mut self.refreshed_at, other.refreshed_at),
+        ] {
+            *own = (*own).max(other);
+        }
+        if self.taken_at < other.taken_at {
+            self.taken_at = other.taken_at;
+            (self.host_signals, self.is_home) = (other.host_signals, other.is_home);
+            (self.kept_out, self.answered, self.blamed) = (other.kept_out, other.answered, 0);
+        }
+        self.acted_at = self.acted_at.max(other.acted_at);
+        self.settle();
+        is_another
+    }
+
+    /// What was told before the last good answer, or before the owner has acted, is settled.
+    fn settle(&mut self) {
+        let since = self.taken_at.max(self.acted_at);
+        let is_settled = |at: Option<Timestamp>| at.is_some() && at <= since;
+        if is_settled(self.refusals.1) {
+            self.refusals = (0, None);
+        }
+        if is_settled(self.owed_at) {
+            self.owed = None;
+        }
+        self.failures.retain(|_, (_, at)| Some(*at) > since);
+        self.unknown_at = self.unknown_at.filter(|at| Some(*at) > self.taken_at);
+    }
+
+    /// A good answer has brought a token. A late one brings an earlier end of the same token.
+    pub(super) fn learn(&mut self, token: Name, brought: Brought) {
+        if let Some(refresh) = brought.grant.refresh {
+            self.refresh_tokens.insert(refresh, brought.order.lineage);
+        }
+        let known = self.granted.entry(token).or_insert_with(|| brought.clone());
+        if known.grant.expires < brought.grant.expires {
+            *known = brought;
+        }
     }
 
     /// It holds a token that a good answer has brought.
     pub(super) fn hold(&mut self, token: Name) {
-        let Some(Brought { grant, host, .. }) = self.granted.get(&token).cloned() else { return };
+        let Some(Brought { grant, host, order }) = self.granted.get(&token).cloned() else { return };
         self.followed = host.or(self.followed.take());
-        self.held = Some(Held { grant, is_lost: false });
+        self.held = Some(Held { grant, order, is_lost: false });
         self.worked = true;
         self.user = grant.user.or(self.user);
         self.failures.clear();
     }
 
     /// A good answer was taken.
-    pub(super) fn take(&mut self, token: Name) {
+    pub(super) fn take(&mut self, token: Name, now: Timestamp) {
         self.hold(token);
+        self.taken_at = self.taken_at.max(Some(now));
+        self.settle();
         self.refusals = (0, None);
+        self.owes(None, now);
         self.is_reported = false;
         self.may_verify_start = false;
         self.failed_renewals.clear();
-        (self.owed, self.answered, self.redirect, self.blamed) = (None, None, None, 0);
+        (self.answered, self.redirect, self.blamed) = (None, None, 0);
         (self.host_signals, self.is_home, self.kept_out) = (0, false, None);
-        self.code = None;
+        (self.code, self.has_code) = (None, false);
     }
 
     /// The owner has given it other settings, or the same ones again.
-    pub(super) fn owner_has_acted(&mut self) {
+    pub(super) fn owner_has_acted(&mut self, now: Timestamp) {
         (self.refusals, self.worked, self.blamed) = ((0, None), false, 0);
+        self.acted_at = Some(now);
         self.is_app_refused = false;
-        self.owed = None;
+        self.owes(None, now);
         self.failures.clear();
+    }
+
+    /// The session has lost a token before its time.
+    pub(super) fn lose(&mut self, token: Order, now: Timestamp) {
+        self.losses.insert(token, now);
+        self.losses.retain(|_, at| *at + SignedDuration::from_hours(2) > now);
+    }
+
+    /// When tokens were lost, the last loss first.
+    pub(super) fn last_losses(&self) -> Vec<Timestamp> {
+        let mut losses: Vec<_> = self.losses.values().copied().collect();
+        losses.sort_unstable_by(|one, other| other.cmp(one));
+        losses
+    }
+
+    /// The penalty that is to be answered is another one, or none any more.
+    pub(super) fn owes(&mut self, owed: Option<Owed>, now: Timestamp) {
+        if self.owed.is_some() || owed.is_some() {
+            (self.owed, self.owed_at) = (owed, Some(now));
+        }
     }
 
     /// Whether it can know the server's time.
@@ -183,14 +341,14 @@ impl Memory {
     /// Whether the end of a token is near, as far as the session can know: it may count the life of an OAuth token from
     /// the request on.
     pub(super) fn is_due(&self, token: Name, server_now: Timestamp, unsure: SignedDuration) -> bool {
-        let Some(Brought { grant, trip, .. }) = self.granted.get(&token) else { return false };
+        let Some(Brought { grant, order, .. }) = self.granted.get(&token) else { return false };
         let lead = SignedDuration::from_mins(15).min(grant.life / 2);
-        grant.expires.is_none_or(|end| end - lead - lead / 10 - unsure - *trip <= server_now)
+        grant.expires.is_none_or(|end| end - lead - lead / 10 - unsure - self.ahead - order.trip <= server_now)
     }
 
     /// Logins since a time that have opened a session, or may have.
     pub(super) fn logins_since(&self, time: Timestamp) -> usize {
-        self.logins.iter().filter(|(at, _)| *at > time).count()
+        self.logins.iter().filter(|(at, opened)| **at > time && **opened != Opened::None).count()
     }
 
     /// Whether the token has to be taken for lost: callers have met it dead, and three renewals have failed over two
@@ -199,4 +357,16 @@ impl Memory {
         let over = self.failed_renewals.first().is_some_and(|first| *first + SignedDuration::from_secs(119) <= now);
         self.is_reported && self.failed_renewals.len() >= 3 && over
     }
+
+    /// Whether a token that it holds may be taken for ended: it was told so, or the clock says so, or it was given up.
+    pub(super) fn may_be_over(&self, held: &Held, now: Timestamp, server_now: Timestamp) -> bool {
+        let end = held.grant.expires.unwrap_or(Timestamp::MAX);
+        // A token that only the local clock takes for expired is given up after three renewals without a verdict.
+        let is_doubtful = !self.knows_time() && self.failed_renewals.len() >= 3;
+        held.is_lost || end <= server_now + UNSURE + self.ahead || self.is_given_up(now) || is_doubtful
+    }
 }
+
+/// By how much a session may be mistaken about the server's time: a `Date` of whole seconds, half of a round trip of ten
+/// seconds, and its own pace.
+pub(super) const UNSURE: SignedDuration = SignedDuration::from_secs(8);

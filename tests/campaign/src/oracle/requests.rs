@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::memory::{Memory, Owed};
+use super::memory::{Memory, Owed, UNSURE};
 use super::{Found, Subject};
 use crate::wire::{Asked, Operation};
 
@@ -13,10 +13,6 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// What clocks that drift may take off a wait, in thousandths, and the shortest of it.
 const DRIFT: i32 = 5_000;
-
-/// By how much a session may be mistaken about the server's time: a `Date` of whole seconds, half of a round trip of ten
-/// seconds, and its own pace.
-const UNSURE: SignedDuration = SignedDuration::from_secs(8);
 
 /// Why a request is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +86,10 @@ impl Request<'_> {
         if is_home {
             return Ok(Reason::Home);
         }
-        self.pace(memory)?;
+        // A store that has lost a record may have lost the pause with it, which is a minute at most.
+        if !subject.store_lost_at.is_some_and(|at| self.now < at + MINUTE) {
+            self.pace(memory)?;
+        }
         Ok(reason)
     }
 
@@ -152,14 +151,9 @@ impl Request<'_> {
 
     /// Laws 3, 8, 12 and 17.
     fn log_in(&self, memory: &Memory) -> Result<Reason, Found> {
-        if let Some(held) = memory.held.filter(|held| !held.is_lost) {
-            let end = held.grant.expires.unwrap_or(Timestamp::MAX);
-            // A token that only the local clock takes for expired is given up after three renewals without a verdict.
-            let is_doubtful = !memory.knows_time() && memory.failed_renewals.len() >= 3;
-            let is_over = end <= self.server_now + UNSURE || memory.is_given_up(self.now) || is_doubtful;
-            if !is_over {
-                return Err((3, format!("logs in though {} can be renewed until {end:.0}", held.grant.access)));
-            }
+        if let Some(held) = memory.held.filter(|held| !memory.may_be_over(held, self.now, self.server_now)) {
+            let (token, end) = (held.grant.access, held.grant.expires.unwrap_or(Timestamp::MAX));
+            return Err((3, format!("logs in though {token} can be renewed until {end:.0}")));
         }
         let mut reason = if memory.has_failed() { Reason::Retry } else { Reason::FirstLogin };
         match memory.refusals {
@@ -183,10 +177,9 @@ impl Request<'_> {
                 return Err((17, "logs in a third time within 15 minutes, though an outcome is unknown".to_owned()));
             }
         }
-        let losses: Vec<_> = memory.losses.iter().rev().take(2).collect();
-        if let [last, before] = losses[..]
-            && last.duration_since(*before) < almost(QUARTER)
-            && self.now < *last + almost(QUARTER)
+        if let [last, before, ..] = memory.last_losses()[..]
+            && last.duration_since(before) < almost(QUARTER)
+            && self.now < last + almost(QUARTER)
         {
             return Err((12, "answers a kick with a login".to_owned()));
         }

@@ -15,6 +15,7 @@ pub(super) struct Snapshot {
     pub left: Vec<(Cause, SignedDuration)>,
     pub memory: Memory,
     pub gates: Gates,
+    pub kept: Kept,
     /// How far the wall clock had been set when its program came up.
     pub stepped: SignedDuration,
 }
@@ -22,17 +23,17 @@ pub(super) struct Snapshot {
 impl Oracle {
     /// A program that comes up reads the wall clock.
     pub(super) fn come_up(&mut self, program: usize) {
-        let Some(Some(subject)) = self.subjects.get_mut(program) else { return };
+        let Some(subject) = self.subjects.get_mut(program) else { return };
         let address = subject.address;
         subject.is_up = true;
-        let up = self.subjects.iter().flatten().filter(|subject| subject.address == address && subject.is_up).count();
+        let up = self.subjects.iter().filter(|subject| subject.address == address && subject.is_up).count();
         if up == 1 {
             self.anchored[address] = self.stepped[address];
         }
     }
 
     pub(super) fn start(&mut self, record: &Record, stored: Option<(usize, Kept)>) {
-        let Some(Some(subject)) = self.subjects.get_mut(record.program) else { return };
+        let Some(subject) = self.subjects.get_mut(record.program) else { return };
         let address = subject.address;
         let snapshot = stored.and_then(|(number, kept)| Some((self.snapshots.get(&number)?, kept)));
         let Some((snapshot, kept)) = snapshot else {
@@ -40,6 +41,8 @@ impl Oracle {
         };
         let stepped = self.anchored[address] - snapshot.stepped;
         subject.start(snapshot.memory.restarted(stepped), record.at);
+        // The word of it may have come too late.
+        subject.storage.holds(&kept);
         // Hosts go with their token: without one, it asks the configured host again, which names them.
         match kept.access {
             None => subject.memory.followed = None,
@@ -49,7 +52,7 @@ impl Oracle {
             Some(_) => {}
         }
         if std::mem::take(&mut subject.is_corrected) {
-            subject.memory.owner_has_acted();
+            subject.memory.owner_has_acted(record.at);
         } else if subject.memory.refusals.0 > 0 {
             // It remembers a refusal, and its owner has not asked for another try.
             subject.allowances.open(Cause::Refused, record.at);
@@ -57,7 +60,7 @@ impl Oracle {
         if stepped.is_negative() {
             subject.allowances.set_back(&snapshot.left, record.at);
             let of_all = subject.allowances.of_all();
-            for other in self.subjects.iter_mut().flatten().filter(|subject| subject.address == address) {
+            for other in self.subjects.iter_mut().filter(|subject| subject.address == address) {
                 for (cause, until) in &of_all {
                     other.allowances.open_until(*cause, *until);
                 }
@@ -70,29 +73,33 @@ impl Oracle {
     /// A program comes up with the snapshot of another one. It may take over what keeps the address of that one quiet, by
     /// whatever clock that has.
     pub(super) fn start_foreign(&mut self, record: &Record, number: usize) {
-        let Some(Some(subject)) = self.subjects.get_mut(record.program) else { return };
+        let Some(subject) = self.subjects.get_mut(record.program) else { return };
         subject.start(Memory::default(), record.at);
         let (address, of_all) = (subject.address, [Cause::LockOut, Cause::Captcha, Cause::Rate]);
         let left = self.snapshots.get(&number).into_iter().flat_map(|snapshot| &snapshot.left);
         let left: Vec<_> = left.copied().filter(|(cause, _)| of_all.contains(cause)).collect();
-        let sessions = self.subjects.iter_mut().flatten().filter(|other| other.address == address);
+        let sessions = self.subjects.iter_mut().filter(|other| other.address == address);
         sessions.for_each(|other| other.allowances.set_back(&left, record.at));
     }
 
     pub(super) fn crash(&mut self, record: &Record, is_whole: bool) {
-        let Some(Some(subject)) = self.subjects.get_mut(record.program) else { return };
+        let Some(subject) = self.subjects.get_mut(record.program) else { return };
         let address = subject.address;
         subject.is_up = false;
-        if is_whole || !self.subjects.iter().flatten().any(|other| other.address == address && other.is_up) {
+        let is_last = || !self.subjects.iter().any(|other| other.address == address && other.is_up);
+        // The programs of a fleet behind one address keep what they share.
+        if is_whole || self.fleet_of(record.program).is_none() && is_last() {
             self.gates[address] = Gates::default();
         }
+        self.loses_holder(record.program, record.at);
     }
 }
 
 impl Subject {
     pub(super) fn start(&mut self, memory: Memory, now: Timestamp) {
         self.memory = memory;
-        self.last_sent = None;
+        (self.last_sent, self.in_flight, self.refreshed_by) = (None, None, None);
+        self.generation += 1;
         self.ended = None;
         self.allowances.open(Cause::Start, now);
     }

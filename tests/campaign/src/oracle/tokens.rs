@@ -5,28 +5,30 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::causes::Cause;
-use super::memory::{Brought, Held};
+use super::memory::{Brought, Held, UNSURE};
 use super::{Found, Subject};
 use crate::journal::{Minute, Record, Seen};
 
-/// The margin is 30 s, or a tenth of a shorter life; a session may be mistaken by some seconds.
+/// The margin is 30 s, or a tenth of a shorter life.
 const MARGIN: SignedDuration = SignedDuration::from_secs(30);
-const UNSURE: SignedDuration = SignedDuration::from_secs(8);
 
 impl Subject {
     /// A token is handed out until a time.
     pub(super) fn hand_out(&mut self, record: &Record, seen: Seen, server_now: Timestamp) -> Option<Found> {
-        let Brought { grant, trip, .. } = self.memory.granted.get(&seen.token)?.clone();
+        let Brought { grant, order, .. } = self.memory.granted.get(&seen.token)?.clone();
         // An answer that was overtaken by another request has brought it, or it was stored.
         if self.memory.held.is_none_or(|held| held.grant.access != seen.token) {
             self.memory.hold(seen.token);
+            self.generation += 1;
         }
         let promised = seen.usable_until.duration_since(record.local).max(SignedDuration::ZERO);
         let last = server_now + promised;
         let end = grant.expires?;
         // Of a long exchange it takes the middle, or the bounds.
-        let margin = (MARGIN.min(grant.life / 10) - UNSURE - trip).max(SignedDuration::ZERO);
-        (self.memory.knows_time() && last + margin > end)
+        let margin = MARGIN.min(grant.life / 10) - UNSURE - order.trip;
+        let margin = margin.max(SignedDuration::ZERO) - self.memory.misled;
+        let knows_time = self.memory.knows_time() || self.memory.is_time_hinted;
+        (knows_time && last + margin > end)
             .then(|| (2, format!("{} is handed out until {last:.3}, and ends at {end:.3}", seen.token)))
     }
 
@@ -50,7 +52,7 @@ impl Subject {
         }
         if let Some(token) = minute.token {
             let end = self.memory.granted.get(&token).and_then(|brought| brought.grant.expires);
-            if end.is_some_and(|end| end <= server_now) && self.memory.knows_time() {
+            if end.is_some_and(|end| end + self.memory.misled <= server_now) && self.memory.knows_time() {
                 return Some((2, format!("{token} is used after its end")));
             }
             if self.ended.replace(token) != Some(token) {

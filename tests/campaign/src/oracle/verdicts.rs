@@ -20,7 +20,8 @@ impl Subject {
                 // The longest wait is the session's own, by its own clock.
                 let drift = if *wait >= HOUR * 24 { *wait / 5000 } else { SignedDuration::ZERO };
                 let not_before = now + *wait - drift;
-                self.memory.owed = Some(Owed { operation, ticket: *ticket, body: sent.asked.body, not_before });
+                let owed = Owed { operation, ticket: *ticket, body: sent.asked.body, not_before };
+                self.memory.owes(Some(owed), now);
                 self.allowances.open_until(Cause::Penalty, not_before + *wait / 100 + SignedDuration::from_secs(61));
             }
             Says::Moved => self.is_moved(sent, answer, now),
@@ -54,14 +55,14 @@ impl Subject {
                 self.is_unhandled(sent);
                 let (times, worked) = (self.memory.refusals.0 + 1, self.memory.worked);
                 self.memory.refusals = (times, Some(now));
-                self.memory.owed = None;
+                self.memory.owes(None, now);
                 let is_last = times > 1 || !worked;
                 self.allowances.open(if is_last { Cause::RefusedAgain } else { Cause::Refused }, now);
                 self.signals_wrong_host(sent, answer, now);
             }
             Says::Refused | Says::Dead | Says::Forbidden if operation == Operation::Refresh => {
                 self.memory.failures.clear();
-                self.memory.owed = None;
+                self.memory.owes(None, now);
                 if sent.asked.code.is_some() {
                     return self.allowances.open(Cause::CodeLost, now);
                 }
@@ -107,7 +108,7 @@ impl Subject {
     }
 
     fn is_blamed(&mut self, sent: &Sent, now: Timestamp) {
-        self.memory.owed = None;
+        self.memory.owes(None, now);
         if self.is_followed(sent) {
             self.memory.host_signals += 1;
             self.memory.is_code_used &= sent.asked.code.is_none();
@@ -129,10 +130,10 @@ impl Subject {
         if held.grant.expires.is_some_and(|end| end <= server_now) {
             return;
         }
-        let losses = &mut self.memory.losses;
-        losses.push_back(now);
-        losses.retain(|at| *at + HOUR * 2 > now);
-        let is_kick = losses.len() > 1 && losses.iter().rev().nth(1).is_some_and(|before| now < *before + QUARTER);
+        let lost = held.order;
+        self.memory.lose(lost, now);
+        let losses = self.memory.last_losses();
+        let is_kick = losses.get(1).is_some_and(|before| now < *before + QUARTER);
         if is_kick || losses.len() > 2 {
             self.allowances.open(Cause::Kick, now);
         }

@@ -11,7 +11,7 @@ use super::queue::{Event, Outcome};
 use super::server::network;
 use super::spoil;
 use crate::journal::{self, What};
-use crate::ledger::DEADLINE;
+use crate::oracle::DEADLINE;
 use crate::scenario::{Moment, Storm, Trouble};
 use crate::wire::{Answer, Asked, Operation, Says};
 

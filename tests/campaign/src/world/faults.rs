@@ -7,7 +7,7 @@ use tradovate_auth_simulator::{Endpoint, LockOut, Maintenance, Network};
 use super::World;
 use super::queue::Event;
 use super::server::{name, network};
-use crate::journal::What;
+use crate::journal::{Loss, What};
 use crate::scenario::{Fault, Moment, Report, StoreFault};
 
 impl World<'_> {
@@ -84,11 +84,12 @@ impl World<'_> {
                 self.record(program, What::StoreAway(now + lasts));
             }
             Fault::Shared(fleet, fault) => {
-                if self.stores[fleet].befall(now, fault) {
-                    if let Some(program) = met.first() {
-                        self.record(*program, What::StoreLost);
-                    }
+                if let Some(loss) = self.stores[fleet].befall(now, fault) {
+                    self.record_of_fleet(fleet, What::StoreLost(loss));
                     self.tell_watchers(fleet);
+                }
+                if let StoreFault::Down(lasts) | StoreFault::Stale(lasts) | StoreFault::Damaged(lasts) = fault {
+                    self.record_of_fleet(fleet, What::StoreAway(now + lasts));
                 }
                 if let StoreFault::Damaged(lasts) = fault {
                     self.queue.push(now + lasts, Event::StoreCleared(fleet));
@@ -213,6 +214,22 @@ impl World<'_> {
         self.improvise(number);
     }
 
+    /// Somebody removes a record that can't be read.
+    pub(super) fn clear_store(&mut self, fleet: usize) {
+        if self.stores[fleet].remove_damaged() {
+            self.record_of_fleet(fleet, What::StoreLost(Loss::Removed));
+        }
+        self.tell_watchers(fleet);
+    }
+
+    /// Records what befalls a whole fleet, once.
+    fn record_of_fleet(&mut self, fleet: usize, what: What) {
+        let first = self.scenario.members(fleet).next().map(|(number, _)| number);
+        if let Some(program) = first {
+            self.record(program, what);
+        }
+    }
+
     /// The faults end; whoever was kept from something goes on.
     pub(super) fn end_faults(&mut self) {
         self.calm_since = Some(self.now);
@@ -225,7 +242,7 @@ impl World<'_> {
         }
         for fleet in 0..self.stores.len() {
             self.stores[fleet].mend();
-            self.tell_watchers(fleet);
+            self.clear_store(fleet);
         }
         for user in 0..self.scenario.users {
             self.queue.push(self.now + SignedDuration::from_secs(1), Event::Tell { user, by_answer: false });

@@ -37,7 +37,7 @@ impl World<'_> {
     fn judge_minute(&mut self, number: usize) {
         let local = self.local(number);
         let program = &self.programs[number];
-        let (Some(session), None) = (&program.session, program.plan.member) else { return };
+        let Some(session) = &program.session else { return };
         let direct = program.tamper.token(session.token(local));
         let held = program.published.as_ref().filter(|token| local < token.usable_until);
         let facts = |token: &SessionToken| (token.generation, token.market_data_token.is_some());
@@ -62,10 +62,7 @@ impl World<'_> {
     fn call(&mut self, number: usize) {
         let local = self.local(number);
         let program = &self.programs[number];
-        let Some(session) = &program.session else { return };
-        let direct = session.token(local);
-        let held = program.published.clone().filter(|token| local < token.usable_until);
-        let token = if program.plan.member.is_some() { direct } else { held };
+        let token = program.published.clone().filter(|token| local < token.usable_until);
         let before = self.programs[number].seen;
         let seen = self.look(number);
         let is_news = before.map(|seen| seen.generation) != seen.map(|seen| seen.generation);

@@ -10,6 +10,7 @@ use tradovate_auth_session::{
 };
 
 use super::store::Snapshot;
+use crate::journal::Loss;
 use crate::scenario::StoreFault;
 use crate::wire::Kept;
 
@@ -34,6 +35,9 @@ pub(super) struct Found {
     /// Whether it is an earlier record than the last one.
     pub(super) is_stale: bool,
     pub(super) is_readable: bool,
+    /// How long the snapshot was on its way to the store, and when it left from there.
+    pub(super) late: SignedDuration,
+    pub(super) loaded_at: Timestamp,
 }
 
 #[derive(Debug, Default)]
@@ -113,6 +117,8 @@ impl SharedStore {
             revision: record.map(|record| record.revision),
             is_stale,
             is_readable: record.is_none_or(|record| !record.is_damaged),
+            late: record.map_or(SignedDuration::ZERO, |record| record.saved_at.duration_since(record.snapshot.taken)),
+            loaded_at: now,
         };
         (stored, found)
     }
@@ -147,8 +153,8 @@ impl SharedStore {
         Some(revision)
     }
 
-    /// Whether what was acknowledged is lost by it.
-    pub(super) fn befall(&mut self, now: Timestamp, fault: StoreFault) -> bool {
+    /// What was acknowledged is lost by it, if anything is.
+    pub(super) fn befall(&mut self, now: Timestamp, fault: StoreFault) -> Option<Loss> {
         match fault {
             StoreFault::Down(lasts) => self.down_until = self.down_until.max(Some(now + lasts)),
             StoreFault::Stale(lasts) => self.stale_until = self.stale_until.max(Some(now + lasts)),
@@ -158,29 +164,28 @@ impl SharedStore {
                 for _ in 0..records.min(EARLIER_KEPT + 1) {
                     self.record = self.earlier.pop().flatten();
                 }
-                return true;
+                return Some(Loss::RolledBack);
             }
             StoreFault::Damaged(_) => {
                 if let Some(record) = &mut self.record {
                     self.revisions += 1;
                     record.revision = Revision(self.revisions);
                     record.is_damaged = true;
-                    return true;
+                    return Some(Loss::Unreadable);
                 }
             }
         }
-        false
+        None
     }
 
     /// Somebody removes a record that can't be read.
-    pub(super) fn remove_damaged(&mut self) {
-        self.record.take_if(|record| record.is_damaged);
+    pub(super) fn remove_damaged(&mut self) -> bool {
         self.earlier.retain(|record| record.as_ref().is_none_or(|record| !record.is_damaged));
+        self.record.take_if(|record| record.is_damaged).is_some()
     }
 
     /// It is well again.
     pub(super) fn mend(&mut self) {
         (self.down_until, self.stale_until, self.loses_word) = (None, None, false);
-        self.remove_damaged();
     }
 }

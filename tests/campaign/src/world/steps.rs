@@ -75,6 +75,7 @@ impl World<'_> {
         let is_kept = self.programs[number].plan.member.is_none_or(|member| member.keeps);
         match self.look(number) {
             Some(seen) if !is_kept => {
+                self.publish(number);
                 let at = self.addresses[self.programs[number].plan.address].clock.when(seen.usable_until, self.now);
                 self.queue.push(at, Event::Wake { program: number, stamp });
             }

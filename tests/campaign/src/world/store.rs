@@ -1,7 +1,7 @@
 //! What programs ask of their stores, own and shared ones. Each question takes its time there, each answer its time back, and
 //! anything may happen in between.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tradovate_auth_session::{ExchangeId, Revision, StoreAnswer, StoreError, StoreErrorKind, StoreRequest};
 
@@ -17,6 +17,7 @@ use crate::wire::Kept;
 pub(super) struct Snapshot {
     pub(super) number: usize,
     pub(super) kept: Kept,
+    pub(super) taken: Timestamp,
     pub(super) text: String,
 }
 
@@ -28,7 +29,7 @@ impl World<'_> {
                 let value = serde_json::to_value(session).unwrap_or(Value::Null);
                 let kept = Kept::read(&value, &mut self.names);
                 self.snapshots += 1;
-                Some(Snapshot { number: self.snapshots - 1, kept, text: value.to_string() })
+                Some(Snapshot { number: self.snapshots - 1, kept, taken: now, text: value.to_string() })
             }
             _ => None,
         };
@@ -115,9 +116,10 @@ impl World<'_> {
         session.store_answered(local, id, answer, budget);
         // A session that had stopped may go on with what others have stored.
         program.is_stopped &= session.stop_reason().is_some();
-        if let Some(Found { kept, is_stale, is_readable: true, .. }) = news {
+        if let Some(Found { kept, is_stale, is_readable: true, late, loaded_at, .. }) = news {
             program.refresh = kept.and_then(|(_, kept)| kept.refresh).or(program.refresh);
-            self.record(number, What::Synchronized { kept, is_stale });
+            let late = late + self.now.duration_since(loaded_at);
+            self.record(number, What::Synchronized { kept, is_stale, late });
         }
         if let Some(snapshot) = snapshot {
             self.record(number, if is_stored { What::Stored(snapshot) } else { What::NotStored(snapshot) });

@@ -1,0 +1,52 @@
+//! Which tokens may be used: those that good answers have brought (law 6), once they are stored (law 11).
+
+use std::collections::BTreeSet;
+
+use super::{Found, Oracle};
+use crate::journal::{Record, Seen, What};
+use crate::names::Name;
+use crate::wire::Kept;
+
+/// What is known of the store of a session, or of the one that a fleet shares.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Storage {
+    /// Whatever it has ever held.
+    names: BTreeSet<Name>,
+}
+
+impl Storage {
+    pub(super) fn holds(&mut self, kept: &Kept) {
+        self.names.extend(kept.access.map(|(name, _)| name).into_iter().chain(kept.refresh));
+    }
+}
+
+impl Oracle {
+    /// Judges the tokens that a record shows in use.
+    ///
+    /// Exception: while a shared store can't take snapshots, an access token is used by the program that has it, once it has
+    /// no other.
+    pub(super) fn judge_use(&self, record: &Record) -> Option<Found> {
+        let subject = self.subjects.get(record.program)?;
+        let (used, is_stored_first, verb) = match &record.what {
+            What::Handed(Some(seen)) => ([Some(seen.token), None], true, "handed out"),
+            What::Sent(_, asked) => ([asked.bearer, asked.refresh], true, "presented"),
+            What::Offered(_, kept) => ([kept.access.map(|(name, _)| name), kept.refresh], false, "stored"),
+            _ => return None,
+        };
+        let memory = &subject.memory;
+        let is_granted = |name: &Name| memory.granted.contains_key(name) || memory.refresh_tokens.contains_key(name);
+        if let Some(name) = used.into_iter().flatten().find(|name| !is_granted(name)) {
+            return Some((6, format!("{name} is {verb}, which no good answer has brought")));
+        }
+        if !subject.has_store || !is_stored_first {
+            return None;
+        }
+        let is_stored = |name: &Name| self.storage(record.program).names.contains(name);
+        let name = used.into_iter().flatten().find(|name| !is_stored(name))?;
+        let has_other = |seen: &Seen| seen.token != name && record.local < seen.usable_until;
+        if subject.fleet.is_some() && subject.is_store_failing && !subject.seen.as_ref().is_some_and(has_other) {
+            return None;
+        }
+        Some((11, format!("{name} is {verb} before it is stored")))
+    }
+}
