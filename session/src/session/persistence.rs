@@ -319,8 +319,9 @@ impl Session {
             match answer {
                 Ok(StoreAnswer::Kept) if self.persistence.is_hook() => self.stored(now),
                 Ok(StoreAnswer::Saved(revision)) if self.persistence.is_shared() => {
+                    let has_token = self.persistence.waiting.is_some() || self.holds_token_that_has_not_ended(now);
                     if let Some(sharing) = self.persistence.shared_mut() {
-                        sharing.saved(revision);
+                        sharing.saved(revision, has_token);
                     }
                     if revision.is_some() { self.stored(now) } else { self.offer_again(now) }
                 }
@@ -357,7 +358,7 @@ impl Session {
                 Loaded::Record(stored) => {
                     let is_empty = stored.is_none();
                     self.synchronize(now, stored, budget);
-                    let has_ended = self.record.tokens.access.is_some() && self.renewable(now).is_none();
+                    let has_ended = self.record.tokens.access.is_some() && !self.holds_token_that_has_not_ended(now);
                     if let Some(sharing) = self.persistence.shared_mut() {
                         sharing.joined(is_empty || has_ended);
                         sharing.judge(now);
@@ -372,6 +373,11 @@ impl Session {
         if let Some(Failure { error, retry_at, .. }) = failure.filter(|failure| failure.is_new) {
             self.store_has_failed(now, error, retry_at);
         }
+    }
+
+    /// By a clock that may be wrong: a token that may have ended is not tried before what other processes may hold.
+    fn holds_token_that_has_not_ended(&self, now: Timestamp) -> bool {
+        self.record.tokens.access.as_ref().is_some_and(|access| !self.has_ended(access, now))
     }
 
     /// The store has not answered in time.

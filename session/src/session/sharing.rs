@@ -53,7 +53,7 @@ pub(super) struct Sharing {
     lease: LeaseState,
     /// Whether what was last loaded allows a login.
     allows_login: bool,
-    /// What was loaded had ended, and this process has not saved since.
+    /// What was loaded had ended, and this process has saved no token since.
     may_be_outdated: bool,
     /// When the store was first seen to hold nothing of use, with the lease held.
     empty_since: Option<Timestamp>,
@@ -88,7 +88,7 @@ enum LeaseState {
 }
 
 /// What is wrong with the store.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 struct Trouble {
     part: Part,
     text: String,
@@ -308,7 +308,9 @@ impl Sharing {
         self.is_well(Part::Store);
         let Some(stored) = stored else {
             self.is_well(Part::Record);
-            self.known = None;
+            if self.known.take().is_some() {
+                self.empty_since = None;
+            }
             self.may_be_outdated = true;
             return Loaded::Record(None);
         };
@@ -365,9 +367,9 @@ impl Sharing {
         self.failures = self.failures.saturating_add(1);
         let retry_at = later(now, pause);
         self.pause = Some(retry_at);
-        let trouble = Trouble { part, text: error.to_string() };
-        let is_new = self.trouble.as_ref() != Some(&trouble);
-        self.trouble = Some(trouble);
+        let text = error.to_string();
+        let is_new = self.trouble.as_ref().is_none_or(|trouble| trouble.text != text);
+        self.trouble = Some(Trouble { part, text });
         Failure { error, is_new, retry_at }
     }
 
@@ -389,14 +391,16 @@ impl Sharing {
         }
     }
 
-    /// A snapshot was saved under this revision; `None` if another process came first.
-    pub(super) fn saved(&mut self, revision: Option<Revision>) {
-        match revision {
-            Some(revision) => {
-                self.known = Some(revision);
-                (self.may_be_outdated, self.empty_since) = (false, None);
-            }
-            None => self.lease = LeaseState::Free,
+    /// A snapshot was saved under this revision; `None` if another process came first. A snapshot without a token that is good
+    /// says nothing about what others hold.
+    pub(super) fn saved(&mut self, revision: Option<Revision>, has_token: bool) {
+        let Some(revision) = revision else {
+            self.lease = LeaseState::Free;
+            return;
+        };
+        self.known = Some(revision);
+        if has_token {
+            (self.may_be_outdated, self.empty_since) = (false, None);
         }
     }
 

@@ -130,7 +130,7 @@ fn a_record_that_is_known_is_not_joined_again() {
     let mut sharing = Sharing::after_load(MayLogIn::WhenNeeded);
     assert!(matches!(sharing.loads(0, Some(record(1))), Loaded::Known));
     assert!(matches!(sharing.loads(0, Some(record(2))), Loaded::Record(Some(_))));
-    sharing.saved(Some(Revision(3)));
+    sharing.saved(Some(Revision(3)), true);
     assert!(matches!(sharing.loads(0, Some(record(3))), Loaded::Known), "it is this process's own");
 }
 
@@ -218,10 +218,33 @@ fn a_record_that_has_ended_is_treated_like_an_empty_store() {
 fn a_record_that_this_process_has_saved_is_replaced_at_once_when_it_has_ended() {
     let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
     sharing.leads(0, Some(record(1)));
-    sharing.saved(Some(Revision(2)));
+    sharing.saved(Some(Revision(2)), true);
     sharing.gives_back(1);
     sharing.leads(2, Some(record(2)));
     assert_eq!(sharing.next(2, LOG_IN), "go on");
+}
+
+#[test]
+fn a_save_without_a_token_does_not_end_the_wait_for_what_others_hold() {
+    let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
+    sharing.loads_with(0, Some(record(1)), true);
+    sharing.leads(0, Some(record(1)));
+    sharing.saved(Some(Revision(2)), false);
+    assert_eq!(sharing.next(0, RENEW), "release");
+    sharing.gives_back(0);
+    sharing.leads(1000, Some(record(2)));
+    assert_eq!(sharing.next(1000, RENEW), "go on");
+}
+
+#[test]
+fn a_store_that_becomes_empty_is_waited_for_anew() {
+    let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
+    sharing.leads(0, None);
+    sharing.gives_back(0);
+    sharing.leads(1000, None);
+    sharing.saved(Some(Revision(1)), false);
+    sharing.leads(5000, None);
+    assert_eq!(sharing.next(5000, LOG_IN), "release");
 }
 
 #[test]
@@ -278,6 +301,13 @@ fn a_store_that_fails_is_tried_less_and_less_often() {
 }
 
 #[test]
+fn a_store_that_is_down_is_reported_once_whatever_it_is_asked() {
+    let mut sharing = Sharing::after_load(MayLogIn::WhenNeeded);
+    assert!(sharing.ask_failed(at(0), Ask::Load, down()).unwrap().is_new);
+    assert!(!sharing.ask_failed(at(250), Ask::Acquire(LONGEST), down()).unwrap().is_new);
+}
+
+#[test]
 fn a_change_of_the_store_ends_the_pause_after_a_failure() {
     let mut sharing = Sharing::after_load(MayLogIn::WhenNeeded);
     sharing.ask_failed(at(0), Ask::Load, down());
@@ -306,9 +336,9 @@ fn a_process_that_cannot_take_the_lease_still_loads() {
 fn a_process_that_is_overtaken_when_it_saves_has_lost_the_lease() {
     let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
     sharing.leads(0, Some(record(1)));
-    sharing.saved(Some(Revision(2)));
+    sharing.saved(Some(Revision(2)), true);
     assert!(matches!(sharing.holder(at(0)), LeaseHolder::ThisProcess { until } if until == at(67_500)));
-    sharing.saved(None);
+    sharing.saved(None, true);
     assert_eq!((sharing.holder(at(0)), sharing.next(1, Wanted::Save)), (LeaseHolder::Nobody, "acquire".into()));
 }
 

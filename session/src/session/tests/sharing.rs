@@ -433,6 +433,22 @@ fn a_login_that_another_process_has_announced_is_under_way_as_long_as_a_request_
 }
 
 #[test]
+fn a_process_that_finds_a_token_that_has_ended_waits_for_what_others_hold() {
+    let tokens = || [token_to("one", 80), token_to("two", 160)];
+    let (mut old, mut holder) = (member(World::user(tokens())), member(World::user(tokens())));
+    old.run(minutes(1));
+    holder.run(minutes(90));
+    let mut cold = member(World::user([]));
+    load_from(&mut cold, &old);
+    cold.now = holder.now;
+    cold.run(Duration::from_millis(90 * 60_000 + 900));
+    assert!(!cold.trace().contains('→'), "nothing has told it the server's time: {}", cold.trace());
+    load_from(&mut cold, &holder);
+    cold.run(minutes(92));
+    assert_eq!((cold.token().as_deref(), cold.trace().contains('→')), (Some("two"), false), "{}", cold.trace());
+}
+
+#[test]
 fn an_answer_to_another_question_is_a_failure_of_the_store() {
     let mut world = member(World::user([]));
     let Action::Store { id, request: StoreRequest::Load } = world.session.poll(world.now, &mut world.budget) else {
