@@ -35,6 +35,7 @@ impl Token {
     /// The frame that authorizes a trading socket, with the number its answer will bear (page *Sockets*). It holds
     /// the token: don't print it.
     #[must_use]
+    //= R-SOCKET-2
     pub fn authorize_frame(&self, request_id: u64) -> String {
         frame(request_id, self.0.access_token.expose())
     }
@@ -42,6 +43,8 @@ impl Token {
     /// The frame that authorizes a market data socket; `None` where the user has no market data token. An access token
     /// is no substitute.
     #[must_use]
+    //= R-SOCKET-7
+    //= R-SOCKET-8
     pub fn market_data_authorize_frame(&self, request_id: u64) -> Option<String> {
         self.market_data_token().map(|token| frame(request_id, token.expose()))
     }

@@ -24,6 +24,7 @@ use frame::{AUTHORIZE, Frame};
 mod frame;
 
 /// The server wants a frame at least every 2.5 s.
+//= R-SOCKET-6
 const HEARTBEAT: Duration = Duration::from_secs(2);
 /// The server sends a frame every 2.5 s. If none has come for so long, the socket is dead.
 const SILENCE: Duration = Duration::from_secs(8);

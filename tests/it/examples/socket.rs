@@ -79,6 +79,9 @@ fn comes_back(said: &str, prepare: impl Fn(&mut Simulator) + Sync) {
     });
 }
 
+//= R-SOCKET-2
+//= R-SOCKET-6
+//= R-SOCKET-7
 #[test]
 fn a_socket_lives_by_its_heartbeats_until_the_renewal_and_the_next_one_gets_the_new_token() {
     let short = || {
@@ -106,6 +109,7 @@ fn a_socket_lives_by_its_heartbeats_until_the_renewal_and_the_next_one_gets_the_
     );
 }
 
+//= R-SESSION-2
 #[test]
 fn a_kick_leads_to_one_login() {
     survives("the server has closed the socket: [3000,\"Session closed\"]", |simulator| {
@@ -123,6 +127,8 @@ fn a_server_that_falls_silent_is_left() {
     survives("the server is silent", Simulator::silence_sockets);
 }
 
+//= R-HOST-7
+//= R-SOCKET-4
 #[test]
 fn a_host_that_serves_others_leads_to_the_hosts_of_a_renewal() {
     comes_back("refused with 421: Moved", |simulator| {
@@ -147,6 +153,7 @@ fn a_redirect_is_not_followed() {
     });
 }
 
+//= R-SOCKET-3
 #[test]
 fn a_dead_token_is_reported_and_the_next_socket_gets_that_of_a_login() {
     each(
@@ -185,6 +192,7 @@ fn a_lock_out_is_reported_and_nothing_is_sent() {
     });
 }
 
+//= R-SOCKET-8
 #[test]
 fn without_a_market_data_token_no_socket_is_connected() {
     let prepare = |simulator: &mut Simulator| simulator.user_mut("trader").unwrap().market_data = false;
