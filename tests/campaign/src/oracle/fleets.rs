@@ -23,7 +23,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::causes::Cause;
 use super::memory::{Held, Memory, Opened, Order};
 use super::stored::Storage;
-use super::{DEADLINE, Found, Oracle};
+use super::{DEADLINE, Found, Oracle, Subject};
 use crate::journal::{Loss, Record};
 use crate::names::Name;
 use crate::wire::{Asked, Kept, Operation};
@@ -151,11 +151,11 @@ impl Oracle {
     }
 
     /// A login or a refresh has left, which the store was told of before: whoever loads that knows that it may have.
-    pub(super) fn announced(&mut self, program: usize, operation: Operation, now: Timestamp) {
-        let (Some(_), Some(number)) = (self.fleet_of(program), self.subjects[program].offered) else { return };
+    pub(super) fn announced(&mut self, program: usize, exchange: usize, operation: Operation, now: Timestamp) {
+        let (Some(_), Some(number)) = (self.fleet_of(program), self.subjects[program].synchronized) else { return };
         let knows = |memory: &mut Memory| match operation {
             Operation::LogIn => {
-                memory.logins.insert(now, Opened::Unknown);
+                memory.logins.insert(exchange, (now, Opened::Unknown));
                 memory.unknown_at = memory.unknown_at.max(Some(now));
             }
             Operation::Refresh => memory.kept_out = Some(operation),
@@ -221,8 +221,19 @@ impl Oracle {
         if loss == Loss::RolledBack {
             fleet.unleased_at = Some(now);
         }
-        for number in self.mates(program).chain([program]) {
+        let members: Vec<_> = self.mates(program).chain([program]).collect();
+        // Whoever has what was lost saves it again when it looks.
+        let looks = |number: &usize| {
+            let Subject { memory, watches, paused_until, is_up: true, .. } = &self.subjects[*number] else { return None };
+            let held = memory.held.filter(|held| !held.is_lost)?;
+            let end = held.grant.expires? - self.skew;
+            let next = if *watches { paused_until.unwrap_or(now).max(now) + GIVEN_BACK } else { end };
+            Some(next).filter(|_| end > now)
+        };
+        let looked_at = members.iter().filter_map(looks).min();
+        for number in members {
             self.subjects[number].store_lost_at = Some(now);
+            looked_at.iter().for_each(|at| self.subjects[number].allowances.open_until(Cause::RecordLost, *at));
         }
     }
 

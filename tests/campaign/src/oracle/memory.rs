@@ -89,8 +89,8 @@ pub(super) struct Memory {
     pub blamed: u32,
     /// It was blamed while a token was good: once that has ended, the session stops.
     pub is_app_refused: bool,
-    /// What became of logins, by the time at which they were sent.
-    pub logins: BTreeMap<Timestamp, Opened>,
+    /// When logins were sent, and what became of them, by their exchange.
+    pub logins: BTreeMap<usize, (Timestamp, Opened)>,
     /// When the outcome of the last login became unknown.
     pub unknown_at: Option<Timestamp>,
     pub owed: Option<Owed>,
@@ -111,8 +111,9 @@ pub(super) struct Memory {
     pub kept_out: Option<Operation>,
     /// Losses of the session before the time of a token, by the token that was lost.
     pub losses: BTreeMap<Order, Timestamp>,
-    /// Callers have met something that may mean that the token is dead.
+    /// Callers have met something that may mean that the token is dead, and since when they were told so.
     pub is_reported: bool,
+    pub dead_since: Option<Timestamp>,
     pub verified_at: Option<Timestamp>,
     /// Renewals of the held token that have failed.
     pub failed_renewals: Vec<Timestamp>,
@@ -139,7 +140,7 @@ impl Memory {
         let mut memory = self.clone();
         memory.may_verify_start = self.held.is_some();
         memory.times_told = 0;
-        memory.is_reported = false;
+        (memory.is_reported, memory.dead_since) = (false, None);
         memory.failed_renewals.clear();
         (memory.redirect, memory.blamed, memory.is_app_refused) = (None, 0, false);
         memory.failures.clear();
@@ -151,7 +152,7 @@ impl Memory {
     /// By a clock that was set ahead, so much more time has passed.
     pub(super) fn age(&mut self, by: SignedDuration) {
         let earlier = |time: &mut Timestamp| *time -= by;
-        self.logins = self.logins.iter().map(|(time, opened)| (*time - by, *opened)).collect();
+        self.logins.values_mut().for_each(|(time, _)| earlier(time));
         self.losses.values_mut().for_each(earlier);
         self.refused_tokens.values_mut().for_each(|refused| earlier(&mut refused.at));
         self.failures.values_mut().for_each(|(_, time)| earlier(time));
@@ -187,7 +188,7 @@ impl Memory {
         }
         let is_another = self.held.map(|held| held.order) != before;
         if is_another {
-            self.is_reported = false;
+            (self.is_reported, self.dead_since) = (false, None);
             self.failed_renewals.clear();
             self.redirect = None;
         }
@@ -196,9 +197,9 @@ impl Memory {
         if has_access && other.taken_at >= self.taken_at {
             self.followed.clone_from(&other.followed);
         }
-        for (at, opened) in &other.logins {
-            let known = self.logins.entry(*at).or_insert(*opened);
-            *known = (*known).max(*opened);
+        for (exchange, login) in &other.logins {
+            let known = self.logins.entry(*exchange).or_insert(*login);
+            *known = (known.0.max(login.0), known.1.max(login.1));
         }
         for (token, at) in &other.losses {
             self.losses.entry(*token).or_insert(*at);
@@ -209,8 +210,8 @@ impl Memory {
                 *known = *refused;
             }
         }
-        // A code ends soon: no pause of others holds it back.
-        let may_wait = !self.has_code || self.is_code_used;
+        // A code ends soon: no pause of others holds it back, and its own are nobody else's.
+        let may_wait = (!self.has_code || self.is_code_used) && !other.has_code;
         for (operation, (times, at)) in other.failures.iter().filter(|_| may_wait) {
             let known = self.failures.entry(*operation).or_insert((*times, *at));
             if known.1 < *at {
@@ -287,7 +288,7 @@ impl Memory {
         self.settle();
         self.refusals = (0, None);
         self.owes(None, now);
-        self.is_reported = false;
+        (self.is_reported, self.dead_since) = (false, None);
         self.may_verify_start = false;
         self.failed_renewals.clear();
         (self.answered, self.redirect, self.blamed) = (None, None, 0);
@@ -348,7 +349,7 @@ impl Memory {
 
     /// Logins since a time that have opened a session, or may have.
     pub(super) fn logins_since(&self, time: Timestamp) -> usize {
-        self.logins.iter().filter(|(at, opened)| **at > time && **opened != Opened::None).count()
+        self.logins.values().filter(|(at, opened)| *at > time && *opened != Opened::None).count()
     }
 
     /// Whether the token has to be taken for lost: callers have met it dead, and three renewals have failed over two

@@ -133,7 +133,8 @@ impl Subject {
         let lost = held.order;
         self.memory.lose(lost, now);
         let losses = self.memory.last_losses();
-        let is_kick = losses.get(1).is_some_and(|before| now < *before + QUARTER);
+        let noticed = self.memory.dead_since.unwrap_or(now);
+        let is_kick = losses.get(1).is_some_and(|before| noticed < *before + QUARTER);
         if is_kick || losses.len() > 2 {
             self.allowances.open(Cause::Kick, now);
         }
