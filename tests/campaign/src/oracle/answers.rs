@@ -55,6 +55,8 @@ impl Oracle {
             Outcome::Failure(failure) => {
                 if !is_overtaken && !was_done {
                     subject.no_answer(&sent, now, Some(*failure));
+                } else if *failure == Failure::NotSent {
+                    subject.is_unhandled(&sent);
                 }
                 return None;
             }
@@ -182,12 +184,7 @@ impl Subject {
     }
 
     /// A grant is there, whether or not it is used.
-    pub(super) fn receive(
-        &mut self,
-        grant: Granted,
-        answer: &Answer,
-        order: Order,
-    ) {
+    pub(super) fn receive(&mut self, grant: Granted, answer: &Answer, order: Order) {
         let [live, demo] = &answer.hosts;
         let host = if self.is_live { live } else { demo }.clone();
         self.memory.learn(grant.access, Brought { grant, order, host });

@@ -70,7 +70,8 @@ pub(super) struct Memory {
     pub granted: BTreeMap<Name, Brought>,
     /// All refresh tokens that they have brought, each with the begin of its lineage.
     pub refresh_tokens: BTreeMap<Name, Timestamp>,
-    /// When a good answer was taken last, or the owner has acted: what was told before is settled.
+    /// When a good answer was taken last, and when the owner has acted or a verdict has ended a row of failures: what was
+    /// told before is settled.
     pub taken_at: Option<Timestamp>,
     pub acted_at: Option<Timestamp>,
     /// Who the user is, if an answer has said so.
@@ -303,6 +304,12 @@ impl Memory {
         self.is_app_refused = false;
         self.owes(None, now);
         self.failures.clear();
+    }
+
+    /// A verdict ends a row of failures.
+    pub(super) fn end_failures(&mut self, now: Timestamp) {
+        self.failures.clear();
+        self.acted_at = Some(now);
     }
 
     /// The session has lost a token before its time.
