@@ -55,9 +55,13 @@ pub struct Violation {
 /// How long a session waits for an answer.
 pub(crate) const DEADLINE: SignedDuration = SignedDuration::from_secs(45);
 
+/// How long a session waits for its store.
+const STORE_DEADLINE: SignedDuration = SignedDuration::from_secs(10);
+
 /// A request that has left.
 #[derive(Debug, Clone)]
 struct Sent {
+    number: usize,
     program: usize,
     asked: Asked,
     at: Timestamp,
@@ -97,8 +101,8 @@ struct Subject {
     /// What it handed out until that ended, once that has been seen.
     noticed: Option<Seen>,
     storage: Storage,
-    /// The last snapshot that it wanted stored, and whether the last one could not be.
-    offered: Option<usize>,
+    /// The last snapshot that it wanted stored, and when, by its own clock; and whether the last one could not be in time.
+    offered: Option<(usize, Timestamp)>,
     is_store_failing: bool,
     /// The snapshot that it has saved or loaded last.
     synchronized: Option<usize>,
@@ -116,6 +120,13 @@ struct Subject {
     is_up: bool,
     /// Its owner has given it other settings while it was down.
     is_corrected: bool,
+}
+
+impl Subject {
+    /// Whether the store has not answered in time.
+    fn is_store_overdue(&self, local: Timestamp) -> bool {
+        self.offered.is_some_and(|(_, offered_at)| offered_at + STORE_DEADLINE <= local)
+    }
 }
 
 /// All sessions of a scenario, and the gates of all addresses.
@@ -243,10 +254,13 @@ impl Oracle {
                 }
             }
             What::Offered(number, kept) => {
+                self.miss_answer(program, now);
+                let subject = self.subjects.get_mut(program)?;
+                subject.is_store_failing |= subject.is_store_overdue(record.local);
                 let (memory, left) = (subject.memory.clone(), subject.allowances.left(now));
                 // It offers nothing while it awaits an answer.
                 subject.in_flight = None;
-                subject.offered = Some(*number);
+                subject.offered = Some((*number, record.local));
                 let gates = self.gates[address].clone();
                 let kept = *kept;
                 let snapshot = Snapshot { left, memory, gates, kept, stepped: self.anchored[address] };
@@ -255,9 +269,10 @@ impl Oracle {
             What::Stored(number) => {
                 let kept = self.snapshots.get(number)?.kept;
                 subject.storage.holds(&kept);
-                subject.is_store_failing = false;
+                subject.is_store_failing = subject.is_store_overdue(record.local);
+                subject.offered.take_if(|(offered, _)| offered == number);
             }
-            What::NotStored(_) => subject.is_store_failing = true,
+            What::NotStored(_) => (subject.is_store_failing, subject.offered) = (true, None),
             What::Saved(number, kept) => return self.save(record, *number, kept, server_now),
             What::Synchronized { kept, is_stale, late } => self.synchronize(record, *kept, *is_stale, *late),
             What::StoreLost(loss) => self.lose(program, *loss, now),
@@ -278,6 +293,9 @@ impl Oracle {
                     self.lock_out(address, now, SignedDuration::from_hours(1));
                 } else if *says_dead || matches!(status, 307 | 308 | 401 | 408 | 421 | 500) {
                     subject.memory.is_reported = true;
+                    if *says_dead {
+                        subject.memory.dead_since.get_or_insert(now);
+                    }
                 }
             }
             What::Handed(seen) => {
@@ -310,7 +328,11 @@ impl Oracle {
     fn serve(&mut self, number: usize, answer: &Answer, now: Timestamp) -> Option<Found> {
         let sent = self.exchanges.get(&number)?;
         let address = self.subjects[sent.program].address;
-        if answer.refuses() && sent.asked.operation == Operation::LogIn { self.gates[address].refuse(now) } else { None }
+        if answer.refuses() && sent.asked.operation == Operation::LogIn {
+            self.gates[address].refuse(now)
+        } else {
+            None
+        }
     }
 
     fn minute(&mut self, record: &Record, minute: &Minute, server_now: Timestamp) -> Option<Found> {
@@ -334,8 +356,9 @@ impl Oracle {
     /// A login that is under way is no longer wanted.
     fn forget_login(&mut self, program: usize) {
         let Some(subject) = self.subjects.get_mut(program) else { return };
-        let is_login =
-            |number: &mut usize| self.exchanges.get(number).is_some_and(|sent| sent.asked.operation == Operation::LogIn);
+        let is_login = |number: &mut usize| {
+            self.exchanges.get(number).is_some_and(|sent| sent.asked.operation == Operation::LogIn)
+        };
         subject.last_sent.take_if(is_login);
         subject.in_flight.take_if(is_login);
     }
@@ -347,9 +370,8 @@ impl Oracle {
         let subject = self.subjects.get_mut(record.program)?;
         let address = subject.address;
         let request = requests::Request { asked, now, server_now };
-        let is_of = |domain: &str| {
-            asked.host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-        };
+        let is_of =
+            |domain: &str| asked.host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
         let in_flight = subject.in_flight.and_then(|number| Some((number, self.exchanges.get(&number)?)));
         let in_flight = in_flight.filter(|(_, sent)| sent.local + DEADLINE > record.local);
         let found = if let Some((other, _)) = in_flight {
@@ -362,7 +384,7 @@ impl Oracle {
             match request.reason(subject) {
                 Ok(reason) => {
                     *self.reasons.entry(reason.name()).or_default() += 1;
-                    subject.is_sent(reason, asked, now);
+                    subject.is_sent(number, reason, asked, now);
                     None
                 }
                 Err(found) => Some(found),
@@ -373,12 +395,13 @@ impl Oracle {
         subject.has_unsaved_login |= asked.operation == Operation::LogIn;
         subject.allowances.open(Cause::Exchange, now);
         let (program, local, generation) = (record.program, record.local, subject.generation);
-        let sent = Sent { program, asked: asked.clone(), at: now, local, generation, is_redirected, is_done: false };
+        let sent =
+            Sent { number, program, asked: asked.clone(), at: now, local, generation, is_redirected, is_done: false };
         self.exchanges.insert(number, sent);
         self.gates[address].count(asked.operation, now);
         self.wait_for_budget(address, asked.operation);
         if asked.code.is_none() {
-            self.announced(record.program, asked.operation, now);
+            self.announced(record.program, number, asked.operation, now);
         }
         found.or(of_fleet)
     }

@@ -55,6 +55,8 @@ impl Oracle {
             Outcome::Failure(failure) => {
                 if !is_overtaken && !was_done {
                     subject.no_answer(&sent, now, Some(*failure));
+                } else if *failure == Failure::NotSent {
+                    subject.is_unhandled(&sent);
                 }
                 return None;
             }
@@ -87,7 +89,7 @@ impl Oracle {
         if let Some(grant) = answer.good_grant() {
             if is_superseded {
                 // It may have opened a session all the same.
-                subject.memory.logins.entry(sent.at).and_modify(|opened| *opened = Opened::Yes);
+                subject.memory.logins.entry(number).and_modify(|login| login.1 = Opened::Yes);
                 return None;
             }
             let (lineage, asked) = (subject.lineage(&sent), sent.at);
@@ -100,12 +102,13 @@ impl Oracle {
             // Whatever was under way is given up for it.
             subject.in_flight = None;
             if sent.asked.operation == Operation::LogIn {
-                subject.memory.logins.entry(sent.at).and_modify(|opened| *opened = Opened::Yes);
+                subject.memory.logins.entry(number).and_modify(|login| login.1 = Opened::Yes);
             }
             if sent.asked.operation == Operation::Refresh {
                 subject.memory.refreshed_at = Some(now);
                 subject.refreshed_by = Some(number);
             }
+            subject.memory.owes(None, now);
             if !is_overtaken {
                 subject.memory.take(grant.access, now);
                 subject.generation += 1;
@@ -128,7 +131,7 @@ impl Answer {
 
 impl Subject {
     /// A request leaves for a reason.
-    pub(super) fn is_sent(&mut self, reason: Reason, asked: &Asked, now: Timestamp) {
+    pub(super) fn is_sent(&mut self, number: usize, reason: Reason, asked: &Asked, now: Timestamp) {
         let memory = &mut self.memory;
         match reason {
             Reason::Ticket => {
@@ -149,8 +152,8 @@ impl Subject {
             _ => {}
         }
         if asked.operation == Operation::LogIn {
-            memory.logins.insert(now, Opened::Unknown);
-            memory.logins.retain(|at, _| *at + HOUR > now);
+            memory.logins.insert(number, (now, Opened::Unknown));
+            memory.logins.retain(|_, (at, _)| *at + HOUR > now);
             // What it held has ended or was given up, and stays so.
             if let Some(held) = &mut memory.held {
                 held.is_lost = true;
@@ -181,12 +184,7 @@ impl Subject {
     }
 
     /// A grant is there, whether or not it is used.
-    pub(super) fn receive(
-        &mut self,
-        grant: Granted,
-        answer: &Answer,
-        order: Order,
-    ) {
+    pub(super) fn receive(&mut self, grant: Granted, answer: &Answer, order: Order) {
         let [live, demo] = &answer.hosts;
         let host = if self.is_live { live } else { demo }.clone();
         self.memory.learn(grant.access, Brought { grant, order, host });
@@ -197,7 +195,7 @@ impl Subject {
 
     /// The server has not handled a request: a login opened nothing, and a code is still good.
     pub(super) fn is_unhandled(&mut self, sent: &Sent) {
-        self.memory.logins.entry(sent.at).and_modify(|opened| *opened = Opened::None);
+        self.memory.logins.entry(sent.number).and_modify(|login| login.1 = Opened::None);
         self.memory.is_code_used &= sent.asked.code.is_none();
     }
 

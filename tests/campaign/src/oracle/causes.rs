@@ -45,6 +45,7 @@ pub(super) enum Cause {
     LeaseHeld,
     OthersHaveNone,
     Unwatched,
+    RecordLost,
 }
 
 /// A line of the table.
@@ -78,7 +79,7 @@ const OWNER: Bound = mins(12);
 
 /// The causes, each with the record that opens it, its bound, and whether it ends with the next token.
 #[rustfmt::skip]
-pub(super) const TABLE: [Row; 23] = [
+pub(super) const TABLE: [Row; 24] = [
     row(Cause::Start,          "a start, or an act of the owner",                          secs(0),      true),
     row(Cause::Exchange,       "a request, until its answer or its deadline",              secs(45),     true),
     row(Cause::Fault,          "an answer or a connection that failed",                    secs(60),     true),
@@ -102,6 +103,7 @@ pub(super) const TABLE: [Row; 23] = [
     row(Cause::LeaseHeld,      "a lease whose holder has crashed or is paused",            secs(68),     false),
     row(Cause::OthersHaveNone, "no token in its fleet, for a program that never logs in",  mins(1),      true),
     row(Cause::Unwatched,      "the end of a token, for a program that does not watch its store", secs(0), true),
+    row(Cause::RecordLost,     "a store that has lost its record, until whoever has it looks", Bound::Named, true),
 ];
 
 impl Cause {

@@ -23,7 +23,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::causes::Cause;
 use super::memory::{Held, Memory, Opened, Order};
 use super::stored::Storage;
-use super::{DEADLINE, Found, Oracle};
+use super::{DEADLINE, Found, Oracle, Subject};
 use crate::journal::{Loss, Record};
 use crate::names::Name;
 use crate::wire::{Asked, Kept, Operation};
@@ -87,7 +87,9 @@ impl Oracle {
     pub(super) fn share_causes(&mut self, program: usize) {
         let shared = self.subjects[program].allowances.of_fleet();
         for mate in self.mates(program) {
-            shared.iter().for_each(|(cause, until)| self.subjects[mate].allowances.open_until(*cause, *until));
+            for (cause, until) in &shared {
+                self.subjects[mate].allowances.open_until(*cause, *until);
+            }
         }
     }
 
@@ -138,7 +140,8 @@ impl Oracle {
             None => Some((14, format!("logs in, although {token} is stored and good"))),
             Some((Loss::Unreadable, _)) => None,
             Some((_, at)) => {
-                let holds = |memory: &Memory| memory.held.is_some_and(|held| held.grant.access == token && !held.is_lost);
+                let holds =
+                    |memory: &Memory| memory.held.is_some_and(|held| held.grant.access == token && !held.is_lost);
                 let gives_back = |mate: &usize| {
                     let mate = &self.subjects[*mate];
                     let is_awake = mate.paused_until.is_none_or(|until| until + GIVEN_BACK < record.at);
@@ -151,11 +154,11 @@ impl Oracle {
     }
 
     /// A login or a refresh has left, which the store was told of before: whoever loads that knows that it may have.
-    pub(super) fn announced(&mut self, program: usize, operation: Operation, now: Timestamp) {
-        let (Some(_), Some(number)) = (self.fleet_of(program), self.subjects[program].offered) else { return };
+    pub(super) fn announced(&mut self, program: usize, exchange: usize, operation: Operation, now: Timestamp) {
+        let (Some(_), Some(number)) = (self.fleet_of(program), self.subjects[program].synchronized) else { return };
         let knows = |memory: &mut Memory| match operation {
             Operation::LogIn => {
-                memory.logins.insert(now, Opened::Unknown);
+                memory.logins.insert(exchange, (now, Opened::Unknown));
                 memory.unknown_at = memory.unknown_at.max(Some(now));
             }
             Operation::Refresh => memory.kept_out = Some(operation),
@@ -182,7 +185,8 @@ impl Oracle {
         let may_be_over = |held: &Held| subject.memory.may_be_over(held, record.at, server_now);
         if kept.access.is_none() && subject.memory.held.as_ref().is_some_and(may_be_over) {
             let of_snapshot = self.snapshots.get_mut(&number).map(|snapshot| &mut snapshot.memory);
-            for held in [Some(&mut subject.memory), of_snapshot].into_iter().flatten().filter_map(|it| it.held.as_mut()) {
+            for held in [Some(&mut subject.memory), of_snapshot].into_iter().flatten().filter_map(|it| it.held.as_mut())
+            {
                 held.is_lost = true;
             }
         }
@@ -221,8 +225,23 @@ impl Oracle {
         if loss == Loss::RolledBack {
             fleet.unleased_at = Some(now);
         }
-        for number in self.mates(program).chain([program]) {
+        let members: Vec<_> = self.mates(program).chain([program]).collect();
+        // Whoever has what was lost saves it again when it looks.
+        let looks = |number: &usize| {
+            let Subject { memory, watches, paused_until, is_up: true, .. } = &self.subjects[*number] else {
+                return None;
+            };
+            let held = memory.held.filter(|held| !held.is_lost)?;
+            let end = held.grant.expires? - self.skew;
+            let next = if *watches { paused_until.unwrap_or(now).max(now) + GIVEN_BACK } else { end };
+            Some(next).filter(|_| end > now)
+        };
+        let looked_at = members.iter().filter_map(looks).min();
+        for number in members {
             self.subjects[number].store_lost_at = Some(now);
+            if let Some(at) = looked_at {
+                self.subjects[number].allowances.open_until(Cause::RecordLost, at);
+            }
         }
     }
 

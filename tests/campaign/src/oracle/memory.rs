@@ -70,7 +70,8 @@ pub(super) struct Memory {
     pub granted: BTreeMap<Name, Brought>,
     /// All refresh tokens that they have brought, each with the begin of its lineage.
     pub refresh_tokens: BTreeMap<Name, Timestamp>,
-    /// When a good answer was taken last, or the owner has acted: what was told before is settled.
+    /// When a good answer was taken last, and when the owner has acted or a verdict has ended a row of failures: what was
+    /// told before is settled.
     pub taken_at: Option<Timestamp>,
     pub acted_at: Option<Timestamp>,
     /// Who the user is, if an answer has said so.
@@ -89,8 +90,8 @@ pub(super) struct Memory {
     pub blamed: u32,
     /// It was blamed while a token was good: once that has ended, the session stops.
     pub is_app_refused: bool,
-    /// What became of logins, by the time at which they were sent.
-    pub logins: BTreeMap<Timestamp, Opened>,
+    /// When logins were sent, and what became of them, by their exchange.
+    pub logins: BTreeMap<usize, (Timestamp, Opened)>,
     /// When the outcome of the last login became unknown.
     pub unknown_at: Option<Timestamp>,
     pub owed: Option<Owed>,
@@ -111,8 +112,9 @@ pub(super) struct Memory {
     pub kept_out: Option<Operation>,
     /// Losses of the session before the time of a token, by the token that was lost.
     pub losses: BTreeMap<Order, Timestamp>,
-    /// Callers have met something that may mean that the token is dead.
+    /// Callers have met something that may mean that the token is dead, and since when they were told so.
     pub is_reported: bool,
+    pub dead_since: Option<Timestamp>,
     pub verified_at: Option<Timestamp>,
     /// Renewals of the held token that have failed.
     pub failed_renewals: Vec<Timestamp>,
@@ -139,7 +141,7 @@ impl Memory {
         let mut memory = self.clone();
         memory.may_verify_start = self.held.is_some();
         memory.times_told = 0;
-        memory.is_reported = false;
+        (memory.is_reported, memory.dead_since) = (false, None);
         memory.failed_renewals.clear();
         (memory.redirect, memory.blamed, memory.is_app_refused) = (None, 0, false);
         memory.failures.clear();
@@ -151,7 +153,7 @@ impl Memory {
     /// By a clock that was set ahead, so much more time has passed.
     pub(super) fn age(&mut self, by: SignedDuration) {
         let earlier = |time: &mut Timestamp| *time -= by;
-        self.logins = self.logins.iter().map(|(time, opened)| (*time - by, *opened)).collect();
+        self.logins.values_mut().for_each(|(time, _)| earlier(time));
         self.losses.values_mut().for_each(earlier);
         self.refused_tokens.values_mut().for_each(|refused| earlier(&mut refused.at));
         self.failures.values_mut().for_each(|(_, time)| earlier(time));
@@ -187,7 +189,7 @@ impl Memory {
         }
         let is_another = self.held.map(|held| held.order) != before;
         if is_another {
-            self.is_reported = false;
+            (self.is_reported, self.dead_since) = (false, None);
             self.failed_renewals.clear();
             self.redirect = None;
         }
@@ -196,9 +198,9 @@ impl Memory {
         if has_access && other.taken_at >= self.taken_at {
             self.followed.clone_from(&other.followed);
         }
-        for (at, opened) in &other.logins {
-            let known = self.logins.entry(*at).or_insert(*opened);
-            *known = (*known).max(*opened);
+        for (exchange, login) in &other.logins {
+            let known = self.logins.entry(*exchange).or_insert(*login);
+            *known = (known.0.max(login.0), known.1.max(login.1));
         }
         for (token, at) in &other.losses {
             self.losses.entry(*token).or_insert(*at);
@@ -209,8 +211,8 @@ impl Memory {
                 *known = *refused;
             }
         }
-        // A code ends soon: no pause of others holds it back.
-        let may_wait = !self.has_code || self.is_code_used;
+        // A code ends soon: no pause of others holds it back, and its own are nobody else's.
+        let may_wait = (!self.has_code || self.is_code_used) && !other.has_code;
         for (operation, (times, at)) in other.failures.iter().filter(|_| may_wait) {
             let known = self.failures.entry(*operation).or_insert((*times, *at));
             if known.1 < *at {
@@ -287,7 +289,7 @@ impl Memory {
         self.settle();
         self.refusals = (0, None);
         self.owes(None, now);
-        self.is_reported = false;
+        (self.is_reported, self.dead_since) = (false, None);
         self.may_verify_start = false;
         self.failed_renewals.clear();
         (self.answered, self.redirect, self.blamed) = (None, None, 0);
@@ -302,6 +304,12 @@ impl Memory {
         self.is_app_refused = false;
         self.owes(None, now);
         self.failures.clear();
+    }
+
+    /// A verdict ends a row of failures.
+    pub(super) fn end_failures(&mut self, now: Timestamp) {
+        self.failures.clear();
+        self.acted_at = Some(now);
     }
 
     /// The session has lost a token before its time.
@@ -348,7 +356,7 @@ impl Memory {
 
     /// Logins since a time that have opened a session, or may have.
     pub(super) fn logins_since(&self, time: Timestamp) -> usize {
-        self.logins.iter().filter(|(at, opened)| **at > time && **opened != Opened::None).count()
+        self.logins.values().filter(|(at, opened)| *at > time && *opened != Opened::None).count()
     }
 
     /// Whether the token has to be taken for lost: callers have met it dead, and three renewals have failed over two

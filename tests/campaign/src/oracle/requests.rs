@@ -87,7 +87,7 @@ impl Request<'_> {
             return Ok(Reason::Home);
         }
         // A store that has lost a record may have lost the pause with it, which is a minute at most.
-        if !subject.store_lost_at.is_some_and(|at| self.now < at + MINUTE) {
+        if subject.store_lost_at.is_none_or(|at| at + MINUTE <= self.now) {
             self.pace(memory)?;
         }
         Ok(reason)

@@ -43,8 +43,10 @@ impl Oracle {
         }
         let is_stored = |name: &Name| self.storage(record.program).names.contains(name);
         let name = used.into_iter().flatten().find(|name| !is_stored(name))?;
+        let is_failing =
+            subject.fleet.is_some() && (subject.is_store_failing || subject.is_store_overdue(record.local));
         let has_other = |seen: &Seen| seen.token != name && record.local < seen.usable_until;
-        if subject.fleet.is_some() && subject.is_store_failing && !subject.seen.as_ref().is_some_and(has_other) {
+        if is_failing && !subject.seen.as_ref().is_some_and(has_other) {
             return None;
         }
         Some((11, format!("{name} is {verb} before it is stored")))

@@ -61,7 +61,7 @@ impl Subject {
                 self.signals_wrong_host(sent, answer, now);
             }
             Says::Refused | Says::Dead | Says::Forbidden if operation == Operation::Refresh => {
-                self.memory.failures.clear();
+                self.memory.end_failures(now);
                 self.memory.owes(None, now);
                 if sent.asked.code.is_some() {
                     return self.allowances.open(Cause::CodeLost, now);
@@ -126,14 +126,15 @@ impl Subject {
             return;
         }
         held.is_lost = true;
-        self.memory.failures.clear();
-        if held.grant.expires.is_some_and(|end| end <= server_now) {
+        let (lost, end) = (held.order, held.grant.expires);
+        self.memory.end_failures(now);
+        if end.is_some_and(|end| end <= server_now) {
             return;
         }
-        let lost = held.order;
         self.memory.lose(lost, now);
         let losses = self.memory.last_losses();
-        let is_kick = losses.get(1).is_some_and(|before| now < *before + QUARTER);
+        let noticed = self.memory.dead_since.unwrap_or(now);
+        let is_kick = losses.get(1).is_some_and(|before| noticed < *before + QUARTER);
         if is_kick || losses.len() > 2 {
             self.allowances.open(Cause::Kick, now);
         }
