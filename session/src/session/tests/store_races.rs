@@ -1,0 +1,68 @@
+//! A shared store that answers late, or at a bad moment, or with what nobody expects.
+
+use super::sharing::{after, load_from, member, pending, postponed};
+use super::*;
+use crate::store::Unreadable;
+
+type Answered = Option<Result<StoreAnswer, StoreError>>;
+
+/// Drives a session until a time. A question to the store is answered by `answer`, or else as usual.
+fn run_with(world: &mut World, time: Duration, mut answer: impl FnMut(&StoreRequest) -> Answered) {
+    let end = later(start(), time);
+    for _ in 0..1000 {
+        let next = match world.session.poll(world.now, &mut world.budget) {
+            Action::Send { id, request } => {
+                world.send(id, &request);
+                None
+            }
+            Action::Store { id, request } => {
+                match answer(&request) {
+                    Some(answer) => world.store_answers(id, answer),
+                    None => world.ask_store(id, request),
+                }
+                None
+            }
+            Action::Wait { until } => Some(until),
+            Action::Stopped { check_at, .. } => Some(check_at.unwrap_or(Timestamp::MAX)),
+        };
+        world.write_events();
+        if let Some(next) = next {
+            assert!(next > world.now, "waits are in the future");
+            world.now = next.min(end);
+            if next > end {
+                return;
+            }
+        }
+    }
+    panic!("the session spins:\n{}", world.trace());
+}
+
+fn down() -> StoreError {
+    StoreError::new(StoreErrorKind::Unreachable, "it is down")
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[test]
+fn what_was_announced_for_one_user_is_announced_anew_for_the_next() {
+    let mut world = member(World::user([status(500, ""), token_to("one", 80)]));
+    world.announce();
+    world.session.replace_credentials(Credentials::new("another", "password"));
+    world.run(minutes(1));
+    let announced = world.trace().find("store").filter(|at| Some(*at) < world.trace().find('→'));
+    assert!(announced.is_some(), "{}", world.trace());
+    assert!(!world.trace().contains("0:01 →"), "a login of unknown outcome counts: {}", world.trace());
+}
+
+#[test]
+fn a_ticket_that_was_announced_is_not_presented_with_another_password() {
+    let mut world = postponed();
+    world.script = [token_to("one", 80)].into_iter().collect();
+    world.now = later(start(), seconds(15));
+    world.announce();
+    world.session.replace_credentials(Credentials::new("trader", "another"));
+    world.run(minutes(1));
+    assert!(world.token().is_some() && !world.trace().contains("with the ticket"), "{}", world.trace());
+}
