@@ -422,8 +422,8 @@ impl Session {
     /// A new token that the shared store can't take is used by this process once it has no other one. It is still offered to the
     /// store, and neither a refresh nor a login follows before the store takes it.
     pub(super) fn use_unstored(&mut self, now: Timestamp) {
-        let has_failed = self.persistence.pause.faults() > 0 && self.persistence.is_shared();
-        if !has_failed || self.token.generation == 0 || self.token(now).is_some() {
+        let is_failing = self.persistence.is_failing() && self.persistence.is_shared();
+        if !is_failing || self.token.generation == 0 || self.token(now).is_some() {
             return;
         }
         let Some(waiting) = self.persistence.waiting.take() else { return };

@@ -66,3 +66,16 @@ fn a_ticket_that_was_announced_is_not_presented_with_another_password() {
     world.run(minutes(1));
     assert!(world.token().is_some() && !world.trace().contains("with the ticket"), "{}", world.trace());
 }
+
+#[test]
+fn a_token_for_which_no_lease_is_given_is_used_once_the_old_one_has_ended() {
+    let mut world = member(World::user([token_to("one", 80), Answer::Silence]));
+    world.run(minutes(66));
+    assert!(!world.session.persistence.holds_lease(), "{}", world.trace());
+    world.answer_late(token_to("two", 160));
+    run_with(&mut world, minutes(81), |request| match request {
+        StoreRequest::Acquire(_) => Some(Err(down())),
+        _ => None,
+    });
+    assert_eq!(world.token().as_deref(), Some("two"), "{}", world.trace());
+}
