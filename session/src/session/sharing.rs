@@ -203,7 +203,8 @@ impl Sharing {
         }
     }
 
-    /// What may be done now. The lease is kept as long as the only copy of a token waits to be stored.
+    /// What may be done now. The lease is kept as long as the only copy of a token waits to be stored, unless what
+    /// is stored can't be read.
     pub(super) fn permit(&self, situation: &Situation) -> Permitted {
         let Situation { now, wanted, is_unstored, has_token, .. } = *situation;
         let longest = situation.longest.min(LONGEST_REQUEST);
@@ -212,7 +213,9 @@ impl Sharing {
             return Permitted::Ask(Ask::Load);
         }
         let give_back = self.lease().map(|lease| Permitted::Ask(Ask::Release(lease)));
-        if let (Some(give_back), true, false) = (give_back, self.trouble.is_some(), is_unstored) {
+        // What can't be read is left as it is, whatever waits to be stored.
+        let is_in_trouble = self.trouble.as_ref().is_some_and(|it| !is_unstored || it.part == Part::Record);
+        if let (Some(give_back), true) = (give_back, is_in_trouble) {
             return give_back;
         }
         // What the store has lost may be on its way back.

@@ -79,3 +79,23 @@ fn a_token_for_which_no_lease_is_given_is_used_once_the_old_one_has_ended() {
     });
     assert_eq!(world.token().as_deref(), Some("two"), "{}", world.trace());
 }
+
+#[test]
+fn a_record_that_cannot_be_read_is_not_written_over_by_a_token_that_waits() {
+    let mut world = member(World::user([token_to("one", 80), token_to("two", 160)]));
+    world.run(minutes(1));
+    let mut saves = 0;
+    run_with(&mut world, minutes(81), |request| match request {
+        StoreRequest::Save { .. } => {
+            saves += 1;
+            Some(Ok(StoreAnswer::Saved(None)))
+        }
+        StoreRequest::Load if saves > 0 => Some(Ok(StoreAnswer::Loaded(Some(StoredRecord {
+            revision: Revision(99),
+            age: None,
+            session: Err(Unreadable::Newer),
+        })))),
+        _ => None,
+    });
+    assert_eq!((saves, world.token().as_deref()), (1, Some("two")), "{}", world.trace());
+}
