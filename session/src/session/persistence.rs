@@ -323,7 +323,12 @@ impl Session {
                     if let Some(sharing) = self.persistence.shared_mut() {
                         sharing.saved(revision, has_token);
                     }
-                    if revision.is_some() { self.stored(now) } else { self.offer_again(now) }
+                    let is_failing = self.persistence.as_shared().is_some_and(Sharing::is_always_overtaken);
+                    match revision {
+                        Some(_) => self.stored(now),
+                        None if is_failing => self.not_stored(now, always_overtaken()),
+                        None => self.offer_again(now),
+                    }
                 }
                 Ok(_) => self.not_stored(now, another_answer()),
                 Err(error) => self.not_stored(now, error),
@@ -488,6 +493,10 @@ impl Session {
 /// The store has not answered before the deadline.
 fn no_answer() -> StoreError {
     StoreError::new(StoreErrorKind::Unreachable, "the store gave no answer in time")
+}
+
+fn always_overtaken() -> StoreError {
+    StoreError::new(StoreErrorKind::NotWritable, "the store says again and again that another process has saved first")
 }
 
 fn another_answer() -> StoreError {

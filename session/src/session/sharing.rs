@@ -39,6 +39,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// The longest pause between tries to reach a store, and between loads without a token.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
+/// A store that says more often in a row that another process has come first fails.
+const OVERTAKEN_AT_MOST: u32 = 2;
+
 /// No request is expected to take longer: no store gives a lease for longer than ten minutes.
 const LONGEST_REQUEST: Duration = Duration::from_secs(400);
 
@@ -63,6 +66,8 @@ pub(super) struct Sharing {
     trouble: Option<Trouble>,
     asked: Option<Asked>,
     pub(super) announced: Option<Announcement>,
+    /// So many saves in a row were overtaken.
+    overtaken: u32,
     /// The tokens in use could not be stored yet.
     pub(super) uses_unstored: bool,
     /// When the last snapshot was taken, if it was long on its way to the store.
@@ -198,6 +203,7 @@ impl Sharing {
             trouble: None,
             asked: None,
             announced: None,
+            overtaken: 0,
             uses_unstored: false,
             stored_late: None,
         }
@@ -399,12 +405,19 @@ impl Sharing {
     pub(super) fn saved(&mut self, revision: Option<Revision>, has_token: bool) {
         let Some(revision) = revision else {
             self.lease = LeaseState::Free;
+            self.overtaken = self.overtaken.saturating_add(1);
             return;
         };
+        self.overtaken = 0;
         self.known = Some(revision);
         if has_token {
             (self.may_be_outdated, self.empty_since) = (false, None);
         }
+    }
+
+    /// Whether a store says more often that another process has come first than processes that take leases can.
+    pub(super) fn is_always_overtaken(&self) -> bool {
+        self.overtaken > OVERTAKEN_AT_MOST
     }
 
     pub(super) fn known(&self) -> Option<Revision> {

@@ -99,3 +99,14 @@ fn a_record_that_cannot_be_read_is_not_written_over_by_a_token_that_waits() {
     });
     assert_eq!((saves, world.token().as_deref()), (1, Some("two")), "{}", world.trace());
 }
+
+#[test]
+fn a_store_that_calls_each_save_overtaken_is_a_store_that_fails() {
+    let mut world = member(World::user([token_to("one", 80), token_to("two", 160)]));
+    world.run(minutes(1));
+    run_with(&mut world, minutes(81), |request| match request {
+        StoreRequest::Save { .. } => Some(Ok(StoreAnswer::Saved(None))),
+        _ => None,
+    });
+    assert_eq!(world.token().as_deref(), Some("two"), "{}", world.trace());
+}
