@@ -226,7 +226,12 @@ impl Session {
         let Some(announced) = self.persistence.shared_mut().and_then(|sharing| sharing.announced.take()) else {
             return;
         };
-        self.record.postponed.set_if_some(announced.ticket);
+        if announced.is_stored {
+            self.record.postponed.set_if_some(announced.ticket);
+        } else {
+            // Another process may have stored that it has presented the ticket.
+            self.record.postponed.restore(announced.ticket);
+        }
         if let Some(attempt) = announced.attempt {
             self.record.log_ins.opened_none(attempt);
         } else if let Some(refresh) = &mut self.record.tokens.refresh {

@@ -110,3 +110,19 @@ fn a_store_that_calls_each_save_overtaken_is_a_store_that_fails() {
     });
     assert_eq!(world.token().as_deref(), Some("two"), "{}", world.trace());
 }
+
+#[test]
+fn a_ticket_that_another_process_has_presented_is_not_presented_by_one_that_was_overtaken() {
+    let mut first = postponed();
+    first.now = later(start(), seconds(15));
+    let id = first.offered();
+    let session = Session::new(Environment::demo(), Credentials::new("trader", "password"), 0);
+    let mut second = after(&first, session, [Answer::Silence]);
+    second.run(seconds(20));
+    assert!(second.trace().contains("with the ticket"), "{}", second.trace());
+    first.store_answers(id, Ok(StoreAnswer::Saved(None)));
+    load_from(&mut first, &second);
+    first.script = [token_to("one", 80)].into_iter().collect();
+    first.run(minutes(30));
+    assert!(first.token().is_some() && !first.trace().contains("with the ticket"), "{}", first.trace());
+}
