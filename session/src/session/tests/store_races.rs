@@ -126,3 +126,15 @@ fn a_ticket_that_another_process_has_presented_is_not_presented_by_one_that_was_
     first.run(minutes(30));
     assert!(first.token().is_some() && !first.trace().contains("with the ticket"), "{}", first.trace());
 }
+
+#[test]
+fn a_ticket_that_was_not_presented_after_all_does_not_replace_a_newer_one() {
+    let newer = ok(r#"{"p-ticket":"newer","p-time":600}"#);
+    let mut world = postponed();
+    world.script = [Answer::Silence, newer].into_iter().collect();
+    world.run(minutes(4));
+    let ticket = |world: &World| world.session.record.postponed.get().map(|it| it.secret.expose().to_string());
+    assert_eq!(ticket(&world).as_deref(), Some("newer"), "{}", world.trace());
+    world.answer_late(Answer::Failure(Failure::NotSent));
+    assert_eq!(ticket(&world).as_deref(), Some("newer"), "{}", world.trace());
+}
