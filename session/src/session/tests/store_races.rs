@@ -1,6 +1,6 @@
 //! A shared store that answers late, or at a bad moment, or with what nobody expects.
 
-use super::sharing::{after, load_from, member, pending, postponed};
+use super::sharing::{after, member, postponed};
 use super::*;
 use crate::store::Unreadable;
 
@@ -35,6 +35,13 @@ fn run_with(world: &mut World, time: Duration, mut answer: impl FnMut(&StoreRequ
         }
     }
     panic!("the session spins:\n{}", world.trace());
+}
+
+/// Has a session load what another one has saved last. The two have one store, in which no revision comes twice.
+fn load_from(world: &mut World, other: &World) {
+    sharing::load_from(world, other);
+    let known = world.session.known_revision().map_or(0, |known| known.0);
+    world.record.as_mut().unwrap().revision = Revision(known.wrapping_add(1000));
 }
 
 fn down() -> StoreError {
@@ -137,4 +144,19 @@ fn a_ticket_that_was_not_presented_after_all_does_not_replace_a_newer_one() {
     assert_eq!(ticket(&world).as_deref(), Some("newer"), "{}", world.trace());
     world.answer_late(Answer::Failure(Failure::NotSent));
     assert_eq!(ticket(&world).as_deref(), Some("newer"), "{}", world.trace());
+}
+
+#[test]
+fn a_newer_lineage_is_stored_again_over_an_older_one_that_was_renewed_since() {
+    let mut older = member(World::user([token_to("one", 80), token_to("two", 160)]));
+    older.run(minutes(5));
+    let mut newer = member(World::user([token_to("other", 90)]));
+    newer.now = later(start(), minutes(10));
+    newer.run(minutes(11));
+    older.run(minutes(66));
+    load_from(&mut newer, &older);
+    newer.run(minutes(66));
+    load_from(&mut older, &newer);
+    older.run(minutes(67));
+    assert_eq!((newer.token().as_deref(), older.token().as_deref()), (Some("other"), Some("other")));
 }
