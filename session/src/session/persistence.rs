@@ -453,7 +453,7 @@ impl Session {
             sharing.announced.iter_mut().for_each(|announced| announced.is_stored = true);
             // Others take what it says of the clock for as young as the record. A store that is always slow is asked once
             // more, not for ever.
-            let is_first = late.is_some() && sharing.stored_late.is_none();
+            let is_first = late.is_some() && sharing.stored_late.is_none() && self.stopped.is_none();
             sharing.stored_late = late;
             sharing.uses_unstored = false;
             self.persistence.dirty |= is_first;

@@ -160,3 +160,37 @@ fn a_newer_lineage_is_stored_again_over_an_older_one_that_was_renewed_since() {
     older.run(minutes(67));
     assert_eq!((newer.token().as_deref(), older.token().as_deref()), (Some("other"), Some("other")));
 }
+
+#[test]
+fn a_session_that_another_process_opens_before_the_store_knows_that_all_is_forgotten_is_forgotten_too() {
+    let mut first = member(World::user([token_to("one", 80)]));
+    first.run(minutes(1));
+    let mut second = member(World::user([status(401, DEAD), token_to("two", 90)]));
+    load_from(&mut second, &first);
+    first.session.forget(first.now);
+    second.run(minutes(2));
+    second.reject(401, DEAD);
+    second.run(minutes(3));
+    assert_eq!(second.token().as_deref(), Some("two"), "{}", second.trace());
+    load_from(&mut first, &second);
+    first.run(minutes(4));
+    load_from(&mut second, &first);
+    second.run(minutes(5));
+    assert!(matches!(second.session.stop_reason(), Some(StopReason::Forgotten)), "{}", second.trace());
+}
+
+#[test]
+fn a_session_that_is_opened_after_the_store_knows_that_all_is_forgotten_is_left_alone() {
+    let mut first = member(World::user([token_to("one", 80)]));
+    first.run(minutes(1));
+    first.session.forget(first.now);
+    first.run(minutes(2));
+    let mut second = member(World::user([token_to("two", 90)]));
+    load_from(&mut second, &first);
+    second.run(minutes(3));
+    load_from(&mut first, &second);
+    first.run(minutes(4));
+    load_from(&mut second, &first);
+    second.run(minutes(5));
+    assert_eq!(second.token().as_deref(), Some("two"), "{}", second.trace());
+}
