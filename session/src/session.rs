@@ -356,6 +356,7 @@ impl Session {
                 (Permitted::Wanted, Next::Stopped(reason)) => {
                     let check_at = match reason {
                         StopReason::Forgotten => self.persistence.save_due(),
+                        StopReason::Refused(_) => self.load_due(now).into_iter().chain(self.persistence.save_due()).min(),
                         _ => self.load_due(now),
                     };
                     return Action::Stopped { reason, check_at };
@@ -402,11 +403,11 @@ impl Session {
         }
     }
 
-    /// Whether what is to be stored concerns others although the session has stopped. Of a refusal, the process that was
-    /// refused tells them, which still holds the lease.
+    /// Whether what is to be stored concerns others although the session has stopped: that the owner had all forgotten, or that
+    /// the server has refused this process.
     fn has_news(&self) -> bool {
         match self.stopped {
-            None | Some(StopReason::Forgotten) => true,
+            None | Some(StopReason::Forgotten | StopReason::Refused(_)) => true,
             Some(_) => self.persistence.holds_lease(),
         }
     }

@@ -194,3 +194,12 @@ fn a_session_that_is_opened_after_the_store_knows_that_all_is_forgotten_is_left_
     second.run(minutes(5));
     assert_eq!(second.token().as_deref(), Some("two"), "{}", second.trace());
 }
+
+#[test]
+fn a_refusal_is_told_to_the_others_also_if_the_store_has_failed_once() {
+    let mut world = member(World::user([ok(BAD_PASSWORD)]));
+    world.store_works = [Some(true), Some(false), Some(true)].into_iter().collect();
+    run_with(&mut world, minutes(2), |_| None);
+    assert_eq!(world.stored.len(), 2, "the announced login, and the refusal: {}", world.trace());
+    assert!(!world.session.persistence.holds_lease());
+}
