@@ -416,7 +416,10 @@ impl Session {
     fn wait_until(&mut self, now: Timestamp, deadline: Deadline, until: Timestamp) -> Action {
         let (deadline, until) = self.next_deadline(now).filter(|(_, at)| *at < until).unwrap_or((deadline, until));
         self.waits_for = Some(deadline);
-        Action::Wait { until }
+        match &self.stopped {
+            Some(reason) => Action::Stopped { reason: reason.clone(), check_at: Some(until) },
+            None => Action::Wait { until },
+        }
     }
 
     /// What the last [`poll`](Self::poll) that returned [`Action::Wait`] waits for.

@@ -203,3 +203,22 @@ fn a_refusal_is_told_to_the_others_also_if_the_store_has_failed_once() {
     assert_eq!(world.stored.len(), 2, "the announced login, and the refusal: {}", world.trace());
     assert!(!world.session.persistence.holds_lease());
 }
+
+#[test]
+fn a_session_that_has_stopped_says_so_while_it_waits_for_the_store() {
+    let mut world = member(World::user([token_to("one", 80)]));
+    world.run(minutes(1));
+    world.session.forget(world.now);
+    let mut asked = 0;
+    for _ in 0..20 {
+        match world.session.poll(world.now, &mut world.budget) {
+            Action::Store { id, .. } => {
+                asked += 1;
+                world.store_answers(id, Err(down()));
+            }
+            Action::Stopped { reason: StopReason::Forgotten, check_at: Some(at) } => world.now = at,
+            action => panic!("{action:?}"),
+        }
+    }
+    assert!(asked > 5);
+}
