@@ -345,7 +345,7 @@ impl Session {
                 (Permitted::NotBefore(until), _) => return self.wait_until(now, Deadline::StoreDue, until),
                 (Permitted::Wanted, Next::Wait(deadline, until)) => return self.wait_until(now, deadline, until),
                 (Permitted::Wanted, Next::Save) => return self.offer(now, budget),
-                (Permitted::Wanted, Next::Send(operation)) if self.is_to_be_announced(operation) => {
+                (Permitted::Wanted, Next::Send(operation)) if self.is_to_be_announced(now, operation) => {
                     self.announce(now, operation);
                 }
                 (Permitted::Wanted, Next::Send(operation)) => {

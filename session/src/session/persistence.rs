@@ -177,8 +177,10 @@ impl Persistence {
         self.announcement()?.attempt
     }
 
-    fn has_announced(&self, operation: Operation) -> bool {
-        self.announcement().is_some_and(|announced| announced.is_stored && announced.operation == operation)
+    /// Whether other processes know that the request is sent about now.
+    fn has_announced(&self, operation: Operation, now: Timestamp, longest: Duration) -> bool {
+        let is_fresh = |at| now < later(at, longest.saturating_mul(2));
+        self.announcement().is_some_and(|it| it.is_stored && it.operation == operation && is_fresh(it.at))
     }
 
     /// Whether this snapshot, which was long on its way, is this session's own.
@@ -189,12 +191,12 @@ impl Persistence {
 
 impl Session {
     /// Whether a login or a refresh has first to be announced to those that share the session.
-    pub(super) fn is_to_be_announced(&self, operation: Operation) -> bool {
+    pub(super) fn is_to_be_announced(&self, now: Timestamp, operation: Operation) -> bool {
         // What others have stored is not written over for a code, which may bring nothing.
         matches!(operation, Operation::LogIn | Operation::Refresh)
             && self.code.is_none()
             && self.persistence.is_shared()
-            && !self.persistence.has_announced(operation)
+            && !self.persistence.has_announced(operation, now, self.policy.deadline())
     }
 
     pub(super) fn announce(&mut self, now: Timestamp, operation: Operation) {
@@ -208,7 +210,7 @@ impl Session {
         }
         let ticket = self.take_ticket(operation);
         if let Some(sharing) = self.persistence.shared_mut() {
-            sharing.announced = Some(Announcement { operation, attempt, ticket, is_stored: false });
+            sharing.announced = Some(Announcement { at: now, operation, attempt, ticket, is_stored: false });
         }
         self.save(now);
     }

@@ -128,6 +128,7 @@ pub(super) enum Ask {
 /// process knows that the request may have been sent.
 #[derive(Debug)]
 pub(super) struct Announcement {
+    pub(super) at: Timestamp,
     pub(super) operation: Operation,
     pub(super) attempt: Option<AttemptId>,
     /// The ticket that is presented. In what is stored it is spent.
