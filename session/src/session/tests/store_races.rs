@@ -234,3 +234,17 @@ fn what_was_announced_long_ago_is_announced_anew() {
     world.run(minutes(61));
     assert!(world.trace().contains("60:00 store\n    60:00 → demo accesstokenrequest"), "{}", world.trace());
 }
+
+#[test]
+fn the_time_at_which_an_answer_is_overdue_is_named_while_a_late_token_is_stored() {
+    let mut world = World::app([Answer::Silence, Answer::Silence]).storing([]);
+    world.run(seconds(50));
+    assert_eq!(world.silent.len(), 2, "{}", world.trace());
+    let overdue_at = world.session.exchanges.in_flight.as_ref().unwrap().deadline;
+    world.answer_late(refreshed("at-1", "rt-1"));
+    let Action::Store { .. } = world.session.poll(world.now, &mut world.budget) else { panic!("nothing to store") };
+    let Action::Wait { until } = world.session.poll(later(world.now, seconds(1)), &mut world.budget) else {
+        panic!("nothing to wait for")
+    };
+    assert!(until <= overdue_at, "{until} is after {overdue_at}");
+}
