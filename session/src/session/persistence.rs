@@ -342,11 +342,13 @@ impl Session {
             }
             return;
         }
-        let asked = self.persistence.as_shared().and_then(Sharing::asked).filter(|asked| asked.id == id);
-        if asked.is_some()
-            && let Some(asked) = self.persistence.shared_mut().and_then(Sharing::take_asked)
-        {
-            self.shared_store_answered(now, asked, answer, budget);
+        let Some(sharing) = self.persistence.shared_mut() else { return };
+        if sharing.asked().is_some_and(|asked| asked.id == id) {
+            if let Some(asked) = sharing.take_asked() {
+                self.shared_store_answered(now, asked, answer, budget);
+            }
+        } else if let Ok(StoreAnswer::Lease(Some(lease))) = answer {
+            sharing.given_late(now, lease);
         }
     }
 

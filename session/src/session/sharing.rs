@@ -313,6 +313,14 @@ impl Sharing {
         Some(self.failed(now, Part::Lease, StoreError::new(StoreErrorKind::Misconfigured, text)))
     }
 
+    /// A lease is given that is no longer waited for. The others need not wait for its end.
+    pub(super) fn given_late(&mut self, now: Timestamp, lease: Lease) {
+        let is_wanted = matches!(self.asked, Some(Asked { what: Ask::Acquire(_), .. }));
+        if !is_wanted && self.lease().is_none() {
+            self.lease = LeaseState::Held { lease, until: now };
+        }
+    }
+
     pub(super) fn loaded(&mut self, now: Timestamp, stored: Option<StoredRecord>) -> Loaded {
         self.loaded_at = Some(now);
         self.is_well(Part::Store);

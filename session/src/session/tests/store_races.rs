@@ -248,3 +248,23 @@ fn the_time_at_which_an_answer_is_overdue_is_named_while_a_late_token_is_stored(
     };
     assert!(until <= overdue_at, "{until} is after {overdue_at}");
 }
+
+#[test]
+fn a_lease_that_is_given_too_late_is_given_back() {
+    let mut world = member(World::user([]));
+    let late = loop {
+        match world.session.poll(world.now, &mut world.budget) {
+            Action::Store { id, request: StoreRequest::Acquire(_) } => break id,
+            Action::Store { id, request } => world.ask_store(id, request),
+            action => panic!("{action:?}"),
+        }
+    };
+    world.now = later(world.now, seconds(46));
+    assert!(matches!(world.session.poll(world.now, &mut world.budget), Action::Wait { .. }));
+    world.store_answers(late, Ok(StoreAnswer::Lease(Some(Lease { fence: 7, time: seconds(67) }))));
+    let Action::Store { request: StoreRequest::Release(lease), .. } = world.session.poll(world.now, &mut world.budget)
+    else {
+        panic!("the others wait for it")
+    };
+    assert_eq!(lease.fence, 7);
+}
