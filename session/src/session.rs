@@ -345,7 +345,7 @@ impl Session {
                 (Permitted::NotBefore(until), _) => return self.wait_until(now, Deadline::StoreDue, until),
                 (Permitted::Wanted, Next::Wait(deadline, until)) => return self.wait_until(now, deadline, until),
                 (Permitted::Wanted, Next::Save) => return self.offer(now, budget),
-                (Permitted::Wanted, Next::Send(operation)) if self.is_to_be_announced(operation) => {
+                (Permitted::Wanted, Next::Send(operation)) if self.is_to_be_announced(now, operation) => {
                     self.announce(now, operation);
                 }
                 (Permitted::Wanted, Next::Send(operation)) => {
@@ -356,6 +356,7 @@ impl Session {
                 (Permitted::Wanted, Next::Stopped(reason)) => {
                     let check_at = match reason {
                         StopReason::Forgotten => self.persistence.save_due(),
+                        StopReason::Refused(_) => self.load_due(now).into_iter().chain(self.persistence.save_due()).min(),
                         _ => self.load_due(now),
                     };
                     return Action::Stopped { reason, check_at };
@@ -402,11 +403,11 @@ impl Session {
         }
     }
 
-    /// Whether what is to be stored concerns others although the session has stopped. Of a refusal, the process that was
-    /// refused tells them, which still holds the lease.
+    /// Whether what is to be stored concerns others although the session has stopped: that the owner had all forgotten, or that
+    /// the server has refused this process.
     fn has_news(&self) -> bool {
         match self.stopped {
-            None | Some(StopReason::Forgotten) => true,
+            None | Some(StopReason::Forgotten | StopReason::Refused(_)) => true,
             Some(_) => self.persistence.holds_lease(),
         }
     }
@@ -415,7 +416,10 @@ impl Session {
     fn wait_until(&mut self, now: Timestamp, deadline: Deadline, until: Timestamp) -> Action {
         let (deadline, until) = self.next_deadline(now).filter(|(_, at)| *at < until).unwrap_or((deadline, until));
         self.waits_for = Some(deadline);
-        Action::Wait { until }
+        match &self.stopped {
+            Some(reason) => Action::Stopped { reason: reason.clone(), check_at: Some(until) },
+            None => Action::Wait { until },
+        }
     }
 
     /// What the last [`poll`](Self::poll) that returned [`Action::Wait`] waits for.

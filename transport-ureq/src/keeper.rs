@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tradovate_auth_session::Revision;
-use tradovate_auth_token_source::Idle;
+use tradovate_auth_token_source::{Idle, LONGEST_SLEEP};
 
 use crate::token_source::Inner;
 
@@ -79,8 +79,8 @@ fn keep(source: &Arc<Inner>, over: &AtomicBool) {
         }
         let time = match source.drive() {
             Idle::Wait(time) | Idle::Busy(time) => time,
-            // Something changes before there is work.
-            Idle::Stopped(_) => Duration::MAX,
+            // Something changes before there is work, or a store that has failed is asked again.
+            Idle::Stopped(_) => LONGEST_SLEEP,
         };
         source.changes.sleep(seen, time);
     }

@@ -148,6 +148,13 @@ impl<T> Latest<T> {
         }
     }
 
+    /// Takes back that the value is spent, as if it had never been said.
+    pub(crate) fn restore(&mut self, value: Option<T>) {
+        if self.value.is_none() && value.is_some() {
+            *self = Self { count: self.count.saturating_sub(1), value };
+        }
+    }
+
     /// The value is spent.
     pub(crate) fn clear(&mut self) {
         if self.value.is_some() {

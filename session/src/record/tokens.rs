@@ -140,8 +140,11 @@ impl Tokens {
         self.refresh.as_ref().map(Refresh::key)
     }
 
-    /// Whether a token in it was issued later than the one in `other`.
+    /// Whether a token in it was issued later than the one in `other`, or belongs to a newer lineage.
     pub(crate) fn has_newer_token_than(&self, other: &Self) -> bool {
+        if self.started_at != other.started_at {
+            return self.started_at > other.started_at && (self.access.is_some() || self.refresh.is_some());
+        }
         let access = |tokens: &Self| tokens.access.as_ref().map(|access| access.issued_at);
         let refresh = |tokens: &Self| tokens.refresh.as_ref().and_then(|refresh| refresh.issued_at);
         access(self) > access(other) || refresh(self) > refresh(other)

@@ -42,7 +42,7 @@ pub enum Action {
         /// Why.
         reason: StopReason,
         /// When to poll again all the same, if processes share the store: another process may store what lets this one
-        /// go on.
+        /// go on, or this one has something to store.
         check_at: Option<Timestamp>,
     },
 }

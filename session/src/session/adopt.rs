@@ -53,8 +53,7 @@ impl Session {
         let now = self.advance(now);
         self.gates.see(now, budget);
         if matches!(self.stopped, Some(StopReason::Forgotten)) {
-            // What is saved over it is newer.
-            return;
+            return self.forget_also(now, stored.map(|(stored, _)| *stored.0));
         }
         let known = stored.as_ref().map(|(stored, _)| stored.0.record.tokens.clone()).unwrap_or_default();
         if let Some((stored, age)) = stored {
@@ -65,6 +64,15 @@ impl Session {
             own.access = None;
         }
         self.persistence.dirty |= self.persistence.is_shared() && own.has_newer_token_than(&known);
+    }
+
+    /// What is saved over the record is newer than what another process has stored since all was forgotten here.
+    fn forget_also(&mut self, now: Timestamp, stored: Option<Stored>) {
+        let is_own = |stored: &Stored| self.owner().mismatch(stored.owner.as_ref()).is_none();
+        let Some(stored) = stored.filter(is_own).filter(|_| self.persistence.dirty) else { return };
+        if stored.record.tokens.started_at >= self.record.tokens.started_at {
+            self.record.tokens = stored.record.tokens.forgotten(self.clock.server_time(now));
+        }
     }
 
     fn synchronize_with(

@@ -388,9 +388,11 @@ impl Session {
         self.opened_none(exchange);
     }
 
-    /// The ticket that was announced as spent was not presented after all.
+    /// The ticket that was announced as spent was not presented after all. It is of no use if another request was sent since.
     fn ticket_is_unused(&mut self, exchange: &Exchange) {
-        self.record.postponed.set_if_some(exchange.ticket.clone());
+        if self.exchanges.last_sent == exchange.id {
+            self.record.postponed.set_if_some(exchange.ticket.clone());
+        }
     }
 
     fn opened_none(&mut self, exchange: &Exchange) {

@@ -68,8 +68,10 @@ impl Session {
     pub(super) fn next_deadline(&self, now: Timestamp) -> Option<(Deadline, Timestamp)> {
         let access = self.renewable(now);
         let token = |deadline, at: Option<Timestamp>| at.map(|at| (deadline, self.clock.local_time(at)));
+        let in_flight = self.exchanges.in_flight.as_ref().filter(|_| self.stopped.is_none());
         let given_up = access.filter(|access| self.has_ended(access, now)).and_then(|_| self.given_up_at());
         let all = [
+            in_flight.map(|exchange| (Deadline::AnswerOverdue, exchange.deadline)),
             token(Deadline::TokenExpires, access.map(|access| access.expires_at)),
             token(Deadline::TokenUnusable, access.map(|access| self.usable_until(access))),
             token(Deadline::MarketDataTokenEnds, access.and_then(market_data_ends)),

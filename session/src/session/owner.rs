@@ -15,6 +15,7 @@ impl Session {
     /// Takes other credentials, or the same ones for another try: a session that has stopped because of a refusal goes on.
     /// Those of another user end the session of the one before.
     pub fn replace_credentials(&mut self, credentials: Credentials) {
+        self.withdraw_announcement();
         let is_same_user = self.login.credentials().is_some_and(|before| before.name() == credentials.name());
         if is_same_user {
             self.exchanges.disown(|exchange| exchange.operation == Operation::LogIn);
@@ -58,6 +59,7 @@ impl Session {
     //= R-SESSION-5
     pub fn forget(&mut self, now: Timestamp) {
         let now = self.advance(now);
+        self.withdraw_announcement();
         let forgotten = self.record.tokens.forgotten(self.clock.server_time(now));
         self.drop_tokens();
         self.record.tokens = forgotten;

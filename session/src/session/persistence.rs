@@ -177,8 +177,10 @@ impl Persistence {
         self.announcement()?.attempt
     }
 
-    fn has_announced(&self, operation: Operation) -> bool {
-        self.announcement().is_some_and(|announced| announced.is_stored && announced.operation == operation)
+    /// Whether other processes know that the request is sent about now.
+    fn has_announced(&self, operation: Operation, now: Timestamp, longest: Duration) -> bool {
+        let is_fresh = |at| now < later(at, longest.saturating_mul(2));
+        self.announcement().is_some_and(|it| it.is_stored && it.operation == operation && is_fresh(it.at))
     }
 
     /// Whether this snapshot, which was long on its way, is this session's own.
@@ -189,12 +191,12 @@ impl Persistence {
 
 impl Session {
     /// Whether a login or a refresh has first to be announced to those that share the session.
-    pub(super) fn is_to_be_announced(&self, operation: Operation) -> bool {
+    pub(super) fn is_to_be_announced(&self, now: Timestamp, operation: Operation) -> bool {
         // What others have stored is not written over for a code, which may bring nothing.
         matches!(operation, Operation::LogIn | Operation::Refresh)
             && self.code.is_none()
             && self.persistence.is_shared()
-            && !self.persistence.has_announced(operation)
+            && !self.persistence.has_announced(operation, now, self.policy.deadline())
     }
 
     pub(super) fn announce(&mut self, now: Timestamp, operation: Operation) {
@@ -208,7 +210,7 @@ impl Session {
         }
         let ticket = self.take_ticket(operation);
         if let Some(sharing) = self.persistence.shared_mut() {
-            sharing.announced = Some(Announcement { operation, attempt, ticket, is_stored: false });
+            sharing.announced = Some(Announcement { at: now, operation, attempt, ticket, is_stored: false });
         }
         self.save(now);
     }
@@ -226,7 +228,12 @@ impl Session {
         let Some(announced) = self.persistence.shared_mut().and_then(|sharing| sharing.announced.take()) else {
             return;
         };
-        self.record.postponed.set_if_some(announced.ticket);
+        if announced.is_stored {
+            self.record.postponed.set_if_some(announced.ticket);
+        } else {
+            // Another process may have stored that it has presented the ticket.
+            self.record.postponed.restore(announced.ticket);
+        }
         if let Some(attempt) = announced.attempt {
             self.record.log_ins.opened_none(attempt);
         } else if let Some(refresh) = &mut self.record.tokens.refresh {
@@ -323,18 +330,25 @@ impl Session {
                     if let Some(sharing) = self.persistence.shared_mut() {
                         sharing.saved(revision, has_token);
                     }
-                    if revision.is_some() { self.stored(now) } else { self.offer_again(now) }
+                    let is_failing = self.persistence.as_shared().is_some_and(Sharing::is_always_overtaken);
+                    match revision {
+                        Some(_) => self.stored(now),
+                        None if is_failing => self.not_stored(now, always_overtaken()),
+                        None => self.offer_again(now),
+                    }
                 }
                 Ok(_) => self.not_stored(now, another_answer()),
                 Err(error) => self.not_stored(now, error),
             }
             return;
         }
-        let asked = self.persistence.as_shared().and_then(Sharing::asked).filter(|asked| asked.id == id);
-        if asked.is_some()
-            && let Some(asked) = self.persistence.shared_mut().and_then(Sharing::take_asked)
-        {
-            self.shared_store_answered(now, asked, answer, budget);
+        let Some(sharing) = self.persistence.shared_mut() else { return };
+        if sharing.asked().is_some_and(|asked| asked.id == id) {
+            if let Some(asked) = sharing.take_asked() {
+                self.shared_store_answered(now, asked, answer, budget);
+            }
+        } else if let Ok(StoreAnswer::Lease(Some(lease))) = answer {
+            sharing.given_late(now, lease);
         }
     }
 
@@ -422,8 +436,8 @@ impl Session {
     /// A new token that the shared store can't take is used by this process once it has no other one. It is still offered to the
     /// store, and neither a refresh nor a login follows before the store takes it.
     pub(super) fn use_unstored(&mut self, now: Timestamp) {
-        let has_failed = self.persistence.pause.faults() > 0 && self.persistence.is_shared();
-        if !has_failed || self.token.generation == 0 || self.token(now).is_some() {
+        let is_failing = self.persistence.is_failing() && self.persistence.is_shared();
+        if !is_failing || self.token.generation == 0 || self.token(now).is_some() {
             return;
         }
         let Some(waiting) = self.persistence.waiting.take() else { return };
@@ -443,7 +457,7 @@ impl Session {
             sharing.announced.iter_mut().for_each(|announced| announced.is_stored = true);
             // Others take what it says of the clock for as young as the record. A store that is always slow is asked once
             // more, not for ever.
-            let is_first = late.is_some() && sharing.stored_late.is_none();
+            let is_first = late.is_some() && sharing.stored_late.is_none() && self.stopped.is_none();
             sharing.stored_late = late;
             sharing.uses_unstored = false;
             self.persistence.dirty |= is_first;
@@ -488,6 +502,10 @@ impl Session {
 /// The store has not answered before the deadline.
 fn no_answer() -> StoreError {
     StoreError::new(StoreErrorKind::Unreachable, "the store gave no answer in time")
+}
+
+fn always_overtaken() -> StoreError {
+    StoreError::new(StoreErrorKind::NotWritable, "the store says again and again that another process has saved first")
 }
 
 fn another_answer() -> StoreError {

@@ -93,7 +93,7 @@ impl Session {
             Operation::Refresh if self.renewable(now).is_none() => self.record.log_ins.after_kick(),
             _ => None,
         };
-        let store = self.persistence.pause.until().filter(|_| self.is_to_be_announced(operation));
+        let store = self.persistence.pause.until().filter(|_| self.is_to_be_announced(now, operation));
         [self.record.pause.until(), postponed.map(|ticket| ticket.until), opens_session, store]
             .into_iter()
             .flatten()

@@ -39,6 +39,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// The longest pause between tries to reach a store, and between loads without a token.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
+/// A store that says more often in a row that another process has come first fails.
+const OVERTAKEN_AT_MOST: u32 = 2;
+
 /// No request is expected to take longer: no store gives a lease for longer than ten minutes.
 const LONGEST_REQUEST: Duration = Duration::from_secs(400);
 
@@ -63,6 +66,8 @@ pub(super) struct Sharing {
     trouble: Option<Trouble>,
     asked: Option<Asked>,
     pub(super) announced: Option<Announcement>,
+    /// So many saves in a row were overtaken.
+    overtaken: u32,
     /// The tokens in use could not be stored yet.
     pub(super) uses_unstored: bool,
     /// When the last snapshot was taken, if it was long on its way to the store.
@@ -123,6 +128,7 @@ pub(super) enum Ask {
 /// process knows that the request may have been sent.
 #[derive(Debug)]
 pub(super) struct Announcement {
+    pub(super) at: Timestamp,
     pub(super) operation: Operation,
     pub(super) attempt: Option<AttemptId>,
     /// The ticket that is presented. In what is stored it is spent.
@@ -198,12 +204,14 @@ impl Sharing {
             trouble: None,
             asked: None,
             announced: None,
+            overtaken: 0,
             uses_unstored: false,
             stored_late: None,
         }
     }
 
-    /// What may be done now. The lease is kept as long as the only copy of a token waits to be stored.
+    /// What may be done now. The lease is kept as long as the only copy of a token waits to be stored, unless what
+    /// is stored can't be read.
     pub(super) fn permit(&self, situation: &Situation) -> Permitted {
         let Situation { now, wanted, is_unstored, has_token, .. } = *situation;
         let longest = situation.longest.min(LONGEST_REQUEST);
@@ -212,7 +220,9 @@ impl Sharing {
             return Permitted::Ask(Ask::Load);
         }
         let give_back = self.lease().map(|lease| Permitted::Ask(Ask::Release(lease)));
-        if let (Some(give_back), true, false) = (give_back, self.trouble.is_some(), is_unstored) {
+        // What can't be read is left as it is, whatever waits to be stored.
+        let is_in_trouble = self.trouble.as_ref().is_some_and(|it| !is_unstored || it.part == Part::Record);
+        if let (Some(give_back), true) = (give_back, is_in_trouble) {
             return give_back;
         }
         // What the store has lost may be on its way back.
@@ -301,6 +311,14 @@ impl Sharing {
         let (given, needed) = (time.as_secs(), needed.as_secs());
         let text = format!("the store gives its lease for {given} s, and a request may take {needed} s");
         Some(self.failed(now, Part::Lease, StoreError::new(StoreErrorKind::Misconfigured, text)))
+    }
+
+    /// A lease is given that is no longer waited for. The others need not wait for its end.
+    pub(super) fn given_late(&mut self, now: Timestamp, lease: Lease) {
+        let is_wanted = matches!(self.asked, Some(Asked { what: Ask::Acquire(_), .. }));
+        if !is_wanted && self.lease().is_none() {
+            self.lease = LeaseState::Held { lease, until: now };
+        }
     }
 
     pub(super) fn loaded(&mut self, now: Timestamp, stored: Option<StoredRecord>) -> Loaded {
@@ -396,12 +414,19 @@ impl Sharing {
     pub(super) fn saved(&mut self, revision: Option<Revision>, has_token: bool) {
         let Some(revision) = revision else {
             self.lease = LeaseState::Free;
+            self.overtaken = self.overtaken.saturating_add(1);
             return;
         };
+        self.overtaken = 0;
         self.known = Some(revision);
         if has_token {
             (self.may_be_outdated, self.empty_since) = (false, None);
         }
+    }
+
+    /// Whether a store says more often that another process has come first than processes that take leases can.
+    pub(super) fn is_always_overtaken(&self) -> bool {
+        self.overtaken > OVERTAKEN_AT_MOST
     }
 
     pub(super) fn known(&self) -> Option<Revision> {

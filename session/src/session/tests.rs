@@ -32,6 +32,7 @@ mod renewal;
 mod resume;
 mod sharing;
 mod store;
+mod store_races;
 
 /// What the server of a test does with a request.
 enum Answer {

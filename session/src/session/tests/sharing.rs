@@ -28,7 +28,7 @@ fn synchronize(world: &mut World, other: &World) {
 
 impl World {
     /// Answers the store's questions until the session saves. Returns the id of the save.
-    fn offered(&mut self) -> ExchangeId {
+    pub(super) fn offered(&mut self) -> ExchangeId {
         loop {
             match self.session.poll(self.now, &mut self.budget) {
                 Action::Store { id, request: StoreRequest::Save { .. } } => return id,
@@ -46,7 +46,7 @@ impl World {
 }
 
 /// What the session would do if no other process shared its store.
-fn pending(world: &mut World) -> Option<Wanted> {
+pub(super) fn pending(world: &mut World) -> Option<Wanted> {
     world.session.observe(world.now);
     world.session.gates.see(world.now, &world.budget);
     loop {
@@ -364,7 +364,7 @@ fn a_snapshot_that_was_long_on_its_way_is_stored_anew_once() {
 }
 
 /// Has a session load what another one has saved last, at the same time.
-fn load_from(world: &mut World, other: &World) {
+pub(super) fn load_from(world: &mut World, other: &World) {
     world.now = world.now.max(other.now);
     (world.record, world.saved_at) = (other.record.clone(), other.saved_at);
     world.session.store_changed();
@@ -471,14 +471,14 @@ fn a_store_that_does_not_answer_is_asked_again() {
 const PENALTY: &str = r#"{"p-ticket":"ticket","p-time":15}"#;
 
 /// A member whose login the server has postponed, and who stops running there.
-fn postponed() -> World {
+pub(super) fn postponed() -> World {
     let mut world = member(World::user([ok(PENALTY)]));
     world.run(Duration::from_secs(14));
     world
 }
 
 /// The next process, which has loaded what the one before has saved.
-fn after(first: &World, session: Session, script: impl IntoIterator<Item = Answer>) -> World {
+pub(super) fn after(first: &World, session: Session, script: impl IntoIterator<Item = Answer>) -> World {
     let mut world = member(World::of(session, script));
     load_from(&mut world, first);
     world

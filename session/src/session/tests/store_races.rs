@@ -1,0 +1,270 @@
+//! A shared store that answers late, or at a bad moment, or with what nobody expects.
+
+use super::sharing::{after, member, postponed};
+use super::*;
+use crate::store::Unreadable;
+
+type Answered = Option<Result<StoreAnswer, StoreError>>;
+
+/// Drives a session until a time. A question to the store is answered by `answer`, or else as usual.
+fn run_with(world: &mut World, time: Duration, mut answer: impl FnMut(&StoreRequest) -> Answered) {
+    let end = later(start(), time);
+    for _ in 0..1000 {
+        let next = match world.session.poll(world.now, &mut world.budget) {
+            Action::Send { id, request } => {
+                world.send(id, &request);
+                None
+            }
+            Action::Store { id, request } => {
+                match answer(&request) {
+                    Some(answer) => world.store_answers(id, answer),
+                    None => world.ask_store(id, request),
+                }
+                None
+            }
+            Action::Wait { until } => Some(until),
+            Action::Stopped { check_at, .. } => Some(check_at.unwrap_or(Timestamp::MAX)),
+        };
+        world.write_events();
+        if let Some(next) = next {
+            assert!(next > world.now, "waits are in the future");
+            world.now = next.min(end);
+            if next > end {
+                return;
+            }
+        }
+    }
+    panic!("the session spins:\n{}", world.trace());
+}
+
+/// Has a session load what another one has saved last. The two have one store, in which no revision comes twice.
+fn load_from(world: &mut World, other: &World) {
+    sharing::load_from(world, other);
+    let known = world.session.known_revision().map_or(0, |known| known.0);
+    world.record.as_mut().unwrap().revision = Revision(known.wrapping_add(1000));
+}
+
+fn down() -> StoreError {
+    StoreError::new(StoreErrorKind::Unreachable, "it is down")
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[test]
+fn what_was_announced_for_one_user_is_announced_anew_for_the_next() {
+    let mut world = member(World::user([status(500, ""), token_to("one", 80)]));
+    world.announce();
+    world.session.replace_credentials(Credentials::new("another", "password"));
+    world.run(minutes(1));
+    let announced = world.trace().find("store").filter(|at| Some(*at) < world.trace().find('→'));
+    assert!(announced.is_some(), "{}", world.trace());
+    assert!(!world.trace().contains("0:01 →"), "a login of unknown outcome counts: {}", world.trace());
+}
+
+#[test]
+fn a_ticket_that_was_announced_is_not_presented_with_another_password() {
+    let mut world = postponed();
+    world.script = [token_to("one", 80)].into_iter().collect();
+    world.now = later(start(), seconds(15));
+    world.announce();
+    world.session.replace_credentials(Credentials::new("trader", "another"));
+    world.run(minutes(1));
+    assert!(world.token().is_some() && !world.trace().contains("with the ticket"), "{}", world.trace());
+}
+
+#[test]
+fn a_token_for_which_no_lease_is_given_is_used_once_the_old_one_has_ended() {
+    let mut world = member(World::user([token_to("one", 80), Answer::Silence]));
+    world.run(minutes(66));
+    assert!(!world.session.persistence.holds_lease(), "{}", world.trace());
+    world.answer_late(token_to("two", 160));
+    run_with(&mut world, minutes(81), |request| match request {
+        StoreRequest::Acquire(_) => Some(Err(down())),
+        _ => None,
+    });
+    assert_eq!(world.token().as_deref(), Some("two"), "{}", world.trace());
+}
+
+#[test]
+fn a_record_that_cannot_be_read_is_not_written_over_by_a_token_that_waits() {
+    let mut world = member(World::user([token_to("one", 80), token_to("two", 160)]));
+    world.run(minutes(1));
+    let mut saves = 0;
+    run_with(&mut world, minutes(81), |request| match request {
+        StoreRequest::Save { .. } => {
+            saves += 1;
+            Some(Ok(StoreAnswer::Saved(None)))
+        }
+        StoreRequest::Load if saves > 0 => Some(Ok(StoreAnswer::Loaded(Some(StoredRecord {
+            revision: Revision(99),
+            age: None,
+            session: Err(Unreadable::Newer),
+        })))),
+        _ => None,
+    });
+    assert_eq!((saves, world.token().as_deref()), (1, Some("two")), "{}", world.trace());
+}
+
+#[test]
+fn a_store_that_calls_each_save_overtaken_is_a_store_that_fails() {
+    let mut world = member(World::user([token_to("one", 80), token_to("two", 160)]));
+    world.run(minutes(1));
+    run_with(&mut world, minutes(81), |request| match request {
+        StoreRequest::Save { .. } => Some(Ok(StoreAnswer::Saved(None))),
+        _ => None,
+    });
+    assert_eq!(world.token().as_deref(), Some("two"), "{}", world.trace());
+}
+
+#[test]
+fn a_ticket_that_another_process_has_presented_is_not_presented_by_one_that_was_overtaken() {
+    let mut first = postponed();
+    first.now = later(start(), seconds(15));
+    let id = first.offered();
+    let session = Session::new(Environment::demo(), Credentials::new("trader", "password"), 0);
+    let mut second = after(&first, session, [Answer::Silence]);
+    second.run(seconds(20));
+    assert!(second.trace().contains("with the ticket"), "{}", second.trace());
+    first.store_answers(id, Ok(StoreAnswer::Saved(None)));
+    load_from(&mut first, &second);
+    first.script = [token_to("one", 80)].into_iter().collect();
+    first.run(minutes(30));
+    assert!(first.token().is_some() && !first.trace().contains("with the ticket"), "{}", first.trace());
+}
+
+#[test]
+fn a_ticket_that_was_not_presented_after_all_does_not_replace_a_newer_one() {
+    let newer = ok(r#"{"p-ticket":"newer","p-time":600}"#);
+    let mut world = postponed();
+    world.script = [Answer::Silence, newer].into_iter().collect();
+    world.run(minutes(4));
+    let ticket = |world: &World| world.session.record.postponed.get().map(|it| it.secret.expose().to_string());
+    assert_eq!(ticket(&world).as_deref(), Some("newer"), "{}", world.trace());
+    world.answer_late(Answer::Failure(Failure::NotSent));
+    assert_eq!(ticket(&world).as_deref(), Some("newer"), "{}", world.trace());
+}
+
+#[test]
+fn a_newer_lineage_is_stored_again_over_an_older_one_that_was_renewed_since() {
+    let mut older = member(World::user([token_to("one", 80), token_to("two", 160)]));
+    older.run(minutes(5));
+    let mut newer = member(World::user([token_to("other", 90)]));
+    newer.now = later(start(), minutes(10));
+    newer.run(minutes(11));
+    older.run(minutes(66));
+    load_from(&mut newer, &older);
+    newer.run(minutes(66));
+    load_from(&mut older, &newer);
+    older.run(minutes(67));
+    assert_eq!((newer.token().as_deref(), older.token().as_deref()), (Some("other"), Some("other")));
+}
+
+#[test]
+fn a_session_that_another_process_opens_before_the_store_knows_that_all_is_forgotten_is_forgotten_too() {
+    let mut first = member(World::user([token_to("one", 80)]));
+    first.run(minutes(1));
+    let mut second = member(World::user([status(401, DEAD), token_to("two", 90)]));
+    load_from(&mut second, &first);
+    first.session.forget(first.now);
+    second.run(minutes(2));
+    second.reject(401, DEAD);
+    second.run(minutes(3));
+    assert_eq!(second.token().as_deref(), Some("two"), "{}", second.trace());
+    load_from(&mut first, &second);
+    first.run(minutes(4));
+    load_from(&mut second, &first);
+    second.run(minutes(5));
+    assert!(matches!(second.session.stop_reason(), Some(StopReason::Forgotten)), "{}", second.trace());
+}
+
+#[test]
+fn a_session_that_is_opened_after_the_store_knows_that_all_is_forgotten_is_left_alone() {
+    let mut first = member(World::user([token_to("one", 80)]));
+    first.run(minutes(1));
+    first.session.forget(first.now);
+    first.run(minutes(2));
+    let mut second = member(World::user([token_to("two", 90)]));
+    load_from(&mut second, &first);
+    second.run(minutes(3));
+    load_from(&mut first, &second);
+    first.run(minutes(4));
+    load_from(&mut second, &first);
+    second.run(minutes(5));
+    assert_eq!(second.token().as_deref(), Some("two"), "{}", second.trace());
+}
+
+#[test]
+fn a_refusal_is_told_to_the_others_also_if_the_store_has_failed_once() {
+    let mut world = member(World::user([ok(BAD_PASSWORD)]));
+    world.store_works = [Some(true), Some(false), Some(true)].into_iter().collect();
+    run_with(&mut world, minutes(2), |_| None);
+    assert_eq!(world.stored.len(), 2, "the announced login, and the refusal: {}", world.trace());
+    assert!(!world.session.persistence.holds_lease());
+}
+
+#[test]
+fn a_session_that_has_stopped_says_so_while_it_waits_for_the_store() {
+    let mut world = member(World::user([token_to("one", 80)]));
+    world.run(minutes(1));
+    world.session.forget(world.now);
+    let mut asked = 0;
+    for _ in 0..20 {
+        match world.session.poll(world.now, &mut world.budget) {
+            Action::Store { id, .. } => {
+                asked += 1;
+                world.store_answers(id, Err(down()));
+            }
+            Action::Stopped { reason: StopReason::Forgotten, check_at: Some(at) } => world.now = at,
+            action => panic!("{action:?}"),
+        }
+    }
+    assert!(asked > 5);
+}
+
+#[test]
+fn what_was_announced_long_ago_is_announced_anew() {
+    let mut world = member(World::user([token_to("one", 180)]));
+    while world.stored.is_empty() {
+        let Action::Store { id, request } = world.session.poll(world.now, &mut world.budget) else { panic!("no store") };
+        world.ask_store(id, request);
+    }
+    world.budget.lock_out(world.now, minutes(60));
+    world.run(minutes(61));
+    assert!(world.trace().contains("60:00 store\n    60:00 → demo accesstokenrequest"), "{}", world.trace());
+}
+
+#[test]
+fn the_time_at_which_an_answer_is_overdue_is_named_while_a_late_token_is_stored() {
+    let mut world = World::app([Answer::Silence, Answer::Silence]).storing([]);
+    world.run(seconds(50));
+    assert_eq!(world.silent.len(), 2, "{}", world.trace());
+    let overdue_at = world.session.exchanges.in_flight.as_ref().unwrap().deadline;
+    world.answer_late(refreshed("at-1", "rt-1"));
+    let Action::Store { .. } = world.session.poll(world.now, &mut world.budget) else { panic!("nothing to store") };
+    let Action::Wait { until } = world.session.poll(later(world.now, seconds(1)), &mut world.budget) else {
+        panic!("nothing to wait for")
+    };
+    assert!(until <= overdue_at, "{until} is after {overdue_at}");
+}
+
+#[test]
+fn a_lease_that_is_given_too_late_is_given_back() {
+    let mut world = member(World::user([]));
+    let late = loop {
+        match world.session.poll(world.now, &mut world.budget) {
+            Action::Store { id, request: StoreRequest::Acquire(_) } => break id,
+            Action::Store { id, request } => world.ask_store(id, request),
+            action => panic!("{action:?}"),
+        }
+    };
+    world.now = later(world.now, seconds(46));
+    assert!(matches!(world.session.poll(world.now, &mut world.budget), Action::Wait { .. }));
+    world.store_answers(late, Ok(StoreAnswer::Lease(Some(Lease { fence: 7, time: seconds(67) }))));
+    let Action::Store { request: StoreRequest::Release(lease), .. } = world.session.poll(world.now, &mut world.budget)
+    else {
+        panic!("the others wait for it")
+    };
+    assert_eq!(lease.fence, 7);
+}
