@@ -136,9 +136,13 @@ impl FileStore {
         self.path(name, "session")
     }
 
+    fn lock_path(&self, name: &SessionName) -> PathBuf {
+        self.path(name, "lock")
+    }
+
     fn lock(&self, name: &SessionName) -> Result<Lock, StoreError> {
         place::check_directory(&self.directory)?;
-        Lock::take(self.path(name, "lock"))
+        Lock::take(self.lock_path(name))
     }
 
     fn find(&self, name: &SessionName) -> Result<Option<Found>, StoreError> {

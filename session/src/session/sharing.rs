@@ -53,7 +53,7 @@ pub(super) struct Sharing {
     lease: LeaseState,
     /// Whether what was last loaded allows a login.
     allows_login: bool,
-    /// What was loaded had ended, and this process has saved no token since.
+    /// What was last loaded had ended, and this process has saved no token since.
     may_be_outdated: bool,
     /// When the store was first seen to hold nothing of use, with the lease held.
     empty_since: Option<Timestamp>,
@@ -331,8 +331,8 @@ impl Sharing {
         }
     }
 
-    /// A record was loaded and joined that is new to this process. If it `has_ended`, a store that has lost the newest one may
-    /// have fallen back to it.
+    /// A record was loaded and joined. If it `has_ended`, a store that has lost the newest one may have fallen back to it, or
+    /// another process holds a newer one that it could not save.
     pub(super) fn joined(&mut self, has_ended: bool) {
         self.may_be_outdated = has_ended;
     }
@@ -402,6 +402,13 @@ impl Sharing {
         if has_token {
             (self.may_be_outdated, self.empty_since) = (false, None);
         }
+    }
+
+    /// A snapshot could not be saved. Others may have had the same failure, and need time to save what they hold.
+    pub(super) fn not_saved(&mut self) {
+        self.empty_since = None;
+        self.allows_login = false;
+        self.news = News::Possible;
     }
 
     pub(super) fn known(&self) -> Option<Revision> {

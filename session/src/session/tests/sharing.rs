@@ -391,6 +391,19 @@ fn a_token_that_the_store_refuses_is_used_by_its_own_process_once_the_old_one_ha
 }
 
 #[test]
+fn a_token_that_could_not_be_stored_is_offered_again_when_another_process_takes_the_lease() {
+    let works = [Some(true), Some(true)].into_iter().chain([Some(false); 100]);
+    let mut world = member(World::user([token_to("one", 80), token_to("two", 160)]));
+    world.store_works = works.collect();
+    world.run(minutes(70));
+    assert!(world.session.has_unstored_grant(), "{}", world.trace());
+    world.store_works.clear();
+    world.session.store_changed();
+    world.run(minutes(70));
+    assert!(!world.session.has_unstored_grant(), "the pause is over: {}", world.trace());
+}
+
+#[test]
 fn a_refresh_token_that_the_store_refuses_is_not_presented() {
     let works = [Some(true), Some(true), Some(true)].into_iter().chain([Some(false); 2000]);
     let mut world = member(World::app([refreshed("at-1", "rt-1"), refreshed("at-2", "rt-2"), token_to("at-3", 300)]));
