@@ -3,8 +3,10 @@
 //! `member ureq|reqwest file:DIRECTORY|redis://… SECONDS`, with the variables of the examples; the wall clock of the process
 //! is ahead of the machine's by the seconds in `MEMBER_CLOCK_AHEAD`. The first word of a line says
 //! what it is: `lease`, `event`, `token` with its end and whether the server takes it, `gap`, and at the end `done`.
+//! If it reads the line `forget`, it forgets the session.
 
 use std::env;
+use std::io::BufRead as _;
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -74,6 +76,13 @@ fn clock() -> Clock {
     }
 }
 
+/// Forgets the session when it is told to.
+fn obey(forget: impl Fn() + Send + 'static) {
+    thread::spawn(move || {
+        std::io::stdin().lock().lines().map_while(Result::ok).filter(|line| line == "forget").for_each(|_| forget());
+    });
+}
+
 fn tell(event: &Event) {
     println!("event {event}");
 }
@@ -91,6 +100,8 @@ fn blocking(store: impl Store, time: Duration) {
         .shared(Telling(store), name)
         .build();
     let _keeper = tokens.keep_alive().expect("a thread");
+    let obeys = tokens.clone();
+    obey(move || obeys.forget());
     ask(time, || tokens.token(), || tokens.environment().base_url(Purpose::Trading).expect("it is known").to_string());
 }
 
@@ -111,6 +122,8 @@ fn asynchronous(store: impl AsyncStore, time: Duration) {
         .build()
         .expect("TLS");
     let _keeper = tokens.keep_alive();
+    let obeys = tokens.clone();
+    obey(move || obeys.forget());
     ask(
         time,
         || runtime.block_on(tokens.token()),

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use tradovate_auth_simulator::Endpoint;
 
-use crate::members::{Fleet, Place};
+use crate::members::Fleet;
+use crate::place::Place;
 
 /// Ten processes for a minute of tokens that live five seconds.
 pub(crate) fn ten_processes_are_one_client(place: Place) {
