@@ -162,6 +162,7 @@ impl Store for FileStore {
         Ok(found.map(|found| StoredRecord {
             revision: found.revision(),
             age: found.age(time::now(&self.directory)),
+            place: format!("the file {}", self.record_path(name).display()),
             session: self.codec.decode(name, &found.record),
         }))
     }

@@ -52,6 +52,7 @@ use crate::name::SessionName;
 ///         Ok(content.record.as_ref().map(|(revision, session, saved_at)| StoredRecord {
 ///             revision: *revision,
 ///             age: Some(saved_at.elapsed()),
+///             place: "the memory of this process".into(),
 ///             session: Ok(session.clone()),
 ///         }))
 ///     }

@@ -325,7 +325,8 @@ impl Sharing {
                 Loaded::Unreadable
             }
             Err(unreadable) => {
-                let error = StoreError::new(StoreErrorKind::NotReadable, unreadable.to_string());
+                let text = format!("{unreadable} ({place})", place = stored.place);
+                let error = StoreError::new(StoreErrorKind::NotReadable, text);
                 Loaded::Failed(self.failed(now, Part::Record, error))
             }
         }

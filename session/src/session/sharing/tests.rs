@@ -17,11 +17,16 @@ fn at(milliseconds: i64) -> Timestamp {
 fn record(revision: u64) -> StoredRecord {
     let session = Session::new(Environment::demo(), Credentials::new("trader", "password"), 7);
     let session = session.snapshot(at(0), &RateBudget::default());
-    StoredRecord { revision: Revision(revision), age: None, session: Ok(session) }
+    StoredRecord { revision: Revision(revision), age: None, place: String::new(), session: Ok(session) }
 }
 
 fn damaged(revision: u64) -> StoredRecord {
-    StoredRecord { revision: Revision(revision), age: None, session: Err(Unreadable::Damaged) }
+    StoredRecord {
+        revision: Revision(revision),
+        age: None,
+        place: "the file /a/b".into(),
+        session: Err(Unreadable::Damaged),
+    }
 }
 
 fn down() -> StoreError {
@@ -281,7 +286,10 @@ fn a_process_that_never_logs_in_loads_without_the_lease_and_renews() {
 #[test]
 fn a_record_that_cannot_be_read_is_left_alone() {
     let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
-    assert!(matches!(sharing.leads(0, Some(damaged(1))), Loaded::Failed(Failure { is_new: true, .. })));
+    let Loaded::Failed(Failure { error, is_new: true, .. }) = sharing.leads(0, Some(damaged(1))) else {
+        panic!("it can't be read");
+    };
+    assert_eq!(error.to_string(), "the stored session is damaged: remove it to log in anew (the file /a/b)");
     assert_eq!(sharing.next(0, RENEW), "release");
     sharing.gives_back(0);
     assert_eq!(sharing.next(0, RENEW), "wait 250 ms");

@@ -7,7 +7,7 @@ pub(super) fn member(mut world: World) -> World {
     world.session = world.session.with_shared_store(MayLogIn::WhenNeeded);
     // A record of this user without a token: an empty store would have to be believed empty first.
     let session = Ok(world.snapshot());
-    world.record = Some(StoredRecord { revision: Revision(0), age: None, session });
+    world.record = Some(stored_record(Revision(0), session));
     world
 }
 
