@@ -1,7 +1,7 @@
 //! One process of a fleet: shares a session, asks for its token all the time, and prints what happens to it, a line each.
 //!
 //! `member ureq|reqwest file:DIRECTORY|redis://… SECONDS`, with the variables of the examples; the wall clock of the process
-//! is ahead of the machine's by the seconds in `MEMBER_CLOCK_AHEAD`. The first word of a line says
+//! is ahead of the machine's by the seconds in `MEMBER_CLOCK_AHEAD`, and a request may take the seconds in `MEMBER_TIME_OUT`. The first word of a line says
 //! what it is: `lease`, `event`, `token` with its end and whether the server takes it, `gap`, and at the end `done`.
 //! If it reads the line `forget`, it forgets the session.
 
@@ -35,12 +35,14 @@ fn file(path: &str) -> FileStore {
     FileStore::in_directory(PathBuf::from(path)).expect("a directory")
 }
 
-/// The shortest lease there is: one and a half of this.
+/// The shortest lease there is, unless `MEMBER_TIME_OUT` says something else: one and a half of this.
 fn policy() -> Policy {
-    Policy::default().with_deadline(Duration::from_secs(5))
+    Policy::default().with_deadline(time_out())
 }
 
-const TIME_OUT: Duration = Duration::from_secs(5);
+fn time_out() -> Duration {
+    Duration::from_secs(env::var("MEMBER_TIME_OUT").map_or(5, |seconds| seconds.parse().expect("seconds")))
+}
 
 fn budget() -> SharedBudget {
     RateBudget::unlimited().into()
@@ -91,7 +93,7 @@ fn blocking(store: impl Store, time: Duration) {
     use tradovate_auth::ureq::{Client, TokenSource};
     let (environment, credentials, name) = settings();
     let tokens = TokenSource::builder(environment.clone(), credentials)
-        .client(Client::new(environment).with_timeout(TIME_OUT))
+        .client(Client::new(environment).with_timeout(time_out()))
         .policy(policy())
         .clock(clock())
         .budget(budget())
@@ -112,7 +114,7 @@ fn asynchronous(store: impl AsyncStore, time: Duration) {
     let (environment, credentials, name) = settings();
     let _context = runtime.enter();
     let tokens = TokenSource::builder(environment.clone(), credentials)
-        .client(Client::new(environment).expect("TLS").with_timeout(TIME_OUT))
+        .client(Client::new(environment).expect("TLS").with_timeout(time_out()))
         .policy(policy())
         .clock(clock())
         .budget(budget())

@@ -54,16 +54,22 @@ pub(crate) fn a_backup_with_a_token_that_has_ended_costs_no_login(place: fn() ->
     }
 }
 
-/// The lease is lost while its holder waits for the answer to the first login.
+/// The lease is lost while its holder waits for the answer to the first login, for longer than the pause after a login
+/// whose outcome is unknown.
 pub(crate) fn a_lease_that_is_lost_during_the_first_login_costs_no_second_one(place: fn() -> Place) {
-    for _ in 0..TIMES {
-        let mut fleet = Fleet::new(place(), Duration::from_secs(60));
-        fleet.answer_slowly(Endpoint::AccessTokenRequest, Duration::from_secs(3));
+    let start = |_| {
+        let mut fleet = Fleet::new(place(), Duration::from_secs(90));
+        fleet.time_out = 30;
+        fleet.answer_slowly(Endpoint::AccessTokenRequest, Duration::from_secs(18));
         for _ in 0..3 {
             fleet.start(300);
         }
         fleet.await_request(Endpoint::AccessTokenRequest);
         fleet.place.lose_lease();
+        fleet
+    };
+    let fleets: Vec<_> = (0..TIMES).map(start).collect();
+    for mut fleet in fleets {
         fleet.await_of_all(0..3, "token");
         fleet.assert_well();
     }

@@ -20,6 +20,8 @@ const LONG: Duration = Duration::from_secs(90);
 pub(crate) struct Fleet {
     pub(crate) server: Server,
     pub(crate) place: Place,
+    /// The seconds that a request of the processes may take.
+    pub(crate) time_out: u64,
     members: Vec<Member>,
     /// Who has taken the lease last.
     last_leader: Option<usize>,
@@ -62,7 +64,7 @@ impl Fleet {
             .serve()
             .unwrap();
         let (tell, told) = mpsc::channel();
-        Self { server, place, members: Vec::new(), last_leader: None, tell, told, requests, slow }
+        Self { server, place, time_out: 5, members: Vec::new(), last_leader: None, tell, told, requests, slow }
     }
 
     /// Has the server answer the requests to this endpoint so much later, from now on.
@@ -124,6 +126,7 @@ impl Fleet {
         let transport = if number.is_multiple_of(2) { "ureq" } else { "reqwest" };
         command.arg(transport).arg(self.place.argument()).arg(seconds.to_string());
         command.env_clear().envs(variables(&self.server.base_url()));
+        command.env("MEMBER_TIME_OUT", self.time_out.to_string());
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let input = process.stdin.take().unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
