@@ -33,7 +33,12 @@ fn anywhere(name: &str, place: fn() -> Place) -> Vec<Trial> {
         })
     };
     let mut trials = vec![
+        trial("one_process_is_one_client", anywhere::one_process_is_one_client),
         trial("ten_processes_are_one_client", anywhere::ten_processes_are_one_client),
+        trial(
+            "ten_processes_whose_clocks_differ_and_are_set_are_one_client",
+            anywhere::ten_processes_whose_clocks_differ_and_are_set_are_one_client,
+        ),
         trial(
             "a_stopped_leader_changes_nothing_when_it_wakes",
             anywhere::a_stopped_leader_changes_nothing_when_it_wakes,

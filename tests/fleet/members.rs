@@ -106,6 +106,14 @@ impl Fleet {
         self.start_by(shell, seconds)
     }
 
+    /// One whose wall clock is wrong by so many seconds, and is set right after half a minute.
+    pub(crate) fn start_with_clock_that_is_set(&mut self, seconds: u64, ahead: i64) -> usize {
+        let mut shell = Command::new("sh");
+        let clock = format!(r#"MEMBER_CLOCK_AHEAD={ahead} MEMBER_CLOCK_STEP={} exec "$0" "$@""#, -ahead);
+        shell.args(["-c", &clock, env!("CARGO_BIN_EXE_member")]);
+        self.start_by(shell, seconds)
+    }
+
     /// One whose wall clock is ahead of the others' by so many seconds.
     pub(crate) fn start_ahead(&mut self, seconds: u64, ahead: i64) -> usize {
         let mut shell = Command::new("sh");
@@ -232,6 +240,15 @@ impl Fleet {
     /// What a process has said that begins with this.
     pub(crate) fn said(&self, member: usize, word: &str) -> Vec<&str> {
         self.members[member].said.iter().map(String::as_str).filter(|line| line.starts_with(word)).collect()
+    }
+
+    /// How often all of them have asked the store for the record, for the lease, to save, and to release.
+    pub(crate) fn uses(&self) -> [u64; 4] {
+        let lines = self.members.iter().flat_map(|member| &member.said).filter_map(|line| line.strip_prefix("uses "));
+        lines.fold([0; 4], |mut sum, line| {
+            sum.iter_mut().zip(line.split(' ')).for_each(|(sum, uses)| *sum += uses.parse::<u64>().unwrap());
+            sum
+        })
     }
 
     /// The ends of the tokens that anybody had.

@@ -310,7 +310,11 @@ impl Oracle {
     fn serve(&mut self, number: usize, answer: &Answer, now: Timestamp) -> Option<Found> {
         let sent = self.exchanges.get(&number)?;
         let address = self.subjects[sent.program].address;
-        if answer.refuses() && sent.asked.operation == Operation::LogIn { self.gates[address].refuse(now) } else { None }
+        if answer.refuses() && sent.asked.operation == Operation::LogIn {
+            self.gates[address].refuse(now)
+        } else {
+            None
+        }
     }
 
     fn minute(&mut self, record: &Record, minute: &Minute, server_now: Timestamp) -> Option<Found> {
@@ -334,8 +338,9 @@ impl Oracle {
     /// A login that is under way is no longer wanted.
     fn forget_login(&mut self, program: usize) {
         let Some(subject) = self.subjects.get_mut(program) else { return };
-        let is_login =
-            |number: &mut usize| self.exchanges.get(number).is_some_and(|sent| sent.asked.operation == Operation::LogIn);
+        let is_login = |number: &mut usize| {
+            self.exchanges.get(number).is_some_and(|sent| sent.asked.operation == Operation::LogIn)
+        };
         subject.last_sent.take_if(is_login);
         subject.in_flight.take_if(is_login);
     }
@@ -347,9 +352,8 @@ impl Oracle {
         let subject = self.subjects.get_mut(record.program)?;
         let address = subject.address;
         let request = requests::Request { asked, now, server_now };
-        let is_of = |domain: &str| {
-            asked.host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-        };
+        let is_of =
+            |domain: &str| asked.host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
         let in_flight = subject.in_flight.and_then(|number| Some((number, self.exchanges.get(&number)?)));
         let in_flight = in_flight.filter(|(_, sent)| sent.local + DEADLINE > record.local);
         let found = if let Some((other, _)) = in_flight {

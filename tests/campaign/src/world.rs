@@ -8,9 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use tradovate_auth_session::RateBudget;
 
 use crate::journal::{Record, What};
-use crate::oracle::Violation;
 use crate::mutants::{Mutant, Tamper};
 use crate::names::Names;
+use crate::oracle::Violation;
 use crate::scenario::Scenario;
 use crate::tally::Tally;
 use clock::Clock;

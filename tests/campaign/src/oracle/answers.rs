@@ -181,12 +181,7 @@ impl Subject {
     }
 
     /// A grant is there, whether or not it is used.
-    pub(super) fn receive(
-        &mut self,
-        grant: Granted,
-        answer: &Answer,
-        order: Order,
-    ) {
+    pub(super) fn receive(&mut self, grant: Granted, answer: &Answer, order: Order) {
         let [live, demo] = &answer.hosts;
         let host = if self.is_live { live } else { demo }.clone();
         self.memory.learn(grant.access, Brought { grant, order, host });

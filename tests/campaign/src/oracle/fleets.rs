@@ -138,7 +138,8 @@ impl Oracle {
             None => Some((14, format!("logs in, although {token} is stored and good"))),
             Some((Loss::Unreadable, _)) => None,
             Some((_, at)) => {
-                let holds = |memory: &Memory| memory.held.is_some_and(|held| held.grant.access == token && !held.is_lost);
+                let holds =
+                    |memory: &Memory| memory.held.is_some_and(|held| held.grant.access == token && !held.is_lost);
                 let gives_back = |mate: &usize| {
                     let mate = &self.subjects[*mate];
                     let is_awake = mate.paused_until.is_none_or(|until| until + GIVEN_BACK < record.at);
@@ -182,7 +183,8 @@ impl Oracle {
         let may_be_over = |held: &Held| subject.memory.may_be_over(held, record.at, server_now);
         if kept.access.is_none() && subject.memory.held.as_ref().is_some_and(may_be_over) {
             let of_snapshot = self.snapshots.get_mut(&number).map(|snapshot| &mut snapshot.memory);
-            for held in [Some(&mut subject.memory), of_snapshot].into_iter().flatten().filter_map(|it| it.held.as_mut()) {
+            for held in [Some(&mut subject.memory), of_snapshot].into_iter().flatten().filter_map(|it| it.held.as_mut())
+            {
                 held.is_lost = true;
             }
         }
