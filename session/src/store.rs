@@ -5,6 +5,7 @@
 //! [`Action::Store`](crate::Action::Store); the driver asks the store and reports the answer to
 //! [`Session::store_answered`](crate::Session::store_answered).
 
+use alloc::string::String;
 use core::time::Duration;
 
 use crate::stored_session::StoredSession;
@@ -49,6 +50,9 @@ pub struct StoredRecord {
     /// How long ago it was saved, by the store's own clock: the clocks of two machines may differ, this doesn't. `None` if
     /// that clock has been set back since.
     pub age: Option<Duration>,
+    /// Where it is, such as `the file /home/trader/x.session`. The event [`StoreFailed`](crate::EventKind::StoreFailed) says so
+    /// if the session can't be read. It must hold no secret.
+    pub place: String,
     /// The session, or why it can't be read.
     pub session: Result<StoredSession, Unreadable>,
 }
@@ -58,7 +62,7 @@ pub struct StoredRecord {
 #[non_exhaustive]
 pub enum Unreadable {
     /// It is nothing of this library's.
-    #[error("what is stored is no session: is it another program's?")]
+    #[error("what is stored is another program's: remove it, or choose another place for the session")]
     Foreign,
     /// A newer version of this library has written it.
     #[error("a newer version of this library has stored the session: update this program")]
@@ -73,7 +77,9 @@ pub enum Unreadable {
     #[error("the stored session is not sealed, and with a key only sealed ones are used: remove it to log in anew")]
     Unsealed,
     /// It is sealed with another key, for another name, or damaged.
-    #[error("the stored session can't be opened: it was sealed with another key, or is damaged")]
+    #[error(
+        "the stored session was sealed with another key, or is damaged: give that key, or remove it to log in anew"
+    )]
     WrongKey,
 }
 

@@ -96,8 +96,13 @@ impl Keys {
     /// The braces keep the keys of a name together in a cluster.
     fn call(&self, script: &'static Script, name: &SessionName) -> Call {
         let mut call = script.prepare_invoke();
-        call.key(format!("{}{{{name}}}", self.prefix)).key(format!("{}{{{name}}}:lease", self.prefix));
+        call.key(self.record(name)).key(format!("{}:lease", self.record(name)));
         call
+    }
+
+    /// The key of the record.
+    pub(crate) fn record(&self, name: &SessionName) -> String {
+        format!("{}{{{name}}}", self.prefix)
     }
 }
 

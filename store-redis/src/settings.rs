@@ -117,6 +117,7 @@ impl Settings {
         Some(StoredRecord {
             revision: Revision(revision),
             age: u64::try_from(age).ok().map(Duration::from_micros),
+            place: format!("the key {} of Redis", self.keys.record(name)),
             session,
         })
     }

@@ -136,9 +136,13 @@ impl FileStore {
         self.path(name, "session")
     }
 
+    fn lock_path(&self, name: &SessionName) -> PathBuf {
+        self.path(name, "lock")
+    }
+
     fn lock(&self, name: &SessionName) -> Result<Lock, StoreError> {
         place::check_directory(&self.directory)?;
-        Lock::take(self.path(name, "lock"))
+        Lock::take(self.lock_path(name))
     }
 
     fn find(&self, name: &SessionName) -> Result<Option<Found>, StoreError> {
@@ -158,6 +162,7 @@ impl Store for FileStore {
         Ok(found.map(|found| StoredRecord {
             revision: found.revision(),
             age: found.age(time::now(&self.directory)),
+            place: format!("the file {}", self.record_path(name).display()),
             session: self.codec.decode(name, &found.record),
         }))
     }

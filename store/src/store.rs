@@ -52,6 +52,7 @@ use crate::name::SessionName;
 ///         Ok(content.record.as_ref().map(|(revision, session, saved_at)| StoredRecord {
 ///             revision: *revision,
 ///             age: Some(saved_at.elapsed()),
+///             place: "the memory of this process".into(),
 ///             session: Ok(session.clone()),
 ///         }))
 ///     }
@@ -138,7 +139,8 @@ pub trait Store: Send + Sync + 'static {
     fn release(&self, name: &SessionName, lease: Lease) -> Result<(), StoreError>;
 
     /// Returns within a second after the record is another one than the caller knows; at the latest when the time is
-    /// over. It may return early, for no reason.
+    /// over. It may return early, for no reason. It should return early when another process takes the lease: that process
+    /// may be about to log in, and this one may hold a token that it could not save.
     ///
     /// # Errors
     /// If the record can't be watched.

@@ -1,11 +1,14 @@
 //! One process of a fleet: shares a session, asks for its token all the time, and prints what happens to it, a line each.
 //!
 //! `member ureq|reqwest file:DIRECTORY|redis://… SECONDS`, with the variables of the examples; the wall clock of the process
-//! is ahead of the machine's by the seconds in `MEMBER_CLOCK_AHEAD`. The first word of a line says
-//! what it is: `lease`, `event`, `token` with its end and whether the server takes it, `gap`, and at the end `done`.
+//! is ahead of the machine's by the seconds in `MEMBER_CLOCK_AHEAD` and is set by those in `MEMBER_CLOCK_STEP` after half a minute, and a request may take the seconds in `MEMBER_TIME_OUT`. The first word of a line says
+//! what it is: `lease`, `event`, `token` with its end and whether the server takes it, `gap`, and at the end `uses` and `done`.
+//! If it reads the line `forget`, it forgets the session.
 
 use std::env;
+use std::io::BufRead as _;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -33,12 +36,14 @@ fn file(path: &str) -> FileStore {
     FileStore::in_directory(PathBuf::from(path)).expect("a directory")
 }
 
-/// The shortest lease there is: one and a half of this.
+/// The shortest lease there is, unless `MEMBER_TIME_OUT` says something else: one and a half of this.
 fn policy() -> Policy {
-    Policy::default().with_deadline(Duration::from_secs(5))
+    Policy::default().with_deadline(time_out())
 }
 
-const TIME_OUT: Duration = Duration::from_secs(5);
+fn time_out() -> Duration {
+    Duration::from_secs(env::var("MEMBER_TIME_OUT").map_or(5, |seconds| seconds.parse().expect("seconds")))
+}
 
 fn budget() -> SharedBudget {
     RateBudget::unlimited().into()
@@ -53,6 +58,8 @@ fn settings() -> (Environment, Credentials, SessionName) {
 /// A machine whose wall clock is wrong.
 struct Wrong {
     ahead: SignedDuration,
+    /// The step by which it is set after half a minute.
+    step: SignedDuration,
     begun: Instant,
 }
 
@@ -62,16 +69,26 @@ impl SystemClock for Wrong {
     }
 
     fn wall(&self) -> Timestamp {
-        Timestamp::now() + self.ahead
+        let is_set = self.begun.elapsed() >= Duration::from_secs(30);
+        Timestamp::now() + self.ahead + if is_set { self.step } else { SignedDuration::ZERO }
     }
 }
 
 fn clock() -> Clock {
-    let ahead = env::var("MEMBER_CLOCK_AHEAD").map_or(0, |seconds| seconds.parse().expect("seconds"));
-    match ahead {
-        0 => Clock::of_process(),
-        ahead => Clock::anchored(Wrong { ahead: SignedDuration::from_secs(ahead), begun: Instant::now() }),
+    let seconds = |name: &str| {
+        env::var(name).map_or(SignedDuration::ZERO, |text| SignedDuration::from_secs(text.parse().expect("seconds")))
+    };
+    match (seconds("MEMBER_CLOCK_AHEAD"), seconds("MEMBER_CLOCK_STEP")) {
+        (SignedDuration::ZERO, SignedDuration::ZERO) => Clock::of_process(),
+        (ahead, step) => Clock::anchored(Wrong { ahead, step, begun: Instant::now() }),
     }
+}
+
+/// Forgets the session when it is told to.
+fn obey(forget: impl Fn() + Send + 'static) {
+    thread::spawn(move || {
+        std::io::stdin().lock().lines().map_while(Result::ok).filter(|line| line == "forget").for_each(|_| forget());
+    });
 }
 
 fn tell(event: &Event) {
@@ -82,7 +99,7 @@ fn blocking(store: impl Store, time: Duration) {
     use tradovate_auth::ureq::{Client, TokenSource};
     let (environment, credentials, name) = settings();
     let tokens = TokenSource::builder(environment.clone(), credentials)
-        .client(Client::new(environment).with_timeout(TIME_OUT))
+        .client(Client::new(environment).with_timeout(time_out()))
         .policy(policy())
         .clock(clock())
         .budget(budget())
@@ -91,6 +108,8 @@ fn blocking(store: impl Store, time: Duration) {
         .shared(Telling(store), name)
         .build();
     let _keeper = tokens.keep_alive().expect("a thread");
+    let obeys = tokens.clone();
+    obey(move || obeys.forget());
     ask(time, || tokens.token(), || tokens.environment().base_url(Purpose::Trading).expect("it is known").to_string());
 }
 
@@ -101,7 +120,7 @@ fn asynchronous(store: impl AsyncStore, time: Duration) {
     let (environment, credentials, name) = settings();
     let _context = runtime.enter();
     let tokens = TokenSource::builder(environment.clone(), credentials)
-        .client(Client::new(environment).expect("TLS").with_timeout(TIME_OUT))
+        .client(Client::new(environment).expect("TLS").with_timeout(time_out()))
         .policy(policy())
         .clock(clock())
         .budget(budget())
@@ -111,6 +130,8 @@ fn asynchronous(store: impl AsyncStore, time: Duration) {
         .build()
         .expect("TLS");
     let _keeper = tokens.keep_alive();
+    let obeys = tokens.clone();
+    obey(move || obeys.forget());
     ask(
         time,
         || runtime.block_on(tokens.token()),
@@ -144,6 +165,8 @@ fn ask(time: Duration, token: impl Fn() -> Result<Token, TokenError>, base: impl
         }
         thread::sleep(Duration::from_millis(10));
     }
+    let uses = USES.each_ref().map(|uses| uses.load(Ordering::SeqCst).to_string());
+    println!("uses {}", uses.join(" "));
     println!("done");
 }
 
@@ -155,7 +178,14 @@ fn is_taken(token: &Token, base: &str) -> String {
     }
 }
 
-/// A store that says when it has taken the lease.
+/// How often the store was asked for the record, for the lease, to save, and to release.
+static USES: [AtomicU64; 4] = [const { AtomicU64::new(0) }; 4];
+
+fn count(what: usize) {
+    USES[what].fetch_add(1, Ordering::SeqCst);
+}
+
+/// A store that says when it has taken the lease, and counts its uses.
 struct Telling<S>(S);
 
 fn tell_of(lease: Option<Lease>) -> Option<Lease> {
@@ -164,10 +194,12 @@ fn tell_of(lease: Option<Lease>) -> Option<Lease> {
 
 impl<S: Store> Store for Telling<S> {
     fn load(&self, name: &SessionName) -> Result<Option<StoredRecord>, StoreError> {
+        count(0);
         self.0.load(name)
     }
 
     fn lease(&self, name: &SessionName, time: Duration) -> Result<Option<Lease>, StoreError> {
+        count(1);
         self.0.lease(name, time).map(tell_of)
     }
 
@@ -178,10 +210,12 @@ impl<S: Store> Store for Telling<S> {
         known: Option<Revision>,
         lease: Lease,
     ) -> Result<Option<Revision>, StoreError> {
+        count(2);
         self.0.save(name, session, known, lease)
     }
 
     fn release(&self, name: &SessionName, lease: Lease) -> Result<(), StoreError> {
+        count(3);
         self.0.release(name, lease)
     }
 
@@ -192,10 +226,12 @@ impl<S: Store> Store for Telling<S> {
 
 impl<S: AsyncStore> AsyncStore for Telling<S> {
     fn load<'a>(&'a self, name: &'a SessionName) -> StoreFuture<'a, Option<StoredRecord>> {
+        count(0);
         self.0.load(name)
     }
 
     fn lease<'a>(&'a self, name: &'a SessionName, time: Duration) -> StoreFuture<'a, Option<Lease>> {
+        count(1);
         Box::pin(async move { self.0.lease(name, time).await.map(tell_of) })
     }
 
@@ -206,10 +242,12 @@ impl<S: AsyncStore> AsyncStore for Telling<S> {
         known: Option<Revision>,
         lease: Lease,
     ) -> StoreFuture<'a, Option<Revision>> {
+        count(2);
         self.0.save(name, session, known, lease)
     }
 
     fn release<'a>(&'a self, name: &'a SessionName, lease: Lease) -> StoreFuture<'a, ()> {
+        count(3);
         self.0.release(name, lease)
     }
 

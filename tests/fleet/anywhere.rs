@@ -4,20 +4,39 @@ use std::time::{Duration, Instant};
 
 use tradovate_auth_simulator::Endpoint;
 
-use crate::members::{Fleet, Place};
+use crate::members::Fleet;
+use crate::place::Place;
 
-/// Ten processes for a minute of tokens that live five seconds.
+pub(crate) fn one_process_is_one_client(place: Place) {
+    are_one_client(place, 1, |fleet, _| fleet.start(60));
+}
+
 pub(crate) fn ten_processes_are_one_client(place: Place) {
+    are_one_client(place, 10, |fleet, _| fleet.start(60));
+}
+
+/// Their clocks differ by up to five minutes in both directions, and are set right in the middle.
+pub(crate) fn ten_processes_whose_clocks_differ_and_are_set_are_one_client(place: Place) {
+    let ahead = |number: usize| (i64::try_from(number).unwrap() - 5) * 60;
+    are_one_client(place, 10, |fleet, number| fleet.start_with_clock_that_is_set(60, ahead(number)));
+}
+
+/// Processes for a minute of tokens that live five seconds.
+fn are_one_client(place: Place, count: usize, start: impl Fn(&mut Fleet, usize) -> usize) {
     let mut fleet = Fleet::new(place, Duration::from_secs(5));
-    for _ in 0..10 {
-        fleet.start(60);
+    for number in 0..count {
+        start(&mut fleet, number);
     }
-    for _ in 0..10 {
+    for _ in 0..count {
         fleet.await_word("done");
     }
     fleet.assert_well();
     let statistics = fleet.server.statistics();
     let renewals = usize::try_from(statistics.renewals).unwrap();
+    let [loads, leases, saves, releases] = fleet.uses();
+    println!(
+        "{count} processes: {renewals} renewals; the store: {loads} loads, {leases} leases, {saves} saves, {releases} releases"
+    );
     assert_eq!(fleet.ends().len(), 1 + renewals, "each renewal was used: {}", fleet.all());
     let path = Endpoint::RenewAccessToken.path();
     let times: Vec<_> = statistics.log().filter(|entry| entry.path.ends_with(path)).map(|entry| entry.at).collect();

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tradovate_auth_simulator::{Endpoint, LockOut};
 
-use crate::members::{Fleet, Place};
+use crate::members::Fleet;
+use crate::place::Place;
 
 /// As the tokens of the vendor's server.
 const LIFETIME: Duration = Duration::from_secs(80 * 60);

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tradovate_auth_simulator::Endpoint;
 
-use crate::members::{Fleet, Place, holds};
+use crate::members::{Fleet, holds};
+use crate::place::Place;
 
 pub(crate) fn with_a_full_disk_the_session_is_used_and_left_as_it_is() {
     let mut fleet = Fleet::new(Place::files(), Duration::from_secs(20));
@@ -15,7 +16,7 @@ pub(crate) fn with_a_full_disk_the_session_is_used_and_left_as_it_is() {
     fleet.await_word_of(hindered, "token");
     fleet.kill(first);
     let record = fs::read(fleet.place.file()).unwrap();
-    fleet.await_word_of(hindered, "event the shared store can't be used");
+    fleet.await_word_of(hindered, "event the store can't be written");
     assert!(holds(&fleet.place.file(), &record));
     let next = fleet.start(300);
     fleet.await_word_of(next, "token");
@@ -35,7 +36,7 @@ pub(crate) fn what_is_damaged_is_left_alone_and_nobody_logs_in() {
         damaged[index] ^= 1;
         fs::write(&path, &damaged).unwrap();
         let cold = fleet.start(300);
-        fleet.await_word_of(cold, "event the shared store can't be used");
+        fleet.await_word_of(cold, "event the store can't be read");
         fleet.kill(cold);
         assert!(holds(&path, &damaged));
     }

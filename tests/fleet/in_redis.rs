@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::members::{Fleet, Place};
+use crate::members::Fleet;
+use crate::place::Place;
 use crate::redis::{Network, Redis};
 
 const LIFETIME: Duration = Duration::from_secs(20);
@@ -50,7 +51,7 @@ pub(crate) fn a_partition_is_sat_out_with_the_token_that_is_held() {
     let mut fleet = running(Place::Port(network.port()));
     network.cut(true);
     // The next renewal is due, and can't be had.
-    fleet.await_word("event the shared store can't be used");
+    fleet.await_word("event the store can't be reached");
     network.cut(false);
     assert_goes_on(&mut fleet);
 }

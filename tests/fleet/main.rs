@@ -5,16 +5,18 @@
 mod anywhere;
 mod clocks;
 mod crowd;
+mod failures;
 mod files;
 mod in_redis;
 mod members;
+mod place;
 mod redis;
 
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
 
-use members::Place;
+use place::Place;
 
 macro_rules! trials {
     ($module:ident: $($test:ident),* $(,)?) => {
@@ -31,7 +33,12 @@ fn anywhere(name: &str, place: fn() -> Place) -> Vec<Trial> {
         })
     };
     let mut trials = vec![
+        trial("one_process_is_one_client", anywhere::one_process_is_one_client),
         trial("ten_processes_are_one_client", anywhere::ten_processes_are_one_client),
+        trial(
+            "ten_processes_whose_clocks_differ_and_are_set_are_one_client",
+            anywhere::ten_processes_whose_clocks_differ_and_are_set_are_one_client,
+        ),
         trial(
             "a_stopped_leader_changes_nothing_when_it_wakes",
             anywhere::a_stopped_leader_changes_nothing_when_it_wakes,
@@ -54,6 +61,40 @@ fn anywhere(name: &str, place: fn() -> Place) -> Vec<Trial> {
         ("a_first_start_with_a_slow_clock_logs_in_once", clocks::a_first_start_with_a_slow_clock_logs_in_once),
     ] {
         trials.push(trial(what, test));
+    }
+    let failure = |what: &str, test: fn(fn() -> Place)| {
+        Trial::test(format!("{name}::{what}"), move || {
+            test(place);
+            Ok(())
+        })
+    };
+    for (what, test) in [
+        (
+            "a_store_that_comes_back_empty_while_a_renewal_is_due_costs_no_login",
+            failures::a_store_that_comes_back_empty_while_a_renewal_is_due_costs_no_login as fn(fn() -> Place),
+        ),
+        (
+            "a_backup_with_a_token_that_has_ended_costs_no_login",
+            failures::a_backup_with_a_token_that_has_ended_costs_no_login,
+        ),
+        (
+            "a_lease_that_is_lost_during_the_first_login_costs_no_second_one",
+            failures::a_lease_that_is_lost_during_the_first_login_costs_no_second_one,
+        ),
+        (
+            "a_token_that_can_not_be_stored_is_used_by_its_own_process_and_stored_later",
+            failures::a_token_that_can_not_be_stored_is_used_by_its_own_process_and_stored_later,
+        ),
+        (
+            "a_process_that_is_killed_during_the_first_login_is_replaced",
+            failures::a_process_that_is_killed_during_the_first_login_is_replaced,
+        ),
+        (
+            "a_session_that_one_process_forgets_is_written_back_by_none",
+            failures::a_session_that_one_process_forgets_is_written_back_by_none,
+        ),
+    ] {
+        trials.push(failure(what, test));
     }
     // Four fleets at a time, three kills each.
     for fleet in ["one", "two", "three", "four"] {

@@ -1,88 +1,62 @@
 //! Processes that share a session, and what they print.
 
 use std::collections::BTreeSet;
-use std::fs::Permissions;
-use std::io::{BufRead, BufReader};
-use std::os::unix::fs::PermissionsExt as _;
+use std::io::{BufRead, BufReader, Write as _};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
 use tradovate_auth_simulator::{App, Endpoint, Limits, Server, Simulator, User};
 
-use crate::redis::Redis;
+use crate::place::Place;
 
 /// The longest a test waits for what must come; nothing is asserted about time.
 const LONG: Duration = Duration::from_secs(90);
-
-/// Where they share it.
-pub(crate) enum Place {
-    Files(TempDir),
-    Redis(Redis),
-    Port(u16),
-}
-
-impl Place {
-    pub(crate) fn files() -> Self {
-        Self::Files(tempfile::Builder::new().permissions(Permissions::from_mode(0o700)).tempdir().unwrap())
-    }
-
-    pub(crate) fn redis() -> Self {
-        Self::Redis(Redis::start())
-    }
-
-    fn argument(&self) -> String {
-        match self {
-            Self::Files(directory) => format!("file:{}", directory.path().display()),
-            Self::Redis(redis) => format!("redis://127.0.0.1:{}/", redis.port()),
-            Self::Port(port) => format!("redis://127.0.0.1:{port}/"),
-        }
-    }
-
-    /// Sets the time back at which the file of the session was written, as if the machine's clock were set ahead.
-    pub(crate) fn make_older(&self, seconds: i64) {
-        let file = std::fs::File::options().write(true).open(self.file()).unwrap();
-        let written = file.metadata().unwrap().modified().unwrap();
-        let by = Duration::from_secs(seconds.unsigned_abs());
-        file.set_modified(if seconds < 0 { written + by } else { written - by }).unwrap();
-    }
-
-    /// The file of the session.
-    pub(crate) fn file(&self) -> std::path::PathBuf {
-        let Self::Files(directory) = self else { panic!("no file") };
-        let entries = std::fs::read_dir(directory.path()).unwrap();
-        let is_session = |path: &std::path::PathBuf| path.extension().is_some_and(|extension| extension == "session");
-        entries.map(|entry| entry.unwrap().path()).find(is_session).unwrap()
-    }
-
-    /// Whether a process holds the lock of the files at this moment.
-    fn is_locked(&self) -> bool {
-        let Self::Files(_) = self else { return false };
-        let lock = std::fs::File::open(self.file().with_extension("lock")).unwrap();
-        lock.try_lock().is_err()
-    }
-}
 
 /// A fleet, its store, and the server it logs in to, which has no hourly limits.
 pub(crate) struct Fleet {
     pub(crate) server: Server,
     pub(crate) place: Place,
+    /// The seconds that a request of the processes may take.
+    pub(crate) time_out: u64,
     members: Vec<Member>,
+    /// Who has taken the lease last.
+    last_leader: Option<usize>,
     tell: Sender<(usize, String)>,
     told: Receiver<(usize, String)>,
+    /// The paths of the requests that the server has received.
+    requests: Receiver<String>,
+    /// The server answers the requests to this endpoint so much later.
+    slow: Arc<Mutex<Option<(Endpoint, Duration)>>>,
 }
 
 struct Member {
     process: Child,
+    input: ChildStdin,
     said: Vec<String>,
 }
 
+/// Longer than the line of a lease, shorter than a session: as on a full disk, a lease can be taken and a session can't be
+/// saved.
+const SHORTER_THAN_A_SESSION: u64 = 512;
+
 impl Fleet {
     pub(crate) fn new(place: Place, lifetime: Duration) -> Self {
+        let slow = Arc::new(Mutex::new(None::<(Endpoint, Duration)>));
+        let (receive, requests) = mpsc::channel();
+        let slowed = Arc::clone(&slow);
         let server = Simulator::builder()
+            .on_request(move |entry| {
+                // The fleet may be over.
+                let _ = receive.send(entry.path.clone());
+                let slow = *slowed.lock().unwrap();
+                if let Some((_, time)) = slow.filter(|(endpoint, _)| entry.path.ends_with(endpoint.path())) {
+                    thread::sleep(time);
+                }
+            })
             .user(User::new("trader", "canary-password"))
             .app(App::new("Sample App", "8", "canary-api-secret"))
             .lifetime(lifetime)
@@ -90,12 +64,54 @@ impl Fleet {
             .serve()
             .unwrap();
         let (tell, told) = mpsc::channel();
-        Self { server, place, members: Vec::new(), tell, told }
+        Self { server, place, time_out: 5, members: Vec::new(), last_leader: None, tell, told, requests, slow }
+    }
+
+    /// Has the server answer the requests to this endpoint so much later, from now on.
+    pub(crate) fn answer_slowly(&self, endpoint: Endpoint, time: Duration) {
+        *self.slow.lock().unwrap() = Some((endpoint, time));
+    }
+
+    /// Waits until the server has received a request to this endpoint, which it may not have answered yet.
+    pub(crate) fn await_request(&self, endpoint: Endpoint) {
+        while !self.requests.recv_timeout(LONG).unwrap().ends_with(endpoint.path()) {}
+    }
+
+    /// From now on no process can store a session; the lease can be taken.
+    pub(crate) fn fill_disk(&self) {
+        self.limit_files(Some(SHORTER_THAN_A_SESSION));
+    }
+
+    pub(crate) fn make_space(&self) {
+        self.limit_files(None);
+    }
+
+    fn limit_files(&self, longest: Option<u64>) {
+        if let Place::Redis(redis) = &self.place {
+            redis.limit_memory(longest);
+            return;
+        }
+        for member in &self.members {
+            let limit = longest.map_or("unlimited".to_owned(), |bytes| bytes.to_string());
+            let (id, limit) = (member.process.id().to_string(), format!("--fsize={limit}:"));
+            assert!(Command::new("prlimit").args(["--pid", &id, &limit]).status().unwrap().success());
+        }
     }
 
     /// Starts another process, of the one transport and the other by turns, for so many seconds.
     pub(crate) fn start(&mut self, seconds: u64) -> usize {
-        self.start_by(Command::new(env!("CARGO_BIN_EXE_member")), seconds)
+        let mut shell = Command::new("sh");
+        // A file that would be too long is an error, and does not end the process.
+        shell.args(["-c", r#"trap "" XFSZ; exec "$0" "$@""#, env!("CARGO_BIN_EXE_member")]);
+        self.start_by(shell, seconds)
+    }
+
+    /// One whose wall clock is wrong by so many seconds, and is set right after half a minute.
+    pub(crate) fn start_with_clock_that_is_set(&mut self, seconds: u64, ahead: i64) -> usize {
+        let mut shell = Command::new("sh");
+        let clock = format!(r#"MEMBER_CLOCK_AHEAD={ahead} MEMBER_CLOCK_STEP={} exec "$0" "$@""#, -ahead);
+        shell.args(["-c", &clock, env!("CARGO_BIN_EXE_member")]);
+        self.start_by(shell, seconds)
     }
 
     /// One whose wall clock is ahead of the others' by so many seconds.
@@ -118,7 +134,9 @@ impl Fleet {
         let transport = if number.is_multiple_of(2) { "ureq" } else { "reqwest" };
         command.arg(transport).arg(self.place.argument()).arg(seconds.to_string());
         command.env_clear().envs(variables(&self.server.base_url()));
-        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
+        command.env("MEMBER_TIME_OUT", self.time_out.to_string());
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let input = process.stdin.take().unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let tell = self.tell.clone();
         thread::spawn(move || {
@@ -128,7 +146,7 @@ impl Fleet {
                 }
             }
         });
-        self.members.push(Member { process, said: Vec::new() });
+        self.members.push(Member { process, input, said: Vec::new() });
         number
     }
 
@@ -142,6 +160,15 @@ impl Fleet {
         self.await_that(word, |number, line| number == member && line.starts_with(word)).1
     }
 
+    /// Waits until each of these processes has said a line that begins with this.
+    pub(crate) fn await_of_all(&mut self, members: impl IntoIterator<Item = usize>, word: &str) {
+        for member in members {
+            if self.said(member, word).is_empty() {
+                self.await_word_of(member, word);
+            }
+        }
+    }
+
     pub(crate) fn await_that(&mut self, what: &str, is_it: impl Fn(usize, &str) -> bool) -> (usize, String) {
         let begun = Instant::now();
         loop {
@@ -149,7 +176,7 @@ impl Fleet {
             let Ok((number, line)) = self.told.recv_timeout(left) else {
                 panic!("nobody says {what:?}: {}", self.all());
             };
-            self.members[number].said.push(line.clone());
+            self.take(number, line.clone());
             if is_it(number, &line) {
                 return (number, line);
             }
@@ -159,8 +186,15 @@ impl Fleet {
     /// Takes note of what was said so far.
     pub(crate) fn catch_up(&mut self) {
         while let Ok((number, line)) = self.told.try_recv() {
-            self.members[number].said.push(line);
+            self.take(number, line);
         }
+    }
+
+    fn take(&mut self, member: usize, line: String) {
+        if line == "lease" {
+            self.last_leader = Some(member);
+        }
+        self.members[member].said.push(line);
     }
 
     pub(crate) fn signal(&self, member: usize, signal: &str) {
@@ -185,6 +219,19 @@ impl Fleet {
         }
     }
 
+    /// Has a process forget the session.
+    pub(crate) fn forget(&mut self, member: usize) {
+        self.members[member].input.write_all(b"forget\n").unwrap();
+    }
+
+    /// Kills the process that has taken the lease last.
+    pub(crate) fn kill_leader(&mut self) -> usize {
+        self.catch_up();
+        let leader = self.last_leader.expect("somebody has taken the lease");
+        self.kill(leader);
+        leader
+    }
+
     pub(crate) fn kill(&mut self, member: usize) {
         self.members[member].process.kill().unwrap();
         self.members[member].process.wait().unwrap();
@@ -193,6 +240,15 @@ impl Fleet {
     /// What a process has said that begins with this.
     pub(crate) fn said(&self, member: usize, word: &str) -> Vec<&str> {
         self.members[member].said.iter().map(String::as_str).filter(|line| line.starts_with(word)).collect()
+    }
+
+    /// How often all of them have asked the store for the record, for the lease, to save, and to release.
+    pub(crate) fn uses(&self) -> [u64; 4] {
+        let lines = self.members.iter().flat_map(|member| &member.said).filter_map(|line| line.strip_prefix("uses "));
+        lines.fold([0; 4], |mut sum, line| {
+            sum.iter_mut().zip(line.split(' ')).for_each(|(sum, uses)| *sum += uses.parse::<u64>().unwrap());
+            sum
+        })
     }
 
     /// The ends of the tokens that anybody had.

@@ -14,7 +14,7 @@ pub(crate) fn is_there() -> bool {
     Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
-/// A server that keeps nothing on disk, so that a restart loses everything.
+/// A server that writes nothing to its disk by itself, so that a restart loses everything since the last backup.
 #[derive(Debug)]
 pub(crate) struct Redis {
     port: u16,
@@ -34,9 +34,33 @@ impl Redis {
     }
 
     pub(crate) fn restart(&mut self) {
+        self.stop();
+        self.start_again();
+    }
+
+    pub(crate) fn stop(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
+    }
+
+    pub(crate) fn start_again(&mut self) {
         self.process = run(self.port, &self.directory);
+    }
+
+    /// The next start begins with what is stored now.
+    pub(crate) fn back_up(&self) {
+        assert_eq!(self.ask("SAVE"), "+OK");
+    }
+
+    /// There is one session.
+    pub(crate) fn remove_lease(&self) {
+        let script = "for _, key in ipairs(redis.call('KEYS', '*:lease')) do redis.call('DEL', key) end";
+        assert_eq!(self.ask(&format!("EVAL \"{script}\" 0")), "$-1");
+    }
+
+    /// It refuses to write if it would use more memory than this, which it does from the start.
+    pub(crate) fn limit_memory(&self, limit: Option<u64>) {
+        assert_eq!(self.ask(&format!("CONFIG SET maxmemory {}", limit.unwrap_or(0))), "+OK");
     }
 
     pub(crate) fn flush(&self) {

@@ -4,6 +4,7 @@ mod manual_loop;
 mod oauth_login;
 mod quickstart;
 mod shared;
+mod shared_by_hand;
 mod socket;
 mod sources;
 mod web_server;

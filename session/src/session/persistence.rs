@@ -147,6 +147,14 @@ impl Persistence {
         }
     }
 
+    /// Ends the pause after a save that has failed.
+    fn offer_now(&mut self) {
+        self.pause.skip();
+        if let Some(saving) = self.saving.as_mut().filter(|saving| saving.taken.is_none()) {
+            saving.until = Timestamp::MIN;
+        }
+    }
+
     /// Offers nothing more, and drops what waits.
     pub(super) fn abandon(&mut self) {
         self.saving = None;
@@ -365,18 +373,18 @@ impl Session {
             (Ask::Acquire(_), Ok(StoreAnswer::Lease(lease))) => sharing.acquired(now, longest, &asked, lease),
             (Ask::Load, Ok(StoreAnswer::Loaded(stored))) => match sharing.loaded(now, stored) {
                 Loaded::Failed(failure) => Some(failure),
-                Loaded::Known | Loaded::Unreadable => {
+                Loaded::Unreadable => {
                     sharing.judge(now);
+                    None
+                }
+                Loaded::Known => {
+                    self.judge(now, false);
                     None
                 }
                 Loaded::Record(stored) => {
                     let is_empty = stored.is_none();
                     self.synchronize(now, stored, budget);
-                    let has_ended = self.record.tokens.access.is_some() && !self.holds_token_that_has_not_ended(now);
-                    if let Some(sharing) = self.persistence.shared_mut() {
-                        sharing.joined(is_empty || has_ended);
-                        sharing.judge(now);
-                    }
+                    self.judge(now, is_empty);
                     None
                 }
             },
@@ -386,6 +394,15 @@ impl Session {
         };
         if let Some(Failure { error, retry_at, .. }) = failure.filter(|failure| failure.is_new) {
             self.store_has_failed(now, error, retry_at);
+        }
+    }
+
+    /// The record was loaded, or the store has none.
+    fn judge(&mut self, now: Timestamp, is_empty: bool) {
+        let has_ended = self.record.tokens.access.is_some() && !self.holds_token_that_has_not_ended(now);
+        if let Some(sharing) = self.persistence.shared_mut() {
+            sharing.joined(is_empty || has_ended);
+            sharing.judge(now);
         }
     }
 
@@ -407,10 +424,15 @@ impl Session {
         self.persistence.as_shared()?.load_due(self.token(now).is_some())
     }
 
-    /// The store that processes share may hold another record: the session loads it.
+    /// The store that processes share may hold another record, or another process has taken the lease. The session loads the
+    /// record, and offers the store again what it could not save.
     pub fn store_changed(&mut self) {
+        let has_unstored_grant = self.has_unstored_grant();
         if let Some(sharing) = self.persistence.shared_mut() {
             sharing.changed();
+            if has_unstored_grant {
+                self.persistence.offer_now();
+            }
         }
     }
 
@@ -479,6 +501,9 @@ impl Session {
         {
             // It may be there all the same.
             sharing.stored_late = Some(taken);
+        }
+        if let Some(sharing) = self.persistence.shared_mut() {
+            sharing.not_saved();
         }
         self.offer_again(retry_at);
     }

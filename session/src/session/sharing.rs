@@ -56,7 +56,7 @@ pub(super) struct Sharing {
     lease: LeaseState,
     /// Whether what was last loaded allows a login.
     allows_login: bool,
-    /// What was loaded had ended, and this process has saved no token since.
+    /// What was last loaded had ended, and this process has saved no token since.
     may_be_outdated: bool,
     /// When the store was first seen to hold nothing of use, with the lease held.
     empty_since: Option<Timestamp>,
@@ -343,14 +343,15 @@ impl Sharing {
                 Loaded::Unreadable
             }
             Err(unreadable) => {
-                let error = StoreError::new(StoreErrorKind::NotReadable, unreadable.to_string());
+                let text = format!("{unreadable} ({place})", place = stored.place);
+                let error = StoreError::new(StoreErrorKind::NotReadable, text);
                 Loaded::Failed(self.failed(now, Part::Record, error))
             }
         }
     }
 
-    /// A record was loaded and joined that is new to this process. If it `has_ended`, a store that has lost the newest one may
-    /// have fallen back to it.
+    /// A record was loaded and joined. If it `has_ended`, a store that has lost the newest one may have fallen back to it, or
+    /// another process holds a newer one that it could not save.
     pub(super) fn joined(&mut self, has_ended: bool) {
         self.may_be_outdated = has_ended;
     }
@@ -427,6 +428,13 @@ impl Sharing {
     /// Whether a store says more often that another process has come first than processes that take leases can.
     pub(super) fn is_always_overtaken(&self) -> bool {
         self.overtaken > OVERTAKEN_AT_MOST
+    }
+
+    /// A snapshot could not be saved. Others may have had the same failure, and need time to save what they hold.
+    pub(super) fn not_saved(&mut self) {
+        self.empty_since = None;
+        self.allows_login = false;
+        self.news = News::Possible;
     }
 
     pub(super) fn known(&self) -> Option<Revision> {

@@ -12,7 +12,9 @@ use tradovate_auth_core::internal::later;
 use tradovate_auth_core::{Contradiction, Credentials, Error, OAuthApp, RefreshToken, RequestBody};
 
 use super::*;
-use crate::store::{Lease, MayLogIn, Revision, StoreAnswer, StoreError, StoreErrorKind, StoreRequest, StoredRecord};
+use crate::store::{
+    Lease, MayLogIn, Revision, StoreAnswer, StoreError, StoreErrorKind, StoreRequest, StoredRecord, Unreadable,
+};
 use crate::stored_session::StoredSession;
 
 mod canaries;
@@ -188,7 +190,7 @@ impl World {
             Some(true) => {
                 self.line("store");
                 if let StoreAnswer::Saved(Some(revision)) = answer {
-                    self.record = Some(StoredRecord { revision, age: None, session: Ok(snapshot.clone()) });
+                    self.record = Some(stored_record(revision, Ok(snapshot.clone())));
                     self.saved_at = self.now;
                 }
                 self.stored.push(snapshot);
@@ -320,6 +322,10 @@ impl World {
     fn snapshot(&self) -> StoredSession {
         self.session.snapshot(self.now, &self.budget)
     }
+}
+
+fn stored_record(revision: Revision, session: Result<StoredSession, Unreadable>) -> StoredRecord {
+    StoredRecord { revision, age: None, place: "the file a".into(), session }
 }
 
 fn disk_full() -> StoreError {

@@ -138,7 +138,7 @@ fn pair() -> (Driver, Driver) {
 fn read(driver: &mut Driver, stored: StoredSession, age: u64) {
     let age = Duration::from_secs(60 * age);
     let revision = driver.store.put(&stored, driver.now);
-    let record = StoredRecord { revision, age: Some(age), session: Ok(stored) };
+    let record = StoredRecord { revision, age: Some(age), place: String::new(), session: Ok(stored) };
     load(&mut driver.session, driver.now, &mut driver.budget, record);
 }
 

@@ -43,7 +43,7 @@ impl MemoryStore {
             StoreRequest::Acquire(time) => StoreAnswer::Lease(Some(Lease { fence: 1, time })),
             StoreRequest::Load => StoreAnswer::Loaded(self.record.as_ref().map(|(revision, session, saved_at)| {
                 let age = Duration::try_from(now.duration_since(*saved_at)).ok();
-                StoredRecord { revision: *revision, age, session: Ok(session.clone()) }
+                StoredRecord { revision: *revision, age, place: String::new(), session: Ok(session.clone()) }
             })),
             StoreRequest::Save { snapshot, .. } => StoreAnswer::Saved(Some(self.put(&snapshot, now))),
             _ => StoreAnswer::Released,

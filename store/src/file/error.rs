@@ -67,9 +67,13 @@ pub(super) fn unread(action: &'static str, path: &Path) -> impl FnOnce(io::Error
 /// The operating system could not write or remove what is at a path.
 pub(super) fn unwritten(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
     move |source| match source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
             let text =
                 format!("there is no space left to write {}: make some, what was stored is as it was", path.display());
+            StoreError::new(NotWritable, text)
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            let text = format!("{} is on a read-only disk: mount it for writing", path.display());
             StoreError::new(NotWritable, text)
         }
         _ => system(NotWritable, action, path, source),
@@ -100,9 +104,11 @@ mod tests {
     #[test]
     fn a_full_disk_is_told_from_other_failures() {
         let error = |kind: io::ErrorKind| unwritten("write", Path::new("/a"))(kind.into());
-        for kind in [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded] {
+        for kind in [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded, io::ErrorKind::FileTooLarge] {
             assert!(error(kind).to_string().starts_with("there is no space left to write /a"));
         }
+        let read_only = error(io::ErrorKind::ReadOnlyFilesystem).to_string();
+        assert_eq!(read_only, "/a is on a read-only disk: mount it for writing");
         let other = error(io::ErrorKind::PermissionDenied);
         assert_eq!((other.kind(), other.to_string().as_str()), (NotWritable, "can't write /a: permission denied"));
     }

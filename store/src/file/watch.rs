@@ -1,4 +1,5 @@
-//! Waiting for another record: what the file system says of the file is looked at ten times a second.
+//! Waiting for another record: what the file system says of the file is looked at ten times a second. A lease that is taken
+//! or given back ends the wait too: whoever takes one may want what this process could not save.
 
 use std::fs::Metadata;
 use std::time::{Duration, Instant, SystemTime};
@@ -24,9 +25,11 @@ pub(super) struct Watch {
     started: Instant,
     seen: Option<Signs>,
     looks: u32,
+    /// What the file of the lease looked like at first.
+    lease: Option<Option<Signs>>,
 }
 
-#[derive(PartialEq)]
+#[derive(Clone, PartialEq)]
 struct Signs {
     modified: Option<SystemTime>,
     length: u64,
@@ -36,7 +39,7 @@ struct Signs {
 
 impl Watch {
     pub(super) fn new(store: FileStore, name: SessionName, known: Option<Revision>, time: Duration) -> Self {
-        Self { store, name, known, time, started: Instant::now(), seen: None, looks: 0 }
+        Self { store, name, known, time, started: Instant::now(), seen: None, looks: 0, lease: None }
     }
 
     /// Looks once. `None`: it is over; else it is how long to wait for the next look.
@@ -49,6 +52,10 @@ impl Watch {
     }
 
     fn has_changed(&mut self) -> Result<bool, StoreError> {
+        let lease = place::look(&self.store.lock_path(&self.name))?.map(|metadata| signs(&metadata));
+        if *self.lease.get_or_insert_with(|| lease.clone()) != lease {
+            return Ok(true);
+        }
         // Before the record is read: what comes between the two is seen at the next look.
         let now = place::look(&self.store.record_path(&self.name))?.map(|metadata| signs(&metadata));
         if self.looks > 0 && now.is_some() && self.seen == now {

@@ -30,3 +30,11 @@ fn a_record_that_was_changed_in_its_place_is_told_though_it_looks_the_same() {
         fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
     });
 }
+
+#[test]
+fn a_lease_that_another_process_takes_is_told() {
+    let (world, revision) = World::saved(7);
+    is_told_of(&world, Some(revision), || {
+        assert!(world.store.lease(&contract::name(), Duration::from_secs(60)).unwrap().is_some());
+    });
+}

@@ -315,7 +315,7 @@ impl World {
         let Some((id, question)) = recent(&self.asked, back) else { return };
         let record = |session, revision: usize, age: Option<u16>| {
             let (revision, age) = (Revision(revision as u64), age.map(|age| Duration::from_secs(age.into())));
-            StoreAnswer::Loaded(Some(StoredRecord { revision, age, session }))
+            StoreAnswer::Loaded(Some(StoredRecord { revision, age, place: String::new(), session }))
         };
         let lease = |time| StoreAnswer::Lease(Some(Lease { fence: self.asked.len() as u64, time }));
         let answer = match (said, question) {

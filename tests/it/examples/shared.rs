@@ -74,7 +74,7 @@ fn a_url_with_a_password_comes_from_a_variable_and_not_from_an_argument() {
         assert!(failure(&refused).contains("set TRADOVATE_STORE to it instead"), "{refused:?}");
         // Nobody listens there, so there is no token.
         let accepted = run_with(name, &["--for", "1"], at(url));
-        assert!(stdout(&accepted).contains("the shared store can't be used: "), "{accepted:?}");
+        assert!(stdout(&accepted).contains("the store can't be reached: "), "{accepted:?}");
         assert!(failure(&accepted).starts_with("no token for another "), "{accepted:?}");
         for output in [refused, accepted] {
             assert!(!String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).contains("canary"));

@@ -101,6 +101,7 @@ impl Store for MemoryStore {
         Ok(content.record.as_ref().map(|(revision, session, saved)| StoredRecord {
             revision: *revision,
             age: Some(saved.elapsed()),
+            place: "the memory of the test".into(),
             session: session.clone(),
         }))
     }

@@ -17,11 +17,16 @@ fn at(milliseconds: i64) -> Timestamp {
 fn record(revision: u64) -> StoredRecord {
     let session = Session::new(Environment::demo(), Credentials::new("trader", "password"), 7);
     let session = session.snapshot(at(0), &RateBudget::default());
-    StoredRecord { revision: Revision(revision), age: None, session: Ok(session) }
+    StoredRecord { revision: Revision(revision), age: None, place: String::new(), session: Ok(session) }
 }
 
 fn damaged(revision: u64) -> StoredRecord {
-    StoredRecord { revision: Revision(revision), age: None, session: Err(Unreadable::Damaged) }
+    StoredRecord {
+        revision: Revision(revision),
+        age: None,
+        place: "the file /a/b".into(),
+        session: Err(Unreadable::Damaged),
+    }
 }
 
 fn down() -> StoreError {
@@ -51,8 +56,10 @@ impl Sharing {
         self.ask(at(now), LONGEST, ExchangeId(0), Ask::Load);
         self.take_asked();
         let loaded = self.loaded(at(now), stored);
-        if let Loaded::Record(stored) = &loaded {
-            self.joined(stored.is_none() || has_ended);
+        match &loaded {
+            Loaded::Record(stored) => self.joined(stored.is_none() || has_ended),
+            Loaded::Known => self.joined(has_ended),
+            _ => {}
         }
         if !matches!(loaded, Loaded::Failed(_)) {
             self.judge(at(now));
@@ -62,9 +69,13 @@ impl Sharing {
 
     /// Takes the lease, and loads.
     fn leads(&mut self, now: i64, stored: Option<StoredRecord>) -> Loaded {
+        self.leads_with(now, stored, false)
+    }
+
+    fn leads_with(&mut self, now: i64, stored: Option<StoredRecord>, has_ended: bool) -> Loaded {
         assert!(self.asks_for_lease(now, Some(lease())).is_none());
         assert_eq!(self.next(now, RENEW), "load", "what others have saved comes first");
-        self.loads(now, stored)
+        self.loads_with(now, stored, has_ended)
     }
 
     fn gives_back(&mut self, now: i64) {
@@ -207,32 +218,44 @@ fn a_record_that_has_ended_is_treated_like_an_empty_store() {
     let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
     sharing.loads_with(0, Some(record(1)), true);
     assert_eq!(sharing.next(0, LOG_IN), "acquire");
-    sharing.leads(0, Some(record(1)));
+    sharing.leads_with(0, Some(record(1)), true);
     assert_eq!(sharing.next(0, LOG_IN), "release", "the store may have fallen back to it");
     sharing.gives_back(0);
-    sharing.leads(1000, Some(record(1)));
+    sharing.leads_with(1000, Some(record(1)), true);
     assert_eq!(sharing.next(1000, LOG_IN), "go on");
 }
 
 #[test]
-fn a_record_that_this_process_has_saved_is_replaced_at_once_when_it_has_ended() {
+fn a_record_that_this_process_has_saved_is_believed_to_have_ended_a_second_later() {
     let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
     sharing.leads(0, Some(record(1)));
     sharing.saved(Some(Revision(2)), true);
     sharing.gives_back(1);
-    sharing.leads(2, Some(record(2)));
-    assert_eq!(sharing.next(2, LOG_IN), "go on");
+    sharing.leads_with(2, Some(record(2)), true);
+    assert_eq!(sharing.next(2, LOG_IN), "release", "another may hold what it could not save");
+}
+
+#[test]
+fn after_a_save_that_has_failed_others_have_another_second_to_save_what_they_hold() {
+    let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
+    sharing.leads(0, None);
+    sharing.gives_back(0);
+    sharing.leads(1000, None);
+    assert_eq!(sharing.next(1000, LOG_IN), "go on");
+    sharing.not_saved();
+    sharing.gives_back(1000);
+    sharing.leads(5000, None);
+    assert_eq!(sharing.next(5000, LOG_IN), "release");
 }
 
 #[test]
 fn a_save_without_a_token_does_not_end_the_wait_for_what_others_hold() {
     let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
-    sharing.loads_with(0, Some(record(1)), true);
-    sharing.leads(0, Some(record(1)));
+    sharing.leads_with(0, Some(record(1)), true);
     sharing.saved(Some(Revision(2)), false);
     assert_eq!(sharing.next(0, RENEW), "release");
     sharing.gives_back(0);
-    sharing.leads(1000, Some(record(2)));
+    sharing.leads_with(1000, Some(record(2)), true);
     assert_eq!(sharing.next(1000, RENEW), "go on");
 }
 
@@ -263,7 +286,10 @@ fn a_process_that_never_logs_in_loads_without_the_lease_and_renews() {
 #[test]
 fn a_record_that_cannot_be_read_is_left_alone() {
     let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
-    assert!(matches!(sharing.leads(0, Some(damaged(1))), Loaded::Failed(Failure { is_new: true, .. })));
+    let Loaded::Failed(Failure { error, is_new: true, .. }) = sharing.leads(0, Some(damaged(1))) else {
+        panic!("it can't be read");
+    };
+    assert_eq!(error.to_string(), "the stored session is damaged: remove it to log in anew (the file /a/b)");
     assert_eq!(sharing.next(0, RENEW), "release");
     sharing.gives_back(0);
     assert_eq!(sharing.next(0, RENEW), "wait 250 ms");

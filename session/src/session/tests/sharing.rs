@@ -7,7 +7,7 @@ pub(super) fn member(mut world: World) -> World {
     world.session = world.session.with_shared_store(MayLogIn::WhenNeeded);
     // A record of this user without a token: an empty store would have to be believed empty first.
     let session = Ok(world.snapshot());
-    world.record = Some(StoredRecord { revision: Revision(0), age: None, session });
+    world.record = Some(stored_record(Revision(0), session));
     world
 }
 
@@ -388,6 +388,19 @@ fn a_token_that_the_store_refuses_is_used_by_its_own_process_once_the_old_one_ha
     );
     assert!(!world.session.has_unstored_grant());
     assert!(world.trace().ends_with("the store works again"), "{}", world.trace());
+}
+
+#[test]
+fn a_token_that_could_not_be_stored_is_offered_again_when_another_process_takes_the_lease() {
+    let works = [Some(true), Some(true)].into_iter().chain([Some(false); 100]);
+    let mut world = member(World::user([token_to("one", 80), token_to("two", 160)]));
+    world.store_works = works.collect();
+    world.run(minutes(70));
+    assert!(world.session.has_unstored_grant(), "{}", world.trace());
+    world.store_works.clear();
+    world.session.store_changed();
+    world.run(minutes(70));
+    assert!(!world.session.has_unstored_grant(), "the pause is over: {}", world.trace());
 }
 
 #[test]

@@ -174,7 +174,7 @@ fn a_running_session_does_not_take_over_anothers_snapshot_either() {
     program.adopt(&other.snapshot());
     assert_eq!(program.token().as_deref(), Some("own"));
     let stored: StoredSession = serde_json::from_value(other.snapshot()).unwrap();
-    let record = StoredRecord { revision: Revision(1), age: None, session: Ok(stored) };
+    let record = StoredRecord { revision: Revision(1), age: None, place: String::new(), session: Ok(stored) };
     program.session = program.session.with_shared_store(MayLogIn::WhenNeeded);
     load(&mut program.session, program.now, &mut program.budget, record);
     assert_eq!(program.token().as_deref(), Some("own"));

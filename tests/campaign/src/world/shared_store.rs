@@ -105,6 +105,7 @@ impl SharedStore {
         let is_stale = self.stale_until.is_some_and(|until| now < until) && !self.earlier.is_empty();
         let record = if is_stale { self.earlier.last().and_then(Option::as_ref) } else { self.record.as_ref() };
         let stored = record.map(|record| StoredRecord {
+            place: "the store".into(),
             revision: record.revision,
             age: Duration::try_from(now.duration_since(record.saved_at)).ok(),
             session: match serde_json::from_str(&record.snapshot.text) {
