@@ -139,6 +139,8 @@ fn login_fields(login: &AccessTokenResponse) -> Value {
         ("hasMarketData", login.has_market_data.into()),
         ("outdatedTaC", login.outdated_tac.into()),
         ("outdatedLiquidationPolicy", login.outdated_liquidation_policy.into()),
+        ("requiredNonProCertification", login.required_non_pro_certification.into()),
+        ("outdatedSentimentPolicy", login.outdated_sentiment_policy.into()),
     ])
 }
 

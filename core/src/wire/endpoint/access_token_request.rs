@@ -167,6 +167,13 @@ object! {
         "outdatedTaC" => pub outdated_tac: Option<bool> = flag,
         /// `outdatedLiquidationPolicy`, of older deployments.
         "outdatedLiquidationPolicy" => pub outdated_liquidation_policy: Option<bool> = flag,
+        /// Whether the user has to certify that they use market data as a non-professional
+        /// (`requiredNonProCertification`). Seen in an answer to a browser.
+        //= R-LOGIN-22
+        "requiredNonProCertification" => pub required_non_pro_certification: Option<bool> = flag,
+        /// Whether the sentiment policy has to be accepted again (`outdatedSentimentPolicy`). Seen in an answer to a browser.
+        //= R-LOGIN-22
+        "outdatedSentimentPolicy" => pub outdated_sentiment_policy: Option<bool> = flag,
     }
 }
 
