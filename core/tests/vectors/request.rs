@@ -5,9 +5,9 @@ use std::time::Duration;
 use http::Request;
 use serde_json::{Map, Value, json};
 use tradovate_auth_core::{
-    AccessToken, AccessTokenRequest, Assertion, BaseUrl, BodyFormat, BuildError, ClientId, ClientSecret, Credentials,
-    DeviceId, Endpoint, Environment, FieldValue, HttpAuth, Me, OAuthApp, OAuthGrant, OAuthToken, PenaltyTicket,
-    PendingAuthorization, RefreshToken, RenewAccessToken, RequestBody, SecureUrl, StoredAuthorization,
+    AccessToken, AccessTokenRequest, Assertion, BaseUrl, BodyFormat, BuildError, CaptchaAnswer, ClientId, ClientSecret,
+    Credentials, DeviceId, Endpoint, Environment, FieldValue, HttpAuth, Me, OAuthApp, OAuthGrant, OAuthToken,
+    PenaltyTicket, PendingAuthorization, RefreshToken, RenewAccessToken, RequestBody, SecureUrl, StoredAuthorization,
 };
 
 use crate::file::{Fields, Outcome, snake};
@@ -91,6 +91,10 @@ pub(crate) fn environment(input: &mut Fields) -> Result<Environment, BuildError>
 /// The request of `operation`. What is not given is a placeholder.
 pub(crate) fn build(input: &mut Fields, environment: &Environment) -> Built {
     let ticket = input.text("ticket").map(|ticket| PenaltyTicket::new(ticket, Duration::ZERO));
+    let ticket = match input.text("captcha_answer").map(CaptchaAnswer::new) {
+        Some(answer) => ticket.map(|ticket| ticket.with_captcha_answer(answer)),
+        None => ticket,
+    };
     let operation = input.text("operation").unwrap();
     if operation == "login" {
         let credentials = input.object("credentials").map_or_else(|| Credentials::new("trader", "x"), credentials);
