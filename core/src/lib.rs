@@ -116,8 +116,8 @@ pub use wire::error::{
 pub use wire::moved::Moved;
 pub use wire::penalty::{Penalty, PenaltyTicket};
 pub use wire::secret::{
-    AccessToken, ApiSecret, Assertion, ClientSecret, HttpAuth, IdToken, MalformedToken, MarketDataToken, Password,
-    RefreshToken,
+    AccessToken, ApiSecret, Assertion, CaptchaAnswer, ClientSecret, HttpAuth, IdToken, MalformedToken, MarketDataToken,
+    Password, RefreshToken,
 };
 
 pub use {http, jiff};

@@ -33,14 +33,34 @@ pub enum VariableError {
         /// What is wrong with it.
         error: BuildError,
     },
+    /// A secret that can't be read from the file that a variable names.
+    #[error("{name}: {path} can't be used: {reason}")]
+    File {
+        /// The variable, such as `TRADOVATE_PASSWORD_FILE`.
+        name: &'static str,
+        /// The file.
+        path: String,
+        /// What is wrong with it; nothing of its content.
+        reason: String,
+    },
+    /// A secret that is given twice: in a variable, and in the file that another one names.
+    #[error("{name} and {file_name} are both set: unset one of them")]
+    Both {
+        /// The variable with the secret.
+        name: &'static str,
+        /// The variable that names a file.
+        file_name: &'static str,
+    },
 }
 
 impl Credentials {
     /// Reads `TRADOVATE_USERNAME`, `TRADOVATE_PASSWORD`, `TRADOVATE_APP_ID`, `TRADOVATE_APP_VERSION`,
     /// `TRADOVATE_CID`, `TRADOVATE_SEC` and `TRADOVATE_DEVICE_ID` through `lookup`.
     ///
-    /// All must be set, since the server answers a forgotten one with a refusal that blames the password. An empty
-    /// value says that the field is left out on purpose; user name and password can't be.
+    /// User name and password must be set. Each of the others may be missing or empty; then its field is not sent.
+    /// `TRADOVATE_CID` and `TRADOVATE_SEC` belong together: if one is set and the other is missing, this is an error,
+    /// because the server answers a forgotten one with a refusal that blames the password. An empty value says that the
+    /// field is left out on purpose.
     ///
     /// ```
     /// use tradovate_auth_core::{Credentials, VariableError};
@@ -53,21 +73,25 @@ impl Credentials {
     /// # Errors
     /// [`VariableError::Missing`] names all that are missing.
     pub fn from_variables(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, VariableError> {
+        let read = |name| lookup(name).filter(|value| !value.is_empty());
         let mut names = Vec::new();
-        let mut read = |name: &'static str, required: bool| {
-            let value = lookup(name).filter(|value| !(required && value.is_empty()));
-            if value.is_none() {
+        let mut required = |name| {
+            read(name).unwrap_or_else(|| {
                 names.push(name);
-            }
-            value.unwrap_or_default()
+                String::new()
+            })
         };
-        let mut credentials = Self::new(read("TRADOVATE_USERNAME", true), read("TRADOVATE_PASSWORD", true));
-        let optional = |text: String| Some(text).filter(|text| !text.is_empty());
-        credentials.app_id = optional(read("TRADOVATE_APP_ID", false));
-        credentials.app_version = optional(read("TRADOVATE_APP_VERSION", false));
-        credentials.client_id = optional(read("TRADOVATE_CID", false)).map(|text| ClientId::parse(&text));
-        credentials.secret = optional(read("TRADOVATE_SEC", false)).map(ApiSecret::new);
-        credentials.device_id = optional(read("TRADOVATE_DEVICE_ID", false)).map(DeviceId::new);
+        let mut credentials = Self::new(required("TRADOVATE_USERNAME"), required("TRADOVATE_PASSWORD"));
+        credentials.app_id = read("TRADOVATE_APP_ID");
+        credentials.app_version = read("TRADOVATE_APP_VERSION");
+        credentials.client_id = read("TRADOVATE_CID").map(|text| ClientId::parse(&text));
+        credentials.secret = read("TRADOVATE_SEC").map(ApiSecret::new);
+        credentials.device_id = read("TRADOVATE_DEVICE_ID").map(DeviceId::new);
+        match (&credentials.client_id, &credentials.secret) {
+            (None, Some(_)) if lookup("TRADOVATE_CID").is_none() => names.push("TRADOVATE_CID"),
+            (Some(_), None) if lookup("TRADOVATE_SEC").is_none() => names.push("TRADOVATE_SEC"),
+            _ => {}
+        }
         if names.is_empty() { Ok(credentials) } else { Err(VariableError::Missing { names }) }
     }
 }
@@ -134,7 +158,7 @@ fn advice(names: &[&str]) -> &'static str {
     if names.contains(&"TRADOVATE_CLIENT_ID") {
         "it as the page of the app's registration shows it"
     } else if names.iter().any(|name| name.ends_with("USERNAME") || name.ends_with("PASSWORD")) {
-        "what the user logs in with, and leave a variable of the API key empty to send none"
+        "what the user logs in with"
     } else {
         "it as the API key's page shows it, or to an empty value to send none"
     }
@@ -174,14 +198,40 @@ mod tests {
     }
 
     #[test]
-    fn each_missing_one_is_named() {
+    fn each_missing_one_is_named_or_not_sent() {
         for (missing, _) in ALL {
             let lookup = |name: &str| table(&ALL)(name).filter(|_| name != missing);
-            let error = Credentials::from_variables(lookup).unwrap_err();
+            let error = match Credentials::from_variables(lookup) {
+                Err(error) => error,
+                Ok(credentials) => {
+                    assert!(["APP_ID", "APP_VERSION", "DEVICE_ID"].iter().any(|name| missing.ends_with(name)));
+                    let sent = [credentials.app_id, credentials.app_version];
+                    let device = credentials.device_id.map(|device| device.as_str().into());
+                    assert_eq!(sent.into_iter().chain([device]).flatten().count(), 2, "{missing}");
+                    continue;
+                }
+            };
             assert_eq!(error, VariableError::Missing { names: alloc::vec![missing] });
             assert!(error.to_string().starts_with(&format!("not set: {missing}; set ")));
             let is_the_users = ["TRADOVATE_USERNAME", "TRADOVATE_PASSWORD"].contains(&missing);
-            assert_eq!(error.to_string().contains("what the user logs in with"), is_the_users, "{error}");
+            assert_eq!(error.to_string().ends_with("; set what the user logs in with"), is_the_users, "{error}");
+            assert_eq!(error.to_string().ends_with("or to an empty value to send none"), !is_the_users, "{error}");
+        }
+    }
+
+    #[test]
+    fn name_and_password_are_enough() {
+        let pairs = &[("TRADOVATE_USERNAME", "trader"), ("TRADOVATE_PASSWORD", "canary")];
+        let credentials = Credentials::from_variables(table(pairs)).unwrap();
+        assert!(credentials.app_id.is_none() && credentials.app_version.is_none() && credentials.device_id.is_none());
+        assert!(credentials.client_id.is_none() && credentials.secret.is_none());
+        for (half, other) in [("TRADOVATE_CID", "TRADOVATE_SEC"), ("TRADOVATE_SEC", "TRADOVATE_CID")] {
+            let set = |name: &str| table(pairs)(name).or((name == half).then(|| "8".into()));
+            let error = Credentials::from_variables(set).unwrap_err();
+            assert_eq!(error, VariableError::Missing { names: alloc::vec![other] });
+            // Nothing beside it is said on purpose.
+            let empty = |name: &str| set(name).or((name == other).then(String::new));
+            assert!(Credentials::from_variables(empty).is_ok(), "{half}");
         }
     }
 

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::{
     endpoint::Endpoint,
-    fields::Fields,
+    fields::{Fields, Repetition},
     network::Network,
     side::{Side, hostname},
 };
@@ -23,8 +23,8 @@ pub(crate) struct Call<'a> {
     pub(crate) bearer: Option<&'a str>,
     /// The body of a POST; a GET has none.
     pub(crate) fields: Option<Fields>,
-    /// The `p-ticket` that came with the body.
-    pub(crate) ticket: Option<String>,
+    /// What came with the body because it is sent again.
+    pub(crate) repetition: Repetition,
 }
 
 /// The hostname a request is for: from its URI where that is absolute, else from `Host`.

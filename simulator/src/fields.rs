@@ -1,5 +1,5 @@
 //! The fields of a POST body, JSON or form, read leniently and checked against the published limits.
-//! A penalty ticket is taken out, so that two bodies can be compared without it.
+//! A penalty ticket and the answer to a captcha are taken out, so that two bodies can be compared without them.
 
 use std::collections::BTreeMap;
 
@@ -27,6 +27,15 @@ const PUBLIC: [&str; 10] = [
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Malformed(pub(crate) String);
 
+/// What a request has that is sent again after a penalty.
+#[derive(Clone, Default)]
+pub(crate) struct Repetition {
+    /// `p-ticket`.
+    pub(crate) ticket: Option<String>,
+    /// A person's answer to a captcha (`p-captcha`).
+    pub(crate) captcha_answer: Option<String>,
+}
+
 /// The body of a request.
 #[derive(Clone, PartialEq)]
 pub(crate) struct Fields {
@@ -35,15 +44,21 @@ pub(crate) struct Fields {
 }
 
 impl Fields {
-    /// The fields of a body and its `p-ticket`. Without a content type the first byte decides.
-    pub(crate) fn read(content_type: &str, body: &[u8]) -> Result<(Self, Option<String>), Malformed> {
+    /// The fields of a body, and what it has besides if it is sent again. Without a content type the first byte decides.
+    pub(crate) fn read(content_type: &str, body: &[u8]) -> Result<(Self, Repetition), Malformed> {
         let form = content_type.to_ascii_lowercase().contains("x-www-form-urlencoded")
             || (content_type.is_empty() && !body.trim_ascii_start().starts_with(b"{"));
         let values = if form { from_form(body)? } else { from_json(body)? };
         let mut fields = Self { form, values };
-        let ticket = fields.text("p-ticket", usize::MAX)?.map(str::to_owned);
-        fields.values.remove("p-ticket");
-        Ok((fields, ticket))
+        let ticket = fields.take("p-ticket")?;
+        let captcha_answer = fields.take("p-captcha")?;
+        Ok((fields, Repetition { ticket, captcha_answer }))
+    }
+
+    fn take(&mut self, name: &str) -> Result<Option<String>, Malformed> {
+        let text = self.text(name, usize::MAX)?.map(str::to_owned);
+        self.values.remove(name);
+        Ok(text)
     }
 
     pub(crate) fn is_form(&self) -> bool {
@@ -52,15 +67,18 @@ impl Fields {
 
     /// What may be logged: the names of known fields, and the values of those that hold no secret. A body that is no form
     /// may be read as one; then the name of its field can be a secret too.
-    pub(crate) fn redacted(&self, has_ticket: bool) -> BTreeMap<String, String> {
+    pub(crate) fn redacted(&self, repetition: &Repetition) -> BTreeMap<String, String> {
         let shown = |(name, value): (&String, &Value)| {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             let is_public = PUBLIC.contains(&name.as_str());
             let name = if is_public || SECRET.contains(&name.as_str()) { name } else { "[unknown]" };
             (name.to_owned(), if is_public { text.chars().take(100).collect() } else { REDACTED.to_owned() })
         };
-        let ticket = has_ticket.then(|| ("p-ticket".to_owned(), REDACTED.to_owned()));
-        self.values.iter().map(shown).chain(ticket).collect()
+        let Repetition { ticket, captcha_answer } = repetition;
+        let added = [("p-ticket", ticket), ("p-captcha", captcha_answer)];
+        let added = added.into_iter().filter(|(_, value)| value.is_some());
+        let added = added.map(|(name, _)| (name.to_owned(), REDACTED.to_owned()));
+        self.values.iter().map(shown).chain(added).collect()
     }
 
     /// A text of at most `limit` characters; `null` is absence.

@@ -1,6 +1,7 @@
 //! Penalty tickets: who has to wait, for how long, and which repetition of a request is let through.
 //! Tickets belong to a network and an endpoint. A POST is let through once, with its ticket and otherwise the same
-//! body; a GET has no body, so the first repetition after the wait is.
+//! body; a GET has no body, so the first repetition after the wait is. A captcha closes its door for an hour; a POST opens
+//! it with its ticket and the answer of a person.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     endpoint::Endpoint,
-    fields::Fields,
+    fields::{Fields, Repetition},
     mint::Mint,
     network::Network,
     reply::Reply,
@@ -22,7 +23,9 @@ use crate::{
 /// Whom a penalty meets.
 pub(crate) type Door = (Network, Endpoint);
 
-/// The wait a captcha announces, as recorded; it only ends with the hour.
+/// What a person's answer to a captcha comes to.
+pub(crate) const CAPTCHA_ANSWER: &str = "synthetic-captcha-answer";
+/// The wait a captcha announces, as recorded. Without an answer, it only ends with the hour.
 const CAPTCHA_WAIT: Duration = Duration::from_secs(19);
 /// The first wait after a ticket that was never issued or has been used.
 const UNKNOWN_TICKET_WAIT: Duration = Duration::from_secs(15);
@@ -53,7 +56,7 @@ pub(crate) struct Knock<'a> {
     pub(crate) now: Timestamp,
     pub(crate) door: Door,
     pub(crate) fields: Option<&'a Fields>,
-    pub(crate) ticket: Option<&'a str>,
+    pub(crate) repetition: &'a Repetition,
 }
 
 /// Whether a request may go on.
@@ -69,6 +72,8 @@ pub(crate) enum Admission {
 #[derive(Default)]
 pub(crate) struct Penalties {
     outstanding: Vec<Penalty>,
+    /// What a captcha was asked for, until the door opens.
+    asked: Vec<Penalty>,
     violations: BTreeMap<Door, VecDeque<Timestamp>>,
     closed_until: BTreeMap<Door, Timestamp>,
     ordered: VecDeque<Ordered>,
@@ -88,10 +93,15 @@ impl Penalties {
     pub(crate) fn admit(&mut self, knock: &Knock<'_>, captcha_after: usize, mint: &mut Mint) -> Admission {
         let now = knock.now;
         self.outstanding.retain(|penalty| elapsed(now, penalty.ready) < HOUR);
+        self.asked.retain(|penalty| elapsed(now, penalty.ready) < HOUR);
         if self.is_closed(now, &knock.door) {
-            return Admission::Penalized(captcha(mint));
+            if !self.is_answered(knock) {
+                return Admission::Penalized(self.ask(knock, mint));
+            }
+            self.open(&knock.door);
+            return Admission::Honoured;
         }
-        let admission = match (knock.fields, knock.ticket) {
+        let admission = match (knock.fields, knock.repetition.ticket.as_deref()) {
             (Some(fields), Some(ticket)) => self.present(knock, fields, ticket),
             (Some(fields), None) => self.repeat_without_ticket(knock, fields),
             (None, _) => self.repeat(knock),
@@ -176,7 +186,31 @@ impl Penalties {
 
     fn close(&mut self, knock: &Knock<'_>, mint: &mut Mint) -> Reply {
         self.closed_until.insert(knock.door.clone(), later(knock.now, HOUR));
-        captcha(mint)
+        self.ask(knock, mint)
+    }
+
+    fn ask(&mut self, knock: &Knock<'_>, mint: &mut Mint) -> Reply {
+        let (ticket, wait) = (mint.ticket(), CAPTCHA_WAIT);
+        let reply = answer(&ticket, wait, true);
+        let (door, fields) = (knock.door.clone(), knock.fields.cloned());
+        self.asked.push(Penalty { door, ticket, fields, wait, ready: later(knock.now, wait) });
+        reply
+    }
+
+    /// Whether a request that a captcha was asked for comes again, after the wait and with the answer. Its ticket is used up.
+    fn is_answered(&mut self, knock: &Knock<'_>) -> bool {
+        let Repetition { ticket: Some(ticket), captcha_answer: Some(answer) } = knock.repetition else { return false };
+        let known = self.asked.iter().position(|asked| asked.ticket == *ticket && asked.door == knock.door);
+        let Some(known) = known else { return false };
+        let asked = self.asked.remove(known);
+        answer == CAPTCHA_ANSWER && asked.fields.as_ref() == knock.fields && asked.ready <= knock.now
+    }
+
+    /// Opens a door. What was asked for before is worth nothing any more.
+    fn open(&mut self, door: &Door) {
+        self.closed_until.remove(door);
+        self.violations.remove(door);
+        self.asked.retain(|penalty| penalty.door != *door);
     }
 
     /// Whether a captcha stands before the door. Its hour over, tickets from before are worth nothing.
@@ -185,6 +219,7 @@ impl Penalties {
             Some(until) if now < *until => true,
             Some(_) => {
                 self.closed_until.remove(door);
+                self.asked.retain(|penalty| penalty.door != *door);
                 self.outstanding.retain(|penalty| penalty.door != *door);
                 false
             }
@@ -204,10 +239,6 @@ impl Penalties {
 
 fn lengthened(wait: Duration) -> Duration {
     wait.max(Duration::from_secs(1)).saturating_mul(2).min(HOUR)
-}
-
-fn captcha(mint: &mut Mint) -> Reply {
-    answer(&mint.ticket(), CAPTCHA_WAIT, true)
 }
 
 fn answer(ticket: &str, wait: Duration, captcha: bool) -> Reply {

@@ -14,7 +14,7 @@ use crate::{
     call::{self, Call},
     cors,
     endpoint::Endpoint,
-    fields::{Fields, Malformed},
+    fields::{Fields, Malformed, Repetition},
     grants::Grants,
     hosts::{ApiHosts, DedicatedHosts, Placement},
     lock_outs::LockOuts,
@@ -153,7 +153,7 @@ impl Simulator {
             return Reply::empty(StatusCode::TOO_MANY_REQUESTS);
         }
         let door = (network.clone(), endpoint);
-        let (fields, ticket) = match read_body(endpoint, parts, body) {
+        let (fields, repetition) = match read_body(endpoint, parts, body) {
             Ok(read) => read,
             Err(malformed) => return self.counted(now, door, malformed.into()),
         };
@@ -162,7 +162,7 @@ impl Simulator {
             return reply;
         }
         let side = self.dedicated.side(&host).unwrap_or(self.options.default_side);
-        let call = Call { endpoint, now, uri: &parts.uri, host, side, network, bearer, fields, ticket };
+        let call = Call { endpoint, now, uri: &parts.uri, host, side, network, bearer, fields, repetition };
         if let Some(reply) = self.keep_out(&call) {
             return reply;
         }
@@ -197,7 +197,7 @@ impl Simulator {
         let door = (call.network.clone(), call.endpoint);
         let limit = limits.of(call.endpoint);
         let is_over = limit.is_some_and(|limit| self.rates.count(call.now, &door) >= limit.per_hour);
-        let knock = Knock { now: call.now, door, fields: call.fields.as_ref(), ticket: call.ticket.as_deref() };
+        let knock = Knock { now: call.now, door, fields: call.fields.as_ref(), repetition: &call.repetition };
         let reply = match (self.penalties.admit(&knock, limits.captcha_after, &mut self.mint), limit) {
             (Admission::Penalized(reply), _) => reply,
             (Admission::Ordinary, Some(_))
@@ -302,17 +302,17 @@ impl Simulator {
     }
 }
 
-fn read_body(endpoint: Endpoint, parts: &Parts, body: &[u8]) -> Result<(Option<Fields>, Option<String>), Malformed> {
+fn read_body(endpoint: Endpoint, parts: &Parts, body: &[u8]) -> Result<(Option<Fields>, Repetition), Malformed> {
     if endpoint.method() != http::Method::POST {
-        return Ok((None, None));
+        return Ok((None, Repetition::default()));
     }
-    let (fields, ticket) = Fields::read(call::text(&parts.headers, &header::CONTENT_TYPE), body)?;
-    Ok((Some(fields), ticket))
+    let (fields, repetition) = Fields::read(call::text(&parts.headers, &header::CONTENT_TYPE), body)?;
+    Ok((Some(fields), repetition))
 }
 
 fn logged_fields(parts: &Parts, body: &[u8]) -> BTreeMap<String, String> {
     match Endpoint::at(parts.uri.path()).map(|endpoint| read_body(endpoint, parts, body)) {
-        Some(Ok((Some(fields), ticket))) => fields.redacted(ticket.is_some()),
+        Some(Ok((Some(fields), repetition))) => fields.redacted(&repetition),
         _ => BTreeMap::new(),
     }
 }

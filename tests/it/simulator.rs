@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
-use tradovate_auth::{AccessTokenRequest, BodyFormat, CallError, Error, Me, OAuthGrant, RefusalKind, RenewAccessToken};
-use tradovate_auth_simulator::{Server, Simulator};
+use tradovate_auth::{
+    AccessTokenRequest, BodyFormat, CallError, CaptchaAnswer, Error, Me, OAuthGrant, RefusalKind, RenewAccessToken,
+};
+use tradovate_auth_simulator::{Endpoint, Server, Simulator};
 
 use crate::support::{Transport, app, consent};
 
@@ -46,4 +48,29 @@ fn an_oauth_code_is_exchanged_once_and_refreshed() {
             assert!(used, "{again:?}");
         });
     }
+}
+
+//= R-PENALTY-5
+#[test]
+fn a_person_answers_the_captcha_of_a_login_after_the_wait() {
+    each(|server, transport| {
+        let credentials = server.credentials();
+        let login = |ticket| transport.call(&AccessTokenRequest::new(&credentials).with_ticket(ticket));
+        let demanded = |answer| match answer {
+            Err(CallError::Server(Error::Captcha { ticket: Some(ticket), .. })) => ticket,
+            other => panic!("{other:?}"),
+        };
+        server.captcha_next(Endpoint::AccessTokenRequest);
+        let ticket = demanded(login(None));
+        assert_eq!(ticket.wait(), Duration::from_secs(19));
+        server.advance(ticket.wait());
+        let ticket = demanded(login(Some(ticket.with_captcha_answer(CaptchaAnswer::new("canary-wrong-answer")))));
+        server.advance(ticket.wait());
+        let answered = ticket.with_captcha_answer(CaptchaAnswer::new(Simulator::CAPTCHA_ANSWER));
+        assert!(!format!("{answered:?} {answered}").contains(Simulator::CAPTCHA_ANSWER));
+        assert!(login(Some(answered)).unwrap().grant().is_ok());
+        assert_eq!(server.statistics().logins, 1);
+        // Others may log in too.
+        assert!(login(None).is_ok());
+    });
 }

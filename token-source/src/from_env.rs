@@ -1,9 +1,24 @@
-//! Settings from the variables of the process, by the vendor's names.
+//! Settings from the variables of the process, by the vendor's names, and secrets from the files that some of them name.
+
+use std::fs::File;
+use std::io::Read as _;
 
 use tradovate_auth_core::{Credentials, Environment, OAuthApp, VariableError};
+use zeroize::Zeroizing;
+
+/// The secrets that can be in a file, as containers get them, and the variables that name the file.
+const PASSWORD: (&str, &str) = ("TRADOVATE_PASSWORD", "TRADOVATE_PASSWORD_FILE");
+const API_SECRET: (&str, &str) = ("TRADOVATE_SEC", "TRADOVATE_SEC_FILE");
+const CLIENT_SECRET: (&str, &str) = ("TRADOVATE_CLIENT_SECRET", "TRADOVATE_CLIENT_SECRET_FILE");
+
+/// No secret is longer, and a device such as `/dev/zero` has an end too.
+const LONGEST: u64 = 64 * 1024;
 
 /// Reads who logs in, and on which hosts, from the variables of the process: see [`Environment::from_variables`] and
 /// [`Credentials::from_variables`].
+///
+/// `TRADOVATE_PASSWORD_FILE` and `TRADOVATE_SEC_FILE` can each name a file that has the secret, in place of the variable
+/// without `_FILE`. One newline at its end is not part of the secret.
 ///
 /// ```
 /// use tradovate_auth_core::VariableError;
@@ -19,18 +34,64 @@ use tradovate_auth_core::{Credentials, Environment, OAuthApp, VariableError};
 /// # Errors
 /// [`VariableError`] names the variables that are missing, or the one that can't be used.
 pub fn from_env() -> Result<(Environment, Credentials), VariableError> {
-    Ok((Environment::from_variables(variable)?, Credentials::from_variables(variable)?))
+    read(variable)
 }
 
 /// Reads an OAuth app and its hosts from the variables of the process: see [`OAuthApp::from_variables`] and
 /// [`Environment::from_variables_or`]. The default is Live, since most apps are registered there.
+/// `TRADOVATE_CLIENT_SECRET_FILE` can name a file that has the secret, in place of `TRADOVATE_CLIENT_SECRET`.
 ///
 /// # Errors
 /// [`VariableError`] names the variable that is missing or can't be used.
 pub fn app_from_env() -> Result<(Environment, OAuthApp), VariableError> {
-    Ok((Environment::from_variables_or(Environment::live(), variable)?, OAuthApp::from_variables(variable)?))
+    read_app(variable)
 }
 
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
+
+fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<(Environment, Credentials), VariableError> {
+    let (password, secret) = (secret(PASSWORD, &lookup)?, secret(API_SECRET, &lookup)?);
+    let credentials = Credentials::from_variables(|name| match name {
+        "TRADOVATE_PASSWORD" => password.as_deref().cloned(),
+        "TRADOVATE_SEC" => secret.as_deref().cloned(),
+        _ => lookup(name),
+    })?;
+    Ok((Environment::from_variables(&lookup)?, credentials))
+}
+
+fn read_app(lookup: impl Fn(&str) -> Option<String>) -> Result<(Environment, OAuthApp), VariableError> {
+    let secret = secret(CLIENT_SECRET, &lookup)?;
+    let app = OAuthApp::from_variables(|name| match name {
+        "TRADOVATE_CLIENT_SECRET" => secret.as_deref().cloned(),
+        _ => lookup(name),
+    })?;
+    Ok((Environment::from_variables_or(Environment::live(), &lookup)?, app))
+}
+
+/// The value of a variable, or what is in the file that the other one names. An empty value counts as not set if the other
+/// one is set.
+fn secret(
+    (name, file_name): (&'static str, &'static str),
+    lookup: impl Fn(&str) -> Option<String>,
+) -> Result<Option<Zeroizing<String>>, VariableError> {
+    let value = lookup(name).map(Zeroizing::new);
+    let Some(path) = lookup(file_name).filter(|path| !path.is_empty()) else { return Ok(value) };
+    if value.is_some_and(|value| !value.is_empty()) {
+        return Err(VariableError::Both { name, file_name });
+    }
+    let unusable = |reason: String| VariableError::File { name: file_name, path: path.clone(), reason };
+    let mut text = Zeroizing::new(String::new());
+    let file = File::open(&path).and_then(|file| file.take(LONGEST).read_to_string(&mut text));
+    file.map_err(|error| unusable(error.to_string()))?;
+    if let Some(line) = text.strip_suffix('\n') {
+        let end = line.strip_suffix('\r').unwrap_or(line).len();
+        text.truncate(end);
+    }
+    if text.is_empty() { Err(unusable("it is empty".into())) } else { Ok(Some(text)) }
+}
+
+#[cfg(test)]
+#[path = "from_env/tests.rs"]
+mod tests;

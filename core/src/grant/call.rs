@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn what_the_server_said_shines_through() {
-        let error = CallError::from(Error::Captcha { message: None });
+        let error = CallError::from(Error::Captcha { ticket: None, message: None });
         assert_eq!(error.retry_after(), Some(Duration::from_secs(3600)));
         assert!(error.is_retryable());
         assert_eq!(error.failure(), None);

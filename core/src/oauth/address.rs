@@ -86,7 +86,7 @@ pub(super) fn check_redirect_uri(uri: &str) -> Result<(), BuildError> {
         return invalid("a redirect URI has a scheme and no fragment");
     };
     if parts.pairs().any(|(name, _)| is_answer(&name)) {
-        return invalid("a redirect URI has no `code`, `state` or `error` in its query: the answer brings them");
+        return invalid("a redirect URI has no `code`, `state`, `error` or `iss` in its query: the answer brings them");
     }
     if !parts.is_as_browsers_write_it() || !is_well_formed(parts.query.unwrap_or_default()) {
         return invalid("a redirect URI is written as a browser would write it, or the answer goes astray");
@@ -102,5 +102,5 @@ pub(super) fn check_redirect_uri(uri: &str) -> Result<(), BuildError> {
 
 /// Whether a parameter is one of an answer's.
 pub(super) fn is_answer(name: &str) -> bool {
-    ["code", "state", "error", "error_description"].contains(&name)
+    ["code", "state", "error", "error_description", "iss"].contains(&name)
 }

@@ -10,7 +10,7 @@ use super::app::OAuthApp;
 use super::entropy::Entropy;
 use super::pending::PendingAuthorization;
 use super::pkce;
-use super::stored_authorization::{Awaited, StoredAuthorization};
+use super::stored_authorization::{Awaited, Issuer, StoredAuthorization};
 use crate::place::environment::Environment;
 use crate::place::url::SecureUrl;
 use crate::wire::endpoint::{Asked, check_text};
@@ -36,6 +36,7 @@ pub struct AuthorizationRequest {
     redirect_uri: String,
     scope: Option<String>,
     resource: Option<String>,
+    issuer: Option<Issuer>,
     pkce: bool,
 }
 
@@ -51,6 +52,7 @@ impl AuthorizationRequest {
             redirect_uri: redirect_uri.into(),
             scope: None,
             resource: app.0.resource.clone(),
+            issuer: None,
             pkce: true,
         }
     }
@@ -59,6 +61,35 @@ impl AuthorizationRequest {
     /// vendor's is a setting of its registration, not of the request.
     pub fn with_scope(mut self, scope: impl Into<String>) -> Self {
         self.scope = Some(scope.into());
+        self
+    }
+
+    /// The issuer that is asked, to the letter as its metadata names it (RFC 9207). It is not sent. A redirect whose `iss` is
+    /// another issuer is ignored ([`RedirectError::WrongIssuer`](crate::RedirectError::WrongIssuer)). One without `iss` is
+    /// accepted: the vendor sends it from some pages only.
+    ///
+    /// ```
+    /// use tradovate_auth_core::{AuthorizationRequest, Entropy, Environment, OAuthApp, RedirectError};
+    ///
+    /// let app = OAuthApp::new("desktop-client");
+    /// let request = AuthorizationRequest::new(&app, "http://127.0.0.1:8765/callback").with_issuer("https://issuer.example");
+    /// # let random_bytes = [7; Entropy::LENGTH];
+    /// let (url, mut pending) = request.begin(&Environment::live(), Entropy::from(random_bytes))?;
+    /// # let state = url.as_str().split("state=").nth(1).unwrap().split('&').next().unwrap();
+    /// # let query = format!("code=theirs&state={state}&iss=https://other.example");
+    /// assert_eq!(pending.redirected_query(&query).unwrap_err(), RedirectError::WrongIssuer);
+    /// # Ok::<(), tradovate_auth_core::BuildError>(())
+    /// ```
+    pub fn with_issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.issuer = Some(Issuer { name: issuer.into(), is_required: false });
+        self
+    }
+
+    /// The same for an issuer that names itself in each redirect: its metadata has
+    /// `authorization_response_iss_parameter_supported`. A redirect without `iss` is ignored too
+    /// ([`RedirectError::MissingIssuer`](crate::RedirectError::MissingIssuer)).
+    pub fn with_required_issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.issuer = Some(Issuer { name: issuer.into(), is_required: true });
         self
     }
 
@@ -92,6 +123,7 @@ impl AuthorizationRequest {
         for (field, value) in [("scope", &self.scope), ("resource", &self.resource)] {
             value.as_ref().map_or(Ok(()), |value| check_text(field, value))?;
         }
+        self.issuer.as_ref().map_or(Ok(()), |issuer| check_text("iss", &issuer.name))?;
         check_redirect_uri(&self.redirect_uri)?;
         //= R-AUTHORIZE-1
         let parameters = [
@@ -115,7 +147,8 @@ impl AuthorizationRequest {
             redirect_uri: self.redirect_uri.clone(),
             authorize_url: page.to_string(),
         };
-        let stored = StoredAuthorization { asked, awaited: Some(Awaited { state, code_verifier }) };
+        let stored =
+            StoredAuthorization { asked, awaited: Some(Awaited { state, code_verifier, issuer: self.issuer.clone() }) };
         Ok((url, stored.into()))
     }
 }

@@ -101,6 +101,9 @@ impl PendingAuthorization {
         if !bool::from(state.expose().as_bytes().ct_eq(awaited.state.expose().as_bytes())) {
             return Err(RedirectError::WrongState);
         }
+        if let Some(issuer) = &awaited.issuer {
+            response.check_issuer(issuer)?;
+        }
         let code = response.outcome();
         // Whoever knows the state has been sent by the authorization page: there is no second answer.
         let code_verifier = self.0.awaited.take().and_then(|awaited| awaited.code_verifier);

@@ -3,6 +3,7 @@
 use alloc::borrow::Cow;
 use alloc::string::String;
 
+use super::stored_authorization::Issuer;
 use crate::wire::excerpt;
 use crate::wire::secret::{AuthorizationCode, State, TOKEN_LIMIT};
 
@@ -41,6 +42,12 @@ pub enum RedirectError {
     /// It has the `state` of another login, or a forged one.
     #[error("the redirect's `state` is not this login's, so it may be forged and was ignored{}", BEGIN_AGAIN)]
     WrongState,
+    /// It names another issuer than the one that was asked (`iss`, RFC 9207): it may be the answer of another server.
+    #[error("the redirect's `iss` is not the issuer of this login, so it may be forged and was ignored{}", BEGIN_AGAIN)]
+    WrongIssuer,
+    /// It names no issuer, and the issuer that was asked names itself in each redirect.
+    #[error("the redirect has no `iss`, which this login requires, so it may be forged and was ignored{}", BEGIN_AGAIN)]
+    MissingIssuer,
     /// This login has been answered before: a code is good once, and so is a `state`.
     #[error("this login has been answered already: the redirect was ignored; to log in anew, begin another login")]
     AlreadyAnswered,
@@ -142,6 +149,7 @@ pub(super) struct Response {
     code: Option<AuthorizationCode>,
     error: Option<String>,
     description: Option<String>,
+    issuer: Option<String>,
 }
 
 impl Response {
@@ -156,6 +164,7 @@ impl Response {
                 "code" => set("code", &mut response.code, value)?,
                 "error" => set("error", &mut response.error, value)?,
                 "error_description" => set("error_description", &mut response.description, value)?,
+                "iss" => set("iss", &mut response.issuer, value)?,
                 _ => {}
             }
         }
@@ -165,6 +174,17 @@ impl Response {
     /// One without a value counts as missing (section 3.1).
     pub(super) fn state(&self) -> Option<&State> {
         self.state.as_ref().filter(|state| !state.expose().is_empty())
+    }
+
+    /// Compares to the letter (RFC 9207, section 2.4). One without a value counts as missing here too.
+    //= R-AUTHORIZE-8
+    pub(super) fn check_issuer(&self, asked: &Issuer) -> Result<(), RedirectError> {
+        match self.issuer.as_deref().filter(|issuer| !issuer.is_empty()) {
+            Some(issuer) if issuer == asked.name => Ok(()),
+            Some(_) => Err(RedirectError::WrongIssuer),
+            None if asked.is_required => Err(RedirectError::MissingIssuer),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn outcome(self) -> Result<AuthorizationCode, RedirectError> {

@@ -20,6 +20,8 @@ const VERSION: u32 = 1;
 /// The fields of what is awaited.
 const STATE: &str = "state";
 const CODE_VERIFIER: &str = "codeVerifier";
+const ISSUER: &str = "issuer";
+const REQUIRED_ISSUER: &str = "requiredIssuer";
 
 /// A [`PendingAuthorization`](crate::PendingAuthorization) as it is stored: serialize it with any self-describing `serde` format.
 ///
@@ -51,6 +53,21 @@ pub struct StoredAuthorization {
 pub(super) struct Awaited {
     pub(super) state: State,
     pub(super) code_verifier: Option<CodeVerifier>,
+    pub(super) issuer: Option<Issuer>,
+}
+
+/// The issuer that was asked (RFC 9207).
+#[derive(Debug, Clone)]
+pub(super) struct Issuer {
+    pub(super) name: String,
+    /// Whether each answer has to name it.
+    pub(super) is_required: bool,
+}
+
+impl Issuer {
+    fn key(&self) -> &'static str {
+        if self.is_required { REQUIRED_ISSUER } else { ISSUER }
+    }
 }
 
 impl Serialize for StoredAuthorization {
@@ -71,7 +88,8 @@ impl Serialize for StoredAuthorization {
 impl Serialize for Awaited {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let verifier = self.code_verifier.as_ref().map(|verifier| (CODE_VERIFIER, verifier.expose()));
-        serializer.collect_map([(STATE, self.state.expose())].into_iter().chain(verifier))
+        let issuer = self.issuer.as_ref().map(|issuer| (issuer.key(), issuer.name.as_str()));
+        serializer.collect_map([(STATE, self.state.expose())].into_iter().chain(verifier).chain(issuer))
     }
 }
 
@@ -92,15 +110,21 @@ fn read(mut fields: Fields) -> Result<StoredAuthorization, Damage> {
     Ok(StoredAuthorization { asked, awaited: awaited.map(awaited_of).transpose()? })
 }
 
-/// A state or a verifier that could be guessed, or left out, proves nothing. A verifier under a damaged name must not be taken
-/// for none.
+/// A state or a verifier that could be guessed, or left out, proves nothing. A verifier or an issuer under a damaged name must
+/// not be taken for none.
 fn awaited_of(mut form: BTreeMap<String, Option<String>>) -> Result<Awaited, Damage> {
     let mut take = |name| form.remove(name).flatten();
     let (state, code_verifier) = (take(STATE).map(State::new), take(CODE_VERIFIER).map(CodeVerifier::new));
+    let issuer = match (take(ISSUER), take(REQUIRED_ISSUER)) {
+        (None, None) => None,
+        (Some(name), None) => Some(Issuer { name, is_required: false }),
+        (None, Some(name)) => Some(Issuer { name, is_required: true }),
+        (Some(_), Some(_)) => return Err(Damage::In("awaited")),
+    };
     let is_verifier = |verifier: &CodeVerifier| pkce::is_verifier(verifier.expose());
     match state.filter(|state| pkce::is_verifier(state.expose())) {
         Some(state) if form.is_empty() && code_verifier.as_ref().is_none_or(is_verifier) => {
-            Ok(Awaited { state, code_verifier })
+            Ok(Awaited { state, code_verifier, issuer })
         }
         _ => Err(Damage::In("awaited")),
     }

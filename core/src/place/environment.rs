@@ -82,12 +82,15 @@ struct Places {
 
 //= R-ENV-1
 //= R-ENV-2
-const PRODUCTION: [(&str, &str); 5] = [
+//= R-ENV-12
+const PRODUCTION: [(&str, &str); 7] = [
     ("live", "live.tradovateapi.com"),
     ("demo", "demo.tradovateapi.com"),
     ("mdLive", "md.tradovateapi.com"),
     ("mdDemo", "md-demo.tradovateapi.com"),
     ("replay", "replay.tradovateapi.com"),
+    ("reportingLive", "rpt-live.tradovateapi.com"),
+    ("reportingDemo", "rpt-demo.tradovateapi.com"),
 ];
 
 //= R-ENV-3

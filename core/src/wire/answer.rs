@@ -98,13 +98,15 @@ impl Envelope {
     /// What the envelope says instead of a result.
     fn instead(&mut self, carried: Carried) -> Option<Error> {
         let message = self.message.as_deref().map(excerpt::line).filter(|message| !message.is_empty());
+        let wait = self.wait.map_or(PenaltyTicket::DEFAULT_WAIT, Duration::from_secs);
+        let ticket = self.ticket.take().filter(|ticket| !ticket.is_empty());
+        let ticket = ticket.map(|ticket| PenaltyTicket::new(ticket, wait).with_message(message.clone()));
         if self.captcha {
-            return Some(Error::Captcha { message });
+            return Some(Error::Captcha { ticket, message });
         }
         //= R-PENALTY-1
-        if let Some(ticket) = self.ticket.take().filter(|ticket| !ticket.is_empty()) {
-            let wait = self.wait.map_or(PenaltyTicket::DEFAULT_WAIT, Duration::from_secs);
-            return Some(Error::Penalty(PenaltyTicket::new(ticket, wait).with_message(message)));
+        if let Some(ticket) = ticket {
+            return Some(Error::Penalty(ticket));
         }
         refusal(&self.texts(), carried)
     }
@@ -127,7 +129,7 @@ impl Envelope {
     fn text_without(&self, tokens: &[&str], instead: &Error) -> String {
         let text = self.texts().last().copied().or(self.message.as_deref()).unwrap_or_default();
         let ticket = match instead {
-            Error::Penalty(ticket) => Some(ticket.expose()),
+            Error::Penalty(ticket) | Error::Captcha { ticket: Some(ticket), .. } => Some(ticket.expose()),
             _ => None,
         };
         let secrets = tokens.iter().copied().chain(ticket);

@@ -44,9 +44,12 @@ pub enum Error {
     /// The request was not handled: send it again with the ticket once the wait is over (page *Rate Limits*).
     #[error("{0}")]
     Penalty(PenaltyTicket),
-    /// The server wants a captcha, which no program can answer. Only this endpoint is closed, for about an hour.
+    /// The server wants a captcha, which no program can answer. Only this endpoint is closed, for about an hour. A person in
+    /// front of the program can answer it: see [`PenaltyTicket::with_captcha_answer`].
     #[error("the server asks for a captcha, which no program can answer{}: one hour must pass without a request to this endpoint, from anybody at this network address", said(message.as_deref()))]
     Captcha {
+        /// What the answer of a person is sent with, and the wait before it; `None` if the server gave no ticket.
+        ticket: Option<PenaltyTicket>,
         /// What the server said (`p-message`).
         message: Option<String>,
     },
@@ -116,7 +119,8 @@ impl Error {
         Self::Incomplete { field, present: Vec::new() }
     }
 
-    /// How long to wait before the same request may be sent again, where the server said so.
+    /// How long to wait before the same request may be sent again, where the server said so. After a captcha, this is the hour
+    /// without an answer; the ticket has the wait before an answer.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {

@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use crate::wire::error::said;
 use crate::wire::headers::LONGEST_WAIT;
-use crate::wire::secret::Ticket;
+use crate::wire::secret::{CaptchaAnswer, Ticket};
 
 mod in_body;
 
@@ -21,6 +21,7 @@ pub struct PenaltyTicket {
     ticket: Ticket,
     wait: Duration,
     message: Option<String>,
+    captcha_answer: Option<CaptchaAnswer>,
 }
 
 impl PenaltyTicket {
@@ -31,12 +32,39 @@ impl PenaltyTicket {
     #[must_use]
     pub fn new(ticket: impl Into<String>, wait: Duration) -> Self {
         //= R-PENALTY-2
-        Self { ticket: Ticket::new(ticket), wait: wait.min(LONGEST_WAIT), message: None }
+        Self { ticket: Ticket::new(ticket), wait: wait.min(LONGEST_WAIT), message: None, captcha_answer: None }
     }
 
     pub(crate) fn with_message(mut self, message: Option<String>) -> Self {
         self.message = message;
         self
+    }
+
+    /// The ticket with a person's answer to the captcha that came with it. Then the identical request may be sent after the
+    /// [wait](Self::wait), once, as after any penalty. It has the answer beside the ticket.
+    ///
+    /// The vendor does not document this: its web client was seen to do it. So a refusal, or another captcha, is possible.
+    ///
+    /// ```
+    /// use tradovate_auth_core::{AccessTokenRequest, CaptchaAnswer, Credentials, Endpoint, Error};
+    ///
+    /// let credentials = Credentials::new("trader", "password");
+    /// let response = http::Response::new(r#"{"p-ticket":"a-ticket","p-time":19,"p-captcha":true}"#);
+    /// let Err(Error::Captcha { ticket: Some(ticket), .. }) = AccessTokenRequest::parse(response) else { panic!() };
+    /// println!("show the captcha, and wait {} s", ticket.wait().as_secs());
+    /// let ticket = ticket.with_captcha_answer(CaptchaAnswer::new("what the person's answer came to"));
+    /// let login = AccessTokenRequest::new(&credentials).with_ticket(ticket);
+    /// ```
+    #[must_use]
+    pub fn with_captcha_answer(mut self, answer: CaptchaAnswer) -> Self {
+        self.captcha_answer = Some(answer);
+        self
+    }
+
+    /// The person's answer to the captcha, if it was given.
+    #[must_use]
+    pub fn captcha_answer(&self) -> Option<&CaptchaAnswer> {
+        self.captcha_answer.as_ref()
     }
 
     /// How long to wait from the receipt of the answer (`p-time`), in whole seconds, rounded up; at most a day.

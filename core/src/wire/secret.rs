@@ -75,6 +75,8 @@ secrets! {
     pub RefreshToken;
     /// The ticket of a penalty (`p-ticket`).
     pub(crate) Ticket;
+    /// What a person's answer to a captcha came to (`p-captcha`): the text that reCAPTCHA gives the page that shows it.
+    pub CaptchaAnswer;
     /// The OpenID token of an OAuth answer (`id_token`). Opaque here: no claim of it is read.
     pub IdToken;
     /// An assertion sent in place of other credentials (`assertion`).

@@ -6,9 +6,9 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use proptest::prelude::*;
 use std::time::Duration;
 use tradovate_auth_core::{
-    AccessToken, AccessTokenRequest, ApiHosts, Assertion, AuthorizationRequest, AuthorizedCode, BodyFormat, ClientId,
-    ClientSecret, Credentials, DeviceId, Endpoint, Entropy, Environment, Grant, HttpAuth, Me, OAuthApp, OAuthGrant,
-    OAuthToken, PenaltyTicket, RefreshToken, RenewAccessToken, RequestBody,
+    AccessToken, AccessTokenRequest, ApiHosts, Assertion, AuthorizationRequest, AuthorizedCode, BodyFormat,
+    CaptchaAnswer, ClientId, ClientSecret, Credentials, DeviceId, Endpoint, Entropy, Environment, Grant, HttpAuth, Me,
+    OAuthApp, OAuthGrant, OAuthToken, PenaltyTicket, RefreshToken, RenewAccessToken, RequestBody,
 };
 
 const CANARY: &str = "canary";
@@ -48,7 +48,7 @@ fn exchanges(secret: &str) -> [OAuthToken; 2] {
 }
 
 fn ticket(secret: &str) -> PenaltyTicket {
-    PenaltyTicket::new(secret, Duration::from_secs(3))
+    PenaltyTicket::new(secret, Duration::from_secs(3)).with_captcha_answer(CaptchaAnswer::new(CANARY))
 }
 
 /// Every request that can hold a secret.
@@ -89,7 +89,7 @@ fn what_holds_a_secret_does_not_print_it() {
         assert_clean(&format!("{request:?} {request:#?}"), "request");
     }
     assert_clean(&format!("{:?} {} {:#?}", ticket(CANARY), ticket(CANARY), ticket(CANARY)), "ticket");
-    let shown = "PenaltyTicket { ticket: Ticket([redacted]), wait: 3s, message: None }";
+    let shown = "PenaltyTicket { ticket: Ticket([redacted]), wait: 3s, message: None, captcha_answer: Some(CaptchaAnswer([redacted])) }";
     assert_eq!(format!("{:?}", ticket(CANARY)), shown);
 }
 

@@ -33,15 +33,19 @@ pub(crate) fn begin(input: &mut Fields) -> Outcome {
 
 pub(crate) fn answer(input: &mut Fields) -> Outcome {
     let redirect_uri = input.text("redirect_uri").unwrap();
-    let (state, verifier) = (input.text("state").unwrap(), input.text("code_verifier"));
-    let mut pending = pending("client", &redirect_uri, &state, verifier);
+    let (state, issuer) = (input.text("state").unwrap(), input.text("issuer"));
+    let is_required = input.take("issuer_is_required") == Some(true.into());
+    let named = issuer.clone().map(|issuer| (if is_required { "requiredIssuer" } else { "issuer" }, issuer));
+    let verifier = input.text("code_verifier").map(|verifier| ("codeVerifier", verifier));
+    let mut pending = pending("client", &redirect_uri, &state, verifier.into_iter().chain(named));
     for redirect in input.list("after") {
         let _ = pending.redirected(redirect.as_str().unwrap());
     }
     let redirect = input.text("redirect").unwrap();
     let mut again = PendingAuthorization::from(pending.snapshot());
     let outcome = of_redirect(pending.redirected(&redirect));
-    assert_goes_on(&outcome.value, &mut pending, &redirect_uri, &state);
+    let iss = issuer.map_or(String::new(), |issuer| format!("&iss={issuer}"));
+    assert_goes_on(&outcome.value, &mut pending, &redirect_uri, &format!("{state}{iss}"));
     // A server that was called at the right address has the query alone.
     let is_about_the_query = outcome.value["meaning"] != "other_address" && outcome.value["meaning"] != "too_long";
     if let (true, Some((_, query))) = (is_about_the_query, redirect.trim().split_once('?')) {
@@ -52,9 +56,9 @@ pub(crate) fn answer(input: &mut Fields) -> Outcome {
 }
 
 /// The answer of this login still counts unless the login has ended.
-fn assert_goes_on(outcome: &Value, pending: &mut PendingAuthorization, redirect_uri: &str, state: &str) {
+fn assert_goes_on(outcome: &Value, pending: &mut PendingAuthorization, redirect_uri: &str, state_and_issuer: &str) {
     let and = if redirect_uri.contains('?') { '&' } else { '?' };
-    let good = pending.redirected(&format!("{redirect_uri}{and}code=good&state={state}"));
+    let good = pending.redirected(&format!("{redirect_uri}{and}code=good&state={state_and_issuer}"));
     let has_ended = outcome["meaning"] == "already_answered" || outcome["ends_login"] != false;
     assert_eq!(good.is_err_and(|error| error == RedirectError::AlreadyAnswered), has_ended, "{outcome}");
 }

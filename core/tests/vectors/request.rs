@@ -5,9 +5,9 @@ use std::time::Duration;
 use http::Request;
 use serde_json::{Map, Value, json};
 use tradovate_auth_core::{
-    AccessToken, AccessTokenRequest, Assertion, BaseUrl, BodyFormat, BuildError, ClientId, ClientSecret, Credentials,
-    DeviceId, Endpoint, Environment, FieldValue, HttpAuth, Me, OAuthApp, OAuthGrant, OAuthToken, PenaltyTicket,
-    PendingAuthorization, RefreshToken, RenewAccessToken, RequestBody, SecureUrl, StoredAuthorization,
+    AccessToken, AccessTokenRequest, Assertion, BaseUrl, BodyFormat, BuildError, CaptchaAnswer, ClientId, ClientSecret,
+    Credentials, DeviceId, Endpoint, Environment, FieldValue, HttpAuth, Me, OAuthApp, OAuthGrant, OAuthToken,
+    PenaltyTicket, PendingAuthorization, RefreshToken, RenewAccessToken, RequestBody, SecureUrl, StoredAuthorization,
 };
 
 use crate::file::{Fields, Outcome, snake};
@@ -91,6 +91,10 @@ pub(crate) fn environment(input: &mut Fields) -> Result<Environment, BuildError>
 /// The request of `operation`. What is not given is a placeholder.
 pub(crate) fn build(input: &mut Fields, environment: &Environment) -> Built {
     let ticket = input.text("ticket").map(|ticket| PenaltyTicket::new(ticket, Duration::ZERO));
+    let ticket = match input.text("captcha_answer").map(CaptchaAnswer::new) {
+        Some(answer) => ticket.map(|ticket| ticket.with_captcha_answer(answer)),
+        None => ticket,
+    };
     let operation = input.text("operation").unwrap();
     if operation == "login" {
         let credentials = input.object("credentials").map_or_else(|| Credentials::new("trader", "x"), credentials);
@@ -115,7 +119,8 @@ pub(crate) fn build(input: &mut Fields, environment: &Environment) -> Built {
         let code: String = form_urlencoded::byte_serialize(input.text("code").unwrap().as_bytes()).collect();
         let redirect_uri = input.text("redirect_uri").unwrap();
         let own = redirect_uri.split_once('?').map_or("", |(_, query)| query);
-        let mut pending = pending(app.client_id(), &redirect_uri, STATE, input.text("code_verifier"));
+        let verifier = input.text("code_verifier").map(|verifier| ("codeVerifier", verifier));
+        let mut pending = pending(app.client_id(), &redirect_uri, STATE, verifier);
         pending.redirected_query(&format!("{own}&code={code}&state={STATE}")).unwrap().into()
     };
     let exchange = app.exchange(grant).with_ticket(ticket);
@@ -150,12 +155,15 @@ fn credentials(mut given: Fields) -> Credentials {
 
 const STATE: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc";
 
-/// A login in the browser that was begun on Live.
-pub(crate) fn pending(id: &str, redirect_uri: &str, state: &str, verifier: Option<String>) -> PendingAuthorization {
-    let awaited = match verifier {
-        Some(verifier) => json!({"state": state, "codeVerifier": verifier}),
-        None => json!({"state": state}),
-    };
+/// A login in the browser that was begun on Live, with what is awaited besides the state.
+pub(crate) fn pending(
+    id: &str,
+    redirect_uri: &str,
+    state: &str,
+    awaited: impl IntoIterator<Item = (&'static str, String)>,
+) -> PendingAuthorization {
+    let awaited: Map<_, _> = awaited.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+    let awaited: Map<_, _> = [("state".into(), state.into())].into_iter().chain(awaited).collect();
     let page = "https://trader.tradovate.com/oauth";
     let stored =
         json!({"version": 1, "clientId": id, "redirectUri": redirect_uri, "authorizeUrl": page, "awaited": awaited});

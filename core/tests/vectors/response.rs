@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use tradovate_auth_core::internal::{read_login, read_oauth, read_renewal};
 use tradovate_auth_core::{
     AccessToken, AccessTokenRequest, AccessTokenResponse, ApiHosts, Contradiction, Endpoint, Error, IdToken,
-    MarketDataToken, Me, MeResponse, OAuthToken, OAuthTokenResponse, Penalty, RefreshToken, Refusal, RenewAccessToken,
-    Reply,
+    MarketDataToken, Me, MeResponse, OAuthToken, OAuthTokenResponse, Penalty, PenaltyTicket, RefreshToken, Refusal,
+    RenewAccessToken, Reply,
 };
 
 use crate::file::{Fields, Outcome, snake};
@@ -70,7 +70,11 @@ pub(crate) fn of_error(error: &Error, printed: &str) -> Outcome {
             json!({"meaning": "refused", "refusal": snake(kind), "blames_app": kind.blames_app(), "says": text})
         }
         Error::Penalty(ticket) => json!({"meaning": "penalty", "ticket": ticket.expose(), "says": ticket.message()}),
-        Error::Captcha { message, .. } => json!({"meaning": "captcha", "says": message}),
+        Error::Captcha { ticket, message } => {
+            let wait = ticket.as_ref().map(|ticket| ticket.wait().as_secs());
+            let ticket = ticket.as_ref().map(PenaltyTicket::expose);
+            json!({"meaning": "captcha", "says": message, "ticket": ticket, "ticket_wait": wait})
+        }
         Error::LockedOut { until, .. } => {
             json!({"meaning": "locked_out", "until": until.map(|time| time.to_string())})
         }
@@ -139,6 +143,8 @@ fn login_fields(login: &AccessTokenResponse) -> Value {
         ("hasMarketData", login.has_market_data.into()),
         ("outdatedTaC", login.outdated_tac.into()),
         ("outdatedLiquidationPolicy", login.outdated_liquidation_policy.into()),
+        ("requiredNonProCertification", login.required_non_pro_certification.into()),
+        ("outdatedSentimentPolicy", login.outdated_sentiment_policy.into()),
     ])
 }
 

@@ -5,8 +5,8 @@
 //! how long. `--wait SECONDS` (300) ends it when nobody comes; `--form` sends forms in place of JSON.
 //!
 //! Without `TRADOVATE_CLIENT_ID` it starts a simulator inside the process. With it, it reads the other variables too:
-//! `TRADOVATE_CLIENT_SECRET` (a desktop program usually has none), `TRADOVATE_API_URL` or `TRADOVATE_ENVIRONMENT` (`live`
-//! unless set), `TRADOVATE_AUTHORIZE_URL` and `TRADOVATE_TOKEN_URL`.
+//! `TRADOVATE_CLIENT_SECRET` or `TRADOVATE_CLIENT_SECRET_FILE` (a desktop program usually has none), `TRADOVATE_API_URL`
+//! or `TRADOVATE_ENVIRONMENT` (`live` unless set), `TRADOVATE_AUTHORIZE_URL` and `TRADOVATE_TOKEN_URL`.
 //!
 //! The app has to be registered with the redirect URI `http://HOST:PORT/callback`, to the letter: HOST is
 //! `TRADOVATE_REDIRECT_HOST` (`127.0.0.1` unless set; `localhost` or `[::1]`), PORT is `TRADOVATE_REDIRECT_PORT` (8765

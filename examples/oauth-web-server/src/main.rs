@@ -5,9 +5,9 @@
 //! open the URL it prints; Ctrl-C ends it.
 //!
 //! Without `TRADOVATE_CLIENT_ID` the vendor is a simulator inside the process, with two users to sign in as. With it,
-//! these are read: `TRADOVATE_CLIENT_SECRET`; `TRADOVATE_ENVIRONMENT` or `TRADOVATE_API_URL`, `TRADOVATE_AUTHORIZE_URL`,
-//! `TRADOVATE_TOKEN_URL` (Live where nothing is set). `TRADOVATE_REDIRECT_HOST` (127.0.0.1) and `TRADOVATE_REDIRECT_PORT`
-//! (8080; 0 is any free one) make the redirect URI, `http://HOST:PORT/callback`, which must be registered to the letter;
+//! these are read: `TRADOVATE_CLIENT_SECRET` or `TRADOVATE_CLIENT_SECRET_FILE`; `TRADOVATE_ENVIRONMENT` or
+//! `TRADOVATE_API_URL`, `TRADOVATE_AUTHORIZE_URL`, `TRADOVATE_TOKEN_URL` (Live where nothing is set).
+//! `TRADOVATE_REDIRECT_HOST` (127.0.0.1) and `TRADOVATE_REDIRECT_PORT` (8080; 0 is any free one) make the redirect URI, `http://HOST:PORT/callback`, which must be registered to the letter;
 //! HOST is 127.0.0.1, `localhost` or `[::1]`.
 //! `--form` sends forms in place of JSON to the token endpoint. `--store FILE` keeps the database in a file, so that
 //! logins and sessions live through a restart.

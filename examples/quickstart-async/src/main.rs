@@ -2,7 +2,8 @@
 //!
 //! Without `TRADOVATE_USERNAME` it starts a simulator inside the process. With it, it reads the other variables too:
 //! `TRADOVATE_API_URL` or `TRADOVATE_ENVIRONMENT`, `TRADOVATE_PASSWORD`, `TRADOVATE_APP_ID`, `TRADOVATE_APP_VERSION`,
-//! `TRADOVATE_CID`, `TRADOVATE_SEC`, `TRADOVATE_DEVICE_ID`.
+//! `TRADOVATE_CID`, `TRADOVATE_SEC`, `TRADOVATE_DEVICE_ID`. User name and password are needed, the others only if your
+//! account has an API key. `TRADOVATE_PASSWORD_FILE` and `TRADOVATE_SEC_FILE` can name files that have the secrets.
 
 use std::error::Error;
 use std::process::ExitCode;

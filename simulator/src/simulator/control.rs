@@ -8,8 +8,17 @@ use jiff::Timestamp;
 
 use super::Simulator;
 use crate::{
-    endpoint::Endpoint, grants::Code, hosts::ApiHosts, lock_outs::LockOut, maintenance::Maintenance, options::Options,
-    penalties::Sanction, registration::OAuthClient, script::Scripted, sessions::Worth, statistics::Statistics,
+    endpoint::Endpoint,
+    grants::Code,
+    hosts::ApiHosts,
+    lock_outs::LockOut,
+    maintenance::Maintenance,
+    options::Options,
+    penalties::{self, Sanction},
+    registration::OAuthClient,
+    script::Scripted,
+    sessions::Worth,
+    statistics::Statistics,
     user::User,
 };
 
@@ -67,8 +76,12 @@ impl Simulator {
         self.penalties.order(endpoint.into(), Sanction::Wait(wait));
     }
 
+    /// What a person's answer to a captcha comes to.
+    pub const CAPTCHA_ANSWER: &str = penalties::CAPTCHA_ANSWER;
+
     /// Answers the next request to an endpoint with a captcha, which closes the endpoint for an hour to the network it
-    /// came from. `None` means any of the four authentication endpoints.
+    /// came from. `None` means any of the four authentication endpoints. Before the hour is over, the same body opens it with
+    /// the ticket and [`CAPTCHA_ANSWER`](Self::CAPTCHA_ANSWER), 19 seconds after the captcha.
     pub fn captcha_next(&mut self, endpoint: impl Into<Option<Endpoint>>) {
         self.penalties.order(endpoint.into(), Sanction::Captcha);
     }

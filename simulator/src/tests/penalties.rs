@@ -118,6 +118,32 @@ fn a_captcha_closes_its_endpoint_to_its_network_for_an_hour() {
 }
 
 #[test]
+fn a_person_who_answers_a_captcha_opens_the_endpoint_once() {
+    let answered = |wait: u64, name: &str, value: &str, answer: Value| {
+        let mut world = World::new();
+        world.simulator.captcha_next(Endpoint::AccessTokenRequest);
+        let captcha = world.login();
+        assert_eq!((captcha.get("p-captcha"), captcha.get("p-time")), (json!(true), json!(19)));
+        world.wait(wait);
+        let body = with(with(credentials(), "p-ticket", captcha.text("p-ticket")), "p-captcha", answer);
+        let body = if name.is_empty() { body } else { with(body, name, value) };
+        (world.post(LOGIN, &body).get("errorText"), world.post(LOGIN, &body).get("errorText"))
+    };
+    let right = || json!(Simulator::CAPTCHA_ANSWER);
+    // The ticket is good once.
+    assert_eq!(answered(19, "", "", right()), (json!(""), Value::Null));
+    for (wait, name, value, answer) in [
+        (18, "", "", right()),
+        (19, "appVersion", "1.1", right()),
+        (19, "p-ticket", "invented", right()),
+        (19, "", "", json!("another answer")),
+        (19, "", "", json!("")),
+    ] {
+        assert_eq!(answered(wait, name, value, answer), (Value::Null, Value::Null), "{wait} {name} {value}");
+    }
+}
+
+#[test]
 fn too_many_violations_bring_a_captcha_that_a_release_lifts() {
     let (mut world, _) = penalized();
     let captchas: Vec<_> = (0..6).map(|_| world.login().get("p-captcha")).collect();

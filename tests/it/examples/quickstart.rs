@@ -49,3 +49,27 @@ fn rust_log_shows_the_logs_of_this_library_and_no_others_and_stops_nobody_by_its
         }
     }
 }
+
+#[test]
+fn they_read_the_secrets_from_files() {
+    let folder = std::env::temp_dir().join(format!("tradovate-auth-secrets-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = |name: &str, secret: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, format!("{secret}\n")).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (password, secret) = (file("password", "canary-password"), file("sec", "canary-api-secret"));
+    for name in QUICKSTARTS {
+        let server = server(Side::Live);
+        let base_url = server.base_url();
+        let of_files = variables(&base_url).map(|(name, value)| match name {
+            "TRADOVATE_PASSWORD" => ("TRADOVATE_PASSWORD_FILE", password.as_str()),
+            "TRADOVATE_SEC" => ("TRADOVATE_SEC_FILE", secret.as_str()),
+            _ => (name, value),
+        });
+        let said = stdout_of(name, &[], of_files);
+        assert!(said.contains("logged in as trader"), "{said}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}

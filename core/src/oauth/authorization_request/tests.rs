@@ -16,3 +16,12 @@ fn nothing_of_a_login_shows_in_debug() {
         assert!(!shown.contains(secret), "{shown}");
     }
 }
+
+#[test]
+fn an_issuer_that_can_not_be_one_is_an_error() {
+    let request = AuthorizationRequest::new(&OAuthApp::new("client"), "http://127.0.0.1:8765/callback");
+    for request in [request.clone().with_issuer(""), request.with_required_issuer("")] {
+        let error = request.begin(&Environment::live(), Entropy::from([7; Entropy::LENGTH])).unwrap_err();
+        assert_eq!(error, BuildError::Empty { field: "iss".into() });
+    }
+}

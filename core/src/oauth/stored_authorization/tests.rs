@@ -41,6 +41,26 @@ fn a_login_without_pkce_goes_on_without_a_verifier() {
     assert!(!format!("{code:?}").contains("CodeVerifier"));
 }
 
+//= R-AUTHORIZE-8
+#[test]
+fn the_issuer_that_was_asked_is_checked_in_another_process() {
+    for (request, key, without) in [
+        (request().with_issuer("https://issuer.example"), "issuer", Ok(())),
+        (request().with_required_issuer("https://issuer.example"), "requiredIssuer", Err(RedirectError::MissingIssuer)),
+    ] {
+        let text = written(&pending(&request));
+        assert!(text.contains(&format!(r#""{key}":"https://issuer.example""#)), "{text}");
+        let answered = |query: &str| read(&text).unwrap().redirected_query(&format!("{ANSWER}{query}")).map(drop);
+        assert_eq!(answered("&iss=https://issuer.example"), Ok(()));
+        assert_eq!(answered("&iss=https://other.example"), Err(RedirectError::WrongIssuer));
+        assert_eq!(answered(""), without);
+        let damaged = text.replace(&format!(r#""{key}""#), r#""isuer""#);
+        assert!(read(&damaged).is_err_and(|error| error.contains("`awaited`")), "{damaged}");
+    }
+    let both = WRITTEN.replace(r#"{"state""#, r#"{"issuer":"a","requiredIssuer":"a","state""#);
+    assert!(read(&both).is_err());
+}
+
 #[test]
 fn a_login_that_was_answered_stays_answered() {
     let mut answered = pending(&request());

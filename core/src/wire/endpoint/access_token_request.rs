@@ -57,7 +57,8 @@ impl<'c> AccessTokenRequest<'c> {
         Self { credentials, ticket: None }
     }
 
-    /// The same login once more after a penalty's wait, with its ticket (`p-ticket`).
+    /// The same login once more after a penalty's wait, with its ticket (`p-ticket`), and with a person's answer if a
+    /// captcha was asked for (`p-captcha`).
     pub fn with_ticket(mut self, ticket: impl Into<Option<PenaltyTicket>>) -> Self {
         self.ticket = ticket.into();
         self
@@ -73,8 +74,8 @@ pub fn read_login(response: &Response<impl AsRef<[u8]>>) -> Result<AccessTokenRe
     answer::read(response, Carried::Credentials, &mut login).map(|()| login)
 }
 
-const RESERVED: [&str; 9] =
-    ["name", "password", "appId", "appVersion", "deviceId", "cid", "sec", "hibpCheck", "p-ticket"];
+const RESERVED: [&str; 10] =
+    ["name", "password", "appId", "appVersion", "deviceId", "cid", "sec", "hibpCheck", "p-ticket", "p-captcha"];
 
 impl Endpoint for AccessTokenRequest<'_> {
     type Response = AccessTokenResponse;
@@ -110,7 +111,7 @@ impl Endpoint for AccessTokenRequest<'_> {
         for (name, value) in &credentials.extra {
             fields.extra(name, value, &RESERVED)?;
         }
-        fields.ticket(self.ticket.as_ref());
+        fields.ticket(self.ticket.as_ref())?;
         let url = environment.url(Purpose::Login, "/auth/accesstokenrequest")?;
         //= R-LOGIN-1
         Ok(post(url, JSON, fields.json()?))
@@ -167,6 +168,13 @@ object! {
         "outdatedTaC" => pub outdated_tac: Option<bool> = flag,
         /// `outdatedLiquidationPolicy`, of older deployments.
         "outdatedLiquidationPolicy" => pub outdated_liquidation_policy: Option<bool> = flag,
+        /// Whether the user has to certify that they use market data as a non-professional
+        /// (`requiredNonProCertification`). Seen in an answer to a browser.
+        //= R-LOGIN-22
+        "requiredNonProCertification" => pub required_non_pro_certification: Option<bool> = flag,
+        /// Whether the sentiment policy has to be accepted again (`outdatedSentimentPolicy`). Seen in an answer to a browser.
+        //= R-LOGIN-22
+        "outdatedSentimentPolicy" => pub outdated_sentiment_policy: Option<bool> = flag,
     }
 }
 

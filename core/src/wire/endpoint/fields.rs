@@ -89,11 +89,15 @@ impl<'a> Fields<'a> {
         Ok(())
     }
 
-    /// The ticket goes last, behind the fields of the request it repeats.
+    /// The ticket goes last, behind the fields of the request it repeats, and a person's answer to a captcha behind it.
     //= R-PENALTY-3
-    pub(super) fn ticket(&mut self, ticket: Option<&'a PenaltyTicket>) {
-        if let Some(ticket) = ticket {
-            self.push("p-ticket", Value::Text(Text::of(ticket.expose())));
+    pub(super) fn ticket(&mut self, ticket: Option<&'a PenaltyTicket>) -> Result<(), BuildError> {
+        let Some(ticket) = ticket else { return Ok(()) };
+        self.push("p-ticket", Value::Text(Text::of(ticket.expose())));
+        //= R-PENALTY-5
+        match ticket.captcha_answer() {
+            Some(answer) => self.required("p-captcha", answer.expose(), LONG),
+            None => Ok(()),
         }
     }
 
@@ -211,6 +215,7 @@ impl<'a> Text<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::secret::CaptchaAnswer;
 
     #[test]
     fn control_characters_are_found_wherever_they_are() {
@@ -227,6 +232,7 @@ mod tests {
         let extra = FieldValue::Number(i64::MIN);
         for text in ["", "x", "\"", "\\", "ü", "😀", "&", " ", "a\"b\\c/d&e=f"] {
             let (text, ticket) = (text.repeat(64), PenaltyTicket::new("\u{1}\n\u{7f}", core::time::Duration::ZERO));
+            let ticket = ticket.with_captcha_answer(CaptchaAnswer::new("\"\\ü"));
             let mut fields = Fields::default();
             let value = FieldValue::Text(text.clone());
             fields.0.push(Field { name: Text::of(&text), value: Value::Text(Text::of(&text)) });
@@ -234,7 +240,7 @@ mod tests {
             fields.flag("flag", false);
             fields.number("number", u64::MAX);
             fields.extra("extra", &extra, &[]).unwrap();
-            fields.ticket(Some(&ticket));
+            fields.ticket(Some(&ticket)).unwrap();
             assert!(fields.json().unwrap().as_ref().len() <= fields.json_length(), "{text}");
             assert!(fields.form().as_ref().len() <= fields.form_length(), "{text}");
         }

@@ -149,7 +149,8 @@ impl OAuthToken {
         self
     }
 
-    /// The same exchange once more after a penalty's wait, with its ticket (`p-ticket`).
+    /// The same exchange once more after a penalty's wait, with its ticket (`p-ticket`), and with a person's answer if a
+    /// captcha was asked for (`p-captcha`).
     pub fn with_ticket(mut self, ticket: impl Into<Option<PenaltyTicket>>) -> Self {
         self.ticket = ticket.into();
         self
@@ -181,7 +182,7 @@ impl OAuthToken {
         //= R-OAUTH-12
         fields.text("resource", app.resource.as_deref(), LONG)?;
         fields.text("assertion", self.assertion.as_ref().map(Assertion::expose), LONG)?;
-        fields.ticket(self.ticket.as_ref());
+        fields.ticket(self.ticket.as_ref())?;
         Ok(fields)
     }
 }

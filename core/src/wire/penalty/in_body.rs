@@ -35,9 +35,9 @@ pub enum Penalty {
     /// Wait, then send the identical body with the ticket added as `p-ticket`; for a GET, as a query of that name.
     Wait(PenaltyTicket),
     /// The server wants a captcha, which no program can answer. Only the endpoint that was called is closed, for about an
-    /// hour.
+    /// hour. A person can answer it: see [`PenaltyTicket::with_captcha_answer`].
     Captcha {
-        /// What the answer of a person would be sent with, as `p-captcha` beside this ticket.
+        /// What the answer of a person is sent with, as `p-captcha` beside this ticket.
         ticket: Option<PenaltyTicket>,
         /// What the server said (`p-message`).
         message: Option<String>,
@@ -74,7 +74,7 @@ impl From<Penalty> for Error {
     fn from(penalty: Penalty) -> Self {
         match penalty {
             Penalty::Wait(ticket) => Self::Penalty(ticket),
-            Penalty::Captcha { message, .. } => Self::Captcha { message },
+            Penalty::Captcha { ticket, message } => Self::Captcha { ticket, message },
         }
     }
 }

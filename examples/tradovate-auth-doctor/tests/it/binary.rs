@@ -101,5 +101,5 @@ fn what_it_can_not_start_with_is_said_in_one_sentence() {
         assert!(!output.status.success() && said == "usage: tradovate-auth-doctor [--yes] [--output FILE]\n", "{said}");
     }
     let (_, said) = end(start(&["--yes"], &[("TRADOVATE_USERNAME", USER)]), "");
-    assert!(said.starts_with("not set: TRADOVATE_PASSWORD, "), "{said}");
+    assert!(said.starts_with("not set: TRADOVATE_PASSWORD; set what the user logs in with"), "{said}");
 }
