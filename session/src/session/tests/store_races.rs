@@ -100,6 +100,7 @@ fn a_record_that_cannot_be_read_is_not_written_over_by_a_token_that_waits() {
         StoreRequest::Load if saves > 0 => Some(Ok(StoreAnswer::Loaded(Some(StoredRecord {
             revision: Revision(99),
             age: None,
+            place: String::new(),
             session: Err(Unreadable::Newer),
         })))),
         _ => None,
