@@ -25,9 +25,13 @@ pub(super) struct Watch {
     started: Instant,
     seen: Option<Signs>,
     looks: u32,
-    /// What the file of the lease looked like at first.
-    lease: Option<Option<Signs>>,
+    /// The file of the lease, as it was at first.
+    lease: Option<LeaseFile>,
 }
+
+/// The file of a lease, if there is one.
+#[derive(Clone, PartialEq)]
+struct LeaseFile(Option<Signs>);
 
 #[derive(Clone, PartialEq)]
 struct Signs {
@@ -52,7 +56,7 @@ impl Watch {
     }
 
     fn has_changed(&mut self) -> Result<bool, StoreError> {
-        let lease = place::look(&self.store.lock_path(&self.name))?.map(|metadata| signs(&metadata));
+        let lease = LeaseFile(place::look(&self.store.lock_path(&self.name))?.map(|metadata| signs(&metadata)));
         if *self.lease.get_or_insert_with(|| lease.clone()) != lease {
             return Ok(true);
         }
