@@ -26,10 +26,10 @@ pub(super) struct Watch {
     seen: Option<Signs>,
     looks: u32,
     /// What the file of the lease looked like at first.
-    lease: Option<Option<Signs>>,
+    lease: Option<Signs>,
 }
 
-#[derive(Clone, PartialEq)]
+#[derive(PartialEq)]
 struct Signs {
     modified: Option<SystemTime>,
     length: u64,
@@ -39,7 +39,9 @@ struct Signs {
 
 impl Watch {
     pub(super) fn new(store: FileStore, name: SessionName, known: Option<Revision>, time: Duration) -> Self {
-        Self { store, name, known, time, started: Instant::now(), seen: None, looks: 0, lease: None }
+        // What can't be looked at is an error of the first look.
+        let lease = place::look(&store.lock_path(&name)).ok().flatten().map(|metadata| signs(&metadata));
+        Self { store, name, known, time, started: Instant::now(), seen: None, looks: 0, lease }
     }
 
     /// Looks once. `None`: it is over; else it is how long to wait for the next look.
@@ -53,7 +55,7 @@ impl Watch {
 
     fn has_changed(&mut self) -> Result<bool, StoreError> {
         let lease = place::look(&self.store.lock_path(&self.name))?.map(|metadata| signs(&metadata));
-        if *self.lease.get_or_insert_with(|| lease.clone()) != lease {
+        if self.lease != lease {
             return Ok(true);
         }
         // Before the record is read: what comes between the two is seen at the next look.
