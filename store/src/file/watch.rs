@@ -25,15 +25,11 @@ pub(super) struct Watch {
     started: Instant,
     seen: Option<Signs>,
     looks: u32,
-    /// The file of the lease, as it was at first.
-    lease: Option<LeaseFile>,
+    /// What the file of the lease looked like at first.
+    lease: Option<Signs>,
 }
 
-/// The file of a lease, if there is one.
-#[derive(Clone, PartialEq)]
-struct LeaseFile(Option<Signs>);
-
-#[derive(Clone, PartialEq)]
+#[derive(PartialEq)]
 struct Signs {
     modified: Option<SystemTime>,
     length: u64,
@@ -43,7 +39,9 @@ struct Signs {
 
 impl Watch {
     pub(super) fn new(store: FileStore, name: SessionName, known: Option<Revision>, time: Duration) -> Self {
-        Self { store, name, known, time, started: Instant::now(), seen: None, looks: 0, lease: None }
+        // What can't be looked at is an error of the first look.
+        let lease = place::look(&store.lock_path(&name)).ok().flatten().map(|metadata| signs(&metadata));
+        Self { store, name, known, time, started: Instant::now(), seen: None, looks: 0, lease }
     }
 
     /// Looks once. `None`: it is over; else it is how long to wait for the next look.
@@ -56,8 +54,8 @@ impl Watch {
     }
 
     fn has_changed(&mut self) -> Result<bool, StoreError> {
-        let lease = LeaseFile(place::look(&self.store.lock_path(&self.name))?.map(|metadata| signs(&metadata)));
-        if *self.lease.get_or_insert_with(|| lease.clone()) != lease {
+        let lease = place::look(&self.store.lock_path(&self.name))?.map(|metadata| signs(&metadata));
+        if self.lease != lease {
             return Ok(true);
         }
         // Before the record is read: what comes between the two is seen at the next look.
