@@ -147,6 +147,19 @@ impl Persistence {
         }
     }
 
+    /// The owner has all forgotten: other processes are to know of it.
+    pub(super) fn forget(&mut self) {
+        self.share();
+        if let Some(sharing) = self.shared_mut() {
+            sharing.forgets = true;
+        }
+    }
+
+    /// Whether the store does not know yet that all is forgotten.
+    pub(super) fn forgets(&self) -> bool {
+        self.as_shared().is_some_and(|sharing| sharing.forgets)
+    }
+
     /// Offers nothing more, and drops what waits.
     pub(super) fn abandon(&mut self) {
         self.saving = None;
@@ -457,9 +470,9 @@ impl Session {
             sharing.announced.iter_mut().for_each(|announced| announced.is_stored = true);
             // Others take what it says of the clock for as young as the record. A store that is always slow is asked once
             // more, not for ever.
-            let is_first = late.is_some() && sharing.stored_late.is_none() && self.stopped.is_none();
+            let is_first = late.is_some() && sharing.stored_late.is_none();
             sharing.stored_late = late;
-            sharing.uses_unstored = false;
+            (sharing.uses_unstored, sharing.forgets) = (false, false);
             self.persistence.dirty |= is_first;
         }
         self.persistence.pause = Pause::default();
