@@ -297,6 +297,13 @@ impl Session {
         })
     }
 
+    /// Whether a shared store keeps the session from what it would do now: from this request, or from storing something.
+    pub(super) fn waits_for_store(&self, now: Timestamp, due: Option<Operation>) -> bool {
+        let wanted = due.map(Wanted::Send).into_iter().chain(self.persistence.dirty.then_some(Wanted::Save));
+        self.persistence.as_shared().and_then(Sharing::asked).is_some()
+            || wanted.into_iter().any(|wanted| matches!(self.permit(now, wanted), Permitted::NotBefore(_)))
+    }
+
     pub(super) fn ask(&mut self, now: Timestamp, what: Ask) -> Action {
         let id = self.exchanges.next_id();
         let longest = self.policy.deadline();
