@@ -356,7 +356,9 @@ impl Session {
                 (Permitted::Wanted, Next::Stopped(reason)) => {
                     let check_at = match reason {
                         StopReason::Forgotten => self.persistence.save_due(),
-                        StopReason::Refused(_) => self.load_due(now).into_iter().chain(self.persistence.save_due()).min(),
+                        StopReason::Refused(_) => {
+                            self.load_due(now).into_iter().chain(self.persistence.save_due()).min()
+                        }
                         _ => self.load_due(now),
                     };
                     return Action::Stopped { reason, check_at };

@@ -228,7 +228,9 @@ fn a_session_that_has_stopped_says_so_while_it_waits_for_the_store() {
 fn what_was_announced_long_ago_is_announced_anew() {
     let mut world = member(World::user([token_to("one", 180)]));
     while world.stored.is_empty() {
-        let Action::Store { id, request } = world.session.poll(world.now, &mut world.budget) else { panic!("no store") };
+        let Action::Store { id, request } = world.session.poll(world.now, &mut world.budget) else {
+            panic!("no store")
+        };
         world.ask_store(id, request);
     }
     world.budget.lock_out(world.now, minutes(60));
