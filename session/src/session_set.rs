@@ -364,7 +364,8 @@ impl<N: Ord + Clone> SessionSet<N> {
             && let Some(member) = self.members.at(index)
             && let Some(network) = self.networks.at(home)
             // Nothing but its deadline.
-            && let Action::Wait { until } = member.session.poll(now, &mut network.budget)
+            && let Action::Wait { until } | Action::Stopped { check_at: Some(until), .. } =
+                member.session.poll(now, &mut network.budget)
         {
             self.settle(index, until);
         }

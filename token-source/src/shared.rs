@@ -348,7 +348,7 @@ impl Shared {
 
     /// Publishes again if the published token has ended. The session may hold the access token for longer than its market
     /// data token, and hands it out alone then.
-    fn replace_ended_token(&self) {
+    pub(crate) fn replace_ended_token(&self) {
         let has_ended = |published: &Arc<Published>| published.usable_until <= self.clock.now();
         if self.token.load().as_ref().is_some_and(has_ended) {
             self.update(|_, _| ());

@@ -48,6 +48,8 @@ impl Seen {
     /// # Errors
     /// How long the state stays as it is by itself, at most: check again then, or when the source changes.
     pub fn update(&mut self, shared: &Shared) -> Result<Change, Duration> {
+        // The end of a market data token is not the end of the access token.
+        shared.replace_ended_token();
         let (token, stopped) = (shared.token(), shared.stop_reason());
         let new = Self::of(token.as_ref(), shared.environment(), stopped.as_ref());
         let before = std::mem::replace(self, new);

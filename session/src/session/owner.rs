@@ -63,7 +63,7 @@ impl Session {
         let forgotten = self.record.tokens.forgotten(self.clock.server_time(now));
         self.drop_tokens();
         self.record.tokens = forgotten;
-        self.persistence.share();
+        self.persistence.forget();
         self.record.postponed.clear();
         self.exchanges.redirect = None;
         self.stop(now, StopReason::Forgotten);

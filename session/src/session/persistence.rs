@@ -155,6 +155,19 @@ impl Persistence {
         }
     }
 
+    /// The owner has all forgotten: other processes are to know of it.
+    pub(super) fn forget(&mut self) {
+        self.share();
+        if let Some(sharing) = self.shared_mut() {
+            sharing.forgets = true;
+        }
+    }
+
+    /// Whether the store does not know yet that all is forgotten.
+    pub(super) fn forgets(&self) -> bool {
+        self.as_shared().is_some_and(|sharing| sharing.forgets)
+    }
+
     /// Offers nothing more, and drops what waits.
     pub(super) fn abandon(&mut self) {
         self.saving = None;
@@ -290,6 +303,13 @@ impl Session {
             is_unstored: self.has_unstored_grant(),
             has_token: self.token(now).is_some(),
         })
+    }
+
+    /// Whether a shared store keeps the session from what it would do now: from this request, or from storing something.
+    pub(super) fn waits_for_store(&self, now: Timestamp, due: Option<Operation>) -> bool {
+        let wanted = due.map(Wanted::Send).into_iter().chain(self.persistence.dirty.then_some(Wanted::Save));
+        self.persistence.as_shared().and_then(Sharing::asked).is_some()
+            || wanted.into_iter().any(|wanted| matches!(self.permit(now, wanted), Permitted::NotBefore(_)))
     }
 
     pub(super) fn ask(&mut self, now: Timestamp, what: Ask) -> Action {
@@ -479,9 +499,9 @@ impl Session {
             sharing.announced.iter_mut().for_each(|announced| announced.is_stored = true);
             // Others take what it says of the clock for as young as the record. A store that is always slow is asked once
             // more, not for ever.
-            let is_first = late.is_some() && sharing.stored_late.is_none() && self.stopped.is_none();
+            let is_first = late.is_some() && sharing.stored_late.is_none();
             sharing.stored_late = late;
-            sharing.uses_unstored = false;
+            (sharing.uses_unstored, sharing.forgets) = (false, false);
             self.persistence.dirty |= is_first;
         }
         self.persistence.pause = Pause::default();

@@ -72,6 +72,9 @@ impl Session {
     pub(crate) fn outlook(&self, now: Timestamp) -> Option<Outlook> {
         let (operation, due) = self.next_request(now).ok().filter(|_| self.is_resting())?;
         let wanted = self.held_back(now, operation).max(due);
+        if self.waits_for_store(now, (wanted <= now).then_some(operation)) {
+            return None;
+        }
         let token = self
             .renewable(now)
             .map(|access| TokenLife { since: self.token.since, end: self.clock.local_time(self.usable_until(access)) });

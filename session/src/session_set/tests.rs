@@ -452,3 +452,38 @@ proptest! {
         prop_assert!(usable.count() + 2 >= keys.len());
     }
 }
+
+#[test]
+fn a_session_whose_store_does_not_answer_or_has_no_lease_to_give_waits() {
+    let session = by_password(1).with_shared_store(crate::MayLogIn::WhenNeeded);
+    let snapshot = session.snapshot(start(), &RateBudget::default());
+    let (mut world, keys) = World::of("office", [session]);
+    let mut asked = 0;
+    while world.now < start() + SignedDuration::from_secs(120) {
+        match world.set.poll(world.now) {
+            SetAction::Store { session, id, request } => {
+                asked += 1;
+                let answer = match request {
+                    StoreRequest::Load => StoreAnswer::Loaded(Some(crate::StoredRecord {
+                        revision: crate::Revision(1),
+                        age: None,
+                        session: Ok(snapshot.clone()),
+                    })),
+                    StoreRequest::Acquire(_) => StoreAnswer::Lease(None),
+                    other => panic!("{other:?}"),
+                };
+                // The first answer does not come.
+                if asked > 1 {
+                    world.set.store_answered(world.now, session, id, Ok(answer));
+                }
+            }
+            SetAction::Wait { until } => {
+                assert!(until > world.now, "it asks again half a second later");
+                world.now = until;
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(asked < 500, "the set spins");
+    }
+    assert!(asked > 100 && world.usable(&keys) == 0);
+}

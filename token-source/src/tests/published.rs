@@ -10,7 +10,7 @@ use tradovate_auth_core::{BaseUrl, Credentials, Environment};
 use tradovate_auth_session::{Event, EventKind, Session};
 
 use crate::clock::tests::Simulated;
-use crate::{Clock, Idle, Settings, Shared, SharedBudget, Storage};
+use crate::{Clock, Idle, Seen, Settings, Shared, SharedBudget, Storage};
 
 fn settings(environment: &Environment) -> Settings {
     Settings { budget: SharedBudget::default(), ..Settings::new(environment) }
@@ -43,7 +43,9 @@ fn the_access_token_is_handed_out_if_the_market_data_token_ends_while_a_request_
     system.pass(Duration::from_secs(12 * 60 + 50));
     let _ = source.rejected(&source.token().unwrap(), StatusCode::INTERNAL_SERVER_ERROR, b"");
     let (_under_way, _) = source.next().unwrap();
+    let mut seen = Seen::now(&source);
     system.pass(Duration::from_secs(20));
+    assert!(seen.update(&source).is_err(), "the access token is the same");
     assert!(matches!(source.next(), Err(Idle::Busy(_))));
     let token = source.token().expect("the access token is good for another hour");
     assert!(token.market_data_token().is_none());

@@ -189,6 +189,7 @@ fn a_session_that_is_opened_after_the_store_knows_that_all_is_forgotten_is_left_
     let mut second = member(World::user([token_to("two", 90)]));
     load_from(&mut second, &first);
     second.run(minutes(3));
+    first.session.persistence.share();
     load_from(&mut first, &second);
     first.run(minutes(4));
     load_from(&mut second, &first);
