@@ -125,6 +125,8 @@ pub(crate) enum What {
 pub(crate) enum Loss {
     /// It holds an earlier record or none, and has forgotten who holds the lease.
     RolledBack,
+    /// It has forgotten who holds the lease.
+    Lease,
     /// Its record can't be read.
     Unreadable,
     /// A record that could not be read was removed.

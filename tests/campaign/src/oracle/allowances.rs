@@ -36,6 +36,11 @@ impl Allowances {
         self.open(Cause::Start, now);
     }
 
+    /// Whether a cause lasts at a time.
+    pub(super) fn lasts(&self, cause: Cause, now: Timestamp) -> bool {
+        self.open.get(&cause).is_some_and(|until| now < *until)
+    }
+
     /// What is left of each at a time.
     pub(super) fn left(&self, now: Timestamp) -> Vec<(Cause, SignedDuration)> {
         let left = self.open.iter().map(|(cause, until)| (*cause, until.duration_since(now)));

@@ -11,7 +11,7 @@
 //! Exceptions:
 //!
 //! - A store that has forgotten a lease may give it to another program while its holder has a request in flight: for
-//!   [`LEASE`].
+//!   [`LEASE`]. Unless it has lost its record too, no login is sent while another one is in flight.
 //! - A store that has lost a record, or can't read it, holds nothing for these rules until the next save. A login follows if
 //!   no program holds what was lost that is awake and watches the store; such a program saves it within [`GIVEN_BACK`].
 //! - A store that shows an earlier record misleads the program that has loaded it until that loads again.
@@ -48,8 +48,8 @@ pub(super) struct Fleet {
     replaced: BTreeSet<Name>,
     /// How and when the store has lost that.
     lost: Option<(Loss, Timestamp)>,
-    /// When the store has last forgotten who holds the lease.
-    unleased_at: Option<Timestamp>,
+    /// When the store has last forgotten who holds the lease, and what else.
+    unleased_at: Option<(Loss, Timestamp)>,
 }
 
 impl Fleet {
@@ -120,8 +120,13 @@ impl Oracle {
         let subject = &self.subjects[record.program];
         let is_in_flight = |number: &usize| self.exchanges.get(number).is_some_and(|it| it.at + DEADLINE > record.at);
         let other = self.mates(record.program).find_map(|mate| self.subjects[mate].in_flight.filter(is_in_flight));
-        let is_unleased = fleet.unleased_at.is_some_and(|at| record.at < at + LEASE);
-        if let Some(other) = other.filter(|_| !is_unleased) {
+        let lost = fleet.unleased_at.filter(|(_, at)| record.at < *at + LEASE).map(|(loss, _)| loss);
+        // What the store has not forgotten is that a login is announced.
+        let asks_for = |number: &usize| self.exchanges.get(number).map(|sent| sent.asked.operation);
+        let are_logins =
+            asked.operation == Operation::LogIn && other.as_ref().and_then(asks_for) == Some(Operation::LogIn);
+        let is_excused = lost == Some(Loss::RolledBack) || lost == Some(Loss::Lease) && !are_logins;
+        if let Some(other) = other.filter(|_| !is_excused) {
             return Some((14, format!("sends while {other} of another program of its fleet is in flight")));
         }
         if subject.is_misled {
@@ -220,11 +225,14 @@ impl Oracle {
     /// The store of a fleet has lost what it had acknowledged.
     pub(super) fn lose(&mut self, program: usize, loss: Loss, now: Timestamp) {
         let Some(fleet) = self.fleet_of(program).and_then(|fleet| self.fleets.get_mut(fleet)) else { return };
+        if matches!(loss, Loss::RolledBack | Loss::Lease) {
+            fleet.unleased_at = Some((loss, now));
+        }
+        if loss == Loss::Lease {
+            return;
+        }
         fleet.lost = Some((loss, now));
         fleet.replaced.clear();
-        if loss == Loss::RolledBack {
-            fleet.unleased_at = Some(now);
-        }
         let members: Vec<_> = self.mates(program).chain([program]).collect();
         // Whoever has what was lost saves it again when it looks.
         let looks = |number: &usize| {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::causes::Cause;
 use super::{Found, Oracle};
 use crate::journal::{Record, Seen, What};
 use crate::names::Name;
@@ -23,7 +24,7 @@ impl Storage {
 impl Oracle {
     /// Judges the tokens that a record shows in use.
     ///
-    /// Exception: while a shared store can't take snapshots, an access token is used by the program that has it, once it has
+    /// Exception: while a shared store is away or can't take snapshots, an access token is used by the program that has it, once it has
     /// no other.
     pub(super) fn judge_use(&self, record: &Record) -> Option<Found> {
         let subject = self.subjects.get(record.program)?;
@@ -43,8 +44,9 @@ impl Oracle {
         }
         let is_stored = |name: &Name| self.storage(record.program).names.contains(name);
         let name = used.into_iter().flatten().find(|name| !is_stored(name))?;
-        let is_failing =
-            subject.fleet.is_some() && (subject.is_store_failing || subject.is_store_overdue(record.local));
+        let is_away = subject.allowances.lasts(Cause::StoreAway, record.at);
+        let has_failed = is_away || subject.is_store_failing || subject.is_store_overdue(record.local);
+        let is_failing = subject.fleet.is_some() && has_failed;
         let has_other = |seen: &Seen| seen.token != name && record.local < seen.usable_until;
         if is_failing && !subject.seen.as_ref().is_some_and(has_other) {
             return None;

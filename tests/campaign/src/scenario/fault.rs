@@ -145,6 +145,10 @@ pub enum StoreFault {
     RollsBack(usize),
     /// What is loaded for a time is the record before the last one.
     Stale(SignedDuration),
+    /// It can be read, and nothing can be saved in it for a time, as on a full disk.
+    Full(SignedDuration),
+    /// It forgets who holds the lease.
+    LosesLease,
     /// The record can't be read, until somebody removes it after this time.
     Damaged(SignedDuration),
 }

@@ -125,7 +125,9 @@ fn fault(draw: &mut Draw, scenario: &Scenario, first: usize) -> Fault {
 }
 
 fn store_fault(draw: &mut Draw) -> StoreFault {
-    match draw.below(10) {
+    match draw.below(13) {
+        10 | 11 => StoreFault::Full(seconds(1 + draw.below(7200))),
+        12 => StoreFault::LosesLease,
         0..4 => StoreFault::Down(seconds(1 + draw.below(1800))),
         4..6 => StoreFault::WordLost,
         6 | 7 => StoreFault::RollsBack(draw.of(&[1, 1, 2, 1000])),

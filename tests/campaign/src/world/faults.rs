@@ -88,7 +88,11 @@ impl World<'_> {
                     self.record_of_fleet(fleet, What::StoreLost(loss));
                     self.tell_watchers(fleet);
                 }
-                if let StoreFault::Down(lasts) | StoreFault::Stale(lasts) | StoreFault::Damaged(lasts) = fault {
+                if let StoreFault::Down(lasts)
+                | StoreFault::Stale(lasts)
+                | StoreFault::Full(lasts)
+                | StoreFault::Damaged(lasts) = fault
+                {
                     self.record_of_fleet(fleet, What::StoreAway(now + lasts));
                 }
                 if let StoreFault::Damaged(lasts) = fault {
@@ -268,6 +272,8 @@ fn kind(fault: &Fault) -> &'static str {
         Fault::RefuseRefreshes(_) => "refreshes refused",
         Fault::Store { .. } => "store disturbed",
         Fault::Shared(_, StoreFault::Down(_)) => "shared store down",
+        Fault::Shared(_, StoreFault::Full(_)) => "shared store full",
+        Fault::Shared(_, StoreFault::LosesLease) => "lease lost",
         Fault::Shared(_, StoreFault::WordLost) => "word of a save lost",
         Fault::Shared(_, StoreFault::RollsBack(_)) => "shared store rolled back",
         Fault::Shared(_, StoreFault::Stale(_)) => "shared store stale",

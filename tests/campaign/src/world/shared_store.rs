@@ -49,6 +49,8 @@ pub(super) struct SharedStore {
     lease: Option<(u64, Timestamp)>,
     down_until: Option<Timestamp>,
     stale_until: Option<Timestamp>,
+    /// Nothing can be saved before.
+    full_until: Option<Timestamp>,
     loses_word: bool,
     /// When the user has last consented for its fleet.
     pub(super) consented_at: Option<Timestamp>,
@@ -83,6 +85,9 @@ impl SharedStore {
             (StoreRequest::Load, _) => {
                 let (record, found) = self.load(now);
                 return (Ok(StoreAnswer::Loaded(record)), Some(found));
+            }
+            (StoreRequest::Save { .. }, _) if self.full_until.is_some_and(|until| now < until) => {
+                return (Err(StoreError::new(StoreErrorKind::NotWritable, "the disk is full")), None);
             }
             (StoreRequest::Save { known, lease, .. }, Some(snapshot)) => {
                 StoreAnswer::Saved(self.save(now, snapshot, *known, lease.fence, forced))
@@ -159,6 +164,11 @@ impl SharedStore {
         match fault {
             StoreFault::Down(lasts) => self.down_until = self.down_until.max(Some(now + lasts)),
             StoreFault::Stale(lasts) => self.stale_until = self.stale_until.max(Some(now + lasts)),
+            StoreFault::Full(lasts) => self.full_until = self.full_until.max(Some(now + lasts)),
+            StoreFault::LosesLease => {
+                self.lease = None;
+                return Some(Loss::Lease);
+            }
             StoreFault::WordLost => self.loses_word = true,
             StoreFault::RollsBack(records) => {
                 self.lease = None;
@@ -187,6 +197,6 @@ impl SharedStore {
 
     /// It is well again.
     pub(super) fn mend(&mut self) {
-        (self.down_until, self.stale_until, self.loses_word) = (None, None, false);
+        (self.down_until, self.stale_until, self.full_until, self.loses_word) = (None, None, None, false);
     }
 }
