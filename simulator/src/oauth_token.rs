@@ -127,7 +127,8 @@ impl Simulator {
         let user = self.user_by_id(grant.user).cloned().ok_or_else(invalid_token)?;
         self.check_host(call, &user)?;
         self.statistics.refreshes += 1;
-        let session = Some(grant.session).filter(|session| self.sessions.is_open(call.now, *session));
+        let session = Some(grant.session).filter(|_| !self.options.refresh_opens_session);
+        let session = session.filter(|session| self.sessions.is_open(call.now, *session));
         let issue = Issue { user: &user, client_id: &grant.client_id, resource: grant.resource.as_deref(), session };
         Ok(self.issue(call, &issue))
     }

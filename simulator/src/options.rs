@@ -45,6 +45,9 @@ pub struct Options {
     pub oauth_has_user_id: bool,
     /// Whether `/auth/oauthtoken` answers an `mdAccessToken`.
     pub oauth_has_market_data_token: bool,
+    /// Whether each refresh opens a session of its own, so that the third closes the oldest: no. Otherwise it goes on with the
+    /// session of its refresh token while that is open.
+    pub refresh_opens_session: bool,
     /// How long `/auth/me` leaves out the `userId` of a new OAuth session: no time.
     pub user_id_delay: Duration,
     /// How long a client may send nothing on a socket before the server closes it: 5 seconds, twice the time in which a
@@ -75,6 +78,7 @@ impl Default for Options {
             live_accepts_demo_tokens: false,
             oauth_has_user_id: false,
             oauth_has_market_data_token: false,
+            refresh_opens_session: false,
             user_id_delay: Duration::ZERO,
             socket_timeout: Duration::from_secs(5),
             expired_socket: ExpiredSocket::StaysOpen,

@@ -58,6 +58,18 @@ fn a_refresh_after_the_session_is_over_opens_another() {
 }
 
 #[test]
+fn a_refresh_can_open_a_session_and_close_the_oldest() {
+    let (mut world, first) = world();
+    world.simulator.options_mut().refresh_opens_session = true;
+    let second = world.post(OAUTH, &refresh(&first));
+    assert_eq!(world.simulator.open_sessions(USER), 2);
+    let third = world.post(OAUTH, &refresh(&second));
+    assert_eq!(world.simulator.open_sessions(USER), 2);
+    let statuses = [first, second, third].map(|answer| world.accounts(&answer.text("access_token")).status);
+    assert_eq!(statuses, [408, 200, 200]);
+}
+
+#[test]
 fn a_refresh_a_new_consent_and_a_revocation_end_the_refresh_token() {
     let endings: [fn(&mut World, &Answer); 3] = [
         |world, first| drop(world.post(OAUTH, &refresh(first))),

@@ -144,6 +144,8 @@ fn hosts_and_switches_can_be_changed() {
     assert!(renewed.contains("mdAccessToken"), "{renewed}");
     control(&server, "advance", r#"{"seconds":61}"#);
     assert_eq!(call(&server, RENEW, answer.text("accessToken")).0, 401);
+    control(&server, "options", r#"{"refreshOpensSession":true}"#);
+    assert!(server.with(|simulator| simulator.options().refresh_opens_session));
     control(&server, "reset", "");
     for status in [401, 408, 429, 500] {
         control(&server, "options", &json!({ "closedSession": status }).to_string());

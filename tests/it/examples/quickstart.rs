@@ -73,3 +73,15 @@ fn they_read_the_secrets_from_files() {
     }
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+#[test]
+fn they_need_no_more_than_the_name_and_the_password() {
+    for name in QUICKSTARTS {
+        let server = server(Side::Live);
+        let base_url = server.base_url();
+        let output = run(name, variables(&base_url).into_iter().take(3));
+        // The user's account asks for the API key, so the server refuses; the request was sent all the same.
+        let is_sent = server.statistics().requests(Endpoint::AccessTokenRequest) == 1;
+        assert!(is_sent && !failure(&output).contains("not set"), "{output:?}");
+    }
+}

@@ -134,7 +134,7 @@ pub(super) const COMMANDS: [Command; 15] = [
     },
     Command {
         name: "options",
-        example: r#"{"lifetimeSeconds":4800,"emptyErrorText":true,"marketDataOnRenewalOnly":false,"expiredSocket":"stays-open","closedSession":408}"#,
+        example: r#"{"lifetimeSeconds":4800,"emptyErrorText":true,"marketDataOnRenewalOnly":false,"refreshOpensSession":false,"expiredSocket":"stays-open","closedSession":408}"#,
         does: "turns switches; expiredSocket is stays-open, falls-silent or closes; closedSession is 401, 408, 429 or 500",
         run: options,
     },
@@ -179,6 +179,9 @@ fn options(arguments: &Arguments, front: &Front) -> Result<(), Mistake> {
     }
     if let Some(on_renewal_only) = arguments.flag("marketDataOnRenewalOnly")? {
         options.login_has_market_data_token = !on_renewal_only;
+    }
+    if let Some(opens_session) = arguments.flag("refreshOpensSession")? {
+        options.refresh_opens_session = opens_session;
     }
     options.expired_socket = match arguments.text("expiredSocket")? {
         None => options.expired_socket,
