@@ -13,6 +13,7 @@
 //! |---|---|
 //! | `ureq` | `tradovate_auth::ureq`: a blocking client and token source |
 //! | `reqwest` | `tradovate_auth::reqwest`: an async client and token source, for tokio |
+//! | `reqwest-middleware` | `tradovate_auth::reqwest::BearerMiddleware`, for clients of `reqwest-middleware` 0.5 |
 //! | `file` | `tradovate_auth::store::FileStore`: processes of one machine share one login |
 //! | `redis` | `tradovate_auth::redis::RedisStore`: processes of many machines share one login |
 //! | `seal` | `tradovate_auth::store::SealingKey`: encrypts what a store holds, with your key |

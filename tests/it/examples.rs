@@ -1,6 +1,5 @@
 //! The examples as a user runs them: what they print, and how they exit.
 
-mod manual_loop;
 mod oauth_login;
 mod quickstart;
 mod shared;
@@ -19,7 +18,6 @@ use crate::support::{LOGGED_IN, Peer, response};
 
 const QUICKSTARTS: [&str; 2] = ["quickstart", "quickstart-async"];
 const PROXY: &str = "http://127.0.0.1:1";
-const ALL: [&str; 3] = ["quickstart", "quickstart-async", "bring-your-own-client"];
 
 /// Runs an example with arguments, and nothing in its environment but these variables.
 fn run_with<'v>(name: &str, arguments: &[&str], variables: impl IntoIterator<Item = (&'v str, &'v str)>) -> Output {
@@ -80,32 +78,31 @@ fn failures(name: &str, arguments: &[&str], server: &Server) -> [String; 2] {
 
 #[test]
 fn without_credentials_they_run_on_a_simulator_and_say_so() {
-    for name in ALL {
-        // A proxy of the system does not keep the quickstarts from the simulator.
-        let proxy = QUICKSTARTS.contains(&name).then_some([("HTTP_PROXY", PROXY), ("http_proxy", PROXY)]);
-        let said = stdout_of(name, &[], proxy.into_iter().flatten());
+    for name in QUICKSTARTS {
+        // A proxy of the system does not keep them from the simulator.
+        let said = stdout_of(name, &[], [("HTTP_PROXY", PROXY), ("http_proxy", PROXY)]);
         assert!(said.starts_with("TRADOVATE_USERNAME is not set, so the server is a simulator at http"), "{said}");
         assert!(said.contains("the token expires at 2"), "{said}");
-        assert_eq!(said.contains("renewed: "), name == "bring-your-own-client", "{said}");
     }
 }
 
 #[test]
 fn with_credentials_they_log_in_once_also_if_only_live_tells_who_it_is() {
     let in_demo = QUICKSTARTS.map(|name| (name, Side::Demo, "only Live tells"));
-    for (name, side, text) in ALL.map(|name| (name, Side::Live, "logged in as trader")).into_iter().chain(in_demo) {
+    for (name, side, text) in
+        QUICKSTARTS.map(|name| (name, Side::Live, "logged in as trader")).into_iter().chain(in_demo)
+    {
         let server = server(side);
         let said = stdout_of(name, &[], variables(&server.base_url()));
         assert!(said.contains(text) && said.contains("the token expires at 2"), "{said}");
         // A token source renews when it has to, and only then.
-        let renewals = u64::from(name == "bring-your-own-client");
-        assert_eq!((server.statistics().logins, server.statistics().renewals), (1, renewals));
+        assert_eq!((server.statistics().logins, server.statistics().renewals), (1, 0));
     }
 }
 
 #[test]
 fn a_refusal_says_what_the_server_said_and_what_to_do() {
-    for (name, code) in ALL.map(|name| (name, 1)).into_iter().chain(KEPT.map(|name| (name, 2))) {
+    for (name, code) in QUICKSTARTS.map(|name| (name, 1)).into_iter().chain(KEPT.map(|name| (name, 2))) {
         let server = server(Side::Live);
         server.with(|simulator| simulator.user_mut("trader").unwrap().password = "another".into());
         let output = run_with(name, if code == 2 { &["--for", "60"] } else { &[] }, variables(&server.base_url()));
@@ -162,7 +159,7 @@ fn what_they_can_not_start_with_is_told_in_one_sentence() {
 #[test]
 fn a_variable_that_is_needed_and_missing_is_named() {
     let all = variables("http://127.0.0.1:1/v1");
-    for name in ALL {
+    for name in QUICKSTARTS.into_iter().chain(["drive-ureq"]) {
         for needed in ["TRADOVATE_PASSWORD", "TRADOVATE_CID", "TRADOVATE_SEC"] {
             let output = run(name, all.into_iter().filter(|(variable, _)| *variable != needed));
             assert!(failure(&output).starts_with(&format!("not set: {needed}; set ")), "{output:?}");
@@ -175,15 +172,11 @@ fn a_variable_that_is_needed_and_missing_is_named() {
 
 #[test]
 fn a_wait_says_why_and_how_long_it_is() {
-    for name in ALL.into_iter().chain(KEPT) {
+    for name in QUICKSTARTS.into_iter().chain(KEPT) {
         let server = server(Side::Live);
         server.lock_out(LockOut::too_many_requests());
         let arguments = if KEPT.contains(&name) { &["--for", "1"][..] } else { &[] };
         let [said, sentence] = failures(name, arguments, &server);
-        if name == "bring-your-own-client" {
-            assert!(sentence.contains("one hour must pass without"), "{sentence}");
-            continue;
-        }
         let why = "locked out: nothing is sent before 2";
         assert!(sentence.starts_with("no token for another 36") && sentence.contains(why), "{sentence}");
         assert!(!KEPT.contains(&name) || said.contains(&format!("Z {why}")), "{said}");
@@ -194,13 +187,12 @@ fn a_wait_says_why_and_how_long_it_is() {
 fn they_print_no_secret_even_at_trace_level() {
     let peer = Peer::answering(response("200 OK", &[], LOGGED_IN));
     let base_url = peer.base_url();
-    for name in ALL {
+    for name in QUICKSTARTS {
         let output = run(name, variables(&base_url).into_iter().chain([("RUST_LOG", "trace")]));
         assert!(output.status.success(), "{output:?}");
         let printed = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         assert!(!printed.contains("canary"), "{printed}");
-        let has_log = printed.contains("tradovate_auth{endpoint=");
-        assert_eq!(has_log, QUICKSTARTS.contains(&name), "{printed}");
+        assert!(printed.contains("tradovate_auth{endpoint="), "{printed}");
     }
 }
 
@@ -217,10 +209,21 @@ fn a_login_is_kept_for_as_long_as_it_is_asked_for() {
 }
 
 #[test]
+fn a_driver_ends_at_the_first_token_of_a_server_that_it_is_given() {
+    let server = server(Side::Live);
+    let said = stdout_of("drive-ureq", &[], variables(&server.base_url()));
+    assert!(said.contains("token 1 is good until"), "{said}");
+    assert_eq!(server.statistics().logins, 1);
+    server.with(|simulator| simulator.user_mut("trader").unwrap().password = "another".into());
+    let [_, sentence] = failures("drive-ureq", &[], &server);
+    assert!(sentence.starts_with("refused by the server with \"Incorrect username"), "{sentence}");
+}
+
+#[test]
 fn the_others_run_by_themselves() {
     for (name, said) in [
         ("day", "minutes without a token"),
-        ("manual-loop", "token 3 is good until"),
+        ("drive-ureq", "token 3 is good until"),
         ("many-users", "1000 of 1000 users have a token at the end of the day"),
     ] {
         assert!(stdout_of(name, &[], []).contains(said), "{name}");

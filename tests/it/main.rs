@@ -3,6 +3,7 @@
 mod support;
 
 mod answers;
+mod drivers;
 mod examples;
 mod laws;
 mod proxies;

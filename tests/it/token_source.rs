@@ -8,6 +8,7 @@ mod middleware;
 mod oauth;
 mod redaction;
 mod rejected;
+mod reqwest_middleware;
 mod runtimes;
 mod shared;
 mod single_flight;

@@ -33,17 +33,23 @@
 //! HTTP stack writes logs of its own; keep `hyper`, `hyper_util`, `h2`, `reqwest` and `rustls` at `info` or quieter
 //! wherever logs are kept.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 mod client;
 mod keeper;
+#[cfg(feature = "middleware")]
+mod middleware;
 mod storage;
 mod tls;
 mod token_source;
 
 pub use client::Client;
 pub use keeper::Keeper;
+#[cfg(feature = "middleware")]
+#[cfg_attr(docsrs, doc(cfg(feature = "middleware")))]
+pub use middleware::BearerMiddleware;
 pub use tls::http_client_builder;
 pub use token_source::{TokenSource, TokenSourceBuilder, Watch};
 pub use tradovate_auth_token_source::{Change, SharedBudget, Token, TokenError, app_from_env, entropy, from_env, now};

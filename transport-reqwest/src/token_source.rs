@@ -47,7 +47,8 @@ use crate::storage::Storage;
 /// # }
 /// ```
 ///
-/// What the server thinks of a token is reported in two lines, and nothing is sent twice:
+/// What the server thinks of a token is reported in two lines, and nothing is sent twice. (With the feature `middleware`,
+/// `TokenSource::middleware` does this for clients of `reqwest-middleware`.)
 ///
 /// ```
 /// # use tradovate_auth_session::Verdict;
@@ -281,6 +282,14 @@ impl TokenSource {
         if self.inner.storage.is_shared() && Handle::try_current().is_ok() {
             self.inner.drive();
         }
+    }
+
+    /// A middleware that adds the bearer to the calls of a client of yours.
+    #[cfg(feature = "middleware")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "middleware")))]
+    #[must_use]
+    pub fn middleware(&self) -> crate::BearerMiddleware {
+        crate::BearerMiddleware::new(self.clone())
     }
 
     /// Renews ahead of expiry, in a task of its own, for as long as the handle lives.

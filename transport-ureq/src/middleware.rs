@@ -6,8 +6,7 @@ use std::io::{self, Cursor, Read};
 
 use http::header::AUTHORIZATION;
 use http::{Request, Response, StatusCode, Uri};
-use tradovate_auth_core::Purpose;
-use tradovate_auth_token_source::Token;
+use tradovate_auth_token_source::{Token, may_see_token};
 use ureq::middleware::{Middleware, MiddlewareNext};
 use ureq::{Body, ResponseExt, SendBody};
 
@@ -86,16 +85,6 @@ impl BearerMiddleware {
         Self { tokens }
     }
 
-    /// Whether a token may go there: the same scheme, host and port as one of the environment's addresses.
-    fn may_see_token(&self, uri: &Uri) -> bool {
-        let environment = self.tokens.environment();
-        let bases = Purpose::ALL.into_iter().filter_map(|purpose| environment.base_url(purpose));
-        bases.into_iter().any(|base| {
-            let base = base.as_uri();
-            base.scheme() == uri.scheme() && base.host() == uri.host() && port(base) == port(uri)
-        })
-    }
-
     /// Tells the source of a refusal by the address that was asked. Nothing comes of it here that the caller could not
     /// find out from its response.
     fn report(&self, token: &Token, asked: &Uri, response: Response<Body>) -> Response<Body> {
@@ -139,7 +128,7 @@ impl Read for Broken {
 
 impl Middleware for BearerMiddleware {
     fn handle(&self, mut request: Request<SendBody>, next: MiddlewareNext) -> Result<Response<Body>, ureq::Error> {
-        if request.headers().contains_key(AUTHORIZATION) || !self.may_see_token(request.uri()) {
+        if request.headers().contains_key(AUTHORIZATION) || !may_see_token(&self.tokens.environment(), request.uri()) {
             return next.handle(request);
         }
         let token = self.tokens.token().map_err(|error| ureq::Error::Other(Box::new(error)))?;
@@ -160,12 +149,4 @@ impl Middleware for BearerMiddleware {
             }
         }
     }
-}
-
-fn port(uri: &Uri) -> Option<u16> {
-    uri.port_u16().or(match uri.scheme_str() {
-        Some("https") => Some(443),
-        Some("http") => Some(80),
-        _ => None,
-    })
 }

@@ -467,6 +467,7 @@ fn a_session_whose_store_does_not_answer_or_has_no_lease_to_give_waits() {
                     StoreRequest::Load => StoreAnswer::Loaded(Some(crate::StoredRecord {
                         revision: crate::Revision(1),
                         age: None,
+                        place: String::new(),
                         session: Ok(snapshot.clone()),
                     })),
                     StoreRequest::Acquire(_) => StoreAnswer::Lease(None),

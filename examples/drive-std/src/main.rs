@@ -1,0 +1,5 @@
+//! `cargo run -p drive-std`
+
+fn main() -> std::process::ExitCode {
+    drive::run(drive_std::drive)
+}

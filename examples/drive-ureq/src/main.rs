@@ -1,0 +1,5 @@
+//! `cargo run -p drive-ureq`
+
+fn main() -> std::process::ExitCode {
+    drive::run(drive_ureq::drive)
+}
