@@ -10,7 +10,7 @@ use tradovate_auth::ureq::{TokenError, TokenSource};
 use tradovate_auth::{Event, EventKind, Verdict};
 
 use crate::arguments::{PlaceArguments, RejectedArguments, SourceArguments, TokenArguments};
-use crate::session::{SharedSession, finish, purposes, wait};
+use crate::session::{SharedSession, finish, purposes};
 use crate::variables::Variables;
 use crate::{Failure, print, say, signals};
 
@@ -75,10 +75,7 @@ pub(crate) fn rejected(arguments: &RejectedArguments) -> Result<(), Failure> {
     let (tokens, token) = session.token(&arguments.source)?;
     let verdict = tokens.rejected(&token, arguments.status, &body);
     print(name(verdict))?;
-    if verdict == Verdict::Dead {
-        // The next process finds what comes of it in the store.
-        let _ = wait(&tokens, arguments.source.timeout, || false);
-    }
+    // The next process finds in the store what has come of it.
     finish(&tokens)
 }
 
@@ -102,8 +99,9 @@ pub(crate) fn forget(arguments: &PlaceArguments) -> Result<(), Failure> {
         say("nothing is stored");
         return Ok(());
     };
-    if session.place.load(&session.name)?.is_some_and(|stored| stored.expires_at().is_some()) {
-        let tokens = session.builder(session.login(), true).build();
+    if let Some(stored) = session.place.load(&session.name)?.filter(|stored| stored.expires_at().is_some()) {
+        // A session that knows what is stored forgets it for all: its marker is newer.
+        let tokens = session.builder(session.login(), true).resume(stored).build();
         tokens.forget();
         wait_until_forgotten(&session, &tokens)?;
     }

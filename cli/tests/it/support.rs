@@ -4,10 +4,10 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use tradovate_auth_simulator::{App, Endpoint, Server, Simulator, SimulatorBuilder};
+use tradovate_auth_simulator::{App, ClosedSession, Endpoint, Server, Simulator, SimulatorBuilder};
 
 pub(crate) const USER: &str = "synthetic-user";
 pub(crate) const PASSWORD: &str = "canary-password";
@@ -24,7 +24,11 @@ pub(crate) fn user() -> User {
 
 pub(crate) fn user_of(builder: SimulatorBuilder) -> User {
     let account = tradovate_auth_simulator::User::new(USER, PASSWORD);
-    let builder = builder.user(account).app(App::new("Synthetic App", "8", SEC));
+    // A closed session says so, so that its token is known to be dead.
+    let builder = builder
+        .options(|options| options.closed_session = ClosedSession::Unauthorized)
+        .user(account)
+        .app(App::new("Synthetic App", "8", SEC));
     User { server: builder.serve().unwrap(), home: tempfile::tempdir().unwrap() }
 }
 
@@ -106,7 +110,7 @@ pub(crate) fn run_with_input(command: &mut Command, input: &str) -> Ran {
     child.wait_with_output().unwrap().into()
 }
 
-/// A program that runs, with the lines of its stdout.
+/// A program that runs until it is dropped, with the lines of its stdout.
 pub(crate) struct Running {
     pub(crate) child: Child,
     lines: Receiver<String>,
@@ -140,8 +144,20 @@ impl Running {
 
     /// Waits for the end: the exit code and what it said on stderr.
     pub(crate) fn end(mut self) -> (i32, String) {
+        let begun = Instant::now();
+        while self.child.try_wait().unwrap().is_none() && begun.elapsed() < Duration::from_secs(20) {
+            thread::sleep(Duration::from_millis(10));
+        }
+        let _ = self.child.kill();
         let mut stderr = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
         (self.child.wait().unwrap().code().unwrap_or(-1), stderr)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
