@@ -430,6 +430,13 @@ impl Session {
         self.waits_for
     }
 
+    /// What the server has postponed, by a penalty, and until when.
+    #[must_use]
+    pub fn postponed_until(&self, now: Timestamp) -> Option<(Operation, Timestamp)> {
+        let ticket = self.record.postponed.get().filter(|ticket| ticket.until > now)?;
+        Some((ticket.operation, ticket.until))
+    }
+
     /// The clock behind `now` was set forward, or may have been. Call it if you know; the session notices by itself only if
     /// the driver comes more than a minute after the time it was given. Until an answer says the server's time again, the session
     /// tries one renewal before it logs in because of an expiry.

@@ -51,6 +51,9 @@ mod network;
 mod oauth_token;
 mod options;
 mod penalties;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod program;
 mod rates;
 mod registration;
 mod renew_access_token;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use redis::{Connection, FromRedisValue, ProtocolVersion};
 use tradovate_auth_session::StoredSession;
 use tradovate_auth_session::{Lease, Revision, StoreError, StoredRecord};
-use tradovate_auth_store::{SessionName, Store};
+use tradovate_auth_store::{HeldLease, SessionName, Store};
 
 use crate::error::Failure;
 use crate::scripts::{Call, lease_of};
@@ -69,6 +69,18 @@ impl Store for RedisStore {
                 return Ok(());
             }
         }
+    }
+}
+
+impl RedisStore {
+    /// For how long the lease of a name is held, if it is. Redis does not know by which process. This changes nothing that is
+    /// stored.
+    ///
+    /// # Errors
+    /// If the store can't know.
+    pub fn held_lease(&self, name: &SessionName) -> Result<Option<HeldLease>, StoreError> {
+        let left: Option<u64> = self.blocking.look(&self.settings, &self.settings.keys.held(name))?;
+        Ok(left.map(|micros| HeldLease::new(Duration::from_micros(micros), None)))
     }
 }
 

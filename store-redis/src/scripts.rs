@@ -19,6 +19,7 @@ macro_rules! script {
 static LOAD: LazyLock<Script> = script!("load.lua");
 static REVISION: LazyLock<Script> = script!("revision.lua");
 static LEASE: LazyLock<Script> = script!("lease.lua");
+static HELD: LazyLock<Script> = script!("held.lua");
 static SAVE: LazyLock<Script> = script!("save.lua");
 static RELEASE: LazyLock<Script> = script!("release.lua");
 
@@ -66,6 +67,11 @@ impl Keys {
         let mut call = self.call(&LEASE, name);
         call.arg(micros(time.min(LONGEST_LEASE))).arg(self.channel()).arg(name.as_str());
         call
+    }
+
+    /// The answer: for how many µs the lease is held, if it is.
+    pub(crate) fn held(&self, name: &SessionName) -> Call {
+        self.call(&HELD, name)
     }
 
     /// The answer: the new revision, unless the lease or the record is another one.

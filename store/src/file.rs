@@ -30,7 +30,7 @@ use crate::codec::Codec;
 #[cfg(feature = "seal")]
 use crate::codec::SealingKey;
 use crate::name::SessionName;
-use crate::store::Store;
+use crate::store::{HeldLease, Store};
 use tradovate_auth_session::StoreError;
 use tradovate_auth_session::{Lease, Revision, StoredRecord, Unreadable};
 
@@ -119,6 +119,20 @@ impl FileStore {
         let directory = std::path::absolute(path).map_err(error::unread("find", path))?;
         place::check_directory(&directory)?;
         Ok(Self { directory: directory.into(), codec: Codec::plain() })
+    }
+
+    /// The directory of the files.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Who holds the lease of a name, if it is held. This changes nothing that is stored.
+    ///
+    /// # Errors
+    /// If the store can't know.
+    pub fn held_lease(&self, name: &SessionName) -> Result<Option<HeldLease>, StoreError> {
+        lease::held(&mut self.lock(name)?, time::now(&self.directory))
     }
 
     /// Seals what is saved, and reads what is sealed with this key only: see [`Codec::sealed`].

@@ -35,4 +35,4 @@ pub use codec::{MalformedKey, SealingKey};
 #[cfg(feature = "file")]
 pub use file::FileStore;
 pub use name::SessionName;
-pub use store::{AsyncStore, Store, StoreFuture, ask, ask_async};
+pub use store::{AsyncStore, HeldLease, Store, StoreFuture, ask, ask_async};

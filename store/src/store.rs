@@ -147,6 +147,24 @@ pub trait Store: Send + Sync + 'static {
     fn changed(&self, name: &SessionName, known: Option<Revision>, time: Duration) -> Result<(), StoreError>;
 }
 
+/// A lease that is held, for people who want to know: see `FileStore::held_lease` and `RedisStore::held_lease`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HeldLease {
+    /// The time until it ends.
+    pub time_left: Duration,
+    /// The id of the process that took it, if the store knows it.
+    pub process: Option<u32>,
+}
+
+impl HeldLease {
+    /// A lease that ends after this time.
+    #[must_use]
+    pub fn new(time_left: Duration, process: Option<u32>) -> Self {
+        Self { time_left, process }
+    }
+}
+
 /// Asks a store what a session has asked of it. The result is for
 /// [`Session::store_answered`](tradovate_auth_session::Session::store_answered).
 ///

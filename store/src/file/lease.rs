@@ -16,6 +16,7 @@ use hmac_sha256::Hash as Sha256;
 use super::lock::Lock;
 use crate::codec::random;
 use crate::hex::hex;
+use crate::store::HeldLease;
 use tradovate_auth_session::Lease;
 use tradovate_auth_session::StoreError;
 
@@ -62,6 +63,15 @@ pub(super) fn release(lease: Lease, lock: &mut Lock) -> Result<(), StoreError> {
         Some(line) if line.fence == lease.fence => Line { end: 0, ..line }.write(lock),
         _ => Ok(()),
     }
+}
+
+/// Who holds the lease, if its time is not over.
+pub(super) fn held(lock: &mut Lock, now: Duration) -> Result<Option<HeldLease>, StoreError> {
+    let line = Line::read(lock)?;
+    Ok(line.and_then(|line| {
+        let left = line.end.checked_sub(millis(now)).filter(|left| *left > 0)?;
+        Some(HeldLease::new(Duration::from_millis(left), line.holder.parse().ok()))
+    }))
 }
 
 fn millis(time: Duration) -> u64 {

@@ -1,0 +1,129 @@
+//! The subcommands that need a token source: `token`, `keep`, `rejected` and `forget`.
+
+use std::io::{self, Read as _, Write as _};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tradovate_auth::ureq::{TokenError, TokenSource};
+use tradovate_auth::{Event, EventKind, Verdict};
+
+use crate::arguments::{PlaceArguments, RejectedArguments, SourceArguments, TokenArguments};
+use crate::session::{SharedSession, finish, purposes};
+use crate::variables::Variables;
+use crate::{Failure, print, say, signals};
+
+/// The longest body of an answer that is read.
+const BODY_LIMIT: u64 = 1 << 20;
+
+/// Longer than another process may hold the lease.
+const FORGET_WITHIN: Duration = Duration::from_secs(75);
+
+pub(crate) fn token(arguments: &TokenArguments) -> Result<(), Failure> {
+    let session = SharedSession::find(&arguments.source.place)?;
+    let (tokens, token) = session.token(&arguments.source)?;
+    let market_data = token.market_data_token().map(|token| token.expose());
+    let text = if arguments.json {
+        Some(
+            json!({
+                "accessToken": token.expose(),
+                "marketDataToken": market_data,
+                "expiresAt": token.expires_at(),
+                "userId": tokens.user_id(),
+                "name": session.user(),
+                "purposes": purposes(&tokens.environment()),
+            })
+            .to_string(),
+        )
+    } else if arguments.market_data {
+        market_data.map(Into::into)
+    } else if arguments.header {
+        Some(format!("Authorization: Bearer {}", token.expose()))
+    } else {
+        Some(token.expose().into())
+    };
+    // Printed before the end of what is under way: nobody has to wait for that.
+    let printed = text.as_deref().map(print);
+    finish(&tokens)?;
+    Ok(printed.ok_or("the server has given this user no token for market data")??)
+}
+
+pub(crate) fn keep(arguments: &SourceArguments) -> Result<(), Failure> {
+    let session = SharedSession::find(&arguments.place)?;
+    let (sender, receiver) = mpsc::channel();
+    let on_stop = sender.clone();
+    signals::on_stop(move || drop(on_stop.send(None)))?;
+    let tokens = session.builder(session.login(), arguments.no_login).on_event(move |event: &Event| {
+        // Nobody reading is no reason to stop.
+        let _ = writeln!(io::stdout(), "{:.0} {}", event.at, event.kind);
+        if let EventKind::Stopped(reason) = &event.kind {
+            drop(sender.send(Some(reason.clone())));
+        }
+    });
+    let tokens = tokens.build();
+    let keeper = tokens.keep_alive()?;
+    let stopped = receiver.recv().ok().flatten();
+    keeper.stop();
+    stopped.map_or(Ok(()), |reason| Err(TokenError::Stopped(reason).into()))
+}
+
+pub(crate) fn rejected(arguments: &RejectedArguments) -> Result<(), Failure> {
+    let session = SharedSession::find(&arguments.source.place)?;
+    let mut body = Vec::new();
+    io::stdin().take(BODY_LIMIT).read_to_end(&mut body)?;
+    let (tokens, token) = session.token(&arguments.source)?;
+    let verdict = tokens.rejected(&token, arguments.status, &body);
+    print(name(verdict))?;
+    // The next process finds in the store what has come of it.
+    finish(&tokens)
+}
+
+/// The word of a verdict. These words never change.
+fn name(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Dead => "dead",
+        Verdict::Forbidden => "forbidden",
+        Verdict::BeingChecked => "being-checked",
+        Verdict::Moved => "moved",
+        Verdict::AlreadyReplaced => "already-replaced",
+        Verdict::LockedOut => "locked-out",
+        Verdict::Postponed => "postponed",
+        Verdict::CaptchaAsked => "captcha-asked",
+        _ => "not-about-the-token",
+    }
+}
+
+pub(crate) fn forget(arguments: &PlaceArguments) -> Result<(), Failure> {
+    let Some(session) = SharedSession::find_if_any(arguments)? else {
+        say("nothing is stored");
+        return Ok(());
+    };
+    if let Some(stored) = session.place.load(&session.name)?.filter(|stored| stored.expires_at().is_some()) {
+        // A session that knows what is stored forgets it for all: its marker is newer.
+        let tokens = session.builder(session.login(), true).resume(stored).build();
+        tokens.forget();
+        wait_until_forgotten(&session, &tokens)?;
+    }
+    if let Some(directory) = session.place.directory() {
+        Variables::remove_login(directory)?;
+    }
+    say("forgotten; a token that somebody has kept works until it expires");
+    Ok(())
+}
+
+/// Waits until no token is stored.
+fn wait_until_forgotten(session: &SharedSession, tokens: &TokenSource) -> Result<(), Failure> {
+    let begun = Instant::now();
+    let keeper = tokens.keep_alive()?;
+    while session.place.load(&session.name)?.is_some_and(|stored| stored.expires_at().is_some()) {
+        if begun.elapsed() > FORGET_WITHIN {
+            return Err(
+                "the session is still stored: another process holds the lease, or the store can't be written".into()
+            );
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    keeper.stop();
+    Ok(())
+}

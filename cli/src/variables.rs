@@ -1,0 +1,125 @@
+//! The variables of the process, and those of the last login.
+//!
+//! Each variable can be given as a file, by the name with `_FILE`. A login stores what it used and is no secret, beside the
+//! session. A process without such variables uses it, so that `tradovate-auth token` needs no argument afterwards.
+
+use std::collections::BTreeMap;
+use std::io::{ErrorKind, Write as _};
+use std::path::Path;
+use std::{env, fs, io};
+
+use zeroize::Zeroizing;
+
+use crate::Failure;
+
+pub(crate) const USERNAME: &str = "TRADOVATE_USERNAME";
+pub(crate) const PASSWORD: &str = "TRADOVATE_PASSWORD";
+pub(crate) const SEC: &str = "TRADOVATE_SEC";
+pub(crate) const CLIENT_ID: &str = "TRADOVATE_CLIENT_ID";
+pub(crate) const CLIENT_SECRET: &str = "TRADOVATE_CLIENT_SECRET";
+pub(crate) const STORE: &str = "TRADOVATE_STORE";
+pub(crate) const SEALING_KEY: &str = "TRADOVATE_SEALING_KEY";
+pub(crate) const REDIRECT_HOST: &str = "TRADOVATE_REDIRECT_HOST";
+pub(crate) const REDIRECT_PORT: &str = "TRADOVATE_REDIRECT_PORT";
+
+/// Who logs in and where. If one of these is set, the last login is not used.
+const IDENTITY: [&str; 6] = [
+    USERNAME,
+    CLIENT_ID,
+    "TRADOVATE_ENVIRONMENT",
+    "TRADOVATE_API_URL",
+    "TRADOVATE_AUTHORIZE_URL",
+    "TRADOVATE_TOKEN_URL",
+];
+
+/// Of a user's login, these are stored too.
+const OF_KEY: [&str; 4] = ["TRADOVATE_APP_ID", "TRADOVATE_APP_VERSION", "TRADOVATE_CID", "TRADOVATE_DEVICE_ID"];
+
+const OTHERS: [&str; 7] = [PASSWORD, SEC, CLIENT_SECRET, STORE, SEALING_KEY, REDIRECT_HOST, REDIRECT_PORT];
+
+/// The file of the last login, in the directory of a store.
+const LAST_LOGIN: &str = "last-login.json";
+
+#[derive(Default)]
+pub(crate) struct Variables(BTreeMap<&'static str, Zeroizing<String>>);
+
+impl Variables {
+    /// Reads the variables and the files that they name.
+    pub(crate) fn read() -> Result<Self, Failure> {
+        let mut variables = Self::default();
+        for name in IDENTITY.into_iter().chain(OF_KEY).chain(OTHERS) {
+            let file = format!("{name}_FILE");
+            if let Ok(value) = env::var(name) {
+                variables.set(name, value);
+            } else if let Some(path) = env::var_os(&file).filter(|path| !path.is_empty()) {
+                let value = fs::read_to_string(&path).map(Zeroizing::new);
+                let value =
+                    value.map_err(|error| format!("{file}: can't read {}: {error}", Path::new(&path).display()))?;
+                variables.set(name, value.trim_end_matches(['\r', '\n']).into());
+            }
+        }
+        Ok(variables)
+    }
+
+    /// Adds those of the last login, unless the variables of the process say who logs in or where.
+    pub(crate) fn add_last_login(&mut self, directory: &Path) -> Result<(), Failure> {
+        if IDENTITY.iter().any(|name| self.is_given(name)) {
+            return Ok(());
+        }
+        let path = directory.join(LAST_LOGIN);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(format!("can't read {}: {error}", path.display()).into()),
+        };
+        let stored: BTreeMap<String, String> = serde_json::from_str(&text)
+            .map_err(|_| format!("{} is damaged: remove it and log in again", path.display()))?;
+        for name in IDENTITY.into_iter().chain(OF_KEY).chain([SEC, CLIENT_SECRET]) {
+            if let (None, Some(value)) = (self.0.get(name), stored.get(name)) {
+                self.set(name, value.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores what a login of an app or of a user used: no secret, but that there was none.
+    pub(crate) fn store_login(&self, directory: &Path, is_app: bool) -> io::Result<()> {
+        let (of_other, secret) = if is_app { (USERNAME, CLIENT_SECRET) } else { (CLIENT_ID, SEC) };
+        let names = IDENTITY.into_iter().filter(|name| *name != of_other);
+        let mut used: BTreeMap<_, _> =
+            names.chain(OF_KEY).map(|name| (name, self.get(name).unwrap_or_default())).collect();
+        if !self.is_given(secret) {
+            used.insert(secret, String::new());
+        }
+        let text = serde_json::to_vec_pretty(&used)?;
+        let mut file = tempfile::NamedTempFile::new_in(directory)?; // only this user can read it
+        file.write_all(&text)?;
+        file.persist(directory.join(LAST_LOGIN))?;
+        Ok(())
+    }
+
+    pub(crate) fn remove_login(directory: &Path) -> io::Result<()> {
+        fs::remove_file(directory.join(LAST_LOGIN)).or_else(|error| match error.kind() {
+            ErrorKind::NotFound => Ok(()),
+            _ => Err(error),
+        })
+    }
+
+    /// A value, as the library looks it up. It may be empty.
+    pub(crate) fn get(&self, name: &str) -> Option<String> {
+        self.0.get(name).map(|value| value.as_str().to_owned())
+    }
+
+    /// A value that is set, and not to an empty one.
+    pub(crate) fn given(&self, name: &str) -> Option<String> {
+        self.get(name).filter(|value| !value.is_empty())
+    }
+
+    pub(crate) fn is_given(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|value| !value.is_empty())
+    }
+
+    pub(crate) fn set(&mut self, name: &'static str, value: String) {
+        self.0.insert(name, Zeroizing::new(value));
+    }
+}

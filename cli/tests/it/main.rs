@@ -1,0 +1,10 @@
+//! The program `tradovate-auth` as users run it: real processes, against the simulator.
+
+mod exit_codes;
+mod languages;
+mod oauth;
+mod secrets;
+mod sharing;
+mod support;
+#[cfg(target_os = "linux")]
+mod terminal;

@@ -1,0 +1,102 @@
+//! The login in the browser, with a browser of the test's.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::{Duration, Instant};
+
+use tradovate_auth_simulator::{OAuthClient, Server};
+
+use crate::support::{Running, USER, User, run, user_of};
+
+const CLIENT: &str = "synthetic-desktop";
+const SECRET: &str = "canary-client-secret";
+
+fn user() -> User {
+    // The port is free when the program listens: the simulator ignores the port of a loopback redirect only if it is registered.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let redirect = format!("http://127.0.0.1:{port}/callback");
+    let mut client = OAuthClient::public(CLIENT, &redirect);
+    client.client_secret = Some(SECRET.into());
+    let user = user_of(tradovate_auth_simulator::Simulator::builder().oauth_client(client));
+    fs::write(user.home.path().join("port"), port.to_string()).unwrap();
+    user
+}
+
+fn variables(user: &User) -> [(&'static str, String); 6] {
+    [
+        ("TRADOVATE_API_URL", user.server.base_url()),
+        ("TRADOVATE_AUTHORIZE_URL", user.server.authorize_url()),
+        ("TRADOVATE_TOKEN_URL", user.server.base_url() + "/auth/oauthtoken"),
+        ("TRADOVATE_CLIENT_ID", CLIENT.into()),
+        ("TRADOVATE_CLIENT_SECRET", SECRET.into()),
+        ("TRADOVATE_REDIRECT_PORT", fs::read_to_string(user.home.path().join("port")).unwrap()),
+    ]
+}
+
+/// A program named as the one that opens a browser: it writes down what it is given.
+fn browser(user: &User) -> String {
+    let directory = user.home.path().join("bin");
+    fs::create_dir(&directory).unwrap();
+    let script = directory.join("xdg-open");
+    let text = "#!/bin/sh\n/usr/bin/env >\"$HOME/environment\"\nprintf %s \"$1\" >\"$HOME/url.part\"\nmv \"$HOME/url.part\" \"$HOME/url\"\n";
+    fs::write(&script, text).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    format!("{}:/usr/bin:/bin", directory.display())
+}
+
+/// Where the browser is sent, or the page that it gets.
+fn get(url: &str) -> (u16, String, String) {
+    let agent: ureq::Agent = ureq::Agent::config_builder().max_redirects(0).http_status_as_error(false).build().into();
+    let mut answer = agent.get(url).call().unwrap();
+    let location = answer.headers().get("location").map(|value| value.to_str().unwrap().to_owned());
+    (answer.status().as_u16(), location.unwrap_or_default(), answer.body_mut().read_to_string().unwrap())
+}
+
+fn consent(server: &Server, url: &str) -> String {
+    server.consent(USER, url).expect("the simulator knows the app")
+}
+
+#[test]
+fn a_login_in_the_browser_gives_tokens_to_all() {
+    let user = user();
+    let path = browser(&user);
+    let login = Running::start(user.without_variables(&["login", "--oauth"]).envs(variables(&user)).env("PATH", path));
+    let (begun, url) = (Instant::now(), user.home.path().join("url"));
+    while !url.exists() {
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let environment = fs::read_to_string(user.home.path().join("environment")).unwrap();
+    assert!(!environment.contains("TRADOVATE_") && !environment.contains("canary"), "{environment}");
+
+    let opened = fs::read_to_string(&url).unwrap();
+    assert!(opened.starts_with("http://127.0.0.1:") && opened.ends_with("/login"), "no state is shown: {opened}");
+    let (status, authorize, _) = get(&opened);
+    assert_eq!(status, 302);
+    assert_eq!(get(&opened).0, 404, "the page leads there once");
+    let back = consent(&user.server, &authorize);
+    let (wrong, _) = back.split_once("state=").unwrap();
+    assert_eq!(get(&format!("{wrong}state=another")).0, 400);
+    let (status, _, page) = get(&back);
+    assert!(status == 200 && page.contains("Logged in"), "{page}");
+    login.wait_for("logged in");
+    let (code, stderr) = login.end();
+    assert_eq!(code, 0, "{stderr}");
+    assert!(!stderr.contains("canary"), "{stderr}");
+
+    // The last login names the app. Only its secret is a variable.
+    let token = run(user.without_variables(&["token"]).env("TRADOVATE_CLIENT_SECRET", SECRET));
+    assert!(user.server.with(|server| server.accepts(token.stdout.trim_end())), "{token:?}");
+    assert_eq!(run(user.without_variables(&["status"]).env("TRADOVATE_CLIENT_SECRET", SECRET)).code, 0);
+    let without = run(&mut user.without_variables(&["token"]));
+    assert!(without.code == 1 && without.stderr.starts_with("TRADOVATE_CLIENT_SECRET is not set"), "{without:?}");
+    assert_eq!(user.logins(), 0);
+}
+
+#[test]
+fn without_a_consent_the_session_has_stopped() {
+    let user = user();
+    let token = run(user.without_variables(&["token"]).envs(variables(&user)));
+    assert_eq!((token.code, token.stdout.as_str()), (2, ""));
+    assert!(token.stderr.ends_with("log in with `tradovate-auth login --oauth`\n"), "{}", token.stderr);
+}

@@ -1,0 +1,183 @@
+//! One login for all processes.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Stdio;
+use std::{env, fs};
+
+use rustix::process::Signal;
+use tradovate_auth::store::FileStore;
+use tradovate_auth::ureq::{TokenSource, from_env};
+
+use crate::support::{Running, run, run_with_input, user};
+
+#[test]
+fn ten_shells_at_once_make_one_login() {
+    let user = user();
+    let shells: Vec<_> = (0..10).map(|_| user.program(&["token"]).spawn().unwrap()).collect();
+    let tokens: Vec<_> = shells.into_iter().map(|shell| shell.wait_with_output().unwrap()).collect();
+    assert!(tokens.iter().all(|output| output.status.success() && output.stdout == tokens[0].stdout), "{tokens:?}");
+    assert_eq!((user.logins(), user.renewals()), (1, 0));
+    assert!(user.server.with(|server| server.accepts(String::from_utf8_lossy(&tokens[0].stdout).trim_end())));
+}
+
+const IS_BOT: &str = "IS_BOT_OF_THE_TEST";
+
+/// The program of somebody else: this test, run by the next one as a process of its own.
+#[test]
+fn a_bot() {
+    if env::var_os(IS_BOT).is_some() {
+        let (environment, credentials) = from_env().unwrap();
+        let tokens = TokenSource::shared(FileStore::user().unwrap(), environment, credentials);
+        println!("token {}", tokens.token().unwrap().expose());
+        tokens.keep_alive().unwrap().stop();
+    }
+}
+
+#[test]
+fn a_bot_with_the_users_store_and_the_program_share_one_login() {
+    let user = user();
+    let mut bot = user.bare(env::current_exe().unwrap().to_str().unwrap());
+    bot.args(["--exact", "sharing::a_bot", "--nocapture"]).envs(user.variables()).env(IS_BOT, "");
+    let of_bot = run(&mut bot).stdout;
+    let token = user.token();
+    assert!(of_bot.contains(&format!("token {token}\n")), "{of_bot}");
+    assert_eq!(user.logins(), 1);
+}
+
+#[test]
+fn keep_that_was_killed_goes_on_without_a_login() {
+    let user = user();
+    let mut keep = Running::start(&mut user.program(&["keep"]));
+    keep.wait_for("logged in, good until");
+    let token = user.token();
+    keep.child.kill().unwrap();
+    keep.child.wait().unwrap();
+
+    let keep = Running::start(&mut user.program(&["keep"]));
+    keep.wait_for("adopted a token, good until");
+    assert_eq!((user.token(), user.logins()), (token, 1));
+    keep.signal(Signal::TERM);
+    assert_eq!(keep.end(), (0, String::new()));
+}
+
+#[test]
+fn keep_ends_on_sigterm_and_releases_the_lease() {
+    let user = user();
+    let keep = Running::start(&mut user.program(&["keep"]));
+    // It holds the lease at this moment.
+    keep.wait_for("logged in");
+    keep.signal(Signal::TERM);
+    assert_eq!(keep.end(), (0, String::new()));
+    let status = run(&mut user.program(&["status"]));
+    assert!(status.stdout.contains("lease holder:      nobody\n"), "{}", status.stdout);
+}
+
+#[test]
+fn a_wrong_password_in_a_loop_sends_one_login() {
+    let user = user();
+    let wrong = || run(user.program(&["token"]).env("TRADOVATE_PASSWORD", "mistyped"));
+    let first = wrong();
+    assert!(first.code == 2 && first.stderr.contains("Incorrect username or password"), "{first:?}");
+    for again in [wrong(), wrong(), wrong()] {
+        assert_eq!((again.code, again.stdout.as_str()), (2, ""));
+        assert!(again.stderr.contains("`tradovate-auth login --another-try`"), "{}", again.stderr);
+    }
+    assert_eq!(user.logins(), 1);
+
+    assert_eq!(run(&mut user.program(&["login"])).code, 2);
+    assert_eq!(run(&mut user.program(&["login", "--another-try"])).code, 0);
+    assert_eq!(user.logins(), 2);
+}
+
+#[test]
+fn after_a_login_no_variable_is_needed() {
+    let user = user();
+    let login = run(&mut user.program(&["login"]));
+    assert!(login.stdout.starts_with("logged in as synthetic-user (user "), "{login:?}");
+    let token = run(&mut user.without_variables(&["token"]));
+    assert_eq!((token.stdout.trim_end(), user.logins()), (user.token().as_str(), 1));
+
+    let last_login = user.home.path().join(".local/state/tradovate-auth/last-login.json");
+    assert_eq!(last_login.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let text = fs::read_to_string(last_login).unwrap();
+    let secrets = user.variables().into_iter().filter(|(name, _)| name.ends_with("PASSWORD") || name.ends_with("SEC"));
+    assert!(secrets.into_iter().all(|(name, value)| !text.contains(&value) && !text.contains(name)), "{text}");
+}
+
+#[test]
+fn without_a_password_a_session_that_has_ended_needs_a_login() {
+    let user = user();
+    run(&mut user.program(&["login"]));
+    let rejected = |text: &str| run_with_input(&mut user.without_variables(&["rejected", "--status", "401"]), text);
+    user.server.with(|server| server.close_sessions("synthetic-user"));
+    assert_eq!(rejected("Expired Access Token").stdout, "dead\n");
+    let token = run(&mut user.without_variables(&["token"]));
+    assert_eq!((token.code, token.stdout.as_str()), (1, ""));
+    assert!(token.stderr.ends_with("log in with `tradovate-auth login`\n"), "{}", token.stderr);
+    assert_eq!(run(&mut user.program(&["token", "--no-login"])).code, 1);
+    assert_eq!(user.logins(), 1);
+    assert_eq!(run(&mut user.program(&["token"])).code, 0);
+    assert_eq!(user.logins(), 2);
+}
+
+#[test]
+fn a_shell_reports_a_token_that_was_rejected() {
+    let user = user();
+    let token = user.token();
+    let report =
+        |status: &str, body: &str| run_with_input(&mut user.program(&["rejected", "--status", status]), body).stdout;
+    assert_eq!(report("200", "{}"), "not-about-the-token\n");
+    assert_eq!(report("200", r#"{"p-ticket":"x","p-time":15}"#), "postponed\n");
+    assert_eq!(report("401", "Access is denied"), "being-checked\n");
+    assert_eq!((user.renewals(), user.token() == token), (1, false));
+    assert_eq!(report("401", "Access is denied"), "forbidden\n");
+    assert_eq!((user.renewals(), user.logins()), (1, 1));
+}
+
+#[test]
+fn forget_stops_the_processes_that_run() {
+    let user = user();
+    run(&mut user.program(&["login"]));
+    let keep = Running::start(&mut user.without_variables(&["keep"]));
+    keep.wait_for("adopted");
+    assert_eq!(run(&mut user.without_variables(&["forget"])).code, 0);
+    assert_eq!(keep.end(), (2, "the session was forgotten\n".into()));
+    assert_eq!(run(&mut user.without_variables(&["token"])).code, 1);
+    assert_eq!(user.logins(), 1);
+}
+
+#[test]
+fn a_sealed_store_is_read_with_its_key_alone() {
+    let user = user();
+    let key = user.home.path().join("key");
+    fs::write(&key, "4a".repeat(32) + "\n").unwrap();
+    let key = key.to_str().unwrap();
+    let token = run(&mut user.program(&["token", "--key-file", key])).stdout;
+    let unsealed = run(&mut user.program(&["status"]));
+    assert_eq!(unsealed.code, 1);
+    assert_eq!(unsealed.stderr, "the stored session is sealed: give the key it was sealed with\n");
+    let by_variable = run(user.program(&["token"]).env("TRADOVATE_SEALING_KEY_FILE", key));
+    assert_eq!((by_variable.stdout, user.logins()), (token, 1));
+}
+
+#[test]
+fn the_store_can_be_a_directory_but_no_url_with_a_password() {
+    let user = user();
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    let store = format!("file:{}", directory.path().display());
+    assert_eq!(run(&mut user.program(&["token", "--store", &store])).code, 0);
+    assert!(!user.home.path().join(".local").exists());
+    let url = run(&mut user.program(&["token", "--store", "redis://app:canary@127.0.0.1/"]));
+    assert_eq!(url.code, 1);
+    assert!(url.stderr.contains("set TRADOVATE_STORE") && !url.stderr.contains("canary"), "{}", url.stderr);
+}
+
+#[test]
+fn the_simulator_is_a_subcommand() {
+    let user = user();
+    let simulator = Running::start(user.without_variables(&["simulate"]).stderr(Stdio::piped()));
+    simulator.wait_for("export TRADOVATE_CLIENT_ID=");
+    simulator.signal(Signal::TERM);
+    assert_eq!(simulator.end(), (0, String::new()));
+}
