@@ -69,7 +69,7 @@ impl Session {
     /// What is saved over the record is newer than what another process has stored since all was forgotten here.
     fn forget_also(&mut self, now: Timestamp, stored: Option<Stored>) {
         let is_own = |stored: &Stored| self.owner().mismatch(stored.owner.as_ref()).is_none();
-        let Some(stored) = stored.filter(is_own).filter(|_| self.persistence.forgets()) else { return };
+        let Some(stored) = stored.filter(is_own).filter(|_| self.persistence.forgets) else { return };
         if stored.record.tokens.started_at >= self.record.tokens.started_at {
             self.record.tokens = stored.record.tokens.forgotten(self.clock.server_time(now));
         }

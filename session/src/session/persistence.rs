@@ -24,6 +24,8 @@ pub(super) struct Persistence {
     kind: Kind,
     /// The record has something to store besides new tokens: a lock-out, a ticket, a refusal.
     pub(super) dirty: bool,
+    /// The owner had all forgotten, and the store does not know it yet.
+    pub(super) forgets: bool,
     /// Tokens that are used once they are stored.
     pub(super) waiting: Option<Box<Waiting>>,
     saving: Option<Saving>,
@@ -158,14 +160,7 @@ impl Persistence {
     /// The owner has all forgotten: other processes are to know of it.
     pub(super) fn forget(&mut self) {
         self.share();
-        if let Some(sharing) = self.shared_mut() {
-            sharing.forgets = true;
-        }
-    }
-
-    /// Whether the store does not know yet that all is forgotten.
-    pub(super) fn forgets(&self) -> bool {
-        self.as_shared().is_some_and(|sharing| sharing.forgets)
+        self.forgets = self.is_shared();
     }
 
     /// Offers nothing more, and drops what waits.
@@ -501,9 +496,10 @@ impl Session {
             // more, not for ever.
             let is_first = late.is_some() && sharing.stored_late.is_none();
             sharing.stored_late = late;
-            (sharing.uses_unstored, sharing.forgets) = (false, false);
+            sharing.uses_unstored = false;
             self.persistence.dirty |= is_first;
         }
+        self.persistence.forgets = false;
         self.persistence.pause = Pause::default();
         if let Some(waiting) = self.persistence.waiting.take() {
             self.install(now, *waiting);

@@ -70,8 +70,6 @@ pub(super) struct Sharing {
     overtaken: u32,
     /// The tokens in use could not be stored yet.
     pub(super) uses_unstored: bool,
-    /// The owner has all forgotten, and the store does not know it yet.
-    pub(super) forgets: bool,
     /// When the last snapshot was taken, if it was long on its way to the store.
     pub(super) stored_late: Option<Timestamp>,
 }
@@ -208,7 +206,6 @@ impl Sharing {
             announced: None,
             overtaken: 0,
             uses_unstored: false,
-            forgets: false,
             stored_late: None,
         }
     }
