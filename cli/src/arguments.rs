@@ -76,7 +76,7 @@ pub(crate) enum Command {
 #[derive(Args)]
 pub(crate) struct PlaceArguments {
     /// Where the session is stored: `file` (the user's own directory), `file:DIRECTORY`, or `redis://HOST:PORT/`. A URL with
-    /// a password belongs in TRADOVATE_STORE
+    /// a password belongs in `TRADOVATE_STORE`
     #[arg(long, value_name = "PLACE")]
     pub(crate) store: Option<String>,
 
@@ -84,7 +84,7 @@ pub(crate) struct PlaceArguments {
     #[arg(long, value_name = "PATH")]
     pub(crate) key_file: Option<PathBuf>,
 
-    /// Use the OAuth app of TRADOVATE_CLIENT_ID, also if TRADOVATE_USERNAME is set
+    /// Use the OAuth app of `TRADOVATE_CLIENT_ID`, also if `TRADOVATE_USERNAME` is set
     #[arg(long)]
     pub(crate) oauth: bool,
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tradovate_auth::ureq::{TokenError, TokenSource};
-use tradovate_auth::{Event, EventKind, Verdict};
+use tradovate_auth::{Event, EventKind, MarketDataToken, Verdict};
 
 use crate::arguments::{PlaceArguments, RejectedArguments, SourceArguments, TokenArguments};
 use crate::session::{SharedSession, finish, purposes};
@@ -23,7 +23,7 @@ const FORGET_WITHIN: Duration = Duration::from_secs(75);
 pub(crate) fn token(arguments: &TokenArguments) -> Result<(), Failure> {
     let session = SharedSession::find(&arguments.source.place)?;
     let (tokens, token) = session.token(&arguments.source)?;
-    let market_data = token.market_data_token().map(|token| token.expose());
+    let market_data = token.market_data_token().map(MarketDataToken::expose);
     let text = if arguments.json {
         Some(
             json!({

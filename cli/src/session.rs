@@ -6,9 +6,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
+use tradovate_auth::jiff::Timestamp;
 use tradovate_auth::store::SessionName;
 use tradovate_auth::ureq::{Token, TokenError, TokenSource, TokenSourceBuilder, now};
-use tradovate_auth::{Credentials, Environment, EventKind, Login, MayLogIn, OAuthApp, Purpose};
+use tradovate_auth::{
+    Credentials, Environment, EventKind, Login, MayLogIn, OAuthApp, Purpose, RateBudget, Session, StoredSession,
+};
 
 use crate::Failure;
 use crate::arguments::{PlaceArguments, SourceArguments};
@@ -72,9 +75,10 @@ impl SharedSession {
         let (environment, who) = if is_app {
             (Environment::from_variables_or(Environment::live(), lookup)?, Who::App(OAuthApp::from_variables(lookup)?))
         } else {
-            let credentials = match has_password {
-                true => Credentials::from_variables(lookup)?,
-                false => Credentials::new(lookup(USERNAME).unwrap_or_default(), ""),
+            let credentials = if has_password {
+                Credentials::from_variables(lookup)?
+            } else {
+                Credentials::new(lookup(USERNAME).unwrap_or_default(), "")
             };
             (Environment::from_variables(lookup)?, Who::User(credentials))
         };
@@ -123,6 +127,7 @@ impl SharedSession {
         if only_renews {
             self.check_renewable()?;
         }
+        let give_up_at = now().checked_add(arguments.timeout).unwrap_or(Timestamp::MAX);
         let is_lost = Arc::new(AtomicBool::new(false));
         let losing = Arc::clone(&is_lost);
         let tokens = self.builder(self.login(), arguments.no_login).token_timeout(SLICE).on_event(move |event| {
@@ -131,12 +136,18 @@ impl SharedSession {
             }
         });
         let tokens = tokens.build();
-        let token = wait(&tokens, arguments.timeout, || only_renews && is_lost.load(Ordering::Relaxed));
+        let token = wait(&tokens, arguments.timeout, || {
+            (only_renews && is_lost.load(Ordering::Relaxed))
+                || self.locked_until(&tokens).is_some_and(|end| end > give_up_at)
+        });
         match token {
             Ok(token) => Ok((tokens, token)),
             Err(error) => {
                 finish(&tokens)?;
                 let advice = format!("; this program has no password, so it can only renew: {LOG_IN}");
+                if let (TokenError::NotYet { .. }, Some(end)) = (&error, self.locked_until(&tokens)) {
+                    return Err(format!("locked out: nothing is sent before {end:.0}").into());
+                }
                 match error {
                     TokenError::NotYet { .. } if only_renews => Err(format!("{error}{advice}").into()),
                     error => Err(error.into()),
@@ -145,14 +156,28 @@ impl SharedSession {
         }
     }
 
+    /// The end of a lock-out of the network address, by what a source knows.
+    fn locked_until(&self, tokens: &TokenSource) -> Option<Timestamp> {
+        self.read(tokens.snapshot()).1.locked_until(now())
+    }
+
+    /// What is stored, as a session that sends nothing, and what its network address may send.
+    pub(crate) fn read(&self, stored: StoredSession) -> (Session, RateBudget) {
+        let mut budget = RateBudget::default();
+        let session = Session::new(self.environment.clone(), self.login(), 0);
+        // The name tells the users of an app apart, as in a shared session.
+        let mut session = session.with_user_key(self.name.to_string());
+        session.adopt(now(), stored, &mut budget);
+        (session, budget)
+    }
+
     /// Whether there is something that a renewal can extend.
     fn check_renewable(&self) -> Result<(), Failure> {
         let Some(stored) = self.place.load(&self.name)? else {
             return Err(format!("no session is stored: {LOG_IN}").into());
         };
         let end = stored.expires_at();
-        let mut session = tradovate_auth::Session::new(self.environment.clone(), self.login(), 0);
-        session.adopt(now(), stored, &mut tradovate_auth::RateBudget::default());
+        let (session, _) = self.read(stored);
         let is_over =
             end.is_none_or(|end| Duration::try_from(now().duration_since(end)).is_ok_and(|ago| ago > SURELY_EXPIRED));
         if is_over && session.token(now()).is_none() {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 use tradovate_auth::store::HeldLease;
 use tradovate_auth::ureq::now;
-use tradovate_auth::{Action, EventKind, Operation, Purpose, RateBudget, Session};
+use tradovate_auth::{Action, EventKind, Operation, Purpose};
 
 use crate::arguments::StatusArguments;
 use crate::place::holder;
@@ -51,18 +51,17 @@ pub(crate) fn run(arguments: &StatusArguments) -> Result<ExitCode, Failure> {
     Ok((state as u8).into())
 }
 
-/// The state, and what is known, by name.
-fn read(shared: &SharedSession) -> Result<(State, Vec<(&'static str, Value)>), Failure> {
+/// What is known, by name.
+type Lines = Vec<(&'static str, Value)>;
+
+/// The state, and what is known.
+fn read(shared: &SharedSession) -> Result<(State, Lines), Failure> {
     let stored = shared.place.load(&shared.name)?;
-    let (now, is_stored) = (now(), stored.is_some());
+    let now = now();
     let expires_at = stored.as_ref().and_then(tradovate_auth::StoredSession::expires_at);
-    let lease = if is_stored { shared.place.held_lease(&shared.name)? } else { None };
-    let mut budget = RateBudget::default();
-    let mut session =
-        Session::new(shared.environment.clone(), shared.login(), 0).with_user_key(shared.name.to_string());
-    if let Some(stored) = stored {
-        session.adopt(now, stored, &mut budget);
-    }
+    let Some(stored) = stored else { return Ok((State::NothingStored, Vec::new())) };
+    let lease = shared.place.held_lease(&shared.name)?;
+    let (mut session, mut budget) = shared.read(stored);
     while let Some(event) = session.next_event() {
         if let EventKind::SnapshotNotUsed { .. } = event.kind {
             return Err(event.to_string().into());
@@ -78,7 +77,6 @@ fn read(shared: &SharedSession) -> Result<(State, Vec<(&'static str, Value)>), F
         _ => (Some(now), None),
     };
     let state = match (&stopped, locked_until, &token, expires_at) {
-        _ if !is_stored => State::NothingStored,
         (Some(_), ..) => State::Stopped,
         (_, Some(_), ..) => State::Locked,
         (_, _, Some(_), _) => State::Good,
@@ -104,8 +102,8 @@ fn read(shared: &SharedSession) -> Result<(State, Vec<(&'static str, Value)>), F
             ("lockedUntil", locked_until.map(second).into()),
             ("postponed", json!(postponed)),
             ("closedByCaptcha", if closed.is_empty() { Value::Null } else { json!(closed.join(", ")) }),
-            ("nextChangeAt", next_at.filter(|_| is_stored).map(second).into()),
-            ("stopped", json!(stopped.filter(|_| is_stored).map(|reason| reason.to_string()))),
+            ("nextChangeAt", next_at.map(second).into()),
+            ("stopped", json!(stopped.map(|reason| reason.to_string()))),
             ("leaseHolder", json!(holder(lease))),
             ("leaseSecondsLeft", json!(lease.map(|HeldLease { time_left, .. }| time_left.as_secs()))),
             ("purposes", purposes(session.environment())),

@@ -6,13 +6,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The pages that readers begin with, and those that are in a folder of their own.
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 9] = [
     "README.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
     "CHANGELOG.md",
     "simulator/README.md",
     "core/tests/fixtures/README.md",
+    "cli/README.md",
     "vectors/README.md",
     "vectors/observed/README.md",
 ];
@@ -76,7 +77,7 @@ fn packages() -> String {
     let folders = fs::read_dir(root().join("examples")).expect("the folder of the examples");
     let examples = folders.map(|entry| entry.expect("an entry").path());
     let others =
-        ["", "benches", "core", "docs", "session", "simulator", "tests", "tests/campaign", "tests/fuzz-targets"];
+        ["", "benches", "cli", "core", "docs", "session", "simulator", "tests", "tests/campaign", "tests/fuzz-targets"];
     let folders = examples.chain(others.map(|folder| root().join(folder)));
     folders.filter_map(|folder| fs::read_to_string(folder.join("Cargo.toml")).ok()).collect()
 }

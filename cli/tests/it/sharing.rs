@@ -2,13 +2,15 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
+use std::time::Duration;
 use std::{env, fs};
 
 use rustix::process::Signal;
-use tradovate_auth::store::FileStore;
+use tradovate_auth::store::{FileStore, SessionName, Store as _};
 use tradovate_auth::ureq::{TokenSource, from_env};
+use tradovate_auth::{BaseUrl, Credentials, Environment};
 
-use crate::support::{Running, run, run_with_input, user};
+use crate::support::{Running, USER, run, run_with_input, user};
 
 #[test]
 fn ten_shells_at_once_make_one_login() {
@@ -70,6 +72,23 @@ fn keep_ends_on_sigterm_and_releases_the_lease() {
     assert_eq!(keep.end(), (0, String::new()));
     let status = run(&mut user.program(&["status"]));
     assert!(status.stdout.contains("lease holder:      nobody\n"), "{}", status.stdout);
+}
+
+#[test]
+fn status_says_who_holds_the_lease() {
+    let user = user();
+    user.token();
+    let store = FileStore::in_directory(user.home.path().join(".local/state/tradovate-auth")).unwrap();
+    let environment = Environment::custom(BaseUrl::parse(&user.server.base_url()).unwrap());
+    let name = SessionName::of_user(&environment, &Credentials::new(USER, ""));
+    let lease = store.lease(&name, Duration::from_secs(60)).unwrap().unwrap();
+    let status = run(&mut user.program(&["status"]));
+    let holder = format!("lease holder:      process {}, for another ", std::process::id());
+    assert!(status.code == 0 && status.stdout.contains(&holder), "{}", status.stdout);
+    // It has disturbed nobody: the holder still saves.
+    let stored = store.load(&name).unwrap().unwrap();
+    assert!(store.save(&name, &stored.session.unwrap(), Some(stored.revision), lease).unwrap().is_some());
+    store.release(&name, lease).unwrap();
 }
 
 #[test]

@@ -44,6 +44,7 @@ fn main() -> ExitCode {
     arguments.test_threads.get_or_insert(16);
     let trials = trials![
         sharing:
+            for_how_long_the_lease_is_held_is_said_without_a_change,
             prefixes_keep_sessions_apart,
             a_record_expires_and_a_lease_is_forgotten;
         trouble:

@@ -2,7 +2,7 @@
 
 use tradovate_auth_store_redis::RedisStore;
 
-use crate::contract::{name, session};
+use crate::contract::{LONG, name, session};
 use crate::party::Form;
 use crate::server::Server;
 
@@ -39,4 +39,17 @@ pub(crate) fn a_record_expires_and_a_lease_is_forgotten(form: Form) {
     let name = name();
     assert!(left(format!("tradovate-auth:{{{name}}}")) > 0);
     assert!((604_790..=604_800).contains(&left(format!("tradovate-auth:{{{name}}}:lease"))));
+}
+
+pub(crate) fn for_how_long_the_lease_is_held_is_said_without_a_change(form: Form) {
+    let server = Server::start();
+    let party = form.party(&server.url());
+    let held = || party.store.held_lease(&name()).unwrap();
+    assert_eq!(held(), None);
+    let lease = party.leased();
+    let held_lease = held().unwrap();
+    assert!(held_lease.time_left <= LONG && held_lease.process.is_none(), "{held_lease:?}");
+    assert!(party.save(1, None, lease).unwrap().is_some());
+    party.release(lease).unwrap();
+    assert_eq!(held(), None);
 }

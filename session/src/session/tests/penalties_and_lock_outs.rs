@@ -18,6 +18,16 @@ fn the_retry_is_the_identical_body_with_the_ticket() {
 }
 
 #[test]
+fn what_is_postponed_is_known_until_it_is_sent_again() {
+    let mut world = World::user([]);
+    let Action::Send { id, .. } = world.session.poll(world.now, &mut world.budget) else { panic!() };
+    world.session.receive(world.now, id, Response::new(PENALTY), &mut world.budget);
+    let end = later(world.now, Duration::from_secs(15));
+    assert_eq!(world.session.postponed_until(world.now), Some((Operation::LogIn, end)));
+    assert_eq!(world.session.postponed_until(end), None);
+}
+
+#[test]
 fn a_penalty_on_the_retry_brings_the_next_ticket() {
     let second = ok(r#"{"p-ticket":"second","p-time":60}"#);
     let mut world = World::user([ok(PENALTY), second, token_to("one", 80)]);

@@ -48,6 +48,20 @@ fn a_lease_keeps_others_away_until_its_end() {
 }
 
 #[test]
+fn who_holds_the_lease_is_said_without_a_change() {
+    let world = World::new();
+    let held = |now| held(&mut world.lock(), now).unwrap();
+    assert_eq!(held(NOW), None);
+    let lease = world.take(MINUTE, NOW).unwrap();
+    let second = Duration::from_secs(1);
+    assert_eq!(held(NOW + second), Some(HeldLease::new(MINUTE.checked_sub(second).unwrap(), Some(process::id()))));
+    assert_eq!(held(NOW + MINUTE), None);
+    assert!(world.holds(lease));
+    release(lease, &mut world.lock()).unwrap();
+    assert_eq!(held(NOW + second), None);
+}
+
+#[test]
 fn a_lease_whose_time_is_over_is_held_until_another_is_given() {
     let world = World::new();
     let first = world.take(Duration::ZERO, NOW).unwrap();
