@@ -26,7 +26,7 @@ const VARIABLES: &str = "\
 Variables (each can also be given as NAME_FILE, the path of a file that contains the value):
   TRADOVATE_USERNAME, TRADOVATE_PASSWORD     who logs in
   TRADOVATE_APP_ID, _APP_VERSION, _CID, _SEC, _DEVICE_ID
-                                             the API key; set one to an empty value to send none
+                                             the API key; what is not set is not sent
   TRADOVATE_ENVIRONMENT                      demo, live, evaluation, staging-demo or staging-live
   TRADOVATE_API_URL                          a base URL instead, such as that of a simulator
   TRADOVATE_CLIENT_ID, TRADOVATE_CLIENT_SECRET

@@ -49,13 +49,17 @@ impl Variables {
         let mut variables = Self::default();
         for name in IDENTITY.into_iter().chain(OF_KEY).chain(OTHERS) {
             let file = format!("{name}_FILE");
-            if let Ok(value) = env::var(name) {
-                variables.set(name, value);
-            } else if let Some(path) = env::var_os(&file).filter(|path| !path.is_empty()) {
-                let value = fs::read_to_string(&path).map(Zeroizing::new);
-                let value =
-                    value.map_err(|error| format!("{file}: can't read {}: {error}", Path::new(&path).display()))?;
-                variables.set(name, value.trim_end_matches(['\r', '\n']).into());
+            let path = env::var_os(&file).filter(|path| !path.is_empty());
+            match (env::var(name).ok(), path) {
+                (Some(value), Some(_)) if !value.is_empty() => {
+                    return Err(format!("{name} and {file} are both set: unset one of them").into());
+                }
+                (_, Some(path)) => {
+                    let value = read_file(Path::new(&path)).map_err(|error| format!("{file}: {error}"))?;
+                    variables.set(name, value);
+                }
+                (Some(value), None) => variables.set(name, value),
+                (None, None) => {}
             }
         }
         Ok(variables)
@@ -122,4 +126,12 @@ impl Variables {
     pub(crate) fn set(&mut self, name: &'static str, value: String) {
         self.0.insert(name, Zeroizing::new(value));
     }
+}
+
+/// The text of a file without the newline at its end.
+fn read_file(path: &Path) -> Result<String, String> {
+    let text = fs::read_to_string(path).map_err(|error| format!("can't read {}: {error}", path.display()))?;
+    let text = Zeroizing::new(text);
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
 }

@@ -80,5 +80,7 @@ fn the_other_exit_codes_are_zero_and_one() {
     let login = run(user.program(&["login"]).env_remove("TRADOVATE_PASSWORD"));
     assert_eq!(login.code, 1);
     assert!(login.stderr.starts_with("not set: TRADOVATE_PASSWORD; "), "{}", login.stderr);
+    let twice = run(user.program(&["token"]).env("TRADOVATE_PASSWORD_FILE", "/does/not/exist"));
+    assert_eq!(twice.stderr, "TRADOVATE_PASSWORD and TRADOVATE_PASSWORD_FILE are both set: unset one of them\n");
     assert_eq!(user.logins(), 0);
 }

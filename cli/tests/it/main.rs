@@ -1,5 +1,7 @@
 //! The program `tradovate-auth` as users run it: real processes, against the simulator.
 
+#![cfg(unix)]
+
 mod exit_codes;
 mod languages;
 mod oauth;

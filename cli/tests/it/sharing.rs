@@ -10,7 +10,7 @@ use tradovate_auth::store::{FileStore, SessionName, Store as _};
 use tradovate_auth::ureq::{TokenSource, from_env};
 use tradovate_auth::{BaseUrl, Credentials, Environment};
 
-use crate::support::{Running, USER, run, run_with_input, user};
+use crate::support::{PASSWORD, Running, USER, run, run_with_input, user};
 
 #[test]
 fn ten_shells_at_once_make_one_login() {
@@ -177,6 +177,16 @@ fn a_sealed_store_is_read_with_its_key_alone() {
     assert_eq!(unsealed.stderr, "the stored session is sealed: give the key it was sealed with\n");
     let by_variable = run(user.program(&["token"]).env("TRADOVATE_SEALING_KEY_FILE", key));
     assert_eq!((by_variable.stdout, user.logins()), (token, 1));
+}
+
+#[test]
+fn the_password_can_be_in_a_file() {
+    let user = user();
+    let file = user.home.path().join("password");
+    fs::write(&file, format!("{PASSWORD}\n")).unwrap();
+    let mut token = user.program(&["token"]);
+    let token = run(token.env_remove("TRADOVATE_PASSWORD").env("TRADOVATE_PASSWORD_FILE", file));
+    assert_eq!((token.code, user.logins()), (0, 1), "{}", token.stderr);
 }
 
 #[test]
