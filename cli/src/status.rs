@@ -70,11 +70,11 @@ fn read(shared: &SharedSession) -> Result<(State, Lines), Failure> {
     let token = session.token(now);
     let locked_until = budget.locked_until(now);
     let postponed = session.postponed_until(now);
-    // What it would send is dropped.
+    // What it would send is dropped, and is due when the next process asks for a token.
     let (next_at, stopped) = match session.poll(now, &mut budget) {
         Action::Wait { until } => (Some(until), None),
         Action::Stopped { reason, .. } => (None, Some(reason)),
-        _ => (Some(now), None),
+        _ => (None, None),
     };
     let state = match (&stopped, locked_until, &token, expires_at) {
         (Some(_), ..) => State::Stopped,

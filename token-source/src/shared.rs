@@ -188,7 +188,7 @@ impl Shared {
     /// [`Idle`] if another caller drives the session, or nothing is to be done now.
     pub fn next(self: &Arc<Self>) -> Result<(Permit, Task), Idle> {
         if self.settings.is_fixed {
-            return Err(Idle::Wait(Duration::MAX));
+            return Err(self.stop_reason().map_or(Idle::Wait(Duration::MAX), Idle::Stopped));
         }
         let now = self.clock.now();
         let overdue_at = now.saturating_add(self.settings.longest_exchange()).unwrap_or(Timestamp::MAX);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use tradovate_auth::ureq::TokenError;
 use tradovate_auth::{AccessToken, BaseUrl, Environment, Verdict};
 use tradovate_auth_simulator::Simulator;
 
@@ -57,7 +58,9 @@ fn a_fixed_source_hands_out_its_token_until_it_is_reported_dead_and_sends_nothin
     let token = tokens.token().unwrap();
     assert_eq!((token.expose(), token.generation()), ("synthetic", 1));
     assert_eq!(tokens.rejected(&token, StatusCode::UNAUTHORIZED, b"Expired Access Token"), Verdict::Dead);
-    assert!(tokens.token().is_err());
+    assert!(matches!(tokens.token(), Err(TokenError::NotYet { .. })));
+    tokens.forget();
+    assert!(matches!(tokens.token(), Err(TokenError::Stopped(_))));
     let (environment, token) = fixed();
     RUNTIME.block_on(async {
         let tokens = tradovate_auth::reqwest::TokenSource::fixed(environment, token).unwrap();
