@@ -46,6 +46,7 @@ use crate::stored_session::StoredSession;
 mod account;
 mod action;
 mod adopt;
+mod announce;
 mod apply;
 mod code;
 mod deadlines;
@@ -65,6 +66,7 @@ mod rejected;
 mod send;
 mod sharing;
 mod snapshot;
+mod store_answers;
 
 pub use action::{Action, ExchangeId, SessionToken};
 pub use deadlines::Deadline;

@@ -8,16 +8,12 @@ use core::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::sharing::{Announcement, Ask, Asked, Failure, Loaded, Permitted, Sharing, Situation, Wanted};
-use super::{Action, EventKind, ExchangeId, Session, StopReason};
+use super::sharing::{Announcement, Ask, Permitted, Sharing, Situation, Wanted};
+use super::{Action, ExchangeId, Session, StopReason};
 use crate::budget::{Operation, RateBudget};
 use crate::moments::later;
 use crate::record::{AttemptId, Pause, Tokens};
-use crate::store::{LeaseHolder, MayLogIn, Revision, StoreAnswer, StoreError, StoreErrorKind, StoreRequest};
-
-/// A snapshot that was on its way to a shared store for longer than this, which is less than the margin of a token, is stored
-/// anew.
-const LATE: Duration = Duration::from_secs(10);
+use crate::store::{MayLogIn, StoreRequest};
 
 #[derive(Debug, Default)]
 pub(super) struct Persistence {
@@ -28,7 +24,7 @@ pub(super) struct Persistence {
     pub(super) forgets: bool,
     /// Tokens that are used once they are stored.
     pub(super) waiting: Option<Box<Waiting>>,
-    saving: Option<Saving>,
+    pub(super) saving: Option<Saving>,
     pub(super) pause: Pause,
     /// Why the session stops once that is stored.
     pub(super) stops_with: Option<Box<StopReason>>,
@@ -57,12 +53,12 @@ pub(super) struct Waiting {
 
 /// A snapshot that is offered to the store.
 #[derive(Debug, Clone, Copy)]
-struct Saving {
-    id: ExchangeId,
+pub(super) struct Saving {
+    pub(super) id: ExchangeId,
     /// When the snapshot was taken that is being stored, if one is.
-    taken: Option<Timestamp>,
+    pub(super) taken: Option<Timestamp>,
     /// When the store is taken to have failed, or the snapshot is offered again.
-    until: Timestamp,
+    pub(super) until: Timestamp,
 }
 
 /// What the store has to do next.
@@ -138,7 +134,7 @@ impl Persistence {
     }
 
     /// Whether the store has failed since it last did what it was asked.
-    fn is_failing(&self) -> bool {
+    pub(super) fn is_failing(&self) -> bool {
         self.pause.faults() > 0 || self.as_shared().is_some_and(Sharing::is_failing)
     }
 
@@ -150,7 +146,7 @@ impl Persistence {
     }
 
     /// Ends the pause after a save that has failed.
-    fn offer_now(&mut self) {
+    pub(super) fn offer_now(&mut self) {
         self.pause.skip();
         if let Some(saving) = self.saving.as_mut().filter(|saving| saving.taken.is_none()) {
             saving.until = Timestamp::MIN;
@@ -194,7 +190,7 @@ impl Persistence {
     }
 
     /// Whether other processes know that the request is sent about now.
-    fn has_announced(&self, operation: Operation, now: Timestamp, longest: Duration) -> bool {
+    pub(super) fn has_announced(&self, operation: Operation, now: Timestamp, longest: Duration) -> bool {
         let is_fresh = |at| now < later(at, longest.saturating_mul(2));
         self.announcement().is_some_and(|it| it.is_stored && it.operation == operation && is_fresh(it.at))
     }
@@ -206,57 +202,6 @@ impl Persistence {
 }
 
 impl Session {
-    /// Whether a login or a refresh has first to be announced to those that share the session.
-    pub(super) fn is_to_be_announced(&self, now: Timestamp, operation: Operation) -> bool {
-        // What others have stored is not written over for a code, which may bring nothing.
-        matches!(operation, Operation::LogIn | Operation::Refresh)
-            && self.code.is_none()
-            && self.persistence.is_shared()
-            && !self.persistence.has_announced(operation, now, self.policy.deadline())
-    }
-
-    pub(super) fn announce(&mut self, now: Timestamp, operation: Operation) {
-        self.withdraw_announcement();
-        let attempt = match operation {
-            Operation::LogIn => Some(self.record.log_ins.announce(now, &mut self.ids)),
-            _ => None,
-        };
-        if let (None, Some(refresh)) = (attempt, &mut self.record.tokens.refresh) {
-            refresh.announced.set();
-        }
-        let ticket = self.take_ticket(operation);
-        if let Some(sharing) = self.persistence.shared_mut() {
-            sharing.announced = Some(Announcement { at: now, operation, attempt, ticket, is_stored: false });
-        }
-        self.save(now);
-    }
-
-    /// The announced request is sent.
-    pub(super) fn take_announcement(&mut self, operation: Operation) -> Option<Announcement> {
-        if self.persistence.announcement().is_some_and(|announced| announced.operation != operation) {
-            self.withdraw_announcement();
-        }
-        self.persistence.shared_mut()?.announced.take()
-    }
-
-    /// What was announced is not sent.
-    pub(super) fn withdraw_announcement(&mut self) {
-        let Some(announced) = self.persistence.shared_mut().and_then(|sharing| sharing.announced.take()) else {
-            return;
-        };
-        if announced.is_stored {
-            self.record.postponed.set_if_some(announced.ticket);
-        } else {
-            // Another process may have stored that it has presented the ticket.
-            self.record.postponed.restore(announced.ticket);
-        }
-        if let Some(attempt) = announced.attempt {
-            self.record.log_ins.opened_none(attempt);
-        } else if let Some(refresh) = &mut self.record.tokens.refresh {
-            refresh.announced.clear();
-        }
-    }
-
     /// Uses these tokens once they are stored.
     pub(super) fn hold_back(&mut self, now: Timestamp, waiting: Waiting) {
         self.persistence.waiting = Some(Box::new(waiting));
@@ -320,235 +265,4 @@ impl Session {
         };
         Action::Store { id, request }
     }
-
-    /// What the store has done, or why it has not.
-    pub fn store_answered(
-        &mut self,
-        now: Timestamp,
-        id: ExchangeId,
-        answer: Result<StoreAnswer, StoreError>,
-        budget: &mut RateBudget,
-    ) {
-        let now = self.advance(now);
-        self.gates.see(now, budget);
-        let was_failing = self.persistence.is_failing();
-        self.take_answer(now, id, answer, budget);
-        if was_failing && !self.persistence.is_failing() {
-            self.report(now, EventKind::StoreRestored);
-        }
-    }
-
-    fn take_answer(
-        &mut self,
-        now: Timestamp,
-        id: ExchangeId,
-        answer: Result<StoreAnswer, StoreError>,
-        budget: &mut RateBudget,
-    ) {
-        if self.persistence.saving.is_some_and(|saving| saving.id == id) {
-            match answer {
-                Ok(StoreAnswer::Kept) if self.persistence.is_hook() => self.stored(now),
-                Ok(StoreAnswer::Saved(revision)) if self.persistence.is_shared() => {
-                    let has_token = self.persistence.waiting.is_some() || self.holds_token_that_has_not_ended(now);
-                    if let Some(sharing) = self.persistence.shared_mut() {
-                        sharing.saved(revision, has_token);
-                    }
-                    let is_failing = self.persistence.as_shared().is_some_and(Sharing::is_always_overtaken);
-                    match revision {
-                        Some(_) => self.stored(now),
-                        None if is_failing => self.not_stored(now, always_overtaken()),
-                        None => self.offer_again(now),
-                    }
-                }
-                Ok(_) => self.not_stored(now, another_answer()),
-                Err(error) => self.not_stored(now, error),
-            }
-            return;
-        }
-        let Some(sharing) = self.persistence.shared_mut() else { return };
-        if sharing.asked().is_some_and(|asked| asked.id == id) {
-            if let Some(asked) = sharing.take_asked() {
-                self.shared_store_answered(now, asked, answer, budget);
-            }
-        } else if let Ok(StoreAnswer::Lease(Some(lease))) = answer {
-            sharing.given_late(now, lease);
-        }
-    }
-
-    fn shared_store_answered(
-        &mut self,
-        now: Timestamp,
-        asked: Asked,
-        answer: Result<StoreAnswer, StoreError>,
-        budget: &mut RateBudget,
-    ) {
-        let longest = self.policy.deadline();
-        let Some(sharing) = self.persistence.shared_mut() else { return };
-        let failure = match (asked.what, answer) {
-            (Ask::Acquire(_), Ok(StoreAnswer::Lease(lease))) => sharing.acquired(now, longest, &asked, lease),
-            (Ask::Load, Ok(StoreAnswer::Loaded(stored))) => match sharing.loaded(now, stored) {
-                Loaded::Failed(failure) => Some(failure),
-                Loaded::Unreadable => {
-                    sharing.judge(now);
-                    None
-                }
-                Loaded::Known => {
-                    self.judge(now, false);
-                    None
-                }
-                Loaded::Record(stored) => {
-                    let is_empty = stored.is_none();
-                    self.synchronize(now, stored, budget);
-                    self.judge(now, is_empty);
-                    None
-                }
-            },
-            (Ask::Release(_), _) => None,
-            (what, Ok(_)) => sharing.ask_failed(now, what, another_answer()),
-            (what, Err(error)) => sharing.ask_failed(now, what, error),
-        };
-        if let Some(Failure { error, retry_at, .. }) = failure.filter(|failure| failure.is_new) {
-            self.store_has_failed(now, error, retry_at);
-        }
-    }
-
-    /// The record was loaded, or the store has none.
-    fn judge(&mut self, now: Timestamp, is_empty: bool) {
-        let has_ended = self.record.tokens.access.is_some() && !self.holds_token_that_has_not_ended(now);
-        if let Some(sharing) = self.persistence.shared_mut() {
-            sharing.joined(is_empty || has_ended);
-            sharing.judge(now);
-        }
-    }
-
-    /// By a clock that may be wrong: a token that may have ended is not tried before what other processes may hold.
-    fn holds_token_that_has_not_ended(&self, now: Timestamp) -> bool {
-        self.record.tokens.access.as_ref().is_some_and(|access| !self.has_ended(access, now))
-    }
-
-    /// The store has not answered in time.
-    pub(super) fn store_is_overdue(&mut self, now: Timestamp, budget: &mut RateBudget) {
-        match self.persistence.shared_mut().and_then(Sharing::take_asked) {
-            Some(asked) => self.shared_store_answered(now, asked, Err(no_answer()), budget),
-            None => self.not_stored(now, no_answer()),
-        }
-    }
-
-    /// When the record of a shared store is loaded by itself.
-    pub(super) fn load_due(&self, now: Timestamp) -> Option<Timestamp> {
-        self.persistence.as_shared()?.load_due(self.token(now).is_some())
-    }
-
-    /// The store that processes share may hold another record, or another process has taken the lease. The session loads the
-    /// record, and offers the store again what it could not save.
-    pub fn store_changed(&mut self) {
-        let has_unstored_grant = self.has_unstored_grant();
-        if let Some(sharing) = self.persistence.shared_mut() {
-            sharing.changed();
-            if has_unstored_grant {
-                self.persistence.offer_now();
-            }
-        }
-    }
-
-    /// The record of the shared store that the session is in step with.
-    #[must_use]
-    pub fn known_revision(&self) -> Option<Revision> {
-        self.persistence.as_shared()?.known()
-    }
-
-    /// Who holds the lease of the shared store, as far as this process knows.
-    #[must_use]
-    pub fn lease_holder(&self, now: Timestamp) -> LeaseHolder {
-        self.persistence.as_shared().map_or(LeaseHolder::Nobody, |sharing| sharing.holder(now))
-    }
-
-    /// Whether the only copy of a token waits to be stored.
-    #[must_use]
-    pub fn has_unstored_grant(&self) -> bool {
-        let uses_unstored = self.persistence.as_shared().is_some_and(|sharing| sharing.uses_unstored);
-        uses_unstored || self.persistence.waiting.is_some()
-    }
-
-    /// A new token that the shared store can't take is used by this process once it has no other one. It is still offered to the
-    /// store, and neither a refresh nor a login follows before the store takes it.
-    pub(super) fn use_unstored(&mut self, now: Timestamp) {
-        let is_failing = self.persistence.is_failing() && self.persistence.is_shared();
-        if !is_failing || self.token.generation == 0 || self.token(now).is_some() {
-            return;
-        }
-        let Some(waiting) = self.persistence.waiting.take() else { return };
-        self.persistence.saving.take_if(|saving| saving.taken.is_none());
-        self.persistence.dirty = true;
-        if let Some(sharing) = self.persistence.shared_mut() {
-            sharing.uses_unstored = true;
-        }
-        self.install(now, *waiting);
-    }
-
-    /// A snapshot has been stored.
-    fn stored(&mut self, now: Timestamp) {
-        let Some(saving) = self.persistence.saving.take() else { return };
-        let late = saving.taken.filter(|taken| later(*taken, LATE) < now);
-        if let Some(sharing) = self.persistence.shared_mut() {
-            sharing.announced.iter_mut().for_each(|announced| announced.is_stored = true);
-            // Others take what it says of the clock for as young as the record. A store that is always slow is asked once
-            // more, not for ever.
-            let is_first = late.is_some() && sharing.stored_late.is_none();
-            sharing.stored_late = late;
-            sharing.uses_unstored = false;
-            self.persistence.dirty |= is_first;
-        }
-        self.persistence.forgets = false;
-        self.persistence.pause = Pause::default();
-        if let Some(waiting) = self.persistence.waiting.take() {
-            self.install(now, *waiting);
-        }
-    }
-
-    /// A snapshot could not be stored: it is offered again after a pause.
-    fn not_stored(&mut self, now: Timestamp, error: StoreError) {
-        let longest = self.policy.longest_pause();
-        let retry_at = self.persistence.pause.after_fault(now, Duration::ZERO, longest, &mut self.jitter);
-        self.store_has_failed(now, error, retry_at);
-        let taken = self.persistence.saving.and_then(|saving| saving.taken);
-        if let Some(sharing) = self.persistence.shared_mut()
-            && let Some(taken) = taken.filter(|taken| later(*taken, LATE) < now)
-        {
-            // It may be there all the same.
-            sharing.stored_late = Some(taken);
-        }
-        if let Some(sharing) = self.persistence.shared_mut() {
-            sharing.not_saved();
-        }
-        self.offer_again(retry_at);
-    }
-
-    fn store_has_failed(&mut self, now: Timestamp, error: StoreError, retry_at: Timestamp) {
-        let usable_until = self.token(now).map(|token| token.usable_until);
-        self.report(now, EventKind::StoreFailed { error, retry_at, usable_until });
-    }
-
-    fn offer_again(&mut self, at: Timestamp) {
-        self.withdraw_announcement();
-        if let (Some(saving), Some(_)) = (&mut self.persistence.saving, &self.persistence.waiting) {
-            (saving.taken, saving.until) = (None, at);
-        } else {
-            self.persistence.saving = None;
-            self.persistence.dirty = true;
-        }
-    }
-}
-
-/// The store has not answered before the deadline.
-fn no_answer() -> StoreError {
-    StoreError::new(StoreErrorKind::Unreachable, "the store gave no answer in time")
-}
-
-fn always_overtaken() -> StoreError {
-    StoreError::new(StoreErrorKind::NotWritable, "the store says again and again that another process has saved first")
-}
-
-fn another_answer() -> StoreError {
-    StoreError::new(StoreErrorKind::NotReadable, "the store answered another question than it was asked")
 }

@@ -1,0 +1,61 @@
+//! Announcements: a login or a refresh is stored before it is sent, if processes share the store. So the store can surely be
+//! written to, and after a crash the next process knows that the request may have been sent.
+
+use jiff::Timestamp;
+
+use super::Session;
+use super::sharing::Announcement;
+use crate::budget::Operation;
+
+impl Session {
+    /// Whether a login or a refresh has first to be announced to those that share the session.
+    pub(super) fn is_to_be_announced(&self, now: Timestamp, operation: Operation) -> bool {
+        // What others have stored is not written over for a code, which may bring nothing.
+        matches!(operation, Operation::LogIn | Operation::Refresh)
+            && self.code.is_none()
+            && self.persistence.is_shared()
+            && !self.persistence.has_announced(operation, now, self.policy.deadline())
+    }
+
+    pub(super) fn announce(&mut self, now: Timestamp, operation: Operation) {
+        self.withdraw_announcement();
+        let attempt = match operation {
+            Operation::LogIn => Some(self.record.log_ins.announce(now, &mut self.ids)),
+            _ => None,
+        };
+        if let (None, Some(refresh)) = (attempt, &mut self.record.tokens.refresh) {
+            refresh.announced.set();
+        }
+        let ticket = self.take_ticket(operation);
+        if let Some(sharing) = self.persistence.shared_mut() {
+            sharing.announced = Some(Announcement { at: now, operation, attempt, ticket, is_stored: false });
+        }
+        self.save(now);
+    }
+
+    /// The announced request is sent.
+    pub(super) fn take_announcement(&mut self, operation: Operation) -> Option<Announcement> {
+        if self.persistence.announcement().is_some_and(|announced| announced.operation != operation) {
+            self.withdraw_announcement();
+        }
+        self.persistence.shared_mut()?.announced.take()
+    }
+
+    /// What was announced is not sent.
+    pub(super) fn withdraw_announcement(&mut self) {
+        let Some(announced) = self.persistence.shared_mut().and_then(|sharing| sharing.announced.take()) else {
+            return;
+        };
+        if announced.is_stored {
+            self.record.postponed.set_if_some(announced.ticket);
+        } else {
+            // Another process may have stored that it has presented the ticket.
+            self.record.postponed.restore(announced.ticket);
+        }
+        if let Some(attempt) = announced.attempt {
+            self.record.log_ins.opened_none(attempt);
+        } else if let Some(refresh) = &mut self.record.tokens.refresh {
+            refresh.announced.clear();
+        }
+    }
+}
