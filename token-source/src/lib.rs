@@ -34,7 +34,7 @@ pub use from_env::{app_from_env, from_env};
 pub use own_hosts::may_see_token;
 pub use permit::Permit;
 pub use settings::{Settings, SharedBudget};
-pub use shared::{Idle, Shared, Storage, Task, no_store};
+pub use shared::{Carrier, Idle, Shared, Storage, Task, no_store};
 pub use token::Token;
 pub use token_timeout::{LONGEST_SLEEP, TokenTimeout};
 pub use watch::{Change, Seen};

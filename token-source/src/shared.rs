@@ -5,7 +5,7 @@
 //! wait for the lock.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -33,6 +33,8 @@ pub struct Shared {
     token: ArcSwapOption<Published>,
     environment: ArcSwap<Environment>,
     driver: Mutex<Driver>,
+    /// Threads or tasks that do one thing for the session after another.
+    carriers: AtomicUsize,
     changed: Box<dyn Fn() + Send + Sync>,
     /// Callers' reports wait to be verified. Whoever finds it so asks the session, so no order with other memory is needed.
     is_verifying: AtomicBool,
@@ -67,6 +69,19 @@ pub enum Storage {
     Hook,
     /// In a store that other processes use too.
     Shared(MayLogIn),
+}
+
+/// A thread or task that does one thing for the session after another. Until it is dropped the session is busy, also between
+/// two permits.
+#[derive(Debug)]
+#[must_use = "the session is busy as long as this lives"]
+pub struct Carrier(Arc<Shared>);
+
+impl Drop for Carrier {
+    fn drop(&mut self) {
+        self.0.carriers.fetch_sub(1, Ordering::SeqCst);
+        (self.0.changed)();
+    }
 }
 
 /// What a source answers to a question for a store that it does not have.
@@ -122,6 +137,7 @@ impl Shared {
             token: ArcSwapOption::empty(),
             environment,
             driver: Mutex::default(),
+            carriers: AtomicUsize::new(0),
             changed: Box::new(changed),
             is_verifying: AtomicBool::new(false),
             events: Events::default(),
@@ -174,6 +190,12 @@ impl Shared {
     #[must_use]
     pub fn longest_exchange(&self) -> Duration {
         self.settings.longest_exchange()
+    }
+
+    /// To be held while one thing after another is done for the session.
+    pub fn carrier(self: &Arc<Self>) -> Carrier {
+        self.carriers.fetch_add(1, Ordering::SeqCst);
+        Carrier(Arc::clone(self))
     }
 
     /// What the next caller finds while this one drives the session.
@@ -303,7 +325,11 @@ impl Shared {
         let is_driven = lock(&self.driver).is_busy(now);
         let session = lock(&self.session);
         let holds_lease = matches!(session.lease_holder(now), LeaseHolder::ThisProcess { .. });
-        is_driven || holds_lease || session.has_unstored_grant() || self.events.is_waiting()
+        is_driven
+            || self.carriers.load(Ordering::SeqCst) > 0
+            || holds_lease
+            || session.has_unstored_grant()
+            || self.events.is_waiting()
     }
 
     /// Whether this thread runs a callback of this session: what it waited for might be waiting for it.

@@ -108,3 +108,13 @@ fn whatever_changes_is_told() {
     assert!(tells(&|| shared.replace_credentials(Credentials::new("trader", "another"))));
     assert!(tells(&|| shared.forget()));
 }
+
+#[test]
+fn a_session_is_busy_between_two_things_that_are_done_for_it() {
+    let shared = shared(&SharedBudget::default());
+    let carrier = shared.carrier();
+    log_in(&shared, SignedDuration::from_mins(80));
+    assert!(shared.is_busy());
+    drop(carrier);
+    assert!(!shared.is_busy());
+}

@@ -354,6 +354,7 @@ impl Inner {
 
     /// Does one thing, and what follows from it at once: what has come is stored, whether or not anybody still waits.
     fn carry(self: &Arc<Self>, mut permit: Permit, mut task: Task) {
+        let _carrier = self.shared.carrier();
         loop {
             permit.begin();
             match task {
