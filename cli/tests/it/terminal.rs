@@ -5,10 +5,11 @@ use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags, open};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, tcgetattr};
 
 use crate::support::{PASSWORD, SEC, USER, run, user};
 
@@ -50,6 +51,14 @@ fn login_asks_at_the_terminal_and_shows_no_secret() {
     ] {
         while !all.ends_with(question) {
             all += &shown.recv_timeout(Duration::from_secs(20)).unwrap_or_else(|_| panic!("no {question} in {all}"));
+        }
+        // A person types later than the echo is turned off, which follows the question.
+        let is_secret = [PASSWORD, SEC].contains(&answer);
+        let echoes = || tcgetattr(&terminal).unwrap().local_modes.contains(LocalModes::ECHO);
+        let start = Instant::now();
+        while echoes() == is_secret {
+            assert!(start.elapsed() < Duration::from_secs(20), "the terminal echoes {question}: {}", echoes());
+            thread::yield_now();
         }
         writeln!(terminal, "{answer}").unwrap();
     }
