@@ -8,8 +8,10 @@ use tradovate_auth_simulator::Endpoint;
 use crate::members::Fleet;
 use crate::place::Place;
 
-/// Each failure is repeated, because most depend on who comes first.
-const TIMES: usize = 3;
+/// How often each failure is brought about: once, or as often as the variable `FLEET_TIMES` says.
+fn times() -> usize {
+    std::env::var("FLEET_TIMES").ok().and_then(|times| times.parse().ok()).unwrap_or(1)
+}
 
 /// Processes that have a token, and watch.
 fn running(place: Place, lifetime: u64) -> Fleet {
@@ -23,7 +25,7 @@ fn running(place: Place, lifetime: u64) -> Fleet {
 
 /// The store goes away, a renewal falls due meanwhile, and it comes back empty while a new process starts.
 pub(crate) fn a_store_that_comes_back_empty_while_a_renewal_is_due_costs_no_login(place: fn() -> Place) {
-    for _ in 0..TIMES {
+    for _ in 0..times() {
         let mut fleet = running(place(), 30);
         fleet.place.go_away();
         fleet.await_of_all(0..3, "event the store can't be");
@@ -39,7 +41,7 @@ pub(crate) fn a_store_that_comes_back_empty_while_a_renewal_is_due_costs_no_logi
 
 /// A backup is restored whose token has ended, while processes hold a good one and a new process starts.
 pub(crate) fn a_backup_with_a_token_that_has_ended_costs_no_login(place: fn() -> Place) {
-    for _ in 0..TIMES {
+    for _ in 0..times() {
         let mut fleet = running(place(), 12);
         fleet.place.back_up();
         for _ in 0..2 {
@@ -68,7 +70,7 @@ pub(crate) fn a_lease_that_is_lost_during_the_first_login_costs_no_second_one(pl
         fleet.place.lose_lease();
         fleet
     };
-    let fleets: Vec<_> = (0..TIMES).map(start).collect();
+    let fleets: Vec<_> = (0..times()).map(start).collect();
     for mut fleet in fleets {
         fleet.await_of_all(0..3, "token");
         fleet.assert_well();
@@ -77,7 +79,7 @@ pub(crate) fn a_lease_that_is_lost_during_the_first_login_costs_no_second_one(pl
 
 /// The disk is full when the process with the lease has renewed, and for longer than the token before lives.
 pub(crate) fn a_token_that_can_not_be_stored_is_used_by_its_own_process_and_stored_later(place: fn() -> Place) {
-    for _ in 0..TIMES {
+    for _ in 0..times() {
         let mut fleet = running(place(), 30);
         fleet.answer_slowly(Endpoint::RenewAccessToken, Duration::from_secs(1));
         fleet.await_request(Endpoint::RenewAccessToken);
@@ -124,7 +126,7 @@ pub(crate) fn a_process_that_is_killed_during_the_first_login_is_replaced(place:
 
 /// What one process forgets is forgotten by all that run, and a process that starts later logs in.
 pub(crate) fn a_session_that_one_process_forgets_is_written_back_by_none(place: fn() -> Place) {
-    for _ in 0..TIMES {
+    for _ in 0..times() {
         let mut fleet = running(place(), 20);
         fleet.forget(0);
         fleet.await_of_all(0..3, "event stopped: the session was forgotten");
