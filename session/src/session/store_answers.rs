@@ -207,13 +207,9 @@ impl Session {
         let retry_at = self.persistence.pause.after_fault(now, Duration::ZERO, longest, &mut self.jitter);
         self.store_has_failed(now, error, retry_at);
         let taken = self.persistence.saving.and_then(|saving| saving.taken);
-        if let Some(sharing) = self.persistence.shared_mut()
-            && let Some(taken) = taken.filter(|taken| later(*taken, LATE) < now)
-        {
-            // It may be there all the same.
-            sharing.stored_late = Some(taken);
-        }
         if let Some(sharing) = self.persistence.shared_mut() {
+            // It may be there all the same.
+            sharing.stored_late = taken.filter(|taken| later(*taken, LATE) < now).or(sharing.stored_late);
             sharing.not_saved();
         }
         self.offer_again(retry_at);
