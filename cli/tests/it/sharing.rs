@@ -56,7 +56,7 @@ fn keep_that_was_killed_goes_on_without_a_login() {
     keep.child.wait().unwrap();
 
     let keep = Running::start(&mut user.program(&["keep"]));
-    keep.wait_for("adopted a token, good until");
+    keep.wait_for("took over a token, good until");
     assert_eq!((user.token(), user.logins()), (token, 1));
     keep.signal(Signal::TERM);
     assert_eq!(keep.end(), (0, String::new()));

@@ -1,6 +1,6 @@
-//! What a session reports to its owner: events for logs, metrics and user interfaces, and the reason when it stops.
+//! [`Event`]: what a session reports, for logs, metrics and user interfaces. [`StopReason`]: why a session stopped.
 //!
-//! Events are facts with a time; nothing has to be done about them for the session to go on.
+//! Reading events is optional. The session works the same if nobody reads them.
 
 use alloc::string::{String, ToString};
 use core::fmt;
@@ -13,150 +13,152 @@ use crate::budget::Operation;
 use crate::store::{StoreError, StoreErrorKind};
 use crate::stored_session::OwnerMismatch;
 
-/// Something that has happened to a session.
+/// Something that happened to a session, and when.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Event {
-    /// When, by the clock of whoever drives the session.
+    /// When it happened, by the clock of the caller that polls the session.
     pub at: Timestamp,
-    /// What.
+    /// What happened.
     pub kind: EventKind,
 }
 
-/// What has happened.
+/// What happened to a session. [`Display`](fmt::Display) prints one line for a log.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum EventKind {
-    /// A login brought a token: by a password, or by the code of a consent.
+    /// The session logged in with a password or with an OAuth code, and has a new token.
     LoggedIn {
-        /// The token's expiry, in server time.
+        /// When the token expires, in server time.
         expires_at: Timestamp,
     },
-    /// A renewal brought a token.
+    /// The session renewed its token.
     Renewed {
-        /// The token's expiry, in server time.
+        /// When the token expires, in server time.
         expires_at: Timestamp,
     },
-    /// An OAuth refresh brought a token.
+    /// The session has a new token from an OAuth refresh.
     Refreshed {
-        /// The token's expiry, in server time.
+        /// When the token expires, in server time.
         expires_at: Timestamp,
     },
-    /// A token from elsewhere was taken over: from a snapshot, or from the answer to a change of password.
+    /// The session took over a token from a snapshot, from another process, or from the answer to a password change.
     Adopted {
-        /// The token's expiry, in server time.
+        /// When the token expires, in server time.
         expires_at: Timestamp,
     },
-    /// A snapshot is another owner's: of its tokens, of what it knows of the credentials, and of its reminders nothing is
-    /// taken over. The limits of the network address in it are kept.
+    /// A snapshot belongs to another owner. The session takes over only the limits of the network address from it: no
+    /// token, and nothing about credentials or reminders.
     SnapshotNotUsed {
-        /// What is another.
+        /// How the owners differ.
         mismatch: OwnerMismatch,
     },
-    /// An exchange failed; another try follows by itself.
+    /// A request failed. The session tries again by itself.
     Failed {
-        /// What was asked for.
+        /// The kind of request.
         operation: Operation,
-        /// What came instead.
+        /// What the server answered, or how the connection failed.
         trouble: Trouble,
-        /// The next try is not before this.
+        /// The earliest time of the next try.
         retry_at: Timestamp,
     },
-    /// The server has postponed a request; it goes out again with the ticket it gave.
+    /// The server answered with a penalty. The session sends the same request again with the penalty ticket, after the wait.
     Postponed {
-        /// What was asked for.
+        /// The kind of request.
         operation: Operation,
-        /// When it goes out again.
+        /// The earliest time at which it is sent again.
         until: Timestamp,
     },
-    /// The server asks for a captcha. A person may have to answer it: nothing of this kind is sent before `until`.
+    /// The server asks for a captcha. The session sends no request of this kind before `until`. A person may have to answer
+    /// the captcha.
     CaptchaAsked {
-        /// The endpoint that is closed.
+        /// The kind of request.
         operation: Operation,
-        /// When it is tried again.
+        /// The earliest time of the next try.
         until: Timestamp,
     },
-    /// The network address is locked out: nothing leaves before `until`.
+    /// The server locked out this network address. The session sends nothing before `until`.
     LockedOut {
-        /// The end of the silence.
+        /// When the lock-out ends.
         until: Timestamp,
     },
-    /// Credentials that have worked before were refused, which may have other reasons; they are tried once more.
+    /// The server refused credentials that worked before. The session tries them once more, because the refusal can have
+    /// another cause.
     Refused {
         /// What the server answered.
         error: Error,
-        /// When they are tried once more.
+        /// The earliest time of the next try.
         retry_at: Timestamp,
     },
-    /// The server has ended the session before its time.
+    /// The server ended the session before the token expired.
     SessionLost,
-    /// The session was lost more than once within a quarter of an hour: another program may be logging in with the same
-    /// user. Answering would start a ping-pong, so the next login waits.
+    /// The server ended the session more than once within 15 minutes. Another program may be logging in as the same user.
+    /// The session waits before its next login, so that the two programs do not end each other's sessions in turn.
     PossiblyKicked {
-        /// The next login is not before this.
+        /// The earliest time of the next login.
         next_log_in: Timestamp,
     },
-    /// The hosts in force have changed: connect to the new ones.
+    /// The server moved the user to other hosts, or the session returned to the configured hosts. Connect to the new hosts.
     HostsChanged,
-    /// A host the server named is not followed: it is not one of the vendor's own, or no hostname.
+    /// The server named a host that the session does not use, because it is not a host of the vendor or not a host name.
     HostNotFollowed {
-        /// Its key in `apiHosts`.
+        /// The key of the host in `apiHosts`.
         key: String,
     },
-    /// The user's account is not simply active.
+    /// The status of the user's account is not `Active`.
     AccountNeedsAttention {
-        /// What the server calls it.
+        /// The status that the server reported.
         status: UserStatus,
     },
-    /// The password expires within 14, 7 or 1 days. Tokens are not affected; the next login would be.
+    /// The password expires within 14, 7 or 1 days. Tokens stay valid. A login after the expiry needs a new password.
     PasswordExpires {
-        /// When.
+        /// When the password expires.
         at: Timestamp,
-        /// Within how many days.
+        /// 14, 7 or 1.
         within_days: i64,
     },
-    /// The password has expired. Tokens are not affected; the next login is.
+    /// The password has expired. Tokens stay valid. The next login needs a new password.
     PasswordExpired {
-        /// When.
+        /// When the password expired.
         at: Timestamp,
     },
-    /// The password is in a known breach.
+    /// The vendor found the password in a known data breach.
     PasswordCompromised {
-        /// What is known.
+        /// What the vendor found.
         hint: HibpHint,
     },
-    /// The refresh token has to be used before this, or the user has to consent again. Each refresh postpones this time.
+    /// The refresh token expires at `at`. The user has to consent again if no refresh succeeds before then. Each refresh
+    /// brings a token with a later expiry.
     ConsentDueBy {
-        /// The end of the refresh token.
+        /// When the refresh token expires.
         at: Timestamp,
     },
-    /// The refresh token was refused twice; it is not presented again before `until`. The session is extended by
-    /// renewals meanwhile.
+    /// The server refused the refresh token twice. The session does not send it again before `until`, and renews instead.
     RefreshRefused {
-        /// When it may be presented again; never, where its end is not announced or comes first.
+        /// When the session may send it again. `None` if it never does: the token expires before, or its expiry is unknown.
         until: Option<Timestamp>,
     },
-    /// The server refuses the app, not the refresh token. The token is not presented with these settings again. Renewals
-    /// extend the session; once its token has ended, it stops with this refusal. Correct the app's settings and start again.
+    /// The server refuses the app, not the refresh token. The session does not send the refresh token with these settings
+    /// again. It renews until its token expires, and then stops with this refusal. Correct the app's settings and start again.
     AppRefused {
         /// What the server answered.
         error: Error,
     },
-    /// The answer to a refresh is lost: whether the refresh token has been replaced is not known.
+    /// The answer to a refresh was lost. The server may have replaced the refresh token.
     RefreshOutcomeUnknown,
-    /// The store can't be reached, read or written. A new token is not used before it is stored, and a session with a
-    /// shared store sends nothing.
+    /// The store can't be reached, read or written. A session with a store does not use a new token before it is stored. A
+    /// session with a shared store also sends nothing.
     StoreFailed {
-        /// What the store says, or what is wrong with what it holds.
+        /// The error of the store, or what is wrong with the stored data.
         error: StoreError,
-        /// The store is not asked again before this.
+        /// The earliest time at which the session asks the store again.
         retry_at: Timestamp,
-        /// How long the token that is held can be used, in local time; `None` if no token is held.
+        /// Until when the held token can be used, in local time. `None` if no token is held.
         usable_until: Option<Timestamp>,
     },
-    /// The store works again.
+    /// The store works again after a failure.
     StoreRestored,
-    /// The session does nothing more by itself.
+    /// The session stopped. It sends nothing more until its owner acts.
     Stopped(StopReason),
 }
 
@@ -200,28 +202,28 @@ impl EventKind {
     }
 }
 
-/// What came instead of a result.
+/// Why a request brought no result.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Trouble {
-    /// The server answered, but not with a result.
+    /// The server answered with something else than a result.
     #[error("{}", server_text(.0))]
     Server(#[source] Error),
-    /// No whole answer came.
+    /// No complete answer arrived.
     #[non_exhaustive]
     #[error("{}", failure_text(*failure, host, cause.as_deref()))]
     Io {
-        /// How far the exchange got.
+        /// How far the request got.
         failure: Failure,
-        /// The host that was called.
+        /// The host that the request was sent to.
         host: String,
-        /// What the HTTP client said, as one bounded, printable line: see
+        /// The error of the HTTP client, as one printable line of limited length: see
         /// [`Session::failed_because`](crate::Session::failed_because).
         cause: Option<String>,
     },
 }
 
-/// What the session does about a status by itself needs no advice.
+/// The text of an error, without advice: the session itself handles the status.
 fn server_text(error: &Error) -> String {
     match error {
         Error::Status { status, excerpt, .. } => answered_text(*status, excerpt),
@@ -232,54 +234,60 @@ fn server_text(error: &Error) -> String {
 fn refused_before_text(at: Timestamp, text: &str) -> String {
     let said = if text.is_empty() { String::new() } else { [" with \"", text, "\""].concat() };
     alloc::format!(
-        "the server refused these credentials at {at:.0}{said}, so they are not tried again by themselves: correct them, and \
-         ask for another try"
+        "the server refused these credentials at {at:.0}{said}, so the session does not try them again: correct them, and ask \
+         for another try"
     )
 }
 
 fn failure_text(failure: Failure, host: &str, cause: Option<&str>) -> String {
-    let what = match failure {
-        Failure::NotSent => "nothing was sent to",
-        Failure::Oversized => "the answer was too long from",
-        Failure::Truncated => "the answer broke off from",
-        _ => "no answer came from",
+    let text = match failure {
+        Failure::NotSent => alloc::format!("nothing was sent to {host}"),
+        Failure::Oversized => alloc::format!("the answer from {host} was too long"),
+        Failure::Truncated => alloc::format!("the answer from {host} was incomplete"),
+        _ => alloc::format!("no answer came from {host}"),
     };
-    let cause = cause.map(|cause| alloc::format!(": {cause}")).unwrap_or_default();
-    alloc::format!("{what} {host}{cause}")
+    match cause {
+        Some(cause) => alloc::format!("{text}: {cause}"),
+        None => text,
+    }
 }
 
-/// Why a session has stopped for good: only its owner can help.
+/// Why a session stopped. Only its owner can make it continue.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum StopReason {
-    /// The login was refused: the first one, or one that was tried again an hour after a refusal. Also where the server
-    /// asks for a step no program can take, where the user is served somewhere else, where the answer is for another
-    /// user, where the server calls the request malformed, where the exchange of a code was refused, and where a refresh was
-    /// refused because of the app: correct its settings then, and start again with the same snapshot.
+    /// The server refused the login: the first one, or one that was tried again an hour after a refusal. Other cases:
+    ///
+    /// - the server asks for a step that no program can take
+    /// - the user's account is in another environment
+    /// - the answer is for another user
+    /// - the server calls the request malformed
+    /// - the server refused the exchange of a code
+    /// - the server refused a refresh because of the app: correct the app's settings and start again with the same snapshot
     #[error(transparent)]
     Refused(Error),
-    /// The server has refused the credentials before this start, by what is stored, so they are not tried again. Correct them
-    /// and ask for another try: see [`Session::with_another_try`](crate::Session::with_another_try).
+    /// The stored data says that the server refused the credentials before this start, so the session does not try them
+    /// again. Correct them and ask for another try: see [`Session::with_another_try`](crate::Session::with_another_try).
     #[error("{}", refused_before_text(*at, text))]
     RefusedBefore {
-        /// When it refused them.
+        /// When the server refused them.
         at: Timestamp,
-        /// What it said then, as one bounded, printable line.
+        /// The server's text, as one printable line of limited length.
         text: String,
     },
-    /// A request can't be built.
+    /// The library could not build a request.
     #[error(transparent)]
     Unbuildable(BuildError),
-    /// The refresh token has ended or was refused: the user has to consent again.
-    #[error("the refresh token is no longer good: the user has to authorize the app again")]
+    /// The refresh token expired or was refused. The user has to authorize the app again.
+    #[error("the refresh token expired or was refused: the user has to authorize the app again")]
     ConsentRequired,
-    /// The code of a consent could not be exchanged while it was good, or the answer to its exchange is lost: the user has
-    /// to consent again.
+    /// The session could not exchange the OAuth code while the code was valid, or the answer to the exchange was lost. The
+    /// user has to authorize the app again.
     #[error(
-        "the code was not exchanged while it was good, or the answer is lost: the user has to authorize the app again"
+        "the code was not exchanged while it was valid, or the answer was lost: the user has to authorize the app again"
     )]
     CodeLost,
-    /// The owner had it forget everything.
+    /// The owner called [`Session::forget`](crate::Session::forget).
     #[error("the session was forgotten")]
     Forgotten,
 }
@@ -296,7 +304,7 @@ impl fmt::Display for EventKind {
             Self::LoggedIn { expires_at } => write!(f, "logged in, good until {expires_at:.0}"),
             Self::Renewed { expires_at } => write!(f, "renewed, good until {expires_at:.0}"),
             Self::Refreshed { expires_at } => write!(f, "refreshed, good until {expires_at:.0}"),
-            Self::Adopted { expires_at } => write!(f, "adopted a token, good until {expires_at:.0}"),
+            Self::Adopted { expires_at } => write!(f, "took over a token, good until {expires_at:.0}"),
             Self::SnapshotNotUsed { mismatch } => write!(f, "a snapshot of another owner is not used: {mismatch}"),
             Self::Failed { operation, trouble, retry_at } => {
                 write!(f, "{operation} failed: {trouble}; next try at {}", up_to_second(*retry_at))
@@ -307,43 +315,44 @@ impl fmt::Display for EventKind {
             Self::CaptchaAsked { operation, until } => {
                 write!(f, "the server asks for a captcha: no {operation} before {}", up_to_second(*until))
             }
-            Self::LockedOut { until } => write!(f, "locked out: nothing is sent before {}", up_to_second(*until)),
-            Self::Refused { error, retry_at } => write!(f, "{error}; tried once more at {}", up_to_second(*retry_at)),
+            Self::LockedOut { until } => write!(f, "this network address is locked out: nothing is sent before {}", up_to_second(*until)),
+            Self::Refused { error, retry_at } => write!(f, "{error}; the session tries once more at {}", up_to_second(*retry_at)),
             Self::SessionLost => f.write_str("the server has ended the session"),
             Self::PossiblyKicked { next_log_in } => {
                 write!(
                     f,
-                    "possibly kicked by another program with the same user: no login before {}",
+                    "the server ended the session more than once: another program may be logging in as the same user; no login \
+                     before {}",
                     up_to_second(*next_log_in)
                 )
             }
-            Self::HostsChanged => f.write_str("the hosts in force have changed"),
-            Self::HostNotFollowed { key } => write!(f, "the host named for `{key}` is not followed"),
-            Self::AccountNeedsAttention { status } => write!(f, "the account needs attention: {status:?}"),
+            Self::HostsChanged => f.write_str("the hosts have changed: connect to the new ones"),
+            Self::HostNotFollowed { key } => write!(f, "the server named a host for `{key}` that is not used"),
+            Self::AccountNeedsAttention { status } => write!(f, "the account is not active: its status is {status:?}"),
             Self::PasswordExpires { at, within_days } => {
                 let days = if *within_days == 1 { "day" } else { "days" };
                 write!(f, "the password expires within {within_days} {days}, at {at:.0}")
             }
             Self::PasswordExpired { at } => {
-                write!(f, "the password has expired, at {at:.0}: the next login needs a new one")
+                write!(f, "the password expired at {at:.0}: the next login needs a new one")
             }
-            Self::PasswordCompromised { hint } => write!(f, "the password is in a known breach: {hint:?}"),
-            Self::ConsentDueBy { at } => write!(f, "without a refresh, a new consent is due by {at:.0}"),
+            Self::PasswordCompromised { hint } => write!(f, "the password is in a known data breach: {hint:?}"),
+            Self::ConsentDueBy { at } => write!(f, "the refresh token expires at {at:.0}: without a refresh before then, the user has to authorize the app again"),
             Self::RefreshRefused { until: Some(until) } => {
                 write!(
                     f,
-                    "the refresh token was refused and is not presented again before {until:.0}; once the access token \
-                     has ended, only another consent helps until then"
+                    "the server refused the refresh token, which is not sent again before {until:.0}; if the access token \
+                     expires before then, the user has to authorize the app again"
                 )
             }
             Self::RefreshRefused { until: None } => {
-                f.write_str("the refresh token was refused and is not presented again: the user has to consent again")
+                f.write_str("the server refused the refresh token, which is not sent again: the user has to authorize the app again")
             }
             Self::AppRefused { error } => {
-                write!(f, "the app was refused, so the session lives by renewals until its token ends: {error}")
+                write!(f, "the server refused the app, so the session can only renew, and stops once its token expires: {error}")
             }
             Self::RefreshOutcomeUnknown => {
-                f.write_str("the answer to a refresh is lost; its outcome is unknown, so a renewal comes first")
+                f.write_str("the answer to a refresh was lost, and the server may have replaced the refresh token: the session renews first")
             }
             Self::StoreFailed { error, retry_at, usable_until } => {
                 let what = match error.kind() {
@@ -364,7 +373,7 @@ impl fmt::Display for EventKind {
     }
 }
 
-/// The first full second from which on something is tried again, so that it is never shown as the present second.
+/// The time rounded up to a full second, so that a message never names a second that has begun.
 fn up_to_second(at: Timestamp) -> Timestamp {
     at.round(TimestampRound::new().smallest(Unit::Second).mode(RoundMode::Ceil)).unwrap_or(at)
 }

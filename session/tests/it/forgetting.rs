@@ -123,7 +123,7 @@ fn a_password_that_has_expired_is_said_to_have_expired() {
     driver.send();
     assert_eq!(
         reminders(&mut driver),
-        ["the password has expired, at 2026-11-24T13:00:00Z: the next login needs a new one"]
+        ["the password expired at 2026-11-24T13:00:00Z: the next login needs a new one"]
     );
     driver.now = minute(1);
     driver.send();
@@ -144,7 +144,7 @@ fn a_password_expires_within_days_then_within_one_day_and_then_has_expired() {
             "the password expires within 14 days, at 2026-12-04T14:00:00Z",
             "the password expires within 7 days, at 2026-12-04T14:00:00Z",
             "the password expires within 1 day, at 2026-12-04T14:00:00Z",
-            "the password has expired, at 2026-12-04T14:00:00Z: the next login needs a new one",
+            "the password expired at 2026-12-04T14:00:00Z: the next login needs a new one",
         ]
     );
 }

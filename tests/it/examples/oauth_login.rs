@@ -121,7 +121,7 @@ fn a_user_logs_in_and_both_the_page_and_the_program_say_so() {
         page.says(200, [shown]);
         let output = program.end();
         assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
-        for text in [said, "logged in, good until 2", "without a refresh, a new consent is due by 2"] {
+        for text in [said, "logged in, good until 2", "the refresh token expires at 2"] {
             assert!(stdout(&output).contains(text), "{output:?}");
         }
         assert_eq!((server.statistics().code_exchanges, server.statistics().requests(Endpoint::OauthToken)), (1, 1));

@@ -26,7 +26,7 @@ fn programs_with_the_same_store_log_in_once() {
     let outputs = SHARED.map(start).map(Program::end);
     let mut said: Vec<_> = outputs.iter().map(|output| stdout(output).split_once(' ').unwrap().1).collect();
     said.sort_unstable();
-    assert!(said[0].starts_with("adopted a token") && said[1].starts_with("logged in"), "{said:?}");
+    assert!(said[0].starts_with("took over a token") && said[1].starts_with("logged in"), "{said:?}");
     assert!(outputs.iter().all(|output| output.status.success()), "{outputs:?}");
     assert_eq!(server.statistics().logins, 1);
 }

@@ -533,7 +533,7 @@ fn a_session_and_a_login_live_through_a_restart_and_after_a_logout_nothing_is_le
     let (mut two, callback) = world.allowed("other");
     world.start();
     one.sees(200, ["Tess Trader"]);
-    world.await_line("Z session 1: adopted a token");
+    world.await_line("Z session 1: took over a token");
     assert_eq!(world.exchanges(), 1);
     two.get(&callback).leads_to("/me");
     two.sees(200, ["Otto Other"]);

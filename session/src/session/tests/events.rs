@@ -51,31 +51,31 @@ fn every_event_says_what_has_happened() {
     logged in, good until 2026-11-24T15:00:00Z
     renewed, good until 2026-11-24T15:00:00Z
     refreshed, good until 2026-11-24T15:00:00Z
-    adopted a token, good until 2026-11-24T15:00:00Z
+    took over a token, good until 2026-11-24T15:00:00Z
     renewal failed: nothing was sent to demo.tradovateapi.com: connection refused; next try at 2026-11-24T15:00:00Z
     renewal failed: no answer came from demo.tradovateapi.com; next try at 2026-11-24T15:00:00Z
-    renewal failed: the answer was too long from demo.tradovateapi.com; next try at 2026-11-24T15:00:00Z
-    OAuth exchange failed: the answer broke off from demo.tradovateapi.com; next try at 2026-11-24T15:00:00Z
+    renewal failed: the answer from demo.tradovateapi.com was too long; next try at 2026-11-24T15:00:00Z
+    OAuth exchange failed: the answer from demo.tradovateapi.com was incomplete; next try at 2026-11-24T15:00:00Z
     login postponed by the server until 2026-11-24T15:00:00Z
     the server asks for a captcha: no login before 2026-11-24T15:00:00Z
-    locked out: nothing is sent before 2026-11-24T15:00:00Z
+    this network address is locked out: nothing is sent before 2026-11-24T15:00:00Z
     the server has ended the session
-    possibly kicked by another program with the same user: no login before 2026-11-24T15:00:00Z
-    the hosts in force have changed
-    the host named for `demo` is not followed
-    the account needs attention: TemporaryLocked
+    the server ended the session more than once: another program may be logging in as the same user; no login before 2026-11-24T15:00:00Z
+    the hosts have changed: connect to the new ones
+    the server named a host for `demo` that is not used
+    the account is not active: its status is TemporaryLocked
     the password expires within 7 days, at 2026-11-24T15:00:00Z
     the password expires within 1 day, at 2026-11-24T15:00:00Z
-    the password has expired, at 2026-11-24T15:00:00Z: the next login needs a new one
-    the password is in a known breach: PasswordCompromised
-    without a refresh, a new consent is due by 2026-11-24T15:00:00Z
-    the refresh token was refused and is not presented again before 2026-11-24T15:00:00Z; once the access token has ended, only another consent helps until then
-    the refresh token was refused and is not presented again: the user has to consent again
-    the answer to a refresh is lost; its outcome is unknown, so a renewal comes first
+    the password expired at 2026-11-24T15:00:00Z: the next login needs a new one
+    the password is in a known data breach: PasswordCompromised
+    the refresh token expires at 2026-11-24T15:00:00Z: without a refresh before then, the user has to authorize the app again
+    the server refused the refresh token, which is not sent again before 2026-11-24T15:00:00Z; if the access token expires before then, the user has to authorize the app again
+    the server refused the refresh token, which is not sent again: the user has to authorize the app again
+    the answer to a refresh was lost, and the server may have replaced the refresh token: the session renews first
     the store can't be written: the disk is full; next try at 2026-11-24T15:00:00Z; the token can be used until 2026-11-24T15:00:00Z
     the store can't be written: the disk is full; next try at 2026-11-24T15:00:00Z; no token is held
     the store works again
-    stopped: the refresh token is no longer good: the user has to authorize the app again
+    stopped: the refresh token expired or was refused: the user has to authorize the app again
     stopped: the session was forgotten
     ");
     for kind in [

@@ -15,8 +15,8 @@ fn hosts_are_followed_and_reported_and_others_refused() {
     let hosts = r#"{"demo":"acme.ninjatrader.com","mdDemo":"evil.com","replay":"https://x"}"#;
     let mut world = World::user([token_with_hosts("one", 80, hosts), token_to("two", 160)]);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
-     0:00 → demo accesstokenrequest: the host named for `replay` is not followed; the host named for `mdDemo` is not followed; the hosts in force have changed; logged in, good until 2026-11-24T15:20:00Z
-    65:00 → acme renewaccesstoken (one): the host named for `mdDemo` is not followed; renewed, good until 2026-11-24T16:40:00Z
+     0:00 → demo accesstokenrequest: the server named a host for `replay` that is not used; the server named a host for `mdDemo` that is not used; the hosts have changed: connect to the new ones; logged in, good until 2026-11-24T15:20:00Z
+    65:00 → acme renewaccesstoken (one): the server named a host for `mdDemo` that is not used; renewed, good until 2026-11-24T16:40:00Z
     ");
     let base = world.session.environment().base_url(Purpose::MarketData).unwrap();
     assert_eq!(base.host(), "md-demo.tradovateapi.com");
@@ -34,7 +34,7 @@ fn a_trusted_redirect_is_followed_with_body_and_token() {
      0:00 → demo accesstokenrequest
      0:00 → acme accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
     65:00 → demo renewaccesstoken (one)
-    65:00 → acme renewaccesstoken (one): the hosts in force have changed; renewed, good until 2026-11-24T16:40:00Z
+    65:00 → acme renewaccesstoken (one): the hosts have changed: connect to the new ones; renewed, good until 2026-11-24T16:40:00Z
     ");
 }
 
@@ -84,7 +84,7 @@ fn a_redirected_request_is_dropped_with_its_token() {
     insta::assert_snapshot!(world.run(minutes(100)).trace(), @r#"
      0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
     60:00 a call is answered 401 "": BeingChecked
-    60:00 adopted a token, good until 2026-11-24T17:20:00Z
+    60:00 took over a token, good until 2026-11-24T17:20:00Z
     "#);
 }
 

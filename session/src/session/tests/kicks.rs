@@ -30,7 +30,7 @@ fn a_refresh_is_no_answer_to_a_kick_either() {
      2:00 → live renewaccesstoken (one): the server has ended the session
      2:00 → live oauthtoken (rt-1): refreshed, good until 2026-11-24T15:22:00Z; consent due by 1562:00
      4:00 a call is answered 401 "Invalid access token": BeingChecked
-    17:00 → live renewaccesstoken (two): the server has ended the session; possibly kicked by another program with the same user: no login before 2026-11-24T14:32:00Z
+    17:00 → live renewaccesstoken (two): the server has ended the session; the server ended the session more than once: another program may be logging in as the same user; no login before 2026-11-24T14:32:00Z
     32:00 → live oauthtoken (rt-2): refreshed, good until 2026-11-24T15:52:00Z; consent due by 1592:00
     "#);
 }
@@ -78,7 +78,7 @@ fn after_a_kick_a_refresh_waits_only_where_it_opens_a_session() {
     world.script.push_back(refreshed("three", "rt-4"));
     world.trace.clear();
     insta::assert_snapshot!(world.run(minutes(25)).trace(), @"
-    19:00 adopted a token, good until 2026-11-24T14:28:00Z
+    19:00 took over a token, good until 2026-11-24T14:28:00Z
     23:00 → live oauthtoken (rt-3): refreshed, good until 2026-11-24T15:43:00Z; consent due by 1583:00
     ");
 }

@@ -67,7 +67,7 @@ fn a_late_refresh_token_is_taken_even_after_a_renewal() {
     insta::assert_snapshot!(world.run(minutes(145)).trace(), @"
          0:00 → live oauthtoken (rt-0): refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
         65:00 → live oauthtoken (rt-1)
-        65:45 the answer to a refresh is lost; its outcome is unknown, so a renewal comes first
+        65:45 the answer to a refresh was lost, and the server may have replaced the refresh token: the session renews first
         65:45 OAuth exchange failed (MaybeSent); next try at 65:45.500
     65:45.500 → live renewaccesstoken (at-1): renewed, good until 2026-11-24T16:30:00Z
         75:00 ← late: refreshed, good until 2026-11-24T16:30:00Z; consent due by 1625:00
@@ -118,10 +118,10 @@ fn a_late_refresh_saves_the_user_a_new_consent() {
     world.answer_late(refreshed("at-1", "rt-1"));
     insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
         0:00 → live oauthtoken (rt-0)
-        0:45 the answer to a refresh is lost; its outcome is unknown, so a renewal comes first
+        0:45 the answer to a refresh was lost, and the server may have replaced the refresh token: the session renews first
         0:45 OAuth exchange failed (MaybeSent); next try at 0:45.500
     0:45.500 → live oauthtoken (rt-0): OAuth exchange failed (Refused, InvalidGrant); next try at 0:47.500
-    0:47.500 → live oauthtoken (rt-0): the refresh token was refused and is not presented again: the user has to consent again
+    0:47.500 → live oauthtoken (rt-0): the server refused the refresh token, which is not sent again: the user has to authorize the app again
     0:47.500 stopped: ConsentRequired
         5:00 ← late: refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
     ");
@@ -162,7 +162,7 @@ fn an_answer_for_a_token_that_was_replaced_meanwhile_does_not_lose_the_new_one()
     insta::assert_snapshot!(world.run(minutes(100)).trace(), @"
      0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
     65:00 → demo renewaccesstoken (one)
-    65:00 ← late: adopted a token, good until 2026-11-24T17:20:00Z
+    65:00 ← late: took over a token, good until 2026-11-24T17:20:00Z
     ");
 }
 

@@ -6,7 +6,7 @@ use super::*;
 fn what_is_wrong_with_the_account_is_told() {
     let answer = r#"{"accessToken":"one","expirationTime":"2026-11-24T15:20:00Z","userStatus":"UnconfirmedEmail","hibpHint":"PasswordCompromised"}"#;
     let mut world = World::user([ok(answer)]);
-    insta::assert_snapshot!(world.run(minutes(1)).trace(), @"     0:00 → demo accesstokenrequest: the account needs attention: UnconfirmedEmail; the password is in a known breach: PasswordCompromised; logged in, good until 2026-11-24T15:20:00Z");
+    insta::assert_snapshot!(world.run(minutes(1)).trace(), @"     0:00 → demo accesstokenrequest: the account is not active: its status is UnconfirmedEmail; the password is in a known data breach: PasswordCompromised; logged in, good until 2026-11-24T15:20:00Z");
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn a_token_that_was_refused_twice_is_not_presented_for_six_hours() {
     insta::assert_snapshot!(world.run(minutes(470)).trace(), @"
       0:00 → live oauthtoken (rt-0): refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
      65:00 → live oauthtoken (rt-1): OAuth exchange failed (Refused, InvalidGrant); next try at 65:02
-     65:02 → live oauthtoken (rt-1): the refresh token was refused and is not presented again before 2026-11-24T21:05:02Z; once the access token has ended, only another consent helps until then
+     65:02 → live oauthtoken (rt-1): the server refused the refresh token, which is not sent again before 2026-11-24T21:05:02Z; if the access token expires before then, the user has to authorize the app again
      65:02 → live renewaccesstoken (at-1): renewed, good until 2026-11-24T16:30:00Z
     135:00 → live renewaccesstoken (renewed): renewed, good until 2026-11-24T17:36:00Z
     201:00 → live renewaccesstoken (renewed): renewed, good until 2026-11-24T18:42:00Z
@@ -59,7 +59,7 @@ fn where_renewals_fail_too_ten_minutes_pass_between_tries() {
     insta::assert_snapshot!(world.run(minutes(100)).trace(), @"
      0:00 → live oauthtoken (rt-0): refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
     65:00 → live oauthtoken (rt-1): OAuth exchange failed (Refused, InvalidGrant); next try at 65:02
-    65:02 → live oauthtoken (rt-1): the refresh token was refused and is not presented again before 2026-11-24T21:05:02Z; once the access token has ended, only another consent helps until then
+    65:02 → live oauthtoken (rt-1): the server refused the refresh token, which is not sent again before 2026-11-24T21:05:02Z; if the access token expires before then, the user has to authorize the app again
     65:02 → live renewaccesstoken (at-1): renewal failed (500); next try at 75:02
     75:02 → live renewaccesstoken (at-1): renewal failed (500); next try at 85:02
     85:02 → live renewaccesstoken (at-1): renewal failed (500); next try at 95:02
@@ -75,7 +75,7 @@ fn without_an_announced_end_the_second_refusal_is_final() {
     insta::assert_snapshot!(world.run(minutes(300)).trace(), @"
       0:00 → live oauthtoken (rt-0): refreshed, good until 2026-11-24T15:20:00Z
      65:00 → live oauthtoken (rt-1): OAuth exchange failed (Refused, InvalidGrant); next try at 65:02
-     65:02 → live oauthtoken (rt-1): the refresh token was refused and is not presented again: the user has to consent again
+     65:02 → live oauthtoken (rt-1): the server refused the refresh token, which is not sent again: the user has to authorize the app again
      65:02 → live renewaccesstoken (at-1): renewed, good until 2026-11-24T16:20:00Z
     125:00 → live renewaccesstoken (renewed): the server has ended the session
     125:00 stopped: ConsentRequired
@@ -91,7 +91,7 @@ fn consent_is_required_once_the_refresh_token_has_ended() {
     insta::assert_snapshot!(world.run(minutes(300)).trace(), @"
      0:00 → live oauthtoken (rt-0): refreshed, good until 2026-11-24T15:20:00Z; consent due by 100:00
     65:00 → live oauthtoken (rt-1): OAuth exchange failed (Refused, InvalidGrant); next try at 65:02
-    65:02 → live oauthtoken (rt-1): the refresh token was refused and is not presented again: the user has to consent again
+    65:02 → live oauthtoken (rt-1): the server refused the refresh token, which is not sent again: the user has to authorize the app again
     65:02 → live renewaccesstoken (at-1): the server has ended the session
     65:02 stopped: ConsentRequired
     ");

@@ -52,7 +52,7 @@ fn the_answer_to_a_change_of_password_is_taken_over() {
     assert!(world.session.adopt_answer(world.now, password_change("other", 2)).is_err());
     insta::assert_snapshot!(world.run(minutes(2)).trace(), @"
     0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
-    1:00 adopted a token, good until 2026-11-24T17:00:00Z
+    1:00 took over a token, good until 2026-11-24T17:00:00Z
     ");
     assert_eq!(world.token().as_deref(), Some("changed"));
 }

@@ -101,9 +101,9 @@ fn a_lock_out_a_caller_has_seen_counts_too_and_starts_again_with_each() {
     insta::assert_snapshot!(world.run(minutes(140)).trace(), @r#"
       0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
      60:00 a call is answered 429 "": LockedOut
-     60:00 locked out: nothing is sent before 2026-11-24T16:00:36Z
+     60:00 this network address is locked out: nothing is sent before 2026-11-24T16:00:36Z
      70:00 a call is answered 429 "": LockedOut
-     70:00 locked out: nothing is sent before 2026-11-24T16:10:36Z
+     70:00 this network address is locked out: nothing is sent before 2026-11-24T16:10:36Z
     130:36 → demo accesstokenrequest: logged in, good until 2026-11-24T18:00:00Z
     "#);
 }

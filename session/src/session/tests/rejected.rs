@@ -99,7 +99,7 @@ fn a_move_a_caller_has_seen_has_the_hosts_read_again() {
     insta::assert_snapshot!(world.run(minutes(10)).trace(), @r#"
     0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
     5:00 a call is answered 421 "": Moved
-    5:00 → demo renewaccesstoken (one): the hosts in force have changed; renewed, good until 2026-11-24T15:40:00Z
+    5:00 → demo renewaccesstoken (one): the hosts have changed: connect to the new ones; renewed, good until 2026-11-24T15:40:00Z
     "#);
 }
 

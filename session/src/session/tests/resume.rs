@@ -32,7 +32,7 @@ fn a_refused_refresh_token_stays_refused() {
     let mut world = resumed_at(81, World::app([status(401, DEAD), refreshed("at-2", "rt-2")]), stored);
     world.reject(401, DEAD);
     insta::assert_snapshot!(world.run(minutes(460)).trace(), @r#"
-     81:00 adopted a token, good until 2026-11-24T16:30:00Z
+     81:00 took over a token, good until 2026-11-24T16:30:00Z
      81:00 a call is answered 401 "Invalid access token": Dead
      81:00 → live renewaccesstoken (renewed): the server has ended the session
     425:02 → live oauthtoken (rt-1): refreshed, good until 2026-11-24T22:25:02Z; consent due by 1985:02
@@ -59,7 +59,7 @@ fn a_newer_snapshot_of_another_process_is_taken_over_with_its_refresh_token() {
     world.write_events();
     insta::assert_snapshot!(world.run(minutes(140)).trace(), @"
       0:00 → live oauthtoken (rt-0): refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
-     70:00 adopted a token, good until 2026-11-24T16:25:00Z
+     70:00 took over a token, good until 2026-11-24T16:25:00Z
     130:00 → live oauthtoken (rt-2): refreshed, good until 2026-11-24T17:30:00Z; consent due by 1690:00
     ");
 }
@@ -76,7 +76,7 @@ fn a_refusal_of_a_token_that_was_replaced_meanwhile_does_not_concern_the_new_one
       0:00 → live oauthtoken (rt-0): refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
      65:00 → live oauthtoken (rt-x): OAuth exchange failed (Refused, InvalidGrant); next try at 65:02
      65:02 → live oauthtoken (rt-x)
-     65:10 ← late: adopted a token, good until 2026-11-24T16:25:00Z
+     65:10 ← late: took over a token, good until 2026-11-24T16:25:00Z
     130:00 → live oauthtoken (rt-2): refreshed, good until 2026-11-24T17:30:00Z; consent due by 1690:00
     ");
 }
@@ -88,8 +88,8 @@ fn hosts_and_clock_survive_a_restart() {
     let stored = stored_at(10, World::user([ok(hosts)]).ahead(SignedDuration::from_mins(10)));
     let mut world = resumed_at(20, World::user([token_to("two", 80), token_to("three", 160)]), stored);
     insta::assert_snapshot!(world.run(minutes(60)).trace(), @"
-        20:00 the hosts in force have changed
-        20:00 adopted a token, good until 2026-11-24T15:20:00Z
+        20:00 the hosts have changed: connect to the new ones
+        20:00 took over a token, good until 2026-11-24T15:20:00Z
         20:00 → acme renewaccesstoken (one): renewed, good until 2026-11-24T15:20:00Z
     54:59.500 → acme renewaccesstoken (two): renewed, good until 2026-11-24T16:40:00Z
     ");

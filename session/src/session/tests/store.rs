@@ -119,7 +119,7 @@ fn refusals_and_penalties_are_stored() {
      0:00 refreshed, good until 2026-11-24T15:20:00Z
      0:00 consent due by 1560:00
     65:00 → live oauthtoken (rt-1): OAuth exchange failed (Refused, InvalidGrant); next try at 65:02
-    65:02 → live oauthtoken (rt-1): the refresh token was refused and is not presented again before 2026-11-24T21:05:02Z; once the access token has ended, only another consent helps until then
+    65:02 → live oauthtoken (rt-1): the server refused the refresh token, which is not sent again before 2026-11-24T21:05:02Z; if the access token expires before then, the user has to authorize the app again
     65:02 store
     65:02 → live renewaccesstoken (at-1): renewal postponed by the server until 2026-11-24T15:05:17Z
     65:02 store

@@ -78,7 +78,7 @@ fn the_session_is_renewed_for_as_long_as_that_is_possible() {
         assert_eq!((refreshes(&sent), sent.len()), (1, 6), "{text}");
         assert!(matches!(program.stop_reason(), Some(StopReason::Refused(Error::Refused(_)))), "{text}");
         let log = program.log();
-        assert!(log.contains("the app was refused, so the session lives by renewals"), "{text}: {log}");
+        assert!(log.contains("the server refused the app, so the session can only renew"), "{text}: {log}");
         assert!(log.trim_end().lines().last().unwrap().contains(text), "{text}: {log}");
     }
 }
