@@ -1,8 +1,7 @@
-//! What one network address may still send (page *Rate Limits*): the hourly windows of the endpoints, lock-outs, and
-//! endpoints that a captcha has closed.
+//! [`RateBudget`]: how many requests one network address may still send (page *Rate Limits*). It counts requests per
+//! hour and endpoint, and knows lock-outs and endpoints that a captcha has closed.
 //!
-//! The server counts by network address and not by user, so all sessions behind one address share one budget. Times
-//! come in as arguments and go out as the earliest moment a request may leave.
+//! The server counts per network address, not per user. So all sessions behind one address share one budget.
 
 use alloc::collections::VecDeque;
 use core::fmt;
@@ -17,20 +16,20 @@ use crate::moments::{LONGEST_WAIT, ONE_HOUR, later, merge, shifted};
 
 mod address;
 
-/// What a request asks the server to do; the server counts each kind by itself.
+/// The kind of a request. The server counts each kind separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Operation {
-    /// `accesstokenrequest`.
+    /// A login: `accesstokenrequest`.
     #[serde(rename = "accesstokenrequest")]
     LogIn,
-    /// `renewaccesstoken`.
+    /// A renewal: `renewaccesstoken`.
     #[serde(rename = "renewaccesstoken")]
     Renew,
-    /// `oauthtoken`: a refresh, or the exchange of a code.
+    /// An OAuth refresh, or the exchange of an OAuth code: `oauthtoken`.
     #[serde(rename = "oauthtoken")]
     Refresh,
-    /// `me`.
+    /// The question who the user is: `me`.
     #[serde(rename = "me")]
     Identify,
 }
@@ -38,9 +37,9 @@ pub enum Operation {
 impl Operation {
     pub(crate) const ALL: [Self; 4] = [Self::LogIn, Self::Renew, Self::Refresh, Self::Identify];
 
-    /// How many requests an hour are sent. One failed login stays in reserve for the human behind the same address. For
-    /// `oauthtoken` no limit of its own is published, but it has no bearer: without one, an address has a thousand requests
-    /// an hour, and is locked out after that.
+    /// How many requests of this kind may be sent per hour. One failed login stays free for a person behind the same
+    /// address. The vendor publishes no limit for `oauthtoken`. It is a request without a bearer token, and an address
+    /// with more than 1,000 of these per hour is locked out.
     const fn per_hour(self) -> usize {
         match self {
             //= R-LIMIT-1
@@ -76,10 +75,10 @@ impl fmt::Display for Operation {
     }
 }
 
-/// A time in which nothing may leave: when it was learnt, and for how long it holds from then on.
+/// A time in which nothing may be sent: when it was learnt, and how long it holds from then on.
 ///
-/// Its end follows from the two. So neither a clock that was ahead when it was learnt, nor a snapshot that such a clock
-/// has written, makes it last longer than it holds.
+/// The end follows from these two. So a gate never lasts longer than `holds_for`, even if it was learnt or stored with
+/// a clock that was ahead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Gate {
     pub(crate) learnt_at: Timestamp,
@@ -87,42 +86,42 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// A gate that closes now; for a day at most.
+    /// A gate that closes now, for one day at most.
     pub(crate) fn new(now: Timestamp, holds_for: Duration) -> Self {
         Self { learnt_at: now, holds_for: holds_for.min(LONGEST_WAIT) }
     }
 
-    /// When it opens, by the clock of whoever has learnt of it.
+    /// When it opens, by the clock with which it was learnt.
     pub(crate) fn end(&self) -> Timestamp {
         later(self.learnt_at, self.holds_for)
     }
 
-    /// When it opens as seen at `now`, by a clock that may be behind: never later than it holds from now on.
+    /// When it opens, for a clock that shows `now` and may be behind: at most `holds_for` after `now`.
     pub(crate) fn end_seen_at(&self, now: Timestamp) -> Timestamp {
         self.end().min(later(now, self.holds_for))
     }
 
-    /// What is left of it at `now`, if anything is: never more than it holds in all, nor more than a day.
+    /// The rest of the gate at `now`, if any: at most its whole time, and at most one day.
     pub(crate) fn left_at(&self, now: Timestamp) -> Option<Self> {
         let left = Duration::try_from(self.end_seen_at(now).duration_since(now)).ok()?;
         Some(Self::new(now, left)).filter(|gate| gate.holds_for > Duration::ZERO)
     }
 
-    /// The same by a clock that is ahead by so much.
+    /// The same gate for a clock that is ahead by this much.
     pub(crate) fn shifted(&self, by: SignedDuration) -> Self {
         Self { learnt_at: shifted(self.learnt_at, by), ..*self }
     }
 
-    /// Of two gates, the one that opens later.
+    /// The gate that opens later.
     fn or_longer(self, other: Option<Self>) -> Self {
         other.filter(|other| other.end() >= self.end()).unwrap_or(self)
     }
 }
 
-/// The budget of one network address.
+/// The request budget of one network address.
 ///
-/// Give all sessions that share it the same clock. If their clocks differ all the same, each session keeps to a lock-out or
-/// a closed endpoint for its whole time by its own clock.
+/// Use the same clock for all sessions that share a budget. If their clocks differ, each session waits for the whole
+/// time of a lock-out or a closed endpoint by its own clock.
 ///
 /// ```
 /// use jiff::{SignedDuration, Timestamp};
@@ -143,34 +142,34 @@ impl Gate {
 pub struct RateBudget {
     locked: Option<Gate>,
     closed: [Option<Gate>; 4],
-    /// By operation, sorted.
+    /// When requests were sent, by operation, sorted.
     taken: [VecDeque<Timestamp>; 4],
     is_unlimited: bool,
 }
 
 impl RateBudget {
-    /// A budget without hourly windows, for a server that has none, such as a simulator whose tokens live for seconds.
-    /// Lock-outs and captchas are heeded all the same. Never use it with the vendor's hosts: it gets the address locked
-    /// out.
+    /// A budget without hourly limits, for a server that has none, such as a simulator whose tokens live for seconds.
+    /// Lock-outs and captchas still apply. Never use it with the vendor's hosts: the server would lock out the address.
     #[must_use]
     pub fn unlimited() -> Self {
         Self { is_unlimited: true, ..Self::default() }
     }
 
-    /// The earliest moment, `now` or later, at which a request of this kind may leave.
+    /// The earliest time, `now` or later, at which a request of this kind may be sent.
     #[must_use]
     pub fn earliest(&self, now: Timestamp, operation: Operation) -> Timestamp {
         let gates = [self.lock(), self.closing(operation)].into_iter().flatten();
         gates.map(|gate| gate.end_seen_at(now)).fold(self.next_place(now, operation), Timestamp::max)
     }
 
-    /// The earliest moment, `now` or later, at which the hour has a place for a request of this kind. What was counted by a
-    /// clock that is ahead counts as of now.
+    /// The earliest time, `now` or later, at which the hourly limit allows a request of this kind. A request that was
+    /// counted with a clock that is ahead counts as sent now.
     pub(crate) fn next_place(&self, now: Timestamp, operation: Operation) -> Timestamp {
         self.newest_to_wait_for(operation).map_or(now, |taken| later(taken.min(now), ONE_HOUR).max(now))
     }
 
-    /// When a request of this kind may leave, by the clock of the sessions that took from the budget; long ago if at any time.
+    /// When a request of this kind may be sent, by the clock of the sessions that counted. `Timestamp::MIN` if at any
+    /// time.
     pub(crate) fn opens(&self, operation: Operation) -> Timestamp {
         let gates = [self.lock(), self.closing(operation)].into_iter().flatten().map(|gate| gate.end());
         let place = self.newest_to_wait_for(operation).map(|taken| later(taken, ONE_HOUR));
@@ -194,8 +193,8 @@ impl RateBudget {
         }
     }
 
-    /// Gives back what was taken at `taken_at`, because the server doesn't count it: a login or `me` that succeeded,
-    /// or a request that never arrived.
+    /// Takes back a request that was counted at `taken_at`, because the server does not count it: a login or a `me`
+    /// that succeeded, or a request that never arrived.
     pub fn give_back(&mut self, taken_at: Timestamp, operation: Operation) {
         if let Some(taken) = self.taken.get_mut(operation.index())
             && let Some(index) = taken.iter().rposition(|taken| *taken == taken_at)
@@ -204,13 +203,13 @@ impl RateBudget {
         }
     }
 
-    /// When requests of a kind left that the server may still count.
+    /// When the requests of this kind were sent that the server may still count.
     pub(crate) fn taken(&self, now: Timestamp, operation: Operation) -> impl Iterator<Item = Timestamp> {
         let taken = self.taken.get(operation.index()).into_iter().flatten().copied();
         taken.filter(move |taken| later(*taken, ONE_HOUR) > now)
     }
 
-    /// Counts what another process behind the address has sent, by `now`.
+    /// Counts requests that another process behind the same address has sent until `now`.
     pub(crate) fn learn(&mut self, now: Timestamp, operation: Operation, sent: impl IntoIterator<Item = Timestamp>) {
         if let Some(taken) = self.taken.get_mut(operation.index()).filter(|_| !self.is_unlimited) {
             let sent = sent.into_iter().map(|sent| sent.min(now));
@@ -218,59 +217,61 @@ impl RateBudget {
         }
     }
 
-    /// The time from which on nothing in it counts any more.
+    /// After this time, nothing in the budget matters any more.
     pub(crate) fn counts_until(&self) -> Timestamp {
         let gates = self.closed.iter().copied().chain([self.locked]).flatten().map(|gate| gate.end());
         let taken = self.taken.iter().filter_map(|taken| taken.back()).map(|taken| later(*taken, ONE_HOUR));
         gates.chain(taken).max().unwrap_or(Timestamp::MIN)
     }
 
-    /// Nothing at all may leave for this time from `now` on, a day at most: the address is locked out, or about to be.
+    /// Forbids all requests for this time from `now` on, one day at most. Use it if the address is locked out or about
+    /// to be.
     pub fn lock_out(&mut self, now: Timestamp, holds_for: Duration) {
         self.learn_lock(Gate::new(now, holds_for));
     }
 
-    /// Nothing of this kind may leave for this time from `now` on, a day at most: the endpoint asks for a captcha.
+    /// Forbids requests of this kind for this time from `now` on, one day at most. Use it if the endpoint asks for a
+    /// captcha.
     pub fn close(&mut self, now: Timestamp, operation: Operation, holds_for: Duration) {
         self.learn_closing(operation, Gate::new(now, holds_for));
     }
 
-    /// A lock-out, which never shortens another.
+    /// Adds a lock-out. It never shortens another one.
     pub(crate) fn learn_lock(&mut self, gate: Gate) {
         self.locked = Some(gate.or_longer(self.locked));
     }
 
-    /// A closed endpoint.
+    /// Adds a closed endpoint.
     pub(crate) fn learn_closing(&mut self, operation: Operation, gate: Gate) {
         if let Some(closed) = self.closed.get_mut(operation.index()) {
             *closed = Some(gate.or_longer(*closed));
         }
     }
 
-    /// The lock-out, which may be over.
+    /// The last lock-out, which may be over.
     pub(crate) fn lock(&self) -> Option<Gate> {
         self.locked
     }
 
-    /// What has closed an endpoint, which may be over.
+    /// The last closing of an endpoint, which may be over.
     pub(crate) fn closing(&self, operation: Operation) -> Option<Gate> {
         self.closed.get(operation.index()).copied().flatten()
     }
 
-    /// The end of the lock-out, if there is one at `now`.
+    /// When the lock-out ends. `None` if the address is not locked out at `now`.
     #[must_use]
     pub fn locked_until(&self, now: Timestamp) -> Option<Timestamp> {
         self.lock().map(|gate| gate.end_seen_at(now)).filter(|until| *until > now)
     }
 
-    /// The moment an endpoint that a captcha has closed opens again, if it is closed at `now`.
+    /// When an endpoint that a captcha has closed opens again. `None` if it is not closed at `now`.
     #[must_use]
     pub fn closed_until(&self, now: Timestamp, operation: Operation) -> Option<Timestamp> {
         self.closing(operation).map(|gate| gate.end_seen_at(now)).filter(|until| *until > now)
     }
 }
 
-/// How long an endpoint stays closed after a captcha was asked for.
+/// How long an endpoint stays closed after the server asked for a captcha.
 //= R-PENALTY-4
 pub(crate) const CAPTCHA_CLOSES_FOR: Duration = ONE_HOUR;
 

@@ -1,21 +1,22 @@
-//! Stays logged in to Tradovate: a state machine without I/O.
+//! A state machine without I/O that logs in to Tradovate and stays logged in.
 //!
-//! A [`Session`] logs in, renews the token before it expires, and follows the server's rules. [`Session::poll`] says what to do
-//! next. A driver does it and reports the result. The requests, answers and tokens are those of [`tradovate_auth_core`].
+//! A [`Session`] logs in, renews the token before it expires, and follows the server's rules. [`Session::poll`] returns
+//! the next action. A driver does it and reports the result. Requests, answers and tokens have the types of
+//! [`tradovate_auth_core`].
 //!
-//! This crate and its dependencies have no I/O, no clock and no randomness, which is checked: times and seeds are arguments.
-//! `tradovate-auth-ureq` (blocking) and `tradovate-auth-reqwest` (async) are drivers. This crate is not affiliated with Tradovate
-//! or NinjaTrader.
+//! This crate and its dependencies have no I/O, no clock and no randomness. Times and seeds are arguments. The crates
+//! `tradovate-auth-ureq` (blocking) and `tradovate-auth-reqwest` (async) are drivers. This crate is not affiliated with
+//! Tradovate or NinjaTrader.
 //!
-//! # Where to find what
-//! * one login: [`Session`], what it starts from ([`Login`]), its [`Action`]s, [`Event`]s and [`Verdict`]s, its [`Policy`]
-//! * when it acts next, and why: [`Action::Wait`], [`Deadline`]
-//! * what an address may send: [`RateBudget`], [`Operation`]
-//! * what is stored: [`StoredSession`]
+//! # Where to start
+//! * one login: [`Session`], created from a [`Login`]; its [`Action`]s, [`Event`]s and [`Verdict`]s; its [`Policy`]
+//! * when the session acts next, and why: [`Action::Wait`], [`Deadline`]
+//! * how many requests a network address may send: [`RateBudget`], [`Operation`]
+//! * storing a session: [`StoredSession`]; sharing it between processes: [`StoreRequest`], [`StoreAnswer`]
 //! * many logins in one program: [`SessionSet`]
 //!
-//! # What is promised
-//! No input makes it panic. No secret appears in a `Debug`, a `Display` or an error.
+//! # Guarantees
+//! No input causes a panic. No secret appears in a `Debug` or `Display` output or in an error.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -33,8 +34,8 @@
 
 extern crate alloc;
 
-// `session` decides what to do. `record` is what it remembers and stores, `budget` what the network address may send, and
-// `stored_session` the two as a snapshot. `session_set` drives many sessions.
+// `session` decides what to do. `record` holds the facts that outlive the process. `budget` counts the requests of the
+// network address. `stored_session` is the snapshot of both. `session_set` runs many sessions.
 mod budget;
 mod moments;
 mod record;

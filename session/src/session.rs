@@ -1,7 +1,7 @@
 //! [`Session`]: the state machine that logs in, stays logged in, and follows the server's rules.
 //!
-//! It does no I/O and has no clock. [`poll`](Session::poll) says what to do next, and the driver reports the result. Each call
-//! brings the time, which never goes back. A seed takes the place of randomness.
+//! It does no I/O and has no clock. [`poll`](Session::poll) returns the next action, and the driver reports the result.
+//! Each call has the time as an argument. The time never goes back. A seed replaces randomness.
 //!
 //! ```text
 //!                   plan.rs                      receive · failed
@@ -17,15 +17,17 @@
 //!   resting ◄────── replace_credentials · adopt · a late refresh ─── stopped ◄── forget
 //! ```
 //!
-//! No field holds the state. It follows from `stopped`, from the exchange in flight and from what is being stored. In each state
-//! but *stopped*, [`Action::Wait`] lasts until the earliest time in `deadlines.rs`, and [`token`](Session::token) hands out the
-//! held token until shortly before its expiry, unless an answer to a caller said that it is dead.
+//! No field holds the state. The state follows from `stopped`, from the exchange in flight, and from the snapshot that
+//! is being stored. In each state except *stopped*, [`Action::Wait`] lasts until the earliest time in `deadlines.rs`,
+//! and [`token`](Session::token) returns the held token until shortly before its expiry, unless the server told a
+//! caller that it is dead.
 //!
-//! The [`Record`] has all facts that outlive the process. A session without a store uses a new token at once. If processes share
-//! the store, a login or a refresh is announced: it is stored before it is sent, so that the others know of it.
+//! The [`Record`] has all facts that outlive the process. A session without a store uses a new token at once. If
+//! processes share the store, the session announces a login or a refresh: it stores the announcement before it sends
+//! the request.
 //!
-//! The file `docs/laws.md` of the repository states the seventeen laws that a session follows, and `docs/architecture.md` shows
-//! how the files of this folder work together.
+//! The file `docs/laws.md` of the repository states the seventeen laws that a session follows, and
+//! `docs/architecture.md` shows how the files of this folder work together.
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -88,7 +90,7 @@ use outcome::{Known, Outcome};
 use persistence::{Persistence, Store, Waiting};
 use sharing::{Permitted, Wanted};
 
-/// A login that is kept.
+/// A login that stays valid: it logs in, renews, and follows the server's rules.
 ///
 /// ```
 /// use jiff::Timestamp;
@@ -118,31 +120,31 @@ pub struct Session {
     hosts: Hosts,
     policy: Policy,
     jitter: Jitter,
-    /// Names logins. It is apart, so that names change no pauses.
+    /// Random ids of logins. A separate generator, so that an id does not change the pauses.
     ids: Jitter,
     clock: ServerClock,
     now: Timestamp,
-    /// The driver is expected back by then.
+    /// The latest time at which the driver should poll again.
     expected_by: Timestamp,
     /// What the last poll waits for.
     waits_for: Option<Deadline>,
     record: Record,
-    /// What its budget forbids, by its own clock.
+    /// Lock-outs and closed endpoints, by the session's own clock.
     gates: Gates,
     token: TokenHealth,
     exchanges: Exchanges,
     persistence: Persistence,
     code: Option<Box<Code>>,
-    /// The refusal that blames the app and its settings: no refresh token is presented with them again.
+    /// The refusal that blames the app or its settings. With these settings, no refresh token is sent again.
     app_refused: Option<Box<Error>>,
     reminded_within_days: Option<u8>,
-    /// The owner has asked for another try, and it has not been made yet: refusals in a snapshot don't count.
+    /// The owner asked for another try that was not made yet. Until then, refusals in a snapshot don't count.
     has_another_try: bool,
     stopped: Option<StopReason>,
     events: VecDeque<Event>,
 }
 
-/// What a session would do if no other process shared its store.
+/// The next step of a session that no other process shares.
 enum Next {
     Send(Operation),
     Save,
@@ -160,11 +162,11 @@ impl Next {
     }
 }
 
-/// Events that nobody fetches; older ones are dropped.
+/// How many unread events are kept. Older ones are dropped.
 const EVENTS_KEPT: usize = 256;
 
 impl Session {
-    /// A session that logs in, or continues a login. `seed` spreads pauses and renewals: give each session another.
+    /// Creates a session. `seed` varies pauses and times of renewal: use a different one for each session.
     #[must_use]
     pub fn new(environment: Environment, login: impl Into<Login>, seed: u64) -> Self {
         let mut session = Self {
@@ -194,7 +196,7 @@ impl Session {
         session
     }
 
-    /// Takes what the login brings with it.
+    /// Takes over the code, token or grant of the login.
     fn begin(&mut self) {
         let Some(app) = self.login.app().cloned() else { return };
         match core::mem::replace(&mut self.login, Start::App(app)) {
@@ -209,17 +211,19 @@ impl Session {
         }
     }
 
-    /// The same session with another policy.
+    /// Sets the policy.
     #[must_use]
     pub fn with_policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// The same session with your own key of the user who has authorized the app, such as the id of a row in your database.
-    /// It is not secret. Snapshots name it, and the session takes over nothing from a snapshot with another key or without
-    /// one: see [`StoredSession`]. Without keys, the users of one app can't be distinguished, since OAuth answers often
-    /// don't name them. A session of a user with a password needs no key: its login name is the key.
+    /// Sets your own key of the user who authorized the OAuth app, such as the id of a row in your database. The key is
+    /// not secret.
+    ///
+    /// Snapshots contain the key. The session takes over nothing from a snapshot with another key or without a key: see
+    /// [`StoredSession`]. Without keys, the session can't distinguish the users of one app, because OAuth answers often
+    /// don't name the user. A session of a user with a password needs no key.
     ///
     /// ```
     /// use jiff::Timestamp;
@@ -243,15 +247,15 @@ impl Session {
         self
     }
 
-    /// The same session with another try for credentials that were refused: refusals from before that a snapshot remembers
-    /// don't count. Ask for it once you have corrected what was wrong, and not at each start: five failed logins an hour
-    /// close the network address.
+    /// Allows one more try of credentials that the server has refused: earlier refusals in a snapshot don't count. Call
+    /// it after you have corrected the credentials, and not at each start: five failed logins per hour lock the network
+    /// address out.
     ///
-    /// A snapshot remembers that the server has refused the credentials, and nothing of the credentials themselves, since a
-    /// hash would help to guess the password. So a program that is started again with the same snapshot stops with
-    /// [`StopReason::RefusedBefore`], also if the password has been corrected meanwhile. Another login name or login host is
-    /// another owner, whom the refusal doesn't concern; [`replace_credentials`](Self::replace_credentials) is another try too.
-    /// A program that stores no snapshot remembers nothing, and tries its credentials at each start.
+    /// A snapshot contains the fact that the server refused the credentials. It contains nothing of the credentials,
+    /// because even a hash would help to guess the password. So a program that starts again with the same snapshot
+    /// stops with [`StopReason::RefusedBefore`], even if the password is now correct. A refusal does not apply to
+    /// another user name or login host. [`replace_credentials`](Self::replace_credentials) allows another try too. A
+    /// program that stores no snapshot tries its credentials at each start.
     ///
     /// ```
     /// use jiff::Timestamp;
@@ -283,19 +287,23 @@ impl Session {
         self
     }
 
-    /// The same session with a store: from now on, a new token is used only after its snapshot has been stored.
+    /// Makes the session use a new token only after its snapshot has been stored. [`poll`](Self::poll) then returns
+    /// [`StoreRequest::Keep`](crate::StoreRequest::Keep) with each snapshot.
     #[must_use]
     pub fn with_store(self) -> Self {
         if self.persistence.is_shared() { self } else { self.stored_by(Persistence::hook()) }
     }
 
-    /// The same session with a store that it shares with other processes: to the server they are one client. Before it sends
-    /// or saves, it takes the lease of the store and loads what others have saved; otherwise it uses what they save. Besides
-    /// what any store is given, it saves what others should know: failures and the pauses that follow from them.
+    /// Makes the session share its login with other processes through a store. To the server, all these processes are
+    /// one client.
     ///
-    /// Give all processes of one user the same store, the same login host and the same user. [`poll`](Self::poll) says what
-    /// to ask the store ([`Action::Store`]). Call [`store_changed`](Self::store_changed) if the store says that it has
-    /// changed; without such calls, a session without a token loads every ten seconds.
+    /// Before the session sends or saves, it acquires the lease of the store and loads the record. Otherwise it uses
+    /// the tokens that the other processes save. It also saves failures and pauses, so that the other processes keep to
+    /// them.
+    ///
+    /// Use the same store, login host and user in all processes. [`poll`](Self::poll) returns [`Action::Store`] with
+    /// the requests to the store. Call [`store_changed`](Self::store_changed) if the store reports a change. Without
+    /// these calls, a session without a token loads every ten seconds.
     #[must_use]
     pub fn with_shared_store(self, may_log_in: MayLogIn) -> Self {
         self.stored_by(Persistence::shared(may_log_in))
@@ -307,7 +315,7 @@ impl Session {
             self.hold_back(self.now, *waiting);
         }
         if is_unstored {
-            // The tokens that it started from have been stored by nobody yet.
+            // The tokens that the session started with are not stored yet.
             self.events.clear();
             self.token.generation = 0;
             let tokens = core::mem::take(&mut self.record.tokens);
@@ -318,12 +326,13 @@ impl Session {
         self
     }
 
-    /// What to do next. Call it after each input, and at the time that the last [`Action::Wait`] named. If sessions share a
-    /// budget, a request that one of them gives back can unblock the others: poll them again.
+    /// Returns the next action. Call it after each input, and at the time in the last [`Action::Wait`]. If sessions
+    /// share a budget, an input to one session can unblock the others: poll them too.
     ///
-    /// `now` is on a timeline that never goes back and counts the time in which the machine sleeps. If the driver comes back
-    /// more than a minute after the time it was given, the session can't distinguish a long sleep from a clock that was set.
-    /// Until an answer says the server's time again, it takes an expiry for unproved and tries one renewal before it logs in.
+    /// `now` must come from a clock that never goes back and counts the time in which the machine sleeps. If the driver
+    /// polls more than a minute later than it was asked to, the session can't know whether the machine slept or the
+    /// clock was set. Then an expiry by the local clock proves nothing, and the session tries one renewal before it
+    /// logs in. The next answer of the server ends this state.
     pub fn poll(&mut self, now: Timestamp, budget: &mut RateBudget) -> Action {
         let action = self.next_action(now, budget);
         self.expected_by = match &action {
@@ -369,7 +378,7 @@ impl Session {
         }
     }
 
-    /// What the session would do if no other process shared its store; nothing if something has just changed.
+    /// The next step without regard to other processes. `None` if the state changed: call it again.
     fn next_step(&mut self, now: Timestamp, budget: &mut RateBudget) -> Option<Next> {
         let in_flight = self.exchanges.in_flight.as_ref().filter(|_| self.stopped.is_none());
         match in_flight.map(|exchange| exchange.deadline) {
@@ -378,7 +387,7 @@ impl Session {
                 self.lose_if_given_up(now);
                 return None;
             }
-            // Only tokens are stored while a request is in flight.
+            // While a request is in flight, the session stores only tokens.
             Some(deadline) if self.persistence.waiting.is_none() => {
                 return Some(Next::Wait(Deadline::AnswerOverdue, deadline));
             }
@@ -407,8 +416,8 @@ impl Session {
         }
     }
 
-    /// Whether what is to be stored concerns others although the session has stopped: that the owner had all forgotten, or that
-    /// the server has refused this process.
+    /// Whether a change has to be saved although the session stopped: the owner called `forget`, or the server refused
+    /// the login.
     fn has_news(&self) -> bool {
         match self.stopped {
             None | Some(StopReason::Forgotten | StopReason::Refused(_)) => true,
@@ -416,7 +425,7 @@ impl Session {
         }
     }
 
-    /// Waits until a time, or until something changes by itself before it.
+    /// Waits until `until`, or until an earlier deadline.
     fn wait_until(&mut self, now: Timestamp, deadline: Deadline, until: Timestamp) -> Action {
         let (deadline, until) = self.next_deadline(now).filter(|(_, at)| *at < until).unwrap_or((deadline, until));
         self.waits_for = Some(deadline);
@@ -426,27 +435,27 @@ impl Session {
         }
     }
 
-    /// What the last [`poll`](Self::poll) that returned [`Action::Wait`] waits for.
+    /// The deadline that the last [`Action::Wait`] waits for.
     #[must_use]
     pub fn waits_for(&self) -> Option<Deadline> {
         self.waits_for
     }
 
-    /// What the server has postponed, by a penalty, and until when.
+    /// The request that a penalty has postponed, and until when. `None` if none is postponed at `now`.
     #[must_use]
     pub fn postponed_until(&self, now: Timestamp) -> Option<(Operation, Timestamp)> {
         let ticket = self.record.postponed.get().filter(|ticket| ticket.until > now)?;
         Some((ticket.operation, ticket.until))
     }
 
-    /// The clock behind `now` was set forward, or may have been. Call it if you know; the session notices by itself only if
-    /// the driver comes more than a minute after the time it was given. Until an answer says the server's time again, the session
-    /// tries one renewal before it logs in because of an expiry.
+    /// Reports that the clock behind `now` was set forward, or may have been. By itself the session notices this only
+    /// if the driver polls more than a minute late. Until the next answer of the server, the session tries one renewal
+    /// before it logs in because of an expiry.
     pub fn clock_was_set(&mut self) {
         self.clock.local_clock_may_have_stepped();
     }
 
-    /// What the time alone has changed.
+    /// Applies the changes that the time alone causes.
     fn observe(&mut self, now: Timestamp) -> Timestamp {
         let now = self.advance(now);
         self.remind(now);
@@ -465,8 +474,11 @@ impl Session {
         }
     }
 
-    /// The response to a request, of any status.
-    #[expect(clippy::needless_pass_by_value, reason = "nobody needs the answer afterwards, and it holds secrets")]
+    /// Reports the response to a request. Pass every response, whatever its status.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the answer contains secrets, and the caller does not need it afterwards"
+    )]
     pub fn receive<B: AsRef<[u8]>>(
         &mut self,
         now: Timestamp,
@@ -477,7 +489,7 @@ impl Session {
         let now = self.advance(now);
         self.gates.see(now, budget);
         let Some((exchange, is_current)) = self.exchanges.take(id) else { return };
-        // A late answer has brought tokens meanwhile. A refresh can still bring the newest refresh token.
+        // A late answer brought another token since. An answer to a refresh can still contain the newest refresh token.
         let has_other_token = exchange.operation != Operation::Refresh && exchange.generation != self.token.generation;
         let is_overtaken = has_other_token || self.persistence.waiting.is_some();
         let usable = if is_current && !is_overtaken { Use::Current } else { self.use_of(&exchange) };
@@ -492,13 +504,13 @@ impl Session {
         self.apply(now, &exchange, outcome, usable, budget);
     }
 
-    /// A request that brought no response.
+    /// Reports that a request brought no response.
     pub fn failed(&mut self, now: Timestamp, id: ExchangeId, failure: Failure, budget: &mut RateBudget) {
         self.failed_because(now, id, failure, "", budget);
     }
 
-    /// As [`failed`](Self::failed), with the cause for the owner, such as `connection refused`: it is shown in
-    /// [`Trouble::Io`], at most 200 characters of it, and nothing after the first part that could be a secret.
+    /// Does the same as [`failed`](Self::failed), and adds the cause, such as `connection refused`. [`Trouble::Io`]
+    /// shows at most 200 characters of it, and nothing after the first part that could be a secret.
     pub fn failed_because(
         &mut self,
         now: Timestamp,
@@ -514,7 +526,7 @@ impl Session {
                 let cause = Some(line(cause)).filter(|cause| !cause.is_empty());
                 self.no_answer(now, &exchange, failure, cause, budget);
             }
-            // It was given up before.
+            // The session has given up this request before.
             Some((exchange, false)) if failure == Failure::NotSent => self.forgive(&exchange, budget),
             _ => {}
         }
@@ -535,7 +547,7 @@ impl Session {
         self.apply(now, exchange, outcome, Use::Current, budget);
     }
 
-    /// The deadline has passed: the session goes on without the answer, but takes it if it still comes.
+    /// The deadline is over. The session continues without the answer, but still accepts it if it arrives.
     fn give_up(&mut self, now: Timestamp, budget: &mut RateBudget) {
         let Some(exchange) = self.exchanges.in_flight.take() else { return };
         self.no_answer(now, &exchange, Failure::MaybeSent, None, budget);
@@ -543,15 +555,15 @@ impl Session {
         self.exchanges.give_up();
     }
 
-    /// The token to call with, if one is held and good.
+    /// The token for API calls, if the session holds one that can be used at `now`.
     #[must_use]
     pub fn token(&self, now: Timestamp) -> Option<SessionToken> {
         let access = self.record.tokens.access.as_ref();
         let access = access.filter(|_| !self.token.is_reported_dead && self.stopped.is_none())?;
         let now = now.max(self.now);
         let market_data = access.market_data.as_ref().filter(|it| it.expires_at > self.clock.server_time(now));
-        // A market data token that was kept over a renewal ends before the access token. The two are handed out together until
-        // then, and the access token alone afterwards.
+        // A market data token that was kept over a renewal expires before the access token. The session returns both
+        // until then, and the access token alone afterwards.
         let end = self.usable_until(access);
         let end = market_data.map_or(end, |market_data| market_data.expires_at.min(end));
         let usable_until = self.clock.local_time(end);
@@ -565,34 +577,34 @@ impl Session {
         })
     }
 
-    /// Who the user is, if an answer or a snapshot has said so.
+    /// The user's id, if an answer or a snapshot has named it.
     #[must_use]
     pub fn user_id(&self) -> Option<i64> {
         self.persistence.waiting.as_ref().and_then(|waiting| waiting.user_id).or(self.record.user_id)
     }
 
-    /// The environment with the hosts in force.
+    /// The environment with the hosts that are now in force.
     pub fn environment(&self) -> &Environment {
         &self.hosts.in_force
     }
 
-    /// The next event, oldest first.
+    /// Removes and returns the oldest unread event.
     pub fn next_event(&mut self) -> Option<Event> {
         let event = self.events.pop_front();
         if self.events.is_empty() {
-            // Events are rare, and each session of many would keep room for four.
+            // Events are rare. An empty queue with capacity would cost memory in each of many sessions.
             self.events = VecDeque::new();
         }
         event
     }
 
-    /// Why the session has stopped, if it has.
+    /// Why the session stopped. `None` if it has not stopped.
     #[must_use]
     pub fn stop_reason(&self) -> Option<&StopReason> {
         self.stopped.as_ref()
     }
 
-    /// The driver has others to serve first, and comes back by then.
+    /// The driver serves other sessions first and polls this one by `time`.
     pub(crate) fn expect_by(&mut self, time: Timestamp) {
         self.expected_by = self.expected_by.max(time);
     }
@@ -610,7 +622,8 @@ impl Session {
         self.stopped.is_none() && self.exchanges.in_flight.is_none() && !self.persistence.is_saving()
     }
 
-    /// Time never goes back, whatever the caller says. It may have been set forward if the driver is much too late.
+    /// Moves the session's time forward, never back. If the driver is more than a minute late, its clock may have been
+    /// set.
     fn advance(&mut self, now: Timestamp) -> Timestamp {
         if now > later(self.expected_by, LATE) {
             self.clock.local_clock_may_have_stepped();
@@ -620,7 +633,7 @@ impl Session {
         self.now
     }
 
-    /// A success, or the owner, ends pauses. A session that has stopped goes on.
+    /// Ends pauses, and makes a stopped session continue.
     fn resume_work(&mut self) {
         self.record.pause.end();
         self.go_on();

@@ -1,7 +1,7 @@
-//! The snapshot of a session as it is stored, in a versioned form for any store.
+//! [`StoredSession`]: the snapshot of a session in a versioned form that any store can hold.
 //!
-//! Tokens are serialized here and only explicitly. A snapshot never holds a password, an API secret or a client secret. Whoever can
-//! read it can trade: store it as you would store a password.
+//! A snapshot contains tokens: everybody who can read it can trade. Protect it as you protect a password. It never
+//! contains a password, an API secret or a client secret.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -17,15 +17,16 @@ pub use crate::record::OwnerMismatch;
 use crate::record::{Fact, Owner, Record};
 use tradovate_auth_core::internal::{Damage, Fields, read_stored};
 
-/// The version that is written, and the newest that is read.
+/// The version that this library writes, and the newest version that it reads.
 const VERSION: u32 = 1;
 
-/// A session as it is stored: serialize it with any self-describing `serde` format, and hand it to
-/// [`Session::adopt`](crate::Session::adopt) after a restart.
+/// A snapshot of a session. Serialize it with any self-describing `serde` format, such as JSON. After a restart, pass
+/// it to [`Session::adopt`](crate::Session::adopt).
 ///
-/// It names its owner: the configured login base and the login name; for an app, the `client_id` and the caller's own key of
-/// the user ([`Session::with_user_key`](crate::Session::with_user_key)). A session of another owner takes over nothing of
-/// it but the limits of the network address. A snapshot that names no owner is nobody's.
+/// A snapshot contains its owner. For a user with a password, the owner is the configured login base and the user name.
+/// For an OAuth app, it is the login base, the `client_id` and your key of the user
+/// ([`Session::with_user_key`](crate::Session::with_user_key)). A session of another owner takes over only the limits
+/// of the network address. A snapshot without an owner counts as one of another owner.
 ///
 /// ```
 /// use tradovate_auth_session::StoredSession;
@@ -36,34 +37,34 @@ const VERSION: u32 = 1;
 #[derive(Clone)]
 pub struct StoredSession(pub(crate) Box<Stored>);
 
-/// The record of a session beside that of its network address.
+/// The record of a session and the record of its network address.
 #[derive(Debug, Clone)]
 pub(crate) struct Stored {
     pub(crate) owner: Option<Owner>,
-    /// By the clock of whoever wrote it, as all times in it but those of tokens.
+    /// By the clock of the writer. All local times in the snapshot use this clock.
     pub(crate) written_at: Option<Timestamp>,
-    /// How far the server's clock is ahead. It is a hint, and never merged.
+    /// How far the server's clock is ahead. A hint that is never joined.
     pub(crate) clock_offset: Option<SignedDuration>,
-    /// As the session's: the ends of its tokens were derived by a clock that was not learnt.
+    /// The assumed offset by which the expiry of the tokens was derived, if no answer confirmed the offset.
     pub(crate) assumed_offset: Option<SignedDuration>,
     pub(crate) record: Record,
     pub(crate) address: Address,
 }
 
 impl StoredSession {
-    /// When the access token expires, in server time, if there is one.
+    /// When the access token expires, in server time. `None` if the snapshot contains no access token.
     #[must_use]
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.0.record.tokens.access.as_ref().map(|access| access.expires_at)
     }
 
-    /// The user, if the server has said who it is.
+    /// The user's id, if the server has named it.
     #[must_use]
     pub fn user_id(&self) -> Option<i64> {
         self.0.record.user_id
     }
 
-    /// How long after it was taken something of it is still of use; nothing if that may be for ever. A store may drop it then.
+    /// How long a store has to keep this snapshot, counted from when it was taken. `None` if it may be useful for ever.
     #[must_use]
     pub fn keep_for(&self) -> Option<Duration> {
         let written_at = self.0.written_at?;
@@ -71,14 +72,14 @@ impl StoredSession {
         if end == Timestamp::MAX {
             return None;
         }
-        // Some of these are times of the server's, whose clock may be as far away as this.
+        // Some of these are server times, and the server's clock may differ by this much.
         let room = Duration::from_secs(24 * 3600);
         Some(Duration::try_from(end.duration_since(written_at)).unwrap_or_default().saturating_add(room))
     }
 
-    /// The same as read at `now` after a restart. If the clock shows an earlier time than when it was written, the clock was
-    /// wrong then or is wrong now; it is read as if it had just been written, so that nothing in it lasts longer than what
-    /// was left, and the server's time does not go back.
+    /// The snapshot as read at `now` after a restart. If `now` is before the time of writing, the clock was wrong then
+    /// or is wrong now. In this case the snapshot is read as if it had just been written. So no pause in it lasts
+    /// longer than the rest that was left, and the server's time does not go back.
     pub(crate) fn read_at(self, now: Timestamp) -> Self {
         let Some(written_at) = self.0.written_at.filter(|written_at| *written_at > now) else { return self };
         let mut read = self.seen_at(now, Duration::ZERO);
@@ -86,8 +87,8 @@ impl StoredSession {
         read
     }
 
-    /// The same as read at `now` by a machine whose clock may be another's, `age` after it was taken: every local time in
-    /// it is translated to the clock that shows `now`.
+    /// The snapshot as read at `now`, `age` after it was taken, perhaps by a machine with another clock. Every local
+    /// time in it is translated to the clock that shows `now`.
     pub(crate) fn seen_at(mut self, now: Timestamp, age: Duration) -> Self {
         let stored = &mut self.0;
         let Some(written_at) = stored.written_at else { return self };

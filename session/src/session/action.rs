@@ -1,4 +1,4 @@
-//! What a session hands out: what to do next, and the token to call with.
+//! What a session returns to its caller: the next action, and the token for API calls.
 
 use http::Request;
 use jiff::Timestamp;
@@ -7,60 +7,63 @@ use tradovate_auth_core::{AccessToken, MarketDataToken, RequestBody};
 use super::StopReason;
 use crate::store::StoreRequest;
 
-/// Names one request, or one question to the store. A result that is reported with another id changes nothing.
+/// The id of one request to the server or to the store. Report the result with the same id. A result with an unknown id
+/// changes nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ExchangeId(pub(super) u32);
 
-/// What the driver of a session is to do next.
+/// What the driver of a session does next. [`Session::poll`](crate::Session::poll) returns it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Action {
     /// Send this request once and follow no redirect. Then call [`Session::receive`](crate::Session::receive) or
     /// [`Session::failed`](crate::Session::failed).
     Send {
-        /// Comes back with the answer.
+        /// Report the result with this id.
         id: ExchangeId,
-        /// What to send.
+        /// The request.
         request: Request<RequestBody>,
     },
-    /// Ask the store. Then call [`Session::store_answered`](crate::Session::store_answered). If no answer is reported, the
-    /// session goes on without it after the policy's deadline, and asks again.
+    /// Send this request to the store. Then call [`Session::store_answered`](crate::Session::store_answered). If no
+    /// answer is reported within [`Policy::deadline`](crate::Policy::deadline), the session continues without it and
+    /// asks again.
     Store {
-        /// Comes back with the answer.
+        /// Report the result with this id.
         id: ExchangeId,
-        /// What to ask.
+        /// The request.
         request: StoreRequest,
     },
-    /// Nothing before this moment, which is in the future. What [`Session::token`](crate::Session::token) hands out does
-    /// not change before it by itself.
+    /// Do nothing until this time, which is in the future. Until then, [`Session::token`](crate::Session::token)
+    /// returns the same token unless another input changes it.
     Wait {
         /// When to poll again.
         until: Timestamp,
     },
-    /// Nothing more is sent.
+    /// The session stopped and sends nothing more.
     Stopped {
-        /// Why.
+        /// Why it stopped.
         reason: StopReason,
-        /// When to poll again all the same, if processes share the store: another process may store what lets this one
-        /// go on, or this one has something to store.
+        /// When to poll again, if processes share the store. Another process may store something that lets this session
+        /// continue, or this session still has something to store.
         check_at: Option<Timestamp>,
     },
 }
 
-/// A token to call with, and what belongs to it.
+/// A token for API calls, with its expiry.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct SessionToken {
-    /// The bearer.
+    /// The bearer token of REST calls and trading sockets.
     pub access_token: AccessToken,
-    /// Which token of the session: a renewal may bring the same text again, but never the same generation.
+    /// The number of this token in the session. A renewal may return the same text, but it always has a new generation.
     pub generation: u64,
     /// When the token expires, in server time.
     pub expires_at: Timestamp,
-    /// How long the token is handed out as it is, in local time: to its expiry less a safety margin, or to the end of a
-    /// market data token that ends before. Ask the session again then: it hands out the access token without the market
-    /// data token, and [`Session::poll`](crate::Session::poll) names this time, or an earlier one.
+    /// Until when this value is valid, in local time: the expiry minus a safety margin, or the expiry of the market
+    /// data token if that is earlier. Then ask the session again. If only the market data token has expired, the
+    /// session returns the access token without it. [`Session::poll`](crate::Session::poll) waits no longer than until
+    /// this time.
     pub usable_until: Timestamp,
-    /// The token of market data sockets, where there is one.
+    /// The token of market data sockets, if the server issued one.
     pub market_data_token: Option<MarketDataToken>,
 }

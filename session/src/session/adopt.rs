@@ -1,4 +1,4 @@
-//! How a session adopts what others have stored: it joins the records and acts on the difference.
+//! [`Session::adopt`]: the session joins a stored record with its own and acts on the difference.
 
 use core::time::Duration;
 
@@ -10,22 +10,23 @@ use crate::budget::RateBudget;
 use crate::record::{Fact, Latest, Pause, Record, Tokens};
 use crate::stored_session::{OwnerMismatch, Stored, StoredSession};
 
-/// The largest clock error that a round trip to the store introduces. A process that knows better keeps what it knows, so that
+/// The largest clock error that a round trip to the store introduces. A process with a better value keeps it, so that
 /// errors don't add up from one process to the next.
 const ROUND_TRIP: SignedDuration = SignedDuration::from_secs(5);
 
-/// What was stored within this time, another process has just had from the server, on a clock that has not been set since.
+/// A record that is younger than this comes from a process that has just had an answer from the server.
 const FRESH: Duration = Duration::from_secs(60);
 
 impl Session {
-    /// Takes over a snapshot: at the start, after a restart, or while running, if another process has stored a newer one. Of a
-    /// snapshot of another owner, only the limits of the network address are taken over, and an
-    /// [event](EventKind::SnapshotNotUsed) says so. Tokens are taken over if they are newer than the ones that are held, and
-    /// unless a code waits to be exchanged, which is newer than any. Lock-outs always are, and so is what was sent in the hour
-    /// before.
+    /// Takes over a snapshot: after a restart, or while running if another process has stored a newer one.
     ///
-    /// What the snapshot says of the server's time is a hint. So if the session starts with a token of a snapshot, one
-    /// renewal confirms the token soon, but at most once in 15 minutes over all restarts; the token is handed out meanwhile.
+    /// The session takes over the tokens if they are newer than its own. It takes over no token if an OAuth code waits
+    /// for its exchange, because a code is newer than every token. It always takes over lock-outs and the requests of
+    /// the last hour. If the snapshot belongs to another owner, it takes over only these limits of the network address,
+    /// and reports [`SnapshotNotUsed`](EventKind::SnapshotNotUsed).
+    ///
+    /// The server's time in a snapshot is a hint. So if the session starts with a token from a snapshot, one renewal
+    /// confirms the token soon, at most once per 15 minutes over all restarts. Until then the token can be used.
     pub fn adopt(&mut self, now: Timestamp, stored: StoredSession, budget: &mut RateBudget) {
         let now = self.advance(now);
         self.gates.see(now, budget);
@@ -41,9 +42,9 @@ impl Session {
         self.confirm_first(now, had_token);
     }
 
-    /// Brings the session in step with what is stored at this moment, and was saved so long ago by the store's own clock, if
-    /// it has one; or with a store that holds nothing. As [`adopt`](Self::adopt), but the times in the snapshot may be those
-    /// of another machine's clock, and what is held and not stored is offered to the store again.
+    /// Takes over the record of the shared store with its age, or the fact that the store is empty. This does the same
+    /// as [`adopt`](Self::adopt), and two things more: it translates times that another machine's clock measured, and
+    /// it saves own tokens again if the store lacks them.
     pub(super) fn synchronize(
         &mut self,
         now: Timestamp,
@@ -66,7 +67,8 @@ impl Session {
         self.persistence.dirty |= self.persistence.is_shared() && own.has_newer_token_than(&known);
     }
 
-    /// What is saved over the record is newer than what another process has stored since all was forgotten here.
+    /// The session was forgotten here. The marker that it saves must be newer than what another process has stored
+    /// since.
     fn forget_also(&mut self, now: Timestamp, stored: Option<Stored>) {
         let is_own = |stored: &Stored| self.owner().mismatch(stored.owner.as_ref()).is_none();
         let Some(stored) = stored.filter(is_own).filter(|_| self.persistence.forgets) else { return };
@@ -82,7 +84,7 @@ impl Session {
         age: Option<Duration>,
         budget: &mut RateBudget,
     ) {
-        // What was announced here, others have written over.
+        // Another process has replaced the announcement of this one.
         self.withdraw_announcement();
         let is_own_late = self.persistence.is_own_late(stored.0.written_at);
         let stored = match age {
@@ -90,7 +92,8 @@ impl Session {
             None => stored.read_at(now),
         };
         let Some(stored) = self.of_owner(now, *stored.0, budget) else { return };
-        // The process that has held the lease last has asked the server last. What was long on its way is older than the record.
+        // The last holder of the lease has the newest answer of the server. A save that was long on its way is older
+        // than the record.
         if let Some(offset) = stored.clock_offset.filter(|_| !is_own_late) {
             let known = self.clock.is_known().then(|| self.clock.offset());
             let is_close =
@@ -99,11 +102,11 @@ impl Session {
         }
         let had_token = self.token.generation > 0;
         self.merge(now, stored.record);
-        // A token that was stored just now is known to whoever has stored it.
+        // The process that has just stored the token knows that it is good.
         if age.is_none_or(|age| age > FRESH) {
             self.confirm_first(now, had_token);
         }
-        // A refresh that was announced and not followed by anything may have happened.
+        // Another process announced a refresh and stored no result, so the refresh may have happened.
         if let Some(refresh) = self.record.tokens.refresh.as_mut().filter(|refresh| refresh.announced.is_set()) {
             refresh.announced.clear();
             refresh.outcome_unknown.set();
@@ -123,7 +126,7 @@ impl Session {
         Some(stored)
     }
 
-    /// A first token that is from a snapshot, before anything was sent: one renewal confirms it.
+    /// If the first token comes from a snapshot and nothing was sent yet, one renewal confirms it.
     fn confirm_first(&mut self, now: Timestamp, had_token: bool) {
         let has_sent = self.exchanges.last_sent > super::ExchangeId::default();
         if !had_token && !has_sent && self.token.generation > 0 && !self.clock.is_learnt() {
@@ -134,13 +137,13 @@ impl Session {
     fn merge(&mut self, now: Timestamp, mut other: Record) {
         other.correct(now);
         if let Some(code) = self.code.as_mut().filter(|_| self.persistence.waiting.is_none()) {
-            // The code is newer than any token, and what was postponed was a request for a token.
+            // The code is newer than every token and than every postponed request for a token.
             code.known_start.join(other.tokens.started_at);
             other =
                 Record { tokens: Tokens::default(), pause: Pause::default(), postponed: Latest::default(), ..other };
         }
         if self.renewable(now).is_none() {
-            // Nothing is held that their pauses say nothing about.
+            // No token is held to which the pauses of the other process would not apply.
             other.pause.rebase(&self.record.pause);
         }
         if other.tokens.access.is_none() {
@@ -177,7 +180,7 @@ impl Session {
         }
     }
 
-    /// Another process had the session forgotten: this one does not log in again.
+    /// Another process forgot the session, so this one does not log in again.
     fn forgotten_by_another(&mut self, now: Timestamp) {
         let forgotten = self.record.tokens.clone();
         self.drop_tokens();
@@ -187,7 +190,7 @@ impl Session {
 
     /// The record has another access token.
     fn adopted(&mut self, now: Timestamp) {
-        // A request that was to bring a token and is overdue says nothing about this one.
+        // The overdue request was for an earlier token.
         if self.exchanges.in_flight.as_ref().is_some_and(|exchange| exchange.deadline <= now) {
             self.exchanges.give_up();
         }

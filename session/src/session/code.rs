@@ -1,7 +1,7 @@
-//! The code of a consent: how long it is worth presenting.
+//! The OAuth code of a consent, and how long the session may send it.
 //!
-//! A code is good once and for minutes. One that the server has seen is not sent again: sent twice, it would have the server
-//! revoke what it has brought (RFC 6749, section 4.1.2).
+//! A code is valid once, for a few minutes. A code that the server may have seen is not sent again: if a code is sent
+//! twice, the server revokes the tokens that it issued for it (RFC 6749, section 4.1.2).
 
 use core::time::Duration;
 
@@ -11,16 +11,16 @@ use tradovate_auth_core::AuthorizedCode;
 use super::{Session, StopReason};
 use crate::moments::later;
 
-/// The longest life that RFC 6749 (section 4.1.2) allows a code.
+/// The longest lifetime of a code that RFC 6749 (section 4.1.2) recommends.
 const LIFE: Duration = Duration::from_secs(600);
 
-/// A code that has neither brought tokens nor been refused.
+/// A code that has not been exchanged and not been refused.
 #[derive(Debug)]
 pub(super) struct Code {
     pub(super) authorized: AuthorizedCode,
-    /// Known since the first call that brought a time.
+    /// Set by the first call that has a time.
     good_until: Option<Timestamp>,
-    /// The newest lineage that a snapshot has named. What the code brings is newer.
+    /// The start of the newest lineage in a snapshot. The tokens of the code are newer.
     pub(super) known_start: Option<Timestamp>,
 }
 
@@ -29,12 +29,12 @@ impl Code {
         Self { authorized: code, good_until: None, known_start: None }
     }
 
-    /// Its life begins, unless it has begun.
+    /// Starts the lifetime of the code at the first call.
     pub(super) fn begin(&mut self, now: Timestamp) {
         self.good_until.get_or_insert(later(now, LIFE));
     }
 
-    /// Whether its life is over by then.
+    /// Whether the code has expired at `then`.
     pub(super) fn is_over_by(&self, then: Timestamp) -> bool {
         self.good_until.is_some_and(|end| end <= then)
     }

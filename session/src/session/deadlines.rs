@@ -1,6 +1,6 @@
-//! Every time at which something observable changes by itself, each with its name.
+//! [`Deadline`]: every time at which the session changes without an input, each with a name.
 //!
-//! [`poll`](Session::poll) waits for the earliest, and [`token`](Session::token) decides by the same values.
+//! [`poll`](Session::poll) waits for the earliest deadline. [`token`](Session::token) decides by the same values.
 
 use core::fmt;
 use core::time::Duration;
@@ -11,35 +11,35 @@ use super::Session;
 use crate::moments::earlier;
 use crate::record::Access;
 
-/// Why a session wakes up.
+/// Why a session has to be polled at a certain time. [`Session::waits_for`] returns it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Deadline {
     /// The next request is due and allowed.
     RequestDue,
-    /// The request in flight has had no answer for too long.
+    /// The time for an answer to the request in flight is over.
     AnswerOverdue,
-    /// The store has not answered for too long.
+    /// The time for an answer of the store is over.
     StoreOverdue,
-    /// The store that processes share is asked again.
+    /// The shared store has to be asked again.
     StoreDue,
-    /// The access token is no longer handed out.
+    /// [`Session::token`] stops returning the access token.
     TokenUnusable,
     /// The access token expires.
     TokenExpires,
-    /// A token that only a local clock takes for expired is given up.
+    /// The session gives up a token that has expired by the local clock, or that callers reported as rejected.
     TokenGivenUp,
-    /// The market data token ends.
+    /// The market data token expires.
     MarketDataTokenEnds,
-    /// The refresh token may be presented again.
+    /// The session may send the refresh token again after refusals.
     RefreshTokenUsable,
-    /// A report of callers is verified.
+    /// A renewal has to verify the token, because callers reported it as rejected.
     VerificationDue,
-    /// A renewal confirms a token that came from a snapshot.
+    /// A renewal has to confirm a token from a snapshot.
     ConfirmationDue,
     /// A reminder of the password's expiry is due.
     ReminderDue,
-    /// A snapshot is offered to the store again.
+    /// The snapshot has to be saved again after a failure.
     SaveDue,
 }
 
@@ -47,24 +47,24 @@ impl fmt::Display for Deadline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::RequestDue => "the next request is due",
-            Self::AnswerOverdue => "the answer is overdue",
-            Self::StoreDue => "the store is asked again",
-            Self::StoreOverdue => "the store's answer is overdue",
-            Self::TokenUnusable => "the token is no longer handed out",
+            Self::AnswerOverdue => "the time for an answer is over",
+            Self::StoreDue => "the store has to be asked again",
+            Self::StoreOverdue => "the time for an answer of the store is over",
+            Self::TokenUnusable => "the token can no longer be used",
             Self::TokenExpires => "the token expires",
-            Self::TokenGivenUp => "the token is given up",
-            Self::MarketDataTokenEnds => "the market data token ends",
-            Self::RefreshTokenUsable => "the refresh token may be presented again",
-            Self::VerificationDue => "a report is verified",
-            Self::ConfirmationDue => "a renewal confirms the token",
+            Self::TokenGivenUp => "the session gives up the token",
+            Self::MarketDataTokenEnds => "the market data token expires",
+            Self::RefreshTokenUsable => "the refresh token may be sent again",
+            Self::VerificationDue => "a renewal has to verify the token",
+            Self::ConfirmationDue => "a renewal has to confirm the token",
             Self::ReminderDue => "a reminder of the password's expiry is due",
-            Self::SaveDue => "the snapshot is stored again",
+            Self::SaveDue => "the snapshot has to be saved again",
         })
     }
 }
 
 impl Session {
-    /// The earliest change after `now`, of those that follow from what is known.
+    /// The earliest deadline after `now`.
     pub(super) fn next_deadline(&self, now: Timestamp) -> Option<(Deadline, Timestamp)> {
         let access = self.renewable(now);
         let token = |deadline, at: Option<Timestamp>| at.map(|at| (deadline, self.clock.local_time(at)));
@@ -87,7 +87,7 @@ impl Session {
         all.into_iter().flatten().filter(|(_, at)| *at > now).min_by_key(|(_, at)| *at)
     }
 
-    /// Until when a token is handed out, in server time.
+    /// Until when `token` returns an access token, in server time.
     pub(super) fn usable_until(&self, access: &Access) -> Timestamp {
         let margin = self.policy.margin().min(access.life().checked_div(10).unwrap_or_default());
         earlier(access.expires_at, margin)
@@ -99,7 +99,7 @@ impl Session {
     }
 }
 
-/// When the market data token ends, in server time.
+/// When the market data token expires, in server time.
 fn market_data_ends(access: &Access) -> Option<Timestamp> {
     access.market_data.as_ref().map(|market_data| market_data.expires_at)
 }
@@ -113,6 +113,6 @@ mod tests {
     #[test]
     fn each_deadline_says_what_happens_then() {
         assert_eq!(Deadline::RequestDue.to_string(), "the next request is due");
-        assert_eq!(Deadline::MarketDataTokenEnds.to_string(), "the market data token ends");
+        assert_eq!(Deadline::MarketDataTokenEnds.to_string(), "the market data token expires");
     }
 }

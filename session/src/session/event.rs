@@ -62,15 +62,16 @@ pub enum EventKind {
         /// The earliest time of the next try.
         retry_at: Timestamp,
     },
-    /// The server answered with a penalty. The session sends the same request again with the penalty ticket, after the wait.
+    /// The server answered with a penalty. The session sends the same request again with the penalty ticket, after the
+    /// wait.
     Postponed {
         /// The kind of request.
         operation: Operation,
         /// The earliest time at which it is sent again.
         until: Timestamp,
     },
-    /// The server asks for a captcha. The session sends no request of this kind before `until`. A person may have to answer
-    /// the captcha.
+    /// The server asks for a captcha. The session sends no request of this kind before `until`. A person may have to
+    /// answer the captcha.
     CaptchaAsked {
         /// The kind of request.
         operation: Operation,
@@ -82,8 +83,8 @@ pub enum EventKind {
         /// When the lock-out ends.
         until: Timestamp,
     },
-    /// The server refused credentials that worked before. The session tries them once more, because the refusal can have
-    /// another cause.
+    /// The server refused credentials that worked before. The session tries them once more, because the refusal can
+    /// have another cause.
     Refused {
         /// What the server answered.
         error: Error,
@@ -92,15 +93,18 @@ pub enum EventKind {
     },
     /// The server ended the session before the token expired.
     SessionLost,
-    /// The server ended the session more than once within 15 minutes. Another program may be logging in as the same user.
-    /// The session waits before its next login, so that the two programs do not end each other's sessions in turn.
+    /// The server ended the session more than once within 15 minutes. Another program may be logging in as the same
+    /// user. The session waits before its next login, so that the two programs do not end each other's sessions in
+    /// turn.
     PossiblyKicked {
         /// The earliest time of the next login.
         next_log_in: Timestamp,
     },
-    /// The server moved the user to other hosts, or the session returned to the configured hosts. Connect to the new hosts.
+    /// The server moved the user to other hosts, or the session returned to the configured hosts. Connect to the new
+    /// hosts.
     HostsChanged,
-    /// The server named a host that the session does not use, because it is not a host of the vendor or not a host name.
+    /// The server named a host that the session does not use, because it is not a host of the vendor or not a host
+    /// name.
     HostNotFollowed {
         /// The key of the host in `apiHosts`.
         key: String,
@@ -127,27 +131,30 @@ pub enum EventKind {
         /// What the vendor found.
         hint: HibpHint,
     },
-    /// The refresh token expires at `at`. The user has to consent again if no refresh succeeds before then. Each refresh
-    /// brings a token with a later expiry.
+    /// The refresh token expires at `at`. The user has to consent again if no refresh succeeds before then. Each
+    /// refresh brings a token with a later expiry.
     ConsentDueBy {
         /// When the refresh token expires.
         at: Timestamp,
     },
-    /// The server refused the refresh token twice. The session does not send it again before `until`, and renews instead.
+    /// The server refused the refresh token twice. The session does not send it again before `until`, and renews
+    /// instead.
     RefreshRefused {
-        /// When the session may send it again. `None` if it never does: the token expires before, or its expiry is unknown.
+        /// When the session may send it again. `None` if it never does: the token expires before, or its expiry is
+        /// unknown.
         until: Option<Timestamp>,
     },
-    /// The server refuses the app, not the refresh token. The session does not send the refresh token with these settings
-    /// again. It renews until its token expires, and then stops with this refusal. Correct the app's settings and start again.
+    /// The server refuses the app, not the refresh token. The session does not send the refresh token with these
+    /// settings again. It renews until its token expires, and then stops with this refusal. Correct the app's settings
+    /// and start again.
     AppRefused {
         /// What the server answered.
         error: Error,
     },
     /// The answer to a refresh was lost. The server may have replaced the refresh token.
     RefreshOutcomeUnknown,
-    /// The store can't be reached, read or written. A session with a store does not use a new token before it is stored. A
-    /// session with a shared store also sends nothing.
+    /// The store can't be reached, read or written. A session with a store does not use a new token before it is
+    /// stored. A session with a shared store also sends nothing.
     StoreFailed {
         /// The error of the store, or what is wrong with the stored data.
         error: StoreError,
@@ -234,8 +241,8 @@ fn server_text(error: &Error) -> String {
 fn refused_before_text(at: Timestamp, text: &str) -> String {
     let said = if text.is_empty() { String::new() } else { [" with \"", text, "\""].concat() };
     alloc::format!(
-        "the server refused these credentials at {at:.0}{said}, so the session does not try them again: correct them, and ask \
-         for another try"
+        "the server refused these credentials at {at:.0}{said}, so the session does not try them again: correct \
+         them, and ask for another try"
     )
 }
 
@@ -267,7 +274,8 @@ pub enum StopReason {
     #[error(transparent)]
     Refused(Error),
     /// The stored data says that the server refused the credentials before this start, so the session does not try them
-    /// again. Correct them and ask for another try: see [`Session::with_another_try`](crate::Session::with_another_try).
+    /// again. Correct them and ask for another try: see
+    /// [`Session::with_another_try`](crate::Session::with_another_try).
     #[error("{}", refused_before_text(*at, text))]
     RefusedBefore {
         /// When the server refused them.
@@ -281,8 +289,8 @@ pub enum StopReason {
     /// The refresh token expired or was refused. The user has to authorize the app again.
     #[error("the refresh token expired or was refused: the user has to authorize the app again")]
     ConsentRequired,
-    /// The session could not exchange the OAuth code while the code was valid, or the answer to the exchange was lost. The
-    /// user has to authorize the app again.
+    /// The session could not exchange the OAuth code while the code was valid, or the answer to the exchange was lost.
+    /// The user has to authorize the app again.
     #[error(
         "the code was not exchanged while it was valid, or the answer was lost: the user has to authorize the app again"
     )]
@@ -315,14 +323,18 @@ impl fmt::Display for EventKind {
             Self::CaptchaAsked { operation, until } => {
                 write!(f, "the server asks for a captcha: no {operation} before {}", up_to_second(*until))
             }
-            Self::LockedOut { until } => write!(f, "this network address is locked out: nothing is sent before {}", up_to_second(*until)),
-            Self::Refused { error, retry_at } => write!(f, "{error}; the session tries once more at {}", up_to_second(*retry_at)),
+            Self::LockedOut { until } => {
+                write!(f, "this network address is locked out: nothing is sent before {}", up_to_second(*until))
+            }
+            Self::Refused { error, retry_at } => {
+                write!(f, "{error}; the session tries once more at {}", up_to_second(*retry_at))
+            }
             Self::SessionLost => f.write_str("the server has ended the session"),
             Self::PossiblyKicked { next_log_in } => {
                 write!(
                     f,
-                    "the server ended the session more than once: another program may be logging in as the same user; no login \
-                     before {}",
+                    "the server ended the session more than once: another program may be logging in as the same user; \
+                     no login before {}",
                     up_to_second(*next_log_in)
                 )
             }
@@ -337,7 +349,11 @@ impl fmt::Display for EventKind {
                 write!(f, "the password expired at {at:.0}: the next login needs a new one")
             }
             Self::PasswordCompromised { hint } => write!(f, "the password is in a known data breach: {hint:?}"),
-            Self::ConsentDueBy { at } => write!(f, "the refresh token expires at {at:.0}: without a refresh before then, the user has to authorize the app again"),
+            Self::ConsentDueBy { at } => write!(
+                f,
+                "the refresh token expires at {at:.0}: without a refresh before then, the user has to authorize the \
+                 app again"
+            ),
             Self::RefreshRefused { until: Some(until) } => {
                 write!(
                     f,
@@ -345,15 +361,21 @@ impl fmt::Display for EventKind {
                      expires before then, the user has to authorize the app again"
                 )
             }
-            Self::RefreshRefused { until: None } => {
-                f.write_str("the server refused the refresh token, which is not sent again: the user has to authorize the app again")
-            }
+            Self::RefreshRefused { until: None } => f.write_str(
+                "the server refused the refresh token, which is not sent again: the user has to authorize the \
+                     app again",
+            ),
             Self::AppRefused { error } => {
-                write!(f, "the server refused the app, so the session can only renew, and stops once its token expires: {error}")
+                write!(
+                    f,
+                    "the server refused the app, so the session can only renew, and stops once its token expires: \
+                     {error}"
+                )
             }
-            Self::RefreshOutcomeUnknown => {
-                f.write_str("the answer to a refresh was lost, and the server may have replaced the refresh token: the session renews first")
-            }
+            Self::RefreshOutcomeUnknown => f.write_str(
+                "the answer to a refresh was lost, and the server may have replaced the refresh token: the session \
+                     renews first",
+            ),
             Self::StoreFailed { error, retry_at, usable_until } => {
                 let what = match error.kind() {
                     StoreErrorKind::Unreachable => "the store can't be reached",

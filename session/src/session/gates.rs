@@ -1,8 +1,8 @@
-//! The lock-outs and closed endpoints of a budget as a session sees them, by its own clock.
+//! The lock-outs and closed endpoints (gates) of a budget, in times of the session's own clock.
 //!
-//! Sessions with other clocks may share the budget. A new gate was learnt between the last time at which the session saw the
-//! budget and now. If the gate says so too, the clocks agree, and it opens when it says. Otherwise it may have been learnt just
-//! now, and the session waits for its whole length.
+//! Sessions with different clocks may share a budget. If the session finds a new gate, the gate was learnt since the
+//! session last read the budget. If the time in the gate is in this period, the clocks agree, and the gate opens at the
+//! time it names. Otherwise the clocks differ, and the session waits for the whole length of the gate from now on.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -16,17 +16,17 @@ use crate::moments::later;
 #[derive(Debug, Default)]
 pub(super) struct Gates {
     seen_at: Option<Timestamp>,
-    /// Few, and mostly none.
+    /// Usually empty.
     gates: Vec<Seen>,
 }
 
-/// Threads that read one clock and share the budget are no further apart than this.
+/// The largest difference between threads that read the same clock.
 const ROOM: Duration = Duration::from_secs(5);
 
 /// A gate of the budget, and its end by the session's clock.
 #[derive(Debug, Clone, Copy)]
 struct Seen {
-    /// Nothing if it concerns all.
+    /// `None` if the gate closes all endpoints.
     operation: Option<Operation>,
     gate: Gate,
     end: Timestamp,
@@ -52,13 +52,13 @@ impl Gates {
         })
     }
 
-    /// When an operation may be asked for again; long ago if at any time.
+    /// When an operation may be sent again. `Timestamp::MIN` if no gate closes it.
     pub(super) fn end(&self, operation: Operation) -> Timestamp {
         let concerns = |seen: &&Seen| seen.operation.is_none_or(|closed| closed == operation);
         self.gates.iter().filter(concerns).map(|seen| seen.end).max().unwrap_or(Timestamp::MIN)
     }
 
-    /// The gates that are closed at `now`, in times of the session's clock.
+    /// The gates that are closed at `now`, with times of the session's clock.
     pub(super) fn closed_at(&self, now: Timestamp, budget: &RateBudget) -> Vec<(Option<Operation>, Gate)> {
         let seen = gates(budget).map(|(operation, gate)| self.seen(now, self.seen_at, operation, gate));
         let closed = seen.filter(|seen| seen.end > now);

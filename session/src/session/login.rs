@@ -1,10 +1,10 @@
-//! [`Login`]: who logs in, and what a session starts from.
+//! [`Login`]: who logs in, and what the session starts with.
 
 use alloc::boxed::Box;
 
 use tradovate_auth_core::{AuthorizedCode, Credentials, Grant, OAuthApp, RefreshToken};
 
-/// Who logs in, and what a session starts from. [`Credentials`] are a login by themselves.
+/// Who logs in, and what the session starts with. [`Credentials`] convert into a login with a password.
 ///
 /// ```
 /// use tradovate_auth_session::{Login, Session};
@@ -20,7 +20,7 @@ pub struct Login(pub(crate) Start);
 #[derive(Debug, Clone)]
 pub(crate) enum Start {
     Password(Credentials),
-    /// From a stored session.
+    /// Continues a stored session.
     App(OAuthApp),
     Code(OAuthApp, AuthorizedCode),
     RefreshToken(OAuthApp, RefreshToken),
@@ -28,38 +28,39 @@ pub(crate) enum Start {
 }
 
 impl Login {
-    /// A user with a password.
+    /// A login with user name and password.
     #[must_use]
     pub fn password(credentials: Credentials) -> Self {
         Self(Start::Password(credentials))
     }
 
-    /// An OAuth app and the code that the user's consent has brought. The session exchanges the code when it is first polled,
-    /// which should be at once, and keeps to penalties and lock-outs in doing so.
+    /// An OAuth app and the code from the user's consent. The session exchanges the code at the first poll. Poll at
+    /// once: a code is valid for a few minutes. Penalties and lock-outs apply to the exchange too.
     ///
-    /// A code is good once and for minutes: it is sent again only if the server has surely not handled it. If it is refused, if
-    /// the answer is lost, or if the code has grown too old, the session stops, and the user has to consent again. The code is
-    /// newer than any snapshot: no token is taken over from a snapshot that is adopted before the exchange.
+    /// A code can be used once. The session sends it again only if the server certainly did not handle it. If the
+    /// server refuses the code, if the answer is lost, or if the code expires first, the session stops, and the user
+    /// has to consent again. The code counts as newer than every snapshot: the session takes over no token from a
+    /// snapshot that it adopts before the exchange.
     #[must_use]
     pub fn code(app: OAuthApp, code: AuthorizedCode) -> Self {
         Self(Start::Code(app, code))
     }
 
-    /// An OAuth app and the refresh token of its last answer. A snapshot that is adopted may hold a newer one, which is used
-    /// then. After another consent, use [`Self::code`]: a code is newer than any snapshot.
+    /// An OAuth app and the refresh token from its last answer. If the session adopts a snapshot with a newer refresh
+    /// token, it uses the newer one. After a new consent, use [`Self::code`].
     #[must_use]
     pub fn refresh_token(app: OAuthApp, token: RefreshToken) -> Self {
         Self(Start::RefreshToken(app, token))
     }
 
-    /// An OAuth app that continues a stored session: call [`Session::adopt`](crate::Session::adopt) before the first poll.
-    /// Otherwise the session stops with [`StopReason::ConsentRequired`](crate::StopReason::ConsentRequired).
+    /// An OAuth app that continues a stored session. Call [`Session::adopt`](crate::Session::adopt) before the first
+    /// poll. Otherwise the session stops with [`StopReason::ConsentRequired`](crate::StopReason::ConsentRequired).
     #[must_use]
     pub fn app(app: OAuthApp) -> Self {
         Self(Start::App(app))
     }
 
-    /// An OAuth app and the checked answer to the exchange of a code.
+    /// An OAuth app and the grant from an exchange of a code that your program did itself.
     #[must_use]
     pub fn grant(app: OAuthApp, grant: Grant) -> Self {
         Self(Start::Grant(app, Box::new(grant)))

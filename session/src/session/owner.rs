@@ -1,4 +1,4 @@
-//! What only the owner of a session can do: give it other credentials, hand it a token from elsewhere, have it forget.
+//! Calls of the session's owner: replace the credentials, take over an answer, forget.
 
 use alloc::string::ToString;
 
@@ -12,8 +12,8 @@ use crate::budget::Operation;
 use crate::record::{LogIns, Owner, Tokens};
 
 impl Session {
-    /// Takes other credentials, or the same ones for another try: a session that has stopped because of a refusal goes on.
-    /// Those of another user end the session of the one before.
+    /// Replaces the credentials. Pass the same credentials to try them again. A session that stopped because of a
+    /// refusal continues. With the credentials of another user, the session drops all tokens of the previous user.
     pub fn replace_credentials(&mut self, credentials: Credentials) {
         self.withdraw_announcement();
         let is_same_user = self.login.credentials().is_some_and(|before| before.name() == credentials.name());
@@ -33,11 +33,11 @@ impl Session {
         self.resume_work();
     }
 
-    /// Takes over the answer to a change of password, to a change of credentials, or to a social login, which is that
-    /// of a login.
+    /// Takes over the answer to a password change, to a change of credentials, or to a social login. These answers have
+    /// the form of a login answer.
     ///
     /// # Errors
-    /// As [`Grant::from_access_token`](tradovate_auth_core::Grant::from_access_token).
+    /// The same as [`Grant::from_access_token`](tradovate_auth_core::Grant::from_access_token).
     //= R-LOGIN-23
     pub fn adopt_answer(&mut self, now: Timestamp, answer: Answer<AccessTokenResponse>) -> Result<(), CallError> {
         let now = self.advance(now);
@@ -54,8 +54,9 @@ impl Session {
         Ok(())
     }
 
-    /// Forgets all tokens and stops. If processes share the store, this is saved too, and those that are running stop as soon
-    /// as they load it: poll until then. The server has no log-out, so a token that somebody has kept works until its expiry.
+    /// Drops all tokens and stops. If processes share the store, the session saves this too: poll until it is saved.
+    /// The other processes stop when they load it. The server has no log-out, so a copy of a token works until it
+    /// expires.
     //= R-SESSION-5
     pub fn forget(&mut self, now: Timestamp) {
         let now = self.advance(now);
@@ -82,7 +83,7 @@ impl Session {
         self.token.settle();
     }
 
-    /// Who owns what the session stores. It is derived from the settings, so that nothing else can say otherwise.
+    /// The owner of the stored data, derived from the settings.
     pub(super) fn owner(&self) -> Owner {
         let login = self.hosts.configured.base_url(Purpose::Login).map(ToString::to_string).unwrap_or_default();
         let app = self.login.app().map(|app| app.client_id().into());

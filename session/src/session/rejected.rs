@@ -1,8 +1,8 @@
-//! What callers saw when they used the token, and what follows from it.
+//! [`Session::rejected`]: callers report the answers that they got with the token, and learn what to do.
 //!
-//! A 401 is not proof of a dead token, and neither is a 408 or a 500, though the token of a closed session shows as all
-//! three. At most one verifying renewal per quarter of an hour follows from reports; what survives it is a call that is
-//! forbidden, or a fault of the call's own.
+//! After the server has closed a session, API calls with its token answer 401, 408 or 500. Each of these answers can
+//! have another cause. So a report leads to a renewal that verifies the token, at most once per 15 minutes. If the
+//! token survives the renewal, the call itself was forbidden or faulty.
 
 use http::{Response, StatusCode};
 use jiff::Timestamp;
@@ -13,37 +13,37 @@ use super::outcome::may_be_a_kick;
 use crate::budget::RateBudget;
 use crate::moments::ONE_HOUR;
 
-/// What a rejected call means for its caller.
+/// What the caller of a rejected API call should do. [`Session::rejected`] returns it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// The server says that the token is dead. Another one is on its way: ask for it, and repeat the call only where
-    /// that is safe.
+    /// The server says that the token is dead. The session gets a new token: ask for it. Repeat the call only if that
+    /// is safe.
     Dead,
-    /// The call is not permitted; the session is fine. Don't repeat it.
+    /// The user may not make this call. The session is fine. Don't repeat the call.
     Forbidden,
-    /// It can't be known yet: a renewal verifies the token. Ask for a token again later.
+    /// It is not yet known whether the token is dead. A renewal verifies it. Ask for a token again later.
     BeingChecked,
-    /// The user's organization is served on another host; the hosts in force are read again.
+    /// The user's organization is on another host. The session renews, to read the hosts again.
     Moved,
-    /// The token has been replaced meanwhile: take the new one.
+    /// The session has replaced this token since. Ask for the new one.
     AlreadyReplaced,
-    /// The network address is locked out: send nothing for an hour.
+    /// The server locked out the network address. Send nothing for an hour.
     LockedOut,
-    /// A 200 that is no success: the server has postponed the call and has not handled it. [`Penalty::in_body`] has the
-    /// ticket with which to send it again after the wait. Don't send it without. The session is fine.
+    /// The server answered the call with a penalty in a 200 and did not handle it. [`Penalty::in_body`] returns the
+    /// ticket and the wait. Send the call again only with the ticket, and only after the wait. The session is fine.
     ///
     /// [`Penalty::in_body`]: tradovate_auth_core::Penalty::in_body
     Postponed,
-    /// A 200 that is no success: the server asks for a captcha and has not handled the call. Don't repeat it; only a person
-    /// can answer, or the endpoint that was called opens again in about an hour. The session is fine.
+    /// The server asked for a captcha in a 200 and did not handle the call. Don't repeat the call. A person can answer
+    /// the captcha; without an answer, the endpoint opens again in about an hour. The session is fine.
     CaptchaAsked,
-    /// Nothing is known about the token from it: a success, a fault, a time-out, or the call itself. After a 408 or a 500
-    /// the session verifies the token all the same.
+    /// The answer does not show whether the token is dead: it was a success, a server fault or a time-out, or the call
+    /// was wrong. After a 408 or a 500 the session still verifies the token.
     NotAboutTheToken,
 }
 
-/// What a status and a body say of a token.
+/// What a status and a body say about a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Evidence {
     Dead,
@@ -52,7 +52,7 @@ pub(super) enum Evidence {
     LockedOut,
     Postponed,
     CaptchaAsked,
-    /// A fault as the token of a closed session shows it.
+    /// A status that the server also sends after it has closed the session.
     Fault,
     None,
 }
@@ -84,16 +84,16 @@ impl Evidence {
 }
 
 impl Session {
-    /// Whether what callers saw, or a start with a token of a snapshot, waits for a renewal that verifies the token, due now or
-    /// later. The token is handed out meanwhile, unless the server has said that it is dead. So whoever polls only when it
-    /// has no token polls now.
+    /// Whether a renewal has to verify the token, now or later, because of reports of callers or because the token came
+    /// from a snapshot. Meanwhile [`token`](Self::token) returns the token, unless the server said that it is dead. A
+    /// driver that polls only when it has no token must also poll if this is `true`.
     #[must_use]
     pub fn is_verifying(&self) -> bool {
         self.token.is_in_question() || self.confirmation_due().is_some()
     }
 
-    /// Asks for the renewal that confirms the token or the server's time, if it is due. What is stored remembers it before it
-    /// leaves, so a program that crashes again and again asks for one per quarter of an hour.
+    /// Plans the renewal that confirms the token or the server's time, if it is due. The record is stored before the
+    /// renewal is sent, so a program that crashes repeatedly sends one per 15 minutes.
     pub(super) fn verify_what_is_due(&mut self, now: Timestamp) {
         if self.token.verification_due(self.record.verified_at).is_some_and(|due| due <= now) {
             self.token.reported_dead(now, &mut self.record.verified_at);
@@ -104,15 +104,16 @@ impl Session {
         }
     }
 
-    /// When a renewal is to confirm the token or the server's time.
+    /// When a renewal has to confirm the token or the server's time.
     pub(super) fn confirmation_due(&self) -> Option<Timestamp> {
         self.token.confirmation_due(self.clock.confirm_at(), self.record.verified_at)
     }
 
-    /// What a caller saw when it used a token: of which generation, the status, and the body.
+    /// Reports an answer that a caller got when it used a token: the token's generation, the status and the body.
+    /// Returns what the caller should do.
     ///
-    /// A 200 may be reported as well: its body may have a penalty or ask for a captcha.
-    /// For a socket: 401 with the text of the refusal, or 421. The verdict says what to do with the call.
+    /// Report a 200 too if its body may hold a penalty or a captcha. For a socket, report 401 with the text of the
+    /// refusal, or 421.
     pub fn rejected(
         &mut self,
         now: Timestamp,
@@ -126,7 +127,7 @@ impl Session {
         let verified_at = &mut self.record.verified_at;
         match Evidence::of(status, body) {
             Evidence::None => Verdict::NotAboutTheToken,
-            // These are about the endpoint and the network address, whatever token was sent.
+            // These concern the endpoint and the network address, not the token.
             Evidence::Postponed => Verdict::Postponed,
             Evidence::CaptchaAsked => Verdict::CaptchaAsked,
             Evidence::LockedOut => {

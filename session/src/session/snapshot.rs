@@ -1,4 +1,4 @@
-//! The snapshot of a session: its record, beside what the budget knows of the network address.
+//! [`Session::snapshot`]: the session's record, with what the budget knows about the network address.
 
 use alloc::boxed::Box;
 
@@ -10,8 +10,8 @@ use crate::record::Fact;
 use crate::stored_session::{Stored, StoredSession};
 
 impl Session {
-    /// What has to be kept to go on after a restart: tokens, hosts, lock-outs and what else was learnt, but no password
-    /// and no secret of an app.
+    /// Everything that the session needs to continue after a restart: tokens, hosts, lock-outs and other facts. It
+    /// contains no password, no API secret and no client secret.
     #[must_use]
     pub fn snapshot(&self, now: Timestamp, budget: &RateBudget) -> StoredSession {
         let now = now.max(self.now);

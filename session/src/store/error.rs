@@ -1,14 +1,14 @@
-//! [`StoreError`]: why a store could not do what it was asked to, the same type for all stores.
+//! [`StoreError`]: why a request to a store failed. All stores use this type.
 
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use core::error::Error;
 use core::fmt;
 
-/// Why a store could not do what it was asked to.
+/// Why a request to a store failed.
 ///
-/// Its text says what is wrong and what to do about it. Programs show it to the user, so neither the text nor the source
-/// may hold a secret.
+/// The text says what is wrong and what to do. Programs show it to users, so the text and the source must contain no
+/// secret.
 ///
 /// ```
 /// use tradovate_auth_session::{StoreError, StoreErrorKind};
@@ -25,35 +25,35 @@ pub struct StoreError {
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
-/// What has failed. A session that can be read but is damaged is no error of the store: see
+/// The kind of a [`StoreError`]. If the store returns a record whose session is damaged, that is not a store error: see
 /// [`Unreadable`](crate::Unreadable).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
-    /// The store can't be reached, or does not answer in time. A change that was asked for may have been made.
+    /// The store can't be reached, or did not answer in time. A requested change may have been made.
     Unreachable,
-    /// What is in the place of the record or the lease can't be read, or the answer of the store can't.
+    /// The record, the lease or the answer of the store can't be read.
     NotReadable,
-    /// The store is there, but the change was not made, or can still be lost.
+    /// The store can be reached, but it did not make the change, or the change can still be lost.
     NotWritable,
-    /// Somebody has to change the settings of the program or of the store first, such as a password or permissions.
+    /// Somebody has to correct the settings of the program or of the store, such as a password or a permission.
     Misconfigured,
 }
 
 impl StoreError {
-    /// An error with a text for the user.
+    /// Creates an error with a text for the user.
     #[must_use]
     pub fn new(kind: StoreErrorKind, text: impl Into<String>) -> Self {
         Self { kind, text: text.into(), source: None }
     }
 
-    /// The error with its cause. The cause is part of what is shown.
+    /// Adds the cause. `Display` prints it after the text.
     #[must_use]
     pub fn with_source(self, source: impl Error + Send + Sync + 'static) -> Self {
         Self { source: Some(Arc::new(source)), ..self }
     }
 
-    /// What has failed.
+    /// The kind of the error.
     #[must_use]
     pub fn kind(&self) -> StoreErrorKind {
         self.kind
@@ -66,7 +66,7 @@ impl fmt::Display for StoreError {
         let (mut shown, mut source) = (self.text.clone(), self.source());
         while let Some(cause) = source {
             let text = cause.to_string();
-            // Some errors repeat their cause.
+            // Some errors repeat the text of their cause.
             if !shown.ends_with(&text) {
                 write!(f, ": {text}")?;
             }
