@@ -1,11 +1,11 @@
-//! [`Record`]: every fact of a session that outlives the process. The record is the snapshot: it is stored as it is. A session
-//! adopts a stored record by [`Fact::join`], so the order of processes, lost writes and stale reads do not matter.
+//! [`Record`]: every fact of a session that outlives the process. The record is the snapshot. A session adopts a stored
+//! record with [`Fact::join`], so the order of processes, lost writes and stale reads do not matter.
 //!
-//! The table below has a line for each fact: its name in the snapshot, its field and its type. The type says how the fact is
-//! joined, which times in it are local, what a wrong clock can't do to it, and when it ends. A new fact is a line of the table
-//! and the place that learns it. The tokens and hosts are in `tokens.rs`.
+//! The table below has one line for each fact: its name in the snapshot, its field and its type. The type defines how
+//! the fact is joined, which of its times are local, how it is corrected after a wrong clock, and when it ends. To add
+//! a fact, add a line to the table and set it in the place that learns it. The tokens and hosts are in `tokens.rs`.
 //!
-//! The facts of the network address are not here: the [`RateBudget`](crate::RateBudget) owns them.
+//! The facts of the network address are in the [`RateBudget`](crate::RateBudget), not here.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -32,10 +32,10 @@ pub(crate) use tokens::{Access, MarketData, Refresh, Tokens, newer};
 
 macro_rules! record {
     ($($(#[$doc:meta])* $name:literal $field:ident: $fact:ty,)*) => {
-        /// What outlives the process, of one owner.
+        /// The facts of one owner that outlive the process.
         #[derive(Debug, Clone, Default, PartialEq)]
         pub(crate) struct Record {
-            /// Tokens and hosts, which are stored beside the other facts.
+            /// Tokens and hosts. The snapshot contains their fields beside the other facts.
             pub(crate) tokens: Tokens,
             $($(#[$doc])* pub(crate) $field: $fact,)*
         }
@@ -78,21 +78,22 @@ macro_rules! record {
 }
 
 record! {
-    /// Who the user is. Records of one owner never differ in it: see [`Session::adopt`](crate::Session::adopt).
+    /// The user's id. Records of one owner never differ in it: see [`Session::adopt`](crate::Session::adopt).
     "userId" user_id: Option<i64>,
-    /// Refresh tokens that were refused twice, by fingerprint, and until when they are not presented again. The longest ban wins.
+    /// Refresh tokens that were refused twice, by fingerprint, and until when they are not sent again. The longest wait
+    /// wins.
     "refusedRefreshTokens" refused_refresh_tokens: BTreeMap<String, Timestamp>,
     /// Logins, refusals and kicks.
     "logIns" log_ins: LogIns,
-    /// A request that the server has postponed. The last one counts; one that was answered is spent.
+    /// A request that a penalty postponed. The last one counts. Once it is answered, it is spent.
     "postponed" postponed: Latest<Box<Ticket>>,
     /// The pause after faults. A later success ends it.
     "pause" pause: Pause,
-    /// When the last verifying renewal was asked for.
+    /// When the last verifying renewal was planned.
     "verifiedAt" verified_at: Option<Timestamp>,
-    /// Whether the followed host has answered as if it were the wrong one. A later good answer clears it.
+    /// Whether the followed host answered as if it were the wrong one. A later good answer clears it.
     "followedHostIsWrong" followed_host_is_wrong: Flag,
-    /// When the configured host was last tried while another one is followed.
+    /// When the configured host was last tried while another host is followed.
     "configuredHostTriedAt" configured_host_tried_at: Option<Timestamp>,
     /// When the password expires, in server time. The last answer counts.
     "passwordExpiresAt" password_expires_at: Latest<Timestamp>,

@@ -1,4 +1,5 @@
-//! What is stored of a network address: lock-outs, closed endpoints, and the logins of the hour. The budget owns these facts.
+//! [`Address`]: the stored facts of a network address: lock-outs, closed endpoints, and the logins of the hour. The
+//! budget owns them.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use core::time::Duration;
@@ -11,16 +12,16 @@ use tradovate_auth_core::internal::{Damage, Fields};
 use super::{Gate, Operation, RateBudget};
 use crate::moments::{ONE_HOUR, later, shifted};
 
-/// The operations whose hour is stored: those that fail are few. The others are far from their limits, or those of one
-/// session alone.
+/// The operations whose requests are stored. The others are far below their limits, or their limits concern one session
+/// alone.
 const STORED: [Operation; 1] = [Operation::LogIn];
 
-/// What is stored of a network address. All times are local.
+/// The stored facts of a network address. All times are local.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Address {
     locked: Option<Gate>,
     closed: BTreeMap<Operation, Gate>,
-    /// What was sent that the server still counts.
+    /// Requests that the server still counts.
     sent: BTreeMap<Operation, VecDeque<Timestamp>>,
 }
 
@@ -56,7 +57,7 @@ impl Address {
         }
     }
 
-    /// When the last of it no longer counts.
+    /// When the last of these facts no longer matters.
     pub(crate) fn ends(&self) -> Option<Timestamp> {
         let gates = self.locked.iter().chain(self.closed.values()).map(Gate::end);
         gates.chain(self.sent.values().flatten().map(|sent| later(*sent, ONE_HOUR))).max()
@@ -64,7 +65,7 @@ impl Address {
 }
 
 impl RateBudget {
-    /// What is to be stored, with the gates that are closed at `now` as the session sees them.
+    /// The facts to store, with the gates that are closed at `now` by the session's clock.
     pub(crate) fn address(&self, now: Timestamp, gates: &[(Option<Operation>, Gate)]) -> Address {
         let mut address = Address::default();
         for (operation, gate) in gates {
@@ -82,8 +83,8 @@ impl RateBudget {
         address
     }
 
-    /// Joins what another session behind the address has stored. No gate lasts longer than it holds, whatever clock has written
-    /// it.
+    /// Joins the facts that another session behind the address has stored. No gate lasts longer than its `holds_for`,
+    /// whatever clock wrote it.
     pub(crate) fn merge(&mut self, now: Timestamp, address: &Address) {
         if let Some(gate) = address.locked.and_then(|gate| gate.left_at(now)) {
             self.learn_lock(gate);
@@ -99,7 +100,7 @@ impl RateBudget {
     }
 }
 
-/// How a gate is written.
+/// The serialized form of a gate.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Form {

@@ -1,4 +1,4 @@
-//! What the facts of a record have in common, and the general kinds of facts.
+//! [`Fact`]: what all facts of a record have in common, and the general kinds of facts.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -12,32 +12,33 @@ use crate::moments::{LONGEST_WAIT, later, shifted};
 
 /// A fact that two processes of one owner may know.
 pub(crate) trait Fact: Sized {
-    /// Joins what another process, or an earlier run, knows. It is commutative, associative and idempotent.
+    /// Joins the fact with what another process, or an earlier run, knows. Commutative, associative and idempotent.
     fn join(&mut self, other: Self);
 
     /// Translates local times to a clock that is ahead by `by`.
     fn shift(&mut self, _by: SignedDuration) {}
 
-    /// Corrects what a wrong clock has written: nothing was learnt after `now`, and no wait ends more than a day after it.
+    /// Corrects times from a wrong clock: no fact was learnt after `now`, and no wait ends more than one day after
+    /// `now`.
     fn correct(&mut self, _now: Timestamp) {}
 
-    /// When the last of it no longer counts; [`Timestamp::MAX`] if it counts until the owner acts.
+    /// When the fact no longer matters. [`Timestamp::MAX`] if it matters until the owner acts.
     fn ends(&self) -> Option<Timestamp> {
         None
     }
 }
 
-/// Facts that say nothing are not written.
+/// Whether the fact has no content. Such facts are not written.
 pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// The end of a wait as it may be at `now`.
+/// The end of a wait, limited to one day after `now`.
 pub(crate) fn correct_wait(until: &mut Timestamp, now: Timestamp) {
     *until = (*until).min(later(now, LONGEST_WAIT));
 }
 
-/// The local time of an event: of two, the later one counts.
+/// The local time of an event. The later time wins.
 impl Fact for Option<Timestamp> {
     fn join(&mut self, other: Self) {
         *self = (*self).max(other);
@@ -59,7 +60,7 @@ impl Fact for Option<i64> {
     }
 }
 
-/// Waits by name: of two for one name, the longer one counts.
+/// Waits by name. Of two waits for one name, the longer one wins.
 impl Fact for BTreeMap<String, Timestamp> {
     fn join(&mut self, other: Self) {
         for (name, until) in other {
@@ -86,7 +87,7 @@ impl Fact for BTreeMap<String, Timestamp> {
     }
 }
 
-/// What was learnt last. A process that learns something new counts on from what it knows; the higher count wins, and of two
+/// The value that was learnt last. A process that learns a value increases the count. The higher count wins. With equal
 /// values with one count the greater. So no clock decides.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Latest<T> {
@@ -95,15 +96,15 @@ pub(crate) struct Latest<T> {
     value: Option<T>,
 }
 
-/// What orders the values of a register.
+/// Orders the values of a register with equal counts.
 pub(crate) type Key<'v> = (Timestamp, Option<Operation>, &'v str);
 
 /// A value of [`Latest`].
 pub(crate) trait Value {
-    /// What orders two values. Equal values are the same.
+    /// The order of two values. Equal keys mean equal values.
     fn key(&self) -> Key<'_>;
 
-    /// The end of the wait that it is, in local time.
+    /// If the value is a wait: its end, in local time.
     fn wait(&mut self) -> Option<&mut Timestamp> {
         None
     }
@@ -148,14 +149,14 @@ impl<T> Latest<T> {
         }
     }
 
-    /// Takes back that the value is spent, as if it had never been said.
+    /// Undoes that the value is spent.
     pub(crate) fn restore(&mut self, value: Option<T>) {
         if self.value.is_none() && value.is_some() {
             *self = Self { count: self.count.saturating_sub(1), value };
         }
     }
 
-    /// The value is spent.
+    /// Marks the value as spent.
     pub(crate) fn clear(&mut self) {
         if self.value.is_some() {
             *self = Self { count: self.count.saturating_add(1), value: None };
@@ -199,7 +200,7 @@ impl<T: Value + Clone> Fact for Latest<T> {
     }
 }
 
-/// Something that is so or not: it is so if the count of its changes is odd. The higher count wins.
+/// A yes-or-no fact. It is yes if the count of its changes is odd. The higher count wins.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Flag(u32);

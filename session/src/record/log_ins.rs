@@ -1,5 +1,6 @@
-//! Logins: which of them may have opened a session, what was refused, and who was kicked. These facts keep a session from
-//! closing the trader's other sessions, and from presenting refused credentials again.
+//! [`LogIns`]: which logins may have opened a session, which credentials were refused, and which sessions the server
+//! ended. Because of these facts, a session does not close the trader's other sessions and does not send refused
+//! credentials again.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -12,41 +13,41 @@ use super::fact::{Fact, correct_wait, is_default};
 use super::pause::Jitter;
 use crate::moments::{ONE_HOUR, later, shifted};
 
-/// Successful logins, and logins that may have been successful, stay under four an hour.
+/// Logins that opened a session, or may have opened one, stay below four per hour.
 //= R-SESSION-1
 const PER_HOUR: usize = 3;
 
-/// Two losses within this time are a kick.
+/// Two lost sessions within this time count as a kick.
 const KICK: Duration = Duration::from_secs(15 * 60);
 
-/// After this time without another one, losses and logins of unknown outcome are forgotten.
+/// Lost sessions and logins of unknown outcome are dropped after this time without another one.
 const FORGOTTEN: Duration = Duration::from_secs(2 * 3600);
 
-/// The pauses after logins of unknown outcome in a row. After more of them, the pause is an hour.
+/// The pauses after logins of unknown outcome in a row. After more of them, the pause is one hour.
 const PAUSES: [Duration; 3] = [Duration::from_secs(15), Duration::from_secs(15 * 60), Duration::from_secs(30 * 60)];
 
-/// So many logins that opened no session are remembered, and so many others that are older than [`FORGOTTEN`].
+/// How many logins without a session are kept, and how many others that are older than [`FORGOTTEN`].
 const REMEMBERED: usize = 4;
 
-/// If the outcome of one of two logins is unknown, no third one is sent within this time of the first.
+/// If the outcome of one of two logins is unknown, no third one is sent within this time after the first.
 const TWO_AT_MOST: Duration = Duration::from_secs(15 * 60);
 
-/// Names one login, in all processes.
+/// The id of one login, unique over all processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct AttemptId(u64);
 
-/// How far one login got. Of two reports, the one further down counts.
+/// How far a login got. Of two reports, the later variant wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 enum Status {
-    /// It is about to be sent, or its answer is awaited.
+    /// The login is about to be sent, or is in flight.
     Announced,
-    /// No answer says whether it opened a session.
+    /// It is unknown whether the login opened a session.
     Unknown,
-    /// It opened none.
+    /// The login opened no session.
     OpenedNone,
-    /// It opened one.
+    /// The login opened a session.
     Opened,
 }
 
@@ -56,28 +57,28 @@ struct Attempt {
     id: AttemptId,
     status: Status,
     sent: Timestamp,
-    /// If the outcome is unknown: the next login is not sent before this.
+    /// If the outcome is unknown: the earliest time of the next login.
     #[serde(default, skip_serializing_if = "is_default")]
     until: Option<Timestamp>,
 }
 
-/// Credentials that the server has refused. Nothing of them is kept, not even a hash, which would help to guess the password.
+/// A refusal of credentials. It contains nothing of them, because even a hash would help to guess the password.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Refused {
-    /// Which try it was; it counts until the owner asks for another one, or a login succeeds.
+    /// The number of the try. The refusal counts until the owner asks for another try or a login succeeds.
     #[serde(default, skip_serializing_if = "is_default")]
     of_try: u32,
     pub(crate) at: Timestamp,
-    /// The one further try of credentials that have worked before. Without it, they are not tried again.
+    /// The time of the one further try of credentials that worked before. `None`: they are not tried again.
     #[serde(default, skip_serializing_if = "is_default")]
     retry_at: Option<Timestamp>,
-    /// What the server said, as far as it may be shown.
+    /// The server's text, in printable form.
     #[serde(default)]
     pub(crate) text: String,
 }
 
-/// The last session that the server has ended before its time.
+/// The last session that the server ended before its token expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Loss {
@@ -95,13 +96,13 @@ pub(crate) struct LogIns {
     /// When the outcome of a login was last known. Earlier logins of unknown outcome cause no pause.
     #[serde(skip_serializing_if = "is_default")]
     answered_at: Option<Timestamp>,
-    /// How often the owner has given other credentials.
+    /// How often the owner replaced the credentials.
     #[serde(skip_serializing_if = "is_default")]
     credentials: u32,
-    /// The credentials that have brought a token last.
+    /// The credentials that last brought a token.
     #[serde(skip_serializing_if = "is_default")]
     worked: Option<u32>,
-    /// How often refusals were made void: the owner has asked for another try, or a login has succeeded.
+    /// How often refusals were cancelled: the owner asked for another try, or a login succeeded.
     #[serde(skip_serializing_if = "is_default")]
     tries: u32,
     #[serde(skip_serializing_if = "is_default")]
@@ -111,8 +112,8 @@ pub(crate) struct LogIns {
 }
 
 impl LogIns {
-    /// The earliest time, `now` or later, of the next login. A login of our own that is only announced doesn't count. One that
-    /// another process has announced may be `under_way` for that long.
+    /// The earliest time, `now` or later, of the next login. An announced login of this process does not count. A login
+    /// that another process announced may take as long as `under_way`.
     pub(crate) fn earliest(&self, now: Timestamp, own: Option<AttemptId>, under_way: Duration) -> Timestamp {
         let counts = |attempt: &&Attempt| attempt.status != Status::OpenedNone && Some(attempt.id) != own;
         let mut counted: Vec<_> = self.attempts.iter().filter(counts).collect();
@@ -132,13 +133,13 @@ impl LogIns {
         let (mut row, mut end) = (self.row(own), None);
         row.sort_unstable_by_key(|attempt| attempt.sent);
         for (index, attempt) in row.iter().enumerate() {
-            // Whoever has announced it may have crashed.
+            // The process that announced this login may have crashed.
             end = Some(attempt.until.unwrap_or_else(|| later(attempt.sent, pause_after(index).max(under_way))));
         }
         end
     }
 
-    /// Logins of unknown outcome since the last one whose outcome is known.
+    /// Logins of unknown outcome since the last login with a known one.
     fn row(&self, own: Option<AttemptId>) -> Vec<&Attempt> {
         let is_in_row = |attempt: &&Attempt| {
             attempt.is_unknown() && Some(attempt.sent) >= self.answered_at && Some(attempt.id) != own
@@ -156,7 +157,7 @@ impl LogIns {
         self.refused.as_ref().filter(|refused| refused.of_try == self.tries)
     }
 
-    /// The refusal after which the credentials are not tried again by themselves.
+    /// The refusal after which the session does not try the credentials again.
     pub(crate) fn given_up(&self) -> Option<&Refused> {
         self.refusal().filter(|refused| refused.retry_at.is_none())
     }
@@ -166,7 +167,7 @@ impl LogIns {
         self.refusal().is_some_and(|refused| refused.retry_at.is_some())
     }
 
-    /// The earliest time at which a lost session may be replaced.
+    /// The earliest time at which the session may log in after the server ended it.
     pub(crate) fn after_kick(&self) -> Option<Timestamp> {
         self.loss?.next_log_in
     }
@@ -178,16 +179,16 @@ impl LogIns {
         }
     }
 
-    /// The owner gives other credentials of the same user. Sessions that were opened and lost are the user's.
+    /// The owner replaces the credentials of the same user. Opened and lost sessions still count.
     pub(crate) fn credentials_replaced(&mut self) {
         self.credentials = self.credentials.saturating_add(1);
         self.try_again();
     }
 
-    /// A login is about to be sent. Until its outcome is known, it may have opened a session.
+    /// A login is about to be sent. It counts as possibly successful until its outcome is known.
     pub(crate) fn announce(&mut self, now: Timestamp, ids: &mut Jitter) -> AttemptId {
         self.forget(now);
-        // Two processes with one seed name their logins differently.
+        // Two processes with the same seed get different ids.
         let id = AttemptId(ids.next() ^ now.as_microsecond().unsigned_abs());
         self.attempts.push(Attempt { id, status: Status::Announced, sent: now, until: None });
         self.in_order();
@@ -201,7 +202,7 @@ impl LogIns {
         }
     }
 
-    /// No answer says whether a login opened a session.
+    /// It is unknown whether a login opened a session.
     //= R-SESSION-6
     pub(crate) fn outcome_unknown(&mut self, now: Timestamp, id: AttemptId, jitter: &mut Jitter) {
         let row = self.row(Some(id));
@@ -233,12 +234,12 @@ impl LogIns {
         self.opened(id);
         self.answered_at.join(Some(now));
         self.worked = Some(self.credentials);
-        // Refusals that other processes know of are void, too.
+        // Refusals that other processes know are cancelled, too.
         self.tries = self.tries.saturating_add(1);
     }
 
-    /// A login was refused. Returns the time of the one further try, if the credentials have worked before. A refusal is
-    /// remembered if the server has refused the credentials, that is, if it has a `text`.
+    /// A login was refused. Returns the time of the one further try, if the credentials worked before. The refusal is
+    /// kept if the server refused the credentials themselves, that is, if there is a `text`.
     //= R-LOGIN-13
     pub(crate) fn refused(&mut self, now: Timestamp, text: Option<&str>) -> Option<Timestamp> {
         self.answered_at.join(Some(now));
@@ -253,8 +254,8 @@ impl LogIns {
         retry_at
     }
 
-    /// The server has ended the session before its time, which was noticed at `noticed`. The first loss may be answered by a
-    /// login. After the next loss within a quarter of an hour the login waits, longer each time. Returns its time then.
+    /// The server ended the session, which was noticed at `noticed`. After the first loss, the session may log in at
+    /// once. After another loss within 15 minutes the login waits, longer each time. Returns the time of that login.
     //= R-SESSION-4
     pub(crate) fn lost(&mut self, noticed: Timestamp, now: Timestamp) -> Option<Timestamp> {
         let last = self.loss;
@@ -268,7 +269,7 @@ impl LogIns {
         next
     }
 
-    /// Forgets logins that no longer count.
+    /// Drops logins that no longer count.
     pub(crate) fn forget(&mut self, now: Timestamp) {
         if self.attempts.iter().all(|attempt| later(attempt.sent, FORGOTTEN) <= now) {
             self.attempts.clear();
@@ -293,7 +294,7 @@ impl LogIns {
         self.attempts.iter_mut().find(|attempt| attempt.id == id)
     }
 
-    /// Equal sets of logins are equal lists, and many sessions keep no room for more.
+    /// Equal sets of logins have equal lists. The list has no spare capacity, because a program can have many sessions.
     fn in_order(&mut self) {
         self.attempts.sort_unstable_by_key(|attempt| attempt.id);
         self.attempts.shrink_to_fit();
@@ -301,7 +302,8 @@ impl LogIns {
 }
 
 impl Refused {
-    /// Of two, the one of the later try counts, and of two of one try the one after which there is none, whatever the clocks say.
+    /// The refusal of the later try wins. Of two refusals of one try, the one without a further try wins. No clock
+    /// decides.
     fn key(&self) -> (u32, bool, Timestamp, Option<Timestamp>, &str) {
         (self.of_try, self.retry_at.is_none(), self.at, self.retry_at, &self.text)
     }

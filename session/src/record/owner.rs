@@ -1,4 +1,4 @@
-//! Whose a snapshot is, so that no session goes on from another one's.
+//! [`Owner`]: who a snapshot belongs to. A session takes over nothing from another owner's snapshot.
 
 use alloc::string::String;
 
@@ -6,49 +6,49 @@ use serde::{Deserialize, Serialize};
 
 use super::fact::is_default;
 
-/// The owner of a snapshot. Nothing of it is secret.
+/// The owner of a snapshot. Nothing in it is secret.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Owner {
-    /// The configured base of logins, whatever host the server has named since.
+    /// The configured base URL of logins, not a host that the server named.
     pub(crate) login: String,
-    /// The name that a user logs in by.
+    /// The user name of a login with a password.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) user: Option<String>,
-    /// The `client_id` of an app.
+    /// The `client_id` of an OAuth app.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) app: Option<String>,
-    /// The caller's own key of the user who has authorized the app.
+    /// The caller's own key of the user who authorized the app.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) key: Option<String>,
 }
 
-/// Why a snapshot is another owner's.
+/// How the owner of a snapshot differs from the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum OwnerMismatch {
-    /// It names no owner.
+    /// The snapshot names no owner.
     #[error("it names no owner")]
     Unknown,
-    /// It is of another login host than the configured one, such as Demo instead of Live.
+    /// The snapshot is for another configured login host, such as Demo instead of Live.
     #[error("it is of another login host")]
     LoginHost,
-    /// It is of another login name, or one of the two is of an app and the other of a user with a password.
+    /// The snapshot is for another user name, or one of the two is for an app and the other for a user with a password.
     #[error("it is of another login name")]
     LoginName,
-    /// It is of another app.
+    /// The snapshot is for another app.
     #[error("it is of another client_id")]
     ClientId,
-    /// It is of another user of the app, by the caller's own key.
+    /// The snapshot is for another user of the app, by the caller's own key.
     #[error("it is of another user key")]
     UserKey,
-    /// The server has given another user id.
+    /// The server named another user id.
     #[error("it is of another user id")]
     UserId,
 }
 
 impl Owner {
-    /// What makes `stored` another owner, if anything.
+    /// How `stored` differs from this owner. `None` if it does not.
     pub(crate) fn mismatch(&self, stored: Option<&Self>) -> Option<OwnerMismatch> {
         let Some(stored) = stored else { return Some(OwnerMismatch::Unknown) };
         if self.login != stored.login {

@@ -1,4 +1,5 @@
-//! The pause after faults: exponential, capped, jittered. The only randomness of a session is its seed.
+//! [`Pause`]: the back-off after faults, exponential, capped and jittered. The seed is the only randomness of a
+//! session.
 
 use core::cmp::Ordering;
 use core::time::Duration;
@@ -12,7 +13,7 @@ use crate::moments::{later, shifted};
 /// The first pause after a fault.
 const FIRST: Duration = Duration::from_secs(1);
 
-/// Pseudo-random numbers (`SplitMix64`). They spread times and hide nothing.
+/// Pseudo-random numbers (`SplitMix64`) that spread times. They are not for secrets.
 #[derive(Debug, Clone)]
 pub(crate) struct Jitter(u64);
 
@@ -29,7 +30,8 @@ impl Jitter {
         bits ^ (bits >> 31)
     }
 
-    /// A duration from zero to `most`. In this crate's own tests, the seed 0 spreads nothing, so that their times are round.
+    /// A duration from zero to `most`. In the tests of this crate, the seed 0 always gives zero, so that times are
+    /// round.
     pub(crate) fn up_to(&mut self, most: Duration) -> Duration {
         if cfg!(test) && self.0 == 0 {
             return Duration::ZERO;
@@ -39,12 +41,12 @@ impl Jitter {
     }
 }
 
-/// Faults in a row, and the pause after the last of them. Of two, the one of the newer token counts, then the one that was ended
-/// more often. Of two that are equal in this, more faults count, and the later end.
+/// Faults in a row, and the pause after the last one. Of two pauses, the one of the newer token wins, then the one that
+/// was ended more often, then the one with more faults, then the one with the later end.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Pause {
-    /// When the token was issued that was held at the first fault, in server time.
+    /// The issue time of the token that was held at the first fault, in server time.
     #[serde(skip_serializing_if = "is_default")]
     of: Option<Timestamp>,
     #[serde(skip_serializing_if = "is_default")]
@@ -64,8 +66,8 @@ impl Pause {
         self.until
     }
 
-    /// One more fault. The pause is half to whole of a time that doubles with each fault up to `longest`, and at least
-    /// `at_least`. Returns its end.
+    /// Adds a fault. The base time doubles with each fault, up to `longest`. The pause is a random time between half of
+    /// it and all of it, and at least `at_least`. Returns the end of the pause.
     //= R-STATUS-10
     pub(crate) fn after_fault(
         &mut self,
@@ -79,7 +81,7 @@ impl Pause {
         self.for_at_least(now, half.saturating_add(jitter.up_to(half)).max(at_least))
     }
 
-    /// One more fault, with a given pause.
+    /// Adds a fault with a given pause.
     pub(crate) fn for_at_least(&mut self, now: Timestamp, pause: Duration) -> Timestamp {
         self.faults = self.faults.saturating_add(1);
         let until = later(now, pause);
@@ -87,21 +89,21 @@ impl Pause {
         until
     }
 
-    /// Ends the pause; the one after the next fault is as long as it would have been.
+    /// Ends the pause, but keeps the count of faults.
     pub(crate) fn skip(&mut self) {
         if self.until.take().is_some() {
             self.ends = self.ends.saturating_add(1);
         }
     }
 
-    /// Ends the pause and forgets the faults.
+    /// Ends the pause and resets the count of faults.
     pub(crate) fn end(&mut self) {
         if self.faults > 0 {
             *self = Self { of: self.of, ends: self.ends.saturating_add(1), ..Self::default() };
         }
     }
 
-    /// A pause of a process that never had a token counts for one whose token has ended.
+    /// The pause of a process that never had a token also applies to a process whose token has expired.
     pub(crate) fn rebase(&mut self, known: &Self) {
         if self.of.is_none() {
             self.of = known.of;
@@ -109,7 +111,7 @@ impl Pause {
         }
     }
 
-    /// A token is held that was issued at this time: faults of before don't count.
+    /// A token with this issue time is held: earlier faults don't count.
     pub(crate) fn begin(&mut self, issued_at: Timestamp) {
         if self.of < Some(issued_at) {
             *self = Self { of: Some(issued_at), ..Self::default() };

@@ -1,4 +1,4 @@
-//! A request that the server has postponed, and the ticket with which it is sent again.
+//! [`Ticket`]: a request that a penalty postponed, and the ticket with which it is sent again.
 
 use alloc::string::String;
 
@@ -15,15 +15,15 @@ use crate::budget::Operation;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 //= R-PENALTY-9
 pub(crate) struct Ticket {
-    /// When the request may be sent again.
+    /// The earliest time at which the request may be sent again.
     pub(crate) until: Timestamp,
     pub(crate) operation: Operation,
-    /// A hash of what the request says, without secrets that could be guessed. The ticket is presented with no other request.
+    /// A hash of the request without secrets that could be guessed. The ticket is sent with this request only.
     pub(crate) request: String,
     #[serde(rename = "ticket", with = "secret")]
     pub(crate) secret: PenaltyTicket,
-    /// The host that gave the ticket, if it isn't the one that the request would go to. It is not stored: no request goes to
-    /// a host because a store says so.
+    /// The host that issued the ticket, if the request would go to another one. It is not stored, because no request
+    /// goes to a host only because a store names it.
     #[serde(skip)]
     pub(crate) host: Option<Authority>,
 }

@@ -1,4 +1,4 @@
-//! What the server says of the account and its password, whatever becomes of the token.
+//! What an answer says about the user's account and password, whether or not it brings a token.
 
 use core::time::Duration;
 
@@ -8,7 +8,7 @@ use tradovate_auth_core::{AccessTokenResponse, UserStatus};
 use super::{EventKind, Session};
 use crate::moments::earlier;
 
-/// The days before a password's expiry at which the owner is reminded. Zero is the expiry itself.
+/// How many days before the password's expiry the owner is reminded. Zero is the expiry itself.
 const REMINDERS: [i64; 4] = [14, 7, 1, 0];
 
 impl Session {
@@ -29,7 +29,7 @@ impl Session {
         }
     }
 
-    /// Reminds the owner when the password expires within 14, 7 and 1 days, and when it has expired.
+    /// Reminds the owner 14, 7 and 1 days before the password expires, and when it has expired.
     //= R-TIME-3
     pub(super) fn remind(&mut self, now: Timestamp) {
         let due = self.next_reminder(now).filter(|(at, _)| *at <= now);
@@ -43,13 +43,13 @@ impl Session {
         }
     }
 
-    /// The next reminder that has not been given: when, and within how many days.
+    /// The next open reminder: its time, and its number of days.
     pub(super) fn next_reminder(&self, now: Timestamp) -> Option<(Timestamp, i64)> {
         let end = self.clock.local_time(*self.record.password_expires_at.get()?);
         let given = self.reminded_within_days.map_or(i64::MAX, i64::from);
         let at = |days: i64| earlier(end, Duration::from_secs(days.unsigned_abs().saturating_mul(24 * 3600)));
         let open = || REMINDERS.into_iter().filter(|days| *days < given).map(|days| (at(days), days));
-        // Of the reminders that are due, the last one says it all.
+        // If several reminders are due, only the last one is given.
         let due = open().filter(|(at, _)| *at <= now).min_by_key(|(_, days)| *days);
         due.or_else(|| open().min_by_key(|(at, _)| *at))
     }

@@ -1,5 +1,5 @@
-//! Announcements: a login or a refresh is stored before it is sent, if processes share the store. So the store can surely be
-//! written to, and after a crash the next process knows that the request may have been sent.
+//! Announcements: if processes share the store, a login or a refresh is stored before it is sent. This proves that the
+//! store can be written to. After a crash, the next process knows that the request may have been sent.
 
 use jiff::Timestamp;
 
@@ -8,9 +8,9 @@ use super::sharing::Announcement;
 use crate::budget::Operation;
 
 impl Session {
-    /// Whether a login or a refresh has first to be announced to those that share the session.
+    /// Whether a login or a refresh has to be announced first.
     pub(super) fn is_to_be_announced(&self, now: Timestamp, operation: Operation) -> bool {
-        // What others have stored is not written over for a code, which may bring nothing.
+        // The exchange of a code may fail, so it does not replace the stored record.
         matches!(operation, Operation::LogIn | Operation::Refresh)
             && self.code.is_none()
             && self.persistence.is_shared()
@@ -33,7 +33,7 @@ impl Session {
         self.save(now);
     }
 
-    /// The announced request is sent.
+    /// Takes the announcement of the request that is sent now.
     pub(super) fn take_announcement(&mut self, operation: Operation) -> Option<Announcement> {
         if self.persistence.announcement().is_some_and(|announced| announced.operation != operation) {
             self.withdraw_announcement();
@@ -41,7 +41,7 @@ impl Session {
         self.persistence.shared_mut()?.announced.take()
     }
 
-    /// What was announced is not sent.
+    /// The announced request is not sent.
     pub(super) fn withdraw_announcement(&mut self) {
         let Some(announced) = self.persistence.shared_mut().and_then(|sharing| sharing.announced.take()) else {
             return;
@@ -49,7 +49,7 @@ impl Session {
         if announced.is_stored {
             self.record.postponed.set_if_some(announced.ticket);
         } else {
-            // Another process may have stored that it has presented the ticket.
+            // Another process may have stored that it has sent the ticket.
             self.record.postponed.restore(announced.ticket);
         }
         if let Some(attempt) = announced.attempt {

@@ -1,4 +1,4 @@
-//! What follows from the outcome of a request: a token, a pause, a gate, another host, or the end of the session.
+//! Applies the outcome of a request to the session: a token, a pause, a gate, another host, or the end of the session.
 
 use alloc::boxed::Box;
 use core::time::Duration;
@@ -14,19 +14,20 @@ use crate::budget::{CAPTCHA_CLOSES_FOR, Operation, RateBudget};
 use crate::moments::{LONGEST_WAIT, ONE_HOUR, after, later};
 use crate::record::{Refresh, Ticket};
 
-/// The pause if the next try has little hope: an OAuth session has only renewals left and they fail too, or the answer says
+/// The pause if the next try has little hope: an OAuth session can only renew and its renewals fail, or the answer says
 /// that the request itself is wrong.
 //= R-REFRESH-9
 const LAST_RESORT_PAUSE: Duration = Duration::from_secs(600);
 
-/// A failed renewal whose token is still good waits this part of the token's life, so that the hour's renewals last.
+/// After a failed renewal, a session whose token is still valid pauses for this part of the token's lifetime. So the
+/// renewals of the hour are not used up.
 const RENEWALS_PER_REST: u32 = 6;
 
-/// The pause before a refused refresh token is presented once more.
+/// The pause before a refused refresh token is sent once more.
 //= R-REFRESH-6
 const SECOND_TRY: Duration = Duration::from_secs(2);
 
-/// How long a refresh token that was refused twice is not presented.
+/// How long a refresh token that was refused twice is not sent.
 //= R-REFRESH-7
 const BAN: Duration = Duration::from_secs(6 * 3600);
 
@@ -65,19 +66,19 @@ impl Session {
                 self.persistence.dirty = true;
                 self.report(now, EventKind::CaptchaAsked { operation, until: later(now, holds_for) });
             }
-            // An answer that has been overtaken no longer concerns the exchange in flight.
+            // A superseded answer does not concern the exchange in flight.
             Outcome::Failed(Failed { meaning: Meaning::Refused | Meaning::Malformed, .. }) if !is_current => {
                 self.opened_none(exchange);
             }
             _ if !is_current => {}
-            // A request with a refresh token that has been replaced is not sent again.
+            // A request with a replaced refresh token is not sent again.
             Outcome::Postponed(_) if self.has_replaced(exchange) => {}
             Outcome::Postponed(ticket) => {
                 self.opened_none(exchange);
-                // The wait is the server's. Our own pause only keeps a ticket without a wait from being a storm.
+                // The server names the wait. Our own pause only prevents a fast loop if a ticket has no wait.
                 let (at_least, longest) = (with_room(ticket.wait()), self.policy.longest_pause());
                 let until = self.record.pause.after_fault(now, at_least, longest, &mut self.jitter);
-                // The host that gave the ticket gets it back.
+                // The ticket goes back to the host that issued it.
                 let is_elsewhere = exchange.is_redirected || exchange.via == Via::Home;
                 let host = exchange.request.uri().authority().filter(|_| is_elsewhere).cloned();
                 let request = self.request_hash(operation);
@@ -131,7 +132,7 @@ impl Session {
         self.token.is_faulty &=
             status.is_some_and(|status| exchange.operation != Operation::Renew || may_be_a_kick(status));
         if exchange.via == Via::Home && trouble.is_verdict() && meaning != Meaning::WrongTarget {
-            // The configured host has answered by itself.
+            // The configured host answered without a redirect.
             self.leave_followed_hosts(now);
         }
         match meaning {
@@ -139,13 +140,13 @@ impl Session {
                 self.opened_none(exchange);
                 let until_try = self.followed_host_is_wrong(now);
                 let at_least = match exchange.operation {
-                    // The hour's few logins are for the configured host.
+                    // The few logins of an hour are kept for the configured host.
                     Operation::LogIn => until_try,
                     _ => until_try.min(LAST_RESORT_PAUSE),
                 };
                 self.try_again_after(now, exchange.operation, trouble, at_least);
             }
-            // The configured host may name another one later.
+            // The configured host may name another target later.
             Meaning::WrongTarget => {
                 self.opened_none(exchange);
                 let at_least = if exchange.presents_code() { Duration::ZERO } else { LAST_RESORT_PAUSE };
@@ -236,7 +237,7 @@ impl Session {
         }
     }
 
-    /// Something else came than tokens for a code. It is sent again only if it can't have reached the server.
+    /// The exchange of a code failed. The code is sent again only if it can't have reached the server.
     fn code_failed(&mut self, now: Timestamp, meaning: Meaning, trouble: Trouble) {
         match (meaning, trouble) {
             (Meaning::NotHandled, trouble) => self.try_again(now, Operation::Refresh, trouble),
@@ -247,7 +248,7 @@ impl Session {
 
     fn refresh_token_refused(&mut self, now: Timestamp, exchange: &Exchange, error: Error, is_malformed: bool) {
         let Some(refresh) = self.record.tokens.refresh.as_mut().filter(|refresh| presents(exchange, refresh)) else {
-            // Another one has been adopted since.
+            // The session has adopted another refresh token since.
             return;
         };
         let is_second = refresh.refused_once.is_set() || is_malformed;
@@ -280,7 +281,7 @@ impl Session {
         self.report(now, EventKind::RefreshRefused { until });
     }
 
-    /// The app's settings are wrong, which no other try changes. The refresh token may be good.
+    /// The server refuses the app's settings. Another try does not help. The refresh token may be good.
     fn app_refused(&mut self, now: Timestamp, error: Error) {
         self.ticket_is_spent();
         self.record.pause.end();
@@ -292,7 +293,7 @@ impl Session {
         }
     }
 
-    /// A request with the ticket has been judged. The ticket is never presented again, and the next start is to know of it.
+    /// The server has judged a request with the ticket. The ticket is never sent again, also not after a restart.
     //= R-PENALTY-9
     fn ticket_is_spent(&mut self) {
         if self.record.postponed.get().is_some() {
@@ -301,8 +302,8 @@ impl Session {
         self.record.postponed.clear();
     }
 
-    /// Stops once the record is stored, so that the next start knows of what has happened. With a shared store, the driver asks
-    /// for the final snapshot.
+    /// Stops after the record is stored, so that the next start knows what happened. With a shared store, the driver
+    /// asks for the final snapshot.
     fn stop_stored(&mut self, now: Timestamp, reason: StopReason) {
         if self.persistence.is_hook() && self.persistence.dirty {
             self.persistence.stops_with = Some(Box::new(reason));
@@ -320,10 +321,10 @@ impl Session {
         }
     }
 
-    /// The token can't be renewed: only a login or a refresh helps. It is tried at once. If the server has not answered, its
-    /// failures still count.
+    /// The token can't be renewed. The session logs in or refreshes at once. If the last renewal had no answer, its
+    /// pause still counts.
     pub(super) fn token_is_lost(&mut self, now: Timestamp) {
-        // A token that had expired is no loss.
+        // The loss of an expired token is not reported.
         let was_alive = self.record.tokens.access.as_ref().is_some_and(|access| !self.has_ended(access, now));
         let noticed = self.token.reported_dead_at().unwrap_or(now);
         self.token.settle();
@@ -338,7 +339,7 @@ impl Session {
         }
     }
 
-    /// Whether another refresh token has taken the place of the one that was presented.
+    /// Whether another refresh token has replaced the one that the exchange sent.
     fn has_replaced(&self, exchange: &Exchange) -> bool {
         matches!(exchange.presented, Some(OAuthGrant::RefreshToken(_)))
             && self.record.tokens.refresh.as_ref().is_some_and(|refresh| !presents(exchange, refresh))
@@ -375,20 +376,20 @@ impl Session {
         self.report(now, EventKind::Failed { operation, trouble, retry_at });
     }
 
-    /// How long a failed renewal can wait, since the token is good meanwhile.
+    /// How long the next renewal can wait while the token is valid.
     fn time_to_spare(&self, now: Timestamp) -> Duration {
         let left = self.token(now).map(|token| after(token.usable_until, now)).unwrap_or_default();
         left.checked_div(RENEWALS_PER_REST).unwrap_or_default().min(self.policy.longest_pause())
     }
 
-    /// The server counts nothing and has opened nothing for this exchange.
+    /// The server did not count this exchange and opened no session for it.
     pub(super) fn forgive(&mut self, exchange: &Exchange, budget: &mut RateBudget) {
         self.ticket_is_unused(exchange);
         budget.give_back(exchange.sent, exchange.operation);
         self.opened_none(exchange);
     }
 
-    /// The ticket that was announced as spent was not presented after all. It is of no use if another request was sent since.
+    /// A ticket that was announced as spent was not sent. It is kept, unless another request was sent since.
     fn ticket_is_unused(&mut self, exchange: &Exchange) {
         if self.exchanges.last_sent == exchange.id {
             self.record.postponed.set_if_some(exchange.ticket.clone());
@@ -426,7 +427,7 @@ impl Trouble {
         }
     }
 
-    /// Whether the server has judged the request itself.
+    /// Whether the server itself has judged the request.
     fn is_verdict(&self) -> bool {
         matches!(
             self,
@@ -442,7 +443,7 @@ impl Trouble {
     }
 }
 
-/// The next try will hardly do better: the request went to the wrong place, or is not for this caller.
+/// Whether the next try has little hope: the request went to the wrong place, or the caller may not send it.
 fn is_futile(error: &Error) -> bool {
     match error {
         Error::Status { status, .. } => !is_fault(*status),
@@ -455,9 +456,9 @@ fn presents(exchange: &Exchange, refresh: &Refresh) -> bool {
     matches!(&exchange.presented, Some(OAuthGrant::RefreshToken(presented)) if refresh.is(presented))
 }
 
-/// A wait that the server measures as well, by its own clock: a request that comes a moment too early waits all over again, and
-/// a local clock that runs fast always comes too early. A long wait gets a hundredth more. In a minute no clock gains more than
-/// a request takes on its way. No wait is longer than a day.
+/// The time to wait if the server measures the wait too. A request that comes a moment too early starts the wait again,
+/// and a local clock that runs fast is always too early. So a long wait gets one percent more. In a minute, no clock
+/// gains more than the time that a request needs to arrive. No wait is longer than one day.
 fn with_room(wait: Duration) -> Duration {
     let room = wait.checked_div(100).filter(|_| wait > Duration::from_secs(60)).unwrap_or_default();
     wait.saturating_add(room).min(LONGEST_WAIT)

@@ -1,4 +1,4 @@
-//! Exchanges: the request in flight, requests whose answers may still come, and what a late answer is good for.
+//! [`Exchanges`]: the request in flight, and given-up requests whose answers may still arrive.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -13,7 +13,7 @@ use super::{ExchangeId, Trouble};
 use crate::budget::Operation;
 use crate::record::{AttemptId, Ticket};
 
-/// How many late exchanges are remembered. If there are more, those without a refresh token are forgotten first.
+/// How many given-up exchanges are kept. If there are more, those without a refresh token are dropped first.
 const LATE_KEPT: usize = 8;
 
 /// A request that has been sent.
@@ -24,23 +24,23 @@ pub(super) struct Exchange {
     pub(super) sent: Timestamp,
     pub(super) deadline: Timestamp,
     pub(super) request: Request<RequestBody>,
-    /// The code or refresh token in it.
+    /// The OAuth code or refresh token in the request.
     pub(super) presented: Option<OAuthGrant>,
-    /// The ticket in it, if other processes were told that it is spent.
+    /// The ticket in the request, if other processes were told that it is spent.
     pub(super) ticket: Option<Box<Ticket>>,
-    /// The login that it is.
+    /// The login that the request makes.
     pub(super) attempt: Option<AttemptId>,
-    /// The host it went to first.
+    /// The host that the request went to first.
     pub(super) via: Via,
-    /// Whether it has been redirected.
+    /// Whether the request was redirected.
     pub(super) is_redirected: bool,
-    /// The token that was held when it was sent.
+    /// The generation of the token that was held when the request was sent.
     pub(super) generation: u64,
-    /// The owner has given other credentials since, or had everything forgotten.
+    /// The owner has replaced the credentials or called `forget` since.
     pub(super) is_disowned: bool,
 }
 
-/// A request that a trusted host is to get instead.
+/// A request that goes to another trusted host, because of a redirect.
 #[derive(Debug)]
 pub(super) struct Redirect {
     pub(super) operation: Operation,
@@ -51,18 +51,18 @@ pub(super) struct Redirect {
 /// What the answer to an exchange is still good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
-    /// It is waited for.
+    /// The exchange is in flight.
     Current,
-    /// It was given up, but nothing has been sent since.
+    /// The exchange was given up, but nothing was sent since.
     Late,
-    /// Something has been sent since. A token is still welcome.
+    /// Another request was sent since. The session still accepts a token.
     Overtaken,
-    /// A later token has made it worthless. Only a lock-out in it counts.
+    /// A later token has superseded the exchange. Only a lock-out in the answer counts.
     Superseded,
 }
 
 impl Exchange {
-    /// What is reported if no whole answer came.
+    /// The trouble to report if no complete answer arrived.
     pub(super) fn trouble(&self, failure: Failure, cause: Option<String>) -> Trouble {
         let host = self.request.uri().host().unwrap_or_default().into();
         Trouble::Io { failure, host, cause }
@@ -84,12 +84,12 @@ impl Exchange {
 #[derive(Debug, Default)]
 pub(super) struct Exchanges {
     pub(super) in_flight: Option<Box<Exchange>>,
-    /// Exchanges that were given up. An answer may hold the only copy of a refresh token.
+    /// Exchanges that were given up. An answer may contain the only copy of a refresh token.
     late: Vec<Exchange>,
     pub(super) redirect: Option<Box<Redirect>>,
     next_id: u32,
     pub(super) last_sent: ExchangeId,
-    /// The exchange that brought the refresh token. An earlier one's answer holds an older one.
+    /// The exchange that brought the held refresh token. The answer to an earlier exchange contains an older one.
     pub(super) refreshed_by: ExchangeId,
 }
 
@@ -99,7 +99,7 @@ impl Exchanges {
         ExchangeId(self.next_id)
     }
 
-    /// Gives up what is in flight, but takes its answer if it still comes.
+    /// Gives up the request in flight. The session still accepts its answer.
     pub(super) fn give_up(&mut self) {
         let Some(exchange) = self.in_flight.take() else { return };
         if self.late.len() >= LATE_KEPT {
@@ -109,7 +109,7 @@ impl Exchanges {
         self.late.push(*exchange);
     }
 
-    /// Wants no answer of these exchanges any more.
+    /// Accepts no more tokens from these exchanges.
     pub(super) fn disown(&mut self, which: impl Fn(&Exchange) -> bool) {
         if self.in_flight.as_deref().is_some_and(&which) {
             self.give_up();
@@ -117,7 +117,7 @@ impl Exchanges {
         self.late.iter_mut().filter(|late| which(late)).for_each(Exchange::disown);
     }
 
-    /// The exchange that an answer belongs to, and whether it is in flight.
+    /// Removes the exchange with this id. Also returns whether it was in flight.
     pub(super) fn take(&mut self, id: ExchangeId) -> Option<(Exchange, bool)> {
         if let Some(current) = self.in_flight.take_if(|exchange| exchange.id == id) {
             return Some((*current, true));

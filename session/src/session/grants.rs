@@ -1,4 +1,4 @@
-//! New tokens: how they are accepted, stored first if there is a store, and held.
+//! Accepts new tokens: checks which tokens are newest, stores them first if there is a store, and then uses them.
 
 use core::time::Duration;
 
@@ -13,8 +13,8 @@ use crate::moments::{earlier, shifted};
 use crate::record::{Access, Fact, MarketData, Refresh, Tokens, newer};
 
 impl Session {
-    /// Takes a checked token: it is used at once, or, with a store, once it is stored.
-    /// An access token that `is_newest` is newer than what is known, whatever the clock says.
+    /// Accepts a checked grant. With a store, the session uses it after it is stored. If `is_newest`, the access token
+    /// counts as newer than the known one, whatever the clock says.
     pub(super) fn accept(
         &mut self,
         now: Timestamp,
@@ -24,7 +24,7 @@ impl Session {
         is_newest: bool,
     ) {
         if operation.is_none() {
-            // The exchange that was to bring what has come is given up.
+            // The exchange in flight is no longer needed.
             self.exchanges.give_up();
         }
         let offset = grant.exchange.measured_offset();
@@ -32,11 +32,11 @@ impl Session {
             user_id: grant.user_id,
             tokens: self.tokens_of(now, via, grant, operation, is_newest),
             operation,
-            // A lifetime counts from a local time, and the end that follows is as wrong as the local clock.
+            // A lifetime counts from a local time. So the derived expiry is as wrong as the local clock.
             assumed_offset: (operation == Some(Operation::Refresh) && !self.clock.is_learnt()).then_some(offset),
         };
         if let Some(before) = self.persistence.waiting.take() {
-            // Two answers before the first was stored.
+            // Two answers arrived before the first one was stored.
             let mut tokens = before.tokens;
             tokens.join(waiting.tokens);
             waiting.tokens = tokens;
@@ -49,7 +49,7 @@ impl Session {
         }
     }
 
-    /// The tokens of an answer, completed by what is known.
+    /// The tokens of an answer, completed by the known tokens.
     fn tokens_of(
         &self,
         now: Timestamp,
@@ -65,7 +65,7 @@ impl Session {
         let issued_at = issued_at(&grant.exchange);
         let newest = known.access.as_ref().map(|access| access.issued_at).max(known.dead_issued_at);
         let key = if is_newest { newer(issued_at, newest) } else { issued_at };
-        // A login opens another session, whose market data token is its own. The market data token of before outlives a renewal.
+        // A login opens another session with its own market data token. A renewal keeps the market data token.
         let kept = known
             .access
             .as_ref()
@@ -89,7 +89,7 @@ impl Session {
             let known_start = self.code.as_ref().and_then(|code| code.known_start);
             tokens.started_at = Some(newer(issued_at, tokens.started_at.max(known_start)));
         }
-        // The configured host names all hosts anew.
+        // The configured host names all hosts again.
         let mut hosts = if via == Via::Home { ApiHosts::default() } else { tokens.hosts.clone() };
         hosts.merge(&grant.hosts);
         if hosts != tokens.hosts {
@@ -98,7 +98,7 @@ impl Session {
         tokens
     }
 
-    /// The tokens that are held, or wait to be stored.
+    /// The tokens that are held or wait for the store.
     fn newest_tokens(&self) -> Option<&Tokens> {
         let waiting = self.persistence.waiting.as_ref().map(|waiting| &waiting.tokens);
         waiting.or(Some(&self.record.tokens)).filter(|tokens| **tokens != Tokens::default())
@@ -137,8 +137,8 @@ impl Session {
         self.correct_assumed_times();
     }
 
-    /// The times of a token that were derived from its lifetime by a clock that was wrong are corrected, once an answer has said
-    /// the server's time.
+    /// Corrects the expiry of a token that was derived from its lifetime with a wrong local clock. This is possible
+    /// when an answer has named the server's time.
     pub(super) fn correct_assumed_times(&mut self) {
         if !self.clock.is_learnt() {
             return;
@@ -152,7 +152,7 @@ impl Session {
         }
     }
 
-    /// The record has a new access token.
+    /// The record has a new access token: plans its renewal.
     pub(super) fn hold(&mut self, since: Timestamp, expires_at: Timestamp, life: Duration) {
         let before = self.renew_before(life);
         let spread = self.jitter.up_to(before.checked_div(10).unwrap_or_default());
@@ -161,16 +161,16 @@ impl Session {
             self.record.pause.begin(access.issued_at);
         }
         self.has_another_try = false;
-        // A request that holds an older token.
+        // The redirected request contains an older token.
         self.exchanges.redirect = None;
         self.code = None;
     }
 }
 
-/// Two measurements of the server's clock differ by less.
+/// Two measurements of the server's clock differ by less than this.
 const NOISE: SignedDuration = SignedDuration::from_secs(5);
 
-/// When a token was asked for, in server time.
+/// When a token was requested, in server time.
 fn issued_at(times: &Times) -> Timestamp {
     let offset: SignedDuration = times.measured_offset();
     times.sent.saturating_add(offset).unwrap_or(times.sent)

@@ -1,5 +1,5 @@
-//! What is known of the held token in this process alone: its generation, what callers saw when they used it, and the renewals
-//! that have failed.
+//! [`TokenHealth`]: facts about the held token that only this process knows: its generation, what callers reported, and
+//! failed renewals.
 
 use core::time::Duration;
 
@@ -8,35 +8,36 @@ use jiff::{SignedDuration, Timestamp};
 use super::ExchangeId;
 use crate::moments::later;
 
-/// All processes together verify a token once in this time at most.
+/// All processes together verify a token at most once in this time.
 //= R-STATUS-4
 const VERIFY_EVERY: Duration = Duration::from_secs(15 * 60);
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct TokenHealth {
-    /// Counts the tokens of the session: 0 before the first.
+    /// The number of the token in this session. 0 before the first token.
     pub(super) generation: u64,
-    /// Since when the token is held, in local time; of an adopted one, when it was issued.
+    /// Since when the token is held, in local time. For an adopted token, when it was issued.
     pub(super) since: Timestamp,
-    /// When the refresh token came, in local time.
+    /// When the refresh token arrived, in local time.
     pub(super) refreshed_at: Option<Timestamp>,
     /// When to renew, in server time.
     pub(super) renew_at: Timestamp,
     pub(super) failed_renewals: FailedRenewals,
-    /// Those that may have reached the server after the token seemed to have expired.
+    /// Failed renewals that may have reached the server after the token seemed to have expired.
     pub(super) failed_after_expiry: FailedRenewals,
-    /// A renewal is due, to verify the token or to read the hosts again.
+    /// A renewal is due that verifies the token or reads the hosts again.
     pub(super) is_verifying: bool,
-    /// A caller got an answer that calls the token dead, and that is being verified.
+    /// A caller reported an answer that calls the token dead. A renewal verifies this.
     pub(super) is_reported_dead: bool,
-    /// Callers have seen faults as a closed session shows them, and that is being verified.
+    /// Callers reported faults that the server also sends after it closed the session. A renewal verifies this.
     pub(super) is_faulty: bool,
-    /// How far the server's clock was taken to be ahead when the token's times were derived from a lifetime, if that was not
-    /// learnt from an answer.
+    /// How far the server's clock was assumed to be ahead when the expiry was derived from a lifetime. `None` if an
+    /// answer had confirmed the offset.
     pub(super) assumed_offset: Option<SignedDuration>,
-    /// When a caller first got an answer that calls the token dead.
+    /// When a caller first reported an answer that calls the token dead.
     reported_dead_at: Option<Timestamp>,
-    /// The token came from a snapshot, and no answer has said the server's time yet: one renewal confirms it.
+    /// The token came from a snapshot, and no answer has named the server's time yet. One renewal has to confirm it
+    /// from this time on.
     confirm_at: Option<Timestamp>,
 }
 
@@ -48,7 +49,7 @@ impl TokenHealth {
         *self = Self { generation, since, refreshed_at, renew_at, ..Self::default() };
     }
 
-    /// The reports are answered.
+    /// A renewal has answered the reports.
     pub(super) fn settle(&mut self) {
         *self = Self {
             generation: self.generation,
@@ -62,7 +63,8 @@ impl TokenHealth {
         };
     }
 
-    /// Asks for a verifying renewal. Returns whether there will be one: the last was long enough ago, or one is due anyway.
+    /// Asks for a verifying renewal. Returns whether one follows: the last one was long enough ago, or one is due
+    /// anyway.
     pub(super) fn verify(&mut self, now: Timestamp, verified_at: &mut Option<Timestamp>) -> bool {
         if !self.is_verifying && verified_at.is_none_or(|last| later(last, VERIFY_EVERY) <= now) {
             *verified_at = Some(now);
@@ -71,19 +73,19 @@ impl TokenHealth {
         self.is_verifying
     }
 
-    /// A renewal leaves: the next verification counts from here.
+    /// A renewal is sent. The pause before the next verification starts now.
     pub(super) fn renewing(&self, now: Timestamp, verified_at: &mut Option<Timestamp>) {
         if self.is_verifying {
             *verified_at = Some(now);
         }
     }
 
-    /// The token is to be confirmed by one renewal.
+    /// One renewal has to confirm the token, from this time on.
     pub(super) fn confirm(&mut self, at: Timestamp) {
         self.confirm_at = Some(at);
     }
 
-    /// When a renewal is to confirm the token, or to ask for the server's time, which is wanted at `server_time_at`.
+    /// When a renewal has to confirm the token, or has to read the server's time, which is wanted at `server_time_at`.
     pub(super) fn confirmation_due(
         &self,
         server_time_at: Option<Timestamp>,
@@ -93,14 +95,16 @@ impl TokenHealth {
         Some(verified_at.map_or(wanted, |last| later(last, VERIFY_EVERY).max(wanted)))
     }
 
-    /// A caller got an answer that calls the token dead. Returns whether that is verified now. If not, it will be.
+    /// A caller reported an answer that calls the token dead. Returns whether it is verified now. Otherwise it is
+    /// verified later.
     pub(super) fn reported_dead(&mut self, now: Timestamp, verified_at: &mut Option<Timestamp>) -> bool {
         self.reported_dead_at.get_or_insert(now);
         self.is_reported_dead = self.verify(now, verified_at);
         self.is_reported_dead
     }
 
-    /// Callers have seen a fault as a closed session shows it. Renewals that failed before are no evidence of that.
+    /// Callers reported a fault that the server also sends after it closed the session. Earlier failed renewals are no
+    /// evidence.
     pub(super) fn reported_faulty(&mut self, now: Timestamp, verified_at: &mut Option<Timestamp>) {
         if !self.is_faulty && self.verify(now, verified_at) {
             self.is_faulty = true;
@@ -108,7 +112,7 @@ impl TokenHealth {
         }
     }
 
-    /// When a report that had to wait is verified.
+    /// When a postponed report has to be verified.
     pub(super) fn verification_due(&self, verified_at: Option<Timestamp>) -> Option<Timestamp> {
         let last = verified_at.filter(|_| self.reported_dead_at.is_some() && !self.is_verifying)?;
         Some(later(last, VERIFY_EVERY))
@@ -124,17 +128,17 @@ impl TokenHealth {
     }
 }
 
-/// Renewals of one token that have failed in a row. A penalty is no failure, since it is answered by another try.
+/// Failed renewals of one token in a row. A penalty is not a failure, because the session answers it with another try.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct FailedRenewals {
     count: u32,
     last: ExchangeId,
-    /// When the first one has failed, if one has.
+    /// When the first one failed. Meaningless if the count is zero.
     first: Timestamp,
 }
 
 impl FailedRenewals {
-    /// Counts an exchange once, even if it was given up before it was refused.
+    /// Counts an exchange once, even if it was given up first and refused later.
     pub(super) fn add(&mut self, now: Timestamp, id: ExchangeId) {
         if core::mem::replace(&mut self.last, id) == id {
             return;
@@ -145,7 +149,7 @@ impl FailedRenewals {
         self.count = self.count.saturating_add(1);
     }
 
-    /// When they will have lasted this time, if there are at least so many.
+    /// When the failures have lasted for `time`, if there are at least `count` of them.
     pub(super) fn lasted_at(&self, count: u32, time: Duration) -> Option<Timestamp> {
         (self.count >= count.max(1)).then(|| later(self.first, time))
     }

@@ -1,7 +1,8 @@
-//! The hosts of a session: the configured ones, the ones that the server has named, and when to leave those.
+//! [`Hosts`]: the configured hosts, the hosts that the server named, and when the session leaves a followed host.
 //!
-//! A sign that a followed host is wrong leads to one try at the configured host, which names the right hosts or answers by
-//! itself. Until it has answered, the session keeps the followed host, since an outage proves nothing.
+//! An answer that shows that a followed host is wrong leads to one try at the configured host. The configured host
+//! names the right hosts or answers by itself. The session keeps the followed host until the configured host has
+//! answered, because an outage proves nothing.
 
 use core::time::Duration;
 
@@ -14,26 +15,26 @@ use super::{EventKind, Session};
 use crate::budget::Operation;
 use crate::moments::{after, later};
 
-/// The configured host is tried once in this time.
+/// The session tries the configured host at most once in this time.
 const TRY_CONFIGURED_EVERY: Duration = Duration::from_secs(15 * 60);
 
-/// After this many failed connections in a row, a followed host may be gone.
+/// After this many failed connections in a row, a followed host counts as wrong.
 const GONE_AFTER: u32 = 3;
 
-/// What host a request was first sent to.
+/// The host that a request was first sent to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Via {
-    /// The configured one, and no other is followed.
+    /// The configured host. No other host is followed.
     Configured,
-    /// One that the server has named.
+    /// A host that the server named.
     Followed,
-    /// The configured one, while another is followed.
+    /// The configured host, while another host is followed.
     Home,
 }
 
 #[derive(Debug)]
 pub(super) struct Hosts {
-    /// As the owner has configured them.
+    /// The hosts that the owner configured.
     pub(super) configured: Environment,
     pub(super) in_force: Environment,
     failed_connections: u32,
@@ -44,7 +45,7 @@ impl Hosts {
         Self { in_force: configured.clone(), configured, failed_connections: 0 }
     }
 
-    /// What host a request goes to that was not redirected.
+    /// The host that a request goes to, before any redirect.
     pub(super) fn via(&self, operation: Operation, request: &Request<RequestBody>) -> Via {
         let configured = authority(&self.configured, operation);
         if request.uri().authority() != configured.as_ref() {
@@ -58,7 +59,7 @@ impl Hosts {
 }
 
 impl Session {
-    /// The environment that the next request of an operation is built for.
+    /// The environment for the next request of this kind.
     pub(super) fn environment_for(&self, now: Timestamp, operation: Operation) -> &Environment {
         let is_second_try = operation == Operation::LogIn && self.record.log_ins.is_second_try();
         let is_due = self.record.followed_host_is_wrong.is_set() && self.next_try_of_configured(now) <= now;
@@ -69,19 +70,19 @@ impl Session {
         self.record.configured_host_tried_at.map_or(now, |at| later(at, TRY_CONFIGURED_EVERY).max(now))
     }
 
-    /// How long until the configured host is tried, after a followed host has answered as if it were wrong.
+    /// Marks the followed host as wrong. Returns how long to wait for the next try at the configured host.
     pub(super) fn followed_host_is_wrong(&mut self, now: Timestamp) -> Duration {
         self.record.followed_host_is_wrong.set();
         after(self.next_try_of_configured(now), now)
     }
 
-    /// A request is sent to the configured host while another is followed.
+    /// A request goes to the configured host while another host is followed.
     pub(super) fn tries_configured_host(&mut self, now: Timestamp) {
         self.record.configured_host_tried_at = Some(now);
         self.persistence.dirty = true;
     }
 
-    /// The host has answered, or could not be reached.
+    /// The host answered, or it could not be reached.
     pub(super) fn host_is_reached(&mut self, via: Via, is_reached: bool) {
         if via != Via::Followed {
             return;
@@ -93,8 +94,7 @@ impl Session {
         }
     }
 
-    /// The followed host, or the configured one, has given a good answer. The next try at the configured host waits all the
-    /// same.
+    /// The host gave a good answer. The next try at the configured host is still at most once per 15 minutes.
     pub(super) fn host_is_good(&mut self) {
         self.record.followed_host_is_wrong.clear();
         self.hosts.failed_connections = 0;
@@ -109,7 +109,7 @@ impl Session {
         self.follow_hosts(now);
     }
 
-    /// Follows the hosts of the record.
+    /// Uses the hosts of the record.
     //= R-HOST-7
     pub(super) fn follow_hosts(&mut self, now: Timestamp) {
         let mut environment = self.hosts.configured.clone();

@@ -1,4 +1,4 @@
-//! What the answer to a request means, or its absence. Nothing is changed here: [`apply`](super::apply) does that.
+//! [`Outcome`]: what an answer, or a missing answer, means. This module changes nothing; [`apply`](super::apply) acts.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -17,7 +17,7 @@ use super::exchanges::Exchange;
 use super::hosts::Via;
 use crate::budget::Operation;
 
-/// What became of a request.
+/// What a request led to.
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// A token that passed all checks.
@@ -29,9 +29,9 @@ pub(super) enum Outcome {
     },
     /// The endpoint asks for a captcha.
     CaptchaAsked,
-    /// The request is to be sent again with a ticket.
+    /// The server answered with a penalty. The request has to be sent again with the ticket.
     Postponed(PenaltyTicket),
-    /// The request is to be sent to another host, which names itself.
+    /// The server names another host for the request.
     Redirected {
         to: Moved,
         otherwise: Failed,
@@ -39,11 +39,11 @@ pub(super) enum Outcome {
     Failed(Failed),
 }
 
-/// A request that brought no token, and no instruction either.
+/// A request that brought neither a token nor an instruction.
 #[derive(Debug)]
 pub(super) struct Failed {
     pub(super) meaning: Meaning,
-    /// Of the answer, if one came.
+    /// The status of the answer, if an answer arrived.
     pub(super) status: Option<StatusCode>,
     pub(super) trouble: Trouble,
 }
@@ -52,23 +52,24 @@ pub(super) struct Failed {
 pub(super) enum Meaning {
     /// The followed host is wrong.
     WrongHost,
-    /// The host that the request was redirected to is wrong.
+    /// The target of the redirect is wrong.
     WrongTarget,
-    /// The server has surely not handled the request.
+    /// The server certainly did not handle the request.
     NotHandled,
-    /// The server may have handled it: a login may have opened a session, a refresh may have replaced the token.
+    /// The server may have handled the request: a login may have opened a session, a refresh may have replaced the
+    /// token.
     Unknown,
-    /// What was presented is refused: the credentials, the code or the refresh token.
+    /// The server refused the credentials, the code or the refresh token.
     Refused,
     /// The server does not understand the request.
     Malformed,
-    /// The app and its settings are refused, which says nothing about the refresh token.
+    /// The server refused the app or its settings. This says nothing about the refresh token.
     AppRefused,
     /// The answer is for another user.
     OtherUser,
     /// The access token is dead.
     Dead,
-    /// The server has answered, and nothing follows from it.
+    /// The server answered with a fault that says nothing about the token or the credentials.
     Fault,
 }
 
@@ -81,7 +82,7 @@ pub(super) struct Known<'a> {
 }
 
 impl Outcome {
-    /// The outcome of a request that was answered, and the answer itself if it is one of the endpoint's.
+    /// The outcome of an answered request, and the endpoint's own answer if there is one.
     pub(super) fn of<B: AsRef<[u8]>>(known: &Known<'_>, response: &Response<B>) -> (Self, Option<AccessTokenResponse>) {
         let status = response.status();
         let is_empty = response.body().as_ref().trim_ascii().is_empty();
@@ -93,7 +94,7 @@ impl Outcome {
         (outcome, account)
     }
 
-    /// The outcome of a request that brought no whole answer.
+    /// The outcome of a request without a complete answer.
     pub(super) fn of_failure(exchange: &Exchange, failure: Failure, cause: Option<String>) -> Self {
         let meaning = if failure == Failure::NotSent { Meaning::NotHandled } else { Meaning::Unknown };
         Self::Failed(Failed { meaning, status: None, trouble: exchange.trouble(failure, cause) })
@@ -156,9 +157,9 @@ impl Meaning {
 
     fn of_login(error: &Error) -> Self {
         match error {
-            // No other login would be for the right user.
+            // No other login would bring the right user.
             Error::Contradiction(Contradiction::OtherUser) => Self::OtherUser,
-            // A token that can't be read or used: a session may be open.
+            // The token can't be read or used, but a session may be open.
             Error::Undecodable(_) | Error::Contradiction(_) => Self::Unknown,
             Error::Incomplete { field, .. } if *field != "accessToken" => Self::Unknown,
             Error::Status { status: StatusCode::BAD_REQUEST, .. } => Self::Malformed,
@@ -182,13 +183,13 @@ impl Meaning {
 }
 
 impl Known<'_> {
-    /// The checked token, and what the answer says of the account.
+    /// The checked token, and what the answer says about the account.
     fn grant<B: AsRef<[u8]>>(&self, response: &Response<B>) -> (Result<Grant, Error>, Option<AccessTokenResponse>) {
         let Times { sent, received, .. } = self.times;
         match self.exchange.operation {
             Operation::Refresh => {
-                // Judged as of its sending: an access token that has expired on the way is of no use, but the only copy
-                // of a refresh token came with it.
+                // Judged at the time of sending. An access token that has expired since is useless, but the answer may
+                // contain the only copy of a refresh token.
                 let times = Times { sent, received: sent, server_time: self.judged_by(sent, sent) };
                 (read_oauth(response).and_then(|value| Grant::of_oauth(value, times, None)), None)
             }
@@ -206,9 +207,9 @@ impl Known<'_> {
         }
     }
 
-    /// The server's time by which an answer is judged: what all answers have taught is closer than the `Date` of this one,
-    /// above all if it came late. As long as a `Date` that is days away waits to be confirmed, a token that is good by either
-    /// clock is kept, since a renewal may have ended the token before.
+    /// The server's time for judging an answer. The clock that learnt from all answers is more exact than the `Date` of
+    /// this one, especially if this one is late. A `Date` that is days away has to be confirmed first. Until then, a
+    /// token that is valid by either clock is accepted, because the renewal may have ended the previous token.
     fn judged_by(&self, sent: Timestamp, received: Timestamp) -> Option<Timestamp> {
         let known = self.clock.date_between(sent, received);
         let is_unconfirmed = self.clock.confirm_at().is_some() && !self.clock.is_known();
@@ -224,23 +225,23 @@ impl Known<'_> {
     }
 }
 
-/// Whether a refusal is for the app and its settings.
+/// Whether a refusal concerns the app or its settings.
 fn blames_app(error: &Error) -> bool {
     matches!(error, Error::Refused(Refusal { kind, .. }) if kind.blames_app())
 }
 
-/// A fault of the server, or of something in front of it.
+/// A fault of the server or of a proxy in front of it.
 pub(super) fn is_fault(status: StatusCode) -> bool {
     status == StatusCode::REQUEST_TIMEOUT || status.is_server_error()
 }
 
-/// A fault as the token of a closed session shows it. Other faults are those of the whole server.
+/// A status that the server also sends after it has closed the session. Other faults concern the whole server.
 //= R-SESSION-2
 pub(super) fn may_be_a_kick(status: StatusCode) -> bool {
     matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// Something in front of the server has kept the request from it, as in maintenance. The server counts nothing.
+/// A proxy in front of the server rejected the request, for example during maintenance. The server counted nothing.
 pub(super) fn is_turned_away(status: StatusCode) -> bool {
     matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE)
 }

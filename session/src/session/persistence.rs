@@ -1,7 +1,7 @@
-//! Where a session is stored, and what waits for the store.
+//! [`Persistence`]: where a session is stored, and what waits for the store.
 //!
-//! *Stored before used*: a snapshot is offered until it is stored, and the tokens in it are held back meanwhile. A snapshot
-//! without new tokens, such as one of a lock-out, is offered again too, but nothing waits for it.
+//! *Stored before used*: the session holds new tokens back until their snapshot is saved. A snapshot without new
+//! tokens, such as one of a lock-out, is saved too, but nothing waits for it.
 
 use alloc::boxed::Box;
 use core::time::Duration;
@@ -18,58 +18,58 @@ use crate::store::{MayLogIn, StoreRequest};
 #[derive(Debug, Default)]
 pub(super) struct Persistence {
     kind: Kind,
-    /// The record has something to store besides new tokens: a lock-out, a ticket, a refusal.
+    /// The record has changed, apart from new tokens: a lock-out, a ticket, a refusal.
     pub(super) dirty: bool,
-    /// The owner had all forgotten, and the store does not know it yet.
+    /// The owner called `forget`, and this is not saved yet.
     pub(super) forgets: bool,
-    /// Tokens that are used once they are stored.
+    /// New tokens that are used after they are saved.
     pub(super) waiting: Option<Box<Waiting>>,
     pub(super) saving: Option<Saving>,
     pub(super) pause: Pause,
-    /// Why the session stops once that is stored.
+    /// Why the session stops after the save.
     pub(super) stops_with: Option<Box<StopReason>>,
 }
 
 #[derive(Debug, Default)]
 enum Kind {
-    /// Nowhere.
+    /// The session is not stored.
     #[default]
     None,
-    /// By the owner's own hook.
+    /// The owner's hook stores it.
     Hook,
     /// In a store that processes share.
     Shared(Box<Sharing>),
 }
 
-/// New tokens, and the operation that brought them; nothing if they were adopted.
+/// New tokens, and the operation that brought them. `None` if they were adopted.
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) tokens: Tokens,
     pub(super) user_id: Option<i64>,
     pub(super) operation: Option<Operation>,
-    /// As [`TokenHealth::assumed_offset`](super::TokenHealth::assumed_offset).
+    /// See [`TokenHealth::assumed_offset`](super::TokenHealth::assumed_offset).
     pub(super) assumed_offset: Option<SignedDuration>,
 }
 
-/// A snapshot that is offered to the store.
+/// A save that is requested or in flight.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Saving {
     pub(super) id: ExchangeId,
-    /// When the snapshot was taken that is being stored, if one is.
+    /// When the snapshot in flight was taken. `None` if no save is in flight.
     pub(super) taken: Option<Timestamp>,
-    /// When the store is taken to have failed, or the snapshot is offered again.
+    /// When the save counts as failed, or when the next save is due.
     pub(super) until: Timestamp,
 }
 
-/// What the store has to do next.
+/// The next step of a save.
 pub(super) enum Store {
-    /// The record is stored.
+    /// Nothing has to be saved.
     Idle,
-    /// Its answer is awaited until then.
+    /// The store has until then to answer.
     Asked(Timestamp),
-    /// It has not answered in time.
+    /// The store has not answered in time.
     Overdue,
-    /// A snapshot is offered again then.
+    /// The next save is due then.
     Paused(Timestamp),
     Offer,
 }
@@ -95,12 +95,12 @@ impl Persistence {
         matches!(self.kind, Kind::Shared(_))
     }
 
-    /// The record has something to store, if there is a store.
+    /// The record has changed and has to be saved, if there is a store.
     pub(super) fn changed(&mut self) {
         self.dirty |= !self.is_none();
     }
 
-    /// Other processes are to know of what has just happened.
+    /// Something happened that other processes have to know.
     pub(super) fn share(&mut self) {
         self.dirty |= self.is_shared();
     }
@@ -109,7 +109,7 @@ impl Persistence {
         self.saving.is_some()
     }
 
-    /// When the record is stored that has something new.
+    /// When the changed record has to be saved.
     pub(super) fn save_due(&self) -> Option<Timestamp> {
         self.pause.until().filter(|_| self.dirty)
     }
@@ -133,19 +133,19 @@ impl Persistence {
         self.as_shared().is_some_and(|sharing| sharing.lease().is_some())
     }
 
-    /// Whether the store has failed since it last did what it was asked.
+    /// Whether the last request to the store failed.
     pub(super) fn is_failing(&self) -> bool {
         self.pause.faults() > 0 || self.as_shared().is_some_and(Sharing::is_failing)
     }
 
-    /// The tokens in use are stored, or others have stored newer ones.
+    /// The tokens in use are saved, or other processes have saved newer ones.
     pub(super) fn has_stored_tokens(&mut self) {
         if let Some(sharing) = self.shared_mut() {
             sharing.uses_unstored = false;
         }
     }
 
-    /// Ends the pause after a save that has failed.
+    /// Ends the pause after a failed save.
     pub(super) fn offer_now(&mut self) {
         self.pause.skip();
         if let Some(saving) = self.saving.as_mut().filter(|saving| saving.taken.is_none()) {
@@ -153,13 +153,13 @@ impl Persistence {
         }
     }
 
-    /// The owner has all forgotten: other processes are to know of it.
+    /// The owner called `forget`: other processes have to know it.
     pub(super) fn forget(&mut self) {
         self.share();
         self.forgets = self.is_shared();
     }
 
-    /// Offers nothing more, and drops what waits.
+    /// Saves nothing more, and drops the tokens that wait.
     pub(super) fn abandon(&mut self) {
         self.saving = None;
         self.waiting = None;
@@ -184,31 +184,31 @@ impl Persistence {
         self.as_shared()?.announced.as_ref()
     }
 
-    /// The login that is announced and not sent.
+    /// The login that is announced but not sent.
     pub(super) fn announced_attempt(&self) -> Option<AttemptId> {
         self.announcement()?.attempt
     }
 
-    /// Whether other processes know that the request is sent about now.
+    /// Whether other processes know that this request is sent about now.
     pub(super) fn has_announced(&self, operation: Operation, now: Timestamp, longest: Duration) -> bool {
         let is_fresh = |at| now < later(at, longest.saturating_mul(2));
         self.announcement().is_some_and(|it| it.is_stored && it.operation == operation && is_fresh(it.at))
     }
 
-    /// Whether this snapshot, which was long on its way, is this session's own.
+    /// Whether this snapshot is a save of this session that took long.
     pub(super) fn is_own_late(&self, written_at: Option<Timestamp>) -> bool {
         self.as_shared().is_some_and(|sharing| written_at.is_some() && sharing.stored_late == written_at)
     }
 }
 
 impl Session {
-    /// Uses these tokens once they are stored.
+    /// Holds these tokens back until they are saved.
     pub(super) fn hold_back(&mut self, now: Timestamp, waiting: Waiting) {
         self.persistence.waiting = Some(Box::new(waiting));
         self.save(now);
     }
 
-    /// Has the record stored next.
+    /// Saves the record next.
     pub(super) fn save(&mut self, now: Timestamp) {
         self.persistence.dirty = false;
         self.persistence.saving = Some(Saving { id: self.exchanges.next_id(), taken: None, until: now });
@@ -233,7 +233,7 @@ impl Session {
         Action::Store { id, request }
     }
 
-    /// What the session may do, if processes share its store. Otherwise it may do what it wants.
+    /// What the session may do if processes share its store. Without a shared store, it may do what it wants.
     pub(super) fn permit(&self, now: Timestamp, wanted: Wanted) -> Permitted {
         let Some(sharing) = self.persistence.as_shared() else { return Permitted::Wanted };
         sharing.permit(&Situation {
@@ -245,7 +245,7 @@ impl Session {
         })
     }
 
-    /// Whether a shared store keeps the session from what it would do now: from this request, or from storing something.
+    /// Whether a shared store keeps the session from sending this request or from saving.
     pub(super) fn waits_for_store(&self, now: Timestamp, due: Option<Operation>) -> bool {
         let wanted = due.map(Wanted::Send).into_iter().chain(self.persistence.dirty.then_some(Wanted::Save));
         self.persistence.as_shared().and_then(Sharing::asked).is_some()

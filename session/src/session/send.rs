@@ -1,4 +1,4 @@
-//! How a request is built and sent, and what an answer to it is still good for.
+//! Builds and sends requests, and decides what a late answer is still good for.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -18,7 +18,7 @@ use crate::moments::later;
 use crate::record::{AttemptId, Ticket};
 
 impl Session {
-    /// Sends a request; nothing if it can't be built, which stops the session.
+    /// Sends a request. `None` if it can't be built. In this case the session stops.
     pub(super) fn send(&mut self, now: Timestamp, operation: Operation, budget: &mut RateBudget) -> Option<Action> {
         let redirect = self.exchanges.redirect.take_if(|redirect| redirect.operation == operation);
         let is_redirected = redirect.is_some();
@@ -66,21 +66,21 @@ impl Session {
         Some(Action::Send { id, request })
     }
 
-    /// The ticket that the next request presents, if it is the request that was postponed.
+    /// The ticket for the next request, if that request is the postponed one.
     fn postponed(&self, operation: Operation) -> Option<&Ticket> {
         let announced = self.persistence.announcement().and_then(|announced| announced.ticket.as_ref());
         let ticket = announced.or(self.record.postponed.get()).filter(|ticket| ticket.operation == operation)?;
         (self.request_hash(operation) == ticket.request).then_some(&**ticket)
     }
 
-    /// Takes the ticket that the next request presents: for other processes it is spent.
+    /// Takes the ticket for the next request. Other processes see it as spent.
     pub(super) fn take_ticket(&mut self, operation: Operation) -> Option<Box<Ticket>> {
         let ticket = self.postponed(operation).cloned().map(Box::new)?;
         self.record.postponed.clear();
         Some(ticket)
     }
 
-    /// A hash of what a request says, without passwords and secrets of an app, which a stored hash would help to guess.
+    /// A hash of the request without passwords and client secrets: a stored hash of them would help to guess them.
     pub(super) fn request_hash(&self, operation: Operation) -> String {
         match (operation, self.login.credentials(), self.login.app()) {
             (Operation::LogIn, Some(credentials), _) => login_hash(credentials),
@@ -93,14 +93,14 @@ impl Session {
         }
     }
 
-    /// Until its outcome is known, a login may have opened a session.
+    /// A login counts as possibly successful until its outcome is known.
     fn login_sent(&mut self, now: Timestamp, announced: Option<AttemptId>) -> AttemptId {
         let id = announced.unwrap_or_else(|| self.record.log_ins.announce(now, &mut self.ids));
         self.record.log_ins.send(now, id);
         id
     }
 
-    /// What an OAuth session presents for its next tokens.
+    /// What an OAuth session sends to get its next tokens.
     fn presentable(&self) -> Option<OAuthGrant> {
         let refresh = self.record.tokens.refresh.as_ref().map(|refresh| refresh.token.clone().into());
         refresh.or_else(|| self.code.as_ref().map(|code| code.authorized.clone().into()))
@@ -120,10 +120,10 @@ impl Session {
             }
             //= R-PENALTY-7
             (Operation::Renew, .., Some(access)) => RenewAccessToken::new(access.token.clone()).request(environment),
-            // The plan asks for nothing of the kind.
+            // The plan never asks for this.
             _ => Err(BuildError::Empty { field: "accessToken".into() }),
         }?;
-        // A ticket of a host that is left goes to the configured one.
+        // A ticket of a followed host goes to the configured host if the followed host is left.
         let is_left = *environment != self.hosts.in_force;
         let host = postponed.and_then(|postponed| postponed.host.clone()).filter(|_| !is_left);
         if let Some(there) = host.and_then(|host| at_authority(request.uri(), host)) {
@@ -132,7 +132,8 @@ impl Session {
         Ok(request)
     }
 
-    /// The times of an exchange. The clock learns from them if the server itself has answered, and not something in front of it.
+    /// The times of an exchange. The clock learns from them if the server itself answered, and not a proxy in front of
+    /// it.
     pub(super) fn learn_time<B: AsRef<[u8]>>(
         &mut self,
         now: Timestamp,
@@ -158,14 +159,14 @@ impl Session {
         let is_first = late.generation == self.token.generation;
         let is_wanted = match (&self.stopped, late.operation) {
             _ if late.is_disowned => false,
-            // A refresh token is worth having even after a renewal, and if nothing else is left.
+            // A refresh token is useful even after a renewal, and also if nothing else is left.
             (
                 None | Some(StopReason::ConsentRequired | StopReason::CodeLost | StopReason::Refused(_)),
                 Operation::Refresh,
             ) => self.stopped.is_some() || late.id > self.exchanges.refreshed_by,
             (Some(_), _) => false,
             (None, Operation::LogIn) => is_first,
-            // Unless a renewal has been refused since.
+            // This does not hold if a renewal was refused since.
             (None, _) => is_first && self.record.tokens.access.is_some(),
         };
         match is_wanted {

@@ -1,7 +1,7 @@
-//! A store that processes share: what this process knows of the record and of the lease, and what it asks next.
+//! [`Sharing`]: what this process knows about the record and the lease of a shared store, and what it asks next.
 //!
-//! Nothing is sent without the lease, and the lease is given back once there is nothing to send or to save. A process
-//! without the lease loads, and uses what it has loaded.
+//! A process sends only while it holds the lease. It releases the lease when it has nothing to send or to save. A
+//! process without the lease loads the record and uses it.
 //!
 //! ```text
 //!           a request or a save is due                  it is given
@@ -27,64 +27,64 @@ use crate::record::{AttemptId, Ticket};
 use crate::store::{Lease, LeaseHolder, MayLogIn, Revision, StoreError, StoreErrorKind, StoredRecord};
 use crate::stored_session::StoredSession;
 
-/// The pause before the lease that another process holds is asked for again.
+/// The pause before a lease that another process holds is requested again.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 
-/// How long the processes that still hold what an empty store has lost have to save it again.
+/// If the store lost its record, the other processes have this long to save it again.
 const BELIEVED_EMPTY_AFTER: Duration = Duration::from_secs(1);
 
 /// The first pause after a failure of the store. It doubles with each failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
-/// The longest pause between tries to reach a store, and between loads without a token.
+/// The longest pause between tries after failures, and between loads without a token.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// A store that says more often in a row that another process has come first fails.
+/// If more saves in a row are overtaken, the store has failed.
 const OVERTAKEN_AT_MOST: u32 = 2;
 
-/// No request is expected to take longer: no store gives a lease for longer than ten minutes.
+/// The longest time that a request may take. No store grants a lease for more than ten minutes.
 const LONGEST_REQUEST: Duration = Duration::from_secs(400);
 
-/// What a session knows of the store that it shares.
+/// What a session knows about the store that it shares.
 #[derive(Debug)]
 pub(super) struct Sharing {
     may_log_in: MayLogIn,
-    /// The record that the session is in step with.
+    /// The revision that the session has joined.
     known: Option<Revision>,
     news: News,
     loaded_at: Option<Timestamp>,
     lease: LeaseState,
-    /// Whether what was last loaded allows a login.
+    /// Whether the loaded record allows a login.
     allows_login: bool,
-    /// What was last loaded had ended, and this process has saved no token since.
+    /// The loaded session had ended, and this process has saved no token since.
     may_be_outdated: bool,
-    /// When the store was first seen to hold nothing of use, with the lease held.
+    /// When the store was first found empty or with an ended session, while this process held the lease.
     empty_since: Option<Timestamp>,
-    /// The lease is not asked for, and a failed store not at all, before this.
+    /// Until then, the lease is not requested. After a failure, nothing is requested.
     pause: Option<Timestamp>,
     failures: u32,
     trouble: Option<Trouble>,
     asked: Option<Asked>,
     pub(super) announced: Option<Announcement>,
-    /// So many saves in a row were overtaken.
+    /// How many saves in a row were overtaken.
     overtaken: u32,
-    /// The tokens in use could not be stored yet.
+    /// The tokens in use are not stored yet.
     pub(super) uses_unstored: bool,
-    /// When the last snapshot was taken, if it was long on its way to the store.
+    /// When the last snapshot was taken, if the save took long.
     pub(super) stored_late: Option<Timestamp>,
 }
 
-/// Whether the record may be newer than the one that is known.
+/// Whether the store may hold a newer record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum News {
     None,
-    /// It may be.
+    /// The store may hold a newer record.
     Possible,
-    /// It is loaded next, since the lease was asked for.
+    /// The record has to be loaded next, because the lease was requested.
     LoadNow,
 }
 
-/// The lease, as this process last saw it.
+/// The state of the lease, as this process last saw it.
 #[derive(Debug, Clone, Copy)]
 enum LeaseState {
     Free,
@@ -92,7 +92,7 @@ enum LeaseState {
     Held { lease: Lease, until: Timestamp },
 }
 
-/// What is wrong with the store.
+/// A problem of the store.
 #[derive(Debug, Clone)]
 struct Trouble {
     part: Part,
@@ -103,11 +103,11 @@ struct Trouble {
 enum Part {
     Lease,
     Store,
-    /// What is stored can't be read.
+    /// The stored record can't be read.
     Record,
 }
 
-/// A question to the store, and when it is overdue.
+/// A request to the store, and when its answer is overdue.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked {
     pub(super) id: ExchangeId,
@@ -116,7 +116,7 @@ pub(super) struct Asked {
     pub(super) until: Timestamp,
 }
 
-/// What is asked of the store besides saving.
+/// A request to the store, except a save.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ask {
     Acquire(Duration),
@@ -124,31 +124,31 @@ pub(super) enum Ask {
     Release(Lease),
 }
 
-/// A login or a refresh that is stored before it is sent. So the store can surely be written to, and after a crash the next
-/// process knows that the request may have been sent.
+/// A login or a refresh that is stored before it is sent. This proves that the store can be written to. After a crash,
+/// the next process knows that the request may have been sent.
 #[derive(Debug)]
 pub(super) struct Announcement {
     pub(super) at: Timestamp,
     pub(super) operation: Operation,
     pub(super) attempt: Option<AttemptId>,
-    /// The ticket that is presented. In what is stored it is spent.
+    /// The ticket that the request sends. In the stored record it is spent.
     pub(super) ticket: Option<Box<Ticket>>,
     pub(super) is_stored: bool,
 }
 
-/// What a session is about to do, and what it has.
+/// What the session wants to do, and what it has.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Situation {
     pub(super) now: Timestamp,
-    /// The longest that a request takes.
+    /// The longest time that a request takes.
     pub(super) longest: Duration,
     pub(super) wanted: Wanted,
-    /// The only copy of a token waits to be stored.
+    /// The only copy of a token is not stored yet.
     pub(super) is_unstored: bool,
     pub(super) has_token: bool,
 }
 
-/// What the session would do if it had the store for itself.
+/// What the session would do without other processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wanted {
     Nothing,
@@ -159,31 +159,31 @@ pub(super) enum Wanted {
 /// What the session may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Permitted {
-    /// What it wants.
+    /// What it wants to do.
     Wanted,
-    /// This first.
+    /// It has to send this request to the store first.
     Ask(Ask),
-    /// Nothing before this.
+    /// It has to wait until this time.
     NotBefore(Timestamp),
 }
 
-/// What the session does with a record that was loaded.
+/// What the session does with a loaded record.
 #[derive(Debug)]
 pub(super) enum Loaded {
-    /// Nothing: it is in step with it.
+    /// Nothing. The session knows this record.
     Known,
-    /// Joins it; `None` is an empty store.
+    /// Joins the record. `None`: the store is empty.
     Record(Option<(StoredSession, Option<Duration>)>),
-    /// Nothing: it can't be read, and the settings allow a login in its place.
+    /// Nothing. The record can't be read, and the settings allow a login that replaces it.
     Unreadable,
     Failed(Failure),
 }
 
-/// The store could not be used.
+/// A failure of the store.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) error: StoreError,
-    /// Whether it was not reported before.
+    /// Whether the failure was not reported before.
     pub(super) is_new: bool,
     pub(super) retry_at: Timestamp,
 }
@@ -210,8 +210,8 @@ impl Sharing {
         }
     }
 
-    /// What may be done now. The lease is kept as long as the only copy of a token waits to be stored, unless what
-    /// is stored can't be read.
+    /// What the session may do now. It keeps the lease while the only copy of a token is not stored, unless the stored
+    /// record can't be read.
     pub(super) fn permit(&self, situation: &Situation) -> Permitted {
         let Situation { now, wanted, is_unstored, has_token, .. } = *situation;
         let longest = situation.longest.min(LONGEST_REQUEST);
@@ -220,17 +220,17 @@ impl Sharing {
             return Permitted::Ask(Ask::Load);
         }
         let give_back = self.lease().map(|lease| Permitted::Ask(Ask::Release(lease)));
-        // What can't be read is left as it is, whatever waits to be stored.
+        // A record that can't be read is left unchanged, even if a token waits to be stored.
         let is_in_trouble = self.trouble.as_ref().is_some_and(|it| !is_unstored || it.part == Part::Record);
         if let (Some(give_back), true) = (give_back, is_in_trouble) {
             return give_back;
         }
-        // What the store has lost may be on its way back.
+        // Other processes may be saving what the store has lost.
         let believed_empty = self.empty_since.map(|since| later(since, BELIEVED_EMPTY_AFTER)).filter(|at| *at > now);
         if let (Wanted::Send(_), Some(at)) = (wanted, believed_empty) {
             return give_back.unwrap_or(Permitted::NotBefore(at));
         }
-        // What others have stored may be all that is wanted, and loading takes no lease.
+        // The record may contain what the session wants, and a load needs no lease.
         if give_back.is_none() && pause.is_none() && self.load_due(has_token).is_some_and(|at| at <= now) {
             return Permitted::Ask(Ask::Load);
         }
@@ -248,13 +248,13 @@ impl Sharing {
         }
     }
 
-    /// A process that never logs in waits for the others.
+    /// A process that never logs in waits for the other processes.
     fn load_again(&self, now: Timestamp, pause: Option<Timestamp>) -> Permitted {
         let due = self.loaded_at.map_or(now, |at| later(at, ASK_AGAIN)).max(pause.unwrap_or(now));
         if due <= now { Permitted::Ask(Ask::Load) } else { Permitted::NotBefore(due) }
     }
 
-    /// When the record is loaded although nothing has to be sent. A session without a token looks for one.
+    /// When the record has to be loaded even if nothing has to be sent.
     pub(super) fn load_due(&self, has_token: bool) -> Option<Timestamp> {
         let due = match self.loaded_at {
             Some(loaded_at) if self.news == News::None => (!has_token).then(|| later(loaded_at, LONGEST_PAUSE)),
@@ -284,7 +284,7 @@ impl Sharing {
         self.trouble.is_some()
     }
 
-    /// The lease that was asked for is given, or another process holds it.
+    /// The answer to a request for the lease: the lease, or `None` if another process holds it.
     pub(super) fn acquired(
         &mut self,
         now: Timestamp,
@@ -313,7 +313,7 @@ impl Sharing {
         Some(self.failed(now, Part::Lease, StoreError::new(StoreErrorKind::Misconfigured, text)))
     }
 
-    /// A lease is given that is no longer waited for. The others need not wait for its end.
+    /// A lease arrived that is no longer needed. It is released, so that the others need not wait for its end.
     pub(super) fn given_late(&mut self, now: Timestamp, lease: Lease) {
         let is_wanted = matches!(self.asked, Some(Asked { what: Ask::Acquire(_), .. }));
         if !is_wanted && self.lease().is_none() {
@@ -350,15 +350,15 @@ impl Sharing {
         }
     }
 
-    /// A record was loaded and joined. If it `has_ended`, a store that has lost the newest one may have fallen back to it, or
-    /// another process holds a newer one that it could not save.
+    /// A record was loaded and joined. If it `has_ended`, the store may have fallen back to an old record, or another
+    /// process holds a newer one that it could not save.
     pub(super) fn joined(&mut self, has_ended: bool) {
         self.may_be_outdated = has_ended;
     }
 
-    /// Whether a login is allowed by what was loaded. A store that may have lost the newest record has to show this twice
-    /// within the time that others have to save what they hold. They learn of it when the lease is taken, from some stores
-    /// only then.
+    /// Decides whether the loaded record allows a login. If the store may have lost the newest record, it must show the
+    /// same twice, with a pause in which other processes can save what they hold. Some stores tell other processes only
+    /// when the lease is taken.
     pub(super) fn judge(&mut self, now: Timestamp) {
         if !self.may_be_outdated {
             self.empty_since = None;
@@ -369,12 +369,12 @@ impl Sharing {
         self.allows_login = self.may_log_in != MayLogIn::Never && (is_believed || !self.may_be_outdated);
     }
 
-    /// The lease could not be taken, or the store could not be read.
+    /// The lease could not be acquired, or the record could not be loaded.
     pub(super) fn ask_failed(&mut self, now: Timestamp, what: Ask, error: StoreError) -> Option<Failure> {
         match what {
             Ask::Acquire(_) => Some(self.failed(now, Part::Lease, error)),
             Ask::Load => Some(self.failed(now, Part::Store, error)),
-            // It ends by itself.
+            // The lease ends by itself.
             Ask::Release(_) => None,
         }
     }
@@ -392,15 +392,15 @@ impl Sharing {
         Failure { error, is_new, retry_at }
     }
 
-    /// A part of the store has done what it was asked.
+    /// A part of the store works.
     fn is_well(&mut self, part: Part) {
         if self.trouble.take_if(|trouble| trouble.part == part).is_some() {
             self.failures = 0;
         }
     }
 
-    /// There may be a newer record. A record that can't be read may take its time to change; any other trouble may be over,
-    /// since the store has just been reached.
+    /// The store may hold a newer record. A record that can't be read may stay so for a while. Any other problem may be
+    /// over, because the store has just been reached.
     pub(super) fn changed(&mut self) {
         if self.news == News::None {
             self.news = News::Possible;
@@ -410,8 +410,8 @@ impl Sharing {
         }
     }
 
-    /// A snapshot was saved under this revision; `None` if another process came first. A snapshot without a token that is good
-    /// says nothing about what others hold.
+    /// A snapshot was saved with this revision. `None`: another process saved first. A snapshot without a valid token
+    /// does not show what other processes hold.
     pub(super) fn saved(&mut self, revision: Option<Revision>, has_token: bool) {
         let Some(revision) = revision else {
             self.lease = LeaseState::Free;
@@ -425,12 +425,12 @@ impl Sharing {
         }
     }
 
-    /// Whether a store says more often that another process has come first than processes that take leases can.
+    /// Whether the store reports more overtaken saves than processes with leases can cause.
     pub(super) fn is_always_overtaken(&self) -> bool {
         self.overtaken > OVERTAKEN_AT_MOST
     }
 
-    /// A snapshot could not be saved. Others may have had the same failure, and need time to save what they hold.
+    /// A snapshot could not be saved. Other processes may have the same failure and need time to save what they hold.
     pub(super) fn not_saved(&mut self) {
         self.empty_since = None;
         self.allows_login = false;
@@ -464,7 +464,8 @@ impl Sharing {
     }
 }
 
-/// The lease is taken for half as long again as a request may take, so that there is time to store what it brings.
+/// The time for which the lease is requested: one and a half times the time of a request, so that there is time to save
+/// the result.
 fn lease_time(longest: Duration) -> Duration {
     longest.saturating_add(longest.checked_div(2).unwrap_or_default())
 }

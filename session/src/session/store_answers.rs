@@ -1,4 +1,4 @@
-//! What the store answers, and what follows: a lease, a record to join, tokens that may be used now, or a pause.
+//! Handles the answers of the store: a lease, a record to join, tokens that may now be used, or a failure.
 
 use core::time::Duration;
 
@@ -11,12 +11,12 @@ use crate::moments::later;
 use crate::record::Pause;
 use crate::store::{LeaseHolder, Revision, StoreAnswer, StoreError, StoreErrorKind};
 
-/// A snapshot that was on its way to a shared store for longer than this, which is less than the margin of a token, is stored
-/// anew.
+/// A snapshot that took longer than this to reach a shared store is saved again. The time is less than the safety
+/// margin of a token.
 const LATE: Duration = Duration::from_secs(10);
 
 impl Session {
-    /// What the store has done, or why it has not.
+    /// Reports the answer of the store, or its failure.
     pub fn store_answered(
         &mut self,
         now: Timestamp,
@@ -107,7 +107,7 @@ impl Session {
         }
     }
 
-    /// The record was loaded, or the store has none.
+    /// The record was loaded, or the store is empty.
     fn judge(&mut self, now: Timestamp, is_empty: bool) {
         let has_ended = self.record.tokens.access.is_some() && !self.holds_token_that_has_not_ended(now);
         if let Some(sharing) = self.persistence.shared_mut() {
@@ -116,7 +116,8 @@ impl Session {
         }
     }
 
-    /// By a clock that may be wrong: a token that may have ended is not tried before what other processes may hold.
+    /// If the local clock may be wrong, a token that may have expired is not tried before the tokens of other
+    /// processes.
     fn holds_token_that_has_not_ended(&self, now: Timestamp) -> bool {
         self.record.tokens.access.as_ref().is_some_and(|access| !self.has_ended(access, now))
     }
@@ -129,13 +130,13 @@ impl Session {
         }
     }
 
-    /// When the record of a shared store is loaded by itself.
+    /// When the record of a shared store has to be loaded.
     pub(super) fn load_due(&self, now: Timestamp) -> Option<Timestamp> {
         self.persistence.as_shared()?.load_due(self.token(now).is_some())
     }
 
-    /// The store that processes share may hold another record, or another process has taken the lease. The session loads the
-    /// record, and offers the store again what it could not save.
+    /// Reports that the record in the shared store may have changed, or that another process has acquired the lease.
+    /// The session loads the record, and retries saves that failed.
     pub fn store_changed(&mut self) {
         let has_unstored_grant = self.has_unstored_grant();
         if let Some(sharing) = self.persistence.shared_mut() {
@@ -146,7 +147,7 @@ impl Session {
         }
     }
 
-    /// The record of the shared store that the session is in step with.
+    /// The revision of the shared record that the session has joined.
     #[must_use]
     pub fn known_revision(&self) -> Option<Revision> {
         self.persistence.as_shared()?.known()
@@ -158,15 +159,15 @@ impl Session {
         self.persistence.as_shared().map_or(LeaseHolder::Nobody, |sharing| sharing.holder(now))
     }
 
-    /// Whether the only copy of a token waits to be stored.
+    /// Whether the only copy of a token is not saved yet.
     #[must_use]
     pub fn has_unstored_grant(&self) -> bool {
         let uses_unstored = self.persistence.as_shared().is_some_and(|sharing| sharing.uses_unstored);
         uses_unstored || self.persistence.waiting.is_some()
     }
 
-    /// A new token that the shared store can't take is used by this process once it has no other one. It is still offered to the
-    /// store, and neither a refresh nor a login follows before the store takes it.
+    /// If a new token can't be saved in the shared store, this process uses it when it has no other one. It keeps
+    /// trying to save it. It neither refreshes nor logs in before the token is saved.
     pub(super) fn use_unstored(&mut self, now: Timestamp) {
         let is_failing = self.persistence.is_failing() && self.persistence.is_shared();
         if !is_failing || self.token.generation == 0 || self.token(now).is_some() {
@@ -181,14 +182,14 @@ impl Session {
         self.install(now, *waiting);
     }
 
-    /// A snapshot has been stored.
+    /// A snapshot was saved.
     fn stored(&mut self, now: Timestamp) {
         let Some(saving) = self.persistence.saving.take() else { return };
         let late = saving.taken.filter(|taken| later(*taken, LATE) < now);
         if let Some(sharing) = self.persistence.shared_mut() {
             sharing.announced.iter_mut().for_each(|announced| announced.is_stored = true);
-            // Others take what it says of the clock for as young as the record. A store that is always slow is asked once
-            // more, not for ever.
+            // Other processes take the clock in it for as young as the record. For a store that is always slow, this
+            // happens once, not for ever.
             let is_first = late.is_some() && sharing.stored_late.is_none();
             sharing.stored_late = late;
             sharing.uses_unstored = false;
@@ -201,14 +202,14 @@ impl Session {
         }
     }
 
-    /// A snapshot could not be stored: it is offered again after a pause.
+    /// A snapshot could not be saved. It is saved again after a pause.
     fn not_stored(&mut self, now: Timestamp, error: StoreError) {
         let longest = self.policy.longest_pause();
         let retry_at = self.persistence.pause.after_fault(now, Duration::ZERO, longest, &mut self.jitter);
         self.store_has_failed(now, error, retry_at);
         let taken = self.persistence.saving.and_then(|saving| saving.taken);
         if let Some(sharing) = self.persistence.shared_mut() {
-            // It may be there all the same.
+            // The save may have worked in spite of the error.
             sharing.stored_late = taken.filter(|taken| later(*taken, LATE) < now).or(sharing.stored_late);
             sharing.not_saved();
         }
@@ -231,7 +232,7 @@ impl Session {
     }
 }
 
-/// The store has not answered before the deadline.
+/// The store has not answered within the deadline.
 fn no_answer() -> StoreError {
     StoreError::new(StoreErrorKind::Unreachable, "the store gave no answer in time")
 }
