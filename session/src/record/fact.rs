@@ -88,7 +88,7 @@ impl Fact for BTreeMap<String, Timestamp> {
 }
 
 /// The value that was learnt last. A process that learns a value increases the count. The higher count wins. With equal
-/// values with one count the greater. So no clock decides.
+/// counts, the greater value wins. So no clock decides.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Latest<T> {
     count: u32,
