@@ -1,12 +1,12 @@
-//! Why a call brought no answer, in few words for the owner of a session.
+//! The cause of an I/O error, as a short text for the owner of a session.
 
 use std::error::Error;
 use std::io;
 
 use tradovate_auth_core::CallError;
 
-/// The cause of an error of the HTTP client: the kind of an error of the operating system, else what the innermost error
-/// says. The errors around it say only where it happened, and may repeat a URL.
+/// The cause of an error of the HTTP client: the kind of an operating system error, otherwise the text of the innermost
+/// error. The outer errors only say where the error happened, and may contain a URL.
 pub(crate) fn cause(error: &CallError) -> String {
     let CallError::Io { source, .. } = error else { return error.to_string() };
     let mut cause: &(dyn Error + 'static) = source.as_ref();
@@ -19,7 +19,7 @@ pub(crate) fn cause(error: &CallError) -> String {
     }
 }
 
-/// The error inside of another. What an I/O error was made from is no source of it.
+/// The inner error. The standard `source` of an I/O error skips the error that it was made from.
 fn within<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
     let made_from = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
     made_from.map(|error| error as &(dyn Error + 'static)).or_else(|| error.source())

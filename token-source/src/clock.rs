@@ -1,9 +1,9 @@
-//! The clock of this process: it starts at the time of the wall clock, counts the time for which the machine is
-//! suspended, and follows no step of the wall clock.
+//! [`Clock`]: the clock of this process. It starts at the time of the wall clock, counts the time in which the machine
+//! is suspended, and ignores steps of the wall clock.
 //!
-//! All token sources and budgets of a process run by one clock. So a lock-out of an hour is an hour that has passed,
-//! whatever happens to the wall clock meanwhile and whenever a source was started. If the wall clock was wrong when the
-//! process started, the `Date` of the server's answers corrects it.
+//! All token sources and budgets of a process use the same clock. So a lock-out of an hour lasts an hour, whatever
+//! happens to the wall clock and whenever a source was started. If the wall clock was wrong when the process started,
+//! the `Date` of the server's answers corrects it.
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};
@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// A clock. Clones are the same clock. Reading it takes no lock.
+/// A clock that never goes back. Clones are the same clock. Reading it takes no lock.
 ///
-/// On Linux and Android it is `CLOCK_BOOTTIME`, on Apple's systems `CLOCK_MONOTONIC`: both count suspended time. Elsewhere
-/// it is [`Instant`], which may stand still while the machine is suspended. Waits get longer then, never shorter, and the
-/// server's next answer tells what the time is.
+/// It is `CLOCK_BOOTTIME` on Linux and Android, and `CLOCK_MONOTONIC` on Apple's systems. Both count suspended time. On
+/// other systems it is [`Instant`], which may stop while the machine is suspended. Then waits get longer, never
+/// shorter, and the server's next answer corrects the time.
 ///
 /// ```
 /// use tradovate_auth_token_source::Clock;
@@ -28,15 +28,15 @@ pub struct Clock(Arc<Anchored>);
 
 struct Anchored {
     system: Box<dyn SystemClock>,
-    /// The wall clock when this clock started, and what had elapsed by then.
+    /// The wall clock when this clock started, and the elapsed time at that moment.
     wall: Timestamp,
     begun: Duration,
 }
 
-/// What a [`Clock`] reads. Only tests have another than the machine's.
+/// The source of a [`Clock`]. Only tests use another one than the machine's.
 #[doc(hidden)]
 pub trait SystemClock: Send + Sync {
-    /// The time since some moment. It never goes back.
+    /// The time elapsed since a fixed moment. It never goes back.
     fn elapsed(&self) -> Duration;
 
     /// The wall clock, which may be set at any time.
@@ -45,7 +45,7 @@ pub trait SystemClock: Send + Sync {
 
 static OF_PROCESS: LazyLock<Clock> = LazyLock::new(|| Clock::anchored(Machine::new()));
 
-/// The time by the clock that all token sources and budgets of this process run by.
+/// The current time of the clock that all token sources and budgets of this process use.
 #[must_use]
 pub fn now() -> Timestamp {
     OF_PROCESS.now()
@@ -58,7 +58,7 @@ impl Clock {
         OF_PROCESS.clone()
     }
 
-    /// A clock that starts now, by another system than the machine's: for tests.
+    /// A clock that starts now and reads another system than the machine's. For tests.
     #[doc(hidden)]
     #[must_use]
     pub fn anchored(system: impl SystemClock + 'static) -> Self {
@@ -66,7 +66,7 @@ impl Clock {
         Self(Arc::new(Anchored { system: Box::new(system), wall, begun }))
     }
 
-    /// The time now.
+    /// The current time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         let elapsed = self.0.system.elapsed().saturating_sub(self.0.begun);
@@ -81,11 +81,11 @@ impl fmt::Debug for Clock {
     }
 }
 
-/// The machine's own clocks.
+/// The machine's clocks.
 enum Machine {
-    /// With one that counts suspended time.
+    /// A clock that counts suspended time.
     Counting,
-    /// With nothing better than this.
+    /// `Instant`, because the system has no better clock.
     Since(Instant),
 }
 
@@ -98,7 +98,7 @@ impl Machine {
 impl SystemClock for Machine {
     fn elapsed(&self) -> Duration {
         match self {
-            // It has been there once, so it is there.
+            // The system had this clock at the start, so it has it now.
             Self::Counting => counting().unwrap_or_default(),
             Self::Since(begun) => begun.elapsed(),
         }
@@ -109,7 +109,7 @@ impl SystemClock for Machine {
     }
 }
 
-/// The time by the system's clock that counts suspended time, if it has one.
+/// The system's clock that counts suspended time, if there is one.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn counting() -> Option<Duration> {
     use rustix::time::{DynamicClockId, clock_gettime_dynamic};

@@ -1,4 +1,4 @@
-//! Randomness from the operating system.
+//! Random bytes from the operating system.
 
 use std::io;
 
@@ -9,14 +9,15 @@ use zeroize::Zeroizing;
 /// [`AuthorizationRequest::begin`](tradovate_auth_core::AuthorizationRequest::begin).
 ///
 /// # Errors
-/// Where the operating system has none to give, which no system in order does.
+/// If the operating system provides no random bytes. A working system always provides them.
 pub fn entropy() -> io::Result<Entropy> {
     let mut bytes = Zeroizing::new([0; Entropy::LENGTH]);
     getrandom::fill(bytes.as_mut())?;
     Ok(Entropy::from(*bytes))
 }
 
-/// What spreads the pauses and renewals of one session. Without randomness sessions spread less, and no more follows.
+/// A seed that spreads pauses and renewals of one session. If there is no randomness, the sessions of several processes
+/// act at the same times.
 pub(crate) fn seed() -> u64 {
     getrandom::u64().unwrap_or_default()
 }

@@ -1,28 +1,28 @@
-//! Why there is no token.
+//! [`TokenError`]: why a source returns no token.
 
 use std::time::Duration;
 
 use tradovate_auth_session::StopReason;
 
-/// Why a token source has no token to give.
+/// Why a token source returns no token.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// Getting one takes longer than the caller waits. The source goes on by itself.
+    /// A token is not available within the caller's time-out. The source continues by itself.
     #[error("no token for another {} s{}", retry_after.as_secs().max(1), because(reason.as_deref()))]
     NotYet {
-        /// How long it takes at least.
+        /// The shortest time until a token can be available.
         retry_after: Duration,
-        /// The last thing that went wrong, where something did.
+        /// The last failure, if there was one.
         reason: Option<String>,
     },
-    /// The session has stopped for good; the reason says what to do.
+    /// The session stopped. The reason says what to do.
     #[error(transparent)]
     Stopped(StopReason),
 }
 
 impl TokenError {
-    /// How long to wait before asking again; nothing where asking again is no use.
+    /// How long to wait before asking again. `None` if asking again does not help.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {

@@ -1,4 +1,4 @@
-//! A source with one token that never changes, for the tests of programs that use a source.
+//! [`fixed`]: a source with one token that never changes, for tests of programs that use a source.
 
 use jiff::Timestamp;
 use tradovate_auth_core::{AccessToken, Exchange, Grant, OAuthApp};
@@ -6,7 +6,7 @@ use tradovate_auth_session::Login;
 
 use crate::settings::Settings;
 
-/// What a source starts from that hands out this token and sends nothing.
+/// The parts of a source that returns this token and sends nothing.
 pub fn fixed(token: AccessToken, settings: &mut Settings) -> Login {
     let now = settings.clock.now();
     let times = Exchange { sent: now, received: now, server_time: None };

@@ -1,4 +1,4 @@
-//! Settings from the variables of the process, by the vendor's names, and secrets from the files that some of them name.
+//! Settings from environment variables with the vendor's names, and secrets from files that such variables name.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -6,19 +6,19 @@ use std::io::Read as _;
 use tradovate_auth_core::{Credentials, Environment, OAuthApp, VariableError};
 use zeroize::Zeroizing;
 
-/// The secrets that can be in a file, as containers get them, and the variables that name the file.
+/// The secrets that can be in a file, as container systems provide them, and the variables that name the file.
 const PASSWORD: (&str, &str) = ("TRADOVATE_PASSWORD", "TRADOVATE_PASSWORD_FILE");
 const API_SECRET: (&str, &str) = ("TRADOVATE_SEC", "TRADOVATE_SEC_FILE");
 const CLIENT_SECRET: (&str, &str) = ("TRADOVATE_CLIENT_SECRET", "TRADOVATE_CLIENT_SECRET_FILE");
 
-/// No secret is longer, and a device such as `/dev/zero` has an end too.
+/// The longest secret. The limit also ends the reading of a device such as `/dev/zero`.
 const LONGEST: u64 = 64 * 1024;
 
-/// Reads who logs in, and on which hosts, from the variables of the process: see [`Environment::from_variables`] and
+/// Reads credentials and environment from the variables of the process: see [`Environment::from_variables`] and
 /// [`Credentials::from_variables`].
 ///
-/// `TRADOVATE_PASSWORD_FILE` and `TRADOVATE_SEC_FILE` can each name a file that has the secret, in place of the variable
-/// without `_FILE`. One newline at its end is not part of the secret.
+/// `TRADOVATE_PASSWORD_FILE` and `TRADOVATE_SEC_FILE` name files with the secret. Each replaces the variable without
+/// `_FILE`. One newline at the end of the file is not part of the secret.
 ///
 /// ```
 /// use tradovate_auth_core::VariableError;
@@ -32,14 +32,14 @@ const LONGEST: u64 = 64 * 1024;
 /// ```
 ///
 /// # Errors
-/// [`VariableError`] names the variables that are missing, or the one that can't be used.
+/// [`VariableError`] names the missing variables, or the variable that can't be used.
 pub fn from_env() -> Result<(Environment, Credentials), VariableError> {
     read(variable)
 }
 
-/// Reads an OAuth app and its hosts from the variables of the process: see [`OAuthApp::from_variables`] and
-/// [`Environment::from_variables_or`]. The default is Live, since most apps are registered there.
-/// `TRADOVATE_CLIENT_SECRET_FILE` can name a file that has the secret, in place of `TRADOVATE_CLIENT_SECRET`.
+/// Reads an OAuth app and its environment from the variables of the process: see [`OAuthApp::from_variables`] and
+/// [`Environment::from_variables_or`]. The default environment is Live, because most apps are registered there.
+/// `TRADOVATE_CLIENT_SECRET_FILE` names a file with the secret and replaces `TRADOVATE_CLIENT_SECRET`.
 ///
 /// # Errors
 /// [`VariableError`] names the variable that is missing or can't be used.
@@ -70,8 +70,8 @@ fn read_app(lookup: impl Fn(&str) -> Option<String>) -> Result<(Environment, OAu
     Ok((Environment::from_variables_or(Environment::live(), &lookup)?, app))
 }
 
-/// The value of a variable, or what is in the file that the other one names. An empty value counts as not set if the other
-/// one is set.
+/// The value of a variable, or the content of the file that the other variable names. An empty value counts as not set
+/// if the other variable is set.
 fn secret(
     (name, file_name): (&'static str, &'static str),
     lookup: impl Fn(&str) -> Option<String>,

@@ -1,9 +1,10 @@
-//! To which addresses a middleware may add the token.
+//! The addresses to which a middleware may add the token.
 
 use http::Uri;
 use tradovate_auth_core::{Environment, Purpose};
 
-/// Whether a token may be sent to an address: it has the same scheme, host and port as one of the environment's hosts.
+/// Whether a middleware may add the token to a request: the URL has the same scheme, host and port as one of the
+/// environment's hosts.
 #[must_use]
 pub fn may_see_token(environment: &Environment, uri: &Uri) -> bool {
     let bases = Purpose::ALL.into_iter().filter_map(|purpose| environment.base_url(purpose));

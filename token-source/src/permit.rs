@@ -1,4 +1,4 @@
-//! [`Permit`]: the right to do the next thing for a session, which ends with the result.
+//! [`Permit`]: the right to do one action of a session. It ends with the result of the action.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use crate::cause::cause;
 use crate::driver::{Claim, Rest};
 use crate::shared::Shared;
 
-/// The right, and the duty, to do the next thing for a session. If it is dropped without a result, by a panic or together with
-/// its runtime, the session learns that the result is not known.
+/// The right, and the duty, to do one action of a session and to report the result. If a permit is dropped without a
+/// result, by a panic or together with its runtime, the session learns that the outcome is unknown.
 #[derive(Debug)]
 #[must_use = "the session waits for the result"]
 pub struct Permit {
@@ -22,7 +22,7 @@ pub struct Permit {
     rest: Option<Rest>,
 }
 
-/// The result that is awaited.
+/// The result that the session expects.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Awaited {
     Nothing,
@@ -40,22 +40,23 @@ impl Permit {
         self
     }
 
-    /// Ends the permit: there is nothing to do, for this reason.
+    /// Ends the permit, because there is nothing to do for this reason.
     pub(crate) fn rest(mut self, rest: Rest) {
         self.rest = Some(rest);
     }
 
-    /// From now on the server may get the request. A permit that is dropped before has sent nothing.
+    /// Records that the server may get the request from now on. A permit that is dropped before this call has sent
+    /// nothing.
     pub fn begin(&mut self) {
         self.begun = true;
     }
 
-    /// The response, or why there is none.
+    /// Reports the response, or why there is none.
     pub fn answered(mut self, result: Result<Response<ResponseBody>, CallError>) {
         self.report_response(result.map_err(|error| (error.failure().unwrap_or(Failure::NotSent), cause(&error))));
     }
 
-    /// What the store has done, or why it has not.
+    /// Reports the answer of the store, or its failure.
     pub fn store_answered(mut self, answer: Result<StoreAnswer, StoreError>) {
         self.report_store_answer(answer);
     }

@@ -1,4 +1,4 @@
-//! A token as callers use it: in a header, in a header map, in the first frame of a socket.
+//! [`Token`]: a token for a header, for a header map, or for the first frame of a socket.
 
 use std::sync::Arc;
 
@@ -8,14 +8,14 @@ use jiff::Timestamp;
 use tradovate_auth_core::{AccessToken, MarketDataToken};
 use tradovate_auth_session::SessionToken;
 
-/// A valid token. Cheap to clone; it stays as it is when the session gets another.
+/// A valid token. Cloning is cheap. A `Token` does not change when the session gets another one.
 ///
-/// It is good for a call now, not for keeping: ask the source again for the next call.
+/// Use it for one call. Ask the source again for the next call.
 #[derive(Debug, Clone)]
 pub struct Token(pub(crate) Arc<SessionToken>);
 
 impl Token {
-    /// The value of the `Authorization` header, marked sensitive. No bytes are copied.
+    /// The value of the `Authorization` header, marked as sensitive. It shares the token's bytes.
     #[must_use]
     pub fn header(&self) -> HeaderValue {
         self.0.access_token.header()
@@ -26,22 +26,22 @@ impl Token {
         headers.insert(AUTHORIZATION, self.header());
     }
 
-    /// The token for calls of the protocol itself, such as `Client::me`.
+    /// The access token for calls of this library, such as `Client::me`.
     #[must_use]
     pub fn access_token(&self) -> &AccessToken {
         &self.0.access_token
     }
 
-    /// The frame that authorizes a trading socket, with the number its answer will bear (page *Sockets*). It holds
-    /// the token: don't print it.
+    /// The frame that authorizes a trading socket. `id` is the number that the answer will have (page *Sockets*). The
+    /// frame contains the token: don't print it.
     #[must_use]
     //= R-SOCKET-2
     pub fn authorize_frame(&self, request_id: u64) -> String {
         frame(request_id, self.0.access_token.expose())
     }
 
-    /// The frame that authorizes a market data socket; `None` where the user has no market data token. An access token
-    /// is no substitute.
+    /// The frame that authorizes a market data socket. `None` if the user has no market data token. An access token
+    /// does not work here.
     #[must_use]
     //= R-SOCKET-7
     //= R-SOCKET-8
@@ -49,19 +49,19 @@ impl Token {
         self.market_data_token().map(|token| frame(request_id, token.expose()))
     }
 
-    /// The token of market data sockets, where the user has one.
+    /// The token of market data sockets, if the user has one.
     #[must_use]
     pub fn market_data_token(&self) -> Option<&MarketDataToken> {
         self.0.market_data_token.as_ref()
     }
 
-    /// The token's text, without `Bearer`. Don't print it.
+    /// The text of the token, without `Bearer`. Don't print it.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.access_token.expose()
     }
 
-    /// Which token of its session this is; each renewal counts one up, even where it brings the same text.
+    /// The number of the token in its session. It increases with each renewal, even if the text stays the same.
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.0.generation

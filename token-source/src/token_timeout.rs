@@ -1,29 +1,30 @@
-//! How long a caller waits for a token.
+//! [`TokenTimeout`]: how long a caller waits for a token.
 
 use std::time::{Duration, Instant};
 
 use crate::error::TokenError;
 use crate::shared::{Idle, Shared};
 
-/// No sleep is longer: the clocks that wake sleepers stand still while the machine is suspended, the session's doesn't.
+/// The longest sleep. The clock that wakes sleepers may stop while the machine is suspended, but the session's clock
+/// does not.
 pub const LONGEST_SLEEP: Duration = Duration::from_secs(15);
 const _: () = assert!(LONGEST_SLEEP.as_secs() <= 30);
 
-/// How long one caller waits, from its first try on.
+/// How long one caller waits, counted from its first try.
 #[derive(Debug)]
 pub struct TokenTimeout(Option<Instant>);
 
 impl TokenTimeout {
-    /// The time starts now.
+    /// Starts the time-out now.
     #[must_use]
     pub fn new(shared: &Shared) -> Self {
         Self(Instant::now().checked_add(shared.settings.token_timeout))
     }
 
-    /// How long to wait at most before looking again.
+    /// How long to sleep at most before the next try.
     ///
     /// # Errors
-    /// Where waiting is no use.
+    /// If waiting longer does not help.
     pub fn sleep(&self, shared: &Shared, idle: Idle) -> Result<Duration, TokenError> {
         let left = self.0.map_or(Duration::MAX, |end| end.saturating_duration_since(Instant::now()));
         let longest = match idle {
