@@ -1,4 +1,4 @@
-//! The blocking form: [`Store`], on a few connections that calls borrow and give back.
+//! The blocking form: [`Store`], with a few connections that calls borrow and give back.
 
 mod watch;
 
@@ -17,7 +17,7 @@ use crate::store::RedisStore;
 use crate::waiters::lock;
 use watch::{Watch, wait};
 
-/// More than this are not kept after a rush.
+/// How many idle connections are kept.
 const MOST_IDLE: usize = 8;
 
 #[derive(Default)]
@@ -73,11 +73,11 @@ impl Store for RedisStore {
 }
 
 impl RedisStore {
-    /// For how long the lease of a name is held, if it is. Redis does not know by which process. This changes nothing that is
-    /// stored.
+    /// How long the lease of a name is still held, if it is held. Redis does not know which process holds it. This
+    /// changes nothing in the store.
     ///
     /// # Errors
-    /// If the store can't know.
+    /// If the lease can't be read.
     pub fn held_lease(&self, name: &SessionName) -> Result<Option<HeldLease>, StoreError> {
         let left: Option<u64> = self.blocking.look(&self.settings, &self.settings.keys.held(name))?;
         Ok(left.map(|micros| HeldLease::new(Duration::from_micros(micros), None)))
@@ -85,7 +85,7 @@ impl RedisStore {
 }
 
 impl Connections {
-    /// Asks what may be asked twice: where a connection turns out to be closed, another is tried.
+    /// Sends a command that may be sent twice: if the connection was closed, it is repeated on another one.
     fn look<T: FromRedisValue>(&self, settings: &Settings, call: &Call) -> Result<T, Failure> {
         match self.run(settings, call) {
             Err(failure) if failure.is_closed => self.run(settings, call),
@@ -100,7 +100,7 @@ impl Connections {
         };
         let answer = call.invoke(&mut connection).map_err(|error| settings.failure(&error));
         if answer.as_ref().is_err_and(|failure: &Failure| failure.ends_connection) {
-            // The others are no better.
+            // The other connections are probably broken too.
             lock(&self.idle).clear();
         } else {
             let mut idle = lock(&self.idle);
@@ -111,7 +111,7 @@ impl Connections {
         answer
     }
 
-    /// The connection that was used last, unless all have been quiet for too long.
+    /// The connection that was used last, unless all were idle for too long.
     fn idle(&self) -> Option<Connection> {
         let mut idle = lock(&self.idle);
         idle.retain(|idle| idle.since.elapsed() < LONGEST_QUIET);

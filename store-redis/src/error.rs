@@ -1,7 +1,7 @@
-//! [`Failure`]: why Redis could not do what it was asked to, what to do about it, and what becomes of the connection.
+//! [`Failure`]: why a request to Redis failed, what to do about it, and whether the connection can be used again.
 //!
-//! Of what a server says, only what holds no secret gets in here: it may repeat the command it refuses, and with it the
-//! password or a session.
+//! A failure contains only those parts of a server's error that hold no secret. A server may repeat the command that it
+//! refuses, and with it a password or a session.
 
 use redis::{ErrorKind, RedisError};
 use tradovate_auth_session::StoreError;
@@ -10,10 +10,9 @@ use tradovate_auth_session::StoreErrorKind::{self, Misconfigured, NotReadable, N
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
     error: StoreError,
-    /// Whether the connection it came on should not be used again: it is broken, or leads to the wrong server, and another
-    /// may lead to the right one.
+    /// Whether the connection should not be used again: it is broken, or it leads to a server that can't be used.
     pub(crate) ends_connection: bool,
-    /// Whether the connection was closed, or there is none. Then another one may be tried at once.
+    /// Whether the connection was closed or does not exist. In this case another one may be tried at once.
     pub(crate) is_closed: bool,
 }
 
@@ -41,7 +40,7 @@ impl Failure {
         }
         match error.kind() {
             ErrorKind::Io => Self::closed(address, &error.to_string()),
-            // Such as one without a host.
+            // For example, a URL without a host.
             ErrorKind::InvalidClientConfig => Self::closed(address, "it is no address"),
             ErrorKind::AuthenticationFailed => Self::said("NOAUTH", ""),
             ErrorKind::RESP3NotSupported => Self::said("NOPROTO", "HELLO"),
@@ -52,9 +51,9 @@ impl Failure {
         }
     }
 
-    /// What a server says, by the code and the text of its error.
+    /// A server's error, by its code and its text.
     fn said(code: &str, detail: &str) -> Self {
-        // Before Redis 7, what a command in a script says is wrapped into an error of the script.
+        // Before Redis 7, an error of a command in a script is wrapped in an error of the script.
         let says = |words: &[&str]| words.iter().any(|word| code == *word || (code == "ERR" && detail.contains(word)));
         let what = harmless(detail);
         if code == "FOREIGN" {
@@ -94,7 +93,7 @@ impl Failure {
     }
 }
 
-/// What a server says, without the arguments of the command that it may repeat.
+/// A server's error without the arguments of the command, which the server may repeat.
 fn harmless(detail: &str) -> String {
     const SHOWN: usize = 160;
     let said = detail.split_once(", with args").map_or(detail, |(said, _)| said);

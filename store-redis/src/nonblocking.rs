@@ -1,4 +1,4 @@
-//! The async form: [`AsyncStore`], on one connection for everything, messages included.
+//! The async form: [`AsyncStore`], with one connection for commands and messages.
 
 mod link;
 
@@ -21,7 +21,7 @@ use link::Link;
 #[derive(Default)]
 pub(crate) struct Connections {
     link: Mutex<Option<Link>>,
-    /// Held while somebody connects.
+    /// Held while a caller connects.
     connecting: tokio::sync::Mutex<()>,
     attempts: Attempts,
 }
@@ -102,7 +102,7 @@ impl Connections {
         }
     }
 
-    /// Asks what may be asked twice: where a connection turns out to be closed, another is tried.
+    /// Sends a command that may be sent twice: if the connection was closed, it is repeated on a new one.
     async fn look<T: FromRedisValue>(&self, settings: &Settings, call: &Call) -> Result<T, Failure> {
         match self.run(settings, call).await {
             Err(failure) if failure.is_closed => self.run(settings, call).await,
@@ -120,13 +120,13 @@ impl Connections {
         answer.map_err(|error| self.failed(link, settings.failure(&error)))
     }
 
-    /// Whether the connection still lives, which nothing but an answer tells.
+    /// Whether the connection still works. Only an answer shows this.
     async fn try_out(&self, link: &Link, settings: &Settings) -> Result<(), Failure> {
         let answer = link.try_out().await;
         answer.map_err(|error| self.failed(link, settings.failure(&error)))
     }
 
-    /// Gives a link up where the failure says so: all that wait for messages on it are told.
+    /// Drops a connection after a failure that shows it is broken. All callers that wait for messages on it are woken.
     fn failed(&self, link: &Link, failure: Failure) -> Failure {
         if failure.ends_connection {
             link.close();
@@ -135,7 +135,7 @@ impl Connections {
         failure
     }
 
-    /// The connection there is, or a new one.
+    /// The existing connection, or a new one.
     async fn link(&self, settings: &Settings) -> Result<Link, Failure> {
         let current = || lock(&self.link).clone().filter(Link::is_usable);
         let before = self.attempts.ended();

@@ -1,5 +1,5 @@
-//! What Redis does, as scripts: each operation is one of them, so that nothing comes in between, and takes one round
-//! trip. Requests leave from here, ready to be sent by either form; answers are read in [`settings`](crate::settings).
+//! The Redis scripts. Each operation is one script, so nothing happens in between, and it takes one round trip. This
+//! module builds the commands for both forms. [`settings`](crate::settings) reads the answers.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -23,16 +23,16 @@ static HELD: LazyLock<Script> = script!("held.lua");
 static SAVE: LazyLock<Script> = script!("save.lua");
 static RELEASE: LazyLock<Script> = script!("release.lua");
 
-/// A longer lease would outlive what the scripts remember of it.
+/// A longer lease would last longer than the data that the scripts keep about it.
 const LONGEST_LEASE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Ten years: Redis refuses an expiry that is too far away to be counted.
+/// Ten years. Redis refuses expiries that are too far away.
 const LONGEST_EXPIRY: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
-/// A script with all it needs.
+/// A script with its keys and arguments.
 pub(crate) type Call = ScriptInvocation<'static>;
 
-/// The keys of all sessions begin with the prefix, and so does the channel.
+/// The keys of all sessions, and the channel, begin with the prefix.
 #[derive(Debug, Clone)]
 pub(crate) struct Keys {
     prefix: String,
@@ -47,34 +47,34 @@ impl Keys {
         &self.prefix
     }
 
-    /// One for all names: so a process subscribes once, whatever it watches.
+    /// One channel for all names, so that a process subscribes once.
     pub(crate) fn channel(&self) -> String {
         format!("{}changes", self.prefix)
     }
 
-    /// The answer: the revision, the record, and its age in µs, where there is one.
+    /// The answer: the revision, the record, and its age in µs, if there is a record.
     pub(crate) fn load(&self, name: &SessionName) -> Call {
         self.call(&LOAD, name)
     }
 
-    /// The answer: the revision, where there is a record.
+    /// The answer: the revision, if there is a record.
     pub(crate) fn revision(&self, name: &SessionName) -> Call {
         self.call(&REVISION, name)
     }
 
-    /// The answer: the fence, unless there is another holder; see [`lease_of`].
+    /// The answer: the fence, or nothing if another process holds the lease. See [`lease_of`].
     pub(crate) fn lease(&self, name: &SessionName, time: Duration) -> Call {
         let mut call = self.call(&LEASE, name);
         call.arg(micros(time.min(LONGEST_LEASE))).arg(self.channel()).arg(name.as_str());
         call
     }
 
-    /// The answer: for how many µs the lease is held, if it is.
+    /// The answer: for how many µs the lease is still held, if it is held.
     pub(crate) fn held(&self, name: &SessionName) -> Call {
         self.call(&HELD, name)
     }
 
-    /// The answer: the new revision, unless the lease or the record is another one.
+    /// The answer: the new revision, or nothing if the lease or the record is another one.
     pub(crate) fn save(
         &self,
         name: &SessionName,
@@ -84,7 +84,7 @@ impl Keys {
         lease: Lease,
     ) -> Call {
         let known = known.map_or_else(String::new, |revision| revision.0.to_string());
-        // An expiry of nothing would remove the record at once.
+        // An expiry of zero would remove the record at once.
         let millis = |time: Duration| time.min(LONGEST_EXPIRY).as_millis().max(1).to_string();
         let keep_for = keep_for.map_or_else(String::new, millis);
         let mut call = self.call(&SAVE, name);
@@ -92,7 +92,7 @@ impl Keys {
         call
     }
 
-    /// The answer: nothing of interest.
+    /// The answer is not used.
     pub(crate) fn release(&self, name: &SessionName, lease: Lease) -> Call {
         let mut call = self.call(&RELEASE, name);
         call.arg(lease.fence);
@@ -112,7 +112,7 @@ impl Keys {
     }
 }
 
-/// The lease that [`Keys::lease`] has brought.
+/// The lease in the answer to [`Keys::lease`].
 pub(crate) fn lease_of(fence: Option<u64>, time: Duration) -> Option<Lease> {
     fence.map(|fence| Lease { fence, time: time.min(LONGEST_LEASE) })
 }

@@ -1,4 +1,4 @@
-//! [`Settings`]: how Redis is reached, and how a session becomes a record and comes back. Both forms have the same.
+//! [`Settings`]: how to reach Redis, and how a session is converted to a record and back. Both forms use it.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,16 +13,16 @@ use zeroize::Zeroizing;
 use crate::error::Failure;
 use crate::scripts::{Call, Keys};
 
-/// What the keys begin with, unless the program says something else.
+/// The default prefix of the keys.
 const PREFIX: &str = "tradovate-auth:";
 
-/// Long enough for a busy server, short enough for a caller who waits.
+/// Long enough for a busy server, short enough for a waiting caller.
 const LONGEST: Duration = Duration::from_secs(2);
 
-/// A connection that has been quiet for longer may have been given up by something in between, without a word.
+/// A firewall or proxy may have dropped a connection that was idle for longer than this.
 pub(crate) const LONGEST_QUIET: Duration = Duration::from_secs(10);
 
-/// How often a connection is tried while somebody waits for a message on it.
+/// How long to wait between attempts to connect while a caller waits for a message.
 pub(crate) const TRIED_EVERY: Duration = Duration::from_secs(1);
 
 /// The answer of [`Keys::load`].
@@ -83,7 +83,7 @@ impl Settings {
         Ok(self)
     }
 
-    /// The client for a connection in a protocol.
+    /// The client for a connection with a protocol version.
     pub(crate) fn client(&self, protocol: ProtocolVersion) -> Client {
         if self.is_tls() {
             install_provider();
@@ -97,7 +97,7 @@ impl Settings {
         matches!(self.client.get_connection_info().addr(), ConnectionAddr::TcpTls { .. })
     }
 
-    /// Where Redis is, without a secret.
+    /// The address of Redis, without secrets.
     pub(crate) fn address(&self) -> String {
         self.client.get_connection_info().addr().to_string()
     }
@@ -144,23 +144,23 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// The URL is none of Redis, or not complete.
+/// The URL is not a Redis URL, or it is incomplete.
 fn unusable_url() -> StoreError {
     let text = "the URL of Redis can't be used: it has to be redis://[[user]:password@]host[:port][/database], or rediss://… \
         for TLS, with the special characters of a password percent-encoded";
     StoreError::new(StoreErrorKind::Misconfigured, text)
 }
 
-/// The certificates or the key can't be read, or the URL asks for no TLS.
+/// The certificates or the key can't be read, or the URL does not use TLS.
 fn unusable_certificates(reason: &str) -> StoreError {
     StoreError::new(StoreErrorKind::Misconfigured, format!("the certificates for Redis can't be used: {reason}"))
 }
 
-/// Makes `ring` the provider of this process if it has none. The TLS of Redis uses the one of the process, and panics if
-/// there is none and other crates of the program bring a second one.
+/// Installs `ring` as the provider of this process if there is none. The Redis client uses the provider of the process,
+/// and panics if there is none and another crate of the program brings a second one.
 fn install_provider() {
     if CryptoProvider::get_default().is_none() {
-        // Another thread may have installed one since. Then there is one.
+        // Another thread may have installed a provider in the meantime. That one is used.
         let _ = ring::default_provider().install_default();
     }
 }

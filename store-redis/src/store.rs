@@ -1,4 +1,4 @@
-//! [`RedisStore`]: what a program makes, and hands to its token sources.
+//! [`RedisStore`]: the store that a program creates and passes to its token sources.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use crate::settings::Settings;
 
 /// Sessions in Redis, for any number of processes on any number of machines.
 ///
-/// It connects when it is first used, and again by itself after each trouble. Clones share their connections, and one is
-/// enough for all sessions of a process. See [the crate](crate) for what it asks of Redis.
+/// It connects at the first use, and again by itself after a failure. Clones share their connections, and one store is
+/// enough for all sessions of a process. [The crate](crate) says what it needs from Redis.
 ///
 /// ```
 /// use tradovate_auth_store_redis::RedisStore;
@@ -34,20 +34,21 @@ impl RedisStore {
     /// `unix:///path?db=0&user=…&pass=…`.
     ///
     /// # Errors
-    /// [`StoreError`] if it can't be one.
+    /// [`StoreError`] if the URL is not valid.
     pub fn new(url: &str) -> Result<Self, StoreError> {
         Settings::new(url).map(Self::from_settings)
     }
 
-    /// What the keys of all sessions and the channel begin with, instead of `tradovate-auth:`. Processes that share
-    /// sessions give the same one.
+    /// The prefix of the keys and of the channel, instead of `tradovate-auth:`. All processes that share sessions need
+    /// the same prefix.
     #[must_use]
     pub fn prefix(self, prefix: impl Into<String>) -> Self {
         let keys = crate::scripts::Keys::new(prefix.into());
         self.with(|settings| settings.keys = keys)
     }
 
-    /// Seals what is stored with a key, so that who can read Redis, its backups or its replicas can't trade.
+    /// Seals (encrypts) the records with a key. So a person who can read Redis, its backups or its replicas can't
+    /// trade.
     #[cfg(feature = "seal")]
     #[must_use]
     pub fn sealed(self, key: tradovate_auth_store::SealingKey) -> Self {
@@ -55,25 +56,25 @@ impl RedisStore {
         self.with(|settings| settings.codec = codec)
     }
 
-    /// How long a connection may take, to one address of the host, and how long an answer; two seconds each unless said.
-    /// After that the store says that Redis can't be reached.
+    /// The longest time to connect to one address of the host, and the longest time to wait for an answer. The default
+    /// is two seconds each. After that, the store reports that Redis can't be reached.
     #[must_use]
     pub fn time_outs(self, connect: Duration, answer: Duration) -> Self {
-        // No time at all is no time-out to a socket, but an error.
+        // A socket rejects a time-out of zero.
         let shortest = Duration::from_millis(1);
         let (connect_time, answer_time) = (connect.max(shortest), answer.max(shortest));
         self.with(|settings| (settings.connect_time, settings.answer_time) = (connect_time, answer_time))
     }
 
-    /// Trusts the authorities of these certificates, in PEM, and no others; unless said, those of the system are trusted.
+    /// Trusts only the certificate authorities in this PEM text. The default is the authorities of the system.
     ///
     /// # Errors
-    /// [`StoreError`] if they can't be read or the URL isn't `rediss://`.
+    /// [`StoreError`] if the certificates can't be read or the URL isn't `rediss://`.
     pub fn root_certificates(self, pem: &[u8]) -> Result<Self, StoreError> {
         Settings::clone(&self.settings).root_certificates(pem).map(Self::from_settings)
     }
 
-    /// Shows the server a certificate: a chain and its key, in PEM.
+    /// Presents a client certificate to the server: a chain and its key, in PEM.
     ///
     /// # Errors
     /// [`StoreError`] if they can't be read or the URL isn't `rediss://`.
@@ -87,7 +88,7 @@ impl RedisStore {
         Self::from_settings(settings)
     }
 
-    /// With connections of its own: those of other settings would be the wrong ones.
+    /// The store gets its own connections, because the settings differ.
     fn from_settings(settings: Settings) -> Self {
         Self {
             settings: Arc::new(settings),

@@ -1,4 +1,4 @@
-//! What both forms do alike while they connect and wait: [`Attempts`] to connect, and the [`Waiters`] for messages.
+//! Parts that both forms share: [`Attempts`] to connect, and the [`Waiters`] for messages.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,8 +10,8 @@ use std::time::Instant;
 
 use crate::error::Failure;
 
-/// How often somebody tried to connect, and how the last attempt failed. Who waited for the attempt of another makes no
-/// second one.
+/// How often callers tried to connect, and how the last attempt failed. A caller that waited for the attempt of another
+/// caller makes no second one.
 #[derive(Default)]
 pub(crate) struct Attempts {
     ended: AtomicU64,
@@ -23,7 +23,7 @@ impl Attempts {
         self.ended.load(Ordering::SeqCst)
     }
 
-    /// The failure of an attempt that has ended since there had been this many.
+    /// The failure of an attempt that ended since the given count.
     pub(crate) fn failed_since(&self, before: u64) -> Option<Failure> {
         if self.ended() == before { None } else { lock(&self.failure).clone() }
     }
@@ -36,27 +36,26 @@ impl Attempts {
     }
 }
 
-/// Who waits for a message about which name, on one connection. The part of the program that reads from the connection owns
-/// it.
+/// The callers that wait for messages on one connection, by name. The code that reads from the connection owns it.
 pub(crate) struct Waiters(Mutex<State>);
 
 struct State {
-    /// Nothing: the connection is lost, and no message will come.
+    /// `None`: the connection is lost, and no message will arrive.
     names: Option<HashMap<String, Waited>>,
-    /// How many there have been.
+    /// How many messages have arrived.
     waiters: u64,
-    /// When the last one stopped waiting, or the connection was made.
+    /// When the last caller stopped waiting, or the connection was made.
     last_left: Instant,
 }
 
 #[derive(Default)]
 struct Waited {
     messages: u64,
-    /// By the numbers of the waiters.
+    /// By the number of the waiter.
     wakers: HashMap<u64, Waker>,
 }
 
-/// One who waits for messages about a name. They are counted from its beginning.
+/// A caller that waits for messages about a name. Messages count from its start.
 pub(crate) struct Waiter {
     waiters: Weak<Waiters>,
     name: String,
@@ -72,7 +71,7 @@ impl Waiters {
         lock(&self.0).names.is_some()
     }
 
-    /// A message about a name has come.
+    /// A message about a name has arrived.
     pub(crate) fn tell(&self, name: &[u8]) {
         let wakers: Vec<_> = {
             let mut state = lock(&self.0);
@@ -86,13 +85,13 @@ impl Waiters {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// No message will come any more.
+    /// No more messages will arrive.
     pub(crate) fn close(&self) {
         let names = lock(&self.0).names.take().unwrap_or_default();
         names.into_values().flat_map(|waited| waited.wakers.into_values()).for_each(Waker::wake);
     }
 
-    /// Whether nobody has waited for this long. Then it is closed, so that nobody begins to.
+    /// Whether no caller has waited for this long. In this case it is closed, so that no caller starts to wait.
     #[cfg(feature = "blocking")]
     pub(crate) fn closes_after(&self, quiet: Duration) -> bool {
         let mut state = lock(&self.0);
@@ -100,7 +99,7 @@ impl Waiters {
         state.names.take_if(|names| is_quiet && names.is_empty()).is_some()
     }
 
-    /// Waits for messages about a name, unless none will come.
+    /// Waits for messages about a name. `None` if no message will arrive.
     pub(crate) fn waiter(self: &Arc<Self>, name: &str) -> Option<Waiter> {
         let state = &mut *lock(&self.0);
         state.waiters += 1;
@@ -118,15 +117,15 @@ impl Drop for Waiters {
 }
 
 impl Waiter {
-    /// How many messages there have been; nothing if none will come.
+    /// How many messages have arrived. `None` if no more will arrive.
     pub(crate) fn messages(&self) -> Option<u64> {
         let waiters = self.waiters.upgrade()?;
         let state = lock(&waiters.0);
         state.names.as_ref()?.get(&self.name).map(|waited| waited.messages)
     }
 
-    /// Whether a message has come since there had been this many, or none will come. Else the waker is woken as soon as
-    /// that changes.
+    /// Whether a message has arrived since the given count, or no more will arrive. Otherwise the waker is woken when
+    /// this changes.
     pub(crate) fn poll(&self, seen: u64, waker: &Waker) -> Poll<bool> {
         let Some(waiters) = self.waiters.upgrade() else { return Poll::Ready(false) };
         let mut state = lock(&waiters.0);
@@ -155,7 +154,7 @@ impl Drop for Waiter {
     }
 }
 
-/// What a lock protects here is whole between any two statements.
+/// The data behind a lock is consistent between any two statements.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,15 +1,15 @@
-//! The form in which a session is kept, the same in all stores: one header line with a version, and the session's JSON,
-//! plain or sealed.
+//! [`Codec`]: the form of a stored session, the same in all stores. One header line with a version, then the session's
+//! JSON, plain or sealed.
 //!
 //! ```text
 //! tradovate-auth session 1 plain <salt> <sum>↵{"version":1,…}
 //! tradovate-auth session 1 sealed↵<base64 of nonce, ciphertext and tag>
 //! ```
 //!
-//! The sum is the SHA-256 of the name, the salt and the JSON: it tells accidents, such as a record that was cut off or
-//! copied to another name. What a sealed one holds can neither be read nor replaced by anyone without the key; but an
-//! older record of the same name can be put back. Salt and nonce make every record another one, even of the same
-//! session, so that its bytes tell its revision.
+//! The sum is the SHA-256 of the name, the salt and the JSON. It detects accidents, such as a record that was cut off
+//! or copied to another name. Without the key, nobody can read or replace the content of a sealed record. But an older
+//! record of the same name can be put back. Salt and nonce make every record different, even for the same session, so
+//! the bytes identify the revision.
 
 #[cfg(feature = "seal")]
 mod seal;

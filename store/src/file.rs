@@ -1,9 +1,9 @@
-//! [`FileStore`]: sessions in a directory that is closed to other users, for the processes of one machine.
+//! [`FileStore`]: sessions in a directory that is closed to other users, shared by the processes of one machine.
 //!
-//! A record is replaced whole, by a rename, so that it can be read without a lock. What changes something takes a lock of
-//! the operating system for as long as that takes and no longer: nobody holds it while anything is sent. The lease,
-//! which is held for that long, is a line in the lock's file with an end and a number that only grows; a holder that was
-//! stopped and wakes up late finds another number there, and saves nothing.
+//! A record is replaced whole, by a rename, so it can be read without a lock. A change takes a lock of the operating
+//! system for its own duration only. No process holds the lock while it sends a request. The lease is held during
+//! requests. It is a line in the lock file with an end and a growing number. If a holder was stopped and continues
+//! late, it finds another number and saves nothing.
 
 #[cfg(feature = "tokio")]
 mod asynchronous;
@@ -36,27 +36,28 @@ use tradovate_auth_session::{Lease, Revision, StoredRecord, Unreadable};
 
 /// A store in files, for the processes that one user runs on one machine.
 ///
-/// The directory must be the user's own and closed to all others (`0700`), and so must the files be (`0600`): whoever
-/// can read them can trade. Where they are not, nothing is read or written, and the error has the command that mends it.
-/// On systems other than Unix this can't be checked; there the directory has to be closed by whoever sets it up.
+/// The directory must belong to the user and be closed to all others (`0700`), and so must the files (`0600`):
+/// everybody who can read them can trade. Otherwise nothing is read or written, and the error contains the command that
+/// corrects the permissions. This can't be checked on systems other than Unix. There, close the directory yourself.
 ///
 /// A name has these files:
 ///
-/// - `<name>.session`: the record. To be rid of a session, remove it.
-/// - `<name>.lock`: the lock and the lease. It may be removed; a lease that is held is lost with it.
+/// - `<name>.session`: the record. Remove it to log in anew.
+/// - `<name>.lock`: the lock and the lease. It may be removed. A lease that is held is then lost.
 /// - `<name>.session.unreadable`: the last record that could not be read and that a login has replaced. One that was not
 ///   sealed, where there is a key, is not kept.
 ///
-/// The files must be on a disk of the machine: locks and renames of network file systems such as NFS do not hold what
-/// is promised here. Containers and services share a session where they run as one user and share the directory; a
-/// `systemd` service has one of its own, by `StateDirectory=` and `StateDirectoryMode=0700`, in `$STATE_DIRECTORY`.
+/// The files must be on a local disk, because locks and renames of network file systems such as NFS are not reliable
+/// enough. Containers and services share a session if they run as the same user and share the directory. A `systemd`
+/// service gets such a directory with `StateDirectory=` and `StateDirectoryMode=0700`. Its path is in
+/// `$STATE_DIRECTORY`.
 ///
-/// - `clock`, one for the directory: what the wall clock said when the machine was booted. It may be removed.
+/// - `clock`, one per directory: the wall clock's time at the last boot. It may be removed.
 ///
-/// Times are measured by the time since the boot, so that no step of the wall clock makes a record look older or younger,
-/// or ends a lease early; across a boot the wall clock counts. On systems other than Linux and Android it always does, and
-/// where it is set forward a lease can end early; then its holder can save nothing. Leases end after ten minutes at most:
-/// longer ones are cut, and so are those that seem longer after the clock was set back.
+/// Times are measured from the boot. So no step of the wall clock changes the age of a record or ends a lease early.
+/// Across a boot, the wall clock counts. On systems other than Linux and Android, the wall clock always counts. If it
+/// is set forward there, a lease can end early, and then its holder can save nothing. A lease lasts ten minutes at
+/// most.
 ///
 /// ```
 /// # #[cfg(unix)] {
@@ -90,16 +91,17 @@ pub struct FileStore {
 }
 
 impl FileStore {
-    /// The store of the user who runs the program: `tradovate-auth` in `$XDG_STATE_HOME`, which is `~/.local/state` where
-    /// it isn't set, or in `%LOCALAPPDATA%` on Windows. It is made, closed to others, if there is none.
+    /// The store of the user who runs the program: the directory `tradovate-auth` in `$XDG_STATE_HOME`
+    /// (`~/.local/state` if that is not set), or in `%LOCALAPPDATA%` on Windows. It is created, closed to others, if it
+    /// does not exist.
     ///
     /// # Errors
-    /// [`StoreError`] where the user has no home, and as for [`in_directory`](Self::in_directory).
+    /// [`StoreError`] if the user has no home directory, and as for [`in_directory`](Self::in_directory).
     pub fn user() -> Result<Self, StoreError> {
         let places = etcetera::choose_base_strategy().map_err(|_| error::no_home())?;
-        // Windows has no place for state; the one for caches is `%LOCALAPPDATA%`, which does not roam.
+        // Windows has no directory for state. The directory for caches is `%LOCALAPPDATA%`, which does not roam.
         let state = places.state_dir().unwrap_or_else(|| places.cache_dir());
-        // With an empty `$HOME` it would be wherever the program was started.
+        // With an empty `$HOME`, the directory would depend on where the program was started.
         if !state.is_absolute() {
             return Err(error::no_home());
         }
@@ -108,14 +110,14 @@ impl FileStore {
         Self::in_directory(directory)
     }
 
-    /// A store in a directory that is there, and closed to others. It isn't made: one that is missing was mistyped, or
-    /// is on a disk that isn't there yet, and an empty one would make all programs log in anew.
+    /// A store in an existing directory that is closed to others. The directory is not created: if it is missing, its
+    /// name was mistyped or its disk is not mounted, and a new empty directory would make all programs log in anew.
     ///
     /// # Errors
-    /// [`StoreError`] where there is none, or others can get at it.
+    /// [`StoreError`] if the directory does not exist or others can access it.
     pub fn in_directory(directory: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = directory.as_ref();
-        // So that it stays the same one when the program changes its working directory.
+        // The path stays valid if the program changes its working directory.
         let directory = std::path::absolute(path).map_err(error::unread("find", path))?;
         place::check_directory(&directory)?;
         Ok(Self { directory: directory.into(), codec: Codec::plain() })
@@ -127,15 +129,15 @@ impl FileStore {
         &self.directory
     }
 
-    /// Who holds the lease of a name, if it is held. This changes nothing that is stored.
+    /// The process that holds the lease of a name, if any. This changes nothing in the store.
     ///
     /// # Errors
-    /// If the store can't know.
+    /// If the lease can't be read.
     pub fn held_lease(&self, name: &SessionName) -> Result<Option<HeldLease>, StoreError> {
         lease::held(&mut self.lock(name)?, time::now(&self.directory))
     }
 
-    /// Seals what is saved, and reads what is sealed with this key only: see [`Codec::sealed`].
+    /// Seals what is saved, and reads only records that were sealed with this key: see [`Codec::sealed`].
     #[cfg(feature = "seal")]
     #[must_use]
     pub fn sealed(self, key: SealingKey) -> Self {
@@ -163,7 +165,7 @@ impl FileStore {
         place::check_directory(&self.directory)?;
         let found = record::read(&self.record_path(name))?;
         if found.is_none() {
-            // A directory that went away in between must not look like one in which nothing is stored.
+            // A directory that was removed in between must not count as an empty store.
             place::check_directory(&self.directory)?;
         }
         Ok(found)
@@ -203,7 +205,7 @@ impl Store for FileStore {
         }
         let path = self.record_path(name);
         match before.map(|before| self.codec.decode(name, &before.record)) {
-            // What is kept beside would stay for long, and a key is given so that no tokens lie about in plain text.
+            // A copy beside the record stays for long, and a key is given so that no tokens are stored in plain text.
             None | Some(Ok(_) | Err(Unreadable::Unsealed)) => {}
             Some(Err(_)) => record::keep(&path, &self.path(name, "session.unreadable"))?,
         }

@@ -1,13 +1,13 @@
-//! [`SessionName`]: under what a session is stored.
+//! [`SessionName`]: the name under which a session is stored.
 
 use std::fmt::{self, Write as _};
 
 use hmac_sha256::Hash as Sha256;
 use tradovate_auth_core::{Credentials, Environment, Purpose};
 
-/// The name of a session in a store: all processes that give the same one share a login.
+/// The name of a session in a store. All processes that use the same name share a login.
 ///
-/// It is no secret. It consists of letters, digits, `.`, `-` and `_`, so that it can be part of a file name or a key.
+/// It is not secret. It consists of letters, digits, `.`, `-` and `_`, so that it can be part of a file name or a key.
 ///
 /// ```
 /// use tradovate_auth_core::{Credentials, Environment};
@@ -20,11 +20,11 @@ use tradovate_auth_core::{Credentials, Environment, Purpose};
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SessionName(String);
 
-/// Of each part, this many characters are shown.
+/// How many characters of each part are visible in the name.
 const SHOWN: usize = 40;
 
 impl SessionName {
-    /// A name of two parts: what the login is for, such as an app, and whose it is, such as your own key of a user.
+    /// A name from two parts: what the login is for, such as an app, and whose it is, such as your own key of a user.
     #[must_use]
     pub fn new(realm: &str, user: &str) -> Self {
         let mut hash = Sha256::new();
@@ -39,7 +39,7 @@ impl SessionName {
         Self(name)
     }
 
-    /// The name of a user's session in an environment: the host that is logged in to, and the user's name.
+    /// The name of a user's session in an environment, from the login host and the user name.
     #[must_use]
     pub fn of_user(environment: &Environment, credentials: &Credentials) -> Self {
         let base = environment.base_url(Purpose::Login).and_then(|base| base.as_uri().authority());

@@ -1,5 +1,5 @@
-//! The messages of the channel, for all threads that wait for one: one connection and one thread for a store, whatever
-//! the number of sessions. Both are there while somebody waits, and for a moment after.
+//! The messages of the channel, for all threads that wait for one. A store uses one connection and one thread for this,
+//! whatever the number of sessions. Both exist while a thread waits, and for a short time after.
 
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Poll, Wake, Waker};
@@ -18,13 +18,13 @@ use crate::waiters::{Attempts, Waiter, Waiters, lock};
 pub(crate) struct Watch {
     /// Owned by the thread that listens.
     current: Mutex<Weak<Waiters>>,
-    /// Held while somebody subscribes.
+    /// Held while a thread subscribes.
     subscribing: Mutex<()>,
     attempts: Attempts,
 }
 
 impl Watch {
-    /// Waits for messages about a name, on the subscription there is or a new one.
+    /// Waits for messages about a name, on the existing subscription or on a new one.
     pub(crate) fn waiter(&self, name: &SessionName, settings: &Settings) -> Result<Waiter, Failure> {
         let current = || lock(&self.current).upgrade()?.waiter(name.as_str());
         let before = self.attempts.ended();
@@ -44,7 +44,7 @@ impl Watch {
     }
 }
 
-/// Wakes a thread that waits.
+/// Wakes a waiting thread.
 struct Unpark(Thread);
 
 impl Wake for Unpark {
@@ -53,8 +53,8 @@ impl Wake for Unpark {
     }
 }
 
-/// Waits until there has been another number of messages. Says whether there was, or the time is over; nothing if no
-/// message will come.
+/// Waits until the number of messages changes. Returns whether it changed or the time is over. `None` if no message
+/// will arrive.
 pub(crate) fn wait(waiter: &Waiter, seen: u64, over: Option<Instant>) -> Option<bool> {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     loop {
@@ -89,7 +89,7 @@ fn subscribe(settings: &Settings) -> Result<Arc<Waiters>, Failure> {
     }
 }
 
-/// Listens until the connection is lost, or nobody listens to it.
+/// Listens until the connection is lost or no thread waits.
 fn listen(waiters: &Waiters, mut connection: Connection, answer_time: Duration) {
     let mut messages = connection.as_pubsub();
     while waiters.is_open() && !waiters.closes_after(LONGEST_QUIET) {

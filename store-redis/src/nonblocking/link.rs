@@ -1,4 +1,4 @@
-//! [`Link`]: a connection that commands and messages share.
+//! [`Link`]: a connection for commands and messages.
 
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Instant;
@@ -14,7 +14,8 @@ use crate::waiters::{Waiter, Waiters, lock};
 #[derive(Clone)]
 pub(crate) struct Link {
     connection: MultiplexedConnection,
-    /// Owned by the task that reads from the connection: it is gone with it, as when its runtime is.
+    /// Owned by the task that reads from the connection. It is dropped together with the task, for example when the
+    /// runtime ends.
     waiters: Weak<Waiters>,
     last_sign_of_life: Arc<Mutex<Instant>>,
 }
@@ -41,25 +42,25 @@ impl Link {
         Ok(Self { connection, waiters, last_sign_of_life: Arc::new(Mutex::new(Instant::now())) })
     }
 
-    /// Whether the two are the same connection.
+    /// Whether both are the same connection.
     pub(crate) fn is(&self, other: &Self) -> bool {
         self.waiters.ptr_eq(&other.waiters)
     }
 
-    /// Whether it seems to live.
+    /// Whether the connection seems to work.
     pub(crate) fn is_usable(&self) -> bool {
         let is_open = self.waiters.upgrade().is_some_and(|waiters| waiters.is_open());
         is_open && lock(&self.last_sign_of_life).elapsed() < LONGEST_QUIET
     }
 
-    /// Tells all that wait for a message that none will come.
+    /// Wakes all waiting callers: no message will arrive.
     pub(crate) fn close(&self) {
         if let Some(waiters) = self.waiters.upgrade() {
             waiters.close();
         }
     }
 
-    /// Waits for messages about a name, unless none will come.
+    /// Waits for messages about a name. `None` if no message will arrive.
     pub(crate) fn waiter(&self, name: &SessionName) -> Option<Waiter> {
         self.waiters.upgrade()?.waiter(name.as_str())
     }
@@ -70,7 +71,7 @@ impl Link {
         Ok(answer)
     }
 
-    /// Whether it is the caller's turn to try it out: one of all is enough.
+    /// Whether this caller should test the connection. One of all callers does it.
     pub(crate) fn must_be_tried(&self) -> bool {
         let mut last = lock(&self.last_sign_of_life);
         let is_quiet = last.elapsed() >= TRIED_EVERY;

@@ -1,4 +1,4 @@
-//! [`SealingKey`]: what closes records, with `XChaCha20-Poly1305`. Its nonce is long enough to be random each time.
+//! [`SealingKey`]: encrypts records with `XChaCha20-Poly1305`. The nonce is long enough to be random each time.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,9 +17,10 @@ const KEY: usize = 32;
 const NONCE: usize = 24;
 const TAG: usize = 16;
 
-/// The key that seals the records of a store: 32 random bytes. All programs that share a session are given the same.
+/// The key that seals (encrypts) the records of a store: 32 random bytes. All programs that share a session need the
+/// same key.
 ///
-/// Keep it where the records are not: a key beside them closes nothing. It is wiped when the last clone is dropped.
+/// Keep the key in another place than the records. It is wiped when the last clone is dropped.
 ///
 /// ```
 /// use tradovate_auth_store::SealingKey;
@@ -34,14 +35,14 @@ const TAG: usize = 16;
 #[derive(Clone)]
 pub struct SealingKey(Arc<Zeroizing<[u8; KEY]>>);
 
-/// The text is no key. It is not told what is wrong with it, because that would tell of the key.
+/// The text is not a key. The error does not say why, because that would reveal part of the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a sealing key: it must be 64 hexadecimal digits, as `openssl rand -hex 32` makes them")]
 #[non_exhaustive]
 pub struct MalformedKey;
 
 impl SealingKey {
-    /// A key of bytes that a secure source of randomness has made. A passphrase is none.
+    /// A key from bytes of a secure random source. Do not use a passphrase.
     #[must_use]
     pub fn from_bytes(mut bytes: [u8; KEY]) -> Self {
         let key = Self(Arc::new(Zeroizing::new(bytes)));
@@ -49,10 +50,10 @@ impl SealingKey {
         key
     }
 
-    /// The key of 64 hexadecimal digits, with or without white space around them: a file ends with a line break.
+    /// A key from 64 hexadecimal digits. White space around them is ignored, because a file ends with a line break.
     ///
     /// # Errors
-    /// [`MalformedKey`] for anything else.
+    /// [`MalformedKey`] for every other text.
     pub fn parse(text: &str) -> Result<Self, MalformedKey> {
         let digits = text.trim_ascii().as_bytes();
         if digits.len() != 2 * KEY {
@@ -67,7 +68,7 @@ impl SealingKey {
         Ok(Self(Arc::new(key)))
     }
 
-    /// The text of a sealed body. `bound` is not in it, and has to be the same to open it.
+    /// Seals a body as text. `bound` is not part of the text, and the same value is needed to open it.
     pub(super) fn seal(&self, bound: &[u8], secret: &[u8]) -> Result<String, StoreError> {
         let mut body = Zeroizing::new(Vec::with_capacity(NONCE + secret.len() + TAG));
         let mut nonce = [0; NONCE];
@@ -83,7 +84,8 @@ impl SealingKey {
     }
 
     pub(super) fn open(&self, bound: &[u8], body: &[u8]) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
-        // One text for the same bytes: spare bits that are not zero are refused, as are all characters but the alphabet.
+        // Only one text is accepted for the same bytes: spare bits must be zero, and only characters of the alphabet
+        // are allowed.
         let body = STANDARD_NO_PAD.decode(body).map_err(|_| Unreadable::Damaged)?;
         let (nonce, rest) = body.split_first_chunk::<NONCE>().ok_or(Unreadable::Damaged)?;
         let (sealed, tag) = rest.split_last_chunk::<TAG>().ok_or(Unreadable::Damaged)?;
@@ -94,7 +96,7 @@ impl SealingKey {
         Ok(secret)
     }
 
-    /// It wipes its own copy of the key when it is dropped.
+    /// The cipher wipes its own copy of the key when it is dropped.
     fn cipher(&self) -> XChaCha20Poly1305 {
         XChaCha20Poly1305::new(<&Key>::from(&**self.0))
     }

@@ -1,4 +1,4 @@
-//! [`FileStore`] for async programs: the same calls, each on a thread of tokio's that may block.
+//! [`FileStore`] for async programs: the same calls, each on a thread of tokio that may block.
 
 use std::panic;
 use std::time::Duration;
@@ -14,9 +14,9 @@ use crate::store::{AsyncStore, Store, StoreFuture};
 use tradovate_auth_session::{Lease, Revision, StoredRecord};
 use tradovate_auth_session::{StoreError, StoreErrorKind};
 
-/// It has to be called within a tokio runtime that has its timer enabled.
+/// Call it inside a tokio runtime with an enabled timer.
 ///
-/// A future that is dropped leaves a call of the file system to its end; a lease that was taken so runs out by itself.
+/// If a future is dropped, its file system call still ends. A lease that was acquired in this way ends by itself.
 impl AsyncStore for FileStore {
     fn load<'a>(&'a self, name: &'a SessionName) -> StoreFuture<'a, Option<StoredRecord>> {
         self.call(name, Store::load)
@@ -45,7 +45,7 @@ impl AsyncStore for FileStore {
         let mut watch = Watch::new(self.clone(), name.clone(), known, time);
         Box::pin(async {
             loop {
-                // The thread is given back between looks.
+                // The thread is free between two checks.
                 let pause;
                 (watch, pause) = blocking(move || {
                     let pause = watch.look()?;
@@ -76,7 +76,7 @@ async fn blocking<T: Send + 'static>(
     match task::spawn_blocking(call).await {
         Ok(result) => result,
         Err(error) if error.is_panic() => panic::resume_unwind(error.into_panic()),
-        // What it came to is not known.
+        // The outcome of the call is unknown.
         Err(_) => Err(StoreError::new(StoreErrorKind::Unreachable, "the async runtime is shutting down")),
     }
 }

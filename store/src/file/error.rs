@@ -1,4 +1,4 @@
-//! What is wrong with the files, and what to do about it. No content of a file is in it.
+//! The errors of the file store, with what to do about them. They contain no content of a file.
 
 use std::io;
 use std::path::Path;
@@ -16,7 +16,7 @@ pub(super) fn no_directory(path: &Path) -> StoreError {
     StoreError::new(Unreachable, format!("there is no directory to store sessions in: make it with `{command}`"))
 }
 
-/// Others than the user can get at a file or directory, which should have these permissions.
+/// Other users can access a file or directory. It should have these permissions.
 #[cfg(unix)]
 pub(super) fn open_to_others(path: &Path, mode: u32) -> StoreError {
     let command = format!("chmod {mode:o} {}", quoted(path));
@@ -34,7 +34,7 @@ pub(super) fn of_another_user(path: &Path, user: u32) -> StoreError {
     StoreError::new(Misconfigured, text)
 }
 
-/// Something else is where a file should be, such as a symbolic link.
+/// Something else is in the place of a file, such as a symbolic link.
 pub(super) fn not_a_file(path: &Path) -> StoreError {
     let text = format!(
         "{} is no file but a link, or something else: remove it, or put the file it leads to there",
@@ -43,7 +43,7 @@ pub(super) fn not_a_file(path: &Path) -> StoreError {
     StoreError::new(NotReadable, text)
 }
 
-/// Another process has held the lock for seconds. None needs that long: it was stopped, or the disk hangs.
+/// Another process has held the lock for seconds. No process needs it for that long: it was stopped, or the disk hangs.
 pub(super) fn locked(path: &Path) -> StoreError {
     let text = format!(
         "another process holds the lock {}: see which one with `fuser {}`, and whether it is stopped",
@@ -53,18 +53,18 @@ pub(super) fn locked(path: &Path) -> StoreError {
     StoreError::new(Unreachable, text)
 }
 
-/// The record has been replaced, but can still be lost if the machine goes down now.
+/// The record was replaced, but a crash of the machine can still undo this.
 pub(super) fn not_synced(directory: &Path, source: io::Error) -> StoreError {
     let text = format!("the session was stored in {}, but maybe not for good", directory.display());
     StoreError::new(NotWritable, text).with_source(source)
 }
 
-/// The operating system could not read, or find, what is at a path.
+/// The operating system could not find or read a path.
 pub(super) fn unread(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
     move |source| system(NotReadable, action, path, source)
 }
 
-/// The operating system could not write or remove what is at a path.
+/// The operating system could not write or remove a path.
 pub(super) fn unwritten(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
     move |source| match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
@@ -84,7 +84,7 @@ fn system(kind: StoreErrorKind, action: &str, path: &Path, source: io::Error) ->
     StoreError::new(kind, format!("can't {action} {}", path.display())).with_source(source)
 }
 
-/// A path as one word of a command.
+/// A path, quoted as one word of a shell command.
 fn quoted(path: &Path) -> String {
     format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }

@@ -1,12 +1,11 @@
-//! The lease of a name: a line in the lock's file, which says who may save and until when.
+//! The lease of a name: a line in the lock file that says who may save, and until when.
 //!
 //! ```text
 //! tradovate-auth lease 1 <fence> <holder> <end> <sum>↵
 //! ```
 //!
-//! The fence is a number that grows with each lease, the holder is the number of a process, for people who read the file,
-//! and the end is in milliseconds of the directory's clock. A line that is damaged says nothing: then nobody holds the
-//! lease, and whoever held it doesn't any more.
+//! The fence is a number that grows with each lease. The holder is the process id, for people who read the file. The
+//! end is in milliseconds of the directory's clock. A damaged line means that nobody holds the lease.
 
 use std::process;
 use std::time::Duration;
@@ -22,7 +21,7 @@ use tradovate_auth_session::StoreError;
 
 const MAGIC: &str = "tradovate-auth lease 1";
 
-/// No lease is longer: a clock that was set back must not keep everybody from the session for a day.
+/// The longest lease. A clock that was set back must not close the session to everybody for a day.
 const LONGEST: Duration = Duration::from_secs(600);
 
 pub(super) fn take(lock: &mut Lock, time: Duration, now: Duration) -> Result<Option<Lease>, StoreError> {
@@ -32,7 +31,7 @@ pub(super) fn take(lock: &mut Lock, time: Duration, now: Duration) -> Result<Opt
     {
         let latest = millis(now + LONGEST);
         if line.end > latest {
-            // Written down, so that it ends: looked at again, it would be as far off as before.
+            // The shortened end is written down. Otherwise the lease would look as long at the next read.
             Line { end: latest, ..line.clone() }.write(lock)?;
         }
         return Ok(None);
@@ -46,14 +45,14 @@ pub(super) fn take(lock: &mut Lock, time: Duration, now: Duration) -> Result<Opt
     Ok(Some(Lease { fence, time }))
 }
 
-/// A number for a name of which no lease is known. If an earlier one was lost, this one is higher, unless the clock was set
-/// back. Then the random bits tell the two apart.
+/// The first number for a name without a known lease. If an earlier lease was lost, this number is higher, unless the
+/// clock was set back. In that case the random bits distinguish the two.
 fn first_fence(now: Duration) -> Result<u64, StoreError> {
     const RANDOM_BITS: u32 = 20;
     Ok((millis(now) << RANDOM_BITS) | (random()? >> (u64::BITS - RANDOM_BITS)))
 }
 
-/// Whether no other lease was given since this one, though its time may be over.
+/// Whether no other lease was granted since this one. Its time may be over.
 pub(super) fn is_held(lease: Lease, lock: &mut Lock) -> Result<bool, StoreError> {
     Ok(Line::read(lock)?.is_some_and(|line| line.fence == lease.fence))
 }
@@ -65,7 +64,7 @@ pub(super) fn release(lease: Lease, lock: &mut Lock) -> Result<(), StoreError> {
     }
 }
 
-/// Who holds the lease, if its time is not over.
+/// The holder of the lease, if its time is not over.
 pub(super) fn held(lock: &mut Lock, now: Duration) -> Result<Option<HeldLease>, StoreError> {
     let line = Line::read(lock)?;
     Ok(line.and_then(|line| {
@@ -103,7 +102,7 @@ impl Line {
         let mut words = text.strip_prefix(MAGIC)?.split_ascii_whitespace();
         let line =
             Self { fence: words.next()?.parse().ok()?, holder: words.next()?.into(), end: words.next()?.parse().ok()? };
-        // Written again it has to be the same, to the last byte.
+        // The line must be exactly the one that this library would write.
         (line.text() == text).then_some(line)
     }
 }

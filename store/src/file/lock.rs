@@ -1,7 +1,7 @@
-//! The lock of a name, which the operating system holds for a process, and the text in its file.
+//! The lock of a name, which the operating system holds for a process, and the text in the lock file.
 //!
-//! It is held for a few reads and writes at a time, and goes with the process that holds it. A process that is stopped
-//! in that moment keeps it, and so is waited for only for a time.
+//! It is held for a few reads and writes at a time. It ends with the process that holds it. A process that is stopped
+//! in this moment keeps the lock, so others wait for it only for a limited time.
 
 use std::fs::{File, TryLockError};
 use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 use super::{error, place};
 use tradovate_auth_session::StoreError;
 
-/// Writing a record takes milliseconds, on a slow and busy disk maybe a second.
+/// Writing a record takes milliseconds, or about a second on a slow and busy disk.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Of the file, this many bytes are read: more than what is ever written.
+/// How many bytes of the file are read. This library writes fewer.
 const TEXT_LIMIT: u64 = 512;
 
 pub(super) struct Lock {
@@ -43,7 +43,7 @@ impl Lock {
         }
     }
 
-    /// What the file says, where it is text.
+    /// The text in the file, if it is text.
     pub(super) fn read(&mut self) -> Result<Option<String>, StoreError> {
         let mut text = Vec::new();
         self.file
@@ -53,9 +53,10 @@ impl Lock {
         Ok(String::from_utf8(text).ok())
     }
 
-    /// Writes over what the file says. It isn't synced: no lease outlives a crash of the machine, nor does its holder.
+    /// Replaces the text in the file. It is not synced: no lease survives a crash of the machine, because its holder
+    /// does not.
     pub(super) fn write(&mut self, text: &str) -> Result<(), StoreError> {
-        // It is cut afterwards, so that it takes no new space on a full disk.
+        // The file is cut after the write, so that the write needs no new space on a full disk.
         self.file
             .rewind()
             .and_then(|()| self.file.write_all(text.as_bytes()))
@@ -66,7 +67,7 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing the file is not enough while a child that has just been forked still has it open.
+        // Closing the file is not enough: a child process that was just forked still has it open.
         let _ = self.file.unlock();
     }
 }
@@ -74,7 +75,7 @@ impl Drop for Lock {
 fn try_take(path: &Path) -> Result<Option<File>, StoreError> {
     let options = place::options().read(true).write(true).create(true).truncate(false).to_owned();
     let Some(file) = place::open(path, &options)? else {
-        // It would have been made: so its directory has gone.
+        // The file would have been created, so the directory is gone.
         return Err(error::no_directory(path.parent().unwrap_or(path)));
     };
     match file.try_lock() {
@@ -83,7 +84,7 @@ fn try_take(path: &Path) -> Result<Option<File>, StoreError> {
         Err(TryLockError::Error(source)) if source.kind() == ErrorKind::Interrupted => return Ok(None),
         Err(TryLockError::Error(source)) => return Err(error::unwritten("lock", path)(source)),
     }
-    // Somebody may have removed the file since it was opened; then others lock another one.
+    // Somebody may have removed the file since it was opened. Then other processes lock another file.
     Ok(is_at(&file, path)?.then_some(file))
 }
 

@@ -1,4 +1,4 @@
-//! Where the files are: nothing is read from or written to a place that others can get at.
+//! Opens and creates files and directories. Nothing is read from or written to a place that other users can access.
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::ErrorKind;
@@ -10,7 +10,7 @@ use tradovate_auth_session::StoreError;
 const DIRECTORY_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 
-/// Makes a directory and those it is in, closed to others from the start. One that is there is left as it is.
+/// Creates a directory and its parents, closed to other users from the start. An existing directory stays as it is.
 pub(super) fn make_directory(path: &Path) -> Result<(), StoreError> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
@@ -30,7 +30,7 @@ pub(super) fn check_directory(path: &Path) -> Result<(), StoreError> {
     check_private(path, &metadata, DIRECTORY_MODE)
 }
 
-/// How files are made: by nobody else, and closed to others from the start.
+/// Options for creating a file: it must not exist yet, and it is closed to other users from the start.
 pub(super) fn options() -> OpenOptions {
     #[cfg(unix)]
     return std::os::unix::fs::OpenOptionsExt::mode(&mut OpenOptions::new(), FILE_MODE).to_owned();
@@ -38,10 +38,11 @@ pub(super) fn options() -> OpenOptions {
     return OpenOptions::new();
 }
 
-/// Opens a file of the directory, if it is one and closed to others. `None`: there is none, and none was to be made.
+/// Opens a file of the directory, if it is a regular file that is closed to others. `None`: the file does not exist and
+/// was not to be created.
 pub(super) fn open(path: &Path, options: &OpenOptions) -> Result<Option<File>, StoreError> {
-    // That it is no link is looked at before it is opened and not with it: the directory is closed, so nobody but the
-    // user can put one there in between. It also keeps from waiting at a pipe.
+    // The check for a symbolic link happens before the file is opened. This is safe, because the directory is closed:
+    // only the user can put a link there in between. The check also avoids waiting at a pipe.
     look(path)?;
     let file = match options.open(path) {
         Ok(file) => file,
@@ -53,7 +54,7 @@ pub(super) fn open(path: &Path, options: &OpenOptions) -> Result<Option<File>, S
     Ok(Some(file))
 }
 
-/// What is known of a file without opening it, if there is one.
+/// The metadata of a file without opening it, if it exists.
 pub(super) fn look(path: &Path) -> Result<Option<Metadata>, StoreError> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_file() => Ok(Some(metadata)),

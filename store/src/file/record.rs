@@ -1,4 +1,4 @@
-//! The file of a record: read whole, replaced whole.
+//! The file of a record. It is read whole and replaced whole.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -13,12 +13,12 @@ use crate::codec::{Codec, random};
 use tradovate_auth_session::Revision;
 use tradovate_auth_session::StoreError;
 
-/// How the names of files end that are not yet a record.
+/// The end of the names of files that are not yet a record.
 const NEW: &str = ".new";
 
-/// A record as it was found.
+/// A record as it was read.
 pub(super) struct Found {
-    /// Its bytes, or if there are too many, one more than are allowed.
+    /// The bytes of the record. If there are too many, one byte more than allowed.
     pub(super) record: Zeroizing<Vec<u8>>,
     modified: SystemTime,
 }
@@ -28,13 +28,14 @@ impl Found {
         revision(&self.record)
     }
 
-    /// How long ago it was written at a time of the directory's clock; nothing where that was set back since.
+    /// How long ago the record was written, by the directory's clock. `None` if that clock was set back since.
     pub(super) fn age(&self, now: Duration) -> Option<Duration> {
         now.checked_sub(self.modified.duration_since(UNIX_EPOCH).ok()?)
     }
 }
 
-/// It comes of the bytes, so that a damaged record has one as well; no two records that are written are the same.
+/// The revision is derived from the bytes, so a damaged record has one too. No two records that are written have the
+/// same bytes.
 pub(super) fn revision(record: &[u8]) -> Revision {
     let hash = Sha256::hash(record);
     Revision(hash.iter().take(8).fold(0, |number, &byte| (number << 8) | u64::from(byte)))
@@ -49,22 +50,23 @@ fn read_all(file: &File) -> io::Result<Found> {
     const MOST: usize = Codec::LIMIT + 1;
     let metadata = file.metadata()?;
     let length = usize::try_from(metadata.len()).unwrap_or(MOST).min(MOST);
-    // With room for one more byte the vector isn't moved to find the end, which would leave a copy behind.
+    // With room for one more byte, the vector is not reallocated at the end of the file. A reallocation would leave a
+    // copy in memory.
     let mut record = Zeroizing::new(Vec::with_capacity(length + 1));
     file.take(MOST as u64).read_to_end(&mut record)?;
     Ok(Found { record, modified: metadata.modified()? })
 }
 
-/// Keeps a record beside, in the place of the one that was kept before. It is still where it was, too.
+/// Keeps a copy of a record beside it, and replaces an earlier copy. The record stays in its place.
 pub(super) fn keep(path: &Path, kept: &Path) -> Result<(), StoreError> {
     remove(kept).map_err(error::unwritten("remove", kept))?;
-    // A second name takes no space; not all file systems have it.
+    // A hard link takes no space, but not all file systems support it.
     fs::hard_link(path, kept)
         .or_else(|_| fs::copy(path, kept).and_then(|_| File::open(kept)?.sync_all()))
         .map_err(error::unwritten("keep the unreadable session as", kept))
 }
 
-/// Puts a record in the place of the one before, durably, as written at this time. Whoever holds the lock calls it.
+/// Replaces the record durably and sets its time of writing. The caller holds the lock.
 pub(super) fn replace(path: &Path, record: &[u8], at: Option<SystemTime>) -> Result<(), StoreError> {
     remove_leftovers(path);
     let new = new_path(path)?;
@@ -77,8 +79,8 @@ pub(super) fn replace(path: &Path, record: &[u8], at: Option<SystemTime>) -> Res
     sync_directory_of(path)
 }
 
-/// Each writer has a name of its own: should two hold the lock because somebody removed its file, neither puts what the
-/// other has half written in place.
+/// Each writer has its own temporary file. If two processes hold the lock because somebody removed its file, neither of
+/// them publishes a half-written file of the other.
 fn new_path(path: &Path) -> Result<PathBuf, StoreError> {
     let mut new = path.as_os_str().to_owned();
     new.push(format!(".{:016x}{NEW}", random()?));
@@ -88,14 +90,14 @@ fn new_path(path: &Path) -> Result<PathBuf, StoreError> {
 fn write_new(new: &Path, record: &[u8], at: Option<SystemTime>) -> io::Result<()> {
     let mut file = place::options().write(true).create_new(true).open(new)?;
     file.write_all(record)?;
-    // Without it the record has the time of the wall clock.
+    // Without this call, the record has the time of the wall clock.
     if let Some(at) = at {
         let _ = file.set_modified(at);
     }
     file.sync_all()
 }
 
-/// Removes what writers have left that were killed: it holds tokens. What can't be removed is no reason not to save.
+/// Removes the temporary files of killed writers, because they contain tokens. A failure here does not prevent a save.
 fn remove_leftovers(path: &Path) {
     let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { return };
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
@@ -117,18 +119,18 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Without it a rename that was seen can be undone by a crash of the machine.
+/// Without this, a crash of the machine can undo a rename that others have already seen.
 #[cfg(unix)]
 fn sync_directory_of(path: &Path) -> Result<(), StoreError> {
     let directory = path.parent().unwrap_or(path);
     match File::open(directory).and_then(|directory| directory.sync_all()) {
-        // So say file systems that have no such thing for directories.
+        // File systems that cannot sync directories answer with this error.
         Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
         result => result.map_err(|source| error::not_synced(directory, source)),
     }
 }
 
-/// Directories can't be synced on other systems; Windows writes a rename to its journal.
+/// Other systems can't sync directories. Windows writes a rename to its journal.
 #[cfg(not(unix))]
 #[allow(clippy::unnecessary_wraps, reason = "it is the same function where it can fail")]
 fn sync_directory_of(_path: &Path) -> Result<(), StoreError> {

@@ -1,14 +1,14 @@
-//! The clock of a directory, by which the ages of records and the ends of leases are measured.
+//! The clock of a directory. It measures the ages of records and the ends of leases.
 //!
-//! It is the wall clock at the first use since the machine was booted, and from then on the time that has elapsed: all
-//! processes read the same, and no step of the wall clock shortens a lock-out or a lease. What the wall clock said at the
-//! boot is in a file of the directory:
+//! It is the wall clock at the first use after the machine was booted, plus the time that has elapsed since. All
+//! processes read the same time, and no step of the wall clock shortens a lock-out or a lease. A file in the directory
+//! contains the wall clock's time at the boot:
 //!
 //! ```text
 //! tradovate-auth clock 1 <boot> <milliseconds since 1970 at the boot>↵
 //! ```
 //!
-//! A system that doesn't number its boots has the wall clock, and so has a directory in which the file can't be written.
+//! On a system without boot ids, and in a directory where the file can't be written, it is the wall clock.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -20,17 +20,17 @@ const MAGIC: &str = "tradovate-auth clock 1";
 
 const FILE: &str = "clock";
 
-/// No line is longer.
+/// The longest line.
 const LONGEST: u64 = 256;
 
-/// Which boot of the machine it is, and how long ago it was, the time included for which the machine was suspended.
+/// The id of the boot, and how long ago it was, including the time in which the machine was suspended.
 #[derive(Clone, Copy)]
 struct Boot<'i> {
     id: &'i str,
     elapsed: Duration,
 }
 
-/// The time now by the clock of a directory, since 1970.
+/// The current time of a directory's clock, since 1970.
 pub(super) fn now(directory: &Path) -> Duration {
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     boot().map_or(wall, |boot| now_since(directory, wall, boot))
@@ -47,7 +47,7 @@ fn now_since(directory: &Path, wall: Duration, boot: Boot<'_>) -> Duration {
     booted_at.map_or(wall, |booted_at| booted_at.saturating_add(boot.elapsed))
 }
 
-/// What the wall clock said at this boot, if it is written down.
+/// The wall clock's time at this boot, if it is written down.
 fn read(path: &Path, id: &str) -> Option<Duration> {
     let file = place::open(path, place::options().read(true)).ok().flatten()?;
     let mut line = String::new();

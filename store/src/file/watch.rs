@@ -1,5 +1,5 @@
-//! Waiting for another record: what the file system says of the file is looked at ten times a second. A lease that is taken
-//! or given back ends the wait too: whoever takes one may want what this process could not save.
+//! Waits for another record. It checks the metadata of the file ten times per second. The wait also ends when a lease
+//! is acquired or released, because its new holder may want what this process could not save.
 
 use std::fs::Metadata;
 use std::time::{Duration, Instant, SystemTime};
@@ -12,11 +12,11 @@ use tradovate_auth_session::StoreError;
 
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Each time this many looks are over, the record is read whatever they say: the times of files are coarse, and a number
-/// of a file that is gone is given again, so two records can look the same. With it a second is the most that is missed.
+/// Every so many checks, the record is read whatever the metadata says. Times of files are coarse, and inode numbers
+/// are reused, so two records can look the same. With this, a change is noticed within one second.
 const LOOKS: u32 = 9;
 
-/// It holds nothing open between two looks, so it can be dropped at any time.
+/// It holds nothing open between two checks, so it can be dropped at any time.
 pub(super) struct Watch {
     store: FileStore,
     name: SessionName,
@@ -25,7 +25,7 @@ pub(super) struct Watch {
     started: Instant,
     seen: Option<Signs>,
     looks: u32,
-    /// What the file of the lease looked like at first.
+    /// The metadata of the lease's file at the start.
     lease: Option<Signs>,
 }
 
@@ -39,12 +39,12 @@ struct Signs {
 
 impl Watch {
     pub(super) fn new(store: FileStore, name: SessionName, known: Option<Revision>, time: Duration) -> Self {
-        // What can't be looked at is an error of the first look.
+        // If the check is not possible, the first look reports the error.
         let lease = place::look(&store.lock_path(&name)).ok().flatten().map(|metadata| signs(&metadata));
         Self { store, name, known, time, started: Instant::now(), seen: None, looks: 0, lease }
     }
 
-    /// Looks once. `None`: it is over; else it is how long to wait for the next look.
+    /// Checks once. `None`: the wait is over. Otherwise how long to wait until the next check.
     pub(super) fn look(&mut self) -> Result<Option<Duration>, StoreError> {
         if self.has_changed()? {
             return Ok(None);
@@ -58,7 +58,7 @@ impl Watch {
         if self.lease != lease {
             return Ok(true);
         }
-        // Before the record is read: what comes between the two is seen at the next look.
+        // This comes before the record is read. A change in between is noticed at the next check.
         let now = place::look(&self.store.record_path(&self.name))?.map(|metadata| signs(&metadata));
         if self.looks > 0 && now.is_some() && self.seen == now {
             self.looks -= 1;
