@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_back_is_free_again() {
+    fn a_request_that_is_given_back_is_free_again() {
         let mut budget = RateBudget::default();
         for minute in 0..4 {
             budget.take(start() + minutes(minute), Operation::LogIn);
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_process_has_sent_counts_once() {
+    fn requests_of_another_process_count_once() {
         let mut budget = RateBudget::default();
         budget.take(start(), Operation::LogIn);
         let told = [start() + SignedDuration::from_secs(1), start() + SignedDuration::from_secs(15)];
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_out_silences_everything_and_is_never_shortened() {
+    fn a_lock_out_stops_all_requests_and_is_never_shortened() {
         let mut budget = RateBudget::default();
         budget.lock_out(start(), ONE_HOUR);
         budget.lock_out(start(), ONE_HOUR / 2);
@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn a_captcha_closes_its_endpoint_alone() {
+    fn a_captcha_closes_only_its_endpoint() {
         let mut budget = RateBudget::default();
         budget.close(start(), Operation::LogIn, ONE_HOUR);
         assert_eq!(budget.earliest(start(), Operation::LogIn), start() + minutes(60));

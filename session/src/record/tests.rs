@@ -271,7 +271,7 @@ proptest! {
     }
 
     #[test]
-    fn a_record_that_is_known_already_changes_nothing(a in records(), b in records()) {
+    fn a_known_record_changes_nothing(a in records(), b in records()) {
         assert_same(&joined(&a, &a), &a);
         let both = joined(&a, &b);
         assert_same(&joined(&both, &a), &both);
@@ -311,7 +311,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_learnt_is_never_overruled_by_what_was_known_before(known in records(), index in 0..LEARN.len()) {
+    fn a_learnt_server_time_is_not_replaced_by_a_hint(known in records(), index in 0..LEARN.len()) {
         let mut known = known;
         known.correct(now());
         let mut learnt = known.clone();
@@ -328,7 +328,7 @@ proptest! {
     }
 
     #[test]
-    fn a_clock_that_is_ahead_makes_no_wait_longer_than_a_day(snapshot in records_of(Times::Any)) {
+    fn a_wait_from_a_clock_that_is_ahead_is_cut_to_a_day(snapshot in records_of(Times::Any)) {
         let mut record = read(snapshot).0.record;
         record.correct(now());
         let day = later(now(), Duration::from_secs(24 * 3600));
@@ -345,7 +345,7 @@ proptest! {
     }
 
     #[test]
-    fn no_time_is_too_far(
+    fn no_time_is_too_far_away_for_the_arithmetic(
         snapshot in records_of(Times::Any),
         at in Times::Any.one(),
         by in prop::sample::select([SignedDuration::MIN, SignedDuration::MAX, SignedDuration::ZERO].to_vec()),
@@ -429,7 +429,7 @@ fn a_wait_that_is_over_is_forgotten() {
 
 /// Each fact of the table beside the time at which it ends, if it does.
 #[test]
-fn a_record_ends_with_the_last_of_its_facts() {
+fn a_record_matters_until_its_last_fact_ends() {
     let ends = |snapshot: Value| read(snapshot).0.record.ends().map(|end| end.duration_since(now()).as_secs());
     let at = |it: i64| json!(second(it));
     let access = json!({"token": "at", "issuedAt": at(0), "expiresAt": at(80)});
@@ -475,7 +475,7 @@ fn a_record_ends_with_the_last_of_its_facts() {
 }
 
 #[test]
-fn facts_that_say_nothing_are_not_written() {
+fn empty_facts_are_not_written() {
     assert_eq!(json_of(&Record::default()), json!({"version": 1}));
     let access = json!({"token": "at", "issuedAt": now(), "expiresAt": now()});
     let least = json!({
@@ -505,7 +505,7 @@ fn jitter_is_splitmix64() {
 }
 
 #[test]
-fn the_pauses_after_faults_are_half_to_whole_of_a_time_that_doubles() {
+fn the_pauses_after_faults_double_and_are_jittered_down_to_half() {
     let (longest, none) = (Duration::from_secs(60), Duration::ZERO);
     let pauses = |seed: u64| {
         let (mut pause, mut jitter) = (Pause::default(), Jitter::new(seed));
@@ -527,7 +527,7 @@ fn the_pauses_after_faults_are_half_to_whole_of_a_time_that_doubles() {
 }
 
 #[test]
-fn a_pause_that_is_skipped_is_as_long_again_after_the_next_fault_and_one_that_ends_is_not() {
+fn a_skipped_pause_keeps_the_count_of_faults_and_an_ended_pause_resets_it() {
     let fault = |pause: &mut Pause| {
         let until = pause.after_fault(now(), Duration::ZERO, Duration::from_secs(60), &mut Jitter::new(0));
         until.duration_since(now()).as_millis()
@@ -567,7 +567,7 @@ fn a_pause_that_is_skipped_is_as_long_again_after_the_next_fault_and_one_that_en
 }
 
 #[test]
-fn of_two_records_it_is_known_which_one_has_newer_tokens() {
+fn two_records_can_be_compared_by_the_age_of_their_tokens() {
     let of = |access: Value, refresh: Value| read(json!({"access": access, "refresh": refresh})).0.record.tokens;
     let access = |issued| json!({"token": format!("at-{issued}"), "issuedAt": second(issued), "expiresAt": second(60)});
     let refresh = |issued| json!({"token": format!("rt-{issued}"), "issuedAt": second(issued)});
@@ -596,7 +596,7 @@ fn of_two_records_it_is_known_which_one_has_newer_tokens() {
 }
 
 #[test]
-fn a_token_lives_from_when_it_was_asked_for_to_its_expiry() {
+fn the_lifetime_of_a_token_counts_from_its_request() {
     let life = |issued, end| {
         let access = json!({"token": "at", "issuedAt": second(issued), "expiresAt": second(end)});
         read(json!({"access": access})).0.record.tokens.access.unwrap().life()
@@ -615,7 +615,7 @@ fn a_refresh_token_that_has_brought_tokens_is_neither_refused_nor_announced_nor_
 }
 
 #[test]
-fn hosts_that_are_named_are_newer_than_those_before_whatever_the_clock_says() {
+fn newly_named_hosts_replace_earlier_ones_whatever_the_clock_says() {
     let hosts = |host: &'static str| -> ApiHosts { [("demo", host)].into_iter().collect() };
     let mut tokens = Tokens::default();
     tokens.name_hosts(second(5), hosts("a.tradovateapi.com"));

@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn once_reports_are_answered_the_token_and_its_failures_are_what_they_were() {
+    fn settling_reports_keeps_the_token_and_its_failures() {
         let mut health = TokenHealth::default();
         health.next(at(0), at(60));
         health.next(at(1), at(65));
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_from_before_a_report_of_faults_are_no_evidence_of_a_kick() {
+    fn renewals_that_failed_before_a_report_are_no_evidence_of_a_kick() {
         let (mut health, mut verified) = (TokenHealth::default(), Some(at(0)));
         health.failed_renewals.add(at(0), ExchangeId(1));
         health.reported_faulty(at(14), &mut verified);

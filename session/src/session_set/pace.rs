@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn rates_add_up_and_go_back_to_nothing() {
+    fn rates_add_up_and_return_to_zero() {
         let both = hourly().plus(Rate::one_in(Duration::from_secs(1800)));
         assert_eq!((hourly().per_hour(), both.per_hour()), (1, 3));
         assert_eq!(both.interval().as_secs(), 1200);
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn of_four_hourly_tokens_one_is_extended_about_every_quarter_of_an_hour_the_first_that_is_due_first() {
+    fn four_hourly_tokens_are_renewed_15_minutes_apart_in_the_order_of_expiry() {
         let mut pace = Pace::new(Duration::ZERO, 0);
         assert_eq!((pace.next(at(0)), pace.first()), (None, None));
         for index in [3, 1, 2, 0] {
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gate_puts_beats_off_by_whole_intervals() {
+    fn a_gate_postpones_starts_by_whole_intervals() {
         let mut pace = Pace::new(Duration::from_secs(3600), 0);
         pace.add(at(0), 0, token(90));
         for (gate, next) in [(0, 60), (60, 60), (61, 120), (120, 120), (500, 540)] {
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_takes_nothing_away() {
+    fn an_absent_fact_removes_nothing() {
         let mut pace = Pace::new(Duration::ZERO, 0);
         pace.add(at(0), 0, token(60));
         pace.add(at(0), 0, token(60));
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pace_has_its_limit() {
+    fn a_pace_is_limited() {
         let mut pace = Pace::new(Duration::from_secs(243), 0);
         for index in 0..100 {
             pace.add(at(0), index, token(60));

@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_used_again_and_its_old_key_names_nothing() {
+    fn a_slot_is_reused_and_its_old_key_is_invalid() {
         let mut slots = Slots::default();
         let (first, second) = (slots.insert("first"), slots.insert("second"));
         assert_eq!((slots.len(), slots.get(first), slots.get(second)), (2, Some(&"first"), Some(&"second")));

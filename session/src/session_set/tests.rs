@@ -146,7 +146,7 @@ fn hours(hours: i64) -> SignedDuration {
 
 //= R-LIMIT-2
 #[test]
-fn sixteen_that_log_in_at_once_share_fifteen_renewals_an_hour_for_a_day() {
+fn sixteen_sessions_share_fifteen_renewals_per_hour_for_a_day() {
     let (mut world, keys) = World::of("office", (0..16).map(by_password));
     world.run(start() + hours(24), |world| assert_eq!(world.usable(&keys), 16, "at {}", world.now));
     assert_eq!(world.count(Operation::LogIn), 16, "one each");
@@ -157,7 +157,7 @@ fn sixteen_that_log_in_at_once_share_fifteen_renewals_an_hour_for_a_day() {
 }
 
 #[test]
-fn a_single_session_renews_when_it_would_by_itself() {
+fn a_set_with_one_session_renews_at_the_sessions_own_time() {
     let (mut world, _) = World::of("office", [by_password(1)]);
     world.run(start() + hours(2), |_| {});
     let renewed = world.sent.iter().find(|sent| sent.operation == Operation::Renew).unwrap().at;
@@ -166,7 +166,7 @@ fn a_single_session_renews_when_it_would_by_itself() {
 }
 
 #[test]
-fn too_many_are_told_once_and_those_whose_tokens_end_log_in_again() {
+fn sessions_above_the_hourly_limit_get_one_event_and_log_in_again() {
     let (mut world, keys) = World::of("office", (0..40).map(by_password));
     world.run(start() + SignedDuration::from_mins(12 * 60 + 10), |_| {});
     assert_eq!(world.complaints(), [("office", Operation::Renew, 16)]);
@@ -188,7 +188,7 @@ fn too_many_are_told_once_and_those_whose_tokens_end_log_in_again() {
 }
 
 #[test]
-fn three_hundred_that_refresh_at_once_are_spread_and_stay_so() {
+fn three_hundred_sessions_that_refresh_at_once_are_spread_over_time() {
     let (mut world, keys) = World::of("cloud", (0..300).map(by_oauth));
     world.run(start() + hours(24), |_| {});
     assert_eq!(world.usable(&keys), 300);
@@ -201,7 +201,7 @@ fn three_hundred_that_refresh_at_once_are_spread_and_stay_so() {
 }
 
 #[test]
-fn those_that_refresh_take_no_renewals_from_the_others() {
+fn refreshing_sessions_take_no_renewals_from_other_sessions() {
     let (mut world, keys) = World::of("office", (0..16).map(by_password).chain((16..116).map(by_oauth)));
     world.run(start() + hours(24), |world| assert_eq!(world.usable(&keys), 116, "at {}", world.now));
     assert_eq!(world.count(Operation::LogIn), 16);
@@ -209,7 +209,7 @@ fn those_that_refresh_take_no_renewals_from_the_others() {
 }
 
 #[test]
-fn a_place_that_is_given_back_goes_to_one_that_waits() {
+fn a_freed_request_goes_to_a_waiting_session() {
     let (mut world, _) = World::of("office", (0..6).map(by_password));
     let first: Vec<_> = core::iter::from_fn(|| world.request()).collect();
     assert_eq!(first.len(), 4, "the failed logins of an hour, less one");
@@ -220,7 +220,7 @@ fn a_place_that_is_given_back_goes_to_one_that_waits() {
 }
 
 #[test]
-fn a_place_goes_to_the_token_that_ends_first() {
+fn the_token_that_expires_first_is_renewed_first() {
     let (mut world, keys) = World::of("office", (0..3).map(by_password));
     // They log in at intervals of a minute, the last one first.
     let mut requests: Vec<_> = core::iter::from_fn(|| world.request()).collect();
@@ -239,7 +239,7 @@ fn a_place_goes_to_the_token_that_ends_first() {
 }
 
 #[test]
-fn networks_have_nothing_to_do_with_each_other() {
+fn networks_do_not_affect_each_other() {
     let mut world = World::new();
     let (here, there) = (world.set.insert("here", by_password(1)), world.set.insert("there", by_password(2)));
     let (session, id, _) = world.request().unwrap();
@@ -257,7 +257,7 @@ fn networks_have_nothing_to_do_with_each_other() {
 }
 
 #[test]
-fn a_session_that_has_stopped_is_told_once_and_goes_on_with_other_credentials() {
+fn a_stop_is_reported_once_and_other_credentials_restart_the_session() {
     let (mut world, keys) = World::of("office", [by_password(1)]);
     let (session, id, _) = world.request().unwrap();
     world.set.receive(world.now, session, id, Response::new(r#"{"errorText":"Incorrect username or password."}"#));
@@ -276,7 +276,7 @@ fn a_session_that_has_stopped_is_told_once_and_goes_on_with_other_credentials() 
 }
 
 #[test]
-fn events_come_with_their_session() {
+fn a_set_returns_each_event_with_its_session() {
     let (mut world, keys) = World::of("office", (0..2).map(by_password));
     world.run(start() + hours(1), |_| {});
     let mut heard = BTreeMap::<SessionKey, Vec<String>>::new();
@@ -296,7 +296,7 @@ fn events_come_with_their_session() {
 }
 
 #[test]
-fn what_is_removed_is_not_driven_and_is_given_back() {
+fn a_removed_session_is_returned_and_no_longer_polled() {
     let (mut world, keys) = World::of("office", (0..2).map(by_password));
     world.run(start() + SignedDuration::from_mins(1), |_| {});
     assert_eq!((world.set.len(), world.set.is_empty()), (2, false));
@@ -329,7 +329,7 @@ fn a_snapshot_is_stored_before_its_token_is_used() {
 }
 
 #[test]
-fn without_an_answer_a_session_goes_on_at_its_deadline() {
+fn without_an_answer_the_session_continues_at_its_deadline() {
     let (mut world, _) = World::of("office", [by_password(1)]);
     let (session, id, _) = world.request().unwrap();
     assert!(matches!(world.set.poll(world.now), SetAction::Wait { until } if until == start() + 45.seconds()));
@@ -368,7 +368,7 @@ proptest! {
     /// Whatever comes: no network sends more than its hour allows, nothing in silence, no wait is over when it begins,
     /// and once the weather is fine each session is usable again.
     #[test]
-    fn a_set_keeps_the_limits_and_comes_back(
+    fn a_set_observes_the_limits_and_polls_again(
         storm in proptest::collection::vec(weather(), 1..300),
         passwords in 0_u64..24,
         apps in 0_u64..40,

@@ -124,20 +124,20 @@ fn every_fact_comes_back_as_it_was() {
 }
 
 #[test]
-fn the_least_there_is_can_be_read() {
+fn the_smallest_snapshot_can_be_read() {
     let stored = read(r#"{"version":1}"#).unwrap();
     assert_eq!((stored.expires_at(), stored.user_id()), (None, None));
     assert_eq!(serde_json::to_string(&stored).unwrap(), r#"{"version":1}"#);
 }
 
 #[test]
-fn fields_that_are_missing_null_or_unknown_do_no_harm() {
+fn missing_null_and_unknown_fields_are_accepted() {
     let text = r#"{"version":1,"refresh":{"token":"t"},"userId":null,"hosts":null,"invented":{"by":"nobody"}}"#;
     assert_eq!(read(text).unwrap().0.record.tokens.refresh.unwrap().expires_at, None);
 }
 
 #[test]
-fn a_newer_version_is_refused_whatever_it_looks_like() {
+fn a_snapshot_of_a_newer_version_is_refused_whatever_its_content() {
     for text in [
         r#"{"version":2}"#,
         r#"{"access":"sealed-canary","version":2}"#,
@@ -153,7 +153,7 @@ fn a_newer_version_is_refused_whatever_it_looks_like() {
 }
 
 #[test]
-fn damage_is_named_and_nothing_is_quoted() {
+fn an_error_about_damaged_data_names_the_field_and_quotes_nothing() {
     for (text, said) in [
         ("", "it can't be read"),
         ("\"canary\"", "it can't be read"),
@@ -179,7 +179,7 @@ fn damage_is_named_and_nothing_is_quoted() {
 }
 
 #[test]
-fn hosts_that_are_none_are_not_taken_from_a_store() {
+fn invalid_hosts_are_not_taken_over_from_a_store() {
     let stored = read(r#"{"version":1,"hosts":{"live":"https://evil.com/","demo":"a.tradovate.com"}}"#).unwrap();
     assert!(stored.0.record.tokens.hosts.iter().eq([("demo", "a.tradovate.com")]));
 }
@@ -227,7 +227,7 @@ fn another_machines_times_are_translated_by_the_age_of_the_snapshot() {
 }
 
 #[test]
-fn it_is_kept_as_long_as_anything_in_it_counts() {
+fn a_snapshot_is_kept_as_long_as_a_fact_in_it_matters() {
     let hours = |stored: &StoredSession| stored.keep_for().map(|time| time.as_secs() / 3600);
     assert_eq!(hours(&full()), Some(26 + 24 - 1), "the refresh token, and a day for clocks that are wrong");
     let mut stored = full();

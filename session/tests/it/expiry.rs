@@ -47,7 +47,7 @@ fn a_token_that_the_server_calls_dead_is_followed_by_a_login() {
 }
 
 #[test]
-fn renewals_without_a_verdict_are_followed_by_a_login_after_two_minutes() {
+fn if_renewals_of_a_rejected_token_fail_for_two_minutes_a_login_follows() {
     for (status, body) in [(500, ""), (200, "garbage"), (408, "")] {
         let mut driver = resumed(minute(200), stored_by_a_right_clock());
         let mut renewals = 0;
@@ -65,7 +65,7 @@ fn renewals_without_a_verdict_are_followed_by_a_login_after_two_minutes() {
 }
 
 #[test]
-fn renewals_that_do_not_reach_the_server_for_an_hour_are_followed_by_a_login() {
+fn if_no_renewal_reaches_the_server_for_an_hour_a_login_follows() {
     let mut driver = resumed(minute(200), stored_by_a_right_clock());
     let login = loop {
         let sent = driver.send_by(minute(300)).expect("a request");
@@ -105,7 +105,7 @@ fn a_running_clock_that_steps_ahead_again_and_again_opens_no_second_session() {
 }
 
 #[test]
-fn a_clock_that_is_set_within_a_wait_is_no_reason_to_log_in_if_the_driver_says_so() {
+fn a_reported_clock_step_leads_to_a_renewal_and_not_to_a_login() {
     let mut driver = Driver::new(user(1));
     driver.exchange("accesstokenrequest", dated(200, token_until("one", minute(80)), start()));
     let renewal = driver.send_by(minute(70)).unwrap();
@@ -117,7 +117,7 @@ fn a_clock_that_is_set_within_a_wait_is_no_reason_to_log_in_if_the_driver_says_s
 }
 
 #[test]
-fn a_driver_that_comes_when_it_was_told_keeps_the_servers_time() {
+fn a_driver_that_polls_in_time_keeps_the_servers_time() {
     let mut driver = Driver::new(user(1));
     driver.exchange("accesstokenrequest", dated(200, token_until("one", minute(80)), start()));
     let renewal = driver.send_by(minute(70)).unwrap();
@@ -138,7 +138,7 @@ fn after_a_restart_one_renewal_confirms_the_token() {
 }
 
 #[test]
-fn a_clock_that_was_set_back_over_a_restart_hands_out_no_dead_token() {
+fn after_a_restart_with_a_clock_set_back_no_expired_token_is_returned() {
     // It was stored 79 minutes after the login. The clock shows the time of the login then.
     let mut driver = Driver::new(user(1));
     driver.exchange("accesstokenrequest", dated(200, token_until("one", minute(80)), start()));
@@ -183,7 +183,7 @@ fn programs_that_crash_again_and_again_confirm_the_token_once_in_a_quarter_of_an
 }
 
 #[test]
-fn a_consent_is_not_lost_because_of_a_clock_that_is_days_ahead() {
+fn a_refresh_token_is_kept_with_a_clock_that_is_days_ahead() {
     let text = r#"{"version":1,"owner":{"login":"https://live.tradovateapi.com/v1","app":"app"},
         "refresh":{"token":"rt","expiresAt":"2026-11-25T16:00:00Z","issuedAt":"2026-11-24T14:00:00Z"}}"#;
     let mut driver = Driver::new(Session::new(Environment::live(), Login::app(OAuthApp::new("app")), 1));

@@ -31,7 +31,7 @@ fn run(set: &mut Set, now: Timestamp, status: u16, body: &str) -> usize {
 }
 
 #[test]
-fn a_set_forgets_a_network_that_has_no_sessions_and_nothing_to_remember() {
+fn a_set_drops_a_network_without_sessions_and_limits() {
     let mut set = Set::new();
     for number in 0..100 {
         let network = format!("network {number}");
@@ -115,7 +115,7 @@ fn reminders(driver: &mut Driver) -> Vec<String> {
 }
 
 #[test]
-fn a_password_that_has_expired_is_said_to_have_expired() {
+fn an_expired_password_is_reported_as_expired() {
     let mut driver = Driver::new(user(1));
     let body = r#"{"accessToken":"one","expirationTime":"2026-11-24T15:20:00Z",
         "passwordExpirationTime":"2026-11-24T13:00:00Z"}"#;

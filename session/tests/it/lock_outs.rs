@@ -29,7 +29,7 @@ fn silent_minutes(now: Timestamp, stored: StoredSession) -> i64 {
 }
 
 #[test]
-fn a_snapshot_says_when_a_lock_out_was_learnt_and_for_how_long_it_holds() {
+fn a_snapshot_contains_when_a_lock_out_was_learnt_and_how_long_it_holds() {
     let locked = serde_json::to_value(closed(start(), minute(10), true)).unwrap();
     assert_eq!(locked["lockOut"]["learntAt"], "2026-11-24T14:00:00Z");
     assert_eq!(locked["lockOut"]["holdsForMs"], 3_636_000);
@@ -40,7 +40,7 @@ fn a_snapshot_says_when_a_lock_out_was_learnt_and_for_how_long_it_holds() {
 }
 
 #[test]
-fn across_a_restart_what_was_left_is_waited_for() {
+fn after_a_restart_the_rest_of_a_lock_out_is_waited_for() {
     for is_lock_out in [true, false] {
         let stored = closed(start(), minute(10), is_lock_out);
         assert_eq!(silent_minutes(minute(10), stored.clone()), 50, "at once");
@@ -50,7 +50,7 @@ fn across_a_restart_what_was_left_is_waited_for() {
 }
 
 #[test]
-fn a_clock_that_was_ahead_makes_no_lock_out_longer() {
+fn a_lock_out_from_a_clock_that_was_ahead_is_not_longer() {
     for is_lock_out in [true, false] {
         for ahead in [3, 24 * 365] {
             let ahead = SignedDuration::from_hours(ahead);
@@ -62,7 +62,7 @@ fn a_clock_that_was_ahead_makes_no_lock_out_longer() {
 }
 
 #[test]
-fn times_of_a_snapshot_that_contradict_each_other_keep_nobody_silent_for_longer_than_a_gate_holds() {
+fn contradictory_times_in_a_snapshot_make_no_gate_longer() {
     let text = r#"{"version":1,"lockOut":{"learntAt":"2030-01-01T00:00:00Z","holdsForMs":3600000},
         "closedEndpoints":{"accesstokenrequest":{"learntAt":"2040-01-01T00:00:00Z","holdsForMs":7200000}}}"#;
     assert_eq!(silent_minutes(start(), stored(text)), 120);
@@ -126,7 +126,7 @@ impl Pair {
 }
 
 #[test]
-fn a_lock_out_silences_sessions_of_different_clocks_for_the_same_time() {
+fn a_lock_out_lasts_equally_long_for_sessions_with_different_clocks() {
     for ahead in [0, 90, -90, 60 * 24 * 30].map(SignedDuration::from_mins) {
         for (learner, other) in [(1, 2), (2, 1)] {
             let mut pair = Pair::new(ahead);
@@ -171,7 +171,7 @@ proptest! {
 }
 
 #[test]
-fn a_session_whose_clock_steps_ahead_ends_the_lock_out_for_no_other() {
+fn a_clock_step_of_one_session_does_not_end_the_lock_out_of_others() {
     let mut pair = Pair::new(SignedDuration::ZERO);
     pair.lock_out(start(), 1);
     pair.ahead = SignedDuration::from_hours(5);
@@ -183,7 +183,7 @@ fn a_session_whose_clock_steps_ahead_ends_the_lock_out_for_no_other() {
 }
 
 #[test]
-fn a_session_whose_clock_is_ahead_takes_no_counted_request_from_the_others() {
+fn a_clock_that_is_ahead_frees_no_counted_request_of_other_sessions() {
     let mut budget = RateBudget::default();
     let ahead = SignedDuration::from_hours(3);
     (0..15).for_each(|number| budget.take(minute(number), Operation::Renew));
@@ -193,7 +193,7 @@ fn a_session_whose_clock_is_ahead_takes_no_counted_request_from_the_others() {
 }
 
 #[test]
-fn requests_that_are_counted_in_any_order_free_their_places_in_the_order_of_time() {
+fn requests_counted_in_any_order_are_freed_in_the_order_of_time() {
     let mut budget = RateBudget::default();
     for minutes in [30, 10, 20, 0] {
         budget.take(minute(minutes), Operation::LogIn);

@@ -26,7 +26,7 @@ fn usable_until(driver: &Driver) -> i64 {
 
 //= R-TIME-5
 #[test]
-fn the_date_of_a_gateways_page_teaches_nothing() {
+fn the_date_of_a_gateways_page_does_not_change_the_clock() {
     let gateways = minute(66) - SignedDuration::from_mins(50);
     for (status, body) in [
         (200, PAGE),
@@ -46,7 +46,7 @@ fn the_date_of_a_gateways_page_teaches_nothing() {
 }
 
 #[test]
-fn the_date_of_the_servers_own_answer_teaches_whatever_its_status() {
+fn the_date_of_the_servers_own_answer_sets_the_clock_whatever_its_status() {
     let servers = minute(66) - SignedDuration::from_mins(50);
     for (status, body) in [
         (200, r#"{"errorText":"Something new"}"#),
@@ -102,7 +102,7 @@ fn a_clock_that_is_days_ahead_is_corrected_by_the_second_answer() {
 }
 
 #[test]
-fn a_date_that_stands_still_is_never_believed() {
+fn a_date_that_never_changes_is_not_used() {
     let mut driver = Driver::new(user(1));
     let stands = start() - SignedDuration::from_hours(72);
     driver.exchange("accesstokenrequest", dated(200, token_until("one", minute(80)), stands));
@@ -116,7 +116,7 @@ fn a_date_that_stands_still_is_never_believed() {
 }
 
 #[test]
-fn an_answer_without_a_date_teaches_nothing() {
+fn an_answer_without_a_date_does_not_change_the_clock() {
     let mut driver = renewing();
     driver.exchange("renewaccesstoken", plain(200, token_until("two", minute(160))));
     assert_eq!(usable_until(&driver), 159);
@@ -143,7 +143,7 @@ fn read(driver: &mut Driver, stored: StoredSession, age: u64) {
 }
 
 #[test]
-fn a_record_that_took_a_minute_to_its_store_keeps_no_dead_token_alive() {
+fn a_slow_save_does_not_make_an_expired_token_look_alive() {
     let (mut own, mut other) = pair();
     (own.now, other.now) = (minute(11), minute(10));
     let late = other.stored();
@@ -155,7 +155,7 @@ fn a_record_that_took_a_minute_to_its_store_keeps_no_dead_token_alive() {
 }
 
 #[test]
-fn a_local_clock_that_was_set_forward_unnoticed_is_corrected_by_the_second_record_that_says_so() {
+fn an_unnoticed_clock_step_is_corrected_by_the_second_record_that_shows_it() {
     let (mut own, mut other) = pair();
     // It falls on the time at which the session was to be polled again.
     own.now = minute(60);

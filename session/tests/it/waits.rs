@@ -49,7 +49,7 @@ fn a_lock_out_until_a_date_ends_at_that_date() {
 }
 
 #[test]
-fn a_snapshot_keeps_nobody_silent_for_more_than_a_day() {
+fn a_snapshot_stops_requests_for_one_day_at_most() {
     let driver = locked_out_by("4294967295");
     let mut later = Driver::new(user(2));
     later.adopt(driver.stored());
@@ -79,7 +79,7 @@ fn a_fault_is_waited_out_for_a_day_at_most() {
 }
 
 #[test]
-fn a_snapshot_with_absurd_times_keeps_nobody_silent_for_more_than_a_day() {
+fn a_snapshot_with_absurd_times_stops_requests_for_one_day_at_most() {
     let mut driver = Driver::new(user(1));
     driver.adopt(stored(
         r#"{"version":1,"owner":{"login":"https://demo.tradovateapi.com/v1","user":"trader"},
@@ -106,7 +106,7 @@ fn logins_of_a_snapshot_that_lie_ahead_count_as_of_now() {
 }
 
 #[test]
-fn the_pauses_after_a_token_is_given_up_are_as_long_as_the_failures_before_have_made_them() {
+fn the_pause_after_a_given_up_token_continues_the_earlier_back_off() {
     let app = OAuthApp::new("app");
     let mut driver =
         Driver::new(Session::new(Environment::live(), Login::refresh_token(app, RefreshToken::new("rt")), 1));
@@ -132,7 +132,7 @@ fn the_pauses_after_a_token_is_given_up_are_as_long_as_the_failures_before_have_
 }
 
 #[test]
-fn a_ticket_keeps_back_its_own_request_alone() {
+fn a_ticket_postpones_only_its_own_request() {
     for (operation, leaves_at) in [("accesstokenrequest", 10), ("oauthtoken", 0)] {
         let owner = r#""owner":{"login":"https://demo.tradovateapi.com/v1","user":"trader"}"#;
         let ticket =

@@ -58,7 +58,7 @@ fn a_fourth_login_within_an_hour_waits() {
 }
 
 #[test]
-fn a_login_that_opened_no_session_takes_no_place() {
+fn a_login_that_opened_no_session_does_not_count() {
     let (mut log_ins, ids) = LogIns::opened_at([0, 10]);
     let none = log_ins.sent(at(20));
     log_ins.opened_none(none);
@@ -72,7 +72,7 @@ fn a_login_that_opened_no_session_takes_no_place() {
 }
 
 #[test]
-fn a_late_answer_gives_the_place_back() {
+fn a_late_answer_frees_its_counted_request() {
     let mut log_ins = LogIns::default();
     let lost = log_ins.sent_in_vain(at(0), 45);
     assert_eq!(log_ins.next(at(1)), second(60));
@@ -85,7 +85,7 @@ fn a_late_answer_gives_the_place_back() {
 }
 
 #[test]
-fn a_login_is_counted_from_when_it_is_sent_and_not_from_its_announcement() {
+fn a_login_counts_from_its_sending_and_not_from_its_announcement() {
     let (mut log_ins, _) = LogIns::opened_at([10, 11]);
     let announced = log_ins.sent(at(2));
     log_ins.send(at(5), announced);
@@ -130,7 +130,7 @@ fn the_pauses_are_spread_by_a_tenth_and_last_an_hour_at_most() {
 }
 
 #[test]
-fn an_answer_ends_the_row_of_unknown_outcomes() {
+fn a_known_outcome_ends_a_row_of_unknown_outcomes() {
     let mut log_ins = LogIns::default();
     log_ins.sent_in_vain(at(0), 0);
     log_ins.sent_in_vain(at(1), 0);
@@ -143,7 +143,7 @@ fn an_answer_ends_the_row_of_unknown_outcomes() {
 }
 
 #[test]
-fn a_login_that_is_sent_at_the_moment_of_an_answer_is_not_answered_by_it() {
+fn an_answer_does_not_settle_a_login_that_is_sent_at_the_same_moment() {
     let mut log_ins = LogIns::default();
     log_ins.refused(at(20), Some("no"));
     log_ins.credentials_replaced();
@@ -152,7 +152,7 @@ fn a_login_that_is_sent_at_the_moment_of_an_answer_is_not_answered_by_it() {
 }
 
 #[test]
-fn a_row_of_unknown_outcomes_begins_anew_two_hours_after_the_last_one() {
+fn the_count_of_unknown_outcomes_restarts_after_two_hours() {
     let mut log_ins = LogIns::default();
     for minute in [0, 1, 20] {
         log_ins.sent_in_vain(at(minute), 0);
@@ -194,7 +194,7 @@ fn at_most_two_logins_are_sent_in_a_quarter_of_an_hour_if_the_outcome_of_one_is_
 }
 
 #[test]
-fn an_announced_login_of_a_process_that_has_crashed_is_of_unknown_outcome() {
+fn a_login_announced_by_a_crashed_process_has_an_unknown_outcome() {
     let mut log_ins = LogIns::default();
     log_ins.sent(at(0));
     assert_eq!(log_ins.next(at(0)), second(15));
@@ -276,7 +276,7 @@ fn refused_credentials_that_worked_are_tried_once_more_after_an_hour() {
 }
 
 #[test]
-fn other_credentials_of_the_user_are_new_but_the_logins_are_the_users() {
+fn replaced_credentials_of_the_same_user_keep_the_counted_logins() {
     let (mut log_ins, ids) = LogIns::opened_at([0, 1, 2]);
     log_ins.succeeded(at(2), ids[2]);
     assert_eq!(log_ins.refused(at(5), Some("no")), Some(at(65)));
@@ -289,7 +289,7 @@ fn other_credentials_of_the_user_are_new_but_the_logins_are_the_users() {
 
 //= R-SESSION-4
 #[test]
-fn losses_in_a_row_are_kicks_and_the_pauses_after_them_grow_to_an_hour() {
+fn lost_sessions_in_a_row_count_as_kicks_with_pauses_that_grow_to_an_hour() {
     let mut log_ins = LogIns::default();
     assert_eq!((log_ins.lost(at(0), at(0)), log_ins.after_kick()), (None, None));
     assert_eq!(log_ins.lost(at(10), at(10)), Some(at(25)));
@@ -303,14 +303,14 @@ fn losses_in_a_row_are_kicks_and_the_pauses_after_them_grow_to_an_hour() {
 }
 
 #[test]
-fn a_loss_counts_from_when_it_was_noticed() {
+fn a_lost_session_counts_from_when_the_loss_was_noticed() {
     let mut log_ins = LogIns::default();
     assert_eq!(log_ins.lost(at(0), at(0)), None);
     assert_eq!(log_ins.lost(at(3), at(16)), Some(at(31)));
 }
 
 #[test]
-fn losses_that_are_far_apart_are_no_kick() {
+fn lost_sessions_that_are_far_apart_do_not_count_as_a_kick() {
     let mut log_ins = LogIns::default();
     for minute in [0, 15, 40, 60] {
         assert_eq!(log_ins.lost(at(minute), at(minute)), None, "{minute}");
@@ -318,7 +318,7 @@ fn losses_that_are_far_apart_are_no_kick() {
 }
 
 #[test]
-fn what_a_clock_that_was_ahead_has_written_counts_as_of_now() {
+fn times_from_a_clock_that_was_ahead_count_as_now() {
     let (mut log_ins, ids) = LogIns::opened_at([1000, 1001, 1002]);
     log_ins.attempt(ids[0]).unwrap().until = Some(at(2000));
     log_ins.refused = Some(Refused { of_try: 0, at: at(1000), retry_at: Some(at(1060)), text: "no".into() });
@@ -338,7 +338,7 @@ proptest! {
 
     /// Laws 8 and 17: whatever becomes of the logins, and however often the process is started again.
     #[test]
-    fn no_fourth_login_within_an_hour_may_open_a_session_and_no_third_within_a_quarter_if_one_is_unknown(
+    fn at_most_three_logins_per_hour_and_two_per_15_minutes_if_one_is_unknown(
         outcomes in prop::collection::vec((0_u8..4, 0_i64..40), 1..20),
         seed: u64,
     ) {

@@ -271,7 +271,7 @@ fn each_answer_of_the_configured_host_means_what_the_table_says() {
 }
 
 #[test]
-fn from_a_followed_host_these_answers_say_that_it_is_the_wrong_one() {
+fn these_answers_of_a_followed_host_mean_that_it_is_wrong() {
     insta::assert_snapshot!(differences(To { via: Via::Followed, is_redirected: false }), @"
                                      login         renewal       refresh       code
     200, a refusal of the app        wrong host    wrong host    wrong host    wrong host
@@ -282,12 +282,12 @@ fn from_a_followed_host_these_answers_say_that_it_is_the_wrong_one() {
 }
 
 #[test]
-fn the_configured_host_is_judged_alike_while_another_one_is_followed() {
+fn the_configured_host_is_judged_the_same_while_another_host_is_followed() {
     assert_eq!(differences(To { via: Via::Home, is_redirected: false }).lines().count(), 1);
 }
 
 #[test]
-fn from_a_host_that_was_redirected_to_these_answers_mean_something_else() {
+fn these_answers_mean_something_else_after_a_redirect() {
     insta::assert_snapshot!(differences(To { via: Via::Configured, is_redirected: true }), @"
                                      login         renewal       refresh       code
     307 to a trusted host            wrong target  wrong target  wrong target  refused
@@ -299,7 +299,7 @@ fn from_a_host_that_was_redirected_to_these_answers_mean_something_else() {
 }
 
 #[test]
-fn from_a_host_that_a_followed_one_has_redirected_to_these_answers_mean_something_else() {
+fn these_answers_mean_something_else_after_a_redirect_by_a_followed_host() {
     insta::assert_snapshot!(differences(To { via: Via::Followed, is_redirected: true }), @"
                                      login         renewal       refresh       code
     200, a refusal of the app        wrong host    wrong host    wrong host    wrong host
@@ -314,7 +314,7 @@ fn from_a_host_that_a_followed_one_has_redirected_to_these_answers_mean_somethin
 }
 
 #[test]
-fn without_a_whole_answer_only_a_request_that_was_not_sent_is_surely_not_handled() {
+fn without_a_complete_answer_only_an_unsent_request_is_surely_not_handled() {
     let failures = [Failure::NotSent, Failure::MaybeSent, Failure::Truncated, Failure::Oversized];
     let meanings = failures.map(|failure| {
         let outcome = Outcome::of_failure(&exchange(Request::LogIn, CONFIGURED), failure, None);
@@ -358,7 +358,7 @@ fn login_dated(taught: &str, date: &str, expires_at: &str) -> &'static str {
 }
 
 #[test]
-fn as_long_as_a_far_date_is_not_confirmed_a_token_is_kept_that_is_good_by_either_clock() {
+fn until_a_far_date_is_confirmed_a_token_that_is_valid_by_either_clock_is_kept() {
     let (right, past) = ("Tue, 24 Nov 2026 14:00:00 GMT", "Sat, 01 Jan 2000 00:00:00 GMT");
     let (in_an_hour, then) = ("2026-11-24T15:00:00Z", "2000-01-01T01:00:00Z");
     assert_eq!(login_dated(past, past, then), "token", "by the far date");

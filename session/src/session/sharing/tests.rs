@@ -105,7 +105,7 @@ fn lease() -> Lease {
 }
 
 #[test]
-fn nothing_is_sent_without_the_lease_and_the_lease_is_given_back() {
+fn nothing_is_sent_without_the_lease_and_the_lease_is_released() {
     let mut sharing = Sharing::after_load(MayLogIn::WhenNeeded);
     assert_eq!(sharing.next(0, RENEW), "acquire");
     sharing.leads(0, Some(record(1)));
@@ -116,7 +116,7 @@ fn nothing_is_sent_without_the_lease_and_the_lease_is_given_back() {
 }
 
 #[test]
-fn a_lease_that_may_end_before_an_answer_comes_is_taken_anew_but_is_good_for_saving() {
+fn a_lease_that_may_end_before_an_answer_is_acquired_again_but_allows_saves() {
     let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
     sharing.leads(0, Some(record(1)));
     assert_eq!(sharing.next(22_500, RENEW), "go on");
@@ -127,7 +127,7 @@ fn a_lease_that_may_end_before_an_answer_comes_is_taken_anew_but_is_good_for_sav
 }
 
 #[test]
-fn the_lease_is_kept_as_long_as_a_token_waits_to_be_saved() {
+fn the_lease_is_held_while_a_token_waits_to_be_saved() {
     let mut sharing = Sharing::after_load(MayLogIn::WhenNeeded);
     sharing.leads(0, Some(record(2)));
     assert_eq!(sharing.next_with(1, Wanted::Nothing, true), "go on");
@@ -137,7 +137,7 @@ fn the_lease_is_kept_as_long_as_a_token_waits_to_be_saved() {
 }
 
 #[test]
-fn a_record_that_is_known_is_not_joined_again() {
+fn a_known_record_is_not_joined_again() {
     let mut sharing = Sharing::after_load(MayLogIn::WhenNeeded);
     assert!(matches!(sharing.loads(0, Some(record(1))), Loaded::Known));
     assert!(matches!(sharing.loads(0, Some(record(2))), Loaded::Record(Some(_))));
@@ -204,7 +204,7 @@ fn an_old_refresh_token_is_not_presented_while_a_newer_one_may_come_back() {
 }
 
 #[test]
-fn a_store_that_was_filled_again_is_not_taken_for_empty() {
+fn a_store_that_was_filled_again_does_not_count_as_empty() {
     let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
     sharing.leads(0, None);
     sharing.gives_back(0);
@@ -214,7 +214,7 @@ fn a_store_that_was_filled_again_is_not_taken_for_empty() {
 }
 
 #[test]
-fn a_record_that_has_ended_is_treated_like_an_empty_store() {
+fn a_record_of_an_ended_session_is_treated_like_an_empty_store() {
     let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
     sharing.loads_with(0, Some(record(1)), true);
     assert_eq!(sharing.next(0, LOG_IN), "acquire");
@@ -226,7 +226,7 @@ fn a_record_that_has_ended_is_treated_like_an_empty_store() {
 }
 
 #[test]
-fn a_record_that_this_process_has_saved_is_believed_to_have_ended_a_second_later() {
+fn an_own_record_that_has_ended_allows_a_login_after_a_second() {
     let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
     sharing.leads(0, Some(record(1)));
     sharing.saved(Some(Revision(2)), true);
@@ -236,7 +236,7 @@ fn a_record_that_this_process_has_saved_is_believed_to_have_ended_a_second_later
 }
 
 #[test]
-fn after_a_save_that_has_failed_others_have_another_second_to_save_what_they_hold() {
+fn after_a_failed_save_other_processes_have_another_second_to_save() {
     let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
     sharing.leads(0, None);
     sharing.gives_back(0);
@@ -284,7 +284,7 @@ fn a_process_that_never_logs_in_loads_without_the_lease_and_renews() {
 }
 
 #[test]
-fn a_record_that_cannot_be_read_is_left_alone() {
+fn an_unreadable_record_is_left_unchanged() {
     let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
     let Loaded::Failed(Failure { error, is_new: true, .. }) = sharing.leads(0, Some(damaged(1))) else {
         panic!("it can't be read");
@@ -305,7 +305,7 @@ fn a_record_that_cannot_be_read_is_left_alone() {
 }
 
 #[test]
-fn a_record_that_cannot_be_read_is_replaced_if_the_settings_allow_it() {
+fn an_unreadable_record_is_replaced_if_the_settings_allow_it() {
     let mut sharing = Sharing::new(MayLogIn::EvenIfUnreadable);
     assert!(matches!(sharing.leads(0, Some(damaged(1))), Loaded::Unreadable));
     assert_eq!((sharing.next(0, LOG_IN), sharing.known()), ("go on".into(), Some(Revision(1))));
@@ -327,7 +327,7 @@ fn a_store_that_fails_is_tried_less_and_less_often() {
 }
 
 #[test]
-fn a_store_that_is_down_is_reported_once_whatever_it_is_asked() {
+fn a_store_that_is_down_is_reported_once_for_all_requests() {
     let mut sharing = Sharing::after_load(MayLogIn::WhenNeeded);
     assert!(sharing.ask_failed(at(0), Ask::Load, down()).unwrap().is_new);
     assert!(!sharing.ask_failed(at(250), Ask::Acquire(LONGEST), down()).unwrap().is_new);
@@ -343,7 +343,7 @@ fn a_change_of_the_store_ends_the_pause_after_a_failure() {
 }
 
 #[test]
-fn a_process_that_cannot_take_the_lease_still_loads() {
+fn a_process_without_the_lease_still_loads() {
     let mut sharing = Sharing::after_load(MayLogIn::WhenNeeded);
     let acquire = Ask::Acquire(LONGEST);
     assert_eq!(sharing.next(0, RENEW), "acquire");
@@ -359,7 +359,7 @@ fn a_process_that_cannot_take_the_lease_still_loads() {
 }
 
 #[test]
-fn a_process_that_is_overtaken_when_it_saves_has_lost_the_lease() {
+fn a_process_whose_save_was_overtaken_has_lost_the_lease() {
     let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
     sharing.leads(0, Some(record(1)));
     sharing.saved(Some(Revision(2)), true);
@@ -369,7 +369,7 @@ fn a_process_that_is_overtaken_when_it_saves_has_lost_the_lease() {
 }
 
 #[test]
-fn a_lease_that_is_too_short_for_a_request_is_given_back() {
+fn a_lease_that_is_too_short_for_a_request_is_released() {
     let mut sharing = Sharing::after_load(MayLogIn::WhenNeeded);
     let short = Lease { fence: 1, time: Duration::from_secs(10) };
     let failure = sharing.asks_for_lease(0, Some(short)).unwrap();

@@ -5,7 +5,7 @@ fn wrong_clocks() -> [SignedDuration; 4] {
 }
 
 #[test]
-fn with_a_wrong_local_clock_no_dead_token_is_handed_out_and_renewals_come_in_time() {
+fn with_a_wrong_local_clock_tokens_are_valid_and_renewals_are_in_time() {
     for ahead in wrong_clocks() {
         let mut world = World::user([]).ahead(ahead);
         let mut issued = None;
@@ -27,7 +27,7 @@ fn with_a_wrong_local_clock_no_dead_token_is_handed_out_and_renewals_come_in_tim
 }
 
 #[test]
-fn a_suspension_during_an_exchange_teaches_no_wrong_time() {
+fn a_suspension_during_an_exchange_does_not_set_a_wrong_server_time() {
     // The answer was given at once, but lay in the socket for two hours.
     let mut world = World::user([token_to("one", 80), Answer::Silence]).ahead(SignedDuration::ZERO);
     world.run(minutes(65));
@@ -46,7 +46,7 @@ fn a_suspension_during_an_exchange_teaches_no_wrong_time() {
 }
 
 #[test]
-fn a_suspension_during_the_first_exchange_makes_no_dead_token_look_alive() {
+fn a_suspension_during_the_first_exchange_does_not_make_an_expired_token_look_alive() {
     let mut world = World::user([Answer::Silence]);
     world.run(Duration::from_secs(1));
     world.now = later(start(), minutes(120));
@@ -80,7 +80,7 @@ fn a_refresh_token_is_saved_from_an_answer_that_came_too_late_for_its_access_tok
 }
 
 #[test]
-fn an_answer_without_a_date_or_with_a_late_one_is_measured_by_what_is_known() {
+fn an_answer_without_a_date_or_with_a_late_one_is_judged_by_the_known_clock() {
     for ahead in [None, Some(SignedDuration::from_mins(10))] {
         let mut world = World::app([refreshed("at-1", "rt-1"), Answer::Silence]).ahead(SignedDuration::from_mins(10));
         world.run(minutes(54));
@@ -95,7 +95,7 @@ fn an_answer_without_a_date_or_with_a_late_one_is_measured_by_what_is_known() {
 }
 
 #[test]
-fn time_that_goes_back_is_not_followed() {
+fn a_time_that_goes_back_is_ignored() {
     let mut world = World::user([token_to("one", 80), token_to("two", 160)]);
     world.run(minutes(70));
     world.now = start();
@@ -105,7 +105,7 @@ fn time_that_goes_back_is_not_followed() {
 }
 
 #[test]
-fn the_ends_of_time_are_survived() {
+fn the_first_and_last_timestamps_cause_no_panic() {
     for now in [Timestamp::MIN, Timestamp::MAX, earlier_than_the_end()] {
         let mut budget = RateBudget::default();
         let mut session = Session::new(Environment::demo(), Credentials::new("trader", "password"), 0).with_store();
@@ -130,7 +130,7 @@ fn earlier_than_the_end() -> Timestamp {
 }
 
 #[test]
-fn an_answer_to_a_log_in_is_not_taken_for_as_young_as_its_date() {
+fn the_date_of_a_login_answer_is_not_its_time_of_arrival() {
     // It was given at once, but lay in the socket for more than three hours.
     let mut world = World::user([token_to("one", 80), status(401, DEAD), Answer::Silence]).ahead(SignedDuration::ZERO);
     world.run(minutes(1));

@@ -31,7 +31,7 @@ fn world(script: impl IntoIterator<Item = Answer>) -> World {
 }
 
 #[test]
-fn a_code_is_exchanged_once_and_what_it_brings_is_refreshed() {
+fn a_code_is_exchanged_once_and_its_tokens_are_refreshed() {
     let mut world = world([refreshed("at-1", "rt-1"), refreshed("at-2", "rt-2")]);
     insta::assert_snapshot!(world.run(minutes(100)).trace(), @"
      0:00 → live oauthtoken (canary-code): logged in, good until 2026-11-24T15:20:00Z; consent due by 1560:00
@@ -40,7 +40,7 @@ fn a_code_is_exchanged_once_and_what_it_brings_is_refreshed() {
 }
 
 #[test]
-fn a_lock_out_of_another_session_that_outlasts_the_code_ends_it_unsent() {
+fn a_code_that_expires_during_a_lock_out_is_not_sent() {
     for (locked, is_lost) in [(9, false), (10, true)] {
         let mut world = world([refreshed("at-1", "rt-1")]);
         world.budget.lock_out(start(), minutes(locked));
@@ -75,7 +75,7 @@ fn a_request_that_did_not_leave_or_was_turned_away_is_sent_again() {
 }
 
 #[test]
-fn a_code_that_the_server_may_have_seen_is_not_sent_again() {
+fn a_code_is_not_sent_again_if_the_server_may_have_seen_it() {
     for failure in [Failure::MaybeSent, Failure::Oversized, Failure::Truncated] {
         let mut world = world([Answer::Failure(failure)]);
         assert!(world.run(minutes(10_000)).trace().ends_with("(canary-code): stopped: CodeLost"), "{}", world.trace());
@@ -105,7 +105,7 @@ fn a_server_that_turns_the_code_away_is_asked_for_ten_minutes() {
 }
 
 #[test]
-fn an_answer_that_comes_late_is_welcome() {
+fn a_late_answer_is_accepted() {
     let mut world = world([Answer::Silence, refreshed("at-2", "rt-2")]);
     world.run(minutes(5));
     assert!(matches!(world.session.stop_reason(), Some(StopReason::CodeLost)), "{}", world.trace());
@@ -129,7 +129,7 @@ fn a_code_is_newer_than_any_snapshot() {
 }
 
 #[test]
-fn the_ticket_of_another_code_is_not_for_this_one() {
+fn a_ticket_of_another_code_is_not_used() {
     let mut before = world([ok(r#"{"p-ticket":"ticket","p-time":600}"#)]);
     let stored = before.run(minutes(1)).snapshot();
     let mut world = World::of(session_from("another-code"), [refreshed("at-1", "rt-1")]);
@@ -150,7 +150,7 @@ fn a_redirect_takes_the_code_to_a_host_of_the_vendors_once() {
 }
 
 #[test]
-fn a_session_of_an_app_goes_on_from_its_snapshot_or_asks_for_consent() {
+fn an_app_session_continues_from_its_snapshot_or_requires_consent() {
     let of_app = || Session::new(Environment::live(), Login::app(OAuthApp::new("client")), 0);
     let mut world = World::of(of_app(), []);
     assert_eq!(world.run(minutes(1)).trace(), "     0:00 stopped: ConsentRequired");
@@ -177,7 +177,7 @@ fn nothing_prints_the_code() {
 }
 
 #[test]
-fn what_others_have_stored_is_not_written_over_for_a_code() {
+fn the_exchange_of_a_code_does_not_replace_the_stored_session() {
     let mut world = sharing::member(World::of(session(), [refreshed("at-1", "rt-1")]));
     world.run(minutes(1));
     assert!(world.trace.first().is_some_and(|line| line.contains("oauthtoken (canary-code)")), "{}", world.trace());
@@ -185,7 +185,7 @@ fn what_others_have_stored_is_not_written_over_for_a_code() {
 }
 
 #[test]
-fn once_it_is_exchanged_a_newer_session_of_others_is_taken_over() {
+fn after_the_exchange_of_a_code_a_newer_session_of_others_is_adopted() {
     let mut other = World::app([refreshed("at-9", "rt-9")]);
     other.now = later(start(), minutes(5));
     let newer = other.run(minutes(6)).snapshot();

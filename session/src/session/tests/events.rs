@@ -3,7 +3,7 @@ use tradovate_auth_core::{HibpHint, UserStatus};
 use super::*;
 
 #[test]
-fn every_event_says_what_has_happened() {
+fn every_event_has_a_message() {
     let at = later(start(), minutes(60));
     let io = |failure, cause: Option<&str>| Trouble::Io {
         failure,

@@ -11,7 +11,7 @@ fn token_with_hosts(text: &str, minute: u64, hosts: &str) -> Answer {
 
 //= R-HOST-7
 #[test]
-fn hosts_are_followed_and_reported_and_others_refused() {
+fn trusted_hosts_are_followed_and_reported_and_other_hosts_are_not_used() {
     let hosts = r#"{"demo":"acme.ninjatrader.com","mdDemo":"evil.com","replay":"https://x"}"#;
     let mut world = World::user([token_with_hosts("one", 80, hosts), token_to("two", 160)]);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
@@ -39,7 +39,7 @@ fn a_trusted_redirect_is_followed_with_body_and_token() {
 }
 
 #[test]
-fn an_untrusted_redirect_gets_nothing() {
+fn nothing_is_sent_to_an_untrusted_redirect_target() {
     let mut world = World::user([token_to("one", 80), moved("https://evil.com/v1"), token_to("two", 160)]);
     insta::assert_snapshot!(world.run(minutes(78)).trace(), @"
      0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
@@ -90,7 +90,7 @@ fn a_redirected_request_is_dropped_with_its_token() {
 
 //= R-PENALTY-9
 #[test]
-fn a_ticket_goes_back_to_the_host_that_gave_it() {
+fn a_ticket_goes_back_to_the_host_that_issued_it() {
     let moved = moved("https://acme-demo.eval.ninjatrader.com/v1/auth/accesstokenrequest");
     let penalty = ok(r#"{"p-ticket":"ticket","p-time":15}"#);
     let mut world = World::user([moved, penalty, token_to("one", 80)]);
@@ -102,7 +102,7 @@ fn a_ticket_goes_back_to_the_host_that_gave_it() {
 }
 
 #[test]
-fn a_log_in_is_not_sent_on_once_its_answer_has_shown_that_the_token_is_alive() {
+fn a_login_is_not_redirected_if_the_token_proved_alive_meanwhile() {
     // The clock is set forward: the token is taken for expired, until the answer to the login corrects the clock. The
     // renewals before it are lost.
     let moved = status(307, r#"{"errorText":"Moved"}"#);

@@ -2,7 +2,7 @@ use super::*;
 
 //= R-RENEW-11
 #[test]
-fn a_lost_session_is_followed_by_one_log_in() {
+fn after_the_server_ends_the_session_one_login_follows() {
     let mut world = World::user([token_to("one", 80), status(401, DEAD), token_to("two", 200)]);
     world.run(minutes(20));
     world.reject(401, DEAD);
@@ -37,7 +37,7 @@ fn a_refresh_is_no_answer_to_a_kick_either() {
 
 //= R-SESSION-2
 #[test]
-fn a_kick_that_shows_as_faults_is_recognized_when_renewals_fail_alike() {
+fn a_kick_that_appears_as_faults_is_recognized_if_renewals_fail_too() {
     for kick in [408, 500] {
         let faults = (0..9).map(|_| status(kick, ""));
         let mut world = World::user([token_to("one", 80)].into_iter().chain(faults).chain([token_to("two", 200)]));
@@ -50,7 +50,7 @@ fn a_kick_that_shows_as_faults_is_recognized_when_renewals_fail_alike() {
 }
 
 #[test]
-fn faults_of_the_whole_server_are_no_kick() {
+fn a_fault_of_the_whole_server_does_not_count_as_a_kick() {
     // A caller meets a 500, and then everything is in maintenance.
     let faults = (0..40).map(|_| status(503, "<html>"));
     let mut world = World::user([token_to("one", 80)].into_iter().chain(faults).chain([token_to("two", 200)]));
@@ -62,7 +62,7 @@ fn faults_of_the_whole_server_are_no_kick() {
 }
 
 #[test]
-fn after_a_kick_a_refresh_waits_only_where_it_opens_a_session() {
+fn after_a_kick_a_refresh_waits_only_if_it_opens_a_session() {
     let lost = || status(401, DEAD);
     let mut world = World::app([refreshed("one", "rt-1"), lost(), refreshed("two", "rt-2"), lost()]);
     for minute in [2, 4] {

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn a_late_token_is_taken_where_nothing_has_been_sent_since() {
+fn a_late_token_is_used_if_nothing_was_sent_since() {
     let mut world = World::user([Answer::Silence]);
     world.run(Duration::from_secs(45));
     world.answer_late(token_to("one", 80));
@@ -13,7 +13,7 @@ fn a_late_token_is_taken_where_nothing_has_been_sent_since() {
 }
 
 #[test]
-fn a_late_refusal_is_believed_where_nothing_has_been_sent_since() {
+fn a_late_refusal_counts_if_nothing_was_sent_since() {
     let mut world = World::user([Answer::Silence]);
     world.run(Duration::from_secs(45));
     world.answer_late(ok(BAD_PASSWORD));
@@ -25,7 +25,7 @@ fn a_late_refusal_is_believed_where_nothing_has_been_sent_since() {
 }
 
 #[test]
-fn a_late_token_takes_the_place_of_the_second_try() {
+fn a_late_token_replaces_the_second_try() {
     let mut world = World::user([Answer::Silence, Answer::Silence]);
     world.run(Duration::from_secs(70));
     world.answer_late(token_to("one", 80));
@@ -50,7 +50,7 @@ fn a_late_refusal_does_not_concern_the_second_try() {
 }
 
 #[test]
-fn a_late_lock_out_counts_whatever_has_happened_since() {
+fn a_late_lock_out_always_counts() {
     let mut world = World::user([Answer::Silence, token_to("two", 80)]);
     world.run(minutes(2));
     world.answer_late(status(429, ""));
@@ -59,7 +59,7 @@ fn a_late_lock_out_counts_whatever_has_happened_since() {
 }
 
 #[test]
-fn a_late_refresh_token_is_taken_even_after_a_renewal() {
+fn a_late_refresh_token_is_used_even_after_a_renewal() {
     let mut world = World::app([refreshed("at-1", "rt-1"), Answer::Silence, token_to("renewed", 150)]);
     world.run(minutes(75));
     world.answer_late(refreshed("at-2", "rt-2"));
@@ -110,7 +110,7 @@ fn a_refresh_is_remembered_over_many_silent_renewals() {
 }
 
 #[test]
-fn a_late_refresh_saves_the_user_a_new_consent() {
+fn a_late_refresh_token_is_used_so_that_no_new_consent_is_needed() {
     let answers = [Answer::Silence, ok(INVALID_GRANT), ok(INVALID_GRANT)];
     let mut world = World::app(answers);
     world.run(minutes(5));
@@ -138,7 +138,7 @@ fn a_late_renewal_does_not_revive_a_lost_session() {
 }
 
 #[test]
-fn answers_come_once() {
+fn each_answer_is_accepted_once() {
     let mut world = World::user([Answer::Silence]);
     world.run(Duration::from_secs(1));
     let id = world.silent[0];
@@ -150,7 +150,7 @@ fn answers_come_once() {
 }
 
 #[test]
-fn an_answer_for_a_token_that_was_replaced_meanwhile_does_not_lose_the_new_one() {
+fn a_401_for_a_replaced_token_does_not_drop_the_new_one() {
     let mut world = World::user([token_to("one", 80), Answer::Silence]);
     world.run(minutes(65));
     let mut other = World::user([token_to("newer", 200)]);
@@ -167,7 +167,7 @@ fn an_answer_for_a_token_that_was_replaced_meanwhile_does_not_lose_the_new_one()
 }
 
 #[test]
-fn a_request_that_is_known_late_not_to_have_left_takes_nothing_of_the_budget() {
+fn a_request_that_turns_out_unsent_is_taken_back_from_the_budget() {
     for (failure, given_back) in [(Failure::NotSent, true), (Failure::MaybeSent, false)] {
         let mut world = World::user([Answer::Silence, Answer::Silence]);
         world.run(Duration::from_secs(70));
@@ -184,7 +184,7 @@ fn a_request_that_is_known_late_not_to_have_left_takes_nothing_of_the_budget() {
 }
 
 #[test]
-fn a_late_token_does_not_wake_a_session_whose_credentials_were_refused() {
+fn a_late_token_does_not_restart_a_session_with_refused_credentials() {
     let mut world = World::user([Answer::Silence, ok(BAD_PASSWORD)]);
     world.run(minutes(5));
     assert!(world.session.stop_reason().is_some(), "{}", world.trace());

@@ -52,7 +52,7 @@ fn a_token_that_was_refused_twice_is_not_presented_for_six_hours() {
 
 //= R-REFRESH-9
 #[test]
-fn where_renewals_fail_too_ten_minutes_pass_between_tries() {
+fn if_renewals_fail_too_tries_are_ten_minutes_apart() {
     let faults = (0..9).map(|_| status(500, ""));
     let answers = [refreshed("at-1", "rt-1"), ok(INVALID_GRANT), ok(INVALID_GRANT)];
     let mut world = World::app(answers.into_iter().chain(faults));
@@ -69,7 +69,7 @@ fn where_renewals_fail_too_ten_minutes_pass_between_tries() {
 
 //= R-REFRESH-8
 #[test]
-fn without_an_announced_end_the_second_refusal_is_final() {
+fn without_an_announced_expiry_the_second_refusal_is_final() {
     let answers = [refreshed_without_end("at-1", "rt-1"), ok(INVALID_GRANT), ok(INVALID_GRANT)];
     let mut world = World::app(answers.into_iter().chain([token_to("renewed", 140), status(401, DEAD)]));
     insta::assert_snapshot!(world.run(minutes(300)).trace(), @"
@@ -117,13 +117,13 @@ fn after_an_unknown_outcome_a_renewal_comes_first() {
 }
 
 #[test]
-fn a_request_that_makes_no_sense_to_the_server_is_not_repeated() {
+fn a_request_that_the_server_calls_malformed_is_not_repeated() {
     let mut world = World::app([status(400, "")]);
     insta::assert_snapshot!(world.run(minutes(300)).trace(), @"     0:00 → live oauthtoken (rt-0): stopped: 400");
 }
 
 #[test]
-fn a_wrong_address_is_tried_every_ten_minutes() {
+fn a_wrong_host_is_tried_every_ten_minutes() {
     let mut world = World::app([status(404, ""), status(404, ""), refreshed("at-1", "rt-1")]);
     insta::assert_snapshot!(world.run(minutes(30)).trace(), @"
      0:00 → live oauthtoken (rt-0): OAuth exchange failed (404); next try at 10:00

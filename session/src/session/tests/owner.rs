@@ -9,7 +9,7 @@ fn password_change(text: &str, user: i64) -> CallAnswer<AccessTokenResponse> {
 }
 
 #[test]
-fn other_credentials_revive_a_stopped_session() {
+fn other_credentials_restart_a_stopped_session() {
     let mut world = World::user([ok(BAD_PASSWORD), token_to("one", 80)]);
     world.run(minutes(1));
     world.session.replace_credentials(Credentials::new("trader", "other"));
@@ -20,7 +20,7 @@ fn other_credentials_revive_a_stopped_session() {
 }
 
 #[test]
-fn the_answer_to_the_old_credentials_does_not_concern_the_new_ones() {
+fn an_answer_to_the_old_credentials_does_not_affect_the_new_ones() {
     let mut world = World::user([Answer::Silence, token_to("one", 80)]);
     world.run(Duration::from_secs(1));
     world.session.replace_credentials(Credentials::new("trader", "other"));
@@ -58,7 +58,7 @@ fn the_answer_to_a_change_of_password_is_taken_over() {
 }
 
 #[test]
-fn the_answer_to_a_change_of_password_is_stored_first_and_loses_no_refresh() {
+fn the_answer_to_a_password_change_is_stored_first_and_keeps_the_refresh_token() {
     let mut world = World::app([refreshed("at-1", "rt-1"), Answer::Silence]).storing([]);
     world.run(minutes(65));
     world.session.adopt_answer(world.now, password_change("changed", 1)).unwrap();
@@ -79,7 +79,7 @@ fn the_answer_to_a_change_of_password_is_stored_first_and_loses_no_refresh() {
 }
 
 #[test]
-fn what_is_forgotten_is_gone_in_every_state() {
+fn forget_drops_all_tokens_in_every_state() {
     let resting = World::user([token_to("one", 80)]);
     let exchanging = World::user([Answer::Silence, Answer::Silence]);
     let late = World::user([Answer::Silence, Answer::Failure(Failure::NotSent), Answer::Silence]);
@@ -101,7 +101,7 @@ fn what_is_forgotten_is_gone_in_every_state() {
 }
 
 #[test]
-fn a_lock_out_in_a_forgotten_answer_still_counts_for_the_neighbours() {
+fn a_lock_out_in_a_superseded_answer_still_counts_for_other_sessions() {
     let mut world = World::user([Answer::Silence]);
     world.run(Duration::from_secs(1));
     world.session.forget(world.now);

@@ -18,7 +18,7 @@ fn the_retry_is_the_identical_body_with_the_ticket() {
 }
 
 #[test]
-fn what_is_postponed_is_known_until_it_is_sent_again() {
+fn a_postponed_request_is_known_until_it_is_sent_again() {
     let mut world = World::user([]);
     let Action::Send { id, .. } = world.session.poll(world.now, &mut world.budget) else { panic!() };
     world.session.receive(world.now, id, Response::new(PENALTY), &mut world.budget);
@@ -39,7 +39,7 @@ fn a_penalty_on_the_retry_brings_the_next_ticket() {
 }
 
 #[test]
-fn a_penalty_without_a_wait_is_no_storm() {
+fn penalties_without_a_wait_do_not_cause_a_fast_loop() {
     let penalty = || ok(r#"{"p-ticket":"ticket","p-time":0}"#);
     let mut world = World::app((0..8).map(|_| penalty()).chain([refreshed("one", "rt-1")]));
     insta::assert_snapshot!(world.run(minutes(5)).trace(), @"
@@ -82,7 +82,7 @@ fn a_used_ticket_is_not_used_again() {
 
 //= R-PENALTY-4
 #[test]
-fn a_captcha_closes_the_log_in_for_an_hour_and_nothing_else() {
+fn a_captcha_closes_only_the_login_endpoint_for_an_hour() {
     let mut world = World::user([ok(CAPTCHA), token_to("one", 200)]);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
      0:00 → demo accesstokenrequest: the server asks for a captcha: no login before 2026-11-24T15:00:36Z
@@ -92,7 +92,7 @@ fn a_captcha_closes_the_log_in_for_an_hour_and_nothing_else() {
 }
 
 #[test]
-fn a_lock_out_a_caller_has_seen_counts_too_and_starts_again_with_each() {
+fn a_lock_out_reported_by_a_caller_counts_and_each_report_restarts_it() {
     let mut world = World::user([token_to("one", 80), token_to("two", 240)]).ahead(SignedDuration::ZERO);
     world.run(minutes(60));
     world.reject(429, "");
@@ -111,7 +111,7 @@ fn a_lock_out_a_caller_has_seen_counts_too_and_starts_again_with_each() {
 //= R-LIMIT-1
 //= R-LIMIT-7
 #[test]
-fn neighbours_share_the_hours_failed_log_ins_and_one_stays_for_the_human() {
+fn sessions_share_the_failed_logins_of_an_hour_and_leave_one_for_a_person() {
     let mut budget = RateBudget::default();
     let mut sent = 0;
     for _ in 0..6 {

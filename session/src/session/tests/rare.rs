@@ -92,7 +92,7 @@ fn a_grant_survives_both_builders() {
 }
 
 #[test]
-fn the_time_at_which_a_rejected_token_is_given_up_is_named() {
+fn poll_names_the_time_at_which_a_rejected_token_is_given_up() {
     let busy = || with_header(status(503, ""), header::RETRY_AFTER, "3600");
     let mut w = World::user([
         Answer::Token("one", 80),
@@ -109,7 +109,7 @@ fn the_time_at_which_a_rejected_token_is_given_up_is_named() {
 }
 
 #[test]
-fn a_consent_survives_a_restart_with_a_clock_that_is_days_ahead() {
+fn a_refresh_token_is_kept_over_a_restart_with_a_clock_that_is_days_ahead() {
     let days = SignedDuration::from_hours(-72);
     let mut w = app_of(code::session_from("code"), [refreshed("at-1", "rt-1")]).ahead(days);
     w.run(Duration::from_secs(1));
@@ -164,7 +164,7 @@ fn a_later_success_overrides_a_refusal_elsewhere() {
 }
 
 #[test]
-fn a_corrected_token_survives_a_restart() {
+fn a_corrected_expiry_is_kept_over_a_restart() {
     // The local clock is ten minutes ahead, and answers to refreshes have no Date.
     let ahead = SignedDuration::from_mins(-10);
     let dated = |answer: Answer, now: Timestamp| {

@@ -51,7 +51,7 @@ fn every_status_has_its_verdict() {
 }
 
 #[test]
-fn a_report_of_an_older_token_changes_nothing() {
+fn a_report_about_an_older_token_changes_nothing() {
     let mut world = World::user([token_to("one", 80), token_to("two", 160)]);
     world.run(minutes(70));
     assert_eq!(world.reject_of(1, 401, DEAD), Verdict::AlreadyReplaced);
@@ -73,7 +73,7 @@ fn a_report_during_a_renewal_is_answered_by_it() {
 }
 
 #[test]
-fn a_token_said_to_be_dead_within_the_ration_is_checked_when_the_ration_allows() {
+fn a_second_report_within_15_minutes_is_verified_after_15_minutes() {
     let mut world = World::user([token_to("one", 80), token_to("two", 100), token_to("three", 120)]);
     world.run(minutes(5));
     world.reject(401, DEAD);
@@ -90,7 +90,7 @@ fn a_token_said_to_be_dead_within_the_ration_is_checked_when_the_ration_allows()
 }
 
 #[test]
-fn a_move_a_caller_has_seen_has_the_hosts_read_again() {
+fn a_redirect_reported_by_a_caller_makes_the_session_read_the_hosts_again() {
     let hosts =
         r#"{"accessToken":"two","expirationTime":"2026-11-24T15:40:00Z","apiHosts":{"demo":"acme.ninjatrader.com"}}"#;
     let mut world = World::user([token_to("one", 80), ok(hosts)]);
@@ -104,7 +104,7 @@ fn a_move_a_caller_has_seen_has_the_hosts_read_again() {
 }
 
 #[test]
-fn a_status_that_no_closed_session_shows_has_nothing_verified() {
+fn a_status_that_closed_sessions_never_show_causes_no_verification() {
     for status in [200, 400, 403, 404, 502, 503] {
         let mut world = World::user([token_to("one", 80)]);
         world.run(minutes(5));
@@ -115,7 +115,7 @@ fn a_status_that_no_closed_session_shows_has_nothing_verified() {
 }
 
 #[test]
-fn a_report_is_verified_however_long_the_token_has_been_held() {
+fn a_report_is_verified_whatever_the_age_of_the_token() {
     let hours = |hours: u64| minutes(60 * hours);
     let mut world = World::user([token_to("one", 48 * 60), token_to("two", 96 * 60)]);
     world.run(hours(13));

@@ -26,7 +26,7 @@ fn failed_renewals_are_tried_again_while_the_token_lives_within_the_hours_budget
 }
 
 #[test]
-fn maintenance_does_not_use_up_the_hours_renewals() {
+fn maintenance_does_not_use_up_the_renewals_of_the_hour() {
     let faults = (0..10).map(|_| status(503, ""));
     let mut world = World::user([token_to("one", 120)].into_iter().chain(faults).chain([token_to("two", 240)]));
     world.run(minutes(118));
@@ -39,7 +39,7 @@ fn maintenance_does_not_use_up_the_hours_renewals() {
 }
 
 #[test]
-fn three_failed_renewals_of_a_token_that_is_said_to_be_dead_are_followed_by_a_log_in() {
+fn three_failed_renewals_of_a_rejected_token_are_followed_by_a_login() {
     let faults = (0..9).map(|_| status(500, ""));
     let mut world = World::user([token_to("one", 80)].into_iter().chain(faults).chain([token_to("two", 160)]));
     world.run(minutes(10));
@@ -93,7 +93,7 @@ fn the_same_text_again_is_another_generation() {
 }
 
 #[test]
-fn a_penalty_is_no_failed_renewal() {
+fn a_penalty_does_not_count_as_a_failed_renewal() {
     let penalty = || ok(r#"{"p-ticket":"ticket","p-time":90}"#);
     let mut world =
         World::user([token_to("one", 80), status(500, ""), penalty(), penalty(), penalty(), Answer::Silence]);
@@ -127,7 +127,7 @@ fn a_renewal_that_is_given_up_and_refused_later_has_failed_once() {
 }
 
 #[test]
-fn a_failed_log_in_is_no_failed_renewal() {
+fn a_failed_login_does_not_count_as_a_failed_renewal() {
     // The clock is set forward: the token is taken for expired, until the answer to the login corrects the clock.
     let fault = || status(500, r#"{"errorText":"Fault"}"#);
     let answers = [token_to("one", 80), fault(), fault(), fault(), token_to("two", 200)];
@@ -143,7 +143,7 @@ fn a_failed_log_in_is_no_failed_renewal() {
 }
 
 #[test]
-fn a_token_is_handed_out_before_its_last_moment_and_not_at_it() {
+fn a_token_is_returned_until_just_before_usable_until() {
     let mut world = World::user([token_to("one", 80)]);
     world.run(minutes(1));
     let end = world.session.token(world.now).unwrap().usable_until;
@@ -166,7 +166,7 @@ fn a_renewal_that_is_answered_with_any_401_is_followed_by_a_log_in() {
 //= R-RENEW-2
 //= R-RENEW-4
 #[test]
-fn it_logs_in_once_and_renews_before_expiry() {
+fn a_session_logs_in_once_and_renews_before_expiry() {
     let mut world = World::user([token_to("one", 80), token_to("two", 150), token_to("three", 220)]);
     insta::assert_snapshot!(world.run(minutes(150)).trace(), @"
       0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
@@ -177,7 +177,7 @@ fn it_logs_in_once_and_renews_before_expiry() {
 
 //= R-STATUS-10
 #[test]
-fn faults_are_tried_again_with_growing_pauses() {
+fn after_faults_the_session_tries_again_with_growing_pauses() {
     let faults = (0..9).map(|_| status(503, "<html>"));
     let mut world = World::user(faults.chain([token_to("one", 180)]));
     insta::assert_snapshot!(world.run(minutes(20)).trace(), @"
@@ -195,7 +195,7 @@ fn faults_are_tried_again_with_growing_pauses() {
 }
 
 #[test]
-fn the_market_data_token_of_a_lost_session_is_not_kept_over_a_log_in() {
+fn a_login_drops_the_market_data_token_of_the_lost_session() {
     let first = ok(r#"{"accessToken":"one","mdAccessToken":"market","expirationTime":"2026-11-24T15:20:00Z"}"#);
     let mut world = World::user([first, status(401, DEAD), token_to("two", 160)]);
     world.run(minutes(20));
@@ -207,7 +207,7 @@ fn the_market_data_token_of_a_lost_session_is_not_kept_over_a_log_in() {
 }
 
 #[test]
-fn a_pause_the_server_asks_for_is_kept() {
+fn a_pause_that_the_server_asks_for_is_observed() {
     let fault = with_header(status(503, ""), header::RETRY_AFTER, "600");
     let mut world = World::user([fault, token_to("one", 80)]);
     insta::assert_snapshot!(world.run(minutes(20)).trace(), @"
@@ -217,7 +217,7 @@ fn a_pause_the_server_asks_for_is_kept() {
 }
 
 #[test]
-fn a_token_is_given_up_at_the_moment_at_which_the_third_answer_is_overdue() {
+fn a_rejected_token_is_given_up_when_the_third_answer_is_overdue() {
     let wait = with_header(status(500, ""), header::RETRY_AFTER, "600");
     let mut world = World::user([token_to("one", 80), wait, status(500, ""), Answer::Silence, token_to("two", 160)]);
     world.run(minutes(10));

@@ -96,7 +96,7 @@ fn hosts_and_clock_survive_a_restart() {
 }
 
 #[test]
-fn a_snapshot_without_a_refresh_token_takes_none_away() {
+fn a_snapshot_without_a_refresh_token_does_not_remove_the_held_one() {
     let mut other = World::app([refreshed("newer", "rt-x")]);
     other.now = later(start(), minutes(1));
     let newer = without_refresh_token(&other.run(minutes(2)).snapshot());

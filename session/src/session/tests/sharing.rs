@@ -74,7 +74,7 @@ fn a_renewal_that_is_due_is_pending_until_another_has_done_it() {
 }
 
 #[test]
-fn an_older_record_is_not_taken_and_what_is_held_is_stored_again() {
+fn an_older_record_is_not_adopted_and_the_held_tokens_are_saved_again() {
     let mut older = member(World::user([token_to("one", 80)]));
     older.run(minutes(1));
     let mut holder = member(World::user([token_to("one", 80), token_to("two", 160)]));
@@ -89,7 +89,7 @@ fn an_older_record_is_not_taken_and_what_is_held_is_stored_again() {
 }
 
 #[test]
-fn a_store_that_has_lost_everything_gets_it_back_from_whoever_holds_something() {
+fn a_process_saves_its_tokens_again_to_a_store_that_lost_them() {
     let mut holder = member(World::user([token_to("one", 80)]));
     holder.run(minutes(1));
     holder.session.synchronize(holder.now, None, &mut holder.budget);
@@ -117,7 +117,7 @@ fn a_newer_refresh_token_ends_the_wait_for_a_consent() {
 }
 
 #[test]
-fn a_dead_token_is_found_dead_by_one_and_believed_by_all() {
+fn a_token_that_one_process_found_dead_is_dead_for_all_processes() {
     let mut leader = member(World::user([token_to("one", 80), status(401, DEAD), Answer::Silence]));
     leader.run(minutes(10));
     let mut other = in_step(member(World::user([])), 10, &leader);
@@ -147,7 +147,7 @@ fn failures_and_their_pauses_are_shared() {
 }
 
 #[test]
-fn a_ticket_is_for_whoever_comes_next() {
+fn a_ticket_can_be_used_by_the_next_process() {
     let penalty = ok(r#"{"p-ticket":"ticket","p-time":15}"#);
     let mut leader = member(World::user([token_to("one", 80), penalty]));
     leader.run(minutes(1));
@@ -163,7 +163,7 @@ fn a_ticket_is_for_whoever_comes_next() {
 }
 
 #[test]
-fn a_snapshot_that_was_overtaken_is_offered_again_at_once() {
+fn an_overtaken_snapshot_is_saved_again_at_once() {
     let mut world = member(World::user([token_to("one", 80)])).storing([Some(true), None]);
     world.run(Duration::ZERO);
     let id = world.silent.remove(0);
@@ -194,7 +194,7 @@ fn a_refusal_is_told_to_the_others_once() {
 }
 
 #[test]
-fn a_machine_whose_clock_is_wrong_is_set_right_by_the_age_of_what_it_loads() {
+fn a_wrong_local_clock_is_corrected_by_the_age_of_a_loaded_record() {
     let mut leader = member(World::user([Answer::Token("one", 80)])).ahead(SignedDuration::ZERO);
     leader.run(minutes(1));
     let stored: StoredSession = serde_json::from_str(&serde_json::to_string(&leader.snapshot()).unwrap()).unwrap();
@@ -208,7 +208,7 @@ fn a_machine_whose_clock_is_wrong_is_set_right_by_the_age_of_what_it_loads() {
 }
 
 #[test]
-fn no_login_and_no_refresh_is_sent_before_the_store_was_told_of_it() {
+fn every_login_and_refresh_is_announced_in_the_store_first() {
     let mut world = member(World::user([])).storing((0..100).map(|_| Some(false)));
     world.run(minutes(1));
     assert!(
@@ -226,7 +226,7 @@ fn no_login_and_no_refresh_is_sent_before_the_store_was_told_of_it() {
 }
 
 #[test]
-fn whoever_comes_after_a_crash_renews_before_the_refresh_that_was_announced() {
+fn after_a_crash_a_renewal_comes_before_the_announced_refresh() {
     let mut crashed = member(World::app([refreshed("at-1", "rt-1"), Answer::Silence]));
     crashed.run(minutes(65));
     let announced = crashed.stored.last().unwrap().clone();
@@ -236,7 +236,7 @@ fn whoever_comes_after_a_crash_renews_before_the_refresh_that_was_announced() {
 }
 
 #[test]
-fn a_token_that_waits_to_be_stored_is_told_of() {
+fn a_token_that_waits_for_the_store_is_announced_to_the_caller() {
     let mut world = member(World::user([token_to("one", 80)])).storing([Some(true), Some(false)]);
     world.run(Duration::ZERO);
     assert!(world.session.has_unstored_grant());
@@ -245,7 +245,7 @@ fn a_token_that_waits_to_be_stored_is_told_of() {
 }
 
 #[test]
-fn a_newer_access_token_brings_no_older_refresh_token_back() {
+fn a_newer_access_token_does_not_restore_an_older_refresh_token() {
     let mut old = member(World::app(first_two()));
     old.run(minutes(1));
     let mut refresher = member(World::app(first_two()));
@@ -261,7 +261,7 @@ fn a_newer_access_token_brings_no_older_refresh_token_back() {
 }
 
 #[test]
-fn a_single_refusal_and_a_lost_refresh_are_those_of_all() {
+fn a_refusal_and_a_lost_refresh_count_for_all_processes() {
     let mut leader = member(World::app([refreshed("at-1", "rt-1"), ok(INVALID_GRANT)]));
     // A second before its second try.
     leader.run(Duration::from_secs(3901));
@@ -278,7 +278,7 @@ fn a_single_refusal_and_a_lost_refresh_are_those_of_all() {
 }
 
 #[test]
-fn what_was_forgotten_here_is_not_taken_from_others() {
+fn after_forget_the_session_of_others_is_not_adopted() {
     let mut other = member(World::user([token_to("one", 80)]));
     other.run(minutes(1));
     let mut world = in_step(member(World::user([])), 1, &other);
@@ -288,7 +288,7 @@ fn what_was_forgotten_here_is_not_taken_from_others() {
 }
 
 #[test]
-fn why_a_snapshot_was_not_stored_is_told_where_it_is_known() {
+fn the_cause_of_a_failed_save_is_reported() {
     let mut world = member(World::user([token_to("one", 80)])).storing([Some(true), None]);
     world.run(Duration::ZERO);
     let id = world.silent.remove(0);
@@ -299,7 +299,7 @@ fn why_a_snapshot_was_not_stored_is_told_where_it_is_known() {
 }
 
 #[test]
-fn a_token_that_was_just_taken_over_is_not_lost_with_the_one_before_it() {
+fn a_token_that_was_just_adopted_is_not_lost_with_the_previous_one() {
     let mut leader = member(World::user([token_to("one", 80), status(401, DEAD), token_to("two", 90)]));
     leader.run(minutes(10));
     let mut other = in_step(member(World::user([])), 10, &leader);
@@ -311,7 +311,7 @@ fn a_token_that_was_just_taken_over_is_not_lost_with_the_one_before_it() {
 }
 
 #[test]
-fn an_overdue_exchange_says_nothing_about_the_token_that_others_have_got_meanwhile() {
+fn an_overdue_exchange_does_not_affect_a_token_adopted_meanwhile() {
     let mut leader = member(World::user([token_to("one", 80), token_to("two", 160)]));
     leader.run(minutes(1));
     let mut other = in_step(member(World::user([Answer::Silence])), 1, &leader);
@@ -325,7 +325,7 @@ fn an_overdue_exchange_says_nothing_about_the_token_that_others_have_got_meanwhi
 }
 
 #[test]
-fn a_pause_holds_for_those_that_have_no_token_either() {
+fn a_pause_also_applies_to_processes_without_a_token() {
     let mut leader = member(World::user([status(500, "")]));
     leader.run(Duration::ZERO);
     let mut other = member(World::user([]));
@@ -334,7 +334,7 @@ fn a_pause_holds_for_those_that_have_no_token_either() {
 }
 
 #[test]
-fn a_pause_of_one_that_never_had_a_token_holds_where_the_last_one_has_ended() {
+fn a_pause_without_a_token_also_applies_after_a_token_has_expired() {
     let captcha = ok(r#"{"p-captcha":true}"#);
     let mut other = member(World::user([token_to("one", 80), captcha])).ahead(SignedDuration::ZERO);
     other.run(Duration::from_secs(79 * 60 + 45));
@@ -349,7 +349,7 @@ fn a_pause_of_one_that_never_had_a_token_holds_where_the_last_one_has_ended() {
 }
 
 #[test]
-fn a_snapshot_that_was_long_on_its_way_is_stored_anew_once() {
+fn a_snapshot_whose_save_took_long_is_saved_once_more() {
     let mut world = member(World::user([token_to("one", 80)])).storing([Some(true), None]);
     world.run(Duration::ZERO);
     for expected in [Some(Wanted::Save), None] {
@@ -371,7 +371,7 @@ pub(super) fn load_from(world: &mut World, other: &World) {
 }
 
 #[test]
-fn a_token_that_the_store_refuses_is_used_by_its_own_process_once_the_old_one_has_ended() {
+fn a_token_that_cannot_be_saved_is_used_after_the_old_one_expires() {
     let works = [Some(true), Some(true)].into_iter().chain([Some(false); 200]);
     let mut world = member(World::user([token_to("one", 80), token_to("two", 160), token_to("three", 240)]));
     world.store_works = works.collect();
@@ -391,7 +391,7 @@ fn a_token_that_the_store_refuses_is_used_by_its_own_process_once_the_old_one_ha
 }
 
 #[test]
-fn a_token_that_could_not_be_stored_is_offered_again_when_another_process_takes_the_lease() {
+fn a_failed_save_is_retried_when_another_process_acquires_the_lease() {
     let works = [Some(true), Some(true)].into_iter().chain([Some(false); 100]);
     let mut world = member(World::user([token_to("one", 80), token_to("two", 160)]));
     world.store_works = works.collect();
@@ -413,7 +413,7 @@ fn a_refresh_token_that_the_store_refuses_is_not_presented() {
 }
 
 #[test]
-fn a_session_that_is_forgotten_is_forgotten_by_every_running_process_and_written_back_by_none() {
+fn after_forget_every_process_drops_the_session_and_none_saves_it_again() {
     let mut first = member(World::user([token_to("one", 80)]));
     first.run(minutes(1));
     let mut second = member(World::user([]));
@@ -433,7 +433,7 @@ fn a_session_that_is_forgotten_is_forgotten_by_every_running_process_and_written
 }
 
 #[test]
-fn a_login_that_another_process_has_announced_is_under_way_as_long_as_a_request_may_take() {
+fn a_login_announced_by_another_process_blocks_logins_as_long_as_a_request_may_take() {
     let mut first = member(World::user([Answer::Silence]));
     first.run(Duration::ZERO);
     let mut second = member(World::user([]));
@@ -446,7 +446,7 @@ fn a_login_that_another_process_has_announced_is_under_way_as_long_as_a_request_
 }
 
 #[test]
-fn a_process_that_finds_a_token_that_has_ended_waits_for_what_others_hold() {
+fn a_process_that_loads_an_expired_token_waits_for_the_tokens_of_others() {
     let tokens = || [token_to("one", 80), token_to("two", 160)];
     let (mut old, mut holder) = (member(World::user(tokens())), member(World::user(tokens())));
     old.run(minutes(1));
@@ -462,7 +462,7 @@ fn a_process_that_finds_a_token_that_has_ended_waits_for_what_others_hold() {
 }
 
 #[test]
-fn an_answer_to_another_question_is_a_failure_of_the_store() {
+fn an_answer_of_the_wrong_kind_is_a_failure_of_the_store() {
     let mut world = member(World::user([]));
     let Action::Store { id, request: StoreRequest::Load } = world.session.poll(world.now, &mut world.budget) else {
         panic!("it loads first")
@@ -502,7 +502,7 @@ fn user_with(password: &str, version: &str) -> Session {
 }
 
 #[test]
-fn a_ticket_is_presented_by_another_process_that_sends_the_same_request() {
+fn another_process_sends_the_ticket_with_the_same_request() {
     let first = postponed();
     let mut second = after(
         &first,
@@ -514,7 +514,7 @@ fn a_ticket_is_presented_by_another_process_that_sends_the_same_request() {
 }
 
 #[test]
-fn a_ticket_is_not_presented_with_another_request() {
+fn a_ticket_is_not_sent_with_another_request() {
     let first = postponed();
     let mut second = after(&first, user_with("password", "2.0"), [token_to("one", 80)]);
     second.run(minutes(1));
@@ -523,7 +523,7 @@ fn a_ticket_is_not_presented_with_another_request() {
 }
 
 #[test]
-fn a_ticket_that_was_presented_is_spent_for_all_processes() {
+fn a_sent_ticket_is_spent_for_all_processes() {
     let mut first = member(World::user([ok(PENALTY), Answer::Silence]));
     first.run(Duration::from_secs(20));
     assert!(first.trace().ends_with("with the ticket"), "{}", first.trace());
@@ -535,14 +535,14 @@ fn a_ticket_that_was_presented_is_spent_for_all_processes() {
 }
 
 #[test]
-fn a_ticket_that_could_not_be_presented_is_not_spent() {
+fn a_ticket_that_could_not_be_sent_is_not_spent() {
     let mut world = member(World::user([ok(PENALTY), Answer::Failure(Failure::NotSent), token_to("one", 80)]));
     world.run(minutes(1));
     assert_eq!(world.trace().matches("with the ticket").count(), 2, "{}", world.trace());
 }
 
 #[test]
-fn what_is_stored_of_a_postponed_login_does_not_depend_on_the_password() {
+fn the_stored_hash_of_a_postponed_login_does_not_depend_on_the_password() {
     let stored = |password: &str| {
         let mut world = member(World::of(user_with(password, "1.0"), [ok(PENALTY)]));
         world.run(Duration::from_secs(14));

@@ -15,7 +15,7 @@ fn a_token_is_used_only_after_it_is_stored() {
 }
 
 #[test]
-fn a_store_that_fails_or_says_nothing_is_asked_again() {
+fn a_store_that_fails_or_does_not_answer_is_asked_again() {
     let mut world = World::user([token_to("one", 80)]).storing([Some(false), None, Some(false)]);
     insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
         0:00 → demo accesstokenrequest
@@ -33,7 +33,7 @@ fn a_store_that_fails_or_says_nothing_is_asked_again() {
 }
 
 #[test]
-fn the_old_token_serves_while_the_new_one_is_not_stored() {
+fn the_old_token_is_used_until_the_new_one_is_stored() {
     let broken = (0..40).map(|_| Some(false));
     let mut world =
         World::user([token_to("one", 80), token_to("two", 160)]).storing([Some(true)].into_iter().chain(broken));
@@ -44,7 +44,7 @@ fn the_old_token_serves_while_the_new_one_is_not_stored() {
 }
 
 #[test]
-fn trouble_with_the_store_is_no_trouble_of_renewals() {
+fn a_store_failure_does_not_count_as_a_failed_renewal() {
     let broken = [Some(true), Some(false), Some(false), Some(false), Some(false), Some(false), Some(false)];
     let mut world = World::user([token_to("one", 80), token_to("two", 160), token_to("three", 240)]).storing(broken);
     world.run(minutes(80));
@@ -130,7 +130,7 @@ fn refusals_and_penalties_are_stored() {
 }
 
 #[test]
-fn the_ticket_of_an_older_snapshot_is_not_for_the_refresh_token_that_waits_to_be_stored() {
+fn an_older_snapshots_ticket_is_not_used_for_a_newer_refresh_token() {
     let penalty = ok(r#"{"p-ticket":"ticket","p-time":1}"#);
     let works = [Some(true), None, Some(true)];
     let mut world = World::app([penalty, refreshed("at-1", "rt-1"), refreshed("at-2", "rt-2")]).storing(works);
@@ -155,7 +155,7 @@ fn the_ticket_of_an_older_snapshot_is_not_for_the_refresh_token_that_waits_to_be
 }
 
 #[test]
-fn a_newer_snapshot_takes_the_place_of_what_waits_to_be_stored() {
+fn a_newer_snapshot_replaces_the_tokens_that_wait_for_the_store() {
     let mut other = World::app([refreshed("at-9", "rt-9")]);
     other.now = later(start(), minutes(5));
     let newer = other.run(minutes(6)).snapshot();
@@ -170,7 +170,7 @@ fn a_newer_snapshot_takes_the_place_of_what_waits_to_be_stored() {
 }
 
 #[test]
-fn the_only_copy_of_a_refresh_token_is_not_given_away_for_a_snapshot_without_one() {
+fn a_snapshot_without_a_refresh_token_does_not_replace_the_only_copy() {
     let mut other = World::app([refreshed("newer", "rt-x")]);
     other.now = later(start(), minutes(5));
     let newer = without_refresh_token(&other.run(minutes(6)).snapshot());
@@ -183,7 +183,7 @@ fn the_only_copy_of_a_refresh_token_is_not_given_away_for_a_snapshot_without_one
 }
 
 #[test]
-fn trouble_with_a_store_is_over_once_what_was_to_be_stored_is_superseded() {
+fn a_store_failure_ends_when_the_unsaved_tokens_are_superseded() {
     let mut other = World::user([token_to("newer", 80)]);
     other.now = later(start(), minutes(2));
     let newer = other.run(minutes(3)).snapshot();

@@ -53,7 +53,7 @@ fn seconds(seconds: u64) -> Duration {
 }
 
 #[test]
-fn what_was_announced_for_one_user_is_announced_anew_for_the_next() {
+fn an_announcement_is_repeated_for_another_user() {
     let mut world = member(World::user([status(500, ""), token_to("one", 80)]));
     world.announce();
     world.session.replace_credentials(Credentials::new("another", "password"));
@@ -64,7 +64,7 @@ fn what_was_announced_for_one_user_is_announced_anew_for_the_next() {
 }
 
 #[test]
-fn a_ticket_that_was_announced_is_not_presented_with_another_password() {
+fn an_announced_ticket_is_not_sent_with_another_password() {
     let mut world = postponed();
     world.script = [token_to("one", 80)].into_iter().collect();
     world.now = later(start(), seconds(15));
@@ -75,7 +75,7 @@ fn a_ticket_that_was_announced_is_not_presented_with_another_password() {
 }
 
 #[test]
-fn a_token_for_which_no_lease_is_given_is_used_once_the_old_one_has_ended() {
+fn a_token_that_waits_for_a_lease_is_used_after_the_old_one_expires() {
     let mut world = member(World::user([token_to("one", 80), Answer::Silence]));
     world.run(minutes(66));
     assert!(!world.session.persistence.holds_lease(), "{}", world.trace());
@@ -88,7 +88,7 @@ fn a_token_for_which_no_lease_is_given_is_used_once_the_old_one_has_ended() {
 }
 
 #[test]
-fn a_record_that_cannot_be_read_is_not_written_over_by_a_token_that_waits() {
+fn an_unreadable_record_is_not_replaced_by_a_waiting_token() {
     let mut world = member(World::user([token_to("one", 80), token_to("two", 160)]));
     world.run(minutes(1));
     let mut saves = 0;
@@ -109,7 +109,7 @@ fn a_record_that_cannot_be_read_is_not_written_over_by_a_token_that_waits() {
 }
 
 #[test]
-fn a_store_that_calls_each_save_overtaken_is_a_store_that_fails() {
+fn a_store_that_reports_every_save_as_overtaken_has_failed() {
     let mut world = member(World::user([token_to("one", 80), token_to("two", 160)]));
     world.run(minutes(1));
     run_with(&mut world, minutes(81), |request| match request {
@@ -120,7 +120,7 @@ fn a_store_that_calls_each_save_overtaken_is_a_store_that_fails() {
 }
 
 #[test]
-fn a_ticket_that_another_process_has_presented_is_not_presented_by_one_that_was_overtaken() {
+fn a_ticket_that_another_process_has_sent_is_not_sent_after_an_overtaken_save() {
     let mut first = postponed();
     first.now = later(start(), seconds(15));
     let id = first.offered();
@@ -136,7 +136,7 @@ fn a_ticket_that_another_process_has_presented_is_not_presented_by_one_that_was_
 }
 
 #[test]
-fn a_ticket_that_was_not_presented_after_all_does_not_replace_a_newer_one() {
+fn an_unsent_ticket_does_not_replace_a_newer_one() {
     let newer = ok(r#"{"p-ticket":"newer","p-time":600}"#);
     let mut world = postponed();
     world.script = [Answer::Silence, newer].into_iter().collect();
@@ -163,7 +163,7 @@ fn a_newer_lineage_is_stored_again_over_an_older_one_that_was_renewed_since() {
 }
 
 #[test]
-fn a_session_that_another_process_opens_before_the_store_knows_that_all_is_forgotten_is_forgotten_too() {
+fn forget_also_drops_a_session_that_another_process_opened_before_it_was_saved() {
     let mut first = member(World::user([token_to("one", 80)]));
     first.run(minutes(1));
     let mut second = member(World::user([status(401, DEAD), token_to("two", 90)]));
@@ -181,7 +181,7 @@ fn a_session_that_another_process_opens_before_the_store_knows_that_all_is_forgo
 }
 
 #[test]
-fn a_session_that_is_opened_after_the_store_knows_that_all_is_forgotten_is_left_alone() {
+fn a_session_that_is_opened_after_forget_was_saved_is_kept() {
     let mut first = member(World::user([token_to("one", 80)]));
     first.run(minutes(1));
     first.session.forget(first.now);
@@ -207,7 +207,7 @@ fn a_refusal_is_told_to_the_others_also_if_the_store_has_failed_once() {
 }
 
 #[test]
-fn a_session_that_has_stopped_says_so_while_it_waits_for_the_store() {
+fn a_stopped_session_reports_its_stop_while_it_waits_for_the_store() {
     let mut world = member(World::user([token_to("one", 80)]));
     world.run(minutes(1));
     world.session.forget(world.now);
@@ -226,7 +226,7 @@ fn a_session_that_has_stopped_says_so_while_it_waits_for_the_store() {
 }
 
 #[test]
-fn what_was_announced_long_ago_is_announced_anew() {
+fn an_old_announcement_is_repeated() {
     let mut world = member(World::user([token_to("one", 180)]));
     while world.stored.is_empty() {
         let Action::Store { id, request } = world.session.poll(world.now, &mut world.budget) else {
@@ -240,7 +240,7 @@ fn what_was_announced_long_ago_is_announced_anew() {
 }
 
 #[test]
-fn the_time_at_which_an_answer_is_overdue_is_named_while_a_late_token_is_stored() {
+fn poll_names_the_time_of_an_overdue_answer_while_a_late_token_is_stored() {
     let mut world = World::app([Answer::Silence, Answer::Silence]).storing([]);
     world.run(seconds(50));
     assert_eq!(world.silent.len(), 2, "{}", world.trace());
@@ -254,7 +254,7 @@ fn the_time_at_which_an_answer_is_overdue_is_named_while_a_late_token_is_stored(
 }
 
 #[test]
-fn a_lease_that_is_given_too_late_is_given_back() {
+fn a_lease_that_arrives_too_late_is_released() {
     let mut world = member(World::user([]));
     let late = loop {
         match world.session.poll(world.now, &mut world.budget) {

@@ -31,7 +31,7 @@ fn refreshes(sent: &[Sent]) -> usize {
 }
 
 #[test]
-fn without_a_token_to_renew_it_stops_with_the_refusal_and_its_text() {
+fn without_a_token_the_session_stops_with_the_refusal_of_the_app() {
     for (text, kind, refused) in app_faults() {
         let mut program = Program::app();
         let sent = program.run(minutes(600), |_| refused());
@@ -62,7 +62,7 @@ fn after_a_restart_with_other_settings_the_token_is_presented_at_once() {
 //= R-RENEW-10
 //= R-OAUTH-9
 #[test]
-fn the_session_is_renewed_for_as_long_as_that_is_possible() {
+fn without_a_usable_refresh_token_the_session_renews_as_long_as_possible() {
     for (text, _, refused) in app_faults() {
         let mut program = Program::app();
         program.run(minutes(1), |_| refreshed("at-1", "rt-1"));
@@ -84,7 +84,7 @@ fn the_session_is_renewed_for_as_long_as_that_is_possible() {
 }
 
 #[test]
-fn on_a_followed_host_it_says_nothing_until_the_configured_host_has_said_the_same() {
+fn a_refusal_of_the_app_on_a_followed_host_needs_the_same_from_the_configured_host() {
     let follow = r#","apiHosts":{"live":"acme.ninjatrader.com"}"#;
     for (text, _, refused) in app_faults() {
         for home_says_the_same in [false, true] {

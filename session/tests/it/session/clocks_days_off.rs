@@ -4,7 +4,7 @@ use super::*;
 use crate::driver::dated;
 
 #[test]
-fn a_consent_survives_a_clock_that_is_days_off() {
+fn a_refresh_token_is_kept_with_a_clock_that_is_days_off() {
     for days in [-30, -2, 2, 30] {
         let ahead = SignedDuration::from_hours(24 * days);
         let mut program = Program::app();

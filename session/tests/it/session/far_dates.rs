@@ -13,7 +13,7 @@ fn oauth(access: &str, refresh: &str, date: Timestamp) -> Response<String> {
 }
 
 #[test]
-fn one_date_far_in_the_past_loses_no_refresh_token() {
+fn a_date_far_in_the_past_does_not_lose_a_refresh_token() {
     let mut program = Program::app();
     let mut n = 0;
     let sent = program.run(minutes(180), |sent| {
@@ -26,7 +26,7 @@ fn one_date_far_in_the_past_loses_no_refresh_token() {
 }
 
 #[test]
-fn one_date_far_in_the_past_brings_back_no_token_that_was_replaced() {
+fn a_date_far_in_the_past_does_not_restore_a_replaced_token() {
     let json = |session: &Session, now, budget: &RateBudget| -> StoredSession {
         serde_json::from_str(&serde_json::to_string(&session.snapshot(now, budget)).unwrap()).unwrap()
     };

@@ -14,7 +14,7 @@ fn next_send(program: &mut Program) -> (ExchangeId, Sent) {
 }
 
 #[test]
-fn a_late_ticket_for_a_refresh_token_that_was_replaced_is_not_presented_with_the_next_one() {
+fn a_late_ticket_is_not_sent_with_a_newer_refresh_token() {
     let mut program = Program::app();
     let (first, _) = next_send(&mut program);
     let (second, sent) = next_send(&mut program);

@@ -29,6 +29,6 @@ fn the_access_token_is_handed_out_without_a_market_data_token_that_has_ended() {
 }
 
 #[test]
-fn a_session_wakes_up_when_its_market_data_token_ends() {
+fn poll_names_the_expiry_of_the_market_data_token() {
     assert_eq!(renewed(70).waits_until(), start() + minutes(80));
 }

@@ -109,7 +109,7 @@ fn the_owners_own_snapshot_is_used() {
 }
 
 #[test]
-fn a_snapshot_without_an_owner_is_nobodys() {
+fn a_snapshot_without_an_owner_is_not_used() {
     let mut snapshot = snapshot(trader());
     assert_eq!(snapshot["owner"], serde_json::json!({"login": "https://demo.tradovateapi.com/v1", "user": "trader"}));
     snapshot.as_object_mut().unwrap().remove("owner");
@@ -129,7 +129,7 @@ fn no_secret_is_in_the_owner() {
 }
 
 #[test]
-fn a_lock_out_of_the_address_is_taken_over_from_anybody() {
+fn a_lock_out_is_taken_over_from_every_owners_snapshot() {
     for body in [status(429, ""), ok(r#"{"p-captcha":true}"#)] {
         let mut answers = vec![body];
         let mut program = Program::user();
@@ -143,14 +143,14 @@ fn a_lock_out_of_the_address_is_taken_over_from_anybody() {
 }
 
 #[test]
-fn anothers_working_credentials_say_nothing_about_ones_own() {
+fn another_owners_working_credentials_do_not_count() {
     let mut program = with(user(Environment::demo(), "somebody"), &snapshot(trader()));
     let sent = program.run(minutes(300), |_| ok(WRONG_PASSWORD));
     assert_eq!(sent.len(), 1, "they never worked, so there is no second try");
 }
 
 #[test]
-fn anothers_reminders_pauses_and_kicks_are_not_taken_over() {
+fn reminders_pauses_and_kicks_of_another_owner_are_not_taken_over() {
     let theirs = snapshot(trader());
     assert!(theirs.get("passwordExpiresAt").is_some());
     let mut program = with(user(Environment::demo(), "somebody"), &theirs);
@@ -181,7 +181,7 @@ fn a_running_session_does_not_take_over_anothers_snapshot_either() {
 }
 
 #[test]
-fn other_credentials_make_another_owner() {
+fn other_credentials_change_the_owner() {
     let mut program = Program::user();
     program.run(minutes(1), |_| token("own", 200));
     program.session.replace_credentials(Credentials::new("somebody", "password"));

@@ -21,7 +21,7 @@ fn stopped() -> Program {
 }
 
 #[test]
-fn a_program_that_is_started_in_a_loop_tries_a_wrong_password_once() {
+fn a_wrong_password_is_sent_once_by_a_program_that_restarts_in_a_loop() {
     let mut program = Program::user();
     let mut sent = program.run(minutes(1), |_| refused());
     for _ in 0..100 {
@@ -40,7 +40,7 @@ fn a_program_that_is_started_in_a_loop_tries_a_wrong_password_once() {
 }
 
 #[test]
-fn the_owner_can_ask_for_another_try() {
+fn the_owner_can_request_another_try() {
     let mut program = stopped().restarted(minutes(1), trader_with("corrected").with_another_try());
     program.run(seconds(1), |_| token("one", 80));
     assert_eq!(program.token().as_deref(), Some("one"));
@@ -84,7 +84,7 @@ fn another_user_or_login_host_is_not_concerned() {
 }
 
 #[test]
-fn a_snapshot_of_a_refusal_has_nothing_of_the_password() {
+fn a_snapshot_of_a_refusal_contains_nothing_of_the_password() {
     let of = |password: &str| {
         let mut program = Program::new(trader_with(password));
         program.run(minutes(1), |_| refused());
@@ -106,7 +106,7 @@ fn the_refusal_is_stored_before_the_session_stops() {
 }
 
 #[test]
-fn a_store_that_fails_keeps_no_session_from_stopping() {
+fn a_failing_store_does_not_keep_a_session_from_stopping() {
     let mut session = trader().with_store();
     let mut budget = RateBudget::default();
     let Action::Send { id, .. } = session.poll(start(), &mut budget) else { panic!() };
@@ -146,7 +146,7 @@ fn credentials_that_worked_are_tried_once_more_after_an_hour_whatever_is_restart
 }
 
 #[test]
-fn a_token_that_is_held_is_used_and_renewed_though_the_credentials_were_refused() {
+fn a_held_token_is_used_and_renewed_although_the_credentials_were_refused() {
     let mut program = stopped();
     let mut other = Program::starting_at(program.now, trader());
     other.run(seconds(1), |_| token("one", 80));
@@ -159,7 +159,7 @@ fn a_token_that_is_held_is_used_and_renewed_though_the_credentials_were_refused(
 }
 
 #[test]
-fn what_is_no_refusal_of_the_credentials_is_tried_at_the_next_start() {
+fn an_error_that_is_not_a_refusal_is_tried_again_at_the_next_start() {
     for answer in [|| ok(r#"{"mfaRequired":true}"#), || status(404, "not here"), || status(400, "")] {
         let mut program = Program::user();
         program.run(minutes(1), |_| answer());

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn one_time_out_of_a_caller_after_an_outage_ends_no_living_session() {
+fn a_callers_time_out_after_an_outage_does_not_end_the_session() {
     let mut program = Program::user();
     program.run(minutes(1), |_| token("one", 80));
     program.run_to(start() + minutes(70), |_| Answer::Failure(Failure::NotSent));

@@ -5,7 +5,7 @@ use crate::store::{MemoryStore, serve};
 use tradovate_auth_session::MayLogIn;
 
 #[test]
-fn a_login_that_was_announced_before_a_crash_is_of_unknown_outcome() {
+fn a_login_announced_before_a_crash_has_an_unknown_outcome() {
     let mut store = MemoryStore::holding(&trader().snapshot(start(), &RateBudget::default()), start());
     let mut logins = Vec::new();
     let mut now = start();
@@ -31,7 +31,7 @@ fn a_login_that_was_announced_before_a_crash_is_of_unknown_outcome() {
 }
 
 #[test]
-fn a_login_by_a_clock_that_was_years_ahead_is_replaced_by_the_next_one() {
+fn the_next_login_supersedes_one_from_a_clock_that_was_years_ahead() {
     let mut first = Program::user();
     first.run(minutes(1), |_| token("one", 80));
     let mut ahead = first.snapshot();

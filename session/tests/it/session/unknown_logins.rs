@@ -51,7 +51,7 @@ fn a_healthy_server_is_asked_again_within_an_hour() {
 }
 
 #[test]
-fn a_restart_does_not_begin_anew() {
+fn a_restart_does_not_reset_the_pauses_after_kicks() {
     for (name, answer) in unknown_answers() {
         let mut program = Program::user();
         let mut sent = Vec::new();
@@ -64,7 +64,7 @@ fn a_restart_does_not_begin_anew() {
 }
 
 #[test]
-fn a_store_is_given_the_login_before_the_next_one() {
+fn a_login_is_stored_before_the_next_login() {
     let mut program = Program::new(trader().with_store());
     program.run(seconds(1), |_| status(500, ""));
     let stored: Value = serde_json::from_str(program.stored.last().unwrap()).unwrap();
@@ -75,7 +75,7 @@ fn a_store_is_given_the_login_before_the_next_one() {
 }
 
 #[test]
-fn a_login_that_succeeds_after_one_of_unknown_outcome_is_the_second_of_two() {
+fn a_success_after_a_login_of_unknown_outcome_counts_as_the_second_login() {
     let mut program = Program::user();
     let mut answers = vec![token("three", 300), token("two", 200), status(500, "")];
     program.run(minutes(1), |_| answers.pop().unwrap());
@@ -90,7 +90,7 @@ fn a_login_that_succeeds_after_one_of_unknown_outcome_is_the_second_of_two() {
 }
 
 #[test]
-fn an_answer_that_opened_no_session_is_followed_up_at_once() {
+fn after_an_answer_without_a_session_the_next_try_needs_no_long_pause() {
     for (name, answer) in
         [("502", status(502, "")), ("503", status(503, "")), ("not sent", Answer::Failure(Failure::NotSent))]
     {
@@ -102,7 +102,7 @@ fn an_answer_that_opened_no_session_is_followed_up_at_once() {
 }
 
 #[test]
-fn a_late_answer_settles_the_outcome() {
+fn a_late_answer_settles_a_login_of_unknown_outcome() {
     let mut program = Program::user();
     let Action::Send { id, .. } = program.session.poll(program.now, &mut program.budget) else { panic!() };
     program.run(seconds(46), |_| panic!("nothing is sent"));

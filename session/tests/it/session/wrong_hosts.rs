@@ -69,7 +69,7 @@ fn the_configured_host_names_the_right_hosts() {
 }
 
 #[test]
-fn the_configured_host_is_tried_once_in_a_quarter_of_an_hour_and_the_followed_one_is_kept_until_it_answers() {
+fn the_configured_host_is_tried_once_per_15_minutes_and_the_followed_host_is_kept_until_it_answers() {
     for (name, wrong) in wrong_answers() {
         let mut program = following();
         let sent = program.run_to(start() + minutes(500), |sent| {
@@ -84,7 +84,7 @@ fn the_configured_host_is_tried_once_in_a_quarter_of_an_hour_and_the_followed_on
 }
 
 #[test]
-fn an_outage_of_the_followed_host_proves_nothing() {
+fn an_outage_does_not_make_the_session_leave_the_followed_host() {
     for fault in [|| status(500, ""), || status(503, ""), || status(408, ""), || Answer::Failure(Failure::MaybeSent)] {
         let mut program = following();
         let sent = program.run_to(start() + minutes(300), |_| fault());
@@ -94,7 +94,7 @@ fn an_outage_of_the_followed_host_proves_nothing() {
 }
 
 #[test]
-fn a_followed_host_is_left_after_a_restart_too() {
+fn a_wrong_followed_host_is_left_after_a_restart_too() {
     for (name, wrong) in wrong_answers() {
         let program = following();
         // The token has ended meanwhile, so the first request is a login.
@@ -105,7 +105,7 @@ fn a_followed_host_is_left_after_a_restart_too() {
 }
 
 #[test]
-fn a_restart_does_not_try_the_configured_host_again_within_the_quarter_of_an_hour() {
+fn a_restart_does_not_try_the_configured_host_again_within_15_minutes() {
     let mut program = following().restarted(minutes(120), trader());
     let mut sent = Vec::new();
     for _ in 0..30 {
@@ -133,7 +133,7 @@ fn the_one_further_try_after_a_wrong_password_goes_to_the_configured_host() {
 }
 
 #[test]
-fn a_custom_base_is_never_left() {
+fn a_custom_base_url_stays_pinned() {
     for (name, wrong) in wrong_answers() {
         let base = BaseUrl::parse("https://gateway.example/v1").unwrap();
         let credentials = Credentials::new("trader", "password");
@@ -145,7 +145,7 @@ fn a_custom_base_is_never_left() {
 }
 
 #[test]
-fn no_consent_is_lost_because_a_followed_host_is_wrong() {
+fn a_wrong_followed_host_does_not_cost_the_consent() {
     const LIVE: &str = "live.tradovateapi.com";
     let follow = |text: &str, refresh: &str| {
         ok(format!(
@@ -174,7 +174,7 @@ fn no_consent_is_lost_because_a_followed_host_is_wrong() {
 }
 
 #[test]
-fn a_ticket_goes_to_the_configured_host_that_gave_it() {
+fn a_ticket_of_the_configured_host_goes_back_to_it() {
     let mut program = following();
     let sent = program.run_to(start() + minutes(79), |sent| match sent.host == HOME {
         true if program_has_ticket(sent) => token("two", 160),
