@@ -1,6 +1,6 @@
-//! What a user logs in with: name, password, API key, device (page *Access*).
+//! [`Credentials`]: name, password, API key and device for a login (page *Access*).
 //!
-//! Values are kept as given and checked when the request is built; secrets are wrapped from the start.
+//! Values are kept as given and checked when a request is built. Secrets are wrapped from the start.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -10,7 +10,7 @@ use hmac_sha256::Hash as Sha256;
 
 use crate::wire::secret::{ApiSecret, Password, redacted};
 
-/// A user's credentials, and the API key and device that go with them.
+/// A user's name and password, with the API key and the device.
 ///
 /// ```
 /// use tradovate_auth_core::{ClientId, Credentials, DeviceId};
@@ -36,7 +36,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// A user name (`name`) and password, each of at most 64 characters.
+    /// Creates credentials from a user name (`name`) and a password, each of at most 64 characters.
     pub fn new(name: impl Into<String>, password: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -51,34 +51,34 @@ impl Credentials {
         }
     }
 
-    /// The name of the API key or app (`appId`) and its version (`appVersion`), each of at most 64 characters.
+    /// Sets the name of the API key or app (`appId`) and its version (`appVersion`), each of at most 64 characters.
     pub fn with_app(mut self, app_id: impl Into<String>, app_version: impl Into<String>) -> Self {
         self.app_id = Some(app_id.into());
         self.app_version = Some(app_version.into());
         self
     }
 
-    /// The API key: its id (`cid`) and secret (`sec`, at most 8192 characters).
+    /// Sets the API key: its id (`cid`) and its secret (`sec`, at most 8192 characters).
     pub fn with_api_key(mut self, client_id: ClientId, secret: impl Into<String>) -> Self {
         self.client_id = Some(client_id);
         self.secret = Some(ApiSecret::new(secret));
         self
     }
 
-    /// The device (`deviceId`). It must be the same at every login: Live answers 401 to calls when it changes.
+    /// Sets the device id (`deviceId`). Use the same one for every login: if it changes, Live answers 401 to calls.
     pub fn with_device_id(mut self, device_id: DeviceId) -> Self {
         self.device_id = Some(device_id);
         self
     }
 
-    /// Whether to ask for the breached-password check (`hibpCheck`); its result comes as
+    /// Sets whether the server checks the password for known breaches (`hibpCheck`). The result is in
     /// [`hibp_hint`](crate::AccessTokenResponse::hibp_hint).
     pub fn with_hibp_check(mut self, check: bool) -> Self {
         self.hibp_check = Some(check);
         self
     }
 
-    /// A field of your own, such as `organization`, which the vendor's web client sends empty. It can't replace a
+    /// Adds a field of your own, such as `organization`, which the vendor's web client sends empty. It can't replace a
     /// field that has a setting here.
     pub fn with_field(mut self, name: impl Into<String>, value: impl Into<FieldValue>) -> Self {
         self.extra.push((name.into(), value.into()));
@@ -92,7 +92,7 @@ impl Credentials {
     }
 }
 
-/// The id of an API key (`cid`): the vendor's examples send a number, some integrators text.
+/// The id of an API key (`cid`). The vendor's examples send a number, some integrators a text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ClientId {
@@ -103,7 +103,7 @@ pub enum ClientId {
 }
 
 impl ClientId {
-    /// A number where the text is one as a number would be written, text otherwise.
+    /// A number if the text is written as a number would be, otherwise a text.
     ///
     /// ```
     /// use tradovate_auth_core::ClientId;
@@ -126,7 +126,7 @@ impl From<u64> for ClientId {
     }
 }
 
-/// What identifies a device (`deviceId`): unique to it and always the same, at most 64 characters.
+/// The id of a device (`deviceId`): unique to the device, always the same, at most 64 characters.
 ///
 /// ```
 /// use tradovate_auth_core::DeviceId;
@@ -139,29 +139,29 @@ impl From<u64> for ClientId {
 pub struct DeviceId(String);
 
 impl DeviceId {
-    /// An id you have stored.
+    /// Uses an id that you have stored.
     #[must_use]
     pub fn new(id: impl Into<String>) -> Self {
         Self(id.into())
     }
 
-    /// An id derived from parts that stay the same, such as a machine id and the program's name: their SHA-256 in 64
-    /// hexadecimal characters. The parts can't be read from it, and they are not run together: `["ab", "c"]` and
-    /// `["a", "bc"]` differ.
+    /// Derives an id from parts that stay the same, such as a machine id and the program's name: the SHA-256 in 64
+    /// hexadecimal characters. The parts can't be read from it. The parts are separated: `["ab", "c"]` and
+    /// `["a", "bc"]` give different ids.
     #[must_use]
     //= R-LOGIN-5
     pub fn derive<P: AsRef<[u8]>>(parts: impl IntoIterator<Item = P>) -> Self {
         Self(hash_of(parts))
     }
 
-    /// The id's text.
+    /// The text of the id.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// The SHA-256 of parts that are not run together, in 64 hexadecimal characters.
+/// The SHA-256 of separated parts, in 64 hexadecimal characters.
 pub fn hash_of<P: AsRef<[u8]>>(parts: impl IntoIterator<Item = P>) -> String {
     let mut hash = Sha256::new();
     for part in parts {
@@ -172,7 +172,8 @@ pub fn hash_of<P: AsRef<[u8]>>(parts: impl IntoIterator<Item = P>) -> String {
     alloc::format!("{:x}", Bytes::copy_from_slice(&hash.finalize()))
 }
 
-/// A hash of what a login says, without the values that could be secret: a stored hash of them would help to guess them.
+/// A hash of the fields of a login without the values that could be secret: a stored hash of them would help to guess
+/// them.
 #[must_use]
 pub fn login_hash(credentials: &Credentials) -> String {
     let device_id = credentials.device_id.as_ref().map(DeviceId::as_str);
@@ -190,7 +191,7 @@ pub fn login_hash(credentials: &Credentials) -> String {
     hash_of(texts.into_iter().map(Option::unwrap_or_default).chain(fields))
 }
 
-/// The value of a field of the caller's own. Text may be a secret: it is not printed.
+/// The value of a caller's own field. It may be a secret, so `Debug` does not print it.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FieldValue {

@@ -1,7 +1,7 @@
-//! From an answer to a checked grant: the step that decides whether a token may be used.
+//! [`Grant`]: a checked result. This step decides whether a token may be used.
 //!
-//! An answer enters with the times of its exchange and the grant held before; it leaves as a [`Grant`], or not at all.
-//! Expiry is in the server's time.
+//! The input is an answer, its times, and the previous grant. The result is a [`Grant`] or an error. The expiry is in
+//! server time.
 
 use alloc::string::String;
 use core::time::Duration;
@@ -17,7 +17,7 @@ use crate::wire::secret::{AccessToken, MarketDataToken, RefreshToken};
 pub(crate) mod call;
 pub(crate) mod clock;
 
-/// A token that passed all checks, and what came with it.
+/// A token that passed all checks, with the other values of its answer.
 ///
 /// ```
 /// use jiff::{SignedDuration, Timestamp};
@@ -36,48 +36,49 @@ pub(crate) mod clock;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Grant {
-    /// The bearer of REST calls.
+    /// The bearer token of REST calls.
     pub access_token: AccessToken,
     /// When the access token expires, in server time.
     pub expires_at: Timestamp,
-    /// The token of market data sockets, where there is one.
+    /// The token of market data sockets, if there is one.
     pub market_data: Option<MarketDataGrant>,
-    /// The token that obtains the next access token, for OAuth sessions.
+    /// The token for getting the next access token, for OAuth sessions.
     pub refresh: Option<RefreshGrant>,
-    /// The user, where the server has said who it is.
+    /// The user's id, if the server has named it.
     pub user_id: Option<i64>,
-    /// The user's name, where the server has said it.
+    /// The user's name, if the server has named it.
     pub user_name: Option<String>,
-    /// The hosts in force: those known before, with the answer's merged in.
+    /// The hosts in force: the earlier ones, with those of the answer merged in.
     pub hosts: ApiHosts,
-    /// The times of the exchange that brought the grant.
+    /// The times of the request that brought the grant.
     pub exchange: Exchange,
 }
 
-/// A market data token and the end of its life.
+/// A market data token and its expiry.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct MarketDataGrant {
     /// The token.
     pub token: MarketDataToken,
-    /// When it dies, in server time: with the access token it came with, even when that has been renewed since.
+    /// When it expires, in server time: together with the access token of the same answer, even if that was renewed
+    /// since.
     pub expires_at: Timestamp,
 }
 
-/// A refresh token and the end of its life.
+/// A refresh token and its expiry.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct RefreshGrant {
     /// The token.
     pub token: RefreshToken,
-    /// When it expires, in server time, where the server has said so.
+    /// When it expires, in server time, if the server has said so.
     pub expires_at: Option<Timestamp>,
-    /// When it was asked for, in server time, where that is known: of two the later one is good.
+    /// When it was requested, in server time, if this is known. Of two refresh tokens, the later one is valid.
     pub issued_at: Option<Timestamp>,
 }
 
 impl MarketDataGrant {
-    /// A market data token from its parts, as a store has them.
+    /// Creates a market data token from stored parts.
     #[must_use]
     pub fn new(token: MarketDataToken, expires_at: Timestamp) -> Self {
         Self { token, expires_at }
@@ -85,7 +86,7 @@ impl MarketDataGrant {
 }
 
 impl RefreshGrant {
-    /// A refresh token from its parts, as a store has them. Times that are not known are left out.
+    /// Creates a refresh token from stored parts. Unknown times are `None`.
     #[must_use]
     pub fn new(token: RefreshToken, expires_at: Option<Timestamp>, issued_at: Option<Timestamp>) -> Self {
         Self { token, expires_at, issued_at }
@@ -93,7 +94,7 @@ impl RefreshGrant {
 }
 
 impl Grant {
-    /// A grant from its parts, as a store has them, with nothing but the access token. Nothing is checked.
+    /// Creates a grant from stored parts, with only the access token. Nothing is checked.
     #[must_use]
     pub fn new(access_token: AccessToken, expires_at: Timestamp, exchange: Exchange) -> Self {
         Self {
@@ -108,14 +109,14 @@ impl Grant {
         }
     }
 
-    /// Checks the answer to a login (`held` is `None`, or the user's grant before) or to a renewal (`held` is the
-    /// grant that was renewed). What the answer leaves out is kept from `held`.
+    /// Checks the answer to a login or to a renewal. For a login, `held` is `None` or the user's previous grant. For a
+    /// renewal, `held` is the renewed grant. Values that the answer does not contain are kept from `held`.
     ///
-    /// `sent` and `received` are local times; the answer's own `Date` corrects them.
+    /// `sent` and `received` are local times. The `Date` of the answer corrects them.
     ///
     /// # Errors
-    /// [`Error::Incomplete`] without a token or expiry; [`Error::Contradiction`] when it has expired already or is for
-    /// another user than `held`.
+    /// [`Error::Incomplete`] if the token or the expiry is missing. [`Error::Contradiction`] if the token has already
+    /// expired, or if it is for another user than `held`.
     pub fn from_access_token(
         reply: Reply<AccessTokenResponse>,
         sent: Timestamp,
@@ -126,11 +127,11 @@ impl Grant {
         Self::of_access_token(value, Exchange { sent, received, server_time }.bounded(), held)
     }
 
-    /// As [`from_access_token`](Self::from_access_token), but the server's time of `exchange` is believed whatever it is.
-    /// [`ServerClock`](crate::ServerClock) knows it better than one answer does.
+    /// Does the same as [`from_access_token`](Self::from_access_token), but uses the server time of `exchange` without
+    /// a check. [`ServerClock`](crate::ServerClock) knows the server's time better than a single answer.
     ///
     /// # Errors
-    /// As there.
+    /// The same as there.
     pub fn of_access_token(value: AccessTokenResponse, exchange: Exchange, held: Option<&Self>) -> Result<Self, Error> {
         //= R-TIME-1
         let expires_at = value.expiration_time.ok_or_else(|| Error::missing("expirationTime"))?;
@@ -149,14 +150,14 @@ impl Grant {
         Ok(grant)
     }
 
-    /// Checks the answer to an OAuth exchange; `held` is the grant that was refreshed, or `None` for a code. What the
-    /// answer leaves out is kept from `held`, the refresh token included.
+    /// Checks the answer to an OAuth exchange. `held` is the refreshed grant, or `None` for a code. Values that the
+    /// answer does not contain are kept from `held`, such as the refresh token.
     ///
-    /// Lifetimes count from `sent`, a local time that the answer's own `Date` corrects.
+    /// Lifetimes count from `sent`, a local time that the `Date` of the answer corrects.
     ///
     /// # Errors
-    /// [`Error::Incomplete`] without a token or lifetime; [`Error::Contradiction`] when the lifetime is zero or can't
-    /// be represented, or the answer is for another user than `held`.
+    /// [`Error::Incomplete`] if the token or the lifetime is missing. [`Error::Contradiction`] if the lifetime is zero
+    /// or too long, or if the answer is for another user than `held`.
     pub fn from_oauth(
         reply: Reply<OAuthTokenResponse>,
         sent: Timestamp,
@@ -167,13 +168,13 @@ impl Grant {
         Self::of_oauth(value, Exchange { sent, received, server_time }.bounded(), held)
     }
 
-    /// As [`from_oauth`](Self::from_oauth), but the server's time of `exchange` is believed whatever it is.
+    /// Does the same as [`from_oauth`](Self::from_oauth), but uses the server time of `exchange` without a check.
     ///
     /// # Errors
-    /// As there.
+    /// The same as there.
     pub fn of_oauth(value: OAuthTokenResponse, exchange: Exchange, held: Option<&Self>) -> Result<Self, Error> {
         let lifetime = value.expires_in.ok_or_else(|| Error::missing("expires_in"))?;
-        // An end beyond all calendars is as good as none: the token is the only copy there is.
+        // An expiry beyond the largest timestamp counts as unknown, because this is the only copy of the token.
         let refresh_ends = value.refresh_token_expires_in.and_then(|lifetime| end_of(lifetime, &exchange).ok());
         let refresh = value.refresh_token.map(|token| RefreshGrant {
             token,
@@ -196,7 +197,7 @@ impl Grant {
         Ok(grant)
     }
 
-    /// Checks that the token is alive and for the user of `held`, and keeps what the answer leaves out.
+    /// Checks that the token is valid and for the user of `held`, and keeps values that the answer does not contain.
     fn complete(&mut self, held: Option<&Self>) -> Result<(), Error> {
         let server_now = self.exchange.latest_server_time();
         //= R-TIME-7
@@ -225,8 +226,8 @@ impl Grant {
         Ok(())
     }
 
-    /// How long the access token still lives at a local time, as far as the exchange told the server's clock; zero once
-    /// it has expired.
+    /// The remaining lifetime of the access token at a local time, with the server's clock as measured by the exchange.
+    /// Zero after the expiry.
     #[must_use]
     pub fn remaining(&self, now: Timestamp) -> Duration {
         let server_now = moved(now, self.exchange.measured_offset());

@@ -1,4 +1,4 @@
-//! What the other crates of this project share with this one. It is for them only: no version promises that any of it stays.
+//! Items that only the other crates of this project use. They can change in any version.
 
 pub use crate::credentials::{hash_of, login_hash};
 pub use crate::grant::clock::{later, moved};

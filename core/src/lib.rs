@@ -1,16 +1,15 @@
-//! The Tradovate authentication protocol without I/O: it builds [`http::Request`] values and parses
-//! [`http::Response`] values, and whoever has an HTTP client carries them.
+//! The Tradovate authentication protocol without I/O. It builds [`http::Request`] values and parses [`http::Response`]
+//! values. Send them with any HTTP client.
 //!
-//! There is no I/O, no clock and no randomness in here or in the dependency tree, which is checked; times come in as
-//! arguments. The `jiff` that is re-exported has no `Timestamp::now`: for that, add `jiff = "1"` to your own dependencies.
-//! The ready-made carriers are `tradovate-auth-ureq` (blocking) and `tradovate-auth-reqwest` (async). This crate is not
-//! affiliated with Tradovate or NinjaTrader. Pages named in these docs, such as *Rate Limits*, are of the vendor's guides
-//! and API reference.
+//! This crate and its dependencies have no I/O, no clock and no randomness. Times are arguments. The re-exported `jiff`
+//! has no `Timestamp::now`; for that, add `jiff = "1"` to your own dependencies. The crates `tradovate-auth-ureq`
+//! (blocking) and `tradovate-auth-reqwest` (async) send the requests. This crate is not affiliated with Tradovate or
+//! NinjaTrader. Pages named in these docs, such as *Rate Limits*, are pages of the vendor's guides and API reference.
 //!
 //! # A tour
-//! An [`Environment`] says where everything is, [`Credentials`] who logs in. An [`Endpoint`] turns them into a request
-//! and the response into a result or into an [`Error`] that says what to do. A [`Grant`] is a result that passed all
-//! checks and may be used.
+//! An [`Environment`] has the URLs, and [`Credentials`] say who logs in. An [`Endpoint`] builds a request and turns the
+//! response into a result or into an [`Error`] that says what to do. A [`Grant`] is a result that passed all checks.
+//! Use only tokens of a grant.
 //!
 //! ```
 //! use tradovate_auth_core::jiff::Timestamp;
@@ -49,21 +48,21 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The crate `tradovate-auth-session` does all this by itself, at the right times: ask its `Session` what to do next, do it,
-//! tell it what came of it.
+//! The crate `tradovate-auth-session` does all this at the right times. Its `Session` returns the next action. You do
+//! the action and report the result.
 //!
-//! # Where to find what
-//! * where things are: [`Environment`], [`Purpose`], [`BaseUrl`], [`SecureUrl`], [`ApiHosts`], [`Moved`]
-//! * who logs in: [`Credentials`], [`ClientId`], [`DeviceId`], and one newtype for each secret
-//! * logging in by the user's browser: [`OAuthApp`], [`AuthorizationRequest`], [`PendingAuthorization`]
+//! # Where to start
+//! * URLs and hosts: [`Environment`], [`Purpose`], [`BaseUrl`], [`SecureUrl`], [`ApiHosts`], [`Moved`]
+//! * credentials: [`Credentials`], [`ClientId`], [`DeviceId`], and one newtype for each secret
+//! * login in the user's browser: [`OAuthApp`], [`AuthorizationRequest`], [`PendingAuthorization`]
 //! * the operations: [`AccessTokenRequest`], [`RenewAccessToken`], [`Me`], [`OAuthToken`]
-//! * what comes back: [`Reply`], [`Grant`], [`Error`], [`PenaltyTicket`], [`Penalty`]; from a transport [`Answer`], [`CallError`]
+//! * results: [`Reply`], [`Grant`], [`Error`], [`PenaltyTicket`], [`Penalty`]; of a transport: [`Answer`], [`CallError`]
 //! * time: [`Exchange`], [`ServerClock`]
-//! * the bytes: [`RequestBody`], [`ResponseBody`]
+//! * bodies: [`RequestBody`], [`ResponseBody`]
 //!
-//! # What is promised
-//! No input makes it panic. No secret appears in a `Debug`, a `Display` or an error. Buffers of ours that held a
-//! secret are wiped on drop; the copies that HTTP and TLS libraries make are theirs.
+//! # Guarantees
+//! No input causes a panic. No secret appears in a `Debug` or `Display` output or in an error. Our own buffers are
+//! wiped on drop if they held a secret. We cannot wipe the copies that HTTP and TLS libraries make.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -81,8 +80,8 @@
 
 extern crate alloc;
 
-// An answer passes `wire` and leaves it as a result; `grant` decides whether its token may be used. Beside these two layers,
-// `place` says where requests go, and `oauth` brings a code from the browser.
+// `wire` turns an answer into a result. `grant` decides whether its token may be used. `place` says where requests go.
+// `oauth` gets a code from the browser.
 mod credentials;
 mod grant;
 #[doc(hidden)]

@@ -1,8 +1,8 @@
-//! The login in the user's browser (page *OAuth*; RFC 6749, 7636 and 8252): the page to send it to, what is kept
-//! meanwhile, and the redirect that brings a code.
+//! The login in the user's browser (page *OAuth*; RFC 6749, 7636 and 8252): the URL to open, the state to keep
+//! meanwhile, and the redirect that contains a code.
 //!
-//! Randomness comes in as [`Entropy`], the browser's answer as text. A code leaves only through the
-//! [`PendingAuthorization`] that has asked for it, bound to its redirect URI and its PKCE verifier.
+//! Random bytes come in as [`Entropy`], and the browser's answer as text. Only the [`PendingAuthorization`] of the same
+//! login can read the code from the answer. The code is bound to its redirect URI and its PKCE verifier.
 //!
 //! ```text
 //!   OAuthApp ──► AuthorizationRequest ──► begin ──┬──► AuthorizationUrl ────► the user's browser

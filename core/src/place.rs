@@ -1,4 +1,4 @@
-//! Where things are: the environments, their addresses, and the hosts that the server names.
+//! Where requests go: environments, their URLs, and the hosts that the server names.
 
 pub(crate) mod environment;
 pub(crate) mod hosts;

@@ -1,6 +1,6 @@
-//! Settings by the vendor's own variable names, looked up by a function of the caller's.
+//! Reads settings from variables with the vendor's names, through a function of the caller.
 //!
-//! The protocol has no environment of its own: the transports pass the process's, tests pass a table.
+//! This crate does not read the environment of the process. The transports pass it in, and tests pass a table.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -12,38 +12,38 @@ use crate::place::url::{BaseUrl, SecureUrl};
 use crate::wire::error::BuildError;
 use crate::wire::secret::{ApiSecret, ClientSecret};
 
-/// Settings that are missing or can't be used.
+/// Why settings can't be read from variables.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VariableError {
-    /// Variables that are not set.
+    /// Variables are not set.
     #[error("not set: {}; set {}", names.join(", "), advice(names))]
     Missing {
-        /// All that are missing.
+        /// The names of all missing variables.
         names: Vec<&'static str>,
     },
-    /// `TRADOVATE_ENVIRONMENT` names no environment.
+    /// `TRADOVATE_ENVIRONMENT` contains an unknown name.
     #[error("TRADOVATE_ENVIRONMENT must be demo, live, evaluation, staging-demo or staging-live")]
     UnknownEnvironment,
-    /// A URL that can't be used.
+    /// A URL can't be used.
     #[error("{name}: {error}")]
     Url {
-        /// The variable.
+        /// The name of the variable.
         name: &'static str,
-        /// What is wrong with it.
+        /// The problem.
         error: BuildError,
     },
-    /// A secret that can't be read from the file that a variable names.
+    /// A secret can't be read from the file that a variable names.
     #[error("{name}: {path} can't be used: {reason}")]
     File {
-        /// The variable, such as `TRADOVATE_PASSWORD_FILE`.
+        /// The name of the variable, such as `TRADOVATE_PASSWORD_FILE`.
         name: &'static str,
-        /// The file.
+        /// The path of the file.
         path: String,
-        /// What is wrong with it; nothing of its content.
+        /// The problem, without any content of the file.
         reason: String,
     },
-    /// A secret that is given twice: in a variable, and in the file that another one names.
+    /// A secret is given twice: in a variable and in a file that another variable names.
     #[error("{name} and {file_name} are both set: unset one of them")]
     Both {
         /// The variable with the secret.
@@ -57,10 +57,10 @@ impl Credentials {
     /// Reads `TRADOVATE_USERNAME`, `TRADOVATE_PASSWORD`, `TRADOVATE_APP_ID`, `TRADOVATE_APP_VERSION`,
     /// `TRADOVATE_CID`, `TRADOVATE_SEC` and `TRADOVATE_DEVICE_ID` through `lookup`.
     ///
-    /// User name and password must be set. Each of the others may be missing or empty; then its field is not sent.
-    /// `TRADOVATE_CID` and `TRADOVATE_SEC` belong together: if one is set and the other is missing, this is an error,
-    /// because the server answers a forgotten one with a refusal that blames the password. An empty value says that the
-    /// field is left out on purpose.
+    /// User name and password must be set. If another variable is missing or empty, its field is not sent.
+    /// `TRADOVATE_CID` and `TRADOVATE_SEC` belong together. If one is set and the other is missing, this is an error,
+    /// because the server's refusal would blame the password. To leave a field out on purpose, set its variable to an
+    /// empty value.
     ///
     /// ```
     /// use tradovate_auth_core::{Credentials, VariableError};
@@ -71,7 +71,7 @@ impl Credentials {
     /// ```
     ///
     /// # Errors
-    /// [`VariableError::Missing`] names all that are missing.
+    /// [`VariableError::Missing`] names all missing variables.
     pub fn from_variables(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, VariableError> {
         let read = |name| lookup(name).filter(|value| !value.is_empty());
         let mut names = Vec::new();
@@ -101,7 +101,7 @@ impl OAuthApp {
     /// one, the app is a public client.
     ///
     /// # Errors
-    /// [`VariableError::Missing`] where the first is not set.
+    /// [`VariableError::Missing`] if `TRADOVATE_CLIENT_ID` is not set.
     pub fn from_variables(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, VariableError> {
         let read = |name| lookup(name).filter(|value| !value.is_empty());
         let missing = || VariableError::Missing { names: alloc::vec!["TRADOVATE_CLIENT_ID"] };
@@ -112,10 +112,11 @@ impl OAuthApp {
 }
 
 impl Environment {
-    /// Reads `TRADOVATE_API_URL` (a base URL with `/v1`, pinned), or else `TRADOVATE_ENVIRONMENT` (`demo`, `live`,
-    /// `evaluation`, `staging-demo`, `staging-live`), or else takes Demo; and for OAuth, `TRADOVATE_AUTHORIZE_URL` and
-    /// `TRADOVATE_TOKEN_URL`, where they are set. An empty value counts as not set. A program of an OAuth app wants another
-    /// default than Demo: see [`from_variables_or`](Self::from_variables_or).
+    /// Reads the environment through `lookup`. `TRADOVATE_API_URL` is a base URL with `/v1`, which stays pinned.
+    /// Without it, `TRADOVATE_ENVIRONMENT` is one of `demo`, `live`, `evaluation`, `staging-demo` and `staging-live`.
+    /// Without both, the environment is Demo. `TRADOVATE_AUTHORIZE_URL` and `TRADOVATE_TOKEN_URL` set the OAuth URLs.
+    /// An empty value counts as not set. OAuth apps need another default than Demo: see
+    /// [`from_variables_or`](Self::from_variables_or).
     ///
     /// # Errors
     /// [`VariableError::UnknownEnvironment`] and [`VariableError::Url`].
@@ -123,10 +124,10 @@ impl Environment {
         Self::from_variables_or(Self::demo(), lookup)
     }
 
-    /// The same with another default than Demo: an OAuth app is usually registered on Live.
+    /// Does the same with another default than Demo. An OAuth app is usually registered on Live.
     ///
     /// # Errors
-    /// As [`from_variables`](Self::from_variables).
+    /// The same as [`from_variables`](Self::from_variables).
     pub fn from_variables_or(default: Self, lookup: impl Fn(&str) -> Option<String>) -> Result<Self, VariableError> {
         let read = |name| lookup(name).filter(|value| !value.is_empty());
         let mut environment = match (read("TRADOVATE_API_URL"), read("TRADOVATE_ENVIRONMENT").as_deref()) {

@@ -1,11 +1,12 @@
-//! What goes over the wire: from an operation to its request, and from a response to a result or to what came instead of it.
+//! Builds the requests of the operations and parses their responses.
 //!
 //! ```text
 //! endpoint ──► body ──► request ──► … ──► response ──► answer ──► json ──► endpoint: the result
 //!                                                        └──► moved · penalty · error
 //! ```
 //!
-//! `secret` wraps what must not be printed, `excerpt` bounds what may be, and `headers` reads the times.
+//! `secret` wraps values that must not be printed. `excerpt` shortens text so that it is safe to print. `headers` reads
+//! times.
 
 pub(crate) mod answer;
 pub(crate) mod ascii;

@@ -1,6 +1,6 @@
-//! What a transport returns from a call: a result with the times of its exchange, or an error.
+//! [`Answer`] and [`CallError`]: what a transport returns from a call.
 //!
-//! The types are the same for all transports, so that a program can change one for another.
+//! All transports use the same types, so a program can replace one by another.
 
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -13,12 +13,12 @@ use crate::wire::body::Oversized;
 use crate::wire::endpoint::{AccessTokenResponse, OAuthTokenResponse};
 use crate::wire::error::{BuildError, Error, Failure};
 
-/// The result of a call, and when it was made.
+/// The result of a call, with its times.
 #[derive(Debug, Clone)]
 pub struct Answer<T> {
     /// The result.
     pub value: T,
-    /// The times of the exchange.
+    /// When the request was sent and the answer was received.
     pub exchange: Exchange,
 }
 
@@ -31,7 +31,7 @@ impl Answer<AccessTokenResponse> {
         Ok(Grant::of_access_token(self.value, self.exchange.bounded(), None)?)
     }
 
-    /// Checks the answer to a renewal of the session that `held` belongs to, and keeps what the answer leaves out: see
+    /// Checks the answer to a renewal of the session of `held`, and keeps values that the answer does not contain: see
     /// [`Grant::from_access_token`].
     ///
     /// # Errors
@@ -50,8 +50,8 @@ impl Answer<OAuthTokenResponse> {
         Ok(Grant::of_oauth(self.value, self.exchange.bounded(), None)?)
     }
 
-    /// Checks the answer to a refresh of the session that `held` belongs to, and keeps what the answer leaves out, the
-    /// refresh token included: see [`Grant::from_oauth`].
+    /// Checks the answer to a refresh of the session of `held`, and keeps values that the answer does not contain, such
+    /// as the refresh token: see [`Grant::from_oauth`].
     ///
     /// # Errors
     /// [`CallError::Server`] as described there.
@@ -64,19 +64,19 @@ impl Answer<OAuthTokenResponse> {
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError {
-    /// The request can't be built; nothing was sent.
+    /// The request can't be built. Nothing was sent.
     #[error(transparent)]
     Build(#[from] BuildError),
-    /// The server answered, but not with a result.
+    /// The server answered with something else than a result.
     #[error(transparent)]
     Server(#[from] Error),
-    /// No whole answer came.
+    /// No complete answer arrived.
     #[non_exhaustive]
     #[error("{}", failure_text(*failure, host, source.as_ref()))]
     Io {
-        /// How far the exchange got.
+        /// How far the request got.
         failure: Failure,
-        /// The host that was called.
+        /// The host that the request was sent to.
         host: String,
         /// The error of the HTTP client.
         source: Arc<dyn StdError + Send + Sync>,
@@ -84,18 +84,18 @@ pub enum CallError {
 }
 
 impl CallError {
-    /// An exchange that failed with an error of the HTTP client.
+    /// Creates the error for a failure of the HTTP client.
     pub fn io(failure: Failure, host: &str, source: impl StdError + Send + Sync + 'static) -> Self {
         Self::Io { failure, host: host.into(), source: Arc::new(source) }
     }
 
-    /// An answer that was longer than the limit.
+    /// Creates the error for an answer that was longer than the limit.
     #[must_use]
     pub fn oversized(host: &str, limit: Oversized) -> Self {
         Self::io(Failure::Oversized, host, limit)
     }
 
-    /// How far the exchange got, where no whole answer came.
+    /// How far the request got. `None` if a complete answer arrived.
     #[must_use]
     pub fn failure(&self) -> Option<Failure> {
         match self {
@@ -104,7 +104,7 @@ impl CallError {
         }
     }
 
-    /// What the server answered instead of a result.
+    /// The server's answer instead of a result. `None` if no complete answer arrived.
     #[must_use]
     pub fn server(&self) -> Option<&Error> {
         match self {
@@ -113,15 +113,15 @@ impl CallError {
         }
     }
 
-    /// How long to wait before the same request may be sent again, where the server said so.
+    /// How long to wait before the same request may be sent again, if the server said so.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.server().and_then(Error::retry_after)
     }
 
-    /// Whether the same request may succeed later without anybody changing anything. Where the server may have handled
-    /// it ([`Failure::MaybeSent`], [`Failure::Truncated`]), a login may have opened a session all the same, and a
-    /// refresh may have replaced its token: renew first.
+    /// Whether the same request may succeed later without any change. After [`Failure::MaybeSent`] and
+    /// [`Failure::Truncated`], the server may have handled the request: a login may have opened a session, and a
+    /// refresh may have replaced its token. In this case, renew first.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
@@ -147,7 +147,7 @@ fn failure_text(failure: Failure, host: &str, source: &(dyn StdError + 'static))
     alloc::format!("{event} {host}: {cause}; {advice}")
 }
 
-/// The innermost error says what happened; those around it only where.
+/// The innermost error says what happened. The outer errors only say where.
 fn root_cause<'e>(mut error: &'e (dyn StdError + 'static)) -> &'e (dyn StdError + 'static) {
     while let Some(source) = error.source() {
         error = source;

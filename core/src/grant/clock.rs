@@ -1,7 +1,7 @@
-//! The server's time: local clocks are wrong by minutes in the field, and the `Date` of the server's answers says by how
-//! much.
+//! [`ServerClock`]: the server's time. Local clocks can be wrong by minutes. The `Date` of the server's answers shows
+//! by how much.
 //!
-//! Times enter as arguments. [`ServerClock`] learns from an [`Exchange`] and translates local time to the server's.
+//! Times are arguments. [`ServerClock`] learns from an [`Exchange`] and converts between local time and server time.
 
 use core::time::Duration;
 
@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::wire::headers::date;
 
-/// When one request left and its answer came, by the local clock, and what the server's clock said.
+/// When a request was sent and its answer received, by the local clock, and the server's time in the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exchange {
     /// When the request was sent, by the local clock.
@@ -21,36 +21,37 @@ pub struct Exchange {
     pub server_time: Option<Timestamp>,
 }
 
-/// `Date` has whole seconds: on average it is this far behind.
+/// `Date` has whole seconds, so on average it is this much behind.
 const HALF_A_SECOND: SignedDuration = SignedDuration::from_millis(500);
 
 impl Exchange {
-    /// The times of an exchange whose answer has these headers.
+    /// The times of an exchange, with the `Date` from the headers of the answer.
     #[must_use]
     pub fn new(sent: Timestamp, received: Timestamp, headers: &HeaderMap) -> Self {
         Self { sent, received, server_time: date(headers) }
     }
 
-    /// How far the server's clock is ahead of the local one, measured at the middle of the exchange; zero where the
+    /// How far the server's clock is ahead of the local clock, measured at the middle of the exchange. Zero if the
     /// answer had no `Date`, or one beyond [`ServerClock::BOUND`].
     #[must_use]
     pub fn offset(&self) -> SignedDuration {
         self.bounded().measured_offset()
     }
 
-    /// The same exchange, without a `Date` that is beyond [`ServerClock::BOUND`]: one answer alone does not prove it.
+    /// The same exchange without a `Date` beyond [`ServerClock::BOUND`], because a single answer does not prove it.
     pub(crate) fn bounded(self) -> Self {
         let is_near = |date: &Timestamp| date.duration_since(self.sent).abs() <= ServerClock::BOUND;
         Self { server_time: self.server_time.filter(is_near), ..self }
     }
 
-    /// As [`offset`](Self::offset), but whatever the `Date` is.
+    /// Like [`offset`](Self::offset), but for any `Date`.
     #[must_use]
     pub fn measured_offset(&self) -> SignedDuration {
         self.measured().unwrap_or_default()
     }
 
-    /// The server's time when the answer was complete, at the latest: its `Date` leaves half a second open either way.
+    /// The latest server time at which the answer can have been complete. `Date` is uncertain by half a second in each
+    /// direction.
     pub(crate) fn latest_server_time(&self) -> Timestamp {
         let latest = self.measured().and_then(|offset| offset.checked_add(HALF_A_SECOND)).unwrap_or_default();
         moved(self.received, latest)
@@ -63,7 +64,7 @@ impl Exchange {
     }
 }
 
-/// The server's clock as learnt from its answers.
+/// The server's clock, learnt from its answers.
 ///
 /// ```
 /// use jiff::{SignedDuration, Timestamp};
@@ -80,45 +81,45 @@ impl Exchange {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ServerClock {
     offset: Option<SignedDuration>,
-    /// Whether an answer has said so, and the local clock has not stepped since. Otherwise it is a hint.
+    /// Whether an answer has set the offset, and the local clock has not stepped since. Otherwise the offset is a hint.
     is_learnt: bool,
-    /// The last `Date` that was too far away to be believed by itself.
+    /// The last `Date` that was too far away to be used alone.
     unconfirmed: Option<Measured>,
 }
 
-/// An offset, and when it was measured by the local clock.
+/// An offset, and the local time of its measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Measured {
     offset: SignedDuration,
     at: Timestamp,
-    /// Whether no other `Date` of the kind came before it.
+    /// Whether no other such `Date` came before.
     is_first: bool,
 }
 
 impl ServerClock {
-    /// A `Date` further than this from the local time, and from the server's time as it is known, is not believed by
-    /// itself. It is believed if a second one says the same at least ten seconds later: then it advances as time does, so it
-    /// is a clock and not a broken header.
+    /// If a `Date` differs by more than this from the local time and from the known server time, it needs a
+    /// confirmation. A second `Date` that says the same at least ten seconds later confirms it: the time advances, so
+    /// it is a clock and not a broken header.
     pub const BOUND: SignedDuration = SignedDuration::from_hours(24);
 
-    /// A change of the offset by more than this is a clock that was set, not noise: it is believed at once. Two `Date`s that
-    /// are to confirm each other differ by no more.
+    /// If the offset changes by more than this, the clock was set, and the new offset is used at once. Two `Date`s that
+    /// confirm each other differ by at most this.
     const JUMP: SignedDuration = SignedDuration::from_secs(5);
 
-    /// The least time between two `Date`s that confirm each other. It is longer than [`JUMP`](Self::JUMP), so a `Date` that
-    /// stands still confirms nothing.
+    /// The shortest time between two `Date`s that confirm each other. It is longer than [`JUMP`](Self::JUMP), so a
+    /// `Date` that stands still confirms nothing.
     const CONFIRMED_AFTER: Duration = Duration::from_secs(10);
 
-    /// The most by which two clocks are taken to drift apart between two hints. It is shorter than the margin before expiry,
-    /// so a hint that is taken for drift, and is late, keeps no dead token alive.
+    /// The largest drift between two hints. It is less than the safety margin before expiry. So a late hint that is
+    /// taken for drift does not make an expired token look valid.
     const DRIFT: SignedDuration = SignedDuration::from_secs(20);
 
-    /// A second `Date` is asked for after this time, with room for one that is a little off.
+    /// A second `Date` is requested after this time, which has some tolerance.
     const ASK_AFTER: Duration = Duration::from_secs(15);
 
-    /// Learns from one exchange. Small differences are smoothed, large ones believed; those beyond [`BOUND`](Self::BOUND) are
-    /// believed when they are confirmed. Of a long exchange only the bounds are believed, as a hint: the clock was read
-    /// somewhere between sending and receiving.
+    /// Learns from one exchange. Small differences are smoothed. Large differences are used at once. Differences beyond
+    /// [`BOUND`](Self::BOUND) are used after a confirmation. A long exchange only limits the offset, as a hint, because
+    /// the server read its clock at an unknown moment between sending and receiving.
     //= R-TIME-4
     pub fn learn(&mut self, exchange: &Exchange) {
         let Some(measured) = exchange.measured() else { return };
@@ -133,7 +134,7 @@ impl ServerClock {
             return;
         }
         if is_long {
-            // A server's clock that is taken to be ahead makes no dead token look alive, and proves none dead.
+            // A server clock that is ahead as a hint makes no expired token look valid, and proves no token expired.
             self.offset = Some(self.offset.map_or(most, |known| known.max(least).min(most)));
             return;
         }
@@ -154,7 +155,7 @@ impl ServerClock {
         is_far(SignedDuration::ZERO) && self.offset.is_none_or(is_far)
     }
 
-    /// Whether a second measurement says the same as the first, and enough time has passed between them.
+    /// Whether a second measurement says the same as the first one, with enough time in between.
     fn confirms(&mut self, second: Measured) -> bool {
         let first = self.unconfirmed.replace(second);
         let Some(first) = first.filter(|first| second.offset.saturating_sub(first.offset).abs() <= Self::JUMP) else {
@@ -167,27 +168,27 @@ impl ServerClock {
         !is_early
     }
 
-    /// Whether an answer has said what the server's time is, and the local clock has not stepped since. Otherwise what is
-    /// known is a hint, and an expiry by it proves nothing.
+    /// Whether an answer has named the server's time, and the local clock has not stepped since. Otherwise the offset
+    /// is a hint, and an expiry by it proves nothing.
     #[must_use]
     pub fn is_learnt(&self) -> bool {
         self.is_learnt
     }
 
-    /// When a second `Date` is to be asked for, if the first one was too far away. A server whose `Date`s contradict each
-    /// other is not asked again.
+    /// When a second `Date` has to be requested, because the first one was too far away. A server whose `Date`s
+    /// contradict each other is not asked again.
     #[must_use]
     pub fn confirm_at(&self) -> Option<Timestamp> {
         self.unconfirmed.filter(|first| first.is_first).map(|first| later(first.at, Self::ASK_AFTER))
     }
 
-    /// The local clock may have been set: what was learnt is a hint from now on.
+    /// Reports that the local clock may have been set. The learnt offset becomes a hint.
     pub fn local_clock_may_have_stepped(&mut self) {
         self.is_learnt = false;
         self.unconfirmed = None;
     }
 
-    /// The `Date` that an answer of this server would have by what is known; nothing until something was learnt.
+    /// The `Date` that an answer of this server should have. `None` if nothing was learnt.
     #[must_use]
     pub fn date_between(&self, sent: Timestamp, received: Timestamp) -> Option<Timestamp> {
         let offset = self.offset?.checked_sub(HALF_A_SECOND)?;
@@ -195,16 +196,16 @@ impl ServerClock {
         sent.checked_add(half).ok()?.checked_add(offset).ok()
     }
 
-    /// A clock that has a hint, such as what a snapshot says.
+    /// A clock with a hint, such as the offset in a snapshot.
     #[must_use]
     pub fn with_hint(offset: SignedDuration) -> Self {
         Self { offset: Some(offset), ..Self::default() }
     }
 
-    /// Takes what another process has learnt, by this clock. It corrects drift. If it contradicts what this process has learnt,
-    /// one of the two is wrong: the local clock may have been set unnoticed, or the hint is older than its record says. Then
-    /// nothing is learnt any more, and the server's clock is taken to be the one that is further ahead, since that makes no
-    /// dead token look alive.
+    /// Takes over the offset of another process, measured with the same local clock. It corrects drift. If it
+    /// contradicts what this process learnt, one of the two is wrong: the local clock may have been set unnoticed, or
+    /// the hint is older than its record says. Then the offset becomes a hint, with the value of the clock that is
+    /// further ahead. This makes no expired token look valid.
     pub fn take_hint(&mut self, offset: SignedDuration) {
         let learnt = self.offset.filter(|_| self.is_learnt);
         let contradicted = learnt.filter(|known| offset.saturating_sub(*known).abs() > Self::DRIFT);
@@ -212,38 +213,38 @@ impl ServerClock {
         self.offset = Some(contradicted.map_or(offset, |known| known.max(offset)));
     }
 
-    /// Whether there is at least a hint.
+    /// Whether there is an offset, learnt or as a hint.
     #[must_use]
     pub fn is_known(&self) -> bool {
         self.offset.is_some()
     }
 
-    /// How far the server's clock is ahead of the local one; zero until something was learnt.
+    /// How far the server's clock is ahead of the local clock. Zero if nothing was learnt.
     #[must_use]
     pub fn offset(&self) -> SignedDuration {
         self.offset.unwrap_or(SignedDuration::ZERO)
     }
 
-    /// The local time at a time of the server's.
+    /// The local time at a server time.
     #[must_use]
     pub fn local_time(&self, server: Timestamp) -> Timestamp {
         server.saturating_sub(self.offset()).unwrap_or(server)
     }
 
-    /// The server's time at a local time.
+    /// The server time at a local time.
     #[must_use]
     pub fn server_time(&self, local: Timestamp) -> Timestamp {
         moved(local, self.offset())
     }
 }
 
-/// A moment this much later, or the last one there is.
+/// A time this much later, or the last timestamp.
 #[must_use]
 pub fn later(moment: Timestamp, by: Duration) -> Timestamp {
     SignedDuration::try_from(by).ok().and_then(|by| moment.checked_add(by).ok()).unwrap_or(Timestamp::MAX)
 }
 
-/// A moment as another clock shows it that is ahead by so much.
+/// A time as shown by a clock that is ahead by `by`.
 #[must_use]
 pub fn moved(moment: Timestamp, by: SignedDuration) -> Timestamp {
     moment.saturating_add(by).unwrap_or(moment)

@@ -1,6 +1,6 @@
-//! URIs as far as a redirect is compared with what was asked for: scheme, authority, path, query.
+//! Compares URIs: the scheme, authority, path and query of a redirect and of the redirect URI.
 //!
-//! A redirect URI can have a scheme of the app's own (`com.example.app:/callback`), which `http::Uri` does not read.
+//! A redirect URI can have a scheme of the app's own (`com.example.app:/callback`), which `http::Uri` can't parse.
 
 use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
@@ -10,7 +10,7 @@ use super::redirect::is_well_formed;
 use crate::place::url::SecureUrl;
 use crate::wire::error::BuildError;
 
-/// The parts of a URI. Two with the same address are answered by the same listener.
+/// The parts of a URI. The same listener answers two URIs with the same address.
 pub(super) struct Parts<'u> {
     scheme: &'u str,
     authority: Option<&'u str>,
@@ -19,7 +19,7 @@ pub(super) struct Parts<'u> {
 }
 
 impl<'u> Parts<'u> {
-    /// Takes a URI apart, a fragment left out, which servers never see; nothing where it has no scheme.
+    /// Splits a URI into its parts without the fragment, which servers never see. `None` if it has no scheme.
     pub(super) fn of(uri: &'u str) -> Option<Self> {
         let uri = uri.split_once('#').map_or(uri, |(before, _)| before);
         let (scheme, rest) = uri.split_once(':')?;
@@ -39,8 +39,8 @@ impl<'u> Parts<'u> {
         is_scheme.then_some(Self { scheme, authority, path, query })
     }
 
-    /// Whether both have the same address. Scheme and host are compared without case and a default port is none, since
-    /// browsers write them so (RFC 3986, section 6.2); all else is compared to the letter.
+    /// Whether both have the same address. Scheme and host are compared without case, and a default port counts as no
+    /// port, because browsers write URIs like this (RFC 3986, section 6.2). All other parts must be equal.
     pub(super) fn is_same_address(&self, other: &Self) -> bool {
         self.scheme.eq_ignore_ascii_case(other.scheme)
             && self.normal_authority() == other.normal_authority()
@@ -53,8 +53,9 @@ impl<'u> Parts<'u> {
         Some(authority.strip_suffix(default_port).unwrap_or(&authority).to_string())
     }
 
-    /// Whether a browser leaves it as it is but for what [`is_same_address`](Self::is_same_address) allows for: no dot
-    /// segments, no backslashes, a port without leading zeros, an IPv6 address in its shortest form.
+    /// Whether a browser leaves the URI unchanged, apart from the differences that
+    /// [`is_same_address`](Self::is_same_address) allows: no dot segments, no backslashes, no leading zeros in the
+    /// port, and an IPv6 address in its shortest form.
     fn is_as_browsers_write_it(&self) -> bool {
         let is_dots = |segment: &str| [".", ".."].contains(&segment.to_ascii_lowercase().replace("%2e", ".").as_str());
         let (host, port) = match self.authority.unwrap_or_default() {
@@ -74,8 +75,9 @@ impl<'u> Parts<'u> {
     }
 }
 
-/// Checks a redirect URI: https, http on this machine, or a scheme of the app's own with a dot in it (RFC 8252, section
-/// 7.1); no fragment (RFC 6749, section 3.1.2), and no parameter that the answer will bring.
+/// Checks a redirect URI. It must use https, http on this machine, or a scheme of the app's own that contains a dot
+/// (RFC 8252, section 7.1). It must have no fragment (RFC 6749, section 3.1.2) and no parameter that an answer
+/// contains.
 //= R-AUTHORIZE-7
 pub(super) fn check_redirect_uri(uri: &str) -> Result<(), BuildError> {
     let invalid = |reason| Err(BuildError::InvalidUrl { reason });
@@ -100,7 +102,7 @@ pub(super) fn check_redirect_uri(uri: &str) -> Result<(), BuildError> {
     }
 }
 
-/// Whether a parameter is one of an answer's.
+/// Whether a parameter belongs to an answer.
 pub(super) fn is_answer(name: &str) -> bool {
     ["code", "state", "error", "error_description", "iss"].contains(&name)
 }

@@ -1,4 +1,4 @@
-//! [`OAuthApp`]: an app as it is registered with the vendor, and as it speaks to the token endpoint.
+//! [`OAuthApp`]: an app as registered with the vendor, and its parameters for the token endpoint.
 
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 use crate::wire::endpoint::{BodyFormat, OAuthGrant, OAuthToken};
 use crate::wire::secret::ClientSecret;
 
-/// An OAuth app: what is sent with the authorization, with the code, and with each refresh (page *OAuth*).
+/// An OAuth app: its parameters for the authorization, the exchange of the code, and each refresh (page *OAuth*).
 ///
 /// ```
 /// use tradovate_auth_core::{ClientSecret, OAuthApp};
@@ -15,7 +15,7 @@ use crate::wire::secret::ClientSecret;
 /// let confidential = OAuthApp::new("web-client").with_client_secret(ClientSecret::new("client-secret"));
 /// ```
 ///
-/// It is cheap to clone: clones share what they have, the secret included, until one of them is changed.
+/// Cloning is cheap: clones share their content, including the secret, until one of them is changed.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct OAuthApp(pub(crate) Arc<Registration>);
@@ -29,7 +29,7 @@ pub(crate) struct Registration {
 }
 
 impl OAuthApp {
-    /// An app by its `client_id`. Public clients need no more.
+    /// Creates an app from its `client_id`. A public client needs no more.
     pub fn new(client_id: impl Into<String>) -> Self {
         Self(Arc::new(Registration {
             client_id: client_id.into(),
@@ -39,25 +39,25 @@ impl OAuthApp {
         }))
     }
 
-    /// The app's secret. A program on the user's own machine can't keep one and has none.
+    /// Sets the app's secret. A program on the user's own machine can't keep a secret and has none.
     pub fn with_client_secret(mut self, secret: ClientSecret) -> Self {
         Arc::make_mut(&mut self.0).client_secret = Some(secret);
         self
     }
 
-    /// The `resource` (RFC 8707): sent with the authorization, with the code, and with each refresh.
+    /// Sets the `resource` (RFC 8707). It is sent with the authorization, with the code, and with each refresh.
     pub fn with_resource(mut self, resource: impl Into<String>) -> Self {
         Arc::make_mut(&mut self.0).resource = Some(resource.into());
         self
     }
 
-    /// The format of the bodies: JSON unless told otherwise.
+    /// Sets the format of request bodies. The default is JSON.
     pub fn with_body_format(mut self, format: BodyFormat) -> Self {
         Arc::make_mut(&mut self.0).format = format;
         self
     }
 
-    /// The exchange of a code or a refresh token by this app.
+    /// Creates the exchange of a code or a refresh token by this app.
     pub fn exchange(&self, grant: impl Into<OAuthGrant>) -> OAuthToken {
         OAuthToken::of_app(self.clone(), grant.into())
     }

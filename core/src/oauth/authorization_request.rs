@@ -1,4 +1,4 @@
-//! [`AuthorizationRequest`]: the page that a browser is sent to (RFC 6749, section 4.1.1).
+//! [`AuthorizationRequest`]: the URL of the page where the user logs in and consents (RFC 6749, section 4.1.1).
 
 use alloc::string::{String, ToString};
 use core::fmt;
@@ -41,11 +41,11 @@ pub struct AuthorizationRequest {
 }
 
 impl AuthorizationRequest {
-    /// A request of an app. The redirect URI must be registered, to the letter: https, or http on this machine for a
-    /// desktop program (RFC 8252), or a scheme of the app's own such as `com.example.app:/callback`.
+    /// Creates a request of an app. The redirect URI must be exactly the registered one. It uses https, or http on this
+    /// machine for a desktop program (RFC 8252), or a scheme of the app's own such as `com.example.app:/callback`.
     ///
-    /// Whether `127.0.0.1` or `localhost` is the registration's business: the vendor has denied one where the other
-    /// worked.
+    /// Use `127.0.0.1` or `localhost`, whichever is registered. The vendor has refused one for an app for which the
+    /// other worked.
     pub fn new(app: &OAuthApp, redirect_uri: impl Into<String>) -> Self {
         Self {
             client_id: app.client_id().into(),
@@ -57,16 +57,16 @@ impl AuthorizationRequest {
         }
     }
 
-    /// The `scope`, words with spaces between them. Only where the registration has it: what an app may do at the
-    /// vendor's is a setting of its registration, not of the request.
+    /// Sets the `scope`, words separated by spaces. Use it only if the registration has a scope. At this vendor, the
+    /// registration decides what an app may do, not the request.
     pub fn with_scope(mut self, scope: impl Into<String>) -> Self {
         self.scope = Some(scope.into());
         self
     }
 
-    /// The issuer that is asked, to the letter as its metadata names it (RFC 9207). It is not sent. A redirect whose `iss` is
-    /// another issuer is ignored ([`RedirectError::WrongIssuer`](crate::RedirectError::WrongIssuer)). One without `iss` is
-    /// accepted: the vendor sends it from some pages only.
+    /// Sets the issuer, exactly as its metadata name it (RFC 9207). It is not sent. A redirect with another `iss` is
+    /// ignored ([`RedirectError::WrongIssuer`](crate::RedirectError::WrongIssuer)). A redirect without `iss` is
+    /// accepted, because only some of the vendor's pages send it.
     ///
     /// ```
     /// use tradovate_auth_core::{AuthorizationRequest, Entropy, Environment, OAuthApp, RedirectError};
@@ -85,7 +85,7 @@ impl AuthorizationRequest {
         self
     }
 
-    /// The same for an issuer that names itself in each redirect: its metadata has
+    /// Sets the issuer and requires it in each redirect. Use it if the issuer's metadata have
     /// `authorization_response_iss_parameter_supported`. A redirect without `iss` is ignored too
     /// ([`RedirectError::MissingIssuer`](crate::RedirectError::MissingIssuer)).
     pub fn with_required_issuer(mut self, issuer: impl Into<String>) -> Self {
@@ -93,19 +93,19 @@ impl AuthorizationRequest {
         self
     }
 
-    /// Leaves PKCE (RFC 7636) away, for an authorization page that refuses it. Without it, whoever sees the redirect
-    /// can exchange the code, if the app has no secret.
+    /// Omits PKCE (RFC 7636), for an authorization page that refuses it. Without PKCE, and if the app has no secret,
+    /// everybody who sees the redirect can exchange the code.
     pub fn without_pkce(mut self) -> Self {
         self.pkce = false;
         self
     }
 
-    /// Begins a login: the page to show to the user, and what has to be kept until the browser comes back. The entropy is
-    /// used up: each login has its own.
+    /// Starts a login. Returns the URL to open in the user's browser, and the state to keep until the browser comes
+    /// back. Each login needs its own entropy.
     ///
     /// # Errors
-    /// [`BuildError`] where a field can't be sent or the redirect URI is not a safe one; [`BuildError::InvalidUrl`]
-    /// where the environment has no authorize URL, or one whose query has a parameter of the request already.
+    /// [`BuildError`] if a field can't be sent or the redirect URI is not safe. [`BuildError::InvalidUrl`] if the
+    /// environment has no authorize URL, or one whose query already has a parameter of the request.
     #[expect(clippy::needless_pass_by_value, reason = "each login has entropy of its own")]
     pub fn begin(
         &self,
@@ -153,7 +153,7 @@ impl AuthorizationRequest {
     }
 }
 
-/// The authorize URL with the parameters behind what its query has already.
+/// The authorize URL with the parameters appended to its query.
 //= R-AUTHORIZE-6
 fn append(page: &SecureUrl, parameters: &[(&str, Option<&str>)]) -> Result<String, BuildError> {
     let own = page.as_uri().query().unwrap_or_default();
@@ -178,14 +178,14 @@ fn append(page: &SecureUrl, parameters: &[(&str, Option<&str>)]) -> Result<Strin
     Ok(query.finish())
 }
 
-/// The page to open in the user's browser.
+/// The URL to open in the user's browser.
 ///
-/// It has the `state` in it, by which an answer is told from a forged one: show it to nobody but the user.
+/// It contains the `state`, which distinguishes a real answer from a forged one. Show the URL only to the user.
 #[derive(Clone)]
 pub struct AuthorizationUrl(String);
 
 impl AuthorizationUrl {
-    /// The URL's text.
+    /// The text of the URL.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,12 +1,12 @@
-//! [`Entropy`]: the randomness of one login, which the caller brings.
+//! [`Entropy`]: the random bytes of one login. The caller provides them.
 
 use zeroize::Zeroizing;
 
 use super::pkce::OCTETS;
 use crate::wire::secret::redacted;
 
-/// Random bytes for one login in the browser: never the same for two, and nobody's to guess. Take them from the
-/// operating system; the transports' `entropy()` does. This copy of them is wiped on drop.
+/// Random bytes for one login in the browser. They must be unique and unpredictable. Take them from the operating
+/// system: the transports have a function `entropy()` for this. This copy is wiped on drop.
 ///
 /// ```
 /// use tradovate_auth_core::Entropy;
@@ -18,10 +18,10 @@ use crate::wire::secret::redacted;
 pub struct Entropy(Zeroizing<[[u8; OCTETS]; 2]>);
 
 impl Entropy {
-    /// How many bytes: half of them for the PKCE verifier, half for the `state`.
+    /// The number of bytes. Half of them are for the PKCE verifier, half for the `state`.
     pub const LENGTH: usize = 2 * OCTETS;
 
-    /// What the verifier is made of, and the state.
+    /// The bytes for the verifier and for the state.
     pub(super) fn halves(&self) -> &[[u8; OCTETS]; 2] {
         &self.0
     }

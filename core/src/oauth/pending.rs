@@ -1,4 +1,5 @@
-//! [`PendingAuthorization`]: what is kept while the user is away in the browser, and the only way to a code.
+//! [`PendingAuthorization`]: what a program keeps while the user is in the browser. Only it can turn a redirect into a
+//! code.
 
 use alloc::borrow::Cow;
 
@@ -9,13 +10,13 @@ use super::redirect::{RedirectError, Response};
 use super::stored_authorization::StoredAuthorization;
 use crate::wire::endpoint::AuthorizedCode;
 
-/// The longest redirect that is looked at, in bytes: several times what the longest code needs.
+/// The longest accepted redirect in bytes: several times what the longest code needs.
 const LONGEST_REDIRECT: usize = 64 * 1024;
 
-/// A login that the user has been sent away for. It belongs to one browser and is answered once.
+/// A login that waits for the user in the browser. It belongs to one browser and can be finished once.
 ///
-/// On a web server keep it where only the browser that began can get at it, behind a cookie, and throw it away after some
-/// minutes. To move it between processes see [`StoredAuthorization`](crate::StoredAuthorization).
+/// On a web server, keep it where only the same browser can reach it, behind a cookie, and drop it after some minutes.
+/// To move it to another process, see [`StoredAuthorization`](crate::StoredAuthorization).
 ///
 /// ```
 /// use tradovate_auth_core::{AuthorizationRequest, Endpoint, Entropy, Environment, OAuthApp, RedirectError};
@@ -47,23 +48,24 @@ impl From<StoredAuthorization> for PendingAuthorization {
 }
 
 impl PendingAuthorization {
-    /// What has to be kept until the browser comes back.
+    /// Returns what has to be kept until the browser comes back.
     #[must_use]
     pub fn snapshot(&self) -> StoredAuthorization {
         self.0.clone()
     }
 
-    /// The redirect URI of this login, where its answer goes.
+    /// The redirect URI of this login.
     #[must_use]
     pub fn redirect_uri(&self) -> &str {
         &self.0.asked.redirect_uri
     }
 
-    /// Takes the whole URL that the browser was sent back to. Start a session from the code, or exchange it by
-    /// [`OAuthApp::exchange`](crate::OAuthApp::exchange), at once: it is good for minutes.
+    /// Checks the complete URL that the browser came back to, and returns the code. Start a session with the code, or
+    /// exchange it with [`OAuthApp::exchange`](crate::OAuthApp::exchange), at once: it is valid for a few minutes.
     ///
     /// # Errors
-    /// [`RedirectError`]. Unless it [ends the login](RedirectError::ends_login), this was not the answer: go on waiting.
+    /// [`RedirectError`]. If the error does not [end the login](RedirectError::ends_login), this was not the answer:
+    /// continue to wait.
     pub fn redirected(&mut self, url: &str) -> Result<AuthorizedCode, RedirectError> {
         if url.len() > LONGEST_REDIRECT {
             return Err(RedirectError::TooLong { limit: LONGEST_REDIRECT });
@@ -76,11 +78,11 @@ impl PendingAuthorization {
         self.answered(parts.query.unwrap_or_default())
     }
 
-    /// Takes the query alone, with or without its question mark: where a server of yours has been called at the host and
+    /// Checks only the query, with or without the question mark. Use it if your own server was called at the host and
     /// path of the redirect URI.
     ///
     /// # Errors
-    /// As [`redirected`](Self::redirected).
+    /// The same as [`redirected`](Self::redirected).
     pub fn redirected_query(&mut self, query: &str) -> Result<AuthorizedCode, RedirectError> {
         if query.len() > LONGEST_REDIRECT {
             return Err(RedirectError::TooLong { limit: LONGEST_REDIRECT });
@@ -105,7 +107,7 @@ impl PendingAuthorization {
             response.check_issuer(issuer)?;
         }
         let code = response.outcome();
-        // Whoever knows the state has been sent by the authorization page: there is no second answer.
+        // Only the authorization page can know the state, so there is no second answer.
         let code_verifier = self.0.awaited.take().and_then(|awaited| awaited.code_verifier);
         Ok(AuthorizedCode { code: code?, code_verifier, asked: self.0.asked.clone() })
     }

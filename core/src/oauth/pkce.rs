@@ -1,4 +1,4 @@
-//! Proof Key for Code Exchange (RFC 7636): only who has begun a login can exchange the code it brings.
+//! Proof Key for Code Exchange (RFC 7636): only the program that started a login can exchange its code.
 
 use alloc::string::String;
 
@@ -8,7 +8,7 @@ use hmac_sha256::Hash as Sha256;
 
 use crate::wire::secret::CodeVerifier;
 
-/// The octets of a verifier and of a state: as many as RFC 7636 (section 4.1) recommends.
+/// The number of random bytes of a verifier and of a state: as many as RFC 7636 (section 4.1) recommends.
 pub(super) const OCTETS: usize = 32;
 
 /// A verifier of 43 characters.
@@ -28,7 +28,7 @@ pub(super) fn is_verifier(text: &str) -> bool {
     (43..=128).contains(&text.len()) && text.bytes().all(unreserved)
 }
 
-/// Random octets as a text that needs no escaping anywhere.
+/// Random bytes as a text that needs no escaping anywhere.
 pub(super) fn text(octets: &[u8; OCTETS]) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(octets)
 }

@@ -1,4 +1,4 @@
-//! What a redirect brings: a code, a refusal, or something that is neither (RFC 6749, section 4.1.2).
+//! [`RedirectError`]: what a redirect contains instead of a code (RFC 6749, section 4.1.2).
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -7,95 +7,95 @@ use super::stored_authorization::Issuer;
 use crate::wire::excerpt;
 use crate::wire::secret::{AuthorizationCode, State, TOKEN_LIMIT};
 
-/// What to do where the redirect that was ignored was meant.
+/// The advice if the ignored redirect was the real one.
 const BEGIN_AGAIN: &str = "; if the login does not go on, begin it again";
 
 /// Why a redirect brought no code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RedirectError {
-    /// It is far longer than an answer can be.
+    /// The redirect is far longer than an answer can be.
     #[error("the redirect is longer than {limit} bytes, which no answer is: it was ignored{}", BEGIN_AGAIN)]
     TooLong {
-        /// The limit, in bytes.
+        /// The limit in bytes.
         limit: usize,
     },
-    /// It is not for the redirect URI of this login: another scheme, host, port or path, or a parameter of the redirect
-    /// URI is missing.
+    /// The redirect is not for the redirect URI of this login: it has another scheme, host, port or path, or lacks a
+    /// parameter of the redirect URI.
     #[error(
         "this is not the redirect URI of this login, so it was ignored: give the whole address that the browser came back \
          to, and compare it with the registration"
     )]
     OtherAddress,
-    /// Its query is not well-formed: a percent sign without two hexadecimal digits.
+    /// The query is not well-formed: a percent sign without two hexadecimal digits.
     #[error("the redirect's query is malformed: it was ignored{}", BEGIN_AGAIN)]
     MalformedQuery,
-    /// It has a parameter twice.
+    /// The redirect has a parameter twice.
     #[error("the redirect has `{parameter}` twice, so it may be forged and was ignored{}", BEGIN_AGAIN)]
     Repeated {
-        /// The parameter.
+        /// The name of the parameter.
         parameter: &'static str,
     },
-    /// It has no `state`: it may be forged.
+    /// The redirect has no `state`: it may be forged.
     #[error("the redirect has no `state`, so it may be forged and was ignored{}", BEGIN_AGAIN)]
     MissingState,
-    /// It has the `state` of another login, or a forged one.
+    /// The redirect has the `state` of another login, or a forged one.
     #[error("the redirect's `state` is not this login's, so it may be forged and was ignored{}", BEGIN_AGAIN)]
     WrongState,
-    /// It names another issuer than the one that was asked (`iss`, RFC 9207): it may be the answer of another server.
+    /// The redirect names another issuer than the expected one (`iss`, RFC 9207): it may come from another server.
     #[error("the redirect's `iss` is not the issuer of this login, so it may be forged and was ignored{}", BEGIN_AGAIN)]
     WrongIssuer,
-    /// It names no issuer, and the issuer that was asked names itself in each redirect.
+    /// The redirect names no issuer, but the expected issuer names itself in each redirect.
     #[error("the redirect has no `iss`, which this login requires, so it may be forged and was ignored{}", BEGIN_AGAIN)]
     MissingIssuer,
-    /// This login has been answered before: a code is good once, and so is a `state`.
+    /// This login was answered before. A code and a `state` can be used once.
     #[error("this login has been answered already: the redirect was ignored; to log in anew, begin another login")]
     AlreadyAnswered,
-    /// It is the answer, but has neither `code` nor `error`.
+    /// The redirect is the answer, but has neither `code` nor `error`.
     #[error("the redirect has neither a code nor an error: begin the login again")]
     MissingCode,
-    /// It is the answer, but its code can't be one.
+    /// The redirect is the answer, but its code is not valid.
     #[error("the redirect's code has characters no code has, or too many: begin the login again")]
     UnusableCode,
-    /// It is the answer, but has both `code` and `error`.
+    /// The redirect is the answer, but has both `code` and `error`.
     #[error("the redirect has a code beside an error, so the code is not used: begin the login again")]
     CodeBesideError,
-    /// The user or the server said no.
+    /// The user or the server refused.
     #[error(transparent)]
     Denied(Denial),
 }
 
 impl RedirectError {
-    /// Whether this was the answer, and the login has ended without a code. Otherwise nothing has changed by it: where the
-    /// answer has not come yet, it may still come.
+    /// Whether this was the answer, so that the login has ended without a code. Otherwise nothing has changed, and the
+    /// answer may still come.
     #[must_use]
     pub fn ends_login(&self) -> bool {
         matches!(self, Self::MissingCode | Self::UnusableCode | Self::CodeBesideError | Self::Denied(_))
     }
 }
 
-/// A login that was not authorized, in the words of the authorization page.
+/// A refused authorization, with the text of the authorization page.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", denial_text(self))]
 #[non_exhaustive]
 pub struct Denial {
-    /// Why.
+    /// The reason.
     pub kind: DenialKind,
-    /// The code (`error`) and what the page says of it (`error_description`), as one bounded, printable line.
+    /// The code (`error`) and its description (`error_description`), as one printable line of limited length.
     pub text: String,
 }
 
-/// The reasons of RFC 6749, section 4.1.2.1.
+/// The reasons in RFC 6749, section 4.1.2.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DenialKind {
-    /// `access_denied`: the user, or the server, does not want it.
+    /// `access_denied`: the user or the server refused.
     AccessDenied,
     /// `invalid_request`: a parameter is missing or wrong.
     InvalidRequest,
-    /// `unauthorized_client`: the app may not log users in this way.
+    /// `unauthorized_client`: the app may not log users in with this method.
     UnauthorizedClient,
-    /// `unsupported_response_type`: the page gives no codes.
+    /// `unsupported_response_type`: the page issues no codes.
     UnsupportedResponseType,
     /// `invalid_scope`: the scope is unknown or too wide.
     InvalidScope,
@@ -103,7 +103,7 @@ pub enum DenialKind {
     ServerError,
     /// `temporarily_unavailable`.
     TemporarilyUnavailable,
-    /// Any other.
+    /// Any other reason.
     Other,
 }
 
@@ -121,7 +121,7 @@ impl DenialKind {
         }
     }
 
-    /// What can be done about it.
+    /// What the user can do.
     #[must_use]
     pub fn advice(self) -> &'static str {
         match self {
@@ -142,7 +142,7 @@ fn denial_text(Denial { kind, text }: &Denial) -> String {
     ["the login was not authorized (\"", text, "\"): ", kind.advice()].concat()
 }
 
-/// The parameters of an answer; others are ignored.
+/// The parameters of an answer. Other parameters are ignored.
 #[derive(Default)]
 pub(super) struct Response {
     state: Option<State>,
@@ -171,12 +171,12 @@ impl Response {
         Ok(response)
     }
 
-    /// One without a value counts as missing (section 3.1).
+    /// A parameter without a value counts as missing (section 3.1).
     pub(super) fn state(&self) -> Option<&State> {
         self.state.as_ref().filter(|state| !state.expose().is_empty())
     }
 
-    /// Compares to the letter (RFC 9207, section 2.4). One without a value counts as missing here too.
+    /// The comparison is exact (RFC 9207, section 2.4). An issuer without a value counts as missing.
     //= R-AUTHORIZE-8
     pub(super) fn check_issuer(&self, asked: &Issuer) -> Result<(), RedirectError> {
         match self.issuer.as_deref().filter(|issuer| !issuer.is_empty()) {
@@ -219,7 +219,7 @@ pub(super) fn is_well_formed(query: &str) -> bool {
     query.split('%').skip(1).all(|behind| behind.get(..2).is_some_and(is_byte))
 }
 
-/// Printable ASCII (appendix A.11), no longer than the token endpoint takes.
+/// Printable ASCII (appendix A.11), no longer than the token endpoint accepts.
 fn is_code(text: &str) -> bool {
     text.len() <= TOKEN_LIMIT && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
 }

@@ -1,6 +1,7 @@
-//! The snapshot of a pending authorization: it crosses processes where the browser comes back to another one.
+//! [`StoredAuthorization`]: the snapshot of a pending login, for the case that the browser comes back to another
+//! process.
 //!
-//! It holds the state and the verifier, by which the login it belongs to can be taken over until it is answered.
+//! It contains the state and the verifier. Everybody who has them can take over the login until it is finished.
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -14,19 +15,20 @@ use crate::stored::{self, Damage, Fields};
 use crate::wire::endpoint::Asked;
 use crate::wire::secret::{CodeVerifier, State};
 
-/// The version that is written, and the newest that is read.
+/// The version that this library writes, and the newest version that it reads.
 const VERSION: u32 = 1;
 
-/// The fields of what is awaited.
+/// The names of the stored fields.
 const STATE: &str = "state";
 const CODE_VERIFIER: &str = "codeVerifier";
 const ISSUER: &str = "issuer";
 const REQUIRED_ISSUER: &str = "requiredIssuer";
 
-/// A [`PendingAuthorization`](crate::PendingAuthorization) as it is stored: serialize it with any self-describing `serde` format.
+/// A stored [`PendingAuthorization`](crate::PendingAuthorization). Serialize it with any self-describing `serde`
+/// format.
 ///
-/// Keep it where only the browser that began the login can have it answered, take it out when that comes back, and never
-/// put it into a cookie as it is: whoever reads it can answer the login.
+/// Keep it where only the browser that started the login can reach it, and remove it when the browser comes back. Never
+/// put it into a cookie unencrypted: everybody who reads it can finish the login.
 ///
 /// ```
 /// use tradovate_auth_core::{AuthorizationRequest, Entropy, Environment, OAuthApp, PendingAuthorization, StoredAuthorization};
@@ -44,11 +46,11 @@ const REQUIRED_ISSUER: &str = "requiredIssuer";
 #[derive(Debug, Clone)]
 pub struct StoredAuthorization {
     pub(super) asked: Asked,
-    /// Gone once the login has been answered.
+    /// `None` once the login was answered.
     pub(super) awaited: Option<Awaited>,
 }
 
-/// What tells the answer, and what proves who has asked.
+/// The values that identify the answer and prove who asked.
 #[derive(Debug, Clone)]
 pub(super) struct Awaited {
     pub(super) state: State,
@@ -56,11 +58,11 @@ pub(super) struct Awaited {
     pub(super) issuer: Option<Issuer>,
 }
 
-/// The issuer that was asked (RFC 9207).
+/// The expected issuer (RFC 9207).
 #[derive(Debug, Clone)]
 pub(super) struct Issuer {
     pub(super) name: String,
-    /// Whether each answer has to name it.
+    /// Whether each answer has to name the issuer.
     pub(super) is_required: bool,
 }
 
@@ -110,8 +112,8 @@ fn read(mut fields: Fields) -> Result<StoredAuthorization, Damage> {
     Ok(StoredAuthorization { asked, awaited: awaited.map(awaited_of).transpose()? })
 }
 
-/// A state or a verifier that could be guessed, or left out, proves nothing. A verifier or an issuer under a damaged name must
-/// not be taken for none.
+/// Refuses a state or a verifier that could be guessed. A verifier or issuer with a damaged name must not count as
+/// absent.
 fn awaited_of(mut form: BTreeMap<String, Option<String>>) -> Result<Awaited, Damage> {
     let mut take = |name| form.remove(name).flatten();
     let (state, code_verifier) = (take(STATE).map(State::new), take(CODE_VERIFIER).map(CodeVerifier::new));

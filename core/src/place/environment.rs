@@ -1,7 +1,8 @@
-//! Where to log in, where to trade, and where everything else is (pages *Environments* and *Dynamic API Hosts*).
+//! [`Environment`]: the URLs for logging in, for trading, and for all other purposes (pages *Environments* and *Dynamic
+//! API Hosts*).
 //!
-//! The presets start from the vendor's published hosts and follow the hosts the server names; a custom base is pinned.
-//! Whether a request may be sent on to another host is decided here.
+//! A preset starts with the vendor's published hosts and follows the hosts that the server names. A custom base URL is
+//! pinned. This module also decides whether a request may be redirected to another host.
 
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
@@ -17,17 +18,17 @@ use crate::wire::body::RequestBody;
 use crate::wire::error::BuildError;
 use crate::wire::moved::Moved;
 
-/// What an address is for.
+/// What a URL is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Purpose {
     /// Logging in and renewing.
     Login,
-    /// Who the user is (`/auth/me`): always Live.
+    /// Asking who the user is (`/auth/me`): always Live.
     Identity,
-    /// Orders, positions, accounts: the REST calls and the socket of trading.
+    /// Orders, positions and accounts: REST calls and the trading socket.
     Trading,
-    /// The socket of market data.
+    /// The market data socket.
     MarketData,
     /// The socket of replay sessions.
     Replay,
@@ -41,17 +42,17 @@ impl Purpose {
         [Self::Login, Self::Identity, Self::Trading, Self::MarketData, Self::Replay, Self::Reporting];
 }
 
-/// A side of the vendor's service. Users, accounts and apps exist on one of them.
+/// A side of the vendor's service. Users, accounts and apps exist on one side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Side {
     Live,
     Demo,
 }
 
-/// The addresses of one user's service.
+/// The URLs of one user's service.
 ///
-/// Where one logs in is not always where one trades: prop-firm users log in on Live and trade on Demo. So a preset
-/// names both; see the constructors.
+/// The login host can differ from the trading host: users of prop firms log in on Live and trade on Demo. So a preset
+/// has both: see the constructors.
 ///
 /// ```
 /// use tradovate_auth_core::{Environment, Purpose};
@@ -61,7 +62,7 @@ enum Side {
 /// assert_eq!(evaluation.base_url(Purpose::Trading).unwrap().host(), "demo.tradovateapi.com");
 /// ```
 ///
-/// It is cheap to clone: clones share their addresses until one of them follows others.
+/// Cloning is cheap: clones share their URLs until one of them follows other hosts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub struct Environment(Arc<Places>);
@@ -70,13 +71,13 @@ pub struct Environment(Arc<Places>);
 struct Places {
     login: Side,
     trading: Side,
-    /// One base for everything.
+    /// One base URL for all purposes.
     pinned: Option<BaseUrl>,
-    /// Otherwise the bases by the keys of `apiHosts`.
+    /// Base URLs by the keys of `apiHosts`.
     by_key: BTreeMap<String, BaseUrl>,
     authorize_url: Option<SecureUrl>,
     token_url: Option<SecureUrl>,
-    /// Where sessions are opened and prolonged, by path: joined once for all requests.
+    /// The URLs for opening and renewing sessions, by path. They are joined once for all requests.
     login_urls: Vec<(&'static str, SecureUrl)>,
 }
 
@@ -108,34 +109,34 @@ const LOGIN_PATHS: [&str; 3] = ["/auth/accesstokenrequest", "/auth/renewaccessto
 const AUTHORIZE: &str = "https://trader.tradovate.com/oauth";
 
 impl Environment {
-    /// A Live account of one's own. OAuth apps are usually registered here too; their tokens read Live and Demo.
+    /// A user's own Live account. OAuth apps are usually registered on Live too. Their tokens work on Live and Demo.
     pub fn live() -> Self {
         Self::preset(Side::Live, Side::Live, &PRODUCTION).authorizing_at(AUTHORIZE)
     }
 
-    /// A Demo account of one's own with an API key.
+    /// A user's own Demo account with an API key.
     pub fn demo() -> Self {
         Self::preset(Side::Demo, Side::Demo, &PRODUCTION).authorizing_at(AUTHORIZE)
     }
 
-    /// A prop firm's (evaluation) account: users are created on Live and log in there, accounts trade on Demo.
+    /// An evaluation account of a prop firm: users log in on Live, and accounts trade on Demo.
     //= R-ENV-5
     pub fn evaluation() -> Self {
         Self::preset(Side::Live, Side::Demo, &PRODUCTION).authorizing_at(AUTHORIZE)
     }
 
-    /// The vendor's staging system, Live side. It has no documented authorize URL.
+    /// The Live side of the vendor's staging system. It has no documented authorize URL.
     pub fn staging_live() -> Self {
         Self::preset(Side::Live, Side::Live, &STAGING)
     }
 
-    /// The vendor's staging system, Demo side. It has no documented authorize URL.
+    /// The Demo side of the vendor's staging system. It has no documented authorize URL.
     pub fn staging_demo() -> Self {
         Self::preset(Side::Demo, Side::Demo, &STAGING)
     }
 
-    /// One base for everything, such as a simulator or a gateway. It is pinned: hosts the server names are not
-    /// followed, and neither is a redirect.
+    /// One base URL for all purposes, such as a simulator or a gateway. It is pinned: hosts that the server names and
+    /// redirects are not followed.
     ///
     /// ```
     /// use tradovate_auth_core::{BaseUrl, Environment};
@@ -148,29 +149,29 @@ impl Environment {
         Self::of(Side::Live, Side::Live, Some(base))
     }
 
-    /// The page a browser is sent to for OAuth (page *OAuth*). It may have a query of its own.
+    /// Sets the page where a user consents to an OAuth app (page *OAuth*). The URL may have a query.
     pub fn with_authorize_url(mut self, url: SecureUrl) -> Self {
         Arc::make_mut(&mut self.0).authorize_url = Some(url);
         self
     }
 
-    /// Where OAuth tokens are obtained, where that is not `/auth/oauthtoken` at the login address: the vendor's example
+    /// Sets the URL for getting OAuth tokens, if it is not `/auth/oauthtoken` on the login host. The vendor's example
     /// posts to `https://live.tradovateapi.com/auth/oauthtoken`, without `/v1`.
     pub fn with_token_url(mut self, url: SecureUrl) -> Self {
         Arc::make_mut(&mut self.0).token_url = Some(url);
         self
     }
 
-    /// The page a browser is sent to for OAuth, where one is known.
+    /// The page where a user consents to an OAuth app, if it is known.
     #[must_use]
     pub fn authorize_url(&self) -> Option<&SecureUrl> {
         self.0.authorize_url.as_ref()
     }
 
-    /// Where OAuth tokens are obtained.
+    /// The URL for getting OAuth tokens.
     ///
     /// # Errors
-    /// As [`url`](Self::url).
+    /// The same as [`url`](Self::url).
     //= R-OAUTH-2
     pub fn token_url(&self) -> Result<SecureUrl, BuildError> {
         match &self.0.token_url {
@@ -179,16 +180,16 @@ impl Environment {
         }
     }
 
-    /// The base of a purpose with the hosts in force; `None` where no document and no answer has named one.
+    /// The base URL for a purpose with the hosts in force. `None` if no document and no answer names one.
     #[must_use]
     pub fn base_url(&self, purpose: Purpose) -> Option<&BaseUrl> {
         self.0.pinned.as_ref().or_else(|| self.0.by_key.get(self.key(purpose)))
     }
 
-    /// The URL of a path, such as `/account/list`, at the base of a purpose.
+    /// The URL of a path, such as `/account/list`, for a purpose.
     ///
     /// # Errors
-    /// [`BuildError::InvalidUrl`] when the path can't be part of a URL or no base is known for the purpose.
+    /// [`BuildError::InvalidUrl`] if the path can't be part of a URL, or no base URL is known for the purpose.
     pub fn url(&self, purpose: Purpose, path: &str) -> Result<SecureUrl, BuildError> {
         let mut joined = self.0.login_urls.iter().filter(|_| purpose == Purpose::Login);
         if let Some((_, url)) = joined.find(|(joined, _)| *joined == path) {
@@ -198,7 +199,7 @@ impl Environment {
         self.base_url(purpose).ok_or(unknown)?.join(path)
     }
 
-    /// The URL of the WebSocket of a purpose; `None` where no host is known for it.
+    /// The URL of the WebSocket for a purpose. `None` if no host is known for it.
     ///
     /// ```
     /// use tradovate_auth_core::{Environment, Purpose};
@@ -211,23 +212,22 @@ impl Environment {
         self.base_url(purpose).map(BaseUrl::websocket)
     }
 
-    /// Whether everything stays on one base, whatever hosts the server names.
+    /// Whether all requests stay on one base URL, whatever hosts the server names.
     #[must_use]
     pub fn is_pinned(&self) -> bool {
         self.0.pinned.is_some()
     }
 
-    /// Whether anything here is reached by plain http, which is accepted on this machine only. Such requests must
-    /// never pass a proxy.
+    /// Whether a URL uses plain http, which is allowed on this machine only. Such requests must not go through a proxy.
     #[must_use]
     pub fn uses_plain_http(&self) -> bool {
         self.0.pinned.as_ref().is_some_and(BaseUrl::is_plain_http)
             || self.0.token_url.as_ref().is_some_and(SecureUrl::is_plain_http)
     }
 
-    /// Follows the hosts an answer names: from now on requests go there. Values that are not hostnames, and hosts that
-    /// are not the vendor's own, are not followed; their keys are returned, to be reported. A pinned environment follows
-    /// none and returns none.
+    /// Follows the hosts that an answer names: from now on, requests go there. Values that are not host names, and
+    /// hosts that are not the vendor's, are not followed. Their keys are returned, so that you can report them. A
+    /// pinned environment follows nothing and returns nothing.
     ///
     /// ```
     /// use tradovate_auth_core::{ApiHosts, Environment, Purpose};
@@ -261,10 +261,11 @@ impl Environment {
         not_followed
     }
 
-    /// The same request for the host it was sent on to, method, path, token and body intact; `None` where it must not
-    /// go there: the environment or its token URL is pinned, or the target is not a host of the vendor's over https.
+    /// The same request for the target of a redirect, with the same method, path, token and body. `None` if the request
+    /// must not go there: the environment or its token URL is pinned, or the target is not a host of the vendor over
+    /// https.
     ///
-    /// Follow one such answer for a request, not a chain of them.
+    /// Follow one redirect per request, not a chain of them.
     #[must_use]
     //= R-HOST-9
     pub fn redirect(&self, request: &Request<RequestBody>, moved: &Moved) -> Option<Request<RequestBody>> {

@@ -1,6 +1,7 @@
-//! `apiHosts`: the hosts the server names for a user's organization (page *Dynamic API Hosts*).
+//! [`ApiHosts`]: the hosts that the server names for a user's organization in `apiHosts` (page *Dynamic API Hosts*).
 //!
-//! Bare hostnames enter, checked one by one and never repaired; [`Environment`](crate::Environment) routes by them.
+//! It accepts only bare host names, checks each one, and repairs none. [`Environment`](crate::Environment) uses them
+//! for its URLs.
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -12,13 +13,13 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use crate::wire::excerpt;
 use crate::wire::json::value::{Scalar, Text};
 
-/// The longest host the vendor's specification allows, in characters.
+/// The longest host name that the vendor's specification allows, in characters.
 const HOST_LIMIT: usize = 64;
 
-/// What `apiHosts` said: hostnames by key, unknown keys included, so that nothing is lost when it is stored.
+/// The content of `apiHosts`: host names by key. Unknown keys are kept, so that nothing is lost when it is stored.
 ///
 /// Keys seen: `live`, `demo`, `mdLive`, `mdDemo`, `replay`, `reportingLive`, `reportingDemo`, `riskMonitorLive`,
-/// `riskMonitorDemo`, `userContext`. Each is authoritative; none is derived from another.
+/// `riskMonitorDemo`, `userContext`. Each key stands for itself. No host is derived from another key.
 ///
 /// ```
 /// use tradovate_auth_core::ApiHosts;
@@ -37,32 +38,32 @@ pub struct ApiHosts {
 }
 
 impl ApiHosts {
-    /// The host of a key.
+    /// The host for a key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
         self.hosts.get(key).map(String::as_str)
     }
 
-    /// All keys and hosts, in the order of the keys.
+    /// All keys with their hosts, in the order of the keys.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.hosts.iter().map(|(key, host)| (key.as_str(), host.as_str()))
     }
 
-    /// Whether no host is named.
+    /// Whether there is no host.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.hosts.is_empty()
     }
 
-    /// The keys whose values were refused because they are not bare hostnames. Report them: requests with the token
-    /// would have gone there. What was known under these keys before stays in force.
+    /// The keys whose values were refused, because they are not bare host names. Report them: otherwise requests with
+    /// the token would have gone there. Earlier values of these keys stay in force.
     #[must_use]
     pub fn refused(&self) -> &[String] {
         &self.refused
     }
 
-    /// Takes over what a newer answer names, key by key; what it doesn't name stays. The refused keys are the newer
-    /// answer's.
+    /// Takes over the hosts of a newer answer, key by key. Keys that the answer does not name stay. The refused keys
+    /// are those of the newer answer.
     //= R-HOST-4
     pub fn merge(&mut self, newer: &Self) {
         self.hosts.extend(newer.hosts.iter().map(|(key, host)| (key.clone(), host.clone())));
@@ -89,10 +90,11 @@ impl<'a> FromIterator<(&'a str, &'a str)> for ApiHosts {
     }
 }
 
-/// Letters, digits and inner hyphens in labels joined by dots: no scheme, port, path, user name or white space.
+/// Letters, digits and inner hyphens in labels that are separated by dots. No scheme, port, path, user name or white
+/// space.
 //= R-HOST-5
 pub(crate) fn is_bare_hostname(text: &str) -> bool {
-    // A label begins and ends with a letter or digit: next to a dot, or to an end of the text, there is nothing else.
+    // A label begins and ends with a letter or a digit.
     let mut before = b'.';
     let fits = text.bytes().chain([b'.']).all(|byte| {
         let fits = byte.is_ascii_alphanumeric()
@@ -104,8 +106,8 @@ pub(crate) fn is_bare_hostname(text: &str) -> bool {
     fits && text.len() <= HOST_LIMIT
 }
 
-/// Reads the object as the wire has it: `null` is absence, other values that are not hostnames are refused, and a key
-/// that comes twice makes the whole answer ambiguous.
+/// Reads the object from the wire. `null` means absent. Other values that are not host names are refused. A duplicate
+/// key makes the whole answer invalid.
 impl<'de> Deserialize<'de> for ApiHosts {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(HostsVisitor)

@@ -1,7 +1,7 @@
-//! Addresses a secret may be sent to: https, or http on this machine.
+//! [`SecureUrl`] and [`BaseUrl`]: URLs that secrets may be sent to. They use https, or http on this machine.
 //!
-//! A [`SecureUrl`] is checked once, when it is made; a [`BaseUrl`] is one that endpoint paths are appended to. The
-//! vendor's domains, the only ones an answer may send a request on to, are listed here.
+//! A [`SecureUrl`] is checked once, when it is created. Endpoint paths are appended to a [`BaseUrl`]. This module also
+//! has the list of the vendor's domains. An answer can redirect a request only to these domains.
 
 use alloc::string::{String, ToString};
 use core::fmt;
@@ -14,11 +14,11 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 
 use crate::wire::error::BuildError;
 
-/// The domains of the vendor, each with all its subdomains.
+/// The domains of the vendor. Each includes all its subdomains.
 //= R-HOST-6
 const TRUSTED_DOMAINS: [&str; 4] = ["tradovateapi.com", "tradovate.com", "ninjatrader.com", "ninjatrader.dev"];
 
-/// Whether an answer of the server may send a request, token included, on to `host`: the vendor's own domains.
+/// Whether the server may redirect a request with its token to `host`: the vendor's own domains.
 ///
 /// ```
 /// use tradovate_auth_core::is_trusted_host;
@@ -37,9 +37,9 @@ pub fn is_trusted_host(host: &str) -> bool {
     })
 }
 
-/// A URL that secrets may be sent to: https, or http where the host is this machine.
+/// A URL that secrets may be sent to: https, or http if the host is this machine.
 ///
-/// It has no user name or password in it and no fragment; it may have a query. `http` is accepted for `localhost`,
+/// It contains no user name, no password and no fragment. It may contain a query. `http` is allowed for `localhost`,
 /// `127.0.0.0/8` and `[::1]` only.
 ///
 /// ```
@@ -55,8 +55,8 @@ impl SecureUrl {
     /// Checks a URL.
     ///
     /// # Errors
-    /// [`BuildError::InvalidUrl`] says what is wrong with it; [`BuildError::PlainHttp`] where `http` names a host
-    /// that is not this machine.
+    /// [`BuildError::InvalidUrl`] says what is wrong with the URL. [`BuildError::PlainHttp`] if it uses `http` and the
+    /// host is not this machine.
     pub fn parse(text: &str) -> Result<Self, BuildError> {
         if text.contains('#') {
             return Err(invalid("it must not have a fragment"));
@@ -66,13 +66,13 @@ impl SecureUrl {
         Self::try_from(uri)
     }
 
-    /// The host, without port; an IPv6 address in its brackets.
+    /// The host without port. An IPv6 address has brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         self.0.host().unwrap_or_default()
     }
 
-    /// Whether requests travel unencrypted, which is accepted on this machine only. Such a request must never pass a
+    /// Whether the URL uses plain http, which is allowed on this machine only. Such a request must not go through a
     /// proxy.
     #[must_use]
     pub fn is_plain_http(&self) -> bool {
@@ -133,7 +133,7 @@ impl fmt::Display for SecureUrl {
     }
 }
 
-/// A [`SecureUrl`] that paths are appended to, such as `https://demo.tradovateapi.com/v1`. It has no query.
+/// A [`SecureUrl`] for appending paths, such as `https://demo.tradovateapi.com/v1`. It has no query.
 ///
 /// ```
 /// use tradovate_auth_core::BaseUrl;
@@ -147,10 +147,10 @@ impl fmt::Display for SecureUrl {
 pub struct BaseUrl(SecureUrl);
 
 impl BaseUrl {
-    /// Checks a base URL; slashes at its end are dropped.
+    /// Checks a base URL. Slashes at its end are dropped.
     ///
     /// # Errors
-    /// As [`SecureUrl::parse`], and [`BuildError::InvalidUrl`] when there is a query.
+    /// The same as [`SecureUrl::parse`], and [`BuildError::InvalidUrl`] if the URL has a query.
     pub fn parse(text: &str) -> Result<Self, BuildError> {
         if text.contains('?') {
             return Err(invalid("a base URL must not have a query"));
@@ -158,7 +158,7 @@ impl BaseUrl {
         SecureUrl::parse(text.trim_end_matches('/')).map(Self)
     }
 
-    /// The base at the root of a bare host: `https://HOST/v1`, where the vendor's REST services live.
+    /// The base URL of a bare host: `https://HOST/v1`. The vendor's REST services have this form.
     pub(crate) fn of_host(host: &str) -> Result<Self, BuildError> {
         Self::parse(&["https://", host, "/v1"].concat())
     }
@@ -166,7 +166,7 @@ impl BaseUrl {
     /// The URL of `path`, which starts with a slash and may have a query.
     ///
     /// # Errors
-    /// [`BuildError::InvalidUrl`] when the path has characters a URL can't have, a fragment, or no leading slash.
+    /// [`BuildError::InvalidUrl`] if the path has characters that a URL can't have, a fragment, or no leading slash.
     pub fn join(&self, path: &str) -> Result<SecureUrl, BuildError> {
         if !path.starts_with('/') || path.contains('#') {
             return Err(invalid("a path must start with a slash and have no fragment"));
@@ -179,7 +179,7 @@ impl BaseUrl {
         Uri::from_parts(parts).map(SecureUrl).map_err(|_| invalid("it is not a URL"))
     }
 
-    /// The URL of the socket at this base: `wss://HOST/v1/websocket`, `ws://` on this machine.
+    /// The URL of the WebSocket: `wss://HOST/v1/websocket`, or `ws://` on this machine.
     //= R-ENV-2
     pub(crate) fn websocket(&self) -> String {
         let scheme = if self.is_plain_http() { "ws" } else { "wss" };
@@ -199,13 +199,13 @@ impl BaseUrl {
         self.0.as_uri()
     }
 
-    /// Whether requests travel unencrypted, which is accepted on this machine only.
+    /// Whether the URL uses plain http, which is allowed on this machine only.
     #[must_use]
     pub fn is_plain_http(&self) -> bool {
         self.0.is_plain_http()
     }
 
-    /// An empty path is written as a slash by [`Uri`]; appended to, it is nothing.
+    /// [`Uri`] writes an empty path as a slash, which must not be appended to.
     fn path(&self) -> &str {
         self.0.0.path().trim_end_matches('/')
     }
@@ -225,7 +225,7 @@ impl fmt::Display for BaseUrl {
     }
 }
 
-/// The same URI at another host: scheme, path and query stay.
+/// The same URI with another host. Scheme, path and query stay.
 #[must_use]
 pub fn at_authority(uri: &Uri, authority: Authority) -> Option<Uri> {
     let mut parts = uri.clone().into_parts();
@@ -233,7 +233,7 @@ pub fn at_authority(uri: &Uri, authority: Authority) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
-/// Whether something stands behind the host that is no port. There must be no user name in it.
+/// Whether something that is not a port follows the host. The authority must contain no user name.
 pub(crate) fn has_bad_port(authority: &Authority) -> bool {
     authority.as_str().len() != authority.host().len() && authority.port_u16().is_none()
 }

@@ -1,7 +1,7 @@
-//! From a response to a result or to what came instead of it: first the status, then the body.
+//! Turns a response into a result or an error: first by the status, then by the body.
 //!
-//! The same reading serves all endpoints; they differ only in the fields of their results and in whether a bearer was
-//! sent with the request. `Content-Type` is not looked at, since it is often wrong.
+//! All endpoints use this code. They differ only in the fields of their results and in whether the request had a bearer
+//! token. `Content-Type` is ignored, because it is often wrong.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -17,28 +17,28 @@ use crate::wire::json::{self, Object, object};
 use crate::wire::moved::Moved;
 use crate::wire::penalty::PenaltyTicket;
 
-/// What the request carried: a 401 speaks of that.
+/// What the request contained. A 401 refers to it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Carried {
     Credentials,
     Bearer,
 }
 
-/// The fields of an answer, and what makes a result of them.
+/// The fields of an answer, and how they become a result.
 pub(crate) trait Answer: Object {
-    /// The texts of all tokens. There must be none beside a refusal.
+    /// The texts of all tokens. A refusal must not have any.
     fn tokens(&self) -> Vec<&str> {
         Vec::new()
     }
 
-    /// Makes a result of the fields; fails if one is missing, or if they contradict each other.
+    /// Makes a result from the fields. Fails if a field is missing or if fields contradict each other.
     fn complete(&mut self) -> Result<(), Error> {
         Ok(())
     }
 }
 
 object! {
-    /// The fields that come instead of a result.
+    /// The fields of a refusal or a penalty.
     struct Envelope {
         "errorText" => error_text: Option<String> = text,
         "error" => error: Option<String> = text,
@@ -58,7 +58,7 @@ pub(crate) fn parse<T: Answer>(response: &Response<impl AsRef<[u8]>>, carried: C
     Ok(reply)
 }
 
-/// Reads all of a response but its `Date`.
+/// Reads everything in a response except its `Date`.
 pub(crate) fn read<T: Answer>(
     response: &Response<impl AsRef<[u8]>>,
     carried: Carried,
@@ -87,15 +87,15 @@ pub(crate) fn read<T: Answer>(
     })
 }
 
-/// Whether a body of any status is the endpoint's JSON: an object with a field that the endpoint has. The page of a proxy is
-/// not, and so its `Date` is not the server's.
+/// Whether a body of any status is the endpoint's JSON: an object with a field that the endpoint has. The page of a
+/// proxy is not, so its `Date` is not the server's time.
 //= R-TIME-5
 pub(crate) fn is_answer<T: Answer>(body: &[u8]) -> bool {
     json::read(body, &mut Envelope::default(), &mut T::default()).unwrap_or(false)
 }
 
 impl Envelope {
-    /// What the envelope says instead of a result.
+    /// The error or penalty in the envelope, if any.
     fn instead(&mut self, carried: Carried) -> Option<Error> {
         let message = self.message.as_deref().map(excerpt::line).filter(|message| !message.is_empty());
         let wait = self.wait.map_or(PenaltyTicket::DEFAULT_WAIT, Duration::from_secs);
@@ -111,7 +111,7 @@ impl Envelope {
         refusal(&self.texts(), carried)
     }
 
-    /// What is said in words, the most precise last.
+    /// All texts of the envelope. The most precise one is last.
     fn texts(&self) -> Vec<&str> {
         //= R-LOGIN-10
         //= R-OAUTH-6
@@ -124,7 +124,7 @@ impl Envelope {
         (!texts.is_empty()).then(|| printable(&texts).unwrap_or_default())
     }
 
-    /// What the server says, up to the first token of the answer in it. `instead` is what the envelope was read as: its
+    /// The server's text, cut before the first token of the answer. `instead` is the error from the envelope. Its
     /// ticket is a secret too.
     fn text_without(&self, tokens: &[&str], instead: &Error) -> String {
         let text = self.texts().last().copied().or(self.message.as_deref()).unwrap_or_default();
@@ -144,12 +144,12 @@ impl Envelope {
     }
 }
 
-/// The last text of which anything can be printed, since a description follows its code.
+/// The last printable text, because a description follows its code.
 fn printable(texts: &[&str]) -> Option<String> {
     texts.iter().rev().map(|text| excerpt::line(text)).find(|text| !text.is_empty())
 }
 
-/// The refusal in the texts of an answer: the first known one decides its kind, the last one that can be printed is shown.
+/// The refusal in the texts of an answer. The first known text decides the kind. The last printable one is shown.
 fn refusal(texts: &[&str], carried: Carried) -> Option<Error> {
     if texts.iter().all(|text| text.is_empty()) {
         return None;
@@ -166,7 +166,7 @@ fn refusal(texts: &[&str], carried: Carried) -> Option<Error> {
     })
 }
 
-/// The two texts that say that a token is dead. No other does.
+/// The two texts that say that a token is dead. No other text says so.
 //= R-STATUS-3
 fn dead_token(text: &str) -> Option<DeadToken> {
     let text = text.trim_end_matches('.');
@@ -180,7 +180,7 @@ fn names_other_environment(text: &str) -> bool {
     text.to_ascii_lowercase().contains("endpoint should be called on")
 }
 
-/// What a status other than 200 means.
+/// The meaning of a status other than 200.
 pub(crate) fn failure(status: StatusCode, headers: &HeaderMap, body: &[u8], carried: Carried) -> Error {
     let after = retry_after(headers);
     match status.as_u16() {
@@ -195,7 +195,7 @@ pub(crate) fn failure(status: StatusCode, headers: &HeaderMap, body: &[u8], carr
         }
         _ => {}
     }
-    // A body that is an object says what it says in the same fields as a 200; any other is text.
+    // A body that is an object has the same fields as a 200. Any other body is text.
     let mut envelope = Envelope::default();
     let (said, instead) = match json::read(body, &mut envelope, &mut ()) {
         Ok(_) => (envelope.text(), envelope.instead(carried)),
@@ -211,8 +211,8 @@ pub(crate) fn failure(status: StatusCode, headers: &HeaderMap, body: &[u8], carr
     }
 }
 
-/// A 401: bad credentials where the request had no bearer; else a dead token where one of the two texts says so, and
-/// a forbidden call where none does.
+/// A 401. Without a bearer token in the request: wrong credentials. With one: a dead token if the text is one of the
+/// two, otherwise a forbidden call.
 //= R-STATUS-4
 fn unauthorized(instead: Option<Error>, said: String, carried: Carried) -> Error {
     match (carried, instead) {
@@ -224,14 +224,14 @@ fn unauthorized(instead: Option<Error>, said: String, carried: Carried) -> Error
     }
 }
 
-/// What a body is as text: all of it, or the inside of a JSON string.
+/// The text of a body: all of it, or the content of a JSON string.
 //= R-STATUS-11
 fn plain_text(body: &[u8]) -> &[u8] {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii();
     body.strip_prefix(b"\"").and_then(|inside| inside.strip_suffix(b"\"")).unwrap_or(body).trim_ascii()
 }
 
-/// The refusal in a text, where it is a known one; a web page is none.
+/// The known refusal in a text, if any. A web page is never a refusal.
 fn known_refusal(text: &[u8], carried: Carried) -> Option<Error> {
     let text = core::str::from_utf8(text).ok().filter(|text| !text.starts_with('<'))?;
     let refusal = refusal(&[text], carried)?;

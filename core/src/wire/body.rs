@@ -1,7 +1,7 @@
-//! The bytes of a request and of a response, wiped when they are dropped.
+//! [`RequestBody`] and [`ResponseBody`]: bytes of a request and of a response, wiped on drop.
 //!
-//! A [`RequestBody`] leaves as a slice or as shared [`Bytes`]; a [`ResponseBody`] grows up to a limit and no further.
-//! Neither prints its content.
+//! A [`RequestBody`] can be sent as a slice or as shared [`Bytes`]. A [`ResponseBody`] grows up to a limit. Neither
+//! prints its content.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -9,10 +9,10 @@ use core::fmt;
 use bytes::Bytes;
 use zeroize::Zeroize as _;
 
-/// The body of a request: it may hold a password, so it is wiped on drop and never printed.
+/// The body of a request. It may contain a password, so it is wiped on drop and never printed.
 ///
-/// Blocking clients take the slice ([`AsRef`]), async ones the shared bytes ([`into_bytes`](Self::into_bytes)); both
-/// leave the only copy here.
+/// Blocking clients use the slice ([`AsRef`]), async clients the shared bytes ([`into_bytes`](Self::into_bytes)).
+/// Neither makes a copy.
 ///
 /// ```
 /// use tradovate_auth_core::RequestBody;
@@ -24,19 +24,19 @@ use zeroize::Zeroize as _;
 pub struct RequestBody(Bytes);
 
 impl RequestBody {
-    /// Takes the bytes over.
+    /// Takes ownership of the bytes.
     #[must_use]
     pub fn new(bytes: Vec<u8>) -> Self {
         Self(wiped(bytes))
     }
 
-    /// Whether there is nothing to send, as for every GET: such a request has no content type and no length.
+    /// Whether the body is empty, as for every GET. Such a request has no content type and no content length.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The bytes for an async client, shared and not copied; they are wiped when the last holder drops them.
+    /// The bytes for an async client, shared and not copied. They are wiped when the last holder drops them.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         self.0
@@ -60,7 +60,7 @@ pub(crate) fn wiped(bytes: Vec<u8>) -> Bytes {
     Bytes::from_owner(Wiped(bytes))
 }
 
-/// Wiped in one go: `Zeroizing` wipes a `Vec` byte by byte.
+/// Wipes all bytes at once. `Zeroizing` wipes a `Vec` byte by byte.
 struct Wiped(Vec<u8>);
 
 impl AsRef<[u8]> for Wiped {
@@ -82,7 +82,7 @@ impl Drop for Wiped {
     }
 }
 
-/// A response body as it is received: it may hold a token, so it is wiped on drop and never printed.
+/// The body of a response while it is received. It may contain a token, so it is wiped on drop and never printed.
 ///
 /// ```
 /// use tradovate_auth_core::ResponseBody;
@@ -97,32 +97,31 @@ pub struct ResponseBody {
     limit: usize,
 }
 
-/// What a first chunk is given room for: the usual answer has about 1 KiB.
+/// The capacity for a first chunk. The usual answer has about 1 KiB.
 const FIRST_CAPACITY: usize = 2048;
 
-/// A response body over its limit.
+/// A response body that exceeds its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the answer is longer than {limit} bytes")]
 pub struct Oversized {
-    /// The limit that was passed, in bytes.
+    /// The limit in bytes.
     pub limit: usize,
 }
 
 impl ResponseBody {
-    /// The limit the transports use unless told otherwise: 256 KiB.
+    /// The default limit of the transports: 256 KiB.
     pub const DEFAULT_LIMIT: usize = 256 * 1024;
 
-    /// An empty body that takes at most `limit` bytes.
+    /// An empty body for at most `limit` bytes.
     #[must_use]
     pub fn with_limit(limit: usize) -> Self {
         Self { bytes: Wiped(Vec::new()), limit }
     }
 
-    /// Checks a length that was announced, so that nothing has to be read of what is too long, and makes room for it where
-    /// the body is still empty.
+    /// Checks an announced length before the body is read. If the body is still empty, this also reserves memory.
     ///
     /// # Errors
-    /// [`Oversized`] when a body of this length would pass its limit.
+    /// [`Oversized`] if a body of this length would exceed the limit.
     pub fn announce(&mut self, length: u64) -> Result<(), Oversized> {
         let length = usize::try_from(length).ok().filter(|length| *length <= self.limit);
         let length = length.ok_or(Oversized { limit: self.limit })?;
@@ -136,7 +135,7 @@ impl ResponseBody {
     /// Appends a chunk.
     ///
     /// # Errors
-    /// [`Oversized`] when the body would pass its limit. Stop reading then.
+    /// [`Oversized`] if the body would exceed the limit. Stop reading then.
     pub fn extend(&mut self, chunk: &[u8]) -> Result<(), Oversized> {
         let Wiped(bytes) = &mut self.bytes;
         let length = bytes.len().saturating_add(chunk.len());
@@ -144,7 +143,7 @@ impl ResponseBody {
             return Err(Oversized { limit: self.limit });
         }
         if length > bytes.capacity() {
-            // A Vec that grows by itself would leave the old bytes behind unwiped.
+            // A `Vec` that grows by itself would leave the old bytes in memory unwiped.
             let mut grown = Vec::with_capacity(length.saturating_mul(2).max(FIRST_CAPACITY));
             grown.extend_from_slice(bytes);
             grown.extend_from_slice(chunk);

@@ -1,7 +1,7 @@
-//! The four operations, each a type that builds its request and parses the response to it.
+//! [`Endpoint`]: the four operations. Each is a type that builds its request and parses the response.
 //!
-//! A request goes to the address its [`Environment`] has for it; authentication is part of the endpoint, so that a
-//! call without its token doesn't compile. Nothing here sends anything.
+//! A request goes to the URL that its [`Environment`] has for the operation. The token is part of the endpoint, so a
+//! call without its token does not compile. Nothing here sends anything.
 
 use http::{HeaderName, HeaderValue, Method, Request, Response, header};
 use jiff::Timestamp;
@@ -27,8 +27,7 @@ pub use renew_access_token::{RenewAccessToken, read_renewal};
 
 /// An operation of the server: one request, one response.
 ///
-/// Any HTTP client can carry it, on two conditions: it must not follow redirects, and it must hand over responses of
-/// every status.
+/// Any HTTP client can send it. The client must not follow redirects, and it must return responses of every status.
 ///
 /// ```
 /// use tradovate_auth_core::{AccessToken, Endpoint, Environment, Me};
@@ -45,23 +44,23 @@ pub trait Endpoint {
     /// The result.
     type Response;
 
-    /// The operation's name in the vendor's documents, for logs and messages.
+    /// The name of the operation in the vendor's documents, for logs and messages.
     const NAME: &'static str;
 
-    /// The request, for the place where `environment` has this operation.
+    /// Builds the request for the URL that `environment` has for this operation.
     ///
     /// # Errors
-    /// [`BuildError`] names the field that can't be sent as it is.
+    /// [`BuildError`] names the field that can't be sent.
     fn request(&self, environment: &Environment) -> Result<Request<RequestBody>, BuildError>;
 
-    /// The result in a response of any status.
+    /// Parses a response of any status.
     ///
     /// # Errors
-    /// [`Error`] is what the response is instead of a result.
+    /// [`Error`] says what the response is instead of a result.
     fn parse<B: AsRef<[u8]>>(response: Response<B>) -> Result<Reply<Self::Response>, Error>;
 }
 
-/// A result, and the server's time when it was sent.
+/// A result, with the server's time when it was sent.
 #[derive(Debug, Clone)]
 pub struct Reply<T> {
     /// The result.

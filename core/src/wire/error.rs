@@ -1,7 +1,7 @@
-//! What can go wrong: before a request is built ([`BuildError`]) and instead of a result ([`Error`]).
+//! [`Error`]: what a response is instead of a result. [`BuildError`]: why a request can't be built.
 //!
-//! Both are matched on to decide and printed to tell the user what to do next. Neither holds a secret: text of the
-//! server is bounded and masked, JSON errors keep positions only.
+//! Match on an error to decide what to do. Print it to tell the user what to do. No error contains a secret: the
+//! server's text is limited and masked, and JSON errors contain only positions.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -21,10 +21,11 @@ pub use build::BuildError;
 pub use refusal::{Refusal, RefusalKind};
 pub use undecodable::{Undecodable, UndecodableKind};
 
-/// How long nothing may be sent after a lock-out, and an endpoint after a captcha (page *Rate Limits*).
+/// How long nothing may be sent after a lock-out, and how long an endpoint is closed after a captcha (page *Rate
+/// Limits*).
 pub const ONE_HOUR: Duration = Duration::from_secs(3600);
 
-/// What a response can be instead of a result.
+/// What a response is instead of a result.
 ///
 /// ```
 /// use tradovate_auth_core::{AccessTokenRequest, Endpoint, Error, RefusalKind};
@@ -38,52 +39,53 @@ pub const ONE_HOUR: Duration = Duration::from_secs(3600);
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The server understood the request and said no.
+    /// The server understood the request and refused it.
     #[error("{0}")]
     Refused(Refusal),
-    /// The request was not handled: send it again with the ticket once the wait is over (page *Rate Limits*).
+    /// The server did not handle the request. Send it again with the ticket after the wait (page *Rate Limits*).
     #[error("{0}")]
     Penalty(PenaltyTicket),
-    /// The server wants a captcha, which no program can answer. Only this endpoint is closed, for about an hour. A person in
-    /// front of the program can answer it: see [`PenaltyTicket::with_captcha_answer`].
+    /// The server asks for a captcha, which a program can't answer. Only this endpoint is closed, for about an hour. A
+    /// person can answer the captcha: see [`PenaltyTicket::with_captcha_answer`].
     #[error("the server asks for a captcha, which no program can answer{}: one hour must pass without a request to this endpoint, from anybody at this network address", said(message.as_deref()))]
     Captcha {
-        /// What the answer of a person is sent with, and the wait before it; `None` if the server gave no ticket.
+        /// The ticket for a person's answer, and the wait before it. `None` if the server sent no ticket.
         ticket: Option<PenaltyTicket>,
-        /// What the server said (`p-message`).
+        /// The server's text (`p-message`).
         message: Option<String>,
     },
-    /// 423 or 429: the network address is locked out, or about to be.
+    /// 423 or 429: the network address is locked out or about to be locked out.
     #[error("locked out by the server ({}): {} must pass without any request{}; one made meanwhile starts the wait again", status.as_u16(), wait_text(*wait), until.map(|until| alloc::format!(", and none may be sent before {until}")).unwrap_or_default())]
     LockedOut {
         /// 423 (about to be locked out) or 429 (locked out).
         status: StatusCode,
-        /// How long nothing may be sent: one hour, or `Retry-After` where that is longer, but at most a day.
+        /// How long nothing may be sent: one hour, or `Retry-After` if that is longer, but at most one day.
         wait: Duration,
-        /// The end of the wait where `Retry-After` named a date and the response had no `Date` to measure it by. It
-        /// counts where it is later than `wait` from now; a session waits for a day at most.
+        /// The end of the wait, if `Retry-After` is a date and the response has no `Date` to compare it with. Use it if
+        /// it is later than `wait` from now. A session waits one day at most.
         until: Option<Timestamp>,
     },
-    /// The token is dead: no call will succeed with it again.
+    /// The token is dead: no call can succeed with it.
     #[error("the access token is dead: {reason}")]
     Unauthorized {
         /// Which of the two texts the server sent.
         reason: DeadToken,
     },
-    /// A 401 that doesn't say that the token is dead: a missing permission, or a device that has to be approved. The
-    /// session is fine; a new login would not help.
+    /// A 401 that does not say that the token is dead: a permission is missing, or the device has to be approved. The
+    /// session is fine. A new login does not help.
     #[error("the server forbids this call{}: the token may be fine; check the permissions of the app and the account, and whether the device has to be approved by e-mail", said(text.as_deref()))]
     Forbidden {
-        /// What the server said, if anything.
+        /// The server's text. Empty if it sent none.
         text: Option<String>,
     },
-    /// 307, 308 or 421: the user's organization is served on another host.
+    /// 307, 308 or 421: the user's organization is on another host.
     #[error("{0}")]
     Moved(Moved),
-    /// The endpoint is served in the other environment: `/auth/me` on Live only, a user where it was created.
+    /// The request belongs to the other environment: `/auth/me` is on Live only, and a user exists where it was
+    /// created.
     #[error("wrong environment: the server says {}; use the environment it names", quoted(text))]
     WrongEnvironment {
-        /// What the server said; it names the host.
+        /// The server's text. It names the host.
         text: String,
     },
     /// Any other status.
@@ -91,36 +93,36 @@ pub enum Error {
     Status {
         /// The status of the response.
         status: StatusCode,
-        /// What the server said: its error text, or the start of the body, as one printable line with values and
-        /// tokens masked; empty where there was none.
+        /// The server's text: its error text or the start of the body, as one printable line with values and tokens
+        /// masked. Empty if there was none.
         excerpt: String,
-        /// `Retry-After`, where it was sent; at most a day.
+        /// `Retry-After`, if the server sent it, at most one day.
         retry_after: Option<Duration>,
     },
-    /// A 200 whose body is not the JSON that was expected.
+    /// A 200 whose body is not the expected JSON.
     #[error("{0}")]
     Undecodable(Undecodable),
-    /// A 200 without a field that a result needs.
+    /// A 200 without a field that the result needs.
     #[error("{}", incomplete_text(field, present))]
     Incomplete {
-        /// The missing field's name on the wire.
+        /// The name of the missing field.
         field: &'static str,
-        /// The names of the fields that are there; empty also where what is there says nothing more.
+        /// The names of the fields that the answer has. Empty if they would not help.
         present: Vec<String>,
     },
-    /// The answer contradicts itself or what is known. Nothing of it may be used.
+    /// The answer contradicts itself or known facts. Nothing in it may be used.
     #[error("{0}, so {REPORT_IT}")]
     Contradiction(Contradiction),
 }
 
 impl Error {
-    /// The error of an answer without this field.
+    /// The error for an answer without this field.
     pub(crate) fn missing(field: &'static str) -> Self {
         Self::Incomplete { field, present: Vec::new() }
     }
 
-    /// How long to wait before the same request may be sent again, where the server said so. After a captcha, this is the hour
-    /// without an answer; the ticket has the wait before an answer.
+    /// How long to wait before the same request may be sent again, if the server said so. For a captcha, this is the
+    /// hour without an answer. The ticket has the wait before an answer.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -132,8 +134,8 @@ impl Error {
         }
     }
 
-    /// Whether the same request may succeed later without anybody changing anything. Wait for
-    /// [`retry_after`](Self::retry_after), or with growing pauses where there is none.
+    /// Whether the same request may succeed later without any change. Wait for [`retry_after`](Self::retry_after). If
+    /// that is `None`, wait with growing pauses.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
@@ -155,50 +157,50 @@ pub enum DeadToken {
     /// `Expired Access Token`.
     #[error("it has expired and can't be renewed; log in again, or refresh it where it came by OAuth")]
     Expired,
-    /// `Invalid access token`: the server doesn't know it, or knows it no longer.
+    /// `Invalid access token`: the server does not know the token, or no longer knows it.
     #[error("the server doesn't know it, perhaps because other logins closed the session; log in again, once")]
     Unknown,
 }
 
-/// Answers that must not be used.
+/// Contradictions in an answer. Such an answer must not be used.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum Contradiction {
     /// A token beside an error or a penalty.
     #[error("the answer has a token beside a refusal{}", said(Some(text.as_str()).filter(|text| !text.is_empty())))]
     TokenBesideRefusal {
-        /// What the server says, as one bounded, printable line without any token of the answer; empty if it says
-        /// nothing that can be shown.
+        /// The server's text, as one printable line of limited length without any token of the answer. Empty if nothing
+        /// can be shown.
         text: String,
     },
-    /// A camel-case and a snake-case field of one meaning that differ.
+    /// The camel-case and the snake-case form of a field have different values.
     #[error("the answer gives `{0}` twice with different values")]
     Twins(&'static str),
-    /// An expiry that is not in the future.
+    /// The expiry is not in the future.
     #[error("the answer has a token that has already expired, unless the clock here is wrong")]
     ExpiredAlready,
-    /// An expiry beyond all calendars.
+    /// The expiry is beyond the largest timestamp.
     #[error("the answer has a lifetime that can't be represented")]
     LifetimeOutOfRange,
-    /// Another user than the session's.
+    /// The answer is for another user than the session.
     #[error("the answer is for another user")]
     OtherUser,
-    /// A token that is not a bearer token.
+    /// The token is not a bearer token.
     #[error("the answer has a token of another type than bearer")]
     NotBearer,
 }
 
-/// How far an exchange got that brought no response: what a transport tells of it.
+/// How far a request got that brought no response. The transport reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Failure {
-    /// The request did not leave: no address, no connection, no TLS.
+    /// The request was not sent: no address, no connection or no TLS.
     NotSent,
-    /// The request may have been handled; its answer is lost.
+    /// The server may have handled the request, but the answer is lost.
     MaybeSent,
     /// The answer was too long to be read.
     Oversized,
-    /// The answer broke off.
+    /// The answer was incomplete.
     Truncated,
 }
 
@@ -248,7 +250,7 @@ fn status_text(status: StatusCode, excerpt: &str, retry_after: Option<Duration>)
     [&answered_text(status, excerpt), ": ", advice, &wait.unwrap_or_default()].concat()
 }
 
-/// What the server answered, without what to do about it.
+/// The server's answer, without advice.
 #[must_use]
 pub fn answered_text(status: StatusCode, excerpt: &str) -> String {
     alloc::format!("the server answered {}{}", status.as_u16(), with(excerpt))

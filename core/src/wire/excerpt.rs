@@ -1,8 +1,8 @@
-//! A body as one short printable line, safe for logs.
+//! A body as one short printable line that is safe for logs.
 //!
-//! An error page may repeat the request it complains of, in any of the forms frameworks print. So only prose is shown:
-//! of a web page its title, of any other text what comes before the first word that could be data; nothing where that
-//! is the first.
+//! An error page may repeat the request, in any form that a web framework prints. So only prose is shown: of a web page
+//! the title, and of any other text the part before the first word that could be data. If the first word could be data,
+//! nothing is shown.
 
 use alloc::string::String;
 
@@ -11,10 +11,10 @@ use crate::place::url::is_trusted_host;
 /// The longest excerpt, in characters.
 const LIMIT: usize = 200;
 
-/// How much of a body is looked at: more than enough for the limit, and little enough to be quick on a large body.
+/// How many bytes of a body are read: more than the limit needs, and few enough for a large body.
 const WINDOW: usize = LIMIT * 20;
 
-/// The shortest word that is taken for a token. Words of prose are shorter.
+/// The shortest word that counts as a token. Words of prose are shorter.
 const TOKEN: usize = 20;
 
 /// Marks that the rest of a text is not shown.
@@ -23,25 +23,25 @@ pub(crate) const CUT: &str = "[…]";
 /// The longest word in the name of a field.
 const LONGEST_WORD: usize = 15;
 
-/// The start of `body` as far as it is prose.
+/// The prose at the start of `body`.
 pub(crate) fn excerpt(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body.get(..WINDOW).unwrap_or(body));
     let start = text.trim_start_matches(is_blank);
     prose(if start.starts_with('<') { title(start) } else { start })
 }
 
-/// `text` as far as it is prose: one printable line of at most 200 characters.
+/// The prose at the start of `text`: one printable line of at most 200 characters.
 #[must_use]
 pub fn line(text: &str) -> String {
     excerpt(text.as_bytes())
 }
 
-/// The name of a field: as [`line`], but identifiers of several words stay readable however long they are.
+/// The name of a field. Like [`line`], but identifiers of several words stay readable at any length.
 pub(crate) fn name(text: &str) -> String {
     if is_identifier(text) { text.into() } else { line(text) }
 }
 
-/// Letters in words of a usual length and few capitals: what chance doesn't make of a token's characters.
+/// Whether a text has words of usual length and few capitals. Random characters of a token rarely do.
 fn is_identifier(text: &str) -> bool {
     let capitals = text.bytes().filter(u8::is_ascii_uppercase).count();
     let mut words = text.split(|c: char| c == '_' || c.is_ascii_uppercase());
@@ -50,7 +50,7 @@ fn is_identifier(text: &str) -> bool {
         && words.all(|word| word.len() < LONGEST_WORD)
 }
 
-/// The title of a web page, or its first heading; nothing where it has neither.
+/// The title of a web page, or its first heading, if it has one.
 fn title(page: &str) -> &str {
     let element = |tag| page.split_once(tag).and_then(|(_, inside)| inside.split_once('<')).map(|(text, _)| text);
     element("<title>").or_else(|| element("<h1>")).unwrap_or_default()
@@ -64,7 +64,7 @@ fn prose(text: &str) -> String {
         let shown = length <= LIMIT && is_prose(word) && (!announces_data(before) || is_status_code(before, word));
         let gap = if out.is_empty() { "" } else { " " };
         if !shown {
-            // What is left out is worth a mark only behind what is shown.
+            // The mark for the omitted rest is added only after a shown part.
             if !out.is_empty() {
                 out.push_str(gap);
                 out.push_str(CUT);
@@ -78,8 +78,8 @@ fn prose(text: &str) -> String {
     out
 }
 
-/// Whether a word can't be a value of somebody's: letters, digits, hyphens, and punctuation where prose has it; not long,
-/// unless it is an address of the vendor's or one of the UUIDs its support asks for.
+/// Whether a word can't be data: it has letters, digits, hyphens, and punctuation in the places of prose. It is short,
+/// or it is one of the vendor's addresses, or a UUID as the vendor's support asks for.
 fn is_prose(word: &str) -> bool {
     let bare = word.trim_end_matches(['.', ',', ';', ':', '!', '?']);
     if is_uuid(bare) || is_vendor_address(bare) {
@@ -89,7 +89,7 @@ fn is_prose(word: &str) -> bool {
     plain && !bare.starts_with('\'') && !bare.ends_with('\'') && bare.chars().count() < TOKEN
 }
 
-/// Whether a value follows behind this word: `password:`, `Bearer`.
+/// Whether a value follows this word: `password:`, `Bearer`.
 fn announces_data(word: &str) -> bool {
     const SECRETS: &str = "password passwd pwd passphrase sec secret token ticket code verifier auth authorization assertion \
                            credentials cookie key";
@@ -98,12 +98,12 @@ fn announces_data(word: &str) -> bool {
     scheme || word.strip_suffix(':').is_some_and(|name| SECRETS.split(' ').any(|secret| name.ends_with(secret)))
 }
 
-/// `error code: 502`: short numbers are no secrets.
+/// A short number, as in `error code: 502`. Short numbers are not secrets.
 fn is_status_code(before: &str, word: &str) -> bool {
     before.ends_with("code:") && word.len() <= 5 && word.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// White space, controls, and the invisible characters that reorder or hide text.
+/// White space, control characters, and invisible characters that reorder or hide text.
 fn is_blank(c: char) -> bool {
     c.is_whitespace()
         || c.is_control()
@@ -122,12 +122,12 @@ fn is_uuid(text: &str) -> bool {
         })
 }
 
-/// A host of the vendor's, an endpoint's path, or both: `https://live.tradovateapi.com/v1/auth/me`.
+/// A host of the vendor, an endpoint's path, or both: `https://live.tradovateapi.com/v1/auth/me`.
 fn is_vendor_address(word: &str) -> bool {
     const PATHS: [&str; 4] = ["/auth/accesstokenrequest", "/auth/renewaccesstoken", "/auth/oauthtoken", "/auth/me"];
     let address = word.strip_prefix("https://").unwrap_or(word);
     let (host, path) = address.find('/').map_or((address, ""), |at| address.split_at(at));
-    // Longer names than the vendor's could carry something.
+    // A longer name than the vendor's could contain data.
     let known_host = host.is_empty() || host.len() <= 48 && is_trusted_host(host);
     let path = path.trim_end_matches('/').trim_start_matches("/v1");
     known_host && (path.is_empty() || PATHS.iter().any(|known| known.eq_ignore_ascii_case(path)))

@@ -1,4 +1,4 @@
-//! The headers that have a time: `Date` and `Retry-After`.
+//! The headers that contain a time: `Date` and `Retry-After`.
 
 use core::time::Duration;
 
@@ -8,7 +8,7 @@ use jiff::civil::{Date, DateTime, Time};
 use jiff::fmt::rfc2822::DateTimeParser;
 use jiff::tz::TimeZone;
 
-/// No wait is longer than this, whatever a server, a proxy or a snapshot asks for.
+/// The longest wait, whatever a server, a proxy or a snapshot asks for.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 
 /// The `Date` header.
@@ -16,12 +16,12 @@ pub(crate) fn date(headers: &HeaderMap) -> Option<Timestamp> {
     http_date(headers.get(header::DATE)?.as_bytes())
 }
 
-/// What `Retry-After` asks for.
+/// The wait in a `Retry-After` header.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct RetryAfter {
-    /// Seconds, or the distance of a date from the response's own `Date`; at most [`LONGEST_WAIT`].
+    /// Seconds, or the time from the response's `Date` to a date. At most [`LONGEST_WAIT`].
     pub(crate) delay: Option<Duration>,
-    /// A date in a response that has no `Date` to measure it by.
+    /// A date in a response without a `Date` to compare it with.
     pub(crate) at: Option<Timestamp>,
 }
 
@@ -42,7 +42,7 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> RetryAfter {
     }
 }
 
-/// Digits alone; more of them than a number can hold are a very long wait.
+/// Only digits. More digits than a number can hold mean a very long wait.
 fn seconds(text: &str) -> Option<Duration> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| Duration::from_secs(text.parse().unwrap_or(u64::MAX)))

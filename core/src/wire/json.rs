@@ -1,7 +1,8 @@
-//! How answers are read: JSON objects with lenient values and strict keys.
+//! Reads answers: JSON objects with lenient values and strict keys.
 //!
-//! A key may be unknown or reordered but comes once; `null` is absence; a number may come as a string. Fields that
-//! decide (tokens, errors, expiry, user) must have their type; a field that only informs is dropped where it hasn't.
+//! Unknown keys and any order are accepted, but each key may occur only once. `null` means absent. A number may be a
+//! string. Fields that decide (tokens, errors, expiry, user) must have their documented type. A field that only informs
+//! is dropped if it has another type.
 
 use alloc::collections::BTreeSet;
 use alloc::string::String;
@@ -19,9 +20,10 @@ pub(crate) mod value;
 
 use value::{Scalar, Text};
 
-/// A JSON object that is filled field by field. [`object!`] makes one of a table of keys.
+/// A JSON object that is filled field by field. [`object!`] creates one from a table of keys.
 pub(crate) trait Object: Default {
-    /// Takes the value of `key` from `map`; `false` leaves it there because the key is not one of this object's.
+    /// Reads the value of `key` from `map`. Returns `false`, and leaves the value in the map, if this object has no
+    /// such key.
     fn fill<'de, M: MapAccess<'de>>(&mut self, key: &str, seen: &mut Seen, map: &mut M) -> Result<bool, M::Error>;
 }
 
@@ -32,7 +34,7 @@ impl Object for () {
     }
 }
 
-/// The fields of an object that have been read.
+/// The fields that have been read.
 #[derive(Default)]
 pub(crate) struct Seen {
     bits: u64,
@@ -41,7 +43,7 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// Begins to read the field of this number.
+    /// Starts to read the field with this number.
     //= R-STATUS-14
     pub(crate) fn begin<E: serde::de::Error>(&mut self, number: u32, key: &'static str) -> Result<(), E> {
         self.current = Some(key);
@@ -54,8 +56,8 @@ impl Seen {
     }
 }
 
-/// Defines a struct and its [`Object`]: each line has a key, the field that it fills, and the function of this module that
-/// reads it.
+/// Defines a struct and its [`Object`]. Each line has a key, the field that it fills, and the function of this module
+/// that reads it.
 macro_rules! object {
     ($(#[$meta:meta])* $visibility:vis struct $object:ident {
         $($(#[$doc:meta])* $key:literal => $field_visibility:vis $field:ident: $type:ty = $reader:ident,)+
@@ -90,12 +92,12 @@ macro_rules! object {
 }
 pub(crate) use object;
 
-/// Reads a body as one JSON object, shared between an envelope (errors, penalties) and a result: whether one of the two has
-/// a field of it.
+/// Reads a body as one JSON object. The object contains both the envelope (errors, penalties) and the result. Returns
+/// whether one of the two has a field of it.
 pub(crate) fn read(body: &[u8], envelope: &mut impl Object, result: &mut impl Object) -> Result<bool, Undecodable> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let mut reading = Reading { envelope, result, seen: Default::default(), any_known: false };
-    // Valid text is checked once here, and not again string by string.
+    // The text is checked for valid UTF-8 once here, and not again for each string.
     let read = match core::str::from_utf8(body) {
         Ok(text) => reading.read(serde_json::Deserializer::from_str(text)),
         Err(_) => reading.read(serde_json::Deserializer::from_slice(body)),
@@ -156,7 +158,7 @@ impl<'de, E: Object, T: Object> Visitor<'de> for &mut Reading<'_, E, T> {
     }
 }
 
-/// The names of an object's fields that have a value, as printable text; none if the body is no object.
+/// The names of the fields with a value, as printable text. Empty if the body is not an object.
 pub(crate) fn field_names(body: &[u8]) -> Vec<String> {
     let mut names = Names::default();
     let _ = read(body, &mut (), &mut names);
@@ -166,7 +168,7 @@ pub(crate) fn field_names(body: &[u8]) -> Vec<String> {
 #[derive(Default)]
 struct Names(Vec<String>);
 
-/// An answer with more fields than this is not described in full.
+/// An answer with more fields than this is not described completely.
 const NAMES_SHOWN: usize = 32;
 
 impl Object for Names {

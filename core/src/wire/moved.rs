@@ -1,7 +1,7 @@
-//! An answer that sends the caller to another host (307, 308, 421; page *Dynamic API Hosts*).
+//! [`Moved`]: an answer that sends the caller to another host (307, 308, 421; page *Dynamic API Hosts*).
 //!
-//! Only the host is taken from it, and only a trusted one; the request keeps its method, path, token and body.
-//! [`Environment::redirect`](crate::Environment::redirect) decides whether it may go there.
+//! Only the host is used, and only if it is trusted. The request keeps its method, path, token and body.
+//! [`Environment::redirect`](crate::Environment::redirect) decides whether the request may go there.
 
 use alloc::string::{String, ToString};
 
@@ -11,7 +11,7 @@ use http::{HeaderMap, StatusCode, Uri, header};
 use crate::place::hosts::is_bare_hostname;
 use crate::place::url::{has_bad_port, is_trusted_host};
 
-/// The user's organization is served on another host.
+/// The user's organization is on another host.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.text())]
 pub struct Moved {
@@ -22,8 +22,8 @@ pub struct Moved {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Target {
     host: String,
-    /// Where a request may go on to; none where the target is not to be trusted. It is kept without the user name and
-    /// password a location can have.
+    /// The target for the request. `None` if the target is not trusted. User name and password of the location are
+    /// dropped.
     authority: Option<Authority>,
 }
 
@@ -35,19 +35,19 @@ impl Moved {
         Self { status, target }
     }
 
-    /// 307 or 308, or 421, which names no target: a `Location` in it is ignored.
+    /// 307 or 308, or 421, which names no target: a `Location` in a 421 is ignored.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The host that was named, without port; trusted or not.
+    /// The host that the server named, without port. It may be untrusted.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
         self.target.as_ref().map(|target| target.host.as_str())
     }
 
-    /// Where a request may go on to: https, on one of the vendor's own domains.
+    /// The target for the request: https, on a domain of the vendor.
     pub(crate) fn trusted_authority(&self) -> Option<&Authority> {
         self.target.as_ref()?.authority.as_ref()
     }

@@ -1,7 +1,8 @@
-//! The ticket of a penalty (page *Rate Limits*): the request was not handled and may be repeated later.
+//! [`PenaltyTicket`]: the ticket of a penalty (page *Rate Limits*). The server did not handle the request, which may be
+//! repeated later.
 //!
-//! It is handed out as [`Error::Penalty`](crate::Error::Penalty) and goes back with the identical request. [`Penalty`] finds
-//! it in the body of any other call.
+//! A ticket comes in an [`Error::Penalty`](crate::Error::Penalty) and is sent with the identical request. [`Penalty`]
+//! finds it in the body of any other call.
 
 use alloc::string::String;
 use core::time::Duration;
@@ -25,10 +26,10 @@ pub struct PenaltyTicket {
 }
 
 impl PenaltyTicket {
-    /// What is waited where the server names no time: the longest it has been seen to ask for.
+    /// The wait if the server names none: the longest that was seen.
     pub(crate) const DEFAULT_WAIT: Duration = Duration::from_secs(60);
 
-    /// A ticket from its parts, as an answer or a stored session has them. A wait of more than a day becomes a day.
+    /// Creates a ticket from its parts, from an answer or a stored session. The wait is limited to one day.
     #[must_use]
     pub fn new(ticket: impl Into<String>, wait: Duration) -> Self {
         //= R-PENALTY-2
@@ -40,10 +41,11 @@ impl PenaltyTicket {
         self
     }
 
-    /// The ticket with a person's answer to the captcha that came with it. Then the identical request may be sent after the
-    /// [wait](Self::wait), once, as after any penalty. It has the answer beside the ticket.
+    /// Adds a person's answer to the captcha that came with the ticket. Then the identical request may be sent once
+    /// after the [wait](Self::wait), as after any penalty. It contains the ticket and the answer.
     ///
-    /// The vendor does not document this: its web client was seen to do it. So a refusal, or another captcha, is possible.
+    /// The vendor does not document this. Its web client does it. So the server may refuse the answer or ask for
+    /// another captcha.
     ///
     /// ```
     /// use tradovate_auth_core::{AccessTokenRequest, CaptchaAnswer, Credentials, Endpoint, Error};
@@ -61,25 +63,25 @@ impl PenaltyTicket {
         self
     }
 
-    /// The person's answer to the captcha, if it was given.
+    /// The person's answer to the captcha, if there is one.
     #[must_use]
     pub fn captcha_answer(&self) -> Option<&CaptchaAnswer> {
         self.captcha_answer.as_ref()
     }
 
-    /// How long to wait from the receipt of the answer (`p-time`), in whole seconds, rounded up; at most a day.
+    /// How long to wait after the answer was received (`p-time`), in whole seconds, rounded up, at most one day.
     #[must_use]
     pub fn wait(&self) -> Duration {
         self.wait
     }
 
-    /// What the server said beside it (`p-message`).
+    /// The server's text (`p-message`).
     #[must_use]
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()
     }
 
-    /// The ticket's text (`p-ticket`). Whoever has it can stand in for the request: don't print it.
+    /// The text of the ticket (`p-ticket`). It is a secret: everybody who has it can send the request. Don't print it.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.ticket.expose()

@@ -1,7 +1,7 @@
-//! One newtype for each secret of the protocol.
+//! A newtype for each secret of the protocol.
 //!
 //! Text enters through a constructor and leaves through `expose`, never through `Debug` or `Display`. The memory is
-//! wiped on drop; copies made by HTTP and TLS libraries are theirs and are not promised here.
+//! wiped on drop. Copies in HTTP and TLS libraries are not wiped.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -36,7 +36,7 @@ macro_rules! secrets {
         $visibility struct $name(SecretString);
 
         impl $name {
-            /// Takes the text over. Its length and characters are checked when a request is built with it.
+            /// Takes ownership of the text. Its length and characters are checked when a request is built with it.
             $visibility fn new(text: impl Into<String>) -> Self {
                 Self(seal(text.into()))
             }
@@ -65,27 +65,27 @@ secrets! {
     pub ApiSecret;
     /// The secret of an OAuth app (`client_secret`). Public clients have none.
     pub ClientSecret;
-    /// The single-use code an OAuth redirect brings (`code`).
+    /// The code from an OAuth redirect, which can be used once (`code`).
     pub(crate) AuthorizationCode;
     /// The PKCE verifier that belongs to a code's challenge (`code_verifier`, RFC 7636).
     pub(crate) CodeVerifier;
-    /// What tells the answer to an authorization request from a forged one (`state`).
+    /// The value that distinguishes the answer to an authorization request from a forged one (`state`).
     pub(crate) State;
-    /// The token that obtains the next access token (`refresh_token`). It rotates: each answer may replace it.
+    /// The token for getting the next access token (`refresh_token`). Each answer may replace it.
     pub RefreshToken;
     /// The ticket of a penalty (`p-ticket`).
     pub(crate) Ticket;
-    /// What a person's answer to a captcha came to (`p-captcha`): the text that reCAPTCHA gives the page that shows it.
+    /// The result of a captcha (`p-captcha`): the text that reCAPTCHA gives to the page that shows it.
     pub CaptchaAnswer;
-    /// The OpenID token of an OAuth answer (`id_token`). Opaque here: no claim of it is read.
+    /// The OpenID token of an OAuth answer (`id_token`). This library reads no claim in it.
     pub IdToken;
-    /// An assertion sent in place of other credentials (`assertion`).
+    /// An assertion that is sent instead of other credentials (`assertion`).
     pub Assertion;
     /// The `httpAuth` field of the OAuth token request.
     pub HttpAuth;
 }
 
-/// Moves text into a secret without leaving a copy behind: shrinking a `String` in place may reallocate it.
+/// Moves text into a secret without a copy: shrinking a `String` in place may reallocate it.
 pub(crate) fn seal(mut text: String) -> SecretString {
     if text.capacity() == text.len() {
         return SecretString::from(text);
@@ -95,7 +95,7 @@ pub(crate) fn seal(mut text: String) -> SecretString {
     SecretString::new(exact)
 }
 
-/// The text is not a usable token: empty, over 8192 characters, or with characters no header can carry.
+/// The text can't be a token: it is empty, has more than 8192 characters, or has characters that a header can't carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a usable token: it must be 1 to 8192 visible ASCII characters")]
 #[non_exhaustive]
@@ -107,10 +107,10 @@ fn check_token(text: &str) -> Result<(), MalformedToken> {
     usable.then_some(()).ok_or(MalformedToken)
 }
 
-/// The bearer of REST calls (`accessToken`, `access_token`), opaque.
+/// The bearer token of REST calls (`accessToken`, `access_token`).
 ///
-/// It is checked once and kept as the finished `Authorization` header; clones share the same bytes, which are wiped
-/// when the last one goes.
+/// It is checked once and kept as a complete `Authorization` header. Clones share the same bytes, which are wiped when
+/// the last clone is dropped.
 ///
 /// ```
 /// use tradovate_auth_core::AccessToken;
@@ -130,7 +130,7 @@ impl AccessToken {
     /// Checks the text of a token.
     ///
     /// # Errors
-    /// [`MalformedToken`] when it is empty, over 8192 characters long or not visible ASCII.
+    /// [`MalformedToken`] if it is empty, has more than 8192 characters, or is not visible ASCII.
     pub fn parse(text: &str) -> Result<Self, MalformedToken> {
         check_token(text)?;
         let bytes: Vec<u8> = [BEARER.as_bytes(), text.as_bytes()].concat();
@@ -139,7 +139,7 @@ impl AccessToken {
         Ok(Self(header))
     }
 
-    /// The value of the `Authorization` header, marked sensitive. Cloning it copies no bytes.
+    /// The value of the `Authorization` header, marked as sensitive. Cloning it copies no bytes.
     #[must_use]
     pub fn header(&self) -> HeaderValue {
         self.0.clone()
@@ -153,8 +153,8 @@ impl AccessToken {
     }
 }
 
-/// The token of market data sockets (`mdAccessToken`). It is never a REST bearer, and an access token never stands
-/// in for it.
+/// The token of market data sockets (`mdAccessToken`). It does not work for REST calls, and an access token does not
+/// work in its place.
 #[derive(Clone)]
 pub struct MarketDataToken(SecretString);
 
@@ -162,7 +162,7 @@ impl MarketDataToken {
     /// Checks the text of a token.
     ///
     /// # Errors
-    /// [`MalformedToken`] when it is empty, over 8192 characters long or not visible ASCII.
+    /// [`MalformedToken`] if it is empty, has more than 8192 characters, or is not visible ASCII.
     pub fn parse(text: impl Into<String>) -> Result<Self, MalformedToken> {
         let secret = seal(text.into());
         check_token(secret.expose_secret())?;

@@ -1,7 +1,8 @@
 //! `POST /auth/accesstokenrequest`: logs a user in with name and password (page `AuthenticationApi`,
 //! `AccessTokenRequest`).
 //!
-//! The server opens a new session and closes the user's oldest when a third is open: log in once, renew, share.
+//! Each login opens a new session. If two sessions are open, the server closes the older one. So log in once, renew,
+//! and share the token.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -22,7 +23,7 @@ use crate::wire::json::value::Named;
 use crate::wire::penalty::PenaltyTicket;
 use crate::wire::secret::{AccessToken, MarketDataToken};
 
-/// A login.
+/// A login with user name and password.
 ///
 /// ```
 /// use tradovate_auth_core::{AccessTokenRequest, Credentials, Endpoint, Environment, Error};
@@ -45,30 +46,30 @@ pub struct AccessTokenRequest<'c> {
 }
 
 impl<'c> AccessTokenRequest<'c> {
-    /// Whether a body of any status is JSON of a login or a renewal: an object with a field that its answers have. The page of a
-    /// proxy is not, and so its `Date` is not the server's.
+    /// Whether a body of any status is JSON of a login or a renewal: an object with a field that their answers have.
+    /// The page of a proxy is not, so its `Date` is not the server's time.
     #[must_use]
     pub fn is_answer(body: &[u8]) -> bool {
         answer::is_answer::<AccessTokenResponse>(body)
     }
 
-    /// A login with these credentials.
+    /// Creates a login with these credentials.
     pub fn new(credentials: &'c Credentials) -> Self {
         Self { credentials, ticket: None }
     }
 
-    /// The same login once more after a penalty's wait, with its ticket (`p-ticket`), and with a person's answer if a
-    /// captcha was asked for (`p-captcha`).
+    /// Adds the ticket of a penalty (`p-ticket`). Send the request after the wait of the penalty. If the server asked
+    /// for a captcha, the ticket can contain a person's answer (`p-captcha`).
     pub fn with_ticket(mut self, ticket: impl Into<Option<PenaltyTicket>>) -> Self {
         self.ticket = ticket.into();
         self
     }
 }
 
-/// The result of a login, whose `Date` has been read by [`Exchange::new`](crate::Exchange::new) already.
+/// The result of a login whose `Date` was already read by [`Exchange::new`](crate::Exchange::new).
 ///
 /// # Errors
-/// As [`Endpoint::parse`] of [`AccessTokenRequest`].
+/// The same as [`Endpoint::parse`] of [`AccessTokenRequest`].
 pub fn read_login(response: &Response<impl AsRef<[u8]>>) -> Result<AccessTokenResponse, Error> {
     let mut login = AccessTokenResponse::default();
     answer::read(response, Carried::Credentials, &mut login).map(|()| login)
@@ -125,13 +126,14 @@ impl Endpoint for AccessTokenRequest<'_> {
 object! {
     /// The answer to a login and to a renewal (`AccessTokenResponse`).
     ///
-    /// It has a token and no error, but is not checked against the clock or the session: a [`Grant`](crate::Grant) is.
-    /// Fields of older and newer deployments are `None` where the server doesn't send them.
+    /// It contains a token and no error, but it has not been checked against the clock or the session. A
+    /// [`Grant`](crate::Grant) has been checked. A field is `None` if the server did not send it. Older and newer
+    /// deployments send different fields.
     #[derive(Debug, Clone)]
     #[non_exhaustive]
     //= R-LOGIN-18
     pub struct AccessTokenResponse {
-        /// The bearer of REST calls (`accessToken`).
+        /// The bearer token of REST calls (`accessToken`).
         "accessToken" => pub access_token: Option<AccessToken> = access_token,
         /// The token of market data sockets (`mdAccessToken`). A renewal may leave it out.
         //= R-SOCKET-7
@@ -152,27 +154,29 @@ object! {
         "hasSimPlus" => pub has_sim_plus: Option<bool> = flag,
         /// `showKIDs`.
         "showKIDs" => pub show_kids: Option<bool> = flag,
-        /// The breached-password check's result (`hibpHint`), where
-        /// [`with_hibp_check`](crate::Credentials::with_hibp_check) asked for it.
+        /// The result of the check for breached passwords (`hibpHint`), if
+        /// [`with_hibp_check`](crate::Credentials::with_hibp_check) requested it.
         "hibpHint" => pub hibp_hint: Option<HibpHint> = named,
-        /// The hosts of the user's organization (`apiHosts`); empty where none are named.
+        /// The hosts of the user's organization (`apiHosts`). Empty if the answer names none.
         //= R-HOST-1
         "apiHosts" => pub api_hosts: ApiHosts = hosts,
         /// The user's organization (`orgName`).
         "orgName" => pub org_name: Option<String> = info,
-        /// `hasFunded`, of older deployments.
+        /// `hasFunded`. Only older deployments send it.
         "hasFunded" => pub has_funded: Option<bool> = flag,
-        /// `hasMarketData`, of older deployments.
+        /// `hasMarketData`. Only older deployments send it.
         "hasMarketData" => pub has_market_data: Option<bool> = flag,
-        /// Whether the terms and conditions have to be accepted again (`outdatedTaC`), of older deployments.
+        /// Whether the user has to accept the terms and conditions again (`outdatedTaC`). Only older deployments send
+        /// it.
         "outdatedTaC" => pub outdated_tac: Option<bool> = flag,
-        /// `outdatedLiquidationPolicy`, of older deployments.
+        /// `outdatedLiquidationPolicy`. Only older deployments send it.
         "outdatedLiquidationPolicy" => pub outdated_liquidation_policy: Option<bool> = flag,
-        /// Whether the user has to certify that they use market data as a non-professional
-        /// (`requiredNonProCertification`). Seen in an answer to a browser.
+        /// Whether the user has to certify a non-professional use of market data (`requiredNonProCertification`). Seen
+        /// in an answer to a browser.
         //= R-LOGIN-22
         "requiredNonProCertification" => pub required_non_pro_certification: Option<bool> = flag,
-        /// Whether the sentiment policy has to be accepted again (`outdatedSentimentPolicy`). Seen in an answer to a browser.
+        /// Whether the user has to accept the sentiment policy again (`outdatedSentimentPolicy`). Seen in an answer to
+        /// a browser.
         //= R-LOGIN-22
         "outdatedSentimentPolicy" => pub outdated_sentiment_policy: Option<bool> = flag,
     }
@@ -191,21 +195,21 @@ impl Answer for AccessTokenResponse {
     }
 }
 
-/// The state of a user's account (`userStatus`). Anything but active is for the user to hear.
+/// The state of a user's account (`userStatus`). Tell the user about any state except active.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UserStatus {
-    /// In use.
+    /// The account can be used.
     Active,
-    /// Closed.
+    /// The account is closed.
     Closed,
-    /// Opened, but not yet usable.
+    /// The account was opened but can't be used yet.
     Initiated,
-    /// Locked for a time.
+    /// The account is locked temporarily.
     TemporaryLocked,
-    /// The e-mail address has to be confirmed.
+    /// The user has to confirm the e-mail address.
     UnconfirmedEmail,
-    /// One that is not documented.
+    /// A state that is not documented.
     Other(String),
 }
 
@@ -229,15 +233,15 @@ impl From<String> for UserStatus {
     }
 }
 
-/// What the breached-password check found (`hibpHint`). The password should be changed.
+/// The result of the check for breached passwords (`hibpHint`). The user should change the password.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HibpHint {
-    /// The pair of e-mail address and password is in a known breach.
+    /// The e-mail address and the password appear together in a known data breach.
     EmailAndPasswordCompromised,
-    /// The password is in a known breach.
+    /// The password appears in a known data breach.
     PasswordCompromised,
-    /// One that is not documented.
+    /// A result that is not documented.
     Other(String),
 }
 

@@ -1,6 +1,6 @@
-//! `GET /auth/me`: who the token belongs to (page `AuthenticationApi`, `me`).
+//! `GET /auth/me`: which user a token belongs to (page `AuthenticationApi`, `me`).
 //!
-//! Served on Live only, for tokens of either side; Demo refuses it and says so.
+//! Served on Live only, for tokens of Live and Demo. Demo refuses the call.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -15,14 +15,14 @@ use crate::wire::error::{BuildError, Error};
 use crate::wire::json::object;
 use crate::wire::secret::AccessToken;
 
-/// The question who a token belongs to.
+/// The question which user a token belongs to.
 #[derive(Debug, Clone)]
 pub struct Me {
     token: AccessToken,
 }
 
 impl Me {
-    /// Asks with this token.
+    /// Asks about the user of this token.
     #[must_use]
     pub fn new(token: AccessToken) -> Self {
         Self { token }
@@ -46,13 +46,14 @@ impl Endpoint for Me {
 }
 
 object! {
-    /// Who a user is (`OAuthMeResponse`). All of it is optional; on a very fresh OAuth token even the id can be missing for
-    /// some minutes.
+    /// The user of a token (`OAuthMeResponse`). All fields are optional. For a very new OAuth token, even the id can be
+    /// missing for some minutes.
     #[derive(Debug, Clone, PartialEq)]
     #[non_exhaustive]
     //= R-ME-2
     pub struct MeResponse {
-        /// The user (`userId`). Use this to identify a login; `userId` of an account is the firm that owns it.
+        /// The user's id (`userId`). Use this to identify a login. In other objects, `userId` of an account is the id
+        /// of the firm that owns the account.
         //= R-ME-3
         "userId" => pub user_id: Option<i64> = identifier,
         /// The user's login name (`name`).
@@ -61,7 +62,7 @@ object! {
         "fullName" => pub full_name: Option<String> = info,
         /// The user's e-mail address (`email`).
         "email" => pub email: Option<String> = info,
-        /// Whether the address is verified (`emailVerified`).
+        /// Whether the e-mail address is verified (`emailVerified`).
         "emailVerified" => pub email_verified: Option<bool> = flag,
         /// Whether the account is a trial (`isTrial`).
         "isTrial" => pub is_trial: Option<bool> = flag,

@@ -1,8 +1,8 @@
-//! `POST /auth/oauthtoken`: obtains an access token for an authorization code or a refresh token (pages
+//! `POST /auth/oauthtoken`: exchanges an authorization code or a refresh token for an access token (pages
 //! `AuthenticationApi`, `o_auth_token`, and *OAuth*).
 //!
-//! The refresh token rotates with every answer, and losing a rotated one costs the user a new consent: store it before
-//! it is used. Errors come with status 200.
+//! The refresh token changes with every answer. If the new one is lost, the user has to consent again. So store it
+//! before you use it. Errors have status 200.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -25,7 +25,7 @@ use crate::wire::secret::{
     RefreshToken,
 };
 
-/// An exchange of a grant for tokens. It goes to the environment's
+/// An exchange of a code or a refresh token for tokens. It goes to the environment's
 /// [`token_url`](crate::Environment::token_url).
 ///
 /// ```
@@ -51,9 +51,9 @@ pub struct OAuthToken {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum OAuthGrant {
-    /// The code of a redirect (`authorization_code`).
+    /// The code from a redirect (`authorization_code`).
     AuthorizationCode(AuthorizedCode),
-    /// The refresh token of the last answer (`refresh_token`).
+    /// The refresh token from the last answer (`refresh_token`).
     RefreshToken(RefreshToken),
 }
 
@@ -69,47 +69,47 @@ impl From<RefreshToken> for OAuthGrant {
     }
 }
 
-/// A code with all that it is bound to. Only the redirect of a
-/// [`PendingAuthorization`](crate::PendingAuthorization) brings one, so that none is exchanged that was not asked for,
-/// and none by another app or in another environment than it was asked for: see [`BuildError::ForeignCode`].
+/// A code and the request that it belongs to. Only [`PendingAuthorization`](crate::PendingAuthorization) creates one
+/// from a redirect. So a code can be exchanged only by the app and in the environment that requested it: see
+/// [`BuildError::ForeignCode`].
 #[derive(Debug, Clone)]
 pub struct AuthorizedCode {
-    /// Good once (`code`).
+    /// The code. It can be used once (`code`).
     pub(crate) code: AuthorizationCode,
-    /// The PKCE verifier (`code_verifier`), where the authorization was asked with a challenge.
+    /// The PKCE verifier (`code_verifier`), if the authorization was requested with a challenge.
     pub(crate) code_verifier: Option<CodeVerifier>,
-    /// How it was asked for.
+    /// The parameters of the authorization request.
     pub(crate) asked: Asked,
 }
 
-/// How an authorization was asked for, which the exchange of its code has to repeat to the letter.
+/// The parameters of an authorization request. The exchange of its code has to repeat them exactly.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Asked {
     pub(crate) client_id: String,
     pub(crate) redirect_uri: String,
-    /// The authorize URL of the environment, without the request: a code of one server is no other's business.
+    /// The authorize URL of the environment, without the query. A code of one server must not go to another server.
     pub(crate) authorize_url: String,
 }
 
-/// How the body of the exchange is written.
+/// The format of the body of an exchange.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BodyFormat {
     /// JSON, as the specification and the guides say.
     #[default]
     Json,
-    /// `application/x-www-form-urlencoded`, as the vendor's tutorial does and RFC 6749 asks for.
+    /// `application/x-www-form-urlencoded`, as the vendor's tutorial does and RFC 6749 requires.
     Form,
 }
 
 impl OAuthToken {
-    /// An exchange by the app with this `client_id`.
+    /// Creates an exchange by the app with this `client_id`.
     pub fn new(client_id: impl Into<String>, grant: impl Into<OAuthGrant>) -> Self {
         Self::of_app(OAuthApp::new(client_id), grant.into())
     }
 
-    /// Whether a body of any status is JSON of this endpoint: an object with a field that its answers have. The page of a
-    /// proxy is not, and so its `Date` is not the server's.
+    /// Whether a body of any status is JSON of this endpoint: an object with a field that its answers have. The page of
+    /// a proxy is not, so its `Date` is not the server's time.
     #[must_use]
     pub fn is_answer(body: &[u8]) -> bool {
         answer::is_answer::<Wire>(body)
@@ -119,38 +119,38 @@ impl OAuthToken {
         Self { app, grant, http_auth: None, assertion: None, ticket: None }
     }
 
-    /// The app's secret (`client_secret`). Public clients (desktop programs with PKCE) have none.
+    /// Adds the app's secret (`client_secret`). Public clients (desktop programs with PKCE) have none.
     pub fn with_client_secret(mut self, secret: ClientSecret) -> Self {
         self.app = self.app.with_client_secret(secret);
         self
     }
 
-    /// The `resource`. Where it was sent with the code, it is sent again with each refresh.
+    /// Adds the `resource`. If it was sent with the code, it must be sent with each refresh too.
     pub fn with_resource(mut self, resource: impl Into<String>) -> Self {
         self.app = self.app.with_resource(resource);
         self
     }
 
-    /// The `httpAuth` field of the specification, whose meaning is not documented.
+    /// Adds the `httpAuth` field of the specification. Its meaning is not documented.
     pub fn with_http_auth(mut self, http_auth: HttpAuth) -> Self {
         self.http_auth = Some(http_auth);
         self
     }
 
-    /// An `assertion`.
+    /// Adds an `assertion`.
     pub fn with_assertion(mut self, assertion: Assertion) -> Self {
         self.assertion = Some(assertion);
         self
     }
 
-    /// The format of the body: JSON unless told otherwise.
+    /// Sets the format of the body. The default is JSON.
     pub fn with_body_format(mut self, format: BodyFormat) -> Self {
         self.app = self.app.with_body_format(format);
         self
     }
 
-    /// The same exchange once more after a penalty's wait, with its ticket (`p-ticket`), and with a person's answer if a
-    /// captcha was asked for (`p-captcha`).
+    /// Adds the ticket of a penalty (`p-ticket`). Send the request after the wait of the penalty. If the server asked
+    /// for a captcha, the ticket can contain a person's answer (`p-captcha`).
     pub fn with_ticket(mut self, ticket: impl Into<Option<PenaltyTicket>>) -> Self {
         self.ticket = ticket.into();
         self
@@ -215,10 +215,10 @@ impl Endpoint for OAuthToken {
     }
 }
 
-/// The result of an exchange of tokens, whose `Date` has been read by [`Exchange::new`](crate::Exchange::new) already.
+/// The result of an exchange whose `Date` was already read by [`Exchange::new`](crate::Exchange::new).
 ///
 /// # Errors
-/// As [`Endpoint::parse`] of [`OAuthToken`].
+/// The same as [`Endpoint::parse`] of [`OAuthToken`].
 pub fn read_oauth(response: &Response<impl AsRef<[u8]>>) -> Result<OAuthTokenResponse, Error> {
     let mut wire = Wire::default();
     answer::read(response, Carried::Credentials, &mut wire).map(|()| wire.snake)
@@ -227,35 +227,36 @@ pub fn read_oauth(response: &Response<impl AsRef<[u8]>>) -> Result<OAuthTokenRes
 object! {
     /// The answer to an exchange (`OAuthTokenResponse`).
     ///
-    /// It has a token and no error, but is not checked against the clock or the session: a [`Grant`](crate::Grant) is.
+    /// It contains a token and no error, but it has not been checked against the clock or the session. A
+    /// [`Grant`](crate::Grant) has been checked.
     #[derive(Debug, Clone)]
     #[non_exhaustive]
     //= R-OAUTH-4
     pub struct OAuthTokenResponse {
-        /// The bearer of REST calls (`access_token`).
+        /// The bearer token of REST calls (`access_token`).
         "access_token" => pub access_token: Option<AccessToken> = access_token,
-        /// The next refresh token (`refresh_token`). Where it is missing, the one already held stays good.
+        /// The next refresh token (`refresh_token`). If it is missing, the previous refresh token stays valid.
         "refresh_token" => pub refresh_token: Option<RefreshToken> = secret,
-        /// The token's type (`token_type`): bearer.
+        /// The type of the token (`token_type`): bearer.
         "token_type" => pub token_type: Option<String> = text,
-        /// How long the access token lives, in seconds from the request (`expires_in`).
+        /// The lifetime of the access token, in seconds from the request (`expires_in`).
         "expires_in" => pub expires_in: Option<u64> = lifetime,
-        /// How long the refresh token lives, in seconds from the request (`refresh_token_expires_in`).
+        /// The lifetime of the refresh token, in seconds from the request (`refresh_token_expires_in`).
         "refresh_token_expires_in" => pub refresh_token_expires_in: Option<u64> = lifetime,
         /// The OpenID token (`id_token`).
         "id_token" => pub id_token: Option<IdToken> = secret,
-        /// The token of market data sockets (`mdAccessToken`), which is often missing.
+        /// The token of market data sockets (`mdAccessToken`). Often missing.
         "mdAccessToken" => pub md_access_token: Option<MarketDataToken> = market_data_token,
-        /// The user (`userId`), which is often missing.
+        /// The user's id (`userId`). Often missing.
         "userId" => pub user_id: Option<i64> = identifier,
-        /// The hosts of the user's organization (`apiHosts`); empty where none are named.
+        /// The hosts of the user's organization (`apiHosts`). Empty if the answer names none.
         //= R-HOST-1
         "apiHosts" => pub api_hosts: ApiHosts = hosts,
     }
 }
 
-/// The answer as the wire has it: a field may come in snake case, in camel case, or in both. Twins are read separately
-/// and must agree.
+/// The answer as it is on the wire. A field may have a snake-case name, a camel-case name, or both. Both are read
+/// separately and must be equal.
 #[derive(Default)]
 struct Wire {
     snake: OAuthTokenResponse,
@@ -315,7 +316,7 @@ impl Answer for Wire {
     }
 }
 
-/// Joins the two spellings of a field. Both may be there if they are the same.
+/// Joins the two spellings of a field. If both are present, they must be equal.
 //= R-OAUTH-11
 fn join<T, V: PartialEq + ?Sized>(
     field: &'static str,

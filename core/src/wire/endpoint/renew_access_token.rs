@@ -1,7 +1,8 @@
 //! `GET /auth/renewaccesstoken`: extends the session of a token without opening a new one (page `AuthenticationApi`,
 //! `renew_access_token`).
 //!
-//! Ask about 15 minutes before expiry: an expired token can't be renewed. The answer may hold a new token or the same.
+//! Renew about 15 minutes before expiry. An expired token can't be renewed. The answer may contain a new token or the
+//! same one.
 
 use http::{Request, Response};
 
@@ -12,7 +13,7 @@ use crate::wire::body::RequestBody;
 use crate::wire::error::{BuildError, Error};
 use crate::wire::secret::AccessToken;
 
-/// A renewal. It goes where the token was issued: to the login address.
+/// A renewal. It goes to the login host.
 ///
 /// ```
 /// use tradovate_auth_core::{AccessToken, Endpoint, Environment, RenewAccessToken};
@@ -29,7 +30,7 @@ pub struct RenewAccessToken {
 }
 
 impl RenewAccessToken {
-    /// A renewal of the session this token belongs to. After a penalty, send the same request again.
+    /// Creates a renewal of the session of this token. After a penalty, send the same request again.
     #[must_use]
     pub fn new(token: AccessToken) -> Self {
         Self { token }
@@ -53,10 +54,10 @@ impl Endpoint for RenewAccessToken {
     }
 }
 
-/// The result of a renewal, whose `Date` has been read by [`Exchange::new`](crate::Exchange::new) already.
+/// The result of a renewal whose `Date` was already read by [`Exchange::new`](crate::Exchange::new).
 ///
 /// # Errors
-/// As [`Endpoint::parse`] of [`RenewAccessToken`].
+/// The same as [`Endpoint::parse`] of [`RenewAccessToken`].
 pub fn read_renewal(response: &Response<impl AsRef<[u8]>>) -> Result<AccessTokenResponse, Error> {
     let mut renewal = AccessTokenResponse::default();
     answer::read(response, Carried::Bearer, &mut renewal).map(|()| renewal)

@@ -1,10 +1,10 @@
-//! [`BuildError`]: what keeps a request from being built.
+//! [`BuildError`]: why a request can't be built.
 //!
-//! It names fields and quotes no value.
+//! It contains names of fields, but no values.
 
 use alloc::string::String;
 
-/// A request that can't be built: nothing was sent.
+/// Why a request can't be built. Nothing was sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
@@ -19,35 +19,35 @@ pub enum BuildError {
     TooLong {
         /// The field's name on the wire.
         field: String,
-        /// The limit, in characters.
+        /// The limit in characters.
         limit: usize,
     },
-    /// A field has control characters in it, often a line break from a file or a prompt.
+    /// A field contains control characters, often a line break from a file or a prompt.
     #[error("`{field}` has a control character in it, perhaps a line break at its end: remove it")]
     ControlCharacter {
         /// The field's name on the wire.
         field: String,
     },
-    /// An extra field has the name of a field the request has a setting for, or of another extra field.
+    /// An extra field has the name of a field that has its own setting, or of another extra field.
     #[error("`{field}` can't be an extra field: the request has a field of that name already")]
     ReservedField {
         /// The field's name on the wire.
         field: String,
     },
-    /// A URL or path that can't be used. The URL is not repeated here: it might hold a secret.
+    /// A URL or path can't be used. The error does not contain the URL, because it may contain a secret.
     #[error("not a usable URL: {reason}")]
     InvalidUrl {
-        /// What is wrong with it.
+        /// The problem.
         reason: &'static str,
     },
-    /// `http` to a host that is not this machine: secrets would travel unencrypted.
+    /// The URL uses `http` with another host than this machine: secrets would be sent unencrypted.
     #[error("http is for this machine only, and {host} is another: use https")]
     PlainHttp {
-        /// The host that was named.
+        /// The host in the URL.
         host: String,
     },
-    /// A code that was asked for by another app, or in an environment with another authorize URL: exchanged here, it would
-    /// be told to a server that it is not for.
+    /// The code was requested by another app, or in an environment with another authorize URL. An exchange here would
+    /// reveal the code to the wrong server.
     #[error("the code was asked for by another app or in another environment: exchange it with those")]
     ForeignCode,
     /// The fields could not be written as JSON.

@@ -1,41 +1,41 @@
-//! [`Refusal`]: the server understood a request and said no.
+//! [`Refusal`]: the server understood a request and refused it.
 //!
-//! The server's text enters bounded and masked; the known texts have advice of their own.
+//! It contains the server's text, limited and masked. Known texts have their own advice.
 
 use alloc::string::String;
 
 use super::with;
 
-/// A refusal in the server's words, and which of the known ones it is.
+/// A refusal: the server's text, and its kind if the text is known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", refusal_text(self))]
 #[non_exhaustive]
 pub struct Refusal {
-    /// Which of the known refusals.
+    /// The kind of the refusal.
     pub kind: RefusalKind,
-    /// The server's text, as one bounded, printable line with tokens masked.
+    /// The server's text, as one printable line of limited length with tokens masked.
     pub text: String,
 }
 
-/// The refusals that are known.
+/// The known kinds of refusals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RefusalKind {
-    /// `Incorrect username or password`. The same text comes when `sec` is missing, when the caller is rate limited,
-    /// and on the wrong host: for credentials that have worked before it is no verdict.
+    /// `Incorrect username or password`. The server sends the same text if `sec` is missing, if the caller is rate
+    /// limited, and on the wrong host. So for credentials that worked before, this proves nothing.
     IncorrectCredentials,
-    /// `The app is not registered`: the password was right, the app id is not.
+    /// `The app is not registered`: the password is right, but the app id is not.
     AppNotRegistered,
     /// `Access is denied`.
     AccessDenied,
-    /// `invalid_grant`: the authorization code is wrong, used or too old, or the refresh token is.
+    /// `invalid_grant`: the authorization code is wrong, used or expired, or the refresh token is no longer valid.
     InvalidGrant,
     /// `invalid_token`.
     InvalidToken,
-    /// `invalid_client`, or `client_id, redirect_uri and client_secret do not match existing setup`: the app's settings are
-    /// wrong, whatever the token is.
+    /// `invalid_client`, or `client_id, redirect_uri and client_secret do not match existing setup`: the app's settings
+    /// are wrong. This says nothing about the token.
     ClientMismatch,
-    /// `unauthorized_client`: the app may not do this, whatever the token is.
+    /// `unauthorized_client`: the app may not do this. This says nothing about the token.
     UnauthorizedClient,
     /// `Wrong client_id`: the app is not registered in this environment.
     WrongClientId,
@@ -44,7 +44,7 @@ pub enum RefusalKind {
 }
 
 impl RefusalKind {
-    /// The known refusal in a text of the server, or in the `error` code of an OAuth answer.
+    /// The known kind of a text of the server, or of the `error` code of an OAuth answer.
     pub(crate) fn of(text: &str) -> Self {
         const KNOWN: [(&str, RefusalKind); 9] = [
             //= R-LOGIN-12
@@ -68,13 +68,13 @@ impl RefusalKind {
         KNOWN.iter().find(|(known, _)| lower.contains(known)).map_or(Self::Other, |(_, kind)| *kind)
     }
 
-    /// Whether it is for the app and its settings, and says nothing about a token.
+    /// Whether the refusal concerns the app and its settings, and says nothing about a token.
     #[must_use]
     pub fn blames_app(self) -> bool {
         matches!(self, Self::AppNotRegistered | Self::ClientMismatch | Self::UnauthorizedClient | Self::WrongClientId)
     }
 
-    /// What the user can do about it.
+    /// What the user can do.
     #[must_use]
     pub fn advice(self) -> &'static str {
         match self {

@@ -1,23 +1,23 @@
-//! [`Undecodable`]: a body that is not the JSON that was expected.
+//! [`Undecodable`]: a body that is not the expected JSON.
 //!
-//! It has positions and the names of fields, and no value.
+//! It contains positions and names of fields, but no values.
 
 use alloc::string::String;
 
 use super::REPORT_IT;
 
-/// Where a body stopped being the JSON that was expected. It quotes nothing: values can be secrets.
+/// Where a body differs from the expected JSON. It contains no values, because values can be secrets.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", undecodable_text(self))]
 #[non_exhaustive]
 pub struct Undecodable {
-    /// What kind of trouble.
+    /// The kind of the problem.
     pub kind: UndecodableKind,
-    /// The line, from 1; 0 where there is no position.
+    /// The line, from 1. 0 if there is no position.
     pub line: usize,
-    /// The column in bytes, from 1; 0 where there is no position.
+    /// The column in bytes, from 1. 0 if there is no position.
     pub column: usize,
-    /// The field whose value was being read.
+    /// The field whose value was read.
     pub field: Option<&'static str>,
 }
 
@@ -25,15 +25,15 @@ pub struct Undecodable {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UndecodableKind {
-    /// Nothing at all.
+    /// The body is empty.
     Empty,
-    /// A web page.
+    /// The body is a web page.
     Html,
-    /// Not JSON.
+    /// The body is not JSON.
     Syntax,
-    /// JSON that ends too early.
+    /// The JSON is incomplete.
     Truncated,
-    /// JSON with a value of another type than documented, or with a key twice.
+    /// The JSON has a value of another type than documented, or a duplicate key.
     Mismatch,
 }
 

@@ -1,6 +1,7 @@
-//! The values of fields: each reader takes one from a map, and knows what may stand there.
+//! Reads the values of fields. Each reader takes one value from a map.
 //!
-//! A value that decides spoils the answer if it has another type than the vendor documents; one that informs is left out then.
+//! If a value that decides has another type than documented, the answer is refused. If a value that informs has another
+//! type, it is dropped.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -14,7 +15,7 @@ use serde_json::Number;
 use crate::place::hosts::ApiHosts;
 use crate::wire::secret::{AccessToken, MarketDataToken};
 
-/// A string, borrowed where it has no escapes.
+/// A string, borrowed if it has no escapes.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Text<'de>(pub(crate) Cow<'de, str>);
 
@@ -32,7 +33,7 @@ pub(crate) enum Scalar<'de> {
     Text(Cow<'de, str>),
     /// The strings of an array.
     List(Vec<String>),
-    /// An object, which has been skipped.
+    /// An object. Its content was skipped.
     Object,
 }
 
@@ -42,7 +43,7 @@ impl<'de> Scalar<'de> {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
 
-    /// A number, or a text that is one.
+    /// A number, or a string that contains one.
     fn real(self) -> Option<f64> {
         match self {
             Self::Number(number) => number.as_f64(),
@@ -109,7 +110,7 @@ impl<'de> Visitor<'de> for ScalarVisitor {
     }
 }
 
-/// A value that decides: `null` is absence, and a value that is not what the vendor documents spoils the answer.
+/// A value that decides. `null` means absent. A value of another type than documented makes the answer invalid.
 #[inline]
 fn decide<'de, M: MapAccess<'de>, T>(
     map: &mut M,
@@ -122,7 +123,7 @@ fn decide<'de, M: MapAccess<'de>, T>(
     }
 }
 
-/// A text that decides; empty is absence.
+/// A text that decides. Empty means absent.
 #[inline]
 fn filled<'de, M: MapAccess<'de>, T>(
     map: &mut M,
@@ -145,7 +146,7 @@ pub(crate) fn info<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Option<String>
     Ok(map.next_value::<Scalar>()?.text().map(Cow::into_owned))
 }
 
-/// An enumeration that informs. Only a value that is not known is copied.
+/// An enumeration that informs. Only an unknown value is copied.
 pub(crate) fn named<'de, M: MapAccess<'de>, T: Named>(map: &mut M) -> Result<Option<T>, M::Error> {
     let text = map.next_value::<Scalar>()?.text();
     Ok(text.map(|text| T::known(&text).unwrap_or_else(|| T::from(text.into_owned()))))
@@ -153,26 +154,26 @@ pub(crate) fn named<'de, M: MapAccess<'de>, T: Named>(map: &mut M) -> Result<Opt
 
 /// An enumeration whose values are names.
 pub(crate) trait Named: From<String> {
-    /// The documented value of a name.
+    /// The variant for a name.
     fn known(name: &str) -> Option<Self>;
 }
 
-/// A secret string; empty is absence.
+/// A secret string. Empty means absent.
 pub(crate) fn secret<'de, M: MapAccess<'de>, T: From<String>>(map: &mut M) -> Result<Option<T>, M::Error> {
     filled(map, |text| Some(T::from(text.into_owned())))
 }
 
-/// An access token; empty is absence.
+/// An access token. Empty means absent.
 pub(crate) fn access_token<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Option<AccessToken>, M::Error> {
     filled(map, |text| AccessToken::parse(&text).ok())
 }
 
-/// A market data token; empty is absence.
+/// A market data token. Empty means absent.
 pub(crate) fn market_data_token<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Option<MarketDataToken>, M::Error> {
     filled(map, |text| MarketDataToken::parse(text).ok())
 }
 
-/// `true`, `false`, or one of them as a string; it informs.
+/// `true`, `false`, or one of them as a string. It informs.
 pub(crate) fn flag<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Option<bool>, M::Error> {
     Ok(match map.next_value()? {
         Scalar::Bool(value) => Some(value),
@@ -181,7 +182,7 @@ pub(crate) fn flag<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Option<bool>, 
     })
 }
 
-/// Whether a captcha is asked for: `true`, or anything that doesn't deny it.
+/// Whether a captcha is asked for: `true`, or any value that does not deny it.
 //= R-PENALTY-4
 pub(crate) fn demand<'de, M: MapAccess<'de>>(map: &mut M) -> Result<bool, M::Error> {
     Ok(match map.next_value()? {
@@ -205,12 +206,12 @@ pub(crate) fn number<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Option<f64>,
     Ok(map.next_value::<Scalar>()?.real().filter(|number| number.is_finite()))
 }
 
-/// A lifetime: whole seconds, a fraction dropped.
+/// A lifetime in whole seconds. A fraction is dropped.
 pub(crate) fn lifetime<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Option<u64>, M::Error> {
     decide(map, |value| seconds(value).map(|(whole, _)| whole))
 }
 
-/// A wait: whole seconds, a fraction rounded up.
+/// A wait in whole seconds. A fraction is rounded up.
 //= R-PENALTY-2
 pub(crate) fn wait<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Option<u64>, M::Error> {
     decide(map, rounded_up)
@@ -225,7 +226,7 @@ fn rounded_up(value: Scalar<'_>) -> Option<u64> {
     seconds(value).map(|(whole, has_fraction)| whole.saturating_add(has_fraction.into()))
 }
 
-/// Whole seconds, and whether there is a fraction beside them.
+/// Whole seconds, and whether there is a fraction.
 fn seconds(value: Scalar<'_>) -> Option<(u64, bool)> {
     match value {
         Scalar::Number(number) if number.is_u64() => Some((number.as_u64()?, false)),
@@ -234,14 +235,14 @@ fn seconds(value: Scalar<'_>) -> Option<(u64, bool)> {
         }
         other => {
             let seconds = other.real().filter(|seconds| *seconds >= 0.0)?;
-            // The cast saturates, and what it drops is the fraction.
+            // The cast saturates and drops the fraction.
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
             Some((seconds as u64, seconds > (seconds as u64) as f64))
         }
     }
 }
 
-/// A time that decides: RFC 3339, with or without a fraction; empty is absence.
+/// A time that decides: RFC 3339, with or without a fraction. Empty means absent.
 //= R-TIME-2
 pub(crate) fn time<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Option<Timestamp>, M::Error> {
     filled(map, |text| text.parse().ok())
@@ -252,7 +253,7 @@ pub(crate) fn time_info<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Option<Ti
     Ok(map.next_value::<Scalar>()?.text().and_then(|text| text.parse().ok()))
 }
 
-/// A list of strings that informs; other elements are dropped.
+/// A list of strings that informs. Other elements are dropped.
 pub(crate) fn texts<'de, M: MapAccess<'de>>(map: &mut M) -> Result<Vec<String>, M::Error> {
     Ok(if let Scalar::List(texts) = map.next_value()? { texts } else { Vec::new() })
 }

@@ -1,7 +1,6 @@
-//! [`Penalty`]: the penalty or the demand for a captcha in the body of any call.
+//! [`Penalty`]: a penalty or a request for a captcha in the body of any call.
 //!
-//! The body of a call that is not one of ours enters, and what the server wants instead of handling it leaves. An ordinary
-//! result is never taken for a penalty: a caller would send an order again that has been placed.
+//! An ordinary result is never taken for a penalty, because then a caller would send an order twice.
 
 use alloc::string::String;
 use core::time::Duration;
@@ -14,11 +13,10 @@ use crate::wire::excerpt;
 use crate::wire::json::value::Scalar;
 use crate::wire::json::{self, Object, Seen, object};
 
-/// A longer body has a result: what comes instead of one is short.
+/// A longer body contains a result. Penalties are short.
 const LONGEST: usize = 64 * 1024;
 
-/// What a 200 can have in its body instead of a result, whatever was called (page *Rate Limits*): the server has not
-/// handled the request.
+/// What a 200 can contain instead of a result, for any call (page *Rate Limits*). The server did not handle the call.
 ///
 /// ```
 /// use std::time::Duration;
@@ -32,21 +30,22 @@ const LONGEST: usize = 64 * 1024;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Penalty {
-    /// Wait, then send the identical body with the ticket added as `p-ticket`; for a GET, as a query of that name.
+    /// Wait, then send the identical body with the ticket as `p-ticket`. For a GET, send the ticket as a query
+    /// parameter of that name.
     Wait(PenaltyTicket),
-    /// The server wants a captcha, which no program can answer. Only the endpoint that was called is closed, for about an
-    /// hour. A person can answer it: see [`PenaltyTicket::with_captcha_answer`].
+    /// The server asks for a captcha, which a program can't answer. Only the called endpoint is closed, for about an
+    /// hour. A person can answer the captcha: see [`PenaltyTicket::with_captcha_answer`].
     Captcha {
-        /// What the answer of a person is sent with, as `p-captcha` beside this ticket.
+        /// The ticket for a person's answer. Send the answer as `p-captcha` together with this ticket.
         ticket: Option<PenaltyTicket>,
-        /// What the server said (`p-message`).
+        /// The server's text (`p-message`).
         message: Option<String>,
     },
 }
 
 impl Penalty {
-    /// The penalty in the body of a 200; `None` if it is a result, an error text, or no JSON object. A body that has a
-    /// ticket beside values of a result is a result: its request was handled.
+    /// The penalty in the body of a 200. `None` if the body is a result, an error text, or not a JSON object. A body
+    /// with a ticket and with values of a result is a result: the server handled the call.
     #[must_use]
     //= R-PENALTY-6
     pub fn in_body(body: &[u8]) -> Option<Self> {
@@ -69,7 +68,7 @@ impl Penalty {
     }
 }
 
-/// As an error of the protocol, which says what to do and for how long to wait.
+/// The same as an [`Error`], which says what to do and how long to wait.
 impl From<Penalty> for Error {
     fn from(penalty: Penalty) -> Self {
         match penalty {
@@ -88,7 +87,7 @@ object! {
     }
 }
 
-/// All other fields: whether one of them has a value that a result could have.
+/// All other fields, and whether one of them has a value that a result could have.
 #[derive(Default)]
 struct Others {
     have_value: bool,
