@@ -49,13 +49,13 @@ pub enum RedirectError {
     #[error("the redirect has no `iss`, which this login requires, so it may be forged and was ignored{}", BEGIN_AGAIN)]
     MissingIssuer,
     /// This login was answered before. A code and a `state` can be used once.
-    #[error("this login has been answered already: the redirect was ignored; to log in anew, begin another login")]
+    #[error("this login was answered before: the redirect was ignored; begin another login")]
     AlreadyAnswered,
     /// The redirect is the answer, but has neither `code` nor `error`.
     #[error("the redirect has neither a code nor an error: begin the login again")]
     MissingCode,
     /// The redirect is the answer, but its code is not valid.
-    #[error("the redirect's code has characters no code has, or too many: begin the login again")]
+    #[error("the redirect's code is too long or has invalid characters: begin the login again")]
     UnusableCode,
     /// The redirect is the answer, but has both `code` and `error`.
     #[error("the redirect has a code beside an error, so the code is not used: begin the login again")]

@@ -55,7 +55,7 @@ pub enum Error {
         message: Option<String>,
     },
     /// 423 or 429: the network address is locked out or about to be locked out.
-    #[error("locked out by the server ({}): {} must pass without any request{}; one made meanwhile starts the wait again", status.as_u16(), wait_text(*wait), until.map(|until| alloc::format!(", and none may be sent before {until}")).unwrap_or_default())]
+    #[error("locked out by the server ({}): {} must pass without any request{}; a request in this time starts the wait again", status.as_u16(), wait_text(*wait), until.map(|until| alloc::format!(", and none may be sent before {until}")).unwrap_or_default())]
     LockedOut {
         /// 423 (about to be locked out) or 429 (locked out).
         status: StatusCode,
@@ -155,7 +155,7 @@ impl Error {
 #[non_exhaustive]
 pub enum DeadToken {
     /// `Expired Access Token`.
-    #[error("it has expired and can't be renewed; log in again, or refresh it where it came by OAuth")]
+    #[error("it has expired and can't be renewed; log in again, or refresh it if it is an OAuth token")]
     Expired,
     /// `Invalid access token`: the server does not know the token, or no longer knows it.
     #[error("the server doesn't know it, perhaps because other logins closed the session; log in again, once")]
@@ -204,7 +204,7 @@ pub enum Failure {
     Truncated,
 }
 
-const REPORT_IT: &str = "nothing of it is used; if it happens again, report it";
+const REPORT_IT: &str = "it is not used; if it happens again, report it";
 
 pub(crate) fn said(text: Option<&str>) -> String {
     text.map(|text| [" (it says ", &quoted(text), ")"].concat()).unwrap_or_default()
@@ -237,12 +237,12 @@ fn wait_text(wait: Duration) -> String {
 fn status_text(status: StatusCode, excerpt: &str, retry_after: Option<Duration>) -> String {
     let advice = match status.as_u16() {
         300..=399 => "a redirect that is not followed; check the base URL",
-        400 => "the request is malformed in the server's eyes; don't send it again unchanged",
+        400 => "the server calls the request malformed; don't send it again unchanged",
         403 => "the call is not allowed; check the permissions of the app and the account",
         //= R-STATUS-6
         404 => "no such endpoint here, or the token is not accepted; check the base URL, which ends in /v1",
-        408 => "a time-out, or the session was closed by another login; try again with growing pauses",
-        500..=599 => "a fault on the server's side, perhaps maintenance; try again with growing pauses",
+        408 => "a time-out, or another login closed the session; try again with growing pauses",
+        500..=599 => "a fault of the server, perhaps maintenance; try again with growing pauses",
         _ => "not a status the vendor documents; check the base URL",
     };
     let again = status == StatusCode::REQUEST_TIMEOUT || status.is_server_error();

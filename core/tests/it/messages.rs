@@ -42,12 +42,12 @@ fn a_refusal_says_what_to_check() {
     refused by the server with "Incorrect username or password. Please try again, noting that passwords are case-sensitive.": check name, password, cid and sec, and the environment the user was created in; the server says the same to callers that are rate limited, and five failed logins an hour close the network address
     refused by the server with "The app is not registered": the password is right; check appId, cid and sec against the API key
     refused by the server with "Access is denied": check the permissions of the API key and that API access is enabled for the user
-    refused by the server with "Wrong or used already authorization code": a code is good once and for a short time, a refresh token until the next one is issued; try a refresh once more, then let the user authorize again
-    refused by the server with "invalid_token": the refresh token was not accepted; try once more, then let the user authorize again
+    refused by the server with "Wrong or used already authorization code": a code is valid once and for a short time, and a refresh token until the next one is issued; try a refresh once more, then let the user authorize the app again
+    refused by the server with "invalid_token": the server did not accept the refresh token; try once more, then let the user authorize the app again
     refused by the server with "client_id, redirect_uri and client_secret do not match existing setup": check client_id, client_secret and redirect_uri against the app's registration
     refused by the server with "Wrong client_id": most apps are registered on Live; send the request there
-    refused by the server with "Something new": see what it says; the same request will be refused again
-    refused by the server without a word: check the credentials and the permissions of the API key, and whether the device has to be approved by e-mail
+    refused by the server with "Something new": read the server's text; the server will refuse the same request again
+    refused by the server without a text: check the credentials and the permissions of the API key, and whether the device has to be approved by e-mail
     wrong environment: the server says "This endpoint should be called on live.tradovateapi.com"; use the environment it names
     wrong environment: the server says "This endpoint should be called on live.tradovateapi.com"; use the environment it names
     "#);
@@ -70,10 +70,10 @@ fn a_wait_says_how_long_and_for_what() {
     the server postponed the request: wait 15 s, then send the same request with the ticket it gave (it says "Too fast")
     the server asks for a captcha, which no program can answer: one hour must pass without a request to this endpoint, from anybody at this network address
     the server asks for a captcha, which no program can answer (it says "Are you human?"): one hour must pass without a request to this endpoint, from anybody at this network address
-    locked out by the server (423): one hour must pass without any request; one made meanwhile starts the wait again
-    locked out by the server (429): one hour must pass without any request; one made meanwhile starts the wait again
-    locked out by the server (429): 84 minutes must pass without any request; one made meanwhile starts the wait again
-    locked out by the server (429): one hour must pass without any request, and none may be sent before 2026-11-24T16:20:30Z; one made meanwhile starts the wait again
+    locked out by the server (423): one hour must pass without any request; a request in this time starts the wait again
+    locked out by the server (429): one hour must pass without any request; a request in this time starts the wait again
+    locked out by the server (429): 84 minutes must pass without any request; a request in this time starts the wait again
+    locked out by the server (429): one hour must pass without any request, and none may be sent before 2026-11-24T16:20:30Z; a request in this time starts the wait again
     "#);
 }
 
@@ -85,7 +85,7 @@ fn a_401_says_whether_the_token_is_dead() {
         renewal(status(401, "")),
         renewal(status(401, "Access is denied")),
     ].join("\n"), @r#"
-    the access token is dead: it has expired and can't be renewed; log in again, or refresh it where it came by OAuth
+    the access token is dead: it has expired and can't be renewed; log in again, or refresh it if it is an OAuth token
     the access token is dead: the server doesn't know it, perhaps because other logins closed the session; log in again, once
     the server forbids this call: the token may be fine; check the permissions of the app and the account, and whether the device has to be approved by e-mail
     the server forbids this call (it says "Access is denied"): the token may be fine; check the permissions of the app and the account, and whether the device has to be approved by e-mail
@@ -131,13 +131,13 @@ fn any_other_status_says_what_it_means_here() {
     ].join("\n"), @r#"
     the server answered 204: not a status the vendor documents; check the base URL
     the server answered 302: a redirect that is not followed; check the base URL
-    the server answered 400 with "Bad Request": the request is malformed in the server's eyes; don't send it again unchanged
+    the server answered 400 with "Bad Request": the server calls the request malformed; don't send it again unchanged
     the server answered 403 with "Forbidden": the call is not allowed; check the permissions of the app and the account
     the server answered 404 with "Cannot POST /auth/accesstokenrequest": no such endpoint here, or the token is not accepted; check the base URL, which ends in /v1
-    the server answered 408: a time-out, or the session was closed by another login; try again with growing pauses
+    the server answered 408: a time-out, or another login closed the session; try again with growing pauses
     the server answered 418 with "I'm a teapot": not a status the vendor documents; check the base URL
-    the server answered 500 with "Internal Server Error, error id: 0b5f3f0e-70b6-4d5c-9a7e-1c1f6a3b2d4e": a fault on the server's side, perhaps maintenance; try again with growing pauses
-    the server answered 503 with "503 Service Unavailable": a fault on the server's side, perhaps maintenance; try again with growing pauses, after 120 s at the earliest
+    the server answered 500 with "Internal Server Error, error id: 0b5f3f0e-70b6-4d5c-9a7e-1c1f6a3b2d4e": a fault of the server, perhaps maintenance; try again with growing pauses
+    the server answered 503 with "503 Service Unavailable": a fault of the server, perhaps maintenance; try again with growing pauses, after 120 s at the earliest
     "#);
 }
 
@@ -176,20 +176,20 @@ fn an_answer_that_cannot_be_used_says_why() {
     the answer is an HTML page, perhaps of a proxy or for maintenance: try again later
     the answer is not JSON (line 1, column 1): check the base URL, or try again later
     the answer ends too early in `accessToken` (line 1, column 15): try again later
-    the answer is not what the vendor documents in `accessToken` (line 1, column 17): nothing of it is used; if it happens again, report it
-    the answer is not what the vendor documents (line 1, column 0): nothing of it is used; if it happens again, report it
+    the answer is not what the vendor documents in `accessToken` (line 1, column 17): it is not used; if it happens again, report it
+    the answer is not what the vendor documents (line 1, column 0): it is not used; if it happens again, report it
     the answer has no `accessToken`: a login may be asked for another step: approve the device by e-mail and keep the same deviceId
     the answer has no `accessToken`, only errorText, userId, multiFactorRequired: a login may be asked for another step: approve the device by e-mail and keep the same deviceId
-    the answer has no `access_token`: nothing of it is used; if it happens again, report it
-    the answer has no `access_token`, only token_type: nothing of it is used; if it happens again, report it
-    the answer has no `expirationTime`: nothing of it is used; if it happens again, report it
-    the answer has no `expires_in`: nothing of it is used; if it happens again, report it
-    the answer has a token beside a refusal (it says "x"), so nothing of it is used; if it happens again, report it
-    the answer gives `access_token` twice with different values, so nothing of it is used; if it happens again, report it
-    the answer has a token of another type than bearer, so nothing of it is used; if it happens again, report it
-    the answer has a token that has already expired, unless the clock here is wrong, so nothing of it is used; if it happens again, report it
-    the answer has a lifetime that can't be represented, so nothing of it is used; if it happens again, report it
-    the answer is for another user, so nothing of it is used; if it happens again, report it
+    the answer has no `access_token`: it is not used; if it happens again, report it
+    the answer has no `access_token`, only token_type: it is not used; if it happens again, report it
+    the answer has no `expirationTime`: it is not used; if it happens again, report it
+    the answer has no `expires_in`: it is not used; if it happens again, report it
+    the answer has a token beside a refusal (it says "x"), so it is not used; if it happens again, report it
+    the answer gives `access_token` twice with different values, so it is not used; if it happens again, report it
+    the answer has a token of another type than bearer, so it is not used; if it happens again, report it
+    the answer has a token that has already expired, unless the clock here is wrong, so it is not used; if it happens again, report it
+    the answer has a lifetime that can't be represented, so it is not used; if it happens again, report it
+    the answer is for another user, so it is not used; if it happens again, report it
     "#);
 }
 
@@ -206,5 +206,5 @@ fn a_refusal_whose_description_can_t_be_printed_gives_the_advice_of_its_code() {
     }
     let said =
         exchange(r#"{"error_description":"QmFzZTY0IGlzIG5vdCBwcm9zZSBhdCBhbGwgaW52YWxpZF9ncmFudA invalid_grant"}"#);
-    assert!(said.starts_with("refused by the server: a code is good once"), "{said}");
+    assert!(said.starts_with("refused by the server: a code is valid once"), "{said}");
 }

@@ -201,7 +201,7 @@ impl World {
                 self.store_answers(id, Err(disk_full()));
             }
             None => {
-                self.line("store, without a word");
+                self.line("store, no answer");
                 self.silent.push(id);
             }
         }

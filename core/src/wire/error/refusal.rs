@@ -89,12 +89,12 @@ impl RefusalKind {
                  once more, then let the user authorize again"
             }
             Self::InvalidToken => {
-                "the refresh token was not accepted; try once more, then let the user authorize again"
+                "the server did not accept the refresh token; try once more, then let the user authorize the app again"
             }
             Self::ClientMismatch => "check client_id, client_secret and redirect_uri against the app's registration",
             Self::UnauthorizedClient => "check what the app's registration allows",
             Self::WrongClientId => "most apps are registered on Live; send the request there",
-            Self::Other => "see what it says; the same request will be refused again",
+            Self::Other => "read the server's text; the server will refuse the same request again",
         }
     }
 }
@@ -102,7 +102,7 @@ impl RefusalKind {
 fn refusal_text(Refusal { kind, text }: &Refusal) -> String {
     match kind {
         RefusalKind::Other if text.is_empty() => {
-            "refused by the server without a word: check the credentials and the permissions of the API key, and whether \
+            "refused by the server without a text: check the credentials and the permissions of the API key, and whether \
              the device has to be approved by e-mail"
                 .into()
         }

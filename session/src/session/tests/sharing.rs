@@ -173,7 +173,7 @@ fn an_overtaken_snapshot_is_saved_again_at_once() {
     insta::assert_snapshot!(world.run(minutes(1)).trace(), @"
     0:00 store
     0:00 → demo accesstokenrequest
-    0:00 store, without a word
+    0:00 store, no answer
     0:00 store
     0:00 logged in, good until 2026-11-24T15:20:00Z
     ");

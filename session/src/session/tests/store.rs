@@ -21,7 +21,7 @@ fn a_store_that_fails_or_does_not_answer_is_asked_again() {
         0:00 → demo accesstokenrequest
         0:00 store, in vain
         0:00 the store can't be written: the disk is full; next try at 2026-11-24T14:00:01Z; no token is held
-    0:00.500 store, without a word
+    0:00.500 store, no answer
     0:45.500 the store can't be reached: the store gave no answer in time; next try at 2026-11-24T14:00:47Z; no token is held
     0:46.500 store, in vain
     0:46.500 the store can't be written: the disk is full; next try at 2026-11-24T14:00:49Z; no token is held
@@ -141,7 +141,7 @@ fn an_older_snapshots_ticket_is_not_used_for_a_newer_refresh_token() {
         0:00 → live oauthtoken (rt-0): OAuth exchange postponed by the server until 2026-11-24T14:00:01Z
         0:00 store
         0:01 → live oauthtoken (rt-0) with the ticket
-        0:01 store, without a word
+        0:01 store, no answer
         0:46 the store can't be reached: the store gave no answer in time; next try at 2026-11-24T14:00:47Z; no token is held
     0:46.500 store
     0:46.500 refreshed, good until 2026-11-24T15:20:01Z
