@@ -202,7 +202,7 @@ fn a_refusal_whose_description_can_t_be_printed_gives_the_advice_of_its_code() {
     for description in odd {
         let said = exchange(&format!(r#"{{"error":"invalid_grant","error_description":"{description}"}}"#));
         assert!(!said.contains("API key"), "{said}");
-        assert!(said.starts_with(r#"refused by the server with "invalid_grant": a code is good once"#), "{said}");
+        assert!(said.starts_with(r#"refused by the server with "invalid_grant": a code is valid once"#), "{said}");
     }
     let said =
         exchange(r#"{"error_description":"QmFzZTY0IGlzIG5vdCBwcm9zZSBhdCBhbGwgaW52YWxpZF9ncmFudA invalid_grant"}"#);

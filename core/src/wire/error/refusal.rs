@@ -85,8 +85,8 @@ impl RefusalKind {
             Self::AppNotRegistered => "the password is right; check appId, cid and sec against the API key",
             Self::AccessDenied => "check the permissions of the API key and that API access is enabled for the user",
             Self::InvalidGrant => {
-                "a code is good once and for a short time, a refresh token until the next one is issued; try a refresh \
-                 once more, then let the user authorize again"
+                "a code is valid once and for a short time, and a refresh token until the next one is issued; try a \
+                 refresh once more, then let the user authorize the app again"
             }
             Self::InvalidToken => {
                 "the server did not accept the refresh token; try once more, then let the user authorize the app again"
