@@ -108,7 +108,7 @@ fn a_refused_code_is_an_error_that_says_what_to_do() {
         assert!(kind.builder(server.environment(), Login::code(app(), code.clone())).build().token().is_ok());
         let again = kind.builder(server.environment(), Login::code(app(), code)).build();
         let error = again.token().unwrap_err();
-        assert!(error.to_string().contains("a code is good once"), "{error}");
+        assert!(error.to_string().contains("a code is valid once"), "{error}");
         again.token().unwrap_err();
         assert_eq!(server.statistics().requests(Endpoint::OauthToken), 2, "{kind:?}");
     }
