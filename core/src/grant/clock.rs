@@ -59,8 +59,7 @@ impl Exchange {
 
     fn measured(&self) -> Option<SignedDuration> {
         let half = self.received.duration_since(self.sent).checked_div(2)?;
-        let middle = self.sent.checked_add(half).ok()?;
-        self.server_time?.duration_since(middle).checked_add(HALF_A_SECOND)
+        self.server_time?.duration_since(self.sent).checked_sub(half)?.checked_add(HALF_A_SECOND)
     }
 }
 

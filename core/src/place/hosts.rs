@@ -3,13 +3,14 @@
 //! It accepts only bare host names, checks each one, and repairs none. [`Environment`](crate::Environment) uses them
 //! for its URLs.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 
+use crate::wire::ascii::all_bytes;
 use crate::wire::excerpt;
 use crate::wire::json::value::{Scalar, Text};
 
@@ -69,22 +70,17 @@ impl ApiHosts {
         self.hosts.extend(newer.hosts.iter().map(|(key, host)| (key.clone(), host.clone())));
         self.refused.clone_from(&newer.refused);
     }
-
-    fn insert(&mut self, key: &str, host: Option<&str>) {
-        match host.filter(|host| is_bare_hostname(host)) {
-            Some(host) => {
-                self.hosts.insert(key.into(), host.into());
-            }
-            None => self.refused.push(excerpt::name(key)),
-        }
-    }
 }
 
 impl<'a> FromIterator<(&'a str, &'a str)> for ApiHosts {
     fn from_iter<I: IntoIterator<Item = (&'a str, &'a str)>>(pairs: I) -> Self {
         let mut hosts = Self::default();
         for (key, host) in pairs {
-            hosts.insert(key, Some(host));
+            if is_bare_hostname(host) {
+                hosts.hosts.insert(key.into(), host.into());
+            } else {
+                hosts.refused.push(excerpt::name(key));
+            }
         }
         hosts
     }
@@ -94,16 +90,10 @@ impl<'a> FromIterator<(&'a str, &'a str)> for ApiHosts {
 /// space.
 //= R-HOST-5
 pub(crate) fn is_bare_hostname(text: &str) -> bool {
-    // A label begins and ends with a letter or a digit.
-    let mut before = b'.';
-    let fits = text.bytes().chain([b'.']).all(|byte| {
-        let fits = byte.is_ascii_alphanumeric()
-            || (byte == b'-' && before != b'.')
-            || (byte == b'.' && before.is_ascii_alphanumeric());
-        before = byte;
-        fits
-    });
-    fits && text.len() <= HOST_LIMIT
+    let is_outer = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    text.len() <= HOST_LIMIT
+        && all_bytes(text, |byte| byte.is_ascii_alphanumeric() | matches!(byte, b'-' | b'.'))
+        && text.as_bytes().split(|byte| *byte == b'.').all(|label| is_outer(label.first()) && is_outer(label.last()))
 }
 
 /// Reads the object from the wire. `null` means absent. Other values that are not host names are refused. A duplicate
@@ -125,14 +115,20 @@ impl<'de> Visitor<'de> for HostsVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ApiHosts, A::Error> {
         let mut hosts = ApiHosts::default();
-        let mut seen = alloc::collections::BTreeSet::new();
+        let mut without_host = BTreeSet::new();
         while let Some(Text(key)) = map.next_key()? {
-            match map.next_value::<Scalar>()? {
-                Scalar::Null => {}
-                Scalar::Text(host) => hosts.insert(&key, Some(&host)),
-                _ => hosts.insert(&key, None),
-            }
-            if !seen.insert(key) {
+            let is_new = match map.next_value()? {
+                Scalar::Text(host) if is_bare_hostname(&host) => {
+                    !without_host.contains(&key) && hosts.hosts.insert(key.into_owned(), host.into_owned()).is_none()
+                }
+                value => {
+                    if !matches!(value, Scalar::Null) {
+                        hosts.refused.push(excerpt::name(&key));
+                    }
+                    !hosts.hosts.contains_key(&*key) && without_host.insert(key)
+                }
+            };
+            if !is_new {
                 return Err(A::Error::custom("a host key comes twice"));
             }
         }

@@ -38,21 +38,24 @@ impl Object for () {
 #[derive(Default)]
 pub(crate) struct Seen {
     bits: u64,
-    /// The field whose value is being read.
-    pub(crate) current: Option<&'static str>,
+    /// The field that could not be read.
+    pub(crate) failed: Option<&'static str>,
 }
 
 impl Seen {
-    /// Starts to read the field with this number.
+    /// Reads the field with this number.
     //= R-STATUS-14
-    pub(crate) fn begin<E: serde::de::Error>(&mut self, number: u32, key: &'static str) -> Result<(), E> {
-        self.current = Some(key);
+    #[inline]
+    pub(crate) fn read<T, E: serde::de::Error>(
+        &mut self,
+        number: u32,
+        key: &'static str,
+        read: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
         let bit = 1_u64.checked_shl(number).unwrap_or_default();
-        if self.bits & bit != 0 {
-            return Err(E::custom("a field comes twice"));
-        }
+        let value = if self.bits & bit == 0 { read() } else { Err(E::custom("a field comes twice")) };
         self.bits |= bit;
-        Ok(())
+        value.inspect_err(|_| self.failed = Some(key))
     }
 }
 
@@ -79,12 +82,11 @@ macro_rules! object {
                 enum Number { $($field),+ }
                 match key {
                     $($key => {
-                        seen.begin(Number::$field as u32, $key)?;
-                        self.$field = $crate::wire::json::value::$reader(map)?;
+                        let read = || $crate::wire::json::value::$reader(map);
+                        self.$field = seen.read(Number::$field as u32, $key, read)?;
                     })+
                     _ => return Ok(false),
                 }
-                seen.current = None;
                 Ok(true)
             }
         }
@@ -102,7 +104,7 @@ pub(crate) fn read(body: &[u8], envelope: &mut impl Object, result: &mut impl Ob
         Ok(text) => reading.read(serde_json::Deserializer::from_str(text)),
         Err(_) => reading.read(serde_json::Deserializer::from_slice(body)),
     };
-    let [of_envelope, of_result] = reading.seen.map(|seen| seen.current);
+    let [of_envelope, of_result] = reading.seen.map(|seen| seen.failed);
     read.map(|()| reading.any_known).map_err(|error| undecodable(body, &error, of_result.or(of_envelope)))
 }
 

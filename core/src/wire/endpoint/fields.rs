@@ -64,6 +64,11 @@ impl<'a> Fields<'a> {
         Ok(())
     }
 
+    /// A value of the specification.
+    pub(super) fn literal(&mut self, name: &'static str, value: &'static str) {
+        self.push(name, Value::Text(Text::literal(value)));
+    }
+
     pub(super) fn number(&mut self, name: &'static str, value: u64) {
         self.push(name, Value::Number(value.into()));
     }
@@ -191,9 +196,9 @@ impl<'a> Text<'a> {
         Self { text, is_plain: all_bytes(text, is_plain) }
     }
 
-    /// A name of the specification.
-    fn literal(name: &'static str) -> Self {
-        Self { text: name, is_plain: true }
+    /// A name or a value of the specification.
+    fn literal(text: &'static str) -> Self {
+        Self { text, is_plain: true }
     }
 
     fn has_control(self) -> bool {

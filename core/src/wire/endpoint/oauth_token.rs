@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use http::{Request, Response};
 use serde::de::MapAccess;
 
-use super::fields::{Fields, LONG, SHORT};
+use super::fields::{Fields, LONG};
 use super::{Endpoint, FORM, JSON, Reply, post};
 use crate::oauth::OAuthApp;
 use crate::place::environment::Environment;
@@ -161,7 +161,7 @@ impl OAuthToken {
         let (app, mut fields) = (&self.app.0, Fields::with_capacity(10));
         match &self.grant {
             OAuthGrant::AuthorizationCode(AuthorizedCode { code, code_verifier, asked }) => {
-                fields.required("grant_type", "authorization_code", SHORT)?;
+                fields.literal("grant_type", "authorization_code");
                 fields.required("code", code.expose(), LONG)?;
                 fields.required("redirect_uri", &asked.redirect_uri, LONG)?;
                 if let Some(verifier) = code_verifier {
@@ -169,7 +169,7 @@ impl OAuthToken {
                 }
             }
             OAuthGrant::RefreshToken(token) => {
-                fields.required("grant_type", "refresh_token", SHORT)?;
+                fields.literal("grant_type", "refresh_token");
                 fields.required("refresh_token", token.expose(), LONG)?;
             }
         }
@@ -279,10 +279,7 @@ impl Object for Wire {
             return Ok(true);
         }
         let Some((camel, snake)) = TWINS.iter().find(|(camel, _)| *camel == key) else { return Ok(false) };
-        seen.current = Some(camel);
-        let filled = self.camel.fill(snake, &mut self.camel_seen, map)?;
-        seen.current = None;
-        Ok(filled)
+        self.camel.fill(snake, &mut self.camel_seen, map).inspect_err(|_| seen.failed = Some(camel))
     }
 }
 
