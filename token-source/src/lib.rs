@@ -16,6 +16,7 @@ mod error;
 mod events;
 mod fixed;
 mod from_env;
+mod methods;
 mod own_hosts;
 mod permit;
 mod settings;

@@ -6,20 +6,15 @@
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use http::StatusCode;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::timeout;
-use tradovate_auth_core::{
-    AccessToken, AccessTokenResponse, Answer, BaseUrl, BuildError, CallError, Credentials, Environment, Purpose,
-    SecureUrl,
-};
-use tradovate_auth_session::{Event, Login, MayLogIn, Policy, Session, StoredSession, Verdict};
+use tradovate_auth_core::{AccessToken, CallError, Credentials, Environment};
+use tradovate_auth_session::{Event, Login, MayLogIn, Session, StoredSession};
 use tradovate_auth_store::{AsyncStore, SessionName};
 use tradovate_auth_token_source::{
-    Change, Clock, Idle, Permit, Seen, Settings, Shared, SharedBudget, Task, Token, TokenError, TokenTimeout, fixed,
+    Change, Idle, Permit, Seen, Settings, Shared, Task, Token, TokenError, TokenTimeout, fixed,
 };
 
 use crate::client::Client;
@@ -182,71 +177,7 @@ impl TokenSource {
         }
     }
 
-    /// The URL of a trading path, such as `/account/list`, at the host in force.
-    ///
-    /// # Errors
-    /// [`BuildError::InvalidUrl`] when the path can't be part of a URL.
-    pub fn url(&self, path: &str) -> Result<SecureUrl, BuildError> {
-        self.environment().url(Purpose::Trading, path)
-    }
-
-    /// The base of a purpose at the host in force; `None` where no host is known for it.
-    #[must_use]
-    pub fn base_url(&self, purpose: Purpose) -> Option<BaseUrl> {
-        self.environment().base_url(purpose).cloned()
-    }
-
-    /// The URL of the socket of a purpose at the host in force; `None` where no host is known for it.
-    #[must_use]
-    pub fn websocket_url(&self, purpose: Purpose) -> Option<String> {
-        self.environment().websocket_url(purpose)
-    }
-
-    /// The environment with the hosts in force.
-    #[must_use]
-    pub fn environment(&self) -> Arc<Environment> {
-        self.inner.shared.environment()
-    }
-
-    /// Tells what came of a call with a token: the status and body of a response, or 401 with the text of a socket's
-    /// refusal, or 421. The verdict says what to do with the call; nothing is sent twice by this. A 200 may be reported
-    /// too: a [penalty](tradovate_auth_core::Penalty) in its body means that the call was not handled.
-    ///
-    /// Where the verdict is not certain, a renewal verifies the token, at most one in 15 minutes. It begins at once in the
-    /// background; callers who ask for a token continue it, with or without a keeper.
-    #[must_use]
-    pub fn rejected(&self, token: &Token, status: StatusCode, body: &[u8]) -> Verdict {
-        let verdict = self.inner.shared.rejected(token, status, body);
-        self.inner.verify();
-        verdict
-    }
-
-    /// What has to be kept to go on after a restart: give it to [`TokenSourceBuilder::resume`] then.
-    #[must_use]
-    pub fn snapshot(&self) -> StoredSession {
-        self.inner.shared.snapshot()
-    }
-
-    /// Takes over what another process has stored, where it is newer.
-    pub fn adopt(&self, stored: StoredSession) {
-        self.inner.shared.adopt(stored);
-    }
-
-    /// Who the user is, if an answer or what was stored has said so. OAuth answers often don't.
-    #[must_use]
-    pub fn user_id(&self) -> Option<i64> {
-        self.inner.shared.user_id()
-    }
-
-    /// Takes over the answer to a call of yours that brings a token: a change of the password or of the credentials, or a
-    /// social login. [`Client::call`](crate::Client::call) makes such calls. The token replaces the one that is held.
-    ///
-    /// # Errors
-    /// [`CallError::Server`](tradovate_auth_core::CallError::Server) if the answer has no token that can be used, or is for another
-    /// user. Nothing has changed then.
-    pub fn adopt_answer(&self, answer: Answer<AccessTokenResponse>) -> Result<(), CallError> {
-        self.inner.shared.adopt_answer(answer)
-    }
+    tradovate_auth_token_source::token_source_methods!();
 
     /// Watches for changes: another token, the end of the token, other hosts, a stop. For sockets and pools of connections.
     ///
@@ -268,11 +199,6 @@ impl TokenSource {
     #[must_use]
     pub fn watch(&self) -> Watch {
         Watch { seen: Seen::now(&self.inner.shared), source: Arc::clone(&self.inner) }
-    }
-
-    /// Takes other credentials; a source that has stopped because of the old ones goes on.
-    pub fn replace_credentials(&self, credentials: Credentials) {
-        self.inner.shared.replace_credentials(credentials);
     }
 
     /// Forgets all tokens and stops. A source that [shares](TokenSourceBuilder::shared) its session saves this, and all other
@@ -411,30 +337,7 @@ impl TokenSourceBuilder {
         self
     }
 
-    /// When to renew, how long to wait, how often to try.
-    pub fn policy(mut self, policy: Policy) -> Self {
-        self.settings.policy = policy;
-        self
-    }
-
-    /// The budget of the network address. Unless set, all sources of the process share one;
-    /// give a source another where it leaves by another address.
-    pub fn budget(mut self, budget: SharedBudget) -> Self {
-        self.settings.budget = budget;
-        self
-    }
-
-    /// How long a caller waits for a token before it gets an error: 60 seconds unless set.
-    pub fn token_timeout(mut self, token_timeout: Duration) -> Self {
-        self.settings.token_timeout = token_timeout;
-        self
-    }
-
-    /// Goes on with what an earlier process has stored. Nothing of another owner's snapshot is used: see [`StoredSession`].
-    pub fn resume(mut self, stored: StoredSession) -> Self {
-        self.settings.resume = Some(stored);
-        self
-    }
+    tradovate_auth_token_source::builder_methods!();
 
     /// Stores each new session before it is used: a crash loses nothing that had been received and stored. Where it
     /// fails, by an error or a panic, or takes longer than the policy's deadline, it is asked again after a pause, and
@@ -460,35 +363,6 @@ impl TokenSourceBuilder {
     pub fn shared(mut self, store: impl Into<Box<dyn AsyncStore>>, name: SessionName) -> Self {
         self.settings.user_key.get_or_insert_with(|| name.to_string());
         self.storage = Storage::Shared(store.into(), name);
-        self
-    }
-
-    /// Your own key of the user who has authorized the app: see [`Session::with_user_key`]. A source that
-    /// [shares](Self::shared) its session has the session's name for it, unless set. A snapshot to [resume](Self::resume)
-    /// from is used if it was taken with the same key.
-    pub fn user_key(mut self, key: impl Into<String>) -> Self {
-        self.settings.user_key = Some(key.into());
-        self
-    }
-
-    /// Tries credentials once more that were refused before, by what is stored: see [`Session::with_another_try`]. Ask for it
-    /// after [`StopReason::RefusedBefore`](tradovate_auth_session::StopReason::RefusedBefore), once you have corrected what was
-    /// wrong.
-    pub fn another_try(mut self) -> Self {
-        self.settings.another_try = true;
-        self
-    }
-
-    /// When a source that shares its session may log in: when it is needed, unless set.
-    pub fn may_log_in(mut self, may_log_in: MayLogIn) -> Self {
-        self.may_log_in = may_log_in;
-        self
-    }
-
-    /// Another clock than that of the process: for tests that simulate one.
-    #[doc(hidden)]
-    pub fn clock(mut self, clock: Clock) -> Self {
-        self.settings.clock = clock;
         self
     }
 
