@@ -44,13 +44,6 @@ pub(crate) fn oauth_token() -> String {
     without_hosts(include_str!("../../core/tests/fixtures/oauth-token.json"))
 }
 
-/// An object with 8,000 keys that no answer has, and 8,000 in its `apiHosts`.
-pub(crate) fn unknown_keys() -> String {
-    let keys: Vec<String> = (0..8_000).map(|number| format!("\"k{number}\":0")).collect();
-    let keys = keys.join(",");
-    format!("{{\"apiHosts\":{{{keys}}},{keys}}}")
-}
-
 /// The access token of the login.
 pub(crate) fn access_token() -> String {
     let login: Value = serde_json::from_str(LOGIN).expect("the sample is JSON");

@@ -90,10 +90,10 @@ impl<'a> FromIterator<(&'a str, &'a str)> for ApiHosts {
 /// space.
 //= R-HOST-5
 pub(crate) fn is_bare_hostname(text: &str) -> bool {
-    let is_outer = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    let is_label = |label: &[u8]| !label.is_empty() && !label.starts_with(b"-") && !label.ends_with(b"-");
     text.len() <= HOST_LIMIT
         && all_bytes(text, |byte| byte.is_ascii_alphanumeric() | matches!(byte, b'-' | b'.'))
-        && text.as_bytes().split(|byte| *byte == b'.').all(|label| is_outer(label.first()) && is_outer(label.last()))
+        && text.as_bytes().split(|byte| *byte == b'.').all(is_label)
 }
 
 /// Reads the object from the wire. `null` means absent. Other values that are not host names are refused. A duplicate
