@@ -9,7 +9,7 @@ use std::time::Duration;
 use tradovate_auth_session::StoreErrorKind::Misconfigured;
 use tradovate_auth_store_redis::RedisStore;
 
-use crate::contract::LONG;
+use crate::helpers::LONG;
 use crate::party::{Form, Party, assert_says};
 use crate::server::Server;
 
