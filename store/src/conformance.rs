@@ -3,17 +3,14 @@
 //!
 //! Run it in the tests of your store, against a test instance of your database:
 //!
-//! ```
-//! # #[cfg(feature = "file")]
-//! # mod tests {
+//! ```no_run
+//! # #[cfg(feature = "file")] {
 //! use tradovate_auth_store::FileStore;
-//! use tradovate_auth_store::conformance::{Suite, Violations};
+//! use tradovate_auth_store::conformance::Suite;
 //!
-//! #[test]
-//! fn the_store_keeps_the_contract() -> Result<(), Violations> {
-//!     Suite::new(|| FileStore::in_directory("/srv/test").unwrap()).run()
-//! }
+//! Suite::new(|| FileStore::in_directory("/srv/test").unwrap()).run()?;
 //! # }
+//! # Ok::<(), tradovate_auth_store::conformance::Violations>(())
 //! ```
 //!
 //! The closure opens the store. The checks call it several times, as several processes would, and drop what it returns.

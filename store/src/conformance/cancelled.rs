@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tradovate_auth_session::StoreError;
+use tradovate_auth_session::{Lease, StoreError};
 
 use super::world::{A_MOMENT, Broken, LONG, SOON, World, checks, ensure, found, leased, saved, session};
 use super::{Blocking, Check};
@@ -27,7 +27,8 @@ const MOST_POLLS: usize = 20;
 fn a_cancelled_lease_is_free_when_its_time_is_over(world: &World<'_>) -> Result<(), Broken> {
     at_each_poll(world, "lease", |case| {
         let result = case.cancel(case.store().lease(&case.name, A_MOMENT))?;
-        case.await_lease()?;
+        let next = case.await_lease(&*case.other)?;
+        case.other.release(&case.name, next)?;
         Ok(result.is_some())
     })
 }
@@ -62,7 +63,8 @@ fn a_cancelled_release_leaves_a_lease_that_ends(world: &World<'_>) -> Result<(),
     at_each_poll(world, "release", |case| {
         let lease = leased(&*case.other, &case.name, A_MOMENT)?;
         let result = case.cancel(case.store().release(&case.name, lease))?;
-        case.await_lease()?;
+        let next = case.await_lease(&*case.other)?;
+        case.other.release(&case.name, next)?;
         Ok(result.is_some())
     })
 }
@@ -96,12 +98,12 @@ impl Case {
         Ok(self.cancelled.run(Cancelled { future, polls_left })?)
     }
 
-    /// Another process is given the lease within a lease's time.
-    fn await_lease(&self) -> Result<(), Broken> {
+    /// The lease, which this process is given within a lease's time: a call that was cancelled may still take it later.
+    fn await_lease(&self, store: &dyn Store) -> Result<Lease, Broken> {
         let begun = Instant::now();
         loop {
-            if let Some(lease) = self.other.lease(&self.name, LONG)? {
-                return Ok(self.other.release(&self.name, lease)?);
+            if let Some(lease) = store.lease(&self.name, LONG)? {
+                return Ok(lease);
             }
             let time = begun.elapsed();
             ensure!(time < A_MOMENT + SOON, "a lease of {A_MOMENT:?} was not over after {time:?}");
@@ -111,12 +113,15 @@ impl Case {
 
     /// The store that was used goes on working, and another process sees what it does.
     fn assert_usable(&self) -> Result<(), Broken> {
-        let before = found(&self.cancelled, &self.name)?;
+        let store = &self.cancelled;
+        let lease = self.await_lease(store)?;
+        let before = found(store, &self.name)?;
         ensure!(before.is_some(), "the record is gone");
-        let revision = saved(&self.cancelled, &self.name, &session(3)?, before.map(|(revision, _)| revision))?;
+        let saved = store.save(&self.name, &session(3)?, before.map(|(revision, _)| revision), lease)?;
         let after = found(&*self.other, &self.name)?;
-        ensure!(after == Some((revision, 3)), "{revision:?} was saved, and another process has found {after:?}");
-        Ok(())
+        let is_stored = saved.is_some() && after == saved.map(|revision| (revision, 3));
+        ensure!(is_stored, "the next save was confirmed as {saved:?}, and another process has found {after:?}");
+        Ok(store.release(&self.name, lease)?)
     }
 }
 

@@ -82,7 +82,7 @@ struct Memory {
 impl Memory {
     fn open(database: &Arc<Database>, defect: Defect) -> Self {
         if database.open_stores.fetch_add(1, Ordering::SeqCst) == 0 && defect == Defect::ConfirmsEarly {
-            *database.contents.lock().unwrap() = database.durable.lock().unwrap().clone();
+            database.contents.lock().unwrap().clone_from(&database.durable.lock().unwrap());
         }
         Self { database: Arc::clone(database), defect }
     }
