@@ -4,6 +4,7 @@
 mod asynchronous;
 mod conformance;
 mod damage;
+#[cfg(target_os = "linux")]
 mod disks;
 mod helpers;
 mod leases;
