@@ -81,7 +81,7 @@ fn block<'p>(page: &'p str, language: &str) -> &'p str {
 #[test]
 fn the_store_of_the_page_is_the_store_that_is_tested() {
     let page = fs::read_to_string(root().join("docs/stores.md")).expect("the page");
-    for (language, file) in [("rust,ignore", "lib.rs"), ("sql", "schema.sql")] {
+    for (language, file) in [("rs", "lib.rs"), ("sql", "schema.sql")] {
         let tested = fs::read_to_string(root().join("examples/postgres-store/src").join(file)).expect("the example");
         assert_eq!(block(&page, language), tested, "docs/stores.md and examples/postgres-store/src/{file} differ");
     }
