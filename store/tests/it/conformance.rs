@@ -6,14 +6,14 @@ use super::*;
 
 #[test]
 fn the_blocking_form_keeps_the_contract() {
-    let world = World::new();
+    let world = World::in_memory();
     Suite::new(|| world.other()).run().unwrap();
 }
 
 #[cfg(feature = "tokio")]
 #[test]
 fn the_async_form_keeps_the_contract() {
-    let world = World::new();
+    let world = World::in_memory();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
     let handle = runtime.handle().clone();
     Suite::of_async(|| world.other(), move |task| handle.block_on(task)).run().unwrap();

@@ -38,7 +38,16 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        Self::in_directory(tempfile::tempdir().unwrap())
+    }
+
+    /// On a disk in memory, if there is one: where many threads write to one name, a slow disk lets one of them wait for the
+    /// lock for longer than the store does.
+    fn in_memory() -> Self {
+        Self::in_directory(tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap())
+    }
+
+    fn in_directory(directory: TempDir) -> Self {
         set_mode(directory.path(), 0o700);
         let store = FileStore::in_directory(directory.path()).unwrap();
         Self { directory, store, name: helpers::name() }
