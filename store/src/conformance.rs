@@ -17,8 +17,9 @@
 //! Each check uses session names that no other check and no earlier run has used. So the store need not be empty, and
 //! several checks can run at the same time. The records of the checks stay in the store; they hold no real tokens.
 //!
-//! A run takes a few seconds. A store that passes has shown no defect; it is not proved correct. The suite can't kill your
-//! database, so it can't test that a confirmed save survives a crash. Later versions of this crate may have more checks.
+//! A run takes a few seconds. Each error of the store is a violation. The suite can't prove that a store is correct. It
+//! can't kill your database, so it can't test that a confirmed save survives a crash. Later versions of this crate may have
+//! more checks.
 
 mod blocking;
 mod cancelled;
@@ -40,7 +41,7 @@ use crate::store::{AsyncStore, Store};
 /// A future that the suite asks the caller's executor to run: see [`Suite::of_async`].
 pub type Task<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
-/// So many checks run at the same time. Each opens up to six stores, and so up to six connections to a database.
+/// The number of checks that run at the same time. Each opens up to six stores: up to six connections to a database.
 const AT_A_TIME: usize = 4;
 
 /// The checks of the contract for one store.
@@ -58,16 +59,16 @@ struct Asynchronous<'s> {
 type Check = fn(&World<'_>) -> Result<(), Broken>;
 
 impl<'s> Suite<'s> {
-    /// The checks for a blocking store. `open` opens it once more, as another process does: what one of the opened stores has
-    /// saved, all others load.
+    /// The checks for a blocking store. `open` opens the store once more, as another process does. All opened stores must
+    /// share their records and leases.
     pub fn new<S: Into<Box<dyn Store>>>(open: impl Fn() -> S + Send + Sync + 's) -> Self {
         Self { open: Box::new(move || open().into()), asynchronous: None }
     }
 
     /// The checks for an async store: the same ones, and checks of futures that are dropped before they have ended.
     ///
-    /// `block_on` runs a future to its end. Several threads call it at the same time. `open` is not called by a future, so it
-    /// may use `block_on` itself. With tokio:
+    /// `block_on` runs a future to its end. Several threads call it at the same time. The suite never calls `open` inside a
+    /// future, so `open` may block on futures itself. With a multi-threaded runtime of tokio:
     ///
     /// ```
     /// # #[cfg(all(unix, feature = "tokio", feature = "file"))] {
@@ -152,8 +153,8 @@ impl fmt::Debug for Suite<'_> {
     }
 }
 
-/// The checks that a store has not passed, and what it did. `Debug` shows the same as `Display`, a line for each check, so
-/// that `unwrap` in a test shows a readable text.
+/// The checks that a store has not passed, and what it did. `Debug` shows the same as `Display`: one line for each check.
+/// So `unwrap` in a test prints a readable text.
 pub struct Violations {
     violations: Vec<(&'static str, String)>,
 }

@@ -1,5 +1,5 @@
-//! Futures that are dropped before they have ended, at each point at which that is possible: the store goes on working, and
-//! what was asked for is done or not done.
+//! Futures that are dropped before they have ended: after no poll, after one, and so on. The store must go on working, and
+//! the call must be done or not done.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -125,8 +125,8 @@ impl Case {
     }
 }
 
-/// Cancels a call after no poll, after one, and so on, until the call ends before it is cancelled: `call` returns whether it
-/// has.
+/// Cancels a call after no poll, after one, and so on. `call` returns whether the call has ended before it was cancelled;
+/// then nothing is left to cancel.
 fn at_each_poll(world: &World<'_>, label: &str, call: impl Fn(&Case) -> Result<bool, Broken>) -> Result<(), Broken> {
     let Some(asynchronous) = world.asynchronous else { return Ok(()) };
     for polls in 0..MOST_POLLS {

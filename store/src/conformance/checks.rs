@@ -86,7 +86,8 @@ fn no_revision_comes_twice(world: &World<'_>) -> Result<(), Broken> {
     Ok(())
 }
 
-/// Names are made of letters, digits, `.`, `-` and `_`, and have at most 114 characters. The last two differ in their last 32.
+/// Names consist of letters, digits, `.`, `-` and `_`, and have at most 114 characters. The last two names are that long, and
+/// differ in their last 32 characters only.
 fn any_name_has_a_record_of_its_own(world: &World<'_>) -> Result<(), Broken> {
     let store = world.open();
     let long = "long".repeat(10);

@@ -1,6 +1,6 @@
-//! Whether a concurrent history is linearizable: whether there is an order of its operations in which one store that does
-//! one operation after the other gives the same answers, and in which an operation that returned before another one began
-//! comes first. The search is that of Wing and Gong, "Testing and Verifying Concurrent Objects", 1993.
+//! Whether a concurrent history is linearizable. It is if its operations have an order with two properties: a store that
+//! does one operation after the other gives the same answers, and an operation that returned before another one was called
+//! comes before it. The search follows Wing and Gong, "Testing and Verifying Concurrent Objects", 1993.
 
 use std::collections::HashSet;
 
@@ -64,8 +64,8 @@ impl Model {
     }
 }
 
-/// Whether there is such an order. A history has at most [`MOST`] events. The search takes the longer the more of them were
-/// concurrent: with four threads it takes milliseconds.
+/// Whether there is such an order. A history has at most [`MOST`] events. The more events overlap, the longer the search
+/// takes; with four threads it takes milliseconds.
 pub(super) fn is_linearizable(history: &[Event]) -> bool {
     let all = 1_u64.checked_shl(u32::try_from(history.len()).unwrap_or(u32::MAX)).unwrap_or(0).wrapping_sub(1);
     let mut tried = HashSet::new();
