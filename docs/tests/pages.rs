@@ -72,6 +72,21 @@ fn every_link_leads_to_a_file_or_a_heading() {
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
+/// The programs and statements of a page between lines of three backticks.
+fn block<'p>(page: &'p str, language: &str) -> &'p str {
+    let (_, rest) = page.split_once(&format!("```{language}\n")).expect("the page has such a block");
+    rest.split_once("```").expect("the block has an end").0
+}
+
+#[test]
+fn the_store_of_the_page_is_the_store_that_is_tested() {
+    let page = fs::read_to_string(root().join("docs/stores.md")).expect("the page");
+    for (language, file) in [("rs", "lib.rs"), ("sql", "schema.sql")] {
+        let tested = fs::read_to_string(root().join("examples/postgres-store/src").join(file)).expect("the example");
+        assert_eq!(block(&page, language), tested, "docs/stores.md and examples/postgres-store/src/{file} differ");
+    }
+}
+
 /// The names of the packages of this workspace.
 fn packages() -> String {
     let folders = fs::read_dir(root().join("examples")).expect("the folder of the examples");

@@ -33,7 +33,8 @@ impl Failure {
         Self { is_closed: true, ..failure }
     }
 
-    pub(crate) fn of(error: &RedisError, address: &str) -> Self {
+    /// `rights` are those that the user of the connection must have.
+    pub(crate) fn of(error: &RedisError, address: &str, rights: &str) -> Self {
         if error.is_timeout() {
             let text = format!("Redis at {address} did not answer in time: is it overloaded, or the network down?");
             return Self::new(Unreachable, text, true);
@@ -42,17 +43,17 @@ impl Failure {
             ErrorKind::Io => Self::closed(address, &error.to_string()),
             // For example, a URL without a host.
             ErrorKind::InvalidClientConfig => Self::closed(address, "it is no address"),
-            ErrorKind::AuthenticationFailed => Self::said("NOAUTH", ""),
-            ErrorKind::RESP3NotSupported => Self::said("NOPROTO", "HELLO"),
+            ErrorKind::AuthenticationFailed => Self::said("NOAUTH", "", rights),
+            ErrorKind::RESP3NotSupported => Self::said("NOPROTO", "HELLO", rights),
             ErrorKind::Server(_) | ErrorKind::Extension => {
-                Self::said(error.code().unwrap_or_default(), error.detail().unwrap_or_default())
+                Self::said(error.code().unwrap_or_default(), error.detail().unwrap_or_default(), rights)
             }
             kind => Self::new(NotReadable, format!("an answer of Redis can't be understood ({kind:?})"), true),
         }
     }
 
     /// A server's error, by its code and its text.
-    fn said(code: &str, detail: &str) -> Self {
+    fn said(code: &str, detail: &str, rights: &str) -> Self {
         // Before Redis 7, an error of a command in a script is wrapped in an error of the script.
         let says = |words: &[&str]| words.iter().any(|word| code == *word || (code == "ERR" && detail.contains(word)));
         let what = harmless(detail);
@@ -62,9 +63,12 @@ impl Failure {
         } else if says(&["NOAUTH", "WRONGPASS"]) {
             let text = "Redis refused the login: check the user and the password in its URL";
             Self::new(Misconfigured, text, true)
-        } else if says(&["NOPERM"]) {
-            let needs = "Redis does not allow its user what a store of sessions needs, see the documentation for it";
-            Self::new(Misconfigured, format!("{needs}: {what}"), false)
+        } else if says(&["NOPERM", "has no permissions to", "The user executing the script can't"]) {
+            let text = format!(
+                "Redis does not allow its user what this store needs ({what}): give the user its rights with \
+                `ACL SETUSER name {rights}`"
+            );
+            Self::new(Misconfigured, text, false)
         } else if says(&["READONLY"]) {
             Self::new(NotWritable, "this Redis is a read-only replica: connect to the primary", true)
         } else if says(&["LOADING", "MASTERDOWN", "TRYAGAIN"]) {
@@ -106,7 +110,7 @@ mod tests {
 
     fn said(line: &str) -> StoreError {
         let (code, detail) = line.split_once(' ').unwrap();
-        Failure::said(code, detail).into()
+        Failure::said(code, detail, "~sessions:* +get").into()
     }
 
     #[test]
@@ -118,6 +122,9 @@ mod tests {
             ("NOREPLICAS Not enough good replicas to write.", NotWritable, "mend the replication"),
             ("MISCONF Redis is configured to save RDB snapshots", NotWritable, "see the log of the server"),
             ("NOAUTH Authentication required.", Misconfigured, "check the user and the password"),
+            ("NOPERM User app has no permissions", Misconfigured, "`ACL SETUSER name ~sessions:* +get`"),
+            ("ERR this user has no permissions to run the 'select' command", Misconfigured, "`ACL SETUSER name ~sess"),
+            ("ERR The user executing the script can't run this command", Misconfigured, "`ACL SETUSER name ~sess"),
             ("MOVED 3999 127.0.0.1:6381", Misconfigured, "use a server of its own"),
         ] {
             let error = said(line);

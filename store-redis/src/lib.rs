@@ -18,11 +18,12 @@
 //! Redis 6 or newer, or one that does as it does, such as Valkey; the primary, not a replica. It does not find its way in
 //! a Redis Cluster or with Sentinel: give the name under which the primary is always found. Of a session it keeps two
 //! keys, `{prefix}{name}` in braces and the same with `:lease`, and it publishes on the channel `{prefix}changes` whose
-//! record was saved, or whose lease was taken. A user of its own needs no more than
+//! record was saved, or whose lease was taken. A user of its own needs no more than these rights (`+select` only if the URL
+//! names a database):
 //!
 //! ```text
 //! ~tradovate-auth:* &tradovate-auth:*
-//! +hello +ping +subscribe +unsubscribe +punsubscribe +select +evalsha +script|load
+//! +ping +subscribe +unsubscribe +punsubscribe +select +evalsha +script|load
 //! +time +type +hget +hmget +hset +pexpire +persist +publish
 //! ```
 //!
@@ -45,8 +46,9 @@
 //!   writes of a primary that was cut off.
 //!
 //! What is lost is a session, not the account: the next process logs in. Where that has to be rare, use `appendfsync
-//! always` and one server, or a service that replicates before it answers. Set `maxmemory-policy` to `noeviction`, or to
-//! one that leaves these keys alone for long enough.
+//! always` and one server, or a service that replicates before it answers. Set `maxmemory-policy` to `noeviction`: with
+//! another policy, a server whose memory is full may evict a record or a lease. Then the record is lost as by a flush, and
+//! the holder of an evicted lease can save nothing.
 //!
 //! # Connections
 //! A store connects when it is used, again by itself after trouble, and says within its [time-outs](RedisStore::time_outs)

@@ -29,6 +29,10 @@ const LONGEST_LEASE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Ten years. Redis refuses expiries that are too far away.
 const LONGEST_EXPIRY: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
+/// The commands of the connections and of the scripts. `docs/sharing.md` has them too.
+const COMMANDS: &str = "+ping +subscribe +unsubscribe +punsubscribe +select +evalsha +script|load +time +type +hget \
+    +hmget +hset +pexpire +persist +publish";
+
 /// A script with its keys and arguments.
 pub(crate) type Call = ScriptInvocation<'static>;
 
@@ -45,6 +49,11 @@ impl Keys {
 
     pub(crate) fn prefix(&self) -> &str {
         &self.prefix
+    }
+
+    /// What a user of Redis must be allowed, as arguments of `ACL SETUSER`.
+    pub(crate) fn rights(&self) -> String {
+        format!("~{0}* &{0}* {COMMANDS}", self.prefix)
     }
 
     /// One channel for all names, so that a process subscribes once.

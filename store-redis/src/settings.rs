@@ -103,7 +103,7 @@ impl Settings {
     }
 
     pub(crate) fn failure(&self, error: &RedisError) -> Failure {
-        Failure::of(error, &self.address())
+        Failure::of(error, &self.address(), &self.keys.rights())
     }
 
     pub(crate) fn lost(&self) -> Failure {

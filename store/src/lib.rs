@@ -17,12 +17,15 @@
 //! - `file`: `FileStore`, which is a [`Store`].
 //! - `tokio`: `FileStore` is an [`AsyncStore`], too.
 //! - `seal`: `SealingKey`, with which records are encrypted, and only such are read.
+//! - `conformance`: the module `conformance`, which tests whether a store keeps the contract.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 mod codec;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 #[cfg(feature = "file")]
 mod file;
 mod hex;

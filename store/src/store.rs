@@ -13,6 +13,8 @@ use crate::name::SessionName;
 /// All methods may be called by several threads at once. A store that can't be reached returns an error within a few
 /// seconds. It must never say that nothing is stored because it can't know.
 ///
+/// With the feature `conformance`, the module `conformance` tests whether a store keeps this contract.
+///
 /// Token sources take any store, and a `Box<dyn Store>` if the program chooses its store while it runs.
 ///
 /// A store in the memory of one process, as an example:

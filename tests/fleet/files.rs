@@ -9,10 +9,23 @@ use crate::members::{Fleet, holds};
 use crate::place::Place;
 
 pub(crate) fn with_a_full_disk_the_session_is_used_and_left_as_it_is() {
+    use_what_others_store(|fleet| fleet.start_with_a_full_disk(300));
+}
+
+pub(crate) fn with_a_read_only_disk_the_session_is_used_and_left_as_it_is() {
+    if Fleet::has_namespaces() {
+        use_what_others_store(|fleet| fleet.start_with_a_read_only_disk(300));
+    } else {
+        println!("not run: this system has no user namespaces");
+    }
+}
+
+/// One process can't write to the disk.
+fn use_what_others_store(start_hindered: impl FnOnce(&mut Fleet) -> usize) {
     let mut fleet = Fleet::new(Place::files(), Duration::from_secs(20));
     let first = fleet.start(300);
     fleet.await_word_of(first, "token");
-    let hindered = fleet.start_with_a_full_disk(300);
+    let hindered = start_hindered(&mut fleet);
     fleet.await_word_of(hindered, "token");
     fleet.kill(first);
     let record = fs::read(fleet.place.file()).unwrap();

@@ -45,6 +45,13 @@ pub(crate) fn a_flush_costs_no_login() {
     assert_goes_on(&mut fleet);
 }
 
+pub(crate) fn an_eviction_costs_no_login() {
+    let mut fleet = running(Place::redis());
+    let Place::Redis(redis) = &fleet.place else { panic!("no Redis") };
+    redis.evict();
+    assert_goes_on(&mut fleet);
+}
+
 pub(crate) fn a_partition_is_sat_out_with_the_token_that_is_held() {
     let redis = Redis::start();
     let network = Network::to(&redis);

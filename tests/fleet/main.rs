@@ -115,6 +115,7 @@ fn main() -> ExitCode {
     trials.extend(anywhere("files", Place::files));
     trials.extend(trials![files:
         with_a_full_disk_the_session_is_used_and_left_as_it_is,
+        with_a_read_only_disk_the_session_is_used_and_left_as_it_is,
         what_is_damaged_is_left_alone_and_nobody_logs_in,
     ]);
     trials.extend(trials![clocks:
@@ -129,6 +130,7 @@ fn main() -> ExitCode {
     redis.extend(trials![in_redis:
         a_restart_that_loses_everything_costs_no_login,
         a_flush_costs_no_login,
+        an_eviction_costs_no_login,
         a_partition_is_sat_out_with_the_token_that_is_held,
         a_fail_over_to_an_empty_replica_costs_no_login,
     ]);

@@ -43,6 +43,9 @@ struct Member {
 /// saved.
 const SHORTER_THAN_A_SESSION: u64 = 512;
 
+/// A user and mount namespace, as options of `unshare`.
+const NAMESPACE: [&str; 2] = ["--map-root-user", "--mount"];
+
 impl Fleet {
     pub(crate) fn new(place: Place, lifetime: Duration) -> Self {
         let slow = Arc::new(Mutex::new(None::<(Endpoint, Duration)>));
@@ -127,6 +130,20 @@ impl Fleet {
         let mut shell = Command::new("sh");
         shell.args(["-c", r#"trap "" XFSZ; ulimit -f 0; exec "$0" "$@""#, env!("CARGO_BIN_EXE_member")]);
         self.start_by(shell, seconds)
+    }
+
+    /// Whether [`start_with_a_read_only_disk`](Self::start_with_a_read_only_disk) can mount.
+    pub(crate) fn has_namespaces() -> bool {
+        Command::new("unshare").args(NAMESPACE).arg("true").output().is_ok_and(|output| output.status.success())
+    }
+
+    /// One that sees the directory of the files on a read-only disk.
+    pub(crate) fn start_with_a_read_only_disk(&mut self, seconds: u64) -> usize {
+        let Place::Files(directory) = &self.place else { panic!("no files") };
+        let mut unshare = Command::new("unshare");
+        let script = r#"mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@""#;
+        unshare.args(NAMESPACE).args(["sh", "-c", script]).arg(directory.path()).arg(env!("CARGO_BIN_EXE_member"));
+        self.start_by(unshare, seconds)
     }
 
     fn start_by(&mut self, mut command: Command, seconds: u64) -> usize {

@@ -63,6 +63,14 @@ impl Redis {
         assert_eq!(self.ask(&format!("CONFIG SET maxmemory {}", limit.unwrap_or(0))), "+OK");
     }
 
+    /// Its memory is full, and it evicts all keys. Then it has space again.
+    pub(crate) fn evict(&self) {
+        assert_eq!(self.ask("CONFIG SET maxmemory-policy allkeys-lru"), "+OK");
+        self.limit_memory(Some(1));
+        assert_eq!(self.ask("DBSIZE"), ":0");
+        self.limit_memory(None);
+    }
+
     pub(crate) fn flush(&self) {
         assert_eq!(self.ask("FLUSHALL"), "+OK");
     }

@@ -3,10 +3,9 @@
 //! It needs `redis-server` (Debian: `redis-server`). Without it the tests are ignored, unless
 //! `TRADOVATE_AUTH_REDIS=required` is set.
 
-#[path = "../../../store/tests/it/contract.rs"]
-mod contract;
-#[path = "../../../store/tests/it/in_runtime.rs"]
-mod in_runtime;
+#[path = "../../../store/tests/it/helpers.rs"]
+mod helpers;
+mod memory;
 mod party;
 mod runtimes;
 mod secrets;
@@ -17,8 +16,10 @@ mod trouble;
 mod watching;
 
 use std::process::ExitCode;
+use std::sync::{Arc, LazyLock};
 
 use libtest_mimic::{Arguments, Trial};
+use tradovate_auth_store_redis::RedisStore;
 
 use party::Form;
 
@@ -38,6 +39,17 @@ fn trial(name: &str, test: fn(Form), form: Form) -> Trial {
     })
 }
 
+/// All checks of the contract, on one server, as a user that has only the rights which the documentation gives it.
+fn conformance(form: Form) -> Vec<Trial> {
+    let server = LazyLock::new(secrets::server_with_least_rights as fn() -> _);
+    let suite = Arc::new(form.suite(move || RedisStore::new(&secrets::url_of_app(&server)).unwrap()));
+    let trial = |name| {
+        let suite = Arc::clone(&suite);
+        Trial::test(format!("conformance::{form:?}::{name}"), move || Ok(suite.check(name)?))
+    };
+    suite.names().map(trial).collect()
+}
+
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // They wait most of the time, and the variable `RUST_TEST_THREADS` means nothing to this harness.
@@ -46,6 +58,7 @@ fn main() -> ExitCode {
         sharing:
             for_how_long_the_lease_is_held_is_said_without_a_change,
             prefixes_keep_sessions_apart,
+            a_lease_of_another_name_has_another_fence,
             a_record_expires_and_a_lease_is_forgotten;
         trouble:
             after_a_flush_an_old_lease_can_not_save_and_a_new_one_can,
@@ -64,15 +77,20 @@ fn main() -> ExitCode {
             connections_that_the_server_closes_are_replaced;
         watching:
             the_same_record_is_waited_for_until_the_time_is_over,
+            the_known_record_is_waited_for_until_the_time_is_over,
+            a_save_of_another_session_is_not_told,
             a_lease_by_another_shows_that_the_record_is_gone,
             a_server_that_goes_down_is_told_to_who_waits,
             a_server_that_freezes_is_told_to_who_waits,
             many_wait_on_one_connection,
             after_a_long_rest_all_is_as_before;
+        memory:
+            a_record_that_was_evicted_can_be_saved_again_and_no_number_comes_twice,
+            a_lease_that_was_evicted_lets_its_holder_save_nothing;
         secrets:
             a_password_is_used_and_never_shown,
             a_wrong_or_missing_password_is_told,
-            a_user_may_need_no_more_than_the_documentation_says,
+            a_user_that_lacks_a_right_is_told_which_rights_it_needs,
             a_user_without_rights_is_told,
             a_command_that_a_server_repeats_is_not_shown;
         tls:
@@ -80,15 +98,7 @@ fn main() -> ExitCode {
             another_authority_is_not_trusted,
             a_client_shows_its_certificate;
     ];
-    let of_contract = [Form::Blocking, Form::Async].into_iter().flat_map(|form| {
-        contract::RULES.iter().map(move |&(rule, check)| {
-            Trial::test(format!("contract::{form:?}::{rule}"), move || {
-                let server = server::Server::start();
-                check(&|| form.party(&server.url()).used);
-                Ok(())
-            })
-        })
-    });
+    let of_contract = [Form::Blocking, Form::Async].into_iter().flat_map(conformance);
     let of_async = [
         trial("runtimes::a_store_outlives_its_runtime", |_| runtimes::a_store_outlives_its_runtime(), Form::Async),
         trial("runtimes::several_share_a_store", |_| runtimes::several_share_a_store(), Form::Async),

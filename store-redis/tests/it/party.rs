@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use tokio::runtime::Builder;
 use tradovate_auth_session::{Lease, Revision, StoreError, StoreErrorKind, StoredRecord};
-use tradovate_auth_store::Store;
+use tradovate_auth_store::conformance::{Blocking, Suite, Task};
+use tradovate_auth_store::{AsyncStore, Store};
 use tradovate_auth_store_redis::RedisStore;
 
-use crate::contract::{self, LONG, name, session};
-use crate::in_runtime::InRuntime;
+use crate::helpers::{self, LONG, name, session};
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Form {
@@ -29,10 +30,26 @@ impl Form {
     pub(crate) fn party_of(self, store: RedisStore) -> Party {
         let used: Box<dyn Store> = match self {
             Self::Blocking => Box::new(store.clone()),
-            Self::Async => Box::new(InRuntime::new(store.clone())),
+            Self::Async => Box::new(Blocking::new(store.clone(), block_on())),
         };
         Party { store, used }
     }
+}
+
+impl Form {
+    /// The checks of the contract.
+    pub(crate) fn suite(self, open: impl Fn() -> RedisStore + Send + Sync + 'static) -> Suite<'static> {
+        match self {
+            Self::Blocking => Suite::new(move || Box::new(open()) as Box<dyn Store>),
+            Self::Async => Suite::of_async(move || Box::new(open()) as Box<dyn AsyncStore>, block_on()),
+        }
+    }
+}
+
+/// Runs futures on a runtime of its own.
+fn block_on() -> impl Fn(Task<'_>) + Send + Sync + 'static {
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    move |task| runtime.block_on(task)
 }
 
 impl Party {
@@ -63,17 +80,18 @@ impl Party {
 
     /// Takes the lease, which nobody else has, for long.
     pub(crate) fn leased(&self) -> Lease {
-        contract::leased(&*self.used)
+        helpers::leased(&*self.used)
     }
 
     /// Takes the lease, saves, and gives it back.
     pub(crate) fn saved(&self, user: i64, known: Option<Revision>) -> Revision {
-        contract::saved(&*self.used, user, known)
+        helpers::saved(&*self.used, user, known)
     }
 
     /// Whose session is stored, under which revision.
     pub(crate) fn found(&self) -> Option<(Revision, i64)> {
-        contract::found(&*self.used)
+        let stored = self.load().unwrap()?;
+        Some((stored.revision, stored.session.unwrap().user_id().unwrap()))
     }
 
     /// What all calls that need no lease say of a server that does not do what it should.

@@ -6,7 +6,7 @@ use tokio::runtime::Runtime;
 use tradovate_auth_store::{AsyncStore, Store};
 use tradovate_auth_store_redis::RedisStore;
 
-use crate::contract::{LONG, name, session};
+use crate::helpers::{LONG, name, session};
 use crate::server::Server;
 
 pub(crate) fn a_store_outlives_its_runtime() {

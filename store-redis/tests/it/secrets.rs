@@ -6,10 +6,11 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
+use tradovate_auth_session::StoreError;
 use tradovate_auth_session::StoreErrorKind::Misconfigured;
 use tradovate_auth_store_redis::RedisStore;
 
-use crate::contract::LONG;
+use crate::helpers::LONG;
 use crate::party::{Form, Party, assert_says};
 use crate::server::Server;
 
@@ -22,7 +23,15 @@ fn url(server: &Server, login: &str) -> String {
 /// Of the user `app`, whose password is `secret`.
 fn set_rights(server: &Server, rights: &str) {
     let rights: Vec<_> = rights.split_ascii_whitespace().collect();
-    redis::cmd("ACL").arg("SETUSER").arg("app").arg("on").arg(">secret").arg(&rights).exec(&mut server.raw()).unwrap();
+    redis::cmd("ACL")
+        .arg("SETUSER")
+        .arg("app")
+        .arg("reset")
+        .arg("on")
+        .arg(">secret")
+        .arg(&rights)
+        .exec(&mut server.raw())
+        .unwrap();
 }
 
 /// What all operations say of themselves and of what went wrong.
@@ -58,16 +67,61 @@ pub(crate) fn a_wrong_or_missing_password_is_told(form: Form) {
     }
 }
 
-pub(crate) fn a_user_may_need_no_more_than_the_documentation_says(form: Form) {
+/// The rights of the command in `docs/sharing.md`.
+fn documented_rights() -> &'static str {
+    let page = include_str!("../../../docs/sharing.md");
+    let (_, command) = page.split_once("ACL SETUSER app on >secret ").expect("the page has the command");
+    command.lines().next().unwrap()
+}
+
+/// Nobody but this user can use it.
+pub(crate) fn server_with_least_rights() -> Server {
     let server = Server::start();
-    let rights = "~tradovate-auth:* &tradovate-auth:* \
-        +hello +ping +subscribe +unsubscribe +punsubscribe +select +evalsha +script|load +time +type +hget +hmget +hset +pexpire \
-        +persist +publish";
-    set_rights(&server, rights);
-    let party = form.party(&url(&server, "app:secret"));
-    let revision = party.saved(1, None);
-    party.changed(Some(revision), Duration::from_millis(1500)).unwrap();
-    assert_eq!(party.found(), Some((revision, 1)));
+    set_rights(&server, documented_rights());
+    redis::cmd("ACL").arg("SETUSER").arg("default").arg("off").exec(&mut server.raw()).unwrap();
+    server
+}
+
+/// That of the user whose rights [`set_rights`] sets.
+pub(crate) fn url_of_app(server: &Server) -> String {
+    url(server, "app:secret")
+}
+
+/// Without these, a connection that is no longer needed is closed all the same, and Redis logs a command that was denied.
+const NOT_MISSED: [&str; 2] = ["+unsubscribe", "+punsubscribe"];
+
+pub(crate) fn a_user_that_lacks_a_right_is_told_which_rights_it_needs(form: Form) {
+    let server = Server::start();
+    let rights: Vec<_> = documented_rights().split_ascii_whitespace().collect();
+    assert!(rights.len() > 10);
+    for &right in rights.iter().filter(|right| !NOT_MISSED.contains(right)) {
+        // The blocking form takes the refusal of a `PING` for the answer that it is.
+        let (database, quiet) = match (right, form) {
+            ("+ping", Form::Blocking) => continue,
+            ("+ping", Form::Async) => ("", Duration::from_millis(1500)),
+            ("+select", _) => ("1", Duration::ZERO),
+            _ => ("", Duration::ZERO),
+        };
+        let others: Vec<_> = rights.iter().copied().filter(|other| *other != right).collect();
+        set_rights(&server, &others.join(" "));
+        server.flush();
+        redis::cmd("SCRIPT").arg("FLUSH").exec(&mut server.raw()).unwrap();
+        let party = form.party(&format!("{}{database}", url_of_app(&server)));
+        let error = use_all(&party, quiet).expect_err(right);
+        assert_says(&error, Misconfigured, &format!("`ACL SETUSER name {}`", documented_rights()));
+        set_rights(&server, documented_rights());
+        server.flush();
+        use_all(&party, quiet).expect(right);
+    }
+}
+
+/// Uses all operations, and waits for a change for so long.
+fn use_all(party: &Party, quiet: Duration) -> Result<(), StoreError> {
+    let lease = party.lease(LONG)?.expect("nobody else has it");
+    let saved = party.save(1, None, lease)?;
+    party.load()?;
+    party.release(lease)?;
+    party.changed(saved, quiet)
 }
 
 pub(crate) fn a_user_without_rights_is_told(form: Form) {

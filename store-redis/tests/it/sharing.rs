@@ -2,7 +2,7 @@
 
 use tradovate_auth_store_redis::RedisStore;
 
-use crate::contract::{LONG, name, session};
+use crate::helpers::{self, LONG, name, session};
 use crate::party::Form;
 use crate::server::Server;
 
@@ -25,6 +25,10 @@ pub(crate) fn prefixes_keep_sessions_apart(form: Form) {
             format!("tradovate-auth:{{{name}}}:lease"),
         ]
     );
+}
+
+pub(crate) fn a_lease_of_another_name_has_another_fence(form: Form) {
+    helpers::a_lease_of_another_name_has_another_fence(&*form.party(&Server::start().url()).used);
 }
 
 pub(crate) fn a_record_expires_and_a_lease_is_forgotten(form: Form) {

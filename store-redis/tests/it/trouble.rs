@@ -7,7 +7,7 @@ use std::time::Duration;
 use tradovate_auth_session::StoreErrorKind::{NotReadable, NotWritable, Unreachable};
 use tradovate_auth_session::Unreadable;
 
-use crate::contract::{LONG, name, timed};
+use crate::helpers::{LONG, name, timed};
 use crate::party::{Form, assert_says};
 use crate::server::Server;
 

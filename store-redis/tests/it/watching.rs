@@ -6,7 +6,7 @@ use std::time::Duration;
 use tradovate_auth_session::StoreErrorKind::Unreachable;
 use tradovate_auth_store::SessionName;
 
-use crate::contract::{A_MOMENT, LONG, SOON, session, timed, waiting};
+use crate::helpers::{self, A_MOMENT, LONG, SOON, session, timed, waiting};
 use crate::party::{Form, assert_says};
 use crate::server::Server;
 
@@ -20,6 +20,16 @@ pub(crate) fn the_same_record_is_waited_for_until_the_time_is_over(form: Form) {
     told.unwrap();
     assert!(time >= long && time < long + SOON, "{time:?}");
     party.changed(Some(revision), Duration::ZERO).unwrap();
+}
+
+pub(crate) fn the_known_record_is_waited_for_until_the_time_is_over(form: Form) {
+    helpers::the_known_record_is_waited_for_until_the_time_is_over(&*form.party(&Server::start().url()).used);
+}
+
+pub(crate) fn a_save_of_another_session_is_not_told(form: Form) {
+    let server = Server::start();
+    let (one, other) = (form.party(&server.url()), form.party(&server.url()));
+    helpers::a_save_of_another_session_is_not_told(&*one.used, &*other.used);
 }
 
 pub(crate) fn a_lease_by_another_shows_that_the_record_is_gone(form: Form) {

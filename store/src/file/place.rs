@@ -41,12 +41,18 @@ pub(super) fn options() -> OpenOptions {
 /// Opens a file of the directory, if it is a regular file that is closed to others. `None`: the file does not exist and
 /// was not to be created.
 pub(super) fn open(path: &Path, options: &OpenOptions) -> Result<Option<File>, StoreError> {
+    use ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+
     // The check for a symbolic link happens before the file is opened. This is safe, because the directory is closed:
     // only the user can put a link there in between. The check also avoids waiting at a pipe.
     look(path)?;
     let file = match options.open(path) {
         Ok(file) => file,
         Err(source) if source.kind() == ErrorKind::NotFound => return Ok(None),
+        // So fails only what would make the file or write to it.
+        Err(source) if matches!(source.kind(), ReadOnlyFilesystem | StorageFull | QuotaExceeded) => {
+            return Err(error::unwritten("open", path)(source));
+        }
         Err(source) => return Err(error::unread("open", path)(source)),
     };
     let metadata = file.metadata().map_err(error::unread("look at", path))?;

@@ -4,12 +4,12 @@ use super::*;
 
 #[test]
 fn a_record_that_is_gone_already_is_told_at_once() {
-    World::new().store.changed(&contract::name(), Some(Revision(7)), Duration::MAX).unwrap();
+    World::new().store.changed(&helpers::name(), Some(Revision(7)), Duration::MAX).unwrap();
 }
 
 /// Waits for as long as it takes, and changes something meanwhile.
 fn is_told_of(world: &World, known: Option<Revision>, change: impl FnOnce()) {
-    contract::waiting(&world.other(), known, change).0.unwrap();
+    helpers::waiting(&world.other(), known, change).0.unwrap();
 }
 
 #[test]
@@ -35,6 +35,6 @@ fn a_record_that_was_changed_in_its_place_is_told_though_it_looks_the_same() {
 fn a_lease_that_another_process_takes_is_told() {
     let (world, revision) = World::saved(7);
     is_told_of(&world, Some(revision), || {
-        assert!(world.store.lease(&contract::name(), Duration::from_secs(60)).unwrap().is_some());
+        assert!(world.store.lease(&helpers::name(), Duration::from_secs(60)).unwrap().is_some());
     });
 }

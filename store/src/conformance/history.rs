@@ -1,0 +1,186 @@
+//! Whether a concurrent history is linearizable. It is if its operations have an order with two properties: a store that
+//! does one operation after the other gives the same answers, and an operation that returned before another one was called
+//! comes before it. The search follows Wing and Gong, "Testing and Verifying Concurrent Objects", 1993.
+
+use std::collections::HashSet;
+
+use tradovate_auth_session::Revision;
+
+/// What a store was asked to do, and its answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Operation {
+    Load { found: Option<(Revision, i64)> },
+    Lease { is_long: bool, fence: Option<u64> },
+    Save { user: i64, known: Option<Revision>, fence: u64, saved: Option<Revision> },
+    Release { fence: u64 },
+}
+
+/// An operation of a history. The two times are numbers of one clock, and no number comes twice.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Event {
+    pub(super) thread: usize,
+    pub(super) called: u64,
+    pub(super) returned: u64,
+    pub(super) operation: Operation,
+}
+
+/// The most events of a history.
+pub(super) const MOST: usize = u64::BITS as usize;
+
+/// A store that does one operation after the other, for one name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+struct Model {
+    record: Option<(Revision, i64)>,
+    /// Of the newest lease.
+    fence: Option<u64>,
+    is_held: bool,
+    /// Its holder has released it. A store may still take a save of this holder, or not: no holder saves then.
+    is_released: bool,
+}
+
+impl Model {
+    /// The state after an operation; nothing if its answer is wrong in this state.
+    fn after(self, operation: Operation) -> Option<Self> {
+        let revision = self.record.map(|(revision, _)| revision);
+        match operation {
+            Operation::Load { found } => (found == self.record).then_some(self),
+            Operation::Lease { fence: None, .. } => self.is_held.then_some(self),
+            Operation::Lease { is_long, fence: Some(fence) } => {
+                let is_right = !self.is_held && self.fence.is_none_or(|newest| newest < fence);
+                is_right.then_some(Self { fence: Some(fence), is_held: is_long, is_released: false, ..self })
+            }
+            Operation::Save { user, known, fence, saved } => {
+                let may_save = self.fence == Some(fence) && revision == known;
+                match saved {
+                    None => (!may_save || self.is_released).then_some(self),
+                    Some(saved) => may_save.then_some(Self { record: Some((saved, user)), ..self }),
+                }
+            }
+            Operation::Release { fence } => {
+                let is_newest = self.fence == Some(fence);
+                Some(if is_newest { Self { is_held: false, is_released: true, ..self } } else { self })
+            }
+        }
+    }
+}
+
+/// Whether there is such an order. A history has at most [`MOST`] events. The more events overlap, the longer the search
+/// takes; with four threads it takes milliseconds.
+pub(super) fn is_linearizable(history: &[Event]) -> bool {
+    let all = 1_u64.checked_shl(u32::try_from(history.len()).unwrap_or(u32::MAX)).unwrap_or(0).wrapping_sub(1);
+    let mut tried = HashSet::new();
+    // The events that already have their place in the order, as bits, and the state after them.
+    let mut open = vec![(0, Model::default())];
+    while let Some((placed, model)) = open.pop() {
+        if placed == all {
+            return true;
+        }
+        if !tried.insert((placed, model)) {
+            continue;
+        }
+        let left = || history.iter().enumerate().filter(|(index, _)| placed & (1 << index) == 0);
+        let first_return = left().map(|(_, event)| event.returned).min().unwrap_or_default();
+        for (index, event) in left().filter(|(_, event)| event.called < first_return) {
+            if let Some(next) = model.after(event.operation) {
+                open.push((placed | (1 << index), next));
+            }
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEASE: Operation = Operation::Lease { is_long: true, fence: Some(1) };
+    const NOT_LEASED: Operation = Operation::Lease { is_long: true, fence: None };
+
+    fn save(user: i64, known: Option<u64>, fence: u64, saved: Option<u64>) -> Operation {
+        Operation::Save { user, known: known.map(Revision), fence, saved: saved.map(Revision) }
+    }
+
+    fn load(found: Option<(u64, i64)>) -> Operation {
+        Operation::Load { found: found.map(|(revision, user)| (Revision(revision), user)) }
+    }
+
+    /// Of operations with the times at which they were called and returned.
+    fn is_one(events: &[(u64, u64, Operation)]) -> bool {
+        let event = |&(called, returned, operation): &_| Event { thread: 0, called, returned, operation };
+        is_linearizable(&events.iter().map(event).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_load_during_a_save_may_find_the_record_before_or_after_it() {
+        for (found, is_right) in [(None, true), (Some((5, 7)), true), (Some((5, 8)), false)] {
+            let events = [(0, 1, LEASE), (2, 5, save(7, None, 1, Some(5))), (3, 4, load(found))];
+            assert_eq!(is_one(&events), is_right, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_load_after_a_save_finds_the_new_record() {
+        for (found, is_right) in [(None, false), (Some((5, 7)), true)] {
+            let events = [(0, 1, LEASE), (2, 3, save(7, None, 1, Some(5))), (4, 5, load(found))];
+            assert_eq!(is_one(&events), is_right, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_load_does_not_go_back_behind_another_one() {
+        let save = (2, 9, save(7, None, 1, Some(5)));
+        let (new, old) = (load(Some((5, 7))), load(None));
+        assert!(is_one(&[(0, 1, LEASE), save, (3, 4, old), (5, 6, new)]));
+        assert!(!is_one(&[(0, 1, LEASE), save, (3, 4, new), (5, 6, old)]));
+    }
+
+    #[test]
+    fn a_long_lease_is_given_once_until_it_is_released() {
+        let again = Operation::Lease { is_long: true, fence: Some(2) };
+        let release = Operation::Release { fence: 1 };
+        assert!(!is_one(&[(0, 3, LEASE), (1, 2, again)]));
+        assert!(is_one(&[(0, 3, LEASE), (1, 2, NOT_LEASED)]));
+        assert!(!is_one(&[(0, 1, NOT_LEASED), (2, 3, LEASE)]));
+        assert!(is_one(&[(0, 1, LEASE), (2, 5, release), (3, 4, again)]));
+        assert!(!is_one(&[(0, 1, LEASE), (2, 3, release), (4, 5, NOT_LEASED)]));
+    }
+
+    #[test]
+    fn a_fence_is_higher_than_the_one_before() {
+        let [low, high] = [1, 2].map(|fence| Operation::Lease { is_long: false, fence: Some(fence) });
+        assert!(!is_one(&[(0, 1, high), (2, 3, low)]));
+        assert!(is_one(&[(0, 2, high), (1, 3, low)]));
+    }
+
+    #[test]
+    fn a_save_is_done_with_the_newest_lease_and_the_known_record_and_only_then() {
+        let ended = (0, 1, Operation::Lease { is_long: false, fence: Some(1) });
+        let next = (2, 3, Operation::Lease { is_long: true, fence: Some(2) });
+        assert!(!is_one(&[ended, next, (4, 5, save(7, None, 1, Some(5)))]));
+        assert!(is_one(&[ended, next, (4, 5, save(7, None, 1, None))]));
+        assert!(!is_one(&[ended, next, (4, 5, save(7, None, 2, None))]));
+        assert!(!is_one(&[ended, next, (4, 5, save(7, Some(4), 2, Some(5)))]));
+    }
+
+    #[test]
+    fn one_of_two_concurrent_saves_of_the_same_record_is_done() {
+        let both = |one, other| [(0, 1, LEASE), (2, 5, save(7, None, 1, one)), (3, 4, save(8, None, 1, other))];
+        assert!(is_one(&both(Some(5), None)) && is_one(&both(None, Some(5))));
+        assert!(!is_one(&both(Some(5), Some(6))) && !is_one(&both(None, None)));
+    }
+
+    #[test]
+    fn a_holder_that_has_released_its_lease_may_save_or_not() {
+        for saved in [None, Some(5)] {
+            let release = Operation::Release { fence: 1 };
+            assert!(is_one(&[(0, 1, LEASE), (2, 3, release), (4, 5, save(7, None, 1, saved))]));
+        }
+    }
+
+    #[test]
+    fn a_history_of_the_most_events_is_decided() {
+        let mut events = vec![(0, 1, LEASE)];
+        events.extend((1..MOST as u64).map(|number| (2, 1000 + number, NOT_LEASED)));
+        assert!(is_one(&events));
+    }
+}

@@ -1,0 +1,40 @@
+//! The file store keeps the contract, in both forms.
+
+use tradovate_auth_store::conformance::Suite;
+
+use super::*;
+
+#[test]
+fn the_blocking_form_keeps_the_contract() {
+    let world = World::in_memory();
+    Suite::new(|| world.other()).run().unwrap();
+}
+
+#[cfg(feature = "tokio")]
+#[test]
+fn the_async_form_keeps_the_contract() {
+    let world = World::in_memory();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
+    let handle = runtime.handle().clone();
+    Suite::of_async(|| world.other(), move |task| handle.block_on(task)).run().unwrap();
+}
+
+#[cfg(feature = "seal")]
+#[test]
+fn a_sealed_store_keeps_a_large_record() {
+    let world = World::new();
+    let key = || tradovate_auth_store::SealingKey::from_bytes([7; 32]);
+    Suite::new(|| world.other().sealed(key())).check("a_large_record_is_loaded_unchanged").unwrap();
+}
+
+#[test]
+fn a_lease_of_another_name_has_another_fence() {
+    helpers::a_lease_of_another_name_has_another_fence(&World::new().store);
+}
+
+#[test]
+fn waits_are_not_ended_early() {
+    let world = World::new();
+    helpers::a_save_of_another_session_is_not_told(&world.store, &world.other());
+    helpers::the_known_record_is_waited_for_until_the_time_is_over(&World::new().store);
+}
