@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use http::{Request, Response};
 use jiff::{SignedDuration, Timestamp};
 use tradovate_auth::{
-    Action, ClientId, Credentials, Environment, Login, OAuthApp, RateBudget, RefreshToken, RequestBody, Session,
-    SessionSet, SetAction,
+    Action, ClientId, Credentials, Environment, Login, OAuthApp, Policy, RateBudget, RefreshToken, RequestBody,
+    Session, SessionSet, SetAction,
 };
 
 use crate::allocations;
@@ -200,7 +200,8 @@ impl Shared {
 fn session(Shared { live, demo, app }: &Shared, number: usize) -> Session {
     let seed = number as u64;
     if number.is_multiple_of(2) {
-        return Session::new(live.clone(), Login::refresh_token(app.clone(), RefreshToken::new(REFRESH)), seed);
+        let login = Login::refresh_token(app.clone(), RefreshToken::new(REFRESH));
+        return Session::new(live.clone(), login, seed).with_policy(Policy::default().with_refreshes_preferred(true));
     }
     let credentials = Credentials::new(format!("user-{number}"), "synthetic-password")
         .with_app("Sample App", "1.0")

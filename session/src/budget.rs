@@ -75,6 +75,9 @@ impl fmt::Display for Operation {
     }
 }
 
+/// How many of an hour's renewals sessions that could refresh leave to others at the least: a third.
+const RESERVED_RENEWALS: usize = 5;
+
 /// A time in which nothing may be sent: when it was learnt, and how long it holds from then on.
 ///
 /// The end follows from these two. So a gate never lasts longer than `holds_for`, even if it was learnt or stored with
@@ -144,6 +147,8 @@ pub struct RateBudget {
     closed: [Option<Gate>; 4],
     /// When requests were sent, by operation, sorted.
     taken: [VecDeque<Timestamp>; 4],
+    /// How many of an hour's renewals are needed by sessions that can only renew, as far as that is known.
+    needed_renewals: usize,
     is_unlimited: bool,
 }
 
@@ -165,20 +170,39 @@ impl RateBudget {
     /// The earliest time, `now` or later, at which the hourly limit allows a request of this kind. A request that was
     /// counted with a clock that is ahead counts as sent now.
     pub(crate) fn next_place(&self, now: Timestamp, operation: Operation) -> Timestamp {
-        self.newest_to_wait_for(operation).map_or(now, |taken| later(taken.min(now), ONE_HOUR).max(now))
+        self.next_place_of(now, operation, operation.per_hour())
+    }
+
+    /// The earliest moment, `now` or later, at which the hour has a renewal for a session that could refresh instead.
+    pub(crate) fn next_spare_renewal(&self, now: Timestamp) -> Timestamp {
+        let reserved = self.needed_renewals.max(RESERVED_RENEWALS);
+        match Operation::Renew.per_hour().saturating_sub(reserved) {
+            0 => Timestamp::MAX,
+            spare => self.next_place_of(now, Operation::Renew, spare),
+        }
+    }
+
+    /// So many of an hour's renewals are needed by sessions that can only renew.
+    pub(crate) fn need_renewals(&mut self, per_hour: u64) {
+        self.needed_renewals = usize::try_from(per_hour).unwrap_or(usize::MAX);
+    }
+
+    fn next_place_of(&self, now: Timestamp, operation: Operation, per_hour: usize) -> Timestamp {
+        let taken = self.newest_to_wait_for(operation, per_hour);
+        taken.map_or(now, |taken| later(taken.min(now), ONE_HOUR).max(now))
     }
 
     /// When a request of this kind may be sent, by the clock of the sessions that counted. `Timestamp::MIN` if at any
     /// time.
     pub(crate) fn opens(&self, operation: Operation) -> Timestamp {
         let gates = [self.lock(), self.closing(operation)].into_iter().flatten().map(|gate| gate.end());
-        let place = self.newest_to_wait_for(operation).map(|taken| later(taken, ONE_HOUR));
+        let place = self.newest_to_wait_for(operation, operation.per_hour()).map(|taken| later(taken, ONE_HOUR));
         gates.chain(place).max().unwrap_or(Timestamp::MIN)
     }
 
-    fn newest_to_wait_for(&self, operation: Operation) -> Option<Timestamp> {
+    fn newest_to_wait_for(&self, operation: Operation, per_hour: usize) -> Option<Timestamp> {
         let taken = self.taken.get(operation.index())?;
-        taken.get(taken.len().checked_sub(operation.per_hour())?).copied()
+        taken.get(taken.len().checked_sub(per_hour)?).copied()
     }
 
     /// Counts a request that is sent.
@@ -342,6 +366,22 @@ mod tests {
         assert_eq!(budget.earliest(start(), Operation::Refresh), start());
         budget.take(start(), Operation::Refresh);
         assert_eq!(budget.earliest(start(), Operation::Refresh), start() + minutes(60));
+    }
+
+    //= R-RENEW-12
+    #[test]
+    fn sessions_that_could_refresh_leave_a_third_of_the_renewals_or_as_many_as_others_need() {
+        for (needed, spare) in [(0, 10), (5, 10), (9, 6), (15, 0), (40, 0)] {
+            let mut budget = RateBudget::default();
+            budget.need_renewals(needed);
+            for taken in 0..15 {
+                let is_free = budget.next_spare_renewal(start()) == start();
+                assert_eq!(is_free, taken < spare, "{taken} are taken, and {needed} are needed");
+                budget.take(start(), Operation::Renew);
+            }
+            let at = if spare == 0 { Timestamp::MAX } else { start() + minutes(60) };
+            assert_eq!(budget.next_spare_renewal(start()), at);
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ use tradovate_auth_core::internal::{Damage, Fields};
 
 mod fact;
 mod log_ins;
+mod market_data;
 mod owner;
 mod pause;
 mod ticket;
@@ -24,6 +25,7 @@ mod tokens;
 
 pub(crate) use fact::{Fact, Flag, Latest, is_default};
 pub(crate) use log_ins::{AttemptId, LogIns};
+pub(crate) use market_data::MarketDataWish;
 pub(crate) use owner::Owner;
 pub use owner::OwnerMismatch;
 pub(crate) use pause::{Jitter, Pause};
@@ -91,6 +93,8 @@ record! {
     "pause" pause: Pause,
     /// When the last verifying renewal was planned.
     "verifiedAt" verified_at: Option<Timestamp>,
+    /// Whether an OAuth session wants a renewal for the sake of a market data token.
+    "marketData" market_data: MarketDataWish,
     /// Whether the followed host answered as if it were the wrong one. A later good answer clears it.
     "followedHostIsWrong" followed_host_is_wrong: Flag,
     /// When the configured host was last tried while another host is followed.

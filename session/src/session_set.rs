@@ -27,8 +27,8 @@ use slots::Slots;
 ///
 /// `N` names the network address that a session's requests leave by: the server counts by address, so sessions that
 /// share one share its [`RateBudget`]. Of renewals it grants fifteen an hour for each, which is enough for sixteen tokens
-/// of eighty minutes, and the set has them follow one another so that it is. OAuth sessions refresh instead, of which there
-/// is room for a thousand, and leave the renewals to the others. Where there are too many all the same, the tokens that end
+/// of eighty minutes, and the set has them follow one another so that it is. OAuth sessions use
+/// the renewals that the others do not need, ten at most. Otherwise they refresh, and there is room for a thousand refreshes. Where there are too many all the same, the tokens that end
 /// first are extended first, and the set says so ([`SetEvent::Crowded`]).
 ///
 /// ```
@@ -343,7 +343,12 @@ impl<N: Ord + Clone> SessionSet<N> {
         let action = match member.session.poll(now, &mut network.budget) {
             Action::Send { id, request } => {
                 if let Some(operation) = member.session.sending() {
-                    network.beat(now, operation, place.is_some());
+                    let extends = place.map(|place| place.operation);
+                    network.beat(now, operation, extends == Some(operation));
+                    if let Some(other) = extends.filter(|other| *other != operation) {
+                        // A renewal to spare has extended a token that was to be refreshed.
+                        network.beat(now, other, true);
+                    }
                 }
                 Some(SetAction::Send { session, id, request })
             }
@@ -378,7 +383,8 @@ impl<N: Ord + Clone> SessionSet<N> {
     fn settle(&mut self, index: u32, until: Timestamp) {
         let now = self.now;
         let Some(member) = self.members.at(index) else { return };
-        let outlook = member.session.outlook(now);
+        let Some(network) = self.networks.at(member.network) else { return };
+        let outlook = member.session.outlook(now, &network.budget);
         let place = outlook.and_then(|outlook| place(now, &outlook));
         let at = match (outlook, place) {
             (Some(outlook), Some(Place { kind: Kind::Waiting { .. }, .. })) => outlook.change,

@@ -1,8 +1,8 @@
 //! A thousand OAuth users in one process, behind one network address, for one day in virtual time: what a copy-trading
 //! service would start from.
 //!
-//! Renewals are limited to fifteen an hour per address, so these sessions refresh, which is not. A set of them says whose
-//! turn it is, and has their refreshes follow one another evenly.
+//! Renewals are limited to fifteen an hour per address, so the policy of these sessions is to refresh, of which there is
+//! room for a thousand. A set of them says whose turn it is, and has their refreshes follow one another evenly.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use tradovate_auth::{
-    AuthorizationRequest, AuthorizedCode, Entropy, Environment, EventKind, Login, OAuthApp, Session, SessionKey,
-    SessionSet, SetAction, SetEvent,
+    AuthorizationRequest, AuthorizedCode, Entropy, Environment, EventKind, Login, OAuthApp, Policy, Session,
+    SessionKey, SessionSet, SetAction, SetEvent,
 };
 use tradovate_auth_simulator::{OAuthClient, Simulator, User};
 
@@ -56,7 +56,8 @@ fn run() -> Result<(), Box<dyn Error>> {
         if let Some((_, user)) = arrivals.next_if(|(comes, _)| *comes <= now) {
             server.set_time(now);
             let code = consent(&mut server, &environment, &app, user)?;
-            let session = Session::new(environment.clone(), Login::code(app.clone(), code), user); // in a real program the seed is random
+            let session = Session::new(environment.clone(), Login::code(app.clone(), code), user) // in a real program the seed is random
+                .with_policy(Policy::default().with_refreshes_preferred(true));
             users.push(sessions.insert("198.51.100.0/24", session)); // all leave by the same address
         }
         match sessions.poll(now) {

@@ -143,6 +143,11 @@ fn records_of(times: Times) -> BoxedStrategy<Value> {
             let faults = if until.is_some() { faults } else { json!(0) };
             json!({"of": of, "ends": ends, "until": until.filter(|_| faults != json!(0)), "faults": faults})
         });
+    let market_data_wish = object([
+        ("changes", count()),
+        ("isOpen?", any::<bool>().prop_map(Value::from).boxed()),
+        ("unfulfilled?", (0_u8..3).prop_map(Value::from).boxed()),
+    ]);
     object([
         ("startedAt?", Just(json!(second(0))).boxed()),
         ("deadIssuedAt?", at()),
@@ -156,6 +161,7 @@ fn records_of(times: Times) -> BoxedStrategy<Value> {
         ("postponed?", object([("count", count()), ("value?", ticket)])),
         ("pause?", pause.boxed()),
         ("verifiedAt?", at()),
+        ("marketData?", market_data_wish),
         ("followedHostIsWrong?", count()),
         ("configuredHostTriedAt?", at()),
         ("passwordExpiresAt?", object([("count", count()), ("value?", at())])),

@@ -203,9 +203,7 @@ impl Session {
         if expires_at > self.clock.server_time(now) {
             self.report(now, EventKind::Adopted { expires_at });
         }
-        let refresh = self.record.tokens.refresh.as_ref().and_then(|refresh| refresh.issued_at);
-        let refreshed_at = refresh.map(|issued_at| self.clock.local_time(issued_at).min(now));
         self.hold(since, expires_at, life);
-        self.token.refreshed_at = refreshed_at;
+        self.token.refreshed_at = None;
     }
 }

@@ -23,6 +23,9 @@ const LAST_RESORT_PAUSE: Duration = Duration::from_secs(600);
 /// renewals of the hour are not used up.
 const RENEWALS_PER_REST: u32 = 6;
 
+/// The pause before another renewal for the sake of a market data token, if one has failed.
+const MARKET_DATA_PAUSE: Duration = Duration::from_secs(15 * 60);
+
 /// The pause before a refused refresh token is sent once more.
 //= R-REFRESH-6
 const SECOND_TRY: Duration = Duration::from_secs(2);
@@ -77,7 +80,12 @@ impl Session {
                 self.opened_none(exchange);
                 // The server names the wait. Our own pause only prevents a fast loop if a ticket has no wait.
                 let (at_least, longest) = (with_room(ticket.wait()), self.policy.longest_pause());
-                let until = self.record.pause.after_fault(now, at_least, longest, &mut self.jitter);
+                let until = if self.is_for_market_data(exchange) {
+                    self.put_off_market_data(now, at_least);
+                    later(now, at_least)
+                } else {
+                    self.record.pause.after_fault(now, at_least, longest, &mut self.jitter)
+                };
                 // The ticket goes back to the host that issued it.
                 let is_elsewhere = exchange.is_redirected || exchange.via == Via::Home;
                 let host = exchange.request.uri().authority().filter(|_| is_elsewhere).cloned();
@@ -119,19 +127,24 @@ impl Session {
             }
         }
         self.host_is_good();
-        self.record.postponed.clear();
+        // A renewal that is postponed stays so after a refresh.
+        let is_renewal = self.record.postponed.get().is_some_and(|ticket| ticket.operation == Operation::Renew);
+        if !is_renewal || exchange.operation != Operation::Refresh {
+            self.record.postponed.clear();
+        }
         self.resume_work();
     }
 
     fn failed_with(&mut self, now: Timestamp, exchange: &Exchange, failed: Failed, budget: &mut RateBudget) {
         let Failed { meaning, status, trouble } = failed;
+        let is_verdict = trouble.is_verdict();
         if meaning == Meaning::NotHandled {
             self.ticket_is_unused(exchange);
             budget.give_back(exchange.sent, exchange.operation);
         }
         self.token.is_faulty &=
             status.is_some_and(|status| exchange.operation != Operation::Renew || may_be_a_kick(status));
-        if exchange.via == Via::Home && trouble.is_verdict() && meaning != Meaning::WrongTarget {
+        if exchange.via == Via::Home && is_verdict && meaning != Meaning::WrongTarget {
             // The configured host answered without a redirect.
             self.leave_followed_hosts(now);
         }
@@ -144,19 +157,22 @@ impl Session {
                     Operation::LogIn => until_try,
                     _ => until_try.min(LAST_RESORT_PAUSE),
                 };
-                self.try_again_after(now, exchange.operation, trouble, at_least);
+                self.try_again_after(now, exchange, trouble, at_least);
             }
             // The configured host may name another target later.
             Meaning::WrongTarget => {
                 self.opened_none(exchange);
                 let at_least = if exchange.presents_code() { Duration::ZERO } else { LAST_RESORT_PAUSE };
-                self.try_again_after(now, exchange.operation, trouble, at_least);
+                self.try_again_after(now, exchange, trouble, at_least);
             }
             meaning => match exchange.operation {
                 Operation::LogIn => self.login_failed(now, exchange, meaning, trouble, budget),
                 Operation::Refresh => self.refresh_failed(now, exchange, meaning, trouble),
                 _ => self.renewal_failed(now, exchange, meaning, trouble),
             },
+        }
+        if is_verdict && exchange.operation == Operation::Renew {
+            self.market_data_answered(Some(Operation::Renew), false);
         }
     }
 
@@ -171,7 +187,7 @@ impl Session {
         match (meaning, trouble) {
             (Meaning::NotHandled, trouble) => {
                 self.opened_none(exchange);
-                self.try_again(now, Operation::LogIn, trouble);
+                self.try_again(now, exchange, trouble);
             }
             (Meaning::OtherUser, Trouble::Server(error)) => self.stop(now, StopReason::Refused(error)),
             (Meaning::Refused, Trouble::Server(error)) => {
@@ -193,7 +209,7 @@ impl Session {
                     self.record.log_ins.outcome_unknown(now, attempt, &mut self.jitter);
                 }
                 self.persistence.dirty = true;
-                self.try_again(now, Operation::LogIn, trouble);
+                self.try_again(now, exchange, trouble);
             }
         }
     }
@@ -217,7 +233,7 @@ impl Session {
 
     fn refresh_failed(&mut self, now: Timestamp, exchange: &Exchange, meaning: Meaning, trouble: Trouble) {
         if exchange.presents_code() {
-            return self.code_failed(now, meaning, trouble);
+            return self.code_failed(now, exchange, meaning, trouble);
         }
         match (meaning, trouble) {
             (Meaning::AppRefused, Trouble::Server(error)) => self.app_refused(now, error),
@@ -232,15 +248,15 @@ impl Session {
                     }
                     self.report(now, EventKind::RefreshOutcomeUnknown);
                 }
-                self.try_again(now, Operation::Refresh, trouble);
+                self.try_again(now, exchange, trouble);
             }
         }
     }
 
     /// The exchange of a code failed. The code is sent again only if it can't have reached the server.
-    fn code_failed(&mut self, now: Timestamp, meaning: Meaning, trouble: Trouble) {
+    fn code_failed(&mut self, now: Timestamp, exchange: &Exchange, meaning: Meaning, trouble: Trouble) {
         match (meaning, trouble) {
-            (Meaning::NotHandled, trouble) => self.try_again(now, Operation::Refresh, trouble),
+            (Meaning::NotHandled, trouble) => self.try_again(now, exchange, trouble),
             (_, Trouble::Server(error)) => self.stop_with_code(now, StopReason::Refused(error)),
             (_, Trouble::Io { .. }) => self.stop_with_code(now, StopReason::CodeLost),
         }
@@ -314,7 +330,7 @@ impl Session {
 
     fn renewal_failed(&mut self, now: Timestamp, exchange: &Exchange, meaning: Meaning, trouble: Trouble) {
         if meaning != Meaning::Dead {
-            self.try_again(now, Operation::Renew, trouble);
+            self.try_again(now, exchange, trouble);
         } else if exchange.generation == self.token.generation {
             self.record.pause.end();
             self.token_is_lost(now);
@@ -345,19 +361,26 @@ impl Session {
             && self.record.tokens.refresh.as_ref().is_some_and(|refresh| !presents(exchange, refresh))
     }
 
-    fn try_again(&mut self, now: Timestamp, operation: Operation, trouble: Trouble) {
-        let is_renewal = operation == Operation::Renew;
+    fn try_again(&mut self, now: Timestamp, exchange: &Exchange, trouble: Trouble) {
+        let is_renewal = exchange.operation == Operation::Renew;
         let at_least = match &trouble {
             Trouble::Server(Error::Status { retry_after: Some(wait), .. }) => (*wait).min(ONE_HOUR),
+            // A refresh follows, unless the token is to be verified.
+            _ if is_renewal && !self.token.is_in_question() && self.may_refresh(now) => self.time_to_spare(now),
             Trouble::Server(error) if is_futile(error) => LAST_RESORT_PAUSE,
             _ if is_renewal && self.has_only_renewals(now) => LAST_RESORT_PAUSE,
             _ if is_renewal && !self.token.is_in_question() => self.time_to_spare(now),
             _ => Duration::ZERO,
         };
-        self.try_again_after(now, operation, trouble, at_least);
+        self.try_again_after(now, exchange, trouble, at_least);
     }
 
-    fn try_again_after(&mut self, now: Timestamp, operation: Operation, trouble: Trouble, at_least: Duration) {
+    fn try_again_after(&mut self, now: Timestamp, exchange: &Exchange, trouble: Trouble, at_least: Duration) {
+        let operation = exchange.operation;
+        if self.is_for_market_data(exchange) {
+            let retry_at = self.put_off_market_data(now, at_least);
+            return self.report(now, EventKind::Failed { operation, trouble, retry_at });
+        }
         if operation == Operation::Renew {
             let last = self.exchanges.last_sent;
             self.token.failed_renewals.add(now, last);
@@ -374,6 +397,20 @@ impl Session {
         };
         self.persistence.share();
         self.report(now, EventKind::Failed { operation, trouble, retry_at });
+    }
+
+    /// Whether a renewal was sent for the sake of a market data token alone: the token was not due, and nothing was to be verified.
+    fn is_for_market_data(&self, exchange: &Exchange) -> bool {
+        exchange.operation == Operation::Renew
+            && self.record.market_data.is_open()
+            && !self.token.is_in_question()
+            && self.token.renew_at > self.clock.server_time(exchange.sent)
+    }
+
+    /// Nothing else waits for a market data token. Returns when it is asked for again.
+    fn put_off_market_data(&mut self, now: Timestamp, at_least: Duration) -> Timestamp {
+        self.token.market_data_at = later(now, at_least.max(MARKET_DATA_PAUSE));
+        self.token.market_data_at
     }
 
     /// How long the next renewal can wait while the token is valid.

@@ -27,6 +27,7 @@ impl Session {
             // The exchange in flight is no longer needed.
             self.exchanges.give_up();
         }
+        self.market_data_answered(operation, grant.market_data.is_some());
         let offset = grant.exchange.measured_offset();
         let mut waiting = Waiting {
             user_id: grant.user_id,
@@ -46,6 +47,16 @@ impl Session {
         } else {
             //= R-REFRESH-3
             self.hold_back(now, waiting);
+        }
+    }
+
+    /// An answer has brought a market data token to an OAuth session, or none.
+    pub(super) fn market_data_answered(&mut self, operation: Option<Operation>, has_token: bool) {
+        let wish = &mut self.record.market_data;
+        match operation.filter(|_| self.login.app().is_some()) {
+            Some(Operation::Refresh) => wish.exchanged(has_token),
+            Some(Operation::Renew) => wish.renewed(has_token),
+            _ => {}
         }
     }
 

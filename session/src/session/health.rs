@@ -18,11 +18,13 @@ pub(super) struct TokenHealth {
     pub(super) generation: u64,
     /// Since when the token is held, in local time. For an adopted token, when it was issued.
     pub(super) since: Timestamp,
-    /// When the refresh token arrived, in local time.
+    /// When a refresh has last brought tokens to this process, in local time.
     pub(super) refreshed_at: Option<Timestamp>,
     /// When to renew, in server time.
     pub(super) renew_at: Timestamp,
     pub(super) failed_renewals: FailedRenewals,
+    /// No renewal for the sake of a market data token alone before this, in local time.
+    pub(super) market_data_at: Timestamp,
     /// Failed renewals that may have reached the server after the token seemed to have expired.
     pub(super) failed_after_expiry: FailedRenewals,
     /// A renewal is due that verifies the token or reads the hosts again.
@@ -58,6 +60,7 @@ impl TokenHealth {
             renew_at: self.renew_at,
             failed_renewals: self.failed_renewals,
             failed_after_expiry: self.failed_after_expiry,
+            market_data_at: self.market_data_at,
             assumed_offset: self.assumed_offset,
             ..Self::default()
         };

@@ -56,36 +56,93 @@ impl Session {
                 self.persistence.save_due().filter(|at| *at > now && self.persistence.pause.faults() < STORE_TRIES);
             return again.map_or_else(|| Step::Stop(reason.clone()), Step::Wait);
         }
-        let (operation, due) = match self.next_request(now) {
+        let (operation, due) = match self.next_request(now, budget) {
             Ok(request) => request,
             Err(reason) => return Step::Stop(reason),
         };
-        let wanted = self.held_back(now, operation).max(due);
-        let allowed = budget.next_place(now, operation).max(self.gates.end(operation)).max(wanted);
+        let allowed = self.allowed(now, operation, budget).max(due);
+        if let Some(at) = self.market_data_due(now, budget).filter(|at| *at < allowed) {
+            return if at <= now { Step::Send(Operation::Renew) } else { Step::Wait(at) };
+        }
         if self.code.as_ref().is_some_and(|code| code.is_over_by(allowed)) {
             return Step::Stop(StopReason::CodeLost);
         }
         if allowed <= now { Step::Send(operation) } else { Step::Wait(allowed) }
     }
 
-    /// The next request of a resting session without regard to the budget.
-    pub(crate) fn outlook(&self, now: Timestamp) -> Option<Outlook> {
-        let (operation, due) = self.next_request(now).ok().filter(|_| self.is_resting())?;
+    /// The next request of a resting session, whether or not the budget has a place for it.
+    pub(crate) fn outlook(&self, now: Timestamp, budget: &RateBudget) -> Option<Outlook> {
+        let (operation, due) = self.next_request(now, budget).ok().filter(|_| self.is_resting())?;
         let wanted = self.held_back(now, operation).max(due);
-        if self.waits_for_store(now, (wanted <= now).then_some(operation)) {
+        let market_data_due = self.market_data_due(now, budget);
+        let next = if wanted <= now {
+            Some(operation)
+        } else {
+            market_data_due.filter(|at| *at <= now).map(|_| Operation::Renew)
+        };
+        if self.waits_for_store(now, next) {
             return None;
         }
         let token = self
             .renewable(now)
             .map(|access| TokenLife { since: self.token.since, end: self.clock.local_time(self.usable_until(access)) });
-        let change = self.next_deadline(now).map(|(_, at)| at);
-        Some(Outlook { operation, wanted, is_routine: wanted == due && due > now, change, token })
+        let change = self.next_deadline(now).map(|(_, at)| at).into_iter().chain(market_data_due).min();
+        let is_routine = wanted == due && due > now;
+        // A session that can refresh takes no place among the renewals. When its token is due, it renews if there is one to spare.
+        let operation = if is_routine && self.may_refresh(now) { Operation::Refresh } else { operation };
+        Some(Outlook { operation, wanted, is_routine, change, token })
     }
 
     /// Extends the token that is held now, before its time.
     pub(crate) fn bring_forward(&mut self, now: Timestamp) {
         let now = self.advance(now);
         self.token.renew_at = self.token.renew_at.min(self.clock.server_time(now));
+    }
+
+    /// The earliest time, `now` or later, at which the budget and everything else allow a request.
+    fn allowed(&self, now: Timestamp, operation: Operation, budget: &RateBudget) -> Timestamp {
+        budget.next_place(now, operation).max(self.gates.end(operation)).max(self.held_back(now, operation))
+    }
+
+    /// The same for the renewal of a session that could refresh instead.
+    fn spare_renewal(&self, now: Timestamp, budget: &RateBudget) -> Timestamp {
+        self.allowed(now, Operation::Renew, budget).max(budget.next_spare_renewal(now))
+    }
+
+    /// When a renewal is due for the sake of a market data token alone. Only a renewal brings one to an OAuth session.
+    //= R-RENEW-12
+    fn market_data_due(&self, now: Timestamp, budget: &RateBudget) -> Option<Timestamp> {
+        // The renewal that confirms the server's time brings one too.
+        let is_wanted =
+            self.record.market_data.is_open() && !self.policy.prefers_refreshes() && self.clock.confirm_at().is_none();
+        self.renewable(now).filter(|_| is_wanted)?;
+        Some(self.spare_renewal(now, budget).max(self.token.market_data_at))
+    }
+
+    /// How an OAuth session extends a token that it could both renew and refresh, and when. A renewal rotates nothing and brings
+    /// a market data token, so it renews if a renewal is to spare at that time, unless the refresh token needs a refresh or the
+    /// last renewal has failed.
+    fn renew_or_refresh(
+        &self,
+        now: Timestamp,
+        access: &Access,
+        refresh_by: Timestamp,
+        budget: &RateBudget,
+    ) -> (Operation, Timestamp) {
+        let due = self.renewal_due(now, access);
+        let renewal = self.spare_renewal(now, budget).max(due);
+        let refresh = self.allowed(now, Operation::Refresh, budget).max(due);
+        let has_failed = self.token.failed_renewals.lasted_at(1, Duration::ZERO).is_some();
+        let is_refresh_wanted = self.policy.prefers_refreshes()
+            || has_failed
+            || refresh_by <= due
+            // The age of the refresh token is not known.
+            || self.refreshed_at(now).is_none();
+        if is_refresh_wanted || refresh < renewal {
+            (Operation::Refresh, due.min(refresh_by))
+        } else {
+            (Operation::Renew, renewal)
+        }
     }
 
     /// What keeps a request back besides the budget.
@@ -110,18 +167,15 @@ impl Session {
     }
 
     /// What has to be done, and when it is due.
-    fn next_request(&self, now: Timestamp) -> Result<(Operation, Timestamp), StopReason> {
+    fn next_request(&self, now: Timestamp, budget: &RateBudget) -> Result<(Operation, Timestamp), StopReason> {
         let renewable = self.renewable(now);
         match self.exchanges.redirect.as_deref().map(|redirect| redirect.operation) {
             // The answer that redirected a login may have set the clock right.
             Some(Operation::LogIn) | None => {}
             Some(operation) => return Ok((operation, now)),
         }
-        let refresh_by = later(self.token.refreshed_at.unwrap_or(self.token.since), REFRESH_AT_LEAST_EVERY);
-        let is_refresh_due = self.login.app().is_some()
-            && refresh_by <= now
-            && !self.has_only_renewals(now)
-            && !self.is_refresh_outcome_unknown();
+        let refresh_by = later(self.refreshed_at(now).unwrap_or(self.token.since), REFRESH_AT_LEAST_EVERY);
+        let is_refresh_due = refresh_by <= now && self.may_refresh(now);
         if self.token.is_verifying && renewable.is_some() && !is_refresh_due {
             return Ok((Operation::Renew, now));
         }
@@ -135,9 +189,7 @@ impl Session {
         };
         match (renewable, self.presentable_at(now), &self.app_refused) {
             (None, _, Some(error)) => Err(StopReason::Refused((**error).clone())),
-            (Some(access), Some(at), None) if at <= now && !self.is_refresh_outcome_unknown() => {
-                Ok((Operation::Refresh, self.renewal_due(now, access).min(refresh_by)))
-            }
+            (Some(access), ..) if self.may_refresh(now) => Ok(self.renew_or_refresh(now, access, refresh_by, budget)),
             //= R-RENEW-10
             (Some(access), ..) => Ok((Operation::Renew, self.renewal_due(now, access))),
             (None, Some(at), None) => Ok((Operation::Refresh, at)),
@@ -193,6 +245,17 @@ impl Session {
     pub(super) fn has_only_renewals(&self, now: Timestamp) -> bool {
         let is_presentable = || self.app_refused.is_none() && self.presentable_at(now).is_some_and(|at| at <= now);
         self.login.app().is_some() && !is_presentable()
+    }
+
+    /// When the refresh token came, or has last brought tokens, in local time.
+    fn refreshed_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let issued_at = self.record.tokens.refresh.as_ref().and_then(|refresh| refresh.issued_at);
+        issued_at.map(|at| self.clock.local_time(at).min(now)).max(self.token.refreshed_at)
+    }
+
+    /// Whether an OAuth session may present its refresh token.
+    pub(super) fn may_refresh(&self, now: Timestamp) -> bool {
+        self.login.app().is_some() && !self.has_only_renewals(now) && !self.is_refresh_outcome_unknown()
     }
 
     //= R-REFRESH-10

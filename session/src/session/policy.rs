@@ -18,6 +18,7 @@ pub struct Policy {
     margin: Duration,
     deadline: Duration,
     longest_pause: Duration,
+    prefers_refreshes: bool,
 }
 
 impl Default for Policy {
@@ -28,6 +29,7 @@ impl Default for Policy {
             margin: Duration::from_secs(30),
             deadline: Duration::from_secs(45),
             longest_pause: Duration::from_secs(60),
+            prefers_refreshes: false,
         }
     }
 }
@@ -64,6 +66,22 @@ impl Policy {
         self
     }
 
+    /// Whether an OAuth session refreshes although it could renew: no unless set. Choose it if many OAuth sessions share a
+    /// network address, so that they leave the hour's fifteen renewals to others. Such a session gets no market data token,
+    /// because only a renewal brings one. Sessions with a password renew whatever is set here.
+    ///
+    /// ```
+    /// use tradovate_auth_session::Policy;
+    ///
+    /// let policy = Policy::default().with_refreshes_preferred(true);
+    /// assert!(policy.prefers_refreshes());
+    /// ```
+    #[must_use]
+    pub fn with_refreshes_preferred(mut self, is_preferred: bool) -> Self {
+        self.prefers_refreshes = is_preferred;
+        self
+    }
+
     /// How long before its expiry a token is renewed.
     #[must_use]
     pub fn renew_before(&self) -> Duration {
@@ -86,6 +104,12 @@ impl Policy {
     #[must_use]
     pub fn longest_pause(&self) -> Duration {
         self.longest_pause
+    }
+
+    /// Whether an OAuth session refreshes although it could renew.
+    #[must_use]
+    pub fn prefers_refreshes(&self) -> bool {
+        self.prefers_refreshes
     }
 }
 

@@ -95,7 +95,9 @@ fn minutes(minutes: u64) -> Duration {
 }
 
 impl World {
-    fn of(session: Session, script: impl IntoIterator<Item = Answer>) -> Self {
+    /// If the session is of OAuth, it refreshes although it could renew: most scripts are about refreshes.
+    fn of(mut session: Session, script: impl IntoIterator<Item = Answer>) -> Self {
+        session.policy = session.policy.with_refreshes_preferred(true);
         Self {
             session,
             budget: RateBudget::default(),

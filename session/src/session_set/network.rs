@@ -79,6 +79,7 @@ impl<N> Network<N> {
                 }
             }
         }
+        self.budget.need_renewals(self.renewals.per_hour());
     }
 
     pub(super) fn leave(&mut self, index: u32, place: Place) {
@@ -94,6 +95,7 @@ impl<N> Network<N> {
                 }
             }
         }
+        self.budget.need_renewals(self.renewals.per_hour());
     }
 
     /// A request leaves.

@@ -138,6 +138,11 @@ impl Pace {
         (self.least > Rate::one_in(self.shortest)).then(|| self.least.per_hour())
     }
 
+    /// The requests an hour that extend all tokens in good time.
+    pub(super) fn per_hour(&self) -> u64 {
+        self.rate.per_hour()
+    }
+
     /// A request leaves now: one that extends a token, or one for a first token, which goes before those that are extended
     /// early.
     pub(super) fn beat(&mut self, now: Timestamp, extends: bool) {

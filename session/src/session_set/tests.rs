@@ -209,6 +209,23 @@ fn refreshing_sessions_take_no_renewals_from_other_sessions() {
 }
 
 #[test]
+fn those_that_could_refresh_take_ten_renewals_an_hour_at_the_most() {
+    let (mut world, keys) = World::of("cloud", (0..40).map(by_oauth));
+    world.run(start() + hours(24), |world| assert_eq!(world.usable(&keys), 40, "at {}", world.now));
+    assert_eq!(world.most_within(hours(1), Operation::Renew), 10);
+    assert!(world.count(Operation::Renew) > 150, "{}", world.count(Operation::Renew));
+    assert_eq!(world.complaints(), []);
+}
+
+#[test]
+fn a_few_that_could_refresh_renew() {
+    let (mut world, keys) = World::of("home", (0..5).map(by_oauth));
+    world.run(start() + hours(11), |world| assert_eq!(world.usable(&keys), 5, "at {}", world.now));
+    assert_eq!(world.count(Operation::Refresh), 5, "one each");
+    assert!((50..60).contains(&world.count(Operation::Renew)), "{}", world.count(Operation::Renew));
+}
+
+#[test]
 fn a_freed_request_goes_to_a_waiting_session() {
     let (mut world, _) = World::of("office", (0..6).map(by_password));
     let first: Vec<_> = core::iter::from_fn(|| world.request()).collect();

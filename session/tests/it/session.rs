@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tradovate_auth_core::{Credentials, Environment, Failure, OAuthApp, RefreshToken, RequestBody};
 use tradovate_auth_session::{
-    Action, EventKind, ExchangeId, Login, RateBudget, Session, SessionToken, StopReason, StoreAnswer, StoreError,
-    StoreErrorKind, StoredSession,
+    Action, EventKind, ExchangeId, Login, Policy, RateBudget, Session, SessionToken, StopReason, StoreAnswer,
+    StoreError, StoreErrorKind, StoredSession,
 };
 
 mod app_faults;
@@ -18,6 +18,7 @@ mod clocks_days_off;
 mod far_dates;
 mod late_answers;
 mod market_data;
+mod oauth_renewals;
 mod owners;
 mod refusal_beside_token;
 mod refused_credentials;
@@ -142,6 +143,11 @@ impl Program {
     /// An app on Live that goes on from the refresh token `rt-0`.
     pub(crate) fn app() -> Self {
         Self::new(app())
+    }
+
+    /// The same app, which refreshes although it could renew.
+    pub(crate) fn refreshing_app() -> Self {
+        Self::new(app().with_policy(Policy::default().with_refreshes_preferred(true)))
     }
 
     /// The same program, started again later from what it has stored, or from a snapshot that it takes at its end.

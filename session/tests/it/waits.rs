@@ -110,7 +110,7 @@ fn the_pause_after_a_given_up_token_continues_the_earlier_back_off() {
     let app = OAuthApp::new("app");
     let mut driver =
         Driver::new(Session::new(Environment::live(), Login::refresh_token(app, RefreshToken::new("rt")), 1));
-    let granted = r#"{"access_token":"at","expires_in":4800,"refresh_token":"rt-1"}"#;
+    let granted = r#"{"access_token":"at","mdAccessToken":"md","expires_in":4800,"refresh_token":"rt-1"}"#;
     driver.exchange("oauthtoken", dated(200, granted, start()));
     assert!(driver.send().is_none());
     let generation = driver.session.token(driver.now).unwrap().generation;

@@ -148,6 +148,7 @@ pub(crate) struct Minute {
 
 /// What a session is told of an exchange.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "most are answers")]
 pub(crate) enum Outcome {
     /// An answer, as it was delivered.
     Answer(Answer),

@@ -110,6 +110,20 @@ mutants! {
     TrustsLocalClock breaks 3 from 5,
     /// Sees each step of the wall clock while it runs.
     FollowsWallClock breaks 5 from 13,
+    /// Refreshes where it should renew.
+    AlwaysRefreshes breaks 3 from 1,
+    /// Renews although it could refresh and renewals are scarce.
+    KnowsNoScarcity breaks 3 from 1,
+    /// Takes the time of its start for that of its last refresh.
+    ForgetsItsRefreshes breaks 3 from 1,
+    /// Asks for a market data token again and again.
+    NeverStopsAsking breaks 12 from 1,
+    /// Hands out no token before it has one for market data.
+    WaitsForMarketData breaks 10 from 1,
+}
+
+fn is_without_market_data(says: Option<&Says>) -> bool {
+    matches!(says, Some(Says::Grant(grant)) if !grant.has_market_data)
 }
 
 /// What stands between a session and its world.
@@ -134,7 +148,7 @@ impl Tamper {
         Self { mutant, ..Self::default() }
     }
 
-    fn is(&self, mutant: Mutant) -> bool {
+    pub(crate) fn is(&self, mutant: Mutant) -> bool {
         self.mutant == Some(mutant)
     }
 
@@ -199,7 +213,8 @@ impl Tamper {
         self.has_met_fault |= is_fault && !self.is(Mutant::BelievesAnyWait);
         let again = (is_fault && self.is(Mutant::KnowsNoPause))
             || (is_no && operation == Operation::LogIn && self.is(Mutant::Insists))
-            || (is_no && operation == Operation::Refresh && self.is(Mutant::PresentsRefused));
+            || (is_no && operation == Operation::Refresh && self.is(Mutant::PresentsRefused))
+            || (operation == Operation::Renew && self.is(Mutant::NeverStopsAsking) && is_without_market_data(says));
         if again {
             self.improvised.clone_from(&self.last);
         }
@@ -226,6 +241,7 @@ impl Tamper {
         match self.mutant {
             Some(Mutant::HandsOutTooLong) => token.usable_until += SignedDuration::from_mins(5),
             Some(Mutant::TakesRepeatedAnswers) => token.generation += self.repeats << 32,
+            Some(Mutant::WaitsForMarketData) if token.market_data_token.is_none() => return None,
             _ => {}
         }
         Some(token)

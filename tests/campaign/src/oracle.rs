@@ -69,6 +69,8 @@ struct Sent {
     local: Timestamp,
     /// The token that was held.
     generation: u32,
+    /// Whether it was sent for the sake of a market data token alone.
+    is_for_market_data: bool,
     /// Whether it was sent on from another host.
     is_redirected: bool,
     is_done: bool,
@@ -84,6 +86,7 @@ struct Subject {
     watches: bool,
     /// Whether it uses what others store, and never logs in.
     never_logs_in: bool,
+    prefers_refreshes: bool,
     login_host: &'static str,
     /// Whether the host for logins is that of Live.
     is_live: bool,
@@ -157,6 +160,7 @@ impl Oracle {
             has_store: program.has_store,
             watches: program.member.is_some_and(|member| member.keeps),
             never_logs_in: program.member.is_some_and(|member| member.may_log_in == MayLogIn::Never),
+            prefers_refreshes: program.prefers_refreshes,
             login_host: if program.login == Login::Demo { "demo.tradovateapi.com" } else { "live.tradovateapi.com" },
             is_live: program.login != Login::Demo,
             memory: Memory::default(),
@@ -369,11 +373,12 @@ impl Oracle {
         let of_fleet = self.judge_sending(record, asked, server_now);
         let subject = self.subjects.get_mut(record.program)?;
         let address = subject.address;
-        let request = requests::Request { asked, now, server_now };
+        let request = requests::Request { asked, now, server_now, gates: &self.gates[address] };
         let is_of =
             |domain: &str| asked.host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
         let in_flight = subject.in_flight.and_then(|number| Some((number, self.exchanges.get(&number)?)));
         let in_flight = in_flight.filter(|(_, sent)| sent.local + DEADLINE > record.local);
+        let mut is_for_market_data = false;
         let found = if let Some((other, _)) = in_flight {
             Some((1, format!("sent while {other} is in flight")))
         } else if !asked.is_secure || !TRUSTED.iter().any(|domain| is_of(domain)) {
@@ -384,6 +389,7 @@ impl Oracle {
             match request.reason(subject) {
                 Ok(reason) => {
                     *self.reasons.entry(reason.name()).or_default() += 1;
+                    is_for_market_data = reason == requests::Reason::MarketData;
                     subject.is_sent(number, reason, asked, now);
                     None
                 }
@@ -395,8 +401,17 @@ impl Oracle {
         subject.has_unsaved_login |= asked.operation == Operation::LogIn;
         subject.allowances.open(Cause::Exchange, now);
         let (program, local, generation) = (record.program, record.local, subject.generation);
-        let sent =
-            Sent { number, program, asked: asked.clone(), at: now, local, generation, is_redirected, is_done: false };
+        let sent = Sent {
+            number,
+            program,
+            asked: asked.clone(),
+            at: now,
+            local,
+            generation,
+            is_for_market_data,
+            is_redirected,
+            is_done: false,
+        };
         self.exchanges.insert(number, sent);
         self.gates[address].count(asked.operation, now);
         self.wait_for_budget(address, asked.operation);

@@ -58,6 +58,8 @@ pub struct Server {
     pub oauth_has_user_id: bool,
     /// Whether OAuth answers bring a market data token.
     pub oauth_has_market_data_token: bool,
+    /// Whether a refresh opens another session.
+    pub refresh_opens_session: bool,
     /// How far its clock is ahead of true time.
     pub skew: SignedDuration,
 }
@@ -80,6 +82,8 @@ pub struct Program {
     pub address: usize,
     /// How it logs in.
     pub login: Login,
+    /// Whether it refreshes although it could renew.
+    pub prefers_refreshes: bool,
     /// Whether it stores its snapshots.
     pub has_store: bool,
     /// The fleet it belongs to, where it shares its session.

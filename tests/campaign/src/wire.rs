@@ -132,6 +132,8 @@ pub(crate) struct Granted {
     pub refresh: Option<Name>,
     /// The end of the refresh token.
     pub refresh_ends: Option<Timestamp>,
+    /// Whether a market data token came with it.
+    pub has_market_data: bool,
     /// The user it is for.
     pub user: Option<i64>,
 }
@@ -223,6 +225,7 @@ fn granted(body: &Value, server_now: Timestamp, names: &mut Names) -> Option<Gra
         life: expires.map_or(SignedDuration::ZERO, |end| end.duration_since(server_now)),
         refresh: text(body, "refresh_token").map(|text| names.of(Kind::Refresh, text)),
         refresh_ends: seconds("refresh_token_expires_in").map(|life| server_now + life),
+        has_market_data: text(body, "mdAccessToken").is_some_and(|text| !text.is_empty()),
         user: body.get("userId").and_then(Value::as_i64),
     })
 }

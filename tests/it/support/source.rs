@@ -161,6 +161,11 @@ impl Kind {
         .budget(&SharedBudget::default())
     }
 
+    /// A source that refreshes although it could renew.
+    pub(crate) fn refreshing(self, environment: Environment, login: Login) -> Builder {
+        self.builder(environment, login).policy(Policy::default().with_refreshes_preferred(true))
+    }
+
     pub(crate) fn of(self, server: &Server) -> Builder {
         self.builder(server.environment(), server.credentials())
     }

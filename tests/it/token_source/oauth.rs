@@ -8,7 +8,7 @@ use tradovate_auth::ureq::{SharedBudget, TokenError};
 use tradovate_auth::{Event, EventKind, Login, RefreshToken, StopReason, StoredSession};
 use tradovate_auth_simulator::{Endpoint, LockOut, Server, Simulator};
 
-use crate::support::{Kind, Transport, app, await_one, consent};
+use crate::support::{Kind, Transport, app, await_one, await_that, consent};
 
 /// The refresh token that a user's consent brings.
 pub(super) fn refresh_token(server: &Server) -> RefreshToken {
@@ -42,7 +42,7 @@ fn a_rotated_refresh_token_is_not_presented_before_it_was_stored() {
         let stores = AtomicUsize::new(0);
         let (sender, events) = mpsc::channel();
         let source = kind
-            .builder(server.environment(), Login::refresh_token(app(), refresh))
+            .refreshing(server.environment(), Login::refresh_token(app(), refresh))
             .store(move |_| {
                 let fails = stores.fetch_add(1, Ordering::SeqCst).is_multiple_of(2);
                 done.lock().unwrap().push(if fails { Step::Failed } else { Step::Stored });
@@ -66,7 +66,7 @@ fn a_stored_refresh_token_outlives_its_process() {
     for kind in Kind::ALL {
         let server = Simulator::builder().lifetime(Duration::from_secs(5)).serve().unwrap();
         let refresh = refresh_token(&server);
-        let source = kind.builder(server.environment(), Login::refresh_token(app(), refresh.clone())).build();
+        let source = kind.refreshing(server.environment(), Login::refresh_token(app(), refresh.clone())).build();
         source.token().unwrap();
         let stored: StoredSession = serde_json::from_str(&serde_json::to_string(&source.snapshot()).unwrap()).unwrap();
         server.with(|simulator| simulator.options_mut().lifetime = Duration::from_secs(4800));
@@ -86,7 +86,7 @@ fn a_code_becomes_a_source_that_keeps_to_penalties_and_refreshes_itself() {
         server.penalize_next(Duration::from_secs(1));
         let (sender, events) = mpsc::channel();
         let source = kind
-            .builder(server.environment(), Login::code(app(), code))
+            .refreshing(server.environment(), Login::code(app(), code))
             .on_event(move |event: &Event| drop(sender.send(event.kind.clone())))
             .build();
         let first = source.token().unwrap();
@@ -97,6 +97,19 @@ fn a_code_becomes_a_source_that_keeps_to_penalties_and_refreshes_itself() {
         drop(keeper);
         assert_ne!(source.token().unwrap().expose(), first.expose(), "{kind:?}");
         assert_eq!(server.statistics().code_exchanges, 1);
+    }
+}
+
+//= R-RENEW-12
+#[test]
+fn a_market_data_token_follows_the_exchange_without_a_keeper() {
+    for kind in Kind::ALL {
+        let server = Simulator::builder().serve().unwrap();
+        let source = kind.builder(server.environment(), Login::code(app(), consent(&server))).build();
+        source.token().unwrap();
+        await_that(|| source.token().unwrap().market_data_token().is_some());
+        let statistics = server.statistics();
+        assert_eq!((statistics.code_exchanges, statistics.renewals, statistics.refreshes), (1, 1, 0), "{kind:?}");
     }
 }
 
@@ -146,7 +159,7 @@ fn a_source_of_an_app_goes_on_from_what_was_stored() {
 fn a_session_that_only_a_consent_can_help_says_so() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
-        let source = kind.builder(server.environment(), Login::code(app(), consent(&server))).build();
+        let source = kind.refreshing(server.environment(), Login::code(app(), consent(&server))).build();
         let token = source.token().unwrap();
         server.with(|simulator| simulator.revoke("synthetic-user"));
         source.rejected(&token, 401, "Invalid access token");

@@ -251,7 +251,7 @@ fn refreshes_that_rotate_are_one_after_another() {
     let store = MemoryStore::default();
     let refresh = refresh_token(&server);
     let source = |kind: Kind| {
-        kind.builder(server.environment(), Login::refresh_token(app(), refresh.clone())).shared(&store).build()
+        kind.refreshing(server.environment(), Login::refresh_token(app(), refresh.clone())).shared(&store).build()
     };
     let fleet: Vec<_> = Kind::ALL.into_iter().cycle().take(4).map(source).collect();
     let keepers: Vec<_> = fleet.iter().map(Source::keep_alive).collect();

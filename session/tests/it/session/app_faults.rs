@@ -64,7 +64,7 @@ fn after_a_restart_with_other_settings_the_token_is_presented_at_once() {
 #[test]
 fn without_a_usable_refresh_token_the_session_renews_as_long_as_possible() {
     for (text, _, refused) in app_faults() {
-        let mut program = Program::app();
+        let mut program = Program::refreshing_app();
         program.run(minutes(1), |_| refreshed("at-1", "rt-1"));
         let mut ends = 150;
         let sent = program.run_to(start() + minutes(600), |sent| match sent.endpoint.as_str() {

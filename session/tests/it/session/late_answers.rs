@@ -15,7 +15,7 @@ fn next_send(program: &mut Program) -> (ExchangeId, Sent) {
 
 #[test]
 fn a_late_ticket_is_not_sent_with_a_newer_refresh_token() {
-    let mut program = Program::app();
+    let mut program = Program::refreshing_app();
     let (first, _) = next_send(&mut program);
     let (second, sent) = next_send(&mut program);
     assert_eq!(sent.body["refresh_token"], "rt-0", "the first request was given up");

@@ -49,6 +49,11 @@ impl Tamper {
                     fields.insert("owner".to_owned(), owner);
                 }
             }
+            Some(Mutant::ForgetsItsRefreshes) => {
+                if let Some(refresh) = value.get_mut("refresh").and_then(Value::as_object_mut) {
+                    refresh.insert("issuedAt".to_owned(), local.to_string().into());
+                }
+            }
             Some(Mutant::TriesAtEachStart) => forget(&mut value, &["refused"]),
             Some(Mutant::TrustsLocalClock) => {
                 let end = value.get("access").and_then(|access| access.get("expiresAt")?.as_str()?.parse().ok());

@@ -7,7 +7,7 @@ use super::causes::Cause;
 use super::memory::{Brought, Opened, Order};
 use super::requests::{Reason, almost};
 use super::{DEADLINE, Found, Oracle, Sent, Subject};
-use crate::journal::{Outcome, Record};
+use crate::journal::{Outcome, Record, What};
 use crate::wire::{Answer, Asked, Granted, Operation, Says};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -50,6 +50,9 @@ impl Oracle {
         subject.in_flight.take_if(|in_flight| *in_flight == number);
         let was_done = std::mem::replace(&mut sent.is_done, true);
         let (sent, address) = (sent.clone(), subject.address);
+        if sent.asked.operation == Operation::Renew && outcome.is_not_counted() {
+            self.gates[address].discount(sent.at);
+        }
         let answer = match outcome {
             Outcome::Answer(answer) => answer,
             Outcome::Failure(failure) => {
@@ -105,15 +108,23 @@ impl Oracle {
                 subject.memory.logins.entry(number).and_modify(|login| login.1 = Opened::Yes);
             }
             if sent.asked.operation == Operation::Refresh {
-                subject.memory.refreshed_at = Some(now);
+                (subject.memory.refreshed_at, subject.memory.truly_refreshed_at) = (Some(now), Some(now));
                 subject.refreshed_by = Some(number);
             }
-            subject.memory.owes(None, now);
+            if sent.asked.operation != Operation::Refresh
+                || subject.memory.owed.is_some_and(|owed| owed.operation != Operation::Renew)
+            {
+                subject.memory.owes(None, now);
+            }
+            if sent.asked.operation != Operation::LogIn {
+                subject.memory.market_data_answered(sent.asked.operation, grant.has_market_data, now);
+            }
             if !is_overtaken {
                 subject.memory.take(grant.access, now);
                 subject.generation += 1;
                 subject.allowances.is_granted();
                 subject.allowances.open(Cause::Start, now);
+                return subject.hands_out(record, &sent, grant, server_now);
             }
         } else if !is_overtaken {
             subject.is_told(&sent, answer, now, server_now);
@@ -129,7 +140,29 @@ impl Answer {
     }
 }
 
+impl Outcome {
+    /// Whether the server may not have counted the request.
+    fn is_not_counted(&self) -> bool {
+        match self {
+            Self::Answer(answer) => {
+                matches!(answer.says, Says::LockedOut(_) | Says::Captcha | Says::Moved)
+                    || matches!(answer.status, 502 | 503)
+            }
+            Self::Failure(failure) => *failure == Failure::NotSent,
+        }
+    }
+}
+
 impl Subject {
+    /// What an exchange has brought is handed out at once if there is no store: nothing waits for a market data token.
+    fn hands_out(&self, record: &Record, sent: &Sent, grant: Granted, server_now: Timestamp) -> Option<Found> {
+        let What::Delivered { after: None, .. } = record.what else { return None };
+        let lives = grant.expires.is_some_and(|end| end > server_now + SignedDuration::from_mins(5));
+        let is_expected =
+            sent.asked.operation == Operation::Refresh && lives && !self.has_store && self.fleet.is_none();
+        is_expected.then(|| (10, format!("{} is there, and is not handed out", grant.access)))
+    }
+
     /// A request leaves for a reason.
     pub(super) fn is_sent(&mut self, number: usize, reason: Reason, asked: &Asked, now: Timestamp) {
         let memory = &mut self.memory;
@@ -233,6 +266,11 @@ impl Subject {
     }
 
     pub(super) fn fails(&mut self, sent: &Sent, now: Timestamp) {
+        if sent.is_for_market_data {
+            // Nothing else waits for it.
+            self.memory.market_data_failed_at = Some(now);
+            return;
+        }
         self.memory.failed(sent.asked.operation, now);
         if sent.asked.operation == Operation::Renew {
             self.memory.failed_renewals.push(now);

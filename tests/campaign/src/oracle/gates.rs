@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Found;
+use super::requests::almost;
 use crate::wire::Operation;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -24,6 +25,8 @@ pub(super) struct Gates {
     silent_until: Option<Timestamp>,
     closed_until: BTreeMap<Operation, Timestamp>,
     sent: BTreeMap<Operation, VecDeque<Timestamp>>,
+    /// Renewals that the server counts.
+    renewals: VecDeque<Timestamp>,
     /// Logins that the server has refused.
     refused: VecDeque<Timestamp>,
 }
@@ -56,7 +59,8 @@ impl Gates {
     /// The same by a wall clock that was set: ahead, the waits are shorter; back, what was sent counts for longer.
     pub(super) fn stepped(&self, by: SignedDuration, now: Timestamp) -> Self {
         let mut gates = self.clone();
-        gates.sent.values_mut().flatten().for_each(|at| *at = (*at - by).min(now));
+        let sent = gates.sent.values_mut().flatten();
+        sent.chain(&mut gates.renewals).for_each(|at| *at = (*at - by).min(now));
         let by = by.max(SignedDuration::ZERO);
         gates.silent_until.iter_mut().chain(gates.closed_until.values_mut()).for_each(|until| *until -= by);
         gates
@@ -80,10 +84,31 @@ impl Gates {
         (refused > 4).then(|| (8, format!("{refused} failed logins within an hour at one address")))
     }
 
+    /// How many renewals of the hour the server counts, at the least and at the most.
+    pub(super) fn renewals(&self, now: Timestamp) -> (usize, usize) {
+        let counted = self.renewals.iter().filter(|at| **at + almost(HOUR) > now).count();
+        (counted, self.sent.get(&Operation::Renew).map_or(0, VecDeque::len))
+    }
+
+    /// The server has not counted a renewal.
+    pub(super) fn discount(&mut self, sent: Timestamp) {
+        self.renewals.retain(|at| *at != sent);
+    }
+
+    /// Whether a captcha has closed an endpoint, or may have.
+    pub(super) fn is_closed(&self, operation: Operation, now: Timestamp) -> bool {
+        self.closed_until.get(&operation).is_some_and(|until| now < *until + HOUR / 50)
+    }
+
     pub(super) fn count(&mut self, operation: Operation, now: Timestamp) {
+        if operation == Operation::Renew {
+            self.renewals.push_back(now);
+        }
+        self.renewals.retain(|at| *at + HOUR > now);
         let sent = self.sent.entry(operation).or_default();
         sent.push_back(now);
-        sent.retain(|at| *at + HOUR > now);
+        // By a slow clock, the hour is longer.
+        sent.retain(|at| *at + HOUR + HOUR / 1000 > now);
     }
 
     /// Until when the next request of a kind may have to wait, if those of the hour are used up.

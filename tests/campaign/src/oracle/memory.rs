@@ -121,6 +121,15 @@ pub(super) struct Memory {
     /// Failures of each kind of request in a row, and the time of the last one.
     pub failures: BTreeMap<Operation, (u32, Timestamp)>,
     pub refreshed_at: Option<Timestamp>,
+    /// The same, whatever its own clock makes of it.
+    pub truly_refreshed_at: Option<Timestamp>,
+    /// An exchange has brought no market data token, and no renewal was answered since.
+    pub wants_market_data: bool,
+    /// So many renewals in a row were answered without one, and when an answer has last said something of it.
+    pub without_market_data: u32,
+    pub market_data_told_at: Option<Timestamp>,
+    /// When a renewal for its sake has failed last.
+    pub market_data_failed_at: Option<Timestamp>,
     /// It may renew once after its start, whatever the time (law 3).
     pub may_verify_start: bool,
     /// It may renew once more to compare its clock, which is off by more than a day.
@@ -144,6 +153,7 @@ impl Memory {
         (memory.is_reported, memory.dead_since) = (false, None);
         memory.failed_renewals.clear();
         (memory.redirect, memory.blamed, memory.is_app_refused) = (None, 0, false);
+        memory.market_data_failed_at = None;
         memory.failures.clear();
         // By a wall clock that was set ahead, more time has passed.
         memory.age(stepped.max(SignedDuration::ZERO));
@@ -167,6 +177,8 @@ impl Memory {
             &mut self.verified_at,
             &mut self.went_home,
             &mut self.refreshed_at,
+            &mut self.market_data_told_at,
+            &mut self.market_data_failed_at,
             &mut self.taken_at,
             &mut self.acted_at,
             &mut self.owed_at,
@@ -219,6 +231,10 @@ impl Memory {
                 *known = (*times, *at);
             }
         }
+        if self.market_data_told_at < other.market_data_told_at {
+            (self.wants_market_data, self.without_market_data) = (other.wants_market_data, other.without_market_data);
+            self.market_data_told_at = other.market_data_told_at;
+        }
         if self.refusals.1 < other.refusals.1 {
             self.refusals = other.refusals;
         }
@@ -234,6 +250,7 @@ impl Memory {
             (&mut self.verified_at, other.verified_at),
             (&mut self.went_home, other.went_home),
             (&mut self.refreshed_at, other.refreshed_at),
+            (&mut self.truly_refreshed_at, other.truly_refreshed_at),
         ] {
             *own = (*own).max(other);
         }
@@ -254,8 +271,9 @@ impl Memory {
         if is_settled(self.refusals.1) {
             self.refusals = (0, None);
         }
+        // A postponed renewal stays so after a refresh.
         if is_settled(self.owed_at) {
-            self.owed = None;
+            self.owed = self.owed.filter(|owed| owed.operation == Operation::Renew);
         }
         self.failures.retain(|_, (_, at)| Some(*at) > since);
         self.unknown_at = self.unknown_at.filter(|at| Some(*at) > self.taken_at);
@@ -288,7 +306,6 @@ impl Memory {
         self.taken_at = self.taken_at.max(Some(now));
         self.settle();
         self.refusals = (0, None);
-        self.owes(None, now);
         (self.is_reported, self.dead_since) = (false, None);
         self.may_verify_start = false;
         self.failed_renewals.clear();
@@ -323,6 +340,18 @@ impl Memory {
         let mut losses: Vec<_> = self.losses.values().copied().collect();
         losses.sort_unstable_by(|one, other| other.cmp(one));
         losses
+    }
+
+    /// An OAuth exchange or a renewal was answered with a market data token, or without one.
+    pub(super) fn market_data_answered(&mut self, operation: Operation, has_token: bool, now: Timestamp) {
+        if has_token {
+            self.without_market_data = 0;
+        } else if operation == Operation::Renew {
+            self.without_market_data += 1;
+        }
+        self.market_data_failed_at = None;
+        self.wants_market_data = operation == Operation::Refresh && !has_token && self.without_market_data < 2;
+        self.market_data_told_at = Some(now);
     }
 
     /// The penalty that is to be answered is another one, or none any more.

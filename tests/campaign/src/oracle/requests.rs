@@ -3,6 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::gates::Gates;
 use super::memory::{Memory, Owed, UNSURE};
 use super::{Found, Subject};
 use crate::wire::{Asked, Operation};
@@ -21,6 +22,8 @@ pub(super) enum Reason {
     FirstLogin,
     /// The token ends soon, or a refresh is due.
     Due,
+    /// An exchange has brought no market data token.
+    MarketData,
     /// The last try has failed.
     Retry,
     /// Callers were refused, or the program has just started with a stored token.
@@ -41,6 +44,7 @@ impl Reason {
         match self {
             Self::FirstLogin => "first login",
             Self::Due => "due",
+            Self::MarketData => "market data",
             Self::Retry => "retry",
             Self::Verify => "verify",
             Self::Ticket => "ticket",
@@ -61,6 +65,7 @@ pub(super) struct Request<'a> {
     pub asked: &'a Asked,
     pub now: Timestamp,
     pub server_now: Timestamp,
+    pub gates: &'a Gates,
 }
 
 impl Request<'_> {
@@ -83,6 +88,11 @@ impl Request<'_> {
             Operation::Renew => self.renewal(memory),
             Operation::Refresh => self.refresh(memory),
         }?;
+        if matches!(reason, Reason::Due | Reason::MarketData)
+            && let Some(found) = self.choice(subject)
+        {
+            return Err(found);
+        }
         if is_home {
             return Ok(Reason::Home);
         }
@@ -199,6 +209,9 @@ impl Request<'_> {
         if !memory.failed_renewals.is_empty() || memory.has_failed() || is_postponed {
             return Ok(Reason::Retry);
         }
+        if memory.wants_market_data && self.is_over(memory.market_data_failed_at, almost(QUARTER)) {
+            return Ok(Reason::MarketData);
+        }
         if !memory.is_reported {
             return Err((12, format!("renews {bearer} early, and nobody asked for it")));
         }
@@ -206,6 +219,40 @@ impl Request<'_> {
             return Err((12, format!("verifies {bearer} twice within 15 minutes")));
         }
         Ok(Reason::Verify)
+    }
+
+    /// Law 3: an OAuth session that could renew and refresh. It renews if a renewal is to spare, and refreshes otherwise.
+    fn choice(&self, subject: &Subject) -> Option<Found> {
+        let memory = &subject.memory;
+        let has_troubles = memory.has_failed()
+            || !memory.failed_renewals.is_empty()
+            || !memory.refused_tokens.is_empty()
+            || memory.blamed > 0
+            || memory.is_app_refused
+            || memory.is_reported
+            || memory.may_verify_start
+            || memory.may_compare_clocks
+            || memory.owed.is_some()
+            || [Operation::Renew, Operation::Refresh].iter().any(|closed| self.gates.is_closed(*closed, self.now));
+        let held = memory.held.filter(|held| !has_troubles && !memory.may_be_over(held, self.now, self.server_now))?;
+        memory.refreshed_at?;
+        let (token, (least, most)) = (held.grant.access, self.gates.renewals(self.now));
+        let what = match self.asked.operation {
+            Operation::Renew if subject.prefers_refreshes => "and should refresh",
+            Operation::Renew if least >= 10 => "though the hour has no renewal to spare",
+            Operation::Renew if self.is_over(memory.truly_refreshed_at, HOUR * 12 + QUARTER) => {
+                "though its refresh token needs a refresh"
+            }
+            Operation::Refresh
+                if most < 10
+                    && !subject.prefers_refreshes
+                    && !self.is_over(memory.refreshed_at, HOUR * 12 - MINUTE * 8) =>
+            {
+                "though the hour has renewals to spare"
+            }
+            _ => return None,
+        };
+        Some((3, format!("extends {token} by this request, {what}")))
     }
 
     /// Law 13, and the code that is good once.

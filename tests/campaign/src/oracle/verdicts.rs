@@ -43,7 +43,10 @@ impl Subject {
                     self.allowances.open(Cause::RefusedAgain, now);
                 }
             }
-            Says::Dead | Says::Forbidden if operation == Operation::Renew => self.is_lost(sent, now, server_now),
+            Says::Dead | Says::Forbidden if operation == Operation::Renew => {
+                self.memory.market_data_answered(operation, false, now);
+                self.is_lost(sent, now, server_now);
+            }
             Says::Refused if answer.blames_app => self.is_blamed(sent, now),
             // That is the host's fault.
             Says::Status if operation == Operation::LogIn && answer.status == 404 && self.is_followed(sent) => {

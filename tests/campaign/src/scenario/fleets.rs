@@ -49,6 +49,7 @@ impl Scenario {
             user: 0,
             address,
             login: Login::Demo,
+            prefers_refreshes: false,
             has_store: true,
             member,
             starts: SignedDuration::ZERO,
@@ -84,6 +85,7 @@ fn add_fleet(scenario: &mut Scenario, draw: &mut Draw) {
             user,
             address: own + draw.index(scenario.addresses.len() - own),
             login,
+            prefers_refreshes: login == Login::OAuth && scenario.seed % 8 < 2,
             has_store: true,
             member: Some(Membership { fleet, keeps: draw.once_in(keepers), may_log_in }),
             starts: if waits {

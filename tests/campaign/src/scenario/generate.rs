@@ -22,9 +22,11 @@ impl Scenario {
     #[must_use]
     pub fn from_seed(seed: u64) -> Self {
         let mut draw = Draw(Rand64::new(u128::from(seed) ^ 0x7261_646f_7661_7465));
-        let server = server(&mut draw);
+        let mut server = server(&mut draw);
         let sessions = 2_u64.pow(u32::try_from(draw.below(6)).unwrap_or_default()) + draw.below(19);
         let (addresses, users, programs) = fleet(&mut draw, sessions, server.lifetime);
+        // Such refreshes would close the sessions of another program of the user again and again.
+        server.refresh_opens_session = seed.is_multiple_of(4) && users == programs.len();
         let days = 1 + draw.below(if sessions > 20 { 2 } else { 4 });
         let length = hours(days * 24);
         let rate = weather(&mut draw);
@@ -106,6 +108,7 @@ fn server(draw: &mut Draw) -> Server {
         expiration_fraction: !draw.once_in(3),
         oauth_has_user_id: draw.once_in(2),
         oauth_has_market_data_token: draw.once_in(3),
+        refresh_opens_session: false,
         skew: if draw.once_in(2) { SignedDuration::ZERO } else { SignedDuration::from_secs(draw.around(900)) },
     }
 }
@@ -138,17 +141,42 @@ fn fleet(draw: &mut Draw, sessions: u64, lifetime: u32) -> (Vec<Address>, usize,
         if !shares {
             users += 1;
         }
+        let has_store = !draw.once_in(3);
+        let starts = millis(draw.below(spread));
         programs.push(Program {
             user: users - 1,
             address: addresses.len() - 1,
             login,
-            has_store: !draw.once_in(3),
+            prefers_refreshes: login == Login::OAuth && is_one_in_four(starts),
+            has_store,
             member: None,
-            starts: millis(draw.below(spread)),
+            starts,
             is_absent: false,
         });
     }
+    for address in 0..addresses.len() {
+        leave_renewals(&mut programs, address, lifetime);
+    }
     (addresses, users, programs)
+}
+
+/// Where sessions by password need more than the third of an hour's renewals that stays free for them, all others refresh.
+fn leave_renewals(programs: &mut [Program], address: usize, lifetime: u32) {
+    let behind_it = || programs.iter().filter(|program| program.address == address);
+    let by_password = behind_it().filter(|program| program.login != Login::OAuth).count();
+    // A token is renewed so many minutes before its end, or up to a tenth of them earlier.
+    let lead = 15.min(lifetime / 2);
+    let tenths_of_minutes = usize::try_from(lifetime * 10 - lead * 11).unwrap_or_default();
+    let is_too_little = by_password * 600 > 5 * tenths_of_minutes;
+    if is_too_little {
+        let others = programs.iter_mut().filter(|program| program.address == address && program.login == Login::OAuth);
+        others.for_each(|program| program.prefers_refreshes = true);
+    }
+}
+
+/// A choice that draws nothing.
+fn is_one_in_four(starts: SignedDuration) -> bool {
+    starts.as_millis() % 4 == 0
 }
 
 fn weather(draw: &mut Draw) -> f64 {

@@ -19,8 +19,9 @@ pub(super) fn write(scenario: &Scenario, f: &mut Formatter<'_>) -> fmt::Result {
             None if program.has_store => "with a store".to_owned(),
             None => "without a store".to_owned(),
         };
-        let super::Program { user, address, login, starts, .. } = program;
-        writeln!(f, "  s{number}: {login:?} of u{user} behind a{address} {store}, starts at {starts:?}")?;
+        let super::Program { user, address, login, prefers_refreshes, starts, .. } = program;
+        let refreshes = if *prefers_refreshes { ", prefers refreshes" } else { "" };
+        writeln!(f, "  s{number}: {login:?} of u{user} behind a{address} {store}{refreshes}, starts at {starts:?}")?;
     }
     for timed in &scenario.faults {
         writeln!(f, "  at {:?}: {:?}", timed.at, timed.fault)?;

@@ -5,11 +5,11 @@ use std::collections::VecDeque;
 use jiff::{SignedDuration, Timestamp};
 use oorandom::Rand64;
 use tradovate_auth_core::{AuthorizationRequest, ClientId, ClientSecret, Credentials, Entropy, Environment, OAuthApp};
-use tradovate_auth_session::{Session, SessionToken};
+use tradovate_auth_session::{Policy, Session, SessionToken};
 
 use super::server::{REDIRECT_URI, Server, client_id, name};
 use crate::journal::Seen;
-use crate::mutants::Tamper;
+use crate::mutants::{Mutant, Tamper};
 use crate::names::Name;
 use crate::scenario::{Login, Moment, Program as Plan, Trouble};
 
@@ -144,11 +144,13 @@ impl Program {
             Login::Evaluation => Session::new(Environment::evaluation(), self.credentials(), seed),
             Login::OAuth => Session::new(Environment::live(), tradovate_auth_session::Login::app(self.app()), seed),
         };
-        self.stored_by_plan(session)
+        self.set_up(session)
     }
 
-    /// With the store that it has, if any.
-    fn stored_by_plan(&self, session: Session) -> Session {
+    /// With its policy, and the store that it has, if any.
+    fn set_up(&self, session: Session) -> Session {
+        let prefers_refreshes = self.plan.prefers_refreshes || self.tamper.is(Mutant::AlwaysRefreshes);
+        let session = session.with_policy(Policy::default().with_refreshes_preferred(prefers_refreshes));
         match self.plan.member {
             Some(member) => session.with_shared_store(member.may_log_in),
             None if self.plan.has_store => session.with_store(),
@@ -166,7 +168,7 @@ impl Program {
         let back = server.simulator.consent(&name(self.plan.user), url.as_str())?;
         let code = pending.redirected(&back).ok()?;
         let session = Session::new(environment, tradovate_auth_session::Login::code(app, code), self.random.rand_u64());
-        Some(self.stored_by_plan(session))
+        Some(self.set_up(session))
     }
 
     /// How long one way takes.

@@ -48,6 +48,7 @@ impl Server {
                 options.expiration_fraction = plan.expiration_fraction;
                 options.oauth_has_user_id = plan.oauth_has_user_id;
                 options.oauth_has_market_data_token = plan.oauth_has_market_data_token;
+                options.refresh_opens_session = plan.refresh_opens_session;
             });
         let account = || Account { password: "synthetic-password-0".to_owned(), secret: None, hosts: 0 };
         let users: Vec<Account> = (0..scenario.users).map(|_| account()).collect();

@@ -1,0 +1,201 @@
+//! Sessions of OAuth that could both renew and refresh, and renewals for the sake of a market data token.
+
+use tradovate_auth_session::Operation;
+
+use super::*;
+
+const WITH_MARKET_DATA: &str = r#","mdAccessToken":"market""#;
+
+fn is_renewal(sent: &Sent) -> bool {
+    sent.endpoint == "renewaccesstoken"
+}
+
+/// A renewed token of 80 minutes.
+fn renewed(sent: &Sent, fields: &str) -> Answer {
+    token_with("renewed", sent.at.duration_since(start()).as_mins() + 80, fields)
+}
+
+/// A server as the contract has it: only renewals bring a market data token.
+fn server(sent: &Sent) -> Answer {
+    if is_renewal(sent) { renewed(sent, WITH_MARKET_DATA) } else { refreshed("at", "rt") }
+}
+
+/// What was sent: the minute, and whether it was a renewal.
+fn minutes_of(sent: &[Sent]) -> Vec<(i64, bool)> {
+    sent.iter().map(|sent| (sent.at.duration_since(start()).as_mins(), is_renewal(sent))).collect()
+}
+
+/// An app that has exchanged and renewed, and was given a market data token.
+fn begun() -> Program {
+    let mut program = Program::app();
+    assert_eq!(minutes_of(&program.run(minutes(1), server)), [(0, false), (0, true)]);
+    program
+}
+
+fn market_data(program: &Program) -> Option<String> {
+    program.held()?.market_data_token.map(|token| token.expose().into())
+}
+
+fn take_renewals(program: &mut Program, count: usize) {
+    (0..count).for_each(|_| program.budget.take(program.now, Operation::Renew));
+}
+
+//= R-RENEW-10
+//= R-REFRESH-4
+#[test]
+fn it_renews_and_refreshes_every_twelve_hours() {
+    let sent = Program::app().run(minutes(25 * 60), server);
+    let refreshes: Vec<_> = minutes_of(&sent).into_iter().filter(|(_, is_renewal)| !is_renewal).collect();
+    assert_eq!(refreshes, [(0, false), (720, false), (1440, false)]);
+    assert!((24..=28).contains(&sent.len()), "{} requests in 25 hours", sent.len());
+}
+
+#[test]
+fn a_restart_does_not_put_off_the_refresh() {
+    let mut program = begun();
+    let mut refreshes = Vec::new();
+    for _ in 0..5 {
+        refreshes.extend(program.run(minutes(180), server).into_iter().filter(|sent| !is_renewal(sent)));
+        program = program.restarted(seconds(1), app());
+    }
+    assert_eq!(minutes_of(&refreshes), [(720, false)]);
+}
+
+#[test]
+fn a_refresh_token_of_unknown_age_is_refreshed_when_the_token_is_due() {
+    let mut program = begun();
+    let mut snapshot = program.snapshot();
+    snapshot["refresh"].as_object_mut().unwrap().remove("issuedAt");
+    program = Program::starting_at(program.now, app());
+    program.adopt(&snapshot);
+    let sent = program.run(minutes(70), server);
+    assert_eq!(sent[..2].iter().map(is_renewal).collect::<Vec<_>>(), [true, false], "the first one confirms the token");
+}
+
+//= R-RENEW-12
+#[test]
+fn a_third_of_the_hours_renewals_stays_free_for_others() {
+    for (taken, renews) in [(9, true), (10, false)] {
+        let mut program = begun();
+        program.run_to(start() + minutes(60), server);
+        take_renewals(&mut program, taken);
+        let sent = program.run(minutes(8), server);
+        assert_eq!(sent.iter().map(is_renewal).next(), Some(renews), "{taken} of the hour's renewals are taken");
+    }
+}
+
+#[test]
+fn while_the_endpoint_of_renewals_is_closed_it_refreshes() {
+    let mut program = begun();
+    program.run_to(start() + minutes(60), server);
+    program.budget.close(program.now, Operation::Renew, minutes(60).unsigned_abs());
+    assert_eq!(program.run(minutes(8), server).iter().map(is_renewal).next(), Some(false));
+}
+
+#[test]
+fn while_the_endpoint_of_refreshes_is_closed_it_waits_for_a_renewal_to_spare() {
+    let mut program = begun();
+    take_renewals(&mut program, 10);
+    program.run_to(start() + minutes(30), server);
+    program.budget.close(program.now, Operation::Refresh, minutes(60).unsigned_abs());
+    let sent = program.run(minutes(50), server);
+    assert!(minutes_of(&sent).iter().all(|(minute, is_renewal)| *is_renewal && *minute >= 61), "{sent:?}");
+    assert!(!sent.is_empty());
+}
+
+#[test]
+fn after_a_renewal_that_failed_it_refreshes() {
+    for failure in [404, 500, 503] {
+        let mut program = begun();
+        let sent = program.run(minutes(70), |sent| if is_renewal(sent) { status(failure, "") } else { server(sent) });
+        assert_eq!(sent[..2].iter().map(is_renewal).collect::<Vec<_>>(), [true, false], "{failure}");
+        assert!(sent[1].at.duration_since(sent[0].at) <= minutes(1), "{failure}");
+    }
+}
+
+#[test]
+fn by_policy_it_refreshes_and_sends_no_renewal() {
+    let sent = Program::refreshing_app().run(minutes(25 * 60), server);
+    assert!(sent.len() > 20 && !sent.iter().any(is_renewal), "{sent:?}");
+}
+
+//= R-RENEW-12
+#[test]
+fn one_renewal_follows_an_exchange_that_brought_no_market_data_token() {
+    let program = begun();
+    assert_eq!(market_data(&program).as_deref(), Some("market"));
+
+    let mut program = Program::app();
+    let with_market_data = r#"{"access_token":"at","refresh_token":"rt","expires_in":4800,"mdAccessToken":"market"}"#;
+    assert_eq!(minutes_of(&program.run(minutes(10), |_| ok(with_market_data))), [(0, false)], "it has brought one");
+}
+
+#[test]
+fn after_two_renewals_without_a_market_data_token_no_other_is_sent_for_its_sake() {
+    let sent = Program::app()
+        .run(minutes(25 * 60), |sent| if is_renewal(sent) { renewed(sent, "") } else { refreshed("at", "rt") });
+    let is_soon = |pair: &&[Sent]| is_renewal(&pair[1]) && pair[1].at.duration_since(pair[0].at) < minutes(30);
+    let followed: Vec<_> = sent.windows(2).filter(is_soon).map(|pair| pair[0].clone()).collect();
+    assert_eq!(minutes_of(&followed), [(0, false)], "of the three exchanges, only the first is followed by a renewal");
+}
+
+#[test]
+fn a_refusal_counts_as_an_answer_without_a_market_data_token() {
+    for refusal in [|| ok(r#"{"errorText":"Access is denied"}"#), || status(401, DEAD)] {
+        let mut program = Program::app();
+        let sent = program.run(minutes(60), |sent| if is_renewal(sent) { refusal() } else { refreshed("at", "rt") });
+        assert!(sent.iter().filter(|sent| is_renewal(sent)).count() <= 2, "{sent:?}");
+        assert!(program.token().is_some(), "{}", program.log());
+    }
+}
+
+#[test]
+fn the_token_is_handed_out_while_the_market_data_token_is_asked_for() {
+    let mut program = Program::app();
+    let sent = program.run(minutes(1), |sent| if is_renewal(sent) { Answer::Silence } else { server(sent) });
+    assert!(sent.iter().any(is_renewal) && program.token().as_deref() == Some("at"));
+}
+
+#[test]
+fn a_session_wakes_up_when_a_renewal_is_to_spare() {
+    let mut program = Program::app();
+    take_renewals(&mut program, 10);
+    assert_eq!(minutes_of(&program.run(minutes(2), server)), [(0, false)]);
+    assert_eq!(program.waits_until(), start() + minutes(60));
+    assert_eq!(minutes_of(&program.run(minutes(59), server)), [(60, true)]);
+}
+
+#[test]
+fn a_renewal_for_market_data_that_fails_delays_nothing_and_is_tried_again_after_a_quarter_of_an_hour() {
+    let faulty = |sent: &Sent| if is_renewal(sent) { status(500, "") } else { server(sent) };
+    let mut program = Program::app();
+    assert_eq!(minutes_of(&program.run(minutes(44), faulty)), [(0, false), (0, true), (15, true), (30, true)]);
+    assert!(program.snapshot()["pause"].get("until").is_none(), "{}", program.snapshot());
+    // The three that failed say nothing about the token.
+    let generation = program.held().unwrap().generation;
+    program.session.rejected(
+        program.now,
+        generation,
+        http::StatusCode::UNAUTHORIZED,
+        DEAD.as_bytes(),
+        &mut program.budget,
+    );
+    assert_eq!(minutes_of(&program.run(seconds(1), faulty))[..1], [(44, true)], "it is verified at once");
+    assert!(!program.log().contains("the server has ended the session"));
+}
+
+#[test]
+fn a_postponed_renewal_for_market_data_delays_no_refresh_and_stays_postponed_after_it() {
+    let mut program = Program::app();
+    let mut is_first = true;
+    let sent = program.run(minutes(150), |sent| {
+        if is_renewal(sent) && std::mem::take(&mut is_first) {
+            return ok(r#"{"p-ticket":"ticket","p-time":7200}"#);
+        }
+        server(sent)
+    });
+    let sent = minutes_of(&sent);
+    assert_eq!(sent[..2], [(0, false), (0, true)]);
+    assert!(matches!(sent[2], (60..=66, false)), "{sent:?}");
+    assert!(matches!(sent[3], (121.., true)), "{sent:?}");
+}
