@@ -248,8 +248,8 @@ impl Session {
     }
 
     /// Allows one more try of credentials that the server has refused: earlier refusals in a snapshot don't count. Call
-    /// it after you have corrected the credentials, and not at each start: five failed logins per hour lock the network
-    /// address out.
+    /// it after you have corrected the credentials, and not at each start: after five failed logins in an hour, the
+    /// server postpones the logins of the network address.
     ///
     /// A snapshot contains the fact that the server refused the credentials. It contains nothing of the credentials,
     /// because even a hash would help to guess the password. So a program that starts again with the same snapshot

@@ -39,7 +39,7 @@ fn a_refusal_says_what_to_check() {
         refusal("This endpoint should be called on live.tradovateapi.com"),
         Me::parse(ok(r#"{"errorText":"This endpoint should be called on live.tradovateapi.com"}"#)).unwrap_err().to_string(),
     ].join("\n"), @r#"
-    refused by the server with "Incorrect username or password. Please try again, noting that passwords are case-sensitive.": check name, password, cid and sec, and the environment the user was created in; the server says the same to callers that are rate limited, and five failed logins an hour close the network address
+    refused by the server with "Incorrect username or password. Please try again, noting that passwords are case-sensitive.": check name, password, cid and sec, and the environment the user was created in; the server says the same to callers that are rate limited, and after five failed logins in an hour it postpones the logins of the network address
     refused by the server with "The app is not registered": the password is right; check appId, cid and sec against the API key
     refused by the server with "Access is denied": check the permissions of the API key and that API access is enabled for the user
     refused by the server with "Wrong or used already authorization code": a code is valid once and for a short time, and a refresh token until the next one is issued; try a refresh once more, then let the user authorize the app again

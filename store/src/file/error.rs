@@ -8,26 +8,32 @@ use tradovate_auth_session::StoreErrorKind::{self, Misconfigured, NotReadable, N
 
 /// The user who runs the program has no home directory.
 pub(super) fn no_home() -> StoreError {
-    StoreError::new(Misconfigured, "there is no home directory to store sessions in: set HOME, or name a directory")
+    StoreError::new(
+        Misconfigured,
+        "there is no home directory for the files of the store: set HOME, or name a directory",
+    )
 }
 
 pub(super) fn no_directory(path: &Path) -> StoreError {
     let command = format!("mkdir -m 700 {}", quoted(path));
-    StoreError::new(Unreachable, format!("there is no directory to store sessions in: make it with `{command}`"))
+    StoreError::new(Unreachable, format!("the directory of the store does not exist: create it with `{command}`"))
 }
 
 /// Other users can access a file or directory. It should have these permissions.
 #[cfg(unix)]
 pub(super) fn open_to_others(path: &Path, mode: u32) -> StoreError {
     let command = format!("chmod {mode:o} {}", quoted(path));
-    StoreError::new(Misconfigured, format!("other users can get at {}: close it with `{command}`", path.display()))
+    StoreError::new(
+        Misconfigured,
+        format!("other users of this machine can access {}: forbid it with `{command}`", path.display()),
+    )
 }
 
 /// A file or directory belongs to another user than the one who runs the program.
 #[cfg(unix)]
 pub(super) fn of_another_user(path: &Path, user: u32) -> StoreError {
     let text = format!(
-        "{} belongs to another user than the program's: run it as that user, or give it over with `sudo chown {user} {}`",
+        "{} belongs to another user of this machine: run the program as that user, or change the owner with `sudo chown {user} {}`",
         path.display(),
         quoted(path)
     );
@@ -37,7 +43,7 @@ pub(super) fn of_another_user(path: &Path, user: u32) -> StoreError {
 /// Something else is in the place of a file, such as a symbolic link.
 pub(super) fn not_a_file(path: &Path) -> StoreError {
     let text = format!(
-        "{} is no file but a link, or something else: remove it, or put the file it leads to there",
+        "{} is not a regular file, but a link or something else: remove it, or replace it by a file",
         path.display()
     );
     StoreError::new(NotReadable, text)
@@ -46,7 +52,7 @@ pub(super) fn not_a_file(path: &Path) -> StoreError {
 /// Another process has held the lock for seconds. No process needs it for that long: it was stopped, or the disk hangs.
 pub(super) fn locked(path: &Path) -> StoreError {
     let text = format!(
-        "another process holds the lock {}: see which one with `fuser {}`, and whether it is stopped",
+        "another process has locked {} for seconds: find it with `fuser {}`, and continue or end it",
         path.display(),
         quoted(path)
     );
@@ -55,7 +61,7 @@ pub(super) fn locked(path: &Path) -> StoreError {
 
 /// The record was replaced, but a crash of the machine can still undo this.
 pub(super) fn not_synced(directory: &Path, source: io::Error) -> StoreError {
-    let text = format!("the session was stored in {}, but maybe not for good", directory.display());
+    let text = format!("the session was written to {}, but a crash of the machine can undo it", directory.display());
     StoreError::new(NotWritable, text).with_source(source)
 }
 
@@ -68,12 +74,14 @@ pub(super) fn unread(action: &'static str, path: &Path) -> impl FnOnce(io::Error
 pub(super) fn unwritten(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
     move |source| match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-            let text =
-                format!("there is no space left to write {}: make some, what was stored is as it was", path.display());
+            let text = format!(
+                "the disk has no space left to write {}: free some space; the file has not changed",
+                path.display()
+            );
             StoreError::new(NotWritable, text)
         }
         io::ErrorKind::ReadOnlyFilesystem => {
-            let text = format!("{} is on a read-only disk: mount it for writing", path.display());
+            let text = format!("{} is on a read-only disk: mount the disk with write access", path.display());
             StoreError::new(NotWritable, text)
         }
         _ => system(NotWritable, action, path, source),
@@ -105,10 +113,10 @@ mod tests {
     fn a_full_disk_is_told_from_other_failures() {
         let error = |kind: io::ErrorKind| unwritten("write", Path::new("/a"))(kind.into());
         for kind in [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded, io::ErrorKind::FileTooLarge] {
-            assert!(error(kind).to_string().starts_with("there is no space left to write /a"));
+            assert!(error(kind).to_string().starts_with("the disk has no space left to write /a:"));
         }
         let read_only = error(io::ErrorKind::ReadOnlyFilesystem).to_string();
-        assert_eq!(read_only, "/a is on a read-only disk: mount it for writing");
+        assert_eq!(read_only, "/a is on a read-only disk: mount the disk with write access");
         let other = error(io::ErrorKind::PermissionDenied);
         assert_eq!((other.kind(), other.to_string().as_str()), (NotWritable, "can't write /a: permission denied"));
     }

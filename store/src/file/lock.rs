@@ -150,7 +150,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let error = Lock::take(directory.path().join("gone").join("a.lock")).err().unwrap();
         assert!(
-            error.to_string().starts_with("there is no directory") && error.to_string().ends_with("/gone'`"),
+            error.to_string().starts_with("the directory of the store does not exist")
+                && error.to_string().ends_with("/gone'`"),
             "{error}"
         );
     }

@@ -38,7 +38,7 @@ async fn an_async_program_is_told_what_is_wrong() {
     let world = World::new();
     fs::create_dir(world.path("session")).unwrap();
     let error = AsyncStore::load(&world.store, &world.name).await.unwrap_err();
-    assert_says(&error, StoreErrorKind::NotReadable, "is no file but a link");
+    assert_says(&error, StoreErrorKind::NotReadable, "is not a regular file, but a link");
     let error = AsyncStore::changed(&world.store, &world.name, None, Duration::MAX).await.unwrap_err();
-    assert_says(&error, StoreErrorKind::NotReadable, "is no file but a link");
+    assert_says(&error, StoreErrorKind::NotReadable, "is not a regular file, but a link");
 }

@@ -1,4 +1,4 @@
-//! What others can get at is neither read nor written, and the error has the command that mends it.
+//! The store neither reads nor writes files that other users can access. The error contains the command that forbids the access.
 
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::process::Command;
@@ -97,7 +97,7 @@ fn links_and_pipes_and_directories_are_refused_in_place_of_files() {
                 "session" => world.store.load(&world.name).map(drop),
                 _ => world.store.lease(&world.name, MINUTE).map(drop),
             };
-            assert_says(&result.unwrap_err(), StoreErrorKind::NotReadable, "is no file but a link");
+            assert_says(&result.unwrap_err(), StoreErrorKind::NotReadable, "is not a regular file, but a link");
             fs::remove_file(&path).or_else(|_| fs::remove_dir(&path)).unwrap();
         }
     }
@@ -122,6 +122,6 @@ fn a_file_in_place_of_the_directory_is_no_directory() {
     let file = tempfile::NamedTempFile::new().unwrap();
     for path in [file.path().into(), file.path().join("deeper")] {
         let error = FileStore::in_directory(path).unwrap_err();
-        assert_says(&error, StoreErrorKind::Unreachable, "there is no directory");
+        assert_says(&error, StoreErrorKind::Unreachable, "the directory of the store does not exist");
     }
 }

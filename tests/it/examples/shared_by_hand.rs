@@ -27,5 +27,5 @@ fn two_programs_log_in_once() {
 fn what_is_wrong_is_one_sentence() {
     assert!(failure(&run("shared-by-hand", variables("http://127.0.0.1:1/v1"))).starts_with("usage: "));
     let gone = run_with("shared-by-hand", &["/nowhere/at all"], variables("http://127.0.0.1:1/v1"));
-    assert!(failure(&gone).starts_with("there is no directory to store sessions in"), "{gone:?}");
+    assert!(failure(&gone).starts_with("the directory of the store does not exist"), "{gone:?}");
 }

@@ -80,7 +80,8 @@ impl RefusalKind {
         match self {
             Self::IncorrectCredentials => {
                 "check name, password, cid and sec, and the environment the user was created in; the server says the \
-                 same to callers that are rate limited, and five failed logins an hour close the network address"
+                 same to callers that are rate limited, and after five failed logins in an hour it postpones the logins \
+                 of the network address"
             }
             Self::AppNotRegistered => "the password is right; check appId, cid and sec against the API key",
             Self::AccessDenied => "check the permissions of the API key and that API access is enabled for the user",
