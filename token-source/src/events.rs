@@ -4,9 +4,11 @@
 //! a callback may use the session. One thread at a time delivers; what happens meanwhile waits for it.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
 use tradovate_auth_session::{Event, EventKind, Session};
+
+use crate::sync::{Mutex, MutexGuard};
 
 /// Events that were taken from a session and not delivered yet.
 #[derive(Debug, Default)]

@@ -5,11 +5,9 @@
 //! wait for the lock.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
 use http::{Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use tradovate_auth_core::{AccessTokenResponse, Answer, CallError, Credentials, Environment, RequestBody};
@@ -25,6 +23,8 @@ use crate::error::TokenError;
 use crate::events::Events;
 use crate::permit::{Awaited, Permit};
 use crate::settings::Settings;
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::{ArcSwap, ArcSwapOption, Mutex, MutexGuard};
 use crate::token::Token;
 
 /// A session behind a lock, the token it has published, and the caller that drives it.

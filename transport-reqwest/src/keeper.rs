@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
 use tradovate_auth_session::Revision;
 use tradovate_auth_token_source::{Idle, LONGEST_SLEEP};
 
+use crate::sync::tokio;
+use crate::sync::tokio::task::JoinHandle;
+use crate::sync::tokio::time::{Instant, timeout};
 use crate::token_source::Inner;
 
 /// Keeps a session alive for as long as it lives itself. Dropping it ends its task at once; an exchange under way is

@@ -9,9 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-use tokio::runtime::Handle;
-use tokio::sync::watch;
-use tokio::time::timeout;
 use tradovate_auth_core::{
     AccessToken, AccessTokenResponse, Answer, BaseUrl, BuildError, CallError, Credentials, Environment, Purpose,
     SecureUrl,
@@ -25,6 +22,10 @@ use tradovate_auth_token_source::{
 use crate::client::Client;
 use crate::keeper::Keeper;
 use crate::storage::Storage;
+use crate::sync::tokio;
+use crate::sync::tokio::runtime::Handle;
+use crate::sync::tokio::sync::watch;
+use crate::sync::tokio::time::timeout;
 
 /// A valid token whenever one is asked for. Cheap to clone; clones are the same source. It lives on tokio, with any
 /// number of threads.

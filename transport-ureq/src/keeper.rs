@@ -1,12 +1,13 @@
 //! [`Keeper`]: renews ahead of expiry on a thread of its own.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tradovate_auth_session::Revision;
+use tradovate_auth_token_source::sync::Instant;
+use tradovate_auth_token_source::sync::atomic::{AtomicBool, Ordering};
+use tradovate_auth_token_source::sync::mpsc::{self, Receiver};
+use tradovate_auth_token_source::sync::thread;
 use tradovate_auth_token_source::{Idle, LONGEST_SLEEP};
 
 use crate::token_source::Inner;

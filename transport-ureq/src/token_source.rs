@@ -5,9 +5,8 @@
 
 use std::error::Error;
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use http::StatusCode;
 use tradovate_auth_core::{
@@ -16,6 +15,7 @@ use tradovate_auth_core::{
 };
 use tradovate_auth_session::{Event, Login, MayLogIn, Policy, Session, StoredSession, Verdict};
 use tradovate_auth_store::{SessionName, Store};
+use tradovate_auth_token_source::sync::{Condvar, Instant, Mutex, MutexGuard, thread};
 use tradovate_auth_token_source::{
     Change, Clock, Idle, LONGEST_SLEEP, Permit, Seen, Settings, Shared, SharedBudget, Task, Token, TokenError,
     TokenTimeout, fixed,
