@@ -212,33 +212,39 @@ impl Shared {
         if self.settings.is_fixed {
             return Err(self.stop_reason().map_or(Idle::Wait(Duration::MAX), Idle::Stopped));
         }
-        let now = self.clock.now();
-        let overdue_at = now.saturating_add(self.settings.longest_exchange()).unwrap_or(Timestamp::MAX);
-        let claim = match lock(&self.driver).claim(now, overdue_at) {
-            Ok(claim) => claim,
-            Err(denied) => {
-                self.replace_ended_token();
-                return Err(match denied {
-                    Denied::Busy(overdue_at) => Idle::Busy(between(now, overdue_at)),
-                    Denied::Rest(rest) => idle(now, rest),
-                });
+        loop {
+            let now = self.clock.now();
+            let overdue_at = now.saturating_add(self.settings.longest_exchange()).unwrap_or(Timestamp::MAX);
+            let claim = match lock(&self.driver).claim(now, overdue_at) {
+                Ok(claim) => claim,
+                Err(denied) => {
+                    self.replace_ended_token();
+                    return Err(match denied {
+                        Denied::Busy(overdue_at) => Idle::Busy(between(now, overdue_at)),
+                        Denied::Rest(rest) => idle(now, rest),
+                    });
+                }
+            };
+            let permit = Permit::new(Arc::clone(self), claim);
+            let soon = now.saturating_add(UNSETTLED).unwrap_or(Timestamp::MAX);
+            let rest = match self.poll() {
+                (Action::Send { id, request }, _) => {
+                    return Ok((permit.awaiting(Awaited::Response(id)), Task::Send(request)));
+                }
+                (Action::Store { id, request }, _) => {
+                    return Ok((permit.awaiting(Awaited::StoreAnswer(id)), Task::Store(request)));
+                }
+                (Action::Stopped { reason, check_at }, _) => Rest::Stopped(reason, check_at),
+                (Action::Wait { until }, is_unsettled) => {
+                    Rest::Until(if is_unsettled { until.min(soon) } else { until })
+                }
+                _ => Rest::Until(soon),
+            };
+            permit.rest(rest.clone());
+            if !lock(&self.driver).is_outdated(claim) {
+                return Err(idle(now, rest));
             }
-        };
-        let permit = Permit::new(Arc::clone(self), claim);
-        let soon = now.saturating_add(UNSETTLED).unwrap_or(Timestamp::MAX);
-        let rest = match self.poll() {
-            (Action::Send { id, request }, _) => {
-                return Ok((permit.awaiting(Awaited::Response(id)), Task::Send(request)));
-            }
-            (Action::Store { id, request }, _) => {
-                return Ok((permit.awaiting(Awaited::StoreAnswer(id)), Task::Store(request)));
-            }
-            (Action::Stopped { reason, check_at }, _) => Rest::Stopped(reason, check_at),
-            (Action::Wait { until }, is_unsettled) => Rest::Until(if is_unsettled { until.min(soon) } else { until }),
-            _ => Rest::Until(soon),
-        };
-        permit.rest(rest.clone());
-        Err(idle(now, rest))
+        }
     }
 
     /// The store may hold another record than the one that is [known](Self::known_revision).
