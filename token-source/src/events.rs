@@ -46,18 +46,20 @@ impl Events {
     }
 
     /// Delivers all that waits, in order, unless another thread or a caller of this one is delivering: that one goes on
-    /// with it. No lock is held while an event is delivered.
-    pub(crate) fn deliver(&self, deliver: impl Fn(&Event)) {
+    /// with it. No lock is held while an event is delivered. Returns whether this call has delivered anything.
+    pub(crate) fn deliver(&self, deliver: impl Fn(&Event)) -> bool {
+        let mut has_delivered = false;
         loop {
             let mut queue = self.lock();
             if queue.is_delivering || queue.waiting.is_empty() {
-                return;
+                return has_delivered;
             }
             queue.is_delivering = true;
             drop(queue);
             let delivery = Delivery(self);
             while let Some(event) = self.next() {
                 deliver(&event);
+                has_delivered = true;
             }
             // What has come between the last look and this is looked for once more.
             drop(delivery);

@@ -395,8 +395,11 @@ impl Shared {
         self.deliver();
     }
 
+    /// Whoever waits until the source is no longer busy waits for the last event too.
     fn deliver(&self) {
-        self.events.deliver(|event| self.report(event));
+        if self.events.deliver(|event| self.report(event)) {
+            (self.changed)();
+        }
     }
 
     fn wake(&self) {
