@@ -40,12 +40,19 @@ impl Keeper {
     /// Ends it, and waits until what is under way is done and what has come is stored, for as long as an exchange may take:
     /// so a program that ends loses nothing, and leaves no lease behind which others would have to wait for. Without this
     /// an exchange ends in the background, or with the program.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         let source = Arc::clone(&self.source);
+        self.keeps.abort();
+        // Another thread may run the task at this moment, and it may be about to send a request.
+        let _ = timeout(MOMENT, &mut self.keeps).await;
         drop(self);
         let begun = Instant::now();
-        while source.shared.is_busy() && begun.elapsed() < source.shared.longest_exchange() {
+        loop {
+            // Counted before it is looked whether anything is under way: the end of it ends the sleep.
             let mut changes = source.changes();
+            if begun.elapsed() >= source.shared.longest_exchange() || !source.shared.is_busy() {
+                return;
+            }
             // The session may wait only for the end of a pause.
             source.drive();
             // Over or changed, the loop looks again.

@@ -59,11 +59,13 @@ impl Keeper {
         let source = Arc::clone(&self.source);
         drop(self);
         let begun = Instant::now();
-        while source.shared.is_busy()
-            && !source.shared.is_calling_back()
-            && begun.elapsed() < source.shared.longest_exchange()
-        {
+        loop {
+            // Counted before it is looked whether anything is under way: the end of it ends the sleep.
             let seen = source.changes.count();
+            let is_over = begun.elapsed() >= source.shared.longest_exchange();
+            if is_over || source.shared.is_calling_back() || !source.shared.is_busy() {
+                return;
+            }
             // The session may wait only for the end of a pause.
             source.drive();
             source.changes.sleep(seen, MOMENT);
