@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::shared::Shared;
+use crate::sync::thread_local;
 
 thread_local! {
     static RUNNING_FOR: Cell<usize> = const { Cell::new(0) };
@@ -17,16 +18,16 @@ struct Restore(usize);
 
 impl Drop for Restore {
     fn drop(&mut self) {
-        RUNNING_FOR.set(self.0);
+        RUNNING_FOR.with(|running| running.set(self.0));
     }
 }
 
 pub(crate) fn runs_for(shared: &Shared) -> bool {
-    RUNNING_FOR.get() == address(shared)
+    RUNNING_FOR.with(Cell::get) == address(shared)
 }
 
 pub(crate) fn run_for<T>(shared: &Shared, callback: impl FnOnce() -> T) -> T {
-    let _restore = Restore(RUNNING_FOR.replace(address(shared)));
+    let _restore = Restore(RUNNING_FOR.with(|running| running.replace(address(shared))));
     callback()
 }
 

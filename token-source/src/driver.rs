@@ -75,9 +75,15 @@ impl Driver {
 
     /// Ends a claim with nothing done, for this reason.
     pub(crate) fn rest(&mut self, claim: Claim, rest: Rest) {
-        if self.free(claim) && self.wakes == claim.wakes {
+        if self.free(claim) && !self.is_outdated(claim) {
             self.rest = Some(rest);
         }
+    }
+
+    /// Whether something has changed from outside since this claim was granted. Whoever changed it may have found the claim
+    /// in force, and left what there is to do to its holder.
+    pub(crate) fn is_outdated(&self, claim: Claim) -> bool {
+        self.wakes != claim.wakes
     }
 
     /// Something has changed from outside: there may be something to do before a rest ends.

@@ -4,9 +4,11 @@
 //! a callback may use the session. One thread at a time delivers; what happens meanwhile waits for it.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
 use tradovate_auth_session::{Event, EventKind, Session};
+
+use crate::sync::{Mutex, MutexGuard};
 
 /// Events that were taken from a session and not delivered yet.
 #[derive(Debug, Default)]
@@ -44,18 +46,20 @@ impl Events {
     }
 
     /// Delivers all that waits, in order, unless another thread or a caller of this one is delivering: that one goes on
-    /// with it. No lock is held while an event is delivered.
-    pub(crate) fn deliver(&self, deliver: impl Fn(&Event)) {
+    /// with it. No lock is held while an event is delivered. Returns whether this call has delivered anything.
+    pub(crate) fn deliver(&self, deliver: impl Fn(&Event)) -> bool {
+        let mut has_delivered = false;
         loop {
             let mut queue = self.lock();
             if queue.is_delivering || queue.waiting.is_empty() {
-                return;
+                return has_delivered;
             }
             queue.is_delivering = true;
             drop(queue);
             let delivery = Delivery(self);
             while let Some(event) = self.next() {
                 deliver(&event);
+                has_delivered = true;
             }
             // What has come between the last look and this is looked for once more.
             drop(delivery);

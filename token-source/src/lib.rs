@@ -21,6 +21,8 @@ mod own_hosts;
 mod permit;
 mod settings;
 mod shared;
+#[doc(hidden)]
+pub mod sync;
 mod token;
 mod token_timeout;
 mod watch;

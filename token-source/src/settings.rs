@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex as ProcessMutex, PoisonError};
 use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::entropy::seed;
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 use tradovate_auth_core::{Environment, Purpose, is_trusted_host};
 use tradovate_auth_session::{Event, Policy, RateBudget, StoredSession};
 
@@ -18,7 +19,7 @@ pub struct SharedBudget(Arc<Account>);
 
 /// The budgets of this process: one for all of the vendor's hosts, and one for each other host that is logged in to. None
 /// is ever dropped: a lock-out outlives the source that met it.
-static OF_PROCESS: Mutex<BTreeMap<String, SharedBudget>> = Mutex::new(BTreeMap::new());
+static OF_PROCESS: ProcessMutex<BTreeMap<String, SharedBudget>> = ProcessMutex::new(BTreeMap::new());
 
 #[derive(Debug, Default)]
 struct Account {

@@ -5,11 +5,9 @@
 //! wait for the lock.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
 use http::{Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use tradovate_auth_core::{AccessTokenResponse, Answer, CallError, Credentials, Environment, RequestBody};
@@ -25,6 +23,8 @@ use crate::error::TokenError;
 use crate::events::Events;
 use crate::permit::{Awaited, Permit};
 use crate::settings::Settings;
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::{ArcSwap, ArcSwapOption, Mutex, MutexGuard};
 use crate::token::Token;
 
 /// A session behind a lock, the token it has published, and the caller that drives it.
@@ -212,33 +212,39 @@ impl Shared {
         if self.settings.is_fixed {
             return Err(self.stop_reason().map_or(Idle::Wait(Duration::MAX), Idle::Stopped));
         }
-        let now = self.clock.now();
-        let overdue_at = now.saturating_add(self.settings.longest_exchange()).unwrap_or(Timestamp::MAX);
-        let claim = match lock(&self.driver).claim(now, overdue_at) {
-            Ok(claim) => claim,
-            Err(denied) => {
-                self.replace_ended_token();
-                return Err(match denied {
-                    Denied::Busy(overdue_at) => Idle::Busy(between(now, overdue_at)),
-                    Denied::Rest(rest) => idle(now, rest),
-                });
+        loop {
+            let now = self.clock.now();
+            let overdue_at = now.saturating_add(self.settings.longest_exchange()).unwrap_or(Timestamp::MAX);
+            let claim = match lock(&self.driver).claim(now, overdue_at) {
+                Ok(claim) => claim,
+                Err(denied) => {
+                    self.replace_ended_token();
+                    return Err(match denied {
+                        Denied::Busy(overdue_at) => Idle::Busy(between(now, overdue_at)),
+                        Denied::Rest(rest) => idle(now, rest),
+                    });
+                }
+            };
+            let permit = Permit::new(Arc::clone(self), claim);
+            let soon = now.saturating_add(UNSETTLED).unwrap_or(Timestamp::MAX);
+            let rest = match self.poll() {
+                (Action::Send { id, request }, _) => {
+                    return Ok((permit.awaiting(Awaited::Response(id)), Task::Send(request)));
+                }
+                (Action::Store { id, request }, _) => {
+                    return Ok((permit.awaiting(Awaited::StoreAnswer(id)), Task::Store(request)));
+                }
+                (Action::Stopped { reason, check_at }, _) => Rest::Stopped(reason, check_at),
+                (Action::Wait { until }, is_unsettled) => {
+                    Rest::Until(if is_unsettled { until.min(soon) } else { until })
+                }
+                _ => Rest::Until(soon),
+            };
+            permit.rest(rest.clone());
+            if !lock(&self.driver).is_outdated(claim) {
+                return Err(idle(now, rest));
             }
-        };
-        let permit = Permit::new(Arc::clone(self), claim);
-        let soon = now.saturating_add(UNSETTLED).unwrap_or(Timestamp::MAX);
-        let rest = match self.poll() {
-            (Action::Send { id, request }, _) => {
-                return Ok((permit.awaiting(Awaited::Response(id)), Task::Send(request)));
-            }
-            (Action::Store { id, request }, _) => {
-                return Ok((permit.awaiting(Awaited::StoreAnswer(id)), Task::Store(request)));
-            }
-            (Action::Stopped { reason, check_at }, _) => Rest::Stopped(reason, check_at),
-            (Action::Wait { until }, is_unsettled) => Rest::Until(if is_unsettled { until.min(soon) } else { until }),
-            _ => Rest::Until(soon),
-        };
-        permit.rest(rest.clone());
-        Err(idle(now, rest))
+        }
     }
 
     /// The store may hold another record than the one that is [known](Self::known_revision).
@@ -389,8 +395,11 @@ impl Shared {
         self.deliver();
     }
 
+    /// Whoever waits until the source is no longer busy waits for the last event too.
     fn deliver(&self) {
-        self.events.deliver(|event| self.report(event));
+        if self.events.deliver(|event| self.report(event)) {
+            (self.changed)();
+        }
     }
 
     fn wake(&self) {

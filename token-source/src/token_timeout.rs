@@ -1,9 +1,10 @@
 //! [`TokenTimeout`]: how long a caller waits for a token.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::error::TokenError;
 use crate::shared::{Idle, Shared};
+use crate::sync::Instant;
 
 /// The longest sleep. The clock that wakes sleepers may stop while the machine is suspended, but the session's clock
 /// does not.

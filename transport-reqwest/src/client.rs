@@ -18,6 +18,7 @@ use tradovate_auth_core::{
     RequestBody, ResponseBody, SecureUrl,
 };
 
+use crate::sync::execute;
 use crate::tls;
 
 /// Calls the endpoints of one environment, async on tokio. Cheap to clone; clones share connections.
@@ -233,7 +234,7 @@ impl Client {
         // Also for endpoints that are not ours: nothing leaves unencrypted but for this machine.
         let url = SecureUrl::try_from(request.uri().clone())?;
         let converted = self.convert(request, self.parsed(url)?);
-        let mut response = self.http.execute(converted).await.map_err(|error| failed_to_send(host, error))?;
+        let mut response = execute(&self.http, converted).await.map_err(|error| failed_to_send(host, error))?;
         let mut received = Response::new(ResponseBody::with_limit(self.max_response_bytes));
         *received.status_mut() = response.status();
         *received.headers_mut() = mem::take(response.headers_mut());

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
 use tradovate_auth_session::Revision;
 use tradovate_auth_token_source::{Idle, LONGEST_SLEEP};
 
+use crate::sync::tokio;
+use crate::sync::tokio::task::JoinHandle;
+use crate::sync::tokio::time::{Instant, timeout};
 use crate::token_source::Inner;
 
 /// Keeps a session alive for as long as it lives itself. Dropping it ends its task at once; an exchange under way is
@@ -39,12 +40,19 @@ impl Keeper {
     /// Ends it, and waits until what is under way is done and what has come is stored, for as long as an exchange may take:
     /// so a program that ends loses nothing, and leaves no lease behind which others would have to wait for. Without this
     /// an exchange ends in the background, or with the program.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         let source = Arc::clone(&self.source);
+        self.keeps.abort();
+        // Another thread may run the task at this moment, and it may be about to send a request.
+        let _ = timeout(MOMENT, &mut self.keeps).await;
         drop(self);
         let begun = Instant::now();
-        while source.shared.is_busy() && begun.elapsed() < source.shared.longest_exchange() {
+        loop {
+            // Counted before it is looked whether anything is under way: the end of it ends the sleep.
             let mut changes = source.changes();
+            if begun.elapsed() >= source.shared.longest_exchange() || !source.shared.is_busy() {
+                return;
+            }
             // The session may wait only for the end of a pause.
             source.drive();
             // Over or changed, the loop looks again.

@@ -7,9 +7,6 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
-use tokio::sync::watch;
-use tokio::time::timeout;
 use tradovate_auth_core::{AccessToken, CallError, Credentials, Environment};
 use tradovate_auth_session::{Event, Login, MayLogIn, Session, StoredSession};
 use tradovate_auth_store::{AsyncStore, SessionName};
@@ -20,6 +17,10 @@ use tradovate_auth_token_source::{
 use crate::client::Client;
 use crate::keeper::Keeper;
 use crate::storage::Storage;
+use crate::sync::tokio;
+use crate::sync::tokio::runtime::Handle;
+use crate::sync::tokio::sync::watch;
+use crate::sync::tokio::time::timeout;
 
 /// A valid token whenever one is asked for. Cheap to clone; clones are the same source. It lives on tokio, with any
 /// number of threads.

@@ -1,12 +1,13 @@
 //! [`Keeper`]: renews ahead of expiry on a thread of its own.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tradovate_auth_session::Revision;
+use tradovate_auth_token_source::sync::Instant;
+use tradovate_auth_token_source::sync::atomic::{AtomicBool, Ordering};
+use tradovate_auth_token_source::sync::mpsc::{self, Receiver};
+use tradovate_auth_token_source::sync::thread;
 use tradovate_auth_token_source::{Idle, LONGEST_SLEEP};
 
 use crate::token_source::Inner;
@@ -58,11 +59,13 @@ impl Keeper {
         let source = Arc::clone(&self.source);
         drop(self);
         let begun = Instant::now();
-        while source.shared.is_busy()
-            && !source.shared.is_calling_back()
-            && begun.elapsed() < source.shared.longest_exchange()
-        {
+        loop {
+            // Counted before it is looked whether anything is under way: the end of it ends the sleep.
             let seen = source.changes.count();
+            let is_over = begun.elapsed() >= source.shared.longest_exchange();
+            if is_over || source.shared.is_calling_back() || !source.shared.is_busy() {
+                return;
+            }
             // The session may wait only for the end of a pause.
             source.drive();
             source.changes.sleep(seen, MOMENT);

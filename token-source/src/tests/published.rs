@@ -52,6 +52,23 @@ fn the_access_token_is_handed_out_if_the_market_data_token_ends_while_a_request_
 }
 
 #[test]
+fn whoever_waits_for_the_last_event_is_woken_after_its_callback() {
+    let woken = Arc::new(AtomicUsize::new(0));
+    let woken_before_callback = Arc::new(AtomicUsize::new(0));
+    let (read, written) = (Arc::clone(&woken), Arc::clone(&woken_before_callback));
+    let on_event = move |_: &Event| written.store(read.load(Ordering::SeqCst), Ordering::SeqCst);
+    let settings = Settings { on_event: Some(Arc::new(on_event)), ..settings(&environment()) };
+    let counted = Arc::clone(&woken);
+    let wake = move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+    };
+    let source = Arc::new(Shared::new(session(), Storage::None, settings, wake));
+    super::log_in(&source, SignedDuration::from_mins(80));
+    assert!(!source.is_busy());
+    assert!(woken.load(Ordering::SeqCst) > woken_before_callback.load(Ordering::SeqCst));
+}
+
+#[test]
 fn waiting_callers_are_woken_before_an_event_callback_runs() {
     let woken = Arc::new(AtomicUsize::new(0));
     let woken_before_callback = Arc::new(AtomicUsize::new(0));

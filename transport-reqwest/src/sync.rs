@@ -1,0 +1,46 @@
+//! What a source needs of tokio, and the one place that sends requests: the tests of `tests/schedules` have others.
+
+use reqwest::{Client, Request, Response};
+
+#[cfg(not(tradovate_auth_shuttle))]
+pub(crate) use ::tokio;
+#[cfg(tradovate_auth_shuttle)]
+pub(crate) use tradovate_auth_token_source::sync::tokio;
+
+#[cfg(not(tradovate_auth_shuttle))]
+pub(crate) async fn execute(client: &Client, request: Request) -> reqwest::Result<Response> {
+    client.execute(request).await
+}
+
+#[cfg(tradovate_auth_shuttle)]
+pub(crate) use self::scheduled::execute;
+#[cfg(tradovate_auth_shuttle)]
+pub use self::scheduled::{Server, answer_by};
+
+/// Answers requests in the process: reqwest needs tokio's own runtime.
+#[cfg(tradovate_auth_shuttle)]
+mod scheduled {
+    use std::cell::RefCell;
+    use std::pin::Pin;
+    use std::sync::Arc;
+
+    use super::{Client, Request, Response};
+
+    /// The body of the answer to a path.
+    pub type Server = Arc<dyn Fn(String) -> Pin<Box<dyn Future<Output = Vec<u8>> + Send>> + Send + Sync>;
+
+    std::thread_local! {
+        /// All tasks of a schedule run on one thread of the system.
+        static SERVER: RefCell<Option<Server>> = const { RefCell::new(None) };
+    }
+
+    /// Has this server answer all requests of this schedule.
+    pub fn answer_by(server: Server) {
+        SERVER.set(Some(server));
+    }
+
+    pub(crate) async fn execute(_: &Client, request: Request) -> reqwest::Result<Response> {
+        let server = SERVER.with_borrow(Clone::clone).expect("a server");
+        Ok(http::Response::new(server(request.url().path().to_owned()).await).into())
+    }
+}
