@@ -25,7 +25,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// The path of the endpoint as the OpenAPI document writes it, such as `/v1/auth/me`.
+    /// The path of the endpoint as the vendor's specification writes it, such as `/v1/auth/me`.
     #[must_use]
     pub fn path(self) -> &'static str {
         match self {
