@@ -136,7 +136,7 @@ fn listen(variables: &Variables) -> Result<(Receiver<(String, TcpStream)>, Strin
             Err(error) if count > 0 && error.kind() != io::ErrorKind::AddrInUse => continue,
             Err(error) => {
                 let advice = format!("free the port, or set {REDIRECT_PORT} to another port that is registered");
-                return Err(format!("can't listen at {address} port {port}: {error}; {advice}").into());
+                return Err(format!("can't listen at {address} port {port}: {advice} ({error})").into());
             }
         };
         port = listener.local_addr()?.port();

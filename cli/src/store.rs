@@ -24,8 +24,8 @@ impl SelectedStore {
         let key = key(arguments, variables)?;
         let is_url = |text: &str| text.starts_with("redis://") || text.starts_with("rediss://");
         if arguments.store.as_deref().is_some_and(|text| is_url(text) && text.contains('@')) {
-            let text = "the URL in --store contains a user or a password, and other users of this machine can see arguments: \
-                set TRADOVATE_STORE to the URL instead";
+            let text = "the URL in --store contains a user or a password, and other users of this machine can see \
+                arguments: set TRADOVATE_STORE to the URL instead";
             return Err(text.into());
         }
         let text = arguments.store.clone().or_else(|| variables.given(STORE)).map(Zeroizing::new);

@@ -1,11 +1,11 @@
-//! The answers to all operations, at every status.
+//! The fuzz target for responses to all operations with every status.
 
 use tradovate_auth_core::{AccessTokenRequest, Endpoint, Error, Exchange, Grant, Me, OAuthToken, RenewAccessToken};
 
 use crate::{head, response, status};
 
-/// One answer read by every operation: the first byte is its status, the second says which headers come with it, the
-/// rest is its body.
+/// Reads one response with every operation. The first byte is its status, the second selects its headers, and the rest
+/// is its body.
 pub fn responses(mut input: &[u8]) {
     let [code, with] = head(&mut input);
     let all: [(&'static str, &[u8]); 3] = [
@@ -27,7 +27,7 @@ pub fn responses(mut input: &[u8]) {
     told(Me::parse(answer()));
 }
 
-/// What came of an answer, after all that can be printed of it has been.
+/// The result of a response, after checking everything that it prints.
 fn told<T: std::fmt::Debug>(result: Result<T, Error>) -> Option<T> {
     drop(format!("{result:?}"));
     let error = match result {
@@ -36,16 +36,16 @@ fn told<T: std::fmt::Debug>(result: Result<T, Error>) -> Option<T> {
     };
     let said = error.to_string();
     assert!(!said.is_empty() && said.chars().all(|c| !c.is_control()), "{said:?}");
-    assert!(said.chars().count() < 2000, "an error is a sentence: {said}");
+    assert!(said.chars().count() < 2000, "an error is short: {said}");
     let _ = (error.retry_after(), error.is_retryable());
     None
 }
 
-/// A grant is one that may be used.
+/// Checks that a grant can be used.
 fn check(result: Result<Grant, Error>) -> Option<Grant> {
     let grant = told(result)?;
     let Exchange { received, .. } = grant.exchange;
-    assert!(!grant.remaining(received).is_zero(), "a grant has not expired");
+    assert!(!grant.remaining(received).is_zero(), "the grant has not expired");
     assert!(grant.access_token.header().is_sensitive());
     assert!(!grant.access_token.expose().is_empty());
     Some(grant)

@@ -63,7 +63,7 @@ fn nothing_is_sent_before_the_user_agrees() {
 }
 
 #[test]
-fn without_a_user_it_examines_a_simulator() {
+fn without_a_user_name_the_doctor_examines_a_simulator() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("report.json");
     let (output, said) = end(start(&["--yes", "--output", file.to_str().unwrap()], &[]), "");
@@ -75,7 +75,7 @@ fn without_a_user_it_examines_a_simulator() {
 }
 
 #[test]
-fn the_address_of_the_browser_is_pasted() {
+fn the_redirect_url_can_be_pasted_from_the_browser() {
     let server = server();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("report.json");
@@ -95,7 +95,7 @@ fn the_address_of_the_browser_is_pasted() {
 }
 
 #[test]
-fn what_it_can_not_start_with_is_said_in_one_sentence() {
+fn wrong_arguments_are_explained_in_one_sentence() {
     for arguments in [&["--output"][..], &["--no"], &["report.json"]] {
         let (output, said) = end(start(arguments, &[]), "");
         assert!(!output.status.success() && said == "usage: tradovate-auth-doctor [--yes] [--output FILE]\n", "{said}");
