@@ -62,7 +62,7 @@ async fn send(request: Request<Full<Bytes>>) -> Result<Response<Bytes>, Failure>
     let (parts, body) = response.into_parts();
     match Limited::new(body, ResponseBody::DEFAULT_LIMIT).collect().await {
         Ok(body) => Ok(Response::from_parts(parts, body.to_bytes())),
-        Err(_) if parts.status != StatusCode::OK => Ok(Response::from_parts(parts, Bytes::new())), // the status suffices
+        Err(_) if parts.status != StatusCode::OK => Ok(Response::from_parts(parts, Bytes::new())), // status suffices
         Err(error) if error.is::<LengthLimitError>() => Err(Failure::Oversized),
         Err(_) => Err(Failure::Truncated),
     }

@@ -73,7 +73,7 @@ async fn send<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
     let (parts, body) = sender.send_request(request).await.map_err(|_| Failure::MaybeSent)?.into_parts();
     match Limited::new(body, ResponseBody::DEFAULT_LIMIT).collect().await {
         Ok(body) => Ok(Response::from_parts(parts, body.to_bytes())),
-        Err(_) if parts.status != StatusCode::OK => Ok(Response::from_parts(parts, Bytes::new())), // the status suffices
+        Err(_) if parts.status != StatusCode::OK => Ok(Response::from_parts(parts, Bytes::new())), // status suffices
         Err(error) if error.is::<LengthLimitError>() => Err(Failure::Oversized),
         Err(_) => Err(Failure::Truncated),
     }

@@ -56,7 +56,8 @@ fn run() -> Result<(), Box<dyn Error>> {
         if let Some((_, user)) = arrivals.next_if(|(comes, _)| *comes <= now) {
             server.set_time(now);
             let code = consent(&mut server, &environment, &app, user)?;
-            let session = Session::new(environment.clone(), Login::code(app.clone(), code), user); // a real program uses a random seed
+            // A real program uses a random seed.
+            let session = Session::new(environment.clone(), Login::code(app.clone(), code), user);
             users.push(sessions.insert("198.51.100.0/24", session)); // all use the same network address
         }
         match sessions.poll(now) {

@@ -226,7 +226,7 @@ impl Site {
         }
         match self.client.me(token.access_token()).await {
             Ok(answer) => {
-                self.budget.with(|budget| budget.give_back(now, Operation::Identify)); // the vendor counts only failures
+                self.budget.with(|budget| budget.give_back(now, Operation::Identify)); // only failures count
                 let me = answer.value;
                 let name = me.full_name.or(me.name).or(me.user_id.map(|id| format!("user {id}")));
                 if let Some(name) = &name {

@@ -79,7 +79,7 @@ async fn run() -> Result<Infallible, Box<dyn Error>> {
         let token = match tokens.token().await {
             Ok(token) => token,
             Err(error) => {
-                sleep(error.retry_after().ok_or(error)?.min(FIRST_PAUSE)).await; // returns the error if the session stopped
+                sleep(error.retry_after().ok_or(error)?.min(FIRST_PAUSE)).await; // fails if the session stopped
                 continue;
             }
         };

@@ -80,7 +80,7 @@ fn run() -> Result<Infallible, Box<dyn Error>> {
         let token = match tokens.token() {
             Ok(token) => token,
             Err(error) => {
-                thread::sleep(error.retry_after().ok_or(error)?.min(FIRST_PAUSE)); // returns the error if the session stopped
+                thread::sleep(error.retry_after().ok_or(error)?.min(FIRST_PAUSE)); // fails if the session stopped
                 continue;
             }
         };

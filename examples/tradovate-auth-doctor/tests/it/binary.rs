@@ -1,4 +1,4 @@
-//! The program itself.
+//! Tests of the program.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Output, Stdio};
@@ -7,7 +7,7 @@ use tradovate_auth_simulator::Server;
 
 use super::*;
 
-/// The program with these arguments and variables, and no others of ours.
+/// Starts the program with these arguments, and with no `TRADOVATE_` variables except these.
 fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tradovate-auth-doctor"));
     for (name, _) in std::env::vars_os() {
@@ -19,9 +19,9 @@ fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Child {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-/// Lets the program end after these lines were typed.
+/// Types these lines, and waits for the program's end.
 fn end(mut program: Child, typed: &str) -> (Output, String) {
-    // It may have ended before.
+    // The program may already have ended.
     drop(program.stdin.take().unwrap().write_all(typed.as_bytes()));
     let output = program.wait_with_output().unwrap();
     let said = String::from_utf8([output.stdout.clone(), output.stderr.clone()].concat()).unwrap();
@@ -67,7 +67,10 @@ fn without_a_user_name_the_doctor_examines_a_simulator() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("report.json");
     let (output, said) = end(start(&["--yes", "--output", file.to_str().unwrap()], &[]), "");
-    assert!(output.status.success() && said.starts_with("no user and no app is set"), "{said}");
+    assert!(
+        output.status.success() && said.starts_with("TRADOVATE_USERNAME and TRADOVATE_CLIENT_ID are not set"),
+        "{said}"
+    );
     assert!(said.contains("\nrefuted: none\n"), "{said}");
     let report: Report = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
     assert_eq!(report.server, ServerKind::Simulator);

@@ -1,4 +1,4 @@
-//! What a report never has: `World::examine` looks for the canaries of all other tests too.
+//! Tests of what a report never contains. In all other tests, `World::examine` also searches for canaries.
 
 use tradovate_auth_doctor::{Name, Private};
 use tradovate_auth_simulator::Endpoint;

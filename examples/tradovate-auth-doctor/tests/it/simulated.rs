@@ -1,10 +1,11 @@
-//! What the doctor makes of the simulator's modes.
+//! Tests of the doctor with the simulator's different behaviours.
 
 use tradovate_auth_simulator::{ApiHosts, Endpoint, LockOut, Maintenance, RefusalStatus, Side};
 
 use super::*;
 
-/// The steps of a run in which the simulator is as `change` makes it. It keeps to the contract, so nothing is refuted.
+/// The steps of a run after `change` configured the simulator. The simulator follows the contract, so no rule is
+/// refuted.
 #[track_caller]
 fn steps(change: impl FnOnce(&mut Simulator)) -> (String, Report) {
     let mut world = World::live();
@@ -47,7 +48,7 @@ fn the_doctor_waits_for_one_penalty() {
     assert_eq!(said, WHOLE.replacen("login", "login: 200 penalty, login with ticket", 1));
     assert!(["R-PENALTY-1", "R-PENALTY-2", "R-PENALTY-3"].iter().all(|rule| confirms(&report, rule)));
     let (said, _) = steps(|simulator| simulator.penalize_next(Endpoint::AccessTokenRequest, Duration::from_secs(3600)));
-    assert!(said.starts_with("login: 200 penalty, exchange: "), "it is too long to wait for: {said}");
+    assert!(said.starts_with("login: 200 penalty, exchange: "), "the wait is too long: {said}");
 }
 
 #[test]
