@@ -81,7 +81,9 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
 /// What the user can do with this program after a stop. The reason itself names only the library's functions.
 fn advice(reason: &StopReason) -> Option<&'static str> {
     match reason {
-        StopReason::RefusedBefore { .. } => Some("correct them, then run `tradovate-auth login --another-try`"),
+        StopReason::RefusedBefore { .. } => {
+            Some("correct the credentials, then run `tradovate-auth login --another-try`")
+        }
         StopReason::ConsentRequired | StopReason::CodeLost => Some("log in with `tradovate-auth login --oauth`"),
         _ => None,
     }

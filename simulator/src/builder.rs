@@ -93,7 +93,8 @@ impl SimulatorBuilder {
         self
     }
 
-    /// Sets which side unpublished hosts such as 127.0.0.1 serve. Default: [`Side::Live`].
+    /// Sets which side is simulated at hosts that the vendor has not published, such as 127.0.0.1. Default:
+    /// [`Side::Live`].
     #[must_use]
     pub fn side(mut self, side: Side) -> Self {
         self.setup.options.default_side = side;

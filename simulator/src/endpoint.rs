@@ -49,8 +49,8 @@ impl Endpoint {
         }
     }
 
-    /// Whether this is one of the four endpoints that issue or describe tokens. Only these have penalties for any
-    /// endpoint.
+    /// Whether this is one of the four endpoints that issue or describe tokens. A penalty for any endpoint applies only
+    /// to these.
     #[must_use]
     pub fn is_authentication(self) -> bool {
         matches!(self, Self::AccessTokenRequest | Self::Me | Self::OauthToken | Self::RenewAccessToken)

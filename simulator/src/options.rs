@@ -13,7 +13,7 @@ use crate::{endpoint::Endpoint, side::Side};
 #[non_exhaustive]
 #[expect(clippy::struct_excessive_bools, reason = "independent switches, each named by what it turns on")]
 pub struct Options {
-    /// Which side unpublished hosts such as 127.0.0.1 serve. Default: Live.
+    /// Which side is simulated at hosts that the vendor has not published, such as 127.0.0.1. Default: Live.
     pub default_side: Side,
     /// How far the server's clock is ahead of the caller's; negative if it is behind. The server's clock decides every
     /// expiry. Default: zero.
@@ -131,7 +131,7 @@ pub struct Limits {
     pub renew_access_token: EndpointLimit,
     /// Failed calls of `/auth/me` per network. Default: 10, back-off 30 s.
     pub me: EndpointLimit,
-    /// How many violations of one endpoint within an hour get a wait. The next one gets a captcha. Default: 5.
+    /// How many violations of one endpoint's limit within an hour get a wait. The next one gets a captcha. Default: 5.
     pub captcha_after: usize,
     /// The answer to a login over the limit. Default: a penalty ticket.
     pub over_limit: OverLimit,
@@ -184,7 +184,7 @@ impl Default for Limits {
 /// The limit of one endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EndpointLimit {
-    /// How many requests are counted within a rolling hour before the next one is a violation.
+    /// How many counted requests are allowed within a rolling hour. The next one is a violation.
     pub per_hour: usize,
     /// The wait after the first violation. Each further violation within the hour doubles it.
     pub back_off: Duration,

@@ -1,4 +1,4 @@
-//! What can happen to a Redis, and to the network before it.
+//! Tests of failures of a Redis server and of the network in front of it.
 
 use std::time::Duration;
 
@@ -8,21 +8,21 @@ use crate::shared_store::SharedStore;
 
 const LIFETIME: Duration = Duration::from_secs(20);
 
-/// Three processes that have a token, and watch.
+/// Three processes that have a token and keep it valid.
 fn running(store: SharedStore) -> Fleet {
     let mut fleet = Fleet::new(store, LIFETIME);
     for _ in 0..3 {
         fleet.start(300);
     }
-    // One token each, and one that was renewed.
+    // Each process has its first token and a renewed one.
     for _ in 0..6 {
         fleet.await_word("token");
     }
     fleet
 }
 
-/// One that comes later uses the same session, and it goes on being renewed.
-fn assert_goes_on(fleet: &mut Fleet) {
+/// Asserts that a process that starts later uses the same session, and that the session continues to be renewed.
+fn assert_continues(fleet: &mut Fleet) {
     let newcomer = fleet.start(300);
     fleet.await_word_of(newcomer, "token");
     for _ in 0..4 {
@@ -35,14 +35,14 @@ pub(crate) fn a_redis_restart_without_data_causes_no_login() {
     let mut fleet = running(SharedStore::redis());
     let SharedStore::Redis(redis) = &mut fleet.store else { panic!("no Redis") };
     redis.restart();
-    assert_goes_on(&mut fleet);
+    assert_continues(&mut fleet);
 }
 
 pub(crate) fn a_redis_flush_causes_no_login() {
     let mut fleet = running(SharedStore::redis());
     let SharedStore::Redis(redis) = &fleet.store else { panic!("no Redis") };
     redis.flush();
-    assert_goes_on(&mut fleet);
+    assert_continues(&mut fleet);
 }
 
 pub(crate) fn during_a_network_partition_the_valid_token_is_used() {
@@ -50,10 +50,10 @@ pub(crate) fn during_a_network_partition_the_valid_token_is_used() {
     let network = Network::to(&redis);
     let mut fleet = running(SharedStore::Port(network.port()));
     network.cut(true);
-    // The next renewal is due, and can't be had.
+    // The next renewal is due, and the processes need the store for it.
     fleet.await_word("event store_failed_unreachable");
     network.cut(false);
-    assert_goes_on(&mut fleet);
+    assert_continues(&mut fleet);
 }
 
 pub(crate) fn a_fail_over_to_an_empty_replica_causes_no_login() {
@@ -61,5 +61,5 @@ pub(crate) fn a_fail_over_to_an_empty_replica_causes_no_login() {
     let network = Network::to(&redis);
     let mut fleet = running(SharedStore::Port(network.port()));
     network.fail_over(&replica);
-    assert_goes_on(&mut fleet);
+    assert_continues(&mut fleet);
 }

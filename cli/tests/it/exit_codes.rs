@@ -31,7 +31,7 @@ fn the_exit_code_of_status_tells_the_state() {
 }
 
 #[test]
-fn status_reports_that_the_session_has_stopped() {
+fn the_status_command_reports_that_the_session_has_stopped() {
     let user = user();
     assert_eq!(run(user.program(&["token"]).env("TRADOVATE_PASSWORD", "mistyped")).code, 2);
     assert_eq!(status(&user), (2, "stopped".into()));
@@ -40,7 +40,7 @@ fn status_reports_that_the_session_has_stopped() {
 }
 
 #[test]
-fn status_reports_a_postponed_login_and_sends_nothing() {
+fn the_status_command_reports_a_postponed_login_and_sends_nothing() {
     let user = user();
     user.server.penalize_next(Duration::from_secs(60));
     let token = run(&mut user.program(&["token", "--timeout", "3"]));
@@ -52,7 +52,7 @@ fn status_reports_a_postponed_login_and_sends_nothing() {
 }
 
 #[test]
-fn other_commands_exit_with_zero_or_one() {
+fn wrong_arguments_exit_with_one_and_help_with_zero() {
     let user = user();
     for (arguments, code) in [
         (&["--help"][..], 0),

@@ -94,7 +94,7 @@ fn after_a_login_in_the_browser_other_processes_get_tokens() {
 }
 
 #[test]
-fn token_of_an_app_without_consent_advises_to_log_in() {
+fn the_token_command_of_an_app_without_consent_advises_to_log_in() {
     let user = user();
     let token = run(user.without_variables(&["token"]).envs(variables(&user)));
     assert_eq!((token.code, token.stdout.as_str()), (2, ""));

@@ -26,7 +26,7 @@ const IS_BOT: &str = "IS_BOT_OF_THE_TEST";
 
 /// Stands for another program: the next test runs this function as a process of its own.
 #[test]
-fn stands_for_another_program() {
+fn helper_process_that_gets_a_token() {
     if env::var_os(IS_BOT).is_some() {
         let (environment, credentials) = from_env().unwrap();
         let tokens = TokenSource::shared(FileStore::user().unwrap(), environment, credentials);
@@ -39,7 +39,9 @@ fn stands_for_another_program() {
 fn a_rust_program_with_the_users_store_shares_one_login_with_the_command_line() {
     let user = user();
     let mut bot = user.bare(env::current_exe().unwrap().to_str().unwrap());
-    bot.args(["--exact", "sharing::stands_for_another_program", "--nocapture"]).envs(user.variables()).env(IS_BOT, "");
+    bot.args(["--exact", "sharing::helper_process_that_gets_a_token", "--nocapture"])
+        .envs(user.variables())
+        .env(IS_BOT, "");
     let of_bot = run(&mut bot).stdout;
     let token = user.token();
     assert!(of_bot.contains(&format!("token {token}\n")), "{of_bot}");
@@ -47,7 +49,7 @@ fn a_rust_program_with_the_users_store_shares_one_login_with_the_command_line() 
 }
 
 #[test]
-fn keep_continues_without_a_login_after_it_was_killed() {
+fn the_keep_command_resumes_without_a_login_after_it_was_killed() {
     let user = user();
     let mut keep = Running::start(&mut user.program(&["keep"]));
     keep.wait_for("logged in, good until");
@@ -63,7 +65,7 @@ fn keep_continues_without_a_login_after_it_was_killed() {
 }
 
 #[test]
-fn keep_ends_on_sigterm_and_releases_the_lease() {
+fn the_keep_command_ends_on_sigterm_and_releases_the_lease() {
     let user = user();
     let keep = Running::start(&mut user.program(&["keep"]));
     // The program holds the lease now.
@@ -75,7 +77,7 @@ fn keep_ends_on_sigterm_and_releases_the_lease() {
 }
 
 #[test]
-fn status_names_the_holder_of_the_lease() {
+fn the_status_command_names_the_holder_of_the_lease() {
     let user = user();
     user.token();
     let store = FileStore::in_directory(user.home.path().join(".local/state/tradovate-auth")).unwrap();
@@ -109,7 +111,7 @@ fn a_wrong_password_is_sent_once_however_often_the_program_runs() {
 }
 
 #[test]
-fn token_needs_no_variables_after_a_login() {
+fn the_token_command_needs_no_variables_after_a_login() {
     let user = user();
     let login = run(&mut user.program(&["login"]));
     assert!(login.stdout.starts_with("logged in as synthetic-user (user "), "{login:?}");
@@ -124,7 +126,7 @@ fn token_needs_no_variables_after_a_login() {
 }
 
 #[test]
-fn token_without_a_password_advises_to_log_in_after_the_session_ended() {
+fn the_token_command_without_a_password_advises_to_log_in_after_the_session_ended() {
     let user = user();
     run(&mut user.program(&["login"]));
     let rejected = |text: &str| run_with_input(&mut user.without_variables(&["rejected", "--status", "401"]), text);
@@ -140,7 +142,7 @@ fn token_without_a_password_advises_to_log_in_after_the_session_ended() {
 }
 
 #[test]
-fn rejected_prints_the_verdict_on_a_refused_call() {
+fn the_rejected_command_prints_the_verdict_on_a_refused_call() {
     let user = user();
     let token = user.token();
     let report =
@@ -154,7 +156,7 @@ fn rejected_prints_the_verdict_on_a_refused_call() {
 }
 
 #[test]
-fn forget_stops_running_processes() {
+fn the_forget_command_stops_running_processes() {
     let user = user();
     run(&mut user.program(&["login"]));
     let keep = Running::start(&mut user.without_variables(&["keep"]));

@@ -207,7 +207,8 @@ impl Simulator {
         }
     }
 
-    /// Approves the devices of the user's open sessions and the next device; see [`User::checks_device`].
+    /// Approves all devices of the user until the next login, whose device then counts as the first one. See
+    /// [`User::checks_device`].
     pub fn approve_device(&mut self, user: &str) {
         if let Some(id) = self.id(user) {
             self.devices.remove(&id);

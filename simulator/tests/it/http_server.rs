@@ -70,7 +70,7 @@ fn the_guard_can_be_used_and_dropped_in_a_runtime_and_on_any_thread() {
 }
 
 #[test]
-fn the_guard_controls_the_simulator() {
+fn the_server_guard_controls_the_simulator() {
     let server = serve();
     server.penalize_next(Duration::from_secs(3));
     assert!(login(server.address()).body.contains(r#""p-time":3"#));
@@ -135,7 +135,7 @@ fn an_oversized_request_gets_413_and_the_server_continues() {
 }
 
 #[test]
-fn the_callback_sees_each_request() {
+fn the_request_callback_is_called_for_each_request() {
     let (sender, seen) = mpsc::channel();
     let server = Simulator::builder()
         .on_request(move |entry| sender.send(format!("{} {}", entry.path, entry.status)).unwrap())

@@ -63,7 +63,7 @@ fn after_a_panic_of_the_store_hook_another_caller_stores_again() {
 }
 
 #[test]
-fn an_event_callback_may_use_its_source() {
+fn an_event_callback_can_call_its_token_source() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let own = Arc::new(OnceLock::<Source>::new());
@@ -105,7 +105,7 @@ fn token_returns_an_error_at_once_inside_of_a_callback() {
 }
 
 #[test]
-fn a_keeper_may_be_dropped_in_a_callback() {
+fn a_keeper_can_be_dropped_in_a_callback() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let (sender, receiver) = mpsc::channel();
@@ -125,7 +125,7 @@ fn a_keeper_may_be_dropped_in_a_callback() {
 }
 
 #[test]
-fn rejected_returns_its_verdict_even_if_the_event_callback_panics() {
+fn a_report_returns_its_verdict_even_if_the_event_callback_panics() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let source = kind.of(&server).on_event(|event| panic!("{event}")).build();

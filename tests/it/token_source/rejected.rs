@@ -31,7 +31,7 @@ const VERDICTS: [(u16, &str, Verdict); 18] = [
 ];
 
 #[test]
-fn each_refusal_has_its_verdict() {
+fn each_kind_of_refused_call_gets_its_verdict() {
     for (status, body, verdict) in VERDICTS {
         for kind in Kind::ALL {
             let server = Simulator::builder().serve().unwrap();
@@ -57,7 +57,7 @@ fn a_report_about_an_old_token_does_not_affect_the_new_one() {
 }
 
 #[test]
-fn a_thousand_reports_cause_one_verifying_renewal() {
+fn a_thousand_reported_refusals_cause_one_verifying_renewal() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let source = kind.of(&server).build();
@@ -112,7 +112,7 @@ fn a_forbidden_call_never_causes_a_login() {
 }
 
 #[test]
-fn a_report_wakes_the_keeper() {
+fn a_reported_refusal_wakes_the_keeper() {
     for (status, body) in [(401, "Expired Access Token"), (401, ""), (421, "")] {
         for kind in Kind::ALL {
             let server = Simulator::builder().serve().unwrap();
@@ -127,7 +127,7 @@ fn a_report_wakes_the_keeper() {
 }
 
 #[test]
-fn a_report_is_verified_without_a_keeper() {
+fn a_reported_refusal_is_verified_without_a_keeper() {
     for (status, body) in [(401, "Access is denied"), (408, ""), (500, ""), (421, "")] {
         for kind in Kind::ALL {
             let server = Simulator::builder().serve().unwrap();
