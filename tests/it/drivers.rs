@@ -219,8 +219,8 @@ fn every_driver_reports_how_far_a_failed_request_got() {
     let cut = |status: &str| format!("HTTP/1.1 {status}\r\ncontent-length: 100\r\nconnection: close\r\n\r\n{{");
     for (answer, said) in [
         (Vec::new(), "failed: no answer came"),
-        (response("200 OK", &[], vec![b' '; 300_000]), "failed: the answer from 127.0.0.1 was too long"),
-        (cut("200 OK").into(), "failed: the answer from 127.0.0.1 was incomplete"),
+        (response("200 OK", &[], vec![b' '; 300_000]), "failed: the answer from demo.tradovateapi.com was too long"),
+        (cut("200 OK").into(), "failed: the answer from demo.tradovateapi.com was incomplete"),
         (cut("429 Too Many Requests").into(), "locked out: nothing is sent before"),
     ] {
         for event in first_event(Peer::answering(answer.clone()).address()) {

@@ -182,7 +182,7 @@ fn a_lock_out_is_printed_with_its_reason_and_end() {
         server.lock_out(LockOut::too_many_requests());
         let arguments = if KEPT.contains(&name) { &["--for", "1"][..] } else { &[] };
         let [said, sentence] = failures(name, arguments, &server);
-        let why = "locked out: nothing is sent before 2";
+        let why = "this network address is locked out: nothing is sent before 2";
         assert!(sentence.starts_with("no token for another 36") && sentence.contains(why), "{sentence}");
         assert!(!KEPT.contains(&name) || said.contains(&format!("Z {why}")), "{said}");
     }

@@ -26,7 +26,7 @@ fn two_programs_with_the_same_store_log_in_once() {
     let outputs = SHARED.map(start).map(Program::end);
     let mut said: Vec<_> = outputs.iter().map(|output| stdout(output).split_once(' ').unwrap().1).collect();
     said.sort_unstable();
-    assert!(said[0].starts_with("took over a token") && said[1].starts_with("logged in"), "{said:?}");
+    assert!(said[0].starts_with("logged in") && said[1].starts_with("took over a token"), "{said:?}");
     assert!(outputs.iter().all(|output| output.status.success()), "{outputs:?}");
     assert_eq!(server.statistics().logins, 1);
 }
@@ -41,7 +41,7 @@ fn the_session_is_stored_in_the_users_directory_and_sealed_with_a_key() {
     let said = stdout_of("shared", &["--for", "3"], with_key());
     assert!(said.contains("logged in"), "{said}");
     let said = stdout_of("shared-async", &["--store", "file", "--for", "1"], with_key());
-    assert!(said.contains("adopted a token"), "{said}");
+    assert!(said.contains("took over a token"), "{said}");
     let output = run_with("shared", &["--for", "1"], without_key());
     assert!(stdout(&output).contains("the stored session is sealed"), "{output:?}");
     assert_eq!(server.statistics().logins, 1);

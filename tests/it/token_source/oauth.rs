@@ -151,6 +151,6 @@ fn a_session_without_consent_returns_an_error_with_advice() {
         server.with(|simulator| simulator.revoke("synthetic-user"));
         source.rejected(&token, 401, "Invalid access token");
         let error = source.token().unwrap_err();
-        assert!(error.to_string().contains("only another consent helps"), "{error}");
+        assert!(error.to_string().contains("the user has to authorize the app again"), "{error}");
     }
 }
