@@ -28,9 +28,9 @@ fn run(program: &str) -> Option<Output> {
 fn the_python_runner_accepts_a_correct_client() {
     let Some(output) = run(program()) else { return };
     assert!(output.status.success(), "{output:?}");
-    let said = String::from_utf8_lossy(&output.stdout);
-    let count: usize = said.split(' ').next().and_then(|count| count.parse().ok()).expect("how many cases");
-    assert!(count > 80, "{said}");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let count: usize = printed.split(' ').next().and_then(|count| count.parse().ok()).expect("how many cases");
+    assert!(count > 80, "{printed}");
 }
 
 #[test]
@@ -46,8 +46,8 @@ fn the_python_runner_reports_a_wrong_client() {
         let program = program().replacen(right, wrong, 1);
         assert!(program.contains(wrong) && program != self::program(), "the program has no {right}");
         let Some(output) = run(&program) else { return };
-        let said = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.code() == Some(1) && said.contains("failed: ["), "{right}: {output:?}");
-        assert!(!said.contains("failed: []"), "{right}: {said}");
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.code() == Some(1) && printed.contains("failed: ["), "{right}: {output:?}");
+        assert!(!printed.contains("failed: []"), "{right}: {printed}");
     }
 }

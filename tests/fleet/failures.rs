@@ -85,15 +85,15 @@ pub(crate) fn a_token_that_cannot_be_stored_is_used_by_its_process_and_stored_la
         fleet.await_request(Endpoint::RenewAccessToken);
         fleet.fill_disk();
         let (holder, _) = fleet.await_word("event renewed");
-        let old = fleet.said(holder, "token")[0].to_owned();
+        let old = fleet.printed(holder, "token")[0].to_owned();
         fleet.await_that("a newer token", |member, line| member == holder && line > &*old && line.starts_with("token"));
         // Later, the disk may be full for longer than the new token is valid.
-        assert!(fleet.said(holder, "gap").is_empty(), "{}", fleet.all());
+        assert!(fleet.printed(holder, "gap").is_empty(), "{}", fleet.all());
         fleet.await_of_all(0..3, "event store_failed_not_writable");
         fleet.make_space();
         fleet.await_of_all(0..3, "event store_restored");
         for member in 0..3 {
-            while fleet.said(member, "token").len() < 2 {
+            while fleet.printed(member, "token").len() < 2 {
                 fleet.await_word_of(member, "token");
             }
         }

@@ -36,7 +36,7 @@ pub(crate) struct Fleet {
 struct Member {
     process: Child,
     input: ChildStdin,
-    said: Vec<String>,
+    printed: Vec<String>,
 }
 
 /// Longer than the line of a lease and shorter than a session, in bytes. With this limit a lease can be taken and a
@@ -156,7 +156,7 @@ impl Fleet {
                 }
             }
         });
-        self.members.push(Member { process, input, said: Vec::new() });
+        self.members.push(Member { process, input, printed: Vec::new() });
         number
     }
 
@@ -173,7 +173,7 @@ impl Fleet {
     /// Waits until each of these processes has printed a line that begins with a word.
     pub(crate) fn await_of_all(&mut self, members: impl IntoIterator<Item = usize>, word: &str) {
         for member in members {
-            if self.said(member, word).is_empty() {
+            if self.printed(member, word).is_empty() {
                 self.await_word_of(member, word);
             }
         }
@@ -204,7 +204,7 @@ impl Fleet {
         if line == "lease" {
             self.last_lease_holder = Some(member);
         }
-        self.members[member].said.push(line);
+        self.members[member].printed.push(line);
     }
 
     pub(crate) fn signal(&self, member: usize, signal: &str) {
@@ -248,13 +248,14 @@ impl Fleet {
     }
 
     /// The lines of a process that begin with a word.
-    pub(crate) fn said(&self, member: usize, word: &str) -> Vec<&str> {
-        self.members[member].said.iter().map(String::as_str).filter(|line| line.starts_with(word)).collect()
+    pub(crate) fn printed(&self, member: usize, word: &str) -> Vec<&str> {
+        self.members[member].printed.iter().map(String::as_str).filter(|line| line.starts_with(word)).collect()
     }
 
     /// How often the processes called the store's methods load, lease, save and release.
     pub(crate) fn uses(&self) -> [u64; 4] {
-        let lines = self.members.iter().flat_map(|member| &member.said).filter_map(|line| line.strip_prefix("uses "));
+        let lines =
+            self.members.iter().flat_map(|member| &member.printed).filter_map(|line| line.strip_prefix("uses "));
         lines.fold([0; 4], |mut sum, line| {
             sum.iter_mut().zip(line.split(' ')).for_each(|(sum, uses)| *sum += uses.parse::<u64>().unwrap());
             sum
@@ -263,14 +264,14 @@ impl Fleet {
 
     /// The expiries of all tokens that the processes had.
     pub(crate) fn ends(&self) -> BTreeSet<&str> {
-        let lines = self.members.iter().flat_map(|member| &member.said);
+        let lines = self.members.iter().flat_map(|member| &member.printed);
         lines.filter_map(|line| line.strip_prefix("token ")?.split(' ').next()).collect()
     }
 
     pub(crate) fn all(&self) -> String {
         let lines = self.members.iter().enumerate();
         let lines =
-            lines.flat_map(|(number, member)| member.said.iter().map(move |line| format!("\n{number}: {line}")));
+            lines.flat_map(|(number, member)| member.printed.iter().map(move |line| format!("\n{number}: {line}")));
         lines.collect()
     }
 
@@ -283,10 +284,10 @@ impl Fleet {
     pub(crate) fn assert_well_but_for(&mut self, hindered: &[usize]) {
         self.catch_up();
         for number in (0..self.members.len()).filter(|number| !hindered.contains(number)) {
-            assert!(self.said(number, "gap").is_empty(), "{}", self.all());
+            assert!(self.printed(number, "gap").is_empty(), "{}", self.all());
         }
         for (number, member) in self.members.iter().enumerate() {
-            let tokens = member.said.iter().filter_map(|line| line.strip_prefix("token "));
+            let tokens = member.printed.iter().filter_map(|line| line.strip_prefix("token "));
             let (ends, statuses): (Vec<_>, Vec<_>) = tokens.filter_map(|line| line.split_once(' ')).unzip();
             assert!(ends.is_sorted(), "process {number} went back to an older token: {}", self.all());
             assert!(hindered.contains(&number) || statuses.iter().all(|status| *status == "200"), "{}", self.all());

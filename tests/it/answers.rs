@@ -82,7 +82,7 @@ fn each_kind_of_broken_answer_has_its_own_failure() {
     let many: Vec<String> = (0..40_000).map(|number| format!("x-{number}: 0123456789")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     let bomb = gzipped(&gzip(&" ".repeat(100_000_000)));
-    for (what, peer, failure, said) in [
+    for (what, peer, failure, text) in [
         ("a reset", Peer::answering(""), Failure::MaybeSent, UNKNOWN),
         ("no HTTP", Peer::answering("220 mail.example ESMTP\r\n\r\n"), Failure::MaybeSent, UNKNOWN),
         ("a long header", Peer::answering(response("200 OK", &[&long], LOGGED_IN)), Failure::MaybeSent, UNKNOWN),
@@ -100,7 +100,7 @@ fn each_kind_of_broken_answer_has_its_own_failure() {
         for result in log_in_at(&peer) {
             let error = result.unwrap_err();
             assert_eq!(error.failure(), Some(failure), "{what}: {error:?}");
-            assert!(error.to_string().contains(said) && error.to_string().len() < 500, "{what}: {error}");
+            assert!(error.to_string().contains(text) && error.to_string().len() < 500, "{what}: {error}");
         }
         assert_eq!(peer.requests().len(), 2, "{what}: each transport sends one request");
     }
@@ -144,8 +144,8 @@ fn broken(head: &str) -> Vec<Peer> {
 #[test]
 fn a_lock_out_or_redirect_status_counts_even_if_its_body_is_broken() {
     let locked = "HTTP/1.1 429 Too Many Requests\r\nretry-after: 7200\r\n";
-    let moved = "HTTP/1.1 307 Temporary Redirect\r\nlocation: https://acme.ninjatrader.com/v1\r\n";
-    for head in [locked, moved] {
+    let redirect = "HTTP/1.1 307 Temporary Redirect\r\nlocation: https://acme.ninjatrader.com/v1\r\n";
+    for head in [locked, redirect] {
         for peer in broken(head).into_iter().chain([Peer::answering(format!("{head}content-length: 0\r\n\r\n"))]) {
             for transport in Transport::both(&at(&peer.base_url())) {
                 let error = transport.with_timeout(Duration::from_secs(1)).log_in().unwrap_err();
@@ -153,7 +153,7 @@ fn a_lock_out_or_redirect_status_counts_even_if_its_body_is_broken() {
                     CallError::Server(Error::LockedOut { status, .. }) => {
                         head == locked && status.as_u16() == 429 && error.retry_after() == Some(TWO_HOURS)
                     }
-                    CallError::Server(Error::Moved(_)) => head == moved,
+                    CallError::Server(Error::Moved(_)) => head == redirect,
                     _ => false,
                 };
                 assert!(is_told, "{error:?}");

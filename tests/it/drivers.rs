@@ -195,9 +195,9 @@ fn every_driver_passes_every_scenario() {
                     let mut world = World::at(server.address(), Some(server), scenario.on_event);
                     let stopped = drive(&mut session(), &mut world);
 
-                    let said = format!("{name}, {}: {:?}", scenario.name, world.events);
-                    assert!(stopped.is_none(), "{said}");
-                    assert_eq!(requests(world.server()), scenario.requests, "{said}");
+                    let context = format!("{name}, {}: {:?}", scenario.name, world.events);
+                    assert!(stopped.is_none(), "{context}");
+                    assert_eq!(requests(world.server()), scenario.requests, "{context}");
                 }
             });
         }
@@ -217,14 +217,14 @@ fn first_event(address: SocketAddr) -> Vec<String> {
 #[test]
 fn every_driver_reports_how_far_a_failed_request_got() {
     let cut = |status: &str| format!("HTTP/1.1 {status}\r\ncontent-length: 100\r\nconnection: close\r\n\r\n{{");
-    for (answer, said) in [
+    for (answer, expected) in [
         (Vec::new(), "failed: no answer came"),
         (response("200 OK", &[], vec![b' '; 300_000]), "failed: the answer from demo.tradovateapi.com was too long"),
         (cut("200 OK").into(), "failed: the answer from demo.tradovateapi.com was incomplete"),
         (cut("429 Too Many Requests").into(), "locked out: nothing is sent before"),
     ] {
         for event in first_event(Peer::answering(answer.clone()).address()) {
-            assert!(event.contains(said), "{event}");
+            assert!(event.contains(expected), "{event}");
         }
     }
     for event in first_event("127.0.0.1:1".parse().unwrap()) {
@@ -234,13 +234,13 @@ fn every_driver_reports_how_far_a_failed_request_got() {
 
 #[test]
 fn no_driver_follows_a_redirect_or_sends_a_request_twice() {
-    let stranger = Peer::answering(response("200 OK", &[], ""));
+    let untrusted = Peer::answering(response("200 OK", &[], ""));
     for status in ["301 Moved", "302 Found", "303 See Other", "307 Temporary Redirect", "308 Permanent Redirect"] {
-        let location = format!("location: {}/auth/accesstokenrequest", stranger.base_url());
+        let location = format!("location: {}/auth/accesstokenrequest", untrusted.base_url());
         let peer = Peer::answering(response(status, &[&location], ""));
         assert_eq!(first_event(peer.address()).len(), peer.requests().len());
     }
-    assert!(stranger.requests().is_empty());
+    assert!(untrusted.requests().is_empty());
 }
 
 #[test]

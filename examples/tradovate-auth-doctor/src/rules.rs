@@ -112,8 +112,8 @@ const CHECKS: [(&str, Check); 43] = [
 pub fn judge(steps: &[Step]) -> Vec<Judgement> {
     let mut judgements = Vec::new();
     for (rule, check) in CHECKS {
-        let said: Vec<_> = steps.iter().map(check).collect();
-        let with = |wanted: bool| said.iter().enumerate().filter(move |(_, said)| **said == Some(wanted));
+        let results: Vec<_> = steps.iter().map(check).collect();
+        let with = |wanted: bool| results.iter().enumerate().filter(move |(_, results)| **results == Some(wanted));
         for (wanted, verdict) in [(false, Verdict::Refuted), (true, Verdict::Confirmed)] {
             let steps: Vec<_> = with(wanted).map(|(at, _)| at).collect();
             if !steps.is_empty() {

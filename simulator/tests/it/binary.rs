@@ -68,7 +68,7 @@ fn page(program: &Program, client_id: &str, redirect_uri: &str, form: &str) -> A
 #[test]
 fn the_program_prints_variables_for_a_password_login_and_then_for_oauth() {
     let program = Program::start(&[]);
-    let said = program.lines.join("\n").replace(&program.address().to_string(), "HOST");
+    let printed = program.lines.join("\n").replace(&program.address().to_string(), "HOST");
     let expected = "\
 # The simulator is listening. Ctrl-C stops it, and http://HOST/simulator controls it. Log in with:
 export TRADOVATE_API_URL=http://HOST/v1
@@ -83,7 +83,7 @@ export TRADOVATE_DEVICE_ID=synthetic-device
 export TRADOVATE_AUTHORIZE_URL=http://HOST/oauth
 export TRADOVATE_TOKEN_URL=http://HOST/v1/auth/oauthtoken
 export TRADOVATE_CLIENT_ID=synthetic-client";
-    assert_eq!(said, expected);
+    assert_eq!(printed, expected);
 }
 
 #[test]

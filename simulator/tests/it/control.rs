@@ -84,8 +84,8 @@ fn commands_advance_the_clock_and_end_sessions() {
         control(&server, "reset", "");
         let (first, second) = (token(&server), token(&server));
         control(&server, command, body);
-        let (answered, said) = call(&server, ACCOUNTS, &first);
-        assert!(answered == status && said.contains(text), "{command} {body}: {answered} {said}");
+        let (answered, answer_text) = call(&server, ACCOUNTS, &first);
+        assert!(answered == status && answer_text.contains(text), "{command} {body}: {answered} {answer_text}");
         let other = if (command, body) == ("kick", "") { 200 } else { status };
         assert_eq!(call(&server, ACCOUNTS, &second).0, other, "{command} {body}");
     }

@@ -20,14 +20,14 @@ fn run(program: &str, arguments: &[&str]) -> Option<Output> {
 #[test]
 fn the_python_tests_of_the_example_bot_pass() {
     let Some(output) = run("python3", &["-B", "test_a_bot.py"]) else { return };
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.contains("Ran 4 tests"), "{said}");
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && printed.contains("Ran 4 tests"), "{printed}");
 }
 
 #[test]
 fn the_javascript_tests_of_the_example_bot_pass() {
     // Node 20 needs this option to have WebSocket; older versions don't know the option.
     let Some(output) = run("node", &["--experimental-websocket", "--test", "test_a_bot.mjs"]) else { return };
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.contains("# pass 4"), "{said}");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && printed.contains("# pass 4"), "{printed}");
 }

@@ -42,9 +42,9 @@ pub fn redirect(mut input: &[u8]) {
                 assert_eq!(all("code"), [body["code"].as_str().expect("a code")], "{url}");
             }
             Err(error) => {
-                let said = error.to_string();
-                assert!(said.chars().all(|c| !c.is_control()), "{said:?}");
-                assert!(!error.ends_login() || all("state") == [STATE], "{url}: {said}");
+                let printed = error.to_string();
+                assert!(printed.chars().all(|c| !c.is_control()), "{printed:?}");
+                assert!(!error.ends_login() || all("state") == [STATE], "{url}: {printed}");
             }
         }
     }

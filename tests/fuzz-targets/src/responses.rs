@@ -18,32 +18,32 @@ pub fn responses(mut input: &[u8]) {
     let sent = "2026-11-24T14:20:30Z".parse().expect("a time");
     let received = "2026-11-24T14:20:31Z".parse().expect("a time");
 
-    let login = told(AccessTokenRequest::parse(answer()));
+    let login = check_printed(AccessTokenRequest::parse(answer()));
     let first = login.and_then(|reply| check(Grant::from_access_token(reply, sent, received, None)));
-    let renewal = told(RenewAccessToken::parse(answer()));
+    let renewal = check_printed(RenewAccessToken::parse(answer()));
     renewal.and_then(|reply| check(Grant::from_access_token(reply, sent, received, first.as_ref())));
-    let oauth = told(OAuthToken::parse(answer()));
+    let oauth = check_printed(OAuthToken::parse(answer()));
     oauth.and_then(|reply| check(Grant::from_oauth(reply, sent, received, first.as_ref())));
-    told(Me::parse(answer()));
+    check_printed(Me::parse(answer()));
 }
 
 /// The result of a response, after checking everything that it prints.
-fn told<T: std::fmt::Debug>(result: Result<T, Error>) -> Option<T> {
+fn check_printed<T: std::fmt::Debug>(result: Result<T, Error>) -> Option<T> {
     drop(format!("{result:?}"));
     let error = match result {
         Ok(value) => return Some(value),
         Err(error) => error,
     };
-    let said = error.to_string();
-    assert!(!said.is_empty() && said.chars().all(|c| !c.is_control()), "{said:?}");
-    assert!(said.chars().count() < 2000, "an error is short: {said}");
+    let printed = error.to_string();
+    assert!(!printed.is_empty() && printed.chars().all(|c| !c.is_control()), "{printed:?}");
+    assert!(printed.chars().count() < 2000, "an error is short: {printed}");
     let _ = (error.retry_after(), error.is_retryable());
     None
 }
 
 /// Checks that a grant can be used.
 fn check(result: Result<Grant, Error>) -> Option<Grant> {
-    let grant = told(result)?;
+    let grant = check_printed(result)?;
     let Exchange { received, .. } = grant.exchange;
     assert!(!grant.remaining(received).is_zero(), "the grant has not expired");
     assert!(grant.access_token.header().is_sensitive());

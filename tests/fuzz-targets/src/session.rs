@@ -58,7 +58,7 @@ enum Event<'a> {
     /// A store's answer to an earlier request, identified in the same way. It may be the answer to another request.
     StoreAnswers {
         back: u8,
-        answer: Said,
+        answer: GivenAnswer,
     },
     StoreChanged,
     Rejected {
@@ -98,7 +98,7 @@ enum Body<'a> {
 
 /// What a store answers.
 #[derive(Arbitrary, Debug)]
-enum Said {
+enum GivenAnswer {
     /// The answer of a working store.
     AsAsked,
     Kept,
@@ -318,33 +318,33 @@ impl World {
         }
     }
 
-    fn store_answers(&mut self, back: u8, said: &Said) {
+    fn store_answers(&mut self, back: u8, given: &GivenAnswer) {
         let Some((id, question)) = recent(&self.asked, back) else { return };
         let record = |session, revision: usize, age: Option<u16>| {
             let (revision, age) = (Revision(revision as u64), age.map(|age| Duration::from_secs(age.into())));
             StoreAnswer::Loaded(Some(StoredRecord { revision, age, place: String::new(), session }))
         };
         let lease = |time| StoreAnswer::Lease(Some(Lease { fence: self.asked.len() as u64, time }));
-        let answer = match (said, question) {
-            (Said::AsAsked, Question::Keep) | (Said::Kept, _) => StoreAnswer::Kept,
-            (Said::AsAsked, Question::Acquire(time)) => lease(time),
-            (Said::AsAsked, Question::Load) => match self.snapshots.last() {
+        let answer = match (given, question) {
+            (GivenAnswer::AsAsked, Question::Keep) | (GivenAnswer::Kept, _) => StoreAnswer::Kept,
+            (GivenAnswer::AsAsked, Question::Acquire(time)) => lease(time),
+            (GivenAnswer::AsAsked, Question::Load) => match self.snapshots.last() {
                 Some(stored) => record(Ok(stored.clone()), self.snapshots.len(), Some(0)),
                 None => StoreAnswer::Loaded(None),
             },
-            (Said::AsAsked, Question::Save) => StoreAnswer::Saved(Some(Revision(self.snapshots.len() as u64))),
-            (Said::AsAsked, Question::Release) | (Said::Released, _) => StoreAnswer::Released,
-            (Said::Lease { seconds }, _) => lease(Duration::from_secs((*seconds).into())),
-            (Said::AnothersLease, _) => StoreAnswer::Lease(None),
-            (Said::Loaded { back, age, revision }, _) => {
+            (GivenAnswer::AsAsked, Question::Save) => StoreAnswer::Saved(Some(Revision(self.snapshots.len() as u64))),
+            (GivenAnswer::AsAsked, Question::Release) | (GivenAnswer::Released, _) => StoreAnswer::Released,
+            (GivenAnswer::Lease { seconds }, _) => lease(Duration::from_secs((*seconds).into())),
+            (GivenAnswer::AnothersLease, _) => StoreAnswer::Lease(None),
+            (GivenAnswer::Loaded { back, age, revision }, _) => {
                 let Some(stored) = recent(&self.snapshots, *back) else { return };
                 record(Ok(stored), usize::from(*revision), *age)
             }
-            (Said::Nothing, _) => StoreAnswer::Loaded(None),
-            (Said::Unreadable, _) => record(Err(Unreadable::Damaged), usize::from(back), None),
-            (Said::Saved { revision }, _) => StoreAnswer::Saved(Some(Revision((*revision).into()))),
-            (Said::Overtaken, _) => StoreAnswer::Saved(None),
-            (Said::Failed { kind }, _) => {
+            (GivenAnswer::Nothing, _) => StoreAnswer::Loaded(None),
+            (GivenAnswer::Unreadable, _) => record(Err(Unreadable::Damaged), usize::from(back), None),
+            (GivenAnswer::Saved { revision }, _) => StoreAnswer::Saved(Some(Revision((*revision).into()))),
+            (GivenAnswer::Overtaken, _) => StoreAnswer::Saved(None),
+            (GivenAnswer::Failed { kind }, _) => {
                 let kinds = [
                     StoreErrorKind::Unreachable,
                     StoreErrorKind::NotReadable,

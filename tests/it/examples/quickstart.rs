@@ -9,8 +9,8 @@ use crate::support::{LOGGED_IN, Peer, response};
 fn the_quickstarts_call_the_api_with_one_login_and_print_the_verdict_on_a_refusal() {
     for name in QUICKSTARTS {
         let server = server(Side::Live);
-        let said = stdout_of(name, &[], variables(&server.base_url()));
-        assert!(said.contains("the server answered /account/list with 200 OK"), "{said}");
+        let printed = stdout_of(name, &[], variables(&server.base_url()));
+        assert!(printed.contains("the server answered /account/list with 200 OK"), "{printed}");
         assert_eq!((server.statistics().logins, server.statistics().requests(Endpoint::AccountList)), (1, 1));
         server.with(|simulator| simulator.user_mut("trader").unwrap().api_access = ApiAccess::Denied);
         let [_, sentence] = failures(name, &[], &server);
@@ -68,8 +68,8 @@ fn the_quickstarts_read_secrets_from_files() {
             "TRADOVATE_SEC" => ("TRADOVATE_SEC_FILE", secret.as_str()),
             _ => (name, value),
         });
-        let said = stdout_of(name, &[], of_files);
-        assert!(said.contains("logged in as trader"), "{said}");
+        let printed = stdout_of(name, &[], of_files);
+        assert!(printed.contains("logged in as trader"), "{printed}");
     }
     std::fs::remove_dir_all(&folder).unwrap();
 }

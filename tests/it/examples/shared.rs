@@ -24,9 +24,9 @@ fn two_programs_with_the_same_store_log_in_once() {
     let arguments = ["--store", &store, "--for", "4"];
     let start = |name| Program::start(Command::new(example(name)), &arguments, variables(&base_url));
     let outputs = SHARED.map(start).map(Program::end);
-    let mut said: Vec<_> = outputs.iter().map(|output| stdout(output).split_once(' ').unwrap().1).collect();
-    said.sort_unstable();
-    assert!(said[0].starts_with("logged in") && said[1].starts_with("took over a token"), "{said:?}");
+    let mut printed: Vec<_> = outputs.iter().map(|output| stdout(output).split_once(' ').unwrap().1).collect();
+    printed.sort_unstable();
+    assert!(printed[0].starts_with("logged in") && printed[1].starts_with("took over a token"), "{printed:?}");
     assert!(outputs.iter().all(|output| output.status.success()), "{outputs:?}");
     assert_eq!(server.statistics().logins, 1);
 }
@@ -38,10 +38,10 @@ fn the_session_is_stored_in_the_users_directory_and_sealed_with_a_key() {
     let key = "0123456789abcdef".repeat(4);
     let without_key = || variables(&base_url).into_iter().chain([("HOME", home)]);
     let with_key = || without_key().chain([("TRADOVATE_SEALING_KEY", key.as_str())]);
-    let said = stdout_of("shared", &["--for", "3"], with_key());
-    assert!(said.contains("logged in"), "{said}");
-    let said = stdout_of("shared-async", &["--store", "file", "--for", "1"], with_key());
-    assert!(said.contains("took over a token"), "{said}");
+    let printed = stdout_of("shared", &["--for", "3"], with_key());
+    assert!(printed.contains("logged in"), "{printed}");
+    let printed = stdout_of("shared-async", &["--store", "file", "--for", "1"], with_key());
+    assert!(printed.contains("took over a token"), "{printed}");
     let output = run_with("shared", &["--for", "1"], without_key());
     assert!(stdout(&output).contains("the stored session is sealed"), "{output:?}");
     assert_eq!(server.statistics().logins, 1);

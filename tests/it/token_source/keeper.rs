@@ -51,9 +51,9 @@ fn dropping_the_keeper_releases_its_source() {
         let server = Simulator::builder().serve().unwrap();
         for _ in 0..20 {
             let (sender, gone) = mpsc::channel();
-            let last_word = std::sync::Arc::new(DropSignal(sender));
+            let signal = std::sync::Arc::new(DropSignal(sender));
             let held = move |_: &Event| {
-                let _ = &last_word;
+                let _ = &signal;
             };
             server.with(Simulator::release);
             let source = kind.of(&server).on_event(held).build();

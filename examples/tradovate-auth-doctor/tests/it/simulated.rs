@@ -24,8 +24,8 @@ const WHOLE: &str = "login: 200 object, me: 200 object, renewal: 200 object, exc
 
 #[test]
 fn a_run_without_faults_confirms_the_rules_it_can_check() {
-    let (said, report) = steps(|_| {});
-    assert_eq!(said, WHOLE);
+    let (summary, report) = steps(|_| {});
+    assert_eq!(summary, WHOLE);
     let confirmed = "R-ENV-1 R-ENV-4 R-ENV-6 R-HOST-1 R-HOST-6 R-HOST-8 R-LOGIN-1 R-LOGIN-4 R-LOGIN-10 R-LOGIN-11 R-LOGIN-18 \
         R-LOGIN-19 R-LOGIN-21 R-RENEW-1 R-RENEW-3 R-RENEW-7 R-RENEW-8 R-RENEW-10 R-RENEW-12 R-ME-1 R-ME-2 R-OAUTH-1 \
         R-OAUTH-4 R-OAUTH-5 R-OAUTH-10 R-OAUTH-14 R-REFRESH-4 R-STATUS-14 R-TIME-1 R-TIME-2 R-TIME-7";
@@ -43,29 +43,30 @@ fn each_environment_is_examined_at_its_own_hosts() {
 
 #[test]
 fn the_doctor_waits_for_one_penalty() {
-    let (said, report) =
+    let (summary, report) =
         steps(|simulator| simulator.penalize_next(Endpoint::AccessTokenRequest, Duration::from_secs(15)));
-    assert_eq!(said, WHOLE.replacen("login", "login: 200 penalty, login with ticket", 1));
+    assert_eq!(summary, WHOLE.replacen("login", "login: 200 penalty, login with ticket", 1));
     assert!(["R-PENALTY-1", "R-PENALTY-2", "R-PENALTY-3"].iter().all(|rule| confirms(&report, rule)));
-    let (said, _) = steps(|simulator| simulator.penalize_next(Endpoint::AccessTokenRequest, Duration::from_secs(3600)));
-    assert!(said.starts_with("login: 200 penalty, exchange: "), "the wait is too long: {said}");
+    let (summary, _) =
+        steps(|simulator| simulator.penalize_next(Endpoint::AccessTokenRequest, Duration::from_secs(3600)));
+    assert!(summary.starts_with("login: 200 penalty, exchange: "), "the wait is too long: {summary}");
 }
 
 #[test]
 fn a_captcha_ends_only_the_call_it_answers() {
-    let (said, report) = steps(|simulator| simulator.captcha_next(Endpoint::RenewAccessToken));
-    assert!(said.contains("renewal: 200 penalty, exchange: 200 object"), "{said}");
+    let (summary, report) = steps(|simulator| simulator.captcha_next(Endpoint::RenewAccessToken));
+    assert!(summary.contains("renewal: 200 penalty, exchange: 200 object"), "{summary}");
     assert!(confirms(&report, "R-PENALTY-4"));
 }
 
 #[test]
 fn a_refusal_is_identified_by_its_text() {
-    for (status, said) in [(RefusalStatus::Ok, "login: 200 "), (RefusalStatus::Unauthorized, "login: 401 ")] {
+    for (status, summary) in [(RefusalStatus::Ok, "login: 200 "), (RefusalStatus::Unauthorized, "login: 401 ")] {
         let (steps, report) = steps(|simulator| {
             simulator.user_mut(USER).unwrap().password = "another".into();
             simulator.options_mut().refusal = status;
         });
-        assert!(steps.starts_with(&format!("{said}IncorrectCredentials, exchange: ")), "{steps}");
+        assert!(steps.starts_with(&format!("{summary}IncorrectCredentials, exchange: ")), "{steps}");
         assert!(confirms(&report, "R-LOGIN-9") && confirms(&report, "R-LOGIN-12"));
     }
     let mut world = World::at(Environment::demo());
@@ -96,8 +97,8 @@ fn the_oauth_user_can_differ_from_the_password_user() {
 
 #[test]
 fn a_refused_code_is_identified_by_its_error() {
-    let (said, report) = steps(|simulator| simulator.oauth_client_mut("canary-client").unwrap().side = Side::Demo);
-    assert!(said.ends_with("exchange: 200 InvalidClient"), "{said}");
+    let (summary, report) = steps(|simulator| simulator.oauth_client_mut("canary-client").unwrap().side = Side::Demo);
+    assert!(summary.ends_with("exchange: 200 InvalidClient"), "{summary}");
     assert!(confirms(&report, "R-OAUTH-6"));
 }
 
@@ -105,24 +106,24 @@ fn a_refused_code_is_identified_by_its_error() {
 fn after_a_lock_out_the_doctor_sends_nothing() {
     for lock_out in [LockOut::locked(), LockOut::too_many_requests()] {
         let status = lock_out.status.as_u16();
-        let (said, report) = steps(|simulator| simulator.lock_out(lock_out));
-        assert_eq!(said, format!("login: {status} empty"));
+        let (summary, report) = steps(|simulator| simulator.lock_out(lock_out));
+        assert_eq!(summary, format!("login: {status} empty"));
         assert_eq!(confirms(&report, "R-LIMIT-6"), status == 429);
     }
 }
 
 #[test]
 fn faults_and_maintenance_are_reported_as_seen() {
-    for (maintenance, said) in [(Maintenance::Html, "503 html"), (Maintenance::ErrorId, "500 text Some(ErrorId)")] {
+    for (maintenance, summary) in [(Maintenance::Html, "503 html"), (Maintenance::ErrorId, "500 text Some(ErrorId)")] {
         let (steps, _) = steps(|simulator| simulator.set_maintenance(Some(maintenance)));
-        assert_eq!(steps, format!("login: {said}, exchange: {said}"));
+        assert_eq!(steps, format!("login: {summary}, exchange: {summary}"));
     }
-    for (failure, said) in
+    for (failure, summary) in
         [(Failure::NotSent, "notsent"), (Failure::MaybeSent, "maybesent"), (Failure::Truncated, "broken")]
     {
         let mut world = World::live();
         world.lost = Some(failure);
-        assert_eq!(brief(&world.examine_user()), format!("login: {said}"));
+        assert_eq!(brief(&world.examine_user()), format!("login: {summary}"));
     }
 }
 
