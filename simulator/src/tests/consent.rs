@@ -1,3 +1,5 @@
+//! Tests of `consent` and `deny`, which act in place of the user's browser.
+
 use super::{
     page::{allow, authorize_url_with, deny, show},
     *,

@@ -1,3 +1,5 @@
+//! Tests of the cross-origin headers and preflight requests.
+
 use super::*;
 use crate::endpoint::Endpoint;
 

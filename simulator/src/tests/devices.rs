@@ -1,3 +1,5 @@
+//! Tests of device approval and of API permissions.
+
 use super::*;
 use crate::user::ApiAccess;
 

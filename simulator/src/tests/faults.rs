@@ -1,3 +1,5 @@
+//! Tests of scripted answers, lost answers and maintenance.
+
 use http::Response;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of dedicated hosts: `apiHosts`, redirects and wrong hosts.
+
 use super::*;
 use crate::{hosts::ApiHosts, wrong_hosts::WrongHost};
 

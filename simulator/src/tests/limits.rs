@@ -1,3 +1,5 @@
+//! Tests of the hourly limits.
+
 use super::*;
 use crate::options::OverLimit;
 

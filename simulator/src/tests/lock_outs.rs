@@ -1,3 +1,5 @@
+//! Tests of lock-outs with 423 and 429.
+
 use super::*;
 use crate::lock_outs::LockOut;
 

@@ -1,3 +1,5 @@
+//! Tests of the login with a password.
+
 use jiff::SignedDuration;
 
 use super::*;

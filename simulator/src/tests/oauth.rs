@@ -1,3 +1,5 @@
+//! Tests of the exchange of authorization codes.
+
 use super::*;
 use crate::{hosts::ApiHosts, registration::OAuthClient};
 

@@ -1,3 +1,5 @@
+//! Tests of penalty tickets and captchas.
+
 use super::*;
 use crate::endpoint::Endpoint;
 

@@ -1,3 +1,5 @@
+//! Tests that neither `Debug` output nor the log shows secrets.
+
 use super::*;
 use crate::registration::{App, OAuthClient};
 

@@ -1,3 +1,5 @@
+//! Tests of refresh tokens and their rotation.
+
 use super::{
     oauth::{code, exchange, session},
     *,

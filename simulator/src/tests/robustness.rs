@@ -1,3 +1,5 @@
+//! Tests that no input makes the simulator panic.
+
 use jiff::SignedDuration;
 
 use super::*;

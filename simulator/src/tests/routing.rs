@@ -1,3 +1,5 @@
+//! Tests of paths, methods and headers that all endpoints share.
+
 use super::*;
 use crate::endpoint::Endpoint;
 

@@ -1,3 +1,5 @@
+//! Tests of sessions, renewals and the statistics.
+
 use super::*;
 use crate::{endpoint::Endpoint, options::ClosedSession};
 

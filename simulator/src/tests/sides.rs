@@ -1,3 +1,5 @@
+//! Tests of the two sides, Live and Demo.
+
 use super::*;
 use crate::side::Side;
 

@@ -1,3 +1,5 @@
+//! Tests of sockets for trading and for market data.
+
 use super::*;
 use crate::{
     endpoint::Endpoint,
