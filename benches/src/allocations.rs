@@ -1,4 +1,4 @@
-//! Allocations, counted by the allocator of this program.
+//! Counts allocations with the allocator of this program.
 
 use std::alloc::System;
 use std::fmt;
@@ -8,7 +8,7 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// What was asked of the allocator.
+/// What was requested from the allocator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Allocations {
     pub(crate) new: usize,
@@ -19,7 +19,7 @@ pub(crate) struct Allocations {
 impl Allocations {
     pub(crate) const NONE: Self = Self { new: 0, grown: 0, bytes: 0 };
 
-    /// Of one call, on any thread; what the first calls set up for good is not counted.
+    /// The allocations of one call, on any thread. What the first calls set up permanently is not counted.
     pub(crate) fn of(mut work: impl FnMut()) -> Self {
         work();
         work();
@@ -30,7 +30,7 @@ impl Allocations {
     }
 }
 
-/// Bytes that are allocated now, by all threads.
+/// How many bytes are allocated now, by all threads.
 pub(crate) fn live() -> usize {
     let stats = ALLOCATOR.stats();
     stats.bytes_allocated - stats.bytes_deallocated

@@ -1,7 +1,7 @@
-//! A login over the network as a careful author writes it with `ureq` or `reqwest` and no library.
+//! A login over the network as a careful author writes it with `ureq` or `reqwest` and without this library.
 //!
-//! The clients are set as ours are: no idle connections, whose next answer might belong to nothing, no redirects,
-//! statuses that are answers, no proxy, a time-out for the whole call, a limit for the answer.
+//! The clients have the settings of the library's clients: no idle connections, no redirects, statuses that are not
+//! errors, no proxy, a timeout for the whole call, and a size limit for the answer.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -20,7 +20,8 @@ const USER_AGENT: &str = concat!("tradovate-auth/", env!("CARGO_PKG_VERSION"));
 const TIMEOUT: Duration = Duration::from_secs(30);
 const LONGEST_ANSWER: usize = 256 * 1024;
 
-/// What all of them send, where to, and the time their answers are looked at: one the sample's token lives at.
+/// What both clients share: the login, its URL, and the time for checking answers, at which the sample's token is
+/// valid.
 struct Call {
     login: Login,
     url: String,
@@ -42,8 +43,9 @@ impl Call {
         Self { login: Login::sample(), url: format!("{base}/auth/accesstokenrequest"), received }
     }
 
-    fn look_at(&self, response: &Response<&[u8]>) -> Answer {
-        // The clock is read as it has to be; what it says is replaced, since the sample is as old as it is.
+    fn check(&self, response: &Response<&[u8]>) -> Answer {
+        // Reads the clock, because a real program has to. The time is then replaced, because the sample's token has
+        // expired.
         black_box(Timestamp::now());
         hand_written::typed(response, self.received).expect("a login")
     }
@@ -74,7 +76,7 @@ impl Ureq {
         let request = self.agent.post(&self.call.url).header(ACCEPT, JSON).header(CONTENT_TYPE, JSON);
         let (parts, mut body) = request.send(&body[..]).expect("it is answered").into_parts();
         let body = body.with_config().limit(LONGEST_ANSWER as u64).read_to_vec().expect("it is whole");
-        self.call.look_at(&Response::from_parts(parts, &body))
+        self.call.check(&Response::from_parts(parts, &body))
     }
 }
 
@@ -103,6 +105,6 @@ impl Reqwest {
         }
         let mut response = Response::new(&body[..]);
         *response.status_mut() = answer.status();
-        self.call.look_at(&response)
+        self.call.check(&response)
     }
 }

@@ -1,7 +1,7 @@
-//! What it costs to build: crates, units of work of cargo, and CPU seconds, from nothing.
+//! Measures the cost of a clean build: crates, compilation units and CPU seconds.
 //!
-//! Each dependency is the only one of a package made for it in a temporary folder, with the versions of this workspace's
-//! lock file. Nothing is downloaded: what this workspace has been built from is there.
+//! Each dependency is the only one of a temporary package, with the versions of this workspace's lock file. Nothing is
+//! downloaded, because this workspace was built from the same crates.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -9,14 +9,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The argument that has the builds measured.
+/// The argument that starts the measurement of builds.
 pub(crate) const COMMAND: &str = "build-cost";
 
-/// What the command is given.
+/// The usage of the command.
 pub(crate) const USAGE: &str = "build-cost [--release] [--before CHECKOUT]";
 
-/// A dependency: its name in the table, its lines of a manifest, where `ROOT` is this workspace, and the most it may
-/// cost beside the reference of its group, if there is such a limit.
+/// A dependency: its name in the table, its manifest lines (`ROOT` is this workspace), and the highest cost relative to
+/// the reference of its group, if it has a limit.
 struct Dependency {
     name: &'static str,
     manifest: &'static str,
@@ -27,7 +27,7 @@ const fn reference(name: &'static str, manifest: &'static str) -> Dependency {
     Dependency { name, manifest, limit: None }
 }
 
-/// The first of each group is its reference.
+/// The dependencies in groups. The first of each group is its reference.
 const GROUPS: [&[Dependency]; 3] = [
     &[
         reference(
@@ -69,10 +69,10 @@ webpki-roots = { version = "1.0", default-features = false }"#,
     ],
 ];
 
-/// What a newcomer runs: the package here, and the example that the same program was in an earlier checkout.
+/// The commands that a newcomer runs: the package now, and the name of the example in an earlier checkout.
 const COMMANDS: [(&str, &str); 2] = [("quickstart", "quickstart"), ("quickstart-async", "quickstart_async")];
 
-/// Prints how many crates each dependency brings.
+/// Prints how many crates each dependency adds.
 pub(crate) fn count() {
     println!("\nCrates that are built\n\n| | crates |\n|---|---|");
     for dependency in GROUPS.into_iter().flatten() {
@@ -80,8 +80,8 @@ pub(crate) fn count() {
     }
 }
 
-/// Prints what the builds cost: of the dependencies, in the dev profile or in the release profile, and of the commands,
-/// beside an earlier checkout if there is one. Says what is wrong with arguments that it doesn't know.
+/// Prints the costs of builds: of the dependencies in the dev or release profile, and of the commands, compared with an
+/// earlier checkout if there is one. Returns the usage if an argument is unknown.
 pub(crate) fn measure(arguments: &[String]) -> Result<(), &'static str> {
     let (mut release, mut before) = (false, None);
     let mut arguments = arguments.iter();
@@ -130,22 +130,22 @@ fn commands(before: Option<&Path>) {
     }
 }
 
-/// Of one build.
+/// The cost of one build.
 struct Cost {
-    /// Crates, build scripts and runs of these.
+    /// The number of crates, build scripts and build script runs.
     units: usize,
-    /// Of cargo and all its children, in both modes of the processor.
+    /// The CPU time of cargo and its children, in user and system mode.
     seconds: f64,
 }
 
-/// Builds in a folder, with a target of its own.
+/// Builds the package in a folder, with a target folder of its own.
 fn build(folder: &Path, arguments: &[&str]) -> Cost {
     let target = env::temp_dir().join(format!("tradovate-auth-target-{}", std::process::id()));
     let start = cpu_seconds();
     let mut cargo = cargo(folder, "build", &target);
     let built = cargo.arg("--message-format=json").args(arguments).stderr(Stdio::inherit()).output();
     let seconds = cpu_seconds() - start;
-    // What is left of it is in a folder for what is temporary.
+    // A remainder is in the folder for temporary files.
     let _ = fs::remove_dir_all(&target);
     let built = built.expect("cargo runs");
     assert!(built.status.success(), "{} is not built", folder.display());
@@ -157,19 +157,20 @@ fn build(folder: &Path, arguments: &[&str]) -> Cost {
 
 fn cargo(folder: &Path, command: &str, target: &Path) -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // Settings of this run are not those of a user's build.
+    // The settings of this run must not affect the measured build.
     cargo.env_remove("RUSTFLAGS").env_remove("RUSTC_WRAPPER").env("CARGO_TARGET_DIR", target);
     cargo.current_dir(folder).args([command, "--offline", "--quiet"]);
     cargo
 }
 
-/// The CPU time of all children of this process that have ended, and of their children.
+/// The CPU time of all ended children of this process, and of their children.
 fn cpu_seconds() -> f64 {
     let stat = fs::read_to_string("/proc/self/stat").expect("this is measured on Linux");
-    // The second field is a name in parentheses, which may hold anything. `cutime` and `cstime` are the 16th and 17th.
+    // The second field is a name in parentheses and can contain anything. `cutime` and `cstime` are the 16th and 17th
+    // fields.
     let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
     let ticks: u32 = fields.skip(13).take(2).map(|field| field.parse::<u32>().expect("a number of ticks")).sum();
-    // A tick that programs see is a hundredth of a second on every Linux.
+    // On Linux, a tick is a hundredth of a second for programs.
     f64::from(ticks) / 100.0
 }
 
@@ -177,7 +178,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this package is in a workspace")
 }
 
-/// A package in a folder of its own, which goes with this value.
+/// A package in a temporary folder, which is removed when this is dropped.
 struct Package(PathBuf);
 
 impl Package {
@@ -185,7 +186,7 @@ impl Package {
         let dependencies = dependencies.replace("ROOT", &root().display().to_string());
         let folder = env::temp_dir().join(format!("tradovate-auth-build-{}", std::process::id()));
         fs::create_dir_all(folder.join("src")).expect("a folder");
-        // Cargo doesn't build dependencies of a registry incrementally.
+        // Cargo builds registry dependencies without incremental compilation.
         let manifest = format!(
             "[package]\nname = \"scratch\"\nedition = \"2024\"\n\n[workspace]\n\n[profile.dev]\nincremental = false\n\n\
              [dependencies]\n{dependencies}\n"
@@ -196,14 +197,14 @@ impl Package {
         Self(folder)
     }
 
-    /// How many crates are built for this machine, without those that only build others.
+    /// How many crates are built for the target, without build dependencies.
     fn crates(&self) -> usize {
         let mut cargo = cargo(&self.0, "tree", &self.0.join("target"));
         let tree = cargo.args(["-e", "normal", "--prefix", "none"]).output().expect("cargo runs");
         assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
         let tree = String::from_utf8_lossy(&tree.stdout);
         let crates: BTreeSet<_> = tree.lines().map(|line| line.trim_end_matches(" (*)")).collect();
-        // The first is the package itself.
+        // The first one is the package itself.
         crates.len() - 1
     }
 
@@ -214,7 +215,7 @@ impl Package {
 
 impl Drop for Package {
     fn drop(&mut self) {
-        // What is left of it is in a folder for what is temporary.
+        // A remainder is in the folder for temporary files.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -1,6 +1,7 @@
-//! Instructions, counted by valgrind's callgrind: this program runs itself in it.
+//! Counts instructions with valgrind's callgrind, in which this program runs itself.
 //!
-//! One run measures all: callgrind counts inside [`counted_by_callgrind`] only, and writes its total down whenever that returns.
+//! One run measures all cases: callgrind counts only inside of [`counted_by_callgrind`], and writes its total whenever
+//! that function returns.
 
 use std::env;
 use std::fs;
@@ -9,16 +10,16 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use crate::cases::Table;
 
-/// The argument this program calls itself with.
+/// The argument with which this program runs itself in valgrind.
 pub(crate) const COUNTED: &str = "counted";
 
 const COLLECT: &str = "--toggle-collect=benches::callgrind::counted_by_callgrind";
 const DUMP: &str = "--dump-after=benches::callgrind::counted_by_callgrind";
 
-/// How often each case is run to be counted, after it has been run a few times to be warm.
+/// How often each case runs to be counted. Before that, it runs a few times as a warm-up.
 const COUNTED_RUNS: u32 = 32;
 
-/// The instructions of each case of each table, in order; none where valgrind is missing.
+/// The instructions of each case of each table, in order; `None` if valgrind is not installed.
 pub(crate) fn measure(arguments: &[String]) -> Option<Vec<u64>> {
     Command::new("valgrind").arg("--version").stdout(Stdio::null()).status().ok().filter(ExitStatus::success)?;
     let folder = env::temp_dir().join(format!("tradovate-auth-benches-{}", std::process::id()));
@@ -34,7 +35,7 @@ pub(crate) fn measure(arguments: &[String]) -> Option<Vec<u64>> {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let counts = read(&folder);
     fs::remove_dir_all(&folder).expect("the folder can go");
-    // The first is a case that does nothing: what it takes to call one.
+    // The first case does nothing. It measures the cost of a call.
     let (nothing, cases) = counts.split_first().expect("callgrind writes counts");
     Some(cases.iter().map(|count| count.saturating_sub(*nothing) / u64::from(COUNTED_RUNS)).collect())
 }
@@ -49,7 +50,7 @@ fn read(folder: &Path) -> Vec<u64> {
         .collect()
 }
 
-/// What this program does inside of valgrind.
+/// Runs the cases inside of valgrind.
 pub(crate) fn run(tables: &mut [Table]) {
     counted_by_callgrind(&mut || ());
     for case in tables.iter_mut().flat_map(|table| &mut table.cases) {

@@ -1,4 +1,4 @@
-//! The work that is measured: who does what, and what it may cost.
+//! The measured work: the cases, and their budgets.
 
 use std::hint::black_box;
 
@@ -16,25 +16,25 @@ use tradovate_auth::{
 use crate::hand_written::{self, Login};
 use crate::samples;
 
-/// The same work, done by several.
+/// A table: the same work, done in several ways.
 pub(crate) struct Table {
     pub(crate) title: &'static str,
-    /// Who the others are compared with: the number of a case.
+    /// The index of the case with which the others are compared.
     pub(crate) reference: usize,
-    /// What our case, which is the first, may cost, as a multiple of the reference; none where it is only reported.
+    /// The budget of the first case, which is ours, as a multiple of the reference; `None` if it has no budget.
     pub(crate) budget: Option<f64>,
     pub(crate) cases: Vec<Case>,
 }
 
-/// One who does it.
+/// One way to do the work.
 pub(crate) struct Case {
     pub(crate) who: &'static str,
-    /// Whether the buffers that held secrets are wiped.
+    /// Whether buffers that contained secrets are wiped.
     pub(crate) wipes: bool,
     pub(crate) work: Box<dyn FnMut()>,
 }
 
-/// How often a case may be run: some times to be warm, then to be counted.
+/// How often a case may run: some warm-up runs, and the counted runs.
 pub(crate) const RUNS: usize = 64;
 
 impl Case {
@@ -47,7 +47,7 @@ impl Case {
     }
 }
 
-/// All work of the protocol itself.
+/// The cases of the protocol itself.
 pub(crate) fn all() -> Vec<Table> {
     vec![
         login(),
@@ -71,9 +71,9 @@ fn login() -> Table {
     let environment = Environment::demo();
     let ours = AccessTokenRequest::new(&credentials).request(&environment).expect("the sample can be sent");
     let theirs = Login::sample().pre_sized();
-    assert_eq!(ours.uri(), theirs.uri(), "it is the same request");
-    assert_eq!(ours.headers(), theirs.headers(), "it is the same request");
-    assert_eq!(ours.body().as_ref(), theirs.body(), "it is the same request");
+    assert_eq!(ours.uri(), theirs.uri(), "both build the same request");
+    assert_eq!(ours.headers(), theirs.headers(), "both build the same request");
+    assert_eq!(ours.body().as_ref(), theirs.body(), "both build the same request");
     Table {
         title: "Build a login of 8 fields",
         reference: 1,
@@ -97,8 +97,8 @@ fn renewal() -> Table {
     let environment = Environment::demo();
     let (ours, theirs) =
         (renewal.request(&environment).expect("it can be sent"), hand_written::renewal(&hand_written::bearer()));
-    assert_eq!(ours.uri(), theirs.uri(), "it is the same request");
-    assert_eq!(ours.headers(), theirs.headers(), "it is the same request");
+    assert_eq!(ours.uri(), theirs.uri(), "both build the same request");
+    assert_eq!(ours.headers(), theirs.headers(), "both build the same request");
     Table {
         title: "Build a renewal",
         reference: 1,
@@ -129,7 +129,7 @@ fn checked_grant(title: &'static str, budget: f64, body: String) -> Table {
     }
 }
 
-/// A response as a client hands it over.
+/// A response as an HTTP client returns it.
 fn answer(body: &'static [u8]) -> Response<&'static [u8]> {
     let mut response = Response::new(black_box(body));
     response.headers_mut().insert(DATE, HeaderValue::from_static(samples::DATE));
@@ -153,7 +153,7 @@ fn oauth_exchange() -> Table {
     Table {
         title: "OAuth: build the exchange of a code, and parse the answer to it",
         reference: 2,
-        // The work by hand, without our checks, takes 0.53.
+        // Handwritten code without our checks needs 0.53.
         budget: Some(0.60),
         cases: vec![
             Case::ours(move || {
@@ -179,7 +179,7 @@ fn oauth_exchange() -> Table {
     }
 }
 
-/// A code as the user's consent brings it.
+/// A code from a user's consent.
 fn authorized(app: &OAuthApp, environment: &Environment) -> AuthorizedCode {
     let request = AuthorizationRequest::new(app, samples::REDIRECT_URI).without_pkce();
     let (url, mut pending) =

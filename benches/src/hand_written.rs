@@ -1,6 +1,6 @@
-//! What a careful author writes with `http`, `serde_json` and `jiff` and no library: the same requests, and answers with
-//! their times parsed and their refusals and expiry looked at. Nothing is wiped here, limits and characters of fields
-//! are not checked, and a key that comes twice is noticed by `serde` alone.
+//! What a careful author writes with `http`, `serde_json` and `jiff` and without this library: the same requests, and
+//! answers with parsed times and checked refusals and expiry. Nothing is wiped, limits and characters of fields are not
+//! checked, and only `serde` detects a repeated key.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ const OAUTH_URL: &str = "https://live.tradovateapi.com/v1/auth/oauthtoken";
 
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// A body of a login is written into a buffer of this size, which is enough for most.
+/// The initial size of the buffer for a login body, which is enough for most.
 const ENOUGH: usize = 512;
 
 #[derive(Serialize)]
@@ -85,7 +85,7 @@ fn post(url: &'static str, body: Vec<u8>) -> Request<Vec<u8>> {
         .expect("a request of constants")
 }
 
-/// The header is held beside the token and shared by all requests.
+/// Builds a renewal. The program keeps the header beside the token, and all requests share it.
 pub(crate) fn renewal(bearer: &HeaderValue) -> Request<()> {
     Request::get(Uri::from_static(RENEWAL_URL))
         .header(ACCEPT, JSON)
@@ -100,7 +100,7 @@ pub(crate) fn bearer() -> HeaderValue {
     header
 }
 
-/// The answer to a login, as most write it down.
+/// The response of a login as most authors declare it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(dead_code, reason = "what is not checked is for the caller")]
@@ -121,7 +121,7 @@ pub(crate) struct Answer {
     api_hosts: BTreeMap<String, String>,
 }
 
-/// The same without a copy of any text.
+/// The response of a login without copies of texts.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(dead_code, reason = "what is not checked is for the caller")]
@@ -142,7 +142,7 @@ pub(crate) struct BorrowedAnswer<'a> {
     api_hosts: BTreeMap<&'a str, &'a str>,
 }
 
-/// What is taken out of a [`Value`].
+/// The fields that are read from a [`Value`].
 #[expect(dead_code, reason = "what is not checked is for the caller")]
 pub(crate) struct FromValue {
     access_token: String,

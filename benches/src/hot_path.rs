@@ -1,8 +1,7 @@
-//! A token that is held: what it takes to ask for it and to put it into a request, by one thread and by two at once.
+//! Measures a valid token: the cost of getting it and of adding it to a request, with one thread and with two.
 //!
-//! Times depend on the machine and are only printed, beside what the same thread needs to read a clock, to load from an
-//! `ArcSwap` and to share an `Arc`. What is demanded is that a header is made without an allocation and without a copy of
-//! the token.
+//! Times depend on the machine, so they are only printed, together with the times for reading a clock, loading from an
+//! `ArcSwap` and cloning an `Arc`. The test requires that creating a header neither allocates nor copies the token.
 
 use std::hint::black_box;
 use std::pin::pin;
@@ -21,17 +20,17 @@ use tradovate_auth_simulator::Simulator;
 use crate::allocations::Allocations;
 use crate::report::Report;
 
-/// Calls in one batch, and how many batches; the middle one is told.
+/// The calls in a batch, and the number of batches, of which the median is printed.
 const CALLS: u32 = 100_000;
 const BATCHES: usize = 15;
 
-/// What a token is compared with: the sum of these two.
+/// The two operations whose sum is the reference.
 const CLOCK: &str = "`Timestamp::now`";
 const LOAD: &str = "`ArcSwap::load_full`";
 
 type Work = Box<dyn FnMut()>;
 
-/// What is done, and how one more thread gets a worker that does it.
+/// An operation, and how another thread gets a worker that performs it.
 struct Step {
     name: &'static str,
     worker: Arc<dyn Fn() -> Work + Send + Sync>,
@@ -48,7 +47,7 @@ impl Step {
     }
 }
 
-/// Prints the table, and looks at what is demanded.
+/// Prints the table, and checks the requirements.
 pub(crate) fn measure(report: &mut Report) {
     let server = Simulator::builder().serve().expect("a port is free");
     let blocking = ureq::TokenSource::new(server.environment(), server.credentials());
@@ -100,7 +99,7 @@ pub(crate) fn measure(report: &mut Report) {
     report.expect(allocations == Allocations::NONE, "to ask for a held token allocates");
 }
 
-/// What a future has that needn't wait, as that of a held token: no runtime is in it.
+/// The result of a future that is ready at once, as for a valid token. It needs no runtime.
 fn at_once<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
@@ -108,7 +107,7 @@ fn at_once<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// The median time of a call, when so many threads make it at the same time.
+/// The median time of a call in nanoseconds, if this many threads make it at the same time.
 fn median(threads: usize, worker: &Arc<dyn Fn() -> Work + Send + Sync>) -> f64 {
     let barrier = Arc::new(Barrier::new(threads));
     let threads: Vec<_> = (0..threads)

@@ -1,7 +1,7 @@
-//! How long a login takes beside the same by hand: pairs, one right after the other, on one core.
+//! Compares the duration of a login with the same login by hand: pairs of calls, one after the other, on one core.
 //!
-//! Times are printed only. The ratio of a pair is of two calls some hundred microseconds apart, which what else the
-//! machine does reaches alike; the middle one of all pairs is told.
+//! Times are only printed. The calls of a pair are some hundred microseconds apart, so other load on the machine
+//! affects both in the same way. The median of all pairs' ratios is printed.
 
 use std::env;
 use std::process::Command;
@@ -11,13 +11,13 @@ use crate::cases::Case;
 use crate::loopback::Server;
 use crate::transports;
 
-/// The argument this program calls itself with.
+/// The argument with which this program runs itself for this measurement.
 pub(crate) const PAIRED: &str = "paired";
 
 const PAIRS: usize = 200;
 const WARM: usize = 20;
 
-/// Prints the table, by a process that is kept to one core where the system can do that.
+/// Prints the table from a process that is pinned to one core, if the system can do that.
 pub(crate) fn measure(server: &Server) {
     let program = env::current_exe().expect("this program is a file");
     let port = server.port().to_string();
@@ -30,7 +30,7 @@ pub(crate) fn measure(server: &Server) {
     }
 }
 
-/// What that process does.
+/// Runs the measurement in that process.
 pub(crate) fn run(port: u16) {
     for mut table in transports::all(port) {
         let [ours, theirs] = &mut table.cases[..] else { unreachable!("two are compared") };
@@ -40,7 +40,7 @@ pub(crate) fn run(port: u16) {
         }
         let (mut ratios, mut times) = (Vec::new(), Vec::new());
         for number in 0..PAIRS {
-            // Each goes first as often as the other.
+            // The two are first in turn.
             let [mine, by_hand] = if number % 2 == 0 {
                 let mine = time(ours);
                 [mine, time(theirs)]

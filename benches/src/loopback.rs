@@ -1,4 +1,5 @@
-//! A server that answers every request with the sample login, in a process of its own: what it does is not counted.
+//! A server that answers every request with the sample login. It is a process of its own, so that its work is not
+//! counted.
 
 use std::env;
 use std::io::{self, BufRead, BufReader, Read as _, Write as _};
@@ -8,10 +9,10 @@ use std::thread;
 
 use crate::samples;
 
-/// The argument this program calls itself with.
+/// The argument with which this program runs itself as the server.
 pub(crate) const SERVED: &str = "served";
 
-/// The other process, which ends with this value.
+/// The server's process. It is killed when this is dropped.
 pub(crate) struct Server {
     process: Child,
     port: u16,
@@ -39,13 +40,13 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may be gone by itself.
+        // The process may already have ended.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// What the other process does, until its input ends: it outlives nobody who has started it.
+/// Serves until stdin ends, so that it does not outlive the process that started it.
 pub(crate) fn serve() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
     println!("{}", listener.local_addr().expect("it is bound").port());
@@ -58,7 +59,7 @@ pub(crate) fn serve() {
             samples::DATE,
         );
         for connection in listener.incoming().flatten() {
-            // A client that breaks off notices it itself.
+            // If a client disconnects, the client reports it.
             let _ = exchange(&connection, answer.as_bytes());
         }
     });

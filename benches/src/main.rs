@@ -1,5 +1,5 @@
-//! What the library costs, beside the same work done by others: `cargo run --release -p benches` prints all tables and
-//! fails where one of our own budgets is missed.
+//! Measures the cost of the library, compared with the same work by hand and by other libraries. `cargo run --release
+//! -p benches` prints all tables, and fails if one of our budgets is exceeded.
 
 mod allocations;
 mod bare;
@@ -49,13 +49,13 @@ fn main() -> ExitCode {
         },
         Some("plot") => plot(arguments.get(1).map_or("renewals.svg", String::as_str)),
         Some(other) => {
-            eprintln!("no such measurement: {other}");
+            eprintln!("unknown measurement: {other}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// Draws what a set is for.
+/// Draws the plot that shows the effect of a session set.
 fn plot(file: &str) -> ExitCode {
     let [spread, by_themselves] = scale::compare();
     match fs::write(file, plot::draw(&by_themselves, &spread)) {
@@ -67,12 +67,12 @@ fn plot(file: &str) -> ExitCode {
     }
 }
 
-/// All that is counted: the protocol itself, and calls over the network.
+/// All tables with counts: the protocol itself, and calls over the network.
 fn tables(port: u16) -> Vec<Table> {
     cases::all().into_iter().chain(transports::all(port)).collect()
 }
 
-/// The port of the server, which a process of this program is told by the one that started it.
+/// The port of the server, which the parent process passes as an argument.
 fn port(arguments: &[String]) -> u16 {
     arguments.get(1).and_then(|port| port.parse().ok()).expect("the port of the server")
 }
@@ -82,7 +82,7 @@ fn all() -> ExitCode {
     let server = Server::start();
     let counts = callgrind::measure(&[server.port().to_string()]);
     if counts.is_none() {
-        println!("valgrind is not here: instructions were not measured");
+        println!("valgrind is not installed, so instructions were not measured");
     }
     let mut rest = counts.as_deref();
     for mut table in tables(server.port()) {

@@ -1,4 +1,4 @@
-//! The plot of renewals and refreshes over a day: each session by its own timer, and all of them in a set.
+//! Plots renewals and refreshes over a day: with a timer for each session, and with a session set.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ const LEFT: f64 = 70.0;
 const TOP: f64 = 40.0;
 const GAP: f64 = 60.0;
 
-/// An SVG of two panels, of requests by the minute; each has its own scale.
+/// An SVG with two panels of requests per minute. Each panel has its own scale.
 pub(crate) fn draw(by_themselves: &[u32], in_a_set: &[u32]) -> String {
     let (width, height) = (LEFT + WIDTH + 20.0, TOP + PANEL * 2.0 + GAP + 40.0);
     let mut svg = format!(

@@ -1,16 +1,16 @@
-//! The tables as they are printed, and the budgets that were missed.
+//! Prints the tables, and collects the exceeded budgets.
 
 use crate::allocations::Allocations;
 use crate::cases::Table;
 
-/// What was printed of what is asked for.
+/// The requirements that were not met.
 #[derive(Default)]
 pub(crate) struct Report {
     missed: Vec<String>,
 }
 
 impl Report {
-    /// Prints a table, and looks at its budget.
+    /// Prints a table, and checks its budget.
     pub(crate) fn table(&mut self, table: &mut Table, instructions: Option<&[u64]>) {
         println!("\n{}\n", table.title);
         println!("| | instructions | ratio | allocations: new + grown, bytes | wiped |");
@@ -28,7 +28,7 @@ impl Report {
                 if case.wipes { "yes" } else { "no" },
             );
             if let Some((budget, ratio)) = table.budget.zip(ratio).filter(|_| number == 0) {
-                // To the hundredth: processors differ in how they copy memory.
+                // Rounded to hundredths, because processors copy memory differently.
                 let is_within = (ratio * 100.0).round() <= budget * 100.0;
                 self.expect(is_within, &format!("{}: {ratio:.2}, at most {budget:.2}", table.title));
             }
@@ -44,7 +44,7 @@ impl Report {
         }
     }
 
-    /// Whether all is within its budget.
+    /// Prints the exceeded budgets. Returns whether there are none.
     pub(crate) fn end(&self) -> bool {
         println!();
         for missed in &self.missed {
@@ -62,7 +62,7 @@ pub(crate) fn ratio(count: u64, reference: u64) -> f64 {
     count as f64 / reference as f64
 }
 
-/// `12,345`.
+/// Groups digits: `12,345`.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();

@@ -1,5 +1,5 @@
-//! What is sent and answered in all measurements: the sample answers of the core's tests, compact as the server sends
-//! them, and made-up credentials. Every secret is synthetic.
+//! The samples of all measurements: the answers from the core's tests, compact as the server sends them, and
+//! credentials. Every secret is synthetic.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -20,7 +20,7 @@ pub(crate) const REDIRECT_URI: &str = "http://127.0.0.1:8765/callback";
 
 pub(crate) const DATE: &str = "Tue, 24 Nov 2026 14:20:31 GMT";
 
-/// What is logged in with.
+/// The credentials of the logins.
 pub(crate) fn credentials() -> Credentials {
     Credentials::new(NAME, PASSWORD)
         .with_app(APP_ID, APP_VERSION)
@@ -29,28 +29,28 @@ pub(crate) fn credentials() -> Credentials {
         .with_hibp_check(true)
 }
 
-/// The answer to a login, without the hosts: about 600 bytes.
+/// The response of a login without hosts: about 600 bytes.
 pub(crate) fn login() -> String {
     without_hosts(LOGIN)
 }
 
-/// The answer to a login with ten hosts: about 1,000 bytes.
+/// The response of a login with ten hosts: about 1,000 bytes.
 pub(crate) fn login_with_hosts() -> String {
     compact(LOGIN)
 }
 
-/// The answer to an OAuth exchange, without the hosts.
+/// The response of an OAuth exchange without hosts.
 pub(crate) fn oauth_token() -> String {
     without_hosts(include_str!("../../core/tests/fixtures/oauth-token.json"))
 }
 
-/// The access token of the login.
+/// The access token in the response of the login.
 pub(crate) fn access_token() -> String {
     let login: Value = serde_json::from_str(LOGIN).expect("the sample is JSON");
     login["accessToken"].as_str().expect("a login brings a token").to_owned()
 }
 
-/// When a request left, and when its answer was there: while the tokens of the samples live.
+/// The times at which a request was sent and its answer came. At both, the samples' tokens are valid.
 pub(crate) fn times() -> [Timestamp; 2] {
     let sent: Timestamp = "2026-11-24T14:20:30Z".parse().expect("a time");
     [sent, sent + SignedDuration::from_secs(1)]
@@ -58,7 +58,7 @@ pub(crate) fn times() -> [Timestamp; 2] {
 
 const LOGIN: &str = include_str!("../../core/tests/fixtures/login-2026.json");
 
-/// No string of the samples has white space in it.
+/// Removes all white space. No string in the samples has any.
 fn compact(sample: &str) -> String {
     sample.split_whitespace().collect()
 }

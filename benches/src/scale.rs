@@ -1,7 +1,7 @@
-//! Many sessions in one process, through a day of virtual time, against a server that costs next to nothing.
+//! Measures many sessions in one process during a day of virtual time, with a server that costs almost nothing.
 //!
-//! Half of them refresh by OAuth, five hundred behind each network address; the others log in by password, sixteen behind
-//! each. All begin in the same second, which is the worst that can happen to what follows.
+//! Half of the sessions refresh by OAuth, five hundred behind each network address. The others log in with a password,
+//! sixteen behind each address. All start in the same second, which is the worst case for an even load.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -18,17 +18,17 @@ use tradovate_auth::{
 use crate::allocations;
 use crate::report::{Report, grouped};
 
-/// How many sessions there are, from a program of a few to all users of a platform.
+/// The numbers of sessions, from a small program to all users of a platform.
 pub(crate) const SIZES: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
 
 const LIFE: SignedDuration = SignedDuration::from_mins(80);
 
 const DAY: usize = 24 * 3600;
 
-/// Bytes of a session beyond the tokens themselves.
+/// The most bytes that a session may use, without its tokens.
 const BYTES_AIMED_AT: usize = 2048;
 
-/// Prints what a day costs, for each of these numbers of sessions.
+/// Prints the costs of a day for each number of sessions.
 pub(crate) fn measure(report: &mut Report, sizes: &[usize]) {
     println!("\nMany sessions through a day, in one thread\n");
     println!(
@@ -56,13 +56,14 @@ pub(crate) fn measure(report: &mut Report, sizes: &[usize]) {
         report.expect(day.log_ins == sessions / 2, &format!("{name}: {} logins, one each", day.log_ins));
         report.expect(day.usable == sessions, &format!("{name}: {} have a token at the end", day.usable));
         report.expect(day.bytes <= BYTES_AIMED_AT, &format!("{name}: {} bytes each", day.bytes));
-        // Where few are due in a second, chance has more to say than the set.
+        // If only few are due in a second, chance has more influence than the set.
         let is_even = f64::from(spread.busiest) <= 2.0 * spread.mean;
         report.expect(is_even || spread.mean < 10.0, &format!("{name}: {} in a second", spread.busiest));
     }
 }
 
-/// Renewals and refreshes per minute of a day of ten thousand sessions: in a set, and each by its own timer.
+/// Renewals and refreshes per minute of a day with ten thousand sessions: with a set, and with a timer for each
+/// session.
 pub(crate) fn compare() -> [Vec<u32>; 2] {
     [with_set(10_000).extended, without_set(10_000)]
         .map(|seconds| seconds.chunks(60).map(|minute| minute.iter().sum()).collect())
@@ -76,14 +77,14 @@ struct Day {
     cpu: Duration,
     waiting: Cost,
     sending: Cost,
-    /// A session by itself that has nothing to do.
+    /// Polls of a single session that has nothing to do.
     at_rest: Cost,
-    /// Renewals and refreshes of tokens, by the second.
+    /// Renewals and refreshes in each second.
     extended: Vec<u32>,
 }
 
 fn with_set(sessions: usize) -> Day {
-    let start = opening();
+    let start = start_of_day();
     let before = allocations::live();
     let mut set = SessionSet::new();
     let shared = Shared::new();
@@ -103,7 +104,7 @@ fn with_set(sessions: usize) -> Day {
                 exchanges += 1;
                 let kind = Kind::of(&request);
                 log_ins += usize::from(kind == Kind::LogIn);
-                // What brought the first token extends none.
+                // The exchange that brings the first token is not a renewal.
                 extended[second] += u32::from(now > start);
                 set.receive(now, session, id, answer(now, kind));
                 while let Some(event) = set.next_event() {
@@ -112,7 +113,7 @@ fn with_set(sessions: usize) -> Day {
             }
             SetAction::Wait { until } => {
                 waiting.add(took);
-                // All of them hold a token.
+                // Now all sessions have a token.
                 bytes.get_or_insert_with(|| {
                     let keys = size_of_val(keys.as_slice());
                     (allocations::live() - before - keys - extended.len() * size_of::<u32>()) / sessions
@@ -149,9 +150,9 @@ fn with_set(sessions: usize) -> Day {
     }
 }
 
-/// What a program does that has a timer for each session.
+/// Runs a day of a program with a timer for each session.
 fn without_set(sessions: usize) -> Vec<u32> {
-    let start = opening();
+    let start = start_of_day();
     let mut budgets: Vec<RateBudget> = (0..=network(sessions | 1)).map(|_| RateBudget::default()).collect();
     let shared = Shared::new();
     let mut all: Vec<Session> = (0..sessions).map(|number| session(&shared, number)).collect();
@@ -174,7 +175,7 @@ fn without_set(sessions: usize) -> Vec<u32> {
     extended
 }
 
-fn opening() -> Timestamp {
+fn start_of_day() -> Timestamp {
     "2026-11-24T00:00:00Z".parse().expect("a time")
 }
 
@@ -183,7 +184,7 @@ fn since(start: Timestamp, now: Timestamp) -> Option<usize> {
     usize::try_from(now.duration_since(start).as_secs()).ok()
 }
 
-/// What the sessions of a program have in common.
+/// What the sessions of a program share.
 struct Shared {
     live: Environment,
     demo: Environment,
@@ -196,7 +197,7 @@ impl Shared {
     }
 }
 
-/// Even numbers refresh, odd ones have a password.
+/// Sessions with even numbers refresh, sessions with odd numbers have a password.
 fn session(Shared { live, demo, app }: &Shared, number: usize) -> Session {
     let seed = number as u64;
     if number.is_multiple_of(2) {
@@ -209,7 +210,7 @@ fn session(Shared { live, demo, app }: &Shared, number: usize) -> Session {
     Session::new(demo.clone(), credentials, seed)
 }
 
-/// Of those that refresh it is an even number, of the others an odd one.
+/// The network of a session: an even number for sessions that refresh, an odd one for the others.
 fn network(number: usize) -> usize {
     let (kind, behind_one) = if number.is_multiple_of(2) { (0, 500) } else { (1, 16) };
     2 * (number / (2 * behind_one)) + kind
@@ -250,7 +251,7 @@ fn answer(now: Timestamp, kind: Kind) -> Response<String> {
     })
 }
 
-/// What calls took, by the wall clock.
+/// The duration of calls, by the wall clock.
 #[derive(Debug, Default)]
 struct Cost {
     calls: u32,
@@ -263,7 +264,7 @@ impl Cost {
         self.time += time;
     }
 
-    /// In nanoseconds.
+    /// The mean in nanoseconds.
     fn mean(&self) -> f64 {
         self.time.as_secs_f64() * 1e9 / f64::from(self.calls.max(1))
     }

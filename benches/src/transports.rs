@@ -1,4 +1,4 @@
-//! A whole login over the network: our clients, and the same clients used by hand.
+//! A whole login over the network: with our clients, and by hand with the same HTTP libraries.
 
 use jiff::Timestamp;
 use tokio::runtime;
@@ -8,10 +8,10 @@ use crate::bare;
 use crate::cases::{Case, Table};
 use crate::samples;
 
-/// A request and its answer fit into it.
+/// A buffer size that is large enough for a request and its answer.
 const SMALL: usize = 8 * 1024;
 
-/// Logins at a [server](crate::loopback) of this machine.
+/// Logins at a [server](crate::loopback) on this machine.
 pub(crate) fn all(port: u16) -> Vec<Table> {
     vec![blocking(port), blocking_with_small_buffers(port), on_tokio(port)]
 }
@@ -20,7 +20,7 @@ fn base(port: u16) -> String {
     format!("http://127.0.0.1:{port}/v1")
 }
 
-/// While the token of the sample lives.
+/// A time at which the sample's token is valid.
 fn received() -> Timestamp {
     let [_, received] = samples::times();
     received
@@ -35,7 +35,7 @@ fn blocking(port: u16) -> Table {
     blocking_by("A login over the network, by `ureq`", 1.03, ours, bare::Ureq::new(&base(port), received()))
 }
 
-/// `ureq` clears two buffers of 128 KiB for each connection, which is most of what is counted: here they are small.
+/// With small buffers, because `ureq` clears two buffers of 128 KiB for each connection, which is most of the count.
 fn blocking_with_small_buffers(port: u16) -> Table {
     let small = || bare::Ureq::config().input_buffer_size(SMALL).output_buffer_size(SMALL);
     let ours = ureq::Client::new(environment(port)).with_agent(small().build().new_agent());

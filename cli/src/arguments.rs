@@ -1,4 +1,4 @@
-//! The command line. No secret is an argument: other users of the machine can see arguments.
+//! The command line. No argument is a secret, because other users of the machine can see arguments.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,9 +12,9 @@ pub(crate) const SIMULATE: &str = "simulate";
 
 /// Logs in to Tradovate, stays logged in, and prints valid tokens.
 ///
-/// All programs and shells that use the same store share one login. A token lives 80 minutes. Without a password in a
-/// variable, somebody has to ask for a token within that time, or `keep` has to run; otherwise the session ends and only
-/// `login` helps.
+/// All programs and shells that use the same store share one login. A token is valid for 80 minutes and can be renewed
+/// only while it is valid. The password is not stored. So without a password in a variable, ask for a token at least
+/// every 80 minutes, or leave `keep` running. Otherwise the session ends, and you have to use `login` again.
 #[derive(Parser)]
 #[command(name = NAME, version, arg_required_else_help = true, after_long_help = VARIABLES)]
 pub(crate) struct Arguments {
@@ -23,48 +23,48 @@ pub(crate) struct Arguments {
 }
 
 const VARIABLES: &str = "\
-Variables (each can also be given as NAME_FILE, the path of a file that contains the value):
-  TRADOVATE_USERNAME, TRADOVATE_PASSWORD     who logs in
+Variables (NAME_FILE can be set in place of NAME, to the path of a file that contains the value):
+  TRADOVATE_USERNAME, TRADOVATE_PASSWORD     the user who logs in
   TRADOVATE_APP_ID, _APP_VERSION, _CID, _SEC, _DEVICE_ID
-                                             the API key; what is not set is not sent
+                                             the API key; variables that are not set are not sent
   TRADOVATE_ENVIRONMENT                      demo, live, evaluation, staging-demo or staging-live
-  TRADOVATE_API_URL                          a base URL instead, such as that of a simulator
+  TRADOVATE_API_URL                          a base URL in place of an environment, such as a simulator's
   TRADOVATE_CLIENT_ID, TRADOVATE_CLIENT_SECRET
                                              the OAuth app
   TRADOVATE_STORE, TRADOVATE_SEALING_KEY     where the session is stored, and the key that seals it
 
 Exit codes:
-  0 success, 1 failure, 2 the session has stopped for good; of `status` also 3 expired, 4 locked out, 5 nothing stored";
+  0 success, 1 failure, 2 the session has stopped; only `status`: 3 expired, 4 locked out, 5 nothing stored";
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Logs in, with a password or in the browser, and stores the session
     ///
-    /// What no variable says is asked for on the terminal. If a session is stored that still works, it is used, and nothing
-    /// is sent.
+    /// It asks on the terminal for everything that no variable sets. If the stored session still works, it uses that
+    /// session and sends nothing.
     Login(LoginArguments),
     /// Prints a valid token, and nothing else
     ///
-    /// It renews the token if that is due. It logs in if no session is stored or the stored one has ended, and a password is
-    /// in a variable. It waits while another process does so.
+    /// It renews the token if a renewal is due. It logs in if no usable session is stored and a variable has the
+    /// password. If another process is renewing or logging in, it waits for the result.
     Token(TokenArguments),
-    /// Keeps running and renews, and prints one line for each event
+    /// Keeps the token valid until it is stopped, and prints one line for each event
     ///
-    /// Ctrl-C or SIGTERM ends it in good order.
+    /// Ctrl-C or SIGTERM stops it. It then finishes the request in flight and releases the lease.
     Keep(SourceArguments),
-    /// Reports what the server answered to a call with the token: reads the body from stdin, prints the verdict
+    /// Reports the answer to a call that the server refused: reads its body from stdin and prints a verdict
     ///
-    /// The verdicts are dead, forbidden, being-checked, moved, already-replaced, locked-out, postponed, captcha-asked and
-    /// not-about-the-token. After dead and already-replaced, ask for a token again.
+    /// The verdicts are dead, forbidden, being-checked, moved, already-replaced, locked-out, postponed, captcha-asked
+    /// and not-about-the-token. After dead and already-replaced, ask for a token again.
     Rejected(RejectedArguments),
-    /// Says who is logged in, where, until when, and what is postponed. Sends nothing
+    /// Shows who is logged in, where, until when, and which requests are postponed. Sends nothing
     ///
-    /// Exit codes: 0 good, 1 failure, 2 stopped for good, 3 expired, 4 locked out, 5 nothing stored.
+    /// Exit codes: 0 good, 1 failure, 2 stopped, 3 expired, 4 locked out, 5 nothing stored.
     Status(StatusArguments),
     /// Forgets the session, and stops all processes that share it
     ///
-    /// The server has no log-out: a token that somebody has kept works until it expires.
-    Forget(PlaceArguments),
+    /// The server has no log-out: a copy of the token works until it expires.
+    Forget(StoreArguments),
     /// Prints a completion script for a shell
     Completions {
         /// The shell
@@ -72,19 +72,20 @@ pub(crate) enum Command {
     },
 }
 
-/// Where the session is stored, and whose it is.
+/// Which session to use, and where it is stored.
 #[derive(Args)]
-pub(crate) struct PlaceArguments {
-    /// Where the session is stored: `file` (the user's own directory), `file:DIRECTORY`, or `redis://HOST:PORT/`. A URL with
-    /// a password belongs in `TRADOVATE_STORE`
-    #[arg(long, value_name = "PLACE")]
+pub(crate) struct StoreArguments {
+    /// Where the session is stored: `file` (a directory of the user, the default), `file:DIRECTORY`, or
+    /// `redis://HOST:PORT/`. Put a URL with a password into `TRADOVATE_STORE` instead
+    #[arg(long, value_name = "STORE")]
     pub(crate) store: Option<String>,
 
-    /// A file with 64 hexadecimal digits, which seal what is stored: `openssl rand -hex 32` makes them
+    /// A file with a key of 64 hexadecimal digits, which encrypts the stored session. Make one with: openssl rand -hex
+    /// 32
     #[arg(long, value_name = "PATH")]
     pub(crate) key_file: Option<PathBuf>,
 
-    /// Use the OAuth app of `TRADOVATE_CLIENT_ID`, also if `TRADOVATE_USERNAME` is set
+    /// Use the OAuth app of `TRADOVATE_CLIENT_ID` even if `TRADOVATE_USERNAME` is set
     #[arg(long)]
     pub(crate) oauth: bool,
 }
@@ -92,9 +93,9 @@ pub(crate) struct PlaceArguments {
 #[derive(Args)]
 pub(crate) struct SourceArguments {
     #[command(flatten)]
-    pub(crate) place: PlaceArguments,
+    pub(crate) store: StoreArguments,
 
-    /// Never log in, only renew what is stored
+    /// Never log in. Only renew the stored session
     #[arg(long)]
     pub(crate) no_login: bool,
 
@@ -106,13 +107,14 @@ pub(crate) struct SourceArguments {
 #[derive(Args)]
 pub(crate) struct LoginArguments {
     #[command(flatten)]
-    pub(crate) place: PlaceArguments,
+    pub(crate) store: StoreArguments,
 
-    /// Try credentials again that the server has refused. Correct them first: five failed logins an hour lock the address out
+    /// Try credentials again that the server has refused. Correct them first: five failed logins in an hour lock the
+    /// network address out
     #[arg(long)]
     pub(crate) another_try: bool,
 
-    /// Print the URL for the browser, and open none
+    /// Print the URL for the browser and don't open a browser
     #[arg(long, requires = "oauth")]
     pub(crate) no_browser: bool,
 
@@ -126,15 +128,15 @@ pub(crate) struct TokenArguments {
     #[command(flatten)]
     pub(crate) source: SourceArguments,
 
-    /// Print the whole header line, for `curl -H @<(tradovate-auth token --header)`
+    /// Print the whole header line, as in `curl -H @<(tradovate-auth token --header)`
     #[arg(long)]
     pub(crate) header: bool,
 
-    /// Print the token for market data sockets
+    /// Print the market data token
     #[arg(long, conflicts_with = "header")]
     pub(crate) market_data: bool,
 
-    /// Print both tokens, the expiry, the user, and the URLs by purpose as JSON
+    /// Print JSON with both tokens, the expiry, the user, and the URLs for each purpose
     #[arg(long, conflicts_with_all = ["header", "market_data"])]
     pub(crate) json: bool,
 }
@@ -144,7 +146,7 @@ pub(crate) struct RejectedArguments {
     #[command(flatten)]
     pub(crate) source: SourceArguments,
 
-    /// The HTTP status of the answer
+    /// The HTTP status of the server's answer
     #[arg(long, value_name = "N")]
     pub(crate) status: StatusCode,
 }
@@ -152,9 +154,9 @@ pub(crate) struct RejectedArguments {
 #[derive(Args)]
 pub(crate) struct StatusArguments {
     #[command(flatten)]
-    pub(crate) place: PlaceArguments,
+    pub(crate) store: StoreArguments,
 
-    /// Print it as JSON
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -1,7 +1,7 @@
-//! The login in the user's browser: OAuth for a program on the user's own machine (RFC 8252).
+//! Login in the user's browser: OAuth for a program on the user's own machine (RFC 8252).
 //!
-//! The program listens on loopback. It opens the browser at a page of its own that leads to the vendor's login, so that
-//! the list of processes shows no `state`. The browser comes back with a code.
+//! The program listens on loopback. It opens the browser at a page of its own, which redirects to the vendor's login.
+//! So the list of processes does not show the `state`. The browser returns with a code.
 
 use std::env;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
@@ -20,17 +20,17 @@ use crate::{Failure, say};
 
 const DEFAULT_PORT: u16 = 8765;
 
-/// A browser sends its request at once. A line of it is not longer than this.
+/// How long a browser has to send its request, and the longest line of it in bytes.
 const READ_WITHIN: Duration = Duration::from_secs(5);
 const LINE_LIMIT: u64 = 16 * 1024;
 
 const CLOSE: &str = "You may close this page.";
 
-/// The browser that has come back, and waits for a page.
+/// A connection to the browser, which waits for a page.
 pub(crate) struct Browser(TcpStream);
 
 impl Browser {
-    /// Has the user log in and allow it, and returns the code.
+    /// Waits until the user logged in and allowed the app. Returns the code.
     pub(crate) fn authorize(
         environment: &Environment,
         app: &OAuthApp,
@@ -42,18 +42,21 @@ impl Browser {
         let (url, mut pending) = request.begin(environment, entropy()?)?;
         say(&format!("log in at {}", url.as_str()));
         if !arguments.no_browser && !open(&format!("{base}/login")) {
-            say("no browser could be opened: open the URL by hand");
+            say("can't open a browser: open the URL above yourself");
         }
         let begun = Instant::now();
         let mut location = Some(url.as_str());
         loop {
             let left = arguments.timeout.saturating_sub(begun.elapsed());
             let (target, stream) = requests.recv_timeout(left).map_err(|_| {
-                format!("nobody has logged in within {} s: start it again", arguments.timeout.as_secs())
+                format!(
+                    "nobody logged in within {} s: run `tradovate-auth login --oauth` again",
+                    arguments.timeout.as_secs()
+                )
             })?;
             let mut browser = Self(stream);
             match target.split_once('?').unwrap_or((&target, "")) {
-                // Once: only the browser that was opened asks for it.
+                // Redirects once, because only the browser that was opened asks for this page.
                 ("/login", _) if location.is_some() => browser.redirect(location.take().unwrap_or_default()),
                 ("/callback", query) => match pending.redirected_query(query) {
                     Ok(code) => return Ok((browser, code)),
@@ -61,18 +64,22 @@ impl Browser {
                         browser.page("400 Bad Request", "Not logged in", &format!("{error}. {CLOSE}"));
                         return Err(error.into());
                     }
-                    // Any page in the browser can send others, and those must not end it.
+                    // Any page in the browser can send such requests. They must not end the login.
                     Err(error) => {
                         say(&error.to_string());
-                        browser.page("400 Bad Request", "Not the answer to this login", &error.to_string());
+                        browser.page(
+                            "400 Bad Request",
+                            "This request does not belong to the login",
+                            &error.to_string(),
+                        );
                     }
                 },
-                _ => browser.page("404 Not Found", "Nothing is here", CLOSE),
+                _ => browser.page("404 Not Found", "Page not found", CLOSE),
             }
         }
     }
 
-    /// The last page: what came of the login.
+    /// Shows the last page, with the result of the login.
     pub(crate) fn answer(&mut self, error: Option<String>) {
         match error {
             None => self.page("200 OK", "Logged in", CLOSE),
@@ -94,8 +101,8 @@ impl Browser {
         self.send(status, headers, &html);
     }
 
-    /// The code is in the URL of the page, so the page is not kept and its URL is not passed on. A browser that has gone needs
-    /// no answer.
+    /// Sends a response. The URL of the page contains the code, so the page is not cached and its URL is not sent as
+    /// referrer. A write error is ignored, because the browser may be gone.
     fn send(&mut self, status: &str, headers: &str, body: &str) {
         let _ = write!(
             self.0,
@@ -106,18 +113,18 @@ impl Browser {
     }
 }
 
-/// Listens on this machine, for this machine alone. Returns the requests that come (their targets), and the base of the URLs.
+/// Listens on loopback. Returns the targets of incoming requests, and the base of the URLs.
 fn listen(variables: &Variables) -> Result<(Receiver<(String, TcpStream)>, String), Failure> {
     let host = variables.given(REDIRECT_HOST).unwrap_or_else(|| "127.0.0.1".into());
     let (v4, v6) = (IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST));
     let addresses = match host.as_str() {
         "127.0.0.1" => vec![v4],
         "[::1]" => vec![v6],
-        "localhost" => vec![v4, v6], // browsers take either
+        "localhost" => vec![v4, v6], // browsers use either
         _ => return Err(format!("{REDIRECT_HOST} must be 127.0.0.1, localhost or [::1]").into()),
     };
     let mut port = match variables.given(REDIRECT_PORT) {
-        Some(port) => port.parse().map_err(|_| format!("{REDIRECT_PORT} must be a number up to 65535"))?,
+        Some(port) => port.parse().map_err(|_| format!("{REDIRECT_PORT} must be a number from 0 to 65535"))?,
         None => DEFAULT_PORT,
     };
     let (sender, requests) = mpsc::channel();
@@ -125,11 +132,11 @@ fn listen(variables: &Variables) -> Result<(Receiver<(String, TcpStream)>, Strin
     for address in addresses {
         let listener = match TcpListener::bind((address, port)) {
             Ok(listener) => listener,
-            // A machine may be without IPv6; but if another program has the port, it would get the code.
+            // A machine may have no IPv6. But if another program listens on the port, that program would get the code.
             Err(error) if count > 0 && error.kind() != io::ErrorKind::AddrInUse => continue,
             Err(error) => {
-                let advice = format!("free it, or set {REDIRECT_PORT} to another one that is registered");
-                return Err(format!("can't listen at port {port} of {address}, {advice}: {error}").into());
+                let advice = format!("free the port, or set {REDIRECT_PORT} to another port that is registered");
+                return Err(format!("can't listen at {address} port {port}: {advice} ({error})").into());
             }
         };
         port = listener.local_addr()?.port();
@@ -138,7 +145,7 @@ fn listen(variables: &Variables) -> Result<(Receiver<(String, TcpStream)>, Strin
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let sender = sender.clone();
-                // A browser opens connections on which nothing comes.
+                // Each connection has a thread, because browsers open connections on which they send nothing.
                 thread::spawn(move || target(&stream).map(|target| sender.send((target, stream))));
             }
         });
@@ -146,13 +153,13 @@ fn listen(variables: &Variables) -> Result<(Receiver<(String, TcpStream)>, Strin
     Ok((requests, format!("http://{host}:{port}")))
 }
 
-/// The target of a GET.
+/// The target of a GET request; `None` if the request is another one or incomplete.
 fn target(stream: &TcpStream) -> Option<String> {
     stream.set_read_timeout(Some(READ_WITHIN)).ok()?;
     let mut reader = BufReader::new(stream.take(LINE_LIMIT));
     let mut first = String::new();
     reader.read_line(&mut first).ok()?;
-    // A connection that is closed with something unread may lose the answer.
+    // Closing a connection with unread data can discard the response.
     let mut line = String::new();
     while reader.read_line(&mut line).ok()? > 2 {
         line.clear();
@@ -161,7 +168,7 @@ fn target(stream: &TcpStream) -> Option<String> {
     (words.next() == Some("GET")).then(|| words.next()).flatten().map(Into::into)
 }
 
-/// Opens the browser, which is given none of the variables with secrets.
+/// Opens the browser without the variables that can contain secrets.
 fn open(url: &str) -> bool {
     open::commands(url).into_iter().any(|mut command| {
         for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TRADOVATE_")) {

@@ -9,19 +9,19 @@ use serde_json::json;
 use tradovate_auth::ureq::{TokenError, TokenSource};
 use tradovate_auth::{Event, EventKind, MarketDataToken, Verdict};
 
-use crate::arguments::{PlaceArguments, RejectedArguments, SourceArguments, TokenArguments};
+use crate::arguments::{RejectedArguments, SourceArguments, StoreArguments, TokenArguments};
 use crate::session::{SharedSession, finish, purposes};
 use crate::variables::Variables;
 use crate::{Failure, print, say, signals};
 
-/// The longest body of an answer that is read.
+/// How many bytes of an answer's body are read.
 const BODY_LIMIT: u64 = 1 << 20;
 
-/// Longer than another process may hold the lease.
-const FORGET_WITHIN: Duration = Duration::from_secs(75);
+/// How long `forget` waits; longer than another process can hold the lease.
+const FORGET_TIMEOUT: Duration = Duration::from_secs(75);
 
 pub(crate) fn token(arguments: &TokenArguments) -> Result<(), Failure> {
-    let session = SharedSession::find(&arguments.source.place)?;
+    let session = SharedSession::find(&arguments.source.store)?;
     let (tokens, token) = session.token(&arguments.source)?;
     let market_data = token.market_data_token().map(MarketDataToken::expose);
     let text = if arguments.json {
@@ -43,19 +43,19 @@ pub(crate) fn token(arguments: &TokenArguments) -> Result<(), Failure> {
     } else {
         Some(token.expose().into())
     };
-    // Printed before the end of what is under way: nobody has to wait for that.
+    // Printed first, so that nobody waits for the end of a request in flight.
     let printed = text.as_deref().map(print);
     finish(&tokens)?;
-    Ok(printed.ok_or("the server has given this user no token for market data")??)
+    Ok(printed.ok_or("the server did not issue a market data token to this user")??)
 }
 
 pub(crate) fn keep(arguments: &SourceArguments) -> Result<(), Failure> {
-    let session = SharedSession::find(&arguments.place)?;
+    let session = SharedSession::find(&arguments.store)?;
     let (sender, receiver) = mpsc::channel();
     let on_stop = sender.clone();
     signals::on_stop(move || drop(on_stop.send(None)))?;
     let tokens = session.builder(session.login(), arguments.no_login).on_event(move |event: &Event| {
-        // Nobody reading is no reason to stop.
+        // A closed stdout does not stop the program.
         let _ = writeln!(io::stdout(), "{:.0} {}", event.at, event.kind);
         if let EventKind::Stopped(reason) = &event.kind {
             drop(sender.send(Some(reason.clone())));
@@ -69,17 +69,17 @@ pub(crate) fn keep(arguments: &SourceArguments) -> Result<(), Failure> {
 }
 
 pub(crate) fn rejected(arguments: &RejectedArguments) -> Result<(), Failure> {
-    let session = SharedSession::find(&arguments.source.place)?;
+    let session = SharedSession::find(&arguments.source.store)?;
     let mut body = Vec::new();
     io::stdin().take(BODY_LIMIT).read_to_end(&mut body)?;
     let (tokens, token) = session.token(&arguments.source)?;
     let verdict = tokens.rejected(&token, arguments.status, &body);
     print(name(verdict))?;
-    // The next process finds in the store what has come of it.
+    // Stores the result of the verification, so that the next process finds it.
     finish(&tokens)
 }
 
-/// The word of a verdict. These words never change.
+/// The printed name of a verdict. These names never change.
 fn name(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Dead => "dead",
@@ -94,33 +94,34 @@ fn name(verdict: Verdict) -> &'static str {
     }
 }
 
-pub(crate) fn forget(arguments: &PlaceArguments) -> Result<(), Failure> {
+pub(crate) fn forget(arguments: &StoreArguments) -> Result<(), Failure> {
     let Some(session) = SharedSession::find_if_any(arguments)? else {
-        say("nothing is stored");
+        say("no session is stored");
         return Ok(());
     };
-    if let Some(stored) = session.place.load(&session.name)?.filter(|stored| stored.expires_at().is_some()) {
-        // A session that knows what is stored forgets it for all: its marker is newer.
+    if let Some(stored) = session.store.load(&session.name)?.filter(|stored| stored.expires_at().is_some()) {
+        // The session adopts the stored one first, so that its "forgotten" mark is newer and overrides it for all
+        // processes.
         let tokens = session.builder(session.login(), true).resume(stored).build();
         tokens.forget();
         wait_until_forgotten(&session, &tokens)?;
     }
-    if let Some(directory) = session.place.directory() {
+    if let Some(directory) = session.store.directory() {
         Variables::remove_login(directory)?;
     }
-    say("forgotten; a token that somebody has kept works until it expires");
+    say("the session is forgotten; a copy of its token works until it expires");
     Ok(())
 }
 
-/// Waits until no token is stored.
+/// Waits until the store contains no token.
 fn wait_until_forgotten(session: &SharedSession, tokens: &TokenSource) -> Result<(), Failure> {
     let begun = Instant::now();
     let keeper = tokens.keep_alive()?;
-    while session.place.load(&session.name)?.is_some_and(|stored| stored.expires_at().is_some()) {
-        if begun.elapsed() > FORGET_WITHIN {
-            return Err(
-                "the session is still stored: another process holds the lease, or the store can't be written".into()
-            );
+    while session.store.load(&session.name)?.is_some_and(|stored| stored.expires_at().is_some()) {
+        if begun.elapsed() > FORGET_TIMEOUT {
+            return Err("the session is still stored, because another process holds the lease or the store can't be \
+                 written: try again"
+                .into());
         }
         thread::sleep(Duration::from_millis(50));
     }

@@ -1,7 +1,7 @@
-//! Logs on stderr, as `RUST_LOG` asks for them.
+//! Logging on stderr, filtered by `RUST_LOG`.
 //!
-//! The HTTP stack below writes headers at the levels debug and trace, the token included. So other crates log at `info` or
-//! quieter, whatever `RUST_LOG` says.
+//! The HTTP libraries log headers with the token at the levels debug and trace. So other crates than ours log at `info`
+//! at most, whatever `RUST_LOG` says.
 
 use std::{env, io};
 
@@ -18,6 +18,6 @@ pub(crate) fn start() {
         (is_ours || *metadata.level() <= LevelFilter::INFO) && wanted.would_enable(metadata.target(), metadata.level())
     });
     let layer = fmt::layer().with_writer(io::stderr).with_ansi(false).with_filter(filter);
-    // It fails if there is one already, and there is none.
+    // Fails only if a subscriber is already set, and none is.
     let _ = tracing_subscriber::registry().with(layer).try_init();
 }

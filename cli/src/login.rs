@@ -1,28 +1,28 @@
-//! The subcommand `login`: by a password, or by OAuth in the browser.
+//! The subcommand `login`: with a password, or with OAuth in the browser.
 
 use tradovate_auth::ureq::TokenSourceBuilder;
 use tradovate_auth::{Credentials, Login};
 
 use crate::arguments::LoginArguments;
 use crate::browser::Browser;
-use crate::place::Place;
-use crate::session::{SLICE, SharedSession, Who, finish, wait};
+use crate::session::{Owner, POLL_INTERVAL, SharedSession, finish, wait};
+use crate::store::SelectedStore;
 use crate::variables::{PASSWORD, Variables};
 use crate::{Failure, print, prompt, say};
 
 pub(crate) fn run(arguments: &LoginArguments) -> Result<(), Failure> {
     let mut variables = Variables::read()?;
-    let is_app = arguments.place.oauth;
-    let place = Place::open(&arguments.place, &variables)?;
+    let is_app = arguments.store.oauth;
+    let store = SelectedStore::open(&arguments.store, &variables)?;
     let has_asked = prompt::complete(&mut variables, is_app)?;
     if !is_app && variables.get(PASSWORD).is_none() {
-        // The error names all that are missing.
+        // Returns the error that names all missing variables.
         drop(Credentials::from_variables(|name| variables.get(name))?);
     }
-    let session = SharedSession::of(place, is_app, &variables)?;
-    let (mut browser, login) = match &session.who {
-        Who::User(_) => (None, session.login()),
-        Who::App(app) => {
+    let session = SharedSession::of(store, is_app, &variables)?;
+    let (mut browser, login) = match &session.owner {
+        Owner::User(_) => (None, session.login()),
+        Owner::App(app) => {
             let (browser, code) = Browser::authorize(&session.environment, app, &variables, arguments)?;
             (Some(browser), Login::code(app.clone(), code))
         }
@@ -32,28 +32,28 @@ pub(crate) fn run(arguments: &LoginArguments) -> Result<(), Failure> {
         browser.answer(result.as_ref().err().map(ToString::to_string));
     }
     print(&result?)?;
-    if let Some(directory) = session.place.directory() {
+    if let Some(directory) = session.store.directory() {
         variables
             .store_login(directory, is_app)
             .map_err(|error| format!("can't write to {}: {error}", directory.display()))?;
     }
     say(
-        "a token lives 80 minutes: ask for one within this time, or let `tradovate-auth keep` run; without a password in a \
-         variable, only a new login helps afterwards",
+        "a token is valid for 80 minutes: run `tradovate-auth token` at least that often, or leave `tradovate-auth keep` \
+         running; otherwise the session ends, and without a password in a variable you have to log in again",
     );
     Ok(())
 }
 
-/// Gets a token by this login, and says for whom and until when.
+/// Logs in and returns the message for the user: who is logged in, and until when.
 fn log_in(
     session: &SharedSession,
     builder: TokenSourceBuilder,
     arguments: &LoginArguments,
     has_asked: bool,
 ) -> Result<String, Failure> {
-    // What was typed just now is another try.
+    // Credentials that were just typed may be tried again.
     let builder = if arguments.another_try || has_asked { builder.another_try() } else { builder };
-    let tokens = builder.token_timeout(SLICE).build();
+    let tokens = builder.token_timeout(POLL_INTERVAL).build();
     let token = wait(&tokens, arguments.timeout, || false);
     finish(&tokens)?;
     let token = token?;
@@ -63,5 +63,5 @@ fn log_in(
         (None, Some(id)) => format!(" as user {id}"),
         (None, None) => String::new(),
     };
-    Ok(format!("logged in{who}, good until {:.0}", token.expires_at()))
+    Ok(format!("logged in{who}, token valid until {:.0}", token.expires_at()))
 }

@@ -1,7 +1,8 @@
-//! The program `tradovate-auth`: a valid Tradovate token for shells and for programs in any language, by one login for all.
+//! The program `tradovate-auth`: gives shells and programs in any language a valid Tradovate token. All share one
+//! login.
 //!
-//! `arguments` has the command line, `variables` and `place` say who logs in and where the session is stored, and each
-//! subcommand has a file or a function in `commands`. A token leaves by stdout and by nothing else.
+//! `arguments` defines the command line. `variables` and `store` decide who logs in and where the session is stored.
+//! Each subcommand has a file, or a function in `commands`. Tokens are printed on stdout and nowhere else.
 
 #![forbid(unsafe_code)]
 
@@ -10,11 +11,11 @@ mod browser;
 mod commands;
 mod log;
 mod login;
-mod place;
 mod prompt;
 mod session;
 mod signals;
 mod status;
+mod store;
 mod variables;
 
 use std::error::Error;
@@ -27,10 +28,10 @@ use tradovate_auth::ureq::TokenError;
 
 use arguments::{Arguments, Command};
 
-/// What went wrong; a sentence for people.
+/// An error whose text is a sentence for the user.
 type Failure = Box<dyn Error>;
 
-/// The exit code if something went wrong, and if the session has stopped for good.
+/// The exit codes of a failure, and of a session that has stopped.
 const FAILED: u8 = 1;
 const STOPPED: u8 = 2;
 
@@ -77,23 +78,23 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What to do with this program about a reason that names only the library's way.
+/// What the user can do with this program after a stop. The reason itself names only the library's functions.
 fn advice(reason: &StopReason) -> Option<&'static str> {
     match reason {
         StopReason::RefusedBefore { .. } => {
-            Some("once they are corrected, `tradovate-auth login --another-try` tries them again")
+            Some("correct the credentials, then run `tradovate-auth login --another-try`")
         }
         StopReason::ConsentRequired | StopReason::CodeLost => Some("log in with `tradovate-auth login --oauth`"),
         _ => None,
     }
 }
 
-/// A line for people. Nobody reading stderr is no reason to stop.
+/// Prints a line for the user on stderr. A closed stderr does not stop the program.
 fn say(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// Prints to stdout at once.
+/// Prints a line on stdout and flushes it.
 fn print(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes())?;

@@ -1,11 +1,11 @@
-//! Questions on the terminal, for what no variable says.
+//! Asks on the terminal for values that no variable sets.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
 use crate::variables::{CLIENT_ID, PASSWORD, SEC, USERNAME, Variables};
 
-/// What is asked for a login by password. An empty answer to one of the API key sends none.
-const OF_USER: [(&str, &str); 7] = [
+/// The questions of a password login. An empty answer about the API key means that the field is not sent.
+const USER_QUESTIONS: [(&str, &str); 7] = [
     (USERNAME, "User name"),
     (PASSWORD, "Password"),
     ("TRADOVATE_APP_ID", "Name of the API key (empty for none)"),
@@ -15,15 +15,15 @@ const OF_USER: [(&str, &str); 7] = [
     ("TRADOVATE_DEVICE_ID", "Device id, always the same on this machine (empty for none)"),
 ];
 
-const OF_APP: [(&str, &str); 1] = [(CLIENT_ID, "client_id of the app")];
+const APP_QUESTIONS: [(&str, &str); 1] = [(CLIENT_ID, "client_id of the app")];
 
-/// Asks for what is missing, if this is a terminal. Returns whether something was asked.
+/// Asks for missing values if stdin is a terminal. Returns whether it asked for any.
 pub(crate) fn complete(variables: &mut Variables, is_app: bool) -> io::Result<bool> {
     if !io::stdin().is_terminal() {
         return Ok(false);
     }
     let mut has_asked = false;
-    for (name, question) in if is_app { OF_APP.as_slice() } else { &OF_USER } {
+    for (name, question) in if is_app { APP_QUESTIONS.as_slice() } else { &USER_QUESTIONS } {
         if variables.get(name).is_some() {
             continue;
         }

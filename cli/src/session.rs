@@ -1,4 +1,4 @@
-//! The session that this program shares: whose it is, where it is stored, and its token source.
+//! The shared session: its owner, its store, and its token source.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,48 +14,50 @@ use tradovate_auth::{
 };
 
 use crate::Failure;
-use crate::arguments::{PlaceArguments, SourceArguments};
-use crate::place::Place;
+use crate::arguments::{SourceArguments, StoreArguments};
+use crate::store::SelectedStore;
 use crate::variables::{CLIENT_ID, CLIENT_SECRET, PASSWORD, USERNAME, Variables};
 
-/// Says that somebody has to log in.
-const LOG_IN: &str = "log in with `tradovate-auth login`";
+/// Advises the user to log in.
+const LOGIN_ADVICE: &str = "log in with `tradovate-auth login`";
 
-/// A token is asked for in slices, so that what happens meanwhile can end the wait.
-pub(crate) const SLICE: Duration = Duration::from_millis(100);
+/// How long a single call waits for a token. Between calls, the program checks whether it should stop waiting.
+pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// A token that has expired for this long, by the local clock and what is known of the server's, is not tried any more.
+/// A token that expired this long ago is not renewed any more. Shorter, and the local clock could be wrong.
 const SURELY_EXPIRED: Duration = Duration::from_secs(15 * 60);
 
-/// Who logs in.
-pub(crate) enum Who {
+/// Who logs in: a user with a password, or an OAuth app.
+pub(crate) enum Owner {
     User(Credentials),
     App(OAuthApp),
 }
 
-/// A session in a store.
+/// A session in a store, which processes share.
 pub(crate) struct SharedSession {
-    pub(crate) place: Place,
+    pub(crate) store: SelectedStore,
     pub(crate) environment: Environment,
-    pub(crate) who: Who,
+    pub(crate) owner: Owner,
     pub(crate) name: SessionName,
-    /// Whether a password is there.
+    /// Whether a variable has the password.
     has_password: bool,
 }
 
 impl SharedSession {
-    /// The session that arguments and variables name.
-    pub(crate) fn find(arguments: &PlaceArguments) -> Result<Self, Failure> {
-        Self::find_if_any(arguments)?
-            .ok_or_else(|| format!("nobody has logged in here, and no variable says who does: {LOG_IN}").into())
+    /// The session that the arguments, the variables or the last login name.
+    pub(crate) fn find(arguments: &StoreArguments) -> Result<Self, Failure> {
+        Self::find_if_any(arguments)?.ok_or_else(|| {
+            format!("no login is stored, and neither TRADOVATE_USERNAME nor TRADOVATE_CLIENT_ID is set: {LOGIN_ADVICE}")
+                .into()
+        })
     }
 
-    /// The same, or nothing if nothing says whose session it is.
-    pub(crate) fn find_if_any(arguments: &PlaceArguments) -> Result<Option<Self>, Failure> {
+    /// Like `find`, but `None` if nothing names a session.
+    pub(crate) fn find_if_any(arguments: &StoreArguments) -> Result<Option<Self>, Failure> {
         let mut variables = Variables::read()?;
-        let place = Place::open(arguments, &variables)?;
+        let store = SelectedStore::open(arguments, &variables)?;
         let has_app = variables.is_given(CLIENT_ID);
-        if let Some(directory) = place.directory() {
+        if let Some(directory) = store.directory() {
             variables.add_last_login(directory)?;
         }
         let is_app = arguments.oauth || (!variables.is_given(USERNAME) && variables.is_given(CLIENT_ID));
@@ -63,51 +65,57 @@ impl SharedSession {
             return Ok(None);
         }
         if is_app && !has_app && variables.get(CLIENT_SECRET).is_none() {
-            return Err(format!("{CLIENT_SECRET} is not set, and the last login was by an app that has one").into());
+            return Err(format!(
+                "{CLIENT_SECRET} is not set: set it, because the app of the last login has a client secret"
+            )
+            .into());
         }
-        Self::of(place, is_app, &variables).map(Some)
+        Self::of(store, is_app, &variables).map(Some)
     }
 
-    /// The session of a user, or of an app.
-    pub(crate) fn of(place: Place, is_app: bool, variables: &Variables) -> Result<Self, Failure> {
+    /// The session of the user or the app that the variables name.
+    pub(crate) fn of(store: SelectedStore, is_app: bool, variables: &Variables) -> Result<Self, Failure> {
         let lookup = |name: &str| variables.get(name);
         let has_password = variables.is_given(PASSWORD);
-        let (environment, who) = if is_app {
-            (Environment::from_variables_or(Environment::live(), lookup)?, Who::App(OAuthApp::from_variables(lookup)?))
+        let (environment, owner) = if is_app {
+            (
+                Environment::from_variables_or(Environment::live(), lookup)?,
+                Owner::App(OAuthApp::from_variables(lookup)?),
+            )
         } else {
             let credentials = if has_password {
                 Credentials::from_variables(lookup)?
             } else {
                 Credentials::new(lookup(USERNAME).unwrap_or_default(), "")
             };
-            (Environment::from_variables(lookup)?, Who::User(credentials))
+            (Environment::from_variables(lookup)?, Owner::User(credentials))
         };
-        let name = match &who {
-            Who::User(credentials) => SessionName::of_user(&environment, credentials),
-            Who::App(app) => SessionName::new(app.client_id(), "tradovate-auth"),
+        let name = match &owner {
+            Owner::User(credentials) => SessionName::of_user(&environment, credentials),
+            Owner::App(app) => SessionName::new(app.client_id(), "tradovate-auth"),
         };
-        Ok(Self { place, environment, who, name, has_password })
+        Ok(Self { store, environment, owner, name, has_password })
     }
 
-    /// What a session of its own starts from.
+    /// The login with which a token source of this session starts.
     pub(crate) fn login(&self) -> Login {
-        match &self.who {
-            Who::User(credentials) => credentials.clone().into(),
-            Who::App(app) => Login::app(app.clone()),
+        match &self.owner {
+            Owner::User(credentials) => credentials.clone().into(),
+            Owner::App(app) => Login::app(app.clone()),
         }
     }
 
-    /// The name that the user logs in by.
+    /// The user's login name; `None` for an app.
     pub(crate) fn user(&self) -> Option<&str> {
-        match &self.who {
-            Who::User(credentials) => Some(credentials.name()),
-            Who::App(_) => None,
+        match &self.owner {
+            Owner::User(credentials) => Some(credentials.name()),
+            Owner::App(_) => None,
         }
     }
 
-    /// Whether it is a user's, and this program has no password of theirs.
+    /// Whether this is a user's session and the program has no password, so that it can't log in.
     fn only_renews(&self) -> bool {
-        matches!(self.who, Who::User(_)) && !self.has_password
+        matches!(self.owner, Owner::User(_)) && !self.has_password
     }
 
     pub(crate) fn builder(&self, login: Login, no_login: bool) -> TokenSourceBuilder {
@@ -117,11 +125,11 @@ impl SharedSession {
             MayLogIn::default()
         };
         TokenSource::builder(self.environment.clone(), login)
-            .shared(self.place.store(), self.name.clone())
+            .shared(self.store.boxed(), self.name.clone())
             .may_log_in(may_log_in)
     }
 
-    /// A token within a time, and its source.
+    /// Gets a token within the timeout. Returns it with its source.
     pub(crate) fn token(&self, arguments: &SourceArguments) -> Result<(TokenSource, Token), Failure> {
         let only_renews = arguments.no_login && self.user().is_some() || self.only_renews();
         if only_renews {
@@ -129,12 +137,13 @@ impl SharedSession {
         }
         let give_up_at = now().checked_add(arguments.timeout).unwrap_or(Timestamp::MAX);
         let is_lost = Arc::new(AtomicBool::new(false));
-        let losing = Arc::clone(&is_lost);
-        let tokens = self.builder(self.login(), arguments.no_login).token_timeout(SLICE).on_event(move |event| {
-            if matches!(event.kind, EventKind::SessionLost) {
-                losing.store(true, Ordering::Relaxed);
-            }
-        });
+        let set_lost = Arc::clone(&is_lost);
+        let tokens =
+            self.builder(self.login(), arguments.no_login).token_timeout(POLL_INTERVAL).on_event(move |event| {
+                if matches!(event.kind, EventKind::SessionLost) {
+                    set_lost.store(true, Ordering::Relaxed);
+                }
+            });
         let tokens = tokens.build();
         let token = wait(&tokens, arguments.timeout, || {
             (only_renews && is_lost.load(Ordering::Relaxed))
@@ -144,9 +153,9 @@ impl SharedSession {
             Ok(token) => Ok((tokens, token)),
             Err(error) => {
                 finish(&tokens)?;
-                let advice = format!("; this program has no password, so it can only renew: {LOG_IN}");
+                let advice = format!("; without a password this program can only renew: {LOGIN_ADVICE}");
                 if let (TokenError::NotYet { .. }, Some(end)) = (&error, self.locked_until(&tokens)) {
-                    return Err(format!("locked out: nothing is sent before {end:.0}").into());
+                    return Err(format!("this network address is locked out: nothing is sent before {end:.0}").into());
                 }
                 match error {
                     TokenError::NotYet { .. } if only_renews => Err(format!("{error}{advice}").into()),
@@ -156,25 +165,25 @@ impl SharedSession {
         }
     }
 
-    /// The end of a lock-out of the network address, by what a source knows.
+    /// When the lock-out of the network address ends; `None` if there is none.
     fn locked_until(&self, tokens: &TokenSource) -> Option<Timestamp> {
         self.read(tokens.snapshot()).1.locked_until(now())
     }
 
-    /// What is stored, as a session that sends nothing, and what its network address may send.
+    /// The stored session, and the limits of its network address. It sends nothing unless it is polled.
     pub(crate) fn read(&self, stored: StoredSession) -> (Session, RateBudget) {
         let mut budget = RateBudget::default();
         let session = Session::new(self.environment.clone(), self.login(), 0);
-        // The name tells the users of an app apart, as in a shared session.
+        // The session's name distinguishes the users of an app, as in a token source.
         let mut session = session.with_user_key(self.name.to_string());
         session.adopt(now(), stored, &mut budget);
         (session, budget)
     }
 
-    /// Whether there is something that a renewal can extend.
+    /// Fails if no stored session can be extended by a renewal.
     fn check_renewable(&self) -> Result<(), Failure> {
-        let Some(stored) = self.place.load(&self.name)? else {
-            return Err(format!("no session is stored: {LOG_IN}").into());
+        let Some(stored) = self.store.load(&self.name)? else {
+            return Err(format!("no session is stored: {LOGIN_ADVICE}").into());
         };
         let end = stored.expires_at();
         let (session, _) = self.read(stored);
@@ -182,13 +191,13 @@ impl SharedSession {
             end.is_none_or(|end| Duration::try_from(now().duration_since(end)).is_ok_and(|ago| ago > SURELY_EXPIRED));
         if is_over && session.token(now()).is_none() {
             let when = end.map(|end| format!(" at {end:.0}")).unwrap_or_default();
-            return Err(format!("the session has ended{when}: {LOG_IN}").into());
+            return Err(format!("the session ended{when}: {LOGIN_ADVICE}").into());
         }
         Ok(())
     }
 }
 
-/// Waits for a token, until a time is over or something says that none will come.
+/// Waits for a token until the timeout ends or `is_over` returns true.
 pub(crate) fn wait(tokens: &TokenSource, timeout: Duration, is_over: impl Fn() -> bool) -> Result<Token, TokenError> {
     let begun = Instant::now();
     loop {
@@ -196,20 +205,20 @@ pub(crate) fn wait(tokens: &TokenSource, timeout: Duration, is_over: impl Fn() -
             Err(TokenError::NotYet { retry_after, .. })
                 if retry_after <= timeout.saturating_sub(begun.elapsed()) && !is_over() =>
             {
-                thread::sleep(retry_after.min(SLICE));
+                thread::sleep(retry_after.min(POLL_INTERVAL));
             }
             result => return result,
         }
     }
 }
 
-/// Waits until what is under way is stored, and gives back the lease.
+/// Waits until the request in flight is done and its result stored, then releases the lease.
 pub(crate) fn finish(tokens: &TokenSource) -> Result<(), Failure> {
     tokens.keep_alive()?.stop();
     Ok(())
 }
 
-/// Hosts and URLs by purpose.
+/// The hosts and URLs for each purpose, as JSON.
 pub(crate) fn purposes(environment: &Environment) -> Value {
     let name = |purpose| match purpose {
         Purpose::Login => "login",

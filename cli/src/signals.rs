@@ -1,8 +1,8 @@
-//! What asks the program to end.
+//! The signals that ask the program to stop.
 
 use std::{io, thread};
 
-/// Calls back when Ctrl-C or SIGTERM comes. From now on, these don't end the program by themselves.
+/// Calls a function on Ctrl-C or SIGTERM. From now on, these signals don't end the process by themselves.
 pub(crate) fn on_stop(act: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let stop = {

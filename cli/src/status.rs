@@ -1,4 +1,4 @@
-//! The subcommand `status`: what is stored, read by a session that sends nothing.
+//! The subcommand `status`: shows the stored session and sends nothing.
 
 use std::process::ExitCode;
 
@@ -8,11 +8,11 @@ use tradovate_auth::ureq::now;
 use tradovate_auth::{Action, EventKind, Operation, Purpose};
 
 use crate::arguments::StatusArguments;
-use crate::place::holder;
 use crate::session::{SharedSession, purposes};
+use crate::store::describe_holder;
 use crate::{Failure, print};
 
-/// What `status` says by its exit code. Codes and names never change.
+/// The state of the session, which is the exit code of `status`. Codes and names never change.
 #[derive(Clone, Copy)]
 enum State {
     Good = 0,
@@ -35,7 +35,7 @@ impl State {
 }
 
 pub(crate) fn run(arguments: &StatusArguments) -> Result<ExitCode, Failure> {
-    let (state, lines) = match SharedSession::find_if_any(&arguments.place)? {
+    let (state, lines) = match SharedSession::find_if_any(&arguments.store)? {
         Some(session) => read(&session)?,
         None => (State::NothingStored, Vec::new()),
     };
@@ -45,22 +45,22 @@ pub(crate) fn run(arguments: &StatusArguments) -> Result<ExitCode, Failure> {
         print(&Value::Object(object).to_string())?;
     } else {
         for (name, value) in lines.filter(|(name, value)| !value.is_null() && *name != "purposes") {
-            print(&format!("{:<18} {}", words(name), value.as_str().map_or_else(|| value.to_string(), Into::into)))?;
+            print(&format!("{:<18} {}", label(name), value.as_str().map_or_else(|| value.to_string(), Into::into)))?;
         }
     }
     Ok((state as u8).into())
 }
 
-/// What is known, by name.
+/// Names and values to print.
 type Lines = Vec<(&'static str, Value)>;
 
-/// The state, and what is known.
+/// Reads the stored session and describes it.
 fn read(shared: &SharedSession) -> Result<(State, Lines), Failure> {
-    let stored = shared.place.load(&shared.name)?;
+    let stored = shared.store.load(&shared.name)?;
     let now = now();
     let expires_at = stored.as_ref().and_then(tradovate_auth::StoredSession::expires_at);
     let Some(stored) = stored else { return Ok((State::NothingStored, Vec::new())) };
-    let lease = shared.place.held_lease(&shared.name)?;
+    let lease = shared.store.held_lease(&shared.name)?;
     let (mut session, mut budget) = shared.read(stored);
     while let Some(event) = session.next_event() {
         if let EventKind::SnapshotNotUsed { .. } = event.kind {
@@ -70,7 +70,7 @@ fn read(shared: &SharedSession) -> Result<(State, Lines), Failure> {
     let token = session.token(now);
     let locked_until = budget.locked_until(now);
     let postponed = session.postponed_until(now);
-    // What it would send is dropped, and is due when the next process asks for a token.
+    // `poll` may return a request. It is dropped here, and is due again when a process asks for a token.
     let (next_at, stopped) = match session.poll(now, &mut budget) {
         Action::Wait { until } => (Some(until), None),
         Action::Stopped { reason, .. } => (None, Some(reason)),
@@ -104,15 +104,15 @@ fn read(shared: &SharedSession) -> Result<(State, Lines), Failure> {
             ("closedByCaptcha", if closed.is_empty() { Value::Null } else { json!(closed.join(", ")) }),
             ("nextChangeAt", next_at.map(second).into()),
             ("stopped", json!(stopped.map(|reason| reason.to_string()))),
-            ("leaseHolder", json!(holder(lease))),
+            ("leaseHolder", json!(describe_holder(lease))),
             ("leaseSecondsLeft", json!(lease.map(|HeldLease { time_left, .. }| time_left.as_secs()))),
             ("purposes", purposes(session.environment())),
         ],
     ))
 }
 
-/// A name as people read it.
-fn words(name: &str) -> String {
+/// A JSON name as a label for people: `lockedUntil` becomes `locked until:`.
+fn label(name: &str) -> String {
     let word = |c: char| if c.is_ascii_uppercase() { format!(" {}", c.to_ascii_lowercase()) } else { c.into() };
     name.chars().map(word).collect::<String>() + ":"
 }

@@ -1,7 +1,8 @@
-//! The variables of the process, and those of the last login.
+//! The environment variables, and the stored variables of the last login.
 //!
-//! Each variable can be given as a file, by the name with `_FILE`. A login stores what it used and is no secret, beside the
-//! session. A process without such variables uses it, so that `tradovate-auth token` needs no argument afterwards.
+//! The name of each variable with `_FILE` can name a file that contains the value. A login stores the variables that it
+//! used in the directory of the store, except for secrets. A process without such variables uses the stored ones, so
+//! `tradovate-auth token` needs no variables afterwards.
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write as _};
@@ -22,7 +23,7 @@ pub(crate) const SEALING_KEY: &str = "TRADOVATE_SEALING_KEY";
 pub(crate) const REDIRECT_HOST: &str = "TRADOVATE_REDIRECT_HOST";
 pub(crate) const REDIRECT_PORT: &str = "TRADOVATE_REDIRECT_PORT";
 
-/// Who logs in and where. If one of these is set, the last login is not used.
+/// Variables that say who logs in and where. If one of them is set, the last login is not used.
 const IDENTITY: [&str; 6] = [
     USERNAME,
     CLIENT_ID,
@@ -32,22 +33,22 @@ const IDENTITY: [&str; 6] = [
     "TRADOVATE_TOKEN_URL",
 ];
 
-/// Of a user's login, these are stored too.
-const OF_KEY: [&str; 4] = ["TRADOVATE_APP_ID", "TRADOVATE_APP_VERSION", "TRADOVATE_CID", "TRADOVATE_DEVICE_ID"];
+/// Variables of the API key, which a login also stores.
+const API_KEY: [&str; 4] = ["TRADOVATE_APP_ID", "TRADOVATE_APP_VERSION", "TRADOVATE_CID", "TRADOVATE_DEVICE_ID"];
 
 const OTHERS: [&str; 7] = [PASSWORD, SEC, CLIENT_SECRET, STORE, SEALING_KEY, REDIRECT_HOST, REDIRECT_PORT];
 
-/// The file of the last login, in the directory of a store.
+/// The name of the file with the variables of the last login, in the directory of the store.
 const LAST_LOGIN: &str = "last-login.json";
 
 #[derive(Default)]
 pub(crate) struct Variables(BTreeMap<&'static str, Zeroizing<String>>);
 
 impl Variables {
-    /// Reads the variables and the files that they name.
+    /// Reads the environment variables, and the files that they name.
     pub(crate) fn read() -> Result<Self, Failure> {
         let mut variables = Self::default();
-        for name in IDENTITY.into_iter().chain(OF_KEY).chain(OTHERS) {
+        for name in IDENTITY.into_iter().chain(API_KEY).chain(OTHERS) {
             let file = format!("{name}_FILE");
             let path = env::var_os(&file).filter(|path| !path.is_empty());
             match (env::var(name).ok(), path) {
@@ -65,7 +66,7 @@ impl Variables {
         Ok(variables)
     }
 
-    /// Adds those of the last login, unless the variables of the process say who logs in or where.
+    /// Adds the variables of the last login, unless the environment says who logs in or where.
     pub(crate) fn add_last_login(&mut self, directory: &Path) -> Result<(), Failure> {
         if IDENTITY.iter().any(|name| self.is_given(name)) {
             return Ok(());
@@ -78,7 +79,7 @@ impl Variables {
         };
         let stored: BTreeMap<String, String> = serde_json::from_str(&text)
             .map_err(|_| format!("{} is damaged: remove it and log in again", path.display()))?;
-        for name in IDENTITY.into_iter().chain(OF_KEY).chain([SEC, CLIENT_SECRET]) {
+        for name in IDENTITY.into_iter().chain(API_KEY).chain([SEC, CLIENT_SECRET]) {
             if let (None, Some(value)) = (self.0.get(name), stored.get(name)) {
                 self.set(name, value.clone());
             }
@@ -86,12 +87,12 @@ impl Variables {
         Ok(())
     }
 
-    /// Stores what a login of an app or of a user used: no secret, but that there was none.
+    /// Stores the variables that a login used. Of a secret, it stores only that it was not set.
     pub(crate) fn store_login(&self, directory: &Path, is_app: bool) -> io::Result<()> {
-        let (of_other, secret) = if is_app { (USERNAME, CLIENT_SECRET) } else { (CLIENT_ID, SEC) };
-        let names = IDENTITY.into_iter().filter(|name| *name != of_other);
+        let (unused, secret) = if is_app { (USERNAME, CLIENT_SECRET) } else { (CLIENT_ID, SEC) };
+        let names = IDENTITY.into_iter().filter(|name| *name != unused);
         let mut used: BTreeMap<_, _> =
-            names.chain(OF_KEY).map(|name| (name, self.get(name).unwrap_or_default())).collect();
+            names.chain(API_KEY).map(|name| (name, self.get(name).unwrap_or_default())).collect();
         if !self.is_given(secret) {
             used.insert(secret, String::new());
         }
@@ -109,12 +110,12 @@ impl Variables {
         })
     }
 
-    /// A value, as the library looks it up. It may be empty.
+    /// The value of a variable; it may be empty.
     pub(crate) fn get(&self, name: &str) -> Option<String> {
         self.0.get(name).map(|value| value.as_str().to_owned())
     }
 
-    /// A value that is set, and not to an empty one.
+    /// The value of a variable that is set and not empty.
     pub(crate) fn given(&self, name: &str) -> Option<String> {
         self.get(name).filter(|value| !value.is_empty())
     }

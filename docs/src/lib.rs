@@ -1,4 +1,4 @@
-//! The programs of the README and of the pages in `docs/` are the doc tests of this package: one module for each page.
+//! Runs the programs in the README and in the pages of `docs/` as doc tests, with one module for each page.
 //!
 //! `cargo test -p docs` compiles all of them, and runs those that need no account.
 

@@ -1,5 +1,5 @@
-//! The rules of the wire contract (`docs/contract`) and the places that cite them agree: each rule says where it comes from, has
-//! code that keeps it and a test that fails without it, and each citation names a rule.
+//! Checks that the rules of the wire contract (`docs/contract`) and their citations agree. Each rule has a source, code
+//! that implements it, and a test. Each citation names a rule.
 
 #[path = "contract/citation.rs"]
 mod citation;
@@ -13,14 +13,15 @@ use std::path::{Path, PathBuf};
 use citation::{Citation, Kind};
 use rule::Rule;
 
-/// What is built or comes from elsewhere, and the pages and their tests, which show citations as examples.
+/// Folders without citations: build results, foreign files, and the pages and their tests, which show citations as
+/// examples.
 const SKIPPED: [&str; 4] = ["target", ".git", "docs", "fuzz"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package is a folder of the repository").into()
 }
 
-/// The files of a folder and its folders with this extension, by their paths from the root.
+/// Finds the files with this extension in a folder and its subfolders, as paths from the root.
 fn files(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
@@ -59,7 +60,7 @@ fn citations() -> Vec<Citation> {
     found
 }
 
-/// Everything that is wrong with the rules, and with the places that cite them.
+/// All problems of the rules and of their citations.
 fn problems(rules: &[Rule], citations: &[Citation]) -> Vec<String> {
     let mut problems = Vec::new();
     let mut known: HashMap<&str, Vec<&Citation>> = HashMap::new();
@@ -111,7 +112,7 @@ fn cited(source: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_rule_with_code_and_a_test_is_good() {
+fn a_rule_with_code_and_a_test_has_no_problem() {
     let source = "//= R-LOGIN-1\nfn post() {}\n\n//= R-LOGIN-1\n// Of 2021.\n#[test]\nfn it_is_a_post() {}\n";
     assert_eq!(cited(source), [""; 0]);
     let in_vectors = citation::of_vectors("vectors/login.json", r#"[{"rule": "R-LOGIN-1", "reason": "R-LOGIN-9"}]"#);
@@ -145,7 +146,7 @@ fn a_citation_without_a_rule_is_reported() {
 }
 
 #[test]
-fn a_citation_in_a_test_file_stands_above_a_test() {
+fn a_citation_in_a_test_file_must_be_above_a_test() {
     for (file, source) in [
         ("tests/it/login.rs", "//= R-LOGIN-1\nfn helper() {}\n#[test]\nfn it_is() {}\n"),
         ("core/src/login/tests.rs", "//= R-LOGIN-1\nfn helper() {}\n"),
@@ -157,7 +158,7 @@ fn a_citation_in_a_test_file_stands_above_a_test() {
 }
 
 #[test]
-fn a_rule_that_lacks_a_part_is_reported() {
+fn a_rule_without_a_required_part_is_reported() {
     for (part, problem) in [
         ("- Source: spec 2021; guide \"Access\" (2026)\n", "R-LOGIN-1: no source"),
         ("- Confidence: high\n", "R-LOGIN-1: no confidence"),
@@ -176,7 +177,7 @@ fn a_rule_that_lacks_a_part_is_reported() {
 }
 
 #[test]
-fn a_rule_that_nothing_keeps_says_why_and_is_kept_by_nothing() {
+fn a_rule_without_code_must_say_why_and_must_not_be_cited() {
     let kept = GOOD.to_owned() + "- Kept by: nothing, because it is the server's\n";
     assert_eq!(problems(&rule::read(&kept), &[]), [""; 0]);
     let code = citation::of_source("core/src/login.rs", "//= R-LOGIN-1\nfn post() {}\n");

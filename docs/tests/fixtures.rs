@@ -1,5 +1,4 @@
-//! Each sample answer and each report says where it comes from: the README of its folder has one row for each file, with its
-//! source.
+//! Checks that each sample answer and each report has a source: the README of its folder has one row for each file.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +6,7 @@ use std::path::Path;
 /// The folders of sample answers, and of reports from real accounts.
 const FOLDERS: [&str; 2] = ["core/tests/fixtures", "vectors/observed"];
 
-/// What is wrong with the README of a folder that has these files.
+/// The problems of a folder's README, if the folder has these files.
 fn problems(readme: &str, files: &[String]) -> Vec<String> {
     let rows = readme.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
     let rows: Vec<_> = rows.collect();
@@ -26,7 +25,7 @@ fn problems(readme: &str, files: &[String]) -> Vec<String> {
 }
 
 #[test]
-fn every_sample_answer_says_where_it_comes_from() {
+fn every_sample_answer_has_a_source() {
     for folder in FOLDERS {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder);
         let names = fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("an entry").file_name());
@@ -39,7 +38,7 @@ fn every_sample_answer_says_where_it_comes_from() {
 }
 
 #[test]
-fn a_file_without_a_row_a_row_without_a_source_and_a_row_without_a_file_are_reported() {
+fn missing_rows_sources_and_files_are_reported() {
     let readme = "| file | shape after |\n|---|---|\n| `a.json` | spec 2021 |\n| `b.json` | a friend |\n| `c.json` | guide \"X\" |\n";
     let files = ["a.json", "b.json", "d.json"].map(String::from);
     assert_eq!(

@@ -1,11 +1,11 @@
-//! What the pages name exists: the files and headings that they link to, the packages of their commands, and in the pages about
-//! the code its files, functions and tests.
+//! Checks that the things that pages name exist: link targets, packages in commands, and on the pages about the code,
+//! files, functions and tests.
 
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The pages that readers begin with, and those that are in a folder of their own.
+/// The main pages, and pages in folders of their own.
 const PAGES: [&str; 9] = [
     "README.md",
     "CONTRIBUTING.md",
@@ -18,7 +18,7 @@ const PAGES: [&str; 9] = [
     "vectors/observed/README.md",
 ];
 
-/// The folders of the others.
+/// The folders whose pages are all checked.
 const FOLDERS: [&str; 2] = ["docs", "docs/contract"];
 
 fn root() -> PathBuf {
@@ -32,13 +32,13 @@ fn pages() -> Vec<PathBuf> {
     PAGES.iter().map(|page| root().join(page)).chain(in_folder).collect()
 }
 
-/// The targets of `[text](target)` that are not on the web.
+/// The targets of links of the form `[text](target)`, without those on the web.
 fn links(page: &str) -> Vec<&str> {
     let targets = page.split("](").skip(1).filter_map(|rest| rest.split(')').next());
     targets.filter(|target| !target.starts_with("http")).collect()
 }
 
-/// The anchor that Markdown viewers give a heading.
+/// The anchor that Markdown viewers generate for a heading.
 fn anchor(heading: &str) -> String {
     let kept = heading.trim().chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
     kept.map(|c| if c == ' ' { '-' } else { c.to_ascii_lowercase() }).collect()
@@ -50,7 +50,7 @@ fn has_heading(page: &str, wanted: &str) -> bool {
 }
 
 #[test]
-fn every_link_leads_to_a_file_or_a_heading() {
+fn every_link_in_a_page_has_a_target() {
     let mut broken = Vec::new();
     let mut checked = 0;
     for path in pages() {
@@ -87,7 +87,7 @@ fn the_store_of_the_page_is_the_store_that_is_tested() {
     }
 }
 
-/// The names of the packages of this workspace.
+/// The names of this workspace's packages.
 fn packages() -> String {
     let folders = fs::read_dir(root().join("examples")).expect("the folder of the examples");
     let examples = folders.map(|entry| entry.expect("an entry").path());
@@ -114,10 +114,10 @@ fn every_command_names_a_package_of_the_workspace() {
     assert!(unknown.is_empty(), "{unknown:#?}");
 }
 
-/// The pages that say where things are in the code.
+/// The pages about the code.
 const OF_THE_CODE: [&str; 2] = ["docs/architecture.md", "docs/laws.md"];
 
-/// The paths of all files below a folder, without what was built and what is hidden.
+/// The paths of all files in a folder, without build results and hidden files.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry")) {
@@ -132,13 +132,13 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// What a page has between backticks, outside of its diagrams and programs.
+/// The code spans of a page, without its diagrams and programs.
 fn code_spans(page: &str) -> Vec<&str> {
     let text = page.split("```").step_by(2);
     text.flat_map(|text| text.split('`').skip(1).step_by(2)).collect()
 }
 
-/// The last name of a path such as `Outcome::of`; nothing for a header, a host or a text.
+/// The last name of a path such as `Outcome::of`; `None` for a header, a host or a text.
 fn identifier(span: &str) -> Option<&str> {
     let is_path = span.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ':'));
     span.rsplit("::").next().filter(|_| is_path)

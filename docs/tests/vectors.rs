@@ -1,4 +1,4 @@
-//! The Python program of `docs/vectors.md` runs as it stands there: it accepts its own client and refuses a wrong one.
+//! Runs the Python program of `docs/vectors.md`: it accepts its own client and reports a wrong one.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -11,13 +11,13 @@ fn program() -> &'static str {
     rest.split_once("```").expect("its end").0
 }
 
-/// Runs a program on the vectors; nothing if there is no Python.
+/// Runs a program with the vectors; `None` if Python is not installed.
 fn run(program: &str) -> Option<Output> {
     let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors");
     let mut python = Command::new("python3");
     python.arg("-").arg(vectors).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let Ok(mut child) = python.spawn() else {
-        println!("there is no python3: the runner was not run");
+        println!("python3 is not installed, so the runner was not run");
         return None;
     };
     child.stdin.take().expect("its input").write_all(program.as_bytes()).expect("it reads the program");
@@ -25,16 +25,16 @@ fn run(program: &str) -> Option<Output> {
 }
 
 #[test]
-fn the_runner_accepts_its_client() {
+fn the_python_runner_accepts_a_correct_client() {
     let Some(output) = run(program()) else { return };
     assert!(output.status.success(), "{output:?}");
-    let said = String::from_utf8_lossy(&output.stdout);
-    let count: usize = said.split(' ').next().and_then(|count| count.parse().ok()).expect("how many cases");
-    assert!(count > 80, "{said}");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let count: usize = printed.split(' ').next().and_then(|count| count.parse().ok()).expect("how many cases");
+    assert!(count > 80, "{printed}");
 }
 
 #[test]
-fn the_runner_refuses_a_wrong_client() {
+fn the_python_runner_reports_a_wrong_client() {
     for (right, wrong) in [
         ("math.ceil(", "math.floor("),
         ("min(wait, 86400)", "wait"),
@@ -46,8 +46,8 @@ fn the_runner_refuses_a_wrong_client() {
         let program = program().replacen(right, wrong, 1);
         assert!(program.contains(wrong) && program != self::program(), "the program has no {right}");
         let Some(output) = run(&program) else { return };
-        let said = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.code() == Some(1) && said.contains("failed: ["), "{right}: {output:?}");
-        assert!(!said.contains("failed: []"), "{right}: {said}");
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.code() == Some(1) && printed.contains("failed: ["), "{right}: {output:?}");
+        assert!(!printed.contains("failed: []"), "{right}: {printed}");
     }
 }

@@ -1,6 +1,6 @@
-//! `POST /v1/auth/accesstokenrequest`: the login by password and API key.
-//! A login that succeeds opens a session; every refusal looks alike, whether the user, the password or the API
-//! secret is wrong.
+//! `POST /v1/auth/accesstokenrequest`: the login with a password and an API key.
+//!
+//! A successful login opens a session. A wrong user, a wrong password and a wrong API secret get the same refusal.
 
 use http::StatusCode;
 use serde_json::{Map, Value};
@@ -11,7 +11,7 @@ use crate::{
     options::RefusalStatus,
     registration::App,
     reply::{Reply, texts},
-    sessions::{Opening, Origin},
+    sessions::{NewSession, Origin},
     side::Side,
     simulator::Simulator,
     time::{cut, later},
@@ -50,8 +50,8 @@ impl<'a> Login<'a> {
         (user.password.expose() == self.password).then_some(user)
     }
 
-    /// The reason to refuse the API key that came with a valid password.
-    fn objection(&self, apps: &[App]) -> Option<&'static str> {
+    /// Why the server refuses the API key of a login whose password is right; `None` if the key is right too.
+    fn app_refusal(&self, apps: &[App]) -> Option<&'static str> {
         let app = apps.iter().find(|app| match &self.cid {
             Some(cid) => app.cid == *cid,
             None => self.app_id == Some(&app.app_id),
@@ -71,8 +71,8 @@ impl Simulator {
         let Some(user) = login.user(&self.users, call.side).cloned() else {
             return Err(self.refuse_login(texts::WRONG_PASSWORD));
         };
-        if let Some(objection) = login.objection(&self.apps) {
-            return Err(self.refuse_login(objection));
+        if let Some(app_refusal) = login.app_refusal(&self.apps) {
+            return Err(self.refuse_login(app_refusal));
         }
         self.check_host(call, &user)?;
         if !user.challenge.is_empty() {
@@ -99,14 +99,14 @@ impl Simulator {
         if let Some(device) = login.device_id {
             self.devices.entry(user.id).or_insert_with(|| device.to_owned());
         }
-        let opening = Opening {
+        let new_session = NewSession {
             user: user.id,
             side: call.side,
             origin: Origin::Login,
             device: login.device_id.map(str::to_owned),
             market_data_token: market_data_token.clone(),
         };
-        self.open_session(call.now, opening, &access_token, expires);
+        self.open_session(call.now, new_session, &access_token, expires);
         self.statistics.logins += 1;
         let hibp_hint = user.hibp_hint.as_deref().filter(|_| login.hibp_check);
         self.access_token_response(user, &access_token, market_data_token.as_deref(), expires, hibp_hint)

@@ -1,4 +1,4 @@
-//! The answer that a login and a renewal share.
+//! The response body that a login and a renewal share.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl Simulator {
-    /// The answer that brings a user a token.
+    /// Builds the response that hands a token to a user.
     pub(crate) fn access_token_response(
         &self,
         user: &User,

@@ -1,6 +1,8 @@
-//! `/oauth`: the page in the browser at which a user logs in and lets a client act for them.
-//! A request enters by its query, a decision by the form; what leaves is a page, or a redirect to a redirect URI that is
-//! registered, with a code or an error. The server remembers nothing between the page and the form but codes.
+//! `/oauth`: the authorization page, at which a user logs in and allows an OAuth client.
+//!
+//! The query is the authorization request, the form is the user's decision. The answer is a page, or a redirect with a
+//! code or an error. A redirect leads only to a registered redirect URI. Apart from issued codes, the server keeps no
+//! state between the page and the form.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header, request::Parts};
 
@@ -20,9 +22,9 @@ mod request;
 
 const PATH: &str = "/oauth";
 
-/// `form-action` is left out of the policy: Chromium applies it to the redirect after the form too, and would block
-/// the way back to the app.
-const GUARDS: [(HeaderName, &str); 4] = [
+/// The security headers of the page. The policy has no `form-action`: Chromium also applies it to the redirect that
+/// follows the form, and would block the redirect to the app.
+const SECURITY_HEADERS: [(HeaderName, &str); 4] = [
     (header::CACHE_CONTROL, "no-store"),
     (header::REFERRER_POLICY, "no-referrer"),
     (header::X_FRAME_OPTIONS, "DENY"),
@@ -32,13 +34,13 @@ const GUARDS: [(HeaderName, &str); 4] = [
     ),
 ];
 
-/// Whether a path is that of the page, in whatever case it is written.
+/// Whether a path is the path of the page, in any letter case.
 pub(crate) fn is_page(path: &str) -> bool {
     path.eq_ignore_ascii_case(PATH)
 }
 
 impl Simulator {
-    /// Shows the page, or acts on the form that was sent from it.
+    /// Shows the page, or handles the form that was sent from it.
     pub(crate) fn authorize(&mut self, parts: &Parts, body: &[u8]) -> Reply {
         let mut reply = match parts.method {
             Method::GET | Method::POST => self.answer_browser(parts, body).unwrap_or_else(|refusal| match refusal {
@@ -47,7 +49,7 @@ impl Simulator {
             }),
             _ => Reply::empty(StatusCode::METHOD_NOT_ALLOWED).with_header(header::ALLOW, "GET, POST"),
         };
-        guard(reply.response.headers_mut());
+        add_security_headers(reply.response.headers_mut());
         reply
     }
 
@@ -69,24 +71,24 @@ impl Simulator {
         let password = form.get("password").unwrap_or_default();
         match self.user_for(request, name).filter(|user| user.password.expose() == password).map(|user| user.id) {
             Some(user) => see_other(&self.allow(request, user)),
-            // With status 200, as the vendor refuses logins. A 401 would have to name a scheme of HTTP authentication,
-            // and a 4xx keeps password managers from seeing a form.
+            // Status 200, as the vendor refuses logins. A 401 would have to name an HTTP authentication scheme, and
+            // password managers ignore a form in a 4xx response.
             None => page::form(request, Some(name)),
         }
     }
 
-    /// The user of a name, where the client is registered: the exchange opens the session there.
+    /// The user with a name, on a side where the client is registered. The exchange opens the session on that side.
     fn user_for(&self, request: &AuthorizationRequest, name: &str) -> Option<&User> {
         self.users.iter().find(|user| user.name == name && request.sides.iter().any(|side| user.exists_on(*side)))
     }
 
-    /// The way back with a code.
+    /// The redirect that carries a new code.
     fn allow(&mut self, request: &AuthorizationRequest, user: i64) -> String {
         let code = self.issue_code_to(user, &request.client_id, request.redirect_uri(), request.challenge.as_deref());
         request.allowed(&code)
     }
 
-    /// Where the browser is sent when the user allows, as [`Simulator::consent`] promises.
+    /// The URL to which the browser is redirected if the user allows; see [`Simulator::consent`].
     pub(crate) fn allow_at(&mut self, authorize_url: &str, user: &str) -> Option<String> {
         match self.request_at(authorize_url)? {
             Ok(request) => {
@@ -97,7 +99,7 @@ impl Simulator {
         }
     }
 
-    /// Where the browser is sent when the user denies, as [`Simulator::deny`] promises.
+    /// The URL to which the browser is redirected if the user denies; see [`Simulator::deny`].
     pub(crate) fn deny_at(&self, authorize_url: &str) -> Option<String> {
         Some(match self.request_at(authorize_url)? {
             Ok(request) => request.denied(),
@@ -105,7 +107,8 @@ impl Simulator {
         })
     }
 
-    /// The request in an authorize URL or the way back that it leads to at once; `None` where no page asks the user.
+    /// The request in an authorize URL, or as `Err` the redirect that answers it at once. `None` if the page shows an
+    /// error.
     fn request_at(&self, authorize_url: &str) -> Option<Result<AuthorizationRequest, String>> {
         let uri: Uri = authorize_url.parse().ok()?;
         if !is_page(uri.path()) {
@@ -119,13 +122,13 @@ impl Simulator {
     }
 }
 
-/// 303, so that the browser follows with a GET and the password stays here.
+/// A 303, so that the browser follows with a GET and does not send the password again.
 fn see_other(location: &str) -> Reply {
     Reply::empty(StatusCode::SEE_OTHER).with_header(header::LOCATION, location)
 }
 
-fn guard(headers: &mut HeaderMap) {
-    for (name, value) in GUARDS {
+fn add_security_headers(headers: &mut HeaderMap) {
+    for (name, value) in SECURITY_HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
 }

@@ -1,5 +1,5 @@
-//! Sets up a simulator: users, registrations, switches.
-//! What is not given has a default, so that `Simulator::builder().build()` is a server one can log in to.
+//! The builder of a simulator: users, registrations and options. Everything has a default, so
+//! `Simulator::builder().build()` is a server that accepts logins.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -25,10 +25,10 @@ use crate::{
     wrong_hosts::WrongHosts,
 };
 
-/// The `userId` of the first user that was given none.
+/// The `userId` of the first user without an id of its own.
 const FIRST_USER_ID: i64 = 15460;
 
-/// Sets up a [`Simulator`]. The first user, app and client given replace the default ones; more can be added.
+/// Builds a [`Simulator`]. The first user, app and client that you add replace the default ones; more can follow.
 ///
 /// ```
 /// use std::time::Duration;
@@ -47,10 +47,10 @@ pub struct SimulatorBuilder {
     pub(crate) setup: Setup,
     seed: u64,
     #[cfg(feature = "serve")]
-    pub(crate) front: crate::serve::Settings,
+    pub(crate) settings: crate::serve::Settings,
 }
 
-/// What a simulator begins with.
+/// The state with which a simulator starts, and to which [`Simulator::reset`] returns.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Setup {
     pub(crate) users: Vec<User>,
@@ -65,63 +65,64 @@ impl SimulatorBuilder {
         Self::default()
     }
 
-    /// Adds a user.
+    /// Adds a user. The first one replaces [`User::default`].
     #[must_use]
     pub fn user(mut self, user: User) -> Self {
         self.setup.users.push(user);
         self
     }
 
-    /// Adds an API key.
+    /// Adds an API key. The first one replaces [`App::default`].
     #[must_use]
     pub fn app(mut self, app: App) -> Self {
         self.setup.apps.push(app);
         self
     }
 
-    /// Adds an OAuth client.
+    /// Adds an OAuth client. The first one replaces [`OAuthClient::default`].
     #[must_use]
     pub fn oauth_client(mut self, client: OAuthClient) -> Self {
         self.setup.clients.push(client);
         self
     }
 
-    /// Gives an organization hosts of its own.
+    /// Registers the dedicated hosts of an organization.
     #[must_use]
     pub fn organization(mut self, name: &str, hosts: ApiHosts) -> Self {
         self.setup.organizations.insert(name.to_owned(), hosts);
         self
     }
 
-    /// The side played at hosts that are none of the published ones, such as 127.0.0.1: Live unless set.
+    /// Sets which side is simulated at hosts that the vendor has not published, such as 127.0.0.1. Default:
+    /// [`Side::Live`].
     #[must_use]
     pub fn side(mut self, side: Side) -> Self {
         self.setup.options.default_side = side;
         self
     }
 
-    /// Life of an access token: 80 minutes unless set.
+    /// Sets the lifetime of an access token. Default: 80 minutes.
     #[must_use]
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.setup.options.lifetime = lifetime;
         self
     }
 
-    /// How far the server's clock is ahead of the caller's; negative: behind.
+    /// Sets how far the server's clock is ahead of the caller's; negative if it is behind. Default: zero.
     #[must_use]
     pub fn clock_skew(mut self, skew: SignedDuration) -> Self {
         self.setup.options.clock_skew = skew;
         self
     }
 
-    /// The seed of tokens, tickets and codes.
+    /// Sets the seed for tokens, tickets and codes. Default: a fixed seed, so equal tests get equal tokens.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// Turns any of the switches.
+    /// Changes any of the [`Options`].
     ///
     /// ```
     /// use tradovate_auth_simulator::{Limits, Simulator};
@@ -135,7 +136,7 @@ impl SimulatorBuilder {
         self
     }
 
-    /// The server, without a front.
+    /// Builds the simulator without an HTTP server.
     #[must_use]
     pub fn build(mut self) -> Simulator {
         self.setup.fill_in();
@@ -144,11 +145,11 @@ impl SimulatorBuilder {
 }
 
 impl Setup {
-    /// A simulator to which nothing has happened.
+    /// A simulator in its start state.
     fn start(self, mint: Mint) -> Simulator {
         let mut dedicated = DedicatedHosts::new();
         for hosts in self.organizations.values().chain(self.users.iter().filter_map(|user| user.hosts.as_ref())) {
-            dedicated.learn(hosts);
+            dedicated.add(hosts);
         }
         let Self { users, apps, clients, organizations, options } = self.clone();
         Simulator {
@@ -176,7 +177,7 @@ impl Setup {
         }
     }
 
-    /// Adds the defaults for whatever was not given.
+    /// Adds the default user, app and client if none was given.
     pub(crate) fn fill_in(&mut self) {
         if self.users.is_empty() {
             self.users.push(User::default());
@@ -196,11 +197,11 @@ impl Setup {
 }
 
 impl Simulator {
-    /// Begins anew: with the users, apps, clients and switches that it was built with, without sessions, sockets and
-    /// statistics. No token, ticket or code from before is issued again.
+    /// Returns to the start state: the users, apps, clients and options of the builder, without sessions, sockets and
+    /// statistics. Tokens, tickets and codes from before are not issued again.
     pub fn reset(&mut self) {
         let mut fresh = self.setup.clone().start(std::mem::replace(&mut self.mint, Mint::new(0)));
-        fresh.sockets.number_on_from(&self.sockets);
+        fresh.sockets.continue_ids_of(&self.sockets);
         *self = fresh;
     }
 }

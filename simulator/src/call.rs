@@ -1,4 +1,4 @@
-//! A request as the endpoints see it: where it came from, which side it is for, its token and its fields.
+//! A request as the endpoints see it: host, side, network, token and fields.
 
 use http::{HeaderMap, Uri, header};
 use jiff::Timestamp;
@@ -13,21 +13,21 @@ use crate::{
 /// A request to one of the endpoints.
 pub(crate) struct Call<'a> {
     pub(crate) endpoint: Endpoint,
-    /// In the server's time.
+    /// The server's time at which the request is handled.
     pub(crate) now: Timestamp,
     pub(crate) uri: &'a Uri,
     pub(crate) host: String,
     pub(crate) side: Side,
     pub(crate) network: Network,
-    /// The token of `Authorization: Bearer`.
+    /// The token from `Authorization: Bearer …`.
     pub(crate) bearer: Option<&'a str>,
-    /// The body of a POST; a GET has none.
+    /// The fields of a POST body; `None` for a GET.
     pub(crate) fields: Option<Fields>,
-    /// What came with the body because it is sent again.
+    /// The ticket and the captcha answer that came with a repeated request.
     pub(crate) repetition: Repetition,
 }
 
-/// The hostname a request is for: from its URI where that is absolute, else from `Host`.
+/// The hostname that a request is for: from an absolute URI, otherwise from the `Host` header.
 pub(crate) fn host(uri: &Uri, headers: &HeaderMap) -> String {
     let authority = match uri.authority() {
         Some(authority) => authority.as_str(),
@@ -42,7 +42,7 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
 
-/// A header's text; empty when there is none.
+/// The text of a header; empty if the header is absent.
 pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }

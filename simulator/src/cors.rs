@@ -1,4 +1,4 @@
-//! Cross-origin rules, as a browser needs them: any origin is allowed, by name and with credentials.
+//! Cross-origin resource sharing (CORS) for browsers: every origin is allowed, by name and with credentials.
 
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request::Parts};
 
@@ -6,7 +6,7 @@ use crate::reply::Reply;
 
 const MAX_AGE: &str = "1800";
 
-/// The answer to a preflight; `None` for every other request.
+/// The answer to a preflight request; `None` for every other request.
 pub(crate) fn preflight(parts: &Parts) -> Option<Reply> {
     let headers = &parts.headers;
     let is_preflight = parts.method == Method::OPTIONS
@@ -24,7 +24,7 @@ pub(crate) fn preflight(parts: &Parts) -> Option<Reply> {
     })
 }
 
-/// Lets the page that sent a request read its answer.
+/// Adds the headers that allow the page that sent a request to read the response.
 pub(crate) fn decorate(request: &HeaderMap, response: &mut Response<Vec<u8>>) {
     let headers = response.headers_mut();
     headers.append(header::VARY, HeaderValue::from_static("Origin"));

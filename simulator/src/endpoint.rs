@@ -1,31 +1,31 @@
-//! The calls the simulated server has, and which one a method and path mean.
+//! The endpoints of the simulated server, and which endpoint a path means.
 
 use http::Method;
 
-/// A call of the server.
+/// An endpoint of the simulated server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Endpoint {
-    /// `POST /v1/auth/accesstokenrequest`
+    /// `POST /v1/auth/accesstokenrequest`: the login with a password.
     AccessTokenRequest,
-    /// `GET /v1/auth/me`, also without `/v1`
+    /// `GET /v1/auth/me`, also without `/v1`: who the token belongs to.
     Me,
-    /// `POST /v1/auth/oauthtoken`, also without `/v1`
+    /// `POST /v1/auth/oauthtoken`, also without `/v1`: exchanges an OAuth code, or refreshes.
     OauthToken,
-    /// `GET /v1/auth/renewaccesstoken`, also without `/v1`
+    /// `GET /v1/auth/renewaccesstoken`, also without `/v1`: extends a session.
     RenewAccessToken,
-    /// `GET /v1/account/list`: one call of the API proper, to see whether a token works there.
+    /// `GET /v1/account/list`: the user's accounts. Use it to check that the API accepts a token.
     AccountList,
-    /// `GET /v1/user/list`
+    /// `GET /v1/user/list`: the user of the token.
     UserList,
-    /// `GET /v1/order/list`: always empty.
+    /// `GET /v1/order/list`: the orders, of which there are none.
     OrderList,
-    /// `GET /v1/websocket`: where sockets are connected. See [`Simulator::connect`](crate::Simulator::connect).
+    /// `GET /v1/websocket`: connects a socket; see [`Simulator::connect`](crate::Simulator::connect).
     WebSocket,
 }
 
 impl Endpoint {
-    /// The path, as the specification writes it.
+    /// The path of the endpoint as the vendor's specification writes it, such as `/v1/auth/me`.
     #[must_use]
     pub fn path(self) -> &'static str {
         match self {
@@ -40,7 +40,7 @@ impl Endpoint {
         }
     }
 
-    /// The only method the call answers to.
+    /// The only HTTP method that the endpoint accepts.
     #[must_use]
     pub fn method(self) -> Method {
         match self {
@@ -49,18 +49,19 @@ impl Endpoint {
         }
     }
 
-    /// Whether the call is one of the four that get and keep tokens; only these are penalized.
+    /// Whether this is one of the four endpoints that issue or describe tokens. A penalty for any endpoint applies only
+    /// to these.
     #[must_use]
     pub fn is_authentication(self) -> bool {
         matches!(self, Self::AccessTokenRequest | Self::Me | Self::OauthToken | Self::RenewAccessToken)
     }
 
-    /// Whether the call is also answered without `/v1`, as the vendor's guides call it.
+    /// Whether the path is also served without `/v1`, as the vendor's guides write it.
     fn has_short_path(self) -> bool {
         matches!(self, Self::Me | Self::OauthToken | Self::RenewAccessToken)
     }
 
-    /// The call at a path, in whatever case it is written.
+    /// The endpoint at a path, in any letter case.
     pub(crate) fn at(path: &str) -> Option<Self> {
         let is_at = |endpoint: &Self| {
             let known = endpoint.path();

@@ -1,15 +1,16 @@
-//! The fields of a POST body, JSON or form, read leniently and checked against the published limits.
-//! A penalty ticket and the answer to a captcha are taken out, so that two bodies can be compared without them.
+//! The fields of a POST body, as JSON or as a form. Types are read leniently, and lengths are checked against the
+//! published limits. The penalty ticket and the captcha answer are kept apart, so that two bodies can be compared
+//! without them.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
 const REDACTED: &str = "[redacted]";
-/// The fields whose values are secrets.
+/// Fields whose values are secrets.
 const SECRET: [&str; 8] =
     ["assertion", "client_secret", "code", "code_verifier", "httpAuth", "password", "refresh_token", "sec"];
-/// The fields whose values are no secrets.
+/// Fields whose values are not secrets.
 const PUBLIC: [&str; 10] = [
     "appId",
     "appVersion",
@@ -23,20 +24,20 @@ const PUBLIC: [&str; 10] = [
     "resource",
 ];
 
-/// Why a body is answered with 400. The text names fields, never their values.
+/// Why a body gets 400. The text names fields, never their values.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Malformed(pub(crate) String);
 
-/// What a request has that is sent again after a penalty.
+/// The fields that a request adds when it is repeated after a penalty.
 #[derive(Clone, Default)]
 pub(crate) struct Repetition {
     /// `p-ticket`.
     pub(crate) ticket: Option<String>,
-    /// A person's answer to a captcha (`p-captcha`).
+    /// `p-captcha`: a person's answer to a captcha.
     pub(crate) captcha_answer: Option<String>,
 }
 
-/// The body of a request.
+/// The fields of a request body.
 #[derive(Clone, PartialEq)]
 pub(crate) struct Fields {
     form: bool,
@@ -44,7 +45,7 @@ pub(crate) struct Fields {
 }
 
 impl Fields {
-    /// The fields of a body, and what it has besides if it is sent again. Without a content type the first byte decides.
+    /// Reads a body. Without a content type, the first byte decides between JSON and a form.
     pub(crate) fn read(content_type: &str, body: &[u8]) -> Result<(Self, Repetition), Malformed> {
         let form = content_type.to_ascii_lowercase().contains("x-www-form-urlencoded")
             || (content_type.is_empty() && !body.trim_ascii_start().starts_with(b"{"));
@@ -65,8 +66,8 @@ impl Fields {
         self.form
     }
 
-    /// What may be logged: the names of known fields, and the values of those that hold no secret. A body that is no form
-    /// may be read as one; then the name of its field can be a secret too.
+    /// The fields that may be logged: names of known fields, and values that are no secrets. A body of another kind can
+    /// parse as a form, and then even the name of its field can be a secret.
     pub(crate) fn redacted(&self, repetition: &Repetition) -> BTreeMap<String, String> {
         let shown = |(name, value): (&String, &Value)| {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -81,7 +82,7 @@ impl Fields {
         self.values.iter().map(shown).chain(added).collect()
     }
 
-    /// A text of at most `limit` characters; `null` is absence.
+    /// A text field of at most `limit` characters; `null` means absent.
     pub(crate) fn text(&self, name: &str, limit: usize) -> Result<Option<&str>, Malformed> {
         match self.values.get(name) {
             None | Some(Value::Null) => Ok(None),
@@ -103,7 +104,7 @@ impl Fields {
         }
     }
 
-    /// An id that may come as a whole number or, where that is accepted, as text.
+    /// An id, as a whole number or, if `accept_text` is set, as text.
     pub(crate) fn id(&self, name: &str, limit: usize, accept_text: bool) -> Result<Option<String>, Malformed> {
         match self.values.get(name) {
             Some(Value::Number(number)) if number.is_u64() || number.is_i64() => Ok(Some(number.to_string())),
@@ -136,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_form_and_a_json_body_have_the_same_fields_but_are_not_identical() {
+    fn equal_fields_in_a_form_and_in_json_are_not_an_identical_body() {
         let (form, _) = Fields::read("application/x-www-form-urlencoded", b"name=a+b").unwrap();
         let (json, _) = Fields::read("application/json", br#"{"name":"a b","cid":null}"#).unwrap();
         for fields in [&form, &json] {
@@ -146,13 +147,13 @@ mod tests {
     }
 
     #[test]
-    fn without_a_content_type_the_first_byte_decides() {
+    fn without_a_content_type_the_first_byte_of_a_body_decides_between_json_and_a_form() {
         assert!(!Fields::read("", b" {\"a\":1}").unwrap().0.is_form());
         assert!(Fields::read("", b"a=1").unwrap().0.is_form());
     }
 
     #[test]
-    fn a_field_given_twice_makes_a_form_malformed() {
+    fn a_form_with_a_repeated_field_is_malformed() {
         assert!(Fields::read("application/x-www-form-urlencoded", b"code=a&code=b").is_err());
     }
 }

@@ -1,5 +1,5 @@
-//! What OAuth has handed out: authorization codes and refresh tokens.
-//! A code is good once; a refresh token is the only one of its user until the next rotation.
+//! The authorization codes and refresh tokens that OAuth has issued. A code can be used once. A user has at most one
+//! refresh token, which each refresh replaces.
 
 use std::collections::BTreeMap;
 
@@ -7,20 +7,20 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use hmac_sha256::Hash as Sha256;
 use jiff::Timestamp;
 
-/// An authorization code's terms.
+/// What an authorization code is bound to.
 pub(crate) struct Code {
     pub(crate) user: i64,
     pub(crate) client_id: String,
     pub(crate) redirect_uri: String,
-    /// The S256 challenge of PKCE.
+    /// The S256 challenge (PKCE).
     pub(crate) challenge: Option<String>,
-    /// `None` until the server has been told the time.
+    /// When the code was issued; `None` until the server knows the time.
     pub(crate) issued: Option<Timestamp>,
 }
 
 impl Code {
-    /// Whether a verifier answers the challenge. A verifier without a challenge proves nothing: the challenge was
-    /// lost on the way, or somebody left it out.
+    /// Whether a verifier matches the challenge. A verifier for a code without a challenge is refused, because the
+    /// challenge may have been removed from the authorization request.
     pub(crate) fn is_answered_by(&self, verifier: Option<&str>) -> bool {
         match (&self.challenge, verifier) {
             (Some(challenge), Some(verifier)) => (43..=128).contains(&verifier.len()) && *challenge == s256(verifier),
@@ -34,7 +34,7 @@ fn s256(verifier: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(Sha256::hash(verifier.as_bytes()))
 }
 
-/// A refresh token and what it refreshes.
+/// A refresh token and what it is bound to.
 #[derive(Clone)]
 pub(crate) struct RefreshGrant {
     pub(crate) token: String,
@@ -45,12 +45,12 @@ pub(crate) struct RefreshGrant {
     pub(crate) expires: Timestamp,
 }
 
-/// All codes and refresh tokens.
+/// All codes and refresh tokens that are valid.
 #[derive(Default)]
 pub(crate) struct Grants {
     codes: BTreeMap<String, Code>,
     by_user: BTreeMap<i64, RefreshGrant>,
-    /// Refreshes still to be refused without a reason.
+    /// How many refreshes are still to be refused without a reason.
     pub(crate) refusals: u32,
 }
 
@@ -59,7 +59,7 @@ impl Grants {
         self.codes.insert(text, code);
     }
 
-    /// Starts the life of codes that were issued before the server knew the time.
+    /// Starts the lifetime of codes that were issued before the server knew the time.
     pub(crate) fn set_time(&mut self, now: Timestamp) {
         for code in self.codes.values_mut() {
             code.issued.get_or_insert(now);
@@ -74,7 +74,7 @@ impl Grants {
         self.codes.remove(text);
     }
 
-    /// Replaces the user's refresh token, whichever client held it.
+    /// Stores a refresh token in place of the user's previous one, whichever client held that.
     pub(crate) fn rotate(&mut self, grant: RefreshGrant) {
         self.by_user.insert(grant.user, grant);
     }
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_verifier_has_the_length_of_rfc_7636() {
+    fn a_verifier_must_have_the_length_that_rfc_7636_prescribes() {
         for (length, is_right) in [(42, false), (43, true), (128, true), (129, false)] {
             let verifier = "a".repeat(length);
             let challenge = Some(s256(&verifier));

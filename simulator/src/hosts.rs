@@ -1,5 +1,6 @@
-//! The `apiHosts` of a user's organization, and whether a request has come to the right host.
-//! Hosts enter by registration or when a user is moved; they leave in answers and in the `Location` of a 307.
+//! The `apiHosts` of a user's organization, and whether a request came to the right host. Hosts come from the builder
+//! or from [`Simulator::move_hosts`](crate::Simulator::move_hosts). They appear in responses and in the `Location` of a
+//! 307.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,8 +8,8 @@ use serde_json::Value;
 
 use crate::side::{Side, is_local};
 
-/// The hostnames an authentication answer carries, as key and value of the wire. Values are not checked: a
-/// test may want a server that names nonsense.
+/// The hosts that an authentication response names in `apiHosts`: keys and hostnames as on the wire. Values are not
+/// checked, so that a test can simulate a server that sends invalid hostnames.
 ///
 /// ```
 /// use tradovate_auth_simulator::ApiHosts;
@@ -21,13 +22,13 @@ use crate::side::{Side, is_local};
 pub struct ApiHosts(BTreeMap<String, String>);
 
 impl ApiHosts {
-    /// No host at all; answers then carry no `apiHosts`.
+    /// No hosts. Responses then have no `apiHosts`.
     #[must_use]
     pub fn empty() -> Self {
         Self(BTreeMap::new())
     }
 
-    /// The shared infrastructure that most users are on.
+    /// The hosts of the shared infrastructure, which serves most users.
     #[must_use]
     pub fn standard() -> Self {
         Self::empty()
@@ -43,27 +44,27 @@ impl ApiHosts {
             .with("userContext", "user-context-api.ninjatrader.com")
     }
 
-    /// The same hosts with one of them named or renamed.
+    /// Sets or replaces the host of a key.
     #[must_use]
     pub fn with(mut self, key: &str, host: &str) -> Self {
         self.0.insert(key.to_owned(), host.to_owned());
         self
     }
 
-    /// The same hosts without one of them.
+    /// Removes the host of a key.
     #[must_use]
     pub fn without(mut self, key: &str) -> Self {
         self.0.remove(key);
         self
     }
 
-    /// The host of a key.
+    /// The host of a key; `None` if the key is absent.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.get(key).map(String::as_str)
     }
 
-    /// As it stands in an answer; `None` when there is nothing to tell.
+    /// The value of `apiHosts` in a response; `None` if there are no hosts.
     pub(crate) fn to_json(&self) -> Option<Value> {
         (!self.0.is_empty()).then(|| {
             Value::Object(self.0.iter().map(|(key, host)| (key.clone(), Value::from(host.as_str()))).collect())
@@ -77,11 +78,11 @@ impl Default for ApiHosts {
     }
 }
 
-/// The hosts that organizations are told apart by. An address or `localhost` is none: all
-/// are served there.
+/// Which hosts serve which side and which organizations. IP addresses and `localhost` are not in it: they serve every
+/// organization.
 pub(crate) struct DedicatedHosts {
     sides: BTreeMap<String, Side>,
-    /// The hosts at which sockets can be told apart by organization, the shared ones included.
+    /// The hosts at which sockets are limited to some organizations, including the shared hosts.
     sockets: BTreeSet<String>,
 }
 
@@ -92,11 +93,11 @@ pub(crate) const MARKET_DATA_SOCKETS: [&str; 2] = ["mdLive", "mdDemo"];
 impl DedicatedHosts {
     pub(crate) fn new() -> Self {
         let mut dedicated = Self { sides: BTreeMap::new(), sockets: BTreeSet::new() };
-        dedicated.learn(&ApiHosts::standard());
+        dedicated.add(&ApiHosts::standard());
         dedicated
     }
 
-    pub(crate) fn learn(&mut self, hosts: &ApiHosts) {
+    pub(crate) fn add(&mut self, hosts: &ApiHosts) {
         let sockets = TRADING_SOCKETS.iter().chain(&MARKET_DATA_SOCKETS).filter_map(|key| hosts.get(key));
         self.sockets.extend(sockets.filter(|host| !is_local(host)).map(str::to_ascii_lowercase));
         for side in [Side::Live, Side::Demo] {
@@ -109,40 +110,40 @@ impl DedicatedHosts {
         }
     }
 
-    /// The side a host plays, where that is known.
+    /// The side that a host serves, if it is known.
     pub(crate) fn side(&self, host: &str) -> Option<Side> {
         Side::of_published(host).or_else(|| self.sides.get(host).copied())
     }
 
-    /// Whether a host has sockets for the users of some organizations only.
+    /// Whether a host serves sockets for the users of some organizations only.
     pub(crate) fn has_sockets(&self, host: &str) -> bool {
         self.sockets.contains(host)
     }
 
-    /// Where the requests of a user with these hosts belong, seen from the host one was sent to.
-    pub(crate) fn place(&self, host: &str, side: Side, hosts: &ApiHosts) -> Placement {
+    /// Whether `host` serves a user with these `hosts` on this side.
+    pub(crate) fn placement(&self, host: &str, side: Side, hosts: &ApiHosts) -> Placement {
         let Some(expected) = hosts.get(side.hosts_key()) else { return Placement::Here };
         if host.eq_ignore_ascii_case(expected) {
             Placement::Here
         } else if Side::of_published(host).is_some() {
             match Side::of_published(expected) {
                 Some(_) => Placement::Here,
-                None => Placement::At(expected.to_owned()),
+                None => Placement::RedirectTo(expected.to_owned()),
             }
         } else if self.sides.contains_key(host) {
-            Placement::Elsewhere
+            Placement::WrongOrganization
         } else {
             Placement::Here
         }
     }
 }
 
-/// Whether a request has come to the host that serves its user.
+/// Whether a request came to a host that serves its user.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Placement {
     Here,
-    /// At a shared host, while the organization is served on this one.
-    At(String),
-    /// At the host of some other organization.
-    Elsewhere,
+    /// The request came to a shared host, and the organization is served on this other one.
+    RedirectTo(String),
+    /// The request came to the host of another organization.
+    WrongOrganization,
 }

@@ -1,9 +1,13 @@
-//! The server's side of Tradovate authentication: pure, deterministic, and without a network.
+//! A simulator of Tradovate's authentication server for tests. It is deterministic and needs no network.
 //!
-//! [`Simulator::handle`] takes the time and a request, and answers as the broker's server would: logins with their
-//! refusals, two sessions per user, renewals, OAuth with its page in the browser and rotation, penalty tickets,
-//! captchas, lock-outs, dedicated hosts, maintenance. [`Simulator::connect`] does the same for sockets. It has no clock and no randomness of its own, so a test can live through a month in a
-//! millisecond, twice with the same result. It shares no wire type with the client it is there to test.
+//! [`Simulator::handle`] takes the time and a request, and returns the response that the real server is known to give.
+//! It covers logins and their refusals, two sessions per user, renewals, OAuth with its authorization page and rotating
+//! refresh tokens, penalty tickets, captchas, lock-outs, dedicated hosts and maintenance. [`Simulator::connect`] does
+//! the same for sockets.
+//!
+//! The simulator has no clock and no randomness of its own. So a test can simulate a month in a millisecond, and each
+//! run gives the same result. The simulator shares no wire types with the client crates, so it can't hide their
+//! mistakes.
 //!
 //! ```
 //! use std::time::Duration;
@@ -21,9 +25,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! With the feature `serve`, `SimulatorBuilder::serve` puts it behind HTTP on 127.0.0.1 for as long as the
-//! returned `Server` lives, and the binary
-//! `tradovate-auth-simulator` (feature `cli`, default) does so for programs in any language.
+//! With the feature `serve`, `SimulatorBuilder::serve` starts an HTTP server on 127.0.0.1, which runs until the
+//! returned `Server` is dropped. The feature `cli` (default) adds the binary `tradovate-auth-simulator`, which does the
+//! same for programs in any language.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
@@ -93,7 +97,7 @@ pub use {
     wrong_hosts::WrongHost,
 };
 
-/// Runs the examples of the README.
+/// Runs the examples of the README as tests.
 #[cfg(all(doctest, feature = "serve"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

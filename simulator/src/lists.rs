@@ -1,5 +1,5 @@
-//! The calls of the API proper: `account/list`, `user/list` and `order/list` by GET and on sockets, and
-//! `user/syncrequest` on sockets only. They have what a client needs to start, and no more: there are no orders.
+//! The API calls outside of authentication: `account/list`, `user/list` and `order/list` by GET and on sockets, and
+//! `user/syncrequest` on sockets only. They return what clients read when they start. There are no orders.
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -11,7 +11,7 @@ use crate::{
     user::{ApiAccess, User},
 };
 
-/// The lists of a `user/syncrequest` that are always empty.
+/// The lists in the answer to `user/syncrequest` that are always empty.
 const EMPTY: [&str; 26] = [
     "accountRiskStatuses",
     "cashBalances",
@@ -42,7 +42,7 @@ const EMPTY: [&str; 26] = [
 ];
 
 impl Simulator {
-    /// Answers a list by GET, where a good token may still be refused.
+    /// Answers a list by GET. An account or a device without permission is refused although its token is good.
     pub(crate) fn list(&self, call: &Call<'_>) -> Result<Reply, Reply> {
         let (session, user) = self.authenticate(call)?;
         self.check_device(call, &session, &user)?;
@@ -56,7 +56,7 @@ impl Simulator {
     }
 }
 
-/// A list by the name that it has in the API.
+/// The list with this API name; `None` if there is none.
 pub(crate) fn list(user: &User, name: &str) -> Option<Value> {
     Some(match name {
         "account/list" => accounts(user),
@@ -66,8 +66,8 @@ pub(crate) fn list(user: &User, name: &str) -> Option<Value> {
     })
 }
 
-/// What `user/syncrequest` answers.
-pub(crate) fn everything(user: &User) -> Value {
+/// The answer to `user/syncrequest`.
+pub(crate) fn sync_lists(user: &User) -> Value {
     let mut lists: Map<_, _> = EMPTY.iter().map(|name| ((*name).to_owned(), json!([]))).collect();
     lists.insert("accounts".to_owned(), accounts(user));
     lists.insert("users".to_owned(), users(user));

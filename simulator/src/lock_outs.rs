@@ -1,5 +1,5 @@
-//! 423 and 429: a network, or everybody, that is to send nothing for an hour.
-//! Every request meanwhile starts the hour anew.
+//! Lock-outs with 423 and 429: a network, or everybody, must send nothing for an hour. Every request during the hour
+//! restarts it.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::{
     time::{HOUR, later},
 };
 
-/// A lock-out. It begins with the next request it meets and ends when none has come for its whole duration.
+/// A lock-out: every request is refused. It begins with the next request, and ends when no request came for `duration`.
 ///
 /// ```
 /// use tradovate_auth_simulator::{LockOut, Network};
@@ -23,30 +23,30 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LockOut {
-    /// 429, 423, or whatever else a test wants.
+    /// The status of the refusals: 429, 423, or any other.
     pub status: StatusCode,
-    /// Whom it meets; `None`: everybody.
+    /// The network that is locked out; `None` locks out everybody.
     pub network: Option<Network>,
-    /// What the `Retry-After` header says, if there is to be one.
+    /// The value of the `Retry-After` header in whole seconds; `None` leaves the header out.
     pub retry_after: Option<Duration>,
-    /// How long nothing may be sent: an hour.
+    /// How long no request may come until the lock-out ends, unless `retry_after` is longer. Default: one hour.
     pub duration: Duration,
 }
 
 impl LockOut {
-    /// 429: locked out.
+    /// A lock-out with 429, which the server uses if the client is locked out.
     #[must_use]
     pub fn too_many_requests() -> Self {
         Self { status: StatusCode::TOO_MANY_REQUESTS, network: None, retry_after: None, duration: HOUR }
     }
 
-    /// 423: about to be locked out.
+    /// A lock-out with 423, which the server uses if the client is about to be locked out.
     #[must_use]
     pub fn locked() -> Self {
         Self { status: StatusCode::LOCKED, ..Self::too_many_requests() }
     }
 
-    /// The same lock-out, announcing when to come back.
+    /// Adds a `Retry-After` header. A wait longer than `duration` also makes the lock-out longer.
     #[must_use]
     pub fn with_retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
@@ -56,11 +56,11 @@ impl LockOut {
 
 struct InForce {
     lock_out: LockOut,
-    /// `None` until the first request has come.
+    /// When the lock-out ends; `None` until the first request came.
     until: Option<Timestamp>,
 }
 
-/// The lock-outs in force.
+/// The lock-outs that are in force.
 #[derive(Default)]
 pub(crate) struct LockOuts(Vec<InForce>);
 

@@ -1,4 +1,4 @@
-//! The simulator as a program: see `program.rs`.
+//! The binary `tradovate-auth-simulator`. `program.rs` has its command line and its output.
 
 #![forbid(unsafe_code)]
 

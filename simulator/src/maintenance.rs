@@ -1,16 +1,16 @@
-//! Maintenance: times in which every request is answered with a fault, by a proxy or by the server itself.
+//! Maintenance: periods in which every request gets a fault from a proxy or from the server.
 
 use http::StatusCode;
 use jiff::Timestamp;
 
 use crate::{mint::Mint, reply::Reply};
 
-/// What a server in maintenance answers.
+/// How the server answers during maintenance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Maintenance {
-    /// 503 with a page of HTML, as a proxy answers.
+    /// 503 with an HTML page, as a proxy answers.
     Html,
-    /// 500 with `Internal Server Error, error id: …` as plain text.
+    /// 500 with the text `Internal Server Error, error id: …`.
     ErrorId,
 }
 
@@ -27,11 +27,11 @@ impl Maintenance {
     }
 }
 
-/// The switch and the planned windows.
+/// The maintenance that is switched on, and the planned windows.
 #[derive(Default)]
 pub(crate) struct Plan {
     pub(crate) switch: Option<Maintenance>,
-    /// From (inclusive) and to (exclusive), in the server's time.
+    /// Start (inclusive) and end (exclusive) in the server's time.
     pub(crate) windows: Vec<(Timestamp, Timestamp, Maintenance)>,
 }
 

@@ -1,4 +1,4 @@
-//! `GET /v1/auth/me`: who the token belongs to. Live only.
+//! `GET /v1/auth/me`: who the token belongs to. Only Live serves it.
 
 use http::StatusCode;
 use serde_json::json;

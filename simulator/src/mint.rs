@@ -1,11 +1,11 @@
-//! Makes the texts a server makes up: tokens, tickets, codes, error ids.
-//! They come from a seed and a counter, so that the same requests get the same answers.
+//! Generates tokens, tickets, codes and error ids. They come from a seed and a counter, so the same requests always get
+//! the same answers.
 
-/// Characters of the base64url alphabet in an access token after its prefix, as in recorded answers.
+/// The length of an access token after its prefix, in characters of the base64url alphabet, as in recorded answers.
 const TOKEN_LENGTH: usize = 200;
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/// A counter behind the finalizer of `SplitMix64`: no two states give the same word.
+/// A counter with the finalizer of `SplitMix64`: no two states give the same number.
 pub(crate) struct Mint {
     state: u64,
 }
@@ -45,7 +45,7 @@ impl Mint {
         self.text(180)
     }
 
-    /// Has the three parts of a JWT and, like everything here, no content.
+    /// An id token with the three parts of a JWT. The parts are random text without claims.
     pub(crate) fn id_token(&mut self) -> String {
         format!("{}.{}.{}", self.text(20), self.text(60), self.text(43))
     }
@@ -58,7 +58,7 @@ impl Mint {
         self.text(22)
     }
 
-    /// A version 4 UUID.
+    /// A UUID of version 4.
     pub(crate) fn error_id(&mut self) -> String {
         let (high, low) = (self.word(), self.word());
         format!(
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_token_is_made_twice_and_all_look_like_a_recorded_one() {
+    fn tokens_are_unique_and_have_the_form_of_recorded_ones() {
         let mut mint = Mint::new(0);
         let tokens: std::collections::BTreeSet<_> = (0..1000).map(|_| mint.access_token()).collect();
         assert_eq!(tokens.len(), 1000);

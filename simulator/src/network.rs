@@ -1,8 +1,8 @@
-//! The network a request comes from: limits, tickets and lock-outs count per IPv4 /24, not per user.
+//! The network from which a request comes. Limits, tickets and lock-outs count per IPv4 /24, not per user.
 
 use std::net::IpAddr;
 
-/// A caller's network, put into the extensions of a request; without one [`Network::default`] applies.
+/// The network of a caller. Put it into the extensions of a request; otherwise [`Network::default`] applies.
 ///
 /// ```
 /// use tradovate_auth_simulator::Network;
@@ -14,7 +14,7 @@ use std::net::IpAddr;
 pub struct Network(pub String);
 
 impl Network {
-    /// The /24 of an IPv4 address; of an IPv6 address the /64, since no rule for it is known.
+    /// The network of an address: the /24 of an IPv4 address, the /64 of an IPv6 address (no rule is known for IPv6).
     #[must_use]
     pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
@@ -31,7 +31,7 @@ impl Network {
 }
 
 impl Default for Network {
-    /// The network of 127.0.0.1.
+    /// `127.0.0.0/24`, the network of 127.0.0.1.
     fn default() -> Self {
         Self("127.0.0.0/24".to_owned())
     }
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_network_is_a_24_or_a_64() {
+    fn a_network_is_an_ipv4_24_or_an_ipv6_64() {
         for (address, network) in [
             ("198.51.100.7", "198.51.100.0/24"),
             ("::ffff:198.51.100.7", "198.51.100.0/24"),

@@ -1,6 +1,7 @@
-//! `POST /v1/auth/oauthtoken`: an authorization code or a refresh token for an access token.
-//! Refusals are answered in a 200. A code is used up by the first exchange that names its client and redirect URI,
-//! whether or not its verifier is right; a refused refresh uses up nothing.
+//! `POST /v1/auth/oauthtoken`: exchanges an authorization code, or refreshes an access token.
+//!
+//! Refusals have status 200. The first exchange that names the right client and redirect URI uses up the code, even if
+//! its verifier is wrong. A refused refresh uses up nothing.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -10,7 +11,7 @@ use crate::{
     fields::{Fields, Malformed},
     grants::RefreshGrant,
     reply::{Reply, texts},
-    sessions::{Opening, Origin},
+    sessions::{NewSession, Origin},
     simulator::Simulator,
     time::{cut, later},
     user::User,
@@ -46,12 +47,12 @@ impl<'a> Request<'a> {
     }
 }
 
-/// The session an answer is about, new or prolonged.
+/// The session that an answer opens or extends.
 struct Issue<'a> {
     user: &'a User,
     client_id: &'a str,
     resource: Option<&'a str>,
-    /// The session to prolong, where it is still open.
+    /// The session to extend, if it is still open.
     session: Option<u64>,
 }
 
@@ -74,7 +75,7 @@ impl Simulator {
             .ok_or_else(|| Reply::oauth_error("invalid_client", Some(texts::WRONG_CLIENT_ID)))?;
         let is_secret_right = match &client.client_secret {
             Some(secret) => request.client_secret == Some(secret.expose()),
-            // Whoever sends one believes to be another kind of client.
+            // A client that sends a secret takes itself for a confidential client.
             None => request.client_secret.is_none_or(str::is_empty),
         };
         let is_redirect_right = match request.redirect_uri {
@@ -144,8 +145,9 @@ impl Simulator {
             session
         } else {
             let (user, market_data_token) = (user.id, market_data_token.clone());
-            let opening = Opening { user, side: call.side, origin: Origin::OAuth, device: None, market_data_token };
-            self.open_session(call.now, opening, &access_token, expires)
+            let new_session =
+                NewSession { user, side: call.side, origin: Origin::OAuth, device: None, market_data_token };
+            self.open_session(call.now, new_session, &access_token, expires)
         };
         let refresh_token = self.mint.refresh_token();
         let mut body = json!({

@@ -1,5 +1,5 @@
-//! Where the server's behaviour is disputed, changing or configurable: one switch each, as plain data.
-//! The defaults are what most integrators have met.
+//! The options: one switch for each behaviour of the real server that is disputed, changing or configurable. The
+//! defaults are what most integrators have seen.
 
 use std::time::Duration;
 
@@ -7,55 +7,56 @@ use jiff::SignedDuration;
 
 use crate::{endpoint::Endpoint, side::Side};
 
-/// The switches of a simulator. Set them on the builder, or while it runs through
+/// The switches of a simulator. Set them with the builder, or at run time with
 /// [`Simulator::options_mut`](crate::Simulator::options_mut).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 #[expect(clippy::struct_excessive_bools, reason = "independent switches, each named by what it turns on")]
 pub struct Options {
-    /// The side played at hosts that are none of the published ones, such as 127.0.0.1.
+    /// Which side is simulated at hosts that the vendor has not published, such as 127.0.0.1. Default: Live.
     pub default_side: Side,
-    /// How far the server's clock is ahead of the caller's; negative: behind. All expiry is decided by it.
+    /// How far the server's clock is ahead of the caller's; negative if it is behind. The server's clock decides every
+    /// expiry. Default: zero.
     pub clock_skew: SignedDuration,
-    /// Life of an access token: 80 minutes.
+    /// Lifetime of an access token. Default: 80 minutes.
     pub lifetime: Duration,
-    /// Life of a refresh token: 26 hours.
+    /// Lifetime of a refresh token. Default: 26 hours.
     pub refresh_lifetime: Duration,
-    /// Life of an authorization code: five minutes.
+    /// Lifetime of an authorization code. Default: 5 minutes.
     pub code_lifetime: Duration,
-    /// The status of a refused login.
+    /// The HTTP status of a refused login. Default: 200.
     pub refusal: RefusalStatus,
-    /// What the token of a closed session gets.
+    /// The answer to a request with the token of a closed session. Default: 408.
     pub closed_session: ClosedSession,
-    /// Whether `cid` may come as text. Refused text is a malformed request.
+    /// Whether `cid` may be text. If not, a textual `cid` gets 400. Default: yes.
     pub textual_cid: bool,
-    /// Whether `expirationTime` has a fraction of a second.
+    /// Whether `expirationTime` has a fraction of a second. Default: yes.
     pub expiration_fraction: bool,
-    /// Whether a renewal brings a new token text rather than the same one.
+    /// Whether a renewal issues a new access token. If not, it extends the same one. Default: yes.
     pub renewal_changes_token: bool,
-    /// Whether an answer that is no error has `errorText: ""`, as the server sends it, or no `errorText`.
+    /// Whether successful answers carry `errorText: ""`. If not, they have no `errorText`. Default: yes.
     pub empty_error_text: bool,
-    /// Whether a login carries an `mdAccessToken`. If not, a renewal is the only way to one, as for an OAuth session.
+    /// Whether a login carries an `mdAccessToken`. If not, only a renewal does, as for an OAuth session. Default: yes.
     pub login_has_market_data_token: bool,
-    /// Whether a renewal carries an `mdAccessToken`; of an OAuth session it is the only way to one.
+    /// Whether a renewal carries an `mdAccessToken`. An OAuth session gets one by renewal only. Default: yes.
     pub renewal_has_market_data_token: bool,
-    /// Whether Live accepts tokens that Demo issued; nobody knows whether the real one does.
+    /// Whether Live accepts tokens that Demo issued. It is not known whether the real server does. Default: no.
     pub live_accepts_demo_tokens: bool,
-    /// Whether `/auth/oauthtoken` answers a `userId`.
+    /// Whether `/auth/oauthtoken` answers with a `userId`. Default: no.
     pub oauth_has_user_id: bool,
-    /// Whether `/auth/oauthtoken` answers an `mdAccessToken`.
+    /// Whether `/auth/oauthtoken` answers with an `mdAccessToken`. Default: no.
     pub oauth_has_market_data_token: bool,
-    /// Whether each refresh opens a session of its own, so that the third closes the oldest: no. Otherwise it goes on with the
-    /// session of its refresh token while that is open.
+    /// Whether each refresh opens a new session, so that a third session closes the oldest. If not, a refresh continues
+    /// the session of its refresh token while that is open. Default: no.
     pub refresh_opens_session: bool,
-    /// How long `/auth/me` leaves out the `userId` of a new OAuth session: no time.
+    /// How long `/auth/me` omits the `userId` of a new OAuth session. Default: zero.
     pub user_id_delay: Duration,
-    /// How long a client may send nothing on a socket before the server closes it: 5 seconds, twice the time in which a
-    /// client has to send `[]`.
+    /// How long a client may send nothing on a socket before the server closes it. Default: 5 s, twice the interval at
+    /// which clients have to send `[]`.
     pub socket_timeout: Duration,
-    /// What a socket does when the token expires that it was authorized with.
+    /// What a socket does when the token with which it was authorized expires.
     pub expired_socket: ExpiredSocket,
-    /// The published limits.
+    /// The limits per hour. Default: the published ones.
     pub limits: Limits,
 }
 
@@ -87,7 +88,7 @@ impl Default for Options {
     }
 }
 
-/// The status of a refused login; the body is the same.
+/// The HTTP status of a refused login. The body is the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefusalStatus {
     /// 200 with `errorText`.
@@ -96,52 +97,52 @@ pub enum RefusalStatus {
     Unauthorized,
 }
 
-/// What a request with the token of a closed session gets.
+/// The answer to a request with the token of a closed session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClosedSession {
     /// 408 without a body.
     RequestTimeout,
-    /// 429 without a body. It locks nobody out.
+    /// 429 without a body. It is not a lock-out.
     TooManyRequests,
-    /// 500 with an error id.
+    /// 500 with the text `Internal Server Error, error id: …`.
     InternalServerError,
-    /// 401 with `Invalid access token`.
+    /// 401 with the text `Invalid access token`.
     Unauthorized,
 }
 
 /// What a socket does when its token expires. Reports from production disagree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExpiredSocket {
-    /// Nothing: it goes on.
+    /// The socket continues as before.
     StaysOpen,
-    /// It stays connected and sends nothing more.
+    /// The socket stays connected and sends nothing more.
     FallsSilent,
-    /// It is closed.
+    /// The server closes the socket.
     Closes,
 }
 
-/// Requests per rolling hour.
+/// Limits on requests. Each counts over a rolling hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Failed logins per network: 5, back-off 15 s.
+    /// Failed logins per network. Default: 5, back-off 15 s.
     pub access_token_request: EndpointLimit,
-    /// Renewals per network, successful ones included: 15, back-off 15 s.
+    /// Renewals per network, including successful ones. Default: 15, back-off 15 s.
     pub renew_access_token: EndpointLimit,
-    /// Failed calls of `/auth/me` per network: 10, back-off 30 s.
+    /// Failed calls of `/auth/me` per network. Default: 10, back-off 30 s.
     pub me: EndpointLimit,
-    /// Violations of one endpoint within an hour that are answered with a wait; the next asks for a captcha: 5.
+    /// How many violations of one endpoint's limit within an hour get a wait. The next one gets a captcha. Default: 5.
     pub captcha_after: usize,
-    /// What a login over the limit gets.
+    /// The answer to a login over the limit. Default: a penalty ticket.
     pub over_limit: OverLimit,
-    /// Requests per user: 5000.
+    /// Requests with a good token, per user. Default: 5000. Above it, the user is locked out with 429.
     pub authenticated: usize,
-    /// Requests without a valid token per network: 1000.
+    /// Requests without a good token, per network. Default: 1000. Above it, the network is locked out with 429.
     pub anonymous: usize,
 }
 
 impl Limits {
-    /// No limit of any kind. Scripted penalties still work.
+    /// No limits. Penalties that a test orders still work.
     #[must_use]
     pub fn none() -> Self {
         let none = EndpointLimit { per_hour: usize::MAX, back_off: Duration::from_secs(15) };
@@ -183,17 +184,17 @@ impl Default for Limits {
 /// The limit of one endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EndpointLimit {
-    /// Counted requests within a rolling hour; one more is a violation.
+    /// How many counted requests are allowed within a rolling hour. The next one is a violation.
     pub per_hour: usize,
-    /// Wait of the first violation; each further one within the hour doubles it.
+    /// The wait after the first violation. Each further violation within the hour doubles it.
     pub back_off: Duration,
 }
 
-/// What a login over the limit gets; other endpoints always answer a penalty.
+/// The answer to a login over the limit. Other endpoints always answer with a penalty ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OverLimit {
     /// A penalty ticket, as documented.
     Penalty,
-    /// `Incorrect username or password`, though they are right, as seen in production.
+    /// `Incorrect username or password` although both are right, as seen in production.
     Refusal,
 }

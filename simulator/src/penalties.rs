@@ -1,7 +1,8 @@
-//! Penalty tickets: who has to wait, for how long, and which repetition of a request is let through.
-//! Tickets belong to a network and an endpoint. A POST is let through once, with its ticket and otherwise the same
-//! body; a GET has no body, so the first repetition after the wait is. A captcha closes its door for an hour; a POST opens
-//! it with its ticket and the answer of a person.
+//! Penalty tickets: who has to wait, for how long, and which repeated request is accepted.
+//!
+//! A ticket belongs to a network and an endpoint. A POST is accepted once, with its ticket and the same body. A GET
+//! carries no ticket, so its first repetition after the wait is accepted. A captcha closes the endpoint to the network
+//! for an hour; a POST with the ticket and a person's answer opens it earlier.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -20,228 +21,240 @@ use crate::{
     time::{HOUR, elapsed, later},
 };
 
-/// Whom a penalty meets.
-pub(crate) type Door = (Network, Endpoint);
+/// What a penalty applies to: a network's requests to an endpoint.
+pub(crate) type LimitKey = (Network, Endpoint);
 
-/// What a person's answer to a captcha comes to.
+/// The answer to every captcha that the simulator accepts.
 pub(crate) const CAPTCHA_ANSWER: &str = "synthetic-captcha-answer";
-/// The wait a captcha announces, as recorded. Without an answer, it only ends with the hour.
+/// The wait that a captcha response announces (seen in production). Without an answer, the captcha ends after an hour.
 const CAPTCHA_WAIT: Duration = Duration::from_secs(19);
-/// The first wait after a ticket that was never issued or has been used.
+/// The first wait after a ticket that was never issued or is already used.
 const UNKNOWN_TICKET_WAIT: Duration = Duration::from_secs(15);
 
 struct Penalty {
-    door: Door,
+    key: LimitKey,
     ticket: String,
     fields: Option<Fields>,
     wait: Duration,
     ready: Timestamp,
 }
 
-/// What a penalized request is answered with.
+/// How a penalized request is answered.
 #[derive(Clone, Copy)]
 pub(crate) enum Sanction {
     Wait(Duration),
     Captcha,
 }
 
-/// A sanction that a test has ordered.
-struct Ordered {
+/// A penalty that a test has ordered for a later request.
+struct OrderedPenalty {
     endpoint: Option<Endpoint>,
     sanction: Sanction,
 }
 
-/// A request at a door.
-pub(crate) struct Knock<'a> {
+/// A request to an endpoint, as the penalties see it.
+pub(crate) struct Attempt<'a> {
     pub(crate) now: Timestamp,
-    pub(crate) door: Door,
+    pub(crate) key: LimitKey,
     pub(crate) fields: Option<&'a Fields>,
     pub(crate) repetition: &'a Repetition,
 }
 
-/// Whether a request may go on.
+/// Whether the server handles a request.
 pub(crate) enum Admission {
-    /// With a good ticket: limits do not apply.
-    Honoured,
-    /// Without one: limits apply.
-    Ordinary,
+    /// The request has a valid ticket. The limits do not apply.
+    WithTicket,
+    /// The request has no ticket. The limits apply.
+    WithoutTicket,
     Penalized(Reply),
 }
 
-/// All penalties in force.
+/// All penalties that are in force or ordered.
 #[derive(Default)]
 pub(crate) struct Penalties {
     outstanding: Vec<Penalty>,
-    /// What a captcha was asked for, until the door opens.
-    asked: Vec<Penalty>,
-    violations: BTreeMap<Door, VecDeque<Timestamp>>,
-    closed_until: BTreeMap<Door, Timestamp>,
-    ordered: VecDeque<Ordered>,
+    /// The requests that were answered with a captcha, until the endpoint opens.
+    captchas: Vec<Penalty>,
+    violations: BTreeMap<LimitKey, VecDeque<Timestamp>>,
+    closed_until: BTreeMap<LimitKey, Timestamp>,
+    ordered: VecDeque<OrderedPenalty>,
 }
 
 impl Penalties {
-    /// Orders a sanction for the next request.
+    /// Orders a penalty for the next request to an endpoint; `None` means any authentication endpoint.
     pub(crate) fn order(&mut self, endpoint: Option<Endpoint>, sanction: Sanction) {
-        self.ordered.push_back(Ordered { endpoint, sanction });
+        self.ordered.push_back(OrderedPenalty { endpoint, sanction });
     }
 
-    /// Lifts everything, what is ordered included.
+    /// Ends all penalties and captchas, and drops the ordered ones.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
 
-    pub(crate) fn admit(&mut self, knock: &Knock<'_>, captcha_after: usize, mint: &mut Mint) -> Admission {
-        let now = knock.now;
+    pub(crate) fn admit(&mut self, attempt: &Attempt<'_>, captcha_after: usize, mint: &mut Mint) -> Admission {
+        let now = attempt.now;
         self.outstanding.retain(|penalty| elapsed(now, penalty.ready) < HOUR);
-        self.asked.retain(|penalty| elapsed(now, penalty.ready) < HOUR);
-        if self.is_closed(now, &knock.door) {
-            if !self.is_answered(knock) {
-                return Admission::Penalized(self.ask(knock, mint));
+        self.captchas.retain(|penalty| elapsed(now, penalty.ready) < HOUR);
+        if self.is_closed(now, &attempt.key) {
+            if !self.is_captcha_answered(attempt) {
+                return Admission::Penalized(self.issue_captcha(attempt, mint));
             }
-            self.open(&knock.door);
-            return Admission::Honoured;
+            self.open_endpoint(&attempt.key);
+            return Admission::WithTicket;
         }
-        let admission = match (knock.fields, knock.repetition.ticket.as_deref()) {
-            (Some(fields), Some(ticket)) => self.present(knock, fields, ticket),
-            (Some(fields), None) => self.repeat_without_ticket(knock, fields),
-            (None, _) => self.repeat(knock),
+        let admission = match (attempt.fields, attempt.repetition.ticket.as_deref()) {
+            (Some(fields), Some(ticket)) => self.use_ticket(attempt, fields, ticket),
+            (Some(fields), None) => self.repeat_without_ticket(attempt, fields),
+            (None, _) => self.repeat_get(attempt),
         };
         match admission {
-            Ok(admission) => match self.take_order(knock.door.1) {
-                Some(Sanction::Wait(wait)) => Admission::Penalized(self.penalize(knock, wait, mint)),
-                Some(Sanction::Captcha) => Admission::Penalized(self.close(knock, mint)),
+            Ok(admission) => match self.take_ordered(attempt.key.1) {
+                Some(Sanction::Wait(wait)) => Admission::Penalized(self.penalize(attempt, wait, mint)),
+                Some(Sanction::Captcha) => Admission::Penalized(self.close_endpoint(attempt, mint)),
                 None => admission,
             },
-            Err(wait) => Admission::Penalized(self.violated(knock, wait, captcha_after, mint)),
+            Err(wait) => Admission::Penalized(self.record_violation(attempt, wait, captcha_after, mint)),
         }
     }
 
-    /// Answers a request that is one too many: the first such one waits for `back_off`, each further one within
-    /// the hour twice as long, and after `captcha_after` of them the door closes.
+    /// Answers a request over the limit. The first violation waits for `back_off`, each further one within the hour
+    /// twice as long. After `captcha_after` violations, the endpoint is closed by a captcha.
     pub(crate) fn over_limit(
         &mut self,
-        knock: &Knock<'_>,
+        attempt: &Attempt<'_>,
         back_off: Duration,
         captcha_after: usize,
         mint: &mut Mint,
     ) -> Reply {
-        let before = self.violations(knock).len();
+        let before = self.violations(attempt).len();
         let doublings = u32::try_from(before).unwrap_or(u32::MAX);
         let wait = back_off.saturating_mul(2u32.saturating_pow(doublings)).min(HOUR);
-        self.violated(knock, wait, captcha_after, mint)
+        self.record_violation(attempt, wait, captcha_after, mint)
     }
 
-    /// The wait that a wrong ticket costs as an error; a good one is used up.
-    fn present(&mut self, knock: &Knock<'_>, fields: &Fields, ticket: &str) -> Result<Admission, Duration> {
-        let known = self.outstanding.iter().position(|p| p.ticket == ticket && p.door == knock.door);
+    /// Checks the ticket of a request and uses it up. A wrong ticket returns the new, longer wait as the error.
+    fn use_ticket(&mut self, attempt: &Attempt<'_>, fields: &Fields, ticket: &str) -> Result<Admission, Duration> {
+        let known = self.outstanding.iter().position(|p| p.ticket == ticket && p.key == attempt.key);
         let Some(known) = known else { return Err(UNKNOWN_TICKET_WAIT) };
         let penalty = self.outstanding.remove(known);
-        if penalty.fields.as_ref() == Some(fields) && penalty.ready <= knock.now {
-            Ok(Admission::Honoured)
+        if penalty.fields.as_ref() == Some(fields) && penalty.ready <= attempt.now {
+            Ok(Admission::WithTicket)
         } else {
-            Err(lengthened(penalty.wait))
+            Err(doubled(penalty.wait))
         }
     }
 
-    fn repeat_without_ticket(&mut self, knock: &Knock<'_>, fields: &Fields) -> Result<Admission, Duration> {
-        let same = self.outstanding.iter().position(|p| p.door == knock.door && p.fields.as_ref() == Some(fields));
+    fn repeat_without_ticket(&mut self, attempt: &Attempt<'_>, fields: &Fields) -> Result<Admission, Duration> {
+        let same = self.outstanding.iter().position(|p| p.key == attempt.key && p.fields.as_ref() == Some(fields));
         match same {
-            Some(same) => Err(lengthened(self.outstanding.remove(same).wait)),
-            None => Ok(Admission::Ordinary),
+            Some(same) => Err(doubled(self.outstanding.remove(same).wait)),
+            None => Ok(Admission::WithoutTicket),
         }
     }
 
-    fn repeat(&mut self, knock: &Knock<'_>) -> Result<Admission, Duration> {
+    fn repeat_get(&mut self, attempt: &Attempt<'_>) -> Result<Admission, Duration> {
         let soonest = self
             .outstanding
             .iter()
             .enumerate()
-            .filter(|(_, penalty)| penalty.door == knock.door)
+            .filter(|(_, penalty)| penalty.key == attempt.key)
             .min_by_key(|(_, penalty)| penalty.ready)
             .map(|(index, _)| index);
-        let Some(soonest) = soonest else { return Ok(Admission::Ordinary) };
+        let Some(soonest) = soonest else { return Ok(Admission::WithoutTicket) };
         let penalty = self.outstanding.remove(soonest);
-        if penalty.ready <= knock.now { Ok(Admission::Honoured) } else { Err(lengthened(penalty.wait)) }
+        if penalty.ready <= attempt.now { Ok(Admission::WithTicket) } else { Err(doubled(penalty.wait)) }
     }
 
-    fn violated(&mut self, knock: &Knock<'_>, wait: Duration, captcha_after: usize, mint: &mut Mint) -> Reply {
-        let violations = self.violations(knock);
-        violations.push_back(knock.now);
-        if violations.len() > captcha_after { self.close(knock, mint) } else { self.penalize(knock, wait, mint) }
+    fn record_violation(
+        &mut self,
+        attempt: &Attempt<'_>,
+        wait: Duration,
+        captcha_after: usize,
+        mint: &mut Mint,
+    ) -> Reply {
+        let violations = self.violations(attempt);
+        violations.push_back(attempt.now);
+        if violations.len() > captcha_after {
+            self.close_endpoint(attempt, mint)
+        } else {
+            self.penalize(attempt, wait, mint)
+        }
     }
 
-    fn violations(&mut self, knock: &Knock<'_>) -> &mut VecDeque<Timestamp> {
-        let violations = self.violations.entry(knock.door.clone()).or_default();
-        violations.retain(|violation| elapsed(knock.now, *violation) < HOUR);
+    fn violations(&mut self, attempt: &Attempt<'_>) -> &mut VecDeque<Timestamp> {
+        let violations = self.violations.entry(attempt.key.clone()).or_default();
+        violations.retain(|violation| elapsed(attempt.now, *violation) < HOUR);
         violations
     }
 
-    fn penalize(&mut self, knock: &Knock<'_>, wait: Duration, mint: &mut Mint) -> Reply {
+    fn penalize(&mut self, attempt: &Attempt<'_>, wait: Duration, mint: &mut Mint) -> Reply {
         let ticket = mint.ticket();
-        let reply = answer(&ticket, wait, false);
-        let (door, fields) = (knock.door.clone(), knock.fields.cloned());
-        self.outstanding.push(Penalty { door, ticket, fields, wait, ready: later(knock.now, wait) });
+        let reply = penalty_reply(&ticket, wait, false);
+        let (key, fields) = (attempt.key.clone(), attempt.fields.cloned());
+        self.outstanding.push(Penalty { key, ticket, fields, wait, ready: later(attempt.now, wait) });
         reply
     }
 
-    fn close(&mut self, knock: &Knock<'_>, mint: &mut Mint) -> Reply {
-        self.closed_until.insert(knock.door.clone(), later(knock.now, HOUR));
-        self.ask(knock, mint)
+    fn close_endpoint(&mut self, attempt: &Attempt<'_>, mint: &mut Mint) -> Reply {
+        self.closed_until.insert(attempt.key.clone(), later(attempt.now, HOUR));
+        self.issue_captcha(attempt, mint)
     }
 
-    fn ask(&mut self, knock: &Knock<'_>, mint: &mut Mint) -> Reply {
+    fn issue_captcha(&mut self, attempt: &Attempt<'_>, mint: &mut Mint) -> Reply {
         let (ticket, wait) = (mint.ticket(), CAPTCHA_WAIT);
-        let reply = answer(&ticket, wait, true);
-        let (door, fields) = (knock.door.clone(), knock.fields.cloned());
-        self.asked.push(Penalty { door, ticket, fields, wait, ready: later(knock.now, wait) });
+        let reply = penalty_reply(&ticket, wait, true);
+        let (key, fields) = (attempt.key.clone(), attempt.fields.cloned());
+        self.captchas.push(Penalty { key, ticket, fields, wait, ready: later(attempt.now, wait) });
         reply
     }
 
-    /// Whether a request that a captcha was asked for comes again, after the wait and with the answer. Its ticket is used up.
-    fn is_answered(&mut self, knock: &Knock<'_>) -> bool {
-        let Repetition { ticket: Some(ticket), captcha_answer: Some(answer) } = knock.repetition else { return false };
-        let known = self.asked.iter().position(|asked| asked.ticket == *ticket && asked.door == knock.door);
+    /// Whether a request repeats one that got a captcha, after the wait and with the right answer. Uses up its ticket.
+    fn is_captcha_answered(&mut self, attempt: &Attempt<'_>) -> bool {
+        let Repetition { ticket: Some(ticket), captcha_answer: Some(answer) } = attempt.repetition else {
+            return false;
+        };
+        let known = self.captchas.iter().position(|captcha| captcha.ticket == *ticket && captcha.key == attempt.key);
         let Some(known) = known else { return false };
-        let asked = self.asked.remove(known);
-        answer == CAPTCHA_ANSWER && asked.fields.as_ref() == knock.fields && asked.ready <= knock.now
+        let captcha = self.captchas.remove(known);
+        answer == CAPTCHA_ANSWER && captcha.fields.as_ref() == attempt.fields && captcha.ready <= attempt.now
     }
 
-    /// Opens a door. What was asked for before is worth nothing any more.
-    fn open(&mut self, door: &Door) {
-        self.closed_until.remove(door);
-        self.violations.remove(door);
-        self.asked.retain(|penalty| penalty.door != *door);
+    /// Opens an endpoint to a network. Earlier captcha tickets become invalid.
+    fn open_endpoint(&mut self, key: &LimitKey) {
+        self.closed_until.remove(key);
+        self.violations.remove(key);
+        self.captchas.retain(|penalty| penalty.key != *key);
     }
 
-    /// Whether a captcha stands before the door. Its hour over, tickets from before are worth nothing.
-    fn is_closed(&mut self, now: Timestamp, door: &Door) -> bool {
-        match self.closed_until.get(door) {
+    /// Whether an endpoint is closed by a captcha. When its hour ends, all earlier tickets become invalid.
+    fn is_closed(&mut self, now: Timestamp, key: &LimitKey) -> bool {
+        match self.closed_until.get(key) {
             Some(until) if now < *until => true,
             Some(_) => {
-                self.closed_until.remove(door);
-                self.asked.retain(|penalty| penalty.door != *door);
-                self.outstanding.retain(|penalty| penalty.door != *door);
+                self.closed_until.remove(key);
+                self.captchas.retain(|penalty| penalty.key != *key);
+                self.outstanding.retain(|penalty| penalty.key != *key);
                 false
             }
             None => false,
         }
     }
 
-    fn take_order(&mut self, endpoint: Endpoint) -> Option<Sanction> {
-        let meets = |ordered: &Ordered| match ordered.endpoint {
+    fn take_ordered(&mut self, endpoint: Endpoint) -> Option<Sanction> {
+        let applies = |ordered: &OrderedPenalty| match ordered.endpoint {
             Some(wanted) => wanted == endpoint,
             None => endpoint.is_authentication(),
         };
-        let next = self.ordered.iter().position(meets)?;
+        let next = self.ordered.iter().position(applies)?;
         self.ordered.remove(next).map(|ordered| ordered.sanction)
     }
 }
 
-fn lengthened(wait: Duration) -> Duration {
+fn doubled(wait: Duration) -> Duration {
     wait.max(Duration::from_secs(1)).saturating_mul(2).min(HOUR)
 }
 
-fn answer(ticket: &str, wait: Duration, captcha: bool) -> Reply {
+fn penalty_reply(ticket: &str, wait: Duration, captcha: bool) -> Reply {
     let seconds = if wait.subsec_nanos() == 0 { Value::from(wait.as_secs()) } else { Value::from(wait.as_secs_f64()) };
     Reply::ok(&json!({ "p-ticket": ticket, "p-time": seconds, "p-captcha": captcha }))
 }

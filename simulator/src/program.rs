@@ -1,6 +1,6 @@
-//! The simulator as a program, for clients in any language.
-//! Prints what a client needs as lines a shell can evaluate, then serves until it is told to stop.
-//! It is a module of the library, so that it can be a subcommand of another program.
+//! The simulator as a program, for clients in any language. It prints what a client needs as lines for a shell, and
+//! then serves until it gets a signal to stop. It is a module of the library, so that other programs can have it as a
+//! subcommand.
 
 use std::{
     future::Future,
@@ -18,46 +18,46 @@ const APP_VERSION: &str = "1.0";
 const CID: &str = "8";
 const SEC: &str = "synthetic-api-secret";
 const DEVICE_ID: &str = "synthetic-device";
-/// The organization of `--organization-hosts`.
+/// The name of the organization of `--organization-hosts`.
 const ORGANIZATION: &str = "Example Evaluation";
 
-const ABOUT: &str = "A server on 127.0.0.1 that answers to Tradovate logins as the real one does";
-const LONG_ABOUT: &str = "A server on 127.0.0.1 that answers to Tradovate logins as the real one does.\n\n\
+const ABOUT: &str = "A server on 127.0.0.1 that answers Tradovate logins as the real server does";
+const LONG_ABOUT: &str = "A server on 127.0.0.1 that answers Tradovate logins as the real server does.\n\n\
     Prints the base URL and the credentials it accepts as lines that a shell can evaluate, logs one line per request to \
     stderr, and serves until Ctrl-C.";
 
 #[derive(Args)]
 struct Arguments {
-    /// Port to serve at; 0 takes a free one
+    /// Port to listen on; 0 takes a free one
     #[arg(long, default_value_t = 0)]
     port: u16,
 
-    /// Address to serve at in place of 127.0.0.1: 0.0.0.0 or ::, for containers. Everybody who reaches this machine can
-    /// then use and control the simulator
+    /// Address to listen at in place of 127.0.0.1: 0.0.0.0 or :: in containers. Everybody who can reach this machine
+    /// can then use and control the simulator
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<IpAddr>,
 
-    /// Life of an access token: 90s, 80m, 2h, or plain seconds
+    /// Lifetime of an access token: 90s, 80m, 2h, or a number of seconds
     #[arg(long, default_value = "80m", value_parser = duration)]
     lifetime: Duration,
 
     /// User name to accept, at most 64 characters
-    #[arg(long, default_value = "synthetic-user", value_parser = short)]
+    #[arg(long, default_value = "synthetic-user", value_parser = up_to_64_characters)]
     user: String,
 
     /// Password to accept, at most 64 characters
-    #[arg(long, default_value = "synthetic-password", value_parser = short)]
+    #[arg(long, default_value = "synthetic-password", value_parser = up_to_64_characters)]
     password: String,
 
     /// `client_id` of the OAuth client
     #[arg(long, default_value = "synthetic-client", value_parser = NonEmptyStringValueParser::new())]
     client_id: String,
 
-    /// `client_secret` of the OAuth client; without one it is a public client
+    /// `client_secret` of the OAuth client; without it, the client is a public one
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     client_secret: Option<String>,
 
-    /// Redirect URI of the OAuth client, to the letter; can be given several times
+    /// Redirect URI of the OAuth client, compared exactly; can be given several times
     #[arg(
         long = "redirect-uri",
         value_name = "URI",
@@ -66,11 +66,11 @@ struct Arguments {
     )]
     redirect_uris: Vec<String>,
 
-    /// Which side to play; Demo does not answer /auth/me
+    /// Environment to simulate; Demo does not answer /auth/me
     #[arg(long, value_enum, default_value_t = Environment::Live)]
     environment: Environment,
 
-    /// Serve an organization with dedicated hosts: answer these as `apiHosts` in place of the shared ones
+    /// Serve an organization with dedicated hosts: answer with these `apiHosts` in place of the shared ones
     #[arg(
         long,
         value_name = "KEY=HOST,…",
@@ -81,7 +81,7 @@ struct Arguments {
     )]
     organization_hosts: Vec<(String, String)>,
 
-    /// Trouble to begin with
+    /// Problem to start with
     #[arg(long, value_enum)]
     scenario: Option<Scenario>,
 }
@@ -105,28 +105,28 @@ impl From<Environment> for Side {
 enum Scenario {
     /// The first request to each authentication endpoint gets a penalty ticket and has to wait 3 seconds
     Penalty,
-    /// The first login gets a captcha: logins are closed for an hour, other endpoints are not
+    /// The first login gets a captcha. Logins are closed for one hour, other endpoints are not
     Captcha,
-    /// Every request gets 429, until none has come for an hour
+    /// Every request gets 429 until no request came for one hour
     LockOut,
-    /// Every request gets 503 with a page of HTML
+    /// Every request gets 503 with an HTML page
     Maintenance,
 }
 
-/// The command line, under a name.
+/// The command line of the simulator, for a program or subcommand with this name.
 #[must_use]
 pub fn command(name: &'static str) -> Command {
     Arguments::augment_args(Command::new(name)).version(env!("CARGO_PKG_VERSION")).about(ABOUT).long_about(LONG_ABOUT)
 }
 
-/// Serves until Ctrl-C or SIGTERM.
+/// Serves until Ctrl-C or SIGTERM. `matches` must come from [`command`].
 ///
 /// # Errors
-/// If it can't serve at that address, or the arguments are of another [`command`].
+/// If the server can't listen at the address, or if `matches` comes from another command line.
 pub fn run(matches: &ArgMatches) -> io::Result<()> {
     let arguments = &Arguments::from_arg_matches(matches).map_err(io::Error::other)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-    let told_to_stop = {
+    let stop_requested = {
         let _context = runtime.enter();
         stop_signal()?
     };
@@ -134,12 +134,12 @@ pub fn run(matches: &ArgMatches) -> io::Result<()> {
     if let Some(address) = arguments.listen.filter(|address| !address.is_loopback()) {
         let _ = writeln!(
             io::stderr(),
-            "warning: at {address}, everybody who reaches this machine can use and control the simulator; \
-             enter no real password"
+            "warning: the simulator listens at {address}: everybody who can reach this machine can use and control it. \
+             Never enter a real password"
         );
     }
     write_exports(&(login_exports(&server, arguments) + &oauth_exports(&server, arguments)))?;
-    runtime.block_on(told_to_stop);
+    runtime.block_on(stop_requested);
     Ok(())
 }
 
@@ -163,12 +163,12 @@ fn start(arguments: &Arguments) -> io::Result<Server> {
     };
     let server = server.serve()?;
     if let Some(scenario) = arguments.scenario {
-        server.with(|simulator| begin(scenario, simulator));
+        server.with(|simulator| apply_scenario(scenario, simulator));
     }
     Ok(server)
 }
 
-/// The client, registered on the side that is played: what is printed has to work.
+/// The OAuth client, registered on the side that is simulated, so that the printed values work.
 fn oauth_client(arguments: &Arguments) -> OAuthClient {
     let mut client = OAuthClient::public(&arguments.client_id, "").named(APP_ID);
     client.client_secret = arguments.client_secret.as_deref().map(Into::into);
@@ -177,7 +177,7 @@ fn oauth_client(arguments: &Arguments) -> OAuthClient {
     client
 }
 
-fn begin(scenario: Scenario, simulator: &mut Simulator) {
+fn apply_scenario(scenario: Scenario, simulator: &mut Simulator) {
     match scenario {
         Scenario::Penalty => {
             for endpoint in
@@ -201,7 +201,7 @@ fn explain(port: u16, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), why)
 }
 
-/// One line per request. Nobody reading stderr is no reason to stop.
+/// Logs a request as one line. A closed stderr does not stop the server.
 fn log(entry: &LogEntry) {
     let _ = writeln!(io::stderr(), "{} {} {}", entry.method, entry.path.escape_debug(), entry.status.as_u16());
 }
@@ -220,12 +220,12 @@ fn login_exports(server: &Server, arguments: &Arguments) -> String {
     .map(export);
     let control = server.base_url().replace("/v1", "/simulator");
     format!(
-        "# The simulator is listening; Ctrl-C stops it, and {control} controls it. Log in with:\n{}",
+        "# The simulator is listening. Ctrl-C stops it, and {control} controls it. Log in with:\n{}",
         lines.concat()
     )
 }
 
-/// Apart from the other lines, since a login by password needs none of these.
+/// The lines for OAuth. They are separate, because a password login needs none of them.
 fn oauth_exports(server: &Server, arguments: &Arguments) -> String {
     let token_url = server.base_url() + "/auth/oauthtoken";
     let lines = [
@@ -236,7 +236,7 @@ fn oauth_exports(server: &Server, arguments: &Arguments) -> String {
     .map(export);
     let secret = arguments.client_secret.as_deref().map(|secret| export(("TRADOVATE_CLIENT_SECRET", secret)));
     format!(
-        "# Or with OAuth in a browser, which is sent back to {}:\n{}{}",
+        "# Or log in with OAuth in a browser. The redirect URI is {}:\n{}{}",
         arguments.redirect_uris.join(" or "),
         lines.concat(),
         secret.unwrap_or_default()
@@ -247,7 +247,7 @@ fn export((name, value): (&str, &str)) -> String {
     format!("export {name}={}\n", quoted(value))
 }
 
-/// The text as one word of a shell.
+/// Quotes a text as one word of a shell.
 fn quoted(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
     if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
@@ -259,7 +259,7 @@ fn write_exports(exports: &str) -> io::Result<()> {
     stdout.flush()
 }
 
-/// Listens from now on for what asks a program to end.
+/// Starts listening for signals now. The future ends when a signal asks the program to stop.
 #[cfg(unix)]
 fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     use std::task::Poll;
@@ -277,7 +277,7 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     }))
 }
 
-/// Listens from now on for what asks a program to end.
+/// Starts listening for signals now. The future ends when a signal asks the program to stop.
 #[cfg(windows)]
 fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     let mut interrupt = tokio::signal::windows::ctrl_c()?;
@@ -286,7 +286,7 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-fn short(text: &str) -> Result<String, String> {
+fn up_to_64_characters(text: &str) -> Result<String, String> {
     match text.chars().count() {
         1..=64 => Ok(text.to_owned()),
         0 => Err("must not be empty".to_owned()),
@@ -294,7 +294,7 @@ fn short(text: &str) -> Result<String, String> {
     }
 }
 
-/// What a `Location` can carry, and a comment in one line.
+/// Checks that a URI can be sent in a `Location` header and printed in one comment line.
 fn redirect_uri(text: &str) -> Result<String, String> {
     let is_clean = text.chars().all(|c| c.is_ascii_graphic() && c != '#');
     match text.split_once(':') {
@@ -330,7 +330,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lifetime_is_written_as_people_say_it() {
+    fn a_lifetime_has_a_unit_or_is_a_number_of_seconds() {
         for (text, seconds) in [("80m", 4800), ("90s", 90), ("2h", 7200), ("45", 45)] {
             assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn a_redirect_uri_is_a_clean_url() {
+    fn a_redirect_uri_has_no_spaces_and_no_fragment() {
         for text in ["http://127.0.0.1:8765/callback", "http://localhost/?a=b", "com.example.app:/back"] {
             assert_eq!(redirect_uri(text), Ok(text.to_owned()));
         }
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_has_a_key() {
+    fn an_organization_host_needs_a_key_and_a_host() {
         assert_eq!(host("demo=acme.example"), Ok(("demo".to_owned(), "acme.example".to_owned())));
         assert!(["acme.example", "=x", "demo="].iter().all(|text| host(text).is_err()));
     }

@@ -1,5 +1,5 @@
-//! Rolling windows of an hour: how often a network or a user has called.
-//! What to do about too many is decided elsewhere.
+//! Counts requests of a network or a user in rolling windows of an hour. `simulator.rs` decides what happens over a
+//! limit.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -7,21 +7,21 @@ use jiff::Timestamp;
 
 use crate::{
     network::Network,
-    penalties::Door,
+    penalties::LimitKey,
     time::{HOUR, elapsed, later},
 };
 
-/// Counted requests per network and endpoint.
+/// The counted requests per network and endpoint.
 #[derive(Default)]
-pub(crate) struct Rates(BTreeMap<Door, VecDeque<Timestamp>>);
+pub(crate) struct Rates(BTreeMap<LimitKey, VecDeque<Timestamp>>);
 
 impl Rates {
-    pub(crate) fn count(&mut self, now: Timestamp, door: &Door) -> usize {
-        self.0.get_mut(door).map_or(0, |window| roll(window, now))
+    pub(crate) fn count(&mut self, now: Timestamp, key: &LimitKey) -> usize {
+        self.0.get_mut(key).map_or(0, |window| roll(window, now))
     }
 
-    pub(crate) fn record(&mut self, now: Timestamp, door: Door) {
-        self.0.entry(door).or_default().push_back(now);
+    pub(crate) fn record(&mut self, now: Timestamp, key: LimitKey) {
+        self.0.entry(key).or_default().push_back(now);
     }
 
     pub(crate) fn clear(&mut self) {
@@ -29,14 +29,15 @@ impl Rates {
     }
 }
 
-/// Who sends a request: a user with a good token, or somebody in a network.
+/// Who sent a request: a user with a good token, or a network.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Caller {
     User(i64),
     Anonymous(Network),
 }
 
-/// Requests of all kinds per caller. One too many locks the caller out for an hour, which every further one restarts.
+/// The requests of each caller to any endpoint. One request over the limit locks the caller out for an hour, and every
+/// further request restarts that hour.
 #[derive(Default)]
 pub(crate) struct Callers {
     windows: BTreeMap<Caller, VecDeque<Timestamp>>,
@@ -44,7 +45,7 @@ pub(crate) struct Callers {
 }
 
 impl Callers {
-    /// Counts a request; whether the caller is locked out.
+    /// Counts a request. Returns whether the caller is locked out.
     pub(crate) fn is_locked(&mut self, now: Timestamp, caller: &Caller, per_hour: usize) -> bool {
         let locked = self.locked_until.get(caller).is_some_and(|until| now < *until);
         if per_hour == usize::MAX {

@@ -1,8 +1,8 @@
-//! What developers register with the broker: API keys for the password login, clients for OAuth.
+//! What developers register with the vendor: API keys for the password login, and OAuth clients.
 
 use crate::{secret::Secret, side::Side};
 
-/// An API key: `appId`, `cid` and `sec` of the login.
+/// An API key, which a password login names by `appId`, `cid` and `sec`.
 ///
 /// ```
 /// use tradovate_auth_simulator::App;
@@ -13,16 +13,16 @@ use crate::{secret::Secret, side::Side};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct App {
-    /// `appId`, the name of the API key.
+    /// `appId`: the name of the API key.
     pub app_id: String,
-    /// `cid`. Requests may bring it as a number or as text.
+    /// `cid`: the numeric id as text. Requests may send it as a number or as text.
     pub cid: String,
-    /// `sec`.
+    /// `sec`: the API secret.
     pub sec: Secret,
 }
 
 impl App {
-    /// An API key by its three parts.
+    /// Creates an API key from its name, id and secret.
     #[must_use]
     pub fn new(app_id: &str, cid: &str, sec: &str) -> Self {
         Self { app_id: app_id.to_owned(), cid: cid.to_owned(), sec: Secret::from(sec) }
@@ -30,13 +30,13 @@ impl App {
 }
 
 impl Default for App {
-    /// The API key of a simulator that was given none: `Synthetic App`, 8, `synthetic-api-secret`.
+    /// The API key that a simulator accepts by default: `Synthetic App`, 8, `synthetic-api-secret`.
     fn default() -> Self {
         Self::new("Synthetic App", "8", "synthetic-api-secret")
     }
 }
 
-/// A client of the page at `/oauth` and of `/auth/oauthtoken`.
+/// An OAuth client, which uses the page at `/oauth` and the endpoint `/auth/oauthtoken`.
 ///
 /// ```
 /// use tradovate_auth_simulator::OAuthClient;
@@ -49,20 +49,20 @@ impl Default for App {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct OAuthClient {
-    /// `client_id`.
+    /// `client_id`: the public name of the client in requests.
     pub client_id: String,
-    /// What the page calls the client; its `client_id` unless named.
+    /// The name that the page shows to users. Default: the `client_id`.
     pub name: String,
-    /// `client_secret`; a public client has none.
+    /// `client_secret`; `None` for a public client.
     pub client_secret: Option<Secret>,
-    /// The redirect URIs a code can be bound to, each to the letter as requests bring it.
+    /// The redirect URIs that the client may use. A request must name one of them exactly.
     pub redirect_uris: Vec<String>,
-    /// Where the client is registered; the other side answers `Wrong client_id`. Live by default.
+    /// The side on which the client is registered. The other side answers `Wrong client_id`. Default: Live.
     pub side: Side,
 }
 
 impl OAuthClient {
-    /// A client without a secret, which proves itself by PKCE.
+    /// Creates a client without a secret, which can use PKCE instead.
     #[must_use]
     pub fn public(client_id: &str, redirect_uri: &str) -> Self {
         Self {
@@ -74,13 +74,13 @@ impl OAuthClient {
         }
     }
 
-    /// A client with a secret.
+    /// Creates a client with a secret.
     #[must_use]
     pub fn confidential(client_id: &str, client_secret: &str, redirect_uri: &str) -> Self {
         Self { client_secret: Some(Secret::from(client_secret)), ..Self::public(client_id, redirect_uri) }
     }
 
-    /// The same client under a name for people.
+    /// Sets the name that the page shows to users.
     ///
     /// ```
     /// use tradovate_auth_simulator::OAuthClient;
@@ -96,7 +96,8 @@ impl OAuthClient {
 }
 
 impl Default for OAuthClient {
-    /// The client of a simulator that was given none: `synthetic-client`, public, back to `http://localhost:8888/`.
+    /// The client that a simulator has by default: `synthetic-client`, public, with the redirect URI
+    /// `http://localhost:8888/`.
     fn default() -> Self {
         Self::public("synthetic-client", "http://localhost:8888/")
     }

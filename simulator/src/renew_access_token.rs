@@ -1,5 +1,5 @@
-//! `GET /v1/auth/renewaccesstoken`: extends the session of the token it comes with.
-//! The token of before keeps its own expiry; one that has expired can't be renewed.
+//! `GET /v1/auth/renewaccesstoken`: extends the session of a token. The previous token keeps its own expiry. An expired
+//! token can't be renewed.
 
 use crate::{
     call::Call,
@@ -23,7 +23,7 @@ impl Simulator {
         self.statistics.renewals += 1;
         let market_data_token = self.options.renewal_has_market_data_token.then_some(());
         let market_data_token = market_data_token.and_then(|()| match session.market_data_token {
-            // The exchange of a code brings none, and neither does a login, depending on a switch.
+            // The exchange of a code issues no market data token. A login issues one depending on an option.
             None if user.market_data => {
                 let token = self.mint.market_data_token();
                 self.sessions.give_market_data(session.id, &token);

@@ -1,4 +1,4 @@
-//! What the server answers: the shapes a body can have, and whether the limits count the request as failed.
+//! The forms that a response can have, and whether the limits count the request as failed.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::fields::Malformed;
 
-/// Texts that the server is known to answer.
+/// Texts that the real server is known to send.
 pub(crate) mod texts {
     pub(crate) const WRONG_PASSWORD: &str =
         "Incorrect username or password. Please try again, noting that passwords are case-sensitive.";
@@ -26,13 +26,13 @@ pub(crate) mod texts {
 pub(crate) enum Outcome {
     Success,
     Failure,
-    /// Sent to another host: not handled, so not counted.
-    Moved,
+    /// The request was redirected to another host. It was not handled, so it is not counted.
+    Redirected,
 }
 
-/// An answer and how it counts.
+/// A response, and how the request counts.
 pub(crate) struct Reply {
-    /// Boxed, since it travels as an error too.
+    /// Boxed to keep `Result`s small, because a reply is also used as an error.
     pub(crate) response: Box<Response<Vec<u8>>>,
     pub(crate) outcome: Outcome,
 }
@@ -92,12 +92,12 @@ impl Reply {
         Self::text(StatusCode::INTERNAL_SERVER_ERROR, &format!("Internal Server Error, error id: {error_id}"))
     }
 
-    /// A refusal in the vendor's way: `errorText` beside no result.
+    /// A refusal in the vendor's form: a body with `errorText` and no result.
     pub(crate) fn error_text(status: StatusCode, text: &str) -> Self {
         Self::json(status, &json!({ "errorText": text })).failed()
     }
 
-    /// A refusal in the way of OAuth, in a 200.
+    /// A refusal in the form of OAuth, with status 200.
     pub(crate) fn oauth_error(error: &str, description: Option<&str>) -> Self {
         let mut body = json!({ "error": error });
         if let (Some(description), Some(fields)) = (description, body.as_object_mut()) {
@@ -111,12 +111,12 @@ impl Reply {
         self
     }
 
-    pub(crate) fn moved(mut self) -> Self {
-        self.outcome = Outcome::Moved;
+    pub(crate) fn redirected(mut self) -> Self {
+        self.outcome = Outcome::Redirected;
         self
     }
 
-    /// The answer with a header more; a value that no header can carry is left out.
+    /// Adds a header. A value that no header can carry is left out.
     pub(crate) fn with_header(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.response.headers_mut().insert(name, value);

@@ -1,4 +1,4 @@
-//! Answers that a test has written itself, each for one request to come.
+//! Scripted answers: responses that a test has written for later requests.
 
 use std::collections::VecDeque;
 
@@ -6,15 +6,15 @@ use http::Response;
 
 use crate::endpoint::Endpoint;
 
-/// An answer for the next request to an endpoint, or to anything.
+/// A scripted answer for the next request to an endpoint; `None` means any request.
 pub(crate) struct Scripted {
     pub(crate) endpoint: Option<Endpoint>,
     pub(crate) response: Response<Vec<u8>>,
-    /// Whether the request takes effect before its true answer is thrown away.
+    /// Whether the request is handled before the scripted answer replaces the real one.
     pub(crate) handle: bool,
 }
 
-/// The answers to come, in the order they were written.
+/// The scripted answers that were not yet used, in order.
 #[derive(Default)]
 pub(crate) struct Script(VecDeque<Scripted>);
 

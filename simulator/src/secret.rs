@@ -1,9 +1,9 @@
-//! Text that must not be printed: passwords, API secrets, client secrets.
-//! It enters with a registration and leaves only through [`Secret::expose`].
+//! Text that must not be printed, such as passwords, API secrets and client secrets. Only [`Secret::expose`] returns
+//! it.
 
 use std::fmt;
 
-/// A secret of a registration. `Debug` shows nothing of it, and there is no `Display`.
+/// A secret text. Its `Debug` output is redacted, and it has no `Display`.
 ///
 /// ```
 /// use tradovate_auth_simulator::Secret;
@@ -16,7 +16,7 @@ use std::fmt;
 pub struct Secret(String);
 
 impl Secret {
-    /// The text itself.
+    /// Returns the secret text.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

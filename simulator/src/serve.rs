@@ -1,6 +1,7 @@
-//! The front: puts a simulator behind a port of 127.0.0.1, on a thread of its own with a real clock. It carries requests
-//! and the frames of sockets, and adds nothing to the answers: it tells the simulator the time and the caller's network.
-//! The paths of the control are its own.
+//! The HTTP server: serves a simulator on a port of 127.0.0.1, on a thread of its own and with the real clock.
+//!
+//! It passes requests and WebSocket frames to the simulator together with the time and the caller's network, and sends
+//! the answers unchanged. Only the paths under `/simulator`, which control the simulator, are answered here.
 
 use std::{
     fmt, io,
@@ -28,7 +29,7 @@ mod socket;
 
 type Observer = Box<dyn Fn(&LogEntry) + Send + Sync>;
 
-/// Where to serve, and who looks on.
+/// Where the server listens, and who observes its requests.
 #[derive(Default)]
 pub(crate) struct Settings {
     port: u16,
@@ -42,47 +43,50 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// The HTTP front.
+/// Serving over HTTP.
 impl SimulatorBuilder {
-    /// The port of 127.0.0.1 to serve at: any free one unless set.
+    /// Sets the port on 127.0.0.1. Default: any free port.
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {
-        self.front.port = port;
+        self.settings.port = port;
         self
     }
 
-    /// The address to serve at, in place of 127.0.0.1: 0.0.0.0 or `::` for all of this machine, or another loopback
-    /// address. **At 0.0.0.0 and `::`, everybody who reaches this machine can use the simulator and
-    /// [control](SimulatorBuilder::serve) it.** It is meant for containers.
+    /// Sets the address to listen at. Default: 127.0.0.1. Allowed are 0.0.0.0 and `::`, which are all addresses of this
+    /// machine, and loopback addresses.
+    ///
+    /// **With 0.0.0.0 and `::`, everybody who can reach this machine can use the simulator and
+    /// [control](SimulatorBuilder::serve) it.** These addresses are meant for containers.
     ///
     /// The clients of this project use plain http within one machine only, so they can't use a simulator in another
-    /// container. Clients of others can.
+    /// container. Other clients can.
     #[must_use]
     pub fn listen(mut self, address: IpAddr) -> Self {
-        self.front.address = Some(address);
+        self.settings.address = Some(address);
         self
     }
 
-    /// Calls back after each request, on the server's thread. The callback must not call the [`Server`].
+    /// Sets a callback that the server's thread calls after each request. The callback must not use the [`Server`].
     #[must_use]
     pub fn on_request(mut self, observer: impl Fn(&LogEntry) + Send + Sync + 'static) -> Self {
-        self.front.observer = Some(Box::new(observer));
+        self.settings.observer = Some(Box::new(observer));
         self
     }
 
-    /// Serves over HTTP on 127.0.0.1 until the returned guard is dropped. `GET /simulator` lists how other programs can
-    /// control the simulator.
+    /// Starts an HTTP server on 127.0.0.1, which runs until the returned guard is dropped. `GET /simulator` lists the
+    /// commands by which other programs can control it.
     ///
     /// # Errors
-    /// When the address is one of another machine or of one network only, the port is taken or the system has no socket or thread to give.
+    /// If the address is not an address of this machine, if it is one network's address, if the port is in use, or if
+    /// the system has no free socket or thread.
     pub fn serve(mut self) -> io::Result<Server> {
         self.setup.fill_in();
-        let settings = std::mem::take(&mut self.front);
+        let settings = std::mem::take(&mut self.settings);
         let ip = settings.address.unwrap_or(Ipv4Addr::LOCALHOST.into());
         if !ip.is_loopback() && !ip.is_unspecified() {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
-                format!("{ip} is neither 0.0.0.0, :: nor loopback"),
+                format!("can't listen at {ip}: use 0.0.0.0, ::, or a loopback address"),
             ));
         }
         let listener = TcpListener::bind((ip, settings.port))?;
@@ -94,24 +98,24 @@ impl SimulatorBuilder {
             _ => {}
         }
         let client = client::Client::new(address, &self.setup.users, &self.setup.apps)?;
-        let front = Arc::new(Front {
+        let shared = Arc::new(Shared {
             simulator: Mutex::new(self.build()),
-            ahead: Mutex::new(Duration::ZERO),
+            advanced_by: Mutex::new(Duration::ZERO),
             observer: settings.observer,
-            is_open: ip.is_unspecified(),
+            allows_any_host: ip.is_unspecified(),
             changes: watch::Sender::new(()),
         });
         let runtime = runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let (stop, stopped) = oneshot::channel();
-        let thread = run(runtime, listener, Arc::clone(&front), stopped)?;
-        Ok(Server { front, address, client, stop: Some(stop), thread: Some(thread) })
+        let thread = run(runtime, listener, Arc::clone(&shared), stopped)?;
+        Ok(Server { shared, address, client, stop: Some(stop), thread: Some(thread) })
     }
 }
 
 fn run(
     runtime: Runtime,
     listener: TcpListener,
-    front: Arc<Front>,
+    shared: Arc<Shared>,
     stopped: oneshot::Receiver<()>,
 ) -> io::Result<JoinHandle<()>> {
     let listener = {
@@ -120,7 +124,7 @@ fn run(
     };
     thread::Builder::new()
         .name("tradovate-auth-simulator".to_owned())
-        .spawn(move || runtime.block_on(http::serve(listener, front, stopped)))
+        .spawn(move || runtime.block_on(http::serve(listener, shared, stopped)))
 }
 
 fn base_url(address: SocketAddr) -> String {
@@ -131,31 +135,31 @@ fn authorize_url(address: SocketAddr) -> String {
     format!("http://{address}/oauth")
 }
 
-/// What the server's thread and the guard share.
-struct Front {
+/// The state that the server's thread and the guard share.
+struct Shared {
     simulator: Mutex<Simulator>,
-    /// How far the clock is ahead of the real one.
-    ahead: Mutex<Duration>,
+    /// How far the simulated clock is ahead of the real one.
+    advanced_by: Mutex<Duration>,
     observer: Option<Observer>,
-    /// Whether other machines may reach it.
-    is_open: bool,
-    /// Wakes the sockets: something has happened to the simulator, or to its clock.
+    /// Whether the server accepts requests under any host name, because it listens at addresses beyond loopback.
+    allows_any_host: bool,
+    /// Wakes the tasks of the sockets after a change of the simulator or its clock.
     changes: watch::Sender<()>,
 }
 
-impl Front {
+impl Shared {
     fn now(&self) -> Timestamp {
-        later(Timestamp::now(), *lock(&self.ahead))
+        later(Timestamp::now(), *lock(&self.advanced_by))
     }
 
-    /// The simulator, with its time set.
+    /// Locks the simulator and sets its time to now.
     fn simulator(&self) -> MutexGuard<'_, Simulator> {
         let mut simulator = lock(&self.simulator);
         simulator.set_time(self.now());
         simulator
     }
 
-    /// Does something that sockets may have to know about.
+    /// Changes the simulator, then wakes the sockets.
     fn with<T>(&self, act: impl FnOnce(&mut Simulator) -> T) -> T {
         let done = act(&mut self.simulator());
         self.changes.send_replace(());
@@ -163,13 +167,13 @@ impl Front {
     }
 
     fn advance(&self, by: Duration) {
-        let mut ahead = lock(&self.ahead);
-        *ahead = ahead.saturating_add(by);
-        drop(ahead);
+        let mut advanced_by = lock(&self.advanced_by);
+        *advanced_by = advanced_by.saturating_add(by);
+        drop(advanced_by);
         self.changes.send_replace(());
     }
 
-    /// Shows the latest request to whoever looks on.
+    /// Passes the latest request to the observer.
     fn observe(&self, simulator: &Simulator) {
         if let (Some(observer), Some(entry)) = (&self.observer, simulator.statistics().log().next_back()) {
             observer(entry);
@@ -177,13 +181,13 @@ impl Front {
     }
 }
 
-/// A failed assertion in a caller's closure must not take the server down with it.
+/// Locks a mutex even if it is poisoned: a failed assertion in a test's closure must not stop the server.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A simulator behind HTTP on 127.0.0.1. Dropping it stops the server: requests under way are given a moment, idle
-/// connections are closed, and the port is free when `drop` returns.
+/// A simulator that serves HTTP on 127.0.0.1. Dropping it stops the server: requests in flight get 200 ms to finish,
+/// idle connections are closed, and the port is free when `drop` returns.
 ///
 /// ```
 /// use std::time::Duration;
@@ -197,7 +201,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct Server {
-    front: Arc<Front>,
+    shared: Arc<Shared>,
     address: SocketAddr,
     client: client::Client,
     stop: Option<oneshot::Sender<()>>,
@@ -205,13 +209,13 @@ pub struct Server {
 }
 
 impl Server {
-    /// The base of every path, `http://127.0.0.1:PORT/v1`.
+    /// The base URL of the API, `http://127.0.0.1:PORT/v1`.
     #[must_use]
     pub fn base_url(&self) -> String {
         base_url(self.address)
     }
 
-    /// Where a browser is sent for OAuth, `http://127.0.0.1:PORT/oauth`, to which the request is appended as a query.
+    /// The URL of the authorization page, `http://127.0.0.1:PORT/oauth`. A client appends its request as the query.
     #[must_use]
     pub fn authorize_url(&self) -> String {
         authorize_url(self.address)
@@ -223,7 +227,7 @@ impl Server {
         self.address
     }
 
-    /// Does anything to the simulator, with its time set to now. Requests wait meanwhile.
+    /// Gives a closure access to the simulator, with its time set to now. Requests wait until the closure returns.
     ///
     /// ```
     /// use tradovate_auth_simulator::Simulator;
@@ -233,65 +237,65 @@ impl Server {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn with<T>(&self, act: impl FnOnce(&mut Simulator) -> T) -> T {
-        self.front.with(act)
+        self.shared.with(act)
     }
 
-    /// The server's clock, before any skew.
+    /// The time of the simulator's clock, without the [skew](crate::Options::clock_skew) of the server.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.front.now()
+        self.shared.now()
     }
 
-    /// Puts the server's clock forward.
+    /// Moves the simulator's clock forward.
     pub fn advance(&self, by: Duration) {
-        self.front.advance(by);
+        self.shared.advance(by);
     }
 
-    /// What has happened so far.
+    /// A copy of the statistics so far.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         self.with(|simulator| simulator.statistics().clone())
     }
 
-    /// Answers the next request to an authentication endpoint with a penalty. For one endpoint alone see
-    /// [`Simulator::penalize_next`].
+    /// Answers the next request to any authentication endpoint with a penalty ticket. [`Simulator::penalize_next`] can
+    /// choose the endpoint.
     pub fn penalize_next(&self, wait: Duration) {
         self.with(|simulator| simulator.penalize_next(None, wait));
     }
 
-    /// See [`Simulator::captcha_next`].
+    /// Answers the next request to an endpoint with a captcha; see [`Simulator::captcha_next`].
     pub fn captcha_next(&self, endpoint: impl Into<Option<Endpoint>>) {
         self.with(|simulator| simulator.captcha_next(endpoint));
     }
 
-    /// See [`Simulator::lock_out`].
+    /// Locks out a network or everybody; see [`Simulator::lock_out`].
     pub fn lock_out(&self, lock_out: LockOut) {
         self.with(|simulator| simulator.lock_out(lock_out));
     }
 
-    /// See [`Simulator::release`].
+    /// Ends all lock-outs, penalties and captchas; see [`Simulator::release`].
     pub fn release(&self) {
         self.with(Simulator::release);
     }
 
-    /// See [`Simulator::set_maintenance`].
+    /// Begins or ends maintenance; see [`Simulator::set_maintenance`].
     pub fn set_maintenance(&self, maintenance: Option<Maintenance>) {
         self.with(|simulator| simulator.set_maintenance(maintenance));
     }
 
-    /// See [`Simulator::issue_code`].
+    /// Issues an authorization code without the page; see [`Simulator::issue_code`].
     #[must_use]
     pub fn issue_code(&self, user: &str, client_id: &str, redirect_uri: &str, code_challenge: Option<&str>) -> String {
         self.with(|simulator| simulator.issue_code(user, client_id, redirect_uri, code_challenge))
     }
 
-    /// See [`Simulator::consent`].
+    /// Allows an authorization request in place of the user; see [`Simulator::consent`].
     #[must_use]
     pub fn consent(&self, user: &str, authorize_url: &str) -> Option<String> {
         self.with(|simulator| simulator.consent(user, authorize_url))
     }
 
-    /// See [`Simulator::deny`].
+    /// Denies an authorization request in place of the user; see [`Simulator::deny`].
     #[must_use]
     pub fn deny(&self, authorize_url: &str) -> Option<String> {
         self.with(|simulator| simulator.deny(authorize_url))
@@ -301,7 +305,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         if let Some(stop) = self.stop.take() {
-            // An error means that the thread has ended by itself.
+            // An error means that the thread has already ended.
             let _ = stop.send(());
         }
         if let Some(thread) = self.thread.take() {

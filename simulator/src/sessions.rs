@@ -1,5 +1,5 @@
-//! The server's sessions: who is logged in, by which tokens, and until when.
-//! A user has two at most; a third closes the oldest, whose tokens are then of no use.
+//! The server's sessions: who is logged in, with which tokens, and until when. A user can have two sessions. A third
+//! closes the oldest, whose tokens are then refused.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -10,12 +10,12 @@ use crate::{
     time::{elapsed, later},
 };
 
-/// Sessions a user can have at a time.
-const AT_MOST: usize = 2;
-/// How long a dead token is still told apart from one that never existed.
-const MEMORY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// How many sessions a user can have at a time.
+const MAX_SESSIONS: usize = 2;
+/// How long a dead token is distinguished from one that was never issued.
+const DEAD_TOKEN_RETENTION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// How a session began.
+/// How a session was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
     Login,
@@ -30,7 +30,7 @@ pub(crate) struct Session {
     pub(crate) side: Side,
     pub(crate) origin: Origin,
     pub(crate) opened: Timestamp,
-    /// The latest expiry of its tokens.
+    /// The expiry of the latest token.
     pub(crate) expires: Timestamp,
     pub(crate) market_data_token: Option<String>,
     pub(crate) device: Option<String>,
@@ -42,12 +42,12 @@ struct Token {
     expires: Timestamp,
 }
 
-/// What a token is worth.
-pub(crate) enum Worth {
-    /// Never issued, or dead for so long that it is forgotten.
+/// The status of a token.
+pub(crate) enum TokenStatus {
+    /// The token was never issued, or was dead for so long that it is forgotten.
     Unknown,
     Expired,
-    /// Of a session that a later login closed.
+    /// The token's session was closed, for example by a later login.
     Closed,
     Good(Session),
 }
@@ -60,8 +60,8 @@ pub(crate) struct Sessions {
     opened: u64,
 }
 
-/// A session about to be opened.
-pub(crate) struct Opening {
+/// The properties of a session that is about to be opened.
+pub(crate) struct NewSession {
     pub(crate) user: i64,
     pub(crate) side: Side,
     pub(crate) origin: Origin,
@@ -70,17 +70,23 @@ pub(crate) struct Opening {
 }
 
 impl Sessions {
-    /// Opens a session and closes the oldest ones that are then too many. Returns its id and how many were closed.
-    pub(crate) fn open(&mut self, now: Timestamp, opening: Opening, token: &str, expires: Timestamp) -> (u64, u64) {
+    /// Opens a session and closes the user's oldest sessions over the maximum. Returns its id and how many were closed.
+    pub(crate) fn open(
+        &mut self,
+        now: Timestamp,
+        new_session: NewSession,
+        token: &str,
+        expires: Timestamp,
+    ) -> (u64, u64) {
         self.forget(now);
-        let open = self.open_of(now, opening.user);
-        let surplus = (open.len() + 1).saturating_sub(AT_MOST);
+        let open = self.open_of(now, new_session.user);
+        let surplus = (open.len() + 1).saturating_sub(MAX_SESSIONS);
         let mut closed = 0;
         for id in open.into_iter().take(surplus) {
             closed += u64::from(self.close(id));
         }
         self.opened += 1;
-        let Opening { user, side, origin, device, market_data_token } = opening;
+        let NewSession { user, side, origin, device, market_data_token } = new_session;
         let id = self.opened;
         let session =
             Session { id, user, side, origin, opened: now, expires, market_data_token, device, closed: false };
@@ -89,7 +95,7 @@ impl Sessions {
         (id, closed)
     }
 
-    /// Prolongs a session by a token, new or known. Tokens issued before keep their own expiry.
+    /// Extends a session by a token, which may be new. Earlier tokens keep their own expiry.
     pub(crate) fn extend(&mut self, id: u64, token: &str, expires: Timestamp) {
         if let Some(session) = self.by_id.get_mut(&id) {
             session.expires = expires;
@@ -97,20 +103,20 @@ impl Sessions {
         }
     }
 
-    /// Gives a session its market data token.
+    /// Sets the market data token of a session.
     pub(crate) fn give_market_data(&mut self, id: u64, token: &str) {
         if let Some(session) = self.by_id.get_mut(&id) {
             session.market_data_token = Some(token.to_owned());
         }
     }
 
-    pub(crate) fn worth(&self, now: Timestamp, token: &str) -> Worth {
-        let Some(token) = self.tokens.get(token) else { return Worth::Unknown };
+    pub(crate) fn token_status(&self, now: Timestamp, token: &str) -> TokenStatus {
+        let Some(token) = self.tokens.get(token) else { return TokenStatus::Unknown };
         match self.by_id.get(&token.session) {
-            None => Worth::Unknown,
-            Some(_) if token.expires <= now => Worth::Expired,
-            Some(session) if session.closed => Worth::Closed,
-            Some(session) => Worth::Good(session.clone()),
+            None => TokenStatus::Unknown,
+            Some(_) if token.expires <= now => TokenStatus::Expired,
+            Some(session) if session.closed => TokenStatus::Closed,
+            Some(session) => TokenStatus::Good(session.clone()),
         }
     }
 
@@ -121,8 +127,8 @@ impl Sessions {
         })
     }
 
-    /// When a token of a session ends; `None` if the session is closed or its tokens are revoked. A market data token ends
-    /// with its session.
+    /// When a token of a session expires; `None` if the session is closed or its tokens are revoked. A market data
+    /// token expires with its session.
     pub(crate) fn end(&self, id: u64, token: &str) -> Option<Timestamp> {
         let session = self.by_id.get(&id).filter(|session| !session.closed)?;
         Some(self.tokens.get(token).map_or(session.expires, |token| token.expires))
@@ -132,7 +138,7 @@ impl Sessions {
         self.by_id.get(&id).is_some_and(|session| !session.closed && session.expires > now)
     }
 
-    /// The user's open sessions, oldest first.
+    /// The ids of the user's open sessions, oldest first.
     pub(crate) fn open_of(&self, now: Timestamp, user: i64) -> Vec<u64> {
         self.by_id
             .values()
@@ -141,17 +147,17 @@ impl Sessions {
             .collect()
     }
 
-    /// Closes a session; whether it was there to be closed.
+    /// Closes a session. Returns whether it was open.
     pub(crate) fn close(&mut self, id: u64) -> bool {
         self.by_id.get_mut(&id).is_some_and(|session| !std::mem::replace(&mut session.closed, true))
     }
 
-    /// Makes every token of the user unknown.
+    /// Forgets all tokens of the user, as if they had never been issued.
     pub(crate) fn revoke(&mut self, user: i64) {
         self.by_id.retain(|_, session| session.user != user);
     }
 
-    /// Ends the life of every token of the user now.
+    /// Makes all tokens of the user expire now.
     pub(crate) fn expire(&mut self, now: Timestamp, user: i64) {
         for session in self.by_id.values_mut().filter(|session| session.user == user) {
             session.expires = session.expires.min(now);
@@ -164,7 +170,7 @@ impl Sessions {
     }
 
     fn forget(&mut self, now: Timestamp) {
-        self.by_id.retain(|_, session| now <= later(session.expires, MEMORY));
-        self.tokens.retain(|_, token| elapsed(now, token.expires) <= MEMORY);
+        self.by_id.retain(|_, session| now <= later(session.expires, DEAD_TOKEN_RETENTION));
+        self.tokens.retain(|_, token| elapsed(now, token.expires) <= DEAD_TOKEN_RETENTION);
     }
 }

@@ -1,19 +1,19 @@
-//! The two environments a server can play and how it finds out which: by the `Host` of a request.
-//! A user, a session and an OAuth client each belong to a side.
+//! The two sides of the server, Live and Demo. The `Host` of a request decides which side handles it. A user can exist
+//! on both sides. A session and an OAuth client belong to one.
 
 use std::{fmt, net::IpAddr};
 
-/// Live or Demo.
+/// One of the server's two environments: Live or Demo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Side {
-    /// `live.tradovateapi.com`: where most users log in, and the only one that answers `/auth/me`.
+    /// `live.tradovateapi.com`. Most users log in here. Only this side answers `/auth/me`.
     Live,
-    /// `demo.tradovateapi.com`: where simulated and evaluation accounts trade.
+    /// `demo.tradovateapi.com`. Simulated and evaluation accounts trade here.
     Demo,
 }
 
 impl Side {
-    /// The side that a published hostname plays; `None` for every other name.
+    /// The side that a published hostname serves; `None` for every other hostname.
     pub(crate) fn of_published(host: &str) -> Option<Self> {
         match host {
             "live.tradovateapi.com" | "live-api.staging.ninjatrader.dev" | "live-api-d.tradovate.com" => {
@@ -24,7 +24,7 @@ impl Side {
         }
     }
 
-    /// The key of `apiHosts` that names the REST host of this side.
+    /// The key in `apiHosts` that names the REST host of this side.
     pub(crate) fn hosts_key(self) -> &'static str {
         match self {
             Self::Live => "live",
@@ -39,7 +39,7 @@ impl fmt::Display for Side {
     }
 }
 
-/// The hostname in an authority or `Host` header, lower case, without port and closing dot.
+/// The hostname in an authority or `Host` header: in lower case, without port and trailing dot.
 pub(crate) fn hostname(authority: &str) -> String {
     let host = match authority.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
@@ -48,7 +48,7 @@ pub(crate) fn hostname(authority: &str) -> String {
     host.trim_end_matches('.').to_ascii_lowercase()
 }
 
-/// Whether the name stands for this machine or an address, where no organization can be told from another.
+/// Whether a host is an IP address or `localhost`, which serves every organization.
 pub(crate) fn is_local(host: &str) -> bool {
     host.is_empty() || host == "localhost" || host.ends_with(".localhost") || host.parse::<IpAddr>().is_ok()
 }
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hostname_has_no_port_no_dot_and_no_capitals() {
+    fn a_hostname_is_lower_case_without_port_and_trailing_dot() {
         assert_eq!(hostname("Demo.TradovateAPI.com.:443"), "demo.tradovateapi.com");
         assert_eq!(hostname("[::1]:8080"), "::1");
     }

@@ -1,7 +1,8 @@
-//! The server: takes a request and a time, and answers.
-//! A request passes, in this order: preflight, scripted answers, maintenance, lock-outs, routing, the hourly limits of
-//! its caller, penalties and rate windows, and only then the endpoint. The page in the browser knows only scripted
-//! answers and maintenance.
+//! The server: takes a request and a time, and returns a response.
+//!
+//! A request passes these steps in order: preflight, scripted answers, maintenance, lock-outs, routing, the caller's
+//! hourly limit, penalties and the endpoint's limit, and then the endpoint. For the authorization page, only scripted
+//! answers and maintenance apply.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -22,12 +23,12 @@ use crate::{
     mint::Mint,
     network::Network,
     options::{ClosedSession, Options, OverLimit},
-    penalties::{Admission, Door, Knock, Penalties},
+    penalties::{Admission, Attempt, LimitKey, Penalties},
     rates::{Caller, Callers, Rates},
     registration::{App, OAuthClient},
     reply::{Outcome, Reply, texts},
     script::{Script, Scripted},
-    sessions::{Opening, Origin, Session, Sessions, Worth},
+    sessions::{NewSession, Origin, Session, Sessions, TokenStatus},
     side::Side,
     sockets::Sockets,
     statistics::{LogEntry, Statistics},
@@ -38,8 +39,8 @@ use crate::{
 
 mod control;
 
-/// The server's side of Tradovate authentication. It has no clock and no randomness: the same requests at the same
-/// times get the same answers.
+/// A simulated authentication server. It has no clock and no randomness: the same requests at the same times get the
+/// same answers.
 ///
 /// ```
 /// use http::Request;
@@ -55,7 +56,7 @@ mod control;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Simulator {
-    /// What it began with.
+    /// The users, registrations and options at the start, for `reset`.
     pub(crate) setup: Setup,
     pub(crate) options: Options,
     pub(crate) users: Vec<User>,
@@ -66,7 +67,7 @@ pub struct Simulator {
     pub(crate) mint: Mint,
     pub(crate) sessions: Sessions,
     pub(crate) grants: Grants,
-    /// The `deviceId` each user first came with.
+    /// The `deviceId` of each user's first login.
     pub(crate) devices: BTreeMap<i64, String>,
     pub(crate) penalties: Penalties,
     pub(crate) rates: Rates,
@@ -77,19 +78,21 @@ pub struct Simulator {
     pub(crate) wrong_hosts: WrongHosts,
     pub(crate) sockets: Sockets,
     pub(crate) statistics: Statistics,
-    /// The caller's time, as last told.
+    /// The caller's time as last given; `None` before the first request.
     pub(crate) time: Option<Timestamp>,
 }
 
 impl Simulator {
-    /// Sets up a server.
+    /// Returns a builder, which sets up a simulator.
     #[must_use]
     pub fn builder() -> SimulatorBuilder {
         SimulatorBuilder::new()
     }
 
-    /// Answers a request at a time. The host comes from the request's URI or its `Host`, the caller's
-    /// [`Network`] from its extensions.
+    /// Answers a request at a time. The host comes from the request's URI or its `Host` header. The caller's
+    /// [`Network`] comes from the request's extensions.
+    ///
+    /// No input causes a panic.
     pub fn handle<B: AsRef<[u8]>>(&mut self, now: Timestamp, request: Request<B>) -> Response<Vec<u8>> {
         self.set_time(now);
         let (parts, body) = request.into_parts();
@@ -113,7 +116,7 @@ impl Simulator {
     }
 
     fn answer(&mut self, parts: &Parts, body: &[u8]) -> Response<Vec<u8>> {
-        // Browsers come to the page themselves: no script may read it (RFC 9700, section 2.6).
+        // Browsers navigate to the page. No script may read it, so it answers no preflight (RFC 9700, section 2.6).
         if !authorize::is_page(parts.uri.path())
             && let Some(reply) = cors::preflight(parts)
         {
@@ -135,7 +138,7 @@ impl Simulator {
         if let Some(reply) = self.maintenance.answer(now, &mut self.mint) {
             return reply;
         }
-        // The page of the real system is at a host of its own, which shares neither lock-outs nor limits with the API.
+        // The vendor's page has a host of its own, which shares neither lock-outs nor limits with the API.
         if authorize::is_page(parts.uri.path()) {
             return self.authorize(parts, body);
         }
@@ -152,10 +155,10 @@ impl Simulator {
         if self.is_over_hourly_limit(now, bearer, &network) {
             return Reply::empty(StatusCode::TOO_MANY_REQUESTS);
         }
-        let door = (network.clone(), endpoint);
+        let key = (network.clone(), endpoint);
         let (fields, repetition) = match read_body(endpoint, parts, body) {
             Ok(read) => read,
-            Err(malformed) => return self.counted(now, door, malformed.into()),
+            Err(malformed) => return self.counted(now, key, malformed.into()),
         };
         let host = call::host(&parts.uri, &parts.headers);
         if let Some(reply) = self.wrong_hosts.answer(&host, endpoint) {
@@ -163,10 +166,10 @@ impl Simulator {
         }
         let side = self.dedicated.side(&host).unwrap_or(self.options.default_side);
         let call = Call { endpoint, now, uri: &parts.uri, host, side, network, bearer, fields, repetition };
-        if let Some(reply) = self.keep_out(&call) {
+        if let Some(reply) = self.penalty_or_limit(&call) {
             return reply;
         }
-        // `Err` is an answer too: one that ends the work on a request early.
+        // `Err` is a response too. It ends the handling of the request early.
         let answered = match (endpoint, &call.fields) {
             (Endpoint::AccessTokenRequest, Some(fields)) => self.access_token_request(&call, fields),
             (Endpoint::OauthToken, Some(fields)) => self.oauth_token(&call, fields),
@@ -179,36 +182,36 @@ impl Simulator {
             }
         };
         let (Ok(reply) | Err(reply)) = answered;
-        self.counted(now, door, reply)
+        self.counted(now, key, reply)
     }
 
     fn is_over_hourly_limit(&mut self, now: Timestamp, bearer: Option<&str>, network: &Network) -> bool {
         let limits = self.options.limits;
-        let (caller, limit) = match bearer.map(|token| self.sessions.worth(now, token)) {
-            Some(Worth::Good(session)) => (Caller::User(session.user), limits.authenticated),
+        let (caller, limit) = match bearer.map(|token| self.sessions.token_status(now, token)) {
+            Some(TokenStatus::Good(session)) => (Caller::User(session.user), limits.authenticated),
             _ => (Caller::Anonymous(network.clone()), limits.anonymous),
         };
         self.callers.is_locked(now, &caller, limit)
     }
 
-    /// Penalties, captchas and rate windows.
-    fn keep_out(&mut self, call: &Call<'_>) -> Option<Reply> {
+    /// The answer to a request that a penalty, a captcha or its endpoint's limit stops.
+    fn penalty_or_limit(&mut self, call: &Call<'_>) -> Option<Reply> {
         let limits = self.options.limits;
-        let door = (call.network.clone(), call.endpoint);
+        let key = (call.network.clone(), call.endpoint);
         let limit = limits.of(call.endpoint);
-        let is_over = limit.is_some_and(|limit| self.rates.count(call.now, &door) >= limit.per_hour);
-        let knock = Knock { now: call.now, door, fields: call.fields.as_ref(), repetition: &call.repetition };
-        let reply = match (self.penalties.admit(&knock, limits.captcha_after, &mut self.mint), limit) {
+        let is_over = limit.is_some_and(|limit| self.rates.count(call.now, &key) >= limit.per_hour);
+        let attempt = Attempt { now: call.now, key, fields: call.fields.as_ref(), repetition: &call.repetition };
+        let reply = match (self.penalties.admit(&attempt, limits.captcha_after, &mut self.mint), limit) {
             (Admission::Penalized(reply), _) => reply,
-            (Admission::Ordinary, Some(_))
+            (Admission::WithoutTicket, Some(_))
                 if is_over
                     && call.endpoint == Endpoint::AccessTokenRequest
                     && limits.over_limit == OverLimit::Refusal =>
             {
                 return Some(self.refuse_login(texts::WRONG_PASSWORD));
             }
-            (Admission::Ordinary, Some(limit)) if is_over => {
-                self.penalties.over_limit(&knock, limit.back_off, limits.captcha_after, &mut self.mint)
+            (Admission::WithoutTicket, Some(limit)) if is_over => {
+                self.penalties.over_limit(&attempt, limit.back_off, limits.captcha_after, &mut self.mint)
             }
             _ => return None,
         };
@@ -216,27 +219,27 @@ impl Simulator {
         Some(reply)
     }
 
-    /// Counts a handled request in the rate window of its endpoint.
-    fn counted(&mut self, now: Timestamp, door: Door, reply: Reply) -> Reply {
-        let counts = match door.1 {
-            Endpoint::RenewAccessToken => reply.outcome != Outcome::Moved,
+    /// Counts a handled request against the limit of its endpoint.
+    fn counted(&mut self, now: Timestamp, key: LimitKey, reply: Reply) -> Reply {
+        let counts = match key.1 {
+            Endpoint::RenewAccessToken => reply.outcome != Outcome::Redirected,
             Endpoint::AccessTokenRequest | Endpoint::Me => reply.outcome == Outcome::Failure,
             _ => false,
         };
         if counts {
-            self.rates.record(now, door);
+            self.rates.record(now, key);
         }
         reply
     }
 
-    /// The session and user of a token that is good here, or the answer to one that isn't.
+    /// The session and user of a token that is good here; otherwise the response that refuses the token.
     pub(crate) fn authenticate(&self, call: &Call<'_>) -> Result<(Session, User), Reply> {
         let Some(token) = call.bearer else { return Err(Reply::empty(StatusCode::NOT_FOUND)) };
-        let session = match self.sessions.worth(call.now, token) {
-            Worth::Good(session) => session,
-            Worth::Unknown => return Err(Reply::unauthorized(texts::INVALID_TOKEN)),
-            Worth::Expired => return Err(Reply::unauthorized(texts::EXPIRED_TOKEN)),
-            Worth::Closed => return Err(self.closed_session()),
+        let session = match self.sessions.token_status(call.now, token) {
+            TokenStatus::Good(session) => session,
+            TokenStatus::Unknown => return Err(Reply::unauthorized(texts::INVALID_TOKEN)),
+            TokenStatus::Expired => return Err(Reply::unauthorized(texts::EXPIRED_TOKEN)),
+            TokenStatus::Closed => return Err(self.closed_session()),
         };
         let is_foreign =
             session.side == Side::Demo && call.side == Side::Live && !self.options.live_accepts_demo_tokens;
@@ -253,13 +256,13 @@ impl Simulator {
         match self.options.closed_session {
             ClosedSession::RequestTimeout => Reply::empty(StatusCode::REQUEST_TIMEOUT),
             ClosedSession::TooManyRequests => Reply::empty(StatusCode::TOO_MANY_REQUESTS),
-            // Fixed, since answers about a session leave the state of the server alone.
+            // A fixed id, because answers about a session don't change the state of the server.
             ClosedSession::InternalServerError => Reply::internal_error("00000000-0000-4000-a000-000000000408"),
             ClosedSession::Unauthorized => Reply::unauthorized(texts::INVALID_TOKEN),
         }
     }
 
-    /// Refuses an API call on Live from a session whose device is not the one its user first came with.
+    /// Refuses an API call on Live if the session's device is not the one of the user's first login.
     pub(crate) fn check_device(&self, call: &Call<'_>, session: &Session, user: &User) -> Result<(), Reply> {
         let is_strange = user.checks_device
             && call.side == Side::Live
@@ -268,22 +271,28 @@ impl Simulator {
         if is_strange { Err(Reply::empty(StatusCode::UNAUTHORIZED)) } else { Ok(()) }
     }
 
-    /// Sends a user's request to the host of the organization.
+    /// Redirects a request to the host of the user's organization.
     pub(crate) fn check_host(&self, call: &Call<'_>, user: &User) -> Result<(), Reply> {
-        match self.dedicated.place(&call.host, call.side, &self.hosts_of(user)) {
+        match self.dedicated.placement(&call.host, call.side, &self.hosts_of(user)) {
             Placement::Here => Ok(()),
-            Placement::At(host) => {
+            Placement::RedirectTo(host) => {
                 let path = call.uri.path_and_query().map_or("/", |path| path.as_str());
                 let location = format!("https://{host}{path}");
-                Err(Reply::empty(StatusCode::TEMPORARY_REDIRECT).with_header(header::LOCATION, &location).moved())
+                Err(Reply::empty(StatusCode::TEMPORARY_REDIRECT).with_header(header::LOCATION, &location).redirected())
             }
-            Placement::Elsewhere => Err(Reply::empty(StatusCode::MISDIRECTED_REQUEST).moved()),
+            Placement::WrongOrganization => Err(Reply::empty(StatusCode::MISDIRECTED_REQUEST).redirected()),
         }
     }
 
-    /// Opens a session, and counts those that it closes.
-    pub(crate) fn open_session(&mut self, now: Timestamp, opening: Opening, token: &str, expires: Timestamp) -> u64 {
-        let (session, closed) = self.sessions.open(now, opening, token, expires);
+    /// Opens a session, and counts the sessions that it closes.
+    pub(crate) fn open_session(
+        &mut self,
+        now: Timestamp,
+        new_session: NewSession,
+        token: &str,
+        expires: Timestamp,
+    ) -> u64 {
+        let (session, closed) = self.sessions.open(now, new_session, token, expires);
         self.statistics.sessions_closed += closed;
         session
     }
@@ -296,7 +305,7 @@ impl Simulator {
         self.users.iter().find(|user| user.id == id)
     }
 
-    /// The time by which everything is decided.
+    /// The server's time, which decides everything.
     pub(crate) fn server_time(&self) -> Timestamp {
         shifted(self.time.unwrap_or(Timestamp::UNIX_EPOCH), self.options.clock_skew)
     }

@@ -1,8 +1,8 @@
-//! The sockets at `/v1/websocket`, for trading and for market data, as pure as the requests: a connection and the text
-//! frames of the client enter, and text frames leave. What happens by itself has a time, so a front knows when to poll.
+//! The sockets at `/v1/websocket`, for trading and for market data. They are as pure as the requests: a connection and
+//! the client's text frames come in, and text frames go out. Everything that happens without a frame has a time, at
+//! which the caller polls.
 //!
-//! A socket does not have to be told when a session is closed, a token is revoked or a switch is turned: the next poll
-//! sees it.
+//! A closed session, a revoked token or a changed option needs no notification: the next poll sees it.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -21,31 +21,31 @@ use crate::{
 mod calls;
 mod frame;
 
-/// How often the server sends `h` if it has nothing else to send.
+/// How often the server sends `h` if it sends nothing else.
 const HEARTBEAT: Duration = Duration::from_millis(2500);
 
-/// A socket of a [`Simulator`], from [`Simulator::connect`] to its end. No two have the same one.
+/// Identifies a socket of a [`Simulator`], from [`Simulator::connect`] to its end. An id is never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SocketId(u64);
 
-/// What a socket has for its client.
+/// What a socket sends to its client, and what happens next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SocketOutput {
     /// Text frames to send now, in this order.
     pub frames: Vec<String>,
-    /// What follows them.
+    /// What happens after these frames.
     pub next: SocketNext,
 }
 
-/// What follows the frames of a [`SocketOutput`].
+/// What happens after the frames of a [`SocketOutput`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SocketNext {
-    /// The socket is open. Poll it at this time, or earlier if anything happened to the simulator; `None`: nothing
-    /// happens by itself.
+    /// The socket stays open. Poll it again at this time, or earlier if the simulator has changed. `None` means that
+    /// nothing happens without such a change.
     Open(Option<Timestamp>),
-    /// The server closes the socket properly. It no longer exists.
+    /// The server closes the socket with a close handshake. The socket no longer exists.
     Closed,
-    /// The connection breaks without a word. The socket no longer exists.
+    /// The connection breaks without a close handshake. The socket no longer exists.
     Cut,
 }
 
@@ -60,7 +60,7 @@ struct Socket {
     host: String,
     /// When the client last sent a frame, in the caller's time.
     received: Timestamp,
-    /// When the server last sent one.
+    /// When the server last sent a frame, in the caller's time.
     sent: Timestamp,
     authorized: Option<Authorized>,
     frames: Vec<String>,
@@ -74,7 +74,7 @@ struct Authorized {
     purpose: Purpose,
 }
 
-/// What the token of an `authorize` is for.
+/// What the token of an `authorize` request is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Purpose {
     Trading,
@@ -84,21 +84,21 @@ enum Purpose {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Open,
-    /// Sends nothing more, and does not close.
+    /// The socket sends nothing more and stays connected.
     Silent,
     Cut,
 }
 
-/// Marks a request of [`Simulator::connect`].
+/// Marks a request that [`Simulator::connect`] sends.
 #[derive(Clone)]
 struct Upgrade;
 
-/// The sockets.
+/// Methods for sockets.
 impl Simulator {
-    /// Connects a socket, or answers as the server does if it refuses: 421 at a host that serves none of the users, 404
-    /// without a body at a [wrong](Simulator::set_wrong_host) one, scripted answers, lock-outs, maintenance. The host comes
-    /// from the URI or from `Host`, as in [`handle`](Self::handle). A host that no organization has, such as 127.0.0.1,
-    /// serves both trading and market data.
+    /// Connects a socket, or returns the server's refusal. It answers 421 at a host that serves none of the users, and
+    /// 404 without a body at a [wrong host](Simulator::set_wrong_host). Scripted answers, lock-outs and maintenance
+    /// apply too. The host comes from the URI or the `Host` header, as in [`handle`](Self::handle). A host that no
+    /// organization has, such as 127.0.0.1, serves both trading and market data.
     ///
     /// ```
     /// use http::Request;
@@ -115,7 +115,7 @@ impl Simulator {
     /// ```
     ///
     /// # Errors
-    /// The answer to the request, if it is not 101.
+    /// The response to the request, if its status is not 101.
     pub fn connect<B: AsRef<[u8]>>(
         &mut self,
         now: Timestamp,
@@ -134,7 +134,7 @@ impl Simulator {
         Ok(SocketId(self.sockets.opened))
     }
 
-    /// Takes a text frame of the client, and gives what the socket then has for it.
+    /// Takes a text frame from the client, and returns what the socket then sends.
     pub fn socket_receive(&mut self, now: Timestamp, id: SocketId, text: &str) -> SocketOutput {
         self.set_time(now);
         if let Some(socket) = self.sockets.by_id.get_mut(&id.0) {
@@ -146,7 +146,7 @@ impl Simulator {
         self.socket_poll(now, id)
     }
 
-    /// What a socket has for its client. A socket that has ended has nothing, and is [closed](SocketNext::Closed).
+    /// Returns what a socket sends now. A socket that has ended sends nothing, and is [closed](SocketNext::Closed).
     pub fn socket_poll(&mut self, now: Timestamp, id: SocketId) -> SocketOutput {
         self.set_time(now);
         let ends = self.socket_ends(id);
@@ -185,7 +185,7 @@ impl Simulator {
         SocketOutput { frames, next: SocketNext::Open(due) }
     }
 
-    /// Takes note that the client has closed a socket, or that its connection is gone.
+    /// Removes a socket that the client has closed or whose connection is gone.
     pub fn socket_hung_up(&mut self, id: SocketId) {
         self.sockets.by_id.remove(&id.0);
     }
@@ -196,12 +196,13 @@ impl Simulator {
         self.sockets.by_id.len()
     }
 
-    /// Breaks the connections of all open sockets, without a word to their clients.
+    /// Breaks the connections of all open sockets without a close handshake.
     pub fn cut_sockets(&mut self) {
         self.sockets.set_all(State::Cut);
     }
 
-    /// Lets all open sockets send nothing more, heartbeats included, though their connections stay. Later ones work.
+    /// Stops all open sockets from sending, heartbeats included, and keeps their connections. New sockets are not
+    /// affected.
     pub fn silence_sockets(&mut self) {
         self.sockets.set_all(State::Silent);
     }
@@ -216,7 +217,7 @@ impl Simulator {
         Ok(Reply::empty(status).with_header(http::header::UPGRADE, "websocket"))
     }
 
-    /// Why a socket has to end, if it has to.
+    /// Why a socket has to end; `None` if it continues.
     fn socket_ends(&self, id: SocketId) -> Option<SocketEnd> {
         let authorized = self.sockets.by_id.get(&id.0)?.authorized.as_ref()?;
         match self.sessions.end(authorized.session, &authorized.token) {
@@ -226,7 +227,7 @@ impl Simulator {
         }
     }
 
-    /// When the token of a socket expires, in the caller's time, if that is to come and matters.
+    /// When the socket's token expires, in the caller's time; `None` if it has expired or if the expiry has no effect.
     fn socket_expires(&self, id: SocketId) -> Option<Timestamp> {
         let authorized = self.sockets.by_id.get(&id.0)?.authorized.as_ref()?;
         let expires = self.sessions.end(authorized.session, &authorized.token)?;
@@ -237,14 +238,14 @@ impl Simulator {
 
 #[derive(Clone, Copy)]
 enum SocketEnd {
-    /// The session was closed or revoked.
+    /// The session was closed or its tokens revoked.
     Kicked,
     Expired(ExpiredSocket),
 }
 
 impl Sockets {
-    /// Gives no socket the id of one of these.
-    pub(crate) fn number_on_from(&mut self, others: &Self) {
+    /// Continues the ids of another set of sockets, so that no id is used twice.
+    pub(crate) fn continue_ids_of(&mut self, others: &Self) {
         self.opened = others.opened;
     }
 

@@ -1,4 +1,4 @@
-//! What has happened, for tests to look at: counters, and a log without secrets.
+//! Counters, and a log of requests without secrets, for tests to read.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -7,57 +7,57 @@ use jiff::Timestamp;
 
 use crate::endpoint::Endpoint;
 
-/// Entries the log keeps; older ones are dropped.
+/// How many entries the log keeps. Older ones are dropped.
 const LOG_LENGTH: usize = 10_000;
-/// Characters of a path that no endpoint has.
+/// How many characters of a path the log keeps.
 const PATH_LENGTH: usize = 100;
 
-/// One request and the status it got.
+/// A request and the status of its response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LogEntry {
-    /// When, in the caller's time.
+    /// When the request came, in the caller's time.
     pub at: Timestamp,
-    /// Its method; `SOCKET` for a request on a socket.
+    /// The HTTP method; `SOCKET` for a request on a socket.
     pub method: Method,
-    /// Its path without the query; of an unknown one the first 100 characters. On a socket, the name of the call.
+    /// The path without the query, at most 100 characters. On a socket, the name of the request.
     pub path: String,
-    /// The host that it was sent to, without the port.
+    /// The hostname that the request was sent to, without the port.
     pub host: String,
-    /// Whether it had a token: in `Authorization`, or in the `authorize` of a socket.
+    /// Whether the request had a token, in `Authorization` or in the `authorize` request of a socket.
     pub has_token: bool,
-    /// The fields of its body in their order by name, with `[redacted]` in place of each value that is or may be a secret.
+    /// The fields of the body. `[redacted]` replaces each value that is a secret or may be one.
     pub fields: BTreeMap<String, String>,
-    /// The status of the answer.
+    /// The HTTP status of the response.
     pub status: StatusCode,
 }
 
-/// Counters since the simulator was built, and the latest 10 000 requests.
+/// Counters since the simulator was built, and a log of the latest 10 000 requests.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Statistics {
-    /// Successful logins by password; each opened a session.
+    /// Successful password logins. Each opened a session.
     pub logins: u64,
-    /// Authorization codes exchanged; each opened a session.
+    /// Exchanged authorization codes. Each opened a session.
     pub code_exchanges: u64,
     /// Successful renewals.
     pub renewals: u64,
     /// Successful refreshes.
     pub refreshes: u64,
-    /// Sessions that a later one closed.
+    /// Sessions that the server closed because the user opened another one.
     pub sessions_closed: u64,
-    /// Penalties answered, captchas included.
+    /// Penalty responses, including captchas.
     pub penalties: u64,
-    /// Sockets authorized with an access token.
+    /// Sockets that were authorized with an access token.
     pub trading_sockets: u64,
-    /// Sockets authorized with a market data token.
+    /// Sockets that were authorized with a market data token.
     pub market_data_sockets: u64,
     requests: BTreeMap<Endpoint, u64>,
     log: VecDeque<LogEntry>,
 }
 
 impl Statistics {
-    /// Requests to an endpoint, whatever their answer; preflights are not counted.
+    /// How many requests an endpoint got, whatever the answers. Preflight requests are not counted.
     #[must_use]
     pub fn requests(&self, endpoint: Endpoint) -> u64 {
         self.requests.get(&endpoint).copied().unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Tests of the whole server, a module per subject, each in simulated time.
+//! Tests of the whole server in simulated time, one module per subject.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ const FORM: &str = "application/x-www-form-urlencoded";
 const WRONG_PASSWORD: &str =
     "Incorrect username or password. Please try again, noting that passwords are case-sensitive.";
 
-/// A simulator, the time, and the caller's place in the world.
+/// A simulator, the current time, and the host and network from which requests come.
 struct World {
     simulator: Simulator,
     now: Timestamp,
@@ -103,7 +103,7 @@ fn credentials() -> Value {
     })
 }
 
-/// A body with one field set; `null` takes it away.
+/// A body with one field set; `null` removes the field.
 fn with(mut body: Value, field: &str, value: impl Into<Value>) -> Value {
     let fields = body.as_object_mut().unwrap();
     match value.into() {
@@ -178,7 +178,7 @@ impl World {
         self.login_with("name", USER)
     }
 
-    /// Logs in with one of the credentials changed.
+    /// Logs in with one field of the credentials changed.
     fn login_with(&mut self, field: &str, value: impl Into<Value>) -> Answer {
         self.post(LOGIN, &with(credentials(), field, value))
     }
@@ -191,7 +191,7 @@ impl World {
         (0..times).for_each(|_| drop(self.failing_login()));
     }
 
-    /// The statuses of logins, each after a wait in seconds.
+    /// The statuses of logins that are each sent after a wait in seconds.
     fn logins_after<const N: usize>(&mut self, waits: [u64; N]) -> [u16; N] {
         waits.map(|wait| {
             self.wait(wait);
@@ -199,7 +199,7 @@ impl World {
         })
     }
 
-    /// Logs in and gives the token.
+    /// Logs in and returns the token.
     fn token(&mut self) -> String {
         self.login().text("accessToken")
     }

@@ -1,11 +1,11 @@
-//! A user of the simulated broker: everything the server knows about one, as plain data.
-//! Change it while the server runs through [`Simulator::user_mut`](crate::Simulator::user_mut).
+//! A user of the simulated broker, as plain data. Change a user of a running simulator with
+//! [`Simulator::user_mut`](crate::Simulator::user_mut).
 
 use jiff::Timestamp;
 
 use crate::{hosts::ApiHosts, secret::Secret, side::Side};
 
-/// A user. Start from [`User::new`] and set the fields that matter.
+/// A user of the simulated broker. Start with [`User::new`] and change the fields that matter.
 ///
 /// ```
 /// use tradovate_auth_simulator::{Side, User};
@@ -16,56 +16,56 @@ use crate::{hosts::ApiHosts, secret::Secret, side::Side};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct User {
-    /// Name to log in with.
+    /// The login name.
     pub name: String,
-    /// Password to log in with.
+    /// The login password.
     pub password: Secret,
-    /// `userId`. Zero lets the builder choose one.
+    /// `userId`. Zero lets the builder choose a free one.
     pub id: i64,
-    /// `fullName` of `/auth/me`.
+    /// `fullName` in the answer of `/auth/me`.
     pub full_name: String,
-    /// `email` of `/auth/me`.
+    /// `email` in the answer of `/auth/me`.
     pub email: String,
-    /// `organizationName` and `orgName`; decides the hosts when the organization is registered with some.
+    /// `organizationName` and `orgName`. Decides the user's hosts if the organization is registered with hosts.
     pub organization: String,
-    /// `userStatus`, `Active` by default. The token is issued whatever it says.
+    /// `userStatus`. Default: `Active`. It has no effect on whether a token is issued.
     pub status: String,
-    /// `passwordExpirationTime`.
+    /// `passwordExpirationTime`; `None` if the password does not expire.
     pub password_expiration: Option<Timestamp>,
-    /// `hibpHint`, answered where `hibpCheck` asks for it.
+    /// `hibpHint`, which a login returns if the request has `hibpCheck`.
     pub hibp_hint: Option<String>,
-    /// Where the user exists; both by default.
+    /// The sides on which the user exists. Default: both.
     pub sides: Vec<Side>,
-    /// Whether a login brings an `mdAccessToken`.
+    /// Whether the user's tokens come with an `mdAccessToken`.
     pub market_data: bool,
     /// Whether Live answers 401 to API calls after a login from a `deviceId` other than the first one, until
-    /// [`Simulator::approve_device`](crate::Simulator::approve_device). Off by default.
+    /// [`Simulator::approve_device`](crate::Simulator::approve_device) is called. Default: no.
     pub checks_device: bool,
-    /// What API calls with a good token get.
+    /// Whether the user may make API calls.
     pub api_access: ApiAccess,
-    /// Names of the accounts that `/account/list` answers.
+    /// The names of the accounts in the answer of `/account/list`.
     pub accounts: Vec<String>,
-    /// Fields answered to a login instead of a token, for a multi-factor step whose shape is not documented,
-    /// such as `("deviceChallenge", "e-mail")`. Empty: none is asked for.
+    /// The fields that a login returns instead of a token, to simulate a multi-factor step, whose real form is not
+    /// documented. Example: `("deviceChallenge", "e-mail")`. Empty (default): the login succeeds.
     pub challenge: Vec<(String, String)>,
-    /// Hosts of this user alone, in place of the organization's.
+    /// The hosts of this user, in place of the organization's hosts.
     pub hosts: Option<ApiHosts>,
 }
 
-/// Whether a user may call the API proper, apart from having a good token.
+/// Whether a user may make API calls with a good token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ApiAccess {
-    /// Calls are answered.
+    /// API calls are answered.
     #[default]
     Granted,
-    /// Calls get 401 with the text `Access is denied`.
+    /// API calls get 401 with the text `Access is denied`.
     Denied,
-    /// Calls get 401 with an empty body.
+    /// API calls get 401 with an empty body.
     DeniedSilently,
 }
 
 impl User {
-    /// An active user on both sides with one account.
+    /// Creates an active user on both sides, with one account.
     #[must_use]
     pub fn new(name: &str, password: &str) -> Self {
         Self {
@@ -88,14 +88,14 @@ impl User {
         }
     }
 
-    /// The same user, existing on one side only.
+    /// Limits the user to one side.
     #[must_use]
     pub fn only_on(mut self, side: Side) -> Self {
         self.sides = vec![side];
         self
     }
 
-    /// The same user as a member of an organization.
+    /// Makes the user a member of an organization.
     #[must_use]
     pub fn of_organization(mut self, name: &str) -> Self {
         name.clone_into(&mut self.organization);
@@ -108,7 +108,7 @@ impl User {
 }
 
 impl Default for User {
-    /// The user of a simulator that was given none: `synthetic-user` with the password `synthetic-password`.
+    /// The default user of a simulator: `synthetic-user` with the password `synthetic-password`.
     fn default() -> Self {
         Self::new("synthetic-user", "synthetic-password")
     }

@@ -1,5 +1,5 @@
-//! Hosts that no longer serve their organization: their names still resolve, and something answers there.
-//! A test names them; requests that come to one leave with an answer that says nothing about the request itself.
+//! Wrong hosts: hosts that no longer serve their organization, but whose names still resolve and which still answer.
+//! Their answers say nothing about the request.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +11,14 @@ use crate::{
     simulator::Simulator,
 };
 
-/// What a host answers that no longer serves anybody.
+/// How a wrong host answers, which is a host that no longer serves its organization.
 ///
-/// A host that can't be connected to is not the simulator's subject: don't pass the request on to it.
+/// The simulator has no kind for a host that refuses connections. To simulate one, don't pass the request on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WrongHost {
-    /// 404 without a body to every request.
+    /// Every request gets 404 without a body.
     NotFound,
-    /// `Wrong client_id` to every exchange and refresh, as if the app were not registered. Other requests are served.
+    /// Every exchange and refresh gets `Wrong client_id`, as if the app were not registered. Other requests are served.
     WrongClient,
 }
 
@@ -27,7 +27,7 @@ pub enum WrongHost {
 pub(crate) struct WrongHosts(BTreeMap<String, WrongHost>);
 
 impl WrongHosts {
-    /// The answer of a wrong host.
+    /// The answer of a wrong host; `None` if the host serves the request.
     pub(crate) fn answer(&self, host: &str, endpoint: Endpoint) -> Option<Reply> {
         match (self.0.get(host)?, endpoint) {
             (WrongHost::NotFound, _) => Some(Reply::empty(StatusCode::NOT_FOUND)),
@@ -40,8 +40,7 @@ impl WrongHosts {
 }
 
 impl Simulator {
-    /// Makes a host a wrong one, or with `None` one that serves again. It stands for whatever answers at a name that an
-    /// organization has left.
+    /// Makes a host answer as a wrong host, which no longer serves its organization. `None` makes it serve again.
     ///
     /// ```
     /// use http::Request;

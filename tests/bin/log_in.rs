@@ -1,4 +1,4 @@
-//! Logs in by both transports with the settings of the process's environment, and prints what came of it.
+//! Logs in with both transports and the settings of the environment, and prints the results.
 
 use tradovate_auth::CallError;
 use tradovate_auth::ureq::from_env;

@@ -1,9 +1,13 @@
-//! One process of a fleet: shares a session, asks for its token all the time, and prints what happens to it, a line each.
+//! One process of a fleet: shares a session, requests its token all the time, and prints one line for each observation.
 //!
-//! `member ureq|reqwest file:DIRECTORY|redis://… SECONDS`, with the variables of the examples; the wall clock of the process
-//! is ahead of the machine's by the seconds in `MEMBER_CLOCK_AHEAD` and is set by those in `MEMBER_CLOCK_STEP` after half a minute, and a request may take the seconds in `MEMBER_TIME_OUT`. The first word of a line says
-//! what it is: `lease`, `event`, `token` with its end and whether the server takes it, `gap`, and at the end `uses` and `done`.
-//! If it reads the line `forget`, it forgets the session.
+//! Usage: `member ureq|reqwest file:DIRECTORY|redis://… SECONDS`, with the variables of the examples. The process's
+//! wall clock is `MEMBER_CLOCK_AHEAD` seconds ahead of the machine's, and is changed by `MEMBER_CLOCK_STEP` seconds
+//! after half a minute. A request may take `MEMBER_TIME_OUT` seconds. The line `forget` on stdin makes the process
+//! forget the session.
+//!
+//! The first word of a printed line says what was observed: `lease` (the process took the lease), `event` with the name
+//! of the event, `token` with its expiry and the status of a call with it, and `gap` (no token). At the end come `uses`
+//! with the numbers of store calls, and `done`.
 
 use std::env;
 use std::io::BufRead as _;
@@ -16,18 +20,20 @@ use jiff::{SignedDuration, Timestamp};
 use tradovate_auth::redis::RedisStore;
 use tradovate_auth::store::{AsyncStore, FileStore, SessionName, Store, StoreFuture};
 use tradovate_auth::ureq::{SharedBudget, Token, TokenError, from_env};
-use tradovate_auth::{Credentials, Environment, Event, Policy, Purpose, RateBudget, StoredSession};
-use tradovate_auth::{Lease, Revision, StoreError, StoredRecord};
+use tradovate_auth::{
+    Credentials, Environment, Event, EventKind, Policy, Purpose, RateBudget, StopReason, StoredSession,
+};
+use tradovate_auth::{Lease, Revision, StoreError, StoreErrorKind, StoredRecord};
 use tradovate_auth_token_source::{Clock, SystemClock};
 
 fn main() {
-    let [transport, place, seconds] = env::args().skip(1).collect::<Vec<_>>().try_into().expect("three arguments");
+    let [transport, store, seconds] = env::args().skip(1).collect::<Vec<_>>().try_into().expect("three arguments");
     let time = Duration::from_secs(seconds.parse().expect("seconds"));
-    match (transport.as_str(), place.split_once(':')) {
+    match (transport.as_str(), store.split_once(':')) {
         ("ureq", Some(("file", path))) => blocking(file(path), time),
-        ("ureq", _) => blocking(RedisStore::new(&place).expect("a URL"), time),
+        ("ureq", _) => blocking(RedisStore::new(&store).expect("a URL"), time),
         ("reqwest", Some(("file", path))) => asynchronous(file(path), time),
-        ("reqwest", _) => asynchronous(RedisStore::new(&place).expect("a URL"), time),
+        ("reqwest", _) => asynchronous(RedisStore::new(&store).expect("a URL"), time),
         _ => panic!("which transport?"),
     }
 }
@@ -36,7 +42,8 @@ fn file(path: &str) -> FileStore {
     FileStore::in_directory(PathBuf::from(path)).expect("a directory")
 }
 
-/// The shortest lease there is, unless `MEMBER_TIME_OUT` says something else: one and a half of this.
+/// Sets the request timeout, and with it the lease, which is one and a half times as long: as short as possible, unless
+/// `MEMBER_TIME_OUT` is set.
 fn policy() -> Policy {
     Policy::default().with_deadline(time_out())
 }
@@ -55,15 +62,15 @@ fn settings() -> (Environment, Credentials, SessionName) {
     (environment, credentials, name)
 }
 
-/// A machine whose wall clock is wrong.
-struct Wrong {
+/// The clock of a machine whose wall clock is wrong.
+struct WrongClock {
     ahead: SignedDuration,
-    /// The step by which it is set after half a minute.
+    /// By how much the wall clock is changed after half a minute.
     step: SignedDuration,
     begun: Instant,
 }
 
-impl SystemClock for Wrong {
+impl SystemClock for WrongClock {
     fn elapsed(&self) -> Duration {
         self.begun.elapsed()
     }
@@ -80,19 +87,30 @@ fn clock() -> Clock {
     };
     match (seconds("MEMBER_CLOCK_AHEAD"), seconds("MEMBER_CLOCK_STEP")) {
         (SignedDuration::ZERO, SignedDuration::ZERO) => Clock::of_process(),
-        (ahead, step) => Clock::anchored(Wrong { ahead, step, begun: Instant::now() }),
+        (ahead, step) => Clock::anchored(WrongClock { ahead, step, begun: Instant::now() }),
     }
 }
 
-/// Forgets the session when it is told to.
-fn obey(forget: impl Fn() + Send + 'static) {
+/// Forgets the session when the line `forget` comes.
+fn forget_on_command(forget: impl Fn() + Send + 'static) {
     thread::spawn(move || {
         std::io::stdin().lock().lines().map_while(Result::ok).filter(|line| line == "forget").for_each(|_| forget());
     });
 }
 
-fn tell(event: &Event) {
-    println!("event {event}");
+/// Prints the name of an event, on which the tests rely, and its text for the reader of a failed test.
+fn print_event(event: &Event) {
+    let name = match &event.kind {
+        EventKind::StoreFailed { error, .. } => match error.kind() {
+            StoreErrorKind::Unreachable => "store_failed_unreachable",
+            StoreErrorKind::NotReadable => "store_failed_not_readable",
+            StoreErrorKind::NotWritable => "store_failed_not_writable",
+            _ => "store_failed",
+        },
+        EventKind::Stopped(StopReason::Forgotten) => "stopped_forgotten",
+        kind => kind.name(),
+    };
+    println!("event {name}: {event}");
 }
 
 fn blocking(store: impl Store, time: Duration) {
@@ -104,13 +122,17 @@ fn blocking(store: impl Store, time: Duration) {
         .clock(clock())
         .budget(budget())
         .token_timeout(Duration::ZERO)
-        .on_event(tell)
-        .shared(Telling(store), name)
+        .on_event(print_event)
+        .shared(ObservedStore(store), name)
         .build();
     let _keeper = tokens.keep_alive().expect("a thread");
-    let obeys = tokens.clone();
-    obey(move || obeys.forget());
-    ask(time, || tokens.token(), || tokens.environment().base_url(Purpose::Trading).expect("it is known").to_string());
+    let to_forget = tokens.clone();
+    forget_on_command(move || to_forget.forget());
+    observe_tokens(
+        time,
+        || tokens.token(),
+        || tokens.environment().base_url(Purpose::Trading).expect("it is known").to_string(),
+    );
 }
 
 fn asynchronous(store: impl AsyncStore, time: Duration) {
@@ -125,22 +147,23 @@ fn asynchronous(store: impl AsyncStore, time: Duration) {
         .clock(clock())
         .budget(budget())
         .token_timeout(Duration::ZERO)
-        .on_event(tell)
-        .shared(Telling(store), name)
+        .on_event(print_event)
+        .shared(ObservedStore(store), name)
         .build()
         .expect("TLS");
     let _keeper = tokens.keep_alive();
-    let obeys = tokens.clone();
-    obey(move || obeys.forget());
-    ask(
+    let to_forget = tokens.clone();
+    forget_on_command(move || to_forget.forget());
+    observe_tokens(
         time,
         || runtime.block_on(tokens.token()),
         || tokens.environment().base_url(Purpose::Trading).expect("it is known").to_string(),
     );
 }
 
-/// Asks for a token a hundred times a second. Once there was one there must always be one, and the server must take it.
-fn ask(time: Duration, token: impl Fn() -> Result<Token, TokenError>, base: impl Fn() -> String) {
+/// Requests a token a hundred times a second. After the first token there must always be one, and the server must
+/// accept it.
+fn observe_tokens(time: Duration, token: impl Fn() -> Result<Token, TokenError>, base: impl Fn() -> String) {
     let begun = Instant::now();
     let (mut held, mut gap) = (None::<Token>, None);
     while begun.elapsed() < time {
@@ -151,7 +174,7 @@ fn ask(time: Duration, token: impl Fn() -> Result<Token, TokenError>, base: impl
                 }
                 let is_another = held_before.as_ref().is_none_or(|held| held.generation() != token.generation());
                 if is_another {
-                    println!("token {} {}", token.expires_at(), is_taken(&token, &base()));
+                    println!("token {} {}", token.expires_at(), status_of_call(&token, &base()));
                     held = Some(token);
                 }
             }
@@ -170,7 +193,7 @@ fn ask(time: Duration, token: impl Fn() -> Result<Token, TokenError>, base: impl
     println!("done");
 }
 
-fn is_taken(token: &Token, base: &str) -> String {
+fn status_of_call(token: &Token, base: &str) -> String {
     let agent = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().new_agent();
     match agent.get(format!("{base}/account/list")).header("Authorization", token.header()).call() {
         Ok(response) => response.status().as_u16().to_string(),
@@ -178,21 +201,21 @@ fn is_taken(token: &Token, base: &str) -> String {
     }
 }
 
-/// How often the store was asked for the record, for the lease, to save, and to release.
+/// How often the store's methods load, lease, save and release were called.
 static USES: [AtomicU64; 4] = [const { AtomicU64::new(0) }; 4];
 
 fn count(what: usize) {
     USES[what].fetch_add(1, Ordering::SeqCst);
 }
 
-/// A store that says when it has taken the lease, and counts its uses.
-struct Telling<S>(S);
+/// A store that prints when it grants the lease, and counts the calls.
+struct ObservedStore<S>(S);
 
-fn tell_of(lease: Option<Lease>) -> Option<Lease> {
+fn print_lease(lease: Option<Lease>) -> Option<Lease> {
     lease.inspect(|_| println!("lease"))
 }
 
-impl<S: Store> Store for Telling<S> {
+impl<S: Store> Store for ObservedStore<S> {
     fn load(&self, name: &SessionName) -> Result<Option<StoredRecord>, StoreError> {
         count(0);
         self.0.load(name)
@@ -200,7 +223,7 @@ impl<S: Store> Store for Telling<S> {
 
     fn lease(&self, name: &SessionName, time: Duration) -> Result<Option<Lease>, StoreError> {
         count(1);
-        self.0.lease(name, time).map(tell_of)
+        self.0.lease(name, time).map(print_lease)
     }
 
     fn save(
@@ -224,7 +247,7 @@ impl<S: Store> Store for Telling<S> {
     }
 }
 
-impl<S: AsyncStore> AsyncStore for Telling<S> {
+impl<S: AsyncStore> AsyncStore for ObservedStore<S> {
     fn load<'a>(&'a self, name: &'a SessionName) -> StoreFuture<'a, Option<StoredRecord>> {
         count(0);
         self.0.load(name)
@@ -232,7 +255,7 @@ impl<S: AsyncStore> AsyncStore for Telling<S> {
 
     fn lease<'a>(&'a self, name: &'a SessionName, time: Duration) -> StoreFuture<'a, Option<Lease>> {
         count(1);
-        Box::pin(async move { self.0.lease(name, time).await.map(tell_of) })
+        Box::pin(async move { self.0.lease(name, time).await.map(print_lease) })
     }
 
     fn save<'a>(

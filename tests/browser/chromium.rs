@@ -1,4 +1,4 @@
-//! Chromium without a window, driven by its own driver. Each browser has one, and a profile, to itself.
+//! A headless Chromium, controlled by chromedriver. Each browser has a driver and a profile of its own.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -12,12 +12,12 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::json;
 use tempfile::TempDir;
 
-/// How often a page is looked at while it is waited for.
+/// The pause between two looks at a page that is still loading.
 const OFTEN: Duration = Duration::from_millis(20);
 
 const LONGEST_FAREWELL: Duration = Duration::from_secs(10);
 
-/// Whether there is a browser to test with, or has to be.
+/// Whether the tests run: a browser is installed, or required.
 pub(crate) fn is_there_or_required() -> bool {
     is_there() || env::var("TRADOVATE_AUTH_BROWSER").is_ok_and(|value| value == "required")
 }
@@ -30,7 +30,7 @@ fn program(name: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?).map(|directory| directory.join(name)).find(|path| path.is_file())
 }
 
-/// A driver that runs until this is dropped, and its browser with it, in a test that fails too.
+/// A running driver. It and its browser end when it is dropped, even if the test failed.
 struct Driver {
     child: Child,
     url: String,
@@ -50,14 +50,14 @@ impl Driver {
             line.split_once("started successfully on port ").map(|(_, port)| port.trim_end_matches('.').to_owned())
         });
         driver.url = format!("http://127.0.0.1:{}", port.expect("chromedriver says its port"));
-        thread::spawn(move || lines.for_each(drop)); // a full pipe would stop it
+        thread::spawn(move || lines.for_each(drop)); // a full pipe would block the driver
         driver
     }
 }
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // Killed, it would leave its browser behind.
+        // If the driver was killed, its browser would continue to run.
         let farewell =
             ureq::get(format!("{}/shutdown", self.url)).config().timeout_global(Some(LONGEST_FAREWELL)).build();
         if farewell.call().is_err() {
@@ -69,7 +69,7 @@ impl Drop for Driver {
 
 pub(crate) struct Browser {
     client: Client,
-    // In this order: the profile is in use until the driver is gone.
+    // Dropped in this order, because the profile is in use until the driver has ended.
     _driver: Driver,
     _profile: TempDir,
 }
@@ -83,7 +83,7 @@ impl Browser {
             "binary": program("chromium"),
             "args": [
                 "--headless",
-                "--no-sandbox", // which Chromium refuses to root, and the pages are our own
+                        "--no-sandbox", // root can't use the sandbox, and the tests open only their own pages
                 "--disable-gpu",
                 "--disable-quic",
                 "--disable-dev-shm-usage",
@@ -113,7 +113,7 @@ impl Browser {
         self.client.current_url().await.unwrap().into()
     }
 
-    /// Waits for a page whose heading begins like this.
+    /// Waits for a page whose heading starts with a text.
     pub(crate) async fn sees(&self, heading: &str) {
         let locator = format!("//h1[starts-with(normalize-space(.), '{heading}')]");
         if let Err(error) = self.client.wait().every(OFTEN).for_element(Locator::XPath(&locator)).await {
@@ -125,7 +125,7 @@ impl Browser {
         self.client.wait().every(OFTEN).for_element(Locator::Css(selector)).await.unwrap()
     }
 
-    /// The text of an element, as it shows.
+    /// The visible text of an element.
     pub(crate) async fn text(&self, selector: &str) -> String {
         self.element(selector).await.text().await.unwrap()
     }
@@ -134,7 +134,7 @@ impl Browser {
         self.element(selector).await.click().await.unwrap();
     }
 
-    /// Fills in the form of the vendor's page and allows; an empty name leaves what is there.
+    /// Fills in the form of the vendor's page and allows. An empty name keeps the name in the form.
     pub(crate) async fn sign_in(&self, user: &str, password: &str) {
         for (field, text) in [("#username", user), ("#password", password)] {
             self.element(field).await.send_keys(text).await.unwrap();
@@ -142,13 +142,13 @@ impl Browser {
         self.click("#allow").await;
     }
 
-    /// What scripts of the page would see of its cookies.
+    /// The cookies that scripts of the page can read.
     pub(crate) async fn cookies_for_scripts(&self) -> String {
         let cookies = self.client.execute("return document.cookie", Vec::new()).await.unwrap();
         cookies.as_str().unwrap().to_owned()
     }
 
-    /// Has the page at hand send an empty form somewhere.
+    /// Makes the current page send an empty form to a URL.
     pub(crate) async fn send_form(&self, url: &str) {
         let script = "const form = document.createElement('form'); form.method = 'post'; form.action = arguments[0];
             document.body.append(form); form.submit();";

@@ -1,7 +1,7 @@
-//! A login in a real browser: the web server of the examples, the simulator's page, and Chromium in between.
+//! Tests of a login in a real browser: the example web server, the simulator's page, and Chromium.
 //!
-//! It needs Chromium and its driver (Debian: `chromium`, `chromium-driver`). Without them the tests are ignored, unless
-//! `TRADOVATE_AUTH_BROWSER=required` is set.
+//! They need Chromium and its driver (Debian: `chromium`, `chromium-driver`). Without these, the tests are ignored,
+//! unless `TRADOVATE_AUTH_BROWSER=required` is set.
 
 #[path = "../it/support/site.rs"]
 #[allow(dead_code, reason = "what the other tests need of it")]
@@ -19,9 +19,9 @@ use chromium::{Browser, is_there_or_required};
 use site::{PASSWORD, Site, vendor};
 
 const TESTS: [(&str, fn()); 3] = [
-    ("a_user_allows_is_logged_in_and_logs_out", a_user_allows_is_logged_in_and_logs_out),
-    ("a_user_who_denies_or_mistypes_tries_again", a_user_who_denies_or_mistypes_tries_again),
-    ("another_site_can_not_log_a_user_out", another_site_can_not_log_a_user_out),
+    ("a_user_can_allow_log_in_and_log_out", a_user_can_allow_log_in_and_log_out),
+    ("a_user_who_denies_or_mistypes_can_try_again", a_user_who_denies_or_mistypes_can_try_again),
+    ("another_site_cannot_log_a_user_out", another_site_cannot_log_a_user_out),
 ];
 
 fn main() -> ExitCode {
@@ -40,16 +40,16 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, TESTS.map(trial).into()).exit_code()
 }
 
-/// What a test is about.
+/// The servers of a test.
 struct World {
     vendor: Server,
     site: Site,
 }
 
-/// Runs a test with a browser of its own, which is gone afterwards.
+/// Runs a test with a browser of its own, which is closed afterwards.
 fn with_browser(test: impl AsyncFnOnce(&World, &Browser)) {
     let vendor = vendor().serve().unwrap();
-    // To a browser `localhost` and `127.0.0.1` are two sites, as the vendor's and the web server's are.
+    // For a browser, `localhost` and `127.0.0.1` are two sites, like the vendor's site and the web server's.
     let site = Site::start_with(&vendor, &[], &[("TRADOVATE_REDIRECT_HOST", "localhost")]);
     Runtime::new().unwrap().block_on(async {
         let browser = Browser::start().await;
@@ -67,7 +67,7 @@ impl World {
         self.vendor.statistics().requests(Endpoint::OauthToken)
     }
 
-    /// Begins a login by the button, up to the vendor's page.
+    /// Starts a login with the button, and waits for the vendor's page.
     async fn connect(&self, browser: &Browser) {
         browser.open(&self.url("/")).await;
         browser.click("#connect").await;
@@ -81,7 +81,7 @@ impl World {
     }
 }
 
-fn a_user_allows_is_logged_in_and_logs_out() {
+fn a_user_can_allow_log_in_and_log_out() {
     with_browser(async |world, browser| {
         world.log_in(browser).await;
         assert_eq!(browser.url().await, world.url("/me"));
@@ -95,29 +95,29 @@ fn a_user_allows_is_logged_in_and_logs_out() {
     });
 }
 
-fn a_user_who_denies_or_mistypes_tries_again() {
+fn a_user_who_denies_or_mistypes_can_try_again() {
     with_browser(async |world, browser| {
         world.connect(browser).await;
         browser.click("#deny").await;
-        browser.sees("You did not allow it").await;
+        browser.sees("You did not allow access").await;
         assert_eq!(browser.text("#said").await, "access_denied: The user denied access");
         browser.click("#connect").await;
         browser.sees("Allow Synthetic Web App").await;
         browser.sign_in("trader", "wrong").await;
         assert!(browser.text("#error").await.starts_with("Incorrect username or password"));
         assert!(browser.url().await.starts_with(&world.vendor.authorize_url()));
-        browser.sign_in("", PASSWORD).await; // the name is still there
+        browser.sign_in("", PASSWORD).await; // the form still has the name
         browser.sees("You are logged in").await;
         assert_eq!(browser.text("#user").await, "Tess Trader");
     });
 }
 
-fn another_site_can_not_log_a_user_out() {
+fn another_site_cannot_log_a_user_out() {
     with_browser(async |world, browser| {
         world.log_in(browser).await;
         browser.open(&world.vendor.authorize_url()).await;
         browser.send_form(&world.url("/logout")).await;
-        browser.sees("Not from here").await;
+        browser.sees("Request refused").await;
         browser.open(&world.url("/me")).await;
         assert_eq!(browser.text("#user").await, "Tess Trader");
     });

@@ -1,21 +1,21 @@
-//! Machines whose wall clocks are wrong: ahead or behind when a process starts, or set between two starts.
+//! Tests with wrong wall clocks: ahead or behind when a process starts, or changed between two starts.
 
 use std::time::Duration;
 
 use tradovate_auth_simulator::{Endpoint, LockOut};
 
 use crate::members::Fleet;
-use crate::place::Place;
+use crate::shared_store::SharedStore;
 
-/// As the tokens of the vendor's server.
+/// The lifetime of the vendor's tokens.
 const LIFETIME: Duration = Duration::from_secs(80 * 60);
 
 const MINUTES: i64 = 60;
 const HOURS: i64 = 3600;
 
-/// As after each boot of a machine without a clock of its own, or on a machine that was restored.
-pub(crate) fn a_clock_that_is_ahead_opens_no_session_beside_a_good_one(place: Place) {
-    let mut fleet = Fleet::new(place, LIFETIME);
+/// As after the boot of a machine without a battery-backed clock, or on a restored machine.
+pub(crate) fn a_process_with_a_clock_ahead_opens_no_second_session(store: SharedStore) {
+    let mut fleet = Fleet::new(store, LIFETIME);
     let first = fleet.start(300);
     fleet.await_word_of(first, "token");
     for ahead in [10 * MINUTES, 2 * HOURS] {
@@ -27,9 +27,9 @@ pub(crate) fn a_clock_that_is_ahead_opens_no_session_beside_a_good_one(place: Pl
     fleet.assert_well();
 }
 
-/// Each is alone, so nobody can tell it what the time is.
-pub(crate) fn a_clock_that_is_further_ahead_at_each_start_opens_no_other_session(place: Place) {
-    let mut fleet = Fleet::new(place, LIFETIME);
+/// Each process runs alone, so no other process can tell it the time.
+pub(crate) fn a_clock_that_is_further_ahead_at_each_start_opens_no_second_session(store: SharedStore) {
+    let mut fleet = Fleet::new(store, LIFETIME);
     for start in 0..6 {
         let member = fleet.start_ahead(300, start * 2 * HOURS);
         fleet.await_word_of(member, "token");
@@ -38,13 +38,13 @@ pub(crate) fn a_clock_that_is_further_ahead_at_each_start_opens_no_other_session
     fleet.assert_well();
 }
 
-pub(crate) fn a_clock_that_is_ahead_ends_no_lock_out(place: Place) {
-    // Half of it later, a renewal is due.
-    let mut fleet = Fleet::new(place, Duration::from_secs(10));
+pub(crate) fn a_clock_ahead_does_not_shorten_a_lock_out(store: SharedStore) {
+    // A renewal is due after half of this lifetime.
+    let mut fleet = Fleet::new(store, Duration::from_secs(10));
     let first = fleet.start(300);
     fleet.await_word_of(first, "token");
     fleet.server.lock_out(LockOut::too_many_requests());
-    fleet.await_word_of(first, "event locked out");
+    fleet.await_word_of(first, "event locked_out");
     fleet.kill(first);
     let asked = |fleet: &Fleet| fleet.server.statistics().log().filter(|entry| entry.path.contains("/auth/")).count();
     let before = asked(&fleet);
@@ -57,8 +57,8 @@ pub(crate) fn a_clock_that_is_ahead_ends_no_lock_out(place: Place) {
     assert_eq!(asked(&fleet), before, "{}", fleet.all());
 }
 
-pub(crate) fn a_clock_that_was_set_back_hands_out_no_dead_token(place: Place) {
-    let mut fleet = Fleet::new(place, Duration::from_secs(5));
+pub(crate) fn a_process_with_a_clock_behind_returns_no_dead_token(store: SharedStore) {
+    let mut fleet = Fleet::new(store, Duration::from_secs(5));
     let first = fleet.start(300);
     fleet.await_word_of(first, "token");
     fleet.kill(first);
@@ -70,8 +70,8 @@ pub(crate) fn a_clock_that_was_set_back_hands_out_no_dead_token(place: Place) {
     }
 }
 
-pub(crate) fn a_first_start_with_a_slow_clock_logs_in_once(place: Place) {
-    let mut fleet = Fleet::new(place, LIFETIME);
+pub(crate) fn a_first_start_with_a_clock_behind_logs_in_once(store: SharedStore) {
+    let mut fleet = Fleet::new(store, LIFETIME);
     for behind in [-3 * HOURS, 0, -3 * HOURS] {
         let member = fleet.start_ahead(300, behind);
         fleet.await_word_of(member, "token");
@@ -80,14 +80,14 @@ pub(crate) fn a_first_start_with_a_slow_clock_logs_in_once(place: Place) {
     assert_eq!(fleet.server.statistics().requests(Endpoint::AccessTokenRequest), 1);
 }
 
-/// The machine's wall clock was set ahead between two starts, so that of the files is ahead too.
-pub(crate) fn a_machine_whose_clock_was_set_ahead_opens_no_other_session() {
-    let mut fleet = Fleet::new(Place::files(), LIFETIME);
+/// The machine's wall clock was set ahead between two starts, so the times of its files are ahead too.
+pub(crate) fn a_machine_clock_set_ahead_causes_no_second_session() {
+    let mut fleet = Fleet::new(SharedStore::files(), LIFETIME);
     let first = fleet.start(300);
     fleet.await_word_of(first, "token");
     fleet.kill(first);
     for ahead in [10 * MINUTES, 2 * HOURS] {
-        fleet.place.make_older(ahead);
+        fleet.store.make_older(ahead);
         let member = fleet.start_ahead(300, ahead);
         fleet.await_word_of(member, "token");
         fleet.kill(member);
@@ -95,15 +95,15 @@ pub(crate) fn a_machine_whose_clock_was_set_ahead_opens_no_other_session() {
     fleet.assert_well();
 }
 
-/// The same backwards: the record seems to be written in the future, and a dead token in it good for long.
-pub(crate) fn a_machine_whose_clock_was_set_back_replaces_a_dead_token_at_once() {
+/// The machine's wall clock was set back. The record seems to come from the future, and its dead token seems valid.
+pub(crate) fn a_machine_clock_set_back_does_not_delay_the_replacement_of_a_dead_token() {
     for back in [10 * MINUTES, 2 * HOURS] {
-        let mut fleet = Fleet::new(Place::files(), Duration::from_secs(5));
+        let mut fleet = Fleet::new(SharedStore::files(), Duration::from_secs(5));
         let first = fleet.start(300);
         fleet.await_word_of(first, "token");
         fleet.kill(first);
         std::thread::sleep(Duration::from_secs(6));
-        fleet.place.make_older(-back);
+        fleet.store.make_older(-back);
         let member = fleet.start_ahead(300, -back);
         fleet.await_that("a token that is taken", |number, line| {
             number == member && line.starts_with("token") && line.ends_with(" 200")

@@ -1,7 +1,7 @@
-//! A thousand callers at once, of both transports, while the server comes and goes: no token that it would not accept, no
-//! thread or task that stays behind, and no memory that grows.
+//! A thousand concurrent callers of both transports, while the server goes down and up again. The server accepts every
+//! token that they get, no thread or task is left at the end, and the memory does not grow.
 //!
-//! It runs in a process of its own, so that the threads and the memory that it counts are its own.
+//! The test runs in a process of its own, so that it counts only its own threads and memory.
 
 use std::env;
 use std::process::{Command, ExitCode};
@@ -16,17 +16,17 @@ use tradovate_auth_simulator::{Limits, Maintenance, Server, Simulator};
 
 const CALLERS: usize = 500;
 const TIME: Duration = Duration::from_secs(30);
-const FLAP: Duration = Duration::from_millis(100);
-/// Between two calls of one caller: all of them together ask ten thousand times a second.
+const FLAP_INTERVAL: Duration = Duration::from_millis(100);
+/// The pause between two calls of a caller. All callers together make ten thousand calls a second.
 const PAUSE: Duration = Duration::from_millis(100);
 
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap());
 
-/// The argument that makes the test's program the process of the crowd.
+/// The argument that makes this program run the crowd.
 const ARGUMENT: &str = "--crowd-in-this-process";
 
-/// Runs the crowd if this is its process.
+/// Runs the crowd if this is the crowd's process.
 pub(crate) fn in_this_process() -> Option<ExitCode> {
     (env::args().nth(1)? == ARGUMENT).then(|| {
         a_thousand_callers_meet_a_server();
@@ -34,28 +34,28 @@ pub(crate) fn in_this_process() -> Option<ExitCode> {
     })
 }
 
-pub(crate) fn a_thousand_callers_meet_a_server_that_comes_and_goes() {
+pub(crate) fn a_thousand_callers_get_only_valid_tokens_from_a_flapping_server() {
     let status = Command::new(env::current_exe().unwrap()).arg(ARGUMENT).status().unwrap();
     assert!(status.success(), "the process of the crowd ended with {status}");
 }
 
-/// What the callers have met.
+/// What the callers observed.
 #[derive(Default)]
-struct Met {
+struct Observations {
     tokens: AtomicU64,
     waits: AtomicU64,
     is_over: AtomicBool,
 }
 
-impl Met {
-    /// A token must be one that the server accepts at the moment, or has replaced while the caller looked at it.
-    fn judge(&self, server: &Server, answer: Result<Token, TokenError>, again: impl FnOnce() -> Option<Token>) {
+impl Observations {
+    /// Asserts that the server accepts a token now, or that it was replaced while the caller checked it.
+    fn check(&self, server: &Server, answer: Result<Token, TokenError>, again: impl FnOnce() -> Option<Token>) {
         match answer {
             Ok(token) => {
                 self.tokens.fetch_add(1, Ordering::Relaxed);
                 let is_good = server.with(|simulator| simulator.accepts(token.expose()));
                 let is_replaced = || again().is_some_and(|newer| newer.generation() > token.generation());
-                assert!(is_good || is_replaced(), "a token that the server does not accept");
+                assert!(is_good || is_replaced(), "a caller got a token that the server does not accept");
             }
             Err(TokenError::NotYet { .. }) => {
                 self.waits.fetch_add(1, Ordering::Relaxed);
@@ -65,7 +65,7 @@ impl Met {
     }
 }
 
-/// Threads and memory of this process, in kilobytes, where the system tells.
+/// The number of threads and the memory of this process in KiB, if the system reports them.
 fn resources() -> Option<(usize, usize)> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let number =
@@ -73,22 +73,23 @@ fn resources() -> Option<(usize, usize)> {
     Some((number("Threads:")?, number("VmRSS:")?))
 }
 
-fn flap(server: &Server, met: &Met) {
+fn flap(server: &Server, observations: &Observations) {
     let (start, mut is_down) = (Instant::now(), false);
     while start.elapsed() < TIME {
         is_down = !is_down;
         server.set_maintenance(is_down.then_some(Maintenance::Html));
-        thread::sleep(FLAP);
+        thread::sleep(FLAP_INTERVAL);
     }
     server.set_maintenance(None);
-    met.is_over.store(true, Ordering::SeqCst);
+    observations.is_over.store(true, Ordering::SeqCst);
 }
 
 fn a_thousand_callers_meet_a_server() {
-    // Renewed at half their life, in the midst of it all, and never lost: a login is not had for the asking.
+    // Tokens are renewed after half of their lifetime during the test. The sessions are never lost, so there is no
+    // second login.
     let limits = |options: &mut tradovate_auth_simulator::Options| options.limits = Limits::none();
     let server = Arc::new(Simulator::builder().lifetime(Duration::from_secs(40)).options(limits).serve().unwrap());
-    let met = Arc::new(Met::default());
+    let observations = Arc::new(Observations::default());
     let budget = SharedBudget::default();
     let blocking = tradovate_auth::ureq::TokenSource::builder(server.environment(), server.credentials())
         .budget(budget.clone())
@@ -107,10 +108,10 @@ fn a_thousand_callers_meet_a_server() {
 
     let threads: Vec<_> = (0..CALLERS)
         .map(|_| {
-            let (server, met, tokens) = (Arc::clone(&server), Arc::clone(&met), blocking.clone());
+            let (server, observations, tokens) = (Arc::clone(&server), Arc::clone(&observations), blocking.clone());
             let call = move || {
-                while !met.is_over.load(Ordering::SeqCst) {
-                    met.judge(&server, tokens.token(), || tokens.token().ok());
+                while !observations.is_over.load(Ordering::SeqCst) {
+                    observations.check(&server, tokens.token(), || tokens.token().ok());
                     thread::sleep(PAUSE);
                 }
             };
@@ -119,18 +120,18 @@ fn a_thousand_callers_meet_a_server() {
         .collect();
     let tasks: Vec<_> = (0..CALLERS)
         .map(|_| {
-            let (server, met, tokens) = (Arc::clone(&server), Arc::clone(&met), asynchronous.clone());
+            let (server, observations, tokens) = (Arc::clone(&server), Arc::clone(&observations), asynchronous.clone());
             RUNTIME.spawn(async move {
-                while !met.is_over.load(Ordering::SeqCst) {
+                while !observations.is_over.load(Ordering::SeqCst) {
                     let answer = tokens.token().await;
                     let newer = tokens.token().await.ok();
-                    met.judge(&server, answer, || newer);
+                    observations.check(&server, answer, || newer);
                     tokio::time::sleep(PAUSE).await;
                 }
             })
         })
         .collect();
-    flap(&server, &met);
+    flap(&server, &observations);
     for thread in threads {
         thread.join().unwrap();
     }
@@ -145,8 +146,8 @@ fn a_thousand_callers_meet_a_server() {
     let statistics = server.statistics();
     println!(
         "{} tokens and {} waits for {} callers in {} s; {} logins, {} renewals, {} requests in all",
-        met.tokens.load(Ordering::SeqCst),
-        met.waits.load(Ordering::SeqCst),
+        observations.tokens.load(Ordering::SeqCst),
+        observations.waits.load(Ordering::SeqCst),
         2 * CALLERS,
         TIME.as_secs(),
         statistics.logins,
@@ -154,19 +155,19 @@ fn a_thousand_callers_meet_a_server() {
         statistics.log().len()
     );
     assert_eq!(statistics.logins, 2, "one for each source");
-    // The keeper's own task is left; one that carries a request may just be ending.
+    // The keeper's task remains. A task that sends a request may just be ending.
     let end = Instant::now() + TIME;
     while RUNTIME.metrics().num_alive_tasks() > 1 {
-        assert!(Instant::now() < end, "a task stays behind");
+        assert!(Instant::now() < end, "a task is left");
         thread::sleep(PAUSE);
     }
-    assert!(met.tokens.load(Ordering::SeqCst) > 0);
+    assert!(observations.tokens.load(Ordering::SeqCst) > 0);
     if let (Some((threads, memory)), Some((threads_after, memory_after))) = (before, after) {
         println!(
             "threads: {threads} before, {threads_after} after; memory: {memory} KiB before, {memory_after} KiB after"
         );
-        assert!(threads_after <= threads + 1, "a thread stays behind: {threads} before, {threads_after} after");
-        // What a thousand callers at once have needed is kept by the allocator; what leaks grows with each of the calls.
+        assert!(threads_after <= threads + 1, "a thread is left: {threads} before, {threads_after} after");
+        // The allocator keeps what a thousand concurrent callers needed. A leak would grow with every call.
         assert!(memory_after < memory + 64 * 1024, "memory has grown from {memory} to {memory_after} KiB");
     }
 }

@@ -11,49 +11,49 @@ use std::time::{Duration, Instant};
 
 use tradovate_auth_simulator::{App, Endpoint, Limits, Server, Simulator, User};
 
-use crate::place::Place;
+use crate::shared_store::SharedStore;
 
-/// The longest a test waits for what must come; nothing is asserted about time.
+/// How long a test waits for something that must happen. Nothing is asserted about time.
 const LONG: Duration = Duration::from_secs(90);
 
-/// A fleet, its store, and the server it logs in to, which has no hourly limits.
+/// Processes, their store, and their server, which has no hourly limits.
 pub(crate) struct Fleet {
     pub(crate) server: Server,
-    pub(crate) place: Place,
-    /// The seconds that a request of the processes may take.
+    pub(crate) store: SharedStore,
+    /// How many seconds a request of the processes may take.
     pub(crate) time_out: u64,
     members: Vec<Member>,
-    /// Who has taken the lease last.
-    last_leader: Option<usize>,
-    tell: Sender<(usize, String)>,
-    told: Receiver<(usize, String)>,
-    /// The paths of the requests that the server has received.
+    /// The process that took the lease last.
+    last_lease_holder: Option<usize>,
+    line_sender: Sender<(usize, String)>,
+    line_receiver: Receiver<(usize, String)>,
+    /// The paths of the requests that the server received.
     requests: Receiver<String>,
-    /// The server answers the requests to this endpoint so much later.
+    /// The endpoint that the server answers with a delay, and the delay.
     slow: Arc<Mutex<Option<(Endpoint, Duration)>>>,
 }
 
 struct Member {
     process: Child,
     input: ChildStdin,
-    said: Vec<String>,
+    printed: Vec<String>,
 }
 
-/// Longer than the line of a lease, shorter than a session: as on a full disk, a lease can be taken and a session can't be
-/// saved.
+/// Longer than the line of a lease and shorter than a session, in bytes. With this limit a lease can be taken and a
+/// session can't be saved, as on a full disk.
 const SHORTER_THAN_A_SESSION: u64 = 512;
 
 /// A user and mount namespace, as options of `unshare`.
 const NAMESPACE: [&str; 2] = ["--map-root-user", "--mount"];
 
 impl Fleet {
-    pub(crate) fn new(place: Place, lifetime: Duration) -> Self {
+    pub(crate) fn new(store: SharedStore, lifetime: Duration) -> Self {
         let slow = Arc::new(Mutex::new(None::<(Endpoint, Duration)>));
         let (receive, requests) = mpsc::channel();
         let slowed = Arc::clone(&slow);
         let server = Simulator::builder()
             .on_request(move |entry| {
-                // The fleet may be over.
+                // The test may be over.
                 let _ = receive.send(entry.path.clone());
                 let slow = *slowed.lock().unwrap();
                 if let Some((_, time)) = slow.filter(|(endpoint, _)| entry.path.ends_with(endpoint.path())) {
@@ -66,21 +66,31 @@ impl Fleet {
             .options(|options| options.limits = Limits::none())
             .serve()
             .unwrap();
-        let (tell, told) = mpsc::channel();
-        Self { server, place, time_out: 5, members: Vec::new(), last_leader: None, tell, told, requests, slow }
+        let (line_sender, line_receiver) = mpsc::channel();
+        Self {
+            server,
+            store,
+            time_out: 5,
+            members: Vec::new(),
+            last_lease_holder: None,
+            line_sender,
+            line_receiver,
+            requests,
+            slow,
+        }
     }
 
-    /// Has the server answer the requests to this endpoint so much later, from now on.
+    /// Delays the server's answers to requests to an endpoint.
     pub(crate) fn answer_slowly(&self, endpoint: Endpoint, time: Duration) {
         *self.slow.lock().unwrap() = Some((endpoint, time));
     }
 
-    /// Waits until the server has received a request to this endpoint, which it may not have answered yet.
+    /// Waits until the server received a request to this endpoint. It may not have answered it yet.
     pub(crate) fn await_request(&self, endpoint: Endpoint) {
         while !self.requests.recv_timeout(LONG).unwrap().ends_with(endpoint.path()) {}
     }
 
-    /// From now on no process can store a session; the lease can be taken.
+    /// Makes all processes unable to store a session. They can still take the lease.
     pub(crate) fn fill_disk(&self) {
         self.limit_files(Some(SHORTER_THAN_A_SESSION));
     }
@@ -90,7 +100,7 @@ impl Fleet {
     }
 
     fn limit_files(&self, longest: Option<u64>) {
-        if let Place::Redis(redis) = &self.place {
+        if let SharedStore::Redis(redis) = &self.store {
             redis.limit_memory(longest);
             return;
         }
@@ -101,15 +111,15 @@ impl Fleet {
         }
     }
 
-    /// Starts another process, of the one transport and the other by turns, for so many seconds.
+    /// Starts another process, with the transports in turn. It runs for some seconds. Returns its number.
     pub(crate) fn start(&mut self, seconds: u64) -> usize {
         let mut shell = Command::new("sh");
-        // A file that would be too long is an error, and does not end the process.
+        // With this, a file over the size limit is an error and does not end the process.
         shell.args(["-c", r#"trap "" XFSZ; exec "$0" "$@""#, env!("CARGO_BIN_EXE_member")]);
         self.start_by(shell, seconds)
     }
 
-    /// One whose wall clock is wrong by so many seconds, and is set right after half a minute.
+    /// Starts a process whose wall clock is wrong by some seconds, and is corrected after half a minute.
     pub(crate) fn start_with_clock_that_is_set(&mut self, seconds: u64, ahead: i64) -> usize {
         let mut shell = Command::new("sh");
         let clock = format!(r#"MEMBER_CLOCK_AHEAD={ahead} MEMBER_CLOCK_STEP={} exec "$0" "$@""#, -ahead);
@@ -117,7 +127,7 @@ impl Fleet {
         self.start_by(shell, seconds)
     }
 
-    /// One whose wall clock is ahead of the others' by so many seconds.
+    /// Starts a process whose wall clock is some seconds ahead.
     pub(crate) fn start_ahead(&mut self, seconds: u64, ahead: i64) -> usize {
         let mut shell = Command::new("sh");
         let ahead = format!(r#"MEMBER_CLOCK_AHEAD={ahead} exec "$0" "$@""#);
@@ -125,7 +135,7 @@ impl Fleet {
         self.start_by(shell, seconds)
     }
 
-    /// One that can't write to any file.
+    /// Starts a process that can't write to any file.
     pub(crate) fn start_with_a_full_disk(&mut self, seconds: u64) -> usize {
         let mut shell = Command::new("sh");
         shell.args(["-c", r#"trap "" XFSZ; ulimit -f 0; exec "$0" "$@""#, env!("CARGO_BIN_EXE_member")]);
@@ -149,38 +159,38 @@ impl Fleet {
     fn start_by(&mut self, mut command: Command, seconds: u64) -> usize {
         let number = self.members.len();
         let transport = if number.is_multiple_of(2) { "ureq" } else { "reqwest" };
-        command.arg(transport).arg(self.place.argument()).arg(seconds.to_string());
+        command.arg(transport).arg(self.store.argument()).arg(seconds.to_string());
         command.env_clear().envs(variables(&self.server.base_url()));
         command.env("MEMBER_TIME_OUT", self.time_out.to_string());
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let input = process.stdin.take().unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let tell = self.tell.clone();
+        let line_sender = self.line_sender.clone();
         thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
-                if tell.send((number, line)).is_err() {
+                if line_sender.send((number, line)).is_err() {
                     break;
                 }
             }
         });
-        self.members.push(Member { process, input, said: Vec::new() });
+        self.members.push(Member { process, input, printed: Vec::new() });
         number
     }
 
-    /// The next line that begins with this, by whoever says it.
+    /// Waits for a line of any process that begins with a word.
     pub(crate) fn await_word(&mut self, word: &str) -> (usize, String) {
         self.await_that(word, |_, line| line.starts_with(word))
     }
 
-    /// The next line of this process that begins with this.
+    /// Waits for a line of this process that begins with a word.
     pub(crate) fn await_word_of(&mut self, member: usize, word: &str) -> String {
         self.await_that(word, |number, line| number == member && line.starts_with(word)).1
     }
 
-    /// Waits until each of these processes has said a line that begins with this.
+    /// Waits until each of these processes has printed a line that begins with a word.
     pub(crate) fn await_of_all(&mut self, members: impl IntoIterator<Item = usize>, word: &str) {
         for member in members {
-            if self.said(member, word).is_empty() {
+            if self.printed(member, word).is_empty() {
                 self.await_word_of(member, word);
             }
         }
@@ -190,8 +200,8 @@ impl Fleet {
         let begun = Instant::now();
         loop {
             let left = LONG.saturating_sub(begun.elapsed());
-            let Ok((number, line)) = self.told.recv_timeout(left) else {
-                panic!("nobody says {what:?}: {}", self.all());
+            let Ok((number, line)) = self.line_receiver.recv_timeout(left) else {
+                panic!("no process printed {what:?}: {}", self.all());
             };
             self.take(number, line.clone());
             if is_it(number, &line) {
@@ -200,18 +210,18 @@ impl Fleet {
         }
     }
 
-    /// Takes note of what was said so far.
+    /// Reads the lines that were printed so far.
     pub(crate) fn catch_up(&mut self) {
-        while let Ok((number, line)) = self.told.try_recv() {
+        while let Ok((number, line)) = self.line_receiver.try_recv() {
             self.take(number, line);
         }
     }
 
     fn take(&mut self, member: usize, line: String) {
         if line == "lease" {
-            self.last_leader = Some(member);
+            self.last_lease_holder = Some(member);
         }
-        self.members[member].said.push(line);
+        self.members[member].printed.push(line);
     }
 
     pub(crate) fn signal(&self, member: usize, signal: &str) {
@@ -219,34 +229,34 @@ impl Fleet {
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
 
-    /// Stops a process that holds the lease. One that is stopped while it holds the lock of a file lets nobody take over, so it
-    /// is not stopped then.
-    pub(crate) fn stop_leader(&mut self) -> usize {
+    /// Pauses a process that holds the lease, but not while it holds the lock of a file, because then no other process
+    /// could take over.
+    pub(crate) fn pause_lease_holder(&mut self) -> usize {
         loop {
-            let (leader, _) = self.await_word("lease");
-            self.signal(leader, "-STOP");
-            let status = format!("/proc/{}/stat", self.members[leader].process.id());
+            let (holder, _) = self.await_word("lease");
+            self.signal(holder, "-STOP");
+            let status = format!("/proc/{}/stat", self.members[holder].process.id());
             while !std::fs::read_to_string(&status).unwrap().contains(") T ") {
                 thread::yield_now();
             }
-            if !self.place.is_locked() {
-                return leader;
+            if !self.store.is_locked() {
+                return holder;
             }
-            self.signal(leader, "-CONT");
+            self.signal(holder, "-CONT");
         }
     }
 
-    /// Has a process forget the session.
+    /// Makes a process forget the session.
     pub(crate) fn forget(&mut self, member: usize) {
         self.members[member].input.write_all(b"forget\n").unwrap();
     }
 
-    /// Kills the process that has taken the lease last.
-    pub(crate) fn kill_leader(&mut self) -> usize {
+    /// Kills the process that took the lease last.
+    pub(crate) fn kill_lease_holder(&mut self) -> usize {
         self.catch_up();
-        let leader = self.last_leader.expect("somebody has taken the lease");
-        self.kill(leader);
-        leader
+        let holder = self.last_lease_holder.expect("a process has taken the lease");
+        self.kill(holder);
+        holder
     }
 
     pub(crate) fn kill(&mut self, member: usize) {
@@ -254,48 +264,49 @@ impl Fleet {
         self.members[member].process.wait().unwrap();
     }
 
-    /// What a process has said that begins with this.
-    pub(crate) fn said(&self, member: usize, word: &str) -> Vec<&str> {
-        self.members[member].said.iter().map(String::as_str).filter(|line| line.starts_with(word)).collect()
+    /// The lines of a process that begin with a word.
+    pub(crate) fn printed(&self, member: usize, word: &str) -> Vec<&str> {
+        self.members[member].printed.iter().map(String::as_str).filter(|line| line.starts_with(word)).collect()
     }
 
-    /// How often all of them have asked the store for the record, for the lease, to save, and to release.
+    /// How often the processes called the store's methods load, lease, save and release.
     pub(crate) fn uses(&self) -> [u64; 4] {
-        let lines = self.members.iter().flat_map(|member| &member.said).filter_map(|line| line.strip_prefix("uses "));
+        let lines =
+            self.members.iter().flat_map(|member| &member.printed).filter_map(|line| line.strip_prefix("uses "));
         lines.fold([0; 4], |mut sum, line| {
             sum.iter_mut().zip(line.split(' ')).for_each(|(sum, uses)| *sum += uses.parse::<u64>().unwrap());
             sum
         })
     }
 
-    /// The ends of the tokens that anybody had.
+    /// The expiries of all tokens that the processes had.
     pub(crate) fn ends(&self) -> BTreeSet<&str> {
-        let lines = self.members.iter().flat_map(|member| &member.said);
+        let lines = self.members.iter().flat_map(|member| &member.printed);
         lines.filter_map(|line| line.strip_prefix("token ")?.split(' ').next()).collect()
     }
 
     pub(crate) fn all(&self) -> String {
         let lines = self.members.iter().enumerate();
         let lines =
-            lines.flat_map(|(number, member)| member.said.iter().map(move |line| format!("\n{number}: {line}")));
+            lines.flat_map(|(number, member)| member.printed.iter().map(move |line| format!("\n{number}: {line}")));
         lines.collect()
     }
 
-    /// It has logged in once, and nobody had no token, or one that the server did not take.
+    /// Asserts that there was one login, and that each process always had a token that the server accepted.
     pub(crate) fn assert_well(&mut self) {
         self.assert_well_but_for(&[]);
     }
 
-    /// The same, but for the gaps of those who were stopped or hindered.
+    /// The same, except that these processes may have been without a token for a time.
     pub(crate) fn assert_well_but_for(&mut self, hindered: &[usize]) {
         self.catch_up();
         for number in (0..self.members.len()).filter(|number| !hindered.contains(number)) {
-            assert!(self.said(number, "gap").is_empty(), "{}", self.all());
+            assert!(self.printed(number, "gap").is_empty(), "{}", self.all());
         }
         for (number, member) in self.members.iter().enumerate() {
-            let tokens = member.said.iter().filter_map(|line| line.strip_prefix("token "));
+            let tokens = member.printed.iter().filter_map(|line| line.strip_prefix("token "));
             let (ends, statuses): (Vec<_>, Vec<_>) = tokens.filter_map(|line| line.split_once(' ')).unzip();
-            assert!(ends.is_sorted(), "process {number} went back: {}", self.all());
+            assert!(ends.is_sorted(), "process {number} went back to an older token: {}", self.all());
             assert!(hindered.contains(&number) || statuses.iter().all(|status| *status == "200"), "{}", self.all());
         }
         let statistics = self.server.statistics();
@@ -308,14 +319,14 @@ impl Fleet {
 impl Drop for Fleet {
     fn drop(&mut self) {
         for member in &mut self.members {
-            // It may have ended.
+            // The process may already have ended.
             let _ = member.process.kill();
             let _ = member.process.wait();
         }
     }
 }
 
-/// The variables of a server, and the directories of nobody.
+/// The variables for a server. They name no directories of a user.
 fn variables(base_url: &str) -> Vec<(&'static str, String)> {
     let variables = [
         ("TRADOVATE_API_URL", base_url),
@@ -330,7 +341,7 @@ fn variables(base_url: &str) -> Vec<(&'static str, String)> {
     variables.into_iter().map(|(name, value)| (name, value.to_owned())).collect()
 }
 
-/// Whether two files are the same to the byte.
+/// Whether a file has this content.
 pub(crate) fn holds(path: &Path, bytes: &[u8]) -> bool {
     std::fs::read(path).is_ok_and(|content| content == bytes)
 }

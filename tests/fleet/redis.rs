@@ -1,4 +1,4 @@
-//! A Redis server of a test's own, and a network in front of it that can be cut.
+//! A Redis server for a test, and a network in front of it that can be cut.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -14,7 +14,7 @@ pub(crate) fn is_there() -> bool {
     Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
-/// A server that writes nothing to its disk by itself, so that a restart loses everything since the last backup.
+/// A running Redis server. It saves nothing by itself, so a restart loses all data since the last backup.
 #[derive(Debug)]
 pub(crate) struct Redis {
     port: u16,
@@ -47,18 +47,18 @@ impl Redis {
         self.process = run(self.port, &self.directory);
     }
 
-    /// The next start begins with what is stored now.
+    /// Saves the current data. The next start reads it.
     pub(crate) fn back_up(&self) {
         assert_eq!(self.ask("SAVE"), "+OK");
     }
 
-    /// There is one session.
+    /// Removes the lease of the only session.
     pub(crate) fn remove_lease(&self) {
         let script = "for _, key in ipairs(redis.call('KEYS', '*:lease')) do redis.call('DEL', key) end";
         assert_eq!(self.ask(&format!("EVAL \"{script}\" 0")), "$-1");
     }
 
-    /// It refuses to write if it would use more memory than this, which it does from the start.
+    /// Makes the server refuse writes that need more memory than this. It always does.
     pub(crate) fn limit_memory(&self, limit: Option<u64>) {
         assert_eq!(self.ask(&format!("CONFIG SET maxmemory {}", limit.unwrap_or(0))), "+OK");
     }
@@ -82,7 +82,7 @@ impl Redis {
 
 impl Drop for Redis {
     fn drop(&mut self) {
-        // It may have ended.
+        // The process may already have ended.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -105,7 +105,7 @@ fn run(port: u16, directory: &TempDir) -> Child {
     process
 }
 
-/// The first line of an answer.
+/// The first line of the answer to a command.
 fn ask(port: u16, command: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.write_all(format!("{command}\r\n").as_bytes())?;
@@ -114,12 +114,12 @@ fn ask(port: u16, command: &str) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&answer[..length]).lines().next().unwrap_or_default().to_owned())
 }
 
-/// What lies between the processes and their server.
+/// The network between the processes and their server.
 #[derive(Debug)]
 pub(crate) struct Network {
     port: u16,
     target: Arc<AtomicU16>,
-    /// Nothing gets through, in either direction, and nobody is told.
+    /// Whether the network drops everything in both directions without an error.
     is_cut: Arc<AtomicBool>,
     streams: Arc<Mutex<Vec<TcpStream>>>,
 }
@@ -157,11 +157,11 @@ impl Network {
         self.is_cut.store(is_cut, Ordering::SeqCst);
     }
 
-    /// Leads to another server from now on; what is open is closed.
+    /// Connects to another server from now on, and closes the existing connections.
     pub(crate) fn fail_over(&self, redis: &Redis) {
         self.target.store(redis.port(), Ordering::SeqCst);
         for stream in self.streams.lock().unwrap().drain(..) {
-            // It may be closed already.
+            // The connection may already be closed.
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
@@ -177,6 +177,6 @@ fn pass(mut from: TcpStream, mut to: TcpStream, is_cut: &AtomicBool) {
             break;
         }
     }
-    // The other end may be gone.
+    // The other end may already be closed.
     let _ = to.shutdown(Shutdown::Both);
 }

@@ -1,4 +1,4 @@
-//! What comes back: every status with its body, whole and in pieces, packed, cut off, and without end.
+//! Tests of responses: every status with its body, whole and in pieces, compressed, truncated, and endless.
 
 use std::io::Write;
 use std::thread;
@@ -12,7 +12,7 @@ use crate::support::{LOGGED_IN, Peer, Transport, at, response, silent_after};
 
 const TWO_HOURS: Duration = Duration::from_secs(7200);
 
-/// What both transports make of an answer to a login.
+/// The results of a login with both transports.
 fn log_in_at(peer: &Peer) -> Vec<Result<Answer<AccessTokenResponse>, CallError>> {
     Transport::both(&at(&peer.base_url())).iter().map(Transport::log_in).collect()
 }
@@ -29,7 +29,7 @@ fn gzip(text: &str) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// Writes for as long as anybody reads.
+/// A peer that writes a piece again and again until the client disconnects.
 fn without_end(head: impl Into<String>, piece: &'static [u8]) -> Peer {
     let head = head.into();
     Peer::acting(move |connection, _| {
@@ -39,7 +39,7 @@ fn without_end(head: impl Into<String>, piece: &'static [u8]) -> Peer {
 }
 
 #[test]
-fn an_answer_is_read_however_it_comes() {
+fn an_answer_can_be_chunked_compressed_and_delivered_in_pieces() {
     let interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n".to_vec();
     let (one, two) = LOGGED_IN.split_at(10);
     let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
@@ -62,7 +62,7 @@ fn an_answer_is_read_however_it_comes() {
 }
 
 #[test]
-fn the_servers_time_comes_with_the_answer() {
+fn an_answer_includes_the_servers_time() {
     let peer = Peer::answering(response("200 OK", &["date: Tue, 24 Nov 2026 14:20:30 GMT"], LOGGED_IN));
     for result in log_in_at(&peer) {
         let exchange = result.unwrap().exchange;
@@ -72,7 +72,7 @@ fn the_servers_time_comes_with_the_answer() {
 }
 
 #[test]
-fn no_whole_answer_is_told_apart_from_one_without_end() {
+fn each_kind_of_broken_answer_has_its_own_failure() {
     const LONG: &str = "longer than 262144 bytes";
     const UNKNOWN: &str = "the server may have handled the request";
     let cut = |answer: Vec<u8>| Peer::answering(&answer[..answer.len() - 5]);
@@ -82,7 +82,7 @@ fn no_whole_answer_is_told_apart_from_one_without_end() {
     let many: Vec<String> = (0..40_000).map(|number| format!("x-{number}: 0123456789")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     let bomb = gzipped(&gzip(&" ".repeat(100_000_000)));
-    for (what, peer, failure, said) in [
+    for (what, peer, failure, text) in [
         ("a reset", Peer::answering(""), Failure::MaybeSent, UNKNOWN),
         ("no HTTP", Peer::answering("220 mail.example ESMTP\r\n\r\n"), Failure::MaybeSent, UNKNOWN),
         ("a long header", Peer::answering(response("200 OK", &[&long], LOGGED_IN)), Failure::MaybeSent, UNKNOWN),
@@ -94,20 +94,20 @@ fn no_whole_answer_is_told_apart_from_one_without_end() {
         ("no end", without_end("HTTP/1.1 200 OK\r\n\r\n", &[b' '; 4096]), Failure::Oversized, LONG),
         ("endless chunks", without_end(chunked, b"4\r\n    \r\n"), Failure::Oversized, LONG),
         ("a bomb", Peer::acting(move |peer, _| drop(peer.write_all(&bomb))), Failure::Oversized, LONG),
-        // The peer announces and sends nothing more: whoever wants to read on would wait for the time-out.
+        // The peer sends only the head. A client that reads on would wait for the timeout.
         ("a length", silent_after("HTTP/1.1 200 OK\r\ncontent-length: 262145\r\n\r\n"), Failure::Oversized, LONG),
     ] {
         for result in log_in_at(&peer) {
             let error = result.unwrap_err();
             assert_eq!(error.failure(), Some(failure), "{what}: {error:?}");
-            assert!(error.to_string().contains(said) && error.to_string().len() < 500, "{what}: {error}");
+            assert!(error.to_string().contains(text) && error.to_string().len() < 500, "{what}: {error}");
         }
-        assert_eq!(peer.requests().len(), 2, "{what}: each transport asks once");
+        assert_eq!(peer.requests().len(), 2, "{what}: each transport sends one request");
     }
 }
 
 #[test]
-fn interim_answers_without_end_end_with_the_time_out() {
+fn endless_interim_answers_end_with_the_timeout() {
     let peer = without_end("", b"HTTP/1.1 100 Continue\r\n\r\n");
     for transport in Transport::both(&at(&peer.base_url())) {
         let transport = transport.with_timeout(Duration::from_millis(500));
@@ -117,7 +117,7 @@ fn interim_answers_without_end_end_with_the_time_out() {
 }
 
 #[test]
-fn the_body_of_a_401_is_not_lost() {
+fn the_body_of_a_401_decides_the_error() {
     let peer =
         Peer::answering(response("401 Unauthorized", &["content-type: application/json"], "Expired Access Token"));
     for transport in Transport::both(&at(&peer.base_url())) {
@@ -127,7 +127,7 @@ fn the_body_of_a_401_is_not_lost() {
     }
 }
 
-/// Answers that say what they say by their status, however their bodies end.
+/// Peers whose answers have this head and a body that is broken in some way.
 fn broken(head: &str) -> Vec<Peer> {
     let cut = format!("{head}content-length: 99\r\n\r\ncut");
     let bad_chunk = format!("{head}transfer-encoding: chunked\r\n\r\nnonsense\r\n");
@@ -142,10 +142,10 @@ fn broken(head: &str) -> Vec<Peer> {
 }
 
 #[test]
-fn a_status_counts_even_when_its_body_is_broken() {
+fn a_lock_out_or_redirect_status_counts_even_if_its_body_is_broken() {
     let locked = "HTTP/1.1 429 Too Many Requests\r\nretry-after: 7200\r\n";
-    let moved = "HTTP/1.1 307 Temporary Redirect\r\nlocation: https://acme.ninjatrader.com/v1\r\n";
-    for head in [locked, moved] {
+    let redirect = "HTTP/1.1 307 Temporary Redirect\r\nlocation: https://acme.ninjatrader.com/v1\r\n";
+    for head in [locked, redirect] {
         for peer in broken(head).into_iter().chain([Peer::answering(format!("{head}content-length: 0\r\n\r\n"))]) {
             for transport in Transport::both(&at(&peer.base_url())) {
                 let error = transport.with_timeout(Duration::from_secs(1)).log_in().unwrap_err();
@@ -153,7 +153,7 @@ fn a_status_counts_even_when_its_body_is_broken() {
                     CallError::Server(Error::LockedOut { status, .. }) => {
                         head == locked && status.as_u16() == 429 && error.retry_after() == Some(TWO_HOURS)
                     }
-                    CallError::Server(Error::Moved(_)) => head == moved,
+                    CallError::Server(Error::Moved(_)) => head == redirect,
                     _ => false,
                 };
                 assert!(is_told, "{error:?}");
@@ -163,8 +163,9 @@ fn a_status_counts_even_when_its_body_is_broken() {
 }
 
 #[test]
-fn each_call_has_a_connection_of_its_own() {
-    // The second answer on the connection belongs to no request: nobody may take it for the answer to the next one.
+fn each_call_uses_a_new_connection() {
+    // The second answer on the connection belongs to no request. It must not be taken for the answer to the next
+    // request.
     let answer = |token: &str| {
         let body = LOGGED_IN.replace("canary-issued-token", token);
         format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len())
@@ -180,8 +181,8 @@ fn each_call_has_a_connection_of_its_own() {
 }
 
 #[test]
-fn a_host_where_nobody_listens_or_without_an_address_was_sent_nothing() {
-    // No test listens at a port of the system's services.
+fn an_unreachable_or_unknown_host_is_reported_as_not_sent() {
+    // No test listens at port 1.
     let [nobody, nowhere] = ["http://127.0.0.1:1/v1", "https://no-such-host.invalid/v1"];
     for (nobody, nowhere) in Transport::both(&at(nobody)).iter().zip(Transport::both(&at(nowhere))) {
         for error in [nobody.log_in(), nobody.renew(), nowhere.log_in()].map(Result::unwrap_err) {
@@ -192,7 +193,7 @@ fn a_host_where_nobody_listens_or_without_an_address_was_sent_nothing() {
 }
 
 #[test]
-fn the_limit_is_the_callers_to_set() {
+fn the_caller_can_set_the_response_size_limit() {
     let peer = Peer::answering(response("200 OK", &[], LOGGED_IN));
     for (limit, failure) in [(LOGGED_IN.len(), None), (LOGGED_IN.len() - 1, Some(Failure::Oversized))] {
         for transport in Transport::both(&at(&peer.base_url())) {
@@ -203,7 +204,7 @@ fn the_limit_is_the_callers_to_set() {
 }
 
 #[test]
-fn a_client_serves_many_threads() {
+fn many_threads_can_share_a_client() {
     let peer = Peer::answering(response("200 OK", &[], LOGGED_IN));
     for transport in Transport::both(&at(&peer.base_url())) {
         thread::scope(|scope| {

@@ -1,6 +1,6 @@
-//! Five drivers of the same session, each by another client or runtime: the examples `drive-…`. All run the same
-//! scenarios at the simulator, with real sockets and timers. The clocks of both sides are put forward, so that no test
-//! waits for long.
+//! Tests of five drivers of the same session, each with another client or runtime: the examples `drive-…`. All run the
+//! same scenarios against the simulator, over real connections. The clocks of the session and of the simulator are
+//! moved forward, so that no test waits for long.
 
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
@@ -30,25 +30,25 @@ const DRIVERS: [(&str, Driver); 5] = [
 /// What a scenario does after an event.
 enum Next {
     Continue,
-    /// Puts both clocks forward, to shortly before the session acts again.
+    /// Moves both clocks to shortly before the session acts again.
     Jump,
     End,
 }
 
-type Happened = fn(&Event, &World, &mut Session, &mut RateBudget) -> Next;
+type OnEvent = fn(&Event, &World, &mut Session, &mut RateBudget) -> Next;
 
-/// The program around a driver. All hosts of the vendor are at one address of this machine.
+/// The program around a driver. It sends the requests to all hosts of the vendor to one address on loopback.
 struct World {
     address: SocketAddr,
     server: Option<Server>,
     ahead: Duration,
-    happened: Happened,
+    on_event: OnEvent,
     events: Vec<String>,
 }
 
 impl World {
-    fn at(address: SocketAddr, server: Option<Server>, happened: Happened) -> Self {
-        Self { address, server, ahead: Duration::ZERO, happened, events: Vec::new() }
+    fn at(address: SocketAddr, server: Option<Server>, on_event: OnEvent) -> Self {
+        Self { address, server, ahead: Duration::ZERO, on_event, events: Vec::new() }
     }
 
     fn server(&self) -> &Server {
@@ -72,16 +72,18 @@ impl Program for World {
         request
     }
 
-    fn happened(&mut self, event: &Event, session: &mut Session, budget: &mut RateBudget) -> ControlFlow<()> {
+    fn on_event(&mut self, event: &Event, session: &mut Session, budget: &mut RateBudget) -> ControlFlow<()> {
         self.events.push(event.to_string());
-        // No scenario expects this, and the session would try again without end.
+        // No scenario expects a failure, and the session would retry forever.
         if matches!(event.kind, EventKind::Failed { .. }) {
             return ControlFlow::Break(());
         }
-        match (self.happened)(event, self, session, budget) {
+        match (self.on_event)(event, self, session, budget) {
             Next::Continue => {}
             Next::Jump => {
-                let Action::Wait { until } = session.poll(self.now(), budget) else { panic!("it does not wait") };
+                let Action::Wait { until } = session.poll(self.now(), budget) else {
+                    panic!("the session does not wait")
+                };
                 let jump = time_until(until, self.now()).saturating_sub(Duration::from_millis(100));
                 self.ahead += jump;
                 self.server().advance(jump);
@@ -95,8 +97,8 @@ impl Program for World {
 struct Scenario {
     name: &'static str,
     prepare: fn(&mut Simulator),
-    happened: Happened,
-    /// The host, path and status of each request.
+    on_event: OnEvent,
+    /// The host, path and status of each expected request.
     requests: &'static [&'static str],
 }
 
@@ -104,11 +106,11 @@ const LOGIN: &str = "demo.tradovateapi.com /v1/auth/accesstokenrequest 200";
 const RENEWAL: &str = "demo.tradovateapi.com /v1/auth/renewaccesstoken 200";
 
 const SCENARIOS: [Scenario; 6] = [
-    Scenario { name: "login", prepare: |_| {}, happened: |_, _, _, _| Next::End, requests: &[LOGIN] },
+    Scenario { name: "login", prepare: |_| {}, on_event: |_, _, _, _| Next::End, requests: &[LOGIN] },
     Scenario {
         name: "penalty",
         prepare: |simulator| simulator.penalize_next(None, Duration::from_secs(15)),
-        happened: |event, _, _, _| match event.kind {
+        on_event: |event, _, _, _| match event.kind {
             EventKind::Postponed { .. } => Next::Jump,
             _ => Next::End,
         },
@@ -117,7 +119,7 @@ const SCENARIOS: [Scenario; 6] = [
     Scenario {
         name: "renewal",
         prepare: |_| {},
-        happened: |event, _, _, _| match event.kind {
+        on_event: |event, _, _, _| match event.kind {
             EventKind::LoggedIn { .. } => Next::Jump,
             _ => Next::End,
         },
@@ -126,7 +128,7 @@ const SCENARIOS: [Scenario; 6] = [
     Scenario {
         name: "401",
         prepare: |_| {},
-        happened: |event, world, session, budget| match event.kind {
+        on_event: |event, world, session, budget| match event.kind {
             EventKind::LoggedIn { .. } if world.events.len() == 1 => {
                 world.server().with(|simulator| simulator.revoke("trader"));
                 let (now, text) = (world.now(), b"Expired Access Token");
@@ -141,7 +143,7 @@ const SCENARIOS: [Scenario; 6] = [
     Scenario {
         name: "host move",
         prepare: |_| {},
-        happened: |event, world, _, _| match event.kind {
+        on_event: |event, world, _, _| match event.kind {
             EventKind::LoggedIn { .. } => {
                 let hosts = ApiHosts::standard().with("demo", "acme-demo.eval.ninjatrader.com");
                 world.server().with(|simulator| simulator.move_hosts("trader", hosts));
@@ -159,7 +161,7 @@ const SCENARIOS: [Scenario; 6] = [
     Scenario {
         name: "lock-out",
         prepare: |simulator| simulator.lock_out(LockOut::too_many_requests()),
-        happened: |event, _, _, _| match event.kind {
+        on_event: |event, _, _, _| match event.kind {
             EventKind::LockedOut { .. } => Next::Jump,
             _ => Next::End,
         },
@@ -171,7 +173,7 @@ fn session() -> Session {
     Session::new(Environment::demo(), credentials(), 1)
 }
 
-/// The host, path and status of each request that the server has got.
+/// The host, path and status of each request that the server received.
 fn requests(server: &Server) -> Vec<String> {
     let describe = |entry: &tradovate_auth_simulator::LogEntry| {
         let ticket = if entry.fields.contains_key("p-ticket") { " with a ticket" } else { "" };
@@ -190,19 +192,19 @@ fn every_driver_passes_every_scenario() {
                     let app = tradovate_auth_simulator::App::new("Sample App", "8", "canary-api-secret");
                     let server = Simulator::builder().user(user).app(app).serve().unwrap();
                     server.with(scenario.prepare);
-                    let mut world = World::at(server.address(), Some(server), scenario.happened);
+                    let mut world = World::at(server.address(), Some(server), scenario.on_event);
                     let stopped = drive(&mut session(), &mut world);
 
-                    let said = format!("{name}, {}: {:?}", scenario.name, world.events);
-                    assert!(stopped.is_none(), "{said}");
-                    assert_eq!(requests(world.server()), scenario.requests, "{said}");
+                    let context = format!("{name}, {}: {:?}", scenario.name, world.events);
+                    assert!(stopped.is_none(), "{context}");
+                    assert_eq!(requests(world.server()), scenario.requests, "{context}");
                 }
             });
         }
     });
 }
 
-/// The first event of each driver, at a server that answers like this.
+/// The first event of each driver if the server at this address is called.
 fn first_event(address: SocketAddr) -> Vec<String> {
     let first = |(name, drive): (&str, Driver)| {
         let mut world = World::at(address, None, |_, _, _, _| Next::End);
@@ -213,16 +215,16 @@ fn first_event(address: SocketAddr) -> Vec<String> {
 }
 
 #[test]
-fn how_far_a_request_and_its_answer_got_is_reported() {
+fn every_driver_reports_how_far_a_failed_request_got() {
     let cut = |status: &str| format!("HTTP/1.1 {status}\r\ncontent-length: 100\r\nconnection: close\r\n\r\n{{");
-    for (answer, said) in [
+    for (answer, expected) in [
         (Vec::new(), "failed: no answer came"),
-        (response("200 OK", &[], vec![b' '; 300_000]), "failed: the answer from 127.0.0.1 was too long"),
-        (cut("200 OK").into(), "failed: the answer from 127.0.0.1 was incomplete"),
+        (response("200 OK", &[], vec![b' '; 300_000]), "failed: the answer from demo.tradovateapi.com was too long"),
+        (cut("200 OK").into(), "failed: the answer from demo.tradovateapi.com was incomplete"),
         (cut("429 Too Many Requests").into(), "locked out: nothing is sent before"),
     ] {
         for event in first_event(Peer::answering(answer.clone()).address()) {
-            assert!(event.contains(said), "{event}");
+            assert!(event.contains(expected), "{event}");
         }
     }
     for event in first_event("127.0.0.1:1".parse().unwrap()) {
@@ -231,14 +233,14 @@ fn how_far_a_request_and_its_answer_got_is_reported() {
 }
 
 #[test]
-fn no_driver_follows_a_redirect_or_sends_twice() {
-    let stranger = Peer::answering(response("200 OK", &[], ""));
+fn no_driver_follows_a_redirect_or_sends_a_request_twice() {
+    let untrusted = Peer::answering(response("200 OK", &[], ""));
     for status in ["301 Moved", "302 Found", "303 See Other", "307 Temporary Redirect", "308 Permanent Redirect"] {
-        let location = format!("location: {}/auth/accesstokenrequest", stranger.base_url());
+        let location = format!("location: {}/auth/accesstokenrequest", untrusted.base_url());
         let peer = Peer::answering(response(status, &[&location], ""));
         assert_eq!(first_event(peer.address()).len(), peer.requests().len());
     }
-    assert!(stranger.requests().is_empty());
+    assert!(untrusted.requests().is_empty());
 }
 
 #[test]
@@ -252,9 +254,9 @@ fn a_wrong_password_stops_every_driver() {
     }
 }
 
-/// So that a reader sees all of a driver at once.
+/// Keeps the drivers short enough to be read at once.
 #[test]
-fn no_driver_has_more_than_eighty_lines() {
+fn no_driver_has_more_than_eighty_lines_of_code() {
     for (name, text) in [
         ("ureq", include_str!("../../examples/drive-ureq/src/lib.rs")),
         ("reqwest", include_str!("../../examples/drive-reqwest/src/lib.rs")),

@@ -1,4 +1,4 @@
-//! The examples as a user runs them: what they print, and how they exit.
+//! Tests of the examples as a user runs them: their output and their exit codes.
 
 mod oauth_login;
 mod quickstart;
@@ -19,7 +19,7 @@ use crate::support::{LOGGED_IN, Peer, response};
 const QUICKSTARTS: [&str; 2] = ["quickstart", "quickstart-async"];
 const PROXY: &str = "http://127.0.0.1:1";
 
-/// Runs an example with arguments, and nothing in its environment but these variables.
+/// Runs an example with these arguments, and with no environment variables except these.
 fn run_with<'v>(name: &str, arguments: &[&str], variables: impl IntoIterator<Item = (&'v str, &'v str)>) -> Output {
     Command::new(example(name)).args(arguments).env_clear().envs(variables).output().unwrap()
 }
@@ -28,14 +28,14 @@ fn run<'v>(name: &str, variables: impl IntoIterator<Item = (&'v str, &'v str)>) 
     run_with(name, &[], variables)
 }
 
-/// Runs an example that works.
+/// Runs an example that must succeed without output on stderr, and returns its stdout.
 fn stdout_of<'v>(name: &str, arguments: &[&str], variables: impl IntoIterator<Item = (&'v str, &'v str)>) -> String {
     let output = run_with(name, arguments, variables);
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The variables of a server at this base URL, with a canary in each secret.
+/// The variables for a server at this base URL. Each secret is a canary.
 fn variables(base_url: &str) -> [(&'static str, &str); 8] {
     [
         ("TRADOVATE_API_URL", base_url),
@@ -59,7 +59,7 @@ fn stdout(output: &Output) -> &str {
     str::from_utf8(&output.stdout).unwrap()
 }
 
-/// The one sentence of a failed example.
+/// The sentence on stderr of an example that failed with exit code 1.
 fn failure(output: &Output) -> &str {
     failure_with(1, output)
 }
@@ -70,16 +70,16 @@ fn failure_with(code: i32, output: &Output) -> &str {
     stderr.trim_end()
 }
 
-/// What an example prints, and the sentence that it ends with, at a server that has a trouble.
+/// The stdout of an example that fails, and its sentence on stderr.
 fn failures(name: &str, arguments: &[&str], server: &Server) -> [String; 2] {
     let output = run_with(name, arguments, variables(&server.base_url()));
     [stdout(&output).to_owned(), failure(&output).to_owned()]
 }
 
 #[test]
-fn without_credentials_they_run_on_a_simulator_and_say_so() {
+fn without_credentials_the_quickstarts_use_a_simulator_and_say_so() {
     for name in QUICKSTARTS {
-        // A proxy of the system does not keep them from the simulator.
+        // The simulator is used without the proxy of the environment.
         let said = stdout_of(name, &[], [("HTTP_PROXY", PROXY), ("http_proxy", PROXY)]);
         assert!(said.starts_with("TRADOVATE_USERNAME is not set, so the server is a simulator at http"), "{said}");
         assert!(said.contains("the token expires at 2"), "{said}");
@@ -87,21 +87,21 @@ fn without_credentials_they_run_on_a_simulator_and_say_so() {
 }
 
 #[test]
-fn with_credentials_they_log_in_once_also_if_only_live_tells_who_it_is() {
-    let in_demo = QUICKSTARTS.map(|name| (name, Side::Demo, "only Live tells"));
+fn with_credentials_the_quickstarts_log_in_once_even_if_me_is_refused() {
+    let in_demo = QUICKSTARTS.map(|name| (name, Side::Demo, "only Live says"));
     for (name, side, text) in
         QUICKSTARTS.map(|name| (name, Side::Live, "logged in as trader")).into_iter().chain(in_demo)
     {
         let server = server(side);
         let said = stdout_of(name, &[], variables(&server.base_url()));
         assert!(said.contains(text) && said.contains("the token expires at 2"), "{said}");
-        // A token source renews when it has to, and only then.
+        // A token source renews only when a renewal is due.
         assert_eq!((server.statistics().logins, server.statistics().renewals), (1, 0));
     }
 }
 
 #[test]
-fn a_refusal_says_what_the_server_said_and_what_to_do() {
+fn a_refused_login_is_printed_with_the_servers_text_and_advice() {
     for (name, code) in QUICKSTARTS.map(|name| (name, 1)).into_iter().chain(KEPT.map(|name| (name, 2))) {
         let server = server(Side::Live);
         server.with(|simulator| simulator.user_mut("trader").unwrap().password = "another".into());
@@ -113,27 +113,32 @@ fn a_refusal_says_what_the_server_said_and_what_to_do() {
 }
 
 #[test]
-fn what_they_can_not_start_with_is_told_in_one_sentence() {
+fn wrong_arguments_and_variables_are_explained_in_one_sentence() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     let taken_port = format!("TRADOVATE_REDIRECT_PORT={port}");
-    let is_taken = format!("can't listen at port {port} of 127.0.0.1, free it, or");
-    // An address that is half another program's. Without IPv6 there is no other half.
+    let is_taken = format!("can't listen at 127.0.0.1 port {port}: free the port, or");
+    // One of the two addresses of localhost is in use by another program. Without IPv6, there is no second address.
     let half = TcpListener::bind("[::1]:0");
     let port = half.as_ref().unwrap_or(&taken).local_addr().unwrap().port();
     let half_port = format!("TRADOVATE_REDIRECT_HOST=localhost TRADOVATE_REDIRECT_PORT={port}");
-    let is_half = format!("can't listen at port {port} of ");
+    let is_half = format!(" port {port}: free the port, or");
     for (name, arguments, more, sentence) in [
         ("oauth-login", "--wait", "", "--wait needs a number of seconds; usage: oauth-login"),
         ("oauth-login", "--wait -1", "", "seconds; usage: oauth-login [--open] [--form] [--wait SECONDS]"),
-        ("oauth-login", "--form please", "", "\"please\" is no option; usage: oauth-login"),
+        ("oauth-login", "--form please", "", "unknown option \"please\"; usage: oauth-login"),
         ("oauth-login", "", &taken_port, &is_taken),
         ("oauth-login", "", &half_port, &is_half),
         ("oauth-login", "", "TRADOVATE_REDIRECT_HOST=0.0.0.0", "REDIRECT_HOST must be 127.0.0.1, localhost or [::1]"),
-        ("oauth-login", "", "TRADOVATE_REDIRECT_PORT=65536", "TRADOVATE_REDIRECT_PORT must be a number up to 65535"),
+        (
+            "oauth-login",
+            "",
+            "TRADOVATE_REDIRECT_PORT=65536",
+            "TRADOVATE_REDIRECT_PORT must be a number from 0 to 65535",
+        ),
         ("oauth-web-server", "", "TRADOVATE_REDIRECT_PORT=many", "TRADOVATE_REDIRECT_PORT must be a number"),
         ("oauth-web-server", "", "TRADOVATE_CLIENT_ID=app TRADOVATE_REDIRECT_PORT=0", "no authorize URL is known"),
-        ("oauth-web-server", "--from", "", "\"--from\" is no option; usage: oauth-web-server"),
+        ("oauth-web-server", "--from", "", "unknown option \"--from\"; usage: oauth-web-server"),
         ("oauth-web-server", "--store", "", "--store needs a file; usage: oauth-web-server"),
         ("shared", "--store", "", "usage: "),
         ("shared", "--store postgres://x", "", "usage: "),
@@ -157,7 +162,7 @@ fn what_they_can_not_start_with_is_told_in_one_sentence() {
 }
 
 #[test]
-fn a_variable_that_is_needed_and_missing_is_named() {
+fn a_missing_variable_is_named() {
     let all = variables("http://127.0.0.1:1/v1");
     for name in QUICKSTARTS.into_iter().chain(["drive-ureq"]) {
         for needed in ["TRADOVATE_PASSWORD", "TRADOVATE_CID", "TRADOVATE_SEC"] {
@@ -171,20 +176,20 @@ fn a_variable_that_is_needed_and_missing_is_named() {
 }
 
 #[test]
-fn a_wait_says_why_and_how_long_it_is() {
+fn a_lock_out_is_printed_with_its_reason_and_end() {
     for name in QUICKSTARTS.into_iter().chain(KEPT) {
         let server = server(Side::Live);
         server.lock_out(LockOut::too_many_requests());
         let arguments = if KEPT.contains(&name) { &["--for", "1"][..] } else { &[] };
         let [said, sentence] = failures(name, arguments, &server);
-        let why = "locked out: nothing is sent before 2";
+        let why = "this network address is locked out: nothing is sent before 2";
         assert!(sentence.starts_with("no token for another 36") && sentence.contains(why), "{sentence}");
         assert!(!KEPT.contains(&name) || said.contains(&format!("Z {why}")), "{said}");
     }
 }
 
 #[test]
-fn they_print_no_secret_even_at_trace_level() {
+fn the_quickstarts_print_no_secret_even_at_trace_level() {
     let peer = Peer::answering(response("200 OK", &[], LOGGED_IN));
     let base_url = peer.base_url();
     for name in QUICKSTARTS {
@@ -199,7 +204,7 @@ fn they_print_no_secret_even_at_trace_level() {
 const KEPT: [&str; 2] = ["stay-logged-in", "stay-logged-in-async"];
 
 #[test]
-fn a_login_is_kept_for_as_long_as_it_is_asked_for() {
+fn stay_logged_in_runs_for_the_requested_time() {
     for name in KEPT {
         let server = server(Side::Live);
         let said = stdout_of(name, &["--for", "1"], variables(&server.base_url()));
@@ -209,7 +214,7 @@ fn a_login_is_kept_for_as_long_as_it_is_asked_for() {
 }
 
 #[test]
-fn a_driver_ends_at_the_first_token_of_a_server_that_it_is_given() {
+fn a_driver_with_credentials_ends_at_the_first_token() {
     let server = server(Side::Live);
     let said = stdout_of("drive-ureq", &[], variables(&server.base_url()));
     assert!(said.contains("token 1 is good until"), "{said}");
@@ -220,7 +225,7 @@ fn a_driver_ends_at_the_first_token_of_a_server_that_it_is_given() {
 }
 
 #[test]
-fn the_others_run_by_themselves() {
+fn the_examples_with_a_simulator_run_without_variables() {
     for (name, said) in [
         ("day", "minutes without a token"),
         ("drive-ureq", "token 3 is good until"),

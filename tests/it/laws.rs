@@ -1,4 +1,4 @@
-//! Sessions against the simulator in virtual time: days of calls, troubles of all sorts, several programs at once.
+//! Tests of sessions with the simulator in virtual time: days of calls, random faults, and several programs at once.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ struct World {
     programs: Vec<Session>,
     budget: RateBudget,
     now: Timestamp,
-    /// When each answer that locks the address out came.
+    /// When the latest lock-out began.
     locked_out_at: Option<Timestamp>,
 }
 
@@ -46,7 +46,7 @@ impl World {
         }
     }
 
-    /// Lets all programs do what they have to for a minute.
+    /// Runs all programs for one minute.
     fn minute(&mut self) {
         let end = self.now + seconds(60);
         while self.now < end {
@@ -74,7 +74,7 @@ impl World {
         }
     }
 
-    /// A call of a program's own: whether the server accepts its token.
+    /// Makes an API call of a program. Returns its status and the verdict; `None` without a token.
     fn call(&mut self, program: usize) -> Option<(StatusCode, Verdict)> {
         let session = &mut self.programs[program];
         let token = session.token(self.now)?;
@@ -97,7 +97,7 @@ impl World {
 }
 
 #[test]
-fn a_day_without_trouble_is_one_log_in() {
+fn a_day_without_faults_needs_one_login() {
     let mut world = World::with(1);
     for _ in 0..24 * 60 {
         world.minute();
@@ -109,7 +109,7 @@ fn a_day_without_trouble_is_one_log_in() {
 
 //= R-STATUS-5
 #[test]
-fn a_forbidden_endpoint_polled_every_second_for_a_day_costs_no_log_in() {
+fn a_forbidden_endpoint_that_is_polled_every_second_for_a_day_causes_no_login() {
     for access in [ApiAccess::Denied, ApiAccess::DeniedSilently] {
         let mut world = World::with(1);
         world.server.user_mut(USER).unwrap().api_access = access;
@@ -154,7 +154,7 @@ fn three_programs_with_one_user_do_not_kick_each_other_in_turn() {
 }
 
 #[derive(Debug, Clone)]
-enum Trouble {
+enum Fault {
     Penalty(u8),
     Captcha,
     LockOut,
@@ -167,43 +167,43 @@ enum Trouble {
     Garbage(Vec<u8>),
 }
 
-fn trouble() -> impl Strategy<Value = Trouble> {
+fn fault() -> impl Strategy<Value = Fault> {
     prop_oneof![
-        (1_u8..60).prop_map(Trouble::Penalty),
-        Just(Trouble::Captcha),
-        Just(Trouble::LockOut),
-        (1_u8..120, any::<bool>()).prop_map(|(minutes, html)| Trouble::Maintenance { minutes, html }),
-        Just(Trouble::Kick),
-        Just(Trouble::Expiry),
-        any::<bool>().prop_map(Trouble::HostMove),
-        (-600_i16..600).prop_map(Trouble::ClockSkew),
-        Just(Trouble::LostAnswer),
-        prop::collection::vec(any::<u8>(), 0..50).prop_map(Trouble::Garbage),
+        (1_u8..60).prop_map(Fault::Penalty),
+        Just(Fault::Captcha),
+        Just(Fault::LockOut),
+        (1_u8..120, any::<bool>()).prop_map(|(minutes, html)| Fault::Maintenance { minutes, html }),
+        Just(Fault::Kick),
+        Just(Fault::Expiry),
+        any::<bool>().prop_map(Fault::HostMove),
+        (-600_i16..600).prop_map(Fault::ClockSkew),
+        Just(Fault::LostAnswer),
+        prop::collection::vec(any::<u8>(), 0..50).prop_map(Fault::Garbage),
     ]
 }
 
 impl World {
-    fn meet(&mut self, trouble: &Trouble) {
+    fn apply(&mut self, fault: &Fault) {
         let server = &mut self.server;
-        match trouble {
-            Trouble::Penalty(wait) => server.penalize_next(None, Duration::from_secs((*wait).into())),
-            Trouble::Captcha => server.captcha_next(Endpoint::RenewAccessToken),
-            Trouble::LockOut => server.lock_out(LockOut::too_many_requests()),
-            Trouble::Maintenance { minutes, html } => {
+        match fault {
+            Fault::Penalty(wait) => server.penalize_next(None, Duration::from_secs((*wait).into())),
+            Fault::Captcha => server.captcha_next(Endpoint::RenewAccessToken),
+            Fault::LockOut => server.lock_out(LockOut::too_many_requests()),
+            Fault::Maintenance { minutes, html } => {
                 let kind = if *html { Maintenance::Html } else { Maintenance::ErrorId };
                 server.plan_maintenance(self.now, self.now + seconds(60 * i64::from(*minutes)), kind);
             }
-            Trouble::Kick => server.close_sessions(USER),
-            Trouble::Expiry => server.expire_sessions(USER),
-            Trouble::HostMove(away) => {
+            Fault::Kick => server.close_sessions(USER),
+            Fault::Expiry => server.expire_sessions(USER),
+            Fault::HostMove(away) => {
                 let demo = if *away { "acme-demo.eval.ninjatrader.com" } else { "demo.tradovateapi.com" };
                 server.move_hosts(USER, ApiHosts::standard().with("demo", demo));
             }
-            Trouble::ClockSkew(skew) => server.options_mut().clock_skew = seconds((*skew).into()),
-            Trouble::LostAnswer => {
+            Fault::ClockSkew(skew) => server.options_mut().clock_skew = seconds((*skew).into()),
+            Fault::LostAnswer => {
                 server.lose_next_answer(None, http::Response::builder().status(504).body(Vec::new()).unwrap());
             }
-            Trouble::Garbage(bytes) => server.answer_next(None, http::Response::new(bytes.clone())),
+            Fault::Garbage(bytes) => server.answer_next(None, http::Response::new(bytes.clone())),
         }
     }
 }
@@ -212,20 +212,20 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(60) })]
 
     #[test]
-    fn a_day_of_troubles_ends_with_a_good_token_and_few_log_ins(
-        troubles in prop::collection::vec((1_u16..240, trouble()), 0..8),
+    fn a_day_of_faults_ends_with_a_good_token_and_few_logins(
+        faults in prop::collection::vec((1_u16..240, fault()), 0..8),
         closed in prop_oneof![Just(ClosedSession::Unauthorized), Just(ClosedSession::InternalServerError)],
     ) {
         let mut world = World::with(1);
         world.server.options_mut().closed_session = closed;
-        for (minutes, trouble) in &troubles {
+        for (minutes, fault) in &faults {
             for _ in 0..*minutes {
                 world.minute();
                 world.call(0);
             }
-            world.meet(trouble);
+            world.apply(fault);
         }
-        // Troubles last for two hours at the most; lock-outs and cool-downs for one each, one after the other.
+        // Faults last for at most two hours, lock-outs and back-offs for one hour each, one after the other.
         for _ in 0..5 * 60 {
             world.minute();
             world.call(0);
@@ -233,6 +233,6 @@ proptest! {
         prop_assert_eq!(world.call(0).map(|(status, _)| status), Some(StatusCode::OK));
         let hours = u64::try_from(world.now.duration_since(start()).as_hours()).unwrap() + 1;
         let log_ins = world.server.statistics().logins;
-        prop_assert!(log_ins <= 1 + troubles.len() as u64 && log_ins <= 3 * hours, "{} logins", log_ins);
+        prop_assert!(log_ins <= 1 + faults.len() as u64 && log_ins <= 3 * hours, "{} logins", log_ins);
     }
 }

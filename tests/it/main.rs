@@ -1,4 +1,4 @@
-//! End-to-end tests: both transports against raw sockets, real TLS, and the simulator. One module per subject.
+//! End-to-end tests of both transports with raw sockets, real TLS and the simulator, one module per subject.
 
 mod support;
 

@@ -1,5 +1,5 @@
-//! Proxies: nothing of a plain http call, which is for this machine only, reaches the proxy of the environment. An https
-//! call passes a proxy by a tunnel, and trusts the certificates that its client was given.
+//! Tests of proxies. Plain http calls, which stay on this machine, don't use the proxy of the environment. An https
+//! call uses a tunnel through the proxy and trusts the certificates of its client.
 
 use std::io::Write as _;
 use std::process::Command;
@@ -18,7 +18,7 @@ use crate::support::{LOGGED_IN, Peer, Transport, response};
 
 const DEMO: &str = "demo.tradovateapi.com";
 
-/// Logs in by both transports from a process whose environment has this proxy, in both spellings.
+/// Logs in with both transports in a process whose environment has this proxy, in upper and lower case.
 fn log_in_behind(proxy: &Peer, base_url: &str) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_login"));
     for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"] {
@@ -38,7 +38,7 @@ fn log_in_behind(proxy: &Peer, base_url: &str) -> String {
 }
 
 #[test]
-fn a_call_on_this_machine_does_not_reach_the_proxy() {
+fn a_call_to_loopback_does_not_use_the_proxy() {
     let proxy = Peer::answering(response("502 Bad Gateway", &[], ""));
     let server = Peer::answering(response("200 OK", &[], LOGGED_IN));
     assert_eq!(log_in_behind(&proxy, &server.base_url()), "ureq: logged in\nreqwest: logged in\n");
@@ -46,7 +46,7 @@ fn a_call_on_this_machine_does_not_reach_the_proxy() {
 }
 
 #[test]
-fn an_https_call_asks_the_proxy_for_a_tunnel_and_shows_it_no_secret() {
+fn an_https_call_uses_a_proxy_tunnel_that_sees_no_secret() {
     let proxy = Peer::answering(response("502 Bad Gateway", &[], ""));
     let outcome = log_in_behind(&proxy, "https://demo.tradovateapi.com/v1");
     assert_eq!(outcome.matches("nothing was sent to demo.tradovateapi.com").count(), 2, "{outcome}");
@@ -58,8 +58,8 @@ fn an_https_call_asks_the_proxy_for_a_tunnel_and_shows_it_no_secret() {
     }
 }
 
-/// Logs in on Demo through a proxy whose tunnel leads to a server with this configuration, and returns what the proxy was
-/// asked. Whether the server is trusted is whether it gets a request.
+/// Logs in on Demo through a proxy whose tunnel leads to a server with this configuration. Returns what the proxy was
+/// asked. The server gets a request only if the client trusts it.
 fn log_in_through_a_tunnel(
     config: Arc<ServerConfig>,
     builder: ClientBuilder,
@@ -82,7 +82,7 @@ fn log_in_through_a_tunnel(
 }
 
 #[test]
-fn a_builder_of_the_callers_brings_its_proxy_and_its_root_certificates() {
+fn the_callers_client_builder_can_set_a_proxy_and_root_certificates() {
     let authority = Authority::new();
     let certificate = || reqwest::Certificate::from_der(authority.der()).unwrap();
     let mut roots = RootCertStore::empty();
@@ -103,7 +103,7 @@ fn a_builder_of_the_callers_brings_its_proxy_and_its_root_certificates() {
 }
 
 #[test]
-fn the_builder_of_the_library_does_not_trust_a_proxy_that_reads_along() {
+fn the_default_client_does_not_trust_an_intercepting_proxy() {
     let proxy = Authority::new().server(&[DEMO]);
     let error = log_in_through_a_tunnel(proxy, http_client_builder().unwrap(), false).unwrap_err();
     assert_eq!(error.failure(), Some(Failure::NotSent), "{error:?}");

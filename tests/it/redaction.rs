@@ -1,4 +1,4 @@
-//! Canaries in every secret: none appears in an error, its sources, or a log line of ours.
+//! Tests with a canary in every secret: none appears in an error, in its sources, or in our logs.
 
 use std::error::Error as _;
 use std::fmt::Write as _;
@@ -18,7 +18,7 @@ use tradovate_auth::{
 
 use crate::support::{LOGGED_IN, Peer, Transport, at, credentials, response};
 
-/// Everything an error says: itself and its sources, in every format.
+/// All texts of an error and its sources, in every format.
 fn all_of(error: &CallError) -> String {
     let mut text = format!("{error} {error:?} {error:#?}");
     let mut source = error.source();
@@ -29,7 +29,7 @@ fn all_of(error: &CallError) -> String {
     text
 }
 
-/// The exchange of `canary-code`, whose verifier and state are `canarycanary…`.
+/// An exchange with canaries in its code, its verifier and its state.
 fn oauth_exchange() -> OAuthToken {
     let half = BASE64_URL_SAFE_NO_PAD.decode(["canary".repeat(7), "c".into()].concat()).unwrap();
     let entropy = Entropy::from(<[u8; Entropy::LENGTH]>::try_from(half.repeat(2)).unwrap());
@@ -40,7 +40,7 @@ fn oauth_exchange() -> OAuthToken {
     app.exchange(pending.redirected_query(&query).unwrap())
 }
 
-/// Calls every endpoint by both transports and gathers all that the errors say.
+/// Calls every endpoint with both transports and returns the texts of all errors.
 fn errors_of(answer: Vec<u8>) -> String {
     let peer = Peer::answering(answer);
     let ticket = PenaltyTicket::new("canary-ticket", std::time::Duration::ZERO);
@@ -61,7 +61,7 @@ fn errors_of(answer: Vec<u8>) -> String {
     text
 }
 
-/// All log lines of ours while `act` runs, at trace level.
+/// Our log lines at trace level while `act` runs.
 fn log_of(act: impl FnOnce()) -> String {
     let log = Arc::new(tempfile::tempfile().unwrap());
     let own = filter_fn(|metadata| metadata.target().starts_with("tradovate_auth"));
@@ -77,7 +77,7 @@ fn log_of(act: impl FnOnce()) -> String {
 }
 
 #[test]
-fn no_secret_is_in_an_error_or_in_our_logs() {
+fn errors_and_our_logs_contain_no_secret() {
     let echo = r#"cannot parse {"name":"trader","password":"canary-password","sec":"canary-api-secret"}"#;
     for answer in [
         response("200 OK", &[], LOGGED_IN),
@@ -109,7 +109,7 @@ fn a_call_has_a_span_with_endpoint_host_status_and_duration() {
 }
 
 #[test]
-fn no_secret_of_the_callers_http_client_is_in_a_clients_debug() {
+fn debug_of_a_client_shows_no_secret_of_the_callers_http_client() {
     let headers = http::HeaderMap::from_iter([(http::header::COOKIE, http::HeaderValue::from_static("canary"))]);
     let builder = reqwest::ClientBuilder::new().default_headers(headers);
     let client = tradovate_auth::reqwest::Client::with_builder(at("http://127.0.0.1:1/v1"), builder).unwrap();

@@ -1,4 +1,4 @@
-//! Redirects: nothing arrives at another host, whatever the status, unless the vendor's own host is named over https.
+//! Tests of redirects: no request goes to another host, unless it is a host of the vendor over https.
 
 use tradovate_auth::{CallError, Error};
 
@@ -7,7 +7,7 @@ use crate::support::{LOGGED_IN, Peer, Transport, at, response};
 const REDIRECTS: [&str; 5] =
     ["301 Moved Permanently", "302 Found", "303 See Other", "307 Temporary Redirect", "308 Permanent Redirect"];
 
-/// Answers both calls of both transports with a redirect: each asks once and says where the redirect leads.
+/// Asserts that both calls of both transports send one request and return an error that names the redirect's target.
 fn assert_not_followed(status: &str, base: &str, host: &str) {
     let location = format!("location: {base}/auth/accesstokenrequest");
     let peer = Peer::answering(response(status, &[&location], ""));
@@ -21,12 +21,12 @@ fn assert_not_followed(status: &str, base: &str, host: &str) {
             assert!(is_told, "{status}: {error:?}");
         }
     }
-    assert_eq!(peer.requests().len(), 4, "{status}: each transport asks once");
+    assert_eq!(peer.requests().len(), 4, "{status}: each transport sends each call once");
 }
 
 //= R-HOST-11
 #[test]
-fn neither_a_log_in_nor_a_token_is_carried_to_another_host() {
+fn no_redirect_sends_a_login_or_a_token_to_another_host() {
     for status in REDIRECTS {
         let stranger = Peer::answering(response("200 OK", &[], LOGGED_IN));
         assert_not_followed(status, &stranger.base_url(), "127.0.0.1");

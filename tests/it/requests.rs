@@ -1,4 +1,4 @@
-//! What arrives at the server, byte for byte.
+//! Tests of the requests that arrive at a server, byte for byte.
 
 use tradovate_auth::{
     AccessTokenResponse, BuildError, CallError, Endpoint, Environment, Error, Purpose, RenewAccessToken, Reply,
@@ -7,7 +7,7 @@ use tradovate_auth::{
 
 use crate::support::{LOGGED_IN, Peer, Transport, at, response, token};
 
-/// The one request that arrived: request line, headers in alphabetical order, body.
+/// The only request that arrived: its request line, its headers in alphabetical order, and its body.
 fn arrived(peer: &Peer) -> String {
     let requests = peer.requests();
     let [request] = requests.as_slice() else { panic!("{} requests arrived", requests.len()) };
@@ -28,7 +28,7 @@ fn each(call: impl Fn(&Transport)) -> [String; 2] {
 }
 
 #[test]
-fn a_log_in_is_one_post_of_json() {
+fn a_login_is_one_post_with_a_json_body() {
     let [ureq, reqwest] = each(|transport| drop(transport.log_in().unwrap()));
     insta::assert_snapshot!(ureq, @r#"
     POST /v1/auth/accesstokenrequest HTTP/1.1
@@ -45,7 +45,7 @@ fn a_log_in_is_one_post_of_json() {
 }
 
 #[test]
-fn a_renewal_is_a_get_without_a_body_or_its_headers() {
+fn a_renewal_is_a_get_without_a_body_and_content_headers() {
     let [ureq, reqwest] = each(|transport| drop(transport.renew().unwrap()));
     insta::assert_snapshot!(ureq, @"
     GET /v1/auth/renewaccesstoken HTTP/1.1
@@ -58,7 +58,7 @@ fn a_renewal_is_a_get_without_a_body_or_its_headers() {
     assert_eq!(reqwest, ureq);
 }
 
-/// An endpoint of the caller's own, which answers as a login does; without a path it is at a stranger's.
+/// An endpoint defined by the caller, with the response of a login. Without a path, its URL is at an untrusted host.
 struct Own(Option<&'static str>);
 
 impl Endpoint for Own {
@@ -83,7 +83,7 @@ impl Endpoint for Own {
 }
 
 #[test]
-fn an_endpoint_of_the_callers_own_is_called_like_any_other() {
+fn a_client_can_call_an_endpoint_that_the_caller_defined() {
     let modify_password = Own(Some("/user/modifypassword"));
     let [ureq, reqwest] = each(|transport| drop(transport.call(&modify_password).unwrap().grant().unwrap()));
     assert!(ureq.starts_with("POST /v1/user/modifypassword HTTP/1.1\n"), "{ureq}");
@@ -92,7 +92,7 @@ fn an_endpoint_of_the_callers_own_is_called_like_any_other() {
 
 //= R-HOST-13
 #[test]
-fn nothing_leaves_unencrypted_for_another_machine() {
+fn plain_http_to_another_machine_is_refused() {
     for environment in [Environment::live(), at("http://127.0.0.1:1/v1")] {
         for transport in Transport::both(&environment) {
             let error = transport.call(&Own(None)).unwrap_err();
@@ -102,7 +102,7 @@ fn nothing_leaves_unencrypted_for_another_machine() {
 }
 
 #[test]
-fn this_machine_is_reached_by_plain_http_also_with_a_client_for_https_alone() {
+fn plain_http_to_loopback_works_even_with_an_https_only_client() {
     let peer = Peer::answering(response("200 OK", &[], LOGGED_IN));
     let environment = at(&peer.base_url());
     let agent = ureq::Agent::config_builder().https_only(true).build().new_agent();

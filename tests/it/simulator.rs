@@ -1,5 +1,5 @@
-//! Both transports against the simulator: the calls as a program makes them. What else a server says is tested in the
-//! core, and against the simulator by the campaign.
+//! Tests of both transports with the simulator: the calls that a program makes. The tests of the core and the campaign
+//! cover the server's other answers.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tradovate_auth_simulator::{Endpoint, Server, Simulator};
 
 use crate::support::{Transport, app, consent};
 
-/// A server of its own for each transport, since each test leaves traces in it.
+/// Runs a test with each transport, each with a server of its own.
 fn each(test: impl Fn(&Server, &Transport)) {
     for index in [0, 1] {
         let server = Simulator::builder().serve().unwrap();
@@ -19,7 +19,7 @@ fn each(test: impl Fn(&Server, &Transport)) {
 }
 
 #[test]
-fn log_in_who_am_i_and_renew_open_one_session() {
+fn login_me_and_renewal_use_one_session() {
     each(|server, transport| {
         let credentials = server.credentials();
         let grant = transport.call(&AccessTokenRequest::new(&credentials)).unwrap().grant().unwrap();
@@ -52,7 +52,7 @@ fn an_oauth_code_is_exchanged_once_and_refreshed() {
 
 //= R-PENALTY-5
 #[test]
-fn a_person_answers_the_captcha_of_a_login_after_the_wait() {
+fn a_captcha_answer_after_the_wait_completes_the_login() {
     each(|server, transport| {
         let credentials = server.credentials();
         let login = |ticket| transport.call(&AccessTokenRequest::new(&credentials).with_ticket(ticket));
@@ -70,7 +70,7 @@ fn a_person_answers_the_captcha_of_a_login_after_the_wait() {
         assert!(!format!("{answered:?} {answered}").contains(Simulator::CAPTCHA_ANSWER));
         assert!(login(Some(answered)).unwrap().grant().is_ok());
         assert_eq!(server.statistics().logins, 1);
-        // Others may log in too.
+        // The captcha is over: a login without an answer works too.
         assert!(login(None).is_ok());
     });
 }

@@ -1,4 +1,4 @@
-//! Sockets of a session in simulated time: by whose tokens and at which hosts they are authorized.
+//! Tests of sockets in simulated time: which token and which host authorizes each kind of socket.
 
 use http::{Request, StatusCode};
 use jiff::Timestamp;
@@ -15,7 +15,7 @@ struct World {
 }
 
 impl World {
-    /// A prop firm's user, who logs in on Live and trades on Demo.
+    /// A world with a prop firm's user, who logs in on Live and trades on Demo.
     fn new() -> Self {
         let credentials = Credentials::new("synthetic-user", "synthetic-password")
             .with_app("Synthetic App", "1.0")
@@ -30,7 +30,7 @@ impl World {
         world
     }
 
-    /// Carries requests for as long as the session has any.
+    /// Sends the session's requests until it has none.
     fn drive(&mut self) {
         while let Action::Send { id, request } = self.session.poll(self.now, &mut self.budget) {
             let response = self.server.handle(self.now, request);
@@ -38,7 +38,8 @@ impl World {
         }
     }
 
-    /// Connects a socket where the session says, and authorizes it with its token: what came of it.
+    /// Connects a socket to the session's URL and authorizes it. Returns the server's answer, or the verdict on a
+    /// refusal.
     fn socket(&mut self, purpose: Purpose) -> Result<String, Verdict> {
         let token = self.session.token(self.now).unwrap();
         let url = self.session.environment().websocket_url(purpose).unwrap();
@@ -62,7 +63,7 @@ impl World {
 }
 
 #[test]
-fn each_socket_is_authorized_at_its_host_with_its_token() {
+fn each_kind_of_socket_is_authorized_at_its_host_with_its_token() {
     let mut world = World::new();
     for purpose in PURPOSES {
         assert_eq!(world.socket(purpose).unwrap(), r#"a[{"s":200,"i":1}]"#, "{purpose:?}");
@@ -70,7 +71,7 @@ fn each_socket_is_authorized_at_its_host_with_its_token() {
 }
 
 #[test]
-fn a_socket_follows_its_user_to_another_host_after_one_renewal() {
+fn after_a_host_change_a_socket_connects_to_the_new_host_after_one_renewal() {
     for refused_first in PURPOSES {
         let mut world = World::new();
         let hosts = ApiHosts::standard()

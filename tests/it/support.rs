@@ -1,4 +1,4 @@
-//! The world of a test: a peer that answers what it is told, and both transports to call it with.
+//! Helpers for the tests: peers that answer as configured, credentials, and both transports.
 
 pub(crate) mod browser;
 pub(crate) mod clock;
@@ -21,7 +21,7 @@ pub(crate) use peer::{Peer, response, silent_after};
 pub(crate) use source::{Builder, Kind, RUNTIME, Source, await_one, await_that};
 pub(crate) use transport::Transport;
 
-/// What the tests log in with. Every secret is a canary.
+/// The credentials of the tests. Every secret is a canary.
 pub(crate) fn credentials() -> Credentials {
     Credentials::new("trader", "canary-password")
         .with_app("Sample App", "1.0")
@@ -33,11 +33,11 @@ pub(crate) fn token() -> AccessToken {
     AccessToken::parse("canary-access-token").unwrap()
 }
 
-/// An environment at a base URL.
+/// An environment with this base URL.
 pub(crate) fn at(base: &str) -> Environment {
     Environment::custom(BaseUrl::parse(base).unwrap())
 }
 
-/// An answer to a login whose token lives until the end of the century.
+/// A response to a login with a token that expires at the end of the century.
 pub(crate) const LOGGED_IN: &str =
     r#"{"accessToken":"canary-issued-token","expirationTime":"2099-12-31T00:00:00Z","userId":15460}"#;

@@ -1,6 +1,6 @@
-//! Time-outs: a call ends by itself, wherever the server falls silent.
+//! Tests of timeouts: a call ends even if the server sends nothing.
 //!
-//! The peers here go on until the caller hangs up, so that a client without a time-out would never end.
+//! The peers here continue until the client disconnects, so a client without a timeout would never end.
 
 use std::net::{TcpListener, TcpStream};
 use std::thread;
@@ -11,7 +11,8 @@ use tradovate_auth::Failure;
 
 use crate::support::{LOGGED_IN, Peer, Transport, at, response, silent_after};
 
-/// Sends a byte now and then, for as long as anybody listens: each wait is short, all together have no end.
+/// A peer that sends a byte now and then, as long as the client is connected. Each wait is short, but the answer never
+/// ends.
 fn dripping(sent: &'static str) -> Peer {
     Peer::acting(move |connection, _| {
         connection.write_all(sent.as_bytes()).unwrap();
@@ -21,7 +22,7 @@ fn dripping(sent: &'static str) -> Peer {
     })
 }
 
-/// How a call of each transport ends that has a third of a second for it.
+/// How a call of each transport fails that has a timeout of a third of a second.
 fn failures(base_url: &str) -> [Option<Failure>; 2] {
     let failure =
         |transport: Transport| transport.with_timeout(Duration::from_millis(300)).log_in().unwrap_err().failure();
@@ -29,7 +30,7 @@ fn failures(base_url: &str) -> [Option<Failure>; 2] {
 }
 
 #[test]
-fn silence_and_bytes_that_drip_without_end_end() {
+fn silent_and_endlessly_slow_answers_end_with_the_timeout() {
     let body = "HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n";
     for (what, peer, failure) in [
         ("silence", silent_after(""), Failure::MaybeSent),
@@ -46,7 +47,7 @@ fn silence_and_bytes_that_drip_without_end_end() {
 }
 
 #[test]
-fn a_client_has_thirty_seconds_for_a_call_or_any_time_it_is_told() {
+fn the_timeout_of_a_call_is_thirty_seconds_and_can_be_changed() {
     let peer = Peer::answering(response("200 OK", &[], LOGGED_IN));
     for transport in Transport::both(&at(&peer.base_url())) {
         assert!(format!("{transport:?}").contains("timeout: 30s"), "{transport:?}");
@@ -55,7 +56,7 @@ fn a_client_has_thirty_seconds_for_a_call_or_any_time_it_is_told() {
 }
 
 #[test]
-fn a_host_that_accepts_no_connection_got_nothing() {
+fn a_connect_timeout_is_reported_as_not_sent() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
     let full = runtime.block_on(async {
         let socket = TcpSocket::new_v4().unwrap();

@@ -1,5 +1,5 @@
-//! Real TLS on loopback: whom the transports trust, which host a call goes to, and a redirect between the vendor's
-//! hosts.
+//! Tests of TLS on loopback: which servers the transports trust, which host a call goes to, and redirects between the
+//! vendor's hosts.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -26,7 +26,7 @@ fn moved_to(host: &str) -> Vec<u8> {
 
 //= R-HOST-9
 #[test]
-fn a_redirect_to_a_host_of_the_vendor_carries_method_body_and_token() {
+fn a_redirect_to_a_vendors_host_repeats_method_body_and_token() {
     let authority = Authority::new();
     let demo = server(&authority, DEMO, moved_to(ACME));
     let acme = server(&authority, ACME, response("200 OK", &[], LOGGED_IN));
@@ -45,7 +45,7 @@ fn a_redirect_to_a_host_of_the_vendor_carries_method_body_and_token() {
 }
 
 #[test]
-fn neither_a_second_redirect_nor_one_to_a_stranger_is_followed() {
+fn a_second_redirect_and_a_redirect_to_an_untrusted_host_are_not_followed() {
     let authority = Authority::new();
     for (host, followed) in [(ACME, 2), ("evil.example", 0)] {
         let demo = server(&authority, DEMO, moved_to(host));
@@ -70,7 +70,7 @@ fn assert_not_trusted(transports: &[Transport], cause: &str) {
 }
 
 #[test]
-fn a_certificate_that_is_untrusted_expired_or_of_another_host_is_a_clear_error_and_nothing_is_sent() {
+fn an_invalid_certificate_is_a_clear_error_and_nothing_is_sent() {
     let (trusted, stranger) = (Authority::new(), Authority::new());
     for (config, cause) in [
         (stranger.server(&[DEMO]), "invalid peer certificate"),
@@ -85,7 +85,7 @@ fn a_certificate_that_is_untrusted_expired_or_of_another_host_is_a_clear_error_a
     }
 }
 
-/// The start of a handshake by TLS 1.0: a `ServerHello` of that version, without extensions.
+/// The start of a TLS 1.0 handshake: a `ServerHello` of that version, without extensions.
 fn old_hello() -> Vec<u8> {
     // Record: handshake, TLS 1.0, 42 bytes. Message: ServerHello, 38 bytes, TLS 1.0.
     let head = [0x16, 3, 1, 0, 42, 2, 0, 0, 38, 3, 1];
@@ -94,7 +94,7 @@ fn old_hello() -> Vec<u8> {
 }
 
 #[test]
-fn a_server_of_an_old_protocol_or_without_tls_gets_nothing_of_the_request() {
+fn a_server_with_an_old_tls_version_or_without_tls_receives_nothing_of_the_request() {
     for begins in [old_hello(), response("200 OK", &[], LOGGED_IN)] {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -118,7 +118,7 @@ fn a_server_of_an_old_protocol_or_without_tls_gets_nothing_of_the_request() {
 }
 
 #[test]
-fn a_host_that_is_not_found_was_sent_nothing_by_any_call() {
+fn an_unresolvable_host_is_reported_as_not_sent_by_every_call() {
     let [ureq, _] = Authority::new().transports(&Environment::demo(), &[]);
     for error in [ureq.log_in().unwrap_err(), ureq.renew().unwrap_err()] {
         assert_eq!(error.failure(), Some(Failure::NotSent), "{error:?}");

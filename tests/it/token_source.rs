@@ -1,4 +1,4 @@
-//! The token sources: one login for any number of callers, kept, and never at the cost of anything else.
+//! Tests of the token sources: one login for any number of callers, kept valid, and never a call sent twice.
 
 mod budget;
 mod callbacks;

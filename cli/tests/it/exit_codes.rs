@@ -1,4 +1,4 @@
-//! The exit codes, which scripts and services depend on.
+//! Tests of the exit codes, on which scripts and services depend.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ fn status(user: &User) -> (i32, String) {
 }
 
 #[test]
-fn status_says_the_state_by_its_exit_code() {
+fn the_exit_code_of_status_tells_the_state() {
     let user = user_of(Simulator::builder().lifetime(Duration::from_secs(2)));
     assert_eq!(status(&user), (5, "nothing-stored".into()));
     user.token();
@@ -31,7 +31,7 @@ fn status_says_the_state_by_its_exit_code() {
 }
 
 #[test]
-fn status_says_that_the_session_has_stopped() {
+fn the_status_command_reports_that_the_session_has_stopped() {
     let user = user();
     assert_eq!(run(user.program(&["token"]).env("TRADOVATE_PASSWORD", "mistyped")).code, 2);
     assert_eq!(status(&user), (2, "stopped".into()));
@@ -40,7 +40,7 @@ fn status_says_that_the_session_has_stopped() {
 }
 
 #[test]
-fn status_says_what_is_postponed_and_sends_nothing() {
+fn the_status_command_reports_a_postponed_login_and_sends_nothing() {
     let user = user();
     user.server.penalize_next(Duration::from_secs(60));
     let token = run(&mut user.program(&["token", "--timeout", "3"]));
@@ -52,7 +52,7 @@ fn status_says_what_is_postponed_and_sends_nothing() {
 }
 
 #[test]
-fn the_other_exit_codes_are_zero_and_one() {
+fn wrong_arguments_exit_with_one_and_help_with_zero() {
     let user = user();
     for (arguments, code) in [
         (&["--help"][..], 0),
@@ -75,7 +75,7 @@ fn the_other_exit_codes_are_zero_and_one() {
     for arguments in [["token"], ["keep"]] {
         let ran = run(&mut user.without_variables(&arguments));
         assert_eq!(ran.code, 1);
-        assert!(ran.stderr.starts_with("nobody has logged in here"), "{}", ran.stderr);
+        assert!(ran.stderr.starts_with("no login is stored"), "{}", ran.stderr);
     }
     let login = run(user.program(&["login"]).env_remove("TRADOVATE_PASSWORD"));
     assert_eq!(login.code, 1);

@@ -1,4 +1,4 @@
-//! The programs of `docs/other-languages.md`. Without their interpreters they are not run.
+//! Runs the programs in `docs/other-languages.md`. A test passes without running if the interpreter is not installed.
 
 use std::env;
 use std::fs;
@@ -7,10 +7,10 @@ use std::process::Command;
 
 use crate::support::{run, user};
 
-/// Runs the program in this language; nothing if its interpreter is not here.
+/// Runs the program in a language; does nothing if its interpreter is not installed.
 fn run_it(language: &str, interpreter: &str, needs: &str) {
     if !Command::new(needs).arg("--version").output().is_ok_and(|output| output.status.success()) {
-        println!("{needs} is not here, so the program in {language} was not run");
+        println!("{needs} is not installed, so the program in {language} was not run");
         return;
     }
     let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/other-languages.md")).unwrap();
@@ -24,7 +24,7 @@ fn run_it(language: &str, interpreter: &str, needs: &str) {
     let path = env::join_paths([directory.to_owned()].into_iter().chain(path)).unwrap();
     let mut command = user.bare(interpreter);
     command.arg(&file).envs(user.variables()).env("PATH", path);
-    // The interpreter may be installed in the home of whoever runs the tests.
+    // The interpreter may be a pyenv shim, which needs the variables of the user who runs the tests.
     command.envs(env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PYENV")));
     let good = run(&mut command);
     assert!(good.code == 0 && good.stdout.contains("\"accountType\""), "{good:?}");
@@ -38,16 +38,16 @@ fn run_it(language: &str, interpreter: &str, needs: &str) {
 }
 
 #[test]
-fn the_program_in_python_runs() {
+fn the_python_program_in_the_docs_works() {
     run_it("python", "python3", "python3");
 }
 
 #[test]
-fn the_program_in_javascript_runs() {
+fn the_javascript_program_in_the_docs_works() {
     run_it("js", "node", "node");
 }
 
 #[test]
-fn the_program_for_the_shell_runs() {
+fn the_shell_program_in_the_docs_works() {
     run_it("sh", "sh", "curl");
 }

@@ -1,4 +1,4 @@
-//! The program `tradovate-auth` as users run it: real processes, against the simulator.
+//! Tests of the program `tradovate-auth` with real processes and the simulator.
 
 #![cfg(unix)]
 

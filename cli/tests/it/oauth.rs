@@ -1,4 +1,4 @@
-//! The login in the browser, with a browser of the test's.
+//! Tests of the login in the browser. The tests play the browser.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -12,7 +12,7 @@ const CLIENT: &str = "synthetic-desktop";
 const SECRET: &str = "canary-client-secret";
 
 fn user() -> User {
-    // The port is free when the program listens: the simulator ignores the port of a loopback redirect only if it is registered.
+    // The redirect URI must be registered before the program listens, so the test picks a free port for it.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let redirect = format!("http://127.0.0.1:{port}/callback");
     let mut client = OAuthClient::public(CLIENT, &redirect);
@@ -33,7 +33,7 @@ fn variables(user: &User) -> [(&'static str, String); 6] {
     ]
 }
 
-/// A program named as the one that opens a browser: it writes down what it is given.
+/// Writes a program that replaces `xdg-open` and records its variables and the URL. Returns a `PATH` with it.
 fn browser(user: &User) -> String {
     let directory = user.home.path().join("bin");
     fs::create_dir(&directory).unwrap();
@@ -44,7 +44,7 @@ fn browser(user: &User) -> String {
     format!("{}:/usr/bin:/bin", directory.display())
 }
 
-/// Where the browser is sent, or the page that it gets.
+/// Sends a GET and returns the status, the `Location` header and the body.
 fn get(url: &str) -> (u16, String, String) {
     let agent: ureq::Agent = ureq::Agent::config_builder().max_redirects(0).http_status_as_error(false).build().into();
     let mut answer = agent.get(url).call().unwrap();
@@ -57,7 +57,7 @@ fn consent(server: &Server, url: &str) -> String {
 }
 
 #[test]
-fn a_login_in_the_browser_gives_tokens_to_all() {
+fn after_a_login_in_the_browser_other_processes_get_tokens() {
     let user = user();
     let path = browser(&user);
     let login = Running::start(user.without_variables(&["login", "--oauth"]).envs(variables(&user)).env("PATH", path));
@@ -70,10 +70,10 @@ fn a_login_in_the_browser_gives_tokens_to_all() {
     assert!(!environment.contains("TRADOVATE_") && !environment.contains("canary"), "{environment}");
 
     let opened = fs::read_to_string(&url).unwrap();
-    assert!(opened.starts_with("http://127.0.0.1:") && opened.ends_with("/login"), "no state is shown: {opened}");
+    assert!(opened.starts_with("http://127.0.0.1:") && opened.ends_with("/login"), "the URL has no state: {opened}");
     let (status, authorize, _) = get(&opened);
     assert_eq!(status, 302);
-    assert_eq!(get(&opened).0, 404, "the page leads there once");
+    assert_eq!(get(&opened).0, 404, "the page redirects once");
     let back = consent(&user.server, &authorize);
     let (wrong, _) = back.split_once("state=").unwrap();
     assert_eq!(get(&format!("{wrong}state=another")).0, 400);
@@ -84,7 +84,7 @@ fn a_login_in_the_browser_gives_tokens_to_all() {
     assert_eq!(code, 0, "{stderr}");
     assert!(!stderr.contains("canary"), "{stderr}");
 
-    // The last login names the app. Only its secret is a variable.
+    // The last login stored the app's name, so only the client secret has to be a variable.
     let token = run(user.without_variables(&["token"]).env("TRADOVATE_CLIENT_SECRET", SECRET));
     assert!(user.server.with(|server| server.accepts(token.stdout.trim_end())), "{token:?}");
     assert_eq!(run(user.without_variables(&["status"]).env("TRADOVATE_CLIENT_SECRET", SECRET)).code, 0);
@@ -94,7 +94,7 @@ fn a_login_in_the_browser_gives_tokens_to_all() {
 }
 
 #[test]
-fn without_a_consent_the_session_has_stopped() {
+fn the_token_command_of_an_app_without_consent_advises_to_log_in() {
     let user = user();
     let token = run(user.without_variables(&["token"]).envs(variables(&user)));
     assert_eq!((token.code, token.stdout.as_str()), (2, ""));

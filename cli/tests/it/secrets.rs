@@ -1,11 +1,11 @@
-//! No secret leaves but a token on stdout.
+//! Tests that the program prints no secret, except for a token on stdout.
 
 use tradovate_auth_simulator::LockOut;
 
 use crate::support::{PASSWORD, Ran, Running, SEC, run, run_with_input, user};
 
 #[test]
-fn no_output_has_a_secret_at_any_log_level() {
+fn no_output_contains_a_secret_at_any_log_level() {
     let user = user();
     let trace = |arguments: &[&str]| {
         let mut command = user.program(arguments);
@@ -24,7 +24,7 @@ fn no_output_has_a_secret_at_any_log_level() {
         [(["token"].as_slice(), token), (&["token", "--header"], &header), (&["token", "--market-data"], market_data)]
     {
         let ran = run(&mut trace(arguments));
-        assert_eq!(ran.stdout, format!("{expected}\n"), "the token alone");
+        assert_eq!(ran.stdout, format!("{expected}\n"), "only the token");
         outputs.push(Ran { stdout: String::new(), ..ran });
     }
     assert_eq!(json["purposes"]["trading"]["url"].as_str(), Some(user.server.base_url().as_str()));
@@ -35,7 +35,7 @@ fn no_output_has_a_secret_at_any_log_level() {
         .push(run_with_input(&mut trace(&["rejected", "--status", "401"]), &format!("Expired Access Token {token}")));
     outputs.push(run(&mut trace(&["completions", "zsh"])));
     let keep = Running::start(&mut trace(&["keep"]));
-    let line = keep.wait_for("adopted");
+    let line = keep.wait_for("took over a token");
     #[cfg(target_os = "linux")]
     {
         let arguments = std::fs::read_to_string(format!("/proc/{}/cmdline", keep.child.id())).unwrap();
@@ -50,7 +50,7 @@ fn no_output_has_a_secret_at_any_log_level() {
     let secrets = [PASSWORD, SEC, "canary-of-a-mistyped-password", token, market_data];
     for output in &outputs {
         for secret in secrets {
-            // A log may split it.
+            // A log may split a secret over lines.
             let text = (output.stdout.clone() + &output.stderr).replace(['\n', ' '], "");
             assert!(!text.contains(secret) && !text.contains(&secret[..10]), "{output:?}");
         }

@@ -1,4 +1,4 @@
-//! One login for all processes.
+//! Tests that all processes share one login.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
@@ -13,7 +13,7 @@ use tradovate_auth::{BaseUrl, Credentials, Environment};
 use crate::support::{PASSWORD, Running, USER, run, run_with_input, user};
 
 #[test]
-fn ten_shells_at_once_make_one_login() {
+fn ten_concurrent_shells_log_in_once() {
     let user = user();
     let shells: Vec<_> = (0..10).map(|_| user.program(&["token"]).spawn().unwrap()).collect();
     let tokens: Vec<_> = shells.into_iter().map(|shell| shell.wait_with_output().unwrap()).collect();
@@ -24,9 +24,9 @@ fn ten_shells_at_once_make_one_login() {
 
 const IS_BOT: &str = "IS_BOT_OF_THE_TEST";
 
-/// The program of somebody else: this test, run by the next one as a process of its own.
+/// Stands for another program: the next test runs this function as a process of its own.
 #[test]
-fn a_bot() {
+fn helper_process_that_gets_a_token() {
     if env::var_os(IS_BOT).is_some() {
         let (environment, credentials) = from_env().unwrap();
         let tokens = TokenSource::shared(FileStore::user().unwrap(), environment, credentials);
@@ -36,10 +36,12 @@ fn a_bot() {
 }
 
 #[test]
-fn a_bot_with_the_users_store_and_the_program_share_one_login() {
+fn a_rust_program_with_the_users_store_shares_one_login_with_the_command_line() {
     let user = user();
     let mut bot = user.bare(env::current_exe().unwrap().to_str().unwrap());
-    bot.args(["--exact", "sharing::a_bot", "--nocapture"]).envs(user.variables()).env(IS_BOT, "");
+    bot.args(["--exact", "sharing::helper_process_that_gets_a_token", "--nocapture"])
+        .envs(user.variables())
+        .env(IS_BOT, "");
     let of_bot = run(&mut bot).stdout;
     let token = user.token();
     assert!(of_bot.contains(&format!("token {token}\n")), "{of_bot}");
@@ -47,7 +49,7 @@ fn a_bot_with_the_users_store_and_the_program_share_one_login() {
 }
 
 #[test]
-fn keep_that_was_killed_goes_on_without_a_login() {
+fn the_keep_command_resumes_without_a_login_after_it_was_killed() {
     let user = user();
     let mut keep = Running::start(&mut user.program(&["keep"]));
     keep.wait_for("logged in, good until");
@@ -63,10 +65,10 @@ fn keep_that_was_killed_goes_on_without_a_login() {
 }
 
 #[test]
-fn keep_ends_on_sigterm_and_releases_the_lease() {
+fn the_keep_command_ends_on_sigterm_and_releases_the_lease() {
     let user = user();
     let keep = Running::start(&mut user.program(&["keep"]));
-    // It holds the lease at this moment.
+    // The program holds the lease now.
     keep.wait_for("logged in");
     keep.signal(Signal::TERM);
     assert_eq!(keep.end(), (0, String::new()));
@@ -75,7 +77,7 @@ fn keep_ends_on_sigterm_and_releases_the_lease() {
 }
 
 #[test]
-fn status_says_who_holds_the_lease() {
+fn the_status_command_names_the_holder_of_the_lease() {
     let user = user();
     user.token();
     let store = FileStore::in_directory(user.home.path().join(".local/state/tradovate-auth")).unwrap();
@@ -83,16 +85,16 @@ fn status_says_who_holds_the_lease() {
     let name = SessionName::of_user(&environment, &Credentials::new(USER, ""));
     let lease = store.lease(&name, Duration::from_secs(60)).unwrap().unwrap();
     let status = run(&mut user.program(&["status"]));
-    let holder = format!("lease holder:      process {}, for another ", std::process::id());
+    let holder = format!("lease holder:      process {}, for at most ", std::process::id());
     assert!(status.code == 0 && status.stdout.contains(&holder), "{}", status.stdout);
-    // It has disturbed nobody: the holder still saves.
+    // `status` does not disturb the holder, which can still save.
     let stored = store.load(&name).unwrap().unwrap();
     assert!(store.save(&name, &stored.session.unwrap(), Some(stored.revision), lease).unwrap().is_some());
     store.release(&name, lease).unwrap();
 }
 
 #[test]
-fn a_wrong_password_in_a_loop_sends_one_login() {
+fn a_wrong_password_is_sent_once_however_often_the_program_runs() {
     let user = user();
     let wrong = || run(user.program(&["token"]).env("TRADOVATE_PASSWORD", "mistyped"));
     let first = wrong();
@@ -109,7 +111,7 @@ fn a_wrong_password_in_a_loop_sends_one_login() {
 }
 
 #[test]
-fn after_a_login_no_variable_is_needed() {
+fn the_token_command_needs_no_variables_after_a_login() {
     let user = user();
     let login = run(&mut user.program(&["login"]));
     assert!(login.stdout.starts_with("logged in as synthetic-user (user "), "{login:?}");
@@ -124,7 +126,7 @@ fn after_a_login_no_variable_is_needed() {
 }
 
 #[test]
-fn without_a_password_a_session_that_has_ended_needs_a_login() {
+fn the_token_command_without_a_password_advises_to_log_in_after_the_session_ended() {
     let user = user();
     run(&mut user.program(&["login"]));
     let rejected = |text: &str| run_with_input(&mut user.without_variables(&["rejected", "--status", "401"]), text);
@@ -140,7 +142,7 @@ fn without_a_password_a_session_that_has_ended_needs_a_login() {
 }
 
 #[test]
-fn a_shell_reports_a_token_that_was_rejected() {
+fn the_rejected_command_prints_the_verdict_on_a_refused_call() {
     let user = user();
     let token = user.token();
     let report =
@@ -154,11 +156,11 @@ fn a_shell_reports_a_token_that_was_rejected() {
 }
 
 #[test]
-fn forget_stops_the_processes_that_run() {
+fn the_forget_command_stops_running_processes() {
     let user = user();
     run(&mut user.program(&["login"]));
     let keep = Running::start(&mut user.without_variables(&["keep"]));
-    keep.wait_for("adopted");
+    keep.wait_for("took over a token");
     assert_eq!(run(&mut user.without_variables(&["forget"])).code, 0);
     assert_eq!(keep.end(), (2, "the session was forgotten\n".into()));
     assert_eq!(run(&mut user.without_variables(&["token"])).code, 1);
@@ -166,7 +168,7 @@ fn forget_stops_the_processes_that_run() {
 }
 
 #[test]
-fn a_sealed_store_is_read_with_its_key_alone() {
+fn a_sealed_store_can_be_read_only_with_its_key() {
     let user = user();
     let key = user.home.path().join("key");
     fs::write(&key, "4a".repeat(32) + "\n").unwrap();
@@ -180,7 +182,7 @@ fn a_sealed_store_is_read_with_its_key_alone() {
 }
 
 #[test]
-fn the_password_can_be_in_a_file() {
+fn the_password_can_be_read_from_a_file() {
     let user = user();
     let file = user.home.path().join("password");
     fs::write(&file, format!("{PASSWORD}\n")).unwrap();
@@ -190,7 +192,7 @@ fn the_password_can_be_in_a_file() {
 }
 
 #[test]
-fn the_store_can_be_a_directory_but_no_url_with_a_password() {
+fn the_store_argument_accepts_a_directory_and_refuses_a_url_with_a_password() {
     let user = user();
     let directory = tempfile::tempdir().unwrap();
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o700)).unwrap();

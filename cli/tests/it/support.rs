@@ -1,4 +1,4 @@
-//! A user of a machine: a home, a simulator to log in to, and the program.
+//! A user's environment for tests: a home directory, a simulator, and the program.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, Command, Output, Stdio};
@@ -24,7 +24,7 @@ pub(crate) fn user() -> User {
 
 pub(crate) fn user_of(builder: SimulatorBuilder) -> User {
     let account = tradovate_auth_simulator::User::new(USER, PASSWORD);
-    // A closed session says so, so that its token is known to be dead.
+    // The token of a closed session gets 401, so that the program knows that it is dead.
     let builder = builder
         .options(|options| options.closed_session = ClosedSession::Unauthorized)
         .user(account)
@@ -33,7 +33,7 @@ pub(crate) fn user_of(builder: SimulatorBuilder) -> User {
 }
 
 impl User {
-    /// The variables of a login by password.
+    /// The variables for a password login.
     pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
         let values = [
             ("TRADOVATE_API_URL", self.server.base_url()),
@@ -48,7 +48,7 @@ impl User {
         values.into()
     }
 
-    /// A program with the home of this user and no other variables.
+    /// A command with this user's home and without other variables.
     pub(crate) fn bare(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command.env_clear().env("HOME", self.home.path()).env("PATH", std::env::var_os("PATH").unwrap_or_default());
@@ -56,14 +56,14 @@ impl User {
         command
     }
 
-    /// The program without variables of a login.
+    /// The program without variables for a login.
     pub(crate) fn without_variables(&self, arguments: &[&str]) -> Command {
         let mut command = self.bare(env!("CARGO_BIN_EXE_tradovate-auth"));
         command.args(arguments);
         command
     }
 
-    /// The program with the variables of a login by password.
+    /// The program with the variables for a password login.
     pub(crate) fn program(&self, arguments: &[&str]) -> Command {
         let mut command = self.without_variables(arguments);
         command.envs(self.variables());
@@ -103,14 +103,14 @@ pub(crate) fn run(command: &mut Command) -> Ran {
     command.output().unwrap().into()
 }
 
-/// Runs it with something to read.
+/// Runs a command with an input.
 pub(crate) fn run_with_input(command: &mut Command, input: &str) -> Ran {
     let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     child.wait_with_output().unwrap().into()
 }
 
-/// A program that runs until it is dropped, with the lines of its stdout.
+/// A running program and the lines of its stdout. It is killed when it is dropped.
 pub(crate) struct Running {
     pub(crate) child: Child,
     lines: Receiver<String>,
@@ -125,7 +125,7 @@ impl Running {
         Self { child, lines }
     }
 
-    /// Waits for a line with these words.
+    /// Waits for a line that contains a text.
     pub(crate) fn wait_for(&self, words: &str) -> String {
         loop {
             let line =
@@ -142,7 +142,7 @@ impl Running {
         rustix::process::kill_process(rustix::process::Pid::from_raw(id).unwrap(), signal).unwrap();
     }
 
-    /// Waits for the end: the exit code and what it said on stderr.
+    /// Waits for the program's exit. Returns the exit code and its stderr.
     pub(crate) fn end(mut self) -> (i32, String) {
         let begun = Instant::now();
         while self.child.try_wait().unwrap().is_none() && begun.elapsed() < Duration::from_secs(20) {

@@ -1,4 +1,4 @@
-//! A login at a terminal.
+//! Tests a login at a terminal.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -14,14 +14,14 @@ use rustix::termios::{LocalModes, tcgetattr};
 use crate::support::{PASSWORD, SEC, USER, run, user};
 
 #[test]
-fn login_asks_at_the_terminal_and_shows_no_secret() {
+fn login_asks_for_credentials_at_the_terminal_and_shows_no_secret() {
     let user = user();
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&ours).unwrap();
     unlockpt(&ours).unwrap();
     let path = ptsname(&ours, Vec::new()).unwrap();
     let theirs = || Stdio::from(open(path.as_c_str(), OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap());
-    // It gives the program this terminal, as a shell does.
+    // `setsid` gives the program this terminal, as a shell does.
     let mut command = Command::new("setsid");
     command.args(["--ctty", "--wait", env!("CARGO_BIN_EXE_tradovate-auth"), "login"]);
     command.env_clear().env("HOME", user.home.path()).env("PATH", std::env::var_os("PATH").unwrap());
@@ -34,7 +34,7 @@ fn login_asks_at_the_terminal_and_shows_no_secret() {
     let (sender, shown) = mpsc::channel();
     thread::spawn(move || {
         let mut bytes = [0; 256];
-        // The read fails once the program has ended.
+        // The read fails when the program has ended.
         while let Ok(count @ 1..) = reader.read(&mut bytes) {
             sender.send(String::from_utf8_lossy(&bytes[..count]).into_owned()).unwrap();
         }
@@ -52,7 +52,7 @@ fn login_asks_at_the_terminal_and_shows_no_secret() {
         while !all.ends_with(question) {
             all += &shown.recv_timeout(Duration::from_secs(20)).unwrap_or_else(|_| panic!("no {question} in {all}"));
         }
-        // A person types later than the echo is turned off, which follows the question.
+        // A person types only after the echo was switched off, which happens after the question.
         let is_secret = [PASSWORD, SEC].contains(&answer);
         let echoes = || tcgetattr(&terminal).unwrap().local_modes.contains(LocalModes::ECHO);
         let start = Instant::now();

@@ -1,17 +1,17 @@
-//! A place that cites a rule: a line `//= R-LOGIN-1` of a source file, or a case of a file of vectors.
+//! A citation of a rule: a line `//= R-LOGIN-1` in a source file, or a case in a file of vectors.
 
 use std::path::Path;
 
-/// What is cited for.
+/// What cites the rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// The code below keeps the rule.
+    /// The code below implements the rule.
     Code,
-    /// The test below, or the case, fails without it.
+    /// The test below, or the case, fails without the rule.
     Test,
-    /// The simulator's reading of it: it counts for nothing.
+    /// The simulator implements the server's side of the rule. This does not count.
     Simulated,
-    /// Among tests, but above none.
+    /// A citation in a test file that is not above a test.
     Stray,
 }
 
@@ -23,7 +23,7 @@ pub(crate) struct Citation {
     pub(crate) kind: Kind,
 }
 
-/// The citations in a Rust file, whose path from the root is `file`.
+/// The citations in a Rust file. `file` is its path from the root.
 pub(crate) fn of_source(file: &str, text: &str) -> Vec<Citation> {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let unit_tests = lines.windows(2).position(|pair| pair[0] == "#[cfg(test)]" && pair[1].ends_with('{'));
@@ -42,19 +42,19 @@ pub(crate) fn of_source(file: &str, text: &str) -> Vec<Citation> {
     citations
 }
 
-/// Whether the first line that is no comment and no other attribute makes a test.
+/// Whether the first line that is neither a comment nor another attribute is a test attribute.
 fn is_above_test(lines: &[&str]) -> bool {
     let mut attributes =
         lines.iter().skip_while(|line| line.starts_with("//")).take_while(|line| line.starts_with('#'));
     attributes.any(|line| *line == "#[test]" || line.starts_with("#[tokio::test"))
 }
 
-/// Whether a file has nothing but tests.
+/// Whether a file contains only tests.
 fn is_of_tests(file: &str) -> bool {
     file.ends_with("tests.rs") || Path::new(file).components().any(|part| part.as_os_str() == "tests")
 }
 
-/// The rules that the cases of a file of vectors name.
+/// The rules that the cases in a file of vectors name.
 pub(crate) fn of_vectors(file: &str, text: &str) -> Vec<Citation> {
     let mut citations = Vec::new();
     for (at, line) in text.lines().enumerate() {

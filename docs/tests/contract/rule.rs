@@ -1,11 +1,11 @@
-//! A rule of the contract, as its page writes it.
+//! A rule of the contract, as its page states it.
 
-/// The kinds of sources, of which each source names one first.
+/// The kinds of sources. Each source starts with one of these.
 const SOURCES: [&str; 6] = ["spec ", "guide \"", "example \"", "field (", "RFC ", "inferred"];
 
 const CONFIDENCES: [&str; 3] = ["high", "medium", "low"];
 
-/// The parts of a rule; what is missing is empty.
+/// The parts of a rule. A missing part is empty.
 #[derive(Debug, Default)]
 pub(crate) struct Rule {
     pub(crate) id: String,
@@ -13,11 +13,11 @@ pub(crate) struct Rule {
     pub(crate) source: String,
     pub(crate) confidence: String,
     pub(crate) refuted_by: String,
-    /// Why no code keeps it, if none does.
+    /// Why no code implements the rule; `None` if code does.
     pub(crate) kept_by: Option<String>,
 }
 
-/// The rules of a page, in its order.
+/// The rules of a page, in order.
 pub(crate) fn read(page: &str) -> Vec<Rule> {
     let page = ["\n", page].concat();
     page.split("\n### ").filter(|section| section.starts_with("R-")).map(rule).collect()
@@ -25,7 +25,7 @@ pub(crate) fn read(page: &str) -> Vec<Rule> {
 
 fn rule(section: &str) -> Rule {
     let (id, text) = section.split_once('\n').unwrap_or((section, ""));
-    // An item goes on in lines that are indented.
+    // The continuation lines of an item are indented.
     let text = text.replace("\n  ", " ");
     let mut rule = Rule { id: id.trim().into(), ..Rule::default() };
     for line in text.lines() {
@@ -41,7 +41,7 @@ fn rule(section: &str) -> Rule {
 }
 
 impl Rule {
-    /// What the rule itself lacks.
+    /// The problems of the rule itself.
     pub(crate) fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         let mut check = |good: bool, text: &str| {

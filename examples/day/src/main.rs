@@ -1,5 +1,5 @@
-//! One trading day in virtual time, against the simulator, without sockets: what a session does about a penalty, a move
-//! of hosts, a kick, maintenance, and a clock that jumps.
+//! One trading day in virtual time, against the simulator and without a network. It shows what a session does about a
+//! penalty, a change of hosts, a kick, maintenance, and a clock that jumps.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -13,19 +13,19 @@ use tradovate_auth_simulator::{ApiHosts, Endpoint, Maintenance, Simulator};
 const USER: &str = "synthetic-user";
 const PASSWORD: &str = "synthetic-password";
 
-/// The world of a day: the server, a program that trades, and the time.
+/// A simulated day: the server, a trading program, and the time.
 struct Day {
     server: Simulator,
     session: Session,
     budget: RateBudget,
     /// The true time.
     now: Timestamp,
-    /// How far the program's clock is wrong.
+    /// How far the program's clock is ahead of the true time.
     clock_error: SignedDuration,
     requests: u32,
     minutes: u32,
     minutes_without_token: u32,
-    /// Failed tries since the last line.
+    /// Failed tries since the last printed line.
     tries: u32,
 }
 
@@ -41,34 +41,34 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Box<dyn Error>> {
     let started = Instant::now();
-    let opening: Timestamp = "2026-11-24T13:00:00Z".parse()?;
-    let at = |hours: i64, minutes: i64| opening + SignedDuration::from_mins(hours * 60 + minutes);
+    let start: Timestamp = "2026-11-24T13:00:00Z".parse()?;
+    let at = |hours: i64, minutes: i64| start + SignedDuration::from_mins(hours * 60 + minutes);
 
-    let mut day = Day::new(opening);
+    let mut day = Day::new(start);
     println!("  time   what happens");
     println!("  -----  -----------------------------------------------------------------");
     day.server.penalize_next(Endpoint::AccessTokenRequest, Duration::from_secs(15));
     day.until(at(3, 0))?;
 
-    day.note("the organization moves to hosts of its own");
+    day.print("the organization moves to dedicated hosts");
     let hosts = ApiHosts::standard().with("demo", "acme-demo.eval.ninjatrader.com");
     day.server.move_hosts(USER, hosts);
     day.until(at(5, 30))?;
 
-    day.note("somebody logs in twice from elsewhere");
+    day.print("another program logs in twice");
     for _ in 0..2 {
         day.log_in_elsewhere()?;
     }
     day.until(at(9, 0))?;
 
-    day.note("maintenance begins");
+    day.print("maintenance begins");
     day.server.set_maintenance(Some(Maintenance::Html));
     day.until(at(10, 0))?;
-    day.note("maintenance is over");
+    day.print("maintenance is over");
     day.server.set_maintenance(None);
     day.until(at(14, 0))?;
 
-    day.note("the clock of this machine jumps ten minutes ahead");
+    day.print("the clock of this machine jumps ten minutes ahead");
     day.clock_error = SignedDuration::from_mins(10);
     day.until(at(24, 0))?;
 
@@ -76,12 +76,12 @@ fn run() -> Result<(), Box<dyn Error>> {
     println!();
     println!("  {} requests: {} logins, {} renewals", day.requests, statistics.logins - 2, statistics.renewals);
     println!("  {} of {} minutes without a token", day.minutes_without_token, day.minutes);
-    println!("  one day in {:.0?}", started.elapsed());
+    println!("  simulated one day in {:.0?}", started.elapsed());
     Ok(())
 }
 
 impl Day {
-    fn new(opening: Timestamp) -> Self {
+    fn new(start: Timestamp) -> Self {
         let credentials = Credentials::new(USER, PASSWORD)
             .with_app("Synthetic App", "1.0")
             .with_api_key(8.into(), "synthetic-api-secret");
@@ -89,7 +89,7 @@ impl Day {
             server: Simulator::builder().build(),
             session: Session::new(Environment::demo(), credentials, 7),
             budget: RateBudget::default(),
-            now: opening,
+            now: start,
             clock_error: SignedDuration::ZERO,
             requests: 0,
             minutes: 0,
@@ -98,7 +98,7 @@ impl Day {
         }
     }
 
-    /// Lives on, minute by minute: the session does its work, and the program makes a call.
+    /// Simulates time minute by minute: the session does its work, and the program makes a call.
     fn until(&mut self, end: Timestamp) -> Result<(), Box<dyn Error>> {
         while self.now < end {
             let minute_ends = self.now + SignedDuration::from_secs(60);
@@ -109,17 +109,17 @@ impl Day {
         Ok(())
     }
 
-    /// Does what the session asks for, up to a time.
+    /// Executes the session's actions until a time.
     fn work_until(&mut self, end: Timestamp) {
         loop {
             let action = self.session.poll(self.now + self.clock_error, &mut self.budget);
-            self.tell();
+            self.print_events();
             match action {
                 Action::Send { id, request } => {
                     self.requests += 1;
                     let response = self.server.handle(self.now, request);
                     self.session.receive(self.now + self.clock_error, id, response, &mut self.budget);
-                    self.tell();
+                    self.print_events();
                 }
                 Action::Wait { until } if until - self.clock_error < end => self.now = until - self.clock_error,
                 _ => return,
@@ -127,7 +127,7 @@ impl Day {
         }
     }
 
-    /// The program's own call, once a minute. It is never repeated.
+    /// The program's own API call, once a minute. It is never repeated.
     fn call(&mut self) -> Result<(), Box<dyn Error>> {
         self.minutes += 1;
         let now = self.now + self.clock_error;
@@ -145,8 +145,8 @@ impl Day {
         let (status, body) = (response.status(), response.body());
         match self.session.rejected(now, token.generation, status, body, &mut self.budget) {
             Verdict::NotAboutTheToken => {}
-            Verdict::Moved => self.note("a call is answered 307: its host has moved"),
-            verdict => self.note(&format!("a call is answered {}: {verdict:?}", status.as_u16())),
+            Verdict::Moved => self.print("a call gets 307: the organization is on another host"),
+            verdict => self.print(&format!("a call gets {}, verdict: {verdict:?}", status.as_u16())),
         }
         Ok(())
     }
@@ -160,22 +160,22 @@ impl Day {
         Ok(())
     }
 
-    fn tell(&mut self) {
+    fn print_events(&mut self) {
         while let Some(event) = self.session.next_event() {
             match event.kind {
                 EventKind::Failed { .. } if self.tries > 0 => self.tries += 1,
                 EventKind::Failed { operation, trouble, .. } => {
-                    self.note(&format!("{operation} failed: {trouble}"));
+                    self.print(&format!("{operation} failed: {trouble}"));
                     self.tries = 1;
                 }
-                other => self.note(&other.to_string()),
+                other => self.print(&other.to_string()),
             }
         }
     }
 
-    fn note(&mut self, text: &str) {
+    fn print(&mut self, text: &str) {
         if self.tries > 1 {
-            println!("         … and {} tries more", self.tries - 1);
+            println!("         … and {} more failed tries", self.tries - 1);
         }
         self.tries = 0;
         println!("  {}  {text}", self.now.strftime("%H:%M"));

@@ -1,4 +1,4 @@
-//! A session driven by hyper, on tokio.
+//! Drives a session with hyper on tokio.
 
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ use tradovate_auth::{Action, Failure, RateBudget, RequestBody, ResponseBody, Ses
 
 type Client = legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
-/// Drives a session until it stops or the program ends it.
+/// Drives a session until the session stops or the program ends the loop.
 pub async fn drive(session: &mut Session, program: &mut dyn Program) -> Option<StopReason> {
-    let mut budget = RateBudget::default(); // one for all sessions behind the same network address
+    let mut budget = RateBudget::default(); // all sessions behind the same network address share one
     loop {
         match session.poll(program.now(), &mut budget) {
             Action::Send { id, request } => match exchange(program.prepare(request)).await {
@@ -25,17 +25,18 @@ pub async fn drive(session: &mut Session, program: &mut dyn Program) -> Option<S
             },
             Action::Wait { until } => sleep(time_until(until, program.now())).await,
             Action::Stopped { reason, .. } => return Some(reason),
-            _ => return None, // `Store`, which only a session with a store asks for
+            _ => return None, // `Store`: only a session with a store returns it
         }
         while let Some(event) = session.next_event() {
-            if program.happened(&event, session, &mut budget).is_break() {
+            if program.on_event(&event, session, &mut budget).is_break() {
                 return None;
             }
         }
     }
 }
 
-/// A time-out to connect, no retries, no connection kept. hyper follows no redirects and uses no proxy.
+/// Creates a client with a connect timeout and without retries and idle connections. hyper itself follows no redirects
+/// and uses no proxy.
 fn client() -> Result<Client, Failure> {
     let mut tcp = HttpConnector::new();
     tcp.set_connect_timeout(Some(Duration::from_secs(10)));
@@ -49,7 +50,7 @@ fn client() -> Result<Client, Failure> {
     Ok(client)
 }
 
-/// Sends a request once, and says how far it got if it failed.
+/// Sends a request once. A failure says how far the request got.
 async fn exchange(request: Request<RequestBody>) -> Result<Response<Bytes>, Failure> {
     let request = request.map(|body| Full::new(body.into_bytes()));
     timeout(Duration::from_secs(30), send(request)).await.unwrap_or(Err(Failure::MaybeSent))
@@ -61,7 +62,7 @@ async fn send(request: Request<Full<Bytes>>) -> Result<Response<Bytes>, Failure>
     let (parts, body) = response.into_parts();
     match Limited::new(body, ResponseBody::DEFAULT_LIMIT).collect().await {
         Ok(body) => Ok(Response::from_parts(parts, body.to_bytes())),
-        Err(_) if parts.status != StatusCode::OK => Ok(Response::from_parts(parts, Bytes::new())), // the status says it
+        Err(_) if parts.status != StatusCode::OK => Ok(Response::from_parts(parts, Bytes::new())), // status suffices
         Err(error) if error.is::<LengthLimitError>() => Err(Failure::Oversized),
         Err(_) => Err(Failure::Truncated),
     }

@@ -1,4 +1,4 @@
-//! `cargo run -p drive-hyper`
+//! Runs the hyper driver: `cargo run -p drive-hyper`.
 
 use std::process::ExitCode;
 

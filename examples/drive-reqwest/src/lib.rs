@@ -1,4 +1,4 @@
-//! A session driven by reqwest, on tokio.
+//! Drives a session with reqwest on tokio.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use tokio::time::sleep;
 use tradovate_auth::http::{Request, Response, StatusCode};
 use tradovate_auth::{Action, Failure, RateBudget, RequestBody, ResponseBody, Session, StopReason};
 
-/// Drives a session until it stops or the program ends it.
+/// Drives a session until the session stops or the program ends the loop.
 pub async fn drive(session: &mut Session, program: &mut dyn Program) -> Option<StopReason> {
-    let mut budget = RateBudget::default(); // one for all sessions behind the same network address
+    let mut budget = RateBudget::default(); // all sessions behind the same network address share one
     loop {
         match session.poll(program.now(), &mut budget) {
             Action::Send { id, request } => match exchange(program.prepare(request)).await {
@@ -20,17 +20,17 @@ pub async fn drive(session: &mut Session, program: &mut dyn Program) -> Option<S
             },
             Action::Wait { until } => sleep(time_until(until, program.now())).await,
             Action::Stopped { reason, .. } => return Some(reason),
-            _ => return None, // `Store`, which only a session with a store asks for
+            _ => return None, // `Store`: only a session with a store returns it
         }
         while let Some(event) = session.next_event() {
-            if program.happened(&event, session, &mut budget).is_break() {
+            if program.on_event(&event, session, &mut budget).is_break() {
                 return None;
             }
         }
     }
 }
 
-/// No redirects, no retries, no proxy, a time-out for all and one to connect, no connection kept.
+/// Creates a client without redirects, retries, proxy and idle connections, and with a total and a connect timeout.
 fn client() -> reqwest::Result<Client> {
     let _ = rustls::crypto::ring::default_provider().install_default(); // an error if the process has one
     let builder = Client::builder().redirect(Policy::none()).retry(reqwest::retry::never()).no_proxy();
@@ -38,7 +38,7 @@ fn client() -> reqwest::Result<Client> {
     builder.pool_max_idle_per_host(0).build()
 }
 
-/// Sends a request once, and says how far it got if it failed.
+/// Sends a request once. A failure says how far the request got.
 async fn exchange(request: Request<RequestBody>) -> Result<Response<Vec<u8>>, Failure> {
     let request = request.map(RequestBody::into_bytes).try_into().map_err(|_| Failure::NotSent)?;
     let client = client().map_err(|_| Failure::NotSent)?;
@@ -56,7 +56,7 @@ async fn exchange(request: Request<RequestBody>) -> Result<Response<Vec<u8>>, Fa
             }
             Ok(Some(chunk)) => answer.body_mut().extend_from_slice(&chunk),
             Err(_) if answer.status() == StatusCode::OK => return Err(Failure::Truncated),
-            Ok(None) | Err(_) => return Ok(answer), // another status says it without its text
+            Ok(None) | Err(_) => return Ok(answer), // another status suffices without its body
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `cargo run -p drive-reqwest`
+//! Runs the reqwest driver: `cargo run -p drive-reqwest`.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! A session driven by hyper's connections, on smol.
+//! Drives a session with hyper's connections on smol.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,9 +17,9 @@ use tradovate_auth::{Action, Failure, RateBudget, RequestBody, ResponseBody, Ses
 
 pub use smol;
 
-/// Drives a session until it stops or the program ends it.
+/// Drives a session until the session stops or the program ends the loop.
 pub async fn drive(session: &mut Session, program: &mut dyn Program) -> Option<StopReason> {
-    let mut budget = RateBudget::default(); // one for all sessions behind the same network address
+    let mut budget = RateBudget::default(); // all sessions behind the same network address share one
     loop {
         match session.poll(program.now(), &mut budget) {
             Action::Send { id, request } => match exchange(program.prepare(request)).await {
@@ -28,17 +28,17 @@ pub async fn drive(session: &mut Session, program: &mut dyn Program) -> Option<S
             },
             Action::Wait { until } => drop(Timer::after(time_until(until, program.now())).await),
             Action::Stopped { reason, .. } => return Some(reason),
-            _ => return None, // `Store`, which only a session with a store asks for
+            _ => return None, // `Store`: only a session with a store returns it
         }
         while let Some(event) = session.next_event() {
-            if program.happened(&event, session, &mut budget).is_break() {
+            if program.on_event(&event, session, &mut budget).is_break() {
                 return None;
             }
         }
     }
 }
 
-/// Sends a request once, and says how far it got if it failed.
+/// Sends a request once. A failure says how far the request got.
 async fn exchange(request: Request<RequestBody>) -> Result<Response<Bytes>, Failure> {
     within(30, Failure::MaybeSent, async {
         let host = request.uri().host().unwrap_or_default().to_owned();
@@ -68,12 +68,12 @@ async fn send<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
     *request.uri_mut() = path.parse().map_err(|_| Failure::NotSent)?;
     let (mut sender, connection) = http1::handshake(FuturesIo::new(stream)).await.map_err(|_| Failure::NotSent)?;
-    let _connection = smol::spawn(connection); // runs until this is dropped
+    let _connection = smol::spawn(connection); // runs until it is dropped
     let request = request.map(|body| Full::new(body.into_bytes()));
     let (parts, body) = sender.send_request(request).await.map_err(|_| Failure::MaybeSent)?.into_parts();
     match Limited::new(body, ResponseBody::DEFAULT_LIMIT).collect().await {
         Ok(body) => Ok(Response::from_parts(parts, body.to_bytes())),
-        Err(_) if parts.status != StatusCode::OK => Ok(Response::from_parts(parts, Bytes::new())), // the status says it
+        Err(_) if parts.status != StatusCode::OK => Ok(Response::from_parts(parts, Bytes::new())), // status suffices
         Err(error) if error.is::<LengthLimitError>() => Err(Failure::Oversized),
         Err(_) => Err(Failure::Truncated),
     }

@@ -1,4 +1,4 @@
-//! `cargo run -p drive-smol`
+//! Runs the smol driver: `cargo run -p drive-smol`.
 
 use drive_smol::smol::block_on;
 

@@ -1,4 +1,5 @@
-//! A session driven by `std::net` and rustls, with HTTP/1.0 by hand: no runtime, no HTTP client.
+//! Drives a session with `std::net` and rustls and a handwritten HTTP/1.0 client. It needs no runtime and no HTTP
+//! library.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
@@ -12,9 +13,9 @@ use tradovate_auth::http::header::{CONTENT_LENGTH, HOST};
 use tradovate_auth::http::{Request, Response, StatusCode};
 use tradovate_auth::{Action, Failure, RateBudget, RequestBody, ResponseBody, Session, StopReason};
 
-/// Drives a session until it stops or the program ends it.
+/// Drives a session until the session stops or the program ends the loop.
 pub fn drive(session: &mut Session, program: &mut dyn Program) -> Option<StopReason> {
-    let mut budget = RateBudget::default(); // one for all sessions behind the same network address
+    let mut budget = RateBudget::default(); // all sessions behind the same network address share one
     loop {
         match session.poll(program.now(), &mut budget) {
             Action::Send { id, request } => match exchange(program.prepare(request)) {
@@ -23,17 +24,17 @@ pub fn drive(session: &mut Session, program: &mut dyn Program) -> Option<StopRea
             },
             Action::Wait { until } => thread::sleep(time_until(until, program.now())),
             Action::Stopped { reason, .. } => return Some(reason),
-            _ => return None, // `Store`, which only a session with a store asks for
+            _ => return None, // `Store`: only a session with a store returns it
         }
         while let Some(event) = session.next_event() {
-            if program.happened(&event, session, &mut budget).is_break() {
+            if program.on_event(&event, session, &mut budget).is_break() {
                 return None;
             }
         }
     }
 }
 
-/// Connects, sends a request once, and says how far it got if it failed.
+/// Connects and sends a request once. A failure says how far the request got.
 fn exchange(request: Request<RequestBody>) -> Result<Response<Vec<u8>>, Failure> {
     let (host, port) = (request.uri().host().unwrap_or_default().to_owned(), request.uri().port_u16());
     let is_plain = request.uri().scheme_str() == Some("http");
@@ -48,18 +49,19 @@ fn exchange(request: Request<RequestBody>) -> Result<Response<Vec<u8>>, Failure>
         _ => drop(late),
     });
     if is_plain {
-        return carry(tcp, request);
+        return send(tcp, request);
     }
     let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let config = ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into());
     let config = config.with_safe_default_protocol_versions().map_err(|_| Failure::NotSent)?;
     let config = config.with_root_certificates(roots).with_no_client_auth();
     let name = host.try_into().map_err(|_| Failure::NotSent)?;
-    carry(StreamOwned::new(ClientConnection::new(config.into(), name).map_err(|_| Failure::NotSent)?, tcp), request)
+    send(StreamOwned::new(ClientConnection::new(config.into(), name).map_err(|_| Failure::NotSent)?, tcp), request)
 }
 
-/// Answers to HTTP/1.0 end with the connection and are never chunked (RFC 9112, section 6.1).
-fn carry(mut stream: impl Read + Write, request: Request<RequestBody>) -> Result<Response<Vec<u8>>, Failure> {
+/// Sends a request as HTTP/1.0, so that the response ends with the connection and is never chunked (RFC 9112, section
+/// 6.1).
+fn send(mut stream: impl Read + Write, request: Request<RequestBody>) -> Result<Response<Vec<u8>>, Failure> {
     let (mut parts, body) = request.into_parts();
     let authority = parts.uri.authority().and_then(|authority| authority.as_str().parse().ok());
     parts.headers.entry(HOST).or_insert(authority.ok_or(Failure::NotSent)?);
@@ -83,7 +85,7 @@ fn carry(mut stream: impl Read + Write, request: Request<RequestBody>) -> Result
     match response.body().len() {
         length if length > limit => Err(Failure::Oversized),
         length if announced.map_or(read.is_ok(), |whole| length >= whole) => Ok(response),
-        _ if response.status() != StatusCode::OK => Ok(response), // another status says it without its text
+        _ if response.status() != StatusCode::OK => Ok(response), // another status suffices without its whole body
         _ => Err(Failure::Truncated),
     }
 }

@@ -1,4 +1,4 @@
-//! `cargo run -p drive-std`
+//! Runs the driver without an HTTP library: `cargo run -p drive-std`.
 
 fn main() -> std::process::ExitCode {
     drive::run(drive_std::drive)

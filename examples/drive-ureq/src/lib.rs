@@ -1,4 +1,4 @@
-//! A session driven by ureq, on a thread of its own.
+//! Drives a session with ureq. It blocks, so a program runs it on a thread of its own.
 
 use std::io::ErrorKind;
 use std::thread;
@@ -9,9 +9,9 @@ use tradovate_auth::http::{Request, Response, StatusCode};
 use tradovate_auth::{Action, Failure, RateBudget, RequestBody, ResponseBody, Session, StopReason};
 use ureq::{Agent, Timeout};
 
-/// Drives a session until it stops or the program ends it.
+/// Drives a session until the session stops or the program ends the loop.
 pub fn drive(session: &mut Session, program: &mut dyn Program) -> Option<StopReason> {
-    let mut budget = RateBudget::default(); // one for all sessions behind the same network address
+    let mut budget = RateBudget::default(); // all sessions behind the same network address share one
     let agent = agent();
     loop {
         match session.poll(program.now(), &mut budget) {
@@ -21,24 +21,25 @@ pub fn drive(session: &mut Session, program: &mut dyn Program) -> Option<StopRea
             },
             Action::Wait { until } => thread::sleep(time_until(until, program.now())),
             Action::Stopped { reason, .. } => return Some(reason),
-            _ => return None, // `Store`, which only a session with a store asks for
+            _ => return None, // `Store`: only a session with a store returns it
         }
         while let Some(event) = session.next_event() {
-            if program.happened(&event, session, &mut budget).is_break() {
+            if program.on_event(&event, session, &mut budget).is_break() {
                 return None;
             }
         }
     }
 }
 
-/// No redirects, responses of every status, a time-out for all and one to connect, no connection kept.
+/// Creates an agent without redirects and idle connections, and with a total and a connect timeout. It returns
+/// responses of every status.
 fn agent() -> Agent {
     let config = Agent::config_builder().http_status_as_error(false).max_redirects(0).max_redirects_will_error(false);
     let config = config.timeout_connect(Some(Duration::from_secs(10))).timeout_global(Some(Duration::from_secs(30)));
     config.max_idle_connections(0).build().new_agent()
 }
 
-/// Sends a request once, and says how far it got if it failed.
+/// Sends a request once. A failure says how far the request got.
 fn exchange(agent: &Agent, request: Request<RequestBody>) -> Result<Response<Vec<u8>>, Failure> {
     let (parts, body) = request.into_parts();
     let is_plain = parts.uri.scheme_str() == Some("http");
@@ -50,13 +51,13 @@ fn exchange(agent: &Agent, request: Request<RequestBody>) -> Result<Response<Vec
     let limit = u64::try_from(ResponseBody::DEFAULT_LIMIT).unwrap_or(u64::MAX);
     match body.with_config().limit(limit).read_to_vec() {
         Ok(body) => Ok(Response::from_parts(parts, body)),
-        Err(_) if parts.status != StatusCode::OK => Ok(Response::from_parts(parts, Vec::new())), // the status says it
+        Err(_) if parts.status != StatusCode::OK => Ok(Response::from_parts(parts, Vec::new())), // the status suffices
         Err(ureq::Error::BodyExceedsLimit(_)) => Err(Failure::Oversized),
         Err(_) => Err(Failure::Truncated),
     }
 }
 
-/// Plain http is for this machine only: a proxy must not see it.
+/// Sends a request. Plain http stays on this machine, so it uses no proxy, which could read it.
 fn send(
     agent: &Agent,
     request: Request<impl ureq::AsSendBody>,
@@ -66,7 +67,7 @@ fn send(
     agent.run(if is_plain { config.proxy(None).build() } else { config.https_only(true).build() })
 }
 
-/// Whether the server can have received a request that failed. If that is unknown, it can.
+/// Whether the server may have received a failed request. If that is unknown, it may have.
 fn failure(error: &ureq::Error) -> Failure {
     match error {
         ureq::Error::HostNotFound

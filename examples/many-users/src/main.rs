@@ -1,8 +1,8 @@
-//! A thousand OAuth users in one process, behind one network address, for one day in virtual time: what a copy-trading
-//! service would start from.
+//! A thousand OAuth users in one process and behind one network address, for one day in virtual time. A copy-trading
+//! service could start from this program.
 //!
-//! Renewals are limited to fifteen an hour per address, so the policy of these sessions is to refresh, of which there is
-//! room for a thousand. A set of them says whose turn it is, and has their refreshes follow one another evenly.
+//! An address may send fifteen renewals an hour, so the policy of these sessions is to refresh. The address has room for a thousand refreshes. A `SessionSet` says which session
+//! sends next, and spreads the refreshes evenly.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -32,8 +32,8 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Box<dyn Error>> {
     let started = Instant::now();
-    let opening: Timestamp = "2026-11-24T13:00:00Z".parse()?;
-    let closing = opening + SignedDuration::from_hours(24);
+    let start_of_day: Timestamp = "2026-11-24T13:00:00Z".parse()?;
+    let end_of_day = start_of_day + SignedDuration::from_hours(24);
 
     let mut builder = Simulator::builder().oauth_client(OAuthClient::public(CLIENT, REDIRECT_URI));
     for user in 0..USERS {
@@ -45,20 +45,21 @@ fn run() -> Result<(), Box<dyn Error>> {
     let app = OAuthApp::new(CLIENT);
     let mut sessions = SessionSet::new();
     let mut users = Vec::new();
-    // The users come over the first hour of the day, one after the other.
-    let arrival = |user| opening + Duration::from_millis(3_600_000 * user / USERS);
+    // The users log in one after the other during the first hour.
+    let arrival = |user| start_of_day + Duration::from_millis(3_600_000 * user / USERS);
     let mut arrivals = (0..USERS).map(|user| (arrival(user), user)).peekable();
 
     let mut requests = 0_u32;
     let mut by_minute = BTreeMap::<i64, u32>::new();
-    let mut now = opening;
-    while now < closing {
+    let mut now = start_of_day;
+    while now < end_of_day {
         if let Some((_, user)) = arrivals.next_if(|(comes, _)| *comes <= now) {
             server.set_time(now);
             let code = consent(&mut server, &environment, &app, user)?;
-            let session = Session::new(environment.clone(), Login::code(app.clone(), code), user) // in a real program the seed is random
+            // A real program uses a random seed.
+            let session = Session::new(environment.clone(), Login::code(app.clone(), code), user)
                 .with_policy(Policy::default().with_refreshes_preferred(true));
-            users.push(sessions.insert("198.51.100.0/24", session)); // all leave by the same address
+            users.push(sessions.insert("198.51.100.0/24", session)); // all use the same network address
         }
         match sessions.poll(now) {
             SetAction::Send { session, id, request } => {
@@ -69,7 +70,7 @@ fn run() -> Result<(), Box<dyn Error>> {
             }
             SetAction::Wait { until } => now = arrivals.peek().map_or(until, |(comes, _)| until.min(*comes)),
             SetAction::Stopped { reason, .. } => return Err(reason.into()),
-            _ => return Err("a session has no store, and asks to store something".into()),
+            _ => return Err("a session without a store asked to store something".into()),
         }
         while let Some(event) = sessions.next_event() {
             match event {
@@ -82,12 +83,13 @@ fn run() -> Result<(), Box<dyn Error>> {
         }
     }
 
-    let is_usable = |user: &&SessionKey| sessions.get(**user).is_some_and(|session| session.token(closing).is_some());
+    let is_usable =
+        |user: &&SessionKey| sessions.get(**user).is_some_and(|session| session.token(end_of_day).is_some());
     let usable = users.iter().filter(is_usable).count();
     println!("{usable} of {USERS} users have a token at the end of the day");
-    println!("{requests} requests: the exchange of each user's code, and refreshes");
+    println!("{requests} requests: code exchanges and refreshes");
     println!("busiest minute: {} requests", by_minute.values().max().copied().unwrap_or_default());
-    println!("one day of {USERS} users in {:.1?}", started.elapsed());
+    println!("simulated one day of {USERS} users in {:.1?}", started.elapsed());
     Ok(())
 }
 
@@ -95,14 +97,14 @@ fn name(user: u64) -> String {
     format!("user-{user}")
 }
 
-/// A user's consent: what the browser does in between is the simulator's part.
+/// Simulates a user's consent. In reality, the user's browser does this.
 fn consent(
     server: &mut Simulator,
     environment: &Environment,
     app: &OAuthApp,
     user: u64,
 ) -> Result<AuthorizedCode, Box<dyn Error>> {
-    let mut bytes = [0; Entropy::LENGTH]; // of the system's randomness in a real program: `entropy()` of a transport
+    let mut bytes = [0; Entropy::LENGTH]; // a real program uses random bytes: `entropy()` of a transport
     bytes[..8].copy_from_slice(&user.to_le_bytes());
     let request = AuthorizationRequest::new(app, REDIRECT_URI);
     let (url, mut pending) = request.begin(environment, Entropy::from(bytes))?;

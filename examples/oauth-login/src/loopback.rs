@@ -1,4 +1,4 @@
-//! A listener on this machine, for this machine alone: where the browser comes back to (RFC 8252, section 7.3).
+//! A listener on loopback, to which the browser returns with the code (RFC 8252, section 7.3).
 
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -6,12 +6,12 @@ use std::{env, io};
 
 use tokio::net::TcpListener;
 
-/// A variable that is set, and not to an empty value.
+/// The value of a variable that is set and not empty.
 pub(crate) fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Listens at a host (127.0.0.1 unless given) and `TRADOVATE_REDIRECT_PORT`; with it, what the URLs there begin with.
+/// Listens at `host` (default: 127.0.0.1) and `TRADOVATE_REDIRECT_PORT`. Returns the listeners and their base URL.
 pub(crate) async fn listen(
     host: Option<String>,
     default_port: u16,
@@ -21,11 +21,11 @@ pub(crate) async fn listen(
     let addresses = match host.as_str() {
         "127.0.0.1" => vec![v4],
         "[::1]" => vec![v6],
-        "localhost" => vec![v4, v6], // browsers take either
+        "localhost" => vec![v4, v6], // browsers use either
         _ => return Err("TRADOVATE_REDIRECT_HOST must be 127.0.0.1, localhost or [::1]".into()),
     };
     let mut port = match variable("TRADOVATE_REDIRECT_PORT") {
-        Some(port) => port.parse().map_err(|_| "TRADOVATE_REDIRECT_PORT must be a number up to 65535")?,
+        Some(port) => port.parse().map_err(|_| "TRADOVATE_REDIRECT_PORT must be a number from 0 to 65535")?,
         None => default_port,
     };
     let mut listeners = Vec::new();
@@ -35,11 +35,11 @@ pub(crate) async fn listen(
                 port = listener.local_addr()?.port();
                 listeners.push(listener);
             }
-            // A machine may be without IPv6; but where another program has the port, it would get the code.
+            // A machine may have no IPv6. But if another program listens on the port, that program would get the code.
             Err(error) if !listeners.is_empty() && error.kind() != io::ErrorKind::AddrInUse => {}
             Err(error) => {
-                let advice = "free it, or set TRADOVATE_REDIRECT_PORT to another that is registered";
-                return Err(format!("can't listen at port {port} of {address}, {advice}: {error}").into());
+                let advice = "free the port, or set TRADOVATE_REDIRECT_PORT to another port that is registered";
+                return Err(format!("can't listen at {address} port {port}: {advice} ({error})").into());
             }
         }
     }

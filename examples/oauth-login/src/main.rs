@@ -1,19 +1,20 @@
 //! Logs in with the user's browser: OAuth for a program on the user's own machine (RFC 8252).
 //!
-//! It prints the URL where the user logs in and allows it, and opens it with `--open`. Then it listens on this machine,
-//! for this machine alone, until the browser comes back with a code, exchanges that, and says who has logged in and for
-//! how long. `--wait SECONDS` (300) ends it when nobody comes; `--form` sends forms in place of JSON.
+//! It prints the URL at which the user logs in and allows the app, and opens it with `--open`. It listens on loopback
+//! until the browser returns with a code. Then it exchanges the code, and prints who is logged in and for how long.
+//! `--wait SECONDS` (default: 300) limits the wait for the browser. `--form` sends forms in place of JSON.
 //!
-//! Without `TRADOVATE_CLIENT_ID` it starts a simulator inside the process. With it, it reads the other variables too:
-//! `TRADOVATE_CLIENT_SECRET` or `TRADOVATE_CLIENT_SECRET_FILE` (a desktop program usually has none), `TRADOVATE_API_URL`
-//! or `TRADOVATE_ENVIRONMENT` (`live` unless set), `TRADOVATE_AUTHORIZE_URL` and `TRADOVATE_TOKEN_URL`.
+//! Without `TRADOVATE_CLIENT_ID`, it starts a simulator inside the process. Otherwise it also reads
+//! `TRADOVATE_CLIENT_SECRET` or `TRADOVATE_CLIENT_SECRET_FILE` (a desktop program usually has none),
+//! `TRADOVATE_API_URL` or `TRADOVATE_ENVIRONMENT` (default: `live`), `TRADOVATE_AUTHORIZE_URL` and
+//! `TRADOVATE_TOKEN_URL`.
 //!
-//! The app has to be registered with the redirect URI `http://HOST:PORT/callback`, to the letter: HOST is
-//! `TRADOVATE_REDIRECT_HOST` (`127.0.0.1` unless set; `localhost` or `[::1]`), PORT is `TRADOVATE_REDIRECT_PORT` (8765
-//! unless set; 0 is any free one, as it is with the simulator).
+//! The app must be registered with exactly the redirect URI `http://HOST:PORT/callback`. HOST is
+//! `TRADOVATE_REDIRECT_HOST`: `127.0.0.1` (default), `localhost` or `[::1]`. PORT is `TRADOVATE_REDIRECT_PORT`
+//! (default: 8765; 0, the default with the simulator, is any free port).
 //!
-//! With `--open` other users of the same machine can see the URL, and the `state` in it, in the list of processes: they
-//! could answer in the user's place.
+//! With `--open`, other users of the machine can see the URL and its `state` in the list of processes. With the
+//! `state`, they could answer in the user's place.
 
 use std::env;
 use std::error::Error;
@@ -54,7 +55,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let (listeners, base) = listen(variable("TRADOVATE_REDIRECT_HOST"), if is_simulated { 0 } else { 8765 }).await?;
     let redirect_uri = format!("{base}/callback");
 
-    // The simulator lives as long as this variable.
+    // The simulator runs until this variable is dropped.
     let mut simulator = None;
     let (environment, app) = if is_simulated {
         let client = OAuthClient::public("synthetic-desktop", &redirect_uri).named("Synthetic Desktop App");
@@ -71,7 +72,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let app = if options.form { app.with_body_format(BodyFormat::Form) } else { app };
 
     let (url, pending) = AuthorizationRequest::new(&app, redirect_uri).begin(&environment, entropy()?)?;
-    let (redirects, came) = mpsc::channel(1);
+    let (redirects, received) = mpsc::channel(1);
     let (stop, stopped) = watch::channel(());
     let mut servers = JoinSet::new();
     for listener in listeners {
@@ -82,65 +83,75 @@ async fn run() -> Result<(), Box<dyn Error>> {
 
     println!("log in at {}", url.as_str());
     if options.open && open::that_detached(url.as_str()).is_err() {
-        println!("no browser could be opened: open the URL by hand");
+        println!("can't open a browser: open the URL above yourself");
     }
-    let outcome = match timeout(options.wait, await_code(pending, came)).await {
+    let outcome = match timeout(options.wait, await_code(pending, received)).await {
         Ok(Ok((code, browser))) => {
             let user = log_in(environment, app, code).await;
-            // Answered after the exchange, so that the page says what came of it. Nobody may wait for it any more.
+            // The browser is answered after the exchange, so that the page shows its result. The browser may be gone by
+            // then.
             drop(browser.send(match &user {
                 Ok(Some(name)) => page(StatusCode::OK, "Logged in", &format!("You are logged in as {name}. {CLOSE}")),
                 Ok(None) => page(StatusCode::OK, "Logged in", &format!("You are logged in. {CLOSE}")),
-                Err(error) => page(StatusCode::BAD_GATEWAY, "Not logged in", &format!("It failed: {error}. {CLOSE}")),
+                Err(error) => {
+                    page(StatusCode::BAD_GATEWAY, "Not logged in", &format!("The login failed: {error}. {CLOSE}"))
+                }
             }));
             user.map(drop)
         }
         Ok(Err(error)) => Err(error),
-        Err(_) => Err(format!("nobody has logged in within {} seconds: start it again", options.wait.as_secs()).into()),
+        Err(_) => Err(format!("nobody logged in within {} s: start the program again", options.wait.as_secs()).into()),
     };
-    // The last page is delivered, but no connection that was opened for nothing holds the program up.
+    // Delivers the last page. Idle connections do not delay the program's end by more than two seconds.
     drop(stop);
     drop(timeout(Duration::from_secs(2), servers.join_all()).await);
     outcome
 }
 
-/// A redirect as the listener hands it over: its query, and the browser that waits for a page.
+/// A redirect that came to the listener: its query, and the browser, which waits for a page.
 struct Redirect {
     query: String,
     browser: oneshot::Sender<Response>,
 }
 
-/// Waits for the answer to this login. Any page in the browser can send others, and those must not end it.
+/// Waits for the redirect of this login. Any page in the browser can send other requests. They must not end the login.
 async fn await_code(
     mut pending: PendingAuthorization,
-    mut came: mpsc::Receiver<Redirect>,
+    mut received: mpsc::Receiver<Redirect>,
 ) -> Result<(AuthorizedCode, oneshot::Sender<Response>), Box<dyn Error>> {
-    while let Some(Redirect { query, browser }) = came.recv().await {
+    while let Some(Redirect { query, browser }) = received.recv().await {
         let refused = |title, text: &str| page(StatusCode::BAD_REQUEST, title, text);
         match pending.redirected_query(&query) {
             Ok(code) => return Ok((code, browser)),
             Err(error) if error.ends_login() => {
-                drop(browser.send(refused("Not logged in", &format!("The program has ended: {error}. {CLOSE}"))));
+                drop(browser.send(refused(
+                    "Not logged in",
+                    &format!("The login failed and the program has ended: {error}. {CLOSE}"),
+                )));
                 return Err(error.into());
             }
             Err(error) => {
                 println!("{error}");
-                let text = "If this was you, open the URL of the program again: it still waits.";
-                let text = format!("It was not used: {error}. {text}");
-                drop(browser.send(refused("Not the answer to this login", &text)));
+                let text = "If you were logging in, open the program's URL again. The program is still waiting.";
+                let text = format!("It was ignored: {error}. {text}");
+                drop(browser.send(refused("This request does not belong to the login", &text)));
             }
         }
     }
-    Err("the listener has ended".into())
+    Err("the listener on loopback has ended".into())
 }
 
-/// What the browser gets for any request.
+/// Answers every request of a browser.
 async fn answer(State(redirects): State<mpsc::Sender<Redirect>>, method: Method, uri: Uri) -> Response {
     if uri.path() != "/callback" {
-        return page(StatusCode::NOT_FOUND, "Nothing is here", "The program waits for the browser at another path.");
+        return page(StatusCode::NOT_FOUND, "Page not found", "The program expects the browser at another path.");
     }
     if method != Method::GET {
-        let refused = page(StatusCode::METHOD_NOT_ALLOWED, "Not the answer to this login", "A redirect is a GET.");
+        let refused = page(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "This request does not belong to the login",
+            "Only GET is allowed here.",
+        );
         return ([(header::ALLOW, "GET")], refused).into_response();
     }
     let (browser, outcome) = oneshot::channel();
@@ -150,36 +161,36 @@ async fn answer(State(redirects): State<mpsc::Sender<Redirect>>, method: Method,
     {
         return page;
     }
-    // Nobody takes redirects any more.
-    page(StatusCode::CONFLICT, "Already answered", &format!("This login has been answered already. {CLOSE}"))
+    // The login has ended, so no redirect is accepted any more.
+    page(StatusCode::CONFLICT, "Already answered", &format!("This login was already answered. {CLOSE}"))
 }
 
-/// Exchanges the code, and says who has logged in: their name, where the server tells it.
+/// Exchanges the code, and returns the name of the user who logged in, if the server says it.
 async fn log_in(
     environment: Environment,
     app: OAuthApp,
     code: AuthorizedCode,
 ) -> Result<Option<String>, Box<dyn Error>> {
     let tokens = TokenSource::builder(environment, Login::code(app, code))
-        .token_timeout(Duration::from_secs(600)) // the life of a code: no wait of the server's costs the user the consent
+        .token_timeout(Duration::from_secs(600)) // as long as a code is valid, so that no wait costs the user's consent
         .on_event(|event| match event.kind {
-            EventKind::Stopped(_) => {} // is the error below
+            EventKind::Stopped(_) => {} // reported as the error below
             _ => println!("{event}"),
         })
         .build()?;
     let token = tokens.token().await?;
-    // A program of yours keeps `tokens` from here on, as `stay-logged-in-async` does.
+    // Your program keeps `tokens` from here on, as `stay-logged-in-async` does.
 
     let client = Client::new(Environment::clone(&tokens.environment()))?.with_timeout(Duration::from_secs(10));
     let name = match client.me(token.access_token()).await {
         Ok(me) => {
             let id = me.value.user_id.map_or_else(|| "not known yet".into(), |id| id.to_string());
             let name = me.value.full_name.or(me.value.name);
-            println!("the server knows the user as {} (id {id})", name.as_deref().unwrap_or("somebody without a name"));
+            println!("the server knows the user as {} (id {id})", name.as_deref().unwrap_or("(no name)"));
             name
         }
         Err(error) => {
-            println!("the server does not tell who it is; going on ({error})");
+            println!("the server did not say who the user is: continuing without it ({error})");
             None
         }
     };
@@ -194,7 +205,8 @@ const STYLE: &str = "body{margin:0;min-height:100vh;display:grid;place-items:cen
     background:light-dark(#fff,#1a202b);border:1px solid light-dark(#d5dae3,#323b4b)}h1{margin:0;font-size:1.4rem}\
     p{margin:.75rem 0 0;text-wrap:pretty}";
 
-/// A whole page, without scripts: the code is in its URL, and must not leave by it.
+/// A whole page without scripts. Its URL contains the code, so the page is not cached and its URL is not sent as
+/// referrer.
 fn page(status: StatusCode, title: &str, text: &str) -> Response {
     let escaped = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let (title, text) = (escaped(title), escaped(text));
@@ -235,7 +247,7 @@ impl Options {
                     let seconds = seconds.ok_or_else(|| wrong("--wait needs a number of seconds"))?;
                     options.wait = Duration::from_secs(seconds);
                 }
-                unknown => return Err(wrong(&format!("{unknown:?} is no option"))),
+                unknown => return Err(wrong(&format!("unknown option {unknown:?}"))),
             }
         }
         Ok(options)

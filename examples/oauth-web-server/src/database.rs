@@ -1,10 +1,10 @@
-//! Where the web server keeps what outlives a request: logins that are under way, and the sessions of users.
+//! The database of the web server: logins in progress, and the sessions of users.
 //!
-//! It is a map in memory, and a file where one is given. Put your own database here: one table for each map, the texts
-//! in columns that are encrypted, each function one transaction. Both tables are bounded, by age and by number.
+//! It is a map in memory and, if configured, a file. Replace it by your own database: one table for each map, with the
+//! texts in encrypted columns, and one transaction for each function. Both tables are limited by age and by number.
 //!
-//! Anybody can begin a login, and beyond 10 000 that are under way the oldest make room: in production, put a rate limit
-//! before `/connect`, or a flood of them keeps users from finishing theirs.
+//! Anybody can start a login. Over 10 000 logins in progress, the oldest are removed. So in production, put a rate
+//! limit before `/connect`. Otherwise a flood of logins prevents users from finishing theirs.
 
 use std::collections::HashMap;
 use std::fs;
@@ -17,17 +17,17 @@ use serde::{Deserialize, Serialize};
 use tempfile::Builder;
 use tradovate_auth::{AuthorizedCode, PendingAuthorization, RedirectError, StoredAuthorization, StoredSession};
 
-/// How long a user may take at the vendor's page.
-const LONGEST_LOGIN: SignedDuration = SignedDuration::from_mins(10);
+/// How long a user may stay at the vendor's page.
+const MAX_LOGIN_AGE: SignedDuration = SignedDuration::from_mins(10);
 
-/// Beyond this number the oldest ones make room.
-const MOST_LOGINS: usize = 10_000;
+/// How many logins can be in progress. A further one removes the oldest.
+const MAX_LOGINS: usize = 10_000;
 
-/// A session that has no tokens after this gets none: a code is good for ten minutes.
-const LONGEST_EXCHANGE: SignedDuration = SignedDuration::from_mins(15);
+/// How long a session can be without tokens. A code is valid for ten minutes, so an older session gets none any more.
+const MAX_EXCHANGE_AGE: SignedDuration = SignedDuration::from_mins(15);
 
-/// After this a user logs in again.
-pub(crate) const LONGEST_SESSION: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How long a session lasts. Then the user has to log in again.
+pub(crate) const MAX_SESSION_AGE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 #[derive(Clone)]
 pub(crate) struct Database {
@@ -37,9 +37,9 @@ pub(crate) struct Database {
 
 #[derive(Default, Serialize, Deserialize)]
 struct Tables {
-    /// By the secret of the login cookie.
+    /// Logins in progress, by the secret in the login cookie.
     logins: HashMap<String, Login>,
-    /// By the secret of the session cookie.
+    /// Sessions, by the secret in the session cookie.
     sessions: HashMap<String, Row>,
     last_number: u64,
 }
@@ -47,23 +47,23 @@ struct Tables {
 #[derive(Serialize, Deserialize)]
 struct Login {
     began: Timestamp,
-    /// A `StoredAuthorization`.
+    /// A `StoredAuthorization` as JSON.
     authorization: String,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Row {
     began: Timestamp,
-    /// What logs call the session: the secret is no name.
+    /// The name of the session in logs, because its id is a secret.
     number: u64,
     user: Option<String>,
-    /// A `StoredSession`, once there are tokens.
+    /// A `StoredSession` as JSON, as soon as the session has tokens.
     snapshot: Option<String>,
 }
 
 impl Row {
     fn is_open(&self) -> bool {
-        is_younger(self.began, if self.snapshot.is_some() { LONGEST_SESSION } else { LONGEST_EXCHANGE })
+        is_younger(self.began, if self.snapshot.is_some() { MAX_SESSION_AGE } else { MAX_EXCHANGE_AGE })
     }
 }
 
@@ -76,17 +76,17 @@ impl Database {
         Ok(Self { tables: Arc::new(Mutex::new(tables)), file })
     }
 
-    /// Remembers a login for this browser, and forgets the one that it has begun before.
+    /// Stores a login of this browser, and removes the previous one.
     pub(crate) fn begin_login(
         &self,
         browser: &str,
-        former: Option<&str>,
+        previous: Option<&str>,
         authorization: &StoredAuthorization,
     ) -> io::Result<()> {
         let login = Login { began: Timestamp::now(), authorization: serde_json::to_string(authorization)? };
         self.change(|tables| {
-            former.map(|former| tables.logins.remove(former));
-            while tables.logins.len() >= MOST_LOGINS {
+            previous.map(|previous| tables.logins.remove(previous));
+            while tables.logins.len() >= MAX_LOGINS {
                 let oldest = tables.logins.iter().min_by_key(|(_, login)| login.began);
                 let Some(oldest) = oldest.map(|(browser, _)| browser.clone()) else { break };
                 tables.logins.remove(&oldest);
@@ -97,8 +97,8 @@ impl Database {
         Ok(())
     }
 
-    /// Takes a redirect to the login of this browser, where it has one under way. Of redirects that come at the same
-    /// time one is the answer; what is not the answer leaves the login as it is.
+    /// Handles a redirect for this browser's login. Returns `None` if it has no login in progress. Only one of several
+    /// concurrent redirects ends the login. A redirect that does not belong to the login leaves it in progress.
     pub(crate) fn answer_login(
         &self,
         browser: &str,
@@ -113,11 +113,11 @@ impl Database {
 
     fn login(&self, browser: &str) -> Option<StoredAuthorization> {
         let tables = self.tables();
-        let login = tables.logins.get(browser).filter(|login| is_younger(login.began, LONGEST_LOGIN))?;
+        let login = tables.logins.get(browser).filter(|login| is_younger(login.began, MAX_LOGIN_AGE))?;
         serde_json::from_str(&login.authorization).ok()
     }
 
-    /// A session that has no tokens yet.
+    /// Opens a session that has no tokens yet.
     pub(crate) fn open_session(&self, id: &str) -> io::Result<()> {
         self.change(|tables| {
             tables.last_number += 1;
@@ -128,8 +128,9 @@ impl Database {
         Ok(())
     }
 
-    /// An update and never an insert: a session that has been closed meanwhile must not come back. What has no tokens
-    /// is not worth keeping before the first ones: the code is not in it.
+    /// Updates the snapshot of a session. It never inserts one, because a session that was closed meanwhile must not
+    /// come back. Before its first tokens, a snapshot is not stored: it does not contain the code, so nothing could be
+    /// resumed from it.
     pub(crate) fn save(&self, id: &str, snapshot: &StoredSession) -> io::Result<()> {
         let text = serde_json::to_string(snapshot)?;
         self.update(id, |row| {
@@ -143,17 +144,17 @@ impl Database {
         self.update(id, |row| row.user = Some(name.to_owned()))
     }
 
-    /// Forgets a session; whether it was open until now.
+    /// Closes a session. Returns whether it was open.
     pub(crate) fn close_session(&self, id: &str) -> io::Result<bool> {
         self.change(|tables| tables.sessions.remove(id).is_some())
     }
 
-    /// Whether there is such a session, and it is not too old.
+    /// Whether a session exists and is not too old.
     pub(crate) fn is_open(&self, id: &str) -> bool {
         self.tables().sessions.get(id).is_some_and(Row::is_open)
     }
 
-    /// What a session goes on with, once it has had tokens.
+    /// The snapshot from which a session can resume, if it ever had tokens.
     pub(crate) fn snapshot(&self, id: &str) -> Option<StoredSession> {
         let tables = self.tables();
         let row = tables.sessions.get(id).filter(|row| row.is_open())?;
@@ -164,7 +165,7 @@ impl Database {
         self.tables().sessions.get(id)?.user.clone()
     }
 
-    /// What logs call a session.
+    /// The name of a session in logs.
     pub(crate) fn number(&self, id: &str) -> u64 {
         self.tables().sessions.get(id).map_or(0, |row| row.number)
     }
@@ -178,21 +179,21 @@ impl Database {
         Ok(())
     }
 
-    /// Throws away what is too old and changes something; where that says that it has, writes it down.
+    /// Removes everything that is too old, applies a change, and writes the file if `change` returns true.
     fn change(&self, change: impl FnOnce(&mut Tables) -> bool) -> io::Result<bool> {
         let mut tables = self.tables();
-        tables.logins.retain(|_, login| is_younger(login.began, LONGEST_LOGIN));
+        tables.logins.retain(|_, login| is_younger(login.began, MAX_LOGIN_AGE));
         tables.sessions.retain(|_, row| row.is_open());
         let has_changed = change(&mut tables);
         if let Some(file) = self.file.as_ref().filter(|_| has_changed) {
-            // A new file beside it, under a random name that is longer than its own, which its owner alone can read.
+            // Writes a new file with a random name, which only its owner can read, and then replaces the old one.
             let name = file.file_name().unwrap_or_default();
             let directory = file.parent().filter(|directory| !directory.as_os_str().is_empty());
             let mut new =
                 Builder::new().prefix(name).suffix(".new").tempfile_in(directory.unwrap_or(Path::new(".")))?;
             new.write_all(&serde_json::to_vec(&*tables)?)?;
             new.as_file().sync_all()?;
-            new.persist(file)?; // all of it or nothing
+            new.persist(file)?; // atomically
         }
         Ok(has_changed)
     }

@@ -1,22 +1,24 @@
-//! A web server whose users log in with Tradovate: OAuth with a confidential client, several users at once.
+//! A web server whose users log in with Tradovate: OAuth with a confidential client and several users at once.
 //!
-//! Each user's browser goes to the vendor's page and comes back with a code. The server exchanges it, keeps the tokens
-//! alive and never shows them to the browser, which has nothing but a cookie. `cargo run -p oauth-web-server`, then
-//! open the URL it prints; Ctrl-C ends it.
+//! Each user's browser goes to the vendor's page and returns with a code. The server exchanges the code and keeps the
+//! tokens alive. It never shows them to the browser, which only has a cookie. Start it with
+//! `cargo run -p oauth-web-server` and open the URL that it prints. Ctrl-C stops it.
 //!
-//! Without `TRADOVATE_CLIENT_ID` the vendor is a simulator inside the process, with two users to sign in as. With it,
-//! these are read: `TRADOVATE_CLIENT_SECRET` or `TRADOVATE_CLIENT_SECRET_FILE`; `TRADOVATE_ENVIRONMENT` or
-//! `TRADOVATE_API_URL`, `TRADOVATE_AUTHORIZE_URL`, `TRADOVATE_TOKEN_URL` (Live where nothing is set).
-//! `TRADOVATE_REDIRECT_HOST` (127.0.0.1) and `TRADOVATE_REDIRECT_PORT` (8080; 0 is any free one) make the redirect URI, `http://HOST:PORT/callback`, which must be registered to the letter;
-//! HOST is 127.0.0.1, `localhost` or `[::1]`.
+//! Without `TRADOVATE_CLIENT_ID`, a simulator inside the process plays the vendor, with two users. Otherwise the server
+//! reads these variables: `TRADOVATE_CLIENT_SECRET` or `TRADOVATE_CLIENT_SECRET_FILE`; `TRADOVATE_ENVIRONMENT` or
+//! `TRADOVATE_API_URL`; `TRADOVATE_AUTHORIZE_URL`; `TRADOVATE_TOKEN_URL` (default: Live).
+//!
+//! The redirect URI `http://HOST:PORT/callback` must be registered exactly. HOST is `TRADOVATE_REDIRECT_HOST`:
+//! 127.0.0.1 (default), `localhost` or `[::1]`. PORT is `TRADOVATE_REDIRECT_PORT` (default: 8080; 0 is any free port).
 //! `--form` sends forms in place of JSON to the token endpoint. `--store FILE` keeps the database in a file, so that
-//! logins and sessions live through a restart.
+//! logins and sessions survive a restart.
 //!
-//! For production: serve https, by a proxy in front, and say so with `TRADOVATE_PUBLIC_URL=https://app.example` (the
-//! cookies are `Secure` then, the redirect URI begins with it, and the proxy comes to 127.0.0.1); put your database in the place of `database.rs`,
-//! and encrypt what is in it, since whoever reads it can trade. A user who logs in from a second browser gets a second
-//! source here; the vendor keeps one refresh token for each user, so that the first one lives by renewals from then on.
-//! Where you know your users by yourself, have all browsers of one share a source.
+//! For production:
+//! - Serve https by a proxy, and set `TRADOVATE_PUBLIC_URL=https://app.example`. The cookies are then `Secure`, the redirect
+//!   URI starts with this URL, and the proxy connects to 127.0.0.1.
+//! - Replace `database.rs` by your database and encrypt it, because whoever reads it can trade.
+//! - If you know your users, let all browsers of one user share one token source. Here, a second browser gets a second
+//!   source. The vendor keeps one refresh token for each user, so the first source can then only renew.
 
 mod database;
 mod loopback;
@@ -51,24 +53,24 @@ use database::Database;
 use loopback::variable;
 use pages::{Cookies, Problem, see_other};
 
-/// What all requests share.
+/// The state that all requests share.
 struct Site {
     environment: Environment,
     app: OAuthApp,
     login: AuthorizationRequest,
-    /// One for all users: their calls share its settings, and setting up TLS takes time.
+    /// The HTTP client for all users: its settings are shared, and it sets up TLS once.
     client: Client,
-    /// One for all users: the vendor counts what comes from this machine, whoever it is for.
+    /// The rate budget for all users: the vendor counts all requests from this machine.
     budget: SharedBudget,
     database: Database,
     cookies: Cookies,
-    /// Where browsers reach it, unless a proxy stands in front, which knows the names of its site.
+    /// The URL at which browsers reach the server; `None` behind a proxy, which knows the names of its site.
     direct_url: Option<String>,
-    /// The sessions this process has in memory, by the secret of their cookie.
+    /// The sessions in memory, by the secret in their cookie.
     sessions: Mutex<HashMap<String, Session>>,
 }
 
-/// A user who is logged in: a source of tokens, kept alive for as long as this lives.
+/// A logged-in user: a token source, which is kept alive until this is dropped.
 #[derive(Clone)]
 struct Session {
     tokens: TokenSource,
@@ -82,11 +84,11 @@ async fn home(State(site): State<Arc<Site>>, headers: HeaderMap) -> Answer {
     let Some((id, session)) = session else { return Ok(pages::connect()) };
     Ok(match timeout(Duration::ZERO, session.tokens.token()).await {
         Ok(Ok(_)) => pages::welcome(site.database.user(id).as_deref()),
-        _ => see_other("/me", &[]), // waits for a token, or says why there is none
+        _ => see_other("/me", &[]), // that page waits for a token, or says why there is none
     })
 }
 
-/// Begins a login: remembers it for this browser alone, and sends the browser to the vendor's page.
+/// Starts a login: stores it for this browser only, and redirects the browser to the vendor's page.
 async fn connect(State(site): State<Arc<Site>>, headers: HeaderMap) -> Answer {
     site.cookies.check_origin(&headers)?;
     let (url, pending) = site.login.begin(&site.environment, entropy()?)?;
@@ -95,23 +97,24 @@ async fn connect(State(site): State<Arc<Site>>, headers: HeaderMap) -> Answer {
     Ok(see_other(url.as_str(), &[site.cookies.set_login(&browser)]))
 }
 
-/// Where the vendor's page sends the browser back to. The keeper exchanges the code, however long the vendor has it
-/// wait, and whatever the browser does meanwhile.
+/// Handles the redirect from the vendor's page. The keeper then exchanges the code, however long the vendor makes it
+/// wait and whatever the browser does.
 async fn callback(State(site): State<Arc<Site>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Answer {
     let browser = site.cookies.login(&headers).unwrap_or_default();
     let code = match site.database.answer_login(browser, &query.unwrap_or_default())? {
         Some(Ok(code)) => code,
         Some(Err(RedirectError::Denied(denial))) => {
-            eprintln!("{denial}"); // may be for the site's owner
+            eprintln!("{denial}"); // the site's owner may have to act
             return Ok(pages::denied(&denial));
         }
         Some(Err(error)) => return Ok(pages::bad_redirect(&error)),
         None => return Ok(pages::no_login()),
     };
-    if let Some(former) = site.cookies.session(&headers) {
-        site.end(former)?; // nobody could get at it any more
+    if let Some(previous) = site.cookies.session(&headers) {
+        site.end(previous)?; // no browser has its cookie any more
     }
-    // A new secret at each login: one that somebody has planted in the browser before never becomes a session.
+    // Each login has a new secret, so a cookie that somebody planted in the browser never becomes a session (session
+    // fixation).
     let id = pages::secret()?;
     site.database.open_session(&id)?;
     let source = TokenSource::builder(site.environment.clone(), Login::code(site.app.clone(), code));
@@ -122,9 +125,9 @@ async fn callback(State(site): State<Arc<Site>>, RawQuery(query): RawQuery, head
 
 async fn me(State(site): State<Arc<Site>>, headers: HeaderMap) -> Answer {
     let session = site.cookies.session(&headers).and_then(|id| Some((id, site.session(id)?)));
-    let Some((id, session)) = session else { return Ok(pages::stranger()) };
+    let Some((id, session)) = session else { return Ok(pages::not_logged_in()) };
     match session.tokens.token().await {
-        // In place of this page: your calls, with `token.header()`, to `session.tokens.url("/account/list")`.
+        // Replace this page by your calls: `session.tokens.url("/account/list")` with `token.header()`.
         Ok(token) => {
             let user = match site.database.user(id) {
                 Some(user) => Some(user),
@@ -132,11 +135,11 @@ async fn me(State(site): State<Arc<Site>>, headers: HeaderMap) -> Answer {
             };
             Ok(pages::me(user.as_deref(), token.expires_at()))
         }
-        // Only another consent helps.
+        // Only a new consent helps.
         Err(TokenError::Stopped(reason)) if site.end(id)? => {
             Ok(pages::with_cookies(pages::stopped(&reason), &[site.cookies.end_session()]))
         }
-        // It was ended while this request waited; the browser may have another one.
+        // Another request has ended this session. The browser may have a new one.
         Err(TokenError::Stopped(_)) => Ok(see_other("/me", &[])),
         Err(error) => Ok(pages::not_yet(&error, site.database.snapshot(id).is_none())),
     }
@@ -150,17 +153,17 @@ async fn log_out(State(site): State<Arc<Site>>, headers: HeaderMap) -> Answer {
     Ok(see_other("/", &[site.cookies.end_session()]))
 }
 
-/// Sends those to the start who come by another name of this machine: the cookies would stay with that name, and the
-/// way back from the vendor's page leads to the one that is registered.
-async fn by_its_name(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+/// Redirects requests under another name of this machine. The cookies of such a name would not reach the registered
+/// redirect URI.
+async fn redirect_to_own_host(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
     match &site.direct_url {
-        Some(url) if !site.cookies.is_for_us(request.headers()) => see_other(url, &[]),
+        Some(url) if !site.cookies.is_own_host(request.headers()) => see_other(url, &[]),
         _ => next.run(request).await,
     }
 }
 
 impl Site {
-    /// The sessions in memory. Those whose time is over end here, with their keepers.
+    /// The sessions in memory. Sessions that are too old end here, with their keepers.
     fn sessions(&self) -> MutexGuard<'_, HashMap<String, Session>> {
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         for (_, session) in sessions.extract_if(|id, _| !self.database.is_open(id)) {
@@ -169,7 +172,7 @@ impl Site {
         sessions
     }
 
-    /// The session behind a cookie: from memory, or else resumed from what this process or one before it has stored.
+    /// The session of a cookie: from memory, or resumed from the database.
     fn session(&self, id: &str) -> Option<Session> {
         let mut sessions = self.sessions();
         if let Some(session) = sessions.get(id) {
@@ -182,7 +185,7 @@ impl Site {
         Some(session)
     }
 
-    /// Forgets a session here and in the database; whether there was one. No request can resume it in between.
+    /// Ends a session in memory and in the database. Returns whether it existed. No request can resume it in between.
     fn end(&self, id: &str) -> io::Result<bool> {
         let mut sessions = self.sessions();
         if let Some(session) = sessions.remove(id) {
@@ -191,14 +194,14 @@ impl Site {
         self.database.close_session(id)
     }
 
-    /// What is the same for each user's source.
+    /// Builds a user's token source with the settings that all sources share.
     fn source(&self, id: &str, source: TokenSourceBuilder) -> Result<TokenSource, Problem> {
         let (database, key) = (self.database.clone(), id.to_owned());
         let label = self.database.number(id);
         let source = source
             .client(self.client.clone())
             .budget(self.budget.clone())
-            .token_timeout(Duration::from_secs(20)) // a browser is waiting
+            .token_timeout(Duration::from_secs(20)) // because a browser is waiting
             .store(move |snapshot| {
                 let saved = database.save(&key, &snapshot);
                 async move { saved }
@@ -207,8 +210,8 @@ impl Site {
         Ok(source.build()?)
     }
 
-    /// Asks who has logged in, and writes it down. The vendor may not know it right after the consent, and the login is
-    /// good without it.
+    /// Asks the vendor for the user's name and stores it. Right after a consent the vendor may not know it. The login
+    /// works without the name.
     async fn name_user(&self, id: &str, tokens: &TokenSource, token: &Token) -> io::Result<Option<String>> {
         let now = tradovate_auth::reqwest::now();
         let is_allowed = self.budget.with(|budget| {
@@ -223,7 +226,7 @@ impl Site {
         }
         match self.client.me(token.access_token()).await {
             Ok(answer) => {
-                self.budget.with(|budget| budget.give_back(now, Operation::Identify)); // the vendor counts failures
+                self.budget.with(|budget| budget.give_back(now, Operation::Identify)); // only failures count
                 let me = answer.value;
                 let name = me.full_name.or(me.name).or(me.user_id.map(|id| format!("user {id}")));
                 if let Some(name) = &name {
@@ -231,7 +234,7 @@ impl Site {
                 }
                 return Ok(name);
             }
-            // Every session has to know.
+            // A lock-out concerns every session.
             Err(CallError::Server(ServerError::LockedOut { status, .. })) => drop(tokens.rejected(token, status, b"")),
             Err(_) => {}
         }
@@ -267,7 +270,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let public_url = proxied_url.unwrap_or(local_url).trim_end_matches('/').to_owned();
     let redirect_uri = format!("{public_url}/callback");
 
-    // The simulator lives as long as this variable.
+    // The simulator runs until this variable is dropped.
     let simulator = match variable("TRADOVATE_CLIENT_ID") {
         Some(_) => None,
         None => Some(setup::simulate(&redirect_uri)?),
@@ -278,7 +281,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     };
     let app = app.with_body_format(format);
     let login = AuthorizationRequest::new(&app, redirect_uri);
-    login.begin(&environment, entropy()?)?; // better now than at the first user's click
+    login.begin(&environment, entropy()?)?; // fails now, and not at the first user's click
 
     let site = Arc::new(Site {
         client: Client::new(environment.clone())?,
@@ -294,18 +297,18 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let router = Router::new()
         .route("/", get(home))
         .route("/connect", post(connect))
-        // axum would answer a HEAD by `callback` too, which uses the code up.
+        // Without this, axum would handle a HEAD request with `callback`, which uses up the code.
         .route("/callback", get(callback).head(pages::get_only).fallback(pages::get_only))
         .route("/me", get(me))
         .route("/logout", post(log_out))
         .fallback(async || pages::not_found())
-        .layer(from_fn_with_state(Arc::clone(&site), by_its_name))
-        .layer(map_response(pages::guard))
+        .layer(from_fn_with_state(Arc::clone(&site), redirect_to_own_host))
+        .layer(map_response(pages::add_security_headers))
         .with_state(site);
-    let places = Arc::new(Semaphore::new(serve::MOST_CONNECTIONS));
+    let permits = Arc::new(Semaphore::new(serve::MAX_CONNECTIONS));
     let mut servers = JoinSet::new();
     for listener in listeners {
-        servers.spawn(serve::serve(listener, router.clone(), Arc::clone(&places)));
+        servers.spawn(serve::serve(listener, router.clone(), Arc::clone(&permits)));
     }
     println!("open {public_url}/");
     tokio::select! {

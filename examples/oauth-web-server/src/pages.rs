@@ -1,6 +1,6 @@
-//! What browsers see of the web server: pages, cookies, and the headers that guard them.
+//! What the browser gets from the web server: pages, cookies and security headers.
 //!
-//! Every text that comes from elsewhere is escaped here. No page has a script, or needs anything but itself.
+//! All text from elsewhere is escaped here. No page has a script or loads anything.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -14,24 +14,24 @@ use jiff::Timestamp;
 use tradovate_auth::reqwest::TokenError;
 use tradovate_auth::{Denial, DenialKind, RedirectError, StopReason};
 
-use crate::database::LONGEST_SESSION;
+use crate::database::MAX_SESSION_AGE;
 
-/// Text that nobody can guess, for a cookie.
+/// A random secret for a cookie.
 pub(crate) fn secret() -> io::Result<String> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)?;
     Ok(bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a text does not fail.
+        // Writing to a `String` can't fail.
         let _ = write!(text, "{byte:02x}");
         text
     }))
 }
 
-/// The cookies of a site, and what requests bring of them.
+/// The cookies of the site.
 ///
-/// Scripts can't read them (`HttpOnly`), requests that other sites make don't bring them (`SameSite=Lax`; the way back
-/// from the vendor's page is a navigation and does). With https they are `Secure`, and the prefix `__Host-` keeps
-/// neighbours on the same domain from setting them.
+/// Scripts can't read them (`HttpOnly`). Requests from other sites don't carry them (`SameSite=Lax`), except for
+/// navigations such as the redirect from the vendor's page. With https they are `Secure`, and the prefix `__Host-`
+/// prevents other hosts of the domain from setting them.
 pub(crate) struct Cookies {
     origin: String,
     prefix: &'static str,
@@ -62,7 +62,7 @@ impl Cookies {
     }
 
     pub(crate) fn set_session(&self, secret: &str) -> String {
-        format!("{}session={secret}; {}; Max-Age={}", self.prefix, self.attributes, LONGEST_SESSION.as_secs())
+        format!("{}session={secret}; {}; Max-Age={}", self.prefix, self.attributes, MAX_SESSION_AGE.as_secs())
     }
 
     pub(crate) fn end_login(&self) -> String {
@@ -79,14 +79,14 @@ impl Cookies {
         pairs.find(|(key, _)| key.strip_prefix(self.prefix) == Some(name)).map(|(_, value)| value)
     }
 
-    /// Whether a request is for this site by its one name: a browser keeps cookies for another name apart.
-    pub(crate) fn is_for_us(&self, headers: &HeaderMap) -> bool {
+    /// Whether a request uses the site's own host name. A browser keeps the cookies of another name apart.
+    pub(crate) fn is_own_host(&self, headers: &HeaderMap) -> bool {
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
         self.origin.split_once("://").map(|(_, own)| own) == host
     }
 
-    /// Refuses a request that changes something where another site's page has made it. Browsers say so in
-    /// `Sec-Fetch-Site`, and older ones in `Origin`, which is `null` where a page hides where it is from.
+    /// Refuses a changing request from another site's page (CSRF). Browsers name the origin in `Sec-Fetch-Site`, older
+    /// ones in `Origin`, which is `null` if a page hides its origin.
     pub(crate) fn check_origin(&self, headers: &HeaderMap) -> Result<(), Problem> {
         let header = |name| headers.get(name).map(HeaderValue::as_bytes);
         let is_ours = match header("sec-fetch-site") {
@@ -97,7 +97,7 @@ impl Cookies {
     }
 }
 
-/// Why a request is not answered as it should be.
+/// Why a request fails.
 pub(crate) enum Problem {
     ForeignOrigin,
     Internal,
@@ -105,7 +105,7 @@ pub(crate) enum Problem {
 
 impl<E: Error> From<E> for Problem {
     fn from(error: E) -> Self {
-        // What is wrong within the server is for its owner.
+        // The details are for the site's owner.
         eprintln!("{error}");
         Self::Internal
     }
@@ -116,13 +116,13 @@ impl IntoResponse for Problem {
         match self {
             Self::ForeignOrigin => page(
                 StatusCode::FORBIDDEN,
-                "Not from here",
-                "<p>Another site has sent this request. Nothing was done.</p>",
+                "Request refused",
+                "<p>Another site sent this request. Nothing was changed.</p>",
             ),
             Self::Internal => page(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "Something went wrong",
-                "<p>It is not your fault. Please try again in a moment.</p>",
+                "<p>The error is on our side. Please try again in a moment.</p>",
             ),
         }
     }
@@ -143,7 +143,7 @@ pub(crate) fn connect() -> Response {
 pub(crate) fn welcome(user: Option<&str>) -> Response {
     let body = format!(
         r#"<p>You are logged in as <strong id="user"><bdi>{}</bdi></strong>.</p><p><a href="/me">Your session</a></p>{LOG_OUT}"#,
-        named(user)
+        name_or_placeholder(user)
     );
     page(StatusCode::OK, "Welcome back", &body)
 }
@@ -151,46 +151,50 @@ pub(crate) fn welcome(user: Option<&str>) -> Response {
 pub(crate) fn me(user: Option<&str>, expires_at: Timestamp) -> Response {
     let body = format!(
         r#"<dl><div><dt>User</dt><dd id="user"><bdi>{}</bdi></dd></div>
-<div><dt>Access</dt><dd>good until {}, and renewed before</dd></div></dl>
+<div><dt>Access</dt><dd>valid until {}, renewed before then</dd></div></dl>
 {LOG_OUT}"#,
-        named(user),
+        name_or_placeholder(user),
         expires_at.strftime("%Y-%m-%d %H:%M UTC"),
     );
     page(StatusCode::OK, "You are logged in", &body)
 }
 
-pub(crate) fn stranger() -> Response {
+pub(crate) fn not_logged_in() -> Response {
     page(StatusCode::UNAUTHORIZED, "You are not logged in", CONNECT)
 }
 
 pub(crate) fn not_found() -> Response {
-    page(StatusCode::NOT_FOUND, "Nothing here", r#"<p><a href="/">To the start</a></p>"#)
+    page(StatusCode::NOT_FOUND, "Page not found", r#"<p><a href="/">Go to the start page</a></p>"#)
 }
 
-/// For a redirect by another method than GET: no browser sends one, and it must not use the code up.
+/// Refuses a redirect with another method than GET. No browser sends one, and it must not use up the code.
 pub(crate) async fn get_only() -> Response {
-    let mut response = page(StatusCode::METHOD_NOT_ALLOWED, "This was not the answer", "<p>A redirect is a GET.</p>");
+    let mut response = page(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "This request does not belong to the login",
+        "<p>Only GET is allowed here.</p>",
+    );
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET"));
     response
 }
 
 pub(crate) fn denied(denial: &Denial) -> Response {
     let (status, title) = match denial.kind {
-        DenialKind::AccessDenied => (StatusCode::FORBIDDEN, "You did not allow it"),
+        DenialKind::AccessDenied => (StatusCode::FORBIDDEN, "You did not allow access"),
         _ => (StatusCode::BAD_GATEWAY, "Tradovate’s page could not log you in"),
     };
     let advice = match denial.kind {
         DenialKind::ServerError | DenialKind::TemporarilyUnavailable => [": ", denial.kind.advice()].concat(),
-        _ => String::new(), // what the user knows, or what only the site's owner can do
+        _ => String::new(), // the user knows what to do, or only the site's owner can act
     };
     let said = quoted(&denial.text);
-    let body = format!("<p>Nothing was connected{advice}. Tradovate’s page said:</p>{said}{CONNECT_AGAIN}");
+    let body = format!("<p>Your account was not connected{advice}. Tradovate’s page said:</p>{said}{CONNECT_AGAIN}");
     page(status, title, &body)
 }
 
-/// For a browser that has begun no login, or one that is over: by an answer, or by its age.
+/// For a browser without a login in progress.
 pub(crate) fn no_login() -> Response {
-    let body = "<p>No login was begun in this browser, or it is over already.</p>";
+    let body = "<p>No login was started in this browser, or it has already ended.</p>";
     page(StatusCode::BAD_REQUEST, "There is no login to finish", &[body, CONNECT].concat())
 }
 
@@ -198,34 +202,34 @@ pub(crate) fn bad_redirect(error: &RedirectError) -> Response {
     let rest = if error.ends_login() {
         ""
     } else {
-        "<p>A login that you have begun at Tradovate’s page still waits for you: go on there, or begin again.</p>"
+        "<p>If you started a login at Tradovate’s page, continue there or start again.</p>"
     };
     page(
         StatusCode::BAD_REQUEST,
-        "This was not the answer",
+        "This request does not belong to the login",
         &format!("{}{rest}{CONNECT_AGAIN}", quoted(&error.to_string())),
     )
 }
 
-/// For a session that has no token yet, or none at the moment. The server goes on by itself.
+/// For a session without a token. The server continues to try.
 pub(crate) fn not_yet(error: &TokenError, is_new: bool) -> Response {
     let title = if is_new { "Still logging in" } else { "No access at the moment" };
     let body = format!(
-        r#"<p>Tradovate has this site wait. <a id="reload" href="/me">Reload this page</a> in a while.</p>{}
+        r#"<p>Tradovate asked this site to wait. <a id="reload" href="/me">Reload this page</a> in a while.</p>{}
 <p>If that does not help:</p>{CONNECT_AGAIN}"#,
         quoted(&error.to_string())
     );
     let mut response = page(StatusCode::SERVICE_UNAVAILABLE, title, &body);
-    if let Some(wait) = error.retry_after().filter(|wait| *wait <= LONGEST_ANNOUNCED_WAIT) {
+    if let Some(wait) = error.retry_after().filter(|wait| *wait <= MAX_ANNOUNCED_WAIT) {
         response.headers_mut().insert(header::RETRY_AFTER, wait.as_secs().max(1).into());
     }
     response
 }
 
-/// After a longer wait another login is the better advice.
-const LONGEST_ANNOUNCED_WAIT: Duration = Duration::from_secs(120);
+/// For a longer wait, a new login is the better advice.
+const MAX_ANNOUNCED_WAIT: Duration = Duration::from_secs(120);
 
-/// For a session that has come to its end.
+/// For a session that has stopped.
 pub(crate) fn stopped(reason: &StopReason) -> Response {
     let title = match reason {
         StopReason::ConsentRequired => "Your login has ended",
@@ -235,16 +239,16 @@ pub(crate) fn stopped(reason: &StopReason) -> Response {
     page(StatusCode::BAD_GATEWAY, title, &[&quoted(&reason.to_string()), CONNECT_AGAIN].concat())
 }
 
-/// The vendor may not know the name of a user who has just allowed it.
-fn named(user: Option<&str>) -> String {
-    escaped(user.unwrap_or("somebody whose name is not known yet"))
+/// The user's name. Right after a consent, the vendor may not know it.
+fn name_or_placeholder(user: Option<&str>) -> String {
+    escaped(user.unwrap_or("a user whose name is not known yet"))
 }
 
 fn quoted(text: &str) -> String {
     format!(r#"<p class="said" id="said">{}</p>"#, escaped(text))
 }
 
-/// Sends the browser on, with cookies.
+/// Redirects the browser and sets cookies.
 pub(crate) fn see_other(url: &str, cookies: &[String]) -> Response {
     let mut response = StatusCode::SEE_OTHER.into_response();
     match HeaderValue::from_str(url) {
@@ -282,10 +286,12 @@ fn page(status: StatusCode, title: &str, body: &str) -> Response {
     (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], Body::from(html)).into_response()
 }
 
-/// Guards each answer: nothing of it is kept, framed, or told to other sites. (Where it is from is told by `strict-origin`,
-/// without the path or the code in it: with `no-referrer` older browsers would send our own forms with `Origin: null`.
-/// `form-action` is left out of the policy, since Chromium applies it to the redirect after `/connect` too.)
-pub(crate) async fn guard(mut response: Response) -> Response {
+/// Adds the security headers: no response is cached, framed, or loaded by other sites.
+///
+/// The referrer policy is `strict-origin`, which hides the path and the code. With `no-referrer`, older browsers would
+/// send our own forms with `Origin: null`. The content policy has no `form-action`, because Chromium also applies it to
+/// the redirect after `/connect`.
+pub(crate) async fn add_security_headers(mut response: Response) -> Response {
     for (name, value) in [
         (header::CACHE_CONTROL, "no-store"),
         (header::REFERRER_POLICY, "strict-origin"),
@@ -300,7 +306,7 @@ pub(crate) async fn guard(mut response: Response) -> Response {
     response
 }
 
-/// A text for an element or a quoted attribute.
+/// Escapes a text for an element or a quoted attribute.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,4 +1,4 @@
-//! How the web server is set up: its command line, its variables, its logs, and the vendor it runs on without any.
+//! The setup of the web server: command line, logs, and the simulator that runs if no client is configured.
 
 use std::path::PathBuf;
 use std::{env, io};
@@ -12,7 +12,7 @@ use tradovate_auth_simulator::{OAuthClient, Server, Simulator, User};
 const CLIENT_ID: &str = "synthetic-web-app";
 const CLIENT_SECRET: &str = "synthetic-client-secret";
 
-/// A vendor for those who have no credentials yet.
+/// Starts a simulator for users who have no credentials yet.
 pub(crate) fn simulate(redirect_uri: &str) -> io::Result<(Server, OAuthApp)> {
     let client = OAuthClient::confidential(CLIENT_ID, CLIENT_SECRET, redirect_uri).named("Synthetic Web App");
     let mut second = User::new("second-user", "second-password");
@@ -23,7 +23,7 @@ pub(crate) fn simulate(redirect_uri: &str) -> io::Result<(Server, OAuthApp)> {
     Ok((simulator, OAuthApp::new(CLIENT_ID).with_client_secret(ClientSecret::new(CLIENT_SECRET))))
 }
 
-/// `--form`, and the file of `--store`.
+/// Reads the body format (`--form`) and the database file (`--store`).
 pub(crate) fn arguments() -> Result<(BodyFormat, Option<PathBuf>), String> {
     let wrong = |what: &str| format!("{what}; usage: oauth-web-server [--form] [--store FILE]");
     let (mut format, mut store) = (BodyFormat::Json, None);
@@ -32,13 +32,14 @@ pub(crate) fn arguments() -> Result<(BodyFormat, Option<PathBuf>), String> {
         match argument.as_str() {
             "--form" => format = BodyFormat::Form,
             "--store" => store = Some(arguments.next().ok_or_else(|| wrong("--store needs a file"))?.into()),
-            unknown => return Err(wrong(&format!("{unknown:?} is no option"))),
+            unknown => return Err(wrong(&format!("unknown option {unknown:?}"))),
         }
     }
     Ok((format, store))
 }
 
-/// Shows logs of `tradovate_auth` by `RUST_LOG`, and no others: at trace level HTTP clients log the bearer token.
+/// Logs the targets of `tradovate_auth` as `RUST_LOG` says, and no others: at trace level, HTTP clients log bearer
+/// tokens.
 pub(crate) fn show_own_logs() {
     let levels = env::var("RUST_LOG").unwrap_or_default().parse::<Targets>().unwrap_or_default();
     let own = filter_fn(|metadata| metadata.target().starts_with("tradovate_auth"));

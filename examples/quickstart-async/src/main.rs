@@ -1,9 +1,9 @@
-//! Logs in, says who it is, makes one call, and says when the token expires: the async version.
+//! Logs in, prints who the user is, makes one call, and prints when the token expires. The async version.
 //!
-//! Without `TRADOVATE_USERNAME` it starts a simulator inside the process. With it, it reads the other variables too:
-//! `TRADOVATE_API_URL` or `TRADOVATE_ENVIRONMENT`, `TRADOVATE_PASSWORD`, `TRADOVATE_APP_ID`, `TRADOVATE_APP_VERSION`,
-//! `TRADOVATE_CID`, `TRADOVATE_SEC`, `TRADOVATE_DEVICE_ID`. User name and password are needed, the others only if your
-//! account has an API key. `TRADOVATE_PASSWORD_FILE` and `TRADOVATE_SEC_FILE` can name files that have the secrets.
+//! Without `TRADOVATE_USERNAME`, it starts a simulator inside the process. Otherwise it also reads `TRADOVATE_API_URL`
+//! or `TRADOVATE_ENVIRONMENT`, `TRADOVATE_PASSWORD`, `TRADOVATE_APP_ID`, `TRADOVATE_APP_VERSION`, `TRADOVATE_CID`,
+//! `TRADOVATE_SEC` and `TRADOVATE_DEVICE_ID`. The user name and the password are required, the others only for an
+//! account with an API key. `TRADOVATE_PASSWORD_FILE` and `TRADOVATE_SEC_FILE` can name files that contain the secrets.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -30,13 +30,13 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Box<dyn Error>> {
     let mut http = http_client_builder()?;
-    let mut simulator = None; // runs until this is dropped
+    let mut simulator = None; // runs until it is dropped
     let (environment, credentials) = if env::var_os("TRADOVATE_USERNAME").is_some() {
         from_env()?
     } else {
         let server = simulator.insert(Simulator::builder().serve()?);
         println!("TRADOVATE_USERNAME is not set, so the server is a simulator at {}", server.base_url());
-        http = http.no_proxy(); // a proxy of the system cannot reach it
+        http = http.no_proxy(); // the system's proxy can't reach the simulator
         (server.environment(), server.credentials())
     };
     let name = credentials.name().to_owned();
@@ -48,30 +48,31 @@ async fn run() -> Result<(), Box<dyn Error>> {
     match Client::new(Environment::clone(&tokens.environment()))?.me(token.access_token()).await {
         Ok(me) => println!(
             "the server knows the user as {} (id {})",
-            me.value.full_name.or(me.value.name).unwrap_or_else(|| "somebody without a name".into()),
+            me.value.full_name.or(me.value.name).unwrap_or_else(|| "(no name)".into()),
             me.value.user_id.map_or_else(|| "not known yet".into(), |id| id.to_string()),
         ),
         Err(CallError::Server(
             ServerError::WrongEnvironment { .. } | ServerError::Unauthorized { .. } | ServerError::Forbidden { .. },
-        )) => println!("only Live tells who it is; going on"),
+        )) => println!("only Live says who the user is: continuing without it"),
         Err(error) => return Err(error.into()),
     }
 
-    let token = tokens.token().await?; // the same token, or a renewed one: ask before each call
+    let token = tokens.token().await?; // ask before each call: the token may have been renewed
     let call = http.build()?.get(tokens.url("/account/list")?.to_string()).header("Authorization", token.header());
     let accounts = call.send().await?;
     let status = accounts.status();
     if !status.is_success() {
-        // The body says whether the token is dead or the call is forbidden. This repeats nothing.
+        // The body says whether the token is dead or the call is forbidden. `rejected` repeats no call.
         let verdict = tokens.rejected(&token, status, &accounts.bytes().await?);
-        return Err(format!("/account/list was answered {status}: {verdict:?}").into());
+        return Err(format!("the server answered /account/list with {status}, verdict: {verdict:?}").into());
     }
-    println!("/account/list was answered {status}");
+    println!("the server answered /account/list with {status}");
     println!("the token expires at {:.0}", token.expires_at());
     Ok(())
 }
 
-/// Shows logs of `tradovate_auth` by `RUST_LOG`, and no others: at trace level HTTP clients log the bearer token.
+/// Logs the targets of `tradovate_auth` as `RUST_LOG` says, and no others: at trace level, HTTP clients log bearer
+/// tokens.
 fn show_own_logs() {
     let levels = env::var("RUST_LOG").unwrap_or_default().parse::<Targets>().unwrap_or_default();
     let own = filter_fn(|metadata| metadata.target().starts_with("tradovate_auth"));

@@ -1,4 +1,4 @@
-//! The command line: which store, and for how long.
+//! The command line: the store, and how long to run.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,24 +6,24 @@ use std::time::Duration;
 
 /// The arguments of a program that shares its session.
 pub(crate) struct Arguments {
-    pub(crate) store: Place,
+    pub(crate) store: StoreLocation,
     pub(crate) time: Option<Duration>,
-    /// Whether credentials are tried that the server has refused at an earlier start.
+    /// Whether to try credentials that the server refused at an earlier start.
     pub(crate) another_try: bool,
 }
 
 /// Where the session is stored.
-pub(crate) enum Place {
-    /// In the user's own directory for such things.
+pub(crate) enum StoreLocation {
+    /// In a directory of the user.
     User,
     Directory(PathBuf),
-    /// By its URL, which can contain a password.
+    /// In Redis, by its URL, which can contain a password.
     #[cfg(feature = "redis")]
     Redis(String),
 }
 
 impl Arguments {
-    /// Reads `--store PLACE`, `--for SECONDS` and `--another-try`. Without `--store`, the place is `variable`, which only this user can see.
+    /// Reads `--store STORE`, `--for SECONDS` and `--another-try`. Without `--store`, it uses the value of `variable`.
     pub(crate) fn parse(mut arguments: impl Iterator<Item = String>, variable: Option<String>) -> io::Result<Self> {
         let (mut store, mut time, mut another_try) = (variable, None, false);
         while let Some(name) = arguments.next() {
@@ -32,25 +32,27 @@ impl Arguments {
                 continue;
             }
             match (name.as_str(), arguments.next()) {
-                ("--store", Some(place)) if place.contains('@') && !place.starts_with("file:") => {
+                ("--store", Some(location)) if location.contains('@') && !location.starts_with("file:") => {
                     return Err(io::Error::other(
-                        "other users of this machine can see arguments, and this store's URL contains a user or a \
-                         password: set TRADOVATE_STORE to it instead",
+                        "the URL in --store contains a user or a password, and other users of this machine can see \
+                         arguments: set TRADOVATE_STORE to the URL instead",
                     ));
                 }
-                ("--store", Some(place)) => store = Some(place),
+                ("--store", Some(location)) => store = Some(location),
                 ("--for", Some(seconds)) => {
                     time = Some(Duration::from_secs(seconds.parse().map_err(|_| usage())?));
                 }
                 _ => return Err(usage()),
             }
         }
-        let store = store.filter(|place| !place.is_empty()).map_or(Ok(Place::User), |place| Place::parse(&place))?;
+        let store = store
+            .filter(|location| !location.is_empty())
+            .map_or(Ok(StoreLocation::User), |location| StoreLocation::parse(&location))?;
         Ok(Self { store, time, another_try })
     }
 }
 
-impl Place {
+impl StoreLocation {
     fn parse(text: &str) -> io::Result<Self> {
         match text.split_once(':') {
             None if text == "file" => Ok(Self::User),
@@ -59,7 +61,7 @@ impl Place {
             Some(("redis" | "rediss", _)) => Ok(Self::Redis(text.into())),
             #[cfg(not(feature = "redis"))]
             Some(("redis" | "rediss", _)) => {
-                Err(io::Error::other("this program is built without Redis: start it with `--features redis`"))
+                Err(io::Error::other("this program was built without Redis: build it with `--features redis`"))
             }
             _ => Err(usage()),
         }

@@ -1,6 +1,6 @@
-//! Several programs, one login: start it in three terminals, watch one of them log in and renew while the others use
-//! what it stores; kill that one, and watch another take over. The async version of `shared`, with the same variables,
-//! arguments and exit codes; the two can share a session.
+//! Several programs share one login. Start it in three terminals: one process logs in and renews, and the others use
+//! the stored session. Kill that process, and another one takes over. The async version of `shared`, with the same
+//! variables, arguments and exit codes. Both can share a session.
 
 use std::env;
 use std::error::Error;
@@ -17,7 +17,7 @@ use tradovate_auth::{Event, EventKind, StopReason};
 
 mod arguments;
 
-use arguments::{Arguments, Place};
+use arguments::{Arguments, StoreLocation};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -37,16 +37,16 @@ async fn run() -> Result<ExitCode, Box<dyn Error>> {
     let key = env::var("TRADOVATE_SEALING_KEY").ok().map(|text| SealingKey::parse(&text)).transpose()?;
 
     let (sender, mut events) = mpsc::unbounded_channel();
-    // A send fails once the program ends, and then nobody receives.
+    // A send fails only when the program ends and nobody receives.
     let on_event = move |event: &Event| drop(sender.send(event.clone()));
-    // The keeper logs in and renews. Nothing here waits for it, so `token` answers at once.
+    // The keeper logs in and renews. With a timeout of zero, `token` returns at once.
     let builder = TokenSource::builder(environment, credentials).token_timeout(Duration::ZERO).on_event(on_event);
     let builder = if arguments.another_try { builder.another_try() } else { builder };
     let store: Box<dyn AsyncStore> = match arguments.store {
-        Place::User => Box::new(file(FileStore::user()?, key)),
-        Place::Directory(path) => Box::new(file(FileStore::in_directory(path)?, key)),
+        StoreLocation::User => Box::new(file(FileStore::user()?, key)),
+        StoreLocation::Directory(path) => Box::new(file(FileStore::in_directory(path)?, key)),
         #[cfg(feature = "redis")]
-        Place::Redis(url) => Box::new(redis(RedisStore::new(&url)?, key)),
+        StoreLocation::Redis(url) => Box::new(redis(RedisStore::new(&url)?, key)),
     };
     let tokens = builder.shared(store, name).build()?;
     let keeper = tokens.keep_alive();
@@ -54,7 +54,7 @@ async fn run() -> Result<ExitCode, Box<dyn Error>> {
     let over = async {
         match arguments.time {
             Some(time) => sleep(time).await,
-            // An error means that there is no Ctrl-C to wait for.
+            // An error means that Ctrl-C can't be awaited.
             None => drop(tokio::signal::ctrl_c().await),
         }
     };
@@ -63,7 +63,7 @@ async fn run() -> Result<ExitCode, Box<dyn Error>> {
         () = over => None,
     };
     let held = tokens.token().await;
-    // Stores what has come, and gives back the lease, which other processes would have to wait for.
+    // Stores the result of the exchange in flight and releases the lease, so that other processes don't have to wait.
     keeper.stop().await;
     if let Some(reason) = stopped {
         eprintln!("{reason}");

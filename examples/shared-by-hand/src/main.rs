@@ -1,8 +1,9 @@
-//! Several programs share one login, each with a session that it drives by hand: `poll`, your own HTTP client, a store in
-//! files, `receive` and `store_answered`. Start it in two terminals: one logs in, the other uses what that one has stored.
+//! Several programs share one login, and each drives its session by hand: with `poll`, its own HTTP client, a file
+//! store, `receive` and `store_answered`. Start it in two terminals: one process logs in, and the other uses the stored
+//! session.
 //!
-//! `shared-by-hand DIRECTORY` reads the same variables as `quickstart`, and ends at the first token. The directory must be
-//! closed to other users (`mkdir -m 700 DIRECTORY`).
+//! `shared-by-hand DIRECTORY` reads the same variables as `quickstart`, and ends at the first token. Other users must
+//! have no access to the directory (`mkdir -m 700 DIRECTORY`).
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -18,8 +19,8 @@ use tradovate_auth::{
 };
 use ureq::{Agent, Timeout};
 
-/// How often the store is looked at. A program that runs on has a thread for `Store::changed` instead.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How often the program reads the store. A long-running program would have a thread that waits in `Store::changed`.
+const STORE_POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 fn main() -> ExitCode {
     match run() {
@@ -38,9 +39,9 @@ fn run() -> Result<(), Box<dyn Error>> {
     let directory = env::args_os().nth(1).ok_or("usage: shared-by-hand DIRECTORY")?;
     let store = FileStore::in_directory(PathBuf::from(directory))?;
 
-    // The seed spreads pauses and renewals: each process needs another one.
+    // The seed spreads waits and renewals, so each process needs a different one.
     let mut session = Session::new(environment, credentials, getrandom::u64()?).with_shared_store(MayLogIn::WhenNeeded);
-    let mut budget = RateBudget::default(); // one for all sessions behind the same network address
+    let mut budget = RateBudget::default(); // all sessions behind the same network address share one
     let agent = client();
     loop {
         match session.poll(Timestamp::now(), &mut budget) {
@@ -54,37 +55,37 @@ fn run() -> Result<(), Box<dyn Error>> {
             }
             Action::Wait { until } => {
                 let time = Duration::try_from(until.duration_since(Timestamp::now())).unwrap_or_default();
-                thread::sleep(time.min(LOOK_EVERY));
+                thread::sleep(time.min(STORE_POLL_INTERVAL));
                 session.store_changed();
             }
             Action::Stopped { reason, .. } => return Err(reason.into()),
-            _ => return Err("the session asks for something that this program can't do".into()),
+            _ => return Err("the session returned an action that this program does not support".into()),
         }
         while let Some(event) = session.next_event() {
             println!("{:.0} {event}", event.at);
         }
         let now = Timestamp::now();
-        // A lease that is kept would hold up the others.
+        // The program ends only without the lease, because other processes would have to wait for the lease to expire.
         if let (Some(token), LeaseHolder::Nobody | LeaseHolder::AnotherProcess) =
             (session.token(now), session.lease_holder(now))
         {
-            // The token to call with: `token.access_token.header()`.
+            // Call the API with `token.access_token.header()`.
             println!("the token is good until {:.0}", token.usable_until);
             return Ok(());
         }
     }
 }
 
-/// Your HTTP client: no redirects, responses of every status, and a time-out that is shorter than the session's.
+/// Your HTTP client: no redirects, responses of every status, and a timeout that is shorter than the session's.
 fn client() -> Agent {
     let config = Agent::config_builder().http_status_as_error(false).max_redirects(0).max_redirects_will_error(false);
     config.timeout_global(Some(Duration::from_secs(30))).build().new_agent()
 }
 
-/// Sends a request once, and says what came of it.
+/// Sends a request once. A failure says how far the request got.
 fn exchange(agent: &Agent, request: &Request<RequestBody>) -> Result<Response<Vec<u8>>, Failure> {
     let (parts, ()) = request.clone().map(drop).into_parts();
-    let is_plain = parts.uri.scheme_str() == Some("http"); // for this machine only: a proxy must not see it
+    let is_plain = parts.uri.scheme_str() == Some("http"); // stays on this machine, so a proxy must not see it
     let sent = match request.body().as_ref() {
         [] => send(agent, Request::from_parts(parts, ()), is_plain), // a GET, without `Content-Length`
         body => send(agent, Request::from_parts(parts, body), is_plain),
@@ -108,7 +109,7 @@ fn send<B: ureq::AsSendBody>(
     agent.run(if is_plain { config.proxy(None).build() } else { config.https_only(true).build() })
 }
 
-/// Whether the server can have received a request that failed. If that is unknown, it can.
+/// Whether the server may have received a failed request. If that is unknown, it may have.
 fn failure(error: &ureq::Error) -> Failure {
     match error {
         ureq::Error::HostNotFound | ureq::Error::ConnectionFailed | ureq::Error::Timeout(Timeout::Connect) => {

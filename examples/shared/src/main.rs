@@ -1,17 +1,18 @@
-//! Several programs, one login: start it in three terminals, watch one of them log in and renew while the others use
-//! what it stores; kill that one, and watch another take over. One line for each event, with its time.
+//! Several programs share one login. Start it in three terminals: one process logs in and renews, and the others use
+//! the stored session. Kill that process, and another one takes over. It prints one line with a time for each event.
 //!
-//! Reads the same variables as `quickstart`, and demands them: a simulator inside the program would be this program's
-//! alone. `cargo run -p tradovate-auth-simulator -- --lifetime 2m` starts one for all, and prints the variables.
+//! It requires the same variables as `quickstart`, because processes can't share a simulator inside one of them.
+//! `cargo run -p tradovate-auth-simulator -- --lifetime 2m` starts a simulator for all, and prints the variables.
 //!
-//! `--store file` keeps the session in the user's own directory, `--store file:DIRECTORY` in another one, and
-//! `--store redis://HOST:PORT/` in Redis (build it with `--features redis`). `TRADOVATE_STORE` is used if `--store` is not
-//! given; a URL with a password must come from there, because other users of the machine can see arguments.
-//! `--for SECONDS` ends it; without it, it runs until Ctrl-C. `TRADOVATE_SEALING_KEY`, 64 hexadecimal digits, seals what is
-//! stored. What is stored remembers credentials that the server refused: correct them, then give `--another-try` once.
+//! `--store file` stores the session in a directory of the user (default), `--store file:DIRECTORY` in another one, and
+//! `--store redis://HOST:PORT/` in Redis (build with `--features redis`). `TRADOVATE_STORE` can be set in place of
+//! `--store`. Put a URL with a password there, because other users of the machine can see arguments. `--for SECONDS`
+//! limits how long it runs; otherwise it runs until Ctrl-C. `TRADOVATE_SEALING_KEY`, 64 hexadecimal digits, encrypts
+//! the stored session. The store remembers credentials that the server refused: correct them, then use `--another-try`
+//! once.
 //!
-//! The exit code is 0 if a token is held at the end, 1 if none is, and 2 if the session has stopped for good. A sentence
-//! says why.
+//! The exit code is 0 if there is a token at the end, 1 if there is none, and 2 if the session has stopped. A sentence
+//! on stderr says why.
 
 use std::env;
 use std::error::Error;
@@ -27,7 +28,7 @@ use tradovate_auth::{Event, EventKind, StopReason};
 
 mod arguments;
 
-use arguments::{Arguments, Place};
+use arguments::{Arguments, StoreLocation};
 
 fn main() -> ExitCode {
     match run() {
@@ -47,22 +48,22 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
     let key = env::var("TRADOVATE_SEALING_KEY").ok().map(|text| SealingKey::parse(&text)).transpose()?;
 
     let (sender, events) = mpsc::channel();
-    // A send fails once the program ends, and then nobody receives.
+    // A send fails only when the program ends and nobody receives.
     let on_event = move |event: &Event| drop(sender.send(event.clone()));
-    // The keeper logs in and renews. Nothing here waits for it, so `token` answers at once.
+    // The keeper logs in and renews. With a timeout of zero, `token` returns at once.
     let builder = TokenSource::builder(environment, credentials).token_timeout(Duration::ZERO).on_event(on_event);
     let builder = if arguments.another_try { builder.another_try() } else { builder };
     let store: Box<dyn Store> = match arguments.store {
-        Place::User => Box::new(file(FileStore::user()?, key)),
-        Place::Directory(path) => Box::new(file(FileStore::in_directory(path)?, key)),
+        StoreLocation::User => Box::new(file(FileStore::user()?, key)),
+        StoreLocation::Directory(path) => Box::new(file(FileStore::in_directory(path)?, key)),
         #[cfg(feature = "redis")]
-        Place::Redis(url) => Box::new(redis(RedisStore::new(&url)?, key)),
+        StoreLocation::Redis(url) => Box::new(redis(RedisStore::new(&url)?, key)),
     };
     let tokens = builder.shared(store, name).build();
     let keeper = tokens.keep_alive()?;
     let stopped = print_events(&events, end);
     let held = tokens.token();
-    // Stores what has come, and gives back the lease, which other processes would have to wait for.
+    // Stores the result of the exchange in flight and releases the lease, so that other processes don't have to wait.
     keeper.stop();
     if let Some(reason) = stopped {
         eprintln!("{reason}");
@@ -72,7 +73,7 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints events until the end, or until the session stops.
+/// Prints events until the time ends or the session stops.
 fn print_events(events: &Receiver<Event>, end: Option<Instant>) -> Option<StopReason> {
     loop {
         let left = end.map_or(Duration::from_secs(3600), |end| end.saturating_duration_since(Instant::now()));

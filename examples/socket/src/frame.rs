@@ -1,26 +1,26 @@
-//! What the frames of a server mean to a client that keeps its socket alive.
+//! The server's frames, as far as a client needs them to keep its socket alive.
 
 use serde_json::Value;
 
-/// The number of the request `authorize`; its answer has the same.
+/// The id of the request `authorize`. Its answer has the same id.
 pub(crate) const AUTHORIZE: u64 = 1;
 
-/// A text frame of the server.
+/// A text frame from the server.
 pub(crate) enum Frame {
     /// `o`: the socket is open and waits for `authorize`.
     Open,
-    /// `h`: a sign of life.
+    /// `h`: the server's heartbeat.
     Heartbeat,
     /// The answer to `authorize`: the status, and the text of a refusal.
     Authorization(u16, String),
     /// `a[…]`: other answers and events.
     Messages(Vec<Value>),
-    /// `c[…]`: the server ends the socket and may say why.
+    /// `c[…]`: the server closes the socket, perhaps with a reason.
     Close(String),
 }
 
 impl Frame {
-    /// Reads a frame. An unknown one is a sign of life.
+    /// Reads a frame. An unknown frame counts as a heartbeat.
     pub(crate) fn read(text: &str) -> Self {
         match text.split_at_checked(1) {
             Some(("o", _)) => Self::Open,
@@ -29,7 +29,7 @@ impl Frame {
                 match messages.iter().find(|message| message["i"] == AUTHORIZE) {
                     Some(answer) => {
                         let status = answer["s"].as_u64().and_then(|status| u16::try_from(status).ok());
-                        // Some texts come with quotation marks of their own.
+                        // Some texts have additional quotation marks.
                         let text = answer["d"].as_str().unwrap_or_default().trim_matches('"');
                         Self::Authorization(status.unwrap_or_default(), text.to_owned())
                     }

@@ -1,7 +1,7 @@
-//! Keeps a socket alive: authorizes it, sends heartbeats, and connects again after everything that ends it.
+//! Keeps a socket alive: authorizes it, sends heartbeats, and reconnects whatever ended it.
 //!
-//! Reads the same variables as `quickstart`; without `TRADOVATE_USERNAME` it starts a simulator inside the process,
-//! whose tokens live a minute. `--market-data` connects the socket of market data instead of the one of trading.
+//! It reads the same variables as `quickstart`. Without `TRADOVATE_USERNAME`, it starts a simulator inside the process,
+//! whose tokens are valid for a minute. `--market-data` connects a market data socket in place of a trading socket.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -22,26 +22,26 @@ use frame::{AUTHORIZE, Frame};
 
 mod frame;
 
-/// The server wants a frame at least every 2.5 s.
+/// How often to send a heartbeat. The server requires a frame at least every 2.5 s.
 //= R-SOCKET-6
 const HEARTBEAT: Duration = Duration::from_secs(2);
-/// The server sends a frame every 2.5 s. If none has come for so long, the socket is dead.
+/// How long the server may send nothing. It sends a frame every 2.5 s, so after this time the socket is dead.
 const SILENCE: Duration = Duration::from_secs(8);
-/// How long a read waits, so that heartbeats are in time.
+/// How long a read waits at most, so that heartbeats are sent in time.
 const TICK: Duration = Duration::from_millis(250);
-/// The pause before the next socket doubles from the first to the longest. A socket that lives longer resets it.
+/// The pause before the next socket. It doubles up to the longest. A socket that lives longer than that resets it.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Why a socket has ended.
 enum Ended {
-    /// There is a new token.
+    /// The token was renewed.
     Renewed,
-    /// Another socket may work, after a pause.
+    /// A new socket may work after a pause.
     Lost(String),
-    /// Nothing may be sent for an hour.
+    /// The network address is locked out: nothing may be sent for an hour.
     LockedOut(String),
-    /// No other socket helps.
+    /// A new socket does not help.
     Forbidden(String),
 }
 
@@ -63,7 +63,7 @@ fn run() -> Result<Infallible, Box<dyn Error>> {
         Some("--market-data") => Purpose::MarketData,
         Some(_) => return Err("usage: socket [--market-data]".into()),
     };
-    let simulator; // runs until this is dropped
+    let simulator; // runs until it is dropped
     let (environment, credentials) = if env::var_os("TRADOVATE_USERNAME").is_some() {
         from_env()?
     } else {
@@ -71,7 +71,7 @@ fn run() -> Result<Infallible, Box<dyn Error>> {
         println!("TRADOVATE_USERNAME is not set, so the server is a simulator at {}", simulator.base_url());
         (simulator.environment(), simulator.credentials())
     };
-    // The keeper logs in and renews. `token` never waits, so that heartbeats are in time.
+    // The keeper logs in and renews. With a timeout of zero, `token` never delays heartbeats.
     let tokens = TokenSource::builder(environment, credentials).token_timeout(Duration::ZERO).build();
     let _keeper = tokens.keep_alive()?;
 
@@ -80,7 +80,7 @@ fn run() -> Result<Infallible, Box<dyn Error>> {
         let token = match tokens.token() {
             Ok(token) => token,
             Err(error) => {
-                thread::sleep(error.retry_after().ok_or(error)?.min(FIRST_PAUSE)); // an error if the session has stopped
+                thread::sleep(error.retry_after().ok_or(error)?.min(FIRST_PAUSE)); // fails if the session stopped
                 continue;
             }
         };
@@ -90,7 +90,7 @@ fn run() -> Result<Infallible, Box<dyn Error>> {
             pause = FIRST_PAUSE;
         }
         match ended {
-            Ended::Renewed => println!("the token is renewed: the next socket gets the new one"),
+            Ended::Renewed => println!("the token was renewed: connecting again with the new token"),
             Ended::Lost(why) => {
                 println!("{why}; connecting again in {} s", pause.as_secs());
                 thread::sleep(pause);
@@ -105,32 +105,33 @@ fn run() -> Result<Infallible, Box<dyn Error>> {
     }
 }
 
-/// Connects a socket, authorizes it with a token, and keeps it until it ends.
+/// Connects a socket, authorizes it with a token, and keeps it alive until it ends.
 fn keep(tokens: &TokenSource, token: &Token, purpose: Purpose) -> Result<Infallible, Ended> {
     let authorize = match purpose {
         Purpose::MarketData => token.market_data_authorize_frame(AUTHORIZE), // never the access token
         _ => Some(token.authorize_frame(AUTHORIZE)),
     };
     let mut authorize = Some(authorize.ok_or_else(|| Ended::Lost("there is no market data token yet".into()))?);
-    // Asked for each socket: the host can change.
-    let url = tokens.websocket_url(purpose).ok_or_else(|| Ended::Lost("no host is known yet".into()))?;
+    // The URL is requested for each socket, because the host can change.
+    let url =
+        tokens.websocket_url(purpose).ok_or_else(|| Ended::Lost("the host of the socket is not known yet".into()))?;
     let mut socket = connect(&url).map_err(|error| match error {
         tungstenite::Error::Http(refusal) => {
             refused(tokens, token, refusal.status().as_u16(), refusal.body().as_deref().unwrap_or_default())
         }
-        error => Ended::Lost(format!("{url} can't be connected: {error}")),
+        error => Ended::Lost(format!("can't connect to {url}: {error}")),
     })?;
     println!("connected to {url}");
     let (mut sent, mut received) = (Instant::now(), Instant::now());
     loop {
         if tokens.token().is_ok_and(|current| current.generation() != token.generation()) {
-            drop(socket.close(None)); // it may be gone already
+            drop(socket.close(None)); // an error means that it is already closed
             return Err(Ended::Renewed);
         }
         if received.elapsed() > SILENCE {
-            return Err(Ended::Lost("the server is silent".into()));
+            return Err(Ended::Lost(format!("the server sent nothing for {} s", SILENCE.as_secs())));
         }
-        // The first frame is `authorize`; heartbeats begin after it.
+        // `authorize` must be the first frame. Heartbeats start after it.
         if authorize.is_none() && sent.elapsed() >= HEARTBEAT {
             socket.send(Message::text("[]"))?;
             sent = Instant::now();
@@ -152,18 +153,18 @@ fn keep(tokens: &TokenSource, token: &Token, purpose: Purpose) -> Result<Infalli
             Frame::Heartbeat => {}
             Frame::Authorization(200, _) => println!("authorized"),
             Frame::Authorization(status, text) => return Err(refused(tokens, token, status, text.as_bytes())),
-            Frame::Messages(messages) => println!("messages: {}", messages.len()),
-            Frame::Close(reason) => return Err(Ended::Lost(format!("the server has closed the socket: {reason}"))),
+            Frame::Messages(messages) => println!("received {} messages", messages.len()),
+            Frame::Close(reason) => return Err(Ended::Lost(format!("the server closed the socket: {reason}"))),
         }
     }
 }
 
-/// Reports a refusal. The verdict says what to do.
+/// Reports a refusal to the token source. Its verdict decides what happens next.
 fn refused(tokens: &TokenSource, token: &Token, status: u16, body: &[u8]) -> Ended {
-    // A wrong host can answer 404 without a body instead of 421.
+    // A wrong host can answer with 404 and no body in place of 421.
     let reported = if status == 404 && body.is_empty() { 421 } else { status };
     let verdict = tokens.rejected(token, StatusCode::from_u16(reported).unwrap_or_default(), body);
-    let why = format!("refused with {status}: {verdict:?}");
+    let why = format!("the server refused the socket with {status}, verdict: {verdict:?}");
     match verdict {
         Verdict::Forbidden => Ended::Forbidden(why),
         Verdict::LockedOut => Ended::LockedOut(why),
@@ -171,7 +172,7 @@ fn refused(tokens: &TokenSource, token: &Token, status: u16, body: &[u8]) -> End
     }
 }
 
-/// Connects with time-outs. It follows no redirect: the token would go to the host that it names.
+/// Connects with timeouts. It follows no redirect, because the token would go to the host that it names.
 fn connect(url: &str) -> Result<WebSocket<MaybeTlsStream<TcpStream>>, tungstenite::Error> {
     let uri: Uri = url.parse()?;
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);

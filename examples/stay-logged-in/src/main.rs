@@ -1,10 +1,10 @@
-//! Logs in and stays logged in: one line for each event, with its time.
+//! Logs in, stays logged in, and prints one line with a time for each event.
 //!
-//! Reads the same variables as `quickstart`; without `TRADOVATE_USERNAME` it starts a simulator inside the process,
-//! whose tokens live a minute. `--for SECONDS` ends it; without it, it runs until Ctrl-C.
+//! It reads the same variables as `quickstart`. Without `TRADOVATE_USERNAME`, it starts a simulator inside the process,
+//! whose tokens are valid for a minute. `--for SECONDS` limits how long it runs; otherwise it runs until Ctrl-C.
 //!
-//! The exit code is 0 if a token is held at the end, 1 if none is, and 2 if the session has stopped for good. A sentence
-//! says why.
+//! The exit code is 0 if there is a token at the end, 1 if there is none, and 2 if the session has stopped. A sentence
+//! on stderr says why.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -41,9 +41,9 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
     };
 
     let (sender, events) = mpsc::channel();
-    // A send fails once the program ends, and then nobody receives.
+    // A send fails only when the program ends and nobody receives.
     let on_event = move |event: &Event| drop(sender.send(event.clone()));
-    // The keeper logs in and renews. Nothing here waits for it, so `token` answers at once.
+    // The keeper logs in and renews. With a timeout of zero, `token` returns at once.
     let tokens =
         TokenSource::builder(environment, credentials).token_timeout(Duration::ZERO).on_event(on_event).build();
     let _keeper = tokens.keep_alive()?;
@@ -62,11 +62,11 @@ fn run() -> Result<ExitCode, Box<dyn Error>> {
             Err(_) => break,
         }
     }
-    tokens.token()?; // an error if none is held
+    tokens.token()?; // returns an error if there is no token
     Ok(ExitCode::SUCCESS)
 }
 
-/// The seconds of `--for`, if it is given.
+/// The duration of `--for`, if it is given.
 fn running_time() -> io::Result<Option<Duration>> {
     let usage = || io::Error::other("usage: stay-logged-in [--for SECONDS]");
     let mut arguments = env::args().skip(1);

@@ -1,4 +1,4 @@
-//! The calls, and the order in which they are made.
+//! Makes the calls of a run, in order, and records the shapes of requests and answers.
 
 use std::time::Duration;
 
@@ -13,44 +13,44 @@ use crate::report::{Answer, Call, EnvironmentKind, Lost, Origin, Report, ServerK
 use crate::rules::judge;
 use crate::shape::{Seen, host_kind};
 
-/// The longest penalty that is waited for.
+/// The longest penalty for which the doctor waits.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
-/// What the doctor can't do by itself.
+/// The input and output that a run needs: network, clock and user.
 pub trait Outside {
-    /// Sends a request, and follows no redirect.
+    /// Sends a request without following redirects.
     ///
     /// # Errors
-    /// How far the request got, if no whole answer came.
+    /// If no complete answer came: how far the request got.
     fn send(&mut self, request: &Request<RequestBody>) -> Result<Response<Vec<u8>>, Failure>;
 
-    /// Waits.
+    /// Waits for a time.
     fn wait(&mut self, time: Duration);
 
-    /// Asks the user to authorize the app in a browser. `None` if the user does not.
+    /// Asks the user to authorize the app in a browser. Returns `None` if the user does not.
     fn authorize(&mut self, app: &OAuthApp) -> Option<AuthorizedCode>;
 }
 
-/// Who is examined.
+/// The account to examine.
 #[derive(Debug)]
 pub struct Account {
-    /// The day, by the local clock.
+    /// The day of the run, by the local clock.
     pub day: Date,
-    /// Who answers.
+    /// The kind of server that answers.
     pub server: ServerKind,
-    /// The name of the environment.
+    /// The kind of environment.
     pub environment_kind: EnvironmentKind,
-    /// Where to log in with a password.
+    /// The environment for the login with a password.
     pub environment: Environment,
-    /// The user, if a password is given.
+    /// The credentials, if there is a password.
     pub credentials: Option<Credentials>,
-    /// The OAuth app and where it is registered, if one is given.
+    /// The OAuth app and its environment, if there is an app.
     pub app: Option<(Environment, OAuthApp)>,
 }
 
-/// Makes the calls and writes down what they look like: one login, `me` and one renewal of its token; then, for an app, one
-/// exchange of a code and one renewal of its token. A postponed request is sent once more, and so is a redirected one. After
-/// a lock-out nothing is sent.
+/// Makes the calls and reports their shapes: with a password, a login, `me` and a renewal; with an app, the exchange of
+/// a code and a renewal. A request is repeated at most once after a penalty and once after a redirect. After a
+/// lock-out, nothing more is sent.
 pub fn examine(account: &Account, outside: &mut impl Outside) -> Report {
     let mut run = Run { outside, seen: Seen::default(), steps: Vec::new(), is_locked_out: false };
     if let Some(credentials) = &account.credentials {
@@ -82,7 +82,7 @@ pub fn examine(account: &Account, outside: &mut impl Outside) -> Report {
     Report { format: 1, day: account.day, server, environment, rules: judge(&steps), steps }
 }
 
-/// The report says which hosts are not trusted.
+/// Follows the named hosts. The report shows untrusted hosts, so the result is ignored.
 fn follow(environment: &mut Environment, hosts: &ApiHosts) {
     let _ = environment.follow(hosts);
 }

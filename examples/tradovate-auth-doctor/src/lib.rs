@@ -1,8 +1,8 @@
-//! What `tradovate-auth-doctor` does, apart from its input and output: it makes a few calls and writes down the shapes of
-//! the answers, and which rules of the wire contract (`docs/contract`) these shapes confirm or refute.
+//! The library of `tradovate-auth-doctor`, without input and output: makes a few calls, and reports the shapes of the
+//! answers and which rules of the wire contract (`docs/contract`) these shapes confirm or refute.
 //!
-//! A value of an answer or a request never gets into a [`Report`]. All that a report holds are the words of this program,
-//! small numbers, and names of fields that passed [`Name::new`].
+//! A [`Report`] never contains a value from a request or an answer. It contains only words of this program, small
+//! numbers, and field names that passed [`Name::new`].
 
 mod examine;
 mod name;

@@ -1,11 +1,13 @@
-//! Logs in once at the real server and writes down what the answers look like, for `docs/contract`.
+//! Logs in once at the real server, and reports what its answers look like, for `docs/contract`.
 //!
-//! It says what it will do and asks first; `--yes` answers for the user. The report goes to `tradovate-auth-report.json`
-//! or to the file after `--output`. It holds only shapes: read it before you give it to anybody.
+//! It says what it will do and asks first; `--yes` skips the question. It writes the report to
+//! `tradovate-auth-report.json` or to the file after `--output`. The report contains only shapes. Read it before you
+//! share it.
 //!
-//! Without `TRADOVATE_USERNAME` and `TRADOVATE_CLIENT_ID` it starts a simulator inside the process. With the first, it reads
-//! the variables of `quickstart`; with the second, those of `oauth-login`. For an app it prints the URL where the user logs in;
-//! the browser comes back to an address where nobody listens, and the user pastes this address.
+//! Without `TRADOVATE_USERNAME` and `TRADOVATE_CLIENT_ID`, it starts a simulator inside the process. With the first, it
+//! reads the variables of `quickstart`; with the second, those of `oauth-login`. For an app it prints the URL at which
+//! the user logs in. The browser is then redirected to an address at which nothing listens, and the user pastes this
+//! address.
 
 use std::error::Error;
 use std::io::{self, BufRead, Write};
@@ -45,12 +47,15 @@ fn run() -> Result<(), Box<dyn Error>> {
         }
     }
 
-    let mut simulator = None; // runs until this is dropped
+    let mut simulator = None; // runs until it is dropped
     let account = if let Some(account) = account()? {
         account
     } else {
         let server = simulator.insert(Simulator::builder().serve()?);
-        println!("no user and no app is set, so the server is a simulator at {}", server.base_url());
+        println!(
+            "TRADOVATE_USERNAME and TRADOVATE_CLIENT_ID are not set, so the server is a simulator at {}",
+            server.base_url()
+        );
         Account {
             day: today(),
             server: ServerKind::Simulator,
@@ -61,18 +66,18 @@ fn run() -> Result<(), Box<dyn Error>> {
         }
     };
     println!("{}", plan(&account, &output));
-    if !is_agreed && ask("Go on? Type yes: ")? != "yes" {
-        return Err("nothing was sent".into());
+    if !is_agreed && ask("Continue? Type yes: ")? != "yes" {
+        return Err("you did not type yes, so nothing was sent".into());
     }
 
     let report = examine(&account, &mut Machine { environment: account.app.as_ref().map(|(it, _)| it.clone()) });
     fs::write(&output, serde_json::to_string_pretty(&report)? + "\n")?;
     print!("{}", summary(&report));
-    println!("the report is in {output}: read it before you give it to anybody");
+    println!("the report is in {output}: read it before you share it");
     Ok(())
 }
 
-/// Who is examined, by the variables; nobody if none are set.
+/// The account from the variables; `None` if none are set.
 fn account() -> Result<Option<Account>, Box<dyn Error>> {
     let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
     let (has_user, has_app) = (is_set("TRADOVATE_USERNAME"), is_set("TRADOVATE_CLIENT_ID"));
@@ -103,14 +108,15 @@ fn today() -> Date {
 fn plan(account: &Account, output: &str) -> String {
     let mut plan = "This program will\n".to_owned();
     if account.credentials.is_some() {
-        plan += "- log in once with your password. This opens a session; if you have two already, the oldest one ends\n\
+        plan += "- log in once with your password. This opens a session; if you already have two, the server closes \
+                 the oldest\n\
             - ask who you are (/auth/me), and renew the token once\n";
     }
     if account.app.is_some() {
         plan += "- ask you to authorize the app in a browser, exchange the code, and renew that token once\n";
     }
     plan + "- wait up to two minutes if the server asks for it, and send nothing more if it locks you out\n\
-        - write the shapes of the answers, and no value that is secret or personal, to "
+        - write the shapes of the answers, without secret or personal values, to "
         + output
 }
 
@@ -132,9 +138,9 @@ fn ask(question: &str) -> io::Result<String> {
     Ok(answer.trim().to_owned())
 }
 
-/// This machine: its network, its clock and its user.
+/// The network, the clock and the user of this machine.
 struct Machine {
-    /// Of the app.
+    /// The environment of the app.
     environment: Option<Environment>,
 }
 
@@ -160,7 +166,7 @@ impl Outside for Machine {
     }
 
     fn wait(&mut self, time: Duration) {
-        println!("the server asks for a wait of {} s", time.as_secs());
+        println!("the server demands a wait of {} s: waiting", time.as_secs());
         thread::sleep(time);
     }
 
@@ -170,8 +176,8 @@ impl Outside for Machine {
         let request = AuthorizationRequest::new(app, format!("http://{host}:{port}/callback"));
         let (url, mut pending) = request.begin(self.environment.as_ref()?, entropy().ok()?).ok()?;
         println!("log in at {}", url.as_str());
-        println!("then paste the address that the browser shows, although nothing is there");
-        while let Ok(address) = ask("address (nothing to skip this): ") {
+        println!("then paste the address from the browser's address bar; the page itself will not load");
+        while let Ok(address) = ask("address (press Enter to skip): ") {
             if address.is_empty() {
                 return None;
             }

@@ -1,29 +1,29 @@
-//! A report: shapes, and what follows from them. Each type here has a few fixed words, a number or a [`Name`].
+//! The report: shapes, and what follows from them. Its types contain only fixed words, numbers and [`Name`]s.
 
 use serde::{Deserialize, Serialize};
 use tradovate_auth::jiff::civil::Date;
 
 use crate::name::Name;
 
-/// One run.
+/// The report of one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Report {
-    /// The format of the report: 1.
+    /// The version of the report's format: 1.
     pub format: u8,
     /// The day of the run, by the local clock.
     pub day: Date,
-    /// Who answered.
+    /// The kind of server that answered.
     pub server: ServerKind,
-    /// The environment of the settings.
+    /// The kind of environment.
     pub environment: EnvironmentKind,
-    /// All exchanges, in their order.
+    /// All requests and their answers, in order.
     pub steps: Vec<Step>,
-    /// What the steps say of the rules.
+    /// Which rules the steps confirm or refute.
     pub rules: Vec<Judgement>,
 }
 
-/// Declares enums of words, which are written as `kebab-case`.
+/// Declares enums whose variants are written in `kebab-case`.
 macro_rules! words {
     ($($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $word:ident,)+ })+) => {$(
         $(#[$meta])*
@@ -34,16 +34,16 @@ macro_rules! words {
 }
 
 words! {
-    /// Who answered.
+    /// The kind of server that answered.
     ServerKind {
         /// The vendor's server.
         Vendor,
         /// The simulator of this repository.
         Simulator,
-        /// A server of which only the address is known, which the user gave.
+        /// A server at an address that the user gave.
         Custom,
     }
-    /// The environment of the settings.
+    /// The kind of environment.
     EnvironmentKind {
         /// Live.
         Live,
@@ -55,50 +55,50 @@ words! {
         StagingLive,
         /// Staging, Demo.
         StagingDemo,
-        /// An address of the user's.
+        /// An address that the user gave.
         Custom,
     }
-    /// What was called.
+    /// The endpoint that was called.
     Call {
-        /// `accesstokenrequest`.
+        /// `accesstokenrequest`: the login.
         Login,
-        /// `me`.
+        /// `me`: the user's data.
         Me,
-        /// `renewaccesstoken`.
+        /// `renewaccesstoken`: the renewal.
         Renewal,
-        /// `oauthtoken`.
+        /// `oauthtoken`: the exchange of a code.
         Exchange,
     }
-    /// How the session began whose token is used.
+    /// How the session of the token was opened.
     Origin {
         /// With a password.
         Password,
         /// With the code of an OAuth app.
         App,
     }
-    /// A host, without its name.
+    /// The kind of a host, without its name.
     HostKind {
-        /// One of the vendor's published hosts.
+        /// A host that the vendor has published.
         Published,
-        /// Another one within the vendor's domains.
+        /// Another host in the vendor's domains.
         Trusted,
-        /// Any other.
+        /// Any other host.
         Other,
     }
-    /// Why no answer came.
+    /// Why there is no complete answer.
     Lost {
-        /// Nothing was sent.
+        /// The request was not sent.
         NotSent,
-        /// It may have arrived.
+        /// The request may have been sent.
         MaybeSent,
-        /// The answer broke off or was too long.
+        /// The answer was truncated or too long.
         Broken,
     }
-    /// Where a redirect leads.
+    /// The target of a redirect.
     Target {
-        /// To a host within the vendor's domains, over https.
+        /// A host in the vendor's domains, over https.
         Trusted,
-        /// Anywhere else.
+        /// Any other target.
         Other,
     }
     /// The type of a JSON value.
@@ -118,18 +118,18 @@ words! {
         /// An object.
         Object,
     }
-    /// How many characters, as far as the contract has limits.
+    /// The length of a text in characters, in the classes that the contract's limits define.
     Length {
-        /// None.
+        /// 0 characters.
         Empty,
-        /// 1 to 64.
+        /// 1 to 64 characters.
         Short,
-        /// 65 to 8192.
+        /// 65 to 8192 characters.
         Long,
-        /// More than 8192.
+        /// More than 8192 characters.
         TooLong,
     }
-    /// What a text is, if it is one that the contract knows.
+    /// The meaning of a text that the contract knows.
     Says {
         /// `Incorrect username or password…`
         IncorrectCredentials,
@@ -147,7 +147,7 @@ words! {
         InvalidGrant,
         /// `invalid_token`
         InvalidToken,
-        /// `invalid_client`, or that the settings do not match
+        /// `invalid_client`, or a text that the settings do not match.
         InvalidClient,
         /// `Wrong client_id`
         WrongClient,
@@ -155,20 +155,20 @@ words! {
         ErrorId,
         /// `Bearer`, in any letter case
         Bearer,
-        /// a status or a hint that is documented
+        /// A documented user status or password hint.
         Documented,
-        /// a time of RFC 3339 without a fraction
+        /// An RFC 3339 time without a fraction of a second.
         Time,
-        /// a time of RFC 3339 with a fraction
+        /// An RFC 3339 time with a fraction of a second.
         TimeWithFraction,
-        /// 1 to 8192 visible ASCII characters
+        /// 1 to 8192 visible ASCII characters.
         Token,
     }
-    /// What the shapes say of a rule.
+    /// What the shapes say about a rule.
     Verdict {
-        /// They are as the rule says.
+        /// The shapes agree with the rule.
         Confirmed,
-        /// They are not.
+        /// The shapes contradict the rule.
         Refuted,
     }
 }
@@ -177,119 +177,119 @@ words! {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
-    /// What was called.
+    /// The endpoint that was called.
     pub call: Call,
-    /// Whose token it is about.
+    /// How the session of the token was opened.
     pub origin: Origin,
-    /// The host it went to.
+    /// The kind of host to which the request was sent.
     pub host: HostKind,
-    /// Whether it is the second try, at the host of a redirect.
+    /// Whether this repeats a request at the target of a redirect.
     pub redirected: bool,
-    /// Whether it is the second try, after the wait of a penalty.
+    /// Whether this repeats a request after a penalty.
     pub after_penalty: bool,
-    /// The fields of its JSON body.
+    /// The fields of the JSON request body.
     pub sent: Vec<Field>,
-    /// What came.
+    /// The answer.
     pub answer: Answer,
 }
 
-/// What came.
+/// The answer to a request, if one came.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
-    /// No whole answer.
+    /// No complete answer came.
     Lost(Lost),
-    /// An answer.
+    /// A complete answer came.
     Came(Came),
 }
 
-/// An answer.
+/// The shape of an answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Came {
-    /// The status.
+    /// The HTTP status.
     pub status: u16,
-    /// The names of its headers.
+    /// The names of the headers.
     pub headers: Vec<Name>,
-    /// Whether `Date` is a time.
+    /// Whether the `Date` header is a valid time.
     pub dated: bool,
-    /// Where `Location` leads.
+    /// The target in the `Location` header.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub location: Option<Target>,
-    /// The body.
+    /// The shape of the body.
     pub body: Body,
 }
 
-/// A body.
+/// The shape of a body.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Body {
-    /// Nothing.
+    /// An empty body.
     Empty,
-    /// A web page.
+    /// An HTML page.
     Html,
-    /// Text, or JSON that is no object.
+    /// A text, or JSON that is not an object.
     Text(Option<Says>),
     /// A JSON object.
     Object(Vec<Field>),
-    /// A JSON object in which a name comes twice.
+    /// A JSON object with a repeated name.
     Repeats(Vec<Field>),
 }
 
-/// A field of an object.
+/// The shape of a field of an object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Field {
-    /// Its name.
+    /// The field's name.
     pub name: Name,
     /// The type of its value.
     pub kind: Kind,
-    /// The length of a string.
+    /// The length, if the value is a string.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub length: Option<Length>,
-    /// What a string is.
+    /// The meaning, if the value is a known text.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub says: Option<Says>,
-    /// A lifetime or a wait in seconds. That of a time counts from `Date`.
+    /// A lifetime or a wait in seconds. For a time, the difference to the `Date` header.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub seconds: Option<i64>,
-    /// Whether the value is that of the answer before: of the user id and the access token.
+    /// For the user id and the access token: whether the value equals that of the previous answer.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub same: Option<bool>,
-    /// The hosts in `apiHosts`.
+    /// The hosts, if the field is `apiHosts`.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub hosts: Vec<HostShape>,
 }
 
-/// A host in `apiHosts`.
+/// The shape of a host in `apiHosts`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HostShape {
-    /// Its key.
+    /// The host's key.
     pub key: Name,
     /// Whether it is a bare hostname of at most 64 characters.
     pub bare: bool,
-    /// Which host.
+    /// The kind of host.
     pub host: HostKind,
 }
 
-/// What the steps say of a rule.
+/// What the steps say about a rule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Judgement {
-    /// The number of the rule.
+    /// The number of the rule, such as `R-LOGIN-1`.
     pub rule: String,
-    /// What they say.
+    /// Whether the steps confirm or refute the rule.
     pub verdict: Verdict,
-    /// Which steps say so, from 0.
+    /// The indexes of the steps that decide it, starting at 0.
     pub steps: Vec<usize>,
 }
 
 impl Length {
-    /// All of them.
+    /// All lengths.
     pub const ALL: [Self; 4] = [Self::Empty, Self::Short, Self::Long, Self::TooLong];
 
-    /// That of a text.
+    /// The length of a text.
     #[must_use]
     pub fn of(text: &str) -> Self {
         match text.chars().count() {
@@ -311,7 +311,7 @@ impl Length {
 }
 
 impl Step {
-    /// The answer, if one came.
+    /// The answer, if a complete one came.
     #[must_use]
     pub fn came(&self) -> Option<&Came> {
         match &self.answer {
@@ -320,7 +320,7 @@ impl Step {
         }
     }
 
-    /// A field of the answer that is not `null`.
+    /// The field of the answer with this name, if it is not `null`.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&Field> {
         let (Body::Object(fields) | Body::Repeats(fields)) = &self.came()?.body else { return None };

@@ -1,12 +1,12 @@
-//! What the shapes of one exchange say of the rules.
+//! Checks the shapes of each exchange against the rules of the contract.
 
 use crate::name::has_word;
 use crate::report::{Body, Call, Came, Field, HostKind, Judgement, Kind, Length, Origin, Says, Step, Target, Verdict};
 
-/// `None` if the exchange says nothing of the rule, otherwise whether it is as the rule says.
+/// Checks one exchange: whether it agrees with the rule; `None` if it says nothing about the rule.
 type Check = fn(&Step) -> Option<bool>;
 
-/// The rules that can be seen in shapes.
+/// The rules that shapes can confirm or refute.
 const CHECKS: [(&str, Check); 43] = [
     ("R-ENV-1", |step| {
         (step.call == Call::Login && step.host == HostKind::Published && is_granted(step)).then_some(true)
@@ -107,13 +107,13 @@ const CHECKS: [(&str, Check); 43] = [
     }),
 ];
 
-/// What the steps say of the rules, in the order of the rules. One exchange that is not as the rule says refutes it.
+/// Judges the rules by the steps of a run, in the order of the rules. One step that contradicts a rule refutes it.
 #[must_use]
 pub fn judge(steps: &[Step]) -> Vec<Judgement> {
     let mut judgements = Vec::new();
     for (rule, check) in CHECKS {
-        let said: Vec<_> = steps.iter().map(check).collect();
-        let with = |wanted: bool| said.iter().enumerate().filter(move |(_, said)| **said == Some(wanted));
+        let results: Vec<_> = steps.iter().map(check).collect();
+        let with = |wanted: bool| results.iter().enumerate().filter(move |(_, results)| **results == Some(wanted));
         for (wanted, verdict) in [(false, Verdict::Refuted), (true, Verdict::Confirmed)] {
             let steps: Vec<_> = with(wanted).map(|(at, _)| at).collect();
             if !steps.is_empty() {
@@ -125,7 +125,7 @@ pub fn judge(steps: &[Step]) -> Vec<Judgement> {
     judgements
 }
 
-/// The documented types of the fields.
+/// The documented types of fields.
 const TYPES: [(Kind, &str); 6] = [
     (
         Kind::String,
@@ -147,7 +147,7 @@ fn types(step: &Step, call: Call) -> Option<bool> {
     let Body::Object(fields) = &step.came().filter(|_| step.call == call)?.body else { return None };
     let has_type = |field: &Field| {
         let (documented, _) = TYPES.iter().find(|(_, names)| has_word(names, field.name.as_str()))?;
-        // A number may do without its fraction.
+        // A number may be written without a fraction.
         Some(field.kind == *documented || (*documented, field.kind) == (Kind::Number, Kind::Integer))
     };
     let known: Vec<_> = fields.iter().filter(|field| field.kind != Kind::Null).filter_map(has_type).collect();
@@ -168,7 +168,7 @@ fn has_token(step: &Step) -> bool {
         .any(|name| step.field(name).is_some_and(|it| it.length != Some(Length::Empty)))
 }
 
-/// Whether an answer has a text that refuses something.
+/// Whether an answer has an error text.
 fn is_refused(step: &Step) -> bool {
     let is_filled = |name: &&str| step.field(name).is_some_and(|field| field.length != Some(Length::Empty));
     ["errorText", "error"].iter().any(is_filled)
@@ -178,7 +178,7 @@ fn is_granted(step: &Step) -> bool {
     status(step) == Some(200) && has_token(step) && !is_refused(step)
 }
 
-/// The known texts of an answer.
+/// The known texts in an answer.
 fn texts(step: &Step) -> impl Iterator<Item = Says> {
     let body = step.came().map(|came| &came.body);
     let text = match body {
@@ -198,7 +198,7 @@ fn hosts(step: &Step) -> Option<Vec<(bool, HostKind)>> {
     Some(field.hosts.iter().map(|host| (host.bare, host.host)).collect())
 }
 
-/// Whether a renewal of an OAuth session brought a market data token. Without one it says nothing.
+/// Whether the renewal of an OAuth session returned a market data token. A renewal without one says nothing.
 fn renewed_market_data(step: &Step) -> Option<bool> {
     let is_renewal = step.call == Call::Renewal && step.origin == Origin::App;
     step.field("mdAccessToken").filter(|_| is_renewal).map(|_| true)

@@ -1,4 +1,4 @@
-//! From a request or a response to its shape.
+//! Computes the shapes of requests and responses.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use tradovate_auth::jiff::fmt::rfc2822::DateTimeParser;
 use crate::name::{Name, Private};
 use crate::report::{Body, Came, Field, HostKind, HostShape, Kind, Length, Says, Target};
 
-/// What the doctor has seen, to compare with and to keep from the report.
+/// What the doctor has sent and received: for comparisons, and to keep it out of the report.
 #[derive(Default)]
 pub(crate) struct Seen {
     pub(crate) private: Private,
@@ -21,7 +21,7 @@ pub(crate) struct Seen {
     access_token: Option<String>,
 }
 
-/// Texts that the contract knows, in small letters, and what they are.
+/// Texts that the contract knows, in lower case, and their meanings.
 const TEXTS: [(&str, Says); 12] = [
     ("incorrect username or password", Says::IncorrectCredentials),
     ("the app is not registered", Says::AppNotRegistered),
@@ -60,17 +60,17 @@ const PUBLISHED: [&str; 8] = [
 ];
 
 impl Seen {
-    /// Another user may follow.
+    /// Forgets the user and the token, because the next login may be another user's.
     pub(crate) fn forget_user(&mut self) {
         (self.user_id, self.access_token) = (None, None);
     }
 
-    /// The fields of a request.
+    /// The shapes of the fields of a request.
     pub(crate) fn sent(&mut self, body: &[u8]) -> Vec<Field> {
         let fields = Fields::of(body).unwrap_or_default();
         fields.0.iter().for_each(|(_, value)| self.private.learn(value));
         let mut shapes: Vec<_> = fields.0.iter().map(|(name, value)| self.field(name, value, None)).collect();
-        // Nothing of a user's own settings but the types.
+        // Of the user's own settings, the report shows only the types.
         for shape in &mut shapes {
             (shape.length, shape.says, shape.same, shape.seconds) = (None, None, None, None);
         }
@@ -97,7 +97,7 @@ impl Seen {
             self.private.learn_text(text);
             return if text.starts_with('<') { Body::Html } else { Body::Text(known(text)) };
         };
-        // All values first, so that no name before shows what a value after it says.
+        // Adds all values first, so that no name can show a value that follows it.
         fields.0.iter().for_each(|(_, value)| self.private.learn(value));
         let shapes = fields.0.iter().map(|(name, value)| self.field(name, value, date)).collect();
         self.remember(&fields);
@@ -158,7 +158,7 @@ fn known(text: &str) -> Option<Says> {
     TEXTS.iter().find(|(known, _)| text.contains(known)).map(|(_, says)| *says)
 }
 
-/// What the text of a field is, if it is one that the contract knows.
+/// The meaning of a field's text, if the contract knows it.
 fn says(name: &str, text: &str) -> Option<Says> {
     match name {
         "errorText" | "error" | "error_description" => known(text),
@@ -175,19 +175,19 @@ fn says(name: &str, text: &str) -> Option<Says> {
     }
 }
 
-/// A time of RFC 3339.
+/// Parses an RFC 3339 time.
 fn time(text: &str) -> Option<Timestamp> {
     let has_t = text.as_bytes().get(10) == Some(&b'T');
     let has_offset = text.ends_with('Z') || text.get(text.len().checked_sub(6)?..)?.starts_with(['+', '-']);
     text.parse().ok().filter(|_| has_t && has_offset)
 }
 
-/// The seconds of a lifetime or a wait. Those of a time are whole minutes, as they depend on the moment of the run.
+/// A lifetime or a wait in seconds. For a time it is rounded to minutes, because it depends on the moment of the run.
 fn seconds(name: &str, value: &Value, date: Option<Timestamp>) -> Option<i64> {
     match name {
         "expires_in" | "refresh_token_expires_in" | "p-time" => {
             let seconds = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())?;
-            // What is longer than a year is no lifetime, and may be anything.
+            // More than a year is not a lifetime, and could be anything.
             #[expect(clippy::cast_possible_truncation, reason = "it is within a year")]
             (seconds.abs() < 31_536_000.0).then_some(seconds as i64)
         }
@@ -226,7 +226,7 @@ fn target(location: &[u8]) -> Target {
     if is_https && is_trusted { Target::Trusted } else { Target::Other }
 }
 
-/// The fields of an object in their order, also those that come twice.
+/// The fields of an object in order, including repeated ones.
 #[derive(Default)]
 struct Fields(Vec<(String, Value)>);
 

@@ -1,5 +1,7 @@
-//! The pages a browser shows: the form and the mistakes. They have no script and need nothing from elsewhere.
-//! Every text that came with a request or a registration is escaped here, and the password is never part of a page.
+//! The HTML pages: the login form, and errors that can't be sent to the client.
+//!
+//! The pages have no script and load nothing. All text from a request or a registration is escaped. No page contains a
+//! password.
 
 use std::fmt::Write;
 
@@ -12,8 +14,8 @@ use crate::{
 
 const STYLE: &str = include_str!("page.css");
 
-/// The form, and after a refused login the name that was refused. It has no `action`: the browser sends it to the
-/// page's own URL, so the request travels on unread and unchanged.
+/// The login form; after a refused login, with the refused user name. The form has no `action`, so the browser sends it
+/// to the page's own URL, and the query arrives unchanged.
 pub(super) fn form(request: &AuthorizationRequest, refused: Option<&str>) -> Reply {
     let name = escaped(&request.client_name);
     let (alert, field, focus) = match refused {
@@ -57,14 +59,14 @@ fn details(request: &AuthorizationRequest) -> String {
     let mut rows = String::new();
     for (term, value) in details {
         if let Some(value) = value {
-            // Writing to a text does not fail.
+            // Writing to a `String` can't fail.
             let _ = writeln!(rows, "<div><dt>{term}</dt><dd><bdi>{}</bdi></dd></div>", escaped(value));
         }
     }
     rows
 }
 
-/// Tells the user what is wrong with the request, since nobody else can be told.
+/// Shows the user what is wrong with the request. There is no redirect URI to which the error could be sent.
 pub(super) fn mistake(mistake: &Mistake) -> Reply {
     let value = match &mistake.value {
         Some(value) => format!("<p><code><bdi>{}</bdi></code></p>\n", escaped(value)),
@@ -102,7 +104,7 @@ fn respond(status: StatusCode, title: &str, body: &str) -> Reply {
     Reply::html(status, &html).with_header(header::CONTENT_TYPE, "text/html; charset=utf-8")
 }
 
-/// A text for an element or a quoted attribute.
+/// Escapes a text for an element or a quoted attribute.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,13 +1,13 @@
-//! The parameters of a query or a form, read strictly: what one reader could take for something else than another is
-//! refused as a whole (RFC 6749, section 3.1).
+//! Reads the parameters of a query or a form strictly. Input that two parsers could read differently, such as a
+//! repeated parameter, is refused as a whole (RFC 6749, section 3.1).
 
 use std::collections::BTreeMap;
 
-/// Parameters that are given once each.
+/// Decoded parameters, each of which was given once.
 pub(super) struct Parameters(BTreeMap<String, String>);
 
 impl Parameters {
-    /// Reads `application/x-www-form-urlencoded`, or says what is wrong with it.
+    /// Reads `application/x-www-form-urlencoded`. The error is a sentence that says what is wrong.
     pub(super) fn read(encoded: &[u8]) -> Result<Self, &'static str> {
         let mut parameters = BTreeMap::new();
         for pair in encoded.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
@@ -20,7 +20,7 @@ impl Parameters {
         Ok(Self(parameters))
     }
 
-    /// A parameter; one without a value counts as left out.
+    /// The value of a parameter; `None` if it is absent or empty.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_parameter_is_decoded_and_one_without_a_value_is_left_out() {
+    fn parameters_are_decoded_and_empty_ones_are_dropped() {
         for (encoded, value) in [
             ("a=b+c%20%C3%a4=%26", Some("b c ä=&")),
             ("&&b=1&%61=2&", Some("2")),

@@ -1,24 +1,25 @@
-//! What a client asks for in the query of the page, and the answers that travel back to it.
-//! As long as client and redirect URI are not known to belong together nothing is sent anywhere: the mistake is shown
-//! to the user (RFC 6749, section 4.1.2.1; RFC 9700, section 4.11).
+//! The authorization request in the page's query, and the redirects that answer it.
+//!
+//! Nothing is sent to a redirect URI before it is known to belong to the client. Until then, mistakes are shown to the
+//! user (RFC 6749, section 4.1.2.1; RFC 9700, section 4.11).
 
 use crate::{authorize::parameters::Parameters, registration::OAuthClient, side::Side};
 
-/// Characters of a SHA-256 hash in base64url.
+/// The length of a SHA-256 hash in base64url, in characters.
 const CHALLENGE_LENGTH: usize = 43;
 
-/// Why the user is not asked.
+/// Why the page does not ask the user.
 pub(super) enum Refusal {
-    /// The user is told: there is nowhere to go back to.
+    /// An error page for the user, because no redirect URI can be trusted.
     Page(Mistake),
-    /// The client is told, by this redirect.
+    /// A redirect that carries the error to the client.
     Redirect(String),
 }
 
-/// What is wrong with a request, for a page.
+/// What is wrong with a request, for an error page.
 pub(super) struct Mistake {
     pub(super) why: &'static str,
-    /// The value that is wrong, as it came.
+    /// The wrong value, as it was sent.
     pub(super) value: Option<String>,
 }
 
@@ -28,28 +29,28 @@ impl From<&'static str> for Mistake {
     }
 }
 
-/// A request that the user can be asked about.
+/// A valid request, about which the page asks the user.
 pub(super) struct AuthorizationRequest {
     pub(super) client_id: String,
-    /// The client's name.
+    /// The client's display name.
     pub(super) client_name: String,
-    /// Where the client is registered.
+    /// The sides on which the client is registered.
     pub(super) sides: Vec<Side>,
     pub(super) scope: Option<String>,
     pub(super) resource: Option<String>,
-    /// The S256 challenge of PKCE.
+    /// The S256 challenge (PKCE).
     pub(super) challenge: Option<String>,
-    way_back: WayBack,
+    redirect: RedirectTarget,
 }
 
 impl AuthorizationRequest {
-    /// Reads a query. Neither the side nor the host of the request matters: the page of the real system is at a host
-    /// of its own, which serves both sides.
+    /// Reads a query. The side and the host of the request don't matter: the vendor's page has a host of its own, which
+    /// serves both sides.
     pub(super) fn read(clients: &[OAuthClient], query: &str) -> Result<Self, Refusal> {
         let parameters = Parameters::read(query.as_bytes()).map_err(|why| Refusal::Page(why.into()))?;
         let registrations = registrations(clients, &parameters).map_err(Refusal::Page)?;
-        let way_back = WayBack::new(&registrations, &parameters).map_err(Refusal::Page)?;
-        let refuse = |(error, why)| Refusal::Redirect(way_back.error(error, why));
+        let redirect = RedirectTarget::new(&registrations, &parameters).map_err(Refusal::Page)?;
+        let refuse = |(error, why)| Refusal::Redirect(redirect.error(error, why));
         check_response_type(&parameters).map_err(refuse)?;
         let challenge = challenge(&parameters).map_err(refuse)?;
         Ok(Self {
@@ -59,40 +60,40 @@ impl AuthorizationRequest {
             scope: parameters.owned("scope"),
             resource: parameters.owned("resource"),
             challenge,
-            way_back,
+            redirect,
         })
     }
 
-    /// Where the browser goes from here.
+    /// The redirect URI, without the answer's parameters.
     pub(super) fn redirect_uri(&self) -> &str {
-        &self.way_back.redirect_uri
+        &self.redirect.redirect_uri
     }
 
-    /// The redirect after the user has allowed.
+    /// The redirect after the user allowed.
     pub(super) fn allowed(&self, code: &str) -> String {
-        self.way_back.with(&[("code", code)])
+        self.redirect.with(&[("code", code)])
     }
 
-    /// The redirect after the user has denied.
+    /// The redirect after the user denied.
     pub(super) fn denied(&self) -> String {
-        self.way_back.error("access_denied", "The user denied access")
+        self.redirect.error("access_denied", "The user denied access")
     }
 }
 
-/// A redirect URI that is registered, and the `state` that goes back with it.
-struct WayBack {
+/// A registered redirect URI, and the `state` that is sent back with it.
+struct RedirectTarget {
     redirect_uri: String,
     state: Option<String>,
 }
 
-impl WayBack {
+impl RedirectTarget {
     fn new(registrations: &[&OAuthClient], parameters: &Parameters) -> Result<Self, Mistake> {
         let redirect_uri = parameters.owned("redirect_uri").ok_or(Mistake::from("The redirect_uri is missing."))?;
         if registrations.is_empty() {
-            let why = "This redirect_uri is not registered for the app. It has to be the same to the letter.";
+            let why = "This redirect_uri is not registered for the app. It must match a registered one exactly.";
             return Err(Mistake { why, value: Some(redirect_uri) });
         }
-        // Section 3.1.2 of RFC 6749 forbids the fragment: what is appended to it would never reach a server.
+        // RFC 6749, section 3.1.2, forbids a fragment: parameters appended to it would never reach a server.
         if redirect_uri.contains('#') || !redirect_uri.bytes().all(|byte| byte.is_ascii_graphic()) {
             let why = "This redirect_uri is registered, but it can't be used: it has a fragment, or characters that no URI has.";
             return Err(Mistake { why, value: Some(redirect_uri) });
@@ -104,7 +105,7 @@ impl WayBack {
         self.with(&[("error", error), ("error_description", why)])
     }
 
-    /// The redirect URI with parameters and the state appended to whatever query it has.
+    /// Appends parameters and the `state` to the redirect URI, after the query that it may already have.
     fn with(&self, parameters: &[(&str, &str)]) -> String {
         let state = self.state.as_deref().map(|state| ("state", state));
         let query = form_urlencoded::Serializer::new(String::new())
@@ -119,7 +120,7 @@ impl WayBack {
     }
 }
 
-/// The registrations of the client that have the redirect URI: one for each side at most. None is left where the
+/// The registrations of the client that have this redirect URI, at most one for each side. The list is empty if the
 /// client is known and the redirect URI isn't.
 fn registrations<'a>(clients: &'a [OAuthClient], parameters: &Parameters) -> Result<Vec<&'a OAuthClient>, Mistake> {
     let client_id = parameters.get("client_id").ok_or(Mistake::from("The client_id is missing."))?;
@@ -141,7 +142,7 @@ fn check_response_type(parameters: &Parameters) -> Result<(), OAuthError> {
     }
 }
 
-/// The challenge of PKCE, which nobody has to send. Left out, the method is `plain` (RFC 7636, section 4.3).
+/// The challenge of PKCE, which is optional. Without a method, the method is `plain` (RFC 7636, section 4.3).
 fn challenge(parameters: &Parameters) -> Result<Option<String>, OAuthError> {
     let refuse = |why| Err(("invalid_request", why));
     match (parameters.get("code_challenge"), parameters.get("code_challenge_method")) {

@@ -1,4 +1,4 @@
-//! What a client needs to log in to the server: the only place that knows the client's types.
+//! What a client needs to log in to the server. Only this file uses types of the client crates.
 
 use std::{io, net::SocketAddr};
 
@@ -7,7 +7,7 @@ use tradovate_auth_core::{BaseUrl, ClientId, Credentials, DeviceId, Environment,
 use super::{Server, authorize_url, base_url};
 use crate::{registration::App, user::User};
 
-/// The environment of a server and the credentials it accepts.
+/// The environment of a server, and credentials that it accepts.
 pub(super) struct Client {
     environment: Environment,
     credentials: Credentials,
@@ -30,13 +30,13 @@ impl Client {
 
 /// For a client in the same program.
 impl Server {
-    /// The environment of this server: a custom one at [`base_url`](Self::base_url), with the page at
+    /// The environment of this server: a custom one with [`base_url`](Self::base_url) and
     /// [`authorize_url`](Self::authorize_url).
     pub fn environment(&self) -> Environment {
         self.client.environment.clone()
     }
 
-    /// Credentials the server accepts: those of the first user and the first API key, as they were registered.
+    /// Credentials that the server accepts: the first registered user and the first registered API key.
     pub fn credentials(&self) -> Credentials {
         self.client.credentials.clone()
     }

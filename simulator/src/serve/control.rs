@@ -1,10 +1,10 @@
-//! The control of a simulator while it runs: `POST /simulator/…`, and `GET /simulator/log`. Requests and answers are
-//! JSON. Programs in any language can use it; pages of other origins can't.
+//! The control interface of a running simulator: `POST /simulator/…` for commands and `GET /simulator/log`. Requests
+//! and responses are JSON. Programs in any language can use it. Web pages of other origins can't.
 
 use http::{HeaderMap, HeaderName, Method, Response, StatusCode, Uri, header};
 use serde_json::{Map, Value, json};
 
-use super::{Front, lock};
+use super::{Shared, lock};
 use crate::{call, reply::Reply, side::hostname, statistics::LogEntry};
 
 mod arguments;
@@ -15,35 +15,41 @@ use commands::COMMANDS;
 
 const PATH: &str = "/simulator";
 
-/// Something that can be done to a simulator.
+/// A command of the control interface.
 struct Command {
     name: &'static str,
-    /// All its fields as JSON, with what they may hold.
+    /// A JSON body with all its fields and typical values.
     example: &'static str,
     does: &'static str,
-    run: fn(&Arguments, &Front) -> Result<(), Mistake>,
+    run: fn(&Arguments, &Shared) -> Result<(), Mistake>,
 }
 
-/// Why a command was not carried out.
+/// Why a command was not executed.
 struct Mistake(String);
 
-/// Whether a path is one of the control.
+/// Whether a path belongs to the control interface.
 pub(super) fn is_control(path: &str) -> bool {
     path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Answers a request to a path of the control.
-pub(super) fn answer(front: &Front, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Response<Vec<u8>> {
-    let reply = match refusal(front.is_open, uri, headers) {
+/// Answers a request to the control interface.
+pub(super) fn answer(
+    shared: &Shared,
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Response<Vec<u8>> {
+    let reply = match refusal(shared.allows_any_host, uri, headers) {
         Some(why) => error(StatusCode::FORBIDDEN, why),
-        None => route(front, method, uri.path(), body),
+        None => route(shared, method, uri.path(), body),
     };
     *reply.response
 }
 
-/// Why a request is refused. A page that a browser has loaded from elsewhere says so in `Origin` or `Sec-Fetch-Site`. A
-/// page whose host was made to resolve to this machine names that host in `Host`.
-fn refusal(is_open: bool, uri: &Uri, headers: &HeaderMap) -> Option<&'static str> {
+/// Why a request is refused, if it is. `Origin` or `Sec-Fetch-Site` shows that a browser sent it for a page of another
+/// origin. `Host` shows the name of a page whose host name was made to resolve to this machine (DNS rebinding).
+fn refusal(allows_any_host: bool, uri: &Uri, headers: &HeaderMap) -> Option<&'static str> {
     let authority = call::text(headers, &header::HOST);
     let is_same_origin = |origin: &str| origin.strip_prefix("http://") == Some(authority);
     if headers.contains_key(header::ORIGIN) && !is_same_origin(call::text(headers, &header::ORIGIN)) {
@@ -54,21 +60,21 @@ fn refusal(is_open: bool, uri: &Uri, headers: &HeaderMap) -> Option<&'static str
         return Some("pages of other sites may not control the simulator");
     }
     let is_loopback = is_loopback(&hostname(authority)) && is_loopback(&call::host(uri, headers));
-    (!is_loopback && !is_open).then_some("the host must be 127.0.0.1, [::1] or localhost")
+    (!is_loopback && !allows_any_host).then_some("the host must be 127.0.0.1, [::1] or localhost")
 }
 
 fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
 }
 
-fn route(front: &Front, method: &Method, path: &str, body: &[u8]) -> Reply {
+fn route(shared: &Shared, method: &Method, path: &str, body: &[u8]) -> Reply {
     let name = path.strip_prefix(PATH).unwrap_or_default().trim_matches('/');
     let command = COMMANDS.iter().find(|command| command.name == name);
     match (method.as_str(), command) {
         ("GET", None) if name.is_empty() => Reply::ok(&overview()),
-        ("GET", None) if name == "log" => Reply::ok(&front.simulator().statistics().log().map(logged).collect()),
-        ("POST", Some(command)) => match run(command, front, body) {
-            Ok(()) => Reply::ok(&json!({ "now": front.now().to_string() })),
+        ("GET", None) if name == "log" => Reply::ok(&shared.simulator().statistics().log().map(logged).collect()),
+        ("POST", Some(command)) => match run(command, shared, body) {
+            Ok(()) => Reply::ok(&json!({ "now": shared.now().to_string() })),
             Err(Mistake(why)) => error(StatusCode::BAD_REQUEST, &why),
         },
         (_, Some(_)) => Reply::method_not_allowed(&Method::POST),
@@ -77,10 +83,10 @@ fn route(front: &Front, method: &Method, path: &str, body: &[u8]) -> Reply {
     }
 }
 
-fn run(command: &Command, front: &Front, body: &[u8]) -> Result<(), Mistake> {
+fn run(command: &Command, shared: &Shared, body: &[u8]) -> Result<(), Mistake> {
     let arguments = Arguments::read(body, command.example)?;
-    (command.run)(&arguments, front)?;
-    front.changes.send_replace(());
+    (command.run)(&arguments, shared)?;
+    shared.changes.send_replace(());
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! From a socket to the simulator and back.
+//! Carries HTTP requests from TCP connections to the simulator, and its responses back.
 
 use std::{convert::Infallible, net::IpAddr, pin::pin, sync::Arc, time::Duration};
 
@@ -17,28 +17,28 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{Front, Network, control, socket};
+use super::{Network, Shared, control, socket};
 
-/// No field of any request is longer than 8192 characters.
+/// The longest body in bytes. No field of a request is longer than 8192 characters.
 const BODY_LIMIT: usize = 1 << 20;
-/// What requests under way are given when the server stops. A connection that has not sent a whole request would
-/// otherwise hold it up for good.
+/// How long requests in flight may take when the server stops. Without a limit, a connection that never completes its
+/// request would block the stop.
 const GRACE: Duration = Duration::from_millis(200);
-/// The pause after a connection that was not accepted: the process may have no file descriptor left.
+/// The pause after a failed `accept`, which can mean that the process has no free file descriptor.
 const NOT_ACCEPTED: Duration = Duration::from_millis(100);
 
-/// Serves until told to stop, or until the guard is gone.
-pub(super) async fn serve(listener: TcpListener, front: Arc<Front>, mut stopped: oneshot::Receiver<()>) {
+/// Serves until the guard is dropped.
+pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot::Receiver<()>) {
     let (serving, stopping) = watch::channel(());
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             _ = &mut stopped => break,
-            // Forgets those that have ended.
+            // Removes connections that have ended.
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
-                    connections.spawn(converse(stream, peer.ip(), Arc::clone(&front), stopping.clone()));
+                    connections.spawn(serve_connection(stream, peer.ip(), Arc::clone(&shared), stopping.clone()));
                 }
                 Err(_) => sleep(NOT_ACCEPTED).await,
             },
@@ -48,13 +48,13 @@ pub(super) async fn serve(listener: TcpListener, front: Arc<Front>, mut stopped:
     let _ = timeout(GRACE, async { while connections.join_next().await.is_some() {} }).await;
 }
 
-/// Answers the requests of one connection, one after the other.
-async fn converse(stream: TcpStream, peer: IpAddr, front: Arc<Front>, mut stopping: watch::Receiver<()>) {
-    let service = service_fn(|request| answer(&front, peer, request));
+/// Answers the requests of a connection, one after the other.
+async fn serve_connection(stream: TcpStream, peer: IpAddr, shared: Arc<Shared>, mut stopping: watch::Receiver<()>) {
+    let service = service_fn(|request| answer(&shared, peer, request));
     let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades();
     let mut connection = pin!(connection);
     tokio::select! {
-        // A client that hangs up is no matter of the server's.
+        // A client may close its connection at any time.
         _ = connection.as_mut() => return,
         _ = stopping.changed() => connection.as_mut().graceful_shutdown(),
     }
@@ -62,13 +62,13 @@ async fn converse(stream: TcpStream, peer: IpAddr, front: Arc<Front>, mut stoppi
 }
 
 async fn answer(
-    front: &Arc<Front>,
+    shared: &Arc<Shared>,
     peer: IpAddr,
     mut request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     request.extensions_mut().insert(Network::of(peer));
     if let Some(accept) = socket::accept_key(request.headers()) {
-        return Ok(socket::connect(front, request, &accept).map(Full::from));
+        return Ok(socket::connect(shared, request, &accept).map(Full::from));
     }
     let (parts, body) = request.into_parts();
     let Ok(body) = Limited::new(body, BODY_LIMIT).collect().await else {
@@ -78,13 +78,13 @@ async fn answer(
     };
     let body = body.to_bytes();
     if control::is_control(parts.uri.path()) {
-        return Ok(control::answer(front, &parts.method, &parts.uri, &parts.headers, &body).map(Full::from));
+        return Ok(control::answer(shared, &parts.method, &parts.uri, &parts.headers, &body).map(Full::from));
     }
     let request = Request::from_parts(parts, body);
-    let now = front.now();
-    let response = front.with(|simulator| {
+    let now = shared.now();
+    let response = shared.with(|simulator| {
         let response = simulator.handle(now, request);
-        front.observe(simulator);
+        shared.observe(simulator);
         response
     });
     Ok(response.map(Full::from))

@@ -1,4 +1,4 @@
-//! From a WebSocket to a socket of the simulator and back.
+//! Carries the frames between a WebSocket connection and a socket of the simulator.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,13 +16,13 @@ use tokio_tungstenite::{
     tungstenite::{Message, protocol::Role},
 };
 
-use super::Front;
+use super::Shared;
 use crate::sockets::{SocketId, SocketNext, SocketOutput};
 
-/// How long a client is given to answer that the server closes a socket.
+/// How long a client has to answer the server's close frame.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// The `Sec-WebSocket-Accept` of a request for a WebSocket; `None` for other requests.
+/// The `Sec-WebSocket-Accept` value for a WebSocket request; `None` for other requests.
 pub(super) fn accept_key(headers: &HeaderMap) -> Option<String> {
     let is_upgrade = headers.get(header::UPGRADE)?.as_bytes().eq_ignore_ascii_case(b"websocket");
     let is_known = headers.get(header::SEC_WEBSOCKET_VERSION)? == "13";
@@ -32,19 +32,19 @@ pub(super) fn accept_key(headers: &HeaderMap) -> Option<String> {
     (is_upgrade && is_known).then(|| BASE64_STANDARD.encode(hash.digest().bytes()))
 }
 
-/// Connects, or answers as the simulator does if it refuses.
-pub(super) fn connect(front: &Arc<Front>, mut request: Request<Incoming>, accept: &str) -> Response<Vec<u8>> {
+/// Accepts the WebSocket, or answers as the simulator does if it refuses.
+pub(super) fn connect(shared: &Arc<Shared>, mut request: Request<Incoming>, accept: &str) -> Response<Vec<u8>> {
     let upgrade = hyper::upgrade::on(&mut request);
-    let now = front.now();
-    let connected = front.with(|simulator| {
+    let now = shared.now();
+    let connected = shared.with(|simulator| {
         let connected = simulator.connect(now, request.map(|_| ""));
-        front.observe(simulator);
+        shared.observe(simulator);
         connected
     });
     match connected {
         Err(refusal) => *refusal,
         Ok(id) => {
-            tokio::spawn(converse(Arc::clone(front), id, upgrade));
+            tokio::spawn(serve_connection(Arc::clone(shared), id, upgrade));
             let mut response = Response::new(Vec::new());
             *response.status_mut() = http::StatusCode::SWITCHING_PROTOCOLS;
             let headers = response.headers_mut();
@@ -58,18 +58,18 @@ pub(super) fn connect(front: &Arc<Front>, mut request: Request<Incoming>, accept
     }
 }
 
-async fn converse(front: Arc<Front>, id: SocketId, upgrade: OnUpgrade) {
-    let Ok(upgraded) = upgrade.await else { return front.simulator().socket_hung_up(id) };
+async fn serve_connection(shared: Arc<Shared>, id: SocketId, upgrade: OnUpgrade) {
+    let Ok(upgraded) = upgrade.await else { return shared.simulator().socket_hung_up(id) };
     let mut stream = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await;
-    exchange(&front, id, &mut stream).await;
-    // Before the connection ends: whoever sees its end finds the socket gone.
-    front.simulator().socket_hung_up(id);
+    relay(&shared, id, &mut stream).await;
+    // Before the connection ends, so that a client that sees the end finds the socket gone.
+    shared.simulator().socket_hung_up(id);
 }
 
-/// Carries frames until either side ends it.
-async fn exchange(front: &Front, id: SocketId, stream: &mut WebSocketStream<TokioIo<Upgraded>>) {
-    let mut changes = front.changes.subscribe();
-    let mut output = poll(front, id);
+/// Relays frames until one side ends the connection.
+async fn relay(shared: &Shared, id: SocketId, stream: &mut WebSocketStream<TokioIo<Upgraded>>) {
+    let mut changes = shared.changes.subscribe();
+    let mut output = poll(shared, id);
     loop {
         for frame in output.frames {
             if stream.send(Message::text(frame)).await.is_err() {
@@ -88,32 +88,32 @@ async fn exchange(front: &Front, id: SocketId, stream: &mut WebSocketStream<Toki
                 return;
             }
         };
-        let left = due.map(|due| Duration::try_from(due.duration_since(front.now())).unwrap_or_default());
+        let left = due.map(|due| Duration::try_from(due.duration_since(shared.now())).unwrap_or_default());
         output = tokio::select! {
             message = stream.next() => match message {
-                Some(Ok(Message::Text(text))) => receive(front, id, &text),
-                Some(Ok(_)) => poll(front, id),
+                Some(Ok(Message::Text(text))) => receive(shared, id, &text),
+                Some(Ok(_)) => poll(shared, id),
                 Some(Err(_)) | None => return,
             },
-            // The sender lives in the front.
-            _ = changes.changed() => poll(front, id),
-            () = sleep(left.unwrap_or(Duration::MAX)) => poll(front, id),
+            // The sender can't be dropped: the shared state holds it.
+            _ = changes.changed() => poll(shared, id),
+            () = sleep(left.unwrap_or(Duration::MAX)) => poll(shared, id),
         };
     }
 }
 
-fn poll(front: &Front, id: SocketId) -> SocketOutput {
-    let now = front.now();
-    front.simulator().socket_poll(now, id)
+fn poll(shared: &Shared, id: SocketId) -> SocketOutput {
+    let now = shared.now();
+    shared.simulator().socket_poll(now, id)
 }
 
-fn receive(front: &Front, id: SocketId, text: &str) -> SocketOutput {
-    let now = front.now();
-    let mut simulator = front.simulator();
+fn receive(shared: &Shared, id: SocketId, text: &str) -> SocketOutput {
+    let now = shared.now();
+    let mut simulator = shared.simulator();
     let logged = simulator.statistics().log().len();
     let output = simulator.socket_receive(now, id, text);
     if simulator.statistics().log().len() != logged {
-        front.observe(&simulator);
+        shared.observe(&simulator);
     }
     output
 }

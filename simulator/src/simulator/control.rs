@@ -1,5 +1,5 @@
-//! What a test can do to the server between requests.
-//! Users are named by their login name; a name nobody has changes nothing.
+//! What a test can do to the server between requests. Users are identified by their login name. An unknown name has no
+//! effect.
 
 use std::time::Duration;
 
@@ -17,49 +17,49 @@ use crate::{
     penalties::{self, Sanction},
     registration::OAuthClient,
     script::Scripted,
-    sessions::Worth,
+    sessions::TokenStatus,
     statistics::Statistics,
     user::User,
 };
 
-/// Control from tests.
+/// Methods for tests.
 impl Simulator {
-    /// Tells the time without a request. Requests tell it themselves.
+    /// Sets the time without a request. Every request also sets it.
     pub fn set_time(&mut self, now: Timestamp) {
         self.time = Some(now);
         self.grants.set_time(self.server_time());
     }
 
-    /// The switches.
+    /// The current options.
     #[must_use]
     pub fn options(&self) -> &Options {
         &self.options
     }
 
-    /// The switches, to turn them.
+    /// The current options, to be changed.
     pub fn options_mut(&mut self) -> &mut Options {
         &mut self.options
     }
 
-    /// A user, to change.
+    /// The user with this login name, to be changed; `None` if there is none.
     pub fn user_mut(&mut self, name: &str) -> Option<&mut User> {
         self.users.iter_mut().find(|user| user.name == name)
     }
 
-    /// What has happened so far.
+    /// The counters and the request log since the start.
     #[must_use]
     pub fn statistics(&self) -> &Statistics {
         &self.statistics
     }
 
-    /// Sessions the user has open.
+    /// How many open sessions the user has.
     #[must_use]
     pub fn open_sessions(&self, user: &str) -> usize {
         self.id(user).map_or(0, |id| self.sessions.open_of(self.server_time(), id).len())
     }
 
-    /// Whether an access token is good at the time last told: known, not expired, and its session not closed. It answers
-    /// without a request, so nothing is counted and no lock-out restarts.
+    /// Whether an access token is good at the time last set: issued, not expired, and its session open. This sends no
+    /// request, so nothing is counted and no lock-out restarts.
     ///
     /// ```
     /// use tradovate_auth_simulator::Simulator;
@@ -68,30 +68,31 @@ impl Simulator {
     /// ```
     #[must_use]
     pub fn accepts(&self, token: &str) -> bool {
-        matches!(self.sessions.worth(self.server_time(), token), Worth::Good(_))
+        matches!(self.sessions.token_status(self.server_time(), token), TokenStatus::Good(_))
     }
 
-    /// Answers the next request to an endpoint with a penalty. `None` means any of the four authentication endpoints.
+    /// Answers the next request to an endpoint with a penalty ticket. `None` means any of the four authentication
+    /// endpoints.
     pub fn penalize_next(&mut self, endpoint: impl Into<Option<Endpoint>>, wait: Duration) {
         self.penalties.order(endpoint.into(), Sanction::Wait(wait));
     }
 
-    /// What a person's answer to a captcha comes to.
+    /// The answer that every captcha accepts. Send it as `p-captcha`.
     pub const CAPTCHA_ANSWER: &str = penalties::CAPTCHA_ANSWER;
 
-    /// Answers the next request to an endpoint with a captcha, which closes the endpoint for an hour to the network it
-    /// came from. `None` means any of the four authentication endpoints. Before the hour is over, the same body opens it with
-    /// the ticket and [`CAPTCHA_ANSWER`](Self::CAPTCHA_ANSWER), 19 seconds after the captcha.
+    /// Answers the next request to an endpoint with a captcha. `None` means any of the four authentication endpoints.
+    /// The endpoint is then closed for one hour to the network of the request. The same body opens it earlier if it
+    /// carries the ticket and [`CAPTCHA_ANSWER`](Self::CAPTCHA_ANSWER) and comes at least 19 seconds after the captcha.
     pub fn captcha_next(&mut self, endpoint: impl Into<Option<Endpoint>>) {
         self.penalties.order(endpoint.into(), Sanction::Captcha);
     }
 
-    /// Locks out a network or everybody, beginning with the next request.
+    /// Locks out a network or everybody, from the next request on.
     pub fn lock_out(&mut self, lock_out: LockOut) {
         self.lock_outs.add(lock_out);
     }
 
-    /// Lifts every lock-out, penalty and captcha, and forgets what the limits have counted.
+    /// Ends all lock-outs, penalties and captchas, and resets the counts of the limits.
     pub fn release(&mut self) {
         self.lock_outs.clear();
         self.penalties.clear();
@@ -99,39 +100,39 @@ impl Simulator {
         self.callers.clear();
     }
 
-    /// Begins maintenance now, or ends it.
+    /// Begins maintenance now; `None` ends it.
     pub fn set_maintenance(&mut self, maintenance: Option<Maintenance>) {
         self.maintenance.switch = maintenance;
     }
 
-    /// Plans maintenance, from (inclusive) and to (exclusive) in the server's time.
+    /// Plans maintenance between two times of the server's clock: `from` is inclusive, `to` is exclusive.
     pub fn plan_maintenance(&mut self, from: Timestamp, to: Timestamp, maintenance: Maintenance) {
         self.maintenance.windows.push((from, to, maintenance));
     }
 
-    /// Answers the next request to an endpoint, or to anything, with this response and does not handle it. Several
-    /// such answers are given in their order. Scripted answers come before everything else.
+    /// Answers the next request to an endpoint with this response, and does not handle the request. `None` means any
+    /// request. Several such answers are used in order. They take precedence over everything else, such as lock-outs.
     pub fn answer_next(&mut self, endpoint: impl Into<Option<Endpoint>>, response: Response<Vec<u8>>) {
         self.script.add(Scripted { endpoint: endpoint.into(), response, handle: false });
     }
 
-    /// Handles the next request to an endpoint, or to anything, and then loses the answer: the caller gets this
-    /// response instead.
+    /// Handles the next request to an endpoint, but replaces its answer by this response, as if the real one was lost.
+    /// `None` means any request.
     pub fn lose_next_answer(&mut self, endpoint: impl Into<Option<Endpoint>>, response: Response<Vec<u8>>) {
         self.script.add(Scripted { endpoint: endpoint.into(), response, handle: true });
     }
 
-    /// Moves a user to other hosts.
+    /// Assigns other hosts to a user.
     pub fn move_hosts(&mut self, user: &str, hosts: ApiHosts) {
-        self.dedicated.learn(&hosts);
+        self.dedicated.add(&hosts);
         if let Some(user) = self.user_mut(user) {
             user.hosts = Some(hosts);
         }
     }
 
-    /// Issues an authorization code without a request; [`consent`](Self::consent) takes one and checks it as the page
-    /// does. `code_challenge` is the S256 challenge of PKCE; without one the exchange must bring no verifier. A code for
-    /// a user that does not exist is as good as a used one.
+    /// Issues an authorization code without a request. ([`consent`](Self::consent) takes a request and checks it as the
+    /// page does.) `code_challenge` is the S256 challenge of PKCE; without it, the exchange must send no verifier. A
+    /// code for an unknown user can't be exchanged.
     pub fn issue_code(
         &mut self,
         user: &str,
@@ -145,12 +146,12 @@ impl Simulator {
         }
     }
 
-    /// Does what the page at `/oauth` does when the user logs in there and allows: issues a code and gives the URL the
-    /// browser is redirected to. The authorize URL may be whole or begin with its path. No password is asked for, and
-    /// neither maintenance nor a scripted answer stands in the way.
+    /// Does what the page at `/oauth` does if the user logs in and allows the client: issues a code, and returns the
+    /// URL to which the browser is redirected. The authorize URL may be absolute or a path. No password is needed.
+    /// Maintenance and scripted answers don't apply.
     ///
-    /// A request that the page answers by a redirect with an error gives the URL of that. `None` where the page would
-    /// show an error, and where the user does not exist on the side the client is registered on.
+    /// If the page would redirect with an error, this returns the URL of that redirect. It returns `None` if the page
+    /// would show an error, or if the user does not exist on the client's side.
     ///
     /// ```
     /// use tradovate_auth_simulator::Simulator;
@@ -164,24 +165,24 @@ impl Simulator {
         self.allow_at(authorize_url, user)
     }
 
-    /// Does what the page at `/oauth` does when the user denies, and gives the URL the browser is redirected to. `None`
-    /// where the page would show an error. See [`consent`](Self::consent).
+    /// Does what the page at `/oauth` does if the user denies, and returns the URL to which the browser is redirected.
+    /// `None` if the page would show an error. See [`consent`](Self::consent).
     pub fn deny(&mut self, authorize_url: &str) -> Option<String> {
         self.deny_at(authorize_url)
     }
 
-    /// An OAuth client, to change: to register one more redirect URI, for example. Where both sides know the
-    /// `client_id`, the one that was registered first.
+    /// The OAuth client with this `client_id`, to be changed, for example to register another redirect URI. If both
+    /// sides have the client, the one registered first is returned. `None` if neither has.
     pub fn oauth_client_mut(&mut self, client_id: &str) -> Option<&mut OAuthClient> {
         self.clients.iter_mut().find(|client| client.client_id == client_id)
     }
 
-    /// Refuses the next refreshes with `invalid_token`, though nothing is wrong with them.
+    /// Refuses the next refreshes with `invalid_token` although they are valid.
     pub fn refuse_next_refresh(&mut self, times: u32) {
         self.grants.refusals = times;
     }
 
-    /// Closes the user's oldest session, as too many devices or sockets do.
+    /// Closes the user's oldest session, as the server does if there are too many devices or sockets.
     pub fn close_oldest_session(&mut self, user: &str) {
         self.close(user, 1);
     }
@@ -191,14 +192,14 @@ impl Simulator {
         self.close(user, usize::MAX);
     }
 
-    /// Ends the life of the user's access tokens now.
+    /// Makes the user's access tokens expire now.
     pub fn expire_sessions(&mut self, user: &str) {
         if let Some(id) = self.id(user) {
             self.sessions.expire(self.server_time(), id);
         }
     }
 
-    /// Forgets the user's tokens, refresh token included, as if they had never been issued.
+    /// Forgets the user's tokens, including the refresh token, as if they had never been issued.
     pub fn revoke(&mut self, user: &str) {
         if let Some(id) = self.id(user) {
             self.sessions.revoke(id);
@@ -206,14 +207,15 @@ impl Simulator {
         }
     }
 
-    /// Accepts the devices the user is logged in from, and the next one, as that of [`User::checks_device`].
+    /// Approves all devices of the user until the next login, whose device then counts as the first one. See
+    /// [`User::checks_device`].
     pub fn approve_device(&mut self, user: &str) {
         if let Some(id) = self.id(user) {
             self.devices.remove(&id);
         }
     }
 
-    /// Issues a code to a user that exists.
+    /// Issues a code for an existing user.
     pub(crate) fn issue_code_to(
         &mut self,
         user: i64,

@@ -1,4 +1,4 @@
-//! What a client can ask for on a socket. Its first request has to be `authorize`, with the token in the body.
+//! The requests on a socket. The first one has to be `authorize`, with the token in its body.
 
 use std::collections::BTreeMap;
 
@@ -13,14 +13,14 @@ use crate::{
     hosts::{ApiHosts, MARKET_DATA_SOCKETS, TRADING_SOCKETS},
     lists,
     reply::texts,
-    sessions::{Session, Worth},
+    sessions::{Session, TokenStatus},
     side::Side,
     simulator::Simulator,
     statistics::LogEntry,
     user::ApiAccess,
 };
 
-/// Why a request is refused: the status and the text.
+/// A refusal: its status and its text.
 type Refusal = (u16, &'static str);
 
 const DEAD: Refusal = (401, texts::INVALID_TOKEN);
@@ -60,7 +60,7 @@ impl Simulator {
         let authorized = self.sockets.by_id.get(&id.0).and_then(|socket| socket.authorized.as_ref()).ok_or(DENIED)?;
         let user = self.user_by_id(authorized.user).ok_or(DENIED)?;
         match (authorized.purpose, request.endpoint.to_ascii_lowercase().as_str()) {
-            (Purpose::Trading, "user/syncrequest") => Ok(lists::everything(user)),
+            (Purpose::Trading, "user/syncrequest") => Ok(lists::sync_lists(user)),
             (Purpose::Trading, name) => lists::list(user, name).ok_or(NOT_FOUND),
             (Purpose::MarketData, _) => Err(NOT_FOUND),
         }
@@ -83,8 +83,8 @@ impl Simulator {
 
     fn session_of(&self, token: &str) -> Option<(Session, Purpose)> {
         let now = self.server_time();
-        match self.sessions.worth(now, token) {
-            Worth::Good(session) => Some((session, Purpose::Trading)),
+        match self.sessions.token_status(now, token) {
+            TokenStatus::Good(session) => Some((session, Purpose::Trading)),
             _ => Some((self.sessions.of_market_data(now, token)?.clone(), Purpose::MarketData)),
         }
     }
@@ -112,7 +112,7 @@ impl Simulator {
         }
     }
 
-    /// Whether anybody's socket is served at a host.
+    /// Whether a host serves the sockets of any user.
     pub(super) fn has_sockets(&self, host: &str) -> bool {
         let serves = |keys: &[&str]| self.users.iter().any(|user| names(&self.hosts_of(user), keys, host));
         !self.dedicated.has_sockets(host) || serves(&TRADING_SOCKETS) || serves(&MARKET_DATA_SOCKETS)
@@ -123,7 +123,7 @@ fn names(hosts: &ApiHosts, keys: &[&str], host: &str) -> bool {
     keys.iter().any(|key| hosts.get(key).is_some_and(|named| named.eq_ignore_ascii_case(host)))
 }
 
-/// The name of a call, for the log. A frame that is no call can have a token in its first line.
+/// The name of a request for the log. The first line of an invalid frame could be a token, so it is replaced by `?`.
 fn name(endpoint: &str) -> &str {
     let is_name = (1..=40).contains(&endpoint.len()) && endpoint.chars().all(|c| c.is_ascii_alphabetic() || c == '/');
     if is_name { endpoint } else { "?" }

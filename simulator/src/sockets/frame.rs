@@ -1,16 +1,16 @@
-//! The text frames: what a client sends, and how the server writes its own.
+//! The text frames of a socket: parses the client's frames, and writes the server's.
 
 use serde_json::Value;
 
-/// A frame of a client.
+/// A frame from a client.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Incoming<'a> {
-    /// `[]`
+    /// `[]`: the client's heartbeat.
     Heartbeat,
     Request(SocketRequest<'a>),
 }
 
-/// `endpoint\nid\nquery\nbody`; a part that is missing is empty.
+/// `endpoint\nid\nquery\nbody`. A missing part is empty.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct SocketRequest<'a> {
     pub(super) endpoint: &'a str,
@@ -30,7 +30,7 @@ impl<'a> Incoming<'a> {
     }
 }
 
-/// `a[{"s":200,"i":1}]`, with `d` if there is data or a text.
+/// Writes `a[{"s":200,"i":1}]`, with `d` if there is data or a text.
 pub(super) fn answer(status: u16, id: u64, data: &Value) -> String {
     match data {
         Value::Null => format!(r#"a[{{"s":{status},"i":{id}}}]"#),
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_has_four_parts_of_which_the_last_may_have_lines() {
+    fn a_socket_request_has_four_lines_and_its_body_may_have_more() {
         let request = |endpoint, id, body| Incoming::Request(SocketRequest { endpoint, id, body });
         assert_eq!(Incoming::read("[]"), Incoming::Heartbeat);
         for (text, expected) in [
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_written_as_the_server_writes_them() {
+    fn frames_have_the_format_of_the_real_server() {
         assert_eq!(answer(200, 1, &Value::Null), r#"a[{"s":200,"i":1}]"#);
         assert_eq!(answer(401, 0, &Value::from("a \"b\"")), r#"a[{"s":401,"i":0,"d":"a \"b\""}]"#);
         assert_eq!(close("Session closed"), r#"c[3000,"Session closed"]"#);

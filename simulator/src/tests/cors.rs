@@ -1,8 +1,10 @@
+//! Tests of the cross-origin headers and preflight requests.
+
 use super::*;
 use crate::endpoint::Endpoint;
 
 #[test]
-fn a_preflight_allows_what_it_asks_for_and_is_no_request_to_the_endpoint() {
+fn a_preflight_is_answered_without_counting_a_request() {
     let mut world = World::new();
     world.simulator.penalize_next(None, Duration::from_secs(3));
     let request = Request::options(LOGIN)
@@ -25,7 +27,7 @@ fn a_preflight_allows_what_it_asks_for_and_is_no_request_to_the_endpoint() {
 }
 
 #[test]
-fn an_answer_echoes_the_origin_of_its_page() {
+fn a_response_allows_the_origin_of_the_page_that_sent_the_request() {
     let from_page = Request::get(ME).header("origin", "https://app.example").body(Vec::new()).unwrap();
     for (answer, origin) in [(World::new().send(from_page), "https://app.example"), (World::new().login(), "")] {
         assert_eq!((answer.header("access-control-allow-origin"), answer.header("vary")), (origin, "Origin"));
@@ -33,7 +35,7 @@ fn an_answer_echoes_the_origin_of_its_page() {
 }
 
 #[test]
-fn options_without_the_headers_of_a_preflight_is_a_wrong_method() {
+fn an_options_request_that_is_not_a_preflight_gets_405() {
     for header in ["accept", "origin", "access-control-request-method"] {
         let request = Request::options(LOGIN).header(header, "POST").body(Vec::new()).unwrap();
         assert_eq!(World::new().send(request).status, 405, "{header}");

@@ -1,18 +1,18 @@
-//! What the user does at the page: log in and allow, or deny.
+//! Tests of the user's decision on the page: log in and allow, or deny.
 
 use super::{
     oauth::{REDIRECT, VERIFIER, exchange},
-    page::{allow, allow_as, asking, code, deny},
+    page::{allow, allow_as, authorize_url_with, code, deny},
     *,
 };
 use crate::{registration::OAuthClient, side::Side};
 
 #[test]
-fn whoever_logs_in_and_allows_is_sent_back_with_a_code_for_the_request() {
+fn a_user_who_logs_in_and_allows_is_redirected_with_a_code() {
     let without_challenge = &[("code_challenge", ""), ("code_challenge_method", "")][..];
     for (changes, verifier) in [(&[][..], json!(VERIFIER)), (without_challenge, Value::Null)] {
         let mut world = World::new();
-        let answer = allow(&mut world, &asking(changes));
+        let answer = allow(&mut world, &authorize_url_with(changes));
         let code = code(&answer);
         assert_eq!(answer.status_and_body(), (303, ""));
         assert_eq!(answer.header("location"), format!("{REDIRECT}?code={code}&state=a1"));
@@ -22,7 +22,7 @@ fn whoever_logs_in_and_allows_is_sent_back_with_a_code_for_the_request() {
 }
 
 #[test]
-fn a_code_from_the_page_is_the_users_who_logged_in() {
+fn a_code_from_the_page_belongs_to_the_user_who_logged_in() {
     let builder = Simulator::builder().user(User::default()).user(User::new("trader", "correct horse"));
     let mut world = World::of(builder.options(|options| options.oauth_has_user_id = true));
     let code = code(&allow_as(&mut world, "trader", "correct horse"));
@@ -30,13 +30,13 @@ fn a_code_from_the_page_is_the_users_who_logged_in() {
 }
 
 #[test]
-fn whoever_denies_is_sent_back_without_logging_in() {
+fn a_user_who_denies_is_redirected_without_logging_in() {
     let location = "http://localhost:8888/?error=access_denied&error_description=The+user+denied+access&state=a1";
-    assert_eq!(deny(&mut World::new(), &asking(&[])).status_and_location(), (303, location));
+    assert_eq!(deny(&mut World::new(), &authorize_url_with(&[])).status_and_location(), (303, location));
 }
 
 #[test]
-fn every_refused_login_shows_the_same_page_again() {
+fn every_refused_login_shows_the_same_form_again() {
     let Answer { body: wrong, .. } = allow_as(&mut World::new(), USER, "canary-password");
     assert!(wrong.contains(&format!(r#"role="alert">{WRONG_PASSWORD}</p>"#)), "{wrong}");
     assert!(wrong.contains(r#"name="username" type="text" value="synthetic-user""#), "{wrong}");
@@ -55,7 +55,7 @@ fn every_refused_login_shows_the_same_page_again() {
 }
 
 #[test]
-fn a_user_logs_in_where_the_client_is_registered_at_whichever_host_the_page_is() {
+fn the_clients_side_decides_who_can_log_in_whatever_the_host_of_the_page_is() {
     for (user, clients, status) in [
         (Side::Live, vec![Side::Live], 303),
         (Side::Demo, vec![Side::Live], 200),
@@ -69,13 +69,13 @@ fn a_user_logs_in_where_the_client_is_registered_at_whichever_host_the_page_is()
         let mut world = World::of(builder);
         for host in ["trader.tradovate.com", DEMO, LIVE, ""] {
             world = world.at(host);
-            assert_eq!(allow(&mut world, &asking(&[])).status, status, "{user} {clients:?} {host}");
+            assert_eq!(allow(&mut world, &authorize_url_with(&[])).status, status, "{user} {clients:?} {host}");
         }
     }
 }
 
 #[test]
-fn a_form_that_cannot_be_read_is_refused() {
+fn a_malformed_form_is_refused() {
     for body in [
         &b""[..],
         b"username=a",
@@ -84,7 +84,7 @@ fn a_form_that_cannot_be_read_is_refused() {
         b"decision=deny&decision=",
         b"decision=deny&password=\xff",
     ] {
-        let answer = World::new().bytes(&asking(&[]), FORM, body);
+        let answer = World::new().bytes(&authorize_url_with(&[]), FORM, body);
         assert_eq!(answer.status_and_location(), (400, ""), "{}", body.escape_ascii());
     }
 }

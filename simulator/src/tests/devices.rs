@@ -1,8 +1,10 @@
+//! Tests of device approval and of API permissions.
+
 use super::*;
 use crate::user::ApiAccess;
 
 #[test]
-fn live_forbids_api_calls_from_another_device_until_it_is_approved() {
+fn live_refuses_api_calls_from_a_new_device_until_the_device_is_approved() {
     let mut world = World::with_user(User { checks_device: true, ..User::default() });
     let known = world.login_with("deviceId", "known").text("accessToken");
     let strange = world.login_with("deviceId", "strange").text("accessToken");
@@ -21,7 +23,7 @@ fn live_forbids_api_calls_from_another_device_until_it_is_approved() {
 }
 
 #[test]
-fn an_account_without_permission_is_denied_though_its_token_is_good() {
+fn a_user_without_permission_is_refused_although_the_token_is_good() {
     for (access, body) in [(ApiAccess::Denied, "Access is denied"), (ApiAccess::DeniedSilently, "")] {
         let mut world = World::with_user(User { api_access: access, ..User::default() });
         let token = world.token();
@@ -31,7 +33,7 @@ fn an_account_without_permission_is_denied_though_its_token_is_good() {
 }
 
 #[test]
-fn a_permitted_user_sees_the_accounts() {
+fn a_user_with_permission_sees_the_accounts() {
     let mut world = World::new();
     let token = world.token();
     assert_eq!(

@@ -1,3 +1,5 @@
+//! Tests of scripted answers, lost answers and maintenance.
+
 use http::Response;
 
 use super::*;
@@ -9,7 +11,7 @@ fn fault() -> Response<Vec<u8>> {
 }
 
 #[test]
-fn a_scripted_answer_waits_for_its_endpoint_and_is_given_once_as_written() {
+fn a_scripted_answer_is_used_once_for_the_next_request_to_its_endpoint() {
     let mut world = World::new();
     world.simulator.answer_next(Endpoint::AccessTokenRequest, fault());
     assert_eq!(world.get(ME, "any").status, 401);
@@ -21,18 +23,18 @@ fn a_scripted_answer_waits_for_its_endpoint_and_is_given_once_as_written() {
 }
 
 #[test]
-fn scripted_answers_for_anything_are_given_in_order_also_to_the_page() {
+fn scripted_answers_for_any_request_are_used_in_order_even_for_the_page() {
     let mut world = World::new();
     for (endpoint, status) in [(Some(Endpoint::OauthToken), 400), (None, 500), (None, 503), (None, 418)] {
         world.simulator.answer_next(endpoint, Response::builder().status(status).body(Vec::new()).unwrap());
     }
-    let page = page::show(&mut world, &page::asking(&[])).status;
+    let page = page::show(&mut world, &page::authorize_url_with(&[])).status;
     let statuses = [page, world.login().status, world.accounts("any").status, world.login().status];
     assert_eq!(statuses, [500, 503, 418, 200]);
 }
 
 #[test]
-fn a_lost_answer_has_taken_effect() {
+fn a_request_whose_answer_is_lost_takes_effect() {
     let mut world = World::new();
     world.simulator.lose_next_answer(None, fault());
     assert_eq!(world.login().status, 502);
@@ -40,20 +42,20 @@ fn a_lost_answer_has_taken_effect() {
 }
 
 #[test]
-fn maintenance_answers_everything_until_it_is_ended_and_sessions_survive_it() {
+fn maintenance_answers_every_request_and_keeps_the_sessions() {
     let mut world = World::new();
     let token = world.token();
     world.simulator.set_maintenance(Some(Maintenance::Html));
     let answer = world.get(RENEW, &token);
     assert_eq!((answer.status, answer.header("content-type")), (503, "text/html"));
     assert!(answer.body.starts_with("<!DOCTYPE html>"));
-    assert_eq!(page::show(&mut world, &page::asking(&[])).status, 503);
+    assert_eq!(page::show(&mut world, &page::authorize_url_with(&[])).status, 503);
     world.simulator.set_maintenance(None);
     assert_eq!(world.get(RENEW, &token).status, 200);
 }
 
 #[test]
-fn maintenance_can_be_a_fault_with_an_error_id() {
+fn maintenance_can_answer_500_with_an_error_id() {
     let mut world = World::new();
     world.simulator.set_maintenance(Some(Maintenance::ErrorId));
     let answer = world.login();

@@ -1,12 +1,14 @@
+//! Tests of dedicated hosts: `apiHosts`, redirects and wrong hosts.
+
 use super::*;
 use crate::{hosts::ApiHosts, wrong_hosts::WrongHost};
 
-/// The organization's host, as its requests name it. The organization itself writes it in capitals.
+/// The organization's host as requests name it. The organization registers it with capitals.
 const ACME: &str = "acme-demo.eval.ninjatrader.com";
 const REGISTERED: &str = "Acme-Demo.eval.ninjatrader.com";
 const CALL_LIVE: &str = "This endpoint should be called on live.tradovateapi.com";
 
-/// One user on the shared hosts, one of Acme.
+/// A world with one user on the shared hosts and one user of Acme.
 fn world() -> World {
     let hosts = ApiHosts::standard().with("demo", REGISTERED).with("mdDemo", "acme-md-demo.eval.ninjatrader.com");
     let member = User::new("member", "synthetic-password").of_organization("Acme");
@@ -18,7 +20,7 @@ fn member() -> Value {
 }
 
 #[test]
-fn an_answer_names_the_hosts_of_the_organization() {
+fn a_login_response_names_the_hosts_of_the_organization() {
     let mut world = world();
     let hosts = world.login().get("apiHosts");
     assert_eq!((&hosts["demo"], &hosts["live"]), (&json!(DEMO), &json!(LIVE)));
@@ -32,7 +34,7 @@ fn an_answer_names_the_hosts_of_the_organization() {
 }
 
 #[test]
-fn a_shared_host_sends_a_login_to_the_organizations_own_without_counting_it() {
+fn a_shared_host_redirects_a_login_to_the_organizations_host_without_counting_it() {
     let mut world = world().at(DEMO);
     let location = format!("https://{REGISTERED}/v1/auth/accessTokenRequest?x=1");
     for _ in 0..6 {
@@ -44,7 +46,7 @@ fn a_shared_host_sends_a_login_to_the_organizations_own_without_counting_it() {
 }
 
 #[test]
-fn the_host_of_the_organization_plays_its_side_and_serves_nobody_else() {
+fn the_host_of_an_organization_serves_one_side_and_no_other_users() {
     let mut world = world().at(&format!("{REGISTERED}:443"));
     let token = world.post(LOGIN, &member()).text("accessToken");
     assert_eq!(world.accounts(&token).status, 200);
@@ -53,7 +55,7 @@ fn the_host_of_the_organization_plays_its_side_and_serves_nobody_else() {
 }
 
 #[test]
-fn an_evaluation_trader_logs_in_on_live_and_is_sent_to_the_dedicated_demo() {
+fn an_evaluation_trader_logs_in_on_live_and_is_redirected_to_the_dedicated_demo_host() {
     let mut world = world().at(LIVE);
     let token = world.post(LOGIN, &member()).text("accessToken");
     let mut world = world.at(DEMO);
@@ -65,7 +67,7 @@ fn an_evaluation_trader_logs_in_on_live_and_is_sent_to_the_dedicated_demo() {
 }
 
 #[test]
-fn an_address_serves_everybody_though_an_organization_names_it() {
+fn an_ip_address_serves_every_user_even_if_an_organization_names_it() {
     for (host, name, status) in [
         ("127.0.0.1:8080", "127.0.0.1", 200),
         ("[::1]:8080", "::1", 200),
@@ -80,7 +82,7 @@ fn an_address_serves_everybody_though_an_organization_names_it() {
 }
 
 #[test]
-fn hosts_can_move_under_a_running_session_and_an_answer_may_name_some_or_none() {
+fn the_hosts_of_a_user_can_change_during_a_session() {
     let mut world = world().at(DEMO);
     let token = world.token();
     world.simulator.move_hosts(USER, ApiHosts::standard().with("demo", "moved-demo.example"));
@@ -94,7 +96,7 @@ fn hosts_can_move_under_a_running_session_and_an_answer_may_name_some_or_none() 
 }
 
 #[test]
-fn a_host_that_its_organization_has_left_answers_404_or_knows_no_app() {
+fn a_wrong_host_answers_404_or_wrong_client_id() {
     let mut world = world().at("old.example");
     let exchange = oauth::exchange(&oauth::code(&mut world));
     world.simulator.set_wrong_host("Old.example", Some(WrongHost::NotFound));

@@ -1,8 +1,10 @@
+//! Tests of the hourly limits.
+
 use super::*;
 use crate::options::OverLimit;
 
 #[test]
-fn five_failed_logins_an_hour_are_free_then_even_the_right_password_must_wait() {
+fn after_five_failed_logins_in_an_hour_even_the_right_password_must_wait() {
     let mut world = World::new();
     for _ in 0..5 {
         assert_eq!(world.failing_login().get("errorText"), WRONG_PASSWORD);
@@ -14,7 +16,7 @@ fn five_failed_logins_an_hour_are_free_then_even_the_right_password_must_wait() 
 }
 
 #[test]
-fn malformed_logins_count_and_successful_ones_do_not() {
+fn malformed_logins_count_as_failed_and_successful_logins_do_not_count() {
     let mut world = World::new();
     assert!((0..20).all(|_| world.login().get("errorText") == ""));
     assert!((0..5).all(|_| world.bytes(LOGIN, "application/json", "{").status == 400));
@@ -22,7 +24,7 @@ fn malformed_logins_count_and_successful_ones_do_not() {
 }
 
 #[test]
-fn the_window_rolls() {
+fn a_failed_login_counts_for_exactly_one_hour() {
     let mut world = World::new();
     world.fail(1);
     world.wait(1800);
@@ -34,7 +36,7 @@ fn the_window_rolls() {
 }
 
 #[test]
-fn failures_are_shared_by_a_network_and_by_nobody_else() {
+fn callers_in_one_network_share_their_failed_logins() {
     let mut world = World::new();
     world.network = Some(Network::of("198.51.100.7".parse().unwrap()));
     world.fail(5);
@@ -45,7 +47,7 @@ fn failures_are_shared_by_a_network_and_by_nobody_else() {
 }
 
 #[test]
-fn repeated_violations_wait_longer_and_longer_and_are_forgotten_after_an_hour() {
+fn each_further_violation_doubles_the_wait_until_an_hour_has_passed() {
     let mut world = World::new();
     for _ in 0..2 {
         world.fail(5);
@@ -58,7 +60,7 @@ fn repeated_violations_wait_longer_and_longer_and_are_forgotten_after_an_hour() 
 }
 
 #[test]
-fn a_release_forgets_what_was_counted() {
+fn release_resets_the_counts_of_the_limits() {
     let mut world = World::with_options(|options| options.limits.anonymous = 6);
     world.fail(6);
     assert_eq!(world.login().status, 429);
@@ -67,7 +69,7 @@ fn a_release_forgets_what_was_counted() {
 }
 
 #[test]
-fn fifteen_renewals_an_hour_are_free_though_all_succeed() {
+fn the_sixteenth_renewal_in_an_hour_must_wait_although_all_succeeded() {
     let mut world = World::new();
     let token = world.token();
     assert!((0..15).all(|_| world.get(RENEW, &token).get("errorText") == ""));
@@ -78,7 +80,7 @@ fn fifteen_renewals_an_hour_are_free_though_all_succeed() {
 }
 
 #[test]
-fn ten_failed_calls_of_me_an_hour_are_free_and_successes_do_not_count() {
+fn the_eleventh_failed_call_of_me_in_an_hour_must_wait() {
     let mut world = World::new();
     let token = world.token();
     assert!((0..20).all(|_| world.get(ME, &token).get("errorText") == ""));
@@ -87,7 +89,7 @@ fn ten_failed_calls_of_me_an_hour_are_free_and_successes_do_not_count() {
 }
 
 #[test]
-fn oauth_and_the_api_have_no_limit_of_their_own_and_all_can_be_lifted() {
+fn oauthtoken_and_the_api_have_no_endpoint_limit_and_limits_can_be_switched_off() {
     let mut world = World::new();
     for _ in 0..50 {
         assert_eq!(world.post(OAUTH, &json!({ "grant_type": "refresh_token" })).status, 200);
@@ -98,7 +100,7 @@ fn oauth_and_the_api_have_no_limit_of_their_own_and_all_can_be_lifted() {
 }
 
 #[test]
-fn a_login_over_the_limit_can_look_like_a_wrong_password() {
+fn a_login_over_the_limit_can_be_answered_like_a_wrong_password() {
     let mut world = World::with_options(|options| options.limits.over_limit = OverLimit::Refusal);
     world.fail(5);
     assert_eq!(world.login().json(), json!({ "errorText": WRONG_PASSWORD }));
@@ -107,7 +109,7 @@ fn a_login_over_the_limit_can_look_like_a_wrong_password() {
 }
 
 #[test]
-fn a_user_has_five_thousand_requests_an_hour() {
+fn a_user_is_locked_out_after_five_thousand_requests_in_an_hour() {
     let mut world = World::new();
     let token = world.token();
     assert!((0..5000).all(|_| world.accounts(&token).status == 200));
@@ -116,7 +118,7 @@ fn a_user_has_five_thousand_requests_an_hour() {
 }
 
 #[test]
-fn a_network_has_a_thousand_anonymous_requests_an_hour_and_each_further_one_restarts_it() {
+fn a_network_is_locked_out_after_a_thousand_anonymous_requests_in_an_hour() {
     let mut world = World::new();
     assert!((0..1000).all(|_| world.accounts("unknown").status == 401));
     assert_eq!(world.logins_after([0, 3599, 3599, 3600]), [429, 429, 429, 200]);

@@ -1,8 +1,10 @@
+//! Tests of lock-outs with 423 and 429.
+
 use super::*;
 use crate::lock_outs::LockOut;
 
 #[test]
-fn a_lock_out_answers_everything_with_an_empty_body() {
+fn a_lock_out_answers_every_request_with_an_empty_body() {
     for (lock_out, status) in [(LockOut::too_many_requests(), 429), (LockOut::locked(), 423)] {
         let mut world = World::new();
         world.simulator.lock_out(lock_out);
@@ -14,7 +16,7 @@ fn a_lock_out_answers_everything_with_an_empty_body() {
 }
 
 #[test]
-fn a_lock_out_ends_after_an_hour_or_a_longer_retry_after_without_a_request() {
+fn a_lock_out_ends_after_its_duration_or_a_longer_retry_after_without_a_request() {
     for (retry_after, wait) in [(None, 3600), (Some(60), 3600), (Some(5400), 5400)] {
         let mut world = World::new();
         let mut lock_out = LockOut::too_many_requests();
@@ -26,7 +28,7 @@ fn a_lock_out_ends_after_an_hour_or_a_longer_retry_after_without_a_request() {
 }
 
 #[test]
-fn a_lock_out_can_meet_one_network_and_be_released() {
+fn a_lock_out_can_be_limited_to_one_network_and_be_released() {
     let mut world = World::new();
     let mut lock_out = LockOut::too_many_requests();
     lock_out.network = Some(Network("198.51.100.0/24".to_owned()));

@@ -1,3 +1,5 @@
+//! Tests of the login with a password.
+
 use jiff::SignedDuration;
 
 use super::*;
@@ -6,7 +8,7 @@ use crate::{options::RefusalStatus, registration::App};
 const NOT_REGISTERED: &str = "The app is not registered";
 
 #[test]
-fn a_login_brings_tokens_and_what_the_user_must_know() {
+fn a_login_returns_tokens_and_facts_about_the_user() {
     let answer = World::new().login();
     assert_eq!(answer.status, 200);
     assert!(answer.text("accessToken").len() > 200);
@@ -31,7 +33,7 @@ fn a_login_brings_tokens_and_what_the_user_must_know() {
 }
 
 #[test]
-fn a_user_a_secret_and_then_the_app_must_be_right() {
+fn a_login_checks_the_user_and_the_password_before_the_api_key() {
     for (field, value, refusal) in [
         ("password", json!("Synthetic-Password"), WRONG_PASSWORD),
         ("name", json!("nobody"), WRONG_PASSWORD),
@@ -48,7 +50,7 @@ fn a_user_a_secret_and_then_the_app_must_be_right() {
 }
 
 #[test]
-fn an_id_may_be_text_or_missing_and_further_fields_are_ignored() {
+fn the_cid_may_be_text_or_absent_and_unknown_fields_are_ignored() {
     let login = |field, value: Value| World::new().login_with(field, value).get("errorText");
     for (field, value) in [("cid", json!("8")), ("cid", Value::Null), ("organization", json!(""))] {
         assert_eq!(login(field, value), "", "{field}");
@@ -58,7 +60,7 @@ fn an_id_may_be_text_or_missing_and_further_fields_are_ignored() {
 }
 
 #[test]
-fn a_textual_cid_can_be_refused_and_a_refusal_can_be_a_401() {
+fn options_can_refuse_a_textual_cid_and_refuse_logins_with_401() {
     let mut world = World::with_options(|options| {
         options.textual_cid = false;
         options.refusal = RefusalStatus::Unauthorized;
@@ -69,7 +71,7 @@ fn a_textual_cid_can_be_refused_and_a_refusal_can_be_a_401() {
 }
 
 #[test]
-fn a_field_over_its_limit_is_a_bad_request() {
+fn a_field_over_its_length_limit_gets_400() {
     let limits = ["name", "password", "appId", "appVersion", "deviceId", "cid"].map(|field| (field, 64));
     for (field, limit) in limits.into_iter().chain([("sec", 8192)]) {
         assert_eq!(World::new().login_with(field, "ä".repeat(limit)).status, 200, "{field}");
@@ -80,7 +82,7 @@ fn a_field_over_its_limit_is_a_bad_request() {
 }
 
 #[test]
-fn a_body_that_is_no_json_object_with_its_fields_is_a_bad_request() {
+fn a_login_body_that_is_not_a_json_object_with_name_and_password_gets_400() {
     for (field, value) in [("name", Value::Null), ("password", Value::Null), ("cid", json!(8.5)), ("sec", json!(1))] {
         assert_eq!(World::new().login_with(field, value).status, 400, "{field}");
     }
@@ -92,14 +94,14 @@ fn a_body_that_is_no_json_object_with_its_fields_is_a_bad_request() {
 }
 
 #[test]
-fn the_breach_check_answers_only_when_asked() {
+fn the_breached_password_hint_is_returned_only_if_the_request_asks_for_it() {
     let mut world = World::with_user(User { hibp_hint: Some("PasswordCompromised".to_owned()), ..User::default() });
     assert_eq!(world.login().get("hibpHint"), Value::Null);
     assert_eq!(world.login_with("hibpCheck", true).get("hibpHint"), "PasswordCompromised");
 }
 
 #[test]
-fn status_password_expiry_and_organization_are_the_users() {
+fn a_login_returns_the_users_status_password_expiry_and_organization() {
     let mut user = User::default().of_organization("Example Evaluation");
     user.status = "UnconfirmedEmail".to_owned();
     user.password_expiration = Some("2027-01-15T09:30:00Z".parse().unwrap());
@@ -116,7 +118,7 @@ fn status_password_expiry_and_organization_are_the_users() {
 }
 
 #[test]
-fn a_further_step_is_a_200_without_a_token_and_without_hosts() {
+fn a_multi_factor_step_is_a_200_without_token_and_hosts() {
     let challenge = vec![("deviceChallenge".to_owned(), "e-mail".to_owned())];
     let mut world = World::with_user(User { challenge, ..User::default() });
     let answer = world.login();
@@ -125,7 +127,7 @@ fn a_further_step_is_a_200_without_a_token_and_without_hosts() {
 }
 
 #[test]
-fn an_expiry_follows_the_lifetime_and_the_servers_clock() {
+fn the_expiry_of_a_token_follows_from_the_lifetime_and_the_servers_clock() {
     let default = Simulator::builder;
     for (builder, expiry) in [
         (default().lifetime(Duration::from_secs(300)), "2026-11-24T12:05:00.500Z"),
@@ -137,7 +139,7 @@ fn an_expiry_follows_the_lifetime_and_the_servers_clock() {
 }
 
 #[test]
-fn the_same_requests_get_the_same_answers() {
+fn equal_seeds_and_requests_give_equal_answers() {
     let session = |seed| {
         let mut world = World::of(Simulator::builder().seed(seed));
         let login = world.login().body;

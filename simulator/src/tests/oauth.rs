@@ -1,3 +1,5 @@
+//! Tests of the exchange of authorization codes.
+
 use super::*;
 use crate::{hosts::ApiHosts, registration::OAuthClient};
 
@@ -20,7 +22,7 @@ pub(super) fn exchange(code: &str) -> Value {
     })
 }
 
-/// The answer to an exchange, which opens a session.
+/// The response to an exchange, which opens a session.
 pub(super) fn session(world: &mut World) -> Answer {
     let code = code(world);
     world.post(OAUTH, &exchange(&code))
@@ -39,7 +41,7 @@ fn mismatch() -> Value {
 }
 
 #[test]
-fn a_code_brings_tokens_for_a_session_of_its_own() {
+fn the_exchange_of_a_code_opens_a_session() {
     let mut world = World::new();
     let answer = session(&mut world);
     assert_eq!(answer.status, 200);
@@ -61,7 +63,7 @@ fn a_code_brings_tokens_for_a_session_of_its_own() {
 }
 
 #[test]
-fn a_code_is_good_for_one_exchange_also_with_a_wrong_verifier() {
+fn a_code_is_used_up_by_one_exchange_even_with_a_wrong_verifier() {
     let mut world = World::new();
     let without_challenge = world.simulator.issue_code(USER, "synthetic-client", REDIRECT, None);
     assert_eq!(world.post(OAUTH, &exchange(&without_challenge)).json(), wrong_code(), "a verifier too many");
@@ -73,10 +75,10 @@ fn a_code_is_good_for_one_exchange_also_with_a_wrong_verifier() {
 }
 
 #[test]
-fn a_code_lives_five_minutes_from_the_first_moment_the_server_knows() {
-    for knows in [true, false] {
+fn a_code_is_valid_for_five_minutes() {
+    for time_is_known in [true, false] {
         let mut world = World::new();
-        if knows {
+        if time_is_known {
             world.login();
         }
         let (first, second) = (code(&mut world), code(&mut world));
@@ -90,7 +92,7 @@ fn a_code_lives_five_minutes_from_the_first_moment_the_server_knows() {
 }
 
 #[test]
-fn everything_an_exchange_names_must_be_right() {
+fn an_exchange_with_any_wrong_field_is_refused() {
     for (field, value, answer) in [
         ("code", json!("unknown"), wrong_code()),
         ("code", Value::Null, wrong_code()),
@@ -111,7 +113,7 @@ fn everything_an_exchange_names_must_be_right() {
 }
 
 #[test]
-fn the_client_must_be_known_on_this_side() {
+fn a_client_of_the_other_side_is_unknown() {
     let mut world = World::new().at(DEMO);
     let exchange = exchange(&code(&mut world));
     assert_eq!(world.post(OAUTH, &exchange).json(), invalid_client("Wrong client_id"));
@@ -130,7 +132,7 @@ fn a_confidential_client_needs_its_secret() {
 }
 
 #[test]
-fn a_code_belongs_to_its_client_and_redirect() {
+fn a_code_can_be_exchanged_only_with_its_client_and_redirect_uri() {
     let mut client = OAuthClient::default();
     client.redirect_uris.push("http://localhost:7777/".to_owned());
     let other = OAuthClient::public("other", REDIRECT);
@@ -143,7 +145,7 @@ fn a_code_belongs_to_its_client_and_redirect() {
 }
 
 #[test]
-fn a_form_works_and_so_does_the_path_without_a_version() {
+fn an_exchange_can_be_a_form_and_its_path_can_omit_the_version() {
     let mut world = World::new();
     let exchange = exchange(&code(&mut world));
     let fields = exchange.as_object().unwrap().iter().map(|(name, value)| (name, value.as_str().unwrap()));
@@ -152,7 +154,7 @@ fn a_form_works_and_so_does_the_path_without_a_version() {
 }
 
 #[test]
-fn fields_have_limits_and_the_grant_type_is_required() {
+fn an_exchange_needs_a_grant_type_and_its_fields_have_length_limits() {
     assert_eq!(World::new().post(OAUTH, &json!({ "client_id": "synthetic-client" })).status, 400);
     for field in ["code", "redirect_uri", "client_id", "httpAuth", "refresh_token", "code_verifier", "resource"] {
         let body = json!({ "grant_type": "refresh_token", field: "x".repeat(8193) });
@@ -161,7 +163,7 @@ fn fields_have_limits_and_the_grant_type_is_required() {
 }
 
 #[test]
-fn user_and_market_data_token_can_be_answered_and_me_can_hide_the_user_for_some_minutes() {
+fn options_add_user_and_market_data_token_to_an_exchange_and_delay_the_user_in_me() {
     let mut world = World::with_options(|options| {
         options.oauth_has_user_id = true;
         options.oauth_has_market_data_token = true;
@@ -180,7 +182,7 @@ fn user_and_market_data_token_can_be_answered_and_me_can_hide_the_user_for_some_
 }
 
 #[test]
-fn a_code_sent_to_the_wrong_host_stays_good() {
+fn a_code_that_was_sent_to_a_wrong_host_stays_valid() {
     let user = User { hosts: Some(ApiHosts::standard().with("live", "acme-live.example")), ..User::default() };
     let mut world = World::with_user(user).at(LIVE);
     let exchange = exchange(&code(&mut world));

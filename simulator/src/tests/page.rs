@@ -1,4 +1,4 @@
-//! What the page looks like, and what it is guarded by.
+//! Tests of the page's content and its security headers.
 
 use super::{
     oauth::{CHALLENGE, REDIRECT},
@@ -6,12 +6,12 @@ use super::{
 };
 use crate::{lock_outs::LockOut, registration::OAuthClient};
 
-/// What somebody who wants to break out of a text or an attribute would write.
+/// A text that would break out of an HTML text or attribute if it were not escaped.
 const INJECTION: &str = "\"'><script>alert(1)</script>&amp;";
 const INJECTION_ESCAPED: &str = "&quot;&#39;&gt;&lt;script&gt;alert(1)&lt;/script&gt;&amp;amp;";
 
-/// The URL of the page for a request with some parameters changed; an empty one is left out.
-pub(super) fn asking(changes: &[(&str, &str)]) -> String {
+/// The URL of the page for a request with some parameters changed; an empty value removes the parameter.
+pub(super) fn authorize_url_with(changes: &[(&str, &str)]) -> String {
     let mut parameters = vec![
         ("response_type", "code"),
         ("client_id", "synthetic-client"),
@@ -42,20 +42,20 @@ pub(super) fn allow(world: &mut World, url: &str) -> Answer {
 }
 
 pub(super) fn allow_as(world: &mut World, user: &str, password: &str) -> Answer {
-    submit(world, &asking(&[]), user, password, "allow")
+    submit(world, &authorize_url_with(&[]), user, password, "allow")
 }
 
 pub(super) fn deny(world: &mut World, url: &str) -> Answer {
     submit(world, url, "", "", "deny")
 }
 
-/// A parameter in the query of a URL.
+/// A parameter from the query of a URL.
 pub(super) fn parameter(url: &str, name: &str) -> Option<String> {
     let (_, query) = url.split_once('?')?;
     form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
-/// The code a redirect brings back.
+/// The code in the URL of a redirect.
 pub(super) fn code(answer: &Answer) -> String {
     parameter(answer.header("location"), "code").unwrap()
 }
@@ -64,20 +64,20 @@ fn world_with(client: OAuthClient) -> World {
     World::of(Simulator::builder().oauth_client(client))
 }
 
-/// One page of each kind: the form, the form after a refusal, and a mistake.
+/// One page of each kind: the form, the form after a refused login, and an error page.
 fn pages() -> [Answer; 3] {
     let mut world = World::new();
     [
-        show(&mut world, &asking(&[("scope", "openid"), ("resource", "https://api.example/")])),
+        show(&mut world, &authorize_url_with(&[("scope", "openid"), ("resource", "https://api.example/")])),
         allow_as(&mut world, USER, "wrong"),
-        show(&mut world, &asking(&[("client_id", "unknown")])),
+        show(&mut world, &authorize_url_with(&[("client_id", "unknown")])),
     ]
 }
 
 #[test]
-fn the_page_says_who_asks_for_what_and_nothing_else() {
+fn the_page_shows_the_client_and_its_request() {
     let unknown = ("env", "demo");
-    let url = asking(&[("scope", "openid profile"), ("resource", "https://api.example/"), unknown]);
+    let url = authorize_url_with(&[("scope", "openid profile"), ("resource", "https://api.example/"), unknown]);
     let answer = show(&mut world_with(OAuthClient::default().named("Sample Charts")), &url);
     assert_eq!(answer.status, 200);
     for text in [
@@ -90,14 +90,14 @@ fn the_page_says_who_asks_for_what_and_nothing_else() {
     ] {
         assert!(answer.body.contains(text), "{text} in {}", answer.body);
     }
-    let answer = show(&mut World::new(), &asking(&[]));
+    let answer = show(&mut World::new(), &authorize_url_with(&[]));
     assert!(answer.body.contains("Allow <bdi>synthetic-client</bdi>"), "{}", answer.body);
     assert!(!answer.body.contains("Scope") && !answer.body.contains("Resource"), "{}", answer.body);
 }
 
 #[test]
-fn the_page_has_labelled_fields_and_two_buttons_of_which_the_enter_key_presses_the_first() {
-    let body = show(&mut World::new(), &asking(&[])).body;
+fn the_page_has_labelled_fields_and_the_enter_key_presses_allow() {
+    let body = show(&mut World::new(), &authorize_url_with(&[])).body;
     for element in [
         r#"<form method="post">"#,
         r#"<label for="username">"#,
@@ -113,7 +113,7 @@ fn the_page_has_labelled_fields_and_two_buttons_of_which_the_enter_key_presses_t
 }
 
 #[test]
-fn every_page_says_that_it_is_a_simulator_and_loads_nothing() {
+fn every_page_says_that_it_is_a_simulator_and_loads_no_resources() {
     for page in pages() {
         assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
         let body = page.body;
@@ -132,9 +132,9 @@ fn every_page_says_that_it_is_a_simulator_and_loads_nothing() {
 }
 
 #[test]
-fn every_answer_is_guarded_and_begins_no_session_in_the_browser() {
+fn every_page_has_security_headers_and_sets_no_cookie() {
     let mut world = World::new();
-    let redirect = allow(&mut world, &asking(&[]));
+    let redirect = allow(&mut world, &authorize_url_with(&[]));
     let method = world.method(&Method::PUT, "/oauth");
     for answer in pages().into_iter().chain([redirect, method]) {
         for (header, value) in [
@@ -153,9 +153,10 @@ fn every_answer_is_guarded_and_begins_no_session_in_the_browser() {
 }
 
 #[test]
-fn no_page_can_be_read_by_a_script_of_another_origin() {
+fn scripts_of_other_origins_cannot_read_the_page() {
     for method in [Method::GET, Method::OPTIONS] {
-        let request = Request::builder().method(&method).uri(asking(&[])).header("origin", "https://app.example");
+        let request =
+            Request::builder().method(&method).uri(authorize_url_with(&[])).header("origin", "https://app.example");
         let request = request.header("access-control-request-method", "GET").body(Vec::new()).unwrap();
         let answer = World::new().send(request);
         for header in ["access-control-allow-origin", "access-control-allow-methods"] {
@@ -165,20 +166,20 @@ fn no_page_can_be_read_by_a_script_of_another_origin() {
 }
 
 #[test]
-fn the_path_is_found_in_any_case_and_nowhere_else_and_takes_two_methods() {
+fn the_path_of_the_page_ignores_letter_case_and_accepts_get_and_post() {
     let mut world = World::new();
-    assert_eq!(show(&mut world, &asking(&[]).replace("oauth", "OAuth")).status, 200);
+    assert_eq!(show(&mut world, &authorize_url_with(&[]).replace("oauth", "OAuth")).status, 200);
     for path in ["/oauth/", "/v1/oauth", "/oauth2", "//oauth", "/%6fauth"] {
-        assert_eq!(show(&mut world, &asking(&[]).replacen("/oauth", path, 1)).status, 404, "{path}");
+        assert_eq!(show(&mut world, &authorize_url_with(&[]).replacen("/oauth", path, 1)).status, 404, "{path}");
     }
     for method in [Method::HEAD, Method::PUT, Method::DELETE, Method::OPTIONS] {
-        let answer = world.method(&method, &asking(&[]));
+        let answer = world.method(&method, &authorize_url_with(&[]));
         assert_eq!((answer.status, answer.header("allow")), (405, "GET, POST"), "{method}");
     }
 }
 
 #[test]
-fn nothing_that_came_with_a_request_or_is_a_name_becomes_html() {
+fn text_from_requests_and_registrations_is_escaped_in_html() {
     let mut client = OAuthClient::public(INJECTION, INJECTION);
     client.redirect_uris.push(REDIRECT.to_owned());
     let named = OAuthClient::default().named(INJECTION);
@@ -194,7 +195,7 @@ fn nothing_that_came_with_a_request_or_is_a_name_becomes_html() {
         &[("redirect_uri", INJECTION)],
         &[("client_id", &format!("unknown {INJECTION}"))],
     ] {
-        answers.push(show(&mut world, &asking(changes)));
+        answers.push(show(&mut world, &authorize_url_with(changes)));
     }
     for Answer { body, .. } in answers {
         assert!(body.contains(INJECTION_ESCAPED) && !body.contains("<script"), "{body}");
@@ -202,8 +203,13 @@ fn nothing_that_came_with_a_request_or_is_a_name_becomes_html() {
 }
 
 #[test]
-fn no_page_repeats_the_state_or_any_other_parameter() {
-    let url = asking(&[("state", "canary"), ("error", "canary"), ("error_description", "canary"), ("other", "canary")]);
+fn no_page_shows_the_state_or_unknown_parameters() {
+    let url = authorize_url_with(&[
+        ("state", "canary"),
+        ("error", "canary"),
+        ("error_description", "canary"),
+        ("other", "canary"),
+    ]);
     let mut world = World::new();
     for answer in [show(&mut world, &url), submit(&mut world, &url, "a", "canary", "allow")] {
         assert!(answer.status == 200 && !answer.body.contains("canary"), "{}", answer.body);
@@ -211,7 +217,7 @@ fn no_page_repeats_the_state_or_any_other_parameter() {
 }
 
 #[test]
-fn lock_outs_penalties_and_limits_leave_the_page_alone_and_it_counts_for_none() {
+fn lock_outs_penalties_and_limits_do_not_apply_to_the_page() {
     let mut world = World::new();
     for _ in 0..10 {
         allow_as(&mut world, USER, "wrong");
@@ -221,5 +227,5 @@ fn lock_outs_penalties_and_limits_leave_the_page_alone_and_it_counts_for_none() 
     world.simulator.penalize_next(None, Duration::from_secs(3));
     world.simulator.options_mut().limits.anonymous = 0;
     assert_eq!(world.login().status, 429);
-    assert_eq!(allow(&mut world, &asking(&[])).status, 303);
+    assert_eq!(allow(&mut world, &authorize_url_with(&[])).status, 303);
 }

@@ -1,10 +1,12 @@
+//! Tests of penalty tickets and captchas.
+
 use super::*;
 use crate::endpoint::Endpoint;
 
 const THREE_SECONDS: Duration = Duration::from_secs(3);
 const ELSEWHERE: &str = "198.51.100.0/24";
 
-/// A world whose first login was penalized, and the ticket.
+/// A world whose first login was penalized, and the ticket of the penalty.
 fn penalized() -> (World, String) {
     let mut world = World::new();
     world.simulator.penalize_next(Endpoint::AccessTokenRequest, THREE_SECONDS);
@@ -15,7 +17,7 @@ fn penalized() -> (World, String) {
 }
 
 impl World {
-    /// Waits and repeats the login with a ticket.
+    /// Waits some seconds and repeats the login with a ticket.
     fn repeat(&mut self, wait: u64, ticket: &str) -> Answer {
         self.wait(wait);
         self.login_with("p-ticket", ticket)
@@ -23,7 +25,7 @@ impl World {
 }
 
 #[test]
-fn a_penalized_request_is_not_handled_until_it_comes_with_its_ticket_once() {
+fn a_penalized_request_is_handled_once_when_it_is_repeated_with_its_ticket() {
     let (mut world, ticket) = penalized();
     assert_eq!(world.simulator.statistics().penalties, 1);
     assert_eq!(world.simulator.open_sessions(USER), 0);
@@ -32,7 +34,7 @@ fn a_penalized_request_is_not_handled_until_it_comes_with_its_ticket_once() {
 }
 
 #[test]
-fn a_ticket_before_the_wait_is_over_costs_a_longer_one() {
+fn a_ticket_that_is_sent_too_early_is_replaced_by_one_with_a_longer_wait() {
     let (mut world, first) = penalized();
     let longer = world.repeat(2, &first);
     assert_eq!(longer.get("p-time"), 6);
@@ -41,7 +43,7 @@ fn a_ticket_before_the_wait_is_over_costs_a_longer_one() {
 }
 
 #[test]
-fn a_ticket_is_for_the_identical_body_on_its_endpoint_from_its_network() {
+fn a_ticket_is_valid_only_for_the_same_body_endpoint_and_network() {
     let uses: [fn(&mut World, String) -> Answer; 5] = [
         |world, ticket| world.post(LOGIN, &with(with(credentials(), "p-ticket", ticket), "appVersion", "1.1")),
         |world, _| world.login(),
@@ -61,7 +63,7 @@ fn a_ticket_is_for_the_identical_body_on_its_endpoint_from_its_network() {
 }
 
 #[test]
-fn a_form_carries_a_ticket_too() {
+fn a_form_can_carry_a_ticket() {
     let mut world = World::new();
     let form = "grant_type=refresh_token&refresh_token=unknown&client_id=synthetic-client";
     world.simulator.penalize_next(Endpoint::OauthToken, THREE_SECONDS);
@@ -72,7 +74,7 @@ fn a_form_carries_a_ticket_too() {
 }
 
 #[test]
-fn a_get_is_let_through_when_repeated_after_the_wait() {
+fn a_penalized_get_is_handled_when_it_is_repeated_after_the_wait() {
     let mut world = World::new();
     let token = world.token();
     world.simulator.penalize_next(Endpoint::RenewAccessToken, THREE_SECONDS);
@@ -84,7 +86,7 @@ fn a_get_is_let_through_when_repeated_after_the_wait() {
 }
 
 #[test]
-fn a_penalty_for_any_endpoint_meets_the_next_authentication_request() {
+fn a_penalty_for_any_endpoint_applies_to_the_next_authentication_request() {
     let mut world = World::new();
     let token = world.token();
     world.simulator.penalize_next(None, Duration::from_millis(2500));
@@ -93,7 +95,7 @@ fn a_penalty_for_any_endpoint_meets_the_next_authentication_request() {
 }
 
 #[test]
-fn two_penalties_meet_two_requests_in_a_row() {
+fn two_ordered_penalties_apply_to_two_requests_in_a_row() {
     let (mut world, first) = penalized();
     world.simulator.penalize_next(None, Duration::from_secs(60));
     let second = world.repeat(3, &first);
@@ -102,7 +104,7 @@ fn two_penalties_meet_two_requests_in_a_row() {
 }
 
 #[test]
-fn a_captcha_closes_its_endpoint_to_its_network_for_an_hour() {
+fn a_captcha_closes_one_endpoint_to_one_network_for_an_hour() {
     let mut world = World::new();
     let token = world.token();
     world.simulator.captcha_next(Endpoint::AccessTokenRequest);
@@ -118,7 +120,7 @@ fn a_captcha_closes_its_endpoint_to_its_network_for_an_hour() {
 }
 
 #[test]
-fn a_person_who_answers_a_captcha_opens_the_endpoint_once() {
+fn the_answer_to_a_captcha_opens_the_endpoint() {
     let answered = |wait: u64, name: &str, value: &str, answer: Value| {
         let mut world = World::new();
         world.simulator.captcha_next(Endpoint::AccessTokenRequest);
@@ -130,7 +132,7 @@ fn a_person_who_answers_a_captcha_opens_the_endpoint_once() {
         (world.post(LOGIN, &body).get("errorText"), world.post(LOGIN, &body).get("errorText"))
     };
     let right = || json!(Simulator::CAPTCHA_ANSWER);
-    // The ticket is good once.
+    // The ticket is valid once.
     assert_eq!(answered(19, "", "", right()), (json!(""), Value::Null));
     for (wait, name, value, answer) in [
         (18, "", "", right()),
@@ -144,7 +146,7 @@ fn a_person_who_answers_a_captcha_opens_the_endpoint_once() {
 }
 
 #[test]
-fn too_many_violations_bring_a_captcha_that_a_release_lifts() {
+fn the_violation_after_the_maximum_gets_a_captcha_which_release_ends() {
     let (mut world, _) = penalized();
     let captchas: Vec<_> = (0..6).map(|_| world.login().get("p-captcha")).collect();
     assert_eq!(captchas, [false, false, false, false, false, true].map(Value::from));
@@ -153,7 +155,7 @@ fn too_many_violations_bring_a_captcha_that_a_release_lifts() {
 }
 
 #[test]
-fn a_captcha_over_earlier_tickets_are_worth_nothing() {
+fn tickets_from_before_a_captcha_are_invalid_after_it() {
     let (mut world, _) = penalized();
     world.simulator.captcha_next(None);
     world.login_with("deviceId", "another");

@@ -1,8 +1,10 @@
+//! Tests that neither `Debug` output nor the log shows secrets.
+
 use super::*;
 use crate::registration::{App, OAuthClient};
 
 #[test]
-fn no_secret_is_printed() {
+fn debug_output_shows_no_configured_secret() {
     let user = User::new("trader", "canary-password");
     let app = App::new("App", "8", "canary-api-secret");
     let client = OAuthClient::confidential("website", "canary-client-secret", "https://app.example/");
@@ -14,7 +16,7 @@ fn no_secret_is_printed() {
 }
 
 #[test]
-fn the_log_shows_what_was_sent_without_its_secrets() {
+fn the_log_shows_the_fields_of_requests_without_secrets() {
     let mut world = World::new().at("demo.tradovateapi.com:443");
     let secret = with(with(credentials(), "password", "canary-password"), "sec", "canary-api-secret");
     world.post(LOGIN, &with(with(secret, "canary-name", "canary-value"), "p-ticket", "canary-ticket"));
@@ -39,9 +41,10 @@ fn the_log_shows_what_was_sent_without_its_secrets() {
 }
 
 #[test]
-fn no_token_ticket_or_code_is_printed() {
+fn debug_output_shows_no_token_ticket_or_code() {
     let mut world = World::new();
-    let (code, page_code) = (oauth::code(&mut world), page::code(&page::allow(&mut world, &page::asking(&[]))));
+    let (code, page_code) =
+        (oauth::code(&mut world), page::code(&page::allow(&mut world, &page::authorize_url_with(&[]))));
     let login = world.login();
     let token = login.text("accessToken");
     world.simulator.penalize_next(None, Duration::from_secs(3));

@@ -1,22 +1,22 @@
-//! Where the page sends a browser, and where it never does.
+//! Tests of where the page redirects a browser, and where it never does.
 
 use super::{
     oauth::{CHALLENGE, REDIRECT, exchange},
-    page::{allow, asking, code, deny, parameter, show},
+    page::{allow, authorize_url_with, code, deny, parameter, show},
     *,
 };
 use crate::registration::OAuthClient;
 
-/// A client with the redirect URIs.
+/// A world with a client that has these redirect URIs.
 fn world_with(redirect_uris: &[&str]) -> World {
     let redirect_uris = redirect_uris.iter().map(|uri| (*uri).to_owned()).collect();
     let client = OAuthClient { redirect_uris, ..OAuthClient::default() };
     World::of(Simulator::builder().oauth_client(client))
 }
 
-/// Whether a request is answered by a page with status 400, however it comes.
+/// Asserts that a request gets an error page with status 400 for both GET and POST.
 #[track_caller]
-fn assert_is_shown(world: &mut World, url: &str) {
+fn assert_error_page(world: &mut World, url: &str) {
     for answer in [show(world, url), allow(world, url), deny(world, url)] {
         assert_eq!((answer.status, answer.header("location")), (400, ""), "{url}");
         assert!(answer.body.contains(r#"role="alert""#), "{}", answer.body);
@@ -25,7 +25,7 @@ fn assert_is_shown(world: &mut World, url: &str) {
     assert_eq!(world.simulator.deny(url), None, "{url}");
 }
 
-/// The redirect that a request leads to, however it comes.
+/// The redirect that answers a request, for both GET and POST.
 #[track_caller]
 fn location(url: &str) -> String {
     let mut world = World::new();
@@ -40,17 +40,17 @@ fn location(url: &str) -> String {
     shown
 }
 
-/// Error, description and state that a request is sent back with.
+/// The error and the description with which a request is redirected.
 #[track_caller]
 fn error(changes: &[(&str, &str)]) -> (String, String) {
-    let location = location(&asking(changes));
+    let location = location(&authorize_url_with(changes));
     assert!(location.starts_with(&format!("{REDIRECT}?error=")), "{location}");
     assert_eq!(parameter(&location, "state").as_deref(), Some("a1"), "{location}");
     (parameter(&location, "error").unwrap(), parameter(&location, "error_description").unwrap())
 }
 
 #[test]
-fn nobody_is_sent_to_a_redirect_uri_that_is_not_registered() {
+fn the_page_never_redirects_to_an_unregistered_redirect_uri() {
     let mut world = world_with(&["http://localhost:8888/back", "https://app.example/a%20b?x=1"]);
     for uri in [
         "http://localhost:8888/back/",
@@ -72,30 +72,30 @@ fn nobody_is_sent_to_a_redirect_uri_that_is_not_registered() {
         "https://app.example/a%20b?x=1&y=2",
         "https://app.example/a%20b",
     ] {
-        assert_is_shown(&mut world, &asking(&[("redirect_uri", uri)]));
+        assert_error_page(&mut world, &authorize_url_with(&[("redirect_uri", uri)]));
     }
 }
 
 #[test]
-fn nobody_is_sent_to_a_redirect_uri_that_another_client_registered_or_that_cannot_carry_an_answer() {
+fn the_page_never_redirects_to_another_clients_redirect_uri_or_to_one_with_a_fragment() {
     let other = OAuthClient::public("other", "http://localhost:7777/");
     let mut world = World::of(Simulator::builder().oauth_client(OAuthClient::default()).oauth_client(other));
-    assert_is_shown(&mut world, &asking(&[("redirect_uri", "http://localhost:7777/")]));
+    assert_error_page(&mut world, &authorize_url_with(&[("redirect_uri", "http://localhost:7777/")]));
     for uri in ["http://localhost:8888/#here", "http://localhost:8888/\r\nx: y", "http://localhost:8888/ä"] {
-        assert_is_shown(&mut world_with(&[uri]), &asking(&[("redirect_uri", uri)]));
+        assert_error_page(&mut world_with(&[uri]), &authorize_url_with(&[("redirect_uri", uri)]));
     }
 }
 
 #[test]
-fn a_request_that_cannot_be_read_for_certain_sends_nobody_anywhere() {
-    let good = asking(&[]);
-    let mut requests = vec!["/oauth".to_owned(), "/oauth?".to_owned(), asking(&[("redirect_uri", "")])];
+fn an_ambiguous_request_is_never_answered_by_a_redirect() {
+    let good = authorize_url_with(&[]);
+    let mut requests = vec!["/oauth".to_owned(), "/oauth?".to_owned(), authorize_url_with(&[("redirect_uri", "")])];
     for client in ["unknown", "Synthetic-Client", "synthetic-client ", ""] {
-        requests.push(asking(&[("client_id", client)]));
+        requests.push(authorize_url_with(&[("client_id", client)]));
     }
     for name in ["client_id", "redirect_uri", "state", "response_type", "code_challenge", "scope", "resource", "other"]
     {
-        requests.push(asking(&[(name, "a")]) + &format!("&{name}=a"));
+        requests.push(authorize_url_with(&[(name, "a")]) + &format!("&{name}=a"));
     }
     for more in [
         "&redirect_uri=http%3A%2F%2Flocalhost%3A8888%2F",
@@ -114,12 +114,12 @@ fn a_request_that_cannot_be_read_for_certain_sends_nobody_anywhere() {
         requests.push(good.clone() + more);
     }
     for request in requests {
-        assert_is_shown(&mut World::new(), &request);
+        assert_error_page(&mut World::new(), &request);
     }
 }
 
 #[test]
-fn only_a_code_with_a_hashed_challenge_or_none_can_be_asked_for() {
+fn a_request_must_ask_for_a_code_with_an_s256_challenge_or_none() {
     const BAD: &str = "invalid_request";
     for (name, value, code, why) in [
         ("response_type", "", BAD, "response_type is missing"),
@@ -148,24 +148,24 @@ fn only_a_code_with_a_hashed_challenge_or_none_can_be_asked_for() {
 }
 
 #[test]
-fn the_state_comes_back_exactly_or_not_at_all() {
+fn the_redirect_repeats_the_state_exactly_and_has_none_if_none_was_sent() {
     for state in ["a b+c%20", "\"<&>'#?=;/\\", "ä€😀", "\r\nlocation: x", "\0", " ", &"s".repeat(8192)] {
-        let url = asking(&[("state", state)]);
+        let url = authorize_url_with(&[("state", state)]);
         let mut world = World::new();
         for answer in [allow(&mut world, &url), deny(&mut world, &url)] {
             assert_eq!(parameter(answer.header("location"), "state").as_deref(), Some(state));
         }
-        let error = location(&asking(&[("state", state), ("response_type", "")]));
+        let error = location(&authorize_url_with(&[("state", state), ("response_type", "")]));
         assert_eq!(parameter(&error, "state").as_deref(), Some(state));
     }
-    let url = asking(&[("state", "")]);
+    let url = authorize_url_with(&[("state", "")]);
     for answer in [allow(&mut World::new(), &url), deny(&mut World::new(), &format!("{url}&state="))] {
         assert!(answer.status == 303 && !answer.header("location").contains("state"));
     }
 }
 
 #[test]
-fn an_answer_is_appended_to_the_query_that_a_redirect_uri_has() {
+fn the_answer_is_appended_to_the_query_of_the_redirect_uri() {
     for (uri, start) in [
         ("http://localhost:8888/?a=b&c=%20", "http://localhost:8888/?a=b&c=%20&code="),
         ("http://localhost:8888/?a", "http://localhost:8888/?a&code="),
@@ -175,7 +175,7 @@ fn an_answer_is_appended_to_the_query_that_a_redirect_uri_has() {
         ("com.example.app:/back", "com.example.app:/back?code="),
     ] {
         let mut world = world_with(&[uri]);
-        let answer = allow(&mut world, &asking(&[("redirect_uri", uri)]));
+        let answer = allow(&mut world, &authorize_url_with(&[("redirect_uri", uri)]));
         assert!(answer.header("location").starts_with(start), "{}", answer.header("location"));
         let request = with(exchange(&code(&answer)), "redirect_uri", uri);
         assert_eq!(world.post(OAUTH, &request).get("error"), Value::Null);

@@ -1,3 +1,5 @@
+//! Tests of refresh tokens and their rotation.
+
 use super::{
     oauth::{code, exchange, session},
     *,
@@ -6,14 +8,14 @@ use crate::registration::OAuthClient;
 
 const DAY_AND_TWO_HOURS: u64 = 26 * 3600;
 
-/// A world with an OAuth session, and the answer that opened it.
+/// A world with an OAuth session, and the response that opened it.
 fn world() -> (World, Answer) {
     let mut world = World::new();
     let answer = session(&mut world);
     (world, answer)
 }
 
-/// A refresh by the refresh token of an earlier answer.
+/// A request that refreshes with the refresh token of an earlier response.
 fn refresh(answer: &Answer) -> Value {
     json!({
         "grant_type": "refresh_token",
@@ -28,7 +30,7 @@ fn assert_is_invalid(answer: &Answer) {
 }
 
 #[test]
-fn a_refresh_brings_new_tokens_for_the_same_session() {
+fn a_refresh_returns_new_tokens_for_the_same_session() {
     let (mut world, first) = world();
     let second = world.post(OAUTH, &refresh(&first));
     for field in ["access_token", "refresh_token"] {
@@ -43,7 +45,7 @@ fn a_refresh_brings_new_tokens_for_the_same_session() {
 }
 
 #[test]
-fn a_refresh_after_the_session_is_over_opens_another() {
+fn a_refresh_after_the_end_of_its_session_opens_another() {
     let (mut world, first) = world();
     world.wait(12 * 3600);
     world.simulator.set_time(world.now);
@@ -58,7 +60,7 @@ fn a_refresh_after_the_session_is_over_opens_another() {
 }
 
 #[test]
-fn a_refresh_can_open_a_session_and_close_the_oldest() {
+fn an_option_makes_each_refresh_open_a_session() {
     let (mut world, first) = world();
     world.simulator.options_mut().refresh_opens_session = true;
     let second = world.post(OAUTH, &refresh(&first));
@@ -70,7 +72,7 @@ fn a_refresh_can_open_a_session_and_close_the_oldest() {
 }
 
 #[test]
-fn a_refresh_a_new_consent_and_a_revocation_end_the_refresh_token() {
+fn a_refresh_a_new_consent_and_a_revocation_invalidate_the_refresh_token() {
     let endings: [fn(&mut World, &Answer); 3] = [
         |world, first| drop(world.post(OAUTH, &refresh(first))),
         |world, _| drop(session(world)),
@@ -84,7 +86,7 @@ fn a_refresh_a_new_consent_and_a_revocation_end_the_refresh_token() {
 }
 
 #[test]
-fn a_refresh_token_lives_for_26_hours_and_each_refresh_opens_a_new_window() {
+fn a_refresh_token_is_valid_for_26_hours_and_each_refresh_issues_a_new_one() {
     let (mut world, mut answer) = world();
     for _ in 0..2 {
         world.wait(DAY_AND_TWO_HOURS - 1);
@@ -95,7 +97,7 @@ fn a_refresh_token_lives_for_26_hours_and_each_refresh_opens_a_new_window() {
 }
 
 #[test]
-fn a_spurious_refusal_and_a_renewal_do_not_harm_the_refresh_token() {
+fn a_spurious_refusal_and_a_renewal_keep_the_refresh_token_valid() {
     let (mut world, first) = world();
     world.simulator.refuse_next_refresh(2);
     for _ in 0..2 {
@@ -107,7 +109,7 @@ fn a_spurious_refusal_and_a_renewal_do_not_harm_the_refresh_token() {
 }
 
 #[test]
-fn a_resource_sent_with_the_code_is_sent_with_each_refresh() {
+fn a_refresh_must_repeat_the_resource_of_the_code() {
     let mut world = World::new();
     let code = code(&mut world);
     let with_resource = |body| with(body, "resource", "https://api.example");
@@ -118,7 +120,7 @@ fn a_resource_sent_with_the_code_is_sent_with_each_refresh() {
 }
 
 #[test]
-fn a_refresh_token_belongs_to_its_client() {
+fn only_the_client_of_a_refresh_token_can_use_it() {
     let other = OAuthClient::public("other", oauth::REDIRECT);
     let mut world = World::of(Simulator::builder().oauth_client(OAuthClient::default()).oauth_client(other));
     let first = session(&mut world);

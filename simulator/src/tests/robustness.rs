@@ -1,9 +1,11 @@
+//! Tests that no input makes the simulator panic.
+
 use jiff::SignedDuration;
 
 use super::*;
 use crate::hosts::ApiHosts;
 
-/// Each beginning of a text, and the text with each of its bytes replaced.
+/// All prefixes of a text, and the text with each of its bytes replaced.
 fn mutations(text: &str) -> impl Iterator<Item = Vec<u8>> {
     let text = text.as_bytes();
     (0..text.len()).flat_map(move |at| {
@@ -13,7 +15,7 @@ fn mutations(text: &str) -> impl Iterator<Item = Vec<u8>> {
 }
 
 #[test]
-fn no_bytes_of_a_body_make_it_panic() {
+fn no_request_body_makes_the_simulator_panic() {
     let mut world = World::without_limits();
     let login = with(credentials(), "p-ticket", "ticket").to_string();
     let code = "grant_type=authorization_code&code=%41%zz&client_id=synthetic-client&p-ticket=1";
@@ -23,7 +25,7 @@ fn no_bytes_of_a_body_make_it_panic() {
         (LOGIN, "application/json", login.as_str()),
         (OAUTH, FORM, code),
         (OAUTH, "application/json", refresh),
-        (&page::asking(&[]), FORM, page),
+        (&page::authorize_url_with(&[]), FORM, page),
     ] {
         for mutated in mutations(body) {
             world.bytes(path, content_type, mutated.clone());
@@ -33,14 +35,14 @@ fn no_bytes_of_a_body_make_it_panic() {
 }
 
 #[test]
-fn no_bytes_of_an_authorize_url_make_it_panic() {
+fn no_authorize_url_makes_the_simulator_panic() {
     let mut world = World::without_limits();
-    for url in mutations(&page::asking(&[("scope", "openid ä"), ("state", "%\0")])) {
+    for url in mutations(&page::authorize_url_with(&[("scope", "openid ä"), ("state", "%\0")])) {
         let text = String::from_utf8_lossy(&url);
         world.simulator.consent(USER, &text);
         world.simulator.deny(&text);
         for method in [Method::GET, Method::POST] {
-            // Some are no URI at all.
+            // Some of these are not valid URIs.
             if let Ok(request) = Request::builder().method(method).uri(&*url).body(b"decision=deny") {
                 world.simulator.handle(world.now, request);
             }
@@ -49,20 +51,20 @@ fn no_bytes_of_an_authorize_url_make_it_panic() {
 }
 
 #[test]
-fn no_length_of_a_query_makes_it_panic() {
+fn no_length_of_a_query_makes_the_simulator_panic() {
     let mut world = World::without_limits();
-    let megabyte = page::asking(&[("state", &"s".repeat(1 << 20))]);
+    let megabyte = page::authorize_url_with(&[("state", &"s".repeat(1 << 20))]);
     assert_eq!(world.simulator.consent(USER, &megabyte), None);
     let percent = format!("/oauth?{}", "%".repeat(60_000));
     let pairs = format!("/oauth?{}", "a&".repeat(30_000));
-    let state = page::asking(&[("state", &"ä".repeat(10_000))]);
+    let state = page::authorize_url_with(&[("state", &"ä".repeat(10_000))]);
     for (url, status) in [(percent, 400), (pairs, 400), (state, 303)] {
         assert_eq!(page::deny(&mut world, &url).status, status);
     }
 }
 
 #[test]
-fn no_header_makes_it_panic() {
+fn no_header_makes_the_simulator_panic() {
     let mut world = World::without_limits();
     for value in [&b""[..], b" ", b"Bearer", b"Bearer \xff", b"[::1", b"]:@", b"a@b@c:", b"\x80", b"...", b":"] {
         for name in ["authorization", "content-type", "origin", "access-control-request-headers"] {
@@ -79,7 +81,7 @@ fn no_header_makes_it_panic() {
 }
 
 #[test]
-fn no_time_makes_it_panic() {
+fn no_time_makes_the_simulator_panic() {
     let extremes = |options: &mut Options| {
         options.lifetime = Duration::MAX;
         options.refresh_lifetime = Duration::MAX;
@@ -99,7 +101,7 @@ fn no_time_makes_it_panic() {
 }
 
 #[test]
-fn a_clock_that_goes_back_harms_nothing() {
+fn a_clock_that_goes_back_keeps_sessions_working() {
     let mut world = World::new();
     let token = world.token();
     world.now = later(Timestamp::UNIX_EPOCH, HOUR);
@@ -107,14 +109,14 @@ fn a_clock_that_goes_back_harms_nothing() {
 }
 
 #[test]
-fn a_host_that_no_header_can_carry_has_no_location() {
+fn a_redirect_to_an_invalid_host_has_no_location_header() {
     let hosts = ApiHosts::standard().with("demo", "not a\nhost");
     let mut world = World::with_user(User { hosts: Some(hosts), ..User::default() }).at(DEMO);
     assert_eq!(world.login().status_and_location(), (307, ""));
 }
 
 #[test]
-fn a_name_nobody_has_can_be_controlled_without_effect() {
+fn controlling_an_unknown_user_has_no_effect() {
     let mut world = World::new();
     let simulator = &mut world.simulator;
     simulator.close_sessions("nobody");

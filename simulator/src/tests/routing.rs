@@ -1,15 +1,17 @@
+//! Tests of paths, methods and headers that all endpoints share.
+
 use super::*;
 use crate::endpoint::Endpoint;
 
 #[test]
-fn an_unknown_path_is_not_found() {
+fn an_unknown_path_gets_404() {
     for path in ["/v2/auth/me", "/nowhere", "/auth/accesstokenrequest", "/account/list", "/v1/user/syncrequest"] {
         assert_eq!(World::new().method(&Method::GET, path).status_and_body(), (404, ""));
     }
 }
 
 #[test]
-fn a_wrong_method_is_told_the_right_one() {
+fn a_wrong_method_gets_405_with_the_right_one() {
     for (method, path, allowed) in
         [(Method::GET, LOGIN, "POST"), (Method::POST, ME, "GET"), (Method::HEAD, RENEW, "GET")]
     {
@@ -19,7 +21,7 @@ fn a_wrong_method_is_told_the_right_one() {
 }
 
 #[test]
-fn a_path_is_found_in_any_case_and_a_call_needs_a_bearer_token() {
+fn paths_ignore_letter_case_and_calls_need_a_bearer_token() {
     let mut world = World::new();
     let token = world.post("/v1/auth/accessTokenRequest", &credentials()).text("accessToken");
     for (path, authorization, status) in [
@@ -38,7 +40,7 @@ fn a_path_is_found_in_any_case_and_a_call_needs_a_bearer_token() {
 }
 
 #[test]
-fn the_paths_of_the_guides_are_answered_without_a_version_too() {
+fn the_paths_in_the_guides_work_without_the_version_too() {
     let mut world = World::new();
     let token = world.token();
     for path in ["/auth/me", "/Auth/renewAccessToken"] {
@@ -51,7 +53,7 @@ fn the_paths_of_the_guides_are_answered_without_a_version_too() {
 }
 
 #[test]
-fn a_client_can_read_its_user_its_accounts_and_that_it_has_no_orders() {
+fn a_client_can_read_its_user_its_accounts_and_an_empty_order_list() {
     let mut world = World::new();
     let token = world.token();
     for (path, expected) in
@@ -68,7 +70,7 @@ fn a_client_can_read_its_user_its_accounts_and_that_it_has_no_orders() {
 }
 
 #[test]
-fn every_answer_tells_the_servers_time() {
+fn every_response_has_the_servers_date() {
     let mut world = World::with_options(|options| options.clock_skew = jiff::SignedDuration::from_secs(90));
     world.now = "2026-11-04T06:07:08.9Z".parse().unwrap();
     for path in [LOGIN, "/nowhere"] {

@@ -1,10 +1,12 @@
+//! Tests of sessions, renewals and the statistics.
+
 use super::*;
 use crate::{endpoint::Endpoint, options::ClosedSession};
 
 const LIFETIME: u64 = 80 * 60;
 
 #[test]
-fn a_third_login_closes_the_session_that_was_opened_first() {
+fn a_third_login_closes_the_oldest_session() {
     let mut world = World::new();
     let (first, second) = (world.token(), world.token());
     let renewed = world.get(RENEW, &first).text("accessToken");
@@ -14,7 +16,7 @@ fn a_third_login_closes_the_session_that_was_opened_first() {
 }
 
 #[test]
-fn neither_an_expired_session_nor_one_of_another_user_counts() {
+fn expired_sessions_and_sessions_of_other_users_do_not_count() {
     let other = User::new("other", "synthetic-password");
     let mut world = World::of(Simulator::builder().user(User::default()).user(other));
     world.token();
@@ -25,7 +27,7 @@ fn neither_an_expired_session_nor_one_of_another_user_counts() {
 }
 
 #[test]
-fn a_closed_session_shows_in_the_way_that_is_set() {
+fn the_token_of_a_closed_session_gets_the_configured_answer() {
     for (way, status, body) in [
         (ClosedSession::RequestTimeout, 408, ""),
         (ClosedSession::TooManyRequests, 429, ""),
@@ -48,7 +50,7 @@ fn a_closed_session_shows_in_the_way_that_is_set() {
 }
 
 #[test]
-fn a_token_works_until_its_expiry_and_can_then_not_be_renewed() {
+fn a_token_works_until_its_expiry_and_cannot_be_renewed_afterwards() {
     for fraction in [true, false] {
         let mut world = World::with_options(|options| options.expiration_fraction = fraction);
         let login = world.login();
@@ -63,7 +65,7 @@ fn a_token_works_until_its_expiry_and_can_then_not_be_renewed() {
 }
 
 #[test]
-fn a_renewal_extends_the_session_and_opens_none() {
+fn a_renewal_extends_the_session_without_opening_one() {
     let mut world = World::new();
     let login = world.login();
     let old = login.text("accessToken");
@@ -82,7 +84,7 @@ fn a_renewal_extends_the_session_and_opens_none() {
 }
 
 #[test]
-fn a_renewal_can_repeat_the_token_and_leave_out_the_market_data_token() {
+fn options_make_a_renewal_keep_the_token_and_omit_the_market_data_token() {
     let mut world = World::with_options(|options| {
         options.renewal_changes_token = false;
         options.renewal_has_market_data_token = false;
@@ -96,7 +98,7 @@ fn a_renewal_can_repeat_the_token_and_leave_out_the_market_data_token() {
 }
 
 #[test]
-fn a_login_can_leave_the_market_data_token_to_the_renewal() {
+fn an_option_makes_only_renewals_return_the_market_data_token() {
     let mut world = World::with_options(|options| options.login_has_market_data_token = false);
     let login = world.login();
     assert_eq!(login.get("mdAccessToken"), Value::Null);
@@ -108,7 +110,7 @@ fn a_login_can_leave_the_market_data_token_to_the_renewal() {
 }
 
 #[test]
-fn an_answer_that_is_no_error_can_have_an_empty_error_text_or_none() {
+fn an_option_decides_whether_successful_answers_have_an_empty_error_text() {
     for (is_sent, text) in [(true, json!("")), (false, Value::Null)] {
         let mut world = World::with_options(|options| options.empty_error_text = is_sent);
         let login = world.login();
@@ -121,7 +123,7 @@ fn an_answer_that_is_no_error_can_have_an_empty_error_text_or_none() {
 }
 
 #[test]
-fn a_reset_brings_the_server_back_to_its_beginning() {
+fn a_reset_returns_the_server_to_its_start_state() {
     let mut world = World::with_options(|options| options.lifetime = Duration::from_secs(60));
     let (token, socket) =
         (world.token(), world.simulator.connect(world.now, Request::get("/v1/websocket").body("").unwrap()));
@@ -141,7 +143,7 @@ fn a_reset_brings_the_server_back_to_its_beginning() {
 }
 
 #[test]
-fn a_revoked_token_is_unknown_and_an_expired_one_expired_by_the_servers_clock() {
+fn a_revoked_token_is_unknown_and_an_expired_one_is_reported_as_expired() {
     let mut world = World::new();
     let token = world.token();
     world.simulator.options_mut().clock_skew = jiff::SignedDuration::from_mins(80);
@@ -158,12 +160,12 @@ fn a_revoked_token_is_unknown_and_an_expired_one_expired_by_the_servers_clock() 
 }
 
 #[test]
-fn statistics_count_and_log_requests_and_log_the_page_alone() {
+fn statistics_count_and_log_requests() {
     let mut world = World::new();
     let token = world.token();
     world.failing_login();
     world.get(RENEW, &token);
-    page::allow(&mut world, &page::asking(&[]));
+    page::allow(&mut world, &page::authorize_url_with(&[]));
     let statistics = world.simulator.statistics();
     let requests = [Endpoint::AccessTokenRequest, Endpoint::OauthToken].map(|endpoint| statistics.requests(endpoint));
     assert_eq!((statistics.logins, statistics.renewals, statistics.code_exchanges, requests), (1, 1, 0, [2, 0]));

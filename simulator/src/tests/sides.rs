@@ -1,8 +1,10 @@
+//! Tests of the two sides, Live and Demo.
+
 use super::*;
 use crate::side::Side;
 
 #[test]
-fn a_user_of_one_side_can_not_log_in_on_the_other() {
+fn a_user_of_one_side_cannot_log_in_on_the_other() {
     for (user, host, refusal) in [
         (Side::Live, LIVE, ""),
         (Side::Live, DEMO, WRONG_PASSWORD),
@@ -24,7 +26,7 @@ fn a_user_of_one_side_can_not_log_in_on_the_other() {
 }
 
 #[test]
-fn me_answers_on_live_and_says_so_elsewhere() {
+fn me_is_served_on_live_only() {
     let mut world = World::with_user(User::default().of_organization("Example Evaluation"));
     let token = world.token();
     assert_eq!(
@@ -52,7 +54,7 @@ fn me_answers_on_live_and_says_so_elsewhere() {
 }
 
 #[test]
-fn a_token_from_live_reads_both_sides_and_is_renewed_where_it_was_issued() {
+fn a_token_from_live_works_on_both_sides_and_is_renewed_on_live() {
     let mut world = World::new().at(LIVE);
     let token = world.token();
     for (host, path, status) in [(LIVE, ACCOUNTS, 200), (DEMO, ACCOUNTS, 200), (DEMO, RENEW, 401), (LIVE, RENEW, 200)] {
@@ -62,7 +64,7 @@ fn a_token_from_live_reads_both_sides_and_is_renewed_where_it_was_issued() {
 }
 
 #[test]
-fn a_token_from_demo_reads_live_only_where_that_is_set() {
+fn a_token_from_demo_works_on_live_only_if_the_option_is_set() {
     let mut world = World::new().at(DEMO);
     let token = world.token();
     let mut world = world.at(LIVE);

@@ -1,3 +1,5 @@
+//! Tests of sockets for trading and for market data.
+
 use super::*;
 use crate::{
     endpoint::Endpoint,
@@ -15,7 +17,7 @@ const DEAD: &str = r#"a[{"s":401,"i":1,"d":"Invalid access token"}]"#;
 const DENIED: &str = r#"a[{"s":401,"i":1,"d":"Access is denied"}]"#;
 
 impl World {
-    /// Connects at the world's host, or gives the status and the body of the refusal.
+    /// Connects at the world's host, or returns the status and the body of the refusal.
     fn connect(&mut self) -> Result<SocketId, (u16, String)> {
         let request = Request::get("/v1/websocket").header("host", &self.host).body("").unwrap();
         let refusal = |refusal: Box<http::Response<Vec<u8>>>| {
@@ -24,7 +26,7 @@ impl World {
         self.simulator.connect(self.now, request).map_err(refusal)
     }
 
-    /// Connects and takes the first frame.
+    /// Connects and checks the first frame.
     fn socket(&mut self) -> SocketId {
         let socket = self.connect().unwrap();
         assert_eq!(self.frames(socket), ["o"]);
@@ -35,20 +37,20 @@ impl World {
         self.simulator.socket_poll(self.now, socket).frames
     }
 
-    /// What follows if nothing is sent.
+    /// What happens next if nothing is sent.
     fn next(&mut self, socket: SocketId) -> SocketNext {
         self.simulator.socket_poll(self.now, socket).next
     }
 
-    fn tell(&mut self, socket: SocketId, text: &str) -> String {
+    fn request(&mut self, socket: SocketId, text: &str) -> String {
         self.simulator.socket_receive(self.now, socket, text).frames.concat()
     }
 
     fn authorize(&mut self, socket: SocketId, token: &str) -> String {
-        self.tell(socket, &format!("authorize\n1\n\n{token}"))
+        self.request(socket, &format!("authorize\n1\n\n{token}"))
     }
 
-    /// A socket that is authorized with a token, here with that of a new login.
+    /// Opens a socket that is authorized with the token of a new login.
     fn authorized(&mut self) -> SocketId {
         let (token, socket) = (self.token(), self.socket());
         assert_eq!(self.authorize(socket, &token), ACCEPTED);
@@ -57,7 +59,7 @@ impl World {
 }
 
 #[test]
-fn a_socket_opens_and_is_authorized_with_either_token_where_hosts_can_not_be_told_apart() {
+fn a_socket_at_an_ip_address_accepts_both_kinds_of_token() {
     let mut world = World::new();
     let login = world.login();
     for field in ["accessToken", "mdAccessToken"] {
@@ -74,7 +76,7 @@ fn a_socket_opens_and_is_authorized_with_either_token_where_hosts_can_not_be_tol
 }
 
 #[test]
-fn a_host_takes_the_token_of_its_purpose_only() {
+fn a_socket_host_accepts_only_the_token_for_its_purpose() {
     for (host, access, market_data) in [(DEMO, ACCEPTED, DENIED), (MARKET_DATA, DENIED, ACCEPTED)] {
         let mut world = World::new().at(DEMO);
         let login = world.login();
@@ -87,7 +89,7 @@ fn a_host_takes_the_token_of_its_purpose_only() {
 }
 
 #[test]
-fn a_token_that_is_dead_is_told_from_a_call_that_is_denied() {
+fn a_dead_token_and_a_denied_call_get_different_texts_on_a_socket() {
     let mut world = World::new();
     let (token, socket) = (world.token(), world.socket());
     assert_eq!(world.authorize(socket, "unknown"), DEAD);
@@ -113,7 +115,7 @@ fn a_token_that_is_dead_is_told_from_a_call_that_is_denied() {
 }
 
 #[test]
-fn live_does_not_take_a_token_of_demo() {
+fn a_live_socket_refuses_a_token_from_demo() {
     let mut world = World::new().at(DEMO);
     let token = world.token();
     let mut world = world.at(LIVE);
@@ -124,30 +126,30 @@ fn live_does_not_take_a_token_of_demo() {
 }
 
 #[test]
-fn nothing_is_answered_before_the_authorization() {
+fn a_socket_denies_requests_before_it_is_authorized() {
     let mut world = World::new();
     let socket = world.socket();
-    assert_eq!(world.tell(socket, "order/list\n1\n\n"), DENIED);
-    assert_eq!(world.tell(socket, "[]"), "");
+    assert_eq!(world.request(socket, "order/list\n1\n\n"), DENIED);
+    assert_eq!(world.request(socket, "[]"), "");
     assert_eq!(
-        world.tell(socket, "authorize\nfirst\n\n"),
+        world.request(socket, "authorize\nfirst\n\n"),
         r#"a[{"s":400,"i":0,"d":"the second line is not a number"}]"#
     );
     let socket = world.authorized();
-    assert_eq!(world.tell(socket, "no/such\n9"), r#"a[{"s":404,"i":9,"d":"Not found"}]"#);
+    assert_eq!(world.request(socket, "no/such\n9"), r#"a[{"s":404,"i":9,"d":"Not found"}]"#);
 }
 
 #[test]
-fn a_client_can_read_on_a_socket_what_it_starts_with() {
+fn a_client_can_read_its_start_data_on_a_socket() {
     let mut world = World::new();
     let login = world.login();
     let (token, socket) = (login.text("accessToken"), world.socket());
     world.authorize(socket, &token);
     for name in ["user/list", "account/list", "order/list"] {
         let list = world.get(&format!("/v1/{name}"), &token).body;
-        assert_eq!(world.tell(socket, &format!("{name}\n2\n\n")), format!(r#"a[{{"s":200,"i":2,"d":{list}}}]"#));
+        assert_eq!(world.request(socket, &format!("{name}\n2\n\n")), format!(r#"a[{{"s":200,"i":2,"d":{list}}}]"#));
     }
-    let answer = world.tell(socket, "user/syncRequest\n3\n\n{\"users\":[15460]}");
+    let answer = world.request(socket, "user/syncRequest\n3\n\n{\"users\":[15460]}");
     let answer: Value = serde_json::from_str(&answer[1..]).unwrap();
     let data = &answer[0]["d"];
     assert_eq!((&answer[0]["s"], &answer[0]["i"]), (&json!(200), &json!(3)));
@@ -156,17 +158,17 @@ fn a_client_can_read_on_a_socket_what_it_starts_with() {
 }
 
 #[test]
-fn a_socket_of_market_data_has_no_calls_of_trading() {
+fn a_market_data_socket_has_no_trading_requests() {
     let mut world = World::new();
     let (token, socket) = (world.login().text("mdAccessToken"), world.socket());
     world.authorize(socket, &token);
     for name in ["user/list", "user/syncrequest"] {
-        assert_eq!(world.tell(socket, &format!("{name}\n2")), r#"a[{"s":404,"i":2,"d":"Not found"}]"#);
+        assert_eq!(world.request(socket, &format!("{name}\n2")), r#"a[{"s":404,"i":2,"d":"Not found"}]"#);
     }
 }
 
 #[test]
-fn a_heartbeat_comes_after_two_and_a_half_seconds_without_another_frame() {
+fn the_server_sends_a_heartbeat_after_2500_ms_without_another_frame() {
     let mut world = World::new();
     let socket = world.authorized();
     let start = world.now;
@@ -185,12 +187,12 @@ fn a_heartbeat_comes_after_two_and_a_half_seconds_without_another_frame() {
 }
 
 #[test]
-fn a_client_that_sends_nothing_for_five_seconds_is_hung_up_on() {
+fn a_socket_is_closed_if_its_client_sends_nothing_for_five_seconds() {
     let mut world = World::new();
     let socket = world.authorized();
     for _ in 0..10 {
         world.wait(4);
-        assert_eq!(world.tell(socket, "[]"), "h");
+        assert_eq!(world.request(socket, "[]"), "h");
     }
     world.wait(4);
     assert_eq!(world.frames(socket), ["h"]);
@@ -203,7 +205,7 @@ fn a_client_that_sends_nothing_for_five_seconds_is_hung_up_on() {
 }
 
 #[test]
-fn a_socket_ends_with_its_session_however_that_ends() {
+fn a_socket_is_closed_when_its_session_ends() {
     let kicks: [fn(&mut World); 4] = [
         |world| world.simulator.close_oldest_session(USER),
         |world| world.simulator.close_sessions(USER),
@@ -228,7 +230,7 @@ fn a_socket_ends_with_its_session_however_that_ends() {
 }
 
 #[test]
-fn what_a_socket_does_after_its_token_is_a_switch() {
+fn an_option_decides_what_a_socket_does_when_its_token_expires() {
     for (way, frames, next) in [
         (ExpiredSocket::StaysOpen, "h", true),
         (ExpiredSocket::FallsSilent, "", true),
@@ -248,13 +250,13 @@ fn what_a_socket_does_after_its_token_is_a_switch() {
         let output = world.simulator.socket_poll(world.now, socket);
         assert_eq!((&*output.frames.concat(), matches!(output.next, SocketNext::Open(_))), (frames, next), "{way:?}");
         if way == ExpiredSocket::FallsSilent {
-            assert_eq!(world.tell(socket, "no/such\n9"), "");
+            assert_eq!(world.request(socket, "no/such\n9"), "");
         }
     }
 }
 
 #[test]
-fn the_end_of_a_token_is_announced_in_the_time_of_the_caller_if_it_matters() {
+fn poll_names_the_expiry_of_the_token_in_the_callers_time() {
     for (way, due) in
         [(ExpiredSocket::Closes, 1000), (ExpiredSocket::FallsSilent, 1000), (ExpiredSocket::StaysOpen, 2500)]
     {
@@ -272,14 +274,14 @@ fn the_end_of_a_token_is_announced_in_the_time_of_the_caller_if_it_matters() {
 }
 
 #[test]
-fn sockets_can_be_cut_and_silenced_and_later_ones_work() {
+fn sockets_can_be_cut_and_silenced_without_affecting_new_ones() {
     let mut world = World::new();
     let socket = world.authorized();
     world.simulator.silence_sockets();
     world.wait(60);
     let output = world.simulator.socket_poll(world.now, socket);
     assert_eq!((output.frames.len(), output.next), (0, SocketNext::Open(None)));
-    assert_eq!(world.tell(socket, "authorize\n1\n\nunknown"), "");
+    assert_eq!(world.request(socket, "authorize\n1\n\nunknown"), "");
     let later = world.authorized();
     world.simulator.cut_sockets();
     for socket in [socket, later] {
@@ -291,16 +293,16 @@ fn sockets_can_be_cut_and_silenced_and_later_ones_work() {
 }
 
 #[test]
-fn a_socket_whose_client_is_gone_is_forgotten() {
+fn a_socket_is_removed_when_its_client_disconnects() {
     let mut world = World::new();
     let socket = world.authorized();
     world.simulator.socket_hung_up(socket);
     assert_eq!((world.next(socket), world.simulator.open_sockets()), (SocketNext::Closed, 0));
-    assert_eq!(world.tell(socket, "[]"), "");
+    assert_eq!(world.request(socket, "[]"), "");
 }
 
 #[test]
-fn a_host_that_serves_nobody_refuses_to_connect() {
+fn a_host_without_users_refuses_sockets_with_421() {
     let mut world = World::new().at(DEMO);
     let token = world.token();
     let hosts = ApiHosts::standard().with("demo", ACME).with("mdDemo", "acme-md.eval.ninjatrader.com");
@@ -324,7 +326,7 @@ fn a_host_that_serves_nobody_refuses_to_connect() {
 }
 
 #[test]
-fn a_host_that_serves_somebody_else_says_so_to_the_authorization() {
+fn a_host_of_other_users_refuses_the_authorization_with_421() {
     let member = User::new("member", "synthetic-password").of_organization("Acme");
     let hosts = ApiHosts::standard().with("demo", ACME);
     let builder = Simulator::builder().user(User::default()).user(member).organization("Acme", hosts);
@@ -336,7 +338,7 @@ fn a_host_that_serves_somebody_else_says_so_to_the_authorization() {
 }
 
 #[test]
-fn what_stands_before_requests_stands_before_sockets() {
+fn lock_outs_maintenance_and_scripted_answers_apply_to_sockets() {
     let mut world = World::new();
     world.simulator.set_wrong_host("127.0.0.1", Some(WrongHost::NotFound));
     assert_eq!(world.connect(), Err((404, String::new())));
@@ -355,17 +357,17 @@ fn what_stands_before_requests_stands_before_sockets() {
 }
 
 #[test]
-fn a_request_without_an_upgrade_is_told_to_upgrade() {
+fn a_websocket_request_without_an_upgrade_gets_426() {
     let answer = World::new().method(&Method::GET, "/v1/websocket");
     assert_eq!((answer.status, answer.header("upgrade")), (426, "websocket"));
 }
 
 #[test]
-fn no_token_of_a_frame_is_logged() {
+fn the_log_shows_no_token_from_a_frame() {
     let mut world = World::new();
     let (token, socket) = (world.token(), world.socket());
     for frame in [token.clone(), format!("authorize {token}\n1"), format!("authorize\n1\n\n{token}")] {
-        world.tell(socket, &frame);
+        world.request(socket, &frame);
     }
     let log = format!("{:?} {:?}", world.simulator.statistics(), world.simulator);
     assert!(!log.contains(&token) && log.contains("\"?\""), "{log}");

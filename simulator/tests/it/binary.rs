@@ -6,7 +6,7 @@ use std::{
 
 use crate::client::{Answer, get, login, send};
 
-/// The program, killed when the test is over, and what it says when it starts.
+/// A running simulator and the lines that it printed at its start. It is killed when it is dropped.
 pub(crate) struct Program {
     child: Child,
     lines: Vec<String>,
@@ -34,7 +34,7 @@ impl Program {
         Self { child, lines, stderr }
     }
 
-    /// The variables that it prints.
+    /// The variables that the program prints.
     pub(crate) fn exports(&self) -> impl Iterator<Item = (&str, &str)> {
         let exports = self.lines.iter().filter_map(|line| line.strip_prefix("export ")?.split_once('='));
         exports.map(|(name, value)| (name, value.trim_matches('\'')))
@@ -58,7 +58,7 @@ impl Drop for Program {
     }
 }
 
-/// The page; with a form, what it answers to that.
+/// The response to a GET of the page; with a form, the response to a POST of the form.
 fn page(program: &Program, client_id: &str, redirect_uri: &str, form: &str) -> Answer {
     let method = if form.is_empty() { "GET" } else { "POST" };
     let query = format!("response_type=code&client_id={client_id}&redirect_uri={redirect_uri}");
@@ -66,11 +66,11 @@ fn page(program: &Program, client_id: &str, redirect_uri: &str, form: &str) -> A
 }
 
 #[test]
-fn it_prints_where_and_how_to_log_in_and_apart_what_oauth_needs() {
+fn the_program_prints_variables_for_a_password_login_and_then_for_oauth() {
     let program = Program::start(&[]);
-    let said = program.lines.join("\n").replace(&program.address().to_string(), "HOST");
+    let printed = program.lines.join("\n").replace(&program.address().to_string(), "HOST");
     let expected = "\
-# The simulator is listening; Ctrl-C stops it, and http://HOST/simulator controls it. Log in with:
+# The simulator is listening. Ctrl-C stops it, and http://HOST/simulator controls it. Log in with:
 export TRADOVATE_API_URL=http://HOST/v1
 export TRADOVATE_USERNAME=synthetic-user
 export TRADOVATE_PASSWORD=synthetic-password
@@ -79,15 +79,15 @@ export TRADOVATE_APP_VERSION=1.0
 export TRADOVATE_CID=8
 export TRADOVATE_SEC=synthetic-api-secret
 export TRADOVATE_DEVICE_ID=synthetic-device
-# Or with OAuth in a browser, which is sent back to http://127.0.0.1:8765/callback or http://127.0.0.1:8080/callback:
+# Or log in with OAuth in a browser. The redirect URI is http://127.0.0.1:8765/callback or http://127.0.0.1:8080/callback:
 export TRADOVATE_AUTHORIZE_URL=http://HOST/oauth
 export TRADOVATE_TOKEN_URL=http://HOST/v1/auth/oauthtoken
 export TRADOVATE_CLIENT_ID=synthetic-client";
-    assert_eq!(said, expected);
+    assert_eq!(printed, expected);
 }
 
 #[test]
-fn it_has_the_client_it_was_told() {
+fn the_options_of_the_program_set_the_oauth_client() {
     let uris = ["http://localhost:1/a", "com.example.app:/back"];
     let [client, secret] = [["--client-id", "charts"], ["--client-secret", "client secret"]];
     let redirects = uris.map(|uri| ["--redirect-uri", uri]);
@@ -100,7 +100,7 @@ fn it_has_the_client_it_was_told() {
 }
 
 #[test]
-fn what_it_prints_works_on_either_side() {
+fn the_printed_variables_work_in_both_environments() {
     for (side, me) in [("live", "synthetic-user"), ("demo", "should be called on live.tradovateapi.com")] {
         let program = Program::start(&["--environment", side]);
         let token = login(program.address()).text("accessToken").to_owned();
@@ -123,7 +123,7 @@ fn what_it_prints_works_on_either_side() {
 }
 
 #[test]
-fn it_accepts_the_user_it_was_told() {
+fn the_program_accepts_the_user_from_its_options() {
     let program = Program::start(&["--user", "trader", "--password", "it's $HOME", "--lifetime", "90s"]);
     assert_eq!(program.export("TRADOVATE_PASSWORD"), r"'it'\''s $HOME'");
     let body = r#"{"name":"trader","password":"it's $HOME","cid":8,"sec":"synthetic-api-secret"}"#;
@@ -132,7 +132,7 @@ fn it_accepts_the_user_it_was_told() {
 }
 
 #[test]
-fn it_names_the_hosts_of_an_organization() {
+fn the_program_answers_with_the_hosts_from_its_options() {
     for (argument, demo, market_data) in [
         ("demo=acme-demo.example,mdDemo=acme-md.example", "acme-demo.example", "acme-md.example"),
         ("", "acme-demo.eval.ninjatrader.com", "acme-md-demo.eval.ninjatrader.com"),
@@ -146,7 +146,7 @@ fn it_names_the_hosts_of_an_organization() {
 }
 
 #[test]
-fn each_scenario_brings_its_trouble() {
+fn each_scenario_starts_with_its_problem() {
     for (scenario, status, body) in [
         ("penalty", 200, r#""p-time":3"#),
         ("captcha", 200, r#""p-captcha":true"#),
@@ -159,7 +159,7 @@ fn each_scenario_brings_its_trouble() {
 }
 
 #[test]
-fn it_logs_requests_without_secrets() {
+fn the_program_logs_requests_without_secrets() {
     let mut program = Program::start(&[]);
     let token = login(program.address()).text("accessToken").to_owned();
     get(program.address(), "/v1/auth/me?x=secret", &token);
@@ -170,20 +170,20 @@ fn it_logs_requests_without_secrets() {
 }
 
 #[test]
-fn it_warns_if_other_machines_can_reach_it() {
+fn the_program_warns_if_other_machines_can_reach_it() {
     let mut program = Program::start(&["--listen", "0.0.0.0"]);
     assert!(program.address().ip().is_loopback());
     let mut warning = String::new();
     program.stderr.read_line(&mut warning).unwrap();
-    let expected = "warning: at 0.0.0.0, everybody who reaches this machine can use and control the simulator; \
-                    enter no real password\n";
+    let expected = "warning: the simulator listens at 0.0.0.0: everybody who can reach this machine can use and control it. \
+                    Never enter a real password\n";
     assert_eq!(warning, expected);
     assert_eq!(login(program.address()).status, 200);
 }
 
 #[cfg(unix)]
 #[test]
-fn it_ends_well_when_told_to_stop() {
+fn the_program_exits_with_success_on_a_stop_signal() {
     for signal in ["INT", "TERM"] {
         let mut program = Program::start(&[]);
         let id = program.child.id().to_string();
@@ -196,14 +196,14 @@ fn it_ends_well_when_told_to_stop() {
 }
 
 #[test]
-fn a_taken_port_and_a_wrong_option_are_explained() {
+fn a_used_port_and_a_wrong_option_are_explained() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let in_use = format!("error: port {port} is in use; --port 0 takes a free one\n");
     for (arguments, code, why) in [
         (["--port", &port], 1, in_use.as_str()),
         (["--lifetime", "soon"], 2, "expected a time such as 90s"),
-        (["--listen", "198.51.100.1"], 1, "198.51.100.1 is neither 0.0.0.0, :: nor loopback"),
+        (["--listen", "198.51.100.1"], 1, "can't listen at 198.51.100.1: use 0.0.0.0, ::, or a loopback address"),
         (["--listen", "everywhere"], 2, "invalid"),
         (["--organization-hosts", "acme.example"], 2, "expected KEY=HOST"),
         (["--scenario", "earthquake"], 2, "lock-out"),

@@ -1,4 +1,4 @@
-//! The smallest HTTP client that will do.
+//! A minimal HTTP client.
 
 use std::{
     io::{self, Read, Write},
@@ -16,7 +16,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// A header by its name in lower case; empty when there is none.
+    /// A header by its name in lower case; empty if it is absent.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.head
             .lines()
@@ -36,7 +36,7 @@ pub(crate) fn send(address: SocketAddr, head: &str, body: &str) -> io::Result<An
     send_as(address, &address.to_string(), head, body)
 }
 
-/// Sends it for this host.
+/// Sends a request with this `Host`.
 pub(crate) fn send_as(address: SocketAddr, host: &str, head: &str, body: &str) -> io::Result<Answer> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;

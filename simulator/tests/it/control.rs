@@ -1,4 +1,4 @@
-//! The control over HTTP, as a program in any language uses it.
+//! Tests of the control interface over HTTP, as a program in any language uses it.
 
 use serde_json::{Value, json};
 use tradovate_auth_simulator::{Endpoint, Server, Simulator};
@@ -16,7 +16,7 @@ fn post(server: &Server, command: &str, body: &str) -> Answer {
     send(server.address(), &format!("POST /simulator/{command} HTTP/1.1"), body).unwrap()
 }
 
-/// A command that is carried out.
+/// Sends a command and asserts that it is executed.
 fn control(server: &Server, command: &str, body: &str) {
     let answer = post(server, command, body);
     assert_eq!(answer.status, 200, "{command} {body}: {}", answer.body);
@@ -24,7 +24,7 @@ fn control(server: &Server, command: &str, body: &str) {
     assert!(now["now"].as_str().unwrap().starts_with("20"), "{now}");
 }
 
-/// The status and the body of a call with a token.
+/// The status and the body of a request with a token.
 fn call(server: &Server, path: &str, token: &str) -> (u16, String) {
     let answer = get(server.address(), path, token);
     (answer.status, answer.body)
@@ -41,7 +41,7 @@ fn json_at(server: &Server, path: &str) -> Value {
 }
 
 #[test]
-fn each_command_is_listed_with_a_body_that_works() {
+fn every_listed_command_works_with_its_example_body() {
     let server = serve();
     let listed = json_at(&server, "/simulator");
     let listed = listed.as_array().unwrap();
@@ -57,7 +57,7 @@ fn each_command_is_listed_with_a_body_that_works() {
 }
 
 #[test]
-fn the_lines_of_curl_in_the_readme_work() {
+fn the_curl_commands_in_the_readme_work() {
     let server = serve();
     let readme = include_str!("../../README.md");
     let mut lines = 0;
@@ -71,7 +71,7 @@ fn the_lines_of_curl_in_the_readme_work() {
 }
 
 #[test]
-fn the_clock_can_be_put_forward_and_sessions_can_be_ended() {
+fn commands_advance_the_clock_and_end_sessions() {
     let server = serve();
     for (command, body, status, text) in [
         ("advance", r#"{"seconds":4800}"#, 401, "Expired Access Token"),
@@ -84,15 +84,15 @@ fn the_clock_can_be_put_forward_and_sessions_can_be_ended() {
         control(&server, "reset", "");
         let (first, second) = (token(&server), token(&server));
         control(&server, command, body);
-        let (answered, said) = call(&server, ACCOUNTS, &first);
-        assert!(answered == status && said.contains(text), "{command} {body}: {answered} {said}");
+        let (answered, answer_text) = call(&server, ACCOUNTS, &first);
+        assert!(answered == status && answer_text.contains(text), "{command} {body}: {answered} {answer_text}");
         let other = if (command, body) == ("kick", "") { 200 } else { status };
         assert_eq!(call(&server, ACCOUNTS, &second).0, other, "{command} {body}");
     }
 }
 
 #[test]
-fn logins_can_be_penalized_locked_out_and_released() {
+fn commands_penalize_lock_out_and_release_logins() {
     let server = serve();
     for (command, body, status, text) in [
         ("penalize", r#"{"seconds":7}"#, 200, r#""p-time":7"#),
@@ -122,7 +122,7 @@ fn logins_can_be_penalized_locked_out_and_released() {
 }
 
 #[test]
-fn an_answer_can_be_lost_after_its_request_took_effect() {
+fn the_fault_command_can_lose_the_answer_of_a_handled_request() {
     let server = serve();
     for (handled, logins) in [("false", 0), ("true", 1)] {
         control(&server, "fault", &format!(r#"{{"status":504,"handled":{handled}}}"#));
@@ -132,7 +132,7 @@ fn an_answer_can_be_lost_after_its_request_took_effect() {
 }
 
 #[test]
-fn hosts_and_switches_can_be_changed() {
+fn commands_change_hosts_and_options() {
     let server = serve();
     control(&server, "move-hosts", r#"{"hosts":{"demo":"acme.example"}}"#);
     let answer = login(server.address());
@@ -156,7 +156,7 @@ fn hosts_and_switches_can_be_changed() {
 }
 
 #[test]
-fn the_log_shows_what_came_without_secrets_and_without_the_control() {
+fn the_log_command_shows_requests_without_secrets_and_without_commands() {
     let server = serve();
     let token = token(&server);
     get(server.address(), "/v1/account/list?x=canary", &token);
@@ -178,7 +178,7 @@ fn the_log_shows_what_came_without_secrets_and_without_the_control() {
 }
 
 #[test]
-fn a_reset_ends_what_was_changed_and_the_time_is_true_again() {
+fn the_reset_command_undoes_all_changes_and_restores_the_clock() {
     let server = serve();
     let before = server.now();
     let token = token(&server);
@@ -191,7 +191,7 @@ fn a_reset_ends_what_was_changed_and_the_time_is_true_again() {
 }
 
 #[test]
-fn pages_of_other_origins_and_of_names_that_lead_here_are_refused() {
+fn web_pages_of_other_origins_and_rebound_host_names_cannot_send_commands() {
     let server = serve();
     let port = server.address().port();
     let own = format!("127.0.0.1:{port}");
@@ -230,7 +230,7 @@ fn pages_of_other_origins_and_of_names_that_lead_here_are_refused() {
 }
 
 #[test]
-fn a_mistake_is_explained_and_changes_nothing() {
+fn an_invalid_command_is_explained_and_changes_nothing() {
     let server = serve();
     for (command, body, status, why) in [
         ("kick", r#"{"usr":"synthetic-user"}"#, 400, r#"there is no field \"usr\"; the body is like {"#),
@@ -259,7 +259,7 @@ fn a_mistake_is_explained_and_changes_nothing() {
 }
 
 #[test]
-fn at_all_addresses_the_control_answers_under_any_host() {
+fn a_server_on_all_addresses_accepts_commands_under_any_host_name() {
     let server = Simulator::builder().listen("0.0.0.0".parse().unwrap()).serve().unwrap();
     assert!(server.address().ip().is_loopback());
     let answer = send_as(server.address(), "simulator:8085", "GET /simulator HTTP/1.1", "").unwrap();
@@ -267,5 +267,5 @@ fn at_all_addresses_the_control_answers_under_any_host() {
     let foreign = "GET /simulator HTTP/1.1\r\norigin: http://evil.example";
     assert_eq!(send_as(server.address(), "simulator:8085", foreign, "").unwrap().status, 403);
     let other = Simulator::builder().listen("198.51.100.1".parse().unwrap()).serve();
-    assert_eq!(other.unwrap_err().to_string(), "198.51.100.1 is neither 0.0.0.0, :: nor loopback");
+    assert_eq!(other.unwrap_err().to_string(), "can't listen at 198.51.100.1: use 0.0.0.0, ::, or a loopback address");
 }

@@ -1,8 +1,8 @@
-//! The simulator over real sockets, by clients that know nothing of its types.
+//! Tests of the simulator over real connections, with clients that share no types with it.
 
 mod binary;
 mod client;
 mod control;
-mod front;
+mod http_server;
 mod scripts;
 mod sockets;

@@ -1,4 +1,4 @@
-//! The sockets of the front, by a client of another library.
+//! Tests of sockets over HTTP, with the client of another library.
 
 use std::{io::ErrorKind, net::TcpStream, time::Duration};
 
@@ -33,7 +33,7 @@ fn authorized(server: &Server) -> Socket {
     socket
 }
 
-/// Waits for the end of the connection: no frame comes before it, and no handshake.
+/// Asserts that the connection ends without a frame and without a close handshake.
 fn assert_is_cut(socket: &mut Socket) {
     match socket.read() {
         Err(Error::Io(error)) => assert_ne!(error.kind(), ErrorKind::WouldBlock, "nothing came for 20 s"),
@@ -43,14 +43,14 @@ fn assert_is_cut(socket: &mut Socket) {
 }
 
 #[test]
-fn a_socket_is_authorized_and_gets_heartbeats_by_the_clock_of_the_server() {
+fn a_websocket_is_authorized_and_gets_heartbeats_by_the_simulators_clock() {
     let server = Simulator::builder().serve().unwrap();
     let mut socket = authorized(&server);
     for _ in 0..3 {
         server.advance(Duration::from_secs(3));
         assert_eq!(text(&mut socket), "h");
         socket.send(Message::text("[]")).unwrap();
-        // The answer comes after the heartbeat was taken.
+        // The answer shows that the heartbeat was received.
         socket.send(Message::text("no/such\n2")).unwrap();
         assert_eq!(text(&mut socket), r#"a[{"s":404,"i":2,"d":"Not found"}]"#);
     }
@@ -58,7 +58,7 @@ fn a_socket_is_authorized_and_gets_heartbeats_by_the_clock_of_the_server() {
 }
 
 #[test]
-fn a_silent_client_and_a_kicked_one_get_a_reason_and_a_proper_end() {
+fn silent_and_kicked_clients_get_a_reason_and_a_close_handshake() {
     let server = Simulator::builder().serve().unwrap();
     let ends: [(&str, End); 3] = [
         ("No heartbeat", |server| server.advance(Duration::from_secs(5))),
@@ -74,19 +74,19 @@ fn a_silent_client_and_a_kicked_one_get_a_reason_and_a_proper_end() {
 }
 
 #[test]
-fn a_connection_that_is_cut_ends_without_a_word() {
+fn a_cut_connection_ends_without_a_close_frame() {
     let server = Simulator::builder().serve().unwrap();
     let mut socket = authorized(&server);
-    // A silent socket has no heartbeat to wake up for.
+    // A silenced socket sends no heartbeat, so no timer wakes it.
     server.with(Simulator::silence_sockets);
     server.advance(Duration::from_secs(1));
-    login(server.address()); // by its answer, the socket has seen that it is silent
+    login(server.address()); // when this is answered, the socket knows that it is silenced
     server.with(Simulator::cut_sockets);
     assert_is_cut(&mut socket);
 }
 
 #[test]
-fn sockets_can_be_ended_by_the_control() {
+fn commands_close_cut_and_silence_sockets() {
     let server = Simulator::builder().serve().unwrap();
     let control = |command: &str, body: &str| {
         assert_eq!(send(server.address(), &format!("POST /simulator/{command} HTTP/1.1"), body).unwrap().status, 200);
@@ -107,7 +107,7 @@ fn sockets_can_be_ended_by_the_control() {
 }
 
 #[test]
-fn a_socket_that_the_client_closes_is_forgotten() {
+fn a_websocket_that_the_client_closes_is_removed() {
     let server = Simulator::builder().serve().unwrap();
     let mut socket = authorized(&server);
     assert_eq!(server.with(|simulator| simulator.open_sockets()), 1);
@@ -118,7 +118,7 @@ fn a_socket_that_the_client_closes_is_forgotten() {
 }
 
 #[test]
-fn a_refusal_to_connect_is_an_answer() {
+fn a_refused_websocket_gets_an_http_response() {
     let server = Simulator::builder().serve().unwrap();
     let misdirected = || http::Response::builder().status(421).body(Vec::new()).unwrap();
     server.with(|simulator| simulator.answer_next(Endpoint::WebSocket, misdirected()));
@@ -132,7 +132,7 @@ fn a_refusal_to_connect_is_an_answer() {
 }
 
 #[test]
-fn open_sockets_do_not_hold_up_the_end() {
+fn open_websockets_do_not_delay_the_stop() {
     let server = Simulator::builder().serve().unwrap();
     let mut socket = authorized(&server);
     drop(server);

@@ -1,10 +1,10 @@
-//! `apiHosts`: what it says, and where requests go after it was followed.
+//! The fuzz target for `apiHosts`: its value, and where requests go after it was followed.
 
 use tradovate_auth_core::{AccessTokenRequest, ApiHosts, Endpoint, Environment, Purpose, is_trusted_host};
 
 use crate::response;
 
-/// The input is the value of `apiHosts` in an answer to a login, and also one host by itself.
+/// Reads the input as the value of `apiHosts` in the answer to a login, and also as a single host.
 pub fn api_hosts(input: &[u8]) {
     let body = [br#"{"accessToken":"t","expirationTime":"2099-01-01T00:00:00Z","apiHosts":"#, input, b"}"].concat();
     if let Ok(reply) = AccessTokenRequest::parse(response(http::StatusCode::OK, &[], &body)) {
@@ -32,7 +32,7 @@ fn follow(hosts: &ApiHosts) {
             assert_eq!(base.as_uri().path(), "/v1", "{base}");
             assert!(base.as_uri().port().is_none() && base.as_uri().query().is_none(), "{base}");
         }
-        // Nothing is forgotten by an answer that names nothing.
+        // An answer that names no host removes no known host.
         assert!(start.base_url(Purpose::Login).is_none() || environment.base_url(Purpose::Login).is_some());
     }
 }

@@ -1,11 +1,11 @@
-//! The headers that are read: `Location`, `Date`, `Retry-After`.
+//! The fuzz target for the headers that the library reads: `Location`, `Date`, `Retry-After`.
 
 use http::StatusCode;
 use tradovate_auth_core::{Endpoint, Environment, Error, OAuthToken, RefreshToken, is_trusted_host};
 
 use crate::{head, response, status};
 
-/// The first byte is a status, the second says which header the rest is.
+/// Reads a response with one arbitrary header. The first byte is its status, the second selects the header.
 pub fn headers(mut input: &[u8]) {
     let [code, which] = head(&mut input);
     let date = b"Tue, 24 Nov 2026 14:20:30 GMT";

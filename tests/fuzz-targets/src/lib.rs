@@ -1,7 +1,7 @@
-//! What is fuzzed, as functions of bytes: each takes whatever comes, and panics where a promise is broken.
+//! The fuzz targets, as functions of bytes: each accepts any input, and panics if the library breaks a guarantee.
 //!
-//! `cargo fuzz` calls them on a nightly compiler (`fuzz/fuzz_targets`); the tests here replay the committed corpus on
-//! the stable one. Nothing in here looks into the core: it is driven through its public interface.
+//! `cargo fuzz` calls them with a nightly compiler (`fuzz/fuzz_targets`). The tests here replay the committed corpus
+//! with the stable one. The targets use only the public interface.
 
 #![forbid(unsafe_code)]
 #![allow(clippy::missing_panics_doc, reason = "panicking is how they tell")]
@@ -22,7 +22,7 @@ pub use snapshots::snapshots;
 
 use http::{HeaderValue, Response, StatusCode};
 
-/// Cuts a head off the input; what is not there is zero.
+/// Takes the first bytes of the input. Missing bytes are zero.
 fn head<const N: usize>(input: &mut &[u8]) -> [u8; N] {
     let mut head = [0; N];
     let length = N.min(input.len());
@@ -32,7 +32,7 @@ fn head<const N: usize>(input: &mut &[u8]) -> [u8; N] {
     head
 }
 
-/// Any status an HTTP client can bring, the important ones more often.
+/// Any status that an HTTP client can return; the important ones are more frequent.
 fn status(byte: u8) -> StatusCode {
     const KNOWN: [u16; 16] = [200, 200, 200, 201, 204, 301, 307, 308, 400, 401, 403, 404, 408, 421, 423, 429];
     let code = match byte {
@@ -53,7 +53,8 @@ fn response(status: StatusCode, headers: &[(&'static str, &[u8])], body: &[u8]) 
     response
 }
 
-/// Stands for every secret. It is as long as tokens are: shorter words of a server can be prose, and are shown.
+/// The placeholder for every secret. It is as long as a token. Shorter words of a server could be prose, and are
+/// printed.
 const CANARY: &str = "c4nary-d0-n0t-pr1nt-1t-3v3r";
 
 fn assert_hidden(printed: &str) {

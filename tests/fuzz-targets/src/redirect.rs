@@ -1,11 +1,11 @@
-//! The redirect of an OAuth login.
+//! The fuzz target for the redirect of an OAuth login.
 
 use tradovate_auth_core::{AuthorizationRequest, Endpoint, Entropy, Environment, OAuthApp, PendingAuthorization};
 
 use crate::head;
 
 const REDIRECT_URI: &str = "https://app.example/callback?tenant=1";
-/// What the entropy of these logins comes to.
+/// The `state` that results from the entropy of these logins.
 const STATE: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc";
 
 fn begin() -> PendingAuthorization {
@@ -15,7 +15,7 @@ fn begin() -> PendingAuthorization {
     pending
 }
 
-/// The first byte says what is put around the rest, so that some of it gets past the first checks.
+/// Reads a redirect. The first byte selects what surrounds the rest, so that some inputs pass the first checks.
 pub fn redirect(mut input: &[u8]) {
     let [shape] = head(&mut input);
     let text = String::from_utf8_lossy(input);
@@ -42,9 +42,9 @@ pub fn redirect(mut input: &[u8]) {
                 assert_eq!(all("code"), [body["code"].as_str().expect("a code")], "{url}");
             }
             Err(error) => {
-                let said = error.to_string();
-                assert!(said.chars().all(|c| !c.is_control()), "{said:?}");
-                assert!(!error.ends_login() || all("state") == [STATE], "{url}: {said}");
+                let printed = error.to_string();
+                assert!(printed.chars().all(|c| !c.is_control()), "{printed:?}");
+                assert!(!error.ends_login() || all("state") == [STATE], "{url}: {printed}");
             }
         }
     }

@@ -1,11 +1,11 @@
-//! The answers to all operations, at every status.
+//! The fuzz target for responses to all operations with every status.
 
 use tradovate_auth_core::{AccessTokenRequest, Endpoint, Error, Exchange, Grant, Me, OAuthToken, RenewAccessToken};
 
 use crate::{head, response, status};
 
-/// One answer read by every operation: the first byte is its status, the second says which headers come with it, the
-/// rest is its body.
+/// Reads one response with every operation. The first byte is its status, the second selects its headers, and the rest
+/// is its body.
 pub fn responses(mut input: &[u8]) {
     let [code, with] = head(&mut input);
     let all: [(&'static str, &[u8]); 3] = [
@@ -18,34 +18,34 @@ pub fn responses(mut input: &[u8]) {
     let sent = "2026-11-24T14:20:30Z".parse().expect("a time");
     let received = "2026-11-24T14:20:31Z".parse().expect("a time");
 
-    let login = told(AccessTokenRequest::parse(answer()));
+    let login = check_printed(AccessTokenRequest::parse(answer()));
     let first = login.and_then(|reply| check(Grant::from_access_token(reply, sent, received, None)));
-    let renewal = told(RenewAccessToken::parse(answer()));
+    let renewal = check_printed(RenewAccessToken::parse(answer()));
     renewal.and_then(|reply| check(Grant::from_access_token(reply, sent, received, first.as_ref())));
-    let oauth = told(OAuthToken::parse(answer()));
+    let oauth = check_printed(OAuthToken::parse(answer()));
     oauth.and_then(|reply| check(Grant::from_oauth(reply, sent, received, first.as_ref())));
-    told(Me::parse(answer()));
+    check_printed(Me::parse(answer()));
 }
 
-/// What came of an answer, after all that can be printed of it has been.
-fn told<T: std::fmt::Debug>(result: Result<T, Error>) -> Option<T> {
+/// The result of a response, after checking everything that it prints.
+fn check_printed<T: std::fmt::Debug>(result: Result<T, Error>) -> Option<T> {
     drop(format!("{result:?}"));
     let error = match result {
         Ok(value) => return Some(value),
         Err(error) => error,
     };
-    let said = error.to_string();
-    assert!(!said.is_empty() && said.chars().all(|c| !c.is_control()), "{said:?}");
-    assert!(said.chars().count() < 2000, "an error is a sentence: {said}");
+    let printed = error.to_string();
+    assert!(!printed.is_empty() && printed.chars().all(|c| !c.is_control()), "{printed:?}");
+    assert!(printed.chars().count() < 2000, "an error is short: {printed}");
     let _ = (error.retry_after(), error.is_retryable());
     None
 }
 
-/// A grant is one that may be used.
+/// Checks that a grant can be used.
 fn check(result: Result<Grant, Error>) -> Option<Grant> {
-    let grant = told(result)?;
+    let grant = check_printed(result)?;
     let Exchange { received, .. } = grant.exchange;
-    assert!(!grant.remaining(received).is_zero(), "a grant has not expired");
+    assert!(!grant.remaining(received).is_zero(), "the grant has not expired");
     assert!(grant.access_token.header().is_sensitive());
     assert!(!grant.access_token.expose().is_empty());
     Some(grant)

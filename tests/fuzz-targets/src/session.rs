@@ -1,4 +1,4 @@
-//! A whole session, driven by arbitrary events in an arbitrary order.
+//! The fuzz target for a whole session: arbitrary events in arbitrary order.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ enum Event<'a> {
     Wait {
         seconds: u32,
     },
-    /// An answer to a request, by how long ago it was sent.
+    /// An answer to an earlier request, identified by how many requests ago it was sent.
     Answer {
         back: u8,
         status: u8,
@@ -55,10 +55,10 @@ enum Event<'a> {
         back: u8,
         failure: u8,
     },
-    /// An answer to a question to the store, by how long ago it was asked; perhaps the answer to another question.
+    /// A store's answer to an earlier request, identified in the same way. It may be the answer to another request.
     StoreAnswers {
         back: u8,
-        answer: Said,
+        answer: GivenAnswer,
     },
     StoreChanged,
     Rejected {
@@ -96,17 +96,17 @@ enum Body<'a> {
     Moved(u8),
 }
 
-/// What a store says.
+/// What a store answers.
 #[derive(Arbitrary, Debug)]
-enum Said {
-    /// What was asked for, as a store that works would.
+enum GivenAnswer {
+    /// The answer of a working store.
     AsAsked,
     Kept,
     Lease {
         seconds: u16,
     },
     AnothersLease,
-    /// A record of another process, by how long ago this one has taken such a snapshot.
+    /// A record of another process, which saved an earlier snapshot of this session.
     Loaded {
         back: u8,
         age: Option<u16>,
@@ -124,7 +124,7 @@ enum Said {
     },
 }
 
-/// What the store is asked.
+/// What a session requests from its store.
 #[derive(Clone, Copy)]
 enum Question {
     Keep,
@@ -134,22 +134,22 @@ enum Question {
     Release,
 }
 
-/// The session's world: what was sent, what was stored.
+/// The surroundings of the session: what it sent, and what it stored.
 struct World {
     session: Session,
     budget: RateBudget,
     now: Timestamp,
-    /// The latest time the session has been told; for it, time never goes back.
+    /// The latest time that the session has seen. For the session, time never goes back.
     latest: Timestamp,
     storage: Storage,
     sent: Vec<ExchangeId>,
-    /// The questions to the store.
+    /// The requests to the store.
     asked: Vec<(ExchangeId, Question)>,
     snapshots: Vec<StoredSession>,
     minted: u32,
 }
 
-/// The input is the start of a session and a list of events, as [`Arbitrary`] reads them.
+/// Runs a session. The input is a start and a list of events, as [`Arbitrary`] reads them.
 pub fn session(input: &[u8]) {
     let mut input = Unstructured::new(input);
     let (Ok(start), Ok(storage)) = (Start::arbitrary(&mut input), Storage::arbitrary(&mut input)) else { return };
@@ -250,7 +250,7 @@ impl World {
             Event::Forget => self.session.forget(self.now),
             Event::TimeGoesBack { seconds } => self.pass(-i64::from(seconds)),
             Event::LockOut { seconds } => {
-                // The session and its neighbours read one clock, which the session has seen as far as they have.
+                // The session and the other sessions of the budget read one clock, which they have all seen.
                 self.session.failed(self.now, ExchangeId::default(), Failure::NotSent, &mut self.budget);
                 self.budget.lock_out(self.now, Duration::from_secs(seconds.into()));
             }
@@ -261,7 +261,7 @@ impl World {
         self.now = self.now.saturating_add(SignedDuration::from_secs(seconds)).expect("a time");
     }
 
-    /// Polls until the session waits or waits for its driver, which must come soon.
+    /// Polls until the session waits or stops, which must happen soon.
     fn poll(&mut self) {
         for _ in 0..8 {
             let action = self.session.poll(self.now, &mut self.budget);
@@ -271,15 +271,22 @@ impl World {
                     let uri = request.uri();
                     assert_eq!(uri.scheme_str(), Some("https"), "{uri}");
                     assert!(uri.host().is_some_and(is_trusted_host), "{uri}");
-                    assert!(self.budget.locked_until(self.latest).is_none(), "nothing is sent during a lock-out");
+                    assert!(
+                        self.budget.locked_until(self.latest).is_none(),
+                        "the session sends nothing during a lock-out"
+                    );
                     assert!(!self.sent.contains(&id), "each request has an id of its own");
                     self.sent.push(id);
                 }
                 Action::Store { id, request } => {
                     let is_shared = matches!(self.storage, Storage::Shared(_));
-                    assert_eq!(is_shared, !matches!(request, StoreRequest::Keep(_)), "each store has its questions");
+                    assert_eq!(
+                        is_shared,
+                        !matches!(request, StoreRequest::Keep(_)),
+                        "each kind of store gets its own requests"
+                    );
                     let question = self.question(&request);
-                    // A snapshot that could not be stored is offered again under its id.
+                    // A snapshot that could not be stored is offered again with its id.
                     let is_again = matches!(question, Question::Keep | Question::Save);
                     assert!(self.storage != Storage::None);
                     assert!(
@@ -289,13 +296,13 @@ impl World {
                     self.asked.push((id, question));
                 }
                 Action::Wait { until } => {
-                    assert!(until > self.now, "a wait is in the future");
+                    assert!(until > self.now, "the wait ends in the future");
                     return;
                 }
                 _ => return,
             }
         }
-        panic!("the session spins");
+        panic!("the session polls without an end");
     }
 
     fn question(&mut self, request: &StoreRequest) -> Question {
@@ -311,33 +318,33 @@ impl World {
         }
     }
 
-    fn store_answers(&mut self, back: u8, said: &Said) {
+    fn store_answers(&mut self, back: u8, given: &GivenAnswer) {
         let Some((id, question)) = recent(&self.asked, back) else { return };
         let record = |session, revision: usize, age: Option<u16>| {
             let (revision, age) = (Revision(revision as u64), age.map(|age| Duration::from_secs(age.into())));
             StoreAnswer::Loaded(Some(StoredRecord { revision, age, place: String::new(), session }))
         };
         let lease = |time| StoreAnswer::Lease(Some(Lease { fence: self.asked.len() as u64, time }));
-        let answer = match (said, question) {
-            (Said::AsAsked, Question::Keep) | (Said::Kept, _) => StoreAnswer::Kept,
-            (Said::AsAsked, Question::Acquire(time)) => lease(time),
-            (Said::AsAsked, Question::Load) => match self.snapshots.last() {
+        let answer = match (given, question) {
+            (GivenAnswer::AsAsked, Question::Keep) | (GivenAnswer::Kept, _) => StoreAnswer::Kept,
+            (GivenAnswer::AsAsked, Question::Acquire(time)) => lease(time),
+            (GivenAnswer::AsAsked, Question::Load) => match self.snapshots.last() {
                 Some(stored) => record(Ok(stored.clone()), self.snapshots.len(), Some(0)),
                 None => StoreAnswer::Loaded(None),
             },
-            (Said::AsAsked, Question::Save) => StoreAnswer::Saved(Some(Revision(self.snapshots.len() as u64))),
-            (Said::AsAsked, Question::Release) | (Said::Released, _) => StoreAnswer::Released,
-            (Said::Lease { seconds }, _) => lease(Duration::from_secs((*seconds).into())),
-            (Said::AnothersLease, _) => StoreAnswer::Lease(None),
-            (Said::Loaded { back, age, revision }, _) => {
+            (GivenAnswer::AsAsked, Question::Save) => StoreAnswer::Saved(Some(Revision(self.snapshots.len() as u64))),
+            (GivenAnswer::AsAsked, Question::Release) | (GivenAnswer::Released, _) => StoreAnswer::Released,
+            (GivenAnswer::Lease { seconds }, _) => lease(Duration::from_secs((*seconds).into())),
+            (GivenAnswer::AnothersLease, _) => StoreAnswer::Lease(None),
+            (GivenAnswer::Loaded { back, age, revision }, _) => {
                 let Some(stored) = recent(&self.snapshots, *back) else { return };
                 record(Ok(stored), usize::from(*revision), *age)
             }
-            (Said::Nothing, _) => StoreAnswer::Loaded(None),
-            (Said::Unreadable, _) => record(Err(Unreadable::Damaged), usize::from(back), None),
-            (Said::Saved { revision }, _) => StoreAnswer::Saved(Some(Revision((*revision).into()))),
-            (Said::Overtaken, _) => StoreAnswer::Saved(None),
-            (Said::Failed { kind }, _) => {
+            (GivenAnswer::Nothing, _) => StoreAnswer::Loaded(None),
+            (GivenAnswer::Unreadable, _) => record(Err(Unreadable::Damaged), usize::from(back), None),
+            (GivenAnswer::Saved { revision }, _) => StoreAnswer::Saved(Some(Revision((*revision).into()))),
+            (GivenAnswer::Overtaken, _) => StoreAnswer::Saved(None),
+            (GivenAnswer::Failed { kind }, _) => {
                 let kinds = [
                     StoreErrorKind::Unreachable,
                     StoreErrorKind::NotReadable,
@@ -392,7 +399,7 @@ impl World {
 
     fn check(&mut self) {
         if let Some(token) = self.session.token(self.now) {
-            assert!(token.usable_until > self.now, "a token is handed out while it is good");
+            assert!(token.usable_until > self.now, "a returned token is valid");
             assert!(
                 token.usable_until <= token.expires_at.saturating_add(SignedDuration::from_hours(24)).expect("a time")
             );

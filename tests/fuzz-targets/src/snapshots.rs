@@ -1,10 +1,10 @@
-//! Snapshots: of sessions, and of logins that wait for the browser.
+//! The fuzz target for snapshots of sessions and of logins in progress.
 
 use jiff::Timestamp;
 use tradovate_auth_core::{Credentials, Environment, OAuthApp, PendingAuthorization, StoredAuthorization};
 use tradovate_auth_session::{Login, RateBudget, Session, StoredSession};
 
-/// The input is a snapshot in JSON.
+/// Reads the input as a JSON snapshot.
 pub fn snapshots(input: &[u8]) {
     match serde_json::from_slice::<StoredSession>(input) {
         Ok(stored) => resume(&stored),

@@ -1,4 +1,4 @@
-//! `oauth-login` as a user runs it, with the browser's part played by the test.
+//! Tests of the example `oauth-login` as a user runs it. The tests play the browser.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -29,12 +29,12 @@ fn start<'v>(arguments: &[&str], variables: impl IntoIterator<Item = (&'v str, &
     Program::start(Command::new(example("oauth-login")), arguments, variables)
 }
 
-/// Where the program sends the user.
+/// The URL at which the program asks the user to log in.
 fn url_of(program: &Program) -> String {
     program.await_line(|line| line.starts_with("log in at ")).trim_start_matches("log in at ").to_owned()
 }
 
-/// A server that knows the app, the program that waits for a user, and where it sent them.
+/// A server that knows the app, the waiting program, and the URL at which it asks the user to log in.
 struct Login {
     server: Server,
     program: Program,
@@ -50,7 +50,7 @@ impl Login {
         Self::with(builder, None, SECRET, &[])
     }
 
-    /// One whose code is exchanged at a peer.
+    /// A login whose code is exchanged at a peer.
     fn exchanged_at(peer: &Peer, arguments: &[&str]) -> Self {
         Self::with(Simulator::builder(), Some(peer.base_url()), SECRET, arguments)
     }
@@ -82,7 +82,7 @@ impl Login {
         redirect_uri(&self.url)
     }
 
-    /// Where the page sends the browser when the user allows.
+    /// The URL to which the page redirects the browser if the user allows.
     fn allowed(&self) -> String {
         self.server.consent("synthetic-user", &self.url).unwrap()
     }
@@ -91,7 +91,7 @@ impl Login {
         self.server.deny(&self.url).unwrap()
     }
 
-    /// Waits for the end of a program that works, and gives what it has printed.
+    /// Waits for the program to succeed, and returns its stdout.
     fn end(self) -> String {
         let output = self.program.end();
         assert!(output.status.success(), "{output:?}");
@@ -109,12 +109,16 @@ fn redirect_uri(url: &str) -> String {
 }
 
 #[test]
-fn a_user_logs_in_and_both_the_page_and_the_program_say_so() {
+fn the_page_and_the_program_say_who_logged_in() {
     let late = Simulator::builder().options(|options| options.user_id_delay = Duration::from_secs(300));
     for (builder, shown, said) in [
         (Simulator::builder(), "logged in as Synthetic User. You may close this page.", "Synthetic User (id 15460)"),
         (late, "logged in as Synthetic User. You may close this page.", "Synthetic User (id not known yet)"),
-        (Simulator::builder().side(Side::Demo), "logged in. You may close", "does not tell who it is; going on ("),
+        (
+            Simulator::builder().side(Side::Demo),
+            "logged in. You may close",
+            "did not say who the user is: continuing without it (",
+        ),
     ] {
         let Login { server, program, url } = Login::at(builder);
         let page = get(&server.consent("synthetic-user", &url).unwrap());
@@ -129,7 +133,7 @@ fn a_user_logs_in_and_both_the_page_and_the_program_say_so() {
 }
 
 #[test]
-fn a_denial_or_a_wrong_secret_ends_it_and_both_the_page_and_the_program_say_so() {
+fn the_page_and_the_program_say_why_a_login_failed() {
     for (secret, status, exchanges, told) in [
         (SECRET, 400, 0, "the login was not authorized (\"access_denied: "),
         ("another", 502, 1, "do not match existing setup"),
@@ -137,20 +141,20 @@ fn a_denial_or_a_wrong_secret_ends_it_and_both_the_page_and_the_program_say_so()
         let login = Login::with(Simulator::builder(), None, secret, &[]);
         let page = get(&if status == 400 { login.denied() } else { login.allowed() });
         let output = login.program.end();
-        // The quotes are escaped in HTML.
+        // In HTML the quotes are escaped.
         page.says(status, [told.split('(').next().unwrap()]);
         assert!(failure(&output).contains(told), "{output:?}");
-        assert!(!stdout(&output).contains(told), "it is said once: {output:?}");
+        assert!(!stdout(&output).contains(told), "it is printed once: {output:?}");
         assert_eq!(login.server.statistics().requests(Endpoint::OauthToken), exchanges);
     }
 }
 
 #[test]
-fn what_is_not_the_answer_is_refused_and_the_answer_is_still_taken() {
+fn forged_redirects_are_refused_and_the_real_one_is_still_accepted() {
     let login = Login::new();
     let (back, answer) = (login.back(), login.allowed());
     for forged in [&back, &format!("{back}?code=theirs&state=guessed"), &format!("{answer}&code=ours")] {
-        get(forged).says(400, ["It was not used: the redirect"]);
+        get(forged).says(400, ["It was ignored: the redirect"]);
     }
     for elsewhere in ["/", "/favicon.ico", "/callback/", "/Callback", "/%63allback", "//callback"] {
         assert_eq!(get(&answer.replace("/callback", elsewhere)).status(), 404, "{elsewhere}");
@@ -167,27 +171,27 @@ fn what_is_not_the_answer_is_refused_and_the_answer_is_still_taken() {
 }
 
 #[test]
-fn a_long_wait_that_the_server_asks_for_costs_no_consent() {
+fn a_long_penalty_does_not_end_the_login() {
     let Login { server, mut program, url } = Login::new();
     let answer = server.consent("synthetic-user", &url).unwrap();
     server.penalize_next(Duration::from_secs(90));
     let page = thread::spawn(move || Browser::at("").agent.get(&answer).call().is_ok());
     program.await_line(|line| line.contains("postponed by the server until"));
     thread::sleep(Duration::from_secs(1));
-    assert!(!page.is_finished() && program.is_running(), "it waits, and the browser with it");
+    assert!(!page.is_finished() && program.is_running(), "the program and the browser wait");
     drop(program);
     assert!(!page.join().unwrap());
 }
 
 #[test]
-fn neither_a_megabyte_nor_a_silent_connection_holds_it_up() {
+fn huge_and_silent_connections_do_not_block_the_redirect() {
     let login = Login::new();
     let port = Url::parse(&login.back()).unwrap().port().unwrap();
     let connect = || TcpStream::connect(("127.0.0.1", port));
 
     let mut long = connect().unwrap();
     let query = format!("state={}&code={}", parameter(&login.url, "state"), "x".repeat(1 << 20));
-    // The program may hang up in the middle of it.
+    // The program may close the connection before all is written.
     drop(write!(long, "GET /callback?{query} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"));
     let mut answer = [0; 12];
     if long.read_exact(&mut answer).is_ok() {
@@ -203,14 +207,14 @@ fn neither_a_megabyte_nor_a_silent_connection_holds_it_up() {
 }
 
 #[test]
-fn one_redirect_is_taken_and_a_later_one_changes_nothing() {
-    let (tell, asked) = mpsc::channel();
+fn only_the_first_redirect_is_accepted() {
+    let (exchange_started, started) = mpsc::channel();
     let (go_on, held) = mpsc::channel::<()>();
     let held = Mutex::new(held);
     let peer = Peer::acting(move |connection, request| {
         if request.starts_with("POST") {
-            tell.send(()).unwrap();
-            // Also where the test has failed, and nobody says to go on.
+            exchange_started.send(()).unwrap();
+            // Returns an error if the test failed and dropped the sender.
             let _ = held.lock().unwrap().recv();
         }
         connection.write_all(&response("200 OK", &[], TOKENS)).unwrap();
@@ -219,9 +223,9 @@ fn one_redirect_is_taken_and_a_later_one_changes_nothing() {
     let answer = login.allowed();
     let same = answer.clone();
     let first = thread::spawn(move || get(&same));
-    await_one(&asked);
+    await_one(&started);
     for later in [answer, login.denied(), format!("{}?code=theirs&state=guessed", login.back())] {
-        get(&later).says(409, ["This login has been answered already."]);
+        get(&later).says(409, ["This login was already answered."]);
     }
     drop(go_on);
     assert_eq!(first.join().unwrap().status(), 200);
@@ -229,7 +233,7 @@ fn one_redirect_is_taken_and_a_later_one_changes_nothing() {
     assert_eq!(peer.requests().iter().filter(|request| request.starts_with("POST")).count(), 1);
 }
 
-/// An answer to the exchange; also one to the question who it is, that says little.
+/// A response to the exchange. It also parses as a response of `me` without a name.
 const TOKENS: &str = r#"{"access_token":"canary-access-token","token_type":"Bearer","expires_in":4800,
     "refresh_token":"canary-refresh-token","refresh_token_expires_in":93600,"mdAccessToken":"canary-market-data-token"}"#;
 
@@ -246,7 +250,7 @@ fn the_exchange_can_be_a_form() {
 }
 
 #[test]
-fn without_a_client_it_has_a_simulator_whose_page_is_filled_in() {
+fn without_a_client_id_oauth_login_uses_a_simulator() {
     let program = start(&[], [("TRADOVATE_CLIENT_ID", "")]);
     let url = url_of(&program);
     let said = program.await_line(|_| true);
@@ -280,7 +284,7 @@ fn no_secret_is_printed_or_shown() {
         assert_eq!(sent["client_secret"], SECRET);
         let (code, verifier) = (parameter(&answer, "code"), sent["code_verifier"].as_str().unwrap());
         let printed = [&*output.stdout, &*output.stderr, format!("{page:?}").as_bytes()].concat();
-        // The state is in the URL that the user needs, and nowhere else.
+        // The user needs the URL with the `state`. It must not be printed anywhere else.
         let printed = String::from_utf8(printed).unwrap().replacen(&url, "", 1);
         for secret in ["canary", &code, verifier, &parameter(&url, "state")] {
             assert!(!printed.contains(secret), "{secret}: {printed}");
@@ -289,7 +293,7 @@ fn no_secret_is_printed_or_shown() {
 }
 
 #[test]
-fn each_page_is_whole_and_kept_by_nobody() {
+fn each_page_is_complete_escaped_and_not_cached() {
     let login = Login::new();
     login.server.with(|simulator| simulator.user_mut("synthetic-user").unwrap().full_name = "<b>&amp".into());
     let post = send("POST", &login.back());
@@ -308,7 +312,7 @@ fn each_page_is_whole_and_kept_by_nobody() {
 }
 
 #[test]
-fn it_listens_where_its_redirect_uri_leads() {
+fn the_listener_has_the_address_of_its_redirect_uri() {
     let has_v6 = TcpListener::bind("[::1]:0").is_ok();
     for (host, addresses) in
         [("127.0.0.1", &["127.0.0.1"][..]), ("localhost", &["127.0.0.1", "[::1]"]), ("[::1]", &["[::1]"])]
@@ -329,7 +333,7 @@ fn it_listens_where_its_redirect_uri_leads() {
 
 #[test]
 #[cfg(unix)]
-fn the_browser_is_opened_where_there_is_one_and_the_wait_has_an_end() {
+fn oauth_login_opens_a_browser_and_ends_after_the_wait() {
     use std::os::unix::fs::PermissionsExt;
 
     let folder = tempfile::tempdir().unwrap();
@@ -342,8 +346,8 @@ fn the_browser_is_opened_where_there_is_one_and_the_wait_has_an_end() {
         let program = start(&["--open", "--wait", "1"], [("PATH", folder.path().to_str().unwrap())]);
         let url = url_of(&program);
         let output = program.end();
-        assert_eq!(failure(&output), "nobody has logged in within 1 seconds: start it again");
-        let by_hand = stdout(&output).ends_with("\nno browser could be opened: open the URL by hand\n");
+        assert_eq!(failure(&output), "nobody logged in within 1 s: start the program again");
+        let by_hand = stdout(&output).ends_with("\ncan't open a browser: open the URL above yourself\n");
         assert_ne!(by_hand, has_browser, "{output:?}");
         assert!(!has_browser || std::fs::read_to_string(&opened).unwrap().trim_end() == url);
     }

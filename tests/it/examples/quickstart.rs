@@ -1,4 +1,4 @@
-//! What the quickstarts do with a call, a proxy and the variable of logs.
+//! Tests of the quickstart examples: API calls, logs, and variables.
 
 use tradovate_auth_simulator::{ApiAccess, Endpoint, Side};
 
@@ -6,21 +6,21 @@ use super::{QUICKSTARTS, failure, failures, run, server, stdout_of, variables};
 use crate::support::{LOGGED_IN, Peer, response};
 
 #[test]
-fn they_call_the_api_with_the_token_of_one_login_and_end_with_the_verdict_on_a_refusal() {
+fn the_quickstarts_call_the_api_with_one_login_and_print_the_verdict_on_a_refusal() {
     for name in QUICKSTARTS {
         let server = server(Side::Live);
-        let said = stdout_of(name, &[], variables(&server.base_url()));
-        assert!(said.contains("/account/list was answered 200 OK"), "{said}");
+        let printed = stdout_of(name, &[], variables(&server.base_url()));
+        assert!(printed.contains("the server answered /account/list with 200 OK"), "{printed}");
         assert_eq!((server.statistics().logins, server.statistics().requests(Endpoint::AccountList)), (1, 1));
         server.with(|simulator| simulator.user_mut("trader").unwrap().api_access = ApiAccess::Denied);
         let [_, sentence] = failures(name, &[], &server);
-        assert_eq!(sentence, "/account/list was answered 401 Unauthorized: BeingChecked");
+        assert_eq!(sentence, "the server answered /account/list with 401 Unauthorized, verdict: BeingChecked");
         assert_eq!(server.statistics().logins, 2);
     }
 }
 
 #[test]
-fn the_body_of_a_401_tells_a_dead_token_from_a_forbidden_call() {
+fn the_body_of_a_401_distinguishes_a_dead_token_from_a_forbidden_call() {
     let peer = Peer::acting(|connection, request| {
         let answer = match request.split(' ').nth(1) {
             Some("/v1/account/list") => response("401 Unauthorized", &[], "Expired Access Token"),
@@ -30,12 +30,12 @@ fn the_body_of_a_401_tells_a_dead_token_from_a_forbidden_call() {
     });
     for name in QUICKSTARTS {
         let output = run(name, variables(&peer.base_url()));
-        assert_eq!(failure(&output), "/account/list was answered 401 Unauthorized: Dead");
+        assert_eq!(failure(&output), "the server answered /account/list with 401 Unauthorized, verdict: Dead");
     }
 }
 
 #[test]
-fn rust_log_shows_the_logs_of_this_library_and_no_others_and_stops_nobody_by_its_form() {
+fn rust_log_shows_only_this_librarys_logs_and_can_be_malformed() {
     for name in QUICKSTARTS {
         let malformed = ["=", "a=b=c", "tradovate_auth=loud", ",,[", "[{}]=5=", "\u{7f}"];
         let of_others = ["", "warn", "ureq=trace,hyper=trace,reqwest=trace"].into_iter().chain(malformed);
@@ -51,7 +51,7 @@ fn rust_log_shows_the_logs_of_this_library_and_no_others_and_stops_nobody_by_its
 }
 
 #[test]
-fn they_read_the_secrets_from_files() {
+fn the_quickstarts_read_secrets_from_files() {
     let folder = std::env::temp_dir().join(format!("tradovate-auth-secrets-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let file = |name: &str, secret: &str| {
@@ -68,19 +68,19 @@ fn they_read_the_secrets_from_files() {
             "TRADOVATE_SEC" => ("TRADOVATE_SEC_FILE", secret.as_str()),
             _ => (name, value),
         });
-        let said = stdout_of(name, &[], of_files);
-        assert!(said.contains("logged in as trader"), "{said}");
+        let printed = stdout_of(name, &[], of_files);
+        assert!(printed.contains("logged in as trader"), "{printed}");
     }
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]
-fn they_need_no_more_than_the_name_and_the_password() {
+fn the_quickstarts_require_only_user_name_and_password() {
     for name in QUICKSTARTS {
         let server = server(Side::Live);
         let base_url = server.base_url();
         let output = run(name, variables(&base_url).into_iter().take(3));
-        // The user's account asks for the API key, so the server refuses; the request was sent all the same.
+        // This account needs an API key, so the server refuses the login. But the request was sent.
         let is_sent = server.statistics().requests(Endpoint::AccessTokenRequest) == 1;
         assert!(is_sent && !failure(&output).contains("not set"), "{output:?}");
     }

@@ -1,4 +1,4 @@
-//! `shared` and `shared-async` as a user runs them: two programs, one login.
+//! Tests of the examples `shared` and `shared-async` as a user runs them: two programs share one login.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,7 +10,7 @@ use tradovate_auth_simulator::{Endpoint, Server, Side};
 
 const SHARED: [&str; 2] = ["shared", "shared-async"];
 
-/// A server, a directory that only its user can enter, and the store in it.
+/// A server, a directory that only its user can access, and the argument that selects a store in it.
 fn world() -> (Server, tempfile::TempDir, String) {
     let directory = tempfile::Builder::new().permissions(Permissions::from_mode(0o700)).tempdir().unwrap();
     let store = format!("file:{}", directory.path().display());
@@ -18,37 +18,37 @@ fn world() -> (Server, tempfile::TempDir, String) {
 }
 
 #[test]
-fn programs_with_the_same_store_log_in_once() {
+fn two_programs_with_the_same_store_log_in_once() {
     let (server, _directory, store) = world();
     let base_url = server.base_url();
     let arguments = ["--store", &store, "--for", "4"];
     let start = |name| Program::start(Command::new(example(name)), &arguments, variables(&base_url));
     let outputs = SHARED.map(start).map(Program::end);
-    let mut said: Vec<_> = outputs.iter().map(|output| stdout(output).split_once(' ').unwrap().1).collect();
-    said.sort_unstable();
-    assert!(said[0].starts_with("took over a token") && said[1].starts_with("logged in"), "{said:?}");
+    let mut printed: Vec<_> = outputs.iter().map(|output| stdout(output).split_once(' ').unwrap().1).collect();
+    printed.sort_unstable();
+    assert!(printed[0].starts_with("logged in") && printed[1].starts_with("took over a token"), "{printed:?}");
     assert!(outputs.iter().all(|output| output.status.success()), "{outputs:?}");
     assert_eq!(server.statistics().logins, 1);
 }
 
 #[test]
-fn the_session_is_kept_in_the_users_own_directory_and_sealed_with_a_key() {
+fn the_session_is_stored_in_the_users_directory_and_sealed_with_a_key() {
     let (server, home, _) = world();
     let (base_url, home) = (server.base_url(), home.path().to_str().unwrap());
     let key = "0123456789abcdef".repeat(4);
     let without_key = || variables(&base_url).into_iter().chain([("HOME", home)]);
     let with_key = || without_key().chain([("TRADOVATE_SEALING_KEY", key.as_str())]);
-    let said = stdout_of("shared", &["--for", "3"], with_key());
-    assert!(said.contains("logged in"), "{said}");
-    let said = stdout_of("shared-async", &["--store", "file", "--for", "1"], with_key());
-    assert!(said.contains("adopted a token"), "{said}");
+    let printed = stdout_of("shared", &["--for", "3"], with_key());
+    assert!(printed.contains("logged in"), "{printed}");
+    let printed = stdout_of("shared-async", &["--store", "file", "--for", "1"], with_key());
+    assert!(printed.contains("took over a token"), "{printed}");
     let output = run_with("shared", &["--for", "1"], without_key());
     assert!(stdout(&output).contains("the stored session is sealed"), "{output:?}");
     assert_eq!(server.statistics().logins, 1);
 }
 
 #[test]
-fn refused_credentials_are_sent_once_however_often_the_program_starts_until_another_try_is_asked_for() {
+fn refused_credentials_are_not_sent_again_until_another_try() {
     let (server, _directory, store) = world();
     let base_url = server.base_url();
     for name in SHARED.into_iter().cycle().take(4) {
@@ -64,15 +64,15 @@ fn refused_credentials_are_sent_once_however_often_the_program_starts_until_anot
 }
 
 #[test]
-fn a_url_with_a_password_comes_from_a_variable_and_not_from_an_argument() {
+fn a_url_with_a_password_is_accepted_from_a_variable_and_refused_as_an_argument() {
     let (server, _directory, store) = world();
     let base_url = server.base_url();
     let url = "redis://:canary-redis-password@127.0.0.1:1/";
     let at = |store| variables(&base_url).into_iter().chain([("TRADOVATE_STORE", store)]);
     for name in SHARED {
         let refused = run_with(name, &["--store", url, "--for", "1"], variables(&base_url));
-        assert!(failure(&refused).contains("set TRADOVATE_STORE to it instead"), "{refused:?}");
-        // Nobody listens there, so there is no token.
+        assert!(failure(&refused).contains("set TRADOVATE_STORE to the URL instead"), "{refused:?}");
+        // No Redis listens there, so there is no token.
         let accepted = run_with(name, &["--for", "1"], at(url));
         assert!(stdout(&accepted).contains("the store can't be reached: "), "{accepted:?}");
         assert!(failure(&accepted).starts_with("no token for another "), "{accepted:?}");

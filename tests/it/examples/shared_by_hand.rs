@@ -1,4 +1,4 @@
-//! `shared-by-hand` as a user runs it: two programs, one login.
+//! Tests of the example `shared-by-hand` as a user runs it: two programs share one login.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,7 +10,7 @@ use super::{failure, run, run_with, server, stdout, variables};
 use crate::support::site::{Program, example};
 
 #[test]
-fn two_programs_log_in_once() {
+fn two_programs_that_drive_their_sessions_by_hand_log_in_once() {
     let server = server(Side::Live);
     let directory = tempfile::Builder::new().permissions(Permissions::from_mode(0o700)).tempdir().unwrap();
     let (base_url, directory) = (server.base_url(), directory.path().to_str().unwrap());
@@ -24,7 +24,7 @@ fn two_programs_log_in_once() {
 }
 
 #[test]
-fn what_is_wrong_is_one_sentence() {
+fn wrong_arguments_of_shared_by_hand_are_explained_in_one_sentence() {
     assert!(failure(&run("shared-by-hand", variables("http://127.0.0.1:1/v1"))).starts_with("usage: "));
     let gone = run_with("shared-by-hand", &["/nowhere/at all"], variables("http://127.0.0.1:1/v1"));
     assert!(failure(&gone).starts_with("the directory of the store does not exist"), "{gone:?}");

@@ -1,4 +1,4 @@
-//! `socket` and `socket-async` at a server that ends their sockets in each of its ways.
+//! Tests of the examples `socket` and `socket-async` with a server that ends their sockets in different ways.
 
 use std::process::Command;
 use std::thread;
@@ -25,8 +25,8 @@ fn builder() -> SimulatorBuilder {
     })
 }
 
-/// Runs each example with each of these arguments, all at the same time, each at a server of its own that is prepared
-/// before the start.
+/// Runs each example with each of these arguments, all at the same time. Each has a server of its own, which is
+/// prepared before the program starts.
 fn each(
     arguments: &[&[&str]],
     builder: impl Fn() -> SimulatorBuilder + Sync,
@@ -52,7 +52,7 @@ fn await_authorized(program: &Program, times: usize) {
     program.await_lines(times, |line| line == "authorized\n");
 }
 
-/// What ends a socket of each example, and what they say then. A new socket follows.
+/// Asserts that after `end`, each example prints `said` and connects a new socket.
 fn survives(said: &str, end: impl Fn(&mut Simulator) + Sync) {
     each(
         &[TRADING, MARKET_DATA],
@@ -69,8 +69,8 @@ fn survives(said: &str, end: impl Fn(&mut Simulator) + Sync) {
     );
 }
 
-/// What refuses the first socket of each example, and what they say then. They come back with the host that a renewal
-/// has named.
+/// Asserts that each example prints `said` when its first socket is refused, and that it connects again after one
+/// renewal, which names the hosts.
 fn comes_back(said: &str, prepare: impl Fn(&mut Simulator) + Sync) {
     each(&[TRADING, MARKET_DATA], builder, prepare, |server, program, _| {
         program.await_line(|line| line.contains(said) && line.ends_with("; connecting again in 1 s\n"));
@@ -83,7 +83,7 @@ fn comes_back(said: &str, prepare: impl Fn(&mut Simulator) + Sync) {
 //= R-SOCKET-6
 //= R-SOCKET-7
 #[test]
-fn a_socket_lives_by_its_heartbeats_until_the_renewal_and_the_next_one_gets_the_new_token() {
+fn heartbeats_keep_a_socket_alive_until_the_renewal_and_the_next_one_uses_the_new_token() {
     let short = || {
         let builder = builder().lifetime(Duration::from_secs(20));
         builder.options(|options| options.socket_timeout = Duration::from_secs(6))
@@ -99,7 +99,7 @@ fn a_socket_lives_by_its_heartbeats_until_the_renewal_and_the_next_one_gets_the_
                 printed.lines().filter(|line| !line.starts_with("connected to ws://127.0.0.1:")).collect();
             assert_eq!(
                 between[..3],
-                ["authorized", "the token is renewed: the next socket gets the new one", "authorized"]
+                ["authorized", "the token was renewed: connecting again with the new token", "authorized"]
             );
             let statistics = server.statistics();
             assert_eq!(statistics.logins, 1);
@@ -111,43 +111,43 @@ fn a_socket_lives_by_its_heartbeats_until_the_renewal_and_the_next_one_gets_the_
 
 //= R-SESSION-2
 #[test]
-fn a_kick_leads_to_one_login() {
-    survives("the server has closed the socket: [3000,\"Session closed\"]", |simulator| {
+fn a_kick_is_followed_by_one_login_and_a_new_socket() {
+    survives("the server closed the socket: [3000,\"Session closed\"]", |simulator| {
         simulator.close_sessions("trader");
     });
 }
 
 #[test]
-fn a_connection_that_breaks_is_followed_by_another() {
-    survives("", Simulator::cut_sockets); // each system and library says it in its own words
+fn a_broken_connection_is_followed_by_a_new_socket() {
+    survives("", Simulator::cut_sockets); // the text depends on the system and the library
 }
 
 #[test]
-fn a_server_that_falls_silent_is_left() {
-    survives("the server is silent", Simulator::silence_sockets);
+fn a_silent_server_is_disconnected() {
+    survives("the server sent nothing for 8 s", Simulator::silence_sockets);
 }
 
 //= R-HOST-7
 //= R-SOCKET-4
 #[test]
-fn a_host_that_serves_others_leads_to_the_hosts_of_a_renewal() {
-    comes_back("refused with 421: Moved", |simulator| {
+fn after_a_421_a_renewal_names_the_hosts() {
+    comes_back("the server refused the socket with 421, verdict: Moved", |simulator| {
         let refusal = http::Response::builder().status(421).body(Vec::new()).unwrap();
         simulator.answer_next(Endpoint::WebSocket, refusal);
     });
 }
 
 #[test]
-fn a_host_that_does_not_know_the_path_is_a_wrong_host() {
-    comes_back("refused with 404: Moved", |simulator| {
+fn a_404_at_connect_is_handled_as_a_wrong_host() {
+    comes_back("the server refused the socket with 404, verdict: Moved", |simulator| {
         let refusal = http::Response::builder().status(404).body(Vec::new()).unwrap();
         simulator.answer_next(Endpoint::WebSocket, refusal);
     });
 }
 
 #[test]
-fn a_redirect_is_not_followed() {
-    comes_back("refused with 307: Moved", |simulator| {
+fn a_redirect_of_a_socket_is_not_followed() {
+    comes_back("the server refused the socket with 307, verdict: Moved", |simulator| {
         let refusal = http::Response::builder().status(307).header("location", "ws://127.0.0.1:1/v1/websocket");
         simulator.answer_next(Endpoint::WebSocket, refusal.body(Vec::new()).unwrap());
     });
@@ -155,7 +155,7 @@ fn a_redirect_is_not_followed() {
 
 //= R-SOCKET-3
 #[test]
-fn a_dead_token_is_reported_and_the_next_socket_gets_that_of_a_login() {
+fn after_a_dead_token_the_next_socket_uses_the_token_of_a_new_login() {
     each(
         &[TRADING, MARKET_DATA],
         builder,
@@ -163,7 +163,9 @@ fn a_dead_token_is_reported_and_the_next_socket_gets_that_of_a_login() {
         |server, program, _| {
             await_authorized(&program, 1);
             server.with(|simulator| simulator.revoke("trader"));
-            program.await_line(|line| line.starts_with("refused with 401: Dead; connecting again in "));
+            program.await_line(|line| {
+                line.starts_with("the server refused the socket with 401, verdict: Dead; connecting again in ")
+            });
             await_authorized(&program, 2);
             assert_eq!(server.statistics().logins, 2);
         },
@@ -171,30 +173,34 @@ fn a_dead_token_is_reported_and_the_next_socket_gets_that_of_a_login() {
 }
 
 #[test]
-fn a_user_who_may_not_have_a_socket_is_told_so_after_one_renewal() {
+fn a_user_without_permission_gets_an_error_after_one_renewal() {
     let deny = |simulator: &mut Simulator| simulator.user_mut("trader").unwrap().api_access = ApiAccess::Denied;
     each(&[TRADING], builder, deny, |server, program, _| {
-        program.await_line(|line| line.starts_with("refused with 401: BeingChecked; connecting again in 1 s"));
-        assert_eq!(failure(&program.end()), "refused with 401: Forbidden");
+        program.await_line(|line| {
+            line.starts_with("the server refused the socket with 401, verdict: BeingChecked; connecting again in 1 s")
+        });
+        assert_eq!(failure(&program.end()), "the server refused the socket with 401, verdict: Forbidden");
         assert_eq!((server.statistics().logins, server.statistics().renewals), (1, 1));
     });
 }
 
 #[test]
-fn a_lock_out_is_reported_and_nothing_is_sent() {
+fn after_a_lock_out_no_socket_is_connected_for_an_hour() {
     let prepare = |simulator: &mut Simulator| {
         let refusal = http::Response::builder().status(429).body(Vec::new()).unwrap();
         simulator.answer_next(Endpoint::WebSocket, refusal);
     };
     each(&[TRADING], builder, prepare, |server, program, _| {
-        program.await_line(|line| line == "refused with 429: LockedOut; connecting again in an hour\n");
+        program.await_line(|line| {
+            line == "the server refused the socket with 429, verdict: LockedOut; connecting again in an hour\n"
+        });
         assert_eq!(server.statistics().requests(Endpoint::WebSocket), 1);
     });
 }
 
 //= R-SOCKET-8
 #[test]
-fn without_a_market_data_token_no_socket_is_connected() {
+fn without_a_market_data_token_no_market_data_socket_is_connected() {
     let prepare = |simulator: &mut Simulator| simulator.user_mut("trader").unwrap().market_data = false;
     each(&[MARKET_DATA], builder, prepare, |server, program, _| {
         program.await_line(|line| line == "there is no market data token yet; connecting again in 2 s\n");
@@ -202,10 +208,10 @@ fn without_a_market_data_token_no_socket_is_connected() {
     });
 }
 
-/// The examples connect by these functions, with these features. A certificate that is not trusted is as far as a test
-/// can get; without TLS or without its cryptography they would fail before.
+/// The examples connect with these functions and features. The error shows that TLS works up to the check of the
+/// certificate. Without TLS or its cryptography, the connection would fail earlier.
 #[test]
-fn both_libraries_connect_over_tls() {
+fn both_websocket_libraries_connect_over_tls() {
     let config = Authority::new().server(&["localhost"]);
     let peer = Peer::encrypted(config, |_, _| {});
     let url = format!("wss://localhost:{}/v1/websocket", peer.address().port());

@@ -1,11 +1,12 @@
-//! What users copy: each folder is a whole program, and ends with a sentence where something is wrong.
+//! Tests of the examples' sources, which users copy: each folder is a complete program that reports errors as
+//! sentences.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{failure, run, variables};
 
-/// All but `drive`, which the drivers share.
+/// The folders of all examples except for `drive`, which is a library.
 fn programs() -> Vec<PathBuf> {
     folders().into_iter().filter(|folder| folder.join("src/main.rs").is_file()).collect()
 }
@@ -22,7 +23,7 @@ fn sources() -> Vec<(PathBuf, String)> {
 }
 
 #[test]
-fn an_error_is_printed_as_a_sentence_and_nothing_panics() {
+fn no_example_can_panic_or_return_an_error_from_main() {
     for (file, text) in sources() {
         let panics = ["unreachable!", "panic!", "todo!", ".unwrap()", ".expect("];
         for never in panics.into_iter().chain(["main() -> Result", "http://0.0.0.0", "/order/list"]) {
@@ -32,13 +33,13 @@ fn an_error_is_printed_as_a_sentence_and_nothing_panics() {
 }
 
 #[test]
-fn an_unknown_environment_is_a_sentence_of_each_program() {
+fn each_example_explains_an_unknown_environment() {
     let variables = variables("");
     let variables = variables[1..].iter().copied();
     for folder in programs() {
         let name = folder.file_name().unwrap().to_str().unwrap();
         if ["day", "many-users"].contains(&name) {
-            continue; // on simulated days
+            continue; // these simulate days and read no variables
         }
         let more =
             [("TRADOVATE_ENVIRONMENT", "nowhere"), ("TRADOVATE_CLIENT_ID", "app"), ("TRADOVATE_REDIRECT_PORT", "0")];
@@ -47,9 +48,9 @@ fn an_unknown_environment_is_a_sentence_of_each_program() {
     }
 }
 
-/// A folder can be copied as it is, so a module that two programs need is in both.
+/// Users can copy a single folder, so a module that two programs need is in both folders.
 #[test]
-fn a_module_that_two_programs_have_is_the_same_in_both() {
+fn shared_modules_are_equal_in_all_examples() {
     let sources = sources();
     let mut twins = 0;
     for (file, text) in &sources {
@@ -67,9 +68,9 @@ fn a_module_that_two_programs_have_is_the_same_in_both() {
     assert_eq!(twins, 3, "arguments.rs, frame.rs and loopback.rs");
 }
 
-/// What `cargo test` runs is built from the same files as what a user starts.
+/// The tests run the same files that a user starts.
 #[test]
-fn each_folder_is_a_program_of_the_tests() {
+fn each_example_is_built_for_the_tests() {
     let manifest = include_str!("../../Cargo.toml");
     for folder in programs() {
         let name = folder.file_name().unwrap().to_str().unwrap();

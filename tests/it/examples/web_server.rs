@@ -1,4 +1,4 @@
-//! The web server of the examples, by a client that does what a browser does: follows redirects by hand, keeps cookies.
+//! Tests of the example web server. The client does what a browser does: it keeps cookies and follows redirects.
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -17,14 +17,14 @@ use crate::support::browser::Browser;
 use crate::support::site::{CLIENT_SECRET, PASSWORD, Site, example, vendor};
 
 impl Browser {
-    /// Begins a login; the URL it is sent to.
+    /// Starts a login. Returns the URL to which the browser is redirected.
     fn connect(&mut self) -> String {
         let page = self.post("/connect", &[]);
         assert_eq!(page.status(), 303, "{}", page.text());
         page.header("location").to_owned()
     }
 
-    /// Begins a login and lets a user allow it; the path it is sent back to.
+    /// Starts a login that a user allows. Returns the path to which the browser is redirected.
     fn allow(&mut self, world: &World, user: &str) -> String {
         let back = world.vendor.consent(user, &self.connect()).unwrap();
         back.strip_prefix(&self.site).unwrap().to_owned()
@@ -36,17 +36,17 @@ impl Browser {
         self.sees(200, ["You are logged in"]);
     }
 
-    /// Looks at the page of whoever is logged in.
+    /// Asserts what the page of the logged-in user says.
     fn sees<const N: usize>(&mut self, status: u16, texts: [&str; N]) {
         self.get("/me").says(status, texts);
     }
 }
 
-/// The way out of each page that says what went wrong.
+/// The button of each error page.
 const AGAIN: &str = r#"<form method="post" action="/connect"><button id="connect">Connect again</button></form>"#;
 const NOBODY: [&str; 1] = ["You are not logged in"];
-const NO_LOGIN: [&str; 1] = ["No login was begun in this browser"];
-const UNKNOWN_NAME: [&str; 1] = ["somebody whose name is not known yet"];
+const NO_LOGIN: [&str; 1] = ["No login was started in this browser"];
+const UNKNOWN_NAME: [&str; 1] = ["a user whose name is not known yet"];
 const POSTPONED: &str = "postponed by the server until";
 const FORGOTTEN: &str = "session 1: stopped: the session was forgotten";
 
@@ -54,7 +54,7 @@ fn state(url: &str) -> String {
     url.split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned()
 }
 
-/// A vendor and the web server, whose database is a file to look into and to start again with.
+/// A vendor, and the web server, whose database is a file that tests can read and change.
 struct World {
     vendor: Server,
     site: Option<Site>,
@@ -98,7 +98,7 @@ impl World {
         self.browser_with(&[("session".to_owned(), secret.to_owned())].into())
     }
 
-    /// A browser whose user has allowed, and the path it is sent back to.
+    /// A browser whose user allowed the app, and the path to which it is redirected.
     fn allowed(&self, user: &str) -> (Browser, String) {
         let mut browser = self.browser();
         let callback = browser.allow(self, user);
@@ -141,12 +141,12 @@ impl World {
         serde_json::from_str(&std::fs::read_to_string(self.file()).unwrap()).unwrap()
     }
 
-    /// The rows of the sessions and of the logins.
+    /// How many sessions and logins the database has.
     fn counts(&self) -> [usize; 2] {
         ["sessions", "logins"].map(|name| rows(&mut self.tables(), name).count())
     }
 
-    /// Changes what is in the file while the server is away.
+    /// Changes the database while the server is stopped.
     fn change(&mut self, change: impl FnOnce(&mut Value)) {
         self.site = None;
         let mut tables = self.tables();
@@ -165,14 +165,14 @@ fn ago(time: jiff::SignedDuration) -> Value {
 }
 
 #[test]
-fn two_users_see_themselves_until_they_log_out_and_a_stranger_sees_nobody() {
+fn each_browser_sees_only_its_own_user_until_it_logs_out() {
     let world = World::new();
     let (mut one, callback_of_one) = world.allowed("trader");
     let (mut two, callback_of_two) = world.allowed("other");
     two.get(&callback_of_two).leads_to("/me");
     one.get(&callback_of_one).leads_to("/me");
     for (browser, name, other) in [(&mut one, "Tess Trader", "Otto Other"), (&mut two, "Otto Other", "Tess Trader")] {
-        browser.sees(200, [name, "good until"]);
+        browser.sees(200, [name, "valid until"]);
         for path in ["/", "/me"] {
             let page = browser.get(path);
             assert!(page.text().contains(name) && !page.text().contains(other), "{}", page.text());
@@ -184,12 +184,12 @@ fn two_users_see_themselves_until_they_log_out_and_a_stranger_sees_nobody() {
     for mut stranger in [one, world.browser(), world.browser_with_session(&"0".repeat(64))] {
         stranger.sees(401, NOBODY);
         stranger.get("/").says(200, ["Connect with Tradovate"]);
-        stranger.get("/elsewhere").says(404, ["Nothing here"]);
+        stranger.get("/elsewhere").says(404, ["Page not found"]);
     }
 }
 
 #[test]
-fn without_credentials_it_runs_on_a_simulator_and_says_so() {
+fn without_a_client_id_the_web_server_uses_a_simulator() {
     let vendor = vendor().serve().unwrap();
     let site = Site::start_with(&vendor, &[], &[("TRADOVATE_CLIENT_ID", "")]);
     let said = "TRADOVATE_CLIENT_ID is not set, so the server is a simulator at http://127.0.0.1:";
@@ -202,7 +202,7 @@ fn without_credentials_it_runs_on_a_simulator_and_says_so() {
 }
 
 #[test]
-fn a_login_is_finished_once_by_the_real_redirect_in_the_browser_that_began_it() {
+fn a_login_is_finished_once_by_its_own_redirect_in_its_own_browser() {
     let world = World::new();
     let (mut browser, callback) = world.allowed("trader");
     let mut former = world.browser_with(&browser.cookies);
@@ -214,17 +214,17 @@ fn a_login_is_finished_once_by_the_real_redirect_in_the_browser_that_began_it() 
         &format!("{callback}&code=twice"),
         &format!("{callback}%"),
     ] {
-        browser.get(forged).says(400, ["This was not the answer"]);
+        browser.get(forged).says(400, ["This request does not belong to the login"]);
     }
     for method in ["HEAD", "OPTIONS", "DELETE", "TRACE"] {
         let page = browser.send(method, &callback, &[]);
         assert_eq!((page.status(), page.header("allow")), (405, "GET"), "{method}");
     }
-    browser.post(&callback, &[]).says(405, ["A redirect is a GET."]);
+    browser.post(&callback, &[]).says(405, ["Only GET is allowed here."]);
     let mut theirs = world.browser();
     theirs.get(&callback).says(400, NO_LOGIN);
     theirs.connect();
-    theirs.get(&callback).says(400, ["This was not the answer"]);
+    theirs.get(&callback).says(400, ["This request does not belong to the login"]);
     assert_eq!(world.exchanges(), 0);
 
     browser.get(&callback).leads_to("/me");
@@ -239,10 +239,10 @@ fn a_login_is_finished_once_by_the_real_redirect_in_the_browser_that_began_it() 
 }
 
 #[test]
-fn half_sent_requests_keep_nobody_out_for_long() {
+fn incomplete_requests_do_not_block_other_browsers_for_long() {
     let world = World::new();
     let address = format!("127.0.0.1:{}", world.port);
-    // More than it serves at the same time.
+    // More connections than the server accepts at the same time.
     let mut half_open: Vec<_> = (0..150)
         .map(|_| {
             let mut connection = TcpStream::connect(&address).unwrap();
@@ -256,7 +256,7 @@ fn half_sent_requests_keep_nobody_out_for_long() {
 }
 
 #[test]
-fn of_redirects_at_the_same_time_one_is_answered() {
+fn only_one_of_several_concurrent_redirects_opens_a_session() {
     let world = World::new();
     let (browser, callback) = world.allowed("trader");
     let start = Barrier::new(8);
@@ -276,28 +276,28 @@ fn of_redirects_at_the_same_time_one_is_answered() {
 }
 
 #[test]
-fn who_says_no_and_what_to_do_is_told_by_the_kind_of_the_denial() {
+fn a_denial_page_says_who_denied_and_what_to_do() {
     const REFUSED: &str = "<h1>Tradovate’s page could not log you in</h1>";
     let world = World::new();
     let mut browser = world.browser();
     for (error, status, heading, nothing) in [
-        ("access_denied", 403, "You did not allow it", "access_denied"),
-        ("temporarily_unavailable", 502, REFUSED, "Nothing was connected: try again later."),
-        ("invalid_request", 502, REFUSED, "Nothing was connected. "),
-        ("something_else", 502, REFUSED, "Nothing was connected. "),
+        ("access_denied", 403, "You did not allow access", "access_denied"),
+        ("temporarily_unavailable", 502, REFUSED, "Your account was not connected: try again later."),
+        ("invalid_request", 502, REFUSED, "Your account was not connected. "),
+        ("something_else", 502, REFUSED, "Your account was not connected. "),
     ] {
         let url = browser.connect();
         let page = browser.get(&format!("/callback?error={error}&error_description=Some+words&state={}", state(&url)));
         page.says(status, [heading, nothing, &format!("{error}: Some words"), AGAIN]);
         assert!(!page.text().contains("client_id"), "{}", page.text());
     }
-    // The owner of the site sees all of it.
+    // The owner of the site gets all details.
     world.site().await_line(|line| line.contains("invalid_request") && line.contains("client_id"));
     browser.log_in(&world, "trader");
 }
 
 #[test]
-fn a_login_brings_a_new_secret_and_a_planted_one_is_worth_nothing() {
+fn each_login_sets_a_new_session_secret() {
     let world = World::new();
     let planted = "0".repeat(64);
     let mut browser = world.browser_with_session(&planted);
@@ -311,10 +311,10 @@ fn a_login_brings_a_new_secret_and_a_planted_one_is_worth_nothing() {
 }
 
 #[test]
-fn cookies_are_for_this_site_and_not_for_scripts_and_by_https_they_are_secure_and_bound_to_the_host() {
+fn cookies_are_http_only_and_with_https_secure_and_bound_to_the_host() {
     let vendor = vendor().serve().unwrap();
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
-    // What stands in front of the site with TLS comes to 127.0.0.1, whatever the host is called.
+    // A TLS proxy connects to 127.0.0.1, whatever the site's host name is.
     let public = [
         ("TRADOVATE_REDIRECT_HOST", "app.example"),
         ("TRADOVATE_PUBLIC_URL", "https://app.example/"),
@@ -345,7 +345,7 @@ fn cookies_are_for_this_site_and_not_for_scripts_and_by_https_they_are_secure_an
 }
 
 #[test]
-fn what_another_site_sends_is_refused() {
+fn changing_requests_from_other_sites_are_refused() {
     let world = World::new();
     let mut browser = world.logged_in("trader");
     for foreign in [
@@ -355,19 +355,19 @@ fn what_another_site_sends_is_refused() {
         ("sec-fetch-site", "same-site"),
     ] {
         for path in ["/connect", "/logout"] {
-            browser.post(path, &[foreign]).says(403, ["Another site has sent this request"]);
+            browser.post(path, &[foreign]).says(403, ["Another site sent this request"]);
         }
     }
     browser.sees(200, ["Tess Trader"]);
     for own in [("origin", world.site().url()), ("sec-fetch-site", "same-origin")] {
         assert_eq!(browser.post("/connect", &[own]).status(), 303);
     }
-    // A link or an image can't change anything.
+    // A link or an image can't change anything, because it sends a GET.
     assert_eq!((browser.get("/connect").status(), browser.get("/logout").status()), (405, 405));
 }
 
 #[test]
-fn every_answer_is_guarded() {
+fn every_response_has_security_headers() {
     let world = World::new();
     let (mut browser, callback) = world.allowed("trader");
     for path in ["/", "/me", "/callback?code=x&state=forged", &callback, "/me", "/connect", "/nowhere"] {
@@ -379,7 +379,7 @@ fn every_answer_is_guarded() {
 }
 
 #[test]
-fn a_login_that_fails_is_told_in_words_and_leaves_nothing_behind() {
+fn a_failed_login_is_explained_and_stores_nothing() {
     let world = World::new();
     let mismatch = r#"{"error":"invalid_client","error_description":"do not match existing setup"}"#;
     for (status, body, texts) in [
@@ -400,7 +400,7 @@ fn a_login_that_fails_is_told_in_words_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn html_in_a_name_or_a_refusal_is_text() {
+fn html_in_names_and_refusals_is_escaped() {
     let world = World::new();
     let name = r#"<script>alert("x")</script>&'"#;
     world.vendor.with(|simulator| simulator.user_mut("trader").unwrap().full_name = name.into());
@@ -417,7 +417,7 @@ fn html_in_a_name_or_a_refusal_is_text() {
 }
 
 #[test]
-fn a_lock_out_that_one_user_meets_holds_back_every_user() {
+fn a_lock_out_of_one_user_stops_the_requests_of_all_users() {
     let no_token = (502, ["<h1>The login was not finished</h1>"]);
     for (endpoint, (status, texts)) in [(Endpoint::OauthToken, no_token), (Endpoint::Me, (200, UNKNOWN_NAME))] {
         let world = World::new();
@@ -434,7 +434,7 @@ fn a_lock_out_that_one_user_meets_holds_back_every_user() {
 }
 
 #[test]
-fn a_name_that_is_missing_at_first_is_asked_for_again() {
+fn a_missing_user_name_is_requested_again_until_it_is_known() {
     let world = World::new();
     world.answer_next(Endpoint::Me, 503, "");
     let (mut browser, callback) = world.allowed("trader");
@@ -446,9 +446,9 @@ fn a_name_that_is_missing_at_first_is_asked_for_again() {
 }
 
 #[test]
-fn a_wait_that_the_vendor_asks_for_costs_no_consent() {
+fn a_penalty_during_the_exchange_does_not_end_the_login() {
     let world = World::new();
-    // Longer than a browser is made to wait.
+    // Longer than a browser request waits.
     let mut browser = world.postponed("trader", 25);
     browser.get("/").leads_to("/me");
     let page = browser.get("/me");
@@ -462,7 +462,7 @@ fn a_wait_that_the_vendor_asks_for_costs_no_consent() {
 }
 
 #[test]
-fn a_long_wait_is_not_announced_and_another_login_replaces_it() {
+fn a_session_with_a_long_wait_can_be_replaced_by_a_new_login() {
     let world = World::new();
     let mut browser = world.postponed("trader", 300);
     let page = browser.get("/me");
@@ -475,14 +475,14 @@ fn a_long_wait_is_not_announced_and_another_login_replaces_it() {
 }
 
 #[test]
-fn who_waits_for_a_session_that_another_login_replaces_is_shown_the_new_one() {
+fn a_page_that_waits_for_a_replaced_session_redirects_to_the_new_one() {
     let world = World::new();
-    // A wait that a browser does wait for.
+    // Short enough for a browser request to wait for it.
     let mut browser = world.postponed("trader", 15);
     let mut tab = world.browser_with(&browser.cookies);
     let page = thread::scope(|scope| {
         let waiting = scope.spawn(move || tab.get("/me"));
-        thread::sleep(Duration::from_secs(2)); // it has asked by then
+        thread::sleep(Duration::from_secs(2)); // by then it has sent its request
         world.vendor.release();
         browser.log_in(&world, "trader");
         waiting.join().unwrap()
@@ -493,7 +493,7 @@ fn who_waits_for_a_session_that_another_login_replaces_is_shown_the_new_one() {
 }
 
 #[test]
-fn a_session_is_kept_alive_while_nobody_looks_and_without_its_consent_another_login_replaces_it() {
+fn a_session_is_renewed_without_requests_and_without_consent_it_needs_a_new_login() {
     let world = World::of(vendor().lifetime(Duration::from_secs(6)));
     let mut browser = world.logged_in("trader");
     let is_kept = |line: &str| line.contains("refreshed, good until") || line.contains("renewed, good until");
@@ -513,7 +513,7 @@ fn a_session_is_kept_alive_while_nobody_looks_and_without_its_consent_another_lo
 }
 
 #[test]
-fn it_is_used_by_one_name_and_sends_those_to_it_who_come_by_another() {
+fn requests_under_another_host_name_are_redirected_to_the_sites_own() {
     let world = World::new();
     let start = format!("{}/", world.site().url());
     let mut browser = Browser::at(&format!("http://localhost:{}", world.port));
@@ -527,7 +527,7 @@ fn it_is_used_by_one_name_and_sends_those_to_it_who_come_by_another() {
 }
 
 #[test]
-fn a_session_and_a_login_live_through_a_restart_and_after_a_logout_nothing_is_left() {
+fn sessions_and_logins_survive_a_restart_and_a_logout_removes_them() {
     let mut world = World::new();
     let mut one = world.logged_in("trader");
     let (mut two, callback) = world.allowed("other");
@@ -549,7 +549,7 @@ fn a_session_and_a_login_live_through_a_restart_and_after_a_logout_nothing_is_le
 }
 
 #[test]
-fn a_login_a_session_and_a_session_without_tokens_have_an_end() {
+fn logins_sessions_and_sessions_without_tokens_expire() {
     let mut world = World::new();
     let mut old = world.logged_in("trader");
     let mut codeless = world.postponed("other", 300);
@@ -571,7 +571,7 @@ fn a_login_a_session_and_a_session_without_tokens_have_an_end() {
 }
 
 #[test]
-fn a_session_ends_with_its_time_whoever_asks() {
+fn a_session_ends_at_its_maximum_age_even_without_its_own_requests() {
     let mut world = World::new();
     let mut browser = world.logged_in("trader");
     let nearly = ago(jiff::SignedDuration::from_hours(7 * 24) - jiff::SignedDuration::from_secs(6));
@@ -585,7 +585,7 @@ fn a_session_ends_with_its_time_whoever_asks() {
 
 #[test]
 #[cfg(unix)]
-fn the_file_is_its_owners_and_written_for_changes_only() {
+fn the_database_file_is_private_and_written_only_after_changes() {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
     let world = World::new();
@@ -604,7 +604,7 @@ fn the_file_is_its_owners_and_written_for_changes_only() {
 
     let mut begun = world.browser();
     begun.connect();
-    // Each writing makes another file, whose number may be an older one's.
+    // Each write creates a new file, which could get an old inode number.
     let version = || (file().ino(), file().mtime(), file().mtime_nsec());
     let before = version();
     let mut stranger = world.browser();
@@ -619,10 +619,10 @@ fn the_file_is_its_owners_and_written_for_changes_only() {
     assert_eq!(version(), before);
 }
 
-/// Whatever its name is: no name of a new file is that of the old one.
+/// Also tests file names that could collide with the name of the new file.
 #[test]
 #[cfg(unix)]
-fn a_file_that_can_not_be_written_stays_as_it_was() {
+fn a_failed_write_leaves_the_database_file_unchanged() {
     let vendor = vendor().serve().unwrap();
     for name in ["database.json", "database.new", "new", ".new"] {
         let directory = tempfile::tempdir().unwrap();
@@ -632,7 +632,7 @@ fn a_file_that_can_not_be_written_stays_as_it_was() {
         drop(site);
         let before = std::fs::read(&file).unwrap();
 
-        // Files are full as soon as they are made.
+        // No file can have any content, so every write fails.
         let mut full = Command::new("/bin/sh");
         full.args(["-c", r#"trap '' XFSZ; ulimit -f 0; exec "$0" "$@""#]).arg(example("oauth-web-server"));
         let site = Site::start_by(full, &vendor, &["--store", &file], &[]);
@@ -643,7 +643,7 @@ fn a_file_that_can_not_be_written_stays_as_it_was() {
 }
 
 #[test]
-fn strangers_can_not_fill_the_memory_with_logins() {
+fn the_number_of_logins_in_progress_is_limited() {
     let mut world = World::new();
     let (mut browser, callback) = world.allowed("trader");
     world.change(|tables| {
@@ -651,7 +651,7 @@ fn strangers_can_not_fill_the_memory_with_logins() {
         for number in 0..10_000 {
             tables["logins"][number.to_string()] = row.clone();
         }
-        // The oldest makes room.
+        // The oldest login is removed for a new one.
         tables["logins"]["77"]["began"] = ago(jiff::SignedDuration::from_mins(5));
     });
     world.browser().connect();
@@ -681,7 +681,7 @@ fn no_secret_is_printed_or_shown_even_at_trace_level() {
     browser.post("/logout", &[]);
     world.await_line(FORGOTTEN);
 
-    world.await_line("tradovate_auth{endpoint="); // there is a log to look at
+    world.await_line("tradovate_auth{endpoint="); // there is a log
     shown.push_str(&world.site().printed());
     assert_eq!(secrets.len(), 9);
     for secret in secrets {

@@ -1,4 +1,4 @@
-//! A browser, as far as HTTP sees it: it keeps cookies, and follows no redirect by itself.
+//! A simple browser: it keeps cookies and does not follow redirects by itself.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,21 +8,21 @@ use ureq::Agent;
 
 pub(crate) struct Browser {
     pub(crate) agent: Agent,
-    /// What its paths are at; nothing if they are URLs.
+    /// The base URL of the paths; empty if the paths are URLs.
     pub(crate) site: String,
     pub(crate) cookies: BTreeMap<String, String>,
 }
 
-/// What a browser is answered.
+/// A response to a browser.
 #[derive(Debug)]
 pub(crate) struct Page(Response<String>);
 
 impl Browser {
     pub(crate) fn at(site: &str) -> Self {
         let config = Agent::config_builder().http_status_as_error(false).max_redirects(0).proxy(None);
-        // A server may close an idle connection at the moment at which it is used again.
+        // The server may close an idle connection just when it is used again.
         let config = config.max_idle_connections(0);
-        // Without a limit a mistake in the program would hang the test.
+        // Without a timeout, a defect of the program would block the test.
         let agent = config.max_redirects_will_error(false).timeout_global(Some(Duration::from_secs(60))).build().into();
         Self { agent, site: site.to_owned(), cookies: BTreeMap::new() }
     }

@@ -1,4 +1,4 @@
-//! A clock that goes on when a test says so.
+//! A clock that moves only when a test moves it.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,7 +18,7 @@ impl SimulatedClock {
         *self.0.lock().unwrap() += time;
     }
 
-    /// For a token source.
+    /// The clock for a token source.
     pub(crate) fn clock(&self) -> Clock {
         Clock::anchored(self.clone())
     }

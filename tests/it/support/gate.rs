@@ -1,4 +1,4 @@
-//! A gate that holds what arrives at it until it is opened, and tells of each arrival.
+//! A gate that blocks threads until a test opens it. A test can wait for an arrival.
 
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Condvar, Mutex};
@@ -22,13 +22,13 @@ impl Gate {
         Self(Arc::new(Inside { is_open, opened, arrivals, arrived: Mutex::new(arrived) }))
     }
 
-    /// Waits at the gate.
+    /// Waits until the gate is open.
     pub(crate) fn pass(&self) {
         self.0.arrivals.send(()).unwrap();
         drop(self.0.opened.wait_while(self.0.is_open.lock().unwrap(), |is_open| !*is_open).unwrap());
     }
 
-    /// Waits until somebody has arrived.
+    /// Waits until a thread arrives at the gate.
     pub(crate) fn await_arrival(&self) {
         await_one(&self.0.arrived.lock().unwrap());
     }

@@ -1,4 +1,4 @@
-//! A store in memory that several sources share, and that can be made to fail, to forget, and to lose its mind.
+//! A store in memory that several sources share. A test can make it fail, lose its records, and damage them.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -8,10 +8,10 @@ use tradovate_auth::store::{AsyncStore, SessionName, Store, StoreFuture};
 use tradovate_auth::{Lease, Revision, StoreError, StoreErrorKind, StoredRecord, Unreadable};
 
 #[derive(Debug, Clone, Default)]
-pub(crate) struct MemoryStore(Arc<Shelf>);
+pub(crate) struct MemoryStore(Arc<Inner>);
 
 #[derive(Debug, Default)]
-struct Shelf {
+struct Inner {
     content: Mutex<Content>,
     changed: Condvar,
 }
@@ -26,7 +26,7 @@ struct Content {
     uses: Uses,
 }
 
-/// What was asked of the store.
+/// How often the methods of the store were called.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Uses {
     pub(crate) loads: usize,
@@ -39,19 +39,19 @@ impl MemoryStore {
         self.content().is_down = is_down;
     }
 
-    /// Forgets all it holds.
+    /// Removes everything that is stored.
     pub(crate) fn flush(&self) {
         let mut content = self.content();
         (content.record, content.lease) = (None, None);
         self.0.changed.notify_all();
     }
 
-    /// Whether somebody holds the lease.
+    /// Whether a source holds the lease.
     pub(crate) fn is_leased(&self) -> bool {
         self.content().lease.is_some()
     }
 
-    /// What it holds can't be read any more.
+    /// Makes the stored record unreadable.
     pub(crate) fn damage(&self) {
         let mut content = self.content();
         content.count += 1;
@@ -59,14 +59,14 @@ impl MemoryStore {
         self.0.changed.notify_all();
     }
 
-    /// Gives the lease to nobody, for a time.
+    /// Refuses leases for a time.
     pub(crate) fn block(&self, time: Duration) {
         let mut content = self.content();
         content.count += 1;
         content.lease = Some((content.count, Instant::now() + time));
     }
 
-    /// Gives no lease for longer than this.
+    /// Sets the longest time for which the store grants a lease.
     pub(crate) fn set_longest_lease(&self, time: Duration) {
         self.content().longest_lease = Some(time);
     }

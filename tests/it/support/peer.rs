@@ -1,4 +1,4 @@
-//! A server on a raw socket: it reads one request, keeps it, and answers whatever bytes it is told, whole or in pieces.
+//! A server on a raw socket. It reads and records one request per connection, and answers with any bytes.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -8,12 +8,12 @@ use std::thread::{self, JoinHandle};
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// A connection, plain or encrypted.
+/// A plain or encrypted connection.
 pub(crate) trait Connection: Read + Write + Send {}
 
 impl<T: Read + Write + Send> Connection for T {}
 
-/// Stops when it is dropped.
+/// A running peer. It stops when it is dropped.
 pub(crate) struct Peer {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<String>>>,
@@ -22,18 +22,18 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// Answers each request with these bytes, then closes.
+    /// Answers each request with these bytes, then closes the connection.
     pub(crate) fn answering(answer: impl Into<Vec<u8>>) -> Self {
         let answer = answer.into();
         Self::acting(move |connection, _| drop(connection.write_all(&answer)))
     }
 
-    /// Answers each request by an action on the connection, which gets the request.
+    /// Answers each request with an action, which gets the connection and the request.
     pub(crate) fn acting(act: impl Fn(&mut dyn Connection, &str) + Send + Sync + 'static) -> Self {
         Self::start(None, act)
     }
 
-    /// The same behind TLS.
+    /// Like `acting`, but with TLS.
     pub(crate) fn encrypted(
         config: Arc<ServerConfig>,
         act: impl Fn(&mut dyn Connection, &str) + Send + Sync + 'static,
@@ -72,7 +72,7 @@ impl Peer {
         format!("http://{}/v1", self.address)
     }
 
-    /// The requests so far, each as the text that arrived.
+    /// The requests so far, as text.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
@@ -83,7 +83,7 @@ impl Drop for Peer {
         self.stopped.store(true, Ordering::SeqCst);
         drop(TcpStream::connect(self.address));
         let acceptor = self.acceptor.take().unwrap();
-        // A panic in an action is the test's own failure; let it show.
+        // A panic in an action must fail the test.
         let ended = acceptor.join();
         assert!(ended.is_ok() || thread::panicking(), "the peer failed");
     }
@@ -97,7 +97,7 @@ fn serve(stream: TcpStream, tls: Option<&Arc<ServerConfig>>, answer: impl Fn(&mu
     drop(stream.flush());
 }
 
-/// Reads a head, and a body of the length it announces; nothing where the caller closes or sends none.
+/// Reads a head, and a body of the announced length. `None` if the client closes the connection or sends nothing.
 pub(crate) fn read_request(connection: &mut dyn Connection) -> Option<String> {
     let mut bytes = Vec::new();
     let mut chunk = [0; 4096];
@@ -116,14 +116,14 @@ pub(crate) fn read_request(connection: &mut dyn Connection) -> Option<String> {
     }
 }
 
-/// Sends this much and then waits for the caller to hang up, however long that takes.
+/// A peer that sends some bytes and then nothing until the client disconnects.
 pub(crate) fn silent_after(sent: impl Into<Vec<u8>>) -> Peer {
     let sent = sent.into();
     Peer::acting(move |connection, _| {
         connection.write_all(&sent).unwrap();
         connection.flush().unwrap();
         let hung_up = connection.read(&mut [0; 1]);
-        assert!(!matches!(hung_up, Ok(1..)), "the caller hangs up");
+        assert!(!matches!(hung_up, Ok(1..)), "the client disconnects");
     })
 }
 

@@ -1,4 +1,4 @@
-//! Programs of the examples as child processes, and the web server in front of a simulator of the test.
+//! The examples as child processes, and the example web server with a simulator as its vendor.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -13,19 +13,19 @@ pub(crate) const CLIENT_ID: &str = "web-app";
 pub(crate) const CLIENT_SECRET: &str = "canary-client-secret";
 pub(crate) const PASSWORD: &str = "canary-password";
 
-/// A simulator with two users, `trader` and `other`, and the client of the web server.
+/// A simulator with two users, `trader` and `other`, and the web server's client.
 pub(crate) fn vendor() -> SimulatorBuilder {
     let user = |name: &str, full_name: &str| {
         let mut user = User::new(name, PASSWORD);
         full_name.clone_into(&mut user.full_name);
         user
     };
-    // Where the web server is reached is known once it runs.
+    // The real redirect URI is registered when the web server's port is known.
     let client = OAuthClient::confidential(CLIENT_ID, CLIENT_SECRET, "http://127.0.0.1/").named("Synthetic Web App");
     Simulator::builder().user(user("trader", "Tess Trader")).user(user("other", "Otto Other")).oauth_client(client)
 }
 
-/// A program that runs until this is dropped, and what it has printed so far.
+/// A running program and its output so far. It is killed when it is dropped.
 pub(crate) struct Program {
     child: Child,
     printed: Arc<Printed>,
@@ -38,11 +38,11 @@ struct Printed {
     more: Condvar,
 }
 
-/// The longest a test waits for what must come.
+/// How long a test waits for something that must happen.
 const LONG: Duration = Duration::from_secs(60);
 
 impl Program {
-    /// Starts a command with these arguments besides its own, and nothing in its environment but these variables.
+    /// Starts a command with these additional arguments, and with no environment variables except these.
     pub(crate) fn start<'v>(
         mut command: Command,
         arguments: &[&str],
@@ -74,12 +74,12 @@ impl Program {
         self.printed.stdout_and_stderr.lock().unwrap().concat()
     }
 
-    /// The first whole line like this that it prints.
+    /// Waits for a complete line of its output that satisfies a condition.
     pub(crate) fn await_line(&self, is_it: impl Fn(&str) -> bool) -> String {
         self.await_lines(1, is_it)
     }
 
-    /// The last of so many whole lines like this that it prints.
+    /// Waits for `count` such lines, and returns the last one.
     pub(crate) fn await_lines(&self, count: usize, is_it: impl Fn(&str) -> bool) -> String {
         let find = |texts: &[String; 2]| {
             let lines = texts.iter().flat_map(|text| text.split_inclusive('\n'));
@@ -94,7 +94,7 @@ impl Program {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// Waits for its end.
+    /// Waits until the program ends.
     pub(crate) fn end(mut self) -> Output {
         let start = Instant::now();
         while self.is_running() {
@@ -114,19 +114,19 @@ impl Drop for Program {
     }
 }
 
-/// A web server that runs until this is dropped.
+/// A running web server. It is killed when it is dropped.
 pub(crate) struct Site {
     program: Program,
     url: String,
 }
 
 impl Site {
-    /// Starts it with these arguments and these variables besides the usual ones.
+    /// Starts the web server with these arguments, and with these variables besides the usual ones.
     pub(crate) fn start_with(vendor: &Server, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         Self::start_by(Command::new(example("oauth-web-server")), vendor, arguments, variables)
     }
 
-    /// The same by a command of the test's own, which the arguments are added to.
+    /// Like `start_with`, but with another command, to which the arguments are added.
     pub(crate) fn start_by(command: Command, vendor: &Server, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let usual = [
             ("TRADOVATE_API_URL", &*vendor.base_url()),
@@ -143,7 +143,7 @@ impl Site {
         Self { program, url }
     }
 
-    /// Where browsers find it, without a slash at the end.
+    /// The URL of the web server, without a slash at the end.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
@@ -157,7 +157,7 @@ impl Site {
     }
 }
 
-/// The built program of an example: see the manifest of these tests.
+/// The path of an example's program. The manifest of these tests builds it.
 pub(crate) fn example(name: &str) -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_example-day"))
         .with_file_name(format!("example-{name}{}", std::env::consts::EXE_SUFFIX))

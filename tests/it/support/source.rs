@@ -1,4 +1,4 @@
-//! The token sources of both transports behind one face, so that each test runs on both.
+//! The token sources of both transports behind one interface, so that each test runs with both.
 
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, LazyLock};
@@ -22,23 +22,23 @@ pub(crate) enum Kind {
     Reqwest,
 }
 
-/// Where the async sources of the tests live, unless a test is about runtimes.
+/// The runtime of the async sources, except in tests of runtimes.
 pub(crate) static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap());
 
-/// The longest a test waits for what must come; nothing is asserted about time.
+/// How long a test waits for something that must happen. Nothing is asserted about time.
 const LONG: Duration = Duration::from_secs(60);
 
-/// What must come.
+/// Waits for a message that must come.
 pub(crate) fn await_one<T>(receiver: &Receiver<T>) -> T {
     receiver.recv_timeout(LONG).unwrap()
 }
 
-/// Looks until it is so.
+/// Waits until a condition is true.
 pub(crate) fn await_that(is_so: impl Fn() -> bool) {
     let start = Instant::now();
     while !is_so() {
-        assert!(start.elapsed() < LONG, "it does not come about");
+        assert!(start.elapsed() < LONG, "the condition did not become true");
         thread::sleep(Duration::from_millis(1));
     }
 }
@@ -89,7 +89,7 @@ impl Builder {
         self.map(|builder| builder.on_event(observer), |builder| builder.on_event(same))
     }
 
-    /// A hook that may block and panic.
+    /// Sets a store hook that may block and panic.
     pub(crate) fn store(self, save: impl Fn(&StoredSession) -> Result<(), String> + Send + Sync + 'static) -> Self {
         let save: Save = Arc::new(save);
         let shared = Arc::clone(&save);
@@ -142,7 +142,7 @@ pub(crate) enum Source {
 }
 
 #[derive(Debug)]
-#[expect(dead_code, reason = "they are kept, not looked at")]
+#[expect(dead_code, reason = "they are only kept alive")]
 pub(crate) enum Keeper {
     Ureq(tradovate_auth::ureq::Keeper),
     Reqwest(tradovate_auth::reqwest::Keeper),
@@ -151,8 +151,8 @@ pub(crate) enum Keeper {
 impl Kind {
     pub(crate) const ALL: [Self; 2] = [Self::Ureq, Self::Reqwest];
 
-    /// A builder of either kind, with a budget of its own: ports are used again, and what one test met must not stay for
-    /// another.
+    /// A builder of this kind with a budget of its own. Ports are reused, so one test's lock-outs must not affect
+    /// another test.
     pub(crate) fn builder(self, environment: Environment, login: impl Into<Login>) -> Builder {
         match self {
             Self::Ureq => Builder::Ureq(tradovate_auth::ureq::TokenSource::builder(environment, login)),
@@ -179,8 +179,8 @@ impl Source {
         }
     }
 
-    /// Asks on a thread or in a task of its own.
-    pub(crate) fn ask(&self) -> Receiver<Result<Token, TokenError>> {
+    /// Requests a token in a thread or task of its own.
+    pub(crate) fn request_token(&self) -> Receiver<Result<Token, TokenError>> {
         let (sender, receiver) = mpsc::channel();
         match self.clone() {
             Self::Ureq(tokens) => drop(thread::spawn(move || sender.send(tokens.token()))),
@@ -191,8 +191,8 @@ impl Source {
         receiver
     }
 
-    /// Asks until there is a token.
-    pub(crate) fn token_at_last(&self) -> Token {
+    /// Requests a token until there is one.
+    pub(crate) fn await_token(&self) -> Token {
         let start = Instant::now();
         loop {
             match self.token() {

@@ -1,5 +1,5 @@
-//! A certificate authority of the test's own, servers with its certificates, and clients that trust it and find every
-//! host of the vendor at one address.
+//! A certificate authority for tests, servers with its certificates, and clients that trust it and resolve the vendor's
+//! hosts to addresses of the test.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,12 +24,12 @@ impl Authority {
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
-    /// What a server for these hosts needs.
+    /// The TLS configuration of a server for these hosts.
     pub(crate) fn server(&self, hosts: &[&str]) -> Arc<ServerConfig> {
         self.server_until(hosts, 4096)
     }
 
-    /// The same with a certificate that is good to the end of this year.
+    /// The same with a certificate that is valid until the end of this year.
     pub(crate) fn server_until(&self, hosts: &[&str], year: i32) -> Arc<ServerConfig> {
         let key = KeyPair::generate().unwrap();
         let names: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
@@ -45,7 +45,7 @@ impl Authority {
         Arc::new(config)
     }
 
-    /// Both transports, trusting this authority and finding each of the hosts at its address.
+    /// Both transports, which trust this authority and resolve each host to its address.
     pub(crate) fn transports(&self, environment: &Environment, hosts: &[(&str, SocketAddr)]) -> [Transport; 2] {
         let tls =
             TlsConfig::builder().root_certs(RootCerts::new_with_certs(&[Certificate::from_der(self.der()).to_owned()]));

@@ -1,4 +1,4 @@
-//! Both transports behind one face, so that each test calls both.
+//! Both transports behind one interface, so that each test runs with both.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub(crate) enum Transport {
 }
 
 impl Transport {
-    /// One of each, as they come by default.
+    /// Both transports with their default settings.
     pub(crate) fn both(environment: &Environment) -> [Self; 2] {
         [
             Self::Ureq(tradovate_auth::ureq::Client::new(environment.clone())),
@@ -57,7 +57,7 @@ impl Transport {
     }
 }
 
-/// Runs a future to its end on a runtime of its own.
+/// Runs a future to completion on a runtime of its own.
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }

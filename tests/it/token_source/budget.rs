@@ -1,4 +1,4 @@
-//! Several sources behind one network address.
+//! Tests of several sources behind one network address.
 
 use std::thread;
 
@@ -11,7 +11,7 @@ use crate::support::{Kind, await_one};
 //= R-LIMIT-7
 //= R-STATUS-9
 #[test]
-fn a_lock_out_of_one_source_silences_the_others() {
+fn a_lock_out_of_one_source_stops_the_requests_of_the_others() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let budget = SharedBudget::default();
@@ -24,7 +24,7 @@ fn a_lock_out_of_one_source_silences_the_others() {
 }
 
 #[test]
-fn a_lock_out_that_a_caller_reports_silences_the_others() {
+fn a_lock_out_that_a_caller_reports_stops_the_requests_of_all_sources() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let budget = SharedBudget::default();
@@ -39,7 +39,7 @@ fn a_lock_out_that_a_caller_reports_silences_the_others() {
 //= R-PENALTY-4
 //= R-PENALTY-8
 #[test]
-fn a_captcha_of_one_source_silences_the_logins_of_the_others() {
+fn a_captcha_of_one_source_stops_the_logins_of_the_others() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let budget = SharedBudget::default();
@@ -52,7 +52,7 @@ fn a_captcha_of_one_source_silences_the_logins_of_the_others() {
 }
 
 #[test]
-fn a_panic_while_the_budget_is_used_stops_no_source() {
+fn a_panic_while_the_budget_is_locked_does_not_stop_a_source() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let budget = SharedBudget::default();
@@ -64,9 +64,9 @@ fn a_panic_while_the_budget_is_used_stops_no_source() {
     }
 }
 
-/// Logins that succeed don't count; those under way do until their answers are there.
+/// Successful logins don't count against the limit. Logins in flight count until their answers come.
 #[test]
-fn more_sources_than_may_fail_in_an_hour_log_in_at_once() {
+fn eight_sources_can_log_in_at_once_although_only_five_failed_logins_are_allowed() {
     for kind in Kind::ALL {
         let builder = (0..8).fold(Simulator::builder(), |builder, index| {
             builder.user(User::new(&format!("trader-{index}"), "correct horse"))
@@ -79,7 +79,7 @@ fn more_sources_than_may_fail_in_an_hour_log_in_at_once() {
                 let credentials = tradovate_auth::Credentials::new(format!("trader-{index}"), "correct horse")
                     .with_app(&app.app_id, "1.0")
                     .with_api_key(ClientId::parse(&app.cid), app.sec.expose());
-                kind.builder(server.environment(), credentials).budget(&budget).build().ask()
+                kind.builder(server.environment(), credentials).budget(&budget).build().request_token()
             })
             .collect();
         for answer in asked {
@@ -90,12 +90,12 @@ fn more_sources_than_may_fail_in_an_hour_log_in_at_once() {
 }
 
 #[test]
-fn sources_of_a_process_share_a_budget_by_the_host_they_log_in_at() {
+fn sources_with_the_same_login_host_share_a_budget() {
     let [locked, other] = [(), ()].map(|()| Simulator::builder().serve().unwrap());
     let source = |server: &Server| TokenSource::new(server.environment(), server.credentials());
     locked.lock_out(LockOut::too_many_requests());
     assert!(source(&locked).token().is_err());
-    // Also one that is made anew after the first is gone.
+    // This also holds for a source that is created after the first one was dropped.
     assert!(source(&locked).token().unwrap_err().retry_after().is_some());
     assert_eq!(locked.statistics().log().len(), 1);
     assert!(source(&other).token().is_ok());

@@ -1,4 +1,4 @@
-//! Callbacks that panic, block, or use the source they belong to.
+//! Tests of callbacks that panic, block, or use their own token source.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
@@ -11,11 +11,11 @@ use tradovate_auth_simulator::{Endpoint, Simulator};
 use crate::support::{Kind, Source, await_one};
 
 #[test]
-fn an_event_callback_that_panics_costs_nobody_a_token() {
+fn a_panicking_event_callback_does_not_prevent_a_token() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let source = kind.of(&server).on_event(|event| panic!("{event}")).build();
-        let asked: Vec<_> = (0..20).map(|_| source.ask()).collect();
+        let asked: Vec<_> = (0..20).map(|_| source.request_token()).collect();
         for answer in asked {
             assert!(await_one(&answer).is_ok());
         }
@@ -41,7 +41,7 @@ fn a_keeper_survives_an_event_callback_that_panics() {
 }
 
 #[test]
-fn a_store_that_panics_hands_over_and_is_asked_again() {
+fn after_a_panic_of_the_store_hook_another_caller_stores_again() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let stores = AtomicUsize::new(0);
@@ -51,10 +51,10 @@ fn a_store_that_panics_hands_over_and_is_asked_again() {
                 0 => panic!("the store is out of order"),
                 _ => Ok(()),
             })
-            // Less than a store may take before it is given up.
+            // Less than the time after which a source gives up on its store.
             .token_timeout(Duration::from_secs(30))
             .build();
-        let asked: Vec<_> = (0..20).map(|_| source.ask()).collect();
+        let asked: Vec<_> = (0..20).map(|_| source.request_token()).collect();
         for answer in asked {
             assert!(await_one(&answer).is_ok());
         }
@@ -63,7 +63,7 @@ fn a_store_that_panics_hands_over_and_is_asked_again() {
 }
 
 #[test]
-fn an_event_callback_may_use_its_source() {
+fn an_event_callback_can_call_its_token_source() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let own = Arc::new(OnceLock::<Source>::new());
@@ -85,7 +85,7 @@ fn an_event_callback_may_use_its_source() {
 }
 
 #[test]
-fn no_token_is_waited_for_in_a_callback() {
+fn token_returns_an_error_at_once_inside_of_a_callback() {
     let server = Simulator::builder().serve().unwrap();
     let own = Arc::new(OnceLock::<Source>::new());
     let used = Arc::clone(&own);
@@ -94,7 +94,7 @@ fn no_token_is_waited_for_in_a_callback() {
         .of(&server)
         .token_timeout(Duration::MAX)
         .store(move |_| {
-            // It waits for the very store that asks for it.
+            // Waits for the store that calls it.
             sender.send(used.get().unwrap().token().map(drop)).unwrap();
             Ok(())
         })
@@ -105,7 +105,7 @@ fn no_token_is_waited_for_in_a_callback() {
 }
 
 #[test]
-fn a_keeper_may_be_dropped_in_a_callback() {
+fn a_keeper_can_be_dropped_in_a_callback() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let (sender, receiver) = mpsc::channel();
@@ -125,7 +125,7 @@ fn a_keeper_may_be_dropped_in_a_callback() {
 }
 
 #[test]
-fn a_report_is_answered_though_the_event_callback_panics_over_it() {
+fn a_report_returns_its_verdict_even_if_the_event_callback_panics() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let source = kind.of(&server).on_event(|event| panic!("{event}")).build();
@@ -135,7 +135,7 @@ fn a_report_is_answered_though_the_event_callback_panics_over_it() {
 }
 
 #[test]
-fn an_event_callback_may_panic_over_a_store_that_does() {
+fn a_source_survives_a_panicking_store_hook_and_a_panicking_event_callback() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let stores = AtomicUsize::new(0);

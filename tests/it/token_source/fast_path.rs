@@ -1,4 +1,4 @@
-//! A token that is held is handed out whatever the session is busy with.
+//! Tests that a valid token is returned at once, whatever the session is doing.
 
 use std::thread;
 
@@ -8,7 +8,7 @@ use tradovate_auth_simulator::Simulator;
 use crate::support::{Gate, Kind, await_one};
 
 #[test]
-fn a_held_token_waits_for_no_store() {
+fn a_valid_token_is_returned_while_the_store_is_blocked() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let gate = Gate::closed();
@@ -27,13 +27,13 @@ fn a_held_token_waits_for_no_store() {
         let _ = source.rejected(&token, 401, "");
         let _keeper = source.keep_alive();
         gate.await_arrival();
-        assert_eq!(await_one(&source.ask()).unwrap().generation(), token.generation(), "{kind:?}");
+        assert_eq!(await_one(&source.request_token()).unwrap().generation(), token.generation(), "{kind:?}");
         gate.open();
     }
 }
 
 #[test]
-fn a_held_token_waits_for_no_lock() {
+fn a_valid_token_is_returned_while_the_session_is_locked() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let budget = SharedBudget::default();
@@ -41,11 +41,15 @@ fn a_held_token_waits_for_no_lock() {
         let token = source.token().unwrap();
         budget
             .with(|_| {
-                // Gets the lock of the session, and waits for that of the budget inside.
+                // Takes the lock of the session, then waits for the lock of the budget.
                 let waiting = source.clone();
                 let waiting = thread::spawn(move || drop(waiting.snapshot()));
                 for _ in 0..100 {
-                    assert_eq!(await_one(&source.ask()).unwrap().generation(), token.generation(), "{kind:?}");
+                    assert_eq!(
+                        await_one(&source.request_token()).unwrap().generation(),
+                        token.generation(),
+                        "{kind:?}"
+                    );
                 }
                 assert!(!waiting.is_finished());
                 waiting

@@ -1,4 +1,4 @@
-//! The keeper: renews ahead of expiry over real HTTP, and ends with its handle.
+//! Tests of the keeper: it renews before expiry over real HTTP, and ends when it is dropped.
 
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use tradovate_auth_simulator::{Limits, Simulator};
 use crate::support::{Gate, Kind, LOGGED_IN, Peer, at, await_one, credentials, response};
 
 #[test]
-fn a_kept_session_has_a_token_at_any_moment_by_one_log_in() {
+fn a_keeper_keeps_a_token_valid_at_all_times_with_one_login() {
     std::thread::scope(|scope| {
         for kind in Kind::ALL {
             scope.spawn(move || {
@@ -36,24 +36,24 @@ fn a_kept_session_has_a_token_at_any_moment_by_one_log_in() {
     });
 }
 
-/// Tells when the last one that holds it is gone.
-struct LastWord(mpsc::Sender<()>);
+/// Sends a message when its last owner drops it.
+struct DropSignal(mpsc::Sender<()>);
 
-impl Drop for LastWord {
+impl Drop for DropSignal {
     fn drop(&mut self) {
         let _ = self.0.send(());
     }
 }
 
 #[test]
-fn a_keeper_that_is_dropped_lets_go_of_its_source() {
+fn dropping_the_keeper_releases_its_source() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         for _ in 0..20 {
             let (sender, gone) = mpsc::channel();
-            let last_word = std::sync::Arc::new(LastWord(sender));
+            let signal = std::sync::Arc::new(DropSignal(sender));
             let held = move |_: &Event| {
-                let _ = &last_word;
+                let _ = &signal;
             };
             server.with(Simulator::release);
             let source = kind.of(&server).on_event(held).build();
@@ -67,7 +67,7 @@ fn a_keeper_that_is_dropped_lets_go_of_its_source() {
 }
 
 #[test]
-fn a_keeper_that_is_dropped_in_mid_exchange_loses_no_answer() {
+fn dropping_the_keeper_during_an_exchange_keeps_the_answer() {
     for kind in Kind::ALL {
         let gate = Gate::closed();
         let held = gate.clone();
@@ -78,7 +78,7 @@ fn a_keeper_that_is_dropped_in_mid_exchange_loses_no_answer() {
         let source = kind.builder(at(&peer.base_url()), credentials()).build();
         let keeper = source.keep_alive();
         gate.await_arrival();
-        // Returns though the answer is held.
+        // Returns although the answer is blocked.
         drop(keeper);
         gate.open();
         assert_eq!(source.token().unwrap().expose(), "canary-issued-token");
@@ -87,7 +87,7 @@ fn a_keeper_that_is_dropped_in_mid_exchange_loses_no_answer() {
 }
 
 #[test]
-fn two_keepers_of_one_source_do_no_more_than_one() {
+fn two_keepers_of_a_source_send_no_more_requests_than_one() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let source = kind.of(&server).build();

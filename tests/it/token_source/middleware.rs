@@ -1,4 +1,5 @@
-//! The middleware of ureq: the bearer for the environment's own hosts, refusals reported, and nothing sent twice.
+//! Tests of the ureq middleware: it adds the token for the environment's hosts, reports refusals, and sends no call
+//! twice.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +14,7 @@ use crate::support::{LOGGED_IN, Peer, at, await_that, credentials, response};
 
 const BEARER: &str = "authorization: Bearer canary-issued-token";
 
-/// A peer that logs in whoever asks, renews nothing, and answers other calls like this.
+/// A peer that accepts logins, refuses renewals, and gives this answer to other calls.
 fn peer(answer: impl Into<Vec<u8>>) -> Peer {
     let answer = answer.into();
     Peer::acting(move |connection, request| {
@@ -46,7 +47,7 @@ fn place_order(tokens: &TokenSource, agent: &Agent) -> Result<http::Response<ure
 }
 
 #[test]
-fn calls_to_the_environment_get_the_bearer() {
+fn calls_to_the_environments_hosts_get_the_bearer_token() {
     let peer = peer(response("200 OK", &[], "{}"));
     let tokens = source(&peer);
     assert_eq!(place_order(&tokens, &agent(&tokens)).unwrap().status(), 200);
@@ -54,7 +55,7 @@ fn calls_to_the_environment_get_the_bearer() {
 }
 
 #[test]
-fn other_hosts_and_ports_get_none_and_ask_for_none() {
+fn calls_to_other_hosts_and_ports_get_no_token_and_request_none() {
     let own = peer(response("200 OK", &[], "{}"));
     let stranger = peer(response("200 OK", &[], "{}"));
     let agent = agent(&source(&own));
@@ -63,7 +64,7 @@ fn other_hosts_and_ports_get_none_and_ask_for_none() {
     for url in others {
         assert_eq!(agent.get(&url).call().unwrap().status(), 200);
     }
-    // Another scheme gets no further than the handshake.
+    // A call with another scheme fails at the TLS handshake.
     let other_scheme = agent.get(format!("https://127.0.0.1:{port}/v1/order/list"));
     assert!(other_scheme.config().timeout_global(Some(Duration::from_secs(1))).build().call().is_err());
     for request in own.requests().iter().chain(&stranger.requests()) {
@@ -72,17 +73,17 @@ fn other_hosts_and_ports_get_none_and_ask_for_none() {
 }
 
 #[test]
-fn an_authorization_of_the_callers_is_left_alone() {
+fn an_authorization_header_of_the_caller_is_not_replaced() {
     let peer = peer(response("401 Unauthorized", &[], "Invalid access token"));
     let tokens = source(&peer);
     let url = tokens.url("/order/list").unwrap();
     agent(&tokens).get(url.as_uri()).header("Authorization", "Basic b3du").call().unwrap();
     assert!(calls(&peer)[0].contains("Basic b3du"));
-    assert_eq!(peer.requests().len(), 1, "no token was asked for");
+    assert_eq!(peer.requests().len(), 1, "no token was requested");
 }
 
 #[test]
-fn nothing_is_sent_twice() {
+fn the_middleware_sends_no_call_twice() {
     let redirect = |status| response(status, &["location: /v1/elsewhere"], "");
     let answers = [
         response("401 Unauthorized", &[], "Expired Access Token"),
@@ -108,10 +109,10 @@ fn nothing_is_sent_twice() {
 }
 
 #[test]
-fn nothing_is_sent_twice_over_a_connection_that_was_closed_meanwhile() {
+fn no_call_is_sent_twice_after_an_idle_connection_was_closed() {
     let placed = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&placed);
-    // It says that it keeps the connection, and closes it.
+    // The peer announces that it keeps the connection, and then closes it.
     let peer = Peer::acting(move |connection, request| {
         if request.contains("/order/placeorder") {
             seen.fetch_add(1, Ordering::SeqCst);
@@ -128,7 +129,7 @@ fn nothing_is_sent_twice_over_a_connection_that_was_closed_meanwhile() {
 }
 
 #[test]
-fn the_body_of_a_refusal_still_reaches_the_caller() {
+fn the_caller_can_still_read_the_body_of_a_refusal() {
     let long = "x".repeat(200_000);
     for (status, body) in [("401 Unauthorized", "Invalid access token"), ("500 Oops", ""), ("400 Bad", &long)] {
         let peer = peer(response(status, &["content-type: text/plain; charset=iso-8859-1"], body));
@@ -141,7 +142,7 @@ fn the_body_of_a_refusal_still_reaches_the_caller() {
 }
 
 #[test]
-fn a_refusal_whose_body_breaks_off_is_reported_and_reaches_the_caller_with_its_status() {
+fn a_refusal_with_a_truncated_body_is_reported_and_returned_with_its_status() {
     let peer = peer("HTTP/1.1 401 Unauthorized\r\ncontent-length: 99\r\n\r\nInvalid acc");
     let tokens = source(&peer);
     let mut answer = place_order(&tokens, &agent(&tokens)).unwrap();
@@ -151,19 +152,19 @@ fn a_refusal_whose_body_breaks_off_is_reported_and_reaches_the_caller_with_its_s
 }
 
 #[test]
-fn a_penalty_in_a_200_reaches_the_caller_and_is_not_sent_again() {
+fn a_penalty_in_a_200_is_returned_to_the_caller_and_not_repeated() {
     let postponed = r#"{"p-ticket":"canary-ticket","p-time":0}"#;
     let peer = peer(response("200 OK", &[], postponed));
     let tokens = source(&peer);
     let mut answer = place_order(&tokens, &agent(&tokens)).unwrap();
     let body = answer.body_mut().read_to_vec().unwrap();
-    let Some(Penalty::Wait(ticket)) = Penalty::in_body(&body) else { panic!("it looks like a success") };
+    let Some(Penalty::Wait(ticket)) = Penalty::in_body(&body) else { panic!("the answer looks like a success") };
     assert_eq!(ticket.expose(), "canary-ticket");
     assert_eq!(calls(&peer).len(), 1);
 }
 
 #[test]
-fn refusals_are_reported() {
+fn the_middleware_reports_refusals_to_the_token_source() {
     for as_error in [true, false] {
         let server = Simulator::builder().serve().unwrap();
         let tokens = TokenSource::new(server.environment(), server.credentials());
@@ -182,7 +183,7 @@ fn refusals_are_reported() {
 }
 
 #[test]
-fn a_redirect_to_a_stranger_carries_no_bearer_and_its_word_is_no_word_on_the_token() {
+fn a_redirect_to_an_untrusted_host_carries_no_token_and_its_answer_does_not_affect_the_token() {
     let stranger = peer(response("401 Unauthorized", &[], "Invalid access token"));
     for status in ["301 Moved", "302 Found", "303 See Other", "307 Temporary Redirect", "308 Permanent Redirect"] {
         let location = format!("location: {}/order/list", stranger.base_url());
@@ -191,7 +192,7 @@ fn a_redirect_to_a_stranger_carries_no_bearer_and_its_word_is_no_word_on_the_tok
         let held = tokens.token().unwrap();
         let answer = agent(&tokens).get(tokens.url("/order/list").unwrap().as_uri()).call().unwrap();
         assert_eq!(answer.status(), 401);
-        // The token is still held, though a renewal reads the hosts again.
+        // The token is still valid, although a renewal reads the hosts again.
         assert_eq!(tokens.token().unwrap().generation(), held.generation());
         assert_eq!(calls(&peer).len(), 1, "{status}");
     }
@@ -201,7 +202,7 @@ fn a_redirect_to_a_stranger_carries_no_bearer_and_its_word_is_no_word_on_the_tok
 }
 
 #[test]
-fn a_call_without_a_token_is_not_sent() {
+fn a_call_is_not_sent_if_there_is_no_token() {
     let peer = Peer::answering(response("423 Locked", &[], ""));
     let tokens = source(&peer);
     let error = place_order(&tokens, &agent(&tokens)).unwrap_err();

@@ -1,4 +1,4 @@
-//! Refresh tokens that rotate: none is presented before it was stored, none is lost that was.
+//! Tests of rotating refresh tokens: each is stored before it is used, and no stored one is lost.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -10,7 +10,7 @@ use tradovate_auth_simulator::{Endpoint, LockOut, Server, Simulator};
 
 use crate::support::{Kind, Transport, app, await_one, await_that, consent};
 
-/// The refresh token that a user's consent brings.
+/// The refresh token that a user's consent yields.
 pub(super) fn refresh_token(server: &Server) -> RefreshToken {
     let [transport, _] = Transport::both(&server.environment());
     transport.call(&app().exchange(consent(server))).unwrap().grant().unwrap().refresh.unwrap().token
@@ -24,7 +24,7 @@ enum Step {
 }
 
 #[test]
-fn a_rotated_refresh_token_is_not_presented_before_it_was_stored() {
+fn a_rotated_refresh_token_is_stored_before_it_is_used() {
     for kind in Kind::ALL {
         let steps = Arc::new(Mutex::new(Vec::new()));
         let (seen, done) = (Arc::clone(&steps), Arc::clone(&steps));
@@ -62,7 +62,7 @@ fn a_rotated_refresh_token_is_not_presented_before_it_was_stored() {
 }
 
 #[test]
-fn a_stored_refresh_token_outlives_its_process() {
+fn a_new_process_continues_with_the_stored_refresh_token() {
     for kind in Kind::ALL {
         let server = Simulator::builder().lifetime(Duration::from_secs(5)).serve().unwrap();
         let refresh = refresh_token(&server);
@@ -70,7 +70,7 @@ fn a_stored_refresh_token_outlives_its_process() {
         source.token().unwrap();
         let stored: StoredSession = serde_json::from_str(&serde_json::to_string(&source.snapshot()).unwrap()).unwrap();
         server.with(|simulator| simulator.options_mut().lifetime = Duration::from_secs(4800));
-        // The configured token is used up; the stored one took its place.
+        // The configured refresh token is used up. The stored one replaces it.
         let resumed = kind.builder(server.environment(), Login::refresh_token(app(), refresh)).resume(&stored).build();
         std::thread::sleep(Duration::from_secs(6));
         assert!(resumed.token().is_ok(), "{kind:?}");
@@ -79,7 +79,7 @@ fn a_stored_refresh_token_outlives_its_process() {
 }
 
 #[test]
-fn a_code_becomes_a_source_that_keeps_to_penalties_and_refreshes_itself() {
+fn a_source_with_a_code_waits_for_penalties_and_refreshes() {
     for kind in Kind::ALL {
         let server = Simulator::builder().lifetime(Duration::from_secs(2)).serve().unwrap();
         let code = consent(&server);
@@ -114,7 +114,7 @@ fn a_market_data_token_follows_the_exchange_without_a_keeper() {
 }
 
 #[test]
-fn a_refused_code_is_an_error_that_says_what_to_do() {
+fn a_refused_code_is_an_error_with_advice() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let code = consent(&server);
@@ -128,7 +128,7 @@ fn a_refused_code_is_an_error_that_says_what_to_do() {
 }
 
 #[test]
-fn a_lock_out_met_by_one_code_keeps_the_next_one_back() {
+fn a_lock_out_during_an_exchange_prevents_the_next_exchange() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let (one, other) = (consent(&server), consent(&server));
@@ -143,20 +143,20 @@ fn a_lock_out_met_by_one_code_keeps_the_next_one_back() {
 }
 
 #[test]
-fn a_source_of_an_app_goes_on_from_what_was_stored() {
+fn a_source_of_an_app_resumes_from_a_snapshot() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let source = kind.builder(server.environment(), Login::code(app(), consent(&server))).build();
         source.token().unwrap();
         let resumed = kind.builder(server.environment(), Login::app(app())).resume(&source.snapshot()).build();
-        // It is the stored token, or the renewal of it that confirms it.
+        // The token is the stored one, or its renewal.
         resumed.token().unwrap();
         assert_eq!(server.statistics().requests(Endpoint::OauthToken), 1, "{kind:?}");
     }
 }
 
 #[test]
-fn a_session_that_only_a_consent_can_help_says_so() {
+fn a_session_without_consent_returns_an_error_with_advice() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let source = kind.refreshing(server.environment(), Login::code(app(), consent(&server))).build();
@@ -164,6 +164,6 @@ fn a_session_that_only_a_consent_can_help_says_so() {
         server.with(|simulator| simulator.revoke("synthetic-user"));
         source.rejected(&token, 401, "Invalid access token");
         let error = source.token().unwrap_err();
-        assert!(error.to_string().contains("only another consent helps"), "{error}");
+        assert!(error.to_string().contains("the user has to authorize the app again"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! Canaries in every secret a source handles: none appears in anything it prints, tells or logs.
+//! Tests with a canary in every secret of a source: none appears in its output, its events, or its logs.
 
 use std::fmt::Write as _;
 use std::io;
@@ -19,7 +19,7 @@ impl Text {
         self.0.lock().unwrap().push_str(text.as_ref());
     }
 
-    /// Without what rows and escapes put in between.
+    /// The text without whitespace and escapes, which could split a canary.
     fn joined(&self) -> String {
         self.0.lock().unwrap().chars().filter(|letter| !letter.is_whitespace() && *letter != '\\').collect()
     }
@@ -69,11 +69,12 @@ fn answers() -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn no_secret_is_in_anything_a_source_says() {
+fn events_errors_and_logs_of_a_source_contain_no_secret() {
     let (text, log) = (Text::default(), Text::default());
     let own = filter_fn(|metadata| metadata.target().starts_with("tradovate_auth"));
     let format = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(log.clone()).with_filter(own);
-    // For all threads: sources have some of their own. Other tests may log in between, their own canaries included.
+    // A global subscriber, because sources have threads of their own. Other tests may log too, with canaries of their
+    // own.
     tracing_subscriber::registry().with(format).with(LevelFilter::TRACE).try_init().unwrap();
 
     for answer in answers() {

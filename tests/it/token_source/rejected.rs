@@ -1,4 +1,4 @@
-//! What callers report, what they are told, and what follows: at most one renewal, never a login.
+//! Tests of refused API calls that callers report: the verdict, at most one renewal, and never a login.
 
 use std::cell::OnceCell;
 use std::sync::mpsc::{self, Receiver};
@@ -31,7 +31,7 @@ const VERDICTS: [(u16, &str, Verdict); 18] = [
 ];
 
 #[test]
-fn each_refusal_has_its_verdict() {
+fn each_kind_of_refused_call_gets_its_verdict() {
     for (status, body, verdict) in VERDICTS {
         for kind in Kind::ALL {
             let server = Simulator::builder().serve().unwrap();
@@ -43,7 +43,7 @@ fn each_refusal_has_its_verdict() {
 }
 
 #[test]
-fn what_is_said_of_an_old_token_is_no_word_on_the_new_one() {
+fn a_report_about_an_old_token_does_not_affect_the_new_one() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let source = kind.of(&server).build();
@@ -57,7 +57,7 @@ fn what_is_said_of_an_old_token_is_no_word_on_the_new_one() {
 }
 
 #[test]
-fn a_thousand_reports_are_verified_by_one_renewal() {
+fn a_thousand_reported_refusals_cause_one_verifying_renewal() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let source = kind.of(&server).build();
@@ -82,7 +82,7 @@ fn a_thousand_reports_are_verified_by_one_renewal() {
 }
 
 #[test]
-fn a_forbidden_call_never_leads_to_a_log_in() {
+fn a_forbidden_call_never_causes_a_login() {
     for access in [ApiAccess::Denied, ApiAccess::DeniedSilently] {
         for kind in Kind::ALL {
             let server = Simulator::builder().serve().unwrap();
@@ -112,7 +112,7 @@ fn a_forbidden_call_never_leads_to_a_log_in() {
 }
 
 #[test]
-fn a_report_wakes_the_keeper() {
+fn a_reported_refusal_wakes_the_keeper() {
     for (status, body) in [(401, "Expired Access Token"), (401, ""), (421, "")] {
         for kind in Kind::ALL {
             let server = Simulator::builder().serve().unwrap();
@@ -127,7 +127,7 @@ fn a_report_wakes_the_keeper() {
 }
 
 #[test]
-fn a_report_is_verified_without_a_keeper() {
+fn a_reported_refusal_is_verified_without_a_keeper() {
     for (status, body) in [(401, "Access is denied"), (408, ""), (500, ""), (421, "")] {
         for kind in Kind::ALL {
             let server = Simulator::builder().serve().unwrap();
@@ -147,21 +147,21 @@ fn a_report_is_verified_without_a_keeper() {
     }
 }
 
-/// The next event of a source that is driven by nobody but callers who ask for a token.
+/// The next event of a source that only its callers drive.
 fn next_event(source: &Source, events: &Receiver<EventKind>) -> EventKind {
     let next = OnceCell::new();
     await_that(|| {
-        assert!(source.token().is_ok(), "the token is held until the session is given up");
+        assert!(source.token().is_ok(), "there is a token until the session is lost");
         events.try_recv().is_ok_and(|event| next.set(event).is_ok())
     });
     next.into_inner().unwrap()
 }
 
 #[test]
-fn a_kick_that_shows_as_a_fault_is_noticed_without_a_keeper() {
+fn a_kick_that_looks_like_a_server_fault_is_detected_without_a_keeper() {
     for status in ["408 Request Timeout", "500 Internal Server Error"] {
         for kind in Kind::ALL {
-            // Every call with the token of the closed session is answered so, and so is its renewal.
+            // Every request with the token of the closed session gets this answer, including a renewal.
             let peer = Peer::acting(move |connection, request| {
                 let renews = request.contains("/renewaccesstoken");
                 let fault = response(status, &[], "");

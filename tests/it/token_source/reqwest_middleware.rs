@@ -1,4 +1,5 @@
-//! The middleware of reqwest: the bearer for the environment's own hosts, refusals reported, and nothing sent twice.
+//! Tests of the reqwest middleware: it adds the token for the environment's hosts, reports refusals, and sends no call
+//! twice.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use tradovate_auth_simulator::{Endpoint, Simulator};
 
 use crate::support::{LOGGED_IN, Peer, RUNTIME, at, await_that, credentials, response};
 
-/// A peer that logs in whoever asks, renews nothing, and answers other calls like this.
+/// A peer that accepts logins, refuses renewals, and gives this answer to other calls.
 fn peer(answer: impl Into<Vec<u8>>) -> Peer {
     let answer = answer.into();
     Peer::acting(move |connection, request| {
@@ -27,7 +28,7 @@ fn source(peer: &Peer) -> TokenSource {
     TokenSource::new(at(&peer.base_url()), credentials()).unwrap()
 }
 
-/// A client as the documentation builds it.
+/// A client as the documentation shows it.
 fn client(tokens: &TokenSource) -> ClientWithMiddleware {
     let builder = http_client_builder().unwrap().redirect(reqwest::redirect::Policy::none());
     let http = builder.retry(reqwest::retry::never()).build().unwrap();
@@ -54,7 +55,7 @@ fn place_order(tokens: &TokenSource, client: &ClientWithMiddleware) -> reqwest_m
 }
 
 #[test]
-fn calls_to_the_environment_get_the_bearer() {
+fn calls_to_the_environments_hosts_get_the_bearer_token() {
     let peer = peer(response("200 OK", &[], "{}"));
     let tokens = source(&peer);
     assert_eq!(place_order(&tokens, &client(&tokens)).unwrap().status(), 200);
@@ -62,7 +63,7 @@ fn calls_to_the_environment_get_the_bearer() {
 }
 
 #[test]
-fn other_hosts_and_ports_get_none_and_ask_for_none() {
+fn calls_to_other_hosts_and_ports_get_no_token_and_request_none() {
     let own = peer(response("200 OK", &[], "{}"));
     let stranger = peer(response("200 OK", &[], "{}"));
     let client = client(&source(&own));
@@ -70,7 +71,7 @@ fn other_hosts_and_ports_get_none_and_ask_for_none() {
     for url in [stranger.base_url() + "/order/list", format!("http://localhost:{port}/v1/order/list")] {
         assert_eq!(get(&client, &url).unwrap().status(), 200);
     }
-    // Another scheme gets no further than the handshake.
+    // A call with another scheme fails at the TLS handshake.
     let other_scheme = client.get(format!("https://127.0.0.1:{port}/v1/order/list")).timeout(Duration::from_secs(1));
     assert!(RUNTIME.block_on(other_scheme.send()).is_err());
     for request in own.requests().iter().chain(&stranger.requests()) {
@@ -79,18 +80,18 @@ fn other_hosts_and_ports_get_none_and_ask_for_none() {
 }
 
 #[test]
-fn an_authorization_of_the_callers_is_left_alone() {
+fn an_authorization_header_of_the_caller_is_not_replaced() {
     let peer = peer(response("401 Unauthorized", &[], "Invalid access token"));
     let tokens = source(&peer);
     let url = tokens.url("/order/list").unwrap().to_string();
     let call = client(&tokens).get(url).header("Authorization", "Basic b3du");
     assert_eq!(RUNTIME.block_on(call.send()).unwrap().status(), 401);
     assert!(calls(&peer)[0].contains("Basic b3du"));
-    assert_eq!(peer.requests().len(), 1, "no token was asked for");
+    assert_eq!(peer.requests().len(), 1, "no token was requested");
 }
 
 #[test]
-fn nothing_is_sent_twice() {
+fn the_middleware_sends_no_call_twice() {
     let redirect = |status| response(status, &["location: /v1/elsewhere"], "");
     for answer in [
         response("401 Unauthorized", &[], "Expired Access Token"),
@@ -112,7 +113,7 @@ fn nothing_is_sent_twice() {
 }
 
 #[test]
-fn a_refusal_reaches_the_caller_as_it_came() {
+fn a_refusal_is_returned_to_the_caller_unchanged() {
     let long = "x".repeat(200_000);
     for (status, body) in [("401 Unauthorized", "Invalid access token"), ("500 Oops", ""), ("400 Bad", &long)] {
         let peer = peer(response(status, &["content-type: text/plain; charset=utf-8"], body));
@@ -126,7 +127,7 @@ fn a_refusal_reaches_the_caller_as_it_came() {
 }
 
 #[test]
-fn a_refusal_whose_body_breaks_off_is_reported_and_reaches_the_caller_with_its_status() {
+fn a_refusal_with_a_truncated_body_is_reported_and_returned_with_its_status() {
     let peer = peer("HTTP/1.1 401 Unauthorized\r\ncontent-length: 99\r\n\r\nInvalid acc");
     let tokens = source(&peer);
     let answer = place_order(&tokens, &client(&tokens)).unwrap();
@@ -136,7 +137,7 @@ fn a_refusal_whose_body_breaks_off_is_reported_and_reaches_the_caller_with_its_s
 }
 
 #[test]
-fn a_penalty_in_a_200_reaches_the_caller_and_is_not_sent_again() {
+fn a_penalty_in_a_200_is_returned_to_the_caller_and_not_repeated() {
     let peer = peer(response("200 OK", &[], r#"{"p-ticket":"canary-ticket","p-time":0}"#));
     let tokens = source(&peer);
     let answer = place_order(&tokens, &client(&tokens)).unwrap();
@@ -146,7 +147,7 @@ fn a_penalty_in_a_200_reaches_the_caller_and_is_not_sent_again() {
 }
 
 #[test]
-fn refusals_are_reported() {
+fn the_middleware_reports_refusals_to_the_token_source() {
     let server = Simulator::builder().serve().unwrap();
     let tokens = TokenSource::new(server.environment(), server.credentials()).unwrap();
     let client = client(&tokens);
@@ -162,7 +163,7 @@ fn refusals_are_reported() {
 }
 
 #[test]
-fn a_redirect_to_a_stranger_carries_no_bearer_and_its_answer_says_nothing_about_the_token() {
+fn a_redirect_to_an_untrusted_host_carries_no_token_and_its_answer_does_not_affect_the_token() {
     let stranger = peer(response("401 Unauthorized", &[], "Invalid access token"));
     for status in ["301 Moved", "302 Found", "303 See Other", "307 Temporary Redirect", "308 Permanent Redirect"] {
         let location = format!("location: {}/order/list", stranger.base_url());
@@ -181,7 +182,7 @@ fn a_redirect_to_a_stranger_carries_no_bearer_and_its_answer_says_nothing_about_
 }
 
 #[test]
-fn a_call_without_a_token_is_not_sent() {
+fn a_call_is_not_sent_if_there_is_no_token() {
     let peer = Peer::answering(response("423 Locked", &[], ""));
     let tokens = source(&peer);
     let error = place_order(&tokens, &client(&tokens)).unwrap_err();

@@ -1,4 +1,4 @@
-//! Async sources and the runtimes they are used from: several, dropped, idle.
+//! Tests of async sources that are used from several, dropped and idle runtimes.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -17,8 +17,8 @@ fn current_thread() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// Asks on a runtime, and gives up before what it has spawned has run.
-fn ask_in_vain(runtime: &Runtime, tokens: &TokenSource) {
+/// Requests a token on a runtime, and gives up before the spawned task has run.
+fn start_and_abandon_request(runtime: &Runtime, tokens: &TokenSource) {
     runtime.block_on(async {
         let mut asking = pin!(tokens.token());
         poll_fn(|context| {
@@ -30,7 +30,7 @@ fn ask_in_vain(runtime: &Runtime, tokens: &TokenSource) {
 }
 
 #[test]
-fn a_source_is_used_from_one_runtime_after_another() {
+fn a_source_can_be_used_from_one_runtime_after_another() {
     let server = Simulator::builder().serve().unwrap();
     let tokens = TokenSource::new(server.environment(), server.credentials()).unwrap();
     let token = current_thread().block_on(tokens.token()).unwrap();
@@ -41,7 +41,7 @@ fn a_source_is_used_from_one_runtime_after_another() {
 }
 
 #[test]
-fn a_source_is_used_from_several_runtimes_at_once() {
+fn a_source_can_be_used_from_several_runtimes_at_once() {
     let server = Simulator::builder().serve().unwrap();
     let tokens = TokenSource::new(server.environment(), server.credentials()).unwrap();
     let ask = |_| {
@@ -49,13 +49,13 @@ fn a_source_is_used_from_several_runtimes_at_once() {
         thread::spawn(move || current_thread().block_on(tokens.token()).unwrap().generation())
     };
     let threads: Vec<_> = (0..16).map(ask).collect();
-    // The runtime that carries the request may end first where its own caller has got its token.
+    // The runtime that sends the request may end first, when its own caller has its token.
     assert!(threads.into_iter().all(|thread| thread.join().unwrap() > 0));
     assert_eq!(server.statistics().requests(Endpoint::AccessTokenRequest), 1);
 }
 
 #[test]
-fn a_runtime_that_is_dropped_in_mid_exchange_blocks_nobody() {
+fn dropping_a_runtime_during_an_exchange_does_not_block_other_callers() {
     let gate = Gate::closed();
     let held = gate.clone();
     let peer = Peer::acting(move |connection, _| {
@@ -74,11 +74,11 @@ fn a_runtime_that_is_dropped_in_mid_exchange_blocks_nobody() {
 }
 
 #[test]
-fn a_runtime_that_is_dropped_before_it_has_sent_anything_costs_no_log_in() {
+fn dropping_a_runtime_before_the_request_is_sent_causes_no_second_login() {
     let server = Simulator::builder().serve().unwrap();
     let tokens = TokenSource::new(server.environment(), server.credentials()).unwrap();
     let runtime = current_thread();
-    ask_in_vain(&runtime, &tokens);
+    start_and_abandon_request(&runtime, &tokens);
     drop(runtime);
     assert_eq!(server.statistics().requests(Endpoint::AccessTokenRequest), 0);
     assert!(RUNTIME.block_on(tokens.token()).is_ok());
@@ -86,7 +86,7 @@ fn a_runtime_that_is_dropped_before_it_has_sent_anything_costs_no_log_in() {
 }
 
 #[test]
-fn a_runtime_that_is_dropped_before_the_store_was_asked_loses_no_session() {
+fn dropping_a_runtime_before_the_store_answers_keeps_the_login() {
     let server = Simulator::builder().serve().unwrap();
     let builder = TokenSource::builder(server.environment(), server.credentials());
     let gate = Gate::closed();
@@ -107,14 +107,14 @@ fn a_runtime_that_is_dropped_before_the_store_was_asked_loses_no_session() {
 }
 
 #[test]
-fn a_runtime_that_idles_blocks_nobody_for_longer_than_an_exchange_may_take() {
+fn an_idle_runtime_blocks_other_callers_no_longer_than_the_exchange_timeout() {
     let server = Simulator::builder().serve().unwrap();
     let policy = Policy::default().with_deadline(Duration::from_secs(5));
     let client = Client::new(server.environment()).unwrap().with_timeout(Duration::from_secs(5));
     let builder = TokenSource::builder(server.environment(), server.credentials());
     let tokens = builder.policy(policy).client(client).build().unwrap();
     let idle = current_thread();
-    ask_in_vain(&idle, &tokens);
+    start_and_abandon_request(&idle, &tokens);
     assert!(RUNTIME.block_on(tokens.token()).is_ok());
     drop(idle);
     assert!(RUNTIME.block_on(tokens.token()).is_ok());

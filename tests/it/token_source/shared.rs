@@ -1,4 +1,4 @@
-//! Several sources on one store: to the server they are one client.
+//! Tests of several sources with one store: for the server they are one client.
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -11,13 +11,13 @@ use tradovate_auth_simulator::{Endpoint, Limits, Options, Server, Simulator};
 use super::oauth::refresh_token;
 use crate::support::{Kind, MemoryStore, Source, app, await_one, await_that};
 
-/// One blocking source and one async one, as often as there are.
+/// `size` sources with one store, blocking and async ones in turn.
 fn fleet(server: &Server, store: &MemoryStore, size: usize) -> Vec<Source> {
     Kind::ALL.into_iter().cycle().take(size).map(|kind| kind.of(server).shared(store).build()).collect()
 }
 
 fn tokens(fleet: &[Source]) -> Vec<String> {
-    let asked: Vec<_> = fleet.iter().map(Source::ask).collect();
+    let asked: Vec<_> = fleet.iter().map(Source::request_token).collect();
     asked.iter().map(|token| await_one(token).unwrap().expose().to_owned()).collect()
 }
 
@@ -26,7 +26,7 @@ fn are_one(tokens: &[String]) -> bool {
 }
 
 #[test]
-fn a_fleet_logs_in_once() {
+fn sources_with_one_store_log_in_once() {
     let server = Simulator::builder().serve().unwrap();
     let store = MemoryStore::default();
     let fleet = fleet(&server, &store, 10);
@@ -35,7 +35,7 @@ fn a_fleet_logs_in_once() {
 }
 
 #[test]
-fn a_token_that_is_held_costs_no_use_of_the_store() {
+fn returning_a_valid_token_does_not_use_the_store() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let store = MemoryStore::default();
@@ -50,7 +50,7 @@ fn a_token_that_is_held_costs_no_use_of_the_store() {
 }
 
 #[test]
-fn a_process_that_starts_later_uses_what_is_stored() {
+fn a_source_that_starts_later_uses_the_stored_token() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let store = MemoryStore::default();
@@ -62,7 +62,7 @@ fn a_process_that_starts_later_uses_what_is_stored() {
 }
 
 #[test]
-fn a_dead_token_that_all_see_is_renewed_once() {
+fn a_dead_token_that_all_sources_report_is_renewed_once() {
     let server = Simulator::builder().serve().unwrap();
     let store = MemoryStore::default();
     let fleet = fleet(&server, &store, 6);
@@ -77,7 +77,7 @@ fn a_dead_token_that_all_see_is_renewed_once() {
 }
 
 #[test]
-fn a_permission_that_all_lack_costs_one_verifying_renewal() {
+fn a_forbidden_call_of_all_sources_causes_one_verifying_renewal() {
     let server = Simulator::builder().serve().unwrap();
     let store = MemoryStore::default();
     let fleet = fleet(&server, &store, 4);
@@ -95,7 +95,7 @@ fn a_permission_that_all_lack_costs_one_verifying_renewal() {
 }
 
 #[test]
-fn keepers_learn_of_what_others_renew() {
+fn keepers_adopt_the_renewals_of_other_sources() {
     let server = Simulator::builder().lifetime(Duration::from_secs(4)).options(without_limits).serve().unwrap();
     let store = MemoryStore::default();
     let fleet = fleet(&server, &store, 4);
@@ -117,7 +117,7 @@ fn without_limits(options: &mut Options) {
 }
 
 #[test]
-fn without_the_store_nothing_is_sent_and_what_is_held_is_used() {
+fn while_the_store_is_down_nothing_is_sent_and_a_valid_token_is_used() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let store = MemoryStore::default();
@@ -137,13 +137,13 @@ fn without_the_store_nothing_is_sent_and_what_is_held_is_used() {
         assert!(matches!(await_one(&events), EventKind::StoreFailed { .. }));
         assert_eq!(server.statistics().requests(Endpoint::AccessTokenRequest), 1);
         store.set_down(false);
-        assert_eq!(cold.token_at_last().expose(), token.expose());
+        assert_eq!(cold.await_token().expose(), token.expose());
         assert_eq!(server.statistics().requests(Endpoint::AccessTokenRequest), 1);
     }
 }
 
 #[test]
-fn what_a_store_has_forgotten_is_published_again_by_those_who_hold_it() {
+fn a_source_writes_its_session_back_to_a_store_that_lost_it() {
     let is_published_in_time = |kind: Kind| {
         let server = Simulator::builder().serve().unwrap();
         let store = MemoryStore::default();
@@ -151,27 +151,27 @@ fn what_a_store_has_forgotten_is_published_again_by_those_who_hold_it() {
         let _keeper = holder.keep_alive();
         holder.token().unwrap();
         store.flush();
-        // Until the lease is given back, the holder is still at work.
+        // Until the lease is released, the holder is not finished.
         await_that(|| store.session().is_some() && !store.is_leased());
         store.flush();
         let cold = kind.of(&server).shared(&store).build();
-        // It is the published token, or a renewal of it.
+        // The token is the published one, or its renewal.
         cold.token().unwrap();
         server.statistics().logins == 1
     };
     for kind in Kind::ALL {
-        // The holder has a second of real time, which the threads of other tests can take from it.
+        // The holder has one second of real time, which other tests can use up. So the test tries five times.
         assert!((0..5).any(|_| is_published_in_time(kind)), "{kind:?}");
     }
 }
 
 #[test]
-fn one_that_never_logs_in_waits_for_one_that_does() {
+fn a_source_that_never_logs_in_waits_for_another_to_log_in() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let store = MemoryStore::default();
         let follower = kind.of(&server).shared(&store).may_log_in(MayLogIn::Never).build();
-        let asked = follower.ask();
+        let asked = follower.request_token();
         let leader = kind.of(&server).shared(&store).build();
         let token = leader.token().unwrap();
         assert_eq!(await_one(&asked).unwrap().expose(), token.expose());
@@ -180,7 +180,7 @@ fn one_that_never_logs_in_waits_for_one_that_does() {
 }
 
 #[test]
-fn what_cannot_be_read_is_left_alone_unless_a_login_in_its_place_is_allowed() {
+fn an_unreadable_record_is_replaced_only_if_the_policy_allows_a_login() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let store = MemoryStore::default();
@@ -191,14 +191,14 @@ fn what_cannot_be_read_is_left_alone_unless_a_login_in_its_place_is_allowed() {
         assert_eq!(server.statistics().logins, 0);
         let bold = kind.of(&server).shared(&store).may_log_in(MayLogIn::EvenIfUnreadable).build();
         let token = bold.token().unwrap();
-        assert_eq!(careful.token_at_last().expose(), token.expose());
+        assert_eq!(careful.await_token().expose(), token.expose());
         assert!(store.session().is_some());
         assert_eq!(server.statistics().logins, 1);
     }
 }
 
 #[test]
-fn while_another_has_the_lease_nothing_is_sent() {
+fn a_source_sends_nothing_while_another_holds_the_lease() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let store = MemoryStore::default();
@@ -210,7 +210,7 @@ fn while_another_has_the_lease_nothing_is_sent() {
 }
 
 #[test]
-fn a_lease_that_may_end_before_a_request_does_is_used_for_none() {
+fn a_lease_shorter_than_the_request_timeout_is_not_used() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let store = MemoryStore::default();
@@ -224,7 +224,7 @@ fn a_lease_that_may_end_before_a_request_does_is_used_for_none() {
 }
 
 #[test]
-fn refused_credentials_are_tried_once_by_a_whole_fleet() {
+fn sources_with_one_store_try_refused_credentials_once() {
     let server = Simulator::builder().serve().unwrap();
     let store = MemoryStore::default();
     let wrong = tradovate_auth::Credentials::new("trader", "wrong");
@@ -237,7 +237,7 @@ fn refused_credentials_are_tried_once_by_a_whole_fleet() {
             builder.token_timeout(Duration::from_secs(5)).build()
         })
         .collect();
-    let asked: Vec<_> = fleet.iter().map(Source::ask).collect();
+    let asked: Vec<_> = fleet.iter().map(Source::request_token).collect();
     for answer in &asked {
         assert!(await_one(answer).is_err());
     }
@@ -246,7 +246,7 @@ fn refused_credentials_are_tried_once_by_a_whole_fleet() {
 
 //= R-REFRESH-1
 #[test]
-fn refreshes_that_rotate_are_one_after_another() {
+fn sources_with_one_store_refresh_one_after_the_other() {
     let server = Simulator::builder().lifetime(Duration::from_secs(4)).options(without_limits).serve().unwrap();
     let store = MemoryStore::default();
     let refresh = refresh_token(&server);

@@ -1,4 +1,4 @@
-//! However many ask at once, one request reaches the server.
+//! Tests that concurrent callers cause a single request.
 
 use std::sync::{Arc, Barrier};
 use std::thread;
@@ -9,7 +9,7 @@ use tradovate_auth_simulator::{Endpoint, Simulator};
 
 use crate::support::{Gate, Kind, LOGGED_IN, Peer, RUNTIME, Source, at, credentials, response};
 
-/// Has many ask at once, by 200 threads or 10,000 tasks, and gives the generations of what they get.
+/// Lets 200 threads or 10,000 tasks request a token, and returns the generations of their tokens.
 fn crowd(source: &Source) -> Vec<u64> {
     match source {
         Source::Ureq(tokens) => {
@@ -36,7 +36,7 @@ fn crowd(source: &Source) -> Vec<u64> {
 }
 
 #[test]
-fn a_crowd_without_a_token_logs_in_once() {
+fn concurrent_callers_without_a_token_log_in_once() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let generations = crowd(&kind.of(&server).build());
@@ -46,7 +46,7 @@ fn a_crowd_without_a_token_logs_in_once() {
 }
 
 #[test]
-fn a_crowd_with_a_rejected_token_renews_once() {
+fn concurrent_callers_with_a_rejected_token_renew_once() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let source = kind.of(&server).build();
@@ -60,7 +60,7 @@ fn a_crowd_with_a_rejected_token_renews_once() {
 }
 
 #[test]
-fn a_crowd_with_an_expired_token_logs_in_once() {
+fn concurrent_callers_with_an_expired_token_log_in_once() {
     for kind in Kind::ALL {
         let server = Simulator::builder().lifetime(Duration::from_secs(1)).serve().unwrap();
         let source = kind.of(&server).build();
@@ -74,7 +74,7 @@ fn a_crowd_with_an_expired_token_logs_in_once() {
 }
 
 #[test]
-fn a_crowd_whose_renewal_finds_the_session_dead_logs_in_once() {
+fn concurrent_callers_whose_renewal_is_refused_log_in_once() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let source = kind.of(&server).build();
@@ -89,7 +89,7 @@ fn a_crowd_whose_renewal_finds_the_session_dead_logs_in_once() {
     }
 }
 
-/// A peer that holds its answers to logins at a gate.
+/// A peer that holds its answers to logins until the gate opens.
 fn held() -> (Peer, Gate) {
     let gate = Gate::closed();
     let held = gate.clone();
@@ -101,7 +101,7 @@ fn held() -> (Peer, Gate) {
 }
 
 #[test]
-fn an_answer_outlives_the_first_caller_that_is_cancelled() {
+fn cancelling_the_first_caller_does_not_cancel_the_exchange() {
     let (peer, gate) = held();
     let Source::Reqwest(tokens) = Kind::Reqwest.builder(at(&peer.base_url()), credentials()).build() else { panic!() };
     let asking = tokens.clone();
@@ -115,13 +115,13 @@ fn an_answer_outlives_the_first_caller_that_is_cancelled() {
 }
 
 #[test]
-fn whoever_asks_meanwhile_joins() {
+fn a_later_caller_joins_the_exchange_in_flight() {
     for kind in Kind::ALL {
         let (peer, gate) = held();
         let source = kind.builder(at(&peer.base_url()), credentials()).build();
-        let asked = source.ask();
+        let asked = source.request_token();
         gate.await_arrival();
-        let more: Vec<_> = (0..20).map(|_| source.ask()).collect();
+        let more: Vec<_> = (0..20).map(|_| source.request_token()).collect();
         gate.open();
         for answer in more.iter().chain([&asked]) {
             assert!(crate::support::await_one(answer).is_ok());

@@ -1,4 +1,4 @@
-//! Stored before used, whatever the store does, and resumed from what was stored.
+//! Tests that tokens are stored before they are used, and that a source resumes from what was stored.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -10,7 +10,7 @@ use tradovate_auth_simulator::{Endpoint, Simulator};
 
 use crate::support::{Builder, Gate, Kind, MemoryStore, await_one, await_that};
 
-/// A database of one row, which is text.
+/// A database with a single text row.
 #[derive(Clone, Default)]
 struct Row(Arc<Mutex<Option<String>>>);
 
@@ -25,7 +25,7 @@ impl Row {
 }
 
 #[test]
-fn no_token_is_handed_out_before_it_is_stored() {
+fn a_token_is_returned_only_after_it_is_stored() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let gate = Gate::closed();
@@ -37,7 +37,7 @@ fn no_token_is_handed_out_before_it_is_stored() {
                 Ok(())
             })
             .build();
-        let asked = source.ask();
+        let asked = source.request_token();
         gate.await_arrival();
         assert_eq!(server.statistics().logins, 1);
         assert!(asked.try_recv().is_err(), "{kind:?}");
@@ -47,7 +47,7 @@ fn no_token_is_handed_out_before_it_is_stored() {
 }
 
 #[test]
-fn a_store_that_fails_is_asked_again_and_the_token_waits() {
+fn a_failed_store_call_is_repeated_before_the_token_is_returned() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let stores = Arc::new(AtomicUsize::new(0));
@@ -70,7 +70,7 @@ fn a_store_that_fails_is_asked_again_and_the_token_waits() {
 }
 
 #[test]
-fn a_stored_session_goes_on_in_another_process() {
+fn a_stored_session_continues_in_another_process() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let row = Row::default();
@@ -84,12 +84,12 @@ fn a_stored_session_goes_on_in_another_process() {
         };
         let token = build().build().token().unwrap();
         let resumed = build().resume(&row.read().unwrap()).build();
-        // The renewal that confirms the stored token may have come already.
+        // The renewal that verifies the stored token may already be done.
         let held = resumed.token().unwrap();
         assert!(held.expose() == token.expose() || server.statistics().renewals == 1, "{kind:?}");
         assert_eq!(server.statistics().logins, 1, "{kind:?}");
 
-        // And the session lives on: it renews, and stores what it gets.
+        // The session continues: it renews, and stores the result.
         let _ = resumed.rejected(&resumed.token().unwrap(), 401, "Expired Access Token");
         let renewed = resumed.token().unwrap();
         let again = build().resume(&row.read().unwrap()).build();
@@ -99,7 +99,7 @@ fn a_stored_session_goes_on_in_another_process() {
 }
 
 #[test]
-fn the_snapshot_of_a_source_without_a_store_resumes_too() {
+fn a_source_without_a_store_can_be_resumed_from_its_snapshot() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let source = kind.of(&server).build();
@@ -112,7 +112,7 @@ fn the_snapshot_of_a_source_without_a_store_resumes_too() {
 }
 
 #[test]
-fn a_kill_between_answer_and_store_loses_nothing_that_was_stored() {
+fn a_crash_between_the_answer_and_its_storage_keeps_the_previous_snapshot() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let (row, gate) = (Row::default(), Gate::closed());
@@ -134,7 +134,7 @@ fn a_kill_between_answer_and_store_loses_nothing_that_was_stored() {
         gate.await_arrival();
         assert_eq!(server.statistics().renewals, 1);
 
-        // Here the process dies: what is at the gate never arrives.
+        // The process ends here: what waits at the gate is never stored.
         let resumed = kind.of(&server).resume(&row.read().unwrap()).build();
         assert_eq!(resumed.token().unwrap().expose(), token.expose());
         assert_eq!(server.statistics().logins, 1, "{kind:?}");
@@ -143,7 +143,7 @@ fn a_kill_between_answer_and_store_loses_nothing_that_was_stored() {
 }
 
 #[test]
-fn a_snapshot_of_another_owner_is_not_used() {
+fn a_snapshot_of_another_owner_is_ignored() {
     for kind in Kind::ALL {
         let (server, other) = (Simulator::builder().serve().unwrap(), Simulator::builder().serve().unwrap());
         let source = kind.of(&server).build();
@@ -155,7 +155,7 @@ fn a_snapshot_of_another_owner_is_not_used() {
 }
 
 #[test]
-fn a_wrong_password_is_tried_once_until_the_owner_asks_for_another_try() {
+fn a_refused_password_is_not_sent_again_until_another_try() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let wrong = Credentials::new(server.credentials().name(), "mistyped");
@@ -179,7 +179,7 @@ fn a_wrong_password_is_tried_once_until_the_owner_asks_for_another_try() {
 
 //= R-OAUTH-10
 #[test]
-fn the_users_of_an_app_are_told_apart_by_their_keys() {
+fn user_keys_distinguish_the_users_of_an_app() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let of = |key: &str| {
@@ -197,9 +197,9 @@ fn the_users_of_an_app_are_told_apart_by_their_keys() {
     }
 }
 
-/// The clock may have been set since the snapshot was taken, so the token in it could be dead.
+/// The clock may have been changed since the snapshot was taken, so the token may be dead.
 #[test]
-fn a_token_of_a_snapshot_is_confirmed_without_a_keeper() {
+fn a_token_from_a_snapshot_is_verified_without_a_keeper() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let first = kind.of(&server).build();

@@ -1,4 +1,4 @@
-//! How long callers wait, what they are told when that is not long enough, and what becomes of the answer.
+//! Tests of how long callers wait, which error they get after the timeout, and what happens to the answer.
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::support::{Gate, Kind, LOGGED_IN, Peer, at, await_one, credentials, re
 
 const AN_HOUR: Duration = Duration::from_secs(3590);
 
-/// A long wait is an error at once, and nothing is sent by asking again.
+/// Asserts that a long wait is returned as an error at once, and that further calls send nothing.
 fn closes_for_an_hour(close: impl Fn(&Server)) {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
@@ -27,18 +27,18 @@ fn closes_for_an_hour(close: impl Fn(&Server)) {
 }
 
 #[test]
-fn a_lock_out_is_an_error_at_once() {
+fn a_lock_out_is_returned_as_an_error_at_once() {
     closes_for_an_hour(|server| server.lock_out(LockOut::locked()));
     closes_for_an_hour(|server| server.lock_out(LockOut::too_many_requests()));
 }
 
 #[test]
-fn a_captcha_is_an_error_at_once() {
+fn a_captcha_is_returned_as_an_error_at_once() {
     closes_for_an_hour(|server| server.captcha_next(Endpoint::AccessTokenRequest));
 }
 
 #[test]
-fn a_short_penalty_is_waited_for() {
+fn a_caller_waits_for_a_short_penalty() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         server.penalize_next(Duration::from_secs(1));
@@ -47,7 +47,7 @@ fn a_short_penalty_is_waited_for() {
     }
 }
 
-/// A server that answers logins once the gate is open.
+/// A server that answers logins after the gate is opened.
 fn logging_in_behind(gate: &Gate) -> Peer {
     let gate = gate.clone();
     Peer::acting(move |connection, _| {
@@ -57,26 +57,26 @@ fn logging_in_behind(gate: &Gate) -> Peer {
 }
 
 #[test]
-fn a_caller_that_does_not_wait_gets_an_error_and_the_next_one_the_answer() {
+fn callers_with_a_short_timeout_get_an_error_until_the_answer_has_come() {
     for kind in Kind::ALL {
         let gate = Gate::closed();
         let peer = logging_in_behind(&gate);
         let source = kind.builder(at(&peer.base_url()), credentials()).token_timeout(Duration::from_millis(20)).build();
         for _ in 0..3 {
-            // The first of them, too, though it was the one who had the request sent.
+            // This includes the first caller, for which the request was sent.
             assert!(matches!(source.token(), Err(TokenError::NotYet { .. })), "{kind:?}");
         }
         gate.open();
-        assert_eq!(source.token_at_last().expose(), "canary-issued-token");
+        assert_eq!(source.await_token().expose(), "canary-issued-token");
         assert_eq!(peer.requests().len(), 1, "{kind:?}");
     }
 }
 
 #[test]
-fn the_first_failed_try_is_an_event_with_host_and_cause_which_callers_are_told() {
+fn the_first_failed_try_is_an_event_and_an_error_with_host_and_cause() {
     for kind in Kind::ALL {
         let (sender, events) = mpsc::channel();
-        // Nobody listens there.
+        // No server listens there.
         let source = kind
             .builder(at("http://127.0.0.1:1/v1"), credentials())
             .token_timeout(Duration::ZERO)
@@ -93,7 +93,7 @@ fn the_first_failed_try_is_an_event_with_host_and_cause_which_callers_are_told()
 }
 
 #[test]
-fn an_answer_is_stored_though_nobody_waits_any_more() {
+fn an_answer_is_stored_even_if_no_caller_waits_for_it() {
     for kind in Kind::ALL {
         let gate = Gate::closed();
         let peer = logging_in_behind(&gate);
@@ -106,13 +106,13 @@ fn an_answer_is_stored_though_nobody_waits_any_more() {
         assert!(matches!(source.token(), Err(TokenError::NotYet { .. })), "{kind:?}");
         gate.open();
         await_one(&stored);
-        source.token_at_last();
+        source.await_token();
         assert_eq!(peer.requests().len(), 1);
     }
 }
 
 #[test]
-fn refused_credentials_stop_a_source_until_it_has_others() {
+fn refused_credentials_stop_a_source_until_they_are_replaced() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let source = kind.builder(server.environment(), Credentials::new("trader", "wrong")).build();
@@ -127,7 +127,7 @@ fn refused_credentials_stop_a_source_until_it_has_others() {
 
 //= R-SESSION-5
 #[test]
-fn a_forgotten_source_gives_no_token_and_sends_nothing() {
+fn after_forget_a_source_returns_no_token_and_sends_nothing() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let source = kind.of(&server).build();
@@ -140,7 +140,7 @@ fn a_forgotten_source_gives_no_token_and_sends_nothing() {
 }
 
 #[test]
-fn what_comes_after_it_was_forgotten_is_no_token() {
+fn an_answer_that_comes_after_forget_is_not_installed() {
     for kind in Kind::ALL {
         let gate = Gate::closed();
         let held = gate.clone();
@@ -149,7 +149,7 @@ fn what_comes_after_it_was_forgotten_is_no_token() {
             drop(connection.write_all(&response("200 OK", &[], LOGGED_IN)));
         });
         let source = kind.builder(at(&peer.base_url()), credentials()).build();
-        let asked = source.ask();
+        let asked = source.request_token();
         gate.await_arrival();
         source.forget();
         gate.open();
@@ -159,9 +159,9 @@ fn what_comes_after_it_was_forgotten_is_no_token() {
     }
 }
 
-/// What a caller may still get is not asked for a second time beside it.
+/// A caller whose answer can still come must not cause a second request.
 #[test]
-fn a_client_that_is_given_more_time_than_the_policy_is_let_finish() {
+fn a_client_timeout_longer_than_the_policys_does_not_cause_a_second_request() {
     for kind in Kind::ALL {
         let gate = Gate::closed();
         let held = gate.clone();
@@ -171,7 +171,7 @@ fn a_client_that_is_given_more_time_than_the_policy_is_let_finish() {
         });
         let policy = Policy::default().with_deadline(Duration::from_secs(5));
         let source = kind.builder(at(&peer.base_url()), credentials()).policy(policy).build();
-        let asked = source.ask();
+        let asked = source.request_token();
         gate.await_arrival();
         std::thread::sleep(Duration::from_secs(7));
         gate.open();

@@ -1,4 +1,5 @@
-//! API calls by reqwest: the token before, the report after; two lines, and nothing is sent twice.
+//! Tests API calls with reqwest and two additional lines: the token before, and the report after. No call is sent
+//! twice.
 
 use tradovate_auth::Verdict;
 use tradovate_auth::reqwest::TokenSource;
@@ -7,7 +8,7 @@ use tradovate_auth_simulator::{Endpoint, Simulator};
 use crate::support::RUNTIME;
 
 #[test]
-fn a_call_with_a_token_and_a_report_is_sent_once() {
+fn an_api_call_with_token_and_report_is_sent_once() {
     let server = Simulator::builder().serve().unwrap();
     let tokens = TokenSource::new(server.environment(), server.credentials()).unwrap();
     let http = reqwest::Client::new();

@@ -1,4 +1,4 @@
-//! What a watch sees, and what other programs use of a source besides its tokens.
+//! Tests of watches, and of fixed sources.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const SOON: Duration = Duration::from_secs(60);
 const NOT: Duration = Duration::from_millis(50);
 
 #[test]
-fn a_blocking_watch_sees_a_token_its_renewal_and_the_stop() {
+fn a_blocking_watch_reports_a_token_its_renewal_and_the_stop() {
     let server = Simulator::builder().lifetime(Duration::from_secs(4)).serve().unwrap();
     let tokens = tradovate_auth::ureq::TokenSource::new(server.environment(), server.credentials());
     let mut watch = tokens.watch();
@@ -33,7 +33,7 @@ fn a_blocking_watch_sees_a_token_its_renewal_and_the_stop() {
 }
 
 #[test]
-fn an_async_watch_sees_the_end_of_a_token_that_nobody_renews() {
+fn an_async_watch_reports_the_expiry_of_a_token() {
     let server = Simulator::builder().lifetime(Duration::from_secs(2)).serve().unwrap();
     RUNTIME.block_on(async {
         let tokens = tradovate_auth::reqwest::TokenSource::new(server.environment(), server.credentials()).unwrap();
@@ -52,7 +52,7 @@ fn fixed() -> (Environment, AccessToken) {
 }
 
 #[test]
-fn a_fixed_source_hands_out_its_token_until_it_is_reported_dead_and_sends_nothing() {
+fn a_fixed_source_returns_its_token_until_it_is_reported_dead_and_sends_nothing() {
     let (environment, token) = fixed();
     let tokens = tradovate_auth::ureq::TokenSource::fixed(environment, token);
     let token = tokens.token().unwrap();

@@ -1,4 +1,4 @@
-//! The program itself.
+//! Tests of the program.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Output, Stdio};
@@ -7,7 +7,7 @@ use tradovate_auth_simulator::Server;
 
 use super::*;
 
-/// The program with these arguments and variables, and no others of ours.
+/// Starts the program with these arguments, and with no `TRADOVATE_` variables except these.
 fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tradovate-auth-doctor"));
     for (name, _) in std::env::vars_os() {
@@ -19,13 +19,13 @@ fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Child {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-/// Lets the program end after these lines were typed.
+/// Types these lines, and waits for the program's end.
 fn end(mut program: Child, typed: &str) -> (Output, String) {
-    // It may have ended before.
+    // The program may already have ended.
     drop(program.stdin.take().unwrap().write_all(typed.as_bytes()));
     let output = program.wait_with_output().unwrap();
-    let said = String::from_utf8([output.stdout.clone(), output.stderr.clone()].concat()).unwrap();
-    (output, said)
+    let printed = String::from_utf8([output.stdout.clone(), output.stderr.clone()].concat()).unwrap();
+    (output, printed)
 }
 
 fn variables(url: &str) -> Vec<(&str, &str)> {
@@ -54,28 +54,31 @@ fn nothing_is_sent_before_the_user_agrees() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("report.json");
         let program = start(&["--output", file.to_str().unwrap()], &variables(&server.base_url()));
-        let (output, said) = end(program, typed);
-        assert!(said.contains("- log in once with your password. This opens a session"), "{said}");
-        assert_eq!((output.status.success(), file.exists()), (logins == 1, logins == 1), "{said}");
+        let (output, printed) = end(program, typed);
+        assert!(printed.contains("- log in once with your password. This opens a session"), "{printed}");
+        assert_eq!((output.status.success(), file.exists()), (logins == 1, logins == 1), "{printed}");
         assert_eq!(server.statistics().logins, logins, "{typed:?}");
-        assert!(!said.contains("canary"), "{said}");
+        assert!(!printed.contains("canary"), "{printed}");
     }
 }
 
 #[test]
-fn without_a_user_it_examines_a_simulator() {
+fn without_a_user_name_the_doctor_examines_a_simulator() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("report.json");
-    let (output, said) = end(start(&["--yes", "--output", file.to_str().unwrap()], &[]), "");
-    assert!(output.status.success() && said.starts_with("no user and no app is set"), "{said}");
-    assert!(said.contains("\nrefuted: none\n"), "{said}");
+    let (output, printed) = end(start(&["--yes", "--output", file.to_str().unwrap()], &[]), "");
+    assert!(
+        output.status.success() && printed.starts_with("TRADOVATE_USERNAME and TRADOVATE_CLIENT_ID are not set"),
+        "{printed}"
+    );
+    assert!(printed.contains("\nrefuted: none\n"), "{printed}");
     let report: Report = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
     assert_eq!(report.server, ServerKind::Simulator);
     assert_eq!(brief(&report), "login: 200 object, me: 200 object, renewal: 200 object");
 }
 
 #[test]
-fn the_address_of_the_browser_is_pasted() {
+fn the_redirect_url_can_be_pasted_from_the_browser() {
     let server = server();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("report.json");
@@ -95,11 +98,14 @@ fn the_address_of_the_browser_is_pasted() {
 }
 
 #[test]
-fn what_it_can_not_start_with_is_said_in_one_sentence() {
+fn wrong_arguments_are_explained_in_one_sentence() {
     for arguments in [&["--output"][..], &["--no"], &["report.json"]] {
-        let (output, said) = end(start(arguments, &[]), "");
-        assert!(!output.status.success() && said == "usage: tradovate-auth-doctor [--yes] [--output FILE]\n", "{said}");
+        let (output, printed) = end(start(arguments, &[]), "");
+        assert!(
+            !output.status.success() && printed == "usage: tradovate-auth-doctor [--yes] [--output FILE]\n",
+            "{printed}"
+        );
     }
-    let (_, said) = end(start(&["--yes"], &[("TRADOVATE_USERNAME", USER)]), "");
-    assert!(said.starts_with("not set: TRADOVATE_PASSWORD; set what the user logs in with"), "{said}");
+    let (_, printed) = end(start(&["--yes"], &[("TRADOVATE_USERNAME", USER)]), "");
+    assert!(printed.starts_with("not set: TRADOVATE_PASSWORD; set what the user logs in with"), "{printed}");
 }

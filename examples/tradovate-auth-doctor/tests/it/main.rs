@@ -1,4 +1,4 @@
-//! The doctor at the simulator, in simulated time.
+//! Tests of the doctor with the simulator, in simulated time.
 
 mod binary;
 mod observed;
@@ -21,15 +21,15 @@ use tradovate_auth_simulator::{App, OAuthClient, Simulator, User};
 const USER: &str = "canary-user";
 const REDIRECT: &str = "http://127.0.0.1:8765/callback";
 
-/// All that must not be in a report. The parts of a name and of an address count too.
+/// Texts that must not be in a report, including parts of names and addresses.
 const CANARIES: [&str; 8] = ["canary", "7700", "8800", "Zebedee", "Quillfeather", "zq@", "Marmalade", "@example"];
 
-/// A simulator, a user and an app whose every value is a canary.
+/// A simulator with a user and an app. Every value is a canary.
 struct World {
     simulator: Simulator,
     environment: Environment,
     now: Timestamp,
-    /// What the next request gets, if it does not reach the server.
+    /// How the next request fails, if it does not reach the server.
     lost: Option<Failure>,
     secrets: Vec<String>,
 }
@@ -77,14 +77,14 @@ impl World {
         self.examine_account(&account)
     }
 
-    /// Examines the user alone.
+    /// Examines only the user.
     #[track_caller]
     fn examine_user(&mut self) -> Report {
         let account = Account { app: None, ..self.account() };
         self.examine_account(&account)
     }
 
-    /// No report may have a canary, or anything of a token, a ticket or a code.
+    /// Examines an account, and asserts that the report contains no canary and no part of a token, a ticket or a code.
     #[track_caller]
     fn examine_account(&mut self, account: &Account) -> Report {
         let report = examine(account, self);
@@ -92,7 +92,11 @@ impl World {
         for secret in CANARIES.into_iter().chain(self.secrets.iter().map(String::as_str)) {
             assert!(!text.to_lowercase().contains(&secret.to_lowercase()), "{secret}: {text}");
         }
-        assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report, "it is read as it was written");
+        assert_eq!(
+            serde_json::from_str::<Report>(&text).unwrap(),
+            report,
+            "reading a written report returns the same report"
+        );
         report
     }
 }
@@ -108,7 +112,7 @@ impl Outside for World {
         if let Ok(serde_json::Value::Object(fields)) = serde_json::from_slice(response.body()) {
             let texts = fields.iter().filter(|(name, _)| name.to_lowercase().contains("token") || *name == "p-ticket");
             let texts = texts.filter_map(|(_, value)| value.as_str()).filter(|text| text.len() > 9);
-            // The end of a token, as no part of it may be shown.
+            // Only the end of each token, because not even a part of a token may be shown.
             self.secrets.extend(texts.map(|text| text[text.len() - 9..].to_owned()));
         }
         Ok(response)
@@ -127,7 +131,7 @@ impl Outside for World {
     }
 }
 
-/// A report in a line a step: what was called, how it was answered.
+/// A short description of a report: for each step, the call and its answer.
 fn brief(report: &Report) -> String {
     let line = |step: &Step| {
         let call = format!("{:?}", step.call).to_lowercase();

@@ -1,4 +1,4 @@
-//! Replays the reports in `vectors/observed`: what they say of the rules is worked out again.
+//! Checks the reports in `vectors/observed` against the current rules.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,8 +22,8 @@ fn contract() -> Vec<String> {
         .collect()
 }
 
-/// What is wrong with a report: it refutes a rule, says something of no rule, or confirmed a rule on which its steps no
-/// longer say so.
+/// The problems of a report: rules that its steps refute, unknown rules, and confirmed rules that its steps no longer
+/// confirm.
 fn problems(report: &Report, rules: &[String]) -> Vec<String> {
     let now = judge(&report.steps);
     let is_confirmed = |rule: &str| now.iter().any(|it| it.rule == rule && it.verdict == Verdict::Confirmed);

@@ -1,4 +1,4 @@
-//! What a report never has: `World::examine` looks for the canaries of all other tests too.
+//! Tests of what a report never contains. In all other tests, `World::examine` also searches for canaries.
 
 use tradovate_auth_doctor::{Name, Private};
 use tradovate_auth_simulator::Endpoint;
@@ -6,7 +6,7 @@ use tradovate_auth_simulator::Endpoint;
 use super::*;
 
 #[test]
-fn names_that_can_be_a_secret_or_a_person_are_masked() {
+fn names_that_could_be_secrets_or_persons_are_masked() {
     let mut private = Private::default();
     private.learn(&serde_json::json!({"name": "Zebedee Quillfeather", "id": 77_001_234, "list": [{"x": "Marmalade"}]}));
     let shown = |name: &str| Name::new(name, &private).as_str().to_owned();
@@ -27,7 +27,7 @@ fn names_that_can_be_a_secret_or_a_person_are_masked() {
 }
 
 #[test]
-fn no_value_is_in_a_report_wherever_the_server_writes_it() {
+fn a_report_contains_no_values_from_the_server() {
     let odd = r#"{"accessToken":"canary.token","expirationTime":"2026-11-24T15:40:30Z","canary-user":"x","77001234":1,
         "Quillfeather":{"canary":"canary"},"userStatus":"canary","hibpHint":"Zebedee","name":"Zebedee Quillfeather",
         "errorText":"","orgName":"Marmalade","apiHosts":{"marmaladeLive":"canary.example","live":"https://canary@x"},
@@ -58,7 +58,7 @@ fn no_value_is_in_a_report_wherever_the_server_writes_it() {
 }
 
 #[test]
-fn a_report_that_somebody_has_written_a_name_or_a_value_into_is_not_read() {
+fn a_report_with_an_unmasked_name_or_value_is_refused() {
     let report = serde_json::to_value(World::live().examine()).unwrap();
     let change = |pointer: &str, value: serde_json::Value| {
         let mut changed = report.clone();

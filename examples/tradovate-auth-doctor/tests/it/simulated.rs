@@ -1,10 +1,11 @@
-//! What the doctor makes of the simulator's modes.
+//! Tests of the doctor with the simulator's different behaviours.
 
 use tradovate_auth_simulator::{ApiHosts, Endpoint, LockOut, Maintenance, RefusalStatus, Side};
 
 use super::*;
 
-/// The steps of a run in which the simulator is as `change` makes it. It keeps to the contract, so nothing is refuted.
+/// The steps of a run after `change` configured the simulator. The simulator follows the contract, so no rule is
+/// refuted.
 #[track_caller]
 fn steps(change: impl FnOnce(&mut Simulator)) -> (String, Report) {
     let mut world = World::live();
@@ -22,9 +23,9 @@ fn confirms(report: &Report, rule: &str) -> bool {
 const WHOLE: &str = "login: 200 object, me: 200 object, renewal: 200 object, exchange: 200 object, renewal: 200 object";
 
 #[test]
-fn a_run_without_trouble_confirms_what_it_can_see() {
-    let (said, report) = steps(|_| {});
-    assert_eq!(said, WHOLE);
+fn a_run_without_faults_confirms_the_rules_it_can_check() {
+    let (summary, report) = steps(|_| {});
+    assert_eq!(summary, WHOLE);
     let confirmed = "R-ENV-1 R-ENV-4 R-ENV-6 R-HOST-1 R-HOST-6 R-HOST-8 R-LOGIN-1 R-LOGIN-4 R-LOGIN-10 R-LOGIN-11 R-LOGIN-18 \
         R-LOGIN-19 R-LOGIN-21 R-RENEW-1 R-RENEW-3 R-RENEW-7 R-RENEW-8 R-RENEW-10 R-RENEW-12 R-ME-1 R-ME-2 R-OAUTH-1 \
         R-OAUTH-4 R-OAUTH-5 R-OAUTH-10 R-OAUTH-14 R-REFRESH-4 R-STATUS-14 R-TIME-1 R-TIME-2 R-TIME-7";
@@ -41,30 +42,31 @@ fn each_environment_is_examined_at_its_own_hosts() {
 }
 
 #[test]
-fn a_penalty_is_waited_out_once() {
-    let (said, report) =
+fn the_doctor_waits_for_one_penalty() {
+    let (summary, report) =
         steps(|simulator| simulator.penalize_next(Endpoint::AccessTokenRequest, Duration::from_secs(15)));
-    assert_eq!(said, WHOLE.replacen("login", "login: 200 penalty, login with ticket", 1));
+    assert_eq!(summary, WHOLE.replacen("login", "login: 200 penalty, login with ticket", 1));
     assert!(["R-PENALTY-1", "R-PENALTY-2", "R-PENALTY-3"].iter().all(|rule| confirms(&report, rule)));
-    let (said, _) = steps(|simulator| simulator.penalize_next(Endpoint::AccessTokenRequest, Duration::from_secs(3600)));
-    assert!(said.starts_with("login: 200 penalty, exchange: "), "it is too long to wait for: {said}");
+    let (summary, _) =
+        steps(|simulator| simulator.penalize_next(Endpoint::AccessTokenRequest, Duration::from_secs(3600)));
+    assert!(summary.starts_with("login: 200 penalty, exchange: "), "the wait is too long: {summary}");
 }
 
 #[test]
-fn a_captcha_ends_its_call_alone() {
-    let (said, report) = steps(|simulator| simulator.captcha_next(Endpoint::RenewAccessToken));
-    assert!(said.contains("renewal: 200 penalty, exchange: 200 object"), "{said}");
+fn a_captcha_ends_only_the_call_it_answers() {
+    let (summary, report) = steps(|simulator| simulator.captcha_next(Endpoint::RenewAccessToken));
+    assert!(summary.contains("renewal: 200 penalty, exchange: 200 object"), "{summary}");
     assert!(confirms(&report, "R-PENALTY-4"));
 }
 
 #[test]
-fn a_refusal_is_told_by_its_text() {
-    for (status, said) in [(RefusalStatus::Ok, "login: 200 "), (RefusalStatus::Unauthorized, "login: 401 ")] {
+fn a_refusal_is_identified_by_its_text() {
+    for (status, summary) in [(RefusalStatus::Ok, "login: 200 "), (RefusalStatus::Unauthorized, "login: 401 ")] {
         let (steps, report) = steps(|simulator| {
             simulator.user_mut(USER).unwrap().password = "another".into();
             simulator.options_mut().refusal = status;
         });
-        assert!(steps.starts_with(&format!("{said}IncorrectCredentials, exchange: ")), "{steps}");
+        assert!(steps.starts_with(&format!("{summary}IncorrectCredentials, exchange: ")), "{steps}");
         assert!(confirms(&report, "R-LOGIN-9") && confirms(&report, "R-LOGIN-12"));
     }
     let mut world = World::at(Environment::demo());
@@ -73,7 +75,7 @@ fn a_refusal_is_told_by_its_text() {
 }
 
 #[test]
-fn a_request_is_sent_on_to_the_hosts_of_an_organization() {
+fn a_request_follows_the_redirect_to_the_organizations_host() {
     let mut world = World::at(Environment::demo());
     let hosts = ApiHosts::standard().with("demo", "canary-demo.eval.ninjatrader.com");
     world.simulator.move_hosts(USER, hosts);
@@ -84,7 +86,7 @@ fn a_request_is_sent_on_to_the_hosts_of_an_organization() {
 }
 
 #[test]
-fn the_user_of_the_app_can_be_another_one() {
+fn the_oauth_user_can_differ_from_the_password_user() {
     let mut world = World::live();
     let token = r#"{"accessToken":"t","expirationTime":"2026-11-24T15:40:30Z","userId":1}"#;
     world.simulator.answer_next(Endpoint::AccessTokenRequest, Response::new(token.into()));
@@ -94,39 +96,39 @@ fn the_user_of_the_app_can_be_another_one() {
 }
 
 #[test]
-fn a_refused_code_is_told_by_its_error() {
-    let (said, report) = steps(|simulator| simulator.oauth_client_mut("canary-client").unwrap().side = Side::Demo);
-    assert!(said.ends_with("exchange: 200 InvalidClient"), "{said}");
+fn a_refused_code_is_identified_by_its_error() {
+    let (summary, report) = steps(|simulator| simulator.oauth_client_mut("canary-client").unwrap().side = Side::Demo);
+    assert!(summary.ends_with("exchange: 200 InvalidClient"), "{summary}");
     assert!(confirms(&report, "R-OAUTH-6"));
 }
 
 #[test]
-fn after_a_lock_out_nothing_is_sent() {
+fn after_a_lock_out_the_doctor_sends_nothing() {
     for lock_out in [LockOut::locked(), LockOut::too_many_requests()] {
         let status = lock_out.status.as_u16();
-        let (said, report) = steps(|simulator| simulator.lock_out(lock_out));
-        assert_eq!(said, format!("login: {status} empty"));
+        let (summary, report) = steps(|simulator| simulator.lock_out(lock_out));
+        assert_eq!(summary, format!("login: {status} empty"));
         assert_eq!(confirms(&report, "R-LIMIT-6"), status == 429);
     }
 }
 
 #[test]
-fn faults_and_maintenance_are_written_down_as_they_are() {
-    for (maintenance, said) in [(Maintenance::Html, "503 html"), (Maintenance::ErrorId, "500 text Some(ErrorId)")] {
+fn faults_and_maintenance_are_reported_as_seen() {
+    for (maintenance, summary) in [(Maintenance::Html, "503 html"), (Maintenance::ErrorId, "500 text Some(ErrorId)")] {
         let (steps, _) = steps(|simulator| simulator.set_maintenance(Some(maintenance)));
-        assert_eq!(steps, format!("login: {said}, exchange: {said}"));
+        assert_eq!(steps, format!("login: {summary}, exchange: {summary}"));
     }
-    for (failure, said) in
+    for (failure, summary) in
         [(Failure::NotSent, "notsent"), (Failure::MaybeSent, "maybesent"), (Failure::Truncated, "broken")]
     {
         let mut world = World::live();
         world.lost = Some(failure);
-        assert_eq!(brief(&world.examine_user()), format!("login: {said}"));
+        assert_eq!(brief(&world.examine_user()), format!("login: {summary}"));
     }
 }
 
 #[test]
-fn a_forbidden_call_and_a_dead_token_are_told_apart() {
+fn a_forbidden_call_and_a_dead_token_are_distinguished() {
     let answer = |text: &str| {
         let response = Response::builder().status(401).body(text.as_bytes().to_vec()).unwrap();
         steps(|simulator| simulator.answer_next(Endpoint::Me, response)).0
@@ -137,7 +139,7 @@ fn a_forbidden_call_and_a_dead_token_are_told_apart() {
 }
 
 #[test]
-fn what_is_not_as_the_rules_say_is_refuted() {
+fn answers_that_contradict_a_rule_refute_it() {
     let token = r#""accessToken":"t","expirationTime":"2026-11-24T15:40:30Z""#;
     for (endpoint, status, body, refuted) in [
         (Endpoint::AccessTokenRequest, 200, format!(r#"{{{token},"errorText":"No"}}"#), "R-LOGIN-11"),

@@ -1,4 +1,4 @@
-//! The fields of a command. The example of the command says which there are; all may be left out.
+//! The fields of a command. The command's example lists them. Every field is optional.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::Mistake;
 use crate::{endpoint::Endpoint, simulator::Simulator};
 
-/// The body of a command.
+/// The parsed body of a command.
 pub(super) struct Arguments(Map<String, Value>);
 
 impl Arguments {
@@ -45,7 +45,7 @@ impl Arguments {
         self.get(name, "true or false", Value::as_bool)
     }
 
-    /// A time; half seconds and the like are allowed.
+    /// A duration in seconds; fractions are allowed.
     pub(super) fn seconds(&self, name: &str) -> Result<Option<Duration>, Mistake> {
         let read = |value: &Value| Duration::try_from_secs_f64(value.as_f64()?).ok();
         self.get(name, "a number of seconds", read)
@@ -56,12 +56,12 @@ impl Arguments {
     }
 
     pub(super) fn status(&self, name: &str) -> Result<Option<StatusCode>, Mistake> {
-        // Other statuses would not end a request.
+        // A status below 200 would not end a request.
         let read = |value: &Value| StatusCode::from_u16(value.as_u64()?.try_into().ok()?).ok();
         self.get(name, "a status from 200 to 999", |value| read(value).filter(|status| status.as_u16() >= 200))
     }
 
-    /// A call by its path, with or without `/v1`, or by the last part of it.
+    /// An endpoint by its path, with or without `/v1`, or by the last part of its path.
     pub(super) fn endpoint(&self) -> Result<Option<Endpoint>, Mistake> {
         let read = |value: &Value| {
             let name = value.as_str()?.trim_start_matches("/v1").trim_start_matches('/');
@@ -70,14 +70,14 @@ impl Arguments {
         self.get("endpoint", "a path such as auth/accesstokenrequest, account/list or websocket", read)
     }
 
-    /// The user that is named, or the first.
+    /// The named user, or the first user if none is named.
     pub(super) fn user(&self, simulator: &Simulator) -> Result<String, Mistake> {
         let name = self.text("user")?;
         let user = simulator.users.iter().find(|user| name.is_none_or(|name| user.name == name));
         user.map(|user| user.name.clone()).ok_or_else(|| Mistake("there is no user of this name".to_owned()))
     }
 
-    /// Keys and hosts.
+    /// Pairs of an `apiHosts` key and a hostname.
     pub(super) fn hosts(&self) -> Result<Vec<(String, String)>, Mistake> {
         let read = |value: &Value| {
             let hosts = value.as_object()?.iter();

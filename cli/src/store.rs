@@ -1,4 +1,4 @@
-//! Where the session is stored: in files or in Redis.
+//! The store that the arguments or the variables select: files or Redis.
 
 use std::fs;
 use std::path::Path;
@@ -10,22 +10,22 @@ use tradovate_auth::{StoreError, StoredSession};
 use zeroize::Zeroizing;
 
 use crate::Failure;
-use crate::arguments::PlaceArguments;
+use crate::arguments::StoreArguments;
 use crate::variables::{SEALING_KEY, STORE, Variables};
 
 #[derive(Clone)]
-pub(crate) enum Place {
+pub(crate) enum SelectedStore {
     File(FileStore),
     Redis(RedisStore),
 }
 
-impl Place {
-    pub(crate) fn open(arguments: &PlaceArguments, variables: &Variables) -> Result<Self, Failure> {
+impl SelectedStore {
+    pub(crate) fn open(arguments: &StoreArguments, variables: &Variables) -> Result<Self, Failure> {
         let key = key(arguments, variables)?;
         let is_url = |text: &str| text.starts_with("redis://") || text.starts_with("rediss://");
         if arguments.store.as_deref().is_some_and(|text| is_url(text) && text.contains('@')) {
-            let text = "other users of this machine can see arguments, and the URL in --store contains a user or a password: \
-                set TRADOVATE_STORE to it instead";
+            let text = "the URL in --store contains a user or a password, and other users of this machine can see \
+                arguments: set TRADOVATE_STORE to the URL instead";
             return Err(text.into());
         }
         let text = arguments.store.clone().or_else(|| variables.given(STORE)).map(Zeroizing::new);
@@ -49,7 +49,7 @@ impl Place {
         }))
     }
 
-    /// The directory of its files, if it has files.
+    /// The directory of a file store; `None` for Redis.
     pub(crate) fn directory(&self) -> Option<&Path> {
         match self {
             Self::File(store) => Some(store.directory()),
@@ -57,16 +57,16 @@ impl Place {
         }
     }
 
-    pub(crate) fn store(&self) -> Box<dyn Store> {
+    pub(crate) fn boxed(&self) -> Box<dyn Store> {
         match self {
             Self::File(store) => store.clone().into(),
             Self::Redis(store) => store.clone().into(),
         }
     }
 
-    /// What is stored, if anything is.
+    /// Loads the stored session, if there is one.
     pub(crate) fn load(&self, name: &SessionName) -> Result<Option<StoredSession>, Failure> {
-        let record = self.store().load(name)?;
+        let record = self.boxed().load(name)?;
         Ok(record.map(|record| record.session).transpose()?)
     }
 
@@ -78,15 +78,15 @@ impl Place {
     }
 }
 
-/// A lease as people read it.
-pub(crate) fn holder(lease: Option<HeldLease>) -> String {
+/// Describes the holder of the lease for the user.
+pub(crate) fn describe_holder(lease: Option<HeldLease>) -> String {
     let Some(lease) = lease else { return "nobody".into() };
     let process = lease.process.map_or("a process".into(), |id| format!("process {id}"));
     let left = lease.time_left.max(Duration::from_secs(1)).as_secs();
-    format!("{process}, for another {left} s at most")
+    format!("{process}, for at most {left} s")
 }
 
-fn key(arguments: &PlaceArguments, variables: &Variables) -> Result<Option<SealingKey>, Failure> {
+fn key(arguments: &StoreArguments, variables: &Variables) -> Result<Option<SealingKey>, Failure> {
     let text = match &arguments.key_file {
         Some(path) => {
             let text = fs::read_to_string(path);

@@ -1,4 +1,4 @@
-//! Where processes share a session, and what can happen to it.
+//! The stores through which processes share a session, and what can happen to them.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -9,14 +9,14 @@ use tempfile::TempDir;
 
 use crate::redis::Redis;
 
-/// Where processes share a session.
-pub(crate) enum Place {
+/// The store through which processes share a session.
+pub(crate) enum SharedStore {
     Files(TempDir),
     Redis(Redis),
     Port(u16),
 }
 
-impl Place {
+impl SharedStore {
     pub(crate) fn files() -> Self {
         Self::Files(tempfile::Builder::new().permissions(Permissions::from_mode(0o700)).tempdir().unwrap())
     }
@@ -33,7 +33,7 @@ impl Place {
         }
     }
 
-    /// Sets the time back at which the file of the session was written, as if the machine's clock were set ahead.
+    /// Moves the modification time of the session's file into the past, as if the machine's clock were set ahead.
     pub(crate) fn make_older(&self, seconds: i64) {
         let file = fs::File::options().write(true).open(self.file()).unwrap();
         let written = file.metadata().unwrap().modified().unwrap();
@@ -41,7 +41,7 @@ impl Place {
         file.set_modified(if seconds < 0 { written + by } else { written - by }).unwrap();
     }
 
-    /// The file of the session.
+    /// The path of the session's file.
     pub(crate) fn file(&self) -> PathBuf {
         let Self::Files(directory) = self else { panic!("no file") };
         let entries = fs::read_dir(directory.path()).unwrap();
@@ -49,14 +49,14 @@ impl Place {
         entries.map(|entry| entry.unwrap().path()).find(is_session).unwrap()
     }
 
-    /// Whether a process holds the lock of the files at this moment.
+    /// Whether a process holds the lock of the files now.
     pub(crate) fn is_locked(&self) -> bool {
         let Self::Files(_) = self else { return false };
         let lock = fs::File::open(self.file().with_extension("lock")).unwrap();
         lock.try_lock().is_err()
     }
 
-    /// Nobody can reach it.
+    /// Makes the store unreachable.
     pub(crate) fn go_away(&mut self) {
         match self {
             Self::Files(directory) => fs::rename(directory.path(), away(directory)).unwrap(),
@@ -65,7 +65,7 @@ impl Place {
         }
     }
 
-    /// It can be reached again, and has lost everything.
+    /// Makes the store reachable again, without its data.
     pub(crate) fn come_back_empty(&mut self) {
         match self {
             Self::Files(directory) => {
@@ -77,7 +77,7 @@ impl Place {
         }
     }
 
-    /// Makes a backup.
+    /// Makes a backup of the store.
     pub(crate) fn back_up(&self) {
         match self {
             Self::Files(_) => drop(fs::copy(self.file(), self.file().with_extension("backup")).unwrap()),
@@ -86,7 +86,7 @@ impl Place {
         }
     }
 
-    /// Puts the backup in the place of what is stored. It was written when the backup was made.
+    /// Replaces the stored data by the backup, with its old times.
     pub(crate) fn restore(&mut self) {
         match self {
             Self::Files(_) => {

@@ -15,7 +15,7 @@ fn serve() -> Server {
 }
 
 #[test]
-fn a_login_over_http_brings_a_token_that_works_until_the_clock_is_put_forward() {
+fn a_token_from_a_login_over_http_works_until_the_clock_passes_its_expiry() {
     let server = serve();
     assert_eq!(server.base_url(), format!("http://127.0.0.1:{}/v1", server.address().port()));
     let token = login(server.address()).text("accessToken").to_owned();
@@ -30,7 +30,7 @@ fn a_login_over_http_brings_a_token_that_works_until_the_clock_is_put_forward() 
 
 #[test]
 fn dropping_the_server_frees_its_port() {
-    // A server of another test may get the free port at once, but not each time.
+    // The server of another test may bind the freed port at once, but not in every try.
     let is_freed = || {
         let server = serve();
         let address = server.address();
@@ -43,7 +43,7 @@ fn dropping_the_server_frees_its_port() {
 }
 
 #[test]
-fn open_connections_do_not_hold_up_the_end() {
+fn open_connections_do_not_delay_the_stop() {
     let server = serve();
     let silent = TcpStream::connect(server.address()).unwrap();
     let mut halfway = TcpStream::connect(server.address()).unwrap();
@@ -58,7 +58,7 @@ fn open_connections_do_not_hold_up_the_end() {
 }
 
 #[test]
-fn a_guard_can_live_and_die_inside_a_runtime_and_on_any_thread() {
+fn the_guard_can_be_used_and_dropped_in_a_runtime_and_on_any_thread() {
     fn is_shareable<T: Send + Sync + 'static>(shared: T) -> T {
         shared
     }
@@ -70,7 +70,7 @@ fn a_guard_can_live_and_die_inside_a_runtime_and_on_any_thread() {
 }
 
 #[test]
-fn the_guard_controls_the_simulator() {
+fn the_server_guard_controls_the_simulator() {
     let server = serve();
     server.penalize_next(Duration::from_secs(3));
     assert!(login(server.address()).body.contains(r#""p-time":3"#));
@@ -92,7 +92,7 @@ fn the_guard_controls_the_simulator() {
     assert!(!printed.contains("synthetic-password") && !printed.contains(answer.text("accessToken")), "{printed}");
 }
 
-/// The page of the server for a request with this `state`.
+/// The URL of the server's page for a request with this `state`.
 fn page(server: &Server, state: &str) -> String {
     format!(
         "{}?response_type=code&client_id=synthetic-client&redirect_uri=http%3A%2F%2Flocalhost%3A8888%2F&state={state}",
@@ -101,7 +101,7 @@ fn page(server: &Server, state: &str) -> String {
 }
 
 #[test]
-fn the_form_of_the_page_is_taken_over_http_and_the_guard_stands_in_for_the_browser() {
+fn the_page_works_over_http_and_the_guard_can_consent_without_a_browser() {
     let server = serve();
     let url = page(&server, "a%26b");
     assert_eq!(server.environment().authorize_url().unwrap().to_string(), server.authorize_url());
@@ -119,14 +119,14 @@ fn the_form_of_the_page_is_taken_over_http_and_the_guard_stands_in_for_the_brows
 }
 
 #[test]
-fn an_oversized_request_is_refused_and_leaves_the_server_running() {
+fn an_oversized_request_gets_413_and_the_server_continues() {
     let server = serve();
     let long = "x".repeat((1 << 20) + 1);
     for (head, body, status) in [
         (format!("GET /oauth?state={long} HTTP/1.1"), "", 400..500),
         ("POST /v1/auth/accesstokenrequest HTTP/1.1".to_owned(), long.as_str(), 413..414),
     ] {
-        // The connection may be closed before all of it is written.
+        // The server may close the connection before all of the body is written.
         if let Ok(answer) = send(server.address(), &head, body) {
             assert!(status.contains(&answer.status), "{}", answer.status);
         }
@@ -135,7 +135,7 @@ fn an_oversized_request_is_refused_and_leaves_the_server_running() {
 }
 
 #[test]
-fn requests_can_be_watched() {
+fn the_request_callback_is_called_for_each_request() {
     let (sender, seen) = mpsc::channel();
     let server = Simulator::builder()
         .on_request(move |entry| sender.send(format!("{} {}", entry.path, entry.status)).unwrap())
@@ -146,7 +146,7 @@ fn requests_can_be_watched() {
 }
 
 #[test]
-fn the_login_of_the_readme_works() {
+fn the_login_request_in_the_readme_works() {
     let readme = include_str!("../../README.md");
     let body = readme.split_once("-d '").and_then(|(_, rest)| rest.split_once('\'')).unwrap().0;
     let answer = send(serve().address(), "POST /v1/auth/accesstokenrequest HTTP/1.1", body);
