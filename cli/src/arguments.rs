@@ -109,8 +109,9 @@ pub(crate) struct LoginArguments {
     #[command(flatten)]
     pub(crate) store: StoreArguments,
 
-    /// Try credentials again that the server has refused. Correct them first: five failed logins in an hour lock the
-    /// network address out
+
+    /// Try credentials again that the server has refused. Correct them first: after five failed logins in an hour, the
+    /// server postpones all logins of the network address
     #[arg(long)]
     pub(crate) another_try: bool,
 

@@ -149,7 +149,7 @@ impl Fleet {
 
     /// One that sees the directory of the files on a read-only disk.
     pub(crate) fn start_with_a_read_only_disk(&mut self, seconds: u64) -> usize {
-        let Place::Files(directory) = &self.place else { panic!("no files") };
+        let SharedStore::Files(directory) = &self.store else { panic!("no files") };
         let mut unshare = Command::new("unshare");
         let script = r#"mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@""#;
         unshare.args(NAMESPACE).args(["sh", "-c", script]).arg(directory.path()).arg(env!("CARGO_BIN_EXE_member"));
