@@ -112,8 +112,6 @@ mutants! {
     FollowsWallClock breaks 5 from 13,
     /// Refreshes where it should renew.
     AlwaysRefreshes breaks 3 from 1,
-    /// Renews although it could refresh and renewals are scarce.
-    KnowsNoScarcity breaks 3 from 1,
     /// Takes the time of its start for that of its last refresh.
     ForgetsItsRefreshes breaks 3 from 1,
     /// Asks for a market data token again and again.

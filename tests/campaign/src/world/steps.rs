@@ -1,13 +1,12 @@
 //! What the sessions want, one step after the other, and what they hand out.
 
 use jiff::{SignedDuration, Timestamp};
-use tradovate_auth_session::{Action, RateBudget, StopReason};
+use tradovate_auth_session::{Action, StopReason};
 
 use super::World;
 use super::program::Program;
 use super::queue::Event;
 use crate::journal::{Seen, What};
-use crate::mutants::Mutant;
 use crate::names::Kind;
 
 /// What a session may want in one moment before it is said to spin.
@@ -28,9 +27,7 @@ impl World<'_> {
             }
             let program = &mut self.programs[number];
             let Some(session) = &mut program.session else { return };
-            let mut boundless = RateBudget::unlimited();
-            let is_scarce = !program.tamper.is(Mutant::KnowsNoScarcity);
-            let budget = if is_scarce { &mut self.addresses[program.plan.address].budget } else { &mut boundless };
+            let budget = &mut self.addresses[program.plan.address].budget;
             let action = session.poll(local, budget);
             self.observe(number);
             match action {
