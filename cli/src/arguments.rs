@@ -109,7 +109,6 @@ pub(crate) struct LoginArguments {
     #[command(flatten)]
     pub(crate) store: StoreArguments,
 
-
     /// Try credentials again that the server has refused. Correct them first: after five failed logins in an hour, the
     /// server postpones all logins of the network address
     #[arg(long)]

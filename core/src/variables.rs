@@ -187,7 +187,7 @@ mod tests {
     ];
 
     #[test]
-    fn all_of_the_vendors_names_are_read() {
+    fn every_variable_of_the_vendor_is_read() {
         let credentials = Credentials::from_variables(table(&ALL)).unwrap();
         assert_eq!(credentials.name(), "trader");
         assert_eq!(credentials.password.expose(), "canary");
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn each_missing_one_is_named_or_not_sent() {
+    fn each_missing_variable_is_named_or_its_field_is_not_sent() {
         for (missing, _) in ALL {
             let lookup = |name: &str| table(&ALL)(name).filter(|_| name != missing);
             let error = match Credentials::from_variables(lookup) {
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_one_is_left_out_but_for_name_and_password() {
+    fn an_empty_variable_counts_as_not_set_except_name_and_password() {
         let error = Credentials::from_variables(|_| Some(String::new())).unwrap_err();
         assert_eq!(error, VariableError::Missing { names: alloc::vec!["TRADOVATE_USERNAME", "TRADOVATE_PASSWORD"] });
         let filled = |name: &str| Some(if name.contains("RNAME") || name.contains("PASS") { "x" } else { "" }.into());
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn the_urls_of_oauth_can_be_set_by_themselves() {
+    fn the_oauth_urls_can_be_set_separately() {
         const URL: &str = "https://web.ninjatrader.com/oauth?env=demo";
         let read = |pairs| Environment::from_variables(table(pairs));
         let url = SecureUrl::parse(URL).unwrap();

@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_server_says_tells_what_to_do() {
+    fn each_error_of_a_server_has_advice() {
         for (line, kind, expected) in [
             ("READONLY You can't write against a read only replica.", NotWritable, "connect to the primary"),
             ("LOADING Redis is loading the dataset in memory", Unreachable, "try again in a moment"),
@@ -133,14 +133,14 @@ mod tests {
     }
 
     #[test]
-    fn what_a_command_in_a_script_says_is_found_in_an_older_servers_error() {
+    fn the_error_of_a_command_in_a_script_is_found_on_older_servers_too() {
         let line =
             "ERR Error running script (call to f_0a): @user_script:7: @user_script: 7: -READONLY You can't write";
         assert_eq!(said(line).to_string(), "this Redis is a read-only replica: connect to the primary");
     }
 
     #[test]
-    fn a_command_that_a_server_repeats_is_not_shown() {
+    fn a_command_that_a_server_repeats_is_not_printed() {
         for line in [
             "ERR unknown command `HELLO`, with args beginning with: `3`, `AUTH`, `default`, `canary`, ",
             "NOPERM unknown command 'AUTH', with args beginning with: 'canary'",

@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_that_is_cut_short_by_its_password_is_refused_and_not_shown() {
+    fn a_url_with_an_unescaped_password_is_refused_and_not_printed() {
         for url in ["redis://user:123#canary@host", "redis://user:123?canary@host", "redis://:can/ary@host", "canary"] {
             let error = Settings::new(url).unwrap_err();
             assert_eq!(error.to_string(), unusable_url().to_string());
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_may_say_user_password_port_and_database() {
+    fn a_url_can_contain_user_password_port_and_database() {
         let settings = Settings::new("rediss://user:p%40ss@redis.example:6380/3").unwrap();
         assert_eq!(
             format!("{settings:?}"),

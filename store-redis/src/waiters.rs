@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_nobody_waits_for_is_forgotten() {
+    fn a_name_without_waiters_is_dropped() {
         let waiters = Waiters::new();
         let names = || lock(&waiters.0).names.as_ref().map(HashMap::len);
         let (one, other) = (waiters.waiter("a"), waiters.waiter("a"));
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_is_told_of_messages_about_its_name_and_of_the_end() {
+    fn waiters_are_woken_by_messages_about_their_name_and_by_the_end() {
         let waiters = Waiters::new();
         let waiter = waiters.waiter("a").unwrap();
         let poll = |seen| waiter.poll(seen, Waker::noop());

@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_differ_where_their_parts_do() {
+    fn names_with_different_parts_differ() {
         let names = [("a", "b"), ("ab", ""), ("", "ab"), ("a", "c"), ("a", "B"), ("a b", "c"), ("a_b", "c")];
         for (index, (realm, user)) in names.iter().enumerate() {
             for (other_realm, other_user) in &names[..index] {
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_safe_in_a_path_whatever_its_parts() {
+    fn a_name_of_any_parts_is_safe_in_a_path() {
         let name = SessionName::new("../../etc", &"ö/\\\0\n".repeat(100));
         assert!(name.as_str().chars().all(|character| character.is_ascii_alphanumeric() || "._-".contains(character)));
         assert!(name.as_str().len() < 120);

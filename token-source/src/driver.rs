@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rest_holds_to_its_end() {
+    fn an_idle_time_lasts_until_its_end() {
         let mut driver = Driver::default();
         let first = claim(&mut driver, 0).unwrap();
         driver.rest(first, Rest::Until(at(10)));
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rest_ends_when_it_is_woken() {
+    fn an_idle_time_ends_when_something_changes() {
         let mut driver = Driver::default();
         let first = claim(&mut driver, 0).unwrap();
         driver.rest(first, Rest::Stopped(StopReason::Forgotten, None));
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_that_another_process_can_lift_is_checked_again() {
+    fn a_stop_that_another_process_can_end_is_checked_again() {
         let mut driver = Driver::default();
         let first = claim(&mut driver, 0).unwrap();
         driver.rest(first, Rest::Stopped(StopReason::ConsentRequired, Some(at(10))));
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rest_that_was_found_before_a_wake_is_out_of_date() {
+    fn an_idle_time_from_before_a_change_is_ignored() {
         let mut driver = Driver::default();
         let first = claim(&mut driver, 0).unwrap();
         driver.wake();
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn an_overdue_claim_is_replaced_and_ends_nothing_any_more() {
+    fn an_overdue_driver_is_replaced_and_its_end_has_no_effect() {
         let mut driver = Driver::default();
         let hung = claim(&mut driver, 0).unwrap();
         let second = claim(&mut driver, 45).unwrap();
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn the_result_of_an_overdue_claim_ends_a_rest() {
+    fn the_result_of_an_overdue_driver_ends_an_idle_time() {
         let mut driver = Driver::default();
         let hung = claim(&mut driver, 0).unwrap();
         let second = claim(&mut driver, 45).unwrap();

@@ -38,7 +38,7 @@ fn log_in(shared: &Arc<Shared>, lifetime: SignedDuration) {
 }
 
 #[test]
-fn a_token_whose_time_turns_out_to_be_over_is_no_longer_handed_out() {
+fn a_token_that_turns_out_to_be_expired_is_no_longer_returned() {
     let shared = shared(&SharedBudget::default());
     log_in(&shared, SignedDuration::from_mins(10));
     let token = shared.token().unwrap();
@@ -51,7 +51,7 @@ fn a_token_whose_time_turns_out_to_be_over_is_no_longer_handed_out() {
 }
 
 #[test]
-fn a_permit_that_is_dropped_before_it_has_begun_counts_for_nothing() {
+fn a_permit_that_is_dropped_before_sending_counts_as_unsent() {
     let budget = SharedBudget::default();
     let shared = shared(&budget);
     drop(shared.next().unwrap());
@@ -67,7 +67,7 @@ fn a_permit_that_is_dropped_before_it_has_begun_counts_for_nothing() {
 }
 
 #[test]
-fn a_budget_that_others_have_in_use_is_looked_at_again_soon() {
+fn a_budget_with_requests_in_flight_is_checked_again_soon() {
     let budget = SharedBudget::default();
     let all: Vec<_> = (0..5).map(|_| shared(&budget)).collect();
     let (last, first) = all.split_last().unwrap();
@@ -82,7 +82,7 @@ fn a_budget_that_others_have_in_use_is_looked_at_again_soon() {
 }
 
 #[test]
-fn whatever_changes_is_told() {
+fn every_change_wakes_the_waiting_callers() {
     let told = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&told);
     let environment = Environment::custom(BaseUrl::parse("http://127.0.0.1:1/v1").unwrap());
@@ -110,7 +110,7 @@ fn whatever_changes_is_told() {
 }
 
 #[test]
-fn a_session_is_busy_between_two_things_that_are_done_for_it() {
+fn a_session_is_busy_between_two_actions_of_a_carrier() {
     let shared = shared(&SharedBudget::default());
     let carrier = shared.carrier();
     log_in(&shared, SignedDuration::from_mins(80));

@@ -168,7 +168,7 @@ mod tests {
     struct Outer(#[source] BuildError);
 
     #[test]
-    fn an_answer_becomes_a_grant_that_keeps_what_the_answer_leaves_out() {
+    fn a_grant_keeps_known_facts_that_the_answer_leaves_out() {
         let sent = "2026-11-24T14:20:30Z".parse::<Timestamp>().unwrap();
         // A `Date` that is years away is not believed by itself.
         let exchange = Exchange { sent, received: sent, server_time: Some(Timestamp::MIN) };
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_became_of_the_request_decides_whether_it_may_be_sent_again() {
+    fn the_kind_of_failure_decides_whether_a_request_may_be_sent_again() {
         let all = [Failure::NotSent, Failure::MaybeSent, Failure::Truncated, Failure::Oversized];
         let errors = all.map(|failure| CallError::io(failure, "a.example", BuildError::Unwritable));
         assert_eq!(errors.each_ref().map(CallError::failure), all.map(Some));
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_said_shines_through() {
+    fn a_call_error_shows_the_servers_text() {
         let error = CallError::from(Error::Captcha { ticket: None, message: None });
         assert_eq!(error.retry_after(), Some(Duration::from_secs(3600)));
         assert!(error.is_retryable());

@@ -274,7 +274,7 @@ mod tests {
 
     //= R-TIME-4
     #[test]
-    fn small_differences_are_smoothed_and_large_ones_believed() {
+    fn small_differences_are_smoothed_and_large_ones_are_adopted() {
         let learn = |received: &str, dates: &[&str]| {
             let mut clock = ServerClock::default();
             for date in dates {
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn an_absurd_or_missing_date_teaches_nothing() {
+    fn an_absurd_or_missing_date_does_not_change_the_clock() {
         let mut clock = ServerClock::default();
         clock.learn(&exchange("2026-11-24T14:00:00Z", "2026-11-24T14:00:00Z", "1970-01-01T00:00:00Z"));
         clock.learn(&Exchange { sent: Timestamp::MIN, received: Timestamp::MAX, server_time: Some(Timestamp::MIN) });
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_that_is_days_away_is_believed_when_a_second_one_says_the_same_ten_seconds_later() {
+    fn a_date_that_is_days_away_needs_a_second_one_ten_seconds_later() {
         let learn = |dates: &[(i64, &str)]| {
             let mut clock = ServerClock::default();
             for (second, server) in dates {
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hint_is_confirmed_by_one_answer_and_is_no_more_than_a_hint_until_then() {
+    fn a_hint_needs_one_answer_to_be_confirmed() {
         let mut clock = ServerClock::with_hint(SignedDuration::from_hours(72));
         assert!(clock.is_known() && !clock.is_learnt());
         clock.learn(&exchange("2026-11-24T14:00:00Z", "2026-11-24T14:00:00Z", "2026-11-27T14:00:00Z"));
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hint_corrects_drift_and_takes_away_what_it_contradicts() {
+    fn a_hint_corrects_drift_and_replaces_an_offset_that_it_contradicts() {
         let learnt = || {
             let mut clock = ServerClock::default();
             let (local, server) = ("2026-11-24T14:00:00Z", "2026-11-24T14:10:00Z");
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_exchange_only_the_bounds_are_believed() {
+    fn a_long_exchange_only_limits_the_offset() {
         let learn = |known: Option<i64>, server: &str| {
             let mut clock =
                 known.map(SignedDuration::from_secs).map_or_else(ServerClock::default, ServerClock::with_hint);
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn the_date_an_answer_would_have_is_the_one_the_offset_is_measured_by() {
+    fn the_expected_date_of_an_answer_has_the_measured_offset() {
         let clock = ServerClock::with_hint(SignedDuration::from_secs(600));
         let (sent, received) = (at("2026-11-24T14:00:00Z"), at("2026-11-24T16:00:00Z"));
         let exchange = Exchange { sent, received, server_time: clock.date_between(sent, received) };

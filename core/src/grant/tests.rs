@@ -9,7 +9,7 @@ fn token() -> AccessToken {
 }
 
 #[test]
-fn no_time_of_an_exchange_makes_it_panic() {
+fn no_time_of_an_exchange_causes_a_panic() {
     let edges = [Timestamp::MIN, Timestamp::UNIX_EPOCH, at("2026-11-24T14:20:30Z"), Timestamp::MAX];
     for (sent, received) in edges.into_iter().flat_map(|sent| edges.map(|received| (sent, received))) {
         for server_time in [None].into_iter().chain(edges.map(Some)) {
@@ -29,7 +29,7 @@ fn no_time_of_an_exchange_makes_it_panic() {
 }
 
 #[test]
-fn what_remains_of_a_token_is_never_negative_and_counts_by_the_clock_of_the_server() {
+fn the_remaining_lifetime_is_never_negative_and_counts_in_server_time() {
     let sent = at("2026-11-24T14:20:30Z");
     let exchange = Exchange { sent, received: sent, server_time: None };
     let grant = Grant::new(token(), at("2026-11-24T15:40:30Z"), exchange);

@@ -324,7 +324,7 @@ mod tests {
     use alloc::string::ToString;
 
     #[test]
-    fn plain_http_is_noticed_wherever_it_is() {
+    fn an_environment_with_any_plain_http_url_is_detected() {
         let local = SecureUrl::parse("http://localhost:1/auth/oauthtoken").unwrap();
         assert!(!Environment::demo().uses_plain_http());
         assert!(Environment::demo().with_token_url(local).uses_plain_http());
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_of_the_login_host_is_one_of_the_trading_host_too() {
+    fn the_same_path_can_be_joined_to_the_login_host_and_the_trading_host() {
         let url = |purpose| Environment::evaluation().url(purpose, LOGIN_PATHS[1]).unwrap().to_string();
         assert_eq!(url(Purpose::Login), "https://live.tradovateapi.com/v1/auth/renewaccesstoken");
         assert_eq!(url(Purpose::Trading), "https://demo.tradovateapi.com/v1/auth/renewaccesstoken");

@@ -142,7 +142,7 @@ mod tests {
     use alloc::string::ToString;
 
     #[test]
-    fn stored_hosts_that_are_ambiguous_or_no_object_are_refused() {
+    fn stored_hosts_with_duplicate_keys_or_of_another_type_are_refused() {
         let error = |json| serde_json::from_str::<ApiHosts>(json).unwrap_err().to_string();
         assert!(error(r#"{"demo":null,"d\u0065mo":"b.com"}"#).starts_with("a host key comes twice"));
         assert!(error("[]").contains("expected an object of hostnames"));

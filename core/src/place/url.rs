@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_base_joins_paths_and_shows_itself_without_a_trailing_slash() {
+    fn a_base_url_joins_paths_and_prints_no_trailing_slash() {
         let root = BaseUrl::parse("https://host.example").unwrap();
         assert_eq!(root.to_string(), "https://host.example");
         assert_eq!(root.join("/auth/me").unwrap().to_string(), "https://host.example/auth/me");

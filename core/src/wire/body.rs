@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chunk_that_fits_is_added_where_the_others_are() {
+    fn a_chunk_that_fits_is_appended_without_reallocation() {
         let mut body = ResponseBody::with_limit(FIRST_CAPACITY);
         body.extend(b"1").unwrap();
         assert!(body.bytes.0.capacity() >= FIRST_CAPACITY);
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_of_the_announced_length_has_no_more_room_than_that() {
+    fn a_body_of_announced_length_has_no_spare_capacity() {
         let mut body = ResponseBody::with_limit(5000);
         body.announce(600).unwrap();
         assert_eq!(body.bytes.0.capacity(), 600);
@@ -202,14 +202,14 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_wiped() {
+    fn a_body_wipes_its_bytes_on_drop() {
         let mut bytes = Wiped(b"canary".to_vec());
         bytes.wipe();
         assert_eq!(bytes.as_ref(), [0; 6]);
     }
 
     #[test]
-    fn an_answer_may_have_256_kib_unless_told_otherwise() {
+    fn the_default_limit_of_an_answer_is_256_kib() {
         assert_eq!(ResponseBody::DEFAULT_LIMIT, 262_144);
     }
 

@@ -261,7 +261,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_who_may_try_again_is_told_when() {
+    fn retry_after_is_set_only_for_errors_that_allow_a_retry() {
         let said = |status: u16| {
             let status = StatusCode::from_u16(status).unwrap();
             status_text(status, "", Some(Duration::from_secs(7)))

@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_token_says_what_a_token_must_be() {
+    fn the_error_of_a_malformed_token_says_what_a_token_must_be() {
         assert_eq!(MalformedToken.to_string(), "not a usable token: it must be 1 to 8192 visible ASCII characters");
     }
 }

@@ -25,7 +25,7 @@ fn exchange(body: &str) -> String {
 
 //= R-LOGIN-12
 #[test]
-fn a_refusal_says_what_to_check() {
+fn the_message_of_a_refusal_says_what_to_check() {
     insta::assert_snapshot!([
         refusal("Incorrect username or password. Please try again, noting that passwords are case-sensitive."),
         refusal("The app is not registered"),
@@ -54,7 +54,7 @@ fn a_refusal_says_what_to_check() {
 }
 
 #[test]
-fn a_wait_says_how_long_and_for_what() {
+fn the_message_of_a_wait_says_how_long_and_for_what() {
     let date: &[u8] = b"Tue, 24 Nov 2026 16:20:30 GMT";
     insta::assert_snapshot!([
         login(ok(r#"{"p-ticket":"t","p-time":15}"#)),
@@ -78,7 +78,7 @@ fn a_wait_says_how_long_and_for_what() {
 }
 
 #[test]
-fn a_401_says_whether_the_token_is_dead() {
+fn the_message_of_a_401_says_whether_the_token_is_dead() {
     insta::assert_snapshot!([
         renewal(status(401, "Expired Access Token")),
         renewal(status(401, "\"Invalid access token\"")),
@@ -93,7 +93,7 @@ fn a_401_says_whether_the_token_is_dead() {
 }
 
 #[test]
-fn a_move_says_where_to() {
+fn the_message_of_a_redirect_names_the_host() {
     let moved = |location: &'static str| renewal(response(307, &[("location", location.as_bytes())], b""));
     insta::assert_snapshot!([
         moved("https://acme.ninjatrader.com/v1/auth/me"),
@@ -116,7 +116,7 @@ fn a_move_says_where_to() {
 
 //= R-STATUS-6
 #[test]
-fn any_other_status_says_what_it_means_here() {
+fn the_message_of_any_other_status_explains_it() {
     let fault: &[u8] = b"Internal Server Error, error id: 0b5f3f0e-70b6-4d5c-9a7e-1c1f6a3b2d4e";
     insta::assert_snapshot!([
         login(status(204, "")),
@@ -142,7 +142,7 @@ fn any_other_status_says_what_it_means_here() {
 }
 
 #[test]
-fn an_answer_that_cannot_be_used_says_why() {
+fn the_message_of_an_unusable_answer_says_why() {
     let grant = |body: &str| {
         let now = crate::support::now();
         let reply = AccessTokenRequest::parse(ok(body)).unwrap();
@@ -197,7 +197,7 @@ fn an_answer_that_cannot_be_used_says_why() {
 //= R-STATUS-7
 //= R-STATUS-10
 #[test]
-fn a_refusal_whose_description_can_t_be_printed_gives_the_advice_of_its_code() {
+fn a_refusal_with_an_unprintable_description_gives_the_advice_of_its_code() {
     let odd = ["\\u0000\\u0001", "QmFzZTY0IGlzIG5vdCBwcm9zZSBhdCBhbGwgYW5kIGlzIG5vdCBzaG93bg=="];
     for description in odd {
         let said = exchange(&format!(r#"{{"error":"invalid_grant","error_description":"{description}"}}"#));

@@ -169,7 +169,7 @@ proptest! {
     }
 
     #[test]
-    fn an_error_text_of_any_kind_is_one_short_line(text in "\\PC{0,300}|[\\x00-\\x1f\\u{202e}\\u{2066} a]{0,300}") {
+    fn every_error_text_becomes_one_short_line(text in "\\PC{0,300}|[\\x00-\\x1f\\u{202e}\\u{2066} a]{0,300}") {
         let body = serde_json::json!({ "errorText": text, "p-message": text }).to_string();
         check(200, &[], body.as_bytes());
         check(401, &[], body.as_bytes());
@@ -193,7 +193,7 @@ fn outcome(read: &Read) -> Vec<String> {
 }
 
 #[test]
-fn a_null_is_the_same_as_no_field_and_as_no_host() {
+fn a_null_counts_as_an_absent_field_or_host() {
     for (name, body) in FIXTURES {
         let fields: Value = serde_json::from_str(body).unwrap();
         for place in ["", "/apiHosts"] {
@@ -211,7 +211,7 @@ fn a_null_is_the_same_as_no_field_and_as_no_host() {
 
 //= R-STATUS-14
 #[test]
-fn every_key_that_comes_twice_makes_the_answer_useless() {
+fn an_answer_with_a_duplicate_key_is_refused() {
     for (name, body) in FIXTURES {
         let fields: Map<String, Value> = serde_json::from_str(body).unwrap();
         for (key, value) in &fields {

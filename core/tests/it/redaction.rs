@@ -75,7 +75,7 @@ fn assert_clean(printed: &str, origin: &str) {
 }
 
 #[test]
-fn what_holds_a_secret_does_not_print_it() {
+fn types_with_a_secret_do_not_print_it() {
     let token = AccessToken::parse(CANARY).unwrap();
     let credentials = credentials(CANARY);
     assert_clean(&format!("{credentials:?} {credentials:#?}"), "credentials");
@@ -108,7 +108,7 @@ fn no_secret_of_an_answer_is_printed() {
 }
 
 #[test]
-fn no_secret_of_a_grant_is_printed_after_it_was_kept() {
+fn a_grant_prints_no_secret() {
     let body = format!(
         r#"{{"access_token":"{CANARY}","refresh_token":"{CANARY}","mdAccessToken":"{CANARY}","expires_in":9}}"#
     );

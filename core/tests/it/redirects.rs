@@ -82,13 +82,13 @@ fn piece() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn any_text_is_survived(text in any::<String>()) {
+    fn any_redirect_text_causes_no_panic(text in any::<String>()) {
         assert_all_earned(&text);
         assert_all_earned(&format!("{REDIRECT_URI}&{text}"));
     }
 
     #[test]
-    fn any_parts_of_an_answer_in_any_order_are_survived(pieces in prop::collection::vec(piece(), 0..24)) {
+    fn any_order_of_redirect_parts_causes_no_panic(pieces in prop::collection::vec(piece(), 0..24)) {
         let text = pieces.concat();
         assert_all_earned(&text);
         assert_all_earned(&format!("{REDIRECT_URI}&{text}"));

@@ -39,7 +39,7 @@ fn every_vector_holds() {
 }
 
 #[test]
-fn files_that_a_runner_does_not_understand_are_refused() {
+fn the_runner_rejects_files_that_it_does_not_understand() {
     let (schema, mut files) = file::read();
     files.retain(|group, _| ["bodies", "penalties", "penalty-steps", "requests"].contains(&group.as_str()));
     let refused = |group: &str, place: &str, value: Option<Value>| {
@@ -80,12 +80,12 @@ fn files_that_a_runner_does_not_understand_are_refused() {
 
 #[test]
 #[should_panic(expected = "not read")]
-fn a_field_that_no_runner_reads_is_a_fault() {
+fn the_runner_rejects_a_field_that_it_does_not_read() {
     drop(Fields::of(json!({"new": 1})));
 }
 
 #[test]
-fn an_expected_field_that_an_outcome_has_not_is_a_fault() {
+fn the_runner_rejects_an_expected_field_that_the_outcome_lacks() {
     let outcome = file::Outcome { value: json!({"meaning": "dead"}), printed: "canary".into() };
     let faults = |expected: Value| file::faults(expected.as_object().unwrap(), &outcome).len();
     assert_eq!(faults(json!({"meaning": "dead", "never_shown": ["token"]})), 0);

@@ -92,7 +92,7 @@ fn main() -> ExitCode {
             a_wrong_or_missing_password_is_told,
             a_user_that_lacks_a_right_is_told_which_rights_it_needs,
             a_user_without_rights_is_told,
-            a_command_that_a_server_repeats_is_not_shown;
+            a_command_that_a_server_repeats_is_not_printed;
         tls:
             a_server_is_trusted_by_its_authority,
             another_authority_is_not_trusted,

@@ -136,7 +136,7 @@ pub(crate) fn a_user_without_rights_is_told(form: Form) {
 }
 
 /// A server that knows no command, and says so as servers do.
-pub(crate) fn a_command_that_a_server_repeats_is_not_shown(form: Form) {
+pub(crate) fn a_command_that_a_server_repeats_is_not_printed(form: Form) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {

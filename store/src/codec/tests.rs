@@ -39,7 +39,7 @@ fn a_session_comes_back_as_it_was() {
 }
 
 #[test]
-fn a_record_is_one_line_and_the_json() {
+fn a_record_consists_of_one_header_line_and_the_json() {
     let record = Codec::plain().encode(&name(), &full()).unwrap();
     let record = str::from_utf8(&record).unwrap();
     let (header, json) = record.split_once('\n').unwrap();
@@ -57,7 +57,7 @@ fn a_record_of_this_version_is_read_for_ever() {
 }
 
 #[test]
-fn no_two_records_are_the_same_though_the_session_is() {
+fn two_records_of_the_same_session_differ() {
     for (form, codec) in codecs() {
         let [one, other] = [(); 2].map(|()| codec.encode(&name(), &full()).unwrap());
         assert_ne!(one, other, "{form}");
@@ -79,7 +79,7 @@ fn a_record_with_any_byte_changed_is_refused() {
 }
 
 #[test]
-fn a_record_with_any_value_in_a_byte_of_its_header_is_refused() {
+fn a_record_with_any_changed_header_byte_is_refused() {
     for (form, codec) in codecs() {
         let record = codec.encode(&name(), &full()).unwrap();
         let end = record.iter().position(|&byte| byte == b'\n').unwrap();
@@ -108,7 +108,7 @@ fn a_record_that_was_cut_off_anywhere_is_damaged() {
 }
 
 #[test]
-fn a_record_that_lost_or_got_bytes_is_refused() {
+fn a_record_with_missing_or_added_bytes_is_refused() {
     for (form, codec) in codecs() {
         let record = codec.encode(&name(), &full()).unwrap();
         for index in 0..=record.len() {
@@ -133,7 +133,7 @@ fn a_record_of_another_name_is_refused() {
 }
 
 #[test]
-fn what_is_no_record_is_foreign_and_what_is_newer_is_newer() {
+fn foreign_and_newer_records_are_recognized() {
     let sealed_by_nobody = b"tradovate-auth session 1 sealed\nAAAA";
     let newer_json = plain(&name(), br#"{"version":2,"sealed":"x"}"#).unwrap();
     let no_json = plain(&name(), b"x").unwrap();
@@ -166,7 +166,7 @@ fn with_token_of(length: usize) -> StoredSession {
 }
 
 #[test]
-fn a_session_that_could_not_be_read_again_is_not_written() {
+fn a_session_that_is_too_long_to_be_read_is_not_written() {
     for (form, codec) in codecs() {
         let refused = codec.encode(&name(), &with_token_of(Codec::LIMIT)).unwrap_err();
         assert_eq!(refused.to_string(), "the session is too long to be stored", "{form}");
@@ -180,14 +180,14 @@ fn a_session_that_could_not_be_read_again_is_not_written() {
 }
 
 #[test]
-fn a_record_that_is_too_long_is_not_read_though_it_is_whole() {
+fn a_valid_record_that_is_too_long_is_not_read() {
     let json = json(&with_token_of(Codec::LIMIT)).unwrap();
     let record = plain(&name(), &json).unwrap();
     assert_eq!(Codec::plain().decode(&name(), &record).unwrap_err(), Unreadable::Damaged);
 }
 
 #[test]
-fn the_json_is_written_where_it_stays() {
+fn the_json_is_serialized_without_a_copy() {
     let json = json(&full()).unwrap();
     assert_eq!(json.capacity(), json.len());
 }
@@ -197,7 +197,7 @@ mod sealed {
     use super::*;
 
     #[test]
-    fn a_sealed_record_shows_nothing_of_its_session() {
+    fn a_sealed_record_reveals_nothing_of_its_session() {
         let record = Codec::sealed(SealingKey::from_bytes([7; 32])).encode(&name(), &full()).unwrap();
         let record = str::from_utf8(&record).unwrap();
         assert!(record.starts_with("tradovate-auth session 1 sealed\n"));
@@ -214,7 +214,7 @@ mod sealed {
     }
 
     #[test]
-    fn it_takes_the_key_it_was_sealed_with() {
+    fn a_sealed_record_opens_only_with_its_key() {
         let record = Codec::sealed(SealingKey::from_bytes([7; 32])).encode(&name(), &full()).unwrap();
         let other = Codec::sealed(SealingKey::from_bytes([8; 32]));
         assert_eq!(other.decode(&name(), &record).unwrap_err(), Unreadable::WrongKey);
@@ -222,7 +222,7 @@ mod sealed {
     }
 
     #[test]
-    fn a_plain_record_is_refused_where_there_is_a_key() {
+    fn a_plain_record_is_refused_if_a_key_is_set() {
         let record = Codec::plain().encode(&name(), &full()).unwrap();
         let codec = Codec::sealed(SealingKey::from_bytes([7; 32]));
         assert_eq!(codec.decode(&name(), &record).unwrap_err(), Unreadable::Unsealed);
@@ -240,7 +240,7 @@ mod sealed {
     }
 
     #[test]
-    fn what_is_no_key_is_refused_without_a_word_of_it() {
+    fn a_malformed_key_is_refused_and_not_quoted() {
         let digits = "c0ffee42".repeat(8);
         let texts = [
             String::new(),
@@ -258,7 +258,7 @@ mod sealed {
     }
 
     #[test]
-    fn no_key_shows_in_debug() {
+    fn debug_output_contains_no_key() {
         let codec = Codec::sealed(SealingKey::parse(&"c0".repeat(32)).unwrap());
         assert_eq!(format!("{codec:?}"), "Codec { key: Some(SealingKey([redacted])) }");
     }

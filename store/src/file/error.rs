@@ -103,14 +103,14 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_path_of_any_characters_is_one_word_of_the_command() {
+    fn a_path_is_quoted_as_one_word_of_the_command() {
         let error = open_to_others(Path::new("/home/o'neill; $x/`a`"), 0o700);
         let command = r"`chmod 700 '/home/o'\''neill; $x/`a`'`";
         assert!(error.to_string().ends_with(command), "{error}");
     }
 
     #[test]
-    fn a_full_disk_is_told_from_other_failures() {
+    fn a_full_disk_has_its_own_message() {
         let error = |kind: io::ErrorKind| unwritten("write", Path::new("/a"))(kind.into());
         for kind in [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded, io::ErrorKind::FileTooLarge] {
             assert!(error(kind).to_string().starts_with("the disk has no space left to write /a:"));

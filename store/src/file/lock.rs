@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_that_stays_held_is_an_error_that_names_it() {
+    fn a_lock_that_stays_held_leads_to_an_error_that_names_it() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.lock");
         let held = Lock::take(path.clone()).unwrap();
@@ -121,7 +121,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn the_lock_of_a_file_that_was_removed_is_none() {
+    fn the_lock_of_a_removed_file_does_not_count() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.lock");
         let removed = Lock::take(path.clone()).unwrap();
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_that_was_given_back_is_free_though_a_child_still_has_its_file_open() {
+    fn a_released_lock_is_free_although_a_child_process_has_its_file_open() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.lock");
         let lock = Lock::take(path.clone()).unwrap();
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_is_not_made_in_a_directory_that_is_gone() {
+    fn no_lock_is_created_in_a_removed_directory() {
         let directory = tempfile::tempdir().unwrap();
         let error = Lock::take(directory.path().join("gone").join("a.lock")).err().unwrap();
         assert!(

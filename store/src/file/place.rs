@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_file_that_is_not_there_is_taken_for_none() {
+    fn only_a_missing_file_counts_as_missing() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a");
         assert!(open(&path, options().read(true)).unwrap().is_none());

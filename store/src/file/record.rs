@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_can_not_be_kept_is_an_error() {
+    fn a_record_that_cannot_be_kept_beside_is_an_error() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.session");
         fs::write(&path, "damaged").unwrap();
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_record_that_is_far_too_long_no_more_is_read_than_tells_that() {
+    fn a_record_that_is_far_too_long_is_read_only_up_to_the_limit() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.session");
         replace(&path, b"", None).unwrap();

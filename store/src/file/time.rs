@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_written_anew_and_what_cannot_be_written_is_the_wall_clock() {
+    fn an_unreadable_clock_file_is_replaced_and_without_a_writable_one_the_wall_clock_counts() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join(FILE);
         let now = |wall, elapsed| now_since(directory.path(), at(wall), boot("a", elapsed));

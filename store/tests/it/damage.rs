@@ -18,7 +18,7 @@ fn is_unreadable(world: &World, content: &[u8], revision: Revision) -> bool {
 }
 
 #[test]
-fn a_record_with_any_byte_changed_or_cut_off_is_unreadable_and_left_alone() {
+fn a_changed_or_cut_record_is_unreadable_and_left_unchanged() {
     let (world, revision) = World::saved(7);
     let record = fs::read(world.path("session")).unwrap();
     for index in 0..record.len() {
@@ -34,7 +34,7 @@ fn a_record_with_any_byte_changed_or_cut_off_is_unreadable_and_left_alone() {
 }
 
 #[test]
-fn a_file_of_anything_is_unreadable() {
+fn a_file_with_any_other_content_is_unreadable() {
     let (world, _) = World::saved(7);
     let long = vec![0; Codec::LIMIT * 2];
     let cases: [(&[u8], Unreadable); 5] = [
@@ -76,7 +76,7 @@ fn an_unreadable_record_that_is_replaced_is_kept_beside() {
 }
 
 #[test]
-fn a_record_is_kept_though_a_crash_came_between_keeping_and_replacing() {
+fn a_record_is_kept_if_a_crash_comes_between_the_copy_and_the_replacement() {
     let (world, _) = World::saved(7);
     let known = load(&world, b"damaged").revision;
     fs::hard_link(world.path("session"), world.path("session.unreadable")).unwrap();
@@ -95,7 +95,7 @@ mod sealed {
     }
 
     #[test]
-    fn a_sealed_store_reads_what_it_saved_and_others_do_not() {
+    fn a_sealed_store_reads_its_records_and_other_stores_do_not() {
         let world = sealed(World::new());
         world.save(7, None, world.lease()).unwrap();
         assert_eq!(user_of(world.load()), Some(7));

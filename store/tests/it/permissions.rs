@@ -27,13 +27,13 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn what_is_made_is_closed_to_others() {
+fn new_files_and_directories_are_closed_to_others() {
     let (world, _) = World::saved(7);
     assert_eq!((mode(&world.path("session")), mode(&world.path("lock"))), (0o600, 0o600));
 }
 
 #[test]
-fn an_open_directory_is_refused_until_its_command_is_run() {
+fn a_directory_open_to_others_is_refused_until_the_command_was_run() {
     for open in [0o750, 0o705, 0o710, 0o777] {
         let (world, _) = World::saved(7);
         set_mode(world.directory.path(), open);
@@ -48,7 +48,7 @@ fn an_open_directory_is_refused_until_its_command_is_run() {
 }
 
 #[test]
-fn an_open_record_is_neither_read_nor_replaced_until_its_command_is_run() {
+fn a_record_open_to_others_is_not_used_until_the_command_was_run() {
     let (world, revision) = World::saved(7);
     let lease = world.lease();
     set_mode(&world.path("session"), 0o644);
@@ -62,7 +62,7 @@ fn an_open_record_is_neither_read_nor_replaced_until_its_command_is_run() {
 }
 
 #[test]
-fn an_open_lock_is_refused() {
+fn a_lock_file_open_to_others_is_refused() {
     let (world, _) = World::saved(7);
     set_mode(&world.path("lock"), 0o666);
     let [.., lease, _] = errors(&world);
@@ -70,7 +70,7 @@ fn an_open_lock_is_refused() {
 }
 
 #[test]
-fn a_path_with_quotes_is_mended_by_its_command_too() {
+fn the_command_works_for_a_path_with_quotes() {
     let parent = tempfile::tempdir().unwrap();
     let directory = parent.path().join("o'neill's $HOME; touch x");
     let error = FileStore::in_directory(&directory).unwrap_err().to_string();
@@ -104,7 +104,7 @@ fn links_and_pipes_and_directories_are_refused_in_place_of_files() {
 }
 
 #[test]
-fn what_belongs_to_another_user_is_refused() {
+fn files_of_another_user_are_refused() {
     let (world, _) = World::saved(7);
     // Only the superuser can give a file to another one.
     for path in [world.path("session"), world.directory.path().into()] {
@@ -118,7 +118,7 @@ fn what_belongs_to_another_user_is_refused() {
 }
 
 #[test]
-fn a_file_in_place_of_the_directory_is_no_directory() {
+fn a_file_in_the_place_of_the_directory_is_refused() {
     let file = tempfile::NamedTempFile::new().unwrap();
     for path in [file.path().into(), file.path().join("deeper")] {
         let error = FileStore::in_directory(path).unwrap_err();

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::*;
 
 #[test]
-fn the_age_is_that_of_the_record_and_not_known_once_the_clock_was_set_back() {
+fn the_age_of_a_record_is_unknown_after_the_clock_was_set_back() {
     let (world, _) = World::saved(7);
     let set = |time| fs::File::options().write(true).open(world.path("session")).unwrap().set_modified(time).unwrap();
     set(SystemTime::now() - MINUTE);
@@ -17,7 +17,7 @@ fn the_age_is_that_of_the_record_and_not_known_once_the_clock_was_set_back() {
 }
 
 #[test]
-fn there_is_a_record_and_a_lock_and_no_more() {
+fn a_session_has_one_record_file_and_one_lock_file() {
     assert!(World::new().load().is_none());
     assert!(World::new().names().is_empty());
     let (world, _) = World::saved(7);
@@ -44,7 +44,7 @@ fn no_step_of_the_wall_clock_changes_the_age_of_a_record_or_ends_a_lease() {
 }
 
 #[test]
-fn a_session_that_was_removed_is_known_to_nobody() {
+fn a_removed_session_is_gone_for_all_processes() {
     let (world, revision) = World::saved(7);
     fs::remove_file(world.path("session")).unwrap();
     assert!(world.load().is_none());
@@ -54,7 +54,7 @@ fn a_session_that_was_removed_is_known_to_nobody() {
 }
 
 #[test]
-fn whoever_reads_while_others_write_sees_a_whole_record() {
+fn a_read_during_writes_sees_a_complete_record() {
     let (world, mut known) = World::saved(0);
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -76,7 +76,7 @@ fn whoever_reads_while_others_write_sees_a_whole_record() {
 }
 
 #[test]
-fn what_killed_writers_left_is_removed_and_nothing_else() {
+fn only_files_of_killed_writers_are_removed() {
     let (world, revision) = World::saved(7);
     let others = ["notes.new", "session.new", "session.0123456789abcdef.new.bak", "session.0123456789abcdeg.new"];
     let leftovers = ["session.0123456789abcdef.new", "session.ffffffffffffffff.new"];
@@ -101,7 +101,7 @@ fn a_record_can_be_loaded_while_the_lock_is_held() {
 }
 
 #[test]
-fn a_directory_that_is_gone_is_not_taken_for_an_empty_one() {
+fn a_removed_directory_does_not_count_as_an_empty_store() {
     let (world, revision) = World::saved(7);
     let lease = world.lease();
     let elsewhere = world.directory.path().with_extension("elsewhere");

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::*;
 
 #[test]
-fn no_token_shows_in_debug_or_in_errors() {
+fn debug_output_and_errors_contain_no_token() {
     let (world, revision) = World::saved(7);
     let lease = world.lease();
     fs::rename(world.path("session"), world.path("elsewhere")).unwrap();

@@ -28,7 +28,7 @@ fn in_a_process_of_its_own() {
 }
 
 #[test]
-fn it_is_in_the_state_directory_and_made_closed_to_others() {
+fn the_users_store_is_in_the_state_directory_and_closed_to_others() {
     let home = tempfile::tempdir().unwrap();
     let home_text = home.path().to_str().unwrap();
     let state = home.path().join("elsewhere");
@@ -46,7 +46,7 @@ fn it_is_in_the_state_directory_and_made_closed_to_others() {
 }
 
 #[test]
-fn it_is_never_in_the_working_directory() {
+fn the_users_store_is_never_in_the_working_directory() {
     let shown = user_store(&[("HOME", "")]);
     assert!(shown.contains("there is no home directory") || shown.contains("directory: \"/"), "{shown}");
     let shown = user_store(&[("HOME", "relative")]);

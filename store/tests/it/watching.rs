@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_record_that_is_gone_already_is_told_at_once() {
+fn a_record_that_was_removed_before_ends_the_wait_at_once() {
     World::new().store.changed(&helpers::name(), Some(Revision(7)), Duration::MAX).unwrap();
 }
 
@@ -13,13 +13,13 @@ fn is_told_of(world: &World, known: Option<Revision>, change: impl FnOnce()) {
 }
 
 #[test]
-fn a_record_that_was_removed_is_told() {
+fn a_removed_record_ends_the_wait() {
     let (world, revision) = World::saved(7);
     is_told_of(&world, Some(revision), || fs::remove_file(world.path("session")).unwrap());
 }
 
 #[test]
-fn a_record_that_was_changed_in_its_place_is_told_though_it_looks_the_same() {
+fn a_record_changed_in_place_ends_the_wait_even_if_its_metadata_are_equal() {
     let (world, revision) = World::saved(7);
     let path = world.path("session");
     let mut record = fs::read(&path).unwrap();
@@ -32,7 +32,7 @@ fn a_record_that_was_changed_in_its_place_is_told_though_it_looks_the_same() {
 }
 
 #[test]
-fn a_lease_that_another_process_takes_is_told() {
+fn a_lease_acquired_by_another_process_ends_the_wait() {
     let (world, revision) = World::saved(7);
     is_told_of(&world, Some(revision), || {
         assert!(world.store.lease(&helpers::name(), Duration::from_secs(60)).unwrap().is_some());

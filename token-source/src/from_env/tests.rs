@@ -70,7 +70,7 @@ fn the_secret_of_an_app_is_read_from_a_file() {
 }
 
 #[test]
-fn a_secret_that_is_given_twice_is_an_error() {
+fn a_secret_in_both_variable_and_file_is_an_error() {
     let file = Secret::with("twice", b"canary");
     for (name, file_name) in [PASSWORD, API_SECRET, CLIENT_SECRET] {
         let pairs = [("TRADOVATE_CLIENT_ID", "app"), (name, "canary"), (file_name, file.path())];
@@ -83,7 +83,7 @@ fn a_secret_that_is_given_twice_is_an_error() {
 }
 
 #[test]
-fn a_file_that_can_not_be_used_is_named_and_not_quoted() {
+fn the_error_of_an_unusable_file_names_it_and_quotes_nothing() {
     let (empty, newline) = (Secret::with("empty", b""), Secret::with("newline", b"\n"));
     let binary = Secret::with("binary", b"canary\xff");
     for path in ["/nowhere/at/all", "/", empty.path(), newline.path(), binary.path()] {
@@ -95,7 +95,7 @@ fn a_file_that_can_not_be_used_is_named_and_not_quoted() {
 }
 
 #[test]
-fn a_file_is_read_as_far_as_a_secret_can_be_long() {
+fn a_file_is_read_only_up_to_the_longest_secret() {
     let file = Secret::with("long", &b"x".repeat(100_000));
     let text = secret(PASSWORD, table(&[("TRADOVATE_PASSWORD_FILE", file.path())])).unwrap().unwrap();
     assert_eq!(text.len(), 65536);

@@ -50,7 +50,7 @@ fn wait(source: &Arc<Shared>) -> Duration {
 const AN_HOUR: Duration = Duration::from_secs(3600);
 
 #[test]
-fn no_step_of_the_wall_clock_ends_a_lock_out() {
+fn a_step_of_the_wall_clock_does_not_end_a_lock_out() {
     for step in [SignedDuration::from_hours(1), SignedDuration::from_hours(-1), SignedDuration::from_hours(48)] {
         let process = Process::start();
         let [first, second] = [process.source(), process.source()];
@@ -65,7 +65,7 @@ fn no_step_of_the_wall_clock_ends_a_lock_out() {
 }
 
 #[test]
-fn a_source_that_starts_after_the_wall_clock_was_set_back_ends_no_lock_out_early() {
+fn a_source_started_after_a_clock_step_back_does_not_end_a_lock_out_early() {
     let process = Process::start();
     let first = process.source();
     process.system.set_wall(SignedDuration::from_hours(-2));
@@ -75,7 +75,7 @@ fn a_source_that_starts_after_the_wall_clock_was_set_back_ends_no_lock_out_early
 }
 
 #[test]
-fn the_requests_of_an_hour_are_counted_in_order_whatever_the_wall_clock_says() {
+fn the_requests_of_an_hour_are_counted_in_order_whatever_the_wall_clock_shows() {
     let process = Process::start();
     let mut sources = Vec::new();
     for step in [0, -3, 5, -1] {
@@ -93,7 +93,7 @@ fn the_requests_of_an_hour_are_counted_in_order_whatever_the_wall_clock_says() {
 }
 
 #[test]
-fn the_time_for_which_the_machine_sleeps_counts() {
+fn the_time_in_which_the_machine_is_suspended_counts() {
     let process = Process::start();
     let source = process.source();
     lock_out(&source);
@@ -102,7 +102,7 @@ fn the_time_for_which_the_machine_sleeps_counts() {
 }
 
 #[test]
-fn sources_have_the_clock_of_the_process() {
+fn every_source_uses_the_clock_of_the_process() {
     let settings = || Settings::new(&Environment::demo());
     assert!(settings().clock.is(&settings().clock) && settings().clock.is(&Clock::of_process()));
 }

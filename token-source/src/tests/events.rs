@@ -67,7 +67,7 @@ fn stored() -> StoredSession {
 }
 
 #[test]
-fn what_happens_during_a_callback_is_delivered_after_it() {
+fn events_during_a_callback_are_delivered_after_it() {
     let Slow { shared, entered, go_on, seen } = slow();
     let (permit, _) = shared.next().unwrap();
     let failing = thread::spawn(move || drop(permit));
@@ -97,7 +97,7 @@ fn others_may_drive_the_session_while_a_callback_runs() {
 }
 
 #[test]
-fn no_error_is_quoted_that_is_older_than_the_last_success() {
+fn an_error_from_before_the_last_success_is_not_reported() {
     let Slow { shared, entered, go_on, seen } = slow();
     let (mut permit, _) = shared.next().unwrap();
     permit.begin();
@@ -113,7 +113,7 @@ fn no_error_is_quoted_that_is_older_than_the_last_success() {
 }
 
 #[test]
-fn a_callback_that_uses_the_source_is_called_once_at_a_time() {
+fn a_callback_that_uses_the_source_is_not_called_recursively() {
     let own = Arc::new(Mutex::new(None::<Arc<Shared>>));
     let (used, seen) = (Arc::clone(&own), Arc::new(Mutex::new(Vec::new())));
     let written = Arc::clone(&seen);

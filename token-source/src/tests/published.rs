@@ -25,7 +25,7 @@ fn session() -> Session {
 }
 
 #[test]
-fn the_access_token_is_handed_out_if_the_market_data_token_ends_while_a_request_is_under_way() {
+fn the_access_token_is_returned_if_the_market_data_token_expires_during_a_request() {
     let system = Simulated::new();
     let clock = Clock::anchored(system.clone());
     let settings = Settings { clock: clock.clone(), ..settings(&environment()) };

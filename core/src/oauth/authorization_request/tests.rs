@@ -2,7 +2,7 @@ use super::*;
 use alloc::format;
 
 #[test]
-fn nothing_of_a_login_shows_in_debug() {
+fn debug_output_of_a_login_contains_no_secret() {
     let request = AuthorizationRequest::new(&OAuthApp::new("client"), "http://127.0.0.1:8765/callback");
     let entropy = || Entropy::from([7; Entropy::LENGTH]);
     let (url, pending) = request.begin(&Environment::live(), entropy()).unwrap();
@@ -18,7 +18,7 @@ fn nothing_of_a_login_shows_in_debug() {
 }
 
 #[test]
-fn an_issuer_that_can_not_be_one_is_an_error() {
+fn an_invalid_issuer_is_an_error() {
     let request = AuthorizationRequest::new(&OAuthApp::new("client"), "http://127.0.0.1:8765/callback");
     for request in [request.clone().with_issuer(""), request.with_required_issuer("")] {
         let error = request.begin(&Environment::live(), Entropy::from([7; Entropy::LENGTH])).unwrap_err();

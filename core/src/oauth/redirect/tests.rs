@@ -28,7 +28,7 @@ fn a_query_may_be_as_long_as_the_limit() {
 }
 
 #[test]
-fn each_reason_of_the_rfc_has_its_advice() {
+fn each_error_code_of_the_rfc_has_its_own_advice() {
     let said: Vec<String> = [
         "access_denied&error_description=The+user+said+no.",
         "invalid_request",
@@ -58,7 +58,7 @@ fn each_reason_of_the_rfc_has_its_advice() {
 }
 
 #[test]
-fn no_error_quotes_what_has_come() {
+fn no_error_quotes_the_redirect() {
     for query in ["code=canary", "code=canary&state=canary", "code=%canary", "state=canary&state=canary&code=canary"] {
         let error = refused(query);
         assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");

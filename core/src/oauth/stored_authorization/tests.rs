@@ -25,7 +25,7 @@ fn read(text: &str) -> Result<PendingAuthorization, String> {
 }
 
 #[test]
-fn a_login_goes_on_in_another_process() {
+fn a_stored_login_can_be_finished_by_another_process() {
     let text = written(&pending(&request()));
     assert_eq!(text, WRITTEN);
     let mut resumed = read(&text).unwrap();
@@ -34,7 +34,7 @@ fn a_login_goes_on_in_another_process() {
 }
 
 #[test]
-fn a_login_without_pkce_goes_on_without_a_verifier() {
+fn a_stored_login_without_pkce_has_no_verifier() {
     let text = written(&pending(&request().without_pkce()));
     assert!(!text.contains("codeVerifier"), "{text}");
     let code = read(&text).unwrap().redirected_query(ANSWER).unwrap();
@@ -43,7 +43,7 @@ fn a_login_without_pkce_goes_on_without_a_verifier() {
 
 //= R-AUTHORIZE-8
 #[test]
-fn the_issuer_that_was_asked_is_checked_in_another_process() {
+fn another_process_checks_the_issuer_too() {
     for (request, key, without) in [
         (request().with_issuer("https://issuer.example"), "issuer", Ok(())),
         (request().with_required_issuer("https://issuer.example"), "requiredIssuer", Err(RedirectError::MissingIssuer)),
@@ -62,7 +62,7 @@ fn the_issuer_that_was_asked_is_checked_in_another_process() {
 }
 
 #[test]
-fn a_login_that_was_answered_stays_answered() {
+fn a_login_can_be_finished_only_once() {
     let mut answered = pending(&request());
     answered.redirected_query(ANSWER).unwrap();
     let mut resumed = read(&written(&answered)).unwrap();
@@ -70,13 +70,13 @@ fn a_login_that_was_answered_stays_answered() {
 }
 
 #[test]
-fn a_newer_form_is_told_by_its_version() {
+fn a_stored_login_of_a_newer_version_is_named_as_such() {
     let newer = read(r#"{"version":2,"sealed":"canary"}"#).unwrap_err();
     assert!(newer.starts_with("a newer version of this library has written the authorization"), "{newer}");
 }
 
 #[test]
-fn damage_is_named_and_not_quoted() {
+fn an_error_about_a_damaged_login_names_the_field_and_quotes_nothing() {
     for (from, to, field) in [
         (r#""version":1,"#, "", "version"),
         (r#""https://app.example/cb""#, r#""canary""#, "redirectUri"),

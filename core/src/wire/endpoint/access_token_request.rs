@@ -267,7 +267,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_become_states_and_hints() {
+    fn user_states_and_password_hints_are_read_by_name() {
         use UserStatus::{Active, Closed, Initiated, TemporaryLocked, UnconfirmedEmail};
         for status in [Active, Closed, Initiated, TemporaryLocked, UnconfirmedEmail] {
             assert_eq!(UserStatus::from(alloc::format!("{status:?}")), status);

@@ -223,7 +223,7 @@ mod tests {
     use crate::wire::secret::CaptchaAnswer;
 
     #[test]
-    fn control_characters_are_found_wherever_they_are() {
+    fn control_characters_are_found_at_every_position() {
         for control in ["\0", "\n", "\u{1f}", "\u{7f}", "\u{80}", "\u{9f}"] {
             for around in ["", "a", "long enough for several vectors, before and after", "ä"] {
                 assert!(Text::of(&[around, control, around].concat()).has_control(), "{control:?} in {around}");

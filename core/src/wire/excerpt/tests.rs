@@ -119,14 +119,14 @@ fn a_request_that_is_repeated_back_is_masked() {
 }
 
 #[test]
-fn a_value_that_the_window_cuts_in_two_is_left_out() {
+fn a_value_that_the_excerpt_would_cut_is_left_out() {
     let body = [r#"{"a":""#, &"x".repeat(WINDOW - 30), r#"","b":"x"} canary canarycanarycanarycanary"#].concat();
     let shown = excerpt(body.as_bytes());
     assert_eq!(shown, "");
 }
 
 #[test]
-fn any_bytes_become_one_bounded_line() {
+fn any_body_becomes_one_line_of_limited_length() {
     assert_eq!(excerpt(b"a\x00\x1b[31m\xff\xfeb\nc\xe2\x80\xae"), "a […]");
     let long = excerpt("wörter ".repeat(10_000).as_bytes());
     assert!((LIMIT - 10..=LIMIT + 4).contains(&long.chars().count()));

@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_body_is_too_long_or_too_deep() {
+    fn a_penalty_is_found_in_bodies_of_any_length_and_depth() {
         let padded = |length: usize| alloc::format!(r#"{{"p-message":"{}","p-ticket":"t"}}"#, "x".repeat(length - 31));
         assert!(Penalty::in_body(padded(65536).as_bytes()).is_some());
         assert!(Penalty::in_body(padded(65537).as_bytes()).is_none());

@@ -48,7 +48,7 @@ fn a_lease_keeps_others_away_until_its_end() {
 }
 
 #[test]
-fn who_holds_the_lease_is_said_without_a_change() {
+fn the_holder_of_the_lease_is_read_without_a_change() {
     let world = World::new();
     let held = |now| held(&mut world.lock(), now).unwrap();
     assert_eq!(held(NOW), None);
@@ -100,7 +100,7 @@ fn no_lease_is_longer_than_ten_minutes() {
 }
 
 #[test]
-fn a_damaged_line_ends_the_lease_and_the_number_still_grows() {
+fn a_damaged_line_ends_the_lease_and_the_fence_still_grows() {
     let world = World::new();
     let first = world.take(MINUTE, NOW).unwrap();
     let line = fs::read(world.path()).unwrap();
@@ -122,7 +122,7 @@ fn a_damaged_line_ends_the_lease_and_the_number_still_grows() {
 }
 
 #[test]
-fn a_line_with_any_byte_changed_says_nothing() {
+fn a_line_with_any_changed_byte_is_not_a_lease() {
     let line = Line { fence: 7, holder: "12-00ff".into(), end: 1_795_000_000_123 }.text();
     assert!(Line::parse(&line).is_some());
     for index in 0..line.len() {
@@ -148,7 +148,7 @@ fn a_lost_file_ends_the_lease_even_if_the_clock_is_the_same() {
 }
 
 #[test]
-fn the_text_of_a_shorter_line_is_not_followed_by_the_end_of_a_longer() {
+fn a_shorter_line_leaves_no_rest_of_a_longer_one() {
     let world = World::new();
     let first = world.take(MINUTE, NOW).unwrap();
     release(first, &mut world.lock()).unwrap();
