@@ -401,6 +401,7 @@ impl Session {
             Store::Asked(until) => return Some(Next::Wait(Deadline::StoreOverdue, until)),
             Store::Overdue => {
                 self.store_is_overdue(now, budget);
+                self.use_unstored(now);
                 return None;
             }
             Store::Paused(until) => return Some(Next::Wait(Deadline::SaveDue, until)),
