@@ -32,6 +32,7 @@
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::string::String;
+use core::time::Duration;
 
 use http::Response;
 use jiff::Timestamp;
@@ -161,6 +162,9 @@ impl Next {
         }
     }
 }
+
+/// How long a session waits at most for its first load of a shared store.
+const FIRST_LOAD: Duration = Duration::from_secs(1);
 
 /// How many unread events are kept. Older ones are dropped.
 const EVENTS_KEPT: usize = 256;
@@ -397,6 +401,7 @@ impl Session {
             Store::Asked(until) => return Some(Next::Wait(Deadline::StoreOverdue, until)),
             Store::Overdue => {
                 self.store_is_overdue(now, budget);
+                self.use_unstored(now);
                 return None;
             }
             Store::Paused(until) => return Some(Next::Wait(Deadline::SaveDue, until)),
@@ -409,6 +414,11 @@ impl Session {
         match self.plan(now, budget) {
             Step::Send(operation) => Some(Next::Send(operation)),
             Step::Wait(until) => Some(Next::Wait(Deadline::RequestDue, until)),
+            // Nothing is known of the refresh token before the store has said what it holds.
+            Step::Stop(StopReason::ConsentRequired) if self.has_yet_to_load() => {
+                let until = self.load_due(now).filter(|at| *at > now).unwrap_or_else(|| later(now, FIRST_LOAD));
+                Some(Next::Wait(Deadline::StoreDue, until))
+            }
             Step::Stop(reason) => {
                 self.stop(now, reason);
                 None

@@ -219,6 +219,13 @@ impl Flag {
             self.0 = self.0.saturating_add(1);
         }
     }
+
+    /// Takes a change back that nobody else has seen: set by another, it stays set.
+    pub(crate) fn unset(&mut self) {
+        if self.is_set() {
+            self.0 = self.0.saturating_sub(1);
+        }
+    }
 }
 
 impl Fact for Flag {

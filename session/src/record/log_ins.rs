@@ -128,6 +128,11 @@ impl LogIns {
             .fold(now, Timestamp::max)
     }
 
+    /// Whether a login that is remembered has opened a session, or may have.
+    pub(crate) fn may_have_opened_one(&self) -> bool {
+        self.attempts.iter().any(|attempt| attempt.status != Status::OpenedNone)
+    }
+
     /// The end of the pause after logins of unknown outcome in a row.
     fn pause(&self, own: Option<AttemptId>, under_way: Duration) -> Option<Timestamp> {
         let (mut row, mut end) = (self.row(own), None);

@@ -55,7 +55,12 @@ impl Session {
         if let Some(attempt) = announced.attempt {
             self.record.log_ins.opened_none(attempt);
         } else if let Some(refresh) = &mut self.record.tokens.refresh {
-            refresh.announced.clear();
+            if announced.is_stored {
+                refresh.announced.clear();
+            } else {
+                // Another process may have announced the same, and presented the token.
+                refresh.announced.unset();
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use tradovate_auth_core::{Endpoint, Error, Penalty, RenewAccessToken};
 
 use super::Session;
 use super::outcome::may_be_a_kick;
+use super::sharing::Sharing;
 use crate::budget::RateBudget;
 use crate::moments::ONE_HOUR;
 
@@ -83,13 +84,23 @@ impl Evidence {
     }
 }
 
+impl Evidence {
+    /// Whether another token could fare better.
+    fn is_about_token(self) -> bool {
+        matches!(self, Self::Dead | Self::Unclear | Self::OtherHost | Self::Fault)
+    }
+}
+
 impl Session {
     /// Whether a renewal has to verify the token, now or later, because of reports of callers or because the token came
-    /// from a snapshot. Meanwhile [`token`](Self::token) returns the token, unless the server said that it is dead. A
-    /// driver that polls only when it has no token must also poll if this is `true`.
+    /// from a snapshot, or whether a report has the record of a shared store loaded. Meanwhile [`token`](Self::token)
+    /// returns the token, unless the server said that it is dead. A driver that polls only when it has no token must also
+    /// poll if this is `true`.
     #[must_use]
     pub fn is_verifying(&self) -> bool {
-        self.token.is_in_question() || self.confirmation_due().is_some()
+        self.token.is_in_question()
+            || self.confirmation_due().is_some()
+            || self.persistence.as_shared().is_some_and(Sharing::was_reported)
     }
 
     /// Plans the renewal that confirms the token or the server's time, if it is due. The record is stored before the
@@ -124,8 +135,15 @@ impl Session {
     ) -> Verdict {
         let now = self.advance(now);
         self.gates.see(now, budget);
+        let evidence = Evidence::of(status, body);
+        if evidence.is_about_token() && generation == self.token.generation && !self.token.is_verifying {
+            // A renewal loads the record first. If none follows, it is loaded all the same.
+            if let Some(sharing) = self.persistence.shared_mut() {
+                sharing.reported(now);
+            }
+        }
         let verified_at = &mut self.record.verified_at;
-        match Evidence::of(status, body) {
+        match evidence {
             Evidence::None => Verdict::NotAboutTheToken,
             // These concern the endpoint and the network address, not the token.
             Evidence::Postponed => Verdict::Postponed,

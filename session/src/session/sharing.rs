@@ -80,6 +80,8 @@ enum News {
     None,
     /// The store may hold a newer record.
     Possible,
+    /// A caller was refused with the token, so the store may hold a newer record.
+    Reported,
     /// The record has to be loaded next, because the lease was requested.
     LoadNow,
 }
@@ -89,7 +91,13 @@ enum News {
 enum LeaseState {
     Free,
     Anothers,
-    Held { lease: Lease, until: Timestamp },
+    Held {
+        lease: Lease,
+        until: Timestamp,
+    },
+    /// Another process seems to have saved, so that another one may hold the lease. It is given back all the same: a store that
+    /// has shown an older record keeps it for this process.
+    Overtaken(Lease),
 }
 
 /// A problem of the store.
@@ -220,19 +228,22 @@ impl Sharing {
             return Permitted::Ask(Ask::Load);
         }
         let give_back = self.lease().map(|lease| Permitted::Ask(Ask::Release(lease)));
+        if let LeaseState::Overtaken(lease) = self.lease {
+            return Permitted::Ask(Ask::Release(lease));
+        }
         // A record that can't be read is left unchanged, even if a token waits to be stored.
         let is_in_trouble = self.trouble.as_ref().is_some_and(|it| !is_unstored || it.part == Part::Record);
         if let (Some(give_back), true) = (give_back, is_in_trouble) {
             return give_back;
         }
+        // The record may contain what the session wants, and a load needs no lease.
+        if give_back.is_none() && pause.is_none() && self.load_due(has_token).is_some_and(|at| at <= now) {
+            return Permitted::Ask(Ask::Load);
+        }
         // Other processes may be saving what the store has lost.
         let believed_empty = self.empty_since.map(|since| later(since, BELIEVED_EMPTY_AFTER)).filter(|at| *at > now);
         if let (Wanted::Send(_), Some(at)) = (wanted, believed_empty) {
             return give_back.unwrap_or(Permitted::NotBefore(at));
-        }
-        // The record may contain what the session wants, and a load needs no lease.
-        if give_back.is_none() && pause.is_none() && self.load_due(has_token).is_some_and(|at| at <= now) {
-            return Permitted::Ask(Ask::Load);
         }
         let acquire = || pause.map_or(Permitted::Ask(Ask::Acquire(lease_time(longest))), Permitted::NotBefore);
         match wanted {
@@ -333,6 +344,9 @@ impl Sharing {
             return Loaded::Record(None);
         };
         let is_known = self.known.replace(stored.revision) == Some(stored.revision);
+        if !is_known {
+            self.empty_since = None;
+        }
         match stored.session {
             Ok(session) => {
                 self.is_well(Part::Record);
@@ -350,10 +364,10 @@ impl Sharing {
         }
     }
 
-    /// A record was loaded and joined. If it `has_ended`, the store may have fallen back to an old record, or another
-    /// process holds a newer one that it could not save.
-    pub(super) fn joined(&mut self, has_ended: bool) {
-        self.may_be_outdated = has_ended;
+    /// A record was loaded and joined. If its token `has_ended`, the store may have fallen back to an old record, or another
+    /// process holds a newer one that it could not save. The same is true of a new record that `has_none` any more.
+    pub(super) fn joined(&mut self, has_ended: bool, has_none: bool) {
+        self.may_be_outdated = has_ended || has_none && self.may_be_outdated;
     }
 
     /// Decides whether the loaded record allows a login. If the store may have lost the newest record, it must show the
@@ -381,6 +395,8 @@ impl Sharing {
 
     fn failed(&mut self, now: Timestamp, part: Part, error: StoreError) -> Failure {
         self.allows_login = false;
+        // Others may have had the same failure, and need time to save what they hold.
+        self.empty_since = None;
         self.news = News::Possible;
         let pause = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(self.failures)).min(LONGEST_PAUSE);
         self.failures = self.failures.saturating_add(1);
@@ -410,11 +426,31 @@ impl Sharing {
         }
     }
 
+    /// A caller was refused with the token in use: another process may have stored a newer one. If callers are refused
+    /// repeatedly, the record is loaded every ten seconds.
+    pub(super) fn reported(&mut self, now: Timestamp) {
+        if self.news == News::None && self.loaded_at.is_none_or(|at| later(at, LONGEST_PAUSE) <= now) {
+            self.news = News::Reported;
+        }
+    }
+
+    /// Whether a report of a caller has the record loaded.
+    pub(super) fn was_reported(&self) -> bool {
+        self.news == News::Reported
+    }
+
+    /// Whether the store has answered a load, even if its record could not be read.
+    pub(super) fn has_loaded(&self) -> bool {
+        self.loaded_at.is_some()
+    }
+
     /// A snapshot was saved with this revision. `None`: another process saved first. A snapshot without a valid token
     /// does not show what other processes hold.
     pub(super) fn saved(&mut self, revision: Option<Revision>, has_token: bool) {
         let Some(revision) = revision else {
-            self.lease = LeaseState::Free;
+            if let Some(lease) = self.lease() {
+                self.lease = LeaseState::Overtaken(lease);
+            }
             self.overtaken = self.overtaken.saturating_add(1);
             return;
         };

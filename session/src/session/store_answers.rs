@@ -94,7 +94,7 @@ impl Session {
                 Loaded::Record(stored) => {
                     let is_empty = stored.is_none();
                     self.synchronize(now, stored, budget);
-                    self.judge(now, is_empty);
+                    self.judge(now, is_empty || self.has_lost_token());
                     None
                 }
             },
@@ -110,10 +110,17 @@ impl Session {
     /// The record was loaded, or the store is empty.
     fn judge(&mut self, now: Timestamp, is_empty: bool) {
         let has_ended = self.record.tokens.access.is_some() && !self.holds_token_that_has_not_ended(now);
+        let has_none = self.has_lost_token();
         if let Some(sharing) = self.persistence.shared_mut() {
-            sharing.joined(is_empty || has_ended);
+            sharing.joined(is_empty || has_ended, has_none);
             sharing.judge(now);
         }
+    }
+
+    /// Whether there is no token, although there was one, or a login may have brought one.
+    fn has_lost_token(&self) -> bool {
+        let tokens = &self.record.tokens;
+        tokens.access.is_none() && (tokens.dead_issued_at.is_some() || self.record.log_ins.may_have_opened_one())
     }
 
     /// If the local clock may be wrong, a token that may have expired is not tried before the tokens of other
@@ -133,6 +140,11 @@ impl Session {
     /// When the record of a shared store has to be loaded.
     pub(super) fn load_due(&self, now: Timestamp) -> Option<Timestamp> {
         self.persistence.as_shared()?.load_due(self.token(now).is_some())
+    }
+
+    /// Whether a shared store has not yet answered a load.
+    pub(super) fn has_yet_to_load(&self) -> bool {
+        self.persistence.as_shared().is_some_and(|sharing| !sharing.has_loaded())
     }
 
     /// Reports that the record in the shared store may have changed, or that another process has acquired the lease.

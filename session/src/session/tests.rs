@@ -26,6 +26,7 @@ mod kicks;
 mod late;
 mod notices;
 mod oauth;
+mod outdated;
 mod owner;
 mod penalties_and_lock_outs;
 mod rare;

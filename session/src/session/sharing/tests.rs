@@ -57,8 +57,8 @@ impl Sharing {
         self.take_asked();
         let loaded = self.loaded(at(now), stored);
         match &loaded {
-            Loaded::Record(stored) => self.joined(stored.is_none() || has_ended),
-            Loaded::Known => self.joined(has_ended),
+            Loaded::Record(stored) => self.joined(stored.is_none() || has_ended, false),
+            Loaded::Known => self.joined(has_ended, false),
             _ => {}
         }
         if !matches!(loaded, Loaded::Failed(_)) {
@@ -359,13 +359,15 @@ fn a_process_without_the_lease_still_loads() {
 }
 
 #[test]
-fn a_process_whose_save_was_overtaken_has_lost_the_lease() {
+fn a_process_whose_save_was_overtaken_gives_the_lease_back() {
     let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
     sharing.leads(0, Some(record(1)));
     sharing.saved(Some(Revision(2)), true);
     assert!(matches!(sharing.holder(at(0)), LeaseHolder::ThisProcess { until } if until == at(67_500)));
     sharing.saved(None, true);
-    assert_eq!((sharing.holder(at(0)), sharing.next(1, Wanted::Save)), (LeaseHolder::Nobody, "acquire".into()));
+    assert_eq!((sharing.holder(at(0)), sharing.next(1, Wanted::Save)), (LeaseHolder::Nobody, "release".into()));
+    sharing.gives_back(1);
+    assert_eq!(sharing.next(1, Wanted::Save), "acquire");
 }
 
 #[test]
@@ -377,4 +379,31 @@ fn a_lease_that_is_too_short_for_a_request_is_released() {
     assert_eq!(sharing.next(0, RENEW), "release");
     sharing.gives_back(0);
     assert_eq!(sharing.next(0, RENEW), "wait 250 ms");
+}
+
+#[test]
+fn the_second_in_which_others_write_back_begins_anew_with_another_record_and_after_a_failure() {
+    let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
+    sharing.leads(0, None);
+    assert!(!sharing.allows_login);
+    sharing.gives_back(0);
+    sharing.leads_with(100_000, Some(record(1)), true);
+    assert!(!sharing.allows_login, "it has not been seen for a second");
+    sharing.gives_back(100_000);
+    assert!(sharing.ask_failed(at(100_500), Ask::Load, down()).is_some());
+    sharing.leads_with(102_000, Some(record(1)), true);
+    assert!(!sharing.allows_login, "others could not write back either");
+    sharing.gives_back(102_000);
+    sharing.leads_with(103_000, Some(record(1)), true);
+    assert!(sharing.allows_login);
+}
+
+#[test]
+fn what_is_written_back_in_that_second_is_loaded_at_once() {
+    let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
+    sharing.leads(0, None);
+    sharing.gives_back(0);
+    assert_eq!(sharing.next(10, LOG_IN), "wait 990 ms");
+    sharing.changed();
+    assert_eq!(sharing.next(10, LOG_IN), "load");
 }

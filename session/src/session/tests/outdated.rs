@@ -1,0 +1,92 @@
+//! What a process does with a record that may be older than what another process holds.
+
+use super::sharing::{load_from, member};
+use super::*;
+use crate::record::Fact;
+
+const DEAD: &str = "Invalid access token";
+
+/// A process that loads what another has stored after it has learnt that its token is dead.
+fn beside_one_with_a_dead_token(script: impl IntoIterator<Item = Answer>) -> World {
+    let mut first = member(World::user([token_to("one", 80)]));
+    first.run(minutes(1));
+    first.session.record.tokens.access_is_dead();
+    let mut second = member(World::user(script));
+    second.now = later(start(), minutes(20));
+    second.record = Some(stored_record(Revision(9), Ok(first.snapshot())));
+    second
+}
+
+#[test]
+fn a_record_whose_token_is_dead_is_new_here_so_another_process_has_a_second_to_write_back() {
+    let mut world = beside_one_with_a_dead_token([token_to("two", 120)]);
+    world.run(minutes(21));
+    let trace = world.trace();
+    assert!(trace.contains("20:01 → demo accesstokenrequest") && !trace.contains("20:00"), "{trace}");
+}
+
+#[test]
+fn a_report_that_no_renewal_answers_has_the_record_loaded() {
+    let mut first = member(World::user([token_to("one", 80), status(401, DEAD), token_to("two", 100)]));
+    first.run(minutes(1));
+    let mut second = member(World::user([]));
+    load_from(&mut second, &first);
+    second.run(minutes(2));
+    first.run(minutes(3));
+    first.reject(401, DEAD);
+    first.run(minutes(4));
+    // It is not told of the change, and the next renewal that verifies a token has to wait.
+    (second.record, second.saved_at) = (first.record.clone(), first.saved_at);
+    second.session.record.verified_at = Some(later(start(), minutes(3)));
+    second.now = later(start(), minutes(5));
+    assert_eq!(second.reject(401, DEAD), Verdict::BeingChecked);
+    assert!(second.session.is_verifying(), "whoever polls only without a token polls now");
+    second.run(minutes(6));
+    assert_eq!(second.token().as_deref(), Some("two"), "{}", second.trace());
+}
+
+#[test]
+fn callers_that_are_refused_again_and_again_have_the_record_loaded_every_ten_seconds() {
+    let mut world = member(World::user([token_to("one", 80)]));
+    world.run(minutes(5));
+    world.session.record.verified_at = Some(world.now);
+    let loads = |world: &mut World| {
+        world.reject(401, DEAD);
+        let action = world.session.poll(world.now, &mut world.budget);
+        let Action::Store { id, request: StoreRequest::Load } = action else { return false };
+        world.ask_store(id, StoreRequest::Load);
+        true
+    };
+    assert!(loads(&mut world));
+    world.now = later(world.now, Duration::from_secs(9));
+    assert!(!loads(&mut world));
+    world.now = later(world.now, Duration::from_secs(1));
+    assert!(loads(&mut world));
+}
+
+#[test]
+fn an_app_whose_store_can_not_be_read_yet_does_not_ask_for_a_consent() {
+    let app = Session::new(Environment::live(), Login::app(OAuthApp::new("client")), 0);
+    let mut world = World::of(app.with_shared_store(MayLogIn::WhenNeeded), []);
+    let Action::Store { id, request: StoreRequest::Load } = world.session.poll(world.now, &mut world.budget) else {
+        panic!("it loads first")
+    };
+    assert!(world.session.next_event().is_none());
+    let down = StoreError::new(StoreErrorKind::Unreachable, "it is down");
+    world.session.store_answered(world.now, id, Err(down), &mut world.budget);
+    assert!(matches!(world.session.poll(world.now, &mut world.budget), Action::Wait { .. }));
+    assert!(world.session.stop_reason().is_none());
+    world.run(minutes(1));
+    assert!(matches!(world.session.stop_reason(), Some(StopReason::ConsentRequired)), "the store holds nothing");
+}
+
+#[test]
+fn a_refresh_that_another_process_has_announced_stays_announced_if_ours_was_not_stored() {
+    let mut ours = member(World::app([]));
+    ours.now = start();
+    let id = ours.offered();
+    let mut another = ours.session.record.tokens.refresh.clone();
+    ours.store_answers(id, Ok(StoreAnswer::Saved(None)));
+    ours.session.record.tokens.refresh.join(another.take());
+    assert!(ours.session.record.tokens.refresh.unwrap().announced.is_set());
+}

@@ -1,0 +1,126 @@
+//! What happens in a run beside the ordinary: faults, and processes that go on out of order. A plan has a text, by which a
+//! run is repeated.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A fault, at one step of one process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The process dies, and starts again two seconds later.
+    Crash,
+    /// The process does nothing for 100 seconds, longer than its lease lasts.
+    Pause,
+    /// The connection breaks after the server has handled the request.
+    AnswerLost,
+    /// The answer never comes, and nothing says so.
+    AnswerSilent,
+    /// The store has saved, and the process is told that it could not be reached.
+    ConfirmationLost,
+    /// The store has saved, and never says so.
+    ConfirmationSilent,
+    /// The record that is loaded is the one before the newest.
+    Stale,
+    /// The store loses its newest record, and who holds the lease.
+    Rollback,
+    /// The store can't be reached for 90 seconds.
+    Away,
+    /// The clock of the process is set two hours ahead.
+    Ahead,
+    /// The clock of the machine is set two hours back; the process notices when it starts again.
+    Back,
+}
+
+impl Fault {
+    const NAMES: [(Self, &str); 11] = [
+        (Self::Crash, "crash"),
+        (Self::Pause, "pause"),
+        (Self::AnswerLost, "answer-lost"),
+        (Self::AnswerSilent, "answer-silent"),
+        (Self::ConfirmationLost, "confirmation-lost"),
+        (Self::ConfirmationSilent, "confirmation-silent"),
+        (Self::Stale, "stale"),
+        (Self::Rollback, "rollback"),
+        (Self::Away, "away"),
+        (Self::Ahead, "ahead"),
+        (Self::Back, "back"),
+    ];
+
+    /// Whether it happens to the store, and not to one process.
+    pub(crate) fn is_of_store(self) -> bool {
+        matches!(self, Self::Rollback | Self::Away)
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Self::NAMES.iter().find(|(fault, _)| fault == self).map_or("", |(_, name)| name))
+    }
+}
+
+/// What is other than ordinary at a step. The order is that of two of them at one step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// This process goes on in place of the one that would; it goes on until it waits.
+    Switch(usize),
+    /// This happens to the process that goes on.
+    Fault(Fault),
+}
+
+impl Choice {
+    pub(crate) fn is_fault(self) -> bool {
+        matches!(self, Self::Fault(_))
+    }
+}
+
+/// The choices of a run, each with its step, in their order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan(pub Vec<(usize, Choice)>);
+
+impl Plan {
+    /// How many faults it has, and how many switches.
+    #[must_use]
+    pub fn size(&self) -> (usize, usize) {
+        let faults = self.0.iter().filter(|(_, choice)| choice.is_fault()).count();
+        (faults, self.0.len() - faults)
+    }
+
+    /// The same with one more choice.
+    pub(crate) fn with(&self, step: usize, choice: Choice) -> Self {
+        Self(self.0.iter().copied().chain([(step, choice)]).collect())
+    }
+
+    /// Whether a choice comes after all that it has.
+    pub(crate) fn ends_before(&self, step: usize, choice: Choice) -> bool {
+        self.0.last().is_none_or(|(last, before)| (*last, before.is_fault()) < (step, choice.is_fault()))
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, (step, choice)) in self.0.iter().enumerate() {
+            f.write_str(if number == 0 { "" } else { "," })?;
+            match choice {
+                Choice::Switch(process) => write!(f, "{step}:switch-{process}")?,
+                Choice::Fault(fault) => write!(f, "{step}:{fault}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Plan {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let choice = |text: &str| {
+            let (step, name) = text.split_once(':')?;
+            let fault =
+                || Fault::NAMES.iter().find(|(_, known)| *known == name).map(|(fault, _)| Choice::Fault(*fault));
+            let switch = || Some(Choice::Switch(name.strip_prefix("switch-")?.parse().ok()?));
+            Some((step.parse().ok()?, fault().or_else(switch)?))
+        };
+        let parts = text.split(',').filter(|part| !part.is_empty());
+        parts.map(|part| choice(part).ok_or_else(|| format!("no choice: {part}"))).collect::<Result<_, _>>().map(Self)
+    }
+}

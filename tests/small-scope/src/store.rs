@@ -1,0 +1,137 @@
+//! The store of an episode. It keeps its contract, but for the faults that are placed.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use tradovate_auth_session::{
+    Lease, Revision, StoreAnswer, StoreError, StoreErrorKind, StoreRequest, StoredRecord, StoredSession,
+};
+
+use crate::mutant::Mutant;
+
+/// A record, and what is in it.
+#[derive(Debug, Clone)]
+pub(crate) struct Record {
+    pub(crate) revision: Revision,
+    snapshot: StoredSession,
+    saved_at: Timestamp,
+    pub(crate) access: Option<String>,
+    pub(crate) refresh: Option<String>,
+    /// Logins, and how far they got.
+    pub(crate) attempts: Vec<(u64, String)>,
+}
+
+/// A record under a revision, the lease, and the records before.
+#[derive(Debug, Default)]
+pub(crate) struct Store {
+    pub(crate) record: Option<Record>,
+    earlier: Vec<Option<Record>>,
+    revisions: u64,
+    fences: u64,
+    lease: Option<(u64, Timestamp)>,
+    pub(crate) down_until: Option<Timestamp>,
+}
+
+pub(crate) type Answered = Result<StoreAnswer, StoreError>;
+
+impl Store {
+    pub(crate) fn is_down(&self, now: Timestamp) -> bool {
+        self.down_until.is_some_and(|until| now < until)
+    }
+
+    pub(crate) fn revision(&self) -> Option<Revision> {
+        self.record.as_ref().map(|record| record.revision)
+    }
+
+    pub(crate) fn has_earlier(&self) -> bool {
+        !self.earlier.is_empty()
+    }
+
+    /// Whether one of these tokens is stored.
+    pub(crate) fn holds(&self, is_one: impl Fn(&str) -> bool) -> bool {
+        self.record.as_ref().and_then(|record| record.access.as_deref()).is_some_and(is_one)
+    }
+
+    pub(crate) fn answer(
+        &mut self,
+        now: Timestamp,
+        request: &StoreRequest,
+        is_stale: bool,
+        mutant: Option<Mutant>,
+    ) -> Answered {
+        if self.is_down(now) {
+            return Err(unreachable());
+        }
+        Ok(match request {
+            StoreRequest::Keep(snapshot) => {
+                self.put(now, snapshot);
+                StoreAnswer::Kept
+            }
+            StoreRequest::Acquire(time) => StoreAnswer::Lease(self.lease(now, *time, mutant)),
+            StoreRequest::Load => StoreAnswer::Loaded(self.load(now, is_stale)),
+            StoreRequest::Save { snapshot, known, lease } => {
+                let is_next = self.revision() == *known && lease.fence == self.fences;
+                let is_saved = is_next || mutant == Some(Mutant::IgnoresFence);
+                StoreAnswer::Saved(is_saved.then(|| self.put(now, snapshot)))
+            }
+            StoreRequest::Release(lease) => {
+                self.lease.take_if(|(held, _)| *held == lease.fence);
+                StoreAnswer::Released
+            }
+            _ => return Err(unreachable()),
+        })
+    }
+
+    fn lease(&mut self, now: Timestamp, time: Duration, mutant: Option<Mutant>) -> Option<Lease> {
+        let is_held = self.lease.is_some_and(|(_, until)| now < until);
+        if is_held && mutant != Some(Mutant::SendsWithoutLease) {
+            return None;
+        }
+        self.fences += 1;
+        self.lease = Some((self.fences, now + SignedDuration::try_from(time).unwrap_or_default()));
+        Some(Lease { fence: self.fences, time })
+    }
+
+    fn load(&self, now: Timestamp, is_stale: bool) -> Option<StoredRecord> {
+        let before = self.earlier.last().filter(|_| is_stale).map(Option::as_ref);
+        let record = before.unwrap_or(self.record.as_ref())?;
+        Some(StoredRecord {
+            revision: record.revision,
+            age: Duration::try_from(now.duration_since(record.saved_at)).ok(),
+            place: "the store".into(),
+            session: Ok(record.snapshot.clone()),
+        })
+    }
+
+    fn put(&mut self, now: Timestamp, snapshot: &StoredSession) -> Revision {
+        self.revisions += 1;
+        let revision = Revision(self.revisions);
+        let value = serde_json::to_value(snapshot).unwrap_or_default();
+        let token = |name: &str| Some(value.get(name)?.get("token")?.as_str()?.to_owned());
+        let (access, refresh) = (token("access"), token("refresh"));
+        let attempts = value.pointer("/logIns/attempts").and_then(Value::as_array).into_iter().flatten();
+        let attempts =
+            attempts.filter_map(|it| Some((it.get("id")?.as_u64()?, it.get("status")?.as_str()?.to_owned())));
+        let attempts = attempts.collect();
+        // As whoever loads it reads it.
+        let snapshot = serde_json::from_value(value).unwrap_or_else(|_| snapshot.clone());
+        let record = Record { revision, snapshot, saved_at: now, access, refresh, attempts };
+        self.earlier.push(self.record.replace(record));
+        revision
+    }
+
+    /// What was stored, for a process with a store of its own that starts.
+    pub(crate) fn stored(&self) -> Option<StoredSession> {
+        Some(self.record.as_ref()?.snapshot.clone())
+    }
+
+    pub(crate) fn roll_back(&mut self) {
+        self.record = self.earlier.pop().flatten();
+        self.lease = None;
+    }
+}
+
+pub(crate) fn unreachable() -> StoreError {
+    StoreError::new(StoreErrorKind::Unreachable, "the store can't be reached")
+}
