@@ -8,14 +8,14 @@ use core::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::grant::clock::{Exchange, moved};
-use crate::place::hosts::ApiHosts;
+use crate::environment::api_hosts::ApiHosts;
+use crate::grant::server_clock::{Exchange, moved};
 use crate::wire::endpoint::{AccessTokenResponse, OAuthTokenResponse, Reply};
 use crate::wire::error::{Contradiction, Error};
 use crate::wire::secret::{AccessToken, MarketDataToken, RefreshToken};
 
-pub(crate) mod call;
-pub(crate) mod clock;
+pub(crate) mod answer;
+pub(crate) mod server_clock;
 
 /// A token that passed all checks, with the other values of its answer.
 ///

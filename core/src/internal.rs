@@ -1,8 +1,8 @@
 //! Items that only the other crates of this project use. They can change in any version.
 
 pub use crate::credentials::{hash_of, login_hash};
-pub use crate::grant::clock::{later, moved};
-pub use crate::place::url::at_authority;
+pub use crate::environment::url::at_authority;
+pub use crate::grant::server_clock::{later, moved};
 pub use crate::stored::{Damage, Fields, read as read_stored};
 pub use crate::wire::endpoint::{read_login, read_oauth, read_renewal};
 pub use crate::wire::error::{ONE_HOUR, answered_text};

@@ -80,30 +80,30 @@
 
 extern crate alloc;
 
-// `wire` turns an answer into a result. `grant` decides whether its token may be used. `place` says where requests go.
+// `wire` turns an answer into a result. `grant` decides whether its token may be used. `environment` says where requests go.
 // `oauth` gets a code from the browser.
 mod credentials;
+mod environment;
+mod environment_variables;
 mod grant;
 #[doc(hidden)]
 pub mod internal;
 mod oauth;
-mod place;
 mod stored;
-mod variables;
 mod wire;
 
 pub use credentials::{ClientId, Credentials, DeviceId, FieldValue};
-pub use grant::call::{Answer, CallError};
-pub use grant::clock::{Exchange, ServerClock};
+pub use environment::api_hosts::ApiHosts;
+pub use environment::url::{BaseUrl, SecureUrl, is_trusted_host};
+pub use environment::{Environment, Purpose};
+pub use environment_variables::VariableError;
+pub use grant::answer::{Answer, CallError};
+pub use grant::server_clock::{Exchange, ServerClock};
 pub use grant::{Grant, MarketDataGrant, RefreshGrant};
 pub use oauth::{
     AuthorizationRequest, AuthorizationUrl, Denial, DenialKind, Entropy, OAuthApp, PendingAuthorization, RedirectError,
     StoredAuthorization,
 };
-pub use place::environment::{Environment, Purpose};
-pub use place::hosts::ApiHosts;
-pub use place::url::{BaseUrl, SecureUrl, is_trusted_host};
-pub use variables::VariableError;
 pub use wire::body::{Oversized, RequestBody, ResponseBody};
 pub use wire::endpoint::{
     AccessTokenRequest, AccessTokenResponse, AuthorizedCode, BodyFormat, Endpoint, HibpHint, Me, MeResponse,
@@ -112,7 +112,7 @@ pub use wire::endpoint::{
 pub use wire::error::{
     BuildError, Contradiction, DeadToken, Error, Failure, Refusal, RefusalKind, Undecodable, UndecodableKind,
 };
-pub use wire::moved::Moved;
+pub use wire::host_redirect::Moved;
 pub use wire::penalty::{Penalty, PenaltyTicket};
 pub use wire::secret::{
     AccessToken, ApiSecret, Assertion, CaptchaAnswer, ClientSecret, HttpAuth, IdToken, MalformedToken, MarketDataToken,

@@ -13,18 +13,18 @@
 //!   Login::code, or OAuthApp::exchange        ◄── AuthorizedCode ◄──┘
 //! ```
 
-mod address;
 mod app;
 mod authorization_request;
 mod entropy;
-mod pending;
+mod pending_authorization;
 mod pkce;
-mod redirect;
+mod redirect_error;
+mod redirect_uri;
 mod stored_authorization;
 
 pub use app::OAuthApp;
 pub use authorization_request::{AuthorizationRequest, AuthorizationUrl};
 pub use entropy::Entropy;
-pub use pending::PendingAuthorization;
-pub use redirect::{Denial, DenialKind, RedirectError};
+pub use pending_authorization::PendingAuthorization;
+pub use redirect_error::{Denial, DenialKind, RedirectError};
 pub use stored_authorization::StoredAuthorization;

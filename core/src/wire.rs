@@ -8,14 +8,14 @@
 //! `secret` wraps values that must not be printed. `excerpt` shortens text so that it is safe to print. `headers` reads
 //! times.
 
-pub(crate) mod answer;
 pub(crate) mod ascii;
 pub(crate) mod body;
 pub(crate) mod endpoint;
 pub(crate) mod error;
 pub(crate) mod excerpt;
 pub(crate) mod headers;
+pub(crate) mod host_redirect;
 pub(crate) mod json;
-pub(crate) mod moved;
 pub(crate) mod penalty;
+pub(crate) mod response;
 pub(crate) mod secret;

@@ -10,11 +10,11 @@ use core::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use address::Address;
+pub(crate) use stored_limits::Address;
 
-use crate::moments::{LONGEST_WAIT, ONE_HOUR, later, merge, shifted};
+use crate::time_arithmetic::{LONGEST_WAIT, ONE_HOUR, later, merge, shifted};
 
-mod address;
+mod stored_limits;
 
 /// The kind of a request. The server counts each kind separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

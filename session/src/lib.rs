@@ -37,12 +37,12 @@ extern crate alloc;
 // `session` decides what to do. `record` holds the facts that outlive the process. `budget` counts the requests of the
 // network address. `stored_session` is the snapshot of both. `session_set` runs many sessions.
 mod budget;
-mod moments;
 mod record;
 mod session;
 mod session_set;
 mod store;
 mod stored_session;
+mod time_arithmetic;
 
 pub use budget::{Operation, RateBudget};
 pub use session::{

@@ -15,21 +15,21 @@ use jiff::{SignedDuration, Timestamp};
 use serde::ser::SerializeMap;
 use tradovate_auth_core::internal::{Damage, Fields};
 
-mod fact;
-mod log_ins;
+mod backoff;
+mod join;
+mod logins;
 mod market_data;
 mod owner;
-mod pause;
-mod ticket;
+mod penalty_ticket;
 mod tokens;
 
-pub(crate) use fact::{Fact, Flag, Latest, is_default};
-pub(crate) use log_ins::{AttemptId, LogIns};
+pub(crate) use backoff::{Jitter, Pause};
+pub(crate) use join::{Fact, Flag, Latest, is_default};
+pub(crate) use logins::{AttemptId, LogIns};
 pub(crate) use market_data::MarketDataWish;
 pub(crate) use owner::Owner;
 pub use owner::OwnerMismatch;
-pub(crate) use pause::{Jitter, Pause};
-pub(crate) use ticket::Ticket;
+pub(crate) use penalty_ticket::Ticket;
 pub(crate) use tokens::{Access, MarketData, Refresh, Tokens, newer};
 
 macro_rules! record {

@@ -4,10 +4,10 @@
 //! Each call has the time as an argument. The time never goes back. A seed replaces randomness.
 //!
 //! ```text
-//!                   plan.rs                      receive · failed
+//!                   next_request.rs                      receive · failed
 //!   resting ─────── Action::Send ────► in flight ────────────────► outcome.rs: what does it mean?
 //!   │ ▲ ▲                                  │                           │
-//!   │ │ │                                  └ no answer in time ──► apply.rs: what follows?
+//!   │ │ │                                  └ no answer in time ──► apply_outcome.rs: what follows?
 //!   │ │ └────────── a pause, a gate, another host, a token ────────────┤
 //!   │ │                                                                │
 //!   │ └── stored ── storing ◄──── a token, if there is a store ────────┤
@@ -40,56 +40,56 @@ use tradovate_auth_core::internal::line;
 use tradovate_auth_core::{Environment, Error, Failure, ServerClock};
 
 use crate::budget::{Operation, RateBudget};
-use crate::moments::{LATE, later};
 use crate::record::{Jitter, Record, Refresh};
 use crate::store::MayLogIn;
 #[cfg(doc)]
 use crate::stored_session::StoredSession;
+use crate::time_arithmetic::{LATE, later};
 
-mod account;
+mod account_notices;
 mod action;
 mod adopt;
-mod announce;
-mod apply;
-mod code;
+mod announcements;
+mod apply_outcome;
 mod deadlines;
 mod event;
-mod exchanges;
-mod gates;
-mod grants;
-mod health;
 mod hosts;
+mod in_flight;
+mod lock_outs;
 mod login;
+mod new_tokens;
+mod next_request;
+mod oauth_code;
 mod outcome;
-mod owner;
 mod persistence;
-mod plan;
 mod policy;
-mod rejected;
-mod send;
-mod sharing;
+mod rejected_calls;
+mod replace_credentials;
+mod send_request;
+mod shared_store;
 mod snapshot;
 mod store_answers;
+mod token_health;
 
 pub use action::{Action, ExchangeId, SessionToken};
 pub use deadlines::Deadline;
 pub use event::{Event, EventKind, StopReason, Trouble};
 pub use login::Login;
 pub use policy::Policy;
-pub use rejected::Verdict;
+pub use rejected_calls::Verdict;
 
-pub(crate) use plan::Outlook;
-use plan::Step;
+pub(crate) use next_request::Outlook;
+use next_request::Step;
 
-use code::Code;
-use exchanges::{Exchange, Exchanges, Use};
-use gates::Gates;
-use health::TokenHealth;
 use hosts::{Hosts, Via};
+use in_flight::{Exchange, Exchanges, Use};
+use lock_outs::Gates;
 use login::Start;
+use oauth_code::Code;
 use outcome::{Known, Outcome};
 use persistence::{Persistence, Store, Waiting};
-use sharing::{Permitted, Wanted};
+use shared_store::{Permitted, Wanted};
+use token_health::TokenHealth;
 
 /// A login that stays valid: it logs in, renews, and follows the server's rules.
 ///

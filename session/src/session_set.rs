@@ -14,13 +14,13 @@ use crate::session::{Action, Event, ExchangeId, Outlook, Session, StopReason};
 use crate::store::{StoreAnswer, StoreError, StoreRequest};
 
 mod network;
-mod pace;
+mod renewal_pace;
 mod slots;
 
 pub use slots::SessionKey;
 
 use network::{Kind, Network, Place};
-use pace::Pending;
+use renewal_pace::Pending;
 use slots::Slots;
 
 /// Sessions of many users in one program.

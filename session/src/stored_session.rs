@@ -12,9 +12,9 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::budget::Address;
-use crate::moments::later;
 pub use crate::record::OwnerMismatch;
 use crate::record::{Fact, Owner, Record};
+use crate::time_arithmetic::later;
 use tradovate_auth_core::internal::{Damage, Fields, read_stored};
 
 /// The version that this library writes, and the newest version that it reads.

@@ -7,12 +7,12 @@
 
 #[cfg(feature = "tokio")]
 mod asynchronous;
+mod directory_clock;
 mod error;
 mod lease;
 mod lock;
-mod place;
+mod permissions;
 mod record;
-mod time;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -26,10 +26,10 @@ use tradovate_auth_session::StoredSession;
 use self::lock::Lock;
 use self::record::Found;
 use self::watch::Watch;
-use crate::codec::Codec;
-#[cfg(feature = "seal")]
-use crate::codec::SealingKey;
 use crate::name::SessionName;
+use crate::record_format::Codec;
+#[cfg(feature = "seal")]
+use crate::record_format::SealingKey;
 use crate::store::{HeldLease, Store};
 use tradovate_auth_session::StoreError;
 use tradovate_auth_session::{Lease, Revision, StoredRecord, Unreadable};
@@ -106,7 +106,7 @@ impl FileStore {
             return Err(error::no_home());
         }
         let directory = state.join("tradovate-auth");
-        place::make_directory(&directory)?;
+        permissions::make_directory(&directory)?;
         Self::in_directory(directory)
     }
 
@@ -119,7 +119,7 @@ impl FileStore {
         let path = directory.as_ref();
         // The path stays valid if the program changes its working directory.
         let directory = std::path::absolute(path).map_err(error::unread("find", path))?;
-        place::check_directory(&directory)?;
+        permissions::check_directory(&directory)?;
         Ok(Self { directory: directory.into(), codec: Codec::plain() })
     }
 
@@ -134,7 +134,7 @@ impl FileStore {
     /// # Errors
     /// If the lease can't be read.
     pub fn held_lease(&self, name: &SessionName) -> Result<Option<HeldLease>, StoreError> {
-        lease::held(&mut self.lock(name)?, time::now(&self.directory))
+        lease::held(&mut self.lock(name)?, directory_clock::now(&self.directory))
     }
 
     /// Seals what is saved, and reads only records that were sealed with this key: see [`Codec::sealed`].
@@ -157,16 +157,16 @@ impl FileStore {
     }
 
     fn lock(&self, name: &SessionName) -> Result<Lock, StoreError> {
-        place::check_directory(&self.directory)?;
+        permissions::check_directory(&self.directory)?;
         Lock::take(self.lock_path(name))
     }
 
     fn find(&self, name: &SessionName) -> Result<Option<Found>, StoreError> {
-        place::check_directory(&self.directory)?;
+        permissions::check_directory(&self.directory)?;
         let found = record::read(&self.record_path(name))?;
         if found.is_none() {
             // A directory that was removed in between must not count as an empty store.
-            place::check_directory(&self.directory)?;
+            permissions::check_directory(&self.directory)?;
         }
         Ok(found)
     }
@@ -177,14 +177,14 @@ impl Store for FileStore {
         let found = self.find(name)?;
         Ok(found.map(|found| StoredRecord {
             revision: found.revision(),
-            age: found.age(time::now(&self.directory)),
+            age: found.age(directory_clock::now(&self.directory)),
             place: format!("the file {}", self.record_path(name).display()),
             session: self.codec.decode(name, &found.record),
         }))
     }
 
     fn lease(&self, name: &SessionName, time: Duration) -> Result<Option<Lease>, StoreError> {
-        lease::take(&mut self.lock(name)?, time, time::now(&self.directory))
+        lease::take(&mut self.lock(name)?, time, directory_clock::now(&self.directory))
     }
 
     fn save(
@@ -209,7 +209,7 @@ impl Store for FileStore {
             None | Some(Ok(_) | Err(Unreadable::Unsealed)) => {}
             Some(Err(_)) => record::keep(&path, &self.path(name, "session.unreadable"))?,
         }
-        record::replace(&path, &record, UNIX_EPOCH.checked_add(time::now(&self.directory)))?;
+        record::replace(&path, &record, UNIX_EPOCH.checked_add(directory_clock::now(&self.directory)))?;
         Ok(Some(record::revision(&record)))
     }
 

@@ -23,19 +23,19 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
-mod codec;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 #[cfg(feature = "file")]
 mod file;
 mod hex;
 mod name;
+mod record_format;
 mod store;
 
-pub use codec::Codec;
-#[cfg(feature = "seal")]
-pub use codec::{MalformedKey, SealingKey};
 #[cfg(feature = "file")]
 pub use file::FileStore;
 pub use name::SessionName;
+pub use record_format::Codec;
+#[cfg(feature = "seal")]
+pub use record_format::{MalformedKey, SealingKey};
 pub use store::{AsyncStore, HeldLease, Store, StoreFuture, ask, ask_async};

@@ -93,5 +93,4 @@ fn secret(
 }
 
 #[cfg(test)]
-#[path = "from_env/tests.rs"]
 mod tests;

@@ -7,37 +7,37 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
-mod callback;
-mod cause;
+mod action_permit;
+mod bearer_hosts;
 mod clock;
-mod driver;
-mod entropy;
 mod error;
+mod error_cause;
 mod events;
-mod fixed;
+mod fixed_token;
 mod from_env;
 mod methods;
-mod own_hosts;
-mod permit;
+mod random;
 mod settings;
-mod shared;
+mod shared_session;
+mod single_flight;
 #[doc(hidden)]
 pub mod sync;
 mod token;
 mod token_timeout;
+mod user_callback;
 mod watch;
 
+pub use action_permit::Permit;
+pub use bearer_hosts::may_see_token;
 #[doc(hidden)]
 pub use clock::SystemClock;
 pub use clock::{Clock, now};
-pub use entropy::entropy;
 pub use error::TokenError;
-pub use fixed::fixed;
+pub use fixed_token::fixed;
 pub use from_env::{app_from_env, from_env};
-pub use own_hosts::may_see_token;
-pub use permit::Permit;
+pub use random::entropy;
 pub use settings::{Settings, SharedBudget};
-pub use shared::{Carrier, Idle, Shared, Storage, Task, no_store};
+pub use shared_session::{Carrier, Idle, Shared, Storage, Task, no_store};
 pub use token::Token;
 pub use token_timeout::{LONGEST_SLEEP, TokenTimeout};
 pub use watch::{Change, Seen};

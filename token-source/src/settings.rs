@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex as ProcessMutex, PoisonError};
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::entropy::seed;
+use crate::random::seed;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 use tradovate_auth_core::{Environment, Purpose, is_trusted_host};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::error::TokenError;
-use crate::shared::{Idle, Shared};
+use crate::shared_session::{Idle, Shared};
 use crate::sync::Instant;
 
 /// The longest sleep. The clock that wakes sleepers may stop while the machine is suspended, but the session's clock

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tradovate_auth_core::Environment;
 use tradovate_auth_session::StopReason;
 
-use crate::shared::Shared;
+use crate::shared_session::Shared;
 use crate::token::Token;
 use crate::token_timeout::LONGEST_SLEEP;
 

@@ -5,14 +5,14 @@ use core::fmt;
 
 use form_urlencoded::Serializer as Query;
 
-use super::address::check_redirect_uri;
 use super::app::OAuthApp;
 use super::entropy::Entropy;
-use super::pending::PendingAuthorization;
+use super::pending_authorization::PendingAuthorization;
 use super::pkce;
+use super::redirect_uri::check_redirect_uri;
 use super::stored_authorization::{Awaited, Issuer, StoredAuthorization};
-use crate::place::environment::Environment;
-use crate::place::url::SecureUrl;
+use crate::environment::Environment;
+use crate::environment::url::SecureUrl;
 use crate::wire::endpoint::{Asked, check_text};
 use crate::wire::error::BuildError;
 use crate::wire::secret::State;
@@ -206,5 +206,4 @@ impl fmt::Debug for AuthorizationUrl {
 }
 
 #[cfg(test)]
-#[path = "authorization_request/tests.rs"]
 mod tests;

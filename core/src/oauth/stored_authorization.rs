@@ -9,8 +9,8 @@ use alloc::string::String;
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::address::check_redirect_uri;
 use super::pkce;
+use super::redirect_uri::check_redirect_uri;
 use crate::stored::{self, Damage, Fields};
 use crate::wire::endpoint::Asked;
 use crate::wire::secret::{CodeVerifier, State};
@@ -133,5 +133,4 @@ fn awaited_of(mut form: BTreeMap<String, Option<String>>) -> Result<Awaited, Dam
 }
 
 #[cfg(test)]
-#[path = "stored_authorization/tests.rs"]
 mod tests;

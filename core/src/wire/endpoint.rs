@@ -6,24 +6,24 @@
 use http::{HeaderName, HeaderValue, Method, Request, Response, header};
 use jiff::Timestamp;
 
-use crate::place::environment::Environment;
-use crate::place::url::SecureUrl;
+use crate::environment::Environment;
+use crate::environment::url::SecureUrl;
 use crate::wire::body::RequestBody;
 use crate::wire::error::{BuildError, Error};
 use crate::wire::secret::AccessToken;
 
 mod access_token_request;
-mod fields;
 mod me;
 mod oauth_token;
 mod renew_access_token;
+mod request_fields;
 
 pub use access_token_request::{AccessTokenRequest, AccessTokenResponse, HibpHint, UserStatus, read_login};
-pub(crate) use fields::check_text;
 pub use me::{Me, MeResponse};
 pub(crate) use oauth_token::Asked;
 pub use oauth_token::{AuthorizedCode, BodyFormat, OAuthGrant, OAuthToken, OAuthTokenResponse, read_oauth};
 pub use renew_access_token::{RenewAccessToken, read_renewal};
+pub(crate) use request_fields::check_text;
 
 /// An operation of the server: one request, one response.
 ///

@@ -10,14 +10,14 @@ use core::time::Duration;
 use http::StatusCode;
 use jiff::Timestamp;
 
-use crate::wire::moved::Moved;
+use crate::wire::host_redirect::Moved;
 use crate::wire::penalty::PenaltyTicket;
 
-mod build;
+mod build_error;
 mod refusal;
 mod undecodable;
 
-pub use build::BuildError;
+pub use build_error::BuildError;
 pub use refusal::{Refusal, RefusalKind};
 pub use undecodable::{Undecodable, UndecodableKind};
 

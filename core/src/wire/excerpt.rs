@@ -6,7 +6,7 @@
 
 use alloc::string::String;
 
-use crate::place::url::is_trusted_host;
+use crate::environment::url::is_trusted_host;
 
 /// The longest excerpt, in characters.
 const LIMIT: usize = 200;

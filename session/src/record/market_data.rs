@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::fact::{Fact, is_default};
+use super::join::{Fact, is_default};
 
 /// After so many renewals in a row that brought none, the user has none, and no renewal is wanted for its sake.
 const ASKED_AT_MOST: u8 = 2;

@@ -10,8 +10,8 @@ use tradovate_auth_core::{ApiHosts, PenaltyTicket, RefreshToken};
 
 use super::*;
 use crate::budget::Operation;
-use crate::moments::later;
 use crate::stored_session::StoredSession;
+use crate::time_arithmetic::later;
 use core::time::Duration;
 
 /// The time at which the facts of a test are corrected.

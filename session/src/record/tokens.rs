@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use tradovate_auth_core::internal::{Damage, Fields};
 use tradovate_auth_core::{AccessToken, ApiHosts, MarketDataToken, RefreshToken};
 
-use super::fact::{Fact, Flag, is_default};
-use crate::moments::shifted;
+use super::join::{Fact, Flag, is_default};
+use crate::time_arithmetic::shifted;
 
 /// The tokens and hosts of one lineage.
 #[derive(Debug, Clone, Default, PartialEq)]

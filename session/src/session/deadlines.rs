@@ -8,8 +8,8 @@ use core::time::Duration;
 use jiff::Timestamp;
 
 use super::Session;
-use crate::moments::earlier;
 use crate::record::Access;
+use crate::time_arithmetic::earlier;
 
 /// Why a session has to be polled at a certain time. [`Session::waits_for`] returns it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

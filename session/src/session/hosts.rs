@@ -13,7 +13,7 @@ use tradovate_auth_core::{ApiHosts, Environment, Purpose, RequestBody};
 
 use super::{EventKind, Session};
 use crate::budget::Operation;
-use crate::moments::{after, later};
+use crate::time_arithmetic::{after, later};
 
 /// The session tries the configured host at most once in this time.
 const TRY_CONFIGURED_EVERY: Duration = Duration::from_secs(15 * 60);

@@ -13,8 +13,8 @@ use tradovate_auth_core::{
 };
 
 use super::Trouble;
-use super::exchanges::Exchange;
 use super::hosts::Via;
+use super::in_flight::Exchange;
 use crate::budget::Operation;
 
 /// What a request led to.

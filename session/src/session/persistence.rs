@@ -8,12 +8,12 @@ use core::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::sharing::{Announcement, Ask, Permitted, Sharing, Situation, Wanted};
+use super::shared_store::{Announcement, Ask, Permitted, Sharing, Situation, Wanted};
 use super::{Action, ExchangeId, Session, StopReason};
 use crate::budget::{Operation, RateBudget};
-use crate::moments::later;
 use crate::record::{AttemptId, Pause, Tokens};
 use crate::store::{MayLogIn, StoreRequest};
+use crate::time_arithmetic::later;
 
 #[derive(Debug, Default)]
 pub(super) struct Persistence {

@@ -4,12 +4,12 @@ use core::time::Duration;
 
 use jiff::Timestamp;
 
-use super::sharing::{Ask, Asked, Failure, Loaded, Sharing};
+use super::shared_store::{Ask, Asked, Failure, Loaded, Sharing};
 use super::{EventKind, ExchangeId, Session};
 use crate::budget::RateBudget;
-use crate::moments::later;
 use crate::record::Pause;
 use crate::store::{LeaseHolder, Revision, StoreAnswer, StoreError, StoreErrorKind};
+use crate::time_arithmetic::later;
 
 /// A snapshot that took longer than this to reach a shared store is saved again. The time is less than the safety
 /// margin of a token.

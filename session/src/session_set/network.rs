@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use jiff::Timestamp;
 
-use super::pace::{Pace, Pending};
+use super::renewal_pace::{Pace, Pending};
 use crate::budget::{Operation, RateBudget};
 
 /// From one renewal to the next, so that an hour holds fifteen at the most (page *Rate Limits*), with a hundredth of room

@@ -7,8 +7,8 @@ use serde_json::json;
 use tradovate_auth_session::{Lease, Revision, StoreError, StoredSession};
 
 use super::Asynchronous;
-use crate::codec::random;
 use crate::name::SessionName;
+use crate::record_format::random;
 use crate::store::Store;
 
 /// Longer than any check takes: such a lease does not end by itself.

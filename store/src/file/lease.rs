@@ -13,8 +13,8 @@ use std::time::Duration;
 use hmac_sha256::Hash as Sha256;
 
 use super::lock::Lock;
-use crate::codec::random;
 use crate::hex::hex;
+use crate::record_format::random;
 use crate::store::HeldLease;
 use tradovate_auth_session::Lease;
 use tradovate_auth_session::StoreError;
@@ -112,5 +112,4 @@ fn sum(line: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "lease/tests.rs"]
 mod tests;

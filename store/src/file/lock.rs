@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{error, place};
+use super::{error, permissions};
 use tradovate_auth_session::StoreError;
 
 /// Writing a record takes milliseconds, or about a second on a slow and busy disk.
@@ -73,8 +73,8 @@ impl Drop for Lock {
 }
 
 fn try_take(path: &Path) -> Result<Option<File>, StoreError> {
-    let options = place::options().read(true).write(true).create(true).truncate(false).to_owned();
-    let Some(file) = place::open(path, &options)? else {
+    let options = permissions::options().read(true).write(true).create(true).truncate(false).to_owned();
+    let Some(file) = permissions::open(path, &options)? else {
         // The file would have been created, so the directory is gone.
         return Err(error::no_directory(path.parent().unwrap_or(path)));
     };
@@ -93,7 +93,7 @@ fn is_at(file: &File, path: &Path) -> Result<bool, StoreError> {
     use std::os::unix::fs::MetadataExt as _;
 
     let this = file.metadata().map_err(error::unread("look at", path))?;
-    let there = place::look(path)?;
+    let there = permissions::look(path)?;
     Ok(there.is_some_and(|there| (there.dev(), there.ino()) == (this.dev(), this.ino())))
 }
 

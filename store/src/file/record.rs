@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use hmac_sha256::Hash as Sha256;
 use zeroize::Zeroizing;
 
-use super::{error, place};
-use crate::codec::{Codec, random};
+use super::{error, permissions};
+use crate::record_format::{Codec, random};
 use tradovate_auth_session::Revision;
 use tradovate_auth_session::StoreError;
 
@@ -42,7 +42,7 @@ pub(super) fn revision(record: &[u8]) -> Revision {
 }
 
 pub(super) fn read(path: &Path) -> Result<Option<Found>, StoreError> {
-    let Some(file) = place::open(path, place::options().read(true))? else { return Ok(None) };
+    let Some(file) = permissions::open(path, permissions::options().read(true))? else { return Ok(None) };
     read_all(&file).map(Some).map_err(error::unread("read", path))
 }
 
@@ -88,7 +88,7 @@ fn new_path(path: &Path) -> Result<PathBuf, StoreError> {
 }
 
 fn write_new(new: &Path, record: &[u8], at: Option<SystemTime>) -> io::Result<()> {
-    let mut file = place::options().write(true).create_new(true).open(new)?;
+    let mut file = permissions::options().write(true).create_new(true).open(new)?;
     file.write_all(record)?;
     // Without this call, the record has the time of the wall clock.
     if let Some(at) = at {

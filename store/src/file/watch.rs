@@ -5,7 +5,7 @@ use std::fs::Metadata;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::record::Found;
-use super::{FileStore, place};
+use super::{FileStore, permissions};
 use crate::name::SessionName;
 use tradovate_auth_session::Revision;
 use tradovate_auth_session::StoreError;
@@ -40,7 +40,7 @@ struct Signs {
 impl Watch {
     pub(super) fn new(store: FileStore, name: SessionName, known: Option<Revision>, time: Duration) -> Self {
         // If the check is not possible, the first look reports the error.
-        let lease = place::look(&store.lock_path(&name)).ok().flatten().map(|metadata| signs(&metadata));
+        let lease = permissions::look(&store.lock_path(&name)).ok().flatten().map(|metadata| signs(&metadata));
         Self { store, name, known, time, started: Instant::now(), seen: None, looks: 0, lease }
     }
 
@@ -54,12 +54,12 @@ impl Watch {
     }
 
     fn has_changed(&mut self) -> Result<bool, StoreError> {
-        let lease = place::look(&self.store.lock_path(&self.name))?.map(|metadata| signs(&metadata));
+        let lease = permissions::look(&self.store.lock_path(&self.name))?.map(|metadata| signs(&metadata));
         if self.lease != lease {
             return Ok(true);
         }
         // This comes before the record is read. A change in between is noticed at the next check.
-        let now = place::look(&self.store.record_path(&self.name))?.map(|metadata| signs(&metadata));
+        let now = permissions::look(&self.store.record_path(&self.name))?.map(|metadata| signs(&metadata));
         if self.looks > 0 && now.is_some() && self.seen == now {
             self.looks -= 1;
             return Ok(false);

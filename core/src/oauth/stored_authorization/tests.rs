@@ -1,6 +1,6 @@
 use super::super::{AuthorizationRequest, Entropy, OAuthApp, PendingAuthorization, RedirectError};
 use super::*;
-use crate::place::environment::Environment;
+use crate::environment::Environment;
 use alloc::format;
 use alloc::string::{String, ToString};
 

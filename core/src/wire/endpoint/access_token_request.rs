@@ -10,17 +10,17 @@ use alloc::vec::Vec;
 use http::{Request, Response};
 use jiff::Timestamp;
 
-use super::fields::{Fields, LONG, SHORT};
+use super::request_fields::{Fields, LONG, SHORT};
 use super::{Endpoint, JSON, Reply, post};
 use crate::credentials::{ClientId, Credentials};
-use crate::place::environment::{Environment, Purpose};
-use crate::place::hosts::ApiHosts;
-use crate::wire::answer::{self, Answer, Carried};
+use crate::environment::api_hosts::ApiHosts;
+use crate::environment::{Environment, Purpose};
 use crate::wire::body::RequestBody;
 use crate::wire::error::{BuildError, Error};
 use crate::wire::json::object;
 use crate::wire::json::value::Named;
 use crate::wire::penalty::PenaltyTicket;
+use crate::wire::response::{self, Answer, Carried};
 use crate::wire::secret::{AccessToken, MarketDataToken};
 
 /// A login with user name and password.
@@ -50,7 +50,7 @@ impl<'c> AccessTokenRequest<'c> {
     /// The page of a proxy is not, so its `Date` is not the server's time.
     #[must_use]
     pub fn is_answer(body: &[u8]) -> bool {
-        answer::is_answer::<AccessTokenResponse>(body)
+        response::is_answer::<AccessTokenResponse>(body)
     }
 
     /// Creates a login with these credentials.
@@ -72,7 +72,7 @@ impl<'c> AccessTokenRequest<'c> {
 /// The same as [`Endpoint::parse`] of [`AccessTokenRequest`].
 pub fn read_login(response: &Response<impl AsRef<[u8]>>) -> Result<AccessTokenResponse, Error> {
     let mut login = AccessTokenResponse::default();
-    answer::read(response, Carried::Credentials, &mut login).map(|()| login)
+    response::read(response, Carried::Credentials, &mut login).map(|()| login)
 }
 
 const RESERVED: [&str; 10] =
@@ -119,7 +119,7 @@ impl Endpoint for AccessTokenRequest<'_> {
     }
 
     fn parse<B: AsRef<[u8]>>(response: Response<B>) -> Result<Reply<AccessTokenResponse>, Error> {
-        answer::parse(&response, Carried::Credentials)
+        response::parse(&response, Carried::Credentials)
     }
 }
 

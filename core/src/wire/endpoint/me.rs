@@ -8,11 +8,11 @@ use alloc::vec::Vec;
 use http::{Request, Response};
 
 use super::{Endpoint, Reply, get};
-use crate::place::environment::{Environment, Purpose};
-use crate::wire::answer::{self, Answer, Carried};
+use crate::environment::{Environment, Purpose};
 use crate::wire::body::RequestBody;
 use crate::wire::error::{BuildError, Error};
 use crate::wire::json::object;
+use crate::wire::response::{self, Answer, Carried};
 use crate::wire::secret::AccessToken;
 
 /// The question which user a token belongs to.
@@ -41,7 +41,7 @@ impl Endpoint for Me {
     }
 
     fn parse<B: AsRef<[u8]>>(response: Response<B>) -> Result<Reply<MeResponse>, Error> {
-        answer::parse(&response, Carried::Bearer)
+        response::parse(&response, Carried::Bearer)
     }
 }
 

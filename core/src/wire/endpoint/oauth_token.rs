@@ -10,16 +10,16 @@ use alloc::vec::Vec;
 use http::{Request, Response};
 use serde::de::MapAccess;
 
-use super::fields::{Fields, LONG};
+use super::request_fields::{Fields, LONG};
 use super::{Endpoint, FORM, JSON, Reply, post};
+use crate::environment::Environment;
+use crate::environment::api_hosts::ApiHosts;
 use crate::oauth::OAuthApp;
-use crate::place::environment::Environment;
-use crate::place::hosts::ApiHosts;
-use crate::wire::answer::{self, Answer, Carried};
 use crate::wire::body::RequestBody;
 use crate::wire::error::{BuildError, Contradiction, Error};
 use crate::wire::json::{Object, Seen, object};
 use crate::wire::penalty::PenaltyTicket;
+use crate::wire::response::{self, Answer, Carried};
 use crate::wire::secret::{
     AccessToken, Assertion, AuthorizationCode, ClientSecret, CodeVerifier, HttpAuth, IdToken, MarketDataToken,
     RefreshToken,
@@ -112,7 +112,7 @@ impl OAuthToken {
     /// a proxy is not, so its `Date` is not the server's time.
     #[must_use]
     pub fn is_answer(body: &[u8]) -> bool {
-        answer::is_answer::<Wire>(body)
+        response::is_answer::<Wire>(body)
     }
 
     pub(crate) fn of_app(app: OAuthApp, grant: OAuthGrant) -> Self {
@@ -210,7 +210,7 @@ impl Endpoint for OAuthToken {
     }
 
     fn parse<B: AsRef<[u8]>>(response: Response<B>) -> Result<Reply<OAuthTokenResponse>, Error> {
-        let Reply { value, server_time } = answer::parse::<Wire>(&response, Carried::Credentials)?;
+        let Reply { value, server_time } = response::parse::<Wire>(&response, Carried::Credentials)?;
         Ok(Reply { value: value.snake, server_time })
     }
 }
@@ -221,7 +221,7 @@ impl Endpoint for OAuthToken {
 /// The same as [`Endpoint::parse`] of [`OAuthToken`].
 pub fn read_oauth(response: &Response<impl AsRef<[u8]>>) -> Result<OAuthTokenResponse, Error> {
     let mut wire = Wire::default();
-    answer::read(response, Carried::Credentials, &mut wire).map(|()| wire.snake)
+    response::read(response, Carried::Credentials, &mut wire).map(|()| wire.snake)
 }
 
 object! {

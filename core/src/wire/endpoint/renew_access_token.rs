@@ -7,10 +7,10 @@
 use http::{Request, Response};
 
 use super::{AccessTokenResponse, Endpoint, Reply, get};
-use crate::place::environment::{Environment, Purpose};
-use crate::wire::answer::{self, Carried};
+use crate::environment::{Environment, Purpose};
 use crate::wire::body::RequestBody;
 use crate::wire::error::{BuildError, Error};
+use crate::wire::response::{self, Carried};
 use crate::wire::secret::AccessToken;
 
 /// A renewal. It goes to the login host.
@@ -50,7 +50,7 @@ impl Endpoint for RenewAccessToken {
     }
 
     fn parse<B: AsRef<[u8]>>(response: Response<B>) -> Result<Reply<AccessTokenResponse>, Error> {
-        answer::parse(&response, Carried::Bearer)
+        response::parse(&response, Carried::Bearer)
     }
 }
 
@@ -60,5 +60,5 @@ impl Endpoint for RenewAccessToken {
 /// The same as [`Endpoint::parse`] of [`RenewAccessToken`].
 pub fn read_renewal(response: &Response<impl AsRef<[u8]>>) -> Result<AccessTokenResponse, Error> {
     let mut renewal = AccessTokenResponse::default();
-    answer::read(response, Carried::Bearer, &mut renewal).map(|()| renewal)
+    response::read(response, Carried::Bearer, &mut renewal).map(|()| renewal)
 }

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
 
-use crate::place::hosts::ApiHosts;
+use crate::environment::api_hosts::ApiHosts;
 use crate::wire::secret::{AccessToken, MarketDataToken};
 
 /// A string, borrowed if it has no escapes.

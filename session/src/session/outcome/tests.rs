@@ -12,7 +12,7 @@ use tradovate_auth_core::{
 
 use super::super::ExchangeId;
 use super::*;
-use crate::moments::later;
+use crate::time_arithmetic::later;
 
 fn now() -> Timestamp {
     "2026-11-24T14:00:00Z".parse().unwrap()

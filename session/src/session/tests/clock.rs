@@ -126,7 +126,7 @@ fn the_first_and_last_timestamps_cause_no_panic() {
 }
 
 fn earlier_than_the_end() -> Timestamp {
-    crate::moments::earlier(Timestamp::MAX, Duration::from_secs(1))
+    crate::time_arithmetic::earlier(Timestamp::MAX, Duration::from_secs(1))
 }
 
 #[test]

@@ -147,7 +147,7 @@ fn a_token_is_returned_until_just_before_usable_until() {
     let mut world = World::user([token_to("one", 80)]);
     world.run(minutes(1));
     let end = world.session.token(world.now).unwrap().usable_until;
-    let before = crate::moments::earlier(end, Duration::from_nanos(1));
+    let before = crate::time_arithmetic::earlier(end, Duration::from_nanos(1));
     assert!(world.session.token(before).is_some());
     assert!(world.session.token(end).is_none());
 }

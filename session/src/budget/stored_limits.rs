@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tradovate_auth_core::internal::{Damage, Fields};
 
 use super::{Gate, Operation, RateBudget};
-use crate::moments::{ONE_HOUR, later, shifted};
+use crate::time_arithmetic::{ONE_HOUR, later, shifted};
 
 /// The operations whose requests are stored. The others are far below their limits, or their limits concern one session
 /// alone.

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::Session;
-use super::sharing::Announcement;
+use super::shared_store::Announcement;
 use crate::budget::Operation;
 
 impl Session {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tradovate_auth_core::{AccessTokenResponse, UserStatus};
 
 use super::{EventKind, Session};
-use crate::moments::earlier;
+use crate::time_arithmetic::earlier;
 
 /// How many days before the password's expiry the owner is reminded. Zero is the expiry itself.
 const REMINDERS: [i64; 4] = [14, 7, 1, 0];

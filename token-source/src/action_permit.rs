@@ -6,9 +6,9 @@ use http::Response;
 use tradovate_auth_core::{CallError, Failure, ResponseBody};
 use tradovate_auth_session::{ExchangeId, StoreAnswer, StoreError, StoreErrorKind};
 
-use crate::cause::cause;
-use crate::driver::{Claim, Rest};
-use crate::shared::Shared;
+use crate::error_cause::cause;
+use crate::shared_session::Shared;
+use crate::single_flight::{Claim, Rest};
 
 /// The right, and the duty, to do one action of a session and to report the result. If a permit is dropped without a
 /// result, by a panic or together with its runtime, the session learns that the outcome is unknown.

@@ -14,7 +14,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{place, record};
+use super::{permissions, record};
 
 const MAGIC: &str = "tradovate-auth clock 1";
 
@@ -49,7 +49,7 @@ fn now_since(directory: &Path, wall: Duration, boot: Boot<'_>) -> Duration {
 
 /// The wall clock's time at this boot, if it is written down.
 fn read(path: &Path, id: &str) -> Option<Duration> {
-    let file = place::open(path, place::options().read(true)).ok().flatten()?;
+    let file = permissions::open(path, permissions::options().read(true)).ok().flatten()?;
     let mut line = String::new();
     file.take(LONGEST).read_to_string(&mut line).ok()?;
     let (boot, booted_at) = line.strip_prefix(MAGIC)?.strip_prefix(' ')?.strip_suffix('\n')?.split_once(' ')?;

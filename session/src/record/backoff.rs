@@ -7,8 +7,8 @@ use core::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::fact::{Fact, correct_wait, is_default};
-use crate::moments::{later, shifted};
+use super::join::{Fact, correct_wait, is_default};
+use crate::time_arithmetic::{later, shifted};
 
 /// The first pause after a fault.
 const FIRST: Duration = Duration::from_secs(1);

@@ -6,7 +6,7 @@ use core::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::ExchangeId;
-use crate::moments::later;
+use crate::time_arithmetic::later;
 
 /// All processes together verify a token at most once in this time.
 //= R-STATUS-4

@@ -6,7 +6,7 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::shared::Shared;
+use crate::shared_session::Shared;
 use crate::sync::thread_local;
 
 thread_local! {

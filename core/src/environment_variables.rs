@@ -6,9 +6,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::credentials::{ClientId, Credentials, DeviceId};
+use crate::environment::Environment;
+use crate::environment::url::{BaseUrl, SecureUrl};
 use crate::oauth::OAuthApp;
-use crate::place::environment::Environment;
-use crate::place::url::{BaseUrl, SecureUrl};
 use crate::wire::error::BuildError;
 use crate::wire::secret::{ApiSecret, ClientSecret};
 
@@ -168,7 +168,7 @@ fn advice(names: &[&str]) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::place::environment::Purpose;
+    use crate::environment::Purpose;
     use alloc::format;
     use alloc::string::ToString;
 

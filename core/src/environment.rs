@@ -4,6 +4,9 @@
 //! A preset starts with the vendor's published hosts and follows the hosts that the server names. A custom base URL is
 //! pinned. This module also decides whether a request may be redirected to another host.
 
+pub(crate) mod api_hosts;
+pub(crate) mod url;
+
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -12,11 +15,11 @@ use alloc::vec::Vec;
 
 use http::Request;
 
-use crate::place::hosts::ApiHosts;
-use crate::place::url::{BaseUrl, SecureUrl, at_authority, is_trusted_host};
+use crate::environment::api_hosts::ApiHosts;
+use crate::environment::url::{BaseUrl, SecureUrl, at_authority, is_trusted_host};
 use crate::wire::body::RequestBody;
 use crate::wire::error::BuildError;
-use crate::wire::moved::Moved;
+use crate::wire::host_redirect::Moved;
 
 /// What a URL is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

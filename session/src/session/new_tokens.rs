@@ -9,8 +9,8 @@ use super::hosts::Via;
 use super::persistence::Waiting;
 use super::{EventKind, Session};
 use crate::budget::Operation;
-use crate::moments::{earlier, shifted};
 use crate::record::{Access, Fact, MarketData, Refresh, Tokens, newer};
+use crate::time_arithmetic::{earlier, shifted};
 
 impl Session {
     /// Accepts a checked grant. With a store, the session uses it after it is stored. If `is_newest`, the access token

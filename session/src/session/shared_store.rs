@@ -22,10 +22,10 @@ use jiff::Timestamp;
 
 use super::ExchangeId;
 use crate::budget::Operation;
-use crate::moments::later;
 use crate::record::{AttemptId, Ticket};
 use crate::store::{Lease, LeaseHolder, MayLogIn, Revision, StoreError, StoreErrorKind, StoredRecord};
 use crate::stored_session::StoredSession;
+use crate::time_arithmetic::later;
 
 /// The pause before a lease that another process holds is requested again.
 const ASK_AGAIN: Duration = Duration::from_millis(500);

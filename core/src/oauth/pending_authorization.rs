@@ -5,8 +5,8 @@ use alloc::borrow::Cow;
 
 use subtle::ConstantTimeEq as _;
 
-use super::address::Parts;
-use super::redirect::{RedirectError, Response};
+use super::redirect_error::{RedirectError, Response};
+use super::redirect_uri::Parts;
 use super::stored_authorization::StoredAuthorization;
 use crate::wire::endpoint::AuthorizedCode;
 

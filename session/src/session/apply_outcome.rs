@@ -6,13 +6,13 @@ use core::time::Duration;
 use jiff::Timestamp;
 use tradovate_auth_core::{Error, OAuthGrant};
 
-use super::exchanges::{Exchange, Redirect, Use};
 use super::hosts::Via;
+use super::in_flight::{Exchange, Redirect, Use};
 use super::outcome::{Failed, Meaning, Outcome, is_fault, is_turned_away, may_be_a_kick};
 use super::{EventKind, Session, StopReason, Trouble};
 use crate::budget::{CAPTCHA_CLOSES_FOR, Operation, RateBudget};
-use crate::moments::{LONGEST_WAIT, ONE_HOUR, after, later};
 use crate::record::{Refresh, Ticket};
+use crate::time_arithmetic::{LONGEST_WAIT, ONE_HOUR, after, later};
 
 /// The pause if the next try has little hope: an OAuth session can only renew and its renewals fail, or the answer says
 /// that the request itself is wrong.
@@ -273,7 +273,7 @@ impl Session {
         } else {
             refresh.refused_once.set();
         }
-        let fingerprint = super::plan::fingerprint(&refresh.token);
+        let fingerprint = super::next_request::fingerprint(&refresh.token);
         self.ticket_is_spent();
         if is_malformed && self.renewable(now).is_none() {
             return self.stop_stored(now, StopReason::Refused(error));

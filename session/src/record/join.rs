@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::budget::Operation;
-use crate::moments::{LONGEST_WAIT, later, shifted};
+use crate::time_arithmetic::{LONGEST_WAIT, later, shifted};
 
 /// A fact that two processes of one owner may know.
 pub(crate) trait Fact: Sized {

@@ -10,9 +10,9 @@ use tradovate_auth_core::{Endpoint, Error, Penalty, RenewAccessToken};
 
 use super::Session;
 use super::outcome::may_be_a_kick;
-use super::sharing::Sharing;
+use super::shared_store::Sharing;
 use crate::budget::RateBudget;
-use crate::moments::ONE_HOUR;
+use crate::time_arithmetic::ONE_HOUR;
 
 /// What the caller of a rejected API call should do. [`Session::rejected`] returns it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

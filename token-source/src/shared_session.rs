@@ -16,16 +16,16 @@ use tradovate_auth_session::{
     StoreErrorKind, StoreRequest, StoredSession, Verdict,
 };
 
-use crate::callback;
+use crate::action_permit::{Awaited, Permit};
 use crate::clock::Clock;
-use crate::driver::{Denied, Driver, Rest};
 use crate::error::TokenError;
 use crate::events::Events;
-use crate::permit::{Awaited, Permit};
 use crate::settings::Settings;
+use crate::single_flight::{Denied, Driver, Rest};
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{ArcSwap, ArcSwapOption, Mutex, MutexGuard};
 use crate::token::Token;
+use crate::user_callback;
 
 /// A session behind a lock, the token it has published, and the caller that drives it.
 pub struct Shared {
@@ -341,12 +341,12 @@ impl Shared {
     /// Whether this thread runs a callback of this session: what it waited for might be waiting for it.
     #[must_use]
     pub fn is_calling_back(&self) -> bool {
-        callback::runs_for(self)
+        user_callback::runs_for(self)
     }
 
     /// Runs a callback of this session.
     pub fn call_back<T>(&self, callback: impl FnOnce() -> T) -> T {
-        callback::run_for(self, callback)
+        user_callback::run_for(self, callback)
     }
 
     /// The error for a caller who would have to wait this long.
@@ -429,7 +429,7 @@ impl Shared {
     fn report(&self, event: &Event) {
         tracing::info!(target: "tradovate_auth::session", "{event}");
         if let Some(observer) = &self.settings.on_event {
-            callback::observe(self, || observer(event));
+            user_callback::observe(self, || observer(event));
         }
     }
 }

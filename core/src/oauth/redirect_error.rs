@@ -231,5 +231,4 @@ fn said(error: &str, description: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "redirect/tests.rs"]
 mod tests;

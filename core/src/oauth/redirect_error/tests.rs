@@ -1,6 +1,6 @@
 use super::super::{AuthorizationRequest, Entropy, OAuthApp, PendingAuthorization};
 use super::*;
-use crate::place::environment::Environment;
+use crate::environment::Environment;
 use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;

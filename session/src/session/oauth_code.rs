@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tradovate_auth_core::AuthorizedCode;
 
 use super::{Session, StopReason};
-use crate::moments::later;
+use crate::time_arithmetic::later;
 
 /// The longest lifetime of a code that RFC 6749 (section 4.1.2) recommends.
 const LIFE: Duration = Duration::from_secs(600);

@@ -8,8 +8,8 @@ use alloc::string::{String, ToString};
 use http::uri::{Authority, Scheme};
 use http::{HeaderMap, StatusCode, Uri, header};
 
-use crate::place::hosts::is_bare_hostname;
-use crate::place::url::{has_bad_port, is_trusted_host};
+use crate::environment::api_hosts::is_bare_hostname;
+use crate::environment::url::{has_bad_port, is_trusted_host};
 
 /// The user's organization is on another host.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

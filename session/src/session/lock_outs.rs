@@ -10,7 +10,7 @@ use core::time::Duration;
 use jiff::Timestamp;
 
 use crate::budget::{Gate, Operation, RateBudget};
-use crate::moments::later;
+use crate::time_arithmetic::later;
 
 /// What a session has seen of the gates of its budget.
 #[derive(Debug, Default)]

@@ -13,8 +13,8 @@ use crate::wire::endpoint::Reply;
 use crate::wire::error::{Contradiction, DeadToken, Error, ONE_HOUR, Refusal, RefusalKind};
 use crate::wire::excerpt::{self, CUT};
 use crate::wire::headers::{date, retry_after};
+use crate::wire::host_redirect::Moved;
 use crate::wire::json::{self, Object, object};
-use crate::wire::moved::Moved;
 use crate::wire::penalty::PenaltyTicket;
 
 /// What the request contained. A 401 refers to it.

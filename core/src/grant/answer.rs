@@ -8,7 +8,7 @@ use core::error::Error as StdError;
 use core::time::Duration;
 
 use crate::grant::Grant;
-use crate::grant::clock::Exchange;
+use crate::grant::server_clock::Exchange;
 use crate::wire::body::Oversized;
 use crate::wire::endpoint::{AccessTokenResponse, OAuthTokenResponse};
 use crate::wire::error::{BuildError, Error, Failure};

@@ -9,8 +9,8 @@ use tradovate_auth_core::internal::hash_of;
 
 use super::{Session, StopReason};
 use crate::budget::{Operation, RateBudget};
-use crate::moments::{ONE_HOUR, after, later};
 use crate::record::Access;
+use crate::time_arithmetic::{ONE_HOUR, after, later};
 
 /// An OAuth session refreshes at least this often, since an unused refresh token ends.
 //= R-REFRESH-4

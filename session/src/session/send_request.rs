@@ -10,12 +10,12 @@ use tradovate_auth_core::{
     AccessTokenRequest, BuildError, Endpoint, Exchange as Times, OAuthGrant, OAuthToken, RenewAccessToken, RequestBody,
 };
 
-use super::exchanges::{Exchange, Use};
 use super::hosts::Via;
+use super::in_flight::{Exchange, Use};
 use super::{Action, Session, StopReason};
 use crate::budget::{Operation, RateBudget};
-use crate::moments::later;
 use crate::record::{AttemptId, Ticket};
+use crate::time_arithmetic::later;
 
 impl Session {
     /// Sends a request. `None` if it can't be built. In this case the session stops.

@@ -9,9 +9,9 @@ use core::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::fact::{Fact, correct_wait, is_default};
-use super::pause::Jitter;
-use crate::moments::{ONE_HOUR, later, shifted};
+use super::backoff::Jitter;
+use super::join::{Fact, correct_wait, is_default};
+use crate::time_arithmetic::{ONE_HOUR, later, shifted};
 
 /// Logins that opened a session, or may have opened one, stay below four per hour.
 //= R-SESSION-1

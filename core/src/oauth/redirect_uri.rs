@@ -6,8 +6,8 @@ use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 use core::net::Ipv6Addr;
 
-use super::redirect::is_well_formed;
-use crate::place::url::SecureUrl;
+use super::redirect_error::is_well_formed;
+use crate::environment::url::SecureUrl;
 use crate::wire::error::BuildError;
 
 /// The parts of a URI. The same listener answers two URIs with the same address.
