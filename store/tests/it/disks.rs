@@ -56,13 +56,13 @@ fn on_a_full_disk_a_session_can_be_loaded_and_its_lease_taken_and_nothing_saved(
     fs::write(&filler, vec![0; 1 << 20]).unwrap_err();
     let lease = world.lease();
     let error = world.try_save(8, Some(revision), lease).unwrap_err();
-    assert_says(&error, StoreErrorKind::NotWritable, "there is no space left to write");
+    assert_says(&error, StoreErrorKind::NotWritable, "the disk has no space left to write");
     assert_eq!(user_of(world.load()), Some(7));
     world.store.release(&world.name, lease).unwrap();
     let lease = world.lease();
     let another = SessionName::new("demo", "another");
     let error = world.store.lease(&another, MINUTE).unwrap_err();
-    assert_says(&error, StoreErrorKind::NotWritable, "there is no space left to write");
+    assert_says(&error, StoreErrorKind::NotWritable, "the disk has no space left to write");
     fs::remove_file(&filler).unwrap();
     fs::remove_file(world.directory.path().join(format!("{another}.lock"))).unwrap();
     assert_eq!(world.names(), names);
@@ -87,7 +87,7 @@ fn on_a_read_only_disk_a_session_can_be_loaded_and_all_else_says_what_to_do() {
         store.release(&world.name, lease),
     ];
     for result in results {
-        assert_says(&result.unwrap_err(), StoreErrorKind::NotWritable, "is on a read-only disk: mount it for writing");
+        assert_says(&result.unwrap_err(), StoreErrorKind::NotWritable, "is on a read-only disk: mount the disk with write access");
     }
     mount(&["-o", "remount,rw"], world.directory.path());
     assert!(world.save(8, Some(revision), lease).is_some());
