@@ -14,6 +14,8 @@ use super::*;
 use crate::budget::Operation;
 use crate::{Login, StoreErrorKind};
 
+mod reports;
+
 const LIFE: SignedDuration = SignedDuration::from_mins(80);
 
 fn start() -> Timestamp {
