@@ -135,6 +135,9 @@ fn a_session_says_whether_its_token_is_verified() {
     next.now = world.now;
     adopt(&mut next, world.snapshot());
     assert!(next.session.is_verifying(), "it comes from a snapshot");
+    let mut without = World::user([]);
+    adopt(&mut without, World::user([]).snapshot());
+    assert!(!without.session.is_verifying(), "there is none");
 }
 
 #[test]
