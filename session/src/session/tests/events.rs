@@ -46,6 +46,32 @@ fn every_event_has_a_message() {
         EventKind::Stopped(StopReason::ConsentRequired),
         EventKind::Stopped(StopReason::Forgotten),
     ];
+    let mut names: Vec<_> = events.iter().map(EventKind::name).collect();
+    names.dedup();
+    insta::assert_snapshot!(names.join("\n"), @"
+    logged_in
+    renewed
+    refreshed
+    adopted
+    failed
+    postponed
+    captcha_asked
+    locked_out
+    session_lost
+    possibly_kicked
+    hosts_changed
+    host_not_followed
+    account_needs_attention
+    password_expires
+    password_expired
+    password_compromised
+    consent_due_by
+    refresh_refused
+    refresh_outcome_unknown
+    store_failed
+    store_restored
+    stopped
+    ");
     let lines: Vec<String> = events.into_iter().map(|kind| Event { at: start(), kind }.to_string()).collect();
     insta::assert_snapshot!(lines.join("\n"), @"
     logged in, good until 2026-11-24T15:00:00Z

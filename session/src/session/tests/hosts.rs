@@ -191,3 +191,21 @@ fn the_address_for_refreshes_is_a_configured_host_too() {
     world.run(minutes(1));
     assert!(world.trace().ends_with("next try at 10:00"), "{}", world.trace());
 }
+
+#[test]
+fn a_login_at_a_followed_host_that_is_wrong_waits_for_the_configured_one() {
+    let wrong = || status(404, "");
+    let answers = [following(80), status(401, DEAD), wrong(), Answer::Failure(Failure::NotSent), wrong(), wrong()];
+    let mut world = World::user(answers);
+    world.run(minutes(1));
+    world.reject(401, DEAD);
+    world.run(minutes(10));
+    insta::assert_snapshot!(world.trace(), @r#"
+        0:00 → demo accesstokenrequest: the hosts in force have changed; logged in, good until 2026-11-24T15:20:00Z
+        1:00 a call is answered 401 "Invalid access token": Dead
+        1:00 → acme renewaccesstoken (at): the server has ended the session
+        1:00 → acme accesstokenrequest: login failed (404); next try at 1:00.500
+    1:00.500 → demo accesstokenrequest: login failed (NotSent); next try at 1:01.500
+    1:01.500 → acme accesstokenrequest: login failed (404); next try at 16:00.500
+    "#);
+}

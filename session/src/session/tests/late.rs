@@ -223,3 +223,11 @@ fn the_late_refusal_of_a_login_that_was_tried_again_says_that_it_has_opened_none
     world.answer_late(ok(BAD_PASSWORD));
     assert_eq!(statuses(&world), ["announced", "openedNone"]);
 }
+
+#[test]
+fn a_late_penalty_does_not_concern_the_second_try() {
+    let mut world = World::user([Answer::Silence, Answer::Silence]);
+    world.run(seconds(70));
+    world.answer_late(ok(r#"{"p-ticket":"ticket","p-time":15}"#));
+    assert!(world.session.record.postponed.get().is_none(), "{}", world.trace());
+}

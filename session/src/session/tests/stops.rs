@@ -87,13 +87,12 @@ fn a_refusal_because_of_the_environment_is_remembered_with_its_text() {
 }
 
 #[test]
-fn a_session_that_stops_with_the_lease_in_hand_stores_what_it_has_learnt() {
-    let refused = [ok(INVALID_GRANT), ok(INVALID_GRANT)];
-    let answers = [refreshed_without_end("at-1", "rt-1")].into_iter().chain(refused).chain([status(401, DEAD)]);
-    let mut world = member(World::app(answers));
-    world.run(minutes(66));
-    world.now = later(start(), seconds(3902));
+fn a_session_that_has_stopped_with_the_lease_in_hand_stores_what_callers_have_seen() {
+    let mut world = member(World::of(code::session_from("code"), [Answer::Silence]));
+    world.run(seconds(1));
+    world.answer_late(Answer::Failure(Failure::MaybeSent));
+    assert!(matches!(world.session.stop_reason(), Some(StopReason::CodeLost)), "{}", world.trace());
+    world.reject_of(0, 429, "");
     stopped_until(&mut world);
-    assert!(matches!(world.session.stop_reason(), Some(StopReason::ConsentRequired)), "{}", world.trace());
-    assert!(world.stored.last().unwrap().0.record.tokens.access.is_none(), "{}", world.trace());
+    assert_eq!((world.stored.len(), world.session.persistence.dirty), (1, false), "{}", world.trace());
 }
