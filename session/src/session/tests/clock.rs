@@ -180,8 +180,10 @@ fn two_measurements_of_the_clock_may_be_five_seconds_apart() {
 }
 
 #[test]
-fn the_refusal_of_a_refresh_says_the_time_too() {
-    let mut world = World::app([ok(INVALID_GRANT)]).ahead(SignedDuration::from_mins(10));
-    world.run(Duration::ZERO);
-    assert!(world.session.clock.is_learnt(), "{}", world.trace());
+fn every_answer_of_the_endpoint_says_the_time() {
+    for (body, is_answer) in [(INVALID_GRANT, true), (r#"{"token_type":"Bearer"}"#, true), (r#"{"busy":1}"#, false)] {
+        let mut world = World::app([ok(body)]).ahead(SignedDuration::from_mins(10));
+        world.run(Duration::ZERO);
+        assert_eq!(world.session.clock.is_learnt(), is_answer, "{body} {}", world.trace());
+    }
 }
