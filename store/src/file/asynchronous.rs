@@ -80,3 +80,14 @@ async fn blocking<T: Send + 'static>(
         Err(_) => Err(StoreError::new(StoreErrorKind::Unreachable, "the async runtime is shutting down")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_on_the_other_thread_is_one_of_the_caller() {
+        let caller = task::spawn(blocking::<()>(|| panic!("synthetic")));
+        assert!(caller.await.is_err_and(|error| error.is_panic()));
+    }
+}
