@@ -3,10 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode, Uri};
+use http::{HeaderMap, Response, StatusCode, Uri};
 use jiff::{SignedDuration, Timestamp};
-use tradovate_auth_core::{BaseUrl, Credentials, Environment, MarketDataToken};
-use tradovate_auth_session::{MayLogIn, RateBudget, Session, StopReason, StoreAnswer, StoreError, StoreErrorKind};
+use tradovate_auth_core::{
+    Answer, BaseUrl, Credentials, Endpoint as _, Environment, Exchange, MarketDataToken, OAuthApp, RefreshToken,
+    RenewAccessToken,
+};
+use tradovate_auth_session::{
+    Login, MayLogIn, RateBudget, Revision, Session, StopReason, StoreAnswer, StoreError, StoreErrorKind, StoreRequest,
+    StoredRecord,
+};
 
 use super::{answer, log_in, shared};
 use crate::clock::tests::Simulated;
@@ -125,6 +131,8 @@ fn a_caller_without_a_token_is_told_what_went_wrong_last() {
         TokenError::Stopped(_) => unreachable!(),
     };
     assert!(reason(&source).starts_with("login failed: "), "{}", reason(&source));
+    let error = TokenTimeout::new(&source).sleep(&source, Idle::Wait(Duration::MAX)).unwrap_err();
+    assert!(error.to_string().ends_with(&format!(" s: {}", reason(&source))), "{error}");
     let (source, _) = of(Storage::None);
     let (permit, _) = source.next().unwrap();
     permit.answered(Ok(answer(200, None, r#"{"accessToken":"at","expirationTime":"2099-01-01T00:00:00Z"}"#)));
@@ -158,8 +166,11 @@ fn a_shared_store_is_asked_and_a_change_of_it_is_looked_at() {
     source.store_has_changed();
     let (permit, task) = source.next().unwrap();
     assert!(matches!(task, Task::Store(_)), "at once");
-    permit.store_answered(Ok(StoreAnswer::Loaded(None)));
-    assert!(!source.is_busy() || source.next().is_ok());
+    let record =
+        StoredRecord { revision: Revision(7), age: None, place: "here".into(), session: Ok(source.snapshot()) };
+    permit.store_answered(Ok(StoreAnswer::Loaded(Some(record))));
+    assert_eq!(source.known_revision(), Some(Revision(7)));
+    assert!(matches!(source.next(), Ok((_, Task::Store(StoreRequest::Acquire(_))))));
 }
 
 #[test]
@@ -171,6 +182,51 @@ fn whoever_watches_is_told_of_a_stop_too() {
     let change = seen.update(&source).unwrap();
     assert!(change.stopped.is_some() && !change.has_other_token && !change.has_other_hosts);
     assert!(seen.update(&source).is_err(), "once");
+    let source = shared(&SharedBudget::default());
+    let mut seen = Seen::now(&source);
+    log_in(&source, SignedDuration::from_mins(80));
+    let change = seen.update(&source).unwrap();
+    assert!(change.has_other_token && !change.has_other_hosts && change.token.is_some());
+}
+
+#[test]
+fn the_answer_to_a_change_of_password_is_a_login() {
+    let (source, system) = of(Storage::None);
+    let expiry = system.wall() + SignedDuration::from_mins(80);
+    let body = format!(r#"{{"accessToken":"changed","expirationTime":"{expiry}"}}"#);
+    let value = RenewAccessToken::parse(Response::new(body)).unwrap().value;
+    let exchange = Exchange { sent: system.wall(), received: system.wall(), server_time: None };
+    source.adopt_answer(Answer { value, exchange }).unwrap();
+    assert_eq!(source.token().unwrap().expose(), "changed");
+}
+
+#[test]
+fn what_is_no_trouble_is_not_told_to_callers() {
+    let environment = Environment::custom(BaseUrl::parse("http://127.0.0.1:1/v1").unwrap());
+    let login = Login::refresh_token(OAuthApp::new("8"), RefreshToken::new("refresh"));
+    let settings = Settings { budget: SharedBudget::default(), ..Settings::new(&environment) };
+    let session = Session::new(environment, login, 7);
+    let source = Arc::new(Shared::new(session, Storage::None, settings, || ()));
+    let (permit, _) = source.next().unwrap();
+    permit.answered(Ok(answer(
+        200,
+        None,
+        r#"{"access_token":"at","refresh_token":"rt","expires_in":4800,"refresh_token_expires_in":93600}"#,
+    )));
+    // The end of the consent is told after the token.
+    let error = TokenTimeout::new(&source).sleep(&source, Idle::Wait(Duration::MAX)).unwrap_err();
+    assert!(matches!(error, TokenError::NotYet { reason: None, .. }), "{error}");
+}
+
+#[test]
+fn an_exchange_may_take_as_long_as_the_policy_or_the_client_allows() {
+    let environment = Environment::demo();
+    let longest = |timeout| {
+        let settings = Settings { timeout: Duration::from_secs(timeout), ..Settings::new(&environment) };
+        let session = Session::new(environment.clone(), Credentials::new("trader", "password"), 7);
+        Shared::new(session, Storage::None, settings, || ()).longest_exchange().as_secs()
+    };
+    assert_eq!((longest(1), longest(100)), (45, 100));
 }
 
 #[test]
