@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn it_opens_once_gates_and_hours_allow_it() {
+    fn a_budget_opens_when_its_gates_and_its_hour_allow_it() {
         let mut budget = RateBudget::default();
         assert_eq!(budget.opens(Operation::LogIn), Timestamp::MIN);
         for minute in 0..4 {
@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_left_of_a_gate_that_opens_now() {
+    fn a_gate_that_opens_now_has_no_time_left() {
         let gate = Gate::new(start(), ONE_HOUR);
         assert!(gate.left_at(start() + minutes(59)).is_some());
         assert_eq!(gate.left_at(start() + minutes(60)), None);

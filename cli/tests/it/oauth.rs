@@ -125,16 +125,16 @@ fn a_port_that_another_program_has_is_not_shared_with_it() {
 }
 
 #[test]
-fn whoever_has_no_browser_is_told_to_open_one() {
+fn a_missing_browser_is_reported() {
     let user = user();
     let path = browser(&user);
-    for (arguments, path, is_told) in [
+    for (arguments, path, is_reported) in [
         (&["login", "--oauth", "--timeout", "1"][..], "/nowhere", true),
         (&["login", "--oauth", "--timeout", "1"], &path, false),
     ] {
         let login = run(user.without_variables(arguments).envs(variables(&user)).env("PATH", path));
         assert!(login.code == 1 && login.stderr.contains("nobody has logged in within 1 s"), "{}", login.stderr);
-        assert_eq!(login.stderr.contains("no browser could be opened"), is_told, "{}", login.stderr);
+        assert_eq!(login.stderr.contains("no browser could be opened"), is_reported, "{}", login.stderr);
     }
 }
 

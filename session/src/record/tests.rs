@@ -420,7 +420,7 @@ fn of_two_values_that_were_learnt_at_once_the_greater_is_kept() {
 }
 
 #[test]
-fn what_is_restored_was_never_spent() {
+fn a_restored_value_counts_as_if_it_had_never_been_cleared() {
     let mut register = Latest::default();
     register.set(second(1));
     let before = register.clone();

@@ -227,7 +227,7 @@ fn another_machines_times_are_translated_by_the_age_of_the_snapshot() {
 }
 
 #[test]
-fn what_is_read_at_the_time_at_which_it_was_written_is_read_as_it_is() {
+fn a_snapshot_that_was_written_now_is_read_without_a_change() {
     let written = r#"{"version":1,"writtenAt":"2026-11-24T14:00:00Z"}"#;
     let offset = |now| read(written).unwrap().read_at(at(now)).0.clock_offset;
     assert_eq!(offset("2026-11-24T14:00:00Z"), None);

@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_panic_on_the_other_thread_is_one_of_the_caller() {
+    async fn a_panic_of_the_blocking_call_reaches_the_caller() {
         let caller = task::spawn(blocking::<()>(|| panic!("synthetic")));
         assert!(caller.await.is_err_and(|error| error.is_panic()));
     }

@@ -121,7 +121,7 @@ fn a_caller_waits_no_longer_than_it_was_told_to() {
 }
 
 #[test]
-fn a_caller_without_a_token_is_told_what_went_wrong_last() {
+fn an_error_names_the_last_failure() {
     let source = shared(&SharedBudget::default());
     let (permit, _) = source.next().unwrap();
     permit.answered(Ok(answer(500, None, "")));
@@ -174,7 +174,7 @@ fn a_shared_store_is_asked_and_a_change_of_it_is_looked_at() {
 }
 
 #[test]
-fn whoever_watches_is_told_of_a_stop_too() {
+fn a_watch_reports_a_token_and_a_stop() {
     let (source, _) = of(Storage::None);
     let mut seen = Seen::now(&source);
     assert_eq!(seen.update(&source).unwrap_err(), LONGEST_SLEEP, "nothing has changed");
@@ -201,7 +201,7 @@ fn the_answer_to_a_change_of_password_is_a_login() {
 }
 
 #[test]
-fn what_is_no_trouble_is_not_told_to_callers() {
+fn an_error_names_no_event_that_is_no_failure() {
     let environment = Environment::custom(BaseUrl::parse("http://127.0.0.1:1/v1").unwrap());
     let login = Login::refresh_token(OAuthApp::new("8"), RefreshToken::new("refresh"));
     let settings = Settings { budget: SharedBudget::default(), ..Settings::new(&environment) };

@@ -109,7 +109,7 @@ fn a_snapshot_without_a_refresh_token_does_not_remove_the_held_one() {
 }
 
 #[test]
-fn a_renewal_under_way_revives_a_token_that_another_process_has_given_up() {
+fn the_answer_to_a_renewal_is_used_after_another_process_has_given_up_the_token() {
     let mut world = World::user([token_to("one", 80), Answer::Silence]);
     world.run(minutes(65));
     let dead = changed(&world.snapshot(), |fields| {
@@ -123,14 +123,14 @@ fn a_renewal_under_way_revives_a_token_that_another_process_has_given_up() {
 }
 
 #[test]
-fn a_token_that_ends_now_is_adopted_without_a_word() {
-    for (minute, is_told) in [(79, true), (80, false)] {
+fn the_adoption_of_a_token_that_ends_now_is_not_reported() {
+    for (minute, is_reported) in [(79, true), (80, false)] {
         let mut other = World::user([token_to("one", 80)]);
         other.run(minutes(1));
         let mut world = World::user([]);
         world.now = later(start(), minutes(minute));
         adopt(&mut world, other.snapshot());
-        assert_eq!(world.trace().contains("adopted a token"), is_told, "{minute} {}", world.trace());
+        assert_eq!(world.trace().contains("adopted a token"), is_reported, "{minute} {}", world.trace());
     }
 }
 

@@ -67,7 +67,7 @@ fn a_renewal_follows_at_once_if_a_store_that_was_emptied_has_got_its_token_back(
 }
 
 #[test]
-fn a_save_that_takes_ten_seconds_is_not_late_whether_it_is_done_or_fails() {
+fn a_save_of_ten_seconds_is_not_late_whether_it_works_or_fails() {
     for (time, is_late) in [(3, false), (10, false), (11, true)] {
         for works in [true, false] {
             let mut world = member(World::user([]));

@@ -87,7 +87,7 @@ fn a_refusal_because_of_the_environment_is_remembered_with_its_text() {
 }
 
 #[test]
-fn a_session_that_has_stopped_with_the_lease_in_hand_stores_what_callers_have_seen() {
+fn a_stopped_session_that_holds_the_lease_stores_a_lock_out() {
     let mut world = member(World::of(code::session_from("code"), [Answer::Silence]));
     world.run(seconds(1));
     world.answer_late(Answer::Failure(Failure::MaybeSent));

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_request_that_has_failed_is_tried_again_and_its_cause_is_told() {
+fn a_failed_request_is_sent_again_and_its_cause_is_reported() {
     let (mut world, keys) = World::of("office", [by_password(1)]);
     let (session, id, _) = world.request().unwrap();
     world.set.failed(world.now, session, id, Failure::NotSent);
@@ -17,17 +17,17 @@ fn a_request_that_has_failed_is_tried_again_and_its_cause_is_told() {
     .unwrap();
     assert!(world.now < start() + 10.seconds(), "not at its deadline");
     world.set.failed_because(world.now, session, id, Failure::NotSent, "connection refused");
-    let mut told = Vec::new();
+    let mut causes = Vec::new();
     while let Some(SetEvent::Session { session, event }) = world.set.next_event() {
         assert_eq!(session, keys[0]);
-        told.push(event.kind.to_string());
+        causes.push(event.kind.to_string());
     }
-    assert_eq!(told.len(), 2, "{told:?}");
-    assert!(!told[0].contains("connection refused") && told[1].contains("connection refused"), "{told:?}");
+    assert_eq!(causes.len(), 2, "{causes:?}");
+    assert!(!causes[0].contains("connection refused") && causes[1].contains("connection refused"), "{causes:?}");
 }
 
 #[test]
-fn sessions_speak_in_the_order_in_which_something_happened_to_them() {
+fn events_come_in_the_order_in_which_they_happened() {
     let (mut world, keys) = World::of("office", (0..2).map(by_password));
     let requests: Vec<_> = core::iter::from_fn(|| world.request()).collect();
     for (session, id, operation) in requests.into_iter().rev() {
@@ -38,7 +38,7 @@ fn sessions_speak_in_the_order_in_which_something_happened_to_them() {
 }
 
 #[test]
-fn the_events_of_others_outlive_a_session_that_is_removed() {
+fn the_events_of_other_sessions_are_kept_if_one_is_removed() {
     let (mut world, keys) = World::of("office", (0..2).map(by_password));
     world.run(start() + 1.minute(), |_| {});
     world.set.remove(keys[0]);
@@ -47,7 +47,7 @@ fn the_events_of_others_outlive_a_session_that_is_removed() {
 }
 
 #[test]
-fn a_token_that_may_be_extended_later_wakes_nobody_while_its_endpoint_is_closed() {
+fn a_session_is_not_polled_for_a_renewal_before_the_endpoint_opens() {
     let (mut world, keys) = World::of("office", [by_password(1)]);
     world.run(start() + 1.minute(), |_| {});
     let opens = start() + 68.minutes();
