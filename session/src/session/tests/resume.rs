@@ -130,7 +130,7 @@ fn the_adoption_of_a_token_that_ends_now_is_not_reported() {
         let mut world = World::user([]);
         world.now = later(start(), minutes(minute));
         adopt(&mut world, other.snapshot());
-        assert_eq!(world.trace().contains("adopted a token"), is_reported, "{minute} {}", world.trace());
+        assert_eq!(world.trace().contains("took over a token"), is_reported, "{minute} {}", world.trace());
     }
 }
 
