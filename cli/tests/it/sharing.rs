@@ -169,7 +169,7 @@ fn forget_stops_the_processes_that_run() {
     let user = user();
     run(&mut user.program(&["login"]));
     let keep = Running::start(&mut user.without_variables(&["keep"]));
-    keep.wait_for("adopted");
+    keep.wait_for("took over");
     assert_eq!(run(&mut user.without_variables(&["forget"])).code, 0);
     assert_eq!(keep.end(), (2, "the session was forgotten\n".into()));
     assert_eq!(run(&mut user.without_variables(&["token"])).code, 1);
