@@ -6,12 +6,12 @@ use std::time::Duration;
 use http::{HeaderMap, Response, StatusCode, Uri};
 use jiff::{SignedDuration, Timestamp};
 use tradovate_auth_core::{
-    Answer, BaseUrl, Credentials, Endpoint as _, Environment, Exchange, MarketDataToken, OAuthApp, RefreshToken,
-    RenewAccessToken,
+    Answer, BaseUrl, Credentials, Endpoint as _, Environment, Exchange, MarketDataToken, OAuthApp, Purpose,
+    RefreshToken, RenewAccessToken,
 };
 use tradovate_auth_session::{
-    Login, MayLogIn, RateBudget, Revision, Session, StopReason, StoreAnswer, StoreError, StoreErrorKind, StoreRequest,
-    StoredRecord,
+    Lease, Login, MayLogIn, RateBudget, Revision, Session, StopReason, StoreAnswer, StoreError, StoreErrorKind,
+    StoreRequest, StoredRecord,
 };
 
 use super::{answer, log_in, shared};
@@ -73,6 +73,19 @@ fn a_token_has_every_form_that_a_caller_needs() {
     let mut headers = HeaderMap::new();
     token.authorize(&mut headers);
     assert_eq!(headers["authorization"], "Bearer at");
+}
+
+#[test]
+fn callers_see_the_hosts_that_the_server_names() {
+    let (source, system) = of(Storage::None);
+    let host = || source.environment().base_url(Purpose::Login).unwrap().host().to_owned();
+    assert_eq!(host(), "demo.tradovateapi.com");
+    let (permit, _) = source.next().unwrap();
+    let expiry = system.wall() + SignedDuration::from_mins(80);
+    let hosts = r#"{"demo":"acme.ninjatrader.com"}"#;
+    let body = format!(r#"{{"accessToken":"at","expirationTime":"{expiry}","apiHosts":{hosts}}}"#);
+    permit.answered(Ok(answer(200, None, &body)));
+    assert_eq!(host(), "acme.ninjatrader.com");
 }
 
 #[test]
@@ -170,7 +183,10 @@ fn a_shared_store_is_asked_and_a_change_of_it_is_looked_at() {
         StoredRecord { revision: Revision(7), age: None, place: "here".into(), session: Ok(source.snapshot()) };
     permit.store_answered(Ok(StoreAnswer::Loaded(Some(record))));
     assert_eq!(source.known_revision(), Some(Revision(7)));
-    assert!(matches!(source.next(), Ok((_, Task::Store(StoreRequest::Acquire(_))))));
+    let (permit, task) = source.next().unwrap();
+    assert!(matches!(task, Task::Store(StoreRequest::Acquire(_))));
+    permit.store_answered(Ok(StoreAnswer::Lease(Some(Lease { fence: 1, time: Duration::from_secs(67) }))));
+    assert!(source.is_busy(), "it holds the lease");
 }
 
 #[test]
