@@ -28,6 +28,8 @@ fn no_output_has_a_secret_at_any_log_level() {
         outputs.push(Ran { stdout: String::new(), ..ran });
     }
     assert_eq!(json["purposes"]["trading"]["url"].as_str(), Some(user.server.base_url().as_str()));
+    let purposes: Vec<_> = json["purposes"].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(purposes, ["identity", "login", "marketData", "replay", "reporting", "trading"]);
     outputs.push(Ran { stdout: String::new(), ..run(&mut trace(&["token", "--json"])) });
     outputs.push(run(&mut trace(&["status"])));
     outputs.push(run(&mut trace(&["status", "--json"])));
