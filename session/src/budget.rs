@@ -410,6 +410,39 @@ mod tests {
     }
 
     #[test]
+    fn what_is_an_hour_old_counts_no_more_whoever_has_sent_it() {
+        let mut budget = RateBudget::default();
+        budget.learn(start(), Operation::LogIn, [start() - minutes(60)]);
+        assert_eq!(budget.counts_until(), Timestamp::MIN);
+        for hour in 0..5 {
+            for _ in 0..4 {
+                budget.take(start() + minutes(60 * hour), Operation::LogIn);
+            }
+        }
+        assert_eq!(budget.taken[0].len(), 4, "those of the last hour");
+    }
+
+    #[test]
+    fn a_budget_opens_when_its_gates_and_its_hour_allow_it() {
+        let mut budget = RateBudget::default();
+        assert_eq!(budget.opens(Operation::LogIn), Timestamp::MIN);
+        for minute in 0..4 {
+            budget.take(start() + minutes(minute), Operation::LogIn);
+        }
+        assert_eq!(budget.opens(Operation::LogIn), start() + minutes(60));
+        budget.close(start(), Operation::LogIn, ONE_HOUR + ONE_HOUR);
+        assert_eq!(budget.opens(Operation::LogIn), start() + minutes(120));
+        assert_eq!(budget.opens(Operation::Renew), Timestamp::MIN);
+    }
+
+    #[test]
+    fn a_gate_that_opens_now_has_no_time_left() {
+        let gate = Gate::new(start(), ONE_HOUR);
+        assert!(gate.left_at(start() + minutes(59)).is_some());
+        assert_eq!(gate.left_at(start() + minutes(60)), None);
+    }
+
+    #[test]
     fn a_lock_out_stops_all_requests_and_is_never_shortened() {
         let mut budget = RateBudget::default();
         budget.lock_out(start(), ONE_HOUR);

@@ -140,6 +140,14 @@ mod tests {
     }
 
     #[test]
+    fn an_error_without_advice_is_shown() {
+        let error = said("STRANGE the moon is full").to_string();
+        assert!(error.contains("STRANGE the moon is full"), "{error}");
+        let long = said(&format!("STRANGE {}", "x".repeat(500))).to_string();
+        assert!(long.contains("xxx") && long.len() < 250, "{long}");
+    }
+
+    #[test]
     fn a_command_that_a_server_repeats_is_not_printed() {
         for line in [
             "ERR unknown command `HELLO`, with args beginning with: `3`, `AUTH`, `default`, `canary`, ",

@@ -178,6 +178,14 @@ mod tests {
     }
 
     #[test]
+    fn a_url_says_whether_there_is_tls() {
+        assert!(!Settings::new("redis://redis.example/").unwrap().is_tls());
+        assert!(Settings::new("rediss://redis.example/").unwrap().is_tls());
+        let printed = format!("{:?}", crate::RedisStore::new("redis://redis.example/").unwrap());
+        assert!(printed.contains("redis.example:6379"), "{printed}");
+    }
+
+    #[test]
     fn a_url_can_contain_user_password_port_and_database() {
         let settings = Settings::new("rediss://user:p%40ss@redis.example:6380/3").unwrap();
         assert_eq!(

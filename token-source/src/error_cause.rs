@@ -43,6 +43,8 @@ mod tests {
         assert_eq!(of(refused), "connection refused");
         assert_eq!(of(io::Error::other(BuildError::Unwritable)), "the request can't be written as JSON");
         assert_eq!(of(io::Error::from(io::ErrorKind::TimedOut)), "timed out");
+        let cut_off = io::Read::read_exact(&mut io::empty(), &mut [0]).unwrap_err();
+        assert_eq!(of(cut_off), "failed to fill whole buffer");
         assert_eq!(cause(&BuildError::Unwritable.into()), "the request can't be written as JSON");
     }
 }

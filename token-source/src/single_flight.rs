@@ -115,6 +115,7 @@ mod tests {
         let mut driver = Driver::default();
         let first = claim(&mut driver, 0).unwrap();
         assert!(matches!(claim(&mut driver, 44), Err(Denied::Busy(_))));
+        assert!(driver.is_busy(at(44)) && !driver.is_busy(at(45)));
         driver.release(first);
         assert!(claim(&mut driver, 44).is_ok());
     }

@@ -11,6 +11,7 @@ use tradovate_auth_session::{Operation, Session};
 
 use crate::{Idle, Settings, Shared, SharedBudget, Storage, Task};
 
+mod callers;
 mod clock;
 mod events;
 mod published;

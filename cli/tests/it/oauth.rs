@@ -44,6 +44,16 @@ fn browser(user: &User) -> String {
     format!("{}:/usr/bin:/bin", directory.display())
 }
 
+/// The URL that the browser is opened with.
+fn opened(user: &User) -> String {
+    let (begun, url) = (Instant::now(), user.home.path().join("url"));
+    while !url.exists() {
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    fs::read_to_string(url).unwrap()
+}
+
 /// Sends a GET and returns the status, the `Location` header and the body.
 fn get(url: &str) -> (u16, String, String) {
     let agent: ureq::Agent = ureq::Agent::config_builder().max_redirects(0).http_status_as_error(false).build().into();
@@ -61,16 +71,11 @@ fn after_a_login_in_the_browser_other_processes_get_tokens() {
     let user = user();
     let path = browser(&user);
     let login = Running::start(user.without_variables(&["login", "--oauth"]).envs(variables(&user)).env("PATH", path));
-    let (begun, url) = (Instant::now(), user.home.path().join("url"));
-    while !url.exists() {
-        assert!(begun.elapsed() < Duration::from_secs(20));
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    let opened = opened(&user);
     let environment = fs::read_to_string(user.home.path().join("environment")).unwrap();
     assert!(!environment.contains("TRADOVATE_") && !environment.contains("canary"), "{environment}");
 
-    let opened = fs::read_to_string(&url).unwrap();
-    assert!(opened.starts_with("http://127.0.0.1:") && opened.ends_with("/login"), "the URL has no state: {opened}");
+    assert!(opened.starts_with("http://127.0.0.1:") && opened.ends_with("/login"), "no state is shown: {opened}");
     let (status, authorize, _) = get(&opened);
     assert_eq!(status, 302);
     assert_eq!(get(&opened).0, 404, "the page redirects once");
@@ -91,6 +96,62 @@ fn after_a_login_in_the_browser_other_processes_get_tokens() {
     let without = run(&mut user.without_variables(&["token"]));
     assert!(without.code == 1 && without.stderr.starts_with("TRADOVATE_CLIENT_SECRET is not set"), "{without:?}");
     assert_eq!(user.logins(), 0);
+}
+
+#[test]
+fn the_browser_comes_back_to_each_name_of_this_machine() {
+    for host in ["localhost", "127.0.0.1", "[::1]"] {
+        let user = user();
+        let path = browser(&user);
+        let mut command = user.without_variables(&["login", "--oauth"]);
+        let _login =
+            Running::start(command.envs(variables(&user)).env("PATH", path).env("TRADOVATE_REDIRECT_HOST", host));
+        let opened = opened(&user);
+        assert!(opened.starts_with(&format!("http://{host}:")), "{opened}");
+        assert_eq!(get(&opened).0, 302, "{host}");
+    }
+}
+
+#[test]
+fn a_port_that_another_program_has_is_not_shared_with_it() {
+    let user = user();
+    let taken = std::net::TcpListener::bind("[::1]:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let mut login = user.without_variables(&["login", "--oauth", "--no-browser", "--timeout", "1"]);
+    login.envs(variables(&user)).env("TRADOVATE_REDIRECT_PORT", &port).env("TRADOVATE_REDIRECT_HOST", "localhost");
+    let login = run(&mut login);
+    assert_eq!(login.code, 1);
+    assert!(login.stderr.starts_with(&format!("can't listen at port {port} of ::1")), "{}", login.stderr);
+}
+
+#[test]
+fn a_missing_browser_is_reported() {
+    let user = user();
+    let path = browser(&user);
+    for (arguments, path, is_reported) in [
+        (&["login", "--oauth", "--timeout", "1"][..], "/nowhere", true),
+        (&["login", "--oauth", "--timeout", "1"], &path, false),
+    ] {
+        let login = run(user.without_variables(arguments).envs(variables(&user)).env("PATH", path));
+        assert!(login.code == 1 && login.stderr.contains("nobody has logged in within 1 s"), "{}", login.stderr);
+        assert_eq!(login.stderr.contains("no browser could be opened"), is_reported, "{}", login.stderr);
+    }
+}
+
+#[test]
+fn a_user_who_does_not_consent_ends_the_login() {
+    let user = user();
+    let path = browser(&user);
+    let login = Running::start(user.without_variables(&["login", "--oauth"]).envs(variables(&user)).env("PATH", path));
+    let opened = opened(&user);
+    let (_, authorize, _) = get(&opened);
+    let (_, state) = authorize.split_once("state=").unwrap();
+    let state = state.split('&').next().unwrap();
+    let callback = opened.replace("/login", "/callback");
+    let (status, _, page) = get(&format!("{callback}?error=access_denied&state={state}"));
+    assert!(status == 400 && page.contains("<h1>Not logged in</h1>"), "{page}");
+    let (code, stderr) = login.end();
+    assert!(code == 1 && stderr.contains("access_denied"), "{stderr}");
 }
 
 #[test]

@@ -28,6 +28,8 @@ fn no_output_contains_a_secret_at_any_log_level() {
         outputs.push(Ran { stdout: String::new(), ..ran });
     }
     assert_eq!(json["purposes"]["trading"]["url"].as_str(), Some(user.server.base_url().as_str()));
+    let purposes: Vec<_> = json["purposes"].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(purposes, ["identity", "login", "marketData", "replay", "reporting", "trading"]);
     outputs.push(Ran { stdout: String::new(), ..run(&mut trace(&["token", "--json"])) });
     outputs.push(run(&mut trace(&["status"])));
     outputs.push(run(&mut trace(&["status", "--json"])));
@@ -49,6 +51,9 @@ fn no_output_contains_a_secret_at_any_log_level() {
 
     let secrets = [PASSWORD, SEC, "canary-of-a-mistyped-password", token, market_data];
     for output in &outputs {
+        let detailed = output.stderr.lines().filter(|line| line.contains(" DEBUG ") || line.contains(" TRACE "));
+        let other = detailed.into_iter().find(|line| !line.contains("tradovate_auth"));
+        assert_eq!(other, None, "the HTTP stack writes headers at these levels");
         for secret in secrets {
             // A log may split a secret over lines.
             let text = (output.stdout.clone() + &output.stderr).replace(['\n', ' '], "");

@@ -156,6 +156,17 @@ fn the_rejected_command_prints_the_verdict_on_a_refused_call() {
 }
 
 #[test]
+fn each_verdict_has_its_word() {
+    let user = user();
+    user.token();
+    let report =
+        |status: &str, body: &str| run_with_input(&mut user.program(&["rejected", "--status", status]), body).stdout;
+    assert_eq!(report("421", ""), "moved\n");
+    assert_eq!(report("200", r#"{"p-captcha":true}"#), "captcha-asked\n");
+    assert_eq!(report("429", ""), "locked-out\n");
+}
+
+#[test]
 fn the_forget_command_stops_running_processes() {
     let user = user();
     run(&mut user.program(&["login"]));
@@ -194,14 +205,19 @@ fn the_password_can_be_read_from_a_file() {
 #[test]
 fn the_store_argument_accepts_a_directory_and_refuses_a_url_with_a_password() {
     let user = user();
-    let directory = tempfile::tempdir().unwrap();
-    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o700)).unwrap();
-    let store = format!("file:{}", directory.path().display());
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("trader@home");
+    fs::create_dir(&directory).unwrap();
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).unwrap();
+    let store = format!("file:{}", directory.display());
     assert_eq!(run(&mut user.program(&["token", "--store", &store])).code, 0);
     assert!(!user.home.path().join(".local").exists());
     let url = run(&mut user.program(&["token", "--store", "redis://app:canary@127.0.0.1/"]));
     assert_eq!(url.code, 1);
     assert!(url.stderr.contains("set TRADOVATE_STORE") && !url.stderr.contains("canary"), "{}", url.stderr);
+    // A port on which nobody listens.
+    let redis = run(&mut user.program(&["token", "--timeout", "1", "--store", "redis://127.0.0.1:1/"]));
+    assert!(redis.code == 1 && redis.stderr.contains("Redis can't be reached"), "{}", redis.stderr);
 }
 
 #[test]

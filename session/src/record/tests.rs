@@ -412,6 +412,34 @@ fn a_register_has_what_was_set_last_and_nothing_once_it_is_spent() {
 }
 
 #[test]
+fn of_two_values_that_were_learnt_at_once_the_greater_is_kept() {
+    let learnt = |at: i64| {
+        let mut register = Latest::default();
+        register.set(second(at));
+        register
+    };
+    let mut register = learnt(1);
+    register.join(learnt(2));
+    register.join(learnt(1));
+    assert_eq!(register.get(), Some(&second(2)));
+    assert_ne!(learnt(1), learnt(2));
+}
+
+#[test]
+fn a_restored_value_counts_as_if_it_had_never_been_cleared() {
+    let mut register = Latest::default();
+    register.set(second(1));
+    let before = register.clone();
+    register.clear();
+    register.restore(None);
+    assert_ne!(register, before, "there is nothing to restore");
+    register.restore(Some(second(1)));
+    assert_eq!(register, before);
+    register.restore(Some(second(2)));
+    assert_eq!(register, before, "it is not spent");
+}
+
+#[test]
 fn a_flag_is_set_until_it_is_cleared() {
     let mut flag = Flag::default();
     assert!(!flag.is_set());
@@ -570,6 +598,20 @@ fn a_skipped_pause_keeps_the_count_of_faults_and_an_ended_pause_resets_it() {
     let rebased = other.clone();
     other.rebase(&serde_json::from_value(json!({"of": second(2)})).unwrap());
     assert_eq!(other, rebased, "it has a token of its own");
+}
+
+#[test]
+fn a_pause_that_has_ended_is_still_one_of_its_token() {
+    let mut pause = Pause::default();
+    pause.begin(second(1));
+    let mut older = Pause::default();
+    older.begin(second(0));
+    for pause in [&mut older, &mut pause] {
+        pause.for_at_least(now(), Duration::from_secs(5));
+    }
+    pause.end();
+    pause.join(older);
+    assert_eq!(pause.until(), None);
 }
 
 #[test]

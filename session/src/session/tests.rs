@@ -17,6 +17,7 @@ use crate::store::{
 };
 use crate::stored_session::StoredSession;
 
+mod bans;
 mod canaries;
 mod clock;
 mod code;
@@ -33,7 +34,9 @@ mod rare;
 mod rejected;
 mod renewal;
 mod resume;
+mod saves;
 mod sharing;
+mod stops;
 mod store;
 mod store_races;
 
@@ -93,6 +96,10 @@ fn start() -> Timestamp {
 
 fn minutes(minutes: u64) -> Duration {
     Duration::from_secs(minutes * 60)
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
 }
 
 impl World {
@@ -340,6 +347,21 @@ fn without_refresh_token(stored: &StoredSession) -> StoredSession {
     let mut value = serde_json::to_value(stored).unwrap();
     value.as_object_mut().unwrap().remove("refresh");
     serde_json::from_value(value).unwrap()
+}
+
+/// Changes a snapshot as another process would have written it.
+fn changed(
+    stored: &StoredSession,
+    change: impl FnOnce(&mut serde_json::Map<String, serde_json::Value>),
+) -> StoredSession {
+    let mut value = serde_json::to_value(stored).unwrap();
+    change(value.as_object_mut().unwrap());
+    serde_json::from_value(value).unwrap()
+}
+
+fn adopt(world: &mut World, stored: StoredSession) {
+    world.session.adopt(world.now, stored, &mut world.budget);
+    world.write_events();
 }
 
 /// A time as minutes and seconds since the start.

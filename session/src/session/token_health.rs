@@ -194,13 +194,14 @@ mod tests {
         health.next(at(0), at(60));
         health.next(at(1), at(65));
         health.assumed_offset = Some(SignedDuration::ZERO);
+        health.refreshed_at = Some(at(1));
         (1..=3).for_each(|id| health.failed_renewals.add(at(u64::from(id)), ExchangeId(id)));
         health.failed_after_expiry.add(at(4), ExchangeId(4));
         health.reported_dead(at(5), &mut None);
         health.settle();
         assert_eq!((health.generation, health.since, health.renew_at), (2, at(1), at(65)));
         assert!(!health.is_in_question() && health.assumed_offset.is_some());
-        assert_eq!(health.reported_dead_at(), None);
+        assert_eq!((health.reported_dead_at(), health.refreshed_at), (None, Some(at(1))));
         assert_eq!(health.failed_renewals.lasted_at(3, VERIFY_EVERY), Some(at(16)));
         assert_eq!(health.failed_after_expiry.lasted_at(1, VERIFY_EVERY), Some(at(19)));
         health.next(at(65), at(100));

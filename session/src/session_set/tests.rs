@@ -14,6 +14,9 @@ use super::*;
 use crate::budget::Operation;
 use crate::{Login, StoreErrorKind};
 
+mod paces;
+mod reports;
+
 const LIFE: SignedDuration = SignedDuration::from_mins(80);
 
 fn start() -> Timestamp {

@@ -227,6 +227,14 @@ fn another_machines_times_are_translated_by_the_age_of_the_snapshot() {
 }
 
 #[test]
+fn a_snapshot_that_was_written_now_is_read_without_a_change() {
+    let written = r#"{"version":1,"writtenAt":"2026-11-24T14:00:00Z"}"#;
+    let offset = |now| read(written).unwrap().read_at(at(now)).0.clock_offset;
+    assert_eq!(offset("2026-11-24T14:00:00Z"), None);
+    assert_eq!(offset("2026-11-24T13:59:59Z"), Some(SignedDuration::from_secs(1)));
+}
+
+#[test]
 fn a_snapshot_is_kept_as_long_as_a_fact_in_it_matters() {
     let hours = |stored: &StoredSession| stored.keep_for().map(|time| time.as_secs() / 3600);
     assert_eq!(hours(&full()), Some(26 + 24 - 1), "the refresh token, and a day for clocks that are wrong");
@@ -235,6 +243,8 @@ fn a_snapshot_is_kept_as_long_as_a_fact_in_it_matters() {
     assert_eq!(hours(&stored), Some(6 + 24 - 1), "the memory of a refused one");
     stored.0.record.refused_refresh_tokens.clear();
     assert_eq!(hours(&stored), Some(2 + 24 - 1), "the lock-out");
+    let locked = r#"{"version":1,"writtenAt":"2026-11-24T14:00:00Z","lockOut":{"learntAt":"2026-11-24T14:00:00Z","holdsForMs":7200000}}"#;
+    assert_eq!(hours(&read(locked).unwrap()), Some(2 + 24), "that of the address");
     let endless = read(r#"{"version":1,"writtenAt":"2026-11-24T14:00:01Z","refresh":{"token":"t"}}"#).unwrap();
     assert_eq!(endless.keep_for(), None, "nobody knows the end of a refresh token");
     let refused =

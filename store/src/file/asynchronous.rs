@@ -80,3 +80,14 @@ async fn blocking<T: Send + 'static>(
         Err(_) => Err(StoreError::new(StoreErrorKind::Unreachable, "the async runtime is shutting down")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_of_the_blocking_call_reaches_the_caller() {
+        let caller = task::spawn(blocking::<()>(|| panic!("synthetic")));
+        assert!(caller.await.is_err_and(|error| error.is_panic()));
+    }
+}

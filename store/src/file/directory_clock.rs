@@ -74,9 +74,13 @@ fn id() -> Option<String> {
     // A container may count from another moment.
     let namespace = std::fs::read_link("/proc/self/ns/time").ok();
     let namespace = namespace.as_deref().and_then(Path::to_str).unwrap_or_default();
-    let id = [id.trim(), namespace].concat();
-    let is_word = !id.is_empty() && id.len() < 100 && id.bytes().all(|byte| byte.is_ascii_graphic());
-    is_word.then_some(id)
+    Some([id.trim(), namespace].concat()).filter(|id| is_word(id))
+}
+
+/// Whether it can be written into the line of the clock.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn is_word(id: &str) -> bool {
+    !id.is_empty() && id.len() < 100 && id.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -94,6 +98,15 @@ mod tests {
 
     const fn at(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_boot_is_named_by_the_id_of_the_system() {
+        let of_system = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+        assert!(id().unwrap().starts_with(of_system.trim()));
+        assert!(is_word("a") && is_word(&"a".repeat(99)));
+        assert!(!is_word("") && !is_word(&"a".repeat(100)) && !is_word("a b"));
     }
 
     #[test]

@@ -78,14 +78,21 @@ fn try_take(path: &Path) -> Result<Option<File>, StoreError> {
         // The file would have been created, so the directory is gone.
         return Err(error::no_directory(path.parent().unwrap_or(path)));
     };
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Ok(None),
-        Err(TryLockError::Error(source)) if source.kind() == ErrorKind::Interrupted => return Ok(None),
-        Err(TryLockError::Error(source)) => return Err(error::unwritten("lock", path)(source)),
+    if !is_taken(file.try_lock(), path)? {
+        return Ok(None);
     }
     // Somebody may have removed the file since it was opened. Then other processes lock another file.
     Ok(is_at(&file, path)?.then_some(file))
+}
+
+/// Whether the lock is this process's now. A signal may have interrupted the call.
+fn is_taken(tried: Result<(), TryLockError>, path: &Path) -> Result<bool, StoreError> {
+    match tried {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(source)) if source.kind() == ErrorKind::Interrupted => Ok(false),
+        Err(TryLockError::Error(source)) => Err(error::unwritten("lock", path)(source)),
+    }
 }
 
 #[cfg(unix)]
@@ -106,6 +113,15 @@ fn is_at(_file: &File, _path: &Path) -> Result<bool, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_call_that_a_signal_has_interrupted_has_taken_nothing() {
+        let path = Path::new("lock");
+        let failed = |kind: ErrorKind| is_taken(Err(TryLockError::Error(kind.into())), path);
+        assert!(!failed(ErrorKind::Interrupted).unwrap());
+        assert!(failed(ErrorKind::Unsupported).is_err());
+        assert!(is_taken(Ok(()), path).unwrap() && !is_taken(Err(TryLockError::WouldBlock), path).unwrap());
+    }
 
     #[test]
     fn a_lock_that_stays_held_leads_to_an_error_that_names_it() {

@@ -141,6 +141,13 @@ fn sync_directory_of(_path: &Path) -> Result<(), StoreError> {
 mod tests {
     use super::*;
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_directory_that_cannot_be_synced_is_an_error_but_one_of_a_file_system_without_syncing_is_none() {
+        assert!(sync_directory_of(Path::new("/does/not/exist/record")).is_err());
+        assert!(sync_directory_of(Path::new("/proc/self/status")).is_ok());
+    }
+
     #[test]
     fn a_write_that_fails_leaves_nothing_behind() {
         let directory = tempfile::tempdir().unwrap();

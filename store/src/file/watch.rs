@@ -82,3 +82,30 @@ fn signs(metadata: &Metadata) -> Signs {
         number: (metadata.ino(), metadata.ctime(), metadata.ctime_nsec()),
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs::{Permissions, set_permissions};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+    use crate::Store as _;
+
+    #[test]
+    fn a_record_that_looks_the_same_is_read_again_after_some_checks() {
+        let directory = tempfile::tempdir().unwrap();
+        set_permissions(directory.path(), Permissions::from_mode(0o700)).unwrap();
+        let store = FileStore::in_directory(directory.path()).unwrap();
+        let name = SessionName::new("app", "user");
+        let session = serde_json::from_str(r#"{"version":1}"#).unwrap();
+        let lease = store.lease(&name, Duration::from_secs(60)).unwrap().unwrap();
+        let revision = store.save(&name, &session, None, lease).unwrap();
+        let mut watch = Watch::new(store, name, revision, Duration::from_secs(60));
+        for _ in 0..2 {
+            for left in (0..=LOOKS).rev() {
+                assert!(watch.look().unwrap().is_some());
+                assert_eq!(watch.looks, left);
+            }
+        }
+    }
+}

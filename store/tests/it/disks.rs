@@ -87,7 +87,11 @@ fn on_a_read_only_disk_a_session_can_be_loaded_and_all_else_says_what_to_do() {
         store.release(&world.name, lease),
     ];
     for result in results {
-        assert_says(&result.unwrap_err(), StoreErrorKind::NotWritable, "is on a read-only disk: mount the disk with write access");
+        assert_says(
+            &result.unwrap_err(),
+            StoreErrorKind::NotWritable,
+            "is on a read-only disk: mount the disk with write access",
+        );
     }
     mount(&["-o", "remount,rw"], world.directory.path());
     assert!(world.save(8, Some(revision), lease).is_some());

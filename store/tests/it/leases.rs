@@ -17,3 +17,15 @@ fn a_damaged_or_lost_lock_ends_the_lease_and_its_holder_saves_nothing() {
         assert!(world.save(2, None, next).is_some());
     }
 }
+
+#[test]
+fn who_holds_the_lease_is_said_until_it_ends() {
+    let world = World::new();
+    let held = || world.store.held_lease(&world.name).unwrap();
+    assert_eq!(held(), None);
+    let lease = world.lease();
+    assert_eq!(held().unwrap().process, Some(std::process::id()));
+    assert!(held().unwrap().time_left <= lease.time);
+    world.store.release(&world.name, lease).unwrap();
+    assert_eq!(held(), None);
+}

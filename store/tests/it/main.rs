@@ -1,5 +1,6 @@
 //! The store in files, as programs use it.
 
+mod asking;
 #[cfg(feature = "tokio")]
 mod asynchronous;
 mod conformance;

@@ -100,3 +100,9 @@ fn a_file_is_read_only_up_to_the_longest_secret() {
     let text = secret(PASSWORD, table(&[("TRADOVATE_PASSWORD_FILE", file.path())])).unwrap().unwrap();
     assert_eq!(text.len(), 65536);
 }
+
+#[test]
+fn the_variables_are_those_of_the_process() {
+    assert_eq!(variable("CARGO_MANIFEST_DIR"), std::env::var("CARGO_MANIFEST_DIR").ok());
+    assert_eq!(variable("TRADOVATE_NOT_SET_BY_ANYBODY"), None);
+}

@@ -226,6 +226,16 @@ fn four_logins_that_opened_none_are_remembered_and_all_others_for_two_hours() {
 }
 
 #[test]
+fn a_login_of_two_hours_ago_is_none_of_the_last_two_hours() {
+    let mut log_ins = LogIns::default();
+    for minute in 0..10 {
+        log_ins.sent(at(minute));
+    }
+    log_ins.forget(at(121));
+    assert_eq!(log_ins.attempts.len(), 8, "the one of minute 1 is two hours ago");
+}
+
+#[test]
 fn logins_of_two_processes_with_one_seed_have_different_names() {
     let (mut one, mut other) = (LogIns::default(), LogIns::default());
     assert_ne!(one.sent(at(0)), other.sent(second(1)));

@@ -371,6 +371,38 @@ fn a_process_whose_save_was_overtaken_gives_the_lease_back() {
 }
 
 #[test]
+fn a_lease_is_held_as_long_as_it_was_asked_for_and_before_its_end() {
+    let mut sharing = Sharing::after_load(MayLogIn::WhenNeeded);
+    let long = Lease { fence: 1, time: Duration::from_secs(1000) };
+    assert!(sharing.asks_for_lease(0, Some(long)).is_none());
+    assert!(matches!(sharing.holder(at(67_499)), LeaseHolder::ThisProcess { until } if until == at(67_500)));
+    assert_eq!(sharing.holder(at(67_500)), LeaseHolder::Nobody);
+}
+
+#[test]
+fn a_lease_that_is_given_late_does_not_replace_the_one_that_is_held_or_asked_for() {
+    let late = Lease { fence: 9, time: Duration::from_secs(67) };
+    let mut sharing = Sharing::after_load(MayLogIn::WhenNeeded);
+    sharing.asks_for_lease(0, Some(lease()));
+    sharing.given_late(at(1), late);
+    assert_eq!(sharing.lease(), Some(lease()));
+    let mut sharing = Sharing::after_load(MayLogIn::WhenNeeded);
+    sharing.ask(at(0), LONGEST, ExchangeId(1), Ask::Acquire(lease_time(LONGEST)));
+    sharing.given_late(at(1), late);
+    assert_eq!(sharing.lease(), None);
+}
+
+#[test]
+fn a_save_may_be_overtaken_twice() {
+    let mut sharing = Sharing::after_load(MayLogIn::WhenNeeded);
+    let always = core::array::from_fn(|_| {
+        sharing.saved(None, true);
+        sharing.is_always_overtaken()
+    });
+    assert_eq!(always, [false, false, true]);
+}
+
+#[test]
 fn a_lease_that_is_too_short_for_a_request_is_released() {
     let mut sharing = Sharing::after_load(MayLogIn::WhenNeeded);
     let short = Lease { fence: 1, time: Duration::from_secs(10) };

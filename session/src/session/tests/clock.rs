@@ -141,3 +141,49 @@ fn the_date_of_a_login_answer_is_not_its_time_of_arrival() {
     world.answer_late(with_header(token_to("two", 220), header::DATE, "Tue, 24 Nov 2026 15:40:00 GMT"));
     assert!(world.trace().contains("login failed (ExpiredAlready)"), "{}", world.trace());
 }
+
+#[test]
+fn a_driver_that_is_a_minute_late_is_in_time_and_one_that_is_later_has_slept() {
+    for (late, is_learnt) in [(Duration::from_secs(60), true), (Duration::from_nanos(60_000_000_001), false)] {
+        let mut world = World::user([Answer::Token("one", 80)]).ahead(SignedDuration::ZERO);
+        world.run(minutes(1));
+        let Action::Wait { until } = world.session.poll(world.now, &mut world.budget) else { panic!("no wait") };
+        world.session.poll(later(until, late), &mut world.budget);
+        assert_eq!(world.session.clock.is_learnt(), is_learnt, "{late:?}");
+    }
+}
+
+#[test]
+fn a_token_whose_end_the_server_names_is_not_corrected_with_the_clock() {
+    // Its answer has no date.
+    let mut world = World::user([token_to("one", 80), status(500, ""), ok(r#"{"errorText":"busy"}"#)]);
+    world.run(minutes(65));
+    world.ahead = Some(SignedDuration::from_mins(-10));
+    world.run(seconds(66 * 60 + 30));
+    assert!(world.session.clock.is_learnt(), "{}", world.trace());
+    let end = world.session.record.tokens.access.as_ref().unwrap().expires_at;
+    assert_eq!(end, later(start(), minutes(80)));
+}
+
+#[test]
+fn two_measurements_of_the_clock_may_be_five_seconds_apart() {
+    for (apart, by) in [(5000, 0), (5001, 5001)] {
+        let mut world = World::user([Answer::Token("one", 80)]).ahead(SignedDuration::ZERO);
+        world.run(minutes(1));
+        let end = |world: &World| world.session.record.tokens.access.as_ref().unwrap().expires_at;
+        let before = end(&world);
+        let assumed = world.session.clock.offset() - SignedDuration::from_millis(apart);
+        world.session.token.assumed_offset = Some(assumed);
+        world.session.correct_assumed_times();
+        assert_eq!(end(&world).duration_since(before).as_millis(), by);
+    }
+}
+
+#[test]
+fn every_answer_of_the_endpoint_says_the_time() {
+    for (body, is_answer) in [(INVALID_GRANT, true), (r#"{"token_type":"Bearer"}"#, true), (r#"{"busy":1}"#, false)] {
+        let mut world = World::app([ok(body)]).ahead(SignedDuration::from_mins(10));
+        world.run(Duration::ZERO);
+        assert_eq!(world.session.clock.is_learnt(), is_answer, "{body} {}", world.trace());
+    }
+}

@@ -2,16 +2,15 @@ use tradovate_auth_core::{HibpHint, UserStatus};
 
 use super::*;
 
-#[test]
-fn every_event_has_a_message() {
+/// Each kind once, and again if its text has other words.
+fn events() -> Vec<EventKind> {
     let at = later(start(), minutes(60));
     let io = |failure, cause: Option<&str>| Trouble::Io {
         failure,
         host: "demo.tradovateapi.com".into(),
         cause: cause.map(Into::into),
     };
-    let error = || Error::Contradiction(Contradiction::OtherUser);
-    let events = [
+    [
         EventKind::LoggedIn { expires_at: at },
         EventKind::Renewed { expires_at: at },
         EventKind::Refreshed { expires_at: at },
@@ -45,8 +44,45 @@ fn every_event_has_a_message() {
         EventKind::StoreRestored,
         EventKind::Stopped(StopReason::ConsentRequired),
         EventKind::Stopped(StopReason::Forgotten),
-    ];
-    let lines: Vec<String> = events.into_iter().map(|kind| Event { at: start(), kind }.to_string()).collect();
+    ]
+    .into()
+}
+
+#[test]
+fn every_kind_of_event_has_a_name() {
+    let mut names: Vec<_> = events().iter().map(EventKind::name).collect();
+    names.dedup();
+    insta::assert_snapshot!(names.join("\n"), @"
+    logged_in
+    renewed
+    refreshed
+    adopted
+    failed
+    postponed
+    captcha_asked
+    locked_out
+    session_lost
+    possibly_kicked
+    hosts_changed
+    host_not_followed
+    account_needs_attention
+    password_expires
+    password_expired
+    password_compromised
+    consent_due_by
+    refresh_refused
+    refresh_outcome_unknown
+    store_failed
+    store_restored
+    stopped
+    ");
+}
+
+#[test]
+fn every_event_has_a_message() {
+    let at = later(start(), minutes(60));
+    let error = || Error::Contradiction(Contradiction::OtherUser);
+    let lines: Vec<String> = events().into_iter().map(|kind| Event { at: start(), kind }.to_string()).collect();
     insta::assert_snapshot!(lines.join("\n"), @"
     logged in, good until 2026-11-24T15:00:00Z
     renewed, good until 2026-11-24T15:00:00Z

@@ -128,3 +128,79 @@ fn a_login_is_not_redirected_if_the_token_proved_alive_meanwhile() {
     ");
     assert_eq!(world.token().as_deref(), Some("one"));
 }
+
+const FOLLOWED: &str = "acme.ninjatrader.com";
+
+fn following(minute: u64) -> Answer {
+    let end = later(start(), minutes(minute));
+    ok(format!(r#"{{"accessToken":"at","expirationTime":"{end}","apiHosts":{{"demo":"{FOLLOWED}"}}}}"#))
+}
+
+fn host(world: &World) -> String {
+    world.session.environment().base_url(Purpose::Login).unwrap().host().into()
+}
+
+#[test]
+fn hosts_that_another_process_has_learnt_are_followed_with_the_same_token() {
+    let hosts = |name: &str| {
+        let end = later(start(), minutes(80));
+        ok(format!(r#"{{"accessToken":"one","expirationTime":"{end}","apiHosts":{{"demo":"{name}"}}}}"#))
+    };
+    let mut world = World::user([hosts("acme.ninjatrader.com"), token_to("two", 160)]);
+    world.run(minutes(1));
+    let other = changed(&world.snapshot(), |fields| {
+        fields["hosts"]["demo"] = "beta.ninjatrader.com".into();
+        fields.insert("hostsAt".into(), "2026-11-24T14:01:00Z".into());
+    });
+    adopt(&mut world, other);
+    world.run(minutes(70));
+    assert!(world.trace().contains("→ beta renewaccesstoken"), "{}", world.trace());
+}
+
+#[test]
+fn a_verdict_of_the_configured_host_ends_the_followed_one() {
+    let mut world = World::user([following(80), status(404, ""), ok(r#"{"errorText":"busy"}"#)]);
+    world.run(minutes(1));
+    assert_eq!(host(&world), FOLLOWED);
+    world.run(minutes(66));
+    assert!(world.trace().contains("→ demo renewaccesstoken"), "{}", world.trace());
+    assert_ne!(host(&world), FOLLOWED, "{}", world.trace());
+}
+
+#[test]
+fn a_followed_host_that_is_good_again_is_followed_further() {
+    let mut world = World::user([
+        following(80),
+        status(404, ""),
+        Answer::Failure(Failure::NotSent),
+        following(170),
+        following(300),
+    ]);
+    world.run(minutes(156));
+    let hosts: Vec<_> =
+        world.trace.iter().filter_map(|line| line.split_once("→ ")?.1.split_once(' ')).map(|(host, _)| host).collect();
+    assert_eq!(hosts, ["demo", "acme", "demo", "acme", "acme"], "{}", world.trace());
+}
+
+#[test]
+fn the_address_for_refreshes_is_a_configured_host_too() {
+    let url = "https://auth.example.com/oauthtoken".parse().unwrap();
+    let login = Login::refresh_token(OAuthApp::new("client"), RefreshToken::new("rt-0"));
+    let session = Session::new(Environment::live().with_token_url(url), login, 0);
+    let mut world = World::of(session, [status(404, "")]);
+    world.run(minutes(1));
+    assert!(world.trace().ends_with("next try at 10:00"), "{}", world.trace());
+}
+
+#[test]
+fn a_login_at_a_followed_host_that_is_wrong_waits_for_the_configured_one() {
+    let wrong = || status(404, "");
+    let answers = [following(80), status(401, DEAD), wrong(), Answer::Failure(Failure::NotSent), wrong(), wrong()];
+    let mut world = World::user(answers);
+    world.run(minutes(1));
+    world.reject(401, DEAD);
+    world.run(minutes(10));
+    let trace = world.trace();
+    assert!(trace.contains("→ demo accesstokenrequest: login failed (NotSent); next try at 1:01.500"), "{trace}");
+    assert!(trace.ends_with("→ acme accesstokenrequest: login failed (404); next try at 16:00.500"), "{trace}");
+}

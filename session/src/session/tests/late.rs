@@ -207,3 +207,27 @@ fn a_refusal_that_comes_after_a_late_token_changes_nothing() {
     assert_eq!(world.token().as_deref(), Some("one"));
     assert!(!world.trace().contains("refused"), "{}", world.trace());
 }
+
+#[test]
+fn the_late_refusal_of_a_login_that_was_tried_again_says_that_it_has_opened_none() {
+    let mut world = World::user([Answer::Silence, Answer::Silence]);
+    world.run(seconds(70));
+    let statuses = |world: &World| {
+        let stored = serde_json::to_value(world.snapshot()).unwrap();
+        let attempts = stored["logIns"]["attempts"].as_array().unwrap().clone();
+        let mut statuses: Vec<_> = attempts.iter().map(|it| it["status"].as_str().unwrap().to_string()).collect();
+        statuses.sort_unstable();
+        statuses
+    };
+    assert_eq!(statuses(&world), ["announced", "unknown"]);
+    world.answer_late(ok(BAD_PASSWORD));
+    assert_eq!(statuses(&world), ["announced", "openedNone"]);
+}
+
+#[test]
+fn a_late_penalty_does_not_concern_the_second_try() {
+    let mut world = World::user([Answer::Silence, Answer::Silence]);
+    world.run(seconds(70));
+    world.answer_late(ok(r#"{"p-ticket":"ticket","p-time":15}"#));
+    assert!(world.session.record.postponed.get().is_none(), "{}", world.trace());
+}

@@ -18,3 +18,19 @@ fn only_the_newest_events_are_kept() {
     }
     assert_eq!(core::iter::from_fn(|| world.session.next_event()).count(), EVENTS_KEPT);
 }
+
+#[test]
+fn a_reminder_comes_whole_days_before_the_password_expires() {
+    let days = |days: u64| later(start(), minutes(days * 24 * 60));
+    let answer = format!(
+        r#"{{"accessToken":"one","expirationTime":"2026-11-24T15:20:00Z","passwordExpirationTime":"{}"}}"#,
+        days(20)
+    );
+    let mut world = World::user([ok(answer)]);
+    world.run(minutes(1));
+    for (day, within_days) in [(6, 14), (13, 7), (19, 1), (20, 0)] {
+        assert_eq!(world.session.next_reminder(world.now), Some((days(day), within_days)));
+        world.session.remind(days(day));
+    }
+    assert_eq!(world.session.next_reminder(days(20)), None);
+}

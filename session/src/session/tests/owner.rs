@@ -55,6 +55,9 @@ fn the_answer_to_a_change_of_password_is_taken_over() {
     1:00 took over a token, good until 2026-11-24T17:00:00Z
     ");
     assert_eq!(world.token().as_deref(), Some("changed"));
+    let mut first = World::user([]);
+    first.session.adopt_answer(first.now, password_change("changed", 1)).unwrap();
+    assert!(first.session.record.tokens.started_at.is_some(), "it starts a lineage if there is none");
 }
 
 #[test]

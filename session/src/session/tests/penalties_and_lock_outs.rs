@@ -123,3 +123,15 @@ fn sessions_share_the_failed_logins_of_an_hour_and_leave_one_for_a_person() {
     }
     assert_eq!(sent, 4);
 }
+
+#[test]
+fn a_gate_that_opens_now_is_not_stored() {
+    let mut world = World::user([token_to("one", 180)]);
+    world.run(minutes(1));
+    world.budget.lock_out(world.now, minutes(60));
+    world.run(seconds(60 * 60 + 59));
+    let is_stored = |world: &World| world.snapshot().0.address.ends() > Some(later(start(), minutes(60)));
+    assert!(is_stored(&world));
+    world.run(minutes(61));
+    assert!(!is_stored(&world));
+}

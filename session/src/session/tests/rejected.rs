@@ -123,3 +123,30 @@ fn a_report_is_verified_whatever_the_age_of_the_token() {
     world.run(hours(13));
     assert_eq!(world.token().as_deref(), Some("two"), "{}", world.trace());
 }
+
+#[test]
+fn a_session_says_whether_its_token_is_verified() {
+    let mut world = World::user([token_to("one", 80)]);
+    world.run(minutes(1));
+    assert!(!world.session.is_verifying());
+    world.reject(401, DEAD);
+    assert!(world.session.is_verifying(), "a caller has seen it rejected");
+    let mut next = World::user([]);
+    next.now = world.now;
+    adopt(&mut next, world.snapshot());
+    assert!(next.session.is_verifying(), "it comes from a snapshot");
+    let mut without = World::user([]);
+    adopt(&mut without, World::user([]).snapshot());
+    assert!(!without.session.is_verifying(), "there is none");
+}
+
+#[test]
+fn a_quarter_of_an_hour_counts_from_the_renewal_that_verifies() {
+    let mut world = World::user([token_to("one", 80), token_to("two", 90), token_to("three", 150)]);
+    world.run(minutes(1));
+    world.budget.lock_out(world.now, minutes(9));
+    world.reject(401, DEAD);
+    world.run(minutes(11));
+    assert_eq!(world.token().as_deref(), Some("two"), "{}", world.trace());
+    assert_eq!(world.session.record.verified_at, Some(later(start(), minutes(10))));
+}

@@ -233,3 +233,61 @@ fn a_rejected_token_is_given_up_when_the_third_answer_is_overdue() {
     20:46 → demo accesstokenrequest: logged in, good until 2026-11-24T16:40:00Z
     "#);
 }
+
+#[test]
+fn a_request_is_named_before_what_ends_at_the_same_time() {
+    let mut world = World::user([token_to("one", 80)]);
+    world.run(minutes(1));
+    world.budget.lock_out(world.now, minutes(79));
+    world.run(seconds(79 * 60 + 31));
+    let Action::Wait { until } = world.session.poll(world.now, &mut world.budget) else { panic!("no wait") };
+    assert_eq!((clock(until).as_str(), world.session.waits_for()), ("80:00", Some(Deadline::RequestDue)));
+}
+
+#[test]
+fn each_login_starts_a_lineage_of_its_own() {
+    let mut world = World::user([token_to("one", 80), status(401, DEAD), token_to("two", 160)]);
+    world.run(minutes(1));
+    let first = world.session.record.tokens.started_at;
+    world.reject(401, DEAD);
+    world.run(minutes(20));
+    assert_eq!(world.token().as_deref(), Some("two"), "{}", world.trace());
+    assert!(world.session.record.tokens.started_at > first);
+}
+
+#[test]
+fn a_market_data_token_that_ends_with_the_renewal_is_not_kept() {
+    for (end, is_kept) in [("2026-11-24T15:05:00Z", false), ("2026-11-24T15:05:01Z", true)] {
+        let login = format!(
+            r#"{{"accessToken":"one","expirationTime":"2026-11-24T15:20:00Z","mdAccessToken":"md","mdExpirationTime":"{end}"}}"#
+        );
+        let mut world = World::user([ok(login), token_to("two", 160)]);
+        world.run(minutes(1));
+        // The market data token lives as long as the access token, unless it has been said otherwise.
+        let md = world.session.record.tokens.access.as_mut().unwrap().market_data.as_mut().unwrap();
+        md.expires_at = end.parse().unwrap();
+        world.run(minutes(65));
+        assert_eq!(world.token().as_deref(), Some("two"), "{}", world.trace());
+        assert_eq!(world.session.record.tokens.access.as_ref().unwrap().market_data.is_some(), is_kept, "{end}");
+    }
+}
+
+#[test]
+fn a_renewal_that_is_held_back_beyond_its_time_is_no_routine() {
+    let mut world = World::user([token_to("one", 80)]);
+    world.run(minutes(1));
+    assert!(world.session.outlook(world.now).unwrap().is_routine);
+    world.session.record.pause.for_at_least(world.now, minutes(70));
+    assert!(!world.session.outlook(world.now).unwrap().is_routine);
+}
+
+#[test]
+fn a_token_that_may_be_alive_is_given_up_at_the_named_moment() {
+    let mut world = World::user([token_to("one", 80)]);
+    world.run(minutes(1));
+    let ended = later(start(), minutes(90));
+    (1..=3).for_each(|id| world.session.token.failed_after_expiry.add(ended, ExchangeId(id)));
+    let given_up = world.session.given_up_at().unwrap();
+    assert!(world.session.renewable(crate::moments::earlier(given_up, seconds(1))).is_some());
+    assert!(world.session.renewable(given_up).is_none());
+}

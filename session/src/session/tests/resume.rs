@@ -107,3 +107,56 @@ fn a_snapshot_without_a_refresh_token_does_not_remove_the_held_one() {
     let stored = serde_json::to_value(world.snapshot()).unwrap();
     assert_eq!(stored["refresh"]["token"], "rt-1");
 }
+
+#[test]
+fn the_answer_to_a_renewal_is_used_after_another_process_has_given_up_the_token() {
+    let mut world = World::user([token_to("one", 80), Answer::Silence]);
+    world.run(minutes(65));
+    let dead = changed(&world.snapshot(), |fields| {
+        let access = fields.remove("access").unwrap();
+        fields.insert("deadIssuedAt".into(), access["issuedAt"].clone());
+    });
+    adopt(&mut world, dead);
+    assert_eq!(world.token(), None);
+    world.answer_late(token_to("two", 160));
+    assert_eq!(world.token().as_deref(), Some("two"), "{}", world.trace());
+}
+
+#[test]
+fn the_adoption_of_a_token_that_ends_now_is_not_reported() {
+    for (minute, is_reported) in [(79, true), (80, false)] {
+        let mut other = World::user([token_to("one", 80)]);
+        other.run(minutes(1));
+        let mut world = World::user([]);
+        world.now = later(start(), minutes(minute));
+        adopt(&mut world, other.snapshot());
+        assert_eq!(world.trace().contains("took over a token"), is_reported, "{minute} {}", world.trace());
+    }
+}
+
+#[test]
+fn what_was_assumed_of_the_clock_is_taken_over_with_the_first_token_alone() {
+    let mut other = World::app([refreshed("at-1", "rt-1")]);
+    other.run(minutes(1));
+    let assumed =
+        |offset: i64| changed(&other.snapshot(), |fields| drop(fields.insert("assumedOffsetMs".into(), offset.into())));
+    let mut world = World::app([]);
+    world.now = other.now;
+    adopt(&mut world, assumed(1000));
+    assert_eq!(world.session.token.assumed_offset, Some(SignedDuration::from_secs(1)));
+    adopt(&mut world, assumed(2000));
+    assert_eq!(world.session.token.assumed_offset, Some(SignedDuration::from_secs(1)));
+}
+
+#[test]
+fn a_record_that_is_a_minute_old_is_known_to_whoever_has_stored_it() {
+    for (age, is_confirmed) in [(seconds(60), false), (seconds(61), true)] {
+        let mut other = sharing::member(World::user([token_to("one", 80)]));
+        other.run(minutes(1));
+        let mut world = sharing::member(World::user([]));
+        world.now = later(other.now, age);
+        let stored = (other.snapshot(), Some(age));
+        world.session.synchronize(world.now, Some(stored), &mut world.budget);
+        assert_eq!(world.session.confirmation_due().is_some(), is_confirmed, "{age:?}");
+    }
+}

@@ -48,10 +48,6 @@ fn down() -> StoreError {
     StoreError::new(StoreErrorKind::Unreachable, "it is down")
 }
 
-fn seconds(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
-
 #[test]
 fn an_announcement_is_repeated_for_another_user() {
     let mut world = member(World::user([status(500, ""), token_to("one", 80)]));

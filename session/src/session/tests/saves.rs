@@ -1,0 +1,85 @@
+//! How long a save may take, and what it changes.
+
+use super::sharing::member;
+use super::*;
+
+#[test]
+fn an_announcement_holds_for_twice_the_time_of_a_request() {
+    let mut world = member(World::user([]));
+    world.announce();
+    let holds = |time| world.session.persistence.has_announced(Operation::LogIn, later(start(), time), seconds(45));
+    assert!(holds(Duration::from_millis(89_999)) && !holds(seconds(90)));
+}
+
+#[test]
+fn a_token_of_another_process_takes_the_place_of_one_that_is_used_unstored() {
+    let mut world = member(World::user([token_to("one", 80)]));
+    world.run(minutes(1));
+    let mut other = member(World::user([token_to("three", 200)]));
+    other.now = later(start(), minutes(3));
+    other.run(minutes(4));
+    world.session.persistence.shared_mut().unwrap().uses_unstored = true;
+    assert!(world.session.has_unstored_grant());
+    world.now = other.now;
+    world.session.synchronize(world.now, Some((other.snapshot(), Some(Duration::ZERO))), &mut world.budget);
+    assert_eq!((world.token().as_deref(), world.session.has_unstored_grant()), (Some("three"), false));
+}
+
+#[test]
+fn what_was_long_on_its_way_to_the_store_says_nothing_of_the_clock() {
+    let mut world = member(World::user([Answer::Token("one", 80)])).ahead(SignedDuration::from_mins(10));
+    world.store_works = [Some(true), None].into_iter().collect();
+    world.run(seconds(1));
+    let offset = world.session.clock.offset();
+    let id = world.silent.remove(0);
+    let own = changed(&world.snapshot(), |fields| drop(fields.insert("writtenAt".into(), start().to_string().into())));
+    world.now = later(start(), seconds(12));
+    world.stored(id);
+    world.session.synchronize(world.now, Some((own, Some(Duration::ZERO))), &mut world.budget);
+    assert_eq!(world.session.clock.offset(), offset, "{}", world.trace());
+}
+
+#[test]
+fn an_answer_to_another_kind_of_save_is_a_failure_of_the_store() {
+    let mut shared = member(World::user([]));
+    let id = shared.offered();
+    shared.store_answers(id, Ok(StoreAnswer::Kept));
+    let mut hook = World::user([token_to("one", 80)]).storing([None]);
+    hook.run(seconds(1));
+    let id = hook.silent.remove(0);
+    hook.store_answers(id, Ok(StoreAnswer::Saved(Some(Revision(1)))));
+    for world in [&mut shared, &mut hook] {
+        world.write_events();
+        assert!(world.trace().contains("the store answered another question"), "{}", world.trace());
+    }
+}
+
+#[test]
+fn a_renewal_follows_at_once_if_a_store_that_was_emptied_has_got_its_token_back() {
+    let mut world = member(World::user([token_to("one", 80), token_to("two", 160)]));
+    world.run(minutes(64));
+    world.now = later(start(), minutes(65));
+    world.record = None;
+    world.session.store_changed();
+    world.trace.clear();
+    world.run(minutes(65));
+    assert!(world.trace().starts_with("    65:00 store\n    65:00 → demo renewaccesstoken (one)"), "{}", world.trace());
+}
+
+#[test]
+fn a_save_of_ten_seconds_is_not_late_whether_it_works_or_fails() {
+    for (time, is_late) in [(3, false), (10, false), (11, true)] {
+        for works in [true, false] {
+            let mut world = member(World::user([]));
+            let id = world.offered();
+            world.now = later(start(), seconds(time));
+            if works {
+                world.stored(id);
+                assert!(world.session.known_revision().is_some());
+            } else {
+                world.store_answers(id, Err(disk_full()));
+            }
+            assert_eq!(world.session.persistence.as_shared().unwrap().stored_late.is_some(), is_late, "{time} {works}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! A session that has stopped: what it still does, and what ends the stop.
+
+use super::sharing::member;
+use super::*;
+
+/// Answers the store's questions until the session has stopped. Returns when it wants to be polled again.
+fn stopped_until(world: &mut World) -> Option<Timestamp> {
+    loop {
+        match world.session.poll(world.now, &mut world.budget) {
+            Action::Store { id, request } => world.ask_store(id, request),
+            Action::Stopped { check_at, .. } => return check_at,
+            action => panic!("{action:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_session_that_is_forgotten_everywhere_has_nothing_more_to_do() {
+    let mut world = member(World::user([token_to("one", 80)]));
+    world.run(minutes(1));
+    world.session.forget(world.now);
+    world.run(minutes(2));
+    assert_eq!(stopped_until(&mut world), None);
+}
+
+#[test]
+fn a_refusal_that_could_not_be_stored_is_offered_again_after_the_pause() {
+    let mut world = member(World::user([ok(BAD_PASSWORD)]));
+    world.store_works = [Some(true), Some(false)].into_iter().collect();
+    world.run(minutes(1));
+    world.now = start();
+    let due = world.session.persistence.save_due();
+    assert!(due.is_some() && stopped_until(&mut world) == due, "{}", world.trace());
+}
+
+#[test]
+fn a_session_that_waits_for_a_consent_takes_no_lease_for_a_lock_out() {
+    let app = Session::new(Environment::live(), Login::app(OAuthApp::new("client")), 0);
+    let mut world = member(World::of(app, []));
+    world.run(minutes(1));
+    world.reject_of(0, 429, "");
+    let check_at = stopped_until(&mut world);
+    assert!(world.stored.is_empty() && world.session.persistence.dirty, "{}", world.trace());
+    assert_eq!(check_at, Some(later(world.now, seconds(10))), "others may have a token by then");
+}
+
+#[test]
+fn only_another_refresh_token_ends_the_wait_for_a_consent_and_only_that_wait() {
+    let mut other = World::app([refreshed("at-1", "rt-1")]);
+    other.run(minutes(1));
+    // Its access token is dead.
+    let stored = changed(&other.snapshot(), |fields| {
+        let access = fields.remove("access").unwrap();
+        fields.insert("deadIssuedAt".into(), access["issuedAt"].clone());
+    });
+    let waiting = |script: Vec<Answer>| {
+        let app = Session::new(Environment::live(), Login::app(OAuthApp::new("client")), 0);
+        let mut world = World::of(app, script);
+        world.run(minutes(2));
+        assert!(matches!(world.session.stop_reason(), Some(StopReason::ConsentRequired)));
+        world
+    };
+    let mut world = waiting([refreshed("at-2", "rt-2")].into());
+    adopt(&mut world, stored.clone());
+    assert!(world.session.stop_reason().is_none());
+    world.run(minutes(3));
+    assert_eq!(world.token().as_deref(), Some("at-2"), "{}", world.trace());
+
+    let mut world = waiting(Vec::new());
+    let own = world.snapshot();
+    adopt(&mut world, own);
+    assert!(world.session.stop_reason().is_some(), "it brings nothing");
+
+    let mut forgotten = World::app([]);
+    forgotten.session.forget(start());
+    adopt(&mut forgotten, stored);
+    assert!(matches!(forgotten.session.stop_reason(), Some(StopReason::Forgotten)));
+}
+
+#[test]
+fn a_refusal_because_of_the_environment_is_remembered_with_its_text() {
+    let text = "This endpoint should be called on live.tradovateapi.com";
+    let mut world = World::user([ok(format!(r#"{{"errorText":"{text}"}}"#))]).storing([]);
+    world.run(minutes(1));
+    let stored = serde_json::to_string(world.stored.last().unwrap()).unwrap();
+    assert!(stored.contains(text), "{stored}");
+}
+
+#[test]
+fn a_stopped_session_that_holds_the_lease_stores_a_lock_out() {
+    let mut world = member(World::of(code::session_from("code"), [Answer::Silence]));
+    world.run(seconds(1));
+    world.answer_late(Answer::Failure(Failure::MaybeSent));
+    assert!(matches!(world.session.stop_reason(), Some(StopReason::CodeLost)), "{}", world.trace());
+    world.reject_of(0, 429, "");
+    stopped_until(&mut world);
+    assert_eq!((world.stored.len(), world.session.persistence.dirty), (1, false), "{}", world.trace());
+}

@@ -1,0 +1,283 @@
+//! What callers get: tokens in every form, waits, errors, and what they may know of a session.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, Response, StatusCode, Uri};
+use jiff::{SignedDuration, Timestamp};
+use tradovate_auth_core::{
+    Answer, BaseUrl, Credentials, Endpoint as _, Environment, Exchange, MarketDataToken, OAuthApp, Purpose,
+    RefreshToken, RenewAccessToken,
+};
+use tradovate_auth_session::{
+    Lease, Login, MayLogIn, RateBudget, Revision, Session, StopReason, StoreAnswer, StoreError, StoreErrorKind,
+    StoreRequest, StoredRecord,
+};
+
+use super::{answer, log_in, shared};
+use crate::clock::tests::Simulated;
+use crate::token_timeout::LONGEST_SLEEP;
+use crate::{
+    Clock, Idle, Seen, Settings, Shared, SharedBudget, Storage, SystemClock as _, Task, TokenError, TokenTimeout,
+    may_see_token,
+};
+
+/// A session with this storage, by a clock of its own.
+fn of(storage: Storage) -> (Arc<Shared>, Simulated) {
+    let system = Simulated::new();
+    let environment = Environment::demo();
+    let settings = Settings {
+        budget: SharedBudget::default(),
+        clock: Clock::anchored(system.clone()),
+        ..Settings::new(&environment)
+    };
+    let session = Session::new(environment, Credentials::new("trader", "password"), 7);
+    (Arc::new(Shared::new(session, storage, settings, || ())), system)
+}
+
+#[test]
+fn a_token_is_sent_to_its_own_hosts_alone() {
+    let environment = Environment::demo();
+    let may = |uri: &str| may_see_token(&environment, &uri.parse::<Uri>().unwrap());
+    assert!(may("https://demo.tradovateapi.com/v1/account/list"));
+    assert!(may("https://demo.tradovateapi.com:443/v1"));
+    for other in [
+        "http://demo.tradovateapi.com/v1",
+        "http://demo.tradovateapi.com:443/v1",
+        "https://demo.tradovateapi.com:444/v1",
+        "https://evil.example/v1",
+        "/v1/account/list",
+    ] {
+        assert!(!may(other), "{other}");
+    }
+    let local = Environment::custom(BaseUrl::parse("http://127.0.0.1:80/v1").unwrap());
+    assert!(may_see_token(&local, &Uri::from_static("http://127.0.0.1/v1")));
+    assert!(!may_see_token(&local, &Uri::from_static("http://127.0.0.1:81/v1")));
+}
+
+#[test]
+fn a_token_has_every_form_that_a_caller_needs() {
+    let source = shared(&SharedBudget::default());
+    let (permit, _) = source.next().unwrap();
+    let expiry = Timestamp::now() + SignedDuration::from_mins(80);
+    permit.answered(Ok(answer(
+        200,
+        None,
+        &format!(r#"{{"accessToken":"at","expirationTime":"{expiry}","mdAccessToken":"md","userId":7}}"#),
+    )));
+    let token = source.token().unwrap();
+    assert_eq!((token.expose(), token.expires_at(), source.user_id()), ("at", expiry, Some(7)));
+    assert_eq!(token.authorize_frame(3), "authorize\n3\n\nat");
+    assert_eq!(token.market_data_token().map(MarketDataToken::expose), Some("md"));
+    assert_eq!(token.market_data_authorize_frame(4).as_deref(), Some("authorize\n4\n\nmd"));
+    let mut headers = HeaderMap::new();
+    token.authorize(&mut headers);
+    assert_eq!(headers["authorization"], "Bearer at");
+}
+
+#[test]
+fn callers_see_the_hosts_that_the_server_names() {
+    let (source, system) = of(Storage::None);
+    let host = || source.environment().base_url(Purpose::Login).unwrap().host().to_owned();
+    assert_eq!(host(), "demo.tradovateapi.com");
+    let (permit, _) = source.next().unwrap();
+    let expiry = system.wall() + SignedDuration::from_mins(80);
+    let hosts = r#"{"demo":"acme.ninjatrader.com"}"#;
+    let body = format!(r#"{{"accessToken":"at","expirationTime":"{expiry}","apiHosts":{hosts}}}"#);
+    permit.answered(Ok(answer(200, None, &body)));
+    assert_eq!(host(), "acme.ninjatrader.com");
+}
+
+#[test]
+fn a_token_ends_at_the_named_moment() {
+    let (source, system) = of(Storage::None);
+    assert_eq!(source.token_ends_in(), None);
+    let (permit, _) = source.next().unwrap();
+    let expiry = system.wall() + SignedDuration::from_mins(80);
+    permit.answered(Ok(answer(200, None, &format!(r#"{{"accessToken":"at","expirationTime":"{expiry}"}}"#))));
+    let left = source.token_ends_in().unwrap();
+    assert!(left > Duration::from_secs(79 * 60), "{left:?}");
+    system.pass(left.saturating_sub(Duration::from_nanos(1)));
+    assert!(source.token().is_some());
+    system.pass(Duration::from_nanos(1));
+    assert_eq!((source.token().is_some(), source.token_ends_in()), (false, None));
+}
+
+#[test]
+fn a_caller_waits_no_longer_than_it_was_told_to() {
+    let (source, _) = of(Storage::None);
+    let timeout = TokenTimeout::new(&source);
+    let minute = Duration::from_secs(60);
+    let error = timeout.sleep(&source, Idle::Wait(10 * minute)).unwrap_err();
+    assert_eq!(error.retry_after(), Some(10 * minute));
+    assert_eq!(error.to_string(), "no token for another 600 s");
+    assert_eq!(timeout.sleep(&source, Idle::Wait(Duration::from_secs(1))).unwrap(), Duration::from_secs(1));
+    assert_eq!(timeout.sleep(&source, Idle::Wait(Duration::from_secs(20))).unwrap(), LONGEST_SLEEP);
+    assert_eq!(timeout.sleep(&source, Idle::Busy(Duration::from_secs(2))).unwrap(), Duration::from_secs(2));
+    source.call_back(|| {
+        let error = timeout.sleep(&source, Idle::Busy(minute)).unwrap_err();
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(1)), "it would wait for its own end");
+        let (other, _) = of(Storage::None);
+        assert!(source.is_calling_back() && !other.is_calling_back());
+        other.call_back(|| assert!(other.is_calling_back() && !source.is_calling_back()));
+        assert!(source.is_calling_back());
+    });
+    assert!(!source.is_calling_back());
+    let stopped = timeout.sleep(&source, Idle::Stopped(StopReason::ConsentRequired)).unwrap_err();
+    assert_eq!(stopped.retry_after(), None);
+
+    let environment = Environment::demo();
+    let settings = Settings { token_timeout: Duration::ZERO, ..Settings::new(&environment) };
+    let session = Session::new(environment, Credentials::new("trader", "password"), 7);
+    let hurried = Shared::new(session, Storage::None, settings, || ());
+    assert!(TokenTimeout::new(&hurried).sleep(&hurried, Idle::Busy(minute)).is_err());
+}
+
+#[test]
+fn an_error_names_the_last_failure() {
+    let source = shared(&SharedBudget::default());
+    let (permit, _) = source.next().unwrap();
+    permit.answered(Ok(answer(500, None, "")));
+    let reason = |source: &Shared| match TokenTimeout::new(source).sleep(source, Idle::Wait(Duration::MAX)).unwrap_err()
+    {
+        TokenError::NotYet { reason, .. } => reason.unwrap_or_default(),
+        TokenError::Stopped(_) => unreachable!(),
+    };
+    assert!(reason(&source).starts_with("login failed: "), "{}", reason(&source));
+    let error = TokenTimeout::new(&source).sleep(&source, Idle::Wait(Duration::MAX)).unwrap_err();
+    assert!(error.to_string().ends_with(&format!(" s: {}", reason(&source))), "{error}");
+    let (source, _) = of(Storage::None);
+    let (permit, _) = source.next().unwrap();
+    permit.answered(Ok(answer(200, None, r#"{"accessToken":"at","expirationTime":"2099-01-01T00:00:00Z"}"#)));
+    assert_eq!(reason(&source), "", "nothing did");
+}
+
+#[test]
+fn a_session_that_has_stopped_says_why_and_rests() {
+    let (source, _) = of(Storage::None);
+    source.forget();
+    assert!(matches!(source.next(), Err(Idle::Stopped(StopReason::Forgotten))));
+    assert!(matches!(source.stop_reason(), Some(StopReason::Forgotten)));
+}
+
+#[test]
+fn a_rejected_token_is_verified_until_a_renewal_has_come() {
+    let source = shared(&SharedBudget::default());
+    log_in(&source, SignedDuration::from_mins(80));
+    assert!(!source.is_verifying());
+    let _ = source.rejected(&source.token().unwrap(), StatusCode::UNAUTHORIZED, b"");
+    assert!(source.is_verifying());
+}
+
+#[test]
+fn a_shared_store_is_asked_and_a_change_of_it_is_looked_at() {
+    let (source, _) = of(Storage::Shared(MayLogIn::WhenNeeded));
+    let (permit, task) = source.next().unwrap();
+    assert!(matches!(task, Task::Store(_)) && source.is_busy());
+    permit.store_answered(Err(StoreError::new(StoreErrorKind::Unreachable, "it is down")));
+    assert!(matches!(source.next(), Err(Idle::Wait(_))), "a pause");
+    source.store_has_changed();
+    let (permit, task) = source.next().unwrap();
+    assert!(matches!(task, Task::Store(_)), "at once");
+    let record =
+        StoredRecord { revision: Revision(7), age: None, place: "here".into(), session: Ok(source.snapshot()) };
+    permit.store_answered(Ok(StoreAnswer::Loaded(Some(record))));
+    assert_eq!(source.known_revision(), Some(Revision(7)));
+    let (permit, task) = source.next().unwrap();
+    assert!(matches!(task, Task::Store(StoreRequest::Acquire(_))));
+    permit.store_answered(Ok(StoreAnswer::Lease(Some(Lease { fence: 1, time: Duration::from_secs(67) }))));
+    assert!(source.is_busy(), "it holds the lease");
+}
+
+#[test]
+fn a_watch_reports_a_token_and_a_stop() {
+    let (source, _) = of(Storage::None);
+    let mut seen = Seen::now(&source);
+    assert_eq!(seen.update(&source).unwrap_err(), LONGEST_SLEEP, "nothing has changed");
+    source.forget();
+    let change = seen.update(&source).unwrap();
+    assert!(change.stopped.is_some() && !change.has_other_token && !change.has_other_hosts);
+    assert!(seen.update(&source).is_err(), "once");
+    let source = shared(&SharedBudget::default());
+    let mut seen = Seen::now(&source);
+    log_in(&source, SignedDuration::from_mins(80));
+    let change = seen.update(&source).unwrap();
+    assert!(change.has_other_token && !change.has_other_hosts && change.token.is_some());
+}
+
+#[test]
+fn the_answer_to_a_change_of_password_is_a_login() {
+    let (source, system) = of(Storage::None);
+    let expiry = system.wall() + SignedDuration::from_mins(80);
+    let body = format!(r#"{{"accessToken":"changed","expirationTime":"{expiry}"}}"#);
+    let value = RenewAccessToken::parse(Response::new(body)).unwrap().value;
+    let exchange = Exchange { sent: system.wall(), received: system.wall(), server_time: None };
+    source.adopt_answer(Answer { value, exchange }).unwrap();
+    assert_eq!(source.token().unwrap().expose(), "changed");
+}
+
+#[test]
+fn an_error_names_no_event_that_is_no_failure() {
+    let environment = Environment::custom(BaseUrl::parse("http://127.0.0.1:1/v1").unwrap());
+    let login = Login::refresh_token(OAuthApp::new("8"), RefreshToken::new("refresh"));
+    let settings = Settings { budget: SharedBudget::default(), ..Settings::new(&environment) };
+    let session = Session::new(environment, login, 7);
+    let source = Arc::new(Shared::new(session, Storage::None, settings, || ()));
+    let (permit, _) = source.next().unwrap();
+    permit.answered(Ok(answer(
+        200,
+        None,
+        r#"{"access_token":"at","refresh_token":"rt","expires_in":4800,"refresh_token_expires_in":93600}"#,
+    )));
+    // The end of the consent is told after the token.
+    let error = TokenTimeout::new(&source).sleep(&source, Idle::Wait(Duration::MAX)).unwrap_err();
+    assert!(matches!(error, TokenError::NotYet { reason: None, .. }), "{error}");
+}
+
+#[test]
+fn an_exchange_may_take_as_long_as_the_policy_or_the_client_allows() {
+    let environment = Environment::demo();
+    let longest = |timeout| {
+        let settings = Settings { timeout: Duration::from_secs(timeout), ..Settings::new(&environment) };
+        let session = Session::new(environment.clone(), Credentials::new("trader", "password"), 7);
+        Shared::new(session, Storage::None, settings, || ()).longest_exchange().as_secs()
+    };
+    assert_eq!((longest(1), longest(100)), (45, 100));
+}
+
+#[test]
+fn a_budget_is_shared_by_host_and_by_all_of_the_vendors() {
+    let budget = |environment: Environment| SharedBudget::of_process(&environment);
+    let custom = |url| budget(Environment::custom(BaseUrl::parse(url).unwrap()));
+    let lock = |budget: &SharedBudget| budget.with(|budget| budget.lock_out(crate::now(), Duration::from_secs(60)));
+    let is_locked = |budget: &SharedBudget| budget.with(|budget| budget.locked_until(crate::now()).is_some());
+    lock(&custom("http://127.0.0.1:2/v1"));
+    assert!(is_locked(&custom("http://127.0.0.1:2/v1")) && !is_locked(&custom("http://127.0.0.1:3/v1")));
+    assert!(!is_locked(&budget(Environment::demo())));
+    lock(&budget(Environment::demo()));
+    assert!(is_locked(&budget(Environment::live())), "one server");
+    let mut own = RateBudget::default();
+    own.lock_out(crate::now(), Duration::from_secs(60));
+    assert!(is_locked(&own.into()));
+}
+
+#[test]
+fn the_clock_of_the_process_shows_the_time_and_goes_on() {
+    let before = crate::now();
+    assert!(Timestamp::now().duration_since(before).abs() < SignedDuration::from_hours(1), "{before}");
+    std::thread::sleep(Duration::from_millis(2));
+    assert!(crate::now() > before);
+    assert!(format!("{:?}", Clock::of_process()).starts_with("Clock(20"));
+}
+
+#[test]
+fn what_is_printed_of_a_session_shows_its_settings_and_no_secret() {
+    let (source, _) = of(Storage::None);
+    let printed = format!("{source:?}");
+    assert!(printed.contains("token_timeout") && !printed.contains("password"), "{printed}");
+}
+
+#[test]
+fn sessions_have_seeds_of_their_own() {
+    assert_ne!(crate::entropy::seed(), crate::entropy::seed());
+}
