@@ -279,5 +279,5 @@ fn what_is_printed_of_a_session_shows_its_settings_and_no_secret() {
 
 #[test]
 fn sessions_have_seeds_of_their_own() {
-    assert_ne!(crate::entropy::seed(), crate::entropy::seed());
+    assert_ne!(crate::random::seed(), crate::random::seed());
 }
