@@ -107,6 +107,8 @@ struct Subject {
     /// The last snapshot that it wanted stored, and when, by its own clock; and whether the last one could not be in time.
     offered: Option<(usize, Timestamp)>,
     is_store_failing: bool,
+    /// When a save was last not confirmed. It may have announced a refresh.
+    unconfirmed_at: Option<Timestamp>,
     /// The snapshot that it has saved or loaded last.
     synchronized: Option<usize>,
     /// It was given an earlier record last.
@@ -174,6 +176,7 @@ impl Oracle {
             storage: Storage::default(),
             offered: None,
             is_store_failing: false,
+            unconfirmed_at: None,
             synchronized: None,
             is_misled: false,
             paused_until: None,
@@ -276,7 +279,10 @@ impl Oracle {
                 subject.is_store_failing = subject.is_store_overdue(record.local);
                 subject.offered.take_if(|(offered, _)| offered == number);
             }
-            What::NotStored(_) => (subject.is_store_failing, subject.offered) = (true, None),
+            What::NotStored(_) => {
+                (subject.is_store_failing, subject.offered) = (true, None);
+                subject.unconfirmed_at = Some(now);
+            }
             What::Saved(number, kept) => return self.save(record, *number, kept, server_now),
             What::Synchronized { kept, is_stale, late } => self.synchronize(record, *kept, *is_stale, *late),
             What::StoreLost(loss) => self.lose(program, *loss, now),

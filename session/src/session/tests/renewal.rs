@@ -276,9 +276,9 @@ fn a_market_data_token_that_ends_with_the_renewal_is_not_kept() {
 fn a_renewal_that_is_held_back_beyond_its_time_is_no_routine() {
     let mut world = World::user([token_to("one", 80)]);
     world.run(minutes(1));
-    assert!(world.session.outlook(world.now).unwrap().is_routine);
+    assert!(world.session.outlook(world.now, &world.budget).unwrap().is_routine);
     world.session.record.pause.for_at_least(world.now, minutes(70));
-    assert!(!world.session.outlook(world.now).unwrap().is_routine);
+    assert!(!world.session.outlook(world.now, &world.budget).unwrap().is_routine);
 }
 
 #[test]
@@ -288,6 +288,6 @@ fn a_token_that_may_be_alive_is_given_up_at_the_named_moment() {
     let ended = later(start(), minutes(90));
     (1..=3).for_each(|id| world.session.token.failed_after_expiry.add(ended, ExchangeId(id)));
     let given_up = world.session.given_up_at().unwrap();
-    assert!(world.session.renewable(crate::moments::earlier(given_up, seconds(1))).is_some());
+    assert!(world.session.renewable(crate::time_arithmetic::earlier(given_up, seconds(1))).is_some());
     assert!(world.session.renewable(given_up).is_none());
 }

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::super::pace::{Pace, Pending};
+use super::super::renewal_pace::{Pace, Pending};
 use super::*;
 
 fn second(second: i64) -> Timestamp {

@@ -238,6 +238,8 @@ impl Request<'_> {
         memory.refreshed_at?;
         let (token, (least, most)) = (held.grant.access, self.gates.renewals(self.now));
         let what = match self.asked.operation {
+            // After an announced refresh of unknown outcome, a renewal comes first.
+            Operation::Renew if subject.unconfirmed_at.is_some_and(|at| self.now < at + MINUTE * 2) => return None,
             Operation::Renew if subject.prefers_refreshes => "and should refresh",
             Operation::Renew if least >= 10 => "though the hour has no renewal to spare",
             Operation::Renew if self.is_over(memory.truly_refreshed_at, HOUR * 12 + QUARTER) => {
