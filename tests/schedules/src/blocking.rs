@@ -56,7 +56,7 @@ fn callers_without_a_token_share_one_login() {
 }
 
 #[test]
-fn a_renewal_reaches_callers_that_come_and_go() {
+fn no_caller_gets_an_older_token_after_a_renewal() {
     in_all_orders(|| {
         let world = World::default();
         let tokens = builder(&world).build();
@@ -82,7 +82,7 @@ fn a_renewal_reaches_callers_that_come_and_go() {
 }
 
 #[test]
-fn callers_whose_token_has_ended_share_one_login() {
+fn callers_whose_token_has_expired_share_one_request() {
     in_all_orders(|| {
         let world = World::default();
         let tokens = builder(&world).build();
@@ -97,7 +97,7 @@ fn callers_whose_token_has_ended_share_one_login() {
 }
 
 #[test]
-fn a_panic_at_any_point_leaves_no_caller_waiting() {
+fn a_panic_at_any_point_leaves_no_caller_waiting_forever() {
     in_all_orders(|| {
         let world = World::default();
         let budget = SharedBudget::default();
@@ -132,7 +132,7 @@ fn a_panic_at_any_point_leaves_no_caller_waiting() {
 }
 
 #[test]
-fn a_keeper_that_is_stopped_or_dropped_ends_and_loses_no_answer() {
+fn the_answer_is_kept_if_a_keeper_is_stopped_or_dropped() {
     in_all_orders(|| {
         let world = World::default();
         let tokens = builder(&world).build();
@@ -149,7 +149,7 @@ fn a_keeper_that_is_stopped_or_dropped_ends_and_loses_no_answer() {
 }
 
 #[test]
-fn a_keeper_that_is_stopped_waits_for_what_is_under_way() {
+fn stopping_a_keeper_waits_until_the_answer_in_flight_is_stored() {
     in_all_orders(|| {
         let world = World::default();
         let hook = world.clone();
@@ -169,7 +169,7 @@ fn a_keeper_that_is_stopped_waits_for_what_is_under_way() {
 }
 
 #[test]
-fn a_keeper_that_is_stopped_waits_for_the_last_callback() {
+fn stopping_a_keeper_waits_for_the_last_event_callback() {
     in_all_orders(|| {
         let world = World::default();
         let tokens = builder(&world).on_event(|_| shuttle::thread::yield_now()).build();
@@ -183,7 +183,7 @@ fn a_keeper_that_is_stopped_waits_for_the_last_callback() {
 }
 
 #[test]
-fn a_callback_may_ask_the_source_that_calls_it() {
+fn a_callback_may_ask_its_own_source_for_a_token() {
     in_all_orders(|| {
         let world = World::default();
         let own = Arc::new(Fact::new(None::<TokenSource>));
@@ -233,7 +233,7 @@ fn callers_get_their_token_while_a_callback_runs() {
 }
 
 #[test]
-fn a_token_that_many_report_is_replaced_once() {
+fn a_token_that_several_callers_reject_is_replaced_once() {
     in_all_orders(|| {
         let world = World::default();
         let tokens = builder(&world).build();
@@ -257,7 +257,7 @@ fn a_token_that_many_report_is_replaced_once() {
 }
 
 #[test]
-fn no_token_is_handed_out_before_a_slow_store_has_it() {
+fn no_caller_gets_a_token_before_it_is_stored() {
     in_all_orders(|| {
         let world = World::default();
         let (go_on, waits) = mpsc::channel();
@@ -299,7 +299,7 @@ fn on_one_store(world: &World, minutes: u64) -> (InMemory, Timestamp, [TokenSour
 }
 
 #[test]
-fn sources_on_one_store_have_one_renewal() {
+fn sources_that_share_a_store_send_one_renewal() {
     in_all_orders(|| {
         let world = World::default();
         let (store, first, sources) = on_one_store(&world, 70);
@@ -321,7 +321,7 @@ fn sources_on_one_store_have_one_renewal() {
 }
 
 #[test]
-fn a_keeper_that_is_stopped_leaves_no_lease_behind() {
+fn stopping_a_keeper_releases_the_lease() {
     in_all_orders(|| {
         let world = World::default();
         let (store, _, [tokens, _]) = on_one_store(&world, 70);
@@ -334,7 +334,7 @@ fn a_keeper_that_is_stopped_leaves_no_lease_behind() {
 }
 
 #[test]
-fn what_one_source_forgets_the_others_forget_too() {
+fn forget_stops_all_sources_that_share_the_store() {
     in_all_orders(|| {
         let world = World::default();
         let (store, _, [tokens, other]) = on_one_store(&world, 0);

@@ -62,7 +62,7 @@ fn callers_without_a_token_share_one_login() {
 }
 
 #[test]
-fn a_caller_that_is_cancelled_at_any_point_loses_nothing() {
+fn the_answer_is_kept_if_one_of_two_callers_is_cancelled() {
     in_all_orders_of_tasks(async || {
         let world = World::default();
         let tokens = builder(&world).build().unwrap();
@@ -76,7 +76,7 @@ fn a_caller_that_is_cancelled_at_any_point_loses_nothing() {
 }
 
 #[test]
-fn the_exchange_of_callers_that_are_all_cancelled_goes_on() {
+fn an_exchange_continues_after_all_its_callers_are_cancelled() {
     in_all_orders_of_tasks(async || {
         let world = World::default();
         let tokens = builder(&world).build().unwrap();
@@ -90,7 +90,7 @@ fn the_exchange_of_callers_that_are_all_cancelled_goes_on() {
 }
 
 #[test]
-fn a_renewal_reaches_callers_that_come_and_go() {
+fn no_caller_gets_an_older_token_after_a_renewal() {
     in_all_orders_of_tasks(async || {
         let world = World::default();
         let tokens = builder(&world).build().unwrap();
@@ -120,7 +120,7 @@ fn a_renewal_reaches_callers_that_come_and_go() {
 }
 
 #[test]
-fn a_panic_at_any_point_leaves_no_caller_waiting() {
+fn a_panic_at_any_point_leaves_no_caller_waiting_forever() {
     in_all_orders_of_tasks(async || {
         let world = World::default();
         let (hook, observer) = (world.clone(), world.clone());
@@ -160,7 +160,7 @@ fn a_panic_at_any_point_leaves_no_caller_waiting() {
 }
 
 #[test]
-fn a_keeper_that_is_stopped_or_dropped_ends_and_loses_no_answer() {
+fn the_answer_is_kept_if_a_keeper_is_stopped_or_dropped() {
     in_all_orders_of_tasks(async || {
         let world = World::default();
         let tokens = builder(&world).build().unwrap();
@@ -177,7 +177,7 @@ fn a_keeper_that_is_stopped_or_dropped_ends_and_loses_no_answer() {
 }
 
 #[test]
-fn a_keeper_that_is_stopped_waits_for_what_is_under_way() {
+fn stopping_a_keeper_waits_until_the_answer_in_flight_is_stored() {
     in_all_orders_of_tasks(async || {
         let world = World::default();
         let hook = world.clone();
@@ -201,7 +201,7 @@ fn a_keeper_that_is_stopped_waits_for_what_is_under_way() {
 }
 
 #[test]
-fn a_keeper_that_is_stopped_waits_for_the_last_callback() {
+fn stopping_a_keeper_waits_for_the_last_event_callback() {
     in_all_orders_of_tasks(async || {
         let world = World::default();
         let tokens = builder(&world).on_event(|_| shuttle::thread::yield_now()).build().unwrap();
@@ -215,7 +215,7 @@ fn a_keeper_that_is_stopped_waits_for_the_last_callback() {
 }
 
 #[test]
-fn a_callback_may_use_the_source_that_calls_it() {
+fn a_callback_may_use_its_own_source() {
     in_all_orders_of_tasks(async || {
         let world = World::default();
         let own = Arc::new(Fact::new(None::<TokenSource>));
@@ -262,7 +262,7 @@ fn callers_get_their_token_while_a_callback_runs() {
 }
 
 #[test]
-fn a_token_that_many_report_is_replaced_once() {
+fn a_token_that_several_callers_reject_is_replaced_once() {
     in_all_orders_of_tasks(async || {
         let world = World::default();
         let tokens = builder(&world).build().unwrap();
@@ -285,7 +285,7 @@ fn a_token_that_many_report_is_replaced_once() {
 }
 
 #[test]
-fn no_token_is_handed_out_before_a_slow_store_has_it() {
+fn no_caller_gets_a_token_before_it_is_stored() {
     in_all_orders_of_tasks(async || {
         let world = World::default();
         let (go_on, waits) = watch::channel(());
@@ -325,7 +325,7 @@ async fn on_one_store(world: &World, minutes: u64) -> (InMemory, Timestamp, [Tok
 }
 
 #[test]
-fn sources_on_one_store_have_one_renewal() {
+fn sources_that_share_a_store_send_one_renewal() {
     in_all_orders_of_tasks(async || {
         let world = World::default();
         let (store, first, sources) = on_one_store(&world, 70).await;
@@ -350,7 +350,7 @@ fn sources_on_one_store_have_one_renewal() {
 }
 
 #[test]
-fn a_keeper_that_is_stopped_leaves_no_lease_behind() {
+fn stopping_a_keeper_releases_the_lease() {
     in_all_orders_of_tasks(async || {
         let world = World::default();
         let (store, _, [tokens, _]) = on_one_store(&world, 70).await;
@@ -363,7 +363,7 @@ fn a_keeper_that_is_stopped_leaves_no_lease_behind() {
 }
 
 #[test]
-fn what_one_source_forgets_the_others_forget_too() {
+fn forget_stops_all_sources_that_share_the_store() {
     in_all_orders_of_tasks(async || {
         let world = World::default();
         let (store, _, [tokens, other]) = on_one_store(&world, 0).await;
