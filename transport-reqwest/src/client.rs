@@ -151,7 +151,7 @@ impl Client {
 
     /// Follows the hosts an answer named, and returns the keys of those it doesn't: see [`Environment::follow`]. Clones
     /// made before don't follow.
-    #[must_use = "the hosts that are not followed have to be reported"]
+    #[must_use = "report the hosts that are not followed"]
     pub fn follow(&mut self, hosts: &ApiHosts) -> Vec<String> {
         self.environment.follow(hosts)
     }
@@ -295,9 +295,9 @@ fn record(span: &Span, response: &Result<Response<ResponseBody>, CallError>, ela
     match response {
         Ok(response) => {
             span.record("status", response.status().as_u16());
-            debug!("answered");
+            debug!("the server answered");
         }
-        Err(error) => debug!(%error, "failed"),
+        Err(error) => debug!(%error, "the call failed"),
     }
 }
 

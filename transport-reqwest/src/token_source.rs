@@ -98,7 +98,7 @@ impl TokenSource {
     /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
     /// let (environment, credentials) = from_env()?;
     /// let tokens = TokenSource::shared(FileStore::user()?, environment, credentials)?;
-    /// let _keeper = tokens.keep_alive(); // learns of what others do, and renews where none of them has
+    /// let _keeper = tokens.keep_alive(); // follows renewals of other processes, or renews itself
     /// let authorization = tokens.token().await?.header();
     /// # Ok(())
     /// # }
