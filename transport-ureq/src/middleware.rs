@@ -87,8 +87,8 @@ impl BearerMiddleware {
         Self { tokens }
     }
 
-    /// Reports a refusal to the source, or only the redirect if another address has answered. Returns the response for the
-    /// caller unchanged.
+    /// Reports a refusal to the source, or only the redirect if another address has answered. Returns the response
+    /// unchanged.
     fn report(&self, token: &Token, asked: &Uri, response: Response<Body>) -> Response<Body> {
         if response.get_uri() != asked {
             self.report_redirect(token);
