@@ -75,7 +75,7 @@ impl Client {
     /// that can't be changed.
     ///
     /// Set a `connect_timeout` on the builder that is shorter than the time-out of the whole call. Otherwise an
-    /// unreachable host can't be told apart from a silent server.
+    /// unreachable host can't be distinguished from a silent server.
     ///
     /// The builder decides which certificates are trusted:
     ///
@@ -214,14 +214,14 @@ impl Client {
     /// Sends one request and parses its response.
     async fn exchange<E: Endpoint>(&self, request: &Request<RequestBody>) -> Result<Answer<E::Response>, CallError> {
         let sent = Timestamp::now();
-        let response = self.carry(E::NAME, request).await;
+        let response = self.send_request(E::NAME, request).await;
         let received = Timestamp::now();
         let reply = E::parse(response?)?;
         Ok(Answer { value: reply.value, exchange: Exchange { sent, received, server_time: reply.server_time } })
     }
 
     /// Sends one request and returns its response, with any status.
-    pub(crate) async fn carry(
+    pub(crate) async fn send_request(
         &self,
         endpoint: &str,
         request: &Request<RequestBody>,
@@ -229,12 +229,16 @@ impl Client {
         let host = request.uri().host().unwrap_or_default();
         let span = info_span!("tradovate_auth", endpoint, host, status = field::Empty, elapsed_ms = field::Empty);
         let started = Instant::now();
-        let response = self.send(request, host).instrument(span.clone()).await;
+        let response = self.send_untraced(request, host).instrument(span.clone()).await;
         record(&span, &response, started.elapsed());
         response
     }
 
-    async fn send(&self, request: &Request<RequestBody>, host: &str) -> Result<Response<ResponseBody>, CallError> {
+    async fn send_untraced(
+        &self,
+        request: &Request<RequestBody>,
+        host: &str,
+    ) -> Result<Response<ResponseBody>, CallError> {
         // This also checks endpoints of other crates: plain http is only for this machine.
         let url = SecureUrl::try_from(request.uri().clone())?;
         let converted = self.convert(request, self.parsed(url)?);

@@ -22,10 +22,10 @@ pub struct Keeper {
 }
 
 /// How long one query for changes of a store may take.
-const SLICE: Duration = Duration::from_secs(5);
+const QUERY_TIME: Duration = Duration::from_secs(5);
 
 /// The longest wait for a load from the store, for one change of the source, and for the end of the keeper's task.
-const MOMENT: Duration = Duration::from_millis(500);
+const SHORT_WAIT: Duration = Duration::from_millis(500);
 
 impl Keeper {
     pub(crate) fn start(source: Arc<Inner>) -> Self {
@@ -47,7 +47,7 @@ impl Keeper {
         let source = Arc::clone(&self.source);
         self.keeps.abort();
         // Another thread may be running the task at this moment, and may be about to send a request.
-        let _ = timeout(MOMENT, &mut self.keeps).await;
+        let _ = timeout(SHORT_WAIT, &mut self.keeps).await;
         drop(self);
         let begun = Instant::now();
         loop {
@@ -59,7 +59,7 @@ impl Keeper {
             // The session may only be waiting for the end of a back-off. Then this starts the next action.
             source.drive();
             // The loop checks again after a change and after the time-out.
-            let _ = timeout(MOMENT, changes.changed()).await;
+            let _ = timeout(SHORT_WAIT, changes.changed()).await;
         }
     }
 }
@@ -82,8 +82,8 @@ async fn watch(source: &Arc<Inner>) {
     loop {
         let known = source.shared.known_revision();
         let begun = Instant::now();
-        match source.storage.changed(known, SLICE).await {
-            Ok(()) if begun.elapsed() >= SLICE => {}
+        match source.storage.changed(known, QUERY_TIME).await {
+            Ok(()) if begun.elapsed() >= QUERY_TIME => {}
             Ok(()) => {
                 source.shared.store_has_changed();
                 wait_for_load(source, known).await;
@@ -93,14 +93,14 @@ async fn watch(source: &Arc<Inner>) {
     }
 }
 
-/// Waits until the source has loaded another record, at most `MOMENT`.
+/// Waits until the source has loaded another record, at most `SHORT_WAIT`.
 async fn wait_for_load(source: &Inner, known: Option<Revision>) {
     let load = async {
         let mut changes = source.changes();
         while source.shared.known_revision() == known && changes.changed().await.is_ok() {}
     };
     // The store is queried again after a load and after the time-out.
-    let _ = timeout(MOMENT, load).await;
+    let _ = timeout(SHORT_WAIT, load).await;
 }
 
 impl Drop for Keeper {

@@ -8,8 +8,8 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::{ClientConfig, RootCertStore};
 use tradovate_auth_core::{CallError, Failure};
 
-/// The longest time for connecting. If it runs out, the host has received nothing. So such a failure can be told apart
-/// from a silent server, which may have handled the request.
+/// The longest time for connecting. If it runs out, the host has received nothing. A silent server, on the other hand,
+/// may have handled the request.
 const LONGEST_CONNECT: Duration = Duration::from_secs(10);
 
 /// Creates a builder of an HTTP client with the TLS that [`Client::new`](crate::Client::new) uses: `ring`, the root

@@ -297,7 +297,7 @@ impl Inner {
     pub(crate) fn drive(self: &Arc<Self>) -> Idle {
         match self.shared.next() {
             Ok((permit, task)) => {
-                tokio::spawn(Arc::clone(self).carry(permit, task));
+                tokio::spawn(Arc::clone(self).run_actions(permit, task));
                 self.shared.busy()
             }
             Err(idle) => idle,
@@ -313,14 +313,14 @@ impl Inner {
 
     /// Carries out an action and all actions that directly follow. So an answer is stored even if no caller waits any
     /// more.
-    async fn carry(self: Arc<Self>, mut permit: Permit, mut task: Task) {
+    async fn run_actions(self: Arc<Self>, mut permit: Permit, mut task: Task) {
         let _carrier = self.shared.carrier();
         loop {
             permit.begin();
             match task {
                 Task::Send(request) => {
                     let endpoint = request.uri().path().rsplit('/').next().unwrap_or_default();
-                    permit.answered(self.client.carry(endpoint, &request).await);
+                    permit.answered(self.client.send_request(endpoint, &request).await);
                 }
                 Task::Store(request) => permit.store_answered(self.storage.ask(request).await),
             }

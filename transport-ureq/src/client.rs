@@ -45,8 +45,8 @@ pub struct Client {
 /// Longer time-outs are reduced to this, because they overflow the clocks of HTTP clients.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(3600);
 
-/// The longest time for connecting. If it runs out, the host has received nothing. So such a failure can be told apart
-/// from a silent server, which may have handled the request.
+/// The longest time for connecting. If it runs out, the host has received nothing. A silent server, on the other hand,
+/// may have handled the request.
 const LONGEST_CONNECT: Duration = Duration::from_secs(10);
 
 /// The number of bytes that are read from a connection at once.
@@ -163,14 +163,14 @@ impl Client {
     /// Sends one request and parses its response.
     fn exchange<E: Endpoint>(&self, request: &Request<RequestBody>) -> Result<Answer<E::Response>, CallError> {
         let sent = Timestamp::now();
-        let response = self.carry(E::NAME, request);
+        let response = self.send_request(E::NAME, request);
         let received = Timestamp::now();
         let reply = E::parse(response?)?;
         Ok(Answer { value: reply.value, exchange: Exchange { sent, received, server_time: reply.server_time } })
     }
 
     /// Sends one request and returns its response, with any status.
-    pub(crate) fn carry(
+    pub(crate) fn send_request(
         &self,
         endpoint: &str,
         request: &Request<RequestBody>,
@@ -179,28 +179,28 @@ impl Client {
         let span = info_span!("tradovate_auth", endpoint, host, status = field::Empty, elapsed_ms = field::Empty);
         let _entered = span.enter();
         let started = Instant::now();
-        let response = self.send(request, host);
+        let response = self.send_untraced(request, host);
         record(&span, &response, started.elapsed());
         response
     }
 
-    fn send(&self, request: &Request<RequestBody>, host: &str) -> Result<Response<ResponseBody>, CallError> {
+    fn send_untraced(&self, request: &Request<RequestBody>, host: &str) -> Result<Response<ResponseBody>, CallError> {
         // This also checks endpoints of other crates: plain http is only for this machine.
         SecureUrl::try_from(request.uri().clone())?;
         let response = if request.body().is_empty() {
             // With any other type, an empty body is sent with `content-length: 0`, which a GET should not have.
             self.run(request.clone(), ()).map_err(|error| {
-                let failure = if never_connects(&error) { Failure::NotSent } else { Failure::MaybeSent };
-                failed(failure, host, error)
+                let failure = if occurs_before_sending(&error) { Failure::NotSent } else { Failure::MaybeSent };
+                call_error(failure, host, error)
             })
         } else {
-            let mut body = Marked { rest: request.body().as_ref(), touched: false };
+            let mut body = TrackedBody { rest: request.body().as_ref(), was_read: false };
             let mut request = request.clone();
             request.headers_mut().insert(CONTENT_LENGTH, body.rest.len().into());
             self.run(request, SendBody::from_reader(&mut body)).map_err(|error| {
                 // A server can't handle a request if no byte of its body was sent.
-                let failure = if body.touched { Failure::MaybeSent } else { Failure::NotSent };
-                failed(failure, host, error)
+                let failure = if body.was_read { Failure::MaybeSent } else { Failure::NotSent };
+                call_error(failure, host, error)
             })
         };
         let (parts, mut body) = response?.into_parts();
@@ -255,14 +255,14 @@ impl Drop for Chunk {
 }
 
 /// A request body that records whether ureq has started to read it, so that a part may have been sent.
-struct Marked<'b> {
+struct TrackedBody<'b> {
     rest: &'b [u8],
-    touched: bool,
+    was_read: bool,
 }
 
-impl Read for Marked<'_> {
+impl Read for TrackedBody<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.touched = true;
+        self.was_read = true;
         self.rest.read(buffer)
     }
 }
@@ -279,7 +279,7 @@ fn record(span: &Span, response: &Result<Response<ResponseBody>, CallError>, ela
 }
 
 /// Whether this error can only occur before the request is sent.
-fn never_connects(error: &ureq::Error) -> bool {
+fn occurs_before_sending(error: &ureq::Error) -> bool {
     use ureq::{Error, Timeout};
 
     match error {
@@ -292,7 +292,7 @@ fn never_connects(error: &ureq::Error) -> bool {
     }
 }
 
-fn failed(failure: Failure, host: &str, error: ureq::Error) -> CallError {
+fn call_error(failure: Failure, host: &str, error: ureq::Error) -> CallError {
     match error {
         // `io::Error` keeps its own cause, which `ureq::Error` drops.
         ureq::Error::Io(error) => CallError::io(failure, host, error),

@@ -24,14 +24,14 @@ pub struct Keeper {
 
 /// How long a drop waits for the thread to end. The thread carries out no request itself, but it may run a callback,
 /// and this callback may be what drops the keeper.
-const LONGEST_WAIT: Duration = Duration::from_millis(500);
+const DROP_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// How long one query for changes of a store may take. Between two queries, the thread checks whether the keeper was
 /// dropped.
-const SLICE: Duration = Duration::from_secs(5);
+const QUERY_TIME: Duration = Duration::from_secs(5);
 
 /// The longest wait for a load from the store, and for one change of the source.
-const MOMENT: Duration = Duration::from_millis(500);
+const SHORT_WAIT: Duration = Duration::from_millis(500);
 
 impl Keeper {
     pub(crate) fn start(source: Arc<Inner>) -> std::io::Result<Self> {
@@ -72,7 +72,7 @@ impl Keeper {
             }
             // The session may only be waiting for the end of a back-off. Then this starts the next action.
             source.drive();
-            source.changes.sleep(seen, MOMENT);
+            source.changes.sleep(seen, SHORT_WAIT);
         }
     }
 }
@@ -93,14 +93,14 @@ fn keep(source: &Arc<Inner>, over: &AtomicBool) {
     }
 }
 
-/// Reloads the session whenever the shared store changes. It queries the store in slices, so that it ends soon after
-/// the keeper is dropped.
+/// Reloads the session whenever the shared store changes. Each query of the store is short, so that the thread ends soon
+/// after the keeper is dropped.
 fn watch(source: &Arc<Inner>, over: &AtomicBool) {
     while !over.load(Ordering::SeqCst) {
         let known = source.shared.known_revision();
         let begun = Instant::now();
-        match source.shared.call_back(|| source.storage.changed(known, SLICE)) {
-            Ok(()) if begun.elapsed() >= SLICE => {}
+        match source.shared.call_back(|| source.storage.changed(known, QUERY_TIME)) {
+            Ok(()) if begun.elapsed() >= QUERY_TIME => {}
             Ok(()) => {
                 source.shared.store_has_changed();
                 wait_for_load(source, over, known);
@@ -110,12 +110,12 @@ fn watch(source: &Arc<Inner>, over: &AtomicBool) {
     }
 }
 
-/// Waits until the source has loaded another record, at most `MOMENT`.
+/// Waits until the source has loaded another record, at most `SHORT_WAIT`.
 fn wait_for_load(source: &Inner, over: &AtomicBool, known: Option<Revision>) {
     let begun = Instant::now();
     loop {
         let seen = source.changes.count();
-        let left = MOMENT.saturating_sub(begun.elapsed());
+        let left = SHORT_WAIT.saturating_sub(begun.elapsed());
         if left.is_zero() || over.load(Ordering::SeqCst) || source.shared.known_revision() != known {
             return;
         }
@@ -128,6 +128,6 @@ impl Drop for Keeper {
         self.over.store(true, Ordering::SeqCst);
         self.source.changes.notify();
         // An error means that the thread has ended.
-        let _ = self.ended.recv_timeout(LONGEST_WAIT);
+        let _ = self.ended.recv_timeout(DROP_TIMEOUT);
     }
 }

@@ -276,10 +276,10 @@ impl Inner {
         match self.shared.next() {
             Ok((permit, task)) => {
                 let source = Arc::clone(self);
-                let carrier = thread::Builder::new().name("tradovate-auth".into());
+                let worker = thread::Builder::new().name("tradovate-auth".into());
                 // If no thread can be started, dropping the permit reports the request as unsent. The session then
                 // tries again.
-                drop(carrier.spawn(move || source.carry(permit, task)));
+                drop(worker.spawn(move || source.run_actions(permit, task)));
                 self.shared.busy()
             }
             Err(idle) => idle,
@@ -288,14 +288,14 @@ impl Inner {
 
     /// Carries out an action and all actions that directly follow. So an answer is stored even if no caller waits any
     /// more.
-    fn carry(self: &Arc<Self>, mut permit: Permit, mut task: Task) {
+    fn run_actions(self: &Arc<Self>, mut permit: Permit, mut task: Task) {
         let _carrier = self.shared.carrier();
         loop {
             permit.begin();
             match task {
                 Task::Send(request) => {
                     let endpoint = request.uri().path().rsplit('/').next().unwrap_or_default();
-                    permit.answered(self.client.carry(endpoint, &request));
+                    permit.answered(self.client.send_request(endpoint, &request));
                 }
                 Task::Store(request) => {
                     permit.store_answered(self.shared.call_back(|| self.storage.ask(&request)));
