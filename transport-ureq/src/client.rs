@@ -74,7 +74,7 @@ impl Client {
     /// Uses your agent: its pool, certificates, resolver, proxy and middleware.
     ///
     /// The client sets some options for each call, whatever the agent's configuration says: no redirects, no errors for
-    /// statuses, https only, and the time-outs of the whole call and of connecting.
+    /// statuses, https (except for this machine), and the time-outs of the whole call and of connecting.
     #[must_use]
     pub fn with_agent(mut self, agent: Agent) -> Self {
         self.agent = agent;
