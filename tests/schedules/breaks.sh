@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Breaks the sources in each way of `breaks/`, one after the other, and says which tests find it, in which schedule. The
-# files that a break changes must be as they are in the last commit.
+# Applies each patch of `breaks/`, one after the other, and prints which tests find the defect, and in which schedule. The
+# files that a patch changes must have no uncommitted changes.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export RUSTC_WORKSPACE_WRAPPER=$PWD/.ci/with-shuttle SCHEDULES=${SCHEDULES:-10000} RUST_BACKTRACE=0
@@ -12,7 +12,7 @@ for break in tests/schedules/breaks/*.patch; do
     printf '\n== %s\n' "$(basename "$break" .patch)"
     cargo test --locked --quiet --config tests/schedules/optimized.toml -p schedules --no-run
     if cargo test --locked --quiet --config tests/schedules/optimized.toml -p schedules >"$out" 2>&1; then
-        echo "no test has found it"
+        echo "no test found this defect"
         exit 1
     fi
     awk '/^---- .* stdout ----$/ { test = $2 } /^failed in schedule/ { print test ": " $0 }' "$out"

@@ -182,7 +182,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_time_beyond_the_range_is_the_last_timestamp() {
+    fn a_time_beyond_the_range_is_clamped_to_the_last_timestamp() {
         let system = Simulated::new();
         let clock = Clock::anchored(system.clone());
         system.0.lock().unwrap().0 = Duration::MAX;
@@ -200,7 +200,7 @@ pub(crate) mod tests {
     /// As `/proc/uptime`, which counts suspended time.
     #[test]
     #[cfg(target_os = "linux")]
-    fn on_linux_the_clock_counts_from_the_boot() {
+    fn on_linux_the_clock_counts_from_boot() {
         let Ok(uptime) = std::fs::read_to_string("/proc/uptime") else { return };
         let uptime: f64 = uptime.split(' ').next().unwrap().parse().unwrap();
         let counted = counting().unwrap();

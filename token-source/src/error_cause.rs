@@ -36,7 +36,7 @@ mod tests {
     struct Outer(#[source] io::Error);
 
     #[test]
-    fn the_innermost_error_is_the_cause() {
+    fn the_cause_of_an_error_is_its_innermost_error() {
         // A port on which nobody listens.
         let refused = std::net::TcpStream::connect("127.0.0.1:1").unwrap_err();
         let of = |error| cause(&CallError::io(Failure::NotSent, "a.example", Outer(error)));

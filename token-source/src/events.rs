@@ -1,7 +1,8 @@
-//! The events of a session on their way to its owner.
+//! The queue of a session's events for the program's callback.
 //!
-//! They are taken in the order in which they happened, under the session's lock, and delivered after its release, so that
-//! a callback may use the session. One thread at a time delivers; what happens meanwhile waits for it.
+//! Events are taken under the session's lock, in their order, and delivered after its release, so a callback may use
+//! the session. One thread delivers at a time. Events that arrive during a delivery are delivered after it, by the same
+//! thread.
 
 use std::collections::VecDeque;
 use std::sync::PoisonError;
@@ -10,7 +11,7 @@ use tradovate_auth_session::{Event, EventKind, Session};
 
 use crate::sync::{Mutex, MutexGuard};
 
-/// Events that were taken from a session and not delivered yet.
+/// Events that were taken from a session and are not delivered yet.
 #[derive(Debug, Default)]
 pub(crate) struct Events(Mutex<Queue>);
 
@@ -18,11 +19,11 @@ pub(crate) struct Events(Mutex<Queue>);
 struct Queue {
     waiting: VecDeque<Event>,
     is_delivering: bool,
-    /// The last thing that went wrong since the last success, of the events that were taken.
-    last_trouble: Option<String>,
+    /// The last failure since the last success.
+    last_failure: Option<String>,
 }
 
-/// The right to deliver. Dropped by a panic, it leaves the rest to whoever comes next.
+/// The right to deliver events. It is released on drop, also after a panic, so that the next caller delivers the rest.
 struct Delivery<'e>(&'e Events);
 
 impl Drop for Delivery<'_> {
@@ -32,21 +33,22 @@ impl Drop for Delivery<'_> {
 }
 
 impl Events {
-    /// Takes what the session has to say. Its lock must be held, so that the order is that of the session.
+    /// Takes all new events from the session. The caller holds the session's lock, so the order of events is kept.
     pub(crate) fn take(&self, session: &mut Session) {
         let mut queue = self.lock();
         while let Some(event) = session.next_event() {
             if is_success(&event.kind) {
-                queue.last_trouble = None;
-            } else if is_trouble(&event.kind) {
-                queue.last_trouble = Some(event.to_string());
+                queue.last_failure = None;
+            } else if is_failure(&event.kind) {
+                queue.last_failure = Some(event.to_string());
             }
             queue.waiting.push_back(event);
         }
     }
 
-    /// Delivers all that waits, in order, unless another thread or a caller of this one is delivering: that one goes on
-    /// with it. No lock is held while an event is delivered. Returns whether this call has delivered anything.
+    /// Delivers all waiting events in order. Does nothing if a delivery is running, in another thread or further up
+    /// this call stack: that delivery includes these events. No lock is held during a callback. Returns whether this
+    /// call delivered an event.
     pub(crate) fn deliver(&self, deliver: impl Fn(&Event)) -> bool {
         let mut has_delivered = false;
         loop {
@@ -61,20 +63,20 @@ impl Events {
                 deliver(&event);
                 has_delivered = true;
             }
-            // What has come between the last look and this is looked for once more.
+            // An event that arrived after the last `next` is found in another round of the loop.
             drop(delivery);
         }
     }
 
-    /// Whether an event waits to be delivered, or is being delivered.
+    /// Whether an event waits to be delivered or is being delivered.
     pub(crate) fn is_waiting(&self) -> bool {
         let queue = self.lock();
         queue.is_delivering || !queue.waiting.is_empty()
     }
 
-    /// What went wrong, where nothing has succeeded since.
-    pub(crate) fn last_trouble(&self) -> Option<String> {
-        self.lock().last_trouble.clone()
+    /// The last failure, if nothing has succeeded since.
+    pub(crate) fn last_failure(&self) -> Option<String> {
+        self.lock().last_failure.clone()
     }
 
     fn next(&self) -> Option<Event> {
@@ -86,7 +88,7 @@ impl Events {
     }
 }
 
-/// There is a token.
+/// Whether the event means that there is a new token.
 fn is_success(event: &EventKind) -> bool {
     matches!(
         event,
@@ -97,8 +99,8 @@ fn is_success(event: &EventKind) -> bool {
     )
 }
 
-/// Something that callers without a token should know of.
-fn is_trouble(event: &EventKind) -> bool {
+/// Whether the event explains to callers why there is no token.
+fn is_failure(event: &EventKind) -> bool {
     matches!(
         event,
         EventKind::Failed { .. }

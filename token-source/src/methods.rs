@@ -1,44 +1,46 @@
 //! The methods that the blocking and the async `TokenSource`, and their builders, have in common.
 //!
-//! A macro writes them into each of these types, so that users find all methods, with their documentation, in one place.
+//! A macro defines them on each of these types, so that all methods and their documentation are in one place for users.
 
-/// Methods of a `TokenSource`. Its field `inner` has the field `shared`, a [`Shared`](crate::Shared), and the method `verify`.
+/// Defines methods of a `TokenSource`. Its field `inner` needs a field `shared`, a [`Shared`](crate::Shared), and a
+/// method `verify`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! token_source_methods {
     () => {
-        /// The URL of a trading path, such as `/account/list`, at the host in force.
+        /// The URL of a trading path, such as `/account/list`, on the current host.
         ///
         /// # Errors
-        /// [`BuildError::InvalidUrl`](tradovate_auth_core::BuildError::InvalidUrl) when the path can't be part of a URL.
+        /// [`BuildError::InvalidUrl`](tradovate_auth_core::BuildError::InvalidUrl) if the path can't be part of a URL.
         pub fn url(&self, path: &str) -> Result<tradovate_auth_core::SecureUrl, tradovate_auth_core::BuildError> {
             self.environment().url(tradovate_auth_core::Purpose::Trading, path)
         }
 
-        /// The base of a purpose at the host in force; `None` where no host is known for it.
+        /// The base URL of a purpose on the current host. `None` if no host is known for the purpose.
         #[must_use]
         pub fn base_url(&self, purpose: tradovate_auth_core::Purpose) -> Option<tradovate_auth_core::BaseUrl> {
             self.environment().base_url(purpose).cloned()
         }
 
-        /// The URL of the socket of a purpose at the host in force; `None` where no host is known for it.
+        /// The WebSocket URL of a purpose on the current host. `None` if no host is known for the purpose.
         #[must_use]
         pub fn websocket_url(&self, purpose: tradovate_auth_core::Purpose) -> Option<String> {
             self.environment().websocket_url(purpose)
         }
 
-        /// The environment with the hosts in force.
+        /// The environment with the current hosts.
         #[must_use]
         pub fn environment(&self) -> std::sync::Arc<tradovate_auth_core::Environment> {
             self.inner.shared.environment()
         }
 
-        /// Tells what came of a call with a token: the status and body of a response, or 401 with the text of a socket's
-        /// refusal, or 421. The verdict says what to do with the call; nothing is sent twice by this. A 200 may be reported
-        /// too: a [penalty](tradovate_auth_core::Penalty) in its body means that the call was not handled.
+        /// Reports the server's answer to a call with this token: the status and body of an HTTP response, 401 with the
+        /// text of a socket's refusal, or 421. The verdict says what to do with the call. This method never sends the
+        /// call again. You may also report a 200: a [penalty](tradovate_auth_core::Penalty) in its body means that the
+        /// call was not handled.
         ///
-        /// Where the verdict is not certain, a renewal verifies the token, at most one in 15 minutes. It begins at once in the
-        /// background; callers who ask for a token continue it, with or without a keeper.
+        /// If the verdict is not certain, the source verifies the token by a renewal, at most once in 15 minutes. The
+        /// renewal begins at once in the background. Callers who ask for a token continue it, with or without a keeper.
         #[must_use]
         pub fn rejected(
             &self,
@@ -51,29 +53,31 @@ macro_rules! token_source_methods {
             verdict
         }
 
-        /// What has to be kept to go on after a restart: give it to [`TokenSourceBuilder::resume`] then.
+        /// The session's state, to be stored so that a later process can continue: give it to
+        /// [`TokenSourceBuilder::resume`].
         #[must_use]
         pub fn snapshot(&self) -> tradovate_auth_session::StoredSession {
             self.inner.shared.snapshot()
         }
 
-        /// Takes over what another process has stored, where it is newer.
+        /// Merges a session that another process has stored. Only newer state is used.
         pub fn adopt(&self, stored: tradovate_auth_session::StoredSession) {
             self.inner.shared.adopt(stored);
         }
 
-        /// Who the user is, if an answer or what was stored has said so. OAuth answers often don't.
+        /// The user's id. `None` until an answer or a stored session contains it; OAuth answers often don't.
         #[must_use]
         pub fn user_id(&self) -> Option<i64> {
             self.inner.shared.user_id()
         }
 
-        /// Takes over the answer to a call of yours that brings a token: a change of the password or of the credentials, or a
-        /// social login. [`Client::call`](crate::Client::call) makes such calls. The token replaces the one that is held.
+        /// Adopts the answer to your own call if it contains a token: a change of the password or the credentials, or a
+        /// social login. Make such calls with [`Client::call`](crate::Client::call). The new token replaces the current
+        /// one.
         ///
         /// # Errors
-        /// [`CallError::Server`](tradovate_auth_core::CallError::Server) if the answer has no token that can be used, or is for another
-        /// user. Nothing has changed then.
+        /// [`CallError::Server`](tradovate_auth_core::CallError::Server) if the answer has no usable token or is for
+        /// another user. The source is then unchanged.
         pub fn adopt_answer(
             &self,
             answer: tradovate_auth_core::Answer<tradovate_auth_core::AccessTokenResponse>,
@@ -81,66 +85,68 @@ macro_rules! token_source_methods {
             self.inner.shared.adopt_answer(answer)
         }
 
-        /// Takes other credentials; a source that has stopped because of the old ones goes on.
+        /// Replaces the credentials. A source that stopped because of the old credentials continues.
         pub fn replace_credentials(&self, credentials: tradovate_auth_core::Credentials) {
             self.inner.shared.replace_credentials(credentials);
         }
     };
 }
 
-/// Methods of a `TokenSourceBuilder`. It has the fields `settings`, a [`Settings`](crate::Settings), and `may_log_in`.
+/// Defines methods of a `TokenSourceBuilder`. It needs the fields `settings`, a [`Settings`](crate::Settings), and
+/// `may_log_in`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! builder_methods {
     () => {
-        /// When to renew, how long to wait, how often to try.
+        /// Sets the policy: when to renew, how long to wait, and how often to try.
         pub fn policy(mut self, policy: tradovate_auth_session::Policy) -> Self {
             self.settings.policy = policy;
             self
         }
 
-        /// The budget of the network address. Unless set, all sources of the process share one;
-        /// give a source another where it leaves by another address.
+        /// Sets the request budget of the network address. Default: all sources of the process share one budget for
+        /// each server. Give a source another budget if its requests leave from another address.
         pub fn budget(mut self, budget: $crate::SharedBudget) -> Self {
             self.settings.budget = budget;
             self
         }
 
-        /// How long a caller waits for a token before it gets an error: 60 seconds unless set.
+        /// Sets how long a caller waits for a token before it gets an error. Default: 60 seconds.
         pub fn token_timeout(mut self, token_timeout: std::time::Duration) -> Self {
             self.settings.token_timeout = token_timeout;
             self
         }
 
-        /// Goes on with what an earlier process has stored. Nothing of another owner's snapshot is used: see [`StoredSession`].
+        /// Continues the stored session of an earlier process. A snapshot of another owner is ignored: see
+        /// [`StoredSession`].
         pub fn resume(mut self, stored: tradovate_auth_session::StoredSession) -> Self {
             self.settings.resume = Some(stored);
             self
         }
 
-        /// Your own key of the user who has authorized the app: see [`Session::with_user_key`]. A source that
-        /// [shares](Self::shared) its session has the session's name for it, unless set. A snapshot to [resume](Self::resume)
-        /// from is used if it was taken with the same key.
+        /// Sets your own key of the user who has authorized the app: see [`Session::with_user_key`]. Default: a source
+        /// that [shares](Self::shared) its session uses the session's name, other sources have no key. A snapshot given
+        /// to [`resume`](Self::resume) is used only if it was taken with the same key.
         pub fn user_key(mut self, key: impl Into<String>) -> Self {
             self.settings.user_key = Some(key.into());
             self
         }
 
-        /// Tries credentials once more that were refused before, by what is stored: see [`Session::with_another_try`]. Ask for it
-        /// after [`StopReason::RefusedBefore`](tradovate_auth_session::StopReason::RefusedBefore), once you have corrected what was
-        /// wrong.
+        /// Tries credentials once more that the stored session records as refused: see [`Session::with_another_try`].
+        /// Use it after [`StopReason::RefusedBefore`](tradovate_auth_session::StopReason::RefusedBefore), once the
+        /// cause is corrected.
         pub fn another_try(mut self) -> Self {
             self.settings.another_try = true;
             self
         }
 
-        /// When a source that shares its session may log in: when it is needed, unless set.
+        /// Sets when a source that shares its session may log in. Default: when a login is needed.
         pub fn may_log_in(mut self, may_log_in: tradovate_auth_session::MayLogIn) -> Self {
             self.may_log_in = may_log_in;
             self
         }
 
-        /// Another clock than that of the process: for tests that simulate one.
+        /// Sets a simulated clock, for tests. Default: the clock of the process.
         #[doc(hidden)]
         pub fn clock(mut self, clock: $crate::Clock) -> Self {
             self.settings.clock = clock;

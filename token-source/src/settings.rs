@@ -1,4 +1,4 @@
-//! What can be set about a token source, whatever carries its requests.
+//! The settings of a token source, independent of its HTTP client.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,49 +12,51 @@ use crate::sync::{Mutex, MutexGuard};
 use tradovate_auth_core::{Environment, Purpose, is_trusted_host};
 use tradovate_auth_session::{Event, Policy, RateBudget, StoredSession};
 
-/// The budget of one network address, shared by all sessions that leave by it. A new one is that of another address. Its
-/// times are those of the process's clock: see [`now`](crate::now).
+/// A handle to the request budget of one network address. All sources that use this address share it; clones share one
+/// budget. [`Default`] creates a new budget, for another address. Its times come from the clock of the process: see
+/// [`now`](crate::now).
 #[derive(Debug, Clone, Default)]
 pub struct SharedBudget(Arc<Account>);
 
-/// The budgets of this process: one for all of the vendor's hosts, and one for each other host that is logged in to. None
-/// is ever dropped: a lock-out outlives the source that met it.
+/// The budgets of this process: one for all hosts of the vendor, and one for each other login host. Budgets are never
+/// removed, so a lock-out outlasts the source that received it.
 static OF_PROCESS: ProcessMutex<BTreeMap<String, SharedBudget>> = ProcessMutex::new(BTreeMap::new());
 
 #[derive(Debug, Default)]
 struct Account {
     budget: Mutex<RateBudget>,
-    /// Requests under way, which may be given back to the budget. Changed and read under its lock only.
-    under_way: AtomicUsize,
+    /// The number of requests in flight, whose places in the budget may be refunded. It is changed and read only while
+    /// `budget` is locked.
+    in_flight: AtomicUsize,
 }
 
 impl From<RateBudget> for SharedBudget {
     fn from(budget: RateBudget) -> Self {
-        Self(Arc::new(Account { budget: Mutex::new(budget), under_way: AtomicUsize::default() }))
+        Self(Arc::new(Account { budget: Mutex::new(budget), in_flight: AtomicUsize::default() }))
     }
 }
 
 impl SharedBudget {
-    /// The budget that all sources of this process share, unless they are given another: one for the vendor's hosts, one
-    /// for each other host.
+    /// The default budget for sources of this process: one for all hosts of the vendor, and one for each other login
+    /// host.
     #[must_use]
     pub fn of_process(environment: &Environment) -> Self {
         let base = environment.base_url(Purpose::Login);
         let host = base.and_then(|base| base.as_uri().authority()).map(ToString::to_string);
-        // The vendor's hosts are one server: a lock-out on one holds for all.
+        // All hosts of the vendor are one server: a lock-out by one host applies to all.
         let host = host.filter(|_| base.is_some_and(|base| !is_trusted_host(base.host()))).unwrap_or_default();
         OF_PROCESS.lock().unwrap_or_else(PoisonError::into_inner).entry(host).or_default().clone()
     }
 
-    /// Reads the budget, or changes it. Every source that shares it waits until `act` returns, so keep `act` short, and
-    /// use neither a source nor this budget in it: that would wait for `act` itself. If `act` panics, the budget stays
-    /// usable.
+    /// Calls `act` with the budget, to read or change it. All sources that share the budget wait until `act` returns,
+    /// so keep it short. Use neither a source nor this budget inside `act`: that is a deadlock. If `act` panics, the
+    /// budget stays usable.
     ///
     /// ```
     /// use tradovate_auth_session::Operation;
     /// use tradovate_auth_token_source::{SharedBudget, now};
     ///
-    /// // A call of the program's own counts as well.
+    /// Counts a call that the program makes itself.
     /// fn may_ask_who_i_am(budget: &SharedBudget) -> bool {
     ///     let now = now();
     ///     budget.with(|budget| {
@@ -76,55 +78,56 @@ impl SharedBudget {
     }
 
     pub(crate) fn count(&self) {
-        self.0.under_way.fetch_add(1, Ordering::Relaxed);
+        self.0.in_flight.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn uncount(&self) {
-        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Whether a request is under way.
-    pub(crate) fn is_unsettled(&self) -> bool {
-        self.0.under_way.load(Ordering::Relaxed) > 0
+    /// Whether a request that shares this budget is in flight.
+    pub(crate) fn has_requests_in_flight(&self) -> bool {
+        self.0.in_flight.load(Ordering::Relaxed) > 0
     }
 }
 
 type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
 
-/// The settings that all token sources have.
+/// The settings that blocking and async token sources have in common.
 #[derive(Clone)]
 pub struct Settings {
-    /// When to renew, how long to wait, how often to try.
+    /// When to renew, how long to wait, and how often to try.
     pub policy: Policy,
-    /// The budget of the network address: that of the process for the login host unless set.
+    /// The request budget of the network address. Default: the budget of the process for the login host.
     pub budget: SharedBudget,
-    /// How long a caller waits for a token before it gets an error: 60 seconds unless set.
+    /// How long a caller waits for a token before it gets an error. Default: 60 seconds.
     pub token_timeout: Duration,
-    /// The longest the HTTP client lets a request take: 30 seconds unless set.
+    /// The longest time that the HTTP client allows for one request. Default: 30 seconds.
     pub timeout: Duration,
-    /// What an earlier process has stored.
+    /// The stored session of an earlier process, if any.
     pub resume: Option<StoredSession>,
-    /// The caller's own key of the user who has authorized the app: see [`Session::with_user_key`].
+    /// The program's own key of the user who has authorized the app: see [`Session::with_user_key`].
     ///
     /// [`Session::with_user_key`]: tradovate_auth_session::Session::with_user_key
     pub user_key: Option<String>,
-    /// Whether credentials that were refused get another try: see [`Session::with_another_try`].
+    /// Whether to try refused credentials once more: see [`Session::with_another_try`].
     ///
     /// [`Session::with_another_try`]: tradovate_auth_session::Session::with_another_try
     pub another_try: bool,
-    /// Who hears of events.
+    /// The callback that receives events, if any.
     pub on_event: Option<Observer>,
-    /// What spreads pauses and renewals: another for each session.
+    /// The seed of the jitter of pauses and renewals. Each session needs its own.
     pub seed: u64,
-    /// The source sends nothing: for the tests of programs that use it.
+    /// Whether the source never sends a request: for tests of programs that use it.
     pub is_fixed: bool,
-    /// The clock of the process, unless a test has another. Sources that share a budget must have the same.
+    /// The clock of the session. Default: the clock of the process. Sources that share a budget must also share a
+    /// clock.
     #[doc(hidden)]
     pub clock: Clock,
 }
 
 impl Settings {
-    /// The defaults for an environment, with a seed of their own.
+    /// The default settings for an environment, with a new seed.
     #[must_use]
     pub fn new(environment: &Environment) -> Self {
         Self {
@@ -144,7 +147,8 @@ impl Settings {
 }
 
 impl Settings {
-    /// How long an exchange may take. While the HTTP client may still send a request, no other request is sent.
+    /// The longest time that one exchange may take. No second request is sent while the HTTP client may still send the
+    /// first.
     pub(crate) fn longest_exchange(&self) -> Duration {
         self.policy.deadline().max(self.timeout)
     }

@@ -1,8 +1,8 @@
 //! A session that threads or tasks share.
 //!
-//! The lock is held only while the session takes an input or says what to do, never while a request
-//! is under way or a callback runs. The token in force is published besides, so that callers who need no more don't
-//! wait for the lock.
+//! The session's lock is held only while the session handles an input or decides on the next action. It is never held
+//! while a request is in flight or a callback runs. The current token is also published outside the lock. A caller that
+//! needs only the token reads it without the lock.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError};
@@ -27,30 +27,32 @@ use crate::sync::{ArcSwap, ArcSwapOption, Mutex, MutexGuard};
 use crate::token::Token;
 use crate::user_callback;
 
-/// A session behind a lock, the token it has published, and the caller that drives it.
+/// A session that threads or tasks share: the session behind a lock, its published token, and the caller that drives
+/// it.
 pub struct Shared {
     session: Mutex<Session>,
     token: ArcSwapOption<Published>,
     environment: ArcSwap<Environment>,
     driver: Mutex<Driver>,
-    /// Threads or tasks that do one thing for the session after another.
+    /// The number of threads or tasks that currently carry out actions of the session.
     carriers: AtomicUsize,
     changed: Box<dyn Fn() + Send + Sync>,
-    /// Callers' reports wait to be verified. Whoever finds it so asks the session, so no order with other memory is needed.
+    /// Whether a caller's report waits to be verified. A caller that reads `true` then asks the session itself, so
+    /// relaxed memory ordering is enough.
     is_verifying: AtomicBool,
     events: Events,
     clock: Clock,
     pub(crate) settings: Settings,
 }
 
-/// The token in force, and what each caller reads before it takes the token: kept apart from the count of the token's
-/// holders, which all callers write to.
+/// The current token, with the time that each caller checks first. The time is outside the `Arc` of the token because
+/// all callers write to its reference count, which would slow down the check.
 struct Published {
     usable_until: Timestamp,
     token: Arc<SessionToken>,
 }
 
-/// What there is to do.
+/// The next action of a session: what the transport does for it.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "it is taken apart where it arrives, and most are requests")]
 pub enum Task {
@@ -60,19 +62,19 @@ pub enum Task {
     Store(StoreRequest),
 }
 
-/// Where a session is stored.
+/// Where a session is stored, and who shares the stored session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Storage {
-    /// Nowhere.
+    /// The session is not stored.
     None,
-    /// By a hook of the owner's, for this process alone.
+    /// A hook of the program stores the session, for this process only.
     Hook,
-    /// In a store that other processes use too.
+    /// A store that other processes also use.
     Shared(MayLogIn),
 }
 
-/// A thread or task that does one thing for the session after another. Until it is dropped the session is busy, also between
-/// two permits.
+/// Marks the session as busy while a thread or task carries out its actions, including the time between two permits.
+/// Dropping the last carrier ends this.
 #[derive(Debug)]
 #[must_use = "the session is busy as long as this lives"]
 pub struct Carrier(Arc<Shared>);
@@ -84,28 +86,29 @@ impl Drop for Carrier {
     }
 }
 
-/// What a source answers to a question for a store that it does not have.
+/// The error of a store request to a source without a store: [`StoreErrorKind::Misconfigured`].
 #[must_use]
 pub fn no_store() -> StoreError {
     StoreError::new(StoreErrorKind::Misconfigured, "there is no such store")
 }
 
-/// Why there is nothing to do.
+/// Why there is no action now.
 #[derive(Debug, Clone)]
 pub enum Idle {
     /// Another caller drives the session, for at most this long.
     Busy(Duration),
-    /// There is nothing to do for this long, unless something changes.
+    /// There is no action for this long, unless something changes.
     Wait(Duration),
-    /// There is nothing more to do, unless something changes.
+    /// The session has stopped, for this reason. There is no action until something changes.
     Stopped(StopReason),
 }
 
-/// While others of the budget wait for answers, what it allows may change with each of them.
-const UNSETTLED: SignedDuration = SignedDuration::from_secs(1);
+/// How soon to poll again while requests that share the budget are in flight. Each response can change what the budget
+/// allows.
+const RECHECK_INTERVAL: SignedDuration = SignedDuration::from_secs(1);
 
 impl Shared {
-    /// Shares a session. `changed` is called whenever callers that wait should check again.
+    /// Creates a shared session. `changed` is called each time waiting callers must check the state again.
     #[must_use]
     pub fn new(
         session: Session,
@@ -114,7 +117,8 @@ impl Shared {
         changed: impl Fn() + Send + Sync + 'static,
     ) -> Self {
         let clock = settings.clock.clone();
-        // The session must not give up a request that the HTTP client may still send.
+        // The session's deadline must not be shorter than the HTTP client's time-out: the client may still send the
+        // request.
         let policy = settings.policy.with_deadline(settings.longest_exchange());
         let mut session = session.with_policy(policy);
         if let Some(key) = settings.user_key.take() {
@@ -148,7 +152,7 @@ impl Shared {
         shared
     }
 
-    /// The token in force, without a lock: nothing where none is good at this moment.
+    /// The current token, read without a lock. `None` if no token is valid now.
     #[must_use]
     pub fn token(&self) -> Option<Token> {
         let published = self.token.load();
@@ -156,7 +160,7 @@ impl Shared {
         Some(Token(Arc::clone(&published.token)))
     }
 
-    /// How long the token in force can still be used.
+    /// How long the current token stays valid. `None` if no token is valid now.
     pub(crate) fn token_ends_in(&self) -> Option<Duration> {
         let usable_until = self.token.load().as_ref()?.usable_until;
         Some(between(self.clock.now(), usable_until)).filter(|time| !time.is_zero())
@@ -168,46 +172,47 @@ impl Shared {
         lock(&self.session).stop_reason().cloned()
     }
 
-    /// Who the user is, if an answer or what was stored has said so.
+    /// The user's id. `None` until an answer or a stored session contains it.
     #[must_use]
     pub fn user_id(&self) -> Option<i64> {
         lock(&self.session).user_id()
     }
 
-    /// Whether what callers report waits to be verified: whoever uses the source drives it then, also with a token.
+    /// Whether a caller's report waits to be verified. If so, each use of the source drives the session, also if there
+    /// is a token.
     #[must_use]
     pub fn is_verifying(&self) -> bool {
         self.is_verifying.load(Ordering::Relaxed)
     }
 
-    /// The environment with the hosts in force.
+    /// The environment with the current hosts.
     #[must_use]
     pub fn environment(&self) -> Arc<Environment> {
         self.environment.load_full()
     }
 
-    /// How long an exchange may take.
+    /// The longest time that one HTTP exchange may take: the longer of the policy's deadline and the client's time-out.
     #[must_use]
     pub fn longest_exchange(&self) -> Duration {
         self.settings.longest_exchange()
     }
 
-    /// To be held while one thing after another is done for the session.
+    /// Marks the session as busy until the returned [`Carrier`] is dropped. Hold it while carrying out actions.
     pub fn carrier(self: &Arc<Self>) -> Carrier {
         self.carriers.fetch_add(1, Ordering::SeqCst);
         Carrier(Arc::clone(self))
     }
 
-    /// What the next caller finds while this one drives the session.
+    /// The state for other callers while this caller drives the session: busy for at most [`Self::longest_exchange`].
     #[must_use]
     pub fn busy(&self) -> Idle {
         Idle::Busy(self.settings.longest_exchange())
     }
 
-    /// What there is to do, for whoever asks.
+    /// Claims the session and returns its next action.
     ///
     /// # Errors
-    /// [`Idle`] if another caller drives the session, or nothing is to be done now.
+    /// [`Idle`] if another caller drives the session, or if there is no action now.
     pub fn next(self: &Arc<Self>) -> Result<(Permit, Task), Idle> {
         if self.settings.is_fixed {
             return Err(self.stop_reason().map_or(Idle::Wait(Duration::MAX), Idle::Stopped));
@@ -226,7 +231,7 @@ impl Shared {
                 }
             };
             let permit = Permit::new(Arc::clone(self), claim);
-            let soon = now.saturating_add(UNSETTLED).unwrap_or(Timestamp::MAX);
+            let soon = now.saturating_add(RECHECK_INTERVAL).unwrap_or(Timestamp::MAX);
             let rest = match self.poll() {
                 (Action::Send { id, request }, _) => {
                     return Ok((permit.awaiting(Awaited::Response(id)), Task::Send(request)));
@@ -235,8 +240,8 @@ impl Shared {
                     return Ok((permit.awaiting(Awaited::StoreAnswer(id)), Task::Store(request)));
                 }
                 (Action::Stopped { reason, check_at }, _) => Rest::Stopped(reason, check_at),
-                (Action::Wait { until }, is_unsettled) => {
-                    Rest::Until(if is_unsettled { until.min(soon) } else { until })
+                (Action::Wait { until }, may_allow_more) => {
+                    Rest::Until(if may_allow_more { until.min(soon) } else { until })
                 }
                 _ => Rest::Until(soon),
             };
@@ -247,19 +252,20 @@ impl Shared {
         }
     }
 
-    /// The store may hold another record than the one that is [known](Self::known_revision).
+    /// Reports that the store may contain a newer record than [`Self::known_revision`]. The session then loads the
+    /// record.
     pub fn store_has_changed(&self) {
         self.update(|session, _| session.store_changed());
         self.wake();
     }
 
-    /// The record of the store that the session is in step with.
+    /// The revision of the store's record that the session has loaded or saved last.
     #[must_use]
     pub fn known_revision(&self) -> Option<Revision> {
         lock(&self.session).known_revision()
     }
 
-    /// What the session wants done, and whether what the budget allows may soon be more.
+    /// Polls the session. The second value is true if the budget may soon allow more.
     fn poll(&self) -> (Action, bool) {
         self.with(|session, now| {
             let budget = &self.settings.budget;
@@ -275,12 +281,12 @@ impl Shared {
                 _ => {}
             }
             let closed = guard.locked_until(now).or(guard.closed_until(now, Operation::LogIn));
-            let unsettled = budget.is_unsettled() && closed.is_none();
-            (action, unsettled)
+            let may_allow_more = budget.has_requests_in_flight() && closed.is_none();
+            (action, may_allow_more)
         })
     }
 
-    /// What a caller saw when it used a token.
+    /// Reports a server's answer to a call with this token. The verdict says what to do with the call.
     pub fn rejected(&self, token: &Token, status: StatusCode, body: &[u8]) -> Verdict {
         let verdict = self.update(|session, now| {
             session.rejected(now, token.generation(), status, body, &mut self.settings.budget.lock())
@@ -289,42 +295,42 @@ impl Shared {
         verdict
     }
 
-    /// What has to be kept to go on after a restart.
+    /// The state to store, so that a later process can continue the session.
     #[must_use]
     pub fn snapshot(&self) -> StoredSession {
         self.with(|session, now| session.snapshot(now, &self.settings.budget.lock()))
     }
 
-    /// Takes over what another process has stored.
+    /// Merges a session that another process has stored.
     pub fn adopt(&self, stored: StoredSession) {
         self.update(|session, now| session.adopt(now, stored, &mut self.settings.budget.lock()));
         self.wake();
     }
 
-    /// Takes over the answer to a change of password, or to another login: see [`Session::adopt_answer`].
+    /// Adopts the answer to a change of password or to another login: see [`Session::adopt_answer`].
     ///
     /// # Errors
-    /// As [`Session::adopt_answer`].
+    /// The errors of [`Session::adopt_answer`].
     pub fn adopt_answer(&self, answer: Answer<AccessTokenResponse>) -> Result<(), CallError> {
         let result = self.with(|session, now| session.adopt_answer(now, answer));
         self.wake();
         result
     }
 
-    /// Takes other credentials; a session that has stopped because of the old ones goes on.
+    /// Replaces the credentials. A session that stopped because of the old credentials continues.
     pub fn replace_credentials(&self, credentials: Credentials) {
         self.update(|session, _| session.replace_credentials(credentials));
         self.wake();
     }
 
-    /// Forgets all tokens and stops.
+    /// Forgets all tokens and stops the session.
     pub fn forget(&self) {
         self.update(Session::forget);
         self.wake();
     }
 
-    /// Whether something is under way: a request, or something to do with a store, whose lease is given back at the end; or
-    /// whether something waits to be stored, or an event to be delivered.
+    /// Whether the session has unfinished work: an action in flight, a lease to release, a token to store, or an event
+    /// to deliver.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         let now = self.clock.now();
@@ -338,32 +344,33 @@ impl Shared {
             || self.events.is_waiting()
     }
 
-    /// Whether this thread runs a callback of this session: what it waited for might be waiting for it.
+    /// Whether this thread runs a callback of this session. If so, it must not wait for the session: that could be a
+    /// deadlock.
     #[must_use]
     pub fn is_calling_back(&self) -> bool {
         user_callback::runs_for(self)
     }
 
-    /// Runs a callback of this session.
+    /// Runs a callback of this session, and marks the thread for [`Self::is_calling_back`].
     pub fn call_back<T>(&self, callback: impl FnOnce() -> T) -> T {
         user_callback::run_for(self, callback)
     }
 
-    /// The error for a caller who would have to wait this long.
+    /// The error for a caller whose wait for a token would take this long.
     #[must_use]
     pub fn not_yet(&self, retry_after: Duration) -> TokenError {
-        TokenError::NotYet { retry_after, reason: self.events.last_trouble() }
+        TokenError::NotYet { retry_after, reason: self.events.last_failure() }
     }
 
-    /// Tells the session something, or asks it, and passes on what came of it.
+    /// Gives the session an input or a query, then delivers the resulting events.
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut Session, Timestamp) -> T) -> T {
         let result = self.update(act);
         self.deliver();
         result
     }
 
-    /// The same, but the events wait for the next delivery. Waiting callers are woken if something was published: they
-    /// need not wait for a callback.
+    /// Like [`Self::with`], but leaves the events to the next delivery. If it has published something, it wakes waiting
+    /// callers, so they don't wait for a callback.
     pub(crate) fn update<T>(&self, act: impl FnOnce(&mut Session, Timestamp) -> T) -> T {
         let now = self.clock.now();
         let mut session = lock(&self.session);
@@ -378,8 +385,8 @@ impl Shared {
         result
     }
 
-    /// Publishes again if the published token has ended. The session may hold the access token for longer than its market
-    /// data token, and hands it out alone then.
+    /// Publishes the session's token again if the published token has expired. If only the market data token has
+    /// expired, the session then returns the access token alone.
     pub(crate) fn replace_ended_token(&self) {
         let has_ended = |published: &Arc<Published>| published.usable_until <= self.clock.now();
         if self.token.load().as_ref().is_some_and(has_ended) {
@@ -387,15 +394,16 @@ impl Shared {
         }
     }
 
-    /// Changes who drives the session, and wakes all that wait. Events are delivered afterwards: meanwhile others may drive
-    /// the session.
+    /// Changes the state of the driver, wakes all waiting callers, then delivers events. Another caller may drive the
+    /// session during the delivery.
     pub(crate) fn change(&self, change: impl FnOnce(&mut Driver)) {
         change(&mut lock(&self.driver));
         (self.changed)();
         self.deliver();
     }
 
-    /// Whoever waits until the source is no longer busy waits for the last event too.
+    /// Delivers events, then wakes waiting callers: a caller that waits until the source is no longer busy also waits
+    /// for the last event.
     fn deliver(&self) {
         if self.events.deliver(|event| self.report(event)) {
             (self.changed)();
@@ -406,10 +414,10 @@ impl Shared {
         self.change(Driver::wake);
     }
 
-    /// Whether the token or the environment is another than before.
+    /// Publishes the token and the environment of the session. Returns whether one of them has changed.
     fn publish(&self, session: &Session, now: Timestamp) -> bool {
         let token = session.token(now);
-        // A token may be good for another time than was thought, once more is known of the server's clock.
+        // The end of a token's validity can change after the clock skew is measured again.
         let identity = |token: &SessionToken| (token.generation, token.usable_until, token.market_data_token.is_some());
         let published = self.token.load();
         let has_other_token =
@@ -451,7 +459,7 @@ fn between(now: Timestamp, end: Timestamp) -> Duration {
     Duration::try_from(end.duration_since(now)).unwrap_or_default()
 }
 
-/// A panic of another thread leaves what is behind a lock as it was between two calls, which is a good state.
+/// Locks a mutex and ignores its poisoning: after a panic in another thread the value is still consistent.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,7 @@
-//! Which caller drives a session (single flight), and why nobody does.
+//! Single flight: at most one caller drives a session at a time.
 //!
-//! Times are arguments. A driver that takes longer than an exchange may take is replaced, since its task may have died with
-//! its runtime. A result that it still brings is taken all the same.
+//! Times are arguments. A driver that takes longer than the longest exchange is overdue, and another caller may replace
+//! it, because its task may have died with its runtime. A late result of the replaced driver is still used.
 
 use jiff::Timestamp;
 use tradovate_auth_session::StopReason;
@@ -9,11 +9,11 @@ use tradovate_auth_session::StopReason;
 #[derive(Debug, Default)]
 pub(crate) struct Driver {
     holder: Option<Holder>,
-    /// Why the last driver found nothing to do. It holds until something changes.
+    /// Why the last driver found no action. It is cleared when something changes.
     rest: Option<Rest>,
-    /// How many claims were granted.
-    given: u64,
-    /// How often something has changed from outside. A rest that was found before is out of date.
+    /// The number of claims that were granted.
+    granted: u64,
+    /// The number of changes from outside. A rest that a driver found before a change is outdated.
     wakes: u64,
 }
 
@@ -23,11 +23,11 @@ struct Holder {
     overdue_at: Timestamp,
 }
 
-/// Why there is nothing to do.
+/// Why there is no action.
 #[derive(Debug, Clone)]
 pub(crate) enum Rest {
     Until(Timestamp),
-    /// For good, unless another process helps. The store is asked at that time.
+    /// The session has stopped until something changes. If there is a time, the store is asked again then.
     Stopped(StopReason, Option<Timestamp>),
 }
 
@@ -41,13 +41,13 @@ pub(crate) struct Claim {
 /// Why the session can't be driven now.
 #[derive(Debug)]
 pub(crate) enum Denied {
-    /// Another caller drives it, for no longer than this.
+    /// Another caller drives the session, at most until this time.
     Busy(Timestamp),
     Rest(Rest),
 }
 
 impl Driver {
-    /// Claims the session; from `overdue_at` on another caller may claim it.
+    /// Claims the session. From `overdue_at` on, another caller may replace this one.
     pub(crate) fn claim(&mut self, now: Timestamp, overdue_at: Timestamp) -> Result<Claim, Denied> {
         if let Some(Holder { overdue_at, .. }) = self.holder.as_ref().filter(|holder| now < holder.overdue_at) {
             return Err(Denied::Busy(*overdue_at));
@@ -57,9 +57,9 @@ impl Driver {
             Some(rest) => return Err(Denied::Rest(rest.clone())),
             None => {}
         }
-        self.given = self.given.wrapping_add(1);
-        self.holder = Some(Holder { number: self.given, overdue_at });
-        Ok(Claim { number: self.given, wakes: self.wakes })
+        self.granted = self.granted.wrapping_add(1);
+        self.holder = Some(Holder { number: self.granted, overdue_at });
+        Ok(Claim { number: self.granted, wakes: self.wakes })
     }
 
     /// Whether a caller drives the session.
@@ -67,26 +67,26 @@ impl Driver {
         self.holder.as_ref().is_some_and(|holder| now < holder.overdue_at)
     }
 
-    /// Ends a claim: something was done, so a rest that was found before is out of date.
+    /// Ends a claim after an action. This clears the rest, because the action may have changed the state.
     pub(crate) fn release(&mut self, claim: Claim) {
         self.rest = None;
         self.free(claim);
     }
 
-    /// Ends a claim with nothing done, for this reason.
+    /// Ends a claim without an action, for this reason. The reason is ignored if the claim was replaced or is outdated.
     pub(crate) fn rest(&mut self, claim: Claim, rest: Rest) {
         if self.free(claim) && !self.is_outdated(claim) {
             self.rest = Some(rest);
         }
     }
 
-    /// Whether something has changed from outside since this claim was granted. Whoever changed it may have found the claim
-    /// in force, and left what there is to do to its holder.
+    /// Whether something has changed from outside since this claim was granted. If so, its holder must poll again: the
+    /// caller that made the change may have been denied because of this claim.
     pub(crate) fn is_outdated(&self, claim: Claim) -> bool {
         self.wakes != claim.wakes
     }
 
-    /// Something has changed from outside: there may be something to do before a rest ends.
+    /// Records a change from outside. There may now be an action before the end of a rest.
     pub(crate) fn wake(&mut self) {
         self.rest = None;
         self.wakes = self.wakes.wrapping_add(1);

@@ -1,9 +1,9 @@
-//! All that threads wait for and share memory by: locks, condition variables, atomics, channels, threads, and the clock of
-//! their waits.
+//! The synchronization primitives of this workspace: locks, condition variables, atomics, channels, threads, and the
+//! clock of waits.
 //!
-//! A build with `--cfg tradovate_auth_shuttle` has those of `shuttle` instead, which runs one thread at a time and decides
-//! at each of these calls which one is next. Only the tests in `tests/schedules` are built so. No wait of theirs ends by its
-//! time: a thread that nobody wakes is a deadlock, which the scheduler reports.
+//! A build with `--cfg tradovate_auth_shuttle` uses the primitives of `shuttle` instead. `shuttle` runs one thread at a
+//! time, and at each call chooses the next thread. Only the tests in `tests/schedules` use this build. There, waits
+//! never time out: a thread that is never woken is a deadlock, which the scheduler reports.
 
 #[cfg(not(tradovate_auth_shuttle))]
 pub use arc_swap::{ArcSwap, ArcSwapOption};

@@ -1,4 +1,4 @@
-//! A shared session over hand-made answers: what can't be brought about by a server.
+//! Tests of a shared session with answers made by hand, for cases that a simulated server can't produce.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -64,7 +64,7 @@ fn a_permit_that_is_dropped_before_sending_counts_as_unsent() {
             budget.take(now, Operation::LogIn);
         }
     });
-    assert!(!budget.is_unsettled());
+    assert!(!budget.has_requests_in_flight());
 }
 
 #[test]
@@ -77,15 +77,15 @@ fn a_budget_with_requests_in_flight_is_checked_again_soon() {
     for (permit, _) in permits.drain(..) {
         permit.answered(Ok(answer(200, None, r#"{"errorText":"Incorrect username or password"}"#)));
     }
-    // Now all of them count, and it is known for how long.
+    // Now all requests count, and the budget knows until when.
     std::thread::sleep(Duration::from_secs(1));
     assert!(matches!(last.next(), Err(Idle::Wait(time)) if time > Duration::from_secs(3500)));
 }
 
 #[test]
-fn every_change_wakes_the_waiting_callers() {
-    let told = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&told);
+fn every_change_wakes_waiting_callers() {
+    let wake_count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&wake_count);
     let environment = Environment::custom(BaseUrl::parse("http://127.0.0.1:1/v1").unwrap());
     let settings = Settings::new(&environment);
     let session = Session::new(environment, Credentials::new("trader", "password"), 7);
@@ -93,25 +93,25 @@ fn every_change_wakes_the_waiting_callers() {
         counted.fetch_add(1, Ordering::SeqCst);
     };
     let shared = Arc::new(Shared::new(session, Storage::None, settings, count));
-    let tells = |act: &dyn Fn()| {
-        let before = told.load(Ordering::SeqCst);
+    let wakes = |act: &dyn Fn()| {
+        let before = wake_count.load(Ordering::SeqCst);
         act();
-        told.load(Ordering::SeqCst) > before
+        wake_count.load(Ordering::SeqCst) > before
     };
-    assert!(tells(&|| log_in(&shared, SignedDuration::from_mins(80))));
-    assert!(tells(&|| assert!(matches!(shared.next(), Err(Idle::Wait(_))))));
-    assert!(!tells(&|| assert!(matches!(shared.next(), Err(Idle::Wait(_))))), "a rest that holds is no news");
-    assert!(tells(&|| {
+    assert!(wakes(&|| log_in(&shared, SignedDuration::from_mins(80))));
+    assert!(wakes(&|| assert!(matches!(shared.next(), Err(Idle::Wait(_))))));
+    assert!(!wakes(&|| assert!(matches!(shared.next(), Err(Idle::Wait(_))))), "an unchanged rest wakes nobody");
+    assert!(wakes(&|| {
         let _ = shared.rejected(&shared.token().unwrap(), StatusCode::UNAUTHORIZED, b"");
     }));
-    assert!(tells(&|| drop(shared.next().unwrap())));
-    assert!(tells(&|| shared.adopt(shared.snapshot())));
-    assert!(tells(&|| shared.replace_credentials(Credentials::new("trader", "another"))));
-    assert!(tells(&|| shared.forget()));
+    assert!(wakes(&|| drop(shared.next().unwrap())));
+    assert!(wakes(&|| shared.adopt(shared.snapshot())));
+    assert!(wakes(&|| shared.replace_credentials(Credentials::new("trader", "another"))));
+    assert!(wakes(&|| shared.forget()));
 }
 
 #[test]
-fn a_session_is_busy_between_two_actions_of_a_carrier() {
+fn a_session_stays_busy_until_its_carrier_is_dropped() {
     let shared = shared(&SharedBudget::default());
     let carrier = shared.carrier();
     log_in(&shared, SignedDuration::from_mins(80));

@@ -1,7 +1,7 @@
-//! Callbacks of the owner's: what they do, or fail to do, must not cost the session.
+//! Runs the program's callbacks such that they can't break the session.
 //!
-//! A callback may use the session that calls it, but a token that is not there yet might be waiting for the callback's
-//! own end; so each thread knows for which session it is in a callback.
+//! A callback may use the session that calls it, but must not wait for a token: the token could be waiting for the
+//! callback. So each thread records the session whose callback it runs.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,7 +13,7 @@ thread_local! {
     static RUNNING_FOR: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Puts back what was before, also after a panic.
+/// Restores the previous value on drop, also after a panic.
 struct Restore(usize);
 
 impl Drop for Restore {
@@ -31,7 +31,7 @@ pub(crate) fn run_for<T>(shared: &Shared, callback: impl FnOnce() -> T) -> T {
     callback()
 }
 
-/// Runs a callback that only looks on: a panic of its own ends in it.
+/// Runs an event callback. A panic in it is caught and logged.
 pub(crate) fn observe(shared: &Shared, observer: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(|| run_for(shared, observer))).is_err() {
         tracing::error!(target: "tradovate_auth::session", "the event callback has panicked");

@@ -1,4 +1,5 @@
-//! What a socket or a pool of connections has to know of a source: another token, the end of it, other hosts, a stop.
+//! Changes of a source that sockets and connection pools must follow: another token, the end of a token, other hosts,
+//! or a stop.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,21 +11,21 @@ use crate::shared_session::Shared;
 use crate::token::Token;
 use crate::token_timeout::LONGEST_SLEEP;
 
-/// What has changed since a watch was created, or since its last change.
+/// The changes since a watch was created, or since its last change.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Change {
     /// The token that is valid now. `None` if there is none.
     pub token: Option<Token>,
-    /// The token is another one than before, or there is one no longer.
+    /// Whether the token has changed: there is another one, or there is no longer one.
     pub has_other_token: bool,
-    /// The hosts in force are others than before: connect to them.
+    /// Whether the hosts have changed. If so, connect to the new ones.
     pub has_other_hosts: bool,
-    /// Why the session has stopped, if it has.
+    /// Why the session has stopped. `None` if it has not.
     pub stopped: Option<StopReason>,
 }
 
-/// The state that a watch has seen last.
+/// The state of a source that a watch saw last.
 #[derive(Debug, Clone)]
 pub struct Seen {
     generation: Option<u64>,
@@ -33,7 +34,7 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// The state at this moment.
+    /// The current state.
     #[must_use]
     pub fn now(shared: &Shared) -> Self {
         Self::of(shared.token().as_ref(), shared.environment(), shared.stop_reason().as_ref())
@@ -43,12 +44,12 @@ impl Seen {
         Self { generation: token.map(Token::generation), environment, is_stopped: stopped.is_some() }
     }
 
-    /// What has changed since.
+    /// Compares the state with the last one, and returns the changes.
     ///
     /// # Errors
-    /// How long the state stays as it is by itself, at most: check again then, or when the source changes.
+    /// If nothing has changed: the longest time to wait. Check again after it, or as soon as the source changes.
     pub fn update(&mut self, shared: &Shared) -> Result<Change, Duration> {
-        // The end of a market data token is not the end of the access token.
+        // If only the market data token has expired, the access token is still valid.
         shared.replace_ended_token();
         let (token, stopped) = (shared.token(), shared.stop_reason());
         let new = Self::of(token.as_ref(), shared.environment(), stopped.as_ref());

@@ -1,7 +1,7 @@
 //! [`Client`]: one async call for each endpoint.
 //!
-//! A request of the core goes in, an answer with the times of its exchange comes out. Redirects, statuses, time-outs,
-//! proxies and the length of answers are this module's business, whatever builder the caller brings.
+//! A call takes a request of the core and returns the answer with the times of the exchange. This module controls
+//! redirects, statuses, time-outs, proxies and the size of answers, with any builder of the caller.
 
 use std::fmt;
 use std::mem;
@@ -21,11 +21,11 @@ use tradovate_auth_core::{
 use crate::sync::execute;
 use crate::tls;
 
-/// Calls the endpoints of one environment, async on tokio. Cheap to clone; clones share connections.
+/// An async HTTP client for the endpoints of one environment. Needs tokio. Cheap to clone; clones share connections.
 ///
-/// Statuses are answers and not errors of the client, redirects are followed once and to the vendor's own hosts alone,
-/// a call may take 30 seconds, an answer may have 256 KiB. Plain http, which is for this machine only, never passes a
-/// proxy.
+/// An error status is returned as an answer of the server, not as an error of the client. A redirect is followed once,
+/// and only to hosts of the vendor. By default, a call may take 30 seconds and an answer may have 256 KiB. Plain http
+/// is allowed only for this machine, and never uses a proxy.
 ///
 /// ```
 /// use tradovate_auth_core::{BaseUrl, Credentials, Environment};
@@ -46,36 +46,38 @@ pub struct Client {
     environment: Environment,
     timeout: Duration,
     max_response_bytes: usize,
-    /// Where the last call went, as reqwest wants it: the next one mostly goes there too, and parsing a URL costs as much
-    /// as reading an answer.
+    /// The URL of the last call in reqwest's type. The next call usually has the same URL, and parsing a URL takes as
+    /// long as reading an answer.
     last_url: Arc<Mutex<Option<(SecureUrl, Url)>>>,
 }
 
-/// Longer time-outs are none, and overflow the clocks of HTTP clients.
+/// Longer time-outs are reduced to this, because they overflow the clocks of HTTP clients.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(3600);
 
 impl Client {
-    /// The longest a whole call may take, unless told otherwise.
+    /// The default time-out of a whole call: 30 seconds.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
-    /// A client with a connection pool of its own. It trusts the root certificates of `webpki-roots`, and uses the proxy
-    /// of the environment's variables.
+    /// Creates a client with its own connection pool. It trusts the root certificates of `webpki-roots`, and uses the
+    /// proxy from the environment variables.
     ///
     /// # Errors
-    /// [`CallError::Io`] when TLS can't be set up.
+    /// [`CallError::Io`] if TLS can't be set up.
     pub fn new(environment: Environment) -> Result<Self, CallError> {
         let agent = concat!("tradovate-auth/", env!("CARGO_PKG_VERSION"));
         Self::with_builder(environment, tls::http_client_builder()?.user_agent(agent))
     }
 
-    /// A client from a builder of yours: its certificates, resolver, proxy, pool and default headers. What keeps calls
-    /// safe is set here, whatever the builder says: no redirects and no retries by the HTTP client, and no proxy where
-    /// the environment has plain http. (A finished [`reqwest::Client`] can't be taken, since its redirects are fixed.)
+    /// Creates a client from your builder: its certificates, resolver, proxy, pool and default headers.
     ///
-    /// Give the builder a `connect_timeout` that is shorter than the time-out of the whole call: without one, a host that
-    /// can't be reached can't be told from a server that is silent.
+    /// The client sets some options, whatever the builder says: no redirects and no retries by the HTTP client, and no
+    /// proxy if the environment uses plain http. It takes no finished [`reqwest::Client`], because the redirects of
+    /// that can't be changed.
     ///
-    /// The builder decides about TLS:
+    /// Set a `connect_timeout` on the builder that is shorter than the time-out of the whole call. Otherwise an
+    /// unreachable host can't be distinguished from a silent server.
+    ///
+    /// The builder decides which certificates are trusted:
     ///
     /// | the builder | trusts |
     /// |---|---|
@@ -85,11 +87,12 @@ impl Client {
     /// | … with `tls_certs_only` | yours alone |
     /// | … with `tls_backend_preconfigured` | what your configuration of rustls trusts |
     ///
-    /// If the process has no default provider of cryptography, this makes `ring` the default, because reqwest needs one
-    /// for a builder without a configuration of rustls. A program that prefers another provider installs it first.
+    /// If the process has no default cryptography provider, this function installs `ring` as the default, because
+    /// reqwest needs one for a builder without a rustls configuration. If your program prefers another provider,
+    /// install it first.
     ///
     /// # Errors
-    /// [`CallError::Io`] when TLS can't be set up.
+    /// [`CallError::Io`] if TLS can't be set up.
     ///
     /// ```
     /// use reqwest::{ClientBuilder, Proxy};
@@ -110,8 +113,8 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
-            // Calls are far apart: a connection kept for the next one would be closed by then, or worse, have an
-            // answer in it that belongs to nothing.
+            // Calls are far apart, so a kept connection would usually be closed before the next call. It could even
+            // contain an answer that belongs to no request.
             .pool_max_idle_per_host(0)
             .https_only(!plain_http)
             .build()
@@ -125,8 +128,8 @@ impl Client {
         })
     }
 
-    /// The longest a whole call may take, from resolving the host to the end of the answer; at most an hour. A
-    /// redirected call has this time twice.
+    /// Sets the time-out of a whole call, from resolving the host to the end of the answer. Default: 30 seconds; at
+    /// most one hour. A redirected call may take twice this time.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout.min(LONGEST_TIMEOUT);
@@ -137,29 +140,30 @@ impl Client {
         self.timeout
     }
 
-    /// The longest answer that is read, in bytes, after decompression.
+    /// Sets the largest size of an answer, in bytes after decompression. Default: 256 KiB.
     #[must_use]
     pub fn with_max_response_bytes(mut self, limit: usize) -> Self {
         self.max_response_bytes = limit;
         self
     }
 
-    /// Where calls go.
+    /// The environment that calls are sent to.
     pub fn environment(&self) -> &Environment {
         &self.environment
     }
 
-    /// Follows the hosts an answer named, and returns the keys of those it doesn't: see [`Environment::follow`]. Clones
-    /// made before don't follow.
-    #[must_use = "the hosts that are not followed have to be reported"]
+    /// Follows the hosts that an answer named, and returns the keys of the hosts that it does not follow: see
+    /// [`Environment::follow`]. Existing clones of the client don't change.
+    #[must_use = "report the hosts that are not followed"]
     pub fn follow(&mut self, hosts: &ApiHosts) -> Vec<String> {
         self.environment.follow(hosts)
     }
 
-    /// `POST /auth/accesstokenrequest`: logs in. Each login opens a session, and a third closes the user's oldest.
+    /// Logs in: `POST /auth/accesstokenrequest`. Each login opens a session. A third session closes the user's oldest
+    /// one.
     ///
     /// # Errors
-    /// [`CallError`].
+    /// [`CallError`] if the call fails or the server refuses it.
     pub async fn access_token_request(
         &self,
         credentials: &Credentials,
@@ -167,36 +171,36 @@ impl Client {
         self.call(&AccessTokenRequest::new(credentials)).await
     }
 
-    /// `GET /auth/renewaccesstoken`: extends the session of a token.
+    /// Extends the session of a token: `GET /auth/renewaccesstoken`.
     ///
     /// # Errors
-    /// [`CallError`].
+    /// [`CallError`] if the call fails or the server refuses it.
     pub async fn renew_access_token(&self, token: &AccessToken) -> Result<Answer<AccessTokenResponse>, CallError> {
         self.call(&RenewAccessToken::new(token.clone())).await
     }
 
-    /// `GET /auth/me`: who a token belongs to. Served on Live only.
+    /// Returns the user of a token: `GET /auth/me`. Only Live serves this endpoint.
     ///
     /// # Errors
-    /// [`CallError`].
+    /// [`CallError`] if the call fails or the server refuses it.
     pub async fn me(&self, token: &AccessToken) -> Result<Answer<MeResponse>, CallError> {
         self.call(&Me::new(token.clone())).await
     }
 
-    /// `POST /auth/oauthtoken`: exchanges a code or a refresh token.
+    /// Exchanges a code or a refresh token for tokens: `POST /auth/oauthtoken`.
     ///
     /// # Errors
-    /// [`CallError`].
+    /// [`CallError`] if the call fails or the server refuses it.
     pub async fn oauth_token(&self, exchange: &OAuthToken) -> Result<Answer<OAuthTokenResponse>, CallError> {
         self.call(exchange).await
     }
 
-    /// Any endpoint, such as a login with a penalty's ticket.
+    /// Calls any endpoint, such as a login with a penalty's ticket.
     ///
-    /// Dropping the future gives the answer up; the server may handle the request all the same.
+    /// Dropping the future discards the answer. The server may still handle the request.
     ///
     /// # Errors
-    /// [`CallError`].
+    /// [`CallError`] if the call fails or the server refuses it.
     pub async fn call<E: Endpoint>(&self, endpoint: &E) -> Result<Answer<E::Response>, CallError> {
         let request = endpoint.request(&self.environment)?;
         let answer = self.exchange::<E>(&request).await;
@@ -207,17 +211,17 @@ impl Client {
         }
     }
 
-    /// Sends one request and parses the response to it.
+    /// Sends one request and parses its response.
     async fn exchange<E: Endpoint>(&self, request: &Request<RequestBody>) -> Result<Answer<E::Response>, CallError> {
         let sent = Timestamp::now();
-        let response = self.carry(E::NAME, request).await;
+        let response = self.send_request(E::NAME, request).await;
         let received = Timestamp::now();
         let reply = E::parse(response?)?;
         Ok(Answer { value: reply.value, exchange: Exchange { sent, received, server_time: reply.server_time } })
     }
 
-    /// Sends one request and brings the response to it, of any status.
-    pub(crate) async fn carry(
+    /// Sends one request and returns its response, with any status.
+    pub(crate) async fn send_request(
         &self,
         endpoint: &str,
         request: &Request<RequestBody>,
@@ -225,13 +229,17 @@ impl Client {
         let host = request.uri().host().unwrap_or_default();
         let span = info_span!("tradovate_auth", endpoint, host, status = field::Empty, elapsed_ms = field::Empty);
         let started = Instant::now();
-        let response = self.send(request, host).instrument(span.clone()).await;
+        let response = self.send_untraced(request, host).instrument(span.clone()).await;
         record(&span, &response, started.elapsed());
         response
     }
 
-    async fn send(&self, request: &Request<RequestBody>, host: &str) -> Result<Response<ResponseBody>, CallError> {
-        // Also for endpoints that are not ours: nothing leaves unencrypted but for this machine.
+    async fn send_untraced(
+        &self,
+        request: &Request<RequestBody>,
+        host: &str,
+    ) -> Result<Response<ResponseBody>, CallError> {
+        // This also checks endpoints of other crates: plain http is only for this machine.
         let url = SecureUrl::try_from(request.uri().clone())?;
         let converted = self.convert(request, self.parsed(url)?);
         let mut response = execute(&self.http, converted).await.map_err(|error| failed_to_send(host, error))?;
@@ -240,7 +248,7 @@ impl Client {
         *received.headers_mut() = mem::take(response.headers_mut());
         match read(response, received.body_mut(), host).await {
             Err(error) if received.status() == StatusCode::OK => Err(error),
-            // Any other status says what it says, with or without the end of its body.
+            // With any other status the answer is useful even if its body is incomplete.
             _ => Ok(received),
         }
     }
@@ -280,7 +288,7 @@ async fn read(mut response: reqwest::Response, received: &mut ResponseBody, host
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not the HTTP client, whose default headers may be secrets of the caller's.
+        // The HTTP client is not printed, because its default headers may contain secrets of the program.
         f.debug_struct("Client")
             .field("environment", &self.environment)
             .field("timeout", &self.timeout)
@@ -295,13 +303,13 @@ fn record(span: &Span, response: &Result<Response<ResponseBody>, CallError>, ela
     match response {
         Ok(response) => {
             span.record("status", response.status().as_u16());
-            debug!("answered");
+            debug!("the server answered");
         }
-        Err(error) => debug!(%error, "failed"),
+        Err(error) => debug!(%error, "the call failed"),
     }
 }
 
-/// Whether a request left before it failed. Where that can't be known, it may have.
+/// Whether the request was sent before the error. If this is not known, it counts as possibly sent.
 fn failed_to_send(host: &str, error: reqwest::Error) -> CallError {
     let not_sent = error.is_connect() || error.is_builder();
     CallError::io(if not_sent { Failure::NotSent } else { Failure::MaybeSent }, host, error.without_url())

@@ -1,4 +1,4 @@
-//! [`Keeper`]: renews ahead of expiry in a task of its own.
+//! [`Keeper`]: a task that renews the token before it expires.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use crate::sync::tokio::task::JoinHandle;
 use crate::sync::tokio::time::{Instant, timeout};
 use crate::token_source::Inner;
 
-/// Keeps a session alive for as long as it lives itself. Dropping it ends its task at once; an exchange under way is
-/// brought to its end in the background, so that its answer is not lost.
+/// Keeps a session alive until it is dropped. Dropping it cancels its task at once. An exchange in flight continues in
+/// the background, so its answer is not lost.
 #[derive(Debug)]
 #[must_use = "the session is kept alive only as long as the keeper lives"]
 pub struct Keeper {
@@ -21,11 +21,11 @@ pub struct Keeper {
     watches: Option<JoinHandle<()>>,
 }
 
-/// How long a store is asked for changes at a time.
-const SLICE: Duration = Duration::from_secs(5);
+/// How long one query for changes of a store may take.
+const QUERY_TIME: Duration = Duration::from_secs(5);
 
-/// How long a load from the store is waited for.
-const MOMENT: Duration = Duration::from_millis(500);
+/// The longest wait for a load from the store, for one change of the source, and for the end of the keeper's task.
+const SHORT_WAIT: Duration = Duration::from_millis(500);
 
 impl Keeper {
     pub(crate) fn start(source: Arc<Inner>) -> Self {
@@ -37,26 +37,29 @@ impl Keeper {
         Self { source, keeps: tokio::spawn(async move { keep(&kept).await }), watches }
     }
 
-    /// Ends it, and waits until what is under way is done and what has come is stored, for as long as an exchange may take:
-    /// so a program that ends loses nothing, and leaves no lease behind which others would have to wait for. Without this
-    /// an exchange ends in the background, or with the program.
+    /// Stops the keeper, and waits until requests in flight have ended and their answers are stored. It waits at most
+    /// as long as one exchange may take.
+    ///
+    /// Call this before the program ends. Then no answer is lost, and other processes need not wait for the end of a
+    /// lease. Without this call, an exchange in flight continues in the background, or is cancelled when the program
+    /// ends.
     pub async fn stop(mut self) {
         let source = Arc::clone(&self.source);
         self.keeps.abort();
-        // Another thread may run the task at this moment, and it may be about to send a request.
-        let _ = timeout(MOMENT, &mut self.keeps).await;
+        // Another thread may be running the task at this moment, and may be about to send a request.
+        let _ = timeout(SHORT_WAIT, &mut self.keeps).await;
         drop(self);
         let begun = Instant::now();
         loop {
-            // Counted before it is looked whether anything is under way: the end of it ends the sleep.
+            // The receiver is created before the check, so a change after the check ends the sleep at once.
             let mut changes = source.changes();
             if begun.elapsed() >= source.shared.longest_exchange() || !source.shared.is_busy() {
                 return;
             }
-            // The session may wait only for the end of a pause.
+            // The session may only be waiting for the end of a back-off. Then this starts the next action.
             source.drive();
-            // Over or changed, the loop looks again.
-            let _ = timeout(MOMENT, changes.changed()).await;
+            // The loop checks again after a change and after the time-out.
+            let _ = timeout(SHORT_WAIT, changes.changed()).await;
         }
     }
 }
@@ -66,21 +69,21 @@ async fn keep(source: &Arc<Inner>) {
         let mut changes = source.changes();
         let time = match source.drive() {
             Idle::Wait(time) | Idle::Busy(time) => time.min(LONGEST_SLEEP),
-            // Something changes before there is work.
+            // There is no action until something changes.
             Idle::Stopped(_) => LONGEST_SLEEP,
         };
-        // Over or changed, the loop looks again.
+        // The loop checks again after a change and after the time-out.
         let _ = timeout(time, changes.changed()).await;
     }
 }
 
-/// Has the source load whenever the store that it shares has changed.
+/// Reloads the session whenever the shared store changes.
 async fn watch(source: &Arc<Inner>) {
     loop {
         let known = source.shared.known_revision();
         let begun = Instant::now();
-        match source.storage.changed(known, SLICE).await {
-            Ok(()) if begun.elapsed() >= SLICE => {}
+        match source.storage.changed(known, QUERY_TIME).await {
+            Ok(()) if begun.elapsed() >= QUERY_TIME => {}
             Ok(()) => {
                 source.shared.store_has_changed();
                 wait_for_load(source, known).await;
@@ -90,14 +93,14 @@ async fn watch(source: &Arc<Inner>) {
     }
 }
 
-/// Waits until the source is in step with another record, for a moment at most.
+/// Waits until the source has loaded another record, at most `SHORT_WAIT`.
 async fn wait_for_load(source: &Inner, known: Option<Revision>) {
-    let looked = async {
+    let load = async {
         let mut changes = source.changes();
         while source.shared.known_revision() == known && changes.changed().await.is_ok() {}
     };
-    // Over or not, the store is asked again.
-    let _ = timeout(MOMENT, looked).await;
+    // The store is queried again after a load and after the time-out.
+    let _ = timeout(SHORT_WAIT, load).await;
 }
 
 impl Drop for Keeper {

@@ -1,6 +1,6 @@
-//! The async transport of [`tradovate_auth_core`], on [`reqwest`] and [`tokio`](https://docs.rs/tokio).
+//! The async HTTP transport of [`tradovate_auth_core`], on [`reqwest`] and [`tokio`](https://docs.rs/tokio).
 //!
-//! A [`TokenSource`] has a valid token for any number of tasks: it logs in once and stays logged in.
+//! A [`TokenSource`] provides a valid token to any number of tasks. It logs in once and then renews the token.
 //!
 //! ```no_run
 //! use tradovate_auth_reqwest::{TokenSource, from_env};
@@ -14,7 +14,7 @@
 //! # }
 //! ```
 //!
-//! A [`Client`] makes single calls, without a session:
+//! A [`Client`] makes single calls without a session:
 //!
 //! ```no_run
 //! use tradovate_auth_reqwest::{Client, from_env};
@@ -29,9 +29,9 @@
 //! ```
 //!
 //! # Logs
-//! Each call has a [`tracing`] span `tradovate_auth` with its endpoint, host, status and duration; nothing secret. The
-//! HTTP stack writes logs of its own; keep `hyper`, `hyper_util`, `h2`, `reqwest` and `rustls` at `info` or quieter
-//! wherever logs are kept.
+//! Each call has a [`tracing`] span `tradovate_auth` with its endpoint, host, status and duration. It contains no
+//! secret. The HTTP stack also writes logs. If you store logs, keep `hyper`, `hyper_util`, `h2`, `reqwest` and `rustls`
+//! at level `info` or quieter.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]

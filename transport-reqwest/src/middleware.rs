@@ -1,6 +1,6 @@
-//! [`BearerMiddleware`]: adds the bearer to calls of a client of the caller's, and reports what the server answers.
+//! [`BearerMiddleware`]: adds the bearer token to calls of the program's client, and reports refusals to the source.
 //!
-//! It never sends a request twice: it could be an order.
+//! It never sends a request twice, because the request could be an order.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -15,12 +15,13 @@ use tradovate_auth_token_source::{Token, may_see_token};
 
 use crate::token_source::TokenSource;
 
-/// Adds the bearer to calls to the environment's own hosts, and to no other. A call that already has an `Authorization`
-/// is left alone. Refusals are reported to the source, which then verifies its token. The response is returned as it
-/// came. Needs the feature `middleware`.
+/// A reqwest middleware that adds the bearer token to calls to hosts of the environment. Needs the feature
+/// `middleware`.
 ///
-/// If the client follows a redirect to another host, the bearer is not sent there. The answer of that host says nothing
-/// about the token; the source then asks again which hosts to use.
+/// It adds no token to calls to other hosts, or to calls that already have an `Authorization` header. It reports
+/// refusals to the source, which then verifies its token. The caller gets the unchanged response. If the client follows
+/// a redirect to another host, the token is not sent there. The answer of that host says nothing about the token; the
+/// source then reads the current hosts again.
 ///
 /// The middleware calls the rest of the client once for each call. It can't keep the client itself from sending a
 /// request twice. Use no retrying middleware after it, and build the client as below: without redirects and without
@@ -55,7 +56,7 @@ pub struct BearerMiddleware {
     tokens: TokenSource,
 }
 
-/// How much of a refusal is read, in bytes. The texts that matter are short.
+/// The number of bytes that are read of a refusal. The texts that matter are short.
 const REFUSAL_LIMIT: usize = 64 * 1024;
 
 impl BearerMiddleware {
@@ -63,7 +64,7 @@ impl BearerMiddleware {
         Self { tokens }
     }
 
-    /// Reports a refusal of the host that was asked. The caller gets the same response.
+    /// Reports a refusal of the requested host. Returns the same response for the caller.
     async fn report(&self, token: &Token, response: Response) -> Response {
         let (status, url) = (response.status(), response.url().clone());
         let (mut parts, body) = http::Response::<Body>::from(response).into_parts();
@@ -75,7 +76,7 @@ impl BearerMiddleware {
         http::Response::from_parts(parts, Body::wrap(body)).into()
     }
 
-    /// Another host has answered, or none.
+    /// Reports that another host has answered, or that following a redirect has failed.
     fn report_redirect(&self, token: &Token) {
         let _ = self.tokens.rejected(token, StatusCode::TEMPORARY_REDIRECT, b"");
     }
@@ -108,9 +109,9 @@ impl Middleware for BearerMiddleware {
     }
 }
 
-/// The body of a refusal: what was read of it, and what comes after.
+/// The body of a refusal: the part that was read, and the rest.
 struct Refusal {
-    /// Empty once it is delivered.
+    /// The part that was read. Empty after it was returned.
     text: Vec<u8>,
     rest: Rest,
 }

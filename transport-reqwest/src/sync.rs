@@ -1,4 +1,5 @@
-//! What a source needs of tokio, and the one place that sends requests: the tests of `tests/schedules` have others.
+//! The parts of tokio that a source uses, and the one function that sends requests. The tests in `tests/schedules`
+//! replace both.
 
 use reqwest::{Client, Request, Response};
 
@@ -17,7 +18,7 @@ pub(crate) use self::scheduled::execute;
 #[cfg(tradovate_auth_shuttle)]
 pub use self::scheduled::{Server, answer_by};
 
-/// Answers requests in the process: reqwest needs tokio's own runtime.
+/// Answers requests within the process, because reqwest needs tokio's own runtime.
 #[cfg(tradovate_auth_shuttle)]
 mod scheduled {
     use std::cell::RefCell;
@@ -26,15 +27,15 @@ mod scheduled {
 
     use super::{Client, Request, Response};
 
-    /// The body of the answer to a path.
+    /// A function that returns the body of the answer to a path.
     pub type Server = Arc<dyn Fn(String) -> Pin<Box<dyn Future<Output = Vec<u8>> + Send>> + Send + Sync>;
 
     std::thread_local! {
-        /// All tasks of a schedule run on one thread of the system.
+        /// The server of this schedule. All tasks of a schedule run on one system thread.
         static SERVER: RefCell<Option<Server>> = const { RefCell::new(None) };
     }
 
-    /// Has this server answer all requests of this schedule.
+    /// Sets the server that answers all requests of this schedule.
     pub fn answer_by(server: Server) {
         SERVER.set(Some(server));
     }

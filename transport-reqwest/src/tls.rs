@@ -1,4 +1,4 @@
-//! TLS: rustls with the cryptography of `ring`, the same as that of `ureq`, so that a program builds only one provider.
+//! TLS by rustls with the cryptography of `ring`. `ureq` uses `ring` too, so a program builds only one provider.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,20 +8,22 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::{ClientConfig, RootCertStore};
 use tradovate_auth_core::{CallError, Failure};
 
-/// Connecting takes no longer than this. A host that can't be reached in this time got nothing, so the call can be told
-/// from one that a silent server may have handled.
+/// The longest time for connecting. If it runs out, the host has received nothing. A silent server, on the other hand,
+/// may have handled the request.
 const LONGEST_CONNECT: Duration = Duration::from_secs(10);
 
-/// A builder of an HTTP client with the TLS that [`Client::new`](crate::Client::new) uses: `ring`, the root certificates
-/// of `webpki-roots`, HTTP/1.1, and ten seconds for connecting. Use it for the client of your own API calls, or add a proxy, a resolver or headers
-/// to it and give it to [`Client::with_builder`](crate::Client::with_builder).
+/// Creates a builder of an HTTP client with the TLS that [`Client::new`](crate::Client::new) uses: `ring`, the root
+/// certificates of `webpki-roots`, HTTP/1.1, and ten seconds for connecting.
 ///
-/// reqwest ignores all its TLS settings on this builder: `tls_certs_only`, `tls_certs_merge`, `identity` and versions of
-/// TLS among them. To set these, begin with `ClientBuilder::new()`; see
+/// Use it for the client of your own API calls. Or add a proxy, a resolver or headers, and give it to
+/// [`Client::with_builder`](crate::Client::with_builder).
+///
+/// reqwest ignores all of its TLS settings on this builder, among them `tls_certs_only`, `tls_certs_merge`, `identity`
+/// and TLS versions. To use these settings, start with `ClientBuilder::new()`: see
 /// [`Client::with_builder`](crate::Client::with_builder).
 ///
 /// # Errors
-/// [`CallError::Io`] when TLS can't be set up.
+/// [`CallError::Io`] if TLS can't be set up.
 ///
 /// ```
 /// let http = tradovate_auth_reqwest::http_client_builder()?.build()?;
@@ -38,11 +40,11 @@ pub fn http_client_builder() -> Result<ClientBuilder, CallError> {
     Ok(ClientBuilder::new().connect_timeout(LONGEST_CONNECT).tls_backend_preconfigured(config))
 }
 
-/// Makes `ring` the provider of this process if it has none. reqwest asks for the one of the process when a builder
-/// brings no configuration of rustls, and panics if there is none.
+/// Makes `ring` the default provider of this process if it has none. For a builder without a rustls configuration,
+/// reqwest uses the default provider, and panics if there is none.
 pub(crate) fn install_provider() {
     if CryptoProvider::get_default().is_none() {
-        // Another thread may have installed one since. Then there is one.
+        // Another thread may have installed a provider in the meantime. Then that one is used.
         let _ = ring::default_provider().install_default();
     }
 }

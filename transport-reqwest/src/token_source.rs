@@ -1,7 +1,7 @@
-//! [`TokenSource`]: a valid token for any number of tasks, by one login that is kept.
+//! [`TokenSource`]: provides a valid token to any number of tasks with one login.
 //!
-//! A task that finds no token has the session's next request carried by a task of its own, and waits for what comes of
-//! it; so a caller that is cancelled cancels no exchange. Nobody waits while a token is held.
+//! A task that finds no token starts another task for the session's next request, and waits for the result. So
+//! cancelling a caller cancels no exchange. Callers don't wait while there is a valid token.
 
 use std::error::Error;
 use std::fmt;
@@ -22,8 +22,8 @@ use crate::sync::tokio::runtime::Handle;
 use crate::sync::tokio::sync::watch;
 use crate::sync::tokio::time::timeout;
 
-/// A valid token whenever one is asked for. Cheap to clone; clones are the same source. It lives on tokio, with any
-/// number of threads.
+/// Provides a valid token whenever the program needs one. Needs tokio, with any number of threads. Cheap to clone;
+/// clones share one session.
 ///
 /// ```
 /// use tradovate_auth_reqwest::TokenSource;
@@ -43,8 +43,8 @@ use crate::sync::tokio::time::timeout;
 /// # }
 /// ```
 ///
-/// What the server thinks of a token is reported in two lines, and nothing is sent twice. (With the feature `middleware`,
-/// `TokenSource::middleware` does this for clients of `reqwest-middleware`.)
+/// Report the server's answer to a call to the source. The source never sends a call again. (With the feature
+/// `middleware`, `TokenSource::middleware` does this for clients of `reqwest-middleware`.)
 ///
 /// ```
 /// # use tradovate_auth_session::Verdict;
@@ -71,24 +71,27 @@ pub struct TokenSource {
 
 pub(crate) struct Inner {
     pub(crate) shared: Arc<Shared>,
-    /// Sees each change of the session.
+    /// Receives a signal for each change of the session.
     changes: watch::Receiver<()>,
     client: Client,
     pub(crate) storage: Storage,
 }
 
 impl TokenSource {
-    /// A source for a user's [`Credentials`] or another [`Login`]. It sends nothing until it is first asked for a token.
+    /// Creates a source for a user's [`Credentials`] or another [`Login`]. It sends nothing until the first caller
+    /// needs a token.
     ///
     /// # Errors
-    /// [`CallError::Io`] when TLS can't be set up.
+    /// [`CallError::Io`] if TLS can't be set up.
     pub fn new(environment: Environment, login: impl Into<Login>) -> Result<Self, CallError> {
         Self::builder(environment, login).build()
     }
 
-    /// A source for a user with a password whose session is that of all processes with the same store: see
-    /// [`TokenSourceBuilder::shared`]. The host of the login and the user's name are the [name](SessionName::of_user) of the
-    /// session. The session of an OAuth app has no user name, so it needs a name of yours:
+    /// Creates a source for a user with a password that shares its session with all processes on the same store: see
+    /// [`TokenSourceBuilder::shared`].
+    ///
+    /// The [name](SessionName::of_user) of the session consists of the login host and the user name. The session of an
+    /// OAuth app has no user name, so it needs a name of your choice:
     /// `TokenSource::builder(environment, login).shared(store, name)`.
     ///
     /// ```no_run
@@ -98,14 +101,14 @@ impl TokenSource {
     /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
     /// let (environment, credentials) = from_env()?;
     /// let tokens = TokenSource::shared(FileStore::user()?, environment, credentials)?;
-    /// let _keeper = tokens.keep_alive(); // learns of what others do, and renews where none of them has
+    /// let _keeper = tokens.keep_alive(); // follows renewals of other processes, or renews itself
     /// let authorization = tokens.token().await?.header();
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
-    /// [`CallError::Io`] when TLS can't be set up.
+    /// [`CallError::Io`] if TLS can't be set up.
     pub fn shared(
         store: impl Into<Box<dyn AsyncStore>>,
         environment: Environment,
@@ -115,8 +118,8 @@ impl TokenSource {
         Self::builder(environment, credentials).shared(store, name).build()
     }
 
-    /// A source for the tests of your own program: it hands out this token, at the hosts of the environment, and sends
-    /// nothing. If it is [`rejected`](Self::rejected) as dead, there is no token any more.
+    /// Creates a source for tests of your program. It returns this token and the hosts of the environment, and sends
+    /// nothing. After the token is [`rejected`](Self::rejected) as dead, there is no token.
     ///
     /// ```
     /// use tradovate_auth_core::{AccessToken, BaseUrl, Environment};
@@ -136,7 +139,7 @@ impl TokenSource {
         TokenSourceBuilder { settings, ..Self::builder(environment, login) }.build()
     }
 
-    /// A source with settings.
+    /// Creates a builder, for a source with other settings than the defaults.
     ///
     /// ```
     /// use tradovate_auth_core::{Environment, OAuthApp};
@@ -148,8 +151,8 @@ impl TokenSource {
     /// }
     /// ```
     ///
-    /// [`Login::app`] brings no token. The source uses the one of the snapshot that it [resumes](TokenSourceBuilder::resume),
-    /// or of the store that it [shares](TokenSourceBuilder::shared).
+    /// [`Login::app`] provides no token. The source then uses the token of the snapshot given to
+    /// [`resume`](TokenSourceBuilder::resume), or of the store given to [`shared`](TokenSourceBuilder::shared).
     pub fn builder(environment: Environment, login: impl Into<Login>) -> TokenSourceBuilder {
         let settings = Settings::new(&environment);
         TokenSourceBuilder {
@@ -162,14 +165,17 @@ impl TokenSource {
         }
     }
 
-    /// A valid token: at once where one is held, else as soon as there is one. Dropping the future loses no answer.
+    /// Returns a valid token: at once if there is one, otherwise as soon as there is one.
+    ///
+    /// Dropping the future cancels no request, so no answer is lost.
     ///
     /// # Errors
-    /// [`TokenError::NotYet`] if that takes longer than the source's `token_timeout`, at once if this is known before;
-    /// [`TokenError::Stopped`] where only the owner can help.
+    /// - [`TokenError::NotYet`] if no token becomes valid within the `token_timeout` of the source; at once if this is
+    ///   known before.
+    /// - [`TokenError::Stopped`] if the session has stopped; its reason says what to do.
     ///
     /// # Panics
-    /// Outside of tokio, as all of [`reqwest`] does.
+    /// If called outside of a tokio runtime while there is no valid token.
     pub async fn token(&self) -> Result<Token, TokenError> {
         self.inner.verify();
         match self.inner.shared.token() {
@@ -180,7 +186,8 @@ impl TokenSource {
 
     tradovate_auth_token_source::token_source_methods!();
 
-    /// Watches for changes: another token, the end of the token, other hosts, a stop. For sockets and pools of connections.
+    /// Creates a watch for changes: another token, the end of the token, other hosts, or a stop. Use it for sockets and
+    /// connection pools.
     ///
     /// ```
     /// use tradovate_auth_reqwest::TokenSource;
@@ -202,8 +209,9 @@ impl TokenSource {
         Watch { seen: Seen::now(&self.inner.shared), source: Arc::clone(&self.inner) }
     }
 
-    /// Forgets all tokens and stops. A source that [shares](TokenSourceBuilder::shared) its session saves this, and all other
-    /// processes stop too. The server has no log-out, so a token that somebody has kept works until its expiry.
+    /// Forgets all tokens and stops the session. If the session is [shared](TokenSourceBuilder::shared), the source
+    /// stores this, and the other processes stop too. The server has no logout, so a copy of a token works until it
+    /// expires.
     pub fn forget(&self) {
         self.inner.shared.forget();
         if self.inner.storage.is_shared() && Handle::try_current().is_ok() {
@@ -211,7 +219,7 @@ impl TokenSource {
         }
     }
 
-    /// A middleware that adds the bearer to the calls of a client of yours.
+    /// Creates a middleware that adds the bearer token to the calls of your own client.
     #[cfg(feature = "middleware")]
     #[cfg_attr(docsrs, doc(cfg(feature = "middleware")))]
     #[must_use]
@@ -219,16 +227,17 @@ impl TokenSource {
         crate::BearerMiddleware::new(self.clone())
     }
 
-    /// Renews ahead of expiry, in a task of its own, for as long as the handle lives.
+    /// Starts a task that renews the token before it expires, until the returned [`Keeper`] is dropped.
     ///
     /// # Panics
-    /// Outside of tokio.
+    /// If called outside of a tokio runtime.
     pub fn keep_alive(&self) -> Keeper {
         Keeper::start(Arc::clone(&self.inner))
     }
 }
 
-/// Sees the changes of a [`TokenSource`]: see [`TokenSource::watch`]. It does not renew: see [`TokenSource::keep_alive`].
+/// Reports changes of a [`TokenSource`]: see [`TokenSource::watch`]. It does not renew the token: see
+/// [`TokenSource::keep_alive`].
 #[derive(Debug)]
 pub struct Watch {
     source: Arc<Inner>,
@@ -236,14 +245,14 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Waits for a change since the watch was created, or since the last change. Several changes in a row are one. No change
-    /// is lost if the future is dropped.
+    /// Waits for a change since the watch was created, or since the last change. Several changes in a row are reported
+    /// as one. No change is lost if the future is dropped.
     pub async fn changed(&mut self) -> Change {
         loop {
             let mut changes = self.source.changes();
             match self.seen.update(&self.source.shared) {
                 Ok(change) => return change,
-                // Over or changed, the loop checks again.
+                // The loop checks again after a change and after the time-out.
                 Err(time) => drop(timeout(time, changes.changed()).await),
             }
         }
@@ -271,46 +280,47 @@ impl Inner {
             if let Some(token) = self.shared.token() {
                 return Ok(token);
             }
-            // Over or changed, the loop looks again.
+            // The loop checks again after a change and after the time-out.
             let _ = timeout(token_timeout.sleep(&self.shared, idle)?, changes.changed()).await;
         }
     }
 
-    /// Has what callers report verified, with or without a keeper. It doesn't wait. Outside of tokio it is left to the
-    /// next caller.
+    /// Continues the verification of reported tokens, with or without a keeper. It doesn't wait. Outside of a tokio
+    /// runtime it does nothing; the next caller continues then.
     fn verify(self: &Arc<Self>) {
         if self.shared.is_verifying() && Handle::try_current().is_ok() {
             self.drive();
         }
     }
 
-    /// Has the next thing done, by a task of its own, unless one is at it or nothing is to be done yet.
+    /// Starts the next action in a task of its own, unless another action is in flight or there is no action now.
     pub(crate) fn drive(self: &Arc<Self>) -> Idle {
         match self.shared.next() {
             Ok((permit, task)) => {
-                tokio::spawn(Arc::clone(self).carry(permit, task));
+                tokio::spawn(Arc::clone(self).run_actions(permit, task));
                 self.shared.busy()
             }
             Err(idle) => idle,
         }
     }
 
-    /// What changes from now on.
+    /// A receiver of the changes after this call.
     pub(crate) fn changes(&self) -> watch::Receiver<()> {
         let mut changes = self.changes.clone();
         changes.mark_unchanged();
         changes
     }
 
-    /// Does one thing, and what follows from it at once: what has come is stored, whether or not anybody still waits.
-    async fn carry(self: Arc<Self>, mut permit: Permit, mut task: Task) {
+    /// Carries out an action and all actions that directly follow. So an answer is stored even if no caller waits any
+    /// more.
+    async fn run_actions(self: Arc<Self>, mut permit: Permit, mut task: Task) {
         let _carrier = self.shared.carrier();
         loop {
             permit.begin();
             match task {
                 Task::Send(request) => {
                     let endpoint = request.uri().path().rsplit('/').next().unwrap_or_default();
-                    permit.answered(self.client.carry(endpoint, &request).await);
+                    permit.answered(self.client.send_request(endpoint, &request).await);
                 }
                 Task::Store(request) => permit.store_answered(self.storage.ask(request).await),
             }
@@ -320,7 +330,7 @@ impl Inner {
     }
 }
 
-/// Settings of a [`TokenSource`].
+/// The settings of a [`TokenSource`] before it is built.
 #[must_use]
 pub struct TokenSourceBuilder {
     session: Session,
@@ -332,7 +342,7 @@ pub struct TokenSourceBuilder {
 }
 
 impl TokenSourceBuilder {
-    /// Uses a client of yours: its connections, time-out and limits.
+    /// Uses your client: its connections, time-out and limits.
     pub fn client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self
@@ -340,9 +350,12 @@ impl TokenSourceBuilder {
 
     tradovate_auth_token_source::builder_methods!();
 
-    /// Stores each new session before it is used: a crash loses nothing that had been received and stored. Where it
-    /// fails, by an error or a panic, or takes longer than the policy's deadline, it is asked again after a pause, and
-    /// the new token waits. It must not wait for a token of this source, which may be waiting for it.
+    /// Sets a hook that stores each new session before its token is used. After a crash, the stored session can be
+    /// resumed.
+    ///
+    /// If the hook returns an error, panics, or takes longer than the policy's deadline, it is called again after a
+    /// back-off. Until it succeeds, the new token is not used. The hook must not wait for a token of this source: that
+    /// would be a deadlock.
     pub fn store<F, E>(mut self, save: impl Fn(StoredSession) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<(), E>> + Send + 'static,
@@ -355,30 +368,32 @@ impl TokenSourceBuilder {
         self
     }
 
-    /// Shares the session with all processes that use the same store and name: to Tradovate they are one client.
+    /// Shares the session with all processes that use the same store and name. To Tradovate they are one client.
     ///
-    /// Any of them may log in or renew; while one does, the others wait, and use what it has stored. So nothing is sent
-    /// without the store: while it can't be reached, the token that is held is used as long as it is good. A source with a
-    /// [keeper](TokenSource::keep_alive) learns of what others do within a second; one without looks when it has no token.
-    /// It takes the place of [`Self::store`].
+    /// Each of these processes may log in or renew. While one does, the others wait, and then use the stored result. So
+    /// no request is sent while the store can't be reached; the current token is then used until it expires. A source
+    /// with a [keeper](TokenSource::keep_alive) sees changes by other processes within a second. Without a keeper, a
+    /// source reads the store when it has no token. This replaces a hook set by [`Self::store`].
     pub fn shared(mut self, store: impl Into<Box<dyn AsyncStore>>, name: SessionName) -> Self {
         self.settings.user_key.get_or_insert_with(|| name.to_string());
         self.storage = Storage::Shared(store.into(), name);
         self
     }
 
-    /// Calls back with each event, in the order in which they happened and one at a time, in a task that uses or drives
-    /// the source. What happens during a callback is delivered after it. The callback may use the source; it should not
-    /// block. A panic ends in the callback.
+    /// Sets a callback for events. Events are delivered in order and one at a time, in a task that uses or drives the
+    /// source.
+    ///
+    /// Events that occur during a callback are delivered after it. The callback may use the source, but it should not
+    /// block. A panic in the callback is caught.
     pub fn on_event(mut self, observer: impl Fn(&Event) + Send + Sync + 'static) -> Self {
         self.settings.on_event = Some(Arc::new(observer));
         self
     }
 
-    /// The source. Nothing is sent yet.
+    /// Builds the source. It sends nothing yet.
     ///
     /// # Errors
-    /// [`CallError::Io`] when TLS can't be set up.
+    /// [`CallError::Io`] if TLS can't be set up.
     pub fn build(self) -> Result<TokenSource, CallError> {
         let client = match self.client {
             Some(client) => client,

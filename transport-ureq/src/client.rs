@@ -1,7 +1,7 @@
 //! [`Client`]: one blocking call for each endpoint.
 //!
-//! A request of the core goes in, an answer with the times of its exchange comes out. Redirects, statuses, time-outs,
-//! proxies and the length of answers are this module's business, whatever agent the caller brings.
+//! A call takes a request of the core and returns the answer with the times of the exchange. This module controls
+//! redirects, statuses, time-outs, proxies and the size of answers, with any agent of the caller.
 
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
@@ -19,11 +19,11 @@ use tradovate_auth_core::{
 use ureq::{Agent, AsSendBody, Body, SendBody};
 use zeroize::Zeroize as _;
 
-/// Calls the endpoints of one environment, blocking. Cheap to clone; clones share connections.
+/// A blocking HTTP client for the endpoints of one environment. Cheap to clone; clones share connections.
 ///
-/// Statuses are answers and not errors of the client, redirects are followed once and to the vendor's own hosts alone,
-/// a call may take 30 seconds, an answer may have 256 KiB. Plain http, which is for this machine only, never passes a
-/// proxy.
+/// An error status is returned as an answer of the server, not as an error of the client. A redirect is followed once,
+/// and only to hosts of the vendor. By default, a call may take 30 seconds and an answer may have 256 KiB. Plain http
+/// is allowed only for this machine, and never uses a proxy.
 ///
 /// ```
 /// use tradovate_auth_core::{BaseUrl, Credentials, Environment};
@@ -42,24 +42,24 @@ pub struct Client {
     max_response_bytes: usize,
 }
 
-/// Longer time-outs are none, and overflow the clocks of HTTP clients.
+/// Longer time-outs are reduced to this, because they overflow the clocks of HTTP clients.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(3600);
 
-/// Connecting takes no longer than this. A host that can't be reached in this time got nothing, so the call can be told
-/// from one that a silent server may have handled.
+/// The longest time for connecting. If it runs out, the host has received nothing. A silent server, on the other hand,
+/// may have handled the request.
 const LONGEST_CONNECT: Duration = Duration::from_secs(10);
 
-/// How much is read from a connection at once.
+/// The number of bytes that are read from a connection at once.
 const CHUNK: usize = 1024;
 
 impl Client {
-    /// The longest a whole call may take, unless told otherwise.
+    /// The default time-out of a whole call: 30 seconds.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
-    /// A client with an agent of its own.
+    /// Creates a client with its own agent.
     #[must_use]
     pub fn new(environment: Environment) -> Self {
-        // Calls are far apart: a connection kept for the next one would be closed by then, or worse.
+        // Calls are far apart, so a kept connection would usually be closed before the next call.
         let config = Agent::config_builder()
             .user_agent(concat!("tradovate-auth/", env!("CARGO_PKG_VERSION")))
             .max_idle_connections(0);
@@ -71,17 +71,19 @@ impl Client {
         }
     }
 
-    /// Uses an agent of yours: its pool, certificates, resolver, proxy and middleware. What keeps calls safe is set
-    /// for each call here, whatever the agent says: redirects, statuses, https, and the time-outs of the whole call and of
-    /// connecting.
+    /// Uses your agent: its pool, certificates, resolver, proxy and middleware.
+    ///
+    /// The client sets some options for each call, whatever the agent's configuration says: no redirects, no errors for
+    /// statuses, https (except for this machine), and the time-outs of the whole call and of connecting.
     #[must_use]
     pub fn with_agent(mut self, agent: Agent) -> Self {
         self.agent = agent;
         self
     }
 
-    /// The longest a whole call may take, from resolving the host to the end of the answer; at most an hour. A
-    /// redirected call has this time twice. Connecting may take a third of it, at most ten seconds.
+    /// Sets the time-out of a whole call, from resolving the host to the end of the answer. Default: 30 seconds; at
+    /// most one hour. A redirected call may take twice this time. Connecting may take a third of it, at most ten
+    /// seconds.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout.min(LONGEST_TIMEOUT);
@@ -92,61 +94,62 @@ impl Client {
         self.timeout
     }
 
-    /// The longest answer that is read, in bytes, after decompression.
+    /// Sets the largest size of an answer, in bytes after decompression. Default: 256 KiB.
     #[must_use]
     pub fn with_max_response_bytes(mut self, limit: usize) -> Self {
         self.max_response_bytes = limit;
         self
     }
 
-    /// Where calls go.
+    /// The environment that calls are sent to.
     pub fn environment(&self) -> &Environment {
         &self.environment
     }
 
-    /// Follows the hosts an answer named, and returns the keys of those it doesn't: see [`Environment::follow`]. Clones
-    /// made before don't follow.
-    #[must_use = "the hosts that are not followed have to be reported"]
+    /// Follows the hosts that an answer named, and returns the keys of the hosts that it does not follow: see
+    /// [`Environment::follow`]. Existing clones of the client don't change.
+    #[must_use = "report the hosts that are not followed"]
     pub fn follow(&mut self, hosts: &ApiHosts) -> Vec<String> {
         self.environment.follow(hosts)
     }
 
-    /// `POST /auth/accesstokenrequest`: logs in. Each login opens a session, and a third closes the user's oldest.
+    /// Logs in: `POST /auth/accesstokenrequest`. Each login opens a session. A third session closes the user's oldest
+    /// one.
     ///
     /// # Errors
-    /// [`CallError`].
+    /// [`CallError`] if the call fails or the server refuses it.
     pub fn access_token_request(&self, credentials: &Credentials) -> Result<Answer<AccessTokenResponse>, CallError> {
         self.call(&AccessTokenRequest::new(credentials))
     }
 
-    /// `GET /auth/renewaccesstoken`: extends the session of a token.
+    /// Extends the session of a token: `GET /auth/renewaccesstoken`.
     ///
     /// # Errors
-    /// [`CallError`].
+    /// [`CallError`] if the call fails or the server refuses it.
     pub fn renew_access_token(&self, token: &AccessToken) -> Result<Answer<AccessTokenResponse>, CallError> {
         self.call(&RenewAccessToken::new(token.clone()))
     }
 
-    /// `GET /auth/me`: who a token belongs to. Served on Live only.
+    /// Returns the user of a token: `GET /auth/me`. Only Live serves this endpoint.
     ///
     /// # Errors
-    /// [`CallError`].
+    /// [`CallError`] if the call fails or the server refuses it.
     pub fn me(&self, token: &AccessToken) -> Result<Answer<MeResponse>, CallError> {
         self.call(&Me::new(token.clone()))
     }
 
-    /// `POST /auth/oauthtoken`: exchanges a code or a refresh token.
+    /// Exchanges a code or a refresh token for tokens: `POST /auth/oauthtoken`.
     ///
     /// # Errors
-    /// [`CallError`].
+    /// [`CallError`] if the call fails or the server refuses it.
     pub fn oauth_token(&self, exchange: &OAuthToken) -> Result<Answer<OAuthTokenResponse>, CallError> {
         self.call(exchange)
     }
 
-    /// Any endpoint, such as a login with a penalty's ticket.
+    /// Calls any endpoint, such as a login with a penalty's ticket.
     ///
     /// # Errors
-    /// [`CallError`].
+    /// [`CallError`] if the call fails or the server refuses it.
     pub fn call<E: Endpoint>(&self, endpoint: &E) -> Result<Answer<E::Response>, CallError> {
         let request = endpoint.request(&self.environment)?;
         let answer = self.exchange::<E>(&request);
@@ -157,17 +160,17 @@ impl Client {
         }
     }
 
-    /// Sends one request and parses the response to it.
+    /// Sends one request and parses its response.
     fn exchange<E: Endpoint>(&self, request: &Request<RequestBody>) -> Result<Answer<E::Response>, CallError> {
         let sent = Timestamp::now();
-        let response = self.carry(E::NAME, request);
+        let response = self.send_request(E::NAME, request);
         let received = Timestamp::now();
         let reply = E::parse(response?)?;
         Ok(Answer { value: reply.value, exchange: Exchange { sent, received, server_time: reply.server_time } })
     }
 
-    /// Sends one request and brings the response to it, of any status.
-    pub(crate) fn carry(
+    /// Sends one request and returns its response, with any status.
+    pub(crate) fn send_request(
         &self,
         endpoint: &str,
         request: &Request<RequestBody>,
@@ -176,35 +179,35 @@ impl Client {
         let span = info_span!("tradovate_auth", endpoint, host, status = field::Empty, elapsed_ms = field::Empty);
         let _entered = span.enter();
         let started = Instant::now();
-        let response = self.send(request, host);
+        let response = self.send_untraced(request, host);
         record(&span, &response, started.elapsed());
         response
     }
 
-    fn send(&self, request: &Request<RequestBody>, host: &str) -> Result<Response<ResponseBody>, CallError> {
-        // Also for endpoints that are not ours: nothing leaves unencrypted but for this machine.
+    fn send_untraced(&self, request: &Request<RequestBody>, host: &str) -> Result<Response<ResponseBody>, CallError> {
+        // This also checks endpoints of other crates: plain http is only for this machine.
         SecureUrl::try_from(request.uri().clone())?;
         let response = if request.body().is_empty() {
-            // An empty body of any other type is sent as `content-length: 0`, which a GET should not have.
+            // With any other type, an empty body is sent with `content-length: 0`, which a GET should not have.
             self.run(request.clone(), ()).map_err(|error| {
-                let failure = if never_connects(&error) { Failure::NotSent } else { Failure::MaybeSent };
-                failed(failure, host, error)
+                let failure = if occurs_before_sending(&error) { Failure::NotSent } else { Failure::MaybeSent };
+                call_error(failure, host, error)
             })
         } else {
-            let mut body = Marked { rest: request.body().as_ref(), touched: false };
+            let mut body = TrackedBody { rest: request.body().as_ref(), was_read: false };
             let mut request = request.clone();
             request.headers_mut().insert(CONTENT_LENGTH, body.rest.len().into());
             self.run(request, SendBody::from_reader(&mut body)).map_err(|error| {
-                // A server can't handle what it has nothing of the body of.
-                let failure = if body.touched { Failure::MaybeSent } else { Failure::NotSent };
-                failed(failure, host, error)
+                // A server can't handle a request if no byte of its body was sent.
+                let failure = if body.was_read { Failure::MaybeSent } else { Failure::NotSent };
+                call_error(failure, host, error)
             })
         };
         let (parts, mut body) = response?.into_parts();
         let mut received = ResponseBody::with_limit(self.max_response_bytes);
         match read(&mut body, &mut received, host) {
             Err(error) if parts.status == StatusCode::OK => Err(error),
-            // Any other status says what it says, with or without the end of its body.
+            // With any other status the answer is useful even if its body is incomplete.
             _ => Ok(Response::from_parts(parts, received)),
         }
     }
@@ -242,7 +245,7 @@ fn read(body: &mut Body, received: &mut ResponseBody, host: &str) -> Result<(), 
     }
 }
 
-/// What is read at once. It is wiped in one go, as `Zeroizing` doesn't with an array.
+/// A read buffer that is wiped at once; `Zeroizing` wipes an array byte by byte.
 struct Chunk([u8; CHUNK]);
 
 impl Drop for Chunk {
@@ -251,15 +254,15 @@ impl Drop for Chunk {
     }
 }
 
-/// A request body that tells whether any of it may have left.
-struct Marked<'b> {
+/// A request body that records whether ureq has started to read it, so that a part may have been sent.
+struct TrackedBody<'b> {
     rest: &'b [u8],
-    touched: bool,
+    was_read: bool,
 }
 
-impl Read for Marked<'_> {
+impl Read for TrackedBody<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.touched = true;
+        self.was_read = true;
         self.rest.read(buffer)
     }
 }
@@ -269,14 +272,14 @@ fn record(span: &Span, response: &Result<Response<ResponseBody>, CallError>, ela
     match response {
         Ok(response) => {
             span.record("status", response.status().as_u16());
-            debug!("answered");
+            debug!("the server answered");
         }
-        Err(error) => debug!(%error, "failed"),
+        Err(error) => debug!(%error, "the call failed"),
     }
 }
 
-/// Errors that only come before a request leaves.
-fn never_connects(error: &ureq::Error) -> bool {
+/// Whether this error can only occur before the request is sent.
+fn occurs_before_sending(error: &ureq::Error) -> bool {
     use ureq::{Error, Timeout};
 
     match error {
@@ -289,9 +292,9 @@ fn never_connects(error: &ureq::Error) -> bool {
     }
 }
 
-fn failed(failure: Failure, host: &str, error: ureq::Error) -> CallError {
+fn call_error(failure: Failure, host: &str, error: ureq::Error) -> CallError {
     match error {
-        // Which keeps its own cause, as `ureq`'s error does not.
+        // `io::Error` keeps its own cause, which `ureq::Error` drops.
         ureq::Error::Io(error) => CallError::io(failure, host, error),
         error => CallError::io(failure, host, error),
     }

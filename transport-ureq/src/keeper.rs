@@ -1,4 +1,4 @@
-//! [`Keeper`]: renews ahead of expiry on a thread of its own.
+//! [`Keeper`]: a thread that renews the token before it expires.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +12,8 @@ use tradovate_auth_token_source::{Idle, LONGEST_SLEEP};
 
 use crate::token_source::Inner;
 
-/// Keeps a session alive for as long as it lives itself. Dropping it ends its thread; an exchange under way is brought
-/// to its end in the background, so that its answer is not lost.
+/// Keeps a session alive until it is dropped. Dropping it ends its thread. An exchange in flight continues in the
+/// background, so its answer is not lost.
 #[derive(Debug)]
 #[must_use = "the session is kept alive only as long as the keeper lives"]
 pub struct Keeper {
@@ -22,15 +22,16 @@ pub struct Keeper {
     ended: Receiver<()>,
 }
 
-/// The longest a keeper's end is waited for: it never carries a request itself, but may be in a callback, which may be
-/// the one that drops it.
-const LONGEST_WAIT: Duration = Duration::from_millis(500);
+/// How long a drop waits for the thread to end. The thread carries out no request itself, but it may run a callback,
+/// and this callback may be what drops the keeper.
+const DROP_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How long a store is asked for changes at a time.
-const SLICE: Duration = Duration::from_secs(5);
+/// How long one query for changes of a store may take. Between two queries, the thread checks whether the keeper was
+/// dropped.
+const QUERY_TIME: Duration = Duration::from_secs(5);
 
-/// How long a load from the store is waited for.
-const MOMENT: Duration = Duration::from_millis(500);
+/// The longest wait for a load from the store, and for one change of the source.
+const SHORT_WAIT: Duration = Duration::from_millis(500);
 
 impl Keeper {
     pub(crate) fn start(source: Arc<Inner>) -> std::io::Result<Self> {
@@ -41,7 +42,7 @@ impl Keeper {
             let _running = running;
             keep(&kept, &ends);
         })?;
-        // Dropped where the system has no second thread to give, it ends the first.
+        // If the second thread can't be started, dropping this keeper ends the first.
         let keeper = Self { source, over, ended };
         if keeper.source.storage.is_shared() {
             let (watched, ends) = (Arc::clone(&keeper.source), Arc::clone(&keeper.over));
@@ -52,51 +53,54 @@ impl Keeper {
 }
 
 impl Keeper {
-    /// Ends it, and waits until what is under way is done and what has come is stored, for as long as an exchange may take:
-    /// so a program that ends loses nothing, and leaves no lease behind which others would have to wait for. Without this
-    /// an exchange ends in the background, or with the program.
+    /// Stops the keeper, and waits until requests in flight have ended and their answers are stored. It waits at most
+    /// as long as one exchange may take.
+    ///
+    /// Call this before the program ends. Then no answer is lost, and other processes need not wait for the end of a
+    /// lease. Without this call, an exchange in flight continues in the background, or is cancelled when the program
+    /// ends.
     pub fn stop(self) {
         let source = Arc::clone(&self.source);
         drop(self);
         let begun = Instant::now();
         loop {
-            // Counted before it is looked whether anything is under way: the end of it ends the sleep.
+            // The count is read before the check, so a change after the check ends the sleep at once.
             let seen = source.changes.count();
             let is_over = begun.elapsed() >= source.shared.longest_exchange();
             if is_over || source.shared.is_calling_back() || !source.shared.is_busy() {
                 return;
             }
-            // The session may wait only for the end of a pause.
+            // The session may only be waiting for the end of a back-off. Then this starts the next action.
             source.drive();
-            source.changes.sleep(seen, MOMENT);
+            source.changes.sleep(seen, SHORT_WAIT);
         }
     }
 }
 
 fn keep(source: &Arc<Inner>, over: &AtomicBool) {
     loop {
-        // Counted before anything is looked at: what changes afterwards ends the sleep.
+        // The count is read before the checks, so a change after them ends the sleep at once.
         let seen = source.changes.count();
         if over.load(Ordering::SeqCst) {
             return;
         }
         let time = match source.drive() {
             Idle::Wait(time) | Idle::Busy(time) => time,
-            // Something changes before there is work, or a store that has failed is asked again.
+            // There is no action until something changes or it is time to ask a failed store again.
             Idle::Stopped(_) => LONGEST_SLEEP,
         };
         source.changes.sleep(seen, time);
     }
 }
 
-/// Has the source load whenever the store that it shares has changed. The store is asked in slices, after each of
-/// which a keeper that is dropped ends this too.
+/// Reloads the session whenever the shared store changes. Each query of the store is short, so that the thread ends soon
+/// after the keeper is dropped.
 fn watch(source: &Arc<Inner>, over: &AtomicBool) {
     while !over.load(Ordering::SeqCst) {
         let known = source.shared.known_revision();
         let begun = Instant::now();
-        match source.shared.call_back(|| source.storage.changed(known, SLICE)) {
-            Ok(()) if begun.elapsed() >= SLICE => {}
+        match source.shared.call_back(|| source.storage.changed(known, QUERY_TIME)) {
+            Ok(()) if begun.elapsed() >= QUERY_TIME => {}
             Ok(()) => {
                 source.shared.store_has_changed();
                 wait_for_load(source, over, known);
@@ -106,12 +110,12 @@ fn watch(source: &Arc<Inner>, over: &AtomicBool) {
     }
 }
 
-/// Waits until the source is in step with another record, for a moment at most.
+/// Waits until the source has loaded another record, at most `SHORT_WAIT`.
 fn wait_for_load(source: &Inner, over: &AtomicBool, known: Option<Revision>) {
     let begun = Instant::now();
     loop {
         let seen = source.changes.count();
-        let left = MOMENT.saturating_sub(begun.elapsed());
+        let left = SHORT_WAIT.saturating_sub(begun.elapsed());
         if left.is_zero() || over.load(Ordering::SeqCst) || source.shared.known_revision() != known {
             return;
         }
@@ -123,7 +127,7 @@ impl Drop for Keeper {
     fn drop(&mut self) {
         self.over.store(true, Ordering::SeqCst);
         self.source.changes.notify();
-        // An error means that the thread has ended, which is what is waited for.
-        let _ = self.ended.recv_timeout(LONGEST_WAIT);
+        // An error means that the thread has ended.
+        let _ = self.ended.recv_timeout(DROP_TIMEOUT);
     }
 }

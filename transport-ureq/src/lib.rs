@@ -1,6 +1,6 @@
-//! The blocking transport of [`tradovate_auth_core`], on [`ureq`].
+//! The blocking HTTP transport of [`tradovate_auth_core`], on [`ureq`].
 //!
-//! A [`TokenSource`] has a valid token for any number of threads: it logs in once and stays logged in.
+//! A [`TokenSource`] provides a valid token to any number of threads. It logs in once and then renews the token.
 //!
 //! ```no_run
 //! use tradovate_auth_ureq::{TokenSource, from_env};
@@ -13,7 +13,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A [`Client`] makes single calls, without a session:
+//! A [`Client`] makes single calls without a session:
 //!
 //! ```no_run
 //! use tradovate_auth_ureq::{Client, from_env};
@@ -26,9 +26,9 @@
 //! ```
 //!
 //! # Logs
-//! Each call has a [`tracing`] span `tradovate_auth` with its endpoint, host, status and duration; nothing secret. The
-//! HTTP stack writes logs of its own: at trace level `ureq_proto` dumps headers byte by byte, **the bearer included**.
-//! Keep `ureq` and `ureq_proto` at `info` or quieter wherever logs are kept.
+//! Each call has a [`tracing`] span `tradovate_auth` with its endpoint, host, status and duration. It contains no
+//! secret. The HTTP stack also writes logs: at trace level `ureq_proto` dumps headers byte by byte, **including the
+//! bearer token**. If you store logs, keep `ureq` and `ureq_proto` at level `info` or quieter.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]

@@ -1,6 +1,6 @@
-//! [`BearerMiddleware`]: adds the bearer to calls of an agent of the caller's, and reports what the server thinks of it.
+//! [`BearerMiddleware`]: adds the bearer token to calls of the program's agent, and reports refusals to the source.
 //!
-//! It never sends a request twice: it could be an order.
+//! It never sends a request twice, because the request could be an order.
 
 use std::io::{self, Cursor, Read};
 
@@ -12,13 +12,15 @@ use ureq::{Body, ResponseExt, SendBody};
 
 use crate::token_source::TokenSource;
 
-/// Adds the bearer to calls to the environment's own hosts, and to no other; calls that have an `Authorization` already
-/// are left alone. Refusals are reported to the source, which verifies its token then; the response is handed on as it
-/// came. Where the agent follows a redirect, the bearer stays behind; what the other address says is no word on the
-/// token, but a reason to read the hosts in force again.
+/// A ureq middleware that adds the bearer token to calls to hosts of the environment.
 ///
-/// Switch `http_status_as_error` off on the agent: what ureq makes an error of a status has no body any more, and the
-/// body is what tells a dead token from a forbidden call.
+/// It adds no token to calls to other hosts, or to calls that already have an `Authorization` header. It reports
+/// refusals to the source, which then verifies its token. The caller gets the unchanged response. If the agent follows
+/// a redirect, the token is not sent to the new address. The answer from there says nothing about the token; the source
+/// then reads the current hosts again.
+///
+/// Set `http_status_as_error(false)` on the agent. Otherwise ureq turns an error status into an error without a body,
+/// and the body shows whether the token is invalid or only the call is forbidden.
 ///
 /// ```
 /// use tradovate_auth_simulator::Simulator;
@@ -37,16 +39,16 @@ use crate::token_source::TokenSource;
 /// ```
 ///
 /// # A 200 is not always a success
-/// The server may postpone any call, an order too: it answers 200 with a ticket in the body, and has not handled the call
-/// (page *Rate Limits*). The middleware reads no body of a 200, and never sends a call twice. So give the body to
-/// [`Penalty::in_body`] before you take it for a result:
+/// The server may postpone any call, also an order. It then answers 200 with a ticket in the body, and has not handled
+/// the call (page *Rate Limits*). The middleware does not read the body of a 200, and never sends a call twice. Before
+/// you use a body as a result, give it to [`Penalty::in_body`]:
 ///
-/// * [`Penalty::Wait`]: the call was not handled. If it is still wanted after the wait, send the identical body with the
-///   ticket added, once. Without the ticket it is another call, which the server may postpone for longer.
-/// * [`Penalty::Captcha`]: the call was not handled, and no program can answer. Tell the user, and leave that endpoint
-///   alone for an hour. Others are not affected.
+/// * [`Penalty::Wait`]: the call was not handled. If you still want it after the wait, send the identical body with the
+///   ticket added, once. Without the ticket it is a new call, which the server may postpone for longer.
+/// * [`Penalty::Captcha`]: the call was not handled, and no program can solve the captcha. Inform the user, and don't
+///   call this endpoint for one hour. Other endpoints are not affected.
 ///
-/// After neither of them is another token or login of any use.
+/// Another token or login does not help in either case.
 ///
 /// ```
 /// # use tradovate_auth_simulator::{Endpoint, Simulator};
@@ -63,7 +65,7 @@ use crate::token_source::TokenSource;
 /// match Penalty::in_body(&body) {
 ///     None => println!("a result of {} bytes", body.len()),
 ///     Some(Penalty::Wait(ticket)) => println!("not handled: send it again with the ticket after {:?}", ticket.wait()),
-///     Some(_) => println!("not handled: a person has to look"),
+///     Some(_) => println!("not handled: a person must solve a captcha"),
 /// }
 /// # assert!(matches!(Penalty::in_body(&body), Some(Penalty::Wait(_))));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -77,7 +79,7 @@ pub struct BearerMiddleware {
     tokens: TokenSource,
 }
 
-/// What is read of a refusal; the texts that matter are short.
+/// The number of bytes that are read of a refusal. The texts that matter are short.
 const REFUSAL_LIMIT: u64 = 64 * 1024;
 
 impl BearerMiddleware {
@@ -85,8 +87,8 @@ impl BearerMiddleware {
         Self { tokens }
     }
 
-    /// Tells the source of a refusal by the address that was asked. Nothing comes of it here that the caller could not
-    /// find out from its response.
+    /// Reports a refusal to the source, or only the redirect if another address has answered. Returns the response
+    /// unchanged.
     fn report(&self, token: &Token, asked: &Uri, response: Response<Body>) -> Response<Body> {
         if response.get_uri() != asked {
             self.report_redirect(token);
@@ -117,7 +119,7 @@ impl BearerMiddleware {
     }
 }
 
-/// The end of a body that broke off.
+/// The end of a body whose transfer failed: it returns the error once.
 struct Broken(Option<io::Error>);
 
 impl Read for Broken {

@@ -1,4 +1,4 @@
-//! Where a token source stores its session: with a hook of the owner's, or in a store that processes share.
+//! Where a token source stores its session: nowhere, by a hook of the program, or in a store that processes share.
 
 use std::error::Error;
 use std::time::Duration;
@@ -41,7 +41,8 @@ impl Storage {
         }
     }
 
-    /// Returns within a second after the record is another one than is known.
+    /// Waits until the store's record differs from the known one, at most for `time`. Returns within a second after a
+    /// change.
     pub(crate) fn changed(&self, known: Option<Revision>, time: Duration) -> Result<(), StoreError> {
         match self {
             Self::Shared(store, name) => store.changed(name, known, time),

@@ -1,7 +1,7 @@
-//! [`TokenSource`]: a valid token for any number of threads, by one login that is kept.
+//! [`TokenSource`]: provides a valid token to any number of threads with one login.
 //!
-//! A thread that finds no token has the session's next request carried by a thread of its own, and waits for what comes
-//! of it; so a caller that stops waiting loses no answer. Nobody waits while a token is held.
+//! A thread that finds no token starts a worker thread for the session's next request, and waits for the result. So the
+//! answer is kept even if the caller stops waiting. Callers don't wait while there is a valid token.
 
 use std::error::Error;
 use std::fmt;
@@ -21,7 +21,7 @@ use crate::keeper::Keeper;
 use crate::middleware::BearerMiddleware;
 use crate::storage::Storage;
 
-/// A valid token whenever one is asked for. Cheap to clone; clones are the same source.
+/// Provides a valid token whenever the program needs one. Cheap to clone; clones share one session.
 ///
 /// ```
 /// use tradovate_auth_core::Purpose;
@@ -48,7 +48,7 @@ pub(crate) struct Inner {
     pub(crate) storage: Storage,
 }
 
-/// Counts the changes of a session: whoever sleeps is woken by another number than it went to sleep with.
+/// Counts the changes of a session. A sleeping thread wakes when the count differs from the one it saw.
 #[derive(Default)]
 pub(crate) struct Changes {
     count: Mutex<u64>,
@@ -66,7 +66,7 @@ impl Changes {
         self.changed.notify_all();
     }
 
-    /// Sleeps until something changes or the time is over.
+    /// Sleeps until the count differs from `seen`, or until `time` is over.
     pub(crate) fn sleep(&self, seen: u64, time: Duration) {
         let unchanged = |count: &mut u64| *count == seen;
         drop(self.changed.wait_timeout_while(self.lock(), time.min(LONGEST_SLEEP), unchanged));
@@ -78,15 +78,18 @@ impl Changes {
 }
 
 impl TokenSource {
-    /// A source for a user's [`Credentials`] or another [`Login`]. It sends nothing until it is first asked for a token.
+    /// Creates a source for a user's [`Credentials`] or another [`Login`]. It sends nothing until the first caller
+    /// needs a token.
     #[must_use]
     pub fn new(environment: Environment, login: impl Into<Login>) -> Self {
         Self::builder(environment, login).build()
     }
 
-    /// A source for a user with a password whose session is that of all processes with the same store: see
-    /// [`TokenSourceBuilder::shared`]. The host of the login and the user's name are the [name](SessionName::of_user) of the
-    /// session. The session of an OAuth app has no user name, so it needs a name of yours:
+    /// Creates a source for a user with a password that shares its session with all processes on the same store: see
+    /// [`TokenSourceBuilder::shared`].
+    ///
+    /// The [name](SessionName::of_user) of the session consists of the login host and the user name. The session of an
+    /// OAuth app has no user name, so it needs a name of your choice:
     /// `TokenSource::builder(environment, login).shared(store, name)`.
     ///
     /// ```no_run
@@ -95,7 +98,7 @@ impl TokenSource {
     ///
     /// let (environment, credentials) = from_env()?;
     /// let tokens = TokenSource::shared(FileStore::user()?, environment, credentials);
-    /// let _keeper = tokens.keep_alive()?; // learns of what others do, and renews where none of them has
+    /// let _keeper = tokens.keep_alive()?; // follows renewals of other processes, or renews itself
     /// let authorization = tokens.token()?.header();
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -105,8 +108,8 @@ impl TokenSource {
         Self::builder(environment, credentials).shared(store, name).build()
     }
 
-    /// A source for the tests of your own program: it hands out this token, at the hosts of the environment, and sends
-    /// nothing. If it is [`rejected`](Self::rejected) as dead, there is no token any more.
+    /// Creates a source for tests of your program. It returns this token and the hosts of the environment, and sends
+    /// nothing. After the token is [`rejected`](Self::rejected) as dead, there is no token.
     ///
     /// ```
     /// use tradovate_auth_core::{AccessToken, BaseUrl, Environment};
@@ -124,7 +127,7 @@ impl TokenSource {
         TokenSourceBuilder { settings, ..Self::builder(environment, login) }.build()
     }
 
-    /// A source with settings.
+    /// Creates a builder, for a source with other settings than the defaults.
     ///
     /// ```
     /// use tradovate_auth_core::{Environment, OAuthApp};
@@ -136,8 +139,8 @@ impl TokenSource {
     /// }
     /// ```
     ///
-    /// [`Login::app`] brings no token. The source uses the one of the snapshot that it [resumes](TokenSourceBuilder::resume),
-    /// or of the store that it [shares](TokenSourceBuilder::shared).
+    /// [`Login::app`] provides no token. The source then uses the token of the snapshot given to
+    /// [`resume`](TokenSourceBuilder::resume), or of the store given to [`shared`](TokenSourceBuilder::shared).
     pub fn builder(environment: Environment, login: impl Into<Login>) -> TokenSourceBuilder {
         let settings = Settings::new(&environment);
         TokenSourceBuilder {
@@ -149,11 +152,12 @@ impl TokenSource {
         }
     }
 
-    /// A valid token: at once where one is held, else as soon as there is one.
+    /// Returns a valid token: at once if there is one, otherwise as soon as there is one.
     ///
     /// # Errors
-    /// [`TokenError::NotYet`] if that takes longer than the source's `token_timeout`, at once if this is known before;
-    /// [`TokenError::Stopped`] where only the owner can help.
+    /// - [`TokenError::NotYet`] if no token becomes valid within the `token_timeout` of the source; at once if this is
+    ///   known before.
+    /// - [`TokenError::Stopped`] if the session has stopped; its reason says what to do.
     pub fn token(&self) -> Result<Token, TokenError> {
         self.inner.verify();
         match self.inner.shared.token() {
@@ -164,7 +168,8 @@ impl TokenSource {
 
     tradovate_auth_token_source::token_source_methods!();
 
-    /// Watches for changes: another token, the end of the token, other hosts, a stop. For sockets and pools of connections.
+    /// Creates a watch for changes: another token, the end of the token, other hosts, or a stop. Use it for sockets and
+    /// connection pools.
     ///
     /// ```
     /// use std::time::Duration;
@@ -184,8 +189,9 @@ impl TokenSource {
         Watch { seen: Seen::now(&self.inner.shared), source: Arc::clone(&self.inner) }
     }
 
-    /// Forgets all tokens and stops. A source that [shares](TokenSourceBuilder::shared) its session saves this, and all other
-    /// processes stop too. The server has no log-out, so a token that somebody has kept works until its expiry.
+    /// Forgets all tokens and stops the session. If the session is [shared](TokenSourceBuilder::shared), the source
+    /// stores this, and the other processes stop too. The server has no logout, so a copy of a token works until it
+    /// expires.
     pub fn forget(&self) {
         self.inner.shared.forget();
         if self.inner.storage.is_shared() {
@@ -193,22 +199,23 @@ impl TokenSource {
         }
     }
 
-    /// A middleware for an agent of yours that adds the bearer to its calls.
+    /// Creates a middleware that adds the bearer token to the calls of your own agent.
     #[must_use]
     pub fn middleware(&self) -> BearerMiddleware {
         BearerMiddleware::new(self.clone())
     }
 
-    /// Renews ahead of expiry, on a thread of its own, for as long as the handle lives.
+    /// Starts a thread that renews the token before it expires, until the returned [`Keeper`] is dropped.
     ///
     /// # Errors
-    /// When the system has no thread to give.
+    /// If the system can't start a thread.
     pub fn keep_alive(&self) -> std::io::Result<Keeper> {
         Keeper::start(Arc::clone(&self.inner))
     }
 }
 
-/// Sees the changes of a [`TokenSource`]: see [`TokenSource::watch`]. It does not renew: see [`TokenSource::keep_alive`].
+/// Reports changes of a [`TokenSource`]: see [`TokenSource::watch`]. It does not renew the token: see
+/// [`TokenSource::keep_alive`].
 #[derive(Debug)]
 pub struct Watch {
     source: Arc<Inner>,
@@ -216,8 +223,8 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Waits for a change since the watch was created, or since the last change. Several changes in a row are one.
-    /// `None` if nothing has changed in this time.
+    /// Waits for a change since the watch was created, or since the last change. Several changes in a row are reported
+    /// as one. Returns `None` if nothing changes within `timeout`.
     pub fn changed(&mut self, timeout: Duration) -> Option<Change> {
         let start = Instant::now();
         loop {
@@ -257,36 +264,38 @@ impl Inner {
         }
     }
 
-    /// Has what callers report verified, with or without a keeper. It doesn't wait.
+    /// Continues the verification of reported tokens, with or without a keeper. It doesn't wait.
     fn verify(self: &Arc<Self>) {
         if self.shared.is_verifying() {
             self.drive();
         }
     }
 
-    /// Has the next thing done, by a thread of its own, unless one is at it or nothing is to be done yet.
+    /// Starts the next action in a thread of its own, unless another action is in flight or there is no action now.
     pub(crate) fn drive(self: &Arc<Self>) -> Idle {
         match self.shared.next() {
             Ok((permit, task)) => {
                 let source = Arc::clone(self);
-                let carrier = thread::Builder::new().name("tradovate-auth".into());
-                // Without a thread to be had the permit is dropped, which tells the session; it tries again.
-                drop(carrier.spawn(move || source.carry(permit, task)));
+                let worker = thread::Builder::new().name("tradovate-auth".into());
+                // If no thread can be started, dropping the permit reports the request as unsent. The session then
+                // tries again.
+                drop(worker.spawn(move || source.run_actions(permit, task)));
                 self.shared.busy()
             }
             Err(idle) => idle,
         }
     }
 
-    /// Does one thing, and what follows from it at once: what has come is stored, whether or not anybody still waits.
-    fn carry(self: &Arc<Self>, mut permit: Permit, mut task: Task) {
+    /// Carries out an action and all actions that directly follow. So an answer is stored even if no caller waits any
+    /// more.
+    fn run_actions(self: &Arc<Self>, mut permit: Permit, mut task: Task) {
         let _carrier = self.shared.carrier();
         loop {
             permit.begin();
             match task {
                 Task::Send(request) => {
                     let endpoint = request.uri().path().rsplit('/').next().unwrap_or_default();
-                    permit.answered(self.client.carry(endpoint, &request));
+                    permit.answered(self.client.send_request(endpoint, &request));
                 }
                 Task::Store(request) => {
                     permit.store_answered(self.shared.call_back(|| self.storage.ask(&request)));
@@ -298,7 +307,7 @@ impl Inner {
     }
 }
 
-/// Settings of a [`TokenSource`].
+/// The settings of a [`TokenSource`] before it is built.
 #[must_use]
 pub struct TokenSourceBuilder {
     session: Session,
@@ -309,7 +318,7 @@ pub struct TokenSourceBuilder {
 }
 
 impl TokenSourceBuilder {
-    /// Uses a client of yours: its agent, time-out and limits.
+    /// Uses your client: its agent, time-out and limits.
     pub fn client(mut self, client: Client) -> Self {
         self.client = client;
         self
@@ -317,9 +326,12 @@ impl TokenSourceBuilder {
 
     tradovate_auth_token_source::builder_methods!();
 
-    /// Stores each new session before it is used: a crash loses nothing that had been received and stored. Where it
-    /// fails, by an error or a panic, or takes longer than the policy's deadline, it is asked again after a pause, and
-    /// the new token waits. As in [`Self::on_event`], no token of this source is waited for inside of it.
+    /// Sets a hook that stores each new session before its token is used. After a crash, the stored session can be
+    /// resumed.
+    ///
+    /// If the hook returns an error, panics, or takes longer than the policy's deadline, it is called again after a
+    /// back-off. Until it succeeds, the new token is not used. Inside the hook, as in [`Self::on_event`], this source
+    /// never waits for a token.
     pub fn store<E: Into<Box<dyn Error + Send + Sync>>>(
         mut self,
         save: impl Fn(&StoredSession) -> Result<(), E> + Send + Sync + 'static,
@@ -328,28 +340,30 @@ impl TokenSourceBuilder {
         self
     }
 
-    /// Shares the session with all processes that use the same store and name: to Tradovate they are one client.
+    /// Shares the session with all processes that use the same store and name. To Tradovate they are one client.
     ///
-    /// Any of them may log in or renew; while one does, the others wait, and use what it has stored. So nothing is sent
-    /// without the store: while it can't be reached, the token that is held is used as long as it is good. A source with a
-    /// [keeper](TokenSource::keep_alive) learns of what others do within a second; one without looks when it has no token.
-    /// It takes the place of [`Self::store`].
+    /// Each of these processes may log in or renew. While one does, the others wait, and then use the stored result. So
+    /// no request is sent while the store can't be reached; the current token is then used until it expires. A source
+    /// with a [keeper](TokenSource::keep_alive) sees changes by other processes within a second. Without a keeper, a
+    /// source reads the store when it has no token. This replaces a hook set by [`Self::store`].
     pub fn shared(mut self, store: impl Into<Box<dyn Store>>, name: SessionName) -> Self {
         self.settings.user_key.get_or_insert_with(|| name.to_string());
         self.storage = Storage::Shared(store.into(), name);
         self
     }
 
-    /// Calls back with each event, in the order in which they happened and one at a time, on a thread that uses or drives
-    /// the source. What happens during a callback is delivered after it, so a slow callback delays the next events, but
-    /// no token. The callback may use the source, but no token is waited for in it: it is there, or
-    /// [`TokenError::NotYet`] says that it isn't. A panic ends in the callback.
+    /// Sets a callback for events. Events are delivered in order and one at a time, on a thread that uses or drives the
+    /// source.
+    ///
+    /// Events that occur during a callback are delivered after it. So a slow callback delays later events, but no
+    /// token. The callback may use the source. If it asks for a token and there is none, it gets [`TokenError::NotYet`]
+    /// at once. A panic in the callback is caught.
     pub fn on_event(mut self, observer: impl Fn(&Event) + Send + Sync + 'static) -> Self {
         self.settings.on_event = Some(Arc::new(observer));
         self
     }
 
-    /// The source. Nothing is sent yet.
+    /// Builds the source. It sends nothing yet.
     #[must_use]
     pub fn build(self) -> TokenSource {
         let changes = Arc::new(Changes::default());

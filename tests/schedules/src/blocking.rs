@@ -1,4 +1,4 @@
-//! The blocking source: callers are threads.
+//! Tests of the blocking source. Callers are threads.
 
 use std::sync::{Arc, Mutex as Fact};
 use std::time::Duration;
@@ -15,11 +15,11 @@ use ureq::middleware::MiddlewareNext;
 use ureq::{Agent, Body, SendBody};
 
 use crate::store::InMemory;
-use crate::world::{AT_ONCE, World, if_there, in_all_orders};
+use crate::world::{NO_WAIT, World, if_available, in_many_schedules};
 
 const LONG: Duration = Duration::from_secs(3600);
 
-/// The settings of a source in this world.
+/// A builder of sources in this world.
 fn builder(world: &World) -> TokenSourceBuilder {
     let server = world.clone();
     let answer = move |request: http::Request<SendBody>, _: MiddlewareNext| {
@@ -45,7 +45,7 @@ fn token(tokens: &TokenSource) -> JoinHandle<Option<Result<Token, TokenError>>> 
 
 #[test]
 fn callers_without_a_token_share_one_login() {
-    in_all_orders(|| {
+    in_many_schedules(|| {
         let world = World::default();
         let tokens = builder(&world).build();
         let callers = [0; 3].map(|_| token(&tokens));
@@ -56,8 +56,8 @@ fn callers_without_a_token_share_one_login() {
 }
 
 #[test]
-fn a_renewal_reaches_callers_that_come_and_go() {
-    in_all_orders(|| {
+fn no_caller_gets_an_older_token_after_a_renewal() {
+    in_many_schedules(|| {
         let world = World::default();
         let tokens = builder(&world).build();
         let first = tokens.token().unwrap().generation();
@@ -82,8 +82,8 @@ fn a_renewal_reaches_callers_that_come_and_go() {
 }
 
 #[test]
-fn callers_whose_token_has_ended_share_one_login() {
-    in_all_orders(|| {
+fn callers_whose_token_has_expired_share_one_request() {
+    in_many_schedules(|| {
         let world = World::default();
         let tokens = builder(&world).build();
         let first = tokens.token().unwrap().generation();
@@ -97,8 +97,8 @@ fn callers_whose_token_has_ended_share_one_login() {
 }
 
 #[test]
-fn a_panic_at_any_point_leaves_no_caller_waiting() {
-    in_all_orders(|| {
+fn a_panic_at_any_point_leaves_no_caller_waiting_forever() {
+    in_many_schedules(|| {
         let world = World::default();
         let budget = SharedBudget::default();
         let (hook, observer, act) = (world.clone(), world.clone(), world.clone());
@@ -106,34 +106,34 @@ fn a_panic_at_any_point_leaves_no_caller_waiting() {
             .budget(budget.clone())
             .store(move |session| {
                 hook.may_panic();
-                hook.is_stored(session.expires_at());
+                hook.record_stored(session.expires_at());
                 hook.may_panic();
                 Ok::<_, std::io::Error>(())
             })
             .on_event(move |_| observer.may_panic())
-            .token_timeout(AT_ONCE)
+            .token_timeout(NO_WAIT)
             .build();
         world.panic_at_one_of(7);
         let callers = [0; 2].map(|_| token(&tokens));
         let panicking = spawn(move || budget.with(|_| act.may_panic()));
         for caller in callers {
-            if_there(caller.join().unwrap().expect("no caller panics in the source"));
+            if_available(caller.join().unwrap().expect("no caller panics in the source"));
         }
         panicking.join().unwrap();
         world.panic_never();
         world.pass(30);
-        // The session pauses after what was lost, and no longer than this.
+        // The session backs off after the lost result, for less than the time that follows.
         let recovered = (0..20).find_map(|_| {
             world.pass(5);
-            if_there(tokens.token())
+            if_available(tokens.token())
         });
-        world.was_stored(&recovered.unwrap());
+        world.assert_stored(&recovered.unwrap());
     });
 }
 
 #[test]
-fn a_keeper_that_is_stopped_or_dropped_ends_and_loses_no_answer() {
-    in_all_orders(|| {
+fn the_answer_is_kept_if_a_keeper_is_stopped_or_dropped() {
+    in_many_schedules(|| {
         let world = World::default();
         let tokens = builder(&world).build();
         let kept = tokens.clone();
@@ -149,12 +149,12 @@ fn a_keeper_that_is_stopped_or_dropped_ends_and_loses_no_answer() {
 }
 
 #[test]
-fn a_keeper_that_is_stopped_waits_for_what_is_under_way() {
-    in_all_orders(|| {
+fn stopping_a_keeper_waits_until_the_answer_in_flight_is_stored() {
+    in_many_schedules(|| {
         let world = World::default();
         let hook = world.clone();
         let store = move |session: &StoredSession| {
-            hook.is_stored(session.expires_at());
+            hook.record_stored(session.expires_at());
             Ok::<_, std::io::Error>(())
         };
         let tokens = builder(&world).store(store).on_event(|_| shuttle::thread::yield_now()).build();
@@ -162,36 +162,36 @@ fn a_keeper_that_is_stopped_waits_for_what_is_under_way() {
         let caller = token(&tokens);
         let requests = world.requests();
         keeper.stop();
-        assert!(requests == 0 || world.has_stored(), "an answer was given up");
-        world.was_stored(&caller.join().unwrap().unwrap().unwrap());
+        assert!(requests == 0 || world.has_stored(), "an answer was lost");
+        world.assert_stored(&caller.join().unwrap().unwrap().unwrap());
         assert_eq!(world.server().logins, 1);
     });
 }
 
 #[test]
-fn a_keeper_that_is_stopped_waits_for_the_last_callback() {
-    in_all_orders(|| {
+fn stopping_a_keeper_waits_for_the_last_event_callback() {
+    in_many_schedules(|| {
         let world = World::default();
         let tokens = builder(&world).on_event(|_| shuttle::thread::yield_now()).build();
         tokens.token().unwrap();
         let keeper = tokens.keep_alive().unwrap();
         let forgetting = tokens.clone();
-        let forgets = spawn(move || forgetting.forget());
+        let forgetting_thread = spawn(move || forgetting.forget());
         keeper.stop();
-        forgets.join().unwrap();
+        forgetting_thread.join().unwrap();
     });
 }
 
 #[test]
-fn a_callback_may_ask_the_source_that_calls_it() {
-    in_all_orders(|| {
+fn a_callback_may_ask_its_own_source_for_a_token() {
+    in_many_schedules(|| {
         let world = World::default();
         let own = Arc::new(Fact::new(None::<TokenSource>));
         let used = Arc::clone(&own);
         let on_event = move |_: &Event| {
             let tokens = used.lock().unwrap().clone();
             if let Some(tokens) = tokens {
-                if_there(tokens.token());
+                if_available(tokens.token());
                 drop(tokens.snapshot());
                 tokens.adopt(tokens.snapshot());
             }
@@ -209,7 +209,7 @@ fn a_callback_may_ask_the_source_that_calls_it() {
 
 #[test]
 fn callers_get_their_token_while_a_callback_runs() {
-    in_all_orders(|| {
+    in_many_schedules(|| {
         let world = World::default();
         let (has_token, awaited) = mpsc::channel();
         let awaited = Mutex::new(awaited);
@@ -233,8 +233,8 @@ fn callers_get_their_token_while_a_callback_runs() {
 }
 
 #[test]
-fn a_token_that_many_report_is_replaced_once() {
-    in_all_orders(|| {
+fn a_token_that_several_callers_reject_is_replaced_once() {
+    in_many_schedules(|| {
         let world = World::default();
         let tokens = builder(&world).build();
         let first = tokens.token().unwrap();
@@ -257,21 +257,21 @@ fn a_token_that_many_report_is_replaced_once() {
 }
 
 #[test]
-fn no_token_is_handed_out_before_a_slow_store_has_it() {
-    in_all_orders(|| {
+fn no_caller_gets_a_token_before_it_is_stored() {
+    in_many_schedules(|| {
         let world = World::default();
         let (go_on, waits) = mpsc::channel();
         let waits = Mutex::new(waits);
         let hook = world.clone();
         let store = move |session: &StoredSession| {
             waits.lock().unwrap().recv().unwrap();
-            hook.is_stored(session.expires_at());
+            hook.record_stored(session.expires_at());
             Ok::<_, std::io::Error>(())
         };
         let tokens = builder(&world).store(store).build();
         let callers = [0; 3].map(|_| {
             let (world, tokens) = (world.clone(), tokens.clone());
-            spawn(move || world.was_stored(&tokens.token().unwrap()))
+            spawn(move || world.assert_stored(&tokens.token().unwrap()))
         });
         for _ in 0..4 {
             go_on.send(()).unwrap();
@@ -284,11 +284,12 @@ fn no_token_is_handed_out_before_a_slow_store_has_it() {
     });
 }
 
-/// Sources on one store, in which an earlier process has left a token that is as old as this, and the end of that token.
+/// Creates two sources on one store, with a token that an earlier process stored this many minutes ago. Also returns
+/// the expiry of that token.
 fn on_one_store(world: &World, minutes: u64) -> (InMemory, Timestamp, [TokenSource; 2]) {
     let earlier = builder(world).user_key("app/trader").build();
     let first = earlier.token().unwrap().expires_at();
-    // Nothing of it renews when time passes.
+    // After this, no thread of the earlier source renews.
     earlier.keep_alive().unwrap().stop();
     let store = InMemory::with(world, earlier.snapshot());
     world.pass(minutes);
@@ -299,8 +300,8 @@ fn on_one_store(world: &World, minutes: u64) -> (InMemory, Timestamp, [TokenSour
 }
 
 #[test]
-fn sources_on_one_store_have_one_renewal() {
-    in_all_orders(|| {
+fn sources_that_share_a_store_send_one_renewal() {
+    in_many_schedules(|| {
         let world = World::default();
         let (store, first, sources) = on_one_store(&world, 70);
         let callers = sources.map(|tokens| {
@@ -321,8 +322,8 @@ fn sources_on_one_store_have_one_renewal() {
 }
 
 #[test]
-fn a_keeper_that_is_stopped_leaves_no_lease_behind() {
-    in_all_orders(|| {
+fn stopping_a_keeper_releases_the_lease() {
+    in_many_schedules(|| {
         let world = World::default();
         let (store, _, [tokens, _]) = on_one_store(&world, 70);
         let keeper = tokens.keep_alive().unwrap();
@@ -334,13 +335,13 @@ fn a_keeper_that_is_stopped_leaves_no_lease_behind() {
 }
 
 #[test]
-fn what_one_source_forgets_the_others_forget_too() {
-    in_all_orders(|| {
+fn forget_stops_all_sources_that_share_the_store() {
+    in_many_schedules(|| {
         let world = World::default();
         let (store, _, [tokens, other]) = on_one_store(&world, 0);
         let keeper = other.keep_alive().unwrap();
         let mut watch = other.watch();
-        // A process that starts after the other one has forgotten logs in.
+        // If this source asked for a token only after `forget`, it would log in.
         other.token().unwrap();
         tokens.token().unwrap();
         tokens.forget();

@@ -1,4 +1,4 @@
-//! The async source: callers are tasks, which can be cancelled wherever they wait.
+//! Tests of the async source. Callers are tasks, which can be cancelled at each await point.
 
 use std::sync::{Arc, LazyLock, Mutex as Fact};
 
@@ -13,12 +13,12 @@ use tradovate_auth_token_source::sync::{Mutex, mpsc};
 use tradovate_auth_token_source::{SharedBudget, Token, TokenError};
 
 use crate::store::{InMemory, InTasks};
-use crate::world::{AT_ONCE, World, if_there, in_all_orders};
+use crate::world::{NO_WAIT, World, if_available, in_many_schedules};
 
-/// What takes long to build. It sends nothing.
+/// A shared HTTP client, because building one is slow. It sends nothing.
 static CLIENT: LazyLock<Client> = LazyLock::new(|| Client::new(World::environment()).unwrap());
 
-/// The settings of a source in this world, whose server answers all sources of the schedule.
+/// A builder of sources in this world. The server of the world answers all sources of the schedule.
 fn builder(world: &World) -> TokenSourceBuilder {
     let server = world.clone();
     answer_by(Arc::new(move |path| {
@@ -35,8 +35,8 @@ fn builder(world: &World) -> TokenSourceBuilder {
         .clock(world.clock())
 }
 
-fn in_all_orders_of_tasks<F: Future<Output = ()> + 'static>(episode: impl Fn() -> F + Send + Sync + 'static) {
-    in_all_orders(move || block_on(episode()));
+fn in_many_schedules_of_tasks<F: Future<Output = ()> + 'static>(episode: impl Fn() -> F + Send + Sync + 'static) {
+    in_many_schedules(move || block_on(episode()));
 }
 
 fn spawn<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
@@ -50,7 +50,7 @@ fn token(tokens: &TokenSource) -> JoinHandle<Result<Token, TokenError>> {
 
 #[test]
 fn callers_without_a_token_share_one_login() {
-    in_all_orders_of_tasks(async || {
+    in_many_schedules_of_tasks(async || {
         let world = World::default();
         let tokens = builder(&world).build().unwrap();
         let callers = [0; 3].map(|_| token(&tokens));
@@ -62,8 +62,8 @@ fn callers_without_a_token_share_one_login() {
 }
 
 #[test]
-fn a_caller_that_is_cancelled_at_any_point_loses_nothing() {
-    in_all_orders_of_tasks(async || {
+fn the_answer_is_kept_if_one_of_two_callers_is_cancelled() {
+    in_many_schedules_of_tasks(async || {
         let world = World::default();
         let tokens = builder(&world).build().unwrap();
         let (cancelled, waiting) = (token(&tokens), token(&tokens));
@@ -76,8 +76,8 @@ fn a_caller_that_is_cancelled_at_any_point_loses_nothing() {
 }
 
 #[test]
-fn the_exchange_of_callers_that_are_all_cancelled_goes_on() {
-    in_all_orders_of_tasks(async || {
+fn an_exchange_continues_after_all_its_callers_are_cancelled() {
+    in_many_schedules_of_tasks(async || {
         let world = World::default();
         let tokens = builder(&world).build().unwrap();
         for caller in [0; 2].map(|_| token(&tokens)) {
@@ -90,8 +90,8 @@ fn the_exchange_of_callers_that_are_all_cancelled_goes_on() {
 }
 
 #[test]
-fn a_renewal_reaches_callers_that_come_and_go() {
-    in_all_orders_of_tasks(async || {
+fn no_caller_gets_an_older_token_after_a_renewal() {
+    in_many_schedules_of_tasks(async || {
         let world = World::default();
         let tokens = builder(&world).build().unwrap();
         let first = tokens.token().await.unwrap().generation();
@@ -120,8 +120,8 @@ fn a_renewal_reaches_callers_that_come_and_go() {
 }
 
 #[test]
-fn a_panic_at_any_point_leaves_no_caller_waiting() {
-    in_all_orders_of_tasks(async || {
+fn a_panic_at_any_point_leaves_no_caller_waiting_forever() {
+    in_many_schedules_of_tasks(async || {
         let world = World::default();
         let (hook, observer) = (world.clone(), world.clone());
         let tokens = builder(&world)
@@ -130,38 +130,38 @@ fn a_panic_at_any_point_leaves_no_caller_waiting() {
                 hook.may_panic();
                 async move {
                     hook.may_panic();
-                    hook.is_stored(session.expires_at());
+                    hook.record_stored(session.expires_at());
                     yield_now().await;
                     hook.may_panic();
                     Ok::<_, std::io::Error>(())
                 }
             })
             .on_event(move |_| observer.may_panic())
-            .token_timeout(AT_ONCE)
+            .token_timeout(NO_WAIT)
             .build()
             .unwrap();
         world.panic_at_one_of(7);
         for caller in [0; 2].map(|_| token(&tokens)) {
-            if_there(caller.await.unwrap());
+            if_available(caller.await.unwrap());
         }
         world.panic_never();
         world.pass(30);
-        // The session pauses after what was lost, and no longer than this.
+        // The session backs off after the lost result, for less than the time that follows.
         let mut recovered = None;
         for _ in 0..20 {
             world.pass(5);
-            recovered = if_there(tokens.token().await);
+            recovered = if_available(tokens.token().await);
             if recovered.is_some() {
                 break;
             }
         }
-        world.was_stored(&recovered.unwrap());
+        world.assert_stored(&recovered.unwrap());
     });
 }
 
 #[test]
-fn a_keeper_that_is_stopped_or_dropped_ends_and_loses_no_answer() {
-    in_all_orders_of_tasks(async || {
+fn the_answer_is_kept_if_a_keeper_is_stopped_or_dropped() {
+    in_many_schedules_of_tasks(async || {
         let world = World::default();
         let tokens = builder(&world).build().unwrap();
         let kept = tokens.clone();
@@ -177,15 +177,15 @@ fn a_keeper_that_is_stopped_or_dropped_ends_and_loses_no_answer() {
 }
 
 #[test]
-fn a_keeper_that_is_stopped_waits_for_what_is_under_way() {
-    in_all_orders_of_tasks(async || {
+fn stopping_a_keeper_waits_until_the_answer_in_flight_is_stored() {
+    in_many_schedules_of_tasks(async || {
         let world = World::default();
         let hook = world.clone();
         let store = move |session: StoredSession| {
             let hook = hook.clone();
             async move {
                 yield_now().await;
-                hook.is_stored(session.expires_at());
+                hook.record_stored(session.expires_at());
                 Ok::<_, std::io::Error>(())
             }
         };
@@ -194,29 +194,29 @@ fn a_keeper_that_is_stopped_waits_for_what_is_under_way() {
         let caller = token(&tokens);
         let requests = world.requests();
         keeper.stop().await;
-        assert!(requests == 0 || world.has_stored(), "an answer was given up");
-        world.was_stored(&caller.await.unwrap().unwrap());
+        assert!(requests == 0 || world.has_stored(), "an answer was lost");
+        world.assert_stored(&caller.await.unwrap().unwrap());
         assert_eq!(world.server().logins, 1);
     });
 }
 
 #[test]
-fn a_keeper_that_is_stopped_waits_for_the_last_callback() {
-    in_all_orders_of_tasks(async || {
+fn stopping_a_keeper_waits_for_the_last_event_callback() {
+    in_many_schedules_of_tasks(async || {
         let world = World::default();
         let tokens = builder(&world).on_event(|_| shuttle::thread::yield_now()).build().unwrap();
         tokens.token().await.unwrap();
         let keeper = tokens.keep_alive();
         let forgetting = tokens.clone();
-        let forgets = spawn(async move { forgetting.forget() });
+        let forgetting_thread = spawn(async move { forgetting.forget() });
         keeper.stop().await;
-        forgets.await.unwrap();
+        forgetting_thread.await.unwrap();
     });
 }
 
 #[test]
-fn a_callback_may_use_the_source_that_calls_it() {
-    in_all_orders_of_tasks(async || {
+fn a_callback_may_use_its_own_source() {
+    in_many_schedules_of_tasks(async || {
         let world = World::default();
         let own = Arc::new(Fact::new(None::<TokenSource>));
         let used = Arc::clone(&own);
@@ -238,7 +238,7 @@ fn a_callback_may_use_the_source_that_calls_it() {
 
 #[test]
 fn callers_get_their_token_while_a_callback_runs() {
-    in_all_orders_of_tasks(async || {
+    in_many_schedules_of_tasks(async || {
         let world = World::default();
         let (has_token, awaited) = mpsc::channel();
         let awaited = Mutex::new(awaited);
@@ -262,8 +262,8 @@ fn callers_get_their_token_while_a_callback_runs() {
 }
 
 #[test]
-fn a_token_that_many_report_is_replaced_once() {
-    in_all_orders_of_tasks(async || {
+fn a_token_that_several_callers_reject_is_replaced_once() {
+    in_many_schedules_of_tasks(async || {
         let world = World::default();
         let tokens = builder(&world).build().unwrap();
         let first = tokens.token().await.unwrap();
@@ -285,8 +285,8 @@ fn a_token_that_many_report_is_replaced_once() {
 }
 
 #[test]
-fn no_token_is_handed_out_before_a_slow_store_has_it() {
-    in_all_orders_of_tasks(async || {
+fn no_caller_gets_a_token_before_it_is_stored() {
+    in_many_schedules_of_tasks(async || {
         let world = World::default();
         let (go_on, waits) = watch::channel(());
         let hook = world.clone();
@@ -294,14 +294,14 @@ fn no_token_is_handed_out_before_a_slow_store_has_it() {
             let (hook, mut waits) = (hook.clone(), waits.clone());
             async move {
                 waits.changed().await.unwrap();
-                hook.is_stored(session.expires_at());
+                hook.record_stored(session.expires_at());
                 Ok::<_, std::io::Error>(())
             }
         };
         let tokens = builder(&world).store(store).build().unwrap();
         let callers = [0; 3].map(|_| {
             let (world, tokens) = (world.clone(), tokens.clone());
-            spawn(async move { world.was_stored(&tokens.token().await.unwrap()) })
+            spawn(async move { world.assert_stored(&tokens.token().await.unwrap()) })
         });
         go_on.send_replace(());
         for caller in callers {
@@ -311,7 +311,8 @@ fn no_token_is_handed_out_before_a_slow_store_has_it() {
     });
 }
 
-/// Sources on one store, in which an earlier process has left a token that is as old as this, and the end of that token.
+/// Creates two sources on one store, with a token that an earlier process stored this many minutes ago. Also returns
+/// the expiry of that token.
 async fn on_one_store(world: &World, minutes: u64) -> (InMemory, Timestamp, [TokenSource; 2]) {
     let earlier = builder(world).user_key("app/trader").build().unwrap();
     let first = earlier.token().await.unwrap().expires_at();
@@ -325,8 +326,8 @@ async fn on_one_store(world: &World, minutes: u64) -> (InMemory, Timestamp, [Tok
 }
 
 #[test]
-fn sources_on_one_store_have_one_renewal() {
-    in_all_orders_of_tasks(async || {
+fn sources_that_share_a_store_send_one_renewal() {
+    in_many_schedules_of_tasks(async || {
         let world = World::default();
         let (store, first, sources) = on_one_store(&world, 70).await;
         let callers = sources.map(|tokens| {
@@ -350,8 +351,8 @@ fn sources_on_one_store_have_one_renewal() {
 }
 
 #[test]
-fn a_keeper_that_is_stopped_leaves_no_lease_behind() {
-    in_all_orders_of_tasks(async || {
+fn stopping_a_keeper_releases_the_lease() {
+    in_many_schedules_of_tasks(async || {
         let world = World::default();
         let (store, _, [tokens, _]) = on_one_store(&world, 70).await;
         let keeper = tokens.keep_alive();
@@ -363,13 +364,13 @@ fn a_keeper_that_is_stopped_leaves_no_lease_behind() {
 }
 
 #[test]
-fn what_one_source_forgets_the_others_forget_too() {
-    in_all_orders_of_tasks(async || {
+fn forget_stops_all_sources_that_share_the_store() {
+    in_many_schedules_of_tasks(async || {
         let world = World::default();
         let (store, _, [tokens, other]) = on_one_store(&world, 0).await;
         let keeper = other.keep_alive();
         let mut watch = other.watch();
-        // A process that starts after the other one has forgotten logs in.
+        // If this source asked for a token only after `forget`, it would log in.
         other.token().await.unwrap();
         tokens.token().await.unwrap();
         tokens.forget();

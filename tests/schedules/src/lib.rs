@@ -1,11 +1,12 @@
-//! The token sources under a scheduler that decides which thread or task runs next, at each lock, wait, atomic and channel.
+//! Runs the token sources under a scheduler that chooses at each lock, wait, atomic and channel which thread or task
+//! runs next.
 //!
-//! One test is one episode in a simulated world, run in many orders: as many as `SCHEDULES` says, half of them with few
-//! preemptions at random places, and half random at each step. No wait ends by its time, so a wake-up that is lost is a
-//! deadlock. A failure prints the schedule, which `shuttle::replay` repeats.
+//! Each test is one episode in a simulated world. It runs under many schedules; the variable `SCHEDULES` sets their
+//! number. One half of them has few preemptions at random places, the other half chooses randomly at each step. Waits
+//! never time out, so a lost wake-up is a deadlock. A failure prints its schedule, which `shuttle::replay` repeats.
 //!
-//! `bash .ci/run schedules` runs them; otherwise this crate is empty. `bash tests/schedules/breaks.sh` shows that the tests
-//! find what they look for.
+//! `bash .ci/run schedules` runs these tests. In all other builds this crate is empty. `bash tests/schedules/breaks.sh`
+//! checks that the tests find known defects.
 
 #![cfg(all(test, tradovate_auth_shuttle))]
 

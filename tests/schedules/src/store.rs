@@ -1,4 +1,4 @@
-//! A store in memory that sources of one schedule share.
+//! A store in memory that the sources of one schedule share.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tradovate_auth_token_source::sync::{Mutex, MutexGuard};
 
 use crate::world::World;
 
-/// For one session. Clones are the same store.
+/// A store of one session. Clones share it.
 #[derive(Clone)]
 pub(crate) struct InMemory(Arc<Shared>);
 
@@ -22,7 +22,7 @@ struct Shared {
 }
 
 struct Content {
-    /// With the time since the world began at which it was saved.
+    /// The revision, the session, and the time of saving since the start of the world.
     record: Option<(Revision, StoredSession, Duration)>,
     lease: Option<Lease>,
     last: u64,
@@ -41,14 +41,14 @@ impl Content {
 }
 
 impl InMemory {
-    /// Holds what an earlier process has stored.
+    /// Creates a store with the session of an earlier process.
     pub(crate) fn with(world: &World, session: StoredSession) -> Self {
         let record = Some((Revision(1), session, world.elapsed()));
         let content = Mutex::new(Content { record, lease: None, last: 1, is_closed: false });
         Self(Arc::new(Shared { world: world.clone(), content, changes: watch::channel(()) }))
     }
 
-    /// Nobody waits for changes any more.
+    /// Ends all waits for changes.
     pub(crate) fn close(&self) {
         self.lock().is_closed = true;
         self.0.changes.0.send_replace(());
@@ -67,7 +67,7 @@ impl InMemory {
         content.is_closed || content.revision() != known
     }
 
-    async fn waits_for_change(&self, known: Option<Revision>) {
+    async fn wait_for_change(&self, known: Option<Revision>) {
         loop {
             let mut changes = self.0.changes.1.clone();
             changes.mark_unchanged();
@@ -124,12 +124,12 @@ impl Store for InMemory {
     }
 
     fn changed(&self, _: &SessionName, known: Option<Revision>, _: Duration) -> Result<(), StoreError> {
-        shuttle::future::block_on(self.waits_for_change(known));
+        shuttle::future::block_on(self.wait_for_change(known));
         Ok(())
     }
 }
 
-/// The same store as async programs use it.
+/// The async interface of the same store.
 pub(crate) struct InTasks(pub(crate) InMemory);
 
 impl AsyncStore for InTasks {
@@ -157,7 +157,7 @@ impl AsyncStore for InTasks {
 
     fn changed<'a>(&'a self, _: &'a SessionName, known: Option<Revision>, _: Duration) -> StoreFuture<'a, ()> {
         Box::pin(async move {
-            self.0.waits_for_change(known).await;
+            self.0.wait_for_change(known).await;
             Ok(())
         })
     }

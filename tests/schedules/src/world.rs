@@ -1,4 +1,4 @@
-//! What a source meets in these tests: a clock that a test sets, a server in the process, and panics at chosen points.
+//! The simulated world of an episode: a clock that the test sets, a server in the process, and panics at chosen points.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex as Fact, PoisonError};
@@ -12,17 +12,17 @@ use tradovate_auth_core::{BaseUrl, Credentials, Environment};
 use tradovate_auth_token_source::sync::{DeliberatePanic, Mutex, atomic};
 use tradovate_auth_token_source::{Clock, SystemClock, Token, TokenError};
 
-/// How many schedules a test runs unless `SCHEDULES` says something else.
+/// The number of schedules of each test, unless the variable `SCHEDULES` is set.
 const SCHEDULES: usize = 200;
 
-/// Preemptions of a schedule of the first half, at most.
+/// The largest number of preemptions in schedules of the first half.
 const PREEMPTIONS: usize = 3;
 
-/// How long callers wait in a test in which the session pauses: no pause is as short.
-pub(crate) const AT_ONCE: Duration = Duration::from_millis(1);
+/// The token time-out of callers in tests with back-off. It is shorter than each back-off.
+pub(crate) const NO_WAIT: Duration = Duration::from_millis(1);
 
-/// Runs an episode in many orders.
-pub(crate) fn in_all_orders(episode: impl Fn() + Send + Sync + 'static) {
+/// Runs an episode under many schedules.
+pub(crate) fn in_many_schedules(episode: impl Fn() + Send + Sync + 'static) {
     let schedules = std::env::var("SCHEDULES").map_or(SCHEDULES, |number| number.parse().expect("a number"));
     let mut config = Config::new();
     config.stack_size = 0x4_0000;
@@ -34,12 +34,12 @@ pub(crate) fn in_all_orders(episode: impl Fn() + Send + Sync + 'static) {
         episode();
     });
     let repeated = Arc::clone(&episode);
-    // It finds most defects within a few hundred schedules.
+    // This scheduler finds most defects within a few hundred schedules.
     Runner::new(PctScheduler::new(PREEMPTIONS, schedules.div_ceil(2)), config.clone()).run(move || episode());
     Runner::new(RandomScheduler::new(schedules / 2), config).run(move || repeated());
 }
 
-/// Counts schedules, to print how many a failure needed.
+/// Counts the schedules, and prints the number of the one that failed.
 struct Begun(Arc<AtomicU64>);
 
 impl Drop for Begun {
@@ -50,7 +50,7 @@ impl Drop for Begun {
     }
 }
 
-/// One episode's world. Clones are the same world.
+/// The world of one episode. Clones share it.
 #[derive(Clone, Default)]
 pub(crate) struct World(Arc<Facts>);
 
@@ -60,13 +60,13 @@ struct Facts {
     server: Mutex<Server>,
     in_flight: atomic::AtomicUsize,
     requests: AtomicU64,
-    /// The expiry of each token that was stored. It tells them apart.
+    /// The expiry of each stored token. It differs for each token.
     stored: Fact<Vec<Timestamp>>,
-    /// How many points are passed until the panic.
+    /// The number of points to pass before the panic.
     until_panic: Fact<Option<u32>>,
 }
 
-/// What the server has done.
+/// The requests that the server has answered.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Server {
     pub(crate) logins: u64,
@@ -104,7 +104,7 @@ impl World {
         Credentials::new("trader", "password")
     }
 
-    /// A request has arrived. There is no other.
+    /// Records the arrival of a request. Fails if another one is in flight.
     pub(crate) fn request(&self) -> Request {
         assert_eq!(self.0.in_flight.fetch_add(1, Ordering::SeqCst), 0, "two requests at once");
         self.0.requests.fetch_add(1, Ordering::Relaxed);
@@ -113,7 +113,7 @@ impl World {
         request
     }
 
-    /// How many requests are under way or answered.
+    /// The number of requests that have arrived.
     pub(crate) fn requests(&self) -> u64 {
         self.0.requests.load(Ordering::Relaxed)
     }
@@ -122,8 +122,8 @@ impl World {
         *self.0.server.lock().unwrap()
     }
 
-    /// A store has this token from now on.
-    pub(crate) fn is_stored(&self, expires_at: Option<Timestamp>) {
+    /// Records that a store contains this token.
+    pub(crate) fn record_stored(&self, expires_at: Option<Timestamp>) {
         self.0.stored.lock().unwrap().extend(expires_at);
     }
 
@@ -131,29 +131,29 @@ impl World {
         !self.0.stored.lock().unwrap().is_empty()
     }
 
-    /// A token that a caller was given was stored before.
-    pub(crate) fn was_stored(&self, token: &Token) {
+    /// Checks that this token was stored before a caller got it.
+    pub(crate) fn assert_stored(&self, token: &Token) {
         assert!(self.0.stored.lock().unwrap().contains(&token.expires_at()), "published before it was stored");
     }
 
-    /// Causes one panic, at one of the next points.
+    /// Causes one panic, at a random one of the next points.
     pub(crate) fn panic_at_one_of(&self, points: u32) {
         *self.0.until_panic.lock().unwrap() = Some(thread_rng().gen_range(0..points));
     }
 
-    /// No panic any more.
+    /// Causes no panic any more.
     pub(crate) fn panic_never(&self) {
         *self.0.until_panic.lock().unwrap() = None;
     }
 
-    /// A point at which code of the program runs, so that it can panic.
+    /// A point at which code of the program runs and may panic.
     pub(crate) fn may_panic(&self) {
         let mut left = self.0.until_panic.lock().unwrap();
         match *left {
             Some(0) => {
                 *left = None;
                 drop(left);
-                // Unlike `panic!` it prints nothing.
+                // Unlike `panic!`, this prints nothing.
                 std::panic::resume_unwind(Box::new(DeliberatePanic));
             }
             Some(number) => *left = Some(number - 1),
@@ -162,7 +162,7 @@ impl World {
     }
 }
 
-/// A request under way.
+/// A request in flight.
 pub(crate) struct Request(World);
 
 impl Drop for Request {
@@ -172,7 +172,7 @@ impl Drop for Request {
 }
 
 impl Request {
-    /// The answer, if the request had this path: a token that is good for 80 minutes.
+    /// Returns the answer to a request with this path: a token that is valid for about 80 minutes.
     pub(crate) fn answer(self, path: &str) -> Vec<u8> {
         let world = &self.0;
         let mut server = world.0.server.lock().unwrap_or_else(PoisonError::into_inner);
@@ -185,15 +185,15 @@ impl Request {
         let number = server.logins + server.renewals;
         drop(server);
         world.may_panic();
-        // No two tokens end at the same time.
+        // Each token has a different expiry.
         let lifetime = SignedDuration::from_mins(80) + SignedDuration::from_secs(number.try_into().unwrap());
         let expiry = start() + SignedDuration::try_from(world.elapsed()).unwrap() + lifetime;
         format!(r#"{{"accessToken":"token-{number}","expirationTime":"{expiry}","userId":7}}"#).into_bytes()
     }
 }
 
-/// The token of a caller, unless it was told to come back.
-pub(crate) fn if_there(result: Result<Token, TokenError>) -> Option<Token> {
+/// The caller's token. `None` if the error is [`TokenError::NotYet`].
+pub(crate) fn if_available(result: Result<Token, TokenError>) -> Option<Token> {
     match result {
         Ok(token) => Some(token),
         Err(TokenError::NotYet { .. }) => None,

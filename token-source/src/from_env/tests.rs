@@ -102,7 +102,7 @@ fn a_file_is_read_only_up_to_the_longest_secret() {
 }
 
 #[test]
-fn the_variables_are_those_of_the_process() {
+fn from_env_reads_the_environment_of_the_process() {
     assert_eq!(variable("CARGO_MANIFEST_DIR"), std::env::var("CARGO_MANIFEST_DIR").ok());
     assert_eq!(variable("TRADOVATE_NOT_SET_BY_ANYBODY"), None);
 }

@@ -1,4 +1,4 @@
-//! What `shuttle` does not have, on what it has. No production build contains this.
+//! Replacements for types that `shuttle` lacks, built on its primitives. No production build contains this module.
 
 use std::ops::Deref;
 use std::sync::{Arc, PoisonError};
@@ -9,12 +9,12 @@ use shuttle::sync::{Mutex, MutexGuard};
 pub mod thread;
 pub mod tokio;
 
-/// The payload of a panic that a test causes. It ends the thread or task that it is in, as it does in a program. Any other
-/// panic fails the test.
+/// The payload of a panic that a test causes. Such a panic ends its thread or task, as in a program. Any other panic
+/// fails the test.
 #[derive(Debug)]
 pub struct DeliberatePanic;
 
-/// Keeps the panics of tests from the scheduler.
+/// Catches a panic that a test causes, so that the scheduler does not fail the test.
 fn survive<T>(result: std::thread::Result<T>) -> Option<T> {
     match result {
         Ok(value) => Some(value),
@@ -27,37 +27,37 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A clock that stands still: no wait ends by its time.
+/// A clock that never advances, so that no wait times out.
 #[derive(Debug, Clone, Copy)]
 pub struct Instant(Duration);
 
 impl Instant {
-    /// Always the same.
+    /// The current time, which is always the same.
     #[must_use]
     pub fn now() -> Self {
         Self(Duration::ZERO)
     }
 
-    /// Never anything.
+    /// The time since this instant, which is always zero.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         Duration::ZERO
     }
 
-    /// This much later.
+    /// The instant this much later. `None` on overflow.
     #[must_use]
     pub fn checked_add(self, time: Duration) -> Option<Self> {
         self.0.checked_add(time).map(Self)
     }
 
-    /// The time from the earlier one to this.
+    /// The time from an earlier instant to this one.
     #[must_use]
     pub fn saturating_duration_since(&self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
     }
 }
 
-/// What was loaded. Unlike that of `arc_swap` it holds nothing that others wait for.
+/// A loaded value. Unlike a guard of `arc_swap` it holds its own reference, so nothing waits for it.
 #[derive(Debug)]
 pub struct Loaded<T>(T);
 
@@ -69,22 +69,22 @@ impl<T> Deref for Loaded<T> {
     }
 }
 
-/// A value that is replaced as a whole. Other threads can run before each load and each store.
+/// A value that is replaced as a whole. The scheduler can switch threads before each load and each store.
 #[derive(Debug)]
 pub struct ArcSwap<T>(Mutex<Arc<T>>);
 
 impl<T> ArcSwap<T> {
-    /// Holds this value.
+    /// Creates a container with this value.
     pub fn from_pointee(value: T) -> Self {
         Self(Mutex::new(Arc::new(value)))
     }
 
-    /// The value.
+    /// Loads the value.
     pub fn load(&self) -> Loaded<Arc<T>> {
         Loaded(self.load_full())
     }
 
-    /// The value.
+    /// Loads the value as an `Arc`.
     pub fn load_full(&self) -> Arc<T> {
         Arc::clone(&lock(&self.0))
     }
@@ -95,18 +95,18 @@ impl<T> ArcSwap<T> {
     }
 }
 
-/// The same, for a value that may be missing.
+/// Like [`ArcSwap`], for an optional value.
 #[derive(Debug)]
 pub struct ArcSwapOption<T>(Mutex<Option<Arc<T>>>);
 
 impl<T> ArcSwapOption<T> {
-    /// Holds nothing.
+    /// Creates an empty container.
     #[must_use]
     pub fn empty() -> Self {
         Self(Mutex::new(None))
     }
 
-    /// The value, if there is one.
+    /// Loads the value. `None` if there is none.
     pub fn load(&self) -> Loaded<Option<Arc<T>>> {
         Loaded(lock(&self.0).clone())
     }

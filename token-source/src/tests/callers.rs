@@ -1,4 +1,4 @@
-//! What callers get: tokens in every form, waits, errors, and what they may know of a session.
+//! What callers get from a source: tokens in each form, waits, errors, and the state of the session.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::{
     may_see_token,
 };
 
-/// A session with this storage, by a clock of its own.
+/// A session with this storage and its own simulated clock.
 fn of(storage: Storage) -> (Arc<Shared>, Simulated) {
     let system = Simulated::new();
     let environment = Environment::demo();
@@ -36,7 +36,7 @@ fn of(storage: Storage) -> (Arc<Shared>, Simulated) {
 }
 
 #[test]
-fn a_token_is_sent_to_its_own_hosts_alone() {
+fn a_token_is_sent_only_to_hosts_of_its_environment() {
     let environment = Environment::demo();
     let may = |uri: &str| may_see_token(&environment, &uri.parse::<Uri>().unwrap());
     assert!(may("https://demo.tradovateapi.com/v1/account/list"));
@@ -56,7 +56,7 @@ fn a_token_is_sent_to_its_own_hosts_alone() {
 }
 
 #[test]
-fn a_token_has_every_form_that_a_caller_needs() {
+fn a_token_provides_the_header_and_the_socket_frames() {
     let source = shared(&SharedBudget::default());
     let (permit, _) = source.next().unwrap();
     let expiry = Timestamp::now() + SignedDuration::from_mins(80);
@@ -76,7 +76,7 @@ fn a_token_has_every_form_that_a_caller_needs() {
 }
 
 #[test]
-fn callers_see_the_hosts_that_the_server_names() {
+fn the_environment_of_a_source_follows_the_hosts_in_a_login_answer() {
     let (source, system) = of(Storage::None);
     let host = || source.environment().base_url(Purpose::Login).unwrap().host().to_owned();
     assert_eq!(host(), "demo.tradovateapi.com");
@@ -89,7 +89,7 @@ fn callers_see_the_hosts_that_the_server_names() {
 }
 
 #[test]
-fn a_token_ends_at_the_named_moment() {
+fn a_token_is_valid_until_the_end_of_token_ends_in() {
     let (source, system) = of(Storage::None);
     assert_eq!(source.token_ends_in(), None);
     let (permit, _) = source.next().unwrap();
@@ -104,7 +104,7 @@ fn a_token_ends_at_the_named_moment() {
 }
 
 #[test]
-fn a_caller_waits_no_longer_than_it_was_told_to() {
+fn a_caller_waits_no_longer_than_the_token_timeout() {
     let (source, _) = of(Storage::None);
     let timeout = TokenTimeout::new(&source);
     let minute = Duration::from_secs(60);
@@ -116,7 +116,7 @@ fn a_caller_waits_no_longer_than_it_was_told_to() {
     assert_eq!(timeout.sleep(&source, Idle::Busy(Duration::from_secs(2))).unwrap(), Duration::from_secs(2));
     source.call_back(|| {
         let error = timeout.sleep(&source, Idle::Busy(minute)).unwrap_err();
-        assert_eq!(error.retry_after(), Some(Duration::from_secs(1)), "it would wait for its own end");
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(1)), "waiting in a callback would be a deadlock");
         let (other, _) = of(Storage::None);
         assert!(source.is_calling_back() && !other.is_calling_back());
         other.call_back(|| assert!(other.is_calling_back() && !source.is_calling_back()));
@@ -129,8 +129,8 @@ fn a_caller_waits_no_longer_than_it_was_told_to() {
     let environment = Environment::demo();
     let settings = Settings { token_timeout: Duration::ZERO, ..Settings::new(&environment) };
     let session = Session::new(environment, Credentials::new("trader", "password"), 7);
-    let hurried = Shared::new(session, Storage::None, settings, || ());
-    assert!(TokenTimeout::new(&hurried).sleep(&hurried, Idle::Busy(minute)).is_err());
+    let without_wait = Shared::new(session, Storage::None, settings, || ());
+    assert!(TokenTimeout::new(&without_wait).sleep(&without_wait, Idle::Busy(minute)).is_err());
 }
 
 #[test]
@@ -149,11 +149,11 @@ fn an_error_names_the_last_failure() {
     let (source, _) = of(Storage::None);
     let (permit, _) = source.next().unwrap();
     permit.answered(Ok(answer(200, None, r#"{"accessToken":"at","expirationTime":"2099-01-01T00:00:00Z"}"#)));
-    assert_eq!(reason(&source), "", "nothing did");
+    assert_eq!(reason(&source), "", "nothing has failed");
 }
 
 #[test]
-fn a_session_that_has_stopped_says_why_and_rests() {
+fn a_stopped_session_returns_its_stop_reason() {
     let (source, _) = of(Storage::None);
     source.forget();
     assert!(matches!(source.next(), Err(Idle::Stopped(StopReason::Forgotten))));
@@ -161,7 +161,7 @@ fn a_session_that_has_stopped_says_why_and_rests() {
 }
 
 #[test]
-fn a_rejected_token_is_verified_until_a_renewal_has_come() {
+fn a_rejected_token_waits_for_verification() {
     let source = shared(&SharedBudget::default());
     log_in(&source, SignedDuration::from_mins(80));
     assert!(!source.is_verifying());
@@ -170,12 +170,12 @@ fn a_rejected_token_is_verified_until_a_renewal_has_come() {
 }
 
 #[test]
-fn a_shared_store_is_asked_and_a_change_of_it_is_looked_at() {
+fn a_change_of_a_shared_store_ends_the_back_off_after_a_failed_load() {
     let (source, _) = of(Storage::Shared(MayLogIn::WhenNeeded));
     let (permit, task) = source.next().unwrap();
     assert!(matches!(task, Task::Store(_)) && source.is_busy());
-    permit.store_answered(Err(StoreError::new(StoreErrorKind::Unreachable, "it is down")));
-    assert!(matches!(source.next(), Err(Idle::Wait(_))), "a pause");
+    permit.store_answered(Err(StoreError::new(StoreErrorKind::Unreachable, "connection refused")));
+    assert!(matches!(source.next(), Err(Idle::Wait(_))), "the source backs off");
     source.store_has_changed();
     let (permit, task) = source.next().unwrap();
     assert!(matches!(task, Task::Store(_)), "at once");
@@ -190,7 +190,7 @@ fn a_shared_store_is_asked_and_a_change_of_it_is_looked_at() {
 }
 
 #[test]
-fn a_watch_reports_a_token_and_a_stop() {
+fn a_watch_reports_a_new_token_and_a_stop() {
     let (source, _) = of(Storage::None);
     let mut seen = Seen::now(&source);
     assert_eq!(seen.update(&source).unwrap_err(), LONGEST_SLEEP, "nothing has changed");
@@ -206,7 +206,7 @@ fn a_watch_reports_a_token_and_a_stop() {
 }
 
 #[test]
-fn the_answer_to_a_change_of_password_is_a_login() {
+fn the_token_of_an_adopted_answer_is_returned() {
     let (source, system) = of(Storage::None);
     let expiry = system.wall() + SignedDuration::from_mins(80);
     let body = format!(r#"{{"accessToken":"changed","expirationTime":"{expiry}"}}"#);
@@ -217,7 +217,7 @@ fn the_answer_to_a_change_of_password_is_a_login() {
 }
 
 #[test]
-fn an_error_names_no_event_that_is_no_failure() {
+fn an_error_names_only_events_that_are_failures() {
     let environment = Environment::custom(BaseUrl::parse("http://127.0.0.1:1/v1").unwrap());
     let login = Login::refresh_token(OAuthApp::new("8"), RefreshToken::new("refresh"));
     let settings = Settings { budget: SharedBudget::default(), ..Settings::new(&environment) };
@@ -229,13 +229,13 @@ fn an_error_names_no_event_that_is_no_failure() {
         None,
         r#"{"access_token":"at","refresh_token":"rt","expires_in":4800,"refresh_token_expires_in":93600}"#,
     )));
-    // The end of the consent is told after the token.
+    // The event about the end of the consent comes after the event about the token.
     let error = TokenTimeout::new(&source).sleep(&source, Idle::Wait(Duration::MAX)).unwrap_err();
     assert!(matches!(error, TokenError::NotYet { reason: None, .. }), "{error}");
 }
 
 #[test]
-fn an_exchange_may_take_as_long_as_the_policy_or_the_client_allows() {
+fn the_longest_exchange_is_the_longer_of_policy_deadline_and_client_timeout() {
     let environment = Environment::demo();
     let longest = |timeout| {
         let settings = Settings { timeout: Duration::from_secs(timeout), ..Settings::new(&environment) };
@@ -246,7 +246,7 @@ fn an_exchange_may_take_as_long_as_the_policy_or_the_client_allows() {
 }
 
 #[test]
-fn a_budget_is_shared_by_host_and_by_all_of_the_vendors() {
+fn all_hosts_of_the_vendor_share_one_budget_and_each_other_host_has_its_own() {
     let budget = |environment: Environment| SharedBudget::of_process(&environment);
     let custom = |url| budget(Environment::custom(BaseUrl::parse(url).unwrap()));
     let lock = |budget: &SharedBudget| budget.with(|budget| budget.lock_out(crate::now(), Duration::from_secs(60)));
@@ -262,7 +262,7 @@ fn a_budget_is_shared_by_host_and_by_all_of_the_vendors() {
 }
 
 #[test]
-fn the_clock_of_the_process_shows_the_time_and_goes_on() {
+fn the_clock_of_the_process_shows_the_current_time_and_advances() {
     let before = crate::now();
     assert!(Timestamp::now().duration_since(before).abs() < SignedDuration::from_hours(1), "{before}");
     std::thread::sleep(Duration::from_millis(2));
@@ -271,13 +271,13 @@ fn the_clock_of_the_process_shows_the_time_and_goes_on() {
 }
 
 #[test]
-fn what_is_printed_of_a_session_shows_its_settings_and_no_secret() {
+fn the_debug_output_of_a_session_shows_its_settings_but_no_secret() {
     let (source, _) = of(Storage::None);
     let printed = format!("{source:?}");
     assert!(printed.contains("token_timeout") && !printed.contains("password"), "{printed}");
 }
 
 #[test]
-fn sessions_have_seeds_of_their_own() {
+fn each_call_of_seed_returns_another_seed() {
     assert_ne!(crate::random::seed(), crate::random::seed());
 }

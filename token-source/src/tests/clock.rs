@@ -1,4 +1,4 @@
-//! Sources of a process whose wall clock is set while they run.
+//! Sources of a process whose wall clock is changed while they run.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tradovate_auth_session::{Operation, Session};
 use crate::clock::tests::Simulated;
 use crate::{Clock, Idle, Settings, Shared, SharedBudget, Storage};
 
-/// A process: a budget and a clock for all of its sources.
+/// A simulated process: one budget and one clock for all of its sources.
 struct Process {
     system: Simulated,
     clock: Clock,
@@ -38,7 +38,7 @@ fn lock_out(source: &Arc<Shared>) {
     permit.answered(Ok(super::answer(StatusCode::LOCKED.as_u16(), None, "")));
 }
 
-/// How long a source has nothing to do. Something has changed, so it looks.
+/// How long the source is idle. The change before makes it poll again.
 fn wait(source: &Arc<Shared>) -> Duration {
     source.adopt(source.snapshot());
     match source.next() {
@@ -75,7 +75,7 @@ fn a_source_started_after_a_clock_step_back_does_not_end_a_lock_out_early() {
 }
 
 #[test]
-fn the_requests_of_an_hour_are_counted_in_order_whatever_the_wall_clock_shows() {
+fn clock_steps_do_not_change_how_requests_of_the_last_hour_are_counted() {
     let process = Process::start();
     let mut sources = Vec::new();
     for step in [0, -3, 5, -1] {
@@ -86,14 +86,14 @@ fn the_requests_of_an_hour_are_counted_in_order_whatever_the_wall_clock_shows() 
         permit.answered(Ok(super::answer(200, None, r#"{"errorText":"Incorrect username or password"}"#)));
         sources.push(source);
     }
-    // Four logins have failed; the first of them is an hour old in 57 minutes.
+    // Four logins have failed. The first failure will be one hour old in 57 minutes.
     let now = process.clock.now();
     let earliest = process.budget.with(|budget| budget.earliest(now, Operation::LogIn));
     assert_eq!(earliest.duration_since(now), SignedDuration::from_mins(57));
 }
 
 #[test]
-fn the_time_in_which_the_machine_is_suspended_counts() {
+fn a_lock_out_also_runs_while_the_machine_is_suspended() {
     let process = Process::start();
     let source = process.source();
     lock_out(&source);
@@ -102,7 +102,7 @@ fn the_time_in_which_the_machine_is_suspended_counts() {
 }
 
 #[test]
-fn every_source_uses_the_clock_of_the_process() {
+fn the_default_settings_use_the_clock_of_the_process() {
     let settings = || Settings::new(&Environment::demo());
     assert!(settings().clock.is(&settings().clock) && settings().clock.is(&Clock::of_process()));
 }

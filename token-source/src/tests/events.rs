@@ -1,4 +1,4 @@
-//! Events reach the callback in the order in which they happened, whatever thread delivers them.
+//! The callback receives events in their order, no matter which thread delivers them.
 
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
@@ -22,7 +22,7 @@ fn shared(on_event: Option<Observer>) -> Arc<Shared> {
     Arc::new(Shared::new(session, Storage::None, settings, || ()))
 }
 
-/// A source of an app whose callback writes down each event and stays in the first until it is let go.
+/// A source of an app whose callback records each event and blocks in the first one until the test releases it.
 struct Slow {
     shared: Arc<Shared>,
     entered: Receiver<()>,
@@ -58,7 +58,7 @@ fn name(event: &Event) -> &'static str {
     }
 }
 
-/// What another process of the same app has stored.
+/// A session that another process of the same app has stored.
 fn stored() -> StoredSession {
     let shared = shared(None);
     let (permit, _) = shared.next().unwrap();

@@ -1,4 +1,4 @@
-//! What is published reaches callers at once, whatever else is under way.
+//! Callers see published changes at once, even while a request is in flight or a callback runs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -42,7 +42,7 @@ fn the_access_token_is_returned_if_the_market_data_token_expires_during_a_reques
     permit.answered(Ok(answer("two", 147, "")));
     system.pass(Duration::from_secs(12 * 60 + 50));
     let _ = source.rejected(&source.token().unwrap(), StatusCode::INTERNAL_SERVER_ERROR, b"");
-    let (_under_way, _) = source.next().unwrap();
+    let (_in_flight, _) = source.next().unwrap();
     let mut seen = Seen::now(&source);
     system.pass(Duration::from_secs(20));
     assert!(seen.update(&source).is_err(), "the access token is the same");
@@ -52,7 +52,7 @@ fn the_access_token_is_returned_if_the_market_data_token_expires_during_a_reques
 }
 
 #[test]
-fn whoever_waits_for_the_last_event_is_woken_after_its_callback() {
+fn waiting_callers_are_woken_after_the_last_event_callback() {
     let woken = Arc::new(AtomicUsize::new(0));
     let woken_before_callback = Arc::new(AtomicUsize::new(0));
     let (read, written) = (Arc::clone(&woken), Arc::clone(&woken_before_callback));

@@ -1,4 +1,4 @@
-//! Threads that survive the panics of tests, as real threads leave the process alive.
+//! Threads that catch the panics that tests cause, as a panic in a real thread does not end the process.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,7 +10,7 @@ use shuttle::thread;
 pub struct Builder(thread::Builder);
 
 impl Builder {
-    /// Of a thread without a name.
+    /// A builder of a thread without a name.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -22,10 +22,10 @@ impl Builder {
         Self(self.0.name(name))
     }
 
-    /// Starts the thread. What it returns is `None` if it has panicked as a test wanted it to.
+    /// Starts the thread. Joining it returns `None` if a deliberate panic ended it.
     ///
     /// # Errors
-    /// None.
+    /// Never.
     pub fn spawn<T: Send + 'static>(
         self,
         run: impl FnOnce() -> T + Send + 'static,

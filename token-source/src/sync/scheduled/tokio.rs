@@ -1,18 +1,18 @@
-//! The parts of tokio that the async source uses, under tokio's names.
+//! The parts of tokio that the async source uses, with tokio's names.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
-/// Starts a task. It ends by itself, by [`task::JoinHandle::abort`], or by a panic that a test wants. A schedule is over when
-/// all tasks have ended, so a task that never does is a deadlock.
+/// Starts a task. The task ends when its future ends, by [`task::JoinHandle::abort`], or by a deliberate panic. A
+/// schedule ends when all tasks have ended, so a task that never ends is a deadlock.
 pub fn spawn(future: impl Future<Output = ()> + Send + 'static) -> task::JoinHandle<()> {
     let own = Arc::new(OnceLock::new());
     let held = Arc::clone(&own);
     let (ends, ended) = sync::watch::channel(());
     let handle = shuttle::future::spawn(async move {
-        // As long as its handle lives, the scheduler waits for the task.
+        // The scheduler waits for the task as long as its handle exists.
         let _held: Arc<OnceLock<shuttle::future::JoinHandle<()>>> = held;
         let _ends = ends;
         let mut future = pin!(future);
@@ -33,7 +33,7 @@ pub mod task {
 
     use super::sync::watch::Receiver;
 
-    /// Of a task, which outlives it. It is ready when the task has ended.
+    /// A handle of a task. Dropping it does not end the task. Awaiting it waits for the end of the task.
     #[derive(Debug)]
     pub struct JoinHandle<T> {
         pub(super) task: shuttle::future::AbortHandle,
@@ -49,48 +49,48 @@ pub mod task {
     }
 
     impl<T> JoinHandle<T> {
-        /// Ends the task where it waits.
+        /// Ends the task at its next await point.
         pub fn abort(&self) {
             self.task.abort();
         }
     }
 }
 
-/// The runtime, which is always there.
+/// The runtime, which always exists.
 pub mod runtime {
-    /// Stands for the runtime.
+    /// A handle of the runtime.
     #[derive(Debug)]
     pub struct Handle;
 
-    /// Never happens.
+    /// The error of a missing runtime. It never occurs.
     #[derive(Debug)]
     pub struct TryCurrentError;
 
     impl Handle {
-        /// The runtime of this task.
+        /// The current runtime.
         ///
         /// # Errors
-        /// None.
+        /// Never.
         pub fn try_current() -> Result<Self, TryCurrentError> {
             Ok(Self)
         }
     }
 }
 
-/// Time, which does not pass.
+/// Time, which never advances.
 pub mod time {
     use std::time::Duration;
 
     pub use super::super::Instant;
 
-    /// Never happens.
+    /// The error of a time-out. It never occurs.
     #[derive(Debug)]
     pub struct Elapsed;
 
-    /// Waits for the future, however long that takes.
+    /// Waits for the future without a time-out.
     ///
     /// # Errors
-    /// None.
+    /// Never.
     pub async fn timeout<F: Future>(_: Duration, future: F) -> Result<F::Output, Elapsed> {
         Ok(future.await)
     }
@@ -98,7 +98,7 @@ pub mod time {
 
 /// Channels.
 pub mod sync {
-    /// The news that something has changed.
+    /// A channel that signals changes.
     pub mod watch {
         use std::sync::Arc;
         use std::task::{Context, Poll, Waker};
@@ -114,7 +114,7 @@ pub mod sync {
             is_closed: bool,
         }
 
-        /// Says that something has changed.
+        /// Signals changes to all receivers.
         #[derive(Debug)]
         pub struct Sender(Arc<Mutex<State>>);
 
@@ -126,11 +126,11 @@ pub mod sync {
             value: T,
         }
 
-        /// There is no sender any more.
+        /// The error after the sender was dropped.
         #[derive(Debug)]
         pub struct RecvError;
 
-        /// A channel without a value.
+        /// Creates a channel. It has no value besides `()`.
         #[must_use]
         pub fn channel(value: ()) -> (Sender, Receiver<()>) {
             let state = Arc::default();
@@ -156,15 +156,15 @@ pub mod sync {
         }
 
         impl Receiver<()> {
-            /// Changes before this are seen.
+            /// Marks all changes until now as seen.
             pub fn mark_unchanged(&mut self) {
                 self.seen = lock(&self.state).version;
             }
 
-            /// Waits for a change that was not seen.
+            /// Waits for a change that is not marked as seen.
             ///
             /// # Errors
-            /// If there is no sender any more.
+            /// If the sender was dropped.
             pub async fn changed(&mut self) -> Result<(), RecvError> {
                 std::future::poll_fn(|context| self.poll_changed(context)).await
             }
