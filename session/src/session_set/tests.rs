@@ -1,4 +1,4 @@
-//! Many sessions over a simulated clock and a server that says yes, unless a test says otherwise.
+//! Many sessions with a simulated clock and a server that grants every request unless a test says otherwise.
 
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -41,7 +41,7 @@ fn operation(request: &Request<RequestBody>) -> Operation {
     }
 }
 
-/// What the server of these tests answers to an operation.
+/// The server's answer to an operation.
 fn granted(now: Timestamp, operation: Operation) -> Response<String> {
     Response::new(match operation {
         Operation::Refresh => r#"{"access_token":"synthetic","token_type":"Bearer","expires_in":4800,
@@ -51,7 +51,7 @@ fn granted(now: Timestamp, operation: Operation) -> Response<String> {
     })
 }
 
-/// The same, with the server's time.
+/// The same answer with the server's time.
 fn dated(now: Timestamp, mut answer: Response<String>) -> Response<String> {
     let date = now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     answer.headers_mut().insert(header::DATE, date.parse().unwrap());
@@ -81,7 +81,7 @@ impl World {
         (world, keys)
     }
 
-    /// The next request, without an answer to it.
+    /// The next request. It is not answered.
     fn request(&mut self) -> Option<(SessionKey, ExchangeId, Operation)> {
         match self.set.poll(self.now) {
             SetAction::Send { session, id, request } => {
@@ -97,7 +97,7 @@ impl World {
         }
     }
 
-    /// Goes on until then; each request is granted at once. `look` sees the set whenever time has passed.
+    /// Runs until this time and grants each request at once. `look` sees the set each time the clock has advanced.
     fn run(&mut self, until: Timestamp, mut look: impl FnMut(&Self)) {
         loop {
             while let Some((session, id, operation)) = self.request() {
@@ -121,7 +121,7 @@ impl World {
         self.sent.iter().filter(|sent| sent.operation == operation).count()
     }
 
-    /// The most requests of a kind that left within this time.
+    /// The highest number of requests of one kind within this time.
     fn most_within(&self, time: SignedDuration, operation: Operation) -> usize {
         let times: Vec<_> = self.sent.iter().filter(|sent| sent.operation == operation).map(|sent| sent.at).collect();
         let within = |(index, first)| times.iter().skip(index).take_while(|at| at.duration_since(first) < time).count();
@@ -175,7 +175,7 @@ fn sessions_above_the_hourly_limit_get_one_event_and_log_in_again() {
     assert_eq!(world.complaints(), [("office", Operation::Renew, 16)]);
     assert!(world.most_within(hours(1), Operation::Renew) <= 15);
     assert!(world.count(Operation::LogIn) > 40);
-    // What a login brings while renewals are used up is extended by another login.
+    // A token that was issued while the renewals were used up is replaced by another login.
     assert!(world.usable(&keys) >= 39, "{}", world.usable(&keys));
 
     for key in &keys[16..] {
@@ -242,13 +242,13 @@ fn a_freed_request_goes_to_a_waiting_session() {
 #[test]
 fn the_token_that_expires_first_is_renewed_first() {
     let (mut world, keys) = World::of("office", (0..3).map(by_password));
-    // They log in at intervals of a minute, the last one first.
+    // The sessions log in one minute apart, the last one first.
     let mut requests: Vec<_> = core::iter::from_fn(|| world.request()).collect();
     while let Some((session, id, operation)) = requests.pop() {
         world.set.receive(world.now, session, id, granted(world.now, operation));
         world.now += 1.minute();
     }
-    // No renewal until all three are due.
+    // No renewal is allowed until all three are due.
     let opens = start() + SignedDuration::from_mins(76);
     let holds_for = opens.duration_since(world.now).unsigned_abs();
     world.set.with(world.now, keys[0], |_, budget| budget.close(start() + 3.minutes(), Operation::Renew, holds_for));
@@ -385,8 +385,8 @@ fn weather() -> impl Strategy<Value = Weather> {
 }
 
 proptest! {
-    /// Whatever comes: no network sends more than its hour allows, nothing in silence, no wait is over when it begins,
-    /// and once the weather is fine each session is usable again.
+    /// With any answers, no network exceeds its hourly limits, nothing is sent during a lock-out, and each wait ends in
+    /// the future. Once every request is granted, each session becomes usable again.
     #[test]
     fn a_set_observes_the_limits_and_polls_again(
         storm in proptest::collection::vec(weather(), 1..300),
@@ -468,7 +468,7 @@ proptest! {
             world.sent = elsewhere;
         }
         let usable = keys.keys().filter(|key| world.set.get(**key).is_some_and(|session| session.token(world.now).is_some()));
-        // Where there are too many renewals to be had, a token may have just ended.
+        // If too many renewals are needed, a token may have just expired.
         prop_assert!(usable.count() + 2 >= keys.len());
     }
 }
@@ -493,7 +493,7 @@ fn a_session_whose_store_does_not_answer_or_has_no_lease_to_give_waits() {
                     StoreRequest::Acquire(_) => StoreAnswer::Lease(None),
                     other => panic!("{other:?}"),
                 };
-                // The first answer does not come.
+                // The first question is not answered.
                 if asked > 1 {
                     world.set.store_answered(world.now, session, id, Ok(answer));
                 }

@@ -34,7 +34,7 @@ fn down() -> StoreError {
 }
 
 impl Sharing {
-    /// One that has loaded a record.
+    /// A store that has loaded a record.
     fn after_load(may_log_in: MayLogIn) -> Self {
         let mut sharing = Self::new(may_log_in);
         sharing.loads(0, Some(record(1)));
@@ -47,7 +47,7 @@ impl Sharing {
         self.acquired(at(now), LONGEST, &asked, lease)
     }
 
-    /// The record is loaded. It has a token that is alive.
+    /// Loads a record with a token that is alive.
     fn loads(&mut self, now: i64, stored: Option<StoredRecord>) -> Loaded {
         self.loads_with(now, stored, false)
     }
@@ -67,7 +67,7 @@ impl Sharing {
         loaded
     }
 
-    /// Takes the lease, and loads.
+    /// Takes the lease and loads the record.
     fn leads(&mut self, now: i64, stored: Option<StoredRecord>) -> Loaded {
         self.leads_with(now, stored, false)
     }
@@ -83,7 +83,7 @@ impl Sharing {
         self.take_asked();
     }
 
-    /// What is permitted to a session that has a token.
+    /// The permission for a session that has a token.
     fn next(&self, now: i64, wanted: Wanted) -> String {
         self.next_with(now, wanted, false)
     }

@@ -1,4 +1,4 @@
-//! Refresh tokens that are not presented, and for how long.
+//! Refresh tokens that may not be presented for some time after two refusals.
 
 use super::*;
 

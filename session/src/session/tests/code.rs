@@ -1,4 +1,4 @@
-//! A session that starts from the code of a consent.
+//! Sessions that start from the authorization code of a consent.
 
 use tradovate_auth_core::{AuthorizationRequest, Entropy};
 
@@ -11,7 +11,7 @@ fn session() -> Session {
     session_from("canary-code")
 }
 
-/// Entropy of which verifier and state are `canarycanary…`.
+/// Entropy that makes the verifier and the state `canarycanary…`.
 fn canaries() -> Entropy {
     let twelve_letters = [113, 169, 218, 175, 39, 26, 157, 170, 242];
     Entropy::from(array::from_fn(|at| twelve_letters[at % (Entropy::LENGTH / 2) % twelve_letters.len()]))

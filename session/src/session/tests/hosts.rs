@@ -103,8 +103,8 @@ fn a_ticket_goes_back_to_the_host_that_issued_it() {
 
 #[test]
 fn a_login_is_not_redirected_if_the_token_proved_alive_meanwhile() {
-    // The clock is set forward: the token is taken for expired, until the answer to the login corrects the clock. The
-    // renewals before it are lost.
+    // The clock is set forward, so the token seems to have expired until the answer to the login corrects the clock.
+    // The renewals before the login are lost.
     let moved = status(307, r#"{"errorText":"Moved"}"#);
     let moved = with_header(moved, header::LOCATION, "https://acme.ninjatrader.com/v1/auth/accesstokenrequest");
     let lost = (0..9).map(|_| Answer::Failure(Failure::MaybeSent));

@@ -198,7 +198,7 @@ fn a_refusal_that_comes_after_a_late_token_changes_nothing() {
     let mut world = World::user([Answer::Silence, Answer::Silence]).storing([Some(true), None]);
     world.run(Duration::from_secs(70));
     world.answer_late(token_to("one", 80));
-    // The token waits to be stored, and the second login is in flight.
+    // The token waits to be stored while the second login is in flight.
     world.run(Duration::from_secs(71));
     let store = world.silent.pop().unwrap();
     world.answer_late(ok(BAD_PASSWORD));

@@ -1,4 +1,4 @@
-//! What a process does with a record that may be older than what another process holds.
+//! How a process treats a record that may be older than the record of another process.
 
 use super::sharing::{load_from, member};
 use super::*;
@@ -6,7 +6,7 @@ use crate::record::Fact;
 
 const DEAD: &str = "Invalid access token";
 
-/// A process that loads what another has stored after it has learnt that its token is dead.
+/// A process that has learnt that its token is dead, and then loads the record of another process.
 fn beside_one_with_a_dead_token(script: impl IntoIterator<Item = Answer>) -> World {
     let mut first = member(World::user([token_to("one", 80)]));
     first.run(minutes(1));
@@ -35,7 +35,7 @@ fn a_report_that_no_renewal_answers_has_the_record_loaded() {
     first.run(minutes(3));
     first.reject(401, DEAD);
     first.run(minutes(4));
-    // It is not told of the change, and the next renewal that verifies a token has to wait.
+    // The process does not learn of the change, and the next verifying renewal has to wait.
     (second.record, second.saved_at) = (first.record.clone(), first.saved_at);
     second.session.record.verified_at = Some(later(start(), minutes(3)));
     second.now = later(start(), minutes(5));

@@ -31,7 +31,7 @@ fn maintenance_does_not_use_up_the_renewals_of_the_hour() {
     let mut world = World::user([token_to("one", 120)].into_iter().chain(faults).chain([token_to("two", 240)]));
     world.run(minutes(118));
     assert_eq!(world.token().as_deref(), Some("two"), "{}", world.trace());
-    // The one that was handled counts; fourteen of the hour's fifteen are left.
+    // The budget counts the renewal that the server handled: fourteen of the hour's fifteen are left.
     (0..13).for_each(|_| world.budget.take(world.now, Operation::Renew));
     assert_eq!(world.budget.earliest(world.now, Operation::Renew), world.now);
     world.budget.take(world.now, Operation::Renew);
@@ -109,7 +109,7 @@ fn a_renewal_that_is_given_up_and_refused_later_has_failed_once() {
     let mut world = World::user([token_to("one", 80), Answer::Silence, Answer::Silence, Answer::Silence]);
     world.run(minutes(10));
     world.reject(401, DEAD);
-    // Past the deadline, and before the next try.
+    // After the deadline and before the next try.
     for given_up in [Duration::from_millis(645_300), Duration::from_millis(1_290_700)] {
         world.run(given_up);
         world.answer_late(with_header(status(500, ""), header::RETRY_AFTER, "600"));
@@ -128,7 +128,7 @@ fn a_renewal_that_is_given_up_and_refused_later_has_failed_once() {
 
 #[test]
 fn a_failed_login_does_not_count_as_a_failed_renewal() {
-    // The clock is set forward: the token is taken for expired, until the answer to the login corrects the clock.
+    // The clock is set forward, so the token seems to have expired until the answer to the login corrects the clock.
     let fault = || status(500, r#"{"errorText":"Fault"}"#);
     let answers = [token_to("one", 80), fault(), fault(), fault(), token_to("two", 200)];
     let mut world = World::user(answers).ahead(SignedDuration::ZERO);
@@ -263,7 +263,7 @@ fn a_market_data_token_that_ends_with_the_renewal_is_not_kept() {
         );
         let mut world = World::user([ok(login), token_to("two", 160)]);
         world.run(minutes(1));
-        // The market data token lives as long as the access token, unless it has been said otherwise.
+        // The market data token lives as long as the access token unless the answer says otherwise.
         let md = world.session.record.tokens.access.as_mut().unwrap().market_data.as_mut().unwrap();
         md.expires_at = end.parse().unwrap();
         world.run(minutes(65));

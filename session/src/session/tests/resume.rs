@@ -1,6 +1,6 @@
 use super::*;
 
-/// What is stored at this minute by a session that got these answers.
+/// The snapshot that a session stores at this minute after it has received these answers.
 fn stored_at(minute: u64, world: World) -> StoredSession {
     let mut world = world;
     world.run(minutes(minute));

@@ -1,4 +1,4 @@
-//! How long a save may take, and what it changes.
+//! How long a save may take, and what its answer changes.
 
 use super::sharing::member;
 use super::*;

@@ -1,9 +1,9 @@
-//! A session that has stopped: what it still does, and what ends the stop.
+//! A stopped session: what it still does, and what starts it again.
 
 use super::sharing::member;
 use super::*;
 
-/// Answers the store's questions until the session has stopped. Returns when it wants to be polled again.
+/// Answers the questions to the store until the session has stopped. Returns the time of the next poll.
 fn stopped_until(world: &mut World) -> Option<Timestamp> {
     loop {
         match world.session.poll(world.now, &mut world.budget) {
@@ -48,7 +48,7 @@ fn a_session_that_waits_for_a_consent_takes_no_lease_for_a_lock_out() {
 fn only_another_refresh_token_ends_the_wait_for_a_consent_and_only_that_wait() {
     let mut other = World::app([refreshed("at-1", "rt-1")]);
     other.run(minutes(1));
-    // Its access token is dead.
+    // The access token is dead.
     let stored = changed(&other.snapshot(), |fields| {
         let access = fields.remove("access").unwrap();
         fields.insert("deadIssuedAt".into(), access["issuedAt"].clone());

@@ -1,4 +1,4 @@
-//! When a pace begins anew, and when there are too many tokens.
+//! When a pace starts again, and when a network has too many tokens.
 
 use core::time::Duration;
 
@@ -9,12 +9,13 @@ fn second(second: i64) -> Timestamp {
     start() + SignedDuration::from_secs(second)
 }
 
-/// A token that is extended every thousand seconds, and lives for a quarter more.
+/// A token that is extended every 1000 seconds and lives 250 seconds longer.
 fn token(now: i64) -> Pending {
     Pending { since: second(now), due: second(now + 1000), end: second(now + 1250) }
 }
 
-/// Seconds from `now`, at which a token is added, to the first request for it. The one before was extended at the start.
+/// The seconds from `now`, at which a token is added, to the first request for it. The previous token was extended at
+/// the start.
 fn first_after(now: i64) -> i64 {
     let mut pace = Pace::new(Duration::ZERO, 1);
     pace.add(start(), 0, token(0));

@@ -1,4 +1,4 @@
-//! Sessions of OAuth that could both renew and refresh, and renewals for the sake of a market data token.
+//! OAuth sessions that can both renew and refresh, and renewals that are sent only to get a market data token.
 
 use tradovate_auth_session::Operation;
 
@@ -15,17 +15,17 @@ fn renewed(sent: &Sent, fields: &str) -> Answer {
     token_with("renewed", sent.at.duration_since(start()).as_mins() + 80, fields)
 }
 
-/// A server as the contract has it: only renewals bring a market data token.
+/// A server as in the wire contract: only renewals bring a market data token.
 fn server(sent: &Sent) -> Answer {
     if is_renewal(sent) { renewed(sent, WITH_MARKET_DATA) } else { refreshed("at", "rt") }
 }
 
-/// What was sent: the minute, and whether it was a renewal.
+/// The minute of each request, and whether it was a renewal.
 fn minutes_of(sent: &[Sent]) -> Vec<(i64, bool)> {
     sent.iter().map(|sent| (sent.at.duration_since(start()).as_mins(), is_renewal(sent))).collect()
 }
 
-/// An app that has exchanged and renewed, and was given a market data token.
+/// An app that has exchanged its code, has renewed, and has a market data token.
 fn begun() -> Program {
     let mut program = Program::app();
     assert_eq!(minutes_of(&program.run(minutes(1), server)), [(0, false), (0, true)]);
@@ -171,7 +171,7 @@ fn a_renewal_for_market_data_that_fails_delays_nothing_and_is_tried_again_after_
     let mut program = Program::app();
     assert_eq!(minutes_of(&program.run(minutes(44), faulty)), [(0, false), (0, true), (15, true), (30, true)]);
     assert!(program.snapshot()["pause"].get("until").is_none(), "{}", program.snapshot());
-    // The three that failed say nothing about the token.
+    // The three failed renewals say nothing about the token.
     let generation = program.held().unwrap().generation;
     program.session.rejected(
         program.now,
