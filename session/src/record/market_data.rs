@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_exchange_without_a_token_opens_it_until_two_renewals_in_a_row_have_brought_none() {
+    fn a_renewal_is_wanted_after_an_exchange_without_a_token_until_two_in_a_row_bring_none() {
         let mut wish = MarketDataWish::default();
         assert!(!wish.is_open());
         let mut open = |answer: fn(&mut MarketDataWish)| {
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_the_same_is_no_change() {
+    fn an_answer_that_changes_nothing_does_not_count_as_a_change() {
         let mut wish = MarketDataWish::default();
         wish.renewed(true);
         wish.exchanged(true);

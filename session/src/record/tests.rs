@@ -378,7 +378,7 @@ proptest! {
     }
 
     #[test]
-    fn a_shift_there_and_back_changes_nothing_and_leaves_the_times_of_tokens(record in records(), hours in -99_i64..99) {
+    fn a_clock_shift_and_its_reverse_cancel_out_and_never_change_token_times(record in records(), hours in -99_i64..99) {
         let by = SignedDuration::from_hours(hours);
         let mut moved = record.clone();
         moved.shift(by);
@@ -413,7 +413,7 @@ fn a_register_has_what_was_set_last_and_nothing_once_it_is_spent() {
 }
 
 #[test]
-fn of_two_values_that_were_learnt_at_once_the_greater_is_kept() {
+fn of_two_values_learnt_at_the_same_time_the_greater_is_kept() {
     let learnt = |at: i64| {
         let mut register = Latest::default();
         register.set(second(at));
@@ -602,7 +602,7 @@ fn a_skipped_pause_keeps_the_count_of_faults_and_an_ended_pause_resets_it() {
 }
 
 #[test]
-fn a_pause_that_has_ended_is_still_one_of_its_token() {
+fn an_ended_pause_is_not_revived_by_an_older_pause() {
     let mut pause = Pause::default();
     pause.begin(second(1));
     let mut older = Pause::default();
@@ -689,7 +689,7 @@ fn of_two_lineages_the_newer_one_wins_as_a_whole() {
 }
 
 #[test]
-fn ends_that_were_derived_by_a_wrong_clock_are_corrected_and_times_of_issue_stay() {
+fn expiries_from_a_wrong_clock_are_corrected_and_issue_times_are_kept() {
     let tokens = |end: i64| {
         let market_data = json!({"token": "md", "expiresAt": second(end)});
         let access = json!({"token": "at", "issuedAt": second(0), "expiresAt": second(end), "marketData": market_data});

@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_setting_is_kept_beside_the_others_and_set_to_the_nearest_bound() {
+    fn each_setting_is_independent_and_clamped_to_its_bounds() {
         let seconds = Duration::from_secs;
         let set = |renew_before, margin, deadline, longest_pause| {
             let policy = Policy::default()

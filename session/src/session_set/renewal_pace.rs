@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_time_without_tokens_the_pace_begins_anew() {
+    fn after_a_time_without_tokens_the_pace_starts_again() {
         let mut pace = Pace::new(Duration::ZERO, 0);
         pace.add(at(0), 0, token(60));
         pace.remove(0, token(60));
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn an_absent_fact_removes_nothing() {
+    fn removing_an_absent_token_changes_nothing() {
         let mut pace = Pace::new(Duration::ZERO, 0);
         pace.add(at(0), 0, token(60));
         pace.add(at(0), 0, token(60));
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pace_is_limited() {
+    fn a_pace_never_exceeds_its_limit() {
         let mut pace = Pace::new(Duration::from_secs(243), 0);
         for index in 0..100 {
             pace.add(at(0), index, token(60));

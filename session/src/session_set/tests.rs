@@ -212,7 +212,7 @@ fn refreshing_sessions_take_no_renewals_from_other_sessions() {
 }
 
 #[test]
-fn those_that_could_refresh_take_ten_renewals_an_hour_at_the_most() {
+fn oauth_sessions_use_at_most_ten_renewals_per_hour_of_their_network() {
     let (mut world, keys) = World::of("cloud", (0..40).map(by_oauth));
     world.run(start() + hours(24), |world| assert_eq!(world.usable(&keys), 40, "at {}", world.now));
     assert_eq!(world.most_within(hours(1), Operation::Renew), 10);
@@ -221,7 +221,7 @@ fn those_that_could_refresh_take_ten_renewals_an_hour_at_the_most() {
 }
 
 #[test]
-fn a_few_that_could_refresh_renew() {
+fn a_few_oauth_sessions_renew_instead_of_refreshing() {
     let (mut world, keys) = World::of("home", (0..5).map(by_oauth));
     world.run(start() + hours(11), |world| assert_eq!(world.usable(&keys), 5, "at {}", world.now));
     assert_eq!(world.count(Operation::Refresh), 5, "one each");
@@ -388,7 +388,7 @@ proptest! {
     /// With any answers, no network exceeds its hourly limits, nothing is sent during a lock-out, and each wait ends in
     /// the future. Once every request is granted, each session becomes usable again.
     #[test]
-    fn a_set_observes_the_limits_and_polls_again(
+    fn a_set_keeps_all_limits_and_every_session_becomes_usable_again(
         storm in proptest::collection::vec(weather(), 1..300),
         passwords in 0_u64..24,
         apps in 0_u64..40,
@@ -474,7 +474,7 @@ proptest! {
 }
 
 #[test]
-fn a_session_whose_store_does_not_answer_or_has_no_lease_to_give_waits() {
+fn a_set_does_not_spin_while_a_store_does_not_answer_or_gives_no_lease() {
     let session = by_password(1).with_shared_store(crate::MayLogIn::WhenNeeded);
     let snapshot = session.snapshot(start(), &RateBudget::default());
     let (mut world, keys) = World::of("office", [session]);

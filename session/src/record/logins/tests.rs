@@ -226,7 +226,7 @@ fn four_logins_that_opened_none_are_remembered_and_all_others_for_two_hours() {
 }
 
 #[test]
-fn a_login_of_two_hours_ago_is_none_of_the_last_two_hours() {
+fn a_login_exactly_two_hours_ago_is_forgotten() {
     let mut log_ins = LogIns::default();
     for minute in 0..10 {
         log_ins.sent(at(minute));
@@ -236,7 +236,7 @@ fn a_login_of_two_hours_ago_is_none_of_the_last_two_hours() {
 }
 
 #[test]
-fn logins_of_two_processes_with_one_seed_have_different_names() {
+fn logins_of_processes_with_the_same_seed_have_different_ids_at_different_times() {
     let (mut one, mut other) = (LogIns::default(), LogIns::default());
     assert_ne!(one.sent(at(0)), other.sent(second(1)));
     assert_eq!(one.sent(at(0)), other.sent(at(0)));
@@ -246,7 +246,7 @@ fn logins_of_two_processes_with_one_seed_have_different_names() {
 
 //= R-LOGIN-13
 #[test]
-fn refused_credentials_that_never_worked_are_left_alone() {
+fn refused_credentials_that_never_worked_are_not_tried_again() {
     let mut log_ins = LogIns::default();
     assert_eq!(log_ins.refused(at(0), Some("no")), None);
     let given_up = log_ins.given_up().unwrap();

@@ -96,7 +96,7 @@ fn a_code_is_not_sent_again_if_the_server_may_have_seen_it() {
 }
 
 #[test]
-fn a_server_that_turns_the_code_away_is_asked_for_ten_minutes() {
+fn a_code_that_the_server_does_not_handle_is_retried_for_ten_minutes() {
     let mut world = world((0..100).map(|_| status(503, "")));
     world.run(minutes(30));
     assert!(world.trace.last().unwrap().ends_with("stopped: CodeLost"), "{}", world.trace());

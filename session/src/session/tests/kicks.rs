@@ -16,7 +16,7 @@ fn after_the_server_ends_the_session_one_login_follows() {
 }
 
 #[test]
-fn a_refresh_is_no_answer_to_a_kick_either() {
+fn after_the_second_lost_session_an_oauth_session_waits_before_it_refreshes() {
     let lost = || status(401, DEAD);
     let mut world =
         World::app([refreshed("one", "rt-1"), lost(), refreshed("two", "rt-2"), lost(), refreshed("three", "rt-3")]);

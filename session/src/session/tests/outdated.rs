@@ -18,7 +18,7 @@ fn beside_one_with_a_dead_token(script: impl IntoIterator<Item = Answer>) -> Wor
 }
 
 #[test]
-fn a_record_whose_token_is_dead_is_new_here_so_another_process_has_a_second_to_write_back() {
+fn after_loading_a_record_with_a_dead_token_a_login_waits_a_second_for_other_processes() {
     let mut world = beside_one_with_a_dead_token([token_to("two", 120)]);
     world.run(minutes(21));
     let trace = world.trace();
@@ -26,7 +26,7 @@ fn a_record_whose_token_is_dead_is_new_here_so_another_process_has_a_second_to_w
 }
 
 #[test]
-fn a_report_that_no_renewal_answers_has_the_record_loaded() {
+fn a_reported_token_that_cannot_be_verified_yet_makes_the_session_load_the_record() {
     let mut first = member(World::user([token_to("one", 80), status(401, DEAD), token_to("two", 100)]));
     first.run(minutes(1));
     let mut second = member(World::user([]));
@@ -46,7 +46,7 @@ fn a_report_that_no_renewal_answers_has_the_record_loaded() {
 }
 
 #[test]
-fn callers_that_are_refused_again_and_again_have_the_record_loaded_every_ten_seconds() {
+fn repeated_reports_of_a_rejected_token_load_the_record_at_most_every_ten_seconds() {
     let mut world = member(World::user([token_to("one", 80)]));
     world.run(minutes(5));
     world.session.record.verified_at = Some(world.now);
@@ -65,7 +65,7 @@ fn callers_that_are_refused_again_and_again_have_the_record_loaded_every_ten_sec
 }
 
 #[test]
-fn an_app_whose_store_can_not_be_read_yet_does_not_ask_for_a_consent() {
+fn an_app_does_not_require_consent_while_its_store_cannot_be_read() {
     let app = Session::new(Environment::live(), Login::app(OAuthApp::new("client")), 0);
     let mut world = World::of(app.with_shared_store(MayLogIn::WhenNeeded), []);
     let Action::Store { id, request: StoreRequest::Load } = world.session.poll(world.now, &mut world.budget) else {
@@ -81,7 +81,7 @@ fn an_app_whose_store_can_not_be_read_yet_does_not_ask_for_a_consent() {
 }
 
 #[test]
-fn a_refresh_that_another_process_has_announced_stays_announced_if_ours_was_not_stored() {
+fn an_announcement_of_another_process_stays_after_our_own_announcement_was_not_saved() {
     let mut ours = member(World::app([]));
     ours.now = start();
     let id = ours.offered();

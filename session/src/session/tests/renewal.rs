@@ -62,7 +62,7 @@ fn three_failed_renewals_of_a_rejected_token_are_followed_by_a_login() {
 }
 
 #[test]
-fn a_renewal_that_is_refused_without_a_401_is_no_death() {
+fn a_renewal_that_is_refused_without_a_401_is_tried_again() {
     for refusal in [ok(r#"{"errorText":"Access is denied"}"#), status(403, "Access is denied"), status(400, "")] {
         let mut world = World::user([token_to("one", 80), refusal, token_to("two", 160)]);
         world.run(minutes(78));
@@ -273,7 +273,7 @@ fn a_market_data_token_that_ends_with_the_renewal_is_not_kept() {
 }
 
 #[test]
-fn a_renewal_that_is_held_back_beyond_its_time_is_no_routine() {
+fn a_renewal_that_a_pause_delays_beyond_its_due_time_is_not_routine() {
     let mut world = World::user([token_to("one", 80)]);
     world.run(minutes(1));
     assert!(world.session.outlook(world.now, &world.budget).unwrap().is_routine);

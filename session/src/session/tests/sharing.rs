@@ -61,7 +61,7 @@ fn refresh_token(world: &World) -> String {
 }
 
 #[test]
-fn a_renewal_that_is_due_is_pending_until_another_has_done_it() {
+fn a_due_renewal_is_pending_until_another_process_has_renewed() {
     let mut leader = member(World::user([token_to("one", 80), token_to("two", 160)]));
     let mut other = member(World::user([]));
     leader.run(minutes(1));
@@ -180,7 +180,7 @@ fn an_overtaken_snapshot_is_saved_again_at_once() {
 }
 
 #[test]
-fn a_refusal_is_told_to_the_others_once() {
+fn a_refusal_is_saved_once_for_the_other_processes() {
     let mut world = member(World::user([ok(BAD_PASSWORD)]));
     world.run(minutes(1));
     assert!(matches!(world.session.stop_reason(), Some(StopReason::Refused(_))));

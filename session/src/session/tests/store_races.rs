@@ -195,7 +195,7 @@ fn a_session_that_is_opened_after_forget_was_saved_is_kept() {
 }
 
 #[test]
-fn a_refusal_is_told_to_the_others_also_if_the_store_has_failed_once() {
+fn a_refusal_is_saved_for_the_other_processes_after_the_store_has_failed_once() {
     let mut world = member(World::user([ok(BAD_PASSWORD)]));
     world.store_works = [Some(true), Some(false), Some(true)].into_iter().collect();
     run_with(&mut world, minutes(2), |_| None);

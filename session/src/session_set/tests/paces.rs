@@ -27,7 +27,7 @@ fn first_after(now: i64) -> i64 {
 }
 
 #[test]
-fn a_pace_begins_anew_after_an_eighth_of_its_interval_without_tokens() {
+fn a_pace_starts_again_after_more_than_an_eighth_of_its_interval_without_tokens() {
     assert_eq!(first_after(125), 968);
     let anew = first_after(126);
     assert!(anew < 500, "a part of the first interval is left out: {anew}");
@@ -35,7 +35,7 @@ fn a_pace_begins_anew_after_an_eighth_of_its_interval_without_tokens() {
 }
 
 #[test]
-fn tokens_that_just_fit_are_not_too_many() {
+fn tokens_at_the_limit_of_the_network_are_not_reported_as_too_many() {
     let mut pace = Pace::new(Duration::from_secs(1250), 0);
     pace.add(start(), 0, token(0));
     assert_eq!(pace.excess(), None);

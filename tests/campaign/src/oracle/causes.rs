@@ -118,7 +118,7 @@ mod tests {
     use super::TABLE;
 
     #[test]
-    fn each_cause_has_its_line() {
+    fn the_table_has_one_row_per_cause_in_order() {
         for row in &TABLE {
             assert_eq!(row.cause.row().name, row.name);
         }
