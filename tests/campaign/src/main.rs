@@ -1,4 +1,4 @@
-//! Runs a campaign, replays one seed of it, or shows that its checkers notice what they are there for.
+//! Runs a campaign, replays one seed, or measures how soon the checkers detect each mutant.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -6,25 +6,25 @@ use std::time::Instant;
 use campaign::{Mutant, Scenario, campaign, hunt, renewals_per_hour, replay, survey};
 use clap::Parser;
 
-/// Fleets of sessions against the simulator in virtual time, judged by the laws of the session.
+/// Runs fleets of sessions against the simulator in virtual time and checks the laws of the session.
 #[derive(Parser)]
 struct Arguments {
-    /// Session-days to live through.
+    /// The number of session-days to simulate.
     #[arg(long, default_value_t = 1000.0)]
     days: f64,
-    /// The first seed, or the one to replay.
+    /// The first seed, or the seed to replay.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Replays the one seed and prints what happens in it.
+    /// Replays one seed and prints its trace.
     #[arg(long)]
     trace: bool,
-    /// How many threads.
+    /// The number of threads.
     #[arg(long, default_value_t = 2)]
     threads: usize,
-    /// Counts the violations of so many seeds by law.
+    /// Runs this many seeds and counts their violations by law.
     #[arg(long)]
     survey: Option<u64>,
-    /// Breaks each law on purpose and says how many seeds it took until that was noticed.
+    /// Breaks each law on purpose and prints how many seeds it took to detect that.
     #[arg(long)]
     mutants: bool,
 }

@@ -1,5 +1,5 @@
-//! The checker is checked: an adapter around a session's inputs and outputs that breaks one law on purpose.
-//! What a session wants and what it is told pass through a [`Tamper`]; without a [`Mutant`] nothing is changed.
+//! Mutants: adapters between a session and the world that break one law on purpose, to test the checkers. All requests,
+//! answers and reports of a session pass through a [`Tamper`]. Without a [`Mutant`] it changes nothing.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ mod hunt;
 
 pub use hunt::{Find, hunt};
 
-/// Mutants, each with the law that it breaks, and the seed from which on a scenario shows it soon.
+/// Defines the mutants, each with the law that it breaks and a seed from which a violation appears soon.
 macro_rules! mutants {
     ($(#[$says:meta] $name:ident breaks $law:literal from $seed:literal,)+) => {
         /// A way to break a law.
@@ -25,16 +25,17 @@ macro_rules! mutants {
         pub enum Mutant { $(#[$says] $name,)+ }
 
         impl Mutant {
-            /// All of them.
+            /// All mutants.
             pub const ALL: &[Self] = &[$(Self::$name),+];
 
-            /// The law it breaks.
+            /// The law that the mutant breaks.
             #[must_use]
             pub fn law(self) -> u8 {
                 match self { $(Self::$name => $law),+ }
             }
 
-            /// The seed from which on a scenario shows it soon. From any seed on, it is noticed within a thousand.
+            /// A seed from which a scenario shows the violation soon. From any other seed, the violation appears within
+            /// a thousand seeds.
             #[must_use]
             pub fn soon_from(self) -> u64 {
                 match self { $(Self::$name => $seed),+ }
@@ -46,77 +47,77 @@ macro_rules! mutants {
 mutants! {
     /// Sends each request twice.
     SendsTwice breaks 1 from 1,
-    /// Takes a repeated answer for another token.
+    /// Treats a repeated answer as a new token.
     TakesRepeatedAnswers breaks 1 from 2,
-    /// Hands tokens out five minutes longer.
+    /// Hands out tokens five minutes too long.
     HandsOutTooLong breaks 2 from 1,
-    /// Logs in where it should renew.
+    /// Logs in instead of renewing.
     LogsInToRenew breaks 3 from 1,
-    /// Takes every penalty for one of no time.
+    /// Ignores the waiting time of penalties.
     ReturnsEarly breaks 4 from 3,
-    /// Comes back from a penalty with another body.
+    /// Sends a ticket with another body.
     ReturnsWithAnotherBody breaks 4 from 5,
-    /// Takes a lock-out for a fault.
+    /// Treats a lock-out as a fault.
     IgnoresLockOuts breaks 5 from 5,
-    /// Takes a captcha for a fault.
+    /// Treats a captcha as a fault.
     IgnoresCaptchas breaks 5 from 3,
-    /// Believes a token beside an error.
+    /// Accepts a token from an answer that also has an error.
     BelievesContradictions breaks 6 from 27,
-    /// Sends a renewal to a host of somebody else's.
+    /// Sends a renewal to an untrusted host.
     GoesAnywhere breaks 7 from 1,
     /// Tries refused credentials again at once.
     Insists breaks 8 from 19,
-    /// Waits for what has passed.
+    /// Asks to be polled at a time in the past.
     Spins breaks 9 from 1,
-    /// Tries again at once after a fault.
+    /// Retries at once after a fault.
     KnowsNoPause breaks 9 from 2,
-    /// Does nothing any more after the first fault.
+    /// Does nothing more after the first fault.
     GivesUp breaks 10 from 2,
     /// Uses a token before it is stored.
     UsesUnstored breaks 11 from 1,
     /// Logs in when a call is refused.
     LogsInOnRefusal breaks 12 from 46,
-    /// Verifies the token whenever a call is refused.
+    /// Verifies the token each time a call is refused.
     VerifiesAlways breaks 12 from 13,
-    /// Presents a refresh token again and again.
+    /// Presents a refused refresh token again and again.
     PresentsRefused breaks 13 from 3,
-    /// Sends without the lease of the store that it shares.
+    /// Sends without the lease of its shared store.
     LeadsAnyway breaks 14 from 6,
-    /// Doesn't take over what others have stored.
+    /// Does not adopt what other processes have stored.
     IgnoresTheStore breaks 14 from 19,
-    /// Saves over what others have saved.
+    /// Overwrites records that others have saved in the meantime.
     SavesAnyway breaks 14 from 32,
-    /// Does not say that the market data token ends, so that callers are left without a token.
+    /// Does not report the end of the market data token, so that callers are left without a token.
     MissesMarketDataEnd breaks 15 from 2,
-    /// Takes another owner's snapshot for its own.
+    /// Adopts the snapshot of another owner.
     AdoptsAnybody breaks 6 from 5,
     /// Stays at a followed host that is wrong.
     NeverGoesHome breaks 16 from 2,
-    /// Takes a refusal of the app for one of the refresh token.
+    /// Treats a refusal of the app as a refusal of the refresh token.
     BlamesTheToken breaks 10 from 14,
-    /// Takes a login of unknown outcome for one that opened nothing.
+    /// Treats a login of unknown outcome as one that opened no session.
     RepeatsUnknownLogins breaks 17 from 5,
-    /// Learns the time from a gateway's page.
+    /// Learns the server's time from a gateway's page.
     BelievesGateways breaks 2 from 2,
-    /// Learns the time from no answer.
+    /// Never learns the server's time.
     NeverLearnsTime breaks 2 from 4,
-    /// Waits as long as it is asked to.
+    /// Waits as long as the server asks, without a limit.
     BelievesAnyWait breaks 10 from 5,
-    /// Waits for a lock-out longer by what its clock was ahead.
+    /// Prolongs a lock-out by the amount that its clock was ahead.
     AddsClockError breaks 10 from 8,
-    /// Forgets a refusal when it is started again.
+    /// Forgets a refusal at each restart.
     TriesAtEachStart breaks 8 from 21,
-    /// Believes its own clock that a stored token has ended.
+    /// Trusts its local clock that a stored token has expired.
     TrustsLocalClock breaks 3 from 5,
-    /// Sees each step of the wall clock while it runs.
+    /// Follows each step of the wall clock while it runs.
     FollowsWallClock breaks 5 from 13,
-    /// Refreshes where it should renew.
+    /// Refreshes when it should renew.
     AlwaysRefreshes breaks 3 from 1,
-    /// Takes the time of its start for that of its last refresh.
+    /// Assumes at each start that it has just refreshed.
     ForgetsItsRefreshes breaks 3 from 1,
-    /// Asks for a market data token again and again.
+    /// Never stops renewing to get a market data token.
     NeverStopsAsking breaks 12 from 1,
-    /// Hands out no token before it has one for market data.
+    /// Hands out no token before it has a market data token.
     WaitsForMarketData breaks 10 from 1,
 }
 
@@ -124,15 +125,15 @@ fn is_without_market_data(says: Option<&Says>) -> bool {
     matches!(says, Some(Says::Grant(grant)) if !grant.has_market_data)
 }
 
-/// What stands between a session and its world.
+/// Stands between a session and its world and applies a mutant.
 #[derive(Debug, Default)]
 pub(crate) struct Tamper {
     mutant: Option<Mutant>,
-    /// The last requests, to send them again.
+    /// The last requests, to be sent again.
     log_in: Option<Request<RequestBody>>,
     renewal: Option<Request<RequestBody>>,
     last: Option<Request<RequestBody>>,
-    /// What is to be sent besides.
+    /// A request that the mutant sends in addition.
     improvised: Option<Request<RequestBody>>,
     repeats: u64,
     has_met_fault: bool,
@@ -150,7 +151,7 @@ impl Tamper {
         self.mutant == Some(mutant)
     }
 
-    /// A request leaves; whether it does so twice.
+    /// Changes a request that leaves. Returns whether it is sent twice.
     pub(crate) fn send(&mut self, request: &mut Request<RequestBody>) -> bool {
         if self.mutant.is_none() {
             return false;
@@ -181,7 +182,7 @@ impl Tamper {
         self.is(Mutant::SendsTwice)
     }
 
-    /// An answer is about to be told to the session.
+    /// Changes an answer before the session receives it.
     pub(crate) fn answer(&self, response: &mut Response<Vec<u8>>) {
         match self.mutant {
             Some(Mutant::ReturnsEarly) => bodies::set_number(response, "p-time", 0),
@@ -192,7 +193,7 @@ impl Tamper {
         }
     }
 
-    /// What came of an exchange, for what it makes a mutant do.
+    /// Records the outcome of an exchange, because some mutants act on it.
     pub(crate) fn delivered(&mut self, operation: Operation, outcome: &Outcome, is_repeated: bool) {
         if self.mutant.is_none() {
             return;
@@ -218,7 +219,7 @@ impl Tamper {
         }
     }
 
-    /// A caller has reported what it met.
+    /// Records the report of a caller.
     pub(crate) fn reported(&mut self, status: u16, says_dead: bool) {
         if status == 401 && !says_dead {
             match self.mutant {
@@ -229,7 +230,7 @@ impl Tamper {
         }
     }
 
-    /// What is to be sent besides.
+    /// Takes the request that the mutant sends in addition.
     pub(crate) fn improvised(&mut self) -> Option<Request<RequestBody>> {
         self.improvised.take()
     }
@@ -253,8 +254,8 @@ impl Tamper {
         self.is(Mutant::UsesUnstored)
     }
 
-    /// An answer of a store is about to be reported to the session: of a shared one, the lease may be another's, and what it
-    /// holds may be passed over once the session has something itself.
+    /// Changes the answer of a store before the session receives it. A mutant may pretend to hold the lease of another
+    /// process, or hide the loaded record once the session has one of its own.
     pub(crate) fn store_answer(
         &self,
         answer: Result<StoreAnswer, StoreError>,
@@ -276,7 +277,7 @@ impl Tamper {
         }
     }
 
-    /// Whether it saves over what has come in between.
+    /// Whether the mutant overwrites a record that was saved in the meantime.
     pub(crate) fn saves_anyway(&self) -> bool {
         self.is(Mutant::SavesAnyway)
     }

@@ -1,13 +1,13 @@
 //! The table of causes: everything that may keep a session from a token that the server accepts, the record that shows
-//! it, and how long it may last.
+//! it, and the longest time it may last.
 //!
-//! A cause that is not in the table excuses nothing. Once the time of a cause is over, one exchange may follow
-//! ([`RECOVERY`]); if that fails too, its failure is a record of its own.
+//! A cause that is not in the table excuses nothing. After the time of a cause, one exchange may follow ([`RECOVERY`]).
+//! If that exchange fails too, its failure has a record of its own.
 
 use jiff::SignedDuration;
 
-/// How long the exchange may take that follows a cause: the deadline of an answer, the longest pause between two tries,
-/// and the minute in which nobody has asked yet.
+/// The time for the exchange that follows a cause: the deadline of an answer, the longest pause between two tries, and
+/// up to a minute until the next caller asks.
 pub(super) const RECOVERY: SignedDuration = SignedDuration::from_mins(3);
 
 /// How long a cause lasts from its record on.
@@ -15,11 +15,11 @@ pub(super) const RECOVERY: SignedDuration = SignedDuration::from_mins(3);
 pub(super) enum Bound {
     /// This time.
     For(SignedDuration),
-    /// As long as the record says.
+    /// Until the time that the record names.
     Named,
 }
 
-/// What keeps a session from a token.
+/// A cause that keeps a session from a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Cause {
     Start,
@@ -48,14 +48,14 @@ pub(super) enum Cause {
     RecordLost,
 }
 
-/// A line of the table.
+/// A row of the table.
 pub(super) struct Row {
     #[cfg_attr(not(test), expect(dead_code, reason = "for readers: a line is found by its place"))]
     pub cause: Cause,
-    /// For readers.
+    /// The description for readers.
     pub name: &'static str,
     pub bound: Bound,
-    /// Whether it is over once a new token has come. Otherwise it may be felt later.
+    /// Whether the cause ends with the next token. Otherwise it may have an effect later.
     pub ends_with_token: bool,
 }
 
@@ -71,13 +71,13 @@ const fn row(cause: Cause, name: &'static str, bound: Bound, ends_with_token: bo
     Row { cause, name, bound, ends_with_token }
 }
 
-/// A session adds a hundredth to an hour that the server counts too.
+/// A session adds one per cent to an hour that the server counts too.
 const HOUR: Bound = secs(3636);
 
-/// The owner of a session that has stopped looks after it within ten minutes.
+/// The owner of a stopped session attends to it within ten minutes.
 const OWNER: Bound = mins(12);
 
-/// The causes, each with the record that opens it, its bound, and whether it ends with the next token.
+/// The causes. Each row has the record that opens the cause, its bound, and whether it ends with the next token.
 #[rustfmt::skip]
 pub(super) const TABLE: [Row; 24] = [
     row(Cause::Start,          "a start, or an act of the owner",                          secs(0),      true),
@@ -107,7 +107,7 @@ pub(super) const TABLE: [Row; 24] = [
 ];
 
 impl Cause {
-    /// Its line in the table.
+    /// The cause's row in the table.
     pub(super) fn row(self) -> &'static Row {
         &TABLE[self as usize]
     }

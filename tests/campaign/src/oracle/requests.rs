@@ -1,5 +1,5 @@
-//! The reason of each request, derived from what the session has been told, and whether that permits it. A request
-//! without a reason is a violation.
+//! Derives the reason of each request from what the session has been told, and checks whether the request is allowed. A
+//! request without a reason is a violation.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -12,15 +12,15 @@ const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 const QUARTER: SignedDuration = SignedDuration::from_mins(15);
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-/// What clocks that drift may take off a wait, in thousandths, and the shortest of it.
+/// Drifting clocks may shorten a wait by one in this number.
 const DRIFT: i32 = 5_000;
 
-/// Why a request is sent.
+/// The reason of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reason {
-    /// Nothing is held that could be renewed.
+    /// The session holds nothing that could be renewed.
     FirstLogin,
-    /// The token ends soon, or a refresh is due.
+    /// The token expires soon, or a refresh is due.
     Due,
     /// An exchange has brought no market data token.
     MarketData,
@@ -30,16 +30,16 @@ pub(super) enum Reason {
     Verify,
     /// A penalty is over.
     Ticket,
-    /// The server has sent the request on.
+    /// The server has redirected the request.
     Redirect,
-    /// Back to the configured host, since the followed one is wrong.
+    /// The session returns to the configured host because the followed one is wrong.
     Home,
-    /// Once more after a refusal.
+    /// The one further try after a refusal.
     SecondTry,
 }
 
 impl Reason {
-    /// For readers.
+    /// The name for readers.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::FirstLogin => "first login",
@@ -55,12 +55,12 @@ impl Reason {
     }
 }
 
-/// A wait, less what a clock that runs fast takes off it.
+/// The shortest time that a wait may take by a fast clock.
 pub(super) fn almost(wait: SignedDuration) -> SignedDuration {
     wait - wait / DRIFT - SignedDuration::from_millis(2)
 }
 
-/// A request that leaves at a time (true, and by the server's clock).
+/// A request with its time, true and by the server's clock.
 pub(super) struct Request<'a> {
     pub asked: &'a Asked,
     pub now: Timestamp,
@@ -69,7 +69,7 @@ pub(super) struct Request<'a> {
 }
 
 impl Request<'_> {
-    /// The reason of the request, or what is wrong with it.
+    /// The reason of the request, or the violation.
     pub(super) fn reason(&self, subject: &Subject) -> Result<Reason, Found> {
         let memory = &subject.memory;
         if let Some(reason) = self.ticket(memory)? {
@@ -96,7 +96,7 @@ impl Request<'_> {
         if is_home {
             return Ok(Reason::Home);
         }
-        // A store that has lost a record may have lost the pause with it, which is a minute at most.
+        // A store that has lost a record may have lost a pause of up to a minute with it.
         if subject.store_lost_at.is_none_or(|at| at + MINUTE <= self.now) {
             self.pace(memory)?;
         }
@@ -133,12 +133,12 @@ impl Request<'_> {
         Ok(Some(Reason::Ticket))
     }
 
-    /// Law 16: whether the request goes back to the configured host, if it goes where it may.
+    /// Law 16. Returns whether the request goes to the configured host to leave a followed one.
     fn host(&self, subject: &Subject) -> Result<bool, Found> {
         let (memory, host) = (&subject.memory, self.asked.host.as_str());
         let followed = memory.followed.as_deref().unwrap_or(subject.login_host);
         if host == followed {
-            // Both signals, and the followed host is asked again and again.
+            // The session has both signals, and asks the followed host again and again.
             return if memory.host_signals > 12 && self.is_over(memory.went_home, QUARTER) {
                 Err((16, format!("asks {host} again, which is wrong or gone")))
             } else {
@@ -155,7 +155,7 @@ impl Request<'_> {
         if memory.host_signals == 0 && memory.refusals.0 == 0 {
             return Err((16, format!("leaves {followed}, of which nothing said that it is wrong")));
         }
-        // A second try at the configured host is one once the followed host has been asked in between.
+        // Another try at the configured host is allowed after the followed host has been asked in between.
         Ok(true)
     }
 
@@ -221,7 +221,8 @@ impl Request<'_> {
         Ok(Reason::Verify)
     }
 
-    /// Law 3: an OAuth session that could renew and refresh. It renews if a renewal is to spare, and refreshes otherwise.
+    /// Law 3 for an OAuth session that could renew and refresh. It renews if a renewal is to spare, and refreshes
+    /// otherwise.
     fn choice(&self, subject: &Subject) -> Option<Found> {
         let memory = &subject.memory;
         let has_troubles = memory.has_failed()
@@ -257,7 +258,7 @@ impl Request<'_> {
         Some((3, format!("extends {token} by this request, {what}")))
     }
 
-    /// Law 13, and the code that is good once.
+    /// Law 13, and the rule that a code is valid once.
     fn refresh(&self, memory: &Memory) -> Result<Reason, Found> {
         let Some(token) = self.asked.refresh else {
             return match (self.asked.code, memory.is_code_used) {

@@ -1,4 +1,4 @@
-//! Which tokens may be used: those that good answers have brought (law 6), once they are stored (law 11).
+//! Checks that a used token came in a good answer (law 6) and was stored before (law 11).
 
 use std::collections::BTreeSet;
 
@@ -8,10 +8,10 @@ use crate::journal::{Record, Seen, What};
 use crate::names::Name;
 use crate::wire::Kept;
 
-/// What is known of the store of a session, or of the one that a fleet shares.
+/// The known content of a session's store, or of the store that a fleet shares.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Storage {
-    /// Whatever it has ever held.
+    /// All tokens that the store has ever held.
     names: BTreeSet<Name>,
 }
 
@@ -22,10 +22,10 @@ impl Storage {
 }
 
 impl Oracle {
-    /// Judges the tokens that a record shows in use.
+    /// Checks the tokens that a record shows in use.
     ///
-    /// Exception: while a shared store is away or can't take snapshots, an access token is used by the program that has it, once it has
-    /// no other.
+    /// Exception: while a shared store is unreachable or cannot save, the program that has an access token may use it
+    /// once it has no other.
     pub(super) fn judge_use(&self, record: &Record) -> Option<Found> {
         let subject = self.subjects.get(record.program)?;
         let (used, is_stored_first, verb) = match &record.what {

@@ -1,4 +1,4 @@
-//! The tokens that callers hold, against the server's own list (laws 2, 10, 12 and 15).
+//! Compares the tokens that callers hold with the server's own list (laws 2, 10, 12 and 15).
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,11 @@ use super::memory::{Brought, Held, UNSURE};
 use super::{Found, Subject};
 use crate::journal::{Minute, Record, Seen};
 
-/// The margin is 30 s, or a tenth of a shorter life.
+/// The margin is 30 s, or a tenth of the token's life if that is less.
 const MARGIN: SignedDuration = SignedDuration::from_secs(30);
 
 impl Subject {
-    /// A token is handed out until a time.
+    /// Checks the time until which a token is handed out.
     pub(super) fn hand_out(&mut self, record: &Record, seen: Seen, server_now: Timestamp) -> Option<Found> {
         let Brought { grant, order, .. } = self.memory.granted.get(&seen.token)?.clone();
         // An answer that was overtaken by another request has brought it, or it was stored.
