@@ -1,11 +1,11 @@
-//! A small campaign, and proof that a large one is worth something: it repeats to the byte, it notices each broken law,
-//! and what it finds it makes small.
+//! A small campaign, and tests of the campaign itself: a run is repeatable, every mutant is detected, and failures are
+//! shrunk.
 
 use campaign::{Mutant, Scenario, Way, campaign, hunt, run, shrink};
 
 #[test]
 fn small_scenarios_violate_no_law() {
-    // Small fleets: the binary lives through thousands of any size.
+    // Small fleets only: the binary runs thousands of fleets of any size.
     let is_small = |scenario: &Scenario| !scenario.is_calm() && scenario.session_days() < 15.0;
     for scenario in (1..60).map(Scenario::from_seed).filter(is_small) {
         let end = run(&scenario, Way::default());

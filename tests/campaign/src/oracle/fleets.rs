@@ -8,15 +8,15 @@
 //! - no program logs in while the store has acknowledged a good token, unless it was told that the token is dead;
 //! - no program presents a refresh token after the store has acknowledged a newer one;
 //! - no program saves a token over one that was requested later, or saves without a token unless it had a reason to
-//! drop the token.
+//!   drop the token.
 //!
 //! Exceptions:
 //!
 //! - A store that has lost a lease may give it to another program while its holder has a request in flight, for
-//! [`LEASE`]. Unless the store has lost its record too, no login is sent while another login is in flight.
+//!   [`LEASE`]. Unless the store has lost its record too, no login is sent while another login is in flight.
 //! - A store that has lost a record, or cannot read it, holds nothing for these rules until the next save. A login may
-//! follow only if no program that is awake and watches the store holds the lost token. Otherwise that program saves it
-//! within [`GIVEN_BACK`].
+//!   follow only if no program that is awake and watches the store holds the lost token. Otherwise that program saves it
+//!   within [`GIVEN_BACK`].
 //! - A store that returns an earlier record misleads the program that loaded it until the program loads again.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -32,7 +32,7 @@ impl Subject {
             .then(|| (2, format!("{} is handed out until {last:.3}, and ends at {end:.3}", seen.token)))
     }
 
-    /// What callers hold, once a minute.
+    /// Checks, once a minute, the token that callers hold.
     pub(super) fn minute(
         &mut self,
         minute: &Minute,
