@@ -171,7 +171,7 @@ impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.3} s{:<2} ", self.at, self.program)?;
         match &self.what {
-            What::Started(None) => f.write_str("starts with nothing"),
+            What::Started(None) => f.write_str("starts without a snapshot"),
             What::Started(Some((number, kept))) => write!(f, "starts from snapshot {number}: {}", Shown(kept)),
             What::Consented => f.write_str("starts from a new consent"),
             What::Sent(exchange, asked) => {
@@ -187,7 +187,7 @@ impl fmt::Display for Record {
                 write!(f, "receives {exchange}{}: {}", if *is_repeated { " again" } else { "" }, Shown(answer))
             }
             What::Delivered { exchange, outcome: Outcome::Failure(failure), .. } => {
-                write!(f, "fails {exchange}: {failure:?}")
+                write!(f, "receives no answer to {exchange}: {failure:?}")
             }
             What::Handed(Some(seen)) => {
                 write!(
@@ -196,45 +196,51 @@ impl fmt::Display for Record {
                     seen.token, seen.generation, seen.usable_until
                 )
             }
-            What::Handed(None) => f.write_str("hands out nothing"),
+            What::Handed(None) => f.write_str("hands out no token"),
             What::Offered(number, kept) => write!(f, "offers snapshot {number}: {}", Shown(kept)),
             What::Stored(number) => write!(f, "has stored snapshot {number}"),
             What::NotStored(number) => write!(f, "could not store snapshot {number}"),
             What::Saved(number, kept) => write!(f, "  the store holds snapshot {number}: {}", Shown(kept)),
             What::Synchronized { kept, is_stale, .. } => {
-                f.write_str(if *is_stale { "is in step with an earlier record: " } else { "is in step: " })?;
+                f.write_str(if *is_stale {
+                    "loads or saves an earlier record: "
+                } else {
+                    "loads or saves the record: "
+                })?;
                 match kept {
                     Some((_, kept)) => write!(f, "{}", Shown(kept)),
                     None => f.write_str("nothing is stored"),
                 }
             }
-            What::StoreLost(loss) => write!(f, "  the store has lost what it held: {loss:?}"),
-            What::Paused(time) => write!(f, "does nothing for {time:?}"),
+            What::StoreLost(loss) => write!(f, "  the store has lost acknowledged data: {loss:?}"),
+            What::Paused(time) => write!(f, "is paused for {time:?}"),
             What::Waits(until) => write!(f, "waits from {:.3} to {until:.3} local", self.local),
             What::Spins => f.write_str("spins"),
             What::Stopped(why) => write!(f, "stops: {why}"),
             What::Reported { generation, status, says_dead } => {
                 write!(
                     f,
-                    "is told of a {status} with generation {generation}{}",
-                    if *says_dead { ", dead" } else { "" }
+                    "receives a report of status {status} for generation {generation}{}",
+                    if *says_dead { ", which says that the token is dead" } else { "" }
                 )
             }
             What::CredentialsReplaced => f.write_str("gets other credentials"),
             What::AnswerAdopted(answer) => write!(f, "adopts the answer to a change of password: {}", Shown(answer)),
-            What::Crashed(all) => f.write_str(if *all { "crashes, with all behind its address" } else { "crashes" }),
-            What::Jumped(by) => write!(f, "clock set forward by {by:?}"),
-            What::StartedForeign(number) => write!(f, "starts from snapshot {number} of another"),
+            What::Crashed(all) => {
+                f.write_str(if *all { "crashes, with all programs behind its address" } else { "crashes" })
+            }
+            What::Jumped(by) => write!(f, "its clock is set forward by {by:?}"),
+            What::StartedForeign(number) => write!(f, "starts from snapshot {number} of another program"),
             What::Stepped(by) => write!(f, "the wall clock is set by {by:?}"),
             What::CallPostponed(until) => write!(f, "its callers wait until {until:.3}"),
             What::Asleep(until) => write!(f, "sleeps until {until:.3}"),
-            What::HostLeft => f.write_str("its hosts serve nobody any more"),
-            What::Outage(until) => write!(f, "the server can't be reached until {until:.3}"),
-            What::StoreAway(until) => write!(f, "its store is away until {until:.3}"),
+            What::HostLeft => f.write_str("its hosts are shut down"),
+            What::Outage(until) => write!(f, "the server cannot be reached until {until:.3}"),
+            What::StoreAway(until) => write!(f, "its store is unavailable until {until:.3}"),
             What::SettingsWrong => f.write_str("has wrong settings"),
             What::SettingsCorrected => f.write_str("is given the right settings"),
             What::Minute(minute) => write!(f, "{minute:?}"),
-            What::FaultsEnd => f.write_str("no faults any more"),
+            What::FaultsEnd => f.write_str("the faults have ended"),
             What::Unusable => f.write_str("is not usable"),
             What::Note(text) => write!(f, "-- {text}"),
         }

@@ -55,7 +55,7 @@ fn lived_through(arguments: &Arguments) -> bool {
         println!("\n{failure}");
     }
     if tally.calm_logins != tally.calm_sessions {
-        println!("a session logs in more than once, or not at all, although nothing befalls it");
+        println!("a session without faults logs in more than once, or not at all");
     }
     failure.is_none() && tally.calm_logins == tally.calm_sessions
 }
@@ -77,7 +77,7 @@ fn surveyed(first: u64, seeds: u64) -> bool {
 }
 
 fn mutants(first: u64) -> bool {
-    println!("law  seeds  mutant                    what the checker says");
+    println!("law  seeds  mutant                    message of the checker");
     let mut are_all_found = true;
     for &mutant in Mutant::ALL {
         let name = format!("{mutant:?}");
@@ -85,7 +85,7 @@ fn mutants(first: u64) -> bool {
         are_all_found &= find.is_some();
         match find {
             Some(find) => println!("{:>3}  {:>5}  {name:<24}  {}", mutant.law(), find.seeds, find.what),
-            None => println!("{:>3}      -  {name:<24}  not noticed", mutant.law()),
+            None => println!("{:>3}      -  {name:<24}  not detected", mutant.law()),
         }
     }
     are_all_found

@@ -77,7 +77,7 @@ struct Sent {
 }
 
 /// The state of a session, as the oracle derives it.
-#[expect(clippy::struct_excessive_bools, reason = "each says one thing that is asked for by its name")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate fact")]
 struct Subject {
     address: usize,
     fleet: Option<usize>,
@@ -247,7 +247,7 @@ impl Oracle {
                 let token = |seen: &Option<Seen>| seen.map(|seen| (seen.generation, seen.token));
                 let is_changed = token(before) != token(after);
                 return is_changed
-                    .then(|| (1, format!("{exchange} was answered before, and changes what is handed out")));
+                    .then(|| (1, format!("a repeated answer to {exchange} changes the token that is handed out")));
             }
             What::Delivered { exchange, outcome, .. } => return self.deliver(record, *exchange, outcome, server_now),
             What::AnswerAdopted(answer) => {
@@ -325,11 +325,11 @@ impl Oracle {
             What::StoreAway(until) => self.open_for_fleet(program, Cause::StoreAway, *until),
             What::CallPostponed(until) => subject.allowances.open_until(Cause::Penalty, *until),
             What::Asleep(until) => subject.allowances.open_until(Cause::Asleep, *until),
-            What::Spins => return Some((9, "wants more than fifty things at once".to_owned())),
+            What::Spins => return Some((9, "returns more than fifty actions without a wait".to_owned())),
             What::Waits(until) if *until <= record.local => {
-                return Some((9, format!("waits until {until:.3}, which has passed")));
+                return Some((9, format!("waits until {until:.3}, which is in the past")));
             }
-            What::Unusable => return Some((10, "is not usable long after the last fault".to_owned())),
+            What::Unusable => return Some((10, "is still not usable long after the last fault".to_owned())),
             _ => {}
         }
         None
@@ -387,9 +387,9 @@ impl Oracle {
         let in_flight = in_flight.filter(|(_, sent)| sent.local + DEADLINE > record.local);
         let mut is_for_market_data = false;
         let found = if let Some((other, _)) = in_flight {
-            Some((1, format!("sent while {other} is in flight")))
+            Some((1, format!("sends a request while {other} is in flight")))
         } else if !asked.is_secure || !TRUSTED.iter().any(|domain| is_of(domain)) {
-            Some((7, format!("a secret goes to {}", asked.host)))
+            Some((7, format!("sends a secret to the untrusted host {}", asked.host)))
         } else if let Some(found) = self.gates[address].check(asked.operation, now) {
             Some(found)
         } else {

@@ -36,10 +36,10 @@ impl fmt::Display for Failure {
         let Violation { law, program, what } = &self.violation;
         writeln!(f, "seed {} violates law {law}: s{program} {what}", self.seed)?;
         writeln!(f, "replay: cargo run --release -p campaign -- --seed {} --trace", self.seed)?;
-        writeln!(f, "what is left of it:\n{}", self.scenario)?;
+        writeln!(f, "the scenario after shrinking:\n{}", self.scenario)?;
         let skipped = self.trace.len().saturating_sub(LINES);
         if skipped > 0 {
-            writeln!(f, "({skipped} lines before)")?;
+            writeln!(f, "({skipped} earlier lines omitted)")?;
         }
         self.trace.iter().skip(skipped).try_for_each(|line| writeln!(f, "{line}"))
     }
@@ -96,7 +96,7 @@ pub fn survey(first: u64, seeds: u64) -> BTreeMap<u8, (Vec<u64>, String)> {
 
 /// The number of renewals per hour of this many processes that share a session without faults.
 #[must_use]
-#[expect(clippy::cast_precision_loss, reason = "there are few")]
+#[expect(clippy::cast_precision_loss, reason = "the numbers are small")]
 pub fn renewals_per_hour(processes: usize) -> f64 {
     let day = SignedDuration::from_hours(24);
     let tally = run(&Scenario::of_one_fleet(processes, day), Way::default()).tally;

@@ -81,7 +81,7 @@ impl Tally {
         self.session_days = scenario.session_days();
         self.fleets = scenario.fleets() as u64;
         self.members = scenario.present().filter(|(_, program)| program.member.is_some()).count() as u64;
-        #[expect(clippy::cast_precision_loss, reason = "there are few")]
+        #[expect(clippy::cast_precision_loss, reason = "the numbers are small")]
         let members = self.members as f64;
         self.member_days = scenario.length.as_secs_f64() / 86_400.0 * members;
         if scenario.is_calm() {
@@ -121,7 +121,7 @@ impl Tally {
 
     /// The share of minutes with a good token.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "a share needs no more digits")]
+    #[expect(clippy::cast_precision_loss, reason = "the precision suffices for a share")]
     pub fn availability(&self) -> f64 {
         let good = self.probes - self.without_token - self.not_accepted;
         if self.probes == 0 { 1.0 } else { good as f64 / self.probes as f64 }

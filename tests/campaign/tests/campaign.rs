@@ -49,7 +49,7 @@ fn every_mutant_is_detected_by_the_checker_of_its_law() {
         for half in Mutant::ALL.chunks(Mutant::ALL.len() / 2) {
             scope.spawn(move || {
                 for mutant in half {
-                    assert!(hunt(*mutant, mutant.soon_from(), 1000).is_some(), "{mutant:?} is not noticed");
+                    assert!(hunt(*mutant, mutant.soon_from(), 1000).is_some(), "{mutant:?} is not detected");
                 }
             });
         }

@@ -1,4 +1,4 @@
-//! The single faults and some pairs, and proof that broken sessions are noticed: the binary lives through the rest.
+//! All single faults and some pairs of faults, and tests that mutants are detected. The binary runs the rest.
 
 use small_scope::{Episode, Kind, Mutant, Plan, Scope, explore, run};
 
@@ -28,7 +28,7 @@ fn every_mutant_is_detected() {
     for mutant in Mutant::ALL {
         let broken = |episode| explore(episode, single(), Some(mutant), 2).broken;
         let broken: usize = Episode::all().into_iter().filter(is_small).map(broken).sum();
-        assert!(broken > 0, "{mutant:?} is not noticed");
+        assert!(broken > 0, "{mutant:?} is not detected");
     }
 }
 

@@ -87,10 +87,10 @@ impl Allowances {
             Some((cause, until)) => {
                 let name = cause.row().name;
                 Err(format!(
-                    "has had no good token since {since:.0}; the last that excuses it was: {name}, to {until:.0}"
+                    "has had no good token since {since:.0}; the last cause that allows this ended at {until:.0}: {name}"
                 ))
             }
-            None => Err(format!("has had no good token since {since:.0}, and nothing excuses it")),
+            None => Err(format!("has had no good token since {since:.0}, and no cause allows this")),
         }
     }
 }

@@ -160,7 +160,7 @@ impl Subject {
         let lives = grant.expires.is_some_and(|end| end > server_now + SignedDuration::from_mins(5));
         let is_expected =
             sent.asked.operation == Operation::Refresh && lives && !self.has_store && self.fleet.is_none();
-        is_expected.then(|| (10, format!("{} is there, and is not handed out", grant.access)))
+        is_expected.then(|| (10, format!("has received {} and does not hand it out", grant.access)))
     }
 
     /// Records a request with its reason.

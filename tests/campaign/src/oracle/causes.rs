@@ -50,7 +50,7 @@ pub(super) enum Cause {
 
 /// A row of the table.
 pub(super) struct Row {
-    #[cfg_attr(not(test), expect(dead_code, reason = "for readers: a line is found by its place"))]
+    #[cfg_attr(not(test), expect(dead_code, reason = "for readers: a row is found by its index"))]
     pub cause: Cause,
     /// The description for readers.
     pub name: &'static str,
@@ -83,16 +83,16 @@ pub(super) const TABLE: [Row; 24] = [
     row(Cause::Start,          "a start, or an act of the owner",                          secs(0),      true),
     row(Cause::Exchange,       "a request, until its answer or its deadline",              secs(45),     true),
     row(Cause::Fault,          "an answer or a connection that failed",                    secs(60),     true),
-    row(Cause::Outage,         "the server is away or in maintenance",                     Bound::Named, false),
-    row(Cause::WrongPlace,     "an answer that no other try changes (404, a redirect)",    mins(10),     true),
-    row(Cause::HostWrong,      "a followed host that answers for nobody, or is gone",      mins(15),     false),
+    row(Cause::Outage,         "the server is unreachable or in maintenance",              Bound::Named, false),
+    row(Cause::WrongPlace,     "an answer that a retry does not change (404, a redirect)", mins(10),     true),
+    row(Cause::HostWrong,      "a followed host that is wrong or gone",                    mins(15),     false),
     row(Cause::UnknownLogin,   "a login that may have opened a session (law 17)",          HOUR,         true),
     row(Cause::Penalty,        "a penalty, of at most a day",                              Bound::Named, true),
     row(Cause::Captcha,        "an endpoint that a captcha closes",                        HOUR,         false),
     row(Cause::LockOut,        "423 or 429, of at most a day",                             Bound::Named, false),
     row(Cause::Rate,           "the requests of the hour are used up",                     Bound::Named, false),
     row(Cause::Refused,        "a refusal of credentials that have worked (law 8)",        HOUR,         true),
-    row(Cause::RefusedAgain,   "a refusal that no other try may follow (law 8)",           OWNER,        true),
+    row(Cause::RefusedAgain,   "a refusal after which no try is allowed (law 8)",          OWNER,        true),
     row(Cause::WrongSettings,  "settings or a consent that the server does not know",      mins(1),      true),
     row(Cause::RefreshRefused, "a refresh token that was refused twice (law 13)",          mins(370),    false),
     row(Cause::CodeLost,       "a code that was refused, or whose answer is lost",         OWNER,        true),
@@ -103,7 +103,7 @@ pub(super) const TABLE: [Row; 24] = [
     row(Cause::LeaseHeld,      "a lease whose holder has crashed or is paused",            secs(68),     false),
     row(Cause::OthersHaveNone, "no token in its fleet, for a program that never logs in",  mins(1),      true),
     row(Cause::Unwatched,      "the end of a token, for a program that does not watch its store", secs(0), true),
-    row(Cause::RecordLost,     "a store that has lost its record, until whoever has it looks", Bound::Named, true),
+    row(Cause::RecordLost,     "a store that has lost its record, until its holder loads", Bound::Named, true),
 ];
 
 impl Cause {

@@ -60,7 +60,7 @@ impl Fleet {
     fn is_older(&self, new: Name, old: Name) -> Option<Found> {
         let (one, other) = (self.issued.get(&new)?, self.issued.get(&old)?);
         let is_older = (one.lineage, one.asked + one.trip) < (other.lineage, other.asked);
-        is_older.then(|| (14, format!("saves {new} in the place of {old}, which is newer")))
+        is_older.then(|| (14, format!("replaces {old} in the store by the older {new}")))
     }
 }
 
@@ -130,13 +130,13 @@ impl Oracle {
             asked.operation == Operation::LogIn && other.as_ref().and_then(asks_for) == Some(Operation::LogIn);
         let is_excused = lost == Some(Loss::RolledBack) || lost == Some(Loss::Lease) && !are_logins;
         if let Some(other) = other.filter(|_| !is_excused) {
-            return Some((14, format!("sends while {other} of another program of its fleet is in flight")));
+            return Some((14, format!("sends a request while {other} of another program of its fleet is in flight")));
         }
         if subject.is_misled {
             return None;
         }
         if let Some(refresh) = asked.refresh.filter(|refresh| fleet.replaced.contains(refresh)) {
-            return Some((14, format!("presents {refresh}, in whose place a newer one is stored")));
+            return Some((14, format!("presents {refresh} although a newer refresh token is stored")));
         }
         let (token, end) = fleet.access.filter(|_| asked.operation == Operation::LogIn)?;
         let memory = &subject.memory;
@@ -145,7 +145,7 @@ impl Oracle {
             return None;
         }
         match fleet.lost {
-            None => Some((14, format!("logs in, although {token} is stored and good"))),
+            None => Some((14, format!("logs in although {token} is stored and good"))),
             Some((Loss::Unreadable, _)) => None,
             Some((_, at)) => {
                 let holds =
@@ -156,7 +156,7 @@ impl Oracle {
                     mate.is_up && mate.watches && is_awake && holds(&mate.memory)
                 };
                 let mate = self.mates(record.program).find(gives_back).filter(|_| at + GIVEN_BACK < record.at)?;
-                Some((14, format!("logs in, although {token} is good, which s{mate} has not given back to the store")))
+                Some((14, format!("logs in although s{mate} holds {token}, which is good, and has not saved it again")))
             }
         }
     }
@@ -217,7 +217,7 @@ impl Oracle {
             None => {
                 let held = memory.held.as_ref().filter(|held| is_known(held) && server_now < end)?;
                 let may_be_over = memory.may_be_over(held, record.at, server_now);
-                (!may_be_over).then(|| (14, format!("saves nothing in the place of {old}, which can be renewed")))
+                (!may_be_over).then(|| (14, format!("removes {old} from the store, which can be renewed")))
             }
             // A newer refresh token may come with an older access token, as in a late answer.
             Some((new, _)) if kept.refresh == fleet.refresh && server_now < end => fleet.is_older(new, old),

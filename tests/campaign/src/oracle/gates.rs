@@ -72,10 +72,10 @@ impl Gates {
     pub(super) fn check(&self, operation: Operation, now: Timestamp) -> Option<Found> {
         // A clock that runs fast is off by less than the one per cent that a session adds.
         if let Some(until) = self.silent_until.filter(|until| now < *until) {
-            return Some((5, format!("sent during a lock-out, which lasts to {until:.3}")));
+            return Some((5, format!("sends a request during a lock-out that lasts until {until:.3}")));
         }
         let until = self.closed_until.get(&operation).filter(|until| now < **until)?;
-        Some((5, format!("sent to an endpoint that a captcha has closed to {until:.3}")))
+        Some((5, format!("sends a request to an endpoint that a captcha has closed until {until:.3}")))
     }
 
     /// The server has refused a login (law 8). Of the five failed logins per hour, one stays in reserve.
@@ -83,7 +83,7 @@ impl Gates {
         self.refused.push_back(now);
         self.refused.retain(|at| *at + HOUR > now);
         let refused = self.refused.len();
-        (refused > 4).then(|| (8, format!("{refused} failed logins within an hour at one address")))
+        (refused > 4).then(|| (8, format!("causes {refused} failed logins within an hour at one address")))
     }
 
     /// The lowest and the highest number of renewals of the hour that the server may count.

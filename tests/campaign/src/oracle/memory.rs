@@ -63,7 +63,7 @@ pub(super) struct RefusedToken {
 
 /// Everything that a session has been told by its owner and the server.
 #[derive(Debug, Clone, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each says one thing that it has been told")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate fact")]
 pub(super) struct Memory {
     pub held: Option<Held>,
     /// All tokens from good answers.

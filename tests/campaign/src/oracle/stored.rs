@@ -29,15 +29,15 @@ impl Oracle {
     pub(super) fn judge_use(&self, record: &Record) -> Option<Found> {
         let subject = self.subjects.get(record.program)?;
         let (used, is_stored_first, verb) = match &record.what {
-            What::Handed(Some(seen)) => ([Some(seen.token), None], true, "handed out"),
-            What::Sent(_, asked) => ([asked.bearer, asked.refresh], true, "presented"),
-            What::Offered(_, kept) => ([kept.access.map(|(name, _)| name), kept.refresh], false, "stored"),
+            What::Handed(Some(seen)) => ([Some(seen.token), None], true, "hands out"),
+            What::Sent(_, asked) => ([asked.bearer, asked.refresh], true, "presents"),
+            What::Offered(_, kept) => ([kept.access.map(|(name, _)| name), kept.refresh], false, "offers to the store"),
             _ => return None,
         };
         let memory = &subject.memory;
         let is_granted = |name: &Name| memory.granted.contains_key(name) || memory.refresh_tokens.contains_key(name);
         if let Some(name) = used.into_iter().flatten().find(|name| !is_granted(name)) {
-            return Some((6, format!("{name} is {verb}, which no good answer has brought")));
+            return Some((6, format!("{verb} {name}, which came in no good answer")));
         }
         if !subject.has_store || !is_stored_first {
             return None;
@@ -51,6 +51,6 @@ impl Oracle {
         if is_failing && !subject.seen.as_ref().is_some_and(has_other) {
             return None;
         }
-        Some((11, format!("{name} is {verb} before it is stored")))
+        Some((11, format!("{verb} {name} before it is stored")))
     }
 }

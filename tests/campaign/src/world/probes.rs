@@ -120,7 +120,6 @@ impl World<'_> {
     }
 
     /// Asks the user of an app for consent after half an hour without a token and without a valid refresh token.
-    /// for half an hour.
     fn miss_consent(&mut self, number: usize, has_token: bool) {
         let has_good_refresh = self.has_good_refresh(number);
         let program = &mut self.programs[number];
