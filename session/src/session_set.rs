@@ -66,8 +66,8 @@ pub struct SessionSet<N> {
     /// Networks without sessions, ordered by the time at which none of their limits counts any more.
     empty_networks: BTreeSet<(Timestamp, u32)>,
     /// Sessions with events that the caller has not fetched.
-    speakers: VecDeque<SessionKey>,
-    complaints: VecDeque<SetEvent<N>>,
+    with_events: VecDeque<SessionKey>,
+    crowded: VecDeque<SetEvent<N>>,
     now: Timestamp,
 }
 
@@ -78,7 +78,7 @@ struct Member {
     /// The time of its entry in the agenda.
     at: Option<Timestamp>,
     place: Option<Place>,
-    is_speaking: bool,
+    has_events: bool,
     has_stopped: bool,
 }
 
@@ -160,8 +160,8 @@ impl<N: Ord + Clone> SessionSet<N> {
             agenda: BTreeSet::new(),
             network_agenda: BTreeSet::new(),
             empty_networks: BTreeSet::new(),
-            speakers: VecDeque::new(),
-            complaints: VecDeque::new(),
+            with_events: VecDeque::new(),
+            crowded: VecDeque::new(),
             now: Timestamp::MIN,
         }
     }
@@ -170,8 +170,8 @@ impl<N: Ord + Clone> SessionSet<N> {
     pub fn insert(&mut self, network: N, session: Session) -> SessionKey {
         let network = self.enter_network(network);
         let (at, place) = (None, None);
-        let key = self.members.insert(Member { session, network, at, place, is_speaking: false, has_stopped: false });
-        self.touch(key.index);
+        let key = self.members.insert(Member { session, network, at, place, has_events: false, has_stopped: false });
+        self.make_due(key.index);
         key
     }
 
@@ -185,8 +185,8 @@ impl<N: Ord + Clone> SessionSet<N> {
             self.detach(session.index);
         }
         let member = self.members.remove(session)?;
-        if member.is_speaking {
-            self.speakers.retain(|speaker| *speaker != session);
+        if member.has_events {
+            self.with_events.retain(|key| *key != session);
         }
         self.leave_network(member.network);
         self.schedule_network(member.network);
@@ -274,7 +274,7 @@ impl<N: Ord + Clone> SessionSet<N> {
         let answer = call(&mut member.session, &mut network.budget);
         member.has_stopped &= member.session.stop_reason().is_some();
         let network = member.network;
-        self.touch(session.index);
+        self.make_due(session.index);
         // The call may have returned a request to the budget, or closed the network.
         self.schedule_network(network);
         Some(answer)
@@ -309,20 +309,20 @@ impl<N: Ord + Clone> SessionSet<N> {
     /// Returns the next event. The events of one session come oldest first. Fetch all events after each change: a
     /// session keeps only its newest 256.
     pub fn next_event(&mut self) -> Option<SetEvent<N>> {
-        if let Some(complaint) = self.complaints.pop_front() {
-            return Some(complaint);
+        if let Some(event) = self.crowded.pop_front() {
+            return Some(event);
         }
         loop {
-            let session = *self.speakers.front()?;
+            let session = *self.with_events.front()?;
             if self.members.contains(session)
                 && let Some(member) = self.members.at(session.index)
             {
                 if let Some(event) = member.session.next_event() {
                     return Some(SetEvent::Session { session, event });
                 }
-                member.is_speaking = false;
+                member.has_events = false;
             }
-            self.speakers.pop_front();
+            self.with_events.pop_front();
         }
     }
 
@@ -353,10 +353,10 @@ impl<N: Ord + Clone> SessionSet<N> {
             Action::Send { id, request } => {
                 if let Some(operation) = member.session.sending() {
                     let extends = place.map(|place| place.operation);
-                    network.beat(now, operation, extends == Some(operation));
+                    network.count_request(now, operation, extends == Some(operation));
                     if let Some(other) = extends.filter(|other| *other != operation) {
                         // A spare renewal has extended a token that was due for a refresh.
-                        network.beat(now, other, true);
+                        network.count_request(now, other, true);
                     }
                 }
                 Some(SetAction::Send { session, id, request })
@@ -384,7 +384,7 @@ impl<N: Ord + Clone> SessionSet<N> {
             self.settle(index, until);
         }
         self.schedule_network(home);
-        self.listen(session);
+        self.enqueue_events_of(session);
         action
     }
 
@@ -415,21 +415,21 @@ impl<N: Ord + Clone> SessionSet<N> {
         let (network, Some(place)) = (member.network, place) else { return };
         if let Some(network) = self.networks.at(network) {
             network.enter(now, index, place);
-            if let Some((operation, per_hour)) = network.complaint() {
+            if let Some((operation, per_hour)) = network.new_excess() {
                 let network = network.key.clone();
-                self.complaints.push_back(SetEvent::Crowded { network, operation, per_hour });
+                self.crowded.push_back(SetEvent::Crowded { network, operation, per_hour });
             }
         }
     }
 
     /// Makes a session the next one to be polled.
-    fn touch(&mut self, index: u32) {
+    fn make_due(&mut self, index: u32) {
         if let Some(member) = self.members.at(index) {
             member.at = Some(self.now);
             self.agenda.insert((self.now, index));
         }
         if let Some(key) = self.members.key(index) {
-            self.listen(key);
+            self.enqueue_events_of(key);
         }
     }
 
@@ -447,13 +447,13 @@ impl<N: Ord + Clone> SessionSet<N> {
     }
 
     /// Remembers that a session has events.
-    fn listen(&mut self, key: SessionKey) {
+    fn enqueue_events_of(&mut self, key: SessionKey) {
         if let Some(member) = self.members.at(key.index)
-            && !member.is_speaking
+            && !member.has_events
             && member.session.has_events()
         {
-            member.is_speaking = true;
-            self.speakers.push_back(key);
+            member.has_events = true;
+            self.with_events.push_back(key);
         }
     }
 

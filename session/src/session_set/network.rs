@@ -49,7 +49,7 @@ pub(super) struct Network<N> {
     renewals: Pace,
     refreshes: Pace,
     /// Whether the set has reported that there are too many sessions.
-    has_complained: bool,
+    has_reported_excess: bool,
 }
 
 impl<N> Network<N> {
@@ -63,7 +63,7 @@ impl<N> Network<N> {
             waiting: Default::default(),
             renewals: Pace::new(BETWEEN_RENEWALS, number),
             refreshes: Pace::new(BETWEEN_REFRESHES, number),
-            has_complained: false,
+            has_reported_excess: false,
         }
     }
 
@@ -100,9 +100,9 @@ impl<N> Network<N> {
     }
 
     /// Counts a request that leaves now.
-    pub(super) fn beat(&mut self, now: Timestamp, operation: Operation, extends: bool) {
+    pub(super) fn count_request(&mut self, now: Timestamp, operation: Operation, extends: bool) {
         if let Some(pace) = self.pace(operation) {
-            pace.beat(now, extends);
+            pace.count_request(now, extends);
         }
     }
 
@@ -112,9 +112,9 @@ impl<N> Network<N> {
             let waits = self.waiting.get(operation.index()).is_some_and(|waiting| !waiting.is_empty());
             waits.then(|| self.budget.earliest(now, *operation))
         };
-        let beat = |operation| self.paced(operation)?.next(self.gate(operation));
+        let next_extension = |operation| self.paced(operation)?.next(self.gate(operation));
         let places = Operation::ALL.iter().filter_map(place);
-        places.chain(PACED.into_iter().filter_map(beat)).min()
+        places.chain(PACED.into_iter().filter_map(next_extension)).min()
     }
 
     /// The session that may use the request that is free now.
@@ -133,16 +133,16 @@ impl<N> Network<N> {
     }
 
     /// The operation that the tokens need more often per hour than allowed, unless that was reported already.
-    pub(super) fn complaint(&mut self) -> Option<(Operation, u64)> {
+    pub(super) fn new_excess(&mut self) -> Option<(Operation, u64)> {
         let excess = |operation| self.paced(operation)?.excess().map(|per_hour| (operation, per_hour));
-        let complaint = PACED.into_iter().find_map(excess).filter(|_| !self.has_complained)?;
-        self.has_complained = true;
-        Some(complaint)
+        let found = PACED.into_iter().find_map(excess).filter(|_| !self.has_reported_excess)?;
+        self.has_reported_excess = true;
+        Some(found)
     }
 
     /// Allows another report after a session has left.
     pub(super) fn shrink(&mut self) {
-        self.has_complained = false;
+        self.has_reported_excess = false;
     }
 
     /// The time from which the budget allows a request.

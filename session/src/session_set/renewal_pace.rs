@@ -145,7 +145,7 @@ impl Pace {
 
     /// Counts a request that leaves now. It extends a token, or it fetches a first token, which has priority over early
     /// extensions.
-    pub(super) fn beat(&mut self, now: Timestamp, extends: bool) {
+    pub(super) fn count_request(&mut self, now: Timestamp, extends: bool) {
         self.last = Some(now);
         if extends {
             self.extended = Some(now);
@@ -218,7 +218,7 @@ mod tests {
         let quarter = SignedDuration::from_secs(900) * 31 / 32;
         assert_eq!(pace.next(at(0)).map(|next| next.duration_since(at(0)).as_secs()), Some(quarter.as_secs()));
         pace.remove(0, token(60));
-        pace.beat(at(14), true);
+        pace.count_request(at(14), true);
         assert_eq!(pace.first(), Some(1));
         let third = SignedDuration::from_secs(1200) * 31 / 32;
         assert_eq!(pace.next(at(0)).map(|next| next.duration_since(at(14)).as_secs()), Some(third.as_secs()));
@@ -246,11 +246,11 @@ mod tests {
     fn networks_that_begin_together_are_spread_over_the_first_interval() {
         let first = |network| {
             let mut pace = Pace::new(Duration::ZERO, network);
-            pace.beat(at(0), false);
+            pace.count_request(at(0), false);
             pace.add(at(0), 0, token(60));
             let first = pace.next(at(0)).unwrap();
             pace.remove(0, token(60));
-            pace.beat(first, true);
+            pace.count_request(first, true);
             pace.add(later(first, Duration::from_secs(1)), 0, token(120));
             assert!(pace.next(at(0)) >= Some(later(first, Duration::from_secs(58 * 60))), "only the first");
             first.duration_since(at(0)).as_mins()

@@ -323,7 +323,7 @@ fn a_store_that_fails_is_tried_less_and_less_often() {
     });
     assert_eq!(pauses, [250, 500, 1000, 2000, 4000, 8000, 10_000, 10_000]);
     sharing.loads(now, Some(record(1)));
-    assert!(sharing.ask_failed(at(now), Ask::Load, down()).unwrap().is_new, "it had worked again");
+    assert!(sharing.ask_failed(at(now), Ask::Load, down()).unwrap().is_new, "the store had worked in between");
 }
 
 #[test]
@@ -351,11 +351,11 @@ fn a_process_without_the_lease_still_loads() {
     assert_eq!(sharing.next(250, RENEW), "load");
     sharing.loads(250, Some(record(1)));
     assert_eq!(sharing.next(250, RENEW), "acquire");
-    assert!(!sharing.ask_failed(at(250), acquire, down()).unwrap().is_new, "a load has mended nothing");
+    assert!(!sharing.ask_failed(at(250), acquire, down()).unwrap().is_new, "a load does not repair the store");
     sharing.changed();
     assert_eq!(sharing.next(251, RENEW), "load", "another process may have renewed");
     sharing.leads(300, Some(record(2)));
-    assert!(sharing.ask_failed(at(400), acquire, down()).unwrap().is_new, "it had worked again");
+    assert!(sharing.ask_failed(at(400), acquire, down()).unwrap().is_new, "the store had worked in between");
 }
 
 #[test]
@@ -424,7 +424,7 @@ fn the_second_in_which_others_write_back_begins_anew_with_another_record_and_aft
     sharing.gives_back(100_000);
     assert!(sharing.ask_failed(at(100_500), Ask::Load, down()).is_some());
     sharing.leads_with(102_000, Some(record(1)), true);
-    assert!(!sharing.allows_login, "others could not write back either");
+    assert!(!sharing.allows_login, "other processes could not save either");
     sharing.gives_back(102_000);
     sharing.leads_with(103_000, Some(record(1)), true);
     assert!(sharing.allows_login);

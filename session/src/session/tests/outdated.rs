@@ -40,7 +40,7 @@ fn a_reported_token_that_cannot_be_verified_yet_makes_the_session_load_the_recor
     second.session.record.verified_at = Some(later(start(), minutes(3)));
     second.now = later(start(), minutes(5));
     assert_eq!(second.reject(401, DEAD), Verdict::BeingChecked);
-    assert!(second.session.is_verifying(), "whoever polls only without a token polls now");
+    assert!(second.session.is_verifying(), "a driver that polls only without a token polls now");
     second.run(minutes(6));
     assert_eq!(second.token().as_deref(), Some("two"), "{}", second.trace());
 }

@@ -69,7 +69,7 @@ fn only_another_refresh_token_restarts_a_session_stopped_for_consent_and_no_forg
     let mut world = waiting(Vec::new());
     let own = world.snapshot();
     adopt(&mut world, own);
-    assert!(world.session.stop_reason().is_some(), "it brings nothing");
+    assert!(world.session.stop_reason().is_some(), "the record has no refresh token");
 
     let mut forgotten = World::app([]);
     forgotten.session.forget(start());

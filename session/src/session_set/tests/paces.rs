@@ -19,7 +19,7 @@ fn token(now: i64) -> Pending {
 fn first_after(now: i64) -> i64 {
     let mut pace = Pace::new(Duration::ZERO, 1);
     pace.add(start(), 0, token(0));
-    pace.beat(start(), true);
+    pace.count_request(start(), true);
     assert_eq!(pace.next(start()).map(|at| at.duration_since(start()).as_secs()), Some(968), "it goes on");
     pace.remove(0, token(0));
     pace.add(second(now), 0, token(now));
