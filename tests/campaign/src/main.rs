@@ -38,12 +38,12 @@ fn main() -> ExitCode {
     } else if arguments.trace {
         traced(arguments.seed)
     } else {
-        lived_through(&arguments)
+        run_all(&arguments)
     };
     if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn lived_through(arguments: &Arguments) -> bool {
+fn run_all(arguments: &Arguments) -> bool {
     let start = Instant::now();
     let (tally, failure) = campaign(arguments.seed, arguments.days, arguments.threads);
     print!("{tally}");

@@ -46,7 +46,7 @@ macro_rules! mutants {
 
 mutants! {
     /// Sends each request twice.
-    SendsTwice breaks 1 from 1,
+    SendsEachRequestTwice breaks 1 from 1,
     /// Treats a repeated answer as a new token.
     TakesRepeatedAnswers breaks 1 from 2,
     /// Hands out tokens five minutes too long.
@@ -54,23 +54,23 @@ mutants! {
     /// Logs in instead of renewing.
     LogsInToRenew breaks 3 from 1,
     /// Ignores the waiting time of penalties.
-    ReturnsEarly breaks 4 from 3,
+    IgnoresPenaltyTime breaks 4 from 3,
     /// Sends a ticket with another body.
-    ReturnsWithAnotherBody breaks 4 from 5,
+    ChangesTicketedBody breaks 4 from 5,
     /// Treats a lock-out as a fault.
     IgnoresLockOuts breaks 5 from 5,
     /// Treats a captcha as a fault.
     IgnoresCaptchas breaks 5 from 3,
     /// Accepts a token from an answer that also has an error.
-    BelievesContradictions breaks 6 from 27,
+    AcceptsTokenBesideError breaks 6 from 27,
     /// Sends a renewal to an untrusted host.
-    GoesAnywhere breaks 7 from 1,
+    SendsToUntrustedHost breaks 7 from 1,
     /// Tries refused credentials again at once.
-    Insists breaks 8 from 19,
+    RetriesRefusedCredentials breaks 8 from 19,
     /// Asks to be polled at a time in the past.
     Spins breaks 9 from 1,
     /// Retries at once after a fault.
-    KnowsNoPause breaks 9 from 2,
+    RetriesWithoutPause breaks 9 from 2,
     /// Does nothing more after the first fault.
     GivesUp breaks 10 from 2,
     /// Uses a token before it is stored.
@@ -82,31 +82,31 @@ mutants! {
     /// Presents a refused refresh token again and again.
     PresentsRefused breaks 13 from 3,
     /// Sends without the lease of its shared store.
-    LeadsAnyway breaks 14 from 6,
+    SendsWithoutLease breaks 14 from 6,
     /// Does not adopt what other processes have stored.
-    IgnoresTheStore breaks 14 from 19,
+    IgnoresStoredRecords breaks 14 from 19,
     /// Overwrites records that others have saved in the meantime.
-    SavesAnyway breaks 14 from 32,
+    OverwritesNewerRecords breaks 14 from 32,
     /// Does not report the end of the market data token, so that callers are left without a token.
-    MissesMarketDataEnd breaks 15 from 2,
+    HidesMarketDataEnd breaks 15 from 2,
     /// Adopts the snapshot of another owner.
-    AdoptsAnybody breaks 6 from 5,
+    AdoptsOtherOwners breaks 6 from 5,
     /// Stays at a followed host that is wrong.
-    NeverGoesHome breaks 16 from 2,
+    StaysAtWrongHost breaks 16 from 2,
     /// Treats a refusal of the app as a refusal of the refresh token.
-    BlamesTheToken breaks 10 from 14,
+    BlamesRefreshToken breaks 10 from 14,
     /// Treats a login of unknown outcome as one that opened no session.
     RepeatsUnknownLogins breaks 17 from 5,
     /// Learns the server's time from a gateway's page.
-    BelievesGateways breaks 2 from 2,
+    LearnsTimeFromGateways breaks 2 from 2,
     /// Never learns the server's time.
     NeverLearnsTime breaks 2 from 4,
     /// Waits as long as the server asks, without a limit.
-    BelievesAnyWait breaks 10 from 5,
+    WaitsWithoutLimit breaks 10 from 5,
     /// Prolongs a lock-out by the amount that its clock was ahead.
     AddsClockError breaks 10 from 8,
     /// Forgets a refusal at each restart.
-    TriesAtEachStart breaks 8 from 21,
+    ForgetsRefusalAtStart breaks 8 from 21,
     /// Trusts its local clock that a stored token has expired.
     TrustsLocalClock breaks 3 from 5,
     /// Follows each step of the wall clock while it runs.
@@ -116,7 +116,7 @@ mutants! {
     /// Assumes at each start that it has just refreshed.
     ForgetsItsRefreshes breaks 3 from 1,
     /// Never stops renewing to get a market data token.
-    NeverStopsAsking breaks 12 from 1,
+    NeverStopsAskingForMarketData breaks 12 from 1,
     /// Hands out no token before it has a market data token.
     WaitsForMarketData breaks 10 from 1,
 }
@@ -163,13 +163,13 @@ impl Tamper {
         {
             *request = log_in.clone();
         }
-        if self.is(Mutant::ReturnsWithAnotherBody) {
+        if self.is(Mutant::ChangesTicketedBody) {
             bodies::change_ticketed(request);
         }
-        if self.is(Mutant::NeverGoesHome) {
+        if self.is(Mutant::StaysAtWrongHost) {
             self.stay(request);
         }
-        if is_renewal && self.is(Mutant::GoesAnywhere) {
+        if is_renewal && self.is(Mutant::SendsToUntrustedHost) {
             bodies::send_elsewhere(request);
         }
         if request.uri().path().ends_with("accesstokenrequest") {
@@ -179,16 +179,16 @@ impl Tamper {
             self.renewal = Some(request.clone());
         }
         self.last = Some(request.clone());
-        self.is(Mutant::SendsTwice)
+        self.is(Mutant::SendsEachRequestTwice)
     }
 
     /// Changes an answer before the session receives it.
     pub(crate) fn answer(&self, response: &mut Response<Vec<u8>>) {
         match self.mutant {
-            Some(Mutant::ReturnsEarly) => bodies::set_number(response, "p-time", 0),
+            Some(Mutant::IgnoresPenaltyTime) => bodies::set_number(response, "p-time", 0),
             Some(Mutant::IgnoresLockOuts) => bodies::soften(response, &[423, 429]),
             Some(Mutant::IgnoresCaptchas) => bodies::forget_captcha(response),
-            Some(Mutant::BelievesContradictions) => bodies::forget_error(response),
+            Some(Mutant::AcceptsTokenBesideError) => bodies::forget_error(response),
             _ => self.unfixed(response),
         }
     }
@@ -202,18 +202,20 @@ impl Tamper {
         let says = match outcome {
             Outcome::Answer(answer) => {
                 self.follow(answer);
-                self.has_met_fault |= self.asks_for_ever(answer);
+                self.has_met_fault |= self.asks_for_unlimited_wait(answer);
                 Some(&answer.says)
             }
             Outcome::Failure(_) => None,
         };
         let is_fault = matches!(says, None | Some(Says::Fault));
         let is_no = matches!(says, Some(Says::Refused | Says::Dead | Says::Forbidden));
-        self.has_met_fault |= is_fault && !self.is(Mutant::BelievesAnyWait);
-        let again = (is_fault && self.is(Mutant::KnowsNoPause))
-            || (is_no && operation == Operation::LogIn && self.is(Mutant::Insists))
+        self.has_met_fault |= is_fault && !self.is(Mutant::WaitsWithoutLimit);
+        let again = (is_fault && self.is(Mutant::RetriesWithoutPause))
+            || (is_no && operation == Operation::LogIn && self.is(Mutant::RetriesRefusedCredentials))
             || (is_no && operation == Operation::Refresh && self.is(Mutant::PresentsRefused))
-            || (operation == Operation::Renew && self.is(Mutant::NeverStopsAsking) && is_without_market_data(says));
+            || (operation == Operation::Renew
+                && self.is(Mutant::NeverStopsAskingForMarketData)
+                && is_without_market_data(says));
         if again {
             self.improvised.clone_from(&self.last);
         }
@@ -264,11 +266,11 @@ impl Tamper {
         budget: &RateBudget,
     ) -> Result<StoreAnswer, StoreError> {
         match answer {
-            Ok(StoreAnswer::Lease(None)) if self.is(Mutant::LeadsAnyway) => {
+            Ok(StoreAnswer::Lease(None)) if self.is(Mutant::SendsWithoutLease) => {
                 Ok(StoreAnswer::Lease(Some(Lease { fence: 0, time: Duration::from_secs(3600) })))
             }
             Ok(StoreAnswer::Loaded(Some(record)))
-                if self.is(Mutant::IgnoresTheStore) && session.token(local).is_some() =>
+                if self.is(Mutant::IgnoresStoredRecords) && session.token(local).is_some() =>
             {
                 let own = Ok(session.snapshot(local, budget));
                 Ok(StoreAnswer::Loaded(Some(StoredRecord { session: own, ..record })))
@@ -278,11 +280,11 @@ impl Tamper {
     }
 
     /// Whether the mutant overwrites a record that was saved in the meantime.
-    pub(crate) fn saves_anyway(&self) -> bool {
-        self.is(Mutant::SavesAnyway)
+    pub(crate) fn overwrites_newer_records(&self) -> bool {
+        self.is(Mutant::OverwritesNewerRecords)
     }
 
     pub(crate) fn is_dead(&self) -> bool {
-        self.has_met_fault && (self.is(Mutant::GivesUp) || self.is(Mutant::BelievesAnyWait))
+        self.has_met_fault && (self.is(Mutant::GivesUp) || self.is(Mutant::WaitsWithoutLimit))
     }
 }

@@ -198,7 +198,7 @@ impl<'s> World<'s> {
             Event::GoesOn { program, life } => self.goes_on(program, life),
             Event::Restart { program, left, every } => self.restart(program, left, every),
             Event::Awake(address) => self.awake(address),
-            Event::Fault(number) => self.befall(number),
+            Event::Fault(number) => self.apply_fault(number),
             Event::Help { program } => self.help(program),
             Event::Tell { user, by_answer } => self.tell(user, by_answer),
             Event::Report { program, report, times } => self.report(program, report, times),

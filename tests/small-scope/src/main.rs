@@ -39,12 +39,12 @@ fn main() -> ExitCode {
         mutants(&episodes, arguments.threads)
     } else {
         let scope = arguments.switches.or(arguments.all.then_some(Scope::ALL));
-        lived_through(&episodes, scope, arguments.threads)
+        run_all(&episodes, scope, arguments.threads)
     };
     if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn lived_through(episodes: &[Episode], scope: Option<Scope>, threads: usize) -> bool {
+fn run_all(episodes: &[Episode], scope: Option<Scope>, threads: usize) -> bool {
     let (start, mut total, mut broken) = (Instant::now(), 0, 0);
     println!("episode             no fault   one fault  two faults   longest recovery");
     for &episode in episodes {

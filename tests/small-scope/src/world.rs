@@ -353,7 +353,7 @@ impl World<'_> {
         if let Some(fault) = fault {
             self.line(number, || format!("*** {fault}"));
             self.oracle.placed(self.step, number, fault, self.now);
-            self.befall(number, fault);
+            self.apply_fault(number, fault);
         }
         if !(fault == Some(Fault::Crash) || fault == Some(Fault::Pause)) {
             self.happen(number, fault);
@@ -407,7 +407,7 @@ impl World<'_> {
         all
     }
 
-    fn befall(&mut self, number: usize, fault: Fault) {
+    fn apply_fault(&mut self, number: usize, fault: Fault) {
         let (now, process) = (self.now, &mut self.processes[number]);
         let over = match fault {
             Fault::Crash => {

@@ -41,7 +41,7 @@ impl Tamper {
     pub(crate) fn snapshot(&self, found: String, own: Option<&str>, local: Timestamp) -> String {
         let Ok(mut value) = serde_json::from_str::<Value>(&found) else { return found };
         match self.mutant {
-            Some(Mutant::AdoptsAnybody) => {
+            Some(Mutant::AdoptsOtherOwners) => {
                 let own = own.and_then(|own| serde_json::from_str::<Value>(own).ok());
                 if let (Some(owner), Some(fields)) =
                     (own.and_then(|own| own.get("owner").cloned()), value.as_object_mut())
@@ -54,7 +54,7 @@ impl Tamper {
                     refresh.insert("issuedAt".to_owned(), local.to_string().into());
                 }
             }
-            Some(Mutant::TriesAtEachStart) => forget(&mut value, &["refused"]),
+            Some(Mutant::ForgetsRefusalAtStart) => forget(&mut value, &["refused"]),
             Some(Mutant::TrustsLocalClock) => {
                 let end = value.get("access").and_then(|access| access.get("expiresAt")?.as_str()?.parse().ok());
                 if end.is_some_and(|end: Timestamp| end <= local) {
@@ -74,9 +74,9 @@ impl Tamper {
     /// Changes an answer before the session receives it, as if a fix were missing.
     pub(super) fn unfixed(&self, response: &mut Response<Vec<u8>>) {
         match self.mutant {
-            Some(Mutant::BlamesTheToken) => bodies::blame_token(response),
+            Some(Mutant::BlamesRefreshToken) => bodies::blame_token(response),
             Some(Mutant::RepeatsUnknownLogins) => bodies::soften(response, &[408, 500, 504]),
-            Some(Mutant::BelievesGateways) if matches!(response.status().as_u16(), 502..=504) => {
+            Some(Mutant::LearnsTimeFromGateways) if matches!(response.status().as_u16(), 502..=504) => {
                 *response.body_mut() =
                     br#"{"errorText":"","error":"","accessToken":null,"access_token":null}"#.to_vec();
             }
@@ -88,15 +88,15 @@ impl Tamper {
     }
 
     /// Whether an answer asks for a wait that the mutant accepts without a limit.
-    pub(super) fn asks_for_ever(&self, answer: &Answer) -> bool {
+    pub(super) fn asks_for_unlimited_wait(&self, answer: &Answer) -> bool {
         let (Says::LockedOut(wait) | Says::Penalty(_, wait)) = &answer.says else { return false };
-        self.is(Mutant::BelievesAnyWait) && wait.as_secs() >= DAY
+        self.is(Mutant::WaitsWithoutLimit) && wait.as_secs() >= DAY
     }
 
     /// Whether the mutant hides from callers that only the market data token has expired.
     pub(crate) fn misses(&self, before: Option<&SessionToken>, after: Option<&SessionToken>) -> bool {
         let (Some(before), Some(after)) = (before, after) else { return false };
-        self.is(Mutant::MissesMarketDataEnd)
+        self.is(Mutant::HidesMarketDataEnd)
             && before.generation == after.generation
             && before.market_data_token.is_some()
             && after.market_data_token.is_none()

@@ -140,7 +140,7 @@ pub enum StoreFault {
     /// It cannot be reached for this time.
     Down(SignedDuration),
     /// The next snapshot is saved, but the confirmation is lost.
-    WordLost,
+    ConfirmationLost,
     /// It loses this many of its last acknowledged saves and its lease, as after a fail-over.
     RollsBack(usize),
     /// For this time, it returns the record before the last one.
@@ -203,7 +203,7 @@ pub enum Trouble {
     /// The answer says that the app's settings are wrong, although they are right. The server never sees the request.
     BlamesApp(Blame),
     /// The answer redirects to a host that is not the vendor's. The server never sees the request.
-    EvilRedirect,
+    UntrustedRedirect,
     /// The driver drops the exchange, and the session receives no outcome.
     Cancelled,
 }

@@ -132,7 +132,7 @@ fn store_fault(draw: &mut Draw) -> StoreFault {
         10 | 11 => StoreFault::Full(seconds(1 + draw.below(7200))),
         12 => StoreFault::LosesLease,
         0..4 => StoreFault::Down(seconds(1 + draw.below(1800))),
-        4..6 => StoreFault::WordLost,
+        4..6 => StoreFault::ConfirmationLost,
         6 | 7 => StoreFault::RollsBack(draw.of(&[1, 1, 2, 1000])),
         8 => StoreFault::Stale(seconds(1 + draw.below(120))),
         _ => StoreFault::Damaged(seconds(1 + draw.below(600))),

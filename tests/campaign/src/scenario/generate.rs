@@ -249,7 +249,7 @@ pub(super) fn trouble(draw: &mut Draw) -> Trouble {
         15 => Trouble::StatusAfter(draw.of(&[408, 500, 502, 503, 504])),
         16 => Trouble::Status(draw.of(&[404, 408, 500, 502, 503, 504])),
         17 => Trouble::Contradiction(draw.of(&contradictions)),
-        18 => Trouble::EvilRedirect,
+        18 => Trouble::UntrustedRedirect,
         _ => Trouble::Cancelled,
     }
 }

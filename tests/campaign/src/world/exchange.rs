@@ -84,7 +84,7 @@ impl World<'_> {
             Some(Trouble::Status(status)) => {
                 return self.answer_after(number, back, spoil::fault(status, status == 502));
             }
-            Some(Trouble::EvilRedirect) => return self.answer_after(number, back, spoil::evil_redirect()),
+            Some(Trouble::UntrustedRedirect) => return self.answer_after(number, back, spoil::untrusted_redirect()),
             Some(Trouble::Gateway(status, off)) => {
                 return self.answer_after(number, back, spoil::gateway(status, self.server_now() + off));
             }

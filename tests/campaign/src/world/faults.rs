@@ -12,7 +12,7 @@ use crate::scenario::{Fault, Moment, Report, StoreFault};
 
 impl World<'_> {
     #[expect(clippy::too_many_lines, reason = "a line or two for each fault")]
-    pub(super) fn befall(&mut self, number: usize) {
+    pub(super) fn apply_fault(&mut self, number: usize) {
         let fault = self.scenario.faults[number].fault.clone();
         let met: Vec<usize> = self.met(&fault);
         if let Some(program) = met.first() {
@@ -84,7 +84,7 @@ impl World<'_> {
                 self.record(program, What::StoreAway(now + lasts));
             }
             Fault::Shared(fleet, fault) => {
-                if let Some(loss) = self.stores[fleet].befall(now, fault) {
+                if let Some(loss) = self.stores[fleet].apply_fault(now, fault) {
                     self.record_of_fleet(fleet, What::StoreLost(loss));
                     self.tell_watchers(fleet);
                 }
@@ -274,7 +274,7 @@ fn kind(fault: &Fault) -> &'static str {
         Fault::Shared(_, StoreFault::Down(_)) => "shared store down",
         Fault::Shared(_, StoreFault::Full(_)) => "shared store full",
         Fault::Shared(_, StoreFault::LosesLease) => "lease lost",
-        Fault::Shared(_, StoreFault::WordLost) => "save confirmation lost",
+        Fault::Shared(_, StoreFault::ConfirmationLost) => "save confirmation lost",
         Fault::Shared(_, StoreFault::RollsBack(_)) => "shared store rolled back",
         Fault::Shared(_, StoreFault::Stale(_)) => "shared store stale",
         Fault::Shared(_, StoreFault::Damaged(_)) => "shared store damaged",

@@ -51,7 +51,7 @@ pub(super) struct SharedStore {
     stale_until: Option<Timestamp>,
     /// The store cannot save before this time.
     full_until: Option<Timestamp>,
-    loses_word: bool,
+    loses_confirmation: bool,
     /// The last time at which the user consented for the fleet.
     pub(super) consented_at: Option<Timestamp>,
 }
@@ -102,8 +102,8 @@ impl SharedStore {
     }
 
     /// Whether the confirmation of the last save is lost.
-    pub(super) fn loses_word(&mut self) -> bool {
-        std::mem::take(&mut self.loses_word)
+    pub(super) fn loses_confirmation(&mut self) -> bool {
+        std::mem::take(&mut self.loses_confirmation)
     }
 
     fn load(&self, now: Timestamp) -> (Option<StoredRecord>, Found) {
@@ -160,7 +160,7 @@ impl SharedStore {
     }
 
     /// Applies a fault. Returns how acknowledged data is lost, if it is.
-    pub(super) fn befall(&mut self, now: Timestamp, fault: StoreFault) -> Option<Loss> {
+    pub(super) fn apply_fault(&mut self, now: Timestamp, fault: StoreFault) -> Option<Loss> {
         match fault {
             StoreFault::Down(lasts) => self.down_until = self.down_until.max(Some(now + lasts)),
             StoreFault::Stale(lasts) => self.stale_until = self.stale_until.max(Some(now + lasts)),
@@ -169,7 +169,7 @@ impl SharedStore {
                 self.lease = None;
                 return Some(Loss::Lease);
             }
-            StoreFault::WordLost => self.loses_word = true,
+            StoreFault::ConfirmationLost => self.loses_confirmation = true,
             StoreFault::RollsBack(records) => {
                 self.lease = None;
                 for _ in 0..records.min(EARLIER_KEPT + 1) {
@@ -197,6 +197,6 @@ impl SharedStore {
 
     /// Ends all faults of the store.
     pub(super) fn mend(&mut self) {
-        (self.down_until, self.stale_until, self.full_until, self.loses_word) = (None, None, None, false);
+        (self.down_until, self.stale_until, self.full_until, self.loses_confirmation) = (None, None, None, false);
     }
 }

@@ -59,7 +59,7 @@ pub(super) fn blame(blame: Blame) -> Response<Vec<u8>> {
 }
 
 /// A redirect to an untrusted host.
-pub(super) fn evil_redirect() -> Response<Vec<u8>> {
+pub(super) fn untrusted_redirect() -> Response<Vec<u8>> {
     let mut response = fault(307, false);
     let location = header::HeaderValue::from_static("https://live.tradovateapi.com.evil.example/v1/auth");
     response.headers_mut().insert(header::LOCATION, location);
@@ -146,7 +146,7 @@ pub(super) fn name(trouble: Trouble) -> &'static str {
         Trouble::StatusAfter(_) => "fault after",
         Trouble::Status(_) => "fault before",
         Trouble::Contradiction(_) => "contradiction",
-        Trouble::EvilRedirect => "evil redirect",
+        Trouble::UntrustedRedirect => "untrusted redirect",
         Trouble::Cancelled => "call cancelled",
         Trouble::Gateway(..) => "gateway page",
         Trouble::Absurd(_) => "absurd wait",

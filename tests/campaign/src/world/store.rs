@@ -71,11 +71,11 @@ impl World<'_> {
                 (answer, None)
             }
             Some(plan) => {
-                let forced = self.programs[number].tamper.saves_anyway();
+                let forced = self.programs[number].tamper.overwrites_newer_records();
                 let store = &mut self.stores[plan.fleet];
                 let (mut answer, found) = store.answer(self.now, request, snapshot, forced);
                 if let (Ok(StoreAnswer::Saved(Some(_))), Some((snapshot, kept))) = (&answer, asked) {
-                    if store.loses_word() {
+                    if store.loses_confirmation() {
                         answer = Err(StoreError::new(StoreErrorKind::Unreachable, "no answer"));
                     }
                     self.record(number, What::Saved(snapshot, kept));
