@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_is_given_back_is_free_again() {
+    fn a_refunded_request_is_free_again() {
         let mut budget = RateBudget::default();
         for minute in 0..4 {
             budget.take(start() + minutes(minute), Operation::LogIn);

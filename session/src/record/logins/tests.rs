@@ -203,7 +203,7 @@ fn a_login_announced_by_a_crashed_process_has_an_unknown_outcome() {
 }
 
 #[test]
-fn four_logins_that_opened_none_are_remembered_and_all_others_for_two_hours() {
+fn only_four_logins_without_a_session_are_kept_and_all_others_for_two_hours() {
     let mut log_ins = LogIns::default();
     for minute in 0..12 {
         let id = log_ins.sent(at(minute));

@@ -414,7 +414,7 @@ fn a_lease_that_is_too_short_for_a_request_is_released() {
 }
 
 #[test]
-fn the_second_in_which_others_write_back_begins_anew_with_another_record_and_after_a_failure() {
+fn the_second_for_writing_back_starts_again_with_another_record_and_after_a_failure() {
     let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
     sharing.leads(0, None);
     assert!(!sharing.allows_login);
@@ -431,7 +431,7 @@ fn the_second_in_which_others_write_back_begins_anew_with_another_record_and_aft
 }
 
 #[test]
-fn what_is_written_back_in_that_second_is_loaded_at_once() {
+fn a_record_written_back_within_that_second_is_loaded_at_once() {
     let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
     sharing.leads(0, None);
     sharing.gives_back(0);

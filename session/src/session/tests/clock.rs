@@ -166,7 +166,7 @@ fn a_token_whose_end_the_server_names_is_not_corrected_with_the_clock() {
 }
 
 #[test]
-fn two_measurements_of_the_clock_may_be_five_seconds_apart() {
+fn clock_corrections_of_up_to_five_seconds_do_not_change_expiries() {
     for (apart, by) in [(5000, 0), (5001, 5001)] {
         let mut world = World::user([Answer::Token("one", 80)]).ahead(SignedDuration::ZERO);
         world.run(minutes(1));
@@ -180,7 +180,7 @@ fn two_measurements_of_the_clock_may_be_five_seconds_apart() {
 }
 
 #[test]
-fn every_answer_of_the_endpoint_says_the_time() {
+fn answers_in_the_format_of_the_endpoint_set_the_server_time() {
     for (body, is_answer) in [(INVALID_GRANT, true), (r#"{"token_type":"Bearer"}"#, true), (r#"{"busy":1}"#, false)] {
         let mut world = World::app([ok(body)]).ahead(SignedDuration::from_mins(10));
         world.run(Duration::ZERO);

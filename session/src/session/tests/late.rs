@@ -209,7 +209,7 @@ fn a_refusal_that_comes_after_a_late_token_changes_nothing() {
 }
 
 #[test]
-fn the_late_refusal_of_a_login_that_was_tried_again_says_that_it_has_opened_none() {
+fn a_late_refusal_of_a_retried_login_shows_that_it_opened_no_session() {
     let mut world = World::user([Answer::Silence, Answer::Silence]);
     world.run(seconds(70));
     let statuses = |world: &World| {

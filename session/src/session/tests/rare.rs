@@ -76,7 +76,7 @@ fn a_refusal_is_stored_even_if_the_store_fails_once() {
 }
 
 #[test]
-fn a_grant_survives_both_builders() {
+fn a_grant_is_kept_by_with_store_and_with_shared_store() {
     let now = start();
     let times = tradovate_auth_core::Exchange { sent: now, received: now, server_time: Some(now) };
     let grant = tradovate_auth_core::Grant::new(

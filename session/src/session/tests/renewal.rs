@@ -84,7 +84,7 @@ fn an_answer_for_another_user_is_not_installed() {
 
 //= R-RENEW-6
 #[test]
-fn the_same_text_again_is_another_generation() {
+fn a_token_with_the_same_text_gets_a_new_generation() {
     let mut world = World::user([token_to("one", 80), token_to("one", 160)]);
     world.run(minutes(1));
     let first = world.session.token(world.now).unwrap().generation;
@@ -105,7 +105,7 @@ fn a_penalty_does_not_count_as_a_failed_renewal() {
 }
 
 #[test]
-fn a_renewal_that_is_given_up_and_refused_later_has_failed_once() {
+fn a_renewal_that_is_given_up_and_refused_later_counts_as_one_failure() {
     let mut world = World::user([token_to("one", 80), Answer::Silence, Answer::Silence, Answer::Silence]);
     world.run(minutes(10));
     world.reject(401, DEAD);
@@ -235,7 +235,7 @@ fn a_rejected_token_is_given_up_when_the_third_answer_is_overdue() {
 }
 
 #[test]
-fn a_request_is_named_before_what_ends_at_the_same_time() {
+fn if_two_deadlines_coincide_the_next_request_is_named() {
     let mut world = World::user([token_to("one", 80)]);
     world.run(minutes(1));
     world.budget.lock_out(world.now, minutes(79));
