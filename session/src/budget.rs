@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rolling_window_frees_one_place_at_a_time() {
+    fn a_rolling_hour_frees_one_request_at_a_time() {
         let mut budget = RateBudget::default();
         for minute in 0..4 {
             budget.take(start() + minutes(minute), Operation::LogIn);
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_is_given_back_is_free_again() {
+    fn a_refunded_request_is_free_again() {
         let mut budget = RateBudget::default();
         for minute in 0..4 {
             budget.take(start() + minutes(minute), Operation::LogIn);
@@ -410,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_an_hour_old_counts_no_more_whoever_has_sent_it() {
+    fn requests_an_hour_old_no_longer_count_whoever_sent_them() {
         let mut budget = RateBudget::default();
         budget.learn(start(), Operation::LogIn, [start() - minutes(60)]);
         assert_eq!(budget.counts_until(), Timestamp::MIN);

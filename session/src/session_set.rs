@@ -1,7 +1,8 @@
-//! [`SessionSet`]: many sessions driven by one loop, on the budgets of the network addresses they leave by.
+//! [`SessionSet`]: drives many sessions in one loop, within the budgets of their network addresses.
 //!
-//! Like a session it does no I/O and has no clock. It knows which session has something to do next, gives the places of
-//! a network's hour to the tokens that end first, and extends tokens before their time where many are due at once.
+//! A set does no I/O and has no clock, like a single session. It finds the session that has something to do next. If
+//! many tokens share the renewals of a network's hour, it extends the tokens that expire first, and it extends tokens
+//! early if many would be due at once.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -23,13 +24,16 @@ use network::{Kind, Network, Place};
 use renewal_pace::Pending;
 use slots::Slots;
 
-/// Sessions of many users in one program.
+/// Drives the sessions of many users in one program.
 ///
-/// `N` names the network address that a session's requests leave by: the server counts by address, so sessions that
-/// share one share its [`RateBudget`]. Of renewals it grants fifteen an hour for each, which is enough for sixteen tokens
-/// of eighty minutes, and the set has them follow one another so that it is. OAuth sessions use
-/// the renewals that the others do not need, ten at most. Otherwise they refresh, and there is room for a thousand refreshes. Where there are too many all the same, the tokens that end
-/// first are extended first, and the set says so ([`SetEvent::Crowded`]).
+/// `N` identifies the network address from which a session's requests leave. The server counts requests by address, so
+/// sessions with the same address share one [`RateBudget`].
+///
+/// The server grants each address fifteen renewals per hour. This is enough for sixteen tokens of 80 minutes if their
+/// renewals are spread evenly, and the set spreads them. OAuth sessions use only renewals that other sessions do not
+/// need, at most ten per hour. Otherwise they refresh; the server grants about a thousand refreshes per hour. If an
+/// address has too many sessions anyway, the set extends the tokens that expire first and reports
+/// [`SetEvent::Crowded`].
 ///
 /// ```
 /// use jiff::Timestamp;
@@ -42,7 +46,7 @@ use slots::Slots;
 ///     let credentials = Credentials::new(user, "password");
 ///     sessions.insert("203.0.113.0/24", Session::new(Environment::demo(), credentials, seed as u64));
 /// }
-/// // As many requests may be under way at a time as the program likes.
+/// Several requests may be in flight at the same time.
 /// let SetAction::Send { session, id, .. } = sessions.poll(now) else { panic!() };
 /// let SetAction::Send { .. } = sessions.poll(now) else { panic!() };
 /// let answer = r#"{"accessToken":"synthetic","expirationTime":"2026-11-24T15:40:30Z"}"#;
@@ -55,15 +59,15 @@ pub struct SessionSet<N> {
     members: Slots<Member>,
     networks: Slots<Network<N>>,
     by_key: BTreeMap<N, u32>,
-    /// Sessions by when they have something to do.
+    /// Sessions, ordered by the time at which they have something to do.
     agenda: BTreeSet<(Timestamp, u32)>,
-    /// Networks likewise.
+    /// Networks, ordered by the time at which they have something to do.
     network_agenda: BTreeSet<(Timestamp, u32)>,
-    /// Networks without sessions, by when there is nothing left to remember of them.
+    /// Networks without sessions, ordered by the time at which none of their limits counts any more.
     empty_networks: BTreeSet<(Timestamp, u32)>,
-    /// Sessions that have something to say.
-    speakers: VecDeque<SessionKey>,
-    complaints: VecDeque<SetEvent<N>>,
+    /// Sessions with events that the caller has not fetched.
+    with_events: VecDeque<SessionKey>,
+    crowded: VecDeque<SetEvent<N>>,
     now: Timestamp,
 }
 
@@ -71,69 +75,70 @@ pub struct SessionSet<N> {
 struct Member {
     session: Session,
     network: u32,
-    /// Its entry in the agenda.
+    /// The time of its entry in the agenda.
     at: Option<Timestamp>,
     place: Option<Place>,
-    is_speaking: bool,
+    has_events: bool,
     has_stopped: bool,
 }
 
-/// What the driver of a set is to do next.
+/// The next step for the driver of a set.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SetAction {
-    /// Send this request, as [`Action::Send`] says. Then call [`SessionSet::receive`] or [`SessionSet::failed`]. Poll
-    /// again meanwhile, for as many requests at a time as there may be.
+    /// Send this request as [`Action::Send`] describes, then call [`SessionSet::receive`] or [`SessionSet::failed`].
+    /// Keep polling meanwhile: several requests may be in flight.
     Send {
-        /// Whose.
+        /// The session that sends the request.
         session: SessionKey,
-        /// Comes back with the answer.
+        /// Pass this id back with the answer.
         id: ExchangeId,
-        /// What to send.
+        /// The request to send.
         request: Request<RequestBody>,
     },
-    /// Ask the store of a session, as [`Action::Store`] says. Then call [`SessionSet::store_answered`].
+    /// Ask the store of a session as [`Action::Store`] describes, then call [`SessionSet::store_answered`].
     Store {
-        /// Whose.
+        /// The session that asks its store.
         session: SessionKey,
-        /// Comes back with the answer.
+        /// Pass this id back with the answer.
         id: ExchangeId,
-        /// What to ask.
+        /// The question to the store.
         request: StoreRequest,
     },
-    /// A session does nothing more by itself. It is said once; the session stays in the set.
+    /// A session has stopped and does nothing more by itself. The set reports this once and keeps the session.
     Stopped {
-        /// Which.
+        /// The session that has stopped.
         session: SessionKey,
-        /// Why.
+        /// The reason.
         reason: StopReason,
     },
-    /// Nothing before this moment, which is in the future. Where nothing will ever be to do, it is the last one there is.
+    /// Nothing is due before this time, which is in the future. It is [`Timestamp::MAX`] if nothing will ever be due.
     Wait {
-        /// When to poll again.
+        /// The time of the next poll.
         until: Timestamp,
     },
 }
 
-/// Something that has happened in a set.
+/// An event of a set.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum SetEvent<N> {
-    /// To a session.
+    /// An event of one session.
     Session {
-        /// Which.
+        /// The session.
         session: SessionKey,
-        /// What.
+        /// Its event.
         event: Event,
     },
-    /// A network's sessions need more renewals, or more refreshes, than the server grants it. Some of their tokens will end;
-    /// those of sessions by password are replaced by logins. Have fewer sessions leave by it.
+    /// The sessions of a network need more renewals or refreshes than the server grants to its address. Some tokens
+    /// will expire. Sessions with a password log in again when that happens. Move some sessions to another network
+    /// address.
     Crowded {
-        /// Which.
+        /// The network with too many sessions.
         network: N,
-        /// What is needed too often.
+        /// The operation that is needed too often.
         operation: Operation,
-        /// How many of them an hour are needed, or tokens end.
+        /// How many of these operations per hour would keep all tokens valid.
         per_hour: u64,
     },
 }
@@ -145,7 +150,7 @@ impl<N: Ord + Clone> Default for SessionSet<N> {
 }
 
 impl<N: Ord + Clone> SessionSet<N> {
-    /// A set of no sessions.
+    /// Creates a set without sessions.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -155,32 +160,33 @@ impl<N: Ord + Clone> SessionSet<N> {
             agenda: BTreeSet::new(),
             network_agenda: BTreeSet::new(),
             empty_networks: BTreeSet::new(),
-            speakers: VecDeque::new(),
-            complaints: VecDeque::new(),
+            with_events: VecDeque::new(),
+            crowded: VecDeque::new(),
             now: Timestamp::MIN,
         }
     }
 
-    /// Takes in a session that leaves by this network. It is polled next.
+    /// Adds a session whose requests leave from this network address. The set polls it next.
     pub fn insert(&mut self, network: N, session: Session) -> SessionKey {
         let network = self.enter_network(network);
         let (at, place) = (None, None);
-        let key = self.members.insert(Member { session, network, at, place, is_speaking: false, has_stopped: false });
-        self.touch(key.index);
+        let key = self.members.insert(Member { session, network, at, place, has_events: false, has_stopped: false });
+        self.make_due(key.index);
         key
     }
 
-    /// Takes a session out of the set. The set reports nothing more of it. What it has in flight is the caller's to finish with it.
+    /// Removes a session from the set and returns it. The set reports nothing more about the session. The caller has to
+    /// complete the exchanges that the session has in flight.
     ///
-    /// The set keeps what it knows of the session's network as long as that counts: a lock-out, a closed endpoint, the
-    /// requests of the hour. A network without sessions is forgotten after that.
+    /// The set keeps the limits of the session's network as long as they count: a lock-out, a closed endpoint, and the
+    /// requests of the last hour. After that, it forgets a network without sessions.
     pub fn remove(&mut self, session: SessionKey) -> Option<Session> {
         if self.members.contains(session) {
             self.detach(session.index);
         }
         let member = self.members.remove(session)?;
-        if member.is_speaking {
-            self.speakers.retain(|speaker| *speaker != session);
+        if member.has_events {
+            self.with_events.retain(|key| *key != session);
         }
         self.leave_network(member.network);
         self.schedule_network(member.network);
@@ -188,14 +194,14 @@ impl<N: Ord + Clone> SessionSet<N> {
         Some(member.session)
     }
 
-    /// What to do next. Call it after every change, and when the time it named has come.
+    /// Returns the next step. Call this after every change, and at the time that [`SetAction::Wait`] named.
     pub fn poll(&mut self, now: Timestamp) -> SetAction {
         self.now = self.now.max(now);
         self.forget_networks();
         loop {
             let next_network = self.network_agenda.first().copied();
             let next_session = self.agenda.first().copied();
-            // What a network has to give goes to those who wait before it goes to those who come.
+            // A session that already waits for a request of the network goes before a session that has just become due.
             let action = match (next_network, next_session) {
                 (Some((at, network)), _) if at <= self.now => self.serve(network),
                 (_, Some((at, index))) if at <= self.now => self.drive(index),
@@ -210,7 +216,7 @@ impl<N: Ord + Clone> SessionSet<N> {
         }
     }
 
-    /// The response to a request, of any status.
+    /// Passes on the response to a request, whatever its status.
     pub fn receive<B: AsRef<[u8]>>(
         &mut self,
         now: Timestamp,
@@ -221,12 +227,12 @@ impl<N: Ord + Clone> SessionSet<N> {
         self.with(now, session, |session, budget| session.receive(now, id, response, budget));
     }
 
-    /// A request that brought no response.
+    /// Reports that a request brought no response.
     pub fn failed(&mut self, now: Timestamp, session: SessionKey, id: ExchangeId, failure: Failure) {
         self.failed_because(now, session, id, failure, "");
     }
 
-    /// As [`failed`](Self::failed), with the cause for the owner: see [`Session::failed_because`].
+    /// Like [`failed`](Self::failed), with the cause for the event log. See [`Session::failed_because`].
     pub fn failed_because(
         &mut self,
         now: Timestamp,
@@ -238,7 +244,7 @@ impl<N: Ord + Clone> SessionSet<N> {
         self.with(now, session, |session, budget| session.failed_because(now, id, failure, cause, budget));
     }
 
-    /// What the store of a session has done, or why it has not: see [`Session::store_answered`].
+    /// Passes on the answer or the error of a session's store. See [`Session::store_answered`].
     pub fn store_answered(
         &mut self,
         now: Timestamp,
@@ -249,8 +255,9 @@ impl<N: Ord + Clone> SessionSet<N> {
         self.with(now, session, |session, budget| session.store_answered(now, id, answer, budget));
     }
 
-    /// Calls another method of a session, with the budget of its network: to report what callers saw when they used its token
-    /// ([`Session::rejected`]), to give it other credentials, or to take a snapshot. `None` if the session is not in the set.
+    /// Calls any other method of a session, with the budget of its network. Use it to report a rejected token
+    /// ([`Session::rejected`]), to replace credentials or to take a snapshot. Returns `None` if the session is not in
+    /// the set.
     pub fn with<T>(
         &mut self,
         now: Timestamp,
@@ -267,57 +274,59 @@ impl<N: Ord + Clone> SessionSet<N> {
         let answer = call(&mut member.session, &mut network.budget);
         member.has_stopped &= member.session.stop_reason().is_some();
         let network = member.network;
-        self.touch(session.index);
-        // It may have given a place back, or closed the network.
+        self.make_due(session.index);
+        // The call may have returned a request to the budget, or closed the network.
         self.schedule_network(network);
         Some(answer)
     }
 
-    /// A session of the set.
+    /// Returns a session of the set.
     #[must_use]
     pub fn get(&self, session: SessionKey) -> Option<&Session> {
         self.members.get(session).map(|member| &member.session)
     }
 
-    /// The budget of a network by which sessions leave, or have left so recently that something of it still counts.
+    /// Returns the budget of a network that has sessions, or had sessions so recently that one of its limits still
+    /// counts.
     #[must_use]
     pub fn budget(&self, network: &N) -> Option<&RateBudget> {
         let index = *self.by_key.get(network)?;
         self.networks.get(self.networks.key(index)?).map(|network| &network.budget)
     }
 
-    /// How many sessions there are.
+    /// The number of sessions.
     #[must_use]
     pub fn len(&self) -> usize {
         self.members.len()
     }
 
-    /// Whether there are none.
+    /// Whether the set has no sessions.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.members.len() == 0
     }
 
-    /// The next event; of a session the oldest first. Fetch all of them after each change: a session keeps its newest 256.
+    /// Returns the next event. The events of one session come oldest first. Fetch all events after each change: a
+    /// session keeps only its newest 256.
     pub fn next_event(&mut self) -> Option<SetEvent<N>> {
-        if let Some(complaint) = self.complaints.pop_front() {
-            return Some(complaint);
+        if let Some(event) = self.crowded.pop_front() {
+            return Some(event);
         }
         loop {
-            let session = *self.speakers.front()?;
+            let session = *self.with_events.front()?;
             if self.members.contains(session)
                 && let Some(member) = self.members.at(session.index)
             {
                 if let Some(event) = member.session.next_event() {
                     return Some(SetEvent::Session { session, event });
                 }
-                member.is_speaking = false;
+                member.has_events = false;
             }
-            self.speakers.pop_front();
+            self.with_events.pop_front();
         }
     }
 
-    /// Serves a network: a session that waits for a place gets it, or a token is extended before its time.
+    /// Serves a network: a session that waits for a request may send it, or a token is extended early.
     fn serve(&mut self, index: u32) -> Option<SetAction> {
         let now = self.now;
         let network = self.networks.at(index)?;
@@ -344,10 +353,10 @@ impl<N: Ord + Clone> SessionSet<N> {
             Action::Send { id, request } => {
                 if let Some(operation) = member.session.sending() {
                     let extends = place.map(|place| place.operation);
-                    network.beat(now, operation, extends == Some(operation));
+                    network.count_request(now, operation, extends == Some(operation));
                     if let Some(other) = extends.filter(|other| *other != operation) {
-                        // A renewal to spare has extended a token that was to be refreshed.
-                        network.beat(now, other, true);
+                        // A spare renewal has extended a token that was due for a refresh.
+                        network.count_request(now, other, true);
                     }
                 }
                 Some(SetAction::Send { session, id, request })
@@ -368,18 +377,18 @@ impl<N: Ord + Clone> SessionSet<N> {
         if matches!(action, Some(SetAction::Send { .. } | SetAction::Store { .. }))
             && let Some(member) = self.members.at(index)
             && let Some(network) = self.networks.at(home)
-            // Nothing but its deadline.
+            // The session waits only for the deadline of its exchange.
             && let Action::Wait { until } | Action::Stopped { check_at: Some(until), .. } =
                 member.session.poll(now, &mut network.budget)
         {
             self.settle(index, until);
         }
         self.schedule_network(home);
-        self.listen(session);
+        self.enqueue_events_of(session);
         action
     }
 
-    /// Enters a session that has nothing to do now in the agendas.
+    /// Enters a session in the agendas that has nothing to do now.
     fn settle(&mut self, index: u32, until: Timestamp) {
         let now = self.now;
         let Some(member) = self.members.at(index) else { return };
@@ -397,7 +406,7 @@ impl<N: Ord + Clone> SessionSet<N> {
             }
             (None, _) => Some(until),
         };
-        // One that waits for a place comes when there is one.
+        // A session that waits for the budget is polled when the budget allows its request.
         member.session.expect_by(at.unwrap_or(Timestamp::MAX));
         (member.at, member.place) = (at, place);
         if let Some(at) = at {
@@ -406,25 +415,25 @@ impl<N: Ord + Clone> SessionSet<N> {
         let (network, Some(place)) = (member.network, place) else { return };
         if let Some(network) = self.networks.at(network) {
             network.enter(now, index, place);
-            if let Some((operation, per_hour)) = network.complaint() {
+            if let Some((operation, per_hour)) = network.new_excess() {
                 let network = network.key.clone();
-                self.complaints.push_back(SetEvent::Crowded { network, operation, per_hour });
+                self.crowded.push_back(SetEvent::Crowded { network, operation, per_hour });
             }
         }
     }
 
-    /// Has a session polled next.
-    fn touch(&mut self, index: u32) {
+    /// Makes a session the next one to be polled.
+    fn make_due(&mut self, index: u32) {
         if let Some(member) = self.members.at(index) {
             member.at = Some(self.now);
             self.agenda.insert((self.now, index));
         }
         if let Some(key) = self.members.key(index) {
-            self.listen(key);
+            self.enqueue_events_of(key);
         }
     }
 
-    /// Takes a session out of the agendas.
+    /// Removes a session from the agendas.
     fn detach(&mut self, index: u32) -> Option<Place> {
         let member = self.members.at(index)?;
         if let Some(at) = member.at.take() {
@@ -437,14 +446,14 @@ impl<N: Ord + Clone> SessionSet<N> {
         Some(place)
     }
 
-    /// Remembers that a session has something to say.
-    fn listen(&mut self, key: SessionKey) {
+    /// Remembers that a session has events.
+    fn enqueue_events_of(&mut self, key: SessionKey) {
         if let Some(member) = self.members.at(key.index)
-            && !member.is_speaking
+            && !member.has_events
             && member.session.has_events()
         {
-            member.is_speaking = true;
-            self.speakers.push_back(key);
+            member.has_events = true;
+            self.with_events.push_back(key);
         }
     }
 
@@ -462,7 +471,7 @@ impl<N: Ord + Clone> SessionSet<N> {
         }
     }
 
-    /// One more session leaves by this network.
+    /// Counts one more session in this network.
     fn enter_network(&mut self, key: N) -> u32 {
         let index = if let Some(index) = self.by_key.get(&key) {
             *index
@@ -481,7 +490,7 @@ impl<N: Ord + Clone> SessionSet<N> {
         index
     }
 
-    /// A session that left by this network is gone.
+    /// Counts one session less in this network.
     fn leave_network(&mut self, index: u32) {
         let Some(network) = self.networks.at(index) else { return };
         network.shrink();
@@ -493,7 +502,7 @@ impl<N: Ord + Clone> SessionSet<N> {
         }
     }
 
-    /// Forgets the networks without sessions of which nothing counts any more.
+    /// Forgets the networks that have no sessions and no limits that still count.
     fn forget_networks(&mut self) {
         while let Some((end, index)) = self.empty_networks.first().copied().filter(|(end, _)| *end <= self.now) {
             self.empty_networks.remove(&(end, index));
@@ -506,7 +515,7 @@ impl<N: Ord + Clone> SessionSet<N> {
     }
 }
 
-/// What a session is in line for that has nothing to do now.
+/// The queue that a session without anything to do now belongs to.
 fn place(now: Timestamp, outlook: &Outlook) -> Option<Place> {
     let Outlook { operation, wanted, is_routine, token, .. } = *outlook;
     let kind = if wanted <= now {

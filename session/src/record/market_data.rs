@@ -1,38 +1,39 @@
-//! Whether a renewal is wanted that brings a market data token: an OAuth exchange brings none.
+//! Tracks whether a renewal should be sent to get a market data token. OAuth exchanges bring none.
 
 use serde::{Deserialize, Serialize};
 
 use super::join::{Fact, is_default};
 
-/// After so many renewals in a row that brought none, the user has none, and no renewal is wanted for its sake.
+/// After this many renewals in a row without a market data token, the session assumes that the user has none.
 const ASKED_AT_MOST: u8 = 2;
 
-/// What the answers to an OAuth session have said of its market data token. Of two, the one with more changes counts.
+/// What the answers to an OAuth session have shown about its market data token. A merge keeps the value with more
+/// changes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct MarketDataWish {
     changes: u32,
-    /// An exchange has brought none, and no renewal was answered since.
+    /// An exchange has brought no market data token, and no renewal has been answered since.
     #[serde(skip_serializing_if = "is_default")]
     is_open: bool,
-    /// So many renewals in a row were answered without one.
+    /// The number of renewals in a row that were answered without a market data token.
     #[serde(skip_serializing_if = "is_default")]
     unfulfilled: u8,
 }
 
 impl MarketDataWish {
-    /// Whether a renewal is wanted for the sake of a market data token.
+    /// Whether the session wants a renewal to get a market data token.
     pub(crate) fn is_open(self) -> bool {
         self.is_open
     }
 
-    /// An exchange was answered.
+    /// Records the answer to an exchange.
     pub(crate) fn exchanged(&mut self, has_token: bool) {
         let unfulfilled = if has_token { 0 } else { self.unfulfilled };
         self.set(unfulfilled < ASKED_AT_MOST && !has_token, unfulfilled);
     }
 
-    /// A renewal was answered.
+    /// Records the answer to a renewal.
     pub(crate) fn renewed(&mut self, has_token: bool) {
         let unfulfilled = if has_token { 0 } else { self.unfulfilled.saturating_add(1).min(ASKED_AT_MOST) };
         self.set(false, unfulfilled);
@@ -56,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_exchange_without_a_token_opens_it_until_two_renewals_in_a_row_have_brought_none() {
+    fn a_renewal_is_wanted_after_an_exchange_without_a_token_until_two_in_a_row_bring_none() {
         let mut wish = MarketDataWish::default();
         assert!(!wish.is_open());
         let mut open = |answer: fn(&mut MarketDataWish)| {
@@ -74,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_the_same_is_no_change() {
+    fn an_answer_that_changes_nothing_does_not_count_as_a_change() {
         let mut wish = MarketDataWish::default();
         wish.renewed(true);
         wish.exchanged(true);

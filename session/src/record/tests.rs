@@ -1,4 +1,5 @@
-//! The laws of the record, over random snapshots of one owner. Few names and few times, so that they meet often.
+//! The laws of merging, checked with random snapshots of one owner. Names and times come from small sets, so that they
+//! often meet.
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -26,9 +27,9 @@ fn second(second: i64) -> Timestamp {
 /// How times are chosen.
 #[derive(Clone, Copy)]
 enum Times {
-    /// Within seconds, before and after [`now`].
+    /// Within seconds before and after [`now`].
     Close,
-    /// Whatever JSON can say.
+    /// Any time that JSON can express.
     Any,
 }
 
@@ -58,7 +59,7 @@ fn one_of(values: &'static [&'static str]) -> BoxedStrategy<Value> {
     prop::sample::select(values).prop_map(Value::from).boxed()
 }
 
-/// An object; names that end in `?` may be missing.
+/// A JSON object. A field whose name ends in `?` may be missing.
 fn object<const N: usize>(fields: [(&'static str, BoxedStrategy<Value>); N]) -> BoxedStrategy<Value> {
     let (names, values): (Vec<_>, Vec<_>) = fields
         .into_iter()
@@ -74,20 +75,20 @@ fn object<const N: usize>(fields: [(&'static str, BoxedStrategy<Value>); N]) -> 
     values.prop_map(with_names).boxed()
 }
 
-/// Up to three values under few names.
+/// Up to three values under names from a small set.
 fn by_name(names: &'static [&'static str], value: BoxedStrategy<Value>) -> BoxedStrategy<Value> {
     let all = prop::collection::btree_map(prop::sample::select(names), value, 0..4);
     all.prop_map(|all| all.into_iter().map(|(name, value)| (name.into(), value)).collect::<Map<_, _>>().into()).boxed()
 }
 
-/// A list of logins has each of them once, in the order of their ids.
+/// A list of logins without duplicates, in the order of their ids.
 fn with_own_ids(mut attempts: Vec<Value>) -> Value {
     attempts.sort_by_key(|attempt| attempt["id"].as_u64());
     attempts.dedup_by_key(|attempt| attempt["id"].as_u64());
     attempts.into()
 }
 
-/// No try and no credentials are later than those that the owner has given.
+/// The owner's tries and credentials are the latest ones.
 fn plausible(mut log_ins: Value) -> Value {
     let [worked, of_try] = [&log_ins["worked"], &log_ins["refused"]["ofTry"]].map(|it| it.as_u64().unwrap_or_default());
     for (name, least) in [("credentials", worked), ("tries", of_try)] {
@@ -184,7 +185,7 @@ fn joined(one: &Record, other: &Record) -> Record {
     joined
 }
 
-/// What is stored of a record.
+/// The stored form of a record.
 fn json_of(record: &Record) -> Value {
     let mut empty = read(json!({}));
     empty.0.record = record.clone();
@@ -196,7 +197,7 @@ fn assert_same(one: &Record, other: &Record) {
     assert_eq!(one, other);
 }
 
-/// Something that a session learns.
+/// A fact that a session learns.
 #[derive(Debug, Clone, Copy)]
 enum Learn {
     LogIn(fn(&mut LogIns, AttemptId)),
@@ -377,7 +378,7 @@ proptest! {
     }
 
     #[test]
-    fn a_shift_there_and_back_changes_nothing_and_leaves_the_times_of_tokens(record in records(), hours in -99_i64..99) {
+    fn a_clock_shift_and_its_reverse_cancel_out_and_never_change_token_times(record in records(), hours in -99_i64..99) {
         let by = SignedDuration::from_hours(hours);
         let mut moved = record.clone();
         moved.shift(by);
@@ -412,7 +413,7 @@ fn a_register_has_what_was_set_last_and_nothing_once_it_is_spent() {
 }
 
 #[test]
-fn of_two_values_that_were_learnt_at_once_the_greater_is_kept() {
+fn of_two_values_learnt_at_the_same_time_the_greater_is_kept() {
     let learnt = |at: i64| {
         let mut register = Latest::default();
         register.set(second(at));
@@ -461,7 +462,7 @@ fn a_wait_that_is_over_is_forgotten() {
     assert_eq!(record.refused_refresh_tokens.keys().collect::<Vec<_>>(), ["c"]);
 }
 
-/// Each fact of the table beside the time at which it ends, if it does.
+/// Each fact of the table with the time at which it ends, if any.
 #[test]
 fn a_record_matters_until_its_last_fact_ends() {
     let ends = |snapshot: Value| read(snapshot).0.record.ends().map(|end| end.duration_since(now()).as_secs());
@@ -601,7 +602,7 @@ fn a_skipped_pause_keeps_the_count_of_faults_and_an_ended_pause_resets_it() {
 }
 
 #[test]
-fn a_pause_that_has_ended_is_still_one_of_its_token() {
+fn an_ended_pause_is_not_revived_by_an_older_pause() {
     let mut pause = Pause::default();
     pause.begin(second(1));
     let mut older = Pause::default();
@@ -688,7 +689,7 @@ fn of_two_lineages_the_newer_one_wins_as_a_whole() {
 }
 
 #[test]
-fn ends_that_were_derived_by_a_wrong_clock_are_corrected_and_times_of_issue_stay() {
+fn expiries_from_a_wrong_clock_are_corrected_and_issue_times_are_kept() {
     let tokens = |end: i64| {
         let market_data = json!({"token": "md", "expiresAt": second(end)});
         let access = json!({"token": "at", "issuedAt": second(0), "expiresAt": second(end), "marketData": market_data});

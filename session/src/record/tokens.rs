@@ -1,8 +1,8 @@
-//! The tokens of a record and the hosts that were named with them.
+//! The tokens of a record, and the hosts that the server named with them.
 //!
-//! A *lineage* starts with a login or a consent. Renewals and refreshes continue it. The newer lineage wins as a whole, so a
-//! record never holds one login's access token next to another login's market data token. Within a lineage, each fact joins by
-//! the time at which it was issued. All times are in server time.
+//! A *lineage* starts with a login or a consent. Renewals and refreshes continue it. The newer lineage replaces the
+//! older one as a whole, so a record never holds the access token of one login and the market data token of another.
+//! Within a lineage, each fact is merged by the time at which it was issued. All times are in server time.
 
 use alloc::borrow::Cow;
 use alloc::collections::BTreeMap;
@@ -21,32 +21,33 @@ use crate::time_arithmetic::shifted;
 /// The tokens and hosts of one lineage.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Tokens {
-    /// When the login or consent was asked for; nothing if the owner gave the tokens.
+    /// The time at which the login or consent was requested. `None` if the owner supplied the tokens.
     pub(crate) started_at: Option<Timestamp>,
     pub(crate) access: Option<Access>,
     pub(crate) refresh: Option<Refresh>,
-    /// When the newest token was issued that the server has called dead. No token that is as old is kept.
+    /// The issue time of the newest token that the server has called dead. Tokens as old as this or older are dropped.
     pub(crate) dead_issued_at: Option<Timestamp>,
-    /// The hosts in force.
+    /// The hosts in use.
     pub(crate) hosts: ApiHosts,
-    /// When they were named, or left.
+    /// The time at which these hosts were named, or were left for the configured hosts.
     pub(crate) hosts_at: Option<Timestamp>,
 }
 
-/// An access token, and the market data token that is handed out with it.
+/// An access token and the market data token that is handed out with it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Access {
     #[serde(with = "secret")]
     pub(crate) token: AccessToken,
-    /// When it was asked for.
+    /// The time at which the token was requested.
     pub(crate) issued_at: Timestamp,
     pub(crate) expires_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) market_data: Option<MarketData>,
 }
 
-/// A market data token. It ends with the access token that it came with, even if that has been renewed since.
+/// A market data token. It expires together with the access token that it came with, even if that one has been renewed
+/// since.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct MarketData {
@@ -55,25 +56,25 @@ pub(crate) struct MarketData {
     pub(crate) expires_at: Timestamp,
 }
 
-/// A refresh token, and what its last uses have shown.
+/// A refresh token and the results of its last uses.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Refresh {
     #[serde(with = "secret")]
     pub(crate) token: RefreshToken,
-    /// When it was asked for; nothing if the owner gave it.
+    /// The time at which the token was requested. `None` if the owner supplied it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(crate) issued_at: Option<Timestamp>,
-    /// When it expires, if the server has said so.
+    /// The time at which the token expires, if the server has said so.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(crate) expires_at: Option<Timestamp>,
-    /// It was refused; a second refusal has to confirm that.
+    /// The token was refused. Only a second refusal confirms that.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(crate) refused_once: Flag,
-    /// It is about to be presented.
+    /// The session is about to present the token.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(crate) announced: Flag,
-    /// It was presented and the answer is lost: a renewal comes first.
+    /// The token was presented, but the answer is lost. The session renews before it presents the token again.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(crate) outcome_unknown: Flag,
 }
@@ -88,7 +89,7 @@ impl Refresh {
         self.token.expose() == token.expose()
     }
 
-    /// It has brought tokens.
+    /// Clears the facts about failed uses: the token has brought new tokens.
     pub(crate) fn used(&mut self) {
         self.flags().into_iter().for_each(Flag::clear);
     }
@@ -103,7 +104,8 @@ impl Refresh {
 }
 
 impl Access {
-    /// How long the token lives. A token that seems to have been issued after its end lives long: the clock was wrong.
+    /// The life of the token. A token whose expiry lies before its issue time counts as long-lived, because the clock
+    /// was wrong.
     pub(crate) fn life(&self) -> Duration {
         let life = Duration::try_from(self.expires_at.duration_since(self.issued_at)).unwrap_or_default();
         if life.is_zero() { Duration::MAX } else { life }
@@ -115,17 +117,17 @@ impl Access {
 }
 
 impl Tokens {
-    /// A lineage without tokens, which is newer than this one. It keeps other processes from writing this one back.
+    /// A newer lineage without tokens. It prevents other processes from writing this lineage back.
     pub(crate) fn forgotten(&self, server_now: Timestamp) -> Self {
         Self { started_at: Some(newer(server_now, self.started_at)), ..Self::default() }
     }
 
-    /// Whether the owner had it forgotten. Any other lineage has a token, or has had one that is dead.
+    /// Whether the owner had this lineage forgotten. Every other lineage has a token, or had one that is dead.
     pub(crate) fn is_forgotten(&self) -> bool {
         self.started_at.is_some() && *self == Self { started_at: self.started_at, ..Self::default() }
     }
 
-    /// Whether nothing in it is newer than in `other`.
+    /// Whether `other` is at least as new in every fact.
     pub(crate) fn is_superseded_by(&self, other: &Self) -> bool {
         let mut joined = other.clone();
         joined.join(self.clone());
@@ -140,7 +142,7 @@ impl Tokens {
         self.refresh.as_ref().map(Refresh::key)
     }
 
-    /// Whether a token in it was issued later than the one in `other`, or belongs to a newer lineage.
+    /// Whether this lineage has a token that was issued later than the one in `other`, or is newer as a whole.
     pub(crate) fn has_newer_token_than(&self, other: &Self) -> bool {
         if self.started_at != other.started_at {
             return self.started_at > other.started_at && (self.access.is_some() || self.refresh.is_some());
@@ -150,13 +152,14 @@ impl Tokens {
         access(self) > access(other) || refresh(self) > refresh(other)
     }
 
-    /// Takes over other hosts at the server's time `at`.
+    /// Takes over other hosts. `at` is in server time.
     pub(crate) fn name_hosts(&mut self, at: Timestamp, hosts: ApiHosts) {
         self.hosts_at = Some(newer(at, self.hosts_at));
         self.hosts = hosts;
     }
 
-    /// Corrects ends that were derived by a clock that was wrong by so much. The times of issue only order the tokens, and stay.
+    /// Moves the expiry times that a wrong clock has produced. `by` is the error of the clock. The issue times stay,
+    /// because they only order the tokens.
     pub(crate) fn correct_ends(&mut self, by: SignedDuration) {
         if let Some(access) = &mut self.access {
             access.expires_at = shifted(access.expires_at, by);
@@ -169,7 +172,7 @@ impl Tokens {
         }
     }
 
-    /// The server has called the access token dead.
+    /// Drops the access token, because the server has called it dead.
     pub(crate) fn access_is_dead(&mut self) {
         if let Some(access) = self.access.take() {
             self.dead_issued_at.join(Some(access.issued_at));
@@ -292,7 +295,7 @@ impl PartialEq for Refresh {
     }
 }
 
-/// The time of something new, which is later than what is known whatever the clock says.
+/// The time for a new fact. It is always later than `known`, even if the clock has gone back.
 pub(crate) fn newer(at: Timestamp, known: Option<Timestamp>) -> Timestamp {
     known.map_or(at, |known| at.max(shifted(known, SignedDuration::from_nanos(1))))
 }
@@ -301,7 +304,7 @@ fn owned((key, host): (&str, &str)) -> (String, String) {
     (key.into(), host.into())
 }
 
-/// How secrets are written and read. This is the only place where a token is serialized.
+/// Writes and reads secrets. No other code serializes a token.
 pub(super) mod secret {
     use core::time::Duration;
 

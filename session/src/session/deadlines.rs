@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_deadline_says_what_happens_then() {
+    fn every_deadline_has_a_description() {
         assert_eq!(Deadline::RequestDue.to_string(), "the next request is due");
         assert_eq!(Deadline::MarketDataTokenEnds.to_string(), "the market data token expires");
     }

@@ -1,4 +1,5 @@
-//! What a session asks for next, as a function of its state and the time: what is due and when, and what forbids it until then.
+//! Decides the next request of a session from its state and the time: which request is due, when it is due, and what
+//! delays it.
 
 use alloc::string::String;
 use core::time::Duration;
@@ -12,14 +13,14 @@ use crate::budget::{Operation, RateBudget};
 use crate::record::Access;
 use crate::time_arithmetic::{ONE_HOUR, after, later};
 
-/// An OAuth session refreshes at least this often, since an unused refresh token ends.
+/// An OAuth session refreshes at least once in this time, because an unused refresh token expires.
 //= R-REFRESH-4
 const REFRESH_AT_LEAST_EVERY: Duration = Duration::from_secs(12 * 3600);
 
-/// After this many failed renewals over this time, a token that callers see rejected is given up.
+/// A rejected token is given up after this many failed renewals over at least this time.
 const GIVE_UP_AFTER: (u32, Duration) = (3, Duration::from_secs(120));
 
-/// A session that stops tries so often to store why.
+/// A session that stops tries this many times to store the reason.
 const STORE_TRIES: u32 = 3;
 
 pub(super) enum Step {
@@ -28,21 +29,22 @@ pub(super) enum Step {
     Stop(StopReason),
 }
 
-/// What a session will ask for next, for a set that gives each its place in the hour.
+/// The next request of a session. A [`SessionSet`](crate::SessionSet) uses it to share the requests of the hour among
+/// its sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Outlook {
     pub(crate) operation: Operation,
-    /// When it wants to send.
+    /// The time at which the session wants to send the request.
     pub(crate) wanted: Timestamp,
-    /// Whether it only extends a token in good time, so that it could be earlier as well.
+    /// Whether the request only extends a token in good time. Such a request may also be sent earlier.
     pub(crate) is_routine: bool,
-    /// When this may change before.
+    /// The time at which this outlook may change before `wanted`.
     pub(crate) change: Option<Timestamp>,
-    /// The token it holds, in local time.
+    /// The token that the session holds, in local time.
     pub(crate) token: Option<TokenLife>,
 }
 
-/// How long a token is handed out, in local time.
+/// The interval in which a token is handed out, in local time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TokenLife {
     pub(crate) since: Timestamp,
@@ -70,7 +72,8 @@ impl Session {
         if allowed <= now { Step::Send(operation) } else { Step::Wait(allowed) }
     }
 
-    /// The next request of a resting session, whether or not the budget has a place for it.
+    /// The next request of a session that has nothing in flight. It does not check whether the budget allows the
+    /// request now.
     pub(crate) fn outlook(&self, now: Timestamp, budget: &RateBudget) -> Option<Outlook> {
         let (operation, due) = self.next_request(now, budget).ok().filter(|_| self.is_resting())?;
         let wanted = self.held_back(now, operation).max(due);
@@ -88,40 +91,44 @@ impl Session {
             .map(|access| TokenLife { since: self.token.since, end: self.clock.local_time(self.usable_until(access)) });
         let change = self.next_deadline(now).map(|(_, at)| at).into_iter().chain(market_data_due).min();
         let is_routine = wanted == due && due > now;
-        // A session that can refresh takes no place among the renewals. When its token is due, it renews if there is one to spare.
+        // A session that can refresh does not queue for a renewal. When its token is due, it renews if the budget has a
+        // renewal to spare.
         let operation = if is_routine && self.may_refresh(now) { Operation::Refresh } else { operation };
         Some(Outlook { operation, wanted, is_routine, change, token })
     }
 
-    /// Extends the token that is held now, before its time.
+    /// Makes the renewal of the held token due now, before its regular time.
     pub(crate) fn bring_forward(&mut self, now: Timestamp) {
         let now = self.advance(now);
         self.token.renew_at = self.token.renew_at.min(self.clock.server_time(now));
     }
 
-    /// The earliest time, `now` or later, at which the budget and everything else allow a request.
+    /// The earliest time, not before `now`, at which the budget and all other limits allow the request.
     fn allowed(&self, now: Timestamp, operation: Operation, budget: &RateBudget) -> Timestamp {
         budget.next_place(now, operation).max(self.gates.end(operation)).max(self.held_back(now, operation))
     }
 
-    /// The same for the renewal of a session that could refresh instead.
+    /// The earliest time for a renewal of a session that could also refresh. Such a session uses only renewals to
+    /// spare.
     fn spare_renewal(&self, now: Timestamp, budget: &RateBudget) -> Timestamp {
         self.allowed(now, Operation::Renew, budget).max(budget.next_spare_renewal(now))
     }
 
-    /// When a renewal is due for the sake of a market data token alone. Only a renewal brings one to an OAuth session.
+    /// The time at which a renewal is due that is sent only to get a market data token. An OAuth session gets one by no
+    /// other request.
     //= R-RENEW-12
     fn market_data_due(&self, now: Timestamp, budget: &RateBudget) -> Option<Timestamp> {
-        // The renewal that confirms the server's time brings one too.
+        // The renewal that confirms the server's time brings a market data token too.
         let is_wanted =
             self.record.market_data.is_open() && !self.policy.prefers_refreshes() && self.clock.confirm_at().is_none();
         self.renewable(now).filter(|_| is_wanted)?;
         Some(self.spare_renewal(now, budget).max(self.token.market_data_at))
     }
 
-    /// How an OAuth session extends a token that it could both renew and refresh, and when. A renewal rotates nothing and brings
-    /// a market data token, so it renews if a renewal is to spare at that time, unless the refresh token needs a refresh or the
-    /// last renewal has failed.
+    /// Chooses between a renewal and a refresh for an OAuth session that can send both, and says when. A renewal
+    /// rotates no refresh token and brings a market data token. So the session renews if the budget has a renewal to
+    /// spare at that time. It refreshes instead if the refresh token is due for a refresh or the last renewal has
+    /// failed.
     fn renew_or_refresh(
         &self,
         now: Timestamp,
@@ -136,7 +143,7 @@ impl Session {
         let is_refresh_wanted = self.policy.prefers_refreshes()
             || has_failed
             || refresh_by <= due
-            // The age of the refresh token is not known.
+            // The age of the refresh token is unknown.
             || self.refreshed_at(now).is_none();
         if is_refresh_wanted || refresh < renewal {
             (Operation::Refresh, due.min(refresh_by))
@@ -145,7 +152,7 @@ impl Session {
         }
     }
 
-    /// What keeps a request back besides the budget.
+    /// The earliest time, not before `now`, that everything except the budget and the gates allows.
     fn held_back(&self, now: Timestamp, operation: Operation) -> Timestamp {
         let postponed = self.record.postponed.get().filter(|ticket| ticket.operation == operation);
         let opens_session = match operation {
@@ -160,17 +167,18 @@ impl Session {
             .fold(now, Timestamp::max)
     }
 
-    /// The earliest time, `now` or later, of the next login.
+    /// The earliest time, not before `now`, of the next login.
     pub(super) fn earliest_log_in(&self, now: Timestamp) -> Timestamp {
         let under_way = if self.persistence.is_shared() { self.policy.deadline() } else { Duration::ZERO };
         self.record.log_ins.earliest(now, self.persistence.announced_attempt(), under_way)
     }
 
-    /// What has to be done, and when it is due.
+    /// The next request and the time at which it is due, or the reason to stop.
     fn next_request(&self, now: Timestamp, budget: &RateBudget) -> Result<(Operation, Timestamp), StopReason> {
         let renewable = self.renewable(now);
         match self.exchanges.redirect.as_deref().map(|redirect| redirect.operation) {
-            // The answer that redirected a login may have set the clock right.
+            // The answer that redirected a login may have corrected the clock, so the session decides anew whether it
+            // logs in.
             Some(Operation::LogIn) | None => {}
             Some(operation) => return Ok((operation, now)),
         }
@@ -200,37 +208,40 @@ impl Session {
 
     fn renewal_due(&self, now: Timestamp, access: &Access) -> Timestamp {
         let due = self.clock.local_time(self.token.renew_at);
-        // Whether it has ended is known after the second answer that says the server's time.
+        // The session knows whether the token has ended after the second answer with the server's time.
         let confirmed_at = self.clock.confirm_at().filter(|_| self.has_ended(access, now));
         confirmed_at.map_or(due, |at| due.max(at))
     }
 
-    /// The token that a renewal could extend: not expired, or expired by a local clock alone.
+    /// The token that a renewal can extend. It has not expired, or only a local clock says that it has.
     //= R-RENEW-5
     pub(super) fn renewable(&self, now: Timestamp) -> Option<&Access> {
         let access = self.record.tokens.access.as_ref()?;
         (!self.has_ended(access, now) || self.may_be_alive(now)).then_some(access)
     }
 
-    /// Whether the token has expired by the server's time, as far as it is known.
+    /// Whether the token has expired by the best known server time.
     pub(super) fn has_ended(&self, access: &Access, now: Timestamp) -> bool {
         access.expires_at <= self.clock.server_time(now)
     }
 
-    /// Whether a token that seems to have expired may be alive, because only a local clock says so. A renewal decides. If none
-    /// brings a verdict, the token is given up after some that have reached the server, and after an hour in which none has.
+    /// Whether a token that has expired by the local clock may still be alive. This is possible as long as the session
+    /// has not learnt the server's time. A renewal decides. If no renewal brings a verdict, the session gives the token
+    /// up after some renewals that have reached the server, or after an hour in which none has reached it.
     fn may_be_alive(&self, now: Timestamp) -> bool {
         !self.clock.is_learnt() && self.given_up_at().is_none_or(|at| now < at)
     }
 
-    /// When a token that only a local clock takes for expired is given up, since no renewal has brought a verdict.
+    /// The time at which the session gives up a token that has expired only by the local clock, because no renewal has
+    /// brought a verdict.
     pub(super) fn given_up_at(&self) -> Option<Timestamp> {
         let (count, time) = GIVE_UP_AFTER;
         let after_expiry = self.token.failed_after_expiry.lasted_at(count, time);
         after_expiry.into_iter().chain(self.token.failed_renewals.lasted_at(count, ONE_HOUR)).min()
     }
 
-    /// When a token is taken for lost, since callers see it rejected and renewals fail again and again.
+    /// The time at which the session gives up a token that callers report as rejected, because its renewals keep
+    /// failing.
     pub(super) fn rejected_given_up_at(&self) -> Option<Timestamp> {
         let (count, time) = GIVE_UP_AFTER;
         let is_rejected = self.token.is_reported_dead || self.token.is_faulty;
@@ -241,19 +252,19 @@ impl Session {
         self.renewable(now).is_some() && self.rejected_given_up_at().is_some_and(|at| at <= now)
     }
 
-    /// Whether an OAuth session has only renewals left, since its refresh token or its app was refused.
+    /// Whether an OAuth session can only renew, because its refresh token or its app was refused.
     pub(super) fn has_only_renewals(&self, now: Timestamp) -> bool {
         let is_presentable = || self.app_refused.is_none() && self.presentable_at(now).is_some_and(|at| at <= now);
         self.login.app().is_some() && !is_presentable()
     }
 
-    /// When the refresh token came, or has last brought tokens, in local time.
+    /// The time at which the refresh token was issued or last brought tokens, in local time.
     fn refreshed_at(&self, now: Timestamp) -> Option<Timestamp> {
         let issued_at = self.record.tokens.refresh.as_ref().and_then(|refresh| refresh.issued_at);
         issued_at.map(|at| self.clock.local_time(at).min(now)).max(self.token.refreshed_at)
     }
 
-    /// Whether an OAuth session may present its refresh token.
+    /// Whether an OAuth session may present its refresh token now.
     pub(super) fn may_refresh(&self, now: Timestamp) -> bool {
         self.login.app().is_some() && !self.has_only_renewals(now) && !self.is_refresh_outcome_unknown()
     }
@@ -263,8 +274,9 @@ impl Session {
         self.record.tokens.refresh.as_ref().is_some_and(|refresh| refresh.outcome_unknown.is_set())
     }
 
-    /// When the refresh token may be presented: now, later, or never again. It is never again after a second refusal if its end
-    /// is not known, or comes before it may be presented. Its end counts if the server's time is learnt and not a hint.
+    /// The time from which the refresh token may be presented, or `None` if it may not be presented again. After a
+    /// second refusal it is `None` if the expiry of the token is unknown, or comes before the token may be presented
+    /// again. The session trusts the expiry only if it has learnt the server's time.
     //= R-REFRESH-8
     pub(super) fn presentable_at(&self, now: Timestamp) -> Option<Timestamp> {
         let refresh = self.record.tokens.refresh.as_ref()?;
@@ -279,7 +291,7 @@ impl Session {
     }
 }
 
-/// A hash that distinguishes tokens, so that no token is kept.
+/// Distinguishes refresh tokens by a hash, so that no token is kept.
 pub(super) fn fingerprint(token: &RefreshToken) -> String {
     hash_of([token.expose()])
 }

@@ -1,9 +1,9 @@
-//! The few things about a session that can be tuned, within bounds that keep its laws.
+//! [`Policy`]: the settings of a session. Their bounds keep the laws.
 
 use core::time::Duration;
 
-/// When to renew, how long to wait, how often to try. The defaults are the vendor's advice; values out of bounds are
-/// set to the nearest bound.
+/// The settings of a session: when to renew, how long to wait, and how often to try. The defaults follow the vendor's
+/// advice. A value outside its bounds is set to the nearest bound.
 ///
 /// ```
 /// use std::time::Duration;
@@ -35,40 +35,41 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// How long before its expiry a token is renewed: 15 minutes unless set, 1 to 60 minutes; for a token that lives
-    /// less than twice as long, half its life.
+    /// Sets how long before its expiry a token is renewed. Default 15 minutes, range 1 to 60 minutes. A token that
+    /// lives less than twice this time is renewed at half its life.
     #[must_use]
     pub fn with_renew_before(mut self, renew_before: Duration) -> Self {
         self.renew_before = renew_before.clamp(Duration::from_secs(60), Duration::from_secs(3600));
         self
     }
 
-    /// How long before its expiry a token is no longer handed out: 30 seconds unless set, 5 seconds to 5 minutes; for a
-    /// short-lived token a tenth of its life, where that is less.
+    /// Sets how long before its expiry a token is no longer handed out. Default 30 seconds, range 5 seconds to 5
+    /// minutes. For a short-lived token it is a tenth of the token's life if that is less.
     #[must_use]
     pub fn with_margin(mut self, margin: Duration) -> Self {
         self.margin = margin.clamp(Duration::from_secs(5), Duration::from_secs(300));
         self
     }
 
-    /// How long an exchange may take before the session goes on without its answer: 45 seconds unless set, 5 seconds to
-    /// 5 minutes. Give it more time than the HTTP client has.
+    /// Sets how long an exchange may take before the session continues without its answer. Default 45 seconds, range 5
+    /// seconds to 5 minutes. Choose a longer time than the time-out of the HTTP client.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline.clamp(Duration::from_secs(5), Duration::from_secs(300));
         self
     }
 
-    /// The longest pause between tries after faults: one minute unless set, 5 seconds to 10 minutes.
+    /// Sets the longest pause between tries after faults. Default one minute, range 5 seconds to 10 minutes.
     #[must_use]
     pub fn with_longest_pause(mut self, pause: Duration) -> Self {
         self.longest_pause = pause.clamp(Duration::from_secs(5), Duration::from_secs(600));
         self
     }
 
-    /// Whether an OAuth session refreshes although it could renew: no unless set. Choose it if many OAuth sessions share a
-    /// network address, so that they leave the hour's fifteen renewals to others. Such a session gets no market data token,
-    /// because only a renewal brings one. Sessions with a password renew whatever is set here.
+    /// Sets whether an OAuth session refreshes even when it could renew. Default `false`. Choose `true` if many OAuth
+    /// sessions share a network address: they then leave its fifteen renewals per hour to other sessions. Such a
+    /// session gets no market data token, because only a renewal brings one. A session with a password ignores this
+    /// setting and always renews.
     ///
     /// ```
     /// use tradovate_auth_session::Policy;
@@ -94,7 +95,7 @@ impl Policy {
         self.margin
     }
 
-    /// How long an exchange may take.
+    /// How long an exchange may take before the session continues without its answer.
     #[must_use]
     pub fn deadline(&self) -> Duration {
         self.deadline
@@ -106,7 +107,7 @@ impl Policy {
         self.longest_pause
     }
 
-    /// Whether an OAuth session refreshes although it could renew.
+    /// Whether an OAuth session refreshes even when it could renew.
     #[must_use]
     pub fn prefers_refreshes(&self) -> bool {
         self.prefers_refreshes
@@ -118,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_setting_is_kept_beside_the_others_and_set_to_the_nearest_bound() {
+    fn each_setting_is_independent_and_clamped_to_its_bounds() {
         let seconds = Duration::from_secs;
         let set = |renew_before, margin, deadline, longest_pause| {
             let policy = Policy::default()

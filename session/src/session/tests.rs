@@ -1,4 +1,5 @@
-//! The machine over a simulated clock and a scripted server: each test reads as what happened, line by line.
+//! Runs the session with a simulated clock and a scripted server. The trace of a test shows the events in order, one
+//! per line.
 
 use alloc::collections::VecDeque;
 use alloc::format;
@@ -40,13 +41,13 @@ mod stops;
 mod store;
 mod store_races;
 
-/// What the server of a test does with a request.
+/// How the server of a test treats a request.
 enum Answer {
     Response(Response<String>),
     Failure(Failure),
-    /// Nothing comes, not even a failure.
+    /// No response and no failure.
     Silence,
-    /// A token that lives this many minutes from now, by the server's clock.
+    /// A token that lives this many minutes by the server's clock.
     Token(&'static str, u64),
 }
 
@@ -72,20 +73,20 @@ const BAD_PASSWORD: &str = r#"{"errorText":"Incorrect username or password."}"#;
 const INVALID_GRANT: &str = r#"{"error":"invalid_grant"}"#;
 const DEAD: &str = "Invalid access token";
 
-/// A session, its budget, and a server that answers from a script; everything that happens is written down.
+/// A session, its budget, and a server that answers from a script. Everything that happens is recorded in the trace.
 struct World {
     session: Session,
     budget: RateBudget,
     now: Timestamp,
     script: VecDeque<Answer>,
-    /// Whether the store works, one entry for each use; it does where there is none.
+    /// Whether the store works, one entry for each use. After the last entry, the store works.
     store_works: VecDeque<Option<bool>>,
-    /// How far the server's clock is ahead, where its answers have a `Date`.
+    /// How far the server's clock is ahead, if its answers have a `Date`.
     ahead: Option<SignedDuration>,
     silent: Vec<ExchangeId>,
     trace: Vec<String>,
     stored: Vec<StoredSession>,
-    /// The record of a shared store, which nobody else uses.
+    /// The record of a shared store that no other process uses.
     record: Option<StoredRecord>,
     saved_at: Timestamp,
 }
@@ -103,7 +104,7 @@ fn seconds(seconds: u64) -> Duration {
 }
 
 impl World {
-    /// If the session is of OAuth, it refreshes although it could renew: most scripts are about refreshes.
+    /// An OAuth session refreshes although it could renew, because most scripts are about refreshes.
     fn of(mut session: Session, script: impl IntoIterator<Item = Answer>) -> Self {
         session.policy = session.policy.with_refreshes_preferred(true);
         Self {
@@ -217,7 +218,7 @@ impl World {
         }
     }
 
-    /// The snapshot that was offered is stored.
+    /// Stores the offered snapshot.
     fn stored(&mut self, id: ExchangeId) {
         let answer = if self.session.persistence.is_hook() {
             StoreAnswer::Kept
@@ -254,7 +255,7 @@ impl World {
         self.write_what_it_brought();
     }
 
-    /// What has followed from an answer, in the line of the request.
+    /// The effects of an answer, for the trace line of its request.
     fn write_what_it_brought(&mut self) {
         let events: Vec<_> =
             core::iter::from_fn(|| self.session.next_event()).map(|event| brief(&event.kind)).collect();
@@ -283,7 +284,7 @@ impl World {
         }
     }
 
-    /// The answer to the request that has had none, oldest first, comes after all.
+    /// Delivers the answer to the oldest request that has had none.
     fn answer_late(&mut self, answer: Answer) -> &mut Self {
         self.line("← late");
         let id = self.silent.remove(0);
@@ -292,7 +293,7 @@ impl World {
         self
     }
 
-    /// What a caller saw when it used the token.
+    /// Reports an answer that a caller has received with the token.
     fn reject(&mut self, status: u16, body: &str) -> Verdict {
         let generation = self.session.token.generation;
         self.reject_of(generation, status, body)
@@ -316,7 +317,7 @@ impl World {
         }
     }
 
-    /// The requests of the trace show bearers on purpose. What they have brought is left.
+    /// The requests in the trace show bearers on purpose, so only the rest of the trace is searched for secrets.
     fn hide_requests(&mut self) {
         for line in &mut self.trace {
             if let Some((_, request)) = line.split_once('→') {
@@ -342,7 +343,7 @@ fn disk_full() -> StoreError {
     StoreError::new(StoreErrorKind::NotWritable, "the disk is full")
 }
 
-/// A snapshot as of an app whose answers bring no refresh token.
+/// A snapshot of an app whose answers bring no refresh token.
 fn without_refresh_token(stored: &StoredSession) -> StoredSession {
     let mut value = serde_json::to_value(stored).unwrap();
     value.as_object_mut().unwrap().remove("refresh");
@@ -371,7 +372,7 @@ fn clock(at: Timestamp) -> String {
     if millis == 0 { format!("{minutes}:{seconds:02}") } else { format!("{minutes}:{seconds:02}.{millis:03}") }
 }
 
-/// An event in few words; times are those of the trace.
+/// A short form of an event. Its times are relative to the start of the trace.
 fn brief(event: &EventKind) -> String {
     let minute = |at: &Timestamp| clock(*at);
     match event {
@@ -406,19 +407,19 @@ fn token_until(text: &str, expires_at: Timestamp) -> Answer {
     ok(format!(r#"{{"accessToken":"{text}","expirationTime":"{expires_at}","userId":1}}"#))
 }
 
-/// A token that lives to this many minutes after the start.
+/// A token that expires this many minutes after the start.
 fn token_to(text: &str, minute: u64) -> Answer {
     token_until(text, later(start(), minutes(minute)))
 }
 
-/// An OAuth answer with a token of 80 minutes, and a refresh token of 26 hours.
+/// An OAuth answer with a token of 80 minutes and a refresh token of 26 hours.
 fn refreshed(access: &str, refresh: &str) -> Answer {
     ok(format!(
         r#"{{"access_token":"{access}","refresh_token":"{refresh}","expires_in":4800,"refresh_token_expires_in":93600}}"#
     ))
 }
 
-/// The same, without an end of the refresh token.
+/// The same answer without the expiry of the refresh token.
 fn refreshed_without_end(access: &str, refresh: &str) -> Answer {
     ok(format!(r#"{{"access_token":"{access}","refresh_token":"{refresh}","expires_in":4800}}"#))
 }

@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_renewal_that_fails_twice_has_failed_once() {
+    fn two_failures_of_the_same_renewal_count_once() {
         let mut failed = FailedRenewals::default();
         for (minute, id) in [(0, 1), (1, 1), (2, 2)] {
             failed.add(at(minute), ExchangeId(id));
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_confirmed_once_it_may_be_verified() {
+    fn a_confirmation_is_due_when_the_token_may_be_verified() {
         let mut health = TokenHealth::default();
         assert_eq!(health.confirmation_due(None, None), None);
         assert_eq!(health.confirmation_due(Some(at(9)), None), Some(at(9)), "the server's time is asked for");

@@ -1,4 +1,5 @@
-//! One network address of a set: its budget, who waits for a place in it, and the pace of its renewals and refreshes.
+//! One network address of a set: its budget, the sessions that wait for a request, and the pace of its renewals and
+//! refreshes.
 
 use alloc::collections::BTreeSet;
 use core::time::Duration;
@@ -8,17 +9,17 @@ use jiff::Timestamp;
 use super::renewal_pace::{Pace, Pending};
 use crate::budget::{Operation, RateBudget};
 
-/// From one renewal to the next, so that an hour holds fifteen at the most (page *Rate Limits*), with a hundredth of room
-/// for the server's clock.
+/// The interval between renewals. An hour has at most fifteen (page *Rate Limits*), with a margin of one per cent for
+/// the server's clock.
 const BETWEEN_RENEWALS: Duration = Duration::from_millis(242_400);
 
-/// From one refresh to the next: for the 950 of an hour that a [`RateBudget`] has, with the same room.
+/// The interval between refreshes: 950 per hour, as in a [`RateBudget`], with the same margin.
 const BETWEEN_REFRESHES: Duration = Duration::from_millis(3_828);
 
 /// The operations that extend tokens.
 const PACED: [Operation; 2] = [Operation::Renew, Operation::Refresh];
 
-/// What a resting session of a network is in line for.
+/// What a session of a network without anything to do now waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) operation: Operation,
@@ -27,9 +28,9 @@ pub(super) struct Place {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// It waits for a place in the budget.
+    /// The session waits until the budget allows its request.
     Waiting { urgency: Timestamp },
-    /// Its token is extended when it is due, or before.
+    /// The token of the session is extended when it is due, or earlier.
     Pending(Pending),
 }
 
@@ -37,18 +38,18 @@ pub(super) enum Kind {
 pub(super) struct Network<N> {
     pub(super) key: N,
     pub(super) budget: RateBudget,
-    /// Its entry in the agenda.
+    /// The time of its entry in the agenda.
     pub(super) at: Option<Timestamp>,
-    /// How many sessions leave by it.
+    /// The number of sessions that use this address.
     pub(super) sessions: usize,
-    /// Its entry among the networks without sessions.
+    /// The time of its entry among the networks without sessions.
     pub(super) forgotten_at: Option<Timestamp>,
-    /// By operation, the most urgent first.
+    /// The waiting sessions by operation, the most urgent first.
     waiting: [BTreeSet<(Timestamp, u32)>; 4],
     renewals: Pace,
     refreshes: Pace,
-    /// Whether it was reported that there are too many sessions.
-    has_complained: bool,
+    /// Whether the set has reported that there are too many sessions.
+    has_reported_excess: bool,
 }
 
 impl<N> Network<N> {
@@ -62,7 +63,7 @@ impl<N> Network<N> {
             waiting: Default::default(),
             renewals: Pace::new(BETWEEN_RENEWALS, number),
             refreshes: Pace::new(BETWEEN_REFRESHES, number),
-            has_complained: false,
+            has_reported_excess: false,
         }
     }
 
@@ -98,32 +99,32 @@ impl<N> Network<N> {
         self.budget.need_renewals(self.renewals.per_hour());
     }
 
-    /// A request leaves.
-    pub(super) fn beat(&mut self, now: Timestamp, operation: Operation, extends: bool) {
+    /// Counts a request that leaves now.
+    pub(super) fn count_request(&mut self, now: Timestamp, operation: Operation, extends: bool) {
         if let Some(pace) = self.pace(operation) {
-            pace.beat(now, extends);
+            pace.count_request(now, extends);
         }
     }
 
-    /// When this network has something to do by itself: a place for one that waits, or the next beat of a pace.
+    /// The time at which this network acts by itself: a waiting session may send, or its pace extends the next token.
     pub(super) fn next(&self, now: Timestamp) -> Option<Timestamp> {
         let place = |operation: &Operation| {
             let waits = self.waiting.get(operation.index()).is_some_and(|waiting| !waiting.is_empty());
             waits.then(|| self.budget.earliest(now, *operation))
         };
-        let beat = |operation| self.paced(operation)?.next(self.gate(operation));
+        let next_extension = |operation| self.paced(operation)?.next(self.gate(operation));
         let places = Operation::ALL.iter().filter_map(place);
-        places.chain(PACED.into_iter().filter_map(beat)).min()
+        places.chain(PACED.into_iter().filter_map(next_extension)).min()
     }
 
-    /// Whoever gets the place that is free now.
+    /// The session that may use the request that is free now.
     pub(super) fn next_waiting(&self, now: Timestamp) -> Option<u32> {
         let is_free = |operation: &&Operation| self.budget.earliest(now, **operation) <= now;
         let first = |operation: &Operation| self.waiting.get(operation.index())?.first();
         Operation::ALL.iter().filter(is_free).find_map(first).map(|(_, index)| *index)
     }
 
-    /// Whoever's token is to be extended before its time.
+    /// The session whose token is to be extended early.
     pub(super) fn next_pending(&self, now: Timestamp) -> Option<u32> {
         PACED.into_iter().find_map(|operation| {
             let pace = self.paced(operation)?;
@@ -131,20 +132,20 @@ impl<N> Network<N> {
         })
     }
 
-    /// The operation of which there have to be more an hour than there may be, if that was not reported yet.
-    pub(super) fn complaint(&mut self) -> Option<(Operation, u64)> {
+    /// The operation that the tokens need more often per hour than allowed, unless that was reported already.
+    pub(super) fn new_excess(&mut self) -> Option<(Operation, u64)> {
         let excess = |operation| self.paced(operation)?.excess().map(|per_hour| (operation, per_hour));
-        let complaint = PACED.into_iter().find_map(excess).filter(|_| !self.has_complained)?;
-        self.has_complained = true;
-        Some(complaint)
+        let found = PACED.into_iter().find_map(excess).filter(|_| !self.has_reported_excess)?;
+        self.has_reported_excess = true;
+        Some(found)
     }
 
-    /// Fewer sessions may fit again.
+    /// Allows another report after a session has left.
     pub(super) fn shrink(&mut self) {
-        self.has_complained = false;
+        self.has_reported_excess = false;
     }
 
-    /// The moment from which on the budget lets a request leave.
+    /// The time from which the budget allows a request.
     fn gate(&self, operation: Operation) -> Timestamp {
         self.budget.opens(operation)
     }

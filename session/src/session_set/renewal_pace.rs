@@ -1,8 +1,8 @@
-//! The pace at which a network's tokens are extended: evenly, so that no two of them are due in the same moment.
+//! The pace at which a network's tokens are extended. Even intervals keep many tokens from being due at the same time.
 //!
-//! A token that is extended every `n` minutes asks for one `n`th of a request a minute; all of them together say how
-//! many there are to be, and the one that ends first is next. So nothing is extended more often than it has to be, and
-//! after a crowd has come at once, it takes one round to spread it.
+//! Each token has a rate: a token that is extended every `n` minutes needs `1/n` requests per minute. The sum of all
+//! rates is the pace. Each request extends the token that is due first. So no token is extended more often than
+//! necessary, and many tokens that were issued together are spread evenly after one round.
 
 use alloc::collections::BTreeSet;
 use core::time::Duration;
@@ -10,14 +10,14 @@ use core::time::Duration;
 use jiff::Timestamp;
 use tradovate_auth_core::internal::later;
 
-/// Requests in the time of a thousand million seconds: what one token asks for, or many.
+/// A rate: the number of requests in 1,000,000,000 seconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Rate(u64);
 
 impl Rate {
     const TIME: u64 = 1_000_000_000;
 
-    /// One request in this time.
+    /// The rate of one request in this time.
     fn one_in(time: Duration) -> Self {
         let requests = u128::from(Self::TIME).saturating_mul(1000).checked_div(time.as_millis());
         Self(requests.and_then(|requests| u64::try_from(requests).ok()).unwrap_or(Self::TIME))
@@ -31,19 +31,19 @@ impl Rate {
         Self(self.0.saturating_sub(other.0))
     }
 
-    /// From one request to the next.
+    /// The time between two requests.
     fn interval(self) -> Duration {
         let nanoseconds = u128::from(Self::TIME).saturating_mul(1_000_000_000).checked_div(u128::from(self.0));
         nanoseconds.and_then(|time| u64::try_from(time).ok()).map_or(Duration::MAX, Duration::from_nanos)
     }
 
-    /// Whole requests in an hour, rounded up.
+    /// The number of requests per hour, rounded up to a whole number.
     fn per_hour(self) -> u64 {
         self.0.saturating_mul(3600).div_ceil(Self::TIME)
     }
 }
 
-/// A token that may be extended any time from now on, in local time.
+/// A token that may be extended from now on. Times are local.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Pending {
     pub(super) since: Timestamp,
@@ -64,40 +64,40 @@ impl Pending {
         Rate::one_in(Duration::try_from(end.duration_since(self.since)).unwrap_or_default())
     }
 
-    /// When it is extended at the latest. If requests follow one another at the limit, its place may come a little after it is
-    /// due. Before that time, it would take the place of another session.
+    /// The latest time at which the token is extended. If requests are sent at the limit of the network, this may be
+    /// shortly after the token is due.
     pub(super) fn latest(&self) -> Timestamp {
         later(self.due, part(Duration::try_from(self.end.duration_since(self.due)).unwrap_or_default(), 2))
     }
 }
 
-/// Tokens that one operation extends, behind one network address.
+/// The tokens behind one network address that are extended by one operation.
 #[derive(Debug)]
 pub(super) struct Pace {
-    /// By the time at which they are due.
+    /// The tokens, ordered by the time at which they are due.
     pending: BTreeSet<(Timestamp, u32)>,
     rate: Rate,
-    /// What there has to be at the least, or tokens end.
+    /// The lowest rate at which no token expires.
     least: Rate,
-    /// The pace is no faster than this.
+    /// The shortest interval between two requests.
     shortest: Duration,
-    /// The last request, whatever it was for.
+    /// The time of the last request of this operation, whether or not it extended a token.
     last: Option<Timestamp>,
-    /// The last that extended a token.
+    /// The time of the last request that extended a token.
     extended: Option<Timestamp>,
-    /// When there were tokens again after a time without.
+    /// The time at which the first token was added after an interval without tokens.
     began: Timestamp,
-    /// This part of the first interval is left out, so that networks that begin together don't go on together: in parts of
-    /// a [`WHOLE`].
+    /// The part of the first interval that is skipped, in units of 1/[`WHOLE`]. It differs between networks, so that
+    /// networks that start together do not send together.
     phase: u32,
 }
 
 const WHOLE: u32 = 1 << 16;
 
 impl Pace {
-    /// The paces of other networks, by their numbers, begin at other times.
+    /// Creates a pace. The number of the network decides how much of the first interval is skipped.
     pub(super) fn new(shortest: Duration, network: u32) -> Self {
-        // Multiples of the golden ratio are spread as evenly as can be, however many there are.
+        // Multiples of the golden ratio are spread evenly for any number of networks.
         let phase = network.wrapping_mul(0x9e37_79b9) >> 16;
         Self {
             pending: BTreeSet::new(),
@@ -113,7 +113,7 @@ impl Pace {
 
     pub(super) fn add(&mut self, now: Timestamp, index: u32, token: Pending) {
         if self.pending.is_empty() {
-            // It goes on where it has just extended the only one it has; otherwise it begins anew.
+            // If the only token was just extended, the pace continues. Otherwise it starts again.
             let pause = part(token.rate().interval(), 8);
             if self.extended.is_none_or(|extended| later(extended, pause) < now) {
                 self.began = now;
@@ -133,27 +133,27 @@ impl Pace {
         }
     }
 
-    /// The requests an hour without which tokens end, where those are more than there may be.
+    /// The requests per hour that are needed to keep all tokens valid, if they are more than the limit.
     pub(super) fn excess(&self) -> Option<u64> {
         (self.least > Rate::one_in(self.shortest)).then(|| self.least.per_hour())
     }
 
-    /// The requests an hour that extend all tokens in good time.
+    /// The requests per hour that extend all tokens in good time.
     pub(super) fn per_hour(&self) -> u64 {
         self.rate.per_hour()
     }
 
-    /// A request leaves now: one that extends a token, or one for a first token, which goes before those that are extended
-    /// early.
-    pub(super) fn beat(&mut self, now: Timestamp, extends: bool) {
+    /// Counts a request that leaves now. It extends a token, or it fetches a first token, which has priority over early
+    /// extensions.
+    pub(super) fn count_request(&mut self, now: Timestamp, extends: bool) {
         self.last = Some(now);
         if extends {
             self.extended = Some(now);
         }
     }
 
-    /// When one is to be extended before it is due, where nothing may leave before `gate`; a little early, so that all of
-    /// them are. Networks whose gates open together keep their distance.
+    /// The time at which the next token is extended early. It is not before `gate`. Networks whose gates open at the
+    /// same time keep their distance.
     pub(super) fn next(&self, gate: Timestamp) -> Option<Timestamp> {
         if self.pending.is_empty() {
             return None;
@@ -168,7 +168,7 @@ impl Pace {
         Some(later(next, interval.saturating_mul(u32::try_from(beats).unwrap_or(u32::MAX))))
     }
 
-    /// The one that is due first.
+    /// The token that is due first.
     pub(super) fn first(&self) -> Option<u32> {
         self.pending.first().map(|(_, index)| *index)
     }
@@ -218,7 +218,7 @@ mod tests {
         let quarter = SignedDuration::from_secs(900) * 31 / 32;
         assert_eq!(pace.next(at(0)).map(|next| next.duration_since(at(0)).as_secs()), Some(quarter.as_secs()));
         pace.remove(0, token(60));
-        pace.beat(at(14), true);
+        pace.count_request(at(14), true);
         assert_eq!(pace.first(), Some(1));
         let third = SignedDuration::from_secs(1200) * 31 / 32;
         assert_eq!(pace.next(at(0)).map(|next| next.duration_since(at(14)).as_secs()), Some(third.as_secs()));
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_time_without_tokens_the_pace_begins_anew() {
+    fn after_a_time_without_tokens_the_pace_starts_again() {
         let mut pace = Pace::new(Duration::ZERO, 0);
         pace.add(at(0), 0, token(60));
         pace.remove(0, token(60));
@@ -246,11 +246,11 @@ mod tests {
     fn networks_that_begin_together_are_spread_over_the_first_interval() {
         let first = |network| {
             let mut pace = Pace::new(Duration::ZERO, network);
-            pace.beat(at(0), false);
+            pace.count_request(at(0), false);
             pace.add(at(0), 0, token(60));
             let first = pace.next(at(0)).unwrap();
             pace.remove(0, token(60));
-            pace.beat(first, true);
+            pace.count_request(first, true);
             pace.add(later(first, Duration::from_secs(1)), 0, token(120));
             assert!(pace.next(at(0)) >= Some(later(first, Duration::from_secs(58 * 60))), "only the first");
             first.duration_since(at(0)).as_mins()
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn an_absent_fact_removes_nothing() {
+    fn removing_an_absent_token_changes_nothing() {
         let mut pace = Pace::new(Duration::ZERO, 0);
         pace.add(at(0), 0, token(60));
         pace.add(at(0), 0, token(60));
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pace_is_limited() {
+    fn a_pace_never_exceeds_its_limit() {
         let mut pace = Pace::new(Duration::from_secs(243), 0);
         for index in 0..100 {
             pace.add(at(0), index, token(60));

@@ -1,10 +1,10 @@
-//! Where the sessions of a set are kept: a place for each, used again after it is left, and keys that name one session
-//! and never another.
+//! Stores the sessions of a set in slots. A slot is reused after its session is removed, but the key of the removed
+//! session stays invalid.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-/// Names a session of a set. It names no other one after that session has been removed.
+/// Identifies a session of a set. After the session is removed, the key never identifies another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionKey {
     pub(super) index: u32,
@@ -38,7 +38,7 @@ impl<T> Slots<T> {
             slot.content = content;
             return SessionKey { index, serial: slot.serial };
         }
-        // Four thousand million sessions are more than any machine holds.
+        // No machine holds 2^32 sessions.
         let index = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
         self.slots.push(Slot { serial: 0, content });
         SessionKey { index, serial: 0 }
@@ -61,7 +61,7 @@ impl<T> Slots<T> {
         self.get(key).is_some()
     }
 
-    /// The one at an index, whoever it is now.
+    /// The session at an index, whatever its generation.
     pub(super) fn at(&mut self, index: u32) -> Option<&mut T> {
         self.slots.get_mut(index as usize)?.content.as_deref_mut()
     }

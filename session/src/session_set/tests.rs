@@ -1,4 +1,4 @@
-//! Many sessions over a simulated clock and a server that says yes, unless a test says otherwise.
+//! Many sessions with a simulated clock and a server that grants every request unless a test says otherwise.
 
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -41,7 +41,7 @@ fn operation(request: &Request<RequestBody>) -> Operation {
     }
 }
 
-/// What the server of these tests answers to an operation.
+/// The server's answer to an operation.
 fn granted(now: Timestamp, operation: Operation) -> Response<String> {
     Response::new(match operation {
         Operation::Refresh => r#"{"access_token":"synthetic","token_type":"Bearer","expires_in":4800,
@@ -51,7 +51,7 @@ fn granted(now: Timestamp, operation: Operation) -> Response<String> {
     })
 }
 
-/// The same, with the server's time.
+/// The same answer with the server's time.
 fn dated(now: Timestamp, mut answer: Response<String>) -> Response<String> {
     let date = now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     answer.headers_mut().insert(header::DATE, date.parse().unwrap());
@@ -81,7 +81,7 @@ impl World {
         (world, keys)
     }
 
-    /// The next request, without an answer to it.
+    /// The next request. It is not answered.
     fn request(&mut self) -> Option<(SessionKey, ExchangeId, Operation)> {
         match self.set.poll(self.now) {
             SetAction::Send { session, id, request } => {
@@ -90,14 +90,14 @@ impl World {
                 Some((session, id, operation))
             }
             SetAction::Wait { until } => {
-                assert!(until > self.now, "a wait that is over");
+                assert!(until > self.now, "the wait has already ended");
                 None
             }
             other => panic!("{other:?}"),
         }
     }
 
-    /// Goes on until then; each request is granted at once. `look` sees the set whenever time has passed.
+    /// Runs until this time and grants each request at once. `look` sees the set each time the clock has advanced.
     fn run(&mut self, until: Timestamp, mut look: impl FnMut(&Self)) {
         loop {
             while let Some((session, id, operation)) = self.request() {
@@ -121,21 +121,21 @@ impl World {
         self.sent.iter().filter(|sent| sent.operation == operation).count()
     }
 
-    /// The most requests of a kind that left within this time.
+    /// The highest number of requests of one kind within this time.
     fn most_within(&self, time: SignedDuration, operation: Operation) -> usize {
         let times: Vec<_> = self.sent.iter().filter(|sent| sent.operation == operation).map(|sent| sent.at).collect();
         let within = |(index, first)| times.iter().skip(index).take_while(|at| at.duration_since(first) < time).count();
         times.iter().copied().enumerate().map(within).max().unwrap_or_default()
     }
 
-    fn complaints(&mut self) -> Vec<(&'static str, Operation, u64)> {
-        let mut complaints = Vec::new();
+    fn crowded_events(&mut self) -> Vec<(&'static str, Operation, u64)> {
+        let mut crowded = Vec::new();
         while let Some(event) = self.set.next_event() {
             if let SetEvent::Crowded { network, operation, per_hour } = event {
-                complaints.push((network, operation, per_hour));
+                crowded.push((network, operation, per_hour));
             }
         }
-        complaints
+        crowded
     }
 
     fn usable(&self, keys: &[SessionKey]) -> usize {
@@ -152,11 +152,11 @@ fn hours(hours: i64) -> SignedDuration {
 fn sixteen_sessions_share_fifteen_renewals_per_hour_for_a_day() {
     let (mut world, keys) = World::of("office", (0..16).map(by_password));
     world.run(start() + hours(24), |world| assert_eq!(world.usable(&keys), 16, "at {}", world.now));
-    assert_eq!(world.count(Operation::LogIn), 16, "one each");
+    assert_eq!(world.count(Operation::LogIn), 16, "one per session");
     assert!(world.most_within(hours(1), Operation::Renew) <= 15);
     let needed = 16 * 24 * 60 / 65;
     assert!((needed..=needed * 11 / 10).contains(&world.count(Operation::Renew)), "{}", world.count(Operation::Renew));
-    assert_eq!(world.complaints(), []);
+    assert_eq!(world.crowded_events(), []);
 }
 
 #[test]
@@ -172,22 +172,22 @@ fn a_set_with_one_session_renews_at_the_sessions_own_time() {
 fn sessions_above_the_hourly_limit_get_one_event_and_log_in_again() {
     let (mut world, keys) = World::of("office", (0..40).map(by_password));
     world.run(start() + SignedDuration::from_mins(12 * 60 + 10), |_| {});
-    assert_eq!(world.complaints(), [("office", Operation::Renew, 16)]);
+    assert_eq!(world.crowded_events(), [("office", Operation::Renew, 16)]);
     assert!(world.most_within(hours(1), Operation::Renew) <= 15);
     assert!(world.count(Operation::LogIn) > 40);
-    // What a login brings while renewals are used up is extended by another login.
+    // A token that was issued while the renewals were used up is replaced by another login.
     assert!(world.usable(&keys) >= 39, "{}", world.usable(&keys));
 
     for key in &keys[16..] {
         assert!(world.set.remove(*key).is_some());
     }
     world.run(start() + hours(16), |_| {});
-    assert_eq!(world.complaints(), [], "it fits again");
+    assert_eq!(world.crowded_events(), [], "there is room for the sessions again");
     for seed in 40..80 {
         world.set.insert("office", by_password(seed));
     }
     world.run(start() + hours(17), |_| {});
-    assert_eq!(world.complaints().len(), 1, "and then no more");
+    assert_eq!(world.crowded_events().len(), 1, "they are too many again");
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn three_hundred_sessions_that_refresh_at_once_are_spread_over_time() {
     assert!((needed..=needed * 11 / 10).contains(&refreshes), "{refreshes}");
     world.sent.retain(|sent| sent.at > start());
     assert_eq!(world.most_within(SignedDuration::from_secs(1), Operation::Refresh), 1);
-    assert!(world.most_within(SignedDuration::from_mins(1), Operation::Refresh) <= 6, "4.6 on the average");
+    assert!(world.most_within(SignedDuration::from_mins(1), Operation::Refresh) <= 6, "the average is 4.6");
 }
 
 #[test]
@@ -208,23 +208,23 @@ fn refreshing_sessions_take_no_renewals_from_other_sessions() {
     let (mut world, keys) = World::of("office", (0..16).map(by_password).chain((16..116).map(by_oauth)));
     world.run(start() + hours(24), |world| assert_eq!(world.usable(&keys), 116, "at {}", world.now));
     assert_eq!(world.count(Operation::LogIn), 16);
-    assert_eq!(world.complaints(), []);
+    assert_eq!(world.crowded_events(), []);
 }
 
 #[test]
-fn those_that_could_refresh_take_ten_renewals_an_hour_at_the_most() {
+fn oauth_sessions_use_at_most_ten_renewals_per_hour_of_their_network() {
     let (mut world, keys) = World::of("cloud", (0..40).map(by_oauth));
     world.run(start() + hours(24), |world| assert_eq!(world.usable(&keys), 40, "at {}", world.now));
     assert_eq!(world.most_within(hours(1), Operation::Renew), 10);
     assert!(world.count(Operation::Renew) > 150, "{}", world.count(Operation::Renew));
-    assert_eq!(world.complaints(), []);
+    assert_eq!(world.crowded_events(), []);
 }
 
 #[test]
-fn a_few_that_could_refresh_renew() {
+fn a_few_oauth_sessions_renew_instead_of_refreshing() {
     let (mut world, keys) = World::of("home", (0..5).map(by_oauth));
     world.run(start() + hours(11), |world| assert_eq!(world.usable(&keys), 5, "at {}", world.now));
-    assert_eq!(world.count(Operation::Refresh), 5, "one each");
+    assert_eq!(world.count(Operation::Refresh), 5, "one per session");
     assert!((50..60).contains(&world.count(Operation::Renew)), "{}", world.count(Operation::Renew));
 }
 
@@ -242,13 +242,13 @@ fn a_freed_request_goes_to_a_waiting_session() {
 #[test]
 fn the_token_that_expires_first_is_renewed_first() {
     let (mut world, keys) = World::of("office", (0..3).map(by_password));
-    // They log in at intervals of a minute, the last one first.
+    // The sessions log in one minute apart, the last one first.
     let mut requests: Vec<_> = core::iter::from_fn(|| world.request()).collect();
     while let Some((session, id, operation)) = requests.pop() {
         world.set.receive(world.now, session, id, granted(world.now, operation));
         world.now += 1.minute();
     }
-    // No renewal until all three are due.
+    // No renewal is allowed until all three are due.
     let opens = start() + SignedDuration::from_mins(76);
     let holds_for = opens.duration_since(world.now).unsigned_abs();
     world.set.with(world.now, keys[0], |_, budget| budget.close(start() + 3.minutes(), Operation::Renew, holds_for));
@@ -271,7 +271,7 @@ fn networks_do_not_affect_each_other() {
 
     world.run(until - 1.minute(), |_| {});
     assert_eq!(world.usable(&[there]), 1);
-    assert_eq!(world.sent.iter().filter(|sent| sent.session == here).count(), 1, "silence");
+    assert_eq!(world.sent.iter().filter(|sent| sent.session == here).count(), 1, "nothing is sent during the lock-out");
     world.run(until + 1.minute(), |_| {});
     assert_eq!(world.usable(&[here, there]), 2);
 }
@@ -284,7 +284,7 @@ fn a_stop_is_reported_once_and_other_credentials_restart_the_session() {
     assert!(matches!(world.set.poll(world.now), SetAction::Stopped { session, .. } if session == keys[0]));
     assert!(world.has_nothing_to_do());
     world.set.with(world.now, session, |_, _| ());
-    assert!(world.has_nothing_to_do(), "not again");
+    assert!(world.has_nothing_to_do(), "the stop is not reported again");
 
     world.set.with(world.now, session, |session, _| {
         session.replace_credentials(Credentials::new("user-1", "right"));
@@ -292,27 +292,27 @@ fn a_stop_is_reported_once_and_other_credentials_restart_the_session() {
     world.run(start() + hours(1), |_| {});
     assert_eq!(world.usable(&keys), 1);
     world.set.with(world.now, session, |session, _| session.forget(start()));
-    assert!(matches!(world.set.poll(world.now), SetAction::Stopped { .. }), "for another reason");
+    assert!(matches!(world.set.poll(world.now), SetAction::Stopped { .. }), "it stops for another reason");
 }
 
 #[test]
 fn a_set_returns_each_event_with_its_session() {
     let (mut world, keys) = World::of("office", (0..2).map(by_password));
     world.run(start() + hours(1), |_| {});
-    let mut heard = BTreeMap::<SessionKey, Vec<String>>::new();
+    let mut kinds = BTreeMap::<SessionKey, Vec<String>>::new();
     while let Some(SetEvent::Session { session, event }) = world.set.next_event() {
-        heard.entry(session).or_default().push(event.kind.to_string());
+        kinds.entry(session).or_default().push(event.kind.to_string());
     }
-    assert_eq!(heard.keys().copied().collect::<Vec<_>>(), keys);
-    assert!(heard.values().all(|events| events[0].starts_with("logged in")), "{heard:?}");
+    assert_eq!(kinds.keys().copied().collect::<Vec<_>>(), keys);
+    assert!(kinds.values().all(|events| events[0].starts_with("logged in")), "{kinds:?}");
     assert!(world.set.next_event().is_none());
 
     world.run(start() + hours(2), |_| {});
-    assert!(matches!(world.set.next_event(), Some(SetEvent::Session { .. })), "those that came later");
+    assert!(matches!(world.set.next_event(), Some(SetEvent::Session { .. })), "the events since then");
     world.run(start() + hours(4), |_| {});
     world.set.remove(keys[0]);
     world.set.remove(keys[1]);
-    assert!(world.set.next_event().is_none(), "what was removed says nothing");
+    assert!(world.set.next_event().is_none(), "removed sessions report no events");
 }
 
 #[test]
@@ -341,9 +341,9 @@ fn a_snapshot_is_stored_before_its_token_is_used() {
     assert_eq!(world.usable(&keys), 0);
     let failed = StoreError::new(StoreErrorKind::NotWritable, "the disk is full");
     world.set.store_answered(world.now, session, id, Err(failed));
-    let SetAction::Wait { until } = world.set.poll(world.now) else { panic!("at once") };
+    let SetAction::Wait { until } = world.set.poll(world.now) else { panic!("no pause after the failure") };
     world.now = until;
-    let SetAction::Store { id, .. } = world.set.poll(world.now) else { panic!("not again") };
+    let SetAction::Store { id, .. } = world.set.poll(world.now) else { panic!("the snapshot is not offered again") };
     world.set.store_answered(world.now, session, id, Ok(StoreAnswer::Kept));
     assert_eq!(world.usable(&keys), 1);
 }
@@ -356,11 +356,11 @@ fn without_an_answer_the_session_continues_at_its_deadline() {
     world.now = start() + 46.seconds();
     assert!(matches!(world.set.poll(world.now), SetAction::Wait { until } if until < start() + 2.minutes()));
     world.set.receive(world.now, session, id, granted(world.now, Operation::LogIn));
-    assert_eq!(world.usable(&[session]), 1, "late, but welcome");
+    assert_eq!(world.usable(&[session]), 1, "a late answer is used");
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Weather {
+enum Outcome {
     Granted,
     Fault,
     Lost,
@@ -371,25 +371,25 @@ enum Weather {
     LockedOut,
 }
 
-fn weather() -> impl Strategy<Value = Weather> {
+fn outcome() -> impl Strategy<Value = Outcome> {
     prop_oneof![
-        20 => Just(Weather::Granted),
-        4 => Just(Weather::Fault),
-        2 => Just(Weather::Lost),
-        2 => Just(Weather::NotSent),
-        2 => Just(Weather::Penalty),
-        1 => Just(Weather::Captcha),
-        2 => Just(Weather::Dead),
-        1 => Just(Weather::LockedOut),
+        20 => Just(Outcome::Granted),
+        4 => Just(Outcome::Fault),
+        2 => Just(Outcome::Lost),
+        2 => Just(Outcome::NotSent),
+        2 => Just(Outcome::Penalty),
+        1 => Just(Outcome::Captcha),
+        2 => Just(Outcome::Dead),
+        1 => Just(Outcome::LockedOut),
     ]
 }
 
 proptest! {
-    /// Whatever comes: no network sends more than its hour allows, nothing in silence, no wait is over when it begins,
-    /// and once the weather is fine each session is usable again.
+    /// With any answers, no network exceeds its hourly limits, nothing is sent during a lock-out, and each wait ends in
+    /// the future. Once every request is granted, each session becomes usable again.
     #[test]
-    fn a_set_observes_the_limits_and_polls_again(
-        storm in proptest::collection::vec(weather(), 1..300),
+    fn a_set_keeps_all_limits_and_every_session_becomes_usable_again(
+        outcomes in proptest::collection::vec(outcome(), 1..300),
         passwords in 0_u64..24,
         apps in 0_u64..40,
     ) {
@@ -405,52 +405,52 @@ proptest! {
             keys.insert(world.set.insert(network, by_oauth(seed)), network);
         }
         let mut locked = BTreeMap::new();
-        let mut storm = storm.into_iter();
+        let mut outcomes = outcomes.into_iter();
         let mut calm_since = None;
         loop {
             match world.set.poll(world.now) {
                 SetAction::Send { session, id, request } => {
                     let operation = operation(&request);
                     let network = keys[&session];
-                    prop_assert!(locked.get(network).is_none_or(|until| *until <= world.now), "sent in silence");
+                    prop_assert!(locked.get(network).is_none_or(|until| *until <= world.now), "a request is sent during a lock-out");
                     world.sent.push(Sent { at: world.now, session, operation });
                     let now = world.now;
                     let answer = |status, text: &str| Response::builder().status(status).body(text.to_string()).unwrap();
-                    let weather = storm.next().unwrap_or(Weather::Granted);
-                    if matches!(weather, Weather::Fault | Weather::NotSent) {
+                    let outcome = outcomes.next().unwrap_or(Outcome::Granted);
+                    if matches!(outcome, Outcome::Fault | Outcome::NotSent) {
                         world.sent.pop(); // the server doesn't count it
                     }
-                    match weather {
-                        Weather::Granted => world.set.receive(now, session, id, granted(now, operation)),
-                        Weather::Fault => world.set.receive(now, session, id, answer(503, "down")),
-                        Weather::Lost => {}
-                        Weather::NotSent => world.set.failed(now, session, id, Failure::NotSent),
-                        Weather::Penalty => {
+                    match outcome {
+                        Outcome::Granted => world.set.receive(now, session, id, granted(now, operation)),
+                        Outcome::Fault => world.set.receive(now, session, id, answer(503, "down")),
+                        Outcome::Lost => {}
+                        Outcome::NotSent => world.set.failed(now, session, id, Failure::NotSent),
+                        Outcome::Penalty => {
                             world.set.receive(now, session, id, answer(200, r#"{"p-ticket":"synthetic","p-time":15}"#));
                         }
-                        Weather::Captcha => {
+                        Outcome::Captcha => {
                             let text = r#"{"p-ticket":"synthetic","p-time":15,"p-captcha":true}"#;
                             world.set.receive(now, session, id, answer(200, text));
                         }
-                        Weather::Dead if operation == Operation::Renew => {
+                        Outcome::Dead if operation == Operation::Renew => {
                             world.set.receive(now, session, id, answer(401, "Expired Access Token"));
                         }
-                        Weather::Dead => world.set.receive(now, session, id, answer(502, "")),
-                        Weather::LockedOut => {
+                        Outcome::Dead => world.set.receive(now, session, id, answer(502, "")),
+                        Outcome::LockedOut => {
                             world.set.receive(now, session, id, answer(429, ""));
                             locked.insert(network, now + hours(1));
                         }
                     }
                 }
                 SetAction::Wait { until } => {
-                    prop_assert!(until > world.now, "a wait that is over");
-                    if storm.len() == 0 && calm_since.is_none() {
+                    prop_assert!(until > world.now, "the wait has already ended");
+                    if outcomes.len() == 0 && calm_since.is_none() {
                         calm_since = Some(world.now);
                     }
                     if calm_since.is_some_and(|since| until > since + hours(8)) {
                         break;
                     }
-                    prop_assert!(until < Timestamp::MAX || keys.is_empty(), "somebody is forgotten");
+                    prop_assert!(until < Timestamp::MAX || keys.is_empty(), "a session waits for ever");
                     if until == Timestamp::MAX {
                         break;
                     }
@@ -468,13 +468,13 @@ proptest! {
             world.sent = elsewhere;
         }
         let usable = keys.keys().filter(|key| world.set.get(**key).is_some_and(|session| session.token(world.now).is_some()));
-        // Where there are too many renewals to be had, a token may have just ended.
+        // If too many renewals are needed, a token may have just expired.
         prop_assert!(usable.count() + 2 >= keys.len());
     }
 }
 
 #[test]
-fn a_session_whose_store_does_not_answer_or_has_no_lease_to_give_waits() {
+fn a_set_does_not_spin_while_a_store_does_not_answer_or_gives_no_lease() {
     let session = by_password(1).with_shared_store(crate::MayLogIn::WhenNeeded);
     let snapshot = session.snapshot(start(), &RateBudget::default());
     let (mut world, keys) = World::of("office", [session]);
@@ -493,7 +493,7 @@ fn a_session_whose_store_does_not_answer_or_has_no_lease_to_give_waits() {
                     StoreRequest::Acquire(_) => StoreAnswer::Lease(None),
                     other => panic!("{other:?}"),
                 };
-                // The first answer does not come.
+                // The first question is not answered.
                 if asked > 1 {
                     world.set.store_answered(world.now, session, id, Ok(answer));
                 }

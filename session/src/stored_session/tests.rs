@@ -8,7 +8,7 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-/// Every fact there is.
+/// A snapshot with every fact.
 const FULL: &str = r#"{
   "version": 1,
   "owner": {
@@ -203,7 +203,7 @@ fn another_machines_times_are_translated_by_the_age_of_the_snapshot() {
         .map(|(_, after)| after.trim().trim_end_matches(','))
         .collect::<Vec<_>>()
         .join("\n");
-    // All that is missing is in server time.
+    // Everything that is missing here is in server time.
     insta::assert_snapshot!(changed, @r#"
     "writtenAt": "2026-11-24T13:50:01Z"
     "clockOffsetMs": 500

@@ -1,4 +1,4 @@
-//! Drives one session by hand: each step of a test is one line.
+//! Drives one session by hand. Each step of a test is one line.
 
 use http::{Request, Response, header};
 use jiff::{SignedDuration, Timestamp};
@@ -12,7 +12,7 @@ pub(crate) fn start() -> Timestamp {
     "2026-11-24T14:00:00Z".parse().unwrap()
 }
 
-/// So many minutes after the start.
+/// The time this many minutes after the start.
 pub(crate) fn minute(minutes: i64) -> Timestamp {
     start() + SignedDuration::from_mins(minutes)
 }
@@ -43,7 +43,7 @@ pub(crate) fn with_header(mut answer: Response<String>, name: header::HeaderName
     answer
 }
 
-/// A time as HTTP writes it.
+/// A time in the format of HTTP.
 pub(crate) fn http_date(time: Timestamp) -> String {
     time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
@@ -81,14 +81,14 @@ impl Driver {
         Self { session, budget: RateBudget::default(), now: start(), store: MemoryStore::default() }
     }
 
-    /// Drives a session that shares a store. Its record is of this user and has no token.
+    /// Drives a session that shares a store. The record in the store is of the same user and has no token.
     pub(crate) fn sharing(session: Session) -> Self {
         let mut driver = Self::new(session.with_shared_store(MayLogIn::WhenNeeded));
         driver.store.put(&driver.stored(), driver.now);
         driver
     }
 
-    /// What happens next without any waiting: the request that leaves now, if one does.
+    /// Polls without advancing the clock. Returns the request that leaves now, if any.
     pub(crate) fn send(&mut self) -> Option<Sent> {
         match serve(&mut self.session, self.now, &mut self.budget, &mut self.store) {
             Action::Send { id, request } => Some(Sent { at: self.now, id, request }),
@@ -96,7 +96,7 @@ impl Driver {
         }
     }
 
-    /// The next request, and the clock at that time; none before `until`.
+    /// Advances the clock to the next request and returns both. Returns `None` if no request leaves before `until`.
     pub(crate) fn send_by(&mut self, until: Timestamp) -> Option<Sent> {
         loop {
             if let Some(sent) = self.send() {
@@ -112,19 +112,19 @@ impl Driver {
         }
     }
 
-    /// The answer to a request comes now.
+    /// Delivers the answer to a request now.
     pub(crate) fn answer(&mut self, sent: &Sent, response: Response<String>) {
         self.session.receive(self.now, sent.id, response, &mut self.budget);
     }
 
-    /// Sends what is due and answers it.
+    /// Sends the request that is due and answers it.
     pub(crate) fn exchange(&mut self, endpoint: &str, response: Response<String>) {
         let sent = self.send().unwrap_or_else(|| panic!("no {endpoint} is due"));
         assert_eq!(sent.endpoint(), endpoint);
         self.answer(&sent, response);
     }
 
-    /// Takes over what is stored.
+    /// Adopts a stored snapshot.
     pub(crate) fn adopt(&mut self, stored: StoredSession) {
         self.session.adopt(self.now, stored, &mut self.budget);
     }
@@ -134,12 +134,12 @@ impl Driver {
         self.session.token(self.now).map(|token| token.access_token.expose().into())
     }
 
-    /// The snapshot, as it is after being written and read.
+    /// The snapshot after it was written and read again.
     pub(crate) fn stored(&self) -> StoredSession {
         stored(&serde_json::to_string(&self.session.snapshot(self.now, &self.budget)).unwrap())
     }
 
-    /// All that has happened since the last call.
+    /// All events since the last call.
     pub(crate) fn events(&mut self) -> Vec<Event> {
         std::iter::from_fn(|| self.session.next_event()).collect()
     }

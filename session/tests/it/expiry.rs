@@ -1,4 +1,4 @@
-//! An expiry that only a local clock reports is no reason to log in (law 3).
+//! A token that has expired only by the local clock does not lead to a login (law 3).
 
 use jiff::{SignedDuration, Timestamp};
 use tradovate_auth_core::{Environment, OAuthApp};
@@ -8,7 +8,7 @@ use crate::driver::{Driver, Sent, dated, minute, plain, start, stored, token_unt
 
 const DEAD: &str = "Invalid access token";
 
-/// What is stored ten minutes after a login at the start, with the server's time learnt; the token ends after 80 minutes.
+/// The snapshot ten minutes after a login at the start. The server's time is learnt, and the token lives 80 minutes.
 fn stored_by_a_right_clock() -> StoredSession {
     let mut driver = Driver::new(user(1));
     driver.exchange("accesstokenrequest", dated(200, token_until("one", minute(80)), start()));
@@ -16,7 +16,7 @@ fn stored_by_a_right_clock() -> StoredSession {
     driver.stored()
 }
 
-/// A session that goes on from what is stored, at a time that the local clock shows.
+/// A session that continues from a snapshot at a time that the local clock shows.
 fn resumed(now: Timestamp, stored: StoredSession) -> Driver {
     let mut driver = Driver::new(user(2));
     driver.now = now;
@@ -122,7 +122,7 @@ fn a_driver_that_polls_in_time_keeps_the_servers_time() {
     driver.exchange("accesstokenrequest", dated(200, token_until("one", minute(80)), start()));
     let renewal = driver.send_by(minute(70)).unwrap();
     driver.answer(&renewal, plain(200, r#"{"p-captcha":true}"#));
-    // It was told to come when the token ends, and comes half a minute later.
+    // The session was to be polled when the token expires, and is polled half a minute later.
     driver.send_by(minute(80) - SignedDuration::from_secs(1));
     driver.now = minute(80) + SignedDuration::from_secs(30);
     assert_eq!(driver.send().unwrap().endpoint(), "accesstokenrequest");
@@ -139,7 +139,7 @@ fn after_a_restart_one_renewal_confirms_the_token() {
 
 #[test]
 fn after_a_restart_with_a_clock_set_back_no_expired_token_is_returned() {
-    // It was stored 79 minutes after the login. The clock shows the time of the login then.
+    // The snapshot was stored 79 minutes after the login. The clock shows the time of the login.
     let mut driver = Driver::new(user(1));
     driver.exchange("accesstokenrequest", dated(200, token_until("one", minute(80)), start()));
     driver.now = minute(79);
@@ -170,7 +170,7 @@ fn programs_that_crash_again_and_again_confirm_the_token_once_in_a_quarter_of_an
         let mut driver = Driver::new(user(seconds).with_store());
         driver.now = minute(12) + SignedDuration::from_secs(seconds.try_into().unwrap());
         driver.adopt(stored);
-        // It crashes when the request has left: what was stored before is all that is left.
+        // The program crashes after the request has left, so only the earlier snapshot remains.
         let sent = driver.send();
         renewals.extend(sent.iter().filter(|sent| is_renewal(Some(sent))).map(|sent| sent.at));
         stored = match sent {

@@ -1,4 +1,4 @@
-//! What is of no use any more is forgotten, and what still counts is not.
+//! Facts are forgotten as soon as they no longer matter, and not earlier.
 
 use jiff::{SignedDuration, Timestamp};
 use tradovate_auth_core::{Credentials, Environment, OAuthApp, RefreshToken};
@@ -12,7 +12,7 @@ fn trader(seed: u64) -> Session {
     Session::new(Environment::demo(), Credentials::new("trader", "password"), seed)
 }
 
-/// Polls a set until it waits; each request is answered with this status and body. The number of requests.
+/// Polls a set until it waits, and answers each request with this status and body. Returns the number of requests.
 fn run(set: &mut Set, now: Timestamp, status: u16, body: &str) -> usize {
     let mut requests = 0;
     loop {

@@ -1,5 +1,5 @@
-//! Laws 9 and 15 over random servers, stores, callers and clocks: `poll` never spins, and between two inputs nothing changes by
-//! itself before the time that `poll` has named.
+//! Laws 9 and 15 with random servers, stores, callers and clocks: `poll` never spins, and between two inputs nothing
+//! changes before the time that `poll` has named.
 
 use http::{StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
@@ -87,7 +87,7 @@ struct Lab {
     served: usize,
     unanswered: Vec<(ExchangeId, bool)>,
     store: MemoryStore,
-    /// What the store has done and not said.
+    /// What the store has done and not yet reported.
     unstored: Vec<(ExchangeId, StoreAnswer)>,
     snapshots: Vec<StoredSession>,
 }
@@ -195,7 +195,7 @@ impl Lab {
         self.session.token(at).map(|it| (it.generation, it.usable_until, it.market_data_token.is_some()))
     }
 
-    /// Returns what is waited for.
+    /// Checks that nothing changes before `until`. Returns the deadline that the session waits for.
     fn nothing_changes_before(&mut self, until: Timestamp, end: Timestamp) -> Deadline {
         assert!(until > self.now, "law 9: a wait that is over");
         while self.session.next_event().is_some() {}
@@ -219,7 +219,7 @@ impl Lab {
         deadline
     }
 
-    /// What was waited for happens now.
+    /// Checks that the change happens that the deadline names.
     fn is_what_was_named(&mut self, deadline: Deadline) {
         let is_as_named = match deadline {
             Deadline::TokenUnusable | Deadline::TokenExpires => self.token(self.now).is_none(),

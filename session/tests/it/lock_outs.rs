@@ -1,4 +1,4 @@
-//! Lock-outs and captchas last as long as they hold: no clock makes them shorter or longer.
+//! Lock-outs and captchas last as long as the server said, whatever a clock shows.
 
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
@@ -10,7 +10,7 @@ use crate::driver::{Driver, minute, plain, start, stored, token_until, user};
 
 const CAPTCHA: &str = r#"{"p-captcha":true}"#;
 
-/// What is stored at `written` by a session that was locked out, or asked for a captcha, at `learnt`.
+/// The snapshot that a session stores at `written` after a lock-out or a captcha at `learnt`.
 fn closed(learnt: Timestamp, written: Timestamp, is_lock_out: bool) -> StoredSession {
     let mut driver = Driver::new(user(1));
     driver.now = learnt;
@@ -19,7 +19,7 @@ fn closed(learnt: Timestamp, written: Timestamp, is_lock_out: bool) -> StoredSes
     driver.stored()
 }
 
-/// For how many minutes nothing is sent by a session that takes over what is stored.
+/// The number of minutes for which a session that takes over the snapshot sends nothing.
 fn silent_minutes(now: Timestamp, stored: StoredSession) -> i64 {
     let mut driver = Driver::new(user(2));
     driver.now = now;
@@ -70,7 +70,7 @@ fn contradictory_times_in_a_snapshot_make_no_gate_longer() {
     assert_eq!(silent_minutes(start(), stored(text)), 24 * 60);
 }
 
-/// Two sessions that share a budget; the clock of the second one is ahead by so much.
+/// Two sessions with one budget. The clock of the second one is ahead by this much.
 struct Pair {
     one: Driver,
     two: Driver,
@@ -92,7 +92,7 @@ impl Pair {
         pair
     }
 
-    /// Does something with one of them at this time.
+    /// Calls a method of one of them at this time.
     fn at<T>(&mut self, now: Timestamp, number: u8, act: impl FnOnce(&mut Driver) -> T) -> T {
         let (this, other, ahead) = match number {
             1 => (&mut self.one, &mut self.two, SignedDuration::ZERO),
@@ -106,7 +106,7 @@ impl Pair {
         answer
     }
 
-    /// Whether a session would send at this time: its token is said to be dead.
+    /// Whether a session would send at this time. Its token is said to be dead.
     fn sends(&mut self, now: Timestamp, number: u8) -> bool {
         self.at(now, number, |driver| {
             let generation = driver.session.token(driver.now).map(|token| token.generation);
@@ -145,8 +145,9 @@ fn a_lock_out_lasts_equally_long_for_sessions_with_different_clocks() {
 }
 
 proptest! {
-    /// The session that learns of it keeps silent for an hour, and so does one whose clock differs by more than the time
-    /// since it last saw the budget, or by nothing. Nobody is silent for more than an hour after it has noticed.
+    /// A session that learns of the lock-out sends nothing for an hour. Neither does a session whose clock agrees, or
+    /// differs by more than the time since it last saw the budget. No session waits longer than an hour after it has
+    /// noticed the lock-out.
     #[test]
     fn a_lock_out_lasts_an_hour_for_each_session_whatever_its_clock_shows(
         ahead in prop_oneof![Just(0_i64), 31..2000_i64, -2000..-31_i64],
@@ -187,7 +188,7 @@ fn a_clock_that_is_ahead_frees_no_counted_request_of_other_sessions() {
     let mut budget = RateBudget::default();
     let ahead = SignedDuration::from_hours(3);
     (0..15).for_each(|number| budget.take(minute(number), Operation::Renew));
-    // The other session finds the hour over.
+    // For the other session, the hour is over.
     budget.take(minute(15) + ahead, Operation::Renew);
     assert_eq!(budget.earliest(minute(15), Operation::Renew), minute(61));
 }

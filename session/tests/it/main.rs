@@ -1,4 +1,4 @@
-//! The public interface of the session, over simulated clocks and servers.
+//! Tests of the session's public interface, with simulated clocks and servers.
 
 mod driver;
 mod expiry;

@@ -1,4 +1,4 @@
-//! How a session learns the server's time: only from the server's own answers, whatever the local clock shows.
+//! A session learns the server's time only from the server's own answers, whatever the local clock shows.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::store::load;
 
 const PAGE: &str = "<html><title>Bad gateway</title></html>";
 
-/// A session that has logged in when its clock was right; the token ends after 80 minutes. Its renewal is due.
+/// A session that logged in while its clock was right. Its token lives 80 minutes, and its renewal is due.
 fn renewing() -> Driver {
     let mut driver = Driver::new(user(1));
     driver.exchange("accesstokenrequest", dated(200, token_until("one", minute(80)), start()));
@@ -60,7 +60,7 @@ fn the_date_of_the_servers_own_answer_sets_the_clock_whatever_its_status() {
     }
 }
 
-/// A session whose clock is ahead by so much, and the server's time at a time of its clock.
+/// A session whose clock is ahead by this much, and the function that turns a time of its clock into the server's time.
 fn with_wrong_clock(ahead: SignedDuration) -> (Driver, impl Fn(Timestamp) -> Timestamp) {
     (Driver::new(user(1)), move |now: Timestamp| now - ahead)
 }
@@ -70,7 +70,7 @@ fn a_clock_that_is_days_slow_is_corrected_by_the_second_answer() {
     let (mut driver, server) = with_wrong_clock(SignedDuration::from_hours(-72));
     let end = server(start()) + SignedDuration::from_mins(80);
     driver.exchange("accesstokenrequest", dated(200, token_until("one", end), server(start())));
-    // Nothing but the renewal that asks for a second `Date` is due before the token ends.
+    // Until the token expires, only the renewal that asks for a second `Date` is due.
     let sent = driver.send_by(minute(79)).expect("a renewal");
     assert_eq!(sent.endpoint(), "renewaccesstoken");
     assert!(sent.at <= minute(1));
@@ -122,8 +122,8 @@ fn an_answer_without_a_date_does_not_change_the_clock() {
     assert_eq!(usable_until(&driver), 159);
 }
 
-/// A session that shares its store, and another one on the same store. The first one has logged in when its clock was right,
-/// the other one has the token and the server's time from it. The token ends after 80 minutes.
+/// Two sessions with one store. The first one logged in while its clock was right. The second one has loaded the token
+/// and the server's time. The token lives 80 minutes.
 fn pair() -> (Driver, Driver) {
     let mut own = Driver::sharing(user(1));
     own.exchange("accesstokenrequest", dated(200, token_until("one", minute(80)), start()));
@@ -134,7 +134,7 @@ fn pair() -> (Driver, Driver) {
     (own, other)
 }
 
-/// Has the session read what was stored so many minutes ago by the clock of the store.
+/// Makes the session load a record that was stored this many minutes ago by the clock of the store.
 fn read(driver: &mut Driver, stored: StoredSession, age: u64) {
     let age = Duration::from_secs(60 * age);
     let revision = driver.store.put(&stored, driver.now);
@@ -157,7 +157,7 @@ fn a_slow_save_does_not_make_an_expired_token_look_alive() {
 #[test]
 fn an_unnoticed_clock_step_is_corrected_by_the_second_record_that_shows_it() {
     let (mut own, mut other) = pair();
-    // It falls on the time at which the session was to be polled again.
+    // It is the time at which the session was to be polled again.
     own.now = minute(60);
     other.now = minute(20);
     for usable in [79, 119] {

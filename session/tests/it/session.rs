@@ -1,5 +1,5 @@
-//! Sessions by their public interface and the JSON of their snapshots, over a simulated clock and a server that is a
-//! function of the request.
+//! Tests of the session's public interface and of the JSON of its snapshots, with a simulated clock and a server that
+//! is a function of the request.
 
 use std::fmt::Write as _;
 
@@ -27,15 +27,15 @@ mod restarts;
 mod unknown_logins;
 mod wrong_hosts;
 
-/// What the server does with a request.
+/// How the server treats a request.
 pub(crate) enum Answer {
     Response(Response<String>),
     Failure(Failure),
-    /// Nothing comes before the session's deadline.
+    /// No response before the session's deadline.
     Silence,
 }
 
-/// A name, and an answer for each time it is asked for.
+/// A name, and the answer to each of its requests.
 pub(crate) type Case = (&'static str, fn() -> Answer);
 
 /// A request that has left.
@@ -88,12 +88,12 @@ pub(crate) fn redirect(location: &str) -> Answer {
     Answer::Response(response.unwrap())
 }
 
-/// The answer to a login or a renewal: a token that lives to this many minutes after the start.
+/// The answer to a login or a renewal: a token that expires this many minutes after the start.
 pub(crate) fn token(text: &str, to: i64) -> Answer {
     token_with(text, to, "")
 }
 
-/// The same with further fields, which begin with a comma.
+/// The same answer with further fields. Their text begins with a comma.
 pub(crate) fn token_with(text: &str, to: i64, fields: &str) -> Answer {
     ok(format!(r#"{{"accessToken":"{text}","expirationTime":"{}","userId":1{fields}}}"#, start() + minutes(to)))
 }
@@ -108,14 +108,14 @@ pub(crate) fn refreshed(access: &str, refresh: &str) -> Answer {
 pub(crate) const WRONG_PASSWORD: &str = r#"{"errorText":"Incorrect username or password."}"#;
 pub(crate) const DEAD: &str = "Invalid access token";
 
-/// A program with one session: its clock, its budget, what it has sent, and what it was told.
+/// A program with one session: its clock, its budget, the requests it has sent, and the events it has received.
 pub(crate) struct Program {
     pub(crate) session: Session,
     pub(crate) budget: RateBudget,
     pub(crate) now: Timestamp,
     pub(crate) sent: Vec<Sent>,
     pub(crate) events: Vec<EventKind>,
-    /// The snapshots that it was asked to store.
+    /// The snapshots that the session offered to the store.
     pub(crate) stored: Vec<String>,
     store: MemoryStore,
     silent: Vec<ExchangeId>,
@@ -140,17 +140,17 @@ impl Program {
         Self::new(trader())
     }
 
-    /// An app on Live that goes on from the refresh token `rt-0`.
+    /// An app on Live that starts from the refresh token `rt-0`.
     pub(crate) fn app() -> Self {
         Self::new(app())
     }
 
-    /// The same app, which refreshes although it could renew.
+    /// The same app with a policy that prefers refreshes.
     pub(crate) fn refreshing_app() -> Self {
         Self::new(app().with_policy(Policy::default().with_refreshes_preferred(true)))
     }
 
-    /// The same program, started again later from what it has stored, or from a snapshot that it takes at its end.
+    /// The same program after a restart, from the snapshot that it stored or from one taken at its end.
     pub(crate) fn restarted(&self, after: SignedDuration, session: Session) -> Self {
         let mut program = Self::starting_at(self.now + after, session);
         program.adopt(&self.snapshot());
@@ -167,7 +167,7 @@ impl Program {
         self.hear();
     }
 
-    /// Drives the session for a time, or until it has stopped, and returns what it has sent meanwhile.
+    /// Drives the session for a time or until it has stopped. Returns the requests that it has sent.
     pub(crate) fn run(&mut self, time: SignedDuration, server: impl FnMut(&Sent) -> Answer) -> Vec<Sent> {
         self.run_to(self.now + time, server)
     }
@@ -225,7 +225,7 @@ impl Program {
         self.events.extend(std::iter::from_fn(|| self.session.next_event()).map(|event| event.kind));
     }
 
-    /// When it wants to be polled again.
+    /// The time at which the session wants to be polled again.
     pub(crate) fn waits_until(&mut self) -> Timestamp {
         match self.session.poll(self.now, &mut self.budget) {
             Action::Wait { until } => until,
@@ -242,7 +242,7 @@ impl Program {
         self.held().map(|token| token.access_token.expose().into())
     }
 
-    /// Why it has stopped after one poll.
+    /// The reason why the session has stopped after one poll.
     pub(crate) fn after_a_poll(mut self) -> Option<StopReason> {
         let _ = self.session.poll(self.now, &mut self.budget);
         self.session.stop_reason().cloned()
@@ -252,7 +252,7 @@ impl Program {
         self.session.stop_reason()
     }
 
-    /// All events as text, a line each.
+    /// All events as text, one per line.
     pub(crate) fn log(&self) -> String {
         self.events.iter().fold(String::new(), |mut log, event| {
             writeln!(log, "{event}").unwrap();

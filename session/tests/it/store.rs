@@ -7,7 +7,7 @@ use tradovate_auth_session::{
     Action, Lease, RateBudget, Revision, Session, StoreAnswer, StoreRequest, StoredRecord, StoredSession,
 };
 
-/// The record, and when it was saved.
+/// The record and the time at which it was saved.
 #[derive(Default)]
 pub(crate) struct MemoryStore {
     record: Option<(Revision, StoredSession, Timestamp)>,
@@ -15,7 +15,7 @@ pub(crate) struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// A store that holds this, saved at that time.
+    /// A store that holds this record, saved at that time.
     pub(crate) fn holding(session: &StoredSession, saved_at: Timestamp) -> Self {
         let mut store = Self::default();
         store.put(session, saved_at);
@@ -24,7 +24,7 @@ impl MemoryStore {
 
     pub(crate) fn put(&mut self, session: &StoredSession, saved_at: Timestamp) -> Revision {
         self.saved += 1;
-        // Through its text, as in any store.
+        // The record is written as text and read again, as in a real store.
         let session = serde_json::from_str(&serde_json::to_string(session).unwrap()).unwrap();
         self.record = Some((Revision(self.saved), session, saved_at));
         Revision(self.saved)
@@ -51,7 +51,7 @@ impl MemoryStore {
     }
 }
 
-/// Answers what the session asks of its store until it asks for something else.
+/// Answers the session's questions to the store until the session asks for something else.
 pub(crate) fn serve(session: &mut Session, now: Timestamp, budget: &mut RateBudget, store: &mut MemoryStore) -> Action {
     loop {
         match session.poll(now, budget) {
@@ -63,7 +63,7 @@ pub(crate) fn serve(session: &mut Session, now: Timestamp, budget: &mut RateBudg
     }
 }
 
-/// Has a session load a record that was saved so long ago.
+/// Makes a session load a record that was saved this long ago.
 pub(crate) fn load(session: &mut Session, now: Timestamp, budget: &mut RateBudget, record: StoredRecord) {
     session.store_changed();
     loop {

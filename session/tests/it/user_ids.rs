@@ -1,4 +1,4 @@
-//! Who the user is, as the server's answers have said, is remembered without a token too.
+//! A session remembers the user id from the server's answers, even without a token.
 
 use crate::driver::{Driver, minute, plain, token_until, user};
 

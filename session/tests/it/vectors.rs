@@ -1,4 +1,4 @@
-//! The cases of `vectors/` that need a session: which request follows an answer, and what callers' reports lead to.
+//! The cases of `vectors/` that need a session: the request that follows an answer, and the effect of callers' reports.
 
 use http::StatusCode;
 use jiff::SignedDuration;
@@ -28,7 +28,7 @@ fn every_vector_holds() {
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
-/// A session, and its first request of this operation.
+/// A session and its first request of this operation.
 fn begin(operation: &str) -> (Driver, Sent) {
     let app = |format| {
         Session::new(
@@ -51,7 +51,7 @@ fn begin(operation: &str) -> (Driver, Sent) {
     (driver, sent)
 }
 
-/// The requests that follow the answers. One that is as it should be is shown as it is wanted.
+/// The requests that follow the answers. A request that meets the expectation is shown as the expected text.
 fn steps(input: &mut Fields, wanted: &[Value]) -> Value {
     let (mut driver, first) = begin(&input.text("operation").unwrap());
     let mut sent = Sent { at: first.at, id: first.id, request: first.request.clone() };
@@ -62,7 +62,7 @@ fn steps(input: &mut Fields, wanted: &[Value]) -> Value {
         let Some(next) = driver.send_by(answered_at + SignedDuration::from_secs(26 * HOUR)) else { break };
         let delay = next.at.duration_since(answered_at).as_secs();
         let is_wanted = |wanted: &&Value| {
-            // A client may be later than it has to, but not by much.
+            // A client may be later than required, but only by a little.
             let earliest = wanted["not_before"].as_i64().unwrap();
             let is_in_time = (earliest..=earliest + earliest / 10 + 60).contains(&delay);
             let operation = match next.endpoint() {
@@ -85,7 +85,7 @@ fn body(sent: &Sent) -> &str {
     std::str::from_utf8(sent.request.body().as_ref()).unwrap()
 }
 
-/// Whether a request is the first one with this ticket added to its body, or to the letter if there is none.
+/// Whether a request is the first one with this ticket in its body, or an exact copy if there is no ticket.
 fn is_with_ticket(first: &Sent, next: &Sent, ticket: Option<&str>) -> bool {
     let is_form = first.request.headers().get("content-type").is_some_and(|kind| kind != "application/json");
     let expected = match ticket {
@@ -101,7 +101,7 @@ fn is_with_ticket(first: &Sent, next: &Sent, ticket: Option<&str>) -> bool {
     body(next) == expected && head(first) == head(next)
 }
 
-/// The verdicts on what callers report. Renewals succeed meanwhile, and nothing else is sent.
+/// The verdicts on callers' reports. All renewals succeed meanwhile, and nothing else is sent.
 fn reports(input: &mut Fields) -> Value {
     let (mut driver, login) = begin("login");
     driver.answer(&login, plain(200, token_until("one", minute(80))));

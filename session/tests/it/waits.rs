@@ -1,4 +1,4 @@
-//! How long a session waits: never longer than a day, whatever the server or a snapshot asks for.
+//! No wait is longer than a day, whatever the server or a snapshot asks for.
 
 use http::header;
 use jiff::SignedDuration;
@@ -15,7 +15,7 @@ fn locked_out_by(retry_after: &str) -> Driver {
     driver
 }
 
-/// When the next request leaves, in hours after the start; nothing if it does not leave within four days.
+/// The time of the next request, in hours after the start, or `None` if no request leaves within four days.
 fn silent_hours(mut driver: Driver) -> Option<i64> {
     let sent = driver.send_by(start() + DAY * 4)?;
     Some(sent.at.duration_since(start()).as_hours())

@@ -1,5 +1,5 @@
-//! The journal: everything an observer outside the sessions can see, one record each.
-//! The world writes it; the oracle reads it, and nothing else; with `--trace` people do.
+//! The journal: one record for each thing that an observer outside the sessions can see. The world writes it. The
+//! oracle reads nothing else, and `--trace` prints it for people.
 
 use std::fmt;
 
@@ -9,73 +9,73 @@ use tradovate_auth_core::Failure;
 use crate::names::Name;
 use crate::wire::{Answer, Asked, Kept};
 
-/// Something that was seen.
+/// A record of the journal.
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
-    /// In true time.
+    /// True time.
     pub at: Timestamp,
-    /// By the clock of the program.
+    /// The time by the program's clock.
     pub local: Timestamp,
-    /// Which program it concerns.
+    /// The number of the program.
     pub program: usize,
-    /// What was seen.
+    /// The recorded fact.
     pub what: What,
 }
 
-/// What was seen.
+/// A recorded fact.
 #[derive(Debug, Clone)]
 pub(crate) enum What {
-    /// The program starts, or comes back after a crash, with what it finds in its store.
+    /// The program starts, or restarts after a crash, with this snapshot from its store.
     Started(Option<(usize, Kept)>),
-    /// The user of an OAuth app has consented anew: another session takes the place of the one before.
+    /// The user of an OAuth app has consented again. A new session replaces the previous one.
     Consented,
-    /// A request leaves, as this exchange.
+    /// A request leaves. The number identifies the exchange.
     Sent(usize, Asked),
-    /// The server has answered an exchange; the answer is on its way, perhaps.
+    /// The server has answered an exchange. The answer may still be lost on its way.
     Served(usize, Answer),
-    /// The session is told the outcome of an exchange.
+    /// The session receives the outcome of an exchange.
     Delivered {
-        /// Which exchange.
+        /// The number of the exchange.
         exchange: usize,
-        /// What it is told.
+        /// The outcome.
         outcome: Outcome,
-        /// Whether it was told the outcome before.
+        /// Whether the session had received an outcome of this exchange before.
         is_repeated: bool,
-        /// What it handed out before.
+        /// The token that the session handed out before.
         before: Option<Seen>,
-        /// What it hands out now.
+        /// The token that the session hands out now.
         after: Option<Seen>,
     },
     /// The session hands out another token than before, or none any more.
     Handed(Option<Seen>),
-    /// The session wants a snapshot stored, of this number.
+    /// The session offers the snapshot with this number to its store.
     Offered(usize, Kept),
-    /// It has been stored, and the session knows.
+    /// The snapshot has been stored, and the session knows it.
     Stored(usize),
-    /// It could not be stored, and the session knows.
+    /// The snapshot could not be stored, and the session knows it.
     NotStored(usize),
-    /// The store that a fleet shares holds this snapshot now, which the program has saved.
+    /// The program has saved this snapshot in the store that its fleet shares.
     Saved(usize, Kept),
-    /// The session is in step with what the shared store holds, or held where it is stale.
+    /// The session has loaded or saved the record of the shared store. A stale store gives it an earlier record.
     Synchronized {
-        /// What it holds: the number of the snapshot, and what is in it.
+        /// The number and the facts of the snapshot.
         kept: Option<(usize, Kept)>,
         /// Whether it is an earlier record.
         is_stale: bool,
-        /// How long the snapshot was on its way to the store and from there.
+        /// How long the snapshot was on its way to the store and back.
         late: SignedDuration,
     },
-    /// The store of a fleet has lost what it had acknowledged.
+    /// The store of a fleet has lost acknowledged data.
     StoreLost(Loss),
-    /// The program does nothing for so long.
+    /// The program is paused for this time.
     Paused(SignedDuration),
-    /// The session wants to be left alone until then, by its own clock.
+    /// The session wants no poll before this time of its own clock.
     Waits(Timestamp),
-    /// The session has wanted more than any would in one moment.
+    /// The session has returned too many actions at the same time.
     Spins,
-    /// The session has stopped, and says why.
+    /// The session has stopped for this reason.
     Stopped(String),
-    /// A caller has reported what it met with a token of a generation.
+    /// A caller has reported the answer that it received with a token.
     Reported {
         /// The token's generation.
         generation: u64,
@@ -84,86 +84,86 @@ pub(crate) enum What {
         /// Whether the answer says that the token is dead.
         says_dead: bool,
     },
-    /// The owner has given it other credentials, or the same ones again.
+    /// The owner has given the session other credentials, or the same ones again.
     CredentialsReplaced,
-    /// The owner has handed it the answer to a change of password, with this token.
+    /// The owner has passed the answer to a password change to the session. It has this token.
     AnswerAdopted(Answer),
-    /// The program has crashed; whether all behind the address have.
+    /// The program has crashed. `true` if all programs behind the address have crashed.
     Crashed(bool),
     /// The clock was set forward.
     Jumped(SignedDuration),
-    /// The program comes up with what another one has stored in this snapshot.
+    /// The program starts with the snapshot of another program, which has this number.
     StartedForeign(usize),
-    /// The wall clock of its machine was set.
+    /// The wall clock of the machine was set.
     Stepped(SignedDuration),
-    /// Its callers were told to wait until then.
+    /// Callers were told to wait until this time.
     CallPostponed(Timestamp),
-    /// Its machine sleeps until then.
+    /// The machine sleeps until this time.
     Asleep(Timestamp),
-    /// The hosts that serve its user serve nobody any more, and its callers see nothing of the token there.
+    /// The hosts that serve the user are shut down. Calls there no longer reach the token's server.
     HostLeft,
-    /// Something else answers for the server until then, or nothing does.
+    /// Until this time, another system answers in place of the server, or nothing answers.
     Outage(Timestamp),
-    /// Its store does not answer, or fails, until then.
+    /// Until this time, the store does not answer or fails.
     StoreAway(Timestamp),
-    /// The settings that the owner has given it are not those of the server any more.
+    /// The settings of the program are no longer those of the server.
     SettingsWrong,
-    /// The owner has given it the right settings while it is down.
+    /// The owner has given the program the right settings while it was down.
     SettingsCorrected,
     /// A minute has passed.
     Minute(Minute),
-    /// No fault any more from here on.
+    /// No fault happens after this record.
     FaultsEnd,
-    /// It was not usable in time, though nothing stood in the way.
+    /// The program was not usable in time, although nothing prevented it.
     Unusable,
-    /// For readers: a fault begins, or something was done.
+    /// A line for readers of the trace: a fault begins, or somebody has acted.
     Note(String),
 }
 
-/// How a store has lost what it had acknowledged.
+/// How a store has lost acknowledged data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Loss {
-    /// It holds an earlier record or none, and has forgotten who holds the lease.
+    /// It returns an earlier record or none, and has lost its lease.
     RolledBack,
-    /// It has forgotten who holds the lease.
+    /// It has lost its lease.
     Lease,
-    /// Its record can't be read.
+    /// Its record cannot be read.
     Unreadable,
-    /// A record that could not be read was removed.
+    /// Its unreadable record was removed.
     Removed,
 }
 
-/// What callers and the server see of a session once a minute.
+/// The state of a session once a minute, as its callers and the server see it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Minute {
-    /// What callers hold.
+    /// The token that callers hold.
     pub token: Option<Name>,
-    /// Whether the server accepts it.
+    /// Whether the server accepts that token.
     pub is_accepted: bool,
-    /// Whether the session hands out the same.
+    /// Whether the session hands out the same token.
     pub is_current: bool,
     /// Whether the program has the password or the secret, and the consent, that the server knows.
     pub has_good_settings: bool,
 }
 
-/// What a session is told of an exchange.
+/// The outcome of an exchange for the session.
 #[derive(Debug, Clone)]
 #[expect(clippy::large_enum_variant, reason = "most are answers")]
 pub(crate) enum Outcome {
     /// An answer, as it was delivered.
     Answer(Answer),
-    /// None.
+    /// A failure without an answer.
     Failure(Failure),
 }
 
 /// A token that is handed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Seen {
-    /// Which.
+    /// The name of the token.
     pub token: Name,
-    /// Of which generation.
+    /// The generation of the token.
     pub generation: u64,
-    /// How long, by the clock of the program.
+    /// The end of its use, by the program's clock.
     pub usable_until: Timestamp,
 }
 
@@ -171,7 +171,7 @@ impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.3} s{:<2} ", self.at, self.program)?;
         match &self.what {
-            What::Started(None) => f.write_str("starts with nothing"),
+            What::Started(None) => f.write_str("starts without a snapshot"),
             What::Started(Some((number, kept))) => write!(f, "starts from snapshot {number}: {}", Shown(kept)),
             What::Consented => f.write_str("starts from a new consent"),
             What::Sent(exchange, asked) => {
@@ -187,7 +187,7 @@ impl fmt::Display for Record {
                 write!(f, "receives {exchange}{}: {}", if *is_repeated { " again" } else { "" }, Shown(answer))
             }
             What::Delivered { exchange, outcome: Outcome::Failure(failure), .. } => {
-                write!(f, "fails {exchange}: {failure:?}")
+                write!(f, "receives no answer to {exchange}: {failure:?}")
             }
             What::Handed(Some(seen)) => {
                 write!(
@@ -196,52 +196,58 @@ impl fmt::Display for Record {
                     seen.token, seen.generation, seen.usable_until
                 )
             }
-            What::Handed(None) => f.write_str("hands out nothing"),
+            What::Handed(None) => f.write_str("hands out no token"),
             What::Offered(number, kept) => write!(f, "offers snapshot {number}: {}", Shown(kept)),
             What::Stored(number) => write!(f, "has stored snapshot {number}"),
             What::NotStored(number) => write!(f, "could not store snapshot {number}"),
             What::Saved(number, kept) => write!(f, "  the store holds snapshot {number}: {}", Shown(kept)),
             What::Synchronized { kept, is_stale, .. } => {
-                f.write_str(if *is_stale { "is in step with an earlier record: " } else { "is in step: " })?;
+                f.write_str(if *is_stale {
+                    "loads or saves an earlier record: "
+                } else {
+                    "loads or saves the record: "
+                })?;
                 match kept {
                     Some((_, kept)) => write!(f, "{}", Shown(kept)),
                     None => f.write_str("nothing is stored"),
                 }
             }
-            What::StoreLost(loss) => write!(f, "  the store has lost what it held: {loss:?}"),
-            What::Paused(time) => write!(f, "does nothing for {time:?}"),
+            What::StoreLost(loss) => write!(f, "  the store has lost acknowledged data: {loss:?}"),
+            What::Paused(time) => write!(f, "is paused for {time:?}"),
             What::Waits(until) => write!(f, "waits from {:.3} to {until:.3} local", self.local),
             What::Spins => f.write_str("spins"),
             What::Stopped(why) => write!(f, "stops: {why}"),
             What::Reported { generation, status, says_dead } => {
                 write!(
                     f,
-                    "is told of a {status} with generation {generation}{}",
-                    if *says_dead { ", dead" } else { "" }
+                    "receives a report of status {status} for generation {generation}{}",
+                    if *says_dead { ", which says that the token is dead" } else { "" }
                 )
             }
             What::CredentialsReplaced => f.write_str("gets other credentials"),
             What::AnswerAdopted(answer) => write!(f, "adopts the answer to a change of password: {}", Shown(answer)),
-            What::Crashed(all) => f.write_str(if *all { "crashes, with all behind its address" } else { "crashes" }),
-            What::Jumped(by) => write!(f, "clock set forward by {by:?}"),
-            What::StartedForeign(number) => write!(f, "starts from snapshot {number} of another"),
+            What::Crashed(all) => {
+                f.write_str(if *all { "crashes, with all programs behind its address" } else { "crashes" })
+            }
+            What::Jumped(by) => write!(f, "its clock is set forward by {by:?}"),
+            What::StartedForeign(number) => write!(f, "starts from snapshot {number} of another program"),
             What::Stepped(by) => write!(f, "the wall clock is set by {by:?}"),
             What::CallPostponed(until) => write!(f, "its callers wait until {until:.3}"),
             What::Asleep(until) => write!(f, "sleeps until {until:.3}"),
-            What::HostLeft => f.write_str("its hosts serve nobody any more"),
-            What::Outage(until) => write!(f, "the server can't be reached until {until:.3}"),
-            What::StoreAway(until) => write!(f, "its store is away until {until:.3}"),
+            What::HostLeft => f.write_str("its hosts are shut down"),
+            What::Outage(until) => write!(f, "the server cannot be reached until {until:.3}"),
+            What::StoreAway(until) => write!(f, "its store is unavailable until {until:.3}"),
             What::SettingsWrong => f.write_str("has wrong settings"),
             What::SettingsCorrected => f.write_str("is given the right settings"),
             What::Minute(minute) => write!(f, "{minute:?}"),
-            What::FaultsEnd => f.write_str("no faults any more"),
+            What::FaultsEnd => f.write_str("the faults have ended"),
             What::Unusable => f.write_str("is not usable"),
             What::Note(text) => write!(f, "-- {text}"),
         }
     }
 }
 
-/// Facts on a line.
+/// Displays facts on one line.
 struct Shown<'a, T>(&'a T);
 
 impl fmt::Display for Shown<'_, Kept> {

@@ -1,8 +1,8 @@
-//! A campaign: fleets of sessions against the simulator in virtual time, with all that can befall them, judged by the
-//! laws of the session.
+//! Simulates fleets of sessions against the server simulator in virtual time, injects faults, and checks the laws of
+//! the session.
 //!
-//! A seed makes a [`Scenario`]; [`run`] brings it about and says what was violated; [`shrink`] makes it small. Everything
-//! is decided by the seed: the same one lives through the same days, to the millisecond and to the byte.
+//! A seed makes a [`Scenario`]. [`run`] executes it and reports the violated laws. [`shrink`] reduces a failing
+//! scenario. The seed decides everything: the same seed gives the same run, to the millisecond and to the byte.
 //!
 //! ```
 //! use campaign::{Scenario, Way, run};

@@ -1,4 +1,4 @@
-//! Runs a campaign, replays one seed of it, or shows that its checkers notice what they are there for.
+//! Runs a campaign, replays one seed, or measures how soon the checkers detect each mutant.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -6,25 +6,25 @@ use std::time::Instant;
 use campaign::{Mutant, Scenario, campaign, hunt, renewals_per_hour, replay, survey};
 use clap::Parser;
 
-/// Fleets of sessions against the simulator in virtual time, judged by the laws of the session.
+/// Runs fleets of sessions against the simulator in virtual time and checks the laws of the session.
 #[derive(Parser)]
 struct Arguments {
-    /// Session-days to live through.
+    /// The number of session-days to simulate.
     #[arg(long, default_value_t = 1000.0)]
     days: f64,
-    /// The first seed, or the one to replay.
+    /// The first seed, or the seed to replay.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Replays the one seed and prints what happens in it.
+    /// Replays one seed and prints its trace.
     #[arg(long)]
     trace: bool,
-    /// How many threads.
+    /// The number of threads.
     #[arg(long, default_value_t = 2)]
     threads: usize,
-    /// Counts the violations of so many seeds by law.
+    /// Runs this many seeds and counts their violations by law.
     #[arg(long)]
     survey: Option<u64>,
-    /// Breaks each law on purpose and says how many seeds it took until that was noticed.
+    /// Breaks each law on purpose and prints how many seeds it took to detect that.
     #[arg(long)]
     mutants: bool,
 }
@@ -38,12 +38,12 @@ fn main() -> ExitCode {
     } else if arguments.trace {
         traced(arguments.seed)
     } else {
-        lived_through(&arguments)
+        run_all(&arguments)
     };
     if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn lived_through(arguments: &Arguments) -> bool {
+fn run_all(arguments: &Arguments) -> bool {
     let start = Instant::now();
     let (tally, failure) = campaign(arguments.seed, arguments.days, arguments.threads);
     print!("{tally}");
@@ -55,7 +55,7 @@ fn lived_through(arguments: &Arguments) -> bool {
         println!("\n{failure}");
     }
     if tally.calm_logins != tally.calm_sessions {
-        println!("a session logs in more than once, or not at all, although nothing befalls it");
+        println!("a session without faults logs in more than once, or not at all");
     }
     failure.is_none() && tally.calm_logins == tally.calm_sessions
 }
@@ -77,7 +77,7 @@ fn surveyed(first: u64, seeds: u64) -> bool {
 }
 
 fn mutants(first: u64) -> bool {
-    println!("law  seeds  mutant                    what the checker says");
+    println!("law  seeds  mutant                    message of the checker");
     let mut are_all_found = true;
     for &mutant in Mutant::ALL {
         let name = format!("{mutant:?}");
@@ -85,7 +85,7 @@ fn mutants(first: u64) -> bool {
         are_all_found &= find.is_some();
         match find {
             Some(find) => println!("{:>3}  {:>5}  {name:<24}  {}", mutant.law(), find.seeds, find.what),
-            None => println!("{:>3}      -  {name:<24}  not noticed", mutant.law()),
+            None => println!("{:>3}      -  {name:<24}  not detected", mutant.law()),
         }
     }
     are_all_found

@@ -1,5 +1,5 @@
-//! The checker is checked: an adapter around a session's inputs and outputs that breaks one law on purpose.
-//! What a session wants and what it is told pass through a [`Tamper`]; without a [`Mutant`] nothing is changed.
+//! Mutants: adapters between a session and the world that break one law on purpose, to test the checkers. All requests,
+//! answers and reports of a session pass through a [`Tamper`]. Without a [`Mutant`] it changes nothing.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ mod hunt;
 
 pub use hunt::{Find, hunt};
 
-/// Mutants, each with the law that it breaks, and the seed from which on a scenario shows it soon.
+/// Defines the mutants, each with the law that it breaks and a seed from which a violation appears soon.
 macro_rules! mutants {
     ($(#[$says:meta] $name:ident breaks $law:literal from $seed:literal,)+) => {
         /// A way to break a law.
@@ -25,16 +25,17 @@ macro_rules! mutants {
         pub enum Mutant { $(#[$says] $name,)+ }
 
         impl Mutant {
-            /// All of them.
+            /// All mutants.
             pub const ALL: &[Self] = &[$(Self::$name),+];
 
-            /// The law it breaks.
+            /// The law that the mutant breaks.
             #[must_use]
             pub fn law(self) -> u8 {
                 match self { $(Self::$name => $law),+ }
             }
 
-            /// The seed from which on a scenario shows it soon. From any seed on, it is noticed within a thousand.
+            /// A seed from which a scenario shows the violation soon. From any other seed, the violation appears within
+            /// a thousand seeds.
             #[must_use]
             pub fn soon_from(self) -> u64 {
                 match self { $(Self::$name => $seed),+ }
@@ -45,78 +46,78 @@ macro_rules! mutants {
 
 mutants! {
     /// Sends each request twice.
-    SendsTwice breaks 1 from 1,
-    /// Takes a repeated answer for another token.
+    SendsEachRequestTwice breaks 1 from 1,
+    /// Treats a repeated answer as a new token.
     TakesRepeatedAnswers breaks 1 from 2,
-    /// Hands tokens out five minutes longer.
+    /// Hands out tokens five minutes too long.
     HandsOutTooLong breaks 2 from 1,
-    /// Logs in where it should renew.
+    /// Logs in instead of renewing.
     LogsInToRenew breaks 3 from 1,
-    /// Takes every penalty for one of no time.
-    ReturnsEarly breaks 4 from 3,
-    /// Comes back from a penalty with another body.
-    ReturnsWithAnotherBody breaks 4 from 5,
-    /// Takes a lock-out for a fault.
+    /// Ignores the waiting time of penalties.
+    IgnoresPenaltyTime breaks 4 from 3,
+    /// Sends a ticket with another body.
+    ChangesTicketedBody breaks 4 from 5,
+    /// Treats a lock-out as a fault.
     IgnoresLockOuts breaks 5 from 5,
-    /// Takes a captcha for a fault.
+    /// Treats a captcha as a fault.
     IgnoresCaptchas breaks 5 from 3,
-    /// Believes a token beside an error.
-    BelievesContradictions breaks 6 from 27,
-    /// Sends a renewal to a host of somebody else's.
-    GoesAnywhere breaks 7 from 1,
+    /// Accepts a token from an answer that also has an error.
+    AcceptsTokenBesideError breaks 6 from 27,
+    /// Sends a renewal to an untrusted host.
+    SendsToUntrustedHost breaks 7 from 1,
     /// Tries refused credentials again at once.
-    Insists breaks 8 from 19,
-    /// Waits for what has passed.
+    RetriesRefusedCredentials breaks 8 from 19,
+    /// Asks to be polled at a time in the past.
     Spins breaks 9 from 1,
-    /// Tries again at once after a fault.
-    KnowsNoPause breaks 9 from 2,
-    /// Does nothing any more after the first fault.
+    /// Retries at once after a fault.
+    RetriesWithoutPause breaks 9 from 2,
+    /// Does nothing more after the first fault.
     GivesUp breaks 10 from 2,
     /// Uses a token before it is stored.
     UsesUnstored breaks 11 from 1,
     /// Logs in when a call is refused.
     LogsInOnRefusal breaks 12 from 46,
-    /// Verifies the token whenever a call is refused.
+    /// Verifies the token each time a call is refused.
     VerifiesAlways breaks 12 from 13,
-    /// Presents a refresh token again and again.
+    /// Presents a refused refresh token again and again.
     PresentsRefused breaks 13 from 3,
-    /// Sends without the lease of the store that it shares.
-    LeadsAnyway breaks 14 from 6,
-    /// Doesn't take over what others have stored.
-    IgnoresTheStore breaks 14 from 19,
-    /// Saves over what others have saved.
-    SavesAnyway breaks 14 from 32,
-    /// Does not say that the market data token ends, so that callers are left without a token.
-    MissesMarketDataEnd breaks 15 from 2,
-    /// Takes another owner's snapshot for its own.
-    AdoptsAnybody breaks 6 from 5,
+    /// Sends without the lease of its shared store.
+    SendsWithoutLease breaks 14 from 6,
+    /// Does not adopt what other processes have stored.
+    IgnoresStoredRecords breaks 14 from 19,
+    /// Overwrites records that others have saved in the meantime.
+    OverwritesNewerRecords breaks 14 from 32,
+    /// Does not report the end of the market data token, so that callers are left without a token.
+    HidesMarketDataEnd breaks 15 from 2,
+    /// Adopts the snapshot of another owner.
+    AdoptsOtherOwners breaks 6 from 5,
     /// Stays at a followed host that is wrong.
-    NeverGoesHome breaks 16 from 2,
-    /// Takes a refusal of the app for one of the refresh token.
-    BlamesTheToken breaks 10 from 14,
-    /// Takes a login of unknown outcome for one that opened nothing.
+    StaysAtWrongHost breaks 16 from 2,
+    /// Treats a refusal of the app as a refusal of the refresh token.
+    BlamesRefreshToken breaks 10 from 14,
+    /// Treats a login of unknown outcome as one that opened no session.
     RepeatsUnknownLogins breaks 17 from 5,
-    /// Learns the time from a gateway's page.
-    BelievesGateways breaks 2 from 2,
-    /// Learns the time from no answer.
+    /// Learns the server's time from a gateway's page.
+    LearnsTimeFromGateways breaks 2 from 2,
+    /// Never learns the server's time.
     NeverLearnsTime breaks 2 from 4,
-    /// Waits as long as it is asked to.
-    BelievesAnyWait breaks 10 from 5,
-    /// Waits for a lock-out longer by what its clock was ahead.
+    /// Waits as long as the server asks, without a limit.
+    WaitsWithoutLimit breaks 10 from 5,
+    /// Prolongs a lock-out by the amount that its clock was ahead.
     AddsClockError breaks 10 from 8,
-    /// Forgets a refusal when it is started again.
-    TriesAtEachStart breaks 8 from 21,
-    /// Believes its own clock that a stored token has ended.
+    /// Forgets a refusal at each restart.
+    ForgetsRefusalAtStart breaks 8 from 21,
+    /// Trusts its local clock that a stored token has expired.
     TrustsLocalClock breaks 3 from 5,
-    /// Sees each step of the wall clock while it runs.
+    /// Follows each step of the wall clock while it runs.
     FollowsWallClock breaks 5 from 13,
-    /// Refreshes where it should renew.
+    /// Refreshes when it should renew.
     AlwaysRefreshes breaks 3 from 1,
-    /// Takes the time of its start for that of its last refresh.
+    /// Assumes at each start that it has just refreshed.
     ForgetsItsRefreshes breaks 3 from 1,
-    /// Asks for a market data token again and again.
-    NeverStopsAsking breaks 12 from 1,
-    /// Hands out no token before it has one for market data.
+    /// Never stops renewing to get a market data token.
+    NeverStopsAskingForMarketData breaks 12 from 1,
+    /// Hands out no token before it has a market data token.
     WaitsForMarketData breaks 10 from 1,
 }
 
@@ -124,15 +125,15 @@ fn is_without_market_data(says: Option<&Says>) -> bool {
     matches!(says, Some(Says::Grant(grant)) if !grant.has_market_data)
 }
 
-/// What stands between a session and its world.
+/// Stands between a session and its world and applies a mutant.
 #[derive(Debug, Default)]
 pub(crate) struct Tamper {
     mutant: Option<Mutant>,
-    /// The last requests, to send them again.
+    /// The last requests, to be sent again.
     log_in: Option<Request<RequestBody>>,
     renewal: Option<Request<RequestBody>>,
     last: Option<Request<RequestBody>>,
-    /// What is to be sent besides.
+    /// A request that the mutant sends in addition.
     improvised: Option<Request<RequestBody>>,
     repeats: u64,
     has_met_fault: bool,
@@ -150,7 +151,7 @@ impl Tamper {
         self.mutant == Some(mutant)
     }
 
-    /// A request leaves; whether it does so twice.
+    /// Changes a request that leaves. Returns whether it is sent twice.
     pub(crate) fn send(&mut self, request: &mut Request<RequestBody>) -> bool {
         if self.mutant.is_none() {
             return false;
@@ -162,13 +163,13 @@ impl Tamper {
         {
             *request = log_in.clone();
         }
-        if self.is(Mutant::ReturnsWithAnotherBody) {
+        if self.is(Mutant::ChangesTicketedBody) {
             bodies::change_ticketed(request);
         }
-        if self.is(Mutant::NeverGoesHome) {
+        if self.is(Mutant::StaysAtWrongHost) {
             self.stay(request);
         }
-        if is_renewal && self.is(Mutant::GoesAnywhere) {
+        if is_renewal && self.is(Mutant::SendsToUntrustedHost) {
             bodies::send_elsewhere(request);
         }
         if request.uri().path().ends_with("accesstokenrequest") {
@@ -178,21 +179,21 @@ impl Tamper {
             self.renewal = Some(request.clone());
         }
         self.last = Some(request.clone());
-        self.is(Mutant::SendsTwice)
+        self.is(Mutant::SendsEachRequestTwice)
     }
 
-    /// An answer is about to be told to the session.
+    /// Changes an answer before the session receives it.
     pub(crate) fn answer(&self, response: &mut Response<Vec<u8>>) {
         match self.mutant {
-            Some(Mutant::ReturnsEarly) => bodies::set_number(response, "p-time", 0),
+            Some(Mutant::IgnoresPenaltyTime) => bodies::set_number(response, "p-time", 0),
             Some(Mutant::IgnoresLockOuts) => bodies::soften(response, &[423, 429]),
             Some(Mutant::IgnoresCaptchas) => bodies::forget_captcha(response),
-            Some(Mutant::BelievesContradictions) => bodies::forget_error(response),
+            Some(Mutant::AcceptsTokenBesideError) => bodies::forget_error(response),
             _ => self.unfixed(response),
         }
     }
 
-    /// What came of an exchange, for what it makes a mutant do.
+    /// Records the outcome of an exchange, because some mutants act on it.
     pub(crate) fn delivered(&mut self, operation: Operation, outcome: &Outcome, is_repeated: bool) {
         if self.mutant.is_none() {
             return;
@@ -201,24 +202,26 @@ impl Tamper {
         let says = match outcome {
             Outcome::Answer(answer) => {
                 self.follow(answer);
-                self.has_met_fault |= self.asks_for_ever(answer);
+                self.has_met_fault |= self.asks_for_unlimited_wait(answer);
                 Some(&answer.says)
             }
             Outcome::Failure(_) => None,
         };
         let is_fault = matches!(says, None | Some(Says::Fault));
         let is_no = matches!(says, Some(Says::Refused | Says::Dead | Says::Forbidden));
-        self.has_met_fault |= is_fault && !self.is(Mutant::BelievesAnyWait);
-        let again = (is_fault && self.is(Mutant::KnowsNoPause))
-            || (is_no && operation == Operation::LogIn && self.is(Mutant::Insists))
+        self.has_met_fault |= is_fault && !self.is(Mutant::WaitsWithoutLimit);
+        let again = (is_fault && self.is(Mutant::RetriesWithoutPause))
+            || (is_no && operation == Operation::LogIn && self.is(Mutant::RetriesRefusedCredentials))
             || (is_no && operation == Operation::Refresh && self.is(Mutant::PresentsRefused))
-            || (operation == Operation::Renew && self.is(Mutant::NeverStopsAsking) && is_without_market_data(says));
+            || (operation == Operation::Renew
+                && self.is(Mutant::NeverStopsAskingForMarketData)
+                && is_without_market_data(says));
         if again {
             self.improvised.clone_from(&self.last);
         }
     }
 
-    /// A caller has reported what it met.
+    /// Records the report of a caller.
     pub(crate) fn reported(&mut self, status: u16, says_dead: bool) {
         if status == 401 && !says_dead {
             match self.mutant {
@@ -229,7 +232,7 @@ impl Tamper {
         }
     }
 
-    /// What is to be sent besides.
+    /// Takes the request that the mutant sends in addition.
     pub(crate) fn improvised(&mut self) -> Option<Request<RequestBody>> {
         self.improvised.take()
     }
@@ -253,8 +256,8 @@ impl Tamper {
         self.is(Mutant::UsesUnstored)
     }
 
-    /// An answer of a store is about to be reported to the session: of a shared one, the lease may be another's, and what it
-    /// holds may be passed over once the session has something itself.
+    /// Changes the answer of a store before the session receives it. A mutant may pretend to hold the lease of another
+    /// process, or hide the loaded record once the session has one of its own.
     pub(crate) fn store_answer(
         &self,
         answer: Result<StoreAnswer, StoreError>,
@@ -263,11 +266,11 @@ impl Tamper {
         budget: &RateBudget,
     ) -> Result<StoreAnswer, StoreError> {
         match answer {
-            Ok(StoreAnswer::Lease(None)) if self.is(Mutant::LeadsAnyway) => {
+            Ok(StoreAnswer::Lease(None)) if self.is(Mutant::SendsWithoutLease) => {
                 Ok(StoreAnswer::Lease(Some(Lease { fence: 0, time: Duration::from_secs(3600) })))
             }
             Ok(StoreAnswer::Loaded(Some(record)))
-                if self.is(Mutant::IgnoresTheStore) && session.token(local).is_some() =>
+                if self.is(Mutant::IgnoresStoredRecords) && session.token(local).is_some() =>
             {
                 let own = Ok(session.snapshot(local, budget));
                 Ok(StoreAnswer::Loaded(Some(StoredRecord { session: own, ..record })))
@@ -276,12 +279,12 @@ impl Tamper {
         }
     }
 
-    /// Whether it saves over what has come in between.
-    pub(crate) fn saves_anyway(&self) -> bool {
-        self.is(Mutant::SavesAnyway)
+    /// Whether the mutant overwrites a record that was saved in the meantime.
+    pub(crate) fn overwrites_newer_records(&self) -> bool {
+        self.is(Mutant::OverwritesNewerRecords)
     }
 
     pub(crate) fn is_dead(&self) -> bool {
-        self.has_met_fault && (self.is(Mutant::GivesUp) || self.is(Mutant::BelievesAnyWait))
+        self.has_met_fault && (self.is(Mutant::GivesUp) || self.is(Mutant::WaitsWithoutLimit))
     }
 }

@@ -1,11 +1,10 @@
-//! Names for secrets: `t3`, `rt2`, `k1` in place of texts of two hundred characters.
-//! Texts enter where something is seen on the wire or in a snapshot; names leave, the same for the same text. Laws and
-//! traces know names alone.
+//! Short names for secrets: `t3`, `rt2` or `k1` instead of a text of two hundred characters. The same text always gets
+//! the same name. Texts come from the wire and from snapshots; laws and traces use only names.
 
 use std::collections::HashMap;
 use std::fmt;
 
-/// What a text is.
+/// The kind of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Kind {
     /// An access token.

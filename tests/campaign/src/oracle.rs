@@ -1,10 +1,10 @@
-//! The oracle. It judges by what the server has received and answered, by what stores have held, by what the owner has done,
-//! and by the faults that were injected, and by nothing that a session says of itself.
+//! The oracle: checks the laws. It uses only what the server has received and answered, what stores have held, what the
+//! owner has done, and which faults were injected. It uses nothing that a session says about itself.
 //!
-//! Two questions are asked. Has each request a reason ([`requests`]) in what the session was told ([`memory`])? And lies
-//! each time without a token that the server accepts within what the table of causes allows ([`causes`])? What the oracle
-//! does not understand is a violation. The programs of a fleet are judged like any other, each by what it was told, and as
-//! one client of the server ([`fleets`]).
+//! It checks two things. Each request needs a reason ([`requests`]) in what the session has been told ([`memory`]).
+//! Each time without a token that the server accepts has to be within the bounds in the table of causes ([`causes`]).
+//! Anything that the oracle cannot explain is a violation. The programs of a fleet are checked one by one like any
+//! other program, and together as one client of the server ([`fleets`]).
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -35,7 +35,7 @@ mod stored;
 mod tokens;
 mod verdicts;
 
-/// The number of a law, and how it is broken.
+/// The number of a law and the message about its violation.
 type Found = (u8, String);
 
 /// The vendor's own hosts and their subdomains.
@@ -46,9 +46,9 @@ const TRUSTED: [&str; 4] = ["tradovateapi.com", "tradovate.com", "ninjatrader.co
 pub struct Violation {
     /// The law's number in `docs/laws.md`.
     pub law: u8,
-    /// The program that broke it.
+    /// The program that broke the law.
     pub program: usize,
-    /// What is wrong.
+    /// The message.
     pub what: String,
 }
 
@@ -65,70 +65,71 @@ struct Sent {
     program: usize,
     asked: Asked,
     at: Timestamp,
-    /// By the clock of the program.
+    /// The time by the program's clock.
     local: Timestamp,
-    /// The token that was held.
+    /// The token that the program held.
     generation: u32,
-    /// Whether it was sent for the sake of a market data token alone.
+    /// Whether the request was sent only to get a market data token.
     is_for_market_data: bool,
-    /// Whether it was sent on from another host.
+    /// Whether another host has redirected the request.
     is_redirected: bool,
     is_done: bool,
 }
 
-/// A session, as it is judged.
-#[expect(clippy::struct_excessive_bools, reason = "each says one thing that is asked for by its name")]
+/// The state of a session, as the oracle derives it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate fact")]
 struct Subject {
     address: usize,
     fleet: Option<usize>,
     has_store: bool,
-    /// Whether it learns of changes of the store that it shares.
+    /// Whether the program learns of changes of its shared store.
     watches: bool,
-    /// Whether it uses what others store, and never logs in.
+    /// Whether the program only uses tokens that others store, and never logs in.
     never_logs_in: bool,
     prefers_refreshes: bool,
     login_host: &'static str,
-    /// Whether the host for logins is that of Live.
+    /// Whether the program logs in at the host of Live.
     is_live: bool,
     memory: Memory,
     allowances: Allowances,
     last_sent: Option<usize>,
-    /// The exchange whose outcome is awaited.
+    /// The exchange in flight.
     in_flight: Option<usize>,
-    /// Counts the tokens that it has taken or loaded.
+    /// The number of tokens that the session has received or loaded.
     generation: u32,
-    /// The refresh whose answer was taken last.
+    /// The refresh whose answer was used last.
     refreshed_by: Option<usize>,
-    /// What it hands out.
+    /// The token that the session hands out.
     seen: Option<Seen>,
-    /// What it handed out until that ended, once that has been seen.
+    /// The last token that the session handed out until it ended, once the session has noticed the end.
     noticed: Option<Seen>,
     storage: Storage,
-    /// The last snapshot that it wanted stored, and when, by its own clock; and whether the last one could not be in time.
+    /// The last snapshot that the session offered to its store, with the time by its own clock, and whether the last
+    /// save could not be in time.
     offered: Option<(usize, Timestamp)>,
     is_store_failing: bool,
-    /// When a save was last not confirmed. It may have announced a refresh.
+    /// The time of the last save that was not confirmed. That save may have announced a refresh.
     unconfirmed_at: Option<Timestamp>,
-    /// The snapshot that it has saved or loaded last.
+    /// The last snapshot that the session saved or loaded.
     synchronized: Option<usize>,
-    /// It was given an earlier record last.
+    /// Whether the last loaded record was an earlier one.
     is_misled: bool,
     paused_until: Option<Timestamp>,
-    /// It has sent a login and has not saved since.
+    /// Whether the session has sent a login and has not saved since.
     has_unsaved_login: bool,
-    /// When the store that it shares has last lost a record.
+    /// The time at which its shared store last lost a record.
     store_lost_at: Option<Timestamp>,
-    /// Whether it held a good token in the last minute.
+    /// Whether the session had a good token in the last minute.
     is_good: bool,
-    /// A token that the server has ended, once it has been seen.
+    /// A token that the server has ended, once that was observed.
     ended: Option<Name>,
     is_up: bool,
-    /// Its owner has given it other settings while it was down.
+    /// Whether the owner has changed the settings while the program was down.
     is_corrected: bool,
 }
 
 impl Subject {
-    /// Whether the store has not answered in time.
+    /// Whether the store has missed its deadline.
     fn is_store_overdue(&self, local: Timestamp) -> bool {
         self.offered.is_some_and(|(_, offered_at)| offered_at + STORE_DEADLINE <= local)
     }
@@ -142,15 +143,15 @@ pub(crate) struct Oracle {
     gates: Vec<Gates>,
     snapshots: HashMap<usize, Snapshot>,
     exchanges: HashMap<usize, Sent>,
-    /// By how much the wall clock of each machine was set in all.
+    /// The sum of all steps of each machine's wall clock.
     stepped: Vec<SignedDuration>,
-    /// The same when its program last came up.
+    /// The same sum at the last start of each program.
     anchored: Vec<SignedDuration>,
-    /// When the clock of the programs behind each address was last set forward.
+    /// The time at which the clock of the programs behind each address was last set forward.
     jumped_at: Vec<Option<Timestamp>>,
-    /// Requests by their reason.
+    /// The number of requests by reason.
     pub(crate) reasons: BTreeMap<&'static str, u64>,
-    /// Minutes without a good token, by the cause that excuses them longest.
+    /// The minutes without a good token, by the cause that excuses them longest.
     pub(crate) excused: BTreeMap<&'static str, u64>,
 }
 
@@ -202,7 +203,7 @@ impl Oracle {
         }
     }
 
-    /// Judges a record, and takes it over.
+    /// Checks a record and updates the state.
     pub(crate) fn judge(&mut self, record: &Record) -> Vec<Violation> {
         let of_use = self.judge_use(record);
         let found = self.found(record);
@@ -246,7 +247,7 @@ impl Oracle {
                 let token = |seen: &Option<Seen>| seen.map(|seen| (seen.generation, seen.token));
                 let is_changed = token(before) != token(after);
                 return is_changed
-                    .then(|| (1, format!("{exchange} was answered before, and changes what is handed out")));
+                    .then(|| (1, format!("a repeated answer to {exchange} changes the token that is handed out")));
             }
             What::Delivered { exchange, outcome, .. } => return self.deliver(record, *exchange, outcome, server_now),
             What::AnswerAdopted(answer) => {
@@ -265,7 +266,7 @@ impl Oracle {
                 let subject = self.subjects.get_mut(program)?;
                 subject.is_store_failing |= subject.is_store_overdue(record.local);
                 let (memory, left) = (subject.memory.clone(), subject.allowances.left(now));
-                // It offers nothing while it awaits an answer.
+                // A session in an exchange offers nothing.
                 subject.in_flight = None;
                 subject.offered = Some((*number, record.local));
                 let gates = self.gates[address].clone();
@@ -324,11 +325,11 @@ impl Oracle {
             What::StoreAway(until) => self.open_for_fleet(program, Cause::StoreAway, *until),
             What::CallPostponed(until) => subject.allowances.open_until(Cause::Penalty, *until),
             What::Asleep(until) => subject.allowances.open_until(Cause::Asleep, *until),
-            What::Spins => return Some((9, "wants more than fifty things at once".to_owned())),
+            What::Spins => return Some((9, "returns more than fifty actions without a wait".to_owned())),
             What::Waits(until) if *until <= record.local => {
-                return Some((9, format!("waits until {until:.3}, which has passed")));
+                return Some((9, format!("waits until {until:.3}, which is in the past")));
             }
-            What::Unusable => return Some((10, "is not usable long after the last fault".to_owned())),
+            What::Unusable => return Some((10, "is still not usable long after the last fault".to_owned())),
             _ => {}
         }
         None
@@ -352,7 +353,7 @@ impl Oracle {
         subject.is_good = minute.is_accepted;
         let has_ended = subject.seen.filter(|seen| minute.token.is_none() && seen.usable_until <= record.local);
         if let Some(seen) = has_ended.filter(|_| subject.fleet.is_some() && !subject.watches) {
-            // It learns then what the others have stored.
+            // The session now learns what the others have stored.
             if subject.noticed.replace(seen) != Some(seen) {
                 subject.allowances.open(Cause::Unwatched, record.at);
             }
@@ -363,7 +364,7 @@ impl Oracle {
         subject.minute(minute, record.at, server_now, &mut self.excused)
     }
 
-    /// A login that is under way is no longer wanted.
+    /// Forgets a login in flight that is no longer wanted.
     fn forget_login(&mut self, program: usize) {
         let Some(subject) = self.subjects.get_mut(program) else { return };
         let is_login = |number: &mut usize| {
@@ -386,9 +387,9 @@ impl Oracle {
         let in_flight = in_flight.filter(|(_, sent)| sent.local + DEADLINE > record.local);
         let mut is_for_market_data = false;
         let found = if let Some((other, _)) = in_flight {
-            Some((1, format!("sent while {other} is in flight")))
+            Some((1, format!("sends a request while {other} is in flight")))
         } else if !asked.is_secure || !TRUSTED.iter().any(|domain| is_of(domain)) {
-            Some((7, format!("a secret goes to {}", asked.host)))
+            Some((7, format!("sends a secret to the untrusted host {}", asked.host)))
         } else if let Some(found) = self.gates[address].check(asked.operation, now) {
             Some(found)
         } else {
@@ -427,7 +428,7 @@ impl Oracle {
         found.or(of_fleet)
     }
 
-    /// The requests of the hour may be used up: all sessions behind the address wait.
+    /// If the requests of the hour may be used up, all sessions behind the address wait.
     fn wait_for_budget(&mut self, address: usize, operation: Operation) {
         let Some(until) = self.gates[address].used_up(operation) else { return };
         let sessions = self.subjects.iter_mut().filter(|subject| subject.address == address);

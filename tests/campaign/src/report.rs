@@ -1,5 +1,4 @@
-//! Many scenarios, one after the other or on some threads: their tallies added up, and the first failure made small and
-//! readable.
+//! Runs many scenarios, on one thread or several. Adds up their tallies, and shrinks and prints the first failure.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,17 +18,17 @@ use crate::world::{End, Way, run};
 /// A scenario that violates a law.
 #[derive(Debug, Clone)]
 pub struct Failure {
-    /// The seed it came from.
+    /// The seed of the scenario.
     pub seed: u64,
-    /// What it violates.
+    /// The violation.
     pub violation: Violation,
-    /// What is left of it.
+    /// The scenario after shrinking.
     pub scenario: Scenario,
-    /// What happens in it, one line per event.
+    /// The trace of the scenario, one line per event.
     pub trace: Vec<String>,
 }
 
-/// The last lines of a trace that are printed.
+/// The number of trace lines that are printed.
 const LINES: usize = 200;
 
 impl fmt::Display for Failure {
@@ -37,16 +36,16 @@ impl fmt::Display for Failure {
         let Violation { law, program, what } = &self.violation;
         writeln!(f, "seed {} violates law {law}: s{program} {what}", self.seed)?;
         writeln!(f, "replay: cargo run --release -p campaign -- --seed {} --trace", self.seed)?;
-        writeln!(f, "what is left of it:\n{}", self.scenario)?;
+        writeln!(f, "the scenario after shrinking:\n{}", self.scenario)?;
         let skipped = self.trace.len().saturating_sub(LINES);
         if skipped > 0 {
-            writeln!(f, "({skipped} lines before)")?;
+            writeln!(f, "({skipped} earlier lines omitted)")?;
         }
         self.trace.iter().skip(skipped).try_for_each(|line| writeln!(f, "{line}"))
     }
 }
 
-/// Runs scenarios from a seed on until so many session-days are lived through, or one fails.
+/// Runs scenarios from a seed on until this many session-days are simulated, or one scenario fails.
 #[must_use]
 pub fn campaign(first: u64, days: f64, threads: usize) -> (Tally, Option<Failure>) {
     let next = AtomicU64::new(first);
@@ -78,12 +77,12 @@ pub fn campaign(first: u64, days: f64, threads: usize) -> (Tally, Option<Failure
     (total, failed.and_then(explain))
 }
 
-/// The seeds that violate each law, of so many, with the first of them and its words.
+/// Runs this many seeds and returns the seeds that violate each law, with the message of the first one.
 #[must_use]
 pub fn survey(first: u64, seeds: u64) -> BTreeMap<u8, (Vec<u64>, String)> {
     let mut found = BTreeMap::new();
     for seed in first..first + seeds {
-        // No law has this number: it goes on over all violations.
+        // No law has this number, so the run continues after every violation.
         let way = Way { only_law: Some(0), ..Way::default() };
         let mut violations = run(&Scenario::from_seed(seed), way).violations;
         violations.sort_by_key(|violation| violation.law);
@@ -95,9 +94,9 @@ pub fn survey(first: u64, seeds: u64) -> BTreeMap<u8, (Vec<u64>, String)> {
     found
 }
 
-/// How many renewals an hour so many processes cost that share a session, if nothing befalls them.
+/// The number of renewals per hour of this many processes that share a session without faults.
 #[must_use]
-#[expect(clippy::cast_precision_loss, reason = "there are few")]
+#[expect(clippy::cast_precision_loss, reason = "the numbers are small")]
 pub fn renewals_per_hour(processes: usize) -> f64 {
     let day = SignedDuration::from_hours(24);
     let tally = run(&Scenario::of_one_fleet(processes, day), Way::default()).tally;

@@ -1,6 +1,6 @@
-//! A scenario: everything that is decided before a simulation runs, as plain data.
-//! A seed makes one ([`Scenario::from_seed`]); whoever wants to may edit it, print it, or take parts of it away.
-//! The world takes a reference and draws nothing further but the latencies, from the same seed.
+//! A scenario: everything that is decided before a simulation runs, as plain data. A seed makes one
+//! ([`Scenario::from_seed`]). You can edit it, print it, or remove parts of it. The world draws only latencies in
+//! addition, from the same seed.
 
 use std::fmt;
 
@@ -16,39 +16,39 @@ mod text;
 
 pub use fault::{Absurd, Blame, Contradiction, Fault, Left, Moment, Report, StoreFault, Storm, Timed, Trouble};
 
-/// A fleet, its server, its clocks, and what befalls them.
+/// A fleet, its server, its clocks and its faults.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scenario {
-    /// What it was made from; also the seed of latencies and tokens.
+    /// The seed of the scenario, and of its latencies and tokens.
     pub seed: u64,
-    /// How long faults go on. The time in which the fleet has to recover comes on top.
+    /// How long faults happen. The time for recovery comes after that.
     pub length: SignedDuration,
-    /// The switches of the server.
+    /// The settings of the server.
     pub server: Server,
-    /// The network addresses. Of single sessions, all behind one address are of one program on a machine of its own,
-    /// with one clock and one rate budget.
+    /// The network addresses. All single sessions behind one address belong to one program on its own machine, with one
+    /// clock and one rate budget.
     pub addresses: Vec<Address>,
-    /// How many users there are.
+    /// The number of users.
     pub users: usize,
-    /// The programs, each with one session.
+    /// The programs. Each has one session.
     pub programs: Vec<Program>,
-    /// What befalls them, by time.
+    /// The faults, ordered by time.
     pub faults: Vec<Timed>,
 }
 
-/// The switches of the server.
+/// The settings of the server.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::struct_excessive_bools, reason = "independent switches, as the simulator has them")]
 pub struct Server {
-    /// Life of an access token, in minutes.
+    /// The life of an access token, in minutes.
     pub lifetime: u32,
-    /// What the token of a closed session gets.
+    /// The answer to the token of a closed session.
     pub closed_session: ClosedSession,
     /// The status of a refused login.
     pub refusal: RefusalStatus,
-    /// What a login over the limit gets.
+    /// The answer to a login over the limit.
     pub over_limit: OverLimit,
-    /// Whether a renewal brings another text.
+    /// Whether a renewal changes the text of the token.
     pub renewal_changes_token: bool,
     /// Whether a renewal repeats the market data token.
     pub renewal_has_market_data_token: bool,
@@ -60,61 +60,61 @@ pub struct Server {
     pub oauth_has_market_data_token: bool,
     /// Whether a refresh opens another session.
     pub refresh_opens_session: bool,
-    /// How far its clock is ahead of true time.
+    /// How far the server's clock is ahead of true time.
     pub skew: SignedDuration,
 }
 
 /// The clock of the machine behind one network address.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Address {
-    /// How far it is ahead of true time at the start.
+    /// How far the clock is ahead of true time at the start.
     pub skew: SignedDuration,
-    /// How many millionths it runs fast.
+    /// How fast the clock runs, in parts per million above true time.
     pub drift: i32,
 }
 
-/// A program, which keeps one session.
+/// A program with one session.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Program {
-    /// Whose session it is.
+    /// The user of the session.
     pub user: usize,
-    /// The network address it is behind. Sessions that share one and belong to no fleet are of one process.
+    /// The network address of the program. Sessions behind one address that belong to no fleet run in one process.
     pub address: usize,
-    /// How it logs in.
+    /// How the program logs in.
     pub login: Login,
-    /// Whether it refreshes although it could renew.
+    /// Whether the program's policy prefers refreshes.
     pub prefers_refreshes: bool,
-    /// Whether it stores its snapshots.
+    /// Whether the program stores its snapshots.
     pub has_store: bool,
-    /// The fleet it belongs to, where it shares its session.
+    /// The program's place in a fleet, if it shares its session.
     pub member: Option<Membership>,
-    /// When it starts.
+    /// The time at which the program starts.
     pub starts: SignedDuration,
-    /// Taken away: the others keep their numbers.
+    /// Whether shrinking has removed the program. The others keep their numbers.
     pub is_absent: bool,
 }
 
-/// The part of a program in a fleet: several programs of one user that share one session through one store.
+/// The place of a program in a fleet: several programs of one user that share one session through one store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Membership {
-    /// The fleet, by its number.
+    /// The number of the fleet.
     pub fleet: usize,
-    /// Whether a keeper renews ahead of expiry and learns of changes; without one it looks when it has no token.
+    /// Whether a keeper renews in time and watches the store. Without one, the program polls only when it has no token.
     pub keeps: bool,
-    /// When it may log in.
+    /// When the program may log in.
     pub may_log_in: MayLogIn,
 }
 
 /// How a program logs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Login {
-    /// By name and password in the demo environment.
+    /// With name and password in the demo environment.
     Demo,
-    /// By name and password in the live environment.
+    /// With name and password in the live environment.
     Live,
-    /// By name and password, as an evaluation trader does.
+    /// With name and password, as an evaluation trader.
     Evaluation,
-    /// By the consent of its user.
+    /// With the consent of its user.
     OAuth,
 }
 
@@ -124,7 +124,7 @@ impl Scenario {
         self.programs.iter().enumerate().filter(|(_, program)| !program.is_absent)
     }
 
-    /// How many fleets there are.
+    /// The number of fleets.
     #[must_use]
     pub fn fleets(&self) -> usize {
         let fleets = self.programs.iter().filter_map(|program| program.member).map(|member| member.fleet + 1);
@@ -136,14 +136,14 @@ impl Scenario {
         self.present().filter(move |(_, program)| program.member.is_some_and(|member| member.fleet == fleet))
     }
 
-    /// The days all sessions live through, together.
+    /// The simulated days of all sessions together.
     #[must_use]
     pub fn session_days(&self) -> f64 {
         let days = self.length.as_secs_f64() / 86_400.0;
         self.present().map(|_| days).sum()
     }
 
-    /// Whether nothing befalls the fleet.
+    /// Whether the scenario has no faults.
     #[must_use]
     pub fn is_calm(&self) -> bool {
         self.faults.is_empty()

@@ -1,11 +1,11 @@
-//! Makes a failing scenario small: faults and programs are taken away for as long as it goes on failing.
-//! Delta debugging over the list of faults, then over the fleet, then over the length.
+//! Shrinks a failing scenario: removes faults and programs as long as it still fails. It uses delta debugging on the
+//! list of faults, then on the programs, then on the length.
 
 use jiff::SignedDuration;
 
 use crate::scenario::Scenario;
 
-/// The smallest scenario found that still fails.
+/// The smallest failing scenario that shrinking finds.
 pub fn shrink(scenario: &Scenario, mut fails: impl FnMut(&Scenario) -> bool) -> Scenario {
     let mut smallest = scenario.clone();
     loop {

@@ -1,5 +1,5 @@
-//! What is counted: requests, faults, minutes with and without a good token, logins.
-//! Each world makes a tally of its own; tallies are added up.
+//! Counts requests, faults, minutes with and without a good token, and logins. Each world has its own tally, and
+//! tallies can be added.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,30 +9,30 @@ use jiff::SignedDuration;
 use crate::scenario::Scenario;
 use crate::wire::Operation;
 
-/// What was counted.
+/// The counts of one scenario or more.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tally {
     /// Scenarios.
     pub scenarios: u64,
     /// Scenarios without a fault.
     pub calm: u64,
-    /// Days that sessions have lived through.
+    /// Simulated days of sessions.
     pub session_days: f64,
-    /// Requests of sessions by what they ask for.
+    /// Requests of sessions, by operation.
     pub requests: BTreeMap<Operation, u64>,
-    /// Faults that met somebody, by their kind.
+    /// Faults that affected a program, by kind.
     pub faults: BTreeMap<&'static str, u64>,
-    /// Penalties that were delivered.
+    /// Delivered penalties.
     pub penalties: u64,
     /// Consents of users.
     pub consents: u64,
-    /// Minutes in which the server was well for a program.
+    /// Minutes in which the server was available to a program.
     pub probes: u64,
-    /// Of them, those without a token.
+    /// Minutes of these in which the program had no token.
     pub without_token: u64,
-    /// Of them, those with a token that the server did not accept.
+    /// Minutes of these in which the server did not accept the program's token.
     pub not_accepted: u64,
-    /// Minutes without a good token in which the server was well, by what had befallen the program last.
+    /// Minutes without a good token although the server was available, by the program's last fault.
     pub unavailable: BTreeMap<&'static str, u64>,
     /// Requests of single sessions, by the reason that the oracle finds.
     pub reasons: BTreeMap<&'static str, u64>,
@@ -40,19 +40,19 @@ pub struct Tally {
     pub excused: BTreeMap<&'static str, u64>,
     /// Fleets.
     pub fleets: u64,
-    /// Their programs.
+    /// Programs of fleets.
     pub members: u64,
-    /// Days that their programs have lived through.
+    /// Simulated days of these programs.
     pub member_days: f64,
-    /// Logins of fleets by password.
+    /// Logins of fleets with a password.
     pub fleet_logins: u64,
-    /// Fleets by password.
+    /// Fleets with a password.
     pub password_fleets: u64,
-    /// Sessions by password in calm scenarios.
+    /// Password sessions in calm scenarios.
     pub calm_sessions: u64,
-    /// Their logins.
+    /// Logins of these sessions.
     pub calm_logins: u64,
-    /// The longest time that it took after the last fault until all were usable.
+    /// The longest time from the last fault until all programs were usable.
     pub longest_recovery: SignedDuration,
     /// Violations of laws.
     pub violations: u64,
@@ -81,7 +81,7 @@ impl Tally {
         self.session_days = scenario.session_days();
         self.fleets = scenario.fleets() as u64;
         self.members = scenario.present().filter(|(_, program)| program.member.is_some()).count() as u64;
-        #[expect(clippy::cast_precision_loss, reason = "there are few")]
+        #[expect(clippy::cast_precision_loss, reason = "the numbers are small")]
         let members = self.members as f64;
         self.member_days = scenario.length.as_secs_f64() / 86_400.0 * members;
         if scenario.is_calm() {
@@ -121,7 +121,7 @@ impl Tally {
 
     /// The share of minutes with a good token.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "a share needs no more digits")]
+    #[expect(clippy::cast_precision_loss, reason = "the precision suffices for a share")]
     pub fn availability(&self) -> f64 {
         let good = self.probes - self.without_token - self.not_accepted;
         if self.probes == 0 { 1.0 } else { good as f64 / self.probes as f64 }

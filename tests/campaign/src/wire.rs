@@ -1,5 +1,5 @@
-//! What travels, read independently of the session: the facts of a request and of an answer that the laws speak of.
-//! Requests, responses and snapshots enter; facts leave, with names in place of tokens.
+//! Reads requests, responses and snapshots independently of the session, and extracts the facts that the laws need.
+//! Names replace all tokens.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -12,7 +12,7 @@ use crate::names::{Kind, Name, Names};
 /// The longest wait that a server can ask for.
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-/// What a request asks for.
+/// The operation of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Operation {
     /// `accesstokenrequest`
@@ -26,21 +26,21 @@ pub enum Operation {
 /// The facts of a request.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
-    /// What for.
+    /// The operation.
     pub operation: Operation,
-    /// Whether it goes by https.
+    /// Whether it uses https.
     pub is_secure: bool,
-    /// Where it goes.
+    /// The host.
     pub host: String,
-    /// The token it is authorized by.
+    /// The access token in the `Authorization` header.
     pub bearer: Option<Name>,
-    /// The refresh token in it.
+    /// The refresh token in the body.
     pub refresh: Option<Name>,
-    /// The code in it.
+    /// The authorization code in the body.
     pub code: Option<Name>,
-    /// The ticket in it.
+    /// The penalty ticket in the body.
     pub ticket: Option<Name>,
-    /// Stands for the body without its ticket.
+    /// A hash of the body without its ticket.
     pub body: u64,
 }
 
@@ -74,40 +74,40 @@ impl Asked {
 /// The facts of an answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
-    /// Its status.
+    /// The status.
     pub status: u16,
-    /// The server's time when it was given, where it has a `Date`.
+    /// The server's time in `Date`, if the answer has one.
     pub server_time: Option<Timestamp>,
-    /// What it says.
+    /// The meaning of the answer.
     pub says: Says,
-    /// Whether it contradicts itself, or what is known of the user.
+    /// Whether the answer contradicts itself or the known user.
     pub contradicts: bool,
-    /// Whether its token is none, so that it can't be read.
+    /// Whether its token is malformed, so that the answer cannot be read.
     pub is_malformed: bool,
-    /// The hosts it names for Live and for Demo.
+    /// The hosts that it names for Live and for Demo.
     pub hosts: [Option<String>; 2],
-    /// Where it sends a request on to.
+    /// The target of a redirect.
     pub location: Option<String>,
-    /// Whether it blames the settings of the app.
+    /// Whether it refuses the settings of the app.
     pub blames_app: bool,
 }
 
-/// What an answer says.
+/// The meaning of an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Says {
-    /// A token, perhaps a refresh token, and their ends in server time.
+    /// A token, perhaps with a refresh token. Their expiries are in server time.
     Grant(Granted),
-    /// Wait, then come back with the ticket.
+    /// A penalty: wait, then send the ticket.
     Penalty(Name, SignedDuration),
-    /// No program can answer it.
+    /// A captcha, which no program can solve.
     Captcha,
-    /// 423 or 429, and how long to be silent.
+    /// 423 or 429, and the time without requests.
     LockedOut(SignedDuration),
-    /// 401 with one of the two texts that say so.
+    /// 401 with one of the two texts that mean a dead token.
     Dead,
     /// Any other 401.
     Forbidden,
-    /// No, in a 200.
+    /// A refusal with status 200.
     Refused,
     /// 307, 308 or 421.
     Moved,
@@ -115,31 +115,31 @@ pub(crate) enum Says {
     Fault,
     /// Another status.
     Status,
-    /// A 200 that can't be read, or has nothing that helps.
+    /// A 200 that cannot be read or has no useful content.
     Garbage,
 }
 
-/// What a grant brings.
+/// The content of a grant.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Granted {
     /// The access token.
     pub access: Name,
-    /// Its end.
+    /// The expiry of the access token.
     pub expires: Option<Timestamp>,
     /// Its life, counted from the answer.
     pub life: SignedDuration,
     /// The refresh token.
     pub refresh: Option<Name>,
-    /// The end of the refresh token.
+    /// The expiry of the refresh token.
     pub refresh_ends: Option<Timestamp>,
     /// Whether a market data token came with it.
     pub has_market_data: bool,
-    /// The user it is for.
+    /// The user of the token.
     pub user: Option<i64>,
 }
 
 impl Answer {
-    /// Reads an answer that was given at a time of the server's.
+    /// Reads an answer that the server gave at `server_now`.
     pub(crate) fn read(response: &Response<Vec<u8>>, server_now: Timestamp, names: &mut Names) -> Self {
         let status = response.status().as_u16();
         let body: Result<Value, _> = serde_json::from_slice(response.body());
@@ -165,7 +165,7 @@ impl Answer {
             (200..300, Ok(body)) => {
                 match (body.get("p-captcha").and_then(Value::as_bool), text(body, "p-ticket"), grant) {
                     (Some(true), _, _) => Says::Captcha,
-                    // A wait that is no number of seconds is nothing that helps.
+                    // A penalty without a valid number of seconds has no useful content.
                     (_, Some(_), _) if body.get("p-time").and_then(Value::as_f64).is_some_and(|wait| wait < 0.0) => {
                         Says::Garbage
                     }
@@ -196,13 +196,13 @@ impl Answer {
         }
     }
 
-    /// Whether it is a no to a login.
+    /// Whether the answer refuses a login.
     #[must_use]
     pub(crate) fn refuses(&self) -> bool {
         matches!(self.says, Says::Refused | Says::Dead | Says::Forbidden)
     }
 
-    /// The grant, where there is one that may be used.
+    /// The grant, if the answer has a usable one.
     #[must_use]
     pub(crate) fn good_grant(&self) -> Option<Granted> {
         match self.says {
@@ -241,17 +241,17 @@ fn has_malformed_token(body: &Value) -> bool {
     !access.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// What a snapshot holds.
+/// The tokens in a snapshot.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Kept {
-    /// The access token and its end.
+    /// The access token and its expiry.
     pub access: Option<(Name, Timestamp)>,
     /// The refresh token.
     pub refresh: Option<Name>,
 }
 
 impl Kept {
-    /// Reads a snapshot as it is stored.
+    /// Reads a stored snapshot.
     pub(crate) fn read(snapshot: &Value, names: &mut Names) -> Self {
         let access = snapshot.get("access").and_then(|access| {
             let end = text(access, "expiresAt").and_then(|text| text.parse().ok())?;

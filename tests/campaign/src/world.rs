@@ -1,6 +1,6 @@
-//! A world: sessions, a network and the simulator in virtual time.
-//! A scenario enters; an [`End`] leaves, with what was counted, what was violated, and the trace where one was wanted.
-//! Nothing here knows a real clock, a thread or a random number that does not come from the seed.
+//! A world: sessions, a network and the simulator in virtual time. It runs a scenario and returns an [`End`] with the
+//! tally, the violations and, if requested, the trace. It uses no real clock and no thread, and all random numbers come
+//! from the seed.
 
 use std::collections::BTreeMap;
 
@@ -37,14 +37,14 @@ mod spoil;
 mod steps;
 mod store;
 
-/// What became of a scenario.
+/// The result of a scenario.
 #[derive(Debug)]
 pub struct End {
-    /// What was counted.
+    /// The counts.
     pub tally: Tally,
-    /// What was violated.
+    /// The violations.
     pub violations: Vec<Violation>,
-    /// One line per event, where a trace was wanted.
+    /// The trace, one line per event, if it was requested.
     pub trace: Vec<String>,
 }
 
@@ -53,29 +53,29 @@ pub struct End {
 pub struct Way {
     /// Whether a trace is kept.
     pub is_traced: bool,
-    /// What is done to the sessions' doings, to see whether the laws notice.
+    /// The mutant that changes the sessions' behaviour, to test the checkers.
     pub mutant: Option<Mutant>,
-    /// Go on over violations of other laws than this one.
+    /// Continues after violations of all laws except this one.
     pub only_law: Option<u8>,
 }
 
-/// Runs a scenario to its end, or to the first violation.
+/// Runs a scenario to its end or to the first violation.
 #[must_use]
 pub fn run(scenario: &Scenario, way: Way) -> End {
     World::new(scenario, way).run()
 }
 
-/// A machine, and the program on it with all its sessions. Of fleets: what the programs behind one address share.
+/// A machine with one program and all its sessions. For fleets, the shared state of the programs behind one address.
 struct Address {
-    /// What the machine shows.
+    /// The wall clock of the machine.
     wall: Clock,
-    /// What the program takes for the time.
+    /// The program's own clock.
     clock: Clock,
     budget: RateBudget,
     /// Whether the program runs.
     is_up: bool,
     asleep_until: Option<Timestamp>,
-    /// Callers keep quiet before, since they were told so.
+    /// Callers send nothing before this time because the server told them so.
     quiet_until: Option<Timestamp>,
 }
 
@@ -88,15 +88,15 @@ struct World<'s> {
     addresses: Vec<Address>,
     programs: Vec<Program>,
     exchanges: Vec<Exchange>,
-    /// One for each fleet.
+    /// One store for each fleet.
     stores: Vec<SharedStore>,
     snapshots: usize,
     names: Names,
     court: Court,
     tally: Tally,
-    /// The refresh token of each user and its end, by the server.
+    /// The refresh token of each user and its expiry, as the server knows them.
     refresh_tokens: Vec<Option<(crate::names::Name, Timestamp)>>,
-    /// When the faults have ended.
+    /// The time at which the faults ended.
     calm_since: Option<Timestamp>,
     is_over: bool,
 }
@@ -161,7 +161,7 @@ impl<'s> World<'s> {
                 break;
             }
         }
-        // A fleet is one session, of which no program has more than its part.
+        // A fleet counts as one session, and each of its programs as a part of it.
         let mut of_fleets = BTreeMap::<usize, u64>::new();
         let mut logins = Vec::new();
         for program in self.programs.iter().filter(|program| !program.plan.is_absent && !program.is_app()) {
@@ -198,7 +198,7 @@ impl<'s> World<'s> {
             Event::GoesOn { program, life } => self.goes_on(program, life),
             Event::Restart { program, left, every } => self.restart(program, left, every),
             Event::Awake(address) => self.awake(address),
-            Event::Fault(number) => self.befall(number),
+            Event::Fault(number) => self.apply_fault(number),
             Event::Help { program } => self.help(program),
             Event::Tell { user, by_answer } => self.tell(user, by_answer),
             Event::Report { program, report, times } => self.report(program, report, times),

@@ -1,11 +1,11 @@
-//! A small campaign, and proof that a large one is worth something: it repeats to the byte, it notices each broken law,
-//! and what it finds it makes small.
+//! A small campaign, and tests of the campaign itself: a run is repeatable, every mutant is detected, and failures are
+//! shrunk.
 
 use campaign::{Mutant, Scenario, Way, campaign, hunt, run, shrink};
 
 #[test]
-fn the_laws_hold() {
-    // Small fleets: the binary lives through thousands of any size.
+fn small_scenarios_violate_no_law() {
+    // Small fleets only: the binary runs thousands of fleets of any size.
     let is_small = |scenario: &Scenario| !scenario.is_calm() && scenario.session_days() < 15.0;
     for scenario in (1..60).map(Scenario::from_seed).filter(is_small) {
         let end = run(&scenario, Way::default());
@@ -14,7 +14,7 @@ fn the_laws_hold() {
 }
 
 #[test]
-fn sessions_that_nothing_befalls_log_in_once() {
+fn sessions_without_faults_log_in_once() {
     let calm = (1..).map(Scenario::from_seed).filter(|scenario| scenario.is_calm() && scenario.session_days() < 20.0);
     for scenario in calm.take(2) {
         let tally = run(&scenario, Way::default()).tally;
@@ -24,7 +24,7 @@ fn sessions_that_nothing_befalls_log_in_once() {
 }
 
 #[test]
-fn the_same_seed_lives_through_the_same() {
+fn the_same_seed_produces_the_same_run() {
     let scenario = Scenario::from_seed(24);
     let way = Way { is_traced: true, ..Way::default() };
     let (one, other) = (run(&scenario, way), run(&Scenario::from_seed(24), way));
@@ -34,14 +34,14 @@ fn the_same_seed_lives_through_the_same() {
 }
 
 #[test]
-fn threads_change_nothing_but_the_order() {
+fn a_campaign_of_one_scenario_has_the_tally_of_a_single_run() {
     let (one, _) = campaign(59, 1.0, 1);
     assert_eq!(one.scenarios, 1);
     assert_eq!(one, run(&Scenario::from_seed(59), Way::default()).tally);
 }
 
 #[test]
-fn each_broken_law_is_noticed_by_its_own_checker() {
+fn every_mutant_is_detected_by_the_checker_of_its_law() {
     for law in 1..=17 {
         assert!(Mutant::ALL.iter().any(|mutant| mutant.law() == law), "nothing breaks law {law}");
     }
@@ -49,7 +49,7 @@ fn each_broken_law_is_noticed_by_its_own_checker() {
         for half in Mutant::ALL.chunks(Mutant::ALL.len() / 2) {
             scope.spawn(move || {
                 for mutant in half {
-                    assert!(hunt(*mutant, mutant.soon_from(), 1000).is_some(), "{mutant:?} is not noticed");
+                    assert!(hunt(*mutant, mutant.soon_from(), 1000).is_some(), "{mutant:?} is not detected");
                 }
             });
         }
@@ -57,7 +57,7 @@ fn each_broken_law_is_noticed_by_its_own_checker() {
 }
 
 #[test]
-fn a_fleet_that_ignores_lock_outs_is_noticed() {
+fn a_fleet_that_ignores_lock_outs_is_detected() {
     let way = Way { mutant: Some(Mutant::IgnoresLockOuts), only_law: Some(5), is_traced: false };
     let mut fleets = (1..400).map(Scenario::from_seed).filter(|scenario| scenario.fleets() > 0);
     assert!(fleets.any(|mut scenario| {
@@ -67,7 +67,7 @@ fn a_fleet_that_ignores_lock_outs_is_noticed() {
 }
 
 #[test]
-fn a_failure_is_made_small() {
+fn a_failing_scenario_is_shrunk() {
     let way = Way { mutant: Some(Mutant::PresentsRefused), only_law: Some(13), is_traced: false };
     let fails = |scenario: &Scenario| run(scenario, way).violations.iter().any(|found| found.law == 13);
     let is_large = |scenario: &Scenario| scenario.faults.len() > 5 && scenario.present().count() > 4;

@@ -1,4 +1,4 @@
-//! The episodes: what a few processes live through before any fault is placed.
+//! The episodes: short runs of a few processes, before any fault is placed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,44 +10,44 @@ use tradovate_auth_simulator::{ClosedSession, Simulator};
 
 pub(crate) const USER: &str = "synthetic-user";
 
-/// How many processes there are, and where they store.
+/// The number of processes and their stores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
-    /// One session that stores nothing.
+    /// One session without a store.
     Alone,
     /// One session with a store of its own.
     Stored,
     /// Two processes with one store.
     Two,
-    /// Three processes with one store, of which the third does not learn of changes.
+    /// Three processes with one store. The third one does not learn of changes.
     Three,
 }
 
-/// What they live through.
+/// The event of an episode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Nothing is stored, and all start.
+    /// The store is empty, and all processes start.
     FirstLogin,
-    /// The token ends soon.
+    /// The token expires soon.
     Renewal,
-    /// The token of an app ends soon: the refresh token is replaced.
+    /// The token of an app expires soon, and a refresh replaces the refresh token.
     Refresh,
-    /// Callers of all processes are answered 401, which says nothing of the token, and the token is good.
+    /// Callers of all processes receive a 401 that says nothing about the token. The token is good.
     Forbidden,
-    /// The server has ended the session, and callers of all processes are told that the token is dead.
+    /// The server has ended the session, and callers of all processes receive the answer for a dead token.
     Dead,
-    /// The server has closed the session, and callers of all processes see 408, as renewals do.
+    /// The server has closed the session. Callers of all processes, and renewals, receive 408.
     Kick,
-    /// The user is served on another host, and callers of all processes are sent there.
+    /// The user is moved to another host, and callers of all processes are redirected there.
     HostMove,
 }
 
 /// An episode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Episode {
-    /// Who takes part.
+    /// The processes that take part.
     pub shape: Shape,
-    /// What happens.
+    /// The event.
     pub kind: Kind,
 }
 
@@ -65,7 +65,7 @@ const KINDS: [(Kind, &str); 7] = [
 ];
 
 impl Episode {
-    /// All episodes. A refresh token that is stored nowhere is lost with its process, so there is none of that.
+    /// All episodes, except refreshes without a store: that refresh token would be lost with its process.
     #[must_use]
     pub fn all() -> Vec<Self> {
         let each = |(shape, _)| KINDS.map(|(kind, _)| Self { shape, kind });
@@ -81,7 +81,7 @@ impl Episode {
         }
     }
 
-    /// When a process starts first. Those of an app wait for the consent.
+    /// The time at which a process first starts. The processes of an app wait for the consent.
     pub(crate) fn starts(self, number: usize) -> SignedDuration {
         let apart = SignedDuration::from_millis(if self.kind == Kind::Refresh { 2000 } else { 5 });
         apart * i32::try_from(number).unwrap_or_default()
@@ -96,9 +96,9 @@ impl Episode {
         Simulator::builder().options(|options| options.closed_session = closed).build()
     }
 
-    /// A session as its program makes it. The first process of an app begins with the consent of its user.
+    /// The session that a process creates. The first process of an app starts with the consent of its user.
     pub(crate) fn session(self, server: &mut Simulator, begins: bool) -> Option<Session> {
-        // All have one seed, so that all want to renew at the same moment.
+        // All sessions have the same seed, so that all want to renew at the same time.
         let session = if self.kind == Kind::Refresh {
             let app = OAuthApp::new("synthetic-client");
             let login = if begins { consent(server, app)? } else { Login::app(app) };

@@ -1,4 +1,5 @@
-//! All plans of an episode: each run says what could have been placed in it, and each of these is another run.
+//! Runs all plans of an episode. Each run reports which choices could have been added at each step, and each of these
+//! makes another plan.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
@@ -13,7 +14,7 @@ use crate::oracle::Violation;
 use crate::plan::Plan;
 use crate::world::{End, run};
 
-/// Which plans are tried: for each number of faults, up to how many switches.
+/// The plans that are run: for each number of faults, the highest number of switches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scope(pub [Option<usize>; 3]);
 
@@ -21,8 +22,8 @@ impl Scope {
     /// Every plan with at most two faults and two switches.
     pub const ALL: Self = Self([Some(2); 3]);
 
-    /// What is tried in a minute: pairs of faults with every process in its place and single faults with one switch; of three
-    /// processes, and of a kick with its many steps, single faults.
+    /// The plans that take about a minute: pairs of faults without switches, and single faults with one switch. For
+    /// three processes, and for a kick with its many steps, only single faults.
     #[must_use]
     pub fn bounded(episode: Episode) -> Self {
         if episode.shape == Shape::Three || episode.kind == Kind::Kick {
@@ -51,23 +52,23 @@ impl FromStr for Scope {
     }
 }
 
-/// What came of all plans of an episode.
+/// The result of all plans of an episode.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
-    /// How many runs there were, by their number of faults.
+    /// The number of runs, by their number of faults.
     pub runs: [usize; 3],
-    /// How many had so many steps that placing ended before all was well.
+    /// The number of runs that reached the step limit for faults before they had recovered.
     pub cut: usize,
-    /// How many broke a law.
+    /// The number of runs that broke a law.
     pub broken: usize,
-    /// The first of them that was found for each thing that is wrong.
+    /// The first run for each kind of violation.
     pub violations: Vec<(Plan, Violation)>,
-    /// The longest that it took until all was well.
+    /// The longest recovery.
     pub recovery: SignedDuration,
 }
 
 impl Report {
-    /// How many runs there were in all.
+    /// The number of all runs.
     #[must_use]
     pub fn total(&self) -> usize {
         self.runs.iter().sum()
@@ -100,7 +101,7 @@ impl Report {
     }
 }
 
-/// Lives through all plans of a scope.
+/// Runs all plans of a scope.
 #[must_use]
 pub fn explore(episode: Episode, scope: Scope, mutant: Option<Mutant>, threads: usize) -> Report {
     let (first, mut report) = (Plan::default(), Report::default());
@@ -125,7 +126,7 @@ pub fn explore(episode: Episode, scope: Scope, mutant: Option<Mutant>, threads: 
     joined.into_inner().unwrap_or_default()
 }
 
-/// Lives through a plan, and gives those that have one choice more.
+/// Runs a plan. Returns the plans with one more choice.
 fn next(episode: Episode, plan: &Plan, scope: Scope, mutant: Option<Mutant>, report: &mut Report) -> Vec<Plan> {
     let end = catch_unwind(AssertUnwindSafe(|| run(episode, plan, mutant, false)));
     let end = end.unwrap_or_else(|_| End { violation: Some(Violation::new(0, "it panics")), ..End::default() });

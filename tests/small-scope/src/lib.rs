@@ -1,11 +1,11 @@
-//! Every single fault and every pair of faults in short episodes of one, two and three sessions.
+//! Runs short episodes of one, two and three sessions with every single fault and every pair of faults.
 //!
-//! An episode ([`Episode`]) is lived through by real sessions against the simulator, in one thread and in virtual time. A
-//! [`Plan`] says at which steps of it a fault is placed, and at which another process goes on than the one that would.
-//! [`explore`] lives through all plans with at most two faults and two such switches, and the oracle judges each run.
+//! In an episode ([`Episode`]), real sessions run against the simulator in one thread and in virtual time. A [`Plan`]
+//! says at which steps a fault is placed, and at which steps another process continues than the one that is due first.
+//! [`explore`] runs all plans with at most two faults and two such switches, and the oracle checks each run.
 //!
-//! The store is in memory, and the processes share nothing else. So wake-ups that are lost between threads, and stores that
-//! break their contract in other ways than the faults do, are not found here.
+//! The store is in memory, and the processes share nothing else. This method therefore does not find lost wake-ups
+//! between threads, or stores that break their contract in other ways than the faults do.
 //!
 //! ```
 //! use small_scope::explore;

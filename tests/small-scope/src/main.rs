@@ -1,4 +1,4 @@
-//! Lives through all plans of the episodes, repeats one run, or shows that the oracle notices broken sessions.
+//! Runs all plans of the episodes, replays one run, or shows that the oracle detects broken sessions.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -6,25 +6,26 @@ use std::time::Instant;
 use clap::Parser;
 use small_scope::{Episode, Mutant, Plan, Scope, explore, run};
 
-/// Every single fault and every pair of faults in short episodes of one, two and three sessions.
+/// Runs short episodes of one, two and three sessions with every single fault and every pair of faults.
 #[derive(Parser)]
 struct Arguments {
-    /// All plans with at most two faults and two switches, which takes days. Without it: what is tried in a minute
+    /// Run all plans with at most two faults and two switches, which takes days. The default takes about a minute
     #[arg(long)]
     all: bool,
-    /// Most switches of runs with no fault, with one and with two, such as `2,1,0`; `2,1` has no pairs of faults
+    /// The most switches of runs with no fault, one fault and two faults, such as `2,1,0`; `2,1` runs no pairs of
+    /// faults
     #[arg(long, conflicts_with = "all")]
     switches: Option<Scope>,
-    /// This episode alone, such as `two/refresh`
+    /// Run only this episode, such as `two/refresh`
     #[arg(long)]
     episode: Option<Episode>,
-    /// Repeats the run of this plan in the episode, and prints its steps
+    /// Replay this plan in the episode and print its steps
     #[arg(long, requires = "episode")]
     replay: Option<Plan>,
-    /// Breaks the sessions in each known way, and counts the runs that show it
+    /// Break the sessions in each known way, and count the runs that detect it
     #[arg(long)]
     mutants: bool,
-    /// How many threads
+    /// The number of threads
     #[arg(long, default_value_t = 2)]
     threads: usize,
 }
@@ -38,12 +39,12 @@ fn main() -> ExitCode {
         mutants(&episodes, arguments.threads)
     } else {
         let scope = arguments.switches.or(arguments.all.then_some(Scope::ALL));
-        lived_through(&episodes, scope, arguments.threads)
+        run_all(&episodes, scope, arguments.threads)
     };
     if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn lived_through(episodes: &[Episode], scope: Option<Scope>, threads: usize) -> bool {
+fn run_all(episodes: &[Episode], scope: Option<Scope>, threads: usize) -> bool {
     let (start, mut total, mut broken) = (Instant::now(), 0, 0);
     println!("episode             no fault   one fault  two faults   longest recovery");
     for &episode in episodes {
@@ -52,7 +53,7 @@ fn lived_through(episodes: &[Episode], scope: Option<Scope>, threads: usize) -> 
         let name = episode.to_string();
         println!("{name:<18}{none:>10}{one:>12}{two:>12}   {:>6} s", report.recovery.as_secs());
         if report.cut > 0 {
-            println!("    in {} runs, placing ended before all was well", report.cut);
+            println!("    {} runs reached the step limit for faults before the recovery", report.cut);
         }
         for (plan, violation) in &report.violations {
             println!("    {violation}\n        --episode {episode} --replay {plan}");
@@ -81,7 +82,7 @@ fn mutants(episodes: &[Episode], threads: usize) -> bool {
         println!(
             "{:<18} {broken:>6} of {total} runs   {}",
             format!("{mutant:?}"),
-            what.as_deref().unwrap_or("not noticed")
+            what.as_deref().unwrap_or("not detected")
         );
         are_all_found &= broken > 0;
     }

@@ -1,19 +1,19 @@
-//! Sessions that are broken on purpose, to see whether the oracle notices.
+//! Sessions that are broken on purpose, to test the oracle.
 
-/// A way in which the driver breaks a session.
+/// How the driver breaks a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mutant {
-    /// Uses tokens, and sends what was announced, before the store has saved.
+    /// Uses tokens, and sends announced requests, before the store has saved.
     UsesUnstored,
-    /// Takes what it has loaded once for what is stored.
+    /// Loads once and then assumes that the store never changes.
     SkipsLoad,
-    /// Saves over whatever has come in between.
+    /// Overwrites records that others have saved in the meantime.
     IgnoresFence,
-    /// Sends while another process has the lease.
+    /// Sends while another process holds the lease.
     SendsWithoutLease,
 }
 
 impl Mutant {
-    /// All of them.
+    /// All mutants.
     pub const ALL: [Self; 4] = [Self::UsesUnstored, Self::SkipsLoad, Self::IgnoresFence, Self::SendsWithoutLease];
 }

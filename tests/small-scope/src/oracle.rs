@@ -1,21 +1,21 @@
-//! The oracle. It knows what was sent, what the server has issued, what the store has saved and what was placed, and asks no
-//! session. It excuses nothing by itself: what a fault excuses is in this table, and nothing else.
+//! The oracle: checks the laws. It uses what was sent, what the server has issued, what the store has saved and which
+//! faults were placed, and nothing that a session says about itself. Only the exceptions in this table are allowed.
 //!
-//! | what is forbidden | what excuses it |
+//! | Forbidden | Allowed after |
 //! |---|---|
-//! | a login while the server takes a token of this fleet that is stored | a rollback after the login was announced, within 68 seconds: the store has forgotten the lease of the process, and given it to another one |
-//! | a login while it takes a token that was never stored | a crash, a pause, a lost answer or a lost confirmation of the process that asked for the token, or a store that was away or rolled back, between the announcement of the request and the save of the token: nobody else could know of the token; a clock that was set ahead while the request was in flight: its answer seems to be older than the token's life |
-//! | a login while it takes a token that the store has lost by a rollback | no process holds the token that is awake and watches the store: nobody could write it back; or the store has lost it less than a second ago, and had failed before, or a clock was set ahead since: the second in which others write back has passed |
-//! | a request while another process has one in flight | a rollback within the last 68 seconds: the store has forgotten the lease; a clock of that process that was set ahead meanwhile: by its clock the request is overdue |
-//! | a third login within 15 minutes, if an outcome is unknown, and a fourth within an hour | a rollback, a clock that was set ahead, no store, or a crash between a request and the save of its answer of a process with a store of its own, which announces nothing: the logins before are not known |
-//! | a token that is handed out and was never stored | a store that has failed, while no other token is left (law 11), or no store |
-//! | a refresh token that is presented, and is not the stored one | a rollback |
-//! | a refresh token that is presented a second time | a renewal or a refusal in between, a token that has ended, a rollback, or that same crash: it is not known that it was presented |
-//! | a token that is handed out after its end | a clock that was set back before a restart, until the first answer |
-//! | at the end, a refresh token in the store that is not the newest | as for a token that was never stored, or was lost |
+//! | a login while the server accepts a stored token | a rollback after the announcement of the login, within 68 seconds: the store has lost the lease and given it to another process |
+//! | a login while the server accepts a token that was never stored | a fault between the announcement of the request and the save of the token: a crash, a pause, a lost answer or a lost confirmation of the process that requested the token, or a store that was unreachable or rolled back. No other process could know of the token. Also a clock that was set ahead while the request was in flight: the answer then seems older than the token's life |
+//! | a login while the server accepts a token that a rollback has removed | the rollback, if no awake process that watches the store holds the token, so that none can save it again. Also if the rollback is less than a second ago and the store had failed before or a clock was set ahead since: the second for saving again has already passed |
+//! | a request while another process has one in flight | a rollback within the last 68 seconds: the store has lost the lease. Also if the clock of the other process was set ahead meanwhile: by its clock, the request is overdue |
+//! | a third login within 15 minutes if an outcome is unknown, or a fourth within an hour | a rollback, a clock that was set ahead, or no store. Also a crash of a process with a store of its own between a request and the save of its answer: such a process announces nothing, so its earlier logins are not known |
+//! | handing out a token that was never stored | a failure of the store while no other token is left (law 11), or no store |
+//! | presenting a refresh token that is not the stored one | a rollback |
+//! | presenting a refresh token twice | a renewal or a refusal in between, an expired access token, a rollback, or a crash of a process with a store of its own, which does not know that it presented the token |
+//! | handing out a token after its end | a clock that was set back before a restart, until the first answer |
+//! | an old refresh token in the store at the end | the same faults as for a token that was never stored, or was removed by a rollback |
 //! | no good token for longer than [`Oracle::bound`] after the last fault, or again later | nothing |
-//! | a session that stops | a store that holds no refresh token any more, or shows a process an older record without one |
-//! | a session that waits for what has passed | nothing |
+//! | a session that stops | a store that has no refresh token any more, or returns an older record without one |
+//! | a wait that ends in the past | nothing |
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -30,18 +30,18 @@ use crate::plan::Fault;
 use crate::store::Record;
 use crate::world::{Process, World};
 
-/// How long a session waits for an answer, and how long its lease lasts.
+/// How long a session waits for an answer.
 pub(crate) const DEADLINE: SignedDuration = SignedDuration::from_secs(45);
 const LEASE: SignedDuration = SignedDuration::from_secs(68);
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 const QUARTER: SignedDuration = SignedDuration::from_mins(15);
 
-/// What is wrong.
+/// A violation of a law.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
     /// The number of the law in `docs/laws.md`.
     pub law: u8,
-    /// How it is broken.
+    /// The message.
     pub what: String,
 }
 
@@ -69,7 +69,7 @@ enum Operation {
 struct Asked {
     operation: Operation,
     at: Timestamp,
-    /// The step since which the store knows of it.
+    /// The step from which on the store knows of the request.
     from: usize,
 }
 
@@ -82,7 +82,7 @@ struct Placed {
     at: Timestamp,
     /// Whether the process had a request in flight.
     is_in_flight: bool,
-    /// Whether it had one, or a token that was not stored.
+    /// Whether the process had a request in flight, or a token that was not stored.
     is_open: bool,
 }
 
@@ -97,7 +97,7 @@ struct Token {
 
 #[derive(Debug, Default)]
 pub(crate) struct Oracle {
-    /// Whether what the episode begins with has happened.
+    /// Whether the event of the episode has happened.
     has_begun: bool,
     placed: Vec<Placed>,
     /// By process: the step of its last save, and its request in flight.
@@ -106,19 +106,19 @@ pub(crate) struct Oracle {
     access: Vec<Token>,
     refresh: Vec<Token>,
     stored: BTreeSet<String>,
-    /// How far logins got, by what was stored of them.
+    /// The stored state of each login.
     attempts: BTreeMap<u64, String>,
-    /// When logins were sent, and from which step on.
+    /// The logins: the time, the process, and the step from which on the store knows of the login.
     logins: Vec<(Timestamp, usize, usize)>,
-    /// Refresh tokens that were presented, and not renewed or refused since.
+    /// The refresh tokens that were presented, and neither renewed nor refused since.
     presented: BTreeSet<String>,
-    /// By process: what it has handed out last.
+    /// By process: the token that it handed out last.
     handed: [Option<String>; 3],
     well_at: Option<Timestamp>,
 }
 
 impl Oracle {
-    /// What was before was no part of the episode.
+    /// Starts the event of the episode. Earlier logins no longer count.
     pub(crate) fn begin(&mut self) {
         self.has_begun = true;
         self.logins.clear();
@@ -193,7 +193,7 @@ impl Oracle {
         self.refresh.extend(text("refresh_token").map(token));
     }
 
-    /// A process wants to send.
+    /// Checks a request that a process wants to send.
     pub(crate) fn judge_request(
         &self,
         world: &World<'_>,
@@ -209,7 +209,10 @@ impl Oracle {
             .find(|other| *other != process && self.in_flight[*other].as_ref().is_some_and(is_in_flight));
         let is_unleased = self.has(|it| it.fault == Fault::Rollback && now < it.at + LEASE);
         if let Some(other) = other.filter(|_| !is_unleased) {
-            return Err(Violation::new(14, &format!("p{process} sends while a request of p{other} is in flight")));
+            return Err(Violation::new(
+                14,
+                &format!("p{process} sends a request while a request of p{other} is in flight"),
+            ));
         }
         if operation == Operation::LogIn {
             self.judge_login(world, process)?;
@@ -222,63 +225,74 @@ impl Oracle {
         let is_renewable = world.store.holds(|text| world.server.accepts(text));
         let knows = !self.has(|it| it.fault == Fault::Rollback) && !self.was_unannounced(world);
         if self.presented.contains(&refresh) && is_renewable && knows {
-            return Err(Violation::new(13, &format!("p{process} presents a refresh token again, and has not renewed")));
+            return Err(Violation::new(
+                13,
+                &format!("p{process} presents a refresh token again without a renewal in between"),
+            ));
         }
         Ok(())
     }
 
     fn judge_login(&self, world: &World<'_>, process: usize) -> Result<(), Violation> {
         let now = world.now;
-        // It holds a lease that the store has forgotten since.
+        // The process holds a lease that the store has lost since.
         let has_forgotten =
             |it: &Placed| it.fault == Fault::Rollback && it.step > self.saved[process] && now < it.at + LEASE;
         if self.has(has_forgotten) {
             return Ok(());
         }
         if self.well_at.is_some() {
-            return Err(Violation::new(3, "logs in after all was well again"));
+            return Err(Violation::new(3, "a process logs in after the recovery"));
         }
         let is_good = |text: &str| world.server.accepts(text);
         if world.episode.shape != Shape::Alone && world.store.holds(is_good) {
-            return Err(Violation::new(3, "logs in while a good token is stored"));
+            return Err(Violation::new(3, "a process logs in while a good token is stored"));
         }
         for token in self.access.iter().filter(|token| is_good(&token.text)) {
-            self.excuse_absence(world, token).map_err(|what| Violation::new(3, &format!("logs in {what}")))?;
+            self.excuse_absence(world, token)
+                .map_err(|what| Violation::new(3, &format!("a process logs in {what}")))?;
         }
         let is_forgotten = self.has(|it| matches!(it.fault, Fault::Rollback | Fault::Ahead));
         let knows = world.episode.shape != Shape::Alone && !is_forgotten && !self.was_unannounced(world);
         let within = |time| self.logins.iter().filter(move |(at, ..)| *at + time > now);
         let is_unknown = within(QUARTER).any(|(_, process, from)| self.is_disturbed(*process, *from, None));
         if knows && is_unknown && within(QUARTER).count() >= 2 {
-            return Err(Violation::new(17, "logs in a third time within 15 minutes, though an outcome is unknown"));
+            return Err(Violation::new(
+                17,
+                "the processes log in a third time within 15 minutes although an outcome is unknown",
+            ));
         }
         if knows && within(SignedDuration::from_hours(1)).count() >= 3 {
-            return Err(Violation::new(8, "logs in a fourth time within an hour"));
+            return Err(Violation::new(8, "the processes log in a fourth time within an hour"));
         }
         Ok(())
     }
 
-    /// Whether a process with a store of its own has crashed with a request in flight, or with its answer, of which
-    /// nothing is stored.
+    /// Whether a process with a store of its own has crashed with a request in flight or with its answer, and the store
+    /// knows nothing of it.
     fn was_unannounced(&self, world: &World<'_>) -> bool {
         world.episode.shape == Shape::Stored && self.has(|it| it.fault == Fault::Crash && it.is_open)
     }
 
-    /// Whether the store has lost the refresh token, and nobody could help it.
+    /// Whether the store has lost the refresh token and no process could save it again.
     pub(crate) fn has_lost_consent(&self, world: &World<'_>) -> bool {
         let is_stored = world.store.record.as_ref().is_some_and(|record| record.refresh.is_some());
         !is_stored && self.refresh.last().is_some_and(|newest| self.excuse_absence(world, newest).is_ok())
     }
 
-    /// Why a token that the server has issued is not in the store.
+    /// Checks that a fault explains why an issued token is not in the store.
     fn excuse_absence(&self, world: &World<'_>, token: &Token) -> Result<(), String> {
         let Some(stored) = token.stored else {
             let is_disturbed = self.is_disturbed(token.process, token.from, None);
-            return if is_disturbed { Ok(()) } else { Err("while a token is good that no fault has kept".into()) };
+            return if is_disturbed {
+                Ok(())
+            } else {
+                Err("although no fault explains why a good token is not stored".into())
+            };
         };
         let lost = self.placed.iter().filter(|it| it.fault == Fault::Rollback && it.step >= stored);
         let Some(at) = lost.map(|it| it.at).max() else {
-            return Err("while a token is good that was stored".into());
+            return Err("although a good token was stored and no rollback has removed it".into());
         };
         let hurries = |it: &&Placed| it.fault.is_of_store() || matches!(it.fault, Fault::Stale | Fault::Ahead);
         let is_twice = self.placed.iter().filter(hurries).count() > 1;
@@ -290,12 +304,12 @@ impl Oracle {
             process.watches && !process.is_paused && process.token(world.now).is_some_and(is_held)
         };
         match world.processes.iter().position(|process| holds(&process)) {
-            Some(holder) => Err(format!("while p{holder} holds a good token and has not written it back")),
+            Some(holder) => Err(format!("although p{holder} holds a good token that it has not saved again")),
             None => Ok(()),
         }
     }
 
-    /// Whether a fault has met a process or the store between two steps.
+    /// Whether a fault has affected a process or the store between two steps.
     fn is_disturbed(&self, process: usize, from: usize, to: Option<usize>) -> bool {
         self.has(|it| {
             let is_met = match it.fault {
@@ -312,7 +326,7 @@ impl Oracle {
         self.placed.iter().any(is_one)
     }
 
-    /// What a process hands out.
+    /// Checks the token that a process hands out.
     pub(crate) fn judge_use(&self, world: &World<'_>, number: usize) -> Result<(), Violation> {
         let Some(token) = world.processes[number].token(world.now) else { return Ok(()) };
         let is_known = self.handed[number].as_deref() == Some(token.access_token.expose());
@@ -340,24 +354,23 @@ impl Oracle {
         }
     }
 
-    /// A minute in which a process has no token that is good.
+    /// Checks a minute in which a process has no good token.
     pub(crate) fn judge_minute(&self, number: usize) -> Result<(), Violation> {
         if self.well_at.is_none() {
             return Ok(());
         }
-        Err(Violation::new(10, &format!("p{number} has no good token after all was well")))
+        Err(Violation::new(10, &format!("p{number} has no good token after the recovery")))
     }
 
-    /// How long after the last fault all may take to be well: three minutes in which leases end and the store is asked again.
-    /// If a login may have opened a session, its pauses come on top (law 17): a quarter of an hour, or the hour in which there
-    /// are three (law 8). After a crash, the renewal that verifies a token may have been asked for just before: the next one
-    /// is asked for after a quarter of an hour (law 12). A session whose renewals are
-    /// answered 408 is given up after three of them and two minutes. A crash forgets them, and the hour has 15 renewals, so
-    /// that it may last until the token ends.
+    /// The longest recovery after the last fault. Three minutes let leases expire and the store be asked again. If a
+    /// login may have opened a session, its pauses are added (law 17): 15 minutes, or the hour that has three logins
+    /// (law 8). After a crash, a verifying renewal may have been sent just before, so the next one follows after 15
+    /// minutes (law 12). A session whose renewals get 408 is given up after three of them and two minutes. A crash
+    /// loses that count, and the hour has 15 renewals, so this may take until the token expires.
     fn bound(&self, kind: Kind) -> SignedDuration {
         let is_unknown = |status: &&String| matches!(status.as_str(), "announced" | "unknown");
         let unknown = self.attempts.values().filter(is_unknown).count().max(self.logins.len().saturating_sub(1));
-        // What is stored nowhere is not counted there: the login before the episode.
+        // A login before the episode is not among the stored ones, so it is counted here.
         let before = usize::from(self.attempts.is_empty() && kind != Kind::FirstLogin);
         let opened = self.attempts.values().filter(|status| *status == "opened").count().max(before);
         let is_verified = matches!(kind, Kind::Forbidden | Kind::Dead | Kind::Kick | Kind::HostMove);
@@ -380,17 +393,17 @@ impl Oracle {
         if took <= bound {
             return Ok(());
         }
-        Err(Violation::new(10, &format!("is not well within {bound:?} after the last fault")))
+        Err(Violation::new(10, &format!("the processes have not recovered within {bound:?} after the last fault")))
     }
 
-    /// All is long over.
+    /// Checks the end of the run, long after all faults.
     pub(crate) fn judge_end(&self, world: &World<'_>) -> Result<(), Violation> {
         let stored = world.store.record.as_ref();
         for (number, process) in world.processes.iter().enumerate() {
             let Some(token) = process.token(world.now) else { continue };
             let is_stored = stored.and_then(|it| it.access.as_deref()) == Some(token.access_token.expose());
             if process.watches && world.episode.shape != Shape::Alone && !is_stored {
-                return Err(Violation::new(14, &format!("p{number} hands out another token than the stored one")));
+                return Err(Violation::new(14, &format!("p{number} hands out a token that is not the stored one")));
             }
         }
         let Some(newest) = self.refresh.last() else { return Ok(()) };
@@ -398,7 +411,7 @@ impl Oracle {
             return Ok(());
         }
         self.excuse_absence(world, newest)
-            .map_err(|_| Violation::new(11, "the newest refresh token is lost, and no fault has lost it"))
+            .map_err(|_| Violation::new(11, "the newest refresh token is lost, and no fault explains it"))
     }
 }
 

@@ -1,5 +1,4 @@
-//! What happens in a run beside the ordinary: faults, and processes that go on out of order. A plan has a text, by which a
-//! run is repeated.
+//! Plans: the faults and switches of a run. A plan has a text form that replays the run.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,27 +6,27 @@ use std::str::FromStr;
 /// A fault, at one step of one process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The process dies, and starts again two seconds later.
+    /// The process crashes, and starts again two seconds later.
     Crash,
-    /// The process does nothing for 100 seconds, longer than its lease lasts.
+    /// The process is paused for 100 seconds, longer than its lease lasts.
     Pause,
     /// The connection breaks after the server has handled the request.
     AnswerLost,
-    /// The answer never comes, and nothing says so.
+    /// The answer never comes, and no error is reported.
     AnswerSilent,
-    /// The store has saved, and the process is told that it could not be reached.
+    /// The store has saved, but the process is told that the store could not be reached.
     ConfirmationLost,
-    /// The store has saved, and never says so.
+    /// The store has saved, but never answers.
     ConfirmationSilent,
-    /// The record that is loaded is the one before the newest.
+    /// The loaded record is the one before the newest.
     Stale,
-    /// The store loses its newest record, and who holds the lease.
+    /// The store loses its newest record and its lease.
     Rollback,
-    /// The store can't be reached for 90 seconds.
+    /// The store cannot be reached for 90 seconds.
     Away,
     /// The clock of the process is set two hours ahead.
     Ahead,
-    /// The clock of the machine is set two hours back; the process notices when it starts again.
+    /// The clock of the machine is set two hours back. The process notices when it starts again.
     Back,
 }
 
@@ -46,7 +45,7 @@ impl Fault {
         (Self::Back, "back"),
     ];
 
-    /// Whether it happens to the store, and not to one process.
+    /// Whether the fault affects the store and not one process.
     pub(crate) fn is_of_store(self) -> bool {
         matches!(self, Self::Rollback | Self::Away)
     }
@@ -58,12 +57,12 @@ impl fmt::Display for Fault {
     }
 }
 
-/// What is other than ordinary at a step. The order is that of two of them at one step.
+/// A choice at a step. If one step has two choices, they apply in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Choice {
-    /// This process goes on in place of the one that would; it goes on until it waits.
+    /// This process continues instead of the regular one, until it waits.
     Switch(usize),
-    /// This happens to the process that goes on.
+    /// This fault affects the process that continues.
     Fault(Fault),
 }
 
@@ -73,24 +72,24 @@ impl Choice {
     }
 }
 
-/// The choices of a run, each with its step, in their order.
+/// The choices of a run, each with its step, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan(pub Vec<(usize, Choice)>);
 
 impl Plan {
-    /// How many faults it has, and how many switches.
+    /// The number of faults and the number of switches.
     #[must_use]
     pub fn size(&self) -> (usize, usize) {
         let faults = self.0.iter().filter(|(_, choice)| choice.is_fault()).count();
         (faults, self.0.len() - faults)
     }
 
-    /// The same with one more choice.
+    /// The same plan with one more choice.
     pub(crate) fn with(&self, step: usize, choice: Choice) -> Self {
         Self(self.0.iter().copied().chain([(step, choice)]).collect())
     }
 
-    /// Whether a choice comes after all that it has.
+    /// Whether a choice comes after all choices of the plan.
     pub(crate) fn ends_before(&self, step: usize, choice: Choice) -> bool {
         self.0.last().is_none_or(|(last, before)| (*last, before.is_fault()) < (step, choice.is_fault()))
     }

@@ -1,4 +1,4 @@
-//! The store of an episode. It keeps its contract, but for the faults that are placed.
+//! The store of an episode. It follows its contract, except for the placed faults.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tradovate_auth_session::{
 
 use crate::mutant::Mutant;
 
-/// A record, and what is in it.
+/// A record and its content.
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
     pub(crate) revision: Revision,
@@ -18,11 +18,11 @@ pub(crate) struct Record {
     saved_at: Timestamp,
     pub(crate) access: Option<String>,
     pub(crate) refresh: Option<String>,
-    /// Logins, and how far they got.
+    /// The logins and their states.
     pub(crate) attempts: Vec<(u64, String)>,
 }
 
-/// A record under a revision, the lease, and the records before.
+/// A record with its revision, the lease, and the earlier records.
 #[derive(Debug, Default)]
 pub(crate) struct Store {
     pub(crate) record: Option<Record>,
@@ -48,7 +48,7 @@ impl Store {
         !self.earlier.is_empty()
     }
 
-    /// Whether one of these tokens is stored.
+    /// Whether a token for which `is_one` holds is stored.
     pub(crate) fn holds(&self, is_one: impl Fn(&str) -> bool) -> bool {
         self.record.as_ref().and_then(|record| record.access.as_deref()).is_some_and(is_one)
     }
@@ -114,14 +114,14 @@ impl Store {
         let attempts =
             attempts.filter_map(|it| Some((it.get("id")?.as_u64()?, it.get("status")?.as_str()?.to_owned())));
         let attempts = attempts.collect();
-        // As whoever loads it reads it.
+        // The snapshot as a process that loads it reads it.
         let snapshot = serde_json::from_value(value).unwrap_or_else(|_| snapshot.clone());
         let record = Record { revision, snapshot, saved_at: now, access, refresh, attempts };
         self.earlier.push(self.record.replace(record));
         revision
     }
 
-    /// What was stored, for a process with a store of its own that starts.
+    /// The stored snapshot, for a process with a store of its own that starts.
     pub(crate) fn stored(&self) -> Option<StoredSession> {
         Some(self.record.as_ref()?.snapshot.clone())
     }

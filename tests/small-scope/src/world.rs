@@ -1,8 +1,8 @@
-//! A run: the processes of an episode, their store and the server, one step after the other in one thread.
+//! A run: the processes of an episode, their store and the server, step by step in one thread.
 //!
-//! A step is an action that arrives, or an answer that arrives, with all that the session does then until it wants something
-//! else; or a session that wakes. A process goes on until it waits, then whoever is due first. Each way to the store, to the
-//! server and back takes ten milliseconds.
+//! In a step, an action arrives at the store or the server, or an answer arrives at a session, which then acts until it
+//! waits; or a session wakes up. A process continues until it waits. Then the process that is due first continues. Each
+//! message takes ten milliseconds one way.
 
 use http::{Request, Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
@@ -20,7 +20,7 @@ use crate::store::{Answered, Store, unreachable};
 
 const WAY: SignedDuration = SignedDuration::from_millis(10);
 
-/// A process that is due within this time can go on in place of another one.
+/// A process that is due within this time can continue instead of another one.
 const SOON: SignedDuration = SignedDuration::from_secs(1);
 
 /// A process that watches its store learns of a change after this time.
@@ -32,36 +32,37 @@ const AWAY: SignedDuration = SignedDuration::from_secs(90);
 const STEP: SignedDuration = SignedDuration::from_hours(2);
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
-/// How long all is well before an episode begins. A login from before is no part of it.
+/// The time without faults before an episode. A login in that time is no part of the episode.
 const BEFORE: SignedDuration = SignedDuration::from_mins(20);
 
-/// How long a run goes on once all is well again: every token is renewed in it.
+/// The time that a run continues after its recovery. Every token is renewed in it.
 const AFTERWARDS: SignedDuration = SignedDuration::from_mins(75);
 
-/// After so many steps, no further fault is placed.
+/// After this many steps, no further fault is placed.
 const PLACED_AT_MOST: usize = 400;
 
-/// So many times in a row the store has nothing new for a process, and faults are placed in what it does.
+/// Faults are placed in the actions of a process only until the store has had nothing new for it this many times in a
+/// row.
 const IDLE_AT_MOST: u32 = 3;
 
-/// A run with so many steps does not end.
+/// A run with this many steps counts as endless.
 const STEPS_AT_MOST: usize = 20_000;
 
-/// The host of the user after a move.
+/// The host of the user after the move.
 const HOST: &str = "acme-demo.eval.ninjatrader.com";
 
-/// What became of a run.
+/// The result of a run.
 #[derive(Debug, Default)]
 pub struct End {
-    /// What could have been chosen at each step, besides what was.
+    /// The choices that were possible at each step, in addition to those of the plan.
     pub choices: Vec<(usize, Choice)>,
-    /// What was violated first.
+    /// The first violation.
     pub violation: Option<Violation>,
-    /// One line for each step, if a trace was wanted.
+    /// The trace, one line per step, if it was requested.
     pub trace: Vec<String>,
-    /// Whether placing ended before all was well.
+    /// Whether the run reached the step limit for faults before it had recovered.
     pub is_cut: bool,
-    /// How long it took until all was well after the last fault.
+    /// The time from the last fault to the recovery.
     pub recovery: SignedDuration,
 }
 
@@ -81,7 +82,7 @@ pub(crate) struct Process {
     budget: RateBudget,
     next: Next,
     due: Timestamp,
-    /// When it learns that the store has changed.
+    /// The time at which the process learns that the store has changed.
     changes: Option<Timestamp>,
     pub(crate) watches: bool,
     pub(crate) is_paused: bool,
@@ -89,9 +90,10 @@ pub(crate) struct Process {
     /// How far the clock of its session is ahead, and that of its machine.
     pub(crate) ahead: SignedDuration,
     wall: SignedDuration,
-    /// So many times in a row the store had nothing new for it: another one has the lease, or the record is known.
+    /// How many times in a row the store had nothing new for the process: another process has the lease, or the record
+    /// is known.
     idle: u32,
-    /// What it has loaded last.
+    /// The last loaded record.
     loaded: Option<StoredRecord>,
 }
 
@@ -100,7 +102,7 @@ impl Process {
         now + self.ahead
     }
 
-    /// The token that it hands out, and until when.
+    /// The token that the process hands out, with its end.
     pub(crate) fn token(&self, now: Timestamp) -> Option<SessionToken> {
         self.session.as_ref()?.token(self.local(now))
     }
@@ -129,7 +131,7 @@ pub(crate) struct World<'p> {
     step: usize,
     goes_on: Option<usize>,
     next_call: Timestamp,
-    /// Since when what befalls the processes is over.
+    /// The time of the last effect of a fault.
     pub(crate) calm_since: Timestamp,
     is_placing: bool,
     places: usize,
@@ -138,7 +140,7 @@ pub(crate) struct World<'p> {
     end: End,
 }
 
-/// Lives through an episode with what a plan places in it.
+/// Runs an episode with the choices of a plan.
 #[must_use]
 pub fn run(episode: Episode, plan: &Plan, mutant: Option<Mutant>, is_traced: bool) -> End {
     let now = Timestamp::from_second(1_795_525_200).unwrap_or_default();
@@ -204,11 +206,11 @@ impl World<'_> {
         self.found(found);
     }
 
-    /// What the episode begins with, once all processes have a token.
+    /// Starts the event of the episode once all processes have a token.
     fn begin(&mut self) {
         let (status, body) = match self.episode.kind {
             Kind::FirstLogin | Kind::Renewal | Kind::Refresh => {
-                // The next thing to happen is that the token is due.
+                // The next event is that the token is due.
                 self.now = self.processes.iter().map(Process::due).min().unwrap_or(self.now);
                 self.next_call = self.now + MINUTE;
                 return;
@@ -265,7 +267,7 @@ impl World<'_> {
         }
     }
 
-    /// Whether all processes wait, and hand out a token that the server takes, where it is taken.
+    /// Whether all processes wait and hand out a token that the server accepts at its host.
     fn is_well(&self) -> bool {
         let is_well = |process: &Process| {
             matches!(process.next, Next::Wake)
@@ -287,7 +289,7 @@ impl World<'_> {
             && (self.episode.kind != Kind::HostMove || !self.oracle.has_begun() || is_there())
     }
 
-    /// Once a minute callers use what they are handed out, and say what they are answered.
+    /// Once a minute, callers use the token and report the answers.
     fn call(&mut self) {
         self.server.set_time(self.now);
         for number in 0..self.processes.len() {
@@ -309,7 +311,7 @@ impl World<'_> {
         }
     }
 
-    /// Who goes on if nothing is chosen.
+    /// The process that continues if the plan chooses none.
     fn whose(&self) -> usize {
         let goes_on = self.goes_on.filter(|number| !self.processes[*number].is_waiting());
         let first = || self.processes.iter().enumerate().min_by_key(|(_, process)| process.due());
@@ -319,7 +321,7 @@ impl World<'_> {
     fn take_step(&mut self, mut number: usize) {
         let at = self.processes[number].due().max(self.now);
         let mut fault = None;
-        // What a process does again and again while nothing is new is the same each time.
+        // A process that repeats its actions without news does the same each time.
         if self.is_placing && self.processes[number].idle <= IDLE_AT_MOST {
             for other in 0..self.processes.len() {
                 let process = &self.processes[other];
@@ -351,7 +353,7 @@ impl World<'_> {
         if let Some(fault) = fault {
             self.line(number, || format!("*** {fault}"));
             self.oracle.placed(self.step, number, fault, self.now);
-            self.befall(number, fault);
+            self.apply_fault(number, fault);
         }
         if !(fault == Some(Fault::Crash) || fault == Some(Fault::Pause)) {
             self.happen(number, fault);
@@ -366,14 +368,14 @@ impl World<'_> {
         self.plan.0.iter().filter(|(step, _)| *step == self.step).map(|(_, choice)| *choice).collect()
     }
 
-    /// The faults that can happen to a process at this step.
+    /// The faults that can affect a process at this step.
     fn possible(&self, number: usize) -> Vec<Fault> {
         let process = &self.processes[number];
         let is_shared = self.episode.is_shared();
         let mut all = Vec::new();
         match &process.next {
             Next::Start => {
-                // It has crashed: what has happened meanwhile shows when it starts again.
+                // After a crash, changes take effect when the process starts again.
                 if process.has_crashed {
                     all.extend([Fault::Ahead, Fault::Back]);
                     if self.episode.shape == Shape::Stored && self.store.record.is_some() {
@@ -405,7 +407,7 @@ impl World<'_> {
         all
     }
 
-    fn befall(&mut self, number: usize, fault: Fault) {
+    fn apply_fault(&mut self, number: usize, fault: Fault) {
         let (now, process) = (self.now, &mut self.processes[number]);
         let over = match fault {
             Fault::Crash => {
@@ -523,11 +525,11 @@ impl World<'_> {
             session.adopt(process.local(self.now), stored, &mut process.budget);
         }
         process.session = Some(session);
-        // Nothing has to be sent any more if the report was forgotten.
+        // No request has to be sent any more if the report was forgotten.
         self.has_sent |= self.episode.kind == Kind::Forbidden;
     }
 
-    /// A session does what it wants until it waits for an answer or a time.
+    /// Lets a session act until it waits for an answer or a time.
     fn poll(&mut self, number: usize) {
         let now = self.now;
         let process = &mut self.processes[number];
@@ -576,7 +578,7 @@ impl World<'_> {
         self.hands_out(number);
     }
 
-    /// The store holds another record: whoever watches learns of it.
+    /// The store holds another record, and every process that watches it learns of it.
     fn changed(&mut self, by: Option<usize>) {
         let at = self.store.down_until.unwrap_or(self.now).max(self.now) + WATCHED;
         for (number, process) in self.processes.iter_mut().enumerate() {
@@ -586,8 +588,8 @@ impl World<'_> {
         }
     }
 
-    /// A process that takes the lease may be about to log in: whoever watches and has something to write back learns of it.
-    /// To the others it would be no news.
+    /// A process that takes the lease may be about to log in. Every process that watches the store and has something to
+    /// write back learns of it. For the others it would be no news.
     fn wakes_holders(&mut self, by: usize) {
         for (number, process) in self.processes.iter_mut().enumerate() {
             let holds = || process.session.as_ref().is_some_and(Session::has_unstored_grant);
@@ -610,7 +612,7 @@ impl World<'_> {
         self.hands_out(number);
     }
 
-    /// Callers take what a process hands out.
+    /// Callers take the token that a process hands out.
     fn hands_out(&mut self, number: usize) {
         let found = self.oracle.judge_use(self, number);
         self.found(found);
@@ -634,7 +636,7 @@ impl World<'_> {
     }
 }
 
-/// What a store has answered, without what is in a record.
+/// The answer of a store without the content of a record.
 fn brief(answer: &Answered) -> String {
     match answer {
         Ok(StoreAnswer::Loaded(record)) => format!("{:?}", record.as_ref().map(|it| (it.revision, it.age))),

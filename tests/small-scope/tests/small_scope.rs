@@ -1,4 +1,4 @@
-//! The single faults and some pairs, and proof that broken sessions are noticed: the binary lives through the rest.
+//! All single faults and some pairs of faults, and tests that mutants are detected. The binary runs the rest.
 
 use small_scope::{Episode, Kind, Mutant, Plan, Scope, explore, run};
 
@@ -23,17 +23,17 @@ fn no_pair_of_faults_breaks_a_law_of_one_session_with_a_store() {
 }
 
 #[test]
-fn each_broken_session_is_noticed() {
+fn every_mutant_is_detected() {
     let is_small = |episode: &Episode| ["two/first-login", "two/refresh"].contains(&episode.to_string().as_str());
     for mutant in Mutant::ALL {
         let broken = |episode| explore(episode, single(), Some(mutant), 2).broken;
         let broken: usize = Episode::all().into_iter().filter(is_small).map(broken).sum();
-        assert!(broken > 0, "{mutant:?} is not noticed");
+        assert!(broken > 0, "{mutant:?} is not detected");
     }
 }
 
 #[test]
-fn a_plan_has_a_text_and_a_run_of_it_is_the_same_each_time() {
+fn a_plan_survives_its_text_form_and_its_run_is_repeatable() {
     let plan: Plan = "24:switch-1,25:crash,40:rollback".parse().unwrap();
     assert_eq!((plan.to_string().as_str(), plan.size()), ("24:switch-1,25:crash,40:rollback", (2, 1)));
     let episode = "two/first-login".parse().unwrap();

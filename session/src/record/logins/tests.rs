@@ -1,4 +1,4 @@
-//! The rules of logins, kicks and refusals.
+//! The rules for logins, kicks and refusals.
 
 use proptest::prelude::*;
 
@@ -17,7 +17,7 @@ impl LogIns {
         self.announce(now, &mut Jitter::new(7))
     }
 
-    /// Logins whose outcome is known, and that have opened a session.
+    /// Logins with a known outcome that have opened a session.
     fn opened_at(minutes: impl IntoIterator<Item = i64>) -> (Self, Vec<AttemptId>) {
         let mut log_ins = Self::default();
         let ids: Vec<_> = minutes.into_iter().map(|minute| log_ins.sent(at(minute))).collect();
@@ -27,7 +27,7 @@ impl LogIns {
         (log_ins, ids)
     }
 
-    /// A login that is sent now, and whose outcome is unknown when it is given up some seconds later.
+    /// Sends a login now. It is given up some seconds later, and its outcome is unknown.
     fn sent_in_vain(&mut self, now: Timestamp, given_up_after: u64) -> AttemptId {
         let id = self.sent(now);
         self.outcome_unknown(later(now, Duration::from_secs(given_up_after)), id, &mut Jitter::new(0));
@@ -203,7 +203,7 @@ fn a_login_announced_by_a_crashed_process_has_an_unknown_outcome() {
 }
 
 #[test]
-fn four_logins_that_opened_none_are_remembered_and_all_others_for_two_hours() {
+fn only_four_logins_without_a_session_are_kept_and_all_others_for_two_hours() {
     let mut log_ins = LogIns::default();
     for minute in 0..12 {
         let id = log_ins.sent(at(minute));
@@ -226,7 +226,7 @@ fn four_logins_that_opened_none_are_remembered_and_all_others_for_two_hours() {
 }
 
 #[test]
-fn a_login_of_two_hours_ago_is_none_of_the_last_two_hours() {
+fn a_login_exactly_two_hours_ago_is_forgotten() {
     let mut log_ins = LogIns::default();
     for minute in 0..10 {
         log_ins.sent(at(minute));
@@ -236,7 +236,7 @@ fn a_login_of_two_hours_ago_is_none_of_the_last_two_hours() {
 }
 
 #[test]
-fn logins_of_two_processes_with_one_seed_have_different_names() {
+fn logins_of_processes_with_the_same_seed_have_different_ids_at_different_times() {
     let (mut one, mut other) = (LogIns::default(), LogIns::default());
     assert_ne!(one.sent(at(0)), other.sent(second(1)));
     assert_eq!(one.sent(at(0)), other.sent(at(0)));
@@ -246,7 +246,7 @@ fn logins_of_two_processes_with_one_seed_have_different_names() {
 
 //= R-LOGIN-13
 #[test]
-fn refused_credentials_that_never_worked_are_left_alone() {
+fn refused_credentials_that_never_worked_are_not_tried_again() {
     let mut log_ins = LogIns::default();
     assert_eq!(log_ins.refused(at(0), Some("no")), None);
     let given_up = log_ins.given_up().unwrap();
@@ -346,7 +346,7 @@ fn times_from_a_clock_that_was_ahead_count_as_now() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Laws 8 and 17: whatever becomes of the logins, and however often the process is started again.
+    /// Laws 8 and 17 hold for any outcome of the logins and any number of restarts.
     #[test]
     fn at_most_three_logins_per_hour_and_two_per_15_minutes_if_one_is_unknown(
         outcomes in prop::collection::vec((0_u8..4, 0_i64..40), 1..20),

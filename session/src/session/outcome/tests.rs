@@ -1,4 +1,4 @@
-//! What each answer means to each request, as tables.
+//! Tables of the meaning of each answer to each request.
 
 use alloc::borrow::ToOwned;
 use alloc::format;
@@ -18,7 +18,7 @@ fn now() -> Timestamp {
     "2026-11-24T14:00:00Z".parse().unwrap()
 }
 
-/// What is asked for; a code is exchanged as a refresh.
+/// The kinds of requests. A code exchange is treated like a refresh.
 #[derive(Clone, Copy)]
 enum Request {
     LogIn,
@@ -37,7 +37,7 @@ fn code() -> AuthorizedCode {
     pending.redirected_query(&format!("code=c&{state}")).unwrap()
 }
 
-/// Where the request was sent.
+/// The host to which the request was sent.
 #[derive(Clone, Copy)]
 struct To {
     via: Via,
@@ -69,7 +69,8 @@ fn exchange(request: Request, to: To) -> Exchange {
     }
 }
 
-/// Status, a header, and body; one body for the access token endpoints, and one for `oauthtoken` if it differs.
+/// Status, a header, and body. There is one body for the access token endpoints, and one for `oauthtoken` if it
+/// differs.
 struct Answer {
     name: &'static str,
     status: u16,
@@ -197,7 +198,7 @@ fn outcome(request: Request, to: To, answer: &Answer) -> Outcome {
     Outcome::of(&Known { exchange: &exchange, times, clock: &clock, user_id: Some(1) }, &response).0
 }
 
-/// A row for each answer, and a column for each request.
+/// One row for each answer, one column for each request.
 fn table(rows: impl IntoIterator<Item = (&'static str, [&'static str; 4])>) -> String {
     let line =
         |name: &str, [a, b, c, d]: [&str; 4]| format!("{name:32} {a:13} {b:13} {c:13} {d}").trim_end().to_owned();
@@ -210,7 +211,7 @@ fn row(answer: &Answer, to: To) -> [&'static str; 4] {
     REQUESTS.map(|request| brief(&outcome(request, to, answer)))
 }
 
-/// The rows that are not those of the configured host; cells that don't differ are empty.
+/// The rows that differ from those of the configured host. Cells that do not differ are empty.
 fn differences(to: To) -> String {
     table(ANSWERS.iter().filter_map(|answer| {
         let usual = row(answer, CONFIGURED);
@@ -343,7 +344,7 @@ fn a_failure_keeps_its_status_its_error_and_where_it_leads() {
     assert_eq!((ticket.expose().to_string().as_str(), ticket.wait()), ("t", Duration::from_secs(15)));
 }
 
-/// What becomes of a login whose answer says that it is `date`, by a clock that was taught a date before.
+/// The verdict on a login whose answer has this `date`, by a clock that was set by an earlier date.
 fn login_dated(taught: &str, date: &str, expires_at: &str) -> &'static str {
     let times = |date: &str| {
         let mut headers = http::HeaderMap::new();

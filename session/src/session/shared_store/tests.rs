@@ -34,7 +34,7 @@ fn down() -> StoreError {
 }
 
 impl Sharing {
-    /// One that has loaded a record.
+    /// A store that has loaded a record.
     fn after_load(may_log_in: MayLogIn) -> Self {
         let mut sharing = Self::new(may_log_in);
         sharing.loads(0, Some(record(1)));
@@ -47,7 +47,7 @@ impl Sharing {
         self.acquired(at(now), LONGEST, &asked, lease)
     }
 
-    /// The record is loaded. It has a token that is alive.
+    /// Loads a record with a token that is alive.
     fn loads(&mut self, now: i64, stored: Option<StoredRecord>) -> Loaded {
         self.loads_with(now, stored, false)
     }
@@ -67,7 +67,7 @@ impl Sharing {
         loaded
     }
 
-    /// Takes the lease, and loads.
+    /// Takes the lease and loads the record.
     fn leads(&mut self, now: i64, stored: Option<StoredRecord>) -> Loaded {
         self.leads_with(now, stored, false)
     }
@@ -83,7 +83,7 @@ impl Sharing {
         self.take_asked();
     }
 
-    /// What is permitted to a session that has a token.
+    /// The permission for a session that has a token.
     fn next(&self, now: i64, wanted: Wanted) -> String {
         self.next_with(now, wanted, false)
     }
@@ -323,7 +323,7 @@ fn a_store_that_fails_is_tried_less_and_less_often() {
     });
     assert_eq!(pauses, [250, 500, 1000, 2000, 4000, 8000, 10_000, 10_000]);
     sharing.loads(now, Some(record(1)));
-    assert!(sharing.ask_failed(at(now), Ask::Load, down()).unwrap().is_new, "it had worked again");
+    assert!(sharing.ask_failed(at(now), Ask::Load, down()).unwrap().is_new, "the store had worked in between");
 }
 
 #[test]
@@ -351,11 +351,11 @@ fn a_process_without_the_lease_still_loads() {
     assert_eq!(sharing.next(250, RENEW), "load");
     sharing.loads(250, Some(record(1)));
     assert_eq!(sharing.next(250, RENEW), "acquire");
-    assert!(!sharing.ask_failed(at(250), acquire, down()).unwrap().is_new, "a load has mended nothing");
+    assert!(!sharing.ask_failed(at(250), acquire, down()).unwrap().is_new, "a load does not repair the store");
     sharing.changed();
     assert_eq!(sharing.next(251, RENEW), "load", "another process may have renewed");
     sharing.leads(300, Some(record(2)));
-    assert!(sharing.ask_failed(at(400), acquire, down()).unwrap().is_new, "it had worked again");
+    assert!(sharing.ask_failed(at(400), acquire, down()).unwrap().is_new, "the store had worked in between");
 }
 
 #[test]
@@ -414,7 +414,7 @@ fn a_lease_that_is_too_short_for_a_request_is_released() {
 }
 
 #[test]
-fn the_second_in_which_others_write_back_begins_anew_with_another_record_and_after_a_failure() {
+fn the_second_for_writing_back_starts_again_with_another_record_and_after_a_failure() {
     let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
     sharing.leads(0, None);
     assert!(!sharing.allows_login);
@@ -424,14 +424,14 @@ fn the_second_in_which_others_write_back_begins_anew_with_another_record_and_aft
     sharing.gives_back(100_000);
     assert!(sharing.ask_failed(at(100_500), Ask::Load, down()).is_some());
     sharing.leads_with(102_000, Some(record(1)), true);
-    assert!(!sharing.allows_login, "others could not write back either");
+    assert!(!sharing.allows_login, "other processes could not save either");
     sharing.gives_back(102_000);
     sharing.leads_with(103_000, Some(record(1)), true);
     assert!(sharing.allows_login);
 }
 
 #[test]
-fn what_is_written_back_in_that_second_is_loaded_at_once() {
+fn a_record_written_back_within_that_second_is_loaded_at_once() {
     let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
     sharing.leads(0, None);
     sharing.gives_back(0);

@@ -1,9 +1,9 @@
-//! Refresh tokens that are not presented, and for how long.
+//! Refresh tokens that may not be presented for some time after two refusals.
 
 use super::*;
 
 #[test]
-fn a_ban_that_is_over_is_forgotten_at_the_next_one() {
+fn an_expired_ban_is_removed_when_another_refresh_token_is_banned() {
     let mut world = World::app([refreshed("at-1", "rt-1"), ok(INVALID_GRANT), ok(INVALID_GRANT), token_to("two", 150)]);
     world.run(minutes(65));
     let banned = [("over", 3901), ("now", 3902), ("later", 3903)];
@@ -16,7 +16,7 @@ fn a_ban_that_is_over_is_forgotten_at_the_next_one() {
 }
 
 #[test]
-fn a_banned_refresh_token_that_ends_with_its_ban_is_never_presented_again_and_another_one_is_at_once() {
+fn a_banned_refresh_token_is_presented_again_only_if_it_outlives_its_ban_and_another_token_at_once() {
     let refused = [ok(INVALID_GRANT), ok(INVALID_GRANT)];
     let answers = [refreshed("at-1", "rt-1")].into_iter().chain(refused).chain([token_to("two", 150)]);
     let mut world = World::app(answers);
@@ -32,7 +32,7 @@ fn a_banned_refresh_token_that_ends_with_its_ban_is_never_presented_again_and_an
 }
 
 #[test]
-fn refreshes_with_other_tokens_are_other_requests() {
+fn refreshes_with_different_refresh_tokens_have_different_request_hashes() {
     let hash = |token: &str| {
         let login = Login::refresh_token(OAuthApp::new("client"), RefreshToken::new(token));
         Session::new(Environment::live(), login, 0).request_hash(Operation::Refresh)

@@ -1,4 +1,4 @@
-//! Secrets are planted wherever a session takes one, and looked for in all that it prints.
+//! No secret is printed: the tests put a marked secret into every place that takes one and search all output for it.
 
 use tradovate_auth_core::ClientSecret;
 

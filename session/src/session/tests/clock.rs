@@ -28,7 +28,7 @@ fn with_a_wrong_local_clock_tokens_are_valid_and_renewals_are_in_time() {
 
 #[test]
 fn a_suspension_during_an_exchange_does_not_set_a_wrong_server_time() {
-    // The answer was given at once, but lay in the socket for two hours.
+    // The server answered at once, but the answer was read from the socket two hours later.
     let mut world = World::user([token_to("one", 80), Answer::Silence]).ahead(SignedDuration::ZERO);
     world.run(minutes(65));
     let date = "Tue, 24 Nov 2026 15:05:00 GMT";
@@ -131,7 +131,7 @@ fn earlier_than_the_end() -> Timestamp {
 
 #[test]
 fn the_date_of_a_login_answer_is_not_its_time_of_arrival() {
-    // It was given at once, but lay in the socket for more than three hours.
+    // The server answered at once, but the answer was read from the socket more than three hours later.
     let mut world = World::user([token_to("one", 80), status(401, DEAD), Answer::Silence]).ahead(SignedDuration::ZERO);
     world.run(minutes(1));
     world.now = later(start(), minutes(100));
@@ -155,7 +155,7 @@ fn a_driver_that_is_a_minute_late_is_in_time_and_one_that_is_later_has_slept() {
 
 #[test]
 fn a_token_whose_end_the_server_names_is_not_corrected_with_the_clock() {
-    // Its answer has no date.
+    // The answer has no date.
     let mut world = World::user([token_to("one", 80), status(500, ""), ok(r#"{"errorText":"busy"}"#)]);
     world.run(minutes(65));
     world.ahead = Some(SignedDuration::from_mins(-10));
@@ -166,7 +166,7 @@ fn a_token_whose_end_the_server_names_is_not_corrected_with_the_clock() {
 }
 
 #[test]
-fn two_measurements_of_the_clock_may_be_five_seconds_apart() {
+fn clock_corrections_of_up_to_five_seconds_do_not_change_expiries() {
     for (apart, by) in [(5000, 0), (5001, 5001)] {
         let mut world = World::user([Answer::Token("one", 80)]).ahead(SignedDuration::ZERO);
         world.run(minutes(1));
@@ -180,7 +180,7 @@ fn two_measurements_of_the_clock_may_be_five_seconds_apart() {
 }
 
 #[test]
-fn every_answer_of_the_endpoint_says_the_time() {
+fn answers_in_the_format_of_the_endpoint_set_the_server_time() {
     for (body, is_answer) in [(INVALID_GRANT, true), (r#"{"token_type":"Bearer"}"#, true), (r#"{"busy":1}"#, false)] {
         let mut world = World::app([ok(body)]).ahead(SignedDuration::from_mins(10));
         world.run(Duration::ZERO);

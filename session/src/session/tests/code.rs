@@ -1,4 +1,4 @@
-//! A session that starts from the code of a consent.
+//! Sessions that start from the authorization code of a consent.
 
 use tradovate_auth_core::{AuthorizationRequest, Entropy};
 
@@ -11,7 +11,7 @@ fn session() -> Session {
     session_from("canary-code")
 }
 
-/// Entropy of which verifier and state are `canarycanary…`.
+/// Entropy that makes the verifier and the state `canarycanary…`.
 fn canaries() -> Entropy {
     let twelve_letters = [113, 169, 218, 175, 39, 26, 157, 170, 242];
     Entropy::from(array::from_fn(|at| twelve_letters[at % (Entropy::LENGTH / 2) % twelve_letters.len()]))
@@ -96,7 +96,7 @@ fn a_code_is_not_sent_again_if_the_server_may_have_seen_it() {
 }
 
 #[test]
-fn a_server_that_turns_the_code_away_is_asked_for_ten_minutes() {
+fn a_code_that_the_server_does_not_handle_is_retried_for_ten_minutes() {
     let mut world = world((0..100).map(|_| status(503, "")));
     world.run(minutes(30));
     assert!(world.trace.last().unwrap().ends_with("stopped: CodeLost"), "{}", world.trace());

@@ -2,7 +2,7 @@ use tradovate_auth_core::{HibpHint, UserStatus};
 
 use super::*;
 
-/// Each kind once, and again if its text has other words.
+/// Every kind of event, once for each form of its message.
 fn events() -> Vec<EventKind> {
     let at = later(start(), minutes(60));
     let io = |failure, cause: Option<&str>| Trouble::Io {

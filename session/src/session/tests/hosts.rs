@@ -103,8 +103,8 @@ fn a_ticket_goes_back_to_the_host_that_issued_it() {
 
 #[test]
 fn a_login_is_not_redirected_if_the_token_proved_alive_meanwhile() {
-    // The clock is set forward: the token is taken for expired, until the answer to the login corrects the clock. The
-    // renewals before it are lost.
+    // The clock is set forward, so the token seems to have expired until the answer to the login corrects the clock.
+    // The renewals before the login are lost.
     let moved = status(307, r#"{"errorText":"Moved"}"#);
     let moved = with_header(moved, header::LOCATION, "https://acme.ninjatrader.com/v1/auth/accesstokenrequest");
     let lost = (0..9).map(|_| Answer::Failure(Failure::MaybeSent));
@@ -158,7 +158,7 @@ fn hosts_that_another_process_has_learnt_are_followed_with_the_same_token() {
 }
 
 #[test]
-fn a_verdict_of_the_configured_host_ends_the_followed_one() {
+fn after_a_verdict_of_the_configured_host_the_followed_host_is_dropped() {
     let mut world = World::user([following(80), status(404, ""), ok(r#"{"errorText":"busy"}"#)]);
     world.run(minutes(1));
     assert_eq!(host(&world), FOLLOWED);
@@ -183,7 +183,7 @@ fn a_followed_host_that_is_good_again_is_followed_further() {
 }
 
 #[test]
-fn the_address_for_refreshes_is_a_configured_host_too() {
+fn the_token_url_counts_as_a_configured_host() {
     let url = "https://auth.example.com/oauthtoken".parse().unwrap();
     let login = Login::refresh_token(OAuthApp::new("client"), RefreshToken::new("rt-0"));
     let session = Session::new(Environment::live().with_token_url(url), login, 0);

@@ -16,7 +16,7 @@ fn after_the_server_ends_the_session_one_login_follows() {
 }
 
 #[test]
-fn a_refresh_is_no_answer_to_a_kick_either() {
+fn after_the_second_lost_session_an_oauth_session_waits_before_it_refreshes() {
     let lost = || status(401, DEAD);
     let mut world =
         World::app([refreshed("one", "rt-1"), lost(), refreshed("two", "rt-2"), lost(), refreshed("three", "rt-3")]);
@@ -51,7 +51,7 @@ fn a_kick_that_appears_as_faults_is_recognized_if_renewals_fail_too() {
 
 #[test]
 fn a_fault_of_the_whole_server_does_not_count_as_a_kick() {
-    // A caller meets a 500, and then everything is in maintenance.
+    // A caller receives a 500. After that, every endpoint is in maintenance.
     let faults = (0..40).map(|_| status(503, "<html>"));
     let mut world = World::user([token_to("one", 80)].into_iter().chain(faults).chain([token_to("two", 200)]));
     world.run(minutes(20));
@@ -70,7 +70,7 @@ fn after_a_kick_a_refresh_waits_only_if_it_opens_a_session() {
         world.reject(401, DEAD);
     }
     world.run(minutes(19));
-    // Another process has come by a token that lives for ten minutes.
+    // Another process has obtained a token that lives for ten minutes.
     let mut other = World::app([ok(r#"{"access_token":"new","refresh_token":"rt-3","expires_in":600}"#)]);
     other.now = later(start(), minutes(18));
     other.run(minutes(19));

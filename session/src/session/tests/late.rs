@@ -198,7 +198,7 @@ fn a_refusal_that_comes_after_a_late_token_changes_nothing() {
     let mut world = World::user([Answer::Silence, Answer::Silence]).storing([Some(true), None]);
     world.run(Duration::from_secs(70));
     world.answer_late(token_to("one", 80));
-    // The token waits to be stored, and the second login is in flight.
+    // The token waits to be stored while the second login is in flight.
     world.run(Duration::from_secs(71));
     let store = world.silent.pop().unwrap();
     world.answer_late(ok(BAD_PASSWORD));
@@ -209,7 +209,7 @@ fn a_refusal_that_comes_after_a_late_token_changes_nothing() {
 }
 
 #[test]
-fn the_late_refusal_of_a_login_that_was_tried_again_says_that_it_has_opened_none() {
+fn a_late_refusal_of_a_retried_login_shows_that_it_opened_no_session() {
     let mut world = World::user([Answer::Silence, Answer::Silence]);
     world.run(seconds(70));
     let statuses = |world: &World| {

@@ -1,4 +1,4 @@
-//! What a process does with a record that may be older than what another process holds.
+//! How a process treats a record that may be older than the record of another process.
 
 use super::sharing::{load_from, member};
 use super::*;
@@ -6,7 +6,7 @@ use crate::record::Fact;
 
 const DEAD: &str = "Invalid access token";
 
-/// A process that loads what another has stored after it has learnt that its token is dead.
+/// A process that has learnt that its token is dead, and then loads the record of another process.
 fn beside_one_with_a_dead_token(script: impl IntoIterator<Item = Answer>) -> World {
     let mut first = member(World::user([token_to("one", 80)]));
     first.run(minutes(1));
@@ -18,7 +18,7 @@ fn beside_one_with_a_dead_token(script: impl IntoIterator<Item = Answer>) -> Wor
 }
 
 #[test]
-fn a_record_whose_token_is_dead_is_new_here_so_another_process_has_a_second_to_write_back() {
+fn after_loading_a_record_with_a_dead_token_a_login_waits_a_second_for_other_processes() {
     let mut world = beside_one_with_a_dead_token([token_to("two", 120)]);
     world.run(minutes(21));
     let trace = world.trace();
@@ -26,7 +26,7 @@ fn a_record_whose_token_is_dead_is_new_here_so_another_process_has_a_second_to_w
 }
 
 #[test]
-fn a_report_that_no_renewal_answers_has_the_record_loaded() {
+fn a_reported_token_that_cannot_be_verified_yet_makes_the_session_load_the_record() {
     let mut first = member(World::user([token_to("one", 80), status(401, DEAD), token_to("two", 100)]));
     first.run(minutes(1));
     let mut second = member(World::user([]));
@@ -35,18 +35,18 @@ fn a_report_that_no_renewal_answers_has_the_record_loaded() {
     first.run(minutes(3));
     first.reject(401, DEAD);
     first.run(minutes(4));
-    // It is not told of the change, and the next renewal that verifies a token has to wait.
+    // The process does not learn of the change, and the next verifying renewal has to wait.
     (second.record, second.saved_at) = (first.record.clone(), first.saved_at);
     second.session.record.verified_at = Some(later(start(), minutes(3)));
     second.now = later(start(), minutes(5));
     assert_eq!(second.reject(401, DEAD), Verdict::BeingChecked);
-    assert!(second.session.is_verifying(), "whoever polls only without a token polls now");
+    assert!(second.session.is_verifying(), "a driver that polls only without a token polls now");
     second.run(minutes(6));
     assert_eq!(second.token().as_deref(), Some("two"), "{}", second.trace());
 }
 
 #[test]
-fn callers_that_are_refused_again_and_again_have_the_record_loaded_every_ten_seconds() {
+fn repeated_reports_of_a_rejected_token_load_the_record_at_most_every_ten_seconds() {
     let mut world = member(World::user([token_to("one", 80)]));
     world.run(minutes(5));
     world.session.record.verified_at = Some(world.now);
@@ -65,7 +65,7 @@ fn callers_that_are_refused_again_and_again_have_the_record_loaded_every_ten_sec
 }
 
 #[test]
-fn an_app_whose_store_can_not_be_read_yet_does_not_ask_for_a_consent() {
+fn an_app_does_not_require_consent_while_its_store_cannot_be_read() {
     let app = Session::new(Environment::live(), Login::app(OAuthApp::new("client")), 0);
     let mut world = World::of(app.with_shared_store(MayLogIn::WhenNeeded), []);
     let Action::Store { id, request: StoreRequest::Load } = world.session.poll(world.now, &mut world.budget) else {
@@ -81,7 +81,7 @@ fn an_app_whose_store_can_not_be_read_yet_does_not_ask_for_a_consent() {
 }
 
 #[test]
-fn a_refresh_that_another_process_has_announced_stays_announced_if_ours_was_not_stored() {
+fn an_announcement_of_another_process_stays_after_our_own_announcement_was_not_saved() {
     let mut ours = member(World::app([]));
     ours.now = start();
     let id = ours.offered();

@@ -20,7 +20,7 @@ fn other_credentials_restart_a_stopped_session() {
 }
 
 #[test]
-fn an_answer_to_the_old_credentials_does_not_affect_the_new_ones() {
+fn an_answer_for_the_old_credentials_does_not_affect_the_new_ones() {
     let mut world = World::user([Answer::Silence, token_to("one", 80)]);
     world.run(Duration::from_secs(1));
     world.session.replace_credentials(Credentials::new("trader", "other"));

@@ -1,4 +1,4 @@
-//! Cases that need two rare things at once.
+//! Cases in which two rare conditions meet.
 
 use super::*;
 
@@ -76,7 +76,7 @@ fn a_refusal_is_stored_even_if_the_store_fails_once() {
 }
 
 #[test]
-fn a_grant_survives_both_builders() {
+fn a_grant_is_kept_by_with_store_and_with_shared_store() {
     let now = start();
     let times = tradovate_auth_core::Exchange { sent: now, received: now, server_time: Some(now) };
     let grant = tradovate_auth_core::Grant::new(
@@ -207,12 +207,12 @@ fn an_announced_login_that_is_not_sent_is_withdrawn() {
 
 #[test]
 fn tokens_that_wait_to_be_stored_survive_a_correction_of_the_clock() {
-    // OAuth answers have no Date; the local clock is ten minutes behind.
+    // OAuth answers have no Date, and the local clock is ten minutes behind.
     let mut w = app_of(code::session_from("code"), [refreshed("at-1", "rt-1"), Answer::Silence]);
     w.ahead = None;
     w = w.storing([Some(true), None]);
     w.run(minutes(65));
-    // The refresh is given up; a renewal comes next, and is in flight when the late answer comes.
+    // The session gives the refresh up and renews. The late answer arrives while the renewal is in flight.
     w.script = [Answer::Silence].into_iter().collect();
     w.run(Duration::from_secs(3947));
     w.answer_late(refreshed("at-2", "rt-2"));

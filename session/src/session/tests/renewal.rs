@@ -31,7 +31,7 @@ fn maintenance_does_not_use_up_the_renewals_of_the_hour() {
     let mut world = World::user([token_to("one", 120)].into_iter().chain(faults).chain([token_to("two", 240)]));
     world.run(minutes(118));
     assert_eq!(world.token().as_deref(), Some("two"), "{}", world.trace());
-    // The one that was handled counts; fourteen of the hour's fifteen are left.
+    // The budget counts the renewal that the server handled: fourteen of the hour's fifteen are left.
     (0..13).for_each(|_| world.budget.take(world.now, Operation::Renew));
     assert_eq!(world.budget.earliest(world.now, Operation::Renew), world.now);
     world.budget.take(world.now, Operation::Renew);
@@ -62,7 +62,7 @@ fn three_failed_renewals_of_a_rejected_token_are_followed_by_a_login() {
 }
 
 #[test]
-fn a_renewal_that_is_refused_without_a_401_is_no_death() {
+fn a_renewal_that_is_refused_without_a_401_is_tried_again() {
     for refusal in [ok(r#"{"errorText":"Access is denied"}"#), status(403, "Access is denied"), status(400, "")] {
         let mut world = World::user([token_to("one", 80), refusal, token_to("two", 160)]);
         world.run(minutes(78));
@@ -84,7 +84,7 @@ fn an_answer_for_another_user_is_not_installed() {
 
 //= R-RENEW-6
 #[test]
-fn the_same_text_again_is_another_generation() {
+fn a_token_with_the_same_text_gets_a_new_generation() {
     let mut world = World::user([token_to("one", 80), token_to("one", 160)]);
     world.run(minutes(1));
     let first = world.session.token(world.now).unwrap().generation;
@@ -105,11 +105,11 @@ fn a_penalty_does_not_count_as_a_failed_renewal() {
 }
 
 #[test]
-fn a_renewal_that_is_given_up_and_refused_later_has_failed_once() {
+fn a_renewal_that_is_given_up_and_refused_later_counts_as_one_failure() {
     let mut world = World::user([token_to("one", 80), Answer::Silence, Answer::Silence, Answer::Silence]);
     world.run(minutes(10));
     world.reject(401, DEAD);
-    // Past the deadline, and before the next try.
+    // After the deadline and before the next try.
     for given_up in [Duration::from_millis(645_300), Duration::from_millis(1_290_700)] {
         world.run(given_up);
         world.answer_late(with_header(status(500, ""), header::RETRY_AFTER, "600"));
@@ -128,7 +128,7 @@ fn a_renewal_that_is_given_up_and_refused_later_has_failed_once() {
 
 #[test]
 fn a_failed_login_does_not_count_as_a_failed_renewal() {
-    // The clock is set forward: the token is taken for expired, until the answer to the login corrects the clock.
+    // The clock is set forward, so the token seems to have expired until the answer to the login corrects the clock.
     let fault = || status(500, r#"{"errorText":"Fault"}"#);
     let answers = [token_to("one", 80), fault(), fault(), fault(), token_to("two", 200)];
     let mut world = World::user(answers).ahead(SignedDuration::ZERO);
@@ -235,7 +235,7 @@ fn a_rejected_token_is_given_up_when_the_third_answer_is_overdue() {
 }
 
 #[test]
-fn a_request_is_named_before_what_ends_at_the_same_time() {
+fn if_two_deadlines_coincide_the_next_request_is_named() {
     let mut world = World::user([token_to("one", 80)]);
     world.run(minutes(1));
     world.budget.lock_out(world.now, minutes(79));
@@ -263,7 +263,7 @@ fn a_market_data_token_that_ends_with_the_renewal_is_not_kept() {
         );
         let mut world = World::user([ok(login), token_to("two", 160)]);
         world.run(minutes(1));
-        // The market data token lives as long as the access token, unless it has been said otherwise.
+        // The market data token lives as long as the access token unless the answer says otherwise.
         let md = world.session.record.tokens.access.as_mut().unwrap().market_data.as_mut().unwrap();
         md.expires_at = end.parse().unwrap();
         world.run(minutes(65));
@@ -273,7 +273,7 @@ fn a_market_data_token_that_ends_with_the_renewal_is_not_kept() {
 }
 
 #[test]
-fn a_renewal_that_is_held_back_beyond_its_time_is_no_routine() {
+fn a_renewal_that_a_pause_delays_beyond_its_due_time_is_not_routine() {
     let mut world = World::user([token_to("one", 80)]);
     world.run(minutes(1));
     assert!(world.session.outlook(world.now, &world.budget).unwrap().is_routine);

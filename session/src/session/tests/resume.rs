@@ -1,6 +1,6 @@
 use super::*;
 
-/// What is stored at this minute by a session that got these answers.
+/// The snapshot that a session stores at this minute after it has received these answers.
 fn stored_at(minute: u64, world: World) -> StoredSession {
     let mut world = world;
     world.run(minutes(minute));
@@ -135,7 +135,7 @@ fn the_adoption_of_a_token_that_ends_now_is_not_reported() {
 }
 
 #[test]
-fn what_was_assumed_of_the_clock_is_taken_over_with_the_first_token_alone() {
+fn an_assumed_clock_offset_is_adopted_only_with_the_first_token() {
     let mut other = World::app([refreshed("at-1", "rt-1")]);
     other.run(minutes(1));
     let assumed =
@@ -149,7 +149,7 @@ fn what_was_assumed_of_the_clock_is_taken_over_with_the_first_token_alone() {
 }
 
 #[test]
-fn a_record_that_is_a_minute_old_is_known_to_whoever_has_stored_it() {
+fn a_token_from_a_record_older_than_a_minute_is_confirmed_by_a_renewal() {
     for (age, is_confirmed) in [(seconds(60), false), (seconds(61), true)] {
         let mut other = sharing::member(World::user([token_to("one", 80)]));
         other.run(minutes(1));

@@ -1,10 +1,10 @@
-//! How long a save may take, and what it changes.
+//! How long a save may take, and what its answer changes.
 
 use super::sharing::member;
 use super::*;
 
 #[test]
-fn an_announcement_holds_for_twice_the_time_of_a_request() {
+fn an_announcement_is_valid_for_twice_the_request_deadline() {
     let mut world = member(World::user([]));
     world.announce();
     let holds = |time| world.session.persistence.has_announced(Operation::LogIn, later(start(), time), seconds(45));
@@ -12,7 +12,7 @@ fn an_announcement_holds_for_twice_the_time_of_a_request() {
 }
 
 #[test]
-fn a_token_of_another_process_takes_the_place_of_one_that_is_used_unstored() {
+fn another_processes_newer_token_replaces_a_token_that_is_used_unstored() {
     let mut world = member(World::user([token_to("one", 80)]));
     world.run(minutes(1));
     let mut other = member(World::user([token_to("three", 200)]));
@@ -26,7 +26,7 @@ fn a_token_of_another_process_takes_the_place_of_one_that_is_used_unstored() {
 }
 
 #[test]
-fn what_was_long_on_its_way_to_the_store_says_nothing_of_the_clock() {
+fn a_record_whose_save_took_long_does_not_set_the_clock() {
     let mut world = member(World::user([Answer::Token("one", 80)])).ahead(SignedDuration::from_mins(10));
     world.store_works = [Some(true), None].into_iter().collect();
     world.run(seconds(1));
@@ -40,7 +40,7 @@ fn what_was_long_on_its_way_to_the_store_says_nothing_of_the_clock() {
 }
 
 #[test]
-fn an_answer_to_another_kind_of_save_is_a_failure_of_the_store() {
+fn an_answer_of_the_wrong_kind_to_a_save_counts_as_a_store_failure() {
     let mut shared = member(World::user([]));
     let id = shared.offered();
     shared.store_answers(id, Ok(StoreAnswer::Kept));
@@ -55,7 +55,7 @@ fn an_answer_to_another_kind_of_save_is_a_failure_of_the_store() {
 }
 
 #[test]
-fn a_renewal_follows_at_once_if_a_store_that_was_emptied_has_got_its_token_back() {
+fn a_due_renewal_follows_at_once_after_the_token_is_saved_to_an_emptied_store() {
     let mut world = member(World::user([token_to("one", 80), token_to("two", 160)]));
     world.run(minutes(64));
     world.now = later(start(), minutes(65));
@@ -67,7 +67,7 @@ fn a_renewal_follows_at_once_if_a_store_that_was_emptied_has_got_its_token_back(
 }
 
 #[test]
-fn a_save_of_ten_seconds_is_not_late_whether_it_works_or_fails() {
+fn a_save_is_late_after_more_than_ten_seconds_whether_it_works_or_fails() {
     for (time, is_late) in [(3, false), (10, false), (11, true)] {
         for works in [true, false] {
             let mut world = member(World::user([]));

@@ -1,17 +1,17 @@
-//! Several processes on one store: what each takes from the others, and what it tells them.
+//! Several processes with one store: what each takes over from the others, and what it saves for them.
 
 use super::*;
 
 /// A session that shares its store.
 pub(super) fn member(mut world: World) -> World {
     world.session = world.session.with_shared_store(MayLogIn::WhenNeeded);
-    // A record of this user without a token: an empty store would have to be believed empty first.
+    // A record of this user without a token. With an empty store, the session would first check again that it is empty.
     let session = Ok(world.snapshot());
     world.record = Some(stored_record(Revision(0), session));
     world
 }
 
-/// The world at a time, in step with what another has stored at its own time.
+/// The world at a time, after it has loaded a record that another process saved at its own time.
 fn in_step(mut world: World, minute: u64, other: &World) -> World {
     world.now = later(start(), minutes(minute));
     synchronize(&mut world, other);
@@ -27,7 +27,7 @@ fn synchronize(world: &mut World, other: &World) {
 }
 
 impl World {
-    /// Answers the store's questions until the session saves. Returns the id of the save.
+    /// Answers the questions to the store until the session saves. Returns the id of the save.
     pub(super) fn offered(&mut self) -> ExchangeId {
         loop {
             match self.session.poll(self.now, &mut self.budget) {
@@ -38,14 +38,14 @@ impl World {
         }
     }
 
-    /// A login is announced and not yet sent.
+    /// A login that is announced and not yet sent.
     pub(super) fn announce(&mut self) {
         let id = self.offered();
         self.stored(id);
     }
 }
 
-/// What the session would do if no other process shared its store.
+/// What the session would do next without a shared store.
 pub(super) fn pending(world: &mut World) -> Option<Wanted> {
     world.session.observe(world.now);
     world.session.gates.see(world.now, &world.budget);
@@ -61,7 +61,7 @@ fn refresh_token(world: &World) -> String {
 }
 
 #[test]
-fn a_renewal_that_is_due_is_pending_until_another_has_done_it() {
+fn a_due_renewal_is_pending_until_another_process_has_renewed() {
     let mut leader = member(World::user([token_to("one", 80), token_to("two", 160)]));
     let mut other = member(World::user([]));
     leader.run(minutes(1));
@@ -180,7 +180,7 @@ fn an_overtaken_snapshot_is_saved_again_at_once() {
 }
 
 #[test]
-fn a_refusal_is_told_to_the_others_once() {
+fn a_refusal_is_saved_once_for_the_other_processes() {
     let mut world = member(World::user([ok(BAD_PASSWORD)]));
     world.run(minutes(1));
     assert!(matches!(world.session.stop_reason(), Some(StopReason::Refused(_))));
@@ -198,7 +198,7 @@ fn a_wrong_local_clock_is_corrected_by_the_age_of_a_loaded_record() {
     let mut leader = member(World::user([Answer::Token("one", 80)])).ahead(SignedDuration::ZERO);
     leader.run(minutes(1));
     let stored: StoredSession = serde_json::from_str(&serde_json::to_string(&leader.snapshot()).unwrap()).unwrap();
-    // It is ten minutes behind, and loads a minute after the snapshot was taken.
+    // The clock of the process is ten minutes behind. It loads a minute after the snapshot was taken.
     let now = later(start(), minutes(2)).saturating_sub(SignedDuration::from_mins(10)).unwrap();
     let mut other = member(World::user([]));
     other.session.synchronize(now, Some((stored, Some(minutes(1)))), &mut other.budget);
@@ -263,7 +263,7 @@ fn a_newer_access_token_does_not_restore_an_older_refresh_token() {
 #[test]
 fn a_refusal_and_a_lost_refresh_count_for_all_processes() {
     let mut leader = member(World::app([refreshed("at-1", "rt-1"), ok(INVALID_GRANT)]));
-    // A second before its second try.
+    // One second before its second try.
     leader.run(Duration::from_secs(3901));
     let mut other = in_step(member(World::app([ok(INVALID_GRANT), token_to("renewed", 200)])), 65, &leader);
     other.session.synchronize(other.now, Some((leader.snapshot(), None)), &mut other.budget);
@@ -363,7 +363,7 @@ fn a_snapshot_whose_save_took_long_is_saved_once_more() {
     }
 }
 
-/// Has a session load what another one has saved last, at the same time.
+/// Makes a session load the last record that another session has saved at the same time.
 pub(super) fn load_from(world: &mut World, other: &World) {
     world.now = world.now.max(other.now);
     (world.record, world.saved_at) = (other.record.clone(), other.saved_at);
@@ -483,14 +483,14 @@ fn a_store_that_does_not_answer_is_asked_again() {
 
 const PENALTY: &str = r#"{"p-ticket":"ticket","p-time":15}"#;
 
-/// A member whose login the server has postponed, and who stops running there.
+/// A process whose login was postponed by the server, and that ends before the login is sent again.
 pub(super) fn postponed() -> World {
     let mut world = member(World::user([ok(PENALTY)]));
     world.run(Duration::from_secs(14));
     world
 }
 
-/// The next process, which has loaded what the one before has saved.
+/// The next process, after it has loaded the last record of the one before.
 pub(super) fn after(first: &World, session: Session, script: impl IntoIterator<Item = Answer>) -> World {
     let mut world = member(World::of(session, script));
     load_from(&mut world, first);

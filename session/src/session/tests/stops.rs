@@ -1,9 +1,9 @@
-//! A session that has stopped: what it still does, and what ends the stop.
+//! A stopped session: what it still does, and what starts it again.
 
 use super::sharing::member;
 use super::*;
 
-/// Answers the store's questions until the session has stopped. Returns when it wants to be polled again.
+/// Answers the questions to the store until the session has stopped. Returns the time of the next poll.
 fn stopped_until(world: &mut World) -> Option<Timestamp> {
     loop {
         match world.session.poll(world.now, &mut world.budget) {
@@ -15,7 +15,7 @@ fn stopped_until(world: &mut World) -> Option<Timestamp> {
 }
 
 #[test]
-fn a_session_that_is_forgotten_everywhere_has_nothing_more_to_do() {
+fn after_forget_is_saved_a_session_wants_no_further_poll() {
     let mut world = member(World::user([token_to("one", 80)]));
     world.run(minutes(1));
     world.session.forget(world.now);
@@ -34,7 +34,7 @@ fn a_refusal_that_could_not_be_stored_is_offered_again_after_the_pause() {
 }
 
 #[test]
-fn a_session_that_waits_for_a_consent_takes_no_lease_for_a_lock_out() {
+fn a_session_stopped_for_consent_takes_no_lease_to_store_a_lock_out() {
     let app = Session::new(Environment::live(), Login::app(OAuthApp::new("client")), 0);
     let mut world = member(World::of(app, []));
     world.run(minutes(1));
@@ -45,10 +45,10 @@ fn a_session_that_waits_for_a_consent_takes_no_lease_for_a_lock_out() {
 }
 
 #[test]
-fn only_another_refresh_token_ends_the_wait_for_a_consent_and_only_that_wait() {
+fn only_another_refresh_token_restarts_a_session_stopped_for_consent_and_no_forgotten_one() {
     let mut other = World::app([refreshed("at-1", "rt-1")]);
     other.run(minutes(1));
-    // Its access token is dead.
+    // The access token is dead.
     let stored = changed(&other.snapshot(), |fields| {
         let access = fields.remove("access").unwrap();
         fields.insert("deadIssuedAt".into(), access["issuedAt"].clone());
@@ -69,7 +69,7 @@ fn only_another_refresh_token_ends_the_wait_for_a_consent_and_only_that_wait() {
     let mut world = waiting(Vec::new());
     let own = world.snapshot();
     adopt(&mut world, own);
-    assert!(world.session.stop_reason().is_some(), "it brings nothing");
+    assert!(world.session.stop_reason().is_some(), "the record has no refresh token");
 
     let mut forgotten = World::app([]);
     forgotten.session.forget(start());
@@ -78,7 +78,7 @@ fn only_another_refresh_token_ends_the_wait_for_a_consent_and_only_that_wait() {
 }
 
 #[test]
-fn a_refusal_because_of_the_environment_is_remembered_with_its_text() {
+fn a_refusal_because_of_the_wrong_environment_is_stored_with_its_text() {
     let text = "This endpoint should be called on live.tradovateapi.com";
     let mut world = World::user([ok(format!(r#"{{"errorText":"{text}"}}"#))]).storing([]);
     world.run(minutes(1));

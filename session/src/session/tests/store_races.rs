@@ -1,4 +1,4 @@
-//! A shared store that answers late, or at a bad moment, or with what nobody expects.
+//! A shared store that answers late, out of order, or with an unexpected answer.
 
 use super::sharing::{after, member, postponed};
 use super::*;
@@ -6,7 +6,7 @@ use crate::store::Unreadable;
 
 type Answered = Option<Result<StoreAnswer, StoreError>>;
 
-/// Drives a session until a time. A question to the store is answered by `answer`, or else as usual.
+/// Drives a session until a time. `answer` may answer a question to the store; otherwise the world answers it.
 fn run_with(world: &mut World, time: Duration, mut answer: impl FnMut(&StoreRequest) -> Answered) {
     let end = later(start(), time);
     for _ in 0..1000 {
@@ -37,7 +37,8 @@ fn run_with(world: &mut World, time: Duration, mut answer: impl FnMut(&StoreRequ
     panic!("the session spins:\n{}", world.trace());
 }
 
-/// Has a session load what another one has saved last. The two have one store, in which no revision comes twice.
+/// Makes a session load the last record that another session has saved. The two share one store, so revisions are
+/// unique.
 fn load_from(world: &mut World, other: &World) {
     sharing::load_from(world, other);
     let known = world.session.known_revision().map_or(0, |known| known.0);
@@ -194,7 +195,7 @@ fn a_session_that_is_opened_after_forget_was_saved_is_kept() {
 }
 
 #[test]
-fn a_refusal_is_told_to_the_others_also_if_the_store_has_failed_once() {
+fn a_refusal_is_saved_for_the_other_processes_after_the_store_has_failed_once() {
     let mut world = member(World::user([ok(BAD_PASSWORD)]));
     world.store_works = [Some(true), Some(false), Some(true)].into_iter().collect();
     run_with(&mut world, minutes(2), |_| None);

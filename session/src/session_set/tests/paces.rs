@@ -1,4 +1,4 @@
-//! When a pace begins anew, and when there are too many tokens.
+//! When a pace starts again, and when a network has too many tokens.
 
 use core::time::Duration;
 
@@ -9,16 +9,17 @@ fn second(second: i64) -> Timestamp {
     start() + SignedDuration::from_secs(second)
 }
 
-/// A token that is extended every thousand seconds, and lives for a quarter more.
+/// A token that is extended every 1000 seconds and lives 250 seconds longer.
 fn token(now: i64) -> Pending {
     Pending { since: second(now), due: second(now + 1000), end: second(now + 1250) }
 }
 
-/// Seconds from `now`, at which a token is added, to the first request for it. The one before was extended at the start.
+/// The seconds from `now`, at which a token is added, to the first request for it. The previous token was extended at
+/// the start.
 fn first_after(now: i64) -> i64 {
     let mut pace = Pace::new(Duration::ZERO, 1);
     pace.add(start(), 0, token(0));
-    pace.beat(start(), true);
+    pace.count_request(start(), true);
     assert_eq!(pace.next(start()).map(|at| at.duration_since(start()).as_secs()), Some(968), "it goes on");
     pace.remove(0, token(0));
     pace.add(second(now), 0, token(now));
@@ -26,7 +27,7 @@ fn first_after(now: i64) -> i64 {
 }
 
 #[test]
-fn a_pace_begins_anew_after_an_eighth_of_its_interval_without_tokens() {
+fn a_pace_starts_again_after_more_than_an_eighth_of_its_interval_without_tokens() {
     assert_eq!(first_after(125), 968);
     let anew = first_after(126);
     assert!(anew < 500, "a part of the first interval is left out: {anew}");
@@ -34,7 +35,7 @@ fn a_pace_begins_anew_after_an_eighth_of_its_interval_without_tokens() {
 }
 
 #[test]
-fn tokens_that_just_fit_are_not_too_many() {
+fn tokens_at_the_limit_of_the_network_are_not_reported_as_too_many() {
     let mut pace = Pace::new(Duration::from_secs(1250), 0);
     pace.add(start(), 0, token(0));
     assert_eq!(pace.excess(), None);

@@ -1,4 +1,4 @@
-//! What is reported to a set, and what the set reports.
+//! Reports to a set, and the events of a set.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! A refresh that is refused because of the app says nothing about the refresh token.
+//! A refusal of the app does not count as a refusal of the refresh token.
 
 use tradovate_auth_core::{ClientSecret, Error, RefusalKind};
 

@@ -1,4 +1,4 @@
-//! Machines whose clock is days away from the server's time.
+//! Machines whose clock differs from the server's time by days.
 
 use super::*;
 use crate::driver::dated;

@@ -1,4 +1,4 @@
-//! One answer whose `Date` is years away from the server time that is known.
+//! An answer whose `Date` is years away from the known server time.
 
 use super::*;
 use crate::driver::dated;

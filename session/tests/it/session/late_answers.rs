@@ -1,4 +1,4 @@
-//! Answers to requests that were given up.
+//! Answers to requests that the session has given up.
 
 use super::*;
 

@@ -1,8 +1,8 @@
-//! A market data token that a renewal doesn't replace: it ends before the access token.
+//! A market data token that a renewal does not replace expires before the access token.
 
 use super::*;
 
-/// Logs in with a market data token to minute 80, renews without one, and stops at this minute.
+/// Logs in with a market data token that lives to minute 80, renews without one, and stops at this minute.
 fn renewed(minute: i64) -> Program {
     let mut program = Program::user();
     program.run(minutes(minute), |sent| {

@@ -1,4 +1,4 @@
-//! Sessions of OAuth that could both renew and refresh, and renewals for the sake of a market data token.
+//! OAuth sessions that can both renew and refresh, and renewals that are sent only to get a market data token.
 
 use tradovate_auth_session::Operation;
 
@@ -15,17 +15,17 @@ fn renewed(sent: &Sent, fields: &str) -> Answer {
     token_with("renewed", sent.at.duration_since(start()).as_mins() + 80, fields)
 }
 
-/// A server as the contract has it: only renewals bring a market data token.
+/// A server as in the wire contract: only renewals bring a market data token.
 fn server(sent: &Sent) -> Answer {
     if is_renewal(sent) { renewed(sent, WITH_MARKET_DATA) } else { refreshed("at", "rt") }
 }
 
-/// What was sent: the minute, and whether it was a renewal.
+/// The minute of each request, and whether it was a renewal.
 fn minutes_of(sent: &[Sent]) -> Vec<(i64, bool)> {
     sent.iter().map(|sent| (sent.at.duration_since(start()).as_mins(), is_renewal(sent))).collect()
 }
 
-/// An app that has exchanged and renewed, and was given a market data token.
+/// An app that has exchanged its code, has renewed, and has a market data token.
 fn begun() -> Program {
     let mut program = Program::app();
     assert_eq!(minutes_of(&program.run(minutes(1), server)), [(0, false), (0, true)]);
@@ -43,7 +43,7 @@ fn take_renewals(program: &mut Program, count: usize) {
 //= R-RENEW-10
 //= R-REFRESH-4
 #[test]
-fn it_renews_and_refreshes_every_twelve_hours() {
+fn an_oauth_session_renews_its_token_and_refreshes_every_twelve_hours() {
     let sent = Program::app().run(minutes(25 * 60), server);
     let refreshes: Vec<_> = minutes_of(&sent).into_iter().filter(|(_, is_renewal)| !is_renewal).collect();
     assert_eq!(refreshes, [(0, false), (720, false), (1440, false)]);
@@ -51,7 +51,7 @@ fn it_renews_and_refreshes_every_twelve_hours() {
 }
 
 #[test]
-fn a_restart_does_not_put_off_the_refresh() {
+fn a_restart_does_not_delay_the_twelve_hourly_refresh() {
     let mut program = begun();
     let mut refreshes = Vec::new();
     for _ in 0..5 {
@@ -62,7 +62,7 @@ fn a_restart_does_not_put_off_the_refresh() {
 }
 
 #[test]
-fn a_refresh_token_of_unknown_age_is_refreshed_when_the_token_is_due() {
+fn a_refresh_token_of_unknown_age_is_used_when_the_access_token_is_due() {
     let mut program = begun();
     let mut snapshot = program.snapshot();
     snapshot["refresh"].as_object_mut().unwrap().remove("issuedAt");
@@ -74,7 +74,7 @@ fn a_refresh_token_of_unknown_age_is_refreshed_when_the_token_is_due() {
 
 //= R-RENEW-12
 #[test]
-fn a_third_of_the_hours_renewals_stays_free_for_others() {
+fn an_oauth_session_leaves_five_of_fifteen_renewals_per_hour_to_others() {
     for (taken, renews) in [(9, true), (10, false)] {
         let mut program = begun();
         program.run_to(start() + minutes(60), server);
@@ -85,7 +85,7 @@ fn a_third_of_the_hours_renewals_stays_free_for_others() {
 }
 
 #[test]
-fn while_the_endpoint_of_renewals_is_closed_it_refreshes() {
+fn an_oauth_session_refreshes_while_the_renewal_endpoint_is_closed() {
     let mut program = begun();
     program.run_to(start() + minutes(60), server);
     program.budget.close(program.now, Operation::Renew, minutes(60).unsigned_abs());
@@ -93,7 +93,7 @@ fn while_the_endpoint_of_renewals_is_closed_it_refreshes() {
 }
 
 #[test]
-fn while_the_endpoint_of_refreshes_is_closed_it_waits_for_a_renewal_to_spare() {
+fn an_oauth_session_waits_for_a_spare_renewal_while_the_refresh_endpoint_is_closed() {
     let mut program = begun();
     take_renewals(&mut program, 10);
     program.run_to(start() + minutes(30), server);
@@ -104,7 +104,7 @@ fn while_the_endpoint_of_refreshes_is_closed_it_waits_for_a_renewal_to_spare() {
 }
 
 #[test]
-fn after_a_renewal_that_failed_it_refreshes() {
+fn an_oauth_session_refreshes_after_a_failed_renewal() {
     for failure in [404, 500, 503] {
         let mut program = begun();
         let sent = program.run(minutes(70), |sent| if is_renewal(sent) { status(failure, "") } else { server(sent) });
@@ -114,7 +114,7 @@ fn after_a_renewal_that_failed_it_refreshes() {
 }
 
 #[test]
-fn by_policy_it_refreshes_and_sends_no_renewal() {
+fn an_oauth_session_that_prefers_refreshes_sends_no_renewal() {
     let sent = Program::refreshing_app().run(minutes(25 * 60), server);
     assert!(sent.len() > 20 && !sent.iter().any(is_renewal), "{sent:?}");
 }
@@ -131,7 +131,7 @@ fn one_renewal_follows_an_exchange_that_brought_no_market_data_token() {
 }
 
 #[test]
-fn after_two_renewals_without_a_market_data_token_no_other_is_sent_for_its_sake() {
+fn after_two_renewals_without_a_market_data_token_no_further_one_is_sent_to_get_it() {
     let sent = Program::app()
         .run(minutes(25 * 60), |sent| if is_renewal(sent) { renewed(sent, "") } else { refreshed("at", "rt") });
     let is_soon = |pair: &&[Sent]| is_renewal(&pair[1]) && pair[1].at.duration_since(pair[0].at) < minutes(30);
@@ -150,14 +150,14 @@ fn a_refusal_counts_as_an_answer_without_a_market_data_token() {
 }
 
 #[test]
-fn the_token_is_handed_out_while_the_market_data_token_is_asked_for() {
+fn the_access_token_is_handed_out_while_the_renewal_for_market_data_is_in_flight() {
     let mut program = Program::app();
     let sent = program.run(minutes(1), |sent| if is_renewal(sent) { Answer::Silence } else { server(sent) });
     assert!(sent.iter().any(is_renewal) && program.token().as_deref() == Some("at"));
 }
 
 #[test]
-fn a_session_wakes_up_when_a_renewal_is_to_spare() {
+fn poll_names_the_time_of_the_next_spare_renewal() {
     let mut program = Program::app();
     take_renewals(&mut program, 10);
     assert_eq!(minutes_of(&program.run(minutes(2), server)), [(0, false)]);
@@ -166,12 +166,12 @@ fn a_session_wakes_up_when_a_renewal_is_to_spare() {
 }
 
 #[test]
-fn a_renewal_for_market_data_that_fails_delays_nothing_and_is_tried_again_after_a_quarter_of_an_hour() {
+fn a_failed_renewal_for_market_data_delays_no_other_request_and_is_retried_after_15_minutes() {
     let faulty = |sent: &Sent| if is_renewal(sent) { status(500, "") } else { server(sent) };
     let mut program = Program::app();
     assert_eq!(minutes_of(&program.run(minutes(44), faulty)), [(0, false), (0, true), (15, true), (30, true)]);
     assert!(program.snapshot()["pause"].get("until").is_none(), "{}", program.snapshot());
-    // The three that failed say nothing about the token.
+    // The three failed renewals say nothing about the token.
     let generation = program.held().unwrap().generation;
     program.session.rejected(
         program.now,
@@ -185,7 +185,7 @@ fn a_renewal_for_market_data_that_fails_delays_nothing_and_is_tried_again_after_
 }
 
 #[test]
-fn a_postponed_renewal_for_market_data_delays_no_refresh_and_stays_postponed_after_it() {
+fn a_postponed_renewal_for_market_data_delays_no_refresh_and_stays_postponed_after_the_refresh() {
     let mut program = Program::app();
     let mut is_first = true;
     let sent = program.run(minutes(150), |sent| {

@@ -1,4 +1,4 @@
-//! A session takes over nothing of another owner's snapshot but the limits of the network address.
+//! From the snapshot of another owner, a session takes over only the limits of the network address.
 
 use tradovate_auth_core::{BaseUrl, ClientSecret};
 use tradovate_auth_session::{MayLogIn, OwnerMismatch, Revision, StoredRecord};
@@ -22,7 +22,7 @@ fn custom(base: &str) -> Environment {
     Environment::custom(BaseUrl::parse(base).unwrap())
 }
 
-/// A snapshot of a session with a token, hosts and all that a login brings.
+/// A snapshot of a session with a token, hosts and everything else that a login brings.
 fn snapshot(session: Session) -> Value {
     let mut program = Program::new(session);
     let fields = r#","mdAccessToken":"market","passwordExpirationTime":"2026-11-29T00:00:00Z","apiHosts":{"demo":"acme.ninjatrader.com"}"#;
@@ -156,7 +156,7 @@ fn reminders_pauses_and_kicks_of_another_owner_are_not_taken_over() {
     let mut program = with(user(Environment::demo(), "somebody"), &theirs);
     program.run(minutes(1), |_| token("own", 200));
     assert!(!program.log().contains("password"), "{}", program.log());
-    // Logins of unknown outcome keep their user from logging in, and nobody else.
+    // Logins of unknown outcome delay only logins of the same user.
     let mut unlucky = Program::user();
     unlucky.run(minutes(5), |_| status(500, ""));
     let mut program = Program::starting_at(unlucky.now, user(Environment::demo(), "somebody"));

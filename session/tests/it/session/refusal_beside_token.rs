@@ -1,4 +1,4 @@
-//! A token beside a refusal: nothing of it is used, and the user learns what the server said.
+//! If an answer has both a token and a refusal, the token is not used, and the error shows the text of the refusal.
 
 use super::*;
 
@@ -20,7 +20,7 @@ fn the_text_beside_a_token_is_shown() {
 fn no_token_of_the_answer_is_shown_with_the_text() {
     for field in ["accessToken", "mdAccessToken", "p-ticket"] {
         let body = format!(r#"{{"errorText":"You may not use Tok-7 here","{field}":"Tok-7","accessToken":"other"}}"#);
-        // A field of this name is there twice otherwise.
+        // The answer would otherwise contain this field twice.
         let body = if field == "accessToken" { body.replace(r#","accessToken":"other""#, "") } else { body };
         let log = log_after(&body);
         assert!(log.contains(r#"(it says "You may not use […]")"#), "{field}: {log}");

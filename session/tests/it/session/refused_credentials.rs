@@ -1,4 +1,4 @@
-//! Refused credentials that never worked are not tried again by themselves, at the next start neither.
+//! Credentials that were refused and never worked are not tried again without the owner, not even after a restart.
 
 use tradovate_auth_core::{Error, RefusalKind};
 
@@ -44,7 +44,7 @@ fn the_owner_can_request_another_try() {
     let mut program = stopped().restarted(minutes(1), trader_with("corrected").with_another_try());
     program.run(seconds(1), |_| token("one", 80));
     assert_eq!(program.token().as_deref(), Some("one"));
-    // The next start needs no such asking, and an old snapshot changes nothing.
+    // The next start needs no new request by the owner, and an old snapshot changes nothing.
     let old = stopped().snapshot();
     program.adopt(&old);
     let mut program = program.restarted(minutes(120), trader_with("corrected"));

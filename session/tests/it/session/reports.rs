@@ -1,4 +1,4 @@
-//! What callers report about the token.
+//! Callers report what they see when they use the token.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Programs that are killed or restarted again and again log in no more often than one that goes on.
+//! A program that is killed or restarted again and again logs in no more often than one that keeps running.
 
 use super::*;
 use crate::store::{MemoryStore, serve};
@@ -23,7 +23,7 @@ fn a_login_announced_before_a_crash_has_an_unknown_outcome() {
                 other => panic!("{other:?}"),
             }
         }
-        // Until the lease of the dead process has run out.
+        // Until the lease of the dead process has expired.
         now += seconds(68);
     }
     let third: Vec<_> = logins.windows(3).map(|w| w[2] - w[0]).collect();

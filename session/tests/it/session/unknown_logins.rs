@@ -1,4 +1,5 @@
-//! A login of unknown outcome may have opened a session, and a third session closes the trader's oldest one.
+//! A login of unknown outcome may have opened a session. A third session makes the server close the trader's oldest
+//! one.
 
 use super::*;
 

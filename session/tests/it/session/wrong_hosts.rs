@@ -1,4 +1,4 @@
-//! A session leaves a followed host that is wrong: one try at the configured host in a quarter of an hour.
+//! A session leaves a followed host that is wrong. It tries the configured host once per 15 minutes.
 
 use tradovate_auth_core::{BaseUrl, Purpose};
 
@@ -8,7 +8,7 @@ const HOME: &str = "demo.tradovateapi.com";
 const FOLLOWED: &str = "acme.ninjatrader.com";
 const FOLLOW: &str = r#","apiHosts":{"demo":"acme.ninjatrader.com"}"#;
 
-/// What a host says that is wrong.
+/// The answer of a wrong host.
 fn wrong_answers() -> Vec<Case> {
     vec![
         ("404 without a body", || status(404, "")),
@@ -20,7 +20,7 @@ fn wrong_answers() -> Vec<Case> {
     ]
 }
 
-/// A user of Demo whose organization was served at another host.
+/// A user of Demo whose organization was served by another host.
 fn following() -> Program {
     let mut program = Program::user();
     program.run(minutes(1), |_| token_with("one", 80, FOLLOW));
@@ -97,7 +97,7 @@ fn an_outage_does_not_make_the_session_leave_the_followed_host() {
 fn a_wrong_followed_host_is_left_after_a_restart_too() {
     for (name, wrong) in wrong_answers() {
         let program = following();
-        // The token has ended meanwhile, so the first request is a login.
+        // The token has expired meanwhile, so the first request is a login.
         let mut program = program.restarted(minutes(120), trader());
         program.run(minutes(2), |sent| if sent.host == HOME { token("two", 300) } else { wrong() });
         assert_eq!(program.token().as_deref(), Some("two"), "{name}: {}", program.log());
@@ -185,7 +185,7 @@ fn a_ticket_of_the_configured_host_goes_back_to_it() {
     assert_eq!(hosts[..3], [FOLLOWED, HOME, HOME], "{sent:?}");
 }
 
-/// A renewal has no body to carry a ticket, so it is repeated as it was.
+/// A renewal has no body that could carry a ticket, so it is repeated unchanged.
 fn program_has_ticket(sent: &Sent) -> bool {
     sent.at > start() + minutes(64) + seconds(38)
 }

@@ -1,4 +1,4 @@
-//! What mutants do to requests and answers.
+//! How mutants change requests and answers.
 
 use http::{Request, Response, StatusCode, Uri};
 use serde_json::{Map, Value};
@@ -26,7 +26,7 @@ pub(super) fn set_number(response: &mut Response<Vec<u8>>, field: &str, number: 
     });
 }
 
-/// Makes a fault of an answer with one of these statuses.
+/// Turns an answer with one of these statuses into a fault.
 pub(super) fn soften(response: &mut Response<Vec<u8>>, statuses: &[u16]) {
     if statuses.contains(&response.status().as_u16()) {
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
@@ -52,7 +52,7 @@ pub(super) fn forget_error(response: &mut Response<Vec<u8>>) {
     });
 }
 
-/// Blames the refresh token for what is the app's fault.
+/// Turns a refusal of the app into a refusal of the refresh token.
 pub(super) fn blame_token(response: &mut Response<Vec<u8>>) {
     change(response, |body| {
         let blames = |error: &str| matches!(error, "invalid_client" | "unauthorized_client");

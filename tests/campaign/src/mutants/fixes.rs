@@ -1,5 +1,5 @@
-//! Fixes, reverted from outside: what a session is told, what it finds when it starts and what it hands out are changed
-//! as if a defect were back.
+//! Mutants that bring fixed defects back. They change the inputs of a session, the snapshot that it starts from, and
+//! the tokens that it hands out, as if a fix were missing.
 
 use http::{Request, Response, Uri, header};
 use jiff::Timestamp;
@@ -10,18 +10,18 @@ use tradovate_auth_session::SessionToken;
 use super::{Mutant, Tamper, bodies};
 use crate::wire::{Answer, Operation, Says};
 
-/// The longest wait that is believed.
+/// The longest wait that a session accepts, in seconds.
 const DAY: i64 = 86_400;
 
 impl Tamper {
-    /// The hosts that the last good answer has named.
+    /// Remembers the hosts that a good answer has named.
     pub(super) fn follow(&mut self, answer: &Answer) {
         if answer.good_grant().is_some() {
             self.followed.clone_from(&answer.hosts);
         }
     }
 
-    /// Stays at the followed host, whatever is wrong with it.
+    /// Sends a request to the followed host although it is wrong.
     pub(super) fn stay(&self, request: &mut Request<RequestBody>) {
         let [live, demo] = &self.followed;
         let followed = match request.uri().host() {
@@ -37,11 +37,11 @@ impl Tamper {
         }
     }
 
-    /// What a session finds in its store: its own snapshot, or another's.
+    /// Changes the snapshot that a session finds at its start, its own or another program's.
     pub(crate) fn snapshot(&self, found: String, own: Option<&str>, local: Timestamp) -> String {
         let Ok(mut value) = serde_json::from_str::<Value>(&found) else { return found };
         match self.mutant {
-            Some(Mutant::AdoptsAnybody) => {
+            Some(Mutant::AdoptsOtherOwners) => {
                 let own = own.and_then(|own| serde_json::from_str::<Value>(own).ok());
                 if let (Some(owner), Some(fields)) =
                     (own.and_then(|own| own.get("owner").cloned()), value.as_object_mut())
@@ -54,7 +54,7 @@ impl Tamper {
                     refresh.insert("issuedAt".to_owned(), local.to_string().into());
                 }
             }
-            Some(Mutant::TriesAtEachStart) => forget(&mut value, &["refused"]),
+            Some(Mutant::ForgetsRefusalAtStart) => forget(&mut value, &["refused"]),
             Some(Mutant::TrustsLocalClock) => {
                 let end = value.get("access").and_then(|access| access.get("expiresAt")?.as_str()?.parse().ok());
                 if end.is_some_and(|end: Timestamp| end <= local) {
@@ -66,17 +66,17 @@ impl Tamper {
         value.to_string()
     }
 
-    /// A failure as the session is told of it.
+    /// Changes a failure before the session receives it.
     pub(crate) fn failure(&self, operation: Operation, failure: Failure) -> Failure {
         if self.is(Mutant::RepeatsUnknownLogins) && operation == Operation::LogIn { Failure::NotSent } else { failure }
     }
 
-    /// An answer as the session is told of it, as if a fix were missing.
+    /// Changes an answer before the session receives it, as if a fix were missing.
     pub(super) fn unfixed(&self, response: &mut Response<Vec<u8>>) {
         match self.mutant {
-            Some(Mutant::BlamesTheToken) => bodies::blame_token(response),
+            Some(Mutant::BlamesRefreshToken) => bodies::blame_token(response),
             Some(Mutant::RepeatsUnknownLogins) => bodies::soften(response, &[408, 500, 504]),
-            Some(Mutant::BelievesGateways) if matches!(response.status().as_u16(), 502..=504) => {
+            Some(Mutant::LearnsTimeFromGateways) if matches!(response.status().as_u16(), 502..=504) => {
                 *response.body_mut() =
                     br#"{"errorText":"","error":"","accessToken":null,"access_token":null}"#.to_vec();
             }
@@ -87,27 +87,28 @@ impl Tamper {
         }
     }
 
-    /// Whether an answer asks for a wait that is believed without a bound.
-    pub(super) fn asks_for_ever(&self, answer: &Answer) -> bool {
+    /// Whether an answer asks for a wait that the mutant accepts without a limit.
+    pub(super) fn asks_for_unlimited_wait(&self, answer: &Answer) -> bool {
         let (Says::LockedOut(wait) | Says::Penalty(_, wait)) = &answer.says else { return false };
-        self.is(Mutant::BelievesAnyWait) && wait.as_secs() >= DAY
+        self.is(Mutant::WaitsWithoutLimit) && wait.as_secs() >= DAY
     }
 
-    /// Whether callers are not told that only the market data token has ended.
+    /// Whether the mutant hides from callers that only the market data token has expired.
     pub(crate) fn misses(&self, before: Option<&SessionToken>, after: Option<&SessionToken>) -> bool {
         let (Some(before), Some(after)) = (before, after) else { return false };
-        self.is(Mutant::MissesMarketDataEnd)
+        self.is(Mutant::HidesMarketDataEnd)
             && before.generation == after.generation
             && before.market_data_token.is_some()
             && after.market_data_token.is_none()
     }
 
-    /// Whether steps of the wall clock are seen by a program that runs.
+    /// Whether a running program follows the steps of its wall clock.
     pub(crate) fn follows_wall_clock(&self) -> bool {
         self.is(Mutant::FollowsWallClock)
     }
 
-    /// A program comes up with a clock that is behind the one by which it was locked out: it adds the difference.
+    /// A program starts with a clock that is behind the clock at the time of its lock-out. The mutant adds the
+    /// difference to the wait.
     pub(crate) fn comes_up(&mut self, quiet_until: Timestamp, set_back: jiff::SignedDuration) {
         if self.is(Mutant::AddsClockError) && set_back.is_positive() {
             self.silent_until = Some(quiet_until + set_back);
@@ -119,7 +120,7 @@ impl Tamper {
     }
 }
 
-/// Takes fields away, wherever they are.
+/// Removes fields at any depth.
 fn forget(value: &mut Value, names: &[&str]) {
     let Some(fields) = value.as_object_mut() else { return };
     for name in names {

@@ -1,22 +1,22 @@
-//! How many seeds it takes until the checker of a law notices that it is broken.
+//! Counts the seeds until the checker of a law detects that it is broken.
 
 use super::Mutant;
 use crate::scenario::Scenario;
 use crate::world::{self, Way};
 
-/// A mutant that was noticed.
+/// A detected mutant.
 #[derive(Debug, Clone)]
 pub struct Find {
-    /// Which.
+    /// The mutant.
     pub mutant: Mutant,
-    /// How many seeds it took.
+    /// The number of seeds that were run.
     pub seeds: u64,
-    /// What the checker said.
+    /// The message of the checker.
     pub what: String,
 }
 
-/// Runs scenarios from the first seed on until the law that a mutant breaks is said to be violated; nothing where it is
-/// not within so many seeds.
+/// Runs scenarios from the first seed on until the law that a mutant breaks is reported as violated. Returns `None` if
+/// that does not happen within this many seeds.
 #[must_use]
 pub fn hunt(mutant: Mutant, first: u64, at_most: u64) -> Option<Find> {
     let law = mutant.law();

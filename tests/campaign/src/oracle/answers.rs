@@ -1,4 +1,4 @@
-//! What a token, or the absence of an answer, tells a session, and which causes it opens.
+//! What a session learns from an answer or from the lack of one, and which causes that opens.
 
 use jiff::{SignedDuration, Timestamp};
 use tradovate_auth_core::Failure;
@@ -12,7 +12,7 @@ use crate::wire::{Answer, Asked, Granted, Operation, Says};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-/// What a session keeps quiet on top of an hour.
+/// The margin that a session adds to a silence of an hour.
 const ROOM: SignedDuration = SignedDuration::from_secs(36);
 
 impl Oracle {
@@ -23,7 +23,7 @@ impl Oracle {
         sessions.for_each(|subject| subject.allowances.open_until(Cause::LockOut, until));
     }
 
-    /// An answer that has not come within its time: the session goes on without it.
+    /// The deadline of an exchange has passed, and the session continues without the answer.
     pub(super) fn miss_answer(&mut self, program: usize, now: Timestamp) {
         let Some(subject) = self.subjects.get_mut(program) else { return };
         let Some(sent) = subject.last_sent.and_then(|number| self.exchanges.get_mut(&number)) else { return };
@@ -64,10 +64,10 @@ impl Oracle {
                 return None;
             }
         };
-        // Of a long exchange only the bounds are believed.
+        // After a long exchange, a session uses the time of the answer only as a bound.
         let is_short = now.duration_since(sent.at) <= SignedDuration::from_secs(10);
         if answer.server_time.is_some() && answer.is_of_the_api() && is_short {
-            // A clock that is off by more than a day is corrected by two answers.
+            // A session needs two answers to correct a clock that is off by more than a day.
             let is_far = record.local.duration_since(server_now).abs() > HOUR * 24;
             let memory = &mut subject.memory;
             memory.may_compare_clocks = is_far && memory.times_told == 0;
@@ -91,7 +91,7 @@ impl Oracle {
         }
         if let Some(grant) = answer.good_grant() {
             if is_superseded {
-                // It may have opened a session all the same.
+                // The login may have opened a session anyway.
                 subject.memory.logins.entry(number).and_modify(|login| login.1 = Opened::Yes);
                 return None;
             }
@@ -102,7 +102,7 @@ impl Oracle {
                 let names = [Some(grant.access), grant.refresh].into_iter().flatten();
                 self.fleets[fleet].issued.extend(names.map(|name| (name, order)));
             }
-            // Whatever was under way is given up for it.
+            // The session gives up its exchange in flight.
             subject.in_flight = None;
             if sent.asked.operation == Operation::LogIn {
                 subject.memory.logins.entry(number).and_modify(|login| login.1 = Opened::Yes);
@@ -134,7 +134,7 @@ impl Oracle {
 }
 
 impl Answer {
-    /// Whether it is JSON of the API, by which a session learns the server's time.
+    /// Whether the answer is JSON of the API. Only such an answer tells the server's time.
     pub(crate) fn is_of_the_api(&self) -> bool {
         !self.is_malformed && matches!(self.says, Says::Grant(_) | Says::Penalty(..) | Says::Captcha | Says::Refused)
     }
@@ -154,16 +154,16 @@ impl Outcome {
 }
 
 impl Subject {
-    /// What an exchange has brought is handed out at once if there is no store: nothing waits for a market data token.
+    /// Without a store, a new token has to be handed out at once. A missing market data token does not delay it.
     fn hands_out(&self, record: &Record, sent: &Sent, grant: Granted, server_now: Timestamp) -> Option<Found> {
         let What::Delivered { after: None, .. } = record.what else { return None };
         let lives = grant.expires.is_some_and(|end| end > server_now + SignedDuration::from_mins(5));
         let is_expected =
             sent.asked.operation == Operation::Refresh && lives && !self.has_store && self.fleet.is_none();
-        is_expected.then(|| (10, format!("{} is there, and is not handed out", grant.access)))
+        is_expected.then(|| (10, format!("has received {} and does not hand it out", grant.access)))
     }
 
-    /// A request leaves for a reason.
+    /// Records a request with its reason.
     pub(super) fn is_sent(&mut self, number: usize, reason: Reason, asked: &Asked, now: Timestamp) {
         let memory = &mut self.memory;
         match reason {
@@ -187,7 +187,7 @@ impl Subject {
         if asked.operation == Operation::LogIn {
             memory.logins.insert(number, (now, Opened::Unknown));
             memory.logins.retain(|_, (at, _)| *at + HOUR > now);
-            // What it held has ended or was given up, and stays so.
+            // The session's earlier token has expired or was given up, and stays so.
             if let Some(held) = &mut memory.held {
                 held.is_lost = true;
             }
@@ -197,7 +197,7 @@ impl Subject {
         }
     }
 
-    /// Whether an answer is worthless, since a token has come since from elsewhere; or, of a refresh, a later one.
+    /// Whether an answer is out of date, because a newer token or, for a refresh, the answer to a later one has come.
     fn is_superseded(&self, number: usize, sent: &Sent) -> bool {
         match sent.asked.operation {
             Operation::Refresh => self.refreshed_by.is_some_and(|by| by > number),
@@ -205,7 +205,7 @@ impl Subject {
         }
     }
 
-    /// When the lineage began that an answer continues: a login and a code begin another.
+    /// The start time of the lineage that an answer continues. A login and a code start a new one.
     fn lineage(&self, sent: &Sent) -> Timestamp {
         let Asked { operation, bearer, refresh, .. } = &sent.asked;
         let continued = match operation {
@@ -216,7 +216,7 @@ impl Subject {
         continued.unwrap_or(sent.at)
     }
 
-    /// A grant is there, whether or not it is used.
+    /// Records a grant, whether or not the session uses it.
     pub(super) fn receive(&mut self, grant: Granted, answer: &Answer, order: Order) {
         let [live, demo] = &answer.hosts;
         let host = if self.is_live { live } else { demo }.clone();
@@ -226,20 +226,20 @@ impl Subject {
         });
     }
 
-    /// The server has not handled a request: a login opened nothing, and a code is still good.
+    /// The server has not handled a request, so a login has opened no session and a code is still valid.
     pub(super) fn is_unhandled(&mut self, sent: &Sent) {
         self.memory.logins.entry(sent.number).and_modify(|login| login.1 = Opened::None);
         self.memory.is_code_used &= sent.asked.code.is_none();
     }
 
-    /// A gate stands before the server: the request may be sent again once it is open.
+    /// A gate has rejected the request. It may be sent again once the gate is open.
     fn is_kept_out(&mut self, sent: &Sent, now: Timestamp) {
         self.is_unhandled(sent);
         self.memory.kept_out = Some(sent.asked.operation);
         self.allowances.open(Cause::Fault, now);
     }
 
-    /// No answer has come.
+    /// Records that no answer has come.
     pub(super) fn no_answer(&mut self, sent: &Sent, now: Timestamp, failure: Option<Failure>) {
         self.fails(sent, now);
         if failure == Some(Failure::NotSent) {
@@ -253,7 +253,7 @@ impl Subject {
         self.is_unknown(sent, now);
     }
 
-    /// The server may have handled a request.
+    /// Records that the server may have handled a request.
     pub(super) fn is_unknown(&mut self, sent: &Sent, now: Timestamp) {
         match sent.asked.operation {
             Operation::LogIn => {
@@ -267,7 +267,7 @@ impl Subject {
 
     pub(super) fn fails(&mut self, sent: &Sent, now: Timestamp) {
         if sent.is_for_market_data {
-            // Nothing else waits for it.
+            // No other request waits for it.
             self.memory.market_data_failed_at = Some(now);
             return;
         }
@@ -278,7 +278,7 @@ impl Subject {
         self.allowances.open(Cause::Fault, now);
     }
 
-    /// Whether a request went to a host that answers have named, rather than to the configured one.
+    /// Whether a request went to a host that answers have named, and not to the configured one.
     pub(super) fn is_followed(&self, sent: &Sent) -> bool {
         sent.asked.host != self.login_host
     }

@@ -1,13 +1,13 @@
 //! The table of causes: everything that may keep a session from a token that the server accepts, the record that shows
-//! it, and how long it may last.
+//! it, and the longest time it may last.
 //!
-//! A cause that is not in the table excuses nothing. Once the time of a cause is over, one exchange may follow
-//! ([`RECOVERY`]); if that fails too, its failure is a record of its own.
+//! A cause that is not in the table excuses nothing. After the time of a cause, one exchange may follow ([`RECOVERY`]).
+//! If that exchange fails too, its failure has a record of its own.
 
 use jiff::SignedDuration;
 
-/// How long the exchange may take that follows a cause: the deadline of an answer, the longest pause between two tries,
-/// and the minute in which nobody has asked yet.
+/// The time for the exchange that follows a cause: the deadline of an answer, the longest pause between two tries, and
+/// up to a minute until the next caller asks.
 pub(super) const RECOVERY: SignedDuration = SignedDuration::from_mins(3);
 
 /// How long a cause lasts from its record on.
@@ -15,11 +15,11 @@ pub(super) const RECOVERY: SignedDuration = SignedDuration::from_mins(3);
 pub(super) enum Bound {
     /// This time.
     For(SignedDuration),
-    /// As long as the record says.
+    /// Until the time that the record names.
     Named,
 }
 
-/// What keeps a session from a token.
+/// A cause that keeps a session from a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Cause {
     Start,
@@ -48,14 +48,14 @@ pub(super) enum Cause {
     RecordLost,
 }
 
-/// A line of the table.
+/// A row of the table.
 pub(super) struct Row {
-    #[cfg_attr(not(test), expect(dead_code, reason = "for readers: a line is found by its place"))]
+    #[cfg_attr(not(test), expect(dead_code, reason = "for readers: a row is found by its index"))]
     pub cause: Cause,
-    /// For readers.
+    /// The description for readers.
     pub name: &'static str,
     pub bound: Bound,
-    /// Whether it is over once a new token has come. Otherwise it may be felt later.
+    /// Whether the cause ends with the next token. Otherwise it may have an effect later.
     pub ends_with_token: bool,
 }
 
@@ -71,28 +71,28 @@ const fn row(cause: Cause, name: &'static str, bound: Bound, ends_with_token: bo
     Row { cause, name, bound, ends_with_token }
 }
 
-/// A session adds a hundredth to an hour that the server counts too.
+/// A session adds one per cent to an hour that the server counts too.
 const HOUR: Bound = secs(3636);
 
-/// The owner of a session that has stopped looks after it within ten minutes.
+/// The owner of a stopped session attends to it within ten minutes.
 const OWNER: Bound = mins(12);
 
-/// The causes, each with the record that opens it, its bound, and whether it ends with the next token.
+/// The causes. Each row has the record that opens the cause, its bound, and whether it ends with the next token.
 #[rustfmt::skip]
 pub(super) const TABLE: [Row; 24] = [
     row(Cause::Start,          "a start, or an act of the owner",                          secs(0),      true),
     row(Cause::Exchange,       "a request, until its answer or its deadline",              secs(45),     true),
     row(Cause::Fault,          "an answer or a connection that failed",                    secs(60),     true),
-    row(Cause::Outage,         "the server is away or in maintenance",                     Bound::Named, false),
-    row(Cause::WrongPlace,     "an answer that no other try changes (404, a redirect)",    mins(10),     true),
-    row(Cause::HostWrong,      "a followed host that answers for nobody, or is gone",      mins(15),     false),
+    row(Cause::Outage,         "the server is unreachable or in maintenance",              Bound::Named, false),
+    row(Cause::WrongPlace,     "an answer that a retry does not change (404, a redirect)", mins(10),     true),
+    row(Cause::HostWrong,      "a followed host that is wrong or gone",                    mins(15),     false),
     row(Cause::UnknownLogin,   "a login that may have opened a session (law 17)",          HOUR,         true),
     row(Cause::Penalty,        "a penalty, of at most a day",                              Bound::Named, true),
     row(Cause::Captcha,        "an endpoint that a captcha closes",                        HOUR,         false),
     row(Cause::LockOut,        "423 or 429, of at most a day",                             Bound::Named, false),
     row(Cause::Rate,           "the requests of the hour are used up",                     Bound::Named, false),
     row(Cause::Refused,        "a refusal of credentials that have worked (law 8)",        HOUR,         true),
-    row(Cause::RefusedAgain,   "a refusal that no other try may follow (law 8)",           OWNER,        true),
+    row(Cause::RefusedAgain,   "a refusal after which no try is allowed (law 8)",          OWNER,        true),
     row(Cause::WrongSettings,  "settings or a consent that the server does not know",      mins(1),      true),
     row(Cause::RefreshRefused, "a refresh token that was refused twice (law 13)",          mins(370),    false),
     row(Cause::CodeLost,       "a code that was refused, or whose answer is lost",         OWNER,        true),
@@ -103,11 +103,11 @@ pub(super) const TABLE: [Row; 24] = [
     row(Cause::LeaseHeld,      "a lease whose holder has crashed or is paused",            secs(68),     false),
     row(Cause::OthersHaveNone, "no token in its fleet, for a program that never logs in",  mins(1),      true),
     row(Cause::Unwatched,      "the end of a token, for a program that does not watch its store", secs(0), true),
-    row(Cause::RecordLost,     "a store that has lost its record, until whoever has it looks", Bound::Named, true),
+    row(Cause::RecordLost,     "a store that has lost its record, until its holder loads", Bound::Named, true),
 ];
 
 impl Cause {
-    /// Its line in the table.
+    /// The cause's row in the table.
     pub(super) fn row(self) -> &'static Row {
         &TABLE[self as usize]
     }
@@ -118,7 +118,7 @@ mod tests {
     use super::TABLE;
 
     #[test]
-    fn each_cause_has_its_line() {
+    fn the_table_has_one_row_per_cause_in_order() {
         for row in &TABLE {
             assert_eq!(row.cause.row().name, row.name);
         }

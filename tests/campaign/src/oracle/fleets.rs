@@ -1,20 +1,23 @@
-//! Fleets: what the programs that share a session know of each other, and that to the server they are one client (law 14).
+//! Law 14: the programs of a fleet share a session, and to the server they are one client.
 //!
-//! Each program is judged by what it was told, and whoever loads a snapshot has been told what its writer had been told. No
-//! crash and no pause excuses anything beyond that. A fleet as a whole is judged by what its store has acknowledged:
+//! Each program is checked by what it has been told. A program that loads a snapshot has been told everything that the
+//! writer had been told. Crashes and pauses excuse nothing beyond that. A fleet as a whole is checked by what its store
+//! has acknowledged:
 //!
-//! - one program at a time has a request in flight, up to its deadline;
-//! - none logs in while the store has acknowledged a token that is good, unless it was told that the token is dead;
-//! - none presents a refresh token in whose place the store holds a newer one;
-//! - none saves a token over one that was asked for later, or saves without a reason that a token is lost.
+//! - at most one program has a request in flight, up to its deadline;
+//! - no program logs in while the store has acknowledged a good token, unless it was told that the token is dead;
+//! - no program presents a refresh token after the store has acknowledged a newer one;
+//! - no program saves a token over one that was requested later, or saves without a token unless it had a reason to
+//!   drop the token.
 //!
 //! Exceptions:
 //!
-//! - A store that has forgotten a lease may give it to another program while its holder has a request in flight: for
-//!   [`LEASE`]. Unless it has lost its record too, no login is sent while another one is in flight.
-//! - A store that has lost a record, or can't read it, holds nothing for these rules until the next save. A login follows if
-//!   no program holds what was lost that is awake and watches the store; such a program saves it within [`GIVEN_BACK`].
-//! - A store that shows an earlier record misleads the program that has loaded it until that loads again.
+//! - A store that has lost a lease may give it to another program while its holder has a request in flight, for
+//!   [`LEASE`]. Unless the store has lost its record too, no login is sent while another login is in flight.
+//! - A store that has lost a record, or cannot read it, holds nothing for these rules until the next save. A login may
+//!   follow only if no program that is awake and watches the store holds the lost token. Otherwise that program saves it
+//!   within [`GIVEN_BACK`].
+//! - A store that returns an earlier record misleads the program that loaded it until the program loads again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,36 +31,36 @@ use crate::journal::{Loss, Record};
 use crate::names::Name;
 use crate::wire::{Asked, Kept, Operation};
 
-/// A lease lasts one and a half times as long as a request may take.
+/// A lease lasts one and a half times the request deadline.
 const LEASE: SignedDuration = SignedDuration::from_secs(68);
 
-/// Within this time a program that watches saves again what the store has lost: a second until it learns of it, and three
-/// questions whose words take up to three seconds each way.
+/// The time in which a watching program saves again what the store has lost: one second until it learns of the loss,
+/// and three questions of up to three seconds each way.
 const GIVEN_BACK: SignedDuration = SignedDuration::from_secs(20);
 
-/// What is known of a fleet.
+/// The state of a fleet, as the oracle derives it.
 #[derive(Debug, Default)]
 pub(super) struct Fleet {
     pub(super) storage: Storage,
-    /// What its store has acknowledged last.
+    /// The access token that the store has acknowledged last, and its expiry.
     access: Option<(Name, Timestamp)>,
     refresh: Option<Name>,
-    /// All tokens that answers to its programs have brought.
+    /// All tokens that the programs have received.
     pub(super) issued: BTreeMap<Name, Order>,
-    /// Refresh tokens in whose place the store holds a newer one.
+    /// The refresh tokens that a newer one in the store has replaced.
     replaced: BTreeSet<Name>,
-    /// How and when the store has lost that.
+    /// How and when the store lost this state.
     lost: Option<(Loss, Timestamp)>,
-    /// When the store has last forgotten who holds the lease, and what else.
+    /// How and when the store last lost its lease.
     unleased_at: Option<(Loss, Timestamp)>,
 }
 
 impl Fleet {
-    /// Whether a token was asked for, and given, before another one was asked for.
+    /// A violation if one token was requested and issued before the other one was requested.
     fn is_older(&self, new: Name, old: Name) -> Option<Found> {
         let (one, other) = (self.issued.get(&new)?, self.issued.get(&old)?);
         let is_older = (one.lineage, one.asked + one.trip) < (other.lineage, other.asked);
-        is_older.then(|| (14, format!("saves {new} in the place of {old}, which is newer")))
+        is_older.then(|| (14, format!("replaces {old} in the store by the older {new}")))
     }
 }
 
@@ -73,7 +76,7 @@ impl Oracle {
         }
     }
 
-    /// The other programs of its fleet.
+    /// The other programs of the fleet.
     pub(super) fn mates(&self, program: usize) -> impl Iterator<Item = usize> + use<> {
         let fleet = self.fleet_of(program);
         let is_mate = move |(number, other): (usize, Option<usize>)| {
@@ -83,7 +86,7 @@ impl Oracle {
         fleets.into_iter().filter_map(is_mate)
     }
 
-    /// What keeps a program from a token keeps its fleet from it.
+    /// Opens the causes of a program for its whole fleet.
     pub(super) fn share_causes(&mut self, program: usize) {
         let shared = self.subjects[program].allowances.of_fleet();
         for mate in self.mates(program) {
@@ -93,15 +96,15 @@ impl Oracle {
         }
     }
 
-    /// A cause for a program and its fleet, up to a time.
+    /// Opens a cause for a program and its fleet, up to a time.
     pub(super) fn open_for_fleet(&mut self, program: usize, cause: Cause, until: Timestamp) {
         for number in self.mates(program).chain([program]) {
             self.subjects[number].allowances.open_until(cause, until);
         }
     }
 
-    /// A program that may hold the lease does nothing, or nothing any more. If it has sent a login and not saved what came of
-    /// it, the others only know that it may have opened a session.
+    /// A program that may hold the lease is paused or down. If it has sent a login and not saved the result, the others
+    /// only know that it may have opened a session.
     pub(super) fn loses_holder(&mut self, program: usize, now: Timestamp) {
         if self.fleet_of(program).is_none() {
             return;
@@ -114,26 +117,26 @@ impl Oracle {
         }
     }
 
-    /// A program of a fleet sends.
+    /// Checks a request of a program of a fleet.
     pub(super) fn judge_sending(&self, record: &Record, asked: &Asked, server_now: Timestamp) -> Option<Found> {
         let fleet = &self.fleets[self.fleet_of(record.program)?];
         let subject = &self.subjects[record.program];
         let is_in_flight = |number: &usize| self.exchanges.get(number).is_some_and(|it| it.at + DEADLINE > record.at);
         let other = self.mates(record.program).find_map(|mate| self.subjects[mate].in_flight.filter(is_in_flight));
         let lost = fleet.unleased_at.filter(|(_, at)| record.at < *at + LEASE).map(|(loss, _)| loss);
-        // What the store has not forgotten is that a login is announced.
+        // The store has not lost the announcement of a login.
         let asks_for = |number: &usize| self.exchanges.get(number).map(|sent| sent.asked.operation);
         let are_logins =
             asked.operation == Operation::LogIn && other.as_ref().and_then(asks_for) == Some(Operation::LogIn);
         let is_excused = lost == Some(Loss::RolledBack) || lost == Some(Loss::Lease) && !are_logins;
         if let Some(other) = other.filter(|_| !is_excused) {
-            return Some((14, format!("sends while {other} of another program of its fleet is in flight")));
+            return Some((14, format!("sends a request while {other} of another program of its fleet is in flight")));
         }
         if subject.is_misled {
             return None;
         }
         if let Some(refresh) = asked.refresh.filter(|refresh| fleet.replaced.contains(refresh)) {
-            return Some((14, format!("presents {refresh}, in whose place a newer one is stored")));
+            return Some((14, format!("presents {refresh} although a newer refresh token is stored")));
         }
         let (token, end) = fleet.access.filter(|_| asked.operation == Operation::LogIn)?;
         let memory = &subject.memory;
@@ -142,7 +145,7 @@ impl Oracle {
             return None;
         }
         match fleet.lost {
-            None => Some((14, format!("logs in, although {token} is stored and good"))),
+            None => Some((14, format!("logs in although {token} is stored and good"))),
             Some((Loss::Unreadable, _)) => None,
             Some((_, at)) => {
                 let holds =
@@ -153,12 +156,13 @@ impl Oracle {
                     mate.is_up && mate.watches && is_awake && holds(&mate.memory)
                 };
                 let mate = self.mates(record.program).find(gives_back).filter(|_| at + GIVEN_BACK < record.at)?;
-                Some((14, format!("logs in, although {token} is good, which s{mate} has not given back to the store")))
+                Some((14, format!("logs in although s{mate} holds {token}, which is good, and has not saved it again")))
             }
         }
     }
 
-    /// A login or a refresh has left, which the store was told of before: whoever loads that knows that it may have.
+    /// Records a login or a refresh. The store knew of it before, so every program that loads knows that it may have
+    /// been sent.
     pub(super) fn announced(&mut self, program: usize, exchange: usize, operation: Operation, now: Timestamp) {
         let (Some(_), Some(number)) = (self.fleet_of(program), self.subjects[program].synchronized) else { return };
         let knows = |memory: &mut Memory| match operation {
@@ -180,13 +184,13 @@ impl Oracle {
         }
     }
 
-    /// The store of a fleet holds a snapshot of a program.
+    /// Checks a save of a program in the store of its fleet.
     pub(super) fn save(&mut self, record: &Record, number: usize, kept: &Kept, server_now: Timestamp) -> Option<Found> {
         let found = self.judge_saving(record, kept, server_now);
         let fleet = self.fleet_of(record.program)?;
         let subject = &mut self.subjects[record.program];
         (subject.synchronized, subject.has_unsaved_login) = (Some(number), false);
-        // Whoever gives up a token for a reason tells the others.
+        // A program that gives up a token for a reason saves that reason for the others.
         let may_be_over = |held: &Held| subject.memory.may_be_over(held, record.at, server_now);
         if kept.access.is_none() && subject.memory.held.as_ref().is_some_and(may_be_over) {
             let of_snapshot = self.snapshots.get_mut(&number).map(|snapshot| &mut snapshot.memory);
@@ -213,16 +217,16 @@ impl Oracle {
             None => {
                 let held = memory.held.as_ref().filter(|held| is_known(held) && server_now < end)?;
                 let may_be_over = memory.may_be_over(held, record.at, server_now);
-                (!may_be_over).then(|| (14, format!("saves nothing in the place of {old}, which can be renewed")))
+                (!may_be_over).then(|| (14, format!("removes {old} from the store, which can be renewed")))
             }
-            // A token may be older that comes with a newer refresh token, as in an answer that is late.
+            // A newer refresh token may come with an older access token, as in a late answer.
             Some((new, _)) if kept.refresh == fleet.refresh && server_now < end => fleet.is_older(new, old),
             Some(_) => None,
         }
         .or_else(|| fleet.is_older(kept.refresh?, fleet.refresh?))
     }
 
-    /// The store of a fleet has lost what it had acknowledged.
+    /// The store of a fleet has lost acknowledged data.
     pub(super) fn lose(&mut self, program: usize, loss: Loss, now: Timestamp) {
         let Some(fleet) = self.fleet_of(program).and_then(|fleet| self.fleets.get_mut(fleet)) else { return };
         if matches!(loss, Loss::RolledBack | Loss::Lease) {
@@ -234,7 +238,7 @@ impl Oracle {
         fleet.lost = Some((loss, now));
         fleet.replaced.clear();
         let members: Vec<_> = self.mates(program).chain([program]).collect();
-        // Whoever has what was lost saves it again when it looks.
+        // Each program that holds the lost data saves it again when it loads.
         let looks = |number: &usize| {
             let Subject { memory, watches, paused_until, is_up: true, .. } = &self.subjects[*number] else {
                 return None;
@@ -253,7 +257,7 @@ impl Oracle {
         }
     }
 
-    /// A program is in step with what the store holds.
+    /// A program has loaded or saved the record of the store.
     pub(super) fn synchronize(
         &mut self,
         record: &Record,
@@ -269,7 +273,7 @@ impl Oracle {
         let had_token = subject.memory.held.is_some();
         let is_another = subject.memory.join(&snapshot.memory, kept.access.is_some());
         let (memory, of_writer) = (&mut subject.memory, &snapshot.memory);
-        // A first token is confirmed by one renewal.
+        // One renewal confirms a first token.
         memory.may_verify_start |= !had_token && subject.last_sent.is_none();
         if of_writer.knows_time() || of_writer.is_time_hinted {
             let own = if memory.knows_time() || memory.is_time_hinted { memory.misled } else { SignedDuration::ZERO };

@@ -1,4 +1,5 @@
-//! What keeps all sessions of a program quiet: lock-outs, captchas (law 5), and the hour's requests.
+//! Gates: what stops the requests of all sessions of a program. These are lock-outs, captchas (law 5) and the requests
+//! of the hour.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -10,7 +11,7 @@ use crate::wire::Operation;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-/// Requests of an hour after which a session may wait for the next one.
+/// The number of requests per hour after which a session may wait.
 fn per_hour(operation: Operation) -> usize {
     match operation {
         Operation::LogIn => 3,
@@ -25,15 +26,15 @@ pub(super) struct Gates {
     silent_until: Option<Timestamp>,
     closed_until: BTreeMap<Operation, Timestamp>,
     sent: BTreeMap<Operation, VecDeque<Timestamp>>,
-    /// Renewals that the server counts.
+    /// The renewals that the server counts.
     renewals: VecDeque<Timestamp>,
-    /// Logins that the server has refused.
+    /// The logins that the server has refused.
     refused: VecDeque<Timestamp>,
 }
 
 impl Gates {
     pub(super) fn lock_out(&mut self, now: Timestamp, wait: SignedDuration) {
-        // The longest wait is the session's own, by its own clock.
+        // The longest wait is bounded by the session's own clock.
         let drift = if wait >= HOUR * 24 { wait / 5000 } else { SignedDuration::ZERO };
         self.silent_until = self.silent_until.max(Some(now + wait - drift));
     }
@@ -42,7 +43,7 @@ impl Gates {
         self.closed_until.insert(operation, now + HOUR);
     }
 
-    /// What a snapshot knows of them. Of what was sent, logins are stored.
+    /// Merges the gates of a snapshot. Of the sent requests, only logins are stored.
     pub(super) fn merge(&mut self, mut other: Self) {
         if let Some(sent) = other.sent.remove(&Operation::LogIn) {
             let known = self.sent.entry(Operation::LogIn).or_default();
@@ -56,7 +57,8 @@ impl Gates {
         }
     }
 
-    /// The same by a wall clock that was set: ahead, the waits are shorter; back, what was sent counts for longer.
+    /// The gates by a wall clock that was set. If it was set ahead, waits are shorter. If it was set back, sent
+    /// requests count longer.
     pub(super) fn stepped(&self, by: SignedDuration, now: Timestamp) -> Self {
         let mut gates = self.clone();
         let sent = gates.sent.values_mut().flatten();
@@ -66,25 +68,25 @@ impl Gates {
         gates
     }
 
-    /// Whether a request may leave.
+    /// Checks whether a request may leave.
     pub(super) fn check(&self, operation: Operation, now: Timestamp) -> Option<Found> {
-        // A clock that runs fast takes less than the hundredth that a session adds.
+        // A clock that runs fast is off by less than the one per cent that a session adds.
         if let Some(until) = self.silent_until.filter(|until| now < *until) {
-            return Some((5, format!("sent during a lock-out, which lasts to {until:.3}")));
+            return Some((5, format!("sends a request during a lock-out that lasts until {until:.3}")));
         }
         let until = self.closed_until.get(&operation).filter(|until| now < **until)?;
-        Some((5, format!("sent to an endpoint that a captcha has closed to {until:.3}")))
+        Some((5, format!("sends a request to an endpoint that a captcha has closed until {until:.3}")))
     }
 
-    /// The server has refused a login (law 8): one of the five failed logins of an hour stays in reserve.
+    /// The server has refused a login (law 8). Of the five failed logins per hour, one stays in reserve.
     pub(super) fn refuse(&mut self, now: Timestamp) -> Option<Found> {
         self.refused.push_back(now);
         self.refused.retain(|at| *at + HOUR > now);
         let refused = self.refused.len();
-        (refused > 4).then(|| (8, format!("{refused} failed logins within an hour at one address")))
+        (refused > 4).then(|| (8, format!("causes {refused} failed logins within an hour at one address")))
     }
 
-    /// How many renewals of the hour the server counts, at the least and at the most.
+    /// The lowest and the highest number of renewals of the hour that the server may count.
     pub(super) fn renewals(&self, now: Timestamp) -> (usize, usize) {
         let counted = self.renewals.iter().filter(|at| **at + almost(HOUR) > now).count();
         (counted, self.sent.get(&Operation::Renew).map_or(0, VecDeque::len))
@@ -111,7 +113,7 @@ impl Gates {
         sent.retain(|at| *at + HOUR + HOUR / 1000 > now);
     }
 
-    /// Until when the next request of a kind may have to wait, if those of the hour are used up.
+    /// The time until which the next request of a kind may wait, if the requests of the hour are used up.
     pub(super) fn used_up(&self, operation: Operation) -> Option<Timestamp> {
         let sent = self.sent.get(&operation)?;
         Some(*sent.get(sent.len().checked_sub(per_hour(operation))?)? + HOUR)

@@ -1,5 +1,5 @@
-//! What a session has been told: by the answers that reached it, its callers and its owner. A session that comes back
-//! from a snapshot has been told what it had been told when it stored that, and one that loads what another has stored
+//! What a session has been told by the answers that reached it, its callers and its owner. After a restart, a session
+//! has been told what it had been told when it stored its snapshot. A session that loads a record of another session
 //! has been told what that one had been told ([`Memory::join`]).
 
 use std::collections::BTreeMap;
@@ -14,30 +14,30 @@ use crate::wire::{Granted, Operation};
 pub(super) struct Held {
     pub grant: Granted,
     pub order: Order,
-    /// A renewal has been told that it is dead.
+    /// Whether a renewal has shown that the token is dead.
     pub is_lost: bool,
 }
 
-/// What orders tokens.
+/// The order of tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Order {
-    /// When the lineage began: with a login or a consent.
+    /// The start of the lineage: a login or a consent.
     pub lineage: Timestamp,
     pub asked: Timestamp,
     /// How long the answer took.
     pub trip: SignedDuration,
 }
 
-/// What a good answer has brought.
+/// The content of a good answer.
 #[derive(Debug, Clone)]
 pub(super) struct Brought {
     pub grant: Granted,
     pub order: Order,
-    /// The host that it has named for logins.
+    /// The host that the answer has named for logins.
     pub host: Option<String>,
 }
 
-/// What may have become of a login. Of two reports, the one further down counts.
+/// The possible results of a login. Of two reports, the later variant counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Opened {
     Unknown,
@@ -45,7 +45,7 @@ pub(super) enum Opened {
     Yes,
 }
 
-/// A penalty that is to be answered.
+/// A penalty whose ticket has to be sent.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Owed {
     pub operation: Operation,
@@ -61,91 +61,92 @@ pub(super) struct RefusedToken {
     pub at: Timestamp,
 }
 
-/// What a session knows, as far as its owner and the server have told it.
+/// Everything that a session has been told by its owner and the server.
 #[derive(Debug, Clone, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each says one thing that it has been told")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate fact")]
 pub(super) struct Memory {
     pub held: Option<Held>,
-    /// All tokens that good answers have brought.
+    /// All tokens from good answers.
     pub granted: BTreeMap<Name, Brought>,
-    /// All refresh tokens that they have brought, each with the begin of its lineage.
+    /// All refresh tokens from good answers, each with the start of its lineage.
     pub refresh_tokens: BTreeMap<Name, Timestamp>,
-    /// When a good answer was taken last, and when the owner has acted or a verdict has ended a row of failures: what was
+    /// The last time at which a good answer was used, the owner acted, or a verdict ended a row of failures. Everything
     /// told before is settled.
     pub taken_at: Option<Timestamp>,
     pub acted_at: Option<Timestamp>,
-    /// Who the user is, if an answer has said so.
+    /// The user id, if an answer has named one.
     pub user: Option<i64>,
-    /// Whether its credentials have brought a token.
+    /// Whether the credentials have brought a token.
     pub worked: bool,
     pub code: Option<Name>,
-    /// Its user has consented, and the code has brought nothing yet.
+    /// Whether the user has consented and the code has brought no token yet.
     pub has_code: bool,
-    /// The code may have been handled.
+    /// Whether the server may have handled the code.
     pub is_code_used: bool,
-    /// Refusals of its credentials in a row, and the time of the last one.
+    /// The number of refusals of the credentials in a row, and the time of the last one.
     pub refusals: (u32, Option<Timestamp>),
     pub refused_tokens: BTreeMap<Name, RefusedToken>,
-    /// The app was blamed by its configured host.
+    /// How often the configured host has refused the app.
     pub blamed: u32,
-    /// It was blamed while a token was good: once that has ended, the session stops.
+    /// Whether the app was refused while a token was good. The session stops once that token has expired.
     pub is_app_refused: bool,
-    /// When logins were sent, and what became of them, by their exchange.
+    /// The logins by exchange: when each was sent, and its result.
     pub logins: BTreeMap<usize, (Timestamp, Opened)>,
-    /// When the outcome of the last login became unknown.
+    /// The time at which the outcome of the last login became unknown.
     pub unknown_at: Option<Timestamp>,
     pub owed: Option<Owed>,
-    /// When what is owed has last changed.
+    /// The time at which the pending penalty last changed.
     pub owed_at: Option<Timestamp>,
-    /// A penalty that was answered, though nobody knows whether the answer arrived.
+    /// A penalty whose ticket was sent, but may not have arrived.
     pub answered: Option<Owed>,
-    /// A request was sent on to this host.
+    /// The redirected request and the host to which it was redirected.
     pub redirect: Option<(Operation, String)>,
     /// The host that answers have named for logins.
     pub followed: Option<String>,
-    /// Whether something said that the followed host is wrong, and how often it could not be connected to.
+    /// How many signals say that the followed host is wrong, including failed connections.
     pub host_signals: u32,
     pub went_home: Option<Timestamp>,
-    /// The configured host has been tried, and has not answered yet: both may be asked.
+    /// Whether the configured host was tried and has not answered yet. Then both hosts may be asked.
     pub is_home: bool,
-    /// A gate has kept a request of this kind out, or another process may have sent it.
+    /// The kind of request that a gate has rejected, or that another process may have sent.
     pub kept_out: Option<Operation>,
-    /// Losses of the session before the time of a token, by the token that was lost.
+    /// The times at which tokens were lost before their expiry, by the lost token.
     pub losses: BTreeMap<Order, Timestamp>,
-    /// Callers have met something that may mean that the token is dead, and since when they were told so.
+    /// Whether callers have received an answer that may mean that the token is dead.
     pub is_reported: bool,
     pub dead_since: Option<Timestamp>,
     pub verified_at: Option<Timestamp>,
-    /// Renewals of the held token that have failed.
+    /// The failed renewals of the held token.
     pub failed_renewals: Vec<Timestamp>,
-    /// Failures of each kind of request in a row, and the time of the last one.
+    /// The number of failures in a row by kind of request, and the time of the last one.
     pub failures: BTreeMap<Operation, (u32, Timestamp)>,
     pub refreshed_at: Option<Timestamp>,
-    /// The same, whatever its own clock makes of it.
+    /// The same time in true time, whatever the session's clock shows.
     pub truly_refreshed_at: Option<Timestamp>,
-    /// An exchange has brought no market data token, and no renewal was answered since.
+    /// Whether an exchange has brought no market data token and no renewal was answered since.
     pub wants_market_data: bool,
-    /// So many renewals in a row were answered without one, and when an answer has last said something of it.
+    /// The number of renewals in a row that were answered without a market data token, and the time of the last answer
+    /// about it.
     pub without_market_data: u32,
     pub market_data_told_at: Option<Timestamp>,
-    /// When a renewal for its sake has failed last.
+    /// The last failure of a renewal that was sent only to get a market data token.
     pub market_data_failed_at: Option<Timestamp>,
-    /// It may renew once after its start, whatever the time (law 3).
+    /// Whether the session may still send the one renewal after its start (law 3).
     pub may_verify_start: bool,
-    /// It may renew once more to compare its clock, which is off by more than a day.
+    /// Whether the session may renew once more to check a clock that is off by more than a day.
     pub may_compare_clocks: bool,
-    /// How often answers have told it the server's time since its start; twice is enough for each clock.
+    /// How often answers have told the session the server's time since its start. Twice is enough for any clock.
     pub times_told: u32,
-    /// A record has told it the server's time, of one that knew it.
+    /// Whether a record has told the session the server's time.
     pub is_time_hinted: bool,
-    /// By how much its clock was set forward while it ran, since it was last told the server's time.
+    /// How far the clock was set forward while the program ran, since the last answer with the server's time.
     pub ahead: SignedDuration,
-    /// By how much a record misleads it about the server's time, since it was on its way for so long.
+    /// How far a slow record misleads the session about the server's time.
     pub misled: SignedDuration,
 }
 
 impl Memory {
-    /// The same after a restart.
+    /// The memory after a restart.
     pub(super) fn restarted(&self, stepped: SignedDuration) -> Self {
         let mut memory = self.clone();
         memory.may_verify_start = self.held.is_some();
@@ -160,7 +161,7 @@ impl Memory {
         memory
     }
 
-    /// By a clock that was set ahead, so much more time has passed.
+    /// Moves all times back, because more time has passed by a clock that was set ahead.
     pub(super) fn age(&mut self, by: SignedDuration) {
         let earlier = |time: &mut Timestamp| *time -= by;
         self.logins.values_mut().for_each(|(time, _)| earlier(time));
@@ -186,8 +187,9 @@ impl Memory {
         times.into_iter().flatten().for_each(earlier);
     }
 
-    /// It is told what another had been told when it stored a snapshot, and holds the newer token of the two; whether that
-    /// is another one than before. Failures of renewals, reports of callers and what the app was blamed for are not stored.
+    /// Merges what another session had been told when it stored a snapshot, and holds the newer token of the two.
+    /// Returns whether the held token has changed. Failed renewals, reports of callers and refusals of the app are not
+    /// stored.
     pub(super) fn join(&mut self, other: &Self, has_access: bool) -> bool {
         for (token, brought) in &other.granted {
             self.learn(*token, brought.clone());
@@ -223,7 +225,7 @@ impl Memory {
                 *known = *refused;
             }
         }
-        // A code ends soon: no pause of others holds it back, and its own are nobody else's.
+        // A code expires soon: pauses of other processes do not delay it, and its own pauses are not shared.
         let may_wait = (!self.has_code || self.is_code_used) && !other.has_code;
         for (operation, (times, at)) in other.failures.iter().filter(|_| may_wait) {
             let known = self.failures.entry(*operation).or_insert((*times, *at));
@@ -264,14 +266,14 @@ impl Memory {
         is_another
     }
 
-    /// What was told before the last good answer, or before the owner has acted, is settled.
+    /// Settles everything that was told before the last good answer or the last act of the owner.
     fn settle(&mut self) {
         let since = self.taken_at.max(self.acted_at);
         let is_settled = |at: Option<Timestamp>| at.is_some() && at <= since;
         if is_settled(self.refusals.1) {
             self.refusals = (0, None);
         }
-        // A postponed renewal stays so after a refresh.
+        // A postponed renewal stays postponed after a refresh.
         if is_settled(self.owed_at) {
             self.owed = self.owed.filter(|owed| owed.operation == Operation::Renew);
         }
@@ -279,7 +281,7 @@ impl Memory {
         self.unknown_at = self.unknown_at.filter(|at| Some(*at) > self.taken_at);
     }
 
-    /// A good answer has brought a token. A late one brings an earlier end of the same token.
+    /// Records a token from a good answer. A late answer can bring an earlier expiry of the same token.
     pub(super) fn learn(&mut self, token: Name, brought: Brought) {
         if let Some(refresh) = brought.grant.refresh {
             self.refresh_tokens.insert(refresh, brought.order.lineage);
@@ -290,7 +292,7 @@ impl Memory {
         }
     }
 
-    /// It holds a token that a good answer has brought.
+    /// The session holds a token from a good answer.
     pub(super) fn hold(&mut self, token: Name) {
         let Some(Brought { grant, host, order }) = self.granted.get(&token).cloned() else { return };
         self.followed = host.or(self.followed.take());
@@ -300,7 +302,7 @@ impl Memory {
         self.failures.clear();
     }
 
-    /// A good answer was taken.
+    /// The session uses a good answer.
     pub(super) fn take(&mut self, token: Name, now: Timestamp) {
         self.hold(token);
         self.taken_at = self.taken_at.max(Some(now));
@@ -314,7 +316,7 @@ impl Memory {
         (self.code, self.has_code) = (None, false);
     }
 
-    /// The owner has given it other settings, or the same ones again.
+    /// The owner has given the session other settings, or the same ones again.
     pub(super) fn owner_has_acted(&mut self, now: Timestamp) {
         (self.refusals, self.worked, self.blamed) = ((0, None), false, 0);
         self.acted_at = Some(now);
@@ -329,20 +331,20 @@ impl Memory {
         self.acted_at = Some(now);
     }
 
-    /// The session has lost a token before its time.
+    /// The session has lost a token before its expiry.
     pub(super) fn lose(&mut self, token: Order, now: Timestamp) {
         self.losses.insert(token, now);
         self.losses.retain(|_, at| *at + SignedDuration::from_hours(2) > now);
     }
 
-    /// When tokens were lost, the last loss first.
+    /// The times of lost tokens, the last one first.
     pub(super) fn last_losses(&self) -> Vec<Timestamp> {
         let mut losses: Vec<_> = self.losses.values().copied().collect();
         losses.sort_unstable_by(|one, other| other.cmp(one));
         losses
     }
 
-    /// An OAuth exchange or a renewal was answered with a market data token, or without one.
+    /// Records whether the answer to an OAuth exchange or a renewal had a market data token.
     pub(super) fn market_data_answered(&mut self, operation: Operation, has_token: bool, now: Timestamp) {
         if has_token {
             self.without_market_data = 0;
@@ -354,14 +356,14 @@ impl Memory {
         self.market_data_told_at = Some(now);
     }
 
-    /// The penalty that is to be answered is another one, or none any more.
+    /// Sets or clears the pending penalty.
     pub(super) fn owes(&mut self, owed: Option<Owed>, now: Timestamp) {
         if self.owed.is_some() || owed.is_some() {
             (self.owed, self.owed_at) = (owed, Some(now));
         }
     }
 
-    /// Whether it can know the server's time.
+    /// Whether the session can know the server's time.
     pub(super) fn knows_time(&self) -> bool {
         self.times_told > 1
     }
@@ -375,35 +377,36 @@ impl Memory {
         !self.failures.is_empty() || self.kept_out.is_some()
     }
 
-    /// Whether the end of a token is near, as far as the session can know: it may count the life of an OAuth token from
-    /// the request on.
+    /// Whether a token expires soon, as far as the session can know. It may count the life of an OAuth token from the
+    /// request on.
     pub(super) fn is_due(&self, token: Name, server_now: Timestamp, unsure: SignedDuration) -> bool {
         let Some(Brought { grant, order, .. }) = self.granted.get(&token) else { return false };
         let lead = SignedDuration::from_mins(15).min(grant.life / 2);
         grant.expires.is_none_or(|end| end - lead - lead / 10 - unsure - self.ahead - order.trip <= server_now)
     }
 
-    /// Logins since a time that have opened a session, or may have.
+    /// The number of logins since a time that have opened a session, or may have.
     pub(super) fn logins_since(&self, time: Timestamp) -> usize {
         self.logins.values().filter(|(at, opened)| *at > time && *opened != Opened::None).count()
     }
 
-    /// Whether the token has to be taken for lost: callers have met it dead, and three renewals have failed over two
+    /// Whether the session gives the token up: callers have reported it dead, and three renewals have failed over two
     /// minutes.
     pub(super) fn is_given_up(&self, now: Timestamp) -> bool {
         let over = self.failed_renewals.first().is_some_and(|first| *first + SignedDuration::from_secs(119) <= now);
         self.is_reported && self.failed_renewals.len() >= 3 && over
     }
 
-    /// Whether a token that it holds may be taken for ended: it was told so, or the clock says so, or it was given up.
+    /// Whether the session may treat its token as ended: it was told so, the clock says so, or it has given the token
+    /// up.
     pub(super) fn may_be_over(&self, held: &Held, now: Timestamp, server_now: Timestamp) -> bool {
         let end = held.grant.expires.unwrap_or(Timestamp::MAX);
-        // A token that only the local clock takes for expired is given up after three renewals without a verdict.
+        // A token that has expired only by the local clock is given up after three renewals without a verdict.
         let is_doubtful = !self.knows_time() && self.failed_renewals.len() >= 3;
         held.is_lost || end <= server_now + UNSURE + self.ahead || self.is_given_up(now) || is_doubtful
     }
 }
 
-/// By how much a session may be mistaken about the server's time: a `Date` of whole seconds, half of a round trip of ten
-/// seconds, and its own pace.
+/// The largest error of a session about the server's time: a `Date` in whole seconds, half of a round trip of ten
+/// seconds, and its own drift.
 pub(super) const UNSURE: SignedDuration = SignedDuration::from_secs(8);

@@ -1,5 +1,5 @@
-//! The reason of each request, derived from what the session has been told, and whether that permits it. A request
-//! without a reason is a violation.
+//! Derives the reason of each request from what the session has been told, and checks whether the request is allowed. A
+//! request without a reason is a violation.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -12,15 +12,15 @@ const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 const QUARTER: SignedDuration = SignedDuration::from_mins(15);
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-/// What clocks that drift may take off a wait, in thousandths, and the shortest of it.
+/// Drifting clocks may shorten a wait by one in this number.
 const DRIFT: i32 = 5_000;
 
-/// Why a request is sent.
+/// The reason of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reason {
-    /// Nothing is held that could be renewed.
+    /// The session holds nothing that could be renewed.
     FirstLogin,
-    /// The token ends soon, or a refresh is due.
+    /// The token expires soon, or a refresh is due.
     Due,
     /// An exchange has brought no market data token.
     MarketData,
@@ -30,16 +30,16 @@ pub(super) enum Reason {
     Verify,
     /// A penalty is over.
     Ticket,
-    /// The server has sent the request on.
+    /// The server has redirected the request.
     Redirect,
-    /// Back to the configured host, since the followed one is wrong.
+    /// The session returns to the configured host because the followed one is wrong.
     Home,
-    /// Once more after a refusal.
+    /// The one further try after a refusal.
     SecondTry,
 }
 
 impl Reason {
-    /// For readers.
+    /// The name for readers.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::FirstLogin => "first login",
@@ -55,12 +55,12 @@ impl Reason {
     }
 }
 
-/// A wait, less what a clock that runs fast takes off it.
+/// The shortest time that a wait may take by a fast clock.
 pub(super) fn almost(wait: SignedDuration) -> SignedDuration {
     wait - wait / DRIFT - SignedDuration::from_millis(2)
 }
 
-/// A request that leaves at a time (true, and by the server's clock).
+/// A request with its time, true and by the server's clock.
 pub(super) struct Request<'a> {
     pub asked: &'a Asked,
     pub now: Timestamp,
@@ -69,7 +69,7 @@ pub(super) struct Request<'a> {
 }
 
 impl Request<'_> {
-    /// The reason of the request, or what is wrong with it.
+    /// The reason of the request, or the violation.
     pub(super) fn reason(&self, subject: &Subject) -> Result<Reason, Found> {
         let memory = &subject.memory;
         if let Some(reason) = self.ticket(memory)? {
@@ -96,7 +96,7 @@ impl Request<'_> {
         if is_home {
             return Ok(Reason::Home);
         }
-        // A store that has lost a record may have lost the pause with it, which is a minute at most.
+        // A store that has lost a record may have lost a pause of up to a minute with it.
         if subject.store_lost_at.is_none_or(|at| at + MINUTE <= self.now) {
             self.pace(memory)?;
         }
@@ -117,45 +117,45 @@ impl Request<'_> {
                 return Ok(Some(Reason::Ticket));
             }
             return match self.asked.ticket {
-                Some(ticket) => Err((4, format!("{ticket} is presented, and is not owed"))),
+                Some(ticket) => Err((4, format!("sends {ticket} although no penalty asks for it"))),
                 None => Ok(None),
             };
         };
         if self.asked.operation != Operation::Renew && self.asked.ticket != Some(owed.ticket) {
-            return Err((4, format!("sent without its ticket {}", owed.ticket)));
+            return Err((4, format!("sends a postponed request without its ticket {}", owed.ticket)));
         }
         if self.now + SignedDuration::from_millis(50) < owed.not_before {
-            return Err((4, format!("{} is presented before {:.3}", owed.ticket, owed.not_before)));
+            return Err((4, format!("sends {} before {:.3}, the end of its penalty", owed.ticket, owed.not_before)));
         }
         if owed.body != self.asked.body {
-            return Err((4, format!("{} is presented with another body", owed.ticket)));
+            return Err((4, format!("sends {} with another body", owed.ticket)));
         }
         Ok(Some(Reason::Ticket))
     }
 
-    /// Law 16: whether the request goes back to the configured host, if it goes where it may.
+    /// Law 16. Returns whether the request goes to the configured host to leave a followed one.
     fn host(&self, subject: &Subject) -> Result<bool, Found> {
         let (memory, host) = (&subject.memory, self.asked.host.as_str());
         let followed = memory.followed.as_deref().unwrap_or(subject.login_host);
         if host == followed {
-            // Both signals, and the followed host is asked again and again.
+            // The session has both signals, and asks the followed host again and again.
             return if memory.host_signals > 12 && self.is_over(memory.went_home, QUARTER) {
-                Err((16, format!("asks {host} again, which is wrong or gone")))
+                Err((16, format!("sends a request to {host} again, which is wrong or gone")))
             } else {
                 Ok(false)
             };
         }
         if host != subject.login_host {
-            return Err((16, format!("asks {host}, which no answer has named")));
+            return Err((16, format!("sends a request to {host}, which no answer has named")));
         }
         if memory.is_home {
             return Ok(true);
         }
         // The one further try after a refusal goes to the configured host too.
         if memory.host_signals == 0 && memory.refusals.0 == 0 {
-            return Err((16, format!("leaves {followed}, of which nothing said that it is wrong")));
+            return Err((16, format!("leaves {followed} although no answer says that this host is wrong")));
         }
-        // A second try at the configured host is one once the followed host has been asked in between.
+        // Another try at the configured host is allowed after the followed host has been asked in between.
         Ok(true)
     }
 
@@ -163,42 +163,42 @@ impl Request<'_> {
     fn log_in(&self, memory: &Memory) -> Result<Reason, Found> {
         if let Some(held) = memory.held.filter(|held| !memory.may_be_over(held, self.now, self.server_now)) {
             let (token, end) = (held.grant.access, held.grant.expires.unwrap_or(Timestamp::MAX));
-            return Err((3, format!("logs in though {token} can be renewed until {end:.0}")));
+            return Err((3, format!("logs in although {token} can be renewed until {end:.0}")));
         }
         let mut reason = if memory.has_failed() { Reason::Retry } else { Reason::FirstLogin };
         match memory.refusals {
             (0, _) => {}
             (1, at) if memory.worked => {
                 if !self.is_over(at, almost(HOUR)) {
-                    return Err((8, "tries refused credentials again within the hour".to_owned()));
+                    return Err((8, "tries refused credentials again within an hour".to_owned()));
                 }
                 reason = Reason::SecondTry;
             }
-            (times, _) => return Err((8, format!("tries credentials again that were refused {times} times"))),
+            (times, _) => return Err((8, format!("tries credentials again after {times} refusals"))),
         }
         if memory.logins_since(self.now - almost(HOUR)) >= 3 {
-            return Err((8, "opens a fourth session within an hour, or may".to_owned()));
+            return Err((8, "may open a fourth session within an hour".to_owned()));
         }
         if let Some(at) = memory.unknown_at {
             if !self.is_over(Some(at), almost(SignedDuration::from_secs(15))) {
                 return Err((17, "logs in within 15 s of a login whose outcome is unknown".to_owned()));
             }
             if memory.logins_since(self.now - almost(QUARTER)) >= 2 {
-                return Err((17, "logs in a third time within 15 minutes, though an outcome is unknown".to_owned()));
+                return Err((17, "logs in a third time within 15 minutes although an outcome is unknown".to_owned()));
             }
         }
         if let [last, before, ..] = memory.last_losses()[..]
             && last.duration_since(before) < almost(QUARTER)
             && self.now < last + almost(QUARTER)
         {
-            return Err((12, "answers a kick with a login".to_owned()));
+            return Err((12, "logs in at once after a kick".to_owned()));
         }
         Ok(reason)
     }
 
     /// Law 12.
     fn renewal(&self, memory: &Memory) -> Result<Reason, Found> {
-        let Some(bearer) = self.asked.bearer else { return Err((12, "renews nothing".to_owned())) };
+        let Some(bearer) = self.asked.bearer else { return Err((12, "sends a renewal without a token".to_owned())) };
         if memory.is_due(bearer, self.server_now, UNSURE) {
             return Ok(Reason::Due);
         }
@@ -213,7 +213,7 @@ impl Request<'_> {
             return Ok(Reason::MarketData);
         }
         if !memory.is_reported {
-            return Err((12, format!("renews {bearer} early, and nobody asked for it")));
+            return Err((12, format!("renews {bearer} early without a reason")));
         }
         if !self.is_over(memory.verified_at, almost(QUARTER)) {
             return Err((12, format!("verifies {bearer} twice within 15 minutes")));
@@ -221,7 +221,8 @@ impl Request<'_> {
         Ok(Reason::Verify)
     }
 
-    /// Law 3: an OAuth session that could renew and refresh. It renews if a renewal is to spare, and refreshes otherwise.
+    /// Law 3 for an OAuth session that could renew and refresh. It renews if a renewal is to spare, and refreshes
+    /// otherwise.
     fn choice(&self, subject: &Subject) -> Option<Found> {
         let memory = &subject.memory;
         let has_troubles = memory.has_failed()
@@ -240,40 +241,40 @@ impl Request<'_> {
         let what = match self.asked.operation {
             // After an announced refresh of unknown outcome, a renewal comes first.
             Operation::Renew if subject.unconfirmed_at.is_some_and(|at| self.now < at + MINUTE * 2) => return None,
-            Operation::Renew if subject.prefers_refreshes => "and should refresh",
-            Operation::Renew if least >= 10 => "though the hour has no renewal to spare",
+            Operation::Renew if subject.prefers_refreshes => "although its policy prefers refreshes",
+            Operation::Renew if least >= 10 => "although the hour has no renewal to spare",
             Operation::Renew if self.is_over(memory.truly_refreshed_at, HOUR * 12 + QUARTER) => {
-                "though its refresh token needs a refresh"
+                "although its refresh token is due for a refresh"
             }
             Operation::Refresh
                 if most < 10
                     && !subject.prefers_refreshes
                     && !self.is_over(memory.refreshed_at, HOUR * 12 - MINUTE * 8) =>
             {
-                "though the hour has renewals to spare"
+                "although the hour has renewals to spare"
             }
             _ => return None,
         };
-        Some((3, format!("extends {token} by this request, {what}")))
+        Some((3, format!("extends {token} by {:?} {what}", self.asked.operation)))
     }
 
-    /// Law 13, and the code that is good once.
+    /// Law 13, and the rule that a code is valid once.
     fn refresh(&self, memory: &Memory) -> Result<Reason, Found> {
         let Some(token) = self.asked.refresh else {
             return match (self.asked.code, memory.is_code_used) {
-                (None, _) => Err((13, "exchanges nothing".to_owned())),
-                (Some(code), true) => Err((1, format!("sends {code} again, which may have been handled"))),
+                (None, _) => Err((13, "sends an exchange without a code or a refresh token".to_owned())),
+                (Some(code), true) => Err((1, format!("sends {code} again although the server may have handled it"))),
                 (Some(_), false) if memory.has_failed() => Ok(Reason::Retry),
                 (Some(_), false) => Ok(Reason::FirstLogin),
             };
         };
         if memory.blamed > 2 {
-            return Err((13, format!("presents {token} though the app's settings are wrong")));
+            return Err((13, format!("presents {token} although the app's settings are wrong")));
         }
         if let Some(refused) = memory.refused_tokens.get(&token) {
             let wait = if refused.times > 1 { HOUR * 6 } else { SignedDuration::from_secs(2) };
             if !self.is_over(Some(refused.at), almost(wait)) {
-                return Err((13, format!("presents {token} too early, which was refused {} times", refused.times)));
+                return Err((13, format!("presents {token} too early after {} refusals", refused.times)));
             }
             return Ok(Reason::SecondTry);
         }
@@ -288,7 +289,7 @@ impl Request<'_> {
         if memory.has_failed() {
             return Ok(Reason::Retry);
         }
-        Err((3, format!("refreshes though {} is good", held.grant.access)))
+        Err((3, format!("refreshes although {} is good", held.grant.access)))
     }
 
     /// Law 9: each pause after a failure is at least half of a time that doubles up to a minute.
@@ -299,7 +300,13 @@ impl Request<'_> {
         if self.is_over(Some(at), least) {
             return Ok(());
         }
-        Err((9, format!("tries again {:?} after {times} failures in a row", self.now.duration_since(at))))
+        Err((
+            9,
+            format!(
+                "sends a request only {:?} after the last of {times} failures in a row",
+                self.now.duration_since(at)
+            ),
+        ))
     }
 
     fn is_over(&self, since: Option<Timestamp>, wait: SignedDuration) -> bool {

@@ -1,4 +1,4 @@
-//! How programs end and come up: what each knows afterwards, and what may keep it from a token.
+//! Crashes and starts of programs: what each program knows afterwards, and what may keep it from a token.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,17 +11,17 @@ use crate::wire::{Kept, Operation};
 
 /// What a session had been told when it stored a snapshot.
 pub(super) struct Snapshot {
-    /// What was left of each cause.
+    /// The remaining time of each cause.
     pub left: Vec<(Cause, SignedDuration)>,
     pub memory: Memory,
     pub gates: Gates,
     pub kept: Kept,
-    /// How far the wall clock had been set when its program came up.
+    /// The sum of all steps of the wall clock when the program last started.
     pub stepped: SignedDuration,
 }
 
 impl Oracle {
-    /// A program that comes up reads the wall clock.
+    /// A starting program reads its wall clock.
     pub(super) fn come_up(&mut self, program: usize) {
         let Some(subject) = self.subjects.get_mut(program) else { return };
         let address = subject.address;
@@ -41,9 +41,9 @@ impl Oracle {
         };
         let stepped = self.anchored[address] - snapshot.stepped;
         subject.start(snapshot.memory.restarted(stepped), record.at);
-        // The word of it may have come too late.
+        // The store may have acknowledged the snapshot too late.
         subject.storage.holds(&kept);
-        // Hosts go with their token: without one, it asks the configured host again, which names them.
+        // Hosts belong to their token. A program without a token asks the configured host, which names the hosts again.
         match kept.access {
             None => subject.memory.followed = None,
             Some((token, _)) if subject.memory.held.is_none_or(|held| held.grant.access != token) => {
@@ -54,7 +54,7 @@ impl Oracle {
         if std::mem::take(&mut subject.is_corrected) {
             subject.memory.owner_has_acted(record.at);
         } else if subject.memory.refusals.0 > 0 {
-            // It remembers a refusal, and its owner has not asked for another try.
+            // The program remembers a refusal, and its owner has not asked for another try.
             subject.allowances.open(Cause::Refused, record.at);
         }
         if stepped.is_negative() {
@@ -70,8 +70,8 @@ impl Oracle {
         self.wait_for_budget(address, Operation::LogIn);
     }
 
-    /// A program comes up with the snapshot of another one. It may take over what keeps the address of that one quiet, by
-    /// whatever clock that has.
+    /// A program starts with the snapshot of another program. It may take over the lock-outs of that program's address,
+    /// by whatever clock that program has.
     pub(super) fn start_foreign(&mut self, record: &Record, number: usize) {
         let Some(subject) = self.subjects.get_mut(record.program) else { return };
         subject.start(Memory::default(), record.at);
@@ -87,7 +87,7 @@ impl Oracle {
         let address = subject.address;
         subject.is_up = false;
         let is_last = || !self.subjects.iter().any(|other| other.address == address && other.is_up);
-        // The programs of a fleet behind one address keep what they share.
+        // The programs of a fleet behind one address keep their shared state.
         if is_whole || self.fleet_of(record.program).is_none() && is_last() {
             self.gates[address] = Gates::default();
         }

@@ -1,4 +1,4 @@
-//! Which tokens may be used: those that good answers have brought (law 6), once they are stored (law 11).
+//! Checks that a used token came in a good answer (law 6) and was stored before (law 11).
 
 use std::collections::BTreeSet;
 
@@ -8,10 +8,10 @@ use crate::journal::{Record, Seen, What};
 use crate::names::Name;
 use crate::wire::Kept;
 
-/// What is known of the store of a session, or of the one that a fleet shares.
+/// The known content of a session's store, or of the store that a fleet shares.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Storage {
-    /// Whatever it has ever held.
+    /// All tokens that the store has ever held.
     names: BTreeSet<Name>,
 }
 
@@ -22,22 +22,22 @@ impl Storage {
 }
 
 impl Oracle {
-    /// Judges the tokens that a record shows in use.
+    /// Checks the tokens that a record shows in use.
     ///
-    /// Exception: while a shared store is away or can't take snapshots, an access token is used by the program that has it, once it has
-    /// no other.
+    /// Exception: while a shared store is unreachable or cannot save, the program that has an access token may use it
+    /// once it has no other.
     pub(super) fn judge_use(&self, record: &Record) -> Option<Found> {
         let subject = self.subjects.get(record.program)?;
         let (used, is_stored_first, verb) = match &record.what {
-            What::Handed(Some(seen)) => ([Some(seen.token), None], true, "handed out"),
-            What::Sent(_, asked) => ([asked.bearer, asked.refresh], true, "presented"),
-            What::Offered(_, kept) => ([kept.access.map(|(name, _)| name), kept.refresh], false, "stored"),
+            What::Handed(Some(seen)) => ([Some(seen.token), None], true, "hands out"),
+            What::Sent(_, asked) => ([asked.bearer, asked.refresh], true, "presents"),
+            What::Offered(_, kept) => ([kept.access.map(|(name, _)| name), kept.refresh], false, "offers to the store"),
             _ => return None,
         };
         let memory = &subject.memory;
         let is_granted = |name: &Name| memory.granted.contains_key(name) || memory.refresh_tokens.contains_key(name);
         if let Some(name) = used.into_iter().flatten().find(|name| !is_granted(name)) {
-            return Some((6, format!("{name} is {verb}, which no good answer has brought")));
+            return Some((6, format!("{verb} {name}, which came in no good answer")));
         }
         if !subject.has_store || !is_stored_first {
             return None;
@@ -51,6 +51,6 @@ impl Oracle {
         if is_failing && !subject.seen.as_ref().is_some_and(has_other) {
             return None;
         }
-        Some((11, format!("{name} is {verb} before it is stored")))
+        Some((11, format!("{verb} {name} before it is stored")))
     }
 }

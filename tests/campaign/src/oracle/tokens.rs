@@ -1,4 +1,4 @@
-//! The tokens that callers hold, against the server's own list (laws 2, 10, 12 and 15).
+//! Compares the tokens that callers hold with the server's own list (laws 2, 10, 12 and 15).
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,11 @@ use super::memory::{Brought, Held, UNSURE};
 use super::{Found, Subject};
 use crate::journal::{Minute, Record, Seen};
 
-/// The margin is 30 s, or a tenth of a shorter life.
+/// The margin is 30 s, or a tenth of the token's life if that is less.
 const MARGIN: SignedDuration = SignedDuration::from_secs(30);
 
 impl Subject {
-    /// A token is handed out until a time.
+    /// Checks the time until which a token is handed out.
     pub(super) fn hand_out(&mut self, record: &Record, seen: Seen, server_now: Timestamp) -> Option<Found> {
         let Brought { grant, order, .. } = self.memory.granted.get(&seen.token)?.clone();
         // An answer that was overtaken by another request has brought it, or it was stored.
@@ -29,10 +29,10 @@ impl Subject {
         let margin = margin.max(SignedDuration::ZERO) - self.memory.misled;
         let knows_time = self.memory.knows_time() || self.memory.is_time_hinted;
         (knows_time && last + margin > end)
-            .then(|| (2, format!("{} is handed out until {last:.3}, and ends at {end:.3}", seen.token)))
+            .then(|| (2, format!("hands out {} until {last:.3}, but it ends at {end:.3}", seen.token)))
     }
 
-    /// What callers hold, once a minute.
+    /// Checks, once a minute, the token that callers hold.
     pub(super) fn minute(
         &mut self,
         minute: &Minute,
@@ -41,7 +41,10 @@ impl Subject {
         excused: &mut BTreeMap<&'static str, u64>,
     ) -> Option<Found> {
         if !minute.is_current {
-            return Some((15, "hands out something else than at the last input, and did not say when".to_owned()));
+            return Some((
+                15,
+                "hands out another token than at the last input, and did not name the time of the change".to_owned(),
+            ));
         }
         if !minute.has_good_settings {
             self.allowances.open(Cause::WrongSettings, now);
@@ -53,7 +56,7 @@ impl Subject {
         if let Some(token) = minute.token {
             let end = self.memory.granted.get(&token).and_then(|brought| brought.grant.expires);
             if end.is_some_and(|end| end + self.memory.misled <= server_now) && self.memory.knows_time() {
-                return Some((2, format!("{token} is used after its end")));
+                return Some((2, format!("has callers that use {token} after its end")));
             }
             if self.ended.replace(token) != Some(token) {
                 self.allowances.open(Cause::TokenEnded, now);

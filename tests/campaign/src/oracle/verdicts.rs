@@ -1,4 +1,4 @@
-//! What an answer without a token tells a session, and which causes it opens.
+//! What a session learns from an answer without a token, and which causes that opens.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,13 +11,13 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const QUARTER: SignedDuration = SignedDuration::from_mins(15);
 
 impl Subject {
-    /// An answer without a grant.
+    /// Records an answer without a grant.
     pub(super) fn is_told(&mut self, sent: &Sent, answer: &Answer, now: Timestamp, server_now: Timestamp) {
         let operation = sent.asked.operation;
         match &answer.says {
             Says::Penalty(ticket, wait) => {
                 self.is_unhandled(sent);
-                // The longest wait is the session's own, by its own clock.
+                // The longest wait is bounded by the session's own clock.
                 let drift = if *wait >= HOUR * 24 { *wait / 5000 } else { SignedDuration::ZERO };
                 let not_before = now + *wait - drift;
                 let owed = Owed { operation, ticket: *ticket, body: sent.asked.body, not_before };
@@ -33,7 +33,7 @@ impl Subject {
                     self.is_unhandled(sent);
                 }
             }
-            // It may have opened a session.
+            // The login may have opened a session.
             Says::Garbage | Says::Grant(_) => {
                 self.fails(sent, now);
                 self.is_unknown(sent, now);
@@ -48,7 +48,7 @@ impl Subject {
                 self.is_lost(sent, now, server_now);
             }
             Says::Refused if answer.blames_app => self.is_blamed(sent, now),
-            // That is the host's fault.
+            // This status shows that the host is wrong.
             Says::Status if operation == Operation::LogIn && answer.status == 404 && self.is_followed(sent) => {
                 self.is_unhandled(sent);
                 self.fails(sent, now);
@@ -71,7 +71,7 @@ impl Subject {
                 }
                 if let Some(token) = sent.asked.refresh {
                     let before = self.memory.refused_tokens.get(&token).copied();
-                    // After six hours it may be presented as if nothing had been.
+                    // After six hours, the session may present the token as if it had never been refused.
                     let times = before.filter(|refused| now < refused.at + HOUR * 5).map_or(0, |refused| refused.times);
                     self.memory.refused_tokens.insert(token, RefusedToken { times: times + 1, at: now });
                 }
@@ -93,7 +93,7 @@ impl Subject {
         }
     }
 
-    /// Sent on, or told that this is the wrong host.
+    /// The server has redirected the request, or has said that this is the wrong host.
     fn is_moved(&mut self, sent: &Sent, answer: &Answer, now: Timestamp) {
         self.is_unhandled(sent);
         self.memory.host_signals += u32::from(self.is_followed(sent));
@@ -103,7 +103,7 @@ impl Subject {
             }
             _ => {
                 self.fails(sent, now);
-                // A login that no host takes is as good as refused.
+                // A login that no host accepts counts like a refused one.
                 let is_login = sent.asked.operation == Operation::LogIn;
                 self.allowances.open(if is_login { Cause::Refused } else { Cause::WrongPlace }, now);
             }
@@ -122,7 +122,7 @@ impl Subject {
         self.allowances.open(Cause::RefusedAgain, now);
     }
 
-    /// A renewal is told that its token is dead.
+    /// A renewal has shown that its token is dead.
     fn is_lost(&mut self, sent: &Sent, now: Timestamp, server_now: Timestamp) {
         let Some(held) = &mut self.memory.held else { return };
         if sent.asked.bearer != Some(held.grant.access) || held.is_lost {

@@ -1,131 +1,131 @@
-//! What can befall a fleet: on the wire, on the server, at the clocks, at the stores, and in the programs themselves.
-//! Plain data with the numbers of those it meets; the world brings it about.
+//! The faults: on the wire, on the server, in clocks and stores, and in the programs themselves. They are plain data
+//! with the numbers of the affected parts; the world applies them.
 
 use jiff::SignedDuration;
 
 /// A fault and its time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Timed {
-    /// Since the start.
+    /// The time since the start.
     pub at: SignedDuration,
-    /// What happens.
+    /// The fault.
     pub fault: Fault,
 }
 
-/// What happens.
+/// A fault.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fault {
-    /// Something happens to the next request of a program, or to its answer.
+    /// The next request of a program, or its answer, is disturbed.
     Wire(usize, Trouble),
-    /// A proxy answers everything.
+    /// A proxy answers every request.
     Storm(Storm, SignedDuration),
-    /// The server is in maintenance; whether it answers with a page of HTML.
+    /// The server is in maintenance. `true` if it answers with a page of HTML.
     Maintenance(bool, SignedDuration),
-    /// The next request for authentication, whoever sends it, gets a penalty of seconds.
+    /// The next authentication request of any program gets a penalty of this many seconds.
     Penalty(u64),
-    /// The next login or renewal, whoever sends it, gets a captcha; whether it is a login.
+    /// The next login or renewal of any program gets a captcha. `true` for a login.
     Captcha(bool),
-    /// A network address is locked out, by 423 or 429, perhaps with `Retry-After`.
+    /// A network address is locked out by 423 or 429, perhaps with `Retry-After`.
     LockOut {
-        /// Whom it meets.
+        /// The number of the address.
         address: usize,
-        /// 423 rather than 429.
+        /// Whether the status is 423 and not 429.
         is_warning: bool,
-        /// Seconds.
+        /// The `Retry-After`, in seconds.
         retry_after: Option<u64>,
     },
-    /// Somebody else logs in with the password of the user, as often as said.
+    /// Another client logs in with the user's password this many times.
     Kick(usize, u32),
     /// The server closes all sessions of the user.
     CloseSessions(usize),
-    /// The server ends the life of the user's access tokens.
+    /// The server ends all access tokens of the user.
     Expire(usize),
-    /// The server forgets the user's tokens, the refresh token included.
+    /// The server forgets all tokens of the user, including the refresh token.
     Revoke(usize),
-    /// The user's password changes; its programs learn of it later.
+    /// The user's password changes. The programs receive the new one later.
     ChangePassword {
-        /// Whose.
+        /// The number of the user.
         user: usize,
-        /// After which time.
+        /// The time until the programs receive the new password.
         told_after: SignedDuration,
-        /// By the answer to the change, which has a token, besides the new password.
+        /// Whether a program receives the answer to the change, which has a token, in addition to the new password.
         by_answer: bool,
     },
-    /// The user is served on hosts of its own, of this number; on the vendor's own with 0.
+    /// The user is moved to the hosts with this number. 0 means the vendor's own hosts.
     MoveHosts(usize, u8),
-    /// The next refreshes, whoever sends them, are refused without a reason.
+    /// The next refreshes of any program are refused without a reason.
     RefuseRefreshes(u32),
-    /// The store of a program fails, or says nothing at all, for a time.
+    /// The store of a program fails, or does not answer, for a time.
     Store {
-        /// Whose.
+        /// The number of the program.
         program: usize,
-        /// Whether it says nothing.
+        /// Whether the store does not answer.
         is_silent: bool,
-        /// For how long.
+        /// How long this lasts.
         lasts: SignedDuration,
     },
-    /// The store of a fleet does something else than it should.
+    /// The store of a fleet fails in this way.
     Shared(usize, StoreFault),
-    /// A program of a fleet stops at a moment: it does nothing for a time, or crashes and comes back after it.
+    /// A program of a fleet is halted: it is paused, or it crashes and restarts.
     Halt {
-        /// Which.
+        /// The number of the program.
         program: usize,
-        /// When.
+        /// The moment at which it is halted.
         moment: Moment,
         /// Whether it crashes.
         crashes: bool,
-        /// For how long.
+        /// How long it is halted.
         lasts: SignedDuration,
     },
-    /// A program crashes and comes back after a time from its last stored snapshot, where it has a store.
+    /// A program crashes and restarts after a time, from its last stored snapshot if it has a store.
     Crash(usize, SignedDuration),
-    /// All programs behind an address crash: what they shared is lost as well.
+    /// All programs behind an address crash and lose their shared state.
     CrashAll(usize, SignedDuration),
-    /// A caller of a program meets something as often as said, every half minute, though nothing is wrong with the token.
+    /// A caller of a program receives this answer this many times, every half minute, although the token is good.
     Reported(usize, Report, u32),
     /// The clock of the programs of a fleet behind an address is set forward while they run.
     Jump(usize, SignedDuration),
-    /// The wall clock of a machine is set; a program that runs does not see it, one that starts later does.
+    /// The wall clock of a machine is set. A program sees that only at its next start.
     Step(usize, SignedDuration),
-    /// A machine sleeps: its program gets no time, and all other clocks go on.
+    /// A machine sleeps. Its programs do not run, while all other clocks go on.
     Sleep(usize, SignedDuration),
-    /// The settings of a program become wrong (the password, or the secret of the app), and its tokens end. It is
-    /// restarted with the wrong settings so many times, and then once more with the right ones.
+    /// The settings of a program become wrong (the password or the secret of the app), and its tokens end. It is
+    /// restarted with the wrong settings this many times, and then with the right ones.
     CorrectAtRestart {
-        /// Which.
+        /// The number of the program.
         program: usize,
-        /// How often it is restarted with the wrong settings.
+        /// The number of restarts with the wrong settings.
         restarts: u32,
         /// The time between two starts.
         every: SignedDuration,
     },
-    /// A program crashes and comes back with the snapshot of another one.
+    /// A program crashes and restarts with the snapshot of another program.
     ForeignSnapshot {
-        /// Which.
+        /// The number of the program.
         program: usize,
-        /// Whose snapshot it finds.
+        /// The program whose snapshot it finds.
         of: usize,
-        /// After which time.
+        /// The time until the restart.
         down: SignedDuration,
     },
-    /// The hosts of this number serve nobody any more; their users are served on the vendor's own.
+    /// The hosts with this number are shut down. Their users are moved to the vendor's own hosts.
     LeaveHosts(u8, Left),
-    /// The next call of a program's own gets a penalty of seconds.
+    /// The next API call of a program gets a penalty of this many seconds.
     CallPenalty(u64),
 }
 
-/// What becomes of hosts that an organization has left.
+/// How hosts behave after their organization has left them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Left {
-    /// No connection.
+    /// They refuse connections.
     Gone,
-    /// 404 without a body.
+    /// They answer 404 without a body.
     NotFound,
-    /// `Wrong client_id` to exchanges and refreshes.
+    /// They answer exchanges and refreshes with `Wrong client_id`.
     WrongClient,
 }
 
-/// A wait that no server means.
+/// An absurd wait that no real server would ask for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Absurd {
     /// 429 with this `Retry-After`, in seconds.
@@ -134,93 +134,94 @@ pub enum Absurd {
     PenaltyTime(f64),
 }
 
-/// What a shared store does.
+/// How a shared store fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreFault {
-    /// It can't be reached for a time.
+    /// It cannot be reached for this time.
     Down(SignedDuration),
-    /// The next snapshot is saved, and the word of it is lost.
-    WordLost,
-    /// It loses the last so many saves that it has acknowledged, and the lease too, as after a fail-over.
+    /// The next snapshot is saved, but the confirmation is lost.
+    ConfirmationLost,
+    /// It loses this many of its last acknowledged saves and its lease, as after a fail-over.
     RollsBack(usize),
-    /// What is loaded for a time is the record before the last one.
+    /// For this time, it returns the record before the last one.
     Stale(SignedDuration),
-    /// It can be read, and nothing can be saved in it for a time, as on a full disk.
+    /// For this time, it can be read but cannot save, like a full disk.
     Full(SignedDuration),
-    /// It forgets who holds the lease.
+    /// It loses its lease.
     LosesLease,
-    /// The record can't be read, until somebody removes it after this time.
+    /// Its record cannot be read until it is removed after this time.
     Damaged(SignedDuration),
 }
 
-/// When a program is halted.
+/// The moment at which a program is halted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
     /// At once.
     Now,
-    /// When it is about to send: what it has looked at grows old meanwhile.
+    /// Just before it sends, so that the record that it has loaded becomes old.
     BeforeSending,
-    /// When it has an answer, and has not yet saved what came with it.
+    /// After it has received an answer and before it has saved the tokens in it.
     BeforeSaving,
-    /// When it has a snapshot in its hands that is about to be saved.
+    /// After it has produced a snapshot and before it saves it.
     Saving,
 }
 
-/// What happens to a request or its answer.
+/// How a request or its answer is disturbed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Trouble {
-    /// No connection: the request does not leave.
+    /// The connection fails, and the request does not leave.
     ResetBefore,
     /// The connection breaks before the answer.
     ResetAfter,
-    /// The answer never comes, and nothing tells so.
+    /// The answer never comes, and no error is reported.
     Lost,
     /// The answer comes late.
     Delayed(SignedDuration),
     /// The answer comes twice.
     Duplicated(SignedDuration),
-    /// The request is delivered late, long after it was given up.
+    /// The request is delivered late, long after the session has given it up.
     RequestDelayed(SignedDuration),
-    /// The answer breaks off.
+    /// The answer is cut off, and that is noticed.
     BrokenOff,
     /// The answer is too long to be read.
     Oversized,
-    /// Half of the body comes, as if it were whole.
+    /// Only half of the body arrives, and that is not noticed.
     Halved,
-    /// A byte of the body is another one.
+    /// One byte of the body is changed.
     Corrupted,
-    /// A fault instead of the answer, after the server has handled the request.
+    /// The server handles the request, but the answer is this fault.
     StatusAfter(u16),
-    /// A fault instead of the answer; the server never saw the request.
+    /// The answer is this fault, and the server never sees the request.
     Status(u16),
-    /// An answer that contradicts itself.
+    /// The answer contradicts itself.
     Contradiction(Contradiction),
-    /// A gateway's page of this status, whose `Date` is off by so much; the server never saw the request.
+    /// A gateway answers with a page of this status, whose `Date` is off by this much. The server never sees the
+    /// request.
     Gateway(u16, SignedDuration),
-    /// The server asks for a wait that it can't mean, and has not handled the request.
+    /// The answer asks for an absurd wait, and the server has not handled the request.
     Absurd(Absurd),
-    /// The app's settings are said to be wrong, though they are right; the server never saw the request.
+    /// The answer says that the app's settings are wrong, although they are right. The server never sees the request.
     BlamesApp(Blame),
-    /// A redirect to a host that is not the vendor's; the server never saw the request.
-    EvilRedirect,
-    /// The driver drops the exchange: the session hears nothing.
+    /// The answer redirects to a host that is not the vendor's. The server never sees the request.
+    UntrustedRedirect,
+    /// The driver drops the exchange, and the session receives no outcome.
     Cancelled,
 }
 
-/// What an answer contradicts.
+/// A contradiction in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Contradiction {
-    /// A token beside an error.
+    /// A token and an error.
     BesideError,
     /// Another user than before.
     OtherUser,
     /// An expiry in the past.
     ExpiredAlready,
-    /// A token that is none.
+    /// A malformed token.
     MalformedToken,
 }
 
-/// How an app is blamed.
+/// How the answer blames the app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blame {
     /// `invalid_client`.
@@ -231,14 +232,14 @@ pub enum Blame {
     Mismatch,
 }
 
-/// What answers in place of the server.
+/// The answer of the proxy in place of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Storm {
     /// This status with an empty body.
     Status(u16),
     /// 502 with a page of HTML.
     Html,
-    /// 503 with a page of HTML, whose `Date` is off by so much.
+    /// 503 with a page of HTML, whose `Date` is off by this much.
     Gateway(SignedDuration),
     /// No connection.
     NoConnection,
@@ -246,14 +247,14 @@ pub enum Storm {
     Silence,
 }
 
-/// What a caller has met.
+/// The answer that a caller has received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Report {
     /// 401 with an empty body.
     Unclear,
     /// 401 `Access is denied`.
     Denied,
-    /// 401 `Invalid access token`, from a host that is not in step.
+    /// 401 `Invalid access token`, from a host that is out of date.
     Dead,
     /// This status with an empty body.
     Status(u16),

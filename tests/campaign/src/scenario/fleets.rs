@@ -1,6 +1,6 @@
-//! The fleets of a seed: one scenario in three has one or two, of up to ten programs each.
+//! Adds fleets to a scenario. One scenario in three has one or two fleets of up to ten programs each.
 //!
-//! They are drawn from a source of their own and put behind what the seed has made before, which they leave as it is.
+//! Fleets have their own random numbers and come after the other programs of the seed, so they do not change those.
 
 use jiff::SignedDuration;
 use oorandom::Rand64;
@@ -10,7 +10,8 @@ use super::fault::{Fault, Moment, StoreFault, Timed};
 use super::generate::{Draw, millis, report, seconds, trouble};
 use super::{Address, Login, Membership, Program, Scenario};
 
-/// Programs of one user that start before the first has its consent would all ask for one.
+/// The delay of the other programs of an app. If they started before the first one has its consent, each would ask for
+/// consent.
 const AFTER_CONSENT: SignedDuration = SignedDuration::from_mins(2);
 
 pub(super) fn add(scenario: &mut Scenario, rate: f64) {
@@ -35,7 +36,7 @@ pub(super) fn add(scenario: &mut Scenario, rate: f64) {
 }
 
 impl Scenario {
-    /// One user with a password, whose session so many programs share; nothing befalls them.
+    /// A fleet of this many programs that share the session of one user with a password, without faults.
     #[must_use]
     pub fn of_one_fleet(size: usize, length: SignedDuration) -> Self {
         let mut scenario = Self::from_seed(0);
@@ -98,7 +99,7 @@ fn add_fleet(scenario: &mut Scenario, draw: &mut Draw) {
     }
 }
 
-/// What befalls the programs from `first` on, or their store.
+/// A fault of the programs from `first` on, or of their store.
 fn fault(draw: &mut Draw, scenario: &Scenario, first: usize) -> Fault {
     let program = first + draw.index(scenario.programs.len() - first);
     let Program { user, address, member, .. } = &scenario.programs[program];
@@ -131,7 +132,7 @@ fn store_fault(draw: &mut Draw) -> StoreFault {
         10 | 11 => StoreFault::Full(seconds(1 + draw.below(7200))),
         12 => StoreFault::LosesLease,
         0..4 => StoreFault::Down(seconds(1 + draw.below(1800))),
-        4..6 => StoreFault::WordLost,
+        4..6 => StoreFault::ConfirmationLost,
         6 | 7 => StoreFault::RollsBack(draw.of(&[1, 1, 2, 1000])),
         8 => StoreFault::Stale(seconds(1 + draw.below(120))),
         _ => StoreFault::Damaged(seconds(1 + draw.below(600))),

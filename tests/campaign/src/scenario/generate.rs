@@ -1,5 +1,4 @@
-//! From a seed to a scenario.
-//! One scenario in four is calm; in the others faults come at a rate of their own, since troubles come in storms.
+//! Makes a scenario from a seed. One scenario in four is calm. In each of the others, faults come at a rate of its own.
 
 use jiff::SignedDuration;
 use oorandom::Rand64;
@@ -8,24 +7,24 @@ use tradovate_auth_simulator::{ClosedSession, OverLimit, RefusalStatus};
 use super::fault::{Contradiction, Fault, Report, Storm, Timed, Trouble};
 use super::{Address, Login, Program, Scenario, Server};
 
-/// Sessions by password behind one address: what fifteen renewals an hour carry, with some in reserve.
+/// The most password sessions behind one address. They need fewer than fifteen renewals per hour.
 const BY_PASSWORD_PER_ADDRESS: u64 = 10;
 
-/// Faults per session and day, of the five kinds of weather.
+/// Faults per session and day, for each of the five fault rates.
 const WEATHER: [f64; 5] = [0.0, 0.2, 0.6, 2.0, 8.0];
 
-/// How the weights of the weather are spread, in twentieths.
+/// How often each fault rate is chosen, in twentieths.
 const WEATHER_SHARES: [u64; 5] = [5, 8, 4, 2, 1];
 
 impl Scenario {
-    /// The scenario of a seed, always the same.
+    /// The scenario of a seed. It is always the same.
     #[must_use]
     pub fn from_seed(seed: u64) -> Self {
         let mut draw = Draw(Rand64::new(u128::from(seed) ^ 0x7261_646f_7661_7465));
         let mut server = server(&mut draw);
         let sessions = 2_u64.pow(u32::try_from(draw.below(6)).unwrap_or_default()) + draw.below(19);
         let (addresses, users, programs) = fleet(&mut draw, sessions, server.lifetime);
-        // Such refreshes would close the sessions of another program of the user again and again.
+        // Such refreshes would close the sessions of another program of the same user again and again.
         server.refresh_opens_session = seed.is_multiple_of(4) && users == programs.len();
         let days = 1 + draw.below(if sessions > 20 { 2 } else { 4 });
         let length = hours(days * 24);
@@ -45,11 +44,11 @@ impl Scenario {
     }
 }
 
-/// A source of choices.
+/// A source of random choices.
 pub(super) struct Draw(pub(super) Rand64);
 
 impl Draw {
-    /// A number below another.
+    /// A number below `end`.
     pub(super) fn below(&mut self, end: u64) -> u64 {
         self.0.rand_range(0..end.max(1))
     }
@@ -58,7 +57,7 @@ impl Draw {
         self.0.rand_float()
     }
 
-    /// True once in so many times.
+    /// True once in this many times, on average.
     pub(super) fn once_in(&mut self, times: u64) -> bool {
         self.below(times) == 0
     }
@@ -72,7 +71,7 @@ impl Draw {
         choices.get(index).copied().unwrap_or_else(|| choices[0])
     }
 
-    /// Up to so much either way.
+    /// A number between `-most` and `most`.
     pub(super) fn around(&mut self, most: u64) -> i64 {
         i64::try_from(self.below(2 * most + 1)).unwrap_or_default() - i64::try_from(most).unwrap_or_default()
     }
@@ -120,7 +119,7 @@ fn fleet(draw: &mut Draw, sessions: u64, lifetime: u32) -> (Vec<Address>, usize,
     let mut users = 0;
     let mut programs: Vec<Program> = Vec::new();
     let (mut by_password, mut room) = (0, 0);
-    // Half of all fleets come up at once.
+    // Half of all fleets start at once.
     let spread = draw.of(&[2000, 600_000]);
     for _ in 0..sessions.min(50) {
         if addresses.is_empty() || by_password >= per_address || room == 0 {
@@ -136,7 +135,7 @@ fn fleet(draw: &mut Draw, sessions: u64, lifetime: u32) -> (Vec<Address>, usize,
             by_password += 1;
         }
         let is_shared = |users: usize| programs.iter().filter(|program| program.user + 1 == users).count() > 1;
-        // Two programs at most: a third one would close the session of the first.
+        // Two programs at most, because a third one would close the session of the first.
         let shares = users > 0 && login != Login::OAuth && draw.once_in(6) && !is_shared(users);
         if !shares {
             users += 1;
@@ -160,11 +159,12 @@ fn fleet(draw: &mut Draw, sessions: u64, lifetime: u32) -> (Vec<Address>, usize,
     (addresses, users, programs)
 }
 
-/// Where sessions by password need more than the third of an hour's renewals that stays free for them, all others refresh.
+/// If password sessions need more than the third of an hour's renewals that is reserved for them, all other sessions
+/// refresh.
 fn leave_renewals(programs: &mut [Program], address: usize, lifetime: u32) {
     let behind_it = || programs.iter().filter(|program| program.address == address);
     let by_password = behind_it().filter(|program| program.login != Login::OAuth).count();
-    // A token is renewed so many minutes before its end, or up to a tenth of them earlier.
+    // A token is renewed this many minutes before its expiry, or up to a tenth of them earlier.
     let lead = 15.min(lifetime / 2);
     let tenths_of_minutes = usize::try_from(lifetime * 10 - lead * 11).unwrap_or_default();
     let is_too_little = by_password * 600 > 5 * tenths_of_minutes;
@@ -174,7 +174,7 @@ fn leave_renewals(programs: &mut [Program], address: usize, lifetime: u32) {
     }
 }
 
-/// A choice that draws nothing.
+/// A choice that uses no random number.
 fn is_one_in_four(starts: SignedDuration) -> bool {
     starts.as_millis() % 4 == 0
 }
@@ -194,7 +194,8 @@ fn fault(draw: &mut Draw, scenario: &Scenario, rate: f64) -> Fault {
     let program = draw.index(scenario.programs.len());
     let user = draw.index(scenario.users);
     let address = draw.index(scenario.addresses.len());
-    // What meets everybody counts for everybody: a large fleet has its share of it, not one per session.
+    // A fault that affects everybody counts for everybody, so a large fleet gets its share of such faults once and not
+    // once per session.
     let is_for_one = draw.below(scenario.programs.len() as u64) >= 4;
     match draw.below(100) {
         50..66 if is_for_one => Fault::Wire(program, trouble(draw)),
@@ -248,7 +249,7 @@ pub(super) fn trouble(draw: &mut Draw) -> Trouble {
         15 => Trouble::StatusAfter(draw.of(&[408, 500, 502, 503, 504])),
         16 => Trouble::Status(draw.of(&[404, 408, 500, 502, 503, 504])),
         17 => Trouble::Contradiction(draw.of(&contradictions)),
-        18 => Trouble::EvilRedirect,
+        18 => Trouble::UntrustedRedirect,
         _ => Trouble::Cancelled,
     }
 }

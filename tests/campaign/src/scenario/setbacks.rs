@@ -1,8 +1,9 @@
-//! What befalls programs over days beside the faults of the wire: clocks that are wrong by hours, machines that sleep,
-//! hosts that are left, settings that are mended while the program is down, snapshots of others.
+//! Faults of whole programs over days, in addition to those of the wire: clocks that are wrong by hours, machines that
+//! sleep, hosts that are shut down, settings that are corrected while the program is down, and snapshots of other
+//! programs.
 //!
-//! It is drawn from a source of its own and added to what the seed has made before, which it leaves as it is. It meets
-//! single sessions alone.
+//! They have their own random numbers and are added to the other faults of the seed, which they do not change. They
+//! affect only single sessions.
 
 use jiff::SignedDuration;
 use oorandom::Rand64;
@@ -11,10 +12,10 @@ use super::fault::{Absurd, Blame, Fault, Left, Storm, Timed, Trouble};
 use super::generate::{Draw, millis, seconds};
 use super::{Login, Scenario};
 
-/// By how many seconds clocks are wrong. All is less than a day: one answer does not correct a clock that is further off.
+/// The errors of clocks, in seconds. All are less than a day, because a larger error is not corrected by one answer.
 const OFF: [u64; 4] = [600, 2 * 3600, 3 * 3600, 20 * 3600];
 
-/// How many setbacks come for one fault of the weather.
+/// The number of setbacks per other fault.
 const SHARE: f64 = 0.5;
 
 pub(super) fn add(scenario: &mut Scenario, rate: f64) {
@@ -25,7 +26,7 @@ pub(super) fn add(scenario: &mut Scenario, rate: f64) {
     let millis_long = u64::try_from(scenario.length.as_millis()).unwrap_or_default();
     for address in 0..scenario.addresses.len() {
         if draw.once_in(6) {
-            // A machine without a clock of its own: it is wrong at boot, and corrected later.
+            // A machine without a battery-backed clock: its clock is wrong at boot and corrected later.
             let wrong = off(&mut draw);
             scenario.addresses[address].skew += wrong;
             let at = millis(draw.below(millis_long));
@@ -44,7 +45,7 @@ pub(super) fn add(scenario: &mut Scenario, rate: f64) {
     scenario.faults.retain(|timed| timed.at < length);
 }
 
-/// A setback, with the time after which each part of it comes.
+/// A setback, with the time until each of its faults.
 fn setback(draw: &mut Draw, scenario: &Scenario) -> Vec<(SignedDuration, Fault)> {
     let program = draw.index(scenario.programs.len());
     let address = scenario.programs[program].address;
@@ -53,7 +54,7 @@ fn setback(draw: &mut Draw, scenario: &Scenario) -> Vec<(SignedDuration, Fault)>
     let soon = |fault| vec![(SignedDuration::ZERO, fault)];
     match draw.below(20) {
         0..2 => soon(Fault::Step(address, off(draw))),
-        // A lock-out is on when the clock is set.
+        // The clock is set during a lock-out.
         2 => {
             let (by, retry_after) = (off(draw), None);
             let lock_out = Fault::LockOut { address, is_warning: draw.once_in(2), retry_after };
@@ -106,7 +107,7 @@ fn setback(draw: &mut Draw, scenario: &Scenario) -> Vec<(SignedDuration, Fault)>
     }
 }
 
-/// By how much a clock is wrong.
+/// The error of a clock.
 fn off(draw: &mut Draw) -> SignedDuration {
     seconds(draw.of(&OFF)) * draw.of(&[1, -1])
 }

@@ -1,5 +1,5 @@
-//! A scenario as text, for whoever reads a failure.
-//! One line each for the server, an address, a program and a fault; those that were taken away are left out.
+//! Prints a scenario for readers of a failure: one line each for the server, an address, a program and a fault. Removed
+//! parts are left out.
 
 use std::fmt::{self, Formatter};
 

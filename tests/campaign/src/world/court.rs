@@ -1,4 +1,4 @@
-//! Where records go: the oracle judges them, and they are written into the trace where one is kept.
+//! Passes each record to the oracle, and writes it to the trace if one is kept.
 
 use crate::journal::{Record, What};
 use crate::oracle::{Oracle, Violation};

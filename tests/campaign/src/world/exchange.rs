@@ -1,5 +1,5 @@
-//! Exchanges on the network of a world: a request leaves, arrives at the server, and its outcome comes back, unless
-//! something befalls it.
+//! Exchanges on the network of a world: a request leaves, arrives at the server, and its outcome comes back, unless a
+//! fault prevents it.
 
 use http::{Request, Response};
 use jiff::{SignedDuration, Timestamp};
@@ -17,14 +17,14 @@ use crate::wire::{Answer, Asked, Operation, Says};
 
 pub(super) struct Exchange {
     pub(super) program: usize,
-    /// In which life of the program.
+    /// The number of the program's start in which the request was sent.
     life: u32,
-    /// Nothing where the session did not ask for it.
+    /// `None` if the session did not send the request.
     id: Option<ExchangeId>,
     operation: Operation,
     request: Option<Request<RequestBody>>,
     trouble: Option<Trouble>,
-    /// Whether the session has been told an outcome.
+    /// Whether the session has received an outcome.
     is_told: bool,
 }
 
@@ -64,7 +64,7 @@ impl World<'_> {
         }
     }
 
-    /// A request arrives where the server is, or where it should be.
+    /// A request arrives at the host that it was sent to.
     pub(super) fn arrive(&mut self, number: usize) {
         let exchange = &mut self.exchanges[number];
         let (program, operation, trouble) = (exchange.program, exchange.operation, exchange.trouble);
@@ -84,7 +84,7 @@ impl World<'_> {
             Some(Trouble::Status(status)) => {
                 return self.answer_after(number, back, spoil::fault(status, status == 502));
             }
-            Some(Trouble::EvilRedirect) => return self.answer_after(number, back, spoil::evil_redirect()),
+            Some(Trouble::UntrustedRedirect) => return self.answer_after(number, back, spoil::untrusted_redirect()),
             Some(Trouble::Gateway(status, off)) => {
                 return self.answer_after(number, back, spoil::gateway(status, self.server_now() + off));
             }
@@ -136,7 +136,7 @@ impl World<'_> {
         self.queue.push(self.now + wait, Event::Deliver { exchange, outcome: Box::new(Outcome::Failure(failure)) });
     }
 
-    /// The outcome of an exchange arrives at the program, if that still lives.
+    /// The outcome of an exchange arrives at the program, if that still runs.
     pub(super) fn deliver(&mut self, number: usize, outcome: Outcome) {
         let exchange = &mut self.exchanges[number];
         let (program, id, operation) = (exchange.program, exchange.id, exchange.operation);
@@ -180,7 +180,7 @@ impl World<'_> {
         self.handed(program, before, after);
         self.improvise(program);
         if self.halt_before(program, Moment::BeforeSaving) {
-            // It goes on where it was.
+            // The program continues where it was paused.
             return;
         }
         self.observe(program);
@@ -194,14 +194,14 @@ impl World<'_> {
         }
     }
 
-    /// What a mutant sends besides.
+    /// Sends the additional request of a mutant.
     pub(super) fn improvise(&mut self, program: usize) {
         if let Some(request) = self.programs[program].tamper.improvised() {
             self.send(program, None, request);
         }
     }
 
-    /// What the world has to know of an answer: what was refused, postponed, or handed over.
+    /// Records what the world needs of an answer: refusals, penalties and tokens.
     fn learn(&mut self, number: usize, operation: Operation, answer: &Answer) {
         let local = self.local(number);
         let user = self.programs[number].plan.user;
@@ -225,7 +225,7 @@ impl World<'_> {
             _ if operation == Operation::LogIn && answer.refuses() && has_good_password => {
                 program.refused_until = Some(local + SignedDuration::from_hours(1));
             }
-            // Refused twice without a reason, it may not ask for six hours.
+            // After two refusals without a reason, the session may not ask for six hours.
             Says::Refused if operation == Operation::Refresh => {
                 program.refusals += 1;
                 if program.refusals == 2 {

@@ -1,4 +1,4 @@
-//! The faults of a scenario, brought about at their time.
+//! Applies the faults of a scenario at their time.
 
 use http::StatusCode;
 use jiff::SignedDuration;
@@ -12,7 +12,7 @@ use crate::scenario::{Fault, Moment, Report, StoreFault};
 
 impl World<'_> {
     #[expect(clippy::too_many_lines, reason = "a line or two for each fault")]
-    pub(super) fn befall(&mut self, number: usize) {
+    pub(super) fn apply_fault(&mut self, number: usize) {
         let fault = self.scenario.faults[number].fault.clone();
         let met: Vec<usize> = self.met(&fault);
         if let Some(program) = met.first() {
@@ -20,7 +20,7 @@ impl World<'_> {
         }
         let kind = kind(&fault);
         if !matches!(fault, Fault::Wire(..)) {
-            // What happens on the wire is counted when it does.
+            // A fault of the wire is counted when it affects a request.
             self.tally.count_fault(kind);
             for program in &met {
                 self.programs[*program].last_fault = kind;
@@ -84,7 +84,7 @@ impl World<'_> {
                 self.record(program, What::StoreAway(now + lasts));
             }
             Fault::Shared(fleet, fault) => {
-                if let Some(loss) = self.stores[fleet].befall(now, fault) {
+                if let Some(loss) = self.stores[fleet].apply_fault(now, fault) {
                     self.record_of_fleet(fleet, What::StoreLost(loss));
                     self.tell_watchers(fleet);
                 }
@@ -107,14 +107,14 @@ impl World<'_> {
                 }
             }
             Fault::Reported(program, report, times) => self.report(program, report, times),
-            // Further off than a day, one answer does not correct a clock.
+            // One answer does not correct a clock that is off by more than a day.
             Fault::Step(address, by) if self.is_too_far(address, by) => {}
             Fault::Step(address, by) => {
                 self.addresses[address].wall.set(now, by);
                 if met.iter().any(|program| self.programs[*program].tamper.follows_wall_clock()) {
                     self.addresses[address].clock.set(now, by);
                 }
-                // It counts once for all sessions of the machine.
+                // The fault counts once for all sessions of the machine.
                 if let Some(program) = met.first() {
                     self.record(*program, What::Stepped(by));
                 }
@@ -139,7 +139,7 @@ impl World<'_> {
                 self.addresses[address].clock.set(now, by);
                 for program in met {
                     self.record(program, What::Jumped(by));
-                    // Whoever waits notices, as the transports do.
+                    // A waiting program notices the change, as the transports do.
                     self.observe(program);
                     self.step(program);
                 }
@@ -147,7 +147,7 @@ impl World<'_> {
         }
     }
 
-    /// The programs a fault meets.
+    /// The programs that a fault affects.
     fn met(&self, fault: &Fault) -> Vec<usize> {
         let meets = |number: usize| {
             let plan = &self.scenario.programs[number];
@@ -202,7 +202,7 @@ impl World<'_> {
         self.step(program);
     }
 
-    /// A caller tells the session what it has met.
+    /// A caller reports an answer to the session.
     pub(super) fn reject(&mut self, number: usize, generation: u64, status: StatusCode, body: &[u8]) {
         let local = self.local(number);
         if matches!(status.as_u16(), 423 | 429) {
@@ -218,7 +218,7 @@ impl World<'_> {
         self.improvise(number);
     }
 
-    /// Somebody removes a record that can't be read.
+    /// Removes a record that cannot be read.
     pub(super) fn clear_store(&mut self, fleet: usize) {
         if self.stores[fleet].remove_damaged() {
             self.record_of_fleet(fleet, What::StoreLost(Loss::Removed));
@@ -226,7 +226,7 @@ impl World<'_> {
         self.tell_watchers(fleet);
     }
 
-    /// Records what befalls a whole fleet, once.
+    /// Records a fault of a whole fleet once.
     fn record_of_fleet(&mut self, fleet: usize, what: What) {
         let first = self.scenario.members(fleet).next().map(|(number, _)| number);
         if let Some(program) = first {
@@ -234,7 +234,7 @@ impl World<'_> {
         }
     }
 
-    /// The faults end; whoever was kept from something goes on.
+    /// Ends the faults and wakes the programs that they held up.
     pub(super) fn end_faults(&mut self) {
         self.calm_since = Some(self.now);
         self.server.storm = None;
@@ -254,7 +254,7 @@ impl World<'_> {
     }
 }
 
-/// A fault by its kind.
+/// The kind of a fault, for the tally.
 fn kind(fault: &Fault) -> &'static str {
     match fault {
         Fault::Wire(..) => "wire",
@@ -274,7 +274,7 @@ fn kind(fault: &Fault) -> &'static str {
         Fault::Shared(_, StoreFault::Down(_)) => "shared store down",
         Fault::Shared(_, StoreFault::Full(_)) => "shared store full",
         Fault::Shared(_, StoreFault::LosesLease) => "lease lost",
-        Fault::Shared(_, StoreFault::WordLost) => "word of a save lost",
+        Fault::Shared(_, StoreFault::ConfirmationLost) => "save confirmation lost",
         Fault::Shared(_, StoreFault::RollsBack(_)) => "shared store rolled back",
         Fault::Shared(_, StoreFault::Stale(_)) => "shared store stale",
         Fault::Shared(_, StoreFault::Damaged(_)) => "shared store damaged",
@@ -282,13 +282,13 @@ fn kind(fault: &Fault) -> &'static str {
         Fault::Halt { moment: Moment::Now, .. } => "pause",
         Fault::Halt { .. } => "pause at a moment",
         Fault::Crash(..) => "crash",
-        Fault::CrashAll(..) => "crash of all",
+        Fault::CrashAll(..) => "crash of all programs",
         Fault::Reported(..) => "call rejected",
         Fault::Jump(..) => "clock set forward",
         Fault::Step(..) => "wall clock set",
         Fault::Sleep(..) => "machine asleep",
         Fault::CorrectAtRestart { .. } => "settings wrong",
-        Fault::ForeignSnapshot { .. } => "snapshot of another",
+        Fault::ForeignSnapshot { .. } => "foreign snapshot",
         Fault::LeaveHosts(..) => "hosts left",
         Fault::CallPenalty(_) => "penalty on a call",
     }

@@ -1,5 +1,5 @@
-//! Programs that are halted: by a pause, in which they do nothing and after which they go on where they were, or by a
-//! crash, at the moment when it hurts most.
+//! Halts programs at critical moments. A paused program does nothing and later continues where it was. A crashed one
+//! restarts.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,7 +9,7 @@ use crate::journal::What;
 use crate::scenario::Moment;
 
 impl World<'_> {
-    /// When something that a paused program has to do happens instead.
+    /// The time to which an event of a paused program is postponed.
     pub(super) fn put_off(&self, event: &Event) -> Option<Timestamp> {
         let actor = event.actor(&self.exchanges)?;
         let asleep = self.addresses[self.programs[actor].plan.address].asleep_until;
@@ -26,7 +26,7 @@ impl World<'_> {
         }
     }
 
-    /// Halts a program if that is what is to happen at this moment; whether it is.
+    /// Halts a program if a halt is planned for this moment. Returns whether it did.
     pub(super) fn halt_before(&mut self, number: usize, moment: Moment) -> bool {
         let program = &mut self.programs[number];
         let Some((_, crashes, lasts)) = program.halts.front().copied().filter(|(at, ..)| *at == moment) else {

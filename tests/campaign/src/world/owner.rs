@@ -1,4 +1,4 @@
-//! Whoever keeps the programs: starts them, crashes them, tells them a new password, and helps those that have stopped.
+//! The owner of the programs: starts and crashes them, gives them a new password, and helps stopped ones.
 
 use http::Response;
 use jiff::SignedDuration;
@@ -13,7 +13,7 @@ use crate::journal::What;
 use crate::wire::Kept;
 
 impl World<'_> {
-    /// A program comes up with what it finds in its store; an app that finds nothing asks for consent.
+    /// Starts a program with the snapshot in its store. An app without one asks for consent.
     pub(super) fn start(&mut self, number: usize, life: u32) {
         let program = &mut self.programs[number];
         if program.life != life || program.session.is_some() {
@@ -72,7 +72,7 @@ impl World<'_> {
         self.step(number);
     }
 
-    /// A program comes up with the snapshot of another one.
+    /// Starts a program with the snapshot of another one.
     fn start_from_foreign(&mut self, number: usize, of: usize) {
         let local = self.local(number);
         let found = self.programs[of].stored.clone();
@@ -93,7 +93,7 @@ impl World<'_> {
         self.step(number);
     }
 
-    /// The user consents anew; of a fleet once, and its other programs are started again to take what that has brought.
+    /// The user consents again. In a fleet this happens once, and the other programs are restarted to load the result.
     pub(super) fn help_app(&mut self, number: usize) {
         let Some(member) = self.programs[number].plan.member else { return self.consent(number) };
         let consented = self.stores[member.fleet].consented_at;
@@ -105,7 +105,7 @@ impl World<'_> {
         }
     }
 
-    /// Whether a program of an app takes what its fleet has stored: the first one brings the consent.
+    /// Whether a program of an app waits for the record of its fleet, because the first program asks for the consent.
     fn waits_for_fleet(&self, number: usize) -> bool {
         self.programs[number].plan.member.is_some_and(|member| {
             let is_first = self.scenario.members(member.fleet).next().is_some_and(|(first, _)| first == number);
@@ -126,7 +126,7 @@ impl World<'_> {
             .any(|(mate, _)| self.programs[mate].session.is_some() && self.programs[mate].refresh == Some(valid))
     }
 
-    /// The user of an app consents, and another session begins.
+    /// The user of an app consents, and a new session begins.
     pub(super) fn consent(&mut self, number: usize) {
         self.server.simulator.set_time(self.now);
         let program = &mut self.programs[number];
@@ -169,7 +169,7 @@ impl World<'_> {
         self.queue.push(self.now + down, Event::Start { program: number, life });
     }
 
-    /// A stopped program gets its credentials anew, or the consent of its user.
+    /// Gives a stopped program its credentials again, or the consent of its user.
     pub(super) fn help(&mut self, number: usize) {
         let program = &mut self.programs[number];
         program.is_helped = false;
@@ -193,7 +193,7 @@ impl World<'_> {
         self.step(number);
     }
 
-    /// The programs of a user are told the new password; the first of them gets the answer to the change as well.
+    /// Gives the new password to the programs of a user. The first one may also receive the answer to the change.
     pub(super) fn tell(&mut self, user: usize, by_answer: bool) {
         let concerned: Vec<usize> = self.scenario.present().map(|(number, _)| number).collect();
         let mut by_answer = by_answer;
@@ -214,11 +214,11 @@ impl World<'_> {
         }
     }
 
-    /// The answer to a change of password is that of a login.
+    /// Gives a program the answer to a password change, which has the form of a login answer.
     fn adopt(&mut self, number: usize) {
         let program = &self.programs[number];
         let (user, address) = (program.plan.user, program.plan.address);
-        // It goes through the gates of the address like any other request.
+        // The request for the change passes the gates of the address like any other request.
         let is_kept_out = self.server.storm_at(self.now).is_some() || self.server.is_in_maintenance(self.now);
         if is_kept_out || self.is_gated(number) {
             return;

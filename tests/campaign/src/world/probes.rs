@@ -1,7 +1,7 @@
-//! Calls of the programs' own, once a minute each: whether there is a token, and whether the server accepts it.
+//! Each program makes an API call once a minute, to check that it has a token and that the server accepts it.
 //!
-//! What a call meets is reported to the session, as callers do. A minute counts where the server is well for the program:
-//! no storm, no maintenance, nothing that the server has asked it to wait for, credentials and consent good.
+//! A program reports the answer to its session, as callers do. A minute counts if the server is available to the
+//! program: no storm, no maintenance, no wait that the server has asked for, and good credentials and consent.
 
 use http::{Request, StatusCode, header};
 use jiff::SignedDuration;
@@ -14,8 +14,8 @@ use crate::journal::{Minute, Record, What};
 use crate::names::Kind;
 use crate::scenario::Storm;
 
-/// How long a program of a fleet may take to be usable again by password, and by an app; and a single one, whose times
-/// without a token the oracle judges.
+/// The time in which a program of a fleet has to be usable again, with a password and as an app, and the time for a
+/// single program. The oracle checks a single program's times without a token.
 const BOUNDS: [SignedDuration; 3] =
     [SignedDuration::from_hours(3), SignedDuration::from_hours(7), SignedDuration::from_hours(50)];
 
@@ -33,7 +33,7 @@ impl World<'_> {
         self.look_for_the_end();
     }
 
-    /// What the oracle judges by: what callers hold, and what the server and the owner know of it.
+    /// Records what the oracle needs: the token that callers hold, and what the server and the owner know about it.
     fn judge_minute(&mut self, number: usize) {
         let local = self.local(number);
         let program = &self.programs[number];
@@ -49,7 +49,7 @@ impl World<'_> {
         self.record(number, What::Minute(Minute { token, is_accepted, is_current, has_good_settings }));
     }
 
-    /// Whether the server takes the password of a program, or its secret and its consent.
+    /// Whether the server accepts the password of a program, or its secret and its consent.
     fn has_good_settings(&self, number: usize) -> bool {
         let program = &self.programs[number];
         if program.is_app() {
@@ -67,12 +67,12 @@ impl World<'_> {
         let seen = self.look(number);
         let is_news = before.map(|seen| seen.generation) != seen.map(|seen| seen.generation);
         if seen.is_some() || is_news {
-            // Every minute again: the clocks may have moved.
+            // This is recorded every minute, because clocks may have been set.
             self.court.record(&Record { at: self.now, local, program: number, what: What::Handed(seen) }, is_news);
         }
         let is_accepted =
             token.as_ref().is_some_and(|token| self.server.simulator.accepts(token.access_token.expose()));
-        // Without a keeper a call that finds no token waits for one.
+        // In a program without a keeper, a call that finds no token waits for one.
         let is_kept = self.programs[number].plan.member.is_none_or(|member| member.keeps);
         let is_well = self.is_well(number) && (is_kept || token.is_some());
         let weather = self.server.storm_at(self.now);
@@ -90,7 +90,7 @@ impl World<'_> {
         let Some(token) = token.filter(|_| !(is_accepted && is_fair)) else { return };
         let is_postponed = self.programs[number].call_after.is_some_and(|after| self.now < after);
         if self.is_silenced(number) || is_postponed {
-            // Callers that were told so keep quiet too.
+            // Callers that were told to wait send nothing either.
             return;
         }
         let (status, body) = match weather {
@@ -119,8 +119,7 @@ impl World<'_> {
         }
     }
 
-    /// A user whose app has lost the refresh token, and has no token either, is asked for consent when that has gone on
-    /// for half an hour.
+    /// Asks the user of an app for consent after half an hour without a token and without a valid refresh token.
     fn miss_consent(&mut self, number: usize, has_token: bool) {
         let has_good_refresh = self.has_good_refresh(number);
         let program = &mut self.programs[number];
@@ -139,7 +138,7 @@ impl World<'_> {
         url.map(|url| url.as_uri().clone()).unwrap_or_default()
     }
 
-    /// Whether the server is well for a program.
+    /// Whether the server is available to a program.
     fn is_well(&self, number: usize) -> bool {
         let program = &self.programs[number];
         let is_fair = self.server.storm_at(self.now).is_none() && !self.server.is_in_maintenance(self.now);
@@ -166,7 +165,7 @@ impl World<'_> {
         self.scenario.present().filter_map(of_fleet)
     }
 
-    /// Whether a lock-out keeps the address of a program quiet.
+    /// Whether a lock-out stops the requests of a program's address.
     pub(super) fn is_silenced(&self, number: usize) -> bool {
         let local = self.local(number);
         let address = &self.addresses[self.programs[number].plan.address];
@@ -176,7 +175,7 @@ impl World<'_> {
         }
     }
 
-    /// Whether a lock-out or a captcha keeps requests of a program back.
+    /// Whether a lock-out or a captcha stops requests of a program.
     pub(super) fn is_gated(&self, number: usize) -> bool {
         let local = self.local(number);
         let budget = &self.addresses[self.programs[number].plan.address].budget;
@@ -185,7 +184,7 @@ impl World<'_> {
             || operations.into_iter().any(|operation| budget.closed_until(local, operation).is_some())
     }
 
-    /// Once the faults have ended, the scenario ends when all are usable, or when one has taken too long.
+    /// After the faults have ended, the scenario ends when all programs are usable, or when one has taken too long.
     fn look_for_the_end(&mut self) {
         let Some(since) = self.calm_since else { return };
         let passed = self.now.duration_since(since);

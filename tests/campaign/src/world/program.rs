@@ -1,4 +1,4 @@
-//! A program of a world: its session, its store, and what is to befall its requests.
+//! A program of a world: its session, its store, and the planned disturbances of its requests.
 
 use std::collections::VecDeque;
 
@@ -16,58 +16,58 @@ use crate::scenario::{Login, Moment, Program as Plan, Trouble};
 #[expect(clippy::struct_excessive_bools, reason = "each says one thing that is asked for by its name")]
 pub(super) struct Program {
     pub(super) plan: Plan,
-    /// Nothing while it is down.
+    /// `None` while the program is down.
     pub(super) session: Option<Session>,
-    /// When it is to be halted next, whether by a crash, and for how long.
+    /// The next halts: the moment, whether it is a crash, and how long it lasts.
     pub(super) halts: VecDeque<(Moment, bool, SignedDuration)>,
-    /// It does nothing before.
+    /// The program is paused until this time.
     pub(super) paused_until: Option<Timestamp>,
-    /// How often it has started.
+    /// How often the program has started.
     pub(super) life: u32,
-    /// Of the wake that counts.
+    /// The number of the only wake-up that is still valid.
     pub(super) stamp: u64,
-    /// Until when an answer may be under way, at the latest.
+    /// The latest time until which an answer may be in flight.
     pub(super) under_way: Option<Timestamp>,
     pub(super) random: Rand64,
     pub(super) tamper: Tamper,
     pub(super) password: String,
-    /// Of an app that has one.
+    /// The secret of an app, if it has one.
     pub(super) secret: Option<String>,
-    /// Its settings are wrong until it is restarted with the right ones.
+    /// Whether the settings are wrong until a restart with the right ones.
     pub(super) awaits_correction: bool,
-    /// It has been given other settings while it was down, of which it is told when it starts.
+    /// Whether the owner has changed the settings while the program was down. The session learns that at the start.
     pub(super) is_corrected: bool,
-    /// Whose snapshot it finds when it starts.
+    /// The program whose snapshot this one finds at its start.
     pub(super) foreign: Option<usize>,
     pub(super) seen: Option<Seen>,
-    /// Callers wait before, since a call of theirs got a penalty.
+    /// Callers wait until this time because one of their calls got a penalty.
     pub(super) call_after: Option<Timestamp>,
-    /// What callers take without asking the session.
+    /// The token that callers use without asking the session.
     pub(super) published: Option<SessionToken>,
-    /// What is in the store: the number of the snapshot and its text.
+    /// The stored snapshot: its number and its text.
     pub(super) stored: Option<(usize, String)>,
-    /// Whether the store says nothing rather than no, and until when.
+    /// Until when the store has trouble. `true` if it does not answer, `false` if it fails.
     pub(super) store_trouble: Option<(bool, Timestamp)>,
-    /// What is to befall the next requests.
+    /// The planned disturbances of the next requests.
     pub(super) troubles: VecDeque<Trouble>,
     pub(super) is_stopped: bool,
     pub(super) is_helped: bool,
-    /// The refresh token it holds by what it was told.
+    /// The refresh token that the program holds, by the answers that it has received.
     pub(super) refresh: Option<Name>,
-    /// For how many minutes it has had no token and no refresh token that the server knows.
+    /// The number of minutes without a token and without a refresh token that the server knows.
     pub(super) missing: u32,
-    /// Whether an answer has told it who its user is.
+    /// Whether an answer has named the user.
     pub(super) knows_user: bool,
-    /// By its own clock: the server has asked it to wait.
+    /// The server has asked the program to wait until this time of the program's clock.
     pub(super) postponed_until: Option<Timestamp>,
-    /// By its own clock: its good credentials were refused.
+    /// Good credentials were refused, so the program waits until this time of its clock.
     pub(super) refused_until: Option<Timestamp>,
-    /// Of its refresh token, in a row.
+    /// Refusals of its refresh token in a row.
     pub(super) refusals: u32,
-    /// What has befallen it last.
+    /// The last fault that affected the program.
     pub(super) last_fault: &'static str,
     pub(super) logins: u64,
-    /// Since the faults have ended.
+    /// Whether the program is usable after the end of the faults.
     pub(super) is_usable: bool,
 }
 
@@ -127,7 +127,7 @@ impl Program {
         }
     }
 
-    /// The host it is configured for.
+    /// The configured login host.
     pub(super) fn login_host(&self) -> &'static str {
         match self.plan.login {
             Login::Demo => "demo.tradovateapi.com",
@@ -135,7 +135,7 @@ impl Program {
         }
     }
 
-    /// A session that knows nothing; of an app, one that waits for a snapshot.
+    /// A session without any knowledge. For an app, it waits for a snapshot.
     pub(super) fn blank(&mut self) -> Session {
         let seed = self.random.rand_u64();
         let session = match self.plan.login {
@@ -147,7 +147,7 @@ impl Program {
         self.set_up(session)
     }
 
-    /// With its policy, and the store that it has, if any.
+    /// Gives a session its policy and its store, if it has one.
     fn set_up(&self, session: Session) -> Session {
         let prefers_refreshes = self.plan.prefers_refreshes || self.tamper.is(Mutant::AlwaysRefreshes);
         let session = session.with_policy(Policy::default().with_refreshes_preferred(prefers_refreshes));
@@ -158,7 +158,7 @@ impl Program {
         }
     }
 
-    /// A session of a new consent; `None` where the user does not get as far.
+    /// A session of a new consent. `None` if the user cannot complete it.
     pub(super) fn consented(&mut self, server: &mut Server) -> Option<Session> {
         let (app, environment) = (self.app(), Environment::live());
         let mut bytes = [0; Entropy::LENGTH];
@@ -171,7 +171,7 @@ impl Program {
         Some(self.set_up(session))
     }
 
-    /// How long one way takes.
+    /// The time that a message takes one way.
     pub(super) fn latency(&mut self) -> SignedDuration {
         let most = if self.random.rand_range(0..50) == 0 { 3000 } else { 150 };
         SignedDuration::from_millis(10 + i64::try_from(self.random.rand_range(0..most)).unwrap_or_default())

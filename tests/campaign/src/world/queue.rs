@@ -1,4 +1,4 @@
-//! What happens when: events in the order of true time, and of their making where they are at the same time.
+//! The queue of events, ordered by true time and then by their creation.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -13,10 +13,10 @@ use super::shared_store::Found;
 use super::store::Snapshot;
 use crate::scenario::Report;
 
-/// Something that is to happen.
+/// An event.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// A program comes up, in this life of it.
+    /// A program starts. `life` counts its starts.
     Start { program: usize, life: u32 },
     /// A program wakes, unless it has been woken since.
     Wake { program: usize, stamp: u64 },
@@ -24,27 +24,27 @@ pub(super) enum Event {
     Arrive { exchange: usize },
     /// The outcome of an exchange arrives at the program.
     Deliver { exchange: usize, outcome: Box<Outcome> },
-    /// A question to a store arrives there.
+    /// A question arrives at a store.
     AtStore { program: usize, life: u32, id: ExchangeId, request: Box<StoreRequest>, snapshot: Option<Snapshot> },
     /// The answer of a store arrives at the program.
     FromStore { program: usize, life: u32, reply: Box<Reply> },
-    /// A program that watches a shared store learns that it holds something else.
+    /// A program that watches a shared store learns of a change.
     StoreChanged { program: usize, life: u32 },
-    /// Somebody removes a record that can't be read.
+    /// An unreadable record is removed.
     StoreCleared(usize),
-    /// A program that was paused goes on.
+    /// A paused program continues.
     GoesOn { program: usize, life: u32 },
-    /// A fault of the scenario.
+    /// A fault of the scenario happens.
     Fault(usize),
-    /// Whoever keeps a program looks after it.
+    /// The owner attends to a program.
     Help { program: usize },
-    /// The programs of a user are told the new password, or given the answer to its change.
+    /// The programs of a user receive the new password, or the answer to its change.
     Tell { user: usize, by_answer: bool },
-    /// A program whose settings are wrong is restarted, so many times more before they are corrected.
+    /// A program with wrong settings is restarted. `left` counts the restarts before they are corrected.
     Restart { program: usize, left: u32, every: SignedDuration },
-    /// A machine wakes.
+    /// A machine wakes from sleep.
     Awake(usize),
-    /// A caller meets something, so many times from now on.
+    /// A caller receives an answer. `times` counts the remaining ones.
     Report { program: usize, report: Report, times: u32 },
     /// All programs make a call.
     Probe,
@@ -53,7 +53,7 @@ pub(super) enum Event {
 }
 
 impl Event {
-    /// The program that has to do something for it to happen.
+    /// The program that has to run for this event.
     pub(super) fn actor(&self, exchanges: &[Exchange]) -> Option<usize> {
         match self {
             Self::Wake { program, .. }
@@ -74,18 +74,18 @@ pub(super) enum Outcome {
     Failure(Failure),
 }
 
-/// What a store answers.
+/// The answer of a store.
 #[derive(Debug)]
 pub(super) struct Reply {
     pub(super) id: ExchangeId,
     /// The number of the snapshot that was to be stored.
     pub(super) snapshot: Option<usize>,
     pub(super) answer: Result<StoreAnswer, StoreError>,
-    /// What was loaded.
+    /// The loaded record.
     pub(super) found: Option<Found>,
 }
 
-/// The events to come.
+/// The pending events.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     heap: BinaryHeap<Reverse<Entry>>,

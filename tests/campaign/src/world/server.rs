@@ -1,4 +1,4 @@
-//! The server of a world: the simulator with its users, what stands before it, and what others do there.
+//! The server of a world: the simulator with its users, the proxies before it, and the other clients of its users.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use tradovate_auth_simulator::{ApiHosts, Network, OAuthClient, Simulator, User, 
 
 use crate::scenario::{Left, Scenario, Storm};
 
-/// The way back from the consent.
+/// The redirect URI of the consent.
 pub(super) const REDIRECT_URI: &str = "http://localhost:8888/";
 
 /// The app that a user consents to.
@@ -20,14 +20,14 @@ pub(super) struct Server {
     pub(super) simulator: Simulator,
     pub(super) storm: Option<(Storm, Timestamp)>,
     pub(super) maintained_until: Option<Timestamp>,
-    /// Hosts that serve nobody any more, by their number.
+    /// The hosts that were shut down, by number.
     left: BTreeMap<u8, Left>,
     users: Vec<Account>,
 }
 
 struct Account {
     password: String,
-    /// Of the app that the user has consented to.
+    /// The secret of the app that the user has consented to.
     secret: Option<String>,
     hosts: u8,
 }
@@ -59,7 +59,7 @@ impl Server {
         Self { simulator: builder.build(), storm: None, maintained_until: None, left: BTreeMap::new(), users }
     }
 
-    /// What is in force instead of the server.
+    /// What answers in place of the server at this time, if anything.
     pub(super) fn storm_at(&self, now: Timestamp) -> Option<Storm> {
         self.storm.filter(|(_, until)| now < *until).map(|(storm, _)| storm)
     }
@@ -87,7 +87,7 @@ impl Server {
         self.users.get(user).and_then(|user| user.secret.as_deref())
     }
 
-    /// The app of a user gets another secret.
+    /// Gives the app of a user another secret.
     pub(super) fn change_secret(&mut self, user: usize) {
         let Some(account) = self.users.get_mut(user) else { return };
         let number = account.secret.as_deref().and_then(|text| text.rsplit('-').next()?.parse().ok()).unwrap_or(0_u32);
@@ -98,7 +98,7 @@ impl Server {
         account.secret = Some(secret);
     }
 
-    /// An organization leaves its hosts; its users are served on the vendor's own.
+    /// Shuts down the hosts of an organization and moves its users to the vendor's own hosts.
     pub(super) fn leave_hosts(&mut self, hosts: u8, left: Left) {
         self.left.insert(hosts, left);
         let wrong = match left {
@@ -116,12 +116,12 @@ impl Server {
         }
     }
 
-    /// Whether a user is served on hosts of this number.
+    /// Whether a user is served on the hosts with this number.
     pub(super) fn is_on(&self, user: usize, hosts: u8) -> bool {
         self.users.get(user).is_some_and(|user| user.hosts == hosts)
     }
 
-    /// Whether nothing can be connected to at a host.
+    /// Whether a host refuses connections.
     pub(super) fn is_gone(&self, host: &str) -> bool {
         let is_at = |hosts: u8| ["demo", "live"].iter().any(|side| dedicated(hosts, side) == host);
         self.left.iter().any(|(hosts, left)| *left == Left::Gone && is_at(*hosts))
@@ -142,7 +142,7 @@ impl Server {
         self.simulator.move_hosts(&name(user), there);
     }
 
-    /// Somebody logs in with the password of the user.
+    /// Logs in with the password of the user, as another client does.
     pub(super) fn log_in(&mut self, now: Timestamp, user: usize, network: &Network) -> Response<Vec<u8>> {
         let hosts = self.users.get(user).map_or(0, |user| user.hosts);
         let host = if hosts == 0 { "demo.tradovateapi.com".to_owned() } else { dedicated(hosts, "demo") };

@@ -1,5 +1,5 @@
-//! Setbacks of whole programs: a machine that sleeps, settings that are mended while the program is down, and a
-//! snapshot that is somebody else's.
+//! Applies faults of whole programs: a machine that sleeps, settings that are corrected while the program is down, and
+//! a snapshot of another program.
 
 use jiff::SignedDuration;
 
@@ -7,7 +7,7 @@ use super::World;
 use super::queue::Event;
 use crate::journal::What;
 
-/// How long a supervisor takes to start a program again.
+/// The time that a supervisor takes to restart a program.
 const RESTART: SignedDuration = SignedDuration::from_secs(5);
 
 impl World<'_> {
@@ -16,13 +16,13 @@ impl World<'_> {
         until.is_some_and(|until| self.now < until)
     }
 
-    /// Whether a wall clock that is set by so much is off by about a day.
+    /// Whether setting the wall clock by this much makes it wrong by about a day.
     pub(super) fn is_too_far(&self, address: usize, by: SignedDuration) -> bool {
         let off = self.addresses[address].wall.at(self.now).duration_since(self.now) + by;
         off.abs() > SignedDuration::from_hours(23)
     }
 
-    /// A machine sleeps, with everything on it.
+    /// Puts a machine and its programs to sleep.
     pub(super) fn sleep(&mut self, address: usize, lasts: SignedDuration, met: &[usize]) {
         let until = self.now + lasts;
         let asleep = &mut self.addresses[address].asleep_until;
@@ -33,7 +33,7 @@ impl World<'_> {
         self.queue.push(until, Event::Awake(address));
     }
 
-    /// Whoever waited finds out how late it is.
+    /// Wakes a machine. Its waiting programs notice the time.
     pub(super) fn awake(&mut self, address: usize) {
         for number in 0..self.programs.len() {
             if self.programs[number].plan.address == address && !self.is_asleep(number) {
@@ -43,13 +43,13 @@ impl World<'_> {
         }
     }
 
-    /// Callers of a program were told to send nothing for a time.
+    /// Makes the callers of a program send nothing for a time.
     pub(super) fn keep_quiet(&mut self, number: usize, wait: SignedDuration) {
         let quiet = &mut self.addresses[self.programs[number].plan.address].quiet_until;
         *quiet = (*quiet).max(Some(self.now + wait));
     }
 
-    /// The settings of a program become wrong, and it is restarted with them.
+    /// Makes the settings of a program wrong, and restarts it with them.
     pub(super) fn spoil_settings(&mut self, number: usize, restarts: u32, every: SignedDuration) {
         let program = &mut self.programs[number];
         if program.session.is_none() || program.awaits_correction {
@@ -77,7 +77,7 @@ impl World<'_> {
         }
     }
 
-    /// The owner gives a program that is down the right settings.
+    /// The owner gives the right settings to a program that is down.
     fn correct(&mut self, number: usize) {
         let program = &mut self.programs[number];
         let user = program.plan.user;
@@ -89,7 +89,7 @@ impl World<'_> {
         self.queue.push(self.now + SignedDuration::from_secs(1), Event::Tell { user, by_answer: false });
     }
 
-    /// A program crashes, and its store holds what another one has stored: of another user, or of another environment.
+    /// Crashes a program and puts the snapshot of another one into its store, of another user or another environment.
     pub(super) fn find_foreign(&mut self, number: usize, of: usize, down: SignedDuration) {
         let (own, other) = (&self.programs[number], &self.programs[of]);
         let is_same = own.is_app() == other.is_app()

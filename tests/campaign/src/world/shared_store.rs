@@ -1,6 +1,6 @@
-//! A store that the programs of a fleet share, as its interface describes it, with all that it may get wrong.
+//! The shared store of a fleet. It follows its interface, except for the injected faults.
 //!
-//! Its clock is right. Revisions and fences never come twice, whatever it loses.
+//! Its clock is right. Revisions and fencing numbers are never reused, whatever the store loses.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use crate::journal::Loss;
 use crate::scenario::StoreFault;
 use crate::wire::Kept;
 
-/// How many earlier records it may fall back to.
+/// The number of earlier records that it may fall back to.
 const EARLIER_KEPT: usize = 8;
 
-/// A record, by its snapshot.
+/// A record with its snapshot.
 #[derive(Debug, Clone)]
 pub(super) struct Record {
     revision: Revision,
@@ -26,16 +26,16 @@ pub(super) struct Record {
     is_damaged: bool,
 }
 
-/// What a program is given when it loads.
+/// The result of a load.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Found {
-    /// The snapshot by its number, if there is one that can be read.
+    /// The loaded snapshot with its number, if there is a readable one.
     pub(super) kept: Option<(usize, Kept)>,
     pub(super) revision: Option<Revision>,
     /// Whether it is an earlier record than the last one.
     pub(super) is_stale: bool,
     pub(super) is_readable: bool,
-    /// How long the snapshot was on its way to the store, and when it left from there.
+    /// How long the snapshot was on its way to the store, and the time at which the answer left the store.
     pub(super) late: SignedDuration,
     pub(super) loaded_at: Timestamp,
 }
@@ -49,10 +49,10 @@ pub(super) struct SharedStore {
     lease: Option<(u64, Timestamp)>,
     down_until: Option<Timestamp>,
     stale_until: Option<Timestamp>,
-    /// Nothing can be saved before.
+    /// The store cannot save before this time.
     full_until: Option<Timestamp>,
-    loses_word: bool,
-    /// When the user has last consented for its fleet.
+    loses_confirmation: bool,
+    /// The last time at which the user consented for the fleet.
     pub(super) consented_at: Option<Timestamp>,
 }
 
@@ -69,7 +69,7 @@ impl SharedStore {
         self.record.as_ref().map(|record| record.revision)
     }
 
-    /// Does what it is asked. Saves whatever has come in between if that is `forced`.
+    /// Answers a question. With `forced`, a save overwrites any record.
     pub(super) fn answer(
         &mut self,
         now: Timestamp,
@@ -101,9 +101,9 @@ impl SharedStore {
         (Ok(answer), None)
     }
 
-    /// Whether the word of what was just saved is lost.
-    pub(super) fn loses_word(&mut self) -> bool {
-        std::mem::take(&mut self.loses_word)
+    /// Whether the confirmation of the last save is lost.
+    pub(super) fn loses_confirmation(&mut self) -> bool {
+        std::mem::take(&mut self.loses_confirmation)
     }
 
     fn load(&self, now: Timestamp) -> (Option<StoredRecord>, Found) {
@@ -159,8 +159,8 @@ impl SharedStore {
         Some(revision)
     }
 
-    /// What was acknowledged is lost by it, if anything is.
-    pub(super) fn befall(&mut self, now: Timestamp, fault: StoreFault) -> Option<Loss> {
+    /// Applies a fault. Returns how acknowledged data is lost, if it is.
+    pub(super) fn apply_fault(&mut self, now: Timestamp, fault: StoreFault) -> Option<Loss> {
         match fault {
             StoreFault::Down(lasts) => self.down_until = self.down_until.max(Some(now + lasts)),
             StoreFault::Stale(lasts) => self.stale_until = self.stale_until.max(Some(now + lasts)),
@@ -169,7 +169,7 @@ impl SharedStore {
                 self.lease = None;
                 return Some(Loss::Lease);
             }
-            StoreFault::WordLost => self.loses_word = true,
+            StoreFault::ConfirmationLost => self.loses_confirmation = true,
             StoreFault::RollsBack(records) => {
                 self.lease = None;
                 for _ in 0..records.min(EARLIER_KEPT + 1) {
@@ -189,14 +189,14 @@ impl SharedStore {
         None
     }
 
-    /// Somebody removes a record that can't be read.
+    /// Removes a record that cannot be read.
     pub(super) fn remove_damaged(&mut self) -> bool {
         self.earlier.retain(|record| record.as_ref().is_none_or(|record| !record.is_damaged));
         self.record.take_if(|record| record.is_damaged).is_some()
     }
 
-    /// It is well again.
+    /// Ends all faults of the store.
     pub(super) fn mend(&mut self) {
-        (self.down_until, self.stale_until, self.full_until, self.loses_word) = (None, None, None, false);
+        (self.down_until, self.stale_until, self.full_until, self.loses_confirmation) = (None, None, None, false);
     }
 }

@@ -1,4 +1,4 @@
-//! What becomes of answers on their way: half of them, other bytes, other statuses, other meanings.
+//! Disturbs answers on their way: truncated bodies, changed bytes, other statuses and other meanings.
 
 use http::{Response, StatusCode, header};
 use jiff::fmt::rfc2822::DateTimePrinter;
@@ -32,7 +32,7 @@ pub(super) fn gateway(status: u16, date: Timestamp) -> Response<Vec<u8>> {
     response
 }
 
-/// A wait that no server means.
+/// An absurd wait.
 pub(super) fn absurd(absurd: Absurd, exchange: usize) -> Response<Vec<u8>> {
     match absurd {
         Absurd::RetryAfter(seconds) => {
@@ -47,7 +47,7 @@ pub(super) fn absurd(absurd: Absurd, exchange: usize) -> Response<Vec<u8>> {
     }
 }
 
-/// The app's settings are said to be wrong.
+/// An answer that says that the app's settings are wrong.
 pub(super) fn blame(blame: Blame) -> Response<Vec<u8>> {
     let mismatch = "client_id, redirect_uri and client_secret do not match existing setup";
     let body = match blame {
@@ -58,15 +58,15 @@ pub(super) fn blame(blame: Blame) -> Response<Vec<u8>> {
     Response::new(body.to_string().into_bytes())
 }
 
-/// A redirect that no secret may follow.
-pub(super) fn evil_redirect() -> Response<Vec<u8>> {
+/// A redirect to an untrusted host.
+pub(super) fn untrusted_redirect() -> Response<Vec<u8>> {
     let mut response = fault(307, false);
     let location = header::HeaderValue::from_static("https://live.tradovateapi.com.evil.example/v1/auth");
     response.headers_mut().insert(header::LOCATION, location);
     response
 }
 
-/// An answer as it arrives.
+/// The answer as it arrives.
 pub(super) fn spoilt(
     mut response: Response<Vec<u8>>,
     trouble: Option<Trouble>,
@@ -79,7 +79,7 @@ pub(super) fn spoilt(
         Some(Trouble::Halved) => response.body_mut().truncate(length / 2),
         Some(Trouble::Corrupted) if length > 0 => {
             let index = usize::try_from(random.rand_range(0..length as u64)).unwrap_or_default();
-            // No text and no JSON has this byte.
+            // Neither text nor JSON may contain this byte.
             response.body_mut()[index] = 0;
         }
         Some(Trouble::Contradiction(contradiction)) => {
@@ -93,7 +93,7 @@ pub(super) fn spoilt(
     response
 }
 
-/// The body with a contradiction in it, where it is one that has a token.
+/// Puts a contradiction into the body if it has a token.
 fn contradicting(
     mut body: Value,
     contradiction: Contradiction,
@@ -108,7 +108,7 @@ fn contradicting(
             let name = if token == "accessToken" { "errorText" } else { "error" };
             (name, Value::from("Access is denied"))
         }
-        // Whoever has not been told who its user is can't know that it is another.
+        // Only a session that knows its user can notice another one.
         Contradiction::OtherUser if knows_user => ("userId", Value::from(NOBODY)),
         Contradiction::OtherUser => return None,
         Contradiction::ExpiredAlready if token == "accessToken" => {
@@ -130,7 +130,7 @@ pub(super) fn read(response: &Response<Vec<u8>>, given: Timestamp, names: &mut N
     answer
 }
 
-/// A trouble by its name.
+/// The name of a disturbance.
 pub(super) fn name(trouble: Trouble) -> &'static str {
     match trouble {
         Trouble::ResetBefore => "connection reset before",
@@ -146,7 +146,7 @@ pub(super) fn name(trouble: Trouble) -> &'static str {
         Trouble::StatusAfter(_) => "fault after",
         Trouble::Status(_) => "fault before",
         Trouble::Contradiction(_) => "contradiction",
-        Trouble::EvilRedirect => "evil redirect",
+        Trouble::UntrustedRedirect => "untrusted redirect",
         Trouble::Cancelled => "call cancelled",
         Trouble::Gateway(..) => "gateway page",
         Trouble::Absurd(_) => "absurd wait",

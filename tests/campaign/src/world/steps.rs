@@ -1,4 +1,4 @@
-//! What the sessions want, one step after the other, and what they hand out.
+//! Performs the actions of the sessions, step by step, and observes the tokens that they hand out.
 
 use jiff::{SignedDuration, Timestamp};
 use tradovate_auth_session::{Action, StopReason};
@@ -9,11 +9,11 @@ use super::queue::Event;
 use crate::journal::{Seen, What};
 use crate::names::Kind;
 
-/// What a session may want in one moment before it is said to spin.
+/// The number of actions without a wait after which a session is said to spin.
 const ACTIONS_AT_ONCE: usize = 50;
 
 impl World<'_> {
-    /// Lets a session do what it has to.
+    /// Polls a session until it waits.
     pub(super) fn step(&mut self, number: usize) {
         for _ in 0..ACTIONS_AT_ONCE {
             let local = self.local(number);
@@ -39,7 +39,7 @@ impl World<'_> {
                     program.stamp += 1;
                     let stamp = program.stamp;
                     let at = self.addresses[program.plan.address].clock.when(until, self.now);
-                    // As the transports do: what others have under way may leave room in the budget when it is answered.
+                    // As the transports do: the answer to another session's request may free a request of the budget.
                     let soon = self.now + SignedDuration::from_secs(1);
                     let at = if at > soon && self.is_unsettled(number) { soon } else { at };
                     self.record(number, What::Waits(until));
@@ -61,7 +61,7 @@ impl World<'_> {
         self.record(number, What::Spins);
     }
 
-    /// Has a program step when its clock shows at least this, unless it is woken before.
+    /// Wakes a program when its clock shows at least this time, unless it is woken before.
     pub(super) fn wake_at(&mut self, number: usize, until: Timestamp) {
         let program = &mut self.programs[number];
         program.stamp += 1;
@@ -70,7 +70,7 @@ impl World<'_> {
         self.queue.push(at, Event::Wake { program: number, stamp });
     }
 
-    /// A program wakes; one without a keeper is woken by its callers, when they find no token.
+    /// Wakes a program. A program without a keeper is woken by callers that find no token.
     pub(super) fn wake(&mut self, number: usize, stamp: u64) {
         let is_kept = self.programs[number].plan.member.is_none_or(|member| member.keeps);
         match self.look(number) {
@@ -83,7 +83,7 @@ impl World<'_> {
         }
     }
 
-    /// Whether another program of the address awaits an answer.
+    /// Whether another program behind the address has a request in flight.
     pub(super) fn is_unsettled(&self, number: usize) -> bool {
         let address = self.programs[number].plan.address;
         let others = self.programs.iter().enumerate().filter(|(other, _)| *other != number);
@@ -104,7 +104,7 @@ impl World<'_> {
         }
     }
 
-    /// Looks at what a session hands out, and records it where that has changed.
+    /// Records the token that a session hands out if it has changed.
     pub(super) fn observe(&mut self, number: usize) {
         let before = self.programs[number].seen;
         let seen = self.look(number);
@@ -115,7 +115,7 @@ impl World<'_> {
         }
     }
 
-    /// Callers take what the session hands out when something has happened to it, without asking it again.
+    /// After a change, callers take the token that the session hands out, without asking again.
     pub(super) fn publish(&mut self, number: usize) {
         let local = self.local(number);
         let program = &mut self.programs[number];

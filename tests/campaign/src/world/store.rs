@@ -1,5 +1,5 @@
-//! What programs ask of their stores, own and shared ones. Each question takes its time there, each answer its time back, and
-//! anything may happen in between.
+//! The programs' questions to their own and shared stores. Each question and each answer takes some time on its way,
+//! and any event may happen in between.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -12,7 +12,7 @@ use crate::journal::What;
 use crate::scenario::Moment;
 use crate::wire::Kept;
 
-/// A snapshot by its number, what is in it, and its text.
+/// A snapshot with its number, its facts and its text.
 #[derive(Debug, Clone)]
 pub(super) struct Snapshot {
     pub(super) number: usize,
@@ -46,7 +46,7 @@ impl World<'_> {
                 self.observe(number);
             }
             if self.halt_before(number, Moment::Saving) {
-                // The snapshot leaves when the program goes on, if it does.
+                // The snapshot leaves when the program continues, if it does.
                 let Some(until) = self.programs[number].paused_until else { return };
                 at = until;
             }
@@ -55,7 +55,7 @@ impl World<'_> {
         self.queue.push(at, Event::AtStore { program, life, id, request, snapshot });
     }
 
-    /// A question arrives at the store, whether or not the program still lives.
+    /// A question arrives at the store, whether or not the program still runs.
     pub(super) fn at_store(
         &mut self,
         number: usize,
@@ -71,11 +71,11 @@ impl World<'_> {
                 (answer, None)
             }
             Some(plan) => {
-                let forced = self.programs[number].tamper.saves_anyway();
+                let forced = self.programs[number].tamper.overwrites_newer_records();
                 let store = &mut self.stores[plan.fleet];
                 let (mut answer, found) = store.answer(self.now, request, snapshot, forced);
                 if let (Ok(StoreAnswer::Saved(Some(_))), Some((snapshot, kept))) = (&answer, asked) {
-                    if store.loses_word() {
+                    if store.loses_confirmation() {
                         answer = Err(StoreError::new(StoreErrorKind::Unreachable, "no answer"));
                     }
                     self.record(number, What::Saved(snapshot, kept));
@@ -89,7 +89,7 @@ impl World<'_> {
         self.queue.push(self.now + back, Event::FromStore { program: number, life, reply });
     }
 
-    /// A program's own store, which may fail, or say nothing.
+    /// Answers for a program's own store, which may fail or not answer.
     fn keep(&mut self, number: usize, snapshot: Option<Snapshot>) -> Option<Result<StoreAnswer, StoreError>> {
         let now = self.now;
         let program = &mut self.programs[number];
@@ -97,13 +97,13 @@ impl World<'_> {
         if trouble == Some(false) {
             return Some(Err(StoreError::new(StoreErrorKind::NotWritable, "the store fails")));
         }
-        // What was written later stays.
+        // A snapshot that was written later stays.
         let written = snapshot.map(|snapshot| (snapshot.number, snapshot.text));
         program.stored = program.stored.take().max(written);
         trouble.is_none().then_some(Ok(StoreAnswer::Kept))
     }
 
-    /// The answer of the store arrives, if the program still lives.
+    /// The answer of the store arrives, if the program still runs.
     pub(super) fn store_answers(&mut self, number: usize, life: u32, reply: Reply) {
         let local = self.local(number);
         let program = &mut self.programs[number];
@@ -114,7 +114,7 @@ impl World<'_> {
         let news = found.filter(|found| found.revision.is_none() || found.revision != session.known_revision());
         let answer = program.tamper.store_answer(answer, session, local, budget);
         session.store_answered(local, id, answer, budget);
-        // A session that had stopped may go on with what others have stored.
+        // A stopped session may continue with what others have stored.
         program.is_stopped &= session.stop_reason().is_some();
         if let Some(Found { kept, is_stale, is_readable: true, late, loaded_at, .. }) = news {
             program.refresh = kept.and_then(|(_, kept)| kept.refresh).or(program.refresh);
@@ -128,7 +128,7 @@ impl World<'_> {
         self.step(number);
     }
 
-    /// Those that watch learn of another record within a second.
+    /// The watching programs learn of another record within a second.
     pub(super) fn tell_watchers(&mut self, fleet: usize) {
         for number in 0..self.programs.len() {
             let program = &mut self.programs[number];
@@ -148,7 +148,7 @@ impl World<'_> {
         }
         let store = &self.stores[plan.fleet];
         if store.is_down(self.now) {
-            // It watches again as soon as it can.
+            // The program watches again as soon as it can.
             let again = self.now + SignedDuration::from_secs(1);
             self.queue.push(again, Event::StoreChanged { program: number, life });
         } else if store.revision() != session.known_revision() {
@@ -157,7 +157,7 @@ impl World<'_> {
         }
     }
 
-    /// A store that fails, or says nothing, for a time.
+    /// Makes a store fail, or not answer, for a time.
     pub(super) fn disturb_store(&mut self, number: usize, is_silent: bool, lasts: SignedDuration) {
         self.programs[number].store_trouble = Some((is_silent, self.now + lasts));
     }
