@@ -1,6 +1,6 @@
 //! A store in Redis, for processes on any number of machines that share [Tradovate](https://www.tradovate.com) sessions.
 //!
-//! One of them logs in and renews; all others use what it gets. Programs make a [`RedisStore`] and hand it to
+//! One process logs in and renews; all others use its token. Programs make a [`RedisStore`] and pass it to
 //! `TokenSource::shared` of a transport.
 //!
 //! ```
@@ -10,16 +10,22 @@
 //! # Ok::<(), tradovate_auth_session::StoreError>(())
 //! ```
 //!
-//! It is a [`Store`](tradovate_auth_store::Store) with the feature `blocking`, and an
-//! [`AsyncStore`](tradovate_auth_store::AsyncStore) with the feature `tokio`. With the feature `seal` it encrypts what it
-//! stores.
+//! # Features
+//! None is on by default.
 //!
-//! # What it asks of a server
-//! Redis 6 or newer, or one that does as it does, such as Valkey; the primary, not a replica. It does not find its way in
-//! a Redis Cluster or with Sentinel: give the name under which the primary is always found. Of a session it keeps two
-//! keys, `{prefix}{name}` in braces and the same with `:lease`, and it publishes on the channel `{prefix}changes` whose
-//! record was saved, or whose lease was taken. A user of its own needs no more than these rights (`+select` only if the URL
-//! names a database):
+//! - `blocking`: `RedisStore` implements [`Store`](tradovate_auth_store::Store).
+//! - `tokio`: `RedisStore` implements [`AsyncStore`](tradovate_auth_store::AsyncStore).
+//! - `seal`: `RedisStore` can encrypt its records.
+//!
+//! # Server
+//! The store needs Redis 6 or newer, or a compatible server such as Valkey. Connect it to the primary, not to a replica.
+//! It doesn't support Redis Cluster, and it doesn't ask Sentinel for the primary: use a host name that always leads to
+//! the primary.
+//!
+//! For a session with the name NAME, the store keeps two keys: `tradovate-auth:{NAME}` for the record and
+//! `tradovate-auth:{NAME}:lease` for the lease. The braces are part of the keys; the [prefix](RedisStore::prefix) can be
+//! changed. A save, and each lease that is taken, is published on the channel `tradovate-auth:changes`. A Redis user needs
+//! only these rights (`+select` only if the URL names a database):
 //!
 //! ```text
 //! ~tradovate-auth:* &tradovate-auth:*
@@ -27,41 +33,45 @@
 //! +time +type +hget +hmget +hset +pexpire +persist +publish
 //! ```
 //!
-//! Whoever can read the keys can trade: seal them, use TLS, and give the server a password.
+//! Whoever can read the keys can trade. So seal the records, use TLS, and set a password on the server.
 //!
-//! # What it promises, and what depends on the server
-//! Each operation is one script, which Redis runs as a whole. Who saves has to hold the newest lease and to know the
-//! newest record; so nobody overwrites what he hasn't seen, and a holder that slept through its lease changes nothing once
-//! another has taken one. Leases and records are numbered by the clock of the server, and never backwards. After a loss of
-//! everything, be it by `FLUSHALL` or a fail-over to an empty replica, no number comes again while the clocks of the
-//! servers agree, and no lease from before is good for anything; whoever still has the session takes a new one and saves
-//! it again. That a record is gone is told to those who wait when somebody takes the lease.
+//! # Guarantees
+//! Each operation is one script, which Redis runs atomically. A save needs the newest lease and the newest revision. So
+//! nobody overwrites a record that it has not loaded, and a process that was paused beyond its lease can't save once
+//! another process has taken one. Revisions and fences come from the server's clock and never go down.
 //!
+//! If the server loses all data (`FLUSHALL`, or a fail-over to an empty replica), no revision or fence is used twice, as
+//! long as the clocks of the servers agree. Leases from before the loss are void. A process that still has the session
+//! takes a new lease and saves the session again. Processes that wait for a change are not woken by the loss; they are
+//! woken when a process takes the lease.
+//!
+//! # Durability
 //! A save is as durable as the server makes it:
 //!
-//! - Without persistence a restart loses everything; with `appendfsync everysec`, a crash loses a second; with
+//! - Without persistence, a restart loses everything. With `appendfsync everysec`, a crash loses up to a second; with
 //!   `appendfsync always`, nothing.
-//! - A replica follows a moment later: a fail-over loses what it had not got. Two processes may then believe that they
-//!   hold the lease, one by the old primary and one by the new. `min-replicas-to-write` and `min-replicas-max-lag` end the
-//!   writes of a primary that was cut off.
+//! - Replication is asynchronous: a fail-over loses the writes that the replica has not yet received. Then two processes
+//!   can hold the lease, one from the old primary and one from the new one. `min-replicas-to-write` and
+//!   `min-replicas-max-lag` stop the writes of a primary that is cut off.
 //!
-//! What is lost is a session, not the account: the next process logs in. Where that has to be rare, use `appendfsync
-//! always` and one server, or a service that replicates before it answers. Set `maxmemory-policy` to `noeviction`: with
-//! another policy, a server whose memory is full may evict a record or a lease. Then the record is lost as by a flush, and
-//! the holder of an evicted lease can save nothing.
+//! If a record is lost, the next process logs in again. To make this rare, use `appendfsync always` and one server, or a
+//! service that replicates a write before it confirms it. Set `maxmemory-policy` to `noeviction`. With any other policy, a
+//! server whose memory is full may evict a record or a lease. Then the record is lost, or the holder of the evicted lease
+//! can't save.
 //!
 //! # Connections
-//! A store connects when it is used, again by itself after trouble, and says within its [time-outs](RedisStore::time_outs)
-//! that it can't. A name is looked up by the resolver of the system; in the blocking form that takes its own time.
+//! A store connects when it is first used, and connects again after errors. If it can't connect, it returns an error
+//! within its [time-outs](RedisStore::time_outs). The resolver of the system looks up the host name. In the blocking form,
+//! the time-outs don't limit the time that this takes.
 //!
-//! - Blocking: a few connections that calls share, and while somebody waits for a change, one more with a thread of its
-//!   own for the whole store. A connection that is found closed is replaced; where that happens to a lease, a save or a
-//!   release, it is an error, because it may have been done.
-//! - Tokio: one connection for everything. It needs a runtime with I/O and time. The connection lives on the runtime on
-//!   which it was made: others may use it, and when that one ends, the next to use the store makes a new one.
+//! - Blocking: calls share a few connections. While a caller waits for a change, the store has one more connection and a
+//!   thread for it. If a connection turns out to be closed, the store connects again and repeats a load. A lease, a save or
+//!   a release returns an error instead, because it may have been done.
+//! - Tokio: one connection for everything. The runtime must have I/O and time enabled. The connection belongs to the
+//!   runtime on which it was made. Other runtimes may use it. If its runtime ends, the next call makes a new connection.
 //!
-//! `rediss://` uses rustls with the certificates of the system, or [others](RedisStore::root_certificates), and the
-//! process's default provider of cryptography. If the program has installed none before the first connection, the store
+//! `rediss://` uses rustls with the certificates of the system or with [your own](RedisStore::root_certificates), and the
+//! process's default crypto provider. If the program has installed no provider before the first connection, the store
 //! installs `ring`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -69,7 +79,7 @@
 #![deny(missing_docs)]
 #![cfg_attr(
     not(any(feature = "blocking", feature = "tokio")),
-    allow(dead_code, reason = "without a form there is nobody to use it")
+    allow(dead_code, reason = "used only by the blocking and the async store")
 )]
 
 #[cfg(feature = "blocking")]

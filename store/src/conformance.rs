@@ -50,7 +50,7 @@ pub struct Suite<'s> {
     asynchronous: Option<Asynchronous<'s>>,
 }
 
-/// What the checks of dropped futures need.
+/// What the checks of dropped futures use.
 struct Asynchronous<'s> {
     open: Arc<dyn Fn() -> Box<dyn AsyncStore> + Send + Sync + 's>,
     block_on: blocking::BlockOn,

@@ -1,22 +1,22 @@
-//! Where processes share one session: what a store has to do, the form in which a session is kept, and a store in
-//! files for the processes of one machine.
+//! Stores for sessions that several processes share: the traits [`Store`] and [`AsyncStore`], the record format
+//! ([`Codec`]), and `FileStore` for the processes of one machine.
 //!
-//! A store holds one record for each [`SessionName`]: the newest snapshot of a session under a
-//! [`Revision`](tradovate_auth_session::Revision). Whoever
-//! wants to send something takes the lease, loads the record, and saves what has come before anybody uses it; all
-//! others use what they load. Programs hand a store to `TokenSource::shared` of a transport and call nothing of it
-//! themselves.
+//! A store holds one record for each [`SessionName`]: the newest snapshot of a session and its
+//! [`Revision`](tradovate_auth_session::Revision). A process takes the lease before it sends a request for the session.
+//! Then it loads the record, sends the request, and saves the result before anybody uses it. All other processes load the
+//! record and use its token. Programs pass a store to `TokenSource::shared` of a transport and call no method of the
+//! store themselves.
 //!
-//! [`Store`] is for blocking programs, [`AsyncStore`] for async ones. A store of your own keeps bytes under a name, and
-//! has a [`Codec`] make them.
+//! [`Store`] is for blocking programs, [`AsyncStore`] for async programs. If you write your own store, let a [`Codec`]
+//! make the records, and store their bytes under the session's name.
 //!
 //! # Features
 //!
 //! None is on by default.
 //!
-//! - `file`: `FileStore`, which is a [`Store`].
-//! - `tokio`: `FileStore` is an [`AsyncStore`], too.
-//! - `seal`: `SealingKey`, with which records are encrypted, and only such are read.
+//! - `file`: `FileStore`, which implements [`Store`].
+//! - `tokio`: `FileStore` also implements [`AsyncStore`].
+//! - `seal`: `SealingKey`. A [`Codec`] with a key encrypts its records and reads only records that are encrypted with it.
 //! - `conformance`: the module `conformance`, which tests whether a store keeps the contract.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -1,4 +1,4 @@
-//! The interface of a store.
+//! The traits [`Store`] and [`AsyncStore`].
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -8,16 +8,16 @@ use tradovate_auth_session::{Lease, Revision, StoreAnswer, StoreError, StoreErro
 
 use crate::name::SessionName;
 
-/// Where blocking programs share sessions.
+/// A store of shared sessions, for blocking programs.
 ///
-/// All methods may be called by several threads at once. A store that can't be reached returns an error within a few
-/// seconds. It must never say that nothing is stored because it can't know.
+/// Several threads may call the methods at the same time. If the store can't be reached, it returns an error within a few
+/// seconds. A store returns "no record" only if it knows that there is none; otherwise it returns an error.
 ///
 /// With the feature `conformance`, the module `conformance` tests whether a store keeps this contract.
 ///
-/// Token sources take any store, and a `Box<dyn Store>` if the program chooses its store while it runs.
+/// Token sources accept any store. A program that chooses its store at run time passes a `Box<dyn Store>`.
 ///
-/// A store in the memory of one process, as an example:
+/// An example that keeps one session in the memory of a process:
 ///
 /// ```
 /// use std::sync::{Condvar, Mutex};
@@ -26,7 +26,7 @@ use crate::name::SessionName;
 /// use tradovate_auth_session::{Lease, Revision, StoreError, StoredRecord, StoredSession};
 /// use tradovate_auth_store::{SessionName, Store};
 ///
-/// /// For one session. The numbers count from one, because they end with the memory.
+/// /// Holds one session. Fences and revisions may start at one, because no lease or record outlives the process.
 /// #[derive(Default)]
 /// struct InMemory(Mutex<Content>, Condvar);
 ///
@@ -101,9 +101,9 @@ use crate::name::SessionName;
 ///
 /// let (store, name) = (InMemory::default(), SessionName::new("my app", "user 7"));
 /// let session: StoredSession = serde_json::from_str(r#"{"version":1,"userId":7}"#)?;
-/// let overtaken = store.lease(&name, Duration::ZERO)?.expect("nobody else has it");
-/// let lease = store.lease(&name, Duration::from_secs(60))?.expect("the other one has ended");
-/// assert!(store.save(&name, &session, None, overtaken)?.is_none());
+/// let ended = store.lease(&name, Duration::ZERO)?.expect("the lease is free");
+/// let lease = store.lease(&name, Duration::from_secs(60))?.expect("the first lease has ended");
+/// assert!(store.save(&name, &session, None, ended)?.is_none());
 /// assert!(store.save(&name, &session, None, lease)?.is_some());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -111,21 +111,22 @@ pub trait Store: Send + Sync + 'static {
     /// The record of a name, if there is one.
     ///
     /// # Errors
-    /// If the store can't know.
+    /// If the store can't know whether there is a record.
     fn load(&self, name: &SessionName) -> Result<Option<StoredRecord>, StoreError>;
 
-    /// Takes the lease of a name for a time, unless the lease of another holder has not yet ended. From then on, an
-    /// earlier holder can't save any more.
+    /// Takes the lease of a name for a time. Returns `None` if an earlier lease has not yet ended. After a lease was given,
+    /// the holders of earlier leases can't save any more.
     ///
     /// # Errors
-    /// If the store can't know whether there is another holder.
+    /// If the store can't know whether an earlier lease has ended.
     fn lease(&self, name: &SessionName, time: Duration) -> Result<Option<Lease>, StoreError>;
 
-    /// Saves a session, durably, if the record is still the one that the caller knows (`None`: there is none), and no
-    /// other lease was given since the caller's. Returns the new revision; or `None`, and nothing was changed.
+    /// Saves a session durably and returns the new revision. It does so only if the record still has the revision that the
+    /// caller knows (`None`: there is no record), and if the caller's lease is the newest. Otherwise it changes nothing
+    /// and returns `None`.
     ///
     /// # Errors
-    /// If it was not saved, or the store can't know.
+    /// If the session was not saved, or the store can't know whether it was.
     fn save(
         &self,
         name: &SessionName,
@@ -134,44 +135,44 @@ pub trait Store: Send + Sync + 'static {
         lease: Lease,
     ) -> Result<Option<Revision>, StoreError>;
 
-    /// Ends a lease before its time, if it is still the newest one.
+    /// Ends a lease before its time is over. Does nothing if a newer lease was given.
     ///
     /// # Errors
-    /// If it was not ended. Then it ends when its time is over.
+    /// If the lease may not have been ended. It ends at the latest when its time is over.
     fn release(&self, name: &SessionName, lease: Lease) -> Result<(), StoreError>;
 
-    /// Returns within a second after the record is another one than the caller knows; at the latest when the time is
-    /// over. It may return early, for no reason. It should return early when another process takes the lease: that process
-    /// may be about to log in, and this one may hold a token that it could not save.
+    /// Waits until the record has another revision than the caller knows, for `time` at most. Returns within a second
+    /// after the change. It may return earlier for no reason. It should return when another process takes the lease: that
+    /// process may be about to log in, and this one may hold a token that it could not save.
     ///
     /// # Errors
     /// If the record can't be watched.
     fn changed(&self, name: &SessionName, known: Option<Revision>, time: Duration) -> Result<(), StoreError>;
 }
 
-/// A lease that is held, for people who want to know: see `FileStore::held_lease` and `RedisStore::held_lease`.
+/// The lease that is held at the moment, for diagnosis: see `FileStore::held_lease` and `RedisStore::held_lease`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HeldLease {
     /// The time until it ends.
     pub time_left: Duration,
-    /// The id of the process that took it, if the store knows it.
+    /// The id of the process that holds it, if the store knows it.
     pub process: Option<u32>,
 }
 
 impl HeldLease {
-    /// A lease that ends after this time.
+    /// A lease that ends after `time_left`.
     #[must_use]
     pub fn new(time_left: Duration, process: Option<u32>) -> Self {
         Self { time_left, process }
     }
 }
 
-/// Asks a store what a session has asked of it. The result is for
+/// Runs a session's request to its store. Pass the result to
 /// [`Session::store_answered`](tradovate_auth_session::Session::store_answered).
 ///
 /// # Errors
-/// What the store says.
+/// The error of the store.
 pub fn ask(store: &dyn Store, name: &SessionName, request: &StoreRequest) -> Result<StoreAnswer, StoreError> {
     match request {
         StoreRequest::Acquire(time) => store.lease(name, *time).map(StoreAnswer::Lease),
@@ -184,10 +185,10 @@ pub fn ask(store: &dyn Store, name: &SessionName, request: &StoreRequest) -> Res
     }
 }
 
-/// As [`ask`].
+/// As [`ask`], for an async store.
 ///
 /// # Errors
-/// What the store says.
+/// The error of the store.
 pub async fn ask_async(
     store: &dyn AsyncStore,
     name: &SessionName,
@@ -208,13 +209,14 @@ fn not_for_a_shared_store() -> StoreError {
     StoreError::new(StoreErrorKind::Misconfigured, "this session has a store hook of its own and shares no store")
 }
 
-/// What the methods of an [`AsyncStore`] return: `Box::pin(async move { … })`.
+/// The future that the methods of an [`AsyncStore`] return.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// Where async programs share sessions: [`Store`] with futures. A future that is dropped may or may not have done its
-/// work.
+/// A store of shared sessions, for async programs: [`Store`] with futures. If a future is dropped before it is ready, its
+/// call may have been done or not.
 ///
-/// Each method returns `Box::pin(async move { … })`. This one sends all calls on to another store and counts the saves:
+/// Each method returns `Box::pin(async move { … })`. This example forwards all calls to another store and counts the
+/// saves:
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU64, Ordering};

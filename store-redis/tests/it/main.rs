@@ -56,53 +56,57 @@ fn main() -> ExitCode {
     arguments.test_threads.get_or_insert(16);
     let trials = trials![
         sharing:
-            for_how_long_the_lease_is_held_is_said_without_a_change,
+            held_lease_returns_the_time_left_and_changes_nothing,
             prefixes_keep_sessions_apart,
             a_lease_of_another_name_has_another_fence,
             a_record_expires_and_a_lease_is_forgotten;
         trouble:
             after_a_flush_an_old_lease_can_not_save_and_a_new_one_can,
-            after_a_flush_no_number_comes_again,
-            a_clock_that_was_put_back_makes_no_number_come_again,
-            a_restart_is_survived,
+            no_revision_or_fence_is_used_again_after_a_flush,
+            no_revision_or_fence_is_used_again_after_the_clock_was_set_back,
+            the_store_connects_again_after_a_restart_of_the_server,
             scripts_that_were_flushed_are_loaded_again,
-            a_server_that_is_down_is_told_soon,
-            a_server_that_does_not_answer_is_told_soon_to_all,
-            a_key_of_something_else_is_left_alone,
-            a_record_that_misses_something_is_left_alone,
-            a_record_that_is_damaged_is_told,
-            a_replica_is_told,
-            a_server_without_memory_is_told,
-            a_server_that_lacks_its_replicas_is_told,
+            a_server_that_is_down_is_an_error_within_the_time_outs,
+            a_server_that_does_not_answer_is_an_error_for_all_callers_within_the_time_outs,
+            a_key_that_holds_no_session_is_an_error,
+            an_incomplete_record_is_an_error,
+            a_damaged_record_is_unreadable,
+            a_replica_is_an_error,
+            a_server_without_memory_is_an_error,
+            a_server_that_lacks_its_replicas_is_an_error,
             connections_that_the_server_closes_are_replaced;
         watching:
-            the_same_record_is_waited_for_until_the_time_is_over,
-            the_known_record_is_waited_for_until_the_time_is_over,
-            a_save_of_another_session_is_not_told,
-            a_lease_by_another_shows_that_the_record_is_gone,
-            a_server_that_goes_down_is_told_to_who_waits,
-            a_server_that_freezes_is_told_to_who_waits,
-            many_wait_on_one_connection,
-            after_a_long_rest_all_is_as_before;
+            a_wait_longer_than_the_idle_limit_of_the_connection_ends_in_time,
+            changed_waits_until_its_time_is_over_if_the_record_stays_the_same,
+            a_save_of_another_session_does_not_end_the_wait,
+            a_lease_of_another_process_ends_the_wait_for_a_lost_record,
+            a_waiting_caller_gets_an_error_if_the_server_goes_down,
+            a_waiting_caller_gets_an_error_if_the_server_freezes,
+            many_waiting_callers_share_one_connection,
+            after_a_long_pause_the_watching_connection_is_made_again;
         memory:
-            a_record_that_was_evicted_can_be_saved_again_and_no_number_comes_twice,
-            a_lease_that_was_evicted_lets_its_holder_save_nothing;
+            an_evicted_record_can_be_saved_again_under_a_new_revision,
+            the_holder_of_an_evicted_lease_can_not_save;
         secrets:
             a_password_is_used_and_never_shown,
-            a_wrong_or_missing_password_is_told,
-            a_user_that_lacks_a_right_is_told_which_rights_it_needs,
-            a_user_without_rights_is_told,
+            a_wrong_or_missing_password_is_an_error,
+            a_user_that_lacks_a_right_gets_an_error_that_lists_the_rights,
+            a_user_without_rights_gets_an_error,
             a_command_that_a_server_repeats_is_not_printed;
         tls:
-            a_server_is_trusted_by_its_authority,
-            another_authority_is_not_trusted,
+            a_server_with_a_certificate_of_the_given_authority_is_trusted,
+            a_server_with_a_certificate_of_another_authority_is_not_trusted,
             a_client_shows_its_certificate;
     ];
     let of_contract = [Form::Blocking, Form::Async].into_iter().flat_map(conformance);
     let of_async = [
         trial("runtimes::a_store_outlives_its_runtime", |_| runtimes::a_store_outlives_its_runtime(), Form::Async),
-        trial("runtimes::several_share_a_store", |_| runtimes::several_share_a_store(), Form::Async),
-        trial("runtimes::a_wait_that_is_given_up_leaves_nothing", |_| runtimes::a_wait_that_is_given_up(), Form::Async),
+        trial("runtimes::several_runtimes_share_a_store", |_| runtimes::several_runtimes_share_a_store(), Form::Async),
+        trial(
+            "runtimes::a_wait_that_is_given_up_leaves_nothing",
+            |_| runtimes::dropped_waits_leave_no_connection_behind(),
+            Form::Async,
+        ),
     ];
     let is_ignored = !server::is_there_or_required();
     if is_ignored {

@@ -35,7 +35,7 @@ fn evict_session(server: &Server) {
 }
 
 /// What the session does with an evicted record is tested with a fleet of processes.
-pub(crate) fn a_record_that_was_evicted_can_be_saved_again_and_no_number_comes_twice(form: Form) {
+pub(crate) fn an_evicted_record_can_be_saved_again_under_a_new_revision(form: Form) {
     let server = Server::start();
     let (one, other) = (form.party(&server.url()), form.party(&server.url()));
     let before = one.saved(1, None);
@@ -51,7 +51,7 @@ pub(crate) fn a_record_that_was_evicted_can_be_saved_again_and_no_number_comes_t
     assert_eq!(other.found(), Some((after, 1)));
 }
 
-pub(crate) fn a_lease_that_was_evicted_lets_its_holder_save_nothing(form: Form) {
+pub(crate) fn the_holder_of_an_evicted_lease_can_not_save(form: Form) {
     let server = Server::start();
     let (one, other) = (form.party(&server.url()), form.party(&server.url()));
     let revision = one.saved(1, None);

@@ -20,7 +20,7 @@ pub(crate) fn a_store_outlives_its_runtime() {
     }
 }
 
-pub(crate) fn several_share_a_store() {
+pub(crate) fn several_runtimes_share_a_store() {
     let server = Server::start();
     let store = RedisStore::new(&server.url()).unwrap();
     let (one, other) = (Runtime::new().unwrap(), Runtime::new().unwrap());
@@ -34,7 +34,7 @@ pub(crate) fn several_share_a_store() {
     other.block_on(waiting).unwrap().unwrap();
 }
 
-pub(crate) fn a_wait_that_is_given_up() {
+pub(crate) fn dropped_waits_leave_no_connection_behind() {
     let server = Server::start();
     let store = RedisStore::new(&server.url()).unwrap();
     Runtime::new().unwrap().block_on(async {

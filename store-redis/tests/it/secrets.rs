@@ -57,7 +57,7 @@ pub(crate) fn a_password_is_used_and_never_shown(form: Form) {
     assert!(!said(&party).contains("canary"), "{}", said(&party));
 }
 
-pub(crate) fn a_wrong_or_missing_password_is_told(form: Form) {
+pub(crate) fn a_wrong_or_missing_password_is_an_error(form: Form) {
     let server = Server::start_with(|_| ["--requirepass", CANARY].map(str::to_owned).to_vec());
     for url in [server.url(), url(&server, ":wrong"), url(&server, "nobody:wrong")] {
         let party = form.party(&url);
@@ -90,7 +90,7 @@ pub(crate) fn url_of_app(server: &Server) -> String {
 /// Without these, a connection that is no longer needed is closed all the same, and Redis logs a command that was denied.
 const NOT_MISSED: [&str; 2] = ["+unsubscribe", "+punsubscribe"];
 
-pub(crate) fn a_user_that_lacks_a_right_is_told_which_rights_it_needs(form: Form) {
+pub(crate) fn a_user_that_lacks_a_right_gets_an_error_that_lists_the_rights(form: Form) {
     let server = Server::start();
     let rights: Vec<_> = documented_rights().split_ascii_whitespace().collect();
     assert!(rights.len() > 10);
@@ -124,7 +124,7 @@ fn use_all(party: &Party, quiet: Duration) -> Result<(), StoreError> {
     party.changed(saved, quiet)
 }
 
-pub(crate) fn a_user_without_rights_is_told(form: Form) {
+pub(crate) fn a_user_without_rights_gets_an_error(form: Form) {
     let server = Server::start();
     set_rights(&server, "~* resetchannels +@all");
     let party = form.party(&url(&server, "app:secret"));

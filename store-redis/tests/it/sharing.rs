@@ -45,7 +45,7 @@ pub(crate) fn a_record_expires_and_a_lease_is_forgotten(form: Form) {
     assert!((604_790..=604_800).contains(&left(format!("tradovate-auth:{{{name}}}:lease"))));
 }
 
-pub(crate) fn for_how_long_the_lease_is_held_is_said_without_a_change(form: Form) {
+pub(crate) fn held_lease_returns_the_time_left_and_changes_nothing(form: Form) {
     let server = Server::start();
     let party = form.party(&server.url());
     let held = || party.store.held_lease(&name()).unwrap();

@@ -52,7 +52,7 @@ fn store(server: &Server) -> RedisStore {
     RedisStore::new(&format!("rediss://localhost:{}/", server.port())).unwrap()
 }
 
-pub(crate) fn a_server_is_trusted_by_its_authority(form: Form) {
+pub(crate) fn a_server_with_a_certificate_of_the_given_authority_is_trusted(form: Form) {
     let authority = Authority::new("one");
     let server = authority.serve(false);
     let party = form.party_of(store(&server).root_certificates(authority.pem().as_bytes()).unwrap());
@@ -61,7 +61,7 @@ pub(crate) fn a_server_is_trusted_by_its_authority(form: Form) {
     party.changed(None, std::time::Duration::from_secs(60)).unwrap();
 }
 
-pub(crate) fn another_authority_is_not_trusted(form: Form) {
+pub(crate) fn a_server_with_a_certificate_of_another_authority_is_not_trusted(form: Form) {
     let server = Authority::new("one").serve(false);
     let other = Authority::new("other");
     let party = form.party_of(store(&server).root_certificates(other.pem().as_bytes()).unwrap());

@@ -31,7 +31,7 @@ pub(crate) fn after_a_flush_an_old_lease_can_not_save_and_a_new_one_can(form: Fo
     assert_eq!(party.found().unwrap().1, 2);
 }
 
-pub(crate) fn after_a_flush_no_number_comes_again(form: Form) {
+pub(crate) fn no_revision_or_fence_is_used_again_after_a_flush(form: Form) {
     let server = Server::start();
     let (one, other) = (form.party(&server.url()), form.party(&server.url()));
     let before = one.saved(1, None);
@@ -44,7 +44,7 @@ pub(crate) fn after_a_flush_no_number_comes_again(form: Form) {
     assert_eq!(one.save(1, Some(after), lost).unwrap(), None);
 }
 
-pub(crate) fn a_clock_that_was_put_back_makes_no_number_come_again(form: Form) {
+pub(crate) fn no_revision_or_fence_is_used_again_after_the_clock_was_set_back(form: Form) {
     let server = Server::start();
     let party = form.party(&server.url());
     let revision = party.saved(1, None);
@@ -61,7 +61,7 @@ pub(crate) fn a_clock_that_was_put_back_makes_no_number_come_again(form: Form) {
     assert_eq!(party.load().unwrap().unwrap().age, None);
 }
 
-pub(crate) fn a_restart_is_survived(form: Form) {
+pub(crate) fn the_store_connects_again_after_a_restart_of_the_server(form: Form) {
     let mut server = Server::start();
     let party = form.party(&server.url());
     party.saved(1, None);
@@ -81,7 +81,7 @@ pub(crate) fn scripts_that_were_flushed_are_loaded_again(form: Form) {
     party.saved(2, Some(revision));
 }
 
-pub(crate) fn a_server_that_is_down_is_told_soon(form: Form) {
+pub(crate) fn a_server_that_is_down_is_an_error_within_the_time_outs(form: Form) {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let party = form.party(&format!("redis://127.0.0.1:{port}/"));
     let (errors, time) = timed(|| party.errors());
@@ -91,7 +91,7 @@ pub(crate) fn a_server_that_is_down_is_told_soon(form: Form) {
     assert!(time < Duration::from_secs(1), "{time:?}");
 }
 
-pub(crate) fn a_server_that_does_not_answer_is_told_soon_to_all(form: Form) {
+pub(crate) fn a_server_that_does_not_answer_is_an_error_for_all_callers_within_the_time_outs(form: Form) {
     let server = Server::start();
     let party = form.party(&server.url());
     party.saved(1, None);
@@ -111,7 +111,7 @@ pub(crate) fn a_server_that_does_not_answer_is_told_soon_to_all(form: Form) {
     assert_eq!(party.found().unwrap().1, 1);
 }
 
-pub(crate) fn a_key_of_something_else_is_left_alone(form: Form) {
+pub(crate) fn a_key_that_holds_no_session_is_an_error(form: Form) {
     let server = Server::start();
     let party = form.party(&server.url());
     let lease = party.leased();
@@ -127,7 +127,7 @@ pub(crate) fn a_key_of_something_else_is_left_alone(form: Form) {
     }
 }
 
-pub(crate) fn a_record_that_misses_something_is_left_alone(form: Form) {
+pub(crate) fn an_incomplete_record_is_an_error(form: Form) {
     let server = Server::start();
     let party = form.party(&server.url());
     for field in ["revision", "session", "saved"] {
@@ -138,7 +138,7 @@ pub(crate) fn a_record_that_misses_something_is_left_alone(form: Form) {
     }
 }
 
-pub(crate) fn a_record_that_is_damaged_is_told(form: Form) {
+pub(crate) fn a_damaged_record_is_unreadable(form: Form) {
     let server = Server::start();
     let party = form.party(&server.url());
     let revision = party.saved(1, None);
@@ -150,7 +150,7 @@ pub(crate) fn a_record_that_is_damaged_is_told(form: Form) {
     assert_eq!(stored.session.unwrap_err(), Unreadable::Damaged);
 }
 
-pub(crate) fn a_replica_is_told(form: Form) {
+pub(crate) fn a_replica_is_an_error(form: Form) {
     let server = Server::start();
     let primary = Server::start();
     let party = form.party(&server.url());
@@ -159,7 +159,7 @@ pub(crate) fn a_replica_is_told(form: Form) {
     assert_says(&party.lease(LONG).unwrap_err(), NotWritable, "read-only replica");
 }
 
-pub(crate) fn a_server_without_memory_is_told(form: Form) {
+pub(crate) fn a_server_without_memory_is_an_error(form: Form) {
     let server = Server::start();
     let party = form.party(&server.url());
     let lease = party.leased();
@@ -168,7 +168,7 @@ pub(crate) fn a_server_without_memory_is_told(form: Form) {
     assert_eq!(party.found(), None);
 }
 
-pub(crate) fn a_server_that_lacks_its_replicas_is_told(form: Form) {
+pub(crate) fn a_server_that_lacks_its_replicas_is_an_error(form: Form) {
     let server = Server::start();
     let party = form.party(&server.url());
     let lease = party.leased();

@@ -10,7 +10,7 @@ use crate::helpers::{self, A_MOMENT, LONG, SOON, session, timed, waiting};
 use crate::party::{Form, assert_says};
 use crate::server::Server;
 
-pub(crate) fn the_same_record_is_waited_for_until_the_time_is_over(form: Form) {
+pub(crate) fn a_wait_longer_than_the_idle_limit_of_the_connection_ends_in_time(form: Form) {
     let server = Server::start();
     let party = form.party(&server.url());
     let revision = party.saved(1, None);
@@ -22,17 +22,19 @@ pub(crate) fn the_same_record_is_waited_for_until_the_time_is_over(form: Form) {
     party.changed(Some(revision), Duration::ZERO).unwrap();
 }
 
-pub(crate) fn the_known_record_is_waited_for_until_the_time_is_over(form: Form) {
-    helpers::the_known_record_is_waited_for_until_the_time_is_over(&*form.party(&Server::start().url()).used);
+pub(crate) fn changed_waits_until_its_time_is_over_if_the_record_stays_the_same(form: Form) {
+    helpers::changed_waits_until_its_time_is_over_if_the_record_stays_the_same(
+        &*form.party(&Server::start().url()).used,
+    );
 }
 
-pub(crate) fn a_save_of_another_session_is_not_told(form: Form) {
+pub(crate) fn a_save_of_another_session_does_not_end_the_wait(form: Form) {
     let server = Server::start();
     let (one, other) = (form.party(&server.url()), form.party(&server.url()));
-    helpers::a_save_of_another_session_is_not_told(&*one.used, &*other.used);
+    helpers::a_save_of_another_session_does_not_end_the_wait(&*one.used, &*other.used);
 }
 
-pub(crate) fn a_lease_by_another_shows_that_the_record_is_gone(form: Form) {
+pub(crate) fn a_lease_of_another_process_ends_the_wait_for_a_lost_record(form: Form) {
     let server = Server::start();
     let (one, other) = (form.party(&server.url()), form.party(&server.url()));
     let revision = one.saved(1, None);
@@ -45,7 +47,7 @@ pub(crate) fn a_lease_by_another_shows_that_the_record_is_gone(form: Form) {
     assert_eq!(one.found(), None);
 }
 
-pub(crate) fn a_server_that_goes_down_is_told_to_who_waits(form: Form) {
+pub(crate) fn a_waiting_caller_gets_an_error_if_the_server_goes_down(form: Form) {
     let mut server = Server::start();
     let party = form.party(&server.url());
     let (told, time) = waiting(&*party.used, None, || server.stop());
@@ -57,7 +59,7 @@ pub(crate) fn a_server_that_goes_down_is_told_to_who_waits(form: Form) {
     told.unwrap();
 }
 
-pub(crate) fn a_server_that_freezes_is_told_to_who_waits(form: Form) {
+pub(crate) fn a_waiting_caller_gets_an_error_if_the_server_freezes(form: Form) {
     let server = Server::start();
     let party = form.party(&server.url());
     let (told, time) = waiting(&*party.used, None, || server.freeze());
@@ -67,7 +69,7 @@ pub(crate) fn a_server_that_freezes_is_told_to_who_waits(form: Form) {
     party.changed(None, A_MOMENT).unwrap();
 }
 
-pub(crate) fn many_wait_on_one_connection(form: Form) {
+pub(crate) fn many_waiting_callers_share_one_connection(form: Form) {
     let server = Server::start();
     let party = form.party(&server.url());
     let names: Vec<_> = (0..100).map(|number| SessionName::new("demo", &format!("trader {number}"))).collect();
@@ -89,7 +91,7 @@ pub(crate) fn many_wait_on_one_connection(form: Form) {
     });
 }
 
-pub(crate) fn after_a_long_rest_all_is_as_before(form: Form) {
+pub(crate) fn after_a_long_pause_the_watching_connection_is_made_again(form: Form) {
     let server = Server::start();
     let party = form.party(&server.url());
     let revision = party.saved(1, None);

@@ -1,5 +1,5 @@
-//! Futures that are dropped before they have ended: after no poll, after one, and so on. The store must go on working, and
-//! the call must be done or not done.
+//! Checks that drop a future before it is ready: after no poll, after one poll, and so on. The call must be done or not
+//! done, and the store must go on working.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub(super) const CHECKS: &[(&str, Check)] = checks![
     a_cancelled_load_or_wait_changes_nothing,
 ];
 
-/// A future that is still not ready after so many polls is not cancelled any later.
+/// The most polls before a future is dropped. A future that needs more is not dropped later.
 const MOST_POLLS: usize = 20;
 
 fn a_cancelled_lease_is_free_when_its_time_is_over(world: &World<'_>) -> Result<(), Broken> {
@@ -40,7 +40,7 @@ fn a_cancelled_save_is_done_or_not_done(world: &World<'_>) -> Result<(), Broken>
         let (new, known) = (session(2)?, before.map(|(revision, _)| revision));
         let result = case.cancel(case.store().save(&case.name, &new, known, lease))?;
         case.other.release(&case.name, lease)?;
-        // From here on, the save can't be done any more.
+        // The next lease is given: the cancelled save can't be done any more.
         let next = leased(&*case.other, &case.name, LONG)?;
         let after = found(&*case.other, &case.name)?;
         let is_whole = after == before || after.is_some_and(|(revision, user)| Some(revision) != known && user == 2);
@@ -79,7 +79,7 @@ fn a_cancelled_load_or_wait_changes_nothing(world: &World<'_>) -> Result<(), Bro
 
 /// One call that is cancelled. There is a record, and nobody holds the lease.
 struct Case {
-    /// The store whose future is dropped. It is new, so that a future may be dropped while it connects.
+    /// The store whose future is dropped. It is new, so that its future can also be dropped while it connects.
     cancelled: Blocking,
     /// The store of another process.
     other: Box<dyn Store>,
@@ -92,13 +92,13 @@ impl Case {
         &*self.cancelled.store
     }
 
-    /// Drops a future after some polls, unless it has ended before.
+    /// Drops a future after some polls, unless it is ready before.
     fn cancel<T: Send>(&self, future: StoreFuture<'_, T>) -> Result<Option<T>, Broken> {
         let polls_left = self.polls;
         Ok(self.cancelled.run(Cancelled { future, polls_left })?)
     }
 
-    /// The lease, which this process is given within a lease's time: a call that was cancelled may still take it later.
+    /// Takes the lease, and waits until it is free: the cancelled call may have taken it, also after it was dropped.
     fn await_lease(&self, store: &dyn Store) -> Result<Lease, Broken> {
         let begun = Instant::now();
         loop {
@@ -111,7 +111,7 @@ impl Case {
         }
     }
 
-    /// The store that was used goes on working, and another process sees what it does.
+    /// Checks that the store still works: it saves, and another process sees the record.
     fn assert_usable(&self) -> Result<(), Broken> {
         let store = &self.cancelled;
         let lease = self.await_lease(store)?;
@@ -125,8 +125,8 @@ impl Case {
     }
 }
 
-/// Cancels a call after no poll, after one, and so on. `call` returns whether the call has ended before it was cancelled;
-/// then nothing is left to cancel.
+/// Cancels a call after no poll, after one poll, and so on. `call` returns whether the future was ready before it was
+/// cancelled. Then the function returns.
 fn at_each_poll(world: &World<'_>, label: &str, call: impl Fn(&Case) -> Result<bool, Broken>) -> Result<(), Broken> {
     let Some(asynchronous) = world.asynchronous else { return Ok(()) };
     for polls in 0..MOST_POLLS {
@@ -142,7 +142,7 @@ fn at_each_poll(world: &World<'_>, label: &str, call: impl Fn(&Case) -> Result<b
     Ok(())
 }
 
-/// Ends with nothing if the future is not ready after so many polls. Then the future is dropped.
+/// Drops the future if it is not ready after `polls_left` polls. Returns `None` then.
 struct Cancelled<'f, T> {
     future: StoreFuture<'f, T>,
     polls_left: usize,

@@ -1,4 +1,4 @@
-//! The rules of the contract that a few calls in a row can show. Each check begins with names that nobody has used.
+//! Checks whose calls don't overlap. Each check begins with names that nobody has used.
 
 use std::collections::HashSet;
 use std::thread;
@@ -15,8 +15,8 @@ pub(super) const CHECKS: &[(&str, Check)] = checks![
     a_saved_session_is_loaded_by_others,
     the_age_of_a_record_counts_from_its_save,
     a_save_needs_the_known_record,
-    no_revision_comes_twice,
-    any_name_has_a_record_of_its_own,
+    no_revision_is_used_twice,
+    two_names_never_share_a_record,
     a_large_record_is_loaded_unchanged,
     a_record_and_its_lease_survive_a_reopen,
     one_process_at_a_time_holds_the_lease,
@@ -24,10 +24,10 @@ pub(super) const CHECKS: &[(&str, Check)] = checks![
     a_lease_ends_when_its_time_is_over,
     later_leases_have_higher_fences,
     a_lease_is_for_one_name,
-    an_overtaken_holder_saves_nothing,
-    an_overtaken_holder_does_not_end_the_next_lease,
+    the_holder_of_an_earlier_lease_can_not_save,
+    the_holder_of_an_earlier_lease_can_not_release_the_next_one,
     a_holder_whose_lease_has_ended_saves_if_no_other_was_given,
-    changed_returns_at_once_if_the_record_is_another_one,
+    changed_returns_at_once_if_the_revision_differs,
     changed_returns_within_a_second_of_a_save,
     changed_returns_when_its_time_is_over,
 ];
@@ -75,7 +75,7 @@ fn a_save_needs_the_known_record(world: &World<'_>) -> Result<(), Broken> {
     expect(world, &*store, Some((second, 2)))
 }
 
-fn no_revision_comes_twice(world: &World<'_>) -> Result<(), Broken> {
+fn no_revision_is_used_twice(world: &World<'_>) -> Result<(), Broken> {
     let store = world.open();
     let (mut seen, mut known) = (HashSet::new(), None);
     for _ in 0..50 {
@@ -86,9 +86,9 @@ fn no_revision_comes_twice(world: &World<'_>) -> Result<(), Broken> {
     Ok(())
 }
 
-/// Names consist of letters, digits, `.`, `-` and `_`, and have at most 114 characters. The last two names are that long, and
-/// differ in their last 32 characters only.
-fn any_name_has_a_record_of_its_own(world: &World<'_>) -> Result<(), Broken> {
+/// Names consist of letters, digits, `.`, `-` and `_`, and have at most 114 characters. The last two names have 114
+/// characters and differ only in the last 32.
+fn two_names_never_share_a_record(world: &World<'_>) -> Result<(), Broken> {
     let store = world.open();
     let long = "long".repeat(10);
     let (long, longer) = (format!("{long}a"), format!("{long}b"));
@@ -184,18 +184,18 @@ fn a_lease_is_for_one_name(world: &World<'_>) -> Result<(), Broken> {
     let save = || -> Result<_, Broken> { Ok(store.save(&another, &session(1)?, None, lease)?) };
     ensure!(save()?.is_none(), "a save was done with the lease of another name");
     let other = leased(&*store, &another, LONG)?;
-    // The leases of two names may have the same fence.
+    // Two names may have equal fences, so a test with one lease is not enough.
     let is_refused = other.fence == lease.fence || save()?.is_none();
     ensure!(is_refused, "a save was done with the lease of another name, though its own lease is another one");
     Ok(())
 }
 
-fn an_overtaken_holder_saves_nothing(world: &World<'_>) -> Result<(), Broken> {
+fn the_holder_of_an_earlier_lease_can_not_save(world: &World<'_>) -> Result<(), Broken> {
     let (one, other) = (world.open(), world.open());
-    let overtaken = world.ended_lease(&*one)?;
+    let earlier = world.ended_lease(&*one)?;
     let lease = world.leased(&*other)?;
     let is_refused = |known| -> Result<(), Broken> {
-        let saved = one.save(&world.name, &session(1)?, known, overtaken)?;
+        let saved = one.save(&world.name, &session(1)?, known, earlier)?;
         ensure!(saved.is_none(), "a holder has saved, though another one was given a later lease");
         Ok(())
     };
@@ -209,11 +209,11 @@ fn an_overtaken_holder_saves_nothing(world: &World<'_>) -> Result<(), Broken> {
     expect(world, &*one, Some((newest, 2)))
 }
 
-fn an_overtaken_holder_does_not_end_the_next_lease(world: &World<'_>) -> Result<(), Broken> {
+fn the_holder_of_an_earlier_lease_can_not_release_the_next_one(world: &World<'_>) -> Result<(), Broken> {
     let (one, other) = (world.open(), world.open());
-    let overtaken = world.ended_lease(&*one)?;
+    let earlier = world.ended_lease(&*one)?;
     world.leased(&*other)?;
-    one.release(&world.name, overtaken)?;
+    one.release(&world.name, earlier)?;
     ensure!(one.lease(&world.name, LONG)?.is_none(), "an earlier holder has released the lease of the next one");
     Ok(())
 }
@@ -226,7 +226,7 @@ fn a_holder_whose_lease_has_ended_saves_if_no_other_was_given(world: &World<'_>)
     Ok(())
 }
 
-fn changed_returns_at_once_if_the_record_is_another_one(world: &World<'_>) -> Result<(), Broken> {
+fn changed_returns_at_once_if_the_revision_differs(world: &World<'_>) -> Result<(), Broken> {
     let store = world.open();
     let revision = world.saved(&*store, 1, None)?;
     for known in [None, Some(Revision(revision.0.wrapping_sub(1)))] {
@@ -241,11 +241,11 @@ fn changed_returns_at_once_if_the_record_is_another_one(world: &World<'_>) -> Re
 fn changed_returns_within_a_second_of_a_save(world: &World<'_>) -> Result<(), Broken> {
     let (one, other) = (world.open(), world.open());
     let mut known = None;
-    // The second one is the same session again.
+    // The second save stores the same session again: the new revision is a change, too.
     for user in [1, 1, 2] {
         let (saved, told, time) = thread::scope(|scope| {
             let waiting = scope.spawn(|| {
-                // It may return early, for no reason.
+                // `changed` may return early for no reason.
                 let begun = Instant::now();
                 while begun.elapsed() < WATCHED {
                     one.changed(&world.name, known, WATCHED.saturating_sub(begun.elapsed()))?;
@@ -282,15 +282,15 @@ fn changed_returns_when_its_time_is_over(world: &World<'_>) -> Result<(), Broken
     Ok(())
 }
 
-/// For so long the checks wait for a change at most.
+/// The longest wait of the checks for a change.
 const WATCHED: Duration = Duration::from_secs(3);
 
-/// Some clocks count in milliseconds, or run a little slower than others.
+/// A bit less than a time: clocks may count in milliseconds, and may run at slightly different speeds.
 fn nearly(time: Duration) -> Duration {
     time.mul_f32(0.96)
 }
 
-/// Demands that this is stored.
+/// Fails unless this record is stored.
 fn expect(world: &World<'_>, store: &dyn Store, expected: Option<(Revision, i64)>) -> Result<(), Broken> {
     let found = world.found(store)?;
     ensure!(found == expected, "the record should be {expected:?} (revision and user), and is {found:?}");

@@ -1,4 +1,4 @@
-//! What several threads do at once, each with a store of its own, as several processes do.
+//! Checks with several threads at the same time. Each thread opens the store itself, as a process does.
 
 use std::collections::HashSet;
 use std::sync::Barrier;
@@ -15,12 +15,12 @@ use crate::name::SessionName;
 use crate::store::Store;
 
 pub(super) const CHECKS: &[(&str, Check)] = checks![
-    one_of_many_at_once_gets_the_lease,
-    many_that_count_together_lose_no_step,
+    one_of_many_concurrent_callers_gets_the_lease,
+    no_concurrent_increment_is_lost,
     concurrent_histories_are_linearizable,
 ];
 
-fn one_of_many_at_once_gets_the_lease(world: &World<'_>) -> Result<(), Broken> {
+fn one_of_many_concurrent_callers_gets_the_lease(world: &World<'_>) -> Result<(), Broken> {
     let store = world.open();
     let given = on_threads(50, |_| Ok(store.lease(&world.name, LONG)?.is_some()))?;
     let given = given.into_iter().filter(|given| *given).count();
@@ -28,12 +28,12 @@ fn one_of_many_at_once_gets_the_lease(world: &World<'_>) -> Result<(), Broken> {
     Ok(())
 }
 
-fn many_that_count_together_lose_no_step(world: &World<'_>) -> Result<(), Broken> {
+fn no_concurrent_increment_is_lost(world: &World<'_>) -> Result<(), Broken> {
     let steps = AtomicI64::new(0);
     on_threads(6, |number| {
         let store = world.open();
         for round in 0..100 {
-            // Some leases end as soon as they are taken, and others take them.
+            // Some leases last no time, so that other threads can take the next one while a holder still saves.
             let time = if (number + round) % 3 == 0 { Duration::ZERO } else { LONG };
             let Some(lease) = store.lease(&world.name, time)? else { continue };
             let found = world.found(&*store)?;
@@ -57,7 +57,7 @@ const THREADS: usize = 4;
 
 const ROUNDS: u64 = 24;
 
-/// Each round has another name, so that it begins with no record.
+/// Each round uses a new name, so that it begins without a record.
 fn concurrent_histories_are_linearizable(world: &World<'_>) -> Result<(), Broken> {
     let stores: Vec<_> = (0..THREADS).map(|_| world.open()).collect();
     for round in 0..ROUNDS {
@@ -89,15 +89,15 @@ fn line(event: &Event) -> String {
     format!("\n{} {:3} {:3} {:?}", event.thread, event.called, event.returned, event.operation)
 }
 
-/// One of the threads that make a history.
+/// One of the threads that produce a history.
 struct Worker<'w> {
     store: &'w dyn Store,
     name: &'w SessionName,
     thread: usize,
     random: Random,
-    /// The last one it was given, which others may have overtaken since.
+    /// The lease that the thread was given last. Other threads may have been given later ones.
     lease: Option<tradovate_auth_session::Lease>,
-    /// The record that it has loaded or saved last.
+    /// The revision that the thread has loaded or saved last.
     known: Option<Revision>,
 }
 
@@ -141,7 +141,7 @@ impl Worker<'_> {
     }
 }
 
-/// Splitmix64: the same choices in each run. What the threads do at the same time differs all the same.
+/// A Splitmix64 generator: each run makes the same choices. The order in which the threads run still differs.
 struct Random(u64);
 
 impl Random {
@@ -154,7 +154,7 @@ impl Random {
     }
 }
 
-/// The results of so many threads; or the first error.
+/// The results of all threads, or the first error.
 fn on_threads<T: Send>(number: usize, work: impl Fn(usize) -> Result<T, Broken> + Sync) -> Result<Vec<T>, Broken> {
     thread::scope(|scope| {
         let work = &work;

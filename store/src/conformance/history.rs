@@ -1,6 +1,7 @@
-//! Whether a concurrent history is linearizable. It is if its operations have an order with two properties: a store that
-//! does one operation after the other gives the same answers, and an operation that returned before another one was called
-//! comes before it. The search follows Wing and Gong, "Testing and Verifying Concurrent Objects", 1993.
+//! Checks whether a concurrent history is linearizable. It is if its operations can be put in an order with two
+//! properties. A store that does them one after the other in this order gives the same answers. And if an operation
+//! returned before another one was called, it comes before it. The search follows Wing and Gong, "Testing and Verifying
+//! Concurrent Objects", 1993.
 
 use std::collections::HashSet;
 
@@ -15,7 +16,7 @@ pub(super) enum Operation {
     Release { fence: u64 },
 }
 
-/// An operation of a history. The two times are numbers of one clock, and no number comes twice.
+/// An operation of a history. The two times count calls and returns; no number occurs twice.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Event {
     pub(super) thread: usize,
@@ -27,19 +28,20 @@ pub(super) struct Event {
 /// The most events of a history.
 pub(super) const MOST: usize = u64::BITS as usize;
 
-/// A store that does one operation after the other, for one name.
+/// The model of a correct store: one name, one operation at a time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 struct Model {
     record: Option<(Revision, i64)>,
-    /// Of the newest lease.
+    /// The fence of the newest lease.
     fence: Option<u64>,
     is_held: bool,
-    /// Its holder has released it. A store may still take a save of this holder, or not: no holder saves then.
+    /// Whether the holder has released its lease. Then a store may accept or refuse a save with it, because a real
+    /// holder doesn't save after that.
     is_released: bool,
 }
 
 impl Model {
-    /// The state after an operation; nothing if its answer is wrong in this state.
+    /// The state after an operation, or `None` if its answer is wrong in this state.
     fn after(self, operation: Operation) -> Option<Self> {
         let revision = self.record.map(|(revision, _)| revision);
         match operation {
@@ -64,12 +66,12 @@ impl Model {
     }
 }
 
-/// Whether there is such an order. A history has at most [`MOST`] events. The more events overlap, the longer the search
-/// takes; with four threads it takes milliseconds.
+/// Whether a history is linearizable. It has at most [`MOST`] events. The search takes longer the more events overlap;
+/// with four threads it takes milliseconds.
 pub(super) fn is_linearizable(history: &[Event]) -> bool {
     let all = 1_u64.checked_shl(u32::try_from(history.len()).unwrap_or(u32::MAX)).unwrap_or(0).wrapping_sub(1);
     let mut tried = HashSet::new();
-    // The events that already have their place in the order, as bits, and the state after them.
+    // Partial orders to extend: a bit for each event that already has its place, and the state after these events.
     let mut open = vec![(0, Model::default())];
     while let Some((placed, model)) = open.pop() {
         if placed == all {

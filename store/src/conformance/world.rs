@@ -1,4 +1,4 @@
-//! [`World`]: what a check works with: stores, names and sessions.
+//! [`World`]: the stores, names and sessions of a check.
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ use crate::name::SessionName;
 use crate::record_format::random;
 use crate::store::Store;
 
-/// Longer than any check takes: such a lease does not end by itself.
+/// The time of leases that must not end within a check.
 pub(super) const LONG: Duration = Duration::from_secs(60);
 
-/// The second of the contract, and one more for a machine that has other things to do.
+/// The second that the contract allows, and another one for a busy machine.
 pub(super) const SOON: Duration = Duration::from_secs(2);
 
-/// A time to wait for something that should not happen, and the time of leases that end within a check.
+/// How long to wait for a change that must not happen. Also the time of leases that end within a check.
 pub(super) const A_MOMENT: Duration = Duration::from_millis(300);
 
-/// What a store has done against the contract.
+/// A violation of the contract, in words.
 pub(super) struct Broken(pub(super) String);
 
 impl From<StoreError> for Broken {
@@ -29,7 +29,7 @@ impl From<StoreError> for Broken {
     }
 }
 
-/// Ends a check if a condition does not hold.
+/// Ends a check with [`Broken`] if a condition is false.
 macro_rules! ensure {
     ($holds:expr, $($what:tt)+) => {
         if !$holds {
@@ -39,7 +39,7 @@ macro_rules! ensure {
 }
 pub(super) use ensure;
 
-/// The list of checks of a module, under their names.
+/// The list of a module's checks, with their names.
 macro_rules! checks {
     ($($check:ident),* $(,)?) => { &[$((stringify!($check), $check)),*] };
 }
@@ -67,22 +67,22 @@ impl<'w> World<'w> {
         (self.open)()
     }
 
-    /// Another name, which nobody has used. Names with different labels are different.
+    /// Another unused name. Different labels give different names.
     pub(super) fn name(&self, label: &str) -> SessionName {
         SessionName::new(label, &format!("{:040x}", self.id))
     }
 
-    /// Whose session is stored, and under which revision.
+    /// The revision of the record and the user of its session.
     pub(super) fn found(&self, store: &dyn Store) -> Result<Option<(Revision, i64)>, Broken> {
         found(store, &self.name)
     }
 
-    /// The lease, which nobody else holds.
+    /// Takes the lease, which must be free.
     pub(super) fn leased(&self, store: &dyn Store) -> Result<Lease, Broken> {
         leased(store, &self.name, LONG)
     }
 
-    /// A lease that has already ended.
+    /// Takes a lease that ends at once.
     pub(super) fn ended_lease(&self, store: &dyn Store) -> Result<Lease, Broken> {
         leased(store, &self.name, Duration::ZERO)
     }
@@ -117,7 +117,7 @@ pub(super) fn saved(
     revision.ok_or_else(|| Broken("the holder of the newest lease knows the record, and could not save".into()))
 }
 
-/// The session of a user, with tokens that no server has given.
+/// The session of a user. Its tokens are made up.
 pub(super) fn session(user: i64) -> Result<StoredSession, Broken> {
     read(&json!({
         "version": 1, "writtenAt": "2026-11-24T14:00:01Z", "userId": user,
@@ -128,8 +128,8 @@ pub(super) fn session(user: i64) -> Result<StoredSession, Broken> {
     }))
 }
 
-/// A session whose record is about as long as a store has to keep: 700 kB, which are 940 kB if the record is sealed. It
-/// holds characters of all kinds.
+/// A session with characters of all kinds. Its record is about as long as a store must be able to keep: 700 kB plain,
+/// 940 kB sealed.
 pub(super) fn large_session(user: i64) -> Result<StoredSession, Broken> {
     let refused: serde_json::Map<_, _> = (0..7000)
         .map(|number| (format!("{number:04} \0\t'\"\\%_ü🦀 {number:0>40}"), "2026-11-24T20:00:00Z".into()))

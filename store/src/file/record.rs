@@ -143,7 +143,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_directory_that_cannot_be_synced_is_an_error_but_one_of_a_file_system_without_syncing_is_none() {
+    fn a_failed_sync_of_the_directory_is_an_error_unless_the_file_system_has_no_sync() {
         assert!(sync_directory_of(Path::new("/does/not/exist/record")).is_err());
         assert!(sync_directory_of(Path::new("/proc/self/status")).is_ok());
     }
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_cannot_be_kept_beside_is_an_error() {
+    fn an_unreadable_record_that_cannot_be_kept_is_an_error() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.session");
         fs::write(&path, "damaged").unwrap();

@@ -26,13 +26,13 @@ fn check(ask: impl Fn(&World, &StoreRequest) -> Result<StoreAnswer, StoreError>)
 }
 
 #[test]
-fn each_question_of_a_session_has_its_answer() {
+fn ask_runs_each_request_of_a_session() {
     check(|world, request| ask(&world.store, &world.name, request));
 }
 
 #[cfg(feature = "tokio")]
 #[test]
-fn each_question_of_a_session_has_its_answer_in_the_async_form_too() {
+fn ask_async_runs_each_request_of_a_session() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     check(|world, request| runtime.block_on(ask_async(&world.store, &world.name, request)));
 }

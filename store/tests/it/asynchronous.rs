@@ -34,7 +34,7 @@ fn a_dropped_wait_leaves_no_thread_behind() {
 }
 
 #[tokio::test]
-async fn an_async_program_is_told_what_is_wrong() {
+async fn an_async_program_gets_the_errors_of_the_file_system() {
     let world = World::new();
     fs::create_dir(world.path("session")).unwrap();
     let error = AsyncStore::load(&world.store, &world.name).await.unwrap_err();

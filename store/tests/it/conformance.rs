@@ -35,6 +35,6 @@ fn a_lease_of_another_name_has_another_fence() {
 #[test]
 fn waits_are_not_ended_early() {
     let world = World::new();
-    helpers::a_save_of_another_session_is_not_told(&world.store, &world.other());
-    helpers::the_known_record_is_waited_for_until_the_time_is_over(&World::new().store);
+    helpers::a_save_of_another_session_does_not_end_the_wait(&world.store, &world.other());
+    helpers::changed_waits_until_its_time_is_over_if_the_record_stays_the_same(&World::new().store);
 }

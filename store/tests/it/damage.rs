@@ -59,7 +59,7 @@ fn a_record_that_was_copied_to_another_name_is_unreadable() {
 }
 
 #[test]
-fn an_unreadable_record_that_is_replaced_is_kept_beside() {
+fn an_unreadable_record_that_is_replaced_is_kept_under_another_name() {
     let (world, _) = World::saved(7);
     let lease = world.lease();
     for (user, content) in [(8, &b"first"[..]), (9, b"second"), (10, b"")] {

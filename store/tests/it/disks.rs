@@ -70,8 +70,8 @@ fn on_a_full_disk_a_session_can_be_loaded_and_its_lease_taken_and_nothing_saved(
 }
 
 #[test]
-fn on_a_read_only_disk_a_session_can_be_loaded_and_all_else_says_what_to_do() {
-    if !is_in_namespace("disks::on_a_read_only_disk_a_session_can_be_loaded_and_all_else_says_what_to_do") {
+fn on_a_read_only_disk_a_session_can_be_loaded_and_all_other_calls_fail_with_advice() {
+    if !is_in_namespace("disks::on_a_read_only_disk_a_session_can_be_loaded_and_all_other_calls_fail_with_advice") {
         return;
     }
     let (world, revision) = on_small_disk();

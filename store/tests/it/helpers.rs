@@ -75,7 +75,7 @@ pub(crate) fn a_lease_of_another_name_has_another_fence(store: &dyn Store) {
 }
 
 /// The contract lets `changed` return early. The stores of the library don't.
-pub(crate) fn the_known_record_is_waited_for_until_the_time_is_over(store: &dyn Store) {
+pub(crate) fn changed_waits_until_its_time_is_over_if_the_record_stays_the_same(store: &dyn Store) {
     let known = Some(saved(store, 1, None));
     for (name, known) in [(name(), known), (another_name(), None)] {
         store.changed(&name, known, Duration::ZERO).unwrap();
@@ -86,7 +86,7 @@ pub(crate) fn the_known_record_is_waited_for_until_the_time_is_over(store: &dyn 
 }
 
 /// The same.
-pub(crate) fn a_save_of_another_session_is_not_told(one: &dyn Store, other: &dyn Store) {
+pub(crate) fn a_save_of_another_session_does_not_end_the_wait(one: &dyn Store, other: &dyn Store) {
     thread::scope(|scope| {
         let waiting = scope.spawn(|| timed(|| one.changed(&name(), None, A_MOMENT * 3)));
         thread::sleep(A_MOMENT);

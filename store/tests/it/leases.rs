@@ -19,7 +19,7 @@ fn a_damaged_or_lost_lock_ends_the_lease_and_its_holder_saves_nothing() {
 }
 
 #[test]
-fn who_holds_the_lease_is_said_until_it_ends() {
+fn held_lease_names_the_process_until_the_lease_ends() {
     let world = World::new();
     let held = || world.store.held_lease(&world.name).unwrap();
     assert_eq!(held(), None);

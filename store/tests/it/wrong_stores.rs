@@ -49,8 +49,8 @@ fn a_wrong_store_fails_the_check_that_names_its_defect() {
         (Defect::LoadsOld, "a_saved_session_is_loaded_by_others"),
         (Defect::ForgetsAges, "the_age_of_a_record_counts_from_its_save"),
         (Defect::IgnoresKnown, "a_save_needs_the_known_record"),
-        (Defect::RepeatsRevisions, "no_revision_comes_twice"),
-        (Defect::CutsNames, "any_name_has_a_record_of_its_own"),
+        (Defect::RepeatsRevisions, "no_revision_is_used_twice"),
+        (Defect::CutsNames, "two_names_never_share_a_record"),
         (Defect::CutsRecords, "a_large_record_is_loaded_unchanged"),
         (Defect::ConfirmsEarly, "a_record_and_its_lease_survive_a_reopen"),
         (Defect::GivesLeasesTwice, "one_process_at_a_time_holds_the_lease"),
@@ -58,14 +58,14 @@ fn a_wrong_store_fails_the_check_that_names_its_defect() {
         (Defect::KeepsLeases, "a_lease_ends_when_its_time_is_over"),
         (Defect::RepeatsFences, "later_leases_have_higher_fences"),
         (Defect::IgnoresFence, "a_lease_is_for_one_name"),
-        (Defect::IgnoresFence, "an_overtaken_holder_saves_nothing"),
-        (Defect::ReleasesAll, "an_overtaken_holder_does_not_end_the_next_lease"),
+        (Defect::IgnoresFence, "the_holder_of_an_earlier_lease_can_not_save"),
+        (Defect::ReleasesAll, "the_holder_of_an_earlier_lease_can_not_release_the_next_one"),
         (Defect::RefusesEndedLeases, "a_holder_whose_lease_has_ended_saves_if_no_other_was_given"),
-        (Defect::NeverTells, "changed_returns_at_once_if_the_record_is_another_one"),
+        (Defect::NeverTells, "changed_returns_at_once_if_the_revision_differs"),
         (Defect::NeverTells, "changed_returns_within_a_second_of_a_save"),
         (Defect::WaitsLong, "changed_returns_when_its_time_is_over"),
-        (Defect::GivesLeasesTwice, "one_of_many_at_once_gets_the_lease"),
-        (Defect::SavesInTwoSteps, "many_that_count_together_lose_no_step"),
+        (Defect::GivesLeasesTwice, "one_of_many_concurrent_callers_gets_the_lease"),
+        (Defect::SavesInTwoSteps, "no_concurrent_increment_is_lost"),
         (Defect::SavesInTwoSteps, "concurrent_histories_are_linearizable"),
         (Defect::LoadsOld, "concurrent_histories_are_linearizable"),
         (Defect::LeasesLongFirst, "a_cancelled_lease_is_free_when_its_time_is_over"),
@@ -91,7 +91,7 @@ fn a_wrong_store_fails_the_check_that_names_its_defect() {
 #[test]
 fn a_store_that_saves_in_two_steps_passes_all_checks_but_those_of_concurrent_calls() {
     let violations = suite(Defect::SavesInTwoSteps).run().unwrap_err();
-    let concurrent = ["many_that_count_together_lose_no_step", "concurrent_histories_are_linearizable"];
+    let concurrent = ["no_concurrent_increment_is_lost", "concurrent_histories_are_linearizable"];
     assert!(violations.names().all(|name| concurrent.contains(&name)), "{violations}");
 }
 

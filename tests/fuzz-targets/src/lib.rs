@@ -7,18 +7,26 @@
 #![allow(clippy::missing_panics_doc, reason = "panicking is how they tell")]
 
 mod api_hosts;
+mod control;
 mod headers;
+mod merges;
+mod records;
 mod redirect;
 mod responses;
 mod session;
 mod snapshots;
+mod sockets;
 
 pub use api_hosts::api_hosts;
+pub use control::control;
 pub use headers::headers;
+pub use merges::merges;
+pub use records::records;
 pub use redirect::redirect;
 pub use responses::responses;
 pub use session::session;
 pub use snapshots::snapshots;
+pub use sockets::sockets;
 
 use http::{HeaderValue, Response, StatusCode};
 
@@ -56,6 +64,10 @@ fn response(status: StatusCode, headers: &[(&'static str, &[u8])], body: &[u8]) 
 /// The placeholder for every secret. It is as long as a token. Shorter words of a server could be prose, and are
 /// printed.
 const CANARY: &str = "c4nary-d0-n0t-pr1nt-1t-3v3r";
+
+/// A login that a new simulator accepts.
+const SIMULATED_LOGIN: &str =
+    r#"{"name":"synthetic-user","password":"synthetic-password","cid":8,"sec":"synthetic-api-secret"}"#;
 
 fn assert_hidden(printed: &str) {
     assert!(!printed.contains(CANARY), "{printed}");

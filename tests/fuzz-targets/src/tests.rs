@@ -7,11 +7,15 @@ type Target = fn(&[u8]);
 fn every_target_accepts_the_committed_corpus() {
     for (name, target) in [
         ("api_hosts", super::api_hosts as Target),
+        ("control", super::control),
         ("headers", super::headers),
+        ("merges", super::merges),
+        ("records", super::records),
         ("redirect", super::redirect),
         ("responses", super::responses),
         ("session", super::session),
         ("snapshots", super::snapshots),
+        ("sockets", super::sockets),
     ] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(name);
         let inputs: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
