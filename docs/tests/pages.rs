@@ -91,8 +91,21 @@ fn the_store_of_the_page_is_the_store_that_is_tested() {
 fn packages() -> String {
     let folders = fs::read_dir(root().join("examples")).expect("the folder of the examples");
     let examples = folders.map(|entry| entry.expect("an entry").path());
-    let others =
-        ["", "benches", "cli", "core", "docs", "session", "simulator", "tests", "tests/campaign", "tests/fuzz-targets"];
+    let others = [
+        "",
+        "benches",
+        "cli",
+        "core",
+        "docs",
+        "session",
+        "simulator",
+        "tests",
+        "tests/campaign",
+        "tests/fuzz-targets",
+        "tests/small-scope",
+        "store",
+        "store-redis",
+    ];
     let folders = examples.chain(others.map(|folder| root().join(folder)));
     folders.filter_map(|folder| fs::read_to_string(folder.join("Cargo.toml")).ok()).collect()
 }

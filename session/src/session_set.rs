@@ -46,7 +46,7 @@ use slots::Slots;
 ///     let credentials = Credentials::new(user, "password");
 ///     sessions.insert("203.0.113.0/24", Session::new(Environment::demo(), credentials, seed as u64));
 /// }
-/// Several requests may be in flight at the same time.
+/// // Several requests may be in flight at the same time.
 /// let SetAction::Send { session, id, .. } = sessions.poll(now) else { panic!() };
 /// let SetAction::Send { .. } = sessions.poll(now) else { panic!() };
 /// let answer = r#"{"accessToken":"synthetic","expirationTime":"2026-11-24T15:40:30Z"}"#;

@@ -56,7 +56,7 @@ impl SharedBudget {
     /// use tradovate_auth_session::Operation;
     /// use tradovate_auth_token_source::{SharedBudget, now};
     ///
-    /// Counts a call that the program makes itself.
+    /// // Counts a call that the program makes itself.
     /// fn may_ask_who_i_am(budget: &SharedBudget) -> bool {
     ///     let now = now();
     ///     budget.with(|budget| {

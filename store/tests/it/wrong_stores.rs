@@ -79,7 +79,9 @@ fn a_wrong_store_fails_the_check_that_names_its_defect() {
     thread::scope(|scope| {
         for (defect, check) in cases {
             scope.spawn(move || {
-                let violations = suite(defect).check(check).expect_err(&format!("{defect:?} passes {check}"));
+                // Races of threads do not always happen.
+                let found = (0..20).find_map(|_| suite(defect).check(check).err());
+                let violations = found.unwrap_or_else(|| panic!("{defect:?} passes {check}"));
                 println!("{defect:?}: {violations}");
                 assert!(violations.names().eq([check]) && violations.to_string().contains(check), "{violations}");
             });

@@ -177,7 +177,7 @@ impl Store for Memory {
             if !self.with(name, |content| self.may_save(content, known, lease)) {
                 return Ok(None);
             }
-            thread::sleep(Duration::from_millis(1));
+            thread::sleep(Duration::from_millis(3));
         }
         Ok(self.with(name, |content| {
             if self.defect != Defect::SavesInTwoSteps && !self.may_save(content, known, lease) {
