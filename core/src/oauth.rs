@@ -18,7 +18,7 @@ mod authorization_request;
 mod entropy;
 mod pending_authorization;
 mod pkce;
-mod redirect_error;
+mod redirect;
 mod redirect_uri;
 mod stored_authorization;
 
@@ -26,5 +26,5 @@ pub use app::OAuthApp;
 pub use authorization_request::{AuthorizationRequest, AuthorizationUrl};
 pub use entropy::Entropy;
 pub use pending_authorization::PendingAuthorization;
-pub use redirect_error::{Denial, DenialKind, RedirectError};
+pub use redirect::{Denial, DenialKind, RedirectError};
 pub use stored_authorization::StoredAuthorization;

@@ -4,7 +4,7 @@
 //! Each call has the time as an argument. The time never goes back. A seed replaces randomness.
 //!
 //! ```text
-//!                   next_request.rs                      receive · failed
+//!                   schedule.rs                      receive · failed
 //!   resting ─────── Action::Send ────► in flight ────────────────► outcome.rs: what does it mean?
 //!   │ ▲ ▲                                  │                           │
 //!   │ │ │                                  └ no answer in time ──► apply_outcome.rs: what follows?
@@ -58,13 +58,13 @@ mod in_flight;
 mod lock_outs;
 mod login;
 mod new_tokens;
-mod next_request;
 mod oauth_code;
 mod outcome;
 mod persistence;
 mod policy;
 mod rejected_calls;
 mod replace_credentials;
+mod schedule;
 mod send_request;
 mod shared_store;
 mod snapshot;
@@ -78,8 +78,8 @@ pub use login::Login;
 pub use policy::Policy;
 pub use rejected_calls::Verdict;
 
-pub(crate) use next_request::Outlook;
-use next_request::Step;
+pub(crate) use schedule::Outlook;
+use schedule::Step;
 
 use hosts::{Hosts, Via};
 use in_flight::{Exchange, Exchanges, Use};

@@ -5,7 +5,7 @@ use alloc::borrow::Cow;
 
 use subtle::ConstantTimeEq as _;
 
-use super::redirect_error::{RedirectError, Response};
+use super::redirect::{RedirectError, Response};
 use super::redirect_uri::Parts;
 use super::stored_authorization::StoredAuthorization;
 use crate::wire::endpoint::AuthorizedCode;

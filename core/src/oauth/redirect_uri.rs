@@ -6,7 +6,7 @@ use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 use core::net::Ipv6Addr;
 
-use super::redirect_error::is_well_formed;
+use super::redirect::is_well_formed;
 use crate::environment::url::SecureUrl;
 use crate::wire::error::BuildError;
 
