@@ -75,7 +75,7 @@ impl fmt::Display for Operation {
     }
 }
 
-/// How many of an hour's renewals sessions that could refresh leave to others at the least: a third.
+/// Sessions that can also refresh leave at least this many of the fifteen renewals per hour to other sessions: a third.
 const RESERVED_RENEWALS: usize = 5;
 
 /// A time in which nothing may be sent: when it was learnt, and how long it holds from then on.
@@ -182,7 +182,7 @@ impl RateBudget {
         }
     }
 
-    /// So many of an hour's renewals are needed by sessions that can only renew.
+    /// Sets how many renewals per hour the sessions need that can only renew.
     pub(crate) fn need_renewals(&mut self, per_hour: u64) {
         self.needed_renewals = usize::try_from(per_hour).unwrap_or(usize::MAX);
     }

@@ -20,7 +20,8 @@ pub use error::{StoreError, StoreErrorKind};
 pub enum MayLogIn {
     /// Never. The process uses and renews the session that another process has stored.
     Never,
-    /// If the store is empty or holds a session that has ended, in two answers one second apart.
+    /// If the store has no usable session. The process asks the store twice, at least one second apart, and logs in only
+    /// if both answers say so.
     #[default]
     WhenNeeded,
     /// As `WhenNeeded`, and also if the stored session can't be read. The new session replaces it.
@@ -95,7 +96,7 @@ pub enum StoreRequest {
     Acquire(Duration),
     /// Load the record. The answer is [`StoreAnswer::Loaded`].
     Load,
-    /// Save this snapshot if the record still has the revision `known`. The answer is [`StoreAnswer::Saved`].
+    /// Save this snapshot if the record still has the revision `known`. Otherwise change nothing. The answer is [`StoreAnswer::Saved`].
     Save {
         /// What to save.
         snapshot: StoredSession,

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use tradovate_auth_simulator::Endpoint;
 
 use crate::members::Fleet;
@@ -30,6 +31,7 @@ fn are_one_client(store: SharedStore, count: usize, start: impl Fn(&mut Fleet, u
     for _ in 0..count {
         fleet.await_word("done");
     }
+    let ended = Timestamp::now();
     fleet.assert_well();
     let statistics = fleet.server.statistics();
     let renewals = usize::try_from(statistics.renewals).unwrap();
@@ -37,10 +39,17 @@ fn are_one_client(store: SharedStore, count: usize, start: impl Fn(&mut Fleet, u
     println!(
         "{count} processes: {renewals} renewals; the store: {loads} loads, {leases} leases, {saves} saves, {releases} releases"
     );
-    assert_eq!(fleet.ends().len(), 1 + renewals, "the token of each renewal was used: {}", fleet.all());
     let path = Endpoint::RenewAccessToken.path();
     let times: Vec<_> = statistics.log().filter(|entry| entry.path.ends_with(path)).map(|entry| entry.at).collect();
     assert_eq!(times.len(), renewals, "no renewal was refused");
+    // The processes may end before they use the token of a renewal in their last second.
+    let late = times.iter().filter(|at| ended.duration_since(**at).as_secs() < 1).count();
+    let used = fleet.ends().len();
+    assert!(
+        (1 + renewals - late..=1 + renewals).contains(&used),
+        "the token of each renewal was used: {}",
+        fleet.all()
+    );
     for pair in times.windows(2) {
         let apart = pair[1].duration_since(pair[0]);
         // A renewal is due after half of the lifetime. A `Date` in whole seconds can make that look half a second

@@ -32,7 +32,7 @@ impl Token {
         &self.0.access_token
     }
 
-    /// The frame that authorizes a trading socket. `id` is the number that the answer will have (page *Sockets*). The
+    /// The frame that authorizes a trading socket. `request_id` is the number that the answer will have (page *Sockets*). The
     /// frame contains the token: don't print it.
     #[must_use]
     //= R-SOCKET-2

@@ -16,8 +16,8 @@ pub struct ExchangeId(pub(super) u32);
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Action {
-    /// Send this request once and follow no redirect. Then call [`Session::receive`](crate::Session::receive) or
-    /// [`Session::failed`](crate::Session::failed).
+    /// Send this request once and follow no redirect. Then call [`Session::receive`](crate::Session::receive) with the
+    /// answer, or [`Session::failed`](crate::Session::failed) if there was none.
     Send {
         /// Report the result with this id.
         id: ExchangeId,

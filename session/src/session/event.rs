@@ -91,7 +91,7 @@ pub enum EventKind {
         /// The earliest time of the next try.
         retry_at: Timestamp,
     },
-    /// The server ended the session before the token expired.
+    /// The server ended the session before the token expired. The session gets a new token by itself.
     SessionLost,
     /// The server ended the session more than once within 15 minutes. Another program may be logging in as the same
     /// user. The session waits before its next login, so that the two programs do not end each other's sessions in
@@ -151,7 +151,8 @@ pub enum EventKind {
         /// What the server answered.
         error: Error,
     },
-    /// The answer to a refresh was lost. The server may have replaced the refresh token.
+    /// The answer to a refresh was lost. The server may have replaced the refresh token. The session renews first, and
+    /// sends the refresh token again later.
     RefreshOutcomeUnknown,
     /// The store can't be reached, read or written. A session with a store does not use a new token before it is
     /// stored. A session with a shared store also sends nothing.

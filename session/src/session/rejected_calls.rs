@@ -25,11 +25,13 @@ pub enum Verdict {
     Forbidden,
     /// It is not yet known whether the token is dead. A renewal verifies it. Ask for a token again later.
     BeingChecked,
-    /// The user's organization is on another host. The session renews, to read the hosts again.
+    /// The user's organization is on another host. The session renews, to read the hosts again. Repeat the call on the
+    /// new host, after the event `HostsChanged`.
     Moved,
-    /// The session has replaced this token since. Ask for the new one.
+    /// The call used an old token. Ask for the current one, and repeat the call if that is safe.
     AlreadyReplaced,
-    /// The server locked out the network address. Send nothing for an hour.
+    /// The server locked out the network address. No program behind this address may send a request for one hour, or
+    /// until the end of a longer `Retry-After`.
     LockedOut,
     /// The server answered the call with a penalty in a 200 and did not handle it. [`Penalty::in_body`] returns the
     /// ticket and the wait. Send the call again only with the ticket, and only after the wait. The session is fine.
