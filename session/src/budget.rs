@@ -173,7 +173,8 @@ impl RateBudget {
         self.next_place_of(now, operation, operation.per_hour())
     }
 
-    /// The earliest moment, `now` or later, at which the hour has a renewal for a session that could refresh instead.
+    /// The earliest time, `now` or later, at which a session that can also refresh may renew without using the renewals
+    /// that are reserved for the others.
     pub(crate) fn next_spare_renewal(&self, now: Timestamp) -> Timestamp {
         let reserved = self.needed_renewals.max(RESERVED_RENEWALS);
         match Operation::Renew.per_hour().saturating_sub(reserved) {

@@ -28,8 +28,8 @@ pub enum MayLogIn {
     EvenIfUnreadable,
 }
 
-/// Identifies one version of a record. Each save creates a new revision. A revision never repeats, also not after a
-/// store has lost its data. Revisions have no order.
+/// Identifies one version of a record. Each save creates a new revision. A revision is never used twice, even after
+/// a store has lost its data. Revisions can be compared for equality only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Revision(pub u64);
 

@@ -59,8 +59,8 @@ pub struct SessionToken {
     pub generation: u64,
     /// When the token expires, in server time.
     pub expires_at: Timestamp,
-    /// Until when this value is valid, in local time: the expiry minus a safety margin, or the expiry of the market
-    /// data token if that is earlier. Then ask the session again. If only the market data token has expired, the
+    /// Until when this `SessionToken` may be used, by the local clock: the expiry minus a safety margin, or the expiry
+    /// of the market data token if that is earlier. Then ask the session again. If only the market data token has expired, the
     /// session returns the access token without it. [`Session::poll`](crate::Session::poll) waits no longer than until
     /// this time.
     pub usable_until: Timestamp,

@@ -41,8 +41,8 @@ pub enum Verdict {
     /// The server asked for a captcha in a 200 and did not handle the call. Don't repeat the call. A person can answer
     /// the captcha; without an answer, the endpoint opens again in about an hour. The session is fine.
     CaptchaAsked,
-    /// The answer does not show whether the token is dead: it was a success, a server fault or a time-out, or the call
-    /// was wrong. After a 408 or a 500 the session still verifies the token.
+    /// The answer is about the call and not about the token. Handle it like any other answer. After a 408 or a 500, the
+    /// session verifies the token in the background.
     NotAboutTheToken,
 }
 
