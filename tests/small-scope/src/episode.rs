@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use jiff::SignedDuration;
 use tradovate_auth_core::{AuthorizationRequest, ClientId, Credentials, Entropy, Environment, OAuthApp};
-use tradovate_auth_session::{Login, MayLogIn, Session};
+use tradovate_auth_session::{Login, MayLogIn, Policy, Session};
 use tradovate_auth_simulator::{ClosedSession, Simulator};
 
 pub(crate) const USER: &str = "synthetic-user";
@@ -102,7 +102,8 @@ impl Episode {
         let session = if self.kind == Kind::Refresh {
             let app = OAuthApp::new("synthetic-client");
             let login = if begins { consent(server, app)? } else { Login::app(app) };
-            Session::new(Environment::live(), login, 1)
+            // By default the session would renew while its address has renewals to spare.
+            Session::new(Environment::live(), login, 1).with_policy(Policy::default().with_refreshes_preferred(true))
         } else {
             let credentials = Credentials::new(USER, "synthetic-password")
                 .with_app("Synthetic App", "1.0")
