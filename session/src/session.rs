@@ -141,7 +141,7 @@ pub struct Session {
     reminded_within_days: Option<u8>,
     /// The owner asked for another try that was not made yet. Until then, refusals in a snapshot don't count.
     has_another_try: bool,
-    stopped: Option<StopReason>,
+    stopped: Option<Box<StopReason>>,
     events: VecDeque<Event>,
 }
 
@@ -409,7 +409,7 @@ impl Session {
             Store::Offer | Store::Idle => {}
         }
         if let Some(reason) = &self.stopped {
-            return Some(Next::Stopped(reason.clone()));
+            return Some(Next::Stopped(StopReason::clone(reason)));
         }
         match self.plan(now, budget) {
             Step::Send(operation) => Some(Next::Send(operation)),
@@ -429,7 +429,7 @@ impl Session {
     /// Whether a change has to be saved although the session stopped: the owner called `forget`, or the server refused
     /// the login.
     fn has_news(&self) -> bool {
-        match self.stopped {
+        match self.stopped.as_deref() {
             None | Some(StopReason::Forgotten | StopReason::Refused(_)) => true,
             Some(_) => self.persistence.holds_lease(),
         }
@@ -440,7 +440,7 @@ impl Session {
         let (deadline, until) = self.next_deadline(now).filter(|(_, at)| *at < until).unwrap_or((deadline, until));
         self.waits_for = Some(deadline);
         match &self.stopped {
-            Some(reason) => Action::Stopped { reason: reason.clone(), check_at: Some(until) },
+            Some(reason) => Action::Stopped { reason: StopReason::clone(reason), check_at: Some(until) },
             None => Action::Wait { until },
         }
     }
@@ -611,7 +611,7 @@ impl Session {
     /// Why the session stopped. `None` if it has not stopped.
     #[must_use]
     pub fn stop_reason(&self) -> Option<&StopReason> {
-        self.stopped.as_ref()
+        self.stopped.as_deref()
     }
 
     /// The driver serves other sessions first and polls this one by `time`.
@@ -665,7 +665,7 @@ impl Session {
         self.persistence.stops_with = None;
         self.persistence.abandon();
         self.report(now, EventKind::Stopped(reason.clone()));
-        self.stopped = Some(reason);
+        self.stopped = Some(Box::new(reason));
     }
 }
 

@@ -53,7 +53,7 @@ impl Session {
     ) {
         let now = self.advance(now);
         self.gates.see(now, budget);
-        if matches!(self.stopped, Some(StopReason::Forgotten)) {
+        if matches!(self.stopped.as_deref(), Some(StopReason::Forgotten)) {
             return self.forget_also(now, stored.map(|(stored, _)| *stored.0));
         }
         let known = stored.as_ref().map(|(stored, _)| stored.0.record.tokens.clone()).unwrap_or_default();
@@ -175,7 +175,7 @@ impl Session {
         } else if tokens.hosts != before.hosts {
             self.follow_hosts(now);
         }
-        if has_other_refresh && matches!(self.stopped, Some(StopReason::ConsentRequired)) {
+        if has_other_refresh && matches!(self.stopped.as_deref(), Some(StopReason::ConsentRequired)) {
             self.go_on();
         }
     }

@@ -157,7 +157,7 @@ impl Session {
     //= R-REFRESH-1
     pub(super) fn use_of(&self, late: &Exchange) -> Use {
         let is_first = late.generation == self.token.generation;
-        let is_wanted = match (&self.stopped, late.operation) {
+        let is_wanted = match (self.stopped.as_deref(), late.operation) {
             _ if late.is_disowned => false,
             // A refresh token is useful even after a renewal, and also if nothing else is left.
             (
