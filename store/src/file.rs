@@ -44,8 +44,8 @@ use tradovate_auth_session::{Lease, Revision, StoredRecord, Unreadable};
 ///
 /// - `<name>.session`: the record. Remove it to log in anew.
 /// - `<name>.lock`: the lock and the lease. It may be removed. A lease that is held is then lost.
-/// - `<name>.session.unreadable`: the last record that could not be read and that a login has replaced. One that was not
-///   sealed, where there is a key, is not kept.
+/// - `<name>.session.unreadable`: the last unreadable record that a login has replaced. If a key is set, a record that
+///   was not sealed is not kept.
 ///
 /// The files must be on a local disk, because locks and renames of network file systems such as NFS are not reliable
 /// enough. Containers and services share a session if they run as the same user and share the directory. A `systemd`

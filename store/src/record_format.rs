@@ -32,13 +32,13 @@ use tradovate_auth_session::{StoreError, StoreErrorKind};
 
 const MAGIC: &str = "tradovate-auth session ";
 
-/// The version that is written, and the newest that is read.
+/// The version that this library writes, and the newest version that it reads.
 const VERSION: u32 = 1;
 
 const PLAIN: &str = "plain ";
 const SEALED: &str = "sealed\n";
 
-/// The digits of salt and sum.
+/// The number of hexadecimal digits of the salt and of the sum.
 const SALT: usize = 16;
 const SUM: usize = 64;
 
@@ -64,39 +64,38 @@ pub struct Codec {
 }
 
 impl Codec {
-    /// The longest record that is read, in bytes: far more than any session needs.
+    /// The longest record that is read, in bytes. No session needs as much.
     pub const LIMIT: usize = 1 << 20;
 
-    /// A codec whose records anyone can use who can read them: the place where they are kept has to be closed.
+    /// A codec without a key. Everybody who can read its records can trade, so protect the place where they are stored.
     #[must_use]
     pub fn plain() -> Self {
         Self::default()
     }
 
-    /// A codec whose records take a key to be read or written. It accepts no plain ones: whoever could write such a
-    /// one could give a program the session of another user.
+    /// A codec that seals its records with a key. It refuses plain records: anybody with write access could replace a
+    /// record by another user's session.
     #[cfg(feature = "seal")]
     #[must_use]
     pub fn sealed(key: SealingKey) -> Self {
         Self { key: Some(key) }
     }
 
-    /// The record of a session, to be stored under this name and no other. It is wiped when it is dropped.
+    /// Encodes a session as a record for this name. The record is wiped on drop.
     ///
     /// # Errors
-    /// If the operating system gives no random bytes, or if the record would be longer than [`Codec::LIMIT`]. No session
-    /// of the server is that long.
+    /// If the operating system provides no random bytes, or if the record would be longer than [`Codec::LIMIT`].
     pub fn encode(&self, name: &SessionName, session: &StoredSession) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         let json = json(session)?;
         let record = self.write(name, &json)?;
         if record.len() > Self::LIMIT { Err(unwritten("the session is too long to be stored")) } else { Ok(record) }
     }
 
-    /// The session of a record that is stored under this name.
+    /// Decodes the record that is stored under this name.
     ///
     /// # Errors
-    /// [`Unreadable`] for everything but a whole, unchanged record that was written under the same name and, where this
-    /// codec has a key, sealed with it.
+    /// [`Unreadable`] if the record is not complete and unchanged, if it was written under another name, or if this
+    /// codec has a key and the record is not sealed with it.
     pub fn decode(&self, name: &SessionName, record: &[u8]) -> Result<StoredSession, Unreadable> {
         match Form::of(record)? {
             Form::Plain { salt, sum: stated, json } => {
@@ -151,7 +150,7 @@ impl Codec {
     }
 }
 
-/// A record, taken apart.
+/// The parts of a record.
 enum Form<'a> {
     Plain { salt: &'a [u8], sum: &'a [u8], json: &'a [u8] },
     Sealed(&'a [u8]),
@@ -160,7 +159,7 @@ enum Form<'a> {
 impl<'a> Form<'a> {
     fn of(record: &'a [u8]) -> Result<Self, Unreadable> {
         let Some(rest) = record.strip_prefix(MAGIC.as_bytes()) else {
-            // An empty record is what a crashed machine leaves of one, not what another program writes.
+            // An empty record can remain after a crash of the machine. No other program writes one.
             let is_cut_off = MAGIC.as_bytes().starts_with(record);
             return Err(if is_cut_off { Unreadable::Damaged } else { Unreadable::Foreign });
         };
@@ -202,20 +201,20 @@ fn plain(name: &SessionName, json: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreErr
 
 fn sum(name: &SessionName, salt: &[u8], json: &[u8]) -> String {
     let mut hash = Sha256::new();
-    // No name has a line break, and the salt is of one length: no other parts make the same bytes.
+    // A name contains no line break, and the salt has a fixed length. So no other parts give the same bytes.
     for part in [name.as_str().as_bytes(), b"\n", salt, json] {
         hash.update(part);
     }
     hex(&hash.finalize())
 }
 
-/// What a sealed record is bound to.
+/// The data that a sealed record is bound to.
 #[cfg(feature = "seal")]
 fn bound(header: &str, name: &SessionName) -> Vec<u8> {
     [header.as_bytes(), name.as_str().as_bytes()].concat()
 }
 
-/// It is written twice, the first time to count: a vector that grows leaves copies behind.
+/// The session is serialized twice, first to count the bytes: a vector that grows leaves copies in memory.
 fn json(session: &StoredSession) -> Result<Zeroizing<Vec<u8>>, StoreError> {
     let mut length = Length(0);
     let not_json = |_| unwritten("the session can't be written as JSON");
@@ -242,8 +241,7 @@ fn session(json: &[u8]) -> Result<StoredSession, Unreadable> {
     serde_json::from_slice(json).map_err(|_| if is_newer(json) { Unreadable::Newer } else { Unreadable::Damaged })
 }
 
-/// Whether a newer version of this library has written a session: a session of its version can't be read, even if there is
-/// nothing else in it.
+/// Whether a newer version of this library wrote the session. Such a session can't be read, whatever it contains.
 fn is_newer(json: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Versioned {
@@ -258,7 +256,7 @@ fn unwritten(text: &str) -> StoreError {
 }
 
 /// # Errors
-/// If the operating system gives none, which no system in order does.
+/// If the operating system provides no random bytes. A working system always provides them.
 pub(crate) fn random() -> Result<u64, StoreError> {
     getrandom::u64().map_err(no_random)
 }

@@ -40,7 +40,7 @@ macro_rules! token_source_methods {
         /// call was not handled.
         ///
         /// If the verdict is not certain, the source verifies the token by a renewal, at most once in 15 minutes. The
-        /// renewal begins at once in the background. Callers who ask for a token continue it, with or without a keeper.
+        /// renewal begins at once in the background. Calls of `token` drive it to its end, with or without a keeper.
         #[must_use]
         pub fn rejected(
             &self,

@@ -16,7 +16,7 @@
 //! For production:
 //! - Serve https by a proxy, and set `TRADOVATE_PUBLIC_URL=https://app.example`. The cookies are then `Secure`, the redirect
 //!   URI starts with this URL, and the proxy connects to 127.0.0.1.
-//! - Replace `database.rs` by your database and encrypt it, because whoever reads it can trade.
+//! - Replace `database.rs` by your database and encrypt it, because everybody who can read it can trade.
 //! - If you know your users, let all browsers of one user share one token source. Here, a second browser gets a second
 //!   source. The vendor keeps one refresh token for each user, so the first source can then only renew.
 

@@ -220,7 +220,7 @@ impl Flag {
         }
     }
 
-    /// Takes a change back that nobody else has seen: set by another, it stays set.
+    /// Takes back a change that no other process has seen. If another process has set the flag, it stays set.
     pub(crate) fn unset(&mut self) {
         if self.is_set() {
             self.0 = self.0.saturating_sub(1);

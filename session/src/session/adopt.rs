@@ -147,7 +147,7 @@ impl Session {
             other.pause.rebase(&self.record.pause);
         }
         if other.tokens.access.is_none() {
-            // Hosts are adopted together with a token. Without one, the configured host names them anew.
+            // Hosts are adopted together with a token. Without a token, the configured host names them again.
             (other.tokens.hosts, other.tokens.hosts_at) = Default::default();
         }
         let before = self.record.tokens.clone();

@@ -177,7 +177,7 @@ impl Session {
     fn next_request(&self, now: Timestamp, budget: &RateBudget) -> Result<(Operation, Timestamp), StopReason> {
         let renewable = self.renewable(now);
         match self.exchanges.redirect.as_deref().map(|redirect| redirect.operation) {
-            // The answer that redirected a login may have corrected the clock, so the session decides anew whether it
+            // The answer that redirected a login may have corrected the clock. So the session decides again whether it
             // logs in.
             Some(Operation::LogIn) | None => {}
             Some(operation) => return Ok((operation, now)),

@@ -309,7 +309,7 @@ fn lost_sessions_in_a_row_count_as_kicks_with_pauses_that_grow_to_an_hour() {
         assert_eq!(log_ins.after_kick(), Some(at(next)));
     }
     assert_eq!(log_ins.lost(at(300), at(300)), None, "the last loss is two hours ago");
-    assert_eq!(log_ins.lost(at(310), at(310)), Some(at(325)), "the pauses begin anew");
+    assert_eq!(log_ins.lost(at(310), at(310)), Some(at(325)), "the pauses start again with the shortest");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 use tradovate_auth_core::{HibpHint, UserStatus};
 
+use crate::stored_session::OwnerMismatch;
+
 use super::*;
 
 /// Every kind of event, once for each form of its message.
@@ -15,6 +17,7 @@ fn events() -> Vec<EventKind> {
         EventKind::Renewed { expires_at: at },
         EventKind::Refreshed { expires_at: at },
         EventKind::Adopted { expires_at: at },
+        EventKind::SnapshotNotUsed { mismatch: OwnerMismatch::LoginName },
         EventKind::Failed {
             operation: Operation::Renew,
             trouble: io(Failure::NotSent, Some("connection refused")),
@@ -26,6 +29,7 @@ fn events() -> Vec<EventKind> {
         EventKind::Postponed { operation: Operation::LogIn, until: at },
         EventKind::CaptchaAsked { operation: Operation::LogIn, until: at },
         EventKind::LockedOut { until: at },
+        EventKind::Refused { error: Error::Contradiction(Contradiction::OtherUser), retry_at: at },
         EventKind::SessionLost,
         EventKind::PossiblyKicked { next_log_in: at },
         EventKind::HostsChanged,
@@ -38,6 +42,7 @@ fn events() -> Vec<EventKind> {
         EventKind::ConsentDueBy { at },
         EventKind::RefreshRefused { until: Some(at) },
         EventKind::RefreshRefused { until: None },
+        EventKind::AppRefused { error: Error::Contradiction(Contradiction::OtherUser) },
         EventKind::RefreshOutcomeUnknown,
         EventKind::StoreFailed { error: disk_full(), retry_at: at, usable_until: Some(at) },
         EventKind::StoreFailed { error: disk_full(), retry_at: at, usable_until: None },
@@ -57,10 +62,12 @@ fn every_kind_of_event_has_a_name() {
     renewed
     refreshed
     adopted
+    snapshot_not_used
     failed
     postponed
     captcha_asked
     locked_out
+    refused
     session_lost
     possibly_kicked
     hosts_changed
@@ -71,6 +78,7 @@ fn every_kind_of_event_has_a_name() {
     password_compromised
     consent_due_by
     refresh_refused
+    app_refused
     refresh_outcome_unknown
     store_failed
     store_restored
@@ -88,6 +96,7 @@ fn every_event_has_a_message() {
     renewed, good until 2026-11-24T15:00:00Z
     refreshed, good until 2026-11-24T15:00:00Z
     took over a token, good until 2026-11-24T15:00:00Z
+    a snapshot of another owner is not used: it is of another login name
     renewal failed: nothing was sent to demo.tradovateapi.com: connection refused; next try at 2026-11-24T15:00:00Z
     renewal failed: no answer came from demo.tradovateapi.com; next try at 2026-11-24T15:00:00Z
     renewal failed: the answer from demo.tradovateapi.com was too long; next try at 2026-11-24T15:00:00Z
@@ -95,6 +104,7 @@ fn every_event_has_a_message() {
     login postponed by the server until 2026-11-24T15:00:00Z
     the server asks for a captcha: no login before 2026-11-24T15:00:00Z
     this network address is locked out: nothing is sent before 2026-11-24T15:00:00Z
+    the answer is for another user, so it is not used; if it happens again, report it; the session tries once more at 2026-11-24T15:00:00Z
     the server has ended the session
     the server ended the session more than once: another program may be logging in as the same user; no login before 2026-11-24T15:00:00Z
     the hosts have changed: connect to the new ones
@@ -107,6 +117,7 @@ fn every_event_has_a_message() {
     the refresh token expires at 2026-11-24T15:00:00Z: without a refresh before then, the user has to authorize the app again
     the server refused the refresh token, which is not sent again before 2026-11-24T15:00:00Z; if the access token expires before then, the user has to authorize the app again
     the server refused the refresh token, which is not sent again: the user has to authorize the app again
+    the server refused the app, so the session can only renew, and stops once its token expires: the answer is for another user, so it is not used; if it happens again, report it
     the answer to a refresh was lost, and the server may have replaced the refresh token: the session renews first
     the store can't be written: the disk is full; next try at 2026-11-24T15:00:00Z; the token can be used until 2026-11-24T15:00:00Z
     the store can't be written: the disk is full; next try at 2026-11-24T15:00:00Z; no token is held
