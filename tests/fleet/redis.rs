@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,9 @@ use tempfile::TempDir;
 pub(crate) fn is_there() -> bool {
     Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_ok_and(|status| status.success())
 }
+
+/// Tests start servers one after another, so that none of them takes another's port before it is in use.
+static STARTING: Mutex<()> = Mutex::new(());
 
 /// A running Redis server. It saves nothing by itself, so a restart loses all data since the last backup.
 #[derive(Debug)]
@@ -24,6 +27,7 @@ pub(crate) struct Redis {
 
 impl Redis {
     pub(crate) fn start() -> Self {
+        let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let directory = tempfile::tempdir().unwrap();
         Self { port, process: run(port, &directory), directory }

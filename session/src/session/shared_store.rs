@@ -364,8 +364,9 @@ impl Sharing {
         }
     }
 
-    /// A record was loaded and joined. If its token `has_ended`, the store may have fallen back to an old record, or another
-    /// process holds a newer one that it could not save. The same is true of a new record that `has_none` any more.
+    /// A record was loaded and joined. If its token `has_ended`, the store may have fallen back to an old record, or
+    /// another process holds a newer one that it could not save. If the record `has_none` (no token at all), this stays
+    /// as it was before.
     pub(super) fn joined(&mut self, has_ended: bool, has_none: bool) {
         self.may_be_outdated = has_ended || has_none && self.may_be_outdated;
     }

@@ -5,10 +5,14 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use std::{env, process, thread};
 
 const PROGRAM: &str = "redis-server";
+
+/// Tests start servers one after another, so that none of them takes another's port before it is in use.
+static STARTING: Mutex<()> = Mutex::new(());
 
 /// Whether there is a Redis to test with, or has to be.
 pub(crate) fn is_there_or_required() -> bool {
@@ -36,7 +40,8 @@ impl Server {
         let directory = env::temp_dir().join(format!("tradovate-auth-redis-{}-{number}", process::id()));
         fs::create_dir_all(&directory).unwrap();
         let arguments = arguments(&directory);
-        // Another process may take the port in between.
+        let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another program may take the port in between.
         for _ in 0..5 {
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
             if let Some(child) = spawn(port, &directory, &arguments) {
