@@ -106,7 +106,9 @@ fn a_source_without_a_store_can_be_resumed_from_its_snapshot() {
         let token = source.token().unwrap();
         let text = serde_json::to_string(&source.snapshot()).unwrap();
         let resumed = kind.of(&server).resume(&serde_json::from_str(&text).unwrap()).build();
-        assert_eq!(resumed.token().unwrap().expose(), token.expose());
+        // The renewal that verifies the stored token may already be done.
+        let held = resumed.token().unwrap();
+        assert!(held.expose() == token.expose() || server.statistics().renewals == 1, "{kind:?}");
         assert_eq!(server.statistics().logins, 1, "{kind:?}");
     }
 }
