@@ -155,7 +155,9 @@ impl SharedSession {
                 finish(&tokens)?;
                 let advice = format!("; without a password this program can only renew: {LOGIN_ADVICE}");
                 if let (TokenError::NotYet { .. }, Some(end)) = (&error, self.locked_until(&tokens)) {
-                    return Err(format!("this network address is locked out: nothing is sent before {end:.0}").into());
+                    return Err(
+                        format!("the server locked out this network address: nothing is sent before {end:.0}").into()
+                    );
                 }
                 match error {
                     TokenError::NotYet { .. } if only_renews => Err(format!("{error}{advice}").into()),

@@ -267,7 +267,7 @@ mod tests {
         let error = read(&[("TRADOVATE_API_URL", "http://evil.com/v1")]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "TRADOVATE_API_URL: http is for this machine only, and evil.com is another: use https"
+            "TRADOVATE_API_URL: http is allowed only to this machine, and evil.com is another one: use https"
         );
         let default = |pairs| Environment::from_variables_or(Environment::live(), table(pairs));
         assert_eq!(default(&[]), Ok(Environment::live()));

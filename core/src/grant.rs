@@ -38,7 +38,7 @@ pub(crate) mod server_clock;
 pub struct Grant {
     /// The bearer token of REST calls.
     pub access_token: AccessToken,
-    /// When the access token expires, in server time.
+    /// When the access token expires, by the server's clock.
     pub expires_at: Timestamp,
     /// The token of market data sockets, if there is one.
     pub market_data: Option<MarketDataGrant>,
@@ -60,7 +60,7 @@ pub struct Grant {
 pub struct MarketDataGrant {
     /// The token.
     pub token: MarketDataToken,
-    /// When it expires, in server time: together with the access token of the same answer, even if that was renewed
+    /// When it expires, by the server's clock: together with the access token of the same answer, even if that was renewed
     /// since.
     pub expires_at: Timestamp,
 }
@@ -71,9 +71,9 @@ pub struct MarketDataGrant {
 pub struct RefreshGrant {
     /// The token.
     pub token: RefreshToken,
-    /// When it expires, in server time, if the server has said so.
+    /// When it expires, by the server's clock, if the server has said so.
     pub expires_at: Option<Timestamp>,
-    /// When it was requested, in server time, if this is known. Of two refresh tokens, the later one is valid.
+    /// When it was requested, by the server's clock, if this is known. Of two refresh tokens, the later one is valid.
     pub issued_at: Option<Timestamp>,
 }
 
@@ -229,7 +229,7 @@ impl Grant {
     }
 }
 
-/// The end of a lifetime that counts from the sending of the request, in server time.
+/// The end of a lifetime that counts from the sending of the request, by the server's clock.
 //= R-OAUTH-5
 fn end_of(lifetime: u64, exchange: &Exchange) -> Result<Timestamp, Error> {
     let end = i64::try_from(lifetime).ok().and_then(|seconds| {

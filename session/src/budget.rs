@@ -69,7 +69,7 @@ impl fmt::Display for Operation {
         f.write_str(match self {
             Self::LogIn => "login",
             Self::Renew => "renewal",
-            Self::Refresh => "OAuth exchange",
+            Self::Refresh => "OAuth request",
             Self::Identify => "who-am-I",
         })
     }

@@ -99,7 +99,7 @@ record! {
     "followedHostIsWrong" followed_host_is_wrong: Flag,
     /// When the configured host was last tried while another host is followed.
     "configuredHostTriedAt" configured_host_tried_at: Option<Timestamp>,
-    /// When the password expires, in server time. The last answer counts.
+    /// When the password expires, by the server's clock. The last answer counts.
     "passwordExpiresAt" password_expires_at: Latest<Timestamp>,
 }
 

@@ -200,7 +200,7 @@ impl Session {
         session
     }
 
-    /// Takes over the code, token or grant of the login.
+    /// Takes the code, token or grant from the login.
     fn begin(&mut self) {
         let Some(app) = self.login.app().cloned() else { return };
         match core::mem::replace(&mut self.login, Start::App(app)) {
@@ -225,7 +225,7 @@ impl Session {
     /// Sets your own key of the user who authorized the OAuth app, such as the id of a row in your database. The key is
     /// not secret.
     ///
-    /// Snapshots contain the key. The session takes over nothing from a snapshot with another key or without a key: see
+    /// Snapshots contain the key. The session adopts nothing from a snapshot with another key or without a key: see
     /// [`StoredSession`]. Without keys, the session can't distinguish the users of one app, because OAuth answers often
     /// don't name the user. A session of a user with a password needs no key.
     ///

@@ -64,27 +64,27 @@ pub struct StoredRecord {
 #[non_exhaustive]
 pub enum Unreadable {
     /// This library did not write the record.
-    #[error("the stored data belongs to another program: remove it, or choose another place for the session")]
+    #[error("another program wrote the stored data: choose another name or another folder for the session")]
     Foreign,
     /// A newer version of this library wrote the record.
     #[error("a newer version of this library has stored the session: update this program")]
     Newer,
     /// The record is incomplete, was changed, or was copied from another name.
-    #[error("the stored session is damaged: remove it to log in anew")]
+    #[error("the stored session is damaged: {REMOVE_IT}")]
     Damaged,
     /// The record is sealed (encrypted), and no key was given.
     #[error("the stored session is sealed: give the key it was sealed with")]
     Sealed,
     /// The record is not sealed, but a key was given. Anybody with write access could have replaced it by another
     /// user's session, so it is not used.
-    #[error("the stored session is not sealed, and with a key only sealed ones are used: remove it to log in anew")]
+    #[error("the stored session is not sealed, and a program with a key uses only sealed sessions: {REMOVE_IT}")]
     Unsealed,
     /// The record was sealed with another key or for another name, or it is damaged.
-    #[error(
-        "the stored session was sealed with another key, or is damaged: give that key, or remove it to log in anew"
-    )]
+    #[error("the stored session was sealed with another key, or is damaged: give the right key, or {REMOVE_IT}")]
     WrongKey,
 }
+
+const REMOVE_IT: &str = "remove it to log in again; with OAuth, the user then has to authorize the app again";
 
 /// A request of a session to its store.
 #[derive(Debug)]

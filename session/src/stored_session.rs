@@ -25,7 +25,7 @@ const VERSION: u32 = 1;
 ///
 /// A snapshot contains its owner. For a user with a password, the owner is the configured login base and the user name.
 /// For an OAuth app, it is the login base, the `client_id` and your key of the user
-/// ([`Session::with_user_key`](crate::Session::with_user_key)). A session of another owner takes over only the limits
+/// ([`Session::with_user_key`](crate::Session::with_user_key)). A session of another owner adopts only the limits
 /// of the network address. A snapshot without an owner counts as one of another owner.
 ///
 /// ```
@@ -52,7 +52,7 @@ pub(crate) struct Stored {
 }
 
 impl StoredSession {
-    /// When the access token expires, in server time. `None` if the snapshot contains no access token.
+    /// When the access token expires, by the server's clock. `None` if the snapshot contains no access token.
     #[must_use]
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.0.record.tokens.access.as_ref().map(|access| access.expires_at)

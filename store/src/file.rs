@@ -42,7 +42,7 @@ use tradovate_auth_session::{Lease, Revision, StoredRecord, Unreadable};
 ///
 /// A name has these files:
 ///
-/// - `<name>.session`: the record. Remove it to log in anew.
+/// - `<name>.session`: the record. Remove it to log in again.
 /// - `<name>.lock`: the lock and the lease. It may be removed. A lease that is held is then lost.
 /// - `<name>.session.unreadable`: the last unreadable record that a login has replaced. If a key is set, a record that
 ///   was not sealed is not kept.

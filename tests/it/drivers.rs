@@ -221,7 +221,7 @@ fn every_driver_reports_how_far_a_failed_request_got() {
         (Vec::new(), "failed: no answer came"),
         (response("200 OK", &[], vec![b' '; 300_000]), "failed: the answer from demo.tradovateapi.com was too long"),
         (cut("200 OK").into(), "failed: the answer from demo.tradovateapi.com was incomplete"),
-        (cut("429 Too Many Requests").into(), "locked out: nothing is sent before"),
+        (cut("429 Too Many Requests").into(), "the session sends nothing before"),
     ] {
         for event in first_event(Peer::answering(answer.clone()).address()) {
             assert!(event.contains(expected), "{event}");

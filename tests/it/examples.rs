@@ -182,7 +182,7 @@ fn a_lock_out_is_printed_with_its_reason_and_end() {
         server.lock_out(LockOut::too_many_requests());
         let arguments = if KEPT.contains(&name) { &["--for", "1"][..] } else { &[] };
         let [said, sentence] = failures(name, arguments, &server);
-        let why = "this network address is locked out: nothing is sent before 2";
+        let why = "the server locked out this network address: the session sends nothing before 2";
         assert!(sentence.starts_with("no token for another 36") && sentence.contains(why), "{sentence}");
         assert!(!KEPT.contains(&name) || said.contains(&format!("Z {why}")), "{said}");
     }
@@ -208,7 +208,7 @@ fn stay_logged_in_runs_for_the_requested_time() {
     for name in KEPT {
         let server = server(Side::Live);
         let said = stdout_of(name, &["--for", "1"], variables(&server.base_url()));
-        assert!(said.contains("Z logged in, good until 2"), "{said}");
+        assert!(said.contains("Z logged in: the token is valid until 2"), "{said}");
         assert_eq!(server.statistics().logins, 1);
     }
 }

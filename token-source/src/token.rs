@@ -67,7 +67,7 @@ impl Token {
         self.0.generation
     }
 
-    /// When the token expires, in server time.
+    /// When the token expires, by the server's clock.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
         self.0.expires_at

@@ -37,7 +37,7 @@ fn no_output_contains_a_secret_at_any_log_level() {
         .push(run_with_input(&mut trace(&["rejected", "--status", "401"]), &format!("Expired Access Token {token}")));
     outputs.push(run(&mut trace(&["completions", "zsh"])));
     let keep = Running::start(&mut trace(&["keep"]));
-    let line = keep.wait_for("took over a token");
+    let line = keep.wait_for("adopted a token");
     #[cfg(target_os = "linux")]
     {
         let arguments = std::fs::read_to_string(format!("/proc/{}/cmdline", keep.child.id())).unwrap();

@@ -52,13 +52,13 @@ fn a_rust_program_with_the_users_store_shares_one_login_with_the_command_line() 
 fn the_keep_command_resumes_without_a_login_after_it_was_killed() {
     let user = user();
     let mut keep = Running::start(&mut user.program(&["keep"]));
-    keep.wait_for("logged in, good until");
+    keep.wait_for("logged in: the token is valid until");
     let token = user.token();
     keep.child.kill().unwrap();
     keep.child.wait().unwrap();
 
     let keep = Running::start(&mut user.program(&["keep"]));
-    keep.wait_for("took over a token, good until");
+    keep.wait_for("adopted a token: it is valid until");
     assert_eq!((user.token(), user.logins()), (token, 1));
     keep.signal(Signal::TERM);
     assert_eq!(keep.end(), (0, String::new()));
@@ -171,7 +171,7 @@ fn the_forget_command_stops_running_processes() {
     let user = user();
     run(&mut user.program(&["login"]));
     let keep = Running::start(&mut user.without_variables(&["keep"]));
-    keep.wait_for("took over a token");
+    keep.wait_for("adopted a token");
     assert_eq!(run(&mut user.without_variables(&["forget"])).code, 0);
     assert_eq!(keep.end(), (2, "the session was forgotten\n".into()));
     assert_eq!(run(&mut user.without_variables(&["token"])).code, 1);

@@ -63,7 +63,7 @@ impl ApiHosts {
         &self.refused
     }
 
-    /// Takes over the hosts of a newer answer, key by key. Keys that the answer does not name stay. The refused keys
+    /// Adopts the hosts of a newer answer, key by key. Keys that the answer does not name stay. The refused keys
     /// are those of the newer answer.
     //= R-HOST-4
     pub fn merge(&mut self, newer: &Self) {

@@ -47,7 +47,7 @@ pub enum Error {
     Penalty(PenaltyTicket),
     /// The server asks for a captcha, which a program can't answer. Only this endpoint is closed, for about an hour. A
     /// person can answer the captcha: see [`PenaltyTicket::with_captcha_answer`].
-    #[error("the server asks for a captcha, which no program can answer{}: one hour must pass without a request to this endpoint, from anybody at this network address", said(message.as_deref()))]
+    #[error("the server asks for a captcha, which only a person can answer{}: without an answer, nobody at this network address may use this endpoint for one hour", said(message.as_deref()))]
     Captcha {
         /// The ticket for a person's answer, and the wait before it. `None` if the server sent no ticket.
         ticket: Option<PenaltyTicket>,
@@ -55,7 +55,7 @@ pub enum Error {
         message: Option<String>,
     },
     /// 423 or 429: the network address is locked out or about to be locked out.
-    #[error("locked out by the server ({}): {} must pass without any request{}; a request in this time starts the wait again", status.as_u16(), wait_text(*wait), until.map(|until| alloc::format!(", and none may be sent before {until}")).unwrap_or_default())]
+    #[error("the server locked out this network address ({}): send nothing for {}{}; a request in this time starts the wait again", status.as_u16(), wait_text(*wait), until.map(|until| alloc::format!(", and nothing before {until}")).unwrap_or_default())]
     LockedOut {
         /// 423 (about to be locked out) or 429 (locked out).
         status: StatusCode,
@@ -83,7 +83,7 @@ pub enum Error {
     Moved(Moved),
     /// The request belongs to the other environment: `/auth/me` is on Live only, and a user exists where it was
     /// created.
-    #[error("wrong environment: the server says {}; use the environment it names", quoted(text))]
+    #[error("wrong environment: the server says {}; use the environment of this host", quoted(text))]
     WrongEnvironment {
         /// The server's text. It names the host.
         text: String,
@@ -158,7 +158,7 @@ pub enum DeadToken {
     #[error("it has expired and can't be renewed; log in again, or refresh it if it is an OAuth token")]
     Expired,
     /// `Invalid access token`: the server does not know the token, or no longer knows it.
-    #[error("the server doesn't know it, perhaps because other logins closed the session; log in again, once")]
+    #[error("the server doesn't know it, perhaps because other logins closed its session; log in again, but only once")]
     Unknown,
 }
 
@@ -236,14 +236,14 @@ fn wait_text(wait: Duration) -> String {
 
 fn status_text(status: StatusCode, excerpt: &str, retry_after: Option<Duration>) -> String {
     let advice = match status.as_u16() {
-        300..=399 => "a redirect that is not followed; check the base URL",
-        400 => "the server calls the request malformed; don't send it again unchanged",
+        300..=399 => "this redirect is not followed; check the base URL",
+        400 => "the request is malformed; don't send it again unchanged",
         403 => "the call is not allowed; check the permissions of the app and the account",
         //= R-STATUS-6
-        404 => "no such endpoint here, or the token is not accepted; check the base URL, which ends in /v1",
-        408 => "a time-out, or another login closed the session; try again with growing pauses",
-        500..=599 => "a fault of the server, perhaps maintenance; try again with growing pauses",
-        _ => "not a status the vendor documents; check the base URL",
+        404 => "this host has no such endpoint, or does not accept the token; check the base URL, which ends in /v1",
+        408 => "the server timed out, or another login closed the session; try again with growing pauses",
+        500..=599 => "the server has a fault or is in maintenance; try again with growing pauses",
+        _ => "the vendor does not document this status; check the base URL",
     };
     let again = status == StatusCode::REQUEST_TIMEOUT || status.is_server_error();
     let wait = retry_after.filter(|_| again).map(|wait| alloc::format!(", after {} s at the earliest", wait.as_secs()));

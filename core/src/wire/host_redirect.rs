@@ -58,12 +58,15 @@ impl Moved {
             Some(Target { authority: Some(authority), .. }) => {
                 (authority.as_str(), "log in there, or with an environment that follows the vendor's hosts")
             }
+            Some(Target { host, authority: None }) if is_trusted_host(host) => {
+                (host.as_str(), "nothing was sent there, because the redirect is not a plain https address")
+            }
             Some(Target { host, authority: None }) => {
-                (host.as_str(), "nothing was sent there, since it is not one of the vendor's own domains over https")
+                (host.as_str(), "nothing was sent there, because it is not a host of the vendor")
             }
             None => (
                 "another host, which the answer doesn't name",
-                "log in again at the vendor's default host to learn the hosts in force",
+                "log in again at the vendor's default host to get the names of the hosts",
             ),
         };
         ["moved (", &status, "): the user's organization is served by ", host, "; ", advice].concat()

@@ -48,8 +48,8 @@ fn the_message_of_a_refusal_says_what_to_check() {
     refused by the server with "Wrong client_id": most apps are registered on Live; send the request there
     refused by the server with "Something new": read the server's text; the server will refuse the same request again
     refused by the server without a text: check the credentials and the permissions of the API key, and whether the device has to be approved by e-mail
-    wrong environment: the server says "This endpoint should be called on live.tradovateapi.com"; use the environment it names
-    wrong environment: the server says "This endpoint should be called on live.tradovateapi.com"; use the environment it names
+    wrong environment: the server says "This endpoint should be called on live.tradovateapi.com"; use the environment of this host
+    wrong environment: the server says "This endpoint should be called on live.tradovateapi.com"; use the environment of this host
     "#);
 }
 
@@ -68,12 +68,12 @@ fn the_message_of_a_wait_says_how_long_and_for_what() {
     ].join("\n"), @r#"
     the server postponed the request: wait 15 s, then send the same request with the ticket it gave
     the server postponed the request: wait 15 s, then send the same request with the ticket it gave (it says "Too fast")
-    the server asks for a captcha, which no program can answer: one hour must pass without a request to this endpoint, from anybody at this network address
-    the server asks for a captcha, which no program can answer (it says "Are you human?"): one hour must pass without a request to this endpoint, from anybody at this network address
-    locked out by the server (423): one hour must pass without any request; a request in this time starts the wait again
-    locked out by the server (429): one hour must pass without any request; a request in this time starts the wait again
-    locked out by the server (429): 84 minutes must pass without any request; a request in this time starts the wait again
-    locked out by the server (429): one hour must pass without any request, and none may be sent before 2026-11-24T16:20:30Z; a request in this time starts the wait again
+    the server asks for a captcha, which only a person can answer: without an answer, nobody at this network address may use this endpoint for one hour
+    the server asks for a captcha, which only a person can answer (it says "Are you human?"): without an answer, nobody at this network address may use this endpoint for one hour
+    the server locked out this network address (423): send nothing for one hour; a request in this time starts the wait again
+    the server locked out this network address (429): send nothing for one hour; a request in this time starts the wait again
+    the server locked out this network address (429): send nothing for 84 minutes; a request in this time starts the wait again
+    the server locked out this network address (429): send nothing for one hour, and nothing before 2026-11-24T16:20:30Z; a request in this time starts the wait again
     "#);
 }
 
@@ -86,7 +86,7 @@ fn the_message_of_a_401_says_whether_the_token_is_dead() {
         renewal(status(401, "Access is denied")),
     ].join("\n"), @r#"
     the access token is dead: it has expired and can't be renewed; log in again, or refresh it if it is an OAuth token
-    the access token is dead: the server doesn't know it, perhaps because other logins closed the session; log in again, once
+    the access token is dead: the server doesn't know it, perhaps because other logins closed its session; log in again, but only once
     the server forbids this call: the token may be fine; check the permissions of the app and the account, and whether the device has to be approved by e-mail
     the server forbids this call (it says "Access is denied"): the token may be fine; check the permissions of the app and the account, and whether the device has to be approved by e-mail
     "#);
@@ -106,11 +106,11 @@ fn the_message_of_a_redirect_names_the_host() {
     ].join("\n"), @r"
     moved (307): the user's organization is served by acme.ninjatrader.com; log in there, or with an environment that follows the vendor's hosts
     moved (307): the user's organization is served by acme.ninjatrader.com:8443; log in there, or with an environment that follows the vendor's hosts
-    moved (307): the user's organization is served by acme.ninjatrader.com; nothing was sent there, since it is not one of the vendor's own domains over https
-    moved (307): the user's organization is served by evil.com; nothing was sent there, since it is not one of the vendor's own domains over https
-    moved (307): the user's organization is served by another host, which the answer doesn't name; log in again at the vendor's default host to learn the hosts in force
-    moved (308): the user's organization is served by another host, which the answer doesn't name; log in again at the vendor's default host to learn the hosts in force
-    moved (421): the user's organization is served by another host, which the answer doesn't name; log in again at the vendor's default host to learn the hosts in force
+    moved (307): the user's organization is served by acme.ninjatrader.com; nothing was sent there, because the redirect is not a plain https address
+    moved (307): the user's organization is served by evil.com; nothing was sent there, because it is not a host of the vendor
+    moved (307): the user's organization is served by another host, which the answer doesn't name; log in again at the vendor's default host to get the names of the hosts
+    moved (308): the user's organization is served by another host, which the answer doesn't name; log in again at the vendor's default host to get the names of the hosts
+    moved (421): the user's organization is served by another host, which the answer doesn't name; log in again at the vendor's default host to get the names of the hosts
     ");
 }
 
@@ -129,15 +129,15 @@ fn the_message_of_any_other_status_explains_it() {
         login(response(500, &[], fault)),
         login(response(503, &[("retry-after", b"120")], b"<html><body>\n<h1>503 Service Unavailable</h1>\n</body></html>")),
     ].join("\n"), @r#"
-    the server answered 204: not a status the vendor documents; check the base URL
-    the server answered 302: a redirect that is not followed; check the base URL
-    the server answered 400 with "Bad Request": the server calls the request malformed; don't send it again unchanged
+    the server answered 204: the vendor does not document this status; check the base URL
+    the server answered 302: this redirect is not followed; check the base URL
+    the server answered 400 with "Bad Request": the request is malformed; don't send it again unchanged
     the server answered 403 with "Forbidden": the call is not allowed; check the permissions of the app and the account
-    the server answered 404 with "Cannot POST /auth/accesstokenrequest": no such endpoint here, or the token is not accepted; check the base URL, which ends in /v1
-    the server answered 408: a time-out, or another login closed the session; try again with growing pauses
-    the server answered 418 with "I'm a teapot": not a status the vendor documents; check the base URL
-    the server answered 500 with "Internal Server Error, error id: 0b5f3f0e-70b6-4d5c-9a7e-1c1f6a3b2d4e": a fault of the server, perhaps maintenance; try again with growing pauses
-    the server answered 503 with "503 Service Unavailable": a fault of the server, perhaps maintenance; try again with growing pauses, after 120 s at the earliest
+    the server answered 404 with "Cannot POST /auth/accesstokenrequest": this host has no such endpoint, or does not accept the token; check the base URL, which ends in /v1
+    the server answered 408: the server timed out, or another login closed the session; try again with growing pauses
+    the server answered 418 with "I'm a teapot": the vendor does not document this status; check the base URL
+    the server answered 500 with "Internal Server Error, error id: 0b5f3f0e-70b6-4d5c-9a7e-1c1f6a3b2d4e": the server has a fault or is in maintenance; try again with growing pauses
+    the server answered 503 with "503 Service Unavailable": the server has a fault or is in maintenance; try again with growing pauses, after 120 s at the earliest
     "#);
 }
 

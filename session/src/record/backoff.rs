@@ -46,7 +46,7 @@ impl Jitter {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Pause {
-    /// The issue time of the token that was held at the first fault, in server time.
+    /// The issue time of the token that was held at the first fault, by the server's clock.
     #[serde(skip_serializing_if = "is_default")]
     of: Option<Timestamp>,
     #[serde(skip_serializing_if = "is_default")]

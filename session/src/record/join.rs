@@ -104,13 +104,13 @@ pub(crate) trait Value {
     /// The order of two values. Equal keys mean equal values.
     fn key(&self) -> Key<'_>;
 
-    /// If the value is a wait: its end, in local time.
+    /// If the value is a wait: its end, by the local clock.
     fn wait(&mut self) -> Option<&mut Timestamp> {
         None
     }
 }
 
-/// In server time.
+/// By the server's clock.
 impl Value for Timestamp {
     fn key(&self) -> Key<'_> {
         (*self, None, "")

@@ -1,4 +1,4 @@
-//! [`Owner`]: who a snapshot belongs to. A session takes over nothing from another owner's snapshot.
+//! [`Owner`]: who a snapshot belongs to. A session adopts nothing from another owner's snapshot.
 
 use alloc::string::String;
 

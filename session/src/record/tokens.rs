@@ -2,7 +2,7 @@
 //!
 //! A *lineage* starts with a login or a consent. Renewals and refreshes continue it. The newer lineage replaces the
 //! older one as a whole, so a record never holds the access token of one login and the market data token of another.
-//! Within a lineage, each fact is merged by the time at which it was issued. All times are in server time.
+//! Within a lineage, each fact is merged by the time at which it was issued. All times are by the server's clock.
 
 use alloc::borrow::Cow;
 use alloc::collections::BTreeMap;
@@ -152,7 +152,7 @@ impl Tokens {
         access(self) > access(other) || refresh(self) > refresh(other)
     }
 
-    /// Takes over other hosts. `at` is in server time.
+    /// Adopts other hosts. `at` is by the server's clock.
     pub(crate) fn name_hosts(&mut self, at: Timestamp, hosts: ApiHosts) {
         self.hosts_at = Some(newer(at, self.hosts_at));
         self.hosts = hosts;

@@ -57,7 +57,7 @@ pub struct SessionToken {
     pub access_token: AccessToken,
     /// The number of this token in the session. A renewal may return the same text, but it always has a new generation.
     pub generation: u64,
-    /// When the token expires, in server time.
+    /// When the token expires, by the server's clock.
     pub expires_at: Timestamp,
     /// Until when this `SessionToken` may be used, by the local clock: the expiry minus a safety margin, or the expiry
     /// of the market data token if that is earlier. Then ask the session again. If only the market data token has expired, the

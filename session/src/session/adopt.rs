@@ -18,11 +18,11 @@ const ROUND_TRIP: SignedDuration = SignedDuration::from_secs(5);
 const FRESH: Duration = Duration::from_secs(60);
 
 impl Session {
-    /// Takes over a snapshot: after a restart, or while running if another process has stored a newer one.
+    /// Adopts a snapshot: after a restart, or while running if another process has stored a newer one.
     ///
-    /// The session takes over the tokens if they are newer than its own. It takes over no token if an OAuth code waits
-    /// for its exchange, because a code is newer than every token. It always takes over lock-outs and the requests of
-    /// the last hour. If the snapshot belongs to another owner, it takes over only these limits of the network address,
+    /// The session adopts the tokens if they are newer than its own. It adopts no token if an OAuth code waits
+    /// for its exchange, because a code is newer than every token. It always adopts lock-outs and the requests of
+    /// the last hour. If the snapshot belongs to another owner, it adopts only these limits of the network address,
     /// and reports [`SnapshotNotUsed`](EventKind::SnapshotNotUsed).
     ///
     /// The server's time in a snapshot is a hint. So if the session starts with a token from a snapshot, one renewal
@@ -42,7 +42,7 @@ impl Session {
         self.confirm_first(now, had_token);
     }
 
-    /// Takes over the record of the shared store with its age, or the fact that the store is empty. This does the same
+    /// Adopts the record of the shared store with its age, or the fact that the store is empty. This does the same
     /// as [`adopt`](Self::adopt), and two things more: it translates times that another machine's clock measured, and
     /// it saves own tokens again if the store lacks them.
     pub(super) fn synchronize(
@@ -113,7 +113,7 @@ impl Session {
         }
     }
 
-    /// Takes over the limits of the network address. Returns the rest if it is of this owner.
+    /// Adopts the limits of the network address. Returns the rest if it is of this owner.
     fn of_owner(&mut self, now: Timestamp, stored: Stored, budget: &mut RateBudget) -> Option<Stored> {
         budget.merge(now, &stored.address);
         let is_other_user = self.user_id().zip(stored.record.user_id).is_some_and(|(known, stored)| known != stored);

@@ -87,7 +87,7 @@ impl Session {
         all.into_iter().flatten().filter(|(_, at)| *at > now).min_by_key(|(_, at)| *at)
     }
 
-    /// Until when `token` returns an access token, in server time.
+    /// Until when `token` returns an access token, by the server's clock.
     pub(super) fn usable_until(&self, access: &Access) -> Timestamp {
         let margin = self.policy.margin().min(access.life().checked_div(10).unwrap_or_default());
         earlier(access.expires_at, margin)
@@ -99,7 +99,7 @@ impl Session {
     }
 }
 
-/// When the market data token expires, in server time.
+/// When the market data token expires, by the server's clock.
 fn market_data_ends(access: &Access) -> Option<Timestamp> {
     access.market_data.as_ref().map(|market_data| market_data.expires_at)
 }

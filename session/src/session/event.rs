@@ -29,25 +29,25 @@ pub struct Event {
 pub enum EventKind {
     /// The session logged in with a password or with an OAuth code, and has a new token.
     LoggedIn {
-        /// When the token expires, in server time.
+        /// When the token expires, by the server's clock.
         expires_at: Timestamp,
     },
     /// The session renewed its token.
     Renewed {
-        /// When the token expires, in server time.
+        /// When the token expires, by the server's clock.
         expires_at: Timestamp,
     },
     /// The session has a new token from an OAuth refresh.
     Refreshed {
-        /// When the token expires, in server time.
+        /// When the token expires, by the server's clock.
         expires_at: Timestamp,
     },
-    /// The session took over a token from a snapshot, from another process, or from the answer to a password change.
+    /// The session adopted a token from a snapshot, from another process, or from the answer to a password change.
     Adopted {
-        /// When the token expires, in server time.
+        /// When the token expires, by the server's clock.
         expires_at: Timestamp,
     },
-    /// A snapshot belongs to another owner. The session takes over only the limits of the network address from it: no
+    /// A snapshot belongs to another owner. The session adopts only the limits of the network address from it: no
     /// token, and nothing about credentials or reminders.
     SnapshotNotUsed {
         /// How the owners differ.
@@ -161,7 +161,7 @@ pub enum EventKind {
         error: StoreError,
         /// The earliest time at which the session asks the store again.
         retry_at: Timestamp,
-        /// Until when the held token can be used, in local time. `None` if no token is held.
+        /// Until when the held token can be used, by the local clock. `None` if no token is held.
         usable_until: Option<Timestamp>,
     },
     /// The store works again after a failure.
@@ -310,46 +310,70 @@ impl fmt::Display for Event {
 impl fmt::Display for EventKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::LoggedIn { expires_at } => write!(f, "logged in, good until {expires_at:.0}"),
-            Self::Renewed { expires_at } => write!(f, "renewed, good until {expires_at:.0}"),
-            Self::Refreshed { expires_at } => write!(f, "refreshed, good until {expires_at:.0}"),
-            Self::Adopted { expires_at } => write!(f, "took over a token, good until {expires_at:.0}"),
-            Self::SnapshotNotUsed { mismatch } => write!(f, "a snapshot of another owner is not used: {mismatch}"),
+            Self::LoggedIn { expires_at } => write!(f, "logged in: the token is valid until {expires_at:.0}"),
+            Self::Renewed { expires_at } => write!(f, "renewed: the token is valid until {expires_at:.0}"),
+            Self::Refreshed { expires_at } => write!(f, "refreshed: the token is valid until {expires_at:.0}"),
+            Self::Adopted { expires_at } => write!(f, "adopted a token: it is valid until {expires_at:.0}"),
+            Self::SnapshotNotUsed { mismatch } => {
+                write!(f, "the snapshot belongs to another owner, so the session uses no token of it: {mismatch}")
+            }
             Self::Failed { operation, trouble, retry_at } => {
-                write!(f, "{operation} failed: {trouble}; next try at {}", up_to_second(*retry_at))
+                write!(f, "{operation} failed: {trouble}; the session tries again after {}", up_to_second(*retry_at))
             }
             Self::Postponed { operation, until } => {
-                write!(f, "{operation} postponed by the server until {}", up_to_second(*until))
+                write!(
+                    f,
+                    "{operation} postponed by the server: the session sends it again after {}",
+                    up_to_second(*until)
+                )
             }
             Self::CaptchaAsked { operation, until } => {
-                write!(f, "the server asks for a captcha: no {operation} before {}", up_to_second(*until))
+                write!(
+                    f,
+                    "the server asks for a captcha, which only a person can answer: the session sends no {operation} \
+                     before {}",
+                    up_to_second(*until)
+                )
             }
             Self::LockedOut { until } => {
-                write!(f, "this network address is locked out: nothing is sent before {}", up_to_second(*until))
+                write!(
+                    f,
+                    "the server locked out this network address: the session sends nothing before {}; let no other \
+                     program send anything either",
+                    up_to_second(*until)
+                )
             }
             Self::Refused { error, retry_at } => {
                 write!(f, "{error}; the session tries once more at {}", up_to_second(*retry_at))
             }
-            Self::SessionLost => f.write_str("the server has ended the session"),
+            Self::SessionLost => f.write_str("the server no longer accepts the token: the session gets a new one"),
             Self::PossiblyKicked { next_log_in } => {
                 write!(
                     f,
-                    "the server ended the session more than once: another program may be logging in as the same user; \
-                     no login before {}",
+                    "the server ended the session more than once: look for another program that logs in as the same \
+                     user; this session does not log in before {}",
                     up_to_second(*next_log_in)
                 )
             }
-            Self::HostsChanged => f.write_str("the hosts have changed: connect to the new ones"),
-            Self::HostNotFollowed { key } => write!(f, "the server named a host for `{key}` that is not used"),
-            Self::AccountNeedsAttention { status } => write!(f, "the account is not active: its status is {status:?}"),
+            Self::HostsChanged => f.write_str("the hosts have changed: connect to the new hosts"),
+            Self::HostNotFollowed { key } => write!(
+                f,
+                "the session does not use the host that the server named for `{key}`: it is not a host name, or not a \
+                 host of the vendor"
+            ),
+            Self::AccountNeedsAttention { status } => {
+                write!(f, "the account is not active: ask the vendor about its status {status:?}")
+            }
             Self::PasswordExpires { at, within_days } => {
                 let days = if *within_days == 1 { "day" } else { "days" };
-                write!(f, "the password expires within {within_days} {days}, at {at:.0}")
+                write!(f, "the password expires within {within_days} {days}, at {at:.0}: set a new one before then")
             }
             Self::PasswordExpired { at } => {
-                write!(f, "the password expired at {at:.0}: the next login needs a new one")
+                write!(f, "the password expired at {at:.0}: set a new one, because the next login needs it")
             }
-            Self::PasswordCompromised { hint } => write!(f, "the password is in a known data breach: {hint:?}"),
+            Self::PasswordCompromised { hint } => {
+                write!(f, "the password is in a known data breach ({hint:?}): set a new one")
+            }
             Self::ConsentDueBy { at } => write!(
                 f,
                 "the refresh token expires at {at:.0}: without a refresh before then, the user has to authorize the \
@@ -358,19 +382,19 @@ impl fmt::Display for EventKind {
             Self::RefreshRefused { until: Some(until) } => {
                 write!(
                     f,
-                    "the server refused the refresh token, which is not sent again before {until:.0}; if the access token \
-                     expires before then, the user has to authorize the app again"
+                    "the server refused the refresh token twice: the session renews, and does not send the refresh token \
+                     before {until:.0}; if the access token expires before then, the user has to authorize the app again"
                 )
             }
             Self::RefreshRefused { until: None } => f.write_str(
-                "the server refused the refresh token, which is not sent again: the user has to authorize the \
-                     app again",
+                "the server refused the refresh token, and the session does not send it again: the user has to \
+                 authorize the app again",
             ),
             Self::AppRefused { error } => {
                 write!(
                     f,
-                    "the server refused the app, so the session can only renew, and stops once its token expires: \
-                     {error}"
+                    "the server refused the app: the session renews until its token expires, and then stops; correct the \
+                     app's settings and start again: {error}"
                 )
             }
             Self::RefreshOutcomeUnknown => f.write_str(
@@ -384,10 +408,10 @@ impl fmt::Display for EventKind {
                     StoreErrorKind::NotWritable => "the store can't be written",
                     StoreErrorKind::Misconfigured => "the store can't be used",
                 };
-                write!(f, "{what}: {error}; next try at {}; ", up_to_second(*retry_at))?;
+                write!(f, "{what}: {error}; the session tries again after {}; ", up_to_second(*retry_at))?;
                 match usable_until {
                     Some(end) => write!(f, "the token can be used until {end:.0}"),
-                    None => f.write_str("no token is held"),
+                    None => f.write_str("the session holds no token"),
                 }
             }
             Self::StoreRestored => f.write_str("the store works again"),

@@ -181,7 +181,7 @@ impl Session {
 /// Two measurements of the server's clock differ by less than this.
 const NOISE: SignedDuration = SignedDuration::from_secs(5);
 
-/// When a token was requested, in server time.
+/// When a token was requested, by the server's clock.
 fn issued_at(times: &Times) -> Timestamp {
     let offset: SignedDuration = times.measured_offset();
     times.sent.saturating_add(offset).unwrap_or(times.sent)

@@ -1,4 +1,4 @@
-//! Calls of the session's owner: replace the credentials, take over an answer, forget.
+//! Calls of the session's owner: replace the credentials, adopt an answer, forget.
 
 use alloc::string::ToString;
 
@@ -33,7 +33,7 @@ impl Session {
         self.resume_work();
     }
 
-    /// Takes over the answer to a password change, to a change of credentials, or to a social login. These answers have
+    /// Adopts the answer to a password change, to a change of credentials, or to a social login. These answers have
     /// the form of a login answer.
     ///
     /// # Errors

@@ -40,11 +40,11 @@ pub(crate) struct Outlook {
     pub(crate) is_routine: bool,
     /// The time at which this outlook may change before `wanted`.
     pub(crate) change: Option<Timestamp>,
-    /// The token that the session holds, in local time.
+    /// The token that the session holds, by the local clock.
     pub(crate) token: Option<TokenLife>,
 }
 
-/// The interval in which a token is handed out, in local time.
+/// The interval in which a token is handed out, by the local clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TokenLife {
     pub(crate) since: Timestamp,
@@ -258,7 +258,7 @@ impl Session {
         self.login.app().is_some() && !is_presentable()
     }
 
-    /// The time at which the refresh token was issued or last brought tokens, in local time.
+    /// The time at which the refresh token was issued or last brought tokens, by the local clock.
     fn refreshed_at(&self, now: Timestamp) -> Option<Timestamp> {
         let issued_at = self.record.tokens.refresh.as_ref().and_then(|refresh| refresh.issued_at);
         issued_at.map(|at| self.clock.local_time(at).min(now)).max(self.token.refreshed_at)

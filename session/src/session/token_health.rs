@@ -16,14 +16,14 @@ const VERIFY_EVERY: Duration = Duration::from_secs(15 * 60);
 pub(super) struct TokenHealth {
     /// The number of the token in this session. 0 before the first token.
     pub(super) generation: u64,
-    /// Since when the token is held, in local time. For an adopted token, when it was issued.
+    /// Since when the token is held, by the local clock. For an adopted token, when it was issued.
     pub(super) since: Timestamp,
-    /// When a refresh has last brought tokens to this process, in local time.
+    /// When a refresh has last brought tokens to this process, by the local clock.
     pub(super) refreshed_at: Option<Timestamp>,
-    /// When to renew, in server time.
+    /// When to renew, by the server's clock.
     pub(super) renew_at: Timestamp,
     pub(super) failed_renewals: FailedRenewals,
-    /// No renewal for the sake of a market data token alone before this, in local time.
+    /// No renewal for the sake of a market data token alone before this, by the local clock.
     pub(super) market_data_at: Timestamp,
     /// Failed renewals that may have reached the server after the token seemed to have expired.
     pub(super) failed_after_expiry: FailedRenewals,

@@ -203,7 +203,7 @@ fn another_machines_times_are_translated_by_the_age_of_the_snapshot() {
         .map(|(_, after)| after.trim().trim_end_matches(','))
         .collect::<Vec<_>>()
         .join("\n");
-    // Everything that is missing here is in server time.
+    // Everything that is missing here is by the server's clock.
     insta::assert_snapshot!(changed, @r#"
     "writtenAt": "2026-11-24T13:50:01Z"
     "clockOffsetMs": 500

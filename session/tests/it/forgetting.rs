@@ -123,7 +123,7 @@ fn an_expired_password_is_reported_as_expired() {
     driver.send();
     assert_eq!(
         reminders(&mut driver),
-        ["the password expired at 2026-11-24T13:00:00Z: the next login needs a new one"]
+        ["the password expired at 2026-11-24T13:00:00Z: set a new one, because the next login needs it"]
     );
     driver.now = minute(1);
     driver.send();
@@ -141,10 +141,10 @@ fn a_password_expires_within_days_then_within_one_day_and_then_has_expired() {
     assert_eq!(
         reminders(&mut driver),
         [
-            "the password expires within 14 days, at 2026-12-04T14:00:00Z",
-            "the password expires within 7 days, at 2026-12-04T14:00:00Z",
-            "the password expires within 1 day, at 2026-12-04T14:00:00Z",
-            "the password expired at 2026-12-04T14:00:00Z: the next login needs a new one",
+            "the password expires within 14 days, at 2026-12-04T14:00:00Z: set a new one before then",
+            "the password expires within 7 days, at 2026-12-04T14:00:00Z: set a new one before then",
+            "the password expires within 1 day, at 2026-12-04T14:00:00Z: set a new one before then",
+            "the password expired at 2026-12-04T14:00:00Z: set a new one, because the next login needs it",
         ]
     );
 }

@@ -125,7 +125,7 @@ fn the_page_and_the_program_say_who_logged_in() {
         page.says(200, [shown]);
         let output = program.end();
         assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
-        for text in [said, "logged in, good until 2", "the refresh token expires at 2"] {
+        for text in [said, "logged in: the token is valid until 2", "the refresh token expires at 2"] {
             assert!(stdout(&output).contains(text), "{output:?}");
         }
         assert_eq!((server.statistics().code_exchanges, server.statistics().requests(Endpoint::OauthToken)), (1, 1));
@@ -176,7 +176,7 @@ fn a_long_penalty_does_not_end_the_login() {
     let answer = server.consent("synthetic-user", &url).unwrap();
     server.penalize_next(Duration::from_secs(90));
     let page = thread::spawn(move || Browser::at("").agent.get(&answer).call().is_ok());
-    program.await_line(|line| line.contains("postponed by the server until"));
+    program.await_line(|line| line.contains("postponed by the server: "));
     thread::sleep(Duration::from_secs(1));
     assert!(!page.is_finished() && program.is_running(), "the program and the browser wait");
     drop(program);

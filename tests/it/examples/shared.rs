@@ -26,7 +26,7 @@ fn two_programs_with_the_same_store_log_in_once() {
     let outputs = SHARED.map(start).map(Program::end);
     let mut printed: Vec<_> = outputs.iter().map(|output| stdout(output).split_once(' ').unwrap().1).collect();
     printed.sort_unstable();
-    assert!(printed[0].starts_with("logged in") && printed[1].starts_with("took over a token"), "{printed:?}");
+    assert!(printed[0].starts_with("logged in") && printed[1].starts_with("adopted a token"), "{printed:?}");
     assert!(outputs.iter().all(|output| output.status.success()), "{outputs:?}");
     assert_eq!(server.statistics().logins, 1);
 }
@@ -41,7 +41,7 @@ fn the_session_is_stored_in_the_users_directory_and_sealed_with_a_key() {
     let printed = stdout_of("shared", &["--for", "3"], with_key());
     assert!(printed.contains("logged in"), "{printed}");
     let printed = stdout_of("shared-async", &["--store", "file", "--for", "1"], with_key());
-    assert!(printed.contains("took over a token"), "{printed}");
+    assert!(printed.contains("adopted a token"), "{printed}");
     let output = run_with("shared", &["--for", "1"], without_key());
     assert!(stdout(&output).contains("the stored session is sealed"), "{output:?}");
     assert_eq!(server.statistics().logins, 1);

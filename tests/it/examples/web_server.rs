@@ -47,7 +47,7 @@ const AGAIN: &str = r#"<form method="post" action="/connect"><button id="connect
 const NOBODY: [&str; 1] = ["You are not logged in"];
 const NO_LOGIN: [&str; 1] = ["No login was started in this browser"];
 const UNKNOWN_NAME: [&str; 1] = ["a user whose name is not known yet"];
-const POSTPONED: &str = "postponed by the server until";
+const POSTPONED: &str = "postponed by the server: ";
 const FORGOTTEN: &str = "session 1: stopped: the session was forgotten";
 
 fn state(url: &str) -> String {
@@ -496,7 +496,9 @@ fn a_page_that_waits_for_a_replaced_session_redirects_to_the_new_one() {
 fn a_session_is_renewed_without_requests_and_without_consent_it_needs_a_new_login() {
     let world = World::of(vendor().lifetime(Duration::from_secs(6)));
     let mut browser = world.logged_in("trader");
-    let is_kept = |line: &str| line.contains("refreshed, good until") || line.contains("renewed, good until");
+    let is_kept = |line: &str| {
+        line.contains("refreshed: the token is valid until") || line.contains("renewed: the token is valid until")
+    };
     world.site().await_line(|line| line.contains("Z session 1: ") && is_kept(line));
     world.vendor.with(|simulator| simulator.revoke("trader"));
     let page = loop {
@@ -533,7 +535,7 @@ fn sessions_and_logins_survive_a_restart_and_a_logout_removes_them() {
     let (mut two, callback) = world.allowed("other");
     world.start();
     one.sees(200, ["Tess Trader"]);
-    world.await_line("Z session 1: took over a token");
+    world.await_line("Z session 1: adopted a token");
     assert_eq!(world.exchanges(), 1);
     two.get(&callback).leads_to("/me");
     two.sees(200, ["Otto Other"]);

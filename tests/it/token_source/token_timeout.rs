@@ -85,7 +85,10 @@ fn the_first_failed_try_is_an_event_and_an_error_with_host_and_cause() {
         assert!(source.token().is_err());
         let event = await_one(&events);
         assert!(event.to_string().starts_with("login failed: nothing was sent to 127.0.0.1: "), "{kind:?}: {event}");
-        assert!(event.to_string().contains(": connection refused; next try at "), "{kind:?}: {event}");
+        assert!(
+            event.to_string().contains(": connection refused; the session tries again after "),
+            "{kind:?}: {event}"
+        );
         let error = source.token().unwrap_err();
         let TokenError::NotYet { reason: Some(reason), .. } = &error else { panic!("{kind:?}: {error}") };
         assert!(reason.contains("nothing was sent to 127.0.0.1: connection refused"), "{kind:?}: {reason}");

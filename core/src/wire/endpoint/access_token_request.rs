@@ -138,7 +138,7 @@ object! {
         /// The token of market data sockets (`mdAccessToken`). A renewal may leave it out.
         //= R-SOCKET-7
         "mdAccessToken" => pub md_access_token: Option<MarketDataToken> = market_data_token,
-        /// When the access token expires, in server time (`expirationTime`).
+        /// When the access token expires, by the server's clock (`expirationTime`).
         "expirationTime" => pub expiration_time: Option<Timestamp> = time,
         /// When the password expires (`passwordExpirationTime`). It does not affect tokens.
         "passwordExpirationTime" => pub password_expiration_time: Option<Timestamp> = time_info,

@@ -289,7 +289,10 @@ fn an_unreadable_record_is_left_unchanged() {
     let Loaded::Failed(Failure { error, is_new: true, .. }) = sharing.leads(0, Some(damaged(1))) else {
         panic!("it can't be read");
     };
-    assert_eq!(error.to_string(), "the stored session is damaged: remove it to log in anew (the file /a/b)");
+    assert_eq!(
+        error.to_string(),
+        "the stored session is damaged: remove it to log in again; with OAuth, the user then has to authorize the app again (the file /a/b)"
+    );
     assert_eq!(sharing.next(0, RENEW), "release");
     sharing.gives_back(0);
     assert_eq!(sharing.next(0, RENEW), "wait 250 ms");

@@ -38,10 +38,10 @@ fn a_suspension_during_an_exchange_does_not_set_a_wrong_server_time() {
     assert_eq!(world.token(), None);
     world.script.push_back(token_to("three", 300));
     insta::assert_snapshot!(world.run(minutes(186)).trace(), @"
-         0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
+         0:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T15:20:00Z
     64:59.500 → demo renewaccesstoken (one)
        185:00 ← late: renewal failed (ExpiredAlready); next try at 185:00.500
-    185:00.500 → demo renewaccesstoken (one): renewed, good until 2026-11-24T19:00:00Z
+    185:00.500 → demo renewaccesstoken (one): renewed: the token is valid until 2026-11-24T19:00:00Z
     ");
 }
 
@@ -65,16 +65,16 @@ fn a_refresh_token_is_saved_from_an_answer_that_came_too_late_for_its_access_tok
     insta::assert_snapshot!(world.run(minutes(301)).trace(), @"
       0:00 → live oauthtoken (rt-0)
       0:00 store
-      0:00 refreshed, good until 2026-11-24T15:20:00Z
+      0:00 refreshed: the token is valid until 2026-11-24T15:20:00Z
       0:00 consent due by 1560:00
      65:00 → live oauthtoken (rt-1)
     300:00 ← late
     300:00 store
-    300:00 refreshed, good until 2026-11-24T16:25:00Z
+    300:00 refreshed: the token is valid until 2026-11-24T16:25:00Z
     300:00 consent due by 1625:00
     300:00 → live oauthtoken (rt-2)
     300:00 store
-    300:00 refreshed, good until 2026-11-24T20:20:00Z
+    300:00 refreshed: the token is valid until 2026-11-24T20:20:00Z
     300:00 consent due by 1860:00
     ");
 }

@@ -34,8 +34,8 @@ fn world(script: impl IntoIterator<Item = Answer>) -> World {
 fn a_code_is_exchanged_once_and_its_tokens_are_refreshed() {
     let mut world = world([refreshed("at-1", "rt-1"), refreshed("at-2", "rt-2")]);
     insta::assert_snapshot!(world.run(minutes(100)).trace(), @"
-     0:00 → live oauthtoken (canary-code): logged in, good until 2026-11-24T15:20:00Z; consent due by 1560:00
-    65:00 → live oauthtoken (rt-1): refreshed, good until 2026-11-24T16:25:00Z; consent due by 1625:00
+     0:00 → live oauthtoken (canary-code): logged in: the token is valid until 2026-11-24T15:20:00Z; consent due by 1560:00
+    65:00 → live oauthtoken (rt-1): refreshed: the token is valid until 2026-11-24T16:25:00Z; consent due by 1625:00
     ");
 }
 
@@ -67,10 +67,10 @@ fn a_request_that_did_not_leave_or_was_turned_away_is_sent_again() {
     let mut world =
         world([Answer::Failure(Failure::NotSent), status(503, ""), status(502, "<html>"), refreshed("at-1", "rt-1")]);
     insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
-        0:00 → live oauthtoken (canary-code): OAuth exchange failed (NotSent); next try at 0:00.500
-    0:00.500 → live oauthtoken (canary-code): OAuth exchange failed (503); next try at 0:01.500
-    0:01.500 → live oauthtoken (canary-code): OAuth exchange failed (502); next try at 0:03.500
-    0:03.500 → live oauthtoken (canary-code): logged in, good until 2026-11-24T15:20:03Z; consent due by 1560:03.500
+        0:00 → live oauthtoken (canary-code): OAuth request failed (NotSent); next try at 0:00.500
+    0:00.500 → live oauthtoken (canary-code): OAuth request failed (503); next try at 0:01.500
+    0:01.500 → live oauthtoken (canary-code): OAuth request failed (502); next try at 0:03.500
+    0:03.500 → live oauthtoken (canary-code): logged in: the token is valid until 2026-11-24T15:20:03Z; consent due by 1560:03.500
     ");
 }
 

@@ -92,35 +92,35 @@ fn every_event_has_a_message() {
     let error = || Error::Contradiction(Contradiction::OtherUser);
     let lines: Vec<String> = events().into_iter().map(|kind| Event { at: start(), kind }.to_string()).collect();
     insta::assert_snapshot!(lines.join("\n"), @"
-    logged in, good until 2026-11-24T15:00:00Z
-    renewed, good until 2026-11-24T15:00:00Z
-    refreshed, good until 2026-11-24T15:00:00Z
-    took over a token, good until 2026-11-24T15:00:00Z
-    a snapshot of another owner is not used: it is of another login name
-    renewal failed: nothing was sent to demo.tradovateapi.com: connection refused; next try at 2026-11-24T15:00:00Z
-    renewal failed: no answer came from demo.tradovateapi.com; next try at 2026-11-24T15:00:00Z
-    renewal failed: the answer from demo.tradovateapi.com was too long; next try at 2026-11-24T15:00:00Z
-    OAuth exchange failed: the answer from demo.tradovateapi.com was incomplete; next try at 2026-11-24T15:00:00Z
-    login postponed by the server until 2026-11-24T15:00:00Z
-    the server asks for a captcha: no login before 2026-11-24T15:00:00Z
-    this network address is locked out: nothing is sent before 2026-11-24T15:00:00Z
+    logged in: the token is valid until 2026-11-24T15:00:00Z
+    renewed: the token is valid until 2026-11-24T15:00:00Z
+    refreshed: the token is valid until 2026-11-24T15:00:00Z
+    adopted a token: it is valid until 2026-11-24T15:00:00Z
+    the snapshot belongs to another owner, so the session uses no token of it: it is of another login name
+    renewal failed: nothing was sent to demo.tradovateapi.com: connection refused; the session tries again after 2026-11-24T15:00:00Z
+    renewal failed: no answer came from demo.tradovateapi.com; the session tries again after 2026-11-24T15:00:00Z
+    renewal failed: the answer from demo.tradovateapi.com was too long; the session tries again after 2026-11-24T15:00:00Z
+    OAuth request failed: the answer from demo.tradovateapi.com was incomplete; the session tries again after 2026-11-24T15:00:00Z
+    login postponed by the server: the session sends it again after 2026-11-24T15:00:00Z
+    the server asks for a captcha, which only a person can answer: the session sends no login before 2026-11-24T15:00:00Z
+    the server locked out this network address: the session sends nothing before 2026-11-24T15:00:00Z; let no other program send anything either
     the answer is for another user, so it is not used; if it happens again, report it; the session tries once more at 2026-11-24T15:00:00Z
-    the server has ended the session
-    the server ended the session more than once: another program may be logging in as the same user; no login before 2026-11-24T15:00:00Z
-    the hosts have changed: connect to the new ones
-    the server named a host for `demo` that is not used
-    the account is not active: its status is TemporaryLocked
-    the password expires within 7 days, at 2026-11-24T15:00:00Z
-    the password expires within 1 day, at 2026-11-24T15:00:00Z
-    the password expired at 2026-11-24T15:00:00Z: the next login needs a new one
-    the password is in a known data breach: PasswordCompromised
+    the server no longer accepts the token: the session gets a new one
+    the server ended the session more than once: look for another program that logs in as the same user; this session does not log in before 2026-11-24T15:00:00Z
+    the hosts have changed: connect to the new hosts
+    the session does not use the host that the server named for `demo`: it is not a host name, or not a host of the vendor
+    the account is not active: ask the vendor about its status TemporaryLocked
+    the password expires within 7 days, at 2026-11-24T15:00:00Z: set a new one before then
+    the password expires within 1 day, at 2026-11-24T15:00:00Z: set a new one before then
+    the password expired at 2026-11-24T15:00:00Z: set a new one, because the next login needs it
+    the password is in a known data breach (PasswordCompromised): set a new one
     the refresh token expires at 2026-11-24T15:00:00Z: without a refresh before then, the user has to authorize the app again
-    the server refused the refresh token, which is not sent again before 2026-11-24T15:00:00Z; if the access token expires before then, the user has to authorize the app again
-    the server refused the refresh token, which is not sent again: the user has to authorize the app again
-    the server refused the app, so the session can only renew, and stops once its token expires: the answer is for another user, so it is not used; if it happens again, report it
+    the server refused the refresh token twice: the session renews, and does not send the refresh token before 2026-11-24T15:00:00Z; if the access token expires before then, the user has to authorize the app again
+    the server refused the refresh token, and the session does not send it again: the user has to authorize the app again
+    the server refused the app: the session renews until its token expires, and then stops; correct the app's settings and start again: the answer is for another user, so it is not used; if it happens again, report it
     the answer to a refresh was lost, and the server may have replaced the refresh token: the session renews first
-    the store can't be written: the disk is full; next try at 2026-11-24T15:00:00Z; the token can be used until 2026-11-24T15:00:00Z
-    the store can't be written: the disk is full; next try at 2026-11-24T15:00:00Z; no token is held
+    the store can't be written: the disk is full; the session tries again after 2026-11-24T15:00:00Z; the token can be used until 2026-11-24T15:00:00Z
+    the store can't be written: the disk is full; the session tries again after 2026-11-24T15:00:00Z; the session holds no token
     the store works again
     stopped: the refresh token expired or was refused: the user has to authorize the app again
     stopped: the session was forgotten

@@ -15,8 +15,8 @@ fn trusted_hosts_are_followed_and_reported_and_other_hosts_are_not_used() {
     let hosts = r#"{"demo":"acme.ninjatrader.com","mdDemo":"evil.com","replay":"https://x"}"#;
     let mut world = World::user([token_with_hosts("one", 80, hosts), token_to("two", 160)]);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
-     0:00 → demo accesstokenrequest: the server named a host for `replay` that is not used; the server named a host for `mdDemo` that is not used; the hosts have changed: connect to the new ones; logged in, good until 2026-11-24T15:20:00Z
-    65:00 → acme renewaccesstoken (one): the server named a host for `mdDemo` that is not used; renewed, good until 2026-11-24T16:40:00Z
+     0:00 → demo accesstokenrequest: the session does not use the host that the server named for `replay`: it is not a host name, or not a host of the vendor; the session does not use the host that the server named for `mdDemo`: it is not a host name, or not a host of the vendor; the hosts have changed: connect to the new hosts; logged in: the token is valid until 2026-11-24T15:20:00Z
+    65:00 → acme renewaccesstoken (one): the session does not use the host that the server named for `mdDemo`: it is not a host name, or not a host of the vendor; renewed: the token is valid until 2026-11-24T16:40:00Z
     ");
     let base = world.session.environment().base_url(Purpose::MarketData).unwrap();
     assert_eq!(base.host(), "md-demo.tradovateapi.com");
@@ -32,9 +32,9 @@ fn a_trusted_redirect_is_followed_with_body_and_token() {
     ]);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
      0:00 → demo accesstokenrequest
-     0:00 → acme accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
+     0:00 → acme accesstokenrequest: logged in: the token is valid until 2026-11-24T15:20:00Z
     65:00 → demo renewaccesstoken (one)
-    65:00 → acme renewaccesstoken (one): the hosts have changed: connect to the new ones; renewed, good until 2026-11-24T16:40:00Z
+    65:00 → acme renewaccesstoken (one): the hosts have changed: connect to the new hosts; renewed: the token is valid until 2026-11-24T16:40:00Z
     ");
 }
 
@@ -42,9 +42,9 @@ fn a_trusted_redirect_is_followed_with_body_and_token() {
 fn nothing_is_sent_to_an_untrusted_redirect_target() {
     let mut world = World::user([token_to("one", 80), moved("https://evil.com/v1"), token_to("two", 160)]);
     insta::assert_snapshot!(world.run(minutes(78)).trace(), @"
-     0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
+     0:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T15:20:00Z
     65:00 → demo renewaccesstoken (one): renewal failed (Moved); next try at 75:00
-    75:00 → demo renewaccesstoken (one): renewed, good until 2026-11-24T16:40:00Z
+    75:00 → demo renewaccesstoken (one): renewed: the token is valid until 2026-11-24T16:40:00Z
     ");
 }
 
@@ -57,10 +57,10 @@ fn a_second_redirect_is_not_followed() {
         token_to("two", 160),
     ]);
     insta::assert_snapshot!(world.run(minutes(78)).trace(), @"
-     0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
+     0:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T15:20:00Z
     65:00 → demo renewaccesstoken (one)
     65:00 → acme renewaccesstoken (one): renewal failed (Moved); next try at 75:00
-    75:00 → demo renewaccesstoken (one): renewed, good until 2026-11-24T16:40:00Z
+    75:00 → demo renewaccesstoken (one): renewed: the token is valid until 2026-11-24T16:40:00Z
     ");
 }
 
@@ -82,9 +82,9 @@ fn a_redirected_request_is_dropped_with_its_token() {
     world.session.adopt(world.now, newer, &mut world.budget);
     world.write_events();
     insta::assert_snapshot!(world.run(minutes(100)).trace(), @r#"
-     0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
+     0:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T15:20:00Z
     60:00 a call is answered 401 "": BeingChecked
-    60:00 took over a token, good until 2026-11-24T17:20:00Z
+    60:00 adopted a token: it is valid until 2026-11-24T17:20:00Z
     "#);
 }
 
@@ -96,8 +96,8 @@ fn a_ticket_goes_back_to_the_host_that_issued_it() {
     let mut world = World::user([moved, penalty, token_to("one", 80)]);
     insta::assert_snapshot!(world.run(minutes(1)).trace(), @"
     0:00 → demo accesstokenrequest
-    0:00 → acme-demo accesstokenrequest: login postponed by the server until 2026-11-24T14:00:15Z
-    0:15 → acme-demo accesstokenrequest with the ticket: logged in, good until 2026-11-24T15:20:00Z
+    0:00 → acme-demo accesstokenrequest: login postponed by the server: the session sends it again after 2026-11-24T14:00:15Z
+    0:15 → acme-demo accesstokenrequest with the ticket: logged in: the token is valid until 2026-11-24T15:20:00Z
     ");
 }
 
@@ -114,7 +114,7 @@ fn a_login_is_not_redirected_if_the_token_proved_alive_meanwhile() {
     world.now = later(start(), minutes(85));
     world.ahead = Some(SignedDuration::from_mins(-75));
     insta::assert_snapshot!(world.run(minutes(90)).trace(), @"
-         0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
+         0:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T15:20:00Z
         85:00 → demo renewaccesstoken (one): renewal failed (MaybeSent); next try at 85:00.500
     85:00.500 → demo renewaccesstoken (one): renewal failed (MaybeSent); next try at 85:01.500
     85:01.500 → demo renewaccesstoken (one): renewal failed (MaybeSent); next try at 85:03.500

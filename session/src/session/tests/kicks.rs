@@ -8,10 +8,10 @@ fn after_the_server_ends_the_session_one_login_follows() {
     world.reject(401, DEAD);
     assert_eq!(world.token(), None);
     insta::assert_snapshot!(world.run(minutes(25)).trace(), @r#"
-     0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
+     0:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T15:20:00Z
     20:00 a call is answered 401 "Invalid access token": Dead
-    20:00 → demo renewaccesstoken (one): the server has ended the session
-    20:00 → demo accesstokenrequest: logged in, good until 2026-11-24T17:20:00Z
+    20:00 → demo renewaccesstoken (one): the server no longer accepts the token: the session gets a new one
+    20:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T17:20:00Z
     "#);
 }
 
@@ -25,13 +25,13 @@ fn after_the_second_lost_session_an_oauth_session_waits_before_it_refreshes() {
     world.run(minutes(4));
     world.reject(401, DEAD);
     insta::assert_snapshot!(world.run(minutes(40)).trace(), @r#"
-     0:00 → live oauthtoken (rt-0): refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
+     0:00 → live oauthtoken (rt-0): refreshed: the token is valid until 2026-11-24T15:20:00Z; consent due by 1560:00
      2:00 a call is answered 401 "Invalid access token": Dead
-     2:00 → live renewaccesstoken (one): the server has ended the session
-     2:00 → live oauthtoken (rt-1): refreshed, good until 2026-11-24T15:22:00Z; consent due by 1562:00
+     2:00 → live renewaccesstoken (one): the server no longer accepts the token: the session gets a new one
+     2:00 → live oauthtoken (rt-1): refreshed: the token is valid until 2026-11-24T15:22:00Z; consent due by 1562:00
      4:00 a call is answered 401 "Invalid access token": BeingChecked
-    17:00 → live renewaccesstoken (two): the server has ended the session; the server ended the session more than once: another program may be logging in as the same user; no login before 2026-11-24T14:32:00Z
-    32:00 → live oauthtoken (rt-2): refreshed, good until 2026-11-24T15:52:00Z; consent due by 1592:00
+    17:00 → live renewaccesstoken (two): the server no longer accepts the token: the session gets a new one; the server ended the session more than once: look for another program that logs in as the same user; this session does not log in before 2026-11-24T14:32:00Z
+    32:00 → live oauthtoken (rt-2): refreshed: the token is valid until 2026-11-24T15:52:00Z; consent due by 1592:00
     "#);
 }
 
@@ -45,7 +45,7 @@ fn a_kick_that_appears_as_faults_is_recognized_if_renewals_fail_too() {
         assert_eq!(world.reject(kick, ""), Verdict::NotAboutTheToken);
         world.run(minutes(25));
         assert_eq!(world.token().as_deref(), Some("two"), "{}", world.trace());
-        assert!(world.trace().contains("the server has ended the session"), "{}", world.trace());
+        assert!(world.trace().contains("the server no longer accepts the token"), "{}", world.trace());
     }
 }
 
@@ -78,7 +78,7 @@ fn after_a_kick_a_refresh_waits_only_if_it_opens_a_session() {
     world.script.push_back(refreshed("three", "rt-4"));
     world.trace.clear();
     insta::assert_snapshot!(world.run(minutes(25)).trace(), @"
-    19:00 took over a token, good until 2026-11-24T14:28:00Z
-    23:00 → live oauthtoken (rt-3): refreshed, good until 2026-11-24T15:43:00Z; consent due by 1583:00
+    19:00 adopted a token: it is valid until 2026-11-24T14:28:00Z
+    23:00 → live oauthtoken (rt-3): refreshed: the token is valid until 2026-11-24T15:43:00Z; consent due by 1583:00
     ");
 }

@@ -8,7 +8,7 @@ fn a_late_token_is_used_if_nothing_was_sent_since() {
     insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
     0:00 → demo accesstokenrequest
     0:45 login failed (MaybeSent); next try at 1:00
-    0:45 ← late: logged in, good until 2026-11-24T15:20:00Z
+    0:45 ← late: logged in: the token is valid until 2026-11-24T15:20:00Z
     ");
 }
 
@@ -34,7 +34,7 @@ fn a_late_token_replaces_the_second_try() {
     0:00 → demo accesstokenrequest
     0:45 login failed (MaybeSent); next try at 1:00
     1:00 → demo accesstokenrequest
-    1:10 ← late: logged in, good until 2026-11-24T15:20:00Z
+    1:10 ← late: logged in: the token is valid until 2026-11-24T15:20:00Z
     1:10 ← late
     ");
     assert_eq!(world.token().as_deref(), Some("one"));
@@ -65,13 +65,13 @@ fn a_late_refresh_token_is_used_even_after_a_renewal() {
     world.answer_late(refreshed("at-2", "rt-2"));
     world.script.push_back(refreshed("at-3", "rt-3"));
     insta::assert_snapshot!(world.run(minutes(145)).trace(), @"
-         0:00 → live oauthtoken (rt-0): refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
+         0:00 → live oauthtoken (rt-0): refreshed: the token is valid until 2026-11-24T15:20:00Z; consent due by 1560:00
         65:00 → live oauthtoken (rt-1)
         65:45 the answer to a refresh was lost, and the server may have replaced the refresh token: the session renews first
-        65:45 OAuth exchange failed (MaybeSent); next try at 65:45.500
-    65:45.500 → live renewaccesstoken (at-1): renewed, good until 2026-11-24T16:30:00Z
-        75:00 ← late: refreshed, good until 2026-11-24T16:30:00Z; consent due by 1625:00
-       135:00 → live oauthtoken (rt-2): refreshed, good until 2026-11-24T17:35:00Z; consent due by 1695:00
+        65:45 OAuth request failed (MaybeSent); next try at 65:45.500
+    65:45.500 → live renewaccesstoken (at-1): renewed: the token is valid until 2026-11-24T16:30:00Z
+        75:00 ← late: refreshed: the token is valid until 2026-11-24T16:30:00Z; consent due by 1625:00
+       135:00 → live oauthtoken (rt-2): refreshed: the token is valid until 2026-11-24T17:35:00Z; consent due by 1695:00
     ");
 }
 
@@ -119,11 +119,11 @@ fn a_late_refresh_token_is_used_so_that_no_new_consent_is_needed() {
     insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
         0:00 → live oauthtoken (rt-0)
         0:45 the answer to a refresh was lost, and the server may have replaced the refresh token: the session renews first
-        0:45 OAuth exchange failed (MaybeSent); next try at 0:45.500
-    0:45.500 → live oauthtoken (rt-0): OAuth exchange failed (Refused, InvalidGrant); next try at 0:47.500
-    0:47.500 → live oauthtoken (rt-0): the server refused the refresh token, which is not sent again: the user has to authorize the app again
+        0:45 OAuth request failed (MaybeSent); next try at 0:45.500
+    0:45.500 → live oauthtoken (rt-0): OAuth request failed (Refused, InvalidGrant); next try at 0:47.500
+    0:47.500 → live oauthtoken (rt-0): the server refused the refresh token, and the session does not send it again: the user has to authorize the app again
     0:47.500 stopped: ConsentRequired
-        5:00 ← late: refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
+        5:00 ← late: refreshed: the token is valid until 2026-11-24T15:20:00Z; consent due by 1560:00
     ");
 }
 
@@ -160,9 +160,9 @@ fn a_401_for_a_replaced_token_does_not_drop_the_new_one() {
     world.answer_late(status(401, DEAD));
     assert_eq!(world.token().as_deref(), Some("newer"));
     insta::assert_snapshot!(world.run(minutes(100)).trace(), @"
-     0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
+     0:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T15:20:00Z
     65:00 → demo renewaccesstoken (one)
-    65:00 ← late: took over a token, good until 2026-11-24T17:20:00Z
+    65:00 ← late: adopted a token: it is valid until 2026-11-24T17:20:00Z
     ");
 }
 

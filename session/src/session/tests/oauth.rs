@@ -7,9 +7,9 @@ fn a_refresh_token_that_is_not_replaced_is_kept() {
     let kept = ok(r#"{"access_token":"at-2","expires_in":4800}"#);
     let mut world = World::app([refreshed("at-1", "rt-1"), kept, refreshed("at-3", "rt-3")]);
     insta::assert_snapshot!(world.run(minutes(140)).trace(), @"
-      0:00 → live oauthtoken (rt-0): refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
-     65:00 → live oauthtoken (rt-1): refreshed, good until 2026-11-24T16:25:00Z; consent due by 1560:00
-    130:00 → live oauthtoken (rt-1): refreshed, good until 2026-11-24T17:30:00Z; consent due by 1690:00
+      0:00 → live oauthtoken (rt-0): refreshed: the token is valid until 2026-11-24T15:20:00Z; consent due by 1560:00
+     65:00 → live oauthtoken (rt-1): refreshed: the token is valid until 2026-11-24T16:25:00Z; consent due by 1560:00
+    130:00 → live oauthtoken (rt-1): refreshed: the token is valid until 2026-11-24T17:30:00Z; consent due by 1690:00
     ");
 }
 
@@ -23,9 +23,9 @@ fn a_long_lived_token_is_refreshed_every_twelve_hours() {
     };
     let mut world = World::app([long("a"), long("b"), long("c")]);
     insta::assert_snapshot!(world.run(minutes(25 * 60)).trace(), @"
-       0:00 → live oauthtoken (rt-0): refreshed, good until 2026-11-26T14:00:00Z; consent due by 1560:00
-     720:00 → live oauthtoken (ra): refreshed, good until 2026-11-27T02:00:00Z; consent due by 2280:00
-    1440:00 → live oauthtoken (rb): refreshed, good until 2026-11-27T14:00:00Z; consent due by 3000:00
+       0:00 → live oauthtoken (rt-0): refreshed: the token is valid until 2026-11-26T14:00:00Z; consent due by 1560:00
+     720:00 → live oauthtoken (ra): refreshed: the token is valid until 2026-11-27T02:00:00Z; consent due by 2280:00
+    1440:00 → live oauthtoken (rb): refreshed: the token is valid until 2026-11-27T14:00:00Z; consent due by 3000:00
     ");
 }
 
@@ -37,16 +37,16 @@ fn a_token_that_was_refused_twice_is_not_presented_for_six_hours() {
     let answers = [refreshed("at-1", "rt-1"), ok(INVALID_GRANT), ok(INVALID_GRANT)];
     let mut world = World::app(answers.into_iter().chain(renewals).chain([refreshed("at-2", "rt-2")]));
     insta::assert_snapshot!(world.run(minutes(470)).trace(), @"
-      0:00 → live oauthtoken (rt-0): refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
-     65:00 → live oauthtoken (rt-1): OAuth exchange failed (Refused, InvalidGrant); next try at 65:02
-     65:02 → live oauthtoken (rt-1): the server refused the refresh token, which is not sent again before 2026-11-24T21:05:02Z; if the access token expires before then, the user has to authorize the app again
-     65:02 → live renewaccesstoken (at-1): renewed, good until 2026-11-24T16:30:00Z
-    135:00 → live renewaccesstoken (renewed): renewed, good until 2026-11-24T17:36:00Z
-    201:00 → live renewaccesstoken (renewed): renewed, good until 2026-11-24T18:42:00Z
-    267:00 → live renewaccesstoken (renewed): renewed, good until 2026-11-24T19:48:00Z
-    333:00 → live renewaccesstoken (renewed): renewed, good until 2026-11-24T20:54:00Z
-    399:00 → live renewaccesstoken (renewed): renewed, good until 2026-11-24T22:00:00Z
-    465:00 → live oauthtoken (rt-1): refreshed, good until 2026-11-24T23:05:00Z; consent due by 2025:00
+      0:00 → live oauthtoken (rt-0): refreshed: the token is valid until 2026-11-24T15:20:00Z; consent due by 1560:00
+     65:00 → live oauthtoken (rt-1): OAuth request failed (Refused, InvalidGrant); next try at 65:02
+     65:02 → live oauthtoken (rt-1): the server refused the refresh token twice: the session renews, and does not send the refresh token before 2026-11-24T21:05:02Z; if the access token expires before then, the user has to authorize the app again
+     65:02 → live renewaccesstoken (at-1): renewed: the token is valid until 2026-11-24T16:30:00Z
+    135:00 → live renewaccesstoken (renewed): renewed: the token is valid until 2026-11-24T17:36:00Z
+    201:00 → live renewaccesstoken (renewed): renewed: the token is valid until 2026-11-24T18:42:00Z
+    267:00 → live renewaccesstoken (renewed): renewed: the token is valid until 2026-11-24T19:48:00Z
+    333:00 → live renewaccesstoken (renewed): renewed: the token is valid until 2026-11-24T20:54:00Z
+    399:00 → live renewaccesstoken (renewed): renewed: the token is valid until 2026-11-24T22:00:00Z
+    465:00 → live oauthtoken (rt-1): refreshed: the token is valid until 2026-11-24T23:05:00Z; consent due by 2025:00
     ");
 }
 
@@ -57,9 +57,9 @@ fn if_renewals_fail_too_tries_are_ten_minutes_apart() {
     let answers = [refreshed("at-1", "rt-1"), ok(INVALID_GRANT), ok(INVALID_GRANT)];
     let mut world = World::app(answers.into_iter().chain(faults));
     insta::assert_snapshot!(world.run(minutes(100)).trace(), @"
-     0:00 → live oauthtoken (rt-0): refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
-    65:00 → live oauthtoken (rt-1): OAuth exchange failed (Refused, InvalidGrant); next try at 65:02
-    65:02 → live oauthtoken (rt-1): the server refused the refresh token, which is not sent again before 2026-11-24T21:05:02Z; if the access token expires before then, the user has to authorize the app again
+     0:00 → live oauthtoken (rt-0): refreshed: the token is valid until 2026-11-24T15:20:00Z; consent due by 1560:00
+    65:00 → live oauthtoken (rt-1): OAuth request failed (Refused, InvalidGrant); next try at 65:02
+    65:02 → live oauthtoken (rt-1): the server refused the refresh token twice: the session renews, and does not send the refresh token before 2026-11-24T21:05:02Z; if the access token expires before then, the user has to authorize the app again
     65:02 → live renewaccesstoken (at-1): renewal failed (500); next try at 75:02
     75:02 → live renewaccesstoken (at-1): renewal failed (500); next try at 85:02
     85:02 → live renewaccesstoken (at-1): renewal failed (500); next try at 95:02
@@ -73,11 +73,11 @@ fn without_an_announced_expiry_the_second_refusal_is_final() {
     let answers = [refreshed_without_end("at-1", "rt-1"), ok(INVALID_GRANT), ok(INVALID_GRANT)];
     let mut world = World::app(answers.into_iter().chain([token_to("renewed", 140), status(401, DEAD)]));
     insta::assert_snapshot!(world.run(minutes(300)).trace(), @"
-      0:00 → live oauthtoken (rt-0): refreshed, good until 2026-11-24T15:20:00Z
-     65:00 → live oauthtoken (rt-1): OAuth exchange failed (Refused, InvalidGrant); next try at 65:02
-     65:02 → live oauthtoken (rt-1): the server refused the refresh token, which is not sent again: the user has to authorize the app again
-     65:02 → live renewaccesstoken (at-1): renewed, good until 2026-11-24T16:20:00Z
-    125:00 → live renewaccesstoken (renewed): the server has ended the session
+      0:00 → live oauthtoken (rt-0): refreshed: the token is valid until 2026-11-24T15:20:00Z
+     65:00 → live oauthtoken (rt-1): OAuth request failed (Refused, InvalidGrant); next try at 65:02
+     65:02 → live oauthtoken (rt-1): the server refused the refresh token, and the session does not send it again: the user has to authorize the app again
+     65:02 → live renewaccesstoken (at-1): renewed: the token is valid until 2026-11-24T16:20:00Z
+    125:00 → live renewaccesstoken (renewed): the server no longer accepts the token: the session gets a new one
     125:00 stopped: ConsentRequired
     ");
 }
@@ -89,10 +89,10 @@ fn consent_is_required_once_the_refresh_token_has_ended() {
     let refusals = [ok(INVALID_GRANT), ok(INVALID_GRANT)];
     let mut world = World::app([short].into_iter().chain(refusals).chain([status(401, DEAD)]));
     insta::assert_snapshot!(world.run(minutes(300)).trace(), @"
-     0:00 → live oauthtoken (rt-0): refreshed, good until 2026-11-24T15:20:00Z; consent due by 100:00
-    65:00 → live oauthtoken (rt-1): OAuth exchange failed (Refused, InvalidGrant); next try at 65:02
-    65:02 → live oauthtoken (rt-1): the server refused the refresh token, which is not sent again: the user has to authorize the app again
-    65:02 → live renewaccesstoken (at-1): the server has ended the session
+     0:00 → live oauthtoken (rt-0): refreshed: the token is valid until 2026-11-24T15:20:00Z; consent due by 100:00
+    65:00 → live oauthtoken (rt-1): OAuth request failed (Refused, InvalidGrant); next try at 65:02
+    65:02 → live oauthtoken (rt-1): the server refused the refresh token, and the session does not send it again: the user has to authorize the app again
+    65:02 → live renewaccesstoken (at-1): the server no longer accepts the token: the session gets a new one
     65:02 stopped: ConsentRequired
     ");
 }
@@ -126,9 +126,9 @@ fn a_request_that_the_server_calls_malformed_is_not_repeated() {
 fn a_wrong_host_is_tried_every_ten_minutes() {
     let mut world = World::app([status(404, ""), status(404, ""), refreshed("at-1", "rt-1")]);
     insta::assert_snapshot!(world.run(minutes(30)).trace(), @"
-     0:00 → live oauthtoken (rt-0): OAuth exchange failed (404); next try at 10:00
-    10:00 → live oauthtoken (rt-0): OAuth exchange failed (404); next try at 20:00
-    20:00 → live oauthtoken (rt-0): refreshed, good until 2026-11-24T15:40:00Z; consent due by 1580:00
+     0:00 → live oauthtoken (rt-0): OAuth request failed (404); next try at 10:00
+    10:00 → live oauthtoken (rt-0): OAuth request failed (404); next try at 20:00
+    20:00 → live oauthtoken (rt-0): refreshed: the token is valid until 2026-11-24T15:40:00Z; consent due by 1580:00
     ");
 }
 

@@ -15,7 +15,7 @@ fn other_credentials_restart_a_stopped_session() {
     world.session.replace_credentials(Credentials::new("trader", "other"));
     insta::assert_snapshot!(world.run(minutes(2)).trace(), @"
     0:00 → demo accesstokenrequest: stopped: Refused, IncorrectCredentials
-    1:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
+    1:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T15:20:00Z
     ");
 }
 
@@ -28,7 +28,7 @@ fn an_answer_for_the_old_credentials_does_not_affect_the_new_ones() {
     insta::assert_snapshot!(world.run(minutes(2)).trace(), @"
     0:00 → demo accesstokenrequest
     0:01 ← late
-    0:01 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
+    0:01 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T15:20:00Z
     ");
 }
 
@@ -51,8 +51,8 @@ fn the_answer_to_a_change_of_password_is_taken_over() {
     world.session.adopt_answer(world.now, password_change("changed", 1)).unwrap();
     assert!(world.session.adopt_answer(world.now, password_change("other", 2)).is_err());
     insta::assert_snapshot!(world.run(minutes(2)).trace(), @"
-    0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
-    1:00 took over a token, good until 2026-11-24T17:00:00Z
+    0:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T15:20:00Z
+    1:00 adopted a token: it is valid until 2026-11-24T17:00:00Z
     ");
     assert_eq!(world.token().as_deref(), Some("changed"));
     let mut first = World::user([]);
@@ -70,12 +70,12 @@ fn the_answer_to_a_password_change_is_stored_first_and_keeps_the_refresh_token()
     insta::assert_snapshot!(world.run(minutes(67)).trace(), @"
      0:00 → live oauthtoken (rt-0)
      0:00 store
-     0:00 refreshed, good until 2026-11-24T15:20:00Z
+     0:00 refreshed: the token is valid until 2026-11-24T15:20:00Z
      0:00 consent due by 1560:00
     65:00 → live oauthtoken (rt-1)
     65:00 ← late
     65:00 store
-    65:00 refreshed, good until 2026-11-24T16:25:00Z
+    65:00 refreshed: the token is valid until 2026-11-24T16:25:00Z
     65:00 consent due by 1625:00
     ");
     assert_eq!(serde_json::to_value(world.snapshot()).unwrap()["refresh"]["token"], "rt-2");

@@ -32,9 +32,9 @@ fn a_penalty_on_the_retry_brings_the_next_ticket() {
     let second = ok(r#"{"p-ticket":"second","p-time":60}"#);
     let mut world = World::user([ok(PENALTY), second, token_to("one", 80)]);
     insta::assert_snapshot!(world.run(minutes(5)).trace(), @"
-    0:00 → demo accesstokenrequest: login postponed by the server until 2026-11-24T14:00:15Z
-    0:15 → demo accesstokenrequest with the ticket: login postponed by the server until 2026-11-24T14:01:15Z
-    1:15 → demo accesstokenrequest with the ticket: logged in, good until 2026-11-24T15:20:00Z
+    0:00 → demo accesstokenrequest: login postponed by the server: the session sends it again after 2026-11-24T14:00:15Z
+    0:15 → demo accesstokenrequest with the ticket: login postponed by the server: the session sends it again after 2026-11-24T14:01:15Z
+    1:15 → demo accesstokenrequest with the ticket: logged in: the token is valid until 2026-11-24T15:20:00Z
     ");
 }
 
@@ -43,15 +43,15 @@ fn penalties_without_a_wait_do_not_cause_a_fast_loop() {
     let penalty = || ok(r#"{"p-ticket":"ticket","p-time":0}"#);
     let mut world = World::app((0..8).map(|_| penalty()).chain([refreshed("one", "rt-1")]));
     insta::assert_snapshot!(world.run(minutes(5)).trace(), @"
-        0:00 → live oauthtoken (rt-0): OAuth exchange postponed by the server until 2026-11-24T14:00:01Z
-    0:00.500 → live oauthtoken (rt-0) with the ticket: OAuth exchange postponed by the server until 2026-11-24T14:00:02Z
-    0:01.500 → live oauthtoken (rt-0) with the ticket: OAuth exchange postponed by the server until 2026-11-24T14:00:04Z
-    0:03.500 → live oauthtoken (rt-0) with the ticket: OAuth exchange postponed by the server until 2026-11-24T14:00:08Z
-    0:07.500 → live oauthtoken (rt-0) with the ticket: OAuth exchange postponed by the server until 2026-11-24T14:00:16Z
-    0:15.500 → live oauthtoken (rt-0) with the ticket: OAuth exchange postponed by the server until 2026-11-24T14:00:32Z
-    0:31.500 → live oauthtoken (rt-0) with the ticket: OAuth exchange postponed by the server until 2026-11-24T14:01:02Z
-    1:01.500 → live oauthtoken (rt-0) with the ticket: OAuth exchange postponed by the server until 2026-11-24T14:01:32Z
-    1:31.500 → live oauthtoken (rt-0) with the ticket: refreshed, good until 2026-11-24T15:21:31Z; consent due by 1561:31.500
+        0:00 → live oauthtoken (rt-0): OAuth request postponed by the server: the session sends it again after 2026-11-24T14:00:01Z
+    0:00.500 → live oauthtoken (rt-0) with the ticket: OAuth request postponed by the server: the session sends it again after 2026-11-24T14:00:02Z
+    0:01.500 → live oauthtoken (rt-0) with the ticket: OAuth request postponed by the server: the session sends it again after 2026-11-24T14:00:04Z
+    0:03.500 → live oauthtoken (rt-0) with the ticket: OAuth request postponed by the server: the session sends it again after 2026-11-24T14:00:08Z
+    0:07.500 → live oauthtoken (rt-0) with the ticket: OAuth request postponed by the server: the session sends it again after 2026-11-24T14:00:16Z
+    0:15.500 → live oauthtoken (rt-0) with the ticket: OAuth request postponed by the server: the session sends it again after 2026-11-24T14:00:32Z
+    0:31.500 → live oauthtoken (rt-0) with the ticket: OAuth request postponed by the server: the session sends it again after 2026-11-24T14:01:02Z
+    1:01.500 → live oauthtoken (rt-0) with the ticket: OAuth request postponed by the server: the session sends it again after 2026-11-24T14:01:32Z
+    1:31.500 → live oauthtoken (rt-0) with the ticket: refreshed: the token is valid until 2026-11-24T15:21:31Z; consent due by 1561:31.500
     ");
 }
 
@@ -60,9 +60,9 @@ fn penalties_without_a_wait_do_not_cause_a_fast_loop() {
 fn a_postponed_renewal_is_repeated_as_it_was() {
     let mut world = World::user([token_to("one", 80), ok(PENALTY), token_to("two", 160)]);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
-     0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
-    65:00 → demo renewaccesstoken (one): renewal postponed by the server until 2026-11-24T15:05:15Z
-    65:15 → demo renewaccesstoken (one): renewed, good until 2026-11-24T16:40:00Z
+     0:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T15:20:00Z
+    65:00 → demo renewaccesstoken (one): renewal postponed by the server: the session sends it again after 2026-11-24T15:05:15Z
+    65:15 → demo renewaccesstoken (one): renewed: the token is valid until 2026-11-24T16:40:00Z
     ");
 }
 
@@ -72,11 +72,11 @@ fn a_used_ticket_is_not_used_again() {
     let mut world =
         World::user([token_to("one", 80), status(401, DEAD), ok(PENALTY), ok(BAD_PASSWORD), token_to("two", 400)]);
     insta::assert_snapshot!(world.run(minutes(200)).trace(), @"
-      0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
-     65:00 → demo renewaccesstoken (one): the server has ended the session
-     65:00 → demo accesstokenrequest: login postponed by the server until 2026-11-24T15:05:15Z
+      0:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T15:20:00Z
+     65:00 → demo renewaccesstoken (one): the server no longer accepts the token: the session gets a new one
+     65:00 → demo accesstokenrequest: login postponed by the server: the session sends it again after 2026-11-24T15:05:15Z
      65:15 → demo accesstokenrequest with the ticket: refused (Refused, IncorrectCredentials); next try at 125:15
-    125:15 → demo accesstokenrequest: logged in, good until 2026-11-24T20:40:00Z
+    125:15 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T20:40:00Z
     ");
 }
 
@@ -85,8 +85,8 @@ fn a_used_ticket_is_not_used_again() {
 fn a_captcha_closes_only_the_login_endpoint_for_an_hour() {
     let mut world = World::user([ok(CAPTCHA), token_to("one", 200)]);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
-     0:00 → demo accesstokenrequest: the server asks for a captcha: no login before 2026-11-24T15:00:36Z
-    60:36 → demo accesstokenrequest: logged in, good until 2026-11-24T17:20:00Z
+     0:00 → demo accesstokenrequest: the server asks for a captcha, which only a person can answer: the session sends no login before 2026-11-24T15:00:36Z
+    60:36 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T17:20:00Z
     ");
     assert_eq!(world.budget.earliest(start(), Operation::Renew), start());
 }
@@ -99,12 +99,12 @@ fn a_lock_out_reported_by_a_caller_counts_and_each_report_restarts_it() {
     world.run(minutes(70));
     world.reject(429, "");
     insta::assert_snapshot!(world.run(minutes(140)).trace(), @r#"
-      0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
+      0:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T15:20:00Z
      60:00 a call is answered 429 "": LockedOut
-     60:00 this network address is locked out: nothing is sent before 2026-11-24T16:00:36Z
+     60:00 the server locked out this network address: the session sends nothing before 2026-11-24T16:00:36Z; let no other program send anything either
      70:00 a call is answered 429 "": LockedOut
-     70:00 this network address is locked out: nothing is sent before 2026-11-24T16:10:36Z
-    130:36 → demo accesstokenrequest: logged in, good until 2026-11-24T18:00:00Z
+     70:00 the server locked out this network address: the session sends nothing before 2026-11-24T16:10:36Z; let no other program send anything either
+    130:36 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T18:00:00Z
     "#);
 }
 

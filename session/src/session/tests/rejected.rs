@@ -11,9 +11,9 @@ fn a_401_that_survives_a_renewal_is_forbidden() {
     world.run(minutes(6));
     assert_eq!(world.reject(401, ""), Verdict::Forbidden);
     insta::assert_snapshot!(world.run(minutes(15)).trace(), @r#"
-    0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
+    0:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T15:20:00Z
     5:00 a call is answered 401 "": BeingChecked
-    5:00 → demo renewaccesstoken (one): renewed, good until 2026-11-24T15:40:00Z
+    5:00 → demo renewaccesstoken (one): renewed: the token is valid until 2026-11-24T15:40:00Z
     6:00 a call is answered 401 "": Forbidden
     "#);
 }
@@ -65,10 +65,10 @@ fn a_report_during_a_renewal_is_answered_by_it() {
     assert_eq!(world.reject(401, ""), Verdict::BeingChecked);
     world.answer_late(token_to("two", 160));
     insta::assert_snapshot!(world.run(minutes(100)).trace(), @r#"
-     0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
+     0:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T15:20:00Z
     65:00 → demo renewaccesstoken (one)
     65:00 a call is answered 401 "": BeingChecked
-    65:00 ← late: renewed, good until 2026-11-24T16:40:00Z
+    65:00 ← late: renewed: the token is valid until 2026-11-24T16:40:00Z
     "#);
 }
 
@@ -81,11 +81,11 @@ fn a_second_report_within_15_minutes_is_verified_after_15_minutes() {
     assert_eq!(world.reject(401, DEAD), Verdict::BeingChecked);
     assert_eq!(world.token().as_deref(), Some("two"), "it may be the call");
     insta::assert_snapshot!(world.run(minutes(30)).trace(), @r#"
-     0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
+     0:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T15:20:00Z
      5:00 a call is answered 401 "Invalid access token": Dead
-     5:00 → demo renewaccesstoken (one): renewed, good until 2026-11-24T15:40:00Z
+     5:00 → demo renewaccesstoken (one): renewed: the token is valid until 2026-11-24T15:40:00Z
      6:00 a call is answered 401 "Invalid access token": BeingChecked
-    20:00 → demo renewaccesstoken (two): renewed, good until 2026-11-24T16:00:00Z
+    20:00 → demo renewaccesstoken (two): renewed: the token is valid until 2026-11-24T16:00:00Z
     "#);
 }
 
@@ -97,9 +97,9 @@ fn a_redirect_reported_by_a_caller_makes_the_session_read_the_hosts_again() {
     world.run(minutes(5));
     world.reject(421, "");
     insta::assert_snapshot!(world.run(minutes(10)).trace(), @r#"
-    0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
+    0:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T15:20:00Z
     5:00 a call is answered 421 "": Moved
-    5:00 → demo renewaccesstoken (one): the hosts have changed: connect to the new ones; renewed, good until 2026-11-24T15:40:00Z
+    5:00 → demo renewaccesstoken (one): the hosts have changed: connect to the new hosts; renewed: the token is valid until 2026-11-24T15:40:00Z
     "#);
 }
 

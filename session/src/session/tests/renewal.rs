@@ -4,8 +4,8 @@ use super::*;
 fn a_short_lived_token_is_renewed_at_half_its_life() {
     let mut world = World::user([token_to("one", 10), token_to("two", 20)]);
     insta::assert_snapshot!(world.run(minutes(8)).trace(), @"
-    0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T14:10:00Z
-    5:00 → demo renewaccesstoken (one): renewed, good until 2026-11-24T14:20:00Z
+    0:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T14:10:00Z
+    5:00 → demo renewaccesstoken (one): renewed: the token is valid until 2026-11-24T14:20:00Z
     ");
 }
 
@@ -21,7 +21,7 @@ fn failed_renewals_are_tried_again_while_the_token_lives_within_the_hours_budget
     insta::assert_snapshot!(world.trace.split_off(world.trace.len() - 3).join("\n"), @"
     76:50.356 → demo renewaccesstoken (one): renewal failed (500); next try at 77:20.356
     77:20.356 → demo renewaccesstoken (one): renewal failed (500); next try at 77:50.356
-    79:59.500 → demo accesstokenrequest: logged in, good until 2026-11-24T16:40:00Z
+    79:59.500 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T16:40:00Z
     ");
 }
 
@@ -45,7 +45,7 @@ fn three_failed_renewals_of_a_rejected_token_are_followed_by_a_login() {
     world.run(minutes(10));
     world.reject(401, DEAD);
     insta::assert_snapshot!(world.run(minutes(15)).trace(), @r#"
-         0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
+         0:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T15:20:00Z
         10:00 a call is answered 401 "Invalid access token": Dead
         10:00 → demo renewaccesstoken (one): renewal failed (500); next try at 10:00.500
     10:00.500 → demo renewaccesstoken (one): renewal failed (500); next try at 10:01.500
@@ -56,8 +56,8 @@ fn three_failed_renewals_of_a_rejected_token_are_followed_by_a_login() {
     10:31.500 → demo renewaccesstoken (one): renewal failed (500); next try at 11:01.500
     11:01.500 → demo renewaccesstoken (one): renewal failed (500); next try at 11:31.500
     11:31.500 → demo renewaccesstoken (one): renewal failed (500); next try at 12:01.500
-        12:00 the server has ended the session
-        12:00 → demo accesstokenrequest: logged in, good until 2026-11-24T16:40:00Z
+        12:00 the server no longer accepts the token: the session gets a new one
+        12:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T16:40:00Z
     "#);
 }
 
@@ -75,9 +75,9 @@ fn an_answer_for_another_user_is_not_installed() {
     let other = ok(r#"{"accessToken":"other","expirationTime":"2026-11-24T18:00:00Z","userId":2}"#);
     let mut world = World::user([token_to("one", 80), other, token_to("two", 160)]);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
-     0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
+     0:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T15:20:00Z
     65:00 → demo renewaccesstoken (one): renewal failed (OtherUser); next try at 66:00
-    66:00 → demo renewaccesstoken (one): renewed, good until 2026-11-24T16:40:00Z
+    66:00 → demo renewaccesstoken (one): renewed: the token is valid until 2026-11-24T16:40:00Z
     ");
     assert_eq!(world.token().as_deref(), Some("two"));
 }
@@ -115,7 +115,7 @@ fn a_renewal_that_is_given_up_and_refused_later_counts_as_one_failure() {
         world.answer_late(with_header(status(500, ""), header::RETRY_AFTER, "600"));
     }
     insta::assert_snapshot!(world.run(minutes(30)).trace(), @r#"
-         0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
+         0:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T15:20:00Z
         10:00 a call is answered 401 "Invalid access token": Dead
         10:00 → demo renewaccesstoken (one)
         10:45 renewal failed (MaybeSent); next try at 10:45.500
@@ -169,9 +169,9 @@ fn a_renewal_that_is_answered_with_any_401_is_followed_by_a_log_in() {
 fn a_session_logs_in_once_and_renews_before_expiry() {
     let mut world = World::user([token_to("one", 80), token_to("two", 150), token_to("three", 220)]);
     insta::assert_snapshot!(world.run(minutes(150)).trace(), @"
-      0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
-     65:00 → demo renewaccesstoken (one): renewed, good until 2026-11-24T16:30:00Z
-    135:00 → demo renewaccesstoken (two): renewed, good until 2026-11-24T17:40:00Z
+      0:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T15:20:00Z
+     65:00 → demo renewaccesstoken (one): renewed: the token is valid until 2026-11-24T16:30:00Z
+    135:00 → demo renewaccesstoken (two): renewed: the token is valid until 2026-11-24T17:40:00Z
     ");
 }
 
@@ -190,7 +190,7 @@ fn after_faults_the_session_tries_again_with_growing_pauses() {
     0:31.500 → demo accesstokenrequest: login failed (503); next try at 1:01.500
     1:01.500 → demo accesstokenrequest: login failed (503); next try at 1:31.500
     1:31.500 → demo accesstokenrequest: login failed (503); next try at 2:01.500
-    2:01.500 → demo accesstokenrequest: logged in, good until 2026-11-24T17:00:00Z
+    2:01.500 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T17:00:00Z
     ");
 }
 
@@ -212,7 +212,7 @@ fn a_pause_that_the_server_asks_for_is_observed() {
     let mut world = World::user([fault, token_to("one", 80)]);
     insta::assert_snapshot!(world.run(minutes(20)).trace(), @"
      0:00 → demo accesstokenrequest: login failed (503); next try at 10:00
-    10:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
+    10:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T15:20:00Z
     ");
 }
 
@@ -223,14 +223,14 @@ fn a_rejected_token_is_given_up_when_the_third_answer_is_overdue() {
     world.run(minutes(10));
     world.reject(401, DEAD);
     insta::assert_snapshot!(world.run(minutes(30)).trace(), @r#"
-     0:00 → demo accesstokenrequest: logged in, good until 2026-11-24T15:20:00Z
+     0:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T15:20:00Z
     10:00 a call is answered 401 "Invalid access token": Dead
     10:00 → demo renewaccesstoken (one): renewal failed (500); next try at 20:00
     20:00 → demo renewaccesstoken (one): renewal failed (500); next try at 20:01
     20:01 → demo renewaccesstoken (one)
     20:46 renewal failed (MaybeSent); next try at 20:48
-    20:46 the server has ended the session
-    20:46 → demo accesstokenrequest: logged in, good until 2026-11-24T16:40:00Z
+    20:46 the server no longer accepts the token: the session gets a new one
+    20:46 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T16:40:00Z
     "#);
 }
 

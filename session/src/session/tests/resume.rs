@@ -19,10 +19,10 @@ fn resumed_at(minute: u64, mut world: World, stored: StoredSession) -> World {
 fn a_captcha_and_a_ticket_survive_a_restart() {
     let stored = stored_at(0, World::user([ok(r#"{"p-ticket":"ticket","p-time":600}"#)]));
     let mut world = resumed_at(1, World::user([token_to("one", 200)]), stored);
-    insta::assert_snapshot!(world.run(minutes(20)).trace(), @"    10:06 → demo accesstokenrequest with the ticket: logged in, good until 2026-11-24T17:20:00Z");
+    insta::assert_snapshot!(world.run(minutes(20)).trace(), @"    10:06 → demo accesstokenrequest with the ticket: logged in: the token is valid until 2026-11-24T17:20:00Z");
     let stored = stored_at(0, World::user([ok(r#"{"p-captcha":true}"#)]));
     let mut world = resumed_at(1, World::user([token_to("one", 200)]), stored);
-    insta::assert_snapshot!(world.run(minutes(61)).trace(), @"    60:36 → demo accesstokenrequest: logged in, good until 2026-11-24T17:20:00Z");
+    insta::assert_snapshot!(world.run(minutes(61)).trace(), @"    60:36 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T17:20:00Z");
 }
 
 #[test]
@@ -32,10 +32,10 @@ fn a_refused_refresh_token_stays_refused() {
     let mut world = resumed_at(81, World::app([status(401, DEAD), refreshed("at-2", "rt-2")]), stored);
     world.reject(401, DEAD);
     insta::assert_snapshot!(world.run(minutes(460)).trace(), @r#"
-     81:00 took over a token, good until 2026-11-24T16:30:00Z
+     81:00 adopted a token: it is valid until 2026-11-24T16:30:00Z
      81:00 a call is answered 401 "Invalid access token": Dead
-     81:00 → live renewaccesstoken (renewed): the server has ended the session
-    425:02 → live oauthtoken (rt-1): refreshed, good until 2026-11-24T22:25:02Z; consent due by 1985:02
+     81:00 → live renewaccesstoken (renewed): the server no longer accepts the token: the session gets a new one
+    425:02 → live oauthtoken (rt-1): refreshed: the token is valid until 2026-11-24T22:25:02Z; consent due by 1985:02
     "#);
 }
 
@@ -58,9 +58,9 @@ fn a_newer_snapshot_of_another_process_is_taken_over_with_its_refresh_token() {
     world.session.adopt(world.now, stored, &mut world.budget);
     world.write_events();
     insta::assert_snapshot!(world.run(minutes(140)).trace(), @"
-      0:00 → live oauthtoken (rt-0): refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
-     70:00 took over a token, good until 2026-11-24T16:25:00Z
-    130:00 → live oauthtoken (rt-2): refreshed, good until 2026-11-24T17:30:00Z; consent due by 1690:00
+      0:00 → live oauthtoken (rt-0): refreshed: the token is valid until 2026-11-24T15:20:00Z; consent due by 1560:00
+     70:00 adopted a token: it is valid until 2026-11-24T16:25:00Z
+    130:00 → live oauthtoken (rt-2): refreshed: the token is valid until 2026-11-24T17:30:00Z; consent due by 1690:00
     ");
 }
 
@@ -73,11 +73,11 @@ fn a_refusal_of_a_token_that_was_replaced_meanwhile_does_not_concern_the_new_one
     world.answer_late(ok(INVALID_GRANT));
     world.script.push_back(refreshed("at-3", "rt-3"));
     insta::assert_snapshot!(world.run(minutes(140)).trace(), @"
-      0:00 → live oauthtoken (rt-0): refreshed, good until 2026-11-24T15:20:00Z; consent due by 1560:00
-     65:00 → live oauthtoken (rt-x): OAuth exchange failed (Refused, InvalidGrant); next try at 65:02
+      0:00 → live oauthtoken (rt-0): refreshed: the token is valid until 2026-11-24T15:20:00Z; consent due by 1560:00
+     65:00 → live oauthtoken (rt-x): OAuth request failed (Refused, InvalidGrant); next try at 65:02
      65:02 → live oauthtoken (rt-x)
-     65:10 ← late: took over a token, good until 2026-11-24T16:25:00Z
-    130:00 → live oauthtoken (rt-2): refreshed, good until 2026-11-24T17:30:00Z; consent due by 1690:00
+     65:10 ← late: adopted a token: it is valid until 2026-11-24T16:25:00Z
+    130:00 → live oauthtoken (rt-2): refreshed: the token is valid until 2026-11-24T17:30:00Z; consent due by 1690:00
     ");
 }
 
@@ -88,10 +88,10 @@ fn hosts_and_clock_survive_a_restart() {
     let stored = stored_at(10, World::user([ok(hosts)]).ahead(SignedDuration::from_mins(10)));
     let mut world = resumed_at(20, World::user([token_to("two", 80), token_to("three", 160)]), stored);
     insta::assert_snapshot!(world.run(minutes(60)).trace(), @"
-        20:00 the hosts have changed: connect to the new ones
-        20:00 took over a token, good until 2026-11-24T15:20:00Z
-        20:00 → acme renewaccesstoken (one): renewed, good until 2026-11-24T15:20:00Z
-    54:59.500 → acme renewaccesstoken (two): renewed, good until 2026-11-24T16:40:00Z
+        20:00 the hosts have changed: connect to the new hosts
+        20:00 adopted a token: it is valid until 2026-11-24T15:20:00Z
+        20:00 → acme renewaccesstoken (one): renewed: the token is valid until 2026-11-24T15:20:00Z
+    54:59.500 → acme renewaccesstoken (two): renewed: the token is valid until 2026-11-24T16:40:00Z
     ");
 }
 
@@ -130,7 +130,7 @@ fn the_adoption_of_a_token_that_ends_now_is_not_reported() {
         let mut world = World::user([]);
         world.now = later(start(), minutes(minute));
         adopt(&mut world, other.snapshot());
-        assert_eq!(world.trace().contains("took over a token"), is_reported, "{minute} {}", world.trace());
+        assert_eq!(world.trace().contains("adopted a token"), is_reported, "{minute} {}", world.trace());
     }
 }
 

@@ -1,4 +1,4 @@
-//! Several processes with one store: what each takes over from the others, and what it saves for them.
+//! Several processes with one store: what each adopts from the others, and what it saves for them.
 
 use super::*;
 
@@ -175,7 +175,7 @@ fn an_overtaken_snapshot_is_saved_again_at_once() {
     0:00 → demo accesstokenrequest
     0:00 store, no answer
     0:00 store
-    0:00 logged in, good until 2026-11-24T15:20:00Z
+    0:00 logged in: the token is valid until 2026-11-24T15:20:00Z
     ");
 }
 

@@ -20,13 +20,13 @@ fn a_store_that_fails_or_does_not_answer_is_asked_again() {
     insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
         0:00 → demo accesstokenrequest
         0:00 store, in vain
-        0:00 the store can't be written: the disk is full; next try at 2026-11-24T14:00:01Z; no token is held
+        0:00 the store can't be written: the disk is full; the session tries again after 2026-11-24T14:00:01Z; the session holds no token
     0:00.500 store, no answer
-    0:45.500 the store can't be reached: the store gave no answer in time; next try at 2026-11-24T14:00:47Z; no token is held
+    0:45.500 the store can't be reached: the store gave no answer in time; the session tries again after 2026-11-24T14:00:47Z; the session holds no token
     0:46.500 store, in vain
-    0:46.500 the store can't be written: the disk is full; next try at 2026-11-24T14:00:49Z; no token is held
+    0:46.500 the store can't be written: the disk is full; the session tries again after 2026-11-24T14:00:49Z; the session holds no token
     0:48.500 store
-    0:48.500 logged in, good until 2026-11-24T15:20:00Z
+    0:48.500 logged in: the token is valid until 2026-11-24T15:20:00Z
     0:48.500 the store works again
     ");
     assert_eq!(world.token().as_deref(), Some("one"));
@@ -94,11 +94,11 @@ fn a_grant_to_start_from_is_stored_before_it_is_used() {
     assert_eq!(world.token(), None);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
      0:00 store
-     0:00 logged in, good until 2026-11-24T15:20:00Z
+     0:00 logged in: the token is valid until 2026-11-24T15:20:00Z
      0:00 consent due by 1560:00
     65:00 → live oauthtoken (rt-1)
     65:00 store
-    65:00 refreshed, good until 2026-11-24T16:25:00Z
+    65:00 refreshed: the token is valid until 2026-11-24T16:25:00Z
     65:00 consent due by 1625:00
     ");
 }
@@ -116,16 +116,16 @@ fn refusals_and_penalties_are_stored() {
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
      0:00 → live oauthtoken (rt-0)
      0:00 store
-     0:00 refreshed, good until 2026-11-24T15:20:00Z
+     0:00 refreshed: the token is valid until 2026-11-24T15:20:00Z
      0:00 consent due by 1560:00
-    65:00 → live oauthtoken (rt-1): OAuth exchange failed (Refused, InvalidGrant); next try at 65:02
-    65:02 → live oauthtoken (rt-1): the server refused the refresh token, which is not sent again before 2026-11-24T21:05:02Z; if the access token expires before then, the user has to authorize the app again
+    65:00 → live oauthtoken (rt-1): OAuth request failed (Refused, InvalidGrant); next try at 65:02
+    65:02 → live oauthtoken (rt-1): the server refused the refresh token twice: the session renews, and does not send the refresh token before 2026-11-24T21:05:02Z; if the access token expires before then, the user has to authorize the app again
     65:02 store
-    65:02 → live renewaccesstoken (at-1): renewal postponed by the server until 2026-11-24T15:05:17Z
+    65:02 → live renewaccesstoken (at-1): renewal postponed by the server: the session sends it again after 2026-11-24T15:05:17Z
     65:02 store
     65:17 → live renewaccesstoken (at-1)
     65:17 store
-    65:17 renewed, good until 2026-11-24T17:20:00Z
+    65:17 renewed: the token is valid until 2026-11-24T17:20:00Z
     ");
 }
 
@@ -138,18 +138,18 @@ fn an_older_snapshots_ticket_is_not_used_for_a_newer_refresh_token() {
     let older = world.stored[0].clone();
     world.session.adopt(world.now, older, &mut world.budget);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
-        0:00 → live oauthtoken (rt-0): OAuth exchange postponed by the server until 2026-11-24T14:00:01Z
+        0:00 → live oauthtoken (rt-0): OAuth request postponed by the server: the session sends it again after 2026-11-24T14:00:01Z
         0:00 store
         0:01 → live oauthtoken (rt-0) with the ticket
         0:01 store, no answer
-        0:46 the store can't be reached: the store gave no answer in time; next try at 2026-11-24T14:00:47Z; no token is held
+        0:46 the store can't be reached: the store gave no answer in time; the session tries again after 2026-11-24T14:00:47Z; the session holds no token
     0:46.500 store
-    0:46.500 refreshed, good until 2026-11-24T15:20:01Z
+    0:46.500 refreshed: the token is valid until 2026-11-24T15:20:01Z
     0:46.500 consent due by 1560:01
     0:46.500 the store works again
        65:01 → live oauthtoken (rt-1)
        65:01 store
-       65:01 refreshed, good until 2026-11-24T16:25:01Z
+       65:01 refreshed: the token is valid until 2026-11-24T16:25:01Z
        65:01 consent due by 1625:01
     ");
 }

@@ -181,7 +181,7 @@ fn a_failed_renewal_for_market_data_delays_no_other_request_and_is_retried_after
         &mut program.budget,
     );
     assert_eq!(minutes_of(&program.run(seconds(1), faulty))[..1], [(44, true)], "it is verified at once");
-    assert!(!program.log().contains("the server has ended the session"));
+    assert!(!program.log().contains("the server no longer accepts the token"));
 }
 
 #[test]
