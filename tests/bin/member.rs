@@ -2,7 +2,7 @@
 //!
 //! Usage: `member ureq|reqwest file:DIRECTORY|redis://… SECONDS`, with the variables of the examples. The process's
 //! wall clock is `MEMBER_CLOCK_AHEAD` seconds ahead of the machine's, and is changed by `MEMBER_CLOCK_STEP` seconds
-//! after half a minute. A request may take `MEMBER_TIME_OUT` seconds. The line `forget` on stdin makes the process
+//! after ten seconds. A request may take `MEMBER_TIME_OUT` seconds. The line `forget` on stdin makes the process
 //! forget the session.
 //!
 //! The first word of a printed line says what was observed: `lease` (the process took the lease), `event` with the name
@@ -65,7 +65,7 @@ fn settings() -> (Environment, Credentials, SessionName) {
 /// The clock of a machine whose wall clock is wrong.
 struct WrongClock {
     ahead: SignedDuration,
-    /// By how much the wall clock is changed after half a minute.
+    /// By how much the wall clock is changed after ten seconds.
     step: SignedDuration,
     begun: Instant,
 }
@@ -76,7 +76,7 @@ impl SystemClock for WrongClock {
     }
 
     fn wall(&self) -> Timestamp {
-        let is_set = self.begun.elapsed() >= Duration::from_secs(30);
+        let is_set = self.begun.elapsed() >= Duration::from_secs(10);
         Timestamp::now() + self.ahead + if is_set { self.step } else { SignedDuration::ZERO }
     }
 }

@@ -7,22 +7,23 @@ use tradovate_auth_simulator::Endpoint;
 
 use crate::members::Fleet;
 use crate::shared_store::SharedStore;
+use crate::times;
 
 pub(crate) fn one_process_logs_in_once(store: SharedStore) {
-    are_one_client(store, 1, |fleet, _| fleet.start(60));
+    are_one_client(store, 1, |fleet, _| fleet.start(20 * times()));
 }
 
 pub(crate) fn ten_processes_share_one_login(store: SharedStore) {
-    are_one_client(store, 10, |fleet, _| fleet.start(60));
+    are_one_client(store, 10, |fleet, _| fleet.start(20 * times()));
 }
 
-/// The clocks differ by up to five minutes in both directions, and are corrected half-way.
+/// The clocks differ by up to five minutes in both directions, and are corrected after ten seconds.
 pub(crate) fn ten_processes_with_wrong_clocks_share_one_login(store: SharedStore) {
     let ahead = |number: usize| (i64::try_from(number).unwrap() - 5) * 60;
-    are_one_client(store, 10, |fleet, number| fleet.start_with_clock_that_is_set(60, ahead(number)));
+    are_one_client(store, 10, |fleet, number| fleet.start_with_clock_that_is_set(20 * times(), ahead(number)));
 }
 
-/// Runs processes for a minute with tokens that are valid for five seconds.
+/// Runs processes for 20 seconds, or a multiple of that, with tokens that are valid for five seconds.
 fn are_one_client(store: SharedStore, count: usize, start: impl Fn(&mut Fleet, usize) -> usize) {
     let mut fleet = Fleet::new(store, Duration::from_secs(5));
     for number in 0..count {
@@ -66,7 +67,7 @@ pub(crate) fn a_killed_lease_holder_is_replaced(store: SharedStore) {
         fleet.await_word_of(member, "token");
     }
     let mut longest = Duration::ZERO;
-    for _ in 0..3 {
+    for _ in 0..times() {
         let (holder, _) = fleet.await_word("lease");
         fleet.kill(holder);
         let killed = Instant::now();

@@ -14,8 +14,9 @@ use tokio::runtime::Runtime;
 use tradovate_auth::ureq::{SharedBudget, Token, TokenError};
 use tradovate_auth_simulator::{Limits, Maintenance, Server, Simulator};
 
+use crate::times;
+
 const CALLERS: usize = 500;
-const TIME: Duration = Duration::from_secs(30);
 const FLAP_INTERVAL: Duration = Duration::from_millis(100);
 /// The pause between two calls of a caller. All callers together make ten thousand calls a second.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -75,7 +76,7 @@ fn resources() -> Option<(usize, usize)> {
 
 fn flap(server: &Server, observations: &Observations) {
     let (start, mut is_down) = (Instant::now(), false);
-    while start.elapsed() < TIME {
+    while start.elapsed() < Duration::from_secs(10 * times()) {
         is_down = !is_down;
         server.set_maintenance(is_down.then_some(Maintenance::Html));
         thread::sleep(FLAP_INTERVAL);
@@ -149,14 +150,14 @@ fn a_thousand_callers_meet_a_server() {
         observations.tokens.load(Ordering::SeqCst),
         observations.waits.load(Ordering::SeqCst),
         2 * CALLERS,
-        TIME.as_secs(),
+        10 * times(),
         statistics.logins,
         statistics.renewals,
         statistics.log().len()
     );
     assert_eq!(statistics.logins, 2, "one for each source");
     // The keeper's task remains. A task that sends a request may just be ending.
-    let end = Instant::now() + TIME;
+    let end = Instant::now() + Duration::from_secs(30);
     while RUNTIME.metrics().num_alive_tasks() > 1 {
         assert!(Instant::now() < end, "a task is left");
         thread::sleep(PAUSE);

@@ -7,11 +7,7 @@ use tradovate_auth_simulator::Endpoint;
 
 use crate::members::Fleet;
 use crate::shared_store::SharedStore;
-
-/// How often each failure is tested: once, or `FLEET_TIMES` times.
-fn times() -> usize {
-    std::env::var("FLEET_TIMES").ok().and_then(|times| times.parse().ok()).unwrap_or(1)
-}
+use crate::times;
 
 /// Three processes that have a token.
 fn running(store: SharedStore, lifetime: u64) -> Fleet {

@@ -18,6 +18,12 @@ use libtest_mimic::{Arguments, Trial};
 
 use shared_store::SharedStore;
 
+/// How often each failure is tested, and how long the processes of the other tests run, in units of the shortest test. The
+/// variable `FLEET_TIMES` sets it. The default is 1.
+fn times() -> u64 {
+    std::env::var("FLEET_TIMES").ok().and_then(|times| times.parse().ok()).unwrap_or(1)
+}
+
 macro_rules! trials {
     ($module:ident: $($test:ident),* $(,)?) => {
         vec![$(Trial::test(concat!(stringify!($module), "::", stringify!($test)), || { $module::$test(); Ok(()) })),*]

@@ -119,7 +119,7 @@ impl Fleet {
         self.start_by(shell, seconds)
     }
 
-    /// Starts a process whose wall clock is wrong by some seconds, and is corrected after half a minute.
+    /// Starts a process whose wall clock is wrong by some seconds, and is corrected after ten seconds.
     pub(crate) fn start_with_clock_that_is_set(&mut self, seconds: u64, ahead: i64) -> usize {
         let mut shell = Command::new("sh");
         let clock = format!(r#"MEMBER_CLOCK_AHEAD={ahead} MEMBER_CLOCK_STEP={} exec "$0" "$@""#, -ahead);
