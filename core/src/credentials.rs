@@ -1,6 +1,6 @@
 //! [`Credentials`]: name, password, API key and device for a login (page *Access*).
 //!
-//! Values are kept as given and checked when a request is built. Secrets are wrapped from the start.
+//! Values are stored as given. They are checked when a request is built. `Debug` does not print the secrets.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -10,7 +10,7 @@ use hmac_sha256::Hash as Sha256;
 
 use crate::wire::secret::{ApiSecret, Password, redacted};
 
-/// A user's name and password, with the API key and the device.
+/// The fields of a login: user name, password, app, API key and device.
 ///
 /// ```
 /// use tradovate_auth_core::{ClientId, Credentials, DeviceId};
@@ -65,7 +65,8 @@ impl Credentials {
         self
     }
 
-    /// Sets the device id (`deviceId`). Use the same one for every login: if it changes, Live answers 401 to calls.
+    /// Sets the device id (`deviceId`). Use the same one for every login: if it changes, Live answers API calls with
+    /// 401.
     pub fn with_device_id(mut self, device_id: DeviceId) -> Self {
         self.device_id = Some(device_id);
         self
@@ -78,8 +79,9 @@ impl Credentials {
         self
     }
 
-    /// Adds a field of your own, such as `organization`, which the vendor's web client sends empty. It can't replace a
-    /// field that has a setting here.
+    /// Adds a field of your own to the login, such as `organization`, which the vendor's web client sends empty. A
+    /// field that has a setting here can't be added: the request is then not built
+    /// ([`BuildError::ReservedField`](crate::BuildError::ReservedField)).
     pub fn with_field(mut self, name: impl Into<String>, value: impl Into<FieldValue>) -> Self {
         self.extra.push((name.into(), value.into()));
         self
@@ -92,7 +94,7 @@ impl Credentials {
     }
 }
 
-/// The id of an API key (`cid`). The vendor's examples send a number, some integrators a text.
+/// The id of an API key (`cid`). The vendor's examples send a number, some integrators send text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ClientId {
@@ -103,7 +105,8 @@ pub enum ClientId {
 }
 
 impl ClientId {
-    /// A number if the text is written as a number would be, otherwise a text.
+    /// Parses an id: a [`Number`](Self::Number) if the text is a `u64` in its usual decimal form, otherwise a
+    /// [`Text`](Self::Text).
     ///
     /// ```
     /// use tradovate_auth_core::ClientId;
@@ -139,15 +142,15 @@ impl From<u64> for ClientId {
 pub struct DeviceId(String);
 
 impl DeviceId {
-    /// Uses an id that you have stored.
+    /// Creates an id from a text that you have stored.
     #[must_use]
     pub fn new(id: impl Into<String>) -> Self {
         Self(id.into())
     }
 
-    /// Derives an id from parts that stay the same, such as a machine id and the program's name: the SHA-256 in 64
-    /// hexadecimal characters. The parts can't be read from it. The parts are separated: `["ab", "c"]` and
-    /// `["a", "bc"]` give different ids.
+    /// Derives an id from parts that do not change, such as a machine id and the program's name. The id is the SHA-256
+    /// of the parts in 64 hexadecimal characters, so it does not show the parts. The boundaries between the parts
+    /// count: `["ab", "c"]` and `["a", "bc"]` give different ids.
     #[must_use]
     //= R-LOGIN-5
     pub fn derive<P: AsRef<[u8]>>(parts: impl IntoIterator<Item = P>) -> Self {
@@ -161,7 +164,7 @@ impl DeviceId {
     }
 }
 
-/// The SHA-256 of separated parts, in 64 hexadecimal characters.
+/// The SHA-256 of parts and their boundaries, in 64 hexadecimal characters.
 pub fn hash_of<P: AsRef<[u8]>>(parts: impl IntoIterator<Item = P>) -> String {
     let mut hash = Sha256::new();
     for part in parts {
@@ -172,8 +175,8 @@ pub fn hash_of<P: AsRef<[u8]>>(parts: impl IntoIterator<Item = P>) -> String {
     alloc::format!("{:x}", Bytes::copy_from_slice(&hash.finalize()))
 }
 
-/// A hash of the fields of a login without the values that could be secret: a stored hash of them would help to guess
-/// them.
+/// A hash of the fields of a login, without the values that could be secrets. A stored hash of a secret would help to
+/// guess it.
 #[must_use]
 pub fn login_hash(credentials: &Credentials) -> String {
     let device_id = credentials.device_id.as_ref().map(DeviceId::as_str);
@@ -191,7 +194,7 @@ pub fn login_hash(credentials: &Credentials) -> String {
     hash_of(texts.into_iter().map(Option::unwrap_or_default).chain(fields))
 }
 
-/// The value of a caller's own field. It may be a secret, so `Debug` does not print it.
+/// The value of a field that the caller adds to a login. It may be a secret, so `Debug` does not print it.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FieldValue {

@@ -2,7 +2,7 @@
 //! API Hosts*).
 //!
 //! A preset starts with the vendor's published hosts and follows the hosts that the server names. A custom base URL is
-//! pinned. This module also decides whether a request may be redirected to another host.
+//! pinned: it does not change. This module also decides whether a request may be redirected to another host.
 
 pub(crate) mod api_hosts;
 pub(crate) mod url;
@@ -21,13 +21,13 @@ use crate::wire::body::RequestBody;
 use crate::wire::error::BuildError;
 use crate::wire::host_redirect::Moved;
 
-/// What a URL is for.
+/// The purpose of a URL. Each purpose can have a host of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Purpose {
-    /// Logging in and renewing.
+    /// Logins, renewals and OAuth token requests.
     Login,
-    /// Asking who the user is (`/auth/me`): always Live.
+    /// The call `/auth/me`, which only Live serves.
     Identity,
     /// Orders, positions and accounts: REST calls and the trading socket.
     Trading,
@@ -45,17 +45,17 @@ impl Purpose {
         [Self::Login, Self::Identity, Self::Trading, Self::MarketData, Self::Replay, Self::Reporting];
 }
 
-/// A side of the vendor's service. Users, accounts and apps exist on one side.
+/// One of the vendor's two systems. Each user, account and app exists on one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Side {
     Live,
     Demo,
 }
 
-/// The URLs of one user's service.
+/// The URLs for one user: for logging in, for trading, and for the other purposes.
 ///
-/// The login host can differ from the trading host: users of prop firms log in on Live and trade on Demo. So a preset
-/// has both: see the constructors.
+/// The login host can differ from the trading host: users of prop firms log in on Live and trade on Demo. Each
+/// constructor says where its users log in and trade.
 ///
 /// ```
 /// use tradovate_auth_core::{Environment, Purpose};
@@ -65,7 +65,7 @@ enum Side {
 /// assert_eq!(evaluation.base_url(Purpose::Trading).unwrap().host(), "demo.tradovateapi.com");
 /// ```
 ///
-/// Cloning is cheap: clones share their URLs until one of them follows other hosts.
+/// Cloning is cheap: clones share their URLs until one of them is changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub struct Environment(Arc<Places>);
@@ -74,13 +74,13 @@ pub struct Environment(Arc<Places>);
 struct Places {
     login: Side,
     trading: Side,
-    /// One base URL for all purposes.
+    /// The base URL for all purposes, if the caller has set one.
     pinned: Option<BaseUrl>,
     /// Base URLs by the keys of `apiHosts`.
     by_key: BTreeMap<String, BaseUrl>,
     authorize_url: Option<SecureUrl>,
     token_url: Option<SecureUrl>,
-    /// The URLs for opening and renewing sessions, by path. They are joined once for all requests.
+    /// The URLs for logins, renewals and OAuth token requests, by path. They are joined once, not for each request.
     login_urls: Vec<(&'static str, SecureUrl)>,
 }
 
@@ -112,34 +112,36 @@ const LOGIN_PATHS: [&str; 3] = ["/auth/accesstokenrequest", "/auth/renewaccessto
 const AUTHORIZE: &str = "https://trader.tradovate.com/oauth";
 
 impl Environment {
-    /// A user's own Live account. OAuth apps are usually registered on Live too. Their tokens work on Live and Demo.
+    /// The environment of a user's own Live account. Use it also for an OAuth app, which is usually registered on Live:
+    /// its tokens work on Live and Demo.
     pub fn live() -> Self {
         Self::preset(Side::Live, Side::Live, &PRODUCTION).authorizing_at(AUTHORIZE)
     }
 
-    /// A user's own Demo account with an API key.
+    /// The environment of a user's own Demo account with an API key.
     pub fn demo() -> Self {
         Self::preset(Side::Demo, Side::Demo, &PRODUCTION).authorizing_at(AUTHORIZE)
     }
 
-    /// An evaluation account of a prop firm: users log in on Live, and accounts trade on Demo.
+    /// The environment of an evaluation account of a prop firm: the user logs in on Live, and the account trades on
+    /// Demo.
     //= R-ENV-5
     pub fn evaluation() -> Self {
         Self::preset(Side::Live, Side::Demo, &PRODUCTION).authorizing_at(AUTHORIZE)
     }
 
-    /// The Live side of the vendor's staging system. It has no documented authorize URL.
+    /// The Live side of the vendor's staging system. It has no authorize URL, because none is documented.
     pub fn staging_live() -> Self {
         Self::preset(Side::Live, Side::Live, &STAGING)
     }
 
-    /// The Demo side of the vendor's staging system. It has no documented authorize URL.
+    /// The Demo side of the vendor's staging system. It has no authorize URL, because none is documented.
     pub fn staging_demo() -> Self {
         Self::preset(Side::Demo, Side::Demo, &STAGING)
     }
 
-    /// One base URL for all purposes, such as a simulator or a gateway. It is pinned: hosts that the server names and
-    /// redirects are not followed.
+    /// An environment with one base URL for all purposes, such as a simulator or a gateway. The base URL is pinned: the
+    /// environment follows no host that the server names, and no redirect.
     ///
     /// ```
     /// use tradovate_auth_core::{BaseUrl, Environment};
@@ -152,26 +154,26 @@ impl Environment {
         Self::of(Side::Live, Side::Live, Some(base))
     }
 
-    /// Sets the page where a user consents to an OAuth app (page *OAuth*). The URL may have a query.
+    /// Sets the URL of the page where a user authorizes an OAuth app (page *OAuth*). The URL may have a query.
     pub fn with_authorize_url(mut self, url: SecureUrl) -> Self {
         Arc::make_mut(&mut self.0).authorize_url = Some(url);
         self
     }
 
-    /// Sets the URL for getting OAuth tokens, if it is not `/auth/oauthtoken` on the login host. The vendor's example
+    /// Sets the URL of OAuth token requests. The default is `/auth/oauthtoken` on the login host. The vendor's example
     /// posts to `https://live.tradovateapi.com/auth/oauthtoken`, without `/v1`.
     pub fn with_token_url(mut self, url: SecureUrl) -> Self {
         Arc::make_mut(&mut self.0).token_url = Some(url);
         self
     }
 
-    /// The page where a user consents to an OAuth app, if it is known.
+    /// The URL of the page where a user authorizes an OAuth app, if it is known.
     #[must_use]
     pub fn authorize_url(&self) -> Option<&SecureUrl> {
         self.0.authorize_url.as_ref()
     }
 
-    /// The URL for getting OAuth tokens.
+    /// The URL of OAuth token requests.
     ///
     /// # Errors
     /// The same as [`url`](Self::url).
@@ -183,7 +185,8 @@ impl Environment {
         }
     }
 
-    /// The base URL for a purpose with the hosts in force. `None` if no document and no answer names one.
+    /// The base URL that is now used for a purpose. `None` if neither the vendor's documents nor an answer names a host
+    /// for it.
     #[must_use]
     pub fn base_url(&self, purpose: Purpose) -> Option<&BaseUrl> {
         self.0.pinned.as_ref().or_else(|| self.0.by_key.get(self.key(purpose)))
@@ -202,7 +205,7 @@ impl Environment {
         self.base_url(purpose).ok_or(unknown)?.join(path)
     }
 
-    /// The URL of the WebSocket for a purpose. `None` if no host is known for it.
+    /// The URL of the WebSocket for a purpose. `None` if no host is known for the purpose.
     ///
     /// ```
     /// use tradovate_auth_core::{Environment, Purpose};
@@ -215,22 +218,23 @@ impl Environment {
         self.base_url(purpose).map(BaseUrl::websocket)
     }
 
-    /// Whether all requests stay on one base URL, whatever hosts the server names.
+    /// Whether the caller has set the base URL. Such an environment follows no host that the server names.
     #[must_use]
     pub fn is_pinned(&self) -> bool {
         self.0.pinned.is_some()
     }
 
-    /// Whether a URL uses plain http, which is allowed on this machine only. Such requests must not go through a proxy.
+    /// Whether the base URL or the token URL uses plain http, which is allowed only to this machine. Such requests must
+    /// not go through a proxy.
     #[must_use]
     pub fn uses_plain_http(&self) -> bool {
         self.0.pinned.as_ref().is_some_and(BaseUrl::is_plain_http)
             || self.0.token_url.as_ref().is_some_and(SecureUrl::is_plain_http)
     }
 
-    /// Follows the hosts that an answer names: from now on, requests go there. Values that are not host names, and
-    /// hosts that are not the vendor's, are not followed. Their keys are returned, so that you can report them. A
-    /// pinned environment follows nothing and returns nothing.
+    /// Follows the hosts that an answer names: from now on, requests go there. Returns the keys of the values that are
+    /// not followed, because they are not host names or not hosts of the vendor. Report these keys to the user. A
+    /// pinned environment follows no host and returns no key.
     ///
     /// ```
     /// use tradovate_auth_core::{ApiHosts, Environment, Purpose};
@@ -265,10 +269,10 @@ impl Environment {
     }
 
     /// The same request for the target of a redirect, with the same method, path, token and body. `None` if the request
-    /// must not go there: the environment or its token URL is pinned, or the target is not a host of the vendor over
-    /// https.
+    /// must not be sent there: the environment is pinned, the request was not for a host of the vendor, or the target
+    /// is not a host of the vendor over https.
     ///
-    /// Follow one redirect per request, not a chain of them.
+    /// Follow at most one redirect for each request.
     #[must_use]
     //= R-HOST-9
     pub fn redirect(&self, request: &Request<RequestBody>, moved: &Moved) -> Option<Request<RequestBody>> {

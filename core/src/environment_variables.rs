@@ -1,6 +1,7 @@
 //! Reads settings from variables with the vendor's names, through a function of the caller.
 //!
-//! This crate does not read the environment of the process. The transports pass it in, and tests pass a table.
+//! This crate does not read the environment of the process. The transports pass a function that does. Tests pass a
+//! table.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -25,7 +26,7 @@ pub enum VariableError {
     /// `TRADOVATE_ENVIRONMENT` contains an unknown name.
     #[error("TRADOVATE_ENVIRONMENT must be demo, live, evaluation, staging-demo or staging-live")]
     UnknownEnvironment,
-    /// A URL can't be used.
+    /// A variable contains a URL that can't be used.
     #[error("{name}: {error}")]
     Url {
         /// The name of the variable.
@@ -58,9 +59,8 @@ impl Credentials {
     /// `TRADOVATE_CID`, `TRADOVATE_SEC` and `TRADOVATE_DEVICE_ID` through `lookup`.
     ///
     /// User name and password must be set. If another variable is missing or empty, its field is not sent.
-    /// `TRADOVATE_CID` and `TRADOVATE_SEC` belong together. If one is set and the other is missing, this is an error,
-    /// because the server's refusal would blame the password. To leave a field out on purpose, set its variable to an
-    /// empty value.
+    /// `TRADOVATE_CID` and `TRADOVATE_SEC` belong together: if only one is set, this is an error, because the server's
+    /// refusal would blame the password. To send only one of them on purpose, set the other variable to an empty value.
     ///
     /// ```
     /// use tradovate_auth_core::{Credentials, VariableError};
@@ -112,19 +112,20 @@ impl OAuthApp {
 }
 
 impl Environment {
-    /// Reads the environment through `lookup`. `TRADOVATE_API_URL` is a base URL with `/v1`, which stays pinned.
-    /// Without it, `TRADOVATE_ENVIRONMENT` is one of `demo`, `live`, `evaluation`, `staging-demo` and `staging-live`.
-    /// Without both, the environment is Demo. `TRADOVATE_AUTHORIZE_URL` and `TRADOVATE_TOKEN_URL` set the OAuth URLs.
-    /// An empty value counts as not set. OAuth apps need another default than Demo: see
-    /// [`from_variables_or`](Self::from_variables_or).
+    /// Reads the environment's settings through `lookup`. `TRADOVATE_API_URL` is a base URL that ends in `/v1`, and is
+    /// pinned. If it is not set, `TRADOVATE_ENVIRONMENT` names a preset: `demo`, `live`, `evaluation`, `staging-demo`
+    /// or `staging-live`. If neither is set, the environment is Demo. `TRADOVATE_AUTHORIZE_URL` and
+    /// `TRADOVATE_TOKEN_URL` set the OAuth URLs. An empty value counts as not set. OAuth apps need another default than
+    /// Demo: see [`from_variables_or`](Self::from_variables_or).
     ///
     /// # Errors
-    /// [`VariableError::UnknownEnvironment`] and [`VariableError::Url`].
+    /// [`VariableError::UnknownEnvironment`] if the preset is unknown. [`VariableError::Url`] if a URL can't be used.
     pub fn from_variables(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, VariableError> {
         Self::from_variables_or(Self::demo(), lookup)
     }
 
-    /// Does the same with another default than Demo. An OAuth app is usually registered on Live.
+    /// Reads the environment's settings like [`from_variables`](Self::from_variables), but with `default` instead of
+    /// Demo. An OAuth app is usually registered on Live.
     ///
     /// # Errors
     /// The same as [`from_variables`](Self::from_variables).

@@ -1,7 +1,7 @@
-//! [`Grant`]: a checked result. This step decides whether a token may be used.
+//! [`Grant`]: tokens that have passed all checks. This module decides whether a token may be used.
 //!
-//! The input is an answer, its times, and the previous grant. The result is a [`Grant`] or an error. The expiry is in
-//! server time.
+//! The input is an answer, its times, and the previous grant. The output is a [`Grant`] or an error. The expiry of a
+//! grant is by the server's clock.
 
 use alloc::string::String;
 use core::time::Duration;
@@ -17,7 +17,7 @@ use crate::wire::secret::{AccessToken, MarketDataToken, RefreshToken};
 pub(crate) mod call_result;
 pub(crate) mod server_clock;
 
-/// A token that passed all checks, with the other values of its answer.
+/// An access token that has passed all checks, with the other values of its answer.
 ///
 /// ```
 /// use jiff::{SignedDuration, Timestamp};
@@ -42,13 +42,13 @@ pub struct Grant {
     pub expires_at: Timestamp,
     /// The token of market data sockets, if there is one.
     pub market_data: Option<MarketDataGrant>,
-    /// The token for getting the next access token, for OAuth sessions.
+    /// The refresh token. Only OAuth sessions have one.
     pub refresh: Option<RefreshGrant>,
     /// The user's id, if the server has named it.
     pub user_id: Option<i64>,
     /// The user's name, if the server has named it.
     pub user_name: Option<String>,
-    /// The hosts in force: the earlier ones, with those of the answer merged in.
+    /// The hosts that the server has named: those of the previous grant, with those of this answer merged in.
     pub hosts: ApiHosts,
     /// The times of the request that brought the grant.
     pub exchange: Exchange,
@@ -60,8 +60,8 @@ pub struct Grant {
 pub struct MarketDataGrant {
     /// The token.
     pub token: MarketDataToken,
-    /// When it expires, by the server's clock: together with the access token of the same answer, even if that was renewed
-    /// since.
+    /// When it expires, by the server's clock. It expires together with the access token of the same answer. A renewal
+    /// of the access token does not extend it.
     pub expires_at: Timestamp,
 }
 
@@ -73,12 +73,13 @@ pub struct RefreshGrant {
     pub token: RefreshToken,
     /// When it expires, by the server's clock, if the server has said so.
     pub expires_at: Option<Timestamp>,
-    /// When it was requested, by the server's clock, if this is known. Of two refresh tokens, the later one is valid.
+    /// When it was requested, by the server's clock, if this is known. Of two refresh tokens, the one that was
+    /// requested later is valid.
     pub issued_at: Option<Timestamp>,
 }
 
 impl MarketDataGrant {
-    /// Creates a market data token from stored parts.
+    /// Creates a market data grant from a stored token and its expiry.
     #[must_use]
     pub fn new(token: MarketDataToken, expires_at: Timestamp) -> Self {
         Self { token, expires_at }
@@ -86,7 +87,7 @@ impl MarketDataGrant {
 }
 
 impl RefreshGrant {
-    /// Creates a refresh token from stored parts. Unknown times are `None`.
+    /// Creates a refresh grant from a stored token and its times. Unknown times are `None`.
     #[must_use]
     pub fn new(token: RefreshToken, expires_at: Option<Timestamp>, issued_at: Option<Timestamp>) -> Self {
         Self { token, expires_at, issued_at }
@@ -94,7 +95,7 @@ impl RefreshGrant {
 }
 
 impl Grant {
-    /// Creates a grant from stored parts, with only the access token. Nothing is checked.
+    /// Creates a grant that contains only a stored access token. Nothing is checked.
     #[must_use]
     pub fn new(access_token: AccessToken, expires_at: Timestamp, exchange: Exchange) -> Self {
         Self {
@@ -109,8 +110,9 @@ impl Grant {
         }
     }
 
-    /// Checks the answer to a login or to a renewal. For a login, `held` is `None` or the user's previous grant. For a
-    /// renewal, `held` is the renewed grant. Values that the answer does not contain are kept from `held`.
+    /// Checks the answer to a login or a renewal, and returns its tokens as a grant. For a login, `held` is `None` or
+    /// the user's previous grant. For a renewal, `held` is the grant that was renewed. The new grant takes from `held`
+    /// what the answer does not contain.
     ///
     /// `sent` and `received` are local times. The `Date` of the answer corrects them.
     ///
@@ -127,11 +129,12 @@ impl Grant {
         Self::of_access_token(value, Exchange { sent, received, server_time }.bounded(), held)
     }
 
-    /// Does the same as [`from_access_token`](Self::from_access_token), but uses the server time of `exchange` without
-    /// a check. [`ServerClock`](crate::ServerClock) knows the server's time better than a single answer.
+    /// Checks the answer like [`from_access_token`](Self::from_access_token), but uses the server time of `exchange`
+    /// even if it is far from the local time. Use it with the time of a [`ServerClock`](crate::ServerClock), which is
+    /// more certain than a single answer.
     ///
     /// # Errors
-    /// The same as there.
+    /// The same as [`from_access_token`](Self::from_access_token).
     pub fn of_access_token(value: AccessTokenResponse, exchange: Exchange, held: Option<&Self>) -> Result<Self, Error> {
         //= R-TIME-1
         let expires_at = value.expiration_time.ok_or_else(|| Error::missing("expirationTime"))?;
@@ -147,10 +150,11 @@ impl Grant {
         Ok(grant)
     }
 
-    /// Checks the answer to an OAuth exchange. `held` is the refreshed grant, or `None` for a code. Values that the
-    /// answer does not contain are kept from `held`, such as the refresh token.
+    /// Checks the answer to an OAuth token request, and returns its tokens as a grant. For a code, `held` is `None`.
+    /// For a refresh, `held` is the grant that was refreshed. The new grant takes from `held` what the answer does not
+    /// contain, such as the refresh token.
     ///
-    /// Lifetimes count from `sent`, a local time that the `Date` of the answer corrects.
+    /// Lifetimes count from `sent`. `sent` and `received` are local times. The `Date` of the answer corrects them.
     ///
     /// # Errors
     /// [`Error::Incomplete`] if the token or the lifetime is missing. [`Error::Contradiction`] if the lifetime is zero
@@ -165,13 +169,15 @@ impl Grant {
         Self::of_oauth(value, Exchange { sent, received, server_time }.bounded(), held)
     }
 
-    /// Does the same as [`from_oauth`](Self::from_oauth), but uses the server time of `exchange` without a check.
+    /// Checks the answer like [`from_oauth`](Self::from_oauth), but uses the server time of `exchange` even if it is
+    /// far from the local time.
     ///
     /// # Errors
-    /// The same as there.
+    /// The same as [`from_oauth`](Self::from_oauth).
     pub fn of_oauth(value: OAuthTokenResponse, exchange: Exchange, held: Option<&Self>) -> Result<Self, Error> {
         let lifetime = value.expires_in.ok_or_else(|| Error::missing("expires_in"))?;
-        // An expiry beyond the largest timestamp counts as unknown, because this is the only copy of the token.
+        // An expiry beyond the largest timestamp counts as unknown. An error here would lose the only copy of the
+        // refresh token.
         let refresh_ends = value.refresh_token_expires_in.and_then(|lifetime| end_of(lifetime, &exchange).ok());
         let refresh = value.refresh_token.map(|token| RefreshGrant {
             token,
@@ -191,7 +197,8 @@ impl Grant {
         Ok(grant)
     }
 
-    /// Checks that the token is valid and for the user of `held`, and keeps values that the answer does not contain.
+    /// Checks that the token is valid and for the user of `held`, and takes from `held` what the answer does not
+    /// contain.
     fn complete(&mut self, held: Option<&Self>) -> Result<(), Error> {
         let server_now = self.exchange.latest_server_time();
         //= R-TIME-7
@@ -220,8 +227,8 @@ impl Grant {
         Ok(())
     }
 
-    /// The remaining lifetime of the access token at a local time, with the server's clock as measured by the exchange.
-    /// Zero after the expiry.
+    /// The remaining lifetime of the access token at the local time `now`. Zero after the expiry. The clock skew
+    /// measured by the grant's exchange corrects `now`.
     #[must_use]
     pub fn remaining(&self, now: Timestamp) -> Duration {
         let server_now = moved(now, self.exchange.measured_offset());
@@ -229,7 +236,7 @@ impl Grant {
     }
 }
 
-/// The end of a lifetime that counts from the sending of the request, by the server's clock.
+/// The end of a lifetime, by the server's clock. Lifetimes count from the time at which the request was sent.
 //= R-OAUTH-5
 fn end_of(lifetime: u64, exchange: &Exchange) -> Result<Timestamp, Error> {
     let end = i64::try_from(lifetime).ok().and_then(|seconds| {

@@ -1,15 +1,15 @@
 //! The Tradovate authentication protocol without I/O. It builds [`http::Request`] values and parses [`http::Response`]
-//! values. Send them with any HTTP client.
+//! values. Send the requests with any HTTP client.
 //!
 //! This crate and its dependencies have no I/O, no clock and no randomness. Times are arguments. The re-exported `jiff`
-//! has no `Timestamp::now`; for that, add `jiff = "1"` to your own dependencies. The crates `tradovate-auth-ureq`
+//! has no `Timestamp::now`; if you need it, add `jiff = "1"` to your own dependencies. The crates `tradovate-auth-ureq`
 //! (blocking) and `tradovate-auth-reqwest` (async) send the requests. This crate is not affiliated with Tradovate or
-//! NinjaTrader. Pages named in these docs, such as *Rate Limits*, are pages of the vendor's guides and API reference.
+//! NinjaTrader. A page name in italics, such as *Rate Limits*, is a page of the vendor's guides or API reference.
 //!
 //! # A tour
-//! An [`Environment`] has the URLs, and [`Credentials`] say who logs in. An [`Endpoint`] builds a request and turns the
-//! response into a result or into an [`Error`] that says what to do. A [`Grant`] is a result that passed all checks.
-//! Use only tokens of a grant.
+//! An [`Environment`] has the URLs. [`Credentials`] say who logs in. An [`Endpoint`] builds a request and turns the
+//! response into a result or into an [`Error`] that says what to do. A [`Grant`] contains tokens that have passed all
+//! checks. Use only tokens from a grant.
 //!
 //! ```
 //! use tradovate_auth_core::jiff::Timestamp;
@@ -29,18 +29,18 @@
 //!     .with_api_key(ClientId::Number(8), "api-secret")
 //!     .with_device_id(DeviceId::derive(["machine-id", "sample-app"]));
 //!
-//! // Log in: build the request, carry it, parse the response, check the grant.
+//! // Log in: build the request, send it, parse the response, check the tokens.
 //! let request = AccessTokenRequest::new(&credentials).request(&environment)?;
 //! let reply = AccessTokenRequest::parse(send(request))?;
 //! let grant = Grant::from_access_token(reply, sent, received, None)?;
 //!
 //! // The server may have named other hosts for this user's organization. From now on, requests go there.
-//! assert!(environment.follow(&grant.hosts).is_empty()); // all of them are the vendor's own
+//! assert!(environment.follow(&grant.hosts).is_empty()); // all named hosts are the vendor's
 //! let accounts = environment.url(Purpose::Trading, "/account/list")?;
 //! assert_eq!(accounts.to_string(), "https://acme-demo.eval.ninjatrader.com/v1/account/list");
 //! assert!(grant.access_token.header().is_sensitive()); // goes into `Authorization`, not into logs
 //!
-//! // A quarter of an hour before `grant.expires_at`, renew; a second login would open a second session.
+//! // Renew 15 minutes before `grant.expires_at`. A second login would open a second server session.
 //! let request = RenewAccessToken::new(grant.access_token.clone()).request(&environment)?;
 //! let reply = RenewAccessToken::parse(send(request))?;
 //! let renewed = Grant::from_access_token(reply, sent, received, Some(&grant))?;
@@ -48,15 +48,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The crate `tradovate-auth-session` does all this at the right times. Its `Session` returns the next action. You do
-//! the action and report the result.
+//! The crate `tradovate-auth-session` does all this at the right times. Its `Session` returns the next action. You
+//! carry out the action and pass the result to the session.
 //!
 //! # Where to start
 //! * URLs and hosts: [`Environment`], [`Purpose`], [`BaseUrl`], [`SecureUrl`], [`ApiHosts`], [`Moved`]
 //! * credentials: [`Credentials`], [`ClientId`], [`DeviceId`], and one newtype for each secret
 //! * login in the user's browser: [`OAuthApp`], [`AuthorizationRequest`], [`PendingAuthorization`]
 //! * the operations: [`AccessTokenRequest`], [`RenewAccessToken`], [`Me`], [`OAuthToken`]
-//! * results: [`Reply`], [`Grant`], [`Error`], [`PenaltyTicket`], [`Penalty`]; of a transport: [`Answer`], [`CallError`]
+//! * results: [`Reply`], [`Grant`], [`Error`], [`PenaltyTicket`], [`Penalty`]; results of a transport: [`Answer`],
+//! [`CallError`]
 //! * time: [`Exchange`], [`ServerClock`]
 //! * bodies: [`RequestBody`], [`ResponseBody`]
 //!

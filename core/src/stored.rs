@@ -1,5 +1,5 @@
-//! How snapshots are read: field by field, so that a newer form is told by its version whatever has become of the rest,
-//! and so that no error quotes a value, which can be a secret.
+//! Reads snapshots field by field. So the snapshot of a newer version is recognized, even if other fields have changed.
+//! No error quotes a value, because a value can be a secret.
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -20,7 +20,7 @@ pub enum Damage {
 pub struct Fields(BTreeMap<String, Value>);
 
 impl Fields {
-    /// Takes a field out; one that is missing or null is the default.
+    /// Removes a field and returns its value. A field that is missing or null has the default value.
     ///
     /// # Errors
     /// [`Damage::In`] names the field.
@@ -40,10 +40,10 @@ impl Fields {
     }
 }
 
-/// Reads a snapshot of something, which no newer version than `newest` has written.
+/// Reads a snapshot with the function `read`. `what` names its content in errors. Versions up to `newest` are read.
 ///
 /// # Errors
-/// What is wrong with it, without any value of it.
+/// The problem, without any value of the snapshot.
 pub fn read<'de, D: Deserializer<'de>, T>(
     deserializer: D,
     what: &str,

@@ -1,12 +1,12 @@
 //! Builds the requests of the operations and parses their responses.
 //!
 //! ```text
-//! endpoint ──► body ──► request ──► … ──► response ──► answer ──► json ──► endpoint: the result
-//!                                                        └──► moved · penalty · error
+//! endpoint ──► body ──► request ──► … ──► response ──► json ──► endpoint: the result
+//!                                            └──► host_redirect · penalty · error
 //! ```
 //!
-//! `secret` wraps values that must not be printed. `excerpt` shortens text so that it is safe to print. `headers` reads
-//! times.
+//! The diagram shows submodules. `secret` wraps values that must not be printed. `excerpt` shortens text so that it is
+//! safe to print. `headers` reads times.
 
 pub(crate) mod ascii;
 pub(crate) mod body;

@@ -1,6 +1,6 @@
 //! [`ApiHosts`]: the hosts that the server names for a user's organization in `apiHosts` (page *Dynamic API Hosts*).
 //!
-//! It accepts only bare host names, checks each one, and repairs none. [`Environment`](crate::Environment) uses them
+//! It accepts only bare host names. It checks each one and repairs none. [`Environment`](crate::Environment) uses them
 //! for its URLs.
 
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -17,10 +17,10 @@ use crate::wire::json::value::{Scalar, Text};
 /// The longest host name that the vendor's specification allows, in characters.
 const HOST_LIMIT: usize = 64;
 
-/// The content of `apiHosts`: host names by key. Unknown keys are kept, so that nothing is lost when it is stored.
+/// The content of `apiHosts`: host names by key. Unknown keys are kept, so that a snapshot contains them too.
 ///
 /// Keys seen: `live`, `demo`, `mdLive`, `mdDemo`, `replay`, `reportingLive`, `reportingDemo`, `riskMonitorLive`,
-/// `riskMonitorDemo`, `userContext`. Each key stands for itself. No host is derived from another key.
+/// `riskMonitorDemo`, `userContext`. No host is derived from the host of another key.
 ///
 /// ```
 /// use tradovate_auth_core::ApiHosts;
@@ -50,21 +50,21 @@ impl ApiHosts {
         self.hosts.iter().map(|(key, host)| (key.as_str(), host.as_str()))
     }
 
-    /// Whether there is no host.
+    /// Whether no key has a host.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.hosts.is_empty()
     }
 
-    /// The keys whose values were refused, because they are not bare host names. Report them: otherwise requests with
-    /// the token would have gone there. Earlier values of these keys stay in force.
+    /// The keys whose values were refused, because they are not bare host names. Report these keys to the user. Earlier
+    /// hosts for these keys are kept.
     #[must_use]
     pub fn refused(&self) -> &[String] {
         &self.refused
     }
 
-    /// Adopts the hosts of a newer answer, key by key. Keys that the answer does not name stay. The refused keys
-    /// are those of the newer answer.
+    /// Merges the hosts of a newer answer into these hosts, key by key. A key that the newer answer does not name keeps
+    /// its host. The refused keys are replaced by those of the newer answer.
     //= R-HOST-4
     pub fn merge(&mut self, newer: &Self) {
         self.hosts.extend(newer.hosts.iter().map(|(key, host)| (key.clone(), host.clone())));
@@ -86,8 +86,8 @@ impl<'a> FromIterator<(&'a str, &'a str)> for ApiHosts {
     }
 }
 
-/// Letters, digits and inner hyphens in labels that are separated by dots. No scheme, port, path, user name or white
-/// space.
+/// Whether a text is a bare host name: labels of letters, digits and inner hyphens, separated by dots, at most 64
+/// characters. It has no scheme, port, path, user name or white space.
 //= R-HOST-5
 pub(crate) fn is_bare_hostname(text: &str) -> bool {
     let is_label = |label: &[u8]| !label.is_empty() && !label.starts_with(b"-") && !label.ends_with(b"-");

@@ -1,4 +1,4 @@
-//! [`SecureUrl`] and [`BaseUrl`]: URLs that secrets may be sent to. They use https, or http on this machine.
+//! [`SecureUrl`] and [`BaseUrl`]: URLs that secrets may be sent to. They use https, or http to this machine.
 //!
 //! A [`SecureUrl`] is checked once, when it is created. Endpoint paths are appended to a [`BaseUrl`]. This module also
 //! has the list of the vendor's domains. An answer can redirect a request only to these domains.
@@ -18,7 +18,8 @@ use crate::wire::error::BuildError;
 //= R-HOST-6
 const TRUSTED_DOMAINS: [&str; 4] = ["tradovateapi.com", "tradovate.com", "ninjatrader.com", "ninjatrader.dev"];
 
-/// Whether the server may redirect a request with its token to `host`: the vendor's own domains.
+/// Whether `host` belongs to the vendor: one of four domains or a subdomain of one. Requests are redirected only to
+/// such hosts.
 ///
 /// ```
 /// use tradovate_auth_core::is_trusted_host;
@@ -52,7 +53,7 @@ pub fn is_trusted_host(host: &str) -> bool {
 pub struct SecureUrl(Uri);
 
 impl SecureUrl {
-    /// Checks a URL.
+    /// Parses and checks a URL.
     ///
     /// # Errors
     /// [`BuildError::InvalidUrl`] says what is wrong with the URL. [`BuildError::PlainHttp`] if it uses `http` and the
@@ -72,7 +73,7 @@ impl SecureUrl {
         self.0.host().unwrap_or_default()
     }
 
-    /// Whether the URL uses plain http, which is allowed on this machine only. Such a request must not go through a
+    /// Whether the URL uses plain http, which is allowed only to this machine. Such a request must not go through a
     /// proxy.
     #[must_use]
     pub fn is_plain_http(&self) -> bool {
@@ -133,7 +134,7 @@ impl fmt::Display for SecureUrl {
     }
 }
 
-/// A [`SecureUrl`] for appending paths, such as `https://demo.tradovateapi.com/v1`. It has no query.
+/// A [`SecureUrl`] without a query, such as `https://demo.tradovateapi.com/v1`. Paths are appended to it.
 ///
 /// ```
 /// use tradovate_auth_core::BaseUrl;
@@ -147,7 +148,7 @@ impl fmt::Display for SecureUrl {
 pub struct BaseUrl(SecureUrl);
 
 impl BaseUrl {
-    /// Checks a base URL. Slashes at its end are dropped.
+    /// Parses and checks a base URL. Slashes at its end are removed.
     ///
     /// # Errors
     /// The same as [`SecureUrl::parse`], and [`BuildError::InvalidUrl`] if the URL has a query.
@@ -158,15 +159,15 @@ impl BaseUrl {
         SecureUrl::parse(text.trim_end_matches('/')).map(Self)
     }
 
-    /// The base URL of a bare host: `https://HOST/v1`. The vendor's REST services have this form.
+    /// The base URL of a bare host: `https://HOST/v1`, as the vendor's REST services have it.
     pub(crate) fn of_host(host: &str) -> Result<Self, BuildError> {
         Self::parse(&["https://", host, "/v1"].concat())
     }
 
-    /// The URL of `path`, which starts with a slash and may have a query.
+    /// The base URL followed by `path`, which starts with a slash and may have a query.
     ///
     /// # Errors
-    /// [`BuildError::InvalidUrl`] if the path has characters that a URL can't have, a fragment, or no leading slash.
+    /// [`BuildError::InvalidUrl`] if the path has no leading slash, a fragment, or characters that a URL can't have.
     pub fn join(&self, path: &str) -> Result<SecureUrl, BuildError> {
         if !path.starts_with('/') || path.contains('#') {
             return Err(invalid("a path must start with a slash and have no fragment"));
@@ -179,7 +180,7 @@ impl BaseUrl {
         Uri::from_parts(parts).map(SecureUrl).map_err(|_| invalid("it is not a URL"))
     }
 
-    /// The URL of the WebSocket: `wss://HOST/v1/websocket`, or `ws://` on this machine.
+    /// The URL of the WebSocket: `wss://HOST/v1/websocket`, or `ws://` to this machine.
     //= R-ENV-2
     pub(crate) fn websocket(&self) -> String {
         let scheme = if self.is_plain_http() { "ws" } else { "wss" };
@@ -193,19 +194,19 @@ impl BaseUrl {
         self.0.host()
     }
 
-    /// The base as a URL of its own.
+    /// The base URL for [`http::Request`].
     #[must_use]
     pub fn as_uri(&self) -> &Uri {
         self.0.as_uri()
     }
 
-    /// Whether the URL uses plain http, which is allowed on this machine only.
+    /// Whether the URL uses plain http, which is allowed only to this machine.
     #[must_use]
     pub fn is_plain_http(&self) -> bool {
         self.0.is_plain_http()
     }
 
-    /// [`Uri`] writes an empty path as a slash, which must not be appended to.
+    /// The path without the slash that [`Uri`] writes for an empty path.
     fn path(&self) -> &str {
         self.0.0.path().trim_end_matches('/')
     }
@@ -233,7 +234,7 @@ pub fn at_authority(uri: &Uri, authority: Authority) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
-/// Whether something that is not a port follows the host. The authority must contain no user name.
+/// Whether the host is followed by something that is not a port. The authority must contain no user name.
 pub(crate) fn has_bad_port(authority: &Authority) -> bool {
     authority.as_str().len() != authority.host().len() && authority.port_u16().is_none()
 }

@@ -1,6 +1,6 @@
 //! [`Answer`] and [`CallError`]: what a transport returns from a call.
 //!
-//! All transports use the same types, so a program can replace one by another.
+//! All transports use these types, so a program can change its transport.
 
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -23,38 +23,38 @@ pub struct Answer<T> {
 }
 
 impl Answer<AccessTokenResponse> {
-    /// Checks the answer to a login: see [`Grant::from_access_token`].
+    /// Checks the answer to a login, and returns its tokens: see [`Grant::from_access_token`].
     ///
     /// # Errors
-    /// [`CallError::Server`] as described there.
+    /// [`CallError::Server`] with the errors of [`Grant::from_access_token`].
     pub fn grant(self) -> Result<Grant, CallError> {
         Ok(Grant::of_access_token(self.value, self.exchange.bounded(), None)?)
     }
 
-    /// Checks the answer to a renewal of the session of `held`, and keeps values that the answer does not contain: see
-    /// [`Grant::from_access_token`].
+    /// Checks the answer to a renewal of `held`, and returns its tokens. The new grant takes from `held` what the
+    /// answer does not contain: see [`Grant::from_access_token`].
     ///
     /// # Errors
-    /// [`CallError::Server`] as described there.
+    /// [`CallError::Server`] with the errors of [`Grant::from_access_token`].
     pub fn grant_after(self, held: &Grant) -> Result<Grant, CallError> {
         Ok(Grant::of_access_token(self.value, self.exchange.bounded(), Some(held))?)
     }
 }
 
 impl Answer<OAuthTokenResponse> {
-    /// Checks the answer to the exchange of a code: see [`Grant::from_oauth`].
+    /// Checks the answer to the exchange of a code, and returns its tokens: see [`Grant::from_oauth`].
     ///
     /// # Errors
-    /// [`CallError::Server`] as described there.
+    /// [`CallError::Server`] with the errors of [`Grant::from_oauth`].
     pub fn grant(self) -> Result<Grant, CallError> {
         Ok(Grant::of_oauth(self.value, self.exchange.bounded(), None)?)
     }
 
-    /// Checks the answer to a refresh of the session of `held`, and keeps values that the answer does not contain, such
-    /// as the refresh token: see [`Grant::from_oauth`].
+    /// Checks the answer to a refresh of `held`, and returns its tokens. The new grant takes from `held` what the
+    /// answer does not contain, such as the refresh token: see [`Grant::from_oauth`].
     ///
     /// # Errors
-    /// [`CallError::Server`] as described there.
+    /// [`CallError::Server`] with the errors of [`Grant::from_oauth`].
     pub fn grant_after(self, held: &Grant) -> Result<Grant, CallError> {
         Ok(Grant::of_oauth(self.value, self.exchange.bounded(), Some(held))?)
     }
@@ -67,7 +67,7 @@ pub enum CallError {
     /// The request can't be built. Nothing was sent.
     #[error(transparent)]
     Build(#[from] BuildError),
-    /// The server answered with something else than a result.
+    /// The server answered, but not with a result.
     #[error(transparent)]
     Server(#[from] Error),
     /// No complete answer arrived.
@@ -95,7 +95,7 @@ impl CallError {
         Self::io(Failure::Oversized, host, limit)
     }
 
-    /// How far the request got. `None` if a complete answer arrived.
+    /// How far the request got, if no complete answer arrived. Otherwise `None`.
     #[must_use]
     pub fn failure(&self) -> Option<Failure> {
         match self {
@@ -104,7 +104,7 @@ impl CallError {
         }
     }
 
-    /// The server's answer instead of a result. `None` if no complete answer arrived.
+    /// The error in the server's answer. `None` if the request can't be built, or no complete answer arrived.
     #[must_use]
     pub fn server(&self) -> Option<&Error> {
         match self {
@@ -120,8 +120,8 @@ impl CallError {
     }
 
     /// Whether the same request may succeed later without any change. After [`Failure::MaybeSent`] and
-    /// [`Failure::Truncated`], the server may have handled the request: a login may have opened a session, and a
-    /// refresh may have replaced its token. In this case, renew first.
+    /// [`Failure::Truncated`], the server may have handled the request: a login may have opened a server session, and a
+    /// refresh may have replaced the refresh token. If you hold a token, renew it first.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
@@ -147,7 +147,7 @@ fn failure_text(failure: Failure, host: &str, source: &(dyn StdError + 'static))
     alloc::format!("{event} {host}: {cause}; {advice}")
 }
 
-/// The innermost error says what happened. The outer errors only say where.
+/// The innermost error, because it says what happened.
 fn root_cause<'e>(mut error: &'e (dyn StdError + 'static)) -> &'e (dyn StdError + 'static) {
     while let Some(source) = error.source() {
         error = source;

@@ -1,5 +1,5 @@
-//! [`ServerClock`]: the server's time. Local clocks can be wrong by minutes. The `Date` of the server's answers shows
-//! by how much.
+//! [`ServerClock`]: an estimate of the server's time. Local clocks can be wrong by minutes. The `Date` of the server's
+//! answers shows by how much.
 //!
 //! Times are arguments. [`ServerClock`] learns from an [`Exchange`] and converts between local time and server time.
 
@@ -10,22 +10,23 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::wire::headers::date;
 
-/// When a request was sent and its answer received, by the local clock, and the server's time in the answer.
+/// The times of a request: when it was sent and when its answer was received, by the local clock, and the `Date` of the
+/// answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exchange {
     /// When the request was sent, by the local clock.
     pub sent: Timestamp,
     /// When the answer was complete, by the local clock.
     pub received: Timestamp,
-    /// The `Date` of the answer.
+    /// The `Date` of the answer, if it has one.
     pub server_time: Option<Timestamp>,
 }
 
-/// `Date` has whole seconds, so on average it is this much behind.
+/// `Date` has whole seconds, so on average it is half a second behind the server's clock.
 const HALF_A_SECOND: SignedDuration = SignedDuration::from_millis(500);
 
 impl Exchange {
-    /// The times of an exchange, with the `Date` from the headers of the answer.
+    /// Creates the times of an exchange. The `Date` is read from the headers of the answer.
     #[must_use]
     pub fn new(sent: Timestamp, received: Timestamp, headers: &HeaderMap) -> Self {
         Self { sent, received, server_time: date(headers) }
@@ -44,7 +45,7 @@ impl Exchange {
         Self { server_time: self.server_time.filter(is_near), ..self }
     }
 
-    /// Like [`offset`](Self::offset), but for any `Date`.
+    /// Like [`offset`](Self::offset), but also uses a `Date` beyond [`ServerClock::BOUND`].
     #[must_use]
     pub fn measured_offset(&self) -> SignedDuration {
         self.measured().unwrap_or_default()
@@ -63,7 +64,7 @@ impl Exchange {
     }
 }
 
-/// The server's clock, learnt from its answers.
+/// An estimate of the server's clock, learnt from its answers.
 ///
 /// ```
 /// use jiff::{SignedDuration, Timestamp};
@@ -82,7 +83,7 @@ pub struct ServerClock {
     offset: Option<SignedDuration>,
     /// Whether an answer has set the offset, and the local clock has not stepped since. Otherwise the offset is a hint.
     is_learnt: bool,
-    /// The last `Date` that was too far away to be used alone.
+    /// The last `Date` that differed too much to be used without a confirmation.
     unconfirmed: Option<Measured>,
 }
 
@@ -91,34 +92,37 @@ pub struct ServerClock {
 struct Measured {
     offset: SignedDuration,
     at: Timestamp,
-    /// Whether no other such `Date` came before.
+    /// Whether this was the first `Date` that needed a confirmation.
     is_first: bool,
 }
 
 impl ServerClock {
-    /// If a `Date` differs by more than this from the local time and from the known server time, it needs a
-    /// confirmation. A second `Date` that says the same at least ten seconds later confirms it: the time advances, so
-    /// it is a clock and not a broken header.
+    /// The largest difference at which a single `Date` is used: 24 hours. A `Date` that differs more from the local
+    /// time and from the known server time needs a confirmation: a second `Date` with the same offset, at least ten
+    /// seconds later. A clock advances in this time, a broken header does not.
     pub const BOUND: SignedDuration = SignedDuration::from_hours(24);
 
-    /// If the offset changes by more than this, the clock was set, and the new offset is used at once. Two `Date`s that
-    /// confirm each other differ by at most this.
+    /// The largest change of the offset that is smoothed. A larger change means that a clock was set, so the new offset
+    /// is used at once. The offsets of two `Date`s that confirm each other differ by at most this.
     const JUMP: SignedDuration = SignedDuration::from_secs(5);
 
     /// The shortest time between two `Date`s that confirm each other. It is longer than [`JUMP`](Self::JUMP), so a
-    /// `Date` that stands still confirms nothing.
+    /// `Date` that does not advance confirms nothing.
     const CONFIRMED_AFTER: Duration = Duration::from_secs(10);
 
-    /// The largest drift between two hints. It is less than the safety margin before expiry. So a late hint that is
-    /// taken for drift does not make an expired token look valid.
+    /// The largest difference between a hint and the learnt offset that counts as drift. It is less than the default
+    /// margin before the expiry (30 s). So a hint that is too old, but counts as drift, does not make an expired token
+    /// look valid.
     const DRIFT: SignedDuration = SignedDuration::from_secs(20);
 
-    /// A second `Date` is requested after this time, which has some tolerance.
+    /// How long after the first `Date` the second one is requested: later than
+    /// [`CONFIRMED_AFTER`](Self::CONFIRMED_AFTER), so that the second one is not too early.
     const ASK_AFTER: Duration = Duration::from_secs(15);
 
-    /// Learns from one exchange. Small differences are smoothed. Large differences are used at once. Differences beyond
-    /// [`BOUND`](Self::BOUND) are used after a confirmation. A long exchange only limits the offset, as a hint, because
-    /// the server read its clock at an unknown moment between sending and receiving.
+    /// Learns from one exchange. A change of the offset by at most 5 seconds is smoothed. A larger change is used at
+    /// once. An offset beyond [`BOUND`](Self::BOUND) is used only after a confirmation. An exchange of more than 10
+    /// seconds only limits the offset, because the server read its clock at an unknown time between sending and
+    /// receiving. The offset then stays a hint if it was one.
     //= R-TIME-4
     pub fn learn(&mut self, exchange: &Exchange) {
         let Some(measured) = exchange.measured() else { return };
@@ -133,7 +137,7 @@ impl ServerClock {
             return;
         }
         if is_long {
-            // A server clock that is ahead as a hint makes no expired token look valid, and proves no token expired.
+            // The largest possible offset, as a hint, makes no expired token look valid, and proves no token expired.
             self.offset = Some(self.offset.map_or(most, |known| known.max(least).min(most)));
             return;
         }
@@ -167,27 +171,27 @@ impl ServerClock {
         !is_early
     }
 
-    /// Whether an answer has named the server's time, and the local clock has not stepped since. Otherwise the offset
-    /// is a hint, and an expiry by it proves nothing.
+    /// Whether an answer has shown the server's time, and the local clock has not stepped since. Otherwise the offset
+    /// is a hint, which does not prove that a token has expired.
     #[must_use]
     pub fn is_learnt(&self) -> bool {
         self.is_learnt
     }
 
-    /// When a second `Date` has to be requested, because the first one was too far away. A server whose `Date`s
-    /// contradict each other is not asked again.
+    /// When to send another request, because its `Date` could confirm one beyond [`BOUND`](Self::BOUND). `None` if no
+    /// `Date` needs a confirmation, or if two `Date`s have contradicted each other.
     #[must_use]
     pub fn confirm_at(&self) -> Option<Timestamp> {
         self.unconfirmed.filter(|first| first.is_first).map(|first| later(first.at, Self::ASK_AFTER))
     }
 
-    /// Reports that the local clock may have been set. The learnt offset becomes a hint.
+    /// Says that the local clock may have been set. The learnt offset becomes a hint.
     pub fn local_clock_may_have_stepped(&mut self) {
         self.is_learnt = false;
         self.unconfirmed = None;
     }
 
-    /// The `Date` that an answer of this server should have. `None` if nothing was learnt.
+    /// The `Date` to expect in the answer to a request with these local times. `None` if no offset is known.
     #[must_use]
     pub fn date_between(&self, sent: Timestamp, received: Timestamp) -> Option<Timestamp> {
         let offset = self.offset?.checked_sub(HALF_A_SECOND)?;
@@ -195,16 +199,16 @@ impl ServerClock {
         sent.checked_add(half).ok()?.checked_add(offset).ok()
     }
 
-    /// A clock with a hint, such as the offset in a snapshot.
+    /// Creates a clock with a hint, such as the offset in a snapshot.
     #[must_use]
     pub fn with_hint(offset: SignedDuration) -> Self {
         Self { offset: Some(offset), ..Self::default() }
     }
 
-    /// Takes over the offset of another process, measured with the same local clock. It corrects drift. If it
-    /// contradicts what this process learnt, one of the two is wrong: the local clock may have been set unnoticed, or
-    /// the hint is older than its record says. Then the offset becomes a hint, with the value of the clock that is
-    /// further ahead. This makes no expired token look valid.
+    /// Uses the offset that another process measured with the same local clock. A difference of at most 20 seconds is
+    /// drift, and the new offset is used. If the offset differs more from the one that this process learnt, one of the
+    /// two is wrong: the local clock may have been set unnoticed, or the new offset is older than its record says. In
+    /// this case, the larger offset is used as a hint, because it makes no expired token look valid.
     pub fn take_hint(&mut self, offset: SignedDuration) {
         let learnt = self.offset.filter(|_| self.is_learnt);
         let contradicted = learnt.filter(|known| offset.saturating_sub(*known).abs() > Self::DRIFT);
@@ -218,32 +222,32 @@ impl ServerClock {
         self.offset.is_some()
     }
 
-    /// How far the server's clock is ahead of the local clock. Zero if nothing was learnt.
+    /// How far the server's clock is ahead of the local clock. Zero if no offset is known.
     #[must_use]
     pub fn offset(&self) -> SignedDuration {
         self.offset.unwrap_or(SignedDuration::ZERO)
     }
 
-    /// The local time at a server time.
+    /// Converts a server time to a local time.
     #[must_use]
     pub fn local_time(&self, server: Timestamp) -> Timestamp {
         server.saturating_sub(self.offset()).unwrap_or(server)
     }
 
-    /// The server time at a local time.
+    /// Converts a local time to a server time.
     #[must_use]
     pub fn server_time(&self, local: Timestamp) -> Timestamp {
         moved(local, self.offset())
     }
 }
 
-/// A time this much later, or the last timestamp.
+/// The time `by` after `moment`, or the last timestamp if that is earlier.
 #[must_use]
 pub fn later(moment: Timestamp, by: Duration) -> Timestamp {
     SignedDuration::try_from(by).ok().and_then(|by| moment.checked_add(by).ok()).unwrap_or(Timestamp::MAX)
 }
 
-/// A time as shown by a clock that is ahead by `by`.
+/// The time that a clock shows at `moment` if it is ahead by `by`.
 #[must_use]
 pub fn moved(moment: Timestamp, by: SignedDuration) -> Timestamp {
     moment.saturating_add(by).unwrap_or(moment)

@@ -45,19 +45,19 @@ impl OAuthApp {
         self
     }
 
-    /// Sets the `resource` (RFC 8707). It is sent with the authorization, with the code, and with each refresh.
+    /// Sets the `resource` (RFC 8707). It is sent with the authorization request, with the code, and with each refresh.
     pub fn with_resource(mut self, resource: impl Into<String>) -> Self {
         Arc::make_mut(&mut self.0).resource = Some(resource.into());
         self
     }
 
-    /// Sets the format of request bodies. The default is JSON.
+    /// Sets the format of the body of OAuth token requests. The default is JSON.
     pub fn with_body_format(mut self, format: BodyFormat) -> Self {
         Arc::make_mut(&mut self.0).format = format;
         self
     }
 
-    /// Creates the exchange of a code or a refresh token by this app.
+    /// Creates the token request of this app for a code or a refresh token.
     pub fn exchange(&self, grant: impl Into<OAuthGrant>) -> OAuthToken {
         OAuthToken::of_app(self.clone(), grant.into())
     }

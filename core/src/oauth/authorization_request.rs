@@ -1,4 +1,5 @@
-//! [`AuthorizationRequest`]: the URL of the page where the user logs in and consents (RFC 6749, section 4.1.1).
+//! [`AuthorizationRequest`]: the URL of the page where the user logs in and authorizes the app (RFC 6749, section
+//! 4.1.1).
 
 use alloc::string::{String, ToString};
 use core::fmt;
@@ -17,7 +18,7 @@ use crate::wire::endpoint::{Asked, check_text};
 use crate::wire::error::BuildError;
 use crate::wire::secret::State;
 
-/// What the user is asked for, and where the answer goes.
+/// A request for a user's consent: what the app asks for, and the redirect URI that the answer goes to.
 ///
 /// ```
 /// use tradovate_auth_core::{AuthorizationRequest, Entropy, Environment, OAuthApp};
@@ -41,11 +42,11 @@ pub struct AuthorizationRequest {
 }
 
 impl AuthorizationRequest {
-    /// Creates a request of an app. The redirect URI must be exactly the registered one. It uses https, or http on this
-    /// machine for a desktop program (RFC 8252), or a scheme of the app's own such as `com.example.app:/callback`.
+    /// Creates the request of an app. The redirect URI must be exactly the registered one. It uses https, or http to
+    /// this machine for a desktop program (RFC 8252), or a scheme of the app's own such as `com.example.app:/callback`.
     ///
-    /// Use `127.0.0.1` or `localhost`, whichever is registered. The vendor has refused one for an app for which the
-    /// other worked.
+    /// Use `127.0.0.1` or `localhost`, whichever is registered. For one app, the vendor refused one of them and
+    /// accepted the other.
     pub fn new(app: &OAuthApp, redirect_uri: impl Into<String>) -> Self {
         Self {
             client_id: app.client_id().into(),
@@ -57,16 +58,16 @@ impl AuthorizationRequest {
         }
     }
 
-    /// Sets the `scope`, words separated by spaces. Use it only if the registration has a scope. At this vendor, the
-    /// registration decides what an app may do, not the request.
+    /// Sets the `scope`: words separated by spaces. Use it only if the registration has a scope. At this vendor, what
+    /// an app may do is part of its registration, not of the request.
     pub fn with_scope(mut self, scope: impl Into<String>) -> Self {
         self.scope = Some(scope.into());
         self
     }
 
-    /// Sets the issuer, exactly as its metadata name it (RFC 9207). It is not sent. A redirect with another `iss` is
-    /// ignored ([`RedirectError::WrongIssuer`](crate::RedirectError::WrongIssuer)). A redirect without `iss` is
-    /// accepted, because only some of the vendor's pages send it.
+    /// Sets the issuer, exactly as its metadata names it (RFC 9207). The request does not contain it. A redirect with
+    /// another `iss` is ignored ([`RedirectError::WrongIssuer`](crate::RedirectError::WrongIssuer)). A redirect without
+    /// `iss` is accepted, because only some of the vendor's pages send it.
     ///
     /// ```
     /// use tradovate_auth_core::{AuthorizationRequest, Entropy, Environment, OAuthApp, RedirectError};
@@ -85,27 +86,26 @@ impl AuthorizationRequest {
         self
     }
 
-    /// Sets the issuer and requires it in each redirect. Use it if the issuer's metadata have
-    /// `authorization_response_iss_parameter_supported`. A redirect without `iss` is ignored too
+    /// Sets the issuer and requires it in each redirect. Use it if the issuer's metadata has
+    /// `authorization_response_iss_parameter_supported`. A redirect without `iss` is then ignored too
     /// ([`RedirectError::MissingIssuer`](crate::RedirectError::MissingIssuer)).
     pub fn with_required_issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuer = Some(Issuer { name: issuer.into(), is_required: true });
         self
     }
 
-    /// Omits PKCE (RFC 7636), for an authorization page that refuses it. Without PKCE, and if the app has no secret,
-    /// everybody who sees the redirect can exchange the code.
+    /// Omits PKCE (RFC 7636), for an authorization page that refuses it. If the app has no secret either, everybody who
+    /// sees the redirect can exchange the code.
     pub fn without_pkce(mut self) -> Self {
         self.pkce = false;
         self
     }
 
-    /// Starts a login. Returns the URL to open in the user's browser, and the state to keep until the browser comes
-    /// back. Each login needs its own entropy.
+    /// Starts a login. Returns the URL to open in the user's browser, and the pending login to keep until the browser
+    /// comes back. Each login needs its own entropy.
     ///
-    /// # Errors
     /// [`BuildError`] if a field can't be sent or the redirect URI is not safe. [`BuildError::InvalidUrl`] if the
-    /// environment has no authorize URL, or one whose query already has a parameter of the request.
+    /// environment has no authorize URL, or if the query of that URL already has a parameter of the request.
     #[expect(clippy::needless_pass_by_value, reason = "each login has entropy of its own")]
     pub fn begin(
         &self,

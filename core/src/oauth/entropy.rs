@@ -6,7 +6,7 @@ use super::pkce::OCTETS;
 use crate::wire::secret::redacted;
 
 /// Random bytes for one login in the browser. They must be unique and unpredictable. Take them from the operating
-/// system: the transports have a function `entropy()` for this. This copy is wiped on drop.
+/// system: the transports have a function `entropy()` for this. This value is wiped on drop.
 ///
 /// ```
 /// use tradovate_auth_core::Entropy;

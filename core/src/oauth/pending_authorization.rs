@@ -1,5 +1,4 @@
-//! [`PendingAuthorization`]: what a program keeps while the user is in the browser. Only it can turn a redirect into a
-//! code.
+//! [`PendingAuthorization`]: a login that waits for the browser. Only it can take the code from a redirect.
 
 use alloc::borrow::Cow;
 
@@ -10,13 +9,13 @@ use super::redirect_uri::Parts;
 use super::stored_authorization::StoredAuthorization;
 use crate::wire::endpoint::AuthorizedCode;
 
-/// The longest accepted redirect in bytes: several times what the longest code needs.
+/// The longest accepted redirect, in bytes. The longest code needs only a part of it.
 const LONGEST_REDIRECT: usize = 64 * 1024;
 
 /// A login that waits for the user in the browser. It belongs to one browser and can be finished once.
 ///
-/// On a web server, keep it where only the same browser can reach it, behind a cookie, and drop it after some minutes.
-/// To move it to another process, see [`StoredAuthorization`](crate::StoredAuthorization).
+/// On a web server, keep it in the server session of that browser, which a cookie identifies, and drop it after some
+/// minutes. To pass it to another process, see [`StoredAuthorization`](crate::StoredAuthorization).
 ///
 /// ```
 /// use tradovate_auth_core::{AuthorizationRequest, Endpoint, Entropy, Environment, OAuthApp, RedirectError};
@@ -27,11 +26,11 @@ const LONGEST_REDIRECT: usize = 64 * 1024;
 /// let (url, mut pending) = request.begin(&Environment::live(), Entropy::from(random_bytes))?;
 /// # let state = url.as_str().split("state=").nth(1).unwrap().split('&').next().unwrap();
 ///
-/// // Somebody else's redirect changes nothing …
+/// // A forged redirect is ignored.
 /// let forged = pending.redirected("http://127.0.0.1:8765/callback?code=theirs&state=guessed");
 /// assert!(!forged.unwrap_err().ends_login());
 ///
-/// // … the real one brings a code, ready to be exchanged.
+/// // The real redirect contains the code, which the app exchanges for tokens.
 /// # let redirect = format!("http://127.0.0.1:8765/callback?code=ours&state={state}");
 /// let code = pending.redirected(&redirect)?;
 /// let request = app.exchange(code).request(&Environment::live())?;
@@ -48,7 +47,7 @@ impl From<StoredAuthorization> for PendingAuthorization {
 }
 
 impl PendingAuthorization {
-    /// Returns what has to be kept until the browser comes back.
+    /// Returns a snapshot of this login, to keep until the browser comes back.
     #[must_use]
     pub fn snapshot(&self) -> StoredAuthorization {
         self.0.clone()
@@ -60,12 +59,11 @@ impl PendingAuthorization {
         &self.0.asked.redirect_uri
     }
 
-    /// Checks the complete URL that the browser came back to, and returns the code. Start a session with the code, or
-    /// exchange it with [`OAuthApp::exchange`](crate::OAuthApp::exchange), at once: it is valid for a few minutes.
+    /// Checks the complete URL that the browser was redirected to, and returns its code. The code is valid for a few
+    /// minutes. Start a session with it at once, or exchange it with [`OAuthApp::exchange`](crate::OAuthApp::exchange).
     ///
-    /// # Errors
-    /// [`RedirectError`]. If the error does not [end the login](RedirectError::ends_login), this was not the answer:
-    /// continue to wait.
+    /// [`RedirectError`]. If the error does not [end the login](RedirectError::ends_login), the URL was not the answer
+    /// to this login: continue to wait.
     pub fn redirected(&mut self, url: &str) -> Result<AuthorizedCode, RedirectError> {
         if url.len() > LONGEST_REDIRECT {
             return Err(RedirectError::TooLong { limit: LONGEST_REDIRECT });
@@ -78,8 +76,8 @@ impl PendingAuthorization {
         self.answered(parts.query.unwrap_or_default())
     }
 
-    /// Checks only the query, with or without the question mark. Use it if your own server was called at the host and
-    /// path of the redirect URI.
+    /// Checks the query of a redirect, with or without the question mark, and returns its code. Use it in your own
+    /// server at the host and path of the redirect URI.
     ///
     /// # Errors
     /// The same as [`redirected`](Self::redirected).

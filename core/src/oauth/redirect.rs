@@ -1,4 +1,4 @@
-//! [`RedirectError`]: what a redirect contains instead of a code (RFC 6749, section 4.1.2).
+//! [`RedirectError`]: why a redirect brought no code (RFC 6749, section 4.1.2).
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -7,14 +7,14 @@ use super::stored_authorization::Issuer;
 use crate::wire::excerpt;
 use crate::wire::secret::{AuthorizationCode, State, TOKEN_LIMIT};
 
-/// The advice if the ignored redirect was the real one.
+/// The advice for the case that the ignored redirect was the real one.
 const BEGIN_AGAIN: &str = "; if the login does not go on, begin it again";
 
 /// Why a redirect brought no code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RedirectError {
-    /// The redirect is far longer than an answer can be.
+    /// The redirect is longer than any answer can be.
     #[error("the redirect is longer than {limit} bytes, which no answer is: it was ignored{}", BEGIN_AGAIN)]
     TooLong {
         /// The limit in bytes.
@@ -27,7 +27,7 @@ pub enum RedirectError {
          to, and compare it with the registration"
     )]
     OtherAddress,
-    /// The query is not well-formed: a percent sign without two hexadecimal digits.
+    /// The query is not well-formed: it has a percent sign without two hexadecimal digits.
     #[error("the redirect's query is malformed: it was ignored{}", BEGIN_AGAIN)]
     MalformedQuery,
     /// The redirect has a parameter twice.
@@ -45,7 +45,7 @@ pub enum RedirectError {
     /// The redirect names another issuer than the expected one (`iss`, RFC 9207): it may come from another server.
     #[error("the redirect's `iss` is not the issuer of this login, so it may be forged and was ignored{}", BEGIN_AGAIN)]
     WrongIssuer,
-    /// The redirect names no issuer, but the expected issuer names itself in each redirect.
+    /// The redirect names no issuer, but this login requires one (`iss`, RFC 9207).
     #[error("the redirect has no `iss`, which this login requires, so it may be forged and was ignored{}", BEGIN_AGAIN)]
     MissingIssuer,
     /// This login was answered before. A code and a `state` can be used once.
@@ -60,21 +60,21 @@ pub enum RedirectError {
     /// The redirect is the answer, but has both `code` and `error`.
     #[error("the redirect has a code beside an error, so the code is not used: begin the login again")]
     CodeBesideError,
-    /// The user or the server refused.
+    /// The user or the server denied the authorization.
     #[error(transparent)]
     Denied(Denial),
 }
 
 impl RedirectError {
-    /// Whether this was the answer, so that the login has ended without a code. Otherwise nothing has changed, and the
-    /// answer may still come.
+    /// Whether the redirect was the answer. The login has then ended without a code. Otherwise the redirect was
+    /// ignored, and the answer may still come.
     #[must_use]
     pub fn ends_login(&self) -> bool {
         matches!(self, Self::MissingCode | Self::UnusableCode | Self::CodeBesideError | Self::Denied(_))
     }
 }
 
-/// A refused authorization, with the text of the authorization page.
+/// A denied authorization, with the text of the authorization page.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", denial_text(self))]
 #[non_exhaustive]
@@ -85,11 +85,11 @@ pub struct Denial {
     pub text: String,
 }
 
-/// The reasons in RFC 6749, section 4.1.2.1.
+/// The reason for a denial (RFC 6749, section 4.1.2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DenialKind {
-    /// `access_denied`: the user or the server refused.
+    /// `access_denied`: the user or the server denied the authorization.
     AccessDenied,
     /// `invalid_request`: a parameter is missing or wrong.
     InvalidRequest,
@@ -121,7 +121,7 @@ impl DenialKind {
         }
     }
 
-    /// What the user can do.
+    /// Advice for the user, as a text for messages.
     #[must_use]
     pub fn advice(self) -> &'static str {
         match self {
@@ -142,7 +142,7 @@ fn denial_text(Denial { kind, text }: &Denial) -> String {
     ["the login was not authorized (\"", text, "\"): ", kind.advice()].concat()
 }
 
-/// The parameters of an answer. Other parameters are ignored.
+/// The parameters of an answer. All other parameters are ignored.
 #[derive(Default)]
 pub(super) struct Response {
     state: Option<State>,
@@ -171,12 +171,12 @@ impl Response {
         Ok(response)
     }
 
-    /// A parameter without a value counts as missing (section 3.1).
+    /// The `state`. Without a value, it counts as missing (section 3.1).
     pub(super) fn state(&self) -> Option<&State> {
         self.state.as_ref().filter(|state| !state.expose().is_empty())
     }
 
-    /// The comparison is exact (RFC 9207, section 2.4). An issuer without a value counts as missing.
+    /// Checks the issuer. The comparison is exact (RFC 9207, section 2.4). An issuer without a value counts as missing.
     //= R-AUTHORIZE-8
     pub(super) fn check_issuer(&self, asked: &Issuer) -> Result<(), RedirectError> {
         match self.issuer.as_deref().filter(|issuer| !issuer.is_empty()) {
@@ -219,7 +219,7 @@ pub(super) fn is_well_formed(query: &str) -> bool {
     query.split('%').skip(1).all(|behind| behind.get(..2).is_some_and(is_byte))
 }
 
-/// Printable ASCII (appendix A.11), no longer than the token endpoint accepts.
+/// Whether a text can be a code: printable ASCII (appendix A.11), no longer than the token endpoint accepts.
 fn is_code(text: &str) -> bool {
     text.len() <= TOKEN_LIMIT && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
 }

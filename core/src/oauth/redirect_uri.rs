@@ -1,4 +1,4 @@
-//! Compares URIs: the scheme, authority, path and query of a redirect and of the redirect URI.
+//! Compares a redirect with the redirect URI: scheme, authority, path and query.
 //!
 //! A redirect URI can have a scheme of the app's own (`com.example.app:/callback`), which `http::Uri` can't parse.
 
@@ -10,7 +10,7 @@ use super::redirect::is_well_formed;
 use crate::environment::url::SecureUrl;
 use crate::wire::error::BuildError;
 
-/// The parts of a URI. The same listener answers two URIs with the same address.
+/// The parts of a URI. Two URIs have the same address if the same listener answers both.
 pub(super) struct Parts<'u> {
     scheme: &'u str,
     authority: Option<&'u str>,
@@ -19,7 +19,7 @@ pub(super) struct Parts<'u> {
 }
 
 impl<'u> Parts<'u> {
-    /// Splits a URI into its parts without the fragment, which servers never see. `None` if it has no scheme.
+    /// Splits a URI into its parts without the fragment, which browsers do not send. `None` if it has no scheme.
     pub(super) fn of(uri: &'u str) -> Option<Self> {
         let uri = uri.split_once('#').map_or(uri, |(before, _)| before);
         let (scheme, rest) = uri.split_once(':')?;
@@ -102,7 +102,7 @@ pub(super) fn check_redirect_uri(uri: &str) -> Result<(), BuildError> {
     }
 }
 
-/// Whether a parameter belongs to an answer.
+/// Whether an answer can have a parameter of this name.
 pub(super) fn is_answer(name: &str) -> bool {
     ["code", "state", "error", "error_description", "iss"].contains(&name)
 }

@@ -1,7 +1,6 @@
-//! [`StoredAuthorization`]: the snapshot of a pending login, for the case that the browser comes back to another
-//! process.
+//! [`StoredAuthorization`]: the snapshot of a pending login. It is used if the browser comes back to another process.
 //!
-//! It contains the state and the verifier. Everybody who has them can take over the login until it is finished.
+//! It contains the state and the verifier. Everybody who has them can finish the login.
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -27,8 +26,8 @@ const REQUIRED_ISSUER: &str = "requiredIssuer";
 /// A stored [`PendingAuthorization`](crate::PendingAuthorization). Serialize it with any self-describing `serde`
 /// format.
 ///
-/// Keep it where only the browser that started the login can reach it, and remove it when the browser comes back. Never
-/// put it into a cookie unencrypted: everybody who reads it can finish the login.
+/// Store it so that only the browser that started the login can use it, and remove it when the browser comes back.
+/// Never put it into a cookie unencrypted: everybody who reads it can finish the login.
 ///
 /// ```
 /// use tradovate_auth_core::{AuthorizationRequest, Entropy, Environment, OAuthApp, PendingAuthorization, StoredAuthorization};
@@ -46,11 +45,11 @@ const REQUIRED_ISSUER: &str = "requiredIssuer";
 #[derive(Debug, Clone)]
 pub struct StoredAuthorization {
     pub(super) asked: Asked,
-    /// `None` once the login was answered.
+    /// `None` after the login was answered.
     pub(super) awaited: Option<Awaited>,
 }
 
-/// The values that identify the answer and prove who asked.
+/// What identifies the answer (state, issuer), and what proves to the server who asked (verifier).
 #[derive(Debug, Clone)]
 pub(super) struct Awaited {
     pub(super) state: State,
@@ -112,8 +111,8 @@ fn read(mut fields: Fields) -> Result<StoredAuthorization, Damage> {
     Ok(StoredAuthorization { asked, awaited: awaited.map(awaited_of).transpose()? })
 }
 
-/// Refuses a state or a verifier that could be guessed. A verifier or issuer with a damaged name must not count as
-/// absent.
+/// Reads the awaited values. A state or verifier that could be guessed is refused. An unknown name is refused too,
+/// because a verifier or issuer with a damaged name must not count as absent.
 fn awaited_of(mut form: BTreeMap<String, Option<String>>) -> Result<Awaited, Damage> {
     let mut take = |name| form.remove(name).flatten();
     let (state, code_verifier) = (take(STATE).map(State::new), take(CODE_VERIFIER).map(CodeVerifier::new));

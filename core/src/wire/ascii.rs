@@ -1,10 +1,11 @@
-//! Looking at all bytes of a text, many at a time.
+//! Checks all bytes of a text, in blocks of the size of a vector register.
 
-/// As many bytes as a vector register of every processor has.
+/// The size of a vector register that every common processor has, in bytes.
 const BLOCK: usize = 16;
 
-/// Whether all bytes are such ones. They are looked at block by block, and within a block without an early end: so it is done
-/// by vectors. The last block may overlap the one before, which leaves no rest to be looked at byte by byte.
+/// Whether `is_such` is true for all bytes. Within a block, all bytes are checked before the result is used, so that
+/// the compiler can use vector instructions. The last block may overlap the previous one, so no bytes remain that are
+/// checked one by one.
 #[inline]
 pub(crate) fn all_bytes(text: &str, is_such: impl Fn(u8) -> bool) -> bool {
     let bytes = text.as_bytes();

@@ -60,7 +60,7 @@ pub(crate) fn wiped(bytes: Vec<u8>) -> Bytes {
     Bytes::from_owner(Wiped(bytes))
 }
 
-/// Wipes all bytes at once. `Zeroizing` wipes a `Vec` byte by byte.
+/// Bytes that are wiped on drop, all at once. `Zeroizing` wipes a `Vec` byte by byte.
 struct Wiped(Vec<u8>);
 
 impl AsRef<[u8]> for Wiped {
@@ -97,7 +97,7 @@ pub struct ResponseBody {
     limit: usize,
 }
 
-/// The capacity for a first chunk. The usual answer has about 1 KiB.
+/// The capacity for the first chunk, in bytes. The usual answer has about 1 KiB.
 const FIRST_CAPACITY: usize = 2048;
 
 /// A response body that exceeds its limit.
@@ -112,7 +112,7 @@ impl ResponseBody {
     /// The default limit of the transports: 256 KiB.
     pub const DEFAULT_LIMIT: usize = 256 * 1024;
 
-    /// An empty body for at most `limit` bytes.
+    /// Creates an empty body for at most `limit` bytes.
     #[must_use]
     pub fn with_limit(limit: usize) -> Self {
         Self { bytes: Wiped(Vec::new()), limit }

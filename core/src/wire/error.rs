@@ -1,4 +1,4 @@
-//! [`Error`]: what a response is instead of a result. [`BuildError`]: why a request can't be built.
+//! [`Error`]: why a response contains no result. [`BuildError`]: why a request can't be built.
 //!
 //! Match on an error to decide what to do. Print it to tell the user what to do. No error contains a secret: the
 //! server's text is limited and masked, and JSON errors contain only positions.
@@ -25,7 +25,7 @@ pub use undecodable::{Undecodable, UndecodableKind};
 /// Limits*).
 pub const ONE_HOUR: Duration = Duration::from_secs(3600);
 
-/// What a response is instead of a result.
+/// Why a response contains no result, and what to do.
 ///
 /// ```
 /// use tradovate_auth_core::{AccessTokenRequest, Endpoint, Error, RefusalKind};
@@ -42,7 +42,8 @@ pub enum Error {
     /// The server understood the request and refused it.
     #[error("{0}")]
     Refused(Refusal),
-    /// The server did not handle the request. Send it again with the ticket after the wait (page *Rate Limits*).
+    /// The server postponed the request and did not handle it. After the wait, send it again with the ticket (page
+    /// *Rate Limits*).
     #[error("{0}")]
     Penalty(PenaltyTicket),
     /// The server asks for a captcha, which a program can't answer. Only this endpoint is closed, for about an hour. A
@@ -61,28 +62,28 @@ pub enum Error {
         status: StatusCode,
         /// How long nothing may be sent: one hour, or `Retry-After` if that is longer, but at most one day.
         wait: Duration,
-        /// The end of the wait, if `Retry-After` is a date and the response has no `Date` to compare it with. Use it if
-        /// it is later than `wait` from now. A session waits one day at most.
+        /// The end of the wait, if `Retry-After` is a date and the response has no `Date` to compare it with. Use this
+        /// time if it is later than `wait` from now. A session waits one day at most.
         until: Option<Timestamp>,
     },
-    /// The token is dead: no call can succeed with it.
+    /// The server says that the token is dead: no call can succeed with it.
     #[error("the access token is dead: {reason}")]
     Unauthorized {
         /// Which of the two texts the server sent.
         reason: DeadToken,
     },
-    /// A 401 that does not say that the token is dead: a permission is missing, or the device has to be approved. The
-    /// session is fine. A new login does not help.
+    /// A 401 that does not say that the token is dead: usually a permission is missing, or the device has to be
+    /// approved. The token is then still valid, and a new login does not help.
     #[error("the server forbids this call{}: the token may be fine; check the permissions of the app and the account, and whether the device has to be approved by e-mail", said(text.as_deref()))]
     Forbidden {
-        /// The server's text. Empty if it sent none.
+        /// The server's text. `None` if it sent none.
         text: Option<String>,
     },
     /// 307, 308 or 421: the user's organization is on another host.
     #[error("{0}")]
     Moved(Moved),
-    /// The request belongs to the other environment: `/auth/me` is on Live only, and a user exists where it was
-    /// created.
+    /// The request belongs to the other environment: only Live serves `/auth/me`, and each user exists in one
+    /// environment.
     #[error("wrong environment: the server says {}; use the environment of this host", quoted(text))]
     WrongEnvironment {
         /// The server's text. It names the host.
@@ -107,7 +108,8 @@ pub enum Error {
     Incomplete {
         /// The name of the missing field.
         field: &'static str,
-        /// The names of the fields that the answer has. Empty if they would not help.
+        /// The names of the fields that the answer has. Empty if the answer was read, and only its
+        /// [`Grant`](crate::Grant) can't be made.
         present: Vec<String>,
     },
     /// The answer contradicts itself or known facts. Nothing in it may be used.
@@ -116,13 +118,13 @@ pub enum Error {
 }
 
 impl Error {
-    /// The error for an answer without this field.
+    /// The error for an answer without the field `field`.
     pub(crate) fn missing(field: &'static str) -> Self {
         Self::Incomplete { field, present: Vec::new() }
     }
 
-    /// How long to wait before the same request may be sent again, if the server said so. For a captcha, this is the
-    /// hour without an answer. The ticket has the wait before an answer.
+    /// How long to wait before the same request may be sent again, if the server said so. For a captcha without an
+    /// answer, this is one hour. Before a request with a person's answer, wait as long as the ticket says.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -135,7 +137,7 @@ impl Error {
     }
 
     /// Whether the same request may succeed later without any change. Wait for [`retry_after`](Self::retry_after). If
-    /// that is `None`, wait with growing pauses.
+    /// it is `None`, wait with growing pauses.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
@@ -154,7 +156,7 @@ impl Error {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeadToken {
-    /// `Expired Access Token`.
+    /// `Expired Access Token`: the token has expired and can't be renewed.
     #[error("it has expired and can't be renewed; log in again, or refresh it if it is an OAuth token")]
     Expired,
     /// `Invalid access token`: the server does not know the token, or no longer knows it.
@@ -162,18 +164,18 @@ pub enum DeadToken {
     Unknown,
 }
 
-/// Contradictions in an answer. Such an answer must not be used.
+/// A contradiction in an answer, or between an answer and known facts. Such an answer must not be used.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum Contradiction {
-    /// A token beside an error or a penalty.
+    /// The answer has a token together with an error or a penalty.
     #[error("the answer has a token beside a refusal{}", said(Some(text.as_str()).filter(|text| !text.is_empty())))]
     TokenBesideRefusal {
         /// The server's text, as one printable line of limited length without any token of the answer. Empty if nothing
         /// can be shown.
         text: String,
     },
-    /// The camel-case and the snake-case form of a field have different values.
+    /// The answer has a field in camel case and in snake case, with different values.
     #[error("the answer gives `{0}` twice with different values")]
     Twins(&'static str),
     /// The expiry is not in the future.
@@ -190,17 +192,17 @@ pub enum Contradiction {
     NotBearer,
 }
 
-/// How far a request got that brought no response. The transport reports it.
+/// How far a request got if no complete answer arrived. A transport determines it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Failure {
     /// The request was not sent: no address, no connection or no TLS.
     NotSent,
-    /// The server may have handled the request, but the answer is lost.
+    /// No answer arrived. The server may have handled the request.
     MaybeSent,
     /// The answer was too long to be read.
     Oversized,
-    /// The answer was incomplete.
+    /// The answer was incomplete. The server may have handled the request.
     Truncated,
 }
 
@@ -250,7 +252,7 @@ fn status_text(status: StatusCode, excerpt: &str, retry_after: Option<Duration>)
     [&answered_text(status, excerpt), ": ", advice, &wait.unwrap_or_default()].concat()
 }
 
-/// The server's answer, without advice.
+/// The server's status and text, without advice.
 #[must_use]
 pub fn answered_text(status: StatusCode, excerpt: &str) -> String {
     alloc::format!("the server answered {}{}", status.as_u16(), with(excerpt))

@@ -1,8 +1,7 @@
-//! A body as one short printable line that is safe for logs.
+//! Shortens a body to one printable line that is safe for logs.
 //!
-//! An error page may repeat the request, in any form that a web framework prints. So only prose is shown: of a web page
-//! the title, and of any other text the part before the first word that could be data. If the first word could be data,
-//! nothing is shown.
+//! An error page may repeat the request, in any form that a web framework prints. So an excerpt contains only prose:
+//! the title of a web page, or the start of any other text, up to the first word that could be data.
 
 use alloc::string::String;
 
@@ -11,7 +10,7 @@ use crate::environment::url::is_trusted_host;
 /// The longest excerpt, in characters.
 const LIMIT: usize = 200;
 
-/// How many bytes of a body are read: more than the limit needs, and few enough for a large body.
+/// How many bytes of a body are read: more than an excerpt needs, and few even if the body is large.
 const WINDOW: usize = LIMIT * 20;
 
 /// The shortest word that counts as a token. Words of prose are shorter.
@@ -20,7 +19,7 @@ const TOKEN: usize = 20;
 /// Marks that the rest of a text is not shown.
 pub(crate) const CUT: &str = "[…]";
 
-/// The longest word in the name of a field.
+/// A word in the name of a field is shorter than this, in characters.
 const LONGEST_WORD: usize = 15;
 
 /// The prose at the start of `body`.
@@ -89,7 +88,7 @@ fn is_prose(word: &str) -> bool {
     plain && !bare.starts_with('\'') && !bare.ends_with('\'') && bare.chars().count() < TOKEN
 }
 
-/// Whether a value follows this word: `password:`, `Bearer`.
+/// Whether a word announces a value: `password:`, `Bearer`.
 fn announces_data(word: &str) -> bool {
     const SECRETS: &str = "password passwd pwd passphrase sec secret token ticket code verifier auth authorization assertion \
                            credentials cookie key";
@@ -98,7 +97,7 @@ fn announces_data(word: &str) -> bool {
     scheme || word.strip_suffix(':').is_some_and(|name| SECRETS.split(' ').any(|secret| name.ends_with(secret)))
 }
 
-/// A short number, as in `error code: 502`. Short numbers are not secrets.
+/// Whether a word is a short number after `code:`, as in `error code: 502`. Short numbers are not secrets.
 fn is_status_code(before: &str, word: &str) -> bool {
     before.ends_with("code:") && word.len() <= 5 && word.bytes().all(|byte| byte.is_ascii_digit())
 }

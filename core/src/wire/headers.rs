@@ -6,7 +6,7 @@ use http::{HeaderMap, header};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 
-/// The longest wait, whatever a server, a proxy or a snapshot asks for.
+/// The longest wait that a server, a proxy or a snapshot can cause: one day.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 
 /// The `Date` header.
@@ -17,9 +17,10 @@ pub(crate) fn date(headers: &HeaderMap) -> Option<Timestamp> {
 /// The wait in a `Retry-After` header.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct RetryAfter {
-    /// Seconds, or the time from the response's `Date` to a date. At most [`LONGEST_WAIT`].
+    /// The seconds in the header, or the time from the response's `Date` to the date in the header. At most
+    /// [`LONGEST_WAIT`].
     pub(crate) delay: Option<Duration>,
-    /// A date in a response without a `Date` to compare it with.
+    /// The date in the header, if the response has no `Date` to compare it with.
     pub(crate) at: Option<Timestamp>,
 }
 
@@ -40,13 +41,13 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> RetryAfter {
     }
 }
 
-/// Only digits. More digits than a number can hold mean a very long wait.
+/// Reads a number of seconds, which has only digits. A number that is too large for a `u64` counts as the largest one.
 fn seconds(text: &str) -> Option<Duration> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| Duration::from_secs(text.parse().unwrap_or(u64::MAX)))
 }
 
-/// The form that servers write (`IMF-fixdate`, RFC 9110, section 5.6.7) is one of the forms of mail.
+/// Reads the date that servers write (`IMF-fixdate`, RFC 9110, section 5.6.7). It is one of the forms of RFC 2822.
 fn http_date(text: &[u8]) -> Option<Timestamp> {
     DateTimeParser::new().parse_timestamp(text).ok()
 }

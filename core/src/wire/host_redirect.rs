@@ -11,7 +11,7 @@ use http::{HeaderMap, StatusCode, Uri, header};
 use crate::environment::api_hosts::is_bare_hostname;
 use crate::environment::url::{has_bad_port, is_trusted_host};
 
-/// The user's organization is on another host.
+/// A redirect: the user's organization is on another host.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.text())]
 pub struct Moved {
@@ -22,8 +22,8 @@ pub struct Moved {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Target {
     host: String,
-    /// The target for the request. `None` if the target is not trusted. User name and password of the location are
-    /// dropped.
+    /// The target for the request. `None` if the redirect must not be followed: it is not https, not to a trusted host,
+    /// or has a user name or an invalid port.
     authority: Option<Authority>,
 }
 
@@ -35,7 +35,7 @@ impl Moved {
         Self { status, target }
     }
 
-    /// 307 or 308, or 421, which names no target: a `Location` in a 421 is ignored.
+    /// The status: 307, 308 or 421. A 421 names no target, so its `Location` is ignored.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
@@ -47,7 +47,7 @@ impl Moved {
         self.target.as_ref().map(|target| target.host.as_str())
     }
 
-    /// The target for the request: https, on a domain of the vendor.
+    /// The target for the request, if it is https on a domain of the vendor.
     pub(crate) fn trusted_authority(&self) -> Option<&Authority> {
         self.target.as_ref()?.authority.as_ref()
     }

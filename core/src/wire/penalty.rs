@@ -1,8 +1,8 @@
-//! [`PenaltyTicket`]: the ticket of a penalty (page *Rate Limits*). The server did not handle the request, which may be
-//! repeated later.
+//! [`PenaltyTicket`]: the ticket of a penalty (page *Rate Limits*). The server did not handle the request. The request
+//! may be repeated later.
 //!
 //! A ticket comes in an [`Error::Penalty`](crate::Error::Penalty) and is sent with the identical request. [`Penalty`]
-//! finds it in the body of any other call.
+//! finds a ticket in the body of any other call.
 
 use alloc::string::String;
 use core::time::Duration;
@@ -26,7 +26,7 @@ pub struct PenaltyTicket {
 }
 
 impl PenaltyTicket {
-    /// The wait if the server names none: the longest that was seen.
+    /// The wait if the answer names none. It is the longest wait that was seen.
     pub(crate) const DEFAULT_WAIT: Duration = Duration::from_secs(60);
 
     /// Creates a ticket from its parts, from an answer or a stored session. The wait is limited to one day.
@@ -41,11 +41,11 @@ impl PenaltyTicket {
         self
     }
 
-    /// Adds a person's answer to the captcha that came with the ticket. Then the identical request may be sent once
-    /// after the [wait](Self::wait), as after any penalty. It contains the ticket and the answer.
+    /// Adds a person's answer to the captcha that came with the ticket. After the [wait](Self::wait), send the
+    /// identical request once with this ticket. It then contains the ticket and the answer.
     ///
-    /// The vendor does not document this. Its web client does it. So the server may refuse the answer or ask for
-    /// another captcha.
+    /// The vendor does not document this, but the vendor's web client does it. The server may refuse the answer or ask
+    /// for another captcha.
     ///
     /// ```
     /// use tradovate_auth_core::{AccessTokenRequest, CaptchaAnswer, Credentials, Endpoint, Error};
@@ -63,7 +63,7 @@ impl PenaltyTicket {
         self
     }
 
-    /// The person's answer to the captcha, if there is one.
+    /// The person's answer to the captcha, if it was added.
     #[must_use]
     pub fn captcha_answer(&self) -> Option<&CaptchaAnswer> {
         self.captcha_answer.as_ref()

@@ -17,7 +17,7 @@ use crate::wire::host_redirect::Moved;
 use crate::wire::json::{self, Object, object};
 use crate::wire::penalty::PenaltyTicket;
 
-/// What the request contained. A 401 refers to it.
+/// How the request was authorized. The meaning of a 401 depends on it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Carried {
     Credentials,
@@ -26,7 +26,7 @@ pub(crate) enum Carried {
 
 /// The fields of an answer, and how they become a result.
 pub(crate) trait Answer: Object {
-    /// The texts of all tokens. A refusal must not have any.
+    /// The texts of all tokens. An answer that contains an error or a penalty must have none.
     fn tokens(&self) -> Vec<&str> {
         Vec::new()
     }
@@ -88,14 +88,14 @@ pub(crate) fn read<T: Answer>(
 }
 
 /// Whether a body of any status is the endpoint's JSON: an object with a field that the endpoint has. The page of a
-/// proxy is not, so its `Date` is not the server's time.
+/// proxy has none, so its `Date` is not the server's time.
 //= R-TIME-5
 pub(crate) fn is_answer<T: Answer>(body: &[u8]) -> bool {
     json::read(body, &mut Envelope::default(), &mut T::default()).unwrap_or(false)
 }
 
 impl Envelope {
-    /// The error or penalty in the envelope, if any.
+    /// The error in the envelope: a refusal, a penalty or a request for a captcha. `None` if there is none.
     fn instead(&mut self, carried: Carried) -> Option<Error> {
         let message = self.message.as_deref().map(excerpt::line).filter(|message| !message.is_empty());
         let wait = self.wait.map_or(PenaltyTicket::DEFAULT_WAIT, Duration::from_secs);
@@ -144,12 +144,12 @@ impl Envelope {
     }
 }
 
-/// The last printable text, because a description follows its code.
+/// The last printable text. The last one is shown because a description follows its code.
 fn printable(texts: &[&str]) -> Option<String> {
     texts.iter().rev().map(|text| excerpt::line(text)).find(|text| !text.is_empty())
 }
 
-/// The refusal in the texts of an answer. The first known text decides the kind. The last printable one is shown.
+/// The refusal in the texts of an answer. The first known text determines the kind. The last printable text is shown.
 fn refusal(texts: &[&str], carried: Carried) -> Option<Error> {
     if texts.iter().all(|text| text.is_empty()) {
         return None;
@@ -211,8 +211,8 @@ pub(crate) fn failure(status: StatusCode, headers: &HeaderMap, body: &[u8], carr
     }
 }
 
-/// A 401. Without a bearer token in the request: wrong credentials. With one: a dead token if the text is one of the
-/// two, otherwise a forbidden call.
+/// The meaning of a 401. If the request had no bearer token, the credentials are wrong. If it had one, the token is
+/// dead if the text says so, otherwise the call is forbidden.
 //= R-STATUS-4
 fn unauthorized(instead: Option<Error>, said: String, carried: Carried) -> Error {
     match (carried, instead) {
@@ -231,7 +231,7 @@ fn plain_text(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\"").and_then(|inside| inside.strip_suffix(b"\"")).unwrap_or(body).trim_ascii()
 }
 
-/// The known refusal in a text, if any. A web page is never a refusal.
+/// The known refusal in a text, if any. A web page does not count as one.
 fn known_refusal(text: &[u8], carried: Carried) -> Option<Error> {
     let text = core::str::from_utf8(text).ok().filter(|text| !text.starts_with('<'))?;
     let refusal = refusal(&[text], carried)?;

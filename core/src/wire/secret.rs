@@ -1,7 +1,7 @@
 //! A newtype for each secret of the protocol.
 //!
-//! Text enters through a constructor and leaves through `expose`, never through `Debug` or `Display`. The memory is
-//! wiped on drop. Copies in HTTP and TLS libraries are not wiped.
+//! `Debug` does not print the text of a secret. There is no `Display`. `expose` returns the text. The memory is wiped
+//! on drop. Copies in HTTP and TLS libraries are not wiped.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -36,12 +36,12 @@ macro_rules! secrets {
         $visibility struct $name(SecretString);
 
         impl $name {
-            /// Takes ownership of the text. Its length and characters are checked when a request is built with it.
+            /// Creates the secret from its text. Length and characters are checked when a request is built with it.
             $visibility fn new(text: impl Into<String>) -> Self {
                 Self(seal(text.into()))
             }
 
-            /// The text itself. Don't print it.
+            /// The text of the secret. Don't print it.
             #[must_use]
             $visibility fn expose(&self) -> &str {
                 self.0.expose_secret()
@@ -69,13 +69,13 @@ secrets! {
     pub(crate) AuthorizationCode;
     /// The PKCE verifier that belongs to a code's challenge (`code_verifier`, RFC 7636).
     pub(crate) CodeVerifier;
-    /// The value that distinguishes the answer to an authorization request from a forged one (`state`).
+    /// The value that distinguishes a real answer to an authorization request from a forged one (`state`).
     pub(crate) State;
-    /// The token for getting the next access token (`refresh_token`). Each answer may replace it.
+    /// The token for a refresh (`refresh_token`). Each refresh may replace it.
     pub RefreshToken;
     /// The ticket of a penalty (`p-ticket`).
     pub(crate) Ticket;
-    /// The result of a captcha (`p-captcha`): the text that reCAPTCHA gives to the page that shows it.
+    /// A person's answer to a captcha (`p-captcha`): the text that reCAPTCHA returns to the page with the captcha.
     pub CaptchaAnswer;
     /// The OpenID token of an OAuth answer (`id_token`). This library reads no claim in it.
     pub IdToken;
@@ -95,7 +95,7 @@ pub(crate) fn seal(mut text: String) -> SecretString {
     SecretString::new(exact)
 }
 
-/// The text can't be a token: it is empty, has more than 8192 characters, or has characters that a header can't carry.
+/// The text can't be a token: it is empty, has more than 8192 characters, or has characters that are not visible ASCII.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a usable token: it must be 1 to 8192 visible ASCII characters")]
 #[non_exhaustive]
@@ -153,8 +153,8 @@ impl AccessToken {
     }
 }
 
-/// The token of market data sockets (`mdAccessToken`). It does not work for REST calls, and an access token does not
-/// work in its place.
+/// The token of market data sockets (`mdAccessToken`). It does not work for REST calls. An access token does not work
+/// on market data sockets.
 #[derive(Clone)]
 pub struct MarketDataToken(SecretString);
 

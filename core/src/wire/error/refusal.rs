@@ -1,6 +1,6 @@
 //! [`Refusal`]: the server understood a request and refused it.
 //!
-//! It contains the server's text, limited and masked. Known texts have their own advice.
+//! It contains the server's text, which is limited in length and contains no token. Known texts have their own advice.
 
 use alloc::string::String;
 
@@ -17,7 +17,7 @@ pub struct Refusal {
     pub text: String,
 }
 
-/// The known kinds of refusals.
+/// The kind of a refusal, by the server's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RefusalKind {
@@ -30,7 +30,7 @@ pub enum RefusalKind {
     AccessDenied,
     /// `invalid_grant`: the authorization code is wrong, used or expired, or the refresh token is no longer valid.
     InvalidGrant,
-    /// `invalid_token`.
+    /// `invalid_token`: the server did not accept the refresh token.
     InvalidToken,
     /// `invalid_client`, or `client_id, redirect_uri and client_secret do not match existing setup`: the app's settings
     /// are wrong. This says nothing about the token.
@@ -74,7 +74,7 @@ impl RefusalKind {
         matches!(self, Self::AppNotRegistered | Self::ClientMismatch | Self::UnauthorizedClient | Self::WrongClientId)
     }
 
-    /// What the user can do.
+    /// Advice for the user, as a text for messages.
     #[must_use]
     pub fn advice(self) -> &'static str {
         match self {

@@ -6,7 +6,7 @@ use alloc::string::String;
 
 use super::REPORT_IT;
 
-/// Where a body differs from the expected JSON. It contains no values, because values can be secrets.
+/// The place where a body differs from the expected JSON. It contains no values, because values can be secrets.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", undecodable_text(self))]
 #[non_exhaustive]
@@ -17,11 +17,11 @@ pub struct Undecodable {
     pub line: usize,
     /// The column in bytes, from 1. 0 if there is no position.
     pub column: usize,
-    /// The field whose value was read.
+    /// The field whose value was read, if it is known.
     pub field: Option<&'static str>,
 }
 
-/// The kinds of bodies that can't be read.
+/// The kind of a body that can't be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UndecodableKind {

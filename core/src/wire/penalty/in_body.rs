@@ -1,6 +1,6 @@
 //! [`Penalty`]: a penalty or a request for a captcha in the body of any call.
 //!
-//! An ordinary result is never taken for a penalty, because then a caller would send an order twice.
+//! A result must not be taken for a penalty, because the caller would then send an order twice.
 
 use alloc::string::String;
 use core::time::Duration;
@@ -13,10 +13,11 @@ use crate::wire::excerpt;
 use crate::wire::json::value::Scalar;
 use crate::wire::json::{self, Object, Seen, object};
 
-/// A longer body contains a result. Penalties are short.
+/// The longest body that can be a penalty, in bytes. A longer body is a result.
 const LONGEST: usize = 64 * 1024;
 
-/// What a 200 can contain instead of a result, for any call (page *Rate Limits*). The server did not handle the call.
+/// A penalty or a request for a captcha, which the answer to any call can contain instead of a result (page *Rate
+/// Limits*). The server did not handle the call.
 ///
 /// ```
 /// use std::time::Duration;
@@ -68,7 +69,7 @@ impl Penalty {
     }
 }
 
-/// The same as an [`Error`], which says what to do and how long to wait.
+/// Turns a penalty into an [`Error`], which says what to do and how long to wait.
 impl From<Penalty> for Error {
     fn from(penalty: Penalty) -> Self {
         match penalty {
