@@ -1,4 +1,4 @@
-//! [`Permit`]: the right to do one action of a session. It ends with the result of the action.
+//! [`Permit`]: the right to carry out one action of a session. It ends with the result of the action.
 
 use std::sync::Arc;
 
@@ -10,8 +10,9 @@ use crate::error_cause::cause;
 use crate::shared_session::Shared;
 use crate::single_flight::{Claim, Rest};
 
-/// The right, and the duty, to do one action of a session and to report the result. If a permit is dropped without a
-/// result, by a panic or together with its runtime, the session learns that the outcome is unknown.
+/// The right to carry out one action of a session, and the duty to give the result to the session. If a permit is
+/// dropped without a result, for example by a panic, the session gets a failure instead: not sent before
+/// [`begin`](Self::begin), otherwise possibly sent.
 #[derive(Debug)]
 #[must_use = "the session waits for the result"]
 pub struct Permit {
@@ -40,23 +41,23 @@ impl Permit {
         self
     }
 
-    /// Ends the permit, because there is nothing to do for this reason.
+    /// Ends the permit without an action. `rest` says why there is none.
     pub(crate) fn rest(mut self, rest: Rest) {
         self.rest = Some(rest);
     }
 
-    /// Records that the server may get the request from now on. A permit that is dropped before this call has sent
-    /// nothing.
+    /// Records that the server may get the request from now on. If the permit is dropped before this call, the request
+    /// counts as not sent.
     pub fn begin(&mut self) {
         self.begun = true;
     }
 
-    /// Reports the response, or why there is none.
+    /// Gives the session the response, or the reason why there is none.
     pub fn answered(mut self, result: Result<Response<ResponseBody>, CallError>) {
         self.report_response(result.map_err(|error| (error.failure().unwrap_or(Failure::NotSent), cause(&error))));
     }
 
-    /// Reports the answer of the store, or its failure.
+    /// Gives the session the answer of the store, or its failure.
     pub fn store_answered(mut self, answer: Result<StoreAnswer, StoreError>) {
         self.report_store_answer(answer);
     }

@@ -1,4 +1,4 @@
-//! The addresses to which a middleware may add the token.
+//! Decides to which requests a middleware may add the token.
 
 use http::Uri;
 use tradovate_auth_core::{Environment, Purpose};

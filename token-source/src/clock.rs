@@ -1,9 +1,9 @@
 //! [`Clock`]: the clock of this process. It starts at the time of the wall clock, counts the time in which the machine
 //! is suspended, and ignores steps of the wall clock.
 //!
-//! All token sources and budgets of a process use the same clock. So a lock-out of an hour lasts an hour, whatever
-//! happens to the wall clock and whenever a source was started. If the wall clock was wrong when the process started,
-//! the `Date` of the server's answers corrects it.
+//! All token sources and budgets of a process use the same clock. So a lock-out of one hour lasts one hour, even if the
+//! wall clock is set or a source is started later. If the wall clock was wrong when the process started, the `Date` of
+//! the server's answers corrects the time.
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};
@@ -13,8 +13,8 @@ use jiff::{SignedDuration, Timestamp};
 
 /// A clock that never goes back. Clones are the same clock. Reading it takes no lock.
 ///
-/// It is `CLOCK_BOOTTIME` on Linux and Android, and `CLOCK_MONOTONIC` on Apple's systems. Both count suspended time. On
-/// other systems it is [`Instant`], which may stop while the machine is suspended. Then waits get longer, never
+/// It reads `CLOCK_BOOTTIME` on Linux and Android, and `CLOCK_MONOTONIC` on Apple's systems. Both count suspended time.
+/// On other systems it reads [`Instant`], which may stop while the machine is suspended. Waits then get longer, but not
 /// shorter, and the server's next answer corrects the time.
 ///
 /// ```
@@ -28,12 +28,12 @@ pub struct Clock(Arc<Anchored>);
 
 struct Anchored {
     system: Box<dyn SystemClock>,
-    /// The wall clock when this clock started, and the elapsed time at that moment.
+    /// The wall clock and the elapsed time at the start of this clock.
     wall: Timestamp,
     begun: Duration,
 }
 
-/// The source of a [`Clock`]. Only tests use another one than the machine's.
+/// The clocks that a [`Clock`] reads. Only tests replace those of the machine.
 #[doc(hidden)]
 pub trait SystemClock: Send + Sync {
     /// The time elapsed since a fixed moment. It never goes back.
@@ -58,7 +58,7 @@ impl Clock {
         OF_PROCESS.clone()
     }
 
-    /// A clock that starts now and reads another system than the machine's. For tests.
+    /// Creates a clock that starts now and reads `system` instead of the machine's clocks. For tests.
     #[doc(hidden)]
     #[must_use]
     pub fn anchored(system: impl SystemClock + 'static) -> Self {
@@ -197,7 +197,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// As `/proc/uptime`, which counts suspended time.
+    /// `/proc/uptime` counts suspended time too.
     #[test]
     #[cfg(target_os = "linux")]
     fn on_linux_the_clock_counts_from_boot() {

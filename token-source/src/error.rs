@@ -8,7 +8,7 @@ use tradovate_auth_session::StopReason;
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// A token is not available within the caller's time-out. The source continues by itself.
+    /// No token can be available within the caller's time-out. Ask again after `retry_after`.
     #[error("no token for another {} s{}", retry_after.as_secs().max(1), because(reason.as_deref()))]
     NotYet {
         /// The shortest time until a token can be available.
@@ -16,7 +16,7 @@ pub enum TokenError {
         /// The last failure, if there was one.
         reason: Option<String>,
     },
-    /// The session stopped. The reason says what to do.
+    /// The session has stopped. The reason says what to do.
     #[error(transparent)]
     Stopped(StopReason),
 }

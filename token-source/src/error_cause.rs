@@ -1,4 +1,4 @@
-//! The cause of an I/O error, as a short text for the owner of a session.
+//! The cause of an I/O error, as a short text for events.
 
 use std::error::Error;
 use std::io;

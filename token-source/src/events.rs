@@ -1,8 +1,7 @@
 //! The queue of a session's events for the program's callback.
 //!
-//! Events are taken under the session's lock, in their order, and delivered after its release, so a callback may use
-//! the session. One thread delivers at a time. Events that arrive during a delivery are delivered after it, by the same
-//! thread.
+//! The source takes events under the session's lock, in their order, and delivers them after it has released the lock.
+//! So a callback may use the session. One thread delivers at a time. It also delivers the events that arrive meanwhile.
 
 use std::collections::VecDeque;
 use std::sync::PoisonError;
@@ -74,7 +73,7 @@ impl Events {
         queue.is_delivering || !queue.waiting.is_empty()
     }
 
-    /// The last failure, if nothing has succeeded since.
+    /// The last failure, if no success followed it.
     pub(crate) fn last_failure(&self) -> Option<String> {
         self.lock().last_failure.clone()
     }

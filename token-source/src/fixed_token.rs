@@ -1,4 +1,4 @@
-//! [`fixed`]: a source with one token that never changes, for tests of programs that use a source.
+//! [`fixed`]: the login of a source with one token that never changes, for tests of programs that use a source.
 
 use jiff::Timestamp;
 use tradovate_auth_core::{AccessToken, Exchange, Grant, OAuthApp};
@@ -6,7 +6,8 @@ use tradovate_auth_session::Login;
 
 use crate::settings::Settings;
 
-/// The parts of a source that returns this token and sends nothing.
+/// Returns the login of a source that hands out only `token`, and changes the settings so that the source sends
+/// nothing.
 pub fn fixed(token: AccessToken, settings: &mut Settings) -> Login {
     let now = settings.clock.now();
     let times = Exchange { sent: now, received: now, server_time: None };

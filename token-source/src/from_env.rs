@@ -6,19 +6,20 @@ use std::io::Read as _;
 use tradovate_auth_core::{Credentials, Environment, OAuthApp, VariableError};
 use zeroize::Zeroizing;
 
-/// The secrets that can be in a file, as container systems provide them, and the variables that name the file.
+/// The variables with a secret, and the variables that name a file with the secret. Container systems provide such
+/// files.
 const PASSWORD: (&str, &str) = ("TRADOVATE_PASSWORD", "TRADOVATE_PASSWORD_FILE");
 const API_SECRET: (&str, &str) = ("TRADOVATE_SEC", "TRADOVATE_SEC_FILE");
 const CLIENT_SECRET: (&str, &str) = ("TRADOVATE_CLIENT_SECRET", "TRADOVATE_CLIENT_SECRET_FILE");
 
-/// The longest secret. The limit also ends the reading of a device such as `/dev/zero`.
+/// The longest secret, in bytes. The limit also ends the reading of a device such as `/dev/zero`.
 const LONGEST: u64 = 64 * 1024;
 
 /// Reads credentials and environment from the variables of the process: see [`Environment::from_variables`] and
 /// [`Credentials::from_variables`].
 ///
-/// `TRADOVATE_PASSWORD_FILE` and `TRADOVATE_SEC_FILE` name files with the secret. Each replaces the variable without
-/// `_FILE`. One newline at the end of the file is not part of the secret.
+/// `TRADOVATE_PASSWORD_FILE` and `TRADOVATE_SEC_FILE` name files with the secret. Use each of them instead of the
+/// variable without `_FILE`, not together with it. One newline at the end of the file is not part of the secret.
 ///
 /// ```
 /// use tradovate_auth_core::VariableError;
@@ -38,8 +39,10 @@ pub fn from_env() -> Result<(Environment, Credentials), VariableError> {
 }
 
 /// Reads an OAuth app and its environment from the variables of the process: see [`OAuthApp::from_variables`] and
-/// [`Environment::from_variables_or`]. The default environment is Live, because most apps are registered there.
-/// `TRADOVATE_CLIENT_SECRET_FILE` names a file with the secret and replaces `TRADOVATE_CLIENT_SECRET`.
+/// [`Environment::from_variables_or`].
+///
+/// The default environment is Live, because most apps are registered there. `TRADOVATE_CLIENT_SECRET_FILE` names a file
+/// with the secret. Use it instead of `TRADOVATE_CLIENT_SECRET`.
 ///
 /// # Errors
 /// [`VariableError`] names the variable that is missing or can't be used.

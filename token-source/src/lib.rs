@@ -1,6 +1,6 @@
 //! Internal to `tradovate-auth`: use the crate `tradovate-auth` instead. This interface changes without notice.
 //!
-//! The parts that the blocking and the async `TokenSource` share: a session that threads or tasks use together, its
+//! It contains what the blocking and the async `TokenSource` share: a session that threads or tasks use together, its
 //! clock, the tokens for callers, and the settings of a process. This crate contains no HTTP and never blocks. The
 //! transports send the requests and wait.
 

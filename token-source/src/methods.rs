@@ -1,6 +1,6 @@
 //! The methods that the blocking and the async `TokenSource`, and their builders, have in common.
 //!
-//! A macro defines them on each of these types, so that all methods and their documentation are in one place for users.
+//! A macro defines the methods on each of these types, so the documentation of each type lists all of its methods.
 
 /// Defines methods of a `TokenSource`. Its field `inner` needs a field `shared`, a [`Shared`](crate::Shared), and a
 /// method `verify`.
@@ -34,13 +34,15 @@ macro_rules! token_source_methods {
             self.inner.shared.environment()
         }
 
-        /// Reports the server's answer to a call with this token: the status and body of an HTTP response, 401 with the
-        /// text of a socket's refusal, or 421. The verdict says what to do with the call. This method never sends the
-        /// call again. You may also report a 200: a [penalty](tradovate_auth_core::Penalty) in its body means that the
-        /// call was not handled.
+        /// Reports the server's answer to an API call with this token, and returns a verdict. The verdict says what to
+        /// do with the call. This method does not send the call again. For an HTTP response, give its status and body.
+        /// For a refusal by a socket, give 401 and the text, or 421 if that was the status of the handshake. You may
+        /// also report a 200: a [penalty](tradovate_auth_core::Penalty) in its body means that the call was not
+        /// handled.
         ///
-        /// If the verdict is not certain, the source verifies the token by a renewal, at most once in 15 minutes. The
-        /// renewal begins at once in the background. Calls of `token` drive it to its end, with or without a keeper.
+        /// If the answer does not show whether the token is valid, the source verifies the token by a renewal, at most
+        /// once per 15 minutes. The renewal starts at once in the background. Without a keeper, later calls of `token`
+        /// continue it.
         #[must_use]
         pub fn rejected(
             &self,
@@ -53,19 +55,20 @@ macro_rules! token_source_methods {
             verdict
         }
 
-        /// The session's state, to be stored so that a later process can continue: give it to
+        /// Returns a snapshot of the session. Store it. A later process continues the session with it: see
         /// [`TokenSourceBuilder::resume`].
         #[must_use]
         pub fn snapshot(&self) -> tradovate_auth_session::StoredSession {
             self.inner.shared.snapshot()
         }
 
-        /// Merges a session that another process has stored. Only newer state is used.
+        /// Adopts a snapshot that another process has stored. The source uses its tokens only if they are newer than
+        /// its own.
         pub fn adopt(&self, stored: tradovate_auth_session::StoredSession) {
             self.inner.shared.adopt(stored);
         }
 
-        /// The user's id. `None` until an answer or a stored session contains it; OAuth answers often don't.
+        /// The user's id. `None` until an answer or a snapshot contains it. OAuth answers often don't.
         #[must_use]
         pub fn user_id(&self) -> Option<i64> {
             self.inner.shared.user_id()
@@ -104,8 +107,8 @@ macro_rules! builder_methods {
             self
         }
 
-        /// Sets the request budget of the network address. Default: all sources of the process share one budget for
-        /// each server. Give a source another budget if its requests leave from another address.
+        /// Sets the budget of the network address. Default: all sources of the process share one budget for each
+        /// server. Give a source another budget if its requests are sent from another address.
         pub fn budget(mut self, budget: $crate::SharedBudget) -> Self {
             self.settings.budget = budget;
             self
@@ -117,30 +120,32 @@ macro_rules! builder_methods {
             self
         }
 
-        /// Continues the stored session of an earlier process. A snapshot of another owner is ignored: see
-        /// [`StoredSession`].
+        /// Adopts the snapshot of an earlier process, to continue its session. From a snapshot of another owner, the
+        /// source uses only the budget: see [`StoredSession`].
         pub fn resume(mut self, stored: tradovate_auth_session::StoredSession) -> Self {
             self.settings.resume = Some(stored);
             self
         }
 
         /// Sets your own key of the user who has authorized the app: see [`Session::with_user_key`]. Default: a source
-        /// that [shares](Self::shared) its session uses the session's name, other sources have no key. A snapshot given
-        /// to [`resume`](Self::resume) is used only if it was taken with the same key.
+        /// that [shares](Self::shared) its session uses the session's name, other sources have no key. The tokens of a
+        /// snapshot given to [`resume`](Self::resume) are used only if the snapshot has the same key.
         pub fn user_key(mut self, key: impl Into<String>) -> Self {
             self.settings.user_key = Some(key.into());
             self
         }
 
-        /// Tries credentials once more that the stored session records as refused: see [`Session::with_another_try`].
-        /// Use it after [`StopReason::RefusedBefore`](tradovate_auth_session::StopReason::RefusedBefore), once the
-        /// cause is corrected.
+        /// Sends the credentials once more, although the snapshot says that the server refused them: see
+        /// [`Session::with_another_try`]. Use it after
+        /// [`StopReason::RefusedBefore`](tradovate_auth_session::StopReason::RefusedBefore), when the cause is
+        /// corrected.
         pub fn another_try(mut self) -> Self {
             self.settings.another_try = true;
             self
         }
 
-        /// Sets when a source that shares its session may log in. Default: when a login is needed.
+        /// Sets whether a source that shares its session may log in. Default: it may, if the store has no usable
+        /// session.
         pub fn may_log_in(mut self, may_log_in: tradovate_auth_session::MayLogIn) -> Self {
             self.may_log_in = may_log_in;
             self

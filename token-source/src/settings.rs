@@ -12,20 +12,19 @@ use crate::sync::{Mutex, MutexGuard};
 use tradovate_auth_core::{Environment, Purpose, is_trusted_host};
 use tradovate_auth_session::{Event, Policy, RateBudget, StoredSession};
 
-/// A handle to the request budget of one network address. All sources that use this address share it; clones share one
-/// budget. [`Default`] creates a new budget, for another address. Its times come from the clock of the process: see
-/// [`now`](crate::now).
+/// The budget of one network address, for all sources that use this address. Clones share one budget. [`Default`]
+/// creates the budget of another address. Its times come from the clock of the process: see [`now`](crate::now).
 #[derive(Debug, Clone, Default)]
 pub struct SharedBudget(Arc<Account>);
 
 /// The budgets of this process: one for all hosts of the vendor, and one for each other login host. Budgets are never
-/// removed, so a lock-out outlasts the source that received it.
+/// removed, so a lock-out remains known after the source that received it was dropped.
 static OF_PROCESS: ProcessMutex<BTreeMap<String, SharedBudget>> = ProcessMutex::new(BTreeMap::new());
 
 #[derive(Debug, Default)]
 struct Account {
     budget: Mutex<RateBudget>,
-    /// The number of requests in flight, whose places in the budget may be refunded. It is changed and read only while
+    /// The number of requests in flight. Their answers can make room in the budget. It is changed and read only while
     /// `budget` is locked.
     in_flight: AtomicUsize,
 }
@@ -37,8 +36,8 @@ impl From<RateBudget> for SharedBudget {
 }
 
 impl SharedBudget {
-    /// The default budget for sources of this process: one for all hosts of the vendor, and one for each other login
-    /// host.
+    /// Returns the budget of this process for a login host: one budget for all hosts of the vendor, and one for each
+    /// other host.
     #[must_use]
     pub fn of_process(environment: &Environment) -> Self {
         let base = environment.base_url(Purpose::Login);
@@ -49,8 +48,8 @@ impl SharedBudget {
     }
 
     /// Calls `act` with the budget, to read or change it. All sources that share the budget wait until `act` returns,
-    /// so keep it short. Use neither a source nor this budget inside `act`: that is a deadlock. If `act` panics, the
-    /// budget stays usable.
+    /// so keep it short. Inside `act`, use neither a source nor this budget: that would be a deadlock. If `act` panics,
+    /// the budget stays usable.
     ///
     /// ```
     /// use tradovate_auth_session::Operation;
@@ -98,25 +97,25 @@ type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
 pub struct Settings {
     /// When to renew, how long to wait, and how often to try.
     pub policy: Policy,
-    /// The request budget of the network address. Default: the budget of the process for the login host.
+    /// The budget of the network address. Default: the budget of the process for the login host.
     pub budget: SharedBudget,
     /// How long a caller waits for a token before it gets an error. Default: 60 seconds.
     pub token_timeout: Duration,
     /// The longest time that the HTTP client allows for one request. Default: 30 seconds.
     pub timeout: Duration,
-    /// The stored session of an earlier process, if any.
+    /// The snapshot of an earlier process, if any.
     pub resume: Option<StoredSession>,
     /// The program's own key of the user who has authorized the app: see [`Session::with_user_key`].
     ///
     /// [`Session::with_user_key`]: tradovate_auth_session::Session::with_user_key
     pub user_key: Option<String>,
-    /// Whether to try refused credentials once more: see [`Session::with_another_try`].
+    /// Whether to send refused credentials once more: see [`Session::with_another_try`].
     ///
     /// [`Session::with_another_try`]: tradovate_auth_session::Session::with_another_try
     pub another_try: bool,
     /// The callback that receives events, if any.
     pub on_event: Option<Observer>,
-    /// The seed of the jitter of pauses and renewals. Each session needs its own.
+    /// The seed for the random part of pauses and renewals. Each session needs its own.
     pub seed: u64,
     /// Whether the source never sends a request: for tests of programs that use it.
     pub is_fixed: bool,
@@ -147,8 +146,8 @@ impl Settings {
 }
 
 impl Settings {
-    /// The longest time that one exchange may take. No second request is sent while the HTTP client may still send the
-    /// first.
+    /// The longest time that one exchange may take. It is at least the time-out of the HTTP client, so no second
+    /// request is sent while the client may still send the first.
     pub(crate) fn longest_exchange(&self) -> Duration {
         self.policy.deadline().max(self.timeout)
     }

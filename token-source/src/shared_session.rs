@@ -52,13 +52,13 @@ struct Published {
     token: Arc<SessionToken>,
 }
 
-/// The next action of a session: what the transport does for it.
+/// An action of a session that the transport carries out.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "it is taken apart where it arrives, and most are requests")]
 pub enum Task {
     /// Send this request, then call [`Permit::answered`].
     Send(Request<RequestBody>),
-    /// Ask the store, then call [`Permit::store_answered`].
+    /// Send this request to the store, then call [`Permit::store_answered`].
     Store(StoreRequest),
 }
 
@@ -99,7 +99,7 @@ pub enum Idle {
     Busy(Duration),
     /// There is no action for this long, unless something changes.
     Wait(Duration),
-    /// The session has stopped, for this reason. There is no action until something changes.
+    /// The session has stopped, for this reason. There is no action unless something changes.
     Stopped(StopReason),
 }
 
@@ -203,7 +203,8 @@ impl Shared {
         Carrier(Arc::clone(self))
     }
 
-    /// The state for other callers while this caller drives the session: busy for at most [`Self::longest_exchange`].
+    /// The state that other callers get while this caller drives the session: busy for at most
+    /// [`Self::longest_exchange`].
     #[must_use]
     pub fn busy(&self) -> Idle {
         Idle::Busy(self.settings.longest_exchange())
@@ -252,8 +253,7 @@ impl Shared {
         }
     }
 
-    /// Reports that the store may contain a newer record than [`Self::known_revision`]. The session then loads the
-    /// record.
+    /// Says that the store may contain a newer record than [`Self::known_revision`]. The session then loads the record.
     pub fn store_has_changed(&self) {
         self.update(|session, _| session.store_changed());
         self.wake();
@@ -295,13 +295,13 @@ impl Shared {
         verdict
     }
 
-    /// The state to store, so that a later process can continue the session.
+    /// Returns a snapshot, with which a later process can continue the session.
     #[must_use]
     pub fn snapshot(&self) -> StoredSession {
         self.with(|session, now| session.snapshot(now, &self.settings.budget.lock()))
     }
 
-    /// Merges a session that another process has stored.
+    /// Adopts a snapshot that another process has stored.
     pub fn adopt(&self, stored: StoredSession) {
         self.update(|session, now| session.adopt(now, stored, &mut self.settings.budget.lock()));
         self.wake();
@@ -356,21 +356,21 @@ impl Shared {
         user_callback::run_for(self, callback)
     }
 
-    /// The error for a caller whose wait for a token would take this long.
+    /// The error for a caller that would have to wait this long for a token.
     #[must_use]
     pub fn not_yet(&self, retry_after: Duration) -> TokenError {
         TokenError::NotYet { retry_after, reason: self.events.last_failure() }
     }
 
-    /// Gives the session an input or a query, then delivers the resulting events.
+    /// Calls `act` with the session, then delivers the resulting events.
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut Session, Timestamp) -> T) -> T {
         let result = self.update(act);
         self.deliver();
         result
     }
 
-    /// Like [`Self::with`], but leaves the events to the next delivery. If it has published something, it wakes waiting
-    /// callers, so they don't wait for a callback.
+    /// Like [`Self::with`], but leaves the events to the next delivery. If the token or the hosts have changed, this
+    /// wakes waiting callers before a callback runs.
     pub(crate) fn update<T>(&self, act: impl FnOnce(&mut Session, Timestamp) -> T) -> T {
         let now = self.clock.now();
         let mut session = lock(&self.session);
@@ -402,7 +402,7 @@ impl Shared {
         self.deliver();
     }
 
-    /// Delivers events, then wakes waiting callers: a caller that waits until the source is no longer busy also waits
+    /// Delivers events, then wakes waiting callers. A caller that waits until the source is no longer busy also waits
     /// for the last event.
     fn deliver(&self) {
         if self.events.deliver(|event| self.report(event)) {
@@ -414,10 +414,11 @@ impl Shared {
         self.change(Driver::wake);
     }
 
-    /// Publishes the token and the environment of the session. Returns whether one of them has changed.
+    /// Publishes the token and the environment of the session. Returns whether the token or the environment has
+    /// changed.
     fn publish(&self, session: &Session, now: Timestamp) -> bool {
         let token = session.token(now);
-        // The end of a token's validity can change after the clock skew is measured again.
+        // `usable_until` changes if the clock skew is measured again.
         let identity = |token: &SessionToken| (token.generation, token.usable_until, token.market_data_token.is_some());
         let published = self.token.load();
         let has_other_token =

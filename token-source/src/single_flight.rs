@@ -1,7 +1,7 @@
 //! Single flight: at most one caller drives a session at a time.
 //!
-//! Times are arguments. A driver that takes longer than the longest exchange is overdue, and another caller may replace
-//! it, because its task may have died with its runtime. A late result of the replaced driver is still used.
+//! Times are arguments. A driver that takes longer than the longest exchange is overdue: its task may have ended with
+//! its runtime. Another caller may then replace it. A late result of the replaced driver is still used.
 
 use jiff::Timestamp;
 use tradovate_auth_session::StopReason;
@@ -9,11 +9,11 @@ use tradovate_auth_session::StopReason;
 #[derive(Debug, Default)]
 pub(crate) struct Driver {
     holder: Option<Holder>,
-    /// Why the last driver found no action. It is cleared when something changes.
+    /// Why the last driver found no action. A change clears it.
     rest: Option<Rest>,
     /// The number of claims that were granted.
     granted: u64,
-    /// The number of changes from outside. A rest that a driver found before a change is outdated.
+    /// The number of changes from outside. If a driver found a rest before a change, that rest is outdated.
     wakes: u64,
 }
 
@@ -73,26 +73,27 @@ impl Driver {
         self.free(claim);
     }
 
-    /// Ends a claim without an action, for this reason. The reason is ignored if the claim was replaced or is outdated.
+    /// Ends a claim without an action. `rest` says why there is none. It is ignored if the claim was replaced or is
+    /// outdated.
     pub(crate) fn rest(&mut self, claim: Claim, rest: Rest) {
         if self.free(claim) && !self.is_outdated(claim) {
             self.rest = Some(rest);
         }
     }
 
-    /// Whether something has changed from outside since this claim was granted. If so, its holder must poll again: the
-    /// caller that made the change may have been denied because of this claim.
+    /// Whether something has changed from outside since this claim was granted. If so, its holder must poll again,
+    /// because the caller that made the change may have been denied because of this claim.
     pub(crate) fn is_outdated(&self, claim: Claim) -> bool {
         self.wakes != claim.wakes
     }
 
-    /// Records a change from outside. There may now be an action before the end of a rest.
+    /// Records a change from outside. An action may now be possible before the end of a rest.
     pub(crate) fn wake(&mut self) {
         self.rest = None;
         self.wakes = self.wakes.wrapping_add(1);
     }
 
-    /// Ends the claim. Returns whether it was still in force.
+    /// Ends the claim. Returns whether it was still the current one.
     fn free(&mut self, claim: Claim) -> bool {
         self.holder.take_if(|holder| holder.number == claim.number).is_some()
     }

@@ -2,8 +2,8 @@
 //! clock of waits.
 //!
 //! A build with `--cfg tradovate_auth_shuttle` uses the primitives of `shuttle` instead. `shuttle` runs one thread at a
-//! time, and at each call chooses the next thread. Only the tests in `tests/schedules` use this build. There, waits
-//! never time out: a thread that is never woken is a deadlock, which the scheduler reports.
+//! time, and chooses the next thread at each call. Only the tests in `tests/schedules` use this build. In this build,
+//! waits never time out: a thread that is never woken is a deadlock, which the scheduler reports.
 
 #[cfg(not(tradovate_auth_shuttle))]
 pub use arc_swap::{ArcSwap, ArcSwapOption};

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use tradovate_auth_core::{AccessToken, MarketDataToken};
 use tradovate_auth_session::SessionToken;
 
-/// A valid token. Cloning is cheap. A `Token` does not change when the session gets another one.
+/// An access token, with the market data token if there is one. Cloning is cheap. A `Token` does not change when the
+/// session gets a new one.
 ///
 /// Use it for one call. Ask the source again for the next call.
 #[derive(Debug, Clone)]
@@ -32,16 +33,16 @@ impl Token {
         &self.0.access_token
     }
 
-    /// The frame that authorizes a trading socket. `request_id` is the number that the answer will have (page *Sockets*). The
-    /// frame contains the token: don't print it.
+    /// The frame that authorizes a trading socket (page *Sockets*). The answer to the frame will have the number
+    /// `request_id`. The frame contains the token: don't print it.
     #[must_use]
     //= R-SOCKET-2
     pub fn authorize_frame(&self, request_id: u64) -> String {
         frame(request_id, self.0.access_token.expose())
     }
 
-    /// The frame that authorizes a market data socket. `None` if the user has no market data token. An access token
-    /// does not work here.
+    /// The frame that authorizes a market data socket. `None` if the user has no market data token. A market data
+    /// socket does not accept an access token.
     #[must_use]
     //= R-SOCKET-7
     //= R-SOCKET-8
@@ -61,7 +62,7 @@ impl Token {
         self.0.access_token.expose()
     }
 
-    /// The number of the token in its session. It increases with each renewal, even if the text stays the same.
+    /// The number of the token in its session. Each new token has a higher number, even if its text is the same.
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.0.generation

@@ -6,12 +6,12 @@ use crate::error::TokenError;
 use crate::shared_session::{Idle, Shared};
 use crate::sync::Instant;
 
-/// The longest sleep. The clock that wakes sleepers may stop while the machine is suspended, but the session's clock
-/// does not.
+/// The longest sleep before the session's clock is read again. The clock of a sleep may stop while the machine is
+/// suspended, but the session's clock does not.
 pub const LONGEST_SLEEP: Duration = Duration::from_secs(15);
 const _: () = assert!(LONGEST_SLEEP.as_secs() <= 30);
 
-/// How long one caller waits, counted from its first try.
+/// The time-out of one caller, counted from its first try.
 #[derive(Debug)]
 pub struct TokenTimeout(Option<Instant>);
 
@@ -22,7 +22,7 @@ impl TokenTimeout {
         Self(Instant::now().checked_add(shared.settings.token_timeout))
     }
 
-    /// How long to sleep at most before the next try.
+    /// Returns the longest time to sleep before the next try.
     ///
     /// # Errors
     /// If waiting longer does not help.

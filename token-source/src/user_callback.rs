@@ -1,6 +1,6 @@
-//! Runs the program's callbacks such that they can't break the session.
+//! Runs the program's callbacks so that they can't break the session.
 //!
-//! A callback may use the session that calls it, but must not wait for a token: the token could be waiting for the
+//! A callback may use the session that calls it, but must not wait for a token: the session may be waiting for the
 //! callback. So each thread records the session whose callback it runs.
 
 use std::cell::Cell;

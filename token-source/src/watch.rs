@@ -1,5 +1,5 @@
-//! Changes of a source that sockets and connection pools must follow: another token, the end of a token, other hosts,
-//! or a stop.
+//! Changes of a source that sockets and connection pools must follow: another token, no token any more, other hosts, or
+//! a stop.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,15 +11,15 @@ use crate::shared_session::Shared;
 use crate::token::Token;
 use crate::token_timeout::LONGEST_SLEEP;
 
-/// The changes since a watch was created, or since its last change.
+/// The changes since a watch was created, or since it returned the last change.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Change {
     /// The token that is valid now. `None` if there is none.
     pub token: Option<Token>,
-    /// Whether the token has changed: there is another one, or there is no longer one.
+    /// Whether there is another token, or no token any more.
     pub has_other_token: bool,
-    /// Whether the hosts have changed. If so, connect to the new ones.
+    /// Whether the hosts have changed. If so, connect to the new hosts.
     pub has_other_hosts: bool,
     /// Why the session has stopped. `None` if it has not.
     pub stopped: Option<StopReason>,
@@ -46,8 +46,7 @@ impl Seen {
 
     /// Compares the state with the last one, and returns the changes.
     ///
-    /// # Errors
-    /// If nothing has changed: the longest time to wait. Check again after it, or as soon as the source changes.
+    /// If nothing has changed: the longest time to wait. Check again after this time, or as soon as the source changes.
     pub fn update(&mut self, shared: &Shared) -> Result<Change, Duration> {
         // If only the market data token has expired, the access token is still valid.
         shared.replace_ended_token();

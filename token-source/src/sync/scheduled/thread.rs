@@ -1,4 +1,4 @@
-//! Threads that catch the panics that tests cause, as a panic in a real thread does not end the process.
+//! Threads that catch the panics that tests cause. A panic in a real thread does not end the process either.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
