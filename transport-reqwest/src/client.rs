@@ -1,7 +1,7 @@
 //! [`Client`]: one async call for each endpoint.
 //!
-//! A call takes a request of the core and returns the answer with the times of the exchange. This module controls
-//! redirects, statuses, time-outs, proxies and the size of answers, with any builder of the caller.
+//! A call takes a request of the core and returns the answer with its times. This module controls redirects, statuses,
+//! time-outs, proxies and the size of answers, also if the caller sets a builder.
 
 use std::fmt;
 use std::mem;
@@ -21,11 +21,12 @@ use tradovate_auth_core::{
 use crate::sync::execute;
 use crate::tls;
 
-/// An async HTTP client for the endpoints of one environment. Needs tokio. Cheap to clone; clones share connections.
+/// An async HTTP client for the endpoints of one environment. Needs tokio. Cloning is cheap: clones share one HTTP
+/// client.
 ///
-/// An error status is returned as an answer of the server, not as an error of the client. A redirect is followed once,
-/// and only to hosts of the vendor. By default, a call may take 30 seconds and an answer may have 256 KiB. Plain http
-/// is allowed only for this machine, and never uses a proxy.
+/// An answer with an error status is a [`CallError::Server`], which says what to do. A redirect is followed once, and
+/// only to a host of the vendor. By default, a call may take 30 seconds and an answer may have 256 KiB. Plain http is
+/// allowed only to this machine, and never through a proxy.
 ///
 /// ```
 /// use tradovate_auth_core::{BaseUrl, Credentials, Environment};
@@ -51,7 +52,7 @@ pub struct Client {
     last_url: Arc<Mutex<Option<(SecureUrl, Url)>>>,
 }
 
-/// Longer time-outs are reduced to this, because they overflow the clocks of HTTP clients.
+/// The longest time-out. A longer one is reduced to this, because it could overflow the clocks of HTTP clients.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(3600);
 
 impl Client {
@@ -70,9 +71,9 @@ impl Client {
 
     /// Creates a client from your builder: its certificates, resolver, proxy, pool and default headers.
     ///
-    /// The client sets some options, whatever the builder says: no redirects and no retries by the HTTP client, and no
-    /// proxy if the environment uses plain http. It takes no finished [`reqwest::Client`], because the redirects of
-    /// that can't be changed.
+    /// The client overrides some options of the builder: no redirects and no retries by the HTTP client, and no proxy
+    /// if the environment uses plain http. It does not take a finished [`reqwest::Client`], because it could not change
+    /// how that client handles redirects.
     ///
     /// Set a `connect_timeout` on the builder that is shorter than the time-out of the whole call. Otherwise an
     /// unreachable host can't be distinguished from a silent server.
@@ -113,8 +114,8 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
-            // Calls are far apart, so a kept connection would usually be closed before the next call. It could even
-            // contain an answer that belongs to no request.
+            // Calls are far apart, so a kept connection would usually be closed before the next call. A kept connection
+            // could also contain an answer that belongs to no request.
             .pool_max_idle_per_host(0)
             .https_only(!plain_http)
             .build()
@@ -159,8 +160,8 @@ impl Client {
         self.environment.follow(hosts)
     }
 
-    /// Logs in: `POST /auth/accesstokenrequest`. Each login opens a session. A third session closes the user's oldest
-    /// one.
+    /// Logs in: `POST /auth/accesstokenrequest`. Each login opens a server session. A third one closes the user's
+    /// oldest server session.
     ///
     /// # Errors
     /// [`CallError`] if the call fails or the server refuses it.
@@ -171,7 +172,7 @@ impl Client {
         self.call(&AccessTokenRequest::new(credentials)).await
     }
 
-    /// Extends the session of a token: `GET /auth/renewaccesstoken`.
+    /// Renews a token: `GET /auth/renewaccesstoken`. This opens no server session.
     ///
     /// # Errors
     /// [`CallError`] if the call fails or the server refuses it.
@@ -211,7 +212,7 @@ impl Client {
         }
     }
 
-    /// Sends one request and parses its response.
+    /// Sends one request and parses the response.
     async fn exchange<E: Endpoint>(&self, request: &Request<RequestBody>) -> Result<Answer<E::Response>, CallError> {
         let sent = Timestamp::now();
         let response = self.send_request(E::NAME, request).await;
@@ -220,7 +221,7 @@ impl Client {
         Ok(Answer { value: reply.value, exchange: Exchange { sent, received, server_time: reply.server_time } })
     }
 
-    /// Sends one request and returns its response, with any status.
+    /// Sends one request and returns the response, with any status.
     pub(crate) async fn send_request(
         &self,
         endpoint: &str,
@@ -239,7 +240,7 @@ impl Client {
         request: &Request<RequestBody>,
         host: &str,
     ) -> Result<Response<ResponseBody>, CallError> {
-        // This also checks endpoints of other crates: plain http is only for this machine.
+        // Endpoints of other crates are checked here too: plain http is allowed only to this machine.
         let url = SecureUrl::try_from(request.uri().clone())?;
         let converted = self.convert(request, self.parsed(url)?);
         let mut response = execute(&self.http, converted).await.map_err(|error| failed_to_send(host, error))?;
@@ -309,7 +310,8 @@ fn record(span: &Span, response: &Result<Response<ResponseBody>, CallError>, ela
     }
 }
 
-/// Whether the request was sent before the error. If this is not known, it counts as possibly sent.
+/// The error for a request without a response. If it is not known whether the request was sent, it counts as possibly
+/// sent.
 fn failed_to_send(host: &str, error: reqwest::Error) -> CallError {
     let not_sent = error.is_connect() || error.is_builder();
     CallError::io(if not_sent { Failure::NotSent } else { Failure::MaybeSent }, host, error.without_url())

@@ -11,8 +11,8 @@ use crate::sync::tokio::task::JoinHandle;
 use crate::sync::tokio::time::{Instant, timeout};
 use crate::token_source::Inner;
 
-/// Keeps a session alive until it is dropped. Dropping it cancels its task at once. An exchange in flight continues in
-/// the background, so its answer is not lost.
+/// Keeps a session alive until the keeper is dropped. Dropping it cancels its task at once. An exchange in flight
+/// continues in the background, so its answer is not lost.
 #[derive(Debug)]
 #[must_use = "the session is kept alive only as long as the keeper lives"]
 pub struct Keeper {
@@ -40,13 +40,13 @@ impl Keeper {
     /// Stops the keeper, and waits until requests in flight have ended and their answers are stored. It waits at most
     /// as long as one exchange may take.
     ///
-    /// Call this before the program ends. Then no answer is lost, and other processes need not wait for the end of a
+    /// Call this before the program ends, so that no answer is lost and other processes need not wait for the end of a
     /// lease. Without this call, an exchange in flight continues in the background, or is cancelled when the program
     /// ends.
     pub async fn stop(mut self) {
         let source = Arc::clone(&self.source);
         self.keeps.abort();
-        // Another thread may be running the task at this moment, and may be about to send a request.
+        // Another thread may be running the task now, and may be about to send a request.
         let _ = timeout(SHORT_WAIT, &mut self.keeps).await;
         drop(self);
         let begun = Instant::now();
@@ -56,7 +56,7 @@ impl Keeper {
             if begun.elapsed() >= source.shared.longest_exchange() || !source.shared.is_busy() {
                 return;
             }
-            // The session may only be waiting for the end of a back-off. Then this starts the next action.
+            // This starts the next action if the session only waited for the end of a back-off.
             source.drive();
             // The loop checks again after a change and after the time-out.
             let _ = timeout(SHORT_WAIT, changes.changed()).await;

@@ -20,11 +20,11 @@ use crate::token_source::TokenSource;
 ///
 /// It adds no token to calls to other hosts, or to calls that already have an `Authorization` header. It reports
 /// refusals to the source, which then verifies its token. The caller gets the unchanged response. If the client follows
-/// a redirect to another host, the token is not sent there. The answer of that host says nothing about the token; the
-/// source then reads the current hosts again.
+/// a redirect to another host, the token is not sent to that host. The answer of that host says nothing about the
+/// token, so the source only reads the current hosts again, by a renewal.
 ///
-/// The middleware calls the rest of the client once for each call. It can't keep the client itself from sending a
-/// request twice. Use no retrying middleware after it, and build the client as below: without redirects and without
+/// The middleware runs the rest of the client once for each call. It can't prevent that the client itself sends a
+/// request twice. So use no retrying middleware after it, and build the client as below: without redirects and without
 /// reqwest's own retries.
 ///
 /// ```
@@ -48,15 +48,15 @@ use crate::token_source::TokenSource;
 /// ```
 ///
 /// # A 200 is not always a success
-/// The server may postpone any call, also an order: it answers 200 with a ticket in the body, and has not handled the
-/// call (page *Rate Limits*). The middleware does not read the body of a 200. Give the body to
-/// [`Penalty::in_body`](tradovate_auth_core::Penalty::in_body) before you use it as a result.
+/// The server may postpone any call, also an order. It then answers 200 with a ticket in the body, and has not handled
+/// the call (page *Rate Limits*). The middleware does not read the body of a 200. Before you use a body as a result,
+/// give it to [`Penalty::in_body`](tradovate_auth_core::Penalty::in_body).
 #[derive(Debug, Clone)]
 pub struct BearerMiddleware {
     tokens: TokenSource,
 }
 
-/// The number of bytes that are read of a refusal. The texts that matter are short.
+/// The number of bytes after which a refusal is not read further. The texts that matter are short.
 const REFUSAL_LIMIT: usize = 64 * 1024;
 
 impl BearerMiddleware {
@@ -64,7 +64,7 @@ impl BearerMiddleware {
         Self { tokens }
     }
 
-    /// Reports a refusal of the requested host. Returns the same response for the caller.
+    /// Reports a refusal by the requested host. Returns the same response for the caller.
     async fn report(&self, token: &Token, response: Response) -> Response {
         let (status, url) = (response.status(), response.url().clone());
         let (mut parts, body) = http::Response::<Body>::from(response).into_parts();

@@ -44,8 +44,8 @@ impl Storage {
         }
     }
 
-    /// Waits until the store's record differs from the known one, at most for `time`. Returns within a second after a
-    /// change.
+    /// Waits until the store's record has another revision than `known`, at most for `time`. Returns within a second
+    /// after a change.
     pub(crate) async fn changed(&self, known: Option<Revision>, time: Duration) -> Result<(), StoreError> {
         match self {
             Self::Shared(store, name) => store.changed(name, known, time).await,

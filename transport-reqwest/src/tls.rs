@@ -8,12 +8,12 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::{ClientConfig, RootCertStore};
 use tradovate_auth_core::{CallError, Failure};
 
-/// The longest time for connecting. If it runs out, the host has received nothing. A silent server, on the other hand,
-/// may have handled the request.
+/// The longest time for connecting. If this time is over, nothing was sent. A server that is connected but silent may
+/// have handled the request.
 const LONGEST_CONNECT: Duration = Duration::from_secs(10);
 
 /// Creates a builder of an HTTP client with the TLS that [`Client::new`](crate::Client::new) uses: `ring`, the root
-/// certificates of `webpki-roots`, HTTP/1.1, and ten seconds for connecting.
+/// certificates of `webpki-roots`, HTTP/1.1, and at most ten seconds for connecting.
 ///
 /// Use it for the client of your own API calls. Or add a proxy, a resolver or headers, and give it to
 /// [`Client::with_builder`](crate::Client::with_builder).

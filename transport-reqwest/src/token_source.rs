@@ -22,8 +22,8 @@ use crate::sync::tokio::runtime::Handle;
 use crate::sync::tokio::sync::watch;
 use crate::sync::tokio::time::timeout;
 
-/// Provides a valid token whenever the program needs one. Needs tokio, with any number of threads. Cheap to clone;
-/// clones share one session.
+/// A session that the tasks of a program share. It returns a valid token whenever a task needs one. Needs tokio, with
+/// any number of threads. Cloning is cheap: clones share the session.
 ///
 /// ```
 /// use tradovate_auth_reqwest::TokenSource;
@@ -43,8 +43,8 @@ use crate::sync::tokio::time::timeout;
 /// # }
 /// ```
 ///
-/// Report the server's answer to a call to the source. The source never sends a call again. (With the feature
-/// `middleware`, `TokenSource::middleware` does this for clients of `reqwest-middleware`.)
+/// Report to the source how the server answered your API call. The source does not send the call again. (With the
+/// feature `middleware`, `TokenSource::middleware` reports the answers for clients of `reqwest-middleware`.)
 ///
 /// ```
 /// # use tradovate_auth_session::Verdict;
@@ -119,7 +119,7 @@ impl TokenSource {
     }
 
     /// Creates a source for tests of your program. It returns this token and the hosts of the environment, and sends
-    /// nothing. After the token is [`rejected`](Self::rejected) as dead, there is no token.
+    /// nothing. If you report that the token is dead ([`rejected`](Self::rejected)), the source has no token any more.
     ///
     /// ```
     /// use tradovate_auth_core::{AccessToken, BaseUrl, Environment};
@@ -170,9 +170,9 @@ impl TokenSource {
     /// Dropping the future cancels no request, so no answer is lost.
     ///
     /// # Errors
-    /// - [`TokenError::NotYet`] if no token becomes valid within the `token_timeout` of the source; at once if this is
-    ///   known before.
-    /// - [`TokenError::Stopped`] if the session has stopped; its reason says what to do.
+    /// - [`TokenError::NotYet`] if no token becomes valid within the `token_timeout` of the source. If the source knows
+    ///   this earlier, it returns the error at once.
+    /// - [`TokenError::Stopped`] if the session has stopped. The reason says what to do.
     ///
     /// # Panics
     /// If called outside of a tokio runtime while there is no valid token.
@@ -186,7 +186,7 @@ impl TokenSource {
 
     tradovate_auth_token_source::token_source_methods!();
 
-    /// Creates a watch for changes: another token, the end of the token, other hosts, or a stop. Use it for sockets and
+    /// Creates a watch for changes: another token, no token any more, other hosts, or a stop. Use it for sockets and
     /// connection pools.
     ///
     /// ```
@@ -210,8 +210,8 @@ impl TokenSource {
     }
 
     /// Forgets all tokens and stops the session. If the session is [shared](TokenSourceBuilder::shared), the source
-    /// stores this, and the other processes stop too. The server has no logout, so a copy of a token works until it
-    /// expires.
+    /// stores that it was forgotten, and the sessions of the other processes stop too. The server has no logout, so a
+    /// copy of a token works until it expires.
     pub fn forget(&self) {
         self.inner.shared.forget();
         if self.inner.storage.is_shared() && Handle::try_current().is_ok() {
@@ -236,7 +236,7 @@ impl TokenSource {
     }
 }
 
-/// Reports changes of a [`TokenSource`]: see [`TokenSource::watch`]. It does not renew the token: see
+/// Waits for changes of a [`TokenSource`]: see [`TokenSource::watch`]. It does not renew the token: see
 /// [`TokenSource::keep_alive`].
 #[derive(Debug)]
 pub struct Watch {
@@ -245,7 +245,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Waits for a change since the watch was created, or since the last change. Several changes in a row are reported
+    /// Waits for a change since the watch was created, or since the last change. Several changes in a row are returned
     /// as one. No change is lost if the future is dropped.
     pub async fn changed(&mut self) -> Change {
         loop {
@@ -286,7 +286,7 @@ impl Inner {
     }
 
     /// Continues the verification of reported tokens, with or without a keeper. It doesn't wait. Outside of a tokio
-    /// runtime it does nothing; the next caller continues then.
+    /// runtime it does nothing, and the next caller inside a runtime continues.
     fn verify(self: &Arc<Self>) {
         if self.shared.is_verifying() && Handle::try_current().is_ok() {
             self.drive();
@@ -311,8 +311,8 @@ impl Inner {
         changes
     }
 
-    /// Carries out an action and all actions that directly follow. So an answer is stored even if no caller waits any
-    /// more.
+    /// Carries out an action and all actions that directly follow. So an answer is stored even if no caller waits for
+    /// it any more.
     async fn run_actions(self: Arc<Self>, mut permit: Permit, mut task: Task) {
         let _carrier = self.shared.carrier();
         loop {
@@ -342,7 +342,7 @@ pub struct TokenSourceBuilder {
 }
 
 impl TokenSourceBuilder {
-    /// Uses your client: its connections, time-out and limits.
+    /// Sets your own client, with its connections, time-out and limits.
     pub fn client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self
@@ -350,8 +350,8 @@ impl TokenSourceBuilder {
 
     tradovate_auth_token_source::builder_methods!();
 
-    /// Sets a hook that stores each new session before its token is used. After a crash, the stored session can be
-    /// resumed.
+    /// Sets a hook that stores a snapshot before each new token is used. After a crash, give the last snapshot to
+    /// [`Self::resume`].
     ///
     /// If the hook returns an error, panics, or takes longer than the policy's deadline, it is called again after a
     /// back-off. Until it succeeds, the new token is not used. The hook must not wait for a token of this source: that
@@ -368,12 +368,12 @@ impl TokenSourceBuilder {
         self
     }
 
-    /// Shares the session with all processes that use the same store and name. To Tradovate they are one client.
+    /// Shares the session with all processes that use the same store and name. Together they act as one client.
     ///
-    /// Each of these processes may log in or renew. While one does, the others wait, and then use the stored result. So
-    /// no request is sent while the store can't be reached; the current token is then used until it expires. A source
-    /// with a [keeper](TokenSource::keep_alive) sees changes by other processes within a second. Without a keeper, a
-    /// source reads the store when it has no token. This replaces a hook set by [`Self::store`].
+    /// One of these processes logs in or renews. Meanwhile the others wait, and then use the stored result. While the
+    /// store can't be reached, no request is sent, and the current token is used until it expires. A source with a
+    /// [keeper](TokenSource::keep_alive) sees changes by other processes within a second. Without a keeper, a source
+    /// reads the store when it has no token. The store replaces a hook set by [`Self::store`].
     pub fn shared(mut self, store: impl Into<Box<dyn AsyncStore>>, name: SessionName) -> Self {
         self.settings.user_key.get_or_insert_with(|| name.to_string());
         self.storage = Storage::Shared(store.into(), name);

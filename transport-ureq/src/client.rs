@@ -1,7 +1,7 @@
 //! [`Client`]: one blocking call for each endpoint.
 //!
-//! A call takes a request of the core and returns the answer with the times of the exchange. This module controls
-//! redirects, statuses, time-outs, proxies and the size of answers, with any agent of the caller.
+//! A call takes a request of the core and returns the answer with its times. This module controls redirects, statuses,
+//! time-outs, proxies and the size of answers, also if the caller sets an agent.
 
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
@@ -19,11 +19,11 @@ use tradovate_auth_core::{
 use ureq::{Agent, AsSendBody, Body, SendBody};
 use zeroize::Zeroize as _;
 
-/// A blocking HTTP client for the endpoints of one environment. Cheap to clone; clones share connections.
+/// A blocking HTTP client for the endpoints of one environment. Cloning is cheap: clones share one agent.
 ///
-/// An error status is returned as an answer of the server, not as an error of the client. A redirect is followed once,
-/// and only to hosts of the vendor. By default, a call may take 30 seconds and an answer may have 256 KiB. Plain http
-/// is allowed only for this machine, and never uses a proxy.
+/// An answer with an error status is a [`CallError::Server`], which says what to do. A redirect is followed once, and
+/// only to a host of the vendor. By default, a call may take 30 seconds and an answer may have 256 KiB. Plain http is
+/// allowed only to this machine, and never through a proxy.
 ///
 /// ```
 /// use tradovate_auth_core::{BaseUrl, Credentials, Environment};
@@ -42,11 +42,11 @@ pub struct Client {
     max_response_bytes: usize,
 }
 
-/// Longer time-outs are reduced to this, because they overflow the clocks of HTTP clients.
+/// The longest time-out. A longer one is reduced to this, because it could overflow the clocks of HTTP clients.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(3600);
 
-/// The longest time for connecting. If it runs out, the host has received nothing. A silent server, on the other hand,
-/// may have handled the request.
+/// The longest time for connecting. If this time is over, nothing was sent. A server that is connected but silent may
+/// have handled the request.
 const LONGEST_CONNECT: Duration = Duration::from_secs(10);
 
 /// The number of bytes that are read from a connection at once.
@@ -71,10 +71,10 @@ impl Client {
         }
     }
 
-    /// Uses your agent: its pool, certificates, resolver, proxy and middleware.
+    /// Sets your own agent, with its pool, certificates, resolver, proxy and middleware.
     ///
-    /// The client sets some options for each call, whatever the agent's configuration says: no redirects, no errors for
-    /// statuses, https (except for this machine), and the time-outs of the whole call and of connecting.
+    /// The client overrides some options of the agent for each call: no redirects, no errors for statuses, https
+    /// (except to this machine), and the time-outs of the whole call and of connecting.
     #[must_use]
     pub fn with_agent(mut self, agent: Agent) -> Self {
         self.agent = agent;
@@ -82,7 +82,7 @@ impl Client {
     }
 
     /// Sets the time-out of a whole call, from resolving the host to the end of the answer. Default: 30 seconds; at
-    /// most one hour. A redirected call may take twice this time. Connecting may take a third of it, at most ten
+    /// most one hour. A redirected call may take twice this time. Connecting may take a third of this time, at most ten
     /// seconds.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
@@ -113,8 +113,8 @@ impl Client {
         self.environment.follow(hosts)
     }
 
-    /// Logs in: `POST /auth/accesstokenrequest`. Each login opens a session. A third session closes the user's oldest
-    /// one.
+    /// Logs in: `POST /auth/accesstokenrequest`. Each login opens a server session. A third one closes the user's
+    /// oldest server session.
     ///
     /// # Errors
     /// [`CallError`] if the call fails or the server refuses it.
@@ -122,7 +122,7 @@ impl Client {
         self.call(&AccessTokenRequest::new(credentials))
     }
 
-    /// Extends the session of a token: `GET /auth/renewaccesstoken`.
+    /// Renews a token: `GET /auth/renewaccesstoken`. This opens no server session.
     ///
     /// # Errors
     /// [`CallError`] if the call fails or the server refuses it.
@@ -160,7 +160,7 @@ impl Client {
         }
     }
 
-    /// Sends one request and parses its response.
+    /// Sends one request and parses the response.
     fn exchange<E: Endpoint>(&self, request: &Request<RequestBody>) -> Result<Answer<E::Response>, CallError> {
         let sent = Timestamp::now();
         let response = self.send_request(E::NAME, request);
@@ -169,7 +169,7 @@ impl Client {
         Ok(Answer { value: reply.value, exchange: Exchange { sent, received, server_time: reply.server_time } })
     }
 
-    /// Sends one request and returns its response, with any status.
+    /// Sends one request and returns the response, with any status.
     pub(crate) fn send_request(
         &self,
         endpoint: &str,
@@ -185,7 +185,7 @@ impl Client {
     }
 
     fn send_untraced(&self, request: &Request<RequestBody>, host: &str) -> Result<Response<ResponseBody>, CallError> {
-        // This also checks endpoints of other crates: plain http is only for this machine.
+        // Endpoints of other crates are checked here too: plain http is allowed only to this machine.
         SecureUrl::try_from(request.uri().clone())?;
         let response = if request.body().is_empty() {
             // With any other type, an empty body is sent with `content-length: 0`, which a GET should not have.
@@ -245,7 +245,7 @@ fn read(body: &mut Body, received: &mut ResponseBody, host: &str) -> Result<(), 
     }
 }
 
-/// A read buffer that is wiped at once; `Zeroizing` wipes an array byte by byte.
+/// A read buffer that is wiped as a whole. `Zeroizing` wipes an array byte by byte.
 struct Chunk([u8; CHUNK]);
 
 impl Drop for Chunk {

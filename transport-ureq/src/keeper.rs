@@ -12,8 +12,8 @@ use tradovate_auth_token_source::{Idle, LONGEST_SLEEP};
 
 use crate::token_source::Inner;
 
-/// Keeps a session alive until it is dropped. Dropping it ends its thread. An exchange in flight continues in the
-/// background, so its answer is not lost.
+/// Keeps a session alive until the keeper is dropped. Dropping it ends its thread. An exchange in flight continues in
+/// the background, so its answer is not lost.
 #[derive(Debug)]
 #[must_use = "the session is kept alive only as long as the keeper lives"]
 pub struct Keeper {
@@ -23,7 +23,7 @@ pub struct Keeper {
 }
 
 /// How long a drop waits for the thread to end. The thread carries out no request itself, but it may run a callback,
-/// and this callback may be what drops the keeper.
+/// and the callback may drop the keeper.
 const DROP_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// How long one query for changes of a store may take. Between two queries, the thread checks whether the keeper was
@@ -56,7 +56,7 @@ impl Keeper {
     /// Stops the keeper, and waits until requests in flight have ended and their answers are stored. It waits at most
     /// as long as one exchange may take.
     ///
-    /// Call this before the program ends. Then no answer is lost, and other processes need not wait for the end of a
+    /// Call this before the program ends, so that no answer is lost and other processes need not wait for the end of a
     /// lease. Without this call, an exchange in flight continues in the background, or is cancelled when the program
     /// ends.
     pub fn stop(self) {
@@ -70,7 +70,7 @@ impl Keeper {
             if is_over || source.shared.is_calling_back() || !source.shared.is_busy() {
                 return;
             }
-            // The session may only be waiting for the end of a back-off. Then this starts the next action.
+            // This starts the next action if the session only waited for the end of a back-off.
             source.drive();
             source.changes.sleep(seen, SHORT_WAIT);
         }

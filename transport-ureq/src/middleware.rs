@@ -16,8 +16,8 @@ use crate::token_source::TokenSource;
 ///
 /// It adds no token to calls to other hosts, or to calls that already have an `Authorization` header. It reports
 /// refusals to the source, which then verifies its token. The caller gets the unchanged response. If the agent follows
-/// a redirect, the token is not sent to the new address. The answer from there says nothing about the token; the source
-/// then reads the current hosts again.
+/// a redirect, the token is not sent to the new address. The answer from the new address says nothing about the token,
+/// so the source only reads the current hosts again, by a renewal.
 ///
 /// Set `http_status_as_error(false)` on the agent. Otherwise ureq turns an error status into an error without a body,
 /// and the body shows whether the token is invalid or only the call is forbidden.
@@ -40,15 +40,15 @@ use crate::token_source::TokenSource;
 ///
 /// # A 200 is not always a success
 /// The server may postpone any call, also an order. It then answers 200 with a ticket in the body, and has not handled
-/// the call (page *Rate Limits*). The middleware does not read the body of a 200, and never sends a call twice. Before
-/// you use a body as a result, give it to [`Penalty::in_body`]:
+/// the call (page *Rate Limits*). The middleware does not read the body of a 200, and does not send a call twice.
+/// Before you use a body as a result, give it to [`Penalty::in_body`]:
 ///
 /// * [`Penalty::Wait`]: the call was not handled. If you still want it after the wait, send the identical body with the
 ///   ticket added, once. Without the ticket it is a new call, which the server may postpone for longer.
-/// * [`Penalty::Captcha`]: the call was not handled, and no program can solve the captcha. Inform the user, and don't
-///   call this endpoint for one hour. Other endpoints are not affected.
+/// * [`Penalty::Captcha`]: the call was not handled, and only a person can answer the captcha. Inform the user. Without
+///   an answer, don't call this endpoint for one hour. Other endpoints are not affected.
 ///
-/// Another token or login does not help in either case.
+/// A new token or another login does not help in either case.
 ///
 /// ```
 /// # use tradovate_auth_simulator::{Endpoint, Simulator};
@@ -79,7 +79,7 @@ pub struct BearerMiddleware {
     tokens: TokenSource,
 }
 
-/// The number of bytes that are read of a refusal. The texts that matter are short.
+/// The largest number of bytes that are read of a refusal. The texts that matter are short.
 const REFUSAL_LIMIT: u64 = 64 * 1024;
 
 impl BearerMiddleware {

@@ -41,8 +41,8 @@ impl Storage {
         }
     }
 
-    /// Waits until the store's record differs from the known one, at most for `time`. Returns within a second after a
-    /// change.
+    /// Waits until the store's record has another revision than `known`, at most for `time`. Returns within a second
+    /// after a change.
     pub(crate) fn changed(&self, known: Option<Revision>, time: Duration) -> Result<(), StoreError> {
         match self {
             Self::Shared(store, name) => store.changed(name, known, time),

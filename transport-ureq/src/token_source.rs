@@ -21,7 +21,8 @@ use crate::keeper::Keeper;
 use crate::middleware::BearerMiddleware;
 use crate::storage::Storage;
 
-/// Provides a valid token whenever the program needs one. Cheap to clone; clones share one session.
+/// A session that the threads of a program share. It returns a valid token whenever a thread needs one. Cloning is
+/// cheap: clones share the session.
 ///
 /// ```
 /// use tradovate_auth_core::Purpose;
@@ -109,7 +110,7 @@ impl TokenSource {
     }
 
     /// Creates a source for tests of your program. It returns this token and the hosts of the environment, and sends
-    /// nothing. After the token is [`rejected`](Self::rejected) as dead, there is no token.
+    /// nothing. If you report that the token is dead ([`rejected`](Self::rejected)), the source has no token any more.
     ///
     /// ```
     /// use tradovate_auth_core::{AccessToken, BaseUrl, Environment};
@@ -155,9 +156,9 @@ impl TokenSource {
     /// Returns a valid token: at once if there is one, otherwise as soon as there is one.
     ///
     /// # Errors
-    /// - [`TokenError::NotYet`] if no token becomes valid within the `token_timeout` of the source; at once if this is
-    ///   known before.
-    /// - [`TokenError::Stopped`] if the session has stopped; its reason says what to do.
+    /// - [`TokenError::NotYet`] if no token becomes valid within the `token_timeout` of the source. If the source knows
+    ///   this earlier, it returns the error at once.
+    /// - [`TokenError::Stopped`] if the session has stopped. The reason says what to do.
     pub fn token(&self) -> Result<Token, TokenError> {
         self.inner.verify();
         match self.inner.shared.token() {
@@ -168,7 +169,7 @@ impl TokenSource {
 
     tradovate_auth_token_source::token_source_methods!();
 
-    /// Creates a watch for changes: another token, the end of the token, other hosts, or a stop. Use it for sockets and
+    /// Creates a watch for changes: another token, no token any more, other hosts, or a stop. Use it for sockets and
     /// connection pools.
     ///
     /// ```
@@ -190,8 +191,8 @@ impl TokenSource {
     }
 
     /// Forgets all tokens and stops the session. If the session is [shared](TokenSourceBuilder::shared), the source
-    /// stores this, and the other processes stop too. The server has no logout, so a copy of a token works until it
-    /// expires.
+    /// stores that it was forgotten, and the sessions of the other processes stop too. The server has no logout, so a
+    /// copy of a token works until it expires.
     pub fn forget(&self) {
         self.inner.shared.forget();
         if self.inner.storage.is_shared() {
@@ -214,7 +215,7 @@ impl TokenSource {
     }
 }
 
-/// Reports changes of a [`TokenSource`]: see [`TokenSource::watch`]. It does not renew the token: see
+/// Waits for changes of a [`TokenSource`]: see [`TokenSource::watch`]. It does not renew the token: see
 /// [`TokenSource::keep_alive`].
 #[derive(Debug)]
 pub struct Watch {
@@ -223,7 +224,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Waits for a change since the watch was created, or since the last change. Several changes in a row are reported
+    /// Waits for a change since the watch was created, or since the last change. Several changes in a row are returned
     /// as one. Returns `None` if nothing changes within `timeout`.
     pub fn changed(&mut self, timeout: Duration) -> Option<Change> {
         let start = Instant::now();
@@ -286,8 +287,8 @@ impl Inner {
         }
     }
 
-    /// Carries out an action and all actions that directly follow. So an answer is stored even if no caller waits any
-    /// more.
+    /// Carries out an action and all actions that directly follow. So an answer is stored even if no caller waits for
+    /// it any more.
     fn run_actions(self: &Arc<Self>, mut permit: Permit, mut task: Task) {
         let _carrier = self.shared.carrier();
         loop {
@@ -318,7 +319,7 @@ pub struct TokenSourceBuilder {
 }
 
 impl TokenSourceBuilder {
-    /// Uses your client: its agent, time-out and limits.
+    /// Sets your own client, with its agent, time-out and limits.
     pub fn client(mut self, client: Client) -> Self {
         self.client = client;
         self
@@ -326,12 +327,12 @@ impl TokenSourceBuilder {
 
     tradovate_auth_token_source::builder_methods!();
 
-    /// Sets a hook that stores each new session before its token is used. After a crash, the stored session can be
-    /// resumed.
+    /// Sets a hook that stores a snapshot before each new token is used. After a crash, give the last snapshot to
+    /// [`Self::resume`].
     ///
     /// If the hook returns an error, panics, or takes longer than the policy's deadline, it is called again after a
-    /// back-off. Until it succeeds, the new token is not used. Inside the hook, as in [`Self::on_event`], this source
-    /// never waits for a token.
+    /// back-off. Until it succeeds, the new token is not used. The hook may use the source. If it asks for a token and
+    /// there is none, it gets [`TokenError::NotYet`] at once.
     pub fn store<E: Into<Box<dyn Error + Send + Sync>>>(
         mut self,
         save: impl Fn(&StoredSession) -> Result<(), E> + Send + Sync + 'static,
@@ -340,12 +341,12 @@ impl TokenSourceBuilder {
         self
     }
 
-    /// Shares the session with all processes that use the same store and name. To Tradovate they are one client.
+    /// Shares the session with all processes that use the same store and name. Together they act as one client.
     ///
-    /// Each of these processes may log in or renew. While one does, the others wait, and then use the stored result. So
-    /// no request is sent while the store can't be reached; the current token is then used until it expires. A source
-    /// with a [keeper](TokenSource::keep_alive) sees changes by other processes within a second. Without a keeper, a
-    /// source reads the store when it has no token. This replaces a hook set by [`Self::store`].
+    /// One of these processes logs in or renews. Meanwhile the others wait, and then use the stored result. While the
+    /// store can't be reached, no request is sent, and the current token is used until it expires. A source with a
+    /// [keeper](TokenSource::keep_alive) sees changes by other processes within a second. Without a keeper, a source
+    /// reads the store when it has no token. The store replaces a hook set by [`Self::store`].
     pub fn shared(mut self, store: impl Into<Box<dyn Store>>, name: SessionName) -> Self {
         self.settings.user_key.get_or_insert_with(|| name.to_string());
         self.storage = Storage::Shared(store.into(), name);
