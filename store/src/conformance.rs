@@ -1,5 +1,5 @@
-//! A conformance suite for stores: it tests that a [`Store`] or an [`AsyncStore`] keeps the contract. (Feature
-//! `conformance`.)
+//! A conformance suite for stores (feature `conformance`). It tests whether a [`Store`] or an [`AsyncStore`] keeps the
+//! contract.
 //!
 //! Run it in the tests of your store, against a test instance of your database:
 //!
@@ -13,9 +13,10 @@
 //! # Ok::<(), tradovate_auth_store::conformance::Violations>(())
 //! ```
 //!
-//! The closure opens the store. The checks call it several times, as several processes would, and drop what it returns.
-//! Each check uses session names that no other check and no earlier run has used. So the store need not be empty, and
-//! several checks can run at the same time. The records of the checks stay in the store; they hold no real tokens.
+//! The closure opens the store. The checks call it several times, as several processes would, and drop the opened
+//! stores. Each check uses session names that no other check and no earlier run has used. So the store need not be
+//! empty, and several checks can run at the same time. The records of the checks stay in the store. They contain no
+//! real tokens.
 //!
 //! A run takes a few seconds. Each error of the store is a violation. The suite can't prove that a store is correct. It
 //! can't kill your database, so it can't test that a confirmed save survives a crash. Later versions of this crate may have
@@ -59,16 +60,17 @@ struct Asynchronous<'s> {
 type Check = fn(&World<'_>) -> Result<(), Broken>;
 
 impl<'s> Suite<'s> {
-    /// The checks for a blocking store. `open` opens the store once more, as another process does. All opened stores must
-    /// share their records and leases.
+    /// Creates the checks for a blocking store. Each call of `open` opens the store once more, as another process does.
+    /// All opened stores must share their records and leases.
     pub fn new<S: Into<Box<dyn Store>>>(open: impl Fn() -> S + Send + Sync + 's) -> Self {
         Self { open: Box::new(move || open().into()), asynchronous: None }
     }
 
-    /// The checks for an async store: the same ones, and checks of futures that are dropped before they have ended.
+    /// Creates the checks for an async store: the checks for a blocking store, and checks of futures that are dropped
+    /// before they are ready.
     ///
-    /// `block_on` runs a future to its end. Several threads call it at the same time. The suite never calls `open` inside a
-    /// future, so `open` may block on futures itself. With a multi-threaded runtime of tokio:
+    /// `block_on` runs a future to its end. Several threads call it at the same time. The suite does not call `open`
+    /// inside a future, so `open` may itself block on futures. With a multi-threaded runtime of tokio:
     ///
     /// ```
     /// # #[cfg(all(unix, feature = "tokio", feature = "file"))] {
@@ -153,8 +155,8 @@ impl fmt::Debug for Suite<'_> {
     }
 }
 
-/// The checks that a store has not passed, and what it did. `Debug` shows the same as `Display`: one line for each check.
-/// So `unwrap` in a test prints a readable text.
+/// The checks that a store has not passed, and what it did. `Debug` and `Display` show the same text: one line for each
+/// check. So `unwrap` in a test prints a readable text.
 pub struct Violations {
     violations: Vec<(&'static str, String)>,
 }

@@ -1,9 +1,9 @@
-//! [`FileStore`]: sessions in a directory that is closed to other users, shared by the processes of one machine.
+//! [`FileStore`]: sessions in a directory that only one user can access, shared by the user's processes on one machine.
 //!
-//! A record is replaced whole, by a rename, so it can be read without a lock. A change takes a lock of the operating
-//! system for its own duration only. No process holds the lock while it sends a request. The lease is held during
-//! requests. It is a line in the lock file with an end and a growing number. If a holder was stopped and continues
-//! late, it finds another number and saves nothing.
+//! A record is replaced as a whole by a rename, so it can be read without a lock. Each change holds a lock of the
+//! operating system while it reads and writes files. No process holds this lock while it sends a request. During
+//! requests, a process holds the lease: a line in the lock file with an end and a number that grows. If a holder was
+//! stopped and continues late, it finds another number and saves nothing.
 
 #[cfg(feature = "tokio")]
 mod asynchronous;
@@ -37,27 +37,27 @@ use tradovate_auth_session::{Lease, Revision, StoredRecord, Unreadable};
 /// A store in files, for the processes that one user runs on one machine.
 ///
 /// The directory must belong to the user and be closed to all others (`0700`), and so must the files (`0600`):
-/// everybody who can read them can trade. Otherwise nothing is read or written, and the error contains the command that
-/// corrects the permissions. This can't be checked on systems other than Unix. There, close the directory yourself.
+/// everybody who can read them can trade. Otherwise the store reads and writes nothing, and the error contains the
+/// command that corrects the permissions. This is checked on Unix only. On other systems, close the directory yourself.
 ///
 /// A name has these files:
 ///
 /// - `<name>.session`: the record. Remove it to log in again.
 /// - `<name>.lock`: the lock and the lease. It may be removed. A lease that is held is then lost.
-/// - `<name>.session.unreadable`: the last unreadable record that a login has replaced. If a key is set, a record that
-///   was not sealed is not kept.
+/// - `<name>.session.unreadable`: a copy of the last record that could not be read and that a login has replaced. If
+///   the store has a key, a record that was not sealed is not copied.
 ///
 /// The files must be on a local disk, because locks and renames of network file systems such as NFS are not reliable
 /// enough. Containers and services share a session if they run as the same user and share the directory. A `systemd`
 /// service gets such a directory with `StateDirectory=` and `StateDirectoryMode=0700`. Its path is in
 /// `$STATE_DIRECTORY`.
 ///
-/// - `clock`, one per directory: the wall clock's time at the last boot. It may be removed.
+/// Each directory also has the file `clock`: the wall clock's time at the last boot. It may be removed.
 ///
-/// Times are measured from the boot. So no step of the wall clock changes the age of a record or ends a lease early.
-/// Across a boot, the wall clock counts. On systems other than Linux and Android, the wall clock always counts. If it
-/// is set forward there, a lease can end early, and then its holder can save nothing. A lease lasts ten minutes at
-/// most.
+/// Times are measured from the boot. So a step of the wall clock does not change the age of a record or the end of a
+/// lease. After a boot, the wall clock counts. On systems other than Linux and Android, the wall clock always counts.
+/// If it is set forward there, a lease can end early. Its holder can't save any more if another process takes the
+/// lease. A lease lasts ten minutes at most.
 ///
 /// ```
 /// # #[cfg(unix)] {
@@ -91,12 +91,12 @@ pub struct FileStore {
 }
 
 impl FileStore {
-    /// The store of the user who runs the program: the directory `tradovate-auth` in `$XDG_STATE_HOME`
-    /// (`~/.local/state` if that is not set), or in `%LOCALAPPDATA%` on Windows. It is created, closed to others, if it
-    /// does not exist.
+    /// Opens the store of the user who runs the program: the directory `tradovate-auth` in `$XDG_STATE_HOME`
+    /// (`~/.local/state` if that is not set), or in `%LOCALAPPDATA%` on Windows. If the directory does not exist, it is
+    /// created and closed to others.
     ///
     /// # Errors
-    /// [`StoreError`] if the user has no home directory, and as for [`in_directory`](Self::in_directory).
+    /// [`StoreError`] if the user has no home directory, and the errors of [`in_directory`](Self::in_directory).
     pub fn user() -> Result<Self, StoreError> {
         let places = etcetera::choose_base_strategy().map_err(|_| error::no_home())?;
         // Windows has no directory for state. The directory for caches is `%LOCALAPPDATA%`, which does not roam.
@@ -110,8 +110,8 @@ impl FileStore {
         Self::in_directory(directory)
     }
 
-    /// A store in an existing directory that is closed to others. The directory is not created: if it is missing, its
-    /// name was mistyped or its disk is not mounted, and a new empty directory would make all programs log in anew.
+    /// Opens a store in an existing directory that is closed to others. The directory is not created. If it is missing,
+    /// its name was mistyped or its disk is not mounted, and all programs would log in again in an empty directory.
     ///
     /// # Errors
     /// [`StoreError`] if the directory does not exist or others can access it.
@@ -129,7 +129,7 @@ impl FileStore {
         &self.directory
     }
 
-    /// The process that holds the lease of a name, if any. This changes nothing in the store.
+    /// Returns the lease of a name, if a process holds it. This changes nothing in the store.
     ///
     /// # Errors
     /// If the lease can't be read.
@@ -137,7 +137,8 @@ impl FileStore {
         lease::held(&mut self.lock(name)?, directory_clock::now(&self.directory))
     }
 
-    /// Seals what is saved, and reads only records that were sealed with this key: see [`Codec::sealed`].
+    /// Seals (encrypts) new records with a key, and reads only records that are sealed with this key: see
+    /// [`Codec::sealed`].
     #[cfg(feature = "seal")]
     #[must_use]
     pub fn sealed(self, key: SealingKey) -> Self {
@@ -205,7 +206,7 @@ impl Store for FileStore {
         }
         let path = self.record_path(name);
         match before.map(|before| self.codec.decode(name, &before.record)) {
-            // A copy beside the record stays for long, and a key is given so that no tokens are stored in plain text.
+            // A record that is not sealed is not copied if a key is set: the copy would stay on the disk in plain text.
             None | Some(Ok(_) | Err(Unreadable::Unsealed)) => {}
             Some(Err(_)) => record::keep(&path, &self.path(name, "session.unreadable"))?,
         }

@@ -3,12 +3,12 @@
 //!
 //! A store holds one record for each [`SessionName`]: the newest snapshot of a session and its
 //! [`Revision`](tradovate_auth_session::Revision). A process takes the lease before it sends a request for the session.
-//! Then it loads the record, sends the request, and saves the result before anybody uses it. All other processes load the
-//! record and use its token. Programs pass a store to `TokenSource::shared` of a transport and call no method of the
+//! Then it loads the record, sends the request, and saves the result before it uses it. All other processes load the
+//! record and use its token. Programs pass a store to `TokenSource::shared` of a transport, and call no method of the
 //! store themselves.
 //!
-//! [`Store`] is for blocking programs, [`AsyncStore`] for async programs. If you write your own store, let a [`Codec`]
-//! make the records, and store their bytes under the session's name.
+//! [`Store`] is for blocking programs, [`AsyncStore`] for async programs. If you write your own store, encode each
+//! snapshot with a [`Codec`], and store the bytes under the session's name.
 //!
 //! # Features
 //!
@@ -17,7 +17,7 @@
 //! - `file`: `FileStore`, which implements [`Store`].
 //! - `tokio`: `FileStore` also implements [`AsyncStore`].
 //! - `seal`: `SealingKey`. A [`Codec`] with a key encrypts its records and reads only records that are encrypted with it.
-//! - `conformance`: the module `conformance`, which tests whether a store keeps the contract.
+//! - `conformance`: the module `conformance`, which tests whether a store keeps the contract of [`Store`].
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]

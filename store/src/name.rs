@@ -24,7 +24,8 @@ pub struct SessionName(String);
 const SHOWN: usize = 40;
 
 impl SessionName {
-    /// A name from two parts: what the login is for, such as an app, and whose it is, such as your own key of a user.
+    /// Creates a name from two parts: what the login is for (`realm`), such as an app, and who logs in (`user`), such
+    /// as your own key of a user.
     #[must_use]
     pub fn new(realm: &str, user: &str) -> Self {
         let mut hash = Sha256::new();
@@ -39,7 +40,7 @@ impl SessionName {
         Self(name)
     }
 
-    /// The name of a user's session in an environment, from the login host and the user name.
+    /// Creates the name of a user's session from the login host and the user name.
     #[must_use]
     pub fn of_user(environment: &Environment, credentials: &Credentials) -> Self {
         let base = environment.base_url(Purpose::Login).and_then(|base| base.as_uri().authority());

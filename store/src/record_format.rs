@@ -1,5 +1,5 @@
-//! [`Codec`]: the form of a stored session, the same in all stores. One header line with a version, then the session's
-//! JSON, plain or sealed.
+//! [`Codec`]: writes and reads records. All stores use the same format: a header line with a version, then the JSON of
+//! the snapshot, plain or sealed (encrypted).
 //!
 //! ```text
 //! tradovate-auth session 1 plain <salt> <sum>↵{"version":1,…}
@@ -7,9 +7,9 @@
 //! ```
 //!
 //! The sum is the SHA-256 of the name, the salt and the JSON. It detects accidents, such as a record that was cut off
-//! or copied to another name. Without the key, nobody can read or replace the content of a sealed record. But an older
-//! record of the same name can be put back. Salt and nonce make every record different, even for the same session, so
-//! the bytes identify the revision.
+//! or copied to another name. Without the key, nobody can read or change the content of a sealed record. But somebody
+//! can replace it by an older record of the same name. Salt and nonce make each record different, even for the same
+//! snapshot, so the bytes identify the revision.
 
 #[cfg(feature = "seal")]
 mod seal;
@@ -42,7 +42,7 @@ const SEALED: &str = "sealed\n";
 const SALT: usize = 16;
 const SUM: usize = 64;
 
-/// Writes and reads the records of a store, plain or sealed.
+/// Writes and reads the records of a store, plain or sealed (encrypted).
 ///
 /// ```
 /// use tradovate_auth_session::StoredSession;
@@ -64,24 +64,25 @@ pub struct Codec {
 }
 
 impl Codec {
-    /// The longest record that is read, in bytes. No session needs as much.
+    /// The longest record that is read, in bytes: 1 MiB. No snapshot needs as much.
     pub const LIMIT: usize = 1 << 20;
 
-    /// A codec without a key. Everybody who can read its records can trade, so protect the place where they are stored.
+    /// Creates a codec without a key. Everybody who can read its records can trade, so protect the place where they are
+    /// stored.
     #[must_use]
     pub fn plain() -> Self {
         Self::default()
     }
 
-    /// A codec that seals its records with a key. It refuses plain records: anybody with write access could replace a
-    /// record by another user's session.
+    /// Creates a codec that seals its records with a key. It does not read plain records. Otherwise anybody with write
+    /// access could replace a record by another user's session.
     #[cfg(feature = "seal")]
     #[must_use]
     pub fn sealed(key: SealingKey) -> Self {
         Self { key: Some(key) }
     }
 
-    /// Encodes a session as a record for this name. The record is wiped on drop.
+    /// Encodes a snapshot as a record for this name. The record is wiped on drop.
     ///
     /// # Errors
     /// If the operating system provides no random bytes, or if the record would be longer than [`Codec::LIMIT`].
@@ -214,7 +215,7 @@ fn bound(header: &str, name: &SessionName) -> Vec<u8> {
     [header.as_bytes(), name.as_str().as_bytes()].concat()
 }
 
-/// The session is serialized twice, first to count the bytes: a vector that grows leaves copies in memory.
+/// Serializes a snapshot. The bytes are counted first, because a vector that grows leaves copies in memory.
 fn json(session: &StoredSession) -> Result<Zeroizing<Vec<u8>>, StoreError> {
     let mut length = Length(0);
     let not_json = |_| unwritten("the session can't be written as JSON");
@@ -241,7 +242,7 @@ fn session(json: &[u8]) -> Result<StoredSession, Unreadable> {
     serde_json::from_slice(json).map_err(|_| if is_newer(json) { Unreadable::Newer } else { Unreadable::Damaged })
 }
 
-/// Whether a newer version of this library wrote the session. Such a session can't be read, whatever it contains.
+/// Whether a newer version of this library wrote the snapshot. Such a snapshot can't be read, whatever it contains.
 fn is_newer(json: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Versioned {
@@ -255,8 +256,10 @@ fn unwritten(text: &str) -> StoreError {
     StoreError::new(StoreErrorKind::NotWritable, text)
 }
 
+/// Returns random bits.
+///
 /// # Errors
-/// If the operating system provides no random bytes. A working system always provides them.
+/// If the operating system provides no random bytes.
 pub(crate) fn random() -> Result<u64, StoreError> {
     getrandom::u64().map_err(no_random)
 }

@@ -10,8 +10,9 @@ use crate::name::SessionName;
 
 /// A store of shared sessions, for blocking programs.
 ///
-/// Several threads may call the methods at the same time. If the store can't be reached, it returns an error within a few
-/// seconds. A store returns "no record" only if it knows that there is none; otherwise it returns an error.
+/// Several threads may call the methods at the same time. If the store can't be reached, a method returns an error
+/// within a few seconds. [`load`](Self::load) returns `None` only if the store knows that there is no record; otherwise
+/// it returns an error.
 ///
 /// With the feature `conformance`, the module `conformance` tests whether a store keeps this contract.
 ///
@@ -108,25 +109,25 @@ use crate::name::SessionName;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Store: Send + Sync + 'static {
-    /// The record of a name, if there is one.
+    /// Loads the record of a name. `None` if there is none.
     ///
     /// # Errors
     /// If the store can't know whether there is a record.
     fn load(&self, name: &SessionName) -> Result<Option<StoredRecord>, StoreError>;
 
-    /// Takes the lease of a name for a time. Returns `None` if an earlier lease has not yet ended. After a lease was given,
-    /// the holders of earlier leases can't save any more.
+    /// Takes the lease of a name for a time. Returns `None` if an earlier lease has not yet ended. After this lease was
+    /// given, the holders of earlier leases can't save any more.
     ///
     /// # Errors
     /// If the store can't know whether an earlier lease has ended.
     fn lease(&self, name: &SessionName, time: Duration) -> Result<Option<Lease>, StoreError>;
 
-    /// Saves a session durably and returns the new revision. It does so only if the record still has the revision that the
-    /// caller knows (`None`: there is no record), and if the caller's lease is the newest. Otherwise it changes nothing
-    /// and returns `None`.
+    /// Saves a snapshot durably and returns the new revision. It saves only if the record still has the revision that
+    /// the caller knows (`None`: there is no record), and if the caller's lease is the newest. Otherwise it changes
+    /// nothing and returns `None`.
     ///
     /// # Errors
-    /// If the session was not saved, or the store can't know whether it was.
+    /// If the snapshot was not saved, or the store can't know whether it was.
     fn save(
         &self,
         name: &SessionName,
@@ -138,37 +139,37 @@ pub trait Store: Send + Sync + 'static {
     /// Ends a lease before its time is over. Does nothing if a newer lease was given.
     ///
     /// # Errors
-    /// If the lease may not have been ended. It ends at the latest when its time is over.
+    /// If the lease may not have ended. It then ends when its time is over.
     fn release(&self, name: &SessionName, lease: Lease) -> Result<(), StoreError>;
 
     /// Waits until the record has another revision than the caller knows, for `time` at most. Returns within a second
-    /// after the change. It may return earlier for no reason. It should return when another process takes the lease: that
-    /// process may be about to log in, and this one may hold a token that it could not save.
+    /// after the change. It may also return earlier without a change. It should return when another process takes the
+    /// lease: that process may be about to log in, although this process holds a token that it could not save.
     ///
     /// # Errors
     /// If the record can't be watched.
     fn changed(&self, name: &SessionName, known: Option<Revision>, time: Duration) -> Result<(), StoreError>;
 }
 
-/// The lease that is held at the moment, for diagnosis: see `FileStore::held_lease` and `RedisStore::held_lease`.
+/// The lease that is held now, for diagnosis: see `FileStore::held_lease` and `RedisStore::held_lease`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HeldLease {
-    /// The time until it ends.
+    /// The time until the lease ends.
     pub time_left: Duration,
-    /// The id of the process that holds it, if the store knows it.
+    /// The id of the process that holds the lease, if the store knows it.
     pub process: Option<u32>,
 }
 
 impl HeldLease {
-    /// A lease that ends after `time_left`.
+    /// Creates the description of a lease that ends after `time_left`.
     #[must_use]
     pub fn new(time_left: Duration, process: Option<u32>) -> Self {
         Self { time_left, process }
     }
 }
 
-/// Runs a session's request to its store. Pass the result to
+/// Carries out a session's request to its store. Pass the result to
 /// [`Session::store_answered`](tradovate_auth_session::Session::store_answered).
 ///
 /// # Errors
@@ -185,7 +186,7 @@ pub fn ask(store: &dyn Store, name: &SessionName, request: &StoreRequest) -> Res
     }
 }
 
-/// As [`ask`], for an async store.
+/// Carries out a session's request to its async store: see [`ask`].
 ///
 /// # Errors
 /// The error of the store.
@@ -212,8 +213,8 @@ fn not_for_a_shared_store() -> StoreError {
 /// The future that the methods of an [`AsyncStore`] return.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// A store of shared sessions, for async programs: [`Store`] with futures. If a future is dropped before it is ready, its
-/// call may have been done or not.
+/// A store of shared sessions, for async programs. The methods do the same as those of [`Store`]. If a future is
+/// dropped before it is ready, its call may or may not have taken effect.
 ///
 /// Each method returns `Box::pin(async move { … })`. This example forwards all calls to another store and counts the
 /// saves:

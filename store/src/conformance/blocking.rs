@@ -1,4 +1,4 @@
-//! [`Blocking`]: an async store as a blocking one, so that the same checks test both forms.
+//! [`Blocking`]: makes an async store a blocking one, so that the same checks test both forms.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,14 +11,15 @@ use crate::store::{AsyncStore, Store};
 
 pub(super) type BlockOn = Arc<dyn Fn(Task<'_>) + Send + Sync>;
 
-/// An async store as a blocking one, for tests that are to test both forms of a store.
+/// An async store as a blocking one, for tests of both forms of a store.
 pub struct Blocking {
     pub(super) store: Box<dyn AsyncStore>,
     block_on: BlockOn,
 }
 
 impl Blocking {
-    /// Runs the futures of this store by `block_on`: see [`Suite::of_async`](super::Suite::of_async).
+    /// Creates a blocking store, which runs the futures of `store` with `block_on`: see
+    /// [`Suite::of_async`](super::Suite::of_async).
     pub fn new(store: impl Into<Box<dyn AsyncStore>>, block_on: impl Fn(Task<'_>) + Send + Sync + 'static) -> Self {
         Self::with(store.into(), Arc::new(block_on))
     }
@@ -27,7 +28,7 @@ impl Blocking {
         Self { store, block_on }
     }
 
-    /// What a future of the store returns.
+    /// Runs a future of the store and returns its output.
     pub(super) fn run<T: Send>(
         &self,
         future: impl Future<Output = Result<T, StoreError>> + Send,

@@ -1,5 +1,5 @@
-//! Checks that drop a future before it is ready: after no poll, after one poll, and so on. The call must be done or not
-//! done, and the store must go on working.
+//! Checks that drop a future before it is ready: after no poll, after one poll, and so on. The call must have taken
+//! effect as a whole or not at all, and the store must still work.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub(super) const CHECKS: &[(&str, Check)] = checks![
     a_cancelled_load_or_wait_changes_nothing,
 ];
 
-/// The most polls before a future is dropped. A future that needs more is not dropped later.
+/// The largest number of polls before a future is dropped. A future that needs more polls is not tested further.
 const MOST_POLLS: usize = 20;
 
 fn a_cancelled_lease_is_free_when_its_time_is_over(world: &World<'_>) -> Result<(), Broken> {
@@ -40,7 +40,7 @@ fn a_cancelled_save_is_done_or_not_done(world: &World<'_>) -> Result<(), Broken>
         let (new, known) = (session(2)?, before.map(|(revision, _)| revision));
         let result = case.cancel(case.store().save(&case.name, &new, known, lease))?;
         case.other.release(&case.name, lease)?;
-        // The next lease is given: the cancelled save can't be done any more.
+        // After the next lease was given, the cancelled save can't take effect any more.
         let next = leased(&*case.other, &case.name, LONG)?;
         let after = found(&*case.other, &case.name)?;
         let is_whole = after == before || after.is_some_and(|(revision, user)| Some(revision) != known && user == 2);
@@ -92,13 +92,14 @@ impl Case {
         &*self.cancelled.store
     }
 
-    /// Drops a future after some polls, unless it is ready before.
+    /// Drops a future after some polls, unless it is ready earlier.
     fn cancel<T: Send>(&self, future: StoreFuture<'_, T>) -> Result<Option<T>, Broken> {
         let polls_left = self.polls;
         Ok(self.cancelled.run(Cancelled { future, polls_left })?)
     }
 
-    /// Takes the lease, and waits until it is free: the cancelled call may have taken it, also after it was dropped.
+    /// Waits until the lease is free, and takes it. The cancelled call may have taken it, even after its future was
+    /// dropped.
     fn await_lease(&self, store: &dyn Store) -> Result<Lease, Broken> {
         let begun = Instant::now();
         loop {
@@ -125,8 +126,8 @@ impl Case {
     }
 }
 
-/// Cancels a call after no poll, after one poll, and so on. `call` returns whether the future was ready before it was
-/// cancelled. Then the function returns.
+/// Cancels a call after no poll, after one poll, and so on, until `call` returns that its future was ready before it
+/// was cancelled.
 fn at_each_poll(world: &World<'_>, label: &str, call: impl Fn(&Case) -> Result<bool, Broken>) -> Result<(), Broken> {
     let Some(asynchronous) = world.asynchronous else { return Ok(()) };
     for polls in 0..MOST_POLLS {
@@ -142,7 +143,7 @@ fn at_each_poll(world: &World<'_>, label: &str, call: impl Fn(&Case) -> Result<b
     Ok(())
 }
 
-/// Drops the future if it is not ready after `polls_left` polls. Returns `None` then.
+/// Drops a future if it is not ready after `polls_left` polls, and then returns `None`.
 struct Cancelled<'f, T> {
     future: StoreFuture<'f, T>,
     polls_left: usize,

@@ -1,4 +1,4 @@
-//! Checks whose calls don't overlap. Each check begins with names that nobody has used.
+//! Checks whose calls don't overlap. Each check begins with names that were not used before.
 
 use std::collections::HashSet;
 use std::thread;

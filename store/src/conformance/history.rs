@@ -1,7 +1,7 @@
-//! Checks whether a concurrent history is linearizable. It is if its operations can be put in an order with two
-//! properties. A store that does them one after the other in this order gives the same answers. And if an operation
-//! returned before another one was called, it comes before it. The search follows Wing and Gong, "Testing and Verifying
-//! Concurrent Objects", 1993.
+//! Checks whether a concurrent history is linearizable: whether its operations can be put in an order with two
+//! properties. First, a store that carries them out one after the other in this order gives the same answers. Second,
+//! an operation that returned before another one was called comes before it. The search follows Wing and Gong, "Testing
+//! and Verifying Concurrent Objects", 1993.
 
 use std::collections::HashSet;
 
@@ -25,7 +25,7 @@ pub(super) struct Event {
     pub(super) operation: Operation,
 }
 
-/// The most events of a history.
+/// The largest number of events of a history.
 pub(super) const MOST: usize = u64::BITS as usize;
 
 /// The model of a correct store: one name, one operation at a time.
@@ -35,8 +35,8 @@ struct Model {
     /// The fence of the newest lease.
     fence: Option<u64>,
     is_held: bool,
-    /// Whether the holder has released its lease. Then a store may accept or refuse a save with it, because a real
-    /// holder doesn't save after that.
+    /// Whether the holder has released its lease. A store may then accept or refuse a save with this lease, because a
+    /// real holder does not save after a release.
     is_released: bool,
 }
 
@@ -66,7 +66,7 @@ impl Model {
     }
 }
 
-/// Whether a history is linearizable. It has at most [`MOST`] events. The search takes longer the more events overlap;
+/// Whether a history of at most [`MOST`] events is linearizable. The more events overlap, the longer the search takes;
 /// with four threads it takes milliseconds.
 pub(super) fn is_linearizable(history: &[Event]) -> bool {
     let all = 1_u64.checked_shl(u32::try_from(history.len()).unwrap_or(u32::MAX)).unwrap_or(0).wrapping_sub(1);
@@ -106,7 +106,7 @@ mod tests {
         Operation::Load { found: found.map(|(revision, user)| (Revision(revision), user)) }
     }
 
-    /// Of operations with the times at which they were called and returned.
+    /// Whether operations, with the times of their call and return, are linearizable.
     fn is_one(events: &[(u64, u64, Operation)]) -> bool {
         let event = |&(called, returned, operation): &_| Event { thread: 0, called, returned, operation };
         is_linearizable(&events.iter().map(event).collect::<Vec<_>>())

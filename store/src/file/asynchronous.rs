@@ -1,4 +1,4 @@
-//! [`FileStore`] for async programs: the same calls, each on a thread of tokio that may block.
+//! [`FileStore`] for async programs: the same calls, each on a blocking thread of tokio.
 
 use std::panic;
 use std::time::Duration;
@@ -14,9 +14,10 @@ use crate::store::{AsyncStore, Store, StoreFuture};
 use tradovate_auth_session::{Lease, Revision, StoredRecord};
 use tradovate_auth_session::{StoreError, StoreErrorKind};
 
-/// Call it inside a tokio runtime with an enabled timer.
+/// Needs a tokio runtime with an enabled timer.
 ///
-/// If a future is dropped, its file system call still ends. A lease that was acquired in this way ends by itself.
+/// If a future is dropped, its file system call is still carried out. A lease that such a call takes ends when its time
+/// is over.
 impl AsyncStore for FileStore {
     fn load<'a>(&'a self, name: &'a SessionName) -> StoreFuture<'a, Option<StoredRecord>> {
         self.call(name, Store::load)
@@ -45,7 +46,7 @@ impl AsyncStore for FileStore {
         let mut watch = Watch::new(self.clone(), name.clone(), known, time);
         Box::pin(async {
             loop {
-                // The thread is free between two checks.
+                // No thread is blocked between two checks.
                 let pause;
                 (watch, pause) = blocking(move || {
                     let pause = watch.look()?;

@@ -1,14 +1,14 @@
 //! The clock of a directory. It measures the ages of records and the ends of leases.
 //!
-//! It is the wall clock at the first use after the machine was booted, plus the time that has elapsed since. All
-//! processes read the same time, and no step of the wall clock shortens a lock-out or a lease. A file in the directory
-//! contains the wall clock's time at the boot:
+//! The clock shows the wall clock at its first use after a boot, plus the time that has elapsed since. So all processes
+//! read the same time, and no step of the wall clock shortens a lock-out or a lease. A file in the directory contains
+//! the wall clock's time at the boot:
 //!
 //! ```text
 //! tradovate-auth clock 1 <boot> <milliseconds since 1970 at the boot>↵
 //! ```
 //!
-//! On a system without boot ids, and in a directory where the file can't be written, it is the wall clock.
+//! If the system has no boot ids, or if the file can't be written, the clock shows the wall clock.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -20,7 +20,7 @@ const MAGIC: &str = "tradovate-auth clock 1";
 
 const FILE: &str = "clock";
 
-/// The longest line.
+/// The longest line, in bytes.
 const LONGEST: u64 = 256;
 
 /// The id of the boot, and how long ago it was, including the time in which the machine was suspended.
@@ -47,7 +47,7 @@ fn now_since(directory: &Path, wall: Duration, boot: Boot<'_>) -> Duration {
     booted_at.map_or(wall, |booted_at| booted_at.saturating_add(boot.elapsed))
 }
 
-/// The wall clock's time at this boot, if it is written down.
+/// The wall clock's time at this boot, if the file contains it.
 fn read(path: &Path, id: &str) -> Option<Duration> {
     let file = permissions::open(path, permissions::options().read(true)).ok().flatten()?;
     let mut line = String::new();
@@ -71,13 +71,13 @@ fn boot() -> Option<Boot<'static>> {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn id() -> Option<String> {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    // A container may count from another moment.
+    // The boot clock of a container may start at another time.
     let namespace = std::fs::read_link("/proc/self/ns/time").ok();
     let namespace = namespace.as_deref().and_then(Path::to_str).unwrap_or_default();
     Some([id.trim(), namespace].concat()).filter(|id| is_word(id))
 }
 
-/// Whether it can be written into the line of the clock.
+/// Whether the id can be written into the line of the clock.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn is_word(id: &str) -> bool {
     !id.is_empty() && id.len() < 100 && id.bytes().all(|byte| byte.is_ascii_graphic())

@@ -1,4 +1,4 @@
-//! The errors of the file store, with what to do about them. They contain no content of a file.
+//! The errors of the file store. Each says what to do. They contain no content of a file.
 
 use std::io;
 use std::path::Path;
@@ -19,7 +19,7 @@ pub(super) fn no_directory(path: &Path) -> StoreError {
     StoreError::new(Unreachable, format!("the directory of the store does not exist: create it with `{command}`"))
 }
 
-/// Other users can access a file or directory. It should have these permissions.
+/// Other users can access a file or directory. `mode` has the permissions that it should have.
 #[cfg(unix)]
 pub(super) fn open_to_others(path: &Path, mode: u32) -> StoreError {
     let command = format!("chmod {mode:o} {}", quoted(path));
@@ -49,7 +49,8 @@ pub(super) fn not_a_file(path: &Path) -> StoreError {
     StoreError::new(NotReadable, text)
 }
 
-/// Another process has held the lock for seconds. No process needs it for that long: it was stopped, or the disk hangs.
+/// Another process has held the lock for seconds. A change needs it for less, so that process was stopped, or the disk
+/// hangs.
 pub(super) fn locked(path: &Path) -> StoreError {
     let text = format!(
         "another process has locked {} for seconds: find it with `fuser {}`, and continue or end it",

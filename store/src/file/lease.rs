@@ -21,7 +21,7 @@ use tradovate_auth_session::StoreError;
 
 const MAGIC: &str = "tradovate-auth lease 1";
 
-/// The longest lease. A clock that was set back must not close the session to everybody for a day.
+/// The longest lease. Without this limit, a lease could be held for a day after the clock was set back.
 const LONGEST: Duration = Duration::from_secs(600);
 
 pub(super) fn take(lock: &mut Lock, time: Duration, now: Duration) -> Result<Option<Lease>, StoreError> {
@@ -31,7 +31,7 @@ pub(super) fn take(lock: &mut Lock, time: Duration, now: Duration) -> Result<Opt
     {
         let latest = millis(now + LONGEST);
         if line.end > latest {
-            // The shortened end is written down. Otherwise the lease would look as long at the next read.
+            // The shortened end is written to the file. Otherwise the lease would look as long again at the next read.
             Line { end: latest, ..line.clone() }.write(lock)?;
         }
         return Ok(None);
@@ -45,14 +45,14 @@ pub(super) fn take(lock: &mut Lock, time: Duration, now: Duration) -> Result<Opt
     Ok(Some(Lease { fence, time }))
 }
 
-/// The first number for a name without a known lease. If an earlier lease was lost, this number is higher, unless the
+/// The first fence of a name without a known lease. It is higher than the fence of a lease that was lost, unless the
 /// clock was set back. In that case the random bits distinguish the two.
 fn first_fence(now: Duration) -> Result<u64, StoreError> {
     const RANDOM_BITS: u32 = 20;
     Ok((millis(now) << RANDOM_BITS) | (random()? >> (u64::BITS - RANDOM_BITS)))
 }
 
-/// Whether no other lease was granted since this one. Its time may be over.
+/// Whether no other lease was granted since this one. It may have ended.
 pub(super) fn is_held(lease: Lease, lock: &mut Lock) -> Result<bool, StoreError> {
     Ok(Line::read(lock)?.is_some_and(|line| line.fence == lease.fence))
 }
@@ -64,7 +64,7 @@ pub(super) fn release(lease: Lease, lock: &mut Lock) -> Result<(), StoreError> {
     }
 }
 
-/// The holder of the lease, if its time is not over.
+/// The lease, if it has not ended.
 pub(super) fn held(lock: &mut Lock, now: Duration) -> Result<Option<HeldLease>, StoreError> {
     let line = Line::read(lock)?;
     Ok(line.and_then(|line| {

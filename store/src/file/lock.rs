@@ -1,7 +1,7 @@
 //! The lock of a name, which the operating system holds for a process, and the text in the lock file.
 //!
-//! It is held for a few reads and writes at a time. It ends with the process that holds it. A process that is stopped
-//! in this moment keeps the lock, so others wait for it only for a limited time.
+//! A process holds the lock for a few reads and writes at a time. If the process ends, its lock ends too. If it is
+//! stopped while it holds the lock, it keeps the lock, so other processes wait only for a limited time.
 
 use std::fs::{File, TryLockError};
 use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::{error, permissions};
 use tradovate_auth_session::StoreError;
 
-/// Writing a record takes milliseconds, or about a second on a slow and busy disk.
+/// The longest wait for the lock. Writing a record takes milliseconds, or about a second on a slow and busy disk.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 const PAUSE: Duration = Duration::from_millis(5);
@@ -53,8 +53,7 @@ impl Lock {
         Ok(String::from_utf8(text).ok())
     }
 
-    /// Replaces the text in the file. It is not synced: no lease survives a crash of the machine, because its holder
-    /// does not.
+    /// Replaces the text in the file. The file is not synced: if the machine crashes, the holder of the lease ends too.
     pub(super) fn write(&mut self, text: &str) -> Result<(), StoreError> {
         // The file is cut after the write, so that the write needs no new space on a full disk.
         self.file
@@ -75,17 +74,17 @@ impl Drop for Lock {
 fn try_take(path: &Path) -> Result<Option<File>, StoreError> {
     let options = permissions::options().read(true).write(true).create(true).truncate(false).to_owned();
     let Some(file) = permissions::open(path, &options)? else {
-        // The file would have been created, so the directory is gone.
+        // `open` would have created the file, so the directory does not exist.
         return Err(error::no_directory(path.parent().unwrap_or(path)));
     };
     if !is_taken(file.try_lock(), path)? {
         return Ok(None);
     }
-    // Somebody may have removed the file since it was opened. Then other processes lock another file.
+    // Somebody may have removed the file since it was opened. Other processes then lock another file.
     Ok(is_at(&file, path)?.then_some(file))
 }
 
-/// Whether the lock is this process's now. A signal may have interrupted the call.
+/// Whether the call has taken the lock. A call that a signal has interrupted has taken nothing.
 fn is_taken(tried: Result<(), TryLockError>, path: &Path) -> Result<bool, StoreError> {
     match tried {
         Ok(()) => Ok(true),

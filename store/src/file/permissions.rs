@@ -1,4 +1,4 @@
-//! Opens and creates files and directories. Nothing is read from or written to a place that other users can access.
+//! Opens and creates files and directories. The store reads and writes only what other users can't access.
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::ErrorKind;
@@ -38,18 +38,18 @@ pub(super) fn options() -> OpenOptions {
     return OpenOptions::new();
 }
 
-/// Opens a file of the directory, if it is a regular file that is closed to others. `None`: the file does not exist and
-/// was not to be created.
+/// Opens a file of the directory, if it is a regular file that is closed to others. `None` if the file does not exist
+/// and `options` do not create it.
 pub(super) fn open(path: &Path, options: &OpenOptions) -> Result<Option<File>, StoreError> {
     use ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
 
     // The check for a symbolic link happens before the file is opened. This is safe, because the directory is closed:
-    // only the user can put a link there in between. The check also avoids waiting at a pipe.
+    // only the user could put a link in its place meanwhile. The check also prevents a wait for a pipe.
     look(path)?;
     let file = match options.open(path) {
         Ok(file) => file,
         Err(source) if source.kind() == ErrorKind::NotFound => return Ok(None),
-        // So fails only what would make the file or write to it.
+        // These errors can only come from creating the file or opening it for writing.
         Err(source) if matches!(source.kind(), ReadOnlyFilesystem | StorageFull | QuotaExceeded) => {
             return Err(error::unwritten("open", path)(source));
         }

@@ -1,4 +1,4 @@
-//! The file of a record. It is read whole and replaced whole.
+//! The file of a record. It is read and replaced as a whole.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -13,12 +13,12 @@ use crate::record_format::{Codec, random};
 use tradovate_auth_session::Revision;
 use tradovate_auth_session::StoreError;
 
-/// The end of the names of files that are not yet a record.
+/// The end of the name of a temporary file, which is not yet a record.
 const NEW: &str = ".new";
 
 /// A record as it was read.
 pub(super) struct Found {
-    /// The bytes of the record. If there are too many, one byte more than allowed.
+    /// The bytes of the record. A longer file is cut after one byte more than [`Codec::LIMIT`].
     pub(super) record: Zeroizing<Vec<u8>>,
     modified: SystemTime,
 }
@@ -28,14 +28,14 @@ impl Found {
         revision(&self.record)
     }
 
-    /// How long ago the record was written, by the directory's clock. `None` if that clock was set back since.
+    /// How long ago the record was written, by the directory's clock. `None` if this clock was set back since then.
     pub(super) fn age(&self, now: Duration) -> Option<Duration> {
         now.checked_sub(self.modified.duration_since(UNIX_EPOCH).ok()?)
     }
 }
 
-/// The revision is derived from the bytes, so a damaged record has one too. No two records that are written have the
-/// same bytes.
+/// The revision of a record. It is derived from the bytes, so a damaged record has one too. No two written records have
+/// the same bytes.
 pub(super) fn revision(record: &[u8]) -> Revision {
     let hash = Sha256::hash(record);
     Revision(hash.iter().take(8).fold(0, |number, &byte| (number << 8) | u64::from(byte)))
@@ -57,7 +57,7 @@ fn read_all(file: &File) -> io::Result<Found> {
     Ok(Found { record, modified: metadata.modified()? })
 }
 
-/// Keeps a copy of a record beside it, and replaces an earlier copy. The record stays in its place.
+/// Copies a record to `kept`, and replaces an earlier copy. The record itself stays.
 pub(super) fn keep(path: &Path, kept: &Path) -> Result<(), StoreError> {
     remove(kept).map_err(error::unwritten("remove", kept))?;
     // A hard link takes no space, but not all file systems support it.
@@ -79,8 +79,8 @@ pub(super) fn replace(path: &Path, record: &[u8], at: Option<SystemTime>) -> Res
     sync_directory_of(path)
 }
 
-/// Each writer has its own temporary file. If two processes hold the lock because somebody removed its file, neither of
-/// them publishes a half-written file of the other.
+/// The path of a new temporary file. Each writer has its own. If two processes hold the lock because somebody removed
+/// its file, neither of them publishes a half-written file of the other.
 fn new_path(path: &Path) -> Result<PathBuf, StoreError> {
     let mut new = path.as_os_str().to_owned();
     new.push(format!(".{:016x}{NEW}", random()?));
@@ -97,7 +97,7 @@ fn write_new(new: &Path, record: &[u8], at: Option<SystemTime>) -> io::Result<()
     file.sync_all()
 }
 
-/// Removes the temporary files of killed writers, because they contain tokens. A failure here does not prevent a save.
+/// Removes the temporary files of killed writers, because they contain tokens. A failure does not prevent the save.
 fn remove_leftovers(path: &Path) {
     let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { return };
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
@@ -119,12 +119,12 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Without this, a crash of the machine can undo a rename that others have already seen.
+/// Syncs the directory. Otherwise a crash of the machine can undo a rename that other processes have already seen.
 #[cfg(unix)]
 fn sync_directory_of(path: &Path) -> Result<(), StoreError> {
     let directory = path.parent().unwrap_or(path);
     match File::open(directory).and_then(|directory| directory.sync_all()) {
-        // File systems that cannot sync directories answer with this error.
+        // File systems that can't sync directories return this error.
         Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
         result => result.map_err(|source| error::not_synced(directory, source)),
     }

@@ -1,5 +1,5 @@
-//! Waits for another record. It checks the metadata of the file ten times per second. The wait also ends when a lease
-//! is acquired or released, because its new holder may want what this process could not save.
+//! Waits until a record changes. It checks the metadata of the file ten times per second. The wait also ends when a
+//! process takes or releases the lease: that process may need a token that this process has not been able to save.
 
 use std::fs::Metadata;
 use std::time::{Duration, Instant, SystemTime};
@@ -12,11 +12,11 @@ use tradovate_auth_session::StoreError;
 
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Every so many checks, the record is read whatever the metadata says. Times of files are coarse, and inode numbers
-/// are reused, so two records can look the same. With this, a change is noticed within one second.
+/// After this number of checks of the metadata, the record itself is read. Times of files are coarse, and inode numbers
+/// are reused, so two records can have the same metadata. With this, a change is noticed within one second.
 const LOOKS: u32 = 9;
 
-/// It holds nothing open between two checks, so it can be dropped at any time.
+/// A wait for a change of a record. It holds nothing open between two checks, so it can be dropped at any time.
 pub(super) struct Watch {
     store: FileStore,
     name: SessionName,
@@ -39,12 +39,12 @@ struct Signs {
 
 impl Watch {
     pub(super) fn new(store: FileStore, name: SessionName, known: Option<Revision>, time: Duration) -> Self {
-        // If the check is not possible, the first look reports the error.
+        // If this check is not possible, the first `look` returns the error.
         let lease = permissions::look(&store.lock_path(&name)).ok().flatten().map(|metadata| signs(&metadata));
         Self { store, name, known, time, started: Instant::now(), seen: None, looks: 0, lease }
     }
 
-    /// Checks once. `None`: the wait is over. Otherwise how long to wait until the next check.
+    /// Checks once. Returns how long to wait until the next check, or `None` if the wait is over.
     pub(super) fn look(&mut self) -> Result<Option<Duration>, StoreError> {
         if self.has_changed()? {
             return Ok(None);
@@ -58,7 +58,7 @@ impl Watch {
         if self.lease != lease {
             return Ok(true);
         }
-        // This comes before the record is read. A change in between is noticed at the next check.
+        // The metadata is checked before the record is read. A change in between is noticed at the next check.
         let now = permissions::look(&self.store.record_path(&self.name))?.map(|metadata| signs(&metadata));
         if self.looks > 0 && now.is_some() && self.seen == now {
             self.looks -= 1;

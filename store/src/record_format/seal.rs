@@ -1,4 +1,4 @@
-//! [`SealingKey`]: encrypts records with `XChaCha20-Poly1305`. The nonce is long enough to be random each time.
+//! [`SealingKey`]: seals (encrypts) records with `XChaCha20-Poly1305`. The nonce is long enough to be random each time.
 
 use std::fmt;
 use std::str::FromStr;
@@ -35,14 +35,14 @@ const TAG: usize = 16;
 #[derive(Clone)]
 pub struct SealingKey(Arc<Zeroizing<[u8; KEY]>>);
 
-/// The text is not a key. The error does not say why, because that would reveal part of the key.
+/// The text is not a sealing key. The error does not say why, because this would reveal part of the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a sealing key: it must be 64 hexadecimal digits, as `openssl rand -hex 32` makes them")]
 #[non_exhaustive]
 pub struct MalformedKey;
 
 impl SealingKey {
-    /// A key from bytes of a secure random source. Do not use a passphrase.
+    /// Creates a key from bytes of a secure random source. Do not use a passphrase.
     #[must_use]
     pub fn from_bytes(mut bytes: [u8; KEY]) -> Self {
         let key = Self(Arc::new(Zeroizing::new(bytes)));
@@ -50,7 +50,8 @@ impl SealingKey {
         key
     }
 
-    /// A key from 64 hexadecimal digits. White space around them is ignored, because a file ends with a line break.
+    /// Creates a key from 64 hexadecimal digits. White space around them is ignored, because a file ends with a line
+    /// break.
     ///
     /// # Errors
     /// [`MalformedKey`] for every other text.
@@ -68,7 +69,7 @@ impl SealingKey {
         Ok(Self(Arc::new(key)))
     }
 
-    /// Seals a body as text. `bound` is not part of the text, and the same value is needed to open it.
+    /// Seals a body as text. The text does not contain `bound`, but the same `bound` is needed to open it.
     pub(super) fn seal(&self, bound: &[u8], secret: &[u8]) -> Result<String, StoreError> {
         let mut body = Zeroizing::new(Vec::with_capacity(NONCE + secret.len() + TAG));
         let mut nonce = [0; NONCE];

@@ -21,7 +21,7 @@ fn text(session: &StoredSession) -> String {
     serde_json::to_string(session).unwrap()
 }
 
-/// Codecs that must understand themselves, under what they are called.
+/// The kinds of codecs. Each must read what it has written.
 fn codecs() -> Vec<(&'static str, Codec)> {
     vec![
         ("plain", Codec::plain()),

@@ -1,4 +1,4 @@
-//! A session's questions to its store, which programs pass on.
+//! Programs pass the requests of a session to its store.
 
 use tradovate_auth_session::{StoreAnswer, StoreRequest};
 use tradovate_auth_store::ask;
@@ -7,7 +7,7 @@ use tradovate_auth_store::ask_async;
 
 use super::*;
 
-/// Asks all there is to ask, one after another, and checks each answer.
+/// Sends each kind of request, one after another, and checks each answer.
 fn check(ask: impl Fn(&World, &StoreRequest) -> Result<StoreAnswer, StoreError>) {
     let world = World::new();
     let lease = match ask(&world, &StoreRequest::Acquire(MINUTE)) {

@@ -1,4 +1,4 @@
-//! The same store for async programs.
+//! The file store for async programs.
 
 use tokio::time::timeout;
 use tradovate_auth_store::AsyncStore;
@@ -29,7 +29,7 @@ fn a_dropped_wait_leaves_no_thread_behind() {
         let wait = AsyncStore::changed(&world.store, &world.name, Some(revision), Duration::MAX);
         assert!(timeout(Duration::from_millis(20), wait).await.is_err(), "told of nothing");
     });
-    // It would wait for such a thread without end.
+    // If such a thread still ran, the drop would wait for it without end.
     drop(runtime);
 }
 

@@ -1,4 +1,4 @@
-//! The file store keeps the contract, in both forms.
+//! The file store keeps the contract, in its blocking and in its async form.
 
 use tradovate_auth_store::conformance::Suite;
 

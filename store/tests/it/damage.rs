@@ -1,10 +1,11 @@
-//! A record that can't be read is said to be so, left alone, and kept when a login replaces it.
+//! If a record can't be read, the store returns the reason and does not change the record. A login that replaces it
+//! keeps a copy.
 
 use super::*;
 use tradovate_auth_session::Unreadable;
 use tradovate_auth_store::Codec;
 
-/// Loads what is in the record's file in place of what was saved.
+/// Replaces the content of the record's file, and loads it.
 fn load(world: &World, content: &[u8]) -> StoredRecord {
     fs::write(world.path("session"), content).unwrap();
     let stored = world.load().expect("there is something");

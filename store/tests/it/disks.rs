@@ -1,5 +1,5 @@
-//! A disk that is full, and one that is read-only. A test mounts its own, in a user and mount namespace (`unshare -rm`), so it
-//! runs in a process of its own. Where the system allows no such namespace, the tests say that they were not run.
+//! A full disk and a read-only disk. Each test mounts its own disk, in a user and mount namespace (`unshare -rm`), so
+//! it runs in a process of its own. If the system allows no such namespace, the tests print that they did not run.
 
 use std::env;
 use std::process::Command;
@@ -8,7 +8,7 @@ use super::*;
 
 const MARK: &str = "TRADOVATE_AUTH_STORE_TEST_DISK";
 
-/// Runs this test in a namespace; or returns true if this is the namespace.
+/// Runs this test in a namespace. Returns true if this process already runs in the namespace.
 fn is_in_namespace(test: &str) -> bool {
     if env::var_os(MARK).is_some() {
         return true;
@@ -22,7 +22,7 @@ fn is_in_namespace(test: &str) -> bool {
         println!("not run: this system has no user namespaces");
         return false;
     }
-    // In the namespace, the directory that is mounted on can't be removed.
+    // In the namespace, a directory with a mount can't be removed.
     let temporary = tempfile::tempdir().unwrap();
     let mut program = unshare();
     program.arg(env::current_exe().unwrap()).args(["--exact", test]).env(MARK, "").env("TMPDIR", temporary.path());
@@ -36,7 +36,7 @@ fn mount(arguments: &[&str], directory: &Path) {
     assert!(Command::new("mount").args(arguments).arg(directory).status().unwrap().success());
 }
 
-/// A world on a disk of 64 KiB, with a saved session. Its mount ends with the namespace.
+/// A store on a disk of 64 KiB, with a saved session. The mount ends with the namespace.
 fn on_small_disk() -> (World, Revision) {
     let directory = tempfile::tempdir().unwrap();
     mount(&["-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs"], directory.path());

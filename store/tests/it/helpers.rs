@@ -1,4 +1,4 @@
-//! What the tests of all stores use: a name, sessions, leases, and the time that something takes.
+//! Helpers for the tests of all stores: a name, sessions, leases, and the duration of a call.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -7,13 +7,13 @@ use tradovate_auth_session::StoredSession;
 use tradovate_auth_session::{Lease, Revision, StoreError};
 use tradovate_auth_store::{SessionName, Store};
 
-/// Longer than any lease that a test wants to hold.
+/// The time of a lease that must not end during a test.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 
-/// Within a second, on a machine that has other things to do.
+/// The second that the contract allows, and another one for a busy machine.
 pub(crate) const SOON: Duration = Duration::from_secs(2);
 
-/// Until somebody who began to wait surely does.
+/// The time after which a thread that was started to wait surely waits.
 pub(crate) const A_MOMENT: Duration = Duration::from_millis(300);
 
 pub(crate) fn name() -> SessionName {
@@ -33,12 +33,12 @@ pub(crate) fn session(user: i64) -> StoredSession {
     serde_json::from_str(&text).unwrap()
 }
 
-/// The lease, which nobody else has, for long.
+/// Takes the lease, which must be free, for a long time.
 pub(crate) fn leased(store: &dyn Store) -> Lease {
     store.lease(&name(), LONG).unwrap().expect("nobody else has it")
 }
 
-/// Takes the lease, saves, and gives it back.
+/// Takes the lease, saves, and releases the lease.
 pub(crate) fn saved(store: &dyn Store, user: i64, known: Option<Revision>) -> Revision {
     let lease = leased(store);
     let revision = store.save(&name(), &session(user), known, lease).unwrap().expect("it is the one known");
@@ -46,13 +46,13 @@ pub(crate) fn saved(store: &dyn Store, user: i64, known: Option<Revision>) -> Re
     revision
 }
 
-/// What comes of it, and how long it takes.
+/// Returns the result of `work` and its duration.
 pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let begun = Instant::now();
     (work(), begun.elapsed())
 }
 
-/// What somebody is told who waits while something happens, and after how long.
+/// Calls `changed` in another thread, runs `meanwhile`, and returns the result of `changed` and its duration.
 pub(crate) fn waiting(
     store: &dyn Store,
     known: Option<Revision>,
@@ -67,14 +67,14 @@ pub(crate) fn waiting(
     })
 }
 
-/// The contract lets the leases of two names have the same fence. Those of the stores of the library don't.
+/// The contract allows equal fences for the leases of two names. The stores of this library give different ones.
 pub(crate) fn a_lease_of_another_name_has_another_fence(store: &dyn Store) {
     let lease = leased(store);
     let other = store.lease(&another_name(), LONG).unwrap().unwrap();
     assert_ne!(lease.fence, other.fence);
 }
 
-/// The contract lets `changed` return early. The stores of the library don't.
+/// The contract allows `changed` to return early. The stores of this library don't do this.
 pub(crate) fn changed_waits_until_its_time_is_over_if_the_record_stays_the_same(store: &dyn Store) {
     let known = Some(saved(store, 1, None));
     for (name, known) in [(name(), known), (another_name(), None)] {
@@ -85,7 +85,7 @@ pub(crate) fn changed_waits_until_its_time_is_over_if_the_record_stays_the_same(
     }
 }
 
-/// The same.
+/// The contract allows `changed` to return early. The stores of this library don't do this.
 pub(crate) fn a_save_of_another_session_does_not_end_the_wait(one: &dyn Store, other: &dyn Store) {
     thread::scope(|scope| {
         let waiting = scope.spawn(|| timed(|| one.changed(&name(), None, A_MOMENT * 3)));

@@ -1,4 +1,4 @@
-//! What becomes of the lease if its file is damaged or lost.
+//! What happens to the lease if its file is damaged or lost.
 
 use super::*;
 

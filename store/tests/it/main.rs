@@ -42,8 +42,8 @@ impl World {
         Self::in_directory(tempfile::tempdir().unwrap())
     }
 
-    /// On a disk in memory, if there is one: where many threads write to one name, a slow disk lets one of them wait for the
-    /// lock for longer than the store does.
+    /// A store on a disk in memory, if there is one. If many threads write to one name on a slow disk, one of them can
+    /// wait for the lock longer than the store allows.
     fn in_memory() -> Self {
         Self::in_directory(tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap())
     }
@@ -63,7 +63,7 @@ impl World {
         self.directory.path().join(format!("{}.{ending}", self.name))
     }
 
-    /// The files, without the clock, which systems don't have that don't number their boots.
+    /// The names of the files, except the clock, which exists only on systems with boot ids.
     fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(self.directory.path()).unwrap();
         let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -88,7 +88,7 @@ impl World {
         self.store.save(&self.name, &session(user), known, lease)
     }
 
-    /// A session is saved, and nobody has the lease.
+    /// A store with a saved session. Nobody holds the lease.
     fn saved(user: i64) -> (Self, Revision) {
         let world = Self::new();
         let revision = helpers::saved(&world.store, user, None);
@@ -96,7 +96,7 @@ impl World {
     }
 }
 
-/// Asserts that an error is of this kind and says this.
+/// Asserts that an error has this kind and that its text contains `text`.
 #[track_caller]
 fn assert_says(error: &StoreError, kind: StoreErrorKind, text: &str) {
     assert!(error.kind() == kind && error.to_string().contains(text), "{error:?}");

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use super::*;
 
-/// What each method says.
+/// The error of each method.
 fn errors(world: &World) -> [Option<String>; 4] {
     let results = [
         world.store.load(&world.name).map(drop),
@@ -16,7 +16,7 @@ fn errors(world: &World) -> [Option<String>; 4] {
     results.map(|result| result.err().map(|error| error.to_string()))
 }
 
-/// Runs what an error has between backticks, as a user would.
+/// Runs the command between the backticks of an error, as a user would.
 fn run_command_of(error: &str) {
     let command = error.split('`').nth(1).unwrap();
     assert!(Command::new("sh").args(["-c", command]).status().unwrap().success(), "{command}");
@@ -106,7 +106,7 @@ fn links_and_pipes_and_directories_are_refused_in_place_of_files() {
 #[test]
 fn files_of_another_user_are_refused() {
     let (world, _) = World::saved(7);
-    // Only the superuser can give a file to another one.
+    // Only the superuser can change the owner of a file.
     for path in [world.path("session"), world.directory.path().into()] {
         if std::os::unix::fs::chown(&path, Some(12345), None).is_err() {
             return;

@@ -1,4 +1,4 @@
-//! What is saved is there, whole, for those who know what was there before.
+//! A save replaces the whole record, and only if the caller knows the record before it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -24,7 +24,7 @@ fn a_session_has_one_record_file_and_one_lock_file() {
     assert_eq!(world.names(), [format!("{}.lock", world.name), format!("{}.session", world.name)]);
 }
 
-/// The wall clock is an hour ahead of what it was when the machine was booted.
+/// The wall clock is one hour ahead of its value at the boot.
 #[test]
 #[cfg(target_os = "linux")]
 fn no_step_of_the_wall_clock_changes_the_age_of_a_record_or_ends_a_lease() {

@@ -1,4 +1,4 @@
-//! Nothing that is shown holds a token.
+//! No output contains a token.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,5 @@
-//! The store of the user, in the place the environment names: so it is asked for in a process of its own.
+//! The store of the user, in the directory that the environment names. Each test runs it in a process of its own, with
+//! its own variables.
 
 use std::env;
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,7 +9,7 @@ use super::*;
 
 const MARK: &str = "TRADOVATE_AUTH_STORE_TEST_CHILD";
 
-/// What the store of the user is, in a process with these variables.
+/// The directory of the user's store, or the error, in a process with these variables.
 fn user_store(variables: &[(&str, &str)]) -> String {
     let output = Command::new(env::current_exe().unwrap())
         .args(["--exact", "user::in_a_process_of_its_own", "--nocapture"])

@@ -1,4 +1,4 @@
-//! Whoever waits for another record is told of it, whatever was done to the file.
+//! A process that waits for a change of the record notices each change of the file.
 
 use super::*;
 
@@ -7,7 +7,7 @@ fn a_record_that_was_removed_before_ends_the_wait_at_once() {
     World::new().store.changed(&helpers::name(), Some(Revision(7)), Duration::MAX).unwrap();
 }
 
-/// Waits for as long as it takes, and changes something meanwhile.
+/// Waits without a limit, and makes a change meanwhile.
 fn is_told_of(world: &World, known: Option<Revision>, change: impl FnOnce()) {
     helpers::waiting(&world.other(), known, change).0.unwrap();
 }

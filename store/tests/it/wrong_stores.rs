@@ -79,7 +79,7 @@ fn a_wrong_store_fails_the_check_that_names_its_defect() {
     thread::scope(|scope| {
         for (defect, check) in cases {
             scope.spawn(move || {
-                // Races of threads do not always happen.
+                // A race of threads does not happen in each run.
                 let found = (0..20).find_map(|_| suite(defect).check(check).err());
                 let violations = found.unwrap_or_else(|| panic!("{defect:?} passes {check}"));
                 println!("{defect:?}: {violations}");
@@ -89,7 +89,7 @@ fn a_wrong_store_fails_the_check_that_names_its_defect() {
     });
 }
 
-/// What is wrong only if several processes work at the same time is shown by no check of calls in a row.
+/// If a store is wrong only when several processes work at the same time, checks with calls in a row can't show this.
 #[test]
 fn a_store_that_saves_in_two_steps_passes_all_checks_but_those_of_concurrent_calls() {
     let violations = suite(Defect::SavesInTwoSteps).run().unwrap_err();

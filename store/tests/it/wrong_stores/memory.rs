@@ -1,4 +1,4 @@
-//! A store in memory, with a defect or with none.
+//! A store in memory, with one defect or with none.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -18,7 +18,7 @@ pub(super) enum Defect {
     None,
     /// A save does not compare the record with the known one.
     IgnoresKnown,
-    /// A save does not ask whether a later lease was given.
+    /// A save does not check whether a later lease was given.
     IgnoresFence,
     /// A lease that is not released is held for ever.
     KeepsLeases,
@@ -26,7 +26,7 @@ pub(super) enum Defect {
     IgnoresReleases,
     /// A release ends the lease of any holder.
     ReleasesAll,
-    /// A save asks whether the lease has ended.
+    /// A save is refused if the lease has ended.
     RefusesEndedLeases,
     /// A lease is given while another process holds it.
     GivesLeasesTwice,
@@ -42,7 +42,7 @@ pub(super) enum Defect {
     LoadsOld,
     /// A save is confirmed before it is durable.
     ConfirmsEarly,
-    /// A wait ends when its time is over, whatever happens.
+    /// A wait ends only when its time is over.
     NeverTells,
     /// A wait takes longer than its time.
     WaitsLong,
@@ -52,17 +52,17 @@ pub(super) enum Defect {
     CutsNames,
     /// A record is cut off after 64 KiB.
     CutsRecords,
-    /// A save or a load that is dropped has removed the record and not put one in its place.
+    /// A save or a load first removes the record. If its future is dropped, the record is gone.
     RemovesFirst,
-    /// A lease or a release that is dropped has written a long lease and not its end.
+    /// A lease or a release first writes a long lease. If its future is dropped, the lease has no end.
     LeasesLongFirst,
 }
 
-/// What a database holds.
+/// The content of a database.
 #[derive(Default)]
 pub(super) struct Database {
     contents: Mutex<HashMap<String, Content>>,
-    /// With [`Defect::ConfirmsEarly`], what is durable.
+    /// The durable content, for [`Defect::ConfirmsEarly`].
     durable: Mutex<HashMap<String, Content>>,
     changes: Condvar,
     open_stores: AtomicUsize,
@@ -222,7 +222,7 @@ impl Store for Memory {
     }
 }
 
-/// Is pending once.
+/// A future that is pending once.
 #[derive(Default)]
 struct Yield(bool);
 
