@@ -1,13 +1,12 @@
 //! Log in to [Tradovate](https://www.tradovate.com) from Rust, and stay logged in.
 //!
-//! A `TokenSource` logs in once, renews the token before it expires, and handles penalties,
-//! lock-outs, lost sessions and changes of hosts. It has only ever run against the simulator
-//! (`tradovate-auth-simulator`), never against the real server. This project is not affiliated with Tradovate or
-//! NinjaTrader.
+//! A `TokenSource` logs in once, renews the token before it expires, and handles penalties, lock-outs, lost sessions
+//! and changes of hosts. It has been tested only against the simulator (`tradovate-auth-simulator`), not against the
+//! real server. This project is not affiliated with Tradovate or NinjaTrader.
 //!
 //! # Features
-//! Without a feature, this crate is the protocol and the session: no I/O, no clock and no randomness in its dependency
-//! tree.
+//! Without a feature, this crate contains the protocol and the session. No crate in its dependency tree then has I/O, a
+//! clock or randomness.
 //!
 //! | feature | adds |
 //! |---|---|
@@ -16,7 +15,7 @@
 //! | `reqwest-middleware` | `tradovate_auth::reqwest::BearerMiddleware`, for clients of `reqwest-middleware` 0.5 |
 //! | `file` | `tradovate_auth::store::FileStore`: processes of one machine share one login |
 //! | `redis` | `tradovate_auth::redis::RedisStore`: processes of many machines share one login |
-//! | `seal` | `tradovate_auth::store::SealingKey`: encrypts what a store holds, with your key |
+//! | `seal` | `tradovate_auth::store::SealingKey`: encrypts the records of a store with your key |
 //!
 //! # Blocking
 #![cfg_attr(feature = "ureq", doc = "```no_run")]
@@ -44,20 +43,20 @@
 //! # }
 //! ```
 //!
-//! `Client` of either module makes single calls without a session.
+//! The `Client` of each module makes single calls without a session.
 //!
 //! # Several processes
-//! A user can have two sessions, and a third login closes the oldest. `TokenSource::shared` of either module keeps one
-//! login for all processes that share a store. The stores are `store::FileStore` (one machine) and `redis::RedisStore` (many
-//! machines). A store of your own implements `store::Store` or `store::AsyncStore`.
+//! A user can have two server sessions. A third login closes the oldest one. With `TokenSource::shared` of either
+//! module, all processes that share a store use one login. The stores are `store::FileStore` (one machine) and
+//! `redis::RedisStore` (many machines). A store of your own implements `store::Store` or `store::AsyncStore`.
 //!
 //! # Login in the user's browser
-//! [`AuthorizationRequest::begin`] returns the URL for the browser, and [`PendingAuthorization::redirected`] takes the URL
-//! at which the browser comes back. [`Login::code`] starts a `TokenSource` with the code that it brings.
+//! [`AuthorizationRequest::begin`] returns the URL for the browser. [`PendingAuthorization::redirected`] takes the URL
+//! that the browser was redirected to, and returns a code. [`Login::code`] starts a `TokenSource` with the code.
 //!
 //! # Your own runtime or client
-//! [`Session::poll`] says what to send and when. Report the result to [`Session::receive`] or [`Session::failed`].
-//! [`Endpoint::request`] builds a single [`Request`](http::Request), and [`Endpoint::parse`] reads the
+//! [`Session::poll`] says what to send and when. Pass the result to [`Session::receive`] or [`Session::failed`]. For a
+//! single call, [`Endpoint::request`] builds a [`Request`](http::Request), and [`Endpoint::parse`] reads the
 //! [`Response`](http::Response):
 //!
 //! ```
@@ -77,9 +76,9 @@
 //! `Timestamp::now`, add `jiff = "1"` to your own dependencies.
 //!
 //! # More
-//! [`tradovate_auth_core`] has a tour of all types of the protocol, and [`tradovate_auth_session`] a list of those of the
-//! session; they are all in this crate too. The source tree of the project has a page for each question (folder `docs`)
-//! and whole programs (folder `examples`).
+//! [`tradovate_auth_core`] has a tour of the types of the protocol, and [`tradovate_auth_session`] has a list of the
+//! types of the session. This crate contains all of them. The source tree of the project has a page for each question
+//! (folder `docs`) and whole programs (folder `examples`).
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
