@@ -1,4 +1,5 @@
-//! Cross-origin resource sharing (CORS) for browsers: every origin is allowed, by name and with credentials.
+//! Cross-origin resource sharing (CORS) for browsers. Every origin is allowed. The answer names the origin and allows
+//! credentials.
 
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request::Parts};
 

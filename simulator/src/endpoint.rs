@@ -12,13 +12,13 @@ pub enum Endpoint {
     Me,
     /// `POST /v1/auth/oauthtoken`, also without `/v1`: exchanges an OAuth code, or refreshes.
     OauthToken,
-    /// `GET /v1/auth/renewaccesstoken`, also without `/v1`: extends a session.
+    /// `GET /v1/auth/renewaccesstoken`, also without `/v1`: renews a token.
     RenewAccessToken,
     /// `GET /v1/account/list`: the user's accounts. Use it to check that the API accepts a token.
     AccountList,
     /// `GET /v1/user/list`: the user of the token.
     UserList,
-    /// `GET /v1/order/list`: the orders, of which there are none.
+    /// `GET /v1/order/list`: the orders. The list is always empty.
     OrderList,
     /// `GET /v1/websocket`: connects a socket; see [`Simulator::connect`](crate::Simulator::connect).
     WebSocket,
@@ -49,8 +49,8 @@ impl Endpoint {
         }
     }
 
-    /// Whether this is one of the four endpoints that issue or describe tokens. A penalty for any endpoint applies only
-    /// to these.
+    /// Whether this is one of the four endpoints that issue or describe tokens. A penalty that a test orders without an
+    /// endpoint applies only to these four.
     #[must_use]
     pub fn is_authentication(self) -> bool {
         matches!(self, Self::AccessTokenRequest | Self::Me | Self::OauthToken | Self::RenewAccessToken)

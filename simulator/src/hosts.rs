@@ -78,8 +78,8 @@ impl Default for ApiHosts {
     }
 }
 
-/// Which hosts serve which side and which organizations. IP addresses and `localhost` are not in it: they serve every
-/// organization.
+/// Which hosts serve which side and which organizations. IP addresses and `localhost` are not listed, because they
+/// serve every organization.
 pub(crate) struct DedicatedHosts {
     sides: BTreeMap<String, Side>,
     /// The hosts at which sockets are limited to some organizations, including the shared hosts.

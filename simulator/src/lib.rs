@@ -3,7 +3,7 @@
 //! [`Simulator::handle`] takes the time and a request, and returns the response that the real server is known to give.
 //! It covers logins and their refusals, two sessions per user, renewals, OAuth with its authorization page and rotating
 //! refresh tokens, penalty tickets, captchas, lock-outs, dedicated hosts and maintenance. [`Simulator::connect`] does
-//! the same for sockets.
+//! the same for sockets. In this crate, a *session* is a session of the server.
 //!
 //! The simulator has no clock and no randomness of its own. So a test can simulate a month in a millisecond, and each
 //! run gives the same result. The simulator shares no wire types with the client crates, so it can't hide their

@@ -75,7 +75,7 @@ impl Simulator {
             .ok_or_else(|| Reply::oauth_error("invalid_client", Some(texts::WRONG_CLIENT_ID)))?;
         let is_secret_right = match &client.client_secret {
             Some(secret) => request.client_secret == Some(secret.expose()),
-            // A client that sends a secret takes itself for a confidential client.
+            // A client without a registered secret must not send one.
             None => request.client_secret.is_none_or(str::is_empty),
         };
         let is_redirect_right = match request.redirect_uri {

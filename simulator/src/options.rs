@@ -54,7 +54,7 @@ pub struct Options {
     /// How long a client may send nothing on a socket before the server closes it. Default: 5 s, twice the interval at
     /// which clients have to send `[]`.
     pub socket_timeout: Duration,
-    /// What a socket does when the token with which it was authorized expires.
+    /// What a socket does when the token with which it was authorized expires. Default: the socket stays open.
     pub expired_socket: ExpiredSocket,
     /// The limits per hour. Default: the published ones.
     pub limits: Limits,
@@ -131,13 +131,14 @@ pub struct Limits {
     pub renew_access_token: EndpointLimit,
     /// Failed calls of `/auth/me` per network. Default: 10, back-off 30 s.
     pub me: EndpointLimit,
-    /// How many violations of one endpoint's limit within an hour get a wait. The next one gets a captcha. Default: 5.
+    /// How many violations of one endpoint's limit within an hour get a penalty. The next one gets a captcha. Default:
+    /// 5.
     pub captcha_after: usize,
     /// The answer to a login over the limit. Default: a penalty ticket.
     pub over_limit: OverLimit,
-    /// Requests with a good token, per user. Default: 5000. Above it, the user is locked out with 429.
+    /// Requests with a valid token, per user. Default: 5000. Above it, the user is locked out with 429.
     pub authenticated: usize,
-    /// Requests without a good token, per network. Default: 1000. Above it, the network is locked out with 429.
+    /// Requests without a valid token, per network. Default: 1000. Above it, the network is locked out with 429.
     pub anonymous: usize,
 }
 

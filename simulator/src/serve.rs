@@ -1,7 +1,7 @@
 //! The HTTP server: serves a simulator on a port of 127.0.0.1, on a thread of its own and with the real clock.
 //!
 //! It passes requests and WebSocket frames to the simulator together with the time and the caller's network, and sends
-//! the answers unchanged. Only the paths under `/simulator`, which control the simulator, are answered here.
+//! the answers unchanged. It answers only the paths under `/simulator` itself, which control the simulator.
 
 use std::{
     fmt, io,
@@ -52,8 +52,8 @@ impl SimulatorBuilder {
         self
     }
 
-    /// Sets the address to listen at. Default: 127.0.0.1. Allowed are 0.0.0.0 and `::`, which are all addresses of this
-    /// machine, and loopback addresses.
+    /// Sets the address to listen at. Default: 127.0.0.1. Allowed are loopback addresses, and 0.0.0.0 and `::`, which
+    /// mean all addresses of this machine.
     ///
     /// **With 0.0.0.0 and `::`, everybody who can reach this machine can use the simulator and
     /// [control](SimulatorBuilder::serve) it.** These addresses are meant for containers.
@@ -77,8 +77,8 @@ impl SimulatorBuilder {
     /// commands by which other programs can control it.
     ///
     /// # Errors
-    /// If the address is not an address of this machine, if it is one network's address, if the port is in use, or if
-    /// the system has no free socket or thread.
+    /// If the address is not a loopback address, 0.0.0.0 or `::`, if the port is in use, or if the system has no free
+    /// socket or thread.
     pub fn serve(mut self) -> io::Result<Server> {
         self.setup.fill_in();
         let settings = std::mem::take(&mut self.settings);

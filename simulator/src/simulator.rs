@@ -78,7 +78,7 @@ pub struct Simulator {
     pub(crate) wrong_hosts: WrongHosts,
     pub(crate) sockets: Sockets,
     pub(crate) statistics: Statistics,
-    /// The caller's time as last given; `None` before the first request.
+    /// The time that the caller has given last; `None` if it has given none.
     pub(crate) time: Option<Timestamp>,
 }
 
@@ -89,7 +89,7 @@ impl Simulator {
         SimulatorBuilder::new()
     }
 
-    /// Answers a request at a time. The host comes from the request's URI or its `Host` header. The caller's
+    /// Answers a request at the time `now`. The host comes from the request's URI or its `Host` header. The caller's
     /// [`Network`] comes from the request's extensions.
     ///
     /// No input causes a panic.
@@ -194,7 +194,7 @@ impl Simulator {
         self.callers.is_locked(now, &caller, limit)
     }
 
-    /// The answer to a request that a penalty, a captcha or its endpoint's limit stops.
+    /// The answer to a request that is stopped by a penalty, a captcha or its endpoint's limit; otherwise `None`.
     fn penalty_or_limit(&mut self, call: &Call<'_>) -> Option<Reply> {
         let limits = self.options.limits;
         let key = (call.network.clone(), call.endpoint);
@@ -232,7 +232,7 @@ impl Simulator {
         reply
     }
 
-    /// The session and user of a token that is good here; otherwise the response that refuses the token.
+    /// The session and user of a token that this host accepts; otherwise the response that refuses the token.
     pub(crate) fn authenticate(&self, call: &Call<'_>) -> Result<(Session, User), Reply> {
         let Some(token) = call.bearer else { return Err(Reply::empty(StatusCode::NOT_FOUND)) };
         let session = match self.sessions.token_status(call.now, token) {
@@ -262,7 +262,7 @@ impl Simulator {
         }
     }
 
-    /// Refuses an API call on Live if the session's device is not the one of the user's first login.
+    /// Refuses an API call on Live if the session's device is not the device of the user's first login.
     pub(crate) fn check_device(&self, call: &Call<'_>, session: &Session, user: &User) -> Result<(), Reply> {
         let is_strange = user.checks_device
             && call.side == Side::Live
@@ -305,7 +305,7 @@ impl Simulator {
         self.users.iter().find(|user| user.id == id)
     }
 
-    /// The server's time, which decides everything.
+    /// The server's time. All expiries and limits use it.
     pub(crate) fn server_time(&self) -> Timestamp {
         shifted(self.time.unwrap_or(Timestamp::UNIX_EPOCH), self.options.clock_skew)
     }

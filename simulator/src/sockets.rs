@@ -1,6 +1,6 @@
-//! The sockets at `/v1/websocket`, for trading and for market data. They are as pure as the requests: a connection and
-//! the client's text frames come in, and text frames go out. Everything that happens without a frame has a time, at
-//! which the caller polls.
+//! The sockets at `/v1/websocket`, for trading and for market data. Like [`Simulator::handle`], they have no clock and
+//! no I/O: a connection and the client's text frames come in, and text frames go out. If something happens without a
+//! frame, it happens at a time that the socket has named, and the caller polls at this time.
 //!
 //! A closed session, a revoked token or a changed option needs no notification: the next poll sees it.
 
@@ -95,8 +95,8 @@ struct Upgrade;
 
 /// Methods for sockets.
 impl Simulator {
-    /// Connects a socket, or returns the server's refusal. It answers 421 at a host that serves none of the users, and
-    /// 404 without a body at a [wrong host](Simulator::set_wrong_host). Scripted answers, lock-outs and maintenance
+    /// Connects a socket, or returns the server's refusal. A host that serves no user answers 421. A
+    /// [wrong host](Simulator::set_wrong_host) answers 404 without a body. Scripted answers, lock-outs and maintenance
     /// apply too. The host comes from the URI or the `Host` header, as in [`handle`](Self::handle). A host that no
     /// organization has, such as 127.0.0.1, serves both trading and market data.
     ///

@@ -32,7 +32,7 @@ pub struct LogEntry {
     pub status: StatusCode,
 }
 
-/// Counters since the simulator was built, and a log of the latest 10 000 requests.
+/// Counters since the simulator was built or reset, and a log of the latest 10 000 requests.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Statistics {

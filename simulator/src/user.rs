@@ -26,7 +26,7 @@ pub struct User {
     pub full_name: String,
     /// `email` in the answer of `/auth/me`.
     pub email: String,
-    /// `organizationName` and `orgName`. Decides the user's hosts if the organization is registered with hosts.
+    /// `organizationName` and `orgName`. The user gets the hosts that this organization is registered with, if any.
     pub organization: String,
     /// `userStatus`. Default: `Active`. It has no effect on whether a token is issued.
     pub status: String,
@@ -52,7 +52,7 @@ pub struct User {
     pub hosts: Option<ApiHosts>,
 }
 
-/// Whether a user may make API calls with a good token.
+/// Whether a user may make API calls with a valid token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ApiAccess {
     /// API calls are answered.

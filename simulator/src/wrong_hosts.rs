@@ -11,7 +11,7 @@ use crate::{
     simulator::Simulator,
 };
 
-/// How a wrong host answers, which is a host that no longer serves its organization.
+/// How a wrong host answers. A wrong host no longer serves its organization.
 ///
 /// The simulator has no kind for a host that refuses connections. To simulate one, don't pass the request on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl WrongHosts {
 }
 
 impl Simulator {
-    /// Makes a host answer as a wrong host, which no longer serves its organization. `None` makes it serve again.
+    /// Makes a host a wrong host, which no longer serves its organization. `None` makes it serve again.
     ///
     /// ```
     /// use http::Request;

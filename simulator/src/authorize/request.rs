@@ -93,7 +93,8 @@ impl RedirectTarget {
             let why = "This redirect_uri is not registered for the app. It must match a registered one exactly.";
             return Err(Mistake { why, value: Some(redirect_uri) });
         }
-        // RFC 6749, section 3.1.2, forbids a fragment: parameters appended to it would never reach a server.
+        // RFC 6749, section 3.1.2, forbids a fragment: the parameters would become part of it, and browsers do not send
+        // it.
         if redirect_uri.contains('#') || !redirect_uri.bytes().all(|byte| byte.is_ascii_graphic()) {
             let why = "This redirect_uri is registered, but it can't be used: it has a fragment, or characters that no URI has.";
             return Err(Mistake { why, value: Some(redirect_uri) });

@@ -62,7 +62,7 @@ async fn serve_connection(shared: Arc<Shared>, id: SocketId, upgrade: OnUpgrade)
     let Ok(upgraded) = upgrade.await else { return shared.simulator().socket_hung_up(id) };
     let mut stream = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await;
     relay(&shared, id, &mut stream).await;
-    // Before the connection ends, so that a client that sees the end finds the socket gone.
+    // The socket is removed before the connection ends, so that a client that sees the end finds no socket any more.
     shared.simulator().socket_hung_up(id);
 }
 

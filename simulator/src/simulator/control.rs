@@ -1,5 +1,5 @@
-//! What a test can do to the server between requests. Users are identified by their login name. An unknown name has no
-//! effect.
+//! The methods with which a test controls the server between requests. Users are identified by their login name. A call
+//! for an unknown user has no effect.
 
 use std::time::Duration;
 
@@ -36,12 +36,12 @@ impl Simulator {
         &self.options
     }
 
-    /// The current options, to be changed.
+    /// Returns the options, so that a test can change them at run time.
     pub fn options_mut(&mut self) -> &mut Options {
         &mut self.options
     }
 
-    /// The user with this login name, to be changed; `None` if there is none.
+    /// Returns the user with this login name, so that a test can change it; `None` if there is none.
     pub fn user_mut(&mut self, name: &str) -> Option<&mut User> {
         self.users.iter_mut().find(|user| user.name == name)
     }
@@ -81,8 +81,8 @@ impl Simulator {
     pub const CAPTCHA_ANSWER: &str = penalties::CAPTCHA_ANSWER;
 
     /// Answers the next request to an endpoint with a captcha. `None` means any of the four authentication endpoints.
-    /// The endpoint is then closed for one hour to the network of the request. The same body opens it earlier if it
-    /// carries the ticket and [`CAPTCHA_ANSWER`](Self::CAPTCHA_ANSWER) and comes at least 19 seconds after the captcha.
+    /// The endpoint is then closed for one hour to the network of the request. A request with the same body, the ticket
+    /// and [`CAPTCHA_ANSWER`](Self::CAPTCHA_ANSWER) opens it earlier, at least 19 seconds after the captcha.
     pub fn captcha_next(&mut self, endpoint: impl Into<Option<Endpoint>>) {
         self.penalties.order(endpoint.into(), Sanction::Captcha);
     }
@@ -116,8 +116,8 @@ impl Simulator {
         self.script.add(Scripted { endpoint: endpoint.into(), response, handle: false });
     }
 
-    /// Handles the next request to an endpoint, but replaces its answer by this response, as if the real one was lost.
-    /// `None` means any request.
+    /// Handles the next request to an endpoint, but returns this response instead of the answer, as if the answer was
+    /// lost. `None` means any request.
     pub fn lose_next_answer(&mut self, endpoint: impl Into<Option<Endpoint>>, response: Response<Vec<u8>>) {
         self.script.add(Scripted { endpoint: endpoint.into(), response, handle: true });
     }
@@ -171,13 +171,13 @@ impl Simulator {
         self.deny_at(authorize_url)
     }
 
-    /// The OAuth client with this `client_id`, to be changed, for example to register another redirect URI. If both
-    /// sides have the client, the one registered first is returned. `None` if neither has.
+    /// Returns the OAuth client with this `client_id`, so that a test can change it, for example to register another
+    /// redirect URI. If both sides have the client, the one registered first is returned. `None` if neither has it.
     pub fn oauth_client_mut(&mut self, client_id: &str) -> Option<&mut OAuthClient> {
         self.clients.iter_mut().find(|client| client.client_id == client_id)
     }
 
-    /// Refuses the next refreshes with `invalid_token` although they are valid.
+    /// Refuses the next `times` refreshes with `invalid_token`, although their refresh tokens are valid.
     pub fn refuse_next_refresh(&mut self, times: u32) {
         self.grants.refusals = times;
     }
