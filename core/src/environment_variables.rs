@@ -231,7 +231,7 @@ mod tests {
             let set = |name: &str| table(pairs)(name).or((name == half).then(|| "8".into()));
             let error = Credentials::from_variables(set).unwrap_err();
             assert_eq!(error, VariableError::Missing { names: alloc::vec![other] });
-            // Nothing beside it is said on purpose.
+            // An empty value says that the field is omitted on purpose.
             let empty = |name: &str| set(name).or((name == other).then(String::new));
             assert!(Credentials::from_variables(empty).is_ok(), "{half}");
         }

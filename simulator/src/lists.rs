@@ -42,7 +42,7 @@ const EMPTY: [&str; 26] = [
 ];
 
 impl Simulator {
-    /// Answers a list by GET. An account or a device without permission is refused although its token is good.
+    /// Answers a list by GET. An account or a device without permission is refused although its token is valid.
     pub(crate) fn list(&self, call: &Call<'_>) -> Result<Reply, Reply> {
         let (session, user) = self.authenticate(call)?;
         self.check_device(call, &session, &user)?;

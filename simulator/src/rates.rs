@@ -29,7 +29,7 @@ impl Rates {
     }
 }
 
-/// Who sent a request: a user with a good token, or a network.
+/// Who sent a request: a user with a valid token, or a network.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Caller {
     User(i64),

@@ -146,7 +146,7 @@ impl Settings {
 }
 
 impl Settings {
-    /// The longest time that one exchange may take. It is at least the time-out of the HTTP client, so no second
+    /// The longest time that one request may take. It is at least the time-out of the HTTP client, so no second
     /// request is sent while the client may still send the first.
     pub(crate) fn longest_exchange(&self) -> Duration {
         self.policy.deadline().max(self.timeout)

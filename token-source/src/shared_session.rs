@@ -191,7 +191,7 @@ impl Shared {
         self.environment.load_full()
     }
 
-    /// The longest time that one HTTP exchange may take: the longer of the policy's deadline and the client's time-out.
+    /// The longest time that one request may take: the longer of the policy's deadline and the client's time-out.
     #[must_use]
     pub fn longest_exchange(&self) -> Duration {
         self.settings.longest_exchange()

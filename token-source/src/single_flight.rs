@@ -1,6 +1,6 @@
 //! Single flight: at most one caller drives a session at a time.
 //!
-//! Times are arguments. A driver that takes longer than the longest exchange is overdue: its task may have ended with
+//! Times are arguments. A driver that takes longer than the longest request is overdue: its task may have ended with
 //! its runtime. Another caller may then replace it. A late result of the replaced driver is still used.
 
 use jiff::Timestamp;

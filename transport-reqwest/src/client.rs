@@ -188,7 +188,7 @@ impl Client {
         self.call(&Me::new(token.clone())).await
     }
 
-    /// Exchanges a code or a refresh token for tokens: `POST /auth/oauthtoken`.
+    /// Requests tokens for a code, or with a refresh token: `POST /auth/oauthtoken`.
     ///
     /// # Errors
     /// [`CallError`] if the call fails or the server refuses it.

@@ -11,7 +11,7 @@ use crate::sync::tokio::task::JoinHandle;
 use crate::sync::tokio::time::{Instant, timeout};
 use crate::token_source::Inner;
 
-/// Keeps a session alive until the keeper is dropped. Dropping it cancels its task at once. An exchange in flight
+/// Keeps a session alive until the keeper is dropped. Dropping it cancels its task at once. A request in flight
 /// continues in the background, so its answer is not lost.
 #[derive(Debug)]
 #[must_use = "the session is kept alive only as long as the keeper lives"]
@@ -38,10 +38,10 @@ impl Keeper {
     }
 
     /// Stops the keeper, and waits until requests in flight have ended and their answers are stored. It waits at most
-    /// as long as one exchange may take.
+    /// as long as one request may take.
     ///
     /// Call this before the program ends, so that no answer is lost and other processes need not wait for the end of a
-    /// lease. Without this call, an exchange in flight continues in the background, or is cancelled when the program
+    /// lease. Without this call, a request in flight continues in the background, or is cancelled when the program
     /// ends.
     pub async fn stop(mut self) {
         let source = Arc::clone(&self.source);

@@ -1,7 +1,7 @@
 //! [`TokenSource`]: provides a valid token to any number of tasks with one login.
 //!
 //! A task that finds no token starts another task for the session's next request, and waits for the result. So
-//! cancelling a caller cancels no exchange. Callers don't wait while there is a valid token.
+//! cancelling a caller cancels no request. Callers don't wait while there is a valid token.
 
 use std::error::Error;
 use std::fmt;

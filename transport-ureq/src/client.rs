@@ -138,7 +138,7 @@ impl Client {
         self.call(&Me::new(token.clone()))
     }
 
-    /// Exchanges a code or a refresh token for tokens: `POST /auth/oauthtoken`.
+    /// Requests tokens for a code, or with a refresh token: `POST /auth/oauthtoken`.
     ///
     /// # Errors
     /// [`CallError`] if the call fails or the server refuses it.

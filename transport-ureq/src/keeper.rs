@@ -12,7 +12,7 @@ use tradovate_auth_token_source::{Idle, LONGEST_SLEEP};
 
 use crate::token_source::Inner;
 
-/// Keeps a session alive until the keeper is dropped. Dropping it ends its thread. An exchange in flight continues in
+/// Keeps a session alive until the keeper is dropped. Dropping it ends its thread. A request in flight continues in
 /// the background, so its answer is not lost.
 #[derive(Debug)]
 #[must_use = "the session is kept alive only as long as the keeper lives"]
@@ -54,10 +54,10 @@ impl Keeper {
 
 impl Keeper {
     /// Stops the keeper, and waits until requests in flight have ended and their answers are stored. It waits at most
-    /// as long as one exchange may take.
+    /// as long as one request may take.
     ///
     /// Call this before the program ends, so that no answer is lost and other processes need not wait for the end of a
-    /// lease. Without this call, an exchange in flight continues in the background, or is cancelled when the program
+    /// lease. Without this call, a request in flight continues in the background, or is cancelled when the program
     /// ends.
     pub fn stop(self) {
         let source = Arc::clone(&self.source);

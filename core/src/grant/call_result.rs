@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn a_grant_keeps_known_facts_that_the_answer_leaves_out() {
         let sent = "2026-11-24T14:20:30Z".parse::<Timestamp>().unwrap();
-        // A `Date` that is years away is not believed by itself.
+        // A single `Date` that is years away is not used.
         let exchange = Exchange { sent, received: sent, server_time: Some(Timestamp::MIN) };
         let oauth = |body: &str| Answer { value: OAuthToken::parse(Response::new(body)).unwrap().value, exchange };
         let login = |expiry: &str| {

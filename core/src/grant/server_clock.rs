@@ -26,14 +26,14 @@ pub struct Exchange {
 const HALF_A_SECOND: SignedDuration = SignedDuration::from_millis(500);
 
 impl Exchange {
-    /// Creates the times of an exchange. The `Date` is read from the headers of the answer.
+    /// Creates the times of a request and its answer. The `Date` is read from the headers of the answer.
     #[must_use]
     pub fn new(sent: Timestamp, received: Timestamp, headers: &HeaderMap) -> Self {
         Self { sent, received, server_time: date(headers) }
     }
 
-    /// How far the server's clock is ahead of the local clock, measured at the middle of the exchange. Zero if the
-    /// answer had no `Date`, or one beyond [`ServerClock::BOUND`].
+    /// How far the server's clock is ahead of the local clock, measured at the middle between sending and receiving.
+    /// Zero if the answer had no `Date`, or one beyond [`ServerClock::BOUND`].
     #[must_use]
     pub fn offset(&self) -> SignedDuration {
         self.bounded().measured_offset()
@@ -290,7 +290,7 @@ mod tests {
         assert_eq!(learn(at_once, &["2026-11-24T14:00:10Z"]), 10_500);
         assert_eq!(learn(at_once, &["2026-11-24T14:00:10Z", "2026-11-24T14:00:14Z"]), 11_500);
         assert_eq!(learn(at_once, &["2026-11-24T14:00:10Z", "2026-11-24T13:00:00Z"]), -3_599_500);
-        // An exchange of ten seconds is believed to its middle.
+        // An exchange of ten seconds is not yet a long one: its middle counts.
         assert_eq!(learn(later, &["2026-11-24T14:00:05Z"]), 500);
         assert_eq!(learn(later, &["2026-11-24T14:00:05Z", "2026-11-24T14:00:09Z"]), 1500);
     }

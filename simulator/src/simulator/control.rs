@@ -58,8 +58,8 @@ impl Simulator {
         self.id(user).map_or(0, |id| self.sessions.open_of(self.server_time(), id).len())
     }
 
-    /// Whether an access token is good at the time last set: issued, not expired, and its session open. This sends no
-    /// request, so nothing is counted and no lock-out restarts.
+    /// Whether an access token is valid at the time that was set last: issued, not expired, and its session open. This
+    /// sends no request, so nothing is counted and no lock-out restarts.
     ///
     /// ```
     /// use tradovate_auth_simulator::Simulator;
