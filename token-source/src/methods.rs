@@ -40,9 +40,9 @@ macro_rules! token_source_methods {
         /// also report a 200: a [penalty](tradovate_auth_core::Penalty) in its body means that the call was not
         /// handled.
         ///
-        /// If the answer does not show whether the token is valid, the source verifies the token by a renewal, at most
-        /// once per 15 minutes. The renewal starts at once in the background. Without a keeper, later calls of `token`
-        /// continue it.
+        /// After a 401, 408, 500, 307, 308 or 421, the source verifies the token by a renewal in the background, at most
+        /// once per 15 minutes (law 12 in `docs/laws.md`). Without a keeper, later calls of `token` continue the
+        /// renewal.
         #[must_use]
         pub fn rejected(
             &self,
@@ -55,15 +55,15 @@ macro_rules! token_source_methods {
             verdict
         }
 
-        /// Returns a snapshot of the session. Store it. A later process continues the session with it: see
+        /// Returns a snapshot of the session. Store it, so that a later process can continue the session: see
         /// [`TokenSourceBuilder::resume`].
         #[must_use]
         pub fn snapshot(&self) -> tradovate_auth_session::StoredSession {
             self.inner.shared.snapshot()
         }
 
-        /// Adopts a snapshot that another process has stored. The source uses its tokens only if they are newer than
-        /// its own.
+        /// Adopts a snapshot that another process has stored. The source uses the tokens of the snapshot only if they
+        /// are newer than its own.
         pub fn adopt(&self, stored: tradovate_auth_session::StoredSession) {
             self.inner.shared.adopt(stored);
         }
