@@ -111,8 +111,8 @@ impl Grant {
     }
 
     /// Checks the answer to a login or a renewal, and returns its tokens as a grant. For a login, `held` is `None` or
-    /// the user's previous grant. For a renewal, `held` is the grant that was renewed. The new grant takes from `held`
-    /// what the answer does not contain.
+    /// the user's previous grant. For a renewal, `held` is the grant that was renewed. Values that the answer does not
+    /// contain are taken from `held`.
     ///
     /// `sent` and `received` are local times. The `Date` of the answer corrects them.
     ///
@@ -151,8 +151,8 @@ impl Grant {
     }
 
     /// Checks the answer to an OAuth token request, and returns its tokens as a grant. For a code, `held` is `None`.
-    /// For a refresh, `held` is the grant that was refreshed. The new grant takes from `held` what the answer does not
-    /// contain, such as the refresh token.
+    /// For a refresh, `held` is the grant that was refreshed. Values that the answer does not contain, such as the
+    /// refresh token, are taken from `held`.
     ///
     /// Lifetimes count from `sent`. `sent` and `received` are local times. The `Date` of the answer corrects them.
     ///
@@ -197,8 +197,8 @@ impl Grant {
         Ok(grant)
     }
 
-    /// Checks that the token is valid and for the user of `held`, and takes from `held` what the answer does not
-    /// contain.
+    /// Checks that the token is valid and for the user of `held`, and takes the values from `held` that the answer does
+    /// not contain.
     fn complete(&mut self, held: Option<&Self>) -> Result<(), Error> {
         let server_now = self.exchange.latest_server_time();
         //= R-TIME-7

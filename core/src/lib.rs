@@ -57,7 +57,7 @@
 //! * login in the user's browser: [`OAuthApp`], [`AuthorizationRequest`], [`PendingAuthorization`]
 //! * the operations: [`AccessTokenRequest`], [`RenewAccessToken`], [`Me`], [`OAuthToken`]
 //! * results: [`Reply`], [`Grant`], [`Error`], [`PenaltyTicket`], [`Penalty`]; results of a transport: [`Answer`],
-//! [`CallError`]
+//!   [`CallError`]
 //! * time: [`Exchange`], [`ServerClock`]
 //! * bodies: [`RequestBody`], [`ResponseBody`]
 //!

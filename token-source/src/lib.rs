@@ -1,7 +1,7 @@
 //! Internal to `tradovate-auth`: use the crate `tradovate-auth` instead. This interface changes without notice.
 //!
-//! It contains what the blocking and the async `TokenSource` share: a session that threads or tasks use together, its
-//! clock, the tokens for callers, and the settings of a process. This crate contains no HTTP and never blocks. The
+//! It contains the parts that the blocking and the async `TokenSource` share: a session that threads or tasks use
+//! together, its clock, the tokens for callers, and the settings of a process. It contains no HTTP and never blocks. The
 //! transports send the requests and wait.
 
 #![forbid(unsafe_code)]

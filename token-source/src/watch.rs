@@ -46,6 +46,7 @@ impl Seen {
 
     /// Compares the state with the last one, and returns the changes.
     ///
+    /// # Errors
     /// If nothing has changed: the longest time to wait. Check again after this time, or as soon as the source changes.
     pub fn update(&mut self, shared: &Shared) -> Result<Change, Duration> {
         // If only the market data token has expired, the access token is still valid.

@@ -31,8 +31,8 @@ impl Answer<AccessTokenResponse> {
         Ok(Grant::of_access_token(self.value, self.exchange.bounded(), None)?)
     }
 
-    /// Checks the answer to a renewal of `held`, and returns its tokens. The new grant takes from `held` what the
-    /// answer does not contain: see [`Grant::from_access_token`].
+    /// Checks the answer to a renewal of `held`, and returns its tokens. Values that the answer does not contain are
+    /// taken from `held`: see [`Grant::from_access_token`].
     ///
     /// # Errors
     /// [`CallError::Server`] with the errors of [`Grant::from_access_token`].
@@ -50,8 +50,8 @@ impl Answer<OAuthTokenResponse> {
         Ok(Grant::of_oauth(self.value, self.exchange.bounded(), None)?)
     }
 
-    /// Checks the answer to a refresh of `held`, and returns its tokens. The new grant takes from `held` what the
-    /// answer does not contain, such as the refresh token: see [`Grant::from_oauth`].
+    /// Checks the answer to a refresh of `held`, and returns its tokens. Values that the answer does not contain, such
+    /// as the refresh token, are taken from `held`: see [`Grant::from_oauth`].
     ///
     /// # Errors
     /// [`CallError::Server`] with the errors of [`Grant::from_oauth`].

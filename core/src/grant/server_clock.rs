@@ -119,10 +119,10 @@ impl ServerClock {
     /// [`CONFIRMED_AFTER`](Self::CONFIRMED_AFTER), so that the second one is not too early.
     const ASK_AFTER: Duration = Duration::from_secs(15);
 
-    /// Learns from one exchange. A change of the offset by at most 5 seconds is smoothed. A larger change is used at
-    /// once. An offset beyond [`BOUND`](Self::BOUND) is used only after a confirmation. An exchange of more than 10
-    /// seconds only limits the offset, because the server read its clock at an unknown time between sending and
-    /// receiving. The offset then stays a hint if it was one.
+    /// Learns from the times of one request. A change of the offset by at most 5 seconds is smoothed. A larger change
+    /// is used at once. An offset beyond [`BOUND`](Self::BOUND) is used only after a confirmation. If the answer took
+    /// more than 10 seconds, its `Date` only limits the offset, because the server read its clock at an unknown time
+    /// between sending and receiving. The offset then stays a hint if it was one.
     //= R-TIME-4
     pub fn learn(&mut self, exchange: &Exchange) {
         let Some(measured) = exchange.measured() else { return };

@@ -104,6 +104,7 @@ impl AuthorizationRequest {
     /// Starts a login. Returns the URL to open in the user's browser, and the pending login to keep until the browser
     /// comes back. Each login needs its own entropy.
     ///
+    /// # Errors
     /// [`BuildError`] if a field can't be sent or the redirect URI is not safe. [`BuildError::InvalidUrl`] if the
     /// environment has no authorize URL, or if the query of that URL already has a parameter of the request.
     #[expect(clippy::needless_pass_by_value, reason = "each login has entropy of its own")]

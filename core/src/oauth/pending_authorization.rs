@@ -14,8 +14,8 @@ const LONGEST_REDIRECT: usize = 64 * 1024;
 
 /// A login that waits for the user in the browser. It belongs to one browser and can be finished once.
 ///
-/// On a web server, keep it in the server session of that browser, which a cookie identifies, and drop it after some
-/// minutes. To pass it to another process, see [`StoredAuthorization`](crate::StoredAuthorization).
+/// On a web server, keep it with the data that your server stores for this browser (identified by a cookie), and drop it
+/// after some minutes. To pass it to another process, see [`StoredAuthorization`](crate::StoredAuthorization).
 ///
 /// ```
 /// use tradovate_auth_core::{AuthorizationRequest, Endpoint, Entropy, Environment, OAuthApp, RedirectError};
@@ -62,6 +62,7 @@ impl PendingAuthorization {
     /// Checks the complete URL that the browser was redirected to, and returns its code. The code is valid for a few
     /// minutes. Start a session with it at once, or exchange it with [`OAuthApp::exchange`](crate::OAuthApp::exchange).
     ///
+    /// # Errors
     /// [`RedirectError`]. If the error does not [end the login](RedirectError::ends_login), the URL was not the answer
     /// to this login: continue to wait.
     pub fn redirected(&mut self, url: &str) -> Result<AuthorizedCode, RedirectError> {

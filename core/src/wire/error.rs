@@ -108,8 +108,8 @@ pub enum Error {
     Incomplete {
         /// The name of the missing field.
         field: &'static str,
-        /// The names of the fields that the answer has. Empty if the answer was read, and only its
-        /// [`Grant`](crate::Grant) can't be made.
+        /// The names of the fields that the answer has. Empty if the error comes from the checks of a
+        /// [`Grant`](crate::Grant).
         present: Vec<String>,
     },
     /// The answer contradicts itself or known facts. Nothing in it may be used.
