@@ -8,7 +8,7 @@ use tradovate_auth_session::StopReason;
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// No token can be available within the caller's time-out. Ask again after `retry_after`.
+    /// No token is available within the caller's time-out. Ask again after `retry_after`.
     #[error("no token for another {} s{}", retry_after.as_secs().max(1), because(reason.as_deref()))]
     NotYet {
         /// The shortest time until a token can be available.

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use tradovate_auth_core::{AccessTokenRequest, AuthorizationRequest, Endpoint, Entropy};
 
-/// A file of its own for each test, which ends with it.
+/// A file for one test, which is removed at the end of the test.
 struct Secret(PathBuf);
 
 impl Secret {
@@ -28,7 +28,7 @@ fn table<'t>(pairs: &'t [(&'t str, &'t str)]) -> impl Fn(&str) -> Option<String>
     move |name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).into())
 }
 
-/// The login that these variables come to.
+/// The login that these variables describe.
 fn login(pairs: &[(&str, &str)]) -> Result<String, VariableError> {
     let lookup = |name: &str| table(pairs)(name).or((name == "TRADOVATE_USERNAME").then(|| "trader".into()));
     let (environment, credentials) = read(lookup)?;
@@ -76,7 +76,7 @@ fn a_secret_in_both_variable_and_file_is_an_error() {
         let pairs = [("TRADOVATE_CLIENT_ID", "app"), (name, "canary"), (file_name, file.path())];
         let error = login(&pairs).map(drop).and(read_app(table(&pairs)).map(drop)).unwrap_err();
         let said = format!("{name} and {file_name} are both set: unset one of them");
-        // Without a password, there is no login, whatever else is set.
+        // Without a password there is no login, even if all other variables are set.
         let is_named = error.to_string() == said || (name == CLIENT_SECRET.0 && error.to_string().contains("PASSWORD"));
         assert!(is_named && !format!("{error:?}").contains("canary"), "{error}");
     }
