@@ -1,4 +1,4 @@
-//! What users read: every kind of error says what happened and what to do next.
+//! The texts that users read: each kind of error says what happened and what to do next.
 
 use crate::support::{ok, response};
 use tradovate_auth_core::{AccessTokenRequest, Endpoint, Error, Grant, Me, OAuthToken, RenewAccessToken};

@@ -1,4 +1,4 @@
-//! What holds for every answer: no input panics, and no grant comes of an answer that doesn't clearly hold one.
+//! Properties of all answers: no input causes a panic, and only an answer that clearly contains a grant gives one.
 
 use crate::support::{FIXTURES, Read, now, ok, read, response};
 use jiff::Timestamp;
@@ -7,11 +7,11 @@ use proptest::sample::{Index, select};
 use serde_json::{Map, Value};
 use tradovate_auth_core::{Error, Grant};
 
-/// Checks a grant against the body it came from, read by another parser.
+/// Checks a grant against the body of its answer, which another parser reads.
 fn assert_earned(grant: &Grant, by_oauth: bool, status: u16, body: &[u8]) {
     assert_eq!(status, 200);
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    // The other parser reads also what an unknown field has that can't be represented.
+    // The other parser also reads unknown fields, and refuses values in them that can't be represented.
     let body = String::from_utf8_lossy(body).replace("\\ud800", "x").replace("1e999", "1");
     let answer: Map<String, Value> = serde_json::from_str(&body).unwrap();
     let text = |key| answer.get(key).and_then(Value::as_str);
@@ -66,7 +66,7 @@ const VALUES: &str = r#"null true false 0 1 -1 15 4800 4800.5 1e300 1e999 184467
     "Access\u0020is\u0020denied" "Expired\u0020Access\u0020Token" "\ud800" [] {} [[[]]] {"demo":"a.ninjatrader.com"}
     {"demo":1,"live":"https://x"} {"demo":"a","demo":"a"} 1. tru"#;
 
-/// Keys, those of tokens and expiry more often.
+/// Keys. Those of tokens and expiry are more frequent.
 const KEYS: &str = r"accessToken accessToken access_token expirationTime expirationTime expires_in expiresIn
     mdAccessToken refresh_token refreshToken refresh_token_expires_in token_type tokenType id_token userId name userStatus
     apiHosts errorText error error_description p-ticket p-time p-captcha p-message access\u0054oken currentBalance
@@ -87,14 +87,14 @@ fn any_key() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Answers that would be good ones, were it not for what stands beside.
+/// Answers that would be valid without the other fields.
 const GOOD: [&str; 3] = [
     r#""accessToken":"t","expirationTime":"2026-11-24T15:40:30Z","#,
     r#""access_token":"t","expires_in":4800,"token_type":"bearer","#,
     "",
 ];
 
-/// An object of known keys and odd values, perhaps twice, perhaps not even JSON.
+/// An object with known keys and unusual values. A key may occur twice, and a value may not be JSON.
 fn any_object() -> impl Strategy<Value = String> {
     let fields = proptest::collection::vec((any_key(), any_value()), 1..5);
     (select(&GOOD[..]), fields).prop_map(|(good, fields)| {
@@ -177,7 +177,7 @@ proptest! {
     }
 }
 
-/// What came of an answer, tokens included; but not the names of the fields there were instead of a result.
+/// The result of an answer, including tokens, but without the names of the fields of an incomplete answer.
 fn outcome(read: &Read) -> Vec<String> {
     let error = |error: &Error| match error {
         Error::Incomplete { field, .. } => format!("no {field}"),

@@ -1,4 +1,4 @@
-//! No secret is printed: not by what holds it, and not by an error after a server has repeated it.
+//! No secret is printed: not by a value that contains it, and not by an error after a server has repeated it.
 
 use crate::support::{now, ok, read, response};
 use base64::Engine as _;
@@ -21,13 +21,13 @@ fn credentials(secret: &str) -> Credentials {
         .with_field("own", secret)
 }
 
-/// Entropy of which verifier and state are `canarycanary…`.
+/// Entropy that makes the verifier and the state `canarycanary…`.
 fn canaries() -> Entropy {
     let half = BASE64_URL_SAFE_NO_PAD.decode([&CANARY.repeat(7), "c"].concat()).unwrap();
     Entropy::from(<[u8; Entropy::LENGTH]>::try_from(half.repeat(2)).unwrap())
 }
 
-/// The code that a redirect brings, as far as one can have these characters.
+/// A code with the characters of `text` that a code can have.
 fn code(text: &str) -> AuthorizedCode {
     let request = AuthorizationRequest::new(&OAuthApp::new("app"), "http://localhost/");
     let (url, mut pending) = request.begin(&Environment::live(), canaries()).unwrap();
@@ -51,7 +51,7 @@ fn ticket(secret: &str) -> PenaltyTicket {
     PenaltyTicket::new(secret, Duration::from_secs(3)).with_captcha_answer(CaptchaAnswer::new(CANARY))
 }
 
-/// Every request that can hold a secret.
+/// Every request that can contain a secret.
 fn requests(secret: &str) -> Vec<http::Request<RequestBody>> {
     let environment = Environment::demo();
     let token = AccessToken::parse(&secret.replace(|c: char| !c.is_ascii_graphic(), "")).unwrap();
@@ -163,7 +163,7 @@ fn a_long_secret_is_masked_wherever_the_server_writes_it() {
     assert_clean(&format!("{hosts:?}"), "hosts");
 }
 
-/// The ways in which frameworks show the body of a request in an error.
+/// The forms in which frameworks show the body of a request in an error.
 fn echoes(request: &http::Request<RequestBody>) -> Vec<String> {
     let body = String::from_utf8(request.body().as_ref().to_vec()).unwrap();
     let html = body

@@ -1,4 +1,4 @@
-//! Whatever a browser is made to bring back: nothing panics, and a code comes of the answer to this login alone.
+//! For any text of a redirect, nothing panics, and only the answer to this login brings a code.
 
 use proptest::prelude::*;
 use tradovate_auth_core::{
@@ -16,7 +16,7 @@ fn begin() -> (PendingAuthorization, String) {
     (pending, state)
 }
 
-/// The code in the body of its exchange.
+/// The code in the body of the token request.
 fn sent(code: AuthorizedCode) -> String {
     let request = OAuthApp::new("app").exchange(code).request(&Environment::live()).unwrap();
     let body: serde_json::Value = serde_json::from_slice(request.body().as_ref()).unwrap();
@@ -42,7 +42,7 @@ fn a_code_is_exchanged_by_the_app_and_in_the_environment_it_was_asked_for() {
     assert!(on_demo.is_ok(), "one page serves Live and Demo");
 }
 
-/// Checks an outcome against the query it came from, read by itself.
+/// Checks an outcome against the query, which this function reads itself.
 fn assert_earned(query: &str, state: &str, outcome: Result<AuthorizedCode, RedirectError>) {
     let all = |parameter: &str| -> Vec<String> {
         let pairs = form_urlencoded::parse(query.as_bytes());
@@ -69,7 +69,7 @@ fn assert_all_earned(url: &str) {
     assert_earned(query.strip_prefix('?').unwrap_or(query), &state, pending.redirected_query(query));
 }
 
-/// Texts that mean something to a parser of queries.
+/// Parts of texts that have a meaning for a parser of queries.
 fn piece() -> impl Strategy<Value = String> {
     let known = "code state error error_description tenant=1 = & ? # % + ; %63ode %00 %C3 %zz [] / // : @ \
                  http://127.0.0.1:8765/callback";
@@ -122,7 +122,7 @@ proptest! {
                 let guessed = format!("tenant=1&code=x&state={guess}");
                 prop_assert!(pending.redirected_query(&guessed).is_err(), "{changed}");
             }
-            // Whatever it takes for its answer now, it still proves who has asked.
+            // A changed snapshot may accept another answer, but the token request must still prove who has asked.
             if let Ok(code) = pending.redirected_query(&format!("tenant=1&code=x&state={state}")) {
                 let Ok(request) = OAuthApp::new("app").exchange(code).request(&Environment::live()) else {
                     return Ok(()); // for another app

@@ -1,4 +1,4 @@
-//! Worlds in one line: responses, fixtures, and one answer read by every endpoint.
+//! Helpers: responses, fixtures, and one response read by all endpoints.
 
 use std::error::Error as _;
 use std::fmt::{Debug, Write as _};
@@ -36,17 +36,17 @@ pub(crate) fn ok(body: &str) -> Response<Vec<u8>> {
     response(200, &[], body.as_bytes())
 }
 
-/// When the responses of these tests arrive.
+/// The time at which the responses of these tests arrive.
 pub(crate) fn now() -> Timestamp {
     "2026-11-24T14:20:30Z".parse().unwrap()
 }
 
-/// What the endpoints make of one response.
+/// The results of all endpoints for one response.
 pub(crate) struct Read {
     /// The grants of login, renewal and OAuth.
     pub(crate) grants: [Result<Grant, Error>; 3],
     pub(crate) me: Result<(), Error>,
-    /// All that was printed on the way: results, grants and errors in every format, and the errors' sources.
+    /// All text that was printed: results, grants and errors in every format, and the sources of the errors.
     pub(crate) printed: String,
 }
 
@@ -56,7 +56,7 @@ impl Read {
     }
 }
 
-/// Reads a response with every endpoint, as a program would that logs everything.
+/// Reads a response with every endpoint, like a program that logs everything.
 pub(crate) fn read(response: &Response<Vec<u8>>) -> Read {
     let mut printed = String::new();
     let mut log = |what: &dyn Debug| writeln!(printed, "{what:?} {what:#?}").unwrap();
@@ -74,7 +74,7 @@ pub(crate) fn read(response: &Response<Vec<u8>>) -> Read {
     read
 }
 
-/// An error and its sources in every format.
+/// The text of an error and its sources in every format.
 fn print(error: &Error) -> String {
     let mut text = format!("{error} {error:?} {error:#?}");
     let mut source = error.source();

@@ -1,4 +1,4 @@
-//! Where a browser is sent, and what it brings back.
+//! The URL for the browser, and the redirect that comes back.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -46,7 +46,7 @@ pub(crate) fn answer(input: &mut Fields) -> Outcome {
     let outcome = of_redirect(pending.redirected(&redirect));
     let iss = issuer.map_or(String::new(), |issuer| format!("&iss={issuer}"));
     assert_goes_on(&outcome.value, &mut pending, &redirect_uri, &format!("{state}{iss}"));
-    // A server that was called at the right address has the query alone.
+    // A server at the host and path of the redirect URI has only the query.
     let is_about_the_query = outcome.value["meaning"] != "other_address" && outcome.value["meaning"] != "too_long";
     if let (true, Some((_, query))) = (is_about_the_query, redirect.trim().split_once('?')) {
         let by_query = of_redirect(again.redirected_query(query.split('#').next().unwrap()));
@@ -55,7 +55,7 @@ pub(crate) fn answer(input: &mut Fields) -> Outcome {
     outcome
 }
 
-/// The answer of this login still counts unless the login has ended.
+/// Asserts that the login still accepts its answer, unless the login has ended.
 fn assert_goes_on(outcome: &Value, pending: &mut PendingAuthorization, redirect_uri: &str, state_and_issuer: &str) {
     let and = if redirect_uri.contains('?') { '&' } else { '?' };
     let good = pending.redirected(&format!("{redirect_uri}{and}code=good&state={state_and_issuer}"));

@@ -1,4 +1,4 @@
-//! The files of `vectors/`: read, checked against their schema, and with long texts written out.
+//! Reads the files of `vectors/`, checks them against their schema, and expands their short forms of long texts.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -36,7 +36,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases
 }
 
-/// The cases of these files, or what is wrong with them.
+/// The cases of these files, or the reason why the files are not valid.
 pub(crate) fn checked(schema: &Value, files: &BTreeMap<String, Value>) -> Result<Vec<Case>, String> {
     let (mut cases, mut ids) = (Vec::new(), HashSet::new());
     for (group, file) in files {
@@ -64,7 +64,7 @@ pub(crate) fn checked(schema: &Value, files: &BTreeMap<String, Value>) -> Result
     Ok(cases)
 }
 
-/// Replaces `{"repeat": …, "times": …}` and `{"concat": […]}` by the texts that they stand for.
+/// Replaces `{"repeat": …, "times": …}` and `{"concat": […]}` by the text that they describe.
 fn written_out(value: &Value) -> Value {
     match value {
         Value::Array(values) => values.iter().map(written_out).collect(),
@@ -82,7 +82,7 @@ fn written_out(value: &Value) -> Value {
     }
 }
 
-/// The fields of an input. Each has to be taken, since a runner must not ignore what it does not understand.
+/// The fields of an input. A test must take each of them, because it must not ignore a field that it does not know.
 pub(crate) struct Fields(Map<String, Value>);
 
 impl Fields {
@@ -107,12 +107,12 @@ impl Fields {
         self.take(name).map(|value| value.as_array().unwrap().clone()).unwrap_or_default()
     }
 
-    /// All that is left, with the texts of the values.
+    /// Takes all remaining fields.
     pub(crate) fn rest(&mut self) -> Vec<(String, Value)> {
         std::mem::take(&mut self.0).into_iter().collect()
     }
 
-    /// The response of `status`, `headers`, and `body`, `json` or `hex`.
+    /// Creates a response from the fields `status`, `headers`, and `body`, `json` or `hex`.
     pub(crate) fn response(&mut self) -> http::Response<Vec<u8>> {
         let mut response = http::Response::builder().status(self.status());
         for (name, value) in self.object("headers").iter_mut().flat_map(Self::rest) {
@@ -138,7 +138,7 @@ impl Drop for Fields {
     }
 }
 
-/// What a client made of an input, and all that it would print of it.
+/// The result of an input, and all text that a client could print about it.
 pub(crate) struct Outcome {
     pub(crate) value: Value,
     pub(crate) printed: String,
@@ -150,7 +150,7 @@ impl From<Value> for Outcome {
     }
 }
 
-/// The faults of an outcome: whatever is expected has to be there.
+/// The differences between an outcome and the expected values. An outcome may have more values than expected.
 pub(crate) fn faults(expected: &Map<String, Value>, outcome: &Outcome) -> Vec<String> {
     let short =
         |value: Option<&Value>| value.map_or("nothing".into(), Value::to_string).chars().take(300).collect::<String>();
@@ -169,7 +169,7 @@ pub(crate) fn faults(expected: &Map<String, Value>, outcome: &Outcome) -> Vec<St
     faults
 }
 
-/// A name such as `TooLong { .. }` as `too_long`.
+/// The name of a value in snake case: `TooLong { .. }` becomes `too_long`.
 pub(crate) fn snake(name: &impl std::fmt::Debug) -> String {
     let name = format!("{name:?}");
     let word = name.split([' ', '(']).next().unwrap();

@@ -1,4 +1,4 @@
-//! Runs all cases of `vectors/` but those that need a session, which `session/tests/vectors.rs` runs.
+//! Runs all cases of `vectors/`, except those that need a session. `session/tests/vectors.rs` runs the exceptions.
 
 mod browser;
 mod file;

@@ -1,4 +1,4 @@
-//! Which hosts are used, and where a redirected request may go.
+//! The hosts that are used, and the hosts to which a request may be redirected.
 
 use http::{HeaderValue, Response};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::file::{Fields, Outcome};
 use crate::request;
 use crate::response::hosts;
 
-/// Reads `apiHosts` as an answer has it, and follows them. Returns them and what has to be reported.
+/// Reads `apiHosts` from an answer and follows them. Returns the hosts and the keys to report.
 pub(crate) fn learn(environment: &mut Environment, named: &Value) -> (ApiHosts, Vec<String>) {
     let body = json!({"accessToken": "t", "apiHosts": named}).to_string();
     let hosts = AccessTokenRequest::parse(Response::new(body)).unwrap().value.api_hosts;

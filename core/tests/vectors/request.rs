@@ -1,4 +1,4 @@
-//! What must be sent.
+//! The request that must be sent.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub(crate) fn run(input: &mut Fields) -> Outcome {
     Outcome { value, printed }
 }
 
-/// A request that was not built. Then not all of its fields have been looked at.
+/// The outcome if a request was not built. The fields that were not read are dropped.
 pub(crate) fn not_sent(error: &BuildError, input: &mut Fields) -> Value {
     input.rest();
     let field = match error {
@@ -56,7 +56,7 @@ fn sent(request: Request<RequestBody>) -> Value {
     json!({"meaning": "sent", "method": method, "url": url, "headers": headers, name: body})
 }
 
-/// The pairs of a form or a query, none of which comes twice.
+/// The pairs of a form or a query. Asserts that no name occurs twice.
 pub(crate) fn pairs(text: &str) -> Value {
     let pairs = form_urlencoded::parse(text.as_bytes());
     let map: Map<_, _> = pairs.map(|(name, value)| (name.into(), value.into())).collect();
@@ -64,7 +64,7 @@ pub(crate) fn pairs(text: &str) -> Value {
     map.into()
 }
 
-/// Sets what is given.
+/// Sets a value if it is given.
 pub(crate) fn with<T, V>(target: T, value: Option<V>, set: impl FnOnce(T, V) -> T) -> T {
     match value {
         Some(value) => set(target, value),
@@ -72,7 +72,7 @@ pub(crate) fn with<T, V>(target: T, value: Option<V>, set: impl FnOnce(T, V) -> 
     }
 }
 
-/// The environment of `environment`, `token_url` and `authorize_url`.
+/// Creates the environment from the fields `environment`, `token_url` and `authorize_url`.
 pub(crate) fn environment(input: &mut Fields) -> Result<Environment, BuildError> {
     let name = input.take("environment").unwrap_or("live".into());
     let environment = match name.as_str() {
@@ -88,7 +88,7 @@ pub(crate) fn environment(input: &mut Fields) -> Result<Environment, BuildError>
     Ok(with(environment, url("authorize_url")?, Environment::with_authorize_url))
 }
 
-/// The request of `operation`. What is not given is a placeholder.
+/// Builds the request of `operation`. Placeholders replace the fields that are not given.
 pub(crate) fn build(input: &mut Fields, environment: &Environment) -> Built {
     let ticket = input.text("ticket").map(|ticket| PenaltyTicket::new(ticket, Duration::ZERO));
     let ticket = match input.text("captcha_answer").map(CaptchaAnswer::new) {
@@ -155,7 +155,7 @@ fn credentials(mut given: Fields) -> Credentials {
 
 const STATE: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc";
 
-/// A login in the browser that was begun on Live, with what is awaited besides the state.
+/// A pending login in the browser on Live. `awaited` has the awaited values besides the state.
 pub(crate) fn pending(
     id: &str,
     redirect_uri: &str,

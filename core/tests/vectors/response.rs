@@ -1,4 +1,4 @@
-//! What a response means.
+//! The meaning of a response.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -14,7 +14,7 @@ use tradovate_auth_core::{
 
 use crate::file::{Fields, Outcome, snake};
 
-/// The outcome at each endpoint of `to`.
+/// The outcomes of a response at each endpoint in `to`.
 pub(crate) fn run(input: &mut Fields) -> Vec<Outcome> {
     let to = input.list("to");
     let response = input.response();
@@ -36,7 +36,7 @@ fn at_endpoint(endpoint: &str, response: Response<Vec<u8>>) -> Outcome {
     outcome
 }
 
-/// The outcome of a caller's own call.
+/// The outcome of a call that the program makes itself.
 fn of_call(response: Response<Vec<u8>>) -> Outcome {
     if response.status() != 200 {
         return outcome(None, Me::parse(response), me_fields);
@@ -46,7 +46,7 @@ fn of_call(response: Response<Vec<u8>>) -> Outcome {
     penalty.map_or_else(|| json!({"meaning": "result"}).into(), |penalty| of_error(&penalty.into(), &printed))
 }
 
-/// The outcome of a reply. Its value is the same if it is read without the time.
+/// The outcome of a reply. Reading it without its time must give the same value.
 fn outcome<T: Debug>(
     value: Option<Result<T, Error>>,
     reply: Result<Reply<T>, Error>,
@@ -118,7 +118,7 @@ pub(crate) fn hosts(hosts: &ApiHosts) -> Value {
     all.into()
 }
 
-/// The documented name of a value, or an undocumented one.
+/// The name of a value: the documented one, or the text of an undocumented one.
 fn name(value: Option<&impl Debug>) -> Value {
     let name = value.map(|value| format!("{value:?}"));
     name.map(|name| name.trim_start_matches("Other(\"").trim_end_matches("\")").to_owned()).into()
@@ -178,8 +178,8 @@ fn oauth_fields(token: &OAuthTokenResponse) -> Value {
     ])
 }
 
-/// The answer to `authorize` in a frame of a socket, or to the connect. The frame is read here, and the core says what its
-/// status and text mean.
+/// The answer to `authorize` in a frame of a socket, or to the connect. This function reads the frame. The core
+/// determines the meaning of its status and text.
 pub(crate) fn of_socket(input: &mut Fields) -> Outcome {
     let meaning = |meaning: &str| json!({"meaning": meaning}).into();
     let Some(frame) = input.text("frame") else { return of_call(input.response()) };

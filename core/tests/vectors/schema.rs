@@ -1,8 +1,8 @@
-//! As much of JSON Schema as `vectors/schema.json` needs. A keyword that is not known here is a fault.
+//! The part of JSON Schema that `vectors/schema.json` needs. An unknown keyword is a fault.
 
 use serde_json::Value;
 
-/// What is wrong with a document.
+/// The faults of a document.
 pub(crate) fn faults(schema: &Value, document: &Value) -> Vec<String> {
     let mut faults = Vec::new();
     check(schema, schema, document, "", &mut faults);

@@ -16,7 +16,7 @@ fn prose_and_error_ids_stay_readable() {
     assert_eq!(line(" two\n\n  words\r\n"), "two words");
     assert_eq!(line("what\u{202e}hides\u{feff}or\u{fffd}is\u{7}nothing"), "what hides or is nothing");
     assert_eq!(line(&["a ", &"canary".repeat(6)].concat()), "a […]", "as long as an error id");
-    // Words of nineteen and of twenty characters; of five digits and of six; and what is no number.
+    // Words of 19 and 20 characters, of five and six digits, and words that are not numbers.
     assert_eq!(line("a nineteen-characters b"), "a nineteen-characters b");
     assert_eq!(line("a twenty-characters-is b"), "a […]");
     assert_eq!(line("error code: 12345 b"), "error code: 12345 b");
