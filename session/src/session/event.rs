@@ -379,17 +379,7 @@ impl fmt::Display for EventKind {
                 "the refresh token expires at {at:.0}: without a refresh before then, the user has to authorize the \
                  app again"
             ),
-            Self::RefreshRefused { until: Some(until) } => {
-                write!(
-                    f,
-                    "the server refused the refresh token twice: the session renews, and does not send the refresh token \
-                     before {until:.0}; if the access token expires before then, the user has to authorize the app again"
-                )
-            }
-            Self::RefreshRefused { until: None } => f.write_str(
-                "the server refused the refresh token, and the session does not send it again: the user has to \
-                 authorize the app again",
-            ),
+            Self::RefreshRefused { until } => f.write_str(&refresh_refused_text(*until)),
             Self::AppRefused { error } => {
                 write!(
                     f,
@@ -402,13 +392,7 @@ impl fmt::Display for EventKind {
                      renews first",
             ),
             Self::StoreFailed { error, retry_at, usable_until } => {
-                let what = match error.kind() {
-                    StoreErrorKind::Unreachable => "the store can't be reached",
-                    StoreErrorKind::NotReadable => "the store can't be read",
-                    StoreErrorKind::NotWritable => "the store can't be written",
-                    StoreErrorKind::Misconfigured => "the store can't be used",
-                };
-                write!(f, "{what}: {error}; the session tries again after {}; ", up_to_second(*retry_at))?;
+                write!(f, "{}; the session tries again after {}; ", store_text(error), up_to_second(*retry_at))?;
                 match usable_until {
                     Some(end) => write!(f, "the token can be used until {end:.0}"),
                     None => f.write_str("the session holds no token"),
@@ -423,4 +407,28 @@ impl fmt::Display for EventKind {
 /// The time rounded up to a full second, so that a message never names a second that has begun.
 fn up_to_second(at: Timestamp) -> Timestamp {
     at.round(TimestampRound::new().smallest(Unit::Second).mode(RoundMode::Ceil)).unwrap_or(at)
+}
+
+fn store_text(error: &StoreError) -> String {
+    let what = match error.kind() {
+        StoreErrorKind::Unreachable => "the store can't be reached",
+        StoreErrorKind::NotReadable => "the store can't be read",
+        StoreErrorKind::NotWritable => "the store can't be written",
+        StoreErrorKind::Misconfigured => "the store can't be used",
+    };
+    alloc::format!("{what}: {error}")
+}
+
+fn refresh_refused_text(until: Option<Timestamp>) -> String {
+    match until {
+        Some(until) => alloc::format!(
+            "the server refused the refresh token twice: the session renews, and does not send the refresh token before \
+             {until:.0}; if the access token expires before then, the user has to authorize the app again"
+        ),
+        None => {
+            "the server refused the refresh token, and the session does not send it again: the user has to authorize \
+                 the app again"
+                .into()
+        }
+    }
 }
