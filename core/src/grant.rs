@@ -219,7 +219,6 @@ impl Grant {
         //= R-OAUTH-10
         self.user_id = self.user_id.or(held.user_id);
         self.user_name = self.user_name.take().or_else(|| held.user_name.clone());
-        //= R-HOST-8
         let named = core::mem::replace(&mut self.hosts, held.hosts.clone());
         //= R-HOST-4
         //= R-HOST-8

@@ -66,6 +66,7 @@ impl ApiHosts {
     /// Merges the hosts of a newer answer into these hosts, key by key. A key that the newer answer does not name keeps
     /// its host. The refused keys are replaced by those of the newer answer.
     //= R-HOST-4
+    //= R-HOST-8
     pub fn merge(&mut self, newer: &Self) {
         self.hosts.extend(newer.hosts.iter().map(|(key, host)| (key.clone(), host.clone())));
         self.refused.clone_from(&newer.refused);
