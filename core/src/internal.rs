@@ -5,6 +5,6 @@ pub use crate::environment::url::at_authority;
 pub use crate::grant::server_clock::{later, moved};
 pub use crate::stored::{Damage, Fields, read as read_stored};
 pub use crate::wire::endpoint::{read_login, read_oauth, read_renewal};
-pub use crate::wire::error::{ONE_HOUR, answered_text};
+pub use crate::wire::error::{ONE_HOUR, summary};
 pub use crate::wire::excerpt::line;
 pub use crate::wire::headers::LONGEST_WAIT;

@@ -64,7 +64,9 @@ pub struct StoredRecord {
 #[non_exhaustive]
 pub enum Unreadable {
     /// This library did not write the record.
-    #[error("another program wrote the stored data: choose another name or another folder for the session")]
+    #[error(
+        "the store has data of another program under this name: choose another name or another directory for the session"
+    )]
     Foreign,
     /// A newer version of this library wrote the record.
     #[error("a newer version of this library has stored the session: update this program")]

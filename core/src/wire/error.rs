@@ -14,10 +14,13 @@ use crate::wire::host_redirect::Moved;
 use crate::wire::penalty::PenaltyTicket;
 
 mod build_error;
+mod message;
 mod refusal;
 mod undecodable;
 
 pub use build_error::BuildError;
+pub(crate) use message::said;
+pub use message::summary;
 pub use refusal::{Refusal, RefusalKind};
 pub use undecodable::{Undecodable, UndecodableKind};
 
@@ -36,19 +39,16 @@ pub const ONE_HOUR: Duration = Duration::from_secs(3600);
 ///     other => panic!("{other:?}"),
 /// }
 /// ```
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Error {
     /// The server understood the request and refused it.
-    #[error("{0}")]
     Refused(Refusal),
     /// The server postponed the request and did not handle it. After the wait, send it again with the ticket (page
     /// *Rate Limits*).
-    #[error("{0}")]
     Penalty(PenaltyTicket),
     /// The server asks for a captcha, which a program can't answer. Only this endpoint is closed, for about an hour. A
     /// person can answer the captcha: see [`PenaltyTicket::with_captcha_answer`].
-    #[error("the server asks for a captcha, which only a person can answer{}: without an answer, nobody at this network address may use this endpoint for one hour", said(message.as_deref()))]
     Captcha {
         /// The ticket for a person's answer, and the wait before it. `None` if the server sent no ticket.
         ticket: Option<PenaltyTicket>,
@@ -56,7 +56,6 @@ pub enum Error {
         message: Option<String>,
     },
     /// 423 or 429: the network address is locked out or about to be locked out.
-    #[error("the server locked out this network address ({}): send nothing for {}{}; a request in this time starts the wait again", status.as_u16(), wait_text(*wait), until.map(|until| alloc::format!(", and nothing before {until}")).unwrap_or_default())]
     LockedOut {
         /// 423 (about to be locked out) or 429 (locked out).
         status: StatusCode,
@@ -67,30 +66,25 @@ pub enum Error {
         until: Option<Timestamp>,
     },
     /// The server says that the token is dead: no call can succeed with it.
-    #[error("the access token is dead: {reason}")]
     Unauthorized {
         /// Which of the two texts the server sent.
         reason: DeadToken,
     },
     /// A 401 that does not say that the token is dead: usually a permission is missing, or the device has to be
     /// approved. The token is then still valid, and a new login does not help.
-    #[error("the server forbids this call{}: the token may be fine; check the permissions of the app and the account, and whether the device has to be approved by e-mail", said(text.as_deref()))]
     Forbidden {
         /// The server's text. `None` if it sent none.
         text: Option<String>,
     },
     /// 307, 308 or 421: the user's organization is on another host.
-    #[error("{0}")]
     Moved(Moved),
     /// The request belongs to the other environment: only Live serves `/auth/me`, and each user exists in one
     /// environment.
-    #[error("wrong environment: the server says {}; use the environment of this host", quoted(text))]
     WrongEnvironment {
         /// The server's text. It names the host.
         text: String,
     },
     /// Any other status.
-    #[error("{}", status_text(*status, excerpt, *retry_after))]
     Status {
         /// The status of the response.
         status: StatusCode,
@@ -101,10 +95,8 @@ pub enum Error {
         retry_after: Option<Duration>,
     },
     /// A 200 whose body is not the expected JSON.
-    #[error("{0}")]
     Undecodable(Undecodable),
     /// A 200 without a field that the result needs.
-    #[error("{}", incomplete_text(field, present))]
     Incomplete {
         /// The name of the missing field.
         field: &'static str,
@@ -113,7 +105,6 @@ pub enum Error {
         present: Vec<String>,
     },
     /// The answer contradicts itself or known facts. Nothing in it may be used.
-    #[error("{0}, so {REPORT_IT}")]
     Contradiction(Contradiction),
 }
 
@@ -157,10 +148,10 @@ impl Error {
 #[non_exhaustive]
 pub enum DeadToken {
     /// `Expired Access Token`: the token has expired and can't be renewed.
-    #[error("it has expired and can't be renewed; log in again, or refresh it if it is an OAuth token")]
+    #[error("it has expired and can't be renewed")]
     Expired,
     /// `Invalid access token`: the server does not know the token, or no longer knows it.
-    #[error("the server doesn't know it, perhaps because other logins closed its session; log in again, but only once")]
+    #[error("the server doesn't know it, perhaps because other logins closed its server session")]
     Unknown,
 }
 
@@ -179,7 +170,7 @@ pub enum Contradiction {
     #[error("the answer gives `{0}` twice with different values")]
     Twins(&'static str),
     /// The expiry is not in the future.
-    #[error("the answer has a token that has already expired, unless the clock here is wrong")]
+    #[error("the answer has a token that has already expired, or the clock of this machine is wrong")]
     ExpiredAlready,
     /// The expiry is beyond the largest timestamp.
     #[error("the answer has a lifetime that can't be represented")]
@@ -204,73 +195,4 @@ pub enum Failure {
     Oversized,
     /// The answer was incomplete. The server may have handled the request.
     Truncated,
-}
-
-const REPORT_IT: &str = "it is not used; if it happens again, report it";
-
-pub(crate) fn said(text: Option<&str>) -> String {
-    text.map(|text| [" (it says ", &quoted(text), ")"].concat()).unwrap_or_default()
-}
-
-fn quoted(text: &str) -> String {
-    ["\"", text, "\""].concat()
-}
-
-fn with(text: &str) -> String {
-    if text.is_empty() { String::new() } else { [" with ", &quoted(text)].concat() }
-}
-
-fn incomplete_text(field: &str, present: &[String]) -> String {
-    let only = if present.is_empty() { String::new() } else { [", only ", &present.join(", ")].concat() };
-    let advice = match field {
-        "accessToken" => {
-            "a login may be asked for another step: approve the device by e-mail and keep the same deviceId"
-        }
-        _ => REPORT_IT,
-    };
-    ["the answer has no `", field, "`", &only, ": ", advice].concat()
-}
-
-fn wait_text(wait: Duration) -> String {
-    let minutes = wait.as_secs().div_ceil(60);
-    if minutes == 60 { "one hour".into() } else { alloc::format!("{minutes} minutes") }
-}
-
-fn status_text(status: StatusCode, excerpt: &str, retry_after: Option<Duration>) -> String {
-    let advice = match status.as_u16() {
-        300..=399 => "this redirect is not followed; check the base URL",
-        400 => "the request is malformed; don't send it again unchanged",
-        403 => "the call is not allowed; check the permissions of the app and the account",
-        //= R-STATUS-6
-        404 => "this host has no such endpoint, or does not accept the token; check the base URL, which ends in /v1",
-        408 => "the server timed out, or another login closed the session; try again with growing pauses",
-        500..=599 => "the server has a fault or is in maintenance; try again with growing pauses",
-        _ => "the vendor does not document this status; check the base URL",
-    };
-    let again = status == StatusCode::REQUEST_TIMEOUT || status.is_server_error();
-    let wait = retry_after.filter(|_| again).map(|wait| alloc::format!(", after {} s at the earliest", wait.as_secs()));
-    [&answered_text(status, excerpt), ": ", advice, &wait.unwrap_or_default()].concat()
-}
-
-/// The server's status and text, without advice.
-#[must_use]
-pub fn answered_text(status: StatusCode, excerpt: &str) -> String {
-    alloc::format!("the server answered {}{}", status.as_u16(), with(excerpt))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn retry_after_is_set_only_for_errors_that_allow_a_retry() {
-        let said = |status: u16| {
-            let status = StatusCode::from_u16(status).unwrap();
-            status_text(status, "", Some(Duration::from_secs(7)))
-        };
-        for (status, may_try_again) in [(408, true), (500, true), (503, true), (400, false), (404, false), (302, false)]
-        {
-            assert_eq!(said(status).ends_with(", after 7 s at the earliest"), may_try_again, "{}", said(status));
-        }
-    }
 }

@@ -58,11 +58,16 @@ impl Moved {
             Some(Target { authority: Some(authority), .. }) => {
                 (authority.as_str(), "log in there, or with an environment that follows the vendor's hosts")
             }
-            Some(Target { host, authority: None }) if is_trusted_host(host) => {
-                (host.as_str(), "nothing was sent there, because the redirect is not a plain https address")
-            }
             Some(Target { host, authority: None }) => {
-                (host.as_str(), "nothing was sent there, because it is not a host of the vendor")
+                let fault = if is_trusted_host(host) {
+                    "but not with a usable https address"
+                } else {
+                    "which is not a host of the vendor"
+                };
+                return alloc::format!(
+                    "moved ({status}): the server names {host}, {fault}, so nothing was sent there; check the base URL \
+                     and the proxy"
+                );
             }
             None => (
                 "another host, which the answer doesn't name",

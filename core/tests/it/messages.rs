@@ -39,17 +39,17 @@ fn the_message_of_a_refusal_says_what_to_check() {
         refusal("This endpoint should be called on live.tradovateapi.com"),
         Me::parse(ok(r#"{"errorText":"This endpoint should be called on live.tradovateapi.com"}"#)).unwrap_err().to_string(),
     ].join("\n"), @r#"
-    refused by the server with "Incorrect username or password. Please try again, noting that passwords are case-sensitive.": check name, password, cid and sec, and the environment the user was created in; the server says the same to callers that are rate limited, and after five failed logins in an hour it postpones the logins of the network address
+    refused by the server with "Incorrect username or password. Please try again, noting that passwords are case-sensitive.": check name, password, cid, sec and the environment before the next try, because after five failed logins in an hour the server postpones all logins of this network address; it gives the same text to callers that are rate limited
     refused by the server with "The app is not registered": the password is right; check appId, cid and sec against the API key
     refused by the server with "Access is denied": check the permissions of the API key and that API access is enabled for the user
-    refused by the server with "Wrong or used already authorization code": a code is valid once and for a short time, and a refresh token until the next one is issued; try a refresh once more, then let the user authorize the app again
-    refused by the server with "invalid_token": the server did not accept the refresh token; try once more, then let the user authorize the app again
+    refused by the server with "Wrong or used already authorization code": the code was used or is too old, or there is a newer refresh token: send a refresh once more; if the server refuses it again, or if it was a code, let the user authorize the app again
+    refused by the server with "invalid_token": send the refresh once more; if the server refuses it again, let the user authorize the app again
     refused by the server with "client_id, redirect_uri and client_secret do not match existing setup": check client_id, client_secret and redirect_uri against the app's registration
     refused by the server with "Wrong client_id": most apps are registered on Live; send the request there
     refused by the server with "Something new": read the server's text; the server will refuse the same request again
     refused by the server without a text: check the credentials and the permissions of the API key, and whether the device has to be approved by e-mail
-    wrong environment: the server says "This endpoint should be called on live.tradovateapi.com"; use the environment of this host
-    wrong environment: the server says "This endpoint should be called on live.tradovateapi.com"; use the environment of this host
+    wrong environment: the server says "This endpoint should be called on live.tradovateapi.com"; use the environment of the host in the server's text
+    wrong environment: the server says "This endpoint should be called on live.tradovateapi.com"; use the environment of the host in the server's text
     "#);
 }
 
@@ -68,12 +68,12 @@ fn the_message_of_a_wait_says_how_long_and_for_what() {
     ].join("\n"), @r#"
     the server postponed the request: wait 15 s, then send the same request with the ticket it gave
     the server postponed the request: wait 15 s, then send the same request with the ticket it gave (it says "Too fast")
-    the server asks for a captcha, which only a person can answer: without an answer, nobody at this network address may use this endpoint for one hour
-    the server asks for a captcha, which only a person can answer (it says "Are you human?"): without an answer, nobody at this network address may use this endpoint for one hour
+    the server asks for a captcha: a person can solve it; otherwise nobody at this network address may use this endpoint for one hour
+    the server asks for a captcha (it says "Are you human?"): a person can solve it; otherwise nobody at this network address may use this endpoint for one hour
     the server locked out this network address (423): send nothing for one hour; a request in this time starts the wait again
     the server locked out this network address (429): send nothing for one hour; a request in this time starts the wait again
     the server locked out this network address (429): send nothing for 84 minutes; a request in this time starts the wait again
-    the server locked out this network address (429): send nothing for one hour, and nothing before 2026-11-24T16:20:30Z; a request in this time starts the wait again
+    the server locked out this network address (429): send nothing for one hour, and until 2026-11-24T16:20:30Z if that is later; a request in this time starts the wait again
     "#);
 }
 
@@ -86,7 +86,7 @@ fn the_message_of_a_401_says_whether_the_token_is_dead() {
         renewal(status(401, "Access is denied")),
     ].join("\n"), @r#"
     the access token is dead: it has expired and can't be renewed; log in again, or refresh it if it is an OAuth token
-    the access token is dead: the server doesn't know it, perhaps because other logins closed its session; log in again, but only once
+    the access token is dead: the server doesn't know it, perhaps because other logins closed its server session; log in again, but only once
     the server forbids this call: the token may be fine; check the permissions of the app and the account, and whether the device has to be approved by e-mail
     the server forbids this call (it says "Access is denied"): the token may be fine; check the permissions of the app and the account, and whether the device has to be approved by e-mail
     "#);
@@ -106,8 +106,8 @@ fn the_message_of_a_redirect_names_the_host() {
     ].join("\n"), @r"
     moved (307): the user's organization is served by acme.ninjatrader.com; log in there, or with an environment that follows the vendor's hosts
     moved (307): the user's organization is served by acme.ninjatrader.com:8443; log in there, or with an environment that follows the vendor's hosts
-    moved (307): the user's organization is served by acme.ninjatrader.com; nothing was sent there, because the redirect is not a plain https address
-    moved (307): the user's organization is served by evil.com; nothing was sent there, because it is not a host of the vendor
+    moved (307): the server names acme.ninjatrader.com, but not with a usable https address, so nothing was sent there; check the base URL and the proxy
+    moved (307): the server names evil.com, which is not a host of the vendor, so nothing was sent there; check the base URL and the proxy
     moved (307): the user's organization is served by another host, which the answer doesn't name; log in again at the vendor's default host to get the names of the hosts
     moved (308): the user's organization is served by another host, which the answer doesn't name; log in again at the vendor's default host to get the names of the hosts
     moved (421): the user's organization is served by another host, which the answer doesn't name; log in again at the vendor's default host to get the names of the hosts
@@ -134,7 +134,7 @@ fn the_message_of_any_other_status_explains_it() {
     the server answered 400 with "Bad Request": the request is malformed; don't send it again unchanged
     the server answered 403 with "Forbidden": the call is not allowed; check the permissions of the app and the account
     the server answered 404 with "Cannot POST /auth/accesstokenrequest": this host has no such endpoint, or does not accept the token; check the base URL, which ends in /v1
-    the server answered 408: the server timed out, or another login closed the session; try again with growing pauses
+    the server answered 408: the server timed out, or another login closed the server session; try again with growing pauses
     the server answered 418 with "I'm a teapot": the vendor does not document this status; check the base URL
     the server answered 500 with "Internal Server Error, error id: 0b5f3f0e-70b6-4d5c-9a7e-1c1f6a3b2d4e": the server has a fault or is in maintenance; try again with growing pauses
     the server answered 503 with "503 Service Unavailable": the server has a fault or is in maintenance; try again with growing pauses, after 120 s at the earliest
@@ -175,21 +175,21 @@ fn the_message_of_an_unusable_answer_says_why() {
     the answer is empty: check the base URL, or try again later
     the answer is an HTML page, perhaps of a proxy or for maintenance: try again later
     the answer is not JSON (line 1, column 1): check the base URL, or try again later
-    the answer ends too early in `accessToken` (line 1, column 15): try again later
-    the answer is not what the vendor documents in `accessToken` (line 1, column 17): it is not used; if it happens again, report it
-    the answer is not what the vendor documents (line 1, column 0): it is not used; if it happens again, report it
-    the answer has no `accessToken`: a login may be asked for another step: approve the device by e-mail and keep the same deviceId
-    the answer has no `accessToken`, only errorText, userId, multiFactorRequired: a login may be asked for another step: approve the device by e-mail and keep the same deviceId
-    the answer has no `access_token`: it is not used; if it happens again, report it
-    the answer has no `access_token`, only token_type: it is not used; if it happens again, report it
-    the answer has no `expirationTime`: it is not used; if it happens again, report it
-    the answer has no `expires_in`: it is not used; if it happens again, report it
-    the answer has a token beside a refusal (it says "x"), so it is not used; if it happens again, report it
-    the answer gives `access_token` twice with different values, so it is not used; if it happens again, report it
-    the answer has a token of another type than bearer, so it is not used; if it happens again, report it
-    the answer has a token that has already expired, unless the clock here is wrong, so it is not used; if it happens again, report it
-    the answer has a lifetime that can't be represented, so it is not used; if it happens again, report it
-    the answer is for another user, so it is not used; if it happens again, report it
+    the value of `accessToken` in the answer ends too early (line 1, column 15): try again later
+    the value of `accessToken` in the answer is not what the vendor documents (line 1, column 17): it is not used; if this happens again, report it to the authors of this library
+    the answer is not what the vendor documents (line 1, column 0): it is not used; if this happens again, report it to the authors of this library
+    the answer has no `accessToken`: the device may have to be approved; look for an e-mail of the vendor, and log in again with the same deviceId
+    the answer has no `accessToken`, only errorText, userId, multiFactorRequired: the device may have to be approved; look for an e-mail of the vendor, and log in again with the same deviceId
+    the answer has no `access_token`: it is not used; if this happens again, report it to the authors of this library
+    the answer has no `access_token`, only token_type: it is not used; if this happens again, report it to the authors of this library
+    the answer has no `expirationTime`: it is not used; if this happens again, report it to the authors of this library
+    the answer has no `expires_in`: it is not used; if this happens again, report it to the authors of this library
+    the answer has a token beside a refusal (it says "x"), so it is not used; if this happens again, report it to the authors of this library
+    the answer gives `access_token` twice with different values, so it is not used; if this happens again, report it to the authors of this library
+    the answer has a token of another type than bearer, so it is not used; if this happens again, report it to the authors of this library
+    the answer has a token that has already expired, or the clock of this machine is wrong, so it is not used; if this happens again, report it to the authors of this library
+    the answer has a lifetime that can't be represented, so it is not used; if this happens again, report it to the authors of this library
+    the answer is for another user, so it is not used; if this happens again, report it to the authors of this library
     "#);
 }
 
@@ -202,9 +202,9 @@ fn a_refusal_with_an_unprintable_description_gives_the_advice_of_its_code() {
     for description in odd {
         let said = exchange(&format!(r#"{{"error":"invalid_grant","error_description":"{description}"}}"#));
         assert!(!said.contains("API key"), "{said}");
-        assert!(said.starts_with(r#"refused by the server with "invalid_grant": a code is valid once"#), "{said}");
+        assert!(said.starts_with(r#"refused by the server with "invalid_grant": the code was used"#), "{said}");
     }
     let said =
         exchange(r#"{"error_description":"QmFzZTY0IGlzIG5vdCBwcm9zZSBhdCBhbGwgaW52YWxpZF9ncmFudA invalid_grant"}"#);
-    assert!(said.starts_with("refused by the server: a code is valid once"), "{said}");
+    assert!(said.starts_with("refused by the server: the code was used"), "{said}");
 }

@@ -2,11 +2,11 @@
 //!
 //! Reading events is optional. The session works the same if nobody reads them.
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use core::fmt;
 
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
-use tradovate_auth_core::internal::answered_text;
+use tradovate_auth_core::internal::summary;
 use tradovate_auth_core::{BuildError, Error, Failure, HibpHint, UserStatus};
 
 use crate::budget::Operation;
@@ -47,8 +47,8 @@ pub enum EventKind {
         /// When the token expires, by the server's clock.
         expires_at: Timestamp,
     },
-    /// A snapshot belongs to another owner. The session adopts only the limits of the network address from it: no
-    /// token, and nothing about credentials or reminders.
+    /// A snapshot belongs to another owner. The session adopts only the
+    /// budget from it, and nothing else.
     SnapshotNotUsed {
         /// How the owners differ.
         mismatch: OwnerMismatch,
@@ -83,8 +83,8 @@ pub enum EventKind {
         /// When the lock-out ends.
         until: Timestamp,
     },
-    /// The server refused credentials that worked before. The session tries them once more, because the refusal can
-    /// have another cause.
+    /// The server refused credentials that worked before. The session tries them once more, because a refusal does not
+    /// prove that the credentials are wrong.
     Refused {
         /// What the server answered.
         error: Error,
@@ -94,14 +94,14 @@ pub enum EventKind {
     /// The server ended the session before the token expired. The session gets a new token by itself.
     SessionLost,
     /// The server ended the session more than once within 15 minutes. Another program may be logging in as the same
-    /// user. The session waits before its next login, so that the two programs do not end each other's sessions in
-    /// turn.
+    /// user. The session waits before its next login, so that the two programs do not keep closing each other's server
+    /// sessions.
     PossiblyKicked {
         /// The earliest time of the next login.
         next_log_in: Timestamp,
     },
-    /// The server moved the user to other hosts, or the session returned to the configured hosts. Connect to the new
-    /// hosts.
+    /// The server moved the user to other hosts, or the session returned to the configured hosts. The program has to
+    /// connect to the new hosts: see [`Session::environment`](crate::Session::environment).
     HostsChanged,
     /// The server named a host that the session does not use, because it is not a host of the vendor or not a host
     /// name.
@@ -131,8 +131,8 @@ pub enum EventKind {
         /// What the vendor found.
         hint: HibpHint,
     },
-    /// The refresh token expires at `at`. The user has to consent again if no refresh succeeds before then. Each
-    /// refresh brings a token with a later expiry.
+    /// The refresh token expires at `at`. The user has to consent again if no refresh succeeds before then. A refresh
+    /// usually brings a refresh token that expires later.
     ConsentDueBy {
         /// When the refresh token expires.
         at: Timestamp,
@@ -140,8 +140,8 @@ pub enum EventKind {
     /// The server refused the refresh token twice. The session does not send it again before `until`, and renews
     /// instead.
     RefreshRefused {
-        /// When the session may send it again. `None` if it never does: the token expires before, or its expiry is
-        /// unknown.
+        /// When the session may send it again. `None` if the session never sends it again: the refresh token
+        /// would expire before that time, or its expiry is unknown.
         until: Option<Timestamp>,
     },
     /// The server refuses the app, not the refresh token. The session does not send the refresh token with these
@@ -154,8 +154,8 @@ pub enum EventKind {
     /// The answer to a refresh was lost. The server may have replaced the refresh token. The session renews first, and
     /// sends the refresh token again later.
     RefreshOutcomeUnknown,
-    /// The store can't be reached, read or written. A session with a store does not use a new token before it is
-    /// stored. A session with a shared store also sends nothing.
+    /// The store can't be reached, read or written. Until the store works again, a session with a store does not use a
+    /// new token that is not stored. If the store is shared, the session also sends no request.
     StoreFailed {
         /// The error of the store, or what is wrong with the stored data.
         error: StoreError,
@@ -166,7 +166,7 @@ pub enum EventKind {
     },
     /// The store works again after a failure.
     StoreRestored,
-    /// The session stopped. It sends nothing more until its owner acts.
+    /// The session stopped. It sends nothing more until the program or its user acts.
     Stopped(StopReason),
 }
 
@@ -215,7 +215,7 @@ impl EventKind {
 #[non_exhaustive]
 pub enum Trouble {
     /// The server answered with something else than a result.
-    #[error("{}", server_text(.0))]
+    #[error("{}", summary(.0))]
     Server(#[source] Error),
     /// No complete answer arrived.
     #[non_exhaustive]
@@ -231,19 +231,11 @@ pub enum Trouble {
     },
 }
 
-/// The text of an error, without advice: the session itself handles the status.
-fn server_text(error: &Error) -> String {
-    match error {
-        Error::Status { status, excerpt, .. } => answered_text(*status, excerpt),
-        error => error.to_string(),
-    }
-}
-
 fn refused_before_text(at: Timestamp, text: &str) -> String {
     let said = if text.is_empty() { String::new() } else { [" with \"", text, "\""].concat() };
     alloc::format!(
-        "the server refused these credentials at {at:.0}{said}, so the session does not try them again: correct \
-         them, and ask for another try"
+        "the server refused these credentials at {at:.0}{said}, so the session does not send them again: correct \
+         them, and start with `another_try`"
     )
 }
 
@@ -296,8 +288,8 @@ pub enum StopReason {
         "the code was not exchanged while it was valid, or the answer was lost: the user has to authorize the app again"
     )]
     CodeLost,
-    /// The owner called [`Session::forget`](crate::Session::forget).
-    #[error("the session was forgotten")]
+    /// The program called [`Session::forget`](crate::Session::forget).
+    #[error("the program told the session to forget its tokens")]
     Forgotten,
 }
 
@@ -315,7 +307,7 @@ impl fmt::Display for EventKind {
             Self::Refreshed { expires_at } => write!(f, "refreshed: the token is valid until {expires_at:.0}"),
             Self::Adopted { expires_at } => write!(f, "adopted a token: it is valid until {expires_at:.0}"),
             Self::SnapshotNotUsed { mismatch } => {
-                write!(f, "the snapshot belongs to another owner, so the session uses no token of it: {mismatch}")
+                write!(f, "the session uses no token of the snapshot: {mismatch}")
             }
             Self::Failed { operation, trouble, retry_at } => {
                 write!(f, "{operation} failed: {trouble}; the session tries again after {}", up_to_second(*retry_at))
@@ -330,8 +322,8 @@ impl fmt::Display for EventKind {
             Self::CaptchaAsked { operation, until } => {
                 write!(
                     f,
-                    "the server asks for a captcha, which only a person can answer: the session sends no {operation} \
-                     before {}",
+                    "the server asks for a captcha: the session sends no {operation} before {}; if the server asks again \
+                     after that, a person has to solve the captcha",
                     up_to_second(*until)
                 )
             }
@@ -344,47 +336,68 @@ impl fmt::Display for EventKind {
                 )
             }
             Self::Refused { error, retry_at } => {
-                write!(f, "{error}; the session tries once more at {}", up_to_second(*retry_at))
+                write!(
+                    f,
+                    "the server refused credentials that worked before ({}): the session sends them once more after {}",
+                    summary(error),
+                    up_to_second(*retry_at)
+                )
             }
             Self::SessionLost => f.write_str("the server no longer accepts the token: the session gets a new one"),
             Self::PossiblyKicked { next_log_in } => {
                 write!(
                     f,
-                    "the server ended the session more than once: look for another program that logs in as the same \
-                     user; this session does not log in before {}",
+                    "the server closed the server session more than once: another program may log in as the same user; \
+                     end that program; the session does not log in before {}",
                     up_to_second(*next_log_in)
                 )
             }
-            Self::HostsChanged => f.write_str("the hosts have changed: connect to the new hosts"),
+            Self::HostsChanged => {
+                f.write_str("the user's hosts have changed: the program has to connect to the new hosts")
+            }
             Self::HostNotFollowed { key } => write!(
                 f,
-                "the session does not use the host that the server named for `{key}`: it is not a host name, or not a \
-                 host of the vendor"
+                "the server named a host for `{key}` that is not a usable host of the vendor, so the session does not use \
+                 it: if this happens again, ask the vendor"
             ),
             Self::AccountNeedsAttention { status } => {
                 write!(f, "the account is not active: ask the vendor about its status {status:?}")
             }
             Self::PasswordExpires { at, within_days } => {
                 let days = if *within_days == 1 { "day" } else { "days" };
-                write!(f, "the password expires within {within_days} {days}, at {at:.0}: set a new one before then")
+                write!(
+                    f,
+                    "the password expires within {within_days} {days}, at {at:.0}: set a new one at the vendor before \
+                     then, and give it to the program"
+                )
             }
             Self::PasswordExpired { at } => {
-                write!(f, "the password expired at {at:.0}: set a new one, because the next login needs it")
+                write!(
+                    f,
+                    "the password expired at {at:.0}: set a new one at the vendor, and give it to the program before its \
+                     next login"
+                )
             }
             Self::PasswordCompromised { hint } => {
-                write!(f, "the password is in a known data breach ({hint:?}): set a new one")
+                write!(
+                    f,
+                    "the password is in a known data breach ({hint:?}): set a new one at the vendor, and give it to \
+                     the program"
+                )
             }
             Self::ConsentDueBy { at } => write!(
                 f,
-                "the refresh token expires at {at:.0}: without a refresh before then, the user has to authorize the \
+                "the refresh token expires at {at:.0}: if no refresh of the session succeeds before then, the user \
+                 has to authorize the \
                  app again"
             ),
             Self::RefreshRefused { until } => f.write_str(&refresh_refused_text(*until)),
             Self::AppRefused { error } => {
                 write!(
                     f,
-                    "the server refused the app: the session renews until its token expires, and then stops; correct the \
-                     app's settings and start again: {error}"
+                    "the server refused the app ({}): correct the app's settings and restart the program; until then, the \
+                     session renews, and it stops when its token expires",
+                    summary(error)
                 )
             }
             Self::RefreshOutcomeUnknown => f.write_str(
@@ -392,10 +405,15 @@ impl fmt::Display for EventKind {
                      renews first",
             ),
             Self::StoreFailed { error, retry_at, usable_until } => {
-                write!(f, "{}; the session tries again after {}; ", store_text(error), up_to_second(*retry_at))?;
+                write!(
+                    f,
+                    "{}; the session asks the store again after {}; ",
+                    store_text(error),
+                    up_to_second(*retry_at)
+                )?;
                 match usable_until {
-                    Some(end) => write!(f, "the token can be used until {end:.0}"),
-                    None => f.write_str("the session holds no token"),
+                    Some(end) => write!(f, "the program can use its token until {end:.0}"),
+                    None => f.write_str("the program has no token"),
                 }
             }
             Self::StoreRestored => f.write_str("the store works again"),
@@ -422,12 +440,12 @@ fn store_text(error: &StoreError) -> String {
 fn refresh_refused_text(until: Option<Timestamp>) -> String {
     match until {
         Some(until) => alloc::format!(
-            "the server refused the refresh token twice: the session renews, and does not send the refresh token before \
-             {until:.0}; if the access token expires before then, the user has to authorize the app again"
+            "the server refused the refresh token twice: the session only renews until {until:.0}, and may then send it \
+             again; if the access token expires before then, the user has to authorize the app again"
         ),
         None => {
-            "the server refused the refresh token, and the session does not send it again: the user has to authorize \
-                 the app again"
+            "the server refused the refresh token, and the session does not send it again: it renews as long as it \
+                 can; let the user authorize the app again"
                 .into()
         }
     }

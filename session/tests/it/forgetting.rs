@@ -123,7 +123,9 @@ fn an_expired_password_is_reported_as_expired() {
     driver.send();
     assert_eq!(
         reminders(&mut driver),
-        ["the password expired at 2026-11-24T13:00:00Z: set a new one, because the next login needs it"]
+        [
+            "the password expired at 2026-11-24T13:00:00Z: set a new one at the vendor, and give it to the program before its next login"
+        ]
     );
     driver.now = minute(1);
     driver.send();
@@ -141,10 +143,10 @@ fn a_password_expires_within_days_then_within_one_day_and_then_has_expired() {
     assert_eq!(
         reminders(&mut driver),
         [
-            "the password expires within 14 days, at 2026-12-04T14:00:00Z: set a new one before then",
-            "the password expires within 7 days, at 2026-12-04T14:00:00Z: set a new one before then",
-            "the password expires within 1 day, at 2026-12-04T14:00:00Z: set a new one before then",
-            "the password expired at 2026-12-04T14:00:00Z: set a new one, because the next login needs it",
+            "the password expires within 14 days, at 2026-12-04T14:00:00Z: set a new one at the vendor before then, and give it to the program",
+            "the password expires within 7 days, at 2026-12-04T14:00:00Z: set a new one at the vendor before then, and give it to the program",
+            "the password expires within 1 day, at 2026-12-04T14:00:00Z: set a new one at the vendor before then, and give it to the program",
+            "the password expired at 2026-12-04T14:00:00Z: set a new one at the vendor, and give it to the program before its next login",
         ]
     );
 }

@@ -53,7 +53,8 @@ pub(super) fn not_a_file(path: &Path) -> StoreError {
 /// hangs.
 pub(super) fn locked(path: &Path) -> StoreError {
     let text = format!(
-        "another process has locked {} for seconds: find it with `fuser {}`, and continue or end it",
+        "another process has locked {} for seconds: find it with `fuser {}`; continue it with `kill -CONT` if it is \
+         stopped, or end it",
         path.display(),
         quoted(path)
     );
@@ -62,7 +63,7 @@ pub(super) fn locked(path: &Path) -> StoreError {
 
 /// The record was replaced, but a crash of the machine can still undo this.
 pub(super) fn not_synced(directory: &Path, source: io::Error) -> StoreError {
-    let text = format!("the session was written to {}, but a crash of the machine can undo it", directory.display());
+    let text = format!("a crash of the machine can undo the last change of {}: check the disk", directory.display());
     StoreError::new(NotWritable, text).with_source(source)
 }
 

@@ -15,7 +15,7 @@ pub enum BuildError {
         field: String,
     },
     /// A field is longer than the vendor's specification allows.
-    #[error("`{field}` is longer than the {limit} characters the server accepts")]
+    #[error("`{field}` is longer than the {limit} characters that the server accepts: shorten it")]
     TooLong {
         /// The field's name on the wire.
         field: String,

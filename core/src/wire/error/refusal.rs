@@ -4,17 +4,41 @@
 
 use alloc::string::String;
 
-use super::with;
+use super::message::with;
 
 /// A refusal: the server's text, and its kind if the text is known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}", refusal_text(self))]
+#[error("{}: {}", self.summary(), self.advice())]
 #[non_exhaustive]
 pub struct Refusal {
     /// The kind of the refusal.
     pub kind: RefusalKind,
     /// The server's text, as one printable line of limited length with tokens masked.
     pub text: String,
+}
+
+impl Refusal {
+    /// What the server said, without advice.
+    pub(super) fn summary(&self) -> String {
+        if self.has_no_text() {
+            "refused by the server without a text".into()
+        } else {
+            ["refused by the server", &with(&self.text)].concat()
+        }
+    }
+
+    fn advice(&self) -> &'static str {
+        if self.has_no_text() {
+            "check the credentials and the permissions of the API key, and whether the device has to be approved by \
+             e-mail"
+        } else {
+            self.kind.advice()
+        }
+    }
+
+    fn has_no_text(&self) -> bool {
+        self.kind == RefusalKind::Other && self.text.is_empty()
+    }
 }
 
 /// The kind of a refusal, by the server's text.
@@ -79,34 +103,23 @@ impl RefusalKind {
     pub fn advice(self) -> &'static str {
         match self {
             Self::IncorrectCredentials => {
-                "check name, password, cid and sec, and the environment the user was created in; the server says the \
-                 same to callers that are rate limited, and after five failed logins in an hour it postpones the logins \
-                 of the network address"
+                "check name, password, cid, sec and the environment before the next try, because after five failed \
+                 logins in an hour the server postpones all logins of this network address; it gives the same text to \
+                 callers that are rate limited"
             }
             Self::AppNotRegistered => "the password is right; check appId, cid and sec against the API key",
             Self::AccessDenied => "check the permissions of the API key and that API access is enabled for the user",
             Self::InvalidGrant => {
-                "a code is valid once and for a short time, and a refresh token until the next one is issued; try a \
-                 refresh once more, then let the user authorize the app again"
+                "the code was used or is too old, or there is a newer refresh token: send a refresh once more; if the server \
+                 refuses it again, or if it was a code, let the user authorize the app again"
             }
             Self::InvalidToken => {
-                "the server did not accept the refresh token; try once more, then let the user authorize the app again"
+                "send the refresh once more; if the server refuses it again, let the user authorize the app again"
             }
             Self::ClientMismatch => "check client_id, client_secret and redirect_uri against the app's registration",
             Self::UnauthorizedClient => "check what the app's registration allows",
             Self::WrongClientId => "most apps are registered on Live; send the request there",
             Self::Other => "read the server's text; the server will refuse the same request again",
         }
-    }
-}
-
-fn refusal_text(Refusal { kind, text }: &Refusal) -> String {
-    match kind {
-        RefusalKind::Other if text.is_empty() => {
-            "refused by the server without a text: check the credentials and the permissions of the API key, and whether \
-             the device has to be approved by e-mail"
-                .into()
-        }
-        kind => ["refused by the server", &with(text), ": ", kind.advice()].concat(),
     }
 }

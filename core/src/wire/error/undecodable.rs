@@ -4,11 +4,11 @@
 
 use alloc::string::String;
 
-use super::REPORT_IT;
+use super::message::REPORT_IT;
 
 /// The place where a body differs from the expected JSON. It contains no values, because values can be secrets.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}", undecodable_text(self))]
+#[error("{}: {}", self.summary(), self.kind.advice())]
 #[non_exhaustive]
 pub struct Undecodable {
     /// The kind of the problem.
@@ -37,16 +37,28 @@ pub enum UndecodableKind {
     Mismatch,
 }
 
-fn undecodable_text(Undecodable { kind, line, column, field }: &Undecodable) -> String {
-    let (fault, advice) = match kind {
-        UndecodableKind::Empty => return "the answer is empty: check the base URL, or try again later".into(),
-        UndecodableKind::Html => {
-            return "the answer is an HTML page, perhaps of a proxy or for maintenance: try again later".into();
+impl Undecodable {
+    /// What is wrong with the body, without advice.
+    pub(super) fn summary(&self) -> String {
+        let Self { kind, line, column, field } = self;
+        let fault = match kind {
+            UndecodableKind::Empty => return "the answer is empty".into(),
+            UndecodableKind::Html => return "the answer is an HTML page, perhaps of a proxy or for maintenance".into(),
+            UndecodableKind::Syntax => "is not JSON",
+            UndecodableKind::Truncated => "ends too early",
+            UndecodableKind::Mismatch => "is not what the vendor documents",
+        };
+        let subject = field.map_or("the answer".into(), |field| ["the value of `", field, "` in the answer"].concat());
+        alloc::format!("{subject} {fault} (line {line}, column {column})")
+    }
+}
+
+impl UndecodableKind {
+    fn advice(self) -> &'static str {
+        match self {
+            Self::Empty | Self::Syntax => "check the base URL, or try again later",
+            Self::Html | Self::Truncated => "try again later",
+            Self::Mismatch => REPORT_IT,
         }
-        UndecodableKind::Syntax => ("is not JSON", "check the base URL, or try again later"),
-        UndecodableKind::Truncated => ("ends too early", "try again later"),
-        UndecodableKind::Mismatch => ("is not what the vendor documents", REPORT_IT),
-    };
-    let place = field.map(|field| [" in `", field, "`"].concat()).unwrap_or_default();
-    alloc::format!("the answer {fault}{place} (line {line}, column {column}): {advice}")
+    }
 }

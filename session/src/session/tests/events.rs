@@ -1,8 +1,14 @@
-use tradovate_auth_core::{HibpHint, UserStatus};
+use http::Response;
+use tradovate_auth_core::{AccessTokenRequest, Endpoint as _, HibpHint, UserStatus};
 
 use crate::stored_session::OwnerMismatch;
 
 use super::*;
+
+/// The error for a login with this answer.
+fn refused(body: &str) -> Error {
+    AccessTokenRequest::parse(Response::new(body)).unwrap_err()
+}
 
 /// Every kind of event, once for each form of its message.
 fn events() -> Vec<EventKind> {
@@ -29,7 +35,12 @@ fn events() -> Vec<EventKind> {
         EventKind::Postponed { operation: Operation::LogIn, until: at },
         EventKind::CaptchaAsked { operation: Operation::LogIn, until: at },
         EventKind::LockedOut { until: at },
-        EventKind::Refused { error: Error::Contradiction(Contradiction::OtherUser), retry_at: at },
+        EventKind::Failed {
+            operation: Operation::LogIn,
+            trouble: Trouble::Server(refused("<html></html>")),
+            retry_at: at,
+        },
+        EventKind::Refused { error: refused(r#"{"errorText":"Incorrect username or password."}"#), retry_at: at },
         EventKind::SessionLost,
         EventKind::PossiblyKicked { next_log_in: at },
         EventKind::HostsChanged,
@@ -42,7 +53,7 @@ fn events() -> Vec<EventKind> {
         EventKind::ConsentDueBy { at },
         EventKind::RefreshRefused { until: Some(at) },
         EventKind::RefreshRefused { until: None },
-        EventKind::AppRefused { error: Error::Contradiction(Contradiction::OtherUser) },
+        EventKind::AppRefused { error: refused(r#"{"errorText":"Wrong client_id"}"#) },
         EventKind::RefreshOutcomeUnknown,
         EventKind::StoreFailed { error: disk_full(), retry_at: at, usable_until: Some(at) },
         EventKind::StoreFailed { error: disk_full(), retry_at: at, usable_until: None },
@@ -67,6 +78,7 @@ fn every_kind_of_event_has_a_name() {
     postponed
     captcha_asked
     locked_out
+    failed
     refused
     session_lost
     possibly_kicked
@@ -91,46 +103,48 @@ fn every_event_has_a_message() {
     let at = later(start(), minutes(60));
     let error = || Error::Contradiction(Contradiction::OtherUser);
     let lines: Vec<String> = events().into_iter().map(|kind| Event { at: start(), kind }.to_string()).collect();
-    insta::assert_snapshot!(lines.join("\n"), @"
+    insta::assert_snapshot!(lines.join("\n"), @r#"
     logged in: the token is valid until 2026-11-24T15:00:00Z
     renewed: the token is valid until 2026-11-24T15:00:00Z
     refreshed: the token is valid until 2026-11-24T15:00:00Z
     adopted a token: it is valid until 2026-11-24T15:00:00Z
-    the snapshot belongs to another owner, so the session uses no token of it: it is of another login name
+    the session uses no token of the snapshot: it is of another login name
     renewal failed: nothing was sent to demo.tradovateapi.com: connection refused; the session tries again after 2026-11-24T15:00:00Z
     renewal failed: no answer came from demo.tradovateapi.com; the session tries again after 2026-11-24T15:00:00Z
     renewal failed: the answer from demo.tradovateapi.com was too long; the session tries again after 2026-11-24T15:00:00Z
     OAuth request failed: the answer from demo.tradovateapi.com was incomplete; the session tries again after 2026-11-24T15:00:00Z
     login postponed by the server: the session sends it again after 2026-11-24T15:00:00Z
-    the server asks for a captcha, which only a person can answer: the session sends no login before 2026-11-24T15:00:00Z
+    the server asks for a captcha: the session sends no login before 2026-11-24T15:00:00Z; if the server asks again after that, a person has to solve the captcha
     the server locked out this network address: the session sends nothing before 2026-11-24T15:00:00Z; let no other program send anything either
-    the answer is for another user, so it is not used; if it happens again, report it; the session tries once more at 2026-11-24T15:00:00Z
+    login failed: the answer is an HTML page, perhaps of a proxy or for maintenance; the session tries again after 2026-11-24T15:00:00Z
+    the server refused credentials that worked before (refused by the server with "Incorrect username or password."): the session sends them once more after 2026-11-24T15:00:00Z
     the server no longer accepts the token: the session gets a new one
-    the server ended the session more than once: look for another program that logs in as the same user; this session does not log in before 2026-11-24T15:00:00Z
-    the hosts have changed: connect to the new hosts
-    the session does not use the host that the server named for `demo`: it is not a host name, or not a host of the vendor
+    the server closed the server session more than once: another program may log in as the same user; end that program; the session does not log in before 2026-11-24T15:00:00Z
+    the user's hosts have changed: the program has to connect to the new hosts
+    the server named a host for `demo` that is not a usable host of the vendor, so the session does not use it: if this happens again, ask the vendor
     the account is not active: ask the vendor about its status TemporaryLocked
-    the password expires within 7 days, at 2026-11-24T15:00:00Z: set a new one before then
-    the password expires within 1 day, at 2026-11-24T15:00:00Z: set a new one before then
-    the password expired at 2026-11-24T15:00:00Z: set a new one, because the next login needs it
-    the password is in a known data breach (PasswordCompromised): set a new one
-    the refresh token expires at 2026-11-24T15:00:00Z: without a refresh before then, the user has to authorize the app again
-    the server refused the refresh token twice: the session renews, and does not send the refresh token before 2026-11-24T15:00:00Z; if the access token expires before then, the user has to authorize the app again
-    the server refused the refresh token, and the session does not send it again: the user has to authorize the app again
-    the server refused the app: the session renews until its token expires, and then stops; correct the app's settings and start again: the answer is for another user, so it is not used; if it happens again, report it
+    the password expires within 7 days, at 2026-11-24T15:00:00Z: set a new one at the vendor before then, and give it to the program
+    the password expires within 1 day, at 2026-11-24T15:00:00Z: set a new one at the vendor before then, and give it to the program
+    the password expired at 2026-11-24T15:00:00Z: set a new one at the vendor, and give it to the program before its next login
+    the password is in a known data breach (PasswordCompromised): set a new one at the vendor, and give it to the program
+    the refresh token expires at 2026-11-24T15:00:00Z: if no refresh of the session succeeds before then, the user has to authorize the app again
+    the server refused the refresh token twice: the session only renews until 2026-11-24T15:00:00Z, and may then send it again; if the access token expires before then, the user has to authorize the app again
+    the server refused the refresh token, and the session does not send it again: it renews as long as it can; let the user authorize the app again
+    the server refused the app (refused by the server with "Wrong client_id"): correct the app's settings and restart the program; until then, the session renews, and it stops when its token expires
     the answer to a refresh was lost, and the server may have replaced the refresh token: the session renews first
-    the store can't be written: the disk is full; the session tries again after 2026-11-24T15:00:00Z; the token can be used until 2026-11-24T15:00:00Z
-    the store can't be written: the disk is full; the session tries again after 2026-11-24T15:00:00Z; the session holds no token
+    the store can't be written: the disk is full; the session asks the store again after 2026-11-24T15:00:00Z; the program can use its token until 2026-11-24T15:00:00Z
+    the store can't be written: the disk is full; the session asks the store again after 2026-11-24T15:00:00Z; the program has no token
     the store works again
     stopped: the refresh token expired or was refused: the user has to authorize the app again
-    stopped: the session was forgotten
-    ");
+    stopped: the program told the session to forget its tokens
+    "#);
     for kind in [
         EventKind::Failed { operation: Operation::LogIn, trouble: Trouble::Server(error()), retry_at: at },
         EventKind::Refused { error: error(), retry_at: at },
         EventKind::Stopped(StopReason::Refused(error())),
     ] {
-        assert!(kind.to_string().contains(&error().to_string()), "{kind}");
+        assert!(kind.to_string().contains(&error().to_string()) == matches!(kind, EventKind::Stopped(_)), "{kind}");
+        assert!(kind.to_string().contains("the answer is for another user"), "{kind}");
     }
 }
 

@@ -15,8 +15,8 @@ fn trusted_hosts_are_followed_and_reported_and_other_hosts_are_not_used() {
     let hosts = r#"{"demo":"acme.ninjatrader.com","mdDemo":"evil.com","replay":"https://x"}"#;
     let mut world = World::user([token_with_hosts("one", 80, hosts), token_to("two", 160)]);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
-     0:00 → demo accesstokenrequest: the session does not use the host that the server named for `replay`: it is not a host name, or not a host of the vendor; the session does not use the host that the server named for `mdDemo`: it is not a host name, or not a host of the vendor; the hosts have changed: connect to the new hosts; logged in: the token is valid until 2026-11-24T15:20:00Z
-    65:00 → acme renewaccesstoken (one): the session does not use the host that the server named for `mdDemo`: it is not a host name, or not a host of the vendor; renewed: the token is valid until 2026-11-24T16:40:00Z
+     0:00 → demo accesstokenrequest: the server named a host for `replay` that is not a usable host of the vendor, so the session does not use it: if this happens again, ask the vendor; the server named a host for `mdDemo` that is not a usable host of the vendor, so the session does not use it: if this happens again, ask the vendor; the user's hosts have changed: the program has to connect to the new hosts; logged in: the token is valid until 2026-11-24T15:20:00Z
+    65:00 → acme renewaccesstoken (one): the server named a host for `mdDemo` that is not a usable host of the vendor, so the session does not use it: if this happens again, ask the vendor; renewed: the token is valid until 2026-11-24T16:40:00Z
     ");
     let base = world.session.environment().base_url(Purpose::MarketData).unwrap();
     assert_eq!(base.host(), "md-demo.tradovateapi.com");
@@ -34,7 +34,7 @@ fn a_trusted_redirect_is_followed_with_body_and_token() {
      0:00 → demo accesstokenrequest
      0:00 → acme accesstokenrequest: logged in: the token is valid until 2026-11-24T15:20:00Z
     65:00 → demo renewaccesstoken (one)
-    65:00 → acme renewaccesstoken (one): the hosts have changed: connect to the new hosts; renewed: the token is valid until 2026-11-24T16:40:00Z
+    65:00 → acme renewaccesstoken (one): the user's hosts have changed: the program has to connect to the new hosts; renewed: the token is valid until 2026-11-24T16:40:00Z
     ");
 }
 

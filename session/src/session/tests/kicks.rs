@@ -30,7 +30,7 @@ fn after_the_second_lost_session_an_oauth_session_waits_before_it_refreshes() {
      2:00 → live renewaccesstoken (one): the server no longer accepts the token: the session gets a new one
      2:00 → live oauthtoken (rt-1): refreshed: the token is valid until 2026-11-24T15:22:00Z; consent due by 1562:00
      4:00 a call is answered 401 "Invalid access token": BeingChecked
-    17:00 → live renewaccesstoken (two): the server no longer accepts the token: the session gets a new one; the server ended the session more than once: look for another program that logs in as the same user; this session does not log in before 2026-11-24T14:32:00Z
+    17:00 → live renewaccesstoken (two): the server no longer accepts the token: the session gets a new one; the server closed the server session more than once: another program may log in as the same user; end that program; the session does not log in before 2026-11-24T14:32:00Z
     32:00 → live oauthtoken (rt-2): refreshed: the token is valid until 2026-11-24T15:52:00Z; consent due by 1592:00
     "#);
 }

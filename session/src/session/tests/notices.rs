@@ -6,7 +6,7 @@ use super::*;
 fn problems_of_the_account_are_reported() {
     let answer = r#"{"accessToken":"one","expirationTime":"2026-11-24T15:20:00Z","userStatus":"UnconfirmedEmail","hibpHint":"PasswordCompromised"}"#;
     let mut world = World::user([ok(answer)]);
-    insta::assert_snapshot!(world.run(minutes(1)).trace(), @"     0:00 → demo accesstokenrequest: the account is not active: ask the vendor about its status UnconfirmedEmail; the password is in a known data breach (PasswordCompromised): set a new one; logged in: the token is valid until 2026-11-24T15:20:00Z");
+    insta::assert_snapshot!(world.run(minutes(1)).trace(), @"     0:00 → demo accesstokenrequest: the account is not active: ask the vendor about its status UnconfirmedEmail; the password is in a known data breach (PasswordCompromised): set a new one at the vendor, and give it to the program; logged in: the token is valid until 2026-11-24T15:20:00Z");
 }
 
 #[test]

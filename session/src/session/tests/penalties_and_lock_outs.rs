@@ -85,7 +85,7 @@ fn a_used_ticket_is_not_used_again() {
 fn a_captcha_closes_only_the_login_endpoint_for_an_hour() {
     let mut world = World::user([ok(CAPTCHA), token_to("one", 200)]);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
-     0:00 → demo accesstokenrequest: the server asks for a captcha, which only a person can answer: the session sends no login before 2026-11-24T15:00:36Z
+     0:00 → demo accesstokenrequest: the server asks for a captcha: the session sends no login before 2026-11-24T15:00:36Z; if the server asks again after that, a person has to solve the captcha
     60:36 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T17:20:00Z
     ");
     assert_eq!(world.budget.earliest(start(), Operation::Renew), start());

@@ -99,7 +99,7 @@ fn a_redirect_reported_by_a_caller_makes_the_session_read_the_hosts_again() {
     insta::assert_snapshot!(world.run(minutes(10)).trace(), @r#"
     0:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T15:20:00Z
     5:00 a call is answered 421 "": Moved
-    5:00 → demo renewaccesstoken (one): the hosts have changed: connect to the new hosts; renewed: the token is valid until 2026-11-24T15:40:00Z
+    5:00 → demo renewaccesstoken (one): the user's hosts have changed: the program has to connect to the new hosts; renewed: the token is valid until 2026-11-24T15:40:00Z
     "#);
 }
 

@@ -88,7 +88,7 @@ fn hosts_and_clock_survive_a_restart() {
     let stored = stored_at(10, World::user([ok(hosts)]).ahead(SignedDuration::from_mins(10)));
     let mut world = resumed_at(20, World::user([token_to("two", 80), token_to("three", 160)]), stored);
     insta::assert_snapshot!(world.run(minutes(60)).trace(), @"
-        20:00 the hosts have changed: connect to the new hosts
+        20:00 the user's hosts have changed: the program has to connect to the new hosts
         20:00 adopted a token: it is valid until 2026-11-24T15:20:00Z
         20:00 → acme renewaccesstoken (one): renewed: the token is valid until 2026-11-24T15:20:00Z
     54:59.500 → acme renewaccesstoken (two): renewed: the token is valid until 2026-11-24T16:40:00Z

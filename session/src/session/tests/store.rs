@@ -20,11 +20,11 @@ fn a_store_that_fails_or_does_not_answer_is_asked_again() {
     insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
         0:00 → demo accesstokenrequest
         0:00 store, in vain
-        0:00 the store can't be written: the disk is full; the session tries again after 2026-11-24T14:00:01Z; the session holds no token
+        0:00 the store can't be written: the disk is full; the session asks the store again after 2026-11-24T14:00:01Z; the program has no token
     0:00.500 store, no answer
-    0:45.500 the store can't be reached: the store gave no answer in time; the session tries again after 2026-11-24T14:00:47Z; the session holds no token
+    0:45.500 the store can't be reached: the store gave no answer in time; the session asks the store again after 2026-11-24T14:00:47Z; the program has no token
     0:46.500 store, in vain
-    0:46.500 the store can't be written: the disk is full; the session tries again after 2026-11-24T14:00:49Z; the session holds no token
+    0:46.500 the store can't be written: the disk is full; the session asks the store again after 2026-11-24T14:00:49Z; the program has no token
     0:48.500 store
     0:48.500 logged in: the token is valid until 2026-11-24T15:20:00Z
     0:48.500 the store works again
@@ -119,7 +119,7 @@ fn refusals_and_penalties_are_stored() {
      0:00 refreshed: the token is valid until 2026-11-24T15:20:00Z
      0:00 consent due by 1560:00
     65:00 → live oauthtoken (rt-1): OAuth request failed (Refused, InvalidGrant); next try at 65:02
-    65:02 → live oauthtoken (rt-1): the server refused the refresh token twice: the session renews, and does not send the refresh token before 2026-11-24T21:05:02Z; if the access token expires before then, the user has to authorize the app again
+    65:02 → live oauthtoken (rt-1): the server refused the refresh token twice: the session only renews until 2026-11-24T21:05:02Z, and may then send it again; if the access token expires before then, the user has to authorize the app again
     65:02 store
     65:02 → live renewaccesstoken (at-1): renewal postponed by the server: the session sends it again after 2026-11-24T15:05:17Z
     65:02 store
@@ -142,7 +142,7 @@ fn an_older_snapshots_ticket_is_not_used_for_a_newer_refresh_token() {
         0:00 store
         0:01 → live oauthtoken (rt-0) with the ticket
         0:01 store, no answer
-        0:46 the store can't be reached: the store gave no answer in time; the session tries again after 2026-11-24T14:00:47Z; the session holds no token
+        0:46 the store can't be reached: the store gave no answer in time; the session asks the store again after 2026-11-24T14:00:47Z; the program has no token
     0:46.500 store
     0:46.500 refreshed: the token is valid until 2026-11-24T15:20:01Z
     0:46.500 consent due by 1560:01

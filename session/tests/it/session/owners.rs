@@ -115,7 +115,11 @@ fn a_snapshot_without_an_owner_is_not_used() {
     snapshot.as_object_mut().unwrap().remove("owner");
     let program = with(trader(), &snapshot);
     assert_eq!((mismatch(&program), program.token()), (Some(OwnerMismatch::Unknown), None));
-    assert!(program.log().contains("the session uses no token of it: it names no owner"), "{}", program.log());
+    assert!(
+        program.log().contains("the session uses no token of the snapshot: it names no owner"),
+        "{}",
+        program.log()
+    );
 }
 
 #[test]

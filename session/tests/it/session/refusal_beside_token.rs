@@ -27,7 +27,7 @@ fn no_token_of_the_answer_is_shown_with_the_text() {
         assert!(!log.contains("Tok-7"), "{field}: {log}");
     }
     let log = log_after(r#"{"errorText":"Tok-7","accessToken":"Tok-7"}"#);
-    assert!(log.contains("a token beside a refusal, so it is not used"), "{log}");
+    assert!(log.contains("login failed: the answer has a token beside a refusal; the session"), "{log}");
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn a_wrong_password_is_sent_once_by_a_program_that_restarts_in_a_loop() {
         other => panic!("{other:?}"),
     }
     let said = program.stop_reason().unwrap().to_string();
-    assert!(said.contains("2026-11-24T14:00:00Z") && said.contains("ask for another try"), "{said}");
+    assert!(said.contains("2026-11-24T14:00:00Z") && said.contains("start with `another_try`"), "{said}");
 }
 
 #[test]
