@@ -193,9 +193,6 @@ fn the_message_of_an_unusable_answer_says_why() {
     "#);
 }
 
-//= R-STATUS-2
-//= R-STATUS-7
-//= R-STATUS-10
 #[test]
 fn a_refusal_with_an_unprintable_description_gives_the_advice_of_its_code() {
     let odd = ["\\u0000\\u0001", "QmFzZTY0IGlzIG5vdCBwcm9zZSBhdCBhbGwgYW5kIGlzIG5vdCBzaG93bg=="];

@@ -126,6 +126,9 @@ fn status_advice(status: StatusCode, retry_after: Option<Duration>) -> String {
 mod tests {
     use super::*;
 
+    //= R-STATUS-2
+    //= R-STATUS-7
+    //= R-STATUS-10
     #[test]
     fn retry_after_is_set_only_for_errors_that_allow_a_retry() {
         let said = |status: u16| {
