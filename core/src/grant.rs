@@ -137,11 +137,14 @@ impl Grant {
         let expires_at = value.expiration_time.ok_or_else(|| Error::missing("expirationTime"))?;
         let access_token = value.access_token.ok_or_else(|| Error::missing("accessToken"))?;
         let mut grant = Self {
+            access_token,
+            expires_at,
             market_data: value.md_access_token.map(|token| MarketDataGrant { token, expires_at }),
+            refresh: None,
             user_id: value.user_id,
             user_name: value.name,
             hosts: value.api_hosts,
-            ..Self::new(access_token, expires_at, exchange)
+            exchange,
         };
         grant.complete(held)?;
         Ok(grant)
@@ -181,11 +184,14 @@ impl Grant {
         let expires_at = end_of(lifetime, &exchange)?;
         let access_token = value.access_token.ok_or_else(|| Error::missing("access_token"))?;
         let mut grant = Self {
+            access_token,
+            expires_at,
             market_data: value.md_access_token.map(|token| MarketDataGrant { token, expires_at }),
             refresh,
             user_id: value.user_id,
+            user_name: None,
             hosts: value.api_hosts,
-            ..Self::new(access_token, expires_at, exchange)
+            exchange,
         };
         grant.complete(held)?;
         Ok(grant)
