@@ -199,9 +199,8 @@ impl Grant {
 
     /// Checks that the token is valid and for the user of `held`, and keeps values that the answer does not contain.
     fn complete(&mut self, held: Option<&Self>) -> Result<(), Error> {
-        let server_now = self.exchange.latest_server_time();
         //= R-TIME-7
-        if self.expires_at <= server_now {
+        if self.exchange.may_have_passed(self.expires_at) {
             return Err(Error::Contradiction(Contradiction::ExpiredAlready));
         }
         let Some(held) = held else { return Ok(()) };
@@ -210,7 +209,7 @@ impl Grant {
             return Err(Error::Contradiction(Contradiction::OtherUser));
         }
         //= R-RENEW-9
-        let is_alive = |kept: &&MarketDataGrant| kept.expires_at > server_now;
+        let is_alive = |kept: &&MarketDataGrant| !self.exchange.may_have_passed(kept.expires_at);
         //= R-RENEW-8
         self.market_data = self.market_data.take().or_else(|| held.market_data.as_ref().filter(is_alive).cloned());
         //= R-REFRESH-2

@@ -50,12 +50,12 @@ impl Exchange {
         self.measured().unwrap_or_default()
     }
 
-    /// The latest server time at which the answer can have been complete: half of the exchange after its `Date`, which
-    /// has whole seconds, so it can be one second behind.
-    pub(crate) fn latest_server_time(&self) -> Timestamp {
-        let Some(date) = self.server_time else { return self.received };
+    /// Whether this server time may have passed when the answer was complete. The answer was complete half of the
+    /// exchange after its `Date`, which has whole seconds and can be one second behind.
+    pub(crate) fn may_have_passed(&self, end: Timestamp) -> bool {
+        let Some(date) = self.server_time else { return end <= self.received };
         let way_back = self.received.duration_since(self.sent).checked_div(2).unwrap_or_default();
-        moved(date, way_back.saturating_add(SignedDuration::from_secs(1)))
+        end.duration_since(date) <= way_back.saturating_add(SignedDuration::from_secs(1))
     }
 
     fn measured(&self) -> Option<SignedDuration> {
