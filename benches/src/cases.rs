@@ -52,7 +52,7 @@ pub(crate) fn all() -> Vec<Table> {
     vec![
         login(),
         renewal(),
-        checked_grant("Login answer, 600 bytes, to a checked grant", 1.12, samples::login()),
+        checked_grant("Login answer, 600 bytes, to a checked grant", 1.10, samples::login()),
         checked_grant(
             "Login answer with ten hosts, 1,000 bytes, to a checked grant",
             1.10,

@@ -140,11 +140,14 @@ impl Grant {
         let expires_at = value.expiration_time.ok_or_else(|| Error::missing("expirationTime"))?;
         let access_token = value.access_token.ok_or_else(|| Error::missing("accessToken"))?;
         let mut grant = Self {
+            access_token,
+            expires_at,
             market_data: value.md_access_token.map(|token| MarketDataGrant { token, expires_at }),
+            refresh: None,
             user_id: value.user_id,
             user_name: value.name,
             hosts: value.api_hosts,
-            ..Self::new(access_token, expires_at, exchange)
+            exchange,
         };
         grant.complete(held)?;
         Ok(grant)
@@ -187,11 +190,14 @@ impl Grant {
         let expires_at = end_of(lifetime, &exchange)?;
         let access_token = value.access_token.ok_or_else(|| Error::missing("access_token"))?;
         let mut grant = Self {
+            access_token,
+            expires_at,
             market_data: value.md_access_token.map(|token| MarketDataGrant { token, expires_at }),
             refresh,
             user_id: value.user_id,
+            user_name: None,
             hosts: value.api_hosts,
-            ..Self::new(access_token, expires_at, exchange)
+            exchange,
         };
         grant.complete(held)?;
         Ok(grant)
@@ -200,9 +206,8 @@ impl Grant {
     /// Checks that the token is valid and for the user of `held`, and takes the values from `held` that the answer does
     /// not contain.
     fn complete(&mut self, held: Option<&Self>) -> Result<(), Error> {
-        let server_now = self.exchange.latest_server_time();
         //= R-TIME-7
-        if self.expires_at <= server_now {
+        if self.exchange.may_have_passed(self.expires_at) {
             return Err(Error::Contradiction(Contradiction::ExpiredAlready));
         }
         let Some(held) = held else { return Ok(()) };
@@ -211,7 +216,7 @@ impl Grant {
             return Err(Error::Contradiction(Contradiction::OtherUser));
         }
         //= R-RENEW-9
-        let is_alive = |kept: &&MarketDataGrant| kept.expires_at > server_now;
+        let is_alive = |kept: &&MarketDataGrant| !self.exchange.may_have_passed(kept.expires_at);
         //= R-RENEW-8
         self.market_data = self.market_data.take().or_else(|| held.market_data.as_ref().filter(is_alive).cloned());
         //= R-REFRESH-2

@@ -51,11 +51,12 @@ impl Exchange {
         self.measured().unwrap_or_default()
     }
 
-    /// The latest server time at which the answer can have been complete. `Date` is uncertain by half a second in each
-    /// direction.
-    pub(crate) fn latest_server_time(&self) -> Timestamp {
-        let latest = self.measured().and_then(|offset| offset.checked_add(HALF_A_SECOND)).unwrap_or_default();
-        moved(self.received, latest)
+    /// Whether this server time may have passed when the answer was complete. The answer was complete half of the
+    /// exchange after its `Date`, which has whole seconds and can be one second behind.
+    pub(crate) fn may_have_passed(&self, end: Timestamp) -> bool {
+        let Some(date) = self.server_time else { return end <= self.received };
+        let way_back = self.received.duration_since(self.sent).checked_div(2).unwrap_or_default();
+        end.duration_since(date) <= way_back.saturating_add(SignedDuration::from_secs(1))
     }
 
     fn measured(&self) -> Option<SignedDuration> {
