@@ -82,8 +82,7 @@ fn main() -> ExitCode {
             a_lease_of_another_process_ends_the_wait_for_a_lost_record,
             a_waiting_caller_gets_an_error_if_the_server_goes_down,
             a_waiting_caller_gets_an_error_if_the_server_freezes,
-            many_waiting_callers_share_one_connection,
-            after_a_long_pause_the_watching_connection_is_made_again;
+            many_waiting_callers_share_one_connection;
         memory:
             an_evicted_record_can_be_saved_again_under_a_new_revision,
             the_holder_of_an_evicted_lease_can_not_save;

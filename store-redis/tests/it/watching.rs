@@ -90,19 +90,3 @@ pub(crate) fn many_waiting_callers_share_one_connection(form: Form) {
         }
     });
 }
-
-pub(crate) fn after_a_long_pause_the_watching_connection_is_made_again(form: Form) {
-    let server = Server::start();
-    let party = form.party(&server.url());
-    let revision = party.saved(1, None);
-    party.changed(Some(revision), Duration::ZERO).unwrap();
-    thread::sleep(Duration::from_secs(13));
-    if matches!(form, Form::Blocking) {
-        // Nobody listens to a channel that nobody waits for.
-        let clients: String = redis::cmd("CLIENT").arg("LIST").query(&mut server.raw()).unwrap();
-        assert!(!clients.contains(" sub=1"), "{clients}");
-    }
-    let (told, _) = waiting(&*party.used, Some(revision), || _ = form.party(&server.url()).saved(2, Some(revision)));
-    told.unwrap();
-    assert_eq!(party.found().unwrap().1, 2);
-}
