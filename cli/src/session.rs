@@ -200,11 +200,14 @@ impl SharedSession {
 /// Waits for a token until the timeout ends or `is_over` returns true.
 pub(crate) fn wait(tokens: &TokenSource, timeout: Duration, is_over: impl Fn() -> bool) -> Result<Token, TokenError> {
     let begun = Instant::now();
+    let mut keeper = None;
     loop {
         match tokens.token() {
             Err(TokenError::NotYet { retry_after, .. })
                 if retry_after <= timeout.saturating_sub(begun.elapsed()) && !is_over() =>
             {
+                // Follows the store. Otherwise a token that another process stores is found up to ten seconds later.
+                let _ = keeper.get_or_insert_with(|| tokens.keep_alive());
                 thread::sleep(retry_after.min(POLL_INTERVAL));
             }
             result => return result,
