@@ -146,21 +146,13 @@ impl SharedSession {
             });
         let tokens = tokens.build();
         let token = wait(&tokens, arguments.timeout, || {
-            (only_renews && is_lost.load(Ordering::Relaxed))
-                || self.locked_until(&tokens).is_some_and(|end| end > give_up_at)
+            gives_up(only_renews, is_lost.load(Ordering::Relaxed), self.locked_until(&tokens), give_up_at)
         });
         match token {
             Ok(token) => Ok((tokens, token)),
             Err(error) => {
                 finish(&tokens)?;
-                let advice = format!("; without a password this program can only renew: {LOGIN_ADVICE}");
-                if let (TokenError::NotYet { .. }, Some(end)) = (&error, self.locked_until(&tokens)) {
-                    return Err(format!("this network address is locked out: nothing is sent before {end:.0}").into());
-                }
-                match error {
-                    TokenError::NotYet { .. } if only_renews => Err(format!("{error}{advice}").into()),
-                    error => Err(error.into()),
-                }
+                Err(explain(error, only_renews, self.locked_until(&tokens)))
             }
         }
     }
@@ -188,12 +180,30 @@ impl SharedSession {
         let end = stored.expires_at();
         let (session, _) = self.read(stored);
         let is_over =
-            end.is_none_or(|end| Duration::try_from(now().duration_since(end)).is_ok_and(|ago| ago > SURELY_EXPIRED));
+            end.is_none_or(|end| Duration::try_from(now().duration_since(end)).is_ok_and(|ago| ago >= SURELY_EXPIRED));
         if is_over && session.token(now()).is_none() {
             let when = end.map(|end| format!(" at {end:.0}")).unwrap_or_default();
             return Err(format!("the session ended{when}: {LOGIN_ADVICE}").into());
         }
         Ok(())
+    }
+}
+
+/// Whether nobody should wait any longer: this program can't log in again, or the lock-out lasts longer than the wait.
+fn gives_up(only_renews: bool, is_lost: bool, locked_until: Option<Timestamp>, give_up_at: Timestamp) -> bool {
+    (only_renews && is_lost) || locked_until.is_some_and(|end| end >= give_up_at)
+}
+
+/// Why there is no token, and what the user can do.
+fn explain(error: TokenError, only_renews: bool, locked_until: Option<Timestamp>) -> Failure {
+    match (error, locked_until) {
+        (TokenError::NotYet { .. }, Some(end)) => {
+            format!("this network address is locked out: nothing is sent before {end:.0}").into()
+        }
+        (error @ TokenError::NotYet { .. }, None) if only_renews => {
+            format!("{error}; without a password this program can only renew: {LOGIN_ADVICE}").into()
+        }
+        (error, _) => error.into(),
     }
 }
 
@@ -239,3 +249,6 @@ pub(crate) fn purposes(environment: &Environment) -> Value {
     });
     Value::Object(known.collect::<Map<_, _>>())
 }
+
+#[cfg(test)]
+pub(crate) mod tests;
