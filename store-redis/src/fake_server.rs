@@ -12,6 +12,8 @@ use tradovate_auth_store::SessionName;
 use crate::RedisStore;
 use crate::waiters::lock;
 
+pub(crate) const LONG: Duration = Duration::from_secs(60);
+
 /// A script that finds nothing.
 pub(crate) const NOTHING: &str = "$-1\r\n";
 
@@ -72,8 +74,9 @@ impl FakeServer {
         Self::start(|received| if received.command == "EVALSHA" { Reply::Send(NOTHING) } else { Reply::Usual })
     }
 
+    /// A store that also works while the machine is busy.
     pub(crate) fn store(&self) -> RedisStore {
-        RedisStore::new(&format!("redis://127.0.0.1:{}/", self.port)).unwrap()
+        RedisStore::new(&format!("redis://127.0.0.1:{}/", self.port)).unwrap().time_outs(LONG, LONG)
     }
 
     /// How many connections there were.

@@ -182,6 +182,12 @@ mod tests {
     }
 
     #[test]
+    fn a_store_waits_two_seconds_to_connect_and_two_for_an_answer() {
+        let settings = Settings::new("redis://redis.example/").unwrap();
+        assert_eq!((settings.connect_time, settings.answer_time), (Duration::from_secs(2), Duration::from_secs(2)));
+    }
+
+    #[test]
     fn a_connection_with_tls_finds_a_crypto_provider() {
         Settings::new("rediss://redis.example/").unwrap().client(ProtocolVersion::RESP2);
         assert!(CryptoProvider::get_default().is_some());

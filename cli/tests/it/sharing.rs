@@ -201,7 +201,7 @@ pub(crate) fn the_store_argument_accepts_a_directory_and_refuses_a_url_with_a_pa
     assert_eq!(url.code, 1);
     assert!(url.stderr.contains("set TRADOVATE_STORE") && !url.stderr.contains("canary"), "{}", url.stderr);
     // A port on which nobody listens.
-    let redis = run(&mut user.program(&["token", "--timeout", "1", "--store", "redis://127.0.0.1:1/"]));
+    let redis = run(&mut user.program(&["token", "--timeout", "3", "--store", "redis://127.0.0.1:1/"]));
     assert!(redis.code == 1 && redis.stderr.contains("Redis can't be reached"), "{}", redis.stderr);
 }
 

@@ -5,9 +5,7 @@ use std::thread;
 use tradovate_auth_store::Store as _;
 
 use super::*;
-use crate::fake_server::{FakeServer, NOTHING, READ_ONLY, Reply, name};
-
-const LONG: Duration = Duration::from_secs(60);
+use crate::fake_server::{FakeServer, LONG, NOTHING, READ_ONLY, Reply, name};
 
 #[test]
 fn calls_one_after_another_share_a_connection_unless_it_was_idle_for_too_long() {

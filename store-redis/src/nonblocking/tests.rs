@@ -3,9 +3,7 @@ use std::sync::Arc;
 use tokio::runtime::Runtime;
 
 use super::*;
-use crate::fake_server::{FakeServer, NOTHING, READ_ONLY, Reply, name};
-
-const LONG: Duration = Duration::from_secs(60);
+use crate::fake_server::{FakeServer, LONG, NOTHING, READ_ONLY, Reply, name};
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     Runtime::new().unwrap().block_on(future)

@@ -61,12 +61,12 @@ pub(crate) fn a_waiting_caller_gets_an_error_if_the_server_goes_down(form: Form)
 
 pub(crate) fn a_waiting_caller_gets_an_error_if_the_server_freezes(form: Form) {
     let server = Server::start();
-    let party = form.party(&server.url());
+    let party = form.impatient_party(&server.url(), Duration::from_secs(1));
     let (told, time) = waiting(&*party.used, None, || server.freeze());
     told.unwrap_err();
     assert!(time < Duration::from_secs(6), "{time:?}");
     server.thaw();
-    party.changed(None, A_MOMENT).unwrap();
+    assert!((0..10).any(|_| party.changed(None, A_MOMENT).is_ok()));
 }
 
 pub(crate) fn many_waiting_callers_share_one_connection(form: Form) {
