@@ -132,11 +132,9 @@ fn wait_until_forgotten(session: &SharedSession, tokens: &TokenSource, timeout: 
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
-    use tradovate_auth_simulator::Simulator;
 
     use super::*;
     use crate::arguments::Arguments;
-    use crate::session::tests::{expiring_in, shared, store};
 
     #[test]
     fn each_verdict_has_the_name_that_the_help_documents() {
@@ -159,7 +157,12 @@ mod tests {
     }
 
     #[test]
+    #[cfg(unix)]
     fn forget_fails_if_another_process_holds_the_lease_for_too_long() {
+        use tradovate_auth_simulator::Simulator;
+
+        use crate::session::tests::{expiring_in, shared, store};
+
         let server = Simulator::builder().serve().unwrap();
         let (session, _directory) = shared(&server);
         store(&session, &expiring_in(60));

@@ -251,4 +251,5 @@ pub(crate) fn purposes(environment: &Environment) -> Value {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 pub(crate) mod tests;

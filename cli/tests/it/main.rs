@@ -1,4 +1,6 @@
-//! Tests of the program `tradovate-auth` with real processes and the simulator.
+//! Tests of the program `tradovate-auth` with real processes and the simulator. They need Unix.
+
+#![cfg_attr(not(unix), allow(unused))]
 
 #[cfg(unix)]
 mod exit_codes;
