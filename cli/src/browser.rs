@@ -5,7 +5,7 @@
 
 use std::env;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::Stdio;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -123,24 +123,13 @@ fn listen(variables: &Variables) -> Result<(Receiver<(String, TcpStream)>, Strin
         "localhost" => vec![v4, v6], // browsers use either
         _ => return Err(format!("{REDIRECT_HOST} must be 127.0.0.1, localhost or [::1]").into()),
     };
-    let mut port = match variables.given(REDIRECT_PORT) {
+    let port = match variables.given(REDIRECT_PORT) {
         Some(port) => port.parse().map_err(|_| format!("{REDIRECT_PORT} must be a number from 0 to 65535"))?,
         None => DEFAULT_PORT,
     };
+    let (listeners, port) = bind_all(&addresses, port, TcpListener::bind)?;
     let (sender, requests) = mpsc::channel();
-    let mut count = 0;
-    for address in addresses {
-        let listener = match TcpListener::bind((address, port)) {
-            Ok(listener) => listener,
-            // A machine may have no IPv6. But if another program listens on the port, that program would get the code.
-            Err(error) if count > 0 && error.kind() != io::ErrorKind::AddrInUse => continue,
-            Err(error) => {
-                let advice = format!("free the port, or set {REDIRECT_PORT} to another port that is registered");
-                return Err(format!("can't listen at {address} port {port}: {advice} ({error})").into());
-            }
-        };
-        port = listener.local_addr()?.port();
-        count += 1;
+    for listener in listeners {
         let sender = sender.clone();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -151,6 +140,30 @@ fn listen(variables: &Variables) -> Result<(Receiver<(String, TcpStream)>, Strin
         });
     }
     Ok((requests, format!("http://{host}:{port}")))
+}
+
+/// Listens at all addresses, on the same port. Returns it too, because 0 selects a free one.
+fn bind_all(
+    addresses: &[IpAddr],
+    mut port: u16,
+    bind: impl Fn(SocketAddr) -> io::Result<TcpListener>,
+) -> Result<(Vec<TcpListener>, u16), Failure> {
+    let mut listeners = Vec::new();
+    for &address in addresses {
+        match bind((address, port).into()) {
+            Ok(listener) => {
+                port = listener.local_addr()?.port();
+                listeners.push(listener);
+            }
+            // A machine may have no IPv6. But if another program listens on the port, that program would get the code.
+            Err(error) if !listeners.is_empty() && error.kind() != io::ErrorKind::AddrInUse => {}
+            Err(error) => {
+                let advice = format!("free the port, or set {REDIRECT_PORT} to another port that is registered");
+                return Err(format!("can't listen at {address} port {port}: {advice} ({error})").into());
+            }
+        }
+    }
+    Ok((listeners, port))
 }
 
 /// The target of a GET request; `None` if the request is another one or incomplete.
@@ -176,4 +189,66 @@ fn open(url: &str) -> bool {
         }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().is_ok()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADDRESSES: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+
+    /// Binds as a machine would on which listening at some addresses fails. Returns how many listeners there are.
+    fn bind_without(fails: fn(SocketAddr) -> bool, kind: io::ErrorKind) -> Result<usize, String> {
+        let bind = |address| if fails(address) { Err(kind.into()) } else { TcpListener::bind("127.0.0.1:0") };
+        let bound = bind_all(&ADDRESSES, 0, bind);
+        bound.map(|(listeners, _)| listeners.len()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_machine_without_ipv6_listens_at_the_other_address() {
+        assert_eq!(bind_without(|address| address.is_ipv6(), io::ErrorKind::AddrNotAvailable), Ok(1));
+        assert_eq!(bind_without(|_| false, io::ErrorKind::AddrNotAvailable), Ok(2));
+    }
+
+    #[test]
+    fn a_machine_that_can_not_listen_is_an_error() {
+        for (fails, kind, address) in [
+            ((|address| address.is_ipv6()) as fn(SocketAddr) -> bool, io::ErrorKind::AddrInUse, "::1"),
+            (|_| true, io::ErrorKind::AddrNotAvailable, "127.0.0.1"),
+        ] {
+            let error = bind_without(fails, kind).unwrap_err();
+            assert!(error.starts_with(&format!("can't listen at {address} port ")), "{error}");
+        }
+    }
+
+    /// Sends a request, and reads its target as the program does. The second value is the program's connection.
+    fn target_of(request: &str) -> (Option<String>, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut browser = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        browser.write_all(request.as_bytes()).unwrap();
+        let (stream, _) = listener.accept().unwrap();
+        (target(&stream), stream)
+    }
+
+    #[test]
+    fn the_longest_code_that_the_server_can_issue_is_read() {
+        let back = format!("/callback?code={}", "c".repeat(8192));
+        assert_eq!(target_of(&format!("GET {back} HTTP/1.1\r\n\r\n")).0, Some(back));
+    }
+
+    #[test]
+    fn a_request_is_read_to_its_end() {
+        let cookies = "c".repeat(15_000);
+        let request = format!("GET /login HTTP/1.1\r\nhost: localhost\r\ncookie: {cookies}\r\n\r\n");
+        let (target, mut stream) = target_of(&request);
+        assert_eq!(target, Some("/login".into()));
+        assert_eq!(stream.read_to_end(&mut Vec::new()).unwrap(), 0, "unread bytes");
+    }
+
+    #[test]
+    fn only_get_requests_have_a_target() {
+        assert_eq!(target_of("GET /login HTTP/1.1\r\n\r\n").0, Some("/login".into()));
+        assert_eq!(target_of("POST /callback HTTP/1.1\r\n\r\n").0, None);
+        assert_eq!(target_of("GET\r\n\r\n").0, None);
+    }
 }

@@ -104,7 +104,7 @@ pub(crate) fn forget(arguments: &StoreArguments) -> Result<(), Failure> {
         // processes.
         let tokens = session.builder(session.login(), true).resume(stored).build();
         tokens.forget();
-        wait_until_forgotten(&session, &tokens)?;
+        wait_until_forgotten(&session, &tokens, FORGET_TIMEOUT)?;
     }
     if let Some(directory) = session.store.directory() {
         Variables::remove_login(directory)?;
@@ -114,11 +114,11 @@ pub(crate) fn forget(arguments: &StoreArguments) -> Result<(), Failure> {
 }
 
 /// Waits until the store contains no token.
-fn wait_until_forgotten(session: &SharedSession, tokens: &TokenSource) -> Result<(), Failure> {
+fn wait_until_forgotten(session: &SharedSession, tokens: &TokenSource, timeout: Duration) -> Result<(), Failure> {
     let begun = Instant::now();
     let keeper = tokens.keep_alive()?;
     while session.store.load(&session.name)?.is_some_and(|stored| stored.expires_at().is_some()) {
-        if begun.elapsed() > FORGET_TIMEOUT {
+        if begun.elapsed() >= timeout {
             return Err("the session is still stored, because another process holds the lease or the store can't be \
                  written: try again"
                 .into());
@@ -127,4 +127,51 @@ fn wait_until_forgotten(session: &SharedSession, tokens: &TokenSource) -> Result
     }
     keeper.stop();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::arguments::Arguments;
+
+    #[test]
+    fn each_verdict_has_the_name_that_the_help_documents() {
+        let names = [
+            (Verdict::Dead, "dead"),
+            (Verdict::Forbidden, "forbidden"),
+            (Verdict::BeingChecked, "being-checked"),
+            (Verdict::Moved, "moved"),
+            (Verdict::AlreadyReplaced, "already-replaced"),
+            (Verdict::LockedOut, "locked-out"),
+            (Verdict::Postponed, "postponed"),
+            (Verdict::CaptchaAsked, "captcha-asked"),
+            (Verdict::NotAboutTheToken, "not-about-the-token"),
+        ];
+        let help = Arguments::command().find_subcommand("rejected").unwrap().get_long_about().unwrap().to_string();
+        for (verdict, expected) in names {
+            assert_eq!(name(verdict), expected);
+            assert!(help.contains(expected), "{help}");
+        }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn forget_fails_if_another_process_holds_the_lease_for_too_long() {
+        use tradovate_auth_simulator::Simulator;
+
+        use crate::session::tests::{expiring_in, shared, store};
+
+        let server = Simulator::builder().serve().unwrap();
+        let (session, _directory) = shared(&server);
+        store(&session, &expiring_in(60));
+        let lease = session.store.boxed().lease(&session.name, Duration::from_secs(60)).unwrap();
+        assert!(lease.is_some());
+        let stored = session.store.load(&session.name).unwrap().unwrap();
+        let tokens = session.builder(session.login(), true).resume(stored).build();
+        tokens.forget();
+        let error = wait_until_forgotten(&session, &tokens, Duration::ZERO).unwrap_err().to_string();
+        assert!(error.starts_with("the session is still stored"), "{error}");
+    }
 }

@@ -146,23 +146,13 @@ impl SharedSession {
             });
         let tokens = tokens.build();
         let token = wait(&tokens, arguments.timeout, || {
-            (only_renews && is_lost.load(Ordering::Relaxed))
-                || self.locked_until(&tokens).is_some_and(|end| end > give_up_at)
+            gives_up(only_renews, is_lost.load(Ordering::Relaxed), self.locked_until(&tokens), give_up_at)
         });
         match token {
             Ok(token) => Ok((tokens, token)),
             Err(error) => {
                 finish(&tokens)?;
-                let advice = format!("; without a password this program can only renew: {LOGIN_ADVICE}");
-                if let (TokenError::NotYet { .. }, Some(end)) = (&error, self.locked_until(&tokens)) {
-                    return Err(
-                        format!("the server locked out this network address: nothing is sent before {end:.0}").into()
-                    );
-                }
-                match error {
-                    TokenError::NotYet { .. } if only_renews => Err(format!("{error}{advice}").into()),
-                    error => Err(error.into()),
-                }
+                Err(explain(error, only_renews, self.locked_until(&tokens)))
             }
         }
     }
@@ -190,7 +180,7 @@ impl SharedSession {
         let end = stored.expires_at();
         let (session, _) = self.read(stored);
         let is_over =
-            end.is_none_or(|end| Duration::try_from(now().duration_since(end)).is_ok_and(|ago| ago > SURELY_EXPIRED));
+            end.is_none_or(|end| Duration::try_from(now().duration_since(end)).is_ok_and(|ago| ago >= SURELY_EXPIRED));
         if is_over && session.token(now()).is_none() {
             let when = end.map(|end| format!(" at {end:.0}")).unwrap_or_default();
             return Err(format!("the session ended{when}: {LOGIN_ADVICE}").into());
@@ -199,14 +189,35 @@ impl SharedSession {
     }
 }
 
+/// Whether nobody should wait any longer: this program can't log in again, or the lock-out lasts longer than the wait.
+fn gives_up(only_renews: bool, is_lost: bool, locked_until: Option<Timestamp>, give_up_at: Timestamp) -> bool {
+    (only_renews && is_lost) || locked_until.is_some_and(|end| end >= give_up_at)
+}
+
+/// Why there is no token, and what the user can do.
+fn explain(error: TokenError, only_renews: bool, locked_until: Option<Timestamp>) -> Failure {
+    match (error, locked_until) {
+        (TokenError::NotYet { .. }, Some(end)) => {
+            format!("the server locked out this network address: nothing is sent before {end:.0}").into()
+        }
+        (error @ TokenError::NotYet { .. }, None) if only_renews => {
+            format!("{error}; without a password this program can only renew: {LOGIN_ADVICE}").into()
+        }
+        (error, _) => error.into(),
+    }
+}
+
 /// Waits for a token until the timeout ends or `is_over` returns true.
 pub(crate) fn wait(tokens: &TokenSource, timeout: Duration, is_over: impl Fn() -> bool) -> Result<Token, TokenError> {
     let begun = Instant::now();
+    let mut keeper = None;
     loop {
         match tokens.token() {
             Err(TokenError::NotYet { retry_after, .. })
                 if retry_after <= timeout.saturating_sub(begun.elapsed()) && !is_over() =>
             {
+                // Follows the store. Otherwise a token that another process stores is found up to ten seconds later.
+                let _ = keeper.get_or_insert_with(|| tokens.keep_alive());
                 thread::sleep(retry_after.min(POLL_INTERVAL));
             }
             result => return result,
@@ -238,3 +249,7 @@ pub(crate) fn purposes(environment: &Environment) -> Value {
     });
     Value::Object(known.collect::<Map<_, _>>())
 }
+
+#[cfg(test)]
+#[cfg(unix)]
+pub(crate) mod tests;

@@ -5,6 +5,7 @@
 //! `tradovate-auth token` needs no variables afterwards.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 use std::{env, fs, io};
@@ -47,11 +48,15 @@ pub(crate) struct Variables(BTreeMap<&'static str, Zeroizing<String>>);
 impl Variables {
     /// Reads the environment variables, and the files that they name.
     pub(crate) fn read() -> Result<Self, Failure> {
+        Self::read_from(|name| env::var_os(name))
+    }
+
+    fn read_from(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, Failure> {
         let mut variables = Self::default();
         for name in IDENTITY.into_iter().chain(API_KEY).chain(OTHERS) {
             let file = format!("{name}_FILE");
-            let path = env::var_os(&file).filter(|path| !path.is_empty());
-            match (env::var(name).ok(), path) {
+            let path = lookup(&file).filter(|path| !path.is_empty());
+            match (lookup(name).and_then(|value| value.into_string().ok()), path) {
                 (Some(value), Some(_)) if !value.is_empty() => {
                     return Err(format!("{name} and {file} are both set: unset one of them").into());
                 }
@@ -135,4 +140,60 @@ fn read_file(path: &Path) -> Result<String, String> {
     let text = Zeroizing::new(text);
     let line = text.strip_suffix('\n').unwrap_or(&text);
     Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(environment: &[(&str, &str)]) -> Result<Variables, String> {
+        let lookup = |name: &str| environment.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
+        Variables::read_from(lookup).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_file_names_the_value_of_a_variable_that_is_not_set_or_empty() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("password");
+        fs::write(&path, "from the file\r\n").unwrap();
+        let file = ("TRADOVATE_PASSWORD_FILE", path.to_str().unwrap());
+        let password = |environment: &[_]| read(environment).map(|variables| variables.get(PASSWORD));
+        for environment in [&[file][..], &[file, (PASSWORD, "")]] {
+            assert_eq!(password(environment), Ok(Some("from the file".into())));
+        }
+        for environment in [&[(PASSWORD, "direct")][..], &[(PASSWORD, "direct"), ("TRADOVATE_PASSWORD_FILE", "")]] {
+            assert_eq!(password(environment), Ok(Some("direct".into())));
+        }
+        let error = password(&[file, (PASSWORD, "direct")]).unwrap_err();
+        assert_eq!(error, "TRADOVATE_PASSWORD and TRADOVATE_PASSWORD_FILE are both set: unset one of them");
+    }
+
+    #[test]
+    fn the_last_login_is_used_until_it_is_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let last_user = || {
+            let mut variables = Variables::default();
+            variables.add_last_login(directory.path()).map_err(|error| error.to_string())?;
+            Ok::<_, String>(variables.given(USERNAME))
+        };
+        assert_eq!(last_user(), Ok(None));
+        read(&[(USERNAME, "trader")]).unwrap().store_login(directory.path(), false).unwrap();
+        assert_eq!(last_user(), Ok(Some("trader".into())));
+        Variables::remove_login(directory.path()).unwrap();
+        Variables::remove_login(directory.path()).unwrap();
+        assert_eq!(last_user(), Ok(None));
+    }
+
+    #[test]
+    fn a_last_login_that_can_not_be_read_or_removed_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(LAST_LOGIN);
+        let error = || Variables::default().add_last_login(directory.path()).unwrap_err().to_string();
+        fs::write(&path, "damaged").unwrap();
+        assert!(error().ends_with("is damaged: remove it and log in again"), "{}", error());
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert!(error().starts_with("can't read "), "{}", error());
+        Variables::remove_login(directory.path()).unwrap_err();
+    }
 }

@@ -12,7 +12,7 @@ use tradovate_auth_store::{HeldLease, SessionName, Store};
 
 use crate::error::Failure;
 use crate::scripts::{Call, lease_of};
-use crate::settings::{LONGEST_QUIET, Settings};
+use crate::settings::Settings;
 use crate::store::RedisStore;
 use crate::waiters::lock;
 use watch::{Watch, wait};
@@ -94,7 +94,7 @@ impl Connections {
     }
 
     fn run<T: FromRedisValue>(&self, settings: &Settings, call: &Call) -> Result<T, Failure> {
-        let mut connection = match self.idle() {
+        let mut connection = match self.idle(settings) {
             Some(connection) => connection,
             None => connect(settings)?,
         };
@@ -104,17 +104,16 @@ impl Connections {
             lock(&self.idle).clear();
         } else {
             let mut idle = lock(&self.idle);
-            if idle.len() < MOST_IDLE {
-                idle.push(Idle { connection, since: Instant::now() });
-            }
+            idle.push(Idle { connection, since: Instant::now() });
+            idle.truncate(MOST_IDLE);
         }
         answer
     }
 
     /// The connection that was used last, unless all were idle for too long.
-    fn idle(&self) -> Option<Connection> {
+    fn idle(&self, settings: &Settings) -> Option<Connection> {
         let mut idle = lock(&self.idle);
-        idle.retain(|idle| idle.since.elapsed() < LONGEST_QUIET);
+        idle.retain(|idle| idle.since.elapsed() <= settings.longest_quiet);
         idle.pop().map(|idle| idle.connection)
     }
 }
@@ -129,3 +128,6 @@ fn connect(settings: &Settings) -> Result<Connection, Failure> {
     };
     connect().map_err(|error| settings.failure(&error))
 }
+
+#[cfg(test)]
+mod tests;

@@ -85,6 +85,8 @@
 #[cfg(feature = "blocking")]
 mod blocking;
 mod error;
+#[cfg(test)]
+mod fake_server;
 #[cfg(feature = "tokio")]
 mod nonblocking;
 mod scripts;

@@ -13,7 +13,7 @@ use tradovate_auth_store::{AsyncStore, SessionName, StoreFuture};
 
 use crate::error::Failure;
 use crate::scripts::{Call, lease_of};
-use crate::settings::{Settings, TRIED_EVERY};
+use crate::settings::Settings;
 use crate::store::RedisStore;
 use crate::waiters::{Attempts, lock};
 use link::Link;
@@ -81,21 +81,24 @@ impl Connections {
         let waiter = link.waiter(name).ok_or_else(|| settings.lost())?;
         loop {
             let messages = waiter.messages().ok_or_else(|| settings.lost())?;
-            let found: Option<u64> = self.ask(&link, settings, &call).await?;
+            let found: Option<u64> = link.ask(settings, &call).await?;
             if found.map(Revision) != known {
                 return Ok(());
             }
             loop {
-                let left = over.map_or(TRIED_EVERY, |over| over.saturating_duration_since(Instant::now()));
+                let left = over.map_or(settings.tried_every, |over| over.saturating_duration_since(Instant::now()));
                 if left.is_zero() {
                     return Ok(());
                 }
-                match tokio::time::timeout(left.min(TRIED_EVERY), poll_fn(|task| waiter.poll(messages, task.waker())))
-                    .await
+                match tokio::time::timeout(
+                    left.min(settings.tried_every),
+                    poll_fn(|task| waiter.poll(messages, task.waker())),
+                )
+                .await
                 {
                     Ok(true) => break,
                     Ok(false) => return Err(settings.lost()),
-                    Err(_) if link.must_be_tried() => self.try_out(&link, settings).await?,
+                    Err(_) if link.must_be_tried(settings) => link.try_out(settings).await?,
                     Err(_) => {}
                 }
             }
@@ -112,32 +115,12 @@ impl Connections {
 
     async fn run<T: FromRedisValue>(&self, settings: &Settings, call: &Call) -> Result<T, Failure> {
         let link = self.link(settings).await?;
-        self.ask(&link, settings, call).await
-    }
-
-    async fn ask<T: FromRedisValue>(&self, link: &Link, settings: &Settings, call: &Call) -> Result<T, Failure> {
-        let answer = link.ask(call).await;
-        answer.map_err(|error| self.failed(link, settings.failure(&error)))
-    }
-
-    /// Whether the connection still works. Only an answer shows this.
-    async fn try_out(&self, link: &Link, settings: &Settings) -> Result<(), Failure> {
-        let answer = link.try_out().await;
-        answer.map_err(|error| self.failed(link, settings.failure(&error)))
-    }
-
-    /// Drops a connection after a failure that shows it is broken. All callers that wait for messages on it are woken.
-    fn failed(&self, link: &Link, failure: Failure) -> Failure {
-        if failure.ends_connection {
-            link.close();
-            lock(&self.link).take_if(|current| current.is(link));
-        }
-        failure
+        link.ask(settings, call).await
     }
 
     /// The existing connection, or a new one.
     async fn link(&self, settings: &Settings) -> Result<Link, Failure> {
-        let current = || lock(&self.link).clone().filter(Link::is_usable);
+        let current = || lock(&self.link).clone().filter(|link| link.is_usable(settings));
         let before = self.attempts.ended();
         if let Some(link) = current() {
             return Ok(link);
@@ -155,3 +138,6 @@ impl Connections {
         Ok(link)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,7 @@ macro_rules! script {
 static LOAD: LazyLock<Script> = script!("load.lua");
 static REVISION: LazyLock<Script> = script!("revision.lua");
 static LEASE: LazyLock<Script> = script!("lease.lua");
+#[cfg(feature = "blocking")]
 static HELD: LazyLock<Script> = script!("held.lua");
 static SAVE: LazyLock<Script> = script!("save.lua");
 static RELEASE: LazyLock<Script> = script!("release.lua");
@@ -79,6 +80,7 @@ impl Keys {
     }
 
     /// The answer: for how many µs the lease is still held, if it is held.
+    #[cfg(feature = "blocking")]
     pub(crate) fn held(&self, name: &SessionName) -> Call {
         self.call(&HELD, name)
     }
@@ -93,9 +95,7 @@ impl Keys {
         lease: Lease,
     ) -> Call {
         let known = known.map_or_else(String::new, |revision| revision.0.to_string());
-        // An expiry of zero would remove the record at once.
-        let millis = |time: Duration| time.min(LONGEST_EXPIRY).as_millis().max(1).to_string();
-        let keep_for = keep_for.map_or_else(String::new, millis);
+        let keep_for = keep_for.map_or_else(String::new, |time| expiry_millis(time).to_string());
         let mut call = self.call(&SAVE, name);
         call.arg(lease.fence).arg(known).arg(record).arg(keep_for).arg(self.channel()).arg(name.as_str());
         call
@@ -128,4 +128,30 @@ pub(crate) fn lease_of(fence: Option<u64>, time: Duration) -> Option<Lease> {
 
 fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// An expiry of zero would remove the record at once.
+fn expiry_millis(time: Duration) -> u128 {
+    time.min(LONGEST_EXPIRY).as_millis().max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_lasts_a_day_at_most() {
+        let day = Duration::from_secs(86_400);
+        for (asked, given) in [(day / 2, day / 2), (day * 2, day)] {
+            assert_eq!(lease_of(Some(1), asked), Some(Lease { fence: 1, time: given }));
+        }
+    }
+
+    #[test]
+    fn a_record_is_kept_for_a_millisecond_at_least_and_for_ten_years_at_most() {
+        let year = Duration::from_secs(365 * 86_400);
+        for (asked, kept) in [(Duration::ZERO, 1), (year, 31_536_000_000), (Duration::MAX, 315_360_000_000)] {
+            assert_eq!(expiry_millis(asked), kept);
+        }
+    }
 }

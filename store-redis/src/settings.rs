@@ -20,10 +20,10 @@ const PREFIX: &str = "tradovate-auth:";
 const LONGEST: Duration = Duration::from_secs(2);
 
 /// A firewall or proxy may have dropped a connection that was idle for longer than this.
-pub(crate) const LONGEST_QUIET: Duration = Duration::from_secs(10);
+const LONGEST_QUIET: Duration = Duration::from_secs(10);
 
-/// How long to wait between attempts to connect while a caller waits for a message.
-pub(crate) const TRIED_EVERY: Duration = Duration::from_secs(1);
+/// How often a connection is tested while a caller waits for a message.
+const TRIED_EVERY: Duration = Duration::from_secs(1);
 
 /// The answer of [`Keys::load`].
 pub(crate) type Loaded = Option<(u64, Vec<u8>, i64)>;
@@ -36,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) keys: Keys,
     pub(crate) connect_time: Duration,
     pub(crate) answer_time: Duration,
+    pub(crate) longest_quiet: Duration,
+    pub(crate) tried_every: Duration,
 }
 
 impl Settings {
@@ -59,6 +61,8 @@ impl Settings {
             keys: Keys::new(PREFIX.into()),
             connect_time: LONGEST,
             answer_time: LONGEST,
+            longest_quiet: LONGEST_QUIET,
+            tried_every: TRIED_EVERY,
         })
     }
 
@@ -175,6 +179,18 @@ mod tests {
             let error = Settings::new(url).unwrap_err();
             assert_eq!(error.to_string(), unusable_url().to_string());
         }
+    }
+
+    #[test]
+    fn a_store_waits_two_seconds_to_connect_and_two_for_an_answer() {
+        let settings = Settings::new("redis://redis.example/").unwrap();
+        assert_eq!((settings.connect_time, settings.answer_time), (Duration::from_secs(2), Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn a_connection_with_tls_finds_a_crypto_provider() {
+        Settings::new("rediss://redis.example/").unwrap().client(ProtocolVersion::RESP2);
+        assert!(CryptoProvider::get_default().is_some());
     }
 
     #[test]

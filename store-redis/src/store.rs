@@ -82,7 +82,7 @@ impl RedisStore {
         Settings::clone(&self.settings).client_certificate(chain, key).map(Self::from_settings)
     }
 
-    fn with(self, change: impl FnOnce(&mut Settings)) -> Self {
+    pub(crate) fn with(self, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings::clone(&self.settings);
         change(&mut settings);
         Self::from_settings(settings)

@@ -67,6 +67,7 @@ impl Waiters {
         Arc::new(Self(Mutex::new(State { names: Some(HashMap::new()), waiters: 0, last_left: Instant::now() })))
     }
 
+    #[cfg(feature = "tokio")]
     pub(crate) fn is_open(&self) -> bool {
         lock(&self.0).names.is_some()
     }
@@ -95,7 +96,7 @@ impl Waiters {
     #[cfg(feature = "blocking")]
     pub(crate) fn closes_after(&self, quiet: Duration) -> bool {
         let mut state = lock(&self.0);
-        let is_quiet = state.last_left.elapsed() > quiet;
+        let is_quiet = state.last_left.elapsed() >= quiet;
         state.names.take_if(|names| is_quiet && names.is_empty()).is_some()
     }
 
@@ -161,7 +162,64 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::task::Wake;
+
     use super::*;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn a_waiting_caller_is_woken_by_messages_about_its_name_and_by_the_end_of_the_connection() {
+        for end in [|waiters: Arc<Waiters>| waiters.close(), drop] {
+            let waiters = Waiters::new();
+            let waiter = waiters.waiter("a").unwrap();
+            let count = Arc::new(Count::default());
+            let wakes = |seen| {
+                assert_eq!(waiter.poll(seen, &Waker::from(Arc::clone(&count))), Poll::Pending);
+                count.0.load(Ordering::SeqCst)
+            };
+            assert_eq!(wakes(0), 0);
+            waiters.tell(b"b");
+            assert_eq!(wakes(0), 0);
+            waiters.tell(b"a");
+            assert_eq!(wakes(1), 1);
+            end(waiters);
+            assert_eq!(count.0.load(Ordering::SeqCst), 2);
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "blocking")]
+    fn a_connection_is_closed_if_nobody_has_waited_for_long() {
+        let waiters = Waiters::new();
+        assert!(!waiters.closes_after(Duration::MAX));
+        let waiter = waiters.waiter("a");
+        assert!(!waiters.closes_after(Duration::ZERO));
+        drop(waiter);
+        assert!(!waiters.closes_after(Duration::MAX));
+        assert!(waiters.closes_after(Duration::ZERO));
+        assert!(waiters.waiter("a").is_none());
+    }
+
+    #[test]
+    fn a_caller_gets_the_failure_of_the_attempt_for_which_it_waited() {
+        let attempts = Attempts::default();
+        let before = attempts.ended();
+        assert!(attempts.failed_since(before).is_none());
+        attempts.end::<()>(Err(Failure::closed("redis.example", "refused"))).unwrap_err();
+        assert!(attempts.failed_since(before).is_some());
+        let before = attempts.ended();
+        attempts.end(Ok(())).unwrap();
+        assert!(attempts.failed_since(before).is_none());
+    }
 
     #[test]
     fn a_name_without_waiters_is_dropped() {

@@ -37,17 +37,14 @@ fn run_it(language: &str, interpreter: &str, needs: &str) {
     assert_eq!(user.logins(), 2);
 }
 
-#[test]
-fn the_python_program_in_the_docs_works() {
+pub(crate) fn the_python_program_in_the_docs_works() {
     run_it("python", "python3", "python3");
 }
 
-#[test]
-fn the_javascript_program_in_the_docs_works() {
+pub(crate) fn the_javascript_program_in_the_docs_works() {
     run_it("js", "node", "node");
 }
 
-#[test]
-fn the_shell_program_in_the_docs_works() {
+pub(crate) fn the_shell_program_in_the_docs_works() {
     run_it("sh", "sh", "curl");
 }

@@ -66,8 +66,7 @@ fn consent(server: &Server, url: &str) -> String {
     server.consent(USER, url).expect("the simulator knows the app")
 }
 
-#[test]
-fn after_a_login_in_the_browser_other_processes_get_tokens() {
+pub(crate) fn after_a_login_in_the_browser_other_processes_get_tokens() {
     let user = user();
     let path = browser(&user);
     let login = Running::start(user.without_variables(&["login", "--oauth"]).envs(variables(&user)).env("PATH", path));
@@ -98,8 +97,7 @@ fn after_a_login_in_the_browser_other_processes_get_tokens() {
     assert_eq!(user.logins(), 0);
 }
 
-#[test]
-fn the_browser_comes_back_to_each_name_of_this_machine() {
+pub(crate) fn the_browser_comes_back_to_each_name_of_this_machine() {
     for host in ["localhost", "127.0.0.1", "[::1]"] {
         let user = user();
         let path = browser(&user);
@@ -112,8 +110,7 @@ fn the_browser_comes_back_to_each_name_of_this_machine() {
     }
 }
 
-#[test]
-fn a_port_that_another_program_has_is_not_shared_with_it() {
+pub(crate) fn a_port_that_another_program_has_is_not_shared_with_it() {
     let user = user();
     let taken = std::net::TcpListener::bind("[::1]:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
@@ -124,8 +121,7 @@ fn a_port_that_another_program_has_is_not_shared_with_it() {
     assert!(login.stderr.starts_with(&format!("can't listen at ::1 port {port}")), "{}", login.stderr);
 }
 
-#[test]
-fn a_missing_browser_is_reported() {
+pub(crate) fn a_missing_browser_is_reported() {
     let user = user();
     let path = browser(&user);
     for (arguments, path, is_reported) in [
@@ -138,8 +134,7 @@ fn a_missing_browser_is_reported() {
     }
 }
 
-#[test]
-fn a_user_who_does_not_consent_ends_the_login() {
+pub(crate) fn a_user_who_does_not_consent_ends_the_login() {
     let user = user();
     let path = browser(&user);
     let login = Running::start(user.without_variables(&["login", "--oauth"]).envs(variables(&user)).env("PATH", path));
@@ -154,8 +149,7 @@ fn a_user_who_does_not_consent_ends_the_login() {
     assert!(code == 1 && stderr.contains("access_denied"), "{stderr}");
 }
 
-#[test]
-fn the_token_command_of_an_app_without_consent_advises_to_log_in() {
+pub(crate) fn the_token_command_of_an_app_without_consent_advises_to_log_in() {
     let user = user();
     let token = run(user.without_variables(&["token"]).envs(variables(&user)));
     assert_eq!((token.code, token.stdout.as_str()), (2, ""));

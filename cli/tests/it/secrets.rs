@@ -4,8 +4,7 @@ use tradovate_auth_simulator::LockOut;
 
 use crate::support::{PASSWORD, Ran, Running, SEC, run, run_with_input, user};
 
-#[test]
-fn no_output_contains_a_secret_at_any_log_level() {
+pub(crate) fn no_output_contains_a_secret_at_any_log_level() {
     let user = user();
     let trace = |arguments: &[&str]| {
         let mut command = user.program(arguments);

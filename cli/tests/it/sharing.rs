@@ -12,8 +12,7 @@ use tradovate_auth::{BaseUrl, Credentials, Environment};
 
 use crate::support::{PASSWORD, Running, USER, run, run_with_input, user};
 
-#[test]
-fn ten_concurrent_shells_log_in_once() {
+pub(crate) fn ten_concurrent_shells_log_in_once() {
     let user = user();
     let shells: Vec<_> = (0..10).map(|_| user.program(&["token"]).spawn().unwrap()).collect();
     let tokens: Vec<_> = shells.into_iter().map(|shell| shell.wait_with_output().unwrap()).collect();
@@ -25,8 +24,7 @@ fn ten_concurrent_shells_log_in_once() {
 const IS_BOT: &str = "IS_BOT_OF_THE_TEST";
 
 /// Stands for another program: the next test runs this function as a process of its own.
-#[test]
-fn helper_process_that_gets_a_token() {
+pub(crate) fn helper_process_that_gets_a_token() {
     if env::var_os(IS_BOT).is_some() {
         let (environment, credentials) = from_env().unwrap();
         let tokens = TokenSource::shared(FileStore::user().unwrap(), environment, credentials);
@@ -35,8 +33,7 @@ fn helper_process_that_gets_a_token() {
     }
 }
 
-#[test]
-fn a_rust_program_with_the_users_store_shares_one_login_with_the_command_line() {
+pub(crate) fn a_rust_program_with_the_users_store_shares_one_login_with_the_command_line() {
     let user = user();
     let mut bot = user.bare(env::current_exe().unwrap().to_str().unwrap());
     bot.args(["--exact", "sharing::helper_process_that_gets_a_token", "--nocapture"])
@@ -48,8 +45,7 @@ fn a_rust_program_with_the_users_store_shares_one_login_with_the_command_line() 
     assert_eq!(user.logins(), 1);
 }
 
-#[test]
-fn the_keep_command_resumes_without_a_login_after_it_was_killed() {
+pub(crate) fn the_keep_command_resumes_without_a_login_after_it_was_killed() {
     let user = user();
     let mut keep = Running::start(&mut user.program(&["keep"]));
     keep.wait_for("logged in: the token is valid until");
@@ -64,8 +60,7 @@ fn the_keep_command_resumes_without_a_login_after_it_was_killed() {
     assert_eq!(keep.end(), (0, String::new()));
 }
 
-#[test]
-fn the_keep_command_ends_on_sigterm_and_releases_the_lease() {
+pub(crate) fn the_keep_command_ends_on_sigterm_and_releases_the_lease() {
     let user = user();
     let keep = Running::start(&mut user.program(&["keep"]));
     // The program holds the lease now.
@@ -76,8 +71,7 @@ fn the_keep_command_ends_on_sigterm_and_releases_the_lease() {
     assert!(status.stdout.contains("lease holder:      nobody\n"), "{}", status.stdout);
 }
 
-#[test]
-fn the_status_command_names_the_holder_of_the_lease() {
+pub(crate) fn the_status_command_names_the_holder_of_the_lease() {
     let user = user();
     user.token();
     let store = FileStore::in_directory(user.home.path().join(".local/state/tradovate-auth")).unwrap();
@@ -93,8 +87,7 @@ fn the_status_command_names_the_holder_of_the_lease() {
     store.release(&name, lease).unwrap();
 }
 
-#[test]
-fn a_wrong_password_is_sent_once_however_often_the_program_runs() {
+pub(crate) fn a_wrong_password_is_sent_once_however_often_the_program_runs() {
     let user = user();
     let wrong = || run(user.program(&["token"]).env("TRADOVATE_PASSWORD", "mistyped"));
     let first = wrong();
@@ -110,8 +103,7 @@ fn a_wrong_password_is_sent_once_however_often_the_program_runs() {
     assert_eq!(user.logins(), 2);
 }
 
-#[test]
-fn the_token_command_needs_no_variables_after_a_login() {
+pub(crate) fn the_token_command_needs_no_variables_after_a_login() {
     let user = user();
     let login = run(&mut user.program(&["login"]));
     assert!(login.stdout.starts_with("logged in as synthetic-user (user "), "{login:?}");
@@ -125,8 +117,7 @@ fn the_token_command_needs_no_variables_after_a_login() {
     assert!(secrets.into_iter().all(|(name, value)| !text.contains(&value) && !text.contains(name)), "{text}");
 }
 
-#[test]
-fn the_token_command_without_a_password_advises_to_log_in_after_the_session_ended() {
+pub(crate) fn the_token_command_without_a_password_advises_to_log_in_after_the_session_ended() {
     let user = user();
     run(&mut user.program(&["login"]));
     let rejected = |text: &str| run_with_input(&mut user.without_variables(&["rejected", "--status", "401"]), text);
@@ -141,8 +132,7 @@ fn the_token_command_without_a_password_advises_to_log_in_after_the_session_ende
     assert_eq!(user.logins(), 2);
 }
 
-#[test]
-fn the_rejected_command_prints_the_verdict_on_a_refused_call() {
+pub(crate) fn the_rejected_command_prints_the_verdict_on_a_refused_call() {
     let user = user();
     let token = user.token();
     let report =
@@ -155,8 +145,7 @@ fn the_rejected_command_prints_the_verdict_on_a_refused_call() {
     assert_eq!((user.renewals(), user.logins()), (1, 1));
 }
 
-#[test]
-fn each_verdict_has_its_word() {
+pub(crate) fn each_verdict_has_its_word() {
     let user = user();
     user.token();
     let report =
@@ -166,8 +155,7 @@ fn each_verdict_has_its_word() {
     assert_eq!(report("429", ""), "locked-out\n");
 }
 
-#[test]
-fn the_forget_command_stops_running_processes() {
+pub(crate) fn the_forget_command_stops_running_processes() {
     let user = user();
     run(&mut user.program(&["login"]));
     let keep = Running::start(&mut user.without_variables(&["keep"]));
@@ -178,8 +166,7 @@ fn the_forget_command_stops_running_processes() {
     assert_eq!(user.logins(), 1);
 }
 
-#[test]
-fn a_sealed_store_can_be_read_only_with_its_key() {
+pub(crate) fn a_sealed_store_can_be_read_only_with_its_key() {
     let user = user();
     let key = user.home.path().join("key");
     fs::write(&key, "4a".repeat(32) + "\n").unwrap();
@@ -192,8 +179,7 @@ fn a_sealed_store_can_be_read_only_with_its_key() {
     assert_eq!((by_variable.stdout, user.logins()), (token, 1));
 }
 
-#[test]
-fn the_password_can_be_read_from_a_file() {
+pub(crate) fn the_password_can_be_read_from_a_file() {
     let user = user();
     let file = user.home.path().join("password");
     fs::write(&file, format!("{PASSWORD}\n")).unwrap();
@@ -202,8 +188,7 @@ fn the_password_can_be_read_from_a_file() {
     assert_eq!((token.code, user.logins()), (0, 1), "{}", token.stderr);
 }
 
-#[test]
-fn the_store_argument_accepts_a_directory_and_refuses_a_url_with_a_password() {
+pub(crate) fn the_store_argument_accepts_a_directory_and_refuses_a_url_with_a_password() {
     let user = user();
     let parent = tempfile::tempdir().unwrap();
     let directory = parent.path().join("trader@home");
@@ -216,12 +201,11 @@ fn the_store_argument_accepts_a_directory_and_refuses_a_url_with_a_password() {
     assert_eq!(url.code, 1);
     assert!(url.stderr.contains("set TRADOVATE_STORE") && !url.stderr.contains("canary"), "{}", url.stderr);
     // A port on which nobody listens.
-    let redis = run(&mut user.program(&["token", "--timeout", "1", "--store", "redis://127.0.0.1:1/"]));
+    let redis = run(&mut user.program(&["token", "--timeout", "3", "--store", "redis://127.0.0.1:1/"]));
     assert!(redis.code == 1 && redis.stderr.contains("Redis can't be reached"), "{}", redis.stderr);
 }
 
-#[test]
-fn the_simulator_is_a_subcommand() {
+pub(crate) fn the_simulator_is_a_subcommand() {
     let user = user();
     let simulator = Running::start(user.without_variables(&["simulate"]).stderr(Stdio::piped()));
     simulator.wait_for("export TRADOVATE_CLIENT_ID=");

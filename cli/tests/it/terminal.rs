@@ -13,8 +13,7 @@ use rustix::termios::{LocalModes, tcgetattr};
 
 use crate::support::{PASSWORD, SEC, USER, run, user};
 
-#[test]
-fn login_asks_for_credentials_at_the_terminal_and_shows_no_secret() {
+pub(crate) fn login_asks_for_credentials_at_the_terminal_and_shows_no_secret() {
     let user = user();
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&ours).unwrap();

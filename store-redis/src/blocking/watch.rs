@@ -11,7 +11,7 @@ use tradovate_auth_store::SessionName;
 
 use super::connect;
 use crate::error::Failure;
-use crate::settings::{LONGEST_QUIET, Settings, TRIED_EVERY};
+use crate::settings::Settings;
 use crate::waiters::{Attempts, Waiter, Waiters, lock};
 
 #[derive(Default)]
@@ -38,9 +38,12 @@ impl Watch {
         if let Some(failure) = self.attempts.failed_since(before) {
             return Err(failure);
         }
-        let waiters = self.attempts.end(subscribe(settings))?;
+        let waiters = Waiters::new();
+        // Waits already when the thread starts, so that the thread does not end for lack of callers.
+        let waiter = waiters.waiter(name.as_str()).ok_or_else(|| settings.lost())?;
+        self.attempts.end(subscribe(settings, &waiters))?;
         *lock(&self.current) = Arc::downgrade(&waiters);
-        waiters.waiter(name.as_str()).ok_or_else(|| settings.lost())
+        Ok(waiter)
     }
 }
 
@@ -61,7 +64,7 @@ pub(crate) fn wait(waiter: &Waiter, seen: u64, over: Option<Instant>) -> Option<
         if let Poll::Ready(has_come) = waiter.poll(seen, &waker) {
             return has_come.then_some(true);
         }
-        let left = over.map_or(LONGEST_QUIET, |over| over.saturating_duration_since(Instant::now()));
+        let left = over.map_or(Duration::MAX, |over| over.saturating_duration_since(Instant::now()));
         if left.is_zero() {
             return Some(false);
         }
@@ -69,7 +72,7 @@ pub(crate) fn wait(waiter: &Waiter, seen: u64, over: Option<Instant>) -> Option<
     }
 }
 
-fn subscribe(settings: &Settings) -> Result<Arc<Waiters>, Failure> {
+fn subscribe(settings: &Settings, waiters: &Arc<Waiters>) -> Result<(), Failure> {
     let mut connection = connect(settings)?;
     let mut subscribe = || {
         let command = redis::cmd("SUBSCRIBE").arg(settings.keys.channel()).get_packed_command();
@@ -77,34 +80,44 @@ fn subscribe(settings: &Settings) -> Result<Arc<Waiters>, Failure> {
         connection.recv_response()?.extract_error()
     };
     subscribe().map_err(|error| settings.failure(&error))?;
-    let (waiters, answer_time) = (Waiters::new(), settings.answer_time);
-    let listening = Arc::clone(&waiters);
+    let (listening, times) = (Arc::clone(waiters), Times::of(settings));
     let spawned = thread::Builder::new().name("tradovate-redis".into()).spawn(move || {
-        listen(&listening, connection, answer_time);
+        listen(&listening, connection, times);
         listening.close();
     });
     match spawned {
-        Ok(_) => Ok(waiters),
+        Ok(_) => Ok(()),
         Err(error) => Err(Failure::closed(&settings.address(), &format!("no thread to listen to it: {error}"))),
     }
 }
 
+/// The times of the settings that the thread uses.
+#[derive(Clone, Copy)]
+struct Times {
+    answer: Duration,
+    longest_quiet: Duration,
+    tried_every: Duration,
+}
+
+impl Times {
+    fn of(settings: &Settings) -> Self {
+        let Settings { answer_time: answer, longest_quiet, tried_every, .. } = *settings;
+        Self { answer, longest_quiet, tried_every }
+    }
+}
+
 /// Listens until the connection is lost or no thread waits.
-fn listen(waiters: &Waiters, mut connection: Connection, answer_time: Duration) {
+fn listen(waiters: &Waiters, mut connection: Connection, times: Times) {
     let mut messages = connection.as_pubsub();
-    while waiters.is_open() && !waiters.closes_after(LONGEST_QUIET) {
-        let next = messages.set_read_timeout(Some(TRIED_EVERY)).and_then(|()| messages.get_message());
-        let alive = match next {
-            Ok(message) => {
-                waiters.tell(message.get_payload_bytes());
-                Ok(())
-            }
-            Err(error) if error.is_timeout() => {
-                messages.set_read_timeout(Some(answer_time)).and_then(|()| messages.ping::<Value>()).map(drop)
-            }
-            Err(error) => Err(error),
-        };
-        if alive.is_err() {
+    while !waiters.closes_after(times.longest_quiet) {
+        let next = messages.set_read_timeout(Some(times.tried_every)).and_then(|()| messages.get_message());
+        if let Ok(message) = next {
+            waiters.tell(message.get_payload_bytes());
+            continue;
+        }
+        // The time is over or the connection is lost. Only an answer shows which of the two it is.
+        let answer = messages.set_read_timeout(Some(times.answer)).and_then(|()| messages.ping::<Value>());
+        if answer.is_err() {
             return;
         }
     }

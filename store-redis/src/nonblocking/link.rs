@@ -7,8 +7,9 @@ use redis::aio::{MultiplexedConnection, SendError};
 use redis::{AsyncConnectionConfig, FromRedisValue, Msg, ProtocolVersion, PushInfo, PushKind, RedisResult};
 use tradovate_auth_store::SessionName;
 
+use crate::error::Failure;
 use crate::scripts::Call;
-use crate::settings::{LONGEST_QUIET, Settings, TRIED_EVERY};
+use crate::settings::Settings;
 use crate::waiters::{Waiter, Waiters, lock};
 
 #[derive(Clone)]
@@ -42,22 +43,10 @@ impl Link {
         Ok(Self { connection, waiters, last_sign_of_life: Arc::new(Mutex::new(Instant::now())) })
     }
 
-    /// Whether both are the same connection.
-    pub(crate) fn is(&self, other: &Self) -> bool {
-        self.waiters.ptr_eq(&other.waiters)
-    }
-
     /// Whether the connection seems to work.
-    pub(crate) fn is_usable(&self) -> bool {
+    pub(crate) fn is_usable(&self, settings: &Settings) -> bool {
         let is_open = self.waiters.upgrade().is_some_and(|waiters| waiters.is_open());
-        is_open && lock(&self.last_sign_of_life).elapsed() < LONGEST_QUIET
-    }
-
-    /// Wakes all waiting callers: no message will arrive.
-    pub(crate) fn close(&self) {
-        if let Some(waiters) = self.waiters.upgrade() {
-            waiters.close();
-        }
+        is_open && lock(&self.last_sign_of_life).elapsed() <= settings.longest_quiet
     }
 
     /// Waits for messages about a name. `None` if no message will arrive.
@@ -65,23 +54,37 @@ impl Link {
         self.waiters.upgrade()?.waiter(name.as_str())
     }
 
-    pub(crate) async fn ask<T: FromRedisValue>(&self, call: &Call) -> RedisResult<T> {
-        let answer = call.invoke_async(&mut self.connection.clone()).await?;
+    pub(crate) async fn ask<T: FromRedisValue>(&self, settings: &Settings, call: &Call) -> Result<T, Failure> {
+        let answer = call.invoke_async(&mut self.connection.clone()).await;
+        let answer = answer.map_err(|error| self.failed(settings.failure(&error)))?;
         *lock(&self.last_sign_of_life) = Instant::now();
         Ok(answer)
     }
 
     /// Whether this caller should test the connection. One of all callers does it.
-    pub(crate) fn must_be_tried(&self) -> bool {
+    pub(crate) fn must_be_tried(&self, settings: &Settings) -> bool {
         let mut last = lock(&self.last_sign_of_life);
-        let is_quiet = last.elapsed() >= TRIED_EVERY;
+        let is_quiet = last.elapsed() >= settings.tried_every;
         if is_quiet {
             *last = Instant::now();
         }
         is_quiet
     }
 
-    pub(crate) async fn try_out(&self) -> RedisResult<()> {
-        redis::cmd("PING").exec_async(&mut self.connection.clone()).await
+    /// Whether the connection still works. Only an answer shows this.
+    pub(crate) async fn try_out(&self, settings: &Settings) -> Result<(), Failure> {
+        let answer = redis::cmd("PING").exec_async(&mut self.connection.clone()).await;
+        answer.map_err(|error| self.failed(settings.failure(&error)))
+    }
+
+    /// After a failure that shows that the connection is broken, nobody uses it again. All callers that wait for messages
+    /// on it are woken.
+    fn failed(&self, failure: Failure) -> Failure {
+        if failure.ends_connection
+            && let Some(waiters) = self.waiters.upgrade()
+        {
+            waiters.close();
+        }
+        failure
     }
 }

@@ -19,9 +19,8 @@ use std::process::ExitCode;
 use std::sync::{Arc, LazyLock};
 
 use libtest_mimic::{Arguments, Trial};
-use tradovate_auth_store_redis::RedisStore;
 
-use party::Form;
+use party::{Form, patient_store};
 
 macro_rules! trials {
     ($($module:ident: $($test:ident),* $(,)?);* $(;)?) => {
@@ -42,7 +41,7 @@ fn trial(name: &str, test: fn(Form), form: Form) -> Trial {
 /// All checks of the contract, on one server, as a user that has only the rights which the documentation gives it.
 fn conformance(form: Form) -> Vec<Trial> {
     let server = LazyLock::new(secrets::server_with_least_rights as fn() -> _);
-    let suite = Arc::new(form.suite(move || RedisStore::new(&secrets::url_of_app(&server)).unwrap()));
+    let suite = Arc::new(form.suite(move || patient_store(&secrets::url_of_app(&server))));
     let trial = |name| {
         let suite = Arc::clone(&suite);
         Trial::test(format!("conformance::{form:?}::{name}"), move || Ok(suite.check(name)?))
@@ -82,8 +81,7 @@ fn main() -> ExitCode {
             a_lease_of_another_process_ends_the_wait_for_a_lost_record,
             a_waiting_caller_gets_an_error_if_the_server_goes_down,
             a_waiting_caller_gets_an_error_if_the_server_freezes,
-            many_waiting_callers_share_one_connection,
-            after_a_long_pause_the_watching_connection_is_made_again;
+            many_waiting_callers_share_one_connection;
         memory:
             an_evicted_record_can_be_saved_again_under_a_new_revision,
             the_holder_of_an_evicted_lease_can_not_save;

@@ -24,7 +24,12 @@ pub(crate) struct Party {
 
 impl Form {
     pub(crate) fn party(self, url: &str) -> Party {
-        self.party_of(RedisStore::new(url).unwrap())
+        self.party_of(patient_store(url))
+    }
+
+    /// One that waits only this long to connect, and for an answer.
+    pub(crate) fn impatient_party(self, url: &str, time: Duration) -> Party {
+        self.party_of(RedisStore::new(url).unwrap().time_outs(time, time))
     }
 
     pub(crate) fn party_of(self, store: RedisStore) -> Party {
@@ -44,6 +49,11 @@ impl Form {
             Self::Async => Suite::of_async(move || Box::new(open()) as Box<dyn AsyncStore>, block_on()),
         }
     }
+}
+
+/// A store that also works while the machine is busy, and its server answers late.
+pub(crate) fn patient_store(url: &str) -> RedisStore {
+    RedisStore::new(url).unwrap().time_outs(LONG, LONG)
 }
 
 /// Runs futures on a runtime of its own.

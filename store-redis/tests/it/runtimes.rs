@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tradovate_auth_store::{AsyncStore, Store};
-use tradovate_auth_store_redis::RedisStore;
 
 use crate::helpers::{LONG, name, session};
+use crate::party::patient_store;
 use crate::server::Server;
 
 pub(crate) fn a_store_outlives_its_runtime() {
     let server = Server::start();
-    let store = RedisStore::new(&server.url()).unwrap();
+    let store = patient_store(&server.url());
     for _ in 0..3 {
         let runtime = Runtime::new().unwrap();
         // Not even the first call on the next one fails, and none is one that could be repeated.
@@ -22,7 +22,7 @@ pub(crate) fn a_store_outlives_its_runtime() {
 
 pub(crate) fn several_runtimes_share_a_store() {
     let server = Server::start();
-    let store = RedisStore::new(&server.url()).unwrap();
+    let store = patient_store(&server.url());
     let (one, other) = (Runtime::new().unwrap(), Runtime::new().unwrap());
     let lease = one.block_on(AsyncStore::lease(&store, &name(), LONG)).unwrap().unwrap();
     assert!(other.block_on(AsyncStore::lease(&store, &name(), LONG)).unwrap().is_none());
@@ -36,7 +36,7 @@ pub(crate) fn several_runtimes_share_a_store() {
 
 pub(crate) fn dropped_waits_leave_no_connection_behind() {
     let server = Server::start();
-    let store = RedisStore::new(&server.url()).unwrap();
+    let store = patient_store(&server.url());
     Runtime::new().unwrap().block_on(async {
         for _ in 0..50 {
             let name = name();

@@ -1,18 +1,13 @@
 //! A Redis of its own for a test, which ends with it.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use std::{env, process, thread};
 
 const PROGRAM: &str = "redis-server";
-
-/// Tests start servers one after another, so that none of them takes another's port before it is in use.
-static STARTING: Mutex<()> = Mutex::new(());
 
 /// Whether there is a Redis to test with, or has to be.
 pub(crate) fn is_there_or_required() -> bool {
@@ -40,10 +35,9 @@ impl Server {
         let directory = env::temp_dir().join(format!("tradovate-auth-redis-{}-{number}", process::id()));
         fs::create_dir_all(&directory).unwrap();
         let arguments = arguments(&directory);
-        let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
-        // Another program may take the port in between.
-        for _ in 0..5 {
-            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        // Another program may have the port.
+        for _ in 0..100 {
+            let port = next_port();
             if let Some(child) = spawn(port, &directory, &arguments) {
                 return Self { child, port, directory, arguments };
             }
@@ -101,13 +95,24 @@ impl Drop for Server {
     }
 }
 
+/// Ports that the system gives to no connection and to no listener, so a stopped server can start again at its port.
+/// Each server of this process gets another one.
+fn next_port() -> u16 {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed) + process::id() * 131;
+    10_000 + u16::try_from(number % 20_000).unwrap()
+}
+
+/// `None` if the server ends at once, for example because another program has the port.
 fn spawn(port: u16, directory: &Path, arguments: &[String]) -> Option<Child> {
     let is_tls = arguments.iter().any(|argument| argument == "--tls-port");
     let in_the_clear = if is_tls { 0 } else { port };
+    let log = directory.join("log");
+    let _ = fs::remove_file(&log);
     let mut child = Command::new(PROGRAM)
         .args(["--port", &in_the_clear.to_string()])
         .args(arguments.iter().map(|argument| argument.replace("PORT", &port.to_string())))
-        .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+        .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--logfile", "log"])
         .current_dir(directory)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -118,7 +123,7 @@ fn spawn(port: u16, directory: &Path, arguments: &[String]) -> Option<Child> {
         if child.try_wait().unwrap().is_some() {
             return None;
         }
-        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+        if fs::read_to_string(&log).is_ok_and(|log| log.contains("Ready to accept connections")) {
             return Some(child);
         }
         thread::sleep(Duration::from_millis(5));

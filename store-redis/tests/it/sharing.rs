@@ -1,15 +1,13 @@
 //! The keys of a session.
 
-use tradovate_auth_store_redis::RedisStore;
-
 use crate::helpers::{self, LONG, name, session};
-use crate::party::Form;
+use crate::party::{Form, patient_store};
 use crate::server::Server;
 
 pub(crate) fn prefixes_keep_sessions_apart(form: Form) {
     let server = Server::start();
     let one = form.party(&server.url());
-    let other = form.party_of(RedisStore::new(&server.url()).unwrap().prefix("other:"));
+    let other = form.party_of(patient_store(&server.url()).prefix("other:"));
     one.saved(1, None);
     assert_eq!(other.found(), None);
     other.saved(2, None);

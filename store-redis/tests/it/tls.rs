@@ -7,7 +7,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 use tradovate_auth_session::StoreErrorKind::Unreachable;
 use tradovate_auth_store_redis::RedisStore;
 
-use crate::party::{Form, assert_says};
+use crate::party::{Form, assert_says, patient_store};
 use crate::server::Server;
 
 struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -49,7 +49,7 @@ impl Authority {
 }
 
 fn store(server: &Server) -> RedisStore {
-    RedisStore::new(&format!("rediss://localhost:{}/", server.port())).unwrap()
+    patient_store(&format!("rediss://localhost:{}/", server.port()))
 }
 
 pub(crate) fn a_server_with_a_certificate_of_the_given_authority_is_trusted(form: Form) {

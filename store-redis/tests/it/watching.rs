@@ -61,12 +61,12 @@ pub(crate) fn a_waiting_caller_gets_an_error_if_the_server_goes_down(form: Form)
 
 pub(crate) fn a_waiting_caller_gets_an_error_if_the_server_freezes(form: Form) {
     let server = Server::start();
-    let party = form.party(&server.url());
+    let party = form.impatient_party(&server.url(), Duration::from_secs(1));
     let (told, time) = waiting(&*party.used, None, || server.freeze());
     told.unwrap_err();
     assert!(time < Duration::from_secs(6), "{time:?}");
     server.thaw();
-    party.changed(None, A_MOMENT).unwrap();
+    assert!((0..10).any(|_| party.changed(None, A_MOMENT).is_ok()));
 }
 
 pub(crate) fn many_waiting_callers_share_one_connection(form: Form) {
@@ -89,20 +89,4 @@ pub(crate) fn many_waiting_callers_share_one_connection(form: Form) {
             waiting.join().unwrap();
         }
     });
-}
-
-pub(crate) fn after_a_long_pause_the_watching_connection_is_made_again(form: Form) {
-    let server = Server::start();
-    let party = form.party(&server.url());
-    let revision = party.saved(1, None);
-    party.changed(Some(revision), Duration::ZERO).unwrap();
-    thread::sleep(Duration::from_secs(13));
-    if matches!(form, Form::Blocking) {
-        // Nobody listens to a channel that nobody waits for.
-        let clients: String = redis::cmd("CLIENT").arg("LIST").query(&mut server.raw()).unwrap();
-        assert!(!clients.contains(" sub=1"), "{clients}");
-    }
-    let (told, _) = waiting(&*party.used, Some(revision), || _ = form.party(&server.url()).saved(2, Some(revision)));
-    told.unwrap();
-    assert_eq!(party.found().unwrap().1, 2);
 }

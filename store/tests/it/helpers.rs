@@ -61,7 +61,7 @@ pub(crate) fn waiting(
     thread::scope(|scope| {
         let waiting = scope.spawn(|| timed(|| store.changed(&name(), known, LONG)));
         thread::sleep(A_MOMENT);
-        assert!(!waiting.is_finished());
+        assert!(!waiting.is_finished(), "nobody waits: {:?}", waiting.join());
         meanwhile();
         waiting.join().unwrap()
     })
