@@ -83,7 +83,7 @@ fn a_user_without_a_token_learns_what_to_do() {
         text(true, None),
         "no token for another 7 s; without a password this program can only renew: log in with `tradovate-auth login`"
     );
-    let locked = "this network address is locked out: nothing is sent before 1970-01-01T00:00:00Z";
+    let locked = "the server locked out this network address: nothing is sent before 1970-01-01T00:00:00Z";
     assert_eq!((text(false, Some(END)), text(true, Some(END))), (locked.into(), locked.into()));
     let stopped = explain(TokenError::Stopped(tradovate_auth::StopReason::Forgotten), true, Some(END));
     assert!(stopped.is::<TokenError>(), "it decides the exit code: {stopped}");
