@@ -1,4 +1,4 @@
-//! [`Event`]: what a session reports, for logs, metrics and user interfaces. [`StopReason`]: why a session stopped.
+//! [`Event`]: what happens to a session, for logs, metrics and user interfaces. [`StopReason`]: why a session stopped.
 //!
 //! Reading events is optional. The session works the same if nobody reads them.
 
@@ -26,7 +26,7 @@ pub struct Event {
     pub kind: EventKind,
 }
 
-/// What happened to a session. [`Display`](fmt::Display) prints one line for a log.
+/// What happened to a session. [`Display`](core::fmt::Display) prints one line for a log.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum EventKind {
