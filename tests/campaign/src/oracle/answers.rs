@@ -108,7 +108,9 @@ impl Oracle {
                 subject.memory.logins.entry(number).and_modify(|login| login.1 = Opened::Yes);
             }
             if sent.asked.operation == Operation::Refresh {
-                (subject.memory.refreshed_at, subject.memory.truly_refreshed_at) = (Some(now), Some(now));
+                // The session may assume that the server has answered before half of the exchange was over.
+                (subject.memory.refreshed_at, subject.memory.truly_refreshed_at) =
+                    (Some(asked - order.trip / 2), Some(now));
                 subject.refreshed_by = Some(number);
             }
             if sent.asked.operation != Operation::Refresh

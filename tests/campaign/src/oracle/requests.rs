@@ -249,7 +249,7 @@ impl Request<'_> {
             Operation::Refresh
                 if most < 10
                     && !subject.prefers_refreshes
-                    && !self.is_over(memory.refreshed_at, HOUR * 12 - MINUTE * 8) =>
+                    && !self.is_over(memory.refreshed_at, almost(HOUR * 12) - UNSURE) =>
             {
                 "although the hour has renewals to spare"
             }
@@ -280,7 +280,7 @@ impl Request<'_> {
         }
         let Some(held) = memory.held.filter(|held| !held.is_lost) else { return Ok(Reason::FirstLogin) };
         let is_due = memory.is_due(held.grant.access, self.server_now, UNSURE);
-        if is_due || self.is_over(memory.refreshed_at, HOUR * 12 - MINUTE * 8) {
+        if is_due || self.is_over(memory.refreshed_at, almost(HOUR * 12) - UNSURE) {
             return Ok(Reason::Due);
         }
         if memory.may_verify_start {
