@@ -51,6 +51,7 @@ impl Oracle {
             }
             Some(_) => {}
         }
+        subject.memory.may_verify_start = subject.memory.held.is_some();
         if std::mem::take(&mut subject.is_corrected) {
             subject.memory.owner_has_acted(record.at);
         } else if subject.memory.refusals.0 > 0 {
