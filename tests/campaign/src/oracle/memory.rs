@@ -397,6 +397,13 @@ impl Memory {
         self.is_reported && self.failed_renewals.len() >= 3 && over
     }
 
+    /// The session stores that it has no token. If it had a reason to give its token up, the next start has none.
+    pub(super) fn gives_up(&mut self, now: Timestamp, server_now: Timestamp) {
+        if self.held.is_some_and(|held| self.may_be_over(&held, now, server_now)) {
+            self.held.iter_mut().for_each(|held| held.is_lost = true);
+        }
+    }
+
     /// Whether the session may treat its token as ended: it was told so, the clock says so, or it has given the token
     /// up.
     pub(super) fn may_be_over(&self, held: &Held, now: Timestamp, server_now: Timestamp) -> bool {
