@@ -97,7 +97,7 @@ pub(super) const TABLE: [Row; 24] = [
     row(Cause::RefreshRefused, "a refresh token that was refused twice (law 13)",          mins(370),    false),
     row(Cause::CodeLost,       "a code that was refused, or whose answer is lost",         OWNER,        true),
     row(Cause::TokenEnded,     "the token has ended, and the session could not know (law 12)", mins(20),     true),
-    row(Cause::Kick,           "two such losses within 15 minutes (law 12)",               HOUR,         false),
+    row(Cause::Kick,           "a kick: losses within 15 minutes, or two hours after a kick", HOUR,         false),
     row(Cause::StoreAway,      "a store that fails or does not answer (law 11)",           Bound::Named, false),
     row(Cause::Asleep,         "a machine that sleeps, or a program that is paused",       Bound::Named, false),
     row(Cause::LeaseHeld,      "a lease whose holder has crashed or is paused",            secs(68),     false),

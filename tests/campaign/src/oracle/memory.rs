@@ -54,6 +54,14 @@ pub(super) struct Owed {
     pub not_before: Timestamp,
 }
 
+/// The loss of a token before its expiry.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Loss {
+    pub at: Timestamp,
+    /// Whether it came within 15 minutes of the loss before, or within two hours of a kick.
+    pub is_kick: bool,
+}
+
 /// A refresh token that was refused.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RefusedToken {
@@ -111,7 +119,7 @@ pub(super) struct Memory {
     /// The kind of request that a gate has rejected, or that another process may have sent.
     pub kept_out: Option<Operation>,
     /// The times at which tokens were lost before their expiry, by the lost token.
-    pub losses: BTreeMap<Order, Timestamp>,
+    pub losses: BTreeMap<Order, Loss>,
     /// Whether callers have received an answer that may mean that the token is dead.
     pub is_reported: bool,
     pub dead_since: Option<Timestamp>,
@@ -165,7 +173,7 @@ impl Memory {
     pub(super) fn age(&mut self, by: SignedDuration) {
         let earlier = |time: &mut Timestamp| *time -= by;
         self.logins.values_mut().for_each(|(time, _)| earlier(time));
-        self.losses.values_mut().for_each(earlier);
+        self.losses.values_mut().for_each(|loss| earlier(&mut loss.at));
         self.refused_tokens.values_mut().for_each(|refused| earlier(&mut refused.at));
         self.failures.values_mut().for_each(|(_, time)| earlier(time));
         self.failed_renewals.iter_mut().for_each(earlier);
@@ -216,8 +224,8 @@ impl Memory {
             let known = self.logins.entry(*exchange).or_insert(*login);
             *known = (known.0.max(login.0), known.1.max(login.1));
         }
-        for (token, at) in &other.losses {
-            self.losses.entry(*token).or_insert(*at);
+        for (token, loss) in &other.losses {
+            self.losses.entry(*token).or_insert(*loss).is_kick |= loss.is_kick;
         }
         for (token, refused) in &other.refused_tokens {
             let known = self.refused_tokens.entry(*token).or_insert(*refused);
@@ -331,16 +339,21 @@ impl Memory {
         self.acted_at = Some(now);
     }
 
-    /// The session has lost a token before its expiry.
-    pub(super) fn lose(&mut self, token: Order, now: Timestamp) {
-        self.losses.insert(token, now);
-        self.losses.retain(|_, at| *at + SignedDuration::from_hours(2) > now);
+    /// The session has lost a token before its expiry. Returns whether that counts as a kick. After two hours without a
+    /// loss, earlier ones no longer count.
+    pub(super) fn lose(&mut self, token: Order, noticed: Timestamp, now: Timestamp) -> bool {
+        self.losses.retain(|_, loss| loss.at + SignedDuration::from_hours(2) > now);
+        let quarter = SignedDuration::from_mins(15);
+        let last = self.last_losses().first().copied();
+        let is_kick = last.is_some_and(|last| last.is_kick || noticed < last.at + quarter);
+        self.losses.insert(token, Loss { at: now, is_kick });
+        is_kick
     }
 
-    /// The times of lost tokens, the last one first.
-    pub(super) fn last_losses(&self) -> Vec<Timestamp> {
+    /// The lost tokens, the last one first.
+    pub(super) fn last_losses(&self) -> Vec<Loss> {
         let mut losses: Vec<_> = self.losses.values().copied().collect();
-        losses.sort_unstable_by(|one, other| other.cmp(one));
+        losses.sort_unstable_by_key(|loss| std::cmp::Reverse(loss.at));
         losses
     }
 

@@ -188,8 +188,8 @@ impl Request<'_> {
             }
         }
         if let [last, before, ..] = memory.last_losses()[..]
-            && last.duration_since(before) < almost(QUARTER)
-            && self.now < last + almost(QUARTER)
+            && last.at.duration_since(before.at) < almost(QUARTER)
+            && self.now < last.at + almost(QUARTER)
         {
             return Err((12, "logs in at once after a kick".to_owned()));
         }

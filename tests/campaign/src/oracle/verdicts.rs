@@ -8,7 +8,6 @@ use super::{Sent, Subject};
 use crate::wire::{Answer, Operation, Says};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
-const QUARTER: SignedDuration = SignedDuration::from_mins(15);
 
 impl Subject {
     /// Records an answer without a grant.
@@ -134,11 +133,8 @@ impl Subject {
         if end.is_some_and(|end| end <= server_now) {
             return;
         }
-        self.memory.lose(lost, now);
-        let losses = self.memory.last_losses();
         let noticed = self.memory.dead_since.unwrap_or(now);
-        let is_kick = losses.get(1).is_some_and(|before| noticed < *before + QUARTER);
-        if is_kick || losses.len() > 2 {
+        if self.memory.lose(lost, noticed, now) {
             self.allowances.open(Cause::Kick, now);
         }
     }
