@@ -137,6 +137,8 @@ pub(super) struct Memory {
     /// about it.
     pub without_market_data: u32,
     pub market_data_told_at: Option<Timestamp>,
+    /// The lineage of the tokens that this answer was about.
+    pub market_data_lineage: Option<Timestamp>,
     /// The last failure of a renewal that was sent only to get a market data token.
     pub market_data_failed_at: Option<Timestamp>,
     /// Whether the session may still send the one renewal after its start (law 3).
@@ -241,9 +243,10 @@ impl Memory {
                 *known = (*times, *at);
             }
         }
-        if self.market_data_told_at < other.market_data_told_at {
+        let told = |memory: &Self| (memory.market_data_lineage, memory.market_data_told_at);
+        if told(self) < told(other) {
             (self.wants_market_data, self.without_market_data) = (other.wants_market_data, other.without_market_data);
-            self.market_data_told_at = other.market_data_told_at;
+            (self.market_data_lineage, self.market_data_told_at) = told(other);
         }
         if self.refusals.1 < other.refusals.1 {
             self.refusals = other.refusals;
@@ -358,7 +361,13 @@ impl Memory {
     }
 
     /// Records whether the answer to an OAuth exchange or a renewal had a market data token.
-    pub(super) fn market_data_answered(&mut self, operation: Operation, has_token: bool, now: Timestamp) {
+    pub(super) fn market_data_answered(
+        &mut self,
+        operation: Operation,
+        has_token: bool,
+        lineage: Timestamp,
+        now: Timestamp,
+    ) {
         if has_token {
             self.without_market_data = 0;
         } else if operation == Operation::Renew {
@@ -366,7 +375,7 @@ impl Memory {
         }
         self.market_data_failed_at = None;
         self.wants_market_data = operation == Operation::Refresh && !has_token && self.without_market_data < 2;
-        self.market_data_told_at = Some(now);
+        (self.market_data_lineage, self.market_data_told_at) = (Some(lineage), Some(now));
     }
 
     /// Sets or clears the pending penalty.

@@ -43,7 +43,7 @@ impl Subject {
                 }
             }
             Says::Dead | Says::Forbidden if operation == Operation::Renew => {
-                self.memory.market_data_answered(operation, false, now);
+                self.memory.market_data_answered(operation, false, self.lineage(sent), now);
                 self.is_lost(sent, now, server_now);
             }
             Says::Refused if answer.blames_app => self.is_blamed(sent, now),
