@@ -216,6 +216,10 @@ impl Memory {
             (self.is_reported, self.dead_since) = (false, None);
             self.failed_renewals.clear();
             self.redirect = None;
+            if before.is_some() {
+                // A row of failures ends with a new token.
+                self.failures.clear();
+            }
         }
         self.user = self.user.or(other.user);
         self.worked |= other.worked;
@@ -237,7 +241,8 @@ impl Memory {
         }
         // A code expires soon: pauses of other processes do not delay it, and its own pauses are not shared.
         let may_wait = (!self.has_code || self.is_code_used) && !other.has_code;
-        for (operation, (times, at)) in other.failures.iter().filter(|_| may_wait) {
+        let is_of_older_token = other.held.is_some_and(|held| Some(held.order) < self.held.map(|held| held.order));
+        for (operation, (times, at)) in other.failures.iter().filter(|_| may_wait && !is_of_older_token) {
             let known = self.failures.entry(*operation).or_insert((*times, *at));
             if known.1 < *at {
                 *known = (*times, *at);
