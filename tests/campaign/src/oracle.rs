@@ -308,7 +308,7 @@ impl Oracle {
                 } else if *says_dead || matches!(status, 307 | 308 | 401 | 408 | 421 | 500) {
                     subject.memory.is_reported = true;
                     if *says_dead {
-                        subject.memory.dead_since.get_or_insert(now);
+                        subject.memory.reported_dead(now);
                     }
                 }
             }

@@ -123,6 +123,8 @@ pub(super) struct Memory {
     /// Whether callers have received an answer that may mean that the token is dead.
     pub is_reported: bool,
     pub dead_since: Option<Timestamp>,
+    /// When the verification is due that the first such report has asked for.
+    pub verifies_at: Option<Timestamp>,
     pub verified_at: Option<Timestamp>,
     /// The failed renewals of the held token.
     pub failed_renewals: Vec<Timestamp>,
@@ -161,7 +163,7 @@ impl Memory {
         let mut memory = self.clone();
         memory.may_verify_start = self.held.is_some();
         memory.times_told = 0;
-        (memory.is_reported, memory.dead_since) = (false, None);
+        memory.settle_reports();
         memory.failed_renewals.clear();
         (memory.redirect, memory.blamed, memory.is_app_refused) = (None, 0, false);
         memory.market_data_failed_at = None;
@@ -186,6 +188,7 @@ impl Memory {
             &mut self.refusals.1,
             &mut self.unknown_at,
             &mut self.verified_at,
+            &mut self.verifies_at,
             &mut self.went_home,
             &mut self.refreshed_at,
             &mut self.market_data_told_at,
@@ -213,7 +216,7 @@ impl Memory {
         }
         let is_another = self.held.map(|held| held.order) != before;
         if is_another {
-            (self.is_reported, self.dead_since) = (false, None);
+            self.settle_reports();
             self.failed_renewals.clear();
             self.redirect = None;
             if before.is_some() {
@@ -308,6 +311,20 @@ impl Memory {
         }
     }
 
+    /// A caller has received an answer that calls the token dead. Only the first one asks for a verification.
+    pub(super) fn reported_dead(&mut self, now: Timestamp) {
+        if self.dead_since.is_none() {
+            self.dead_since = Some(now);
+            let next = self.verified_at.map(|at| at + SignedDuration::from_mins(15));
+            self.verifies_at = next.max(Some(now));
+        }
+    }
+
+    /// A renewal has answered the reports, or they concern an earlier token.
+    fn settle_reports(&mut self) {
+        (self.is_reported, self.dead_since, self.verifies_at) = (false, None, None);
+    }
+
     /// The session holds a token from a good answer.
     pub(super) fn hold(&mut self, token: Name) {
         let Some(Brought { grant, host, order }) = self.granted.get(&token).cloned() else { return };
@@ -324,7 +341,7 @@ impl Memory {
         self.taken_at = self.taken_at.max(Some(now));
         self.settle();
         self.refusals = (0, None);
-        (self.is_reported, self.dead_since) = (false, None);
+        self.settle_reports();
         self.may_verify_start = false;
         self.failed_renewals.clear();
         (self.answered, self.redirect, self.blamed) = (None, None, 0);
