@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::names::Name;
-use crate::wire::{Granted, Operation};
+use crate::wire::{Asked, Granted, Operation};
 
 /// A token as the server has described it.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +52,16 @@ pub(super) struct Owed {
     pub ticket: Name,
     pub body: u64,
     pub not_before: Timestamp,
+    /// Whether the owner has changed the secret of the app since, and the session can't know that. What it stores of
+    /// the postponed request contains no secret.
+    pub has_other_secret: bool,
+}
+
+impl Owed {
+    /// Whether a request is the postponed one, as far as the session can know.
+    pub(super) fn is_of(&self, asked: &Asked) -> bool {
+        self.body == asked.body || self.has_other_secret
+    }
 }
 
 /// The loss of a token before its expiry.

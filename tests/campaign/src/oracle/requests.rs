@@ -113,7 +113,7 @@ impl Request<'_> {
         let owed = memory.owed.filter(is_alive);
         let Some(owed) = owed else {
             let answered = memory.answered.filter(|owed| Some(owed.ticket) == self.asked.ticket);
-            if answered.is_some_and(|owed| owed.body == self.asked.body) {
+            if answered.is_some_and(|owed| owed.is_of(self.asked)) {
                 return Ok(Some(Reason::Ticket));
             }
             return match self.asked.ticket {
@@ -127,7 +127,7 @@ impl Request<'_> {
         if self.now + SignedDuration::from_millis(50) < owed.not_before {
             return Err((4, format!("sends {} before {:.3}, the end of its penalty", owed.ticket, owed.not_before)));
         }
-        if owed.body != self.asked.body {
+        if !owed.is_of(self.asked) {
             return Err((4, format!("sends {} with another body", owed.ticket)));
         }
         Ok(Some(Reason::Ticket))

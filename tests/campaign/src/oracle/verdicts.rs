@@ -19,7 +19,8 @@ impl Subject {
                 // The longest wait is bounded by the session's own clock.
                 let drift = if *wait >= HOUR * 24 { *wait / 5000 } else { SignedDuration::ZERO };
                 let not_before = now + *wait - drift;
-                let owed = Owed { operation, ticket: *ticket, body: sent.asked.body, not_before };
+                let (ticket, body) = (*ticket, sent.asked.body);
+                let owed = Owed { operation, ticket, body, not_before, has_other_secret: false };
                 self.memory.owes(Some(owed), now);
                 self.allowances.open_until(Cause::Penalty, not_before + *wait / 100 + SignedDuration::from_secs(61));
             }
