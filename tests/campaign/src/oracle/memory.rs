@@ -138,8 +138,8 @@ pub(super) struct Memory {
     pub verified_at: Option<Timestamp>,
     /// The failed renewals of the held token.
     pub failed_renewals: Vec<Timestamp>,
-    /// The number of failures in a row by kind of request, and the time of the last one.
-    pub failures: BTreeMap<Operation, (u32, Timestamp)>,
+    /// The times of the last failures in a row, by kind of request.
+    pub failures: BTreeMap<Operation, Vec<Timestamp>>,
     pub refreshed_at: Option<Timestamp>,
     /// The same time in true time, whatever the session's clock shows.
     pub truly_refreshed_at: Option<Timestamp>,
@@ -189,7 +189,7 @@ impl Memory {
         self.logins.values_mut().for_each(|(time, _)| earlier(time));
         self.losses.values_mut().for_each(|loss| earlier(&mut loss.at));
         self.refused_tokens.values_mut().for_each(|refused| earlier(&mut refused.at));
-        self.failures.values_mut().for_each(|(_, time)| earlier(time));
+        self.failures.values_mut().flatten().for_each(earlier);
         self.failed_renewals.iter_mut().for_each(earlier);
         if let Some(owed) = &mut self.owed {
             earlier(&mut owed.not_before);
@@ -255,10 +255,10 @@ impl Memory {
         // A code expires soon: pauses of other processes do not delay it, and its own pauses are not shared.
         let may_wait = (!self.has_code || self.is_code_used) && !other.has_code;
         let is_of_older_token = other.held.is_some_and(|held| Some(held.order) < self.held.map(|held| held.order));
-        for (operation, (times, at)) in other.failures.iter().filter(|_| may_wait && !is_of_older_token) {
-            let known = self.failures.entry(*operation).or_insert((*times, *at));
-            if known.1 < *at {
-                *known = (*times, *at);
+        for (operation, times) in other.failures.iter().filter(|_| may_wait && !is_of_older_token) {
+            let known = self.failures.entry(*operation).or_default();
+            if known.last() < times.last() {
+                known.clone_from(times);
             }
         }
         let told = |memory: &Self| (memory.market_data_lineage, memory.market_data_told_at);
@@ -306,7 +306,10 @@ impl Memory {
         if is_settled(self.owed_at) {
             self.owed = self.owed.filter(|owed| owed.operation == Operation::Renew);
         }
-        self.failures.retain(|_, (_, at)| Some(*at) > since);
+        self.failures.retain(|_, times| {
+            times.retain(|at| Some(*at) > since);
+            !times.is_empty()
+        });
         self.unknown_at = self.unknown_at.filter(|at| Some(*at) > self.taken_at);
     }
 
@@ -423,8 +426,11 @@ impl Memory {
     }
 
     pub(super) fn failed(&mut self, operation: Operation, now: Timestamp) {
-        let (times, at) = self.failures.entry(operation).or_insert((0, now));
-        (*times, *at) = (*times + 1, now);
+        let times = self.failures.entry(operation).or_default();
+        times.push(now);
+        // After eight failures, the pause does not grow.
+        let more = times.len().saturating_sub(8);
+        times.drain(..more);
     }
 
     pub(super) fn has_failed(&self) -> bool {

@@ -294,7 +294,9 @@ impl Request<'_> {
 
     /// Law 9: each pause after a failure is at least half of a time that doubles up to a minute.
     fn pace(&self, memory: &Memory) -> Result<(), Found> {
-        let Some((times, at)) = memory.failures.get(&self.asked.operation).copied() else { return Ok(()) };
+        let Some(times) = memory.failures.get(&self.asked.operation) else { return Ok(()) };
+        let Some(at) = times.last().copied() else { return Ok(()) };
+        let times = times.len();
         let doubled = SignedDuration::from_millis(500) * (1 << times.saturating_sub(1).min(6));
         let least = almost(doubled.min(SignedDuration::from_secs(30)));
         if self.is_over(Some(at), least) {
@@ -303,7 +305,7 @@ impl Request<'_> {
         Err((
             9,
             format!(
-                "sends a request only {:?} after the last of {times} failures in a row",
+                "sends a request only {:?} after the last of at least {times} failures in a row",
                 self.now.duration_since(at)
             ),
         ))

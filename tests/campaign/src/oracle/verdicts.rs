@@ -125,13 +125,13 @@ impl Subject {
     /// A renewal has shown that its token is dead.
     fn is_lost(&mut self, sent: &Sent, now: Timestamp, server_now: Timestamp) {
         let Some(held) = &mut self.memory.held else { return };
-        if sent.asked.bearer != Some(held.grant.access) || held.is_lost {
+        if sent.asked.bearer != Some(held.grant.access) {
             return;
         }
-        held.is_lost = true;
+        let was_lost = std::mem::replace(&mut held.is_lost, true);
         let (lost, end) = (held.order, held.grant.expires);
         self.memory.end_failures(now);
-        if end.is_some_and(|end| end <= server_now) {
+        if was_lost || end.is_some_and(|end| end <= server_now) {
             return;
         }
         let noticed = self.memory.dead_since.unwrap_or(now);
