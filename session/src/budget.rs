@@ -4,6 +4,7 @@
 //! The server counts per network address, not per user. So all sessions behind one address share one budget.
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
@@ -11,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use stored_limits::Address;
+use stored_limits::ReadRequest;
 
 use crate::time_arithmetic::{LONGEST_WAIT, ONE_HOUR, later, merge, shifted};
 
@@ -147,6 +149,8 @@ pub struct RateBudget {
     closed: [Option<Gate>; 4],
     /// When requests were sent, by operation, sorted.
     taken: [VecDeque<Timestamp>; 4],
+    /// Requests from snapshots whose times were translated. Usually empty.
+    read: Vec<ReadRequest>,
     /// How many of an hour's renewals are needed by sessions that can only renew, as far as that is known.
     needed_renewals: usize,
     is_unlimited: bool,

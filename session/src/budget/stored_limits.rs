@@ -2,6 +2,7 @@
 //! budget owns them.
 
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -23,6 +24,18 @@ pub(crate) struct Address {
     closed: BTreeMap<Operation, Gate>,
     /// Requests that the server still counts.
     sent: BTreeMap<Operation, VecDeque<Timestamp>>,
+    /// By how much the times were translated since they were read.
+    translated_by: SignedDuration,
+}
+
+/// A request from a snapshot whose times were translated.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ReadRequest {
+    operation: Operation,
+    /// The time by the clock of the writer. It identifies the request.
+    written: Timestamp,
+    /// The time by the clock of the reader, with which the request counts.
+    counted: Timestamp,
 }
 
 impl Address {
@@ -44,6 +57,7 @@ impl Address {
             locked: fields.take("lockOut")?,
             closed: fields.take("closedEndpoints")?,
             sent: fields.take("sent")?,
+            translated_by: SignedDuration::ZERO,
         })
     }
 
@@ -55,6 +69,7 @@ impl Address {
         for sent in self.sent.values_mut().flatten() {
             *sent = shifted(*sent, by);
         }
+        self.translated_by = self.translated_by.saturating_add(by);
     }
 
     /// When the last of these facts no longer matters.
@@ -95,8 +110,45 @@ impl RateBudget {
             }
         }
         for (operation, sent) in &address.sent {
-            self.learn(now, *operation, sent.iter().copied());
+            if address.translated_by.is_zero() {
+                self.learn(now, *operation, sent.iter().copied());
+            } else {
+                self.learn_translated(now, *operation, sent, address.translated_by);
+            }
         }
+    }
+
+    /// Counts requests from a snapshot whose times were translated. If the clock was set back, each snapshot is read as
+    /// if it had just been written. Then the snapshots that one process has written at different times give the same
+    /// request different times. It counts once, with the earliest of them.
+    fn learn_translated(
+        &mut self,
+        now: Timestamp,
+        operation: Operation,
+        sent: &VecDeque<Timestamp>,
+        by: SignedDuration,
+    ) {
+        self.read.retain(|read| later(read.counted, ONE_HOUR) > now);
+        let mut unmatched: Vec<usize> = (0..self.read.len()).collect();
+        let mut counted = Vec::with_capacity(sent.len());
+        for sent in sent {
+            let written = shifted(*sent, SignedDuration::ZERO.saturating_sub(by));
+            let new = ReadRequest { operation, written, counted: (*sent).min(now) };
+            let key = |read: &ReadRequest| (read.operation, read.written);
+            let is_same = |index: &usize| self.read.get(*index).map(key) == Some(key(&new));
+            let known = unmatched.iter().position(is_same).map(|position| unmatched.remove(position));
+            let known = known.and_then(|index| self.read.get_mut(index));
+            counted.push(known.as_ref().map_or(new.counted, |known| known.counted.min(new.counted)));
+            match known {
+                Some(known) if known.counted <= new.counted => {}
+                Some(known) => {
+                    let before = core::mem::replace(known, new);
+                    self.give_back(before.counted, operation);
+                }
+                None => self.read.push(new),
+            }
+        }
+        self.learn(now, operation, counted);
     }
 }
 

@@ -28,13 +28,16 @@ impl Session {
             self.exchanges.give_up();
         }
         self.market_data_answered(operation, grant.market_data.is_some());
-        let offset = grant.exchange.measured_offset();
+        // Without the server's time, a lifetime counts from a local time. So the derived expiry is as wrong as the
+        // local clock.
+        let is_assumed =
+            operation == Some(Operation::Refresh) && grant.exchange.server_time.is_none() && !self.clock.is_learnt();
+        let assumed_offset = is_assumed.then(|| grant.exchange.measured_offset());
         let mut waiting = Waiting {
             user_id: grant.user_id,
             tokens: self.tokens_of(now, via, grant, operation, is_newest),
             operation,
-            // A lifetime counts from a local time. So the derived expiry is as wrong as the local clock.
-            assumed_offset: (operation == Some(Operation::Refresh) && !self.clock.is_learnt()).then_some(offset),
+            assumed_offset,
         };
         if let Some(before) = self.persistence.waiting.take() {
             // Two answers arrived before the first one was stored.

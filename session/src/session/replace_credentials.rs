@@ -30,6 +30,8 @@ impl Session {
         self.record.password_expires_at.clear();
         self.reminded_within_days = None;
         self.exchanges.redirect = None;
+        // After a crash, a ticket or a refusal of the earlier credentials must not come back.
+        self.persistence.changed();
         self.resume_work();
     }
 

@@ -215,3 +215,41 @@ fn counted_requests_of_a_snapshot_that_lie_ahead_count_as_of_now() {
     driver.budget.take(minute(-10), Operation::LogIn);
     assert_eq!(driver.budget.earliest(minute(50), Operation::LogIn), minute(60));
 }
+
+#[test]
+fn after_the_clock_was_set_back_each_login_counts_once_whatever_snapshots_name_it() {
+    // Two sessions of one program have tried to log in. Other sessions of the program were stored later.
+    let mut budget = RateBudget::default();
+    budget.take(start(), Operation::LogIn);
+    budget.take(minute(2), Operation::LogIn);
+    let snapshots = [3, 10, 20, 30].map(|written| user(1).snapshot(minute(written), &budget));
+    for is_reversed in [false, true] {
+        let mut snapshots = snapshots.to_vec();
+        if is_reversed {
+            snapshots.reverse();
+        }
+        let (now, mut budget) = (minute(-90), RateBudget::default());
+        for snapshot in snapshots {
+            user(2).adopt(now, snapshot, &mut budget);
+        }
+        assert_eq!(budget.earliest(now, Operation::LogIn), now, "two of four logins are left");
+        budget.take(now, Operation::LogIn);
+        budget.take(now, Operation::LogIn);
+        let end = now + SignedDuration::from_mins(30);
+        assert_eq!(budget.earliest(now, Operation::LogIn), end, "the first login is thirty minutes old");
+    }
+}
+
+#[test]
+fn logins_at_the_same_moment_count_separately_after_the_clock_was_set_back() {
+    let mut budget = RateBudget::default();
+    for seconds in [0, 0, 1, 2] {
+        budget.take(start() + SignedDuration::from_secs(seconds), Operation::LogIn);
+    }
+    let snapshots = [3, 10].map(|written| user(1).snapshot(minute(written), &budget));
+    let (now, mut budget) = (minute(-90), RateBudget::default());
+    for snapshot in snapshots {
+        user(2).adopt(now, snapshot, &mut budget);
+        assert!(budget.earliest(now, Operation::LogIn) > now, "all four logins are used");
+    }
+}

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tradovate_auth_session::{StoredRecord, StoredSession};
+use tradovate_auth_core::{Environment, OAuthApp, RefreshToken};
+use tradovate_auth_session::{Login, Session, StoredRecord, StoredSession};
 
 use crate::driver::{Driver, dated, minute, plain, start, token_until, user};
 use crate::store::load;
@@ -169,4 +170,25 @@ fn an_unnoticed_clock_step_is_corrected_by_the_second_record_that_shows_it() {
     read(&mut own, other.stored(), 0);
     assert_eq!(usable_until(&own), 119);
     assert!(own.send().is_none(), "no renewal is due");
+}
+
+#[test]
+fn an_expiry_from_a_slow_answer_with_a_date_is_not_corrected_after_the_clock_was_set() {
+    let app = || {
+        Session::new(Environment::live(), Login::refresh_token(OAuthApp::new("client"), RefreshToken::new("rt-0")), 1)
+    };
+    let mut driver = Driver::new(app());
+    let sent = driver.send().unwrap();
+    driver.now = start() + SignedDuration::from_secs(40);
+    let body = r#"{"access_token":"at-1","refresh_token":"rt-1","expires_in":4800}"#;
+    driver.answer(&sent, dated(200, body, start()));
+    assert_eq!(driver.token().as_deref(), Some("at-1"));
+    // The program restarts. Its clock was set three hours ahead.
+    let mut restarted = Driver::new(app());
+    restarted.now = minute(30) + SignedDuration::from_hours(3);
+    restarted.adopt(driver.stored());
+    restarted.exchange("renewaccesstoken", dated(200, r#"{"p-ticket":"k-1","p-time":15}"#, minute(30)));
+    assert_eq!(restarted.token().as_deref(), Some("at-1"));
+    restarted.now += SignedDuration::from_secs(16);
+    assert_eq!(restarted.send().unwrap().endpoint(), "renewaccesstoken");
 }

@@ -126,6 +126,8 @@ struct Subject {
     is_up: bool,
     /// Whether the owner has changed the settings while the program was down.
     is_corrected: bool,
+    /// When the owner has last done that.
+    corrected_at: Option<Timestamp>,
 }
 
 impl Subject {
@@ -187,6 +189,7 @@ impl Oracle {
             ended: None,
             is_up: false,
             is_corrected: false,
+            corrected_at: None,
         };
         Self {
             skew: scenario.server.skew,
@@ -239,7 +242,7 @@ impl Oracle {
             What::SettingsCorrected => {
                 subject.memory.owner_has_acted(now);
                 subject.allowances.owner_has_acted(now);
-                subject.is_corrected = true;
+                (subject.is_corrected, subject.corrected_at) = (true, Some(now));
             }
             What::Sent(number, asked) => return self.send(record, *number, asked, server_now),
             What::Served(number, answer) => return self.serve(*number, answer, now),
@@ -265,6 +268,9 @@ impl Oracle {
                 self.miss_answer(program, now);
                 let subject = self.subjects.get_mut(program)?;
                 subject.is_store_failing |= subject.is_store_overdue(record.local);
+                if kept.access.is_none() {
+                    subject.memory.gives_up(now, server_now);
+                }
                 let (memory, left) = (subject.memory.clone(), subject.allowances.left(now));
                 // A session in an exchange offers nothing.
                 subject.in_flight = None;
@@ -305,7 +311,7 @@ impl Oracle {
                 } else if *says_dead || matches!(status, 307 | 308 | 401 | 408 | 421 | 500) {
                     subject.memory.is_reported = true;
                     if *says_dead {
-                        subject.memory.dead_since.get_or_insert(now);
+                        subject.memory.reported_dead(now);
                     }
                 }
             }

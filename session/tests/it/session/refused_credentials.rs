@@ -1,6 +1,9 @@
 //! Credentials that were refused and never worked are not tried again without the owner, not even after a restart.
 
+use std::time::Duration;
+
 use tradovate_auth_core::{Error, RefusalKind};
+use tradovate_auth_session::Operation;
 
 use super::*;
 
@@ -69,6 +72,36 @@ fn replaced_credentials_are_tried() {
     program.adopt(&stopped().snapshot());
     program.run(seconds(1), |_| token("one", 80));
     assert_eq!(program.token().as_deref(), Some("one"));
+}
+
+#[test]
+fn replaced_credentials_are_stored_although_their_login_is_not_sent_yet() {
+    let mut program = Program::new(trader().with_store());
+    program.run(seconds(1), |_| refused());
+    assert!(matches!(program.stop_reason(), Some(StopReason::Refused(_))));
+    program.budget.close(program.now, Operation::LogIn, Duration::from_secs(3600));
+    program.session.replace_credentials(Credentials::new("trader", "corrected"));
+    assert!(program.run(minutes(1), |_| panic!("the endpoint is closed")).is_empty());
+    // The program crashes, and starts with the new password.
+    let stored = serde_json::from_str(program.stored.last().unwrap()).unwrap();
+    let mut program = Program::starting_at(program.now + minutes(120), trader_with("corrected"));
+    program.adopt(&stored);
+    program.run(seconds(1), |_| token("one", 300));
+    assert_eq!(program.token().as_deref(), Some("one"));
+}
+
+#[test]
+fn the_ticket_of_replaced_credentials_is_not_sent_after_a_crash() {
+    let mut program = Program::new(trader().with_store());
+    program.run(seconds(1), |_| ok(r#"{"p-ticket":"k-1","p-time":15}"#));
+    program.session.replace_credentials(Credentials::new("trader", "changed"));
+    program.budget.lock_out(program.now, Duration::from_secs(3600));
+    assert!(program.run(minutes(1), |_| panic!("the address is locked out")).is_empty());
+    let stored = serde_json::from_str(program.stored.last().unwrap()).unwrap();
+    let mut program = Program::starting_at(program.now + minutes(120), trader_with("changed"));
+    program.adopt(&stored);
+    let sent = program.run(seconds(1), |_| token("one", 300));
+    assert!(sent[0].is_login() && sent[0].body["p-ticket"].is_null(), "{}", sent[0].body);
 }
 
 #[test]

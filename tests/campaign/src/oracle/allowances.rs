@@ -63,7 +63,7 @@ impl Allowances {
 
     /// The causes that keep a whole fleet from a token because one of its programs met them.
     pub(super) fn of_fleet(&self) -> Vec<(Cause, Timestamp)> {
-        let own = [Cause::Asleep, Cause::TokenEnded, Cause::OthersHaveNone, Cause::Unwatched];
+        let own = [Cause::Asleep, Cause::TokenEnded, Cause::ReportedDead, Cause::OthersHaveNone, Cause::Unwatched];
         let shared = self.open.iter().filter(|(cause, _)| !own.contains(cause));
         shared.map(|(cause, until)| (*cause, *until)).collect()
     }

@@ -108,7 +108,9 @@ impl Oracle {
                 subject.memory.logins.entry(number).and_modify(|login| login.1 = Opened::Yes);
             }
             if sent.asked.operation == Operation::Refresh {
-                (subject.memory.refreshed_at, subject.memory.truly_refreshed_at) = (Some(now), Some(now));
+                // The session may assume that the server has answered before half of the exchange was over.
+                (subject.memory.refreshed_at, subject.memory.truly_refreshed_at) =
+                    (Some(asked - order.trip / 2), Some(now));
                 subject.refreshed_by = Some(number);
             }
             if sent.asked.operation != Operation::Refresh
@@ -117,7 +119,7 @@ impl Oracle {
                 subject.memory.owes(None, now);
             }
             if sent.asked.operation != Operation::LogIn {
-                subject.memory.market_data_answered(sent.asked.operation, grant.has_market_data, now);
+                subject.memory.market_data_answered(sent.asked.operation, grant.has_market_data, lineage, now);
             }
             if !is_overtaken {
                 subject.memory.take(grant.access, now);
@@ -206,7 +208,7 @@ impl Subject {
     }
 
     /// The start time of the lineage that an answer continues. A login and a code start a new one.
-    fn lineage(&self, sent: &Sent) -> Timestamp {
+    pub(super) fn lineage(&self, sent: &Sent) -> Timestamp {
         let Asked { operation, bearer, refresh, .. } = &sent.asked;
         let continued = match operation {
             Operation::LogIn => None,

@@ -39,6 +39,7 @@ pub(super) enum Cause {
     RefreshRefused,
     CodeLost,
     TokenEnded,
+    ReportedDead,
     Kick,
     StoreAway,
     Asleep,
@@ -79,7 +80,7 @@ const OWNER: Bound = mins(12);
 
 /// The causes. Each row has the record that opens the cause, its bound, and whether it ends with the next token.
 #[rustfmt::skip]
-pub(super) const TABLE: [Row; 24] = [
+pub(super) const TABLE: [Row; 25] = [
     row(Cause::Start,          "a start, or an act of the owner",                          secs(0),      true),
     row(Cause::Exchange,       "a request, until its answer or its deadline",              secs(45),     true),
     row(Cause::Fault,          "an answer or a connection that failed",                    secs(60),     true),
@@ -97,7 +98,8 @@ pub(super) const TABLE: [Row; 24] = [
     row(Cause::RefreshRefused, "a refresh token that was refused twice (law 13)",          mins(370),    false),
     row(Cause::CodeLost,       "a code that was refused, or whose answer is lost",         OWNER,        true),
     row(Cause::TokenEnded,     "the token has ended, and the session could not know (law 12)", mins(20),     true),
-    row(Cause::Kick,           "two such losses within 15 minutes (law 12)",               HOUR,         false),
+    row(Cause::ReportedDead,   "a token that is reported as dead, and is verified now",    secs(0),      true),
+    row(Cause::Kick,           "a kick: a loss soon after another loss (law 12)",         HOUR,         false),
     row(Cause::StoreAway,      "a store that fails or does not answer (law 11)",           Bound::Named, false),
     row(Cause::Asleep,         "a machine that sleeps, or a program that is paused",       Bound::Named, false),
     row(Cause::LeaseHeld,      "a lease whose holder has crashed or is paused",            secs(68),     false),

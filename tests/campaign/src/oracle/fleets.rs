@@ -190,15 +190,6 @@ impl Oracle {
         let fleet = self.fleet_of(record.program)?;
         let subject = &mut self.subjects[record.program];
         (subject.synchronized, subject.has_unsaved_login) = (Some(number), false);
-        // A program that gives up a token for a reason saves that reason for the others.
-        let may_be_over = |held: &Held| subject.memory.may_be_over(held, record.at, server_now);
-        if kept.access.is_none() && subject.memory.held.as_ref().is_some_and(may_be_over) {
-            let of_snapshot = self.snapshots.get_mut(&number).map(|snapshot| &mut snapshot.memory);
-            for held in [Some(&mut subject.memory), of_snapshot].into_iter().flatten().filter_map(|it| it.held.as_mut())
-            {
-                held.is_lost = true;
-            }
-        }
         let fleet = &mut self.fleets[fleet];
         fleet.storage.holds(kept);
         (fleet.access, fleet.lost) = (kept.access, None);

@@ -47,7 +47,14 @@ impl Gates {
     pub(super) fn merge(&mut self, mut other: Self) {
         if let Some(sent) = other.sent.remove(&Operation::LogIn) {
             let known = self.sent.entry(Operation::LogIn).or_default();
-            known.extend(sent.into_iter().filter(|at| !known.contains(at)).collect::<Vec<_>>());
+            // Several logins can have the same time, for example by a clock that was set back.
+            let mut unmatched = known.clone();
+            for at in sent {
+                match unmatched.iter().position(|known| *known == at) {
+                    Some(index) => drop(unmatched.remove(index)),
+                    None => known.push_back(at),
+                }
+            }
             known.make_contiguous().sort_unstable();
         }
         self.silent_until = self.silent_until.max(other.silent_until);

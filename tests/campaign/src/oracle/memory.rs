@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::names::Name;
-use crate::wire::{Granted, Operation};
+use crate::wire::{Asked, Granted, Operation};
 
 /// A token as the server has described it.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +52,24 @@ pub(super) struct Owed {
     pub ticket: Name,
     pub body: u64,
     pub not_before: Timestamp,
+    /// Whether the owner has changed the secret of the app since, and the session can't know that. What it stores of
+    /// the postponed request contains no secret.
+    pub has_other_secret: bool,
+}
+
+impl Owed {
+    /// Whether a request is the postponed one, as far as the session can know.
+    pub(super) fn is_of(&self, asked: &Asked) -> bool {
+        self.body == asked.body || self.has_other_secret
+    }
+}
+
+/// The loss of a token before its expiry.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Loss {
+    pub at: Timestamp,
+    /// Whether it came within 15 minutes of the loss before, or within two hours of a kick.
+    pub is_kick: bool,
 }
 
 /// A refresh token that was refused.
@@ -111,15 +129,17 @@ pub(super) struct Memory {
     /// The kind of request that a gate has rejected, or that another process may have sent.
     pub kept_out: Option<Operation>,
     /// The times at which tokens were lost before their expiry, by the lost token.
-    pub losses: BTreeMap<Order, Timestamp>,
+    pub losses: BTreeMap<Order, Loss>,
     /// Whether callers have received an answer that may mean that the token is dead.
     pub is_reported: bool,
     pub dead_since: Option<Timestamp>,
+    /// When the verification is due that the first such report has asked for.
+    pub verifies_at: Option<Timestamp>,
     pub verified_at: Option<Timestamp>,
     /// The failed renewals of the held token.
     pub failed_renewals: Vec<Timestamp>,
-    /// The number of failures in a row by kind of request, and the time of the last one.
-    pub failures: BTreeMap<Operation, (u32, Timestamp)>,
+    /// The times of the last failures in a row, by kind of request.
+    pub failures: BTreeMap<Operation, Vec<Timestamp>>,
     pub refreshed_at: Option<Timestamp>,
     /// The same time in true time, whatever the session's clock shows.
     pub truly_refreshed_at: Option<Timestamp>,
@@ -129,6 +149,8 @@ pub(super) struct Memory {
     /// about it.
     pub without_market_data: u32,
     pub market_data_told_at: Option<Timestamp>,
+    /// The lineage of the tokens that this answer was about.
+    pub market_data_lineage: Option<Timestamp>,
     /// The last failure of a renewal that was sent only to get a market data token.
     pub market_data_failed_at: Option<Timestamp>,
     /// Whether the session may still send the one renewal after its start (law 3).
@@ -151,7 +173,7 @@ impl Memory {
         let mut memory = self.clone();
         memory.may_verify_start = self.held.is_some();
         memory.times_told = 0;
-        (memory.is_reported, memory.dead_since) = (false, None);
+        memory.settle_reports();
         memory.failed_renewals.clear();
         (memory.redirect, memory.blamed, memory.is_app_refused) = (None, 0, false);
         memory.market_data_failed_at = None;
@@ -165,9 +187,9 @@ impl Memory {
     pub(super) fn age(&mut self, by: SignedDuration) {
         let earlier = |time: &mut Timestamp| *time -= by;
         self.logins.values_mut().for_each(|(time, _)| earlier(time));
-        self.losses.values_mut().for_each(earlier);
+        self.losses.values_mut().for_each(|loss| earlier(&mut loss.at));
         self.refused_tokens.values_mut().for_each(|refused| earlier(&mut refused.at));
-        self.failures.values_mut().for_each(|(_, time)| earlier(time));
+        self.failures.values_mut().flatten().for_each(earlier);
         self.failed_renewals.iter_mut().for_each(earlier);
         if let Some(owed) = &mut self.owed {
             earlier(&mut owed.not_before);
@@ -176,6 +198,7 @@ impl Memory {
             &mut self.refusals.1,
             &mut self.unknown_at,
             &mut self.verified_at,
+            &mut self.verifies_at,
             &mut self.went_home,
             &mut self.refreshed_at,
             &mut self.market_data_told_at,
@@ -203,9 +226,13 @@ impl Memory {
         }
         let is_another = self.held.map(|held| held.order) != before;
         if is_another {
-            (self.is_reported, self.dead_since) = (false, None);
+            self.settle_reports();
             self.failed_renewals.clear();
             self.redirect = None;
+            if before.is_some() {
+                // A row of failures ends with a new token.
+                self.failures.clear();
+            }
         }
         self.user = self.user.or(other.user);
         self.worked |= other.worked;
@@ -216,8 +243,8 @@ impl Memory {
             let known = self.logins.entry(*exchange).or_insert(*login);
             *known = (known.0.max(login.0), known.1.max(login.1));
         }
-        for (token, at) in &other.losses {
-            self.losses.entry(*token).or_insert(*at);
+        for (token, loss) in &other.losses {
+            self.losses.entry(*token).or_insert(*loss).is_kick |= loss.is_kick;
         }
         for (token, refused) in &other.refused_tokens {
             let known = self.refused_tokens.entry(*token).or_insert(*refused);
@@ -227,15 +254,17 @@ impl Memory {
         }
         // A code expires soon: pauses of other processes do not delay it, and its own pauses are not shared.
         let may_wait = (!self.has_code || self.is_code_used) && !other.has_code;
-        for (operation, (times, at)) in other.failures.iter().filter(|_| may_wait) {
-            let known = self.failures.entry(*operation).or_insert((*times, *at));
-            if known.1 < *at {
-                *known = (*times, *at);
+        let is_of_older_token = other.held.is_some_and(|held| Some(held.order) < self.held.map(|held| held.order));
+        for (operation, times) in other.failures.iter().filter(|_| may_wait && !is_of_older_token) {
+            let known = self.failures.entry(*operation).or_default();
+            if known.last() < times.last() {
+                known.clone_from(times);
             }
         }
-        if self.market_data_told_at < other.market_data_told_at {
+        let told = |memory: &Self| (memory.market_data_lineage, memory.market_data_told_at);
+        if told(self) < told(other) {
             (self.wants_market_data, self.without_market_data) = (other.wants_market_data, other.without_market_data);
-            self.market_data_told_at = other.market_data_told_at;
+            (self.market_data_lineage, self.market_data_told_at) = told(other);
         }
         if self.refusals.1 < other.refusals.1 {
             self.refusals = other.refusals;
@@ -277,7 +306,10 @@ impl Memory {
         if is_settled(self.owed_at) {
             self.owed = self.owed.filter(|owed| owed.operation == Operation::Renew);
         }
-        self.failures.retain(|_, (_, at)| Some(*at) > since);
+        self.failures.retain(|_, times| {
+            times.retain(|at| Some(*at) > since);
+            !times.is_empty()
+        });
         self.unknown_at = self.unknown_at.filter(|at| Some(*at) > self.taken_at);
     }
 
@@ -290,6 +322,20 @@ impl Memory {
         if known.grant.expires < brought.grant.expires {
             *known = brought;
         }
+    }
+
+    /// A caller has received an answer that calls the token dead. Only the first one asks for a verification.
+    pub(super) fn reported_dead(&mut self, now: Timestamp) {
+        if self.dead_since.is_none() {
+            self.dead_since = Some(now);
+            let next = self.verified_at.map(|at| at + SignedDuration::from_mins(15));
+            self.verifies_at = next.max(Some(now));
+        }
+    }
+
+    /// A renewal has answered the reports, or they concern an earlier token.
+    fn settle_reports(&mut self) {
+        (self.is_reported, self.dead_since, self.verifies_at) = (false, None, None);
     }
 
     /// The session holds a token from a good answer.
@@ -308,7 +354,7 @@ impl Memory {
         self.taken_at = self.taken_at.max(Some(now));
         self.settle();
         self.refusals = (0, None);
-        (self.is_reported, self.dead_since) = (false, None);
+        self.settle_reports();
         self.may_verify_start = false;
         self.failed_renewals.clear();
         (self.answered, self.redirect, self.blamed) = (None, None, 0);
@@ -331,21 +377,32 @@ impl Memory {
         self.acted_at = Some(now);
     }
 
-    /// The session has lost a token before its expiry.
-    pub(super) fn lose(&mut self, token: Order, now: Timestamp) {
-        self.losses.insert(token, now);
-        self.losses.retain(|_, at| *at + SignedDuration::from_hours(2) > now);
+    /// The session has lost a token before its expiry. Returns whether that counts as a kick. After two hours without a
+    /// loss, earlier ones no longer count.
+    pub(super) fn lose(&mut self, token: Order, noticed: Timestamp, now: Timestamp) -> bool {
+        self.losses.retain(|_, loss| loss.at + SignedDuration::from_hours(2) > now);
+        let quarter = SignedDuration::from_mins(15);
+        let last = self.last_losses().first().copied();
+        let is_kick = last.is_some_and(|last| last.is_kick || noticed < last.at + quarter);
+        self.losses.insert(token, Loss { at: now, is_kick });
+        is_kick
     }
 
-    /// The times of lost tokens, the last one first.
-    pub(super) fn last_losses(&self) -> Vec<Timestamp> {
+    /// The lost tokens, the last one first.
+    pub(super) fn last_losses(&self) -> Vec<Loss> {
         let mut losses: Vec<_> = self.losses.values().copied().collect();
-        losses.sort_unstable_by(|one, other| other.cmp(one));
+        losses.sort_unstable_by_key(|loss| std::cmp::Reverse(loss.at));
         losses
     }
 
     /// Records whether the answer to an OAuth exchange or a renewal had a market data token.
-    pub(super) fn market_data_answered(&mut self, operation: Operation, has_token: bool, now: Timestamp) {
+    pub(super) fn market_data_answered(
+        &mut self,
+        operation: Operation,
+        has_token: bool,
+        lineage: Timestamp,
+        now: Timestamp,
+    ) {
         if has_token {
             self.without_market_data = 0;
         } else if operation == Operation::Renew {
@@ -353,7 +410,7 @@ impl Memory {
         }
         self.market_data_failed_at = None;
         self.wants_market_data = operation == Operation::Refresh && !has_token && self.without_market_data < 2;
-        self.market_data_told_at = Some(now);
+        (self.market_data_lineage, self.market_data_told_at) = (Some(lineage), Some(now));
     }
 
     /// Sets or clears the pending penalty.
@@ -369,8 +426,11 @@ impl Memory {
     }
 
     pub(super) fn failed(&mut self, operation: Operation, now: Timestamp) {
-        let (times, at) = self.failures.entry(operation).or_insert((0, now));
-        (*times, *at) = (*times + 1, now);
+        let times = self.failures.entry(operation).or_default();
+        times.push(now);
+        // After eight failures, the pause does not grow.
+        let more = times.len().saturating_sub(8);
+        times.drain(..more);
     }
 
     pub(super) fn has_failed(&self) -> bool {
@@ -395,6 +455,13 @@ impl Memory {
     pub(super) fn is_given_up(&self, now: Timestamp) -> bool {
         let over = self.failed_renewals.first().is_some_and(|first| *first + SignedDuration::from_secs(119) <= now);
         self.is_reported && self.failed_renewals.len() >= 3 && over
+    }
+
+    /// The session stores that it has no token. If it had a reason to give its token up, the next start has none.
+    pub(super) fn gives_up(&mut self, now: Timestamp, server_now: Timestamp) {
+        if self.held.is_some_and(|held| self.may_be_over(&held, now, server_now)) {
+            self.held.iter_mut().for_each(|held| held.is_lost = true);
+        }
     }
 
     /// Whether the session may treat its token as ended: it was told so, the clock says so, or it has given the token

@@ -113,7 +113,7 @@ impl Request<'_> {
         let owed = memory.owed.filter(is_alive);
         let Some(owed) = owed else {
             let answered = memory.answered.filter(|owed| Some(owed.ticket) == self.asked.ticket);
-            if answered.is_some_and(|owed| owed.body == self.asked.body) {
+            if answered.is_some_and(|owed| owed.is_of(self.asked)) {
                 return Ok(Some(Reason::Ticket));
             }
             return match self.asked.ticket {
@@ -127,7 +127,7 @@ impl Request<'_> {
         if self.now + SignedDuration::from_millis(50) < owed.not_before {
             return Err((4, format!("sends {} before {:.3}, the end of its penalty", owed.ticket, owed.not_before)));
         }
-        if owed.body != self.asked.body {
+        if !owed.is_of(self.asked) {
             return Err((4, format!("sends {} with another body", owed.ticket)));
         }
         Ok(Some(Reason::Ticket))
@@ -188,8 +188,8 @@ impl Request<'_> {
             }
         }
         if let [last, before, ..] = memory.last_losses()[..]
-            && last.duration_since(before) < almost(QUARTER)
-            && self.now < last + almost(QUARTER)
+            && last.at.duration_since(before.at) < almost(QUARTER)
+            && self.now < last.at + almost(QUARTER)
         {
             return Err((12, "logs in at once after a kick".to_owned()));
         }
@@ -249,7 +249,7 @@ impl Request<'_> {
             Operation::Refresh
                 if most < 10
                     && !subject.prefers_refreshes
-                    && !self.is_over(memory.refreshed_at, HOUR * 12 - MINUTE * 8) =>
+                    && !self.is_over(memory.refreshed_at, almost(HOUR * 12) - UNSURE) =>
             {
                 "although the hour has renewals to spare"
             }
@@ -280,7 +280,7 @@ impl Request<'_> {
         }
         let Some(held) = memory.held.filter(|held| !held.is_lost) else { return Ok(Reason::FirstLogin) };
         let is_due = memory.is_due(held.grant.access, self.server_now, UNSURE);
-        if is_due || self.is_over(memory.refreshed_at, HOUR * 12 - MINUTE * 8) {
+        if is_due || self.is_over(memory.refreshed_at, almost(HOUR * 12) - UNSURE) {
             return Ok(Reason::Due);
         }
         if memory.may_verify_start {
@@ -294,7 +294,9 @@ impl Request<'_> {
 
     /// Law 9: each pause after a failure is at least half of a time that doubles up to a minute.
     fn pace(&self, memory: &Memory) -> Result<(), Found> {
-        let Some((times, at)) = memory.failures.get(&self.asked.operation).copied() else { return Ok(()) };
+        let Some(times) = memory.failures.get(&self.asked.operation) else { return Ok(()) };
+        let Some(at) = times.last().copied() else { return Ok(()) };
+        let times = times.len();
         let doubled = SignedDuration::from_millis(500) * (1 << times.saturating_sub(1).min(6));
         let least = almost(doubled.min(SignedDuration::from_secs(30)));
         if self.is_over(Some(at), least) {
@@ -303,7 +305,7 @@ impl Request<'_> {
         Err((
             9,
             format!(
-                "sends a request only {:?} after the last of {times} failures in a row",
+                "sends a request only {:?} after the last of at least {times} failures in a row",
                 self.now.duration_since(at)
             ),
         ))

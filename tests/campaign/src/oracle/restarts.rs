@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::causes::Cause;
 use super::gates::Gates;
-use super::memory::Memory;
+use super::memory::{Memory, Owed};
 use super::{Oracle, Subject};
 use crate::journal::Record;
 use crate::wire::{Kept, Operation};
@@ -51,11 +51,17 @@ impl Oracle {
             }
             Some(_) => {}
         }
+        subject.memory.may_verify_start = subject.memory.held.is_some();
+        let (owed, owed_at) = (subject.memory.owed, subject.memory.owed_at);
+        let owed = owed.filter(|owed| owed.operation == Operation::Refresh && owed_at < subject.corrected_at);
         if std::mem::take(&mut subject.is_corrected) {
             subject.memory.owner_has_acted(record.at);
         } else if subject.memory.refusals.0 > 0 {
             // The program remembers a refusal, and its owner has not asked for another try.
             subject.allowances.open(Cause::Refused, record.at);
+        }
+        if let Some(owed) = owed {
+            subject.memory.owes(Some(Owed { has_other_secret: true, ..owed }), record.at);
         }
         if stepped.is_negative() {
             subject.allowances.set_back(&snapshot.left, record.at);

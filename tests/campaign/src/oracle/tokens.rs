@@ -62,8 +62,11 @@ impl Subject {
                 self.allowances.open(Cause::TokenEnded, now);
             }
         }
-        let has_ended = |held: &Held| held.is_lost || held.grant.expires.is_none_or(|end| end <= server_now + UNSURE);
-        if self.memory.is_app_refused && self.memory.held.as_ref().is_none_or(has_ended) {
+        if self.memory.verifies_at.take_if(|at| *at <= now).is_some() {
+            self.allowances.open(Cause::ReportedDead, now);
+        }
+        let is_over = |held: &Held| self.memory.may_be_over(held, now, server_now);
+        if self.memory.is_app_refused && self.memory.held.as_ref().is_none_or(is_over) {
             self.memory.is_app_refused = false;
             self.allowances.open(Cause::RefusedAgain, now);
         }

@@ -8,7 +8,6 @@ use super::{Sent, Subject};
 use crate::wire::{Answer, Operation, Says};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
-const QUARTER: SignedDuration = SignedDuration::from_mins(15);
 
 impl Subject {
     /// Records an answer without a grant.
@@ -20,7 +19,8 @@ impl Subject {
                 // The longest wait is bounded by the session's own clock.
                 let drift = if *wait >= HOUR * 24 { *wait / 5000 } else { SignedDuration::ZERO };
                 let not_before = now + *wait - drift;
-                let owed = Owed { operation, ticket: *ticket, body: sent.asked.body, not_before };
+                let (ticket, body) = (*ticket, sent.asked.body);
+                let owed = Owed { operation, ticket, body, not_before, has_other_secret: false };
                 self.memory.owes(Some(owed), now);
                 self.allowances.open_until(Cause::Penalty, not_before + *wait / 100 + SignedDuration::from_secs(61));
             }
@@ -44,7 +44,7 @@ impl Subject {
                 }
             }
             Says::Dead | Says::Forbidden if operation == Operation::Renew => {
-                self.memory.market_data_answered(operation, false, now);
+                self.memory.market_data_answered(operation, false, self.lineage(sent), now);
                 self.is_lost(sent, now, server_now);
             }
             Says::Refused if answer.blames_app => self.is_blamed(sent, now),
@@ -125,20 +125,17 @@ impl Subject {
     /// A renewal has shown that its token is dead.
     fn is_lost(&mut self, sent: &Sent, now: Timestamp, server_now: Timestamp) {
         let Some(held) = &mut self.memory.held else { return };
-        if sent.asked.bearer != Some(held.grant.access) || held.is_lost {
+        if sent.asked.bearer != Some(held.grant.access) {
             return;
         }
-        held.is_lost = true;
+        let was_lost = std::mem::replace(&mut held.is_lost, true);
         let (lost, end) = (held.order, held.grant.expires);
         self.memory.end_failures(now);
-        if end.is_some_and(|end| end <= server_now) {
+        if was_lost || end.is_some_and(|end| end <= server_now) {
             return;
         }
-        self.memory.lose(lost, now);
-        let losses = self.memory.last_losses();
         let noticed = self.memory.dead_since.unwrap_or(now);
-        let is_kick = losses.get(1).is_some_and(|before| noticed < *before + QUARTER);
-        if is_kick || losses.len() > 2 {
+        if self.memory.lose(lost, noticed, now) {
             self.allowances.open(Cause::Kick, now);
         }
     }
