@@ -179,7 +179,7 @@ impl Request<'_> {
         if memory.logins_since(self.now - almost(HOUR)) >= 3 {
             return Err((8, "may open a fourth session within an hour".to_owned()));
         }
-        if let Some(at) = memory.unknown_at {
+        if let Some(at) = memory.unknown_at() {
             if !self.is_over(Some(at), almost(SignedDuration::from_secs(15))) {
                 return Err((17, "logs in within 15 s of a login whose outcome is unknown".to_owned()));
             }
