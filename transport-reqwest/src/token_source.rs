@@ -285,10 +285,10 @@ impl Inner {
         }
     }
 
-    /// Continues the verification of reported tokens, with or without a keeper. It doesn't wait. Outside of a tokio
-    /// runtime it does nothing; the next caller continues then.
+    /// Continues the verification of reported tokens and the storing of new ones, with or without a keeper. It doesn't
+    /// wait. Outside of a tokio runtime it does nothing; the next caller continues then.
     fn verify(self: &Arc<Self>) {
-        if self.shared.is_verifying() && Handle::try_current().is_ok() {
+        if self.shared.wants_driver() && Handle::try_current().is_ok() {
             self.drive();
         }
     }
