@@ -37,9 +37,9 @@ pub struct Shared {
     /// The number of threads or tasks that currently carry out actions of the session.
     carriers: AtomicUsize,
     changed: Box<dyn Fn() + Send + Sync>,
-    /// Whether a caller's report waits to be verified. A caller that reads `true` then asks the session itself, so
-    /// relaxed memory ordering is enough.
-    is_verifying: AtomicBool,
+    /// Whether a caller's report waits to be verified, or a token waits to be stored. A caller that reads `true` then
+    /// asks the session itself, so relaxed memory ordering is enough.
+    wants_driver: AtomicBool,
     events: Events,
     clock: Clock,
     pub(crate) settings: Settings,
@@ -143,7 +143,7 @@ impl Shared {
             driver: Mutex::default(),
             carriers: AtomicUsize::new(0),
             changed: Box::new(changed),
-            is_verifying: AtomicBool::new(false),
+            wants_driver: AtomicBool::new(false),
             events: Events::default(),
             clock,
             settings,
@@ -178,11 +178,11 @@ impl Shared {
         lock(&self.session).user_id()
     }
 
-    /// Whether a caller's report waits to be verified. If so, each use of the source drives the session, also if there
-    /// is a token.
+    /// Whether a caller's report waits to be verified, or a token waits to be stored. If so, each use of the source
+    /// drives the session, also if there is a token.
     #[must_use]
-    pub fn is_verifying(&self) -> bool {
-        self.is_verifying.load(Ordering::Relaxed)
+    pub fn wants_driver(&self) -> bool {
+        self.wants_driver.load(Ordering::Relaxed)
     }
 
     /// The environment with the current hosts.
@@ -377,7 +377,8 @@ impl Shared {
         let result = act(&mut session, now);
         self.events.take(&mut session);
         let has_published = self.publish(&session, now);
-        self.is_verifying.store(session.is_verifying(), Ordering::Relaxed);
+        let wants_driver = session.is_verifying() || session.has_unstored_grant();
+        self.wants_driver.store(wants_driver, Ordering::Relaxed);
         drop(session);
         if has_published {
             (self.changed)();

@@ -285,10 +285,10 @@ impl Inner {
         }
     }
 
-    /// Continues the verification of reported tokens, with or without a keeper. It doesn't wait. Outside of a tokio
-    /// runtime it does nothing, and the next caller inside a runtime continues.
+    /// Continues the verification of reported tokens and the storing of new ones, with or without a keeper. It doesn't
+    /// wait. Outside of a tokio runtime it does nothing, and the next caller inside a runtime continues.
     fn verify(self: &Arc<Self>) {
-        if self.shared.is_verifying() && Handle::try_current().is_ok() {
+        if self.shared.wants_driver() && Handle::try_current().is_ok() {
             self.drive();
         }
     }

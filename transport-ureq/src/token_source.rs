@@ -265,9 +265,10 @@ impl Inner {
         }
     }
 
-    /// Continues the verification of reported tokens, with or without a keeper. It doesn't wait.
+    /// Continues the verification of reported tokens and the storing of new ones, with or without a keeper. It doesn't
+    /// wait.
     fn verify(self: &Arc<Self>) {
-        if self.shared.is_verifying() {
+        if self.shared.wants_driver() {
             self.drive();
         }
     }

@@ -171,7 +171,8 @@ impl Session {
         self.persistence.as_shared().map_or(LeaseHolder::Nobody, |sharing| sharing.holder(now))
     }
 
-    /// Whether the only copy of a token is not saved yet.
+    /// Whether the only copy of a token is not saved yet. Poll then, even if there is a token: otherwise the token is
+    /// saved only when it has expired.
     #[must_use]
     pub fn has_unstored_grant(&self) -> bool {
         let uses_unstored = self.persistence.as_shared().is_some_and(|sharing| sharing.uses_unstored);

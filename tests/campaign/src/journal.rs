@@ -46,7 +46,7 @@ pub(crate) enum What {
         /// The token that the session hands out now.
         after: Option<Seen>,
     },
-    /// The session hands out another token than before, or none any more.
+    /// The session hands out another token than before, or until another time, or none any more.
     Handed(Option<Seen>),
     /// The session offers the snapshot with this number to its store.
     Offered(usize, Kept),

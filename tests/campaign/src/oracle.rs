@@ -316,8 +316,10 @@ impl Oracle {
                 }
             }
             What::Handed(seen) => {
+                let known = |seen: Seen| (seen.token, seen.generation);
+                let is_another = subject.seen.map(known) != seen.map(known);
                 subject.seen = *seen;
-                return subject.hand_out(record, (*seen)?, server_now);
+                return subject.hand_out(record, (*seen)?, is_another, server_now);
             }
             What::Minute(minute) => return self.minute(record, minute, server_now),
             What::Crashed(is_whole) => self.crash(record, *is_whole),

@@ -164,9 +164,24 @@ fn a_stopped_session_returns_its_stop_reason() {
 fn a_rejected_token_waits_for_verification() {
     let source = shared(&SharedBudget::default());
     log_in(&source, SignedDuration::from_mins(80));
-    assert!(!source.is_verifying());
+    assert!(!source.wants_driver());
     let _ = source.rejected(&source.token().unwrap(), StatusCode::UNAUTHORIZED, b"");
-    assert!(source.is_verifying());
+    assert!(source.wants_driver());
+}
+
+#[test]
+fn callers_drive_the_session_while_a_token_is_not_stored() {
+    let (source, system) = of(Storage::Hook);
+    log_in(&source, SignedDuration::from_mins(80));
+    assert!(source.wants_driver(), "the only copy of the token is not stored");
+    let (permit, task) = source.next().unwrap();
+    assert!(matches!(task, Task::Store(_)));
+    permit.store_answered(Err(StoreError::new(StoreErrorKind::NotWritable, "the disk is full")));
+    assert!(source.wants_driver());
+    system.pass(Duration::from_mins(1));
+    let (permit, _) = source.next().unwrap();
+    permit.store_answered(Ok(StoreAnswer::Kept));
+    assert!(source.token().is_some() && !source.wants_driver());
 }
 
 #[test]

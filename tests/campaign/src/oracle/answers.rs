@@ -187,7 +187,7 @@ impl Subject {
             _ => {}
         }
         if asked.operation == Operation::LogIn {
-            memory.logins.insert(number, (now, Opened::Unknown));
+            memory.logins.insert(number, (now, Opened::Unknown(now)));
             memory.logins.retain(|_, (at, _)| *at + HOUR > now);
             // The session's earlier token has expired or was given up, and stays so.
             if let Some(held) = &mut memory.held {
@@ -259,7 +259,7 @@ impl Subject {
     pub(super) fn is_unknown(&mut self, sent: &Sent, now: Timestamp) {
         match sent.asked.operation {
             Operation::LogIn => {
-                self.memory.unknown_at = Some(now);
+                self.memory.logins.entry(sent.number).and_modify(|login| login.1 = Opened::Unknown(now));
                 self.allowances.open(Cause::UnknownLogin, now);
             }
             Operation::Refresh if sent.asked.code.is_some() => self.allowances.open(Cause::CodeLost, now),

@@ -167,8 +167,7 @@ impl Oracle {
         let (Some(_), Some(number)) = (self.fleet_of(program), self.subjects[program].synchronized) else { return };
         let knows = |memory: &mut Memory| match operation {
             Operation::LogIn => {
-                memory.logins.insert(exchange, (now, Opened::Unknown));
-                memory.unknown_at = memory.unknown_at.max(Some(now));
+                memory.logins.insert(exchange, (now, Opened::Unknown(now)));
             }
             Operation::Refresh => memory.kept_out = Some(operation),
             Operation::Renew => {}

@@ -40,7 +40,8 @@ pub(super) struct Brought {
 /// The possible results of a login. Of two reports, the later variant counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Opened {
-    Unknown,
+    /// The time at which the outcome became unknown: the login was sent, or its answer did not come.
+    Unknown(Timestamp),
     None,
     Yes,
 }
@@ -110,8 +111,6 @@ pub(super) struct Memory {
     pub is_app_refused: bool,
     /// The logins by exchange: when each was sent, and its result.
     pub logins: BTreeMap<usize, (Timestamp, Opened)>,
-    /// The time at which the outcome of the last login became unknown.
-    pub unknown_at: Option<Timestamp>,
     pub owed: Option<Owed>,
     /// The time at which the pending penalty last changed.
     pub owed_at: Option<Timestamp>,
@@ -186,7 +185,12 @@ impl Memory {
     /// Moves all times back, because more time has passed by a clock that was set ahead.
     pub(super) fn age(&mut self, by: SignedDuration) {
         let earlier = |time: &mut Timestamp| *time -= by;
-        self.logins.values_mut().for_each(|(time, _)| earlier(time));
+        for (time, opened) in self.logins.values_mut() {
+            earlier(time);
+            if let Opened::Unknown(at) = opened {
+                earlier(at);
+            }
+        }
         self.losses.values_mut().for_each(|loss| earlier(&mut loss.at));
         self.refused_tokens.values_mut().for_each(|refused| earlier(&mut refused.at));
         self.failures.values_mut().flatten().for_each(earlier);
@@ -196,7 +200,6 @@ impl Memory {
         }
         let times = [
             &mut self.refusals.1,
-            &mut self.unknown_at,
             &mut self.verified_at,
             &mut self.verifies_at,
             &mut self.went_home,
@@ -277,7 +280,6 @@ impl Memory {
         self.is_home |= other.is_home;
         self.kept_out = other.kept_out.or(self.kept_out);
         for (own, other) in [
-            (&mut self.unknown_at, other.unknown_at),
             (&mut self.verified_at, other.verified_at),
             (&mut self.went_home, other.went_home),
             (&mut self.refreshed_at, other.refreshed_at),
@@ -310,7 +312,6 @@ impl Memory {
             times.retain(|at| Some(*at) > since);
             !times.is_empty()
         });
-        self.unknown_at = self.unknown_at.filter(|at| Some(*at) > self.taken_at);
     }
 
     /// Records a token from a good answer. A late answer can bring an earlier expiry of the same token.
@@ -445,6 +446,15 @@ impl Memory {
         grant.expires.is_none_or(|end| end - lead - lead / 10 - unsure - self.ahead - order.trip <= server_now)
     }
 
+    /// The last time at which the outcome of a login became unknown that is still unknown. A later good answer settles it.
+    pub(super) fn unknown_at(&self) -> Option<Timestamp> {
+        let unknown = |(_, opened): &(Timestamp, Opened)| match opened {
+            Opened::Unknown(at) => Some(*at).filter(|at| Some(*at) > self.taken_at),
+            Opened::None | Opened::Yes => None,
+        };
+        self.logins.values().filter_map(unknown).max()
+    }
+
     /// The number of logins since a time that have opened a session, or may have.
     pub(super) fn logins_since(&self, time: Timestamp) -> usize {
         self.logins.values().filter(|(at, opened)| *at > time && *opened != Opened::None).count()
@@ -477,3 +487,39 @@ impl Memory {
 /// The largest error of a session about the server's time: a `Date` in whole seconds, half of a round trip of ten
 /// seconds, and its own drift.
 pub(super) const UNSURE: SignedDuration = SignedDuration::from_secs(8);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_795_525_200 + second).unwrap()
+    }
+
+    fn knows(login: usize, opened: Opened) -> Memory {
+        Memory { logins: BTreeMap::from([(login, (at(0), opened))]), ..Memory::default() }
+    }
+
+    #[test]
+    fn a_login_has_no_unknown_outcome_once_another_session_knows_that_it_opened_none() {
+        let mut memory = knows(1, Opened::Unknown(at(0)));
+        assert_eq!(memory.unknown_at(), Some(at(0)));
+        memory.join(&knows(1, Opened::None), false);
+        memory.join(&knows(1, Opened::Unknown(at(9))), false);
+        assert_eq!(memory.unknown_at(), None, "an older record changes nothing");
+        assert_eq!(memory.logins_since(at(-1)), 0);
+    }
+
+    #[test]
+    fn the_outcome_that_became_unknown_last_counts_until_a_good_answer() {
+        let mut memory = knows(1, Opened::Unknown(at(0)));
+        memory.join(&knows(1, Opened::Unknown(at(5))), false);
+        memory.join(&knows(2, Opened::Unknown(at(3))), false);
+        assert_eq!(memory.unknown_at(), Some(at(5)));
+        memory.age(SignedDuration::from_secs(2));
+        assert_eq!(memory.unknown_at(), Some(at(3)));
+        memory.taken_at = Some(at(3));
+        assert_eq!(memory.unknown_at(), None);
+        assert_eq!(memory.logins_since(at(-9)), 2, "they may have opened sessions all the same");
+    }
+}

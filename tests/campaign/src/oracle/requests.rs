@@ -85,7 +85,7 @@ impl Request<'_> {
         let is_home = self.host(subject)?;
         let reason = match self.asked.operation {
             Operation::LogIn => self.log_in(memory),
-            Operation::Renew => self.renewal(memory),
+            Operation::Renew => self.renewal(subject),
             Operation::Refresh => self.refresh(memory),
         }?;
         if matches!(reason, Reason::Due | Reason::MarketData)
@@ -179,7 +179,7 @@ impl Request<'_> {
         if memory.logins_since(self.now - almost(HOUR)) >= 3 {
             return Err((8, "may open a fourth session within an hour".to_owned()));
         }
-        if let Some(at) = memory.unknown_at {
+        if let Some(at) = memory.unknown_at() {
             if !self.is_over(Some(at), almost(SignedDuration::from_secs(15))) {
                 return Err((17, "logs in within 15 s of a login whose outcome is unknown".to_owned()));
             }
@@ -197,7 +197,8 @@ impl Request<'_> {
     }
 
     /// Law 12.
-    fn renewal(&self, memory: &Memory) -> Result<Reason, Found> {
+    fn renewal(&self, subject: &Subject) -> Result<Reason, Found> {
+        let memory = &subject.memory;
         let Some(bearer) = self.asked.bearer else { return Err((12, "sends a renewal without a token".to_owned())) };
         if memory.is_due(bearer, self.server_now, UNSURE) {
             return Ok(Reason::Due);
@@ -209,16 +210,18 @@ impl Request<'_> {
         if !memory.failed_renewals.is_empty() || memory.has_failed() || is_postponed {
             return Ok(Reason::Retry);
         }
-        if memory.wants_market_data && self.is_over(memory.market_data_failed_at, almost(QUARTER)) {
+        // If this renewal fails, its failure is evidence about the token.
+        if memory.is_reported && self.is_over(memory.verified_at, almost(QUARTER)) {
+            return Ok(Reason::Verify);
+        }
+        let wants_market_data = memory.wants_market_data && !subject.prefers_refreshes;
+        if wants_market_data && self.is_over(memory.market_data_failed_at, almost(QUARTER)) {
             return Ok(Reason::MarketData);
         }
-        if !memory.is_reported {
-            return Err((12, format!("renews {bearer} early without a reason")));
-        }
-        if !self.is_over(memory.verified_at, almost(QUARTER)) {
+        if memory.is_reported {
             return Err((12, format!("verifies {bearer} twice within 15 minutes")));
         }
-        Ok(Reason::Verify)
+        Err((12, format!("renews {bearer} early without a reason")))
     }
 
     /// Law 3 for an OAuth session that could renew and refresh. It renews if a renewal is to spare, and refreshes

@@ -2,11 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use jiff::SignedDuration;
+
 use super::causes::Cause;
 use super::{Found, Oracle};
 use crate::journal::{Record, Seen, What};
 use crate::names::Name;
 use crate::wire::Kept;
+
+/// The time in which a program saves a token that it uses, once the store can save again. Callers of a program without
+/// a keeper poll once a minute.
+const SAVED_WITHIN: SignedDuration = SignedDuration::from_mins(2);
 
 /// The known content of a session's store, or of the store that a fleet shares.
 #[derive(Debug, Clone, Default)]
@@ -25,7 +31,7 @@ impl Oracle {
     /// Checks the tokens that a record shows in use.
     ///
     /// Exception: while a shared store is unreachable or cannot save, the program that has an access token may use it
-    /// once it has no other.
+    /// once it has no other. After the store has recovered, the program has [`SAVED_WITHIN`] to save the token.
     pub(super) fn judge_use(&self, record: &Record) -> Option<Found> {
         let subject = self.subjects.get(record.program)?;
         let (used, is_stored_first, verb) = match &record.what {
@@ -44,7 +50,9 @@ impl Oracle {
         }
         let is_stored = |name: &Name| self.storage(record.program).names.contains(name);
         let name = used.into_iter().flatten().find(|name| !is_stored(name))?;
-        let is_away = subject.allowances.lasts(Cause::StoreAway, record.at);
+        let is_in_use = subject.seen.as_ref().is_some_and(|seen| seen.token == name);
+        let since = if is_in_use { record.at - SAVED_WITHIN } else { record.at };
+        let is_away = subject.allowances.lasts(Cause::StoreAway, since);
         let has_failed = is_away || subject.is_store_failing || subject.is_store_overdue(record.local);
         let is_failing = subject.fleet.is_some() && has_failed;
         let has_other = |seen: &Seen| seen.token != name && record.local < seen.usable_until;

@@ -14,10 +14,16 @@ const MARGIN: SignedDuration = SignedDuration::from_secs(30);
 
 impl Subject {
     /// Checks the time until which a token is handed out.
-    pub(super) fn hand_out(&mut self, record: &Record, seen: Seen, server_now: Timestamp) -> Option<Found> {
+    pub(super) fn hand_out(
+        &mut self,
+        record: &Record,
+        seen: Seen,
+        is_another: bool,
+        server_now: Timestamp,
+    ) -> Option<Found> {
         let Brought { grant, order, .. } = self.memory.granted.get(&seen.token)?.clone();
         // An answer that was overtaken by another request has brought it, or it was stored.
-        if self.memory.held.is_none_or(|held| held.grant.access != seen.token) {
+        if is_another && self.memory.held.is_none_or(|held| held.grant.access != seen.token) {
             self.memory.hold(seen.token);
             self.generation += 1;
         }

@@ -188,8 +188,7 @@ impl World<'_> {
     }
 
     fn handed(&mut self, program: usize, before: Option<journal::Seen>, after: Option<journal::Seen>) {
-        let known = |seen: Option<journal::Seen>| seen.map(|seen| (seen.token, seen.generation));
-        if known(before) != known(after) {
+        if before != after {
             self.record(program, What::Handed(after));
         }
     }

@@ -28,6 +28,7 @@ impl World<'_> {
             if program.session.is_some() && program.paused_until.is_none() && !self.is_asleep(number) {
                 self.judge_minute(number);
                 self.call(number);
+                self.drive_to_save(number);
             }
         }
         self.look_for_the_end();
@@ -56,6 +57,13 @@ impl World<'_> {
             program.secret.as_deref() == self.server.secret(program.plan.user) && self.has_good_refresh(number)
         } else {
             program.password == self.server.password(program.plan.user)
+        }
+    }
+
+    /// A call drives the session until its token is saved, even if it finds a token.
+    fn drive_to_save(&mut self, number: usize) {
+        if self.programs[number].session.as_ref().is_some_and(tradovate_auth_session::Session::has_unstored_grant) {
+            self.step(number);
         }
     }
 

@@ -104,13 +104,12 @@ impl World<'_> {
         }
     }
 
-    /// Records the token that a session hands out if it has changed.
+    /// Records the token that a session hands out if the token or its end has changed.
     pub(super) fn observe(&mut self, number: usize) {
         let before = self.programs[number].seen;
         let seen = self.look(number);
         self.publish(number);
-        let known = |seen: Option<Seen>| seen.map(|seen| (seen.token, seen.generation));
-        if known(before) != known(seen) {
+        if before != seen {
             self.record(number, What::Handed(seen));
         }
     }
