@@ -28,7 +28,7 @@ macro_rules! mutants {
             /// All mutants.
             pub const ALL: &[Self] = &[$(Self::$name),+];
 
-            /// The law that the mutant breaks.
+            /// The law that the mutant breaks. 18 stands for the promises of a set.
             #[must_use]
             pub fn law(self) -> u8 {
                 match self { $(Self::$name => $law),+ }
@@ -119,6 +119,16 @@ mutants! {
     NeverStopsAskingForMarketData breaks 12 from 1,
     /// Hands out no token before it has a market data token.
     WaitsForMarketData breaks 10 from 1,
+    /// Drives the sessions of a set one by one, without their shared pace.
+    IgnoresSharedPace breaks 18 from 4,
+    /// Lets sessions that could refresh use the renewals that are reserved for the others.
+    IgnoresReservedRenewals breaks 3 from 4,
+    /// Shares no limits between the sessions of a set.
+    SharesNoLimits breaks 5 from 4,
+    /// Never sends the requests of one session of a set once it has a token.
+    StarvesASession breaks 10 from 4,
+    /// Continues to drive a session that was removed from its set.
+    KeepsRemovedSessions breaks 18 from 4,
 }
 
 fn is_without_market_data(says: Option<&Says>) -> bool {
@@ -149,6 +159,18 @@ impl Tamper {
 
     pub(crate) fn is(&self, mutant: Mutant) -> bool {
         self.mutant == Some(mutant)
+    }
+
+    /// Whether the mutant changes a set.
+    pub(crate) fn is_of_a_set(mutant: Mutant) -> bool {
+        matches!(
+            mutant,
+            Mutant::IgnoresSharedPace
+                | Mutant::IgnoresReservedRenewals
+                | Mutant::SharesNoLimits
+                | Mutant::StarvesASession
+                | Mutant::KeepsRemovedSessions
+        )
     }
 
     /// Changes a request that leaves. Returns whether it is sent twice.

@@ -102,6 +102,11 @@ impl Gates {
         self.closed_until.get(&operation).is_some_and(|until| now < *until + HOUR / 50)
     }
 
+    /// Whether a lock-out or a captcha has stopped requests since a time.
+    pub(super) fn are_closed_since(&self, time: Timestamp) -> bool {
+        self.silent_until.iter().chain(self.closed_until.values()).any(|until| *until > time)
+    }
+
     pub(super) fn count(&mut self, operation: Operation, now: Timestamp) {
         if operation == Operation::Renew {
             self.renewals.push_back(now);
