@@ -35,7 +35,7 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let is_good = if arguments.mutants {
-        mutants(arguments.seed)
+        mutants(arguments.seed, arguments.sets)
     } else if let Some(seeds) = arguments.survey {
         surveyed(arguments.seed, seeds, arguments.sets)
     } else if arguments.trace {
@@ -80,10 +80,10 @@ fn surveyed(first: u64, seeds: u64, only_sets: bool) -> bool {
     found.is_empty()
 }
 
-fn mutants(first: u64) -> bool {
+fn mutants(first: u64, only_sets: bool) -> bool {
     println!("law  seeds  mutant                    message of the checker");
     let mut are_all_found = true;
-    for &mutant in Mutant::ALL {
+    for &mutant in Mutant::ALL.iter().filter(|mutant| !only_sets || mutant.is_of_a_set()) {
         let name = format!("{mutant:?}");
         let find = hunt(mutant, first, 1000);
         are_all_found &= find.is_some();

@@ -135,6 +135,21 @@ fn is_without_market_data(says: Option<&Says>) -> bool {
     matches!(says, Some(Says::Grant(grant)) if !grant.has_market_data)
 }
 
+impl Mutant {
+    /// Whether the mutant breaks a set.
+    #[must_use]
+    pub fn is_of_a_set(self) -> bool {
+        matches!(
+            self,
+            Self::IgnoresSharedPace
+                | Self::IgnoresReservedRenewals
+                | Self::SharesNoLimits
+                | Self::StarvesASession
+                | Self::KeepsRemovedSessions
+        )
+    }
+}
+
 /// Stands between a session and its world and applies a mutant.
 #[derive(Debug, Default)]
 pub(crate) struct Tamper {
@@ -159,18 +174,6 @@ impl Tamper {
 
     pub(crate) fn is(&self, mutant: Mutant) -> bool {
         self.mutant == Some(mutant)
-    }
-
-    /// Whether the mutant changes a set.
-    pub(crate) fn is_of_a_set(mutant: Mutant) -> bool {
-        matches!(
-            mutant,
-            Mutant::IgnoresSharedPace
-                | Mutant::IgnoresReservedRenewals
-                | Mutant::SharesNoLimits
-                | Mutant::StarvesASession
-                | Mutant::KeepsRemovedSessions
-        )
     }
 
     /// Changes a request that leaves. Returns whether it is sent twice.

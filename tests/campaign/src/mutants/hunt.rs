@@ -1,6 +1,6 @@
 //! Counts the seeds until the checker of a law detects that it is broken.
 
-use super::{Mutant, Tamper};
+use super::Mutant;
 use crate::scenario::Scenario;
 use crate::world::{self, Way};
 
@@ -21,7 +21,7 @@ pub struct Find {
 pub fn hunt(mutant: Mutant, first: u64, at_most: u64) -> Option<Find> {
     let law = mutant.law();
     let way = Way { mutant: Some(mutant), only_law: Some(law), is_traced: false };
-    let is_of_a_set = Tamper::is_of_a_set(mutant);
+    let is_of_a_set = mutant.is_of_a_set();
     let seeds = (first..first + at_most).filter(|seed| !is_of_a_set || Scenario::has_sets(*seed));
     seeds.into_iter().find_map(|seed| {
         let scenario = if is_of_a_set { Scenario::of_sets(seed) } else { Scenario::from_seed(seed) };

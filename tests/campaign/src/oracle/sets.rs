@@ -143,10 +143,18 @@ impl Oracle {
             return (RENEWALS - RESERVED, RENEWALS - RESERVED);
         }
         let (mut most, mut least) = (0.0, 0.0);
-        for (other, subject) in self.sessions_at(address).filter(|(_, subject)| subject.pace() == Pace::Renewals) {
+        for (other, subject) in self.sessions_at(address) {
             let Some(due) = self.due(other, subject) else { continue };
-            // Before it knows the time, a session may think that its token is due soon.
-            most += if subject.memory.knows_time() { due.rates().0 } else { 15.0 };
+            // Before it knows the time, a session may think that its token is due soon. A session that could refresh may
+            // have a reason not to.
+            let is_unsure = !subject.memory.knows_time() || subject.is_app && subject.memory.is_troubled();
+            if is_unsure {
+                most += 15.0;
+                continue;
+            } else if subject.pace() == Pace::Refreshes {
+                continue;
+            }
+            most += due.rates().0;
             if subject.only_waits(server_now - self.skew) && server_now < due.earliest {
                 least += due.rates().1;
             }
