@@ -58,6 +58,8 @@ pub(super) struct Network {
     handed: BTreeMap<usize, (u64, Timestamp)>,
     /// The logins that the budget still counts: all that have brought no token.
     logins: BTreeMap<usize, Timestamp>,
+    /// The logins that the budget may have learnt from the last snapshot.
+    stored_logins: Vec<Timestamp>,
 }
 
 /// When a token is due: the earliest and the latest possible time, by the server's clock, and the time for which it is
@@ -304,6 +306,7 @@ impl Oracle {
                 }
                 network.disturbed_at = Some(record.at);
             }
+            What::Started(Some(_)) => network.stored_logins = self.gates[address].logins().collect(),
             // The snapshot of another program may have brought its logins along.
             What::StartedForeign(_) => {
                 let sessions = self.subjects.iter_mut().filter(|other| other.address == address);
@@ -322,8 +325,10 @@ impl Oracle {
         let Some(subject) = self.subjects.get(program).filter(|subject| subject.set.is_some()) else { return };
         let address = subject.address;
         let Some(network) = self.networks.get_mut(&address) else { return };
-        network.logins.retain(|_, at| *at + HOUR + HOUR / 1000 > now);
-        let unanswered = network.logins.values().filter(|at| **at + MINUTE / 2 < now).count();
+        let counts = |at: Timestamp| at + HOUR + HOUR / 1000 > now;
+        network.logins.retain(|_, at| counts(*at));
+        let stored = network.stored_logins.iter().filter(|at| counts(**at)).count();
+        let unanswered = stored + network.logins.values().filter(|at| **at + MINUTE / 2 < now).count();
         let disturbed_at = network.disturbed_at;
         let are_renewals_used = self.gates[address].used_up(Operation::Renew).is_some_and(|until| now < until);
         let need = self.need(address);
