@@ -14,6 +14,16 @@ fn small_scenarios_violate_no_law() {
 }
 
 #[test]
+fn small_sets_violate_no_law() {
+    let seeds = (1..80).filter(|seed| Scenario::has_sets(*seed));
+    for scenario in seeds.map(Scenario::of_sets).filter(|scenario| scenario.session_days() < 25.0) {
+        let end = run(&scenario, Way::default());
+        assert!(end.violations.is_empty(), "seed {}: {:?}", scenario.seed, end.violations);
+        assert_eq!(end.tally.sessions_of_sets, scenario.present().count() as u64);
+    }
+}
+
+#[test]
 fn sessions_without_faults_log_in_once() {
     let calm = (1..).map(Scenario::from_seed).filter(|scenario| scenario.is_calm() && scenario.session_days() < 20.0);
     for scenario in calm.take(2) {

@@ -174,7 +174,9 @@ impl World<'_> {
     /// The set has nothing to do before this time.
     fn wait_for(&mut self, set: usize, first: usize, until: Timestamp) {
         let running: Vec<usize> = self.sets[set].programs.values().copied().collect();
-        running.into_iter().for_each(|number| self.observe(number));
+        for number in running {
+            self.observe(number);
+        }
         self.fetch_events(set);
         self.record(first, What::Waits(until));
         self.sets[set].stamp += 1;
