@@ -204,7 +204,7 @@ impl<N: Ord + Clone> SessionSet<N> {
             // A session that already waits for a request of the network goes before a session that has just become due.
             let action = match (next_network, next_session) {
                 (Some((at, network)), _) if at <= self.now => self.serve(network),
-                (_, Some((at, index))) if at <= self.now => self.drive(index),
+                (_, Some((at, index))) if at <= self.now => self.drive(index, false),
                 _ => {
                     let times = [next_network, next_session].into_iter().flatten().map(|(at, _)| at);
                     return SetAction::Wait { until: times.min().unwrap_or(Timestamp::MAX) };
@@ -331,18 +331,18 @@ impl<N: Ord + Clone> SessionSet<N> {
         let now = self.now;
         let network = self.networks.at(index)?;
         if let Some(waiting) = network.next_waiting(now) {
-            self.drive(waiting)
+            self.drive(waiting, true)
         } else if let Some(pending) = network.next_pending(now) {
             self.members.at(pending)?.session.bring_forward(now);
-            self.drive(pending)
+            self.drive(pending, true)
         } else {
             self.schedule_network(index);
             None
         }
     }
 
-    /// Polls a session.
-    fn drive(&mut self, index: u32) -> Option<SetAction> {
+    /// Polls a session. `is_served` says that its network has chosen it to send now.
+    fn drive(&mut self, index: u32, is_served: bool) -> Option<SetAction> {
         let now = self.now;
         let place = self.detach(index);
         let session = self.members.key(index)?;
@@ -363,13 +363,13 @@ impl<N: Ord + Clone> SessionSet<N> {
             }
             Action::Store { id, request } => Some(SetAction::Store { session, id, request }),
             Action::Wait { until } => {
-                self.settle(index, until);
+                self.settle(index, until, is_served);
                 None
             }
             Action::Stopped { reason, check_at } => {
                 let is_news = !core::mem::replace(&mut member.has_stopped, true);
                 if let Some(at) = check_at {
-                    self.settle(index, at);
+                    self.settle(index, at, is_served);
                 }
                 is_news.then_some(SetAction::Stopped { session, reason })
             }
@@ -381,20 +381,23 @@ impl<N: Ord + Clone> SessionSet<N> {
             && let Action::Wait { until } | Action::Stopped { check_at: Some(until), .. } =
                 member.session.poll(now, &mut network.budget)
         {
-            self.settle(index, until);
+            self.settle(index, until, false);
         }
         self.schedule_network(home);
         self.enqueue_events_of(session);
         action
     }
 
-    /// Enters a session in the agendas that has nothing to do now.
-    fn settle(&mut self, index: u32, until: Timestamp) {
+    /// Enters a session in the agendas that has nothing to do now. A session that was served and does not send may wait
+    /// for a reason of its own. If its network would choose it again at once, without end, it stays out of the queues.
+    fn settle(&mut self, index: u32, until: Timestamp, is_served: bool) {
         let now = self.now;
         let Some(member) = self.members.at(index) else { return };
         let Some(network) = self.networks.at(member.network) else { return };
         let outlook = member.session.outlook(now, &network.budget);
         let place = outlook.and_then(|outlook| place(now, &outlook));
+        let is_chosen_again = is_served && place.is_some_and(|place| network.would_choose(now, index, place));
+        let (outlook, place) = if is_chosen_again { (None, None) } else { (outlook, place) };
         let at = match (outlook, place) {
             (Some(outlook), Some(Place { kind: Kind::Waiting { .. }, .. })) => outlook.change,
             (Some(outlook), place) => {

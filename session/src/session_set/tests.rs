@@ -16,6 +16,7 @@ use crate::{Login, StoreErrorKind};
 
 mod paces;
 mod reports;
+mod served;
 
 const LIFE: SignedDuration = SignedDuration::from_mins(80);
 

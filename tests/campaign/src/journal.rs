@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use tradovate_auth_core::Failure;
 
 use crate::names::Name;
-use crate::wire::{Answer, Asked, Kept};
+use crate::wire::{Answer, Asked, Kept, Operation};
 
 /// A record of the journal.
 #[derive(Debug, Clone)]
@@ -69,8 +69,12 @@ pub(crate) enum What {
     StoreLost(Loss),
     /// The program is paused for this time.
     Paused(SignedDuration),
-    /// The session wants no poll before this time of its own clock.
+    /// The session, or its set, wants no poll before this time of its own clock.
     Waits(Timestamp),
+    /// The set has reported that the address has too many sessions for this operation.
+    Crowded(Operation),
+    /// The set still has something of a removed session.
+    Remains(&'static str),
     /// The session has returned too many actions at the same time.
     Spins,
     /// The session has stopped for this reason.
@@ -215,6 +219,8 @@ impl fmt::Display for Record {
             What::StoreLost(loss) => write!(f, "  the store has lost acknowledged data: {loss:?}"),
             What::Paused(time) => write!(f, "is paused for {time:?}"),
             What::Waits(until) => write!(f, "waits from {:.3} to {until:.3} local", self.local),
+            What::Crowded(operation) => write!(f, "its set reports too many sessions for {operation:?}"),
+            What::Remains(what) => write!(f, "its set still has {what}"),
             What::Spins => f.write_str("spins"),
             What::Stopped(why) => write!(f, "stops: {why}"),
             What::Reported { generation, status, says_dead } => {

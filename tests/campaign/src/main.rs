@@ -21,6 +21,9 @@ struct Arguments {
     /// The number of threads.
     #[arg(long, default_value_t = 2)]
     threads: usize,
+    /// Runs only scenarios with sets.
+    #[arg(long)]
+    sets: bool,
     /// Runs this many seeds and counts their violations by law.
     #[arg(long)]
     survey: Option<u64>,
@@ -32,11 +35,11 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let is_good = if arguments.mutants {
-        mutants(arguments.seed)
+        mutants(arguments.seed, arguments.sets)
     } else if let Some(seeds) = arguments.survey {
-        surveyed(arguments.seed, seeds)
+        surveyed(arguments.seed, seeds, arguments.sets)
     } else if arguments.trace {
-        traced(arguments.seed)
+        traced(arguments.seed, arguments.sets)
     } else {
         run_all(&arguments)
     };
@@ -45,7 +48,7 @@ fn main() -> ExitCode {
 
 fn run_all(arguments: &Arguments) -> bool {
     let start = Instant::now();
-    let (tally, failure) = campaign(arguments.seed, arguments.days, arguments.threads);
+    let (tally, failure) = campaign(arguments.seed, arguments.days, arguments.threads, arguments.sets);
     print!("{tally}");
     let rates: Vec<_> =
         [1, 10, 100].map(|processes| format!("{processes}: {:.2}", renewals_per_hour(processes))).into();
@@ -60,26 +63,27 @@ fn run_all(arguments: &Arguments) -> bool {
     failure.is_none() && tally.calm_logins == tally.calm_sessions
 }
 
-fn traced(seed: u64) -> bool {
-    let end = replay(seed);
-    print!("{}", Scenario::from_seed(seed));
+fn traced(seed: u64, sets: bool) -> bool {
+    let scenario = if sets { Scenario::of_sets(seed) } else { Scenario::from_seed(seed) };
+    let end = replay(&scenario);
+    print!("{scenario}");
     end.trace.iter().for_each(|line| println!("{line}"));
     end.violations.iter().for_each(|found| println!("law {}: s{} {}", found.law, found.program, found.what));
     end.violations.is_empty()
 }
 
-fn surveyed(first: u64, seeds: u64) -> bool {
-    let found = survey(first, seeds);
+fn surveyed(first: u64, seeds: u64, only_sets: bool) -> bool {
+    let found = survey(first, seeds, only_sets);
     for (law, (seeds, what)) in &found {
         println!("law {law:>2}: {} seeds, first {:?}: {what}", seeds.len(), &seeds[..seeds.len().min(12)]);
     }
     found.is_empty()
 }
 
-fn mutants(first: u64) -> bool {
+fn mutants(first: u64, only_sets: bool) -> bool {
     println!("law  seeds  mutant                    message of the checker");
     let mut are_all_found = true;
-    for &mutant in Mutant::ALL {
+    for &mutant in Mutant::ALL.iter().filter(|mutant| !only_sets || mutant.is_of_a_set()) {
         let name = format!("{mutant:?}");
         let find = hunt(mutant, first, 1000);
         are_all_found &= find.is_some();

@@ -28,7 +28,7 @@ macro_rules! mutants {
             /// All mutants.
             pub const ALL: &[Self] = &[$(Self::$name),+];
 
-            /// The law that the mutant breaks.
+            /// The law that the mutant breaks. 18 stands for the promises of a set.
             #[must_use]
             pub fn law(self) -> u8 {
                 match self { $(Self::$name => $law),+ }
@@ -119,10 +119,35 @@ mutants! {
     NeverStopsAskingForMarketData breaks 12 from 1,
     /// Hands out no token before it has a market data token.
     WaitsForMarketData breaks 10 from 1,
+    /// Drives the sessions of a set one by one, without their shared pace.
+    IgnoresSharedPace breaks 18 from 4,
+    /// Lets sessions that could refresh use the renewals that are reserved for the others.
+    IgnoresReservedRenewals breaks 3 from 4,
+    /// Shares no limits between the sessions of a set.
+    SharesNoLimits breaks 5 from 4,
+    /// Never sends the requests of one session of a set once it has a token.
+    StarvesASession breaks 10 from 4,
+    /// Continues to drive a session that was removed from its set.
+    KeepsRemovedSessions breaks 18 from 4,
 }
 
 fn is_without_market_data(says: Option<&Says>) -> bool {
     matches!(says, Some(Says::Grant(grant)) if !grant.has_market_data)
+}
+
+impl Mutant {
+    /// Whether the mutant breaks a set.
+    #[must_use]
+    pub fn is_of_a_set(self) -> bool {
+        matches!(
+            self,
+            Self::IgnoresSharedPace
+                | Self::IgnoresReservedRenewals
+                | Self::SharesNoLimits
+                | Self::StarvesASession
+                | Self::KeepsRemovedSessions
+        )
+    }
 }
 
 /// Stands between a session and its world and applies a mutant.

@@ -21,6 +21,7 @@ use fleets::Fleet;
 use gates::Gates;
 use memory::{Memory, Order};
 use restarts::Snapshot;
+use sets::Network;
 use stored::Storage;
 
 mod allowances;
@@ -31,6 +32,7 @@ mod gates;
 mod memory;
 mod requests;
 mod restarts;
+mod sets;
 mod stored;
 mod tokens;
 mod verdicts;
@@ -44,7 +46,7 @@ const TRUSTED: [&str; 4] = ["tradovateapi.com", "tradovate.com", "ninjatrader.co
 /// A violation of a law.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// The law's number in `docs/laws.md`.
+    /// The law's number in `docs/laws.md`, or 18 for a promise of a set.
     pub law: u8,
     /// The program that broke the law.
     pub program: usize,
@@ -81,6 +83,8 @@ struct Sent {
 struct Subject {
     address: usize,
     fleet: Option<usize>,
+    set: Option<usize>,
+    is_app: bool,
     has_store: bool,
     /// Whether the program learns of changes of its shared store.
     watches: bool,
@@ -143,6 +147,11 @@ pub(crate) struct Oracle {
     subjects: Vec<Subject>,
     fleets: Vec<Fleet>,
     gates: Vec<Gates>,
+    /// The addresses whose sessions sets drive.
+    networks: BTreeMap<usize, Network>,
+    /// The machine behind each address, by the number of its first address, and whether the process of a set runs there.
+    machines: Vec<usize>,
+    is_set_up: Vec<bool>,
     snapshots: HashMap<usize, Snapshot>,
     exchanges: HashMap<usize, Sent>,
     /// The sum of all steps of each machine's wall clock.
@@ -162,6 +171,8 @@ impl Oracle {
         let subject = |program: &crate::scenario::Program| Subject {
             address: program.address,
             fleet: program.member.map(|member| member.fleet),
+            set: program.set,
+            is_app: program.login == Login::OAuth,
             has_store: program.has_store,
             watches: program.member.is_some_and(|member| member.keeps),
             never_logs_in: program.member.is_some_and(|member| member.may_log_in == MayLogIn::Never),
@@ -196,6 +207,9 @@ impl Oracle {
             subjects: scenario.programs.iter().map(subject).collect(),
             fleets: (0..scenario.fleets()).map(|_| Fleet::default()).collect(),
             gates: vec![Gates::default(); scenario.addresses.len()],
+            networks: BTreeMap::new(),
+            machines: scenario.machines(),
+            is_set_up: vec![false; scenario.addresses.len()],
             snapshots: HashMap::new(),
             exchanges: HashMap::new(),
             stepped: vec![SignedDuration::ZERO; scenario.addresses.len()],
@@ -210,6 +224,7 @@ impl Oracle {
     pub(crate) fn judge(&mut self, record: &Record) -> Vec<Violation> {
         let of_use = self.judge_use(record);
         let found = self.found(record);
+        self.follow_sets(record);
         if matches!(record.what, What::Sent(..) | What::Delivered { .. } | What::NotStored(_) | What::Minute(_)) {
             self.share_causes(record.program);
         }
@@ -277,7 +292,8 @@ impl Oracle {
                 subject.offered = Some((*number, record.local));
                 let gates = self.gates[address].clone();
                 let kept = *kept;
-                let snapshot = Snapshot { left, memory, gates, kept, stepped: self.anchored[address] };
+                let stepped = self.anchored[self.machines[address]];
+                let snapshot = Snapshot { left, memory, gates, kept, stepped };
                 self.snapshots.insert(*number, snapshot);
             }
             What::Stored(number) => {
@@ -323,7 +339,7 @@ impl Oracle {
             }
             What::Minute(minute) => return self.minute(record, minute, server_now),
             What::Crashed(is_whole) => self.crash(record, *is_whole),
-            What::Stepped(by) => self.stepped[address] += *by,
+            What::Stepped(by) => self.stepped[self.machines[address]] += *by,
             What::HostLeft => {
                 let end = subject.memory.held.and_then(|held| held.grant.expires).unwrap_or(now);
                 let quarter = SignedDuration::from_mins(15);
@@ -333,6 +349,8 @@ impl Oracle {
             What::StoreAway(until) => self.open_for_fleet(program, Cause::StoreAway, *until),
             What::CallPostponed(until) => subject.allowances.open_until(Cause::Penalty, *until),
             What::Asleep(until) => subject.allowances.open_until(Cause::Asleep, *until),
+            What::Crowded(operation) => return self.judge_crowd(program, *operation),
+            What::Remains(what) => return Some((sets::PROMISE, format!("its set still has {what}"))),
             What::Spins => return Some((9, "returns more than fifty actions without a wait".to_owned())),
             What::Waits(until) if *until <= record.local => {
                 return Some((9, format!("waits until {until:.3}, which is in the past")));
@@ -356,6 +374,7 @@ impl Oracle {
 
     fn minute(&mut self, record: &Record, minute: &Minute, server_now: Timestamp) -> Option<Found> {
         self.miss_answer(record.program, record.at);
+        self.wait_in_set(record.program, record.at);
         let others_have_none = !self.mates(record.program).any(|mate| self.subjects[mate].is_good);
         let subject = self.subjects.get_mut(record.program)?;
         subject.is_good = minute.is_accepted;
@@ -386,14 +405,17 @@ impl Oracle {
         let now = record.at;
         self.miss_answer(record.program, now);
         let of_fleet = self.judge_sending(record, asked, server_now);
+        let is_paced = self.is_paced(record, asked, server_now);
+        let of_set = self.judge_in_set(record, asked, server_now, is_paced);
+        let address = self.subjects.get(record.program)?.address;
+        let spare = self.spare_renewals(address, server_now);
         let subject = self.subjects.get_mut(record.program)?;
-        let address = subject.address;
-        let request = requests::Request { asked, now, server_now, gates: &self.gates[address] };
+        let request = requests::Request { asked, now, server_now, gates: &self.gates[address], spare };
         let is_of =
             |domain: &str| asked.host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
         let in_flight = subject.in_flight.and_then(|number| Some((number, self.exchanges.get(&number)?)));
         let in_flight = in_flight.filter(|(_, sent)| sent.local + DEADLINE > record.local);
-        let mut is_for_market_data = false;
+        let mut reason = None;
         let found = if let Some((other, _)) = in_flight {
             Some((1, format!("sends a request while {other} is in flight")))
         } else if !asked.is_secure || !TRUSTED.iter().any(|domain| is_of(domain)) {
@@ -402,10 +424,10 @@ impl Oracle {
             Some(found)
         } else {
             match request.reason(subject) {
-                Ok(reason) => {
-                    *self.reasons.entry(reason.name()).or_default() += 1;
-                    is_for_market_data = reason == requests::Reason::MarketData;
-                    subject.is_sent(number, reason, asked, now);
+                Ok(found) => {
+                    reason = Some(found);
+                    *self.reasons.entry(found.name()).or_default() += 1;
+                    subject.is_sent(number, found, asked, now);
                     None
                 }
                 Err(found) => Some(found),
@@ -423,17 +445,21 @@ impl Oracle {
             at: now,
             local,
             generation,
-            is_for_market_data,
+            is_for_market_data: reason == Some(requests::Reason::MarketData),
             is_redirected,
             is_done: false,
         };
         self.exchanges.insert(number, sent);
         self.gates[address].count(asked.operation, now);
-        self.wait_for_budget(address, asked.operation);
+        self.count_in_set(record, number, asked, reason, is_paced);
+        // What a set sends is judged each minute.
+        if !self.is_set(address) {
+            self.wait_for_budget(address, asked.operation);
+        }
         if asked.code.is_none() {
             self.announced(record.program, number, asked.operation, now);
         }
-        found.or(of_fleet)
+        found.or(of_fleet).or(of_set)
     }
 
     /// If the requests of the hour may be used up, all sessions behind the address wait.

@@ -12,6 +12,7 @@ mod fault;
 mod fleets;
 mod generate;
 mod setbacks;
+mod sets;
 mod text;
 
 pub use fault::{Absurd, Blame, Contradiction, Fault, Left, Moment, Report, StoreFault, Storm, Timed, Trouble};
@@ -88,6 +89,9 @@ pub struct Program {
     pub has_store: bool,
     /// The program's place in a fleet, if it shares its session.
     pub member: Option<Membership>,
+    /// The `SessionSet` that drives the session, if one does. The sessions of a set run in one process on one machine, with
+    /// one network address or several.
+    pub set: Option<usize>,
     /// The time at which the program starts.
     pub starts: SignedDuration,
     /// Whether shrinking has removed the program. The others keep their numbers.

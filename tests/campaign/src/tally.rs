@@ -48,6 +48,12 @@ pub struct Tally {
     pub fleet_logins: u64,
     /// Fleets with a password.
     pub password_fleets: u64,
+    /// Sets.
+    pub sets: u64,
+    /// Sessions of sets.
+    pub sessions_of_sets: u64,
+    /// Simulated days of these sessions.
+    pub set_days: f64,
     /// Password sessions in calm scenarios.
     pub calm_sessions: u64,
     /// Logins of these sessions.
@@ -84,9 +90,15 @@ impl Tally {
         #[expect(clippy::cast_precision_loss, reason = "the numbers are small")]
         let members = self.members as f64;
         self.member_days = scenario.length.as_secs_f64() / 86_400.0 * members;
+        self.sets = scenario.sets() as u64;
+        if self.sets > 0 {
+            self.sessions_of_sets = scenario.present().count() as u64;
+            self.set_days = self.session_days;
+        }
         if scenario.is_calm() {
             self.calm = 1;
-            for logins in logins {
+            // Where an address has too many sessions, some log in again.
+            for logins in logins.filter(|_| !scenario.is_crowded()) {
                 self.calm_sessions += 1;
                 self.calm_logins += logins;
             }
@@ -101,6 +113,9 @@ impl Tally {
         self.fleets += other.fleets;
         self.members += other.members;
         self.member_days += other.member_days;
+        self.sets += other.sets;
+        self.sessions_of_sets += other.sessions_of_sets;
+        self.set_days += other.set_days;
         self.fleet_logins += other.fleet_logins;
         self.password_fleets += other.password_fleets;
         self.penalties += other.penalties;
@@ -165,6 +180,11 @@ impl fmt::Display for Tally {
             f,
             "fleets             {} of {} programs on {:.1} days; {} logins of {} fleets by password",
             self.fleets, self.members, self.member_days, self.fleet_logins, self.password_fleets
+        )?;
+        writeln!(
+            f,
+            "sets               {} of {} sessions on {:.1} days",
+            self.sets, self.sessions_of_sets, self.set_days
         )?;
         writeln!(f, "violations         {}", self.violations)
     }

@@ -19,6 +19,7 @@ use exchange::Exchange;
 use program::Program;
 use queue::{Event, Queue};
 use server::Server;
+use sets::Set;
 use shared_store::SharedStore;
 
 mod clock;
@@ -32,6 +33,7 @@ mod program;
 mod queue;
 mod server;
 mod setbacks;
+mod sets;
 mod shared_store;
 mod spoil;
 mod steps;
@@ -86,6 +88,9 @@ struct World<'s> {
     queue: Queue,
     server: Server,
     addresses: Vec<Address>,
+    /// The machine behind each address, by the number of its first address. Its clock and its sleep count.
+    machines: Vec<usize>,
+    sets: Vec<Set>,
     programs: Vec<Program>,
     exchanges: Vec<Exchange>,
     /// One store for each fleet.
@@ -121,6 +126,8 @@ impl<'s> World<'s> {
             queue: Queue::default(),
             server: Server::new(scenario),
             addresses: scenario.addresses.iter().map(address).collect(),
+            machines: scenario.machines(),
+            sets: (0..scenario.sets()).map(|_| Set::default()).collect(),
             programs: programs.map(program).collect(),
             exchanges: Vec::new(),
             stores: (0..scenario.fleets()).map(|_| SharedStore::default()).collect(),
@@ -187,6 +194,7 @@ impl<'s> World<'s> {
                     self.wake(program, stamp);
                 }
             }
+            Event::WakeSet { set, stamp } => self.wake_set(set, stamp),
             Event::Arrive { exchange } => self.arrive(exchange),
             Event::Deliver { exchange, outcome } => self.deliver(exchange, *outcome),
             Event::AtStore { program, life, id, request, snapshot } => {
@@ -208,7 +216,12 @@ impl<'s> World<'s> {
     }
 
     fn local(&self, program: usize) -> Timestamp {
-        self.addresses[self.programs[program].plan.address].clock.at(self.now)
+        self.machine(program).clock.at(self.now)
+    }
+
+    /// The first address of a program's machine.
+    fn machine(&self, program: usize) -> &Address {
+        &self.addresses[self.machines[self.programs[program].plan.address]]
     }
 
     fn record(&mut self, program: usize, what: What) {

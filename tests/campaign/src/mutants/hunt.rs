@@ -21,10 +21,12 @@ pub struct Find {
 pub fn hunt(mutant: Mutant, first: u64, at_most: u64) -> Option<Find> {
     let law = mutant.law();
     let way = Way { mutant: Some(mutant), only_law: Some(law), is_traced: false };
-    (0..at_most).find_map(|number| {
-        let scenario = Scenario::from_seed(first + number);
+    let is_of_a_set = mutant.is_of_a_set();
+    let seeds = (first..first + at_most).filter(|seed| !is_of_a_set || Scenario::has_sets(*seed));
+    seeds.into_iter().find_map(|seed| {
+        let scenario = if is_of_a_set { Scenario::of_sets(seed) } else { Scenario::from_seed(seed) };
         let end = world::run(&scenario, way);
         let found = end.violations.into_iter().find(|violation| violation.law == law)?;
-        Some(Find { mutant, seeds: number + 1, what: found.what })
+        Some(Find { mutant, seeds: seed - first + 1, what: found.what })
     })
 }

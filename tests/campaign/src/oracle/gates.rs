@@ -109,6 +109,16 @@ impl Gates {
         self.closed_until.get(&operation).is_some_and(|until| now < *until + HOUR / 50)
     }
 
+    /// The logins of the hour, sent and learnt from snapshots.
+    pub(super) fn logins(&self) -> impl Iterator<Item = Timestamp> {
+        self.sent.get(&Operation::LogIn).into_iter().flatten().copied()
+    }
+
+    /// Whether a lock-out or a captcha has stopped requests since a time.
+    pub(super) fn are_closed_since(&self, time: Timestamp) -> bool {
+        self.silent_until.iter().chain(self.closed_until.values()).any(|until| *until > time)
+    }
+
     pub(super) fn count(&mut self, operation: Operation, now: Timestamp) {
         if operation == Operation::Renew {
             self.renewals.push_back(now);

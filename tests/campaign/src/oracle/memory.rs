@@ -434,6 +434,19 @@ impl Memory {
         times.drain(..more);
     }
 
+    /// Whether the session has something else to do than to extend its token in good time.
+    pub(super) fn is_troubled(&self) -> bool {
+        self.has_failed()
+            || !self.failed_renewals.is_empty()
+            || !self.refused_tokens.is_empty()
+            || self.blamed > 0
+            || self.is_app_refused
+            || self.is_reported
+            || self.may_verify_start
+            || self.may_compare_clocks
+            || self.owed.is_some()
+    }
+
     pub(super) fn has_failed(&self) -> bool {
         !self.failures.is_empty() || self.kept_out.is_some()
     }

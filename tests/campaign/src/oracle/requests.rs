@@ -24,6 +24,8 @@ pub(super) enum Reason {
     Due,
     /// An exchange has brought no market data token.
     MarketData,
+    /// A set extends the token early, so that its requests are spread over time.
+    Early,
     /// The last try has failed.
     Retry,
     /// Callers were refused, or the program has just started with a stored token.
@@ -45,6 +47,7 @@ impl Reason {
             Self::FirstLogin => "first login",
             Self::Due => "due",
             Self::MarketData => "market data",
+            Self::Early => "early, in a set",
             Self::Retry => "retry",
             Self::Verify => "verify",
             Self::Ticket => "ticket",
@@ -66,6 +69,8 @@ pub(super) struct Request<'a> {
     pub now: Timestamp,
     pub server_now: Timestamp,
     pub gates: &'a Gates,
+    /// How many of the hour's renewals sessions may use that could refresh: at least, and at most.
+    pub spare: (usize, usize),
 }
 
 impl Request<'_> {
@@ -85,10 +90,10 @@ impl Request<'_> {
         let is_home = self.host(subject)?;
         let reason = match self.asked.operation {
             Operation::LogIn => self.log_in(memory),
-            Operation::Renew => self.renewal(subject),
-            Operation::Refresh => self.refresh(memory),
+            Operation::Renew => self.renewal(subject).or_else(|found| self.early(subject, found)),
+            Operation::Refresh => self.refresh(memory).or_else(|found| self.early(subject, found)),
         }?;
-        if matches!(reason, Reason::Due | Reason::MarketData)
+        if matches!(reason, Reason::Due | Reason::Early | Reason::MarketData)
             && let Some(found) = self.choice(subject)
         {
             return Err(found);
@@ -224,19 +229,22 @@ impl Request<'_> {
         Err((12, format!("renews {bearer} early without a reason")))
     }
 
+    /// A set may extend a good token early.
+    fn early(&self, subject: &Subject, found: Found) -> Result<Reason, Found> {
+        let memory = &subject.memory;
+        let is_held = memory
+            .held
+            .is_some_and(|held| !held.is_lost && (self.asked.bearer.is_none_or(|bearer| bearer == held.grant.access)));
+        let is_refused = self.asked.refresh.is_some_and(|token| memory.refused_tokens.contains_key(&token));
+        let may_be_early = subject.set.is_some() && is_held && !is_refused;
+        if may_be_early { Ok(Reason::Early) } else { Err(found) }
+    }
+
     /// Law 3 for an OAuth session that could renew and refresh. It renews if a renewal is to spare, and refreshes
     /// otherwise.
     fn choice(&self, subject: &Subject) -> Option<Found> {
         let memory = &subject.memory;
-        let has_troubles = memory.has_failed()
-            || !memory.failed_renewals.is_empty()
-            || !memory.refused_tokens.is_empty()
-            || memory.blamed > 0
-            || memory.is_app_refused
-            || memory.is_reported
-            || memory.may_verify_start
-            || memory.may_compare_clocks
-            || memory.owed.is_some()
+        let has_troubles = memory.is_troubled()
             || [Operation::Renew, Operation::Refresh].iter().any(|closed| self.gates.is_closed(*closed, self.now));
         let held = memory.held.filter(|held| !has_troubles && !memory.may_be_over(held, self.now, self.server_now))?;
         memory.refreshed_at?;
@@ -245,12 +253,12 @@ impl Request<'_> {
             // After an announced refresh of unknown outcome, a renewal comes first.
             Operation::Renew if subject.unconfirmed_at.is_some_and(|at| self.now < at + MINUTE * 2) => return None,
             Operation::Renew if subject.prefers_refreshes => "although its policy prefers refreshes",
-            Operation::Renew if least >= 10 => "although the hour has no renewal to spare",
+            Operation::Renew if least >= self.spare.1 => "although the hour has no renewal to spare",
             Operation::Renew if self.is_over(memory.truly_refreshed_at, HOUR * 12 + QUARTER) => {
                 "although its refresh token is due for a refresh"
             }
             Operation::Refresh
-                if most < 10
+                if most < self.spare.0
                     && !subject.prefers_refreshes
                     && !self.is_over(memory.refreshed_at, almost(HOUR * 12) - UNSURE) =>
             {

@@ -26,6 +26,13 @@ impl Oracle {
         let Some(subject) = self.subjects.get_mut(program) else { return };
         let address = subject.address;
         subject.is_up = true;
+        if subject.set.is_some() {
+            let machine = self.machines[address];
+            if !std::mem::replace(&mut self.is_set_up[machine], true) {
+                self.anchored[machine] = self.stepped[machine];
+            }
+            return;
+        }
         let up = self.subjects.iter().filter(|subject| subject.address == address && subject.is_up).count();
         if up == 1 {
             self.anchored[address] = self.stepped[address];
@@ -39,7 +46,7 @@ impl Oracle {
         let Some((snapshot, kept)) = snapshot else {
             return subject.start(Memory::default(), record.at);
         };
-        let stepped = self.anchored[address] - snapshot.stepped;
+        let stepped = self.anchored[self.machines[address]] - snapshot.stepped;
         subject.start(snapshot.memory.restarted(stepped), record.at);
         // The store may have acknowledged the snapshot too late.
         subject.storage.holds(&kept);
@@ -92,6 +99,14 @@ impl Oracle {
         let Some(subject) = self.subjects.get_mut(record.program) else { return };
         let address = subject.address;
         subject.is_up = false;
+        if subject.set.is_some() {
+            // A removed session leaves the limits of its address behind.
+            if is_whole {
+                self.is_set_up[self.machines[address]] = false;
+                self.gates[address] = Gates::default();
+            }
+            return;
+        }
         let is_last = || !self.subjects.iter().any(|other| other.address == address && other.is_up);
         // The programs of a fleet behind one address keep their shared state.
         if is_whole || self.fleet_of(record.program).is_none() && is_last() {

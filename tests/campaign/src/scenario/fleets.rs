@@ -53,6 +53,7 @@ impl Scenario {
             prefers_refreshes: false,
             has_store: true,
             member,
+            set: None,
             starts: SignedDuration::ZERO,
             is_absent: false,
         };
@@ -89,6 +90,7 @@ fn add_fleet(scenario: &mut Scenario, draw: &mut Draw) {
             prefers_refreshes: login == Login::OAuth && scenario.seed % 8 < 2,
             has_store: true,
             member: Some(Membership { fleet, keeps: draw.once_in(keepers), may_log_in }),
+            set: None,
             starts: if waits {
                 starts + AFTER_CONSENT
             } else {

@@ -77,7 +77,7 @@ impl Draw {
     }
 }
 
-fn hours(hours: u64) -> SignedDuration {
+pub(super) fn hours(hours: u64) -> SignedDuration {
     SignedDuration::from_hours(i64::try_from(hours).unwrap_or_default())
 }
 
@@ -89,7 +89,7 @@ pub(super) fn millis(millis: u64) -> SignedDuration {
     SignedDuration::from_millis(i64::try_from(millis).unwrap_or_default())
 }
 
-fn server(draw: &mut Draw) -> Server {
+pub(super) fn server(draw: &mut Draw) -> Server {
     Server {
         lifetime: draw.of(&[80, 80, 80, 90, 90, 60, 120, 30]),
         closed_session: draw.of(&[
@@ -149,6 +149,7 @@ fn fleet(draw: &mut Draw, sessions: u64, lifetime: u32) -> (Vec<Address>, usize,
             prefers_refreshes: login == Login::OAuth && is_one_in_four(starts),
             has_store,
             member: None,
+            set: None,
             starts,
             is_absent: false,
         });
@@ -179,7 +180,7 @@ fn is_one_in_four(starts: SignedDuration) -> bool {
     starts.as_millis() % 4 == 0
 }
 
-fn weather(draw: &mut Draw) -> f64 {
+pub(super) fn weather(draw: &mut Draw) -> f64 {
     let mut left = draw.below(WEATHER_SHARES.iter().sum());
     for (rate, share) in WEATHER.into_iter().zip(WEATHER_SHARES) {
         if left < share {
@@ -190,7 +191,7 @@ fn weather(draw: &mut Draw) -> f64 {
     0.0
 }
 
-fn fault(draw: &mut Draw, scenario: &Scenario, rate: f64) -> Fault {
+pub(super) fn fault(draw: &mut Draw, scenario: &Scenario, rate: f64) -> Fault {
     let program = draw.index(scenario.programs.len());
     let user = draw.index(scenario.users);
     let address = draw.index(scenario.addresses.len());

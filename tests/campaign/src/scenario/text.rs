@@ -20,8 +20,12 @@ pub(super) fn write(scenario: &Scenario, f: &mut Formatter<'_>) -> fmt::Result {
             None => "without a store".to_owned(),
         };
         let super::Program { user, address, login, prefers_refreshes, starts, .. } = program;
+        let set = program.set.map(|set| format!(", in set {set}")).unwrap_or_default();
         let refreshes = if *prefers_refreshes { ", prefers refreshes" } else { "" };
-        writeln!(f, "  s{number}: {login:?} of u{user} behind a{address} {store}{refreshes}, starts at {starts:?}")?;
+        writeln!(
+            f,
+            "  s{number}: {login:?} of u{user} behind a{address} {store}{refreshes}{set}, starts at {starts:?}"
+        )?;
     }
     for timed in &scenario.faults {
         writeln!(f, "  at {:?}: {:?}", timed.at, timed.fault)?;

@@ -141,7 +141,7 @@ impl World<'_> {
         let exchange = &mut self.exchanges[number];
         let (program, id, operation) = (exchange.program, exchange.id, exchange.operation);
         let is_repeated = std::mem::replace(&mut exchange.is_told, true);
-        if self.programs[program].life != exchange.life || self.programs[program].session.is_none() {
+        if self.programs[program].life != exchange.life || !self.programs[program].is_running() {
             return;
         }
         self.programs[program].under_way = None;
@@ -157,21 +157,15 @@ impl World<'_> {
         }
         let before = self.look(program);
         let local = self.local(program);
-        let address = self.programs[program].plan.address;
         self.programs[program].tamper.delivered(operation, &facts, is_repeated);
-        let budget = &mut self.addresses[address].budget;
         match (id, outcome) {
             (Some(id), Outcome::Answer(mut response, _)) => {
                 self.programs[program].tamper.answer(&mut response);
-                if let Some(session) = &mut self.programs[program].session {
-                    session.receive(local, id, response, budget);
-                }
+                self.answer(program, local, id, response);
             }
             (Some(id), Outcome::Failure(failure)) => {
                 let failure = self.programs[program].tamper.failure(operation, failure);
-                if let Some(session) = &mut self.programs[program].session {
-                    session.failed(local, id, failure, budget);
-                }
+                self.fail(program, local, id, failure);
             }
             (None, _) => {}
         }

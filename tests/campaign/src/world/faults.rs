@@ -110,9 +110,10 @@ impl World<'_> {
             // One answer does not correct a clock that is off by more than a day.
             Fault::Step(address, by) if self.is_too_far(address, by) => {}
             Fault::Step(address, by) => {
-                self.addresses[address].wall.set(now, by);
+                let machine = self.machines[address];
+                self.addresses[machine].wall.set(now, by);
                 if met.iter().any(|program| self.programs[*program].tamper.follows_wall_clock()) {
-                    self.addresses[address].clock.set(now, by);
+                    self.addresses[machine].clock.set(now, by);
                 }
                 // The fault counts once for all sessions of the machine.
                 if let Some(program) = met.first() {
@@ -166,11 +167,11 @@ impl World<'_> {
                 | Fault::Revoke(user)
                 | Fault::ChangePassword { user, .. }
                 | Fault::MoveHosts(user, _) => plan.user == *user,
-                Fault::LockOut { address, .. }
-                | Fault::CrashAll(address, _)
+                Fault::LockOut { address, .. } => plan.address == *address,
+                Fault::CrashAll(address, _)
                 | Fault::Jump(address, _)
                 | Fault::Step(address, _)
-                | Fault::Sleep(address, _) => plan.address == *address,
+                | Fault::Sleep(address, _) => self.machines[plan.address] == self.machines[*address],
                 Fault::Storm(..)
                 | Fault::Maintenance(..)
                 | Fault::Penalty(_)
@@ -209,10 +210,11 @@ impl World<'_> {
             self.keep_quiet(number, SignedDuration::from_hours(1));
         }
         let says_dead = status.as_u16() == 401 && body.ends_with(b"ccess token") | body.ends_with(b"ccess Token");
-        let program = &mut self.programs[number];
-        let Some(session) = &mut program.session else { return };
-        session.rejected(local, generation, status, body, &mut self.addresses[program.plan.address].budget);
-        program.tamper.reported(status.as_u16(), says_dead);
+        let is_told = self.with(number, |session, budget| session.rejected(local, generation, status, body, budget));
+        if is_told.is_none() {
+            return;
+        }
+        self.programs[number].tamper.reported(status.as_u16(), says_dead);
         self.record(number, What::Reported { generation, status: status.as_u16(), says_dead });
         self.observe(number);
         self.improvise(number);

@@ -12,7 +12,7 @@ impl World<'_> {
     /// The time to which an event of a paused program is postponed.
     pub(super) fn put_off(&self, event: &Event) -> Option<Timestamp> {
         let actor = event.actor(&self.exchanges)?;
-        let asleep = self.addresses[self.programs[actor].plan.address].asleep_until;
+        let asleep = self.machine(actor).asleep_until;
         self.programs[actor].paused_until.max(asleep.filter(|until| self.now < *until))
     }
 

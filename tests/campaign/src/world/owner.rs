@@ -8,6 +8,7 @@ use tradovate_auth_session::{RateBudget, StoredSession};
 use super::World;
 use super::queue::Event;
 use super::server::network;
+use super::sets::Set;
 use super::spoil;
 use crate::journal::What;
 use crate::wire::Kept;
@@ -16,19 +17,20 @@ impl World<'_> {
     /// Starts a program with the snapshot in its store. An app without one asks for consent.
     pub(super) fn start(&mut self, number: usize, life: u32) {
         let program = &mut self.programs[number];
-        if program.life != life || program.session.is_some() {
+        if program.life != life || program.is_running() {
             return;
         }
         (program.is_stopped, program.is_helped) = (false, false);
         (program.postponed_until, program.refused_until) = (None, None);
         program.knows_user = false;
-        let address = &mut self.addresses[program.plan.address];
-        if !address.is_up {
-            address.is_up = true;
-            let before = address.clock.at(self.now);
-            address.clock = address.wall.anchored(self.now);
-            let set_back = before.duration_since(address.clock.at(self.now));
-            let quiet_until = address.quiet_until.filter(|until| self.now < *until);
+        let address = program.plan.address;
+        let quiet_until = self.addresses[address].quiet_until.filter(|until| self.now < *until);
+        let machine = &mut self.addresses[self.machines[address]];
+        if !machine.is_up {
+            machine.is_up = true;
+            let before = machine.clock.at(self.now);
+            machine.clock = machine.wall.anchored(self.now);
+            let set_back = before.duration_since(machine.clock.at(self.now));
             if let Some(quiet_until) = quiet_until {
                 self.programs[number].tamper.comes_up(quiet_until, set_back);
             }
@@ -50,20 +52,24 @@ impl World<'_> {
         match snapshot {
             Some((snapshot, kept, stored)) => {
                 let program = &mut self.programs[number];
-                let mut session = program.blank();
+                let session = program.blank();
                 program.knows_user = stored.user_id().is_some();
                 program.refresh = kept.refresh;
-                session.adopt(local, stored, &mut self.addresses[program.plan.address].budget);
-                if std::mem::take(&mut program.is_corrected) && !program.is_app() {
-                    session.replace_credentials(program.credentials());
-                }
-                program.session = Some(session);
+                let corrected = std::mem::take(&mut program.is_corrected) && !program.is_app();
+                let corrected = corrected.then(|| program.credentials());
+                self.put(number, session);
+                self.with(number, |session, budget| {
+                    session.adopt(local, stored, budget);
+                    if let Some(credentials) = corrected {
+                        session.replace_credentials(credentials);
+                    }
+                });
                 self.record(number, What::Started(Some((snapshot, kept))));
             }
             None if self.programs[number].is_app() && !self.waits_for_fleet(number) => return self.consent(number),
             None => {
                 let session = self.programs[number].blank();
-                self.programs[number].session = Some(session);
+                self.put(number, session);
                 self.programs[number].refresh = None;
                 self.record(number, What::Started(None));
             }
@@ -82,12 +88,12 @@ impl World<'_> {
         let text = program.tamper.snapshot(text, own, local);
         let stored = serde_json::from_str::<StoredSession>(&text).ok();
         let program = &mut self.programs[number];
-        let mut session = program.blank();
+        let session = program.blank();
         program.refresh = None;
+        self.put(number, session);
         if let Some(stored) = stored {
-            session.adopt(local, stored, &mut self.addresses[program.plan.address].budget);
+            self.with(number, |session, budget| session.adopt(local, stored, budget));
         }
-        program.session = Some(session);
         self.record(number, What::StartedForeign(snapshot));
         self.observe(number);
         self.step(number);
@@ -123,14 +129,18 @@ impl World<'_> {
         let Some(member) = plan.member else { return self.programs[number].refresh == Some(valid) };
         self.scenario
             .members(member.fleet)
-            .any(|(mate, _)| self.programs[mate].session.is_some() && self.programs[mate].refresh == Some(valid))
+            .any(|(mate, _)| self.programs[mate].is_running() && self.programs[mate].refresh == Some(valid))
     }
 
     /// The user of an app consents, and a new session begins.
     pub(super) fn consent(&mut self, number: usize) {
         self.server.simulator.set_time(self.now);
+        self.take(number);
+        let consented = self.programs[number].consented(&mut self.server);
+        if let Some(session) = consented {
+            self.put(number, session);
+        }
         let program = &mut self.programs[number];
-        program.session = program.consented(&mut self.server);
         program.life += 1;
         program.paused_until = None;
         program.knows_user = false;
@@ -147,10 +157,10 @@ impl World<'_> {
     }
 
     pub(super) fn crash(&mut self, number: usize, down: SignedDuration, with_all: bool) {
-        let program = &mut self.programs[number];
-        if program.session.take().is_none() {
+        if !self.take(number) {
             return;
         }
+        let program = &mut self.programs[number];
         program.life += 1;
         program.stamp += 1;
         program.paused_until = None;
@@ -158,12 +168,17 @@ impl World<'_> {
         program.published = None;
         program.under_way = None;
         let (life, address, is_member) = (program.life, program.plan.address, program.plan.member.is_some());
-        // A process ends with its last session.
-        let is_last =
-            !is_member && !self.programs.iter().any(|other| other.plan.address == address && other.session.is_some());
+        let set = program.plan.set;
+        // A process ends with its last session. A set waits for others.
+        let is_last = !is_member
+            && set.is_none()
+            && !self.programs.iter().any(|other| other.plan.address == address && other.session.is_some());
         if with_all || is_last {
             self.addresses[address].budget = RateBudget::default();
-            self.addresses[address].is_up = false;
+            self.addresses[self.machines[address]].is_up = false;
+            if let Some(set) = set {
+                self.sets[set] = Set::default();
+            }
         }
         self.record(number, What::Crashed(with_all));
         self.queue.push(self.now + down, Event::Start { program: number, life });
@@ -173,7 +188,7 @@ impl World<'_> {
     pub(super) fn help(&mut self, number: usize) {
         let program = &mut self.programs[number];
         program.is_helped = false;
-        if !program.is_stopped || program.session.is_none() || program.awaits_correction {
+        if !program.is_stopped || !program.is_running() || program.awaits_correction {
             return;
         }
         program.is_stopped = false;
@@ -185,9 +200,10 @@ impl World<'_> {
         self.server.password(program.plan.user).clone_into(&mut program.password);
         program.refused_until = None;
         let credentials = program.credentials();
-        let Some(session) = &mut program.session else { return };
-        session.replace_credentials(credentials);
-        program.is_stopped = false;
+        if self.with(number, |session, _| session.replace_credentials(credentials)).is_none() {
+            return;
+        }
+        self.programs[number].is_stopped = false;
         self.record(number, What::CredentialsReplaced);
         self.observe(number);
         self.step(number);
@@ -203,7 +219,7 @@ impl World<'_> {
             if program.plan.user != user || program.is_app() || knows || program.awaits_correction {
                 continue;
             }
-            if program.session.is_none() {
+            if !program.is_running() {
                 self.server.password(user).clone_into(&mut program.password);
                 continue;
             }
@@ -227,11 +243,11 @@ impl World<'_> {
         let facts = spoil::read(&response, self.server_now(), &mut self.names);
         let local = self.local(number);
         let server_time = facts.server_time;
-        let Some(session) = &mut self.programs[number].session else { return };
         let Ok(reply) = AccessTokenRequest::parse(response as Response<Vec<u8>>) else { return };
         let exchange = Exchange { sent: local, received: local, server_time };
-        let adopted = session.adopt_answer(local, Answer { value: reply.value, exchange });
-        if adopted.is_ok() {
+        let answer = Answer { value: reply.value, exchange };
+        let adopted = self.with(number, |session, _| session.adopt_answer(local, answer));
+        if adopted.is_some_and(|adopted| adopted.is_ok()) {
             self.record(number, What::AnswerAdopted(facts));
             self.observe(number);
             self.step(number);

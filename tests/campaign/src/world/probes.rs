@@ -25,7 +25,7 @@ impl World<'_> {
         self.server.simulator.set_time(self.now);
         for number in 0..self.programs.len() {
             let program = &self.programs[number];
-            if program.session.is_some() && program.paused_until.is_none() && !self.is_asleep(number) {
+            if program.is_running() && program.paused_until.is_none() && !self.is_asleep(number) {
                 self.judge_minute(number);
                 self.call(number);
                 self.drive_to_save(number);
@@ -38,7 +38,7 @@ impl World<'_> {
     fn judge_minute(&mut self, number: usize) {
         let local = self.local(number);
         let program = &self.programs[number];
-        let Some(session) = &program.session else { return };
+        let Some(session) = self.session(number) else { return };
         let direct = program.tamper.token(session.token(local));
         let held = program.published.as_ref().filter(|token| local < token.usable_until);
         let facts = |token: &SessionToken| (token.generation, token.market_data_token.is_some());
@@ -140,7 +140,7 @@ impl World<'_> {
     }
 
     fn api_url(&self, number: usize) -> http::Uri {
-        let session = self.programs[number].session.as_ref();
+        let session = self.session(number);
         let url = session
             .and_then(|session| session.environment().url(tradovate_auth_core::Purpose::Trading, "/account/list").ok());
         url.map(|url| url.as_uri().clone()).unwrap_or_default()
@@ -186,10 +186,12 @@ impl World<'_> {
     /// Whether a lock-out or a captcha stops requests of a program.
     pub(super) fn is_gated(&self, number: usize) -> bool {
         let local = self.local(number);
-        let budget = &self.addresses[self.programs[number].plan.address].budget;
+        let budget = self.budget(number);
         let operations = [Operation::LogIn, Operation::Renew, Operation::Refresh];
         self.is_silenced(number)
-            || operations.into_iter().any(|operation| budget.closed_until(local, operation).is_some())
+            || operations
+                .into_iter()
+                .any(|operation| budget.is_some_and(|budget| budget.closed_until(local, operation).is_some()))
     }
 
     /// After the faults have ended, the scenario ends when all programs are usable, or when one has taken too long.
@@ -212,5 +214,8 @@ impl World<'_> {
             self.record(program, What::Unusable);
         }
         self.is_over = waiting.is_empty() || late.is_some();
+        if self.is_over {
+            self.close_sets();
+        }
     }
 }

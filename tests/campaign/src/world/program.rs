@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use jiff::{SignedDuration, Timestamp};
 use oorandom::Rand64;
 use tradovate_auth_core::{AuthorizationRequest, ClientId, ClientSecret, Credentials, Entropy, Environment, OAuthApp};
-use tradovate_auth_session::{Policy, Session, SessionToken};
+use tradovate_auth_session::{Policy, Session, SessionKey, SessionToken};
 
 use super::server::{REDIRECT_URI, Server, client_id, name};
 use crate::journal::Seen;
@@ -16,8 +16,10 @@ use crate::scenario::{Login, Moment, Program as Plan, Trouble};
 #[expect(clippy::struct_excessive_bools, reason = "each says one thing that is asked for by its name")]
 pub(super) struct Program {
     pub(super) plan: Plan,
-    /// `None` while the program is down.
+    /// `None` while the program is down, and if a set has the session.
     pub(super) session: Option<Session>,
+    /// The key of the session in its set. `None` while the program is down, and if no set has the session.
+    pub(super) key: Option<SessionKey>,
     /// The next halts: the moment, whether it is a crash, and how long it lasts.
     pub(super) halts: VecDeque<(Moment, bool, SignedDuration)>,
     /// The program is paused until this time.
@@ -74,9 +76,14 @@ pub(super) struct Program {
 impl Program {
     pub(super) fn new(number: usize, plan: &Plan, seed: u64, tamper: Tamper) -> Self {
         let mixed = (u128::from(seed) << 16) ^ number as u128;
+        let mut plan = plan.clone();
+        if tamper.is(Mutant::IgnoresSharedPace) {
+            plan.set = None;
+        }
         Self {
-            plan: plan.clone(),
+            plan,
             session: None,
+            key: None,
             halts: VecDeque::new(),
             paused_until: None,
             life: 0,
@@ -107,6 +114,10 @@ impl Program {
             logins: 0,
             is_usable: false,
         }
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.session.is_some() || self.key.is_some()
     }
 
     pub(super) fn is_app(&self) -> bool {

@@ -20,6 +20,8 @@ pub(super) enum Event {
     Start { program: usize, life: u32 },
     /// A program wakes, unless it has been woken since.
     Wake { program: usize, stamp: u64 },
+    /// A set wakes, unless it has been woken since.
+    WakeSet { set: usize, stamp: u64 },
     /// A request arrives at the server.
     Arrive { exchange: usize },
     /// The outcome of an exchange arrives at the program.

@@ -12,20 +12,20 @@ const RESTART: SignedDuration = SignedDuration::from_secs(5);
 
 impl World<'_> {
     pub(super) fn is_asleep(&self, number: usize) -> bool {
-        let until = self.addresses[self.programs[number].plan.address].asleep_until;
+        let until = self.machine(number).asleep_until;
         until.is_some_and(|until| self.now < until)
     }
 
     /// Whether setting the wall clock by this much makes it wrong by about a day.
     pub(super) fn is_too_far(&self, address: usize, by: SignedDuration) -> bool {
-        let off = self.addresses[address].wall.at(self.now).duration_since(self.now) + by;
+        let off = self.addresses[self.machines[address]].wall.at(self.now).duration_since(self.now) + by;
         off.abs() > SignedDuration::from_hours(23)
     }
 
     /// Puts a machine and its programs to sleep.
     pub(super) fn sleep(&mut self, address: usize, lasts: SignedDuration, met: &[usize]) {
         let until = self.now + lasts;
-        let asleep = &mut self.addresses[address].asleep_until;
+        let asleep = &mut self.addresses[self.machines[address]].asleep_until;
         *asleep = (*asleep).max(Some(until));
         for program in met {
             self.record(*program, What::Asleep(until));
@@ -36,7 +36,7 @@ impl World<'_> {
     /// Wakes a machine. Its waiting programs notice the time.
     pub(super) fn awake(&mut self, address: usize) {
         for number in 0..self.programs.len() {
-            if self.programs[number].plan.address == address && !self.is_asleep(number) {
+            if self.machines[self.programs[number].plan.address] == self.machines[address] && !self.is_asleep(number) {
                 self.observe(number);
                 self.step(number);
             }
@@ -52,7 +52,7 @@ impl World<'_> {
     /// Makes the settings of a program wrong, and restarts it with them.
     pub(super) fn spoil_settings(&mut self, number: usize, restarts: u32, every: SignedDuration) {
         let program = &mut self.programs[number];
-        if program.session.is_none() || program.awaits_correction {
+        if !program.is_running() || program.awaits_correction {
             return;
         }
         program.awaits_correction = true;
@@ -95,7 +95,7 @@ impl World<'_> {
         let is_same = own.is_app() == other.is_app()
             && own.plan.user == other.plan.user
             && own.login_host() == other.login_host();
-        if is_same || own.session.is_none() || other.stored.is_none() {
+        if is_same || !own.is_running() || other.stored.is_none() {
             return;
         }
         self.crash(number, down, false);

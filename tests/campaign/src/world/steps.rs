@@ -10,11 +10,14 @@ use crate::journal::{Seen, What};
 use crate::names::Kind;
 
 /// The number of actions without a wait after which a session is said to spin.
-const ACTIONS_AT_ONCE: usize = 50;
+pub(super) const ACTIONS_AT_ONCE: usize = 50;
 
 impl World<'_> {
-    /// Polls a session until it waits.
+    /// Polls a session, or the set that has it, until it waits.
     pub(super) fn step(&mut self, number: usize) {
+        if let Some(set) = self.programs[number].plan.set {
+            return self.step_set(set);
+        }
         for _ in 0..ACTIONS_AT_ONCE {
             let local = self.local(number);
             let program = &mut self.programs[number];
@@ -38,7 +41,7 @@ impl World<'_> {
                     let until = program.tamper.wait(local, until);
                     program.stamp += 1;
                     let stamp = program.stamp;
-                    let at = self.addresses[program.plan.address].clock.when(until, self.now);
+                    let at = self.machine(number).clock.when(until, self.now);
                     // As the transports do: the answer to another session's request may free a request of the budget.
                     let soon = self.now + SignedDuration::from_secs(1);
                     let at = if at > soon && self.is_unsettled(number) { soon } else { at };
@@ -66,7 +69,7 @@ impl World<'_> {
         let program = &mut self.programs[number];
         program.stamp += 1;
         let stamp = program.stamp;
-        let at = self.addresses[program.plan.address].clock.when(until, self.now);
+        let at = self.machine(number).clock.when(until, self.now);
         self.queue.push(at, Event::Wake { program: number, stamp });
     }
 
@@ -76,7 +79,7 @@ impl World<'_> {
         match self.look(number) {
             Some(seen) if !is_kept => {
                 self.publish(number);
-                let at = self.addresses[self.programs[number].plan.address].clock.when(seen.usable_until, self.now);
+                let at = self.machine(number).clock.when(seen.usable_until, self.now);
                 self.queue.push(at, Event::Wake { program: number, stamp });
             }
             _ => self.step(number),
@@ -117,8 +120,8 @@ impl World<'_> {
     /// After a change, callers take the token that the session hands out, without asking again.
     pub(super) fn publish(&mut self, number: usize) {
         let local = self.local(number);
+        let token = self.session(number).and_then(|session| session.token(local));
         let program = &mut self.programs[number];
-        let token = program.session.as_ref().and_then(|session| session.token(local));
         if !program.tamper.misses(program.published.as_ref(), token.as_ref()) {
             program.published = program.tamper.token(token);
         }
@@ -126,15 +129,15 @@ impl World<'_> {
 
     pub(super) fn look(&mut self, number: usize) -> Option<Seen> {
         let local = self.local(number);
-        let program = &mut self.programs[number];
-        let token = program.session.as_ref().and_then(|session| session.token(local));
+        let token = self.session(number).and_then(|session| session.token(local));
+        let program = &self.programs[number];
         let seen = program.tamper.token(token).map(|token| {
             let known = program.seen.filter(|seen| seen.generation == token.generation);
             let name =
                 known.map_or_else(|| self.names.of(Kind::Access, token.access_token.expose()), |seen| seen.token);
             Seen { token: name, generation: token.generation, usable_until: token.usable_until }
         });
-        program.seen = seen;
+        self.programs[number].seen = seen;
         seen
     }
 }

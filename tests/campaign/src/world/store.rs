@@ -36,13 +36,10 @@ impl World<'_> {
         let mut at = now + self.programs[number].latency();
         if let Some(Snapshot { number: taken, kept, .. }) = &snapshot {
             self.record(number, What::Offered(*taken, *kept));
-            let program = &mut self.programs[number];
-            if program.tamper.claims_to_have_stored()
-                && let Some(session) = &mut program.session
-            {
+            if self.programs[number].tamper.claims_to_have_stored() {
                 let is_own = matches!(request, StoreRequest::Keep(_));
                 let answer = if is_own { StoreAnswer::Kept } else { StoreAnswer::Saved(Some(Revision(u64::MAX))) };
-                session.store_answered(local, id, Ok(answer), &mut self.addresses[program.plan.address].budget);
+                self.with(number, |session, budget| session.store_answered(local, id, Ok(answer), budget));
                 self.observe(number);
             }
             if self.halt_before(number, Moment::Saving) {
@@ -106,16 +103,20 @@ impl World<'_> {
     /// The answer of the store arrives, if the program still runs.
     pub(super) fn store_answers(&mut self, number: usize, life: u32, reply: Reply) {
         let local = self.local(number);
-        let program = &mut self.programs[number];
-        let budget = &mut self.addresses[program.plan.address].budget;
-        let Some(session) = program.session.as_mut().filter(|_| program.life == life) else { return };
+        let program = &self.programs[number];
+        let Some(session) = self.session(number).filter(|_| program.life == life) else { return };
         let Reply { id, snapshot, answer, found } = reply;
         let is_stored = matches!(answer, Ok(StoreAnswer::Kept | StoreAnswer::Saved(Some(_))));
         let news = found.filter(|found| found.revision.is_none() || found.revision != session.known_revision());
-        let answer = program.tamper.store_answer(answer, session, local, budget);
-        session.store_answered(local, id, answer, budget);
+        let answer = match self.budget(number) {
+            Some(budget) => program.tamper.store_answer(answer, session, local, budget),
+            None => answer,
+        };
+        self.answer_from_store(number, local, id, answer);
         // A stopped session may continue with what others have stored.
-        program.is_stopped &= session.stop_reason().is_some();
+        let is_stopped = self.session(number).is_some_and(|session| session.stop_reason().is_some());
+        let program = &mut self.programs[number];
+        program.is_stopped &= is_stopped;
         if let Some(Found { kept, is_stale, is_readable: true, late, loaded_at, .. }) = news {
             program.refresh = kept.and_then(|(_, kept)| kept.refresh).or(program.refresh);
             let late = late + self.now.duration_since(loaded_at);
