@@ -1,13 +1,14 @@
 //! [`Session::adopt`]: the session joins a stored record with its own and acts on the difference.
 
+use alloc::string::ToString;
 use core::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tradovate_auth_core::ServerClock;
+use tradovate_auth_core::{Purpose, ServerClock};
 
 use super::{EventKind, Session, StopReason};
 use crate::budget::RateBudget;
-use crate::record::{Fact, Latest, Pause, Record, Tokens};
+use crate::record::{Fact, Latest, Owner, Pause, Record, Tokens};
 use crate::stored_session::{OwnerMismatch, Stored, StoredSession};
 
 /// The largest clock error that a round trip to the store introduces. A process with a better value keeps it, so that
@@ -205,5 +206,17 @@ impl Session {
         }
         self.hold(since, expires_at, life);
         self.token.refreshed_at = None;
+    }
+
+    /// The owner of the stored data, derived from the settings.
+    pub(super) fn owner(&self) -> Owner {
+        let login = self.hosts.configured.base_url(Purpose::Login).map(ToString::to_string).unwrap_or_default();
+        let app = self.login.app().map(|app| app.client_id().into());
+        Owner {
+            login,
+            user: self.login.credentials().map(|credentials| credentials.name().into()),
+            key: self.user_key.as_deref().filter(|_| app.is_some()).map(Into::into),
+            app,
+        }
     }
 }

@@ -273,7 +273,7 @@ impl Session {
         } else {
             refresh.refused_once.set();
         }
-        let fingerprint = super::schedule::fingerprint(&refresh.token);
+        let fingerprint = super::refresh::fingerprint(&refresh.token);
         self.ticket_is_spent();
         if is_malformed && self.renewable(now).is_none() {
             return self.stop_stored(now, StopReason::Refused(error));

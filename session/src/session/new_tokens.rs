@@ -170,6 +170,7 @@ impl Session {
     pub(super) fn hold(&mut self, since: Timestamp, expires_at: Timestamp, life: Duration) {
         let before = self.renew_before(life);
         let spread = self.jitter.up_to(before.checked_div(10).unwrap_or_default());
+        //= R-RENEW-6
         self.token.next(since, earlier(expires_at, before.saturating_add(spread)));
         if let Some(access) = &self.record.tokens.access {
             self.record.pause.begin(access.issued_at);

@@ -1,15 +1,13 @@
-//! Calls of the session's owner: replace the credentials, adopt an answer, forget.
-
-use alloc::string::ToString;
+//! Replaces the credentials or the tokens of a session: new credentials, or the answer to a change of the password.
 
 use jiff::Timestamp;
-use tradovate_auth_core::{AccessTokenResponse, Answer, CallError, Contradiction, Credentials, Error, Purpose};
+use tradovate_auth_core::{AccessTokenResponse, Answer, CallError, Contradiction, Credentials, Error};
 
+use super::Session;
 use super::hosts::Via;
 use super::login::Start;
-use super::{Session, StopReason};
 use crate::budget::Operation;
-use crate::record::{LogIns, Owner, Tokens};
+use crate::record::LogIns;
 
 impl Session {
     /// Replaces the credentials. Pass the same credentials to try them again. A session that stopped because of a
@@ -54,46 +52,5 @@ impl Session {
         self.resume_work();
         self.accept(now, Via::Configured, grant, None, true);
         Ok(())
-    }
-
-    /// Drops all tokens and stops. If processes share the store, the session saves this too: poll until it is saved.
-    /// The other processes stop when they load it. The server has no log-out, so a copy of a token works until it
-    /// expires.
-    //= R-SESSION-5
-    pub fn forget(&mut self, now: Timestamp) {
-        let now = self.advance(now);
-        self.withdraw_announcement();
-        let forgotten = self.record.tokens.forgotten(self.clock.server_time(now));
-        self.drop_tokens();
-        self.record.tokens = forgotten;
-        self.persistence.forget();
-        self.record.postponed.clear();
-        self.exchanges.redirect = None;
-        self.stop(now, StopReason::Forgotten);
-    }
-
-    pub(super) fn drop_tokens(&mut self) {
-        self.exchanges.disown(|_| true);
-        self.persistence.abandon();
-        self.leave_followed_hosts(self.now);
-        if self.record.tokens.access.is_some() {
-            self.token.generation = self.token.generation.saturating_add(1);
-        }
-        self.record.tokens = Tokens::default();
-        self.record.user_id = None;
-        self.code = None;
-        self.token.settle();
-    }
-
-    /// The owner of the stored data, derived from the settings.
-    pub(super) fn owner(&self) -> Owner {
-        let login = self.hosts.configured.base_url(Purpose::Login).map(ToString::to_string).unwrap_or_default();
-        let app = self.login.app().map(|app| app.client_id().into());
-        Owner {
-            login,
-            user: self.login.credentials().map(|credentials| credentials.name().into()),
-            key: self.user_key.as_deref().filter(|_| app.is_some()).map(Into::into),
-            app,
-        }
     }
 }

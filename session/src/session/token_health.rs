@@ -45,7 +45,6 @@ pub(super) struct TokenHealth {
 
 impl TokenHealth {
     /// A new token is held.
-    //= R-RENEW-6
     pub(super) fn next(&mut self, since: Timestamp, renew_at: Timestamp) {
         let (generation, refreshed_at) = (self.generation.saturating_add(1), self.refreshed_at);
         *self = Self { generation, since, refreshed_at, renew_at, ..Self::default() };
