@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn name_and_password_are_enough() {
+    fn credentials_need_only_the_variables_of_name_and_password() {
         let pairs = &[("TRADOVATE_USERNAME", "trader"), ("TRADOVATE_PASSWORD", "canary")];
         let credentials = Credentials::from_variables(table(pairs)).unwrap();
         assert!(credentials.app_id.is_none() && credentials.app_version.is_none() && credentials.device_id.is_none());

@@ -79,7 +79,7 @@ fn block<'p>(page: &'p str, language: &str) -> &'p str {
 }
 
 #[test]
-fn the_store_of_the_page_is_the_store_that_is_tested() {
+fn the_store_in_the_documentation_equals_the_tested_example() {
     let page = fs::read_to_string(root().join("docs/stores.md")).expect("the page");
     for (language, file) in [("rs", "lib.rs"), ("sql", "schema.sql")] {
         let tested = fs::read_to_string(root().join("examples/postgres-store/src").join(file)).expect("the example");

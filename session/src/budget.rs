@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rolling_hour_frees_one_request_at_a_time() {
+    fn each_request_counts_in_the_budget_for_one_hour() {
         let mut budget = RateBudget::default();
         for minute in 0..4 {
             budget.take(start() + minutes(minute), Operation::LogIn);
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refunded_request_is_free_again() {
+    fn a_request_given_back_to_the_budget_no_longer_counts() {
         let mut budget = RateBudget::default();
         for minute in 0..4 {
             budget.take(start() + minutes(minute), Operation::LogIn);
@@ -348,7 +348,7 @@ mod tests {
     //= R-LIMIT-2
     //= R-LIMIT-3
     #[test]
-    fn an_hour_has_as_many_requests_as_the_vendor_publishes() {
+    fn the_budget_permits_4_logins_15_renewals_and_10_me_calls_per_hour() {
         // One failed login is left to the person behind the same address.
         for (operation, per_hour) in [(Operation::LogIn, 4), (Operation::Renew, 15), (Operation::Identify, 10)] {
             let mut budget = RateBudget::default();
@@ -363,7 +363,7 @@ mod tests {
     //= R-LIMIT-5
     //= R-LIMIT-6
     #[test]
-    fn refreshes_leave_room_in_the_thousand_anonymous_requests_of_an_hour() {
+    fn the_budget_permits_950_refreshes_per_hour() {
         let mut budget = RateBudget::default();
         for _ in 0..949 {
             budget.take(start(), Operation::Refresh);
@@ -375,7 +375,7 @@ mod tests {
 
     //= R-RENEW-12
     #[test]
-    fn sessions_that_could_refresh_leave_a_third_of_the_renewals_or_as_many_as_others_need() {
+    fn spare_renewals_leave_a_third_or_as_many_as_other_sessions_need() {
         for (needed, spare) in [(0, 10), (5, 10), (9, 6), (15, 0), (40, 0)] {
             let mut budget = RateBudget::default();
             budget.need_renewals(needed);
@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn without_hourly_limits_only_lock_outs_count() {
+    fn an_unlimited_budget_counts_no_requests_but_observes_lock_outs() {
         let mut budget = RateBudget::unlimited();
         for _ in 0..100 {
             budget.take(start(), Operation::Renew);
@@ -415,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_an_hour_old_no_longer_count_whoever_sent_them() {
+    fn requests_are_removed_from_the_budget_after_an_hour() {
         let mut budget = RateBudget::default();
         budget.learn(start(), Operation::LogIn, [start() - minutes(60)]);
         assert_eq!(budget.counts_until(), Timestamp::MIN);
@@ -428,7 +428,7 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_opens_when_its_gates_and_its_hour_allow_it() {
+    fn a_login_waits_for_the_hourly_limit_and_the_captcha_of_its_budget() {
         let mut budget = RateBudget::default();
         assert_eq!(budget.opens(Operation::LogIn), Timestamp::MIN);
         for minute in 0..4 {

@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_network_is_an_ipv4_24_or_an_ipv6_64() {
+    fn a_network_address_is_24_bits_of_ipv4_or_64_bits_of_ipv6() {
         for (address, network) in [
             ("198.51.100.7", "198.51.100.0/24"),
             ("::ffff:198.51.100.7", "198.51.100.0/24"),

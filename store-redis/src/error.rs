@@ -133,14 +133,14 @@ mod tests {
     }
 
     #[test]
-    fn the_error_of_a_command_in_a_script_is_found_on_older_servers_too() {
+    fn a_script_error_of_an_older_redis_is_recognized() {
         let line =
             "ERR Error running script (call to f_0a): @user_script:7: @user_script: 7: -READONLY You can't write";
         assert_eq!(said(line).to_string(), "this Redis is a read-only replica: connect to the primary");
     }
 
     #[test]
-    fn an_error_without_advice_is_shown() {
+    fn an_unknown_redis_error_is_shown_and_shortened() {
         let error = said("STRANGE the moon is full").to_string();
         assert!(error.contains("STRANGE the moon is full"), "{error}");
         let long = said(&format!("STRANGE {}", "x".repeat(500))).to_string();

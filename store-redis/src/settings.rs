@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_says_whether_there_is_tls() {
+    fn a_rediss_url_enables_tls_and_a_redis_url_does_not() {
         assert!(!Settings::new("redis://redis.example/").unwrap().is_tls());
         assert!(Settings::new("rediss://redis.example/").unwrap().is_tls());
         let printed = format!("{:?}", crate::RedisStore::new("redis://redis.example/").unwrap());

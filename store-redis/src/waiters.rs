@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_without_waiters_is_dropped() {
+    fn a_session_name_is_dropped_after_its_last_waiter() {
         let waiters = Waiters::new();
         let names = || lock(&waiters.0).names.as_ref().map(HashMap::len);
         let (one, other) = (waiters.waiter("a"), waiters.waiter("a"));
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn waiters_are_woken_by_messages_about_their_name_and_by_the_end() {
+    fn waiters_are_woken_by_a_message_for_their_session_name_or_a_close() {
         let waiters = Waiters::new();
         let waiter = waiters.waiter("a").unwrap();
         let poll = |seen| waiter.poll(seen, Waker::noop());

@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_with_different_parts_differ() {
+    fn session_names_with_different_parts_differ() {
         let names = [("a", "b"), ("ab", ""), ("", "ab"), ("a", "c"), ("a", "B"), ("a b", "c"), ("a_b", "c")];
         for (index, (realm, user)) in names.iter().enumerate() {
             for (other_realm, other_user) in &names[..index] {
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_any_parts_is_safe_in_a_path() {
+    fn a_session_name_is_safe_in_a_path_whatever_its_parts_contain() {
         let name = SessionName::new("../../etc", &"ö/\\\0\n".repeat(100));
         assert!(name.as_str().chars().all(|character| character.is_ascii_alphanumeric() || "._-".contains(character)));
         assert!(name.as_str().len() < 120);

@@ -215,7 +215,7 @@ fn first_event(address: SocketAddr) -> Vec<String> {
 }
 
 #[test]
-fn every_driver_reports_how_far_a_failed_request_got() {
+fn every_driver_reports_why_a_request_failed() {
     let cut = |status: &str| format!("HTTP/1.1 {status}\r\ncontent-length: 100\r\nconnection: close\r\n\r\n{{");
     for (answer, expected) in [
         (Vec::new(), "failed: no answer came"),

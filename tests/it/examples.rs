@@ -214,7 +214,7 @@ fn stay_logged_in_runs_for_the_requested_time() {
 }
 
 #[test]
-fn a_driver_with_credentials_ends_at_the_first_token() {
+fn the_drive_ureq_example_ends_with_its_first_token_or_a_refusal() {
     let server = server(Side::Live);
     let said = stdout_of("drive-ureq", &[], variables(&server.base_url()));
     assert!(said.contains("token 1 is good until"), "{said}");

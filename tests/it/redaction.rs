@@ -77,7 +77,7 @@ fn log_of(act: impl FnOnce()) -> String {
 }
 
 #[test]
-fn errors_and_our_logs_contain_no_secret() {
+fn errors_and_logs_of_the_library_contain_no_secret() {
     let echo = r#"cannot parse {"name":"trader","password":"canary-password","sec":"canary-api-secret"}"#;
     for answer in [
         response("200 OK", &[], LOGGED_IN),

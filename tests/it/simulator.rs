@@ -19,7 +19,7 @@ fn each(test: impl Fn(&Server, &Transport)) {
 }
 
 #[test]
-fn login_me_and_renewal_use_one_session() {
+fn a_login_a_me_call_and_a_renewal_use_one_server_session() {
     each(|server, transport| {
         let credentials = server.credentials();
         let grant = transport.call(&AccessTokenRequest::new(&credentials)).unwrap().grant().unwrap();

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_time_lasts_until_its_end() {
+    fn no_caller_drives_the_session_before_the_idle_time_ends() {
         let mut driver = Driver::default();
         let first = claim(&mut driver, 0).unwrap();
         driver.rest(first, Rest::Until(at(10)));
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_time_ends_when_something_changes() {
+    fn a_wake_ends_an_idle_time() {
         let mut driver = Driver::default();
         let first = claim(&mut driver, 0).unwrap();
         driver.rest(first, Rest::Stopped(StopReason::Forgotten, None));
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_that_another_process_can_end_is_checked_again() {
+    fn a_stopped_session_is_polled_again_at_the_time_that_its_stop_names() {
         let mut driver = Driver::default();
         let first = claim(&mut driver, 0).unwrap();
         driver.rest(first, Rest::Stopped(StopReason::ConsentRequired, Some(at(10))));
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_time_from_before_a_change_is_ignored() {
+    fn an_idle_time_reported_after_a_wake_is_ignored() {
         let mut driver = Driver::default();
         let first = claim(&mut driver, 0).unwrap();
         driver.wake();
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn the_result_of_an_overdue_driver_ends_an_idle_time() {
+    fn the_release_of_an_overdue_driver_ends_an_idle_time() {
         let mut driver = Driver::default();
         let hung = claim(&mut driver, 0).unwrap();
         let second = claim(&mut driver, 45).unwrap();

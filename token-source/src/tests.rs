@@ -68,7 +68,7 @@ fn a_permit_that_is_dropped_before_sending_counts_as_unsent() {
 }
 
 #[test]
-fn a_budget_with_requests_in_flight_is_checked_again_soon() {
+fn a_full_budget_with_requests_in_flight_is_checked_again_within_a_second() {
     let budget = SharedBudget::default();
     let all: Vec<_> = (0..5).map(|_| shared(&budget)).collect();
     let (last, first) = all.split_last().unwrap();

@@ -52,8 +52,8 @@ fn main() -> ExitCode {
             the_shell_program_in_the_docs_works;
         oauth:
             after_a_login_in_the_browser_other_processes_get_tokens,
-            the_browser_comes_back_to_each_name_of_this_machine,
-            a_port_that_another_program_has_is_not_shared_with_it,
+            the_redirect_host_can_be_localhost_or_a_loopback_address,
+            a_consent_fails_if_another_program_uses_the_redirect_port,
             a_missing_browser_is_reported,
             a_user_who_does_not_consent_ends_the_login,
             the_token_command_of_an_app_without_consent_advises_to_log_in;
@@ -70,7 +70,7 @@ fn main() -> ExitCode {
             the_token_command_needs_no_variables_after_a_login,
             the_token_command_without_a_password_advises_to_log_in_after_the_session_ended,
             the_rejected_command_prints_the_verdict_on_a_refused_call,
-            each_verdict_has_its_word,
+            the_rejected_command_prints_moved_captcha_asked_and_locked_out,
             the_forget_command_stops_running_processes,
             a_sealed_store_can_be_read_only_with_its_key,
             the_password_can_be_read_from_a_file,

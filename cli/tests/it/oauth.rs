@@ -97,7 +97,7 @@ pub(crate) fn after_a_login_in_the_browser_other_processes_get_tokens() {
     assert_eq!(user.logins(), 0);
 }
 
-pub(crate) fn the_browser_comes_back_to_each_name_of_this_machine() {
+pub(crate) fn the_redirect_host_can_be_localhost_or_a_loopback_address() {
     for host in ["localhost", "127.0.0.1", "[::1]"] {
         let user = user();
         let path = browser(&user);
@@ -110,7 +110,7 @@ pub(crate) fn the_browser_comes_back_to_each_name_of_this_machine() {
     }
 }
 
-pub(crate) fn a_port_that_another_program_has_is_not_shared_with_it() {
+pub(crate) fn a_consent_fails_if_another_program_uses_the_redirect_port() {
     let user = user();
     let taken = std::net::TcpListener::bind("[::1]:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();

@@ -145,7 +145,7 @@ pub(crate) fn the_rejected_command_prints_the_verdict_on_a_refused_call() {
     assert_eq!((user.renewals(), user.logins()), (1, 1));
 }
 
-pub(crate) fn each_verdict_has_its_word() {
+pub(crate) fn the_rejected_command_prints_moved_captcha_asked_and_locked_out() {
     let user = user();
     user.token();
     let report =

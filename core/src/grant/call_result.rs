@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kind_of_failure_decides_whether_a_request_may_be_sent_again() {
+    fn every_failure_except_an_oversized_answer_is_retryable() {
         let all = [Failure::NotSent, Failure::MaybeSent, Failure::Truncated, Failure::Oversized];
         let errors = all.map(|failure| CallError::io(failure, "a.example", BuildError::Unwritable));
         assert_eq!(errors.each_ref().map(CallError::failure), all.map(Some));
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_error_shows_the_servers_text() {
+    fn a_call_error_for_a_captcha_allows_a_retry_after_an_hour() {
         let error = CallError::from(Error::Captcha { ticket: None, message: None });
         assert_eq!(error.retry_after(), Some(Duration::from_secs(3600)));
         assert!(error.is_retryable());

@@ -279,7 +279,7 @@ mod tests {
 
     //= R-TIME-4
     #[test]
-    fn small_differences_are_smoothed_and_large_ones_are_adopted() {
+    fn the_server_clock_smooths_small_differences_and_adopts_large_ones() {
         let learn = |received: &str, dates: &[&str]| {
             let mut clock = ServerClock::default();
             for date in dates {
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_that_is_days_away_needs_a_second_one_ten_seconds_later() {
+    fn a_date_header_days_off_needs_confirmation_by_a_later_one() {
         let learn = |dates: &[(i64, &str)]| {
             let mut clock = ServerClock::default();
             for (second, server) in dates {
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hint_needs_one_answer_to_be_confirmed() {
+    fn one_answer_confirms_a_clock_offset_from_a_snapshot() {
         let mut clock = ServerClock::with_hint(SignedDuration::from_hours(72));
         assert!(clock.is_known() && !clock.is_learnt());
         clock.learn(&exchange("2026-11-24T14:00:00Z", "2026-11-24T14:00:00Z", "2026-11-27T14:00:00Z"));
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hint_corrects_drift_and_replaces_an_offset_that_it_contradicts() {
+    fn a_clock_offset_of_another_process_corrects_drift_or_shows_a_contradiction() {
         let learnt = || {
             let mut clock = ServerClock::default();
             let (local, server) = ("2026-11-24T14:00:00Z", "2026-11-24T14:10:00Z");
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_exchange_only_limits_the_offset() {
+    fn a_slow_exchange_only_gives_bounds_for_the_clock_offset() {
         let learn = |known: Option<i64>, server: &str| {
             let mut clock =
                 known.map(SignedDuration::from_secs).map_or_else(ServerClock::default, ServerClock::with_hint);

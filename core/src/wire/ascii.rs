@@ -22,7 +22,7 @@ mod tests {
     use alloc::borrow::ToOwned;
 
     #[test]
-    fn a_byte_is_found_at_every_position() {
+    fn all_bytes_detects_a_different_byte_at_every_position() {
         let text = "x".repeat(3 * BLOCK - 1);
         assert!(all_bytes("", |_| false));
         for length in 0..=text.len() {

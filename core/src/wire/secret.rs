@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn no_secret_shows_in_debug() {
+    fn debug_output_of_secret_types_contains_no_secret() {
         let secrets = (Password::new("canary"), AuthorizationCode::new("canary"), RefreshToken::new("canary"));
         let (access, market_data) = (AccessToken::parse("canary").unwrap(), MarketDataToken::parse("canary").unwrap());
         let shown = format!("{secrets:?} {access:?} {market_data:?}");

@@ -54,7 +54,7 @@ fn the_message_of_a_refusal_says_what_to_check() {
 }
 
 #[test]
-fn the_message_of_a_wait_says_how_long_and_for_what() {
+fn the_message_of_a_penalty_captcha_or_lock_out_names_the_wait() {
     let date: &[u8] = b"Tue, 24 Nov 2026 16:20:30 GMT";
     insta::assert_snapshot!([
         login(ok(r#"{"p-ticket":"t","p-time":15}"#)),
@@ -116,7 +116,7 @@ fn the_message_of_a_redirect_names_the_host() {
 
 //= R-STATUS-6
 #[test]
-fn the_message_of_any_other_status_explains_it() {
+fn the_message_of_an_unexpected_status_explains_the_status() {
     let fault: &[u8] = b"Internal Server Error, error id: 0b5f3f0e-70b6-4d5c-9a7e-1c1f6a3b2d4e";
     insta::assert_snapshot!([
         login(status(204, "")),

@@ -115,7 +115,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_response_is_read_without_a_panic_and_no_grant_is_made_up(
+    fn any_response_is_read_without_a_panic_and_without_an_invented_grant(
         status in any_status(),
         body in any_bytes(),
         location in proptest::option::of(prop_oneof![any_bytes(), "https://.{0,20}".prop_map(String::into_bytes)]),
@@ -128,12 +128,12 @@ proptest! {
     }
 
     #[test]
-    fn an_odd_object_makes_no_grant_unless_it_holds_one(body in any_object()) {
+    fn an_odd_object_brings_no_grant_that_it_does_not_contain(body in any_object()) {
         check(200, &[], body.as_bytes());
     }
 
     #[test]
-    fn a_damaged_fixture_makes_no_grant_unless_it_still_holds_one(
+    fn a_damaged_answer_brings_no_grant_that_it_does_not_contain(
         (_, body) in select(&FIXTURES[..]),
         at in any::<Index>(),
         damage in 0_u8..5,
@@ -153,7 +153,7 @@ proptest! {
 
     //= R-LOGIN-17
     #[test]
-    fn the_order_of_the_fields_and_unknown_ones_change_nothing(
+    fn the_order_of_fields_and_unknown_fields_do_not_change_an_answer(
         (_, body) in select(&FIXTURES[..]),
         seed in proptest::collection::vec(any::<u32>(), 40),
         value in select(&["null", "-1.5e300", "\"\\u00fc\"", "{\"a\":[null,{\"accessToken\":\"x\"}]}", "[[],{}]"][..]),

@@ -26,7 +26,7 @@ fn sent(code: AuthorizedCode) -> String {
 }
 
 #[test]
-fn a_code_is_exchanged_by_the_app_and_in_the_environment_it_was_asked_for() {
+fn a_code_is_exchanged_only_by_its_app_and_in_its_environment() {
     let code = || {
         let (mut pending, state) = begin();
         pending.redirected_query(&format!("tenant=1&code=good&state={state}")).unwrap()
@@ -96,7 +96,7 @@ proptest! {
     }
 
     #[test]
-    fn a_good_answer_with_anything_changed_is_the_same_answer_or_none(
+    fn a_changed_redirect_brings_no_code_that_it_does_not_prove(
         at in any::<prop::sample::Index>(),
         with in any::<String>(),
         length in 0_usize..4,
@@ -108,7 +108,7 @@ proptest! {
     }
 
     #[test]
-    fn a_stored_login_with_anything_changed_is_refused_or_has_its_secrets_whole(
+    fn a_changed_stored_authorization_is_refused_or_keeps_its_state_and_verifier(
         at in any::<prop::sample::Index>(),
         with in "[ -~]{0,3}",
     ) {

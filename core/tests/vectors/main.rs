@@ -16,7 +16,7 @@ use file::Fields;
 const OF_THE_SESSION: [&str; 2] = ["reports", "steps"];
 
 #[test]
-fn every_vector_holds() {
+fn every_test_vector_has_its_expected_outcome() {
     let mut failed = Vec::new();
     for case in file::cases().into_iter().filter(|case| !OF_THE_SESSION.contains(&case.kind.as_str())) {
         let input = &mut Fields::of(case.input);

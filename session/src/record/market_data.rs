@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_renewal_is_wanted_after_an_exchange_without_a_token_until_two_in_a_row_bring_none() {
+    fn a_renewal_for_market_data_is_wanted_until_two_bring_none() {
         let mut wish = MarketDataWish::default();
         assert!(!wish.is_open());
         let mut open = |answer: fn(&mut MarketDataWish)| {
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_changes_nothing_does_not_count_as_a_change() {
+    fn a_market_data_wish_is_unchanged_by_answers_that_bring_the_token() {
         let mut wish = MarketDataWish::default();
         wish.renewed(true);
         wish.exchanged(true);

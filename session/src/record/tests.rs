@@ -278,7 +278,7 @@ proptest! {
     }
 
     #[test]
-    fn a_known_record_changes_nothing(a in records(), b in records()) {
+    fn joining_a_record_a_second_time_changes_nothing(a in records(), b in records()) {
         assert_same(&joined(&a, &a), &a);
         let both = joined(&a, &b);
         assert_same(&joined(&both, &a), &both);
@@ -293,7 +293,7 @@ proptest! {
     }
 
     #[test]
-    fn an_access_token_is_never_next_to_the_market_data_token_of_another_lineage(a in records(), b in records()) {
+    fn a_join_never_mixes_access_and_market_data_tokens_of_two_lineages(a in records(), b in records()) {
         let both = joined(&a, &b).tokens;
         let Some(access) = both.access else { return Ok(()) };
         let own = |it: &&Record| {
@@ -306,7 +306,7 @@ proptest! {
     }
 
     #[test]
-    fn a_dead_token_never_comes_back(a in records(), b in records(), by: bool) {
+    fn joining_older_records_does_not_restore_a_dead_token(a in records(), b in records(), by: bool) {
         let mut knows = a.clone();
         let dead = knows.tokens.access.as_ref().map(|access| access.issued_at);
         knows.tokens.access_is_dead();
@@ -318,7 +318,7 @@ proptest! {
     }
 
     #[test]
-    fn a_learnt_server_time_is_not_replaced_by_a_hint(known in records(), index in 0..LEARN.len()) {
+    fn joining_an_earlier_copy_keeps_every_fact_learnt_since(known in records(), index in 0..LEARN.len()) {
         let mut known = known;
         known.correct(now());
         let mut learnt = known.clone();
@@ -352,7 +352,7 @@ proptest! {
     }
 
     #[test]
-    fn no_time_is_too_far_away_for_the_arithmetic(
+    fn a_record_with_extreme_times_causes_no_panic(
         snapshot in records_of(Times::Any),
         at in Times::Any.one(),
         by in prop::sample::select([SignedDuration::MIN, SignedDuration::MAX, SignedDuration::ZERO].to_vec()),
@@ -398,7 +398,7 @@ proptest! {
 }
 
 #[test]
-fn a_register_has_what_was_set_last_and_nothing_once_it_is_spent() {
+fn a_register_holds_the_value_set_last_until_it_is_cleared() {
     let mut register = Latest::default();
     register.clear();
     assert_eq!(register, Latest::default(), "there was nothing to spend");
@@ -413,7 +413,7 @@ fn a_register_has_what_was_set_last_and_nothing_once_it_is_spent() {
 }
 
 #[test]
-fn of_two_values_learnt_at_the_same_time_the_greater_is_kept() {
+fn a_join_keeps_the_greater_of_two_concurrent_values() {
     let learnt = |at: i64| {
         let mut register = Latest::default();
         register.set(second(at));
@@ -455,7 +455,7 @@ fn a_flag_is_set_until_it_is_cleared() {
 }
 
 #[test]
-fn a_wait_that_is_over_is_forgotten() {
+fn the_ban_of_a_refresh_token_is_removed_at_its_end() {
     let refused = json!({"refusedRefreshTokens": {"a": second(-1), "b": now(), "c": second(1)}});
     let mut record = read(refused).0.record;
     record.correct(now());
@@ -464,7 +464,7 @@ fn a_wait_that_is_over_is_forgotten() {
 
 /// Each fact of the table with the time at which it ends, if any.
 #[test]
-fn a_record_matters_until_its_last_fact_ends() {
+fn a_record_ends_with_the_last_of_its_facts() {
     let ends = |snapshot: Value| read(snapshot).0.record.ends().map(|end| end.duration_since(now()).as_secs());
     let at = |it: i64| json!(second(it));
     let access = json!({"token": "at", "issuedAt": at(0), "expiresAt": at(80)});
@@ -520,7 +520,7 @@ fn empty_facts_are_not_written() {
 }
 
 #[test]
-fn damaged_tokens_are_not_read() {
+fn a_snapshot_with_a_malformed_token_is_refused() {
     for damaged in ["", " ", "a b"] {
         let access = json!({"token": damaged, "issuedAt": now(), "expiresAt": now()});
         let snapshot = json!({"version": 1, "access": access});
@@ -602,7 +602,7 @@ fn a_skipped_pause_keeps_the_count_of_faults_and_an_ended_pause_resets_it() {
 }
 
 #[test]
-fn an_ended_pause_is_not_revived_by_an_older_pause() {
+fn an_older_pause_does_not_restart_an_ended_pause() {
     let mut pause = Pause::default();
     pause.begin(second(1));
     let mut older = Pause::default();
@@ -655,7 +655,7 @@ fn the_lifetime_of_a_token_counts_from_its_request() {
 }
 
 #[test]
-fn a_refresh_token_that_has_brought_tokens_is_neither_refused_nor_announced_nor_lost() {
+fn a_successful_refresh_clears_the_flags_of_its_refresh_token() {
     let flags = json!({"token": "rt", "refusedOnce": 1, "announced": 1, "outcomeUnknown": 1});
     let mut refresh = read(json!({"refresh": flags})).0.record.tokens.refresh.unwrap();
     assert!([refresh.refused_once, refresh.announced, refresh.outcome_unknown].into_iter().all(Flag::is_set));
@@ -664,7 +664,7 @@ fn a_refresh_token_that_has_brought_tokens_is_neither_refused_nor_announced_nor_
 }
 
 #[test]
-fn newly_named_hosts_replace_earlier_ones_whatever_the_clock_says() {
+fn newly_named_hosts_replace_earlier_hosts_even_with_an_earlier_time() {
     let hosts = |host: &'static str| -> ApiHosts { [("demo", host)].into_iter().collect() };
     let mut tokens = Tokens::default();
     tokens.name_hosts(second(5), hosts("a.tradovateapi.com"));
@@ -676,7 +676,7 @@ fn newly_named_hosts_replace_earlier_ones_whatever_the_clock_says() {
 }
 
 #[test]
-fn of_two_lineages_the_newer_one_wins_as_a_whole() {
+fn a_join_keeps_only_the_tokens_of_the_newer_lineage() {
     let access = |issued| json!({"token": "at", "issuedAt": second(issued), "expiresAt": second(60)});
     let refresh = json!({"token": "rt", "issuedAt": second(9)});
     let older = json!({"startedAt": second(1), "access": access(9), "refresh": refresh, "deadIssuedAt": second(8)});
@@ -702,7 +702,7 @@ fn expiries_from_a_wrong_clock_are_corrected_and_issue_times_are_kept() {
 }
 
 #[test]
-fn of_two_market_data_tokens_of_one_access_token_the_one_that_ends_later_is_kept() {
+fn a_join_keeps_the_market_data_token_that_expires_later() {
     let with = |market_data: Value| {
         let access = json!({"token": "at", "issuedAt": second(0), "expiresAt": second(60), "marketData": market_data});
         read(json!({"access": access})).0.record

@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_that_comes_too_early_is_verified_later() {
+    fn a_report_is_verified_15_minutes_after_the_previous_verification() {
         let (mut health, mut verified) = (TokenHealth::default(), Some(at(0)));
         assert!(!health.reported_dead(at(3), &mut verified));
         assert!(health.is_in_question() && !health.is_verifying && !health.is_reported_dead);
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn settling_reports_keeps_the_token_and_its_failures() {
+    fn an_answered_report_keeps_the_token_and_its_failed_renewals() {
         let mut health = TokenHealth::default();
         health.next(at(0), at(60));
         health.next(at(1), at(65));

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn rates_add_up_and_return_to_zero() {
+    fn rates_can_be_added_and_subtracted() {
         let both = hourly().plus(Rate::one_in(Duration::from_secs(1800)));
         assert_eq!((hourly().per_hour(), both.per_hour()), (1, 3));
         assert_eq!(both.interval().as_secs(), 1200);
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gate_postpones_starts_by_whole_intervals() {
+    fn a_closed_endpoint_postpones_paced_renewals_by_whole_intervals() {
         let mut pace = Pace::new(Duration::from_secs(3600), 0);
         pace.add(at(0), 0, token(90));
         for (gate, next) in [(0, 60), (60, 60), (61, 120), (120, 120), (500, 540)] {
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn networks_that_begin_together_are_spread_over_the_first_interval() {
+    fn first_renewals_of_different_networks_are_spread_over_the_first_interval() {
         let first = |network| {
             let mut pace = Pace::new(Duration::ZERO, network);
             pace.count_request(at(0), false);
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pace_never_exceeds_its_limit() {
+    fn a_pace_keeps_its_interval_and_counts_the_tokens_in_excess() {
         let mut pace = Pace::new(Duration::from_secs(243), 0);
         for index in 0..100 {
             pace.add(at(0), index, token(60));

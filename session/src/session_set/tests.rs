@@ -161,7 +161,7 @@ fn sixteen_sessions_share_fifteen_renewals_per_hour_for_a_day() {
 }
 
 #[test]
-fn a_set_with_one_session_renews_at_the_sessions_own_time() {
+fn a_set_with_one_session_renews_after_61_to_65_minutes() {
     let (mut world, _) = World::of("office", [by_password(1)]);
     world.run(start() + hours(2), |_| {});
     let renewed = world.sent.iter().find(|sent| sent.operation == Operation::Renew).unwrap().at;
@@ -230,7 +230,7 @@ fn a_few_oauth_sessions_renew_instead_of_refreshing() {
 }
 
 #[test]
-fn a_freed_request_goes_to_a_waiting_session() {
+fn an_answered_login_allows_the_login_of_a_waiting_session() {
     let (mut world, _) = World::of("office", (0..6).map(by_password));
     let first: Vec<_> = core::iter::from_fn(|| world.request()).collect();
     assert_eq!(first.len(), 4, "the failed logins of an hour, less one");
@@ -350,7 +350,7 @@ fn a_snapshot_is_stored_before_its_token_is_used() {
 }
 
 #[test]
-fn without_an_answer_the_session_continues_at_its_deadline() {
+fn a_session_without_an_answer_continues_at_the_deadline() {
     let (mut world, _) = World::of("office", [by_password(1)]);
     let (session, id, _) = world.request().unwrap();
     assert!(matches!(world.set.poll(world.now), SetAction::Wait { until } if until == start() + 45.seconds()));

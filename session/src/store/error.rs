@@ -93,7 +93,7 @@ mod tests {
     struct Query(#[source] fmt::Error);
 
     #[test]
-    fn all_causes_are_shown_and_none_twice() {
+    fn a_store_error_shows_each_cause_once() {
         let error = StoreError::new(StoreErrorKind::NotWritable, "can't save").with_source(Query(fmt::Error));
         assert_eq!(error.to_string(), format!("can't save: the query failed: {}", fmt::Error));
         assert!(error.source().is_some_and(<dyn Error>::is::<Query>));

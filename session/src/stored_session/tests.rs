@@ -119,7 +119,7 @@ fn read(text: &str) -> Result<StoredSession, String> {
 }
 
 #[test]
-fn every_fact_comes_back_as_it_was() {
+fn a_full_snapshot_is_written_as_it_was_read() {
     assert_eq!(json(&full()), FULL);
 }
 
@@ -153,7 +153,7 @@ fn a_snapshot_of_a_newer_version_is_refused_whatever_its_content() {
 }
 
 #[test]
-fn an_error_about_damaged_data_names_the_field_and_quotes_nothing() {
+fn the_error_of_a_damaged_snapshot_names_the_field_and_quotes_nothing() {
     for (text, said) in [
         ("", "it can't be read"),
         ("\"canary\"", "it can't be read"),
@@ -185,7 +185,7 @@ fn invalid_hosts_are_not_taken_over_from_a_store() {
 }
 
 #[test]
-fn no_secret_is_printed() {
+fn debug_output_of_a_stored_session_contains_no_secret() {
     let printed = format!("{:?} {:?}", full(), full().0);
     assert!(!printed.contains("canary"), "{printed}");
     insta::assert_snapshot!(format!("{:?}", full()), @"
@@ -227,7 +227,7 @@ fn another_machines_times_are_translated_by_the_age_of_the_snapshot() {
 }
 
 #[test]
-fn a_snapshot_that_was_written_now_is_read_without_a_change() {
+fn a_snapshot_written_at_the_current_time_implies_no_clock_offset() {
     let written = r#"{"version":1,"writtenAt":"2026-11-24T14:00:00Z"}"#;
     let offset = |now| read(written).unwrap().read_at(at(now)).0.clock_offset;
     assert_eq!(offset("2026-11-24T14:00:00Z"), None);
@@ -235,7 +235,7 @@ fn a_snapshot_that_was_written_now_is_read_without_a_change() {
 }
 
 #[test]
-fn a_snapshot_is_kept_as_long_as_a_fact_in_it_matters() {
+fn a_snapshot_is_kept_until_a_day_after_its_last_fact_ends() {
     let hours = |stored: &StoredSession| stored.keep_for().map(|time| time.as_secs() / 3600);
     assert_eq!(hours(&full()), Some(26 + 24 - 1), "the refresh token, and a day for clocks that are wrong");
     let mut stored = full();

@@ -38,7 +38,7 @@ fn a_restart_with_a_clock_that_is_hours_ahead_opens_no_second_session() {
 }
 
 #[test]
-fn a_token_that_the_server_calls_dead_is_followed_by_a_login() {
+fn a_401_for_an_expired_token_causes_a_login_but_no_loss() {
     let mut driver = resumed(minute(200), stored_by_a_right_clock());
     driver.exchange("renewaccesstoken", plain(401, DEAD));
     driver.exchange("accesstokenrequest", plain(200, token_until("two", minute(300))));
@@ -79,7 +79,7 @@ fn if_no_renewal_reaches_the_server_for_an_hour_a_login_follows() {
 
 //= R-RENEW-5
 #[test]
-fn an_expiry_by_the_servers_time_needs_no_renewal() {
+fn a_session_logs_in_without_a_renewal_if_the_token_expired_by_server_time() {
     let mut driver = Driver::new(user(1));
     driver.exchange("accesstokenrequest", dated(200, token_until("one", minute(80)), start()));
     let renewal = driver.send_by(minute(70)).unwrap();
@@ -117,7 +117,7 @@ fn a_reported_clock_step_leads_to_a_renewal_and_not_to_a_login() {
 }
 
 #[test]
-fn a_driver_that_polls_in_time_keeps_the_servers_time() {
+fn a_poll_half_a_minute_late_keeps_the_learnt_server_time() {
     let mut driver = Driver::new(user(1));
     driver.exchange("accesstokenrequest", dated(200, token_until("one", minute(80)), start()));
     let renewal = driver.send_by(minute(70)).unwrap();

@@ -134,7 +134,7 @@ fn an_expired_password_is_reported_as_expired() {
 
 //= R-TIME-3
 #[test]
-fn a_password_expires_within_days_then_within_one_day_and_then_has_expired() {
+fn a_session_reminds_14_7_and_1_days_before_the_password_expires() {
     let mut driver = Driver::new(user(1));
     let body = r#"{"accessToken":"one","expirationTime":"2027-11-24T15:20:00Z",
         "passwordExpirationTime":"2026-12-04T14:00:00Z"}"#;

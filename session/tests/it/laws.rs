@@ -234,7 +234,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_changes_by_itself_before_the_time_that_poll_named(
+    fn a_session_does_not_change_before_the_time_that_poll_named(
         is_app: bool,
         store in 0_u8..3,
         ahead in -7200_i64..7200,

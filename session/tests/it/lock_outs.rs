@@ -62,7 +62,7 @@ fn a_lock_out_from_a_clock_that_was_ahead_is_not_longer() {
 }
 
 #[test]
-fn contradictory_times_in_a_snapshot_make_no_gate_longer() {
+fn a_lock_out_learnt_in_the_future_lasts_no_longer_than_its_duration() {
     let text = r#"{"version":1,"lockOut":{"learntAt":"2030-01-01T00:00:00Z","holdsForMs":3600000},
         "closedEndpoints":{"accesstokenrequest":{"learntAt":"2040-01-01T00:00:00Z","holdsForMs":7200000}}}"#;
     assert_eq!(silent_minutes(start(), stored(text)), 120);
@@ -194,7 +194,7 @@ fn a_clock_that_is_ahead_frees_no_counted_request_of_other_sessions() {
 }
 
 #[test]
-fn requests_counted_in_any_order_are_freed_in_the_order_of_time() {
+fn the_budget_frees_the_oldest_request_first_whatever_the_order_of_counting() {
     let mut budget = RateBudget::default();
     for minutes in [30, 10, 20, 0] {
         budget.take(minute(minutes), Operation::LogIn);
@@ -207,7 +207,7 @@ fn requests_counted_in_any_order_are_freed_in_the_order_of_time() {
 }
 
 #[test]
-fn counted_requests_of_a_snapshot_that_lie_ahead_count_as_of_now() {
+fn requests_with_future_times_in_a_snapshot_count_as_sent_now() {
     let mut driver = Driver::new(user(1));
     let ahead = r#"["2027-01-01T00:00:00Z","2028-01-01T00:00:00Z","2029-01-01T00:00:00Z","2030-01-01T00:00:00Z"]"#;
     driver.adopt(stored(&format!(r#"{{"version":1,"sent":{{"accesstokenrequest":{ahead}}}}}"#)));

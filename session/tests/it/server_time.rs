@@ -103,7 +103,7 @@ fn a_clock_that_is_days_ahead_is_corrected_by_the_second_answer() {
 }
 
 #[test]
-fn a_date_that_never_changes_is_not_used() {
+fn a_date_header_that_never_changes_is_not_used() {
     let mut driver = Driver::new(user(1));
     let stands = start() - SignedDuration::from_hours(72);
     driver.exchange("accesstokenrequest", dated(200, token_until("one", minute(80)), stands));
@@ -156,7 +156,7 @@ fn a_slow_save_does_not_make_an_expired_token_look_alive() {
 }
 
 #[test]
-fn an_unnoticed_clock_step_is_corrected_by_the_second_record_that_shows_it() {
+fn a_second_record_corrects_an_unnoticed_clock_step() {
     let (mut own, mut other) = pair();
     // It is the time at which the session was to be polled again.
     own.now = minute(60);

@@ -12,7 +12,7 @@ use crate::file::{self, Fields, Outcome, snake};
 const HOUR: i64 = 3600;
 
 #[test]
-fn every_vector_holds() {
+fn every_test_vector_has_its_expected_outcome() {
     let mut failed = Vec::new();
     for case in file::cases() {
         let mut input = match case.kind.as_str() {

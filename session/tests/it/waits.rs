@@ -57,7 +57,7 @@ fn a_snapshot_stops_requests_for_one_day_at_most() {
 }
 
 #[test]
-fn a_penalty_is_waited_out_for_a_day_at_most() {
+fn a_session_waits_a_day_at_most_for_a_penalty() {
     for wait in ["4294967295", "1e300", "\"99999999999999999999\""] {
         let mut driver = Driver::new(user(1));
         driver.exchange("accesstokenrequest", plain(200, format!(r#"{{"p-ticket":"t","p-time":{wait}}}"#)));
@@ -71,7 +71,7 @@ fn a_penalty_is_waited_out_for_a_day_at_most() {
 }
 
 #[test]
-fn a_fault_is_waited_out_for_an_hour_at_most() {
+fn a_session_waits_an_hour_at_most_after_a_fault() {
     let mut driver = Driver::new(user(1));
     let sent = driver.send().unwrap();
     driver.answer(&sent, with_header(plain(503, ""), header::RETRY_AFTER, "4294967295"));
@@ -90,7 +90,7 @@ fn a_snapshot_with_absurd_times_stops_requests_for_one_day_at_most() {
 }
 
 #[test]
-fn logins_of_a_snapshot_that_lie_ahead_count_as_of_now() {
+fn logins_with_future_times_in_a_snapshot_count_as_sent_now() {
     let log_ins = |what: &str| {
         let owner = r#""owner":{"login":"https://demo.tradovateapi.com/v1","user":"trader"}"#;
         stored(&format!(r#"{{"version":1,{owner},"logIns":{{{what}}}}}"#))

@@ -55,7 +55,7 @@ fn every_refused_login_shows_the_same_form_again() {
 }
 
 #[test]
-fn the_clients_side_decides_who_can_log_in_whatever_the_host_of_the_page_is() {
+fn an_oauth_client_admits_only_users_of_its_environment_at_any_host() {
     for (user, clients, status) in [
         (Side::Live, vec![Side::Live], 303),
         (Side::Demo, vec![Side::Live], 200),

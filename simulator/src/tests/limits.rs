@@ -80,7 +80,7 @@ fn the_sixteenth_renewal_in_an_hour_must_wait_although_all_succeeded() {
 }
 
 #[test]
-fn the_eleventh_failed_call_of_me_in_an_hour_must_wait() {
+fn the_call_after_ten_failed_me_calls_in_an_hour_must_wait() {
     let mut world = World::new();
     let token = world.token();
     assert!((0..20).all(|_| world.get(ME, &token).get("errorText") == ""));

@@ -113,7 +113,7 @@ fn an_exchange_with_any_wrong_field_is_refused() {
 }
 
 #[test]
-fn a_client_of_the_other_side_is_unknown() {
+fn an_oauth_client_of_live_is_unknown_on_demo() {
     let mut world = World::new().at(DEMO);
     let exchange = exchange(&code(&mut world));
     assert_eq!(world.post(OAUTH, &exchange).json(), invalid_client("Wrong client_id"));

@@ -120,7 +120,7 @@ fn a_captcha_closes_one_endpoint_to_one_network_for_an_hour() {
 }
 
 #[test]
-fn the_answer_to_a_captcha_opens_the_endpoint() {
+fn only_the_right_captcha_answer_after_the_wait_opens_the_endpoint() {
     let answered = |wait: u64, name: &str, value: &str, answer: Value| {
         let mut world = World::new();
         world.simulator.captcha_next(Endpoint::AccessTokenRequest);
@@ -146,7 +146,7 @@ fn the_answer_to_a_captcha_opens_the_endpoint() {
 }
 
 #[test]
-fn the_violation_after_the_maximum_gets_a_captcha_which_release_ends() {
+fn the_sixth_violation_of_a_penalty_gets_a_captcha_until_release() {
     let (mut world, _) = penalized();
     let captchas: Vec<_> = (0..6).map(|_| world.login().get("p-captcha")).collect();
     assert_eq!(captchas, [false, false, false, false, false, true].map(Value::from));

@@ -119,7 +119,7 @@ fn an_ambiguous_request_is_never_answered_by_a_redirect() {
 }
 
 #[test]
-fn a_request_must_ask_for_a_code_with_an_s256_challenge_or_none() {
+fn an_authorization_request_needs_response_type_code_and_s256_or_no_challenge() {
     const BAD: &str = "invalid_request";
     for (name, value, code, why) in [
         ("response_type", "", BAD, "response_type is missing"),

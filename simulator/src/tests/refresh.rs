@@ -45,7 +45,7 @@ fn a_refresh_returns_new_tokens_for_the_same_session() {
 }
 
 #[test]
-fn a_refresh_after_the_end_of_its_session_opens_another() {
+fn a_refresh_after_the_end_of_the_server_session_opens_a_new_one() {
     let (mut world, first) = world();
     world.wait(12 * 3600);
     world.simulator.set_time(world.now);

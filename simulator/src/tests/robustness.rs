@@ -101,7 +101,7 @@ fn no_time_makes_the_simulator_panic() {
 }
 
 #[test]
-fn a_clock_that_goes_back_keeps_sessions_working() {
+fn a_token_keeps_working_if_the_clock_of_the_simulator_goes_back() {
     let mut world = World::new();
     let token = world.token();
     world.now = later(Timestamp::UNIX_EPOCH, HOUR);

@@ -11,7 +11,7 @@ fn an_unknown_path_gets_404() {
 }
 
 #[test]
-fn a_wrong_method_gets_405_with_the_right_one() {
+fn a_wrong_method_gets_405_and_the_allowed_method() {
     for (method, path, allowed) in
         [(Method::GET, LOGIN, "POST"), (Method::POST, ME, "GET"), (Method::HEAD, RENEW, "GET")]
     {

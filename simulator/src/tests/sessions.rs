@@ -16,7 +16,7 @@ fn a_third_login_closes_the_oldest_session() {
 }
 
 #[test]
-fn expired_sessions_and_sessions_of_other_users_do_not_count() {
+fn only_open_sessions_of_the_same_user_count_for_the_session_limit() {
     let other = User::new("other", "synthetic-password");
     let mut world = World::of(Simulator::builder().user(User::default()).user(other));
     world.token();

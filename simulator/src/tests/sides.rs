@@ -4,7 +4,7 @@ use super::*;
 use crate::side::Side;
 
 #[test]
-fn a_user_of_one_side_cannot_log_in_on_the_other() {
+fn a_user_of_live_or_demo_cannot_log_in_on_the_other() {
     for (user, host, refusal) in [
         (Side::Live, LIVE, ""),
         (Side::Live, DEMO, WRONG_PASSWORD),

@@ -59,7 +59,7 @@ impl World {
 }
 
 #[test]
-fn a_socket_at_an_ip_address_accepts_both_kinds_of_token() {
+fn a_socket_at_an_ip_address_accepts_access_and_market_data_tokens() {
     let mut world = World::new();
     let login = world.login();
     for field in ["accessToken", "mdAccessToken"] {

@@ -146,7 +146,7 @@ fn the_program_answers_with_the_hosts_from_its_options() {
 }
 
 #[test]
-fn each_scenario_starts_with_its_problem() {
+fn the_simulator_starts_with_the_problem_of_its_scenario() {
     for (scenario, status, body) in [
         ("penalty", 200, r#""p-time":3"#),
         ("captcha", 200, r#""p-captcha":true"#),

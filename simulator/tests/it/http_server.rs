@@ -43,7 +43,7 @@ fn dropping_the_server_frees_its_port() {
 }
 
 #[test]
-fn open_connections_do_not_delay_the_stop() {
+fn open_connections_do_not_delay_the_end_of_the_simulator() {
     let server = serve();
     let silent = TcpStream::connect(server.address()).unwrap();
     let mut halfway = TcpStream::connect(server.address()).unwrap();

@@ -132,7 +132,7 @@ fn a_refused_websocket_gets_an_http_response() {
 }
 
 #[test]
-fn open_websockets_do_not_delay_the_stop() {
+fn open_websockets_do_not_delay_the_end_of_the_simulator() {
     let server = Simulator::builder().serve().unwrap();
     let mut socket = authorized(&server);
     drop(server);

@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_load_does_not_go_back_behind_another_one() {
+    fn a_load_never_returns_an_older_record_than_an_earlier_load() {
         let save = (2, 9, save(7, None, 1, Some(5)));
         let (new, old) = (load(Some((5, 7))), load(None));
         assert!(is_one(&[(0, 1, LEASE), save, (3, 4, old), (5, 6, new)]));
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_lease_is_given_once_until_it_is_released() {
+    fn a_long_lease_excludes_another_lease_until_its_release() {
         let again = Operation::Lease { is_long: true, fence: Some(2) };
         let release = Operation::Release { fence: 1 };
         assert!(!is_one(&[(0, 3, LEASE), (1, 2, again)]));
@@ -148,14 +148,14 @@ mod tests {
     }
 
     #[test]
-    fn a_fence_is_higher_than_the_one_before() {
+    fn a_lease_needs_a_higher_fence_than_the_lease_before_it() {
         let [low, high] = [1, 2].map(|fence| Operation::Lease { is_long: false, fence: Some(fence) });
         assert!(!is_one(&[(0, 1, high), (2, 3, low)]));
         assert!(is_one(&[(0, 2, high), (1, 3, low)]));
     }
 
     #[test]
-    fn a_save_is_done_with_the_newest_lease_and_the_known_record_and_only_then() {
+    fn a_save_succeeds_only_with_the_newest_lease_and_the_current_revision() {
         let ended = (0, 1, Operation::Lease { is_long: false, fence: Some(1) });
         let next = (2, 3, Operation::Lease { is_long: true, fence: Some(2) });
         assert!(!is_one(&[ended, next, (4, 5, save(7, None, 1, Some(5)))]));
@@ -165,14 +165,14 @@ mod tests {
     }
 
     #[test]
-    fn one_of_two_concurrent_saves_of_the_same_record_is_done() {
+    fn exactly_one_of_two_concurrent_saves_succeeds() {
         let both = |one, other| [(0, 1, LEASE), (2, 5, save(7, None, 1, one)), (3, 4, save(8, None, 1, other))];
         assert!(is_one(&both(Some(5), None)) && is_one(&both(None, Some(5))));
         assert!(!is_one(&both(Some(5), Some(6))) && !is_one(&both(None, None)));
     }
 
     #[test]
-    fn a_holder_that_has_released_its_lease_may_save_or_not() {
+    fn a_save_after_the_release_of_its_lease_may_succeed_or_fail() {
         for saved in [None, Some(5)] {
             let release = Operation::Release { fence: 1 };
             assert!(is_one(&[(0, 1, LEASE), (2, 3, release), (4, 5, save(7, None, 1, saved))]));
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_history_of_the_most_events_is_decided() {
+    fn a_history_with_the_maximum_number_of_events_can_be_checked() {
         let mut events = vec![(0, 1, LEASE)];
         events.extend((1..MOST as u64).map(|number| (2, 1000 + number, NOT_LEASED)));
         assert!(is_one(&events));

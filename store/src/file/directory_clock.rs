@@ -102,7 +102,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_boot_is_named_by_the_id_of_the_system() {
+    fn a_boot_is_identified_by_the_boot_id_of_linux() {
         let of_system = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
         assert!(id().unwrap().starts_with(of_system.trim()));
         assert!(is_word("a") && is_word(&"a".repeat(99)));
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn no_step_of_the_wall_clock_is_followed_within_a_boot() {
+    fn the_directory_clock_ignores_steps_of_the_wall_clock_until_a_reboot() {
         let directory = tempfile::tempdir().unwrap();
         let now = |wall, boot: Boot<'_>| now_since(directory.path(), at(wall), boot);
         assert_eq!(now(1_000_000, boot("a", 100)), at(1_000_000));
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn after_another_boot_the_wall_clock_counts() {
+    fn the_directory_clock_restarts_from_the_wall_clock_after_a_reboot() {
         let directory = tempfile::tempdir().unwrap();
         let now = |wall, boot: Boot<'_>| now_since(directory.path(), at(wall), boot);
         assert_eq!(now(1_000_000, boot("a", 100)), at(1_000_000));

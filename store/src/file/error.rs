@@ -105,7 +105,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_path_is_quoted_as_one_word_of_the_command() {
+    fn the_advised_chmod_command_quotes_the_path() {
         let error = open_to_others(Path::new("/home/o'neill; $x/`a`"), 0o700);
         let command = r"`chmod 700 '/home/o'\''neill; $x/`a`'`";
         assert!(error.to_string().ends_with(command), "{error}");

@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_that_a_signal_has_interrupted_has_taken_nothing() {
+    fn an_interrupted_lock_call_has_not_taken_the_lock() {
         let path = Path::new("lock");
         let failed = |kind: ErrorKind| is_taken(Err(TryLockError::Error(kind.into())), path);
         assert!(!failed(ErrorKind::Interrupted).unwrap());
@@ -136,7 +136,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn the_lock_of_a_removed_file_does_not_count() {
+    fn a_lock_on_a_removed_file_is_invalid() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.lock");
         let removed = Lock::take(path.clone()).unwrap();

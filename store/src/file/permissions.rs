@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_missing_file_counts_as_missing() {
+    fn open_returns_none_only_for_a_missing_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a");
         assert!(open(&path, options().read(true)).unwrap().is_none());

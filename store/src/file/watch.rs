@@ -92,7 +92,7 @@ mod tests {
     use crate::Store as _;
 
     #[test]
-    fn a_record_that_looks_the_same_is_read_again_after_some_checks() {
+    fn a_record_with_unchanged_metadata_is_read_again_after_several_checks() {
         let directory = tempfile::tempdir().unwrap();
         set_permissions(directory.path(), Permissions::from_mode(0o700)).unwrap();
         let store = FileStore::in_directory(directory.path()).unwrap();

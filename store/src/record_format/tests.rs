@@ -31,7 +31,7 @@ fn codecs() -> Vec<(&'static str, Codec)> {
 }
 
 #[test]
-fn a_session_comes_back_as_it_was() {
+fn an_encoded_session_is_decoded_unchanged() {
     for (form, codec) in codecs() {
         let record = codec.encode(&name(), &full()).unwrap();
         assert_eq!(text(&codec.decode(&name(), &record).unwrap()), text(&full()), "{form}");
@@ -50,14 +50,14 @@ fn a_record_consists_of_one_header_line_and_the_json() {
 }
 
 #[test]
-fn a_record_of_this_version_is_read_for_ever() {
+fn a_record_of_format_version_1_can_be_read() {
     let record = "tradovate-auth session 1 plain 00000000000000ff \
         637b0057f61732c5e84160f1c303d65137959b4d5486779afaff460fd4cb33df\n{\"version\":1,\"userId\":7}";
     assert_eq!(Codec::plain().decode(&name(), record.as_bytes()).unwrap().user_id(), Some(7));
 }
 
 #[test]
-fn two_records_of_the_same_session_differ() {
+fn a_session_is_encoded_differently_each_time() {
     for (form, codec) in codecs() {
         let [one, other] = [(); 2].map(|()| codec.encode(&name(), &full()).unwrap());
         assert_ne!(one, other, "{form}");
@@ -133,7 +133,7 @@ fn a_record_of_another_name_is_refused() {
 }
 
 #[test]
-fn foreign_and_newer_records_are_recognized() {
+fn an_unreadable_record_is_foreign_newer_sealed_or_damaged() {
     let sealed_by_nobody = b"tradovate-auth session 1 sealed\nAAAA";
     let newer_json = plain(&name(), br#"{"version":2,"sealed":"x"}"#).unwrap();
     let no_json = plain(&name(), b"x").unwrap();
@@ -205,7 +205,7 @@ mod sealed {
     }
 
     #[test]
-    fn a_sealed_record_of_this_version_is_read_for_ever() {
+    fn a_sealed_record_of_format_version_1_can_be_read() {
         let record = "tradovate-auth session 1 sealed\n\
             YWL400q6YyOpY5eMuE2vrsP9UV3MPnIRqR5ugyKWjRdiwezF4/cZCPTGOGxrkHlWmUVo\
             lvXG8pB+mRhURj3Xasu57nHkzI+DJW6vWx8Gzow7Y0ep4A";

@@ -6,7 +6,7 @@ use tradovate_auth_store::AsyncStore;
 use super::*;
 
 #[tokio::test]
-async fn an_async_program_shares_with_a_blocking_one() {
+async fn an_async_and_a_blocking_program_share_one_file_store() {
     let world = World::new();
     let (store, name) = (&world.store, &world.name);
     assert!(AsyncStore::load(store, name).await.unwrap().is_none());

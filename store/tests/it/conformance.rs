@@ -5,14 +5,14 @@ use tradovate_auth_store::conformance::Suite;
 use super::*;
 
 #[test]
-fn the_blocking_form_keeps_the_contract() {
+fn the_file_store_passes_all_checks_as_a_blocking_store() {
     let world = World::in_memory();
     Suite::new(|| world.other()).run().unwrap();
 }
 
 #[cfg(feature = "tokio")]
 #[test]
-fn the_async_form_keeps_the_contract() {
+fn the_file_store_passes_all_checks_as_an_async_store() {
     let world = World::in_memory();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
     let handle = runtime.handle().clone();
@@ -33,7 +33,7 @@ fn a_lease_of_another_name_has_another_fence() {
 }
 
 #[test]
-fn waits_are_not_ended_early() {
+fn no_wait_for_a_change_ends_before_the_change_or_its_time() {
     let world = World::new();
     helpers::a_save_of_another_session_does_not_end_the_wait(&world.store, &world.other());
     helpers::changed_waits_until_its_time_is_over_if_the_record_stays_the_same(&World::new().store);

@@ -77,7 +77,7 @@ fn an_unreadable_record_that_is_replaced_is_kept_under_another_name() {
 }
 
 #[test]
-fn a_record_is_kept_if_a_crash_comes_between_the_copy_and_the_replacement() {
+fn an_unreadable_record_is_kept_after_a_crash_between_copy_and_replacement() {
     let (world, _) = World::saved(7);
     let known = load(&world, b"damaged").revision;
     fs::hard_link(world.path("session"), world.path("session.unreadable")).unwrap();

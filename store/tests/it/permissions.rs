@@ -33,7 +33,7 @@ fn new_files_and_directories_are_closed_to_others() {
 }
 
 #[test]
-fn a_directory_open_to_others_is_refused_until_the_command_was_run() {
+fn a_directory_open_to_others_is_refused_until_the_advised_chmod_is_run() {
     for open in [0o750, 0o705, 0o710, 0o777] {
         let (world, _) = World::saved(7);
         set_mode(world.directory.path(), open);
@@ -48,7 +48,7 @@ fn a_directory_open_to_others_is_refused_until_the_command_was_run() {
 }
 
 #[test]
-fn a_record_open_to_others_is_not_used_until_the_command_was_run() {
+fn a_record_open_to_others_is_not_used_until_the_advised_chmod_is_run() {
     let (world, revision) = World::saved(7);
     let lease = world.lease();
     set_mode(&world.path("session"), 0o644);
@@ -70,7 +70,7 @@ fn a_lock_file_open_to_others_is_refused() {
 }
 
 #[test]
-fn the_command_works_for_a_path_with_quotes() {
+fn the_advised_chmod_command_works_for_a_path_with_quotes() {
     let parent = tempfile::tempdir().unwrap();
     let directory = parent.path().join("o'neill's $HOME; touch x");
     let error = FileStore::in_directory(&directory).unwrap_err().to_string();

@@ -44,7 +44,7 @@ fn no_step_of_the_wall_clock_changes_the_age_of_a_record_or_ends_a_lease() {
 }
 
 #[test]
-fn a_removed_session_is_gone_for_all_processes() {
+fn a_save_with_the_revision_of_a_removed_record_fails() {
     let (world, revision) = World::saved(7);
     fs::remove_file(world.path("session")).unwrap();
     assert!(world.load().is_none());

@@ -26,7 +26,7 @@ fn debug_output_and_errors_contain_no_token() {
 }
 
 #[test]
-fn no_token_is_in_the_lock() {
+fn the_lock_file_contains_no_token() {
     let (world, _) = World::saved(7);
     assert!(!fs::read_to_string(world.path("lock")).unwrap().contains("canary"));
 }

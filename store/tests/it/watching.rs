@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_record_that_was_removed_before_ends_the_wait_at_once() {
+fn a_wait_for_a_change_ends_at_once_if_the_record_was_removed() {
     World::new().store.changed(&helpers::name(), Some(Revision(7)), Duration::MAX).unwrap();
 }
 

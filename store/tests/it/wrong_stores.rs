@@ -36,14 +36,14 @@ fn suite(defect: Defect) -> Suite<'static> {
 }
 
 #[test]
-fn a_store_without_a_defect_keeps_the_contract() {
+fn a_store_without_a_defect_passes_all_checks() {
     suite(Defect::None).run().unwrap();
     let database = Arc::default();
     Suite::new(|| Box::new(Memory::open(&database, Defect::None)) as Box<dyn Store>).run().unwrap();
 }
 
 #[test]
-fn a_wrong_store_fails_the_check_that_names_its_defect() {
+fn each_defect_of_a_store_fails_its_check() {
     let cases = [
         (Defect::InventsRecords, "nothing_is_stored_at_first"),
         (Defect::LoadsOld, "a_saved_session_is_loaded_by_others"),
@@ -91,7 +91,7 @@ fn a_wrong_store_fails_the_check_that_names_its_defect() {
 
 /// If a store is wrong only when several processes work at the same time, checks with calls in a row can't show this.
 #[test]
-fn a_store_that_saves_in_two_steps_passes_all_checks_but_those_of_concurrent_calls() {
+fn a_store_that_saves_in_two_steps_fails_only_the_checks_of_concurrent_calls() {
     let violations = suite(Defect::SavesInTwoSteps).run().unwrap_err();
     let concurrent = ["no_concurrent_increment_is_lost", "concurrent_histories_are_linearizable"];
     assert!(violations.names().all(|name| concurrent.contains(&name)), "{violations}");

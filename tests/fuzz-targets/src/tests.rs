@@ -4,7 +4,7 @@ use std::path::Path;
 type Target = fn(&[u8]);
 
 #[test]
-fn every_target_accepts_the_committed_corpus() {
+fn every_fuzz_target_accepts_its_committed_corpus() {
     for (name, target) in [
         ("api_hosts", super::api_hosts as Target),
         ("control", super::control),

@@ -83,7 +83,7 @@ fn comes_back(said: &str, prepare: impl Fn(&mut Simulator) + Sync) {
 //= R-SOCKET-6
 //= R-SOCKET-7
 #[test]
-fn heartbeats_keep_a_socket_alive_until_the_renewal_and_the_next_one_uses_the_new_token() {
+fn a_socket_stays_open_until_the_renewal_and_reconnects_with_the_new_token() {
     let short = || {
         let builder = builder().lifetime(Duration::from_secs(20));
         builder.options(|options| options.socket_timeout = Duration::from_secs(6))
@@ -123,7 +123,7 @@ fn a_broken_connection_is_followed_by_a_new_socket() {
 }
 
 #[test]
-fn a_silent_server_is_disconnected() {
+fn the_socket_example_connects_again_if_the_server_is_silent() {
     survives("the server sent nothing for 8 s", Simulator::silence_sockets);
 }
 

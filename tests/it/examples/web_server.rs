@@ -345,7 +345,7 @@ fn cookies_are_http_only_and_with_https_secure_and_bound_to_the_host() {
 }
 
 #[test]
-fn changing_requests_from_other_sites_are_refused() {
+fn post_requests_from_other_sites_are_refused() {
     let world = World::new();
     let mut browser = world.logged_in("trader");
     for foreign in [
@@ -493,7 +493,7 @@ fn a_page_that_waits_for_a_replaced_session_redirects_to_the_new_one() {
 }
 
 #[test]
-fn a_session_is_renewed_without_requests_and_without_consent_it_needs_a_new_login() {
+fn the_site_renews_idle_sessions_and_needs_a_login_after_a_revocation() {
     let world = World::of(vendor().lifetime(Duration::from_secs(6)));
     let mut browser = world.logged_in("trader");
     let is_kept = |line: &str| {
@@ -515,7 +515,7 @@ fn a_session_is_renewed_without_requests_and_without_consent_it_needs_a_new_logi
 }
 
 #[test]
-fn requests_under_another_host_name_are_redirected_to_the_sites_own() {
+fn the_site_redirects_requests_with_another_host_name_to_its_own() {
     let world = World::new();
     let start = format!("{}/", world.site().url());
     let mut browser = Browser::at(&format!("http://localhost:{}", world.port));
@@ -573,7 +573,7 @@ fn logins_sessions_and_sessions_without_tokens_expire() {
 }
 
 #[test]
-fn a_session_ends_at_its_maximum_age_even_without_its_own_requests() {
+fn an_idle_browser_session_ends_at_its_maximum_age() {
     let mut world = World::new();
     let mut browser = world.logged_in("trader");
     let nearly = ago(jiff::SignedDuration::from_hours(7 * 24) - jiff::SignedDuration::from_secs(6));

@@ -85,7 +85,7 @@ fn an_event_callback_can_call_its_token_source() {
 }
 
 #[test]
-fn token_returns_an_error_at_once_inside_of_a_callback() {
+fn token_returns_an_error_at_once_inside_of_the_store_hook() {
     let server = Simulator::builder().serve().unwrap();
     let own = Arc::new(OnceLock::<Source>::new());
     let used = Arc::clone(&own);

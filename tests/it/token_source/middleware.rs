@@ -55,7 +55,7 @@ fn calls_to_the_environments_hosts_get_the_bearer_token() {
 }
 
 #[test]
-fn calls_to_other_hosts_and_ports_get_no_token_and_request_none() {
+fn calls_to_other_hosts_and_ports_carry_no_token() {
     let own = peer(response("200 OK", &[], "{}"));
     let stranger = peer(response("200 OK", &[], "{}"));
     let agent = agent(&source(&own));

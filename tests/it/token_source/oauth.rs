@@ -102,7 +102,7 @@ fn a_source_with_a_code_waits_for_penalties_and_refreshes() {
 
 //= R-RENEW-12
 #[test]
-fn a_market_data_token_follows_the_exchange_without_a_keeper() {
+fn a_renewal_brings_the_market_data_token_after_an_exchange_without_a_keeper() {
     for kind in Kind::ALL {
         let server = Simulator::builder().serve().unwrap();
         let source = kind.builder(server.environment(), Login::code(app(), consent(&server))).build();

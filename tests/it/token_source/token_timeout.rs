@@ -73,7 +73,7 @@ fn callers_with_a_short_timeout_get_an_error_until_the_answer_has_come() {
 }
 
 #[test]
-fn the_first_failed_try_is_an_event_and_an_error_with_host_and_cause() {
+fn a_failed_login_is_reported_with_its_host_and_cause() {
     for kind in Kind::ALL {
         let (sender, events) = mpsc::channel();
         // No server listens there.
@@ -143,7 +143,7 @@ fn after_forget_a_source_returns_no_token_and_sends_nothing() {
 }
 
 #[test]
-fn an_answer_that_comes_after_forget_is_not_installed() {
+fn a_token_that_arrives_after_forget_is_not_used() {
     for kind in Kind::ALL {
         let gate = Gate::closed();
         let held = gate.clone();

@@ -215,7 +215,7 @@ fn stopping_a_keeper_waits_for_the_last_event_callback() {
 }
 
 #[test]
-fn a_callback_may_use_its_own_source() {
+fn an_event_callback_can_adopt_a_snapshot_in_its_own_source() {
     in_many_schedules_of_tasks(async || {
         let world = World::default();
         let own = Arc::new(Fact::new(None::<TokenSource>));

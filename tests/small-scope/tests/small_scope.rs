@@ -33,7 +33,7 @@ fn every_mutant_is_detected() {
 }
 
 #[test]
-fn a_plan_survives_its_text_form_and_its_run_is_repeatable() {
+fn a_parsed_plan_has_the_same_text_and_the_same_trace_each_time() {
     let plan: Plan = "24:switch-1,25:crash,40:rollback".parse().unwrap();
     assert_eq!((plan.to_string().as_str(), plan.size()), ("24:switch-1,25:crash,40:rollback", (2, 1)));
     let episode = "two/first-login".parse().unwrap();

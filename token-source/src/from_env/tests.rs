@@ -95,7 +95,7 @@ fn the_error_of_an_unusable_file_names_it_and_quotes_nothing() {
 }
 
 #[test]
-fn a_file_is_read_only_up_to_the_longest_secret() {
+fn a_secret_file_is_read_only_up_to_64_kib() {
     let file = Secret::with("long", &b"x".repeat(100_000));
     let text = secret(PASSWORD, table(&[("TRADOVATE_PASSWORD_FILE", file.path())])).unwrap().unwrap();
     assert_eq!(text.len(), 65536);

@@ -134,7 +134,7 @@ fn a_caller_waits_no_longer_than_the_token_timeout() {
 }
 
 #[test]
-fn an_error_names_the_last_failure() {
+fn a_token_error_names_the_last_failure() {
     let source = shared(&SharedBudget::default());
     let (permit, _) = source.next().unwrap();
     permit.answered(Ok(answer(500, None, "")));
@@ -232,7 +232,7 @@ fn the_token_of_an_adopted_answer_is_returned() {
 }
 
 #[test]
-fn an_error_names_only_events_that_are_failures() {
+fn a_token_error_names_only_events_that_are_failures() {
     let environment = Environment::custom(BaseUrl::parse("http://127.0.0.1:1/v1").unwrap());
     let login = Login::refresh_token(OAuthApp::new("8"), RefreshToken::new("refresh"));
     let settings = Settings { budget: SharedBudget::default(), ..Settings::new(&environment) };

@@ -97,7 +97,7 @@ fn others_may_drive_the_session_while_a_callback_runs() {
 }
 
 #[test]
-fn an_error_from_before_the_last_success_is_not_reported() {
+fn a_token_error_does_not_name_a_failure_before_the_last_success() {
     let Slow { shared, entered, go_on, seen } = slow();
     let (mut permit, _) = shared.next().unwrap();
     permit.begin();

@@ -2,7 +2,7 @@ use super::*;
 use alloc::format;
 
 #[test]
-fn debug_output_of_a_login_contains_no_secret() {
+fn debug_output_of_an_authorization_contains_no_secret() {
     let request = AuthorizationRequest::new(&OAuthApp::new("client"), "http://127.0.0.1:8765/callback");
     let entropy = || Entropy::from([7; Entropy::LENGTH]);
     let (url, pending) = request.begin(&Environment::live(), entropy()).unwrap();

@@ -25,7 +25,7 @@ fn read(text: &str) -> Result<PendingAuthorization, String> {
 }
 
 #[test]
-fn a_stored_login_can_be_finished_by_another_process() {
+fn a_stored_authorization_can_be_completed_by_another_process() {
     let text = written(&pending(&request()));
     assert_eq!(text, WRITTEN);
     let mut resumed = read(&text).unwrap();
@@ -34,7 +34,7 @@ fn a_stored_login_can_be_finished_by_another_process() {
 }
 
 #[test]
-fn a_stored_login_without_pkce_has_no_verifier() {
+fn a_stored_authorization_without_pkce_has_no_verifier() {
     let text = written(&pending(&request().without_pkce()));
     assert!(!text.contains("codeVerifier"), "{text}");
     let code = read(&text).unwrap().redirected_query(ANSWER).unwrap();
@@ -43,7 +43,7 @@ fn a_stored_login_without_pkce_has_no_verifier() {
 
 //= R-AUTHORIZE-8
 #[test]
-fn another_process_checks_the_issuer_too() {
+fn a_stored_authorization_keeps_its_check_of_the_issuer() {
     for (request, key, without) in [
         (request().with_issuer("https://issuer.example"), "issuer", Ok(())),
         (request().with_required_issuer("https://issuer.example"), "requiredIssuer", Err(RedirectError::MissingIssuer)),
@@ -62,7 +62,7 @@ fn another_process_checks_the_issuer_too() {
 }
 
 #[test]
-fn a_login_can_be_finished_only_once() {
+fn a_stored_authorization_accepts_only_one_redirect() {
     let mut answered = pending(&request());
     answered.redirected_query(ANSWER).unwrap();
     let mut resumed = read(&written(&answered)).unwrap();
@@ -70,13 +70,13 @@ fn a_login_can_be_finished_only_once() {
 }
 
 #[test]
-fn a_stored_login_of_a_newer_version_is_named_as_such() {
+fn a_stored_authorization_of_a_newer_version_has_its_own_error() {
     let newer = read(r#"{"version":2,"sealed":"canary"}"#).unwrap_err();
     assert!(newer.starts_with("a newer version of this library has written the authorization"), "{newer}");
 }
 
 #[test]
-fn an_error_about_a_damaged_login_names_the_field_and_quotes_nothing() {
+fn the_error_of_a_damaged_authorization_names_the_field_and_quotes_nothing() {
     for (from, to, field) in [
         (r#""version":1,"#, "", "version"),
         (r#""https://app.example/cb""#, r#""canary""#, "redirectUri"),

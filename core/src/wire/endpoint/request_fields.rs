@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_buffer_is_never_too_small_for_what_is_written_into_it() {
+    fn a_request_body_never_exceeds_its_computed_length() {
         let extra = FieldValue::Number(i64::MIN);
         for text in ["", "x", "\"", "\\", "ü", "😀", "&", " ", "a\"b\\c/d&e=f"] {
             let (text, ticket) = (text.repeat(64), PenaltyTicket::new("\u{1}\n\u{7f}", core::time::Duration::ZERO));

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn prose_and_error_ids_stay_readable() {
+fn an_excerpt_shows_prose_and_error_ids_and_masks_long_words() {
     for text in [
         "Internal Server Error, error id: 0b5f3f0e-70b6-4d5c-9a7e-1c1f6a3b2d4e",
         "Incorrect username or password. Please try again, noting that passwords are case-sensitive.",
@@ -27,7 +27,7 @@ fn prose_and_error_ids_stay_readable() {
 }
 
 #[test]
-fn a_web_page_is_shown_by_its_title() {
+fn the_excerpt_of_an_html_page_is_its_title_or_heading() {
     assert_eq!(line("<html><head><title>503 Service Unavailable</title></head>…"), "503 Service Unavailable");
     assert_eq!(line("\n<h1>502 Bad Gateway</h1>\n\n<hr>nginx\r\n"), "502 Bad Gateway");
     assert_eq!(line("<p>canary</p>"), "");
@@ -53,7 +53,7 @@ fn the_vendors_addresses_stay_readable() {
 }
 
 #[test]
-fn a_request_that_is_repeated_back_is_masked() {
+fn an_excerpt_masks_the_secrets_of_a_request_that_the_answer_repeats() {
     for echo in [
         // JSON, whole, broken, nested, escaped once and twice
         r#"bad request: {"name":"canary","password" : "can\"ary","cid":8}"#,
@@ -126,7 +126,7 @@ fn a_value_that_the_excerpt_would_cut_is_left_out() {
 }
 
 #[test]
-fn any_body_becomes_one_line_of_limited_length() {
+fn an_excerpt_is_one_line_of_limited_length() {
     assert_eq!(excerpt(b"a\x00\x1b[31m\xff\xfeb\nc\xe2\x80\xae"), "a […]");
     let long = excerpt("wörter ".repeat(10_000).as_bytes());
     assert!((LIMIT - 10..=LIMIT + 4).contains(&long.chars().count()));
@@ -141,7 +141,7 @@ fn any_body_becomes_one_line_of_limited_length() {
 }
 
 #[test]
-fn names_of_fields_stay_readable_however_long() {
+fn field_names_are_shown_unless_they_look_like_secrets() {
     for text in [
         "passwordExpirationTime",
         "outdatedLiquidationPolicy",

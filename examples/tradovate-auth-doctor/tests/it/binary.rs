@@ -48,7 +48,7 @@ fn server() -> Server {
 }
 
 #[test]
-fn nothing_is_sent_before_the_user_agrees() {
+fn the_doctor_sends_nothing_before_the_user_agrees() {
     let server = server();
     for (typed, logins) in [("", 0), ("no\n", 0), ("y\n", 0), ("yes\n", 1)] {
         let folder = tempfile::tempdir().unwrap();

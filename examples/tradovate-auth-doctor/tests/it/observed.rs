@@ -37,7 +37,7 @@ fn problems(report: &Report, rules: &[String]) -> Vec<String> {
 }
 
 #[test]
-fn each_observed_report_agrees_with_the_contract() {
+fn each_observed_report_of_the_doctor_agrees_with_the_contract() {
     let rules = contract();
     assert!(rules.len() > 100, "only {} rules", rules.len());
     let files = fs::read_dir(root().join("vectors/observed")).unwrap().map(|entry| entry.unwrap().path());
@@ -52,7 +52,7 @@ fn each_observed_report_agrees_with_the_contract() {
 }
 
 #[test]
-fn a_report_that_disagrees_is_reported() {
+fn a_doctors_report_that_contradicts_the_contract_is_detected() {
     let mut world = World::live();
     let body = br#"{"userId":1,"apiHosts":{}}"#.to_vec();
     world.simulator.answer_next(tradovate_auth_simulator::Endpoint::Me, Response::new(body));

@@ -27,7 +27,7 @@ fn names_that_could_be_secrets_or_persons_are_masked() {
 }
 
 #[test]
-fn a_report_contains_no_values_from_the_server() {
+fn the_doctors_report_contains_no_values_from_the_server() {
     let odd = r#"{"accessToken":"canary.token","expirationTime":"2026-11-24T15:40:30Z","canary-user":"x","77001234":1,
         "Quillfeather":{"canary":"canary"},"userStatus":"canary","hibpHint":"Zebedee","name":"Zebedee Quillfeather",
         "errorText":"","orgName":"Marmalade","apiHosts":{"marmaladeLive":"canary.example","live":"https://canary@x"},
@@ -58,7 +58,7 @@ fn a_report_contains_no_values_from_the_server() {
 }
 
 #[test]
-fn a_report_with_an_unmasked_name_or_value_is_refused() {
+fn a_doctors_report_with_an_unmasked_name_or_value_is_refused() {
     let report = serde_json::to_value(World::live().examine()).unwrap();
     let change = |pointer: &str, value: serde_json::Value| {
         let mut changed = report.clone();

@@ -53,14 +53,14 @@ fn the_doctor_waits_for_one_penalty() {
 }
 
 #[test]
-fn a_captcha_ends_only_the_call_it_answers() {
+fn the_doctor_continues_after_a_captcha_for_the_renewal() {
     let (summary, report) = steps(|simulator| simulator.captcha_next(Endpoint::RenewAccessToken));
     assert!(summary.contains("renewal: 200 penalty, exchange: 200 object"), "{summary}");
     assert!(confirms(&report, "R-PENALTY-4"));
 }
 
 #[test]
-fn a_refusal_is_identified_by_its_text() {
+fn the_doctor_identifies_a_refused_login_by_its_text() {
     for (status, summary) in [(RefusalStatus::Ok, "login: 200 "), (RefusalStatus::Unauthorized, "login: 401 ")] {
         let (steps, report) = steps(|simulator| {
             simulator.user_mut(USER).unwrap().password = "another".into();
@@ -96,7 +96,7 @@ fn the_oauth_user_can_differ_from_the_password_user() {
 }
 
 #[test]
-fn a_refused_code_is_identified_by_its_error() {
+fn the_doctor_identifies_a_refused_code_by_its_error() {
     let (summary, report) = steps(|simulator| simulator.oauth_client_mut("canary-client").unwrap().side = Side::Demo);
     assert!(summary.ends_with("exchange: 200 InvalidClient"), "{summary}");
     assert!(confirms(&report, "R-OAUTH-6"));
@@ -113,7 +113,7 @@ fn after_a_lock_out_the_doctor_sends_nothing() {
 }
 
 #[test]
-fn faults_and_maintenance_are_reported_as_seen() {
+fn the_doctor_reports_faults_and_maintenance() {
     for (maintenance, summary) in [(Maintenance::Html, "503 html"), (Maintenance::ErrorId, "500 text Some(ErrorId)")] {
         let (steps, _) = steps(|simulator| simulator.set_maintenance(Some(maintenance)));
         assert_eq!(steps, format!("login: {summary}, exchange: {summary}"));

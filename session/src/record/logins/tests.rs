@@ -72,7 +72,7 @@ fn a_login_that_opened_no_session_does_not_count() {
 }
 
 #[test]
-fn a_late_answer_frees_its_counted_request() {
+fn a_login_no_longer_counts_after_a_late_answer_that_opened_no_session() {
     let mut log_ins = LogIns::default();
     let lost = log_ins.sent_in_vain(at(0), 45);
     assert_eq!(log_ins.next(at(1)), second(60));
@@ -109,7 +109,7 @@ fn the_pauses_after_logins_of_unknown_outcome_grow_to_an_hour() {
 }
 
 #[test]
-fn the_pauses_are_spread_by_a_tenth_and_last_an_hour_at_most() {
+fn pauses_after_unknown_outcomes_vary_by_a_tenth_and_last_an_hour_at_most() {
     let first = |seed| {
         let mut log_ins = LogIns::default();
         let id = log_ins.sent(at(0));
@@ -130,7 +130,7 @@ fn the_pauses_are_spread_by_a_tenth_and_last_an_hour_at_most() {
 }
 
 #[test]
-fn a_known_outcome_ends_a_row_of_unknown_outcomes() {
+fn a_known_outcome_resets_the_count_of_logins_of_unknown_outcome() {
     let mut log_ins = LogIns::default();
     log_ins.sent_in_vain(at(0), 0);
     log_ins.sent_in_vain(at(1), 0);
@@ -143,7 +143,7 @@ fn a_known_outcome_ends_a_row_of_unknown_outcomes() {
 }
 
 #[test]
-fn an_answer_does_not_settle_a_login_that_is_sent_at_the_same_moment() {
+fn an_answer_does_not_decide_a_login_sent_at_the_same_time() {
     let mut log_ins = LogIns::default();
     log_ins.refused(at(20), Some("no"));
     log_ins.credentials_replaced();
@@ -203,7 +203,7 @@ fn a_login_announced_by_a_crashed_process_has_an_unknown_outcome() {
 }
 
 #[test]
-fn only_four_logins_without_a_session_are_kept_and_all_others_for_two_hours() {
+fn a_record_keeps_logins_for_two_hours_but_only_four_without_a_session() {
     let mut log_ins = LogIns::default();
     for minute in 0..12 {
         let id = log_ins.sent(at(minute));
@@ -299,7 +299,7 @@ fn replaced_credentials_of_the_same_user_keep_the_counted_logins() {
 
 //= R-SESSION-4
 #[test]
-fn lost_sessions_in_a_row_count_as_kicks_with_pauses_that_grow_to_an_hour() {
+fn losses_in_a_row_are_kicks_with_pauses_of_up_to_an_hour() {
     let mut log_ins = LogIns::default();
     assert_eq!((log_ins.lost(at(0), at(0)), log_ins.after_kick()), (None, None));
     assert_eq!(log_ins.lost(at(10), at(10)), Some(at(25)));
@@ -313,14 +313,14 @@ fn lost_sessions_in_a_row_count_as_kicks_with_pauses_that_grow_to_an_hour() {
 }
 
 #[test]
-fn a_lost_session_counts_from_when_the_loss_was_noticed() {
+fn a_kick_is_decided_by_the_times_at_which_losses_were_noticed() {
     let mut log_ins = LogIns::default();
     assert_eq!(log_ins.lost(at(0), at(0)), None);
     assert_eq!(log_ins.lost(at(3), at(16)), Some(at(31)));
 }
 
 #[test]
-fn lost_sessions_that_are_far_apart_do_not_count_as_a_kick() {
+fn losses_15_minutes_apart_do_not_count_as_a_kick() {
     let mut log_ins = LogIns::default();
     for minute in [0, 15, 40, 60] {
         assert_eq!(log_ins.lost(at(minute), at(minute)), None, "{minute}");

@@ -272,7 +272,7 @@ fn each_answer_of_the_configured_host_means_what_the_table_says() {
 }
 
 #[test]
-fn these_answers_of_a_followed_host_mean_that_it_is_wrong() {
+fn a_404_or_a_refusal_of_the_app_shows_a_wrong_followed_host() {
     insta::assert_snapshot!(differences(To { via: Via::Followed, is_redirected: false }), @"
                                      login         renewal       refresh       code
     200, a refusal of the app        wrong host    wrong host    wrong host    wrong host
@@ -283,12 +283,12 @@ fn these_answers_of_a_followed_host_mean_that_it_is_wrong() {
 }
 
 #[test]
-fn the_configured_host_is_judged_the_same_while_another_host_is_followed() {
+fn an_answer_of_the_configured_host_means_the_same_while_another_is_followed() {
     assert_eq!(differences(To { via: Via::Home, is_redirected: false }).lines().count(), 1);
 }
 
 #[test]
-fn these_answers_mean_something_else_after_a_redirect() {
+fn a_404_or_another_redirect_after_a_redirect_means_a_wrong_target() {
     insta::assert_snapshot!(differences(To { via: Via::Configured, is_redirected: true }), @"
                                      login         renewal       refresh       code
     307 to a trusted host            wrong target  wrong target  wrong target  refused
@@ -300,7 +300,7 @@ fn these_answers_mean_something_else_after_a_redirect() {
 }
 
 #[test]
-fn these_answers_mean_something_else_after_a_redirect_by_a_followed_host() {
+fn a_wrong_redirect_target_of_a_followed_host_means_a_wrong_followed_host() {
     insta::assert_snapshot!(differences(To { via: Via::Followed, is_redirected: true }), @"
                                      login         renewal       refresh       code
     200, a refusal of the app        wrong host    wrong host    wrong host    wrong host
@@ -315,7 +315,7 @@ fn these_answers_mean_something_else_after_a_redirect_by_a_followed_host() {
 }
 
 #[test]
-fn without_a_complete_answer_only_an_unsent_request_is_surely_not_handled() {
+fn a_failed_login_counts_as_not_handled_only_if_it_was_not_sent() {
     let failures = [Failure::NotSent, Failure::MaybeSent, Failure::Truncated, Failure::Oversized];
     let meanings = failures.map(|failure| {
         let outcome = Outcome::of_failure(&exchange(Request::LogIn, CONFIGURED), failure, None);
@@ -325,7 +325,7 @@ fn without_a_complete_answer_only_an_unsent_request_is_surely_not_handled() {
 }
 
 #[test]
-fn a_failure_keeps_its_status_its_error_and_where_it_leads() {
+fn an_outcome_contains_the_redirect_target_wait_or_ticket_of_its_answer() {
     let find = |name: &str| ANSWERS.iter().find(|answer| answer.name == name).unwrap();
     let Outcome::Redirected { to, otherwise } = outcome(Request::LogIn, CONFIGURED, find("307 to a trusted host"))
     else {
@@ -359,7 +359,7 @@ fn login_dated(taught: &str, date: &str, expires_at: &str) -> &'static str {
 }
 
 #[test]
-fn until_a_far_date_is_confirmed_a_token_that_is_valid_by_either_clock_is_kept() {
+fn a_token_valid_by_an_unconfirmed_date_or_the_local_clock_is_kept() {
     let (right, past) = ("Tue, 24 Nov 2026 14:00:00 GMT", "Sat, 01 Jan 2000 00:00:00 GMT");
     let (in_an_hour, then) = ("2026-11-24T15:00:00Z", "2000-01-01T01:00:00Z");
     assert_eq!(login_dated(past, past, then), "token", "by the far date");

@@ -116,7 +116,7 @@ fn nothing_is_sent_without_the_lease_and_the_lease_is_released() {
 }
 
 #[test]
-fn a_lease_that_may_end_before_an_answer_is_acquired_again_but_allows_saves() {
+fn a_lease_that_ends_within_the_deadline_allows_saves_but_no_requests() {
     let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
     sharing.leads(0, Some(record(1)));
     assert_eq!(sharing.next(22_500, RENEW), "go on");
@@ -137,7 +137,7 @@ fn the_lease_is_held_while_a_token_waits_to_be_saved() {
 }
 
 #[test]
-fn a_known_record_is_not_joined_again() {
+fn a_record_of_a_known_revision_is_not_joined_again() {
     let mut sharing = Sharing::after_load(MayLogIn::WhenNeeded);
     assert!(matches!(sharing.loads(0, Some(record(1))), Loaded::Known));
     assert!(matches!(sharing.loads(0, Some(record(2))), Loaded::Record(Some(_))));
@@ -146,7 +146,7 @@ fn a_known_record_is_not_joined_again() {
 }
 
 #[test]
-fn the_lease_of_another_process_is_waited_for_until_something_changes() {
+fn a_held_lease_is_requested_again_after_500_ms() {
     let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
     sharing.asks_for_lease(0, None);
     assert_eq!(sharing.next(0, RENEW), "load", "it may have saved a token");
@@ -177,7 +177,7 @@ fn a_session_without_a_token_loads_every_ten_seconds() {
 }
 
 #[test]
-fn a_store_that_is_empty_twice_within_a_second_allows_a_login() {
+fn a_store_that_is_still_empty_after_a_second_allows_a_login() {
     let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
     sharing.loads(-5000, None);
     assert_eq!(sharing.next(0, LOG_IN), "acquire", "the processes that hold what it has lost learn of this");
@@ -191,7 +191,7 @@ fn a_store_that_is_empty_twice_within_a_second_allows_a_login() {
 }
 
 #[test]
-fn an_old_refresh_token_is_not_presented_while_a_newer_one_may_come_back() {
+fn a_refresh_waits_a_second_for_other_processes_if_the_store_is_empty() {
     let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
     let refresh = Wanted::Send(Operation::Refresh);
     sharing.leads(0, None);
@@ -204,7 +204,7 @@ fn an_old_refresh_token_is_not_presented_while_a_newer_one_may_come_back() {
 }
 
 #[test]
-fn a_store_that_was_filled_again_does_not_count_as_empty() {
+fn a_record_between_two_empty_loads_restarts_the_wait_before_a_login() {
     let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
     sharing.leads(0, None);
     sharing.gives_back(0);
@@ -226,7 +226,7 @@ fn a_record_of_an_ended_session_is_treated_like_an_empty_store() {
 }
 
 #[test]
-fn an_own_record_that_has_ended_allows_a_login_after_a_second() {
+fn a_login_waits_for_other_processes_if_the_own_record_has_ended() {
     let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
     sharing.leads(0, Some(record(1)));
     sharing.saved(Some(Revision(2)), true);
@@ -236,7 +236,7 @@ fn an_own_record_that_has_ended_allows_a_login_after_a_second() {
 }
 
 #[test]
-fn after_a_failed_save_other_processes_have_another_second_to_save() {
+fn a_failed_save_restarts_the_wait_of_a_second_before_a_login() {
     let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
     sharing.leads(0, None);
     sharing.gives_back(0);
@@ -249,7 +249,7 @@ fn after_a_failed_save_other_processes_have_another_second_to_save() {
 }
 
 #[test]
-fn a_save_without_a_token_does_not_end_the_wait_for_what_others_hold() {
+fn a_save_without_a_token_does_not_end_the_wait_for_other_processes() {
     let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
     sharing.leads_with(0, Some(record(1)), true);
     sharing.saved(Some(Revision(2)), false);
@@ -260,7 +260,7 @@ fn a_save_without_a_token_does_not_end_the_wait_for_what_others_hold() {
 }
 
 #[test]
-fn a_store_that_becomes_empty_is_waited_for_anew() {
+fn a_store_found_empty_again_starts_a_new_wait_before_a_login() {
     let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
     sharing.leads(0, None);
     sharing.gives_back(0);
@@ -315,7 +315,7 @@ fn an_unreadable_record_is_replaced_if_the_settings_allow_it() {
 }
 
 #[test]
-fn a_store_that_fails_is_tried_less_and_less_often() {
+fn the_pauses_after_store_failures_grow_from_250_ms_to_10_seconds() {
     let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
     let mut now = 0;
     let pauses = [(); 8].map(|()| {
@@ -374,7 +374,7 @@ fn a_process_whose_save_was_overtaken_gives_the_lease_back() {
 }
 
 #[test]
-fn a_lease_is_held_as_long_as_it_was_asked_for_and_before_its_end() {
+fn a_lease_longer_than_requested_is_held_only_for_the_requested_time() {
     let mut sharing = Sharing::after_load(MayLogIn::WhenNeeded);
     let long = Lease { fence: 1, time: Duration::from_secs(1000) };
     assert!(sharing.asks_for_lease(0, Some(long)).is_none());
@@ -383,7 +383,7 @@ fn a_lease_is_held_as_long_as_it_was_asked_for_and_before_its_end() {
 }
 
 #[test]
-fn a_lease_that_is_given_late_does_not_replace_the_one_that_is_held_or_asked_for() {
+fn a_late_lease_does_not_replace_a_held_or_requested_lease() {
     let late = Lease { fence: 9, time: Duration::from_secs(67) };
     let mut sharing = Sharing::after_load(MayLogIn::WhenNeeded);
     sharing.asks_for_lease(0, Some(lease()));
@@ -396,7 +396,7 @@ fn a_lease_that_is_given_late_does_not_replace_the_one_that_is_held_or_asked_for
 }
 
 #[test]
-fn a_save_may_be_overtaken_twice() {
+fn is_always_overtaken_is_true_after_the_third_overtaken_save() {
     let mut sharing = Sharing::after_load(MayLogIn::WhenNeeded);
     let always = core::array::from_fn(|_| {
         sharing.saved(None, true);
@@ -417,7 +417,7 @@ fn a_lease_that_is_too_short_for_a_request_is_released() {
 }
 
 #[test]
-fn the_second_for_writing_back_starts_again_with_another_record_and_after_a_failure() {
+fn a_changed_record_or_a_store_failure_restarts_the_wait_before_a_login() {
     let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
     sharing.leads(0, None);
     assert!(!sharing.allows_login);
@@ -434,7 +434,7 @@ fn the_second_for_writing_back_starts_again_with_another_record_and_after_a_fail
 }
 
 #[test]
-fn a_record_written_back_within_that_second_is_loaded_at_once() {
+fn a_change_in_the_second_before_a_login_is_loaded_at_once() {
     let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
     sharing.leads(0, None);
     sharing.gives_back(0);

@@ -16,7 +16,7 @@ fn an_expired_ban_is_removed_when_another_refresh_token_is_banned() {
 }
 
 #[test]
-fn a_banned_refresh_token_is_presented_again_only_if_it_outlives_its_ban_and_another_token_at_once() {
+fn a_banned_refresh_token_is_presentable_after_its_ban_unless_it_expires_first() {
     let refused = [ok(INVALID_GRANT), ok(INVALID_GRANT)];
     let answers = [refreshed("at-1", "rt-1")].into_iter().chain(refused).chain([token_to("two", 150)]);
     let mut world = World::app(answers);

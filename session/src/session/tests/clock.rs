@@ -80,7 +80,7 @@ fn a_refresh_token_is_saved_from_an_answer_that_came_too_late_for_its_access_tok
 }
 
 #[test]
-fn an_answer_without_a_date_or_with_a_late_one_is_judged_by_the_known_clock() {
+fn a_late_answer_does_not_prolong_its_token_whatever_its_date() {
     for ahead in [None, Some(SignedDuration::from_mins(10))] {
         let mut world = World::app([refreshed("at-1", "rt-1"), Answer::Silence]).ahead(SignedDuration::from_mins(10));
         world.run(minutes(54));
@@ -95,7 +95,7 @@ fn an_answer_without_a_date_or_with_a_late_one_is_judged_by_the_known_clock() {
 }
 
 #[test]
-fn a_time_that_goes_back_is_ignored() {
+fn a_session_ignores_a_time_before_that_of_its_last_poll() {
     let mut world = World::user([token_to("one", 80), token_to("two", 160)]);
     world.run(minutes(70));
     world.now = start();
@@ -130,7 +130,7 @@ fn earlier_than_the_end() -> Timestamp {
 }
 
 #[test]
-fn the_date_of_a_login_answer_is_not_its_time_of_arrival() {
+fn a_token_that_expired_before_its_answer_was_read_is_not_used() {
     // The server answered at once, but the answer was read from the socket more than three hours later.
     let mut world = World::user([token_to("one", 80), status(401, DEAD), Answer::Silence]).ahead(SignedDuration::ZERO);
     world.run(minutes(1));
@@ -143,7 +143,7 @@ fn the_date_of_a_login_answer_is_not_its_time_of_arrival() {
 }
 
 #[test]
-fn a_driver_that_is_a_minute_late_is_in_time_and_one_that_is_later_has_slept() {
+fn server_time_counts_as_learnt_until_a_poll_is_over_a_minute_late() {
     for (late, is_learnt) in [(Duration::from_secs(60), true), (Duration::from_nanos(60_000_000_001), false)] {
         let mut world = World::user([Answer::Token("one", 80)]).ahead(SignedDuration::ZERO);
         world.run(minutes(1));
@@ -154,7 +154,7 @@ fn a_driver_that_is_a_minute_late_is_in_time_and_one_that_is_later_has_slept() {
 }
 
 #[test]
-fn a_token_whose_end_the_server_names_is_not_corrected_with_the_clock() {
+fn an_expiry_named_by_the_server_is_not_changed_by_a_clock_correction() {
     // The answer has no date.
     let mut world = World::user([token_to("one", 80), status(500, ""), ok(r#"{"errorText":"busy"}"#)]);
     world.run(minutes(65));

@@ -63,7 +63,7 @@ fn a_refused_code_is_not_tried_again() {
 }
 
 #[test]
-fn a_request_that_did_not_leave_or_was_turned_away_is_sent_again() {
+fn a_code_is_sent_again_after_an_unsent_request_or_a_502_or_503() {
     let mut world =
         world([Answer::Failure(Failure::NotSent), status(503, ""), status(502, "<html>"), refreshed("at-1", "rt-1")]);
     insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
@@ -96,7 +96,7 @@ fn a_code_is_not_sent_again_if_the_server_may_have_seen_it() {
 }
 
 #[test]
-fn a_code_that_the_server_does_not_handle_is_retried_for_ten_minutes() {
+fn a_code_is_sent_again_for_ten_minutes_while_the_server_answers_503() {
     let mut world = world((0..100).map(|_| status(503, "")));
     world.run(minutes(30));
     assert!(world.trace.last().unwrap().ends_with("stopped: CodeLost"), "{}", world.trace());
@@ -116,7 +116,7 @@ fn a_late_answer_is_accepted() {
 }
 
 #[test]
-fn a_code_is_newer_than_any_snapshot() {
+fn a_session_with_a_code_ignores_the_tokens_of_an_earlier_snapshot() {
     let mut before = world([refreshed("at-1", "rt-1")]);
     let stored = before.run(minutes(1)).snapshot();
     let mut world = world([refreshed("at-2", "rt-2")]);
@@ -138,7 +138,7 @@ fn a_ticket_of_another_code_is_not_used() {
 }
 
 #[test]
-fn a_redirect_takes_the_code_to_a_host_of_the_vendors_once() {
+fn a_code_follows_one_redirect_and_only_to_a_host_of_the_vendor() {
     let location = "https://acme-live.ninjatrader.com/v1/auth/oauthtoken";
     let mut world = world([moved(location), moved(location)]);
     insta::assert_snapshot!(world.run(minutes(30)).trace(), @"
@@ -165,7 +165,7 @@ fn an_app_session_continues_from_its_snapshot_or_requires_consent() {
 }
 
 #[test]
-fn nothing_prints_the_code() {
+fn debug_output_and_events_do_not_contain_the_code() {
     let mut world = world([ok(r#"{"error":"invalid_grant","error_description":"code=canary-code is used"}"#)]);
     let action = world.session.poll(start(), &mut world.budget);
     let sending = format!("{action:?} {:?}", world.session);
@@ -185,7 +185,7 @@ fn the_exchange_of_a_code_does_not_replace_the_stored_session() {
 }
 
 #[test]
-fn after_the_exchange_of_a_code_a_newer_session_of_others_is_adopted() {
+fn a_session_with_a_code_adopts_a_newer_session_after_the_exchange() {
     let mut other = World::app([refreshed("at-9", "rt-9")]);
     other.now = later(start(), minutes(5));
     let newer = other.run(minutes(6)).snapshot();

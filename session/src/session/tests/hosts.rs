@@ -65,7 +65,7 @@ fn a_second_redirect_is_not_followed() {
 }
 
 #[test]
-fn a_redirected_request_is_dropped_with_its_token() {
+fn a_redirected_renewal_is_dropped_if_its_token_is_replaced() {
     let mut world = World::user([token_to("one", 80)]);
     world.run(minutes(60));
     let newer = {
@@ -102,7 +102,7 @@ fn a_ticket_goes_back_to_the_host_that_issued_it() {
 }
 
 #[test]
-fn a_login_is_not_redirected_if_the_token_proved_alive_meanwhile() {
+fn a_redirect_of_a_login_is_not_followed_if_the_token_is_still_valid() {
     // The clock is set forward, so the token seems to have expired until the answer to the login corrects the clock.
     // The renewals before the login are lost.
     let moved = status(307, r#"{"errorText":"Moved"}"#);
@@ -158,7 +158,7 @@ fn hosts_that_another_process_has_learnt_are_followed_with_the_same_token() {
 }
 
 #[test]
-fn after_a_verdict_of_the_configured_host_the_followed_host_is_dropped() {
+fn an_answer_of_the_configured_host_ends_the_use_of_a_wrong_followed_host() {
     let mut world = World::user([following(80), status(404, ""), ok(r#"{"errorText":"busy"}"#)]);
     world.run(minutes(1));
     assert_eq!(host(&world), FOLLOWED);
@@ -168,7 +168,7 @@ fn after_a_verdict_of_the_configured_host_the_followed_host_is_dropped() {
 }
 
 #[test]
-fn a_followed_host_that_is_good_again_is_followed_further() {
+fn a_followed_host_that_answers_correctly_again_is_kept() {
     let mut world = World::user([
         following(80),
         status(404, ""),
@@ -183,7 +183,7 @@ fn a_followed_host_that_is_good_again_is_followed_further() {
 }
 
 #[test]
-fn the_token_url_counts_as_a_configured_host() {
+fn a_404_from_the_token_url_postpones_the_next_try_by_ten_minutes() {
     let url = "https://auth.example.com/oauthtoken".parse().unwrap();
     let login = Login::refresh_token(OAuthApp::new("client"), RefreshToken::new("rt-0"));
     let session = Session::new(Environment::live().with_token_url(url), login, 0);

@@ -2,7 +2,7 @@ use super::*;
 
 //= R-RENEW-11
 #[test]
-fn after_the_server_ends_the_session_one_login_follows() {
+fn a_loss_is_followed_by_one_login() {
     let mut world = World::user([token_to("one", 80), status(401, DEAD), token_to("two", 200)]);
     world.run(minutes(20));
     world.reject(401, DEAD);
@@ -50,7 +50,7 @@ fn a_kick_that_appears_as_faults_is_recognized_if_renewals_fail_too() {
 }
 
 #[test]
-fn a_fault_of_the_whole_server_does_not_count_as_a_kick() {
+fn maintenance_after_a_reported_500_does_not_count_as_a_kick() {
     // A caller receives a 500. After that, every endpoint is in maintenance.
     let faults = (0..40).map(|_| status(503, "<html>"));
     let mut world = World::user([token_to("one", 80)].into_iter().chain(faults).chain([token_to("two", 200)]));

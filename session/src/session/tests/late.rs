@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn a_late_token_is_used_if_nothing_was_sent_since() {
+fn a_late_token_is_used_if_no_request_was_sent_since() {
     let mut world = World::user([Answer::Silence]);
     world.run(Duration::from_secs(45));
     world.answer_late(token_to("one", 80));
@@ -13,7 +13,7 @@ fn a_late_token_is_used_if_nothing_was_sent_since() {
 }
 
 #[test]
-fn a_late_refusal_counts_if_nothing_was_sent_since() {
+fn a_late_refusal_stops_the_session_if_no_request_was_sent_since() {
     let mut world = World::user([Answer::Silence]);
     world.run(Duration::from_secs(45));
     world.answer_late(ok(BAD_PASSWORD));
@@ -25,7 +25,7 @@ fn a_late_refusal_counts_if_nothing_was_sent_since() {
 }
 
 #[test]
-fn a_late_token_replaces_the_second_try() {
+fn a_late_token_is_used_instead_of_the_answer_to_the_repeated_login() {
     let mut world = World::user([Answer::Silence, Answer::Silence]);
     world.run(Duration::from_secs(70));
     world.answer_late(token_to("one", 80));
@@ -41,7 +41,7 @@ fn a_late_token_replaces_the_second_try() {
 }
 
 #[test]
-fn a_late_refusal_does_not_concern_the_second_try() {
+fn a_late_refusal_does_not_end_the_repeated_login() {
     let mut world = World::user([Answer::Silence, Answer::Silence]);
     world.run(Duration::from_secs(70));
     world.answer_late(ok(BAD_PASSWORD));
@@ -76,7 +76,7 @@ fn a_late_refresh_token_is_used_even_after_a_renewal() {
 }
 
 #[test]
-fn a_renewal_under_way_does_not_bring_the_old_refresh_token_back() {
+fn an_answer_to_a_renewal_does_not_restore_a_replaced_refresh_token() {
     for works in [Some(true), None] {
         let mut world = World::app([refreshed("at-1", "rt-1"), Answer::Silence, Answer::Silence]).storing([]);
         world.run(minutes(66));
@@ -101,7 +101,7 @@ fn an_older_refresh_does_not_replace_a_newer_one() {
 }
 
 #[test]
-fn a_refresh_is_remembered_over_many_silent_renewals() {
+fn a_late_answer_to_a_refresh_is_used_after_many_unanswered_renewals() {
     let silence = (0..9).map(|_| Answer::Silence);
     let mut world = World::app([refreshed("at-1", "rt-1")].into_iter().chain(silence));
     world.run(minutes(78));
@@ -128,7 +128,7 @@ fn a_late_refresh_token_is_used_so_that_no_new_consent_is_needed() {
 }
 
 #[test]
-fn a_late_renewal_does_not_revive_a_lost_session() {
+fn a_late_answer_to_a_renewal_brings_no_token_after_a_loss() {
     let mut world = World::user([token_to("one", 80), Answer::Silence, status(401, DEAD), Answer::Silence]);
     world.run(minutes(67));
     world.answer_late(token_to("ghost", 140));
@@ -167,7 +167,7 @@ fn a_401_for_a_replaced_token_does_not_drop_the_new_one() {
 }
 
 #[test]
-fn a_request_that_turns_out_unsent_is_taken_back_from_the_budget() {
+fn a_request_found_to_be_unsent_no_longer_counts_in_the_budget() {
     for (failure, given_back) in [(Failure::NotSent, true), (Failure::MaybeSent, false)] {
         let mut world = World::user([Answer::Silence, Answer::Silence]);
         world.run(Duration::from_secs(70));
@@ -225,7 +225,7 @@ fn a_late_refusal_of_a_retried_login_shows_that_it_opened_no_session() {
 }
 
 #[test]
-fn a_late_penalty_does_not_concern_the_second_try() {
+fn a_late_penalty_does_not_postpone_the_repeated_login() {
     let mut world = World::user([Answer::Silence, Answer::Silence]);
     world.run(seconds(70));
     world.answer_late(ok(r#"{"p-ticket":"ticket","p-time":15}"#));

@@ -3,7 +3,7 @@ use super::*;
 //= R-LOGIN-19
 //= R-LOGIN-20
 #[test]
-fn problems_of_the_account_are_reported() {
+fn a_login_reports_an_inactive_account_and_a_breached_password() {
     let answer = r#"{"accessToken":"one","expirationTime":"2026-11-24T15:20:00Z","userStatus":"UnconfirmedEmail","hibpHint":"PasswordCompromised"}"#;
     let mut world = World::user([ok(answer)]);
     insta::assert_snapshot!(world.run(minutes(1)).trace(), @"     0:00 → demo accesstokenrequest: the account is not active: ask the vendor about its status UnconfirmedEmail; the password is in a known data breach (PasswordCompromised): set a new one at the vendor, and give it to the program; logged in: the token is valid until 2026-11-24T15:20:00Z");

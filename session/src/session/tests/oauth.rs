@@ -52,7 +52,7 @@ fn a_token_that_was_refused_twice_is_not_presented_for_six_hours() {
 
 //= R-REFRESH-9
 #[test]
-fn if_renewals_fail_too_tries_are_ten_minutes_apart() {
+fn renewals_that_fail_after_a_refused_refresh_are_ten_minutes_apart() {
     let faults = (0..9).map(|_| status(500, ""));
     let answers = [refreshed("at-1", "rt-1"), ok(INVALID_GRANT), ok(INVALID_GRANT)];
     let mut world = World::app(answers.into_iter().chain(faults));
@@ -69,7 +69,7 @@ fn if_renewals_fail_too_tries_are_ten_minutes_apart() {
 
 //= R-REFRESH-8
 #[test]
-fn without_an_announced_expiry_the_second_refusal_is_final() {
+fn a_refresh_token_without_expiry_is_given_up_after_the_second_refusal() {
     let answers = [refreshed_without_end("at-1", "rt-1"), ok(INVALID_GRANT), ok(INVALID_GRANT)];
     let mut world = World::app(answers.into_iter().chain([token_to("renewed", 140), status(401, DEAD)]));
     insta::assert_snapshot!(world.run(minutes(300)).trace(), @"
@@ -99,7 +99,7 @@ fn consent_is_required_once_the_refresh_token_has_ended() {
 
 //= R-REFRESH-10
 #[test]
-fn after_an_unknown_outcome_a_renewal_comes_first() {
+fn a_session_renews_before_it_repeats_a_refresh_of_unknown_outcome() {
     for lost in [Answer::Failure(Failure::Truncated), Answer::Silence, ok("<html>"), status(504, "")] {
         let mut world =
             World::app([refreshed("at-1", "rt-1"), lost, token_to("renewed", 200), refreshed("at-2", "rt-2")]);
@@ -123,7 +123,7 @@ fn a_request_that_the_server_calls_malformed_is_not_repeated() {
 }
 
 #[test]
-fn a_wrong_host_is_tried_every_ten_minutes() {
+fn a_configured_host_that_answers_404_is_tried_every_ten_minutes() {
     let mut world = World::app([status(404, ""), status(404, ""), refreshed("at-1", "rt-1")]);
     insta::assert_snapshot!(world.run(minutes(30)).trace(), @"
      0:00 → live oauthtoken (rt-0): OAuth request failed (404); next try at 10:00
@@ -133,7 +133,7 @@ fn a_wrong_host_is_tried_every_ten_minutes() {
 }
 
 #[test]
-fn renewals_that_fail_while_a_refresh_is_left_do_not_wait_ten_minutes() {
+fn a_failed_renewal_is_repeated_within_two_minutes_while_a_refresh_is_possible() {
     let lost = Answer::Failure(Failure::Truncated);
     let mut world = World::app([refreshed("at-1", "rt-1"), lost, status(500, ""), token_to("renewed", 200)]);
     world.run(minutes(67));

@@ -81,7 +81,7 @@ fn an_app_does_not_require_consent_while_its_store_cannot_be_read() {
 }
 
 #[test]
-fn an_announcement_of_another_process_stays_after_our_own_announcement_was_not_saved() {
+fn an_unsaved_announcement_does_not_clear_that_of_another_process() {
     let mut ours = member(World::app([]));
     ours.now = start();
     let id = ours.offered();

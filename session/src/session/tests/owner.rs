@@ -33,7 +33,7 @@ fn an_answer_for_the_old_credentials_does_not_affect_the_new_ones() {
 }
 
 #[test]
-fn another_users_credentials_end_the_session_of_the_one_before() {
+fn credentials_of_another_user_end_the_session_of_the_previous_user() {
     let other = ok(r#"{"accessToken":"other","expirationTime":"2026-11-24T18:00:00Z","userId":2}"#);
     let mut world = World::user([token_to("one", 80), other]);
     world.run(minutes(1));
@@ -45,7 +45,7 @@ fn another_users_credentials_end_the_session_of_the_one_before() {
 
 //= R-LOGIN-23
 #[test]
-fn the_answer_to_a_change_of_password_is_taken_over() {
+fn a_session_adopts_the_token_of_a_password_change() {
     let mut world = World::user([token_to("one", 80)]);
     world.run(minutes(1));
     world.session.adopt_answer(world.now, password_change("changed", 1)).unwrap();
@@ -61,7 +61,7 @@ fn the_answer_to_a_change_of_password_is_taken_over() {
 }
 
 #[test]
-fn the_answer_to_a_password_change_is_stored_first_and_keeps_the_refresh_token() {
+fn the_token_of_a_password_change_is_not_used_before_it_is_stored() {
     let mut world = World::app([refreshed("at-1", "rt-1"), Answer::Silence]).storing([]);
     world.run(minutes(65));
     world.session.adopt_answer(world.now, password_change("changed", 1)).unwrap();
@@ -113,7 +113,7 @@ fn a_lock_out_in_a_superseded_answer_still_counts_for_other_sessions() {
 }
 
 #[test]
-fn a_renewal_under_way_is_waited_for_though_the_password_has_changed() {
+fn a_session_awaits_a_renewal_in_flight_although_the_password_has_changed() {
     let mut world = World::user([token_to("one", 80), Answer::Silence]);
     world.run(minutes(65));
     world.session.replace_credentials(Credentials::new("trader", "other"));

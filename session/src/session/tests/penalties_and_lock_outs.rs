@@ -18,7 +18,7 @@ fn the_retry_is_the_identical_body_with_the_ticket() {
 }
 
 #[test]
-fn a_postponed_request_is_known_until_it_is_sent_again() {
+fn postponed_until_returns_the_request_and_the_end_of_its_wait() {
     let mut world = World::user([]);
     let Action::Send { id, .. } = world.session.poll(world.now, &mut world.budget) else { panic!() };
     world.session.receive(world.now, id, Response::new(PENALTY), &mut world.budget);
@@ -57,7 +57,7 @@ fn penalties_without_a_wait_do_not_cause_a_fast_loop() {
 
 //= R-PENALTY-7
 #[test]
-fn a_postponed_renewal_is_repeated_as_it_was() {
+fn a_postponed_renewal_is_repeated_unchanged_after_its_wait() {
     let mut world = World::user([token_to("one", 80), ok(PENALTY), token_to("two", 160)]);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
      0:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T15:20:00Z
@@ -111,7 +111,7 @@ fn a_lock_out_reported_by_a_caller_counts_and_each_report_restarts_it() {
 //= R-LIMIT-1
 //= R-LIMIT-7
 #[test]
-fn sessions_share_the_failed_logins_of_an_hour_and_leave_one_for_a_person() {
+fn sessions_with_one_budget_send_at_most_four_failed_logins_per_hour() {
     let mut budget = RateBudget::default();
     let mut sent = 0;
     for _ in 0..6 {
@@ -125,7 +125,7 @@ fn sessions_share_the_failed_logins_of_an_hour_and_leave_one_for_a_person() {
 }
 
 #[test]
-fn a_gate_that_opens_now_is_not_stored() {
+fn a_lock_out_that_ends_now_is_not_stored() {
     let mut world = World::user([token_to("one", 180)]);
     world.run(minutes(1));
     world.budget.lock_out(world.now, minutes(60));

@@ -45,7 +45,7 @@ fn a_fleet_keeps_the_newer_tokens_after_a_slow_exchange() {
 }
 
 #[test]
-fn logins_of_unknown_outcome_are_remembered_over_a_maintenance() {
+fn maintenance_does_not_reset_the_count_of_logins_of_unknown_outcome() {
     let mut script = alloc::vec![status(500, "")];
     script.extend((0..9).map(|_| status(503, "")));
     script.extend((0..4).map(|_| status(500, "")));
@@ -133,7 +133,7 @@ fn a_refresh_token_is_kept_over_a_restart_with_a_clock_that_is_days_ahead() {
 }
 
 #[test]
-fn times_that_were_right_are_not_corrected_after_a_restart() {
+fn a_restart_with_a_clock_days_ahead_does_not_stop_the_session() {
     let days = SignedDuration::from_hours(-72);
     let mut w = app_of(code::session_from("code"), [refreshed("at-1", "rt-1")]).ahead(days);
     w.run(Duration::from_secs(1));
@@ -148,7 +148,7 @@ fn times_that_were_right_are_not_corrected_after_a_restart() {
 }
 
 #[test]
-fn a_later_success_overrides_a_refusal_elsewhere() {
+fn a_later_successful_login_overrides_a_refusal_to_another_process() {
     let mut a = member(World::user([ok(BAD_PASSWORD)]));
     a.run(minutes(1));
     let mut b = member(World::user([Answer::Token("one", 80), status(401, DEAD), Answer::Token("two", 80)]));

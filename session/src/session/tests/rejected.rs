@@ -3,7 +3,7 @@ use super::*;
 //= R-STATUS-4
 //= R-STATUS-5
 #[test]
-fn a_401_that_survives_a_renewal_is_forbidden() {
+fn a_401_with_a_renewed_token_means_that_the_call_is_forbidden() {
     let mut world = World::user([token_to("one", 80), token_to("two", 100)]);
     world.run(minutes(5));
     assert_eq!(world.reject(401, ""), Verdict::BeingChecked);
@@ -59,7 +59,7 @@ fn a_report_about_an_older_token_changes_nothing() {
 }
 
 #[test]
-fn a_report_during_a_renewal_is_answered_by_it() {
+fn a_report_during_a_renewal_causes_no_second_renewal() {
     let mut world = World::user([token_to("one", 80), Answer::Silence]);
     world.run(minutes(65));
     assert_eq!(world.reject(401, ""), Verdict::BeingChecked);
@@ -104,7 +104,7 @@ fn a_redirect_reported_by_a_caller_makes_the_session_read_the_hosts_again() {
 }
 
 #[test]
-fn a_status_that_closed_sessions_never_show_causes_no_verification() {
+fn a_report_of_status_400_403_404_502_or_503_causes_no_renewal() {
     for status in [200, 400, 403, 404, 502, 503] {
         let mut world = World::user([token_to("one", 80)]);
         world.run(minutes(5));
@@ -125,7 +125,7 @@ fn a_report_is_verified_whatever_the_age_of_the_token() {
 }
 
 #[test]
-fn a_session_says_whether_its_token_is_verified() {
+fn is_verifying_is_true_for_a_reported_token_and_an_adopted_token() {
     let mut world = World::user([token_to("one", 80)]);
     world.run(minutes(1));
     assert!(!world.session.is_verifying());
@@ -141,7 +141,7 @@ fn a_session_says_whether_its_token_is_verified() {
 }
 
 #[test]
-fn a_quarter_of_an_hour_counts_from_the_renewal_that_verifies() {
+fn the_15_minutes_between_verifications_count_from_the_verifying_renewal() {
     let mut world = World::user([token_to("one", 80), token_to("two", 90), token_to("three", 150)]);
     world.run(minutes(1));
     world.budget.lock_out(world.now, minutes(9));

@@ -11,7 +11,7 @@ fn a_short_lived_token_is_renewed_at_half_its_life() {
 
 //= R-LIMIT-2
 #[test]
-fn failed_renewals_are_tried_again_while_the_token_lives_within_the_hours_budget() {
+fn failed_renewals_are_repeated_until_expiry_within_the_hourly_limit() {
     let faults = (0..15).map(|_| status(500, ""));
     let mut world = World::user([token_to("one", 80)].into_iter().chain(faults).chain([token_to("two", 160)]))
         .ahead(SignedDuration::ZERO);
@@ -26,7 +26,7 @@ fn failed_renewals_are_tried_again_while_the_token_lives_within_the_hours_budget
 }
 
 #[test]
-fn maintenance_does_not_use_up_the_renewals_of_the_hour() {
+fn renewals_during_maintenance_do_not_count_in_the_budget() {
     let faults = (0..10).map(|_| status(503, ""));
     let mut world = World::user([token_to("one", 120)].into_iter().chain(faults).chain([token_to("two", 240)]));
     world.run(minutes(118));
@@ -71,7 +71,7 @@ fn a_renewal_that_is_refused_without_a_401_is_tried_again() {
 }
 
 #[test]
-fn an_answer_for_another_user_is_not_installed() {
+fn a_renewal_that_brings_a_token_of_another_user_counts_as_failed() {
     let other = ok(r#"{"accessToken":"other","expirationTime":"2026-11-24T18:00:00Z","userId":2}"#);
     let mut world = World::user([token_to("one", 80), other, token_to("two", 160)]);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
@@ -153,7 +153,7 @@ fn a_token_is_returned_until_just_before_usable_until() {
 }
 
 #[test]
-fn a_renewal_that_is_answered_with_any_401_is_followed_by_a_log_in() {
+fn a_renewal_answered_with_any_401_is_followed_by_a_login() {
     for refusal in ["", "Access is denied", DEAD] {
         let mut world = World::user([token_to("one", 80), status(401, refusal), token_to("two", 160)]);
         world.run(minutes(65));
@@ -207,7 +207,7 @@ fn a_login_drops_the_market_data_token_of_the_lost_session() {
 }
 
 #[test]
-fn a_pause_that_the_server_asks_for_is_observed() {
+fn a_session_observes_the_retry_after_of_a_fault() {
     let fault = with_header(status(503, ""), header::RETRY_AFTER, "600");
     let mut world = World::user([fault, token_to("one", 80)]);
     insta::assert_snapshot!(world.run(minutes(20)).trace(), @"
@@ -217,7 +217,7 @@ fn a_pause_that_the_server_asks_for_is_observed() {
 }
 
 #[test]
-fn a_rejected_token_is_given_up_when_the_third_answer_is_overdue() {
+fn a_rejected_token_is_given_up_at_the_deadline_of_the_third_renewal() {
     let wait = with_header(status(500, ""), header::RETRY_AFTER, "600");
     let mut world = World::user([token_to("one", 80), wait, status(500, ""), Answer::Silence, token_to("two", 160)]);
     world.run(minutes(10));
@@ -235,7 +235,7 @@ fn a_rejected_token_is_given_up_when_the_third_answer_is_overdue() {
 }
 
 #[test]
-fn if_two_deadlines_coincide_the_next_request_is_named() {
+fn waits_for_names_the_next_request_if_two_deadlines_coincide() {
     let mut world = World::user([token_to("one", 80)]);
     world.run(minutes(1));
     world.budget.lock_out(world.now, minutes(79));
@@ -282,7 +282,7 @@ fn a_renewal_that_a_pause_delays_beyond_its_due_time_is_not_routine() {
 }
 
 #[test]
-fn a_token_that_may_be_alive_is_given_up_at_the_named_moment() {
+fn an_expired_token_is_renewable_until_the_time_of_given_up_at() {
     let mut world = World::user([token_to("one", 80)]);
     world.run(minutes(1));
     let ended = later(start(), minutes(90));

@@ -96,7 +96,7 @@ fn hosts_and_clock_survive_a_restart() {
 }
 
 #[test]
-fn a_snapshot_without_a_refresh_token_does_not_remove_the_held_one() {
+fn a_snapshot_without_a_refresh_token_does_not_remove_the_sessions_own() {
     let mut other = World::app([refreshed("newer", "rt-x")]);
     other.now = later(start(), minutes(1));
     let newer = without_refresh_token(&other.run(minutes(2)).snapshot());
@@ -123,7 +123,7 @@ fn the_answer_to_a_renewal_is_used_after_another_process_has_given_up_the_token(
 }
 
 #[test]
-fn the_adoption_of_a_token_that_ends_now_is_not_reported() {
+fn an_expired_token_from_a_snapshot_causes_no_adoption_event() {
     for (minute, is_reported) in [(79, true), (80, false)] {
         let mut other = World::user([token_to("one", 80)]);
         other.run(minutes(1));

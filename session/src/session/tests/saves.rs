@@ -12,7 +12,7 @@ fn an_announcement_is_valid_for_twice_the_request_deadline() {
 }
 
 #[test]
-fn another_processes_newer_token_replaces_a_token_that_is_used_unstored() {
+fn a_newer_token_of_another_process_replaces_an_unstored_token() {
     let mut world = member(World::user([token_to("one", 80)]));
     world.run(minutes(1));
     let mut other = member(World::user([token_to("three", 200)]));

@@ -133,7 +133,7 @@ fn a_token_that_one_process_found_dead_is_dead_for_all_processes() {
 }
 
 #[test]
-fn failures_and_their_pauses_are_shared() {
+fn a_failed_renewal_also_delays_the_renewal_of_another_process() {
     let mut leader = member(World::user([token_to("one", 80), status(500, "")]));
     leader.run(minutes(65));
     assert!(leader.trace().ends_with("store"), "what has failed is stored: {}", leader.trace());
@@ -226,7 +226,7 @@ fn every_login_and_refresh_is_announced_in_the_store_first() {
 }
 
 #[test]
-fn after_a_crash_a_renewal_comes_before_the_announced_refresh() {
+fn a_session_renews_before_it_repeats_a_refresh_announced_before_a_crash() {
     let mut crashed = member(World::app([refreshed("at-1", "rt-1"), Answer::Silence]));
     crashed.run(minutes(65));
     let announced = crashed.stored.last().unwrap().clone();
@@ -236,7 +236,7 @@ fn after_a_crash_a_renewal_comes_before_the_announced_refresh() {
 }
 
 #[test]
-fn a_token_that_waits_for_the_store_is_announced_to_the_caller() {
+fn has_unstored_grant_is_true_until_the_token_is_stored() {
     let mut world = member(World::user([token_to("one", 80)])).storing([Some(true), Some(false)]);
     world.run(Duration::ZERO);
     assert!(world.session.has_unstored_grant());
@@ -261,7 +261,7 @@ fn a_newer_access_token_does_not_restore_an_older_refresh_token() {
 }
 
 #[test]
-fn a_refusal_and_a_lost_refresh_count_for_all_processes() {
+fn a_refused_and_an_unanswered_refresh_count_for_all_processes() {
     let mut leader = member(World::app([refreshed("at-1", "rt-1"), ok(INVALID_GRANT)]));
     // One second before its second try.
     leader.run(Duration::from_secs(3901));
@@ -278,7 +278,7 @@ fn a_refusal_and_a_lost_refresh_count_for_all_processes() {
 }
 
 #[test]
-fn after_forget_the_session_of_others_is_not_adopted() {
+fn a_forgotten_session_does_not_adopt_the_session_of_another_process() {
     let mut other = member(World::user([token_to("one", 80)]));
     other.run(minutes(1));
     let mut world = in_step(member(World::user([])), 1, &other);
@@ -299,7 +299,7 @@ fn the_cause_of_a_failed_save_is_reported() {
 }
 
 #[test]
-fn a_token_that_was_just_adopted_is_not_lost_with_the_previous_one() {
+fn a_process_adopts_the_token_that_replaced_a_dead_one() {
     let mut leader = member(World::user([token_to("one", 80), status(401, DEAD), token_to("two", 90)]));
     leader.run(minutes(10));
     let mut other = in_step(member(World::user([])), 10, &leader);
@@ -334,7 +334,7 @@ fn a_pause_also_applies_to_processes_without_a_token() {
 }
 
 #[test]
-fn a_pause_without_a_token_also_applies_after_a_token_has_expired() {
+fn a_pause_of_another_process_applies_to_a_process_with_an_expired_token() {
     let captcha = ok(r#"{"p-captcha":true}"#);
     let mut other = member(World::user([token_to("one", 80), captcha])).ahead(SignedDuration::ZERO);
     other.run(Duration::from_secs(79 * 60 + 45));
@@ -462,7 +462,7 @@ fn a_process_that_loads_an_expired_token_waits_for_the_tokens_of_others() {
 }
 
 #[test]
-fn an_answer_of_the_wrong_kind_is_a_failure_of_the_store() {
+fn an_answer_of_the_wrong_kind_to_a_load_counts_as_a_store_failure() {
     let mut world = member(World::user([]));
     let Action::Store { id, request: StoreRequest::Load } = world.session.poll(world.now, &mut world.budget) else {
         panic!("it loads first")
@@ -535,7 +535,7 @@ fn a_sent_ticket_is_spent_for_all_processes() {
 }
 
 #[test]
-fn a_ticket_that_could_not_be_sent_is_not_spent() {
+fn a_ticket_is_used_again_if_its_request_was_not_sent() {
     let mut world = member(World::user([ok(PENALTY), Answer::Failure(Failure::NotSent), token_to("one", 80)]));
     world.run(minutes(1));
     assert_eq!(world.trace().matches("with the ticket").count(), 2, "{}", world.trace());

@@ -24,7 +24,7 @@ fn after_forget_is_saved_a_session_wants_no_further_poll() {
 }
 
 #[test]
-fn a_refusal_that_could_not_be_stored_is_offered_again_after_the_pause() {
+fn a_failed_save_of_a_refusal_is_repeated_after_a_pause() {
     let mut world = member(World::user([ok(BAD_PASSWORD)]));
     world.store_works = [Some(true), Some(false)].into_iter().collect();
     world.run(minutes(1));
@@ -45,7 +45,7 @@ fn a_session_stopped_for_consent_takes_no_lease_to_store_a_lock_out() {
 }
 
 #[test]
-fn only_another_refresh_token_restarts_a_session_stopped_for_consent_and_no_forgotten_one() {
+fn a_new_refresh_token_restarts_only_a_session_that_stopped_for_consent() {
     let mut other = World::app([refreshed("at-1", "rt-1")]);
     other.run(minutes(1));
     // The access token is dead.

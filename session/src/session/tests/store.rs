@@ -75,7 +75,7 @@ fn a_rotated_refresh_token_is_presented_only_after_it_is_stored() {
 }
 
 #[test]
-fn a_grant_to_start_from_is_stored_before_it_is_used() {
+fn a_session_that_starts_from_a_grant_stores_it_before_use() {
     let mut app = World::app([]);
     let Action::Send { .. } = app.session.poll(start(), &mut app.budget) else { panic!() };
     let grant = Grant::from_oauth(
@@ -170,7 +170,7 @@ fn a_newer_snapshot_replaces_the_tokens_that_wait_for_the_store() {
 }
 
 #[test]
-fn a_snapshot_without_a_refresh_token_does_not_replace_the_only_copy() {
+fn a_snapshot_without_a_refresh_token_does_not_replace_an_unstored_one() {
     let mut other = World::app([refreshed("newer", "rt-x")]);
     other.now = later(start(), minutes(5));
     let newer = without_refresh_token(&other.run(minutes(6)).snapshot());

@@ -50,7 +50,7 @@ fn down() -> StoreError {
 }
 
 #[test]
-fn an_announcement_is_repeated_for_another_user() {
+fn a_login_is_announced_again_after_the_user_has_changed() {
     let mut world = member(World::user([status(500, ""), token_to("one", 80)]));
     world.announce();
     world.session.replace_credentials(Credentials::new("another", "password"));
@@ -145,7 +145,7 @@ fn an_unsent_ticket_does_not_replace_a_newer_one() {
 }
 
 #[test]
-fn a_newer_lineage_is_stored_again_over_an_older_one_that_was_renewed_since() {
+fn a_newer_lineage_replaces_an_older_lineage_that_was_renewed_later() {
     let mut older = member(World::user([token_to("one", 80), token_to("two", 160)]));
     older.run(minutes(5));
     let mut newer = member(World::user([token_to("other", 90)]));
@@ -223,7 +223,7 @@ fn a_stopped_session_reports_its_stop_while_it_waits_for_the_store() {
 }
 
 #[test]
-fn an_old_announcement_is_repeated() {
+fn a_login_is_announced_again_if_a_lock_out_has_delayed_it() {
     let mut world = member(World::user([token_to("one", 180)]));
     while world.stored.is_empty() {
         let Action::Store { id, request } = world.session.poll(world.now, &mut world.budget) else {

@@ -45,7 +45,7 @@ fn without_a_token_the_session_stops_with_the_refusal_of_the_app() {
 }
 
 #[test]
-fn after_a_restart_with_other_settings_the_token_is_presented_at_once() {
+fn a_restart_with_a_corrected_app_presents_the_refresh_token_at_once() {
     for (text, _, refused) in app_faults() {
         let mut program = Program::app();
         program.run(minutes(1), |_| refused());
@@ -62,7 +62,7 @@ fn after_a_restart_with_other_settings_the_token_is_presented_at_once() {
 //= R-RENEW-10
 //= R-OAUTH-9
 #[test]
-fn without_a_usable_refresh_token_the_session_renews_as_long_as_possible() {
+fn a_session_whose_app_is_refused_renews_as_long_as_possible() {
     for (text, _, refused) in app_faults() {
         let mut program = Program::refreshing_app();
         program.run(minutes(1), |_| refreshed("at-1", "rt-1"));
@@ -84,7 +84,7 @@ fn without_a_usable_refresh_token_the_session_renews_as_long_as_possible() {
 }
 
 #[test]
-fn a_refusal_of_the_app_on_a_followed_host_needs_the_same_from_the_configured_host() {
+fn a_refusal_of_the_app_by_a_followed_host_is_checked_at_the_configured_host() {
     let follow = r#","apiHosts":{"live":"acme.ninjatrader.com"}"#;
     for (text, _, refused) in app_faults() {
         for home_says_the_same in [false, true] {

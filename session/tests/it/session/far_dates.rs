@@ -13,7 +13,7 @@ fn oauth(access: &str, refresh: &str, date: Timestamp) -> Response<String> {
 }
 
 #[test]
-fn a_date_far_in_the_past_does_not_lose_a_refresh_token() {
+fn a_session_keeps_its_refresh_token_after_a_date_far_in_the_past() {
     let mut program = Program::app();
     let mut n = 0;
     let sent = program.run(minutes(180), |sent| {
@@ -26,7 +26,7 @@ fn a_date_far_in_the_past_does_not_lose_a_refresh_token() {
 }
 
 #[test]
-fn a_date_far_in_the_past_does_not_restore_a_replaced_token() {
+fn a_replaced_token_stays_replaced_after_a_date_far_in_the_past() {
     let json = |session: &Session, now, budget: &RateBudget| -> StoredSession {
         serde_json::from_str(&serde_json::to_string(&session.snapshot(now, budget)).unwrap()).unwrap()
     };

@@ -131,7 +131,7 @@ fn one_renewal_follows_an_exchange_that_brought_no_market_data_token() {
 }
 
 #[test]
-fn after_two_renewals_without_a_market_data_token_no_further_one_is_sent_to_get_it() {
+fn no_renewal_is_sent_for_market_data_after_two_renewals_without_it() {
     let sent = Program::app()
         .run(minutes(25 * 60), |sent| if is_renewal(sent) { renewed(sent, "") } else { refreshed("at", "rt") });
     let is_soon = |pair: &&[Sent]| is_renewal(&pair[1]) && pair[1].at.duration_since(pair[0].at) < minutes(30);
@@ -140,7 +140,7 @@ fn after_two_renewals_without_a_market_data_token_no_further_one_is_sent_to_get_
 }
 
 #[test]
-fn a_refusal_counts_as_an_answer_without_a_market_data_token() {
+fn a_refused_renewal_counts_as_a_renewal_without_a_market_data_token() {
     for refusal in [|| ok(r#"{"errorText":"Access is denied"}"#), || status(401, DEAD)] {
         let mut program = Program::app();
         let sent = program.run(minutes(60), |sent| if is_renewal(sent) { refusal() } else { refreshed("at", "rt") });

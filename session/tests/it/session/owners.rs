@@ -91,7 +91,7 @@ fn a_snapshot_of_another_user_host_or_app_is_not_used() {
 }
 
 #[test]
-fn the_owners_own_snapshot_is_used() {
+fn a_snapshot_of_the_same_owner_is_used() {
     let hosts_differ = Environment::evaluation();
     for (snapshot, session) in [
         (snapshot(trader()), trader()),
@@ -123,7 +123,7 @@ fn a_snapshot_without_an_owner_is_not_used() {
 }
 
 #[test]
-fn no_secret_is_in_the_owner() {
+fn the_owner_in_a_snapshot_contains_no_secret() {
     let app = OAuthApp::new("client").with_client_secret(ClientSecret::new("canary"));
     let app = Session::new(Environment::live(), Login::app(app), 7).with_user_key("7");
     let owner = Program::new(app).snapshot()["owner"].clone();
@@ -147,7 +147,7 @@ fn a_lock_out_is_taken_over_from_every_owners_snapshot() {
 }
 
 #[test]
-fn another_owners_working_credentials_do_not_count() {
+fn working_credentials_of_another_owner_give_refused_credentials_no_further_try() {
     let mut program = with(user(Environment::demo(), "somebody"), &snapshot(trader()));
     let sent = program.run(minutes(300), |_| ok(WRONG_PASSWORD));
     assert_eq!(sent.len(), 1, "they never worked, so there is no second try");
@@ -169,7 +169,7 @@ fn reminders_pauses_and_kicks_of_another_owner_are_not_taken_over() {
 }
 
 #[test]
-fn a_running_session_does_not_take_over_anothers_snapshot_either() {
+fn a_running_session_does_not_adopt_a_snapshot_of_another_owner() {
     let mut program = Program::user();
     program.run(minutes(1), |_| token("own", 90));
     let mut other = Program::starting_at(start() + minutes(1), user(Environment::live(), "trader"));

@@ -10,14 +10,14 @@ fn log_after(body: &str) -> String {
 }
 
 #[test]
-fn the_text_beside_a_token_is_shown() {
+fn the_text_of_a_refusal_is_shown_if_the_answer_contains_a_token() {
     let log =
         log_after(r#"{"errorText":"You are not allowed","accessToken":"tok","expirationTime":"2026-11-24T18:00:00Z"}"#);
     assert!(log.contains(r#"a token beside a refusal (it says "You are not allowed")"#), "{log}");
 }
 
 #[test]
-fn no_token_of_the_answer_is_shown_with_the_text() {
+fn the_text_of_a_refusal_is_shown_without_the_tokens_of_its_answer() {
     for field in ["accessToken", "mdAccessToken", "p-ticket"] {
         let body = format!(r#"{{"errorText":"You may not use Tok-7 here","{field}":"Tok-7","accessToken":"other"}}"#);
         // The answer would otherwise contain this field twice.
@@ -31,7 +31,7 @@ fn no_token_of_the_answer_is_shown_with_the_text() {
 }
 
 #[test]
-fn the_text_beside_the_tokens_of_a_refresh_is_shown_without_them() {
+fn the_text_of_a_refused_refresh_is_shown_without_tokens() {
     for field in ["access_token", "refresh_token", "id_token", "refreshToken"] {
         let body = format!(r#"{{"error":"invalid_grant","error_description":"Not for Tok-7","{field}":"Tok-7"}}"#);
         let mut program = Program::app();

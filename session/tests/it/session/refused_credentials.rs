@@ -43,7 +43,7 @@ fn a_wrong_password_is_sent_once_by_a_program_that_restarts_in_a_loop() {
 }
 
 #[test]
-fn the_owner_can_request_another_try() {
+fn a_program_can_request_another_try_after_refused_credentials() {
     let mut program = stopped().restarted(minutes(1), trader_with("corrected").with_another_try());
     program.run(seconds(1), |_| token("one", 80));
     assert_eq!(program.token().as_deref(), Some("one"));
@@ -57,7 +57,7 @@ fn the_owner_can_request_another_try() {
 }
 
 #[test]
-fn another_try_that_is_refused_is_the_last_one_again() {
+fn credentials_refused_at_another_try_are_not_sent_again_after_a_restart() {
     let mut program = stopped().restarted(minutes(1), trader().with_another_try());
     assert_eq!(program.run(seconds(1), |_| refused()).len(), 1);
     let mut program = program.restarted(minutes(1), trader());
@@ -105,7 +105,7 @@ fn the_ticket_of_replaced_credentials_is_not_sent_after_a_crash() {
 }
 
 #[test]
-fn another_user_or_login_host_is_not_concerned() {
+fn refused_credentials_do_not_stop_another_user_or_login_host() {
     for session in [
         Session::new(Environment::demo(), Credentials::new("somebody", "password"), 7),
         Session::new(Environment::live(), Credentials::new("trader", "password"), 7),
@@ -139,7 +139,7 @@ fn the_refusal_is_stored_before_the_session_stops() {
 }
 
 #[test]
-fn a_failing_store_does_not_keep_a_session_from_stopping() {
+fn a_session_with_refused_credentials_stops_although_its_store_fails() {
     let mut session = trader().with_store();
     let mut budget = RateBudget::default();
     let Action::Send { id, .. } = session.poll(start(), &mut budget) else { panic!() };
@@ -163,7 +163,7 @@ fn a_failing_store_does_not_keep_a_session_from_stopping() {
 }
 
 #[test]
-fn credentials_that_worked_are_tried_once_more_after_an_hour_whatever_is_restarted() {
+fn refused_credentials_that_worked_are_tried_once_more_despite_restarts() {
     let mut program = Program::user();
     program.run(minutes(1), |_| token("one", 80));
     program = program.restarted(minutes(100), trader());
@@ -179,7 +179,7 @@ fn credentials_that_worked_are_tried_once_more_after_an_hour_whatever_is_restart
 }
 
 #[test]
-fn a_held_token_is_used_and_renewed_although_the_credentials_were_refused() {
+fn an_adopted_token_is_renewed_although_the_credentials_were_refused() {
     let mut program = stopped();
     let mut other = Program::starting_at(program.now, trader());
     other.run(seconds(1), |_| token("one", 80));
@@ -192,7 +192,7 @@ fn a_held_token_is_used_and_renewed_although_the_credentials_were_refused() {
 }
 
 #[test]
-fn an_error_that_is_not_a_refusal_is_tried_again_at_the_next_start() {
+fn a_login_that_failed_without_a_refusal_is_repeated_after_a_restart() {
     for answer in [|| ok(r#"{"mfaRequired":true}"#), || status(404, "not here"), || status(400, "")] {
         let mut program = Program::user();
         program.run(minutes(1), |_| answer());
@@ -204,7 +204,7 @@ fn an_error_that_is_not_a_refusal_is_tried_again_at_the_next_start() {
 }
 
 #[test]
-fn each_text_of_a_refusal_is_remembered() {
+fn a_login_refused_for_any_reason_is_not_repeated_after_a_restart() {
     for (answer, kind) in [
         (ok(r#"{"errorText":"The app is not registered"}"#), RefusalKind::AppNotRegistered),
         (status(401, ""), RefusalKind::Other),

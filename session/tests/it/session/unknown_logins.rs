@@ -39,7 +39,7 @@ fn a_login_of_unknown_outcome_is_repeated_after_15_seconds_and_then_after_growin
 }
 
 #[test]
-fn a_healthy_server_is_asked_again_within_an_hour() {
+fn a_session_gets_a_token_within_an_hour_after_the_server_recovers() {
     for (name, answer) in unknown_answers() {
         for sick_for in [0, 1, 20, 50, 200] {
             let mut program = Program::user();
@@ -76,7 +76,7 @@ fn a_login_is_stored_before_the_next_login() {
 }
 
 #[test]
-fn a_success_after_a_login_of_unknown_outcome_counts_as_the_second_login() {
+fn a_login_of_unknown_outcome_counts_as_one_of_two_per_15_minutes() {
     let mut program = Program::user();
     let mut answers = vec![token("three", 300), token("two", 200), status(500, "")];
     program.run(minutes(1), |_| answers.pop().unwrap());
@@ -91,7 +91,7 @@ fn a_success_after_a_login_of_unknown_outcome_counts_as_the_second_login() {
 }
 
 #[test]
-fn after_an_answer_without_a_session_the_next_try_needs_no_long_pause() {
+fn a_login_that_opened_no_session_is_repeated_within_two_seconds() {
     for (name, answer) in
         [("502", status(502, "")), ("503", status(503, "")), ("not sent", Answer::Failure(Failure::NotSent))]
     {
@@ -103,7 +103,7 @@ fn after_an_answer_without_a_session_the_next_try_needs_no_long_pause() {
 }
 
 #[test]
-fn a_late_answer_settles_a_login_of_unknown_outcome() {
+fn a_late_penalty_allows_the_login_again_with_its_ticket() {
     let mut program = Program::user();
     let Action::Send { id, .. } = program.session.poll(program.now, &mut program.budget) else { panic!() };
     program.run(seconds(46), |_| panic!("nothing is sent"));

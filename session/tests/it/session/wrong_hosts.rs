@@ -38,7 +38,7 @@ fn at<'s>(host: &'s str, sent: &'s [Sent]) -> impl Iterator<Item = &'s Sent> {
 
 //= R-HOST-12
 #[test]
-fn a_followed_host_that_is_wrong_is_left_for_the_configured_one() {
+fn a_session_returns_to_the_configured_host_if_the_followed_host_is_wrong() {
     for (name, wrong) in wrong_answers() {
         let mut program = following();
         program.run_to(start() + minutes(79), |sent| if sent.host == HOME { token("two", 160) } else { wrong() });
@@ -51,7 +51,7 @@ fn a_followed_host_that_is_wrong_is_left_for_the_configured_one() {
 }
 
 #[test]
-fn the_configured_host_names_the_right_hosts() {
+fn hosts_named_by_the_configured_host_replace_a_wrong_followed_host() {
     let mut program = following();
     let named = r#","apiHosts":{"demo":"beta.ninjatrader.com"}"#;
     program.run_to(start() + minutes(79), |sent| {
@@ -69,7 +69,7 @@ fn the_configured_host_names_the_right_hosts() {
 }
 
 #[test]
-fn the_configured_host_is_tried_once_per_15_minutes_and_the_followed_host_is_kept_until_it_answers() {
+fn an_unreachable_configured_host_is_tried_at_most_once_per_15_minutes() {
     for (name, wrong) in wrong_answers() {
         let mut program = following();
         let sent = program.run_to(start() + minutes(500), |sent| {
@@ -94,7 +94,7 @@ fn an_outage_does_not_make_the_session_leave_the_followed_host() {
 }
 
 #[test]
-fn a_wrong_followed_host_is_left_after_a_restart_too() {
+fn a_restarted_session_also_leaves_a_wrong_followed_host() {
     for (name, wrong) in wrong_answers() {
         let program = following();
         // The token has expired meanwhile, so the first request is a login.
@@ -120,7 +120,7 @@ fn a_restart_does_not_try_the_configured_host_again_within_15_minutes() {
 }
 
 #[test]
-fn the_one_further_try_after_a_wrong_password_goes_to_the_configured_host() {
+fn a_login_refused_by_the_followed_host_is_repeated_at_the_configured_host() {
     let mut program = following();
     let sent = program.run_to(start() + minutes(200), |sent| match (sent.is_login(), sent.host == HOME) {
         (false, _) => status(401, DEAD),
@@ -145,7 +145,7 @@ fn a_custom_base_url_stays_pinned() {
 }
 
 #[test]
-fn a_wrong_followed_host_does_not_cost_the_consent() {
+fn an_app_needs_no_new_consent_after_a_wrong_followed_host() {
     const LIVE: &str = "live.tradovateapi.com";
     let follow = |text: &str, refresh: &str| {
         ok(format!(
@@ -174,7 +174,7 @@ fn a_wrong_followed_host_does_not_cost_the_consent() {
 }
 
 #[test]
-fn a_ticket_of_the_configured_host_goes_back_to_it() {
+fn a_ticket_is_sent_to_the_configured_host_that_issued_it() {
     let mut program = following();
     let sent = program.run_to(start() + minutes(79), |sent| match sent.host == HOME {
         true if program_has_ticket(sent) => token("two", 160),

@@ -35,7 +35,7 @@ impl World {
 }
 
 #[test]
-fn a_lease_keeps_others_away_until_its_end() {
+fn no_other_process_gets_the_lease_before_its_end() {
     let world = World::new();
     let first = world.take(MINUTE, NOW).unwrap();
     assert!(world.take(MINUTE, NOW + Duration::from_millis(59_999)).is_none());
@@ -62,14 +62,14 @@ fn the_holder_of_the_lease_is_read_without_a_change() {
 }
 
 #[test]
-fn a_lease_whose_time_is_over_is_held_until_another_is_given() {
+fn an_expired_lease_counts_as_held_until_another_is_acquired() {
     let world = World::new();
     let first = world.take(Duration::ZERO, NOW).unwrap();
     assert!(world.holds(first));
 }
 
 #[test]
-fn a_released_lease_lets_others_in_and_a_stale_release_does_nothing() {
+fn a_release_frees_the_lease_and_a_stale_release_changes_nothing() {
     let world = World::new();
     let first = world.take(MINUTE, NOW).unwrap();
     release(first, &mut world.lock()).unwrap();
@@ -80,7 +80,7 @@ fn a_released_lease_lets_others_in_and_a_stale_release_does_nothing() {
 }
 
 #[test]
-fn a_clock_that_was_set_back_blocks_for_ten_minutes_at_most() {
+fn a_lease_lasts_ten_minutes_at_most_after_the_clock_is_set_back() {
     let world = World::new();
     let first = world.take(MINUTE, NOW).unwrap();
     let earlier = Duration::from_secs(NOW.as_secs() - 86_400);
@@ -100,7 +100,7 @@ fn no_lease_is_longer_than_ten_minutes() {
 }
 
 #[test]
-fn a_damaged_line_ends_the_lease_and_the_fence_still_grows() {
+fn a_damaged_lease_line_ends_the_lease_and_the_next_fence_is_higher() {
     let world = World::new();
     let first = world.take(MINUTE, NOW).unwrap();
     let line = fs::read(world.path()).unwrap();
@@ -122,7 +122,7 @@ fn a_damaged_line_ends_the_lease_and_the_fence_still_grows() {
 }
 
 #[test]
-fn a_line_with_any_changed_byte_is_not_a_lease() {
+fn a_lease_line_with_a_changed_byte_is_refused() {
     let line = Line { fence: 7, holder: "12-00ff".into(), end: 1_795_000_000_123 }.text();
     assert!(Line::parse(&line).is_some());
     for index in 0..line.len() {
@@ -138,7 +138,7 @@ fn a_line_with_any_changed_byte_is_not_a_lease() {
 }
 
 #[test]
-fn a_lost_file_ends_the_lease_even_if_the_clock_is_the_same() {
+fn a_removed_lease_file_ends_the_lease() {
     let world = World::new();
     let first = world.take(MINUTE, NOW).unwrap();
     fs::remove_file(world.path()).unwrap();
@@ -148,7 +148,7 @@ fn a_lost_file_ends_the_lease_even_if_the_clock_is_the_same() {
 }
 
 #[test]
-fn a_shorter_line_leaves_no_rest_of_a_longer_one() {
+fn a_shorter_lease_line_replaces_a_longer_one_completely() {
     let world = World::new();
     let first = world.take(MINUTE, NOW).unwrap();
     release(first, &mut world.lock()).unwrap();
