@@ -14,7 +14,7 @@ use crate::wire::endpoint::{AccessTokenResponse, OAuthTokenResponse, Reply};
 use crate::wire::error::{Contradiction, Error};
 use crate::wire::secret::{AccessToken, MarketDataToken, RefreshToken};
 
-pub(crate) mod call_result;
+pub(crate) mod endpoint_result;
 pub(crate) mod server_clock;
 
 /// An access token that has passed all checks, with the other values of its answer.

@@ -98,7 +98,7 @@ pub use environment::api_hosts::ApiHosts;
 pub use environment::url::{BaseUrl, SecureUrl, is_trusted_host};
 pub use environment::{Environment, Purpose};
 pub use environment_variables::VariableError;
-pub use grant::call_result::{Answer, CallError};
+pub use grant::endpoint_result::{Answer, CallError};
 pub use grant::server_clock::{Exchange, ServerClock};
 pub use grant::{Grant, MarketDataGrant, RefreshGrant};
 pub use oauth::{

@@ -36,7 +36,7 @@ extern crate alloc;
 
 // `session` decides what to do. `record` holds the facts that outlive the process. `budget` counts the requests of the
 // network address. `stored_session` is the snapshot of both. `session_set` runs many sessions.
-mod budget;
+mod network_budget;
 mod record;
 mod session;
 mod session_set;
@@ -44,7 +44,7 @@ mod store;
 mod stored_session;
 mod time_arithmetic;
 
-pub use budget::{Operation, RateBudget};
+pub use network_budget::{Operation, RateBudget};
 pub use session::{
     Action, Deadline, Event, EventKind, ExchangeId, Login, Policy, Session, SessionToken, StopReason, Trouble, Verdict,
 };

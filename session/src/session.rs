@@ -39,7 +39,7 @@ use jiff::Timestamp;
 use tradovate_auth_core::internal::line;
 use tradovate_auth_core::{Environment, Error, Failure, ServerClock};
 
-use crate::budget::{Operation, RateBudget};
+use crate::network_budget::{Operation, RateBudget};
 use crate::record::{Jitter, Record, Refresh};
 use crate::store::MayLogIn;
 #[cfg(doc)]
@@ -57,7 +57,7 @@ mod forget;
 mod hosts;
 mod in_flight;
 mod lock_outs;
-mod login;
+mod login_method;
 mod new_tokens;
 mod oauth_code;
 mod outcome;
@@ -77,7 +77,7 @@ mod token_health;
 pub use action::{Action, ExchangeId, SessionToken};
 pub use deadlines::Deadline;
 pub use event::{Event, EventKind, StopReason, Trouble};
-pub use login::Login;
+pub use login_method::Login;
 pub use policy::Policy;
 pub use rejected_calls::Verdict;
 
@@ -87,7 +87,7 @@ use schedule::Step;
 use hosts::{Hosts, Via};
 use in_flight::{Exchange, Exchanges, Use};
 use lock_outs::Gates;
-use login::Start;
+use login_method::Start;
 use oauth_code::Code;
 use outcome::{Known, Outcome};
 use persistence::{Persistence, Store, Waiting};

@@ -10,7 +10,7 @@ use http::{Request, Response};
 use jiff::Timestamp;
 use tradovate_auth_core::{Failure, RequestBody};
 
-use crate::budget::{Operation, RateBudget};
+use crate::network_budget::{Operation, RateBudget};
 use crate::session::{Action, Event, ExchangeId, Outlook, Session, StopReason};
 use crate::store::{StoreAnswer, StoreError, StoreRequest};
 

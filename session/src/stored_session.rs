@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::budget::Address;
+use crate::network_budget::Address;
 pub use crate::record::OwnerMismatch;
 use crate::record::{Fact, Owner, Record};
 use crate::time_arithmetic::later;

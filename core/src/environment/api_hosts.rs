@@ -99,6 +99,7 @@ pub(crate) fn is_bare_hostname(text: &str) -> bool {
 
 /// Reads the object from the wire. `null` means absent. Other values that are not host names are refused. A duplicate
 /// key makes the whole answer invalid.
+//= R-HOST-1
 impl<'de> Deserialize<'de> for ApiHosts {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(HostsVisitor)

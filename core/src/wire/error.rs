@@ -14,13 +14,13 @@ use crate::wire::host_redirect::Moved;
 use crate::wire::penalty::PenaltyTicket;
 
 mod build_error;
-mod message;
+mod display;
 mod refusal;
 mod undecodable;
 
 pub use build_error::BuildError;
-pub(crate) use message::said;
-pub use message::summary;
+pub(crate) use display::said;
+pub use display::summary;
 pub use refusal::{Refusal, RefusalKind};
 pub use undecodable::{Undecodable, UndecodableKind};
 

@@ -7,7 +7,7 @@ use alloc::string::String;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::budget::Operation;
+use crate::network_budget::Operation;
 use crate::time_arithmetic::{LONGEST_WAIT, later, shifted};
 
 /// A fact that two processes of one owner may know.

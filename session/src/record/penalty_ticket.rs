@@ -9,7 +9,7 @@ use tradovate_auth_core::PenaltyTicket;
 
 use super::join::{Key, Value};
 use super::tokens::secret;
-use crate::budget::Operation;
+use crate::network_budget::Operation;
 
 /// A postponed request.
 #[derive(Debug, Clone, Serialize, Deserialize)]

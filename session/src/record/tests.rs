@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use tradovate_auth_core::{ApiHosts, PenaltyTicket, RefreshToken};
 
 use super::*;
-use crate::budget::Operation;
+use crate::network_budget::Operation;
 use crate::stored_session::StoredSession;
 use crate::time_arithmetic::later;
 use core::time::Duration;

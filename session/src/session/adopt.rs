@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use tradovate_auth_core::{Purpose, ServerClock};
 
 use super::{EventKind, Session, StopReason};
-use crate::budget::RateBudget;
+use crate::network_budget::RateBudget;
 use crate::record::{Fact, Latest, Owner, Pause, Record, Tokens};
 use crate::stored_session::{OwnerMismatch, Stored, StoredSession};
 

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::Session;
 use super::shared_store::Announcement;
-use crate::budget::Operation;
+use crate::network_budget::Operation;
 
 impl Session {
     /// Whether a login or a refresh has to be announced first.

@@ -9,9 +9,10 @@ use tradovate_auth_core::{Error, OAuthGrant};
 use super::hosts::Via;
 use super::in_flight::{Exchange, Redirect, Use};
 use super::outcome::{Failed, Meaning, Outcome, is_fault, is_turned_away, may_be_a_kick};
+use super::refresh::presents;
 use super::{EventKind, Session, StopReason, Trouble};
-use crate::budget::{CAPTCHA_CLOSES_FOR, Operation, RateBudget};
-use crate::record::{Refresh, Ticket};
+use crate::network_budget::{CAPTCHA_CLOSES_FOR, Operation, RateBudget};
+use crate::record::Ticket;
 use crate::time_arithmetic::{LONGEST_WAIT, ONE_HOUR, after, later};
 
 /// The pause if the next try has little hope: an OAuth session can only renew and its renewals fail, or the answer says
@@ -25,14 +26,6 @@ const RENEWALS_PER_REST: u32 = 6;
 
 /// The pause before another renewal for the sake of a market data token, if one has failed.
 const MARKET_DATA_PAUSE: Duration = Duration::from_secs(15 * 60);
-
-/// The pause before a refused refresh token is sent once more.
-//= R-REFRESH-6
-const SECOND_TRY: Duration = Duration::from_secs(2);
-
-/// How long a refresh token that was refused twice is not sent.
-//= R-REFRESH-7
-const BAN: Duration = Duration::from_secs(6 * 3600);
 
 impl Session {
     pub(super) fn apply(
@@ -262,56 +255,9 @@ impl Session {
         }
     }
 
-    fn refresh_token_refused(&mut self, now: Timestamp, exchange: &Exchange, error: Error, is_malformed: bool) {
-        let Some(refresh) = self.record.tokens.refresh.as_mut().filter(|refresh| presents(exchange, refresh)) else {
-            // The session has adopted another refresh token since.
-            return;
-        };
-        let is_second = refresh.refused_once.is_set() || is_malformed;
-        if is_second {
-            refresh.refused_once.clear();
-        } else {
-            refresh.refused_once.set();
-        }
-        let fingerprint = super::refresh::fingerprint(&refresh.token);
-        self.ticket_is_spent();
-        if is_malformed && self.renewable(now).is_none() {
-            return self.stop_stored(now, StopReason::Refused(error));
-        }
-        if !is_second {
-            let retry_at = self.record.pause.for_at_least(now, SECOND_TRY);
-            self.persistence.share();
-            let trouble = Trouble::Server(error);
-            return self.report(now, EventKind::Failed { operation: Operation::Refresh, trouble, retry_at });
-        }
-        let until = later(now, BAN);
-        self.record.refused_refresh_tokens.retain(|_, until| *until > now);
-        self.record.refused_refresh_tokens.insert(fingerprint, until);
-        self.record.pause.end();
-        self.persistence.dirty = true;
-        if is_malformed {
-            let trouble = Trouble::Server(error);
-            self.report(now, EventKind::Failed { operation: Operation::Refresh, trouble, retry_at: until });
-        }
-        let until = self.presentable_at(now);
-        self.report(now, EventKind::RefreshRefused { until });
-    }
-
-    /// The server refuses the app's settings. Another try does not help. The refresh token may be good.
-    fn app_refused(&mut self, now: Timestamp, error: Error) {
-        self.ticket_is_spent();
-        self.record.pause.end();
-        self.app_refused = Some(Box::new(error.clone()));
-        if self.renewable(now).is_some() {
-            self.report(now, EventKind::AppRefused { error });
-        } else {
-            self.stop_stored(now, StopReason::Refused(error));
-        }
-    }
-
     /// The server has judged a request with the ticket. The ticket is never sent again, also not after a restart.
     //= R-PENALTY-9
-    fn ticket_is_spent(&mut self) {
+    pub(super) fn ticket_is_spent(&mut self) {
         if self.record.postponed.get().is_some() {
             self.persistence.changed();
         }
@@ -320,7 +266,7 @@ impl Session {
 
     /// Stops after the record is stored, so that the next start knows what happened. With a shared store, the driver
     /// asks for the final snapshot.
-    fn stop_stored(&mut self, now: Timestamp, reason: StopReason) {
+    pub(super) fn stop_stored(&mut self, now: Timestamp, reason: StopReason) {
         if self.persistence.is_hook() && self.persistence.dirty {
             self.persistence.stops_with = Some(Box::new(reason));
         } else {
@@ -487,10 +433,6 @@ fn is_futile(error: &Error) -> bool {
         Error::WrongEnvironment { .. } | Error::Moved(_) => true,
         _ => false,
     }
-}
-
-fn presents(exchange: &Exchange, refresh: &Refresh) -> bool {
-    matches!(&exchange.presented, Some(OAuthGrant::RefreshToken(presented)) if refresh.is(presented))
 }
 
 /// The time to wait if the server measures the wait too. A request that comes a moment too early starts the wait again,

@@ -8,13 +8,13 @@ use jiff::Timestamp;
 use tradovate_auth_core::internal::summary;
 use tradovate_auth_core::{BuildError, Error, Failure, HibpHint, UserStatus};
 
-use crate::budget::Operation;
+use crate::network_budget::Operation;
 use crate::store::StoreError;
 use crate::stored_session::OwnerMismatch;
 
-mod message;
+mod display;
 
-use message::{failure_text, refused_before_text};
+use display::{failure_text, refused_before_text};
 
 /// Something that happened to a session, and when.
 #[derive(Debug, Clone)]

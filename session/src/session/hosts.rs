@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use tradovate_auth_core::{ApiHosts, Environment, Purpose, RequestBody};
 
 use super::{EventKind, Session};
-use crate::budget::Operation;
+use crate::network_budget::Operation;
 use crate::time_arithmetic::{after, later};
 
 /// The session tries the configured host at most once in this time.

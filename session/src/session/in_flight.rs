@@ -10,7 +10,7 @@ use tradovate_auth_core::{Failure, OAuthGrant, RequestBody};
 
 use super::hosts::Via;
 use super::{ExchangeId, Trouble};
-use crate::budget::Operation;
+use crate::network_budget::Operation;
 use crate::record::{AttemptId, Ticket};
 
 /// How many given-up exchanges are kept. If there are more, those without a refresh token are dropped first.

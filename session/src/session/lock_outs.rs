@@ -9,7 +9,7 @@ use core::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::budget::{Gate, Operation, RateBudget};
+use crate::network_budget::{Gate, Operation, RateBudget};
 use crate::time_arithmetic::later;
 
 /// What a session has seen of the gates of its budget.

@@ -8,7 +8,7 @@ use tradovate_auth_core::{ApiHosts, Exchange as Times, Grant};
 use super::hosts::Via;
 use super::persistence::Waiting;
 use super::{EventKind, Session};
-use crate::budget::Operation;
+use crate::network_budget::Operation;
 use crate::record::{Access, Fact, MarketData, Refresh, Tokens, newer};
 use crate::time_arithmetic::{earlier, shifted};
 

@@ -15,7 +15,7 @@ use tradovate_auth_core::{
 use super::Trouble;
 use super::hosts::Via;
 use super::in_flight::Exchange;
-use crate::budget::Operation;
+use crate::network_budget::Operation;
 
 /// What a request led to.
 #[derive(Debug)]

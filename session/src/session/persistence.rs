@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::shared_store::{Announcement, Ask, Permitted, Sharing, Situation, Wanted};
 use super::{Action, ExchangeId, Session, StopReason};
-use crate::budget::{Operation, RateBudget};
+use crate::network_budget::{Operation, RateBudget};
 use crate::record::{AttemptId, Pause, Tokens};
 use crate::store::{MayLogIn, StoreRequest};
 use crate::time_arithmetic::later;

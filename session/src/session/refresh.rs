@@ -1,18 +1,31 @@
-//! When a session refreshes: when the refresh token is due for a refresh, and when the session may present it.
+//! When a session refreshes: when the refresh token is due for a refresh, when the session may present it, and what
+//! follows from a refusal.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::time::Duration;
 
 use jiff::Timestamp;
-use tradovate_auth_core::RefreshToken;
 use tradovate_auth_core::internal::hash_of;
+use tradovate_auth_core::{Error, OAuthGrant, RefreshToken};
 
-use super::Session;
+use super::in_flight::Exchange;
+use super::{EventKind, Session, StopReason, Trouble};
+use crate::network_budget::Operation;
+use crate::record::Refresh;
 use crate::time_arithmetic::{after, later};
 
 /// An OAuth session refreshes at least once in this time, because an unused refresh token expires.
 //= R-REFRESH-4
 const REFRESH_AT_LEAST_EVERY: Duration = Duration::from_secs(12 * 3600);
+
+/// The pause before a refused refresh token is sent once more.
+//= R-REFRESH-6
+const SECOND_TRY: Duration = Duration::from_secs(2);
+
+/// How long a refresh token that was refused twice is not sent.
+//= R-REFRESH-7
+const BAN: Duration = Duration::from_secs(6 * 3600);
 
 impl Session {
     /// The time by which the session refreshes, so that its refresh token does not expire unused.
@@ -57,9 +70,67 @@ impl Session {
         let Some(until) = banned.map(|until| (*until).max(now)) else { return Some(now) };
         (after(until, now) < after(refresh.expires_at?, server_now)).then_some(until)
     }
+
+    pub(super) fn refresh_token_refused(
+        &mut self,
+        now: Timestamp,
+        exchange: &Exchange,
+        error: Error,
+        is_malformed: bool,
+    ) {
+        let Some(refresh) = self.record.tokens.refresh.as_mut().filter(|refresh| presents(exchange, refresh)) else {
+            // The session has adopted another refresh token since.
+            return;
+        };
+        let is_second = refresh.refused_once.is_set() || is_malformed;
+        if is_second {
+            refresh.refused_once.clear();
+        } else {
+            refresh.refused_once.set();
+        }
+        let fingerprint = fingerprint(&refresh.token);
+        self.ticket_is_spent();
+        if is_malformed && self.renewable(now).is_none() {
+            return self.stop_stored(now, StopReason::Refused(error));
+        }
+        if !is_second {
+            let retry_at = self.record.pause.for_at_least(now, SECOND_TRY);
+            self.persistence.share();
+            let trouble = Trouble::Server(error);
+            return self.report(now, EventKind::Failed { operation: Operation::Refresh, trouble, retry_at });
+        }
+        let until = later(now, BAN);
+        self.record.refused_refresh_tokens.retain(|_, until| *until > now);
+        self.record.refused_refresh_tokens.insert(fingerprint, until);
+        self.record.pause.end();
+        self.persistence.dirty = true;
+        if is_malformed {
+            let trouble = Trouble::Server(error);
+            self.report(now, EventKind::Failed { operation: Operation::Refresh, trouble, retry_at: until });
+        }
+        let until = self.presentable_at(now);
+        self.report(now, EventKind::RefreshRefused { until });
+    }
+
+    /// The server refuses the app's settings. Another try does not help. The refresh token may be good.
+    pub(super) fn app_refused(&mut self, now: Timestamp, error: Error) {
+        self.ticket_is_spent();
+        self.record.pause.end();
+        self.app_refused = Some(Box::new(error.clone()));
+        if self.renewable(now).is_some() {
+            self.report(now, EventKind::AppRefused { error });
+        } else {
+            self.stop_stored(now, StopReason::Refused(error));
+        }
+    }
 }
 
 /// Distinguishes refresh tokens by a hash, so that no token is kept.
 pub(super) fn fingerprint(token: &RefreshToken) -> String {
     hash_of([token.expose()])
+}
+
+/// Whether the request presented this refresh token.
+pub(super) fn presents(exchange: &Exchange, refresh: &Refresh) -> bool {
+    matches!(&exchange.presented, Some(OAuthGrant::RefreshToken(presented)) if refresh.is(presented))
 }

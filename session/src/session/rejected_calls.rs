@@ -11,7 +11,7 @@ use tradovate_auth_core::{Endpoint, Error, Penalty, RenewAccessToken};
 use super::Session;
 use super::outcome::may_be_a_kick;
 use super::shared_store::Sharing;
-use crate::budget::RateBudget;
+use crate::network_budget::RateBudget;
 use crate::time_arithmetic::ONE_HOUR;
 
 /// What the caller of a rejected API call should do. [`Session::rejected`] returns it.

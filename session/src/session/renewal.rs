@@ -6,7 +6,7 @@ use core::time::Duration;
 use jiff::Timestamp;
 
 use super::Session;
-use crate::budget::{Operation, RateBudget};
+use crate::network_budget::{Operation, RateBudget};
 use crate::record::Access;
 use crate::time_arithmetic::ONE_HOUR;
 

@@ -5,8 +5,8 @@ use tradovate_auth_core::{AccessTokenResponse, Answer, CallError, Contradiction,
 
 use super::Session;
 use super::hosts::Via;
-use super::login::Start;
-use crate::budget::Operation;
+use super::login_method::Start;
+use crate::network_budget::Operation;
 use crate::record::LogIns;
 
 impl Session {

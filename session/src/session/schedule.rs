@@ -6,7 +6,7 @@ use core::time::Duration;
 use jiff::Timestamp;
 
 use super::{Session, StopReason};
-use crate::budget::{Operation, RateBudget};
+use crate::network_budget::{Operation, RateBudget};
 
 /// A session that stops tries this many times to store the reason.
 const STORE_TRIES: u32 = 3;

@@ -13,7 +13,7 @@ use tradovate_auth_core::{
 use super::hosts::Via;
 use super::in_flight::{Exchange, Use};
 use super::{Action, Session, StopReason};
-use crate::budget::{Operation, RateBudget};
+use crate::network_budget::{Operation, RateBudget};
 use crate::record::{AttemptId, Ticket};
 use crate::time_arithmetic::later;
 

@@ -21,7 +21,7 @@ use core::time::Duration;
 use jiff::Timestamp;
 
 use super::ExchangeId;
-use crate::budget::Operation;
+use crate::network_budget::Operation;
 use crate::record::{AttemptId, Ticket};
 use crate::store::{Lease, LeaseHolder, MayLogIn, Revision, StoreError, StoreErrorKind, StoredRecord};
 use crate::stored_session::StoredSession;

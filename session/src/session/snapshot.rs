@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use jiff::Timestamp;
 
 use super::Session;
-use crate::budget::RateBudget;
+use crate::network_budget::RateBudget;
 use crate::record::Fact;
 use crate::stored_session::{Stored, StoredSession};
 

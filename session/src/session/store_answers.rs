@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::shared_store::{Ask, Asked, Failure, Loaded, Sharing};
 use super::{EventKind, ExchangeId, Session};
-use crate::budget::RateBudget;
+use crate::network_budget::RateBudget;
 use crate::record::Pause;
 use crate::store::{LeaseHolder, Revision, StoreAnswer, StoreError, StoreErrorKind};
 use crate::time_arithmetic::later;

@@ -7,7 +7,7 @@ use core::time::Duration;
 use jiff::Timestamp;
 
 use super::renewal_pace::{Pace, Pending};
-use crate::budget::{Operation, RateBudget};
+use crate::network_budget::{Operation, RateBudget};
 
 /// The interval between renewals. An hour has at most fifteen (page *Rate Limits*), with a margin of one per cent for
 /// the server's clock.

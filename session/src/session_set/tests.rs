@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use tradovate_auth_core::{Credentials, Environment, OAuthApp, RefreshToken};
 
 use super::*;
-use crate::budget::Operation;
+use crate::network_budget::Operation;
 use crate::{Login, StoreErrorKind};
 
 mod paces;

@@ -4,7 +4,7 @@
 
 use alloc::string::String;
 
-use super::message::with;
+use super::display::with;
 
 /// A refusal: the server's text, and its kind if the text is known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

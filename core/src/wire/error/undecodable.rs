@@ -4,7 +4,7 @@
 
 use alloc::string::String;
 
-use super::message::REPORT_IT;
+use super::display::REPORT_IT;
 
 /// The place where a body differs from the expected JSON. It contains no values, because values can be secrets.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -2,7 +2,7 @@ use jiff::SignedDuration;
 use tradovate_auth_core::{Credentials, Environment};
 
 use super::*;
-use crate::budget::RateBudget;
+use crate::network_budget::RateBudget;
 use crate::session::Session;
 use crate::store::Unreadable;
 
