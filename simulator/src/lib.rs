@@ -25,6 +25,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! [`ControlledSimulator`] adds a control interface, by which programs in any language can move the clock, order
+//! penalties and end sessions.
+//!
 //! With the feature `serve`, `SimulatorBuilder::serve` starts an HTTP server on 127.0.0.1, which runs until the
 //! returned `Server` is dropped. The feature `cli` (default) adds the binary `tradovate-auth-simulator`, which does the
 //! same for programs in any language.
@@ -41,6 +44,7 @@ mod access_token_response;
 mod authorize;
 mod builder;
 mod call;
+mod control;
 mod cors;
 mod endpoint;
 mod fields;
@@ -81,6 +85,7 @@ mod wrong_hosts;
 pub use serve::Server;
 pub use {
     builder::SimulatorBuilder,
+    control::ControlledSimulator,
     endpoint::Endpoint,
     hosts::ApiHosts,
     lock_outs::LockOut,

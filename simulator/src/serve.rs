@@ -1,7 +1,7 @@
 //! The HTTP server: serves a simulator on a port of 127.0.0.1, on a thread of its own and with the real clock.
 //!
 //! It passes requests and WebSocket frames to the simulator together with the time and the caller's network, and sends
-//! the answers unchanged. It answers only the paths under `/simulator` itself, which control the simulator.
+//! the answers unchanged.
 
 use std::{
     fmt, io,
@@ -18,12 +18,11 @@ use tokio::{
 };
 
 use crate::{
-    builder::SimulatorBuilder, endpoint::Endpoint, lock_outs::LockOut, maintenance::Maintenance, network::Network,
-    simulator::Simulator, statistics::LogEntry, statistics::Statistics, time::later,
+    builder::SimulatorBuilder, control::ControlledSimulator, endpoint::Endpoint, lock_outs::LockOut,
+    maintenance::Maintenance, network::Network, simulator::Simulator, statistics::LogEntry, statistics::Statistics,
 };
 
 mod client;
-mod control;
 mod http;
 mod socket;
 
@@ -98,11 +97,13 @@ impl SimulatorBuilder {
             _ => {}
         }
         let client = client::Client::new(address, &self.setup.users, &self.setup.apps)?;
+        let mut simulator = ControlledSimulator::new(self.build());
+        if ip.is_unspecified() {
+            simulator = simulator.allow_any_host();
+        }
         let shared = Arc::new(Shared {
-            simulator: Mutex::new(self.build()),
-            advanced_by: Mutex::new(Duration::ZERO),
+            simulator: Mutex::new(simulator),
             observer: settings.observer,
-            allows_any_host: ip.is_unspecified(),
             changes: watch::Sender::new(()),
         });
         let runtime = runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
@@ -137,47 +138,42 @@ fn authorize_url(address: SocketAddr) -> String {
 
 /// The state that the server's thread and the guard share.
 struct Shared {
-    simulator: Mutex<Simulator>,
-    /// How far the simulated clock is ahead of the real one.
-    advanced_by: Mutex<Duration>,
+    simulator: Mutex<ControlledSimulator>,
     observer: Option<Observer>,
-    /// Whether the server accepts requests under any host name, because it listens at addresses beyond loopback.
-    allows_any_host: bool,
     /// Wakes the tasks of the sockets after a change of the simulator or its clock.
     changes: watch::Sender<()>,
 }
 
 impl Shared {
     fn now(&self) -> Timestamp {
-        later(Timestamp::now(), *lock(&self.advanced_by))
+        lock(&self.simulator).now(Timestamp::now())
     }
 
-    /// Locks the simulator and sets its time to now.
-    fn simulator(&self) -> MutexGuard<'_, Simulator> {
+    /// Uses the simulator at the time of the real clock. If this logs a request, the observer gets it.
+    fn observed<T>(&self, act: impl FnOnce(&mut ControlledSimulator, Timestamp) -> T) -> T {
         let mut simulator = lock(&self.simulator);
-        simulator.set_time(self.now());
-        simulator
+        let clock = Timestamp::now();
+        let logged = simulator.at(clock).statistics().logged();
+        let done = act(&mut simulator, clock);
+        let statistics = simulator.at(clock).statistics();
+        if let (Some(observer), Some(entry)) = (&self.observer, statistics.log().next_back())
+            && statistics.logged() != logged
+        {
+            observer(entry);
+        }
+        done
     }
 
     /// Changes the simulator, then wakes the sockets.
     fn with<T>(&self, act: impl FnOnce(&mut Simulator) -> T) -> T {
-        let done = act(&mut self.simulator());
+        let done = act(lock(&self.simulator).at(Timestamp::now()));
         self.changes.send_replace(());
         done
     }
 
     fn advance(&self, by: Duration) {
-        let mut advanced_by = lock(&self.advanced_by);
-        *advanced_by = advanced_by.saturating_add(by);
-        drop(advanced_by);
+        lock(&self.simulator).advance(by);
         self.changes.send_replace(());
-    }
-
-    /// Passes the latest request to the observer.
-    fn observe(&self, simulator: &Simulator) {
-        if let (Some(observer), Some(entry)) = (&self.observer, simulator.statistics().log().next_back()) {
-            observer(entry);
-        }
     }
 }
 

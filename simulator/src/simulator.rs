@@ -4,7 +4,7 @@
 //! hourly limit, penalties and the endpoint's limit, and then the endpoint. For the authorization page, only scripted
 //! answers and maintenance apply.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::LazyLock};
 
 use http::{HeaderValue, Request, Response, StatusCode, header, request::Parts};
 use jiff::Timestamp;
@@ -273,7 +273,7 @@ impl Simulator {
 
     /// Redirects a request to the host of the user's organization.
     pub(crate) fn check_host(&self, call: &Call<'_>, user: &User) -> Result<(), Reply> {
-        match self.dedicated.placement(&call.host, call.side, &self.hosts_of(user)) {
+        match self.dedicated.placement(&call.host, call.side, self.hosts_of(user)) {
             Placement::Here => Ok(()),
             Placement::RedirectTo(host) => {
                 let path = call.uri.path_and_query().map_or("/", |path| path.as_str());
@@ -297,8 +297,9 @@ impl Simulator {
         session
     }
 
-    pub(crate) fn hosts_of(&self, user: &User) -> ApiHosts {
-        user.hosts.as_ref().or_else(|| self.organizations.get(&user.organization)).cloned().unwrap_or_default()
+    pub(crate) fn hosts_of<'a>(&'a self, user: &'a User) -> &'a ApiHosts {
+        static STANDARD: LazyLock<ApiHosts> = LazyLock::new(ApiHosts::standard);
+        user.hosts.as_ref().or_else(|| self.organizations.get(&user.organization)).unwrap_or(&STANDARD)
     }
 
     pub(crate) fn user_by_id(&self, id: i64) -> Option<&User> {

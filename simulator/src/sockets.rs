@@ -134,12 +134,15 @@ impl Simulator {
         Ok(SocketId(self.sockets.opened))
     }
 
-    /// Takes a text frame from the client, and returns what the socket then sends.
+    /// Takes a text frame from the client, and returns what the socket then sends. A socket whose session has ended
+    /// answers no request.
     pub fn socket_receive(&mut self, now: Timestamp, id: SocketId, text: &str) -> SocketOutput {
         self.set_time(now);
+        let ends = self.socket_ends(id);
         if let Some(socket) = self.sockets.by_id.get_mut(&id.0) {
             socket.received = now;
-            if let Incoming::Request(request) = Incoming::read(text) {
+            let has_ended = matches!(ends, Some(SocketEnd::Kicked | SocketEnd::Expired(ExpiredSocket::Closes)));
+            if let (Incoming::Request(request), false) = (Incoming::read(text), has_ended) {
                 self.answer_socket(id, &request);
             }
         }

@@ -54,6 +54,8 @@ pub struct Statistics {
     pub market_data_sockets: u64,
     requests: BTreeMap<Endpoint, u64>,
     log: VecDeque<LogEntry>,
+    /// How many entries the log has had, with those that were dropped.
+    logged: u64,
 }
 
 impl Statistics {
@@ -69,12 +71,19 @@ impl Statistics {
         self.log.iter()
     }
 
+    /// How many requests have been logged. Unlike the length of the log, this number grows with each request.
+    #[cfg(feature = "serve")]
+    pub(crate) fn logged(&self) -> u64 {
+        self.logged
+    }
+
     pub(crate) fn record(&mut self, mut entry: LogEntry) {
         if let Some(endpoint) = Endpoint::at(&entry.path)
             && entry.method != Method::OPTIONS
         {
             *self.requests.entry(endpoint).or_default() += 1;
         }
+        self.logged += 1;
         if self.log.len() >= LOG_LENGTH {
             self.log.pop_front();
         }

@@ -12,6 +12,7 @@ use crate::{
 };
 
 mod consent;
+mod control;
 mod cors;
 mod decisions;
 mod devices;

@@ -17,7 +17,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{Network, Shared, control, socket};
+use super::{Network, Shared, socket};
 
 /// The longest body in bytes. No field of a request is longer than 8192 characters.
 const BODY_LIMIT: usize = 1 << 20;
@@ -76,16 +76,8 @@ async fn answer(
         *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
         return Ok(response);
     };
-    let body = body.to_bytes();
-    if control::is_control(parts.uri.path()) {
-        return Ok(control::answer(shared, &parts.method, &parts.uri, &parts.headers, &body).map(Full::from));
-    }
-    let request = Request::from_parts(parts, body);
-    let now = shared.now();
-    let response = shared.with(|simulator| {
-        let response = simulator.handle(now, request);
-        shared.observe(simulator);
-        response
-    });
+    let request = Request::from_parts(parts, body.to_bytes());
+    let response = shared.observed(|simulator, clock| simulator.handle(clock, request));
+    shared.changes.send_replace(());
     Ok(response.map(Full::from))
 }

@@ -35,12 +35,11 @@ pub(super) fn accept_key(headers: &HeaderMap) -> Option<String> {
 /// Accepts the WebSocket, or answers as the simulator does if it refuses.
 pub(super) fn connect(shared: &Arc<Shared>, mut request: Request<Incoming>, accept: &str) -> Response<Vec<u8>> {
     let upgrade = hyper::upgrade::on(&mut request);
-    let now = shared.now();
-    let connected = shared.with(|simulator| {
-        let connected = simulator.connect(now, request.map(|_| ""));
-        shared.observe(simulator);
-        connected
+    let connected = shared.observed(|simulator, clock| {
+        let now = simulator.now(clock);
+        simulator.at(clock).connect(now, request.map(|_| ""))
     });
+    shared.changes.send_replace(());
     match connected {
         Err(refusal) => *refusal,
         Ok(id) => {
@@ -59,11 +58,11 @@ pub(super) fn connect(shared: &Arc<Shared>, mut request: Request<Incoming>, acce
 }
 
 async fn serve_connection(shared: Arc<Shared>, id: SocketId, upgrade: OnUpgrade) {
-    let Ok(upgraded) = upgrade.await else { return shared.simulator().socket_hung_up(id) };
+    let Ok(upgraded) = upgrade.await else { return hang_up(&shared, id) };
     let mut stream = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await;
     relay(&shared, id, &mut stream).await;
     // The socket is removed before the connection ends, so that a client that sees the end finds no socket any more.
-    shared.simulator().socket_hung_up(id);
+    hang_up(&shared, id);
 }
 
 /// Relays frames until one side ends the connection.
@@ -103,17 +102,20 @@ async fn relay(shared: &Shared, id: SocketId, stream: &mut WebSocketStream<Tokio
 }
 
 fn poll(shared: &Shared, id: SocketId) -> SocketOutput {
-    let now = shared.now();
-    shared.simulator().socket_poll(now, id)
+    shared.observed(|simulator, clock| {
+        let now = simulator.now(clock);
+        simulator.at(clock).socket_poll(now, id)
+    })
 }
 
 fn receive(shared: &Shared, id: SocketId, text: &str) -> SocketOutput {
-    let now = shared.now();
-    let mut simulator = shared.simulator();
-    let logged = simulator.statistics().log().len();
-    let output = simulator.socket_receive(now, id, text);
-    if simulator.statistics().log().len() != logged {
-        shared.observe(&simulator);
-    }
-    output
+    shared.observed(|simulator, clock| {
+        let now = simulator.now(clock);
+        simulator.at(clock).socket_receive(now, id, text)
+    })
+}
+
+/// The connection is gone.
+fn hang_up(shared: &Shared, id: SocketId) {
+    shared.observed(|simulator, clock| simulator.at(clock).socket_hung_up(id));
 }

@@ -97,8 +97,8 @@ impl Simulator {
             Purpose::Trading => (&TRADING_SOCKETS[..], &MARKET_DATA_SOCKETS[..]),
             Purpose::MarketData => (&MARKET_DATA_SOCKETS[..], &TRADING_SOCKETS[..]),
         };
-        if self.dedicated.has_sockets(host) && !names(&hosts, wanted, host) {
-            return Err(if names(&hosts, other, host) { DENIED } else { (421, "Misdirected Request") });
+        if self.dedicated.has_sockets(host) && !names(hosts, wanted, host) {
+            return Err(if names(hosts, other, host) { DENIED } else { (421, "Misdirected Request") });
         }
         let side = self.dedicated.side(host).unwrap_or(self.options.default_side);
         let is_foreign = session.side == Side::Demo && side == Side::Live && !self.options.live_accepts_demo_tokens;
@@ -114,7 +114,7 @@ impl Simulator {
 
     /// Whether a host serves the sockets of any user.
     pub(super) fn has_sockets(&self, host: &str) -> bool {
-        let serves = |keys: &[&str]| self.users.iter().any(|user| names(&self.hosts_of(user), keys, host));
+        let serves = |keys: &[&str]| self.users.iter().any(|user| names(self.hosts_of(user), keys, host));
         !self.dedicated.has_sockets(host) || serves(&TRADING_SOCKETS) || serves(&MARKET_DATA_SOCKETS)
     }
 }

@@ -205,6 +205,19 @@ fn a_socket_is_closed_if_its_client_sends_nothing_for_five_seconds() {
 }
 
 #[test]
+fn a_socket_whose_session_has_ended_answers_no_request() {
+    let mut world = World::new();
+    let socket = world.authorized();
+    world.simulator.revoke(USER);
+    assert_eq!(world.request(socket, "account/list\n2"), r#"c[3000,"Session closed"]"#);
+
+    world.simulator.options_mut().expired_socket = ExpiredSocket::Closes;
+    let socket = world.authorized();
+    world.simulator.expire_sessions(USER);
+    assert_eq!(world.request(socket, "account/list\n2"), r#"c[3000,"Token expired"]"#);
+}
+
+#[test]
 fn a_socket_is_closed_when_its_session_ends() {
     let kicks: [fn(&mut World); 4] = [
         |world| world.simulator.close_oldest_session(USER),

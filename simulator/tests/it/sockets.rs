@@ -1,7 +1,9 @@
 //! Tests of sockets over HTTP, with the client of another library.
 
-use std::{io::ErrorKind, net::TcpStream, time::Duration};
+use std::{io::ErrorKind, net::TcpStream, sync::mpsc, time::Duration};
 
+use http::Request;
+use jiff::Timestamp;
 use tradovate_auth_simulator::{Endpoint, Server, Simulator};
 use tungstenite::{Error, Message, WebSocket, stream::MaybeTlsStream};
 
@@ -55,6 +57,24 @@ fn a_websocket_is_authorized_and_gets_heartbeats_by_the_simulators_clock() {
         assert_eq!(text(&mut socket), r#"a[{"s":404,"i":2,"d":"Not found"}]"#);
     }
     assert_eq!(server.statistics().requests(Endpoint::WebSocket), 1);
+}
+
+#[test]
+fn the_request_callback_is_called_for_requests_on_sockets_even_if_the_log_is_full() {
+    let (sender, seen) = mpsc::channel();
+    let server =
+        Simulator::builder().on_request(move |entry| sender.send(entry.path.clone()).unwrap()).serve().unwrap();
+    let mut socket = connect(&server).unwrap();
+    assert_eq!(text(&mut socket), "o");
+    server.with(|simulator| {
+        for _ in 0..10_000 {
+            simulator.handle(Timestamp::UNIX_EPOCH, Request::get("/").body("").unwrap());
+        }
+    });
+    socket.send(Message::text("account/list\n1")).unwrap();
+    assert!(text(&mut socket).starts_with("a["));
+    let seen: Vec<_> = seen.try_iter().collect();
+    assert_eq!(seen, ["/v1/websocket", "account/list"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The fuzz target for stored records, plain and sealed.
 
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use hmac_sha256::Hash as Sha256;
 use tradovate_auth_session::{StoredSession, Unreadable};
@@ -8,27 +9,42 @@ use tradovate_auth_store::{Codec, SealingKey, SessionName};
 
 use crate::{CANARY, assert_hidden, head};
 
-/// A record of user 7 under [`name`].
-const PLAIN: &str = "tradovate-auth session 1 plain 00000000000000ff \
-    637b0057f61732c5e84160f1c303d65137959b4d5486779afaff460fd4cb33df\n{\"version\":1,\"userId\":7}";
+/// A record under [`name`]. It contains a refresh token, which is [`CANARY`].
+const PLAIN: &str = "tradovate-auth session 1 plain 0123456789abcdef \
+    50c6e52f39ac6b1d415680c549caeacc27a00b3b7100884cdffcfd17c613984f\n\
+    {\"version\":1,\"userId\":7,\"refresh\":{\"token\":\"c4nary-d0-n0t-pr1nt-1t-3v3r\"}}";
 
 /// The same, sealed with [`key`].
 const SEALED: &str = "tradovate-auth session 1 sealed\n\
-    YWL400q6YyOpY5eMuE2vrsP9UV3MPnIRqR5ugyKWjRdiwezF4/cZCPTGOGxrkHlWmUVo\
-    lvXG8pB+mRhURj3Xasu57nHkzI+DJW6vWx8Gzow7Y0ep4A";
+    p0qsp45qcoS9fY/fayTaBdEmnpwyBkmyKoW8s0gNxXZD267iDdGBEDui2FYNtjE1xU1j7TfBzNUlS88AhtWVLZ6ygPu4j+jY69TH0V+wXchYgISy\
+    U4MFObFXjYPHsfWX0CaOAjHdq//6cQGKrJY7fn9q";
+
+/// Checks both records once.
+static VALID: LazyLock<()> = LazyLock::new(|| {
+    for (codec, record, other, why) in [
+        (Codec::plain(), PLAIN, SEALED, Unreadable::Sealed),
+        (Codec::sealed(key()), SEALED, PLAIN, Unreadable::Unsealed),
+    ] {
+        let session = codec.decode(&name(), record.as_bytes()).expect("a valid record");
+        assert!(session.user_id() == Some(7) && text(&session).contains(CANARY));
+        assert_eq!(codec.decode(&name(), other.as_bytes()).expect_err("a record of the other kind"), why);
+    }
+});
 
 /// Reads the input as a record, as the session in a record with a correct checksum, and as changes of a valid record.
 pub fn records(input: &[u8]) {
+    LazyLock::force(&VALID);
     for (codec, record) in [(Codec::plain(), PLAIN), (Codec::sealed(key()), SEALED)] {
-        let valid = codec.decode(&name(), record.as_bytes()).expect("a valid record");
-        assert_eq!(valid.user_id(), Some(7));
         match codec.decode(&name(), input) {
             Ok(session) => check_round_trip(&codec, &session),
             Err(unreadable) => assert_hidden(&format!("{unreadable} {unreadable:?}")),
         }
         let changed = changed(record.as_bytes(), input);
         if changed != record.as_bytes() {
-            assert!(codec.decode(&name(), &changed).is_err(), "{}", String::from_utf8_lossy(&changed));
+            match codec.decode(&name(), &changed) {
+                Ok(_) => panic!("a changed record is read: {}", String::from_utf8_lossy(&changed)),
+                Err(unreadable) => assert_hidden(&format!("{unreadable} {unreadable:?}")),
+            }
         }
     }
     check_session(input);
@@ -48,6 +64,7 @@ fn check_session(json: &[u8]) {
         }
         (Err(unreadable), None) => {
             assert!(matches!(unreadable, Unreadable::Damaged | Unreadable::Newer), "{unreadable}");
+            assert_hidden(&format!("{unreadable} {unreadable:?}"));
         }
         (read, expected) => panic!("the record gives {read:?}, its JSON {expected:?}"),
     }

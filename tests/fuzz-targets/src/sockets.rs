@@ -45,11 +45,12 @@ pub fn sockets(input: &[u8]) {
     let mut input = Unstructured::new(input);
     let mut world = World {
         simulator: Simulator::builder().build(),
-        now: "2026-11-24T14:20:30Z".parse().expect("a time"),
-        tokens: vec!["unknown".into()],
+        now: Timestamp::constant(1_795_530_030, 0),
+        tokens: vec![Token { text: "unknown".into(), is_market_data: false, is_good: false, is_revoked: false }],
         sockets: Vec::new(),
+        log_ins: 0,
     };
-    for _ in 0..64 {
+    for _ in 0..24 {
         let Ok(event) = Event::arbitrary(&mut input) else { break };
         world.run(&event);
     }
@@ -61,14 +62,23 @@ pub fn sockets(input: &[u8]) {
 struct World {
     simulator: Simulator,
     now: Timestamp,
-    tokens: Vec<String>,
+    tokens: Vec<Token>,
     sockets: Vec<Socket>,
+    log_ins: u8,
+}
+
+struct Token {
+    text: String,
+    is_market_data: bool,
+    /// Whether the server has issued the token and has not ended it since.
+    is_good: bool,
+    is_revoked: bool,
 }
 
 struct Socket {
     id: SocketId,
-    /// Whether a request with a token may have been accepted.
-    may_be_authorized: bool,
+    /// The number of the token that the server has accepted last.
+    token: Option<usize>,
     has_ended: bool,
 }
 
@@ -78,17 +88,18 @@ impl World {
             Event::LogIn => self.log_in(),
             Event::Connect { host } => self.connect(HOSTS[usize::from(host) % HOSTS.len()]),
             Event::Frame { socket, text } => {
-                let id = text.split('\n').nth(1).and_then(|id| id.parse().ok());
-                self.receive(socket, text, id.unwrap_or_default(), text.starts_with("authorize\n"));
+                let mut lines = text.splitn(4, '\n');
+                let (endpoint, id) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+                self.receive(socket, text, id.parse().ok(), endpoint, lines.nth(1).unwrap_or_default());
             }
             Event::Request { socket, endpoint, id, body } => {
                 let endpoints = ["user/syncrequest", "account/list", "User/List", "md/subscribeQuote", "", "authorize"];
                 let endpoint = endpoints[usize::from(endpoint) % endpoints.len()];
-                self.receive(socket, &format!("{endpoint}\n{id}\n\n{body}"), id, endpoint == "authorize");
+                self.receive(socket, &format!("{endpoint}\n{id}\n\n{body}"), Some(id), endpoint, body);
             }
             Event::Authorize { socket, token } => {
-                let token = &self.tokens[usize::from(token) % self.tokens.len()];
-                self.receive(socket, &format!("authorize\n1\n\n{token}"), 1, true);
+                let token = self.tokens[usize::from(token) % self.tokens.len()].text.clone();
+                self.receive(socket, &format!("authorize\n1\n\n{token}"), Some(1), "authorize", &token);
             }
             Event::Poll { socket } => {
                 if let Some(number) = self.number(socket) {
@@ -106,8 +117,15 @@ impl World {
                 self.now = self.now.saturating_add(by).expect("a time");
             }
             Event::Kick => self.simulator.close_oldest_session(USER),
-            Event::Expire => self.simulator.expire_sessions(USER),
-            Event::Revoke => self.simulator.revoke(USER),
+            Event::Expire => {
+                self.simulator.expire_sessions(USER);
+                self.end_tokens();
+            }
+            Event::Revoke => {
+                self.simulator.revoke(USER);
+                self.end_tokens();
+                self.tokens.iter_mut().for_each(|token| token.is_revoked = true);
+            }
             Event::Cut => self.simulator.cut_sockets(),
             Event::Silence => self.simulator.silence_sockets(),
             Event::ExpiredSockets { kind } => {
@@ -120,16 +138,26 @@ impl World {
         }
     }
 
+    /// Logs in, at most three times: the third login closes the first session.
     fn log_in(&mut self) {
+        if self.log_ins == 3 {
+            return;
+        }
+        self.log_ins += 1;
         let request = Request::post("https://demo.tradovateapi.com/v1/auth/accesstokenrequest")
             .header("content-type", "application/json")
             .body(SIMULATED_LOGIN)
             .expect("a request");
         let response = self.simulator.handle(self.now, request);
-        let answer: Value = serde_json::from_slice(response.body()).unwrap_or_default();
-        for name in ["accessToken", "mdAccessToken"] {
-            self.tokens.extend(answer[name].as_str().map(Into::into));
+        let body = str::from_utf8(response.body()).expect("an answer is text");
+        for (start, is_market_data) in [("\"accessToken\":\"", false), ("\"mdAccessToken\":\"", true)] {
+            let text = body.split_once(start).and_then(|(_, rest)| rest.split('"').next()).map(Into::into);
+            self.tokens.extend(text.map(|text| Token { text, is_market_data, is_good: true, is_revoked: false }));
         }
+    }
+
+    fn end_tokens(&mut self) {
+        self.tokens.iter_mut().for_each(|token| token.is_good = false);
     }
 
     fn connect(&mut self, host: &str) {
@@ -138,7 +166,7 @@ impl World {
         match self.simulator.connect(self.now, request) {
             Ok(id) => {
                 assert!(self.sockets.iter().all(|socket| socket.id != id), "an id is used once");
-                self.sockets.push(Socket { id, may_be_authorized: false, has_ended: false });
+                self.sockets.push(Socket { id, token: None, has_ended: false });
             }
             Err(refusal) => assert_ne!(refusal.status(), http::StatusCode::SWITCHING_PROTOCOLS),
         }
@@ -149,10 +177,9 @@ impl World {
         usize::from(socket).checked_rem(self.sockets.len())
     }
 
-    /// Sends a frame, which may contain a request with this id.
-    fn receive(&mut self, socket: u8, text: &str, id: u64, is_authorize: bool) {
+    /// Sends a frame. All frames but the heartbeat are requests.
+    fn receive(&mut self, socket: u8, text: &str, id: Option<u64>, endpoint: &str, body: &str) {
         let Some(number) = self.number(socket) else { return };
-        self.sockets[number].may_be_authorized |= is_authorize;
         let output = self.simulator.socket_receive(self.now, self.sockets[number].id, text);
         let answers: Vec<_> = output.frames.iter().filter_map(|frame| frame.strip_prefix('a')).collect();
         assert!(answers.len() <= 1, "one request has {} answers", answers.len());
@@ -161,12 +188,31 @@ impl World {
             let [answer] = answer.as_array().expect("an answer is a list").as_slice() else {
                 panic!("an answer has one element: {answer}");
             };
-            assert_eq!(answer["i"].as_u64(), Some(id), "{answer}");
+            assert_eq!(answer["i"].as_u64(), Some(id.unwrap_or_default()), "{answer}");
             let status = answer["s"].as_u64().expect("an answer has a status");
             assert!([200, 400, 401, 404, 421].contains(&status), "{answer}");
-            assert!(status != 200 || self.sockets[number].may_be_authorized, "nobody has authorized it: {answer}");
+            assert_eq!(status == 400, id.is_none(), "{answer}");
+            assert!(status == 200 || answer["d"].is_string(), "a refusal has a text: {answer}");
+            if status == 200 {
+                self.check_accepted(number, endpoint, body.trim(), answer);
+            }
         }
         self.check(number, &output);
+    }
+
+    /// Checks that the server accepts only tokens that it has issued, and answers with data only on a socket that has
+    /// one for trading.
+    fn check_accepted(&mut self, number: usize, endpoint: &str, body: &str, answer: &Value) {
+        if endpoint == "authorize" {
+            let token = self.tokens.iter().position(|token| token.text == body && token.is_good);
+            assert!(token.is_some() && answer.get("d").is_none(), "{answer}");
+            self.sockets[number].token = token;
+        } else {
+            let token = self.sockets[number].token.map(|token| &self.tokens[token]);
+            let is_for_data = |token: &Token| !token.is_market_data && !token.is_revoked;
+            assert!(token.is_some_and(is_for_data), "nobody has authorized it: {answer}");
+            assert!(answer["d"].is_array() || answer["d"].is_object(), "{answer}");
+        }
     }
 
     fn poll(&mut self, number: usize) {
@@ -180,7 +226,7 @@ impl World {
             let is_known =
                 matches!(frame.as_str(), "o" | "h") || frame.starts_with("a[") || frame.starts_with("c[3000,");
             assert!(is_known, "{frame}");
-            assert!(self.tokens.iter().skip(1).all(|token| !frame.contains(token)), "{frame}");
+            assert!(self.tokens.iter().skip(1).all(|token| !frame.contains(&token.text)), "{frame}");
         }
         let socket = &mut self.sockets[number];
         if socket.has_ended {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::Response;
 
-use super::{Arguments, Command, Mistake, Shared, lock};
+use super::{Arguments, Command, ControlledSimulator, Mistake};
 use crate::{
     hosts::ApiHosts,
     lock_outs::LockOut,
@@ -18,8 +18,8 @@ pub(super) const COMMANDS: [Command; 15] = [
         name: "advance",
         example: r#"{"seconds":3600}"#,
         does: "moves the clock forward",
-        run: |arguments, shared| {
-            shared.advance(arguments.seconds("seconds")?.unwrap_or(Duration::from_secs(3600)));
+        run: |arguments, controlled| {
+            controlled.advance(arguments.seconds("seconds")?.unwrap_or(Duration::from_secs(3600)));
             Ok(())
         },
     },
@@ -27,10 +27,10 @@ pub(super) const COMMANDS: [Command; 15] = [
         name: "penalize",
         example: r#"{"seconds":3,"endpoint":"auth/accesstokenrequest"}"#,
         does: "answers the next request with a penalty ticket; without endpoint, the next of the four in auth",
-        run: |arguments, shared| {
+        run: |arguments, controlled| {
             let wait = arguments.seconds("seconds")?.unwrap_or(Duration::from_secs(3));
             let endpoint = arguments.endpoint()?;
-            shared.simulator().penalize_next(endpoint, wait);
+            controlled.simulator.penalize_next(endpoint, wait);
             Ok(())
         },
     },
@@ -38,9 +38,9 @@ pub(super) const COMMANDS: [Command; 15] = [
         name: "captcha",
         example: r#"{"endpoint":"auth/accesstokenrequest"}"#,
         does: "answers the next request with a captcha, which closes the endpoint for an hour",
-        run: |arguments, shared| {
+        run: |arguments, controlled| {
             let endpoint = arguments.endpoint()?;
-            shared.simulator().captcha_next(endpoint);
+            controlled.simulator.captcha_next(endpoint);
             Ok(())
         },
     },
@@ -48,11 +48,11 @@ pub(super) const COMMANDS: [Command; 15] = [
         name: "lock-out",
         example: r#"{"status":429,"retryAfterSeconds":7200}"#,
         does: "answers every request with 429 (or 423) until no request came for an hour; release ends it",
-        run: |arguments, shared| {
+        run: |arguments, controlled| {
             let mut lock_out = LockOut::too_many_requests();
             lock_out.status = arguments.status("status")?.unwrap_or(lock_out.status);
             lock_out.retry_after = arguments.seconds("retryAfterSeconds")?;
-            shared.simulator().lock_out(lock_out);
+            controlled.simulator.lock_out(lock_out);
             Ok(())
         },
     },
@@ -60,8 +60,8 @@ pub(super) const COMMANDS: [Command; 15] = [
         name: "release",
         example: "{}",
         does: "ends lock-outs, penalties and captchas, and forgets what the limits have counted",
-        run: |_, shared| {
-            shared.simulator().release();
+        run: |_, controlled| {
+            controlled.simulator.release();
             Ok(())
         },
     },
@@ -75,11 +75,11 @@ pub(super) const COMMANDS: [Command; 15] = [
         name: "maintenance",
         example: r#"{"on":true,"errorId":false}"#,
         does: "answers every request with 503 and an HTML page, or with 500 and an error id, until it is switched off",
-        run: |arguments, shared| {
+        run: |arguments, controlled| {
             let with_error_id = arguments.flag("errorId")?.unwrap_or_default();
             let kind = if with_error_id { Maintenance::ErrorId } else { Maintenance::Html };
             let is_on = arguments.flag("on")?.unwrap_or(true);
-            shared.simulator().set_maintenance(is_on.then_some(kind));
+            controlled.simulator.set_maintenance(is_on.then_some(kind));
             Ok(())
         },
     },
@@ -87,39 +87,43 @@ pub(super) const COMMANDS: [Command; 15] = [
         name: "kick",
         example: r#"{"user":"synthetic-user","all":false}"#,
         does: "closes the oldest session of a user, or all sessions, with their sockets",
-        run: |arguments, shared| {
+        run: |arguments, controlled| {
             let all = arguments.flag("all")?.unwrap_or_default();
-            of_user(arguments, shared, if all { Simulator::close_sessions } else { Simulator::close_oldest_session })
+            of_user(
+                arguments,
+                controlled,
+                if all { Simulator::close_sessions } else { Simulator::close_oldest_session },
+            )
         },
     },
     Command {
         name: "expire",
         example: r#"{"user":"synthetic-user"}"#,
         does: "makes the user's access tokens expire now",
-        run: |arguments, shared| of_user(arguments, shared, Simulator::expire_sessions),
+        run: |arguments, controlled| of_user(arguments, controlled, Simulator::expire_sessions),
     },
     Command {
         name: "revoke",
         example: r#"{"user":"synthetic-user"}"#,
         does: "forgets the user's tokens, as if they had never been issued",
-        run: |arguments, shared| of_user(arguments, shared, Simulator::revoke),
+        run: |arguments, controlled| of_user(arguments, controlled, Simulator::revoke),
     },
     Command {
         name: "move-hosts",
         example: r#"{"user":"synthetic-user","hosts":{"demo":"acme-demo.eval.ninjatrader.com"}}"#,
         does: "assigns these hosts to the user in place of the shared ones",
-        run: |arguments, shared| {
+        run: |arguments, controlled| {
             let hosts =
                 arguments.hosts()?.iter().fold(ApiHosts::standard(), |hosts, (key, host)| hosts.with(key, host));
-            of_user(arguments, shared, |simulator, user| simulator.move_hosts(user, hosts))
+            of_user(arguments, controlled, |simulator, user| simulator.move_hosts(user, hosts))
         },
     },
     Command {
         name: "cut-sockets",
         example: "{}",
         does: "breaks the connections of all sockets",
-        run: |_, shared| {
-            shared.simulator().cut_sockets();
+        run: |_, controlled| {
+            controlled.simulator.cut_sockets();
             Ok(())
         },
     },
@@ -127,8 +131,8 @@ pub(super) const COMMANDS: [Command; 15] = [
         name: "silence-sockets",
         example: "{}",
         does: "stops all open sockets from sending, and keeps their connections",
-        run: |_, shared| {
-            shared.simulator().silence_sockets();
+        run: |_, controlled| {
+            controlled.simulator.silence_sockets();
             Ok(())
         },
     },
@@ -142,35 +146,38 @@ pub(super) const COMMANDS: [Command; 15] = [
         name: "reset",
         example: "{}",
         does: "returns to the start: no sessions, no sockets, an empty log, the initial options, and the real time",
-        run: |_, shared| {
-            *lock(&shared.advanced_by) = Duration::ZERO;
-            shared.simulator().reset();
+        run: |_, controlled| {
+            controlled.advanced_by = Duration::ZERO;
+            controlled.simulator.reset();
             Ok(())
         },
     },
 ];
 
-fn of_user(arguments: &Arguments, shared: &Shared, act: impl FnOnce(&mut Simulator, &str)) -> Result<(), Mistake> {
-    let mut simulator = shared.simulator();
-    let user = arguments.user(&simulator)?;
-    act(&mut simulator, &user);
+fn of_user(
+    arguments: &Arguments,
+    controlled: &mut ControlledSimulator,
+    act: impl FnOnce(&mut Simulator, &str),
+) -> Result<(), Mistake> {
+    let user = arguments.user(&controlled.simulator)?;
+    act(&mut controlled.simulator, &user);
     Ok(())
 }
 
-fn fault(arguments: &Arguments, shared: &Shared) -> Result<(), Mistake> {
+fn fault(arguments: &Arguments, controlled: &mut ControlledSimulator) -> Result<(), Mistake> {
     let endpoint = arguments.endpoint()?;
     let mut response = Response::new(arguments.text("body")?.unwrap_or_default().as_bytes().to_vec());
     *response.status_mut() = arguments.status("status")?.unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
     if arguments.flag("handled")?.unwrap_or_default() {
-        shared.simulator().lose_next_answer(endpoint, response);
+        controlled.simulator.lose_next_answer(endpoint, response);
     } else {
-        shared.simulator().answer_next(endpoint, response);
+        controlled.simulator.answer_next(endpoint, response);
     }
     Ok(())
 }
 
-fn options(arguments: &Arguments, shared: &Shared) -> Result<(), Mistake> {
-    let mut options = shared.simulator().options().clone();
+fn options(arguments: &Arguments, controlled: &mut ControlledSimulator) -> Result<(), Mistake> {
+    let mut options = controlled.simulator.options().clone();
     if let Some(lifetime) = arguments.seconds("lifetimeSeconds")? {
         options.lifetime = lifetime;
     }
@@ -198,6 +205,6 @@ fn options(arguments: &Arguments, shared: &Shared) -> Result<(), Mistake> {
         Some(500) => ClosedSession::InternalServerError,
         Some(_) => return Err(Mistake("closedSession must be 401, 408, 429 or 500".to_owned())),
     };
-    *shared.simulator().options_mut() = options;
+    *controlled.simulator.options_mut() = options;
     Ok(())
 }
