@@ -69,7 +69,7 @@ pub enum Unreadable {
     )]
     Foreign,
     /// A newer version of this library wrote the record.
-    #[error("a newer version of this library has stored the session: update this program")]
+    #[error("a newer version of this library has written the session: update this program")]
     Newer,
     /// The record is incomplete, was changed, or was copied from another name.
     #[error("the stored session is damaged: {REMOVE_IT}")]

@@ -58,7 +58,7 @@ impl Failure {
         let says = |words: &[&str]| words.iter().any(|word| code == *word || (code == "ERR" && detail.contains(word)));
         let what = harmless(detail);
         if code == "FOREIGN" {
-            let text = format!("the key {detail} holds no session: choose another prefix, or remove the key");
+            let text = format!("the key {detail} has data of another program: choose another prefix");
             Self::new(NotReadable, text, false)
         } else if says(&["NOAUTH", "WRONGPASS"]) {
             let text = "Redis refused the login: check the user and the password in its URL";
@@ -76,7 +76,7 @@ impl Failure {
         } else if says(&["OOM"]) {
             Self::new(NotWritable, "Redis is out of memory: raise its maxmemory, or remove something", false)
         } else if says(&["NOREPLICAS"]) {
-            let text = "Redis has too few replicas to write safely (min-replicas-to-write): mend the replication";
+            let text = "Redis has too few replicas to write safely (min-replicas-to-write): repair the replication";
             Self::new(NotWritable, text, false)
         } else if says(&["MISCONF"]) {
             let text = "Redis can't write to its disk and refuses changes: see the log of the server";
@@ -119,7 +119,7 @@ mod tests {
             ("READONLY You can't write against a read only replica.", NotWritable, "connect to the primary"),
             ("LOADING Redis is loading the dataset in memory", Unreachable, "try again in a moment"),
             ("OOM command not allowed when used memory > 'maxmemory'.", NotWritable, "raise its maxmemory"),
-            ("NOREPLICAS Not enough good replicas to write.", NotWritable, "mend the replication"),
+            ("NOREPLICAS Not enough good replicas to write.", NotWritable, "repair the replication"),
             ("MISCONF Redis is configured to save RDB snapshots", NotWritable, "see the log of the server"),
             ("NOAUTH Authentication required.", Misconfigured, "check the user and the password"),
             ("NOPERM User app has no permissions", Misconfigured, "`ACL SETUSER name ~sessions:* +get`"),
