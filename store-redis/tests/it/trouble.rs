@@ -121,7 +121,7 @@ pub(crate) fn a_key_that_holds_no_session_is_an_error(form: Form) {
         redis::cmd(command).arg(&record).arg(arguments).exec(&mut raw).unwrap();
         let save = party.save(1, None, lease).unwrap_err();
         for error in party.errors().into_iter().chain([save]) {
-            assert_says(&error, NotReadable, &format!("the key {record} holds no session"));
+            assert_says(&error, NotReadable, &format!("the key {record} has data of another program"));
         }
     }
 }
@@ -133,7 +133,11 @@ pub(crate) fn an_incomplete_record_is_an_error(form: Form) {
         server.flush();
         party.saved(1, None);
         redis::cmd("HDEL").arg(record()).arg(field).exec(&mut server.raw()).unwrap();
-        assert_says(&party.load().unwrap_err(), NotReadable, &format!("the key {} holds no session", record()));
+        assert_says(
+            &party.load().unwrap_err(),
+            NotReadable,
+            &format!("the key {} has data of another program", record()),
+        );
     }
 }
 
