@@ -108,7 +108,7 @@ fn a_refused_login_is_printed_with_the_servers_text_and_advice() {
         let output = run_with(name, if code == 2 { &["--for", "60"] } else { &[] }, variables(&server.base_url()));
         let sentence = failure_with(code, &output);
         assert!(sentence.starts_with("refused by the server with \"Incorrect username or password."), "{sentence}");
-        assert!(code == 2 || sentence.contains("check name, password, cid and sec"), "{sentence}");
+        assert!(code == 2 || sentence.contains("check name, password, cid, sec and the environment"), "{sentence}");
     }
 }
 

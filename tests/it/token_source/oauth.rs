@@ -121,7 +121,7 @@ fn a_refused_code_is_an_error_with_advice() {
         assert!(kind.builder(server.environment(), Login::code(app(), code.clone())).build().token().is_ok());
         let again = kind.builder(server.environment(), Login::code(app(), code)).build();
         let error = again.token().unwrap_err();
-        assert!(error.to_string().contains("a code is valid once"), "{error}");
+        assert!(error.to_string().contains("the code was used"), "{error}");
         again.token().unwrap_err();
         assert_eq!(server.statistics().requests(Endpoint::OauthToken), 2, "{kind:?}");
     }

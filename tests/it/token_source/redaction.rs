@@ -107,7 +107,7 @@ fn events_errors_and_logs_of_a_source_contain_no_secret() {
         }
     }
     let (text, log) = (text.joined(), log.joined());
-    assert!(text.contains("goodfor") || text.contains("gooduntil"), "{text}");
+    assert!(text.contains("validuntil"), "{text}");
     assert!(log.contains("accesstokenrequest") && log.contains("oauthtoken"), "{log}");
     for said in [&text, &log] {
         let found =
