@@ -332,6 +332,8 @@ impl Oracle {
                 }
             }
             What::Handed(seen) => {
+                self.hands_out_in_set(record);
+                let subject = self.subjects.get_mut(program)?;
                 let known = |seen: Seen| (seen.token, seen.generation);
                 let is_another = subject.seen.map(known) != seen.map(known);
                 subject.seen = *seen;

@@ -175,12 +175,18 @@ impl Oracle {
         let (gates, spare) = (&self.gates[subject.address], self.spare_renewals(subject.address, server_now));
         let reason = Request { asked, now, server_now, gates, spare }.reason(subject);
         let last_input = self.networks.get(&subject.address).and_then(|network| network.inputs.get(&program));
-        // The end of the market data token is an input too.
-        let has_changed = subject.seen.is_some_and(|seen| seen.usable_until <= record.local);
         matches!(reason, Ok(Reason::Due | Reason::Early))
             && subject.only_waits(now)
             && last_input.is_none_or(|at| *at < now)
-            && !has_changed
+    }
+
+    /// The session hands out something else than before. The end of its market data token is an input too: the session
+    /// is polled at that time.
+    pub(super) fn hands_out_in_set(&mut self, record: &Record) {
+        let Some(subject) = self.subjects.get(record.program).filter(|subject| subject.set.is_some()) else { return };
+        if subject.seen.is_some_and(|seen| seen.usable_until <= record.local) {
+            self.networks.entry(subject.address).or_default().inputs.insert(record.program, record.at);
+        }
     }
 
     /// Checks a request of a session in a set.
