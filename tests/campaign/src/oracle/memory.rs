@@ -69,6 +69,9 @@ impl Owed {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Loss {
     pub at: Timestamp,
+    /// The latest time that a session can have for it. After a start with a clock that was set back, the stored time is
+    /// later than it was, but not later than the start.
+    pub latest: Timestamp,
     /// Whether it came within 15 minutes of the loss before, or within two hours of a kick.
     pub is_kick: bool,
 }
@@ -191,7 +194,7 @@ impl Memory {
                 earlier(at);
             }
         }
-        self.losses.values_mut().for_each(|loss| earlier(&mut loss.at));
+        self.losses.values_mut().flat_map(|loss| [&mut loss.at, &mut loss.latest]).for_each(earlier);
         self.refused_tokens.values_mut().for_each(|refused| earlier(&mut refused.at));
         self.failures.values_mut().flatten().for_each(earlier);
         self.failed_renewals.iter_mut().for_each(earlier);
@@ -381,11 +384,11 @@ impl Memory {
     /// The session has lost a token before its expiry. Returns whether that counts as a kick. After two hours without a
     /// loss, earlier ones no longer count.
     pub(super) fn lose(&mut self, token: Order, noticed: Timestamp, now: Timestamp) -> bool {
-        self.losses.retain(|_, loss| loss.at + SignedDuration::from_hours(2) > now);
+        self.losses.retain(|_, loss| loss.latest + SignedDuration::from_hours(2) > now);
         let quarter = SignedDuration::from_mins(15);
         let last = self.last_losses().first().copied();
-        let is_kick = last.is_some_and(|last| last.is_kick || noticed < last.at + quarter);
-        self.losses.insert(token, Loss { at: now, is_kick });
+        let is_kick = last.is_some_and(|last| last.is_kick || noticed < last.latest + quarter);
+        self.losses.insert(token, Loss { at: now, latest: now, is_kick });
         is_kick
     }
 
