@@ -283,8 +283,8 @@ impl Oracle {
                 self.miss_answer(program, now);
                 let subject = self.subjects.get_mut(program)?;
                 subject.is_store_failing |= subject.is_store_overdue(record.local);
-                if kept.access.is_none() {
-                    subject.memory.gives_up(now, server_now);
+                if kept.access.is_none() && subject.memory.gives_up(now, server_now) {
+                    subject.allowances.open(Cause::Kick, now);
                 }
                 let (memory, left) = (subject.memory.clone(), subject.allowances.left(now));
                 // A session in an exchange offers nothing.
@@ -332,6 +332,8 @@ impl Oracle {
                 }
             }
             What::Handed(seen) => {
+                self.hands_out_in_set(record);
+                let subject = self.subjects.get_mut(program)?;
                 let known = |seen: Seen| (seen.token, seen.generation);
                 let is_another = subject.seen.map(known) != seen.map(known);
                 subject.seen = *seen;

@@ -168,6 +168,13 @@ impl Subject {
     /// Records a request with its reason.
     pub(super) fn is_sent(&mut self, number: usize, reason: Reason, asked: &Asked, now: Timestamp) {
         let memory = &mut self.memory;
+        // The request that a penalty has postponed may leave the followed host too.
+        let goes_home = asked.host == self.login_host
+            && memory.followed.as_deref().is_some_and(|followed| followed != self.login_host);
+        if reason == Reason::Home || reason == Reason::Ticket && goes_home {
+            memory.went_home = Some(now);
+            (memory.is_home, memory.host_signals) = (true, 0);
+        }
         match reason {
             Reason::Ticket => {
                 memory.answered = memory.owed.or(memory.answered);
@@ -179,10 +186,6 @@ impl Subject {
                     memory.may_verify_start = false;
                     memory.verified_at = Some(now);
                 }
-            }
-            Reason::Home => {
-                memory.went_home = Some(now);
-                (memory.is_home, memory.host_signals) = (true, 0);
             }
             _ => {}
         }
@@ -276,6 +279,11 @@ impl Subject {
         self.memory.failed(sent.asked.operation, now);
         if sent.asked.operation == Operation::Renew {
             self.memory.failed_renewals.push(now);
+            if self.memory.is_app_refused {
+                // A session that has only renewals left sends the next one after ten minutes. It gives the token up
+                // after three of them.
+                self.allowances.open(Cause::RefusedAgain, now);
+            }
         }
         self.allowances.open(Cause::Fault, now);
     }

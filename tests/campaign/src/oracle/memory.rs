@@ -69,8 +69,14 @@ impl Owed {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Loss {
     pub at: Timestamp,
+    /// The latest time that a session can have for it. After a start with a clock that was set back, the stored time is
+    /// later than it was, but not later than the start.
+    pub latest: Timestamp,
     /// Whether it came within 15 minutes of the loss before, or within two hours of a kick.
     pub is_kick: bool,
+    /// Whether the session has to count it. It may also count a token that it gives up, and one that has expired if it
+    /// does not know the server's time.
+    pub is_certain: bool,
 }
 
 /// A refresh token that was refused.
@@ -191,7 +197,7 @@ impl Memory {
                 earlier(at);
             }
         }
-        self.losses.values_mut().for_each(|loss| earlier(&mut loss.at));
+        self.losses.values_mut().flat_map(|loss| [&mut loss.at, &mut loss.latest]).for_each(earlier);
         self.refused_tokens.values_mut().for_each(|refused| earlier(&mut refused.at));
         self.failures.values_mut().flatten().for_each(earlier);
         self.failed_renewals.iter_mut().for_each(earlier);
@@ -380,18 +386,18 @@ impl Memory {
 
     /// The session has lost a token before its expiry. Returns whether that counts as a kick. After two hours without a
     /// loss, earlier ones no longer count.
-    pub(super) fn lose(&mut self, token: Order, noticed: Timestamp, now: Timestamp) -> bool {
-        self.losses.retain(|_, loss| loss.at + SignedDuration::from_hours(2) > now);
+    pub(super) fn lose(&mut self, token: Order, noticed: Timestamp, now: Timestamp, is_certain: bool) -> bool {
+        self.losses.retain(|_, loss| loss.latest + SignedDuration::from_hours(2) > now);
         let quarter = SignedDuration::from_mins(15);
-        let last = self.last_losses().first().copied();
-        let is_kick = last.is_some_and(|last| last.is_kick || noticed < last.at + quarter);
-        self.losses.insert(token, Loss { at: now, is_kick });
+        let last = self.losses.values().max_by_key(|loss| loss.latest).copied();
+        let is_kick = last.is_some_and(|last| last.is_kick || noticed < last.latest + quarter);
+        self.losses.insert(token, Loss { at: now, latest: now, is_kick, is_certain });
         is_kick
     }
 
-    /// The lost tokens, the last one first.
+    /// The lost tokens that the session has to count, the last one first.
     pub(super) fn last_losses(&self) -> Vec<Loss> {
-        let mut losses: Vec<_> = self.losses.values().copied().collect();
+        let mut losses: Vec<_> = self.losses.values().filter(|loss| loss.is_certain).copied().collect();
         losses.sort_unstable_by_key(|loss| std::cmp::Reverse(loss.at));
         losses
     }
@@ -481,10 +487,12 @@ impl Memory {
     }
 
     /// The session stores that it has no token. If it had a reason to give its token up, the next start has none.
-    pub(super) fn gives_up(&mut self, now: Timestamp, server_now: Timestamp) {
-        if self.held.is_some_and(|held| self.may_be_over(&held, now, server_now)) {
-            self.held.iter_mut().for_each(|held| held.is_lost = true);
-        }
+    /// Returns whether that may count as a kick.
+    pub(super) fn gives_up(&mut self, now: Timestamp, server_now: Timestamp) -> bool {
+        let Some(held) = self.held.filter(|held| self.may_be_over(held, now, server_now)) else { return false };
+        let is_loss = !held.is_lost && self.is_given_up(now);
+        self.held.iter_mut().for_each(|held| held.is_lost = true);
+        is_loss && self.lose(held.order, self.dead_since.unwrap_or(now), now, false)
     }
 
     /// Whether the session may treat its token as ended: it was told so, the clock says so, or it has given the token

@@ -71,6 +71,9 @@ impl Oracle {
             subject.memory.owes(Some(Owed { has_other_secret: true, ..owed }), record.at);
         }
         if stepped.is_negative() {
+            for loss in subject.memory.losses.values_mut() {
+                loss.latest = (loss.latest - stepped).min(record.at).max(loss.latest);
+            }
             subject.allowances.set_back(&snapshot.left, record.at);
             let of_all = subject.allowances.of_all();
             for other in self.subjects.iter_mut().filter(|subject| subject.address == address) {

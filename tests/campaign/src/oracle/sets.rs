@@ -175,12 +175,18 @@ impl Oracle {
         let (gates, spare) = (&self.gates[subject.address], self.spare_renewals(subject.address, server_now));
         let reason = Request { asked, now, server_now, gates, spare }.reason(subject);
         let last_input = self.networks.get(&subject.address).and_then(|network| network.inputs.get(&program));
-        // The end of the market data token is an input too.
-        let has_changed = subject.seen.is_some_and(|seen| seen.usable_until <= record.local);
         matches!(reason, Ok(Reason::Due | Reason::Early))
             && subject.only_waits(now)
             && last_input.is_none_or(|at| *at < now)
-            && !has_changed
+    }
+
+    /// The session hands out something else than before. The end of its market data token is an input too: the session
+    /// is polled at that time.
+    pub(super) fn hands_out_in_set(&mut self, record: &Record) {
+        let Some(subject) = self.subjects.get(record.program).filter(|subject| subject.set.is_some()) else { return };
+        if subject.seen.is_some_and(|seen| seen.usable_until <= record.local) {
+            self.networks.entry(subject.address).or_default().inputs.insert(record.program, record.at);
+        }
     }
 
     /// Checks a request of a session in a set.
@@ -253,6 +259,9 @@ impl Oracle {
         is_paced: bool,
     ) {
         let Some(subject) = self.subjects.get(record.program).filter(|subject| subject.set.is_some()) else { return };
+        // A set can't know how many renewals a token needs that a session does not have yet.
+        let needs_unknown = |other: &Subject| other.is_up && other.pace() == Pace::Renewals && other.held().is_none();
+        let is_need_unknown = self.sessions_at(subject.address).any(|(_, other)| needs_unknown(other));
         let (pace, network) = (subject.pace(), self.networks.entry(subject.address).or_default());
         let is_routine = matches!(reason, Some(Reason::Due | Reason::Early));
         let used = match asked.operation {
@@ -269,7 +278,7 @@ impl Oracle {
         }
         match asked.operation {
             Operation::LogIn => drop(network.logins.insert(number, record.at)),
-            Operation::Renew if !is_routine && reason != Some(Reason::MarketData) => {
+            Operation::Renew if !is_routine && (reason != Some(Reason::MarketData) || is_need_unknown) => {
                 network.disturbed_at = Some(record.at);
             }
             _ => {}

@@ -131,11 +131,12 @@ impl Subject {
         let was_lost = std::mem::replace(&mut held.is_lost, true);
         let (lost, end) = (held.order, held.grant.expires);
         self.memory.end_failures(now);
-        if was_lost || end.is_some_and(|end| end <= server_now) {
+        let has_ended = end.is_some_and(|end| end <= server_now);
+        if was_lost || has_ended && self.memory.knows_time() {
             return;
         }
         let noticed = self.memory.dead_since.unwrap_or(now);
-        if self.memory.lose(lost, noticed, now) {
+        if self.memory.lose(lost, noticed, now, !has_ended) {
             self.allowances.open(Cause::Kick, now);
         }
     }
