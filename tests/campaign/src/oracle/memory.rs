@@ -145,6 +145,8 @@ pub(super) struct Memory {
     pub failed_renewals: Vec<Timestamp>,
     /// The times of the last failures in a row, by kind of request.
     pub failures: BTreeMap<Operation, Vec<Timestamp>>,
+    /// The time of the last verdict that ended a row of failures.
+    pub row_ended_at: Option<Timestamp>,
     pub refreshed_at: Option<Timestamp>,
     /// The same time in true time, whatever the session's clock shows.
     pub truly_refreshed_at: Option<Timestamp>,
@@ -214,6 +216,7 @@ impl Memory {
             &mut self.market_data_failed_at,
             &mut self.taken_at,
             &mut self.acted_at,
+            &mut self.row_ended_at,
             &mut self.owed_at,
         ];
         times.into_iter().flatten().for_each(earlier);
@@ -264,12 +267,24 @@ impl Memory {
         // A code expires soon: pauses of other processes do not delay it, and its own pauses are not shared.
         let may_wait = (!self.has_code || self.is_code_used) && !other.has_code;
         let is_of_older_token = other.held.is_some_and(|held| Some(held.order) < self.held.map(|held| held.order));
-        for (operation, times) in other.failures.iter().filter(|_| may_wait && !is_of_older_token) {
-            let known = self.failures.entry(*operation).or_default();
-            if known.last() < times.last() {
-                known.clone_from(times);
+        // If different verdicts have ended the last rows of the two, the session keeps one of the new rows, so only the
+        // shorter one is certain.
+        let keeps_one = !is_another && self.row_ended_at != other.row_ended_at;
+        if may_wait && !is_of_older_token && keeps_one {
+            self.failures.retain(|operation, times| {
+                let others = other.failures.get(operation).map_or(0, Vec::len);
+                times.drain(..times.len().saturating_sub(others));
+                !times.is_empty()
+            });
+        } else if may_wait && !is_of_older_token {
+            for (operation, times) in &other.failures {
+                let known = self.failures.entry(*operation).or_default();
+                if known.last() < times.last() {
+                    known.clone_from(times);
+                }
             }
         }
+        self.row_ended_at = self.row_ended_at.max(other.row_ended_at);
         let told = |memory: &Self| (memory.market_data_lineage, memory.market_data_told_at);
         if told(self) < told(other) {
             (self.wants_market_data, self.without_market_data) = (other.wants_market_data, other.without_market_data);
@@ -381,7 +396,7 @@ impl Memory {
     /// A verdict ends a row of failures.
     pub(super) fn end_failures(&mut self, now: Timestamp) {
         self.failures.clear();
-        self.acted_at = Some(now);
+        (self.acted_at, self.row_ended_at) = (Some(now), Some(now));
     }
 
     /// The session has lost a token before its expiry. Returns whether that counts as a kick. After two hours without a
@@ -542,5 +557,19 @@ mod tests {
         memory.taken_at = Some(at(3));
         assert_eq!(memory.unknown_at(), None);
         assert_eq!(memory.logins_since(at(-9)), 2, "they may have opened sessions all the same");
+    }
+
+    #[test]
+    fn of_two_rows_after_different_verdicts_only_the_shorter_one_is_certain() {
+        let row = |ended_at: i64, failures: &[i64]| {
+            let failures = BTreeMap::from([(Operation::LogIn, failures.iter().map(|second| at(*second)).collect())]);
+            Memory { row_ended_at: Some(at(ended_at)), failures, ..Memory::default() }
+        };
+        let mut memory = row(0, &[5, 6, 7]);
+        memory.join(&row(0, &[4, 5, 6, 8]), false);
+        assert_eq!(memory.failures[&Operation::LogIn].len(), 4, "after the same verdict, both count the same row");
+        memory.join(&row(1, &[9, 10]), false);
+        assert_eq!(memory.failures[&Operation::LogIn], [at(6), at(8)]);
+        assert_eq!(memory.row_ended_at, Some(at(1)));
     }
 }

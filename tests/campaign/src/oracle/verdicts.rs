@@ -101,11 +101,19 @@ impl Subject {
             Some(host) if !sent.is_redirected && !host.ends_with(".example") => {
                 self.memory.redirect = Some((sent.asked.operation, host.clone()));
             }
+            _ if sent.asked.operation == Operation::LogIn => {
+                self.allowances.open(Cause::Refused, now);
+                if sent.is_redirected || self.is_followed(sent) {
+                    return self.fails(sent, now);
+                }
+                // The configured host names no usable host. The session waits an hour before its one further try, as
+                // after a refusal. It does not remember a second such answer.
+                let is_first = self.memory.worked && self.memory.refusals.0 == 0;
+                self.memory.refusals = if is_first { (1, Some(now)) } else { (0, None) };
+            }
             _ => {
                 self.fails(sent, now);
-                // A login that no host accepts counts like a refused one.
-                let is_login = sent.asked.operation == Operation::LogIn;
-                self.allowances.open(if is_login { Cause::Refused } else { Cause::WrongPlace }, now);
+                self.allowances.open(Cause::WrongPlace, now);
             }
         }
     }
