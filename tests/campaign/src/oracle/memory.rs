@@ -147,6 +147,8 @@ pub(super) struct Memory {
     pub failures: BTreeMap<Operation, Vec<Timestamp>>,
     /// The time of the last verdict that ended a row of failures.
     pub row_ended_at: Option<Timestamp>,
+    /// The last failure of a row that a join may have kept or not. A retry follows from it, but no pause.
+    pub uncertain_failure: Option<Timestamp>,
     pub refreshed_at: Option<Timestamp>,
     /// The same time in true time, whatever the session's clock shows.
     pub truly_refreshed_at: Option<Timestamp>,
@@ -184,7 +186,7 @@ impl Memory {
         memory.failed_renewals.clear();
         (memory.redirect, memory.blamed, memory.is_app_refused) = (None, 0, false);
         memory.market_data_failed_at = None;
-        memory.failures.clear();
+        (memory.failures, memory.uncertain_failure) = (BTreeMap::new(), None);
         // By a wall clock that was set ahead, more time has passed.
         memory.age(stepped.max(SignedDuration::ZERO));
         memory
@@ -217,6 +219,7 @@ impl Memory {
             &mut self.taken_at,
             &mut self.acted_at,
             &mut self.row_ended_at,
+            &mut self.uncertain_failure,
             &mut self.owed_at,
         ];
         times.into_iter().flatten().for_each(earlier);
@@ -243,7 +246,7 @@ impl Memory {
             self.redirect = None;
             if before.is_some() {
                 // A row of failures ends with a new token.
-                self.failures.clear();
+                (self.failures, self.uncertain_failure) = (BTreeMap::new(), None);
             }
         }
         self.user = self.user.or(other.user);
@@ -271,6 +274,8 @@ impl Memory {
         // shorter one is certain.
         let keeps_one = !is_another && self.row_ended_at != other.row_ended_at;
         if may_wait && !is_of_older_token && keeps_one {
+            let last = self.failures.values().chain(other.failures.values()).filter_map(|times| times.last()).max();
+            self.uncertain_failure = self.uncertain_failure.max(last.copied()).max(other.uncertain_failure);
             self.failures.retain(|operation, times| {
                 let others = other.failures.get(operation).map_or(0, Vec::len);
                 times.drain(..times.len().saturating_sub(others));
@@ -329,6 +334,7 @@ impl Memory {
         if is_settled(self.owed_at) {
             self.owed = self.owed.filter(|owed| owed.operation == Operation::Renew);
         }
+        self.uncertain_failure = self.uncertain_failure.filter(|at| Some(*at) > since);
         self.failures.retain(|_, times| {
             times.retain(|at| Some(*at) > since);
             !times.is_empty()
@@ -367,7 +373,7 @@ impl Memory {
         self.held = Some(Held { grant, order, is_lost: false });
         self.worked = true;
         self.user = grant.user.or(self.user);
-        self.failures.clear();
+        (self.failures, self.uncertain_failure) = (BTreeMap::new(), None);
     }
 
     /// The session uses a good answer.
@@ -390,12 +396,12 @@ impl Memory {
         self.acted_at = Some(now);
         self.is_app_refused = false;
         self.owes(None, now);
-        self.failures.clear();
+        (self.failures, self.uncertain_failure) = (BTreeMap::new(), None);
     }
 
     /// A verdict ends a row of failures.
     pub(super) fn end_failures(&mut self, now: Timestamp) {
-        self.failures.clear();
+        (self.failures, self.uncertain_failure) = (BTreeMap::new(), None);
         (self.acted_at, self.row_ended_at) = (Some(now), Some(now));
     }
 
@@ -469,7 +475,7 @@ impl Memory {
     }
 
     pub(super) fn has_failed(&self) -> bool {
-        !self.failures.is_empty() || self.kept_out.is_some()
+        !self.failures.is_empty() || self.uncertain_failure.is_some() || self.kept_out.is_some()
     }
 
     /// Whether a token expires soon, as far as the session can know. It may count the life of an OAuth token from the
