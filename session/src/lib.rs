@@ -34,8 +34,8 @@
 
 extern crate alloc;
 
-// `session` decides what to do. `record` holds the facts that outlive the process. `budget` counts the requests of the
-// network address. `stored_session` is the snapshot of both. `session_set` runs many sessions.
+// `session` decides what to do. `record` holds the facts that outlive the process. `network_budget` counts the requests of
+// the network address. `stored_session` is the snapshot of both. `session_set` runs many sessions.
 mod network_budget;
 mod record;
 mod session;

@@ -74,6 +74,16 @@ impl FakeServer {
         Self::start(|received| if received.command == "EVALSHA" { Reply::Send(NOTHING) } else { Reply::Usual })
     }
 
+    /// A server that closes its first connection after a command, and then has no records.
+    pub(crate) fn closing_once() -> Self {
+        Self::start(|received| if received.connection == 1 { Reply::Close } else { Reply::Send(NOTHING) })
+    }
+
+    /// A server that has become a replica, and sends `reply` to the commands of later connections.
+    pub(crate) fn replica_once(reply: &'static str) -> Self {
+        Self::start(move |received| Reply::Send(if received.connection == 1 { READ_ONLY } else { reply }))
+    }
+
     /// A store that also works while the machine is busy.
     pub(crate) fn store(&self) -> RedisStore {
         RedisStore::new(&format!("redis://127.0.0.1:{}/", self.port)).unwrap().time_outs(LONG, LONG)

@@ -50,8 +50,7 @@ pub enum EventKind {
         /// When the token expires, by the server's clock.
         expires_at: Timestamp,
     },
-    /// A snapshot belongs to another owner. The session adopts only the
-    /// budget from it, and nothing else.
+    /// A snapshot belongs to another owner. The session adopts only the budget from it, and nothing else.
     SnapshotNotUsed {
         /// How the owners differ.
         mismatch: OwnerMismatch,
@@ -94,9 +93,9 @@ pub enum EventKind {
         /// The earliest time of the next try.
         retry_at: Timestamp,
     },
-    /// The server ended the session before the token expired. The session gets a new token by itself.
+    /// The server closed the server session before the token expired. The session gets a new token by itself.
     SessionLost,
-    /// The server ended the session more than once within 15 minutes. Another program may be logging in as the same
+    /// The server closed the server session more than once within 15 minutes. Another program may log in as the same
     /// user. The session waits before its next login, so that the two programs do not keep closing each other's server
     /// sessions.
     PossiblyKicked {

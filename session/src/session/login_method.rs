@@ -39,7 +39,7 @@ impl Login {
     ///
     /// A code can be used once. The session sends it again only if the server certainly did not handle it. If the
     /// server refuses the code, if the answer is lost, or if the code expires first, the session stops, and the user
-    /// has to consent again. The code counts as newer than every snapshot: the session takes over no token from a
+    /// has to consent again. The code counts as newer than every snapshot: the session adopts no token from a
     /// snapshot that it adopts before the exchange.
     #[must_use]
     pub fn code(app: OAuthApp, code: AuthorizedCode) -> Self {

@@ -28,16 +28,10 @@ fn calls_share_a_connection_unless_it_was_idle_for_too_long() {
 
 #[test]
 fn a_load_is_repeated_if_the_connection_was_closed_and_a_lease_is_not() {
-    let server = || {
-        FakeServer::start(|received| match received.connection {
-            1 => Reply::Close,
-            _ => Reply::Send(NOTHING),
-        })
-    };
-    let loading = server();
+    let loading = FakeServer::closing_once();
     block_on(loading.store().load(&name())).unwrap();
     assert_eq!(loading.count("EVALSHA"), 2);
-    let leasing = server();
+    let leasing = FakeServer::closing_once();
     block_on(leasing.store().lease(&name(), LONG)).unwrap_err();
     assert_eq!(leasing.count("EVALSHA"), 1);
 }
@@ -51,10 +45,7 @@ fn a_load_that_the_server_refuses_is_not_repeated() {
 
 #[test]
 fn the_store_connects_again_if_the_server_became_a_replica() {
-    let server = FakeServer::start(|received| match received.connection {
-        1 => Reply::Send(READ_ONLY),
-        _ => Reply::Send(":7\r\n"),
-    });
+    let server = FakeServer::replica_once(":7\r\n");
     let store = server.store();
     block_on(async {
         store.lease(&name(), LONG).await.unwrap_err();

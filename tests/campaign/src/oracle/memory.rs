@@ -186,7 +186,7 @@ impl Memory {
         memory.failed_renewals.clear();
         (memory.redirect, memory.blamed, memory.is_app_refused) = (None, 0, false);
         memory.market_data_failed_at = None;
-        (memory.failures, memory.uncertain_failure) = (BTreeMap::new(), None);
+        memory.clear_failures();
         // By a wall clock that was set ahead, more time has passed.
         memory.age(stepped.max(SignedDuration::ZERO));
         memory
@@ -246,7 +246,7 @@ impl Memory {
             self.redirect = None;
             if before.is_some() {
                 // A row of failures ends with a new token.
-                (self.failures, self.uncertain_failure) = (BTreeMap::new(), None);
+                self.clear_failures();
             }
         }
         self.user = self.user.or(other.user);
@@ -373,7 +373,7 @@ impl Memory {
         self.held = Some(Held { grant, order, is_lost: false });
         self.worked = true;
         self.user = grant.user.or(self.user);
-        (self.failures, self.uncertain_failure) = (BTreeMap::new(), None);
+        self.clear_failures();
     }
 
     /// The session uses a good answer.
@@ -396,12 +396,17 @@ impl Memory {
         self.acted_at = Some(now);
         self.is_app_refused = false;
         self.owes(None, now);
-        (self.failures, self.uncertain_failure) = (BTreeMap::new(), None);
+        self.clear_failures();
+    }
+
+    fn clear_failures(&mut self) {
+        self.failures.clear();
+        self.uncertain_failure = None;
     }
 
     /// A verdict ends a row of failures.
     pub(super) fn end_failures(&mut self, now: Timestamp) {
-        (self.failures, self.uncertain_failure) = (BTreeMap::new(), None);
+        self.clear_failures();
         (self.acted_at, self.row_ended_at) = (Some(now), Some(now));
     }
 
