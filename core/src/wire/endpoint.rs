@@ -13,15 +13,19 @@ use crate::wire::error::{BuildError, Error};
 use crate::wire::secret::AccessToken;
 
 mod access_token_request;
+mod access_token_response;
 mod me;
 mod oauth_token;
+mod oauth_token_response;
 mod renew_access_token;
 mod request_fields;
 
-pub use access_token_request::{AccessTokenRequest, AccessTokenResponse, HibpHint, UserStatus, read_login};
+pub use access_token_request::{AccessTokenRequest, read_login};
+pub use access_token_response::{AccessTokenResponse, HibpHint, UserStatus};
 pub use me::{Me, MeResponse};
 pub(crate) use oauth_token::Asked;
-pub use oauth_token::{AuthorizedCode, BodyFormat, OAuthGrant, OAuthToken, OAuthTokenResponse, read_oauth};
+pub use oauth_token::{AuthorizedCode, BodyFormat, OAuthGrant, OAuthToken, read_oauth};
+pub use oauth_token_response::OAuthTokenResponse;
 pub use renew_access_token::{RenewAccessToken, read_renewal};
 pub(crate) use request_fields::check_text;
 
