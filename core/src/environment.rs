@@ -5,6 +5,7 @@
 //! pinned: it does not change. This module also decides whether a request may be redirected to another host.
 
 pub(crate) mod api_hosts;
+mod published_hosts;
 pub(crate) mod url;
 
 use alloc::borrow::ToOwned;
@@ -16,6 +17,7 @@ use alloc::vec::Vec;
 use http::Request;
 
 use crate::environment::api_hosts::ApiHosts;
+use crate::environment::published_hosts::{AUTHORIZE, PRODUCTION, STAGING};
 use crate::environment::url::{BaseUrl, SecureUrl, at_authority, is_trusted_host};
 use crate::wire::body::RequestBody;
 use crate::wire::error::BuildError;
@@ -84,32 +86,8 @@ struct Places {
     login_urls: Vec<(&'static str, SecureUrl)>,
 }
 
-//= R-ENV-1
-//= R-ENV-2
-//= R-ENV-12
-const PRODUCTION: [(&str, &str); 7] = [
-    ("live", "live.tradovateapi.com"),
-    ("demo", "demo.tradovateapi.com"),
-    ("mdLive", "md.tradovateapi.com"),
-    ("mdDemo", "md-demo.tradovateapi.com"),
-    ("replay", "replay.tradovateapi.com"),
-    ("reportingLive", "rpt-live.tradovateapi.com"),
-    ("reportingDemo", "rpt-demo.tradovateapi.com"),
-];
-
-//= R-ENV-3
-const STAGING: [(&str, &str); 4] = [
-    ("live", "live-api.staging.ninjatrader.dev"),
-    ("demo", "demo-api.staging.ninjatrader.dev"),
-    ("mdLive", "md-api.staging.ninjatrader.dev"),
-    ("mdDemo", "md-api.staging.ninjatrader.dev"),
-];
-
 //= R-ENV-4
 const LOGIN_PATHS: [&str; 3] = ["/auth/accesstokenrequest", "/auth/renewaccesstoken", "/auth/oauthtoken"];
-
-//= R-AUTHORIZE-1
-const AUTHORIZE: &str = "https://trader.tradovate.com/oauth";
 
 impl Environment {
     /// The environment of a user's own Live account. Use it also for an OAuth app, which is usually registered on Live:
@@ -189,7 +167,7 @@ impl Environment {
     /// for it.
     #[must_use]
     pub fn base_url(&self, purpose: Purpose) -> Option<&BaseUrl> {
-        self.0.pinned.as_ref().or_else(|| self.0.by_key.get(self.key(purpose)))
+        self.0.pinned.as_ref().or_else(|| self.0.by_key.get(purpose.key(self.0.login, self.0.trading)))
     }
 
     /// The URL of a path, such as `/account/list`, for a purpose.
@@ -308,20 +286,6 @@ impl Environment {
     fn authorizing_at(mut self, url: &str) -> Self {
         Arc::make_mut(&mut self.0).authorize_url = SecureUrl::parse(url).ok();
         self
-    }
-
-    //= R-HOST-3
-    fn key(&self, purpose: Purpose) -> &'static str {
-        match (purpose, self.0.login, self.0.trading) {
-            (Purpose::Login, Side::Demo, _) | (Purpose::Trading, _, Side::Demo) => "demo",
-            (Purpose::Login | Purpose::Trading | Purpose::Identity, _, _) => "live",
-            //= R-SOCKET-7
-            (Purpose::MarketData, _, Side::Live) => "mdLive",
-            (Purpose::MarketData, _, Side::Demo) => "mdDemo",
-            (Purpose::Reporting, _, Side::Live) => "reportingLive",
-            (Purpose::Reporting, _, Side::Demo) => "reportingDemo",
-            (Purpose::Replay, _, _) => "replay",
-        }
     }
 }
 

@@ -10,6 +10,7 @@ use core::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 
+use crate::environment::{Purpose, Side};
 use crate::wire::ascii::all_bytes;
 use crate::wire::excerpt;
 use crate::wire::json::value::{Scalar, Text};
@@ -70,6 +71,23 @@ impl ApiHosts {
     pub fn merge(&mut self, newer: &Self) {
         self.hosts.extend(newer.hosts.iter().map(|(key, host)| (key.clone(), host.clone())));
         self.refused.clone_from(&newer.refused);
+    }
+}
+
+impl Purpose {
+    /// The key of the host for this purpose, for a user who logs in and trades on these sides.
+    //= R-HOST-3
+    pub(super) fn key(self, login: Side, trading: Side) -> &'static str {
+        match (self, login, trading) {
+            (Self::Login, Side::Demo, _) | (Self::Trading, _, Side::Demo) => "demo",
+            (Self::Login | Self::Trading | Self::Identity, _, _) => "live",
+            //= R-SOCKET-7
+            (Self::MarketData, _, Side::Live) => "mdLive",
+            (Self::MarketData, _, Side::Demo) => "mdDemo",
+            (Self::Reporting, _, Side::Live) => "reportingLive",
+            (Self::Reporting, _, Side::Demo) => "reportingDemo",
+            (Self::Replay, _, _) => "replay",
+        }
     }
 }
 
