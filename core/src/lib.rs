@@ -110,11 +110,10 @@ pub use wire::endpoint::{
     AccessTokenRequest, AccessTokenResponse, AuthorizedCode, BodyFormat, Endpoint, HibpHint, Me, MeResponse,
     OAuthGrant, OAuthToken, OAuthTokenResponse, RenewAccessToken, Reply, UserStatus,
 };
-pub use wire::error::{
-    BuildError, Contradiction, DeadToken, Error, Failure, Refusal, RefusalKind, Undecodable, UndecodableKind,
-};
+pub use wire::error::{BuildError, Contradiction, DeadToken, Error, Failure, Undecodable, UndecodableKind};
 pub use wire::host_redirect::Moved;
 pub use wire::penalty::{Penalty, PenaltyTicket};
+pub use wire::refusal::{Refusal, RefusalKind};
 pub use wire::secret::{
     AccessToken, ApiSecret, Assertion, CaptchaAnswer, ClientSecret, HttpAuth, IdToken, MalformedToken, MarketDataToken,
     Password, RefreshToken,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! endpoint ──► body ──► request ──► … ──► response ──► json ──► endpoint: the result
-//!                                            └──► host_redirect · penalty · error
+//!                                            └──► status · refusal · penalty · host_redirect ──► error
 //! ```
 //!
 //! The diagram shows submodules. `secret` wraps values that must not be printed. `excerpt` shortens text so that it is
@@ -17,5 +17,7 @@ pub(crate) mod headers;
 pub(crate) mod host_redirect;
 pub(crate) mod json;
 pub(crate) mod penalty;
+pub(crate) mod refusal;
 pub(crate) mod response;
 pub(crate) mod secret;
+pub(crate) mod status;

@@ -12,16 +12,16 @@ use jiff::Timestamp;
 
 use crate::wire::host_redirect::Moved;
 use crate::wire::penalty::PenaltyTicket;
+use crate::wire::refusal::Refusal;
+use crate::wire::status;
 
 mod build_error;
 mod display;
-mod refusal;
 mod undecodable;
 
 pub use build_error::BuildError;
-pub(crate) use display::said;
 pub use display::summary;
-pub use refusal::{Refusal, RefusalKind};
+pub(crate) use display::{said, with};
 pub use undecodable::{Undecodable, UndecodableKind};
 
 /// How long nothing may be sent after a lock-out, and how long an endpoint is closed after a captcha (page *Rate
@@ -133,10 +133,7 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Penalty(_) | Self::Captcha { .. } | Self::LockedOut { .. } => true,
-            //= R-STATUS-2
-            //= R-STATUS-7
-            //= R-STATUS-10
-            Self::Status { status, .. } => *status == StatusCode::REQUEST_TIMEOUT || status.is_server_error(),
+            Self::Status { status, .. } => status::may_succeed_later(*status),
             Self::Undecodable(undecodable) => undecodable.kind != UndecodableKind::Mismatch,
             _ => false,
         }

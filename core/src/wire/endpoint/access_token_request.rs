@@ -13,7 +13,8 @@ use crate::environment::{Environment, Purpose};
 use crate::wire::body::RequestBody;
 use crate::wire::error::{BuildError, Error};
 use crate::wire::penalty::PenaltyTicket;
-use crate::wire::response::{self, Carried};
+use crate::wire::refusal::Carried;
+use crate::wire::response;
 
 /// A login with user name and password.
 ///

@@ -12,7 +12,8 @@ use crate::environment::{Environment, Purpose};
 use crate::wire::body::RequestBody;
 use crate::wire::error::{BuildError, Error};
 use crate::wire::json::object;
-use crate::wire::response::{self, Answer, Carried};
+use crate::wire::refusal::Carried;
+use crate::wire::response::{self, Answer};
 use crate::wire::secret::AccessToken;
 
 /// The question which user a token belongs to.

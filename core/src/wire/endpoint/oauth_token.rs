@@ -8,15 +8,16 @@ use alloc::string::String;
 
 use http::{Request, Response};
 
-use super::request_fields::{Fields, LONG};
 use super::oauth_token_response::Wire;
+use super::request_fields::{Fields, LONG};
 use super::{Endpoint, FORM, JSON, OAuthTokenResponse, Reply, post};
 use crate::environment::Environment;
 use crate::oauth::OAuthApp;
 use crate::wire::body::RequestBody;
 use crate::wire::error::{BuildError, Error};
 use crate::wire::penalty::PenaltyTicket;
-use crate::wire::response::{self, Carried};
+use crate::wire::refusal::Carried;
+use crate::wire::response;
 use crate::wire::secret::{Assertion, AuthorizationCode, ClientSecret, CodeVerifier, HttpAuth, RefreshToken};
 
 /// An exchange of a code or a refresh token for tokens. It goes to the environment's

@@ -94,7 +94,7 @@ impl<'a> Fields<'a> {
         Ok(())
     }
 
-    /// The ticket goes last, behind the fields of the request it repeats, and a person's answer to a captcha behind it.
+    /// The ticket and a person's answer to a captcha. They are the last fields, after those of the repeated request.
     //= R-PENALTY-3
     pub(super) fn ticket(&mut self, ticket: Option<&'a PenaltyTicket>) -> Result<(), BuildError> {
         let Some(ticket) = ticket else { return Ok(()) };

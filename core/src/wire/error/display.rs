@@ -6,9 +6,8 @@ use alloc::string::{String, ToString};
 use core::fmt;
 use core::time::Duration;
 
-use http::StatusCode;
-
 use super::{DeadToken, Error};
+use crate::wire::status;
 
 pub(super) const REPORT_IT: &str = "it is not used; if this happens again, report it to the authors of this library";
 
@@ -70,7 +69,7 @@ fn advice(error: &Error) -> String {
                 .into()
         }
         Error::WrongEnvironment { .. } => "; use the environment of the host in the server's text".into(),
-        Error::Status { status, retry_after, .. } => status_advice(*status, *retry_after),
+        Error::Status { status, retry_after, .. } => status::advice(*status, *retry_after),
         Error::Incomplete { field: "accessToken", .. } => {
             ": the device may have to be approved; look for an e-mail of the \
                                                            vendor, and log in again with the same deviceId"
@@ -90,7 +89,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// The server's text with `with`, or nothing if it is empty.
-pub(super) fn with(text: &str) -> String {
+pub(crate) fn with(text: &str) -> String {
     if text.is_empty() { String::new() } else { [" with ", &quoted(text)].concat() }
 }
 
@@ -103,41 +102,5 @@ fn dead_token_advice(reason: DeadToken) -> &'static str {
     match reason {
         DeadToken::Expired => "; log in again, or refresh it if it is an OAuth token",
         DeadToken::Unknown => "; log in again, but only once",
-    }
-}
-
-fn status_advice(status: StatusCode, retry_after: Option<Duration>) -> String {
-    let advice = match status.as_u16() {
-        300..=399 => "this redirect is not followed; check the base URL",
-        400 => "the request is malformed; don't send it again unchanged",
-        403 => "the call is not allowed; check the permissions of the app and the account",
-        //= R-STATUS-6
-        404 => "this host has no such endpoint, or does not accept the token; check the base URL, which ends in /v1",
-        408 => "the server timed out, or another login closed the server session; try again with growing pauses",
-        500..=599 => "the server has a fault or is in maintenance; try again with growing pauses",
-        _ => "the vendor does not document this status; check the base URL",
-    };
-    let again = status == StatusCode::REQUEST_TIMEOUT || status.is_server_error();
-    let wait = retry_after.filter(|_| again).map(|wait| alloc::format!(", after {} s at the earliest", wait.as_secs()));
-    [": ", advice, &wait.unwrap_or_default()].concat()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    //= R-STATUS-2
-    //= R-STATUS-7
-    //= R-STATUS-10
-    #[test]
-    fn retry_after_is_set_only_for_errors_that_allow_a_retry() {
-        let said = |status: u16| {
-            let status = StatusCode::from_u16(status).unwrap();
-            status_advice(status, Some(Duration::from_secs(7)))
-        };
-        for (status, may_try_again) in [(408, true), (500, true), (503, true), (400, false), (404, false), (302, false)]
-        {
-            assert_eq!(said(status).ends_with(", after 7 s at the earliest"), may_try_again, "{}", said(status));
-        }
     }
 }

@@ -1,10 +1,13 @@
-//! [`Refusal`]: the server understood a request and refused it.
+//! [`Refusal`]: the server understood a request and refused it. A refusal has status 200, 400, 401 or 403.
 //!
-//! It contains the server's text, which is limited in length and contains no token. Known texts have their own advice.
+//! The text of the server determines the error. An error contains the text, which is limited in length and contains no
+//! token. Known texts have their own advice.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
-use super::display::with;
+use crate::wire::error::{DeadToken, Error, with};
+use crate::wire::excerpt;
 
 /// A refusal: the server's text, and its kind if the text is known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,7 +22,7 @@ pub struct Refusal {
 
 impl Refusal {
     /// What the server said, without advice.
-    pub(super) fn summary(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         if self.has_no_text() {
             "refused by the server without a text".into()
         } else {
@@ -122,4 +125,62 @@ impl RefusalKind {
             Self::Other => "read the server's text; the server will refuse the same request again",
         }
     }
+}
+
+/// How the request was authorized. The meaning of a 401 depends on it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Carried {
+    Credentials,
+    Bearer,
+}
+
+/// The texts of an answer that are not empty. The most precise one is last.
+//= R-LOGIN-10
+//= R-OAUTH-6
+pub(crate) fn texts(fields: [&Option<String>; 3]) -> Vec<&str> {
+    fields.into_iter().flatten().map(|text| text.trim()).filter(|text| !text.is_empty()).collect()
+}
+
+/// The last printable text. The last one is shown because a description follows its code.
+pub(crate) fn printable(texts: &[&str]) -> Option<String> {
+    texts.iter().rev().map(|text| excerpt::line(text)).find(|text| !text.is_empty())
+}
+
+/// The refusal in the texts of an answer. The first known text determines the kind. The last printable text is shown.
+//= R-LOGIN-9
+pub(crate) fn in_texts(texts: &[&str], carried: Carried) -> Option<Error> {
+    if texts.iter().all(|text| text.is_empty()) {
+        return None;
+    }
+    let text = printable(texts).unwrap_or_default();
+    if texts.iter().any(|text| names_other_environment(text)) {
+        return Some(Error::WrongEnvironment { text });
+    }
+    let kind = texts.iter().map(|text| RefusalKind::of(text)).find(|kind| *kind != RefusalKind::Other);
+    Some(match (carried, texts.iter().find_map(|text| dead_token(text)), kind) {
+        (Carried::Bearer, Some(reason), _) => Error::Unauthorized { reason },
+        (Carried::Bearer, None, Some(RefusalKind::AccessDenied)) => Error::Forbidden { text: Some(text) },
+        (_, _, kind) => Error::Refused(Refusal { kind: kind.unwrap_or(RefusalKind::Other), text }),
+    })
+}
+
+/// The two texts that say that a token is dead. No other text says so.
+//= R-STATUS-3
+fn dead_token(text: &str) -> Option<DeadToken> {
+    let text = text.trim_end_matches('.');
+    [("Expired Access Token", DeadToken::Expired), ("Invalid access token", DeadToken::Unknown)]
+        .into_iter()
+        .find_map(|(known, reason)| text.eq_ignore_ascii_case(known).then_some(reason))
+}
+
+//= R-ENV-11
+fn names_other_environment(text: &str) -> bool {
+    text.to_ascii_lowercase().contains("endpoint should be called on")
+}
+
+/// The known refusal in a text, if any. A web page does not count as one.
+pub(crate) fn known_in(text: &[u8], carried: Carried) -> Option<Error> {
+    let text = core::str::from_utf8(text).ok().filter(|text| !text.starts_with('<'))?;
+    let refusal = in_texts(&[text], carried)?;
+    Some(refusal).filter(|error| !matches!(error, Error::Refused(Refusal { kind: RefusalKind::Other, .. })))
 }
