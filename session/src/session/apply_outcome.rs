@@ -255,15 +255,6 @@ impl Session {
         }
     }
 
-    /// The server has judged a request with the ticket. The ticket is never sent again, also not after a restart.
-    //= R-PENALTY-9
-    pub(super) fn ticket_is_spent(&mut self) {
-        if self.record.postponed.get().is_some() {
-            self.persistence.changed();
-        }
-        self.record.postponed.clear();
-    }
-
     /// Stops after the record is stored, so that the next start knows what happened. With a shared store, the driver
     /// asks for the final snapshot.
     pub(super) fn stop_stored(&mut self, now: Timestamp, reason: StopReason) {

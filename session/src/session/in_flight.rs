@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tradovate_auth_core::{Failure, OAuthGrant, RequestBody};
 
 use super::hosts::Via;
-use super::{ExchangeId, Trouble};
+use super::{ExchangeId, Session, StopReason, Trouble};
 use crate::network_budget::Operation;
 use crate::record::{AttemptId, Ticket};
 
@@ -124,5 +124,30 @@ impl Exchanges {
         }
         let index = self.late.iter().position(|late| late.id == id)?;
         Some((self.late.remove(index), false))
+    }
+}
+
+impl Session {
+    /// What the late answer to an exchange is good for.
+    //= R-REFRESH-1
+    pub(super) fn use_of(&self, late: &Exchange) -> Use {
+        let is_first = late.generation == self.token.generation;
+        let is_wanted = match (self.stopped.as_deref(), late.operation) {
+            _ if late.is_disowned => false,
+            // A refresh token is useful even after a renewal, and also if nothing else is left.
+            (
+                None | Some(StopReason::ConsentRequired | StopReason::CodeLost | StopReason::Refused(_)),
+                Operation::Refresh,
+            ) => self.stopped.is_some() || late.id > self.exchanges.refreshed_by,
+            (Some(_), _) => false,
+            (None, Operation::LogIn) => is_first,
+            // This does not hold if a renewal was refused since.
+            (None, _) => is_first && self.record.tokens.access.is_some(),
+        };
+        match is_wanted {
+            false => Use::Superseded,
+            true if self.is_resting() && self.exchanges.last_sent == late.id => Use::Late,
+            true => Use::Overtaken,
+        }
     }
 }

@@ -10,7 +10,7 @@ use super::persistence::Waiting;
 use super::{EventKind, Session};
 use crate::network_budget::Operation;
 use crate::record::{Access, Fact, MarketData, Refresh, Tokens, newer};
-use crate::time_arithmetic::{earlier, shifted};
+use crate::time_arithmetic::earlier;
 
 impl Session {
     /// Accepts a checked grant. With a store, the session uses it after it is stored. If `is_newest`, the access token
@@ -151,21 +151,6 @@ impl Session {
         self.correct_assumed_times();
     }
 
-    /// Corrects the expiry of a token that was derived from its lifetime with a wrong local clock. This is possible
-    /// when an answer has named the server's time.
-    pub(super) fn correct_assumed_times(&mut self) {
-        if !self.clock.is_learnt() {
-            return;
-        }
-        let Some(assumed) = self.token.assumed_offset.take() else { return };
-        let by = self.clock.offset().saturating_sub(assumed);
-        if by.abs() > NOISE {
-            self.record.tokens.correct_ends(by);
-            self.token.renew_at = shifted(self.token.renew_at, by);
-            self.persistence.changed();
-        }
-    }
-
     /// The record has a new access token: plans its renewal.
     pub(super) fn hold(&mut self, since: Timestamp, expires_at: Timestamp, life: Duration) {
         let before = self.renew_before(life);
@@ -181,9 +166,6 @@ impl Session {
         self.code = None;
     }
 }
-
-/// Two measurements of the server's clock differ by less than this.
-const NOISE: SignedDuration = SignedDuration::from_secs(5);
 
 /// When a token was requested, by the server's clock.
 fn issued_at(times: &Times) -> Timestamp {
