@@ -6,21 +6,23 @@
 use alloc::string::String;
 use core::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::environment::api_hosts::ApiHosts;
+use crate::grant::expiry::end_of;
 use crate::grant::server_clock::{Exchange, moved};
 use crate::wire::endpoint::{AccessTokenResponse, OAuthTokenResponse, Reply};
 use crate::wire::error::{Contradiction, Error};
 use crate::wire::secret::{AccessToken, MarketDataToken, RefreshToken};
 
 pub(crate) mod endpoint_result;
+mod expiry;
 pub(crate) mod server_clock;
 
 /// An access token that has passed all checks, with the other values of its answer.
 ///
 /// ```
-/// use jiff::{SignedDuration, Timestamp};
+/// use jiff::Timestamp;
 /// use tradovate_auth_core::{AccessTokenRequest, Endpoint, Grant};
 ///
 /// let sent: Timestamp = "2026-11-24T14:20:30Z".parse()?;
@@ -206,10 +208,7 @@ impl Grant {
     /// Checks that the token is valid and for the user of `held`, and takes the values from `held` that the answer does
     /// not contain.
     fn complete(&mut self, held: Option<&Self>) -> Result<(), Error> {
-        //= R-TIME-7
-        if self.exchange.may_have_passed(self.expires_at) {
-            return Err(Error::Contradiction(Contradiction::ExpiredAlready));
-        }
+        expiry::check(self.expires_at, &self.exchange)?;
         let Some(held) = held else { return Ok(()) };
         if held.user_id.zip(self.user_id).is_some_and(|(held, new)| held != new) {
             //= R-RENEW-7
@@ -238,17 +237,6 @@ impl Grant {
         let server_now = moved(now, self.exchange.measured_offset());
         Duration::try_from(self.expires_at.duration_since(server_now)).unwrap_or_default()
     }
-}
-
-/// The end of a lifetime, by the server's clock. Lifetimes count from the time at which the request was sent.
-//= R-OAUTH-5
-fn end_of(lifetime: u64, exchange: &Exchange) -> Result<Timestamp, Error> {
-    let end = i64::try_from(lifetime).ok().and_then(|seconds| {
-        //= R-TIME-6
-        let start = exchange.sent.checked_add(exchange.measured_offset()).ok()?;
-        start.checked_add(SignedDuration::from_secs(seconds)).ok()
-    });
-    end.ok_or(Error::Contradiction(Contradiction::LifetimeOutOfRange))
 }
 
 #[cfg(test)]

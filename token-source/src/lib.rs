@@ -20,6 +20,7 @@ mod random;
 mod settings;
 mod shared_session;
 mod single_flight;
+mod socket_frame;
 #[doc(hidden)]
 pub mod sync;
 mod token;

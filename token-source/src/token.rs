@@ -1,4 +1,4 @@
-//! [`Token`]: a token for a header, for a header map, or for the first frame of a socket.
+//! [`Token`]: a token for a header or for a header map.
 
 use std::sync::Arc;
 
@@ -33,23 +33,6 @@ impl Token {
         &self.0.access_token
     }
 
-    /// The frame that authorizes a trading socket (page *Sockets*). The answer to the frame will have the number
-    /// `request_id`. The frame contains the token: don't print it.
-    #[must_use]
-    //= R-SOCKET-2
-    pub fn authorize_frame(&self, request_id: u64) -> String {
-        frame(request_id, self.0.access_token.expose())
-    }
-
-    /// The frame that authorizes a market data socket. `None` if the user has no market data token. A market data
-    /// socket does not accept an access token.
-    #[must_use]
-    //= R-SOCKET-7
-    //= R-SOCKET-8
-    pub fn market_data_authorize_frame(&self, request_id: u64) -> Option<String> {
-        self.market_data_token().map(|token| frame(request_id, token.expose()))
-    }
-
     /// The token of market data sockets, if the user has one.
     #[must_use]
     pub fn market_data_token(&self) -> Option<&MarketDataToken> {
@@ -73,8 +56,4 @@ impl Token {
     pub fn expires_at(&self) -> Timestamp {
         self.0.expires_at
     }
-}
-
-fn frame(request_id: u64, token: &str) -> String {
-    format!("authorize\n{request_id}\n\n{token}")
 }

@@ -51,14 +51,6 @@ impl Exchange {
         self.measured().unwrap_or_default()
     }
 
-    /// Whether this server time may have passed when the answer was complete. The answer was complete half of the
-    /// exchange after its `Date`, which has whole seconds and can be one second behind.
-    pub(crate) fn may_have_passed(&self, end: Timestamp) -> bool {
-        let Some(date) = self.server_time else { return end <= self.received };
-        let way_back = self.received.duration_since(self.sent).checked_div(2).unwrap_or_default();
-        end.duration_since(date) <= way_back.saturating_add(SignedDuration::from_secs(1))
-    }
-
     fn measured(&self) -> Option<SignedDuration> {
         let half = self.received.duration_since(self.sent).checked_div(2)?;
         self.server_time?.duration_since(self.sent).checked_sub(half)?.checked_add(HALF_A_SECOND)
