@@ -157,15 +157,55 @@ fn identifier(span: &str) -> Option<&str> {
     span.rsplit("::").next().filter(|_| is_path)
 }
 
+fn words(source: &str) -> HashSet<&str> {
+    source.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect()
+}
+
+fn is_source(file: &Path) -> bool {
+    file.extension().is_some_and(|extension| extension == "rs")
+}
+
+/// The names in parentheses after the name of a source file, such as `file.rs` (`f`, `g`), each with the file.
+fn names_in_files(page: &str) -> Vec<(&str, &str)> {
+    let mut found = Vec::new();
+    for text in page.split("```").step_by(2) {
+        let (mut file, mut is_open) = (None, false);
+        for pair in text.split('`').collect::<Vec<_>>().chunks_exact(2) {
+            let (between, span) = (pair[0], pair[1]);
+            let is_inside = between.trim_start().starts_with('(') || is_open && !between.contains(')');
+            (file, is_open) = match file {
+                _ if is_source(Path::new(span)) => (Some(span), false),
+                file => (file.filter(|_| is_inside), is_inside),
+            };
+            found.extend(file.filter(|_| is_open).zip(identifier(span)));
+        }
+    }
+    found
+}
+
+#[test]
+fn functions_that_a_page_names_after_a_file_are_in_this_file() {
+    let root = root();
+    let files = files(&root);
+    let pages = OF_THE_CODE.map(|page| fs::read_to_string(root.join(page)).expect("a page"));
+    let names: Vec<_> = pages.iter().flat_map(|page| names_in_files(page)).collect();
+    let is_there = |&(file, name): &(&str, &str)| {
+        let mut paths = files.iter().filter(|path| path.ends_with(file));
+        paths.any(|path| words(&fs::read_to_string(path).expect("a file")).contains(name))
+    };
+    let elsewhere: Vec<_> = names.iter().filter(|named| !is_there(named)).collect();
+    assert!(names.len() > 40, "the pages name only {} functions after a file", names.len());
+    assert!(elsewhere.is_empty(), "{elsewhere:#?}");
+}
+
 #[test]
 fn files_functions_and_tests_that_a_page_names_exist() {
     let root = root();
     let files = files(&root);
     let is_file_or_folder = |name: &str| root.join(name).exists() || files.iter().any(|file| file.ends_with(name));
-    let is_source = |file: &Path| file.extension().is_some_and(|extension| extension == "rs");
     let sources = files.iter().filter(|file| is_source(file)).filter_map(|file| fs::read_to_string(file).ok());
     let sources: String = sources.collect();
-    let words: HashSet<_> = sources.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+    let words = words(&sources);
     for name in OF_THE_CODE {
         let page = fs::read_to_string(root.join(name)).expect("a page");
         let exists = |span: &&str| match identifier(span) {

@@ -245,6 +245,9 @@ impl Sharing {
         if let (Wanted::Send(_), Some(at)) = (wanted, believed_empty) {
             return give_back.unwrap_or(Permitted::NotBefore(at));
         }
+        // Only the holder of the lease sends, so no two processes log in or refresh at the same time.
+        //= R-REFRESH-1
+        //= R-SESSION-1
         let acquire = || pause.map_or(Permitted::Ask(Ask::Acquire(lease_time(longest))), Permitted::NotBefore);
         match wanted {
             Wanted::Send(Operation::LogIn) if !self.allows_login => match (give_back, self.may_log_in) {
