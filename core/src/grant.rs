@@ -11,11 +11,11 @@ use jiff::Timestamp;
 use crate::environment::api_hosts::ApiHosts;
 use crate::grant::expiry::end_of;
 use crate::grant::server_clock::{Exchange, moved};
+use crate::wire::access_token::{AccessToken, MarketDataToken};
 use crate::wire::endpoint::{AccessTokenResponse, OAuthTokenResponse, Reply};
 use crate::wire::error::{Contradiction, Error};
-use crate::wire::secret::{AccessToken, MarketDataToken, RefreshToken};
+use crate::wire::secret::RefreshToken;
 
-pub(crate) mod endpoint_result;
 mod expiry;
 pub(crate) mod server_clock;
 

@@ -83,6 +83,7 @@ extern crate alloc;
 
 // `wire` turns an answer into a result. `grant` decides whether its token may be used. `environment` says where requests go.
 // `oauth` gets a code from the browser.
+mod call_result;
 mod credentials;
 mod environment;
 mod environment_variables;
@@ -90,21 +91,22 @@ mod grant;
 #[doc(hidden)]
 pub mod internal;
 mod oauth;
-mod stored;
+mod snapshot_fields;
 mod wire;
 
+pub use call_result::{Answer, CallError};
 pub use credentials::{ClientId, Credentials, DeviceId, FieldValue};
 pub use environment::api_hosts::ApiHosts;
 pub use environment::url::{BaseUrl, SecureUrl, is_trusted_host};
 pub use environment::{Environment, Purpose};
 pub use environment_variables::VariableError;
-pub use grant::endpoint_result::{Answer, CallError};
 pub use grant::server_clock::{Exchange, ServerClock};
 pub use grant::{Grant, MarketDataGrant, RefreshGrant};
 pub use oauth::{
     AuthorizationRequest, AuthorizationUrl, Denial, DenialKind, Entropy, OAuthApp, PendingAuthorization, RedirectError,
     StoredAuthorization,
 };
+pub use wire::access_token::{AccessToken, MalformedToken, MarketDataToken};
 pub use wire::body::{Oversized, RequestBody, ResponseBody};
 pub use wire::endpoint::{
     AccessTokenRequest, AccessTokenResponse, AuthorizedCode, BodyFormat, Endpoint, HibpHint, Me, MeResponse,
@@ -114,9 +116,6 @@ pub use wire::error::{BuildError, Contradiction, DeadToken, Error, Failure, Unde
 pub use wire::host_redirect::Moved;
 pub use wire::penalty::{Penalty, PenaltyTicket};
 pub use wire::refusal::{Refusal, RefusalKind};
-pub use wire::secret::{
-    AccessToken, ApiSecret, Assertion, CaptchaAnswer, ClientSecret, HttpAuth, IdToken, MalformedToken, MarketDataToken,
-    Password, RefreshToken,
-};
+pub use wire::secret::{ApiSecret, Assertion, CaptchaAnswer, ClientSecret, HttpAuth, IdToken, Password, RefreshToken};
 
 pub use {http, jiff};

@@ -23,7 +23,7 @@ mod owner;
 mod penalty_ticket;
 mod tokens;
 
-pub(crate) use backoff::{Jitter, Pause};
+pub(crate) use backoff::{Jitter, LAST_RESORT_PAUSE, Pause};
 pub(crate) use join::{Fact, Flag, Latest, is_default};
 pub(crate) use logins::{AttemptId, LogIns};
 pub(crate) use market_data::MarketDataWish;

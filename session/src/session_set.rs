@@ -16,13 +16,13 @@ use crate::store::{StoreAnswer, StoreError, StoreRequest};
 
 mod network;
 mod renewal_pace;
-mod slots;
+mod session_keys;
 
-pub use slots::SessionKey;
+pub use session_keys::SessionKey;
 
 use network::{Kind, Network, Place};
 use renewal_pace::Pending;
-use slots::Slots;
+use session_keys::Slots;
 
 /// Drives the sessions of many users in one program.
 ///

@@ -10,12 +10,12 @@
 mod action_permit;
 mod bearer_hosts;
 mod clock;
+mod common_methods;
 mod error;
 mod error_cause;
 mod events;
 mod fixed_token;
 mod from_env;
-mod methods;
 mod random;
 mod settings;
 mod shared_session;

@@ -4,8 +4,9 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 
 use super::stored_authorization::Issuer;
+use crate::wire::access_token::TOKEN_LIMIT;
 use crate::wire::excerpt;
-use crate::wire::secret::{AuthorizationCode, State, TOKEN_LIMIT};
+use crate::wire::secret::{AuthorizationCode, State};
 
 /// The advice for the case that the ignored redirect was the real one.
 const BEGIN_AGAIN: &str = "; if the login does not go on, begin it again";

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::pkce;
 use super::redirect_uri::check_redirect_uri;
-use crate::stored::{self, Damage, Fields};
+use crate::snapshot_fields::{self, Damage, Fields};
 use crate::wire::endpoint::Asked;
 use crate::wire::secret::{CodeVerifier, State};
 
@@ -96,7 +96,7 @@ impl Serialize for Awaited {
 
 impl<'de> Deserialize<'de> for StoredAuthorization {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        stored::read(deserializer, "authorization", VERSION, read)
+        snapshot_fields::read(deserializer, "authorization", VERSION, read)
     }
 }
 

@@ -165,6 +165,7 @@ pub(crate) fn in_texts(texts: &[&str], carried: Carried) -> Option<Error> {
 }
 
 /// The two texts that say that a token is dead. No other text says so.
+//= R-SOCKET-3
 //= R-STATUS-3
 fn dead_token(text: &str) -> Option<DeadToken> {
     let text = text.trim_end_matches('.');

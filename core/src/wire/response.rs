@@ -31,7 +31,8 @@ pub(crate) trait Answer: Object {
 }
 
 object! {
-    /// The fields of a refusal or a penalty.
+    /// The fields of a refusal or a penalty, in answers of any status.
+    //= R-STATUS-13
     pub(crate) struct Envelope {
         "errorText" => error_text: Option<String> = text,
         "error" => error: Option<String> = text,
@@ -63,6 +64,7 @@ pub(crate) fn read<T: Answer>(
     }
     let mut envelope = Envelope::default();
     json::read(body, &mut envelope, answer).map_err(Error::Undecodable)?;
+    //= R-LOGIN-9
     //= R-STATUS-1
     if let Some(instead) = envelope.instead(carried) {
         let tokens = answer.tokens();

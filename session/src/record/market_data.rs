@@ -28,6 +28,7 @@ impl MarketDataWish {
     }
 
     /// Records the answer to an exchange.
+    //= R-RENEW-12
     pub(crate) fn exchanged(&mut self, has_token: bool) {
         let unfulfilled = if has_token { 0 } else { self.unfulfilled };
         self.set(unfulfilled < ASKED_AT_MOST && !has_token, unfulfilled);

@@ -49,6 +49,7 @@ pub enum OwnerMismatch {
 
 impl Owner {
     /// How `stored` differs from this owner. `None` if it does not.
+    //= R-ENV-9
     pub(crate) fn mismatch(&self, stored: Option<&Self>) -> Option<OwnerMismatch> {
         let Some(stored) = stored else { return Some(OwnerMismatch::Unknown) };
         if self.login != stored.login {

@@ -1,11 +1,13 @@
-//! [`Session::adopt`]: the session joins a stored record with its own and acts on the difference.
+//! Adopts tokens that the session did not request itself: [`Session::adopt`] merges a stored record into its own and acts
+//! on the difference. [`Session::adopt_answer`] takes the tokens of an answer.
 
 use alloc::string::ToString;
 use core::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tradovate_auth_core::{Purpose, ServerClock};
+use tradovate_auth_core::{AccessTokenResponse, Answer, CallError, Contradiction, Error, Purpose, ServerClock};
 
+use super::hosts::Via;
 use super::{EventKind, Session, StopReason};
 use crate::network_budget::RateBudget;
 use crate::record::{Fact, Latest, Owner, Pause, Record, Tokens};
@@ -41,6 +43,27 @@ impl Session {
             self.token.assumed_offset = stored.assumed_offset;
         }
         self.confirm_first(now, had_token);
+    }
+
+    /// Adopts the answer to a password change, to a change of credentials, or to a social login. These answers have
+    /// the form of a login answer.
+    ///
+    /// # Errors
+    /// The same as [`Grant::from_access_token`](tradovate_auth_core::Grant::from_access_token).
+    //= R-LOGIN-23
+    pub fn adopt_answer(&mut self, now: Timestamp, answer: Answer<AccessTokenResponse>) -> Result<(), CallError> {
+        let now = self.advance(now);
+        self.clock.learn(&answer.exchange);
+        let response = answer.value.clone();
+        let grant = answer.grant()?;
+        if self.user_id().zip(grant.user_id).is_some_and(|(known, new)| known != new) {
+            return Err(Error::Contradiction(Contradiction::OtherUser).into());
+        }
+        self.learn_of_account(now, response);
+        self.record.postponed.clear();
+        self.resume_work();
+        self.accept(now, Via::Configured, grant, None, true);
+        Ok(())
     }
 
     /// Adopts the record of the shared store with its age, or the fact that the store is empty. This does the same

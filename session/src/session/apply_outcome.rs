@@ -12,13 +12,8 @@ use super::outcome::{Failed, Meaning, Outcome, is_fault, is_turned_away, may_be_
 use super::refresh::presents;
 use super::{EventKind, Session, StopReason, Trouble};
 use crate::network_budget::{CAPTCHA_CLOSES_FOR, Operation, RateBudget};
-use crate::record::Ticket;
+use crate::record::{LAST_RESORT_PAUSE, Ticket};
 use crate::time_arithmetic::{LONGEST_WAIT, ONE_HOUR, after, later};
-
-/// The pause if the next try has little hope: an OAuth session can only renew and its renewals fail, or the answer says
-/// that the request itself is wrong.
-//= R-REFRESH-9
-const LAST_RESORT_PAUSE: Duration = Duration::from_secs(600);
 
 /// After a failed renewal, a session whose token is still valid pauses for this part of the token's lifetime. So the
 /// renewals of the hour are not used up.
@@ -375,20 +370,6 @@ impl Session {
             self.record.log_ins.opened_none(attempt);
         }
     }
-
-    pub(super) fn lock_out(
-        &mut self,
-        now: Timestamp,
-        wait: Duration,
-        until: Option<Timestamp>,
-        budget: &mut RateBudget,
-    ) {
-        let named = until.map(|until| after(self.clock.local_time(until), now)).unwrap_or_default();
-        let holds_for = named.max(with_room(wait)).min(LONGEST_WAIT);
-        budget.lock_out(now, holds_for);
-        self.persistence.dirty = true;
-        self.report(now, EventKind::LockedOut { until: later(now, holds_for) });
-    }
 }
 
 impl Trouble {
@@ -429,7 +410,7 @@ fn is_futile(error: &Error) -> bool {
 /// The time to wait if the server measures the wait too. A request that comes a moment too early starts the wait again,
 /// and a local clock that runs fast is always too early. So a long wait gets one percent more. In a minute, no clock
 /// gains more than the time that a request needs to arrive. No wait is longer than one day.
-fn with_room(wait: Duration) -> Duration {
+pub(super) fn with_room(wait: Duration) -> Duration {
     let room = wait.checked_div(100).filter(|_| wait > Duration::from_secs(60)).unwrap_or_default();
     wait.saturating_add(room).min(LONGEST_WAIT)
 }

@@ -9,8 +9,10 @@ use core::time::Duration;
 
 use jiff::Timestamp;
 
+use super::apply_outcome::with_room;
+use super::{EventKind, Session};
 use crate::network_budget::{Gate, Operation, RateBudget};
-use crate::time_arithmetic::later;
+use crate::time_arithmetic::{LONGEST_WAIT, after, later};
 
 /// What a session has seen of the gates of its budget.
 #[derive(Debug, Default)]
@@ -70,4 +72,24 @@ impl Gates {
 fn gates(budget: &RateBudget) -> impl Iterator<Item = (Option<Operation>, Gate)> + '_ {
     let closing = |operation| budget.closing(operation).map(|gate| (Some(operation), gate));
     budget.lock().map(|gate| (None, gate)).into_iter().chain(Operation::ALL.into_iter().filter_map(closing))
+}
+
+impl Session {
+    /// Sends nothing for an hour, or for the longer wait that the answer asks for. A session with the same budget sends
+    /// nothing either.
+    //= R-STATUS-8
+    //= R-STATUS-9
+    pub(super) fn lock_out(
+        &mut self,
+        now: Timestamp,
+        wait: Duration,
+        until: Option<Timestamp>,
+        budget: &mut RateBudget,
+    ) {
+        let named = until.map(|until| after(self.clock.local_time(until), now)).unwrap_or_default();
+        let holds_for = named.max(with_room(wait)).min(LONGEST_WAIT);
+        budget.lock_out(now, holds_for);
+        self.persistence.dirty = true;
+        self.report(now, EventKind::LockedOut { until: later(now, holds_for) });
+    }
 }

@@ -127,7 +127,6 @@ impl Session {
         self.follow_hosts(now);
         let Some(access) = self.record.tokens.access.as_ref().filter(|_| is_news) else { return };
         let (expires_at, life) = (access.expires_at, access.life());
-        let consent_due_by = self.record.tokens.refresh.as_ref().and_then(|refresh| refresh.expires_at);
         self.report(
             now,
             match operation {
@@ -139,9 +138,8 @@ impl Session {
                 Some(_) => EventKind::Renewed { expires_at },
             },
         );
-        if let (Some(Operation::Refresh), Some(at)) = (operation, consent_due_by) {
-            //= R-REFRESH-5
-            self.report(now, EventKind::ConsentDueBy { at });
+        if operation == Some(Operation::Refresh) {
+            self.report_consent_due(now);
         }
         self.hold(now, expires_at, life);
         if operation == Some(Operation::Refresh) {

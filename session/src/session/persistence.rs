@@ -203,6 +203,7 @@ impl Persistence {
 
 impl Session {
     /// Holds these tokens back until they are saved.
+    //= R-REFRESH-3
     pub(super) fn hold_back(&mut self, now: Timestamp, waiting: Waiting) {
         self.persistence.waiting = Some(Box::new(waiting));
         self.save(now);

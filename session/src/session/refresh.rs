@@ -28,6 +28,15 @@ const SECOND_TRY: Duration = Duration::from_secs(2);
 const BAN: Duration = Duration::from_secs(6 * 3600);
 
 impl Session {
+    /// Tells the user by when the next refresh has to come. After this time, the user has to authorize the app again.
+    //= R-REFRESH-5
+    pub(super) fn report_consent_due(&mut self, now: Timestamp) {
+        let expires_at = self.record.tokens.refresh.as_ref().and_then(|refresh| refresh.expires_at);
+        if let Some(at) = expires_at {
+            self.report(now, EventKind::ConsentDueBy { at });
+        }
+    }
+
     /// The time by which the session refreshes, so that its refresh token does not expire unused.
     pub(super) fn refresh_by(&self, now: Timestamp) -> Timestamp {
         later(self.refreshed_at(now).unwrap_or(self.token.since), REFRESH_AT_LEAST_EVERY)

@@ -37,6 +37,9 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(super) struct Network<N> {
     pub(super) key: N,
+    /// What all sessions of the address have sent, and the lock-outs that all of them keep.
+    //= R-LIMIT-7
+    //= R-PENALTY-8
     pub(super) budget: RateBudget,
     /// The time of its entry in the agenda.
     pub(super) at: Option<Timestamp>,

@@ -6,11 +6,11 @@ use alloc::vec::Vec;
 use jiff::Timestamp;
 
 use crate::environment::api_hosts::ApiHosts;
+use crate::wire::access_token::{AccessToken, MarketDataToken};
 use crate::wire::error::Error;
 use crate::wire::json::object;
 use crate::wire::json::value::Named;
 use crate::wire::response::Answer;
-use crate::wire::secret::{AccessToken, MarketDataToken};
 
 object! {
     /// The answer to a login and to a renewal (`AccessTokenResponse`).
@@ -79,6 +79,7 @@ impl Answer for AccessTokenResponse {
     }
 
     fn complete(&mut self) -> Result<(), Error> {
+        //= R-LOGIN-11
         //= R-LOGIN-16
         if self.access_token.is_some() { Ok(()) } else { Err(Error::missing("accessToken")) }
     }

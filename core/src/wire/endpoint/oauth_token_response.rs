@@ -9,10 +9,11 @@ use alloc::vec::Vec;
 use serde::de::MapAccess;
 
 use crate::environment::api_hosts::ApiHosts;
+use crate::wire::access_token::{AccessToken, MarketDataToken};
 use crate::wire::error::{Contradiction, Error};
 use crate::wire::json::{Object, Seen, object};
 use crate::wire::response::Answer;
-use crate::wire::secret::{AccessToken, IdToken, MarketDataToken, RefreshToken};
+use crate::wire::secret::{IdToken, RefreshToken};
 
 object! {
     /// The answer to an exchange (`OAuthTokenResponse`).

@@ -8,11 +8,11 @@ use http::{Request, Response};
 
 use super::{AccessTokenResponse, Endpoint, Reply, get};
 use crate::environment::{Environment, Purpose};
+use crate::wire::access_token::AccessToken;
 use crate::wire::body::RequestBody;
 use crate::wire::error::{BuildError, Error};
 use crate::wire::refusal::Carried;
 use crate::wire::response;
-use crate::wire::secret::AccessToken;
 
 /// A renewal. It goes to the login host.
 ///
