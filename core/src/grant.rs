@@ -22,7 +22,7 @@ pub(crate) mod server_clock;
 /// An access token that has passed all checks, with the other values of its answer.
 ///
 /// ```
-/// use jiff::Timestamp;
+/// use jiff::{SignedDuration, Timestamp};
 /// use tradovate_auth_core::{AccessTokenRequest, Endpoint, Grant};
 ///
 /// let sent: Timestamp = "2026-11-24T14:20:30Z".parse()?;
