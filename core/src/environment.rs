@@ -20,6 +20,7 @@ use crate::environment::api_hosts::ApiHosts;
 use crate::environment::published_hosts::{AUTHORIZE, PRODUCTION, STAGING};
 use crate::environment::url::{BaseUrl, SecureUrl, at_authority, is_trusted_host};
 use crate::wire::body::RequestBody;
+use crate::wire::endpoint::paths;
 use crate::wire::error::BuildError;
 use crate::wire::host_redirect::Moved;
 
@@ -86,8 +87,7 @@ struct Places {
     login_urls: Vec<(&'static str, SecureUrl)>,
 }
 
-//= R-ENV-4
-const LOGIN_PATHS: [&str; 3] = ["/auth/accesstokenrequest", "/auth/renewaccesstoken", "/auth/oauthtoken"];
+const LOGIN_PATHS: [&str; 3] = [paths::ACCESS_TOKEN_REQUEST, paths::RENEW_ACCESS_TOKEN, paths::OAUTH_TOKEN];
 
 impl Environment {
     /// The environment of a user's own Live account. Use it also for an OAuth app, which is usually registered on Live:
@@ -159,7 +159,7 @@ impl Environment {
     pub fn token_url(&self) -> Result<SecureUrl, BuildError> {
         match &self.0.token_url {
             Some(url) => Ok(url.clone()),
-            None => self.url(Purpose::Login, "/auth/oauthtoken"),
+            None => self.url(Purpose::Login, paths::OAUTH_TOKEN),
         }
     }
 

@@ -83,7 +83,6 @@ extern crate alloc;
 
 // `wire` turns an answer into a result. `grant` decides whether its token may be used. `environment` says where requests go.
 // `oauth` gets a code from the browser.
-mod call_result;
 mod credentials;
 mod environment;
 mod environment_variables;
@@ -92,9 +91,9 @@ mod grant;
 pub mod internal;
 mod oauth;
 mod snapshot_fields;
+mod transport_result;
 mod wire;
 
-pub use call_result::{Answer, CallError};
 pub use credentials::{ClientId, Credentials, DeviceId, FieldValue};
 pub use environment::api_hosts::ApiHosts;
 pub use environment::url::{BaseUrl, SecureUrl, is_trusted_host};
@@ -106,6 +105,7 @@ pub use oauth::{
     AuthorizationRequest, AuthorizationUrl, Denial, DenialKind, Entropy, OAuthApp, PendingAuthorization, RedirectError,
     StoredAuthorization,
 };
+pub use transport_result::{Answer, CallError};
 pub use wire::access_token::{AccessToken, MalformedToken, MarketDataToken};
 pub use wire::body::{Oversized, RequestBody, ResponseBody};
 pub use wire::endpoint::{

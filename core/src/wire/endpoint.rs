@@ -17,6 +17,7 @@ mod access_token_response;
 mod me;
 mod oauth_token;
 mod oauth_token_response;
+pub(crate) mod paths;
 mod renew_access_token;
 mod request_fields;
 

@@ -6,6 +6,7 @@
 use alloc::string::String;
 
 use crate::environment::url::is_trusted_host;
+use crate::wire::endpoint::paths;
 
 /// The longest excerpt, in characters.
 const LIMIT: usize = 200;
@@ -123,13 +124,12 @@ fn is_uuid(text: &str) -> bool {
 
 /// A host of the vendor, an endpoint's path, or both: `https://live.tradovateapi.com/v1/auth/me`.
 fn is_vendor_address(word: &str) -> bool {
-    const PATHS: [&str; 4] = ["/auth/accesstokenrequest", "/auth/renewaccesstoken", "/auth/oauthtoken", "/auth/me"];
     let address = word.strip_prefix("https://").unwrap_or(word);
     let (host, path) = address.find('/').map_or((address, ""), |at| address.split_at(at));
     // A longer name than the vendor's could contain data.
     let known_host = host.is_empty() || host.len() <= 48 && is_trusted_host(host);
     let path = path.trim_end_matches('/').trim_start_matches("/v1");
-    known_host && (path.is_empty() || PATHS.iter().any(|known| known.eq_ignore_ascii_case(path)))
+    known_host && (path.is_empty() || paths::ALL.iter().any(|known| known.eq_ignore_ascii_case(path)))
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ pub(crate) struct Owner {
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) app: Option<String>,
     /// The caller's own key of the user who authorized the app.
+    //= R-OAUTH-10
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) key: Option<String>,
 }

@@ -260,6 +260,7 @@ impl Session {
         }
     }
 
+    //= R-RENEW-11
     fn renewal_failed(&mut self, now: Timestamp, exchange: &Exchange, meaning: Meaning, trouble: Trouble) {
         if meaning != Meaning::Dead {
             self.try_again(now, exchange, trouble);

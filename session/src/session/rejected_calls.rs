@@ -56,6 +56,7 @@ pub(super) enum Evidence {
     Postponed,
     CaptchaAsked,
     /// A status that the server also sends after it has closed the session.
+    //= R-SESSION-2
     Fault,
     None,
 }

@@ -11,6 +11,7 @@ use crate::network_budget::{Operation, RateBudget};
 
 /// The interval between renewals. An hour has at most fifteen (page *Rate Limits*), with a margin of one per cent for
 /// the server's clock.
+//= R-LIMIT-2
 const BETWEEN_RENEWALS: Duration = Duration::from_millis(242_400);
 
 /// The interval between refreshes: 950 per hour, as in a [`RateBudget`], with the same margin.

@@ -7,7 +7,7 @@
 use http::{Request, Response};
 
 use super::request_fields::{Fields, LONG, SHORT};
-use super::{AccessTokenResponse, Endpoint, JSON, Reply, post};
+use super::{AccessTokenResponse, Endpoint, JSON, Reply, paths, post};
 use crate::credentials::{ClientId, Credentials};
 use crate::environment::{Environment, Purpose};
 use crate::wire::body::RequestBody;
@@ -106,7 +106,7 @@ impl Endpoint for AccessTokenRequest<'_> {
             fields.extra(name, value, &RESERVED)?;
         }
         fields.ticket(self.ticket.as_ref())?;
-        let url = environment.url(Purpose::Login, "/auth/accesstokenrequest")?;
+        let url = environment.url(Purpose::Login, paths::ACCESS_TOKEN_REQUEST)?;
         //= R-LOGIN-1
         Ok(post(url, JSON, fields.json()?))
     }

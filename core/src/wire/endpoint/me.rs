@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use http::{Request, Response};
 
-use super::{Endpoint, Reply, get};
+use super::{Endpoint, Reply, get, paths};
 use crate::environment::{Environment, Purpose};
 use crate::wire::access_token::AccessToken;
 use crate::wire::body::RequestBody;
@@ -38,7 +38,7 @@ impl Endpoint for Me {
     fn request(&self, environment: &Environment) -> Result<Request<RequestBody>, BuildError> {
         //= R-ENV-6
         //= R-ME-1
-        Ok(get(environment.url(Purpose::Identity, "/auth/me")?, &self.token))
+        Ok(get(environment.url(Purpose::Identity, paths::ME)?, &self.token))
     }
 
     fn parse<B: AsRef<[u8]>>(response: Response<B>) -> Result<Reply<MeResponse>, Error> {

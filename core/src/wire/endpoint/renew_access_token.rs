@@ -6,7 +6,7 @@
 
 use http::{Request, Response};
 
-use super::{AccessTokenResponse, Endpoint, Reply, get};
+use super::{AccessTokenResponse, Endpoint, Reply, get, paths};
 use crate::environment::{Environment, Purpose};
 use crate::wire::access_token::AccessToken;
 use crate::wire::body::RequestBody;
@@ -47,7 +47,7 @@ impl Endpoint for RenewAccessToken {
     fn request(&self, environment: &Environment) -> Result<Request<RequestBody>, BuildError> {
         //= R-ENV-9
         //= R-RENEW-1
-        Ok(get(environment.url(Purpose::Login, "/auth/renewaccesstoken")?, &self.token))
+        Ok(get(environment.url(Purpose::Login, paths::RENEW_ACCESS_TOKEN)?, &self.token))
     }
 
     fn parse<B: AsRef<[u8]>>(response: Response<B>) -> Result<Reply<AccessTokenResponse>, Error> {

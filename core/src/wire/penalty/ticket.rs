@@ -49,6 +49,7 @@ impl PenaltyTicket {
     /// let ticket = ticket.with_captcha_answer(CaptchaAnswer::new("what the person's answer came to"));
     /// let login = AccessTokenRequest::new(&credentials).with_ticket(ticket);
     /// ```
+    //= R-PENALTY-5
     #[must_use]
     pub fn with_captcha_answer(mut self, answer: CaptchaAnswer) -> Self {
         self.captcha_answer = Some(answer);
