@@ -165,6 +165,7 @@ impl Environment {
 
     /// The base URL that is now used for a purpose. `None` if neither the vendor's documents nor an answer names a host
     /// for it.
+    //= R-HOST-3
     #[must_use]
     pub fn base_url(&self, purpose: Purpose) -> Option<&BaseUrl> {
         self.0.pinned.as_ref().or_else(|| self.0.by_key.get(purpose.key(self.0.login, self.0.trading)))

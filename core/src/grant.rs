@@ -13,10 +13,11 @@ use crate::grant::expiry::end_of;
 use crate::grant::server_clock::{Exchange, moved};
 use crate::wire::access_token::{AccessToken, MarketDataToken};
 use crate::wire::endpoint::{AccessTokenResponse, OAuthTokenResponse, Reply};
-use crate::wire::error::{Contradiction, Error};
+use crate::wire::error::Error;
 use crate::wire::secret::RefreshToken;
 
 mod expiry;
+mod kept_tokens;
 pub(crate) mod server_clock;
 
 /// An access token that has passed all checks, with the other values of its answer.
@@ -203,31 +204,6 @@ impl Grant {
         };
         grant.complete(held)?;
         Ok(grant)
-    }
-
-    /// Checks that the token is valid and for the user of `held`, and takes the values from `held` that the answer does
-    /// not contain.
-    fn complete(&mut self, held: Option<&Self>) -> Result<(), Error> {
-        expiry::check(self.expires_at, &self.exchange)?;
-        let Some(held) = held else { return Ok(()) };
-        if held.user_id.zip(self.user_id).is_some_and(|(held, new)| held != new) {
-            //= R-RENEW-7
-            return Err(Error::Contradiction(Contradiction::OtherUser));
-        }
-        //= R-RENEW-9
-        let is_alive = |kept: &&MarketDataGrant| !self.exchange.may_have_passed(kept.expires_at);
-        //= R-RENEW-8
-        self.market_data = self.market_data.take().or_else(|| held.market_data.as_ref().filter(is_alive).cloned());
-        //= R-REFRESH-2
-        self.refresh = self.refresh.take().or_else(|| held.refresh.clone());
-        //= R-OAUTH-10
-        self.user_id = self.user_id.or(held.user_id);
-        self.user_name = self.user_name.take().or_else(|| held.user_name.clone());
-        let named = core::mem::replace(&mut self.hosts, held.hosts.clone());
-        //= R-HOST-4
-        //= R-HOST-8
-        self.hosts.merge(&named);
-        Ok(())
     }
 
     /// The remaining lifetime of the access token at the local time `now`. Zero after the expiry. The clock skew
