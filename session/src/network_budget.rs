@@ -18,7 +18,8 @@ use crate::time_arithmetic::{LONGEST_WAIT, ONE_HOUR, later, merge, shifted};
 
 mod stored_limits;
 
-/// The kind of a request. The server counts each kind separately.
+/// The kind of a request. The server counts the requests of each endpoint separately. So [`Refresh`](Self::Refresh) and
+/// [`ExchangeCode`](Self::ExchangeCode) share one limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Operation {
@@ -28,15 +29,20 @@ pub enum Operation {
     /// A renewal: `renewaccesstoken`.
     #[serde(rename = "renewaccesstoken")]
     Renew,
-    /// An OAuth refresh, or the exchange of an OAuth code: `oauthtoken`.
+    /// An OAuth refresh: `oauthtoken` with a refresh token.
     #[serde(rename = "oauthtoken")]
     Refresh,
-    /// The question who the user is: `me`.
+    /// The call that returns the user of a token: `me`. A session never sends it.
     #[serde(rename = "me")]
     Identify,
+    /// The exchange of an OAuth code: `oauthtoken` with the code. Only events and
+    /// [`Session::postponed_until`](crate::Session::postponed_until) distinguish it from a refresh.
+    #[serde(rename = "oauthtoken", skip_deserializing)]
+    ExchangeCode,
 }
 
 impl Operation {
+    /// One operation for each endpoint.
     pub(crate) const ALL: [Self; 4] = [Self::LogIn, Self::Renew, Self::Refresh, Self::Identify];
 
     /// How many requests of this kind may be sent per hour. One failed login stays free for a person behind the same
@@ -52,7 +58,7 @@ impl Operation {
             Self::Identify => 10,
             //= R-LIMIT-5
             //= R-LIMIT-6
-            Self::Refresh => 950,
+            Self::Refresh | Self::ExchangeCode => 950,
         }
     }
 
@@ -60,7 +66,7 @@ impl Operation {
         match self {
             Self::LogIn => 0,
             Self::Renew => 1,
-            Self::Refresh => 2,
+            Self::Refresh | Self::ExchangeCode => 2,
             Self::Identify => 3,
         }
     }
@@ -71,8 +77,9 @@ impl fmt::Display for Operation {
         f.write_str(match self {
             Self::LogIn => "login",
             Self::Renew => "renewal",
-            Self::Refresh => "OAuth request",
-            Self::Identify => "who-am-I",
+            Self::Refresh => "refresh",
+            Self::Identify => "`me` call",
+            Self::ExchangeCode => "exchange of the authorization code",
         })
     }
 }
@@ -457,6 +464,18 @@ mod tests {
         }
         assert_eq!(budget.locked_until(start()), Some(start() + minutes(60)));
         assert_eq!(budget.locked_until(start() + minutes(60)), None);
+    }
+
+    #[test]
+    fn refreshes_and_exchanges_of_a_code_share_one_limit() {
+        let mut budget = RateBudget::default();
+        for operation in [Operation::Refresh, Operation::ExchangeCode].into_iter().cycle().take(950) {
+            assert_eq!(budget.earliest(start(), operation), start());
+            budget.take(start(), operation);
+        }
+        for operation in [Operation::Refresh, Operation::ExchangeCode] {
+            assert_eq!(budget.earliest(start(), operation), start() + minutes(60), "{operation}");
+        }
     }
 
     #[test]

@@ -460,7 +460,7 @@ impl Session {
     #[must_use]
     pub fn postponed_until(&self, now: Timestamp) -> Option<(Operation, Timestamp)> {
         let ticket = self.record.postponed.get().filter(|ticket| ticket.until > now)?;
-        Some((ticket.operation, ticket.until))
+        Some((if self.code.is_some() { Operation::ExchangeCode } else { ticket.operation }, ticket.until))
     }
 
     /// Reports that the clock behind `now` was set forward, or may have been. By itself the session notices this only

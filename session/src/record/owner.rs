@@ -32,19 +32,19 @@ pub enum OwnerMismatch {
     #[error("it names no owner")]
     Unknown,
     /// The snapshot is for another configured login host, such as Demo instead of Live.
-    #[error("it is of another login host")]
+    #[error("it is for another login host")]
     LoginHost,
     /// The snapshot is for another user name, or one of the two is for an app and the other for a user with a password.
-    #[error("it is of another login name")]
+    #[error("it is for another login name")]
     LoginName,
     /// The snapshot is for another app.
-    #[error("it is of another client_id")]
+    #[error("it is for another client_id")]
     ClientId,
     /// The snapshot is for another user of the app, by the caller's own key.
-    #[error("it is of another user key")]
+    #[error("it is for another user key")]
     UserKey,
     /// The server named another user id.
-    #[error("it is of another user id")]
+    #[error("it is for another user id")]
     UserId,
 }
 

@@ -55,7 +55,8 @@ impl Session {
                 let holds_for = with_room(CAPTCHA_CLOSES_FOR);
                 budget.close(now, operation, holds_for);
                 self.persistence.dirty = true;
-                self.report(now, EventKind::CaptchaAsked { operation, until: later(now, holds_for) });
+                let (operation, until) = (exchange.reported_operation(), later(now, holds_for));
+                self.report(now, EventKind::CaptchaAsked { operation, until });
             }
             // A superseded answer does not concern the exchange in flight.
             Outcome::Failed(Failed { meaning: Meaning::Refused | Meaning::Malformed, .. }) if !is_current => {
@@ -80,7 +81,7 @@ impl Session {
                 let request = self.request_hash(operation);
                 self.record.postponed.set(Box::new(Ticket { until, operation, request, secret: ticket, host }));
                 self.persistence.dirty = true;
-                self.report(now, EventKind::Postponed { operation, until });
+                self.report(now, EventKind::Postponed { operation: exchange.reported_operation(), until });
             }
             Outcome::Redirected { to, otherwise } => {
                 self.forgive(exchange, budget);
@@ -329,7 +330,7 @@ impl Session {
             _ => retry_at,
         };
         self.persistence.share();
-        self.report(now, EventKind::Failed { operation, trouble, retry_at });
+        self.report(now, EventKind::Failed { operation: exchange.reported_operation(), trouble, retry_at });
     }
 
     /// Whether a renewal was sent for the sake of a market data token alone: the token was not due, and nothing was to be verified.

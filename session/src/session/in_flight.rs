@@ -72,6 +72,11 @@ impl Exchange {
         matches!(self.presented, Some(OAuthGrant::AuthorizationCode(_)))
     }
 
+    /// The operation that events name.
+    pub(super) fn reported_operation(&self) -> Operation {
+        if self.presents_code() { Operation::ExchangeCode } else { self.operation }
+    }
+
     fn disown(&mut self) {
         self.is_disowned = true;
         self.request = Request::new(RequestBody::default());

@@ -165,7 +165,7 @@ impl<N> Network<N> {
     fn pace(&mut self, operation: Operation) -> Option<&mut Pace> {
         match operation {
             Operation::Renew => Some(&mut self.renewals),
-            Operation::Refresh => Some(&mut self.refreshes),
+            Operation::Refresh | Operation::ExchangeCode => Some(&mut self.refreshes),
             Operation::LogIn | Operation::Identify => None,
         }
     }
@@ -173,7 +173,7 @@ impl<N> Network<N> {
     fn paced(&self, operation: Operation) -> Option<&Pace> {
         match operation {
             Operation::Renew => Some(&self.renewals),
-            Operation::Refresh => Some(&self.refreshes),
+            Operation::Refresh | Operation::ExchangeCode => Some(&self.refreshes),
             Operation::LogIn | Operation::Identify => None,
         }
     }
