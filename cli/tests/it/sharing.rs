@@ -107,6 +107,7 @@ pub(crate) fn the_token_command_needs_no_variables_after_a_login() {
     let user = user();
     let login = run(&mut user.program(&["login"]));
     assert!(login.stdout.starts_with("logged in as synthetic-user (user "), "{login:?}");
+    assert!(login.stderr.contains("at least once an hour") && !login.stderr.contains("refresh"), "{login:?}");
     let token = run(&mut user.without_variables(&["token"]));
     assert_eq!((token.stdout.trim_end(), user.logins()), (user.token().as_str(), 1));
 
