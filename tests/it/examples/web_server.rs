@@ -49,7 +49,7 @@ const NO_LOGIN: [&str; 1] = ["No login was started in this browser"];
 const UNKNOWN_NAME: [&str; 1] = ["a user whose name is not known yet"];
 const POSTPONED: &str = "postponed by the server: ";
 const FORGOTTEN: &str =
-    "session 1: the session stopped, and the program has no token: the program told the session to forget its tokens";
+    "session 1: the session stopped, and the program has no token: a program told the session to forget its tokens";
 
 fn state(url: &str) -> String {
     url.split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned()
