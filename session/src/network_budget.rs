@@ -1,7 +1,7 @@
-//! [`RateBudget`]: how many requests one network address may still send (page *Rate Limits*). It counts requests per
-//! hour and endpoint, and knows lock-outs and endpoints that a captcha has closed.
+//! [`RateBudget`]: how many requests one network address may still send (page *Rate Limits*). It counts the requests of
+//! the last hour by endpoint, and knows lock-outs and endpoints that a captcha has closed.
 //!
-//! The server counts per network address, not per user. So all sessions behind one address share one budget.
+//! The server counts requests by network address, not by user. So all sessions behind one address share one budget.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -84,7 +84,7 @@ impl fmt::Display for Operation {
     }
 }
 
-/// Sessions that can also refresh leave at least this many of the fifteen renewals per hour to other sessions: a third.
+/// Sessions that can also refresh leave at least this many of the fifteen renewals per hour to other sessions.
 const RESERVED_RENEWALS: usize = 5;
 
 /// A time in which nothing may be sent: when it was learnt, and how long it holds from then on.
@@ -130,10 +130,14 @@ impl Gate {
     }
 }
 
-/// The request budget of one network address.
+/// The limits of one network address: the requests of the last hour, lock-outs, and endpoints that a captcha has closed
+/// (page *Rate Limits*). All sessions behind the address share one budget.
+///
+/// Per hour, it allows 4 logins (the server allows 5 that fail; one is left to a person), 15 renewals, 10 `me` calls,
+/// and 950 refreshes and exchanges of a code.
 ///
 /// Use the same clock for all sessions that share a budget. If their clocks differ, each session waits for the whole
-/// time of a lock-out or a closed endpoint by its own clock.
+/// length of a lock-out or a captcha, from when it learns of it.
 ///
 /// ```
 /// use jiff::{SignedDuration, Timestamp};
@@ -217,7 +221,7 @@ impl RateBudget {
         taken.get(taken.len().checked_sub(per_hour)?).copied()
     }
 
-    /// Counts a request that is sent.
+    /// Counts a request that is sent now.
     pub fn take(&mut self, now: Timestamp, operation: Operation) {
         if let Some(taken) = self.taken.get_mut(operation.index()).filter(|_| !self.is_unlimited) {
             while taken.front().is_some_and(|oldest| later(*oldest, ONE_HOUR) <= now)
@@ -230,7 +234,7 @@ impl RateBudget {
     }
 
     /// Takes back a request that was counted at `taken_at`, because the server does not count it: a login or a `me`
-    /// that succeeded, or a request that never arrived.
+    /// call that succeeded, or a request that never arrived.
     pub fn give_back(&mut self, taken_at: Timestamp, operation: Operation) {
         if let Some(taken) = self.taken.get_mut(operation.index())
             && let Some(index) = taken.iter().rposition(|taken| *taken == taken_at)
@@ -260,14 +264,14 @@ impl RateBudget {
         gates.chain(taken).max().unwrap_or(Timestamp::MIN)
     }
 
-    /// Forbids all requests for this time from `now` on, one day at most. Use it if the address is locked out or about
-    /// to be.
+    /// Forbids all requests for this time from `now` on, at most for one day. Use it if the server answers with 423 or
+    /// 429: the address is, or is about to be, locked out for one hour. A later call never shortens a lock-out.
     pub fn lock_out(&mut self, now: Timestamp, holds_for: Duration) {
         self.learn_lock(Gate::new(now, holds_for));
     }
 
-    /// Forbids requests of this kind for this time from `now` on, one day at most. Use it if the endpoint asks for a
-    /// captcha.
+    /// Forbids requests of this kind for this time from `now` on, at most for one day. Use it if the endpoint asks for
+    /// a captcha, which closes it for about one hour.
     pub fn close(&mut self, now: Timestamp, operation: Operation, holds_for: Duration) {
         self.learn_closing(operation, Gate::new(now, holds_for));
     }

@@ -99,8 +99,8 @@ use token_health::TokenHealth;
 /// A state machine that logs in, keeps the token valid, and follows the server's rules.
 ///
 /// Call [`poll`](Self::poll), carry out the [`Action`] that it returns, and report the result. Give a copy of
-/// [`token`](Self::token) to the code that calls the API. Each `now` is the local time. A `now` before the last one counts
-/// as the last one.
+/// [`token`](Self::token) to the code that calls the API. Each `now` is the local time. A `now` before the last one
+/// counts as the last one.
 ///
 /// ```
 /// use jiff::Timestamp;
@@ -236,8 +236,8 @@ impl Session {
     /// Sets your own key of the user who authorized the OAuth app, such as the id of a row in your database. The key is
     /// not secret.
     ///
-    /// Snapshots contain the key. From a snapshot with another key or without a key, the session adopts only the limits of
-    /// the network address: see [`StoredSession`]. Without keys, the session can't distinguish the users of one app,
+    /// Snapshots contain the key. From a snapshot with another key or without a key, the session adopts only the limits
+    /// of the network address: see [`StoredSession`]. Without keys, the session can't distinguish the users of one app,
     /// because OAuth answers often don't name the user. A session that logs in with a password ignores the key.
     ///
     /// ```
@@ -302,9 +302,9 @@ impl Session {
         self
     }
 
-    /// Makes the session use a new token only after a snapshot with it has been stored. [`poll`](Self::poll) then returns
-    /// [`StoreRequest::Keep`](crate::StoreRequest::Keep) with each snapshot. This changes nothing in a session that already
-    /// has a shared store.
+    /// Makes the session use a new token only after a snapshot with it has been stored. [`poll`](Self::poll) then
+    /// returns [`StoreRequest::Keep`](crate::StoreRequest::Keep) with each snapshot. This changes nothing in a session
+    /// that already has a shared store.
     #[must_use]
     pub fn with_store(self) -> Self {
         if self.persistence.is_shared() { self } else { self.stored_by(Persistence::hook()) }
@@ -313,9 +313,9 @@ impl Session {
     /// Makes the session share its login with other processes through a store. To the server, all these processes are
     /// one client.
     ///
-    /// Before the session sends or saves, it acquires the lease of the store and loads the record. The rest of the time,
-    /// it uses the tokens that the other processes save. It also saves failures and pauses, so that the other processes
-    /// keep to them.
+    /// Before the session sends or saves, it acquires the lease of the store and loads the record. The rest of the
+    /// time, it uses the tokens that the other processes save. It also saves failures and pauses, so that the other
+    /// processes keep to them.
     ///
     /// Use the same store, login host and user in all processes. [`poll`](Self::poll) returns [`Action::Store`] with
     /// the requests to the store. Call [`store_changed`](Self::store_changed) if the store reports a change. Without
@@ -347,9 +347,9 @@ impl Session {
     /// share a budget, an input to one session can unblock the others: poll them too.
     ///
     /// `now` must come from a clock that never goes back and counts the time in which the machine sleeps. If the driver
-    /// polls more than a minute late, the session can't know whether the machine slept or the clock was set. A token that
-    /// has expired by this clock may then still be valid. So the session tries to renew it before it logs in, until an
-    /// answer of the server shows the time.
+    /// polls more than a minute late, the session can't know whether the machine slept or the clock was set. A token
+    /// that has expired by this clock may then still be valid. So the session tries to renew it before it logs in,
+    /// until an answer of the server shows the time.
     pub fn poll(&mut self, now: Timestamp, budget: &mut RateBudget) -> Action {
         let action = self.next_action(now, budget);
         self.expected_by = match &action {
@@ -439,8 +439,8 @@ impl Session {
         }
     }
 
-    /// Whether a change has to be saved although the session stopped: the program called `forget`, or the server refused
-    /// the login.
+    /// Whether a change has to be saved although the session stopped: the program called `forget`, or the server
+    /// refused the login.
     fn has_news(&self) -> bool {
         match self.stopped.as_deref() {
             None | Some(StopReason::Forgotten | StopReason::Refused(_)) => true,
@@ -471,9 +471,9 @@ impl Session {
         Some((if self.code.is_some() { Operation::ExchangeCode } else { ticket.operation }, ticket.until))
     }
 
-    /// Reports that the clock behind `now` was set forward, or may have been. A token that has expired by this clock may
-    /// then still be valid. So the session tries to renew it before it logs in, until an answer of the server shows the
-    /// time. Without this call, the session notices the change only if the driver polls more than a minute late.
+    /// Reports that the clock behind `now` was set forward, or may have been. A token that has expired by this clock
+    /// may then still be valid. So the session tries to renew it before it logs in, until an answer of the server shows
+    /// the time. Without this call, the session notices the change only if the driver polls more than a minute late.
     pub fn clock_was_set(&mut self) {
         self.clock.local_clock_may_have_stepped();
     }
@@ -497,8 +497,8 @@ impl Session {
         }
     }
 
-    /// Reports the response to a request. Pass every response, whatever its status. A response with an unknown id changes
-    /// nothing. A response that arrives after [`Policy::deadline`] may still be used.
+    /// Reports the response to a request. Pass every response, whatever its status. A response with an unknown id
+    /// changes nothing. A response that arrives after [`Policy::deadline`] may still be used.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "the answer contains secrets, and the caller does not need it afterwards"
@@ -580,8 +580,8 @@ impl Session {
     }
 
     /// The token for API calls, if the session holds one that can be used at `now`. `None` before the first token, from
-    /// [`Policy::margin`] before the expiry on, while a renewal verifies a token that the server has called dead, and after
-    /// a stop.
+    /// [`Policy::margin`] before the expiry on, while a renewal verifies a token that the server has called dead, and
+    /// after a stop.
     #[must_use]
     pub fn token(&self, now: Timestamp) -> Option<SessionToken> {
         let access = self.record.tokens.access.as_ref();

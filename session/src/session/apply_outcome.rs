@@ -333,7 +333,8 @@ impl Session {
         self.report(now, EventKind::Failed { operation: exchange.reported_operation(), trouble, retry_at });
     }
 
-    /// Whether a renewal was sent for the sake of a market data token alone: the token was not due, and nothing was to be verified.
+    /// Whether a renewal was sent for the sake of a market data token alone: the token was not due, and nothing was to
+    /// be verified.
     fn is_for_market_data(&self, exchange: &Exchange) -> bool {
         exchange.operation == Operation::Renew
             && self.record.market_data.is_open()

@@ -26,8 +26,8 @@ pub struct Event {
     pub kind: EventKind,
 }
 
-/// What happened to a session. [`Display`](core::fmt::Display) prints one line for a log: what happened, what the session
-/// does, and what the program or its user has to do.
+/// What happened to a session. [`Display`](core::fmt::Display) prints one line for a log: what happened, what the
+/// session does, and what the program or its user has to do.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum EventKind {
@@ -87,8 +87,8 @@ pub enum EventKind {
         /// When the lock-out ends.
         until: Timestamp,
     },
-    /// The server refused credentials that worked before. The session tries them once more after one hour, because such a
-    /// refusal does not prove that they are wrong.
+    /// The server refused credentials that worked before. The session tries them once more after one hour, because such
+    /// a refusal does not prove that they are wrong.
     Refused {
         /// What the server answered.
         error: Error,
@@ -96,12 +96,12 @@ pub enum EventKind {
         retry_at: Timestamp,
     },
     /// The server no longer accepts the token, although the token has not expired: a renewal got a 401, or callers got
-    /// refusals and three renewals failed. Probably the server closed the server session. The session holds no token now,
-    /// and gets a new one by itself.
+    /// refusals and three renewals failed. Probably the server closed the server session. The session holds no token
+    /// now, and gets a new one by itself.
     SessionLost,
-    /// The token was lost again within 15 minutes, or within two hours after the last event of this kind. Another program
-    /// may log in as the same user. The session waits before it gets a new token, so that the two programs do not keep
-    /// closing each other's server sessions. This event follows [`SessionLost`](Self::SessionLost).
+    /// The token was lost again within 15 minutes, or within two hours after the last event of this kind. Another
+    /// program may log in as the same user. The session waits before it gets a new token, so that the two programs do
+    /// not keep closing each other's server sessions. This event follows [`SessionLost`](Self::SessionLost).
     PossiblyKicked {
         /// The earliest time of the next login or refresh.
         next_log_in: Timestamp,
@@ -109,8 +109,8 @@ pub enum EventKind {
     /// The server moved the user to other hosts, or the session returned to the configured hosts. The program has to
     /// connect to the new hosts: see [`Session::environment`](crate::Session::environment).
     HostsChanged,
-    /// The server named a host that the session does not use, because it is not a host of the vendor or is not a valid host
-    /// name.
+    /// The server named a host that the session does not use, because it is not a host of the vendor or is not a valid
+    /// host name.
     HostNotFollowed {
         /// The key of the host in `apiHosts`.
         key: String,
@@ -120,8 +120,8 @@ pub enum EventKind {
         /// The status that the server reported.
         status: UserStatus,
     },
-    /// The password expires within 14, 7 or 1 days. Its expiry does not affect the token, but the next login then needs a
-    /// new password.
+    /// The password expires within 14, 7 or 1 days. Its expiry does not affect the token, but the next login then needs
+    /// a new password.
     PasswordExpires {
         /// When the password expires.
         at: Timestamp,
@@ -138,31 +138,32 @@ pub enum EventKind {
         /// What the vendor found.
         hint: HibpHint,
     },
-    /// The answer to an exchange of a code or to a refresh says when the refresh token expires. The user has to authorize
-    /// the app again if no refresh succeeds before then. A refresh usually brings a refresh token that expires later.
+    /// The answer to an exchange of a code or to a refresh says when the refresh token expires. The user has to
+    /// authorize the app again if no refresh succeeds before then. A refresh usually brings a refresh token that
+    /// expires later.
     ConsentDueBy {
         /// When the refresh token expires.
         at: Timestamp,
     },
-    /// The server refused the refresh token twice, or once with the status 400. The session does not send it again before
-    /// `until`, and renews as long as it can.
+    /// The server refused the refresh token twice, or once with the status 400. The session does not send it again
+    /// before `until`, and renews as long as it can.
     RefreshRefused {
-        /// When the session may send the refresh token again, six hours later. `None` if it never does, because the refresh
-        /// token expires before that time or its expiry is unknown.
+        /// When the session may send the refresh token again, six hours later. `None` if it never does, because the
+        /// refresh token expires before that time or its expiry is unknown.
         until: Option<Timestamp>,
     },
-    /// The server refuses the app, not the refresh token. The session does not refresh with these settings again. It renews
-    /// as long as it can, and then stops with this refusal. Correct the app's settings and start again.
+    /// The server refuses the app, not the refresh token. The session does not refresh with these settings again. It
+    /// renews as long as it can, and then stops with this refusal. Correct the app's settings and start again.
     AppRefused {
         /// What the server answered.
         error: Error,
     },
-    /// The answer to a refresh was lost. The server may have replaced the refresh token. If the session can renew, it renews
-    /// before it sends the refresh token again.
+    /// The answer to a refresh was lost. The server may have replaced the refresh token. If the session can renew, it
+    /// renews before it sends the refresh token again.
     RefreshOutcomeUnknown,
-    /// The store can't be reached, read, written or used. Until it works again, the session uses no new token, and a session
-    /// with a shared store sends no request. A session with a shared store makes one exception: if a new token can't be
-    /// saved and the previous token has expired, it uses the new token.
+    /// The store can't be reached, read, written or used. Until it works again, the session uses no new token, and a
+    /// session with a shared store sends no request. A session with a shared store makes one exception: if a new token
+    /// can't be saved and the previous token has expired, it uses the new token.
     StoreFailed {
         /// The error of the store, or what is wrong with the stored data.
         error: StoreError,
@@ -238,8 +239,8 @@ pub enum Trouble {
     },
 }
 
-/// Why a session stopped. It continues only if the program or its user acts. If processes share the store, a session that
-/// another process has stored can make it continue too.
+/// Why a session stopped. It continues only if the program or its user acts. If processes share the store, a session
+/// that another process has stored can make it continue too.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum StopReason {
@@ -251,7 +252,8 @@ pub enum StopReason {
     /// - the answer is for another user
     /// - the server calls the request malformed (status 400)
     /// - the server refused the exchange of a code, or answered it with something other than tokens
-    /// - the server refused a refresh because of the app: correct the app's settings and start again with the same snapshot
+    /// - the server refused a refresh because of the app: correct the app's settings and start again with the same
+    ///   snapshot
     #[error(transparent)]
     Refused(Error),
     /// The stored data says that the server refused the credentials before this start, so the session does not try them
@@ -267,8 +269,8 @@ pub enum StopReason {
     /// The library could not build a request.
     #[error(transparent)]
     Unbuildable(BuildError),
-    /// The session of an OAuth app has no refresh token that it may send: it expired, it was refused, or the session never
-    /// had one. The user has to authorize the app again.
+    /// The session of an OAuth app has no refresh token that it may send: it expired, it was refused, or the session
+    /// never had one. The user has to authorize the app again.
     #[error("the session has no valid refresh token: the user has to authorize the app again")]
     ConsentRequired,
     /// The session could not exchange the OAuth code while the code was valid, or the answer to the exchange was lost.

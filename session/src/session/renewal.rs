@@ -1,5 +1,5 @@
-//! When a session renews: which token a renewal can extend, when the renewal is due, and when the session gives the token
-//! up.
+//! When a session renews: which token a renewal can extend, when the renewal is due, and when the session gives the
+//! token up.
 
 use core::time::Duration;
 

@@ -95,8 +95,8 @@ enum LeaseState {
         lease: Lease,
         until: Timestamp,
     },
-    /// Another process seems to have saved, so that another one may hold the lease. It is given back all the same: a store that
-    /// has shown an older record keeps it for this process.
+    /// Another process seems to have saved, so that another one may hold the lease. It is given back all the same: a
+    /// store that has shown an older record keeps it for this process.
     Overtaken(Lease),
 }
 

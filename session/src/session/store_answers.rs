@@ -16,7 +16,8 @@ use crate::time_arithmetic::later;
 const LATE: Duration = Duration::from_secs(10);
 
 impl Session {
-    /// Reports the answer of the store, or its failure.
+    /// Reports the answer of the store to an [`Action::Store`](super::Action::Store), or its error. An answer with an
+    /// unknown id changes nothing, except that a lease in it is released.
     pub fn store_answered(
         &mut self,
         now: Timestamp,
@@ -159,20 +160,21 @@ impl Session {
         }
     }
 
-    /// The revision of the shared record that the session has joined.
+    /// The revision of the shared record that the session has joined last. `None` without a shared store, and before
+    /// the first record.
     #[must_use]
     pub fn known_revision(&self) -> Option<Revision> {
         self.persistence.as_shared()?.known()
     }
 
-    /// Who holds the lease of the shared store, as far as this process knows.
+    /// Which process holds the lease of the shared store, as far as this process knows.
     #[must_use]
     pub fn lease_holder(&self, now: Timestamp) -> LeaseHolder {
         self.persistence.as_shared().map_or(LeaseHolder::Nobody, |sharing| sharing.holder(now))
     }
 
-    /// Whether the only copy of a token is not saved yet. Poll then, even if there is a token: otherwise the token is
-    /// saved only when it has expired.
+    /// Whether the session holds a new token that is not stored yet. While this is `true`, poll even if there is a
+    /// valid token. Otherwise the new token is stored only when the valid one has expired.
     #[must_use]
     pub fn has_unstored_grant(&self) -> bool {
         let uses_unstored = self.persistence.as_shared().is_some_and(|sharing| sharing.uses_unstored);
