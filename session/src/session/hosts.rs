@@ -34,7 +34,7 @@ pub(super) enum Via {
 
 #[derive(Debug)]
 pub(super) struct Hosts {
-    /// The hosts that the owner configured.
+    /// The hosts that the program configured.
     pub(super) configured: Environment,
     pub(super) in_force: Environment,
     failed_connections: u32,
