@@ -292,7 +292,7 @@ fn a_denial_page_says_who_denied_and_what_to_do() {
         page.says(status, [heading, nothing, &format!("{error}: Some words"), AGAIN]);
         assert!(!page.text().contains("client_id"), "{}", page.text());
     }
-    // The owner of the site gets all details.
+    // The operator of the site gets all details.
     world.site().await_line(|line| line.contains("invalid_request") && line.contains("client_id"));
     browser.log_in(&world, "trader");
 }
