@@ -87,7 +87,8 @@ pub(crate) fn url_of_app(server: &Server) -> String {
     url(server, "app:secret")
 }
 
-/// Without these, a connection that is no longer needed is closed all the same, and Redis logs a command that was denied.
+/// Without these, a connection that is no longer needed is closed all the same, and Redis logs a command that was
+/// denied.
 const NOT_MISSED: [&str; 2] = ["+unsubscribe", "+punsubscribe"];
 
 pub(crate) fn a_user_that_lacks_a_right_gets_an_error_that_lists_the_rights(form: Form) {
