@@ -31,10 +31,16 @@ Variables (NAME_FILE can be set in place of NAME, to the path of a file that con
   TRADOVATE_USERNAME, TRADOVATE_PASSWORD     the user who logs in
   TRADOVATE_APP_ID, _APP_VERSION, _CID, _SEC, _DEVICE_ID
                                              the API key; variables that are not set are not sent
-  TRADOVATE_ENVIRONMENT                      demo, live, evaluation, staging-demo or staging-live
+  TRADOVATE_ENVIRONMENT                      demo, live, evaluation, staging-demo or staging-live. Default: demo, and
+                                             live for an OAuth app
   TRADOVATE_API_URL                          a base URL in place of an environment, such as a simulator's
   TRADOVATE_CLIENT_ID, TRADOVATE_CLIENT_SECRET
                                              the OAuth app
+  TRADOVATE_AUTHORIZE_URL, TRADOVATE_TOKEN_URL
+                                             OAuth endpoints in place of those of the environment
+  TRADOVATE_REDIRECT_HOST, TRADOVATE_REDIRECT_PORT
+                                             where the browser returns to after an OAuth login: 127.0.0.1 and 8765, or
+                                             as the app is registered
   TRADOVATE_STORE, TRADOVATE_SEALING_KEY     where the session is stored, and the key that seals it
 
 Exit codes:

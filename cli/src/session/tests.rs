@@ -53,7 +53,7 @@ fn only_a_session_that_ended_long_ago_can_surely_not_be_renewed() {
     }
     store(&session, &expiring_in(-16));
     let failure = failure().unwrap();
-    assert!(failure.starts_with("the session ended at 20") && failure.ends_with(LOGIN_ADVICE), "{failure}");
+    assert!(failure.starts_with("the token expired at 20") && failure.ends_with(LOGIN_ADVICE), "{failure}");
 }
 
 #[test]
