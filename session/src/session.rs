@@ -609,7 +609,8 @@ impl Session {
         self.persistence.waiting.as_ref().and_then(|waiting| waiting.user_id).or(self.record.user_id)
     }
 
-    /// The environment with the hosts that are now in force.
+    /// The environment with the hosts that the session now uses: the configured ones, or those that the server has
+    /// named.
     pub fn environment(&self) -> &Environment {
         &self.hosts.in_force
     }

@@ -1,5 +1,5 @@
-//! Adopts tokens that the session did not request itself: [`Session::adopt`] merges a stored record into its own and acts
-//! on the difference. [`Session::adopt_answer`] takes the tokens of an answer.
+//! Adopts tokens that the session did not request itself: [`Session::adopt`] merges a stored record into its own and
+//! acts on the difference. [`Session::adopt_answer`] takes the tokens of an answer.
 
 use alloc::string::ToString;
 use core::time::Duration;

@@ -20,7 +20,7 @@ use display::{failure_text, refused_before_text};
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Event {
-    /// When it happened, by the clock of the caller that polls the session.
+    /// When it happened, by the local clock.
     pub at: Timestamp,
     /// What happened.
     pub kind: EventKind,
@@ -161,9 +161,9 @@ pub enum EventKind {
     /// The answer to a refresh was lost. The server may have replaced the refresh token. If the session can renew, it
     /// renews before it sends the refresh token again.
     RefreshOutcomeUnknown,
-    /// The store can't be reached, read, written or used. Until it works again, the session uses no new token, and a
-    /// session with a shared store sends no request. A session with a shared store makes one exception: if a new token
-    /// can't be saved and the previous token has expired, it uses the new token.
+    /// The store can't be reached, read, written or used. Until it works again, the session holds new tokens back, and
+    /// a session with a shared store sends no request. If a session with a shared store can't save a new token and the
+    /// previous one has expired, it uses the new one all the same.
     StoreFailed {
         /// The error of the store, or what is wrong with the stored data.
         error: StoreError,
@@ -231,7 +231,7 @@ pub enum Trouble {
     Io {
         /// How far the request got.
         failure: Failure,
-        /// The host that the request was sent to.
+        /// The host of the request.
         host: String,
         /// The error of the HTTP client, as one printable line of limited length: see
         /// [`Session::failed_because`](crate::Session::failed_because).
@@ -246,7 +246,7 @@ pub enum Trouble {
 pub enum StopReason {
     /// The server's answer shows that another try would not help:
     ///
-    /// - the server refused credentials that never worked, or refused the second try of others
+    /// - the server refused credentials that never worked, or refused the second try of credentials that had worked
     /// - the server asks for a step that no program can take, such as the approval of a device
     /// - the user's account is in another environment
     /// - the answer is for another user

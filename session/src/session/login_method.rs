@@ -54,7 +54,8 @@ impl Login {
     }
 
     /// An OAuth app that continues a stored session. Call [`Session::adopt`](crate::Session::adopt) before the first
-    /// poll. Otherwise the session stops with [`StopReason::ConsentRequired`](crate::StopReason::ConsentRequired).
+    /// poll, or use a shared store that has the session. Otherwise the session stops with
+    /// [`StopReason::ConsentRequired`](crate::StopReason::ConsentRequired).
     #[must_use]
     pub fn app(app: OAuthApp) -> Self {
         Self(Start::App(app))
