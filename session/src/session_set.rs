@@ -386,8 +386,9 @@ impl<N: Ord + Clone> SessionSet<N> {
         action
     }
 
-    /// Enters a session in the agendas that has nothing to do now. A session that was served and does not send may wait
-    /// for a reason of its own. If its network would choose it again at once, without end, it stays out of the queues.
+    /// Enters a session that has nothing to do now in the agendas. A session that was served and does not send waits
+    /// for a reason of its own. If its network would choose it again at once, this would never end, so it stays out of
+    /// the queues.
     fn settle(&mut self, index: u32, until: Timestamp, is_served: bool) {
         let now = self.now;
         let Some(member) = self.members.at(index) else { return };

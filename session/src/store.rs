@@ -21,9 +21,8 @@ pub use error::{StoreError, StoreErrorKind};
 pub enum MayLogIn {
     /// Never. The process uses and renews the session that another process has stored.
     Never,
-    /// If the store has no usable session. If the store is empty or its token has expired, the process loads the record
-    /// twice, at least one second apart, and logs in only if nothing has changed: other processes may have a newer
-    /// token.
+    /// If the store has no usable session. If the store is empty or the stored token has expired, the process first
+    /// loads the record twice, at least one second apart, because another process may be about to save a newer token.
     #[default]
     WhenNeeded,
     /// As `WhenNeeded`, and also if the stored session can't be read. The new session replaces it.

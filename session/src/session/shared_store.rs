@@ -42,7 +42,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// If more saves in a row are overtaken, the store has failed.
 const OVERTAKEN_AT_MOST: u32 = 2;
 
-/// The longest time that a request may take. No store grants a lease for more than ten minutes.
+/// The longest time that a request may take. The lease for it is one and a half times as long: ten minutes, the most
+/// that `FileStore` grants.
 const LONGEST_REQUEST: Duration = Duration::from_secs(400);
 
 /// What a session knows about the store that it shares.

@@ -124,8 +124,8 @@ impl Session {
         tokens.access.is_none() && (tokens.dead_issued_at.is_some() || self.record.log_ins.may_have_opened_one())
     }
 
-    /// If the local clock may be wrong, a token that may have expired is not tried before the tokens of other
-    /// processes.
+    /// Whether the session holds a token that has not expired by the best known server time. If the local clock may be
+    /// wrong, a token that seems to have expired is tried only after the store was asked for a newer one.
     fn holds_token_that_has_not_ended(&self, now: Timestamp) -> bool {
         self.record.tokens.access.as_ref().is_some_and(|access| !self.has_ended(access, now))
     }
@@ -203,8 +203,8 @@ impl Session {
         let late = saving.taken.filter(|taken| later(*taken, LATE) < now);
         if let Some(sharing) = self.persistence.shared_mut() {
             sharing.announced.iter_mut().for_each(|announced| announced.is_stored = true);
-            // Other processes take the clock in it for as young as the record. For a store that is always slow, this
-            // happens once, not for ever.
+            // A snapshot that was saved late contains an old clock offset, but other processes take the offset to be as
+            // new as the record. So it is saved once more, but only once: the store may be slow every time.
             let is_first = late.is_some() && sharing.stored_late.is_none();
             sharing.stored_late = late;
             sharing.uses_unstored = false;

@@ -20,7 +20,7 @@ const BETWEEN_REFRESHES: Duration = Duration::from_millis(3_828);
 /// The operations that extend tokens.
 const PACED: [Operation; 2] = [Operation::Renew, Operation::Refresh];
 
-/// What a session of a network without anything to do now waits for.
+/// What a session that has nothing to do now waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) operation: Operation,
