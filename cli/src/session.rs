@@ -202,9 +202,11 @@ fn explain(error: TokenError, only_renews: bool, locked_until: Option<Timestamp>
         (TokenError::NotYet { .. }, Some(end)) => {
             format!("the server locked out this network address: nothing is sent before {end:.0}").into()
         }
-        (error @ TokenError::NotYet { .. }, None) if only_renews => {
-            format!("{error}; without a password this program can only renew: {LOGIN_ADVICE}").into()
-        }
+        (error @ TokenError::NotYet { .. }, None) if only_renews => format!(
+            "{error}; this process can only renew, because no variable has the password or `--no-login` is given: \
+                 {LOGIN_ADVICE}"
+        )
+        .into(),
         (error, _) => error.into(),
     }
 }

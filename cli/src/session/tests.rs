@@ -81,7 +81,8 @@ fn a_user_without_a_token_learns_what_to_do() {
     assert_eq!(text(false, None), "no token for another 7 s");
     assert_eq!(
         text(true, None),
-        "no token for another 7 s; without a password this program can only renew: log in with `tradovate-auth login`"
+        "no token for another 7 s; this process can only renew, because no variable has the password or `--no-login` is \
+         given: log in with `tradovate-auth login`"
     );
     let locked = "the server locked out this network address: nothing is sent before 1970-01-01T00:00:00Z";
     assert_eq!((text(false, Some(END)), text(true, Some(END))), (locked.into(), locked.into()));
