@@ -176,8 +176,8 @@ fn store_text(error: &StoreError) -> String {
 fn refresh_refused_text(until: Option<Timestamp>) -> String {
     match until {
         Some(until) => alloc::format!(
-            "the server refused the refresh token: the session only renews until {until:.0}; if the access token expires \
-             before then, the program has no token until then, unless the user authorizes the app again"
+            "the server refused the refresh token: the session only renews until {until:.0}; if it can't renew, the user has \
+             to authorize the app again, or the program has no token until then"
         ),
         None => {
             "the server refused the refresh token, and the session does not send it again: it renews as long as it \

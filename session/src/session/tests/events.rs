@@ -136,7 +136,7 @@ fn every_event_has_a_message() {
     the password expired at 2026-11-24T15:00:00Z: the token stays valid, but the next login needs a new password; set one at the vendor, and give it to the program
     the password is in a known data breach (PasswordCompromised): set a new one at the vendor, and give it to the program
     the refresh token expires at 2026-11-24T15:00:00Z: if no refresh of the session succeeds before then, the user has to authorize the app again
-    the server refused the refresh token: the session only renews until 2026-11-24T15:00:00Z; if the access token expires before then, the program has no token until then, unless the user authorizes the app again
+    the server refused the refresh token: the session only renews until 2026-11-24T15:00:00Z; if it can't renew, the user has to authorize the app again, or the program has no token until then
     the server refused the refresh token, and the session does not send it again: it renews as long as it can; let the user authorize the app again
     the server refused the app (refused by the server with "Wrong client_id"): the session only renews, and stops when it can no longer renew; correct the app's settings and restart the program
     the answer to a refresh was lost, and the server may have replaced the refresh token: the session renews, if it can, before it sends the refresh token again
