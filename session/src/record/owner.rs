@@ -30,22 +30,22 @@ pub(crate) struct Owner {
 #[non_exhaustive]
 pub enum OwnerMismatch {
     /// The snapshot names no owner.
-    #[error("it names no owner")]
+    #[error("the snapshot names no owner")]
     Unknown,
     /// The snapshot is for another configured login host, such as Demo instead of Live.
-    #[error("it is for another login host")]
+    #[error("the snapshot is for another login host")]
     LoginHost,
     /// The snapshot is for another user name, or only one of the two is for an OAuth app.
-    #[error("it is for another login name")]
+    #[error("the snapshot is for another login name")]
     LoginName,
     /// The snapshot is for another app.
-    #[error("it is for another client_id")]
+    #[error("the snapshot is for another client_id")]
     ClientId,
     /// The snapshot is for another user of the app, by the caller's own key.
-    #[error("it is for another user key")]
+    #[error("the snapshot is for another user key")]
     UserKey,
     /// The snapshot contains another user id than the server has named.
-    #[error("it is for another user id")]
+    #[error("the snapshot is for another user id")]
     UserId,
 }
 

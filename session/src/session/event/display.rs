@@ -26,7 +26,7 @@ impl fmt::Display for EventKind {
             Self::Refreshed { expires_at } => write!(f, "refreshed: the token is valid until {expires_at:.0}"),
             Self::Adopted { expires_at } => write!(f, "adopted a token: it is valid until {expires_at:.0}"),
             Self::SnapshotNotUsed { mismatch } => {
-                write!(f, "the session uses no token of the snapshot: {mismatch}")
+                write!(f, "the session uses no token of the stored session: {mismatch}")
             }
             Self::Failed { operation, trouble, retry_at } => {
                 write!(

@@ -112,7 +112,7 @@ fn every_event_has_a_message() {
     renewed: the token is valid until 2026-11-24T15:00:00Z
     refreshed: the token is valid until 2026-11-24T15:00:00Z
     adopted a token: it is valid until 2026-11-24T15:00:00Z
-    the session uses no token of the snapshot: it is for another login name
+    the session uses no token of the stored session: the snapshot is for another login name
     renewal failed: nothing was sent to demo.tradovateapi.com: connection refused; the session tries again after 2026-11-24T15:00:00Z
     renewal failed: no answer came from demo.tradovateapi.com; the session tries again after 2026-11-24T15:00:00Z
     renewal failed: the answer from demo.tradovateapi.com was too long; the session tries again after 2026-11-24T15:00:00Z
