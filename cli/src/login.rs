@@ -10,8 +10,8 @@ use crate::store::SelectedStore;
 use crate::variables::{PASSWORD, Variables};
 use crate::{Failure, print, prompt, say};
 
-/// Each process renews the stored token, but not within 15 minutes after another renewal. A token lives 80 minutes. So
-/// one process per hour keeps it valid.
+/// Each process that starts renews the stored token, at most once per 15 minutes. A token lives 80 minutes. So one
+/// process per hour keeps it valid.
 const AFTER_PASSWORD: &str = "\
     to stay logged in, run `tradovate-auth token` at least once an hour, or leave `tradovate-auth keep` running; \
     otherwise the token expires after 80 minutes, and you have to run `tradovate-auth login` again, unless a variable has \
