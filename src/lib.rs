@@ -1,8 +1,8 @@
 //! Log in to [Tradovate](https://www.tradovate.com) from Rust, and stay logged in.
 //!
-//! A `TokenSource` logs in once, renews the token before it expires, and handles penalties, lock-outs, lost sessions
-//! and changes of hosts. It has been tested only against the simulator (`tradovate-auth-simulator`), not against the
-//! real server. This project is not affiliated with Tradovate or NinjaTrader.
+//! A `TokenSource` logs in once, renews the token before it expires, and handles penalties, lock-outs, closed server
+//! sessions and changes of hosts. It has been tested only against the simulator (`tradovate-auth-simulator`), not
+//! against the real server. This project is not affiliated with Tradovate or NinjaTrader.
 //!
 //! # Features
 //! Without a feature, this crate contains the protocol and the session. No crate in its dependency tree then has I/O, a

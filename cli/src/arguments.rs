@@ -12,9 +12,13 @@ pub(crate) const SIMULATE: &str = "simulate";
 
 /// Logs in to Tradovate, stays logged in, and prints valid tokens.
 ///
-/// All programs and shells that use the same store share one login. A token is valid for 80 minutes and can be renewed
-/// only while it is valid. The password is not stored. So without a password in a variable, ask for a token at least
-/// every 80 minutes, or leave `keep` running. Otherwise the session ends, and you have to use `login` again.
+/// All programs and shells that use the same store share one login. A token is valid for 80 minutes. `token` and `keep`
+/// renew it; a token that has expired can't be renewed. The password is not stored. So without a password in a variable,
+/// run `token` at least once an hour, or leave `keep` running. Otherwise you have to use `login` again.
+///
+/// After `login --oauth`, `token` and `keep` also replace an expired token. They need the refresh token, which expires
+/// about 26 hours after the last refresh. So run `token` at least every 12 hours, or leave `keep` running. Otherwise you
+/// have to use `login --oauth` again.
 #[derive(Parser)]
 #[command(name = NAME, version, arg_required_else_help = true, after_long_help = VARIABLES)]
 pub(crate) struct Arguments {
@@ -27,10 +31,16 @@ Variables (NAME_FILE can be set in place of NAME, to the path of a file that con
   TRADOVATE_USERNAME, TRADOVATE_PASSWORD     the user who logs in
   TRADOVATE_APP_ID, _APP_VERSION, _CID, _SEC, _DEVICE_ID
                                              the API key; variables that are not set are not sent
-  TRADOVATE_ENVIRONMENT                      demo, live, evaluation, staging-demo or staging-live
+  TRADOVATE_ENVIRONMENT                      demo, live, evaluation, staging-demo or staging-live. Default: demo, and
+                                             live for an OAuth app
   TRADOVATE_API_URL                          a base URL in place of an environment, such as a simulator's
   TRADOVATE_CLIENT_ID, TRADOVATE_CLIENT_SECRET
                                              the OAuth app
+  TRADOVATE_AUTHORIZE_URL, TRADOVATE_TOKEN_URL
+                                             OAuth endpoints in place of those of the environment
+  TRADOVATE_REDIRECT_HOST, TRADOVATE_REDIRECT_PORT
+                                             where the browser returns to after an OAuth login: 127.0.0.1 and 8765, or
+                                             as the app is registered
   TRADOVATE_STORE, TRADOVATE_SEALING_KEY     where the session is stored, and the key that seals it
 
 Exit codes:
@@ -41,12 +51,12 @@ pub(crate) enum Command {
     /// Logs in, with a password or in the browser, and stores the session
     ///
     /// It asks on the terminal for everything that no variable sets. If the stored session still works, it uses that
-    /// session and sends nothing.
+    /// session and sends no password. With `--oauth`, you always log in in the browser.
     Login(LoginArguments),
     /// Prints a valid token, and nothing else
     ///
-    /// It renews the token if a renewal is due. It logs in if no usable session is stored and a variable has the
-    /// password. If another process is renewing or logging in, it waits for the result.
+    /// It renews the stored token, at most once per 15 minutes. If the token has expired, it logs in with the password
+    /// from the variable, or refreshes with OAuth. If another process is already doing so, it waits for the result.
     Token(TokenArguments),
     /// Keeps the token valid until it is stopped, and prints one line for each event
     ///
@@ -95,7 +105,7 @@ pub(crate) struct SourceArguments {
     #[command(flatten)]
     pub(crate) store: StoreArguments,
 
-    /// Never log in. Only renew the stored session
+    /// Never log in with a password. Only renew the stored session, or refresh it with OAuth
     #[arg(long)]
     pub(crate) no_login: bool,
 

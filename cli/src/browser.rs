@@ -26,7 +26,7 @@ const LINE_LIMIT: u64 = 16 * 1024;
 
 const CLOSE: &str = "You may close this page.";
 
-/// A connection to the browser, which waits for a page.
+/// A connection to the browser, which waits for a page in answer to its request.
 pub(crate) struct Browser(TcpStream);
 
 impl Browser {
@@ -142,7 +142,7 @@ fn listen(variables: &Variables) -> Result<(Receiver<(String, TcpStream)>, Strin
     Ok((requests, format!("http://{host}:{port}")))
 }
 
-/// Listens at all addresses, on the same port. Returns it too, because 0 selects a free one.
+/// Listens at all addresses, on the same port. Returns the port too, because 0 selects a free one.
 fn bind_all(
     addresses: &[IpAddr],
     mut port: u16,

@@ -17,7 +17,7 @@ use crate::{Failure, print, say, signals};
 /// How many bytes of an answer's body are read.
 const BODY_LIMIT: u64 = 1 << 20;
 
-/// How long `forget` waits; longer than another process can hold the lease.
+/// How long `forget` waits. Another process can't hold the lease for this long.
 const FORGET_TIMEOUT: Duration = Duration::from_secs(75);
 
 pub(crate) fn token(arguments: &TokenArguments) -> Result<(), Failure> {
@@ -43,7 +43,7 @@ pub(crate) fn token(arguments: &TokenArguments) -> Result<(), Failure> {
     } else {
         Some(token.expose().into())
     };
-    // Printed first, so that nobody waits for the end of a request in flight.
+    // Prints before `finish`, so that the caller does not wait for a request in flight.
     let printed = text.as_deref().map(print);
     finish(&tokens)?;
     Ok(printed.ok_or("the server did not issue a market data token to this user")??)
@@ -75,7 +75,7 @@ pub(crate) fn rejected(arguments: &RejectedArguments) -> Result<(), Failure> {
     let (tokens, token) = session.token(&arguments.source)?;
     let verdict = tokens.rejected(&token, arguments.status, &body);
     print(name(verdict))?;
-    // Stores the result of the verification, so that the next process finds it.
+    // Sends the verifying renewal and stores its result, so that the next process finds it.
     finish(&tokens)
 }
 

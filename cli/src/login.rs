@@ -10,6 +10,20 @@ use crate::store::SelectedStore;
 use crate::variables::{PASSWORD, Variables};
 use crate::{Failure, print, prompt, say};
 
+/// Each process that starts renews the stored token, at most once per 15 minutes. A token lives 80 minutes. So one
+/// process per hour keeps it valid.
+const AFTER_PASSWORD: &str = "\
+    to stay logged in, run `tradovate-auth token` at least once an hour, or leave `tradovate-auth keep` running; \
+    otherwise the token expires after 80 minutes, and you have to run `tradovate-auth login` again, unless a variable has \
+    the password";
+
+/// A session refreshes if its last refresh is 12 hours old or if its token has expired. So one process every 12 hours
+/// refreshes before the refresh token is 24 hours old.
+const AFTER_OAUTH: &str = "\
+    to stay logged in, run `tradovate-auth token` at least every 12 hours, or leave `tradovate-auth keep` running; \
+    otherwise the refresh token expires about 26 hours after the last refresh, and you have to run `tradovate-auth login \
+    --oauth` again";
+
 pub(crate) fn run(arguments: &LoginArguments) -> Result<(), Failure> {
     let mut variables = Variables::read()?;
     let is_app = arguments.store.oauth;
@@ -37,10 +51,7 @@ pub(crate) fn run(arguments: &LoginArguments) -> Result<(), Failure> {
             .store_login(directory, is_app)
             .map_err(|error| format!("can't write to {}: {error}", directory.display()))?;
     }
-    say(
-        "a token is valid for 80 minutes: run `tradovate-auth token` at least that often, or leave `tradovate-auth keep` \
-         running; otherwise the session ends, and without a password in a variable you have to log in again",
-    );
+    say(if is_app { AFTER_OAUTH } else { AFTER_PASSWORD });
     Ok(())
 }
 

@@ -24,16 +24,17 @@ const LOGIN_ADVICE: &str = "log in with `tradovate-auth login`";
 /// How long a single call waits for a token. Between calls, the program checks whether it should stop waiting.
 pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// A token that expired this long ago is not renewed any more. Shorter, and the local clock could be wrong.
+/// A token that expired at least this long ago can't be renewed. If it seems to have expired more recently, the local
+/// clock may be wrong.
 const SURELY_EXPIRED: Duration = Duration::from_secs(15 * 60);
 
-/// Who logs in: a user with a password, or an OAuth app.
+/// The owner of a shared session, with what it needs to log in: a user with a password, or an OAuth app.
 pub(crate) enum Owner {
     User(Credentials),
     App(OAuthApp),
 }
 
-/// A session in a store, which processes share.
+/// A session in a store that processes share.
 pub(crate) struct SharedSession {
     pub(crate) store: SelectedStore,
     pub(crate) environment: Environment,
@@ -44,7 +45,7 @@ pub(crate) struct SharedSession {
 }
 
 impl SharedSession {
-    /// The session that the arguments, the variables or the last login name.
+    /// The session that the arguments, the variables or the last login name. Fails if none of them names one.
     pub(crate) fn find(arguments: &StoreArguments) -> Result<Self, Failure> {
         Self::find_if_any(arguments)?.ok_or_else(|| {
             format!("no login is stored, and neither TRADOVATE_USERNAME nor TRADOVATE_CLIENT_ID is set: {LOGIN_ADVICE}")
@@ -129,7 +130,7 @@ impl SharedSession {
             .may_log_in(may_log_in)
     }
 
-    /// Gets a token within the timeout. Returns it with its source.
+    /// Waits for a token until the timeout. Returns it with its source.
     pub(crate) fn token(&self, arguments: &SourceArguments) -> Result<(TokenSource, Token), Failure> {
         let only_renews = arguments.no_login && self.user().is_some() || self.only_renews();
         if only_renews {
@@ -172,7 +173,7 @@ impl SharedSession {
         (session, budget)
     }
 
-    /// Fails if no stored session can be extended by a renewal.
+    /// Fails if the store holds no token that a renewal could extend.
     fn check_renewable(&self) -> Result<(), Failure> {
         let Some(stored) = self.store.load(&self.name)? else {
             return Err(format!("no session is stored: {LOGIN_ADVICE}").into());
@@ -182,14 +183,15 @@ impl SharedSession {
         let is_over =
             end.is_none_or(|end| Duration::try_from(now().duration_since(end)).is_ok_and(|ago| ago >= SURELY_EXPIRED));
         if is_over && session.token(now()).is_none() {
-            let when = end.map(|end| format!(" at {end:.0}")).unwrap_or_default();
-            return Err(format!("the session ended{when}: {LOGIN_ADVICE}").into());
+            let why =
+                end.map_or("the stored session has no token".into(), |end| format!("the token expired at {end:.0}"));
+            return Err(format!("{why}: {LOGIN_ADVICE}").into());
         }
         Ok(())
     }
 }
 
-/// Whether nobody should wait any longer: this program can't log in again, or the lock-out lasts longer than the wait.
+/// Whether a wait for a token is useless: this program can't log in again, or the lock-out lasts longer than the wait.
 fn gives_up(only_renews: bool, is_lost: bool, locked_until: Option<Timestamp>, give_up_at: Timestamp) -> bool {
     (only_renews && is_lost) || locked_until.is_some_and(|end| end >= give_up_at)
 }
@@ -200,9 +202,11 @@ fn explain(error: TokenError, only_renews: bool, locked_until: Option<Timestamp>
         (TokenError::NotYet { .. }, Some(end)) => {
             format!("the server locked out this network address: nothing is sent before {end:.0}").into()
         }
-        (error @ TokenError::NotYet { .. }, None) if only_renews => {
-            format!("{error}; without a password this program can only renew: {LOGIN_ADVICE}").into()
-        }
+        (error @ TokenError::NotYet { .. }, None) if only_renews => format!(
+            "{error}; this process can only renew, because no variable has the password or `--no-login` is given: \
+                 {LOGIN_ADVICE}"
+        )
+        .into(),
         (error, _) => error.into(),
     }
 }

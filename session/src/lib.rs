@@ -1,12 +1,15 @@
 //! A state machine without I/O that logs in to Tradovate and stays logged in.
 //!
 //! A [`Session`] logs in, renews the token before it expires, and follows the server's rules. [`Session::poll`] returns
-//! the next action. A driver does it and reports the result. Requests, answers and tokens have the types of
-//! [`tradovate_auth_core`].
+//! the next action. The *driver* is the code that calls `poll`, carries out the action, and reports the result.
+//! Requests, answers and tokens have the types of [`tradovate_auth_core`].
 //!
 //! This crate and its dependencies have no I/O, no clock and no randomness. Times and seeds are arguments. The crates
-//! `tradovate-auth-ureq` (blocking) and `tradovate-auth-reqwest` (async) are drivers. This crate is not affiliated with
-//! Tradovate or NinjaTrader.
+//! `tradovate-auth-ureq` (blocking) and `tradovate-auth-reqwest` (async) contain drivers. This crate is not affiliated
+//! with Tradovate or NinjaTrader.
+//!
+//! In this documentation, a *session* is a [`Session`]. A *server session* is what a login opens on the server: a user
+//! can have two, and a third one closes the oldest.
 //!
 //! # Where to start
 //! * one login: [`Session`], created from a [`Login`]; its [`Action`]s, [`Event`]s and [`Verdict`]s; its [`Policy`]
@@ -34,8 +37,8 @@
 
 extern crate alloc;
 
-// `session` decides what to do. `record` holds the facts that outlive the process. `network_budget` counts the requests of
-// the network address. `stored_session` is the snapshot of both. `session_set` runs many sessions.
+// `session` decides what to do. `record` holds the facts that outlive the process. `network_budget` counts the requests
+// of the network address. `stored_session` is the snapshot of both. `session_set` runs many sessions.
 mod network_budget;
 mod record;
 mod session;

@@ -1,7 +1,7 @@
-//! [`RateBudget`]: how many requests one network address may still send (page *Rate Limits*). It counts requests per
-//! hour and endpoint, and knows lock-outs and endpoints that a captcha has closed.
+//! [`RateBudget`]: how many requests one network address may still send (page *Rate Limits*). It counts the requests of
+//! the last hour by endpoint, and knows lock-outs and endpoints that a captcha has closed.
 //!
-//! The server counts per network address, not per user. So all sessions behind one address share one budget.
+//! The server counts requests by network address, not by user. So all sessions behind one address share one budget.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -18,7 +18,8 @@ use crate::time_arithmetic::{LONGEST_WAIT, ONE_HOUR, later, merge, shifted};
 
 mod stored_limits;
 
-/// The kind of a request. The server counts each kind separately.
+/// The kind of a request. The server counts the requests of each endpoint separately. So [`Refresh`](Self::Refresh) and
+/// [`ExchangeCode`](Self::ExchangeCode) share one limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Operation {
@@ -28,15 +29,20 @@ pub enum Operation {
     /// A renewal: `renewaccesstoken`.
     #[serde(rename = "renewaccesstoken")]
     Renew,
-    /// An OAuth refresh, or the exchange of an OAuth code: `oauthtoken`.
+    /// An OAuth refresh: `oauthtoken` with a refresh token.
     #[serde(rename = "oauthtoken")]
     Refresh,
-    /// The question who the user is: `me`.
+    /// The call that returns the user of a token: `me`. A session never sends it.
     #[serde(rename = "me")]
     Identify,
+    /// The exchange of an OAuth code: `oauthtoken` with the code. Only events and
+    /// [`Session::postponed_until`](crate::Session::postponed_until) distinguish it from a refresh.
+    #[serde(rename = "oauthtoken", skip_deserializing)]
+    ExchangeCode,
 }
 
 impl Operation {
+    /// One operation for each endpoint.
     pub(crate) const ALL: [Self; 4] = [Self::LogIn, Self::Renew, Self::Refresh, Self::Identify];
 
     /// How many requests of this kind may be sent per hour. One failed login stays free for a person behind the same
@@ -52,7 +58,7 @@ impl Operation {
             Self::Identify => 10,
             //= R-LIMIT-5
             //= R-LIMIT-6
-            Self::Refresh => 950,
+            Self::Refresh | Self::ExchangeCode => 950,
         }
     }
 
@@ -60,7 +66,7 @@ impl Operation {
         match self {
             Self::LogIn => 0,
             Self::Renew => 1,
-            Self::Refresh => 2,
+            Self::Refresh | Self::ExchangeCode => 2,
             Self::Identify => 3,
         }
     }
@@ -71,13 +77,14 @@ impl fmt::Display for Operation {
         f.write_str(match self {
             Self::LogIn => "login",
             Self::Renew => "renewal",
-            Self::Refresh => "OAuth request",
-            Self::Identify => "who-am-I",
+            Self::Refresh => "refresh",
+            Self::Identify => "`me` call",
+            Self::ExchangeCode => "exchange of the authorization code",
         })
     }
 }
 
-/// Sessions that can also refresh leave at least this many of the fifteen renewals per hour to other sessions: a third.
+/// Sessions that can also refresh leave at least this many of the fifteen renewals per hour to other sessions.
 const RESERVED_RENEWALS: usize = 5;
 
 /// A time in which nothing may be sent: when it was learnt, and how long it holds from then on.
@@ -123,10 +130,14 @@ impl Gate {
     }
 }
 
-/// The request budget of one network address.
+/// The limits of one network address: the requests of the last hour, lock-outs, and endpoints that a captcha has closed
+/// (page *Rate Limits*). All sessions behind the address share one budget.
+///
+/// Per hour, it allows 4 logins (the server allows 5 that fail; one is left to a person), 15 renewals, 10 `me` calls,
+/// and 950 refreshes and exchanges of a code.
 ///
 /// Use the same clock for all sessions that share a budget. If their clocks differ, each session waits for the whole
-/// time of a lock-out or a closed endpoint by its own clock.
+/// length of a lock-out or a captcha, from when it learns of it.
 ///
 /// ```
 /// use jiff::{SignedDuration, Timestamp};
@@ -210,7 +221,7 @@ impl RateBudget {
         taken.get(taken.len().checked_sub(per_hour)?).copied()
     }
 
-    /// Counts a request that is sent.
+    /// Counts a request that is sent now.
     pub fn take(&mut self, now: Timestamp, operation: Operation) {
         if let Some(taken) = self.taken.get_mut(operation.index()).filter(|_| !self.is_unlimited) {
             while taken.front().is_some_and(|oldest| later(*oldest, ONE_HOUR) <= now)
@@ -223,7 +234,7 @@ impl RateBudget {
     }
 
     /// Takes back a request that was counted at `taken_at`, because the server does not count it: a login or a `me`
-    /// that succeeded, or a request that never arrived.
+    /// call that succeeded, or a request that never arrived.
     pub fn give_back(&mut self, taken_at: Timestamp, operation: Operation) {
         if let Some(taken) = self.taken.get_mut(operation.index())
             && let Some(index) = taken.iter().rposition(|taken| *taken == taken_at)
@@ -253,14 +264,14 @@ impl RateBudget {
         gates.chain(taken).max().unwrap_or(Timestamp::MIN)
     }
 
-    /// Forbids all requests for this time from `now` on, one day at most. Use it if the address is locked out or about
-    /// to be.
+    /// Forbids all requests for this time from `now` on, at most for one day. Use it if the server answers with 423 or
+    /// 429: the address is, or is about to be, locked out for one hour. A later call never shortens a lock-out.
     pub fn lock_out(&mut self, now: Timestamp, holds_for: Duration) {
         self.learn_lock(Gate::new(now, holds_for));
     }
 
-    /// Forbids requests of this kind for this time from `now` on, one day at most. Use it if the endpoint asks for a
-    /// captcha.
+    /// Forbids requests of this kind for this time from `now` on, at most for one day. Use it if the endpoint asks for
+    /// a captcha, which closes it for about one hour.
     pub fn close(&mut self, now: Timestamp, operation: Operation, holds_for: Duration) {
         self.learn_closing(operation, Gate::new(now, holds_for));
     }
@@ -457,6 +468,18 @@ mod tests {
         }
         assert_eq!(budget.locked_until(start()), Some(start() + minutes(60)));
         assert_eq!(budget.locked_until(start() + minutes(60)), None);
+    }
+
+    #[test]
+    fn refreshes_and_exchanges_of_a_code_share_one_limit() {
+        let mut budget = RateBudget::default();
+        for operation in [Operation::Refresh, Operation::ExchangeCode].into_iter().cycle().take(950) {
+            assert_eq!(budget.earliest(start(), operation), start());
+            budget.take(start(), operation);
+        }
+        for operation in [Operation::Refresh, Operation::ExchangeCode] {
+            assert_eq!(budget.earliest(start(), operation), start() + minutes(60), "{operation}");
+        }
     }
 
     #[test]

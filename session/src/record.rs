@@ -93,7 +93,7 @@ record! {
     "pause" pause: Pause,
     /// When the last verifying renewal was planned.
     "verifiedAt" verified_at: Option<Timestamp>,
-    /// Whether an OAuth session wants a renewal for the sake of a market data token.
+    /// Whether an OAuth session wants a renewal only to get a market data token.
     "marketData" market_data: MarketDataWish,
     /// Whether the followed host answered as if it were the wrong one. A later good answer clears it.
     "followedHostIsWrong" followed_host_is_wrong: Flag,

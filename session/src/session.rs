@@ -96,7 +96,11 @@ use persistence::{Persistence, Store, Waiting};
 use shared_store::{Permitted, Wanted};
 use token_health::TokenHealth;
 
-/// A login that stays valid: it logs in, renews, and follows the server's rules.
+/// A state machine that logs in, keeps the token valid, and follows the server's rules.
+///
+/// Call [`poll`](Self::poll), carry out the [`Action`] that it returns, and report the result. Give a copy of
+/// [`token`](Self::token) to the code that calls the API. Each `now` is the local time. A `now` before the last one
+/// counts as the last one.
 ///
 /// ```
 /// use jiff::Timestamp;
@@ -144,7 +148,8 @@ pub struct Session {
     /// The refusal that blames the app or its settings. With these settings, no refresh token is sent again.
     app_refused: Option<Box<Error>>,
     reminded_within_days: Option<u8>,
-    /// The owner asked for another try that was not made yet. Until then, refusals in a snapshot don't count.
+    /// The program asked for another try, and the server has not answered one yet. Until then, refusals in a snapshot
+    /// don't count.
     has_another_try: bool,
     stopped: Option<Box<StopReason>>,
     events: VecDeque<Event>,
@@ -175,7 +180,8 @@ const FIRST_LOAD: Duration = Duration::from_secs(1);
 const EVENTS_KEPT: usize = 256;
 
 impl Session {
-    /// Creates a session. `seed` varies pauses and times of renewal: use a different one for each session.
+    /// Creates a session. `seed` is the seed of all random choices, such as the length of a pause: use a different seed
+    /// for each session.
     #[must_use]
     pub fn new(environment: Environment, login: impl Into<Login>, seed: u64) -> Self {
         let mut session = Self {
@@ -220,7 +226,7 @@ impl Session {
         }
     }
 
-    /// Sets the policy.
+    /// Sets when the session renews and how long it waits: see [`Policy`].
     #[must_use]
     pub fn with_policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
@@ -230,9 +236,9 @@ impl Session {
     /// Sets your own key of the user who authorized the OAuth app, such as the id of a row in your database. The key is
     /// not secret.
     ///
-    /// Snapshots contain the key. The session adopts nothing from a snapshot with another key or without a key: see
-    /// [`StoredSession`]. Without keys, the session can't distinguish the users of one app, because OAuth answers often
-    /// don't name the user. A session of a user with a password needs no key.
+    /// Snapshots contain the key. From a snapshot with another key or without a key, the session adopts only the limits
+    /// of the network address: see [`StoredSession`]. Without keys, the session can't distinguish the users of one app,
+    /// because OAuth answers often don't name the user. A session that logs in with a password ignores the key.
     ///
     /// ```
     /// use jiff::Timestamp;
@@ -257,8 +263,8 @@ impl Session {
     }
 
     /// Allows one more try of credentials that the server has refused: earlier refusals in a snapshot don't count. Call
-    /// it after you have corrected the credentials, and not at each start: after five failed logins in an hour, the
-    /// server postpones the logins of the network address.
+    /// this after you have corrected the credentials, and not at each start. After five failed logins in an hour, the
+    /// server postpones all logins of the network address (page *Rate Limits*).
     ///
     /// A snapshot contains the fact that the server refused the credentials. It contains nothing of the credentials,
     /// because even a hash would help to guess the password. So a program that starts again with the same snapshot
@@ -296,8 +302,9 @@ impl Session {
         self
     }
 
-    /// Makes the session use a new token only after its snapshot has been stored. [`poll`](Self::poll) then returns
-    /// [`StoreRequest::Keep`](crate::StoreRequest::Keep) with each snapshot.
+    /// Makes the session use a new token only after a snapshot with it has been stored. [`poll`](Self::poll) then
+    /// returns [`StoreRequest::Keep`](crate::StoreRequest::Keep) with each snapshot. This changes nothing in a session
+    /// that already has a shared store.
     #[must_use]
     pub fn with_store(self) -> Self {
         if self.persistence.is_shared() { self } else { self.stored_by(Persistence::hook()) }
@@ -306,13 +313,14 @@ impl Session {
     /// Makes the session share its login with other processes through a store. To the server, all these processes are
     /// one client.
     ///
-    /// Before the session sends or saves, it acquires the lease of the store and loads the record. Otherwise it uses
-    /// the tokens that the other processes save. It also saves failures and pauses, so that the other processes keep to
-    /// them.
+    /// Before the session sends or saves, it acquires the lease of the store and loads the record. The rest of the
+    /// time, it uses the tokens that the other processes save. It also saves failures and pauses, so that the other
+    /// processes keep to them.
     ///
     /// Use the same store, login host and user in all processes. [`poll`](Self::poll) returns [`Action::Store`] with
     /// the requests to the store. Call [`store_changed`](Self::store_changed) if the store reports a change. Without
-    /// these calls, a session without a token loads every ten seconds.
+    /// these calls, the session loads the record only before it sends or saves, and every ten seconds while it has no
+    /// token.
     #[must_use]
     pub fn with_shared_store(self, may_log_in: MayLogIn) -> Self {
         self.stored_by(Persistence::shared(may_log_in))
@@ -335,13 +343,13 @@ impl Session {
         self
     }
 
-    /// Returns the next action. Call it after each input, and at the time in the last [`Action::Wait`]. If sessions
+    /// Returns the next action. Call this after each input, and at the time in the last [`Action::Wait`]. If sessions
     /// share a budget, an input to one session can unblock the others: poll them too.
     ///
     /// `now` must come from a clock that never goes back and counts the time in which the machine sleeps. If the driver
-    /// polls more than a minute later than it was asked to, the session can't know whether the machine slept or the
-    /// clock was set. Then an expiry by the local clock proves nothing, and the session tries one renewal before it
-    /// logs in. The next answer of the server ends this state.
+    /// polls more than a minute late, the session can't know whether the machine slept or the clock was set. A token
+    /// that has expired by this clock may then still be valid. So the session tries to renew it before it logs in,
+    /// until an answer of the server shows the time.
     pub fn poll(&mut self, now: Timestamp, budget: &mut RateBudget) -> Action {
         let action = self.next_action(now, budget);
         self.expected_by = match &action {
@@ -431,8 +439,8 @@ impl Session {
         }
     }
 
-    /// Whether a change has to be saved although the session stopped: the owner called `forget`, or the server refused
-    /// the login.
+    /// Whether a change has to be saved although the session stopped: the program called `forget`, or the server
+    /// refused the login.
     fn has_news(&self) -> bool {
         match self.stopped.as_deref() {
             None | Some(StopReason::Forgotten | StopReason::Refused(_)) => true,
@@ -460,12 +468,12 @@ impl Session {
     #[must_use]
     pub fn postponed_until(&self, now: Timestamp) -> Option<(Operation, Timestamp)> {
         let ticket = self.record.postponed.get().filter(|ticket| ticket.until > now)?;
-        Some((ticket.operation, ticket.until))
+        Some((if self.code.is_some() { Operation::ExchangeCode } else { ticket.operation }, ticket.until))
     }
 
-    /// Reports that the clock behind `now` was set forward, or may have been. By itself the session notices this only
-    /// if the driver polls more than a minute late. Until the next answer of the server, the session tries one renewal
-    /// before it logs in because of an expiry.
+    /// Reports that the clock behind `now` was set forward, or may have been. A token that has expired by this clock
+    /// may then still be valid. So the session tries to renew it before it logs in, until an answer of the server shows
+    /// the time. Without this call, the session notices the change only if the driver polls more than a minute late.
     pub fn clock_was_set(&mut self) {
         self.clock.local_clock_may_have_stepped();
     }
@@ -489,7 +497,8 @@ impl Session {
         }
     }
 
-    /// Reports the response to a request. Pass every response, whatever its status.
+    /// Reports the response to a request. Pass every response, whatever its status. A response with an unknown id
+    /// changes nothing. A response that arrives after [`Policy::deadline`] may still be used.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "the answer contains secrets, and the caller does not need it afterwards"
@@ -519,7 +528,7 @@ impl Session {
         self.apply(now, &exchange, outcome, usable, budget);
     }
 
-    /// Reports that a request brought no response.
+    /// Reports that a request brought no complete response.
     pub fn failed(&mut self, now: Timestamp, id: ExchangeId, failure: Failure, budget: &mut RateBudget) {
         self.failed_because(now, id, failure, "", budget);
     }
@@ -570,7 +579,9 @@ impl Session {
         self.exchanges.give_up();
     }
 
-    /// The token for API calls, if the session holds one that can be used at `now`.
+    /// The token for API calls, if the session holds one that can be used at `now`. `None` before the first token, from
+    /// [`Policy::margin`] before the expiry on, while a renewal verifies a token that the server has called dead, and
+    /// after a stop.
     #[must_use]
     pub fn token(&self, now: Timestamp) -> Option<SessionToken> {
         let access = self.record.tokens.access.as_ref();
@@ -598,12 +609,13 @@ impl Session {
         self.persistence.waiting.as_ref().and_then(|waiting| waiting.user_id).or(self.record.user_id)
     }
 
-    /// The environment with the hosts that are now in force.
+    /// The environment with the hosts that the session now uses: the configured ones, or those that the server has
+    /// named.
     pub fn environment(&self) -> &Environment {
         &self.hosts.in_force
     }
 
-    /// Removes and returns the oldest unread event.
+    /// Removes and returns the oldest unread event. The session keeps the newest 256 unread events.
     pub fn next_event(&mut self) -> Option<Event> {
         let event = self.events.pop_front();
         if self.events.is_empty() {

@@ -1,8 +1,8 @@
 //! [`SessionSet`]: drives many sessions in one loop, within the budgets of their network addresses.
 //!
-//! A set does no I/O and has no clock, like a single session. It finds the session that has something to do next. If
-//! many tokens share the renewals of a network's hour, it extends the tokens that expire first, and it extends tokens
-//! early if many would be due at once.
+//! A set does no I/O and has no clock, like a single session. It finds the session that has something to do next. If a
+//! network address has many tokens, the set spreads their renewals over the hour, and extends the token that expires
+//! first.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -24,16 +24,15 @@ use network::{Kind, Network, Place};
 use renewal_pace::Pending;
 use session_keys::Slots;
 
-/// Drives the sessions of many users in one program.
+/// Drives the sessions of many users in one program, within the limits of their network addresses.
 ///
-/// `N` identifies the network address from which a session's requests leave. The server counts requests by address, so
-/// sessions with the same address share one [`RateBudget`].
+/// `N` names the network address that a session's requests come from. The server counts requests by address, so
+/// sessions with the same `N` share one [`RateBudget`].
 ///
-/// The server grants each address fifteen renewals per hour. This is enough for sixteen tokens of 80 minutes if their
+/// The server allows fifteen renewals per hour and address. This is enough for sixteen tokens of 80 minutes if their
 /// renewals are spread evenly, and the set spreads them. OAuth sessions use only renewals that other sessions do not
-/// need, at most ten per hour. Otherwise they refresh; the server grants about a thousand refreshes per hour. If an
-/// address has too many sessions anyway, the set extends the tokens that expire first and reports
-/// [`SetEvent::Crowded`].
+/// need, at most ten per hour. Otherwise they refresh: the server allows about a thousand refreshes per hour. If an
+/// address still has too many sessions, the set extends the tokens that expire first and reports [`SetEvent::Crowded`].
 ///
 /// ```
 /// use jiff::Timestamp;
@@ -82,7 +81,7 @@ struct Member {
     has_stopped: bool,
 }
 
-/// The next step for the driver of a set.
+/// What the driver of a set does next. [`SessionSet::poll`] returns it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SetAction {
@@ -102,10 +101,10 @@ pub enum SetAction {
         session: SessionKey,
         /// Pass this id back with the answer.
         id: ExchangeId,
-        /// The question to the store.
+        /// The request to the store.
         request: StoreRequest,
     },
-    /// A session has stopped and does nothing more by itself. The set reports this once and keeps the session.
+    /// A session has stopped and sends nothing more. The set reports this once and keeps the session.
     Stopped {
         /// The session that has stopped.
         session: SessionKey,
@@ -130,15 +129,14 @@ pub enum SetEvent<N> {
         /// Its event.
         event: Event,
     },
-    /// The sessions of a network need more renewals or refreshes than the server grants to its address. Some tokens
-    /// will expire. Sessions with a password log in again when that happens. Move some sessions to another network
-    /// address.
+    /// The sessions of a network address need more renewals or refreshes than the server allows. Some tokens will
+    /// expire. Sessions with a password then log in again. Move some sessions to another network address.
     Crowded {
-        /// The network with too many sessions.
+        /// The network address with too many sessions.
         network: N,
-        /// The operation that is needed too often.
+        /// Renewals or refreshes.
         operation: Operation,
-        /// How many of these operations per hour would keep all tokens valid.
+        /// How many of them would be needed per hour to keep all tokens valid.
         per_hour: u64,
     },
 }
@@ -166,7 +164,7 @@ impl<N: Ord + Clone> SessionSet<N> {
         }
     }
 
-    /// Adds a session whose requests leave from this network address. The set polls it next.
+    /// Adds a session whose requests come from this network address. The set polls it next.
     pub fn insert(&mut self, network: N, session: Session) -> SessionKey {
         let network = self.enter_network(network);
         let (at, place) = (None, None);
@@ -175,11 +173,11 @@ impl<N: Ord + Clone> SessionSet<N> {
         key
     }
 
-    /// Removes a session from the set and returns it. The set reports nothing more about the session. The caller has to
-    /// complete the exchanges that the session has in flight.
+    /// Removes a session from the set and returns it. The set reports nothing more about the session. If the session
+    /// has a request in flight, report the result to the session itself.
     ///
-    /// The set keeps the limits of the session's network as long as they count: a lock-out, a closed endpoint, and the
-    /// requests of the last hour. After that, it forgets a network without sessions.
+    /// The set keeps the budget of the network address as long as a limit in it counts: a lock-out, a closed endpoint,
+    /// or a request of the last hour. After that, it forgets an address without sessions.
     pub fn remove(&mut self, session: SessionKey) -> Option<Session> {
         if self.members.contains(session) {
             self.detach(session.index);
@@ -194,7 +192,7 @@ impl<N: Ord + Clone> SessionSet<N> {
         Some(member.session)
     }
 
-    /// Returns the next step. Call this after every change, and at the time that [`SetAction::Wait`] named.
+    /// Returns the next action. Call this after each input, and at the time in the last [`SetAction::Wait`].
     pub fn poll(&mut self, now: Timestamp) -> SetAction {
         self.now = self.now.max(now);
         self.forget_networks();
@@ -216,7 +214,7 @@ impl<N: Ord + Clone> SessionSet<N> {
         }
     }
 
-    /// Passes on the response to a request, whatever its status.
+    /// Reports the response to a request. Pass every response, whatever its status. See [`Session::receive`].
     pub fn receive<B: AsRef<[u8]>>(
         &mut self,
         now: Timestamp,
@@ -227,12 +225,12 @@ impl<N: Ord + Clone> SessionSet<N> {
         self.with(now, session, |session, budget| session.receive(now, id, response, budget));
     }
 
-    /// Reports that a request brought no response.
+    /// Reports that a request brought no complete response. See [`Session::failed`].
     pub fn failed(&mut self, now: Timestamp, session: SessionKey, id: ExchangeId, failure: Failure) {
         self.failed_because(now, session, id, failure, "");
     }
 
-    /// Like [`failed`](Self::failed), with the cause for the event log. See [`Session::failed_because`].
+    /// Does the same as [`failed`](Self::failed), and adds the cause. See [`Session::failed_because`].
     pub fn failed_because(
         &mut self,
         now: Timestamp,
@@ -244,7 +242,7 @@ impl<N: Ord + Clone> SessionSet<N> {
         self.with(now, session, |session, budget| session.failed_because(now, id, failure, cause, budget));
     }
 
-    /// Passes on the answer or the error of a session's store. See [`Session::store_answered`].
+    /// Reports the answer of a session's store, or its error. See [`Session::store_answered`].
     pub fn store_answered(
         &mut self,
         now: Timestamp,
@@ -255,7 +253,7 @@ impl<N: Ord + Clone> SessionSet<N> {
         self.with(now, session, |session, budget| session.store_answered(now, id, answer, budget));
     }
 
-    /// Calls any other method of a session, with the budget of its network. Use it to report a rejected token
+    /// Calls any other method of a session, with the budget of its network address. Use it to report a refused call
     /// ([`Session::rejected`]), to replace credentials or to take a snapshot. Returns `None` if the session is not in
     /// the set.
     pub fn with<T>(
@@ -286,8 +284,8 @@ impl<N: Ord + Clone> SessionSet<N> {
         self.members.get(session).map(|member| &member.session)
     }
 
-    /// Returns the budget of a network that has sessions, or had sessions so recently that one of its limits still
-    /// counts.
+    /// Returns the budget of a network address that has sessions, or whose limits still count. `None` for other
+    /// addresses.
     #[must_use]
     pub fn budget(&self, network: &N) -> Option<&RateBudget> {
         let index = *self.by_key.get(network)?;
@@ -388,8 +386,9 @@ impl<N: Ord + Clone> SessionSet<N> {
         action
     }
 
-    /// Enters a session in the agendas that has nothing to do now. A session that was served and does not send may wait
-    /// for a reason of its own. If its network would choose it again at once, without end, it stays out of the queues.
+    /// Enters a session that has nothing to do now in the agendas. A session that was served and does not send waits
+    /// for a reason of its own. If its network would choose it again at once, this would never end, so it stays out of
+    /// the queues.
     fn settle(&mut self, index: u32, until: Timestamp, is_served: bool) {
         let now = self.now;
         let Some(member) = self.members.at(index) else { return };

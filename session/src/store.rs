@@ -1,6 +1,6 @@
 //! [`StoreRequest`] and [`StoreAnswer`]: what a session asks of its store, and what the store answers.
 //!
-//! A store holds one record for each session: the newest snapshot, with a [`Revision`]. A process acquires the
+//! A shared store holds one record for each session: the newest snapshot, with a [`Revision`]. A process acquires the
 //! [`Lease`] before it sends, so that only one process at a time sends and saves. The session returns
 //! [`Action::Store`](crate::Action::Store). The driver sends the request to the store and reports the answer with
 //! [`Session::store_answered`](crate::Session::store_answered).
@@ -14,14 +14,15 @@ mod error;
 
 pub use error::{StoreError, StoreErrorKind};
 
-/// Whether a process may log in if the shared store has no usable session.
+/// Whether a process may log in with a password if the shared store has no usable session. OAuth refreshes and
+/// exchanges of a code are always allowed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MayLogIn {
     /// Never. The process uses and renews the session that another process has stored.
     Never,
-    /// If the store has no usable session. The process asks the store twice, at least one second apart, and logs in only
-    /// if both answers say so.
+    /// If the store has no usable session. If the store is empty or the stored token has expired, the process first
+    /// loads the record twice, at least one second apart, because another process may be about to save a newer token.
     #[default]
     WhenNeeded,
     /// As `WhenNeeded`, and also if the stored session can't be read. The new session replaces it.
@@ -33,7 +34,7 @@ pub enum MayLogIn {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Revision(pub u64);
 
-/// The exclusive right to send requests for a session and to save the result, for a limited time.
+/// The exclusive right of one process to send the requests of a session and to save the results, for a limited time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Lease {
     /// The number of the lease. It is unique for the name, and later leases have higher numbers, unless the store has
@@ -92,13 +93,15 @@ const REMOVE_IT: &str = "remove it to log in again; with OAuth, the user then ha
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StoreRequest {
-    /// Save this snapshot for this process alone (no lease, no revision). The answer is [`StoreAnswer::Kept`].
+    /// Save this snapshot, in a store that this process alone uses (no lease, no revision). The answer is
+    /// [`StoreAnswer::Kept`].
     Keep(StoredSession),
     /// Acquire the lease for this long. The answer is [`StoreAnswer::Lease`].
     Acquire(Duration),
     /// Load the record. The answer is [`StoreAnswer::Loaded`].
     Load,
-    /// Save this snapshot if the record still has the revision `known`. Otherwise change nothing. The answer is [`StoreAnswer::Saved`].
+    /// Save this snapshot if the record still has the revision `known` and the lease is still the newest one. Otherwise
+    /// change nothing. The answer is [`StoreAnswer::Saved`].
     Save {
         /// What to save.
         snapshot: StoredSession,
@@ -121,7 +124,8 @@ pub enum StoreAnswer {
     Lease(Option<Lease>),
     /// The record, if there is one.
     Loaded(Option<StoredRecord>),
-    /// The new revision, or `None` if another process saved first. In this case the save changed nothing.
+    /// The new revision, or `None` if another process has saved or has taken the lease. In this case the save changed
+    /// nothing.
     Saved(Option<Revision>),
     /// The lease was released.
     Released,
@@ -138,6 +142,6 @@ pub enum LeaseHolder {
         /// When the lease ends.
         until: jiff::Timestamp,
     },
-    /// Another process. This was the answer when this process last asked for the lease.
+    /// Another process, when this process last asked for the lease.
     AnotherProcess,
 }

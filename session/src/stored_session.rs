@@ -1,7 +1,6 @@
 //! [`StoredSession`]: the snapshot of a session in a versioned form that any store can hold.
 //!
-//! A snapshot contains tokens: everybody who can read it can trade. Protect it as you protect a password. It never
-//! contains a password, an API secret or a client secret.
+//! A snapshot contains tokens, but never a password, an API secret or a client secret.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -23,10 +22,13 @@ const VERSION: u32 = 1;
 /// A snapshot of a session. Serialize it with any self-describing `serde` format, such as JSON. After a restart, pass
 /// it to [`Session::adopt`](crate::Session::adopt).
 ///
-/// A snapshot contains its owner. For a user with a password, the owner is the configured login base and the user name.
-/// For an OAuth app, it is the login base, the `client_id` and your key of the user
-/// ([`Session::with_user_key`](crate::Session::with_user_key)). A session of another owner adopts only the limits
-/// of the network address. A snapshot without an owner counts as one of another owner.
+/// A snapshot contains tokens: everybody who can read it can trade. Protect it like a password. It never contains a
+/// password, an API secret or a client secret.
+///
+/// A snapshot names its *owner*, the login to which it belongs. For a user with a password, the owner is the configured
+/// base URL of logins and the user name. For an OAuth app, it is this base URL, the `client_id` and your key of the
+/// user ([`Session::with_user_key`](crate::Session::with_user_key)). A session with another login adopts only the
+/// limits of the network address. A snapshot that names no owner counts as one of another owner.
 ///
 /// ```
 /// use tradovate_auth_session::StoredSession;
@@ -64,7 +66,8 @@ impl StoredSession {
         self.0.record.user_id
     }
 
-    /// How long a store has to keep this snapshot, counted from when it was taken. `None` if it may be useful for ever.
+    /// How long a store has to keep this snapshot, counted from when it was taken. `None` if without limit, for example
+    /// because the server has refused the credentials.
     #[must_use]
     pub fn keep_for(&self) -> Option<Duration> {
         let written_at = self.0.written_at?;

@@ -1,4 +1,4 @@
-//! The blocking form: [`Store`], with a few connections that calls borrow and give back.
+//! The blocking form of the store: [`Store`], with a pool of connections.
 
 mod watch;
 
@@ -73,11 +73,11 @@ impl Store for RedisStore {
 }
 
 impl RedisStore {
-    /// How long the lease of a name is still held, if it is held. Redis does not know which process holds it. This
-    /// changes nothing in the store.
+    /// Returns how long a process still holds the lease of a name. `None` if no process holds it. Redis does not know
+    /// which process it is. The call changes nothing in the store.
     ///
     /// # Errors
-    /// If the lease can't be read.
+    /// [`StoreError`] if the lease can't be read.
     pub fn held_lease(&self, name: &SessionName) -> Result<Option<HeldLease>, StoreError> {
         let left: Option<u64> = self.blocking.look(&self.settings, &self.settings.keys.held(name))?;
         Ok(left.map(|micros| HeldLease::new(Duration::from_micros(micros), None)))

@@ -12,7 +12,7 @@ pub(crate) struct Failure {
     error: StoreError,
     /// Whether the connection should not be used again: it is broken, or it leads to a server that can't be used.
     pub(crate) ends_connection: bool,
-    /// Whether the connection was closed or does not exist. In this case another one may be tried at once.
+    /// Whether there is no connection, or it was closed. In this case the store may try another one at once.
     pub(crate) is_closed: bool,
 }
 
@@ -27,13 +27,13 @@ impl Failure {
         Self { error: StoreError::new(kind, text), ends_connection, is_closed: false }
     }
 
-    /// There is no connection.
+    /// There is no connection, for this reason.
     pub(crate) fn closed(address: &str, reason: &str) -> Self {
         let failure = Self::new(Unreachable, format!("Redis can't be reached at {address}: {reason}"), true);
         Self { is_closed: true, ..failure }
     }
 
-    /// `rights` are those that the user of the connection must have.
+    /// The failure for an error of the client. `rights` are the rights that the Redis user needs.
     pub(crate) fn of(error: &RedisError, address: &str, rights: &str) -> Self {
         if error.is_timeout() {
             let text = format!("Redis at {address} did not answer in time: is it overloaded, or the network down?");
@@ -42,7 +42,7 @@ impl Failure {
         match error.kind() {
             ErrorKind::Io => Self::closed(address, &error.to_string()),
             // For example, a URL without a host.
-            ErrorKind::InvalidClientConfig => Self::closed(address, "it is no address"),
+            ErrorKind::InvalidClientConfig => Self::closed(address, "this is not an address"),
             ErrorKind::AuthenticationFailed => Self::said("NOAUTH", "", rights),
             ErrorKind::RESP3NotSupported => Self::said("NOPROTO", "HELLO", rights),
             ErrorKind::Server(_) | ErrorKind::Extension => {
@@ -92,7 +92,11 @@ impl Failure {
                 format!("this Redis lacks what the store needs: use Redis 6 or newer with scripts allowed ({what})");
             Self::new(Misconfigured, text, false)
         } else {
-            Self::new(NotReadable, format!("Redis could not do it: {}", harmless(&format!("{code} {detail}"))), true)
+            Self::new(
+                NotReadable,
+                format!("Redis returned an unknown error: {}", harmless(&format!("{code} {detail}"))),
+                true,
+            )
         }
     }
 }

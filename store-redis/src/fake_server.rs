@@ -14,10 +14,10 @@ use crate::waiters::lock;
 
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 
-/// A script that finds nothing.
+/// The answer of a script that finds nothing.
 pub(crate) const NOTHING: &str = "$-1\r\n";
 
-/// A server that became a replica.
+/// The answer of a server that became a replica.
 pub(crate) const READ_ONLY: &str = "-READONLY You can't write against a read only replica.\r\n";
 
 /// What the server does after a command.
@@ -84,7 +84,7 @@ impl FakeServer {
         Self::start(move |received| Reply::Send(if received.connection == 1 { READ_ONLY } else { reply }))
     }
 
-    /// A store that also works while the machine is busy.
+    /// A store with time-outs of one minute, so that tests pass while the machine is busy.
     pub(crate) fn store(&self) -> RedisStore {
         RedisStore::new(&format!("redis://127.0.0.1:{}/", self.port)).unwrap().time_outs(LONG, LONG)
     }
@@ -156,7 +156,7 @@ fn serve(
     }
 }
 
-/// An array of strings.
+/// Reads a command: an array of strings.
 fn read_command(reader: &mut impl io::BufRead) -> io::Result<Vec<String>> {
     let number = |reader: &mut dyn io::BufRead| {
         let mut line = String::new();

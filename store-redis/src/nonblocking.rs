@@ -1,4 +1,4 @@
-//! The async form: [`AsyncStore`], with one connection for commands and messages.
+//! The async form of the store: [`AsyncStore`], with one connection for commands and messages.
 
 mod link;
 
@@ -21,7 +21,7 @@ use link::Link;
 #[derive(Default)]
 pub(crate) struct Connections {
     link: Mutex<Option<Link>>,
-    /// Held while a caller connects.
+    /// Locked while a caller connects, so that no other caller does.
     connecting: tokio::sync::Mutex<()>,
     attempts: Attempts,
 }

@@ -1,5 +1,5 @@
-//! The Redis scripts. Each operation is one script, so nothing happens in between, and it takes one round trip. This
-//! module builds the commands for both forms. [`settings`](crate::settings) reads the answers.
+//! The Redis scripts. Each operation is one script, so it is atomic and takes one round trip. This module builds the
+//! commands for both forms. [`settings`](crate::settings) reads the answers.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -24,10 +24,10 @@ static HELD: LazyLock<Script> = script!("held.lua");
 static SAVE: LazyLock<Script> = script!("save.lua");
 static RELEASE: LazyLock<Script> = script!("release.lua");
 
-/// A longer lease would last longer than the data that the scripts keep about it.
+/// The longest lease. The scripts keep the data about a lease for a week.
 const LONGEST_LEASE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Ten years. Redis refuses expiries that are too far away.
+/// The longest expiry of a record: ten years. Redis refuses expiries that are too far away.
 const LONGEST_EXPIRY: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// The commands of the connections and of the scripts. `docs/sharing.md` has them too.
@@ -72,7 +72,7 @@ impl Keys {
         self.call(&REVISION, name)
     }
 
-    /// The answer: the fence, or nothing if another process holds the lease. See [`lease_of`].
+    /// The answer: the fence, or nothing if the last lease has not ended. See [`lease_of`].
     pub(crate) fn lease(&self, name: &SessionName, time: Duration) -> Call {
         let mut call = self.call(&LEASE, name);
         call.arg(micros(time.min(LONGEST_LEASE))).arg(self.channel()).arg(name.as_str());
@@ -85,7 +85,7 @@ impl Keys {
         self.call(&HELD, name)
     }
 
-    /// The answer: the new revision, or nothing if the lease or the record is another one.
+    /// The answer: the new revision, or nothing if this is not the newest lease or the record has another revision.
     pub(crate) fn save(
         &self,
         name: &SessionName,

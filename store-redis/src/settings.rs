@@ -16,10 +16,11 @@ use crate::scripts::{Call, Keys};
 /// The default prefix of the keys.
 const PREFIX: &str = "tradovate-auth:";
 
-/// Long enough for a busy server, short enough for a waiting caller.
+/// The default time-out, to connect and for an answer: long enough for a busy server, short enough for a waiting
+/// caller.
 const LONGEST: Duration = Duration::from_secs(2);
 
-/// A firewall or proxy may have dropped a connection that was idle for longer than this.
+/// A connection that was idle for longer than this is not used again: a firewall or proxy may have dropped it.
 const LONGEST_QUIET: Duration = Duration::from_secs(10);
 
 /// How often a connection is tested while a caller waits for a message.
@@ -42,7 +43,8 @@ pub(crate) struct Settings {
 
 impl Settings {
     pub(crate) fn new(url: &str) -> Result<Self, StoreError> {
-        // A password that is not percent-encoded ends the address early, and part of it would be taken for a port.
+        // If a password is not percent-encoded, `?` or `#` in it ends the address, and part of the password is read as
+        // a port.
         let is_cut_off = url.split_once(['?', '#']).is_some_and(|(_, rest)| rest.contains('@') || url.contains('#'));
         let info: ConnectionInfo = if is_cut_off {
             return Err(unusable_url());

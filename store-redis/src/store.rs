@@ -8,10 +8,10 @@ use tradovate_auth_session::StoreError;
 
 use crate::settings::Settings;
 
-/// Sessions in Redis, for any number of processes on any number of machines.
+/// A store in Redis, through which processes on any number of machines share sessions.
 ///
-/// It connects at the first use, and again by itself after a failure. Clones share their connections, and one store is
-/// enough for all sessions of a process. [The crate](crate) says what it needs from Redis.
+/// It connects when it is first used, and again after a failure. Clones share their connections, and one store is
+/// enough for all sessions of a process. [The documentation of the crate](crate) says what the store needs from Redis.
 ///
 /// ```
 /// use tradovate_auth_store_redis::RedisStore;
@@ -30,17 +30,19 @@ pub struct RedisStore {
 }
 
 impl RedisStore {
-    /// A store at a URL: `redis://[[user]:password@]host[:port][/database]`, `rediss://…` for TLS, or
-    /// `unix:///path?db=0&user=…&pass=…`.
+    /// Creates a store at a URL, and does not connect yet. The URL is
+    /// `redis://[[user]:password@]host[:port][/database]`, `rediss://…` for TLS, or `unix:///path?db=0&user=…&pass=…`.
+    /// The default port is 6379.
     ///
     /// # Errors
-    /// [`StoreError`] if the URL is not valid.
+    /// [`StoreErrorKind::Misconfigured`](tradovate_auth_session::StoreErrorKind::Misconfigured) if the URL is not
+    /// valid.
     pub fn new(url: &str) -> Result<Self, StoreError> {
         Settings::new(url).map(Self::from_settings)
     }
 
-    /// The prefix of the keys and of the channel, instead of `tradovate-auth:`. All processes that share sessions need
-    /// the same prefix.
+    /// Sets the prefix of the keys and of the channel. Default: `tradovate-auth:`. All processes that share a session
+    /// need the same prefix.
     #[must_use]
     pub fn prefix(self, prefix: impl Into<String>) -> Self {
         let keys = crate::scripts::Keys::new(prefix.into());
@@ -48,7 +50,7 @@ impl RedisStore {
     }
 
     /// Seals (encrypts) the records with a key. So a person who can read Redis, its backups or its replicas can't
-    /// trade.
+    /// trade. All processes that share a session need the same key. A store with a key reads only sealed records.
     #[cfg(feature = "seal")]
     #[must_use]
     pub fn sealed(self, key: tradovate_auth_store::SealingKey) -> Self {
@@ -56,8 +58,9 @@ impl RedisStore {
         self.with(|settings| settings.codec = codec)
     }
 
-    /// The longest time to connect to one address of the host, and the longest time to wait for an answer. The default
-    /// is two seconds each. After that, the store reports that Redis can't be reached.
+    /// Sets how long the store tries to connect to one address of the host, and how long it waits for an answer.
+    /// Default: two seconds each. The shortest time is one millisecond. After that time, the store returns
+    /// [`StoreErrorKind::Unreachable`](tradovate_auth_session::StoreErrorKind::Unreachable).
     #[must_use]
     pub fn time_outs(self, connect: Duration, answer: Duration) -> Self {
         // A socket rejects a time-out of zero.
@@ -66,18 +69,20 @@ impl RedisStore {
         self.with(|settings| (settings.connect_time, settings.answer_time) = (connect_time, answer_time))
     }
 
-    /// Trusts only the certificate authorities in this PEM text. The default is the authorities of the system.
+    /// Trusts only the certificate authorities in this PEM text. Default: the authorities of the system.
     ///
     /// # Errors
-    /// [`StoreError`] if the certificates can't be read or the URL isn't `rediss://`.
+    /// [`StoreErrorKind::Misconfigured`](tradovate_auth_session::StoreErrorKind::Misconfigured) if the certificates
+    /// can't be read, or if the URL does not begin with `rediss://`.
     pub fn root_certificates(self, pem: &[u8]) -> Result<Self, StoreError> {
         Settings::clone(&self.settings).root_certificates(pem).map(Self::from_settings)
     }
 
-    /// Presents a client certificate to the server: a chain and its key, in PEM.
+    /// Presents a client certificate to the server: a certificate chain and its private key, both in PEM.
     ///
     /// # Errors
-    /// [`StoreError`] if they can't be read or the URL isn't `rediss://`.
+    /// [`StoreErrorKind::Misconfigured`](tradovate_auth_session::StoreErrorKind::Misconfigured) if the chain or the key
+    /// can't be read, or if the URL does not begin with `rediss://`.
     pub fn client_certificate(self, chain: &[u8], key: &[u8]) -> Result<Self, StoreError> {
         Settings::clone(&self.settings).client_certificate(chain, key).map(Self::from_settings)
     }
@@ -88,7 +93,7 @@ impl RedisStore {
         Self::from_settings(settings)
     }
 
-    /// The store gets its own connections, because the settings differ.
+    /// Creates a store with connections of its own, because they depend on the settings.
     fn from_settings(settings: Settings) -> Self {
         Self {
             settings: Arc::new(settings),

@@ -1,4 +1,4 @@
-//! Parts that both forms share: [`Attempts`] to connect, and the [`Waiters`] for messages.
+//! What both forms share: [`Attempts`] to connect, and [`Waiters`], the callers that wait for messages.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -42,7 +42,7 @@ pub(crate) struct Waiters(Mutex<State>);
 struct State {
     /// `None`: the connection is lost, and no message will arrive.
     names: Option<HashMap<String, Waited>>,
-    /// How many messages have arrived.
+    /// How many waiters there have been. The count gives each its number.
     waiters: u64,
     /// When the last caller stopped waiting, or the connection was made.
     last_left: Instant,
@@ -92,7 +92,8 @@ impl Waiters {
         names.into_values().flat_map(|waited| waited.wakers.into_values()).for_each(Waker::wake);
     }
 
-    /// Whether no caller has waited for this long. In this case it is closed, so that no caller starts to wait.
+    /// Whether no caller has waited for this long. In this case this closes the waiters, so that no caller starts to
+    /// wait.
     #[cfg(feature = "blocking")]
     pub(crate) fn closes_after(&self, quiet: Duration) -> bool {
         let mut state = lock(&self.0);
@@ -100,7 +101,7 @@ impl Waiters {
         state.names.take_if(|names| is_quiet && names.is_empty()).is_some()
     }
 
-    /// Waits for messages about a name. `None` if no message will arrive.
+    /// Adds a waiter for messages about a name. `None` if no message will arrive.
     pub(crate) fn waiter(self: &Arc<Self>, name: &str) -> Option<Waiter> {
         let state = &mut *lock(&self.0);
         state.waiters += 1;
@@ -125,8 +126,8 @@ impl Waiter {
         state.names.as_ref()?.get(&self.name).map(|waited| waited.messages)
     }
 
-    /// Whether a message has arrived since the given count, or no more will arrive. Otherwise the waker is woken when
-    /// this changes.
+    /// `Ready(true)` if the number of messages is no longer `seen`, `Ready(false)` if no more will arrive. Otherwise
+    /// the waker is woken when one of the two happens.
     pub(crate) fn poll(&self, seen: u64, waker: &Waker) -> Poll<bool> {
         let Some(waiters) = self.waiters.upgrade() else { return Poll::Ready(false) };
         let mut state = lock(&waiters.0);

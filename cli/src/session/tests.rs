@@ -53,7 +53,7 @@ fn only_a_session_that_ended_long_ago_can_surely_not_be_renewed() {
     }
     store(&session, &expiring_in(-16));
     let failure = failure().unwrap();
-    assert!(failure.starts_with("the session ended at 20") && failure.ends_with(LOGIN_ADVICE), "{failure}");
+    assert!(failure.starts_with("the token expired at 20") && failure.ends_with(LOGIN_ADVICE), "{failure}");
 }
 
 #[test]
@@ -81,7 +81,8 @@ fn a_user_without_a_token_learns_what_to_do() {
     assert_eq!(text(false, None), "no token for another 7 s");
     assert_eq!(
         text(true, None),
-        "no token for another 7 s; without a password this program can only renew: log in with `tradovate-auth login`"
+        "no token for another 7 s; this process can only renew, because no variable has the password or `--no-login` is \
+         given: log in with `tradovate-auth login`"
     );
     let locked = "the server locked out this network address: nothing is sent before 1970-01-01T00:00:00Z";
     assert_eq!((text(false, Some(END)), text(true, Some(END))), (locked.into(), locked.into()));

@@ -52,6 +52,7 @@ fn main() -> ExitCode {
             the_shell_program_in_the_docs_works;
         oauth:
             after_a_login_in_the_browser_other_processes_get_tokens,
+            the_token_command_refreshes_an_expired_token_of_an_oauth_login,
             the_redirect_host_can_be_localhost_or_a_loopback_address,
             a_consent_fails_if_another_program_uses_the_redirect_port,
             a_missing_browser_is_reported,

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
-use tradovate_auth_simulator::{OAuthClient, Server};
+use tradovate_auth_simulator::{OAuthClient, Server, Simulator, SimulatorBuilder};
 
 use crate::support::{Running, USER, User, run, user_of};
 
@@ -12,12 +12,16 @@ const CLIENT: &str = "synthetic-desktop";
 const SECRET: &str = "canary-client-secret";
 
 fn user() -> User {
+    user_with(Simulator::builder())
+}
+
+fn user_with(builder: SimulatorBuilder) -> User {
     // The redirect URI must be registered before the program listens, so the test picks a free port for it.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let redirect = format!("http://127.0.0.1:{port}/callback");
     let mut client = OAuthClient::public(CLIENT, &redirect);
     client.client_secret = Some(SECRET.into());
-    let user = user_of(tradovate_auth_simulator::Simulator::builder().oauth_client(client));
+    let user = user_of(builder.oauth_client(client));
     fs::write(user.home.path().join("port"), port.to_string()).unwrap();
     user
 }
@@ -87,6 +91,7 @@ pub(crate) fn after_a_login_in_the_browser_other_processes_get_tokens() {
     let (code, stderr) = login.end();
     assert_eq!(code, 0, "{stderr}");
     assert!(!stderr.contains("canary"), "{stderr}");
+    assert!(stderr.contains("at least every 12 hours") && !stderr.contains("password"), "{stderr}");
 
     // The last login stored the app's name, so only the client secret has to be a variable.
     let token = run(user.without_variables(&["token"]).env("TRADOVATE_CLIENT_SECRET", SECRET));
@@ -95,6 +100,26 @@ pub(crate) fn after_a_login_in_the_browser_other_processes_get_tokens() {
     let without = run(&mut user.without_variables(&["token"]));
     assert!(without.code == 1 && without.stderr.starts_with("TRADOVATE_CLIENT_SECRET is not set"), "{without:?}");
     assert_eq!(user.logins(), 0);
+}
+
+pub(crate) fn the_token_command_refreshes_an_expired_token_of_an_oauth_login() {
+    let lifetime = Duration::from_secs(2);
+    let user = user_with(Simulator::builder().lifetime(lifetime));
+    let path = browser(&user);
+    let login = Running::start(user.without_variables(&["login", "--oauth"]).envs(variables(&user)).env("PATH", path));
+    let (_, authorize, _) = get(&opened(&user));
+    get(&consent(&user.server, &authorize));
+    assert_eq!(login.end().0, 0);
+
+    let after_login = |command| run(user.without_variables(&[command]).env("TRADOVATE_CLIENT_SECRET", SECRET));
+    let begun = Instant::now();
+    // `status` says that the token has expired a moment before the server does.
+    while after_login("status").code != 3 || begun.elapsed() < lifetime {
+        assert!(begun.elapsed() < Duration::from_secs(20), "the token does not expire");
+    }
+    assert_eq!(user.server.statistics().refreshes, 0);
+    assert_eq!(after_login("token").code, 0);
+    assert_eq!(user.server.statistics().refreshes, 1);
 }
 
 pub(crate) fn the_redirect_host_can_be_localhost_or_a_loopback_address() {

@@ -107,6 +107,7 @@ pub(crate) fn the_token_command_needs_no_variables_after_a_login() {
     let user = user();
     let login = run(&mut user.program(&["login"]));
     assert!(login.stdout.starts_with("logged in as synthetic-user (user "), "{login:?}");
+    assert!(login.stderr.contains("at least once an hour") && !login.stderr.contains("refresh"), "{login:?}");
     let token = run(&mut user.without_variables(&["token"]));
     assert_eq!((token.stdout.trim_end(), user.logins()), (user.token().as_str(), 1));
 
@@ -161,7 +162,7 @@ pub(crate) fn the_forget_command_stops_running_processes() {
     let keep = Running::start(&mut user.without_variables(&["keep"]));
     keep.wait_for("adopted a token");
     assert_eq!(run(&mut user.without_variables(&["forget"])).code, 0);
-    assert_eq!(keep.end(), (2, "the program told the session to forget its tokens\n".into()));
+    assert_eq!(keep.end(), (2, "a program told the session to forget its tokens\n".into()));
     assert_eq!(run(&mut user.without_variables(&["token"])).code, 1);
     assert_eq!(user.logins(), 1);
 }

@@ -24,7 +24,7 @@ pub(crate) fn user() -> User {
 
 pub(crate) fn user_of(builder: SimulatorBuilder) -> User {
     let account = tradovate_auth_simulator::User::new(USER, PASSWORD);
-    // The token of a closed session gets 401, so that the program knows that it is dead.
+    // The token of a closed server session gets 401, so that the program knows that it is dead.
     let builder = builder
         .options(|options| options.closed_session = ClosedSession::Unauthorized)
         .user(account)

@@ -104,7 +104,7 @@ async fn callback(State(site): State<Arc<Site>>, RawQuery(query): RawQuery, head
     let code = match site.database.answer_login(browser, &query.unwrap_or_default())? {
         Some(Ok(code)) => code,
         Some(Err(RedirectError::Denied(denial))) => {
-            eprintln!("{denial}"); // the site's owner may have to act
+            eprintln!("{denial}"); // the site's operator may have to act
             return Ok(pages::denied(&denial));
         }
         Some(Err(error)) => return Ok(pages::bad_redirect(&error)),

@@ -105,7 +105,7 @@ pub(crate) enum Problem {
 
 impl<E: Error> From<E> for Problem {
     fn from(error: E) -> Self {
-        // The details are for the site's owner.
+        // The details are for the site's operator.
         eprintln!("{error}");
         Self::Internal
     }
@@ -185,7 +185,7 @@ pub(crate) fn denied(denial: &Denial) -> Response {
     };
     let advice = match denial.kind {
         DenialKind::ServerError | DenialKind::TemporarilyUnavailable => [": ", denial.kind.advice()].concat(),
-        _ => String::new(), // the user knows what to do, or only the site's owner can act
+        _ => String::new(), // the user knows what to do, or only the site's operator can act
     };
     let said = quoted(&denial.text);
     let body = format!("<p>Your account was not connected{advice}. Tradovate’s page said:</p>{said}{CONNECT_AGAIN}");

@@ -13,8 +13,8 @@ use crate::time_arithmetic::{later, shifted};
 /// The first pause after a fault.
 const FIRST: Duration = Duration::from_secs(1);
 
-/// The pause if the next try has little hope: an OAuth session can only renew and its renewals fail, or the answer says
-/// that the request itself is wrong.
+/// The pause before a try that will probably fail too: an OAuth session can only renew and its renewals fail, or the
+/// answer says that the request itself is wrong.
 //= R-REFRESH-9
 pub(crate) const LAST_RESORT_PAUSE: Duration = Duration::from_secs(600);
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::network_budget::Operation;
 use crate::time_arithmetic::{LONGEST_WAIT, later, shifted};
 
-/// A fact that two processes of one owner may know.
+/// A fact that two processes with one login may know.
 pub(crate) trait Fact: Sized {
     /// Joins the fact with what another process, or an earlier run, knows. Commutative, associative and idempotent.
     fn join(&mut self, other: Self);
@@ -22,7 +22,7 @@ pub(crate) trait Fact: Sized {
     /// `now`.
     fn correct(&mut self, _now: Timestamp) {}
 
-    /// When the fact no longer matters. [`Timestamp::MAX`] if it matters until the owner acts.
+    /// When the fact no longer matters. [`Timestamp::MAX`] if it matters until the program or its user acts.
     fn ends(&self) -> Option<Timestamp> {
         None
     }
@@ -38,7 +38,7 @@ pub(crate) fn correct_wait(until: &mut Timestamp, now: Timestamp) {
     *until = (*until).min(later(now, LONGEST_WAIT));
 }
 
-/// The local time of an event. The later time wins.
+/// The local time of an event, such as a verification. The later time wins.
 impl Fact for Option<Timestamp> {
     fn join(&mut self, other: Self) {
         *self = (*self).max(other);

@@ -1,5 +1,5 @@
-//! [`LogIns`]: which logins may have opened a session, which credentials were refused, and which sessions the server
-//! ended. Because of these facts, a session does not close the trader's other sessions and does not send refused
+//! [`LogIns`]: which logins may have opened a server session, which credentials were refused, and which server sessions
+//! were lost. With these facts, a session does not close the trader's other server sessions, and does not send refused
 //! credentials again.
 
 use alloc::string::String;
@@ -13,23 +13,24 @@ use super::backoff::Jitter;
 use super::join::{Fact, correct_wait, is_default};
 use crate::time_arithmetic::{ONE_HOUR, later, shifted};
 
-/// Logins that opened a session, or may have opened one, stay below four per hour.
+/// The most logins per hour that opened a server session or may have opened one.
 //= R-SESSION-1
 const PER_HOUR: usize = 3;
 
-/// Two lost sessions within this time count as a kick.
+/// Two lost server sessions within this time count as a kick.
 const KICK: Duration = Duration::from_secs(15 * 60);
 
-/// Lost sessions and logins of unknown outcome are dropped after this time without another one.
+/// Lost server sessions and logins of unknown outcome are dropped after this time without another one.
 const FORGOTTEN: Duration = Duration::from_secs(2 * 3600);
 
 /// The pauses after logins of unknown outcome in a row. After more of them, the pause is one hour.
 const PAUSES: [Duration; 3] = [Duration::from_secs(15), Duration::from_secs(15 * 60), Duration::from_secs(30 * 60)];
 
-/// How many logins without a session are kept, and how many others that are older than [`FORGOTTEN`].
+/// How many logins that opened no server session are kept, and how many others that are older than [`FORGOTTEN`].
 const REMEMBERED: usize = 4;
 
-/// If the outcome of one of two logins is unknown, no third one is sent within this time after the first.
+/// If the outcome of one of the last two logins is unknown, no third one is sent within this time after the first of
+/// them.
 const TWO_AT_MOST: Duration = Duration::from_secs(15 * 60);
 
 /// The id of one login, unique over all processes.
@@ -43,11 +44,11 @@ pub(crate) struct AttemptId(u64);
 enum Status {
     /// The login is about to be sent, or is in flight.
     Announced,
-    /// It is unknown whether the login opened a session.
+    /// It is unknown whether the login opened a server session.
     Unknown,
-    /// The login opened no session.
+    /// The login opened no server session.
     OpenedNone,
-    /// The login opened a session.
+    /// The login opened a server session.
     Opened,
 }
 
@@ -66,11 +67,11 @@ struct Attempt {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Refused {
-    /// The number of the try. The refusal counts until the owner asks for another try or a login succeeds.
+    /// The number of the try. The refusal counts until the program asks for another try or a login succeeds.
     #[serde(default, skip_serializing_if = "is_default")]
     of_try: u32,
     pub(crate) at: Timestamp,
-    /// The time of the one further try of credentials that worked before. `None`: they are not tried again.
+    /// The time of the second try of credentials that worked before. `None` if they are not tried again.
     #[serde(default, skip_serializing_if = "is_default")]
     retry_at: Option<Timestamp>,
     /// The server's text, in printable form.
@@ -78,7 +79,7 @@ pub(crate) struct Refused {
     pub(crate) text: String,
 }
 
-/// The last session that the server ended before its token expired.
+/// The last loss: the server closed the server session before its token expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Loss {
@@ -96,13 +97,13 @@ pub(crate) struct LogIns {
     /// When the outcome of a login was last known. Earlier logins of unknown outcome cause no pause.
     #[serde(skip_serializing_if = "is_default")]
     answered_at: Option<Timestamp>,
-    /// How often the owner replaced the credentials.
+    /// How often the program replaced the credentials.
     #[serde(skip_serializing_if = "is_default")]
     credentials: u32,
-    /// The credentials that last brought a token.
+    /// The number of the credentials that last brought a token.
     #[serde(skip_serializing_if = "is_default")]
     worked: Option<u32>,
-    /// How often refusals were cancelled: the owner asked for another try, or a login succeeded.
+    /// How often refusals were cancelled: the program asked for another try, or a login succeeded.
     #[serde(skip_serializing_if = "is_default")]
     tries: u32,
     #[serde(skip_serializing_if = "is_default")]
@@ -112,8 +113,8 @@ pub(crate) struct LogIns {
 }
 
 impl LogIns {
-    /// The earliest time, `now` or later, of the next login. An announced login of this process does not count. A login
-    /// that another process announced may take as long as `under_way`.
+    /// The earliest time, `now` or later, of the next login. The login that this process has announced (`own`) does not
+    /// count. A login that another process has announced may take as long as `under_way`.
     pub(crate) fn earliest(&self, now: Timestamp, own: Option<AttemptId>, under_way: Duration) -> Timestamp {
         let counts = |attempt: &&Attempt| attempt.status != Status::OpenedNone && Some(attempt.id) != own;
         let mut counted: Vec<_> = self.attempts.iter().filter(counts).collect();
@@ -128,7 +129,7 @@ impl LogIns {
             .fold(now, Timestamp::max)
     }
 
-    /// Whether a login that is remembered has opened a session, or may have.
+    /// Whether a login that is remembered has opened a server session, or may have.
     pub(crate) fn may_have_opened_one(&self) -> bool {
         self.attempts.iter().any(|attempt| attempt.status != Status::OpenedNone)
     }
@@ -167,24 +168,24 @@ impl LogIns {
         self.refusal().filter(|refused| refused.retry_at.is_none())
     }
 
-    /// Whether the next login is the one further try after a refusal.
+    /// Whether the next login is the second try after a refusal.
     pub(crate) fn is_second_try(&self) -> bool {
         self.refusal().is_some_and(|refused| refused.retry_at.is_some())
     }
 
-    /// The earliest time at which the session may log in after the server ended it.
+    /// The earliest time at which the session may log in after a kick.
     pub(crate) fn after_kick(&self) -> Option<Timestamp> {
         self.loss?.next_log_in
     }
 
-    /// The owner asks for another try, whatever was refused before.
+    /// The program asks for another try, whatever was refused before.
     pub(crate) fn try_again(&mut self) {
         if self.refusal().is_some() {
             self.tries = self.tries.saturating_add(1);
         }
     }
 
-    /// The owner replaces the credentials of the same user. Opened and lost sessions still count.
+    /// The program replaces the credentials of the same user. Opened and lost server sessions still count.
     pub(crate) fn credentials_replaced(&mut self) {
         self.credentials = self.credentials.saturating_add(1);
         self.try_again();
@@ -207,7 +208,7 @@ impl LogIns {
         }
     }
 
-    /// It is unknown whether a login opened a session.
+    /// It is unknown whether a login opened a server session.
     //= R-SESSION-6
     pub(crate) fn outcome_unknown(&mut self, now: Timestamp, id: AttemptId, jitter: &mut Jitter) {
         let row = self.row(Some(id));
@@ -220,14 +221,14 @@ impl LogIns {
         }
     }
 
-    /// A login opened no session.
+    /// A login opened no server session.
     pub(crate) fn opened_none(&mut self, id: AttemptId) {
         if let Some(attempt) = self.attempt(id) {
             attempt.status = attempt.status.max(Status::OpenedNone);
         }
     }
 
-    /// A login opened a session.
+    /// A login opened a server session.
     pub(crate) fn opened(&mut self, id: AttemptId) {
         if let Some(attempt) = self.attempt(id) {
             attempt.status = Status::Opened;
@@ -243,8 +244,8 @@ impl LogIns {
         self.tries = self.tries.saturating_add(1);
     }
 
-    /// A login was refused. Returns the time of the one further try, if the credentials worked before. The refusal is
-    /// kept if the server refused the credentials themselves, that is, if there is a `text`.
+    /// A login was refused. Returns the time of the second try, if the credentials worked before. The refusal is kept
+    /// if the server refused the credentials themselves, that is, if there is a `text`.
     //= R-LOGIN-13
     pub(crate) fn refused(&mut self, now: Timestamp, text: Option<&str>) -> Option<Timestamp> {
         self.answered_at.join(Some(now));
@@ -259,8 +260,9 @@ impl LogIns {
         retry_at
     }
 
-    /// The server ended the session, which was noticed at `noticed`. After the first loss, the session may log in at
-    /// once. After another loss within 15 minutes the login waits, longer each time. Returns the time of that login.
+    /// The server session was lost, which was noticed at `noticed`. After the first loss, the session may log in at
+    /// once. After another loss within 15 minutes, and after each loss within two hours after that one, the login
+    /// waits, longer each time. Returns the time of that login.
     //= R-SESSION-4
     pub(crate) fn lost(&mut self, noticed: Timestamp, now: Timestamp) -> Option<Timestamp> {
         let last = self.loss;

@@ -1,4 +1,5 @@
-//! [`Owner`]: who a snapshot belongs to. A session adopts nothing from another owner's snapshot.
+//! [`Owner`]: the login to which a snapshot belongs. From another owner's snapshot, a session adopts only the limits of
+//! the network address, which are not in the [`Record`](super::Record).
 
 use alloc::string::String;
 
@@ -24,27 +25,27 @@ pub(crate) struct Owner {
     pub(crate) key: Option<String>,
 }
 
-/// How the owner of a snapshot differs from the session.
+/// How the owner of a snapshot differs from the owner of the session: see [`StoredSession`](crate::StoredSession).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum OwnerMismatch {
     /// The snapshot names no owner.
-    #[error("it names no owner")]
+    #[error("the snapshot names no owner")]
     Unknown,
     /// The snapshot is for another configured login host, such as Demo instead of Live.
-    #[error("it is of another login host")]
+    #[error("the snapshot is for another login host")]
     LoginHost,
-    /// The snapshot is for another user name, or one of the two is for an app and the other for a user with a password.
-    #[error("it is of another login name")]
+    /// The snapshot is for another user name, or only one of the two is for an OAuth app.
+    #[error("the snapshot is for another login name")]
     LoginName,
     /// The snapshot is for another app.
-    #[error("it is of another client_id")]
+    #[error("the snapshot is for another client_id")]
     ClientId,
     /// The snapshot is for another user of the app, by the caller's own key.
-    #[error("it is of another user key")]
+    #[error("the snapshot is for another user key")]
     UserKey,
-    /// The server named another user id.
-    #[error("it is of another user id")]
+    /// The snapshot contains another user id than the server has named.
+    #[error("the snapshot is for another user id")]
     UserId,
 }
 

@@ -88,7 +88,7 @@ fn with_own_ids(mut attempts: Vec<Value>) -> Value {
     attempts.into()
 }
 
-/// The owner's tries and credentials are the latest ones.
+/// The tries and credentials that the program counts are the latest ones.
 fn plausible(mut log_ins: Value) -> Value {
     let [worked, of_try] = [&log_ins["worked"], &log_ins["refused"]["ofTry"]].map(|it| it.as_u64().unwrap_or_default());
     for (name, least) in [("credentials", worked), ("tries", of_try)] {
@@ -234,8 +234,8 @@ const LEARN: [(&str, Learn); 24] = [
             it.lost(now(), now());
         }),
     ),
-    ("the owner asks for another try", Learn::LogIns(LogIns::try_again)),
-    ("the owner gives other credentials", Learn::LogIns(LogIns::credentials_replaced)),
+    ("the program asks for another try", Learn::LogIns(LogIns::try_again)),
+    ("the program gives other credentials", Learn::LogIns(LogIns::credentials_replaced)),
     ("the access token is dead", Learn::Record(|it| it.tokens.access_is_dead())),
     ("other hosts are named", Learn::Record(|it| it.tokens.name_hosts(now(), ApiHosts::default()))),
     ("the refresh token is used", Learn::Record(|it| it.tokens.refresh.iter_mut().for_each(Refresh::used))),

@@ -21,7 +21,7 @@ use crate::time_arithmetic::shifted;
 /// The tokens and hosts of one lineage.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Tokens {
-    /// The time at which the login or consent was requested. `None` if the owner supplied the tokens.
+    /// The time at which the login or consent was requested. `None` if the program supplied the tokens.
     pub(crate) started_at: Option<Timestamp>,
     pub(crate) access: Option<Access>,
     pub(crate) refresh: Option<Refresh>,
@@ -62,7 +62,7 @@ pub(crate) struct MarketData {
 pub(crate) struct Refresh {
     #[serde(with = "secret")]
     pub(crate) token: RefreshToken,
-    /// The time at which the token was requested. `None` if the owner supplied it.
+    /// The time at which the token was requested. `None` if the program supplied it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(crate) issued_at: Option<Timestamp>,
     /// The time at which the token expires, if the server has said so.
@@ -122,7 +122,7 @@ impl Tokens {
         Self { started_at: Some(newer(server_now, self.started_at)), ..Self::default() }
     }
 
-    /// Whether the owner had this lineage forgotten. Every other lineage has a token, or had one that is dead.
+    /// Whether a program called `forget` for this lineage. Every other lineage has a token, or had one that is dead.
     pub(crate) fn is_forgotten(&self) -> bool {
         self.started_at.is_some() && *self == Self { started_at: self.started_at, ..Self::default() }
     }

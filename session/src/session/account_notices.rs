@@ -8,7 +8,7 @@ use tradovate_auth_core::{AccessTokenResponse, UserStatus};
 use super::{EventKind, Session};
 use crate::time_arithmetic::earlier;
 
-/// How many days before the password's expiry the owner is reminded. Zero is the expiry itself.
+/// How many days before the password's expiry the session reports a reminder. Zero is the expiry itself.
 const REMINDERS: [i64; 4] = [14, 7, 1, 0];
 
 impl Session {
@@ -29,7 +29,7 @@ impl Session {
         }
     }
 
-    /// Reminds the owner 14, 7 and 1 days before the password expires, and when it has expired.
+    /// Reports a reminder 14, 7 and 1 days before the password expires, and when it has expired.
     //= R-TIME-3
     pub(super) fn remind(&mut self, now: Timestamp) {
         let due = self.next_reminder(now).filter(|(at, _)| *at <= now);

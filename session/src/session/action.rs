@@ -43,8 +43,8 @@ pub enum Action {
     Stopped {
         /// Why it stopped.
         reason: StopReason,
-        /// When to poll again, if processes share the store. Another process may store something that lets this session
-        /// continue, or this session still has something to store.
+        /// When to poll again, or `None`. Another process may store a session that lets this session continue, or this
+        /// session still has something to store.
         check_at: Option<Timestamp>,
     },
 }
@@ -55,14 +55,15 @@ pub enum Action {
 pub struct SessionToken {
     /// The bearer token of REST calls and trading sockets.
     pub access_token: AccessToken,
-    /// The number of this token in the session. A renewal may return the same text, but it always has a new generation.
+    /// The number of this token in the session. Each new token has a higher number, even if a renewal returned the same
+    /// text.
     pub generation: u64,
     /// When the token expires, by the server's clock.
     pub expires_at: Timestamp,
-    /// Until when this `SessionToken` may be used, by the local clock: the expiry minus a safety margin, or the expiry
-    /// of the market data token if that is earlier. Then ask the session again. If only the market data token has expired, the
-    /// session returns the access token without it. [`Session::poll`](crate::Session::poll) waits no longer than until
-    /// this time.
+    /// Until when this `SessionToken` may be used, by the local clock. This is the expiry minus a safety margin
+    /// ([`Policy::margin`](crate::Policy::margin)), or the expiry of the market data token if that is earlier. Then ask
+    /// the session again: if only the market data token has expired, it returns the access token alone.
+    /// [`Session::poll`](crate::Session::poll) waits no longer than until this time.
     pub usable_until: Timestamp,
     /// The token of market data sockets, if the server issued one.
     pub market_data_token: Option<MarketDataToken>,

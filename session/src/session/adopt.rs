@@ -1,5 +1,5 @@
-//! Adopts tokens that the session did not request itself: [`Session::adopt`] merges a stored record into its own and acts
-//! on the difference. [`Session::adopt_answer`] takes the tokens of an answer.
+//! Adopts tokens that the session did not request itself: [`Session::adopt`] merges a stored record into its own and
+//! acts on the difference. [`Session::adopt_answer`] takes the tokens of an answer.
 
 use alloc::string::ToString;
 use core::time::Duration;
@@ -23,13 +23,14 @@ const FRESH: Duration = Duration::from_secs(60);
 impl Session {
     /// Adopts a snapshot: after a restart, or while running if another process has stored a newer one.
     ///
-    /// The session adopts the tokens if they are newer than its own. It adopts no token if an OAuth code waits
-    /// for its exchange, because a code is newer than every token. It always adopts lock-outs and the requests of
-    /// the last hour. If the snapshot belongs to another owner, it adopts only these limits of the network address,
-    /// and reports [`SnapshotNotUsed`](EventKind::SnapshotNotUsed).
+    /// The session adopts the tokens if they are newer than its own. While an OAuth code waits for its exchange, it
+    /// adopts no token, because a code is newer than every token. It always adopts the limits of the network address:
+    /// lock-outs, endpoints that a captcha has closed, and the logins of the last hour. If the snapshot belongs to
+    /// another owner, the session adopts only these limits, and reports
+    /// [`SnapshotNotUsed`](EventKind::SnapshotNotUsed).
     ///
-    /// The server's time in a snapshot is a hint. So if the session starts with a token from a snapshot, one renewal
-    /// confirms the token soon, at most once per 15 minutes over all restarts. Until then the token can be used.
+    /// A snapshot does not prove that its token is still valid. So a session that starts with a token from a snapshot
+    /// sends one renewal to verify it, at most once per 15 minutes over all restarts. Until then the token can be used.
     pub fn adopt(&mut self, now: Timestamp, stored: StoredSession, budget: &mut RateBudget) {
         let now = self.advance(now);
         self.gates.see(now, budget);
@@ -45,11 +46,13 @@ impl Session {
         self.confirm_first(now, had_token);
     }
 
-    /// Adopts the answer to a password change, to a change of credentials, or to a social login. These answers have
-    /// the form of a login answer.
+    /// Adopts the token in the answer to a request that the program has sent itself: `modifypassword`,
+    /// `modifycredentials` or a social login. These answers have the form of a login answer. A session that has stopped
+    /// continues.
     ///
     /// # Errors
-    /// The same as [`Grant::from_access_token`](tradovate_auth_core::Grant::from_access_token).
+    /// The errors of [`Grant::from_access_token`](tradovate_auth_core::Grant::from_access_token), and a
+    /// [`Contradiction`] if the answer is for another user. The session then adopts nothing.
     //= R-LOGIN-23
     pub fn adopt_answer(&mut self, now: Timestamp, answer: Answer<AccessTokenResponse>) -> Result<(), CallError> {
         let now = self.advance(now);
@@ -91,8 +94,8 @@ impl Session {
         self.persistence.dirty |= self.persistence.is_shared() && own.has_newer_token_than(&known);
     }
 
-    /// The session was forgotten here. The marker that it saves must be newer than what another process has stored
-    /// since.
+    /// This session was told to forget its tokens. The mark that it saves must be newer than the tokens that another
+    /// process has stored since.
     fn forget_also(&mut self, now: Timestamp, stored: Option<Stored>) {
         let is_own = |stored: &Stored| self.owner().mismatch(stored.owner.as_ref()).is_none();
         let Some(stored) = stored.filter(is_own).filter(|_| self.persistence.forgets) else { return };
@@ -137,7 +140,7 @@ impl Session {
         }
     }
 
-    /// Adopts the limits of the network address. Returns the rest if it is of this owner.
+    /// Adopts the limits of the network address. Returns the snapshot if it belongs to the session's owner.
     fn of_owner(&mut self, now: Timestamp, stored: Stored, budget: &mut RateBudget) -> Option<Stored> {
         budget.merge(now, &stored.address);
         let is_other_user = self.user_id().zip(stored.record.user_id).is_some_and(|(known, stored)| known != stored);
@@ -204,7 +207,7 @@ impl Session {
         }
     }
 
-    /// Another process forgot the session, so this one does not log in again.
+    /// Another process was told to forget the tokens, so this one stops and does not log in again.
     fn forgotten_by_another(&mut self, now: Timestamp) {
         let forgotten = self.record.tokens.clone();
         self.drop_tokens();
@@ -231,7 +234,7 @@ impl Session {
         self.token.refreshed_at = None;
     }
 
-    /// The owner of the stored data, derived from the settings.
+    /// The owner of the session's snapshots: the login, as the settings name it.
     pub(super) fn owner(&self) -> Owner {
         let login = self.hosts.configured.base_url(Purpose::Login).map(ToString::to_string).unwrap_or_default();
         let app = self.login.app().map(|app| app.client_id().into());

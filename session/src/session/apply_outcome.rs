@@ -1,4 +1,4 @@
-//! Applies the outcome of a request to the session: a token, a pause, a gate, another host, or the end of the session.
+//! Applies the outcome of a request to the session: a token, a pause, a gate, another host, or a stop.
 
 use alloc::boxed::Box;
 use core::time::Duration;
@@ -15,11 +15,12 @@ use crate::network_budget::{CAPTCHA_CLOSES_FOR, Operation, RateBudget};
 use crate::record::{LAST_RESORT_PAUSE, Ticket};
 use crate::time_arithmetic::{LONGEST_WAIT, ONE_HOUR, after, later};
 
-/// After a failed renewal, a session whose token is still valid pauses for this part of the token's lifetime. So the
-/// renewals of the hour are not used up.
+/// After a failed renewal, a session whose token is still valid pauses for the rest of the token's lifetime divided by
+/// this number, but not longer than [`Policy::longest_pause`](super::Policy::longest_pause). So it does not use up the
+/// renewals of the hour.
 const RENEWALS_PER_REST: u32 = 6;
 
-/// The pause before another renewal for the sake of a market data token, if one has failed.
+/// The pause before another renewal that is sent only to get a market data token, after one has failed.
 const MARKET_DATA_PAUSE: Duration = Duration::from_secs(15 * 60);
 
 impl Session {
@@ -55,7 +56,8 @@ impl Session {
                 let holds_for = with_room(CAPTCHA_CLOSES_FOR);
                 budget.close(now, operation, holds_for);
                 self.persistence.dirty = true;
-                self.report(now, EventKind::CaptchaAsked { operation, until: later(now, holds_for) });
+                let (operation, until) = (exchange.reported_operation(), later(now, holds_for));
+                self.report(now, EventKind::CaptchaAsked { operation, until });
             }
             // A superseded answer does not concern the exchange in flight.
             Outcome::Failed(Failed { meaning: Meaning::Refused | Meaning::Malformed, .. }) if !is_current => {
@@ -80,7 +82,7 @@ impl Session {
                 let request = self.request_hash(operation);
                 self.record.postponed.set(Box::new(Ticket { until, operation, request, secret: ticket, host }));
                 self.persistence.dirty = true;
-                self.report(now, EventKind::Postponed { operation, until });
+                self.report(now, EventKind::Postponed { operation: exchange.reported_operation(), until });
             }
             Outcome::Redirected { to, otherwise } => {
                 self.forgive(exchange, budget);
@@ -329,10 +331,11 @@ impl Session {
             _ => retry_at,
         };
         self.persistence.share();
-        self.report(now, EventKind::Failed { operation, trouble, retry_at });
+        self.report(now, EventKind::Failed { operation: exchange.reported_operation(), trouble, retry_at });
     }
 
-    /// Whether a renewal was sent for the sake of a market data token alone: the token was not due, and nothing was to be verified.
+    /// Whether a renewal was sent for the sake of a market data token alone: the token was not due, and nothing was to
+    /// be verified.
     fn is_for_market_data(&self, exchange: &Exchange) -> bool {
         exchange.operation == Operation::Renew
             && self.record.market_data.is_open()
@@ -340,19 +343,19 @@ impl Session {
             && self.token.renew_at > self.clock.server_time(exchange.sent)
     }
 
-    /// Nothing else waits for a market data token. Returns when it is asked for again.
+    /// Postpones only the next renewal for a market data token. Returns the time of that renewal.
     fn put_off_market_data(&mut self, now: Timestamp, at_least: Duration) -> Timestamp {
         self.token.market_data_at = later(now, at_least.max(MARKET_DATA_PAUSE));
         self.token.market_data_at
     }
 
-    /// How long the next renewal can wait while the token is valid.
+    /// How long a session whose token is valid pauses before the next renewal.
     fn time_to_spare(&self, now: Timestamp) -> Duration {
         let left = self.token(now).map(|token| after(token.usable_until, now)).unwrap_or_default();
         left.checked_div(RENEWALS_PER_REST).unwrap_or_default().min(self.policy.longest_pause())
     }
 
-    /// The server did not count this exchange and opened no session for it.
+    /// The server did not count this exchange and opened no server session for it.
     pub(super) fn forgive(&mut self, exchange: &Exchange, budget: &mut RateBudget) {
         self.ticket_is_unused(exchange);
         budget.give_back(exchange.sent, exchange.operation);
@@ -399,7 +402,7 @@ impl Trouble {
     }
 }
 
-/// Whether the next try has little hope: the request went to the wrong place, or the caller may not send it.
+/// Whether the next try will probably fail too: the request went to the wrong place, or the caller may not send it.
 fn is_futile(error: &Error) -> bool {
     match error {
         Error::Status { status, .. } => !is_fault(*status),
@@ -408,9 +411,9 @@ fn is_futile(error: &Error) -> bool {
     }
 }
 
-/// The time to wait if the server measures the wait too. A request that comes a moment too early starts the wait again,
-/// and a local clock that runs fast is always too early. So a long wait gets one percent more. In a minute, no clock
-/// gains more than the time that a request needs to arrive. No wait is longer than one day.
+/// The time to wait if the server measures the wait too, at most one day. A request that comes a moment too early
+/// starts the wait again, and a local clock that runs fast is always too early. So a wait of more than one minute gets
+/// one per cent more. In a minute, no clock gains more than the time that a request needs to arrive.
 pub(super) fn with_room(wait: Duration) -> Duration {
     let room = wait.checked_div(100).filter(|_| wait > Duration::from_secs(60)).unwrap_or_default();
     wait.saturating_add(room).min(LONGEST_WAIT)

@@ -11,7 +11,7 @@ use super::Session;
 use crate::record::Access;
 use crate::time_arithmetic::earlier;
 
-/// Why a session has to be polled at a certain time. [`Session::waits_for`] returns it.
+/// Why a session has to be polled at a certain time. [`Session::waits_for`] returns the one that comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Deadline {
@@ -21,13 +21,14 @@ pub enum Deadline {
     AnswerOverdue,
     /// The time for an answer of the store is over.
     StoreOverdue,
-    /// The shared store has to be asked again.
+    /// The shared store has to be asked for its lease or its record.
     StoreDue,
     /// [`Session::token`] stops returning the access token.
     TokenUnusable,
     /// The access token expires.
     TokenExpires,
-    /// The session gives up a token that has expired by the local clock, or that callers reported as rejected.
+    /// The session gives up a token after failed renewals. The token has expired by the local clock, or callers
+    /// reported it as rejected.
     TokenGivenUp,
     /// The market data token expires.
     MarketDataTokenEnds,
@@ -48,7 +49,7 @@ impl fmt::Display for Deadline {
         f.write_str(match self {
             Self::RequestDue => "the next request is due",
             Self::AnswerOverdue => "the time for an answer is over",
-            Self::StoreDue => "the store has to be asked again",
+            Self::StoreDue => "the shared store has to be asked",
             Self::StoreOverdue => "the time for an answer of the store is over",
             Self::TokenUnusable => "the token can no longer be used",
             Self::TokenExpires => "the token expires",

@@ -20,13 +20,14 @@ use display::{failure_text, refused_before_text};
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Event {
-    /// When it happened, by the clock of the caller that polls the session.
+    /// When it happened, by the local clock.
     pub at: Timestamp,
     /// What happened.
     pub kind: EventKind,
 }
 
-/// What happened to a session. [`Display`](core::fmt::Display) prints one line for a log.
+/// What happened to a session. [`Display`](core::fmt::Display) prints one line for a log: what happened, what the
+/// session does, and what the program or its user has to do.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum EventKind {
@@ -50,7 +51,8 @@ pub enum EventKind {
         /// When the token expires, by the server's clock.
         expires_at: Timestamp,
     },
-    /// A snapshot belongs to another owner. The session adopts only the budget from it, and nothing else.
+    /// A snapshot belongs to another owner, that is, to another login: see [`StoredSession`](crate::StoredSession). The
+    /// session adopts only the limits of the network address from it.
     SnapshotNotUsed {
         /// How the owners differ.
         mismatch: OwnerMismatch,
@@ -64,16 +66,16 @@ pub enum EventKind {
         /// The earliest time of the next try.
         retry_at: Timestamp,
     },
-    /// The server answered with a penalty. The session sends the same request again with the penalty ticket, after the
-    /// wait.
+    /// The server answered with a penalty. After the wait, the session sends the same request again, with the penalty
+    /// ticket.
     Postponed {
         /// The kind of request.
         operation: Operation,
         /// The earliest time at which it is sent again.
         until: Timestamp,
     },
-    /// The server asks for a captcha. The session sends no request of this kind before `until`. A person may have to
-    /// answer the captcha.
+    /// The server asks for a captcha. The session sends no request of this kind before `until`, which is about one hour
+    /// later. If the server then asks again, a person has to answer the captcha.
     CaptchaAsked {
         /// The kind of request.
         operation: Operation,
@@ -85,28 +87,30 @@ pub enum EventKind {
         /// When the lock-out ends.
         until: Timestamp,
     },
-    /// The server refused credentials that worked before. The session tries them once more, because a refusal does not
-    /// prove that the credentials are wrong.
+    /// The server refused credentials that worked before. The session tries them once more after one hour, because such
+    /// a refusal does not prove that they are wrong.
     Refused {
         /// What the server answered.
         error: Error,
         /// The earliest time of the next try.
         retry_at: Timestamp,
     },
-    /// The server closed the server session before the token expired. The session gets a new token by itself.
+    /// The server no longer accepts the token, although the token has not expired: a renewal got a 401, or callers got
+    /// refusals and three renewals failed. Probably the server closed the server session. The session holds no token
+    /// now, and gets a new one by itself.
     SessionLost,
-    /// The server closed the server session more than once within 15 minutes. Another program may log in as the same
-    /// user. The session waits before its next login, so that the two programs do not keep closing each other's server
-    /// sessions.
+    /// The token was lost again within 15 minutes, or within two hours after the last event of this kind. Another
+    /// program may log in as the same user. The session waits before it gets a new token, so that the two programs do
+    /// not keep closing each other's server sessions. This event follows [`SessionLost`](Self::SessionLost).
     PossiblyKicked {
-        /// The earliest time of the next login.
+        /// The earliest time of the next login or refresh.
         next_log_in: Timestamp,
     },
     /// The server moved the user to other hosts, or the session returned to the configured hosts. The program has to
     /// connect to the new hosts: see [`Session::environment`](crate::Session::environment).
     HostsChanged,
-    /// The server named a host that the session does not use, because it is not a host of the vendor or not a host
-    /// name.
+    /// The server named a host that the session does not use, because it is not a host of the vendor or is not a valid
+    /// host name.
     HostNotFollowed {
         /// The key of the host in `apiHosts`.
         key: String,
@@ -116,14 +120,15 @@ pub enum EventKind {
         /// The status that the server reported.
         status: UserStatus,
     },
-    /// The password expires within 14, 7 or 1 days. Tokens stay valid. A login after the expiry needs a new password.
+    /// The password expires within 14, 7 or 1 days. Its expiry does not affect the token, but the next login then needs
+    /// a new password.
     PasswordExpires {
         /// When the password expires.
         at: Timestamp,
         /// 14, 7 or 1.
         within_days: i64,
     },
-    /// The password has expired. Tokens stay valid. The next login needs a new password.
+    /// The password has expired. This does not affect the token, but the next login needs a new password.
     PasswordExpired {
         /// When the password expired.
         at: Timestamp,
@@ -133,42 +138,43 @@ pub enum EventKind {
         /// What the vendor found.
         hint: HibpHint,
     },
-    /// The refresh token expires at `at`. The user has to consent again if no refresh succeeds before then. A refresh
-    /// usually brings a refresh token that expires later.
+    /// The answer to an exchange of a code or to a refresh says when the refresh token expires. The user has to
+    /// authorize the app again if no refresh succeeds before then. A refresh usually brings a refresh token that
+    /// expires later.
     ConsentDueBy {
         /// When the refresh token expires.
         at: Timestamp,
     },
-    /// The server refused the refresh token twice. The session does not send it again before `until`, and renews
-    /// instead.
+    /// The server refused the refresh token twice, or once with the status 400. The session does not send it again
+    /// before `until`, and renews as long as it can.
     RefreshRefused {
-        /// When the session may send it again. `None` if the session never sends it again: the refresh token
-        /// would expire before that time, or its expiry is unknown.
+        /// When the session may send the refresh token again, six hours later. `None` if it never does, because the
+        /// refresh token expires before that time or its expiry is unknown.
         until: Option<Timestamp>,
     },
-    /// The server refuses the app, not the refresh token. The session does not send the refresh token with these
-    /// settings again. It renews until its token expires, and then stops with this refusal. Correct the app's settings
-    /// and start again.
+    /// The server refuses the app, not the refresh token. The session does not refresh with these settings again. It
+    /// renews as long as it can, and then stops with this refusal. Correct the app's settings and start again.
     AppRefused {
         /// What the server answered.
         error: Error,
     },
-    /// The answer to a refresh was lost. The server may have replaced the refresh token. The session renews first, and
-    /// sends the refresh token again later.
+    /// The answer to a refresh was lost. The server may have replaced the refresh token. If the session can renew, it
+    /// renews before it sends the refresh token again.
     RefreshOutcomeUnknown,
-    /// The store can't be reached, read or written. Until the store works again, a session with a store does not use a
-    /// new token that is not stored. If the store is shared, the session also sends no request.
+    /// The store can't be reached, read, written or used. Until it works again, the session holds new tokens back, and
+    /// a session with a shared store sends no request. If a session with a shared store can't save a new token and the
+    /// previous one has expired, it uses the new one all the same.
     StoreFailed {
         /// The error of the store, or what is wrong with the stored data.
         error: StoreError,
         /// The earliest time at which the session asks the store again.
         retry_at: Timestamp,
-        /// Until when the held token can be used, by the local clock. `None` if no token is held.
+        /// Until when the token can be used, by the local clock. `None` if there is no token that can be used.
         usable_until: Option<Timestamp>,
     },
     /// The store works again after a failure.
     StoreRestored,
-    /// The session stopped. It sends nothing more until the program or its user acts.
+    /// The session stopped. It sends nothing more, and returns no token, until the program or its user acts.
     Stopped(StopReason),
 }
 
@@ -216,7 +222,7 @@ impl EventKind {
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Trouble {
-    /// The server answered with something else than a result.
+    /// The server's answer contains no result.
     #[error("{}", summary(.0))]
     Server(#[source] Error),
     /// No complete answer arrived.
@@ -225,7 +231,7 @@ pub enum Trouble {
     Io {
         /// How far the request got.
         failure: Failure,
-        /// The host that the request was sent to.
+        /// The host of the request.
         host: String,
         /// The error of the HTTP client, as one printable line of limited length: see
         /// [`Session::failed_because`](crate::Session::failed_because).
@@ -233,18 +239,21 @@ pub enum Trouble {
     },
 }
 
-/// Why a session stopped. Only its owner can make it continue.
+/// Why a session stopped. It continues only if the program or its user acts. If processes share the store, a session
+/// that another process has stored can make it continue too.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum StopReason {
-    /// The server refused the login: the first one, or one that was tried again an hour after a refusal. Other cases:
+    /// The server's answer shows that another try would not help:
     ///
-    /// - the server asks for a step that no program can take
+    /// - the server refused credentials that never worked, or refused the second try of credentials that had worked
+    /// - the server asks for a step that no program can take, such as the approval of a device
     /// - the user's account is in another environment
     /// - the answer is for another user
-    /// - the server calls the request malformed
-    /// - the server refused the exchange of a code
-    /// - the server refused a refresh because of the app: correct the app's settings and start again with the same snapshot
+    /// - the server calls the request malformed (status 400)
+    /// - the server refused the exchange of a code, or answered it with something other than tokens
+    /// - the server refused a refresh because of the app: correct the app's settings and start again with the same
+    ///   snapshot
     #[error(transparent)]
     Refused(Error),
     /// The stored data says that the server refused the credentials before this start, so the session does not try them
@@ -260,8 +269,9 @@ pub enum StopReason {
     /// The library could not build a request.
     #[error(transparent)]
     Unbuildable(BuildError),
-    /// The refresh token expired or was refused. The user has to authorize the app again.
-    #[error("the refresh token expired or was refused: the user has to authorize the app again")]
+    /// The session of an OAuth app has no refresh token that it may send: it expired, it was refused, or the session
+    /// never had one. The user has to authorize the app again.
+    #[error("the session has no valid refresh token: the user has to authorize the app again")]
     ConsentRequired,
     /// The session could not exchange the OAuth code while the code was valid, or the answer to the exchange was lost.
     /// The user has to authorize the app again.
@@ -269,7 +279,7 @@ pub enum StopReason {
         "the code was not exchanged while it was valid, or the answer was lost: the user has to authorize the app again"
     )]
     CodeLost,
-    /// The program called [`Session::forget`](crate::Session::forget).
-    #[error("the program told the session to forget its tokens")]
+    /// The program called [`Session::forget`](crate::Session::forget), or another process that shares the store did.
+    #[error("a program told the session to forget its tokens")]
     Forgotten,
 }

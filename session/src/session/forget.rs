@@ -6,9 +6,10 @@ use super::{Session, StopReason};
 use crate::record::Tokens;
 
 impl Session {
-    /// Drops all tokens and stops. If processes share the store, the session saves this too: poll until it is saved.
-    /// The other processes stop when they load it. The server has no log-out, so a copy of a token works until it
-    /// expires.
+    /// Drops all tokens and stops. The server has no log-out, so a copy of a token works until it expires.
+    ///
+    /// A session with a shared store saves this: poll until it is saved. The other processes stop when they load it. If
+    /// the program itself stores snapshots, it has to remove the last one.
     //= R-SESSION-5
     pub fn forget(&mut self, now: Timestamp) {
         let now = self.advance(now);

@@ -34,7 +34,7 @@ pub(super) enum Via {
 
 #[derive(Debug)]
 pub(super) struct Hosts {
-    /// The hosts that the owner configured.
+    /// The hosts that the program configured.
     pub(super) configured: Environment,
     pub(super) in_force: Environment,
     failed_connections: u32,
@@ -59,8 +59,8 @@ impl Hosts {
 }
 
 impl Session {
-    /// The environment for the next request of this kind: the configured one, or the same with the hosts that the server
-    /// has named.
+    /// The environment for the next request of this kind: the configured one, or the same with the hosts that the
+    /// server has named.
     //= R-ENV-9
     pub(super) fn environment_for(&self, now: Timestamp, operation: Operation) -> &Environment {
         let is_second_try = operation == Operation::LogIn && self.record.log_ins.is_second_try();

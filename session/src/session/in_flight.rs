@@ -36,7 +36,7 @@ pub(super) struct Exchange {
     pub(super) is_redirected: bool,
     /// The generation of the token that was held when the request was sent.
     pub(super) generation: u64,
-    /// The owner has replaced the credentials or called `forget` since.
+    /// The program has replaced the credentials or called `forget` since.
     pub(super) is_disowned: bool,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct Redirect {
     pub(super) via: Via,
 }
 
-/// What the answer to an exchange is still good for.
+/// What the session still uses of the answer to an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
     /// The exchange is in flight.
@@ -70,6 +70,11 @@ impl Exchange {
 
     pub(super) fn presents_code(&self) -> bool {
         matches!(self.presented, Some(OAuthGrant::AuthorizationCode(_)))
+    }
+
+    /// The operation that events name.
+    pub(super) fn reported_operation(&self) -> Operation {
+        if self.presents_code() { Operation::ExchangeCode } else { self.operation }
     }
 
     fn disown(&mut self) {
@@ -109,7 +114,7 @@ impl Exchanges {
         self.late.push(*exchange);
     }
 
-    /// Accepts no more tokens from these exchanges.
+    /// Accepts no tokens from these exchanges any more.
     pub(super) fn disown(&mut self, which: impl Fn(&Exchange) -> bool) {
         if self.in_flight.as_deref().is_some_and(&which) {
             self.give_up();

@@ -34,27 +34,28 @@ impl Login {
         Self(Start::Password(credentials))
     }
 
-    /// An OAuth app and the code from the user's consent. The session exchanges the code at the first poll. Poll at
-    /// once: a code is valid for a few minutes. Penalties and lock-outs apply to the exchange too.
+    /// An OAuth app and the code from the user's consent. The session exchanges the code when it is first polled. Poll
+    /// it at once, because a code is valid for a few minutes. Penalties and lock-outs apply to the exchange too.
     ///
-    /// A code can be used once. The session sends it again only if the server certainly did not handle it. If the
-    /// server refuses the code, if the answer is lost, or if the code expires first, the session stops, and the user
-    /// has to consent again. The code counts as newer than every snapshot: the session adopts no token from a
-    /// snapshot that it adopts before the exchange.
+    /// A code can be used once. The session sends it again only if the server certainly did not handle it. The session
+    /// stops, and the user has to consent again, if the server refuses the code, if the answer is lost, or if the code
+    /// was not exchanged within ten minutes. The code counts as newer than every snapshot: before the exchange, the
+    /// session adopts no token.
     #[must_use]
     pub fn code(app: OAuthApp, code: AuthorizedCode) -> Self {
         Self(Start::Code(app, code))
     }
 
-    /// An OAuth app and the refresh token from its last answer. If the session adopts a snapshot with a newer refresh
-    /// token, it uses the newer one. After a new consent, use [`Self::code`].
+    /// An OAuth app and a refresh token that your program has stored. If the session adopts a snapshot that contains a
+    /// refresh token from an answer of the server, it uses that one. After a new consent, use [`code`](Self::code).
     #[must_use]
     pub fn refresh_token(app: OAuthApp, token: RefreshToken) -> Self {
         Self(Start::RefreshToken(app, token))
     }
 
     /// An OAuth app that continues a stored session. Call [`Session::adopt`](crate::Session::adopt) before the first
-    /// poll. Otherwise the session stops with [`StopReason::ConsentRequired`](crate::StopReason::ConsentRequired).
+    /// poll, or use a shared store that has the session. Otherwise the session stops with
+    /// [`StopReason::ConsentRequired`](crate::StopReason::ConsentRequired).
     #[must_use]
     pub fn app(app: OAuthApp) -> Self {
         Self(Start::App(app))

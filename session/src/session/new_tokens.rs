@@ -79,7 +79,7 @@ impl Session {
         let issued_at = issued_at(&grant.exchange);
         let newest = known.access.as_ref().map(|access| access.issued_at).max(known.dead_issued_at);
         let key = if is_newest { newer(issued_at, newest) } else { issued_at };
-        // A login opens another session with its own market data token. A renewal keeps the market data token.
+        // A login opens another server session with its own market data token. A renewal keeps the market data token.
         let kept = known
             .access
             .as_ref()

@@ -56,8 +56,8 @@ pub(super) enum Meaning {
     WrongTarget,
     /// The server certainly did not handle the request.
     NotHandled,
-    /// The server may have handled the request: a login may have opened a session, a refresh may have replaced the
-    /// token.
+    /// The server may have handled the request: a login may have opened a server session, a refresh may have replaced
+    /// the refresh token.
     Unknown,
     /// The server refused the credentials, the code or the refresh token.
     Refused,
@@ -69,7 +69,7 @@ pub(super) enum Meaning {
     OtherUser,
     /// The access token is dead.
     Dead,
-    /// The server answered with a fault that says nothing about the token or the credentials.
+    /// The answer says nothing about the token or the credentials.
     Fault,
 }
 
@@ -159,7 +159,7 @@ impl Meaning {
         match error {
             // No other login would bring the right user.
             Error::Contradiction(Contradiction::OtherUser) => Self::OtherUser,
-            // The token can't be read or used, but a session may be open.
+            // The token can't be read or used, but a server session may be open.
             Error::Undecodable(_) | Error::Contradiction(_) => Self::Unknown,
             Error::Incomplete { field, .. } if *field != "accessToken" => Self::Unknown,
             Error::Status { status: StatusCode::BAD_REQUEST, .. } => Self::Malformed,
@@ -235,7 +235,7 @@ pub(super) fn is_fault(status: StatusCode) -> bool {
     status == StatusCode::REQUEST_TIMEOUT || status.is_server_error()
 }
 
-/// A status that the server also sends after it has closed the session. Other faults concern the whole server.
+/// A status that the server also sends after it has closed the server session. Other faults concern the whole server.
 //= R-SESSION-2
 pub(super) fn may_be_a_kick(status: StatusCode) -> bool {
     matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::INTERNAL_SERVER_ERROR)

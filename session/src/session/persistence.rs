@@ -20,7 +20,7 @@ pub(super) struct Persistence {
     kind: Kind,
     /// The record has changed, apart from new tokens: a lock-out, a ticket, a refusal.
     pub(super) dirty: bool,
-    /// The owner called `forget`, and this is not saved yet.
+    /// The program called `forget`, and this is not saved yet.
     pub(super) forgets: bool,
     /// New tokens that are used after they are saved.
     pub(super) waiting: Option<Box<Waiting>>,
@@ -35,7 +35,7 @@ enum Kind {
     /// The session is not stored.
     #[default]
     None,
-    /// The owner's hook stores it.
+    /// The program stores it (`StoreRequest::Keep`).
     Hook,
     /// In a store that processes share.
     Shared(Box<Sharing>),
@@ -153,7 +153,7 @@ impl Persistence {
         }
     }
 
-    /// The owner called `forget`: other processes have to know it.
+    /// The program called `forget`: other processes have to know it.
     pub(super) fn forget(&mut self) {
         self.share();
         self.forgets = self.is_shared();

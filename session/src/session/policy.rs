@@ -1,9 +1,9 @@
-//! [`Policy`]: the settings of a session. Their bounds keep the laws.
+//! [`Policy`]: the settings of a session. With each value in its range, the session keeps the laws.
 
 use core::time::Duration;
 
-/// The settings of a session: when to renew, how long to wait, and how often to try. The defaults follow the vendor's
-/// advice. A value outside its bounds is set to the nearest bound.
+/// The settings of a session: when to renew, how long to wait for an answer, and how long to pause. The default of
+/// 15 minutes for the renewal is the vendor's advice. A value outside its range is set to the nearest end of the range.
 ///
 /// ```
 /// use std::time::Duration;
@@ -36,7 +36,8 @@ impl Default for Policy {
 
 impl Policy {
     /// Sets how long before its expiry a token is renewed. Default 15 minutes, range 1 to 60 minutes. A token that
-    /// lives less than twice this time is renewed at half its life.
+    /// lives less than twice this time is renewed at half its life. Renewals come up to a tenth of this time earlier,
+    /// at random, so that many sessions do not renew at once.
     #[must_use]
     pub fn with_renew_before(mut self, renew_before: Duration) -> Self {
         self.renew_before = renew_before.clamp(Duration::from_secs(60), Duration::from_secs(3600));
@@ -44,22 +45,24 @@ impl Policy {
     }
 
     /// Sets how long before its expiry a token is no longer handed out. Default 30 seconds, range 5 seconds to 5
-    /// minutes. For a short-lived token it is a tenth of the token's life if that is less.
+    /// minutes. If a tenth of the token's life is shorter, that counts instead.
     #[must_use]
     pub fn with_margin(mut self, margin: Duration) -> Self {
         self.margin = margin.clamp(Duration::from_secs(5), Duration::from_secs(300));
         self
     }
 
-    /// Sets how long an exchange may take before the session continues without its answer. Default 45 seconds, range 5
-    /// seconds to 5 minutes. Choose a longer time than the time-out of the HTTP client.
+    /// Sets how long a request to the server or to the store may take before the session continues without its answer.
+    /// Default 45 seconds, range 5 seconds to 5 minutes. Choose a longer time than the time-out of the HTTP client. The
+    /// lease of a shared store is requested for one and a half times this time.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline.clamp(Duration::from_secs(5), Duration::from_secs(300));
         self
     }
 
-    /// Sets the longest pause between tries after faults. Default one minute, range 5 seconds to 10 minutes.
+    /// Sets the longest pause between two tries of a request after faults, such as a lost connection or a 5xx. Default
+    /// one minute, range 5 seconds to 10 minutes.
     #[must_use]
     pub fn with_longest_pause(mut self, pause: Duration) -> Self {
         self.longest_pause = pause.clamp(Duration::from_secs(5), Duration::from_secs(600));
@@ -67,9 +70,9 @@ impl Policy {
     }
 
     /// Sets whether an OAuth session refreshes even when it could renew. Default `false`. Choose `true` if many OAuth
-    /// sessions share a network address: they then leave its fifteen renewals per hour to other sessions. Such a
-    /// session gets no market data token, because only a renewal brings one. A session with a password ignores this
-    /// setting and always renews.
+    /// sessions share a network address: they then leave its fifteen renewals per hour to other sessions. A session
+    /// that only refreshes gets no market data token, because only a renewal brings one. A session with a password
+    /// ignores this setting and always renews.
     ///
     /// ```
     /// use tradovate_auth_session::Policy;
@@ -95,13 +98,13 @@ impl Policy {
         self.margin
     }
 
-    /// How long an exchange may take before the session continues without its answer.
+    /// How long a request may take before the session continues without its answer.
     #[must_use]
     pub fn deadline(&self) -> Duration {
         self.deadline
     }
 
-    /// The longest pause between tries after faults.
+    /// The longest pause between two tries of a request after faults.
     #[must_use]
     pub fn longest_pause(&self) -> Duration {
         self.longest_pause

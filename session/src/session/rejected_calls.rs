@@ -1,8 +1,8 @@
-//! [`Session::rejected`]: callers report the answers that they got with the token, and learn what to do.
+//! [`Session::rejected`]: callers report refused API calls, and learn what to do.
 //!
-//! After the server has closed a session, API calls with its token answer 401, 408 or 500. Each of these answers can
-//! have another cause. So a report leads to a renewal that verifies the token, at most once per 15 minutes. If the
-//! token survives the renewal, the call itself was forbidden or faulty.
+//! After the server has closed a server session, API calls with its token get a 401, 408 or 500. Each of these answers
+//! can have another cause. So a report leads to a renewal that verifies the token, at most once per 15 minutes. If the
+//! renewal succeeds, the call itself was forbidden or faulty.
 
 use http::{Response, StatusCode};
 use jiff::Timestamp;
@@ -18,15 +18,18 @@ use crate::time_arithmetic::ONE_HOUR;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// The server says that the token is dead. The session gets a new token: ask for it. Repeat the call only if that
-    /// is safe.
+    /// The server says that the token is dead. The session verifies this by a renewal, and returns no token until it
+    /// has a valid one: ask for it. Repeat the call only if that is safe.
     Dead,
-    /// The user may not make this call. The session is fine. Don't repeat the call.
+    /// The user, the app or the device may not make this call. The token was verified in the last 15 minutes. Don't
+    /// repeat the call.
     Forbidden,
-    /// It is not yet known whether the token is dead. A renewal verifies it. Ask for a token again later.
+    /// It is not yet known whether the token is dead. A renewal verifies it now, or when 15 minutes have passed since
+    /// the last verification. Ask for a token again later.
     BeingChecked,
-    /// The user's organization is on another host. The session renews, to read the hosts again. Repeat the call on the
-    /// new host, after the event `HostsChanged`.
+    /// The user's organization is on another host. The session reads the hosts again by a renewal, at most once per
+    /// 15 minutes. Repeat the call on the new host, after the event
+    /// [`HostsChanged`](crate::EventKind::HostsChanged).
     Moved,
     /// The call used an old token. Ask for the current one, and repeat the call if that is safe.
     AlreadyReplaced,
@@ -42,7 +45,7 @@ pub enum Verdict {
     /// the captcha; without an answer, the endpoint opens again in about an hour. The session is fine.
     CaptchaAsked,
     /// The answer is about the call and not about the token. Handle it like any other answer. After a 408 or a 500, the
-    /// session verifies the token in the background.
+    /// session also verifies the token by a renewal, at most once per 15 minutes.
     NotAboutTheToken,
 }
 
@@ -55,7 +58,7 @@ pub(super) enum Evidence {
     LockedOut,
     Postponed,
     CaptchaAsked,
-    /// A status that the server also sends after it has closed the session.
+    /// A status that the server also sends after it has closed the server session.
     //= R-SESSION-2
     Fault,
     None,
@@ -88,17 +91,17 @@ impl Evidence {
 }
 
 impl Evidence {
-    /// Whether another token could fare better.
+    /// Whether the same call with another token could get another answer.
     fn is_about_token(self) -> bool {
         matches!(self, Self::Dead | Self::Unclear | Self::OtherHost | Self::Fault)
     }
 }
 
 impl Session {
-    /// Whether a renewal has to verify the token, now or later, because of reports of callers or because the token came
-    /// from a snapshot, or whether a report has the record of a shared store loaded. Meanwhile [`token`](Self::token)
-    /// returns the token, unless the server said that it is dead. A driver that polls only when it has no token must also
-    /// poll if this is `true`.
+    /// Whether the token is to be verified by a renewal, now or later. The reason is a report of a caller, or a start
+    /// with a token from a snapshot. With a shared store, the session first loads the record. Meanwhile
+    /// [`token`](Self::token) returns the token, unless the server has called it dead. A driver that polls only when it
+    /// has no token must also poll while this is `true`.
     #[must_use]
     pub fn is_verifying(&self) -> bool {
         self.token.is_in_question()
@@ -123,10 +126,11 @@ impl Session {
         self.token.confirmation_due(self.clock.confirm_at(), self.record.verified_at)
     }
 
-    /// Reports an answer that a caller got when it used a token: the token's generation, the status and the body.
-    /// Returns what the caller should do.
+    /// Reports an answer to an API call, and returns what the caller should do. `generation` is the
+    /// [generation](crate::SessionToken::generation) of the token that the call used. `status` and `body` are those of
+    /// the answer.
     ///
-    /// Report a 200 too if its body may hold a penalty or a captcha. For a socket, report 401 with the text of the
+    /// Report a 200 too if its body may contain a penalty or a captcha. For a socket, report 401 with the text of the
     /// refusal, or 421.
     pub fn rejected(
         &mut self,

@@ -1,5 +1,5 @@
-//! When a session renews: which token a renewal can extend, when the renewal is due, and when the session gives the token
-//! up.
+//! When a session renews: which token a renewal can extend, when the renewal is due, and when the session gives the
+//! token up.
 
 use core::time::Duration;
 
@@ -80,13 +80,14 @@ impl Session {
 
     /// Whether a token that has expired by the local clock may still be alive. This is possible as long as the session
     /// has not learnt the server's time. A renewal decides. If no renewal brings a verdict, the session gives the token
-    /// up after some renewals that have reached the server, or after an hour in which none has reached it.
+    /// up: see [`given_up_at`](Self::given_up_at).
     fn may_be_alive(&self, now: Timestamp) -> bool {
         !self.clock.is_learnt() && self.given_up_at().is_none_or(|at| now < at)
     }
 
-    /// The time at which the session gives up a token that has expired only by the local clock, because no renewal has
-    /// brought a verdict.
+    /// The time at which the session gives up a token that has expired by the local clock, because no renewal has
+    /// brought a verdict: after three failed renewals that may have reached the server, over at least two minutes, or
+    /// after three failed renewals over at least one hour.
     pub(super) fn given_up_at(&self) -> Option<Timestamp> {
         let (count, time) = GIVE_UP_AFTER;
         let after_expiry = self.token.failed_after_expiry.lasted_at(count, time);

@@ -1,4 +1,4 @@
-//! [`Session::replace_credentials`]: the session goes on with new credentials.
+//! [`Session::replace_credentials`]: the session continues with new credentials.
 
 use tradovate_auth_core::Credentials;
 
@@ -8,8 +8,9 @@ use crate::network_budget::Operation;
 use crate::record::LogIns;
 
 impl Session {
-    /// Replaces the credentials. Pass the same credentials to try them again. A session that stopped because of a
-    /// refusal continues. With the credentials of another user, the session drops all tokens of the previous user.
+    /// Replaces the credentials, and ends all pauses after faults. A session that has stopped continues. To try refused
+    /// credentials again, pass them again. With the credentials of another user, the session drops all tokens of the
+    /// previous user.
     pub fn replace_credentials(&mut self, credentials: Credentials) {
         self.withdraw_announcement();
         let is_same_user = self.login.credentials().is_some_and(|before| before.name() == credentials.name());

@@ -93,13 +93,13 @@ impl Session {
     /// The earliest time, not before `now`, that everything except the budget and the gates allows.
     fn held_back(&self, now: Timestamp, operation: Operation) -> Timestamp {
         let postponed = self.record.postponed.get().filter(|ticket| ticket.operation == operation);
-        let opens_session = match operation {
+        let may_open_at = match operation {
             Operation::LogIn => Some(self.earliest_log_in(now)),
             Operation::Refresh if self.renewable(now).is_none() => self.record.log_ins.after_kick(),
             _ => None,
         };
         let store = self.persistence.pause.until().filter(|_| self.is_to_be_announced(now, operation));
-        [self.record.pause.until(), postponed.map(|ticket| ticket.until), opens_session, store]
+        [self.record.pause.until(), postponed.map(|ticket| ticket.until), may_open_at, store]
             .into_iter()
             .flatten()
             .fold(now, Timestamp::max)

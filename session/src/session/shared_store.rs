@@ -42,7 +42,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// If more saves in a row are overtaken, the store has failed.
 const OVERTAKEN_AT_MOST: u32 = 2;
 
-/// The longest time that a request may take. No store grants a lease for more than ten minutes.
+/// The longest time that a request may take. The lease for it is one and a half times as long: ten minutes, the most
+/// that `FileStore` grants.
 const LONGEST_REQUEST: Duration = Duration::from_secs(400);
 
 /// What a session knows about the store that it shares.
@@ -56,11 +57,11 @@ pub(super) struct Sharing {
     lease: LeaseState,
     /// Whether the loaded record allows a login.
     allows_login: bool,
-    /// The loaded session had ended, and this process has saved no token since.
+    /// The store was empty or the loaded token had expired, and this process has saved no token since.
     may_be_outdated: bool,
-    /// When the store was first found empty or with an ended session, while this process held the lease.
+    /// When the store was first found empty or with an expired token, while this process held the lease.
     empty_since: Option<Timestamp>,
-    /// Until then, the lease is not requested. After a failure, nothing is requested.
+    /// Until this time, the lease is not requested. After a failure, nothing is requested until this time.
     pause: Option<Timestamp>,
     failures: u32,
     trouble: Option<Trouble>,
@@ -95,8 +96,8 @@ enum LeaseState {
         lease: Lease,
         until: Timestamp,
     },
-    /// Another process seems to have saved, so that another one may hold the lease. It is given back all the same: a store that
-    /// has shown an older record keeps it for this process.
+    /// A save was overtaken, so another process may hold the lease. This process releases its lease all the same,
+    /// because a store that only showed an older record still keeps the lease for this process.
     Overtaken(Lease),
 }
 
@@ -327,7 +328,7 @@ impl Sharing {
         Some(self.failed(now, Part::Lease, StoreError::new(StoreErrorKind::Misconfigured, text)))
     }
 
-    /// A lease arrived that is no longer needed. It is released, so that the others need not wait for its end.
+    /// A lease arrived that is no longer needed. It is released, so that other processes need not wait for its end.
     pub(super) fn given_late(&mut self, now: Timestamp, lease: Lease) {
         let is_wanted = matches!(self.asked, Some(Asked { what: Ask::Acquire(_), .. }));
         if !is_wanted && self.lease().is_none() {
@@ -367,9 +368,9 @@ impl Sharing {
         }
     }
 
-    /// A record was loaded and joined. If its token `has_ended`, the store may have fallen back to an old record, or
-    /// another process holds a newer one that it could not save. If the record `has_none` (no token at all), this stays
-    /// as it was before.
+    /// A record was loaded and joined. If its token `has_ended`, the record may be outdated: the store may have fallen
+    /// back to it, or another process could not save a newer one. If the record `has_none` (no token at all), it may be
+    /// outdated only if the previous one may have been.
     pub(super) fn joined(&mut self, has_ended: bool, has_none: bool) {
         self.may_be_outdated = has_ended || has_none && self.may_be_outdated;
     }
@@ -419,8 +420,8 @@ impl Sharing {
         }
     }
 
-    /// The store may hold a newer record. A record that can't be read may stay so for a while. Any other problem may be
-    /// over, because the store has just been reached.
+    /// The store may hold a newer record. If the problem was a record that can't be read, the pause stays. Any other
+    /// problem may be over, because the store has just been reached.
     pub(super) fn changed(&mut self) {
         if self.news == News::None {
             self.news = News::Possible;

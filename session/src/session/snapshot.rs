@@ -1,4 +1,4 @@
-//! [`Session::snapshot`]: the session's record, with what the budget knows about the network address.
+//! [`Session::snapshot`]: the session's record, with the limits of the network address from the budget.
 
 use alloc::boxed::Box;
 
@@ -10,8 +10,9 @@ use crate::record::Fact;
 use crate::stored_session::{Stored, StoredSession};
 
 impl Session {
-    /// Everything that the session needs to continue after a restart: tokens, hosts, lock-outs and other facts. It
-    /// contains no password, no API secret and no client secret.
+    /// Returns a snapshot: everything that the session needs to continue after a restart, such as tokens, hosts and
+    /// lock-outs. It contains tokens, so protect it like a password. It contains no password, no API secret and no
+    /// client secret.
     #[must_use]
     pub fn snapshot(&self, now: Timestamp, budget: &RateBudget) -> StoredSession {
         let now = now.max(self.now);

@@ -16,7 +16,8 @@ use crate::time_arithmetic::later;
 const LATE: Duration = Duration::from_secs(10);
 
 impl Session {
-    /// Reports the answer of the store, or its failure.
+    /// Reports the answer of the store to an [`Action::Store`](super::Action::Store), or its error. An answer with an
+    /// unknown id changes nothing, except that a lease in it is released.
     pub fn store_answered(
         &mut self,
         now: Timestamp,
@@ -123,8 +124,8 @@ impl Session {
         tokens.access.is_none() && (tokens.dead_issued_at.is_some() || self.record.log_ins.may_have_opened_one())
     }
 
-    /// If the local clock may be wrong, a token that may have expired is not tried before the tokens of other
-    /// processes.
+    /// Whether the session holds a token that has not expired by the best known server time. If the local clock may be
+    /// wrong, a token that seems to have expired is tried only after the store was asked for a newer one.
     fn holds_token_that_has_not_ended(&self, now: Timestamp) -> bool {
         self.record.tokens.access.as_ref().is_some_and(|access| !self.has_ended(access, now))
     }
@@ -159,20 +160,21 @@ impl Session {
         }
     }
 
-    /// The revision of the shared record that the session has joined.
+    /// The revision of the shared record that the session has joined last. `None` without a shared store, and before
+    /// the first record.
     #[must_use]
     pub fn known_revision(&self) -> Option<Revision> {
         self.persistence.as_shared()?.known()
     }
 
-    /// Who holds the lease of the shared store, as far as this process knows.
+    /// Which process holds the lease of the shared store, as far as this process knows.
     #[must_use]
     pub fn lease_holder(&self, now: Timestamp) -> LeaseHolder {
         self.persistence.as_shared().map_or(LeaseHolder::Nobody, |sharing| sharing.holder(now))
     }
 
-    /// Whether the only copy of a token is not saved yet. Poll then, even if there is a token: otherwise the token is
-    /// saved only when it has expired.
+    /// Whether the session holds a new token that is not stored yet. While this is `true`, poll even if there is a
+    /// valid token. Otherwise the new token is stored only when the valid one has expired.
     #[must_use]
     pub fn has_unstored_grant(&self) -> bool {
         let uses_unstored = self.persistence.as_shared().is_some_and(|sharing| sharing.uses_unstored);
@@ -201,8 +203,8 @@ impl Session {
         let late = saving.taken.filter(|taken| later(*taken, LATE) < now);
         if let Some(sharing) = self.persistence.shared_mut() {
             sharing.announced.iter_mut().for_each(|announced| announced.is_stored = true);
-            // Other processes take the clock in it for as young as the record. For a store that is always slow, this
-            // happens once, not for ever.
+            // A snapshot that was saved late contains an old clock offset, but other processes take the offset to be as
+            // new as the record. So it is saved once more, but only once: the store may be slow every time.
             let is_first = late.is_some() && sharing.stored_late.is_none();
             sharing.stored_late = late;
             sharing.uses_unstored = false;

@@ -23,7 +23,7 @@ pub(super) struct TokenHealth {
     /// When to renew, by the server's clock.
     pub(super) renew_at: Timestamp,
     pub(super) failed_renewals: FailedRenewals,
-    /// No renewal for the sake of a market data token alone before this, by the local clock.
+    /// The earliest time of a renewal that is sent only to get a market data token, by the local clock.
     pub(super) market_data_at: Timestamp,
     /// Failed renewals that may have reached the server after the token seemed to have expired.
     pub(super) failed_after_expiry: FailedRenewals,
@@ -31,15 +31,15 @@ pub(super) struct TokenHealth {
     pub(super) is_verifying: bool,
     /// A caller reported an answer that calls the token dead. A renewal verifies this.
     pub(super) is_reported_dead: bool,
-    /// Callers reported faults that the server also sends after it closed the session. A renewal verifies this.
+    /// Callers reported faults that the server also sends after it closed the server session. A renewal verifies this.
     pub(super) is_faulty: bool,
     /// How far the server's clock was assumed to be ahead when the expiry was derived from a lifetime. `None` if an
     /// answer had confirmed the offset.
     pub(super) assumed_offset: Option<SignedDuration>,
     /// When a caller first reported an answer that calls the token dead.
     reported_dead_at: Option<Timestamp>,
-    /// The token came from a snapshot, and no answer has named the server's time yet. One renewal has to confirm it
-    /// from this time on.
+    /// The time from which a renewal has to confirm the token, because it came from a snapshot and no answer has named
+    /// the server's time yet.
     confirm_at: Option<Timestamp>,
 }
 
@@ -50,7 +50,7 @@ impl TokenHealth {
         *self = Self { generation, since, refreshed_at, renew_at, ..Self::default() };
     }
 
-    /// A renewal has answered the reports.
+    /// A renewal has answered the reports, so they no longer count.
     pub(super) fn settle(&mut self) {
         *self = Self {
             generation: self.generation,
@@ -65,7 +65,7 @@ impl TokenHealth {
         };
     }
 
-    /// Asks for a verifying renewal. Returns whether one follows: the last one was long enough ago, or one is due
+    /// Asks for a verifying renewal. Returns whether one follows, because the last one was 15 minutes ago or one is due
     /// anyway.
     pub(super) fn verify(&mut self, now: Timestamp, verified_at: &mut Option<Timestamp>) -> bool {
         if !self.is_verifying && verified_at.is_none_or(|last| later(last, VERIFY_EVERY) <= now) {
@@ -87,7 +87,8 @@ impl TokenHealth {
         self.confirm_at = Some(at);
     }
 
-    /// When a renewal has to confirm the token, or has to read the server's time, which is wanted at `server_time_at`.
+    /// When a renewal has to confirm the token or has to read the server's time. `server_time_at` is the time at which
+    /// the clock wants an answer with the server's time.
     pub(super) fn confirmation_due(
         &self,
         server_time_at: Option<Timestamp>,
@@ -97,16 +98,16 @@ impl TokenHealth {
         Some(verified_at.map_or(wanted, |last| later(last, VERIFY_EVERY).max(wanted)))
     }
 
-    /// A caller reported an answer that calls the token dead. Returns whether it is verified now. Otherwise it is
-    /// verified later.
+    /// A caller reported an answer that calls the token dead. Returns whether a renewal verifies this now. Otherwise
+    /// one does so later.
     pub(super) fn reported_dead(&mut self, now: Timestamp, verified_at: &mut Option<Timestamp>) -> bool {
         self.reported_dead_at.get_or_insert(now);
         self.is_reported_dead = self.verify(now, verified_at);
         self.is_reported_dead
     }
 
-    /// Callers reported a fault that the server also sends after it closed the session. Earlier failed renewals are no
-    /// evidence.
+    /// Callers reported a fault that the server also sends after it closed the server session. Renewals that failed
+    /// before do not count as evidence.
     pub(super) fn reported_faulty(&mut self, now: Timestamp, verified_at: &mut Option<Timestamp>) {
         if !self.is_faulty && self.verify(now, verified_at) {
             self.is_faulty = true;
@@ -151,7 +152,7 @@ impl FailedRenewals {
         self.count = self.count.saturating_add(1);
     }
 
-    /// When the failures have lasted for `time`, if there are at least `count` of them.
+    /// The time at which the failures have lasted for `time`. `None` if there are fewer than `count` of them.
     pub(super) fn lasted_at(&self, count: u32, time: Duration) -> Option<Timestamp> {
         (self.count >= count.max(1)).then(|| later(self.first, time))
     }

@@ -20,7 +20,7 @@ const BETWEEN_REFRESHES: Duration = Duration::from_millis(3_828);
 /// The operations that extend tokens.
 const PACED: [Operation; 2] = [Operation::Renew, Operation::Refresh];
 
-/// What a session of a network without anything to do now waits for.
+/// What a session that has nothing to do now waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) operation: Operation,
@@ -165,7 +165,7 @@ impl<N> Network<N> {
     fn pace(&mut self, operation: Operation) -> Option<&mut Pace> {
         match operation {
             Operation::Renew => Some(&mut self.renewals),
-            Operation::Refresh => Some(&mut self.refreshes),
+            Operation::Refresh | Operation::ExchangeCode => Some(&mut self.refreshes),
             Operation::LogIn | Operation::Identify => None,
         }
     }
@@ -173,7 +173,7 @@ impl<N> Network<N> {
     fn paced(&self, operation: Operation) -> Option<&Pace> {
         match operation {
             Operation::Renew => Some(&self.renewals),
-            Operation::Refresh => Some(&self.refreshes),
+            Operation::Refresh | Operation::ExchangeCode => Some(&self.refreshes),
             Operation::LogIn | Operation::Identify => None,
         }
     }

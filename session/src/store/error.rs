@@ -7,7 +7,7 @@ use core::fmt;
 
 /// Why a request to a store failed.
 ///
-/// The text says what is wrong and what to do. Programs show it to users, so the text and the source must contain no
+/// The text says what is wrong and what to do. Programs show the text and the source to users, so neither may contain a
 /// secret.
 ///
 /// ```
@@ -25,7 +25,7 @@ pub struct StoreError {
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
-/// The kind of a [`StoreError`]. If the store returns a record whose session is damaged, that is not a store error: see
+/// The kind of a [`StoreError`]. A record whose session can't be read is not a store error: see
 /// [`Unreadable`](crate::Unreadable).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -124,7 +124,7 @@ fn an_expired_password_is_reported_as_expired() {
     assert_eq!(
         reminders(&mut driver),
         [
-            "the password expired at 2026-11-24T13:00:00Z: set a new one at the vendor, and give it to the program before its next login"
+            "the password expired at 2026-11-24T13:00:00Z: the token stays valid, but the next login needs a new password; set one at the vendor, and give it to the program"
         ]
     );
     driver.now = minute(1);
@@ -146,7 +146,7 @@ fn a_session_reminds_14_7_and_1_days_before_the_password_expires() {
             "the password expires within 14 days, at 2026-12-04T14:00:00Z: set a new one at the vendor before then, and give it to the program",
             "the password expires within 7 days, at 2026-12-04T14:00:00Z: set a new one at the vendor before then, and give it to the program",
             "the password expires within 1 day, at 2026-12-04T14:00:00Z: set a new one at the vendor before then, and give it to the program",
-            "the password expired at 2026-12-04T14:00:00Z: set a new one at the vendor, and give it to the program before its next login",
+            "the password expired at 2026-12-04T14:00:00Z: the token stays valid, but the next login needs a new password; set one at the vendor, and give it to the program",
         ]
     );
 }

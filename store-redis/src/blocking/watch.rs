@@ -1,5 +1,5 @@
-//! The messages of the channel, for all threads that wait for one. A store uses one connection and one thread for this,
-//! whatever the number of sessions. Both exist while a thread waits, and for a short time after.
+//! Receives the messages of the channel for all threads that wait for a change. A store uses one connection and one
+//! thread for this, whatever the number of sessions. Both end some seconds after the last thread has stopped waiting.
 
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Poll, Wake, Waker};
@@ -16,9 +16,9 @@ use crate::waiters::{Attempts, Waiter, Waiters, lock};
 
 #[derive(Default)]
 pub(crate) struct Watch {
-    /// Owned by the thread that listens.
+    /// The waiters of the current subscription. The thread that listens owns them.
     current: Mutex<Weak<Waiters>>,
-    /// Held while a thread subscribes.
+    /// Locked while a thread subscribes, so that no other thread does.
     subscribing: Mutex<()>,
     attempts: Attempts,
 }
@@ -56,8 +56,8 @@ impl Wake for Unpark {
     }
 }
 
-/// Waits until the number of messages changes. Returns whether it changed or the time is over. `None` if no message
-/// will arrive.
+/// Waits until another message has arrived (`Some(true)`), the time is over (`Some(false)`), or no message can arrive
+/// any more (`None`). `seen` is the number of messages so far.
 pub(crate) fn wait(waiter: &Waiter, seen: u64, over: Option<Instant>) -> Option<bool> {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     loop {

@@ -1,4 +1,4 @@
-//! [`Link`]: a connection for commands and messages.
+//! [`Link`]: the connection of the async form, for commands and for the messages of the channel.
 
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Instant;
@@ -61,7 +61,8 @@ impl Link {
         Ok(answer)
     }
 
-    /// Whether this caller should test the connection. One of all callers does it.
+    /// Whether this caller should test the connection. The answer is `true` for one of the waiting callers, once per
+    /// `tried_every`.
     pub(crate) fn must_be_tried(&self, settings: &Settings) -> bool {
         let mut last = lock(&self.last_sign_of_life);
         let is_quiet = last.elapsed() >= settings.tried_every;
@@ -71,14 +72,14 @@ impl Link {
         is_quiet
     }
 
-    /// Whether the connection still works. Only an answer shows this.
+    /// Tests whether the connection still works. Only an answer shows this.
     pub(crate) async fn try_out(&self, settings: &Settings) -> Result<(), Failure> {
         let answer = redis::cmd("PING").exec_async(&mut self.connection.clone()).await;
         answer.map_err(|error| self.failed(settings.failure(&error)))
     }
 
-    /// After a failure that shows that the connection is broken, nobody uses it again. All callers that wait for messages
-    /// on it are woken.
+    /// If the failure shows that the connection is broken, closes it for all callers, and wakes those that wait for a
+    /// message.
     fn failed(&self, failure: Failure) -> Failure {
         if failure.ends_connection
             && let Some(waiters) = self.waiters.upgrade()

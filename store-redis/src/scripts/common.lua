@@ -4,11 +4,11 @@
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 
--- How long the numbers are remembered after their last use, in ms: a week. They are times, so that what follows a
--- forgotten one is higher, unless the clock was put back by more than this.
+-- How long the key of the lease is kept after its last use, in ms: a week. Numbers are times. So the number after a
+-- forgotten one is higher, unless the clock was set back by more than a week.
 local REMEMBERED = 604800000
 
--- Lua's own way to write a number would round it.
+-- Lua's default format would round the number.
 local function text(number)
   return string.format('%.0f', number)
 end
@@ -21,7 +21,8 @@ local function kind(key)
   return redis.call('TYPE', key).ok
 end
 
--- The revision of the record, or false where there is none; and an error where a key is none of ours.
+-- Returns the revision of the record, or false if there is no record. The second value is an error if another program
+-- has written one of the keys.
 local function revision()
   local lease = kind(KEYS[2])
   if lease ~= 'none' and lease ~= 'hash' then return false, foreign(KEYS[2]) end
@@ -32,8 +33,8 @@ local function revision()
   return found
 end
 
--- A number that was never given before: higher than all that are remembered, and not before its time, so that a server
--- that has lost everything gives none again.
+-- Returns a number that was never given before. It is higher than all remembered numbers, and at least the time. So a
+-- server that has lost everything does not give a number again.
 local function next_number(known)
   local last = tonumber(redis.call('HGET', KEYS[2], 'last')) or 0
   return text(math.max(now, last + 1, (tonumber(known) or 0) + 1))

@@ -1,4 +1,4 @@
--- Returns for how many µs the lease is held, or false where it isn't.
+-- Returns for how many µs the lease is still held, or false if it is not held.
 local _, trouble = revision()
 if trouble then return trouble end
 local held_until = tonumber(redis.call('HGET', KEYS[2], 'until')) or 0

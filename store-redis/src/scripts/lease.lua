@@ -1,4 +1,4 @@
--- ARGV: the time in µs, the channel, the name. Returns the fence, or false where another holder's time has not run out.
+-- ARGV: the time in µs, the channel, the name. Returns the fence, or false if the last lease has not ended.
 local found, trouble = revision()
 if trouble then return trouble end
 local held_until = tonumber(redis.call('HGET', KEYS[2], 'until')) or 0

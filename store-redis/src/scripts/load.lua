@@ -1,4 +1,5 @@
--- Returns the revision, the session and its age in µs, less than nothing where the clock was set back, or false where there is none.
+-- Returns the revision, the session and its age in µs, or false if there is no record. The age is negative if the clock
+-- was set back.
 local found, trouble = revision()
 if trouble then return trouble end
 if not found then return false end

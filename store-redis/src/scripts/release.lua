@@ -1,4 +1,4 @@
--- ARGV: the fence. It stays, so that nobody gets it again.
+-- ARGV: the fence. The key keeps it, so that no later lease gets the same fence.
 local _, trouble = revision()
 if trouble then return trouble end
 if redis.call('HGET', KEYS[2], 'fence') ~= ARGV[1] then return 0 end

@@ -1,4 +1,4 @@
--- Returns the revision, or false where there is no record.
+-- Returns the revision, or false if there is no record.
 local found, trouble = revision()
 if trouble then return trouble end
 return found

@@ -1,5 +1,5 @@
 -- ARGV: the fence, the revision known ('' for none), the session, how long to keep it in ms ('' for ever), the channel,
--- the name. Returns the new revision, or false where another lease was given or the record is another one.
+-- the name. Returns the new revision, or false if a later lease was given or the record has another revision.
 local found, trouble = revision()
 if trouble then return trouble end
 if redis.call('HGET', KEYS[2], 'fence') ~= ARGV[1] then return false end

@@ -1,6 +1,6 @@
 //! The store against a real Redis, in both forms.
 //!
-//! It needs `redis-server` (Debian: `redis-server`). Without it the tests are ignored, unless
+//! They need the program `redis-server` (Debian: package `redis-server`). Without it the tests are ignored, unless
 //! `TRADOVATE_AUTH_REDIS=required` is set.
 
 #[path = "../../../store/tests/it/helpers.rs"]
@@ -38,7 +38,7 @@ fn trial(name: &str, test: fn(Form), form: Form) -> Trial {
     })
 }
 
-/// All checks of the contract, on one server, as a user that has only the rights which the documentation gives it.
+/// All checks of the conformance suite, on one server, as a user who has only the documented rights.
 fn conformance(form: Form) -> Vec<Trial> {
     let server = LazyLock::new(secrets::server_with_least_rights as fn() -> _);
     let suite = Arc::new(form.suite(move || patient_store(&secrets::url_of_app(&server))));
@@ -51,7 +51,7 @@ fn conformance(form: Form) -> Vec<Trial> {
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    // They wait most of the time, and the variable `RUST_TEST_THREADS` means nothing to this harness.
+    // The tests wait most of the time. This harness ignores the variable `RUST_TEST_THREADS`.
     arguments.test_threads.get_or_insert(16);
     let trials = trials![
         sharing:
@@ -96,12 +96,12 @@ fn main() -> ExitCode {
             a_server_with_a_certificate_of_another_authority_is_not_trusted,
             a_client_shows_its_certificate;
     ];
-    let of_contract = [Form::Blocking, Form::Async].into_iter().flat_map(conformance);
+    let of_conformance = [Form::Blocking, Form::Async].into_iter().flat_map(conformance);
     let of_async = [
         trial("runtimes::a_store_outlives_its_runtime", |_| runtimes::a_store_outlives_its_runtime(), Form::Async),
         trial("runtimes::several_runtimes_share_a_store", |_| runtimes::several_runtimes_share_a_store(), Form::Async),
         trial(
-            "runtimes::a_wait_that_is_given_up_leaves_nothing",
+            "runtimes::dropped_waits_leave_no_connection_behind",
             |_| runtimes::dropped_waits_leave_no_connection_behind(),
             Form::Async,
         ),
@@ -112,7 +112,7 @@ fn main() -> ExitCode {
     }
     let trials = trials
         .into_iter()
-        .chain(of_contract)
+        .chain(of_conformance)
         .chain(of_async)
         .map(|trial| trial.with_ignored_flag(is_ignored))
         .collect();

@@ -34,7 +34,7 @@ fn evict_session(server: &Server) {
     panic!("nothing was evicted");
 }
 
-/// What the session does with an evicted record is tested with a fleet of processes.
+/// The fleet tests show what a session does after its record was evicted.
 pub(crate) fn an_evicted_record_can_be_saved_again_under_a_new_revision(form: Form) {
     let server = Server::start();
     let (one, other) = (form.party(&server.url()), form.party(&server.url()));
@@ -56,7 +56,7 @@ pub(crate) fn the_holder_of_an_evicted_lease_can_not_save(form: Form) {
     let (one, other) = (form.party(&server.url()), form.party(&server.url()));
     let revision = one.saved(1, None);
     let evicted = one.leased();
-    // The lease has an expiry, and this record has none.
+    // The lease has an expiry and this record has none, so Redis evicts only the lease.
     set(&server, "maxmemory-policy", "volatile-ttl");
     set(&server, "maxmemory", "1");
     set(&server, "maxmemory", "0");

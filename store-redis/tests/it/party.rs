@@ -1,4 +1,4 @@
-//! Who uses a store, in either form: so each test is of both.
+//! [`Party`]: a user of a store, in the blocking or the async form. So one test covers both forms.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub(crate) enum Form {
 
 pub(crate) struct Party {
     pub(crate) store: RedisStore,
-    /// The same one, in its form.
+    /// The same store, through the trait of its form.
     pub(crate) used: Box<dyn Store>,
 }
 
@@ -27,7 +27,7 @@ impl Form {
         self.party_of(patient_store(url))
     }
 
-    /// One that waits only this long to connect, and for an answer.
+    /// A party whose store waits only this long to connect and for an answer.
     pub(crate) fn impatient_party(self, url: &str, time: Duration) -> Party {
         self.party_of(RedisStore::new(url).unwrap().time_outs(time, time))
     }
@@ -42,7 +42,7 @@ impl Form {
 }
 
 impl Form {
-    /// The checks of the contract.
+    /// The conformance suite for stores that `open` returns.
     pub(crate) fn suite(self, open: impl Fn() -> RedisStore + Send + Sync + 'static) -> Suite<'static> {
         match self {
             Self::Blocking => Suite::new(move || Box::new(open()) as Box<dyn Store>),
@@ -51,7 +51,7 @@ impl Form {
     }
 }
 
-/// A store that also works while the machine is busy, and its server answers late.
+/// A store with time-outs of one minute, so that tests pass while the machine is busy.
 pub(crate) fn patient_store(url: &str) -> RedisStore {
     RedisStore::new(url).unwrap().time_outs(LONG, LONG)
 }
@@ -88,29 +88,29 @@ impl Party {
         self.used.changed(&name(), known, time)
     }
 
-    /// Takes the lease, which nobody else has, for long.
+    /// Takes the lease, which no other process holds, for a long time.
     pub(crate) fn leased(&self) -> Lease {
         helpers::leased(&*self.used)
     }
 
-    /// Takes the lease, saves, and gives it back.
+    /// Takes the lease, saves the session of a user, and releases the lease.
     pub(crate) fn saved(&self, user: i64, known: Option<Revision>) -> Revision {
         helpers::saved(&*self.used, user, known)
     }
 
-    /// Whose session is stored, under which revision.
+    /// The revision of the stored session, and its user. `None` if the store is empty.
     pub(crate) fn found(&self) -> Option<(Revision, i64)> {
         let stored = self.load().unwrap()?;
         Some((stored.revision, stored.session.unwrap().user_id().unwrap()))
     }
 
-    /// What all calls that need no lease say of a server that does not do what it should.
+    /// The errors of all calls that need no lease, with a server that does not work.
     pub(crate) fn errors(&self) -> [StoreError; 3] {
         [self.load().unwrap_err(), self.lease(LONG).unwrap_err(), self.changed(None, LONG).unwrap_err()]
     }
 }
 
-/// Asserts that an error is of this kind and says this.
+/// Asserts that an error has this kind and contains this text.
 #[track_caller]
 pub(crate) fn assert_says(error: &StoreError, kind: StoreErrorKind, text: &str) {
     assert!(error.kind() == kind && error.to_string().contains(text), "{error:?}");

@@ -1,4 +1,4 @@
-//! What only the async form has to cope with.
+//! Tests of the async form only: several runtimes, and dropped futures.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub(crate) fn a_store_outlives_its_runtime() {
     let store = patient_store(&server.url());
     for _ in 0..3 {
         let runtime = Runtime::new().unwrap();
-        // Not even the first call on the next one fails, and none is one that could be repeated.
+        // On a new runtime, even the first call succeeds. The store repeats neither of the two calls after an error.
         let lease = runtime.block_on(AsyncStore::lease(&store, &name(), LONG)).unwrap().unwrap();
         runtime.block_on(AsyncStore::release(&store, &name(), lease)).unwrap();
     }

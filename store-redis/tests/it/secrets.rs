@@ -1,4 +1,4 @@
-//! Passwords and rights.
+//! Passwords, the rights of Redis users, and what error messages show.
 
 use std::fmt::Write as _;
 use std::io::{Read, Write};
@@ -20,7 +20,7 @@ fn url(server: &Server, login: &str) -> String {
     format!("redis://{login}@127.0.0.1:{}/", server.port())
 }
 
-/// Of the user `app`, whose password is `secret`.
+/// Sets the rights of the user `app`, whose password is `secret`.
 fn set_rights(server: &Server, rights: &str) {
     let rights: Vec<_> = rights.split_ascii_whitespace().collect();
     redis::cmd("ACL")
@@ -34,7 +34,7 @@ fn set_rights(server: &Server, rights: &str) {
         .unwrap();
 }
 
-/// What all operations say of themselves and of what went wrong.
+/// The debug output of the store, and the errors of all operations.
 fn said(party: &Party) -> String {
     let mut said = format!("{:?} {:#?}", party.store, party.store);
     let errors =
@@ -74,7 +74,7 @@ fn documented_rights() -> &'static str {
     command.lines().next().unwrap()
 }
 
-/// Nobody but this user can use it.
+/// A server that only the user `app` can use.
 pub(crate) fn server_with_least_rights() -> Server {
     let server = Server::start();
     set_rights(&server, documented_rights());
@@ -82,12 +82,13 @@ pub(crate) fn server_with_least_rights() -> Server {
     server
 }
 
-/// That of the user whose rights [`set_rights`] sets.
+/// The URL for the user `app`, whose rights [`set_rights`] sets.
 pub(crate) fn url_of_app(server: &Server) -> String {
     url(server, "app:secret")
 }
 
-/// Without these, a connection that is no longer needed is closed all the same, and Redis logs a command that was denied.
+/// Rights whose lack causes no error: a connection that is no longer needed is closed without them too. Redis then logs
+/// a denied command.
 const NOT_MISSED: [&str; 2] = ["+unsubscribe", "+punsubscribe"];
 
 pub(crate) fn a_user_that_lacks_a_right_gets_an_error_that_lists_the_rights(form: Form) {
@@ -95,7 +96,7 @@ pub(crate) fn a_user_that_lacks_a_right_gets_an_error_that_lists_the_rights(form
     let rights: Vec<_> = documented_rights().split_ascii_whitespace().collect();
     assert!(rights.len() > 10);
     for &right in rights.iter().filter(|right| !NOT_MISSED.contains(right)) {
-        // The blocking form takes the refusal of a `PING` for the answer that it is.
+        // To the blocking form, a refused `PING` shows that the connection works.
         let (database, quiet) = match (right, form) {
             ("+ping", Form::Blocking) => continue,
             ("+ping", Form::Async) => ("", Duration::from_millis(1500)),
@@ -115,7 +116,7 @@ pub(crate) fn a_user_that_lacks_a_right_gets_an_error_that_lists_the_rights(form
     }
 }
 
-/// Uses all operations, and waits for a change for so long.
+/// Calls all operations. Waits for a change for the time `quiet`.
 fn use_all(party: &Party, quiet: Duration) -> Result<(), StoreError> {
     let lease = party.lease(LONG)?.expect("nobody else has it");
     let saved = party.save(1, None, lease)?;
@@ -135,7 +136,7 @@ pub(crate) fn a_user_without_rights_gets_an_error(form: Form) {
     assert_says(&error, Misconfigured, "does not allow its user");
 }
 
-/// A server that knows no command, and says so as servers do.
+/// The server refuses each command, and repeats it in the error as Redis does.
 pub(crate) fn a_command_that_a_server_repeats_is_not_printed(form: Form) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

@@ -1,4 +1,4 @@
-//! A Redis of its own for a test, which ends with it.
+//! [`Server`]: a Redis server of one test. It stops when it is dropped.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use std::{env, process, thread};
 
 const PROGRAM: &str = "redis-server";
 
-/// Whether there is a Redis to test with, or has to be.
+/// Whether `redis-server` is installed, or the tests must fail without it.
 pub(crate) fn is_there_or_required() -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).any(|directory| directory.join(PROGRAM).is_file())
@@ -28,14 +28,14 @@ impl Server {
         Self::start_with(|_| Vec::new())
     }
 
-    /// One with more arguments; they may name files in its directory.
+    /// Starts a server with further arguments. They may name files in its directory.
     pub(crate) fn start_with(arguments: impl FnOnce(&Path) -> Vec<String>) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let directory = env::temp_dir().join(format!("tradovate-auth-redis-{}-{number}", process::id()));
         fs::create_dir_all(&directory).unwrap();
         let arguments = arguments(&directory);
-        // Another program may have the port.
+        // Another program may use the port.
         for _ in 0..100 {
             let port = next_port();
             if let Some(child) = spawn(port, &directory, &arguments) {
@@ -53,7 +53,7 @@ impl Server {
         format!("redis://127.0.0.1:{}/", self.port)
     }
 
-    /// A connection to do with as a test likes.
+    /// A connection for the commands of a test.
     pub(crate) fn raw(&self) -> redis::Connection {
         redis::Client::open(self.url()).unwrap().get_connection().unwrap()
     }
@@ -67,12 +67,12 @@ impl Server {
         self.child.wait().unwrap();
     }
 
-    /// It has forgotten everything.
+    /// Starts the server again at the same port, without data.
     pub(crate) fn start_again(&mut self) {
         self.child = spawn(self.port, &self.directory, &self.arguments).expect("it starts at the same port");
     }
 
-    /// Lets it neither answer nor refuse, as when packets are dropped on the way.
+    /// Stops the process, so that the server neither answers nor refuses, as if packets were lost.
     pub(crate) fn freeze(&self) {
         self.signal("-STOP");
     }
@@ -95,15 +95,15 @@ impl Drop for Server {
     }
 }
 
-/// Ports that the system gives to no connection and to no listener, so a stopped server can start again at its port.
-/// Each server of this process gets another one.
+/// A port that the system gives to no connection and to no listener, so that a stopped server can start again at its
+/// port. Each server of this process gets another one.
 fn next_port() -> u16 {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let number = COUNT.fetch_add(1, Ordering::Relaxed) + process::id() * 131;
     10_000 + u16::try_from(number % 20_000).unwrap()
 }
 
-/// `None` if the server ends at once, for example because another program has the port.
+/// `None` if the server ends at once, for example because another program uses the port.
 fn spawn(port: u16, directory: &Path, arguments: &[String]) -> Option<Child> {
     let is_tls = arguments.iter().any(|argument| argument == "--tls-port");
     let in_the_clear = if is_tls { 0 } else { port };

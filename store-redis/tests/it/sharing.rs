@@ -1,4 +1,4 @@
-//! The keys of a session.
+//! The Redis keys of a session.
 
 use crate::helpers::{self, LONG, name, session};
 use crate::party::{Form, patient_store};
@@ -32,7 +32,7 @@ pub(crate) fn a_lease_of_another_name_has_another_fence(form: Form) {
 pub(crate) fn a_record_expires_and_a_lease_is_forgotten(form: Form) {
     let server = Server::start();
     let party = form.party(&server.url());
-    // Nobody knows the end of a refresh token.
+    // A refresh token has no known end, so its record would never expire.
     let mut session = serde_json::to_value(session(1)).unwrap();
     session.as_object_mut().unwrap().remove("refresh");
     let session = serde_json::from_value(session).unwrap();

@@ -1,4 +1,4 @@
-//! `rediss://`.
+//! Connections with TLS (`rediss://`).
 
 use std::fs;
 use std::path::Path;
@@ -24,7 +24,7 @@ impl Authority {
         self.0.pem()
     }
 
-    /// A certificate and its key.
+    /// A certificate for a name, and its private key.
     fn certificate(&self, name: &str) -> (String, String) {
         let key = KeyPair::generate().unwrap();
         let parameters = CertificateParams::new([name.to_owned()]).unwrap();

@@ -1,4 +1,4 @@
-//! What goes wrong with a server.
+//! Servers that lose data, restart, do not answer, or refuse requests.
 
 use std::thread;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::helpers::{LONG, name, timed};
 use crate::party::{Form, assert_says};
 use crate::server::Server;
 
-/// With time-outs of 250 ms, for all operations: soon.
+/// The longest time of all operations with time-outs of 250 ms.
 const SOON: Duration = Duration::from_secs(5);
 
 fn record() -> String {
@@ -36,7 +36,7 @@ pub(crate) fn no_revision_or_fence_is_used_again_after_a_flush(form: Form) {
     let before = one.saved(1, None);
     let lost = one.lease(Duration::ZERO).unwrap().unwrap();
     server.flush();
-    // The same operations in the same order: were the numbers only counted, they would be the same ones.
+    // The same operations in the same order. A store that only counted would give the same numbers again.
     let after = other.saved(2, None);
     let _lease = other.lease(Duration::ZERO).unwrap().unwrap();
     assert!(after.0 > before.0);
@@ -47,7 +47,8 @@ pub(crate) fn no_revision_or_fence_is_used_again_after_the_clock_was_set_back(fo
     let server = Server::start();
     let party = form.party(&server.url());
     let revision = party.saved(1, None);
-    // To the server, what is stored is of a later time then: 2^52 µs, which a double still counts exactly.
+    // The stored numbers are later than the time of the server, as after its clock was set back. Lua stores 2^52
+    // exactly.
     let later = 1_u64 << 52;
     let set = |field: &str, key: String| {
         redis::cmd("HSET").arg(key).arg(field).arg(later).exec(&mut server.raw()).unwrap();
@@ -81,7 +82,7 @@ pub(crate) fn scripts_that_were_flushed_are_loaded_again(form: Form) {
 }
 
 pub(crate) fn a_server_that_is_down_is_an_error_within_the_time_outs(form: Form) {
-    // Nobody listens on this port.
+    // No program listens on this port.
     let party = form.party("redis://127.0.0.1:1/");
     let (errors, time) = timed(|| party.errors());
     for error in errors {

@@ -1,4 +1,4 @@
-//! Waiting for another record.
+//! Callers that wait for a change of the record.
 
 use std::thread;
 use std::time::Duration;
@@ -14,7 +14,7 @@ pub(crate) fn a_wait_longer_than_the_idle_limit_of_the_connection_ends_in_time(f
     let server = Server::start();
     let party = form.party(&server.url());
     let revision = party.saved(1, None);
-    // Longer than the connection is left in peace.
+    // Longer than the interval after which an idle connection is tested.
     let long = Duration::from_millis(2500);
     let (told, time) = timed(|| party.changed(Some(revision), long));
     told.unwrap();
@@ -79,7 +79,7 @@ pub(crate) fn many_waiting_callers_share_one_connection(form: Form) {
         thread::sleep(Duration::from_secs(1));
         let clients: String = redis::cmd("CLIENT").arg("LIST").query(&mut server.raw()).unwrap();
         let watching = clients.lines().filter(|line| line.contains(" sub=1")).count();
-        // All that asked at once for the record kept no more than a few.
+        // All callers have loaded the revision at the same time. The store kept only a few of their connections.
         assert!(watching == 1 && clients.lines().count() < 15, "{clients}");
         for name in &names {
             let lease = party.used.lease(name, LONG).unwrap().unwrap();

@@ -48,7 +48,8 @@ const NOBODY: [&str; 1] = ["You are not logged in"];
 const NO_LOGIN: [&str; 1] = ["No login was started in this browser"];
 const UNKNOWN_NAME: [&str; 1] = ["a user whose name is not known yet"];
 const POSTPONED: &str = "postponed by the server: ";
-const FORGOTTEN: &str = "session 1: stopped: the program told the session to forget its tokens";
+const FORGOTTEN: &str =
+    "session 1: the session stopped, and the program has no token: a program told the session to forget its tokens";
 
 fn state(url: &str) -> String {
     url.split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned()
@@ -291,7 +292,7 @@ fn a_denial_page_says_who_denied_and_what_to_do() {
         page.says(status, [heading, nothing, &format!("{error}: Some words"), AGAIN]);
         assert!(!page.text().contains("client_id"), "{}", page.text());
     }
-    // The owner of the site gets all details.
+    // The operator of the site gets all details.
     world.site().await_line(|line| line.contains("invalid_request") && line.contains("client_id"));
     browser.log_in(&world, "trader");
 }

@@ -1,8 +1,8 @@
 //! `POST /auth/accesstokenrequest`: logs a user in with name and password (page `AuthenticationApi`,
 //! `AccessTokenRequest`).
 //!
-//! Each login opens a new session. If two sessions are open, the server closes the older one. So log in once, renew,
-//! and share the token.
+//! Each login opens a new server session. If two are open, the server closes the older one. So log in once, renew, and
+//! share the token.
 
 use http::{Request, Response};
 

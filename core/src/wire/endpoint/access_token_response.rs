@@ -15,7 +15,7 @@ use crate::wire::response::Answer;
 object! {
     /// The answer to a login and to a renewal (`AccessTokenResponse`).
     ///
-    /// It contains a token and no error, but it has not been checked against the clock or the session. A
+    /// It contains a token and no error, but it has not been checked against the clock or the previous grant. A
     /// [`Grant`](crate::Grant) has been checked. A field is `None` if the server did not send it. Older and newer
     /// deployments send different fields.
     #[derive(Debug, Clone)]

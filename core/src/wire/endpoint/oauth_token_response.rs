@@ -18,7 +18,7 @@ use crate::wire::secret::{IdToken, RefreshToken};
 object! {
     /// The answer to an exchange (`OAuthTokenResponse`).
     ///
-    /// It contains a token and no error, but it has not been checked against the clock or the session. A
+    /// It contains a token and no error, but it has not been checked against the clock or the previous grant. A
     /// [`Grant`](crate::Grant) has been checked.
     #[derive(Debug, Clone)]
     #[non_exhaustive]

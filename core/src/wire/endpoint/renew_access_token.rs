@@ -1,5 +1,5 @@
-//! `GET /auth/renewaccesstoken`: extends the session of a token without opening a new one (page `AuthenticationApi`,
-//! `renew_access_token`).
+//! `GET /auth/renewaccesstoken`: extends the server session of a token without opening a new one (page
+//! `AuthenticationApi`, `renew_access_token`).
 //!
 //! Renew about 15 minutes before expiry. An expired token can't be renewed. The answer may contain a new token or the
 //! same one.
@@ -31,7 +31,7 @@ pub struct RenewAccessToken {
 }
 
 impl RenewAccessToken {
-    /// Creates a renewal of the session of this token. After a penalty, send the same request again.
+    /// Creates a renewal of this token. After a penalty, send the same request again.
     #[must_use]
     pub fn new(token: AccessToken) -> Self {
         Self { token }

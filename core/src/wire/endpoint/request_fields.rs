@@ -141,8 +141,8 @@ impl<'a> Fields<'a> {
         RequestBody::new(form.finish().into_bytes())
     }
 
-    /// Never too little: a buffer that grew would leave the old bytes behind unwiped. What is not plain may be written as
-    /// six bytes for each (`\u0000`).
+    /// Never too little: a buffer that grew would leave the old bytes behind unwiped. What is not plain may be written
+    /// as six bytes for each (`\u0000`).
     fn json_length(&self) -> usize {
         self.length(|Text { text, is_plain }| if is_plain { text.len() } else { text.len().saturating_mul(6) })
     }

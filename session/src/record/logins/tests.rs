@@ -17,7 +17,7 @@ impl LogIns {
         self.announce(now, &mut Jitter::new(7))
     }
 
-    /// Logins with a known outcome that have opened a session.
+    /// Logins with a known outcome that have opened a server session.
     fn opened_at(minutes: impl IntoIterator<Item = i64>) -> (Self, Vec<AttemptId>) {
         let mut log_ins = Self::default();
         let ids: Vec<_> = minutes.into_iter().map(|minute| log_ins.sent(at(minute))).collect();

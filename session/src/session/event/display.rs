@@ -8,6 +8,7 @@ use tradovate_auth_core::Failure;
 use tradovate_auth_core::internal::summary;
 
 use super::{Event, EventKind};
+use crate::network_budget::Operation;
 use crate::store::{StoreError, StoreErrorKind};
 
 impl fmt::Display for Event {
@@ -25,16 +26,22 @@ impl fmt::Display for EventKind {
             Self::Refreshed { expires_at } => write!(f, "refreshed: the token is valid until {expires_at:.0}"),
             Self::Adopted { expires_at } => write!(f, "adopted a token: it is valid until {expires_at:.0}"),
             Self::SnapshotNotUsed { mismatch } => {
-                write!(f, "the session uses no token of the snapshot: {mismatch}")
+                write!(f, "the session uses no token of the stored session: {mismatch}")
             }
             Self::Failed { operation, trouble, retry_at } => {
-                write!(f, "{operation} failed: {trouble}; the session tries again after {}", up_to_second(*retry_at))
+                write!(
+                    f,
+                    "{operation} failed: {trouble}; the session tries again after {}{}",
+                    up_to_second(*retry_at),
+                    no_token(*operation)
+                )
             }
             Self::Postponed { operation, until } => {
                 write!(
                     f,
-                    "{operation} postponed by the server: the session sends it again after {}",
-                    up_to_second(*until)
+                    "{operation} postponed by the server: the session sends it again after {}{}",
+                    up_to_second(*until),
+                    no_token(*operation)
                 )
             }
             Self::CaptchaAsked { operation, until } => {
@@ -56,17 +63,21 @@ impl fmt::Display for EventKind {
             Self::Refused { error, retry_at } => {
                 write!(
                     f,
-                    "the server refused credentials that worked before ({}): the session sends them once more after {}",
+                    "the server refused credentials that worked before ({}): the session sends them once more after {}; \
+                     the program has no token",
                     summary(error),
                     up_to_second(*retry_at)
                 )
             }
-            Self::SessionLost => f.write_str("the server no longer accepts the token: the session gets a new one"),
+            Self::SessionLost => f.write_str(
+                "the server no longer accepts the token: the program has no token until the session gets a new one",
+            ),
             Self::PossiblyKicked { next_log_in } => {
                 write!(
                     f,
-                    "the server closed the server session more than once: another program may log in as the same user; \
-                     end that program; the session does not log in before {}",
+                    "the server closed the server session more than once: the program has no token, and the session \
+                     neither logs in nor refreshes before {}; another program may log in as the same user: end that \
+                     program",
                     up_to_second(*next_log_in)
                 )
             }
@@ -92,8 +103,8 @@ impl fmt::Display for EventKind {
             Self::PasswordExpired { at } => {
                 write!(
                     f,
-                    "the password expired at {at:.0}: set a new one at the vendor, and give it to the program before its \
-                     next login"
+                    "the password expired at {at:.0}: the token stays valid, but the next login needs a new password; set \
+                     one at the vendor, and give it to the program"
                 )
             }
             Self::PasswordCompromised { hint } => {
@@ -105,22 +116,21 @@ impl fmt::Display for EventKind {
             }
             Self::ConsentDueBy { at } => write!(
                 f,
-                "the refresh token expires at {at:.0}: if no refresh of the session succeeds before then, the user \
-                 has to authorize the \
-                 app again"
+                "the refresh token expires at {at:.0}: if no refresh of the session succeeds before then, the user has \
+                 to authorize the app again"
             ),
             Self::RefreshRefused { until } => f.write_str(&refresh_refused_text(*until)),
             Self::AppRefused { error } => {
                 write!(
                     f,
-                    "the server refused the app ({}): correct the app's settings and restart the program; until then, the \
-                     session renews, and it stops when its token expires",
+                    "the server refused the app ({}): the session only renews, and stops when it can no longer renew; \
+                     correct the app's settings and restart the program",
                     summary(error)
                 )
             }
             Self::RefreshOutcomeUnknown => f.write_str(
                 "the answer to a refresh was lost, and the server may have replaced the refresh token: the session \
-                     renews first",
+                 renews, if it can, before it sends the refresh token again",
             ),
             Self::StoreFailed { error, retry_at, usable_until } => {
                 write!(
@@ -135,8 +145,16 @@ impl fmt::Display for EventKind {
                 }
             }
             Self::StoreRestored => f.write_str("the store works again"),
-            Self::Stopped(reason) => write!(f, "stopped: {reason}"),
+            Self::Stopped(reason) => write!(f, "the session stopped, and the program has no token: {reason}"),
         }
+    }
+}
+
+/// A session logs in, or exchanges a code, only if it holds no token.
+fn no_token(operation: Operation) -> &'static str {
+    match operation {
+        Operation::LogIn | Operation::ExchangeCode => "; the program has no token",
+        _ => "",
     }
 }
 
@@ -158,12 +176,12 @@ fn store_text(error: &StoreError) -> String {
 fn refresh_refused_text(until: Option<Timestamp>) -> String {
     match until {
         Some(until) => alloc::format!(
-            "the server refused the refresh token twice: the session only renews until {until:.0}, and may then send it \
-             again; if the access token expires before then, the user has to authorize the app again"
+            "the server refused the refresh token: the session only renews until {until:.0}; if it can't renew, the user has \
+             to authorize the app again, or the program has no token until then"
         ),
         None => {
             "the server refused the refresh token, and the session does not send it again: it renews as long as it \
-                 can; let the user authorize the app again"
+             can; let the user authorize the app again"
                 .into()
         }
     }

@@ -67,11 +67,25 @@ fn a_code_is_sent_again_after_an_unsent_request_or_a_502_or_503() {
     let mut world =
         world([Answer::Failure(Failure::NotSent), status(503, ""), status(502, "<html>"), refreshed("at-1", "rt-1")]);
     insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
-        0:00 → live oauthtoken (canary-code): OAuth request failed (NotSent); next try at 0:00.500
-    0:00.500 → live oauthtoken (canary-code): OAuth request failed (503); next try at 0:01.500
-    0:01.500 → live oauthtoken (canary-code): OAuth request failed (502); next try at 0:03.500
+        0:00 → live oauthtoken (canary-code): exchange of the authorization code failed (NotSent); next try at 0:00.500
+    0:00.500 → live oauthtoken (canary-code): exchange of the authorization code failed (503); next try at 0:01.500
+    0:01.500 → live oauthtoken (canary-code): exchange of the authorization code failed (502); next try at 0:03.500
     0:03.500 → live oauthtoken (canary-code): logged in: the token is valid until 2026-11-24T15:20:03Z; consent due by 1560:03.500
     ");
+}
+
+#[test]
+fn the_events_of_an_exchange_do_not_call_it_a_refresh() {
+    for body in [r#"{"p-ticket":"ticket","p-time":15}"#, r#"{"p-ticket":"ticket","p-time":15,"p-captcha":true}"#] {
+        let mut world = world([ok(body)]);
+        world.run(Duration::from_secs(1));
+        assert!(world.trace().contains("exchange of the authorization code"), "{}", world.trace());
+    }
+    let mut world = world([ok(r#"{"p-ticket":"ticket","p-time":15}"#), refreshed("at-1", "rt-1")]);
+    let postponed = |world: &mut World| world.session.postponed_until(world.now).map(|(operation, _)| operation);
+    assert_eq!(postponed(world.run(Duration::from_secs(1))), Some(Operation::ExchangeCode));
+    world.run(minutes(1));
+    assert_eq!(postponed(&mut world), None);
 }
 
 #[test]

@@ -32,8 +32,12 @@ fn events() -> Vec<EventKind> {
         EventKind::Failed { operation: Operation::Renew, trouble: io(Failure::MaybeSent, None), retry_at: at },
         EventKind::Failed { operation: Operation::Renew, trouble: io(Failure::Oversized, None), retry_at: at },
         EventKind::Failed { operation: Operation::Refresh, trouble: io(Failure::Truncated, None), retry_at: at },
+        EventKind::Failed { operation: Operation::ExchangeCode, trouble: io(Failure::NotSent, None), retry_at: at },
         EventKind::Postponed { operation: Operation::LogIn, until: at },
+        EventKind::Postponed { operation: Operation::Renew, until: at },
+        EventKind::Postponed { operation: Operation::ExchangeCode, until: at },
         EventKind::CaptchaAsked { operation: Operation::LogIn, until: at },
+        EventKind::CaptchaAsked { operation: Operation::Refresh, until: at },
         EventKind::LockedOut { until: at },
         EventKind::Failed {
             operation: Operation::LogIn,
@@ -108,35 +112,39 @@ fn every_event_has_a_message() {
     renewed: the token is valid until 2026-11-24T15:00:00Z
     refreshed: the token is valid until 2026-11-24T15:00:00Z
     adopted a token: it is valid until 2026-11-24T15:00:00Z
-    the session uses no token of the snapshot: it is of another login name
+    the session uses no token of the stored session: the snapshot is for another login name
     renewal failed: nothing was sent to demo.tradovateapi.com: connection refused; the session tries again after 2026-11-24T15:00:00Z
     renewal failed: no answer came from demo.tradovateapi.com; the session tries again after 2026-11-24T15:00:00Z
     renewal failed: the answer from demo.tradovateapi.com was too long; the session tries again after 2026-11-24T15:00:00Z
-    OAuth request failed: the answer from demo.tradovateapi.com was incomplete; the session tries again after 2026-11-24T15:00:00Z
-    login postponed by the server: the session sends it again after 2026-11-24T15:00:00Z
+    refresh failed: the answer from demo.tradovateapi.com was incomplete; the session tries again after 2026-11-24T15:00:00Z
+    exchange of the authorization code failed: nothing was sent to demo.tradovateapi.com; the session tries again after 2026-11-24T15:00:00Z; the program has no token
+    login postponed by the server: the session sends it again after 2026-11-24T15:00:00Z; the program has no token
+    renewal postponed by the server: the session sends it again after 2026-11-24T15:00:00Z
+    exchange of the authorization code postponed by the server: the session sends it again after 2026-11-24T15:00:00Z; the program has no token
     the server asks for a captcha: the session sends no login before 2026-11-24T15:00:00Z; if the server asks again after that, a person has to solve the captcha
+    the server asks for a captcha: the session sends no refresh before 2026-11-24T15:00:00Z; if the server asks again after that, a person has to solve the captcha
     the server locked out this network address: the session sends nothing before 2026-11-24T15:00:00Z; let no other program send anything either
-    login failed: the answer is an HTML page, perhaps of a proxy or for maintenance; the session tries again after 2026-11-24T15:00:00Z
-    the server refused credentials that worked before (refused by the server with "Incorrect username or password."): the session sends them once more after 2026-11-24T15:00:00Z
-    the server no longer accepts the token: the session gets a new one
-    the server closed the server session more than once: another program may log in as the same user; end that program; the session does not log in before 2026-11-24T15:00:00Z
+    login failed: the answer is an HTML page, perhaps of a proxy or for maintenance; the session tries again after 2026-11-24T15:00:00Z; the program has no token
+    the server refused credentials that worked before (refused by the server with "Incorrect username or password."): the session sends them once more after 2026-11-24T15:00:00Z; the program has no token
+    the server no longer accepts the token: the program has no token until the session gets a new one
+    the server closed the server session more than once: the program has no token, and the session neither logs in nor refreshes before 2026-11-24T15:00:00Z; another program may log in as the same user: end that program
     the user's hosts have changed: the program has to connect to the new hosts
     the server named a host for `demo` that is not a usable host of the vendor, so the session does not use it: if this happens again, ask the vendor
     the account is not active: ask the vendor about its status TemporaryLocked
     the password expires within 7 days, at 2026-11-24T15:00:00Z: set a new one at the vendor before then, and give it to the program
     the password expires within 1 day, at 2026-11-24T15:00:00Z: set a new one at the vendor before then, and give it to the program
-    the password expired at 2026-11-24T15:00:00Z: set a new one at the vendor, and give it to the program before its next login
+    the password expired at 2026-11-24T15:00:00Z: the token stays valid, but the next login needs a new password; set one at the vendor, and give it to the program
     the password is in a known data breach (PasswordCompromised): set a new one at the vendor, and give it to the program
     the refresh token expires at 2026-11-24T15:00:00Z: if no refresh of the session succeeds before then, the user has to authorize the app again
-    the server refused the refresh token twice: the session only renews until 2026-11-24T15:00:00Z, and may then send it again; if the access token expires before then, the user has to authorize the app again
+    the server refused the refresh token: the session only renews until 2026-11-24T15:00:00Z; if it can't renew, the user has to authorize the app again, or the program has no token until then
     the server refused the refresh token, and the session does not send it again: it renews as long as it can; let the user authorize the app again
-    the server refused the app (refused by the server with "Wrong client_id"): correct the app's settings and restart the program; until then, the session renews, and it stops when its token expires
-    the answer to a refresh was lost, and the server may have replaced the refresh token: the session renews first
+    the server refused the app (refused by the server with "Wrong client_id"): the session only renews, and stops when it can no longer renew; correct the app's settings and restart the program
+    the answer to a refresh was lost, and the server may have replaced the refresh token: the session renews, if it can, before it sends the refresh token again
     the store can't be written: the disk is full; the session asks the store again after 2026-11-24T15:00:00Z; the program can use its token until 2026-11-24T15:00:00Z
     the store can't be written: the disk is full; the session asks the store again after 2026-11-24T15:00:00Z; the program has no token
     the store works again
-    stopped: the refresh token expired or was refused: the user has to authorize the app again
-    stopped: the program told the session to forget its tokens
+    the session stopped, and the program has no token: the session has no valid refresh token: the user has to authorize the app again
+    the session stopped, and the program has no token: a program told the session to forget its tokens
     "#);
     for kind in [
         EventKind::Failed { operation: Operation::LogIn, trouble: Trouble::Server(error()), retry_at: at },

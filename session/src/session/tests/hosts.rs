@@ -96,7 +96,7 @@ fn a_ticket_goes_back_to_the_host_that_issued_it() {
     let mut world = World::user([moved, penalty, token_to("one", 80)]);
     insta::assert_snapshot!(world.run(minutes(1)).trace(), @"
     0:00 → demo accesstokenrequest
-    0:00 → acme-demo accesstokenrequest: login postponed by the server: the session sends it again after 2026-11-24T14:00:15Z
+    0:00 → acme-demo accesstokenrequest: login postponed by the server: the session sends it again after 2026-11-24T14:00:15Z; the program has no token
     0:15 → acme-demo accesstokenrequest with the ticket: logged in: the token is valid until 2026-11-24T15:20:00Z
     ");
 }

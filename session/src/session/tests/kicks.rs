@@ -10,7 +10,7 @@ fn a_loss_is_followed_by_one_login() {
     insta::assert_snapshot!(world.run(minutes(25)).trace(), @r#"
      0:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T15:20:00Z
     20:00 a call is answered 401 "Invalid access token": Dead
-    20:00 → demo renewaccesstoken (one): the server no longer accepts the token: the session gets a new one
+    20:00 → demo renewaccesstoken (one): the server no longer accepts the token: the program has no token until the session gets a new one
     20:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T17:20:00Z
     "#);
 }
@@ -27,10 +27,10 @@ fn after_the_second_lost_session_an_oauth_session_waits_before_it_refreshes() {
     insta::assert_snapshot!(world.run(minutes(40)).trace(), @r#"
      0:00 → live oauthtoken (rt-0): refreshed: the token is valid until 2026-11-24T15:20:00Z; consent due by 1560:00
      2:00 a call is answered 401 "Invalid access token": Dead
-     2:00 → live renewaccesstoken (one): the server no longer accepts the token: the session gets a new one
+     2:00 → live renewaccesstoken (one): the server no longer accepts the token: the program has no token until the session gets a new one
      2:00 → live oauthtoken (rt-1): refreshed: the token is valid until 2026-11-24T15:22:00Z; consent due by 1562:00
      4:00 a call is answered 401 "Invalid access token": BeingChecked
-    17:00 → live renewaccesstoken (two): the server no longer accepts the token: the session gets a new one; the server closed the server session more than once: another program may log in as the same user; end that program; the session does not log in before 2026-11-24T14:32:00Z
+    17:00 → live renewaccesstoken (two): the server no longer accepts the token: the program has no token until the session gets a new one; the server closed the server session more than once: the program has no token, and the session neither logs in nor refreshes before 2026-11-24T14:32:00Z; another program may log in as the same user: end that program
     32:00 → live oauthtoken (rt-2): refreshed: the token is valid until 2026-11-24T15:52:00Z; consent due by 1592:00
     "#);
 }

@@ -67,8 +67,8 @@ fn a_late_refresh_token_is_used_even_after_a_renewal() {
     insta::assert_snapshot!(world.run(minutes(145)).trace(), @"
          0:00 → live oauthtoken (rt-0): refreshed: the token is valid until 2026-11-24T15:20:00Z; consent due by 1560:00
         65:00 → live oauthtoken (rt-1)
-        65:45 the answer to a refresh was lost, and the server may have replaced the refresh token: the session renews first
-        65:45 OAuth request failed (MaybeSent); next try at 65:45.500
+        65:45 the answer to a refresh was lost, and the server may have replaced the refresh token: the session renews, if it can, before it sends the refresh token again
+        65:45 refresh failed (MaybeSent); next try at 65:45.500
     65:45.500 → live renewaccesstoken (at-1): renewed: the token is valid until 2026-11-24T16:30:00Z
         75:00 ← late: refreshed: the token is valid until 2026-11-24T16:30:00Z; consent due by 1625:00
        135:00 → live oauthtoken (rt-2): refreshed: the token is valid until 2026-11-24T17:35:00Z; consent due by 1695:00
@@ -118,9 +118,9 @@ fn a_late_refresh_token_is_used_so_that_no_new_consent_is_needed() {
     world.answer_late(refreshed("at-1", "rt-1"));
     insta::assert_snapshot!(world.run(minutes(10)).trace(), @"
         0:00 → live oauthtoken (rt-0)
-        0:45 the answer to a refresh was lost, and the server may have replaced the refresh token: the session renews first
-        0:45 OAuth request failed (MaybeSent); next try at 0:45.500
-    0:45.500 → live oauthtoken (rt-0): OAuth request failed (Refused, InvalidGrant); next try at 0:47.500
+        0:45 the answer to a refresh was lost, and the server may have replaced the refresh token: the session renews, if it can, before it sends the refresh token again
+        0:45 refresh failed (MaybeSent); next try at 0:45.500
+    0:45.500 → live oauthtoken (rt-0): refresh failed (Refused, InvalidGrant); next try at 0:47.500
     0:47.500 → live oauthtoken (rt-0): the server refused the refresh token, and the session does not send it again: it renews as long as it can; let the user authorize the app again
     0:47.500 stopped: ConsentRequired
         5:00 ← late: refreshed: the token is valid until 2026-11-24T15:20:00Z; consent due by 1560:00

@@ -38,8 +38,8 @@ fn a_token_that_was_refused_twice_is_not_presented_for_six_hours() {
     let mut world = World::app(answers.into_iter().chain(renewals).chain([refreshed("at-2", "rt-2")]));
     insta::assert_snapshot!(world.run(minutes(470)).trace(), @"
       0:00 → live oauthtoken (rt-0): refreshed: the token is valid until 2026-11-24T15:20:00Z; consent due by 1560:00
-     65:00 → live oauthtoken (rt-1): OAuth request failed (Refused, InvalidGrant); next try at 65:02
-     65:02 → live oauthtoken (rt-1): the server refused the refresh token twice: the session only renews until 2026-11-24T21:05:02Z, and may then send it again; if the access token expires before then, the user has to authorize the app again
+     65:00 → live oauthtoken (rt-1): refresh failed (Refused, InvalidGrant); next try at 65:02
+     65:02 → live oauthtoken (rt-1): the server refused the refresh token: the session only renews until 2026-11-24T21:05:02Z; if it can't renew, the user has to authorize the app again, or the program has no token until then
      65:02 → live renewaccesstoken (at-1): renewed: the token is valid until 2026-11-24T16:30:00Z
     135:00 → live renewaccesstoken (renewed): renewed: the token is valid until 2026-11-24T17:36:00Z
     201:00 → live renewaccesstoken (renewed): renewed: the token is valid until 2026-11-24T18:42:00Z
@@ -58,8 +58,8 @@ fn renewals_that_fail_after_a_refused_refresh_are_ten_minutes_apart() {
     let mut world = World::app(answers.into_iter().chain(faults));
     insta::assert_snapshot!(world.run(minutes(100)).trace(), @"
      0:00 → live oauthtoken (rt-0): refreshed: the token is valid until 2026-11-24T15:20:00Z; consent due by 1560:00
-    65:00 → live oauthtoken (rt-1): OAuth request failed (Refused, InvalidGrant); next try at 65:02
-    65:02 → live oauthtoken (rt-1): the server refused the refresh token twice: the session only renews until 2026-11-24T21:05:02Z, and may then send it again; if the access token expires before then, the user has to authorize the app again
+    65:00 → live oauthtoken (rt-1): refresh failed (Refused, InvalidGrant); next try at 65:02
+    65:02 → live oauthtoken (rt-1): the server refused the refresh token: the session only renews until 2026-11-24T21:05:02Z; if it can't renew, the user has to authorize the app again, or the program has no token until then
     65:02 → live renewaccesstoken (at-1): renewal failed (500); next try at 75:02
     75:02 → live renewaccesstoken (at-1): renewal failed (500); next try at 85:02
     85:02 → live renewaccesstoken (at-1): renewal failed (500); next try at 95:02
@@ -74,10 +74,10 @@ fn a_refresh_token_without_expiry_is_given_up_after_the_second_refusal() {
     let mut world = World::app(answers.into_iter().chain([token_to("renewed", 140), status(401, DEAD)]));
     insta::assert_snapshot!(world.run(minutes(300)).trace(), @"
       0:00 → live oauthtoken (rt-0): refreshed: the token is valid until 2026-11-24T15:20:00Z
-     65:00 → live oauthtoken (rt-1): OAuth request failed (Refused, InvalidGrant); next try at 65:02
+     65:00 → live oauthtoken (rt-1): refresh failed (Refused, InvalidGrant); next try at 65:02
      65:02 → live oauthtoken (rt-1): the server refused the refresh token, and the session does not send it again: it renews as long as it can; let the user authorize the app again
      65:02 → live renewaccesstoken (at-1): renewed: the token is valid until 2026-11-24T16:20:00Z
-    125:00 → live renewaccesstoken (renewed): the server no longer accepts the token: the session gets a new one
+    125:00 → live renewaccesstoken (renewed): the server no longer accepts the token: the program has no token until the session gets a new one
     125:00 stopped: ConsentRequired
     ");
 }
@@ -90,9 +90,9 @@ fn consent_is_required_once_the_refresh_token_has_ended() {
     let mut world = World::app([short].into_iter().chain(refusals).chain([status(401, DEAD)]));
     insta::assert_snapshot!(world.run(minutes(300)).trace(), @"
      0:00 → live oauthtoken (rt-0): refreshed: the token is valid until 2026-11-24T15:20:00Z; consent due by 100:00
-    65:00 → live oauthtoken (rt-1): OAuth request failed (Refused, InvalidGrant); next try at 65:02
+    65:00 → live oauthtoken (rt-1): refresh failed (Refused, InvalidGrant); next try at 65:02
     65:02 → live oauthtoken (rt-1): the server refused the refresh token, and the session does not send it again: it renews as long as it can; let the user authorize the app again
-    65:02 → live renewaccesstoken (at-1): the server no longer accepts the token: the session gets a new one
+    65:02 → live renewaccesstoken (at-1): the server no longer accepts the token: the program has no token until the session gets a new one
     65:02 stopped: ConsentRequired
     ");
 }
@@ -126,8 +126,8 @@ fn a_request_that_the_server_calls_malformed_is_not_repeated() {
 fn a_configured_host_that_answers_404_is_tried_every_ten_minutes() {
     let mut world = World::app([status(404, ""), status(404, ""), refreshed("at-1", "rt-1")]);
     insta::assert_snapshot!(world.run(minutes(30)).trace(), @"
-     0:00 → live oauthtoken (rt-0): OAuth request failed (404); next try at 10:00
-    10:00 → live oauthtoken (rt-0): OAuth request failed (404); next try at 20:00
+     0:00 → live oauthtoken (rt-0): refresh failed (404); next try at 10:00
+    10:00 → live oauthtoken (rt-0): refresh failed (404); next try at 20:00
     20:00 → live oauthtoken (rt-0): refreshed: the token is valid until 2026-11-24T15:40:00Z; consent due by 1580:00
     ");
 }

@@ -32,8 +32,8 @@ fn a_penalty_on_the_retry_brings_the_next_ticket() {
     let second = ok(r#"{"p-ticket":"second","p-time":60}"#);
     let mut world = World::user([ok(PENALTY), second, token_to("one", 80)]);
     insta::assert_snapshot!(world.run(minutes(5)).trace(), @"
-    0:00 → demo accesstokenrequest: login postponed by the server: the session sends it again after 2026-11-24T14:00:15Z
-    0:15 → demo accesstokenrequest with the ticket: login postponed by the server: the session sends it again after 2026-11-24T14:01:15Z
+    0:00 → demo accesstokenrequest: login postponed by the server: the session sends it again after 2026-11-24T14:00:15Z; the program has no token
+    0:15 → demo accesstokenrequest with the ticket: login postponed by the server: the session sends it again after 2026-11-24T14:01:15Z; the program has no token
     1:15 → demo accesstokenrequest with the ticket: logged in: the token is valid until 2026-11-24T15:20:00Z
     ");
 }
@@ -43,14 +43,14 @@ fn penalties_without_a_wait_do_not_cause_a_fast_loop() {
     let penalty = || ok(r#"{"p-ticket":"ticket","p-time":0}"#);
     let mut world = World::app((0..8).map(|_| penalty()).chain([refreshed("one", "rt-1")]));
     insta::assert_snapshot!(world.run(minutes(5)).trace(), @"
-        0:00 → live oauthtoken (rt-0): OAuth request postponed by the server: the session sends it again after 2026-11-24T14:00:01Z
-    0:00.500 → live oauthtoken (rt-0) with the ticket: OAuth request postponed by the server: the session sends it again after 2026-11-24T14:00:02Z
-    0:01.500 → live oauthtoken (rt-0) with the ticket: OAuth request postponed by the server: the session sends it again after 2026-11-24T14:00:04Z
-    0:03.500 → live oauthtoken (rt-0) with the ticket: OAuth request postponed by the server: the session sends it again after 2026-11-24T14:00:08Z
-    0:07.500 → live oauthtoken (rt-0) with the ticket: OAuth request postponed by the server: the session sends it again after 2026-11-24T14:00:16Z
-    0:15.500 → live oauthtoken (rt-0) with the ticket: OAuth request postponed by the server: the session sends it again after 2026-11-24T14:00:32Z
-    0:31.500 → live oauthtoken (rt-0) with the ticket: OAuth request postponed by the server: the session sends it again after 2026-11-24T14:01:02Z
-    1:01.500 → live oauthtoken (rt-0) with the ticket: OAuth request postponed by the server: the session sends it again after 2026-11-24T14:01:32Z
+        0:00 → live oauthtoken (rt-0): refresh postponed by the server: the session sends it again after 2026-11-24T14:00:01Z
+    0:00.500 → live oauthtoken (rt-0) with the ticket: refresh postponed by the server: the session sends it again after 2026-11-24T14:00:02Z
+    0:01.500 → live oauthtoken (rt-0) with the ticket: refresh postponed by the server: the session sends it again after 2026-11-24T14:00:04Z
+    0:03.500 → live oauthtoken (rt-0) with the ticket: refresh postponed by the server: the session sends it again after 2026-11-24T14:00:08Z
+    0:07.500 → live oauthtoken (rt-0) with the ticket: refresh postponed by the server: the session sends it again after 2026-11-24T14:00:16Z
+    0:15.500 → live oauthtoken (rt-0) with the ticket: refresh postponed by the server: the session sends it again after 2026-11-24T14:00:32Z
+    0:31.500 → live oauthtoken (rt-0) with the ticket: refresh postponed by the server: the session sends it again after 2026-11-24T14:01:02Z
+    1:01.500 → live oauthtoken (rt-0) with the ticket: refresh postponed by the server: the session sends it again after 2026-11-24T14:01:32Z
     1:31.500 → live oauthtoken (rt-0) with the ticket: refreshed: the token is valid until 2026-11-24T15:21:31Z; consent due by 1561:31.500
     ");
 }
@@ -73,8 +73,8 @@ fn a_used_ticket_is_not_used_again() {
         World::user([token_to("one", 80), status(401, DEAD), ok(PENALTY), ok(BAD_PASSWORD), token_to("two", 400)]);
     insta::assert_snapshot!(world.run(minutes(200)).trace(), @"
       0:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T15:20:00Z
-     65:00 → demo renewaccesstoken (one): the server no longer accepts the token: the session gets a new one
-     65:00 → demo accesstokenrequest: login postponed by the server: the session sends it again after 2026-11-24T15:05:15Z
+     65:00 → demo renewaccesstoken (one): the server no longer accepts the token: the program has no token until the session gets a new one
+     65:00 → demo accesstokenrequest: login postponed by the server: the session sends it again after 2026-11-24T15:05:15Z; the program has no token
      65:15 → demo accesstokenrequest with the ticket: refused (Refused, IncorrectCredentials); next try at 125:15
     125:15 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T20:40:00Z
     ");

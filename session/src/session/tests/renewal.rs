@@ -56,7 +56,7 @@ fn three_failed_renewals_of_a_rejected_token_are_followed_by_a_login() {
     10:31.500 → demo renewaccesstoken (one): renewal failed (500); next try at 11:01.500
     11:01.500 → demo renewaccesstoken (one): renewal failed (500); next try at 11:31.500
     11:31.500 → demo renewaccesstoken (one): renewal failed (500); next try at 12:01.500
-        12:00 the server no longer accepts the token: the session gets a new one
+        12:00 the server no longer accepts the token: the program has no token until the session gets a new one
         12:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T16:40:00Z
     "#);
 }
@@ -229,7 +229,7 @@ fn a_rejected_token_is_given_up_at_the_deadline_of_the_third_renewal() {
     20:00 → demo renewaccesstoken (one): renewal failed (500); next try at 20:01
     20:01 → demo renewaccesstoken (one)
     20:46 renewal failed (MaybeSent); next try at 20:48
-    20:46 the server no longer accepts the token: the session gets a new one
+    20:46 the server no longer accepts the token: the program has no token until the session gets a new one
     20:46 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T16:40:00Z
     "#);
 }

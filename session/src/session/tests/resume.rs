@@ -34,7 +34,7 @@ fn a_refused_refresh_token_stays_refused() {
     insta::assert_snapshot!(world.run(minutes(460)).trace(), @r#"
      81:00 adopted a token: it is valid until 2026-11-24T16:30:00Z
      81:00 a call is answered 401 "Invalid access token": Dead
-     81:00 → live renewaccesstoken (renewed): the server no longer accepts the token: the session gets a new one
+     81:00 → live renewaccesstoken (renewed): the server no longer accepts the token: the program has no token until the session gets a new one
     425:02 → live oauthtoken (rt-1): refreshed: the token is valid until 2026-11-24T22:25:02Z; consent due by 1985:02
     "#);
 }
@@ -74,7 +74,7 @@ fn a_refusal_of_a_token_that_was_replaced_meanwhile_does_not_concern_the_new_one
     world.script.push_back(refreshed("at-3", "rt-3"));
     insta::assert_snapshot!(world.run(minutes(140)).trace(), @"
       0:00 → live oauthtoken (rt-0): refreshed: the token is valid until 2026-11-24T15:20:00Z; consent due by 1560:00
-     65:00 → live oauthtoken (rt-x): OAuth request failed (Refused, InvalidGrant); next try at 65:02
+     65:00 → live oauthtoken (rt-x): refresh failed (Refused, InvalidGrant); next try at 65:02
      65:02 → live oauthtoken (rt-x)
      65:10 ← late: adopted a token: it is valid until 2026-11-24T16:25:00Z
     130:00 → live oauthtoken (rt-2): refreshed: the token is valid until 2026-11-24T17:30:00Z; consent due by 1690:00

@@ -78,7 +78,7 @@ fn a_session_whose_app_is_refused_renews_as_long_as_possible() {
         assert_eq!((refreshes(&sent), sent.len()), (1, 6), "{text}");
         assert!(matches!(program.stop_reason(), Some(StopReason::Refused(Error::Refused(_)))), "{text}");
         let log = program.log();
-        assert!(log.contains("until then, the session renews, and it stops when its token expires"), "{text}: {log}");
+        assert!(log.contains("the session only renews, and stops when it can no longer renew"), "{text}: {log}");
         assert!(log.trim_end().lines().last().unwrap().contains(text), "{text}: {log}");
     }
 }

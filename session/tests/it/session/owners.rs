@@ -116,7 +116,7 @@ fn a_snapshot_without_an_owner_is_not_used() {
     let program = with(trader(), &snapshot);
     assert_eq!((mismatch(&program), program.token()), (Some(OwnerMismatch::Unknown), None));
     assert!(
-        program.log().contains("the session uses no token of the snapshot: it names no owner"),
+        program.log().contains("the session uses no token of the stored session: the snapshot names no owner"),
         "{}",
         program.log()
     );

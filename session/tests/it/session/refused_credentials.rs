@@ -1,4 +1,5 @@
-//! Credentials that were refused and never worked are not tried again without the owner, not even after a restart.
+//! Credentials that were refused and never worked are tried again only if the program asks for it, also after a
+//! restart.
 
 use std::time::Duration;
 
@@ -47,7 +48,7 @@ fn a_program_can_request_another_try_after_refused_credentials() {
     let mut program = stopped().restarted(minutes(1), trader_with("corrected").with_another_try());
     program.run(seconds(1), |_| token("one", 80));
     assert_eq!(program.token().as_deref(), Some("one"));
-    // The next start needs no new request by the owner, and an old snapshot changes nothing.
+    // The next start need not ask again, and an old snapshot changes nothing.
     let old = stopped().snapshot();
     program.adopt(&old);
     let mut program = program.restarted(minutes(120), trader_with("corrected"));

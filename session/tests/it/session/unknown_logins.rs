@@ -1,5 +1,5 @@
-//! A login of unknown outcome may have opened a session. A third session makes the server close the trader's oldest
-//! one.
+//! A login of unknown outcome may have opened a server session. A third one makes the server close the oldest one, which
+//! may be the trader's.
 
 use super::*;
 
