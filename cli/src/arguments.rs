@@ -108,6 +108,12 @@ pub(crate) struct SourceArguments {
     /// Never log in with a password. Only renew the stored session, or refresh it with OAuth
     #[arg(long)]
     pub(crate) no_login: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct WaitArguments {
+    #[command(flatten)]
+    pub(crate) source: SourceArguments,
 
     /// How long to wait for a token
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
@@ -136,7 +142,7 @@ pub(crate) struct LoginArguments {
 #[derive(Args)]
 pub(crate) struct TokenArguments {
     #[command(flatten)]
-    pub(crate) source: SourceArguments,
+    pub(crate) wait: WaitArguments,
 
     /// Print the whole header line, as in `curl -H @<(tradovate-auth token --header)`
     #[arg(long)]
@@ -154,7 +160,7 @@ pub(crate) struct TokenArguments {
 #[derive(Args)]
 pub(crate) struct RejectedArguments {
     #[command(flatten)]
-    pub(crate) source: SourceArguments,
+    pub(crate) wait: WaitArguments,
 
     /// The HTTP status of the server's answer
     #[arg(long, value_name = "N")]

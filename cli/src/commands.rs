@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tradovate_auth::ureq::{TokenError, TokenSource};
-use tradovate_auth::{Event, EventKind, MarketDataToken, Verdict};
+use tradovate_auth::{Event, EventKind, MarketDataToken, StoredSession, Verdict};
 
 use crate::arguments::{RejectedArguments, SourceArguments, StoreArguments, TokenArguments};
 use crate::session::{SharedSession, finish, purposes};
@@ -21,8 +21,8 @@ const BODY_LIMIT: u64 = 1 << 20;
 const FORGET_TIMEOUT: Duration = Duration::from_secs(75);
 
 pub(crate) fn token(arguments: &TokenArguments) -> Result<(), Failure> {
-    let session = SharedSession::find(&arguments.source.store)?;
-    let (tokens, token) = session.token(&arguments.source)?;
+    let session = SharedSession::find(&arguments.wait.source.store)?;
+    let (tokens, token) = session.token(&arguments.wait)?;
     let market_data = token.market_data_token().map(MarketDataToken::expose);
     let text = if arguments.json {
         Some(
@@ -69,10 +69,10 @@ pub(crate) fn keep(arguments: &SourceArguments) -> Result<(), Failure> {
 }
 
 pub(crate) fn rejected(arguments: &RejectedArguments) -> Result<(), Failure> {
-    let session = SharedSession::find(&arguments.source.store)?;
+    let session = SharedSession::find(&arguments.wait.source.store)?;
     let mut body = Vec::new();
     io::stdin().take(BODY_LIMIT).read_to_end(&mut body)?;
-    let (tokens, token) = session.token(&arguments.source)?;
+    let (tokens, token) = session.token(&arguments.wait)?;
     let verdict = tokens.rejected(&token, arguments.status, &body);
     print(name(verdict))?;
     // Sends the verifying renewal and stores its result, so that the next process finds it.
@@ -99,13 +99,7 @@ pub(crate) fn forget(arguments: &StoreArguments) -> Result<(), Failure> {
         say("no session is stored");
         return Ok(());
     };
-    if let Some(stored) = session.store.load(&session.name)?.filter(|stored| stored.expires_at().is_some()) {
-        // The session adopts the stored one first, so that its "forgotten" mark is newer and overrides it for all
-        // processes.
-        let tokens = session.builder(session.login(), true).resume(stored).build();
-        tokens.forget();
-        wait_until_forgotten(&session, &tokens, FORGET_TIMEOUT)?;
-    }
+    forget_stored(&session)?;
     if let Some(directory) = session.store.directory() {
         Variables::remove_login(directory)?;
     }
@@ -113,11 +107,21 @@ pub(crate) fn forget(arguments: &StoreArguments) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Removes the tokens from the store, if it has any.
+fn forget_stored(session: &SharedSession) -> Result<(), Failure> {
+    let stored = session.store.load(&session.name)?.filter(StoredSession::has_token);
+    let Some(stored) = stored else { return Ok(()) };
+    // The session adopts the stored one first, so that its "forgotten" mark is newer and overrides it for all processes.
+    let tokens = session.builder(session.login(), true).resume(stored).build();
+    tokens.forget();
+    wait_until_forgotten(session, &tokens, FORGET_TIMEOUT)
+}
+
 /// Waits until the store contains no token.
 fn wait_until_forgotten(session: &SharedSession, tokens: &TokenSource, timeout: Duration) -> Result<(), Failure> {
     let begun = Instant::now();
     let keeper = tokens.keep_alive()?;
-    while session.store.load(&session.name)?.is_some_and(|stored| stored.expires_at().is_some()) {
+    while session.store.load(&session.name)?.is_some_and(|stored| stored.has_token()) {
         if begun.elapsed() >= timeout {
             return Err("the session is still stored, because another process holds the lease or the store can't be \
                  written: try again"
@@ -154,6 +158,18 @@ mod tests {
             assert_eq!(name(verdict), expected);
             assert!(help.contains(expected), "{help}");
         }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn forget_removes_a_refresh_token_although_the_access_token_is_gone() {
+        use crate::session::tests::{only_refresh_token, shared_app, store};
+
+        let (session, _directory) = shared_app();
+        store(&session, &only_refresh_token());
+        assert!(session.store.load(&session.name).unwrap().unwrap().has_token());
+        forget_stored(&session).unwrap();
+        assert!(!session.store.load(&session.name).unwrap().unwrap().has_token());
     }
 
     #[test]

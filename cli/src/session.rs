@@ -14,7 +14,7 @@ use tradovate_auth::{
 };
 
 use crate::Failure;
-use crate::arguments::{SourceArguments, StoreArguments};
+use crate::arguments::{StoreArguments, WaitArguments};
 use crate::store::SelectedStore;
 use crate::variables::{CLIENT_ID, CLIENT_SECRET, PASSWORD, USERNAME, Variables};
 
@@ -131,20 +131,20 @@ impl SharedSession {
     }
 
     /// Waits for a token until the timeout. Returns it with its source.
-    pub(crate) fn token(&self, arguments: &SourceArguments) -> Result<(TokenSource, Token), Failure> {
-        let only_renews = arguments.no_login && self.user().is_some() || self.only_renews();
+    pub(crate) fn token(&self, arguments: &WaitArguments) -> Result<(TokenSource, Token), Failure> {
+        let no_login = arguments.source.no_login;
+        let only_renews = no_login && self.user().is_some() || self.only_renews();
         if only_renews {
             self.check_renewable()?;
         }
         let give_up_at = now().checked_add(arguments.timeout).unwrap_or(Timestamp::MAX);
         let is_lost = Arc::new(AtomicBool::new(false));
         let set_lost = Arc::clone(&is_lost);
-        let tokens =
-            self.builder(self.login(), arguments.no_login).token_timeout(POLL_INTERVAL).on_event(move |event| {
-                if matches!(event.kind, EventKind::SessionLost) {
-                    set_lost.store(true, Ordering::Relaxed);
-                }
-            });
+        let tokens = self.builder(self.login(), no_login).token_timeout(POLL_INTERVAL).on_event(move |event| {
+            if matches!(event.kind, EventKind::SessionLost) {
+                set_lost.store(true, Ordering::Relaxed);
+            }
+        });
         let tokens = tokens.build();
         let token = wait(&tokens, arguments.timeout, || {
             gives_up(only_renews, is_lost.load(Ordering::Relaxed), self.locked_until(&tokens), give_up_at)

@@ -60,6 +60,12 @@ impl StoredSession {
         self.0.record.tokens.access.as_ref().map(|access| access.expires_at)
     }
 
+    /// Whether the snapshot contains a token: an access token or a refresh token. The token may have expired.
+    #[must_use]
+    pub fn has_token(&self) -> bool {
+        self.0.record.tokens.access.is_some() || self.0.record.tokens.refresh.is_some()
+    }
+
     /// The user's id, if the server has named it.
     #[must_use]
     pub fn user_id(&self) -> Option<i64> {

@@ -12,12 +12,20 @@ const END: Timestamp = Timestamp::UNIX_EPOCH;
 
 /// The session of a user of the simulator, in a new directory.
 pub(crate) fn shared(server: &Server) -> (SharedSession, TempDir) {
+    in_new_directory(false, [("TRADOVATE_API_URL", server.base_url()), (USERNAME, "synthetic-user".into())])
+}
+
+/// The session of an app, in a new directory. No server answers it.
+pub(crate) fn shared_app() -> (SharedSession, TempDir) {
+    in_new_directory(true, [("TRADOVATE_API_URL", "http://127.0.0.1:9/v1".into()), (CLIENT_ID, "an-app".into())])
+}
+
+fn in_new_directory<const N: usize>(is_app: bool, values: [(&'static str, String); N]) -> (SharedSession, TempDir) {
     let directory = tempfile::Builder::new().permissions(Permissions::from_mode(0o700)).tempdir().unwrap();
     let mut variables = Variables::default();
-    variables.set("TRADOVATE_API_URL", server.base_url());
-    variables.set(USERNAME, "synthetic-user".into());
+    values.into_iter().for_each(|(name, value)| variables.set(name, value));
     let store = SelectedStore::File(FileStore::in_directory(&directory).unwrap());
-    (SharedSession::of(store, false, &variables).unwrap(), directory)
+    (SharedSession::of(store, is_app, &variables).unwrap(), directory)
 }
 
 /// A session whose token expires in so many minutes.
@@ -26,6 +34,13 @@ pub(crate) fn expiring_in(minutes: i64) -> StoredSession {
     let access = json!({"token": "canary", "issuedAt": time(minutes - 80), "expiresAt": time(minutes)});
     let stored = json!({"version": 1, "writtenAt": time(minutes - 80), "userId": 1, "access": access});
     serde_json::from_value(stored).unwrap()
+}
+
+/// A session whose access token the server no longer knows, and whose refresh token is still stored.
+pub(crate) fn only_refresh_token() -> StoredSession {
+    let issued = now().to_string();
+    let refresh = json!({"token": "canary", "issuedAt": issued});
+    serde_json::from_value(json!({"version": 1, "writtenAt": issued, "refresh": refresh})).unwrap()
 }
 
 /// Stores a session as another process would.
