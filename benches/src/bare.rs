@@ -4,6 +4,7 @@
 //! errors, no proxy, a timeout for the whole call, and a size limit for the answer.
 
 use std::hint::black_box;
+use std::mem;
 use std::time::Duration;
 
 use http::Response;
@@ -47,7 +48,7 @@ impl Call {
         // Reads the clock, because a real program has to. The time is then replaced, because the sample's token has
         // expired.
         black_box(Timestamp::now());
-        hand_written::typed(response, self.received).expect("a login")
+        hand_written::typed(response, hand_written::time_of(response, self.received)).expect("a login")
     }
 }
 
@@ -97,6 +98,7 @@ impl Reqwest {
     pub(crate) async fn log_in(&self) -> Answer {
         let request = self.client.post(&self.call.url).header(ACCEPT, JSON).header(CONTENT_TYPE, JSON);
         let mut answer = request.body(self.call.login.body()).send().await.expect("it is answered");
+        let headers = mem::take(answer.headers_mut());
         let mut body =
             Vec::with_capacity(usize::try_from(answer.content_length().unwrap_or(0)).unwrap_or(0).min(LONGEST_ANSWER));
         while let Some(chunk) = answer.chunk().await.expect("it is whole") {
@@ -105,6 +107,7 @@ impl Reqwest {
         }
         let mut response = Response::new(&body[..]);
         *response.status_mut() = answer.status();
+        *response.headers_mut() = headers;
         self.call.check(&response)
     }
 }

@@ -4,6 +4,7 @@ use std::hint::black_box;
 
 use http::header::DATE;
 use http::{HeaderValue, Response};
+use jiff::Timestamp;
 use oauth2::basic::BasicClient;
 use oauth2::{
     AuthType, AuthUrl, AuthorizationCode, ClientId as OAuthClientId, RedirectUrl, TokenResponse as _, TokenUrl,
@@ -52,7 +53,7 @@ pub(crate) fn all() -> Vec<Table> {
     vec![
         login(),
         renewal(),
-        checked_grant("Login answer, 600 bytes, to a checked grant", 1.10, samples::login()),
+        checked_grant("Login answer, 600 bytes, to a checked grant", 1.05, samples::login()),
         checked_grant(
             "Login answer with ten hosts, 1,000 bytes, to a checked grant",
             1.10,
@@ -122,10 +123,25 @@ fn checked_grant(title: &'static str, budget: f64, body: String) -> Table {
                 let reply = AccessTokenRequest::parse(answer(body)).expect("the sample is a login");
                 Grant::from_access_token(reply, sent, received, None).expect("its token lives")
             }),
-            Case::of("by hand, typed", move || hand_written::typed(&answer(body), received).expect("a login")),
-            Case::of("by hand, borrowed", move || hand_written::borrowed(&answer(body), received).expect("a login")),
-            Case::of("`serde_json::Value`", move || hand_written::untyped(&answer(body), received).expect("a login")),
+            Case::of("by hand, typed", by_hand(body, received, hand_written::typed)),
+            Case::of("by hand, typed, by the local clock", move || {
+                hand_written::typed(&answer(body), received).expect("a login")
+            }),
+            Case::of("by hand, borrowed", by_hand(body, received, hand_written::borrowed)),
+            Case::of("`serde_json::Value`", by_hand(body, received, hand_written::untyped)),
         ],
+    }
+}
+
+/// Checks the answer by the time of the server.
+fn by_hand<T>(
+    body: &'static [u8],
+    received: Timestamp,
+    check: fn(&Response<&'static [u8]>, Timestamp) -> Option<T>,
+) -> impl FnMut() -> T {
+    move || {
+        let answer = answer(body);
+        check(&answer, hand_written::time_of(&answer, received)).expect("a login")
     }
 }
 

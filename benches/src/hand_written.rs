@@ -1,12 +1,13 @@
 //! What a careful author writes with `http`, `serde_json` and `jiff` and without this library: the same requests, and
-//! answers with parsed times and checked refusals and expiry. Nothing is wiped, limits and characters of fields are not
-//! checked, and only `serde` detects a repeated key.
+//! answers with parsed times and checked refusals and expiry, by the time of the server. Nothing is wiped, limits and
+//! characters of fields are not checked, and only `serde` detects a repeated key.
 
 use std::collections::BTreeMap;
 
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE};
 use http::{HeaderValue, Request, Response, StatusCode, Uri};
 use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimeParser;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -149,6 +150,14 @@ pub(crate) struct FromValue {
     md_access_token: Option<String>,
     expiration_time: Timestamp,
     user_id: Option<i64>,
+}
+
+/// The time of the server: the `Date` of the answer, or the local time `received`. Expiries are in server time, and local
+/// clocks can be wrong by minutes (rules R-TIME-4 and R-TIME-7 in `docs/contract/times.md`).
+pub(crate) fn time_of<T>(response: &Response<T>, received: Timestamp) -> Timestamp {
+    const PARSER: DateTimeParser = DateTimeParser::new();
+    let date = response.headers().get(DATE).and_then(|date| PARSER.parse_timestamp(date.as_bytes()).ok());
+    date.unwrap_or(received)
 }
 
 pub(crate) fn typed(response: &Response<&[u8]>, now: Timestamp) -> Option<Answer> {

@@ -32,10 +32,11 @@ pub(crate) trait Answer: Object {
 
 object! {
     /// The fields of a refusal or a penalty, in answers of any status.
+    #[derive(PartialEq)]
     //= R-STATUS-13
     pub(crate) struct Envelope {
-        "errorText" => error_text: Option<String> = text,
-        "error" => error: Option<String> = text,
+        "errorText" => error_text: Option<String> = nonempty,
+        "error" => error: Option<String> = nonempty,
         "error_description" => error_description: Option<String> = info,
         "p-ticket" => ticket: Option<String> = text,
         "p-time" => wait: Option<u64> = wait,
@@ -91,6 +92,9 @@ pub(crate) fn is_answer<T: Answer>(body: &[u8]) -> bool {
 impl Envelope {
     /// The error in the envelope: a refusal, a penalty or a request for a captcha. `None` if there is none.
     pub(crate) fn instead(&mut self, carried: Carried) -> Option<Error> {
+        if *self == Self::default() {
+            return None;
+        }
         let penalty = Penalty::of(self.ticket.take(), self.wait, self.captcha, self.message.as_deref());
         penalty.map(Error::from).or_else(|| refusal::in_texts(&self.texts(), carried))
     }

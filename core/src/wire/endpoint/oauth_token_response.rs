@@ -3,6 +3,7 @@
 //!
 //! The server writes the names of most fields in snake case or in camel case.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -27,7 +28,7 @@ object! {
         /// The bearer token of REST calls (`access_token`).
         "access_token" => pub access_token: Option<AccessToken> = access_token,
         /// The next refresh token (`refresh_token`). If it is missing, the previous refresh token stays valid.
-        "refresh_token" => pub refresh_token: Option<RefreshToken> = secret,
+        "refresh_token" => pub refresh_token: Option<RefreshToken> = nonempty,
         /// The type of the token (`token_type`): bearer.
         "token_type" => pub token_type: Option<String> = text,
         /// The lifetime of the access token, in seconds from the request (`expires_in`).
@@ -35,7 +36,7 @@ object! {
         /// The lifetime of the refresh token, in seconds from the request (`refresh_token_expires_in`).
         "refresh_token_expires_in" => pub refresh_token_expires_in: Option<u64> = lifetime,
         /// The OpenID token (`id_token`).
-        "id_token" => pub id_token: Option<IdToken> = secret,
+        "id_token" => pub id_token: Option<IdToken> = nonempty,
         /// The token of market data sockets (`mdAccessToken`). Often missing.
         "mdAccessToken" => pub md_access_token: Option<MarketDataToken> = market_data_token,
         /// The user's id (`userId`). Often missing.
@@ -51,8 +52,14 @@ object! {
 #[derive(Default)]
 pub(super) struct Wire {
     pub(super) snake: OAuthTokenResponse,
-    camel: OAuthTokenResponse,
-    camel_seen: Seen,
+    /// The fields with a camel-case name, if the answer has one.
+    camel: Option<Box<Camel>>,
+}
+
+#[derive(Default)]
+struct Camel {
+    fields: OAuthTokenResponse,
+    seen: Seen,
 }
 
 const TWINS: [(&str, &str); 6] = [
@@ -70,13 +77,15 @@ impl Object for Wire {
             return Ok(true);
         }
         let Some((camel, snake)) = TWINS.iter().find(|(camel, _)| *camel == key) else { return Ok(false) };
-        self.camel.fill(snake, &mut self.camel_seen, map).inspect_err(|_| seen.failed = Some(camel))
+        let Camel { fields, seen: camel_seen } = &mut **self.camel.get_or_insert_default();
+        fields.fill(snake, camel_seen, map).inspect_err(|_| seen.failed = Some(camel))
     }
 }
 
 impl Answer for Wire {
     fn tokens(&self) -> Vec<&str> {
-        let all = [&self.snake, &self.camel].into_iter().flat_map(|answer| {
+        let camel = self.camel.iter().map(|camel| &camel.fields);
+        let all = camel.chain([&self.snake]).flat_map(|answer| {
             [
                 answer.access_token.as_ref().map(AccessToken::expose),
                 answer.refresh_token.as_ref().map(RefreshToken::expose),
@@ -88,14 +97,10 @@ impl Answer for Wire {
     }
 
     fn complete(&mut self) -> Result<(), Error> {
-        let Self { snake, camel, .. } = self;
-        join("access_token", &mut snake.access_token, &mut camel.access_token, AccessToken::expose)?;
-        join("refresh_token", &mut snake.refresh_token, &mut camel.refresh_token, RefreshToken::expose)?;
-        join("token_type", &mut snake.token_type, &mut camel.token_type, String::as_str)?;
-        join("expires_in", &mut snake.expires_in, &mut camel.expires_in, |seconds| seconds)?;
-        let (ends, camel_ends) = (&mut snake.refresh_token_expires_in, &mut camel.refresh_token_expires_in);
-        join("refresh_token_expires_in", ends, camel_ends, |seconds| seconds)?;
-        join("id_token", &mut snake.id_token, &mut camel.id_token, IdToken::expose)?;
+        let snake = &mut self.snake;
+        if let Some(camel) = self.camel.take() {
+            join_spellings(snake, camel.fields)?;
+        }
         //= R-OAUTH-14
         if snake.token_type.as_ref().is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
             return Err(Error::Contradiction(Contradiction::NotBearer));
@@ -104,15 +109,26 @@ impl Answer for Wire {
     }
 }
 
+/// Joins the two spellings of all fields.
+fn join_spellings(snake: &mut OAuthTokenResponse, camel: OAuthTokenResponse) -> Result<(), Error> {
+    join("access_token", &mut snake.access_token, camel.access_token, AccessToken::expose)?;
+    join("refresh_token", &mut snake.refresh_token, camel.refresh_token, RefreshToken::expose)?;
+    join("token_type", &mut snake.token_type, camel.token_type, String::as_str)?;
+    join("expires_in", &mut snake.expires_in, camel.expires_in, |seconds| seconds)?;
+    let (ends, camel_ends) = (&mut snake.refresh_token_expires_in, camel.refresh_token_expires_in);
+    join("refresh_token_expires_in", ends, camel_ends, |seconds| seconds)?;
+    join("id_token", &mut snake.id_token, camel.id_token, IdToken::expose)
+}
+
 /// Joins the two spellings of a field. If both are present, they must be equal.
 //= R-OAUTH-11
 fn join<T, V: PartialEq + ?Sized>(
     field: &'static str,
     snake: &mut Option<T>,
-    camel: &mut Option<T>,
+    camel: Option<T>,
     value: fn(&T) -> &V,
 ) -> Result<(), Error> {
-    match (&snake, camel.take()) {
+    match (&snake, camel) {
         (Some(one), Some(other)) if value(one) != value(&other) => {
             Err(Error::Contradiction(Contradiction::Twins(field)))
         }

@@ -161,8 +161,8 @@ pub(crate) trait Named: From<String> {
     fn known(name: &str) -> Option<Self>;
 }
 
-/// A secret string. Empty means absent.
-pub(crate) fn secret<'de, M: MapAccess<'de>, T: From<String>>(map: &mut M) -> Result<Option<T>, M::Error> {
+/// A string that decides. Empty means absent.
+pub(crate) fn nonempty<'de, M: MapAccess<'de>, T: From<String>>(map: &mut M) -> Result<Option<T>, M::Error> {
     filled(map, |text| Some(T::from(text.into_owned())))
 }
 
