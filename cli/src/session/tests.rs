@@ -23,7 +23,9 @@ pub(crate) fn shared_app() -> (SharedSession, TempDir) {
 fn in_new_directory<const N: usize>(is_app: bool, values: [(&'static str, String); N]) -> (SharedSession, TempDir) {
     let directory = tempfile::Builder::new().permissions(Permissions::from_mode(0o700)).tempdir().unwrap();
     let mut variables = Variables::default();
-    values.into_iter().for_each(|(name, value)| variables.set(name, value));
+    for (name, value) in values {
+        variables.set(name, value);
+    }
     let store = SelectedStore::File(FileStore::in_directory(&directory).unwrap());
     (SharedSession::of(store, is_app, &variables).unwrap(), directory)
 }
