@@ -42,10 +42,11 @@ fn file(path: &str) -> FileStore {
     FileStore::in_directory(PathBuf::from(path)).expect("a directory")
 }
 
-/// Sets the request timeout, and with it the lease, which is one and a half times as long: as short as possible, unless
+/// Sets the longest pause after faults to the shortest possible one, so that no test waits long for a repeated try. Sets
+/// the request timeout, and with it the lease, which is one and a half times as long: as short as possible, unless
 /// `MEMBER_TIME_OUT` is set.
 fn policy() -> Policy {
-    Policy::default().with_deadline(time_out())
+    Policy::default().with_deadline(time_out()).with_longest_pause(Duration::ZERO)
 }
 
 fn time_out() -> Duration {

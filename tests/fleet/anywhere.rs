@@ -62,10 +62,10 @@ fn are_one_client(store: SharedStore, count: usize, start: impl Fn(&mut Fleet, u
 /// Of three processes, the one that has just taken the lease is killed: before, during or after its exchange.
 pub(crate) fn a_killed_lease_holder_is_replaced(store: SharedStore) {
     let mut fleet = Fleet::new(store, Duration::from_secs(20));
-    let members: Vec<_> = (0..3).map(|_| fleet.start(300)).collect();
-    for member in members {
-        fleet.await_word_of(member, "token");
+    for _ in 0..3 {
+        fleet.start(300);
     }
+    fleet.await_of_all(0..3, "token");
     let mut longest = Duration::ZERO;
     for _ in 0..times() {
         let (holder, _) = fleet.await_word("lease");
@@ -87,12 +87,14 @@ pub(crate) fn a_killed_lease_holder_is_replaced(store: SharedStore) {
 /// The lease holder is paused past the end of its lease, during or shortly before a renewal.
 pub(crate) fn a_paused_lease_holder_changes_nothing_when_it_continues(store: SharedStore) {
     let mut fleet = Fleet::new(store, Duration::from_secs(20));
-    let members: Vec<_> = (0..3).map(|_| fleet.start(300)).collect();
-    for member in members {
-        fleet.await_word_of(member, "token");
+    for _ in 0..3 {
+        fleet.start(300);
     }
+    fleet.await_of_all(0..3, "token");
     let holder = fleet.pause_lease_holder();
     let (next, _) = fleet.await_that("lease", |member, line| member != holder && line == "lease");
+    // From now on no lease has to end while a token is valid. The new tokens still expire after the old one.
+    fleet.set_lifetime(Duration::from_secs(13));
     fleet.await_word_of(next, "token");
     fleet.signal(holder, "-CONT");
     let newest = fleet.ends().iter().max().map(ToString::to_string).unwrap();

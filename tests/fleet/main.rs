@@ -115,8 +115,8 @@ fn main() -> ExitCode {
         return code;
     }
     let mut arguments = Arguments::from_args();
-    // The tests mostly wait, so they run all at once.
-    arguments.test_threads.get_or_insert(32);
+    // The tests mostly wait, so they run all at once, with more threads than tests.
+    arguments.test_threads.get_or_insert(64);
     let mut trials = trials![crowd: a_thousand_callers_get_only_valid_tokens_from_a_flapping_server];
     trials.extend(anywhere("files", SharedStore::files));
     trials.extend(trials![files:

@@ -80,6 +80,11 @@ impl Fleet {
         }
     }
 
+    /// Sets the lifetime of the tokens that the server issues from now on.
+    pub(crate) fn set_lifetime(&self, lifetime: Duration) {
+        self.server.with(|simulator| simulator.options_mut().lifetime = lifetime);
+    }
+
     /// Delays the server's answers to requests to an endpoint.
     pub(crate) fn answer_slowly(&self, endpoint: Endpoint, time: Duration) {
         *self.slow.lock().unwrap() = Some((endpoint, time));
@@ -196,6 +201,16 @@ impl Fleet {
         }
     }
 
+    /// Waits until one of these processes has printed a line that begins with a word.
+    pub(crate) fn await_any_of(&mut self, members: impl IntoIterator<Item = usize>, word: &str) -> usize {
+        let members: Vec<_> = members.into_iter().collect();
+        let has_printed = |member: &usize| !self.printed(*member, word).is_empty();
+        let Some(member) = members.iter().copied().find(has_printed) else {
+            return self.await_that(word, |number, line| members.contains(&number) && line.starts_with(word)).0;
+        };
+        member
+    }
+
     pub(crate) fn await_that(&mut self, what: &str, is_it: impl Fn(usize, &str) -> bool) -> (usize, String) {
         let begun = Instant::now();
         loop {
@@ -229,20 +244,25 @@ impl Fleet {
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
 
-    /// Pauses a process that holds the lease, but not while it holds the lock of a file, because then no other process
-    /// could take over.
+    /// Pauses a process that has just taken the lease.
     pub(crate) fn pause_lease_holder(&mut self) -> usize {
+        let (holder, _) = self.await_word("lease");
+        self.pause(holder);
+        holder
+    }
+
+    /// Pauses a process, but not while the lock of the files is held, because then no other process could take over.
+    pub(crate) fn pause(&self, member: usize) {
         loop {
-            let (holder, _) = self.await_word("lease");
-            self.signal(holder, "-STOP");
-            let status = format!("/proc/{}/stat", self.members[holder].process.id());
+            self.signal(member, "-STOP");
+            let status = format!("/proc/{}/stat", self.members[member].process.id());
             while !std::fs::read_to_string(&status).unwrap().contains(") T ") {
                 thread::yield_now();
             }
             if !self.store.is_locked() {
-                return holder;
+                return;
             }
-            self.signal(holder, "-CONT");
+            self.signal(member, "-CONT");
         }
     }
 
@@ -251,10 +271,15 @@ impl Fleet {
         self.members[member].input.write_all(b"forget\n").unwrap();
     }
 
+    /// The process that took the lease last.
+    pub(crate) fn lease_holder(&mut self) -> usize {
+        self.catch_up();
+        self.last_lease_holder.expect("a process has taken the lease")
+    }
+
     /// Kills the process that took the lease last.
     pub(crate) fn kill_lease_holder(&mut self) -> usize {
-        self.catch_up();
-        let holder = self.last_lease_holder.expect("a process has taken the lease");
+        let holder = self.lease_holder();
         self.kill(holder);
         holder
     }

@@ -10,6 +10,7 @@ mod web_server;
 
 use std::net::TcpListener;
 use std::process::{Command, Output};
+use std::thread;
 
 use tradovate_auth_simulator::{LockOut, Server, Side, Simulator};
 
@@ -226,11 +227,13 @@ fn the_drive_ureq_example_ends_with_its_first_token_or_a_refusal() {
 
 #[test]
 fn the_examples_with_a_simulator_run_without_variables() {
-    for (name, said) in [
-        ("day", "minutes without a token"),
-        ("drive-ureq", "token 3 is good until"),
-        ("many-users", "1000 of 1000 users have a token at the end of the day"),
-    ] {
-        assert!(stdout_of(name, &[], []).contains(said), "{name}");
-    }
+    thread::scope(|scope| {
+        for (name, said) in [
+            ("day", "minutes without a token"),
+            ("drive-ureq", "token 3 is good until"),
+            ("many-users", "1000 of 1000 users have a token at the end of the day"),
+        ] {
+            scope.spawn(move || assert!(stdout_of(name, &[], []).contains(said), "{name}"));
+        }
+    });
 }

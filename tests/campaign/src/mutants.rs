@@ -48,7 +48,7 @@ mutants! {
     /// Sends each request twice.
     SendsEachRequestTwice breaks 1 from 1,
     /// Treats a repeated answer as a new token.
-    TakesRepeatedAnswers breaks 1 from 2,
+    TakesRepeatedAnswers breaks 1 from 750,
     /// Hands out tokens five minutes too long.
     HandsOutTooLong breaks 2 from 1,
     /// Logs in instead of renewing.
@@ -88,35 +88,35 @@ mutants! {
     /// Overwrites records that others have saved in the meantime.
     OverwritesNewerRecords breaks 14 from 32,
     /// Does not report the end of the market data token, so that callers are left without a token.
-    HidesMarketDataEnd breaks 15 from 2,
+    HidesMarketDataEnd breaks 15 from 65,
     /// Adopts the snapshot of another owner.
     AdoptsOtherOwners breaks 6 from 5,
     /// Stays at a followed host that is wrong.
-    StaysAtWrongHost breaks 16 from 2,
+    StaysAtWrongHost breaks 16 from 750,
     /// Treats a refusal of the app as a refusal of the refresh token.
     BlamesRefreshToken breaks 10 from 14,
     /// Treats a login of unknown outcome as one that opened no session.
-    RepeatsUnknownLogins breaks 17 from 5,
+    RepeatsUnknownLogins breaks 17 from 2758,
     /// Learns the server's time from a gateway's page.
     LearnsTimeFromGateways breaks 2 from 2,
     /// Never learns the server's time.
     NeverLearnsTime breaks 2 from 4,
     /// Waits as long as the server asks, without a limit.
-    WaitsWithoutLimit breaks 10 from 5,
+    WaitsWithoutLimit breaks 10 from 280,
     /// Prolongs a lock-out by the amount that its clock was ahead.
     AddsClockError breaks 10 from 8,
     /// Forgets a refusal at each restart.
-    ForgetsRefusalAtStart breaks 8 from 21,
+    ForgetsRefusalAtStart breaks 8 from 232,
     /// Trusts its local clock that a stored token has expired.
-    TrustsLocalClock breaks 3 from 5,
+    TrustsLocalClock breaks 3 from 750,
     /// Follows each step of the wall clock while it runs.
     FollowsWallClock breaks 5 from 13,
     /// Refreshes when it should renew.
     AlwaysRefreshes breaks 3 from 1,
     /// Assumes at each start that it has just refreshed.
-    ForgetsItsRefreshes breaks 3 from 1,
+    ForgetsItsRefreshes breaks 3 from 872,
     /// Never stops renewing to get a market data token.
-    NeverStopsAskingForMarketData breaks 12 from 1,
+    NeverStopsAskingForMarketData breaks 12 from 65,
     /// Hands out no token before it has a market data token.
     WaitsForMarketData breaks 10 from 1,
     /// Drives the sessions of a set one by one, without their shared pace.

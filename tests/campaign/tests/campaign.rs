@@ -69,7 +69,8 @@ fn every_mutant_is_detected_by_the_checker_of_its_law() {
 #[test]
 fn a_fleet_that_ignores_lock_outs_is_detected() {
     let way = Way { mutant: Some(Mutant::IgnoresLockOuts), only_law: Some(5), is_traced: false };
-    let mut fleets = (1..400).map(Scenario::from_seed).filter(|scenario| scenario.fleets() > 0);
+    // The first of these seeds has a small fleet.
+    let mut fleets = (171..400).map(Scenario::from_seed).filter(|scenario| scenario.fleets() > 0);
     assert!(fleets.any(|mut scenario| {
         scenario.programs.iter_mut().for_each(|program| program.is_absent |= program.member.is_none());
         run(&scenario, way).violations.iter().any(|found| found.law == 5)
@@ -81,7 +82,8 @@ fn a_failing_scenario_is_shrunk() {
     let way = Way { mutant: Some(Mutant::PresentsRefused), only_law: Some(13), is_traced: false };
     let fails = |scenario: &Scenario| run(scenario, way).violations.iter().any(|found| found.law == 13);
     let is_large = |scenario: &Scenario| scenario.faults.len() > 5 && scenario.present().count() > 4;
-    let failing = (1..100_000).map(Scenario::from_seed).find(|scenario| is_large(scenario) && fails(scenario)).unwrap();
+    // From the first of these seeds, the shrinking is quick.
+    let failing = (8..100_000).map(Scenario::from_seed).find(|scenario| is_large(scenario) && fails(scenario)).unwrap();
     let small = shrink(&failing, fails);
     assert!(fails(&small));
     assert!(small.faults.len() <= 2, "{small}");

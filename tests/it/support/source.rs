@@ -151,6 +151,18 @@ pub(crate) enum Keeper {
 impl Kind {
     pub(crate) const ALL: [Self; 2] = [Self::Ureq, Self::Reqwest];
 
+    /// Runs a test that mostly waits with both kinds at the same time.
+    pub(crate) fn each_at_once(test: impl Fn(Self) + Sync) {
+        thread::scope(|scope| {
+            for kind in Self::ALL {
+                scope.spawn({
+                    let test = &test;
+                    move || test(kind)
+                });
+            }
+        });
+    }
+
     /// A builder of this kind with a budget of its own. Ports are reused, so one test's lock-outs must not affect
     /// another test.
     pub(crate) fn builder(self, environment: Environment, login: impl Into<Login>) -> Builder {

@@ -25,7 +25,7 @@ enum Step {
 
 #[test]
 fn a_rotated_refresh_token_is_stored_before_it_is_used() {
-    for kind in Kind::ALL {
+    Kind::each_at_once(|kind| {
         let steps = Arc::new(Mutex::new(Vec::new()));
         let (seen, done) = (Arc::clone(&steps), Arc::clone(&steps));
         let server = Simulator::builder()
@@ -58,12 +58,12 @@ fn a_rotated_refresh_token_is_stored_before_it_is_used() {
         drop(keeper);
         let steps = steps.lock().unwrap().clone();
         assert_eq!(steps[..9], [Step::Presented, Step::Failed, Step::Stored].repeat(3), "{kind:?}");
-    }
+    });
 }
 
 #[test]
 fn a_new_process_continues_with_the_stored_refresh_token() {
-    for kind in Kind::ALL {
+    Kind::each_at_once(|kind| {
         let server = Simulator::builder().lifetime(Duration::from_secs(5)).serve().unwrap();
         let refresh = refresh_token(&server);
         let source = kind.refreshing(server.environment(), Login::refresh_token(app(), refresh.clone())).build();
@@ -75,7 +75,7 @@ fn a_new_process_continues_with_the_stored_refresh_token() {
         std::thread::sleep(Duration::from_secs(6));
         assert!(resumed.token().is_ok(), "{kind:?}");
         assert_eq!(server.statistics().refreshes, 2);
-    }
+    });
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn sources_with_one_store_log_in_once() {
 
 #[test]
 fn returning_a_valid_token_does_not_use_the_store() {
-    for kind in Kind::ALL {
+    Kind::each_at_once(|kind| {
         let server = Simulator::builder().serve().unwrap();
         let store = MemoryStore::default();
         let source = kind.of(&server).shared(&store).build();
@@ -46,19 +46,19 @@ fn returning_a_valid_token_does_not_use_the_store() {
             source.token().unwrap();
         }
         assert_eq!(store.uses(), before);
-    }
+    });
 }
 
 #[test]
 fn a_source_that_starts_later_uses_the_stored_token() {
-    for kind in Kind::ALL {
+    Kind::each_at_once(|kind| {
         let server = Simulator::builder().serve().unwrap();
         let store = MemoryStore::default();
         let first = tokens(&fleet(&server, &store, 1));
         let later = kind.of(&server).shared(&store).build();
         assert_eq!(later.token().unwrap().expose(), first[0]);
         assert_eq!(server.statistics().logins, 1);
-    }
+    });
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn without_limits(options: &mut Options) {
 
 #[test]
 fn while_the_store_is_down_nothing_is_sent_and_a_valid_token_is_used() {
-    for kind in Kind::ALL {
+    Kind::each_at_once(|kind| {
         let server = Simulator::builder().serve().unwrap();
         let store = MemoryStore::default();
         let holder = kind.of(&server).shared(&store).build();
@@ -139,7 +139,7 @@ fn while_the_store_is_down_nothing_is_sent_and_a_valid_token_is_used() {
         store.set_down(false);
         assert_eq!(cold.await_token().expose(), token.expose());
         assert_eq!(server.statistics().requests(Endpoint::AccessTokenRequest), 1);
-    }
+    });
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn a_source_writes_its_session_back_to_a_store_that_lost_it() {
 
 #[test]
 fn a_source_that_never_logs_in_waits_for_another_to_log_in() {
-    for kind in Kind::ALL {
+    Kind::each_at_once(|kind| {
         let server = Simulator::builder().serve().unwrap();
         let store = MemoryStore::default();
         let follower = kind.of(&server).shared(&store).may_log_in(MayLogIn::Never).build();
@@ -176,7 +176,7 @@ fn a_source_that_never_logs_in_waits_for_another_to_log_in() {
         let token = leader.token().unwrap();
         assert_eq!(await_one(&asked).unwrap().expose(), token.expose());
         assert_eq!(server.statistics().logins, 1);
-    }
+    });
 }
 
 #[test]
@@ -199,19 +199,19 @@ fn an_unreadable_record_is_replaced_only_if_the_policy_allows_a_login() {
 
 #[test]
 fn a_source_sends_nothing_while_another_holds_the_lease() {
-    for kind in Kind::ALL {
+    Kind::each_at_once(|kind| {
         let server = Simulator::builder().serve().unwrap();
         let store = MemoryStore::default();
         store.block(Duration::from_secs(3600));
         let source = kind.of(&server).shared(&store).token_timeout(Duration::from_millis(1200)).build();
         assert!(source.token().is_err());
         assert_eq!(server.statistics().logins, 0);
-    }
+    });
 }
 
 #[test]
 fn a_lease_shorter_than_the_request_timeout_is_not_used() {
-    for kind in Kind::ALL {
+    Kind::each_at_once(|kind| {
         let server = Simulator::builder().serve().unwrap();
         let store = MemoryStore::default();
         store.set_longest_lease(Duration::from_secs(10));
@@ -220,7 +220,7 @@ fn a_lease_shorter_than_the_request_timeout_is_not_used() {
         assert!(error.contains("the store gives its lease for 10 s, and a request may take 45 s"), "{error}");
         assert_eq!(server.statistics().logins, 0);
         assert!(store.uses().leases < 10, "{:?}", store.uses());
-    }
+    });
 }
 
 #[test]

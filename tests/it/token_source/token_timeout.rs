@@ -39,12 +39,12 @@ fn a_captcha_is_returned_as_an_error_at_once() {
 
 #[test]
 fn a_caller_waits_for_a_short_penalty() {
-    for kind in Kind::ALL {
+    Kind::each_at_once(|kind| {
         let server = Simulator::builder().serve().unwrap();
         server.penalize_next(Duration::from_secs(1));
         assert!(kind.of(&server).build().token().is_ok());
         assert_eq!(server.statistics().requests(Endpoint::AccessTokenRequest), 2, "{kind:?}");
-    }
+    });
 }
 
 /// A server that answers logins after the gate is opened.
@@ -165,7 +165,7 @@ fn a_token_that_arrives_after_forget_is_not_used() {
 /// A caller whose answer can still come must not cause a second request.
 #[test]
 fn a_client_timeout_longer_than_the_policys_does_not_cause_a_second_request() {
-    for kind in Kind::ALL {
+    Kind::each_at_once(|kind| {
         let gate = Gate::closed();
         let held = gate.clone();
         let peer = Peer::acting(move |connection, _| {
@@ -180,5 +180,5 @@ fn a_client_timeout_longer_than_the_policys_does_not_cause_a_second_request() {
         gate.open();
         assert!(await_one(&asked).is_ok());
         assert_eq!(peer.requests().len(), 1, "{kind:?}");
-    }
+    });
 }
