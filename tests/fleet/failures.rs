@@ -96,7 +96,9 @@ pub(crate) fn a_token_that_cannot_be_stored_is_used_by_its_process_and_stored_la
             paused.push(member);
         }
         fleet.make_space();
-        paused.into_iter().for_each(|member| fleet.signal(member, "-CONT"));
+        for member in paused {
+            fleet.signal(member, "-CONT");
+        }
         fleet.await_of_all(0..3, "event store_restored");
         for member in 0..3 {
             while fleet.printed(member, "token").len() < 2 {
