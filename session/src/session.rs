@@ -320,7 +320,7 @@ impl Session {
     /// Use the same store, login host and user in all processes. [`poll`](Self::poll) returns [`Action::Store`] with
     /// the requests to the store. Call [`store_changed`](Self::store_changed) if the store reports a change. Without
     /// these calls, the session loads the record only before it sends or saves, and every ten seconds while it has no
-    /// token.
+    /// token, or every half second while another process logs in.
     #[must_use]
     pub fn with_shared_store(self, may_log_in: MayLogIn) -> Self {
         self.stored_by(Persistence::shared(may_log_in))

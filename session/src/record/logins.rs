@@ -134,6 +134,14 @@ impl LogIns {
         self.attempts.iter().any(|attempt| attempt.status != Status::OpenedNone)
     }
 
+    /// Whether another process has announced a login in the last `under_way`, and has stored no outcome.
+    pub(crate) fn is_another_under_way(&self, now: Timestamp, own: Option<AttemptId>, under_way: Duration) -> bool {
+        let is_under_way = |attempt: &Attempt| {
+            attempt.status == Status::Announced && Some(attempt.id) != own && now < later(attempt.sent, under_way)
+        };
+        self.attempts.iter().any(is_under_way)
+    }
+
     /// The end of the pause after logins of unknown outcome in a row.
     fn pause(&self, own: Option<AttemptId>, under_way: Duration) -> Option<Timestamp> {
         let (mut row, mut end) = (self.row(own), None);

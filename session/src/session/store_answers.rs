@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use jiff::Timestamp;
 
-use super::shared_store::{Ask, Asked, Failure, Loaded, Sharing};
+use super::shared_store::{Ask, Asked, Failure, Loaded, Sharing, load_every};
 use super::{EventKind, ExchangeId, Session};
 use crate::network_budget::RateBudget;
 use crate::record::Pause;
@@ -140,7 +140,15 @@ impl Session {
 
     /// When the record of a shared store has to be loaded.
     pub(super) fn load_due(&self, now: Timestamp) -> Option<Timestamp> {
-        self.persistence.as_shared()?.load_due(self.token(now).is_some())
+        self.persistence.as_shared()?.load_due(self.load_every(now))
+    }
+
+    /// How often the record of a shared store is loaded if the store reports no change.
+    pub(super) fn load_every(&self, now: Timestamp) -> Option<Duration> {
+        let own = self.persistence.announced_attempt();
+        let is_another_logging_in = || self.record.log_ins.is_another_under_way(now, own, self.policy.deadline());
+        let has_token = self.token(now).is_some();
+        load_every(has_token, !has_token && is_another_logging_in())
     }
 
     /// Whether a shared store has not yet answered a load.

@@ -89,7 +89,7 @@ impl Sharing {
     }
 
     fn next_with(&self, now: i64, wanted: Wanted, is_unstored: bool) -> String {
-        let situation = Situation { now: at(now), longest: LONGEST, wanted, is_unstored, has_token: true };
+        let situation = Situation { now: at(now), longest: LONGEST, wanted, is_unstored, load_every: None };
         match self.permit(&situation) {
             Permitted::Wanted => "go on".into(),
             Permitted::Ask(Ask::Acquire(_)) => "acquire".into(),
@@ -173,7 +173,8 @@ fn the_store_is_loaded_at_first_and_when_it_may_have_changed() {
 #[test]
 fn a_session_without_a_token_loads_every_ten_seconds() {
     let sharing = Sharing::after_load(MayLogIn::WhenNeeded);
-    assert_eq!((sharing.load_due(false), sharing.load_due(true)), (Some(at(10_000)), None));
+    assert_eq!(sharing.load_due(load_every(false, false)), Some(at(10_000)));
+    assert_eq!(sharing.load_due(load_every(true, false)), None);
 }
 
 #[test]

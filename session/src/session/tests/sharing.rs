@@ -550,3 +550,19 @@ fn the_stored_hash_of_a_postponed_login_does_not_depend_on_the_password() {
     };
     assert_eq!(stored("password"), stored("another"));
 }
+
+#[test]
+fn a_token_that_another_process_obtains_by_a_login_is_loaded_within_half_a_second() {
+    let mut first = member(World::user([Answer::Silence]));
+    first.run(Duration::ZERO);
+    let mut second = member(World::user([]));
+    load_from(&mut second, &first);
+    second.run(seconds(1));
+    first.now = second.now;
+    first.answer_late(token_to("one", 80));
+    first.run(seconds(1));
+    // No store tells the second process of the change.
+    (second.record, second.saved_at) = (first.record.clone(), first.saved_at);
+    second.run(Duration::from_millis(1500));
+    assert_eq!(second.token().as_deref(), Some("one"), "{}", second.trace());
+}
