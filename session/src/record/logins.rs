@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::backoff::Jitter;
 use super::join::{Fact, correct_wait, is_default};
-use crate::time_arithmetic::{ONE_HOUR, later, shifted};
+use crate::time_arithmetic::{ONE_HOUR, earlier, later, shifted};
 
 /// The most logins per hour that opened a server session or may have opened one.
 //= R-SESSION-1
@@ -282,6 +282,14 @@ impl LogIns {
         let kicks = if is_kick { kicks.saturating_add(1) } else { 0 };
         self.loss = Some(Loss { at, kicks, next_log_in: next.max(self.after_kick()) });
         next
+    }
+
+    /// It is unknown how long ago the last loss was. Without a proof that it was recent, the next loss is no kick. The
+    /// pause after an earlier kick still counts.
+    pub(crate) fn hours_may_have_passed(&mut self) {
+        if let Some(loss) = &mut self.loss {
+            loss.at = earlier(loss.at, FORGOTTEN);
+        }
     }
 
     /// Drops logins that no longer count.
