@@ -4,16 +4,13 @@ use core::time::Duration;
 
 use jiff::Timestamp;
 
+use super::policy::SHORTEST_MARGIN;
 use super::shared_store::{Ask, Asked, Failure, Loaded, Sharing, load_every};
 use super::{EventKind, ExchangeId, Session};
 use crate::network_budget::RateBudget;
 use crate::record::Pause;
 use crate::store::{LeaseHolder, Revision, StoreAnswer, StoreError, StoreErrorKind};
 use crate::time_arithmetic::later;
-
-/// A snapshot that took longer than this to reach a shared store is saved again. The time is less than the safety
-/// margin of a token.
-const LATE: Duration = Duration::from_secs(10);
 
 impl Session {
     /// Reports the answer of the store to an [`Action::Store`](super::Action::Store), or its error. An answer with an
@@ -208,11 +205,12 @@ impl Session {
     /// A snapshot was saved.
     fn stored(&mut self, now: Timestamp) {
         let Some(saving) = self.persistence.saving.take() else { return };
-        let late = saving.taken.filter(|taken| later(*taken, LATE) < now);
+        let late = saving.taken.filter(|taken| later(*taken, SHORTEST_MARGIN) < now);
         if let Some(sharing) = self.persistence.shared_mut() {
             sharing.announced.iter_mut().for_each(|announced| announced.is_stored = true);
             // A snapshot that was saved late contains an old clock offset, but other processes take the offset to be as
-            // new as the record. So it is saved once more, but only once: the store may be slow every time.
+            // new as the record. The error must not be more than the margin of a token. So the snapshot is saved once
+            // more, but only once: the store may be slow every time.
             let is_first = late.is_some() && sharing.stored_late.is_none();
             sharing.stored_late = late;
             sharing.uses_unstored = false;
@@ -233,7 +231,7 @@ impl Session {
         let taken = self.persistence.saving.and_then(|saving| saving.taken);
         if let Some(sharing) = self.persistence.shared_mut() {
             // The save may have worked in spite of the error.
-            sharing.stored_late = taken.filter(|taken| later(*taken, LATE) < now).or(sharing.stored_late);
+            sharing.stored_late = taken.filter(|taken| later(*taken, SHORTEST_MARGIN) < now).or(sharing.stored_late);
             sharing.not_saved();
         }
         self.offer_again(retry_at);

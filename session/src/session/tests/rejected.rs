@@ -154,7 +154,8 @@ fn the_15_minutes_between_verifications_count_from_the_verifying_renewal() {
 #[test]
 fn a_token_reported_as_dead_is_verified_again_after_seconds_although_the_app_is_refused() {
     let app_refused = ok(r#"{"error":"invalid_client"}"#);
-    let answers = [refreshed("one", "rt-1"), app_refused, token_to("two", 200), status(500, ""), token_to("three", 200)];
+    let answers =
+        [refreshed("one", "rt-1"), app_refused, token_to("two", 200), status(500, ""), token_to("three", 200)];
     let mut world = World::app(answers);
     world.run(minutes(90));
     world.reject(401, DEAD);
