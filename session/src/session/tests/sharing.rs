@@ -497,6 +497,10 @@ pub(super) fn after(first: &World, session: Session, script: impl IntoIterator<I
     world
 }
 
+fn user(password: &str) -> Session {
+    Session::new(Environment::demo(), Credentials::new("trader", password), 0)
+}
+
 fn user_with(password: &str, version: &str) -> Session {
     Session::new(Environment::demo(), Credentials::new("trader", password).with_app("app", version), 0)
 }
@@ -565,4 +569,34 @@ fn a_token_that_another_process_obtains_by_a_login_is_loaded_within_half_a_secon
     (second.record, second.saved_at) = (first.record.clone(), first.saved_at);
     second.run(Duration::from_millis(1500));
     assert_eq!(second.token().as_deref(), Some("one"), "{}", second.trace());
+}
+
+#[test]
+fn another_try_does_not_send_the_ticket_of_the_earlier_password() {
+    let first = postponed();
+    for (session, is_sent) in [(user("password"), true), (user("corrected").with_another_try(), false)] {
+        let mut second = after(&first, session, [token_to("one", 80)]);
+        second.run(minutes(1));
+        assert_eq!(second.trace().contains("with the ticket"), is_sent, "{}", second.trace());
+    }
+}
+
+#[test]
+fn another_try_sends_the_ticket_that_it_was_given() {
+    let session = user("password").with_another_try();
+    let mut world = member(World::of(session, [ok(PENALTY), token_to("one", 80)]));
+    world.run(seconds(1));
+    world.session.store_changed();
+    world.run(minutes(1));
+    assert!(world.trace().contains("with the ticket"), "{}", world.trace());
+}
+
+#[test]
+fn replaced_credentials_do_not_send_the_ticket_that_another_process_was_given() {
+    let first = postponed();
+    let mut second = member(World::user([token_to("one", 80)]));
+    second.session.replace_credentials(Credentials::new("trader", "corrected"));
+    load_from(&mut second, &first);
+    second.run(minutes(1));
+    assert!(second.trace().contains("→ demo accesstokenrequest\n"), "{}", second.trace());
 }
