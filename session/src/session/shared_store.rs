@@ -230,7 +230,7 @@ impl Sharing {
     }
 
     /// What the session may do now. It keeps the lease while the only copy of a token is not stored, unless the stored
-    /// record can't be read.
+    /// record can't be read, or a request is due after the store has failed.
     pub(super) fn permit(&self, situation: &Situation) -> Permitted {
         let Situation { now, wanted, is_unstored, load_every, .. } = *situation;
         let longest = situation.longest.min(LONGEST_REQUEST);
@@ -243,7 +243,9 @@ impl Sharing {
             return Permitted::Ask(Ask::Release(lease));
         }
         // A record that can't be read is left unchanged, even if a token waits to be stored.
-        let is_in_trouble = self.trouble.as_ref().is_some_and(|it| !is_unstored || it.part == Part::Record);
+        // No request is sent before a load has worked.
+        let keeps_lease = is_unstored && !matches!(wanted, Wanted::Send(_));
+        let is_in_trouble = self.trouble.as_ref().is_some_and(|it| !keeps_lease || it.part == Part::Record);
         if let (Some(give_back), true) = (give_back, is_in_trouble) {
             return give_back;
         }

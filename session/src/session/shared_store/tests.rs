@@ -137,6 +137,18 @@ fn the_lease_is_held_while_a_token_waits_to_be_saved() {
 }
 
 #[test]
+fn no_request_follows_a_load_that_failed_although_a_token_waits_to_be_saved() {
+    let mut sharing = Sharing::after_load(MayLogIn::WhenNeeded);
+    sharing.asks_for_lease(0, Some(lease()));
+    sharing.ask(at(0), LONGEST, ExchangeId(0), Ask::Load);
+    sharing.ask_failed(at(1), Ask::Load, down());
+    assert_eq!(sharing.next_with(2, Wanted::Save, true), "go on");
+    assert_eq!(sharing.next_with(2, RENEW, true), "release");
+    sharing.gives_back(2);
+    assert_eq!(sharing.next_with(2, RENEW, true), "wait 249 ms");
+}
+
+#[test]
 fn a_record_of_a_known_revision_is_not_joined_again() {
     let mut sharing = Sharing::after_load(MayLogIn::WhenNeeded);
     assert!(matches!(sharing.loads(0, Some(record(1))), Loaded::Known));
