@@ -183,7 +183,9 @@ impl Session {
     #[must_use]
     pub fn has_unstored_grant(&self) -> bool {
         let uses_unstored = self.persistence.as_shared().is_some_and(|sharing| sharing.uses_unstored);
-        uses_unstored || self.persistence.waiting.is_some()
+        // A dead token does not have to be saved.
+        let has_token = self.record.tokens.access.is_some() || self.record.tokens.refresh.is_some();
+        uses_unstored && has_token || self.persistence.waiting.is_some()
     }
 
     /// If a new token can't be saved in the shared store, this process uses it when it has no other one. It keeps

@@ -391,6 +391,19 @@ fn a_token_that_cannot_be_saved_is_used_after_the_old_one_expires() {
 }
 
 #[test]
+fn an_unsaved_token_that_is_dead_does_not_count_as_unsaved() {
+    let works = [Some(true), Some(true)].into_iter().chain([Some(false); 200]);
+    let mut world = member(World::user([token_to("one", 80), token_to("two", 160), status(401, DEAD)]));
+    world.store_works = works.collect();
+    world.run(minutes(81));
+    assert_eq!((world.token().as_deref(), world.session.has_unstored_grant()), (Some("two"), true));
+    world.reject(401, DEAD);
+    world.run(minutes(82));
+    assert!(world.trace().contains("the server no longer accepts the token"), "{}", world.trace());
+    assert!(!world.session.has_unstored_grant(), "{}", world.trace());
+}
+
+#[test]
 fn a_failed_save_is_retried_when_another_process_acquires_the_lease() {
     let works = [Some(true), Some(true)].into_iter().chain([Some(false); 100]);
     let mut world = member(World::user([token_to("one", 80), token_to("two", 160)]));
