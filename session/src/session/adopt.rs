@@ -182,6 +182,7 @@ impl Session {
             // Hosts are adopted together with a token. Without a token, the configured host names them again.
             (other.tokens.hosts, other.tokens.hosts_at) = Default::default();
         }
+        self.record.tokens.continue_after(&other.tokens);
         let before = self.record.tokens.clone();
         let was_alive = self.renewable(now).is_some();
         self.record.join(other);
