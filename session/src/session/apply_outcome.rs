@@ -141,6 +141,8 @@ impl Session {
         match meaning {
             Meaning::WrongHost => {
                 self.opened_none(exchange);
+                // The next request goes to the configured host, where the ticket of this host is not valid.
+                self.ticket_is_spent();
                 let until_try = self.followed_host_is_wrong(now);
                 let at_least = match exchange.operation {
                     // The few logins of an hour are kept for the configured host.
