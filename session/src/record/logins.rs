@@ -134,6 +134,11 @@ impl LogIns {
         self.attempts.iter().any(|attempt| attempt.status != Status::OpenedNone)
     }
 
+    /// When the logins were sent that have opened no session, as far as is known.
+    pub(crate) fn without_session(&self) -> Vec<Timestamp> {
+        self.attempts.iter().filter(|attempt| attempt.status != Status::Opened).map(|attempt| attempt.sent).collect()
+    }
+
     /// Whether another process has announced a login in the last `under_way`, and has stored no outcome.
     pub(crate) fn is_another_under_way(&self, now: Timestamp, own: Option<AttemptId>, under_way: Duration) -> bool {
         let is_under_way = |attempt: &Attempt| {
