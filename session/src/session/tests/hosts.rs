@@ -212,10 +212,10 @@ const PENALTY: &str = r#"{"p-ticket":"ticket","p-time":15}"#;
 //= R-PENALTY-9
 #[test]
 fn a_ticket_is_dropped_if_its_host_answers_that_it_is_the_wrong_one() {
-    let lost = || [following(80), status(401, DEAD), ok(PENALTY)];
+    let postponed = || [following(80), status(401, DEAD), ok(PENALTY)];
     let target = moved("https://beta.ninjatrader.com/v1/auth/accesstokenrequest");
     for wrong in [vec![status(404, "")], vec![moved("https://example.com/")], vec![target, status(404, "")]] {
-        let mut world = World::user(lost().into_iter().chain(wrong).chain([token_to("two", 90)]));
+        let mut world = World::user(postponed().into_iter().chain(wrong).chain([token_to("two", 90)]));
         world.run(minutes(1));
         world.reject(401, DEAD);
         world.run(minutes(30));
