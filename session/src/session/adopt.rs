@@ -182,7 +182,9 @@ impl Session {
             // Hosts are adopted together with a token. Without a token, the configured host names them again.
             (other.tokens.hosts, other.tokens.hosts_at) = Default::default();
         }
-        self.record.tokens.continue_after(&other.tokens);
+        if self.has_supplied_token {
+            self.record.tokens.continue_after(&other.tokens);
+        }
         let before = self.record.tokens.clone();
         let was_alive = self.renewable(now).is_some();
         self.record.join(other);
