@@ -151,6 +151,8 @@ pub struct Session {
     /// The program asked for another try, and the server has not answered one yet. Until then, refusals in a snapshot
     /// don't count.
     has_another_try: bool,
+    /// The session was created with a refresh token.
+    has_supplied_token: bool,
     stopped: Option<Box<StopReason>>,
     events: VecDeque<Event>,
 }
@@ -204,6 +206,7 @@ impl Session {
             app_refused: None,
             reminded_within_days: None,
             has_another_try: false,
+            has_supplied_token: false,
             stopped: None,
             events: VecDeque::new(),
         };
@@ -217,7 +220,10 @@ impl Session {
         match core::mem::replace(&mut self.login, Start::App(app)) {
             Start::Password(_) | Start::App(_) => {}
             Start::Code(_, code) => self.code = Some(Box::new(Code::new(code))),
-            Start::RefreshToken(_, token) => self.record.tokens.refresh = Some(Refresh::new(token, None, None)),
+            Start::RefreshToken(_, token) => {
+                self.record.tokens.refresh = Some(Refresh::new(token, None, None));
+                self.has_supplied_token = true;
+            }
             Start::Grant(_, grant) => {
                 self.clock.learn(&grant.exchange);
                 self.accept(grant.exchange.received, Via::Configured, *grant, Some(Operation::Refresh), true);
@@ -320,7 +326,7 @@ impl Session {
     /// Use the same store, login host and user in all processes. [`poll`](Self::poll) returns [`Action::Store`] with
     /// the requests to the store. Call [`store_changed`](Self::store_changed) if the store reports a change. Without
     /// these calls, the session loads the record only before it sends or saves, and every ten seconds while it has no
-    /// token.
+    /// token, or every half second while another process logs in.
     #[must_use]
     pub fn with_shared_store(self, may_log_in: MayLogIn) -> Self {
         self.stored_by(Persistence::shared(may_log_in))

@@ -22,7 +22,8 @@ pub(crate) fn merge(known: &mut VecDeque<Timestamp>, others: impl IntoIterator<I
     known.make_contiguous().sort_unstable();
 }
 
-/// If the driver polls this much later than it was asked to, its clock may have been set.
+/// If a time differs by more than this from the expected time, the local clock may have been set: the driver polls this
+/// much later than it was asked to, or a snapshot was written this much later than now.
 pub(crate) const LATE: Duration = Duration::from_secs(60);
 
 /// The time from `now` to `time`, or zero if `time` is over.

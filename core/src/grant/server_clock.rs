@@ -96,17 +96,14 @@ impl ServerClock {
     pub const BOUND: SignedDuration = SignedDuration::from_hours(24);
 
     /// The largest change of the offset that is smoothed. A larger change means that a clock was set, so the new offset
-    /// is used at once. The offsets of two `Date`s that confirm each other differ by at most this.
+    /// is used at once. The offsets of two `Date`s that confirm each other differ by at most this. A hint that differs
+    /// more from the learnt offset contradicts it. This is not more than the shortest margin before the expiry, so that
+    /// a hint that is too old makes no expired token look valid.
     const JUMP: SignedDuration = SignedDuration::from_secs(5);
 
     /// The shortest time between two `Date`s that confirm each other. It is longer than [`JUMP`](Self::JUMP), so a
     /// `Date` that does not advance confirms nothing.
     const CONFIRMED_AFTER: Duration = Duration::from_secs(10);
-
-    /// The largest difference between a hint and the learnt offset that counts as drift. It is less than the default
-    /// margin before the expiry (30 s). So a hint that is too old, but counts as drift, does not make an expired token
-    /// look valid.
-    const DRIFT: SignedDuration = SignedDuration::from_secs(20);
 
     /// How long after the first `Date` the second one is requested: later than
     /// [`CONFIRMED_AFTER`](Self::CONFIRMED_AFTER), so that the second one is not too early.
@@ -198,13 +195,13 @@ impl ServerClock {
         Self { offset: Some(offset), ..Self::default() }
     }
 
-    /// Uses the offset that another process measured with the same local clock. A difference of at most 20 seconds is
+    /// Uses the offset that another process measured with the same local clock. A difference of at most 5 seconds is
     /// drift, and the new offset is used. If the offset differs more from the one that this process learnt, one of the
     /// two is wrong: the local clock may have been set unnoticed, or the new offset is older than its record says. In
     /// this case, the larger offset is used as a hint, because it makes no expired token look valid.
     pub fn take_hint(&mut self, offset: SignedDuration) {
         let learnt = self.offset.filter(|_| self.is_learnt);
-        let contradicted = learnt.filter(|known| offset.saturating_sub(*known).abs() > Self::DRIFT);
+        let contradicted = learnt.filter(|known| offset.saturating_sub(*known).abs() > Self::JUMP);
         self.is_learnt &= contradicted.is_none();
         self.offset = Some(contradicted.map_or(offset, |known| known.max(offset)));
     }
@@ -337,7 +334,7 @@ mod tests {
             clock.learn(&exchange(local, local, server));
             clock
         };
-        let (own, drift) = (learnt().offset(), ServerClock::DRIFT);
+        let (own, drift) = (learnt().offset(), ServerClock::JUMP);
         for by in [drift, -drift] {
             let mut clock = learnt();
             clock.take_hint(own + by);

@@ -80,8 +80,14 @@ impl Address {
 }
 
 impl RateBudget {
-    /// The facts to store, with the gates that are closed at `now` by the session's clock.
-    pub(crate) fn address(&self, now: Timestamp, gates: &[(Option<Operation>, Gate)]) -> Address {
+    /// The facts to store, with the gates that are closed at `now` by the session's clock, and the requests that were
+    /// sent at a time for which `counts` is true.
+    pub(crate) fn address(
+        &self,
+        now: Timestamp,
+        gates: &[(Option<Operation>, Gate)],
+        mut counts: impl FnMut(Timestamp) -> bool,
+    ) -> Address {
         let mut address = Address::default();
         for (operation, gate) in gates {
             match operation {
@@ -90,7 +96,7 @@ impl RateBudget {
             }
         }
         for operation in STORED {
-            let sent: VecDeque<_> = self.taken(now, operation).collect();
+            let sent: VecDeque<_> = self.taken(now, operation).filter(|sent| counts(*sent)).collect();
             if !sent.is_empty() {
                 address.sent.insert(operation, sent);
             }

@@ -97,7 +97,7 @@ pub(crate) struct Latest<T> {
 }
 
 /// Orders the values of a register with equal counts.
-pub(crate) type Key<'v> = (Timestamp, Option<Operation>, &'v str);
+pub(crate) type Key<'v> = (Timestamp, Option<Operation>, [&'v str; 2]);
 
 /// A value of [`Latest`].
 pub(crate) trait Value {
@@ -113,7 +113,7 @@ pub(crate) trait Value {
 /// By the server's clock.
 impl Value for Timestamp {
     fn key(&self) -> Key<'_> {
-        (*self, None, "")
+        (*self, None, [""; 2])
     }
 }
 

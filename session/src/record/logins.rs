@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::backoff::Jitter;
 use super::join::{Fact, correct_wait, is_default};
-use crate::time_arithmetic::{ONE_HOUR, later, shifted};
+use crate::time_arithmetic::{ONE_HOUR, earlier, later, shifted};
 
 /// The most logins per hour that opened a server session or may have opened one.
 //= R-SESSION-1
@@ -132,6 +132,19 @@ impl LogIns {
     /// Whether a login that is remembered has opened a server session, or may have.
     pub(crate) fn may_have_opened_one(&self) -> bool {
         self.attempts.iter().any(|attempt| attempt.status != Status::OpenedNone)
+    }
+
+    /// When the logins were sent that have opened no session, as far as is known.
+    pub(crate) fn without_session(&self) -> Vec<Timestamp> {
+        self.attempts.iter().filter(|attempt| attempt.status != Status::Opened).map(|attempt| attempt.sent).collect()
+    }
+
+    /// Whether another process has announced a login in the last `under_way`, and has stored no outcome.
+    pub(crate) fn is_another_under_way(&self, now: Timestamp, own: Option<AttemptId>, under_way: Duration) -> bool {
+        let is_under_way = |attempt: &Attempt| {
+            attempt.status == Status::Announced && Some(attempt.id) != own && now < later(attempt.sent, under_way)
+        };
+        self.attempts.iter().any(is_under_way)
     }
 
     /// The end of the pause after logins of unknown outcome in a row.
@@ -274,6 +287,14 @@ impl LogIns {
         let kicks = if is_kick { kicks.saturating_add(1) } else { 0 };
         self.loss = Some(Loss { at, kicks, next_log_in: next.max(self.after_kick()) });
         next
+    }
+
+    /// It is unknown how long ago the last loss was. Without a proof that it was recent, the next loss is no kick. The
+    /// pause after an earlier kick still counts.
+    pub(crate) fn hours_may_have_passed(&mut self) {
+        if let Some(loss) = &mut self.loss {
+            loss.at = earlier(loss.at, FORGOTTEN);
+        }
     }
 
     /// Drops logins that no longer count.

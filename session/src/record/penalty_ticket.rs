@@ -30,7 +30,7 @@ pub(crate) struct Ticket {
 
 impl Value for Ticket {
     fn key(&self) -> Key<'_> {
-        (self.until, Some(self.operation), self.secret.expose())
+        (self.until, Some(self.operation), [self.secret.expose(), &self.request])
     }
 
     fn wait(&mut self) -> Option<&mut Timestamp> {

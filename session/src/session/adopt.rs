@@ -9,7 +9,7 @@ use tradovate_auth_core::{AccessTokenResponse, Answer, CallError, Contradiction,
 
 use super::hosts::Via;
 use super::{EventKind, Session, StopReason};
-use crate::network_budget::RateBudget;
+use crate::network_budget::{Operation, RateBudget};
 use crate::record::{Fact, Latest, Owner, Pause, Record, Tokens};
 use crate::stored_session::{OwnerMismatch, Stored, StoredSession};
 
@@ -173,9 +173,17 @@ impl Session {
             // No token is held to which the pauses of the other process would not apply.
             other.pause.rebase(&self.record.pause);
         }
+        let is_log_in = other.postponed.get().is_some_and(|ticket| ticket.operation == Operation::LogIn);
+        if self.has_another_try && is_log_in {
+            // The postponed login may have had another password, and a ticket is valid for the identical request only.
+            other.postponed = Latest::default();
+        }
         if other.tokens.access.is_none() {
             // Hosts are adopted together with a token. Without a token, the configured host names them again.
             (other.tokens.hosts, other.tokens.hosts_at) = Default::default();
+        }
+        if self.has_supplied_token {
+            self.record.tokens.continue_after(&other.tokens);
         }
         let before = self.record.tokens.clone();
         let was_alive = self.renewable(now).is_some();

@@ -141,6 +141,8 @@ impl Session {
         match meaning {
             Meaning::WrongHost => {
                 self.opened_none(exchange);
+                // The next request goes to the configured host, where the ticket of this host is not valid.
+                self.ticket_is_spent();
                 let until_try = self.followed_host_is_wrong(now);
                 let at_least = match exchange.operation {
                     // The few logins of an hour are kept for the configured host.
@@ -303,6 +305,8 @@ impl Session {
             // A refresh follows, unless the token is to be verified.
             _ if is_renewal && !self.token.is_in_question() && self.may_refresh(now) => self.time_to_spare(now),
             Trouble::Server(error) if is_futile(error) => LAST_RESORT_PAUSE,
+            // Nobody has a token before a renewal brings a verdict.
+            _ if is_renewal && self.app_refused.is_some() && self.token.is_reported_dead => Duration::ZERO,
             _ if is_renewal && self.has_only_renewals(now) => LAST_RESORT_PAUSE,
             _ if is_renewal && !self.token.is_in_question() => self.time_to_spare(now),
             _ => Duration::ZERO,

@@ -242,7 +242,7 @@ impl Session {
             longest: self.policy.deadline(),
             wanted,
             is_unstored: self.has_unstored_grant(),
-            has_token: self.token(now).is_some(),
+            load_every: self.load_every(now),
         })
     }
 

@@ -2,6 +2,10 @@
 
 use core::time::Duration;
 
+/// The shortest margin before the expiry of a token. The errors of the clock that processes introduce when they exchange
+/// records are not larger.
+pub(super) const SHORTEST_MARGIN: Duration = Duration::from_secs(5);
+
 /// The settings of a session: when to renew, how long to wait for an answer, and how long to pause. The default of
 /// 15 minutes for the renewal is the vendor's advice. A value outside its range is set to the nearest end of the range.
 ///
@@ -48,7 +52,7 @@ impl Policy {
     /// minutes. If a tenth of the token's life is shorter, that counts instead.
     #[must_use]
     pub fn with_margin(mut self, margin: Duration) -> Self {
-        self.margin = margin.clamp(Duration::from_secs(5), Duration::from_secs(300));
+        self.margin = margin.clamp(SHORTEST_MARGIN, Duration::from_secs(300));
         self
     }
 

@@ -10,7 +10,7 @@
 //!  │    │                                 └ another holds it: Load,      │ nothing is due · the store has failed ·
 //!  │    │                                   half a second's pause        │ the lease ends too early for a request
 //!  │    └────────────────────────────── Release ◄────────────────────────┘
-//!  └ the store has changed · no token for ten seconds: Load
+//!  └ the store has changed · no token for ten seconds, or for half a second while another logs in: Load
 //! ```
 
 use alloc::boxed::Box;
@@ -27,7 +27,8 @@ use crate::store::{Lease, LeaseHolder, MayLogIn, Revision, StoreError, StoreErro
 use crate::stored_session::StoredSession;
 use crate::time_arithmetic::later;
 
-/// The pause before a lease that another process holds is requested again.
+/// The pause before a lease that another process holds is requested again, and between loads while another process logs
+/// in.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 /// If the store lost its record, the other processes have this long to save it again.
@@ -154,7 +155,16 @@ pub(super) struct Situation {
     pub(super) wanted: Wanted,
     /// The only copy of a token is not stored yet.
     pub(super) is_unstored: bool,
-    pub(super) has_token: bool,
+    pub(super) load_every: Option<Duration>,
+}
+
+/// How often the record is loaded if the store reports no change.
+pub(super) fn load_every(has_token: bool, is_another_logging_in: bool) -> Option<Duration> {
+    match (has_token, is_another_logging_in) {
+        (true, _) => None,
+        (false, true) => Some(ASK_AGAIN),
+        (false, false) => Some(LONGEST_PAUSE),
+    }
 }
 
 /// What the session would do without other processes.
@@ -220,9 +230,9 @@ impl Sharing {
     }
 
     /// What the session may do now. It keeps the lease while the only copy of a token is not stored, unless the stored
-    /// record can't be read.
+    /// record can't be read, or a request is due after the store has failed.
     pub(super) fn permit(&self, situation: &Situation) -> Permitted {
-        let Situation { now, wanted, is_unstored, has_token, .. } = *situation;
+        let Situation { now, wanted, is_unstored, load_every, .. } = *situation;
         let longest = situation.longest.min(LONGEST_REQUEST);
         let pause = self.pause.filter(|until| *until > now);
         if self.news == News::LoadNow {
@@ -233,12 +243,14 @@ impl Sharing {
             return Permitted::Ask(Ask::Release(lease));
         }
         // A record that can't be read is left unchanged, even if a token waits to be stored.
-        let is_in_trouble = self.trouble.as_ref().is_some_and(|it| !is_unstored || it.part == Part::Record);
+        // No request is sent before a load has worked.
+        let keeps_lease = is_unstored && !matches!(wanted, Wanted::Send(_));
+        let is_in_trouble = self.trouble.as_ref().is_some_and(|it| !keeps_lease || it.part == Part::Record);
         if let (Some(give_back), true) = (give_back, is_in_trouble) {
             return give_back;
         }
         // The record may contain what the session wants, and a load needs no lease.
-        if give_back.is_none() && pause.is_none() && self.load_due(has_token).is_some_and(|at| at <= now) {
+        if give_back.is_none() && pause.is_none() && self.load_due(load_every).is_some_and(|at| at <= now) {
             return Permitted::Ask(Ask::Load);
         }
         // Other processes may be saving what the store has lost.
@@ -270,9 +282,9 @@ impl Sharing {
     }
 
     /// When the record has to be loaded even if nothing has to be sent.
-    pub(super) fn load_due(&self, has_token: bool) -> Option<Timestamp> {
+    pub(super) fn load_due(&self, load_every: Option<Duration>) -> Option<Timestamp> {
         let due = match self.loaded_at {
-            Some(loaded_at) if self.news == News::None => (!has_token).then(|| later(loaded_at, LONGEST_PAUSE)),
+            Some(loaded_at) if self.news == News::None => load_every.map(|every| later(loaded_at, every)),
             _ => Some(Timestamp::MIN),
         };
         due.map(|at| self.pause.map_or(at, |pause| at.max(pause)))

@@ -8,6 +8,7 @@ use super::Session;
 use crate::network_budget::RateBudget;
 use crate::record::Fact;
 use crate::stored_session::{Stored, StoredSession};
+use crate::time_arithmetic::later;
 
 impl Session {
     /// Returns a snapshot: everything that the session needs to continue after a restart, such as tokens, hosts and
@@ -23,6 +24,12 @@ impl Session {
             record.tokens.join(waiting.tokens.clone());
             record.user_id.join(waiting.user_id);
         }
+        // A login of another session may be in flight. If it succeeds, the server does not count it.
+        let (mut own, deadline) = (self.record.log_ins.without_session(), self.policy.deadline());
+        let counts = |sent: Timestamp| {
+            let own = own.iter().position(|own| *own == sent).map(|index| own.swap_remove(index));
+            own.is_some() || later(sent, deadline) <= now
+        };
         record.correct(now);
         StoredSession(Box::new(Stored {
             owner: Some(self.owner()),
@@ -30,7 +37,7 @@ impl Session {
             clock_offset: self.clock.is_known().then(|| self.clock.offset()),
             assumed_offset,
             record,
-            address: budget.address(now, &self.gates.closed_at(now, budget)),
+            address: budget.address(now, &self.gates.closed_at(now, budget), counts),
         }))
     }
 }

@@ -4,16 +4,13 @@ use core::time::Duration;
 
 use jiff::Timestamp;
 
-use super::shared_store::{Ask, Asked, Failure, Loaded, Sharing};
+use super::policy::SHORTEST_MARGIN;
+use super::shared_store::{Ask, Asked, Failure, Loaded, Sharing, load_every};
 use super::{EventKind, ExchangeId, Session};
 use crate::network_budget::RateBudget;
 use crate::record::Pause;
 use crate::store::{LeaseHolder, Revision, StoreAnswer, StoreError, StoreErrorKind};
 use crate::time_arithmetic::later;
-
-/// A snapshot that took longer than this to reach a shared store is saved again. The time is less than the safety
-/// margin of a token.
-const LATE: Duration = Duration::from_secs(10);
 
 impl Session {
     /// Reports the answer of the store to an [`Action::Store`](super::Action::Store), or its error. An answer with an
@@ -140,7 +137,15 @@ impl Session {
 
     /// When the record of a shared store has to be loaded.
     pub(super) fn load_due(&self, now: Timestamp) -> Option<Timestamp> {
-        self.persistence.as_shared()?.load_due(self.token(now).is_some())
+        self.persistence.as_shared()?.load_due(self.load_every(now))
+    }
+
+    /// How often the record of a shared store is loaded if the store reports no change.
+    pub(super) fn load_every(&self, now: Timestamp) -> Option<Duration> {
+        let own = self.persistence.announced_attempt();
+        let is_another_logging_in = || self.record.log_ins.is_another_under_way(now, own, self.policy.deadline());
+        let has_token = self.token(now).is_some();
+        load_every(has_token, !has_token && is_another_logging_in())
     }
 
     /// Whether a shared store has not yet answered a load.
@@ -178,7 +183,9 @@ impl Session {
     #[must_use]
     pub fn has_unstored_grant(&self) -> bool {
         let uses_unstored = self.persistence.as_shared().is_some_and(|sharing| sharing.uses_unstored);
-        uses_unstored || self.persistence.waiting.is_some()
+        // A dead token does not have to be saved.
+        let has_token = self.record.tokens.access.is_some() || self.record.tokens.refresh.is_some();
+        uses_unstored && has_token || self.persistence.waiting.is_some()
     }
 
     /// If a new token can't be saved in the shared store, this process uses it when it has no other one. It keeps
@@ -200,11 +207,12 @@ impl Session {
     /// A snapshot was saved.
     fn stored(&mut self, now: Timestamp) {
         let Some(saving) = self.persistence.saving.take() else { return };
-        let late = saving.taken.filter(|taken| later(*taken, LATE) < now);
+        let late = saving.taken.filter(|taken| later(*taken, SHORTEST_MARGIN) < now);
         if let Some(sharing) = self.persistence.shared_mut() {
             sharing.announced.iter_mut().for_each(|announced| announced.is_stored = true);
             // A snapshot that was saved late contains an old clock offset, but other processes take the offset to be as
-            // new as the record. So it is saved once more, but only once: the store may be slow every time.
+            // new as the record. The error must not be more than the margin of a token. So the snapshot is saved once
+            // more, but only once: the store may be slow every time.
             let is_first = late.is_some() && sharing.stored_late.is_none();
             sharing.stored_late = late;
             sharing.uses_unstored = false;
@@ -225,7 +233,7 @@ impl Session {
         let taken = self.persistence.saving.and_then(|saving| saving.taken);
         if let Some(sharing) = self.persistence.shared_mut() {
             // The save may have worked in spite of the error.
-            sharing.stored_late = taken.filter(|taken| later(*taken, LATE) < now).or(sharing.stored_late);
+            sharing.stored_late = taken.filter(|taken| later(*taken, SHORTEST_MARGIN) < now).or(sharing.stored_late);
             sharing.not_saved();
         }
         self.offer_again(retry_at);

@@ -84,7 +84,7 @@ impl<N> Network<N> {
                 }
             }
         }
-        self.budget.need_renewals(self.renewals.per_hour());
+        self.budget.need_renewals(self.needed_renewals());
     }
 
     pub(super) fn leave(&mut self, index: u32, place: Place) {
@@ -100,7 +100,13 @@ impl<N> Network<N> {
                 }
             }
         }
-        self.budget.need_renewals(self.renewals.per_hour());
+        self.budget.need_renewals(self.needed_renewals());
+    }
+
+    /// How many renewals per hour the tokens need, and the sessions that wait for their login: about one each.
+    fn needed_renewals(&self) -> u64 {
+        let logins = self.waiting.get(Operation::LogIn.index()).map_or(0, BTreeSet::len);
+        self.renewals.per_hour().saturating_add(u64::try_from(logins).unwrap_or(u64::MAX))
     }
 
     /// Counts a request that leaves now.

@@ -17,6 +17,7 @@ use crate::{Login, StoreErrorKind};
 mod paces;
 mod reports;
 mod served;
+mod snapshots;
 
 const LIFE: SignedDuration = SignedDuration::from_mins(80);
 

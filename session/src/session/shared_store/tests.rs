@@ -89,7 +89,7 @@ impl Sharing {
     }
 
     fn next_with(&self, now: i64, wanted: Wanted, is_unstored: bool) -> String {
-        let situation = Situation { now: at(now), longest: LONGEST, wanted, is_unstored, has_token: true };
+        let situation = Situation { now: at(now), longest: LONGEST, wanted, is_unstored, load_every: None };
         match self.permit(&situation) {
             Permitted::Wanted => "go on".into(),
             Permitted::Ask(Ask::Acquire(_)) => "acquire".into(),
@@ -137,6 +137,18 @@ fn the_lease_is_held_while_a_token_waits_to_be_saved() {
 }
 
 #[test]
+fn no_request_follows_a_load_that_failed_although_a_token_waits_to_be_saved() {
+    let mut sharing = Sharing::after_load(MayLogIn::WhenNeeded);
+    sharing.asks_for_lease(0, Some(lease()));
+    sharing.ask(at(0), LONGEST, ExchangeId(0), Ask::Load);
+    sharing.ask_failed(at(1), Ask::Load, down());
+    assert_eq!(sharing.next_with(2, Wanted::Save, true), "go on");
+    assert_eq!(sharing.next_with(2, RENEW, true), "release");
+    sharing.gives_back(2);
+    assert_eq!(sharing.next_with(2, RENEW, true), "wait 249 ms");
+}
+
+#[test]
 fn a_record_of_a_known_revision_is_not_joined_again() {
     let mut sharing = Sharing::after_load(MayLogIn::WhenNeeded);
     assert!(matches!(sharing.loads(0, Some(record(1))), Loaded::Known));
@@ -173,7 +185,8 @@ fn the_store_is_loaded_at_first_and_when_it_may_have_changed() {
 #[test]
 fn a_session_without_a_token_loads_every_ten_seconds() {
     let sharing = Sharing::after_load(MayLogIn::WhenNeeded);
-    assert_eq!((sharing.load_due(false), sharing.load_due(true)), (Some(at(10_000)), None));
+    assert_eq!(sharing.load_due(load_every(false, false)), Some(at(10_000)));
+    assert_eq!(sharing.load_due(load_every(true, false)), None);
 }
 
 #[test]

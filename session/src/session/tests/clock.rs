@@ -187,3 +187,20 @@ fn answers_in_the_format_of_the_endpoint_set_the_server_time() {
         assert_eq!(world.session.clock.is_learnt(), is_answer, "{body} {}", world.trace());
     }
 }
+
+#[test]
+fn an_outdated_clock_offset_of_another_process_makes_no_expired_token_usable() {
+    // The other process measured when the server's clock was only this far ahead.
+    for outdated_by in [5, 6, 20, 21].map(SignedDuration::from_secs) {
+        let mut world = sharing::member(World::user([Answer::Token("one", 80)])).ahead(SignedDuration::from_mins(1));
+        world.session.policy = world.session.policy.with_margin(Duration::ZERO);
+        world.run(minutes(1));
+        let record = changed(&world.snapshot(), |fields| {
+            let offset = fields["clockOffsetMs"].as_i64().unwrap() - i64::try_from(outdated_by.as_millis()).unwrap();
+            fields["clockOffsetMs"] = offset.into();
+        });
+        world.session.synchronize(world.now, Some((record, Some(Duration::ZERO))), &mut world.budget);
+        let expired_at = later(start(), minutes(80));
+        assert!(world.session.token(expired_at).is_none(), "{outdated_by}");
+    }
+}

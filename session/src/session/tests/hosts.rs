@@ -1,3 +1,5 @@
+use alloc::vec;
+
 use tradovate_auth_core::Purpose;
 
 use super::*;
@@ -203,4 +205,34 @@ fn a_login_at_a_followed_host_that_is_wrong_waits_for_the_configured_one() {
     let trace = world.trace();
     assert!(trace.contains("→ demo accesstokenrequest: login failed (NotSent); next try at 1:01.500"), "{trace}");
     assert!(trace.ends_with("→ acme accesstokenrequest: login failed (404); next try at 16:00.500"), "{trace}");
+}
+
+const PENALTY: &str = r#"{"p-ticket":"ticket","p-time":15}"#;
+
+//= R-PENALTY-9
+#[test]
+fn a_ticket_is_dropped_if_its_host_answers_that_it_is_the_wrong_one() {
+    let postponed = || [following(80), status(401, DEAD), ok(PENALTY)];
+    let target = moved("https://beta.ninjatrader.com/v1/auth/accesstokenrequest");
+    for wrong in [vec![status(404, "")], vec![moved("https://example.com/")], vec![target, status(404, "")]] {
+        let mut world = World::user(postponed().into_iter().chain(wrong).chain([token_to("two", 90)]));
+        world.run(minutes(1));
+        world.reject(401, DEAD);
+        world.run(minutes(30));
+        assert_eq!(world.token().as_deref(), Some("two"), "{}", world.trace());
+        let last = world.trace.last().unwrap();
+        assert!(last.contains("→ demo accesstokenrequest:"), "{}", world.trace());
+    }
+}
+
+#[test]
+fn a_ticket_is_dropped_if_its_host_answers_another_request_that_it_is_the_wrong_one() {
+    let hosts =
+        r#"{"access_token":"at","refresh_token":"rt-1","expires_in":4800,"apiHosts":{"live":"acme.ninjatrader.com"}}"#;
+    let answers = [ok(hosts), ok(PENALTY), status(404, ""), status(401, DEAD), refreshed("at-2", "rt-2")];
+    let mut world = World::app(answers);
+    world.run(minutes(65));
+    world.reject(401, "");
+    world.run(minutes(90));
+    assert!(world.trace().contains("→ live oauthtoken (rt-1):"), "{}", world.trace());
 }

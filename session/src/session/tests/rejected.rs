@@ -150,3 +150,15 @@ fn the_15_minutes_between_verifications_count_from_the_verifying_renewal() {
     assert_eq!(world.token().as_deref(), Some("two"), "{}", world.trace());
     assert_eq!(world.session.record.verified_at, Some(later(start(), minutes(10))));
 }
+
+#[test]
+fn a_token_reported_as_dead_is_verified_again_after_seconds_although_the_app_is_refused() {
+    let app_refused = ok(r#"{"error":"invalid_client"}"#);
+    let answers =
+        [refreshed("one", "rt-1"), app_refused, token_to("two", 200), status(500, ""), token_to("three", 200)];
+    let mut world = World::app(answers);
+    world.run(minutes(90));
+    world.reject(401, DEAD);
+    world.run(minutes(91));
+    assert_eq!(world.token().as_deref(), Some("three"), "{}", world.trace());
+}

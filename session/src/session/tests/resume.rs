@@ -160,3 +160,42 @@ fn a_token_from_a_record_older_than_a_minute_is_confirmed_by_a_renewal() {
         assert_eq!(world.session.confirmation_due().is_some(), is_confirmed, "{age:?}");
     }
 }
+
+/// A snapshot that was stored five minutes after the first loss, and one that was stored a minute after a kick.
+fn after_losses() -> [StoredSession; 2] {
+    let lost = || status(401, DEAD);
+    let mut world = World::user([token_to("one", 80), lost(), token_to("two", 90), lost()]);
+    world.run(minutes(10));
+    world.reject(401, DEAD);
+    world.run(minutes(15));
+    let first = world.snapshot();
+    world.reject(401, DEAD);
+    [first, stored_at(26, world)]
+}
+
+/// A start with a clock that was set back. The token may have expired.
+#[test]
+fn a_loss_after_the_clock_was_set_back_is_no_kick() {
+    let [stored, _] = after_losses();
+    let mut world = resumed_at(2, World::user([status(401, DEAD), token_to("three", 80)]), stored);
+    world.reject(401, DEAD);
+    world.run(minutes(13));
+    assert_eq!(world.token().as_deref(), Some("three"), "{}", world.trace());
+}
+
+#[test]
+fn the_rest_of_the_pause_after_a_kick_is_waited_for_after_the_clock_was_set_back() {
+    let [_, stored] = after_losses();
+    let mut world = resumed_at(2, World::user([token_to("three", 80)]), stored);
+    world.run(minutes(30));
+    assert!(world.trace().starts_with("    16:00 → demo accesstokenrequest: logged in"), "{}", world.trace());
+}
+
+#[test]
+fn a_clock_that_is_behind_by_a_minute_does_not_hide_a_kick() {
+    let [stored, _] = after_losses();
+    let mut world = resumed_at(14, World::user([status(401, DEAD)]), stored);
+    world.reject(401, DEAD);
+    world.run(minutes(25));
+    assert!(world.trace().contains("more than once"), "{}", world.trace());
+}

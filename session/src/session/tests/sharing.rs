@@ -391,6 +391,19 @@ fn a_token_that_cannot_be_saved_is_used_after_the_old_one_expires() {
 }
 
 #[test]
+fn an_unsaved_token_that_is_dead_does_not_count_as_unsaved() {
+    let works = [Some(true), Some(true)].into_iter().chain([Some(false); 200]);
+    let mut world = member(World::user([token_to("one", 80), token_to("two", 160), status(401, DEAD)]));
+    world.store_works = works.collect();
+    world.run(minutes(81));
+    assert_eq!((world.token().as_deref(), world.session.has_unstored_grant()), (Some("two"), true));
+    world.reject(401, DEAD);
+    world.run(minutes(82));
+    assert!(world.trace().contains("the server no longer accepts the token"), "{}", world.trace());
+    assert!(!world.session.has_unstored_grant(), "{}", world.trace());
+}
+
+#[test]
 fn a_failed_save_is_retried_when_another_process_acquires_the_lease() {
     let works = [Some(true), Some(true)].into_iter().chain([Some(false); 100]);
     let mut world = member(World::user([token_to("one", 80), token_to("two", 160)]));
@@ -497,6 +510,10 @@ pub(super) fn after(first: &World, session: Session, script: impl IntoIterator<I
     world
 }
 
+fn user(password: &str) -> Session {
+    Session::new(Environment::demo(), Credentials::new("trader", password), 0)
+}
+
 fn user_with(password: &str, version: &str) -> Session {
     Session::new(Environment::demo(), Credentials::new("trader", password).with_app("app", version), 0)
 }
@@ -549,4 +566,50 @@ fn the_stored_hash_of_a_postponed_login_does_not_depend_on_the_password() {
         world.record.unwrap().session.unwrap().0.record.postponed.get().unwrap().request.clone()
     };
     assert_eq!(stored("password"), stored("another"));
+}
+
+#[test]
+fn a_token_that_another_process_obtains_by_a_login_is_loaded_within_half_a_second() {
+    let mut first = member(World::user([Answer::Silence]));
+    first.run(Duration::ZERO);
+    let mut second = member(World::user([]));
+    load_from(&mut second, &first);
+    second.run(seconds(1));
+    first.now = second.now;
+    first.answer_late(token_to("one", 80));
+    first.run(seconds(1));
+    // No store tells the second process of the change.
+    (second.record, second.saved_at) = (first.record.clone(), first.saved_at);
+    second.run(Duration::from_millis(1500));
+    assert_eq!(second.token().as_deref(), Some("one"), "{}", second.trace());
+}
+
+#[test]
+fn another_try_does_not_send_the_ticket_of_the_earlier_password() {
+    let first = postponed();
+    for (session, is_sent) in [(user("password"), true), (user("corrected").with_another_try(), false)] {
+        let mut second = after(&first, session, [token_to("one", 80)]);
+        second.run(minutes(1));
+        assert_eq!(second.trace().contains("with the ticket"), is_sent, "{}", second.trace());
+    }
+}
+
+#[test]
+fn another_try_sends_the_ticket_that_it_was_given() {
+    let session = user("password").with_another_try();
+    let mut world = member(World::of(session, [ok(PENALTY), token_to("one", 80)]));
+    world.run(seconds(1));
+    world.session.store_changed();
+    world.run(minutes(1));
+    assert!(world.trace().contains("with the ticket"), "{}", world.trace());
+}
+
+#[test]
+fn replaced_credentials_do_not_send_the_ticket_that_another_process_was_given() {
+    let first = postponed();
+    let mut second = member(World::user([token_to("one", 80)]));
+    second.session.replace_credentials(Credentials::new("trader", "corrected"));
+    load_from(&mut second, &first);
+    second.run(minutes(1));
+    assert!(second.trace().contains("→ demo accesstokenrequest\n"), "{}", second.trace());
 }

@@ -269,3 +269,56 @@ fn a_lease_that_arrives_too_late_is_released() {
     };
     assert_eq!(lease.fence, 7);
 }
+
+#[test]
+fn a_refresh_token_that_the_owner_supplies_after_forget_was_saved_is_used() {
+    let mut first = member(World::app([refreshed("at-1", "rt-1")]));
+    first.run(minutes(1));
+    first.session.forget(first.now);
+    first.run(minutes(2));
+    let login = Login::refresh_token(OAuthApp::new("client"), RefreshToken::new("rt-new"));
+    let session = Session::new(Environment::live(), login, 0);
+    let mut second = member(World::of(session, [refreshed("at-2", "rt-2")]));
+    load_from(&mut second, &first);
+    second.run(minutes(3));
+    assert!(second.trace().contains("oauthtoken (rt-new)"), "{}", second.trace());
+    load_from(&mut first, &second);
+    first.session.persistence.share();
+    first.run(minutes(4));
+    load_from(&mut second, &first);
+    second.run(minutes(5));
+    assert_eq!(second.token().as_deref(), Some("at-2"), "{}", second.trace());
+}
+
+#[test]
+fn forget_also_drops_the_tokens_of_a_refresh_token_that_another_process_was_given_before_it_was_saved() {
+    for has_session in [true, false] {
+        let mut first = member(World::app([refreshed("at-1", "rt-1")]));
+        if has_session {
+            first.run(minutes(1));
+        }
+        let mut second = member(World::app([refreshed("at-2", "rt-2")]));
+        first.session.forget(later(start(), minutes(1)));
+        second.run(minutes(2));
+        assert_eq!(second.token().as_deref(), Some("at-2"), "{}", second.trace());
+        load_from(&mut first, &second);
+        first.run(minutes(3));
+        load_from(&mut second, &first);
+        second.run(minutes(4));
+        assert!(matches!(second.session.stop_reason(), Some(StopReason::Forgotten)), "{}", second.trace());
+    }
+}
+
+#[test]
+fn forget_drops_a_supplied_refresh_token_that_has_brought_a_token() {
+    let without_refresh_token = ok(r#"{"access_token":"at-1","expires_in":4800}"#);
+    let mut first = member(World::app([without_refresh_token, status(401, DEAD), Answer::Silence]));
+    first.run(minutes(1));
+    first.reject(401, DEAD);
+    first.run(seconds(61));
+    let mut second = member(World::app([]));
+    load_from(&mut second, &first);
+    second.session.forget(second.now);
+    first.session.synchronize(first.now, Some((second.snapshot(), None)), &mut first.budget);
+    assert!(matches!(first.session.stop_reason(), Some(StopReason::Forgotten)), "{}", first.trace());
+}

@@ -42,3 +42,18 @@ fn tokens_at_the_limit_of_the_network_are_not_reported_as_too_many() {
     pace.add(start(), 1, token(0));
     assert_eq!(pace.excess(), Some(6));
 }
+
+#[test]
+fn oauth_sessions_leave_renewals_for_sessions_that_wait_for_their_first_login() {
+    let (mut world, _) = World::of("office", (0..12).map(by_password).chain((12..24).map(by_oauth)));
+    while world.now < start() + SignedDuration::from_mins(10) {
+        while let Some((session, id, operation)) = world.request() {
+            // The logins are not answered, so eight of them wait.
+            if operation != Operation::LogIn {
+                world.set.receive(world.now, session, id, dated(world.now, granted(world.now, operation)));
+            }
+        }
+        world.now += SignedDuration::from_secs(10);
+    }
+    assert_eq!((world.count(Operation::LogIn), world.count(Operation::Renew)), (4, 7));
+}

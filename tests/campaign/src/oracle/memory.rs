@@ -77,6 +77,9 @@ pub(super) struct Loss {
     /// Whether the session has to count it. It may also count a token that it gives up, and one that has expired if it
     /// does not know the server's time.
     pub is_certain: bool,
+    /// Whether the program has started with a clock that was set back, before it lost another token. It can't know how
+    /// long ago this loss was.
+    pub is_undated: bool,
 }
 
 /// A refresh token that was refused.
@@ -417,7 +420,7 @@ impl Memory {
         let quarter = SignedDuration::from_mins(15);
         let last = self.losses.values().max_by_key(|loss| loss.latest).copied();
         let is_kick = last.is_some_and(|last| last.is_kick || noticed < last.latest + quarter);
-        self.losses.insert(token, Loss { at: now, latest: now, is_kick, is_certain });
+        self.losses.insert(token, Loss { at: now, latest: now, is_kick, is_certain, is_undated: false });
         is_kick
     }
 

@@ -193,6 +193,7 @@ impl Request<'_> {
             }
         }
         if let [last, before, ..] = memory.last_losses()[..]
+            && !before.is_undated
             && last.at.duration_since(before.at) < almost(QUARTER)
             && self.now < last.at + almost(QUARTER)
         {

@@ -71,7 +71,9 @@ impl Oracle {
             subject.memory.owes(Some(Owed { has_other_secret: true, ..owed }), record.at);
         }
         if stepped.is_negative() {
-            for loss in subject.memory.losses.values_mut() {
+            let losses = &mut subject.memory.losses;
+            losses.values_mut().max_by_key(|loss| loss.at).into_iter().for_each(|last| last.is_undated = true);
+            for loss in losses.values_mut() {
                 loss.latest = (loss.latest - stepped).min(record.at).max(loss.latest);
             }
             subject.allowances.set_back(&snapshot.left, record.at);

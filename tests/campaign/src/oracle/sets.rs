@@ -146,7 +146,11 @@ impl Oracle {
         }
         let (mut most, mut least) = (0.0, 0.0);
         for (other, subject) in self.sessions_at(address) {
-            let Some(due) = self.due(other, subject) else { continue };
+            let Some(due) = self.due(other, subject) else {
+                // A set leaves one for each session that waits for its login.
+                most += if subject.is_up && !subject.is_app { 1.0 } else { 0.0 };
+                continue;
+            };
             // Before it knows the time, a session may think that its token is due soon. A session that could refresh may
             // have a reason not to.
             let is_unsure = !subject.memory.knows_time() || subject.is_app && subject.memory.is_troubled();

@@ -89,8 +89,18 @@ impl Subject {
     fn signals_wrong_host(&mut self, sent: &Sent, answer: &Answer, now: Timestamp) {
         if answer.status == 404 && self.is_followed(sent) {
             self.memory.host_signals += 1;
+            self.drops_ticket(sent, now);
             self.allowances.open(Cause::HostWrong, now);
         }
+    }
+
+    /// A ticket of a wrong host is not valid at another host. If the host was only the target of a redirect, it may have
+    /// been another host that issued the ticket.
+    fn drops_ticket(&mut self, sent: &Sent, now: Timestamp) {
+        if sent.is_redirected {
+            self.memory.answered = self.memory.owed.or(self.memory.answered);
+        }
+        self.memory.owes(None, now);
     }
 
     /// The server has redirected the request, or has said that this is the wrong host.
@@ -104,6 +114,7 @@ impl Subject {
             _ if sent.asked.operation == Operation::LogIn => {
                 self.allowances.open(Cause::Refused, now);
                 if sent.is_redirected || self.is_followed(sent) {
+                    self.drops_ticket(sent, now);
                     return self.fails(sent, now);
                 }
                 // The configured host names no usable host. The session waits an hour before its one further try, as
@@ -112,6 +123,9 @@ impl Subject {
                 self.memory.refusals = if is_first { (1, Some(now)) } else { (0, None) };
             }
             _ => {
+                if self.is_followed(sent) {
+                    self.drops_ticket(sent, now);
+                }
                 self.fails(sent, now);
                 self.allowances.open(Cause::WrongPlace, now);
             }
