@@ -105,6 +105,8 @@ struct Subject {
     refreshed_by: Option<usize>,
     /// The token that the session hands out.
     seen: Option<Seen>,
+    /// The newest generation that the session has handed out since its start. Reports of earlier ones change nothing.
+    newest: u64,
     /// The last token that the session handed out until it ended, once the session has noticed the end.
     noticed: Option<Seen>,
     storage: Storage,
@@ -186,6 +188,7 @@ impl Oracle {
             generation: 0,
             refreshed_by: None,
             seen: None,
+            newest: 0,
             noticed: None,
             storage: Storage::default(),
             offered: None,
@@ -321,9 +324,11 @@ impl Oracle {
                     self.gates[address] = self.gates[address].stepped(*by, now);
                 }
             }
-            What::Reported { status, says_dead, .. } => {
+            What::Reported { generation, status, says_dead } => {
                 if matches!(status, 423 | 429) {
                     self.lock_out(address, now, SignedDuration::from_hours(1));
+                } else if *generation < subject.newest {
+                    // The token was replaced before.
                 } else if *says_dead || matches!(status, 307 | 308 | 401 | 408 | 421 | 500) {
                     subject.memory.is_reported = true;
                     if *says_dead {
@@ -337,6 +342,7 @@ impl Oracle {
                 let known = |seen: Seen| (seen.token, seen.generation);
                 let is_another = subject.seen.map(known) != seen.map(known);
                 subject.seen = *seen;
+                subject.newest = subject.newest.max(seen.map_or(0, |seen| seen.generation));
                 return subject.hand_out(record, (*seen)?, is_another, server_now);
             }
             What::Minute(minute) => return self.minute(record, minute, server_now),
@@ -435,6 +441,10 @@ impl Oracle {
                 Err(found) => Some(found),
             }
         };
+        if reason.is_none() {
+            // A request that breaks a law was sent all the same.
+            subject.is_sent(number, requests::Reason::Retry, asked, now);
+        }
         let is_redirected = subject.memory.redirect.take().is_some_and(|(_, host)| host == asked.host);
         (subject.last_sent, subject.in_flight) = (Some(number), Some(number));
         subject.has_unsaved_login |= asked.operation == Operation::LogIn;

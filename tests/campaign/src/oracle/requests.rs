@@ -170,6 +170,9 @@ impl Request<'_> {
             let (token, end) = (held.grant.access, held.grant.expires.unwrap_or(Timestamp::MAX));
             return Err((3, format!("logs in although {token} can be renewed until {end:.0}")));
         }
+        if memory.is_stopped {
+            return Err((8, "logs in again although two redirects to no usable host have stopped it".to_owned()));
+        }
         let mut reason = if memory.has_failed() { Reason::Retry } else { Reason::FirstLogin };
         match memory.refusals {
             (0, _) => {}

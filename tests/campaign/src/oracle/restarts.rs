@@ -124,7 +124,7 @@ impl Subject {
         self.memory = memory;
         (self.last_sent, self.in_flight, self.refreshed_by) = (None, None, None);
         self.generation += 1;
-        self.ended = None;
+        (self.ended, self.newest) = (None, 0);
         self.allowances.open(Cause::Start, now);
     }
 }
