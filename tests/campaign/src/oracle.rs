@@ -305,9 +305,10 @@ impl Oracle {
                 subject.is_store_failing = subject.is_store_overdue(record.local);
                 subject.offered.take_if(|(offered, _)| offered == number);
             }
-            What::NotStored(_) => {
+            What::NotStored(number) => {
                 (subject.is_store_failing, subject.offered) = (true, None);
                 subject.unconfirmed_at = Some(now);
+                self.may_have_announced(program, *number);
             }
             What::Saved(number, kept) => return self.save(record, *number, kept, server_now),
             What::Synchronized { kept, is_stale, late } => self.synchronize(record, *kept, *is_stale, *late),

@@ -49,6 +49,8 @@ impl Oracle {
         let is_superseded = subject.is_superseded(number, sent);
         subject.in_flight.take_if(|in_flight| *in_flight == number);
         let was_done = std::mem::replace(&mut sent.is_done, true);
+        // While a session saves, a late answer without a token changes nothing.
+        let is_passed_over = was_done && subject.offered.is_some();
         let (sent, address) = (sent.clone(), subject.address);
         if sent.asked.operation == Operation::Renew && outcome.is_not_counted() {
             self.gates[address].discount(sent.at);
@@ -128,7 +130,7 @@ impl Oracle {
                 subject.allowances.open(Cause::Start, now);
                 return subject.hands_out(record, &sent, grant, server_now);
             }
-        } else if !is_overtaken {
+        } else if !is_overtaken && !is_passed_over {
             subject.is_told(&sent, answer, now, server_now);
         }
         None

@@ -3,6 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::causes::Cause;
 use super::gates::Gates;
 use super::memory::{Memory, Owed, UNSURE};
 use super::{Found, Subject};
@@ -247,7 +248,9 @@ impl Request<'_> {
     /// otherwise.
     fn choice(&self, subject: &Subject) -> Option<Found> {
         let memory = &subject.memory;
+        // After a start with a clock that was set back, an endpoint stays closed for the rest that was stored.
         let has_troubles = memory.is_troubled()
+            || subject.allowances.lasts(Cause::Captcha, self.now)
             || [Operation::Renew, Operation::Refresh].iter().any(|closed| self.gates.is_closed(*closed, self.now));
         let held = memory.held.filter(|held| !has_troubles && !memory.may_be_over(held, self.now, self.server_now))?;
         memory.refreshed_at?;
