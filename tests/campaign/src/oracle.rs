@@ -296,7 +296,7 @@ impl Oracle {
                 let gates = self.gates[address].clone();
                 let kept = *kept;
                 let stepped = self.anchored[self.machines[address]];
-                let snapshot = Snapshot { left, memory, gates, kept, stepped };
+                let snapshot = Snapshot { at: now, left, memory, gates, kept, stepped };
                 self.snapshots.insert(*number, snapshot);
             }
             What::Stored(number) => {

@@ -284,6 +284,7 @@ impl Oracle {
             memory.is_time_hinted = true;
         }
         memory.ahead = memory.ahead.max(of_writer.ahead);
+        subject.allowances.read_late(&snapshot.left, snapshot.at, late);
         if is_another {
             subject.generation += 1;
             (subject.in_flight, subject.last_sent, subject.ended) = (None, None, None);
