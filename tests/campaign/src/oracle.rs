@@ -283,7 +283,7 @@ impl Oracle {
                 }
             }
             What::Offered(number, kept) => {
-                self.miss_answer(program, now);
+                self.miss_answer(record);
                 let subject = self.subjects.get_mut(program)?;
                 subject.is_store_failing |= subject.is_store_overdue(record.local);
                 if kept.access.is_none() && subject.memory.gives_up(now, server_now) {
@@ -343,6 +343,12 @@ impl Oracle {
                 let known = |seen: Seen| (seen.token, seen.generation);
                 let is_another = subject.seen.map(known) != seen.map(known);
                 subject.seen = *seen;
+                let is_in_flight = |number: usize| self.exchanges.get(&number).is_some_and(|sent| !sent.is_done);
+                let is_new = seen.is_some_and(|seen| seen.generation > subject.newest);
+                if is_new && subject.last_sent.is_some_and(is_in_flight) {
+                    // A late answer has brought the token, so the answer to the request in flight is out of date.
+                    subject.generation += 1;
+                }
                 subject.newest = subject.newest.max(seen.map_or(0, |seen| seen.generation));
                 return subject.hand_out(record, (*seen)?, is_another, server_now);
             }
@@ -382,7 +388,7 @@ impl Oracle {
     }
 
     fn minute(&mut self, record: &Record, minute: &Minute, server_now: Timestamp) -> Option<Found> {
-        self.miss_answer(record.program, record.at);
+        self.miss_answer(record);
         self.wait_in_set(record.program, record.at);
         let others_have_none = !self.mates(record.program).any(|mate| self.subjects[mate].is_good);
         let subject = self.subjects.get_mut(record.program)?;
@@ -412,7 +418,7 @@ impl Oracle {
 
     fn send(&mut self, record: &Record, number: usize, asked: &Asked, server_now: Timestamp) -> Option<Found> {
         let now = record.at;
-        self.miss_answer(record.program, now);
+        self.miss_answer(record);
         let of_fleet = self.judge_sending(record, asked, server_now);
         let is_paced = self.is_paced(record, asked, server_now);
         let of_set = self.judge_in_set(record, asked, server_now, is_paced);

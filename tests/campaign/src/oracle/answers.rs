@@ -23,13 +23,13 @@ impl Oracle {
         sessions.for_each(|subject| subject.allowances.open_until(Cause::LockOut, until));
     }
 
-    /// The deadline of an exchange has passed, and the session continues without the answer.
-    pub(super) fn miss_answer(&mut self, program: usize, now: Timestamp) {
-        let Some(subject) = self.subjects.get_mut(program) else { return };
+    /// The deadline of an exchange has passed by the clock of its program, and the session continues without the answer.
+    pub(super) fn miss_answer(&mut self, record: &Record) {
+        let Some(subject) = self.subjects.get_mut(record.program) else { return };
         let Some(sent) = subject.last_sent.and_then(|number| self.exchanges.get_mut(&number)) else { return };
-        if !sent.is_done && sent.at + DEADLINE <= now {
+        if !sent.is_done && sent.local + DEADLINE <= record.local {
             sent.is_done = true;
-            let (sent, at) = (sent.clone(), sent.at + almost(DEADLINE));
+            let (sent, at) = (sent.clone(), record.at.min(sent.at + almost(DEADLINE)));
             subject.no_answer(&sent, at, None);
         }
     }
@@ -42,7 +42,7 @@ impl Oracle {
         server_now: Timestamp,
     ) -> Option<Found> {
         let now = record.at;
-        self.miss_answer(record.program, now);
+        self.miss_answer(record);
         let subject = self.subjects.get_mut(record.program)?;
         let sent = self.exchanges.get_mut(&number)?;
         let is_overtaken = subject.last_sent != Some(number);
