@@ -248,6 +248,7 @@ pub enum StopReason {
     ///
     /// - the server refused credentials that never worked, or refused the second try of credentials that had worked
     /// - the server asks for a step that no program can take, such as the approval of a device
+    /// - the server redirects the login to a host that the session does not use
     /// - the user's account is in another environment
     /// - the answer is for another user
     /// - the server calls the request malformed (status 400)

@@ -105,6 +105,8 @@ struct Subject {
     refreshed_by: Option<usize>,
     /// The token that the session hands out.
     seen: Option<Seen>,
+    /// The newest generation that the session has handed out since its start. Reports of earlier ones change nothing.
+    newest: u64,
     /// The last token that the session handed out until it ended, once the session has noticed the end.
     noticed: Option<Seen>,
     storage: Storage,
@@ -186,6 +188,7 @@ impl Oracle {
             generation: 0,
             refreshed_by: None,
             seen: None,
+            newest: 0,
             noticed: None,
             storage: Storage::default(),
             offered: None,
@@ -280,7 +283,7 @@ impl Oracle {
                 }
             }
             What::Offered(number, kept) => {
-                self.miss_answer(program, now);
+                self.miss_answer(record);
                 let subject = self.subjects.get_mut(program)?;
                 subject.is_store_failing |= subject.is_store_overdue(record.local);
                 if kept.access.is_none() && subject.memory.gives_up(now, server_now) {
@@ -293,7 +296,7 @@ impl Oracle {
                 let gates = self.gates[address].clone();
                 let kept = *kept;
                 let stepped = self.anchored[self.machines[address]];
-                let snapshot = Snapshot { left, memory, gates, kept, stepped };
+                let snapshot = Snapshot { at: now, left, memory, gates, kept, stepped };
                 self.snapshots.insert(*number, snapshot);
             }
             What::Stored(number) => {
@@ -302,9 +305,10 @@ impl Oracle {
                 subject.is_store_failing = subject.is_store_overdue(record.local);
                 subject.offered.take_if(|(offered, _)| offered == number);
             }
-            What::NotStored(_) => {
+            What::NotStored(number) => {
                 (subject.is_store_failing, subject.offered) = (true, None);
                 subject.unconfirmed_at = Some(now);
+                self.may_have_announced(program, *number);
             }
             What::Saved(number, kept) => return self.save(record, *number, kept, server_now),
             What::Synchronized { kept, is_stale, late } => self.synchronize(record, *kept, *is_stale, *late),
@@ -321,9 +325,11 @@ impl Oracle {
                     self.gates[address] = self.gates[address].stepped(*by, now);
                 }
             }
-            What::Reported { status, says_dead, .. } => {
+            What::Reported { generation, status, says_dead } => {
                 if matches!(status, 423 | 429) {
                     self.lock_out(address, now, SignedDuration::from_hours(1));
+                } else if *generation < subject.newest {
+                    // The token was replaced before.
                 } else if *says_dead || matches!(status, 307 | 308 | 401 | 408 | 421 | 500) {
                     subject.memory.is_reported = true;
                     if *says_dead {
@@ -337,6 +343,13 @@ impl Oracle {
                 let known = |seen: Seen| (seen.token, seen.generation);
                 let is_another = subject.seen.map(known) != seen.map(known);
                 subject.seen = *seen;
+                let is_in_flight = |number: usize| self.exchanges.get(&number).is_some_and(|sent| !sent.is_done);
+                let is_new = seen.is_some_and(|seen| seen.generation > subject.newest);
+                if is_new && subject.last_sent.is_some_and(is_in_flight) {
+                    // A late answer has brought the token, so the answer to the request in flight is out of date.
+                    subject.generation += 1;
+                }
+                subject.newest = subject.newest.max(seen.map_or(0, |seen| seen.generation));
                 return subject.hand_out(record, (*seen)?, is_another, server_now);
             }
             What::Minute(minute) => return self.minute(record, minute, server_now),
@@ -375,7 +388,7 @@ impl Oracle {
     }
 
     fn minute(&mut self, record: &Record, minute: &Minute, server_now: Timestamp) -> Option<Found> {
-        self.miss_answer(record.program, record.at);
+        self.miss_answer(record);
         self.wait_in_set(record.program, record.at);
         let others_have_none = !self.mates(record.program).any(|mate| self.subjects[mate].is_good);
         let subject = self.subjects.get_mut(record.program)?;
@@ -405,7 +418,7 @@ impl Oracle {
 
     fn send(&mut self, record: &Record, number: usize, asked: &Asked, server_now: Timestamp) -> Option<Found> {
         let now = record.at;
-        self.miss_answer(record.program, now);
+        self.miss_answer(record);
         let of_fleet = self.judge_sending(record, asked, server_now);
         let is_paced = self.is_paced(record, asked, server_now);
         let of_set = self.judge_in_set(record, asked, server_now, is_paced);
@@ -435,6 +448,10 @@ impl Oracle {
                 Err(found) => Some(found),
             }
         };
+        if reason.is_none() {
+            // A request that breaks a law was sent all the same.
+            subject.is_sent(number, requests::Reason::Retry, asked, now);
+        }
         let is_redirected = subject.memory.redirect.take().is_some_and(|(_, host)| host == asked.host);
         (subject.last_sent, subject.in_flight) = (Some(number), Some(number));
         subject.has_unsaved_login |= asked.operation == Operation::LogIn;

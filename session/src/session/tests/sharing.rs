@@ -18,7 +18,7 @@ fn in_step(mut world: World, minute: u64, other: &World) -> World {
     world
 }
 
-fn synchronize(world: &mut World, other: &World) {
+pub(super) fn synchronize(world: &mut World, other: &World) {
     let text = serde_json::to_string(&other.snapshot()).unwrap();
     let age = Duration::try_from(world.now.duration_since(other.now)).unwrap_or_default();
     let stored = serde_json::from_str(&text).unwrap();

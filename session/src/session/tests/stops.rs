@@ -1,6 +1,6 @@
 //! A stopped session: what it still does, and what starts it again.
 
-use super::sharing::member;
+use super::sharing::{member, pending, synchronize};
 use super::*;
 
 /// Answers the questions to the store until the session has stopped. Returns the time of the next poll.
@@ -95,4 +95,36 @@ fn a_stopped_session_that_holds_the_lease_stores_a_lock_out() {
     world.reject_of(0, 429, "");
     stopped_until(&mut world);
     assert_eq!((world.stored.len(), world.session.persistence.dirty), (1, false), "{}", world.trace());
+}
+
+/// The redirect may come from the proxy of one machine. The server has not handled the login.
+#[test]
+fn a_login_that_is_redirected_to_a_strangers_host_stops_only_the_process_that_sent_it() {
+    let strangers = || moved("https://live.tradovateapi.com.evil.example/v1/auth/accesstokenrequest");
+    let stopped = |world: &World| matches!(world.session.stop_reason(), Some(StopReason::Refused(Error::Moved(_))));
+    // Credentials that have never worked.
+    let mut one = member(World::user([strangers()]));
+    one.run(minutes(1));
+    let mut other = member(World::user([]));
+    synchronize(&mut other, &one);
+    assert!(stopped(&one) && pending(&mut other) == Some(Wanted::Send(Operation::LogIn)), "{}", one.trace());
+    // Credentials that have worked are tried again after an hour. All processes wait for it.
+    let script = [token_to("one", 80), status(401, DEAD), strangers(), strangers()];
+    let mut one = member(World::user(script));
+    one.run(minutes(70));
+    let mut other = member(World::user([token_to("two", 300)]));
+    other.now = one.now;
+    synchronize(&mut other, &one);
+    assert!(!stopped(&one) && pending(&mut other).is_none(), "{}", one.trace());
+    one.run(minutes(130));
+    other.now = one.now;
+    synchronize(&mut other, &one);
+    assert!(stopped(&one), "{}", one.trace());
+    other.record = one.record.clone();
+    other.run(minutes(131));
+    assert_eq!(other.token().as_deref(), Some("two"), "{}", other.trace());
+    // The process that has stopped continues with the token of the other one.
+    one.now = other.now;
+    synchronize(&mut one, &other);
+    assert_eq!((one.session.stop_reason().is_none(), one.token().as_deref()), (true, Some("two")));
 }

@@ -55,6 +55,16 @@ impl Allowances {
         }
     }
 
+    /// A session reads a snapshot that was on its way to the store for `late`. It can't know that, so the waits in the
+    /// snapshot end later for it by this time.
+    pub(super) fn read_late(&mut self, left: &[(Cause, SignedDuration)], taken: Timestamp, late: SignedDuration) {
+        use Cause::{Captcha, Kick, LockOut, Penalty, Rate, RefreshRefused, Refused, UnknownLogin};
+        let stored = [Captcha, Kick, LockOut, Penalty, Rate, RefreshRefused, Refused, UnknownLogin];
+        for (cause, left) in left.iter().filter(|(cause, _)| stored.contains(cause)) {
+            self.open_until(*cause, taken + *left + late);
+        }
+    }
+
     /// The causes that keep all sessions of a program from sending, and their ends.
     pub(super) fn of_all(&self) -> Vec<(Cause, Timestamp)> {
         let causes = [Cause::LockOut, Cause::Captcha, Cause::Rate];

@@ -23,13 +23,13 @@ impl Oracle {
         sessions.for_each(|subject| subject.allowances.open_until(Cause::LockOut, until));
     }
 
-    /// The deadline of an exchange has passed, and the session continues without the answer.
-    pub(super) fn miss_answer(&mut self, program: usize, now: Timestamp) {
-        let Some(subject) = self.subjects.get_mut(program) else { return };
+    /// The deadline of an exchange has passed by the clock of its program, and the session continues without the answer.
+    pub(super) fn miss_answer(&mut self, record: &Record) {
+        let Some(subject) = self.subjects.get_mut(record.program) else { return };
         let Some(sent) = subject.last_sent.and_then(|number| self.exchanges.get_mut(&number)) else { return };
-        if !sent.is_done && sent.at + DEADLINE <= now {
+        if !sent.is_done && sent.local + DEADLINE <= record.local {
             sent.is_done = true;
-            let (sent, at) = (sent.clone(), sent.at + almost(DEADLINE));
+            let (sent, at) = (sent.clone(), record.at.min(sent.at + almost(DEADLINE)));
             subject.no_answer(&sent, at, None);
         }
     }
@@ -42,13 +42,15 @@ impl Oracle {
         server_now: Timestamp,
     ) -> Option<Found> {
         let now = record.at;
-        self.miss_answer(record.program, now);
+        self.miss_answer(record);
         let subject = self.subjects.get_mut(record.program)?;
         let sent = self.exchanges.get_mut(&number)?;
         let is_overtaken = subject.last_sent != Some(number);
         let is_superseded = subject.is_superseded(number, sent);
         subject.in_flight.take_if(|in_flight| *in_flight == number);
         let was_done = std::mem::replace(&mut sent.is_done, true);
+        // While a session saves, a late answer without a token changes nothing.
+        let is_passed_over = was_done && subject.offered.is_some();
         let (sent, address) = (sent.clone(), subject.address);
         if sent.asked.operation == Operation::Renew && outcome.is_not_counted() {
             self.gates[address].discount(sent.at);
@@ -128,7 +130,7 @@ impl Oracle {
                 subject.allowances.open(Cause::Start, now);
                 return subject.hands_out(record, &sent, grant, server_now);
             }
-        } else if !is_overtaken {
+        } else if !is_overtaken && !is_passed_over {
             subject.is_told(&sent, answer, now, server_now);
         }
         None

@@ -172,6 +172,19 @@ impl Oracle {
             Operation::Refresh => memory.kept_out = Some(operation),
             Operation::Renew => {}
         };
+        self.all_who_loaded(program, number, knows);
+    }
+
+    /// A save of a fleet's program was not confirmed. If it announced a refresh and has reached the store, every program
+    /// that loads it knows that the refresh may have been sent, and renews first. This lasts until its next token.
+    pub(super) fn may_have_announced(&mut self, program: usize, number: usize) {
+        if self.fleet_of(program).is_some() && self.subjects[program].is_app {
+            self.all_who_loaded(program, number, |memory| memory.kept_out = Some(Operation::Refresh));
+        }
+    }
+
+    /// Changes what a snapshot tells the other programs of a fleet, also those that have loaded it before.
+    fn all_who_loaded(&mut self, program: usize, number: usize, knows: impl Fn(&mut Memory)) {
         if let Some(snapshot) = self.snapshots.get_mut(&number) {
             knows(&mut snapshot.memory);
         }
@@ -271,6 +284,7 @@ impl Oracle {
             memory.is_time_hinted = true;
         }
         memory.ahead = memory.ahead.max(of_writer.ahead);
+        subject.allowances.read_late(&snapshot.left, snapshot.at, late);
         if is_another {
             subject.generation += 1;
             (subject.in_flight, subject.last_sent, subject.ended) = (None, None, None);

@@ -98,8 +98,7 @@ pub(super) struct Memory {
     pub granted: BTreeMap<Name, Brought>,
     /// All refresh tokens from good answers, each with the start of its lineage.
     pub refresh_tokens: BTreeMap<Name, Timestamp>,
-    /// The last time at which a good answer was used, the owner acted, or a verdict ended a row of failures. Everything
-    /// told before is settled.
+    /// The last time at which a good answer was used or the owner acted. Everything told before is settled.
     pub taken_at: Option<Timestamp>,
     pub acted_at: Option<Timestamp>,
     /// The user id, if an answer has named one.
@@ -111,8 +110,12 @@ pub(super) struct Memory {
     pub has_code: bool,
     /// Whether the server may have handled the code.
     pub is_code_used: bool,
-    /// The number of refusals of the credentials in a row, and the time of the last one.
+    /// The number of refusals of the credentials in a row, and the time at which the last one came or a program forgot
+    /// them.
     pub refusals: (u32, Option<Timestamp>),
+    /// Whether the program itself has stopped because its login was redirected to no usable host. The other programs of
+    /// its fleet do not know that.
+    pub is_stopped: bool,
     pub refused_tokens: BTreeMap<Name, RefusedToken>,
     /// How often the configured host has refused the app.
     pub blamed: u32,
@@ -188,7 +191,7 @@ impl Memory {
         memory.settle_reports();
         memory.failed_renewals.clear();
         (memory.redirect, memory.blamed, memory.is_app_refused) = (None, 0, false);
-        memory.market_data_failed_at = None;
+        (memory.market_data_failed_at, memory.is_stopped) = (None, false);
         memory.clear_failures();
         // By a wall clock that was set ahead, more time has passed.
         memory.age(stepped.max(SignedDuration::ZERO));
@@ -246,7 +249,7 @@ impl Memory {
         if is_another {
             self.settle_reports();
             self.failed_renewals.clear();
-            self.redirect = None;
+            (self.redirect, self.is_stopped) = (None, false);
             if before.is_some() {
                 // A row of failures ends with a new token.
                 self.clear_failures();
@@ -337,6 +340,8 @@ impl Memory {
         if is_settled(self.owed_at) {
             self.owed = self.owed.filter(|owed| owed.operation == Operation::Renew);
         }
+        // A verdict on a token ends a row of failures, but says nothing about the login or about a penalty.
+        let since = since.max(self.row_ended_at);
         self.uncertain_failure = self.uncertain_failure.filter(|at| Some(*at) > since);
         self.failures.retain(|_, times| {
             times.retain(|at| Some(*at) > since);
@@ -384,7 +389,7 @@ impl Memory {
         self.hold(token);
         self.taken_at = self.taken_at.max(Some(now));
         self.settle();
-        self.refusals = (0, None);
+        (self.refusals, self.is_stopped) = ((0, None), false);
         self.settle_reports();
         self.may_verify_start = false;
         self.failed_renewals.clear();
@@ -397,7 +402,7 @@ impl Memory {
     pub(super) fn owner_has_acted(&mut self, now: Timestamp) {
         (self.refusals, self.worked, self.blamed) = ((0, None), false, 0);
         self.acted_at = Some(now);
-        self.is_app_refused = false;
+        (self.is_app_refused, self.is_stopped) = (false, false);
         self.owes(None, now);
         self.clear_failures();
     }
@@ -410,7 +415,7 @@ impl Memory {
     /// A verdict ends a row of failures.
     pub(super) fn end_failures(&mut self, now: Timestamp) {
         self.clear_failures();
-        (self.acted_at, self.row_ended_at) = (Some(now), Some(now));
+        self.row_ended_at = Some(now);
     }
 
     /// The session has lost a token before its expiry. Returns whether that counts as a kick. After two hours without a
@@ -541,6 +546,7 @@ pub(super) const UNSURE: SignedDuration = SignedDuration::from_secs(8);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::names::{Kind, Names};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_795_525_200 + second).unwrap()
@@ -571,6 +577,26 @@ mod tests {
         memory.taken_at = Some(at(3));
         assert_eq!(memory.unknown_at(), None);
         assert_eq!(memory.logins_since(at(-9)), 2, "they may have opened sessions all the same");
+    }
+
+    #[test]
+    fn the_end_of_a_token_ends_a_row_of_failures_but_no_refusal_and_no_penalty_of_a_login() {
+        let owed = Owed {
+            operation: Operation::LogIn,
+            ticket: Names::default().of(Kind::Ticket, "t-1"),
+            body: 0,
+            not_before: at(9),
+            has_other_secret: false,
+        };
+        let mut memory = Memory { refusals: (1, Some(at(0))), ..Memory::default() };
+        memory.owes(Some(owed), at(0));
+        memory.failed(Operation::Renew, at(1));
+        memory.end_failures(at(2));
+        memory.join(&Memory { failures: [(Operation::Renew, vec![at(1)])].into(), ..Memory::default() }, false);
+        assert_eq!((memory.refusals, memory.owed.is_some()), ((1, Some(at(0))), true));
+        assert!(memory.failures.is_empty());
+        memory.owner_has_acted(at(3));
+        assert_eq!((memory.refusals, memory.owed.is_some()), ((0, None), false));
     }
 
     #[test]

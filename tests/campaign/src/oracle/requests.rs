@@ -3,6 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::causes::Cause;
 use super::gates::Gates;
 use super::memory::{Memory, Owed, UNSURE};
 use super::{Found, Subject};
@@ -170,6 +171,9 @@ impl Request<'_> {
             let (token, end) = (held.grant.access, held.grant.expires.unwrap_or(Timestamp::MAX));
             return Err((3, format!("logs in although {token} can be renewed until {end:.0}")));
         }
+        if memory.is_stopped {
+            return Err((8, "logs in again although two redirects to no usable host have stopped it".to_owned()));
+        }
         let mut reason = if memory.has_failed() { Reason::Retry } else { Reason::FirstLogin };
         match memory.refusals {
             (0, _) => {}
@@ -245,7 +249,9 @@ impl Request<'_> {
     /// otherwise.
     fn choice(&self, subject: &Subject) -> Option<Found> {
         let memory = &subject.memory;
+        // After a start with a clock that was set back, an endpoint stays closed for the rest that was stored.
         let has_troubles = memory.is_troubled()
+            || subject.allowances.lasts(Cause::Captcha, self.now)
             || [Operation::Renew, Operation::Refresh].iter().any(|closed| self.gates.is_closed(*closed, self.now));
         let held = memory.held.filter(|held| !has_troubles && !memory.may_be_over(held, self.now, self.server_now))?;
         memory.refreshed_at?;

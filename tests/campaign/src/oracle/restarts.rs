@@ -11,6 +11,8 @@ use crate::wire::{Kept, Operation};
 
 /// What a session had been told when it stored a snapshot.
 pub(super) struct Snapshot {
+    /// The time at which the session offered it to its store.
+    pub at: Timestamp,
     /// The remaining time of each cause.
     pub left: Vec<(Cause, SignedDuration)>,
     pub memory: Memory,
@@ -126,7 +128,7 @@ impl Subject {
         self.memory = memory;
         (self.last_sent, self.in_flight, self.refreshed_by) = (None, None, None);
         self.generation += 1;
-        self.ended = None;
+        (self.ended, self.newest) = (None, 0);
         self.allowances.open(Cause::Start, now);
     }
 }

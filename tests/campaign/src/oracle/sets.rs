@@ -263,8 +263,8 @@ impl Oracle {
         is_paced: bool,
     ) {
         let Some(subject) = self.subjects.get(record.program).filter(|subject| subject.set.is_some()) else { return };
-        // A set can't know how many renewals a token needs that a session does not have yet.
-        let needs_unknown = |other: &Subject| other.is_up && other.pace() == Pace::Renewals && other.held().is_none();
+        // A set can't know how many renewals the token of a session needs that has none yet, or that is added later.
+        let needs_unknown = |other: &Subject| other.pace() == Pace::Renewals && other.held().is_none();
         let is_need_unknown = self.sessions_at(subject.address).any(|(_, other)| needs_unknown(other));
         let (pace, network) = (subject.pace(), self.networks.entry(subject.address).or_default());
         let is_routine = matches!(reason, Some(Reason::Due | Reason::Early));

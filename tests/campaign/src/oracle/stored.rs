@@ -55,7 +55,9 @@ impl Oracle {
         let is_away = subject.allowances.lasts(Cause::StoreAway, since);
         let has_failed = is_away || subject.is_store_failing || subject.is_store_overdue(record.local);
         let is_failing = subject.fleet.is_some() && has_failed;
-        let has_other = |seen: &Seen| seen.token != name && record.local < seen.usable_until;
+        // A token that is reported as dead is not handed out until a renewal has verified it.
+        let has_other =
+            |seen: &Seen| seen.token != name && record.local < seen.usable_until && subject.memory.dead_since.is_none();
         if is_failing && !subject.seen.as_ref().is_some_and(has_other) {
             return None;
         }

@@ -118,9 +118,10 @@ impl Subject {
                     return self.fails(sent, now);
                 }
                 // The configured host names no usable host. The session waits an hour before its one further try, as
-                // after a refusal. It does not remember a second such answer.
-                let is_first = self.memory.worked && self.memory.refusals.0 == 0;
-                self.memory.refusals = if is_first { (1, Some(now)) } else { (0, None) };
+                // after a refusal. After a second such answer it stops, but stores no refusal: the credentials were not
+                // judged. So each other program of its fleet may try them too.
+                let is_last = !self.memory.worked || self.memory.refusals.0 > 0;
+                (self.memory.refusals, self.memory.is_stopped) = ((u32::from(!is_last), Some(now)), is_last);
             }
             _ => {
                 if self.is_followed(sent) {
