@@ -47,7 +47,7 @@ const OVERTAKEN_AT_MOST: u32 = 2;
 const LONGEST_REQUEST: Duration = Duration::from_secs(400);
 
 /// What a session knows about the store that it shares.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Sharing {
     may_log_in: MayLogIn,
     /// The revision that the session has joined.
@@ -135,7 +135,7 @@ pub(super) enum Ask {
 
 /// A login or a refresh that is stored before it is sent. This proves that the store can be written to. After a crash,
 /// the next process knows that the request may have been sent.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Announcement {
     pub(super) at: Timestamp,
     pub(super) operation: Operation,
