@@ -112,7 +112,8 @@ struct Subject {
     /// save could not be in time.
     offered: Option<(usize, Timestamp)>,
     is_store_failing: bool,
-    /// The time of the last save that was not confirmed. That save may have announced a refresh.
+    /// The time of the last save of the session or its fleet that was not confirmed. That save may have announced a
+    /// refresh.
     unconfirmed_at: Option<Timestamp>,
     /// The last snapshot that the session saved or loaded.
     synchronized: Option<usize>,
@@ -305,6 +306,10 @@ impl Oracle {
             What::NotStored(_) => {
                 (subject.is_store_failing, subject.offered) = (true, None);
                 subject.unconfirmed_at = Some(now);
+                // The other programs of the fleet load the announcement.
+                for mate in self.mates(program) {
+                    self.subjects[mate].unconfirmed_at = Some(now);
+                }
             }
             What::Saved(number, kept) => return self.save(record, *number, kept, server_now),
             What::Synchronized { kept, is_stale, late } => self.synchronize(record, *kept, *is_stale, *late),
