@@ -122,6 +122,7 @@ use token_health::TokenHealth;
 /// # Ok::<(), jiff::Error>(())
 /// ```
 #[derive(Debug)]
+#[cfg_attr(feature = "clone", derive(Clone))]
 pub struct Session {
     /// A password, or an app.
     login: Start,

@@ -90,7 +90,7 @@ pub enum Unreadable {
 const REMOVE_IT: &str = "remove it to log in again; with OAuth, the user then has to authorize the app again";
 
 /// A request of a session to its store.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum StoreRequest {
     /// Save this snapshot, in a store that this process alone uses (no lease, no revision). The answer is
@@ -115,7 +115,7 @@ pub enum StoreRequest {
 }
 
 /// The answer of a store to a [`StoreRequest`].
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum StoreAnswer {
     /// The snapshot was saved.

@@ -8,6 +8,7 @@ use hmac_sha256::Hash as Sha256;
 use jiff::Timestamp;
 
 /// What an authorization code is bound to.
+#[derive(Clone)]
 pub(crate) struct Code {
     pub(crate) user: i64,
     pub(crate) client_id: String,
@@ -46,7 +47,7 @@ pub(crate) struct RefreshGrant {
 }
 
 /// All codes and refresh tokens that are valid.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Grants {
     codes: BTreeMap<String, Code>,
     by_user: BTreeMap<i64, RefreshGrant>,

@@ -80,6 +80,7 @@ impl Default for ApiHosts {
 
 /// Which hosts serve which side and which organizations. IP addresses and `localhost` are not listed, because they
 /// serve every organization.
+#[derive(Clone)]
 pub(crate) struct DedicatedHosts {
     sides: BTreeMap<String, Side>,
     /// The hosts at which sockets are limited to some organizations, including the shared hosts.
@@ -139,7 +140,7 @@ impl DedicatedHosts {
 }
 
 /// Whether a request came to a host that serves its user.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Placement {
     Here,
     /// The request came to a shared host, and the organization is served on this other one.

@@ -54,6 +54,7 @@ impl LockOut {
     }
 }
 
+#[derive(Clone)]
 struct InForce {
     lock_out: LockOut,
     /// When the lock-out ends; `None` until the first request came.
@@ -61,7 +62,7 @@ struct InForce {
 }
 
 /// The lock-outs that are in force.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct LockOuts(Vec<InForce>);
 
 impl LockOuts {

@@ -28,7 +28,7 @@ impl Maintenance {
 }
 
 /// The maintenance that is switched on, and the planned windows.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Plan {
     pub(crate) switch: Option<Maintenance>,
     /// Start (inclusive) and end (exclusive) in the server's time.

@@ -6,6 +6,7 @@ const TOKEN_LENGTH: usize = 200;
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// A counter with the finalizer of `SplitMix64`: no two states give the same number.
+#[derive(Clone)]
 pub(crate) struct Mint {
     state: u64,
 }

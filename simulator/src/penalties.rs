@@ -31,6 +31,7 @@ const CAPTCHA_WAIT: Duration = Duration::from_secs(19);
 /// The first wait after a ticket that was never issued or is already used.
 const UNKNOWN_TICKET_WAIT: Duration = Duration::from_secs(15);
 
+#[derive(Clone)]
 struct Penalty {
     key: LimitKey,
     ticket: String,
@@ -47,6 +48,7 @@ pub(crate) enum Sanction {
 }
 
 /// A penalty that a test has ordered for a later request.
+#[derive(Clone)]
 struct OrderedPenalty {
     endpoint: Option<Endpoint>,
     sanction: Sanction,
@@ -70,7 +72,7 @@ pub(crate) enum Admission {
 }
 
 /// All penalties that are in force or ordered.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Penalties {
     outstanding: Vec<Penalty>,
     /// The requests that were answered with a captcha, until the endpoint opens.

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The counted requests per network and endpoint.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Rates(BTreeMap<LimitKey, VecDeque<Timestamp>>);
 
 impl Rates {
@@ -38,7 +38,7 @@ pub(crate) enum Caller {
 
 /// The requests of each caller to any endpoint. One request over the limit locks the caller out for an hour, and every
 /// further request restarts that hour.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Callers {
     windows: BTreeMap<Caller, VecDeque<Timestamp>>,
     locked_until: BTreeMap<Caller, Timestamp>,

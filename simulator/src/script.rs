@@ -7,6 +7,7 @@ use http::Response;
 use crate::endpoint::Endpoint;
 
 /// A scripted answer for the next request to an endpoint; `None` means any request.
+#[derive(Clone)]
 pub(crate) struct Scripted {
     pub(crate) endpoint: Option<Endpoint>,
     pub(crate) response: Response<Vec<u8>>,
@@ -15,7 +16,7 @@ pub(crate) struct Scripted {
 }
 
 /// The scripted answers that were not yet used, in order.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Script(VecDeque<Scripted>);
 
 impl Script {

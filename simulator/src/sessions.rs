@@ -37,6 +37,7 @@ pub(crate) struct Session {
     closed: bool,
 }
 
+#[derive(Clone)]
 struct Token {
     session: u64,
     expires: Timestamp,
@@ -53,7 +54,7 @@ pub(crate) enum TokenStatus {
 }
 
 /// All sessions and their tokens.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Sessions {
     by_id: BTreeMap<u64, Session>,
     tokens: BTreeMap<String, Token>,

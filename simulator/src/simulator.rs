@@ -55,6 +55,7 @@ mod control;
 /// assert!(body.contains(r#""expirationTime":"2026-11-24T15:40:30.000Z""#));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[derive(Clone)]
 pub struct Simulator {
     /// The users, registrations and options at the start, for `reset`.
     pub(crate) setup: Setup,

@@ -50,12 +50,13 @@ pub enum SocketNext {
 }
 
 /// All open sockets.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Sockets {
     by_id: BTreeMap<u64, Socket>,
     opened: u64,
 }
 
+#[derive(Clone)]
 struct Socket {
     host: String,
     /// When the client last sent a frame, in the caller's time.
@@ -67,6 +68,7 @@ struct Socket {
     state: State,
 }
 
+#[derive(Clone)]
 struct Authorized {
     session: u64,
     user: i64,

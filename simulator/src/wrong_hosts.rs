@@ -23,7 +23,7 @@ pub enum WrongHost {
 }
 
 /// The hosts that are wrong.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct WrongHosts(BTreeMap<String, WrongHost>);
 
 impl WrongHosts {

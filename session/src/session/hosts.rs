@@ -32,7 +32,7 @@ pub(super) enum Via {
     Home,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Hosts {
     /// The hosts that the program configured.
     pub(super) configured: Environment,

@@ -17,7 +17,7 @@ use crate::record::{AttemptId, Ticket};
 const LATE_KEPT: usize = 8;
 
 /// A request that has been sent.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Exchange {
     pub(super) id: ExchangeId,
     pub(super) operation: Operation,
@@ -41,7 +41,7 @@ pub(super) struct Exchange {
 }
 
 /// A request that goes to another trusted host, because of a redirect.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Redirect {
     pub(super) operation: Operation,
     pub(super) request: Request<RequestBody>,
@@ -86,7 +86,7 @@ impl Exchange {
 }
 
 /// The exchanges of a session.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Exchanges {
     pub(super) in_flight: Option<Box<Exchange>>,
     /// Exchanges that were given up. An answer may contain the only copy of a refresh token.

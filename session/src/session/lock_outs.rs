@@ -15,7 +15,7 @@ use crate::network_budget::{Gate, Operation, RateBudget};
 use crate::time_arithmetic::{LONGEST_WAIT, after, later};
 
 /// What a session has seen of the gates of its budget.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Gates {
     seen_at: Option<Timestamp>,
     /// Usually empty.

@@ -15,7 +15,7 @@ use crate::time_arithmetic::later;
 const LIFE: Duration = Duration::from_secs(600);
 
 /// A code that has not been exchanged and not been refused.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Code {
     pub(super) authorized: AuthorizedCode,
     /// Set by the first call that has a time.

@@ -15,7 +15,7 @@ use crate::record::{AttemptId, Pause, Tokens};
 use crate::store::{MayLogIn, StoreRequest};
 use crate::time_arithmetic::later;
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Persistence {
     kind: Kind,
     /// The record has changed, apart from new tokens: a lock-out, a ticket, a refusal.
@@ -30,7 +30,7 @@ pub(super) struct Persistence {
     pub(super) stops_with: Option<Box<StopReason>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 enum Kind {
     /// The session is not stored.
     #[default]
@@ -42,7 +42,7 @@ enum Kind {
 }
 
 /// New tokens, and the operation that brought them. `None` if they were adopted.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Waiting {
     pub(super) tokens: Tokens,
     pub(super) user_id: Option<i64>,

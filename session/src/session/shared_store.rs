@@ -48,7 +48,7 @@ const OVERTAKEN_AT_MOST: u32 = 2;
 const LONGEST_REQUEST: Duration = Duration::from_secs(400);
 
 /// What a session knows about the store that it shares.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Sharing {
     may_log_in: MayLogIn,
     /// The revision that the session has joined.
@@ -60,7 +60,8 @@ pub(super) struct Sharing {
     allows_login: bool,
     /// The store was empty or the loaded token had expired, and this process has saved no token since.
     may_be_outdated: bool,
-    /// When the store was first found empty or with an expired token, while this process held the lease.
+    /// When the store was first found empty or with an expired token, while this process held the lease. If it has given
+    /// the lease back since, when it did so.
     empty_since: Option<Timestamp>,
     /// Until this time, the lease is not requested. After a failure, nothing is requested until this time.
     pause: Option<Timestamp>,
@@ -136,7 +137,7 @@ pub(super) enum Ask {
 
 /// A login or a refresh that is stored before it is sent. This proves that the store can be written to. After a crash,
 /// the next process knows that the request may have been sent.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Announcement {
     pub(super) at: Timestamp,
     pub(super) operation: Operation,
@@ -398,6 +399,11 @@ impl Sharing {
         }
         let is_believed = self.empty_since.is_some_and(|since| later(since, BELIEVED_EMPTY_AFTER) <= now);
         self.allows_login = self.may_log_in != MayLogIn::Never && (is_believed || !self.may_be_outdated);
+    }
+
+    /// The lease was given back. Nobody else could save until now, so the time to save starts again.
+    pub(super) fn gave_back(&mut self, now: Timestamp) {
+        self.empty_since = self.empty_since.map(|_| now);
     }
 
     /// The lease could not be acquired, or the record could not be loaded.

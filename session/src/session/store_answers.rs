@@ -96,7 +96,10 @@ impl Session {
                     None
                 }
             },
-            (Ask::Release(_), _) => None,
+            (Ask::Release(_), _) => {
+                sharing.gave_back(now);
+                None
+            }
             (what, Ok(_)) => sharing.ask_failed(now, what, another_answer()),
             (what, Err(error)) => sharing.ask_failed(now, what, error),
         };

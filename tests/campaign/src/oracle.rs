@@ -114,7 +114,8 @@ struct Subject {
     /// save could not be in time.
     offered: Option<(usize, Timestamp)>,
     is_store_failing: bool,
-    /// The time of the last save that was not confirmed. That save may have announced a refresh.
+    /// The time of the last save of the session or its fleet that was not confirmed. That save may have announced a
+    /// refresh.
     unconfirmed_at: Option<Timestamp>,
     /// The last snapshot that the session saved or loaded.
     synchronized: Option<usize>,

@@ -1,41 +1,49 @@
 //! Runs all plans of an episode. Each run reports which choices could have been added at each step, and each of these
 //! makes another plan.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::SignedDuration;
 
+use crate::digest::Digest;
 use crate::episode::{Episode, Kind, Shape};
 use crate::mutant::Mutant;
 use crate::oracle::Violation;
-use crate::plan::Plan;
-use crate::world::{End, run};
+use crate::plan::{Choices, Plan};
+use crate::world::{End, World};
 
 /// The plans that are run: for each number of faults, the highest number of switches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Scope(pub [Option<usize>; 3]);
 
 impl Scope {
     /// Every plan with at most two faults and two switches.
     pub const ALL: Self = Self([Some(2); 3]);
 
-    /// The plans that take about a minute: pairs of faults without switches, and single faults with one switch. For
-    /// three processes, and for a kick with its many steps, only single faults.
+    /// No more choices.
+    const NOTHING: Self = Self([Some(0), None, None]);
+
+    /// The plans that take less than a minute: all plans of one process. For two, pairs of faults without switches, and
+    /// single faults with one switch. For three processes, and for a kick with its many steps, only single faults.
     #[must_use]
     pub fn bounded(episode: Episode) -> Self {
-        if episode.shape == Shape::Three || episode.kind == Kind::Kick {
-            Self([Some(1), Some(0), None])
-        } else {
-            Self([Some(2), Some(1), Some(0)])
+        match episode.shape {
+            Shape::Alone | Shape::Stored => Self::ALL,
+            Shape::Two if episode.kind != Kind::Kick => Self([Some(2), Some(1), Some(0)]),
+            Shape::Two | Shape::Three => Self([Some(1), Some(0), None]),
         }
     }
 
-    fn has(self, plan: &Plan) -> bool {
-        let (faults, switches) = plan.size();
-        self.0.get(faults).is_some_and(|most| most.is_some_and(|most| switches <= most))
+    /// What is left after these choices.
+    fn after(self, (switch, fault): Choices) -> Option<Self> {
+        let [none, one, two] = self.0;
+        let left = if fault.is_some() { [one, two, None] } else { [none, one, two] };
+        let left = left.map(|most| most?.checked_sub(usize::from(switch.is_some())));
+        left[0].is_some().then_some(Self(left))
     }
 }
 
@@ -52,85 +60,147 @@ impl FromStr for Scope {
     }
 }
 
-/// The result of all plans of an episode.
+/// The results of all plans of an episode.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
-    /// The number of runs, by their number of faults.
-    pub runs: [usize; 3],
-    /// The number of runs that reached the step limit for faults before they had recovered.
-    pub cut: usize,
-    /// The number of runs that broke a law.
-    pub broken: usize,
+    /// The results of all plans.
+    pub totals: Totals,
+    /// The number of runs that were made to their end. The other ones reach a state that an earlier run has reached with
+    /// the same choices left, and so have the same results.
+    pub ended: u64,
     /// The first run for each kind of violation.
     pub violations: Vec<(Plan, Violation)>,
+}
+
+/// The results of a set of plans.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// The number of plans, by their number of faults.
+    pub plans: [u64; 3],
+    /// The number of plans that break a law.
+    pub broken: u64,
     /// The longest recovery.
     pub recovery: SignedDuration,
 }
 
-impl Report {
-    /// The number of all runs.
+impl Totals {
+    /// The number of all plans.
     #[must_use]
-    pub fn total(&self) -> usize {
-        self.runs.iter().sum()
+    pub fn all(&self) -> u64 {
+        self.plans.iter().sum()
     }
 
-    fn add(&mut self, plan: &Plan, end: &End) {
-        if let Some(runs) = self.runs.get_mut(plan.size().0) {
-            *runs += 1;
-        }
-        self.cut += usize::from(end.is_cut);
-        self.recovery = self.recovery.max(end.recovery);
-        if let Some(violation) = &end.violation {
-            self.broken += 1;
-            if !self.violations.iter().any(|(_, known)| known == violation) {
-                self.violations.push((plan.clone(), violation.clone()));
-            }
-        }
-    }
-
-    fn join(&mut self, other: Self) {
-        self.runs.iter_mut().zip(other.runs).for_each(|(runs, other)| *runs += other);
-        self.cut += other.cut;
+    fn add(&mut self, other: Self) {
+        self.plans.iter_mut().zip(other.plans).for_each(|(plans, other)| *plans += other);
         self.broken += other.broken;
         self.recovery = self.recovery.max(other.recovery);
-        for (plan, violation) in other.violations {
-            if !self.violations.iter().any(|(_, known)| *known == violation) {
-                self.violations.push((plan, violation));
-            }
-        }
+    }
+
+    /// The same results, if each plan has one more fault.
+    fn with_fault(self) -> Self {
+        let [none, one, _] = self.plans;
+        Self { plans: [0, none, one], ..self }
     }
 }
 
-/// Runs all plans of a scope.
+/// Finds the results of all plans of a scope. It makes one run of those that reach the same state.
 #[must_use]
 pub fn explore(episode: Episode, scope: Scope, mutant: Option<Mutant>, threads: usize) -> Report {
-    let (first, mut report) = (Plan::default(), Report::default());
-    let firsts = next(episode, &first, scope, mutant, &mut report);
-    let (taken, joined) = (AtomicUsize::new(0), Mutex::new(report));
+    search(&Search { known: Some(Mutex::default()), ..Search::default() }, episode, scope, mutant, threads)
+}
+
+/// Finds the same results as [`explore`] with a whole run of each plan.
+#[must_use]
+pub fn explore_each(episode: Episode, scope: Scope, mutant: Option<Mutant>, threads: usize) -> Report {
+    search(&Search::default(), episode, scope, mutant, threads)
+}
+
+fn search(search: &Search, episode: Episode, scope: Scope, mutant: Option<Mutant>, threads: usize) -> Report {
+    let (mut world, mut branches) = (World::new(episode, mutant, false), Vec::new());
+    while world.has_choice() {
+        branches.extend(world.choices().map(|choice| (world.clone(), choice)));
+        world.choose((None, None));
+    }
+    let (first, taken) = (Plan::default(), AtomicUsize::new(0));
+    let totals = Mutex::new(search.ended(&first, &world.end()));
     std::thread::scope(|scoped| {
         for _ in 0..threads.max(1) {
             scoped.spawn(|| {
-                let mut own = Report::default();
-                while let Some(plan) = firsts.get(taken.fetch_add(1, Ordering::Relaxed)) {
-                    let mut plans = vec![plan.clone()];
-                    while let Some(plan) = plans.pop() {
-                        plans.extend(next(episode, &plan, scope, mutant, &mut own));
-                    }
-                }
-                if let Ok(mut joined) = joined.lock() {
-                    joined.join(own);
+                while let Some((world, choice)) = branches.get(taken.fetch_add(1, Ordering::Relaxed)) {
+                    let found = search.branch(world, *choice, &first, scope);
+                    lock(&totals).add(found);
                 }
             });
         }
     });
-    joined.into_inner().unwrap_or_default()
+    let (ended, violations) = lock(&search.ended).clone();
+    Report { totals: *lock(&totals), ended, violations }
 }
 
-/// Runs a plan. Returns the plans with one more choice.
-fn next(episode: Episode, plan: &Plan, scope: Scope, mutant: Option<Mutant>, report: &mut Report) -> Vec<Plan> {
-    let end = catch_unwind(AssertUnwindSafe(|| run(episode, plan, mutant, false)));
-    let end = end.unwrap_or_else(|_| End { violation: Some(Violation::new(0, "it panics")), ..End::default() });
-    report.add(plan, &end);
-    let later = end.choices.into_iter().filter(|(step, choice)| plan.ends_before(*step, *choice));
-    later.map(|(step, choice)| plan.with(step, choice)).filter(|plan| scope.has(plan)).collect()
+#[derive(Default)]
+struct Search {
+    /// The results of the plans that continue from a state, by its digest. `None`: each plan is run.
+    known: Option<Mutex<HashMap<Digest, Totals>>>,
+    /// The number of runs that were made, and the first one for each kind of violation.
+    ended: Mutex<(u64, Vec<(Plan, Violation)>)>,
+}
+
+impl Search {
+    /// The results of all plans that continue with a choice at this step.
+    fn branch(&self, world: &World, choice: Choices, plan: &Plan, left: Scope) -> Totals {
+        let Some(left) = left.after(choice) else { return Totals::default() };
+        let (plan, mut world) = (plan.with(world.step, choice), world.clone());
+        let explore = || {
+            world.choose(choice);
+            self.explore(world, &plan, left)
+        };
+        let panicked = |_| {
+            let violation = Some(Violation::new(0, "it panics"));
+            self.ended(&plan, &End { violation, ..End::default() })
+        };
+        let totals = catch_unwind(AssertUnwindSafe(explore)).unwrap_or_else(panicked);
+        if choice.1.is_some() { totals.with_fault() } else { totals }
+    }
+
+    /// The results of all plans that continue from here.
+    fn explore(&self, mut world: World, plan: &Plan, left: Scope) -> Totals {
+        let (mut path, mut totals) = (Vec::new(), None);
+        while totals.is_none() && world.has_choice() {
+            // If no choice is left, it is enough to compare the steps that concern the store or the server.
+            let known = self.known.as_ref().filter(|_| left != Scope::NOTHING || !world.is_local());
+            let state = known.map(|known| (known, world.digest(left)));
+            totals = state.and_then(|(known, state)| lock(known).get(&state).copied());
+            if totals.is_none() {
+                let mut branches = Totals::default();
+                if left != Scope::NOTHING {
+                    world.choices().for_each(|choice| branches.add(self.branch(&world, choice, plan, left)));
+                }
+                path.push((state, branches));
+                world.choose((None, None));
+            }
+        }
+        let mut totals = totals.unwrap_or_else(|| self.ended(plan, &world.end()));
+        for (state, branches) in path.into_iter().rev() {
+            totals.add(branches);
+            if let Some((known, state)) = state {
+                lock(known).insert(state, totals);
+            }
+        }
+        totals
+    }
+
+    fn ended(&self, plan: &Plan, end: &End) -> Totals {
+        let mut ended = lock(&self.ended);
+        ended.0 += 1;
+        if let Some(violation) = &end.violation
+            && !ended.1.iter().any(|(_, known)| known == violation)
+        {
+            ended.1.push((plan.clone(), violation.clone()));
+        }
+        Totals { plans: [1, 0, 0], broken: u64::from(end.violation.is_some()), recovery: end.recovery }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

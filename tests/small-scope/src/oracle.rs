@@ -5,7 +5,7 @@
 //! |---|---|
 //! | a login while the server accepts a stored token | a rollback after the announcement of the login, within 68 seconds: the store has lost the lease and given it to another process |
 //! | a login while the server accepts a token that was never stored | a fault between the announcement of the request and the save of the token: a crash, a pause, a lost answer or a lost confirmation of the process that requested the token, or a store that was unreachable or rolled back. No other process could know of the token. Also a clock that was set ahead while the request was in flight: the answer then seems older than the token's life |
-//! | a login while the server accepts a token that a rollback has removed | the rollback, if no awake process that watches the store holds the token, so that none can save it again. Also if the rollback is less than a second ago and the store had failed before or a clock was set ahead since: the second for saving again has already passed |
+//! | a login while the server accepts a token that a rollback has removed | the rollback, if no awake process that watches the store holds the token, so that none can save it again. Also if the rollback is less than a second ago and the store had failed before or a clock was set ahead since: the second for saving again has already passed. Also if switches have delayed the process that holds the token by half a second or more: too little of that second is left |
 //! | a request while another process has one in flight | a rollback within the last 68 seconds: the store has lost the lease. Also if the clock of the other process was set ahead meanwhile: by its clock, the request is overdue |
 //! | a third login within 15 minutes if an outcome is unknown, or a fourth within an hour | a rollback, a clock that was set ahead, or no store. Also a crash of a process with a store of its own between a request and the save of its answer: such a process announces nothing, so its earlier logins are not known |
 //! | handing out a token that was never stored | a failure of the store while no other token is left (law 11), or no store |
@@ -14,7 +14,7 @@
 //! | handing out a token after its end | a clock that was set back before a restart, until the first answer |
 //! | an old refresh token in the store at the end | the same faults as for a token that was never stored, or was removed by a rollback |
 //! | no good token for longer than [`Oracle::bound`] after the last fault, or again later | nothing |
-//! | a session that stops | a store that has no refresh token any more, or returns an older record without one |
+//! | a session that stops | a store that has no refresh token any more, or returns an older record without one, or has received a token since the process loaded the record |
 //! | a wait that ends in the past | nothing |
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +33,7 @@ use crate::world::{Process, World};
 /// How long a session waits for an answer.
 pub(crate) const DEADLINE: SignedDuration = SignedDuration::from_secs(45);
 const LEASE: SignedDuration = SignedDuration::from_secs(68);
+const HALF_A_SECOND: SignedDuration = SignedDuration::from_millis(500);
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 const QUARTER: SignedDuration = SignedDuration::from_mins(15);
 
@@ -57,7 +58,7 @@ impl fmt::Display for Violation {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Operation {
     LogIn,
     Renew,
@@ -65,7 +66,7 @@ enum Operation {
 }
 
 /// A request that was sent.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 struct Asked {
     operation: Operation,
     at: Timestamp,
@@ -74,20 +75,20 @@ struct Asked {
 }
 
 /// A fault that was placed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Hash)]
 struct Placed {
     step: usize,
     process: usize,
     fault: Fault,
     at: Timestamp,
-    /// Whether the process had a request in flight.
+    /// Whether a clock was set ahead while the process had a request in flight.
     is_in_flight: bool,
-    /// Whether the process had a request in flight, or a token that was not stored.
+    /// Whether the process crashed with a request in flight, or with a token that was not stored.
     is_open: bool,
 }
 
 /// A token that the server has issued.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 struct Token {
     text: String,
     process: usize,
@@ -95,7 +96,7 @@ struct Token {
     stored: Option<usize>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub(crate) struct Oracle {
     /// Whether the event of the episode has happened.
     has_begun: bool,
@@ -124,6 +125,26 @@ impl Oracle {
         self.logins.clear();
     }
 
+    /// The oracle with each step replaced by its rank: only the order of steps matters.
+    pub(crate) fn ordered(&self) -> Self {
+        let mut oracle = self.clone();
+        let mut steps: Vec<usize> = oracle.steps().map(|step| *step).collect();
+        steps.sort_unstable();
+        steps.dedup();
+        for step in oracle.steps() {
+            *step = steps.binary_search(step).unwrap_or_default();
+        }
+        oracle
+    }
+
+    fn steps(&mut self) -> impl Iterator<Item = &mut usize> {
+        let tokens = self.access.iter_mut().chain(&mut self.refresh);
+        let tokens = tokens.flat_map(|token| [Some(&mut token.from), token.stored.as_mut()].into_iter().flatten());
+        let placed = self.placed.iter_mut().map(|it| &mut it.step);
+        let asked = self.in_flight.iter_mut().flatten().map(|it| &mut it.from);
+        placed.chain(&mut self.saved).chain(asked).chain(tokens).chain(self.logins.iter_mut().map(|(_, _, step)| step))
+    }
+
     pub(crate) fn has_begun(&self) -> bool {
         self.has_begun
     }
@@ -131,7 +152,8 @@ impl Oracle {
     pub(crate) fn placed(&mut self, step: usize, process: usize, fault: Fault, now: Timestamp) {
         let is_in_flight = self.in_flight[process].is_some();
         let is_unstored = |token: &Token| token.process == process && token.stored.is_none();
-        let is_open = is_in_flight || self.access.last().is_some_and(is_unstored);
+        let is_open = fault == Fault::Crash && (is_in_flight || self.access.last().is_some_and(is_unstored));
+        let is_in_flight = fault == Fault::Ahead && is_in_flight;
         self.placed.push(Placed { step, process, fault, at: now, is_in_flight, is_open });
     }
 
@@ -196,7 +218,7 @@ impl Oracle {
     /// Checks a request that a process wants to send.
     pub(crate) fn judge_request(
         &self,
-        world: &World<'_>,
+        world: &World,
         process: usize,
         request: &Request<RequestBody>,
     ) -> Result<(), Violation> {
@@ -233,7 +255,7 @@ impl Oracle {
         Ok(())
     }
 
-    fn judge_login(&self, world: &World<'_>, process: usize) -> Result<(), Violation> {
+    fn judge_login(&self, world: &World, process: usize) -> Result<(), Violation> {
         let now = world.now;
         // The process holds a lease that the store has lost since.
         let has_forgotten =
@@ -270,18 +292,18 @@ impl Oracle {
 
     /// Whether a process with a store of its own has crashed with a request in flight or with its answer, and the store
     /// knows nothing of it.
-    fn was_unannounced(&self, world: &World<'_>) -> bool {
+    fn was_unannounced(&self, world: &World) -> bool {
         world.episode.shape == Shape::Stored && self.has(|it| it.fault == Fault::Crash && it.is_open)
     }
 
     /// Whether the store has lost the refresh token and no process could save it again.
-    pub(crate) fn has_lost_consent(&self, world: &World<'_>) -> bool {
+    pub(crate) fn has_lost_consent(&self, world: &World) -> bool {
         let is_stored = world.store.record.as_ref().is_some_and(|record| record.refresh.is_some());
         !is_stored && self.refresh.last().is_some_and(|newest| self.excuse_absence(world, newest).is_ok())
     }
 
     /// Checks that a fault explains why an issued token is not in the store.
-    fn excuse_absence(&self, world: &World<'_>, token: &Token) -> Result<(), String> {
+    fn excuse_absence(&self, world: &World, token: &Token) -> Result<(), String> {
         let Some(stored) = token.stored else {
             let is_disturbed = self.is_disturbed(token.process, token.from, None);
             return if is_disturbed {
@@ -301,7 +323,8 @@ impl Oracle {
         }
         let holds = |process: &&Process| {
             let is_held = |held: tradovate_auth_session::SessionToken| held.access_token.expose() == token.text;
-            process.watches && !process.is_paused && process.token(world.now).is_some_and(is_held)
+            let is_delayed = process.due() <= world.now - HALF_A_SECOND;
+            process.watches && !process.is_paused && !is_delayed && process.token(world.now).is_some_and(is_held)
         };
         match world.processes.iter().position(|process| holds(&process)) {
             Some(holder) => Err(format!("although p{holder} holds a good token that it has not saved again")),
@@ -327,7 +350,7 @@ impl Oracle {
     }
 
     /// Checks the token that a process hands out.
-    pub(crate) fn judge_use(&self, world: &World<'_>, number: usize) -> Result<(), Violation> {
+    pub(crate) fn judge_use(&self, world: &World, number: usize) -> Result<(), Violation> {
         let Some(token) = world.processes[number].token(world.now) else { return Ok(()) };
         let is_known = self.handed[number].as_deref() == Some(token.access_token.expose());
         let is_set_back = self.has(|it| it.fault == Fault::Back && it.process == number);
@@ -397,7 +420,7 @@ impl Oracle {
     }
 
     /// Checks the end of the run, long after all faults.
-    pub(crate) fn judge_end(&self, world: &World<'_>) -> Result<(), Violation> {
+    pub(crate) fn judge_end(&self, world: &World) -> Result<(), Violation> {
         let stored = world.store.record.as_ref();
         for (number, process) in world.processes.iter().enumerate() {
             let Some(token) = process.token(world.now) else { continue };

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// A fault, at one step of one process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
     /// The process crashes, and starts again two seconds later.
     Crash,
@@ -45,6 +45,12 @@ impl Fault {
         (Self::Back, "back"),
     ];
 
+    /// Whether the fault keeps an answer from the process.
+    pub(crate) fn is_of_answer(self) -> bool {
+        use Fault::{AnswerLost, AnswerSilent, ConfirmationLost, ConfirmationSilent};
+        matches!(self, AnswerLost | AnswerSilent | ConfirmationLost | ConfirmationSilent)
+    }
+
     /// Whether the fault affects the store and not one process.
     pub(crate) fn is_of_store(self) -> bool {
         matches!(self, Self::Rollback | Self::Away)
@@ -72,6 +78,9 @@ impl Choice {
     }
 }
 
+/// The process that continues instead of the regular one at a step, and the fault that affects the one that continues.
+pub(crate) type Choices = (Option<usize>, Option<Fault>);
+
 /// The choices of a run, each with its step, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan(pub Vec<(usize, Choice)>);
@@ -84,14 +93,22 @@ impl Plan {
         (faults, self.0.len() - faults)
     }
 
-    /// The same plan with one more choice.
-    pub(crate) fn with(&self, step: usize, choice: Choice) -> Self {
-        Self(self.0.iter().copied().chain([(step, choice)]).collect())
+    /// The same plan with the choices of one more step.
+    pub(crate) fn with(&self, step: usize, (switch, fault): Choices) -> Self {
+        let more = [switch.map(Choice::Switch), fault.map(Choice::Fault)].into_iter().flatten();
+        Self(self.0.iter().copied().chain(more.map(|choice| (step, choice))).collect())
     }
 
-    /// Whether a choice comes after all choices of the plan.
-    pub(crate) fn ends_before(&self, step: usize, choice: Choice) -> bool {
-        self.0.last().is_none_or(|(last, before)| (*last, before.is_fault()) < (step, choice.is_fault()))
+    /// The switch and the fault at a step.
+    pub(crate) fn at(&self, step: usize) -> Choices {
+        let mut at = (None, None);
+        for (_, choice) in self.0.iter().filter(|(planned, _)| *planned == step) {
+            match choice {
+                Choice::Switch(process) => at.0 = Some(*process),
+                Choice::Fault(fault) => at.1 = Some(*fault),
+            }
+        }
+        at
     }
 }
 

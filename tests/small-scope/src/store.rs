@@ -1,5 +1,6 @@
 //! The store of an episode. It follows its contract, except for the placed faults.
 
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -8,6 +9,7 @@ use tradovate_auth_session::{
     Lease, Revision, StoreAnswer, StoreError, StoreErrorKind, StoreRequest, StoredRecord, StoredSession,
 };
 
+use crate::digest::Digest;
 use crate::mutant::Mutant;
 
 /// A record and its content.
@@ -15,6 +17,8 @@ use crate::mutant::Mutant;
 pub(crate) struct Record {
     pub(crate) revision: Revision,
     snapshot: StoredSession,
+    /// Stands for the snapshot.
+    digest: Digest,
     saved_at: Timestamp,
     pub(crate) access: Option<String>,
     pub(crate) refresh: Option<String>,
@@ -22,8 +26,14 @@ pub(crate) struct Record {
     pub(crate) attempts: Vec<(u64, String)>,
 }
 
+impl Hash for Record {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.revision, self.digest, self.saved_at).hash(state);
+    }
+}
+
 /// A record with its revision, the lease, and the earlier records.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub(crate) struct Store {
     pub(crate) record: Option<Record>,
     earlier: Vec<Option<Record>>,
@@ -83,6 +93,25 @@ impl Store {
         })
     }
 
+    /// What an answer contains, in a form that can be compared.
+    pub(crate) fn content(&self, answer: &Answered) -> Digest {
+        let mut digest = Digest::default();
+        match answer {
+            Ok(StoreAnswer::Lease(lease)) => digest.add(&(1, lease.as_ref().map(|lease| (lease.fence, lease.time)))),
+            Ok(StoreAnswer::Loaded(loaded)) => {
+                let revision = loaded.as_ref().map(|loaded| loaded.revision);
+                let mut records = self.record.iter().chain(self.earlier.iter().flatten());
+                let record = records.find(|record| Some(record.revision) == revision);
+                digest.add(&(2, revision, record, loaded.as_ref().map(|loaded| loaded.age)));
+            }
+            Ok(StoreAnswer::Saved(revision)) => digest.add(&(3, revision)),
+            Ok(StoreAnswer::Kept) => digest.add(&4),
+            Ok(_) => digest.add(&5),
+            Err(_) => digest.add(&6),
+        }
+        digest
+    }
+
     fn lease(&mut self, now: Timestamp, time: Duration, mutant: Option<Mutant>) -> Option<Lease> {
         let is_held = self.lease.is_some_and(|(_, until)| now < until);
         if is_held && mutant != Some(Mutant::SendsWithoutLease) {
@@ -114,9 +143,11 @@ impl Store {
         let attempts =
             attempts.filter_map(|it| Some((it.get("id")?.as_u64()?, it.get("status")?.as_str()?.to_owned())));
         let attempts = attempts.collect();
+        let mut digest = Digest::default();
+        digest.add(&value.to_string());
         // The snapshot as a process that loads it reads it.
         let snapshot = serde_json::from_value(value).unwrap_or_else(|_| snapshot.clone());
-        let record = Record { revision, snapshot, saved_at: now, access, refresh, attempts };
+        let record = Record { revision, snapshot, digest, saved_at: now, access, refresh, attempts };
         self.earlier.push(self.record.replace(record));
         revision
     }

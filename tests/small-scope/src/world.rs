@@ -1,8 +1,10 @@
 //! A run: the processes of an episode, their store and the server, step by step in one thread.
 //!
 //! In a step, an action arrives at the store or the server, or an answer arrives at a session, which then acts until it
-//! waits; or a session wakes up. A process continues until it waits. Then the process that is due first continues. Each
-//! message takes ten milliseconds one way.
+//! waits; or a session wakes up. A process continues until it waits. Then the process that is due first continues.
+//! Messages take no time: what matters is the order in which they arrive, and switches vary that order.
+
+use std::hash::Hash;
 
 use http::{Request, Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
@@ -12,19 +14,21 @@ use tradovate_auth_session::{
 };
 use tradovate_auth_simulator::{ApiHosts, Simulator};
 
+use crate::digest::Digest;
 use crate::episode::{Episode, Kind, Shape, USER};
 use crate::mutant::Mutant;
 use crate::oracle::{DEADLINE, Oracle, Violation};
-use crate::plan::{Choice, Fault, Plan};
+use crate::plan::{Choices, Fault, Plan};
 use crate::store::{Answered, Store, unreachable};
-
-const WAY: SignedDuration = SignedDuration::from_millis(10);
 
 /// A process that is due within this time can continue instead of another one.
 const SOON: SignedDuration = SignedDuration::from_secs(1);
 
 /// A process that watches its store learns of a change after this time.
 const WATCHED: SignedDuration = SignedDuration::from_millis(200);
+
+/// How long a run may take.
+const GIVEN_UP: SignedDuration = SignedDuration::from_hours(12);
 
 const RESTART: SignedDuration = SignedDuration::from_secs(2);
 const PAUSE: SignedDuration = SignedDuration::from_secs(100);
@@ -38,9 +42,6 @@ const BEFORE: SignedDuration = SignedDuration::from_mins(20);
 /// The time that a run continues after its recovery. Every token is renewed in it.
 const AFTERWARDS: SignedDuration = SignedDuration::from_mins(75);
 
-/// After this many steps, no further fault is placed.
-const PLACED_AT_MOST: usize = 400;
-
 /// Faults are placed in the actions of a process only until the store has had nothing new for it this many times in a
 /// row.
 const IDLE_AT_MOST: u32 = 3;
@@ -52,22 +53,18 @@ const STEPS_AT_MOST: usize = 20_000;
 const HOST: &str = "acme-demo.eval.ninjatrader.com";
 
 /// The result of a run.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct End {
-    /// The choices that were possible at each step, in addition to those of the plan.
-    pub choices: Vec<(usize, Choice)>,
     /// The first violation.
     pub violation: Option<Violation>,
     /// The trace, one line per step, if it was requested.
     pub trace: Vec<String>,
-    /// Whether the run reached the step limit for faults before it had recovered.
-    pub is_cut: bool,
     /// The time from the last fault to the recovery.
     pub recovery: SignedDuration,
 }
 
 /// What a process does next.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Next {
     Start,
     Wake,
@@ -77,6 +74,7 @@ enum Next {
     Receive(ExchangeId, Response<Vec<u8>>),
 }
 
+#[derive(Clone)]
 pub(crate) struct Process {
     pub(crate) session: Option<Session>,
     budget: RateBudget,
@@ -95,6 +93,8 @@ pub(crate) struct Process {
     idle: u32,
     /// The last loaded record.
     loaded: Option<StoredRecord>,
+    /// Stands for everything that its session was given since it started, and so for the state of the session.
+    given: Digest,
 }
 
 impl Process {
@@ -107,7 +107,7 @@ impl Process {
         self.session.as_ref()?.token(self.local(now))
     }
 
-    fn due(&self) -> Timestamp {
+    pub(crate) fn due(&self) -> Timestamp {
         match self.next {
             Next::Wake if !self.is_paused => self.changes.map_or(self.due, |at| at.min(self.due)),
             _ => self.due,
@@ -119,23 +119,25 @@ impl Process {
     }
 }
 
-pub(crate) struct World<'p> {
+#[derive(Clone)]
+pub(crate) struct World {
     pub(crate) episode: Episode,
-    plan: &'p Plan,
     mutant: Option<Mutant>,
     pub(crate) now: Timestamp,
     pub(crate) server: Simulator,
     pub(crate) store: Store,
     pub(crate) processes: Vec<Process>,
     oracle: Oracle,
-    step: usize,
+    pub(crate) step: usize,
     goes_on: Option<usize>,
     next_call: Timestamp,
     /// The time of the last effect of a fault.
     pub(crate) calm_since: Timestamp,
-    is_placing: bool,
-    places: usize,
+    /// When the run is given up.
+    limit: Timestamp,
     has_sent: bool,
+    /// Stands for all requests that the server has handled, and so for the state of the server.
+    handled: Digest,
     is_traced: bool,
     end: End,
 }
@@ -143,67 +145,87 @@ pub(crate) struct World<'p> {
 /// Runs an episode with the choices of a plan.
 #[must_use]
 pub fn run(episode: Episode, plan: &Plan, mutant: Option<Mutant>, is_traced: bool) -> End {
-    let now = Timestamp::from_second(1_795_525_200).unwrap_or_default();
-    let mut server = episode.server();
-    server.set_time(now);
-    let process = |number: usize| Process {
-        session: None,
-        budget: RateBudget::default(),
-        next: Next::Start,
-        due: now + episode.starts(number),
-        changes: None,
-        watches: number < 2,
-        is_paused: false,
-        has_crashed: false,
-        ahead: SignedDuration::ZERO,
-        wall: SignedDuration::ZERO,
-        idle: 0,
-        loaded: None,
-    };
-    let mut world = World {
-        episode,
-        plan,
-        mutant,
-        now,
-        server,
-        store: Store::default(),
-        processes: (0..episode.processes()).map(process).collect(),
-        oracle: Oracle::default(),
-        step: 0,
-        goes_on: None,
-        next_call: now + MINUTE,
-        calm_since: now,
-        is_placing: false,
-        places: 0,
-        has_sent: false,
-        is_traced,
-        end: End::default(),
-    };
-    world.run();
-    world.end
+    let mut world = World::new(episode, mutant, is_traced);
+    while world.has_choice() {
+        world.choose(plan.at(world.step));
+    }
+    world.end()
 }
 
-impl World<'_> {
-    fn run(&mut self) {
-        if self.episode.kind != Kind::FirstLogin {
-            self.go_on_until_well();
-            let settled = self.now + BEFORE;
-            self.go_on_until(|world| world.now >= settled);
-            self.begin();
+impl World {
+    /// The world at the start of the episode.
+    pub(crate) fn new(episode: Episode, mutant: Option<Mutant>, is_traced: bool) -> Self {
+        let now = Timestamp::from_second(1_795_525_200).unwrap_or_default();
+        let mut server = episode.server();
+        server.set_time(now);
+        let process = |number: usize| Process {
+            session: None,
+            budget: RateBudget::default(),
+            next: Next::Start,
+            due: now + episode.starts(number),
+            changes: None,
+            watches: number < 2,
+            is_paused: false,
+            has_crashed: false,
+            ahead: SignedDuration::ZERO,
+            wall: SignedDuration::ZERO,
+            idle: 0,
+            loaded: None,
+            given: Digest::default(),
+        };
+        let mut world = Self {
+            episode,
+            mutant,
+            now,
+            server,
+            store: Store::default(),
+            processes: (0..episode.processes()).map(process).collect(),
+            oracle: Oracle::default(),
+            step: 0,
+            goes_on: None,
+            next_call: now + MINUTE,
+            calm_since: now,
+            limit: now + GIVEN_UP,
+            has_sent: false,
+            handled: Digest::default(),
+            is_traced,
+            end: End::default(),
+        };
+        if episode.kind != Kind::FirstLogin {
+            world.go_on_until(Self::is_well);
+            let settled = world.now + BEFORE;
+            world.go_on_until(|world| world.now >= settled);
+            world.begin();
         }
-        self.oracle.begin();
-        (self.is_placing, self.has_sent) = (true, self.episode.kind == Kind::FirstLogin);
-        self.calm_since = self.now;
-        self.go_on_until_well();
-        if self.end.violation.is_none() && self.is_well() {
+        world.oracle.begin();
+        world.has_sent = episode.kind == Kind::FirstLogin;
+        (world.calm_since, world.limit) = (world.now, world.now + GIVEN_UP);
+        world
+    }
+
+    /// Goes on to the next step at which a fault or a switch can be placed. There is none any more once the processes
+    /// have recovered.
+    pub(crate) fn has_choice(&mut self) -> bool {
+        // A process that repeats its actions without news does the same each time.
+        self.go_on_until(|world| world.is_well() || !world.is_call_due() && world.regular().idle <= IDLE_AT_MOST);
+        self.end.violation.is_none() && !self.is_well() && self.now < self.limit
+    }
+
+    /// Runs the rest after the last choice.
+    pub(crate) fn end(mut self) -> End {
+        self.go_on_until(Self::is_well);
+        if self.is_well() {
             self.end.recovery = self.now.duration_since(self.calm_since);
             self.found(self.oracle.judge_recovery(self.episode.kind, self.end.recovery));
             self.oracle.is_well(self.now);
             let last = self.now + AFTERWARDS;
             self.go_on_until(|world| world.now >= last);
+        } else if !self.oracle.has_lost_consent(&self) {
+            self.found(Err(Violation::new(10, "it never gets well")));
         }
-        let found = if self.end.violation.is_none() { self.oracle.judge_end(self) } else { Ok(()) };
+        let found = if self.end.violation.is_none() { self.oracle.judge_end(&self) } else { Ok(()) };
         self.found(found);
+        self.end
     }
 
     /// Starts the event of the episode once all processes have a token.
@@ -237,34 +259,32 @@ impl World<'_> {
         let (Some(token), Some(session)) = (token, &mut process.session) else { return };
         let status = StatusCode::from_u16(status).unwrap_or_default();
         session.rejected(local, token.generation, status, body.as_bytes(), &mut process.budget);
+        process.given.add(&(local, status.as_u16(), body));
         if matches!(process.next, Next::Wake) && !process.is_paused {
             process.due = now;
         }
         self.line(number, || format!("a call is answered {status}"));
     }
 
-    fn go_on_until_well(&mut self) {
-        let from = self.calm_since;
-        self.go_on_until(|world| world.has_sent && world.now >= from && world.is_well());
-        if !self.is_well() && self.end.violation.is_none() && !self.oracle.has_lost_consent(self) {
-            self.found(Err(Violation::new(10, "it never gets well")));
-        }
-        self.is_placing = false;
-    }
-
     fn go_on_until(&mut self, is_over: impl Fn(&Self) -> bool) {
-        let limit = self.now + SignedDuration::from_hours(12);
-        while self.end.violation.is_none() && !is_over(self) && self.now < limit {
-            let number = self.whose();
-            let at = self.processes[number].due().max(self.now);
-            if self.next_call <= at {
+        while self.end.violation.is_none() && !is_over(self) && self.now < self.limit {
+            if self.is_call_due() {
                 self.now = self.next_call.max(self.now);
                 self.next_call = self.now + MINUTE;
                 self.call();
             } else {
-                self.take_step(number);
+                self.take_step(self.whose(), None);
             }
         }
+    }
+
+    fn is_call_due(&self) -> bool {
+        self.next_call <= self.regular().due().max(self.now)
+    }
+
+    /// The process that continues if no other is chosen.
+    fn regular(&self) -> &Process {
+        &self.processes[self.whose()]
     }
 
     /// Whether all processes wait and hand out a token that the server accepts at its host.
@@ -276,7 +296,7 @@ impl World<'_> {
                 && process.session.as_ref().is_some_and(|session| !session.has_unstored_grant())
                 && self.is_served(process)
         };
-        self.processes.iter().all(is_well) && self.calm_since <= self.now
+        self.has_sent && self.calm_since <= self.now && self.processes.iter().all(is_well)
     }
 
     fn is_served(&self, process: &Process) -> bool {
@@ -318,30 +338,33 @@ impl World<'_> {
         goes_on.or_else(|| Some(first()?.0)).unwrap_or_default()
     }
 
-    fn take_step(&mut self, mut number: usize) {
-        let at = self.processes[number].due().max(self.now);
-        let mut fault = None;
-        // A process that repeats its actions without news does the same each time.
-        if self.is_placing && self.processes[number].idle <= IDLE_AT_MOST {
-            for other in 0..self.processes.len() {
-                let process = &self.processes[other];
-                if other != number && !process.is_paused && process.due() <= at + SOON {
-                    self.end.choices.push((self.step, Choice::Switch(other)));
-                }
-            }
-            for choice in self.chosen() {
-                match choice {
-                    Choice::Switch(other) if other < self.processes.len() => number = other,
-                    Choice::Switch(_) => {}
-                    Choice::Fault(chosen) => fault = Some(chosen),
-                }
-            }
-            let faults = self.possible(number);
-            self.end.choices.extend(faults.into_iter().map(|fault| (self.step, Choice::Fault(fault))));
-            self.places += 1;
-            self.end.is_cut = self.places >= PLACED_AT_MOST;
-            self.is_placing = !self.end.is_cut;
-        }
+    /// Takes a step with the choices of a plan.
+    pub(crate) fn choose(&mut self, (switch, fault): Choices) {
+        let number = switch.filter(|other| *other < self.processes.len());
+        self.take_step(number.unwrap_or_else(|| self.whose()), fault);
+    }
+
+    /// Whether the next step concerns a session only, and neither the store nor the server.
+    pub(crate) fn is_local(&self) -> bool {
+        matches!(self.regular().next, Next::Stored(..) | Next::Receive(..))
+    }
+
+    /// The switches and faults that can be placed at this step.
+    pub(crate) fn choices(&self) -> impl Iterator<Item = Choices> {
+        let switches = std::iter::once(None).chain(self.switches().into_iter().map(Some));
+        let faults = |switch| std::iter::once(None).chain(self.faults(switch).into_iter().map(Some));
+        switches.flat_map(move |switch| faults(switch).map(move |fault| (switch, fault))).skip(1)
+    }
+
+    /// The processes that can continue instead of the regular one.
+    fn switches(&self) -> Vec<usize> {
+        let regular = self.whose();
+        let soon = self.regular().due().max(self.now) + SOON;
+        let is_soon = |process: &Process| !process.is_paused && process.due() <= soon;
+        (0..self.processes.len()).filter(|number| *number != regular && is_soon(&self.processes[*number])).collect()
+    }
+
+    fn take_step(&mut self, number: usize, fault: Option<Fault>) {
         self.goes_on = Some(number);
         self.now = self.processes[number].due().max(self.now);
         self.server.set_time(self.now);
@@ -364,13 +387,9 @@ impl World<'_> {
         }
     }
 
-    fn chosen(&self) -> Vec<Choice> {
-        self.plan.0.iter().filter(|(step, _)| *step == self.step).map(|(_, choice)| *choice).collect()
-    }
-
     /// The faults that can affect a process at this step.
-    fn possible(&self, number: usize) -> Vec<Fault> {
-        let process = &self.processes[number];
+    fn faults(&self, switch: Option<usize>) -> Vec<Fault> {
+        let process = &self.processes[switch.unwrap_or_else(|| self.whose())];
         let is_shared = self.episode.is_shared();
         let mut all = Vec::new();
         match &process.next {
@@ -414,6 +433,7 @@ impl World<'_> {
                 (process.session, process.next, process.due) = (None, Next::Start, now + RESTART);
                 (process.has_crashed, process.idle) = (true, 0);
                 (process.changes, process.loaded, process.budget) = (None, None, RateBudget::default());
+                process.given = Digest::default();
                 self.oracle.crashed(number);
                 now + RESTART
             }
@@ -449,6 +469,11 @@ impl World<'_> {
         let (now, process) = (self.now, &mut self.processes[number]);
         process.is_paused = false;
         let local = process.local(now);
+        process.given.add(&(
+            local,
+            fault.filter(|fault| fault.is_of_answer()),
+            process.changes.is_some_and(|at| at <= now),
+        ));
         match std::mem::replace(&mut process.next, Next::Wake) {
             Next::Start => self.start(number),
             Next::Wake => {}
@@ -476,17 +501,22 @@ impl World<'_> {
                     self.changed(Some(number));
                 }
                 self.line(number, || format!("answered {}", brief(&answer)));
+                self.processes[number].given.add(&self.store.content(&answer));
                 self.processes[number].next = Next::Stored(id, answer);
-                self.processes[number].due = now + WAY;
+                self.processes[number].due = now;
                 return;
             }
             Next::Send(id, request) => {
                 process.idle = 0;
+                let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+                let headers: Vec<_> = headers.collect();
+                self.handled.add(&(now, request.method(), request.uri(), headers, request.body().as_ref()));
                 let response = self.server.handle(now, request);
+                self.processes[number].given.add(&(self.handled, response.body()));
                 self.oracle.served(number, &response);
                 self.line(number, || format!("served {}", response.status()));
                 self.processes[number].next = Next::Receive(id, response);
-                self.processes[number].due = now + WAY;
+                self.processes[number].due = now;
                 return;
             }
             Next::Stored(id, answer) => {
@@ -522,6 +552,7 @@ impl World<'_> {
         let process = &mut self.processes[number];
         process.ahead = process.wall;
         if let (false, Some(stored)) = (self.episode.is_shared(), self.store.stored()) {
+            process.given.add(&self.store.record);
             session.adopt(process.local(self.now), stored, &mut process.budget);
         }
         process.session = Some(session);
@@ -547,11 +578,11 @@ impl World<'_> {
                 let path = request.uri().path().to_owned();
                 self.line(number, || format!("wants to send {path}"));
                 self.oracle.sends(self.step, self.episode.is_shared(), number, now, &request);
-                (Next::Send(id, request), now + WAY)
+                (Next::Send(id, request), now)
             }
             Action::Store { id, request } => {
                 self.line(number, || format!("asks {request:?}").chars().take(60).collect());
-                (Next::Ask(id, request), now + WAY)
+                (Next::Ask(id, request), now)
             }
             Action::Wait { until } => {
                 let at = until - process.ahead;
@@ -564,7 +595,9 @@ impl World<'_> {
             Action::Stopped { reason, check_at } => {
                 let at = check_at.unwrap_or(Timestamp::MAX) - process.ahead;
                 let has_consent = self.store.record.as_ref().is_some_and(|record| record.refresh.is_some());
-                let has_consent = has_consent && !self.oracle.was_shown_stale(number);
+                let known = self.processes[number].session.as_ref().and_then(Session::known_revision);
+                let is_shown = !self.episode.is_shared() || known == self.store.revision();
+                let has_consent = has_consent && is_shown && !self.oracle.was_shown_stale(number);
                 if self.episode.kind != Kind::Refresh || has_consent {
                     self.found(Err(Violation::new(10, &format!("p{number} has stopped: {reason}"))));
                 }
@@ -574,6 +607,7 @@ impl World<'_> {
             _ => return,
         };
         let process = &mut self.processes[number];
+        while process.session.as_mut().and_then(Session::next_event).is_some() {}
         (process.next, process.due) = (next, due);
         self.hands_out(number);
     }
@@ -609,6 +643,7 @@ impl World<'_> {
             _ => return,
         };
         session.store_answered(local, *id, Ok(answer), &mut process.budget);
+        process.given.add(&local);
         self.hands_out(number);
     }
 
@@ -618,6 +653,30 @@ impl World<'_> {
         self.found(found);
         let token = self.processes[number].token(self.now);
         self.oracle.hands_out(number, token.as_ref().map(|token| token.access_token.expose()));
+    }
+
+    /// A digest of everything that influences the rest of the run, and of the choices that are left. Steps are not
+    /// among it: only their order counts.
+    pub(crate) fn digest(&self, left: impl Hash) -> Digest {
+        let mut digest = Digest::default();
+        for it in &self.processes {
+            let next = std::mem::discriminant(&it.next);
+            digest.add(&(
+                &it.given,
+                next,
+                it.due,
+                it.changes,
+                it.is_paused,
+                it.has_crashed,
+                it.ahead,
+                it.wall,
+                it.idle,
+            ));
+        }
+        let goes_on = self.goes_on.filter(|number| !self.processes[*number].is_waiting());
+        digest.add(&(self.now, self.next_call, self.calm_since, goes_on, self.has_sent, self.handled, left));
+        digest.add(&(&self.store, self.oracle.ordered()));
+        digest
     }
 
     fn found(&mut self, found: Result<(), Violation>) {

@@ -1,6 +1,6 @@
 //! All single faults and some pairs of faults, and tests that mutants are detected. The binary runs the rest.
 
-use small_scope::{Episode, Kind, Mutant, Plan, Scope, explore, run};
+use small_scope::{Episode, Kind, Mutant, Plan, Scope, explore, explore_each, run};
 
 fn single() -> Scope {
     Scope([Some(1), Some(0), None])
@@ -10,7 +10,7 @@ fn single() -> Scope {
 fn no_single_fault_breaks_a_law() {
     for episode in Episode::all().into_iter().filter(|episode| episode.kind != Kind::Kick) {
         let report = explore(episode, single(), None, 2);
-        assert_eq!(report.broken, 0, "{episode}: {:?}", report.violations);
+        assert_eq!(report.totals.broken, 0, "{episode}: {:?}", report.violations);
     }
 }
 
@@ -18,17 +18,43 @@ fn no_single_fault_breaks_a_law() {
 fn no_pair_of_faults_breaks_a_law_of_one_session_with_a_store() {
     let episode = "stored/refresh".parse().unwrap();
     let report = explore(episode, Scope([Some(0); 3]), None, 2);
-    assert!(report.runs[2] > 100);
-    assert_eq!(report.broken, 0, "{:?}", report.violations);
+    assert!(report.totals.plans[2] > 100);
+    assert_eq!(report.totals.broken, 0, "{:?}", report.violations);
 }
 
 #[test]
 fn every_mutant_is_detected() {
     let is_small = |episode: &Episode| ["two/first-login", "two/refresh"].contains(&episode.to_string().as_str());
     for mutant in Mutant::ALL {
-        let broken = |episode| explore(episode, single(), Some(mutant), 2).broken;
-        let broken: usize = Episode::all().into_iter().filter(is_small).map(broken).sum();
+        let broken = |episode| explore(episode, single(), Some(mutant), 2).totals.broken;
+        let broken: u64 = Episode::all().into_iter().filter(is_small).map(broken).sum();
         assert!(broken > 0, "{mutant:?} is not detected");
+    }
+}
+
+#[test]
+fn the_search_and_a_whole_run_of_each_plan_have_the_same_results() {
+    // The binary compares the other episodes: `--switches 2,1` and `--switches 2,1 --each` print the same numbers.
+    for (episode, scope) in [("stored/dead", Scope::ALL), ("two/refresh", Scope([Some(2), Some(1), None]))] {
+        let episode = episode.parse().unwrap();
+        let (found, each) = (explore(episode, scope, None, 2), explore_each(episode, scope, None, 2));
+        assert_eq!(found.totals, each.totals, "{episode}");
+        assert_eq!(each.ended, each.totals.all());
+        assert!(found.ended <= each.ended);
+    }
+}
+
+#[test]
+fn the_search_and_a_whole_run_of_each_plan_find_the_same_violations() {
+    let episode = "two/refresh".parse().unwrap();
+    for mutant in Mutant::ALL {
+        let (found, each) =
+            (explore(episode, single(), Some(mutant), 2), explore_each(episode, single(), Some(mutant), 2));
+        assert_eq!(found.totals, each.totals, "{mutant:?}");
+        assert_eq!(found.violations.len(), each.violations.len(), "{mutant:?}");
+        for (plan, violation) in found.violations {
+            assert_eq!(run(episode, &plan, Some(mutant), false).violation, Some(violation), "{mutant:?} {plan}");
+        }
     }
 }
 

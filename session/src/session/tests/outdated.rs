@@ -26,6 +26,24 @@ fn after_loading_a_record_with_a_dead_token_a_login_waits_a_second_for_other_pro
 }
 
 #[test]
+fn the_second_for_other_processes_starts_when_the_lease_is_given_back() {
+    let credentials = Credentials::new("trader", "password");
+    let mut session = Session::new(Environment::demo(), credentials, 1).with_shared_store(MayLogIn::WhenNeeded);
+    let mut budget = RateBudget::default();
+    let at = |millis| start() + SignedDuration::from_millis(millis);
+    let lease = Lease { fence: 1, time: seconds(60) };
+    let none = || StoreAnswer::Loaded(None);
+    for (millis, answer) in
+        [(0, none()), (0, StoreAnswer::Lease(Some(lease))), (0, none()), (900, StoreAnswer::Released)]
+    {
+        let Action::Store { id, .. } = session.poll(at(0), &mut budget) else { panic!("no request to the store") };
+        session.store_answered(at(millis), id, Ok(answer), &mut budget);
+    }
+    let Action::Wait { until } = session.poll(at(900), &mut budget) else { panic!("the others could not save yet") };
+    assert_eq!(until, at(1900));
+}
+
+#[test]
 fn a_reported_token_that_cannot_be_verified_yet_makes_the_session_load_the_record() {
     let mut first = member(World::user([token_to("one", 80), status(401, DEAD), token_to("two", 100)]));
     first.run(minutes(1));
