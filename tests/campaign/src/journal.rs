@@ -88,9 +88,9 @@ pub(crate) enum What {
         /// Whether the answer says that the token is dead.
         says_dead: bool,
     },
-    /// The owner has given the session other credentials, or the same ones again.
+    /// The operator has given the session other credentials, or the same ones again.
     CredentialsReplaced,
-    /// The owner has passed the answer to a password change to the session. It has this token.
+    /// The operator has passed the answer to a password change to the session. It has this token.
     AnswerAdopted(Answer),
     /// The program has crashed. `true` if all programs behind the address have crashed.
     Crashed(bool),
@@ -112,7 +112,7 @@ pub(crate) enum What {
     StoreAway(Timestamp),
     /// The settings of the program are no longer those of the server.
     SettingsWrong,
-    /// The owner has given the program the right settings while it was down.
+    /// The operator has given the program the right settings while it was down.
     SettingsCorrected,
     /// A minute has passed.
     Minute(Minute),

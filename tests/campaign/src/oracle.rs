@@ -1,5 +1,5 @@
 //! The oracle: checks the laws. It uses only what the server has received and answered, what stores have held, what the
-//! owner has done, and which faults were injected. It uses nothing that a session says about itself.
+//! operator has done, and which faults were injected. It uses nothing that a session says about itself.
 //!
 //! It checks two things. Each request needs a reason ([`requests`]) in what the session has been told ([`memory`]).
 //! Each time without a token that the server accepts has to be within the bounds in the table of causes ([`causes`]).
@@ -131,9 +131,9 @@ struct Subject {
     /// A token that the server has ended, once that was observed.
     ended: Option<Name>,
     is_up: bool,
-    /// Whether the owner has changed the settings while the program was down.
+    /// Whether the operator has changed the settings while the program was down.
     is_corrected: bool,
-    /// When the owner has last done that.
+    /// When the operator has last done that.
     corrected_at: Option<Timestamp>,
 }
 
@@ -152,7 +152,8 @@ pub(crate) struct Oracle {
     gates: Vec<Gates>,
     /// The addresses whose sessions sets drive.
     networks: BTreeMap<usize, Network>,
-    /// The machine behind each address, by the number of its first address, and whether the process of a set runs there.
+    /// The machine behind each address, by the number of its first address, and whether the process of a set runs
+    /// there.
     machines: Vec<usize>,
     is_set_up: Vec<bool>,
     snapshots: HashMap<usize, Snapshot>,
@@ -250,17 +251,17 @@ impl Oracle {
             What::StartedForeign(number) => self.start_foreign(record, *number),
             What::Consented => {
                 subject.start(Memory { has_code: true, ..Memory::default() }, now);
-                subject.allowances.owner_has_acted(now);
+                subject.allowances.operator_has_acted(now);
                 self.share_causes(program);
             }
             What::CredentialsReplaced => {
-                subject.memory.owner_has_acted(now);
-                subject.allowances.owner_has_acted(now);
+                subject.memory.operator_has_acted(now);
+                subject.allowances.operator_has_acted(now);
                 self.forget_login(program);
             }
             What::SettingsCorrected => {
-                subject.memory.owner_has_acted(now);
-                subject.allowances.owner_has_acted(now);
+                subject.memory.operator_has_acted(now);
+                subject.allowances.operator_has_acted(now);
                 (subject.is_corrected, subject.corrected_at) = (true, Some(now));
             }
             What::Sent(number, asked) => return self.send(record, *number, asked, server_now),
@@ -273,8 +274,8 @@ impl Oracle {
             }
             What::Delivered { exchange, outcome, .. } => return self.deliver(record, *exchange, outcome, server_now),
             What::AnswerAdopted(answer) => {
-                subject.memory.owner_has_acted(now);
-                subject.allowances.owner_has_acted(now);
+                subject.memory.operator_has_acted(now);
+                subject.allowances.operator_has_acted(now);
                 subject.in_flight = None;
                 if let Some(grant) = answer.good_grant() {
                     let order = Order { lineage: now, asked: now, trip: SignedDuration::ZERO };

@@ -89,8 +89,8 @@ pub struct Program {
     pub has_store: bool,
     /// The program's place in a fleet, if it shares its session.
     pub member: Option<Membership>,
-    /// The `SessionSet` that drives the session, if one does. The sessions of a set run in one process on one machine, with
-    /// one network address or several.
+    /// The `SessionSet` that drives the session, if one does. The sessions of a set run in one process on one machine,
+    /// with one network address or several.
     pub set: Option<usize>,
     /// The time at which the program starts.
     pub starts: SignedDuration,

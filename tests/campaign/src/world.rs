@@ -27,7 +27,7 @@ mod court;
 mod exchange;
 mod faults;
 mod halts;
-mod owner;
+mod operator;
 mod probes;
 mod program;
 mod queue;

@@ -29,8 +29,8 @@ impl Allowances {
         *end = (*end).max(until);
     }
 
-    /// Ends the allowances that wait for the owner.
-    pub(super) fn owner_has_acted(&mut self, now: Timestamp) {
+    /// Ends the allowances that wait for the operator.
+    pub(super) fn operator_has_acted(&mut self, now: Timestamp) {
         let waits = [Cause::Refused, Cause::RefusedAgain, Cause::CodeLost, Cause::WrongSettings];
         self.open.retain(|cause, _| !waits.contains(cause));
         self.open(Cause::Start, now);

@@ -23,7 +23,8 @@ impl Oracle {
         sessions.for_each(|subject| subject.allowances.open_until(Cause::LockOut, until));
     }
 
-    /// The deadline of an exchange has passed by the clock of its program, and the session continues without the answer.
+    /// The deadline of an exchange has passed by the clock of its program, and the session continues without the
+    /// answer.
     pub(super) fn miss_answer(&mut self, record: &Record) {
         let Some(subject) = self.subjects.get_mut(record.program) else { return };
         let Some(sent) = subject.last_sent.and_then(|number| self.exchanges.get_mut(&number)) else { return };

@@ -75,13 +75,13 @@ const fn row(cause: Cause, name: &'static str, bound: Bound, ends_with_token: bo
 /// A session adds one per cent to an hour that the server counts too.
 const HOUR: Bound = secs(3636);
 
-/// The owner of a stopped session attends to it within ten minutes.
-const OWNER: Bound = mins(12);
+/// The operator of a stopped session attends to it within ten minutes.
+const OPERATOR: Bound = mins(12);
 
 /// The causes. Each row has the record that opens the cause, its bound, and whether it ends with the next token.
 #[rustfmt::skip]
 pub(super) const TABLE: [Row; 25] = [
-    row(Cause::Start,          "a start, or an act of the owner",                          secs(0),      true),
+    row(Cause::Start,          "a start, or an act of the operator",                       secs(0),      true),
     row(Cause::Exchange,       "a request, until its answer or its deadline",              secs(45),     true),
     row(Cause::Fault,          "an answer or a connection that failed",                    secs(60),     true),
     row(Cause::Outage,         "the server is unreachable or in maintenance",              Bound::Named, false),
@@ -93,10 +93,10 @@ pub(super) const TABLE: [Row; 25] = [
     row(Cause::LockOut,        "423 or 429, of at most a day",                             Bound::Named, false),
     row(Cause::Rate,           "the requests of the hour are used up",                     Bound::Named, false),
     row(Cause::Refused,        "a refusal of credentials that have worked (law 8)",        HOUR,         true),
-    row(Cause::RefusedAgain,   "a refusal after which no try is allowed (law 8)",          OWNER,        true),
+    row(Cause::RefusedAgain,   "a refusal after which no try is allowed (law 8)",          OPERATOR,     true),
     row(Cause::WrongSettings,  "settings or a consent that the server does not know",      mins(1),      true),
     row(Cause::RefreshRefused, "a refresh token that was refused twice (law 13)",          mins(370),    false),
-    row(Cause::CodeLost,       "a code that was refused, or whose answer is lost",         OWNER,        true),
+    row(Cause::CodeLost,       "a code that was refused, or whose answer is lost",         OPERATOR,     true),
     row(Cause::TokenEnded,     "the token has ended, and the session could not know (law 12)", mins(20),     true),
     row(Cause::ReportedDead,   "a token that is reported as dead, and is verified now",    secs(0),      true),
     row(Cause::Kick,           "a kick: a loss soon after another loss (law 12)",         HOUR,         false),

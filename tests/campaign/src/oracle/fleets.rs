@@ -15,8 +15,8 @@
 //! - A store that has lost a lease may give it to another program while its holder has a request in flight, for
 //!   [`LEASE`]. Unless the store has lost its record too, no login is sent while another login is in flight.
 //! - A store that has lost a record, or cannot read it, holds nothing for these rules until the next save. A login may
-//!   follow only if no program that is awake and watches the store holds the lost token. Otherwise that program saves it
-//!   within [`GIVEN_BACK`].
+//!   follow only if no program that is awake and watches the store holds the lost token. Otherwise that program saves
+//!   it within [`GIVEN_BACK`].
 //! - A store that returns an earlier record misleads the program that loaded it until the program loads again.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -175,8 +175,9 @@ impl Oracle {
         self.all_who_loaded(program, number, knows);
     }
 
-    /// A save of a fleet's program was not confirmed. If it announced a refresh and has reached the store, every program
-    /// that loads it knows that the refresh may have been sent, and renews first. This lasts until its next token.
+    /// A save of a fleet's program was not confirmed. If it announced a refresh and has reached the store, every
+    /// program that loads it knows that the refresh may have been sent, and renews first. This lasts until its next
+    /// token.
     pub(super) fn may_have_announced(&mut self, program: usize, number: usize) {
         if self.fleet_of(program).is_some() && self.subjects[program].is_app {
             self.all_who_loaded(program, number, |memory| memory.kept_out = Some(Operation::Refresh));

@@ -1,6 +1,6 @@
-//! What a session has been told by the answers that reached it, its callers and its owner. After a restart, a session
-//! has been told what it had been told when it stored its snapshot. A session that loads a record of another session
-//! has been told what that one had been told ([`Memory::join`]).
+//! What a session has been told by the answers that reached it, its callers and its operator. After a restart, a
+//! session has been told what it had been told when it stored its snapshot. A session that loads a record of another
+//! session has been told what that one had been told ([`Memory::join`]).
 
 use std::collections::BTreeMap;
 
@@ -53,7 +53,7 @@ pub(super) struct Owed {
     pub ticket: Name,
     pub body: u64,
     pub not_before: Timestamp,
-    /// Whether the owner has changed the secret of the app since, and the session can't know that. What it stores of
+    /// Whether the operator has changed the secret of the app since, and the session can't know that. What it stores of
     /// the postponed request contains no secret.
     pub has_other_secret: bool,
 }
@@ -89,7 +89,7 @@ pub(super) struct RefusedToken {
     pub at: Timestamp,
 }
 
-/// Everything that a session has been told by its owner and the server.
+/// Everything that a session has been told by its operator and the server.
 #[derive(Debug, Clone, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a separate fact")]
 pub(super) struct Memory {
@@ -98,7 +98,7 @@ pub(super) struct Memory {
     pub granted: BTreeMap<Name, Brought>,
     /// All refresh tokens from good answers, each with the start of its lineage.
     pub refresh_tokens: BTreeMap<Name, Timestamp>,
-    /// The last time at which a good answer was used or the owner acted. Everything told before is settled.
+    /// The last time at which a good answer was used or the operator acted. Everything told before is settled.
     pub taken_at: Option<Timestamp>,
     pub acted_at: Option<Timestamp>,
     /// The user id, if an answer has named one.
@@ -329,7 +329,7 @@ impl Memory {
         is_another
     }
 
-    /// Settles everything that was told before the last good answer or the last act of the owner.
+    /// Settles everything that was told before the last good answer or the last act of the operator.
     fn settle(&mut self) {
         let since = self.taken_at.max(self.acted_at);
         let is_settled = |at: Option<Timestamp>| at.is_some() && at <= since;
@@ -398,8 +398,8 @@ impl Memory {
         (self.code, self.has_code) = (None, false);
     }
 
-    /// The owner has given the session other settings, or the same ones again.
-    pub(super) fn owner_has_acted(&mut self, now: Timestamp) {
+    /// The operator has given the session other settings, or the same ones again.
+    pub(super) fn operator_has_acted(&mut self, now: Timestamp) {
         (self.refusals, self.worked, self.blamed) = ((0, None), false, 0);
         self.acted_at = Some(now);
         (self.is_app_refused, self.is_stopped) = (false, false);
@@ -499,7 +499,8 @@ impl Memory {
         grant.expires.is_none_or(|end| end - lead - lead / 10 - unsure - self.ahead - order.trip <= server_now)
     }
 
-    /// The last time at which the outcome of a login became unknown that is still unknown. A later good answer settles it.
+    /// The last time at which the outcome of a login became unknown that is still unknown. A later good answer settles
+    /// it.
     pub(super) fn unknown_at(&self) -> Option<Timestamp> {
         let unknown = |(_, opened): &(Timestamp, Opened)| match opened {
             Opened::Unknown(at) => Some(*at).filter(|at| Some(*at) > self.taken_at),
@@ -595,7 +596,7 @@ mod tests {
         memory.join(&Memory { failures: [(Operation::Renew, vec![at(1)])].into(), ..Memory::default() }, false);
         assert_eq!((memory.refusals, memory.owed.is_some()), ((1, Some(at(0))), true));
         assert!(memory.failures.is_empty());
-        memory.owner_has_acted(at(3));
+        memory.operator_has_acted(at(3));
         assert_eq!((memory.refusals, memory.owed.is_some()), ((0, None), false));
     }
 

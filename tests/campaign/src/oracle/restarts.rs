@@ -64,9 +64,9 @@ impl Oracle {
         let (owed, owed_at) = (subject.memory.owed, subject.memory.owed_at);
         let owed = owed.filter(|owed| owed.operation == Operation::Refresh && owed_at < subject.corrected_at);
         if std::mem::take(&mut subject.is_corrected) {
-            subject.memory.owner_has_acted(record.at);
+            subject.memory.operator_has_acted(record.at);
         } else if subject.memory.refusals.0 > 0 {
-            // The program remembers a refusal, and its owner has not asked for another try.
+            // The program remembers a refusal, and its operator has not asked for another try.
             subject.allowances.open(Cause::Refused, record.at);
         }
         if let Some(owed) = owed {

@@ -1,10 +1,10 @@
 //! What a `SessionSet` promises beyond the laws of its sessions: the sessions of an address share its limits, their
-//! renewals are spread over time, no session starves, and removed sessions leave nothing behind. The oracle derives this
-//! from the requests and answers of the journal.
+//! renewals are spread over time, no session starves, and removed sessions leave nothing behind. The oracle derives
+//! this from the requests and answers of the journal.
 //!
 //! Each session of a set has a pace. Sessions that can only renew share the pace of the renewals of their address, and
-//! sessions that can refresh share the pace of its refreshes. A pace extends the token that is due first, and it extends
-//! tokens early so that the times between its requests are equal.
+//! sessions that can refresh share the pace of its refreshes. A pace extends the token that is due first, and it
+//! extends tokens early so that the times between its requests are equal.
 
 use std::collections::BTreeMap;
 
@@ -53,8 +53,8 @@ pub(super) struct Network {
     disturbed_at: Option<Timestamp>,
     /// The last input of each session. A session whose token is due sends after an input, whatever its pace.
     inputs: BTreeMap<usize, Timestamp>,
-    /// The generation of the token that each session hands out, and since when. A token counts from the time at which it
-    /// is stored.
+    /// The generation of the token that each session hands out, and since when. A token counts from the time at which
+    /// it is stored.
     handed: BTreeMap<usize, (u64, Timestamp)>,
     /// The logins that the budget still counts: all that have brought no token.
     logins: BTreeMap<usize, Timestamp>,
@@ -151,8 +151,8 @@ impl Oracle {
                 most += if subject.is_up && !subject.is_app { 1.0 } else { 0.0 };
                 continue;
             };
-            // Before it knows the time, a session may think that its token is due soon. A session that could refresh may
-            // have a reason not to.
+            // Before it knows the time, a session may think that its token is due soon. A session that could refresh
+            // may have a reason not to.
             let is_unsure = !subject.memory.knows_time() || subject.is_app && subject.memory.is_troubled();
             if is_unsure {
                 most += 15.0;

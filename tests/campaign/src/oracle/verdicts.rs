@@ -94,8 +94,8 @@ impl Subject {
         }
     }
 
-    /// A ticket of a wrong host is not valid at another host. If the host was only the target of a redirect, it may have
-    /// been another host that issued the ticket.
+    /// A ticket of a wrong host is not valid at another host. If the host was only the target of a redirect, it may
+    /// have been another host that issued the ticket.
     fn drops_ticket(&mut self, sent: &Sent, now: Timestamp) {
         if sent.is_redirected {
             self.memory.answered = self.memory.owed.or(self.memory.answered);

@@ -34,7 +34,7 @@ impl World<'_> {
         self.look_for_the_end();
     }
 
-    /// Records what the oracle needs: the token that callers hold, and what the server and the owner know about it.
+    /// Records what the oracle needs: the token that callers hold, and what the server and the operator know about it.
     fn judge_minute(&mut self, number: usize) {
         let local = self.local(number);
         let program = &self.programs[number];

@@ -37,7 +37,7 @@ pub(super) struct Program {
     pub(super) secret: Option<String>,
     /// Whether the settings are wrong until a restart with the right ones.
     pub(super) awaits_correction: bool,
-    /// Whether the owner has changed the settings while the program was down. The session learns that at the start.
+    /// Whether the operator has changed the settings while the program was down. The session learns that at the start.
     pub(super) is_corrected: bool,
     /// The program whose snapshot this one finds at its start.
     pub(super) foreign: Option<usize>,

@@ -38,7 +38,7 @@ pub(super) enum Event {
     GoesOn { program: usize, life: u32 },
     /// A fault of the scenario happens.
     Fault(usize),
-    /// The owner attends to a program.
+    /// The operator attends to a program.
     Help { program: usize },
     /// The programs of a user receive the new password, or the answer to its change.
     Tell { user: usize, by_answer: bool },

@@ -77,7 +77,7 @@ impl World<'_> {
         }
     }
 
-    /// The owner gives the right settings to a program that is down.
+    /// The operator gives the right settings to a program that is down.
     fn correct(&mut self, number: usize) {
         let program = &mut self.programs[number];
         let user = program.plan.user;

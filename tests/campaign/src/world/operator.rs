@@ -1,4 +1,4 @@
-//! The owner of the programs: starts and crashes them, gives them a new password, and helps stopped ones.
+//! The operator of the programs: starts and crashes them, gives them a new password, and helps stopped ones.
 
 use http::Response;
 use jiff::SignedDuration;
