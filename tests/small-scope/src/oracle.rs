@@ -5,7 +5,7 @@
 //! |---|---|
 //! | a login while the server accepts a stored token | a rollback after the announcement of the login, within 68 seconds: the store has lost the lease and given it to another process |
 //! | a login while the server accepts a token that was never stored | a fault between the announcement of the request and the save of the token: a crash, a pause, a lost answer or a lost confirmation of the process that requested the token, or a store that was unreachable or rolled back. No other process could know of the token. Also a clock that was set ahead while the request was in flight: the answer then seems older than the token's life |
-//! | a login while the server accepts a token that a rollback has removed | the rollback, if no awake process that watches the store holds the token, so that none can save it again. Also if the rollback is less than a second ago and the store had failed before or a clock was set ahead since: the second for saving again has already passed. Also if switches have delayed the process that holds the token by half a second or more: too little of that second is left |
+//! | a login while the server accepts a token that a rollback has removed | the rollback, if no awake process that watches the store holds the token, so that none can save it again. Also if the rollback is less than a second ago and the store had failed before or a clock was set ahead since: the second for saving again has already passed. Also if, in the last second, switches have delayed the process that holds the token by half a second or more, or it still waited for the confirmation of a save that never comes: too little of that second is left |
 //! | a request while another process has one in flight | a rollback within the last 68 seconds: the store has lost the lease. Also if the clock of the other process was set ahead meanwhile: by its clock, the request is overdue |
 //! | a third login within 15 minutes if an outcome is unknown, or a fourth within an hour | a rollback, a clock that was set ahead, or no store. Also a crash of a process with a store of its own between a request and the save of its answer: such a process announces nothing, so its earlier logins are not known |
 //! | handing out a token that was never stored | a failure of the store while no other token is left (law 11), or no store |
@@ -33,8 +33,8 @@ use crate::world::{Process, World};
 /// How long a session waits for an answer.
 pub(crate) const DEADLINE: SignedDuration = SignedDuration::from_secs(45);
 const LEASE: SignedDuration = SignedDuration::from_secs(68);
-const HALF_A_SECOND: SignedDuration = SignedDuration::from_millis(500);
-const SECOND: SignedDuration = SignedDuration::from_secs(1);
+pub(crate) const HALF_A_SECOND: SignedDuration = SignedDuration::from_millis(500);
+pub(crate) const SECOND: SignedDuration = SignedDuration::from_secs(1);
 const QUARTER: SignedDuration = SignedDuration::from_mins(15);
 
 /// A violation of a law.
@@ -323,7 +323,7 @@ impl Oracle {
         }
         let holds = |process: &&Process| {
             let is_held = |held: tradovate_auth_session::SessionToken| held.access_token.expose() == token.text;
-            let is_delayed = process.due() <= world.now - HALF_A_SECOND;
+            let is_delayed = process.due() <= world.now - HALF_A_SECOND || world.now < process.hindered_until;
             process.watches && !process.is_paused && !is_delayed && process.token(world.now).is_some_and(is_held)
         };
         match world.processes.iter().position(|process| holds(&process)) {

@@ -17,7 +17,7 @@ use tradovate_auth_simulator::{ApiHosts, Simulator};
 use crate::digest::Digest;
 use crate::episode::{Episode, Kind, Shape, USER};
 use crate::mutant::Mutant;
-use crate::oracle::{DEADLINE, Oracle, Violation};
+use crate::oracle::{DEADLINE, HALF_A_SECOND, Oracle, SECOND, Violation};
 use crate::plan::{Choices, Fault, Plan};
 use crate::store::{Answered, Store, unreachable};
 
@@ -85,6 +85,9 @@ pub(crate) struct Process {
     pub(crate) watches: bool,
     pub(crate) is_paused: bool,
     has_crashed: bool,
+    /// Until then, the process can't be expected to have saved what the store has lost: switches have delayed it, or the
+    /// confirmation of its last save never came.
+    pub(crate) hindered_until: Timestamp,
     /// How far the clock of its session is ahead, and that of its machine.
     pub(crate) ahead: SignedDuration,
     wall: SignedDuration,
@@ -171,6 +174,7 @@ impl World {
             wall: SignedDuration::ZERO,
             idle: 0,
             loaded: None,
+            hindered_until: Timestamp::MIN,
             given: Digest::default(),
         };
         let mut world = Self {
@@ -366,7 +370,11 @@ impl World {
 
     fn take_step(&mut self, number: usize, fault: Option<Fault>) {
         self.goes_on = Some(number);
-        self.now = self.processes[number].due().max(self.now);
+        let due = self.processes[number].due();
+        if due <= self.now - HALF_A_SECOND {
+            self.processes[number].hindered_until = self.now + SECOND;
+        }
+        self.now = due.max(self.now);
         self.server.set_time(self.now);
         if self.mutant == Some(Mutant::UsesUnstored) {
             self.pretend_to_have_stored(number);
@@ -459,7 +467,11 @@ impl World {
                 process.wall -= STEP;
                 now
             }
-            Fault::AnswerSilent | Fault::ConfirmationSilent => now + DEADLINE,
+            Fault::ConfirmationSilent => {
+                process.hindered_until = now + DEADLINE + SECOND;
+                now + DEADLINE
+            }
+            Fault::AnswerSilent => now + DEADLINE,
             _ => now,
         };
         self.calm_since = self.calm_since.max(over);
@@ -668,6 +680,7 @@ impl World {
                 it.changes,
                 it.is_paused,
                 it.has_crashed,
+                it.hindered_until.max(self.now),
                 it.ahead,
                 it.wall,
                 it.idle,
