@@ -17,7 +17,7 @@ use crate::{Failure, print, say, signals};
 /// How many bytes of an answer's body are read.
 const BODY_LIMIT: u64 = 1 << 20;
 
-/// How long `forget` waits. Another process can't hold the lease for this long.
+/// How long `forget` waits. With the default settings, another process can't hold the lease for this long.
 const FORGET_TIMEOUT: Duration = Duration::from_secs(75);
 
 pub(crate) fn token(arguments: &TokenArguments) -> Result<(), Failure> {

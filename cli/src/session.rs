@@ -220,7 +220,7 @@ pub(crate) fn wait(tokens: &TokenSource, timeout: Duration, is_over: impl Fn() -
             Err(TokenError::NotYet { retry_after, .. })
                 if retry_after <= timeout.saturating_sub(begun.elapsed()) && !is_over() =>
             {
-                // Follows the store. Otherwise a token that another process stores is found up to ten seconds later.
+                // Follows the store. Otherwise a token that another process stores can be found up to ten seconds later.
                 let _ = keeper.get_or_insert_with(|| tokens.keep_alive());
                 thread::sleep(retry_after.min(POLL_INTERVAL));
             }

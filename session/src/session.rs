@@ -152,7 +152,7 @@ pub struct Session {
     /// The program asked for another try, and the server has not answered one yet. Until then, refusals in a snapshot
     /// don't count.
     has_another_try: bool,
-    /// The session was created with a refresh token.
+    /// The session was created with a refresh token, and has adopted no snapshot since.
     has_supplied_token: bool,
     stopped: Option<Box<StopReason>>,
     events: VecDeque<Event>,

@@ -88,13 +88,13 @@ impl StoredSession {
 
     /// The snapshot as read at `now` after a restart. If `now` is before the time of writing, the clock was wrong then
     /// or is wrong now. In this case the snapshot is read as if it had just been written. So no pause in it lasts
-    /// longer than the rest that was left, and the server's time does not go back. If the clock is behind by more than a
-    /// minute, it was set back, and hours may have passed since.
-    pub(crate) fn read_at(self, now: Timestamp) -> Self {
+    /// longer than the rest that was left, and the server's time does not go back. If the session has just started and the
+    /// clock is behind by more than a minute, the clock was set back, and hours may have passed since.
+    pub(crate) fn read_at(self, now: Timestamp, is_start: bool) -> Self {
         let Some(written_at) = self.0.written_at.filter(|written_at| *written_at > now) else { return self };
         let mut read = self.seen_at(now, Duration::ZERO);
         read.0.clock_offset = read.0.clock_offset.or_else(|| Some(written_at.duration_since(now)));
-        if later(now, LATE) < written_at {
+        if is_start && later(now, LATE) < written_at {
             read.0.record.log_ins.hours_may_have_passed();
         }
         read

@@ -127,8 +127,8 @@ impl Tokens {
         self.started_at.is_some() && *self == Self { started_at: self.started_at, ..Self::default() }
     }
 
-    /// The lineage of a refresh token that the owner supplied and that has brought no token yet continues after
-    /// `forgotten`: a process that starts after the owner had the lineage forgotten uses what it was given.
+    /// The lineage of a refresh token that the program supplied and that has brought no token yet continues after
+    /// `forgotten`: a process that starts after the session was forgotten uses what it was given.
     pub(crate) fn continue_after(&mut self, forgotten: &Self) {
         let is_supplied = self.refresh.as_ref().is_some_and(|refresh| refresh.issued_at.is_none());
         let is_unused = self.access.is_none() && self.dead_issued_at.is_none();

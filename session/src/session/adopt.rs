@@ -34,7 +34,7 @@ impl Session {
     pub fn adopt(&mut self, now: Timestamp, stored: StoredSession, budget: &mut RateBudget) {
         let now = self.advance(now);
         self.gates.see(now, budget);
-        let Some(stored) = self.of_owner(now, *stored.read_at(now).0, budget) else { return };
+        let Some(stored) = self.of_owner(now, *stored.read_at(now, self.is_starting()).0, budget) else { return };
         if let (Some(offset), false) = (stored.clock_offset, self.clock.is_known()) {
             self.clock = ServerClock::with_hint(offset);
         }
@@ -87,6 +87,7 @@ impl Session {
         if let Some((stored, age)) = stored {
             self.synchronize_with(now, stored, age, budget);
         }
+        self.has_supplied_token = false;
         let mut own = self.record.tokens.clone();
         if self.renewable(now).is_none() {
             own.access = None;
@@ -116,7 +117,7 @@ impl Session {
         let is_own_late = self.persistence.is_own_late(stored.0.written_at);
         let stored = match age {
             Some(age) => stored.seen_at(now, age),
-            None => stored.read_at(now),
+            None => stored.read_at(now, self.is_starting()),
         };
         let Some(stored) = self.of_owner(now, *stored.0, budget) else { return };
         // The last holder of the lease has the newest answer of the server. A save that was long on its way is older
@@ -153,10 +154,18 @@ impl Session {
         Some(stored)
     }
 
+    /// Whether the session has had no token and has sent nothing yet.
+    fn is_starting(&self) -> bool {
+        self.token.generation == 0 && !self.has_sent()
+    }
+
+    fn has_sent(&self) -> bool {
+        self.exchanges.last_sent > super::ExchangeId::default()
+    }
+
     /// If the first token comes from a snapshot and nothing was sent yet, one renewal confirms it.
     fn confirm_first(&mut self, now: Timestamp, had_token: bool) {
-        let has_sent = self.exchanges.last_sent > super::ExchangeId::default();
-        if !had_token && !has_sent && self.token.generation > 0 && !self.clock.is_learnt() {
+        if !had_token && !self.has_sent() && self.token.generation > 0 && !self.clock.is_learnt() {
             self.token.confirm(now);
         }
     }
@@ -182,7 +191,7 @@ impl Session {
             // Hosts are adopted together with a token. Without a token, the configured host names them again.
             (other.tokens.hosts, other.tokens.hosts_at) = Default::default();
         }
-        if self.has_supplied_token {
+        if core::mem::take(&mut self.has_supplied_token) {
             self.record.tokens.continue_after(&other.tokens);
         }
         let before = self.record.tokens.clone();

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 /// The shortest margin before the expiry of a token. The errors of the clock that processes introduce when they exchange
-/// records are not larger.
+/// records are not larger if the store saves within this time.
 pub(super) const SHORTEST_MARGIN: Duration = Duration::from_secs(5);
 
 /// The settings of a session: when to renew, how long to wait for an answer, and how long to pause. The default of

@@ -229,7 +229,7 @@ fn another_machines_times_are_translated_by_the_age_of_the_snapshot() {
 #[test]
 fn a_snapshot_written_at_the_current_time_implies_no_clock_offset() {
     let written = r#"{"version":1,"writtenAt":"2026-11-24T14:00:00Z"}"#;
-    let offset = |now| read(written).unwrap().read_at(at(now)).0.clock_offset;
+    let offset = |now| read(written).unwrap().read_at(at(now), true).0.clock_offset;
     assert_eq!(offset("2026-11-24T14:00:00Z"), None);
     assert_eq!(offset("2026-11-24T13:59:59Z"), Some(SignedDuration::from_secs(1)));
 }

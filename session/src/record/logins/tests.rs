@@ -374,3 +374,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_announced_login_is_under_way_until_its_deadline_for_other_processes_only() {
+    let mut log_ins = LogIns::default();
+    let id = log_ins.sent(second(0));
+    let is_under_way = |log_ins: &LogIns, now, own| log_ins.is_another_under_way(now, own, Duration::from_secs(45));
+    assert!(is_under_way(&log_ins, second(44), None));
+    assert!(!is_under_way(&log_ins, second(45), None));
+    assert!(!is_under_way(&log_ins, second(0), Some(id)));
+    log_ins.opened(id);
+    assert!(!is_under_way(&log_ins, second(0), None));
+}

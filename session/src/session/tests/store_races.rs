@@ -291,6 +291,21 @@ fn a_refresh_token_that_the_owner_supplies_after_forget_was_saved_is_used() {
 }
 
 #[test]
+fn a_running_process_with_an_unused_refresh_token_stops_if_another_one_forgets_the_session() {
+    let mut first = member(World::app([refreshed("at-1", "rt-1")]));
+    first.run(minutes(1));
+    let login = Login::refresh_token(OAuthApp::new("client"), RefreshToken::new("rt-new"));
+    let session = Session::new(Environment::live(), login, 0);
+    let mut second = member(World::of(session, [status(429, ""), refreshed("at-2", "rt-2")]));
+    second.run(minutes(2));
+    first.session.forget(later(start(), minutes(2)));
+    first.run(minutes(3));
+    load_from(&mut second, &first);
+    second.run(minutes(90));
+    assert!(matches!(second.session.stop_reason(), Some(StopReason::Forgotten)), "{}", second.trace());
+}
+
+#[test]
 fn forget_also_drops_the_tokens_of_a_refresh_token_that_another_process_was_given_before_it_was_saved() {
     for has_session in [true, false] {
         let mut first = member(World::app([refreshed("at-1", "rt-1")]));
