@@ -63,6 +63,8 @@ pub(super) struct Sharing {
     /// When the store was first found empty or with an expired token, while this process held the lease. If it has given
     /// the lease back since, when it did so.
     empty_since: Option<Timestamp>,
+    /// How long other processes have to save what the store has lost.
+    time_to_save: Duration,
     /// Until this time, the lease is not requested. After a failure, nothing is requested until this time.
     pause: Option<Timestamp>,
     failures: u32,
@@ -219,6 +221,7 @@ impl Sharing {
             allows_login: false,
             may_be_outdated: false,
             empty_since: None,
+            time_to_save: BELIEVED_EMPTY_AFTER,
             pause: None,
             failures: 0,
             trouble: None,
@@ -255,7 +258,7 @@ impl Sharing {
             return Permitted::Ask(Ask::Load);
         }
         // Other processes may be saving what the store has lost.
-        let believed_empty = self.empty_since.map(|since| later(since, BELIEVED_EMPTY_AFTER)).filter(|at| *at > now);
+        let believed_empty = self.empty_since.map(|since| later(since, self.time_to_save)).filter(|at| *at > now);
         if let (Wanted::Send(_), Some(at)) = (wanted, believed_empty) {
             return give_back.unwrap_or(Permitted::NotBefore(at));
         }
@@ -393,11 +396,11 @@ impl Sharing {
     /// when the lease is taken.
     pub(super) fn judge(&mut self, now: Timestamp) {
         if !self.may_be_outdated {
-            self.empty_since = None;
+            (self.empty_since, self.time_to_save) = (None, BELIEVED_EMPTY_AFTER);
         } else if self.lease().is_some() {
             self.empty_since.get_or_insert(now);
         }
-        let is_believed = self.empty_since.is_some_and(|since| later(since, BELIEVED_EMPTY_AFTER) <= now);
+        let is_believed = self.empty_since.is_some_and(|since| later(since, self.time_to_save) <= now);
         self.allows_login = self.may_log_in != MayLogIn::Never && (is_believed || !self.may_be_outdated);
     }
 
@@ -425,6 +428,8 @@ impl Sharing {
         self.failures = self.failures.saturating_add(1);
         let retry_at = later(now, pause);
         self.pause = Some(retry_at);
+        // Others may be in a pause of the next length.
+        self.time_to_save = pause.saturating_mul(2).min(LONGEST_PAUSE).saturating_add(BELIEVED_EMPTY_AFTER);
         let text = error.to_string();
         let is_new = self.trouble.as_ref().is_none_or(|trouble| trouble.text != text);
         self.trouble = Some(Trouble { part, text });

@@ -442,7 +442,25 @@ fn a_changed_record_or_a_store_failure_restarts_the_wait_before_a_login() {
     sharing.leads_with(102_000, Some(record(1)), true);
     assert!(!sharing.allows_login, "other processes could not save either");
     sharing.gives_back(102_000);
-    sharing.leads_with(103_000, Some(record(1)), true);
+    sharing.leads_with(103_499, Some(record(1)), true);
+    assert!(!sharing.allows_login, "another process can be in a pause of 500 ms");
+    sharing.gives_back(103_499);
+    sharing.leads_with(104_999, Some(record(1)), true);
+    assert!(sharing.allows_login);
+}
+
+#[test]
+fn after_a_long_outage_other_processes_have_time_to_end_their_pauses() {
+    let mut sharing = Sharing::new(MayLogIn::WhenNeeded);
+    for second in 0..8 {
+        assert!(sharing.ask_failed(at(second * 10_000), Ask::Load, down()).is_some());
+    }
+    sharing.leads(100_000, None);
+    sharing.gives_back(100_000);
+    sharing.leads(110_999, None);
+    assert!(!sharing.allows_login, "the pause of another process can last ten seconds");
+    sharing.gives_back(110_999);
+    sharing.leads(121_999, None);
     assert!(sharing.allows_login);
 }
 
