@@ -31,7 +31,8 @@ use crate::time_arithmetic::later;
 /// in.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 
-/// If the store lost its record, the other processes have this long to save it again.
+/// If the store lost its record, the other processes have this long to save it again. They have longer after a failure
+/// of the store.
 const BELIEVED_EMPTY_AFTER: Duration = Duration::from_secs(1);
 
 /// The first pause after a failure of the store. It doubles with each failure.

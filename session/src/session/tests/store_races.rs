@@ -271,7 +271,7 @@ fn a_lease_that_arrives_too_late_is_released() {
 }
 
 #[test]
-fn a_refresh_token_that_the_owner_supplies_after_forget_was_saved_is_used() {
+fn a_refresh_token_that_the_program_supplies_after_forget_was_saved_is_used() {
     let mut first = member(World::app([refreshed("at-1", "rt-1")]));
     first.run(minutes(1));
     first.session.forget(first.now);
