@@ -610,6 +610,14 @@ impl Session {
         })
     }
 
+    /// Until when the access token can be used, by the local clock. `None` if there is none that can be used at `now`.
+    fn token_usable_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.token(now)?;
+        // If the market data token expires earlier, the access token can still be used.
+        let access = self.record.tokens.access.as_ref()?;
+        Some(self.clock.local_time(self.usable_until(access)))
+    }
+
     /// The user's id, if an answer or a snapshot has named it.
     #[must_use]
     pub fn user_id(&self) -> Option<i64> {

@@ -57,7 +57,8 @@ impl Session {
                 budget.close(now, operation, holds_for);
                 self.persistence.dirty = true;
                 let (operation, until) = (exchange.reported_operation(), later(now, holds_for));
-                self.report(now, EventKind::CaptchaAsked { operation, until });
+                let usable_until = self.token_usable_until(now);
+                self.report(now, EventKind::CaptchaAsked { operation, until, usable_until });
             }
             // A superseded answer does not concern the exchange in flight.
             Outcome::Failed(Failed { meaning: Meaning::Refused | Meaning::Malformed, .. }) if !is_current => {
@@ -82,7 +83,8 @@ impl Session {
                 let request = self.request_hash(operation);
                 self.record.postponed.set(Box::new(Ticket { until, operation, request, secret: ticket, host }));
                 self.persistence.dirty = true;
-                self.report(now, EventKind::Postponed { operation: exchange.reported_operation(), until });
+                let (operation, usable_until) = (exchange.reported_operation(), self.token_usable_until(now));
+                self.report(now, EventKind::Postponed { operation, until, usable_until });
             }
             Outcome::Redirected { to, otherwise } => {
                 self.forgive(exchange, budget);
@@ -217,7 +219,8 @@ impl Session {
         match self.record.log_ins.refused(now, text) {
             Some(retry_at) => {
                 self.persistence.dirty = true;
-                self.report(now, EventKind::Refused { error, retry_at });
+                let usable_until = self.token_usable_until(now);
+                self.report(now, EventKind::Refused { error, retry_at, usable_until });
             }
             None => self.stop_stored(now, StopReason::Refused(error)),
         }
@@ -318,7 +321,7 @@ impl Session {
         let operation = exchange.operation;
         if self.is_for_market_data(exchange) {
             let retry_at = self.put_off_market_data(now, at_least);
-            return self.report(now, EventKind::Failed { operation, trouble, retry_at });
+            return self.report_failure(now, operation, trouble, retry_at);
         }
         if operation == Operation::Renew {
             let last = self.exchanges.last_sent;
@@ -335,7 +338,18 @@ impl Session {
             _ => retry_at,
         };
         self.persistence.share();
-        self.report(now, EventKind::Failed { operation: exchange.reported_operation(), trouble, retry_at });
+        self.report_failure(now, exchange.reported_operation(), trouble, retry_at);
+    }
+
+    pub(super) fn report_failure(
+        &mut self,
+        now: Timestamp,
+        operation: Operation,
+        trouble: Trouble,
+        retry_at: Timestamp,
+    ) {
+        let usable_until = self.token_usable_until(now);
+        self.report(now, EventKind::Failed { operation, trouble, retry_at, usable_until });
     }
 
     /// Whether a renewal was sent for the sake of a market data token alone: the token was not due, and nothing was to

@@ -65,6 +65,8 @@ pub enum EventKind {
         trouble: Trouble,
         /// The earliest time of the next try.
         retry_at: Timestamp,
+        /// Until when the token can be used, by the local clock. `None` if there is no token that can be used.
+        usable_until: Option<Timestamp>,
     },
     /// The server answered with a penalty. After the wait, the session sends the same request again, with the penalty
     /// ticket.
@@ -73,6 +75,8 @@ pub enum EventKind {
         operation: Operation,
         /// The earliest time at which it is sent again.
         until: Timestamp,
+        /// Until when the token can be used, by the local clock. `None` if there is no token that can be used.
+        usable_until: Option<Timestamp>,
     },
     /// The server asks for a captcha. The session sends no request of this kind before `until`, which is about one hour
     /// later. If the server then asks again, a person has to answer the captcha.
@@ -81,11 +85,16 @@ pub enum EventKind {
         operation: Operation,
         /// The earliest time of the next try.
         until: Timestamp,
+        /// Until when the token can be used, by the local clock. `None` if there is no token that can be used.
+        usable_until: Option<Timestamp>,
     },
-    /// The server locked out this network address. The session sends nothing before `until`.
+    /// The server locked out this network address. The session sends nothing before `until`, and no other program at this
+    /// address may send anything either, not even API calls with a valid token. The session renews no token in this time.
     LockedOut {
         /// When the lock-out ends.
         until: Timestamp,
+        /// Until when the token can be used, by the local clock. `None` if there is no token that can be used.
+        usable_until: Option<Timestamp>,
     },
     /// The server refused credentials that worked before. The session tries them once more after one hour, because such
     /// a refusal does not prove that they are wrong.
@@ -94,6 +103,8 @@ pub enum EventKind {
         error: Error,
         /// The earliest time of the next try.
         retry_at: Timestamp,
+        /// Until when the token can be used, by the local clock. `None` if there is no token that can be used.
+        usable_until: Option<Timestamp>,
     },
     /// The server no longer accepts the token, although the token has not expired: a renewal got a 401, or callers got
     /// refusals and three renewals failed. Probably the server closed the server session. The session holds no token
@@ -151,12 +162,16 @@ pub enum EventKind {
         /// When the session may send the refresh token again, six hours later. `None` if it never does, because the
         /// refresh token expires before that time or its expiry is unknown.
         until: Option<Timestamp>,
+        /// Until when the token can be used, by the local clock. `None` if there is no token that can be used.
+        usable_until: Option<Timestamp>,
     },
     /// The server refuses the app, not the refresh token. The session does not refresh with these settings again. It
     /// renews as long as it can, and then stops with this refusal. Correct the app's settings and start again.
     AppRefused {
         /// What the server answered.
         error: Error,
+        /// Until when the token can be used, by the local clock. `None` if there is no token that can be used.
+        usable_until: Option<Timestamp>,
     },
     /// The answer to a refresh was lost. The server may have replaced the refresh token. If the session can renew, it
     /// renews before it sends the refresh token again.

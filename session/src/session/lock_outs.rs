@@ -90,6 +90,7 @@ impl Session {
         let holds_for = named.max(with_room(wait)).min(LONGEST_WAIT);
         budget.lock_out(now, holds_for);
         self.persistence.dirty = true;
-        self.report(now, EventKind::LockedOut { until: later(now, holds_for) });
+        let usable_until = self.token_usable_until(now);
+        self.report(now, EventKind::LockedOut { until: later(now, holds_for), usable_until });
     }
 }

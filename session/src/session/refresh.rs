@@ -108,7 +108,7 @@ impl Session {
             let retry_at = self.record.pause.for_at_least(now, SECOND_TRY);
             self.persistence.share();
             let trouble = Trouble::Server(error);
-            return self.report(now, EventKind::Failed { operation: Operation::Refresh, trouble, retry_at });
+            return self.report_failure(now, Operation::Refresh, trouble, retry_at);
         }
         let until = later(now, BAN);
         self.record.refused_refresh_tokens.retain(|_, until| *until > now);
@@ -117,10 +117,10 @@ impl Session {
         self.persistence.dirty = true;
         if is_malformed {
             let trouble = Trouble::Server(error);
-            self.report(now, EventKind::Failed { operation: Operation::Refresh, trouble, retry_at: until });
+            self.report_failure(now, Operation::Refresh, trouble, until);
         }
-        let until = self.presentable_at(now);
-        self.report(now, EventKind::RefreshRefused { until });
+        let (until, usable_until) = (self.presentable_at(now), self.token_usable_until(now));
+        self.report(now, EventKind::RefreshRefused { until, usable_until });
     }
 
     /// The server refuses the app's settings. Another try does not help. The refresh token may be good.
@@ -129,7 +129,8 @@ impl Session {
         self.record.pause.end();
         self.app_refused = Some(Box::new(error.clone()));
         if self.renewable(now).is_some() {
-            self.report(now, EventKind::AppRefused { error });
+            let usable_until = self.token_usable_until(now);
+            self.report(now, EventKind::AppRefused { error, usable_until });
         } else {
             self.stop_stored(now, StopReason::Refused(error));
         }

@@ -243,7 +243,7 @@ impl Session {
     }
 
     fn store_has_failed(&mut self, now: Timestamp, error: StoreError, retry_at: Timestamp) {
-        let usable_until = self.token(now).map(|token| token.usable_until);
+        let usable_until = self.token_usable_until(now);
         self.report(now, EventKind::StoreFailed { error, retry_at, usable_until });
     }
 

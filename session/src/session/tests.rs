@@ -40,6 +40,7 @@ mod sharing;
 mod stops;
 mod store;
 mod store_races;
+mod tokens_in_events;
 
 /// How the server of a test treats a request.
 enum Answer {
@@ -376,13 +377,13 @@ fn clock(at: Timestamp) -> String {
 fn brief(event: &EventKind) -> String {
     let minute = |at: &Timestamp| clock(*at);
     match event {
-        EventKind::Failed { operation, trouble: Trouble::Server(error), retry_at } => {
+        EventKind::Failed { operation, trouble: Trouble::Server(error), retry_at, .. } => {
             format!("{operation} failed ({}); next try at {}", name(error), minute(retry_at))
         }
-        EventKind::Failed { operation, trouble: Trouble::Io { failure, .. }, retry_at } => {
+        EventKind::Failed { operation, trouble: Trouble::Io { failure, .. }, retry_at, .. } => {
             format!("{operation} failed ({failure:?}); next try at {}", minute(retry_at))
         }
-        EventKind::Refused { error, retry_at } => {
+        EventKind::Refused { error, retry_at, .. } => {
             format!("refused ({}); next try at {}", name(error), minute(retry_at))
         }
         EventKind::ConsentDueBy { at } => format!("consent due by {}", minute(at)),

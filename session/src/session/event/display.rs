@@ -8,7 +8,6 @@ use tradovate_auth_core::Failure;
 use tradovate_auth_core::internal::summary;
 
 use super::{Event, EventKind};
-use crate::network_budget::Operation;
 use crate::store::{StoreError, StoreErrorKind};
 
 impl fmt::Display for Event {
@@ -26,47 +25,54 @@ impl fmt::Display for EventKind {
             Self::Refreshed { expires_at } => write!(f, "refreshed: the token is valid until {expires_at:.0}"),
             Self::Adopted { expires_at } => write!(f, "adopted a token: it is valid until {expires_at:.0}"),
             Self::SnapshotNotUsed { mismatch } => {
-                write!(f, "the session uses no token of the stored session: {mismatch}")
-            }
-            Self::Failed { operation, trouble, retry_at } => {
                 write!(
                     f,
-                    "{operation} failed: {trouble}; the session tries again after {}{}",
+                    "the session uses no token of the stored session: {mismatch}; the session continues without it: check \
+                     which stored session the program gives it"
+                )
+            }
+            Self::Failed { operation, trouble, retry_at, usable_until } => {
+                write!(
+                    f,
+                    "{operation} failed: {trouble}; the session tries again after {}; {}",
                     up_to_second(*retry_at),
-                    no_token(*operation)
+                    token_text(*usable_until)
                 )
             }
-            Self::Postponed { operation, until } => {
+            Self::Postponed { operation, until, usable_until } => {
                 write!(
                     f,
-                    "{operation} postponed by the server: the session sends it again after {}{}",
+                    "{operation} postponed by the server: the session sends it again after {}; {}",
                     up_to_second(*until),
-                    no_token(*operation)
+                    token_text(*usable_until)
                 )
             }
-            Self::CaptchaAsked { operation, until } => {
+            Self::CaptchaAsked { operation, until, usable_until } => {
                 write!(
                     f,
-                    "the server asks for a captcha: the session sends no {operation} before {}; if the server asks again \
-                     after that, a person has to solve the captcha",
-                    up_to_second(*until)
+                    "the server asks for a captcha: the session sends no {operation} before {}; {}; if the server asks \
+                     again after that, a person has to solve the captcha",
+                    up_to_second(*until),
+                    token_text(*usable_until)
                 )
             }
-            Self::LockedOut { until } => {
+            Self::LockedOut { until, usable_until } => {
                 write!(
                     f,
-                    "the server locked out this network address: the session sends nothing before {}; let no other \
-                     program send anything either",
-                    up_to_second(*until)
+                    "the server locked out this network address: the session sends nothing before {}; {}; let no \
+                     program at this address send anything before then, not even with a token",
+                    up_to_second(*until),
+                    token_text(*usable_until)
                 )
             }
-            Self::Refused { error, retry_at } => {
+            Self::Refused { error, retry_at, usable_until } => {
                 write!(
                     f,
                     "the server refused credentials that worked before ({}): the session sends them once more after {}; \
-                     the program has no token",
+                     {}; check the credentials",
                     summary(error),
-                    up_to_second(*retry_at)
+                    up_to_second(*retry_at),
+                    token_text(*usable_until)
                 )
             }
             Self::SessionLost => f.write_str(
@@ -119,13 +125,14 @@ impl fmt::Display for EventKind {
                 "the refresh token expires at {at:.0}: if no refresh of the session succeeds before then, the user has \
                  to authorize the app again"
             ),
-            Self::RefreshRefused { until } => f.write_str(&refresh_refused_text(*until)),
-            Self::AppRefused { error } => {
+            Self::RefreshRefused { until, usable_until } => f.write_str(&refresh_refused_text(*until, *usable_until)),
+            Self::AppRefused { error, usable_until } => {
                 write!(
                     f,
-                    "the server refused the app ({}): the session only renews, and stops when it can no longer renew; \
+                    "the server refused the app ({}): the session only renews, and stops when it can no longer renew; {}; \
                      correct the app's settings and restart the program",
-                    summary(error)
+                    summary(error),
+                    token_text(*usable_until)
                 )
             }
             Self::RefreshOutcomeUnknown => f.write_str(
@@ -135,14 +142,11 @@ impl fmt::Display for EventKind {
             Self::StoreFailed { error, retry_at, usable_until } => {
                 write!(
                     f,
-                    "{}; the session asks the store again after {}; ",
+                    "{}; the session asks the store again after {}; {}",
                     store_text(error),
-                    up_to_second(*retry_at)
-                )?;
-                match usable_until {
-                    Some(end) => write!(f, "the program can use its token until {end:.0}"),
-                    None => f.write_str("the program has no token"),
-                }
+                    up_to_second(*retry_at),
+                    token_text(*usable_until)
+                )
             }
             Self::StoreRestored => f.write_str("the store works again"),
             Self::Stopped(reason) => write!(f, "the session stopped, and the program has no token: {reason}"),
@@ -150,11 +154,11 @@ impl fmt::Display for EventKind {
     }
 }
 
-/// A session logs in, or exchanges a code, only if it holds no token.
-fn no_token(operation: Operation) -> &'static str {
-    match operation {
-        Operation::LogIn | Operation::ExchangeCode => "; the program has no token",
-        _ => "",
+/// Whether the program has a token, and until when.
+fn token_text(usable_until: Option<Timestamp>) -> String {
+    match usable_until {
+        Some(end) => alloc::format!("the token is usable until {end:.0}"),
+        None => "the program has no token".into(),
     }
 }
 
@@ -173,17 +177,18 @@ fn store_text(error: &StoreError) -> String {
     alloc::format!("{what}: {error}")
 }
 
-fn refresh_refused_text(until: Option<Timestamp>) -> String {
+fn refresh_refused_text(until: Option<Timestamp>, usable_until: Option<Timestamp>) -> String {
+    let token = token_text(usable_until);
     match until {
         Some(until) => alloc::format!(
-            "the server refused the refresh token: the session only renews until {until:.0}; if it can't renew, the user has \
-             to authorize the app again, or the program has no token until then"
+            "the server refused the refresh token: the session sends it again after {}, and only renews before then; \
+             {token}; if the program needs a token before then, let the user authorize the app again",
+            up_to_second(until)
         ),
-        None => {
-            "the server refused the refresh token, and the session does not send it again: it renews as long as it \
-             can; let the user authorize the app again"
-                .into()
-        }
+        None => alloc::format!(
+            "the server refused the refresh token: the session does not send it again, and renews as long as it can; \
+             {token}; let the user authorize the app again"
+        ),
     }
 }
 

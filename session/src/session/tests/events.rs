@@ -13,38 +13,35 @@ fn refused(body: &str) -> Error {
 /// Every kind of event, once for each form of its message.
 fn events() -> Vec<EventKind> {
     let at = later(start(), minutes(60));
-    let io = |failure, cause: Option<&str>| Trouble::Io {
-        failure,
-        host: "demo.tradovateapi.com".into(),
-        cause: cause.map(Into::into),
+    let end = Some(later(start(), minutes(80)));
+    let failed = |operation, failure, cause: Option<&str>, usable_until| {
+        let trouble = Trouble::Io { failure, host: "demo.tradovateapi.com".into(), cause: cause.map(Into::into) };
+        EventKind::Failed { operation, trouble, retry_at: at, usable_until }
     };
+    let page = Trouble::Server(refused("<html></html>"));
+    let bad_password = || refused(r#"{"errorText":"Incorrect username or password."}"#);
+    let wrong_client = || refused(r#"{"errorText":"Wrong client_id"}"#);
     [
         EventKind::LoggedIn { expires_at: at },
         EventKind::Renewed { expires_at: at },
         EventKind::Refreshed { expires_at: at },
         EventKind::Adopted { expires_at: at },
         EventKind::SnapshotNotUsed { mismatch: OwnerMismatch::LoginName },
-        EventKind::Failed {
-            operation: Operation::Renew,
-            trouble: io(Failure::NotSent, Some("connection refused")),
-            retry_at: at,
-        },
-        EventKind::Failed { operation: Operation::Renew, trouble: io(Failure::MaybeSent, None), retry_at: at },
-        EventKind::Failed { operation: Operation::Renew, trouble: io(Failure::Oversized, None), retry_at: at },
-        EventKind::Failed { operation: Operation::Refresh, trouble: io(Failure::Truncated, None), retry_at: at },
-        EventKind::Failed { operation: Operation::ExchangeCode, trouble: io(Failure::NotSent, None), retry_at: at },
-        EventKind::Postponed { operation: Operation::LogIn, until: at },
-        EventKind::Postponed { operation: Operation::Renew, until: at },
-        EventKind::Postponed { operation: Operation::ExchangeCode, until: at },
-        EventKind::CaptchaAsked { operation: Operation::LogIn, until: at },
-        EventKind::CaptchaAsked { operation: Operation::Refresh, until: at },
-        EventKind::LockedOut { until: at },
-        EventKind::Failed {
-            operation: Operation::LogIn,
-            trouble: Trouble::Server(refused("<html></html>")),
-            retry_at: at,
-        },
-        EventKind::Refused { error: refused(r#"{"errorText":"Incorrect username or password."}"#), retry_at: at },
+        failed(Operation::Renew, Failure::NotSent, Some("connection refused"), end),
+        failed(Operation::Renew, Failure::MaybeSent, None, end),
+        failed(Operation::Renew, Failure::Oversized, None, None),
+        failed(Operation::Refresh, Failure::Truncated, None, end),
+        failed(Operation::ExchangeCode, Failure::NotSent, None, None),
+        EventKind::Failed { operation: Operation::LogIn, trouble: page, retry_at: at, usable_until: None },
+        EventKind::Postponed { operation: Operation::LogIn, until: at, usable_until: None },
+        EventKind::Postponed { operation: Operation::Renew, until: at, usable_until: end },
+        EventKind::Postponed { operation: Operation::ExchangeCode, until: at, usable_until: None },
+        EventKind::CaptchaAsked { operation: Operation::LogIn, until: at, usable_until: None },
+        EventKind::CaptchaAsked { operation: Operation::Refresh, until: at, usable_until: end },
+        EventKind::LockedOut { until: at, usable_until: None },
+        EventKind::LockedOut { until: at, usable_until: end },
+        EventKind::Refused { error: bad_password(), retry_at: at, usable_until: None },
+        EventKind::Refused { error: bad_password(), retry_at: at, usable_until: end },
         EventKind::SessionLost,
         EventKind::PossiblyKicked { next_log_in: at },
         EventKind::HostsChanged,
@@ -55,11 +52,13 @@ fn events() -> Vec<EventKind> {
         EventKind::PasswordExpired { at },
         EventKind::PasswordCompromised { hint: HibpHint::PasswordCompromised },
         EventKind::ConsentDueBy { at },
-        EventKind::RefreshRefused { until: Some(at) },
-        EventKind::RefreshRefused { until: None },
-        EventKind::AppRefused { error: refused(r#"{"errorText":"Wrong client_id"}"#) },
+        EventKind::RefreshRefused { until: Some(at), usable_until: None },
+        EventKind::RefreshRefused { until: Some(at), usable_until: end },
+        EventKind::RefreshRefused { until: None, usable_until: end },
+        EventKind::AppRefused { error: wrong_client(), usable_until: None },
+        EventKind::AppRefused { error: wrong_client(), usable_until: end },
         EventKind::RefreshOutcomeUnknown,
-        EventKind::StoreFailed { error: disk_full(), retry_at: at, usable_until: Some(at) },
+        EventKind::StoreFailed { error: disk_full(), retry_at: at, usable_until: end },
         EventKind::StoreFailed { error: disk_full(), retry_at: at, usable_until: None },
         EventKind::StoreRestored,
         EventKind::Stopped(StopReason::ConsentRequired),
@@ -82,7 +81,6 @@ fn every_kind_of_event_has_a_name() {
     postponed
     captcha_asked
     locked_out
-    failed
     refused
     session_lost
     possibly_kicked
@@ -112,20 +110,22 @@ fn every_event_has_a_message() {
     renewed: the token is valid until 2026-11-24T15:00:00Z
     refreshed: the token is valid until 2026-11-24T15:00:00Z
     adopted a token: it is valid until 2026-11-24T15:00:00Z
-    the session uses no token of the stored session: the snapshot is for another login name
-    renewal failed: nothing was sent to demo.tradovateapi.com: connection refused; the session tries again after 2026-11-24T15:00:00Z
-    renewal failed: no answer came from demo.tradovateapi.com; the session tries again after 2026-11-24T15:00:00Z
-    renewal failed: the answer from demo.tradovateapi.com was too long; the session tries again after 2026-11-24T15:00:00Z
-    refresh failed: the answer from demo.tradovateapi.com was incomplete; the session tries again after 2026-11-24T15:00:00Z
+    the session uses no token of the stored session: the snapshot is for another login name; the session continues without it: check which stored session the program gives it
+    renewal failed: nothing was sent to demo.tradovateapi.com: connection refused; the session tries again after 2026-11-24T15:00:00Z; the token is usable until 2026-11-24T15:20:00Z
+    renewal failed: no answer came from demo.tradovateapi.com; the session tries again after 2026-11-24T15:00:00Z; the token is usable until 2026-11-24T15:20:00Z
+    renewal failed: the answer from demo.tradovateapi.com was too long; the session tries again after 2026-11-24T15:00:00Z; the program has no token
+    refresh failed: the answer from demo.tradovateapi.com was incomplete; the session tries again after 2026-11-24T15:00:00Z; the token is usable until 2026-11-24T15:20:00Z
     exchange of the authorization code failed: nothing was sent to demo.tradovateapi.com; the session tries again after 2026-11-24T15:00:00Z; the program has no token
-    login postponed by the server: the session sends it again after 2026-11-24T15:00:00Z; the program has no token
-    renewal postponed by the server: the session sends it again after 2026-11-24T15:00:00Z
-    exchange of the authorization code postponed by the server: the session sends it again after 2026-11-24T15:00:00Z; the program has no token
-    the server asks for a captcha: the session sends no login before 2026-11-24T15:00:00Z; if the server asks again after that, a person has to solve the captcha
-    the server asks for a captcha: the session sends no refresh before 2026-11-24T15:00:00Z; if the server asks again after that, a person has to solve the captcha
-    the server locked out this network address: the session sends nothing before 2026-11-24T15:00:00Z; let no other program send anything either
     login failed: the answer is an HTML page, perhaps of a proxy or for maintenance; the session tries again after 2026-11-24T15:00:00Z; the program has no token
-    the server refused credentials that worked before (refused by the server with "Incorrect username or password."): the session sends them once more after 2026-11-24T15:00:00Z; the program has no token
+    login postponed by the server: the session sends it again after 2026-11-24T15:00:00Z; the program has no token
+    renewal postponed by the server: the session sends it again after 2026-11-24T15:00:00Z; the token is usable until 2026-11-24T15:20:00Z
+    exchange of the authorization code postponed by the server: the session sends it again after 2026-11-24T15:00:00Z; the program has no token
+    the server asks for a captcha: the session sends no login before 2026-11-24T15:00:00Z; the program has no token; if the server asks again after that, a person has to solve the captcha
+    the server asks for a captcha: the session sends no refresh before 2026-11-24T15:00:00Z; the token is usable until 2026-11-24T15:20:00Z; if the server asks again after that, a person has to solve the captcha
+    the server locked out this network address: the session sends nothing before 2026-11-24T15:00:00Z; the program has no token; let no program at this address send anything before then, not even with a token
+    the server locked out this network address: the session sends nothing before 2026-11-24T15:00:00Z; the token is usable until 2026-11-24T15:20:00Z; let no program at this address send anything before then, not even with a token
+    the server refused credentials that worked before (refused by the server with "Incorrect username or password."): the session sends them once more after 2026-11-24T15:00:00Z; the program has no token; check the credentials
+    the server refused credentials that worked before (refused by the server with "Incorrect username or password."): the session sends them once more after 2026-11-24T15:00:00Z; the token is usable until 2026-11-24T15:20:00Z; check the credentials
     the server no longer accepts the token: the program has no token until the session gets a new one
     the server closed the server session more than once: the program has no token, and the session neither logs in nor refreshes before 2026-11-24T15:00:00Z; another program may log in as the same user: end that program
     the user's hosts have changed: the program has to connect to the new hosts
@@ -136,19 +136,26 @@ fn every_event_has_a_message() {
     the password expired at 2026-11-24T15:00:00Z: the token stays valid, but the next login needs a new password; set one at the vendor, and give it to the program
     the password is in a known data breach (PasswordCompromised): set a new one at the vendor, and give it to the program
     the refresh token expires at 2026-11-24T15:00:00Z: if no refresh of the session succeeds before then, the user has to authorize the app again
-    the server refused the refresh token: the session only renews until 2026-11-24T15:00:00Z; if it can't renew, the user has to authorize the app again, or the program has no token until then
-    the server refused the refresh token, and the session does not send it again: it renews as long as it can; let the user authorize the app again
-    the server refused the app (refused by the server with "Wrong client_id"): the session only renews, and stops when it can no longer renew; correct the app's settings and restart the program
+    the server refused the refresh token: the session sends it again after 2026-11-24T15:00:00Z, and only renews before then; the program has no token; if the program needs a token before then, let the user authorize the app again
+    the server refused the refresh token: the session sends it again after 2026-11-24T15:00:00Z, and only renews before then; the token is usable until 2026-11-24T15:20:00Z; if the program needs a token before then, let the user authorize the app again
+    the server refused the refresh token: the session does not send it again, and renews as long as it can; the token is usable until 2026-11-24T15:20:00Z; let the user authorize the app again
+    the server refused the app (refused by the server with "Wrong client_id"): the session only renews, and stops when it can no longer renew; the program has no token; correct the app's settings and restart the program
+    the server refused the app (refused by the server with "Wrong client_id"): the session only renews, and stops when it can no longer renew; the token is usable until 2026-11-24T15:20:00Z; correct the app's settings and restart the program
     the answer to a refresh was lost, and the server may have replaced the refresh token: the session renews, if it can, before it sends the refresh token again
-    the store can't be written: the disk is full; the session asks the store again after 2026-11-24T15:00:00Z; the program can use its token until 2026-11-24T15:00:00Z
+    the store can't be written: the disk is full; the session asks the store again after 2026-11-24T15:00:00Z; the token is usable until 2026-11-24T15:20:00Z
     the store can't be written: the disk is full; the session asks the store again after 2026-11-24T15:00:00Z; the program has no token
     the store works again
     the session stopped, and the program has no token: the session has no valid refresh token: the user has to authorize the app again
     the session stopped, and the program has no token: a program told the session to forget its tokens
     "#);
     for kind in [
-        EventKind::Failed { operation: Operation::LogIn, trouble: Trouble::Server(error()), retry_at: at },
-        EventKind::Refused { error: error(), retry_at: at },
+        EventKind::Failed {
+            operation: Operation::LogIn,
+            trouble: Trouble::Server(error()),
+            retry_at: at,
+            usable_until: None,
+        },
+        EventKind::Refused { error: error(), retry_at: at, usable_until: None },
         EventKind::Stopped(StopReason::Refused(error())),
     ] {
         assert!(kind.to_string().contains(&error().to_string()) == matches!(kind, EventKind::Stopped(_)), "{kind}");

@@ -121,7 +121,7 @@ fn a_late_refresh_token_is_used_so_that_no_new_consent_is_needed() {
         0:45 the answer to a refresh was lost, and the server may have replaced the refresh token: the session renews, if it can, before it sends the refresh token again
         0:45 refresh failed (MaybeSent); next try at 0:45.500
     0:45.500 → live oauthtoken (rt-0): refresh failed (Refused, InvalidGrant); next try at 0:47.500
-    0:47.500 → live oauthtoken (rt-0): the server refused the refresh token, and the session does not send it again: it renews as long as it can; let the user authorize the app again
+    0:47.500 → live oauthtoken (rt-0): the server refused the refresh token: the session does not send it again, and renews as long as it can; the program has no token; let the user authorize the app again
     0:47.500 stopped: ConsentRequired
         5:00 ← late: refreshed: the token is valid until 2026-11-24T15:20:00Z; consent due by 1560:00
     ");

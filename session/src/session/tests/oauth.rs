@@ -39,7 +39,7 @@ fn a_token_that_was_refused_twice_is_not_presented_for_six_hours() {
     insta::assert_snapshot!(world.run(minutes(470)).trace(), @"
       0:00 → live oauthtoken (rt-0): refreshed: the token is valid until 2026-11-24T15:20:00Z; consent due by 1560:00
      65:00 → live oauthtoken (rt-1): refresh failed (Refused, InvalidGrant); next try at 65:02
-     65:02 → live oauthtoken (rt-1): the server refused the refresh token: the session only renews until 2026-11-24T21:05:02Z; if it can't renew, the user has to authorize the app again, or the program has no token until then
+     65:02 → live oauthtoken (rt-1): the server refused the refresh token: the session sends it again after 2026-11-24T21:05:02Z, and only renews before then; the token is usable until 2026-11-24T15:19:30Z; if the program needs a token before then, let the user authorize the app again
      65:02 → live renewaccesstoken (at-1): renewed: the token is valid until 2026-11-24T16:30:00Z
     135:00 → live renewaccesstoken (renewed): renewed: the token is valid until 2026-11-24T17:36:00Z
     201:00 → live renewaccesstoken (renewed): renewed: the token is valid until 2026-11-24T18:42:00Z
@@ -59,7 +59,7 @@ fn renewals_that_fail_after_a_refused_refresh_are_ten_minutes_apart() {
     insta::assert_snapshot!(world.run(minutes(100)).trace(), @"
      0:00 → live oauthtoken (rt-0): refreshed: the token is valid until 2026-11-24T15:20:00Z; consent due by 1560:00
     65:00 → live oauthtoken (rt-1): refresh failed (Refused, InvalidGrant); next try at 65:02
-    65:02 → live oauthtoken (rt-1): the server refused the refresh token: the session only renews until 2026-11-24T21:05:02Z; if it can't renew, the user has to authorize the app again, or the program has no token until then
+    65:02 → live oauthtoken (rt-1): the server refused the refresh token: the session sends it again after 2026-11-24T21:05:02Z, and only renews before then; the token is usable until 2026-11-24T15:19:30Z; if the program needs a token before then, let the user authorize the app again
     65:02 → live renewaccesstoken (at-1): renewal failed (500); next try at 75:02
     75:02 → live renewaccesstoken (at-1): renewal failed (500); next try at 85:02
     85:02 → live renewaccesstoken (at-1): renewal failed (500); next try at 95:02
@@ -75,7 +75,7 @@ fn a_refresh_token_without_expiry_is_given_up_after_the_second_refusal() {
     insta::assert_snapshot!(world.run(minutes(300)).trace(), @"
       0:00 → live oauthtoken (rt-0): refreshed: the token is valid until 2026-11-24T15:20:00Z
      65:00 → live oauthtoken (rt-1): refresh failed (Refused, InvalidGrant); next try at 65:02
-     65:02 → live oauthtoken (rt-1): the server refused the refresh token, and the session does not send it again: it renews as long as it can; let the user authorize the app again
+     65:02 → live oauthtoken (rt-1): the server refused the refresh token: the session does not send it again, and renews as long as it can; the token is usable until 2026-11-24T15:19:30Z; let the user authorize the app again
      65:02 → live renewaccesstoken (at-1): renewed: the token is valid until 2026-11-24T16:20:00Z
     125:00 → live renewaccesstoken (renewed): the server no longer accepts the token: the program has no token until the session gets a new one
     125:00 stopped: ConsentRequired
@@ -91,7 +91,7 @@ fn consent_is_required_once_the_refresh_token_has_ended() {
     insta::assert_snapshot!(world.run(minutes(300)).trace(), @"
      0:00 → live oauthtoken (rt-0): refreshed: the token is valid until 2026-11-24T15:20:00Z; consent due by 100:00
     65:00 → live oauthtoken (rt-1): refresh failed (Refused, InvalidGrant); next try at 65:02
-    65:02 → live oauthtoken (rt-1): the server refused the refresh token, and the session does not send it again: it renews as long as it can; let the user authorize the app again
+    65:02 → live oauthtoken (rt-1): the server refused the refresh token: the session does not send it again, and renews as long as it can; the token is usable until 2026-11-24T15:19:30Z; let the user authorize the app again
     65:02 → live renewaccesstoken (at-1): the server no longer accepts the token: the program has no token until the session gets a new one
     65:02 stopped: ConsentRequired
     ");

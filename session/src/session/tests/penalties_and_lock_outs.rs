@@ -43,14 +43,14 @@ fn penalties_without_a_wait_do_not_cause_a_fast_loop() {
     let penalty = || ok(r#"{"p-ticket":"ticket","p-time":0}"#);
     let mut world = World::app((0..8).map(|_| penalty()).chain([refreshed("one", "rt-1")]));
     insta::assert_snapshot!(world.run(minutes(5)).trace(), @"
-        0:00 → live oauthtoken (rt-0): refresh postponed by the server: the session sends it again after 2026-11-24T14:00:01Z
-    0:00.500 → live oauthtoken (rt-0) with the ticket: refresh postponed by the server: the session sends it again after 2026-11-24T14:00:02Z
-    0:01.500 → live oauthtoken (rt-0) with the ticket: refresh postponed by the server: the session sends it again after 2026-11-24T14:00:04Z
-    0:03.500 → live oauthtoken (rt-0) with the ticket: refresh postponed by the server: the session sends it again after 2026-11-24T14:00:08Z
-    0:07.500 → live oauthtoken (rt-0) with the ticket: refresh postponed by the server: the session sends it again after 2026-11-24T14:00:16Z
-    0:15.500 → live oauthtoken (rt-0) with the ticket: refresh postponed by the server: the session sends it again after 2026-11-24T14:00:32Z
-    0:31.500 → live oauthtoken (rt-0) with the ticket: refresh postponed by the server: the session sends it again after 2026-11-24T14:01:02Z
-    1:01.500 → live oauthtoken (rt-0) with the ticket: refresh postponed by the server: the session sends it again after 2026-11-24T14:01:32Z
+        0:00 → live oauthtoken (rt-0): refresh postponed by the server: the session sends it again after 2026-11-24T14:00:01Z; the program has no token
+    0:00.500 → live oauthtoken (rt-0) with the ticket: refresh postponed by the server: the session sends it again after 2026-11-24T14:00:02Z; the program has no token
+    0:01.500 → live oauthtoken (rt-0) with the ticket: refresh postponed by the server: the session sends it again after 2026-11-24T14:00:04Z; the program has no token
+    0:03.500 → live oauthtoken (rt-0) with the ticket: refresh postponed by the server: the session sends it again after 2026-11-24T14:00:08Z; the program has no token
+    0:07.500 → live oauthtoken (rt-0) with the ticket: refresh postponed by the server: the session sends it again after 2026-11-24T14:00:16Z; the program has no token
+    0:15.500 → live oauthtoken (rt-0) with the ticket: refresh postponed by the server: the session sends it again after 2026-11-24T14:00:32Z; the program has no token
+    0:31.500 → live oauthtoken (rt-0) with the ticket: refresh postponed by the server: the session sends it again after 2026-11-24T14:01:02Z; the program has no token
+    1:01.500 → live oauthtoken (rt-0) with the ticket: refresh postponed by the server: the session sends it again after 2026-11-24T14:01:32Z; the program has no token
     1:31.500 → live oauthtoken (rt-0) with the ticket: refreshed: the token is valid until 2026-11-24T15:21:31Z; consent due by 1561:31.500
     ");
 }
@@ -61,7 +61,7 @@ fn a_postponed_renewal_is_repeated_unchanged_after_its_wait() {
     let mut world = World::user([token_to("one", 80), ok(PENALTY), token_to("two", 160)]);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
      0:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T15:20:00Z
-    65:00 → demo renewaccesstoken (one): renewal postponed by the server: the session sends it again after 2026-11-24T15:05:15Z
+    65:00 → demo renewaccesstoken (one): renewal postponed by the server: the session sends it again after 2026-11-24T15:05:15Z; the token is usable until 2026-11-24T15:19:30Z
     65:15 → demo renewaccesstoken (one): renewed: the token is valid until 2026-11-24T16:40:00Z
     ");
 }
@@ -85,7 +85,7 @@ fn a_used_ticket_is_not_used_again() {
 fn a_captcha_closes_only_the_login_endpoint_for_an_hour() {
     let mut world = World::user([ok(CAPTCHA), token_to("one", 200)]);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
-     0:00 → demo accesstokenrequest: the server asks for a captcha: the session sends no login before 2026-11-24T15:00:36Z; if the server asks again after that, a person has to solve the captcha
+     0:00 → demo accesstokenrequest: the server asks for a captcha: the session sends no login before 2026-11-24T15:00:36Z; the program has no token; if the server asks again after that, a person has to solve the captcha
     60:36 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T17:20:00Z
     ");
     assert_eq!(world.budget.earliest(start(), Operation::Renew), start());
@@ -101,9 +101,9 @@ fn a_lock_out_reported_by_a_caller_counts_and_each_report_restarts_it() {
     insta::assert_snapshot!(world.run(minutes(140)).trace(), @r#"
       0:00 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T15:20:00Z
      60:00 a call is answered 429 "": LockedOut
-     60:00 the server locked out this network address: the session sends nothing before 2026-11-24T16:00:36Z; let no other program send anything either
+     60:00 the server locked out this network address: the session sends nothing before 2026-11-24T16:00:36Z; the token is usable until 2026-11-24T15:19:29Z; let no program at this address send anything before then, not even with a token
      70:00 a call is answered 429 "": LockedOut
-     70:00 the server locked out this network address: the session sends nothing before 2026-11-24T16:10:36Z; let no other program send anything either
+     70:00 the server locked out this network address: the session sends nothing before 2026-11-24T16:10:36Z; the token is usable until 2026-11-24T15:19:29Z; let no program at this address send anything before then, not even with a token
     130:36 → demo accesstokenrequest: logged in: the token is valid until 2026-11-24T18:00:00Z
     "#);
 }

@@ -119,9 +119,9 @@ fn refusals_and_penalties_are_stored() {
      0:00 refreshed: the token is valid until 2026-11-24T15:20:00Z
      0:00 consent due by 1560:00
     65:00 → live oauthtoken (rt-1): refresh failed (Refused, InvalidGrant); next try at 65:02
-    65:02 → live oauthtoken (rt-1): the server refused the refresh token: the session only renews until 2026-11-24T21:05:02Z; if it can't renew, the user has to authorize the app again, or the program has no token until then
+    65:02 → live oauthtoken (rt-1): the server refused the refresh token: the session sends it again after 2026-11-24T21:05:02Z, and only renews before then; the token is usable until 2026-11-24T15:19:30Z; if the program needs a token before then, let the user authorize the app again
     65:02 store
-    65:02 → live renewaccesstoken (at-1): renewal postponed by the server: the session sends it again after 2026-11-24T15:05:17Z
+    65:02 → live renewaccesstoken (at-1): renewal postponed by the server: the session sends it again after 2026-11-24T15:05:17Z; the token is usable until 2026-11-24T15:19:30Z
     65:02 store
     65:17 → live renewaccesstoken (at-1)
     65:17 store
@@ -138,7 +138,7 @@ fn an_older_snapshots_ticket_is_not_used_for_a_newer_refresh_token() {
     let older = world.stored[0].clone();
     world.session.adopt(world.now, older, &mut world.budget);
     insta::assert_snapshot!(world.run(minutes(70)).trace(), @"
-        0:00 → live oauthtoken (rt-0): refresh postponed by the server: the session sends it again after 2026-11-24T14:00:01Z
+        0:00 → live oauthtoken (rt-0): refresh postponed by the server: the session sends it again after 2026-11-24T14:00:01Z; the program has no token
         0:00 store
         0:01 → live oauthtoken (rt-0) with the ticket
         0:01 store, no answer
