@@ -51,7 +51,7 @@ pub struct Grant {
     pub user_id: Option<i64>,
     /// The user's name, if the server has named it.
     pub user_name: Option<String>,
-    /// The hosts that the server has named: those of the previous grant, with those of this answer merged in.
+    /// The hosts that the server has named: those of the previous grant, updated with those of this answer.
     pub hosts: ApiHosts,
     /// The times of the request that brought the grant.
     pub exchange: Exchange,

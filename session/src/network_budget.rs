@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use stored_limits::Address;
 use stored_limits::ReadRequest;
 
-use crate::time_arithmetic::{LONGEST_WAIT, ONE_HOUR, later, merge, shifted};
+use crate::time_arithmetic::{LONGEST_WAIT, ONE_HOUR, add_without_duplicates, later, shifted};
 
 mod stored_limits;
 
@@ -253,7 +253,7 @@ impl RateBudget {
     pub(crate) fn learn(&mut self, now: Timestamp, operation: Operation, sent: impl IntoIterator<Item = Timestamp>) {
         if let Some(taken) = self.taken.get_mut(operation.index()).filter(|_| !self.is_unlimited) {
             let sent = sent.into_iter().map(|sent| sent.min(now));
-            merge(taken, sent.filter(|sent| later(*sent, ONE_HOUR) > now));
+            add_without_duplicates(taken, sent.filter(|sent| later(*sent, ONE_HOUR) > now));
         }
     }
 

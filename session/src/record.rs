@@ -1,8 +1,8 @@
 //! [`Record`]: every fact of a session that outlives the process. The record is the snapshot. A session adopts a stored
-//! record with [`Fact::join`], so the order of processes, lost writes and stale reads do not matter.
+//! record with [`Fact::merge`], so the order of processes, lost writes and stale reads do not matter.
 //!
 //! The table below has one line for each fact: its name in the snapshot, its field and its type. The type defines how
-//! the fact is joined, which of its times are local, how it is corrected after a wrong clock, and when it ends. To add
+//! the fact is merged, which of its times are local, how it is corrected after a wrong clock, and when it ends. To add
 //! a fact, add a line to the table and set it in the place that learns it. The tokens and hosts are in `tokens.rs`.
 //!
 //! The facts of the network address are in the [`RateBudget`](crate::RateBudget), not here.
@@ -16,17 +16,17 @@ use serde::ser::SerializeMap;
 use tradovate_auth_core::internal::{Damage, Fields};
 
 mod backoff;
-mod join;
 mod logins;
 mod market_data;
+mod merge;
 mod owner;
 mod penalty_ticket;
 mod tokens;
 
 pub(crate) use backoff::{Jitter, LAST_RESORT_PAUSE, Pause};
-pub(crate) use join::{Fact, Flag, Latest, is_default};
 pub(crate) use logins::{AttemptId, LogIns};
 pub(crate) use market_data::MarketDataWish;
+pub(crate) use merge::{Fact, Flag, Latest, is_default};
 pub(crate) use owner::Owner;
 pub use owner::OwnerMismatch;
 pub(crate) use penalty_ticket::Ticket;
@@ -57,9 +57,10 @@ macro_rules! record {
         }
 
         impl Fact for Record {
-            fn join(&mut self, other: Self) {
-                self.tokens.join(other.tokens);
-                $(self.$field.join(other.$field);)*
+            fn merge(&mut self, other: Self) {
+                self.tokens.merge(other.tokens);
+                // The call names the trait, because `BTreeMap` will get a method of the same name.
+                $(Fact::merge(&mut self.$field, other.$field);)*
             }
 
             fn shift(&mut self, by: SignedDuration) {

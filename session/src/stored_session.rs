@@ -45,7 +45,7 @@ pub(crate) struct Stored {
     pub(crate) owner: Option<Owner>,
     /// By the clock of the writer. All local times in the snapshot use this clock.
     pub(crate) written_at: Option<Timestamp>,
-    /// How far the server's clock is ahead. A hint that is never joined.
+    /// How far the server's clock is ahead. A hint that is never merged.
     pub(crate) clock_offset: Option<SignedDuration>,
     /// The assumed offset by which the expiry of the tokens was derived, if no answer confirmed the offset.
     pub(crate) assumed_offset: Option<SignedDuration>,

@@ -10,8 +10,9 @@ pub(crate) use tradovate_auth_core::internal::{LONGEST_WAIT, ONE_HOUR, later, mo
 /// Two times of two clocks that differ by less than this count as the same time.
 const SAME: SignedDuration = SignedDuration::from_secs(5);
 
-/// Adds the times that another process counted to the known, sorted times.
-pub(crate) fn merge(known: &mut VecDeque<Timestamp>, others: impl IntoIterator<Item = Timestamp>) {
+/// Adds the times that another process counted to the known, sorted times. A time that is already known, by either
+/// clock, is not added again.
+pub(crate) fn add_without_duplicates(known: &mut VecDeque<Timestamp>, others: impl IntoIterator<Item = Timestamp>) {
     let mut unmatched: Vec<Timestamp> = known.iter().copied().collect();
     for moment in others {
         match unmatched.iter().position(|known| known.duration_since(moment).abs() <= SAME) {

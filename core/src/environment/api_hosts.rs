@@ -27,7 +27,7 @@ const HOST_LIMIT: usize = 64;
 /// use tradovate_auth_core::ApiHosts;
 ///
 /// let mut known = ApiHosts::from_iter([("live", "live.tradovateapi.com"), ("demo", "demo.tradovateapi.com")]);
-/// known.merge(&ApiHosts::from_iter([("demo", "acme-demo.eval.ninjatrader.com"), ("replay", "https://evil.com/")]));
+/// known.update(&ApiHosts::from_iter([("demo", "acme-demo.eval.ninjatrader.com"), ("replay", "https://evil.com/")]));
 /// assert_eq!(known.get("live"), Some("live.tradovateapi.com"));
 /// assert_eq!(known.get("demo"), Some("acme-demo.eval.ninjatrader.com"));
 /// assert_eq!(known.refused(), ["replay"]);
@@ -64,11 +64,11 @@ impl ApiHosts {
         &self.refused
     }
 
-    /// Merges the hosts of a newer answer into these hosts, key by key. A key that the newer answer does not name keeps
+    /// Replaces these hosts with those of a newer answer, key by key. A key that the newer answer does not name keeps
     /// its host. The refused keys are replaced by those of the newer answer.
     //= R-HOST-4
     //= R-HOST-8
-    pub fn merge(&mut self, newer: &Self) {
+    pub fn update(&mut self, newer: &Self) {
         self.hosts.extend(newer.hosts.iter().map(|(key, host)| (key.clone(), host.clone())));
         self.refused.clone_from(&newer.refused);
     }

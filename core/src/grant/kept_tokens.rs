@@ -25,7 +25,7 @@ impl Grant {
         let named = core::mem::replace(&mut self.hosts, held.hosts.clone());
         //= R-HOST-4
         //= R-HOST-8
-        self.hosts.merge(&named);
+        self.hosts.update(&named);
         Ok(())
     }
 }

@@ -21,7 +21,7 @@ pub(crate) fn run(input: &mut Fields) -> Outcome {
     let (mut kept, mut reported) = (ApiHosts::default(), Vec::new());
     for answer in input.list("learnt") {
         let (named, not_followed) = learn(&mut environment, &answer);
-        kept.merge(&named);
+        kept.update(&named);
         reported = not_followed;
     }
     let rest = |purpose| environment.base_url(purpose).map(BaseUrl::to_string);

@@ -104,7 +104,7 @@ impl RateBudget {
         address
     }
 
-    /// Joins the facts that another session behind the address has stored. No gate lasts longer than its `holds_for`,
+    /// Merges the facts that another session behind the address has stored. No gate lasts longer than its `holds_for`,
     /// whatever clock wrote it.
     pub(crate) fn merge(&mut self, now: Timestamp, address: &Address) {
         if let Some(gate) = address.locked.and_then(|gate| gate.left_at(now)) {

@@ -7,7 +7,7 @@ use core::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::join::{Fact, correct_wait, is_default};
+use super::merge::{Fact, correct_wait, is_default};
 use crate::time_arithmetic::{later, shifted};
 
 /// The first pause after a fault.
@@ -125,7 +125,7 @@ impl Pause {
 }
 
 impl Fact for Pause {
-    fn join(&mut self, other: Self) {
+    fn merge(&mut self, other: Self) {
         let order = |pause: &Self| (pause.of, pause.ends);
         match order(&other).cmp(&order(self)) {
             Ordering::Greater => *self = other,

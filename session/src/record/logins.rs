@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::backoff::Jitter;
-use super::join::{Fact, correct_wait, is_default};
+use super::merge::{Fact, correct_wait, is_default};
 use crate::time_arithmetic::{ONE_HOUR, earlier, later, shifted};
 
 /// The most logins per hour that opened a server session or may have opened one.
@@ -251,7 +251,7 @@ impl LogIns {
     /// A login brought a token.
     pub(crate) fn succeeded(&mut self, now: Timestamp, id: AttemptId) {
         self.opened(id);
-        self.answered_at.join(Some(now));
+        self.answered_at.merge(Some(now));
         self.worked = Some(self.credentials);
         // Refusals that other processes know are cancelled, too.
         self.tries = self.tries.saturating_add(1);
@@ -261,7 +261,7 @@ impl LogIns {
     /// if the server refused the credentials themselves, that is, if there is a `text`.
     //= R-LOGIN-13
     pub(crate) fn refused(&mut self, now: Timestamp, text: Option<&str>) -> Option<Timestamp> {
-        self.answered_at.join(Some(now));
+        self.answered_at.merge(Some(now));
         let is_first = self.refusal().is_none();
         let retry_at = (self.worked_before() && is_first).then(|| later(now, ONE_HOUR));
         if retry_at.is_some() || text.is_some() {
@@ -348,7 +348,7 @@ fn pause_after(unknown_before: usize) -> Duration {
 }
 
 impl Fact for LogIns {
-    fn join(&mut self, other: Self) {
+    fn merge(&mut self, other: Self) {
         for attempt in other.attempts {
             match self.attempt(attempt.id) {
                 Some(known) => {
@@ -360,7 +360,7 @@ impl Fact for LogIns {
             }
         }
         self.in_order();
-        self.answered_at.join(other.answered_at);
+        self.answered_at.merge(other.answered_at);
         self.credentials = self.credentials.max(other.credentials);
         self.worked = self.worked.max(other.worked);
         self.tries = self.tries.max(other.tries);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::join::{Fact, is_default};
+use super::merge::{Fact, is_default};
 
 /// After this many renewals in a row without a market data token, the session assumes that the user has none.
 const ASKED_AT_MOST: u8 = 2;
@@ -48,7 +48,7 @@ impl MarketDataWish {
 }
 
 impl Fact for MarketDataWish {
-    fn join(&mut self, other: Self) {
+    fn merge(&mut self, other: Self) {
         *self = (*self).max(other);
     }
 }

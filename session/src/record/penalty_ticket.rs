@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tradovate_auth_core::PenaltyTicket;
 
-use super::join::{Key, Value};
+use super::merge::{Key, Value};
 use super::tokens::secret;
 use crate::network_budget::Operation;
 

@@ -179,10 +179,10 @@ fn records() -> BoxedStrategy<Record> {
     records_of(Times::Close).prop_map(|snapshot| read(snapshot).0.record).boxed()
 }
 
-fn joined(one: &Record, other: &Record) -> Record {
-    let mut joined = one.clone();
-    joined.join(other.clone());
-    joined
+fn merged(one: &Record, other: &Record) -> Record {
+    let mut merged = one.clone();
+    merged.merge(other.clone());
+    merged
 }
 
 /// The stored form of a record.
@@ -272,29 +272,29 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_order_of_joins_does_not_matter(a in records(), b in records(), c in records()) {
-        assert_same(&joined(&a, &b), &joined(&b, &a));
-        assert_same(&joined(&joined(&a, &b), &c), &joined(&a, &joined(&b, &c)));
+    fn the_order_of_merges_does_not_matter(a in records(), b in records(), c in records()) {
+        assert_same(&merged(&a, &b), &merged(&b, &a));
+        assert_same(&merged(&merged(&a, &b), &c), &merged(&a, &merged(&b, &c)));
     }
 
     #[test]
-    fn joining_a_record_a_second_time_changes_nothing(a in records(), b in records()) {
-        assert_same(&joined(&a, &a), &a);
-        let both = joined(&a, &b);
-        assert_same(&joined(&both, &a), &both);
-        assert_same(&joined(&both, &b), &both);
+    fn merging_a_record_a_second_time_changes_nothing(a in records(), b in records()) {
+        assert_same(&merged(&a, &a), &a);
+        let both = merged(&a, &b);
+        assert_same(&merged(&both, &a), &both);
+        assert_same(&merged(&both, &b), &both);
     }
 
     #[test]
     fn a_record_is_read_as_it_was_written(a in records(), b in records()) {
-        for record in [&a, &joined(&a, &b)] {
+        for record in [&a, &merged(&a, &b)] {
             assert_same(&read(json_of(record)).0.record, record);
         }
     }
 
     #[test]
-    fn a_join_never_mixes_access_and_market_data_tokens_of_two_lineages(a in records(), b in records()) {
-        let both = joined(&a, &b).tokens;
+    fn a_merge_never_mixes_access_and_market_data_tokens_of_two_lineages(a in records(), b in records()) {
+        let both = merged(&a, &b).tokens;
         let Some(access) = both.access else { return Ok(()) };
         let own = |it: &&Record| {
             it.tokens.started_at == both.started_at
@@ -306,19 +306,19 @@ proptest! {
     }
 
     #[test]
-    fn joining_older_records_does_not_restore_a_dead_token(a in records(), b in records(), by: bool) {
+    fn merging_older_records_does_not_restore_a_dead_token(a in records(), b in records(), by: bool) {
         let mut knows = a.clone();
         let dead = knows.tokens.access.as_ref().map(|access| access.issued_at);
         knows.tokens.access_is_dead();
         assert!(knows.tokens.access.is_none());
-        let later = if by { joined(&joined(&knows, &b), &a) } else { joined(&joined(&a, &b), &knows) };
+        let later = if by { merged(&merged(&knows, &b), &a) } else { merged(&merged(&a, &b), &knows) };
         if later.tokens.started_at == a.tokens.started_at {
             assert!(later.tokens.access.is_none_or(|access| Some(access.issued_at) > dead));
         }
     }
 
     #[test]
-    fn joining_an_earlier_copy_keeps_every_fact_learnt_since(known in records(), index in 0..LEARN.len()) {
+    fn merging_an_earlier_copy_keeps_every_fact_learnt_since(known in records(), index in 0..LEARN.len()) {
         let mut known = known;
         known.correct(now());
         let mut learnt = known.clone();
@@ -331,7 +331,7 @@ proptest! {
             Learn::LogIns(learn) => learn(&mut learnt.log_ins),
             Learn::Record(learn) => learn(&mut learnt),
         }
-        assert_eq!(json_of(&joined(&known, &learnt)), json_of(&learnt), "{what}");
+        assert_eq!(json_of(&merged(&known, &learnt)), json_of(&learnt), "{what}");
     }
 
     #[test]
@@ -405,35 +405,35 @@ fn a_register_holds_the_value_set_last_until_it_is_cleared() {
     register.set(second(2));
     let first = register.clone();
     register.set(second(1));
-    register.join(first.clone());
+    register.merge(first.clone());
     assert_eq!(register.get(), Some(&second(1)), "the later one, though its value is less");
     register.clear();
-    register.join(first);
+    register.merge(first);
     assert_eq!(register.get(), None);
 }
 
 #[test]
-fn a_join_keeps_the_greater_of_two_concurrent_values() {
+fn a_merge_keeps_the_greater_of_two_concurrent_values() {
     let learnt = |at: i64| {
         let mut register = Latest::default();
         register.set(second(at));
         register
     };
     let mut register = learnt(1);
-    register.join(learnt(2));
-    register.join(learnt(1));
+    register.merge(learnt(2));
+    register.merge(learnt(1));
     assert_eq!(register.get(), Some(&second(2)));
     assert_ne!(learnt(1), learnt(2));
 }
 
 #[test]
-fn two_tickets_that_differ_only_in_their_request_are_joined_in_any_order() {
+fn two_tickets_that_differ_only_in_their_request_are_merged_in_any_order() {
     let [one, other] = ["hash-1", "hash-2"].map(|request| {
         let ticket = json!({"until": now(), "operation": "oauthtoken", "request": request, "ticket": "t"});
         read(json!({"postponed": {"count": 1, "value": ticket}})).0.record
     });
     assert_ne!(one, other);
-    assert_same(&joined(&one, &other), &joined(&other, &one));
+    assert_same(&merged(&one, &other), &merged(&other, &one));
 }
 
 #[test]
@@ -585,19 +585,19 @@ fn a_skipped_pause_keeps_the_count_of_faults_and_an_ended_pause_resets_it() {
     let before = pause.clone();
     pause.skip();
     assert_eq!(pause.until(), None);
-    pause.join(before.clone());
+    pause.merge(before.clone());
     assert_eq!(pause.until(), None, "the one before is over");
     assert_eq!(fault(&mut pause), 2000);
     pause.end();
     assert_eq!(pause.until(), None);
-    pause.join(before.clone());
+    pause.merge(before.clone());
     assert_eq!(fault(&mut pause), 500);
     pause.begin(second(1));
     assert_eq!(pause.until(), None, "another token has come");
     fault(&mut pause);
     pause.begin(second(1));
     assert!(pause.until().is_some(), "it is the same token");
-    pause.join(before.clone());
+    pause.merge(before.clone());
     assert_eq!(json!(pause)["of"], json!(second(1)));
     let mut other = before;
     other.rebase(&pause);
@@ -621,7 +621,7 @@ fn an_older_pause_does_not_restart_an_ended_pause() {
         pause.for_at_least(now(), Duration::from_secs(5));
     }
     pause.end();
-    pause.join(older);
+    pause.merge(older);
     assert_eq!(pause.until(), None);
 }
 
@@ -680,21 +680,21 @@ fn newly_named_hosts_replace_earlier_hosts_even_with_an_earlier_time() {
     tokens.name_hosts(second(5), hosts("a.tradovateapi.com"));
     let before = tokens.clone();
     tokens.name_hosts(second(1), hosts("b.tradovateapi.com"));
-    tokens.join(before);
+    tokens.merge(before);
     assert_eq!(tokens.hosts.get("demo"), Some("b.tradovateapi.com"));
     assert!(tokens.hosts_at > Some(second(5)));
 }
 
 #[test]
-fn a_join_keeps_only_the_tokens_of_the_newer_lineage() {
+fn a_merge_keeps_only_the_tokens_of_the_newer_lineage() {
     let access = |issued| json!({"token": "at", "issuedAt": second(issued), "expiresAt": second(60)});
     let refresh = json!({"token": "rt", "issuedAt": second(9)});
     let older = json!({"startedAt": second(1), "access": access(9), "refresh": refresh, "deadIssuedAt": second(8)});
     let newer = json!({"startedAt": second(2), "access": access(2)});
     let [none, older, newer] = [json!({"access": access(9)}), older, newer].map(|it| read(it).0.record);
     for (one, other, wins) in [(&older, &newer, &newer), (&none, &older, &older), (&none, &newer, &newer)] {
-        assert_same(&joined(one, other), wins);
-        assert_same(&joined(other, one), wins);
+        assert_same(&merged(one, other), wins);
+        assert_same(&merged(other, one), wins);
     }
 }
 
@@ -712,7 +712,7 @@ fn expiries_from_a_wrong_clock_are_corrected_and_issue_times_are_kept() {
 }
 
 #[test]
-fn a_join_keeps_the_market_data_token_that_expires_later() {
+fn a_merge_keeps_the_market_data_token_that_expires_later() {
     let with = |market_data: Value| {
         let access = json!({"token": "at", "issuedAt": second(0), "expiresAt": second(60), "marketData": market_data});
         read(json!({"access": access})).0.record
@@ -722,7 +722,7 @@ fn a_join_keeps_the_market_data_token_that_expires_later() {
             .map(with);
     assert!(early != late && none != early);
     for (one, other, kept) in [(&none, &early, &early), (&early, &late, &late)] {
-        assert_same(&joined(one, other), kept);
-        assert_same(&joined(other, one), kept);
+        assert_same(&merged(one, other), kept);
+        assert_same(&merged(other, one), kept);
     }
 }

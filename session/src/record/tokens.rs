@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use tradovate_auth_core::internal::{Damage, Fields};
 use tradovate_auth_core::{AccessToken, ApiHosts, MarketDataToken, RefreshToken};
 
-use super::join::{Fact, Flag, is_default};
+use super::merge::{Fact, Flag, is_default};
 use crate::time_arithmetic::shifted;
 
 /// The tokens and hosts of one lineage.
@@ -139,9 +139,9 @@ impl Tokens {
 
     /// Whether `other` is at least as new in every fact.
     pub(crate) fn is_superseded_by(&self, other: &Self) -> bool {
-        let mut joined = other.clone();
-        joined.join(self.clone());
-        joined == *other
+        let mut merged = other.clone();
+        merged.merge(self.clone());
+        merged == *other
     }
 
     pub(crate) fn access_key(&self) -> Option<(Timestamp, &str)> {
@@ -185,7 +185,7 @@ impl Tokens {
     /// Drops the access token, because the server has called it dead.
     pub(crate) fn access_is_dead(&mut self) {
         if let Some(access) = self.access.take() {
-            self.dead_issued_at.join(Some(access.issued_at));
+            self.dead_issued_at.merge(Some(access.issued_at));
         }
     }
 
@@ -229,25 +229,25 @@ impl Tokens {
 }
 
 impl Fact for Tokens {
-    fn join(&mut self, other: Self) {
+    fn merge(&mut self, other: Self) {
         if other.started_at != self.started_at {
             if other.started_at > self.started_at {
                 *self = other;
             }
             return;
         }
-        self.dead_issued_at.join(other.dead_issued_at);
+        self.dead_issued_at.merge(other.dead_issued_at);
         match (&mut self.access, other.access) {
             (Some(known), Some(other)) if known.key() == other.key() => {
                 known.expires_at = known.expires_at.min(other.expires_at);
-                known.market_data.join(other.market_data);
+                known.market_data.merge(other.market_data);
             }
             (Some(known), Some(other)) if known.key() > other.key() => {}
             (_, None) => {}
             (known, other) => *known = other,
         }
         self.drop_dead();
-        self.refresh.join(other.refresh);
+        self.refresh.merge(other.refresh);
         let named =
             |at: &Option<Timestamp>, hosts: &ApiHosts| (*at, hosts.iter().map(owned).collect::<BTreeMap<_, _>>());
         if named(&other.hosts_at, &other.hosts) > named(&self.hosts_at, &self.hosts) {
@@ -262,7 +262,7 @@ impl Fact for Tokens {
 }
 
 impl Fact for Option<MarketData> {
-    fn join(&mut self, other: Self) {
+    fn merge(&mut self, other: Self) {
         let key = |token: &Self| token.as_ref().map(|it| (it.expires_at, String::from(it.token.expose())));
         if key(&other) > key(self) {
             *self = other;
@@ -271,12 +271,12 @@ impl Fact for Option<MarketData> {
 }
 
 impl Fact for Option<Refresh> {
-    fn join(&mut self, other: Self) {
+    fn merge(&mut self, other: Self) {
         match (self, other) {
             (Some(known), Some(mut other)) if known.key() == other.key() => {
-                known.expires_at.join(other.expires_at);
+                known.expires_at.merge(other.expires_at);
                 for (known, other) in known.flags().into_iter().zip(other.flags()) {
-                    known.join(*other);
+                    known.merge(*other);
                 }
             }
             (Some(known), Some(other)) if known.key() > other.key() => {}

@@ -39,7 +39,7 @@ impl Session {
             self.clock = ServerClock::with_hint(offset);
         }
         let had_token = self.token.generation > 0;
-        self.merge(now, stored.record);
+        self.adopt_record(now, stored.record);
         if !had_token {
             self.token.assumed_offset = stored.assumed_offset;
         }
@@ -129,7 +129,7 @@ impl Session {
             self.clock.take_hint(known.filter(is_close).unwrap_or(offset));
         }
         let had_token = self.token.generation > 0;
-        self.merge(now, stored.record);
+        self.adopt_record(now, stored.record);
         // The process that has just stored the token knows that it is good.
         if age.is_none_or(|age| age > FRESH) {
             self.confirm_first(now, had_token);
@@ -170,11 +170,11 @@ impl Session {
         }
     }
 
-    fn merge(&mut self, now: Timestamp, mut other: Record) {
+    fn adopt_record(&mut self, now: Timestamp, mut other: Record) {
         other.correct(now);
         if let Some(code) = self.code.as_mut().filter(|_| self.persistence.waiting.is_none()) {
             // The code is newer than every token and than every postponed request for a token.
-            code.known_start.join(other.tokens.started_at);
+            code.known_start.merge(other.tokens.started_at);
             other =
                 Record { tokens: Tokens::default(), pause: Pause::default(), postponed: Latest::default(), ..other };
         }
@@ -196,7 +196,7 @@ impl Session {
         }
         let before = self.record.tokens.clone();
         let was_alive = self.renewable(now).is_some();
-        self.record.join(other);
+        self.record.merge(other);
         self.record.log_ins.forget(now);
         if self.has_another_try {
             self.record.log_ins.try_again();

@@ -42,7 +42,7 @@ impl Session {
         if let Some(before) = self.persistence.waiting.take() {
             // Two answers arrived before the first one was stored.
             let mut tokens = before.tokens;
-            tokens.join(waiting.tokens);
+            tokens.merge(waiting.tokens);
             waiting.tokens = tokens;
         }
         if self.persistence.is_none() {
@@ -105,7 +105,7 @@ impl Session {
         }
         // The configured host names all hosts again.
         let mut hosts = if via == Via::Home { ApiHosts::default() } else { tokens.hosts.clone() };
-        hosts.merge(&grant.hosts);
+        hosts.update(&grant.hosts);
         if hosts != tokens.hosts {
             tokens.name_hosts(issued_at, hosts);
         }
@@ -122,8 +122,8 @@ impl Session {
         let Waiting { tokens, user_id, operation, assumed_offset } = waiting;
         let is_first_refresh = self.record.tokens.refresh.is_none();
         let is_news = !tokens.is_superseded_by(&self.record.tokens);
-        self.record.tokens.join(tokens);
-        self.record.user_id.join(user_id);
+        self.record.tokens.merge(tokens);
+        self.record.user_id.merge(user_id);
         self.follow_hosts(now);
         let Some(access) = self.record.tokens.access.as_ref().filter(|_| is_news) else { return };
         let (expires_at, life) = (access.expires_at, access.life());

@@ -52,7 +52,7 @@ const LONGEST_REQUEST: Duration = Duration::from_secs(400);
 #[derive(Debug, Clone)]
 pub(super) struct Sharing {
     may_log_in: MayLogIn,
-    /// The revision that the session has joined.
+    /// The revision that the session has merged.
     known: Option<Revision>,
     news: News,
     loaded_at: Option<Timestamp>,
@@ -195,7 +195,7 @@ pub(super) enum Permitted {
 pub(super) enum Loaded {
     /// Nothing. The session knows this record.
     Known,
-    /// Joins the record. `None`: the store is empty.
+    /// Merges the record. `None`: the store is empty.
     Record(Option<(StoredSession, Option<Duration>)>),
     /// Nothing. The record can't be read, and the settings allow a login that replaces it.
     Unreadable,
@@ -385,10 +385,10 @@ impl Sharing {
         }
     }
 
-    /// A record was loaded and joined. If its token `has_ended`, the record may be outdated: the store may have fallen
+    /// A record was loaded and merged. If its token `has_ended`, the record may be outdated: the store may have fallen
     /// back to it, or another process could not save a newer one. If the record `has_none` (no token at all), it may be
     /// outdated only if the previous one may have been.
-    pub(super) fn joined(&mut self, has_ended: bool, has_none: bool) {
+    pub(super) fn merged(&mut self, has_ended: bool, has_none: bool) {
         self.may_be_outdated = has_ended || has_none && self.may_be_outdated;
     }
 

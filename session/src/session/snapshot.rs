@@ -21,8 +21,8 @@ impl Session {
         let mut assumed_offset = self.token.assumed_offset;
         if let Some(waiting) = &self.persistence.waiting {
             assumed_offset = waiting.assumed_offset;
-            record.tokens.join(waiting.tokens.clone());
-            record.user_id.join(waiting.user_id);
+            record.tokens.merge(waiting.tokens.clone());
+            record.user_id.merge(waiting.user_id);
         }
         // A login of another session may be in flight. If it succeeds, the server does not count it.
         let (mut own, deadline) = (self.record.log_ins.without_session(), self.policy.deadline());

@@ -1,4 +1,4 @@
-//! Handles the answers of the store: a lease, a record to join, tokens that may now be used, or a failure.
+//! Handles the answers of the store: a lease, a record to merge, tokens that may now be used, or a failure.
 
 use core::time::Duration;
 
@@ -113,7 +113,7 @@ impl Session {
         let has_ended = self.record.tokens.access.is_some() && !self.holds_token_that_has_not_ended(now);
         let has_none = self.has_lost_token();
         if let Some(sharing) = self.persistence.shared_mut() {
-            sharing.joined(is_empty || has_ended, has_none);
+            sharing.merged(is_empty || has_ended, has_none);
             sharing.judge(now);
         }
     }
@@ -168,7 +168,7 @@ impl Session {
         }
     }
 
-    /// The revision of the shared record that the session has joined last. `None` without a shared store, and before
+    /// The revision of the shared record that the session has merged last. `None` without a shared store, and before
     /// the first record.
     #[must_use]
     pub fn known_revision(&self) -> Option<Revision> {

@@ -13,7 +13,7 @@ pub fn api_hosts(input: &[u8]) {
     let host = String::from_utf8_lossy(input);
     let (mut known, newer) = (named(&host), named("acme-live.ninjatrader.com"));
     follow(&known);
-    known.merge(&newer);
+    known.update(&newer);
     assert_eq!(known.get("live"), Some("acme-live.ninjatrader.com"));
 }
 

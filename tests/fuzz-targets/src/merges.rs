@@ -1,4 +1,4 @@
-//! The fuzz target for joining stored sessions: the order in which a session adopts snapshots does not matter, and the
+//! The fuzz target for merging stored sessions: the order in which a session adopts snapshots does not matter, and the
 //! session then has the newest of each fact.
 
 mod json;
@@ -20,14 +20,14 @@ pub fn merges(input: &[u8]) {
     let [one, two, three] = snapshots.each_ref().map(Snapshot::stored);
     let mut process = Process::new();
     process.adopt([&one, &two, &three]);
-    let joined = process.snapshot();
-    check_token(&process, &joined);
-    let known = text(&joined);
+    let merged = process.snapshot();
+    check_token(&process, &merged);
+    let known = text(&merged);
     check_newest(&known, &snapshots);
-    assert_same(&known, &Process::joined([&three, &two, &one]), &snapshots, "in another order");
-    let last_two = Process::joined([&two, &three]);
-    assert_same(&known, &Process::joined([&one, &last_two]), &snapshots, "the last two joined first");
-    process.adopt([&one, &two, &three, &joined]);
+    assert_same(&known, &Process::merged([&three, &two, &one]), &snapshots, "in another order");
+    let last_two = Process::merged([&two, &three]);
+    assert_same(&known, &Process::merged([&one, &last_two]), &snapshots, "the last two merged first");
+    process.adopt([&one, &two, &three, &merged]);
     assert_same(&known, &process.snapshot(), &snapshots, "what is known again");
 }
 
@@ -44,7 +44,7 @@ impl Process {
         Self { session, budget: RateBudget::default() }
     }
 
-    fn joined<const N: usize>(snapshots: [&StoredSession; N]) -> StoredSession {
+    fn merged<const N: usize>(snapshots: [&StoredSession; N]) -> StoredSession {
         let mut process = Self::new();
         process.adopt(snapshots);
         process.snapshot()
@@ -61,7 +61,7 @@ impl Process {
     }
 }
 
-/// Checks that a joined snapshot has the same facts as another.
+/// Checks that a merged snapshot has the same facts as another.
 fn assert_same(known: &str, other: &StoredSession, snapshots: &[Snapshot; 3], how: &str) {
     let other = text(other);
     if known != other {
@@ -71,7 +71,7 @@ fn assert_same(known: &str, other: &StoredSession, snapshots: &[Snapshot; 3], ho
     }
 }
 
-/// The facts of a snapshot that are joined.
+/// The facts of a snapshot that are merged.
 fn facts(snapshot: &str, is_forgotten: bool) -> Map<String, Value> {
     let mut facts: Map<String, Value> = serde_json::from_str(snapshot).expect("a snapshot is JSON");
     facts.retain(|name, _| !(NOT_JOINED.contains(&&**name) || is_forgotten && NOT_KEPT.contains(&&**name)));
@@ -91,7 +91,7 @@ fn check_token(process: &Process, snapshot: &StoredSession) {
     assert!(token.usable_until > NOW && Some(token.expires_at) == snapshot.expires_at(), "{token:?}");
 }
 
-/// Checks that a joined snapshot has the newest of each fact: no older token wins, no dead token comes back, and no wait
+/// Checks that a merged snapshot has the newest of each fact: no older token wins, no dead token comes back, and no wait
 /// becomes shorter.
 fn check_newest(text: &str, snapshots: &[Snapshot; 3]) {
     let facts: Value = serde_json::from_str(text).expect("a snapshot is JSON");

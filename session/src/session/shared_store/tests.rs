@@ -57,8 +57,8 @@ impl Sharing {
         self.take_asked();
         let loaded = self.loaded(at(now), stored);
         match &loaded {
-            Loaded::Record(stored) => self.joined(stored.is_none() || has_ended, false),
-            Loaded::Known => self.joined(has_ended, false),
+            Loaded::Record(stored) => self.merged(stored.is_none() || has_ended, false),
+            Loaded::Known => self.merged(has_ended, false),
             _ => {}
         }
         if !matches!(loaded, Loaded::Failed(_)) {
@@ -149,7 +149,7 @@ fn no_request_follows_a_load_that_failed_although_a_token_waits_to_be_saved() {
 }
 
 #[test]
-fn a_record_of_a_known_revision_is_not_joined_again() {
+fn a_record_of_a_known_revision_is_not_merged_again() {
     let mut sharing = Sharing::after_load(MayLogIn::WhenNeeded);
     assert!(matches!(sharing.loads(0, Some(record(1))), Loaded::Known));
     assert!(matches!(sharing.loads(0, Some(record(2))), Loaded::Record(Some(_))));

@@ -105,6 +105,6 @@ fn an_unsaved_announcement_does_not_clear_that_of_another_process() {
     let id = ours.offered();
     let mut another = ours.session.record.tokens.refresh.clone();
     ours.store_answers(id, Ok(StoreAnswer::Saved(None)));
-    ours.session.record.tokens.refresh.join(another.take());
+    ours.session.record.tokens.refresh.merge(another.take());
     assert!(ours.session.record.tokens.refresh.unwrap().announced.is_set());
 }

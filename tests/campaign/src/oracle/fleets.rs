@@ -275,7 +275,7 @@ impl Oracle {
         let Some(snapshot) = self.snapshots.get(&number) else { return };
         subject.synchronized = Some(number);
         let had_token = subject.memory.held.is_some();
-        let is_another = subject.memory.join(&snapshot.memory, kept.access.is_some());
+        let is_another = subject.memory.merge(&snapshot.memory, kept.access.is_some());
         let (memory, of_writer) = (&mut subject.memory, &snapshot.memory);
         // One renewal confirms a first token.
         memory.may_verify_start |= !had_token && subject.last_sent.is_none();

@@ -1,6 +1,6 @@
 //! What a session has been told by the answers that reached it, its callers and its operator. After a restart, a
 //! session has been told what it had been told when it stored its snapshot. A session that loads a record of another
-//! session has been told what that one had been told ([`Memory::join`]).
+//! session has been told what that one had been told ([`Memory::merge`]).
 
 use std::collections::BTreeMap;
 
@@ -153,7 +153,7 @@ pub(super) struct Memory {
     pub failures: BTreeMap<Operation, Vec<Timestamp>>,
     /// The time of the last verdict that ended a row of failures.
     pub row_ended_at: Option<Timestamp>,
-    /// The last failure of a row that a join may have kept or not. A retry follows from it, but no pause.
+    /// The last failure of a row that a merge may have kept or not. A retry follows from it, but no pause.
     pub uncertain_failure: Option<Timestamp>,
     pub refreshed_at: Option<Timestamp>,
     /// The same time in true time, whatever the session's clock shows.
@@ -234,7 +234,7 @@ impl Memory {
     /// Merges what another session had been told when it stored a snapshot, and holds the newer token of the two.
     /// Returns whether the held token has changed. Failed renewals, reports of callers and refusals of the app are not
     /// stored.
-    pub(super) fn join(&mut self, other: &Self, has_access: bool) -> bool {
+    pub(super) fn merge(&mut self, other: &Self, has_access: bool) -> bool {
         for (token, brought) in &other.granted {
             self.learn(*token, brought.clone());
         }
@@ -561,8 +561,8 @@ mod tests {
     fn a_login_has_no_unknown_outcome_once_another_session_knows_that_it_opened_none() {
         let mut memory = knows(1, Opened::Unknown(at(0)));
         assert_eq!(memory.unknown_at(), Some(at(0)));
-        memory.join(&knows(1, Opened::None), false);
-        memory.join(&knows(1, Opened::Unknown(at(9))), false);
+        memory.merge(&knows(1, Opened::None), false);
+        memory.merge(&knows(1, Opened::Unknown(at(9))), false);
         assert_eq!(memory.unknown_at(), None, "an older record changes nothing");
         assert_eq!(memory.logins_since(at(-1)), 0);
     }
@@ -570,8 +570,8 @@ mod tests {
     #[test]
     fn the_outcome_that_became_unknown_last_counts_until_a_good_answer() {
         let mut memory = knows(1, Opened::Unknown(at(0)));
-        memory.join(&knows(1, Opened::Unknown(at(5))), false);
-        memory.join(&knows(2, Opened::Unknown(at(3))), false);
+        memory.merge(&knows(1, Opened::Unknown(at(5))), false);
+        memory.merge(&knows(2, Opened::Unknown(at(3))), false);
         assert_eq!(memory.unknown_at(), Some(at(5)));
         memory.age(SignedDuration::from_secs(2));
         assert_eq!(memory.unknown_at(), Some(at(3)));
@@ -593,7 +593,7 @@ mod tests {
         memory.owes(Some(owed), at(0));
         memory.failed(Operation::Renew, at(1));
         memory.end_failures(at(2));
-        memory.join(&Memory { failures: [(Operation::Renew, vec![at(1)])].into(), ..Memory::default() }, false);
+        memory.merge(&Memory { failures: [(Operation::Renew, vec![at(1)])].into(), ..Memory::default() }, false);
         assert_eq!((memory.refusals, memory.owed.is_some()), ((1, Some(at(0))), true));
         assert!(memory.failures.is_empty());
         memory.operator_has_acted(at(3));
@@ -607,9 +607,9 @@ mod tests {
             Memory { row_ended_at: Some(at(ended_at)), failures, ..Memory::default() }
         };
         let mut memory = row(0, &[5, 6, 7]);
-        memory.join(&row(0, &[4, 5, 6, 8]), false);
+        memory.merge(&row(0, &[4, 5, 6, 8]), false);
         assert_eq!(memory.failures[&Operation::LogIn].len(), 4, "after the same verdict, both count the same row");
-        memory.join(&row(1, &[9, 10]), false);
+        memory.merge(&row(1, &[9, 10]), false);
         assert_eq!(memory.failures[&Operation::LogIn], [at(6), at(8)]);
         assert_eq!(memory.row_ended_at, Some(at(1)));
     }

@@ -1,4 +1,4 @@
-//! [`Fact`]: what all facts of a record have in common, and the general kinds of facts.
+//! [`Fact`]: how a fact of a record is merged with what another process knows, and the general kinds of facts.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -12,8 +12,8 @@ use crate::time_arithmetic::{LONGEST_WAIT, later, shifted};
 
 /// A fact that two processes with one login may know.
 pub(crate) trait Fact: Sized {
-    /// Joins the fact with what another process, or an earlier run, knows. Commutative, associative and idempotent.
-    fn join(&mut self, other: Self);
+    /// Merges the fact with what another process, or an earlier run, knows. Commutative, associative and idempotent.
+    fn merge(&mut self, other: Self);
 
     /// Translates local times to a clock that is ahead by `by`.
     fn shift(&mut self, _by: SignedDuration) {}
@@ -40,7 +40,7 @@ pub(crate) fn correct_wait(until: &mut Timestamp, now: Timestamp) {
 
 /// The local time of an event, such as a verification. The later time wins.
 impl Fact for Option<Timestamp> {
-    fn join(&mut self, other: Self) {
+    fn merge(&mut self, other: Self) {
         *self = (*self).max(other);
     }
 
@@ -55,14 +55,14 @@ impl Fact for Option<Timestamp> {
 
 /// A number that never changes once it is known.
 impl Fact for Option<i64> {
-    fn join(&mut self, other: Self) {
+    fn merge(&mut self, other: Self) {
         *self = (*self).max(other);
     }
 }
 
 /// Waits by name. Of two waits for one name, the longer one wins.
 impl Fact for BTreeMap<String, Timestamp> {
-    fn join(&mut self, other: Self) {
+    fn merge(&mut self, other: Self) {
         for (name, until) in other {
             let known = self.entry(name).or_insert(until);
             *known = (*known).max(until);
@@ -181,7 +181,7 @@ impl<T: Value> PartialEq for Latest<T> {
 }
 
 impl<T: Value + Clone> Fact for Latest<T> {
-    fn join(&mut self, other: Self) {
+    fn merge(&mut self, other: Self) {
         if other.key() > self.key() {
             *self = other;
         }
@@ -229,7 +229,7 @@ impl Flag {
 }
 
 impl Fact for Flag {
-    fn join(&mut self, other: Self) {
+    fn merge(&mut self, other: Self) {
         self.0 = self.0.max(other.0);
     }
 }
